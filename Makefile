@@ -1,0 +1,43 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+setup: $(VENV)/.ready ## the environment, from the lockfile
+
+$(VENV)/.ready: requirements.lock tools/bootstrap.sh
+	@PYTHON=$(PYTHON) bash tools/bootstrap.sh
+
+assets: setup ## the front end, built from its lockfile
+	@$(BIN)/python tools/assets.py
+
+run: setup assets ## a demo shop with a real show; the shop stays up afterwards (ONCE=1: audit, then exit)
+	@$(BIN)/shopfloor demo $(if $(ONCE),--once)
+
+test: setup assets ## everything: lint, types, borders, unit, race and browser tests
+	@$(BIN)/python tools/check.py
+
+lint: setup ## style, types and borders only
+	@$(BIN)/python tools/check.py --only lint
+
+bench: setup ## the benchmarks, product beside baseline
+	@$(BIN)/python tools/bench.py
+
+soak: setup ## kill -9 of process and database, again and again, with an audit after each
+	@$(BIN)/python tools/soak.py
+
+lock: setup ## renew requirements.lock from pyproject.toml
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --group dev --extra ffmpeg --generate-hashes \
+	  --no-emit-index-url --no-header --no-annotate pyproject.toml -o requirements.lock
+
+format: setup ## put the code in order
+	@$(BIN)/ruff check --fix-only -q . ; $(BIN)/ruff format -q .
+
+clean: ## remove what was built (not the data of the demo)
+	@rm -rf src/shopfloor/web/static frontend/node_modules .pytest_cache .ruff_cache .hypothesis
+
+.PHONY: help setup assets run test lint bench soak lock format clean

@@ -1,0 +1,1 @@
+"""Live commerce that a merchant owns, from the camera to the factory."""

@@ -1,0 +1,78 @@
+"""What every HTTP endpoint shares: the database at hand, refusals as answers, incidents with a number."""
+
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+
+from shopfloor.kernel import logs
+from shopfloor.kernel.database import Database
+from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.values import new_id
+
+_log = logs.get("http")
+
+
+def database(connection: HTTPConnection) -> Database:
+    db: Database = connection.app.state.database
+    return db
+
+
+# The pool, not a connection: a connection held by a request that streams would be gone for as long.
+Db = Annotated[Database, Depends(database)]
+
+
+def refusals(*kinds: type[Refusal]) -> dict[int | str, dict[str, Any]]:
+    """Document, in OpenAPI, the refusals an endpoint may answer with."""
+    found: dict[int | str, dict[str, Any]] = {}
+    for kind in kinds:
+        entry = found.setdefault(kind.status, {"description": ""})
+        entry["description"] = ", ".join(filter(None, [entry["description"], kind.code]))
+    return found
+
+
+def refusal_response(refusal: Refusal) -> Response:
+    headers = {"retry-after": "1"} if refusal.status in {429, 503} else None
+    return JSONResponse(refusal.body(), status_code=refusal.status, headers=headers)
+
+
+async def render_refusal(_: Request, refusal: Exception) -> Response:
+    assert isinstance(refusal, Refusal)
+    return refusal_response(refusal)
+
+
+async def render_invalid(_: Request, problem: Exception) -> Response:
+    assert isinstance(problem, RequestValidationError)
+    fields = [
+        {"at": ".".join(str(part) for part in error["loc"]), "why": error["msg"]}
+        for error in problem.errors()
+    ]
+    return JSONResponse(
+        {"code": "invalid", "message": "The request makes no sense.", "facts": {"fields": fields}},
+        status_code=422,
+    )
+
+
+async def render_incident(request: Request, problem: Exception) -> Response:
+    incident = log_incident(problem, path=request.url.path)
+    return JSONResponse(
+        {"code": "bug", "message": "Something broke on our side.", "facts": {"incident": incident}},
+        status_code=500,
+    )
+
+
+def log_incident(problem: BaseException, **facts: object) -> str:
+    """Log a bug with its traceback under a number that is safe to show; return the number."""
+    incident = new_id().hex[-12:]
+    _log.error("http.incident", incident=incident, exc_info=problem, **facts)
+    return incident
+
+
+def install(app: FastAPI, db: Database) -> None:
+    app.state.database = db
+    app.add_exception_handler(Refusal, render_refusal)
+    app.add_exception_handler(RequestValidationError, render_invalid)
+    app.add_exception_handler(Exception, render_incident)

@@ -1,0 +1,33 @@
+"""Structured logs: one event name, then facts.  JSON when a machine reads, columns when a person does."""
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+
+
+def install(*, as_json: bool, level: str = "INFO") -> None:
+    """Send our events, and those of the libraries at WARNING and above, to stderr."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    renderer = (
+        structlog.processors.JSONRenderer(ensure_ascii=False) if as_json else structlog.dev.ConsoleRenderer()
+    )
+    structlog.configure(
+        processors=[*shared, structlog.processors.format_exc_info, renderer]
+        if as_json
+        else [*shared, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
+
+
+def get(area: str) -> Any:
+    """A logger whose lines carry `area`; call it as `log.info("area.what_happened", fact=…)`."""
+    return structlog.get_logger().bind(area=area)

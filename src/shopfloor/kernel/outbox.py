@@ -1,0 +1,286 @@
+"""Facts recorded in the same transaction as the change, delivered in commit order, at least once.
+
+A sequence handed out inside a transaction does not follow the order of commits: a fact with a smaller number
+can become visible after one with a larger number, and a reader that keeps only "the last number seen" loses
+it.  So a fact gets its `position` after its commit: whoever reads first takes an advisory lock and numbers
+what has become visible since (`place`).  What was visible at an earlier look has a smaller position than what
+became visible later; a long transaction elsewhere delays nobody.  Within one look the order is that of
+recording, which a transaction that saw another one's commit can never be ahead of.
+
+Readers come in two kinds:
+
+* a named `Consumer` keeps its cursor in the database and moves it in the transaction of its effects: effects
+  in our database happen once; effects outside it must be idempotent by `fact_id`.
+* a `Follower` keeps its cursor in memory and starts at "now": what a process shows in its open pages.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar, Final, Protocol
+from uuid import UUID
+
+import msgspec
+from psycopg.types.json import Jsonb
+
+from shopfloor.kernel import logs
+from shopfloor.kernel.database import Database, DatabaseAway, Tx
+from shopfloor.kernel.values import new_id
+
+PLACE_LOCK: Final = 0x5_40_9F_10_01
+ATTEMPTS: Final = 8
+
+_log = logs.get("outbox")
+
+
+class Fact(Protocol):
+    """Something that happened.  `name` is in the past tense and never reused with another meaning."""
+
+    name: ClassVar[str]
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def shop_id(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """A recorded fact as it stands in the outbox."""
+
+    position: int
+    fact_id: UUID
+    shop_id: int
+    name: str
+    body: dict[str, Any]
+    recorded_at: datetime
+
+
+BatchHandler = Callable[[Tx, Sequence[Delivered]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Consumer:
+    """A named reader.  `handle` gets facts in commit order, in the transaction that moves the cursor."""
+
+    name: str
+    handle: BatchHandler
+
+
+async def record(tx: Tx, fact: Fact) -> UUID:
+    """Write `fact` into the open transaction and return its id."""
+    fact_id = new_id()
+    await tx.run(
+        """
+        INSERT INTO kernel.outbox (fact_id, shop_id, name, body)
+        VALUES (%(fact_id)s, %(shop_id)s, %(name)s, %(body)s)
+        """,
+        fact_id=fact_id,
+        shop_id=fact.shop_id,
+        name=fact.name,
+        body=Jsonb(fact, dumps=msgspec.json.encode),
+    )
+    return fact_id
+
+
+async def place(tx: Tx) -> int:
+    """Number the facts that have become visible; say how many.  Nothing if another process is at it."""
+    if not await tx.value("SELECT pg_try_advisory_xact_lock(%(lock)s)", lock=PLACE_LOCK):
+        return 0
+    return await tx.run(
+        """
+        WITH last AS (SELECT coalesce(max(position), 0) AS position FROM kernel.outbox),
+             waiting AS (SELECT id, row_number() OVER (ORDER BY id) AS turn
+                           FROM kernel.outbox WHERE position IS NULL)
+        UPDATE kernel.outbox SET position = last.position + waiting.turn
+          FROM waiting, last WHERE kernel.outbox.id = waiting.id
+        """
+    )
+
+
+async def read(tx: Tx, *, after: int, limit: int) -> list[Delivered]:
+    return await tx.every(
+        Delivered,
+        """
+        SELECT position, fact_id, shop_id, name, body, recorded_at
+          FROM kernel.outbox WHERE position > %(after)s ORDER BY position LIMIT %(limit)s
+        """,
+        after=after,
+        limit=limit,
+    )
+
+
+async def last_position(tx: Tx) -> int:
+    return await tx.value("SELECT coalesce(max(position), 0) FROM kernel.outbox")
+
+
+def each(handlers: Mapping[type[Any], Callable[[Tx, Any], Awaitable[None]]]) -> BatchHandler:
+    """A batch handler that decodes each fact to its class and calls the function mapped to it."""
+    by_name = {kind.name: (kind, handler) for kind, handler in handlers.items()}
+
+    async def handle(tx: Tx, batch: Sequence[Delivered]) -> None:
+        for delivered in batch:
+            if delivered.name in by_name:
+                kind, handler = by_name[delivered.name]
+                await handler(tx, decode(kind, delivered))
+
+    return handle
+
+
+def decode(kind: type[Any], delivered: Delivered) -> Any:
+    return msgspec.convert(delivered.body, kind, strict=False)
+
+
+async def deliver(db: Database, consumer: Consumer, *, limit: int = 500) -> int:
+    """Hand the next facts to `consumer`; return how many it took.
+
+    A batch that fails is tried again one fact at a time; a fact that fails `ATTEMPTS` times is parked, with
+    its error, where the audit finds it.  Two processes never run the same consumer at once.
+    """
+    try:
+        return await _deliver(db, consumer, limit=limit)
+    except DatabaseAway:
+        raise
+    except Exception as problem:  # noqa: BLE001 -- whatever a handler raises must not stop the others
+        if limit > 1:
+            return await deliver(db, consumer, limit=1)
+        return await _failed(db, consumer, problem)
+
+
+async def _deliver(db: Database, consumer: Consumer, *, limit: int) -> int:
+    async with db.transaction() as tx:
+        await place(tx)
+    async with db.transaction() as tx:
+        position = await _lock_cursor(tx, consumer.name)
+        if position is None:
+            return 0
+        batch = await read(tx, after=position, limit=limit)
+        if batch:
+            await consumer.handle(tx, batch)
+            await _move_cursor(tx, consumer.name, batch[-1].position)
+        return len(batch)
+
+
+async def _lock_cursor(tx: Tx, name: str) -> int | None:
+    await tx.run(
+        "INSERT INTO kernel.consumer (name) VALUES (%(name)s) ON CONFLICT (name) DO NOTHING",
+        name=name,
+    )
+    return await tx.value(
+        "SELECT position FROM kernel.consumer WHERE name = %(name)s FOR UPDATE SKIP LOCKED", name=name
+    )
+
+
+async def _move_cursor(tx: Tx, name: str, position: int) -> None:
+    await tx.run(
+        """
+        UPDATE kernel.consumer
+           SET position = %(position)s, attempts = 0, last_error = NULL, updated_at = now()
+         WHERE name = %(name)s
+        """,
+        name=name,
+        position=position,
+    )
+
+
+async def _failed(db: Database, consumer: Consumer, problem: Exception) -> int:
+    error = f"{type(problem).__name__}: {problem}"[:2000]
+    async with db.transaction() as tx:
+        position = await _lock_cursor(tx, consumer.name)
+        if position is None:
+            return 0
+        attempts = await tx.value(
+            """
+            UPDATE kernel.consumer SET attempts = attempts + 1, last_error = %(error)s, updated_at = now()
+             WHERE name = %(name)s RETURNING attempts
+            """,
+            name=consumer.name,
+            error=error,
+        )
+        _log.error("outbox.handler_failed", consumer=consumer.name, attempts=attempts, error=error)
+        if attempts < ATTEMPTS:
+            return 0
+        facts = await read(tx, after=position, limit=1)
+        for fact in facts:
+            await tx.run(
+                """
+                INSERT INTO kernel.parked (consumer, fact_id, position, error)
+                VALUES (%(consumer)s, %(fact_id)s, %(position)s, %(error)s)
+                ON CONFLICT DO NOTHING
+                """,
+                consumer=consumer.name,
+                fact_id=fact.fact_id,
+                position=fact.position,
+                error=error,
+            )
+            await _move_cursor(tx, consumer.name, fact.position)
+        return len(facts)
+
+
+async def drain(db: Database, consumers: Sequence[Consumer]) -> None:
+    """Deliver until nobody takes anything more.  For tests, the demo and shutdown."""
+    while sum([await deliver(db, consumer) for consumer in consumers]):
+        pass
+
+
+async def run(db: Database, consumer: Consumer, *, pause: float = 0.1) -> None:
+    """Deliver for ever; wait out a database that is away.  End it by cancelling the task."""
+    while True:
+        try:
+            took = await deliver(db, consumer)
+        except DatabaseAway:
+            _log.warning("outbox.database_away", consumer=consumer.name)
+            took = 0
+            await asyncio.sleep(1.0)
+        if not took:
+            await asyncio.sleep(pause)
+
+
+FollowHandler = Callable[[Any], Awaitable[None] | None]
+
+
+class Follower:
+    """Facts from now on, in commit order, decoded, to functions of this process.
+
+    `position` is the last one handed over.  After a database outage it goes on where it was.
+    """
+
+    def __init__(
+        self, db: Database, handlers: Mapping[type[Any], FollowHandler], *, pause: float = 0.05
+    ) -> None:
+        self._db = db
+        self._pause = pause
+        self._by_name = {kind.name: (kind, handler) for kind, handler in handlers.items()}
+        self.position = 0
+
+    async def start(self) -> None:
+        """Set the starting point.  State that is loaded after this misses nothing."""
+        async with self._db.transaction() as tx:
+            await place(tx)
+        async with self._db.transaction() as tx:
+            self.position = await last_position(tx)
+
+    async def step(self) -> int:
+        async with self._db.transaction() as tx:
+            await place(tx)
+        async with self._db.transaction() as tx:
+            batch = await read(tx, after=self.position, limit=1000)
+        for delivered in batch:
+            known = self._by_name.get(delivered.name)
+            if known is not None:
+                kind, handler = known
+                done = handler(decode(kind, delivered))
+                if done is not None:
+                    await done
+            self.position = delivered.position
+        return len(batch)
+
+    async def run(self) -> None:
+        while True:
+            try:
+                took = await self.step()
+            except DatabaseAway:
+                await asyncio.sleep(1.0)
+                continue
+            if not took:
+                await asyncio.sleep(self._pause)

@@ -1,0 +1,79 @@
+"""Values every module shares: money, identifiers, time."""
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+from uuid import UUID
+
+# The largest amount and quantity the product accepts: far above any order, far below where 64-bit sums overflow.
+MAX_MINOR: Final = 10**12
+MAX_QUANTITY: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An amount in the minor unit of its currency (cents, fen; yen have none), as an integer."""
+
+    minor: int
+    currency: str
+
+    def __add__(self, other: "Money") -> "Money":
+        self._same(other)
+        return Money(self.minor + other.minor, self.currency)
+
+    def __sub__(self, other: "Money") -> "Money":
+        self._same(other)
+        return Money(self.minor - other.minor, self.currency)
+
+    def __mul__(self, quantity: int) -> "Money":
+        return Money(self.minor * quantity, self.currency)
+
+    def _same(self, other: "Money") -> None:
+        if self.currency != other.currency:
+            raise ValueError(f"cannot mix {self.currency} and {other.currency}")
+
+
+def split_minor(total: int, weights: Sequence[int]) -> list[int]:
+    """Split `total` minor units by non-negative `weights` so that the parts sum to it exactly.
+
+    Largest remainder (Hare–Niemeyer); ties go to the earlier part.  All weights zero: equal parts.
+    Raises ValueError when there is nothing to split over or a weight is negative.
+    """
+    if not weights or min(weights) < 0:
+        raise ValueError("weights must be present and not negative")
+    shares = list(weights) if any(weights) else [1] * len(weights)
+    whole = sum(shares)
+    sign, amount = (-1, -total) if total < 0 else (1, total)
+    parts = [amount * share // whole for share in shares]
+    by_remainder = sorted(range(len(shares)), key=lambda i: (-(amount * shares[i] % whole), i))
+    for i in by_remainder[: amount - sum(parts)]:
+        parts[i] += 1
+    return [sign * part for part in parts]
+
+
+_last_ms = 0
+_counter = 0
+
+
+def new_id() -> UUID:
+    """A time-ordered UUID (version 7, RFC 9562): 48 bits of milliseconds, then 12 bits that count within one.
+
+    Ids made by one process sort in the order they were made, also when the clock steps back.
+    """
+    global _last_ms, _counter  # noqa: PLW0603 -- the order of ids is a property of the process
+    ms = time.time_ns() // 1_000_000
+    if ms > _last_ms:
+        _last_ms, _counter = ms, int.from_bytes(os.urandom(2)) & 0x3FF
+    else:
+        _counter += 1
+        if _counter > 0xFFF:
+            _last_ms, _counter = _last_ms + 1, 0
+    tail = int.from_bytes(os.urandom(8)) & 0x3FFF_FFFF_FFFF_FFFF
+    return UUID(int=_last_ms << 80 | 0x7 << 76 | _counter << 64 | 0b10 << 62 | tail)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)

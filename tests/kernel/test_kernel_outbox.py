@@ -1,0 +1,177 @@
+"""Facts: commit order, nothing lost, effects once."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from shopfloor.kernel import outbox
+from shopfloor.kernel.database import Database, Tx
+from shopfloor.kernel.outbox import Consumer, Delivered
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    name: ClassVar[str] = "test.told"
+
+    shop_id: int
+    word: str
+
+
+class Ear:
+    """A consumer that writes what it hears into a table: an effect in our own database."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+        self.fail_on: str | None = None
+
+    async def handle(self, tx: Tx, batch: Sequence[Delivered]) -> None:
+        for delivered in batch:
+            if delivered.body["word"] == self.fail_on:
+                raise RuntimeError("cannot hear that")
+            await tx.run(
+                "INSERT INTO kernel.consumer (name) VALUES (%(name)s)", name=f"heard-{delivered.body['word']}"
+            )
+        self.heard += [delivered.body["word"] for delivered in batch]
+
+
+async def tell(database: Database, *words: str) -> None:
+    async with database.transaction() as tx:
+        for word in words:
+            await outbox.record(tx, Told(1, word))
+
+
+async def test_facts_arrive_once_in_the_order_of_recording(database: Database) -> None:
+    ear = Ear()
+    await tell(database, "a", "b")
+    await tell(database, "c")
+
+    assert await outbox.deliver(database, Consumer("ear", ear.handle)) == 3
+    assert await outbox.deliver(database, Consumer("ear", ear.handle)) == 0
+    assert ear.heard == ["a", "b", "c"]
+
+
+async def test_a_rolled_back_change_tells_nothing(database: Database) -> None:
+    ear = Ear()
+
+    async def change_and_fail() -> None:
+        async with database.transaction() as tx:
+            await outbox.record(tx, Told(1, "never"))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await change_and_fail()
+
+    assert await outbox.deliver(database, Consumer("ear", ear.handle)) == 0
+
+
+async def test_a_fact_recorded_early_and_committed_late_is_not_lost(dsn: str, database: Database) -> None:
+    """The smaller number becomes visible after the larger one was delivered."""
+    ear = Ear()
+    consumer = Consumer("ear", ear.handle)
+    async with await psycopg.AsyncConnection.connect(dsn) as slow:
+        await outbox.record(Tx(slow), Told(1, "early"))
+        await tell(database, "late")
+        assert await outbox.deliver(database, consumer) == 1
+        await slow.commit()
+
+    assert await outbox.deliver(database, consumer) == 1
+    assert ear.heard == ["late", "early"]
+
+
+async def test_a_failing_fact_takes_no_effect_and_is_parked_after_the_last_attempt(
+    database: Database,
+) -> None:
+    ear = Ear()
+    ear.fail_on = "poison"
+    consumer = Consumer("ear", ear.handle)
+    await tell(database, "good", "poison", "after")
+
+    assert await outbox.deliver(database, consumer) == 1
+    assert ear.heard == ["good"]
+    for _ in range(outbox.ATTEMPTS - 1):
+        assert await outbox.deliver(database, consumer) == 0
+    assert await outbox.deliver(database, consumer) == 1
+    assert await outbox.deliver(database, consumer) == 1
+
+    assert ear.heard == ["good", "after"]
+    async with database.transaction() as tx:
+        assert await tx.value("SELECT error FROM kernel.parked") == "RuntimeError: cannot hear that"
+        assert await tx.value("SELECT count(*) FROM kernel.consumer WHERE name LIKE 'heard-%%'") == 2
+
+
+async def test_two_processes_running_one_consumer_have_the_effects_once(dsn: str, database: Database) -> None:
+    other = Database(dsn)
+    await other.open()
+    ears = Ear(), Ear()
+    for i in range(50):
+        await tell(database, f"w{i}")
+
+    async def run(db: Database, ear: Ear) -> None:
+        for _ in range(60):
+            await outbox.deliver(db, Consumer("ear", ear.handle), limit=3)
+
+    await asyncio.gather(run(database, ears[0]), run(other, ears[1]))
+    await other.close()
+
+    assert sorted(ears[0].heard + ears[1].heard) == sorted(f"w{i}" for i in range(50))
+
+
+async def test_positions_have_no_gap_under_concurrent_writers(dsn: str, database: Database) -> None:
+    other = Database(dsn)
+    await other.open()
+    seen: list[int] = []
+
+    async def handle(_: Tx, batch: Sequence[Delivered]) -> None:
+        seen.extend(fact.position for fact in batch)
+
+    async def write(db: Database) -> None:
+        for i in range(40):
+            await tell(db, f"x{i}")
+
+    async def listen() -> None:
+        while len(seen) < 160:
+            await outbox.deliver(database, Consumer("ear", handle))
+
+    await asyncio.gather(write(database), write(other), write(database), write(other), listen())
+    await other.close()
+
+    assert seen == list(range(1, 161))
+
+
+async def test_a_follower_hears_what_comes_after_its_start_decoded(database: Database) -> None:
+    heard: list[Told] = []
+    await tell(database, "before")
+    follower = outbox.Follower(database, {Told: heard.append})
+    await follower.start()
+    await tell(database, "one", "two")
+
+    assert await follower.step() == 2
+    assert heard == [Told(1, "one"), Told(1, "two")]
+
+
+async def test_a_fact_comes_back_as_it_was(database: Database) -> None:
+    @dataclass(frozen=True, slots=True)
+    class Rich:
+        name: ClassVar[str] = "test.rich"
+
+        shop_id: int
+        order: UUID
+        lots: list[tuple[str, int]]
+        note: str | None
+
+    told = Rich(7, UUID("01890a5d-ac96-774b-bcce-b302099a8057"), [("2026-12-03", 4)], None)
+    heard: list[Any] = []
+
+    async def keep(_: Tx, fact: Any) -> None:
+        heard.append(fact)
+
+    async with database.transaction() as tx:
+        await outbox.record(tx, told)
+    await outbox.deliver(database, Consumer("rich", outbox.each({Rich: keep})))
+
+    assert heard == [told]

@@ -1,0 +1,304 @@
+"""What stock is made of: levels, holds, requests and answers, and this module's refusals.  No I/O here.
+
+A *level* is how many units of one lot stand in one pool at one location.  Three counters: `quantity` (units
+that are here, or expected for a lot that is not here yet), `held` (reserved with a timer) and `allocated`
+(promised for good, not yet shipped).  Free is what remains.  `shortfall` says by how many units facts
+(a count, a late delivery, an offline sale) have broken promises; promises themselves never can.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from uuid import UUID
+
+import msgspec
+
+from shopfloor.kernel.errors import Conflict, Invalid, NotFound
+
+
+class LocationKind(StrEnum):
+    WAREHOUSE = "warehouse"
+    STORE = "store"
+    VIRTUAL = "virtual"
+
+
+class PoolKind(StrEnum):
+    OPEN = "open"
+    SHOW = "show"
+    TILL = "till"
+    CHANNEL = "channel"
+
+
+class LotKind(StrEnum):
+    """In the order in which lots of the same day are sold."""
+
+    ON_HAND = "on_hand"
+    INCOMING = "incoming"
+    MAKEABLE = "makeable"
+
+
+class HoldState(StrEnum):
+    HELD = "held"
+    ALLOCATED = "allocated"
+    SHIPPED = "shipped"
+    RETURNED = "returned"
+    RELEASED = "released"
+    EXPIRED = "expired"
+
+
+LIVE_STATES = frozenset({HoldState.HELD, HoldState.ALLOCATED, HoldState.SHIPPED})
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    id: int
+    shop_id: int
+    name: str
+    kind: LocationKind
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Whom units are for.  A show pool belongs to one show; every shop has one open pool."""
+
+    id: int
+    shop_id: int
+    name: str
+    kind: PoolKind
+    show_id: int | None
+    location_id: int | None
+    borrows_future: bool
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One lot in one pool at one location.  `source` is '' for the plain shelf."""
+
+    id: int
+    shop_id: int
+    variant_id: int
+    location_id: int
+    pool_id: int
+    kind: LotKind
+    ready_on: date | None
+    source: str
+    quantity: int
+    held: int
+    allocated: int
+    shortfall: int
+
+    @property
+    def free(self) -> int:
+        return max(0, self.quantity - self.held - self.allocated)
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """A change of one level, signed, as it was committed."""
+
+    id: int
+    level_id: int
+    at: datetime
+    kind: str
+    quantity: int
+    held: int
+    allocated: int
+    shortfall: int
+    reason: str
+
+
+# Requests and answers are made by the ten thousand in a second: msgspec structs cost a tenth of a dataclass.
+
+
+class Line(msgspec.Struct, frozen=True, gc=False):
+    variant_id: int
+    quantity: int
+
+
+class Request(msgspec.Struct, frozen=True, gc=False):
+    """One wish to buy.  `id` is made by the buyer's client; the same id always gets the same hold.
+
+    `lines` may name a variant twice; quantities are summed.  `latest_ready` None accepts any date; a date
+    refuses lots that are ready later.  `unit_prices`, one per line in minor units, is carried to the hold.
+    """
+
+    id: UUID
+    shop_id: int
+    pool_id: int
+    buyer: UUID
+    lines: tuple[Line, ...]
+    hold_seconds: int
+    latest_ready: date | None = None
+    offer_id: int | None = None
+    limit_per_buyer: int | None = None
+    show_id: int | None = None
+    limit_per_show: int | None = None
+    unit_prices: tuple[int, ...] = ()
+
+
+class Part(msgspec.Struct, frozen=True, gc=False):
+    """Units of one lot within a hold.  `ready_on` None: on hand when it was granted."""
+
+    variant_id: int
+    quantity: int
+    ready_on: date | None
+    lot_kind: LotKind
+
+
+class Held(msgspec.Struct, frozen=True, gc=False):
+    """Granted.  `state` is what became of the hold by now, when the answer is a replay."""
+
+    id: UUID
+    expires_at: datetime
+    lots: tuple[Part, ...]
+    state: HoldState = HoldState.HELD
+    replayed: bool = False
+    replaced: tuple[UUID, ...] = ()
+
+
+class Refused(msgspec.Struct, frozen=True, gc=False):
+    """Not granted.  `code` is stable; `facts` are JSON-able (`variant_id`, `wanted`, `left`…)."""
+
+    id: UUID
+    code: str
+    facts: dict[str, object]
+
+
+Answer = Held | Refused
+
+SOLD_OUT = "stock.sold_out"
+LIMIT = "stock.limit"
+UNKNOWN = "stock.unknown"
+TOO_LATE = "stock.too_late"
+MISMATCH = "stock.mismatch"
+CLOSED = "stock.closed"
+INVALID = "stock.invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class HoldPart:
+    """A row of a hold: units of one level."""
+
+    part: int
+    level_id: int
+    variant_id: int
+    quantity: int
+    unit_price: int
+    ready_on: date | None
+    lot_kind: LotKind
+    returned: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """What a buyer was granted, with what became of it."""
+
+    id: UUID
+    shop_id: int
+    pool_id: int
+    buyer: UUID
+    offer_id: int | None
+    show_id: int | None
+    state: HoldState
+    granted_at: datetime
+    expires_at: datetime
+    parts: tuple[HoldPart, ...]
+
+    @property
+    def ready_on(self) -> date | None:
+        """The day all of it is ready; None when all was on hand."""
+        return max((part.ready_on for part in self.parts if part.ready_on is not None), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """What one variant has left for buyers of a pool.  `lots`: later units by the day they are ready."""
+
+    left_now: int
+    lots: tuple[tuple[date, int], ...]
+
+    @property
+    def ready_on(self) -> date | None:
+        """None when there is something now (or nothing at all)."""
+        return None if self.left_now or not self.lots else self.lots[0][0]
+
+    @property
+    def left(self) -> int:
+        return self.left_now + sum(left for _, left in self.lots)
+
+
+@dataclass(frozen=True, slots=True)
+class Shortage:
+    """A task for people: facts have broken promises on this level."""
+
+    id: int
+    shop_id: int
+    level_id: int
+    variant_id: int
+    location_id: int
+    pool_id: int
+    missing: int
+    reason: str
+    raised_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One invariant of the ledger: how many things were looked at, and the keys that break it."""
+
+    name: str
+    looked_at: int
+    offending: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        return not self.offending
+
+
+class UnknownStock(NotFound):
+    """There is no such location, pool, level or hold in this shop."""
+
+    code = "stock.unknown"
+
+
+class NotEnough(Conflict):
+    """There are not that many free units."""
+
+    code = "stock.not_enough"
+
+
+class WrongState(Conflict):
+    """The hold is not in a state that allows this."""
+
+    code = "stock.wrong_state"
+
+
+class PoolClosed(Conflict):
+    """The pool is closed."""
+
+    code = "stock.closed"
+
+
+class CountStale(Conflict):
+    """Stock moved since the count was begun; count again."""
+
+    code = "stock.count_stale"
+
+
+class BadQuantity(Invalid):
+    """A quantity must be a whole number from 1 to 1,000,000."""
+
+    code = "stock.bad_quantity"
+
+
+class TooMuchReturned(Conflict):
+    """More would come back than was shipped."""
+
+    code = "stock.too_much_returned"
+
+
+class NotHere(Conflict):
+    """The units have not arrived yet, so they cannot leave."""
+
+    code = "stock.not_here"

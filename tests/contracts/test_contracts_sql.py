@@ -1,0 +1,51 @@
+"""Every SQL statement in the code is prepared against the migrated schema.
+
+A renamed column, a missing table or a type that does not fit fails here, by file and line, before any test
+happens to walk that path.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+import shopfloor
+
+SOURCE = Path(shopfloor.__file__).parent
+SQL_WORDS = ("SELECT ", "INSERT ", "UPDATE ", "DELETE ", "WITH ")
+PARAMETER = re.compile(r"%\((\w+)\)s|%b|%s|%t")
+
+
+def statements() -> Iterator[tuple[str, str]]:
+    for file in sorted(SOURCE.rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                sql = " ".join(node.value.split())
+                if sql.startswith(SQL_WORDS) and re.search(r"\b(FROM|INTO|SET|SELECT)\b", sql):
+                    yield f"{file.relative_to(SOURCE)}:{node.lineno}", node.value
+
+
+def numbered(sql: str) -> str:
+    """Parameters as PREPARE wants them: %(a)s ... %(b)s ... %(a)s -> $1 ... $2 ... $1."""
+    names: list[str] = []
+
+    def place(found: re.Match[str]) -> str:
+        name = found[1] or f"positional {len(names)}"
+        if name not in names:
+            names.append(name)
+        return f"${names.index(name) + 1}"
+
+    return PARAMETER.sub(place, sql).replace("%%", "%")
+
+
+@pytest.mark.parametrize(("where", "sql"), statements(), ids=lambda value: value.split("\n")[0])
+def test_the_schema_accepts_it(migrated: str, where: str, sql: str) -> None:
+    with psycopg.connect(migrated) as connection:
+        connection.execute(psycopg.sql.SQL("PREPARE checked AS " + numbered(sql)))  # pyright: ignore[reportArgumentType]
+
+
+def test_the_walk_finds_statements() -> None:
+    assert len(list(statements())) > 50

@@ -1,0 +1,62 @@
+"""A module writes only its own tables, and reads others only downward and through a published view.
+
+One PostgreSQL schema per module: `stock.level`, `orders.orders`; a view offered to others is `stock.v_...`.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import shopfloor
+
+SOURCE = Path(shopfloor.__file__).parent
+ORDER = [
+    "kernel", "accounts", "catalog", "collector", "stock", "media", "live", "orders", "chat",
+    "metrics", "demand", "supply", "integrity", "settlement", "federation",
+]  # fmt: skip
+WRITES = re.compile(r"\b(?:INSERT\s+INTO|(?<!FOR )UPDATE|DELETE\s+FROM)\s+(?:ONLY\s+)?(\w+)\.(\w+)")
+READS = re.compile(r"\b(?:FROM|JOIN)\s+(\w+)\.(\w+)")
+# The composition level may look into every table: the audit compares them with each other.
+COMPOSITION = {"audit.py"}
+
+
+def complaints(module: str, sql: str) -> Iterator[str]:
+    for schema, _ in WRITES.findall(sql):
+        if schema in ORDER and schema != module:
+            yield f"{module} writes {schema}"
+    for schema, table in READS.findall(WRITES.sub("", sql)):
+        if schema == module or schema not in ORDER:
+            continue
+        if ORDER.index(schema) > ORDER.index(module):
+            yield f"{module} reads upward: {schema}.{table}"
+        elif not table.startswith("v_"):
+            yield f"{module} reads {schema}.{table}, which is not a published view"
+
+
+def statements() -> Iterator[tuple[str, str]]:
+    for module in ORDER:
+        for file in sorted((SOURCE / module).rglob("*.py")):
+            for node in ast.walk(ast.parse(file.read_text())):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    yield module, node.value
+
+
+def test_tables_have_one_owner() -> None:
+    assert [complaint for module, sql in statements() for complaint in complaints(module, sql)] == []
+
+
+@pytest.mark.parametrize(
+    ("module", "sql", "expected"),
+    [
+        ("stock", "UPDATE stock.level SET reserved = 1", []),
+        ("orders", "UPDATE stock.level SET reserved = 1", ["orders writes stock"]),
+        ("orders", "SELECT 1 FROM stock.level", ["orders reads stock.level, which is not a published view"]),
+        ("metrics", "SELECT 1 FROM orders.v_sales JOIN metrics.day USING (day)", []),
+        ("stock", "SELECT 1 FROM orders.v_sales", ["stock reads upward: orders.v_sales"]),
+    ],
+)
+def test_the_rule_itself(module: str, sql: str, expected: list[str]) -> None:
+    assert list(complaints(module, sql)) == expected

@@ -1,0 +1,50 @@
+"""Everything that must hold before a change goes in, in the order in which it fails fastest."""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import browser  # noqa: E402 -- a sibling of this script
+
+BIN = Path(sys.executable).parent
+LINT = {
+    "style": [BIN / "ruff", "check", "--quiet", "."],
+    "format": [BIN / "ruff", "format", "--check", "--quiet", "."],
+    "types": [BIN / "basedpyright", "--level", "error"],
+    "borders": [BIN / "lint-imports", "--no-cache"],
+}
+
+
+def step(name: str, command: list[Path | str]) -> bool:
+    print(f"── {name}", flush=True)
+    began = time.monotonic()
+    done = subprocess.run(command, check=False, stdin=subprocess.DEVNULL)
+    print(f"── {name}: {'ok' if done.returncode == 0 else 'FAILED'} ({time.monotonic() - began:.0f} s)", flush=True)
+    return done.returncode == 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=["lint", "tests"])
+    parser.add_argument("--no-browser", action="store_true", help="leave the browser tests out")
+    arguments, pytest_arguments = parser.parse_known_args()
+    held = True
+    if arguments.only != "tests":
+        held = all([step(name, command) for name, command in LINT.items()])
+        held = step("island tests", [sys.executable, "tools/assets.py", "--test"]) and held
+    if arguments.only != "lint":
+        if arguments.no_browser:
+            pytest_arguments += ["-m", "not browser"]
+        else:
+            os.environ["SHOPFLOOR_CHROMIUM"] = browser.ensure()
+        held = step("tests", [BIN / "pytest", "-q", *pytest_arguments]) and held
+    return 0 if held else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

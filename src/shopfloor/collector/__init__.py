@@ -1,0 +1,63 @@
+"""The event intake and the lake.
+
+Promise: an event that was answered `ok` is on the disk and is in the lake exactly once, however often it was
+sent, whichever process took it, and whenever that process was killed.  received = accepted + duplicate + bad,
+exactly, at every seal.  Money, stock and supplier events come only from our own outbox, through `from_fact`.
+
+    collector = Collector(data_dir / "lake", writer="web-1")
+    await collector.start()
+    await collector.append(events)
+    view = lake.open(data_dir / "lake")
+    view.table(show_id=7)
+"""
+
+from shopfloor.collector import lake
+from shopfloor.collector.audit import audit
+from shopfloor.collector.columns import SCHEMA, WORDS
+from shopfloor.collector.endpoint import Endpoint
+from shopfloor.collector.facts import EXPLODED, compare, from_fact
+from shopfloor.collector.lake import AsOf, Lake
+from shopfloor.collector.models import (
+    Bad,
+    Busy,
+    Check,
+    Closing,
+    Event,
+    LakeDamaged,
+    NotDurable,
+    Result,
+    Sealed,
+    WriterTaken,
+)
+from shopfloor.collector.sealer import rebuild_index
+from shopfloor.collector.service import Collector
+from shopfloor.collector.vocabulary import BROWSER, PRESENCE, SERVER_ONLY, SHEDDING_ORDER
+
+__all__ = [
+    "BROWSER",
+    "EXPLODED",
+    "PRESENCE",
+    "SCHEMA",
+    "SERVER_ONLY",
+    "SHEDDING_ORDER",
+    "WORDS",
+    "AsOf",
+    "Bad",
+    "Busy",
+    "Check",
+    "Closing",
+    "Collector",
+    "Endpoint",
+    "Event",
+    "Lake",
+    "LakeDamaged",
+    "NotDurable",
+    "Result",
+    "Sealed",
+    "WriterTaken",
+    "audit",
+    "compare",
+    "from_fact",
+    "lake",
+    "rebuild_index",
+]

@@ -1,0 +1,119 @@
+"""`POST /e`: raw ASGI, for it is called more often than anything else.
+
+200  {"results": {"<id>": "ok" | "dup" | "shed" | "bad:<reason>", …}}   everything not bad is on the disk
+400  no JSON batch · 413 too large · 415 no JSON · 405 not a POST
+503  not durable, with Retry-After: send the same events again, with the same ids
+"""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from shopfloor.collector.intake import parse
+from shopfloor.collector.models import MAX_BODY, Bad, Malformed, TooLarge, UnsupportedMedia
+from shopfloor.collector.service import Collector
+from shopfloor.kernel.errors import Refusal, Unavailable
+from shopfloor.kernel.values import now
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+RETRY_AFTER: Final = b"2"
+# A beacon sent while a page is closed cannot ask leave for application/json; it comes as plain text.
+_MEDIA: Final = frozenset(
+    {
+        "",
+        "application/json",
+        "application/cloudevents-batch+json",
+        "application/cloudevents+json",
+        "text/plain",
+    }
+)
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class Endpoint:
+    """The ASGI application in front of a collector.
+
+    `viewer` tells from a request who the signed shopper is; what a browser says about itself is not asked.
+    """
+
+    def __init__(self, collector: Collector, *, viewer: Callable[[Scope], UUID | None]) -> None:
+        self._collector = collector
+        self._viewer = viewer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            raise RuntimeError("the event intake speaks HTTP only")
+        if scope["method"] != "POST":
+            await _answer(
+                send, 405, {"code": "method_not_allowed", "message": "", "facts": {}}, (b"allow", b"POST")
+            )
+            return
+        try:
+            results = await self._take(scope, receive)
+        except Unavailable as refusal:
+            await _answer(send, refusal.status, refusal.body(), (b"retry-after", RETRY_AFTER))
+        except Refusal as refusal:
+            await _answer(send, refusal.status, refusal.body())
+        else:
+            if results is not None:
+                await _answer(send, 200, {"results": results})
+
+    async def _take(self, scope: Scope, receive: Receive) -> dict[str, str] | None:
+        headers = dict(scope["headers"])
+        media = headers.get(b"content-type", b"").partition(b";")[0].strip().lower().decode("latin-1")
+        if media not in _MEDIA:
+            raise UnsupportedMedia(media=media[:100])
+        announced = headers.get(b"content-length", b"0")
+        if announced.isdigit() and int(announced[:20]) > MAX_BODY:
+            raise TooLarge(limit=MAX_BODY)
+        body = await _body(receive)
+        if body is None:
+            return None
+        viewer = self._viewer(scope)
+        try:
+            entries = parse(body, received=now(), viewer=None if viewer is None else str(viewer))
+        except Malformed:
+            # Kept as well: what a broken client sends is the only trace of what it meant to say.
+            await self._collector.append([Bad("#body", "malformed", body[:4096], viewer and str(viewer))])
+            raise
+        results = await self._collector.append(entries) if entries else []
+        return {result.id: result.outcome for result in results}
+
+
+async def _body(receive: Receive) -> bytes | None:
+    """The whole body, or None when the client went away; refuses more than the limit while reading."""
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        part: bytes = message.get("body", b"")
+        size += len(part)
+        if size > MAX_BODY:
+            raise TooLarge(limit=MAX_BODY)
+        parts.append(part)
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+async def _answer(send: Send, status: int, body: object, *headers: tuple[bytes, bytes]) -> None:
+    content = _encode(body)
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [
+                (b"content-type", b"application/json"),
+                (b"content-length", str(len(content)).encode()),
+                (b"cache-control", b"no-store"),
+                *headers,
+            ],
+        }
+    )
+    await send({"type": "http.response.body", "body": content})

@@ -1,0 +1,236 @@
+"""From closed log segments to files of the lake, each step safe to repeat after a crash at any point.
+
+    decide     first copy of (source, id) within seven days wins; the decision is claimed in the index
+    write      temporary name, fsync, rename, fsync of the directory; same segment, same names, same bytes
+    name       one synced line in the manifest; only now do readers see the files
+    drop       the segment
+
+A crash before the line leaves files that no reader looks at and that the next attempt overwrites; a crash
+after it leaves a segment that is dropped unread.
+"""
+
+import base64
+import hashlib
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from shopfloor.collector import columns, index, log, manifest
+from shopfloor.collector.models import DEDUP_DAYS, Bad, Event, Sealed, SegmentId
+from shopfloor.kernel import logs
+from shopfloor.kernel.values import now
+
+Row = TypeVar("Row")
+
+_MOST_SHOWS_LISTED: Final = 64
+_log = logs.get("collector")
+
+
+@dataclass(frozen=True, slots=True)
+class BadLine:
+    """A bad event as it is kept: `raw` is text, or Base64 where the bytes are no UTF-8."""
+
+    received_at: datetime
+    id: str
+    reason: str
+    viewer: str | None
+    raw: str
+    encoding: str
+
+
+def seal(directory: Path, wanted: Sequence[SegmentId]) -> list[Sealed]:
+    """Seal those of `wanted` that are not sealed yet; the caller owns them and nobody appends any more."""
+    sealed: list[Sealed] = []
+    with manifest.sealing(directory):
+        known = {line.id for line in manifest.read(directory)}
+        for segment in wanted:
+            path = log.segment_path(directory, segment)
+            if segment not in known and path.exists():
+                sealed.append(_seal_one(directory, segment, path))
+            path.unlink(missing_ok=True)
+    return sealed
+
+
+def orphans(directory: Path, *, except_writer: str) -> list[SegmentId]:
+    """Segments left by processes that are gone (their lock is free)."""
+    found: list[SegmentId] = []
+    for writer, group in groupby(log.segments(directory), key=lambda item: item[0].writer):
+        if writer == except_writer:
+            continue
+        try:
+            lock = log.lock_writer(directory, writer)
+        except log.WriterTaken:
+            continue
+        # A process that starts under this name from now on begins a new segment and leaves these alone.
+        lock.close()
+        found.extend(segment for segment, _ in group)
+    return found
+
+
+def next_number(directory: Path, writer: str) -> int:
+    """The first segment number that `writer` never used."""
+    used = [segment.number for segment, _ in log.segments(directory) if segment.writer == writer]
+    used += [line.segment for line in manifest.read(directory) if line.writer == writer]
+    return max(used, default=0) + 1
+
+
+def _seal_one(directory: Path, segment: SegmentId, path: Path) -> Sealed:
+    contents = log.read(path)
+    arrived = [(frame.received, entry) for frame in contents.frames for entry in frame.entries]
+    bad = [(received, entry) for received, entry in arrived if isinstance(entry, Bad)]
+    events = [(received, entry) for received, entry in arrived if isinstance(entry, Event)]
+    day = arrived[0][0].date() if arrived else now().date()
+    accepted = _decide(directory, segment, day, events)
+
+    event_files = [_write_events(directory, segment, hour, rows) for hour, rows in _by_hour(accepted)]
+    bad_files = [_write_bad(directory, segment, hour, rows) for hour, rows in _by_hour(bad)]
+    if contents.torn:
+        _log.warning("collector.torn_segment", segment=str(segment), bytes=len(contents.torn))
+        _publish(directory / "torn" / f"{segment.stem}.bin", contents.torn)
+
+    result = Sealed(
+        segment=segment,
+        received=len(arrived),
+        accepted=len(accepted),
+        duplicate=len(events) - len(accepted),
+        bad=len(bad),
+        torn_bytes=len(contents.torn),
+    )
+    manifest.append(
+        directory,
+        manifest.Line(
+            writer=segment.writer,
+            segment=segment.number,
+            sealed_at=now(),
+            log_bytes=contents.size,
+            torn_bytes=result.torn_bytes,
+            received=result.received,
+            accepted=result.accepted,
+            duplicate=result.duplicate,
+            bad=result.bad,
+            events=event_files,
+            bad_files=bad_files,
+            previous="",
+        ),
+    )
+    return result
+
+
+def _decide(
+    directory: Path, segment: SegmentId, day: date, events: list[tuple[datetime, Event]]
+) -> list[tuple[datetime, Event]]:
+    """The events that are no duplicates; each of them is this segment's in the index from now on."""
+    if not events:
+        return []
+    keys = [index.key(event.source, event.id) for _, event in events]
+    taken = index.owners(directory, keys, day)
+    name = str(segment)
+    accepted: dict[bytes, tuple[datetime, Event]] = {}
+    for one, arrived in zip(keys, events, strict=True):
+        if taken.get(one, name) == name:
+            accepted.setdefault(one, arrived)
+    index.claim(directory, day, segment, list(accepted))
+    index.forget(directory, min(day, now().date()) - timedelta(days=DEDUP_DAYS + 1))
+    return list(accepted.values())
+
+
+def _by_hour(rows: Iterable[tuple[datetime, Row]]) -> Iterable[tuple[str, list[tuple[datetime, Row]]]]:
+    hours: defaultdict[str, list[tuple[datetime, Row]]] = defaultdict(list)
+    for received, row in rows:
+        hours[received.strftime("%Y-%m-%dT%H")].append((received, row))
+    return sorted(hours.items())
+
+
+def _write_events(
+    directory: Path, segment: SegmentId, hour: str, rows: list[tuple[datetime, Event]]
+) -> manifest.SealedFile:
+    rows.sort(key=lambda row: (row[1].show_id or 0, row[1].event_time, row[1].source, row[1].id))
+    sink = pa.BufferOutputStream()
+    pq.write_table(columns.table(rows), sink, compression="zstd", compression_level=3)
+    data = sink.getvalue().to_pybytes()
+    relative = f"events/hour={hour}/{segment.stem}.parquet"
+    _publish(directory / relative, data)
+    times = [event.event_time for _, event in rows]
+    shows = sorted({event.show_id for _, event in rows if event.show_id is not None})
+    return manifest.SealedFile(
+        path=relative,
+        sha256=hashlib.sha256(data).hexdigest(),
+        bytes=len(data),
+        rows=len(rows),
+        first=min(times),
+        last=max(times),
+        shows=shows if len(shows) <= _MOST_SHOWS_LISTED else None,
+    )
+
+
+def _write_bad(
+    directory: Path, segment: SegmentId, hour: str, rows: list[tuple[datetime, Bad]]
+) -> manifest.SealedFile:
+    data = b"".join(msgspec.json.encode(_bad_line(received, bad)) + b"\n" for received, bad in rows)
+    relative = f"bad/hour={hour}/{segment.stem}.jsonl"
+    _publish(directory / relative, data)
+    return manifest.SealedFile(
+        path=relative, sha256=hashlib.sha256(data).hexdigest(), bytes=len(data), rows=len(rows)
+    )
+
+
+def _bad_line(received: datetime, bad: Bad) -> BadLine:
+    try:
+        raw, encoding = bad.raw.decode(), "utf-8"
+    except UnicodeDecodeError:
+        raw, encoding = base64.b64encode(bad.raw).decode(), "base64"
+    return BadLine(received, bad.id, bad.reason, bad.viewer, raw, encoding)
+
+
+def _publish(path: Path, data: bytes) -> None:
+    """Put `data` at `path`, whole or not at all, durably."""
+    log.make_directory(path.parent)
+    temporary = path.with_suffix(path.suffix + ".tmp")
+    with temporary.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    log.sync_directory(path.parent)
+
+
+def read_bad(directory: Path, line: manifest.Line) -> list[tuple[BadLine, bytes]]:
+    """The bad events of one seal, with their bytes as they came."""
+    found: list[tuple[BadLine, bytes]] = []
+    for file in line.bad_files:
+        for raw in (directory / file.path).read_bytes().splitlines():
+            bad = msgspec.json.decode(raw, type=BadLine)
+            data: Any = base64.b64decode(bad.raw) if bad.encoding == "base64" else bad.raw.encode()
+            found.append((bad, data))
+    return found
+
+
+def rebuild_index(directory: Path) -> int:
+    """Make the index anew from the sealed files of the last week; return how many ids it holds."""
+    with manifest.sealing(directory):
+        lines = manifest.read(directory)
+        oldest = now().date() - timedelta(days=DEDUP_DAYS + 1)
+        claims: defaultdict[date, dict[SegmentId, list[bytes]]] = defaultdict(dict)
+        for line in lines:
+            for file in line.events:
+                day = date.fromisoformat(file.path.partition("hour=")[2][:10])
+                if day < oldest:
+                    continue
+                rows = pq.read_table(directory / file.path, columns=["source", "id"])
+                claims[day].setdefault(line.id, []).extend(
+                    index.key(source, identity)
+                    for source, identity in zip(
+                        rows["source"].to_pylist(), rows["id"].to_pylist(), strict=True
+                    )
+                )
+        index.rebuild(directory, claims)
+        return sum(len(keys) for day in claims.values() for keys in day.values())

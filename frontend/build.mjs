@@ -1,0 +1,78 @@
+// Builds the front end into src/shopfloor/web/static: `node build.mjs OUTPUT_DIRECTORY`.
+//
+//   css/NAME.css            -> NAME-HASH.css     (css/parts/* are imported, never served alone)
+//   src/NAME/main.ts(x)     -> NAME-HASH.js      (an island: a new folder with a main file is picked up by itself)
+//   icons/NAME.svg          -> one sprite, icons-HASH.svg#NAME
+//   public/NAME.EXT         -> NAME-HASH.EXT, as it is
+//
+// manifest.json says which name became which file, what each script imports at once (to be preloaded) and how many
+// bytes each weighs compressed; Python reads it to write links and to hold the budgets.
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { basename, extname, join, relative, resolve } from "node:path";
+import { gzipSync } from "node:zlib";
+import { build } from "esbuild";
+
+const out = resolve(process.argv[2] ?? "../src/shopfloor/web/static");
+mkdirSync(out, { recursive: true });
+
+const styles = readdirSync("css").filter((name) => name.endsWith(".css")).map((name) => join("css", name));
+const islands = readdirSync("src")
+  .map((name) => ["main.tsx", "main.ts"].map((main) => join("src", name, main)).find((path) => existsSync(path)))
+  .filter((path) => path !== undefined);
+
+const result = await build({
+  entryPoints: [
+    ...styles.map((path) => ({ in: path, out: basename(path, ".css") })),
+    ...islands.map((path) => ({ in: path, out: path.split(/[\\/]/)[1] })),
+  ],
+  outdir: out,
+  bundle: true,
+  minify: true,
+  splitting: true,
+  format: "esm",
+  target: ["es2022", "safari16"],
+  jsx: "automatic",
+  jsxImportSource: "preact",
+  entryNames: "[name]-[hash]",
+  chunkNames: "chunk-[hash]",
+  legalComments: "eof",
+  charset: "utf8",
+  metafile: true,
+  logLevel: "warning",
+});
+
+const manifest = {};
+const weight = (file) => gzipSync(readFileSync(join(out, file)), { level: 9 }).length;
+for (const [path, output] of Object.entries(result.metafile.outputs)) {
+  if (!output.entryPoint) continue;
+  const file = relative(out, resolve(path));
+  const name = output.entryPoint.startsWith("css/") ? basename(output.entryPoint) : `${output.entryPoint.split("/")[1]}.js`;
+  const imports = output.imports
+    .filter((one) => one.kind === "import-statement")
+    .map((one) => relative(out, resolve(one.path)));
+  manifest[name] = { file, imports, gzip: [file, ...imports].reduce((sum, one) => sum + weight(one), 0) };
+}
+
+const symbols = readdirSync("icons")
+  .filter((name) => name.endsWith(".svg"))
+  .sort()
+  .map((name) => `<symbol id="${basename(name, ".svg")}" viewBox="0 0 24 24">${readFileSync(join("icons", name), "utf8").trim()}</symbol>`);
+const sprite = `<svg xmlns="http://www.w3.org/2000/svg">${symbols.join("")}</svg>`;
+const plain = [["icons.svg", sprite], ...readdirSync("public").map((name) => [name, readFileSync(join("public", name))])];
+for (const [name, content] of plain) {
+  const hash = createHash("sha256").update(content).digest("hex").slice(0, 8).toUpperCase();
+  const file = `${basename(name, extname(name))}-${hash}${extname(name)}`;
+  writeFileSync(join(out, file), content);
+  manifest[name] = { file, imports: [], gzip: weight(file) };
+}
+
+writeFileSync(join(out, "manifest.json"), JSON.stringify(manifest, null, 1));
+
+// What an earlier build left goes last, so that a running server never points at a file that is not there yet.
+const made = new Set([
+  "manifest.json",
+  ...plain.map(([name]) => manifest[name].file),
+  ...Object.keys(result.metafile.outputs).map((path) => relative(out, resolve(path))),
+]);
+for (const name of readdirSync(out)) if (!made.has(name)) rmSync(join(out, name), { recursive: true });

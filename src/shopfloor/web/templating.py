@@ -1,0 +1,298 @@
+"""Pages from templates: how every page of Shopfloor is rendered.
+
+    return render(request, "console/stock.html", shop=shop, actor=actor, levels=levels)
+
+A template extends `base.html` (public pages) or `base_console.html` (console: top bar, navigation, flashes) and
+fills the blocks `title`, `content`, and, when it must, `head` and `scripts`.
+
+Always there
+    language, languages      the language of this page (`.tag`, `.name`) and all of them
+    path                     path and query of the request, for forms that return here
+    now                      datetime, UTC
+    zone                     tzinfo in which times are shown: pass `zone=`, or `shop` with a `timezone`, else UTC
+    flashes                  messages for this visitor (see `flash`), already taken from the cookie
+    _() ngettext() {% trans %}  gettext; English is the source
+    asset("room.css").url    address of a built file
+    icon("bag")              a stroke icon, hidden from screen readers: always write a word beside it, or
+                             `icon("bag", _("Basket"))` when it stands alone; names are the files in frontend/icons
+    island("studio")         the script tags of an island built from frontend/src/studio/main.tsx
+    data("state", value)     a JSON island for scripts: `JSON.parse(document.getElementById("state").textContent)`
+
+Filters
+    money                    Money -> "¥129.00" in the reader's way; `money(whole=True)` leaves out ".00"
+    number, percent          1234 -> "1,234"; 0.123 -> "12.3%" (`percent(1)`)
+    date, datetime, clock    "3 Dec 2026", "3 Dec 2026, 20:00", "20:00:10"; in `zone`
+    when                     a <time> element, shown in `zone` and turned by the browser to the reader's own time
+    duration                 seconds -> "1:02:33"
+    in_words(titles)         `product.title|in_words(product.titles)`: the merchant's text in the reader's language
+    minor                    Money -> "129.00": the value of a price input
+    id                       a UUID shortened for people's eyes
+
+Macros: `parts/forms.html` (field, select, choices, submit, hidden inputs), `parts/pieces.html` (badge, note, empty,
+pages, price, picture, figures, dialog).  Import them `with context`.
+
+There is no inline script and no style attribute anywhere: the content security policy would drop them.  SVG presentation
+attributes (`fill`, `x`, `width`) are fine.  In templates undefined names raise.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, tzinfo
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, Generic, TypeVar
+from urllib.parse import quote, unquote, urlencode
+from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+from babel import dates, numbers
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from shopfloor.kernel.values import Money, now
+from shopfloor.web.languages import LANGUAGES, Language, language_of
+from shopfloor.web.static import asset
+
+TEMPLATES: Final = Path(__file__).parent / "templates"
+FLASH_COOKIE: Final = "flash"
+_FLASH_KINDS: Final = frozenset({"good", "wait", "bad", "info"})
+_SECOND: Final = 60
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Item]):
+    """One page of a longer list.  `items` has at most `size`; make it with `paged`."""
+
+    items: Sequence[Item]
+    number: int
+    size: int
+    more: bool
+
+    @property
+    def offset(self) -> int:
+        return (self.number - 1) * self.size
+
+
+def paged(rows: Sequence[Item], *, number: int, size: int) -> Page[Item]:
+    """A page from `size + 1` rows fetched at its offset: the extra row only says that there is more."""
+    return Page(rows[:size], number, size, len(rows) > size)
+
+
+def render(request: Request, template: str, /, *, status: int = 200, **context: Any) -> HTMLResponse:
+    """The page, in the reader's language.  Flashes are shown once: their cookie is cleared by this answer."""
+    shop = context.get("shop")
+    language = language_of(request, getattr(shop, "locale", None))
+    zone = context.pop("zone", None) or zone_of(getattr(shop, "timezone", None))
+    query = request.url.query
+    html = (
+        environment(language.tag)
+        .get_template(template)
+        .render(
+            request=request,
+            language=language,
+            languages=LANGUAGES,
+            path=request.url.path + (f"?{query}" if query else ""),
+            now=now(),
+            zone=zone,
+            flashes=_flashes(request),
+            status=status,
+            **{"shop": None, "actor": None, "active": "", **context},
+        )
+    )
+    response = HTMLResponse(html, status_code=status)
+    response.headers["content-language"] = language.tag
+    response.headers.setdefault("cache-control", "private, no-cache")
+    response.headers["vary"] = "cookie, accept-language"
+    if FLASH_COOKIE in request.cookies:
+        response.delete_cookie(FLASH_COOKIE, path="/")
+    return response
+
+
+def flash(response: Response, kind: str, text: str) -> None:
+    """Leave a message for the next page this visitor opens.  `kind`: good, wait, bad or info; `text`: translated."""
+    assert kind in _FLASH_KINDS
+    value = quote(json.dumps([kind, text[:400]], ensure_ascii=False))
+    response.set_cookie(FLASH_COOKIE, value, max_age=_SECOND, path="/", httponly=True, samesite="lax")
+
+
+def _flashes(request: Request) -> list[tuple[str, str]]:
+    try:
+        kind, text = msgspec.json.decode(unquote(request.cookies.get(FLASH_COOKIE, "")), type=tuple[str, str])
+    except (msgspec.DecodeError, UnicodeEncodeError):
+        return []
+    return [(kind, text)] if kind in _FLASH_KINDS else []
+
+
+def zone_of(name: str | None) -> tzinfo:
+    """The time zone called `name`, or UTC when there is none."""
+    try:
+        return ZoneInfo(name) if name else UTC
+    except (ZoneInfoNotFoundError, ValueError):
+        return UTC
+
+
+@cache
+def environment(tag: str) -> Environment:
+    """The templates in one language."""
+    language = next(language for language in LANGUAGES if language.tag == tag)
+    env = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
+        auto_reload=False,
+    )
+    env.install_gettext_translations(language.words, newstyle=True)  # pyright: ignore[reportAttributeAccessIssue]
+    env.filters.update(_filters(language))
+    helpers: dict[str, Any] = {
+        "asset": asset,
+        "icon": icon,
+        "island": island,
+        "data": data,
+        "with_query": with_query,
+    }
+    env.globals.update(helpers)
+    return env
+
+
+def icon(name: str, label: str | None = None, *, big: bool = False) -> Markup:
+    """A stroke icon of the sprite.  Without a label it is decoration."""
+    says = Markup('role="img" aria-label="{}"').format(label) if label else Markup('aria-hidden="true"')
+    return Markup('<svg class="icon{}" {}><use href="{}#{}"/></svg>').format(
+        " big" if big else "", says, asset("icons.svg").url, name
+    )
+
+
+def island(name: str) -> Markup:
+    """The tags that load an island and, beside it, what it imports at once."""
+    script = asset(f"{name}.js")
+    preloads = Markup("").join(
+        Markup('<link rel="modulepreload" href="{}">').format(one) for one in script.imports
+    )
+    return preloads + Markup('<script type="module" src="{}"></script>').format(script.url)
+
+
+def data(name: str, value: object) -> Markup:
+    """`value` as JSON in the page, where a script finds it by id.  Dataclasses, dates and UUIDs are welcome."""
+    text = msgspec.json.encode(value).decode()
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    escaped = Markup(text)  # noqa: S704 -- every character that HTML minds was escaped just above
+    return Markup('<script type="application/json" id="{}">{}</script>').format(name, escaped)
+
+
+def with_query(path: str, **values: object) -> str:
+    """`path` with these query parameters set (None removes); what else stood there stays."""
+    base, _, query = path.partition("?")
+    kept = {k: v for k, _, v in (part.partition("=") for part in query.split("&") if part) if k not in values}
+    fresh = urlencode({key: str(value) for key, value in values.items() if value is not None})
+    joined = "&".join([*(f"{key}={value}" for key, value in kept.items()), *([fresh] if fresh else [])])
+    return f"{base}?{joined}" if joined else base
+
+
+def money_text(amount: Money, language: Language, *, whole: bool = False) -> str:
+    """An amount in the way of `language`.  With `whole`, ".00" is left out: prices on tickets, never sums."""
+    value = major(amount)
+    shown = numbers.format_currency(value, amount.currency, locale=language.locale)
+    if whole and value == value.to_integral_value():
+        shown = numbers.format_currency(
+            value, amount.currency, format="¤#,##0", locale=language.locale, currency_digits=False
+        )
+    return shown
+
+
+def major(amount: Money) -> Decimal:
+    """12900 fen -> Decimal("129.00"); yen have no minor unit."""
+    return Decimal(amount.minor).scaleb(-numbers.get_currency_precision(amount.currency))
+
+
+def _filters(language: Language) -> dict[str, Any]:
+    locale = language.locale
+
+    def money(amount: Money, *, whole: bool = False) -> str:
+        return money_text(amount, language, whole=whole)
+
+    def minor(amount: Money) -> str:
+        return str(major(amount))
+
+    def number(value: float, digits: int | None = None) -> str:
+        shape = None if digits is None else "#,##0" + ("." + "0" * digits if digits else "")
+        return numbers.format_decimal(value, format=shape, locale=locale)
+
+    def percent(value: float, digits: int = 0) -> str:
+        return numbers.format_percent(
+            value, format="#,##0" + ("." + "0" * digits if digits else "") + "%", locale=locale
+        )
+
+    @pass_context
+    def day(context: Context, value: date | datetime | str, shape: str = "medium") -> str:
+        return dates.format_date(_local(context, value), format=shape, locale=locale)
+
+    @pass_context
+    def moment(context: Context, value: datetime, shape: str = "medium") -> str:
+        local = _local(context, value)
+        assert isinstance(local, datetime)
+        return f"{dates.format_date(local, format=shape, locale=locale)} {local:%H:%M}"
+
+    @pass_context
+    def clock(context: Context, value: datetime, *, seconds: bool = True) -> str:
+        local = _local(context, value)
+        assert isinstance(local, datetime)
+        return f"{local:%H:%M:%S}" if seconds else f"{local:%H:%M}"
+
+    @pass_context
+    def when(context: Context, value: datetime, shape: str = "datetime") -> Markup:
+        """`shape`: datetime, date, time, weekday.  The words are in `zone` and name it; scripts make them local."""
+        local = _local(context, value)
+        assert isinstance(local, datetime)
+        forms = {
+            "datetime": lambda: f"{dates.format_skeleton('MMMEd', local, locale=locale)} {local:%H:%M}",
+            "date": lambda: dates.format_skeleton("MMMEd", local, locale=locale),
+            "weekday": lambda: dates.format_skeleton("MMMEd", local, locale=locale),
+            "time": lambda: f"{local:%H:%M}",
+        }
+        zone_name = f" {local:%Z}" if shape in {"datetime", "time"} else ""
+        return Markup('<time datetime="{}" data-local="{}">{}{}</time>').format(
+            value.astimezone(UTC).isoformat(timespec="seconds"), shape, forms[shape](), zone_name
+        )
+
+    def duration(seconds: float) -> str:
+        minutes, rest = divmod(int(seconds), 60)
+        hours, minutes = divmod(minutes, 60)
+        return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+    def in_words(otherwise: str, titles: Mapping[str, str] | None) -> str:
+        return language.localised(titles, otherwise)
+
+    def short_id(value: UUID | str) -> str:
+        return str(value).replace("-", "")[-8:].upper()
+
+    return {
+        "money": money,
+        "minor": minor,
+        "number": number,
+        "percent": percent,
+        "date": day,
+        "datetime": moment,
+        "clock": clock,
+        "when": when,
+        "duration": duration,
+        "in_words": in_words,
+        "id": short_id,
+    }
+
+
+def _local(context: Context, value: date | datetime | str) -> date | datetime:
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value) if "T" in value else date.fromisoformat(value)
+    return value.astimezone(context["zone"]) if isinstance(value, datetime) else value

@@ -1,0 +1,43 @@
+"""What will be wanted, with intervals, also of what sold out; and an honest "cannot be known".
+
+Promise: a forecast is a distribution per variant (forty equally likely numbers, and the bounds of the middle
+80 %), of units that will be paid for, learnt from exposure in stock; every figure carries its evidence, and
+where the data cannot know, the line says so and why.
+"""
+
+from shopfloor.demand.events import DemandForecast
+from shopfloor.demand.learner import learn
+from shopfloor.demand.models import (
+    POINTS,
+    Assumptions,
+    BadHorizon,
+    BadSignal,
+    Evidence,
+    Forecast,
+    Foreseen,
+    Past,
+    Reason,
+    Signal,
+    UnknownForecast,
+    say,
+)
+from shopfloor.demand.service import forecast, forecast_show
+
+__all__ = [
+    "POINTS",
+    "Assumptions",
+    "BadHorizon",
+    "BadSignal",
+    "DemandForecast",
+    "Evidence",
+    "Forecast",
+    "Foreseen",
+    "Past",
+    "Reason",
+    "Signal",
+    "UnknownForecast",
+    "forecast",
+    "forecast_show",
+    "learn",
+    "say",
+]

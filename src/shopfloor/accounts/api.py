@@ -1,0 +1,684 @@
+"""Who may do what over HTTP: the dependencies every route uses, and the JSON of accounts.
+
+    @router.post("/v1/{shop}/products")
+    async def create(actor: Annotated[Actor, Depends(allowed(Permission.CATALOG_EDIT))], …)
+
+    @router.get("/s/{shop}")
+    @public
+    async def page(shopper: Shopper, …)
+
+A route says one of `allowed(…)`, `signed_in_person`, `keyed(…)` or `public`; `check_every_route_is_decided`
+refuses to start a shop where one says nothing.  `install` adds the two middlewares (requests from other
+sites, the shopper's cookie).
+"""
+
+import inspect
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Final, TypeVar, cast
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, FastAPI, Path, Request, Response
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute, APIWebSocketRoute
+from pydantic import BaseModel
+from starlette.requests import HTTPConnection
+from starlette.routing import BaseRoute, Mount, Route, Router, WebSocketRoute
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shopfloor import accounts
+from shopfloor.accounts.models import (
+    Actor,
+    CrossSite,
+    Invitation,
+    Joined,
+    Key,
+    Keyring,
+    Membership,
+    NotAllowed,
+    Permission,
+    Person,
+    Role,
+    Shop,
+    UnknownKey,
+)
+from shopfloor.accounts.service import SESSION_AT_MOST_DAYS
+from shopfloor.accounts.shopper import COOKIE as SHOPPER_COOKIE
+from shopfloor.kernel.database import Database
+from shopfloor.kernel.http import Db, refusal_response, refusals
+
+SESSION_COOKIE: Final = "session"
+SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+
+Endpoint = TypeVar("Endpoint")
+
+
+# Who may
+
+
+@dataclass(frozen=True, slots=True)
+class _Allowed:
+    permission: Permission
+
+    async def __call__(self, shop: Annotated[str, Path()], request: Request, db: Db) -> Actor:
+        token = request.cookies.get(SESSION_COOKIE)
+        async with db.transaction() as tx:
+            actor = await accounts.actor(tx, token, shop)
+        if not actor.may(self.permission):
+            raise NotAllowed(permission=self.permission, role=actor.role)
+        return actor
+
+
+def allowed(permission: Permission) -> _Allowed:
+    """For `Depends`: the Actor, when `permission` is among theirs in the shop of the path's `{shop}`.
+
+    Refuses with SignInNeeded (401), UnknownShop (404, also for a shop one does not belong to) or
+    NotAllowed (403).
+    """
+    return _Allowed(permission)
+
+
+@dataclass(frozen=True, slots=True)
+class _Keyed:
+    purpose: str
+
+    async def __call__(self, request: Request, db: Db) -> Key:
+        token = request.path_params.get("key") or request.query_params.get("key")
+        if token is None:
+            raise UnknownKey
+        async with db.transaction() as tx:
+            return await accounts.read_key(tx, token=token, purpose=self.purpose)
+
+
+def keyed(purpose: str) -> _Keyed:
+    """For `Depends`: the Key behind `{key}` in the path, or `?key=`.  Refuses with UnknownKey (404)."""
+    return _Keyed(purpose)
+
+
+async def signed_in_person(request: Request, db: Db) -> Person:
+    """For `Depends`: whoever is signed in, in whatever shop.  Refuses with SignInNeeded (401)."""
+    async with db.transaction() as tx:
+        return await accounts.signed_in(tx, request.cookies.get(SESSION_COOKIE))
+
+
+async def person_if_signed_in(request: Request, db: Db) -> Person | None:
+    """For `Depends` on a public route: whoever is signed in, or None.  It decides nothing about the route."""
+    token = request.cookies.get(SESSION_COOKIE)
+    if token is None:
+        return None
+    async with db.transaction() as tx:
+        try:
+            return await accounts.signed_in(tx, token)
+        except accounts.SignInNeeded:
+            return None
+
+
+class _Public:
+    """`@public` on an endpoint or an ASGI app, or `Depends(public)` on a route or router."""
+
+    # FastAPI asks for the signature of a dependency: as one, this takes nothing.
+    __signature__ = inspect.Signature()
+
+    def __call__(self, endpoint: Any = None) -> Any:
+        if endpoint is not None:
+            endpoint.is_public = True
+        return endpoint
+
+
+public = _Public()
+
+SignedIn = Annotated[Person, Depends(signed_in_person)]
+MaybeSignedIn = Annotated[Person | None, Depends(person_if_signed_in)]
+
+
+def shopper(request: Request) -> UUID:
+    """Who is shopping: from the signed cookie, or somebody new who gets it with this answer."""
+    keyring = _keyring(request)
+    known = accounts.read_shopper(keyring, request.cookies.get(SHOPPER_COOKIE))
+    if known is not None:
+        return known
+    fresh: str | None = getattr(request.state, "new_shopper", None)
+    if fresh is None:
+        fresh = accounts.issue_shopper(keyring)
+        request.state.new_shopper = fresh
+    found = accounts.read_shopper(keyring, fresh)
+    assert found is not None, "we have just signed it"
+    return found
+
+
+Shopper = Annotated[UUID, Depends(shopper)]
+
+
+def _keyring(connection: HTTPConnection) -> Keyring:
+    keyring: Keyring = connection.app.state.keyring
+    return keyring
+
+
+class UndecidedRoutes(Exception):
+    """A bug of ours: routes that nobody decided about, by path."""
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        super().__init__("routes without allowed(), signed_in_person, keyed() or public: " + ", ".join(paths))
+        self.paths = list(paths)
+
+
+def check_every_route_is_decided(app: FastAPI, *, public_paths: Collection[str] = ()) -> None:
+    """Raise UndecidedRoutes when a route neither names who may use it nor is public.
+
+    `public_paths` names raw routes and mounts that are open to everybody, as they were given to the router.
+    """
+    documents = {app.openapi_url, app.docs_url, app.redoc_url, app.swagger_ui_oauth2_redirect_url}
+    paths = sorted(_undecided(app.routes, known={*public_paths, *filter(None, documents)}, above=""))
+    if paths:
+        raise UndecidedRoutes(paths)
+
+
+def _undecided(routes: Iterable[BaseRoute], *, known: set[str], above: str) -> Iterable[str]:
+    for route in routes:
+        path = above + getattr(route, "path", "")
+        if path in known:
+            continue
+        if isinstance(route, APIRoute | APIWebSocketRoute):
+            if not _is_public(route.endpoint) and not _decides(route.dependant):
+                yield path
+        elif isinstance(route, Route | WebSocketRoute):
+            if not _is_public(route.endpoint):
+                yield path
+        elif isinstance(route, Mount):
+            if _is_public(route.app):
+                continue
+            if isinstance(route.app, Router | FastAPI):
+                yield from _undecided(route.routes, known=known, above=path)
+            else:
+                yield path
+        elif (inner := getattr(route, "effective_route_contexts", None)) is not None:
+            yield from _undecided_included(inner(), known=known, above=above)
+        else:
+            yield path or repr(route)
+
+
+def _undecided_included(contexts: Iterable[Any], *, known: set[str], above: str) -> Iterable[str]:
+    """Routers that FastAPI keeps as a whole: each of their routes with what the router adds to it."""
+    for context in contexts:
+        path = above + context.path
+        if path in known:
+            continue
+        dependant = getattr(context, "dependant", None)
+        if not _is_public(context.endpoint) and not (dependant is not None and _decides(dependant)):
+            yield path
+
+
+def _is_public(endpoint: object) -> bool:
+    return getattr(endpoint, "is_public", False) is True
+
+
+def _decides(dependant: Dependant) -> bool:
+    call = dependant.call
+    if isinstance(call, _Allowed | _Keyed | _Public) or call is signed_in_person:
+        return True
+    return any(_decides(inner) for inner in dependant.dependencies)
+
+
+# Cookies
+
+
+def set_session(response: Response, token: str, *, secure: bool) -> None:
+    """Give the browser its session.  The cookie outlives the session, which the server ends."""
+    response.set_cookie(
+        SESSION_COOKIE,
+        token,
+        max_age=SESSION_AT_MOST_DAYS * 86_400,
+        path="/",
+        httponly=True,
+        samesite="lax",
+        secure=secure,
+    )
+
+
+def clear_session(response: Response, *, secure: bool) -> None:
+    response.delete_cookie(SESSION_COOKIE, path="/", httponly=True, samesite="lax", secure=secure)
+
+
+def is_secure(request: HTTPConnection) -> bool:
+    """Are cookies to be kept to https?  Decided by the public address of the shop."""
+    return bool(request.app.state.secure_cookies)
+
+
+def client_address(request: HTTPConnection) -> str:
+    """Where a request came from; behind a proxy that uvicorn trusts, what the proxy says."""
+    return "" if request.client is None else request.client.host
+
+
+# Middlewares
+
+
+def is_same_site(headers: Iterable[tuple[bytes, bytes]], origins: Collection[str]) -> bool:
+    """May a request with these headers change something on behalf of the browser's user?
+
+    Browsers say where a request comes from (`Sec-Fetch-Site`, `Origin`).  A program that says neither has no
+    cookies of somebody else to abuse.  `origins` are addresses of the shop beside the one in `Host`, as in
+    `https://shop.example`.  Also for the handshake of a WebSocket, which always carries `Origin`.
+    """
+    named = {name: value for name, value in headers if name in {b"sec-fetch-site", b"origin", b"host"}}
+    fetch_site = named.get(b"sec-fetch-site")
+    if fetch_site in {b"same-origin", b"none"}:
+        return True
+    origin = named.get(b"origin")
+    if origin is None:
+        return fetch_site is None
+    text = origin.decode("latin-1").lower()
+    if text in origins:
+        return True
+    if fetch_site is not None:
+        return False
+    host = named.get(b"host", b"").decode("latin-1").lower()
+    return bool(host) and _authority(text) == _authority(f"{urlsplit(text).scheme}://{host}") is not None
+
+
+def _authority(address: str) -> str | None:
+    """Host and port of an address; None for 'null' and for nonsense."""
+    try:
+        parts = urlsplit(address)
+        port = parts.port
+    except ValueError:
+        return None
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        return None
+    return f"{parts.hostname}:{port or (443 if parts.scheme == 'https' else 80)}"
+
+
+class SameSite:
+    """ASGI middleware: what changes something must come from our own pages."""
+
+    def __init__(self, app: ASGIApp, *, origins: Collection[str]) -> None:
+        self._app = app
+        self._origins = frozenset(origins)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if (
+            scope["type"] == "http"
+            and scope["method"] not in SAFE_METHODS
+            and not is_same_site(scope["headers"], self._origins)
+        ):
+            await refusal_response(CrossSite())(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+
+class ShopperCookie:
+    """ASGI middleware: hands out the cookie that `shopper` made for somebody new."""
+
+    def __init__(self, app: ASGIApp, *, secure: bool) -> None:
+        self._app = app
+        self._secure = secure
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        state = cast("dict[str, Any]", scope.setdefault("state", {}))
+
+        async def with_cookie(message: Message) -> None:
+            if message["type"] == "http.response.start" and "new_shopper" in state:
+                cookie = accounts.cookie_header(state["new_shopper"], secure=self._secure)
+                message = {**message, "headers": [*message.get("headers", ()), cookie]}
+            await send(message)
+
+        await self._app(scope, receive, with_cookie)
+
+
+def install(app: FastAPI, *, base_url: str | None) -> None:
+    """Add the middlewares.  Before the first request the keyring must be loaded (`load_keyring`)."""
+    secure = base_url is not None and base_url.lower().startswith("https:")
+    origin = () if base_url is None else (_origin(base_url),)
+    app.state.secure_cookies = secure
+    app.add_middleware(ShopperCookie, secure=secure)
+    app.add_middleware(SameSite, origins=origin)
+
+
+def _origin(address: str) -> str:
+    parts = urlsplit(address.lower())
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+async def load_keyring(app: FastAPI, db: Database) -> Keyring:
+    """Put the node's keys where the routes of `app` find them; call it when the application starts."""
+    async with db.transaction() as tx:
+        keyring = await accounts.keyring(tx)
+    app.state.keyring = keyring
+    return keyring
+
+
+# JSON
+
+
+router = APIRouter(prefix="/v1", tags=["accounts"])
+
+
+class Credentials(BaseModel):
+    email: str
+    password: str
+
+
+class PersonOut(BaseModel):
+    id: int
+    email: str
+    name: str
+    is_operator: bool
+
+
+class ShopOut(BaseModel):
+    id: int
+    slug: str
+    name: str
+    currency: str
+    locale: str
+    timezone: str
+    role: Role | None = None
+
+
+class MeOut(BaseModel):
+    person: PersonOut
+    shops: list[ShopOut]
+
+
+class NewShop(BaseModel):
+    name: str
+    slug: str
+    currency: str
+    locale: str = "en"
+    timezone: str = "UTC"
+
+
+class Claim(BaseModel):
+    token: str
+    email: str
+    password: str
+    name: str = ""
+    shop: NewShop
+
+
+class MemberOut(BaseModel):
+    person_id: int
+    email: str
+    name: str
+    role: Role
+    joined_at: datetime
+
+
+class NewInvitation(BaseModel):
+    role: Role
+    email: str | None = None
+
+
+class InvitationOut(BaseModel):
+    id: int
+    role: Role
+    email: str | None
+    expires_at: datetime
+    token: str | None = None
+
+
+class Answer(BaseModel):
+    """To an invitation, by somebody new; whoever is signed in sends the token alone to `accept`."""
+
+    token: str
+    email: str
+    password: str
+    name: str = ""
+
+
+class Token(BaseModel):
+    token: str
+
+
+class NewRole(BaseModel):
+    role: Role
+
+
+class NewPassword(BaseModel):
+    current: str
+    new: str
+
+
+def _person_out(person: Person) -> PersonOut:
+    return PersonOut(id=person.id, email=person.email, name=person.name, is_operator=person.is_operator)
+
+
+def _shop_out(shop: Shop, role: Role | None) -> ShopOut:
+    return ShopOut(
+        id=shop.id,
+        slug=shop.slug,
+        name=shop.name,
+        currency=shop.currency,
+        locale=shop.locale,
+        timezone=shop.timezone,
+        role=role,
+    )
+
+
+def _membership_out(membership: Membership) -> ShopOut:
+    return _shop_out(membership.shop, membership.role)
+
+
+def _invitation_out(invitation: Invitation, token: str | None = None) -> InvitationOut:
+    return InvitationOut(
+        id=invitation.id,
+        role=invitation.role,
+        email=invitation.email,
+        expires_at=invitation.expires_at,
+        token=token,
+    )
+
+
+def _joined_out(joined: Joined, request: Request, response: Response) -> MeOut:
+    set_session(response, joined.session, secure=is_secure(request))
+    return MeOut(person=_person_out(joined.person), shops=[_shop_out(joined.shop, joined.role)])
+
+
+@router.post(
+    "/session", status_code=204, responses=refusals(accounts.WrongCredentials, accounts.TooManyAttempts)
+)
+@public
+async def sign_in(body: Credentials, request: Request, response: Response, db: Db) -> None:
+    """Sign in; the answer sets the session cookie."""
+    token = await accounts.sign_in(
+        db,
+        email=body.email,
+        password=body.password,
+        address=client_address(request),
+        previous=request.cookies.get(SESSION_COOKIE),
+    )
+    set_session(response, token, secure=is_secure(request))
+
+
+@router.delete("/session", status_code=204)
+@public
+async def sign_out(request: Request, response: Response, db: Db) -> None:
+    """Sign out here; fine also when not signed in."""
+    token = request.cookies.get(SESSION_COOKIE)
+    if token is not None:
+        async with db.transaction() as tx:
+            await accounts.sign_out(tx, session_token=token)
+    clear_session(response, secure=is_secure(request))
+
+
+@router.delete("/sessions", status_code=204, responses=refusals(accounts.SignInNeeded))
+async def sign_out_everywhere(person: SignedIn, request: Request, response: Response, db: Db) -> None:
+    """Sign out here and on every other device."""
+    async with db.transaction() as tx:
+        await accounts.sign_out_everywhere(tx, person_id=person.id)
+    clear_session(response, secure=is_secure(request))
+
+
+@router.get("/me", responses=refusals(accounts.SignInNeeded))
+async def me(person: SignedIn, db: Db) -> MeOut:
+    """Who I am and which shops I belong to."""
+    async with db.transaction() as tx:
+        memberships = await accounts.memberships(tx, person.id)
+    return MeOut(person=_person_out(person), shops=[_membership_out(each) for each in memberships])
+
+
+@router.post(
+    "/me/password", status_code=204, responses=refusals(accounts.WrongCredentials, accounts.WeakPassword)
+)
+async def change_password(
+    body: NewPassword, person: SignedIn, request: Request, response: Response, db: Db
+) -> None:
+    """Change my password; every other session of mine ends."""
+    # The current password is checked as a sign-in is, so that a stolen session cannot guess it faster.
+    checked = await accounts.sign_in(
+        db, email=person.email, password=body.current, address=client_address(request)
+    )
+    async with db.transaction() as tx:
+        await accounts.sign_out(tx, session_token=checked)
+        token = await accounts.change_password(tx, person_id=person.id, current=body.current, new=body.new)
+    set_session(response, token, secure=is_secure(request))
+
+
+@router.post(
+    "/claim",
+    status_code=201,
+    responses=refusals(accounts.UnknownClaim, accounts.BadShop, accounts.WeakPassword),
+)
+@public
+async def claim(body: Claim, request: Request, response: Response, db: Db) -> MeOut:
+    """Take this node over with the one-time token that it printed."""
+    async with db.transaction() as tx:
+        joined = await accounts.claim_owner(
+            tx,
+            token=body.token,
+            email=body.email,
+            password=body.password,
+            name=body.name,
+            shop_name=body.shop.name,
+            slug=body.shop.slug,
+            currency=body.shop.currency,
+            locale=body.shop.locale,
+            timezone=body.shop.timezone,
+        )
+    return _joined_out(joined, request, response)
+
+
+@router.get("/shops", responses=refusals(accounts.SignInNeeded))
+async def list_shops(person: SignedIn, db: Db) -> list[ShopOut]:
+    """The shops I belong to."""
+    async with db.transaction() as tx:
+        return [_membership_out(each) for each in await accounts.memberships(tx, person.id)]
+
+
+@router.post(
+    "/shops",
+    status_code=201,
+    responses=refusals(accounts.SignInNeeded, accounts.NotAllowed, accounts.SlugTaken, accounts.BadShop),
+)
+async def create_shop(body: NewShop, person: SignedIn, db: Db) -> ShopOut:
+    """One more shop on this node, for its operator."""
+    if not person.is_operator:
+        raise NotAllowed("Only the operator of this node opens shops.")
+    async with db.transaction() as tx:
+        shop = await accounts.create_shop(
+            tx,
+            owner_id=person.id,
+            name=body.name,
+            slug=body.slug,
+            currency=body.currency,
+            locale=body.locale,
+            timezone=body.timezone,
+        )
+    return _shop_out(shop, Role.OWNER)
+
+
+@router.post(
+    "/invitations/join",
+    status_code=201,
+    responses=refusals(accounts.UnknownInvitation, accounts.OtherEmail, accounts.EmailTaken),
+)
+@public
+async def join(body: Answer, request: Request, response: Response, db: Db) -> MeOut:
+    """Take an invitation as somebody new."""
+    async with db.transaction() as tx:
+        joined = await accounts.join(
+            tx, token=body.token, email=body.email, password=body.password, name=body.name
+        )
+    return _joined_out(joined, request, response)
+
+
+@router.post(
+    "/invitations/accept",
+    responses=refusals(accounts.UnknownInvitation, accounts.OtherEmail, accounts.AlreadyMember),
+)
+async def accept(body: Token, person: SignedIn, db: Db) -> ShopOut:
+    """Take an invitation as the person who is signed in."""
+    async with db.transaction() as tx:
+        return _membership_out(await accounts.accept(tx, token=body.token, person=person))
+
+
+MembersViewer = Annotated[Actor, Depends(allowed(Permission.MEMBERS_VIEW))]
+MembersManager = Annotated[Actor, Depends(allowed(Permission.MEMBERS_MANAGE))]
+
+
+@router.get("/{shop}/members", responses=refusals(accounts.UnknownShop, accounts.NotAllowed))
+async def list_members(actor: MembersViewer, db: Db) -> list[MemberOut]:
+    async with db.transaction() as tx:
+        members = await accounts.members(tx, shop_id=actor.shop_id)
+    return [
+        MemberOut(
+            person_id=member.person_id,
+            email=member.email,
+            name=member.name,
+            role=member.role,
+            joined_at=member.joined_at,
+        )
+        for member in members
+    ]
+
+
+@router.put(
+    "/{shop}/members/{person_id}",
+    status_code=204,
+    responses=refusals(accounts.UnknownMember, accounts.NotAllowed, accounts.LastOwner),
+)
+async def change_role(person_id: int, body: NewRole, actor: MembersManager, db: Db) -> None:
+    async with db.transaction() as tx:
+        await accounts.change_role(tx, actor=actor, person_id=person_id, role=body.role)
+
+
+@router.delete(
+    "/{shop}/members/{person_id}",
+    status_code=204,
+    responses=refusals(accounts.UnknownMember, accounts.NotAllowed, accounts.LastOwner),
+)
+async def remove_member(person_id: int, actor: MembersManager, db: Db) -> None:
+    async with db.transaction() as tx:
+        await accounts.remove_member(tx, actor=actor, person_id=person_id)
+
+
+@router.get("/{shop}/invitations", responses=refusals(accounts.UnknownShop, accounts.NotAllowed))
+async def list_invitations(actor: MembersManager, db: Db) -> list[InvitationOut]:
+    async with db.transaction() as tx:
+        return [_invitation_out(each) for each in await accounts.invitations(tx, shop_id=actor.shop_id)]
+
+
+@router.post(
+    "/{shop}/invitations",
+    status_code=201,
+    responses=refusals(accounts.UnknownShop, accounts.NotAllowed, accounts.BadEmail),
+)
+async def invite(body: NewInvitation, actor: MembersManager, db: Db) -> InvitationOut:
+    """Invite somebody; the token is in this answer only."""
+    async with db.transaction() as tx:
+        invited = await accounts.invite(tx, actor=actor, role=body.role, email=body.email)
+    return _invitation_out(invited.invitation, invited.token)
+
+
+@router.delete(
+    "/{shop}/invitations/{invitation_id}",
+    status_code=204,
+    responses=refusals(accounts.UnknownInvitation, accounts.NotAllowed),
+)
+async def withdraw_invitation(invitation_id: int, actor: MembersManager, db: Db) -> None:
+    async with db.transaction() as tx:
+        await accounts.withdraw_invitation(tx, actor=actor, invitation_id=invitation_id)

@@ -1,0 +1,398 @@
+"""People, shops, roles and what each role may do.  No I/O here."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+from zoneinfo import available_timezones
+
+from shopfloor.kernel.errors import Conflict, Forbidden, Invalid, NotFound, TooMany, Unauthenticated
+from shopfloor.kernel.text import line
+
+SHORTEST_PASSWORD: Final = 10
+LONGEST_PASSWORD: Final = 1000
+
+
+class Permission(StrEnum):
+    """What can be done in a shop.  Checked at the edge; tenancy is checked below it as well."""
+
+    CATALOG_VIEW = "catalog.view"
+    CATALOG_EDIT = "catalog.edit"
+    STOCK_VIEW = "stock.view"
+    STOCK_EDIT = "stock.edit"
+    SHOW_VIEW = "show.view"
+    SHOW_RUN = "show.run"
+    MEDIA_EDIT = "media.edit"
+    CHAT_MODERATE = "chat.moderate"
+    ORDERS_VIEW = "orders.view"
+    ORDERS_MANAGE = "orders.manage"
+    MONEY_VIEW = "money.view"
+    REPORT_VIEW = "report.view"
+    PLAN_VIEW = "plan.view"
+    PLAN_ACCEPT = "plan.accept"
+    SUPPLIERS_VIEW = "suppliers.view"
+    SUPPLIERS_EDIT = "suppliers.edit"
+    MEMBERS_VIEW = "members.view"
+    MEMBERS_MANAGE = "members.manage"
+    SHOP_EDIT = "shop.edit"
+    TILL_SELL = "till.sell"
+    AUDIT_VIEW = "audit.view"
+
+
+class Role(StrEnum):
+    """What somebody is in a shop.  A role is a set of permissions, fixed in code."""
+
+    OWNER = "owner"
+    MERCHANDISER = "merchandiser"
+    HOST = "host"
+    MODERATOR = "moderator"
+    FINANCE = "finance"
+    SHOP_ASSISTANT = "shop_assistant"
+    SUPPLIER = "supplier"
+    PARTNER = "partner"
+    ANALYST = "analyst"
+
+
+_P = Permission
+
+PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = MappingProxyType({
+    Role.OWNER: frozenset(Permission),
+    Role.MERCHANDISER: frozenset({
+        _P.CATALOG_VIEW, _P.CATALOG_EDIT, _P.STOCK_VIEW, _P.STOCK_EDIT, _P.SHOW_VIEW, _P.ORDERS_VIEW,
+        _P.ORDERS_MANAGE, _P.REPORT_VIEW, _P.PLAN_VIEW, _P.PLAN_ACCEPT, _P.SUPPLIERS_VIEW, _P.SUPPLIERS_EDIT,
+    }),
+    Role.HOST: frozenset({
+        _P.CATALOG_VIEW, _P.STOCK_VIEW, _P.SHOW_VIEW, _P.SHOW_RUN, _P.MEDIA_EDIT, _P.CHAT_MODERATE, _P.REPORT_VIEW,
+    }),
+    Role.MODERATOR: frozenset({_P.CATALOG_VIEW, _P.SHOW_VIEW, _P.CHAT_MODERATE}),
+    Role.FINANCE: frozenset({
+        _P.CATALOG_VIEW, _P.STOCK_VIEW, _P.SHOW_VIEW, _P.ORDERS_VIEW, _P.MONEY_VIEW, _P.REPORT_VIEW, _P.PLAN_VIEW,
+        _P.SUPPLIERS_VIEW, _P.AUDIT_VIEW,
+    }),
+    Role.SHOP_ASSISTANT: frozenset({
+        _P.CATALOG_VIEW, _P.STOCK_VIEW, _P.SHOW_VIEW, _P.ORDERS_VIEW, _P.TILL_SELL,
+    }),
+    # Suppliers and partners work through pages of their own; in the console they only see what is for sale.
+    Role.SUPPLIER: frozenset({_P.CATALOG_VIEW}),
+    Role.PARTNER: frozenset({_P.CATALOG_VIEW, _P.SHOW_VIEW}),
+    Role.ANALYST: frozenset({_P.CATALOG_VIEW, _P.STOCK_VIEW, _P.SHOW_VIEW, _P.REPORT_VIEW, _P.PLAN_VIEW}),
+})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Somebody acting in one shop, with what the role allows."""
+
+    person_id: int
+    shop_id: int
+    role: Role
+    permissions: frozenset[Permission]
+
+    def may(self, permission: Permission) -> bool:
+        return permission in self.permissions
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    id: int
+    email: str
+    name: str
+    is_operator: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """A tenant of the node.  `currency` is that of all its prices."""
+
+    id: int
+    slug: str
+    name: str
+    currency: str
+    locale: str
+    timezone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """A shop that a person belongs to, and as what."""
+
+    shop: Shop
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A person who belongs to a shop, and as what."""
+
+    shop_id: int
+    person_id: int
+    email: str
+    name: str
+    role: Role
+    joined_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """`email` is set when the invitation is for one address only."""
+
+    id: int
+    shop_id: int
+    role: Role
+    email: str | None
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Invited:
+    """A new invitation; `token` is shown once and goes into the link."""
+
+    invitation: Invitation
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Somebody came in; `session` is a fresh session token for the cookie."""
+
+    person: Person
+    shop: Shop
+    role: Role
+    session: str
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """Opens what `purpose` names for one `subject`, to whoever holds the token."""
+
+    id: int
+    shop_id: int
+    purpose: str
+    subject: str
+    expires_at: datetime | None
+
+    @property
+    def subject_id(self) -> int:
+        """The subject as a number.  Raises ValueError where it is not one."""
+        return int(self.subject)
+
+
+@dataclass(frozen=True, slots=True)
+class Keyring:
+    """What the node signs with: the key of `current` signs, all of `keys` verify."""
+
+    current: int
+    keys: Mapping[int, bytes]
+
+
+class SignInNeeded(Unauthenticated):
+    """Sign in first."""
+
+    code = "accounts.sign_in_needed"
+
+
+class WrongCredentials(Unauthenticated):
+    """E-mail address or password are not right."""
+
+    code = "accounts.wrong_credentials"
+
+
+class TooManyAttempts(TooMany):
+    """Too many tries; wait a quarter of an hour."""
+
+    code = "accounts.too_many_attempts"
+
+
+class NotAllowed(Forbidden):
+    """Your role does not allow this."""
+
+    code = "accounts.not_allowed"
+
+
+class CrossSite(Forbidden):
+    """The request came from another site."""
+
+    code = "accounts.cross_site"
+
+
+class UnknownShop(NotFound):
+    """There is no such shop, or you do not belong to it."""
+
+    code = "accounts.unknown_shop"
+
+
+class UnknownMember(NotFound):
+    """Nobody of that name belongs to this shop."""
+
+    code = "accounts.unknown_member"
+
+
+class UnknownKey(NotFound):
+    """The link is not valid, or not any more."""
+
+    code = "accounts.unknown_key"
+
+
+class UnknownInvitation(NotFound):
+    """The invitation is not valid, or not any more."""
+
+    code = "accounts.unknown_invitation"
+
+
+class UnknownClaim(NotFound):
+    """The link is not valid, or not any more."""
+
+    code = "accounts.unknown_claim"
+
+
+class EmailTaken(Conflict):
+    """Somebody with this e-mail address is here already; sign in instead."""
+
+    code = "accounts.email_taken"
+
+
+class SlugTaken(Conflict):
+    """Another shop has this address."""
+
+    code = "accounts.slug_taken"
+
+
+class AlreadyMember(Conflict):
+    """The person belongs to the shop already."""
+
+    code = "accounts.already_member"
+
+
+class LastOwner(Conflict):
+    """A shop needs an owner; make somebody else owner first."""
+
+    code = "accounts.last_owner"
+
+
+class WeakPassword(Invalid):
+    """The password is too short, too long, or too easy to guess."""
+
+    code = "accounts.weak_password"
+
+
+class BadEmail(Invalid):
+    """Not an e-mail address."""
+
+    code = "accounts.bad_email"
+
+
+class OtherEmail(Forbidden):
+    """The invitation is for another e-mail address."""
+
+    code = "accounts.other_email"
+
+
+class BadShop(Invalid):
+    """Name, address, currency, language or time zone of the shop are not usable."""
+
+    code = "accounts.bad_shop"
+
+
+# No quoted local parts, no addresses without a domain: what people use, and nothing that could break a header.
+_EMAIL = re.compile(
+    r"[^\s@<>\"(),:;\\\[\]\x00-\x1f\x7f]{1,64}@[^\s@<>\"(),:;\\\[\]\x00-\x1f\x7f.]+(\.[^\s@<>\"(),:;\\\[\]\x00-\x1f\x7f.]+)+"
+)
+_SLUG = re.compile(r"[a-z0-9]([a-z0-9-]{0,46}[a-z0-9])?")
+_LOCALE = re.compile(r"[a-z]{2,3}(_[A-Z][a-z]{3})?(_[A-Z]{2})?")
+# Words that stand where a slug stands in an address of the JSON API or the console.
+RESERVED_SLUGS: Final = frozenset({"claim", "invitations", "me", "new", "session", "sessions", "shops"})
+
+# ISO 4217, with the number of decimals where it is not two.
+_NOT_TWO: Final = {
+    **dict.fromkeys(
+        [
+            "BIF",
+            "CLP",
+            "DJF",
+            "GNF",
+            "ISK",
+            "JPY",
+            "KMF",
+            "KRW",
+            "PYG",
+            "RWF",
+            "UGX",
+            "VND",
+            "VUV",
+            "XAF",
+            "XOF",
+            "XPF",
+        ],
+        0,
+    ),
+    **dict.fromkeys(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"], 3),
+}
+CURRENCIES: Final[Mapping[str, int]] = MappingProxyType({
+    **dict.fromkeys(
+        ["AED", "AFN", "ALL", "AMD", "AOA", "ARS", "AUD", "AWG", "AZN", "BAM", "BBD", "BDT", "BMD", "BND", "BOB", "BRL", "BSD", "BTN", "BWP", "BYN", "BZD", "CAD", "CDF", "CHF", "CNY", "COP", "CRC", "CUP", "CVE", "CZK", "DKK", "DOP", "DZD", "EGP", "ERN", "ETB", "EUR", "FJD", "FKP", "GBP", "GEL", "GHS", "GIP", "GMD", "GTQ", "GYD", "HKD", "HNL", "HTG", "HUF", "IDR", "ILS", "INR", "IRR", "JMD", "KES", "KGS", "KHR", "KPW", "KYD", "KZT", "LAK", "LBP", "LKR", "LRD", "LSL", "MAD", "MDL", "MGA", "MKD", "MMK", "MNT", "MOP", "MRU", "MUR", "MVR", "MWK", "MXN", "MYR", "MZN", "NAD", "NGN", "NIO", "NOK", "NPR", "NZD", "PAB", "PEN", "PGK", "PHP", "PKR", "PLN", "QAR", "RON", "RSD", "RUB", "SAR", "SBD", "SCR", "SDG", "SEK", "SGD", "SHP", "SLE", "SOS", "SRD", "SSP", "STN", "SVC", "SYP", "SZL", "THB", "TJS", "TMT", "TOP", "TRY", "TTD", "TWD", "TZS", "UAH", "USD", "UYU", "UZS", "VES", "WST", "XCD", "XCG", "YER", "ZAR", "ZMW", "ZWG"],
+        2,
+    ),
+    **_NOT_TWO,
+})  # fmt: skip
+
+
+def checked_email(text: str) -> str:
+    """The address as it is stored and compared: trimmed and in lower case.  Raises BadEmail."""
+    email = text.strip().lower()
+    if len(email) > 254 or _EMAIL.fullmatch(email) is None or not email.isprintable():
+        raise BadEmail
+    return email
+
+
+def checked_password(password: str, *, email: str) -> str:
+    """Raises WeakPassword.  Length is what counts; the address itself and one repeated character do not do."""
+    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
+        raise WeakPassword(
+            f"A password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters.",
+            shortest=SHORTEST_PASSWORD,
+        )
+    if len(set(password)) < 4 or password.casefold() in {email, email.split("@", maxsplit=1)[0]}:
+        raise WeakPassword("This password is too easy to guess.")
+    if not _is_utf8(password):
+        raise WeakPassword("A password is made of characters.")
+    return password
+
+
+def is_slug(text: str) -> bool:
+    return _SLUG.fullmatch(text) is not None
+
+
+def checked_shop(*, name: str, slug: str, currency: str, locale: str, timezone: str) -> Shop:
+    """A shop that may be stored (its id is still 0).  Raises BadShop or UnusableText."""
+    if not is_slug(slug) or slug in RESERVED_SLUGS:
+        raise BadShop("The address of a shop has 1 to 48 of a-z, 0-9 and '-'.", field="slug")
+    if currency not in CURRENCIES:
+        raise BadShop("This is not a currency (three letters, ISO 4217).", field="currency")
+    if _LOCALE.fullmatch(locale) is None:
+        raise BadShop("This is not a language, as in en or zh_CN.", field="locale")
+    if timezone not in available_timezones():
+        raise BadShop("This is not a time zone, as in Asia/Shanghai.", field="timezone")
+    return Shop(
+        id=0,
+        slug=slug,
+        name=line(name, field="name", longest=100, shortest=1),
+        currency=currency,
+        locale=locale,
+        timezone=timezone,
+    )
+
+
+def can_grant(actor: Actor, role: Role) -> bool:
+    """Nobody hands out, changes or takes away more than they have."""
+    return actor.may(Permission.MEMBERS_MANAGE) and PERMISSIONS[role] <= actor.permissions
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

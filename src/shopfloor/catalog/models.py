@@ -1,0 +1,348 @@
+"""Products, variants, prices and pictures: plain values and the rules between them.  No I/O here."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from html.parser import HTMLParser
+from typing import Final
+
+from shopfloor import accounts
+from shopfloor.kernel.errors import Conflict, Invalid, NotFound
+from shopfloor.kernel.text import line, prose
+from shopfloor.kernel.values import MAX_MINOR, Money
+
+MAX_OPTIONS: Final = 3
+MAX_VARIANTS: Final = 200
+MAX_GRAMS: Final = 100_000_000
+LONGEST_DESCRIPTION: Final = 65_000
+# Pictures are kept fitted into squares of these sides, never enlarged; the last stands for the original.
+PICTURE_SIZES: Final = (160, 480, 960, 2048)
+
+
+class Kind(StrEnum):
+    """How a thing is sold: in sizes and colours, by the piece, or made when it is ordered."""
+
+    SIZED = "sized"
+    PIECE = "piece"
+    MADE_TO_ORDER = "made_to_order"
+
+
+class Status(StrEnum):
+    """Only what is active is seen in the shop; what is archived stays for the orders that name it."""
+
+    DRAFT = "draft"
+    ACTIVE = "active"
+    ARCHIVED = "archived"
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """`titles` and `descriptions` hold translations by locale; `title` is the one in the shop's language."""
+
+    id: int
+    shop_id: int
+    handle: str
+    title: str
+    titles: dict[str, str]
+    description: str
+    descriptions: dict[str, str]
+    kind: Kind
+    status: Status
+    vendor: str
+    product_type: str
+    tags: list[str]
+    option_names: list[str]
+    created_at: datetime
+    updated_at: datetime
+    picture_sha: str | None
+
+    def title_in(self, locale: str) -> str:
+        return translated(self.title, self.titles, locale)
+
+    def description_in(self, locale: str) -> str:
+        """As kept, possibly HTML from an import: show `plain_text` of it, never the markup itself."""
+        return translated(self.description, self.descriptions, locale)
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One thing that can be bought.  `options` has a value for each of the product's option names."""
+
+    id: int
+    product_id: int
+    shop_id: int
+    sku: str
+    barcode: str
+    options: list[str]
+    price_minor: int
+    currency: str
+    grams: int
+    position: int
+
+    @property
+    def price(self) -> Money:
+        return Money(self.price_minor, self.currency)
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a variant cost from `valid_from` on."""
+
+    variant_id: int
+    minor: int
+    currency: str
+    valid_from: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Served under /pictures/{sha256}/{size}.webp for each of `sizes`; width and height of the largest."""
+
+    id: int
+    product_id: int
+    sha256: str
+    width: int
+    height: int
+    alt: str
+    position: int
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return PICTURE_SIZES
+
+    def path(self, size: int) -> str:
+        return picture_path(self.sha256, size)
+
+
+@dataclass(frozen=True, slots=True)
+class NewVariant:
+    """What it takes to make a variant; the price in minor units of the shop's currency."""
+
+    price_minor: int
+    options: Sequence[str] = ()
+    sku: str = ""
+    barcode: str = ""
+    grams: int = 0
+
+
+class UnknownProduct(NotFound):
+    """There is no such product."""
+
+    code = "catalog.unknown_product"
+
+
+class UnknownVariant(NotFound):
+    """There is no such variant."""
+
+    code = "catalog.unknown_variant"
+
+
+class UnknownPicture(NotFound):
+    """There is no such picture."""
+
+    code = "catalog.unknown_picture"
+
+
+class HandleTaken(Conflict):
+    """Another product of this shop has this handle."""
+
+    code = "catalog.handle_taken"
+
+
+class OptionsTaken(Conflict):
+    """There is a variant with these options already."""
+
+    code = "catalog.options_taken"
+
+
+class BadHandle(Invalid):
+    """A handle has letters, digits and '-', up to 255 of them."""
+
+    code = "catalog.bad_handle"
+
+
+class BadOptions(Invalid):
+    """A variant has one value for each option of its product, a product at most three options."""
+
+    code = "catalog.bad_options"
+
+
+class TooManyVariants(Invalid):
+    """A product has at most 200 variants."""
+
+    code = "catalog.too_many_variants"
+
+
+class BadTranslation(Invalid):
+    """A translation is named by its locale, as in en or zh_CN."""
+
+    code = "catalog.bad_translation"
+
+
+class BadWeight(Invalid):
+    """A weight is a whole number of grams."""
+
+    code = "catalog.bad_weight"
+
+
+class PriceUnreadable(Invalid):
+    """Not a price, as in 129.00."""
+
+    code = "catalog.price_unreadable"
+
+
+class PriceNegative(Invalid):
+    """A price is not below zero."""
+
+    code = "catalog.price_negative"
+
+
+class PriceTooLarge(Invalid):
+    """The price is larger than any the product accepts."""
+
+    code = "catalog.price_too_large"
+
+
+class PriceDecimals(Invalid):
+    """The price has more decimals than its currency."""
+
+    code = "catalog.price_decimals"
+
+
+class PricePast(Conflict):
+    """A price cannot be put before one that was already in force."""
+
+    code = "catalog.price_past"
+
+
+_PRICE = re.compile(r"([0-9]{1,16})(?:\.([0-9]{1,16}))?")
+_HANDLE = re.compile(r"[\w]([\w.-]*[\w])?")
+_LOCALE = re.compile(r"[a-z]{2,3}(_[A-Z][a-z]{3})?(_[A-Z]{2})?")
+
+
+def parse_price(text: str, currency: str) -> Money:
+    """Read `129.00`: digits and a decimal point, nothing else.
+
+    Zeros beyond the decimals of the currency are read (`1200.00` yen), other digits there are refused.
+    Raises PriceUnreadable, PriceNegative, PriceDecimals or PriceTooLarge.
+    """
+    text = text.strip()
+    if text.startswith("-") and _PRICE.fullmatch(text[1:]):
+        raise PriceNegative(given=text[:40])
+    found = _PRICE.fullmatch(text)
+    if found is None:
+        raise PriceUnreadable(given=text[:40])
+    decimals = accounts.CURRENCIES[currency]
+    fraction = (found[2] or "").ljust(decimals, "0")
+    if fraction[decimals:].strip("0"):
+        raise PriceDecimals(given=text[:40], currency=currency, decimals=decimals)
+    return Money(checked_minor(int(found[1] + fraction[:decimals])), currency)
+
+
+def format_price(money: Money) -> str:
+    """`129.00`: what `parse_price` reads, in files; pages format for people."""
+    decimals = accounts.CURRENCIES[money.currency]
+    if not decimals:
+        return str(money.minor)
+    digits = str(money.minor).rjust(decimals + 1, "0")
+    return f"{digits[:-decimals]}.{digits[-decimals:]}"
+
+
+def checked_minor(minor: int) -> int:
+    if minor < 0:
+        raise PriceNegative(given=minor)
+    if minor > MAX_MINOR:
+        raise PriceTooLarge(largest=MAX_MINOR)
+    return minor
+
+
+def checked_grams(grams: int) -> int:
+    if not 0 <= grams <= MAX_GRAMS:
+        raise BadWeight(largest=MAX_GRAMS)
+    return grams
+
+
+def checked_handle(handle: str) -> str:
+    handle = line(handle, field="handle", longest=255).lower()
+    if _HANDLE.fullmatch(handle) is None:
+        raise BadHandle
+    return handle
+
+
+def handle_from(title: str) -> str:
+    """A handle made from a title; letters of any script stay.  'product' where nothing is left."""
+    return re.sub(r"[^\w]+", "-", title.lower()).strip("-_")[:200].strip("-_") or "product"
+
+
+def checked_option_names(names: Sequence[str]) -> list[str]:
+    cleaned = [line(name, field="option name", longest=60, shortest=1) for name in names]
+    if len(cleaned) > MAX_OPTIONS or len({name.casefold() for name in cleaned}) != len(cleaned):
+        raise BadOptions("A product has at most three options, each with a name of its own.")
+    return cleaned
+
+
+def checked_options(options: Sequence[str], names: Sequence[str]) -> list[str]:
+    if len(options) != len(names):
+        raise BadOptions(wanted=list(names), given=len(options))
+    return [line(option, field="option", longest=100, shortest=1) for option in options]
+
+
+def checked_translations(texts: Mapping[str, str], *, field: str, longest: int) -> dict[str, str]:
+    """Empty translations are dropped: the text in the shop's language stands for them."""
+    for locale in texts:
+        if _LOCALE.fullmatch(locale) is None:
+            raise BadTranslation(field=field)
+    if len(texts) > 40:
+        raise BadTranslation("At most 40 languages.", field=field)
+    cleaned = {locale: prose(text, field=field, longest=longest) for locale, text in texts.items()}
+    return {locale: text for locale, text in cleaned.items() if text}
+
+
+def translated(text: str, texts: Mapping[str, str], locale: str) -> str:
+    """In `locale`, else in its language in any country, else as it is."""
+    if locale in texts:
+        return texts[locale]
+    language = locale.split("_", maxsplit=1)[0]
+    return next((texts[key] for key in sorted(texts) if key.split("_")[0] == language), text)
+
+
+def picture_path(sha256: str, size: int) -> str:
+    """Where the picture is served; `size` is one of PICTURE_SIZES."""
+    return f"/pictures/{sha256}/{size}.webp"
+
+
+class _Text(HTMLParser):
+    BREAKS: Final = frozenset(
+        {"br", "p", "div", "li", "ul", "ol", "tr", "table", "h1", "h2", "h3", "h4", "h5", "h6"}
+    )
+    SILENT: Final = frozenset({"script", "style"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts: list[str] = []
+        self._silent = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._silent += tag in self.SILENT
+        if tag in self.BREAKS:
+            self.parts.append("\n")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._silent = max(0, self._silent - (tag in self.SILENT))
+        if tag in self.BREAKS:
+            self.parts.append("\n")
+
+    def handle_data(self, data: str) -> None:
+        if not self._silent:
+            self.parts.append(data)
+
+
+def plain_text(description: str) -> str:
+    """A description without markup, in paragraphs.  Text, not safe HTML: templates still escape it."""
+    parser = _Text()
+    parser.feed(description)
+    parser.close()
+    return re.sub(r"\s*\n\s*", "\n", "".join(parser.parts)).strip()

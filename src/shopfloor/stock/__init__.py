@@ -16,6 +16,7 @@ from shopfloor.stock.events import (
     StockChanged,
     VariantLeft,
 )
+from shopfloor.stock.holds import confirm, expire, extend, hold, holds_of, put_back, rehold, release, ship
 from shopfloor.stock.models import (
     CLOSED,
     INVALID,
@@ -29,6 +30,7 @@ from shopfloor.stock.models import (
     BadQuantity,
     Check,
     CountStale,
+    Freed,
     Held,
     Hold,
     HoldPart,
@@ -52,8 +54,8 @@ from shopfloor.stock.models import (
     UnknownStock,
     WrongState,
 )
+from shopfloor.stock.reserving import reserve
 from shopfloor.stock.service import (
-    Freed,
     add_location,
     adjust,
     announce_lot,
@@ -61,12 +63,7 @@ from shopfloor.stock.service import (
     available,
     close_pool,
     close_show_pool,
-    confirm,
     count,
-    expire,
-    extend,
-    hold,
-    holds_of,
     levels,
     locations,
     lot_arrived,
@@ -76,12 +73,7 @@ from shopfloor.stock.service import (
     open_till_pool,
     pool,
     pools,
-    put_back,
     receive,
-    rehold,
-    release,
-    reserve,
-    ship,
     shortages,
     sold,
     transfer,

@@ -188,6 +188,7 @@ class HoldPart:
     ready_on: date | None
     lot_kind: LotKind
     returned: int
+    state: HoldState
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,10 +230,23 @@ class Availability:
 
 
 @dataclass(frozen=True, slots=True)
-class Shortage:
-    """A task for people: facts have broken promises on this level."""
+class Freed:
+    """Units that a release or an expiry gave back; the caller may offer them to who waits before committing."""
 
-    id: int
+    hold_id: UUID
+    shop_id: int
+    pool_id: int
+    show_id: int | None
+    offer_id: int | None
+    buyer: UUID
+    variant_id: int
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shortage:
+    """A task for people: facts have broken promises on this level.  Gone when units have mended it."""
+
     shop_id: int
     level_id: int
     variant_id: int

@@ -1,85 +1,158 @@
-"""The verbs of the ledger.  Each takes the open transaction first; nothing here commits."""
+"""Places, pools and units: what people and suppliers do to stock.
+
+Facts of the physical world (a count, a sale at a till, a short delivery) are never refused.  Where they
+break promises, the books show by how much (`shortfall`), and a ShortageRaised tells.
+"""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
-from uuid import UUID
 
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.values import MAX_QUANTITY
+from shopfloor.stock import queries
+from shopfloor.stock.book import Book, ensure_level, tell
+from shopfloor.stock.holds import flow_back
 from shopfloor.stock.models import (
-    Answer,
     Availability,
+    BadQuantity,
     Check,
-    Hold,
+    CountStale,
     Level,
     Location,
     LocationKind,
     LotKind,
     Movement,
+    NotEnough,
     Pool,
+    PoolClosed,
     PoolKind,
-    Request,
     Shortage,
+    UnknownStock,
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Freed:
-    """Units a release or an expiry gave back, to be offered to who waits, in the same transaction."""
-
-    hold_id: UUID
-    shop_id: int
-    pool_id: int
-    show_id: int | None
-    offer_id: int | None
-    buyer: UUID
-    variant_id: int
-    quantity: int
-
-
 async def add_location(tx: Tx, *, shop_id: int, name: str, kind: LocationKind) -> Location:
-    """A place where units are.  The first one also makes the shop's open pool."""
-    raise NotImplementedError
+    """A place where units are; the same name again is the same place."""
+    await open_pool(tx, shop_id=shop_id)
+    return await queries.insert_location(tx, shop_id=shop_id, name=name, kind=kind)
 
 
 async def locations(tx: Tx, *, shop_id: int) -> list[Location]:
-    raise NotImplementedError
+    return await queries.locations(tx, shop_id=shop_id)
 
 
 async def open_pool(tx: Tx, *, shop_id: int) -> Pool:
     """The pool of the web shop; made when missing."""
-    raise NotImplementedError
+    pool = await queries.open_pool(tx, shop_id=shop_id)
+    if pool is None:
+        await queries.insert_open_pool(tx, shop_id=shop_id)
+        pool = await queries.open_pool(tx, shop_id=shop_id)
+    assert pool is not None, "it was just made"
+    return pool
 
 
 async def pools(tx: Tx, *, shop_id: int) -> list[Pool]:
-    raise NotImplementedError
+    return await queries.pools(tx, shop_id=shop_id)
 
 
 async def pool(tx: Tx, *, shop_id: int, pool_id: int) -> Pool:
-    raise NotImplementedError
-
-
-async def reserve(tx: Tx, requests: Sequence[Request]) -> list[Answer]:
-    raise NotImplementedError
+    """Raises UnknownStock, also for a pool of another shop."""
+    for found in await queries.pools(tx, shop_id=shop_id):
+        if found.id == pool_id:
+            return found
+    raise UnknownStock(pool_id=pool_id)
 
 
 async def receive(
-    tx: Tx, *, shop_id: int, location_id: int, variant_id: int, quantity: int, pool_id: int | None = None, reason: str = "received"
+    tx: Tx,
+    *,
+    shop_id: int,
+    location_id: int,
+    variant_id: int,
+    quantity: int,
+    pool_id: int | None = None,
+    reason: str = "",
 ) -> Level:
-    """Units came in (pool_id None: the open pool).  They mend a shortfall first."""
-    raise NotImplementedError
+    """Units came in (pool_id None: for the open pool).  They mend a shortfall first."""
+    _check(quantity)
+    level_id = await _shelf(
+        tx, shop_id=shop_id, location_id=location_id, variant_id=variant_id, pool_id=pool_id
+    )
+    book = await _locked(tx, [level_id])
+    level = book.change(level_id, quantity=quantity)
+    await book.write(tx, kind="received", reason=reason)
+    await tell(tx, shop_id=shop_id, variant_ids=[variant_id])
+    return level
 
 
 async def adjust(
-    tx: Tx, *, shop_id: int, location_id: int, variant_id: int, by: int, reason: str, pool_id: int | None = None
+    tx: Tx,
+    *,
+    shop_id: int,
+    location_id: int,
+    variant_id: int,
+    by: int,
+    reason: str,
+    pool_id: int | None = None,
 ) -> Level:
-    """More (found) or fewer (damaged, lost) units than the books say.  A fact: breaks promises if it must."""
-    raise NotImplementedError
+    """More (found) or fewer (damaged, lost) units than the books say.  A fact: breaks promises if it must.
+
+    Raises NotEnough when more would go than the books have at all.
+    """
+    _check(abs(by))
+    level_id = await _shelf(
+        tx, shop_id=shop_id, location_id=location_id, variant_id=variant_id, pool_id=pool_id
+    )
+    book = await _locked(tx, [level_id])
+    here = book.level(level_id).quantity
+    if here + by < 0:
+        raise NotEnough(variant_id=variant_id, wanted=-by, left=here)
+    level = book.change(level_id, quantity=by, fact=True)
+    await book.write(tx, kind="adjusted", reason=reason)
+    await tell(tx, shop_id=shop_id, variant_ids=[variant_id])
+    return level
 
 
-async def count(tx: Tx, *, shop_id: int, location_id: int, variant_id: int, seen: int, counted: int) -> int:
-    """The shelf was counted.  `seen`: what the books said when counting began; raises CountStale if moved since."""
-    raise NotImplementedError
+async def count(
+    tx: Tx, *, shop_id: int, location_id: int, variant_id: int, seen: int, counted: int, reason: str = "count"
+) -> int:
+    """The shelf was counted, all pools together.  Returns what the books say now: `counted`.
+
+    `seen` is what the books said when counting began.  Raises CountStale when units came or left since: the
+    count would undo them.  Sales that only reserve units do not disturb a count.
+    """
+    if not 0 <= counted <= MAX_QUANTITY:
+        raise BadQuantity(quantity=counted)
+    open_id = (await open_pool(tx, shop_id=shop_id)).id
+    plain = await _shelf(tx, shop_id=shop_id, location_id=location_id, variant_id=variant_id, pool_id=open_id)
+    levels = [
+        level
+        for level in await queries.lock_levels_of(
+            tx, shop_id=shop_id, pool_ids=None, variant_ids=[variant_id]
+        )
+        if level.location_id == location_id and level.kind is LotKind.ON_HAND
+    ]
+    here = sum(level.quantity for level in levels)
+    if here != seen:
+        raise CountStale(variant_id=variant_id, seen=seen, left=here)
+    book = Book(levels)
+    difference = counted - here
+    if difference > 0:
+        book.change(plain, quantity=difference)
+    else:
+        gone = -difference
+        # Free units go first, those of the open pool before ring-fenced ones; promises are broken last.
+        for level in sorted(levels, key=lambda level: (level.pool_id != open_id, level.pool_id, level.id)):
+            units = min(gone, level.free)
+            book.change(level.id, quantity=-units)
+            gone -= units
+        for level in [book.level(level.id) for level in levels]:
+            units = min(gone, level.quantity)
+            book.change(level.id, quantity=-units, fact=True)
+            gone -= units
+    await book.write(tx, kind="counted", reason=reason)
+    await tell(tx, shop_id=shop_id, variant_ids=[variant_id])
+    return counted
 
 
 async def transfer(
@@ -93,8 +166,25 @@ async def transfer(
     from_pool: int | None = None,
     to_pool: int | None = None,
 ) -> None:
-    """Move free on-hand units between locations and/or pools (None: the open pool).  Raises NotEnough."""
-    raise NotImplementedError
+    """Move free units on hand between locations and/or pools (None: the open pool).  Raises NotEnough."""
+    _check(quantity)
+    target = await _shelf(
+        tx, shop_id=shop_id, location_id=to_location, variant_id=variant_id, pool_id=to_pool
+    )
+    source_pool = from_pool or (await open_pool(tx, shop_id=shop_id)).id
+    pool_ids = [source_pool, to_pool or (await open_pool(tx, shop_id=shop_id)).id]
+    levels = await queries.lock_levels_of(tx, shop_id=shop_id, pool_ids=pool_ids, variant_ids=[variant_id])
+    book = Book(levels)
+    sources = [
+        level
+        for level in levels
+        if level.pool_id == source_pool
+        and level.location_id == from_location
+        and level.kind is LotKind.ON_HAND
+    ]
+    _draw(book, sources, target, quantity)
+    await book.write(tx, kind="moved", reason="transfer")
+    await tell(tx, shop_id=shop_id, variant_ids=[variant_id])
 
 
 async def open_show_pool(
@@ -107,72 +197,164 @@ async def open_show_pool(
     location_id: int | None = None,
     borrows_future: bool = True,
 ) -> Pool:
-    """Ring-fence up to `quotas` {variant: units} of the open pool for a show.
+    """Ring-fence units of the open pool for a show: of each variant what there is, at most its quota.
 
-    Moves what there is, at most the quota.  Again for the same show: tops the pool up to the quotas.
+    Again for the same show: opens it again if it was closed and tops it up to the quotas.  A quota of 0 makes
+    the variant known to the pool, so that it can be sold against supply (`borrows_future`).
     """
-    raise NotImplementedError
+    lender = await open_pool(tx, shop_id=shop_id)
+    if location_id is not None:
+        await _location(tx, shop_id=shop_id, location_id=location_id)
+    pool = await queries.lock_pool_of_show(tx, shop_id=shop_id, show_id=show_id)
+    if pool is None:
+        pool = await queries.insert_pool(
+            tx, shop_id=shop_id, name=name or f"show {show_id}", kind=PoolKind.SHOW, show_id=show_id,
+            location_id=location_id, lender_id=lender.id if borrows_future else None,
+        )  # fmt: skip
+    elif not pool.is_open:
+        await queries.set_pool_open(tx, pool_id=pool.id, is_open=True)
+    await _fill(tx, lender=lender, pool=pool, quotas=quotas)
+    return await _pool(tx, shop_id=shop_id, pool_id=pool.id)
 
 
 async def close_show_pool(tx: Tx, *, shop_id: int, show_id: int) -> None:
-    """Let the rest flow back.  What is promised stays promised; what is released later flows back too."""
-    raise NotImplementedError
+    """Let the rest flow back.  What is promised stays promised; what is released later flows back too.
+
+    Closing twice is closing once.  Raises UnknownStock when the show never had a pool.
+    """
+    pool = await queries.lock_pool_of_show(tx, shop_id=shop_id, show_id=show_id)
+    if pool is None:
+        raise UnknownStock(show_id=show_id)
+    await _close(tx, pool)
 
 
 async def open_till_pool(
-    tx: Tx, *, shop_id: int, location_id: int, name: str, quotas: Mapping[int, int], kind: PoolKind = PoolKind.TILL
+    tx: Tx,
+    *,
+    shop_id: int,
+    location_id: int,
+    name: str,
+    quotas: Mapping[int, int],
+    kind: PoolKind = PoolKind.TILL,
 ) -> Pool:
-    """An escrow for a till (or a channel) that may go offline."""
-    raise NotImplementedError
+    """An escrow for a till (or a channel) that may go offline: nobody else sells these units meanwhile."""
+    lender = await open_pool(tx, shop_id=shop_id)
+    await _location(tx, shop_id=shop_id, location_id=location_id)
+    pool = await queries.insert_pool(
+        tx, shop_id=shop_id, name=name, kind=kind, show_id=None, location_id=location_id, lender_id=None
+    )
+    await _fill(tx, lender=lender, pool=pool, quotas=quotas)
+    return pool
 
 
 async def close_pool(tx: Tx, *, shop_id: int, pool_id: int) -> None:
-    raise NotImplementedError
+    """The same for any pool but the open one, which never closes."""
+    pool = await queries.lock_pool(tx, shop_id=shop_id, pool_id=pool_id)
+    if pool is None or pool.kind is PoolKind.OPEN:
+        raise UnknownStock(pool_id=pool_id)
+    await _close(tx, pool)
+
+
+async def _close(tx: Tx, pool: Pool) -> None:
+    levels = await queries.lock_levels_of(tx, shop_id=pool.shop_id, pool_ids=[pool.id], variant_ids=None)
+    await queries.set_pool_open(tx, pool_id=pool.id, is_open=False)
+    variants = await flow_back(tx, levels)
+    await tell(tx, shop_id=pool.shop_id, variant_ids=variants)
+
+
+async def _fill(tx: Tx, *, lender: Pool, pool: Pool, quotas: Mapping[int, int]) -> None:
+    """Move units on hand from the lender until the pool has its quotas, or the lender nothing more."""
+    if any(not 0 <= quantity <= MAX_QUANTITY for quantity in quotas.values()):
+        raise BadQuantity(quotas={str(variant_id): quantity for variant_id, quantity in quotas.items()})
+    variant_ids = sorted(quotas)
+    shelves = await queries.levels(tx, shop_id=pool.shop_id, variant_ids=variant_ids)
+    wanted = {
+        (level.variant_id, level.location_id)
+        for level in shelves
+        if level.pool_id == lender.id and pool.location_id in {None, level.location_id}
+    }
+    places = await queries.locations(tx, shop_id=pool.shop_id)
+    home = pool.location_id or (places[0].id if places else None)
+    if home is not None:
+        wanted |= {(variant_id, home) for variant_id in variant_ids}
+    plain: dict[tuple[int, int], int] = {}
+    for variant_id, location_id in sorted(wanted):
+        plain[variant_id, location_id] = await ensure_level(
+            tx, shop_id=pool.shop_id, variant_id=variant_id, location_id=location_id, pool_id=pool.id
+        )
+    levels = await queries.lock_levels_of(
+        tx, shop_id=pool.shop_id, pool_ids=[pool.id, lender.id], variant_ids=variant_ids
+    )
+    book = Book(levels)
+    for variant_id in variant_ids:
+        has = sum(
+            level.free
+            for level in levels
+            if level.pool_id == pool.id and level.variant_id == variant_id and level.kind is LotKind.ON_HAND
+        )
+        missing = quotas[variant_id] - has
+        for level in levels:
+            if (
+                level.pool_id == lender.id
+                and level.variant_id == variant_id
+                and level.kind is LotKind.ON_HAND
+                and (variant_id, level.location_id) in plain
+                and missing > 0
+            ):
+                units = min(level.free, missing)
+                book.change(level.id, quantity=-units)
+                book.change(plain[variant_id, level.location_id], quantity=units)
+                missing -= units
+    await book.write(tx, kind="moved", reason=f"into {pool.name}")
+    await tell(tx, shop_id=pool.shop_id, variant_ids=variant_ids)
 
 
 async def sold(
     tx: Tx, *, shop_id: int, pool_id: int, location_id: int, variant_id: int, quantity: int, source: str
 ) -> bool:
-    """A till handed units over, perhaps offline.  Never refused; once per `source`; False when known already."""
-    raise NotImplementedError
+    """A till handed units over, perhaps offline.  Never refused; once per `source`, False when known already.
 
-
-async def confirm(tx: Tx, hold_ids: Sequence[UUID]) -> set[UUID]:
-    """held → allocated.  Returns the ids that are allocated now (also those that were before); the others
-    expired or were released and need `rehold`."""
-    raise NotImplementedError
-
-
-async def release(tx: Tx, hold_ids: Sequence[UUID], reason: str) -> list[Freed]:
-    """held or allocated → released.  Ids in another state are left alone."""
-    raise NotImplementedError
-
-
-async def rehold(tx: Tx, hold_ids: Sequence[UUID], *, hold_seconds: int) -> list[Answer]:
-    """Give expired or released holds their units again, not later than promised, or refuse (then refund)."""
-    raise NotImplementedError
-
-
-async def extend(tx: Tx, hold_ids: Sequence[UUID], *, hold_seconds: int) -> set[UUID]:
-    """A held hold lasts `hold_seconds` from now.  Returns the ids that are still held."""
-    raise NotImplementedError
-
-
-async def ship(tx: Tx, *, hold_id: UUID, variant_ids: Sequence[int] | None = None) -> Hold:
-    """allocated → shipped, all parts or those of `variant_ids`.  Raises WrongState, NotHere."""
-    raise NotImplementedError
-
-
-async def put_back(
-    tx: Tx, *, hold_id: UUID, variant_id: int, quantity: int, location_id: int | None = None, resellable: bool = True
-) -> Hold:
-    """A return: shipped units are on the shelf again (of any location).  Raises TooMuchReturned."""
-    raise NotImplementedError
-
-
-async def expire(tx: Tx, *, limit: int = 1000) -> list[Freed]:
-    """Release holds whose time is over, oldest first, skipping those somebody is working on."""
-    raise NotImplementedError
+    Takes the pool's own free units first, then free ones of the open pool at that location, then breaks
+    promises.  Units the books did not know about are booked as found and sold at once.
+    """
+    _check(quantity)
+    own = await queries.lock_pool(tx, shop_id=shop_id, pool_id=pool_id)
+    if own is None:
+        raise UnknownStock(pool_id=pool_id)
+    await _location(tx, shop_id=shop_id, location_id=location_id)
+    if not await queries.insert_sale(tx, shop_id=shop_id, source=source):
+        return False
+    open_id = (await open_pool(tx, shop_id=shop_id)).id
+    plain = await ensure_level(
+        tx, shop_id=shop_id, variant_id=variant_id, location_id=location_id, pool_id=pool_id
+    )
+    levels = [
+        level
+        for level in await queries.lock_levels_of(
+            tx, shop_id=shop_id, pool_ids=sorted({pool_id, open_id}), variant_ids=[variant_id]
+        )
+        if level.location_id == location_id and level.kind is LotKind.ON_HAND
+    ]
+    levels.sort(key=lambda level: (level.pool_id != pool_id, level.id))
+    book = Book(levels)
+    gone = quantity
+    for level in levels:
+        units = min(gone, level.free)
+        book.change(level.id, quantity=-units)
+        gone -= units
+    for level in [book.level(level.id) for level in levels]:
+        units = min(gone, level.quantity)
+        book.change(level.id, quantity=-units, fact=True)
+        gone -= units
+    await book.write(tx, kind="sold", reason=source)
+    if gone:
+        for kind, units in (("adjusted", gone), ("sold", -gone)):
+            await queries.move(
+                tx, kind=kind, reason=source, level_ids=[plain], quantity=[units], held=[0], allocated=[0],
+                shortfall=[0],
+            )  # fmt: skip
+    await tell(tx, shop_id=shop_id, variant_ids=[variant_id])
+    return True
 
 
 async def announce_lot(
@@ -186,48 +368,161 @@ async def announce_lot(
     kind: LotKind,
     source: str,
 ) -> Level:
-    """Units that will be: from a confirmed purchase order, or makeable.  The same `source` again changes it."""
-    raise NotImplementedError
+    """Units that will be there on a day: from a confirmed purchase order, or makeable.
+
+    The same `source` again changes quantity and date; fewer than are promised already raises a shortage.
+    Holds keep the date they were granted with.
+    """
+    if not 0 <= quantity <= MAX_QUANTITY:
+        raise BadQuantity(quantity=quantity)
+    if kind is LotKind.ON_HAND or not source:
+        raise BadQuantity("An announced lot is incoming or makeable and has a source.")
+    await _location(tx, shop_id=shop_id, location_id=location_id)
+    pool = await open_pool(tx, shop_id=shop_id)
+    level_id = await ensure_level(
+        tx, shop_id=shop_id, variant_id=variant_id, location_id=location_id, pool_id=pool.id,
+        kind=kind, ready_on=ready_on, source=source,
+    )  # fmt: skip
+    levels = await queries.lock_levels_of_source(
+        tx, shop_id=shop_id, variant_id=variant_id, location_id=location_id, source=source
+    )
+    book = Book(levels)
+    if book.level(level_id).kind is LotKind.ON_HAND:
+        return book.level(level_id)
+    await queries.set_lot(tx, level_ids=[level.id for level in levels], kind=kind, ready_on=ready_on)
+    elsewhere = sum(level.quantity for level in levels if level.id != level_id)
+    here = book.level(level_id)
+    book.change(level_id, quantity=max(0, quantity - elsewhere) - here.quantity, fact=True)
+    await book.write(tx, kind="announced", reason=source)
+    await tell(tx, shop_id=shop_id, variant_ids=[variant_id])
+    (level,) = await queries.levels_by_id(tx, level_ids=[level_id])
+    return level
 
 
 async def lot_arrived(
     tx: Tx, *, shop_id: int, variant_id: int, location_id: int, source: str, quantity: int
 ) -> list[Level]:
-    """An announced lot is here, with so many units.  Fewer than promised raises a shortage."""
-    raise NotImplementedError
+    """An announced lot is here with `quantity` units: it is on hand from now.  Arriving again changes nothing.
+
+    Fewer than promised raises a shortage.  Raises UnknownStock when no such lot was announced.
+    """
+    if not 0 <= quantity <= MAX_QUANTITY:
+        raise BadQuantity(quantity=quantity)
+    levels = await queries.lock_levels_of_source(
+        tx, shop_id=shop_id, variant_id=variant_id, location_id=location_id, source=source
+    )
+    if not levels:
+        raise UnknownStock(variant_id=variant_id, source=source)
+    if levels[0].kind is LotKind.ON_HAND:
+        return levels
+    book = Book(levels)
+    open_id = (await open_pool(tx, shop_id=shop_id)).id
+    expected = sum(level.quantity for level in levels)
+    more = quantity - expected
+    for level in sorted(levels, key=lambda level: (level.pool_id != open_id, level.id)):
+        # Free units of the open pool are the first that did not come.
+        units = max(more, -level.free)
+        book.change(level.id, quantity=units)
+        more -= units
+    for level in [book.level(level.id) for level in levels]:
+        units = max(more, -level.quantity)
+        book.change(level.id, quantity=units, fact=True)
+        more -= units
+    await queries.set_lot(tx, level_ids=[level.id for level in levels], kind=LotKind.ON_HAND, ready_on=None)
+    await book.write(tx, kind="arrived", reason=source)
+    await tell(tx, shop_id=shop_id, variant_ids=[variant_id])
+    return await queries.levels_by_id(tx, level_ids=[level.id for level in levels])
 
 
 async def available(
     tx: Tx, *, shop_id: int, variant_ids: Sequence[int], pool_id: int | None = None
 ) -> dict[int, Availability]:
-    """Every asked variant is in the answer; pool_id None: the open pool."""
-    raise NotImplementedError
+    """What is left for buyers of a pool (None: the open pool).  Every asked variant is in the answer."""
+    if pool_id is None:
+        pool_id = (await open_pool(tx, shop_id=shop_id)).id
+    now = dict.fromkeys(variant_ids, 0)
+    later: dict[int, list[tuple[date, int]]] = {variant_id: [] for variant_id in variant_ids}
+    found = await queries.left(tx, shop_id=shop_id, variant_ids=variant_ids, pool_id=pool_id)
+    for _, _, variant_id, ready_on, units in found:
+        if ready_on is None:
+            now[variant_id] += units
+        elif units:
+            later[variant_id].append((ready_on, units))
+    return {variant_id: Availability(now[variant_id], tuple(later[variant_id])) for variant_id in now}
 
 
 async def levels(tx: Tx, *, shop_id: int, variant_ids: Sequence[int] | None = None) -> list[Level]:
-    raise NotImplementedError
+    return await queries.levels(tx, shop_id=shop_id, variant_ids=variant_ids)
 
 
 async def movements(tx: Tx, *, shop_id: int, variant_id: int, limit: int = 200) -> list[Movement]:
     """Newest first."""
-    raise NotImplementedError
-
-
-async def hold(tx: Tx, *, shop_id: int, hold_id: UUID) -> Hold:
-    """Raises UnknownStock."""
-    raise NotImplementedError
-
-
-async def holds_of(tx: Tx, *, shop_id: int, buyer: UUID) -> list[Hold]:
-    """Newest first."""
-    raise NotImplementedError
+    return await queries.movements(tx, shop_id=shop_id, variant_id=variant_id, limit=limit)
 
 
 async def shortages(tx: Tx, *, shop_id: int) -> list[Shortage]:
-    """Promises that facts have broken and nothing has mended yet."""
-    raise NotImplementedError
+    """Promises that facts have broken and nothing has mended yet, oldest first."""
+    return await queries.shortages(tx, shop_id=shop_id)
 
 
 async def audit(tx: Tx) -> list[Check]:
-    """The invariants of the ledger over all shops."""
-    raise NotImplementedError
+    """The invariants of the ledger over all shops; each with the keys that break it (at most 100)."""
+    levels_looked_at = await queries.count_levels(tx)
+    holds_looked_at = await queries.count_holds(tx)
+    return [
+        Check("movements sum to levels", levels_looked_at, tuple(await queries.levels_unlike_journal(tx))),
+        Check("holds sum to levels", levels_looked_at, tuple(await queries.levels_unlike_holds(tx))),
+        Check("no lot is oversold", levels_looked_at, tuple(await queries.levels_oversold(tx))),
+        Check("holds are whole", holds_looked_at, tuple(await queries.holds_torn(tx))),
+        Check("every held hold has a timer", holds_looked_at, tuple(await queries.holds_without_timer(tx))),
+        Check(
+            "closed pools keep nothing free",
+            levels_looked_at,
+            tuple(await queries.closed_pools_with_free_units(tx)),
+        ),
+    ]
+
+
+def _check(quantity: int) -> None:
+    if not 1 <= quantity <= MAX_QUANTITY:
+        raise BadQuantity(quantity=quantity)
+
+
+async def _location(tx: Tx, *, shop_id: int, location_id: int) -> None:
+    if location_id not in {location.id for location in await queries.locations(tx, shop_id=shop_id)}:
+        raise UnknownStock(location_id=location_id)
+
+
+async def _pool(tx: Tx, *, shop_id: int, pool_id: int) -> Pool:
+    return await pool(tx, shop_id=shop_id, pool_id=pool_id)
+
+
+async def _shelf(tx: Tx, *, shop_id: int, location_id: int, variant_id: int, pool_id: int | None) -> int:
+    """The plain shelf of a variant in a pool that is open and stays so until we are done."""
+    await _location(tx, shop_id=shop_id, location_id=location_id)
+    if pool_id is None:
+        pool_id = (await open_pool(tx, shop_id=shop_id)).id
+    found = await queries.share_pool(tx, shop_id=shop_id, pool_id=pool_id)
+    if found is None:
+        raise UnknownStock(pool_id=pool_id)
+    if not found.is_open:
+        raise PoolClosed(pool_id=pool_id)
+    return await ensure_level(
+        tx, shop_id=shop_id, variant_id=variant_id, location_id=location_id, pool_id=pool_id
+    )
+
+
+async def _locked(tx: Tx, level_ids: Sequence[int]) -> Book:
+    return Book(await queries.levels_by_id(tx, level_ids=level_ids, lock=True))
+
+
+def _draw(book: Book, sources: Sequence[Level], target: int, quantity: int) -> None:
+    missing = quantity
+    for level in sources:
+        if level.id != target:
+            units = min(level.free, missing)
+            book.change(level.id, quantity=-units)
+            book.change(target, quantity=units)
+            missing -= units
+    if missing:
+        raise NotEnough(wanted=quantity, left=quantity - missing)

@@ -1,0 +1,519 @@
+"""Who gets what: the pure decision over one batch, made while the rows are locked.
+
+Requests are taken in the order in which they arrived.  Each gets all of its lines or nothing; lots are taken
+by the day they are ready.  A request that does not fit does not stand in the way of a smaller one behind it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from itertools import groupby
+from operator import attrgetter
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from shopfloor.kernel.values import MAX_QUANTITY
+from shopfloor.stock.events import GrantedHold, RefusedPurchase, VariantLeft
+from shopfloor.stock.models import (
+    CLOSED,
+    INVALID,
+    LIMIT,
+    MISMATCH,
+    SOLD_OUT,
+    TOO_LATE,
+    UNKNOWN,
+    Answer,
+    Held,
+    HoldState,
+    Line,
+    LotKind,
+    Part,
+    Refused,
+    Request,
+)
+
+MAX_LINES: Final = 100
+MAX_HOLD_SECONDS: Final = 90 * 24 * 3600
+_KINDS: Final = {LotKind.ON_HAND: 0, LotKind.INCOMING: 1, LotKind.MAKEABLE: 2}
+
+
+@dataclass(slots=True)
+class Shelf:
+    """A locked level while it is being decided over.
+
+    `free` is quantity − held − allocated, below zero where facts broke promises.  `taken` is what the batch
+    takes of it less what gives way; `granted` is what it takes.
+    """
+
+    id: int
+    pool_id: int
+    variant_id: int
+    location_id: int
+    kind: LotKind
+    ready_on: date | None
+    free: int
+    shortfall: int = 0
+    taken: int = 0
+    granted: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """A pool as its buyers meet it."""
+
+    id: int
+    shop_id: int
+    show_id: int | None
+    location_id: int | None
+    lender_id: int | None
+    is_open: bool
+    is_the_open_pool: bool
+
+
+class Row(msgspec.Struct, frozen=True, gc=False):
+    """A stored part of a hold, as far as the decision needs it."""
+
+    id: UUID
+    part: int
+    shop_id: int
+    pool_id: int
+    buyer: UUID
+    offer_id: int | None
+    show_id: int | None
+    level_id: int
+    variant_id: int
+    quantity: int
+    returned: int
+    unit_price: int
+    ready_on: date | None
+    lot_kind: LotKind
+    state: HoldState
+    granted_at: datetime
+    expires_at: datetime
+
+
+COUNTED: Final = frozenset({HoldState.HELD, HoldState.ALLOCATED, HoldState.SHIPPED})
+
+# part, shop, pool, level, variant, quantity, unit price, offer, show, ready on, kind, expires
+Group = tuple[int, int, int, int, int, int, int, int | None, int | None, date | None, LotKind, datetime]
+
+
+@dataclass(slots=True)
+class Decision:
+    """What is to be answered and what is to be written; the two belong together."""
+
+    answers: list[Answer | None]
+    """None: to be decided again after this is written, because the buyer's own hold in this batch is in the way."""
+    ids: list[bytes] = field(default_factory=list)
+    buyers: list[bytes] = field(default_factory=list)
+    turns: list[int] = field(default_factory=list)
+    """One entry per row to insert; `turns` is its group, counted from 1."""
+    groups: list[Group] = field(default_factory=list)
+    granted: dict[tuple[int, int, int | None], list[GrantedHold]] = field(default_factory=dict)
+    """By shop, pool and show."""
+    refused: dict[tuple[int, int | None, int | None], list[RefusedPurchase]] = field(default_factory=dict)
+    """By shop, show and offer."""
+    replaced: dict[UUID, list[Row]] = field(default_factory=dict)
+    """Earlier holds of a buyer that give way to a new one."""
+    short: bool = False
+    """Something was refused that the lender's later units, or the buyer's own earlier hold, might have saved."""
+
+
+def shelf_order(shelf: Shelf, pool_id: int) -> tuple[date, int, bool, int, int]:
+    """On hand first, then by the day it is ready; own units before borrowed ones."""
+    return (
+        shelf.ready_on or date.min,
+        _KINDS[shelf.kind],
+        shelf.pool_id != pool_id,
+        shelf.location_id,
+        shelf.id,
+    )
+
+
+def arrange(
+    shelves: Sequence[Shelf], counters: Mapping[int, Counter], variants: Sequence[int]
+) -> dict[tuple[int, int], list[Shelf]]:
+    """By pool and variant, in selling order.  A lender's later units stand behind the pool's own."""
+    by_key: dict[tuple[int, int], list[Shelf]] = {}
+    for shelf in shelves:
+        by_key.setdefault((shelf.pool_id, shelf.variant_id), []).append(shelf)
+    arranged: dict[tuple[int, int], list[Shelf]] = {}
+    for counter in counters.values():
+        for variant_id in variants:
+            found = list(by_key.get((counter.id, variant_id), ()))
+            if counter.lender_id is not None:
+                found += [
+                    shelf
+                    for shelf in by_key.get((counter.lender_id, variant_id), ())
+                    if shelf.kind is not LotKind.ON_HAND and counter.location_id in {None, shelf.location_id}
+                ]
+            if found:
+                if len(found) > 1:
+                    found.sort(key=lambda shelf: shelf_order(shelf, counter.id))
+                arranged[counter.id, variant_id] = found
+    return arranged
+
+
+def left_of(variant_id: int, shelves: Sequence[Shelf]) -> VariantLeft:
+    now = 0
+    later: dict[date, int] = {}
+    for shelf in shelves:
+        left = shelf.free - shelf.taken
+        if left <= 0:
+            continue
+        if shelf.ready_on is None:
+            now += left
+        else:
+            later[shelf.ready_on] = later.get(shelf.ready_on, 0) + left
+    dates = sorted(later.items())
+    return VariantLeft(variant_id, now, dates[0][0] if not now and dates else None, dates)
+
+
+def summed(lines: Sequence[Line], prices: Sequence[int]) -> list[tuple[int, int, int]]:
+    """(variant, quantity, unit price) with duplicate lines added up, in order of first mention."""
+    if len(lines) == 1:
+        line = lines[0]
+        return [(line.variant_id, line.quantity, prices[0] if prices else 0)]
+    total: dict[int, list[int]] = {}
+    for number, line in enumerate(lines):
+        known = total.get(line.variant_id)
+        if known is None:
+            total[line.variant_id] = [line.quantity, prices[number] if prices else 0]
+        else:
+            known[0] += line.quantity
+    return [(variant_id, quantity, price) for variant_id, (quantity, price) in total.items()]
+
+
+def limited(request: Request) -> bool:
+    return request.limit_per_buyer is not None or request.limit_per_show is not None
+
+
+def makes_no_sense(request: Request) -> bool:
+    lines = request.lines
+    prices = request.unit_prices
+    return (
+        not 1 <= len(lines) <= MAX_LINES
+        or not 1 <= request.hold_seconds <= MAX_HOLD_SECONDS
+        or any(not 1 <= line.quantity <= MAX_QUANTITY for line in lines)
+        or (len(prices) != 0 and (len(prices) != len(lines) or min(prices) < 0))
+    )
+
+
+def replay(request: Request, rows: Sequence[Row]) -> Answer:
+    """The answer this id got before; `rows` are the stored parts, in order."""
+    first = rows[0]
+    stored: dict[int, int] = {}
+    for row in rows:
+        stored[row.variant_id] = stored.get(row.variant_id, 0) + row.quantity
+    wanted = {variant_id: quantity for variant_id, quantity, _ in summed(request.lines, ())}
+    same = (
+        stored == wanted
+        and first.buyer.int == request.buyer.int
+        and first.pool_id == request.pool_id
+        and first.offer_id == request.offer_id
+    )
+    return standing(request, rows) if same else Refused(request.id, MISMATCH, {})
+
+
+def standing(request: Request, rows: Sequence[Row]) -> Held:
+    """A stored hold as an answer."""
+    first = rows[0]
+    lots = tuple(Part(row.variant_id, row.quantity, row.ready_on, row.lot_kind) for row in rows)
+    state = HoldState.ALLOCATED if any(row.state is HoldState.ALLOCATED for row in rows) else first.state
+    return Held(request.id, first.expires_at, lots, state, replayed=True)
+
+
+def decide(
+    requests: Sequence[Request],
+    *,
+    arranged: Mapping[tuple[int, int], Sequence[Shelf]],
+    counters: Mapping[int, Counter],
+    known: Mapping[int, Sequence[Row]],
+    bought: Mapping[int, Sequence[Row]],
+    own: Mapping[int, Sequence[Row]],
+    at: datetime,
+    defer: bool,
+) -> Decision:
+    """Decide `requests` in order.  Marks what is taken on the shelves of `arranged`.
+
+    `known`: stored rows by request id.  `bought`: stored rows by buyer, for limits.  `own`: rows, by buyer, of
+    holds that are locked and may give way.  (Keys are the integers of the UUIDs: they hash ten times faster.)
+    """
+    decision = Decision(answers=[None] * len(requests))
+    answers = decision.answers
+    first_of: dict[int, int] = {}
+    mine: dict[int, list[tuple[int | None, int | None, int, int]]] = {}
+    limited_buyers = {r.buyer.int for r in requests if limited(r)}
+    kinds: dict[tuple[object, ...], tuple[int, tuple[Part, ...], datetime, list[GrantedHold]]] = {}
+    granted_buyers: set[int] = set()
+    gone: set[UUID] = set()
+    ids, buyers, turns = decision.ids, decision.buyers, decision.turns
+    expiries: dict[int, datetime] = {}
+
+    def refuse(number: int, request: Request, code: str, facts: dict[str, object]) -> None:
+        answers[number] = Refused(request.id, code, facts)
+        key = (request.shop_id, request.show_id, request.offer_id)
+        bucket = decision.refused.setdefault(key, [])
+        for line in request.lines:
+            bucket.append(RefusedPurchase(request.id, request.buyer, line.variant_id, line.quantity, code))
+
+    def grant(number: int, request: Request, takes: list[tuple[Shelf, int, int]]) -> None:
+        """`takes`: shelf, units, unit price."""
+        key: tuple[object, ...]
+        seconds = request.hold_seconds
+        expires_at = expiries.get(seconds)
+        if expires_at is None:
+            expires_at = expiries[seconds] = at + timedelta(seconds=seconds)
+        id_bytes = request.id.int.to_bytes(16, "big")
+        buyer_bytes = request.buyer.int.to_bytes(16, "big")
+        lots: tuple[Part, ...] = ()
+        for part, (shelf, quantity, price) in enumerate(takes):
+            shelf.taken += quantity
+            shelf.granted += quantity
+            key = (
+                shelf.id,
+                part,
+                quantity,
+                price,
+                seconds,
+                request.pool_id,
+                request.offer_id,
+                request.show_id,
+            )
+            kind = kinds.get(key)
+            if kind is None:
+                group: Group = (
+                    part, request.shop_id, request.pool_id, shelf.id, shelf.variant_id, quantity, price,
+                    request.offer_id, request.show_id, shelf.ready_on, shelf.kind, expires_at,
+                )  # fmt: skip
+                decision.groups.append(group)
+                lot = Part(shelf.variant_id, quantity, shelf.ready_on, shelf.kind)
+                bucket = decision.granted.setdefault((request.shop_id, request.pool_id, request.show_id), [])
+                kind = kinds[key] = (len(decision.groups), (lot,), expires_at, bucket)
+            ids.append(id_bytes)
+            buyers.append(buyer_bytes)
+            turns.append(kind[0])
+            kind[3].append(
+                GrantedHold(
+                    request.id, request.buyer, shelf.variant_id, quantity, request.offer_id, shelf.ready_on
+                )
+            )
+            lots = kind[1] if part == 0 else lots + kind[1]
+        answers[number] = Held(request.id, expires_at, lots)
+        granted_buyers.add(request.buyer.int)
+
+    for number, request in enumerate(requests):
+        id_key = request.id.int
+        earlier = first_of.setdefault(id_key, number)
+        if earlier != number:
+            answers[number] = _again(requests[earlier], request, answers[earlier])
+            continue
+        stored = known.get(id_key)
+        if stored is not None:
+            answers[number] = replay(request, stored)
+            continue
+
+        # The everyday case, straight through: one line, no limit, enough on the first shelf.
+        lines = request.lines
+        counter = counters.get(request.pool_id)
+        if len(lines) == 1 and counter is not None and not limited(request):
+            line = lines[0]
+            shelves = arranged.get((request.pool_id, line.variant_id))
+            if shelves is not None:
+                shelf = shelves[0]
+                if (
+                    0 < line.quantity <= shelf.free - shelf.taken
+                    and shelf.ready_on is None
+                    and counter.is_open
+                    and counter.shop_id == request.shop_id
+                    and not makes_no_sense(request)
+                ):
+                    price = request.unit_prices[0] if request.unit_prices else 0
+                    grant(number, request, [(shelf, line.quantity, price)])
+                    if request.buyer.int in limited_buyers:
+                        entry = (request.offer_id, request.show_id, line.quantity, request.pool_id)
+                        mine.setdefault(request.buyer.int, []).append(entry)
+                    continue
+
+        if makes_no_sense(request):
+            refuse(number, request, INVALID, {})
+            continue
+        if counter is None or counter.shop_id != request.shop_id:
+            refuse(number, request, UNKNOWN, {"pool_id": request.pool_id})
+            continue
+        if not counter.is_open:
+            refuse(number, request, CLOSED, {"pool_id": request.pool_id})
+            continue
+
+        buyer = request.buyer.int
+        wanted = summed(lines, request.unit_prices)
+        units = sum(quantity for _, quantity, _ in wanted)
+        problem = _over_limit(request, units, bought.get(buyer, ()), mine.get(buyer, ()), gone)
+        if problem is None:
+            found = _find(request, wanted, arranged, {})
+            if isinstance(found, list):
+                grant(number, request, found)
+                mine.setdefault(buyer, []).append((request.offer_id, request.show_id, units, request.pool_id))
+                continue
+            problem = found
+        code, facts = problem
+        if code in {LIMIT, SOLD_OUT, TOO_LATE}:
+            decision.short = True
+            if defer and buyer in granted_buyers:
+                continue  # answer stays None: decided again when the earlier one stands in the table
+            replaced = _give_way(request, wanted, units, arranged, bought, own, mine, gone)
+            if replaced is not None:
+                rows, found = replaced
+                for row in rows:
+                    gone.add(row.id)
+                    decision.replaced.setdefault(row.id, []).append(row)
+                for row in rows:
+                    shelf = _shelf_of(row, arranged)
+                    if shelf is not None:
+                        shelf.taken -= row.quantity
+                grant(number, request, found)
+                mine.setdefault(buyer, []).append((request.offer_id, request.show_id, units, request.pool_id))
+                held = answers[number]
+                assert isinstance(held, Held)
+                answers[number] = Held(
+                    held.id, held.expires_at, held.lots, replaced=tuple(dict.fromkeys(row.id for row in rows))
+                )
+                continue
+        refuse(number, request, code, facts)
+    return decision
+
+
+def _again(first: Request, request: Request, answer: Answer | None) -> Answer | None:
+    """The same id twice in one batch."""
+    same = (
+        first.buyer.int == request.buyer.int
+        and first.pool_id == request.pool_id
+        and first.offer_id == request.offer_id
+        and (
+            first.lines == request.lines
+            or sorted(summed(first.lines, ())) == sorted(summed(request.lines, ()))
+        )
+    )
+    if not same:
+        return Refused(request.id, MISMATCH, {})
+    if isinstance(answer, Held):
+        return Held(answer.id, answer.expires_at, answer.lots, answer.state, True, answer.replaced)
+    return answer
+
+
+def _over_limit(
+    request: Request,
+    units: int,
+    stored: Sequence[Row],
+    mine: Sequence[tuple[int | None, int | None, int, int]],
+    gone: set[UUID],
+) -> tuple[str, dict[str, object]] | None:
+    limits = (
+        (request.limit_per_buyer, request.offer_id, "offer_id"),
+        (request.limit_per_show, request.show_id, "show_id"),
+    )
+    for column, (limit, subject, name) in enumerate(limits):
+        if limit is None:
+            continue
+        already = sum(entry[2] for entry in mine if entry[column] == subject and entry[3] == request.pool_id)
+        for row in stored:
+            if (
+                (row.offer_id, row.show_id)[column] == subject
+                and row.pool_id == request.pool_id
+                and row.state in COUNTED
+                and row.id not in gone
+            ):
+                already += row.quantity - row.returned
+        if already + units > limit:
+            return LIMIT, {name: subject, "limit": limit, "already": already, "wanted": units}
+    return None
+
+
+def _find(
+    request: Request,
+    wanted: Sequence[tuple[int, int, int]],
+    arranged: Mapping[tuple[int, int], Sequence[Shelf]],
+    extra: Mapping[int, int],
+) -> list[tuple[Shelf, int, int]] | tuple[str, dict[str, object]]:
+    """What to take for all lines, or why not.  `extra`: units by level that would be free as well."""
+    takes: list[tuple[Shelf, int, int]] = []
+    for variant_id, quantity, price in wanted:
+        shelves = arranged.get((request.pool_id, variant_id))
+        if shelves is None:
+            return UNKNOWN, {"variant_id": variant_id}
+        missing = quantity
+        in_time = 0
+        for shelf in shelves:
+            if (
+                request.latest_ready is not None
+                and shelf.ready_on is not None
+                and shelf.ready_on > request.latest_ready
+            ):
+                continue
+            free = shelf.free - shelf.taken + extra.get(shelf.id, 0)
+            if free <= 0:
+                continue
+            in_time += free
+            units = min(free, missing)
+            if units:
+                takes.append((shelf, units, price))
+                missing -= units
+        if missing:
+            facts: dict[str, object] = {"variant_id": variant_id, "wanted": quantity, "left": in_time}
+            running = 0
+            for shelf in shelves:
+                running += max(0, shelf.free - shelf.taken + extra.get(shelf.id, 0))
+                if running >= quantity:
+                    facts["ready_on"] = None if shelf.ready_on is None else shelf.ready_on.isoformat()
+                    return TOO_LATE, facts
+            return SOLD_OUT, facts
+    return takes
+
+
+def _give_way(
+    request: Request,
+    wanted: Sequence[tuple[int, int, int]],
+    units: int,
+    arranged: Mapping[tuple[int, int], Sequence[Shelf]],
+    bought: Mapping[int, Sequence[Row]],
+    own: Mapping[int, Sequence[Row]],
+    mine: Mapping[int, Sequence[tuple[int | None, int | None, int, int]]],
+    gone: set[UUID],
+) -> tuple[list[Row], list[tuple[Shelf, int, int]]] | None:
+    """The buyer's own earlier holds, oldest first, that must give way for this request to succeed; or None."""
+    buyer = request.buyer.int
+    variants = {variant_id for variant_id, _, _ in wanted}
+    rows = [row for row in own.get(buyer, ()) if row.pool_id == request.pool_id and row.id not in gone]
+    rows.sort(key=attrgetter("granted_at", "id.int"))
+    given: list[Row] = []
+    extra: dict[int, int] = {}
+    tried = set(gone)
+    for hold_id, group in groupby(rows, key=attrgetter("id")):
+        parts = list(group)
+        in_the_way = any(
+            row.variant_id in variants
+            or (request.limit_per_buyer is not None and row.offer_id == request.offer_id)
+            or (request.limit_per_show is not None and row.show_id == request.show_id)
+            for row in parts
+        )
+        if not in_the_way:
+            continue
+        given += parts
+        tried.add(hold_id)
+        for row in parts:
+            extra[row.level_id] = extra.get(row.level_id, 0) + row.quantity
+        if _over_limit(request, units, bought.get(buyer, ()), mine.get(buyer, ()), tried) is not None:
+            continue
+        found = _find(request, wanted, arranged, extra)
+        if isinstance(found, list):
+            return given, found
+    return None
+
+
+def _shelf_of(row: Row, arranged: Mapping[tuple[int, int], Sequence[Shelf]]) -> Shelf | None:
+    for shelf in arranged.get((row.pool_id, row.variant_id), ()):
+        if shelf.id == row.level_id:
+            return shelf
+    return None

@@ -1,0 +1,369 @@
+"""The life of a hold after it was granted.  Each transition is guarded: one of two racers wins."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from uuid import UUID
+
+from shopfloor.kernel.database import Tx
+from shopfloor.kernel.values import MAX_QUANTITY
+from shopfloor.stock import queries
+from shopfloor.stock.book import Book, ensure_level, tell
+from shopfloor.stock.decision import Row, standing
+from shopfloor.stock.models import (
+    Answer,
+    BadQuantity,
+    Freed,
+    Hold,
+    HoldPart,
+    HoldState,
+    Level,
+    Line,
+    LotKind,
+    NotHere,
+    Refused,
+    Request,
+    TooMuchReturned,
+    UnknownStock,
+    WrongState,
+)
+from shopfloor.stock.reserving import grant_again, tell_released
+
+TIMERS_AT_ONCE = 50
+
+
+async def confirm(tx: Tx, hold_ids: Sequence[UUID]) -> set[UUID]:
+    """Held → allocated: the promise is for good.
+
+    Returns the ids that are allocated or shipped now, also those that were before; the others have expired or
+    were released, and a late payment needs `rehold`.
+    """
+    rows = await queries.lock_rows(tx, ids=_unique(hold_ids))
+    turning = [row for row in rows if row.state is HoldState.HELD]
+    book = await _book(tx, turning)
+    for row in turning:
+        book.change(row.level_id, held=-row.quantity, allocated=row.quantity)
+    await _turn(tx, turning, HoldState.HELD, HoldState.ALLOCATED)
+    await book.write(tx, kind="allocated")
+    firm = {HoldState.HELD, HoldState.ALLOCATED, HoldState.SHIPPED, HoldState.RETURNED}
+    return {row.id for row in rows if row.state in firm}
+
+
+async def release(tx: Tx, hold_ids: Sequence[UUID], reason: str = "cancelled") -> list[Freed]:
+    """Held or allocated → released.  Parts in another state (shipped, expired…) are left alone."""
+    rows = await queries.lock_rows(tx, ids=_unique(hold_ids))
+    return await _free(tx, rows, HoldState.RELEASED, reason)
+
+
+async def expire(tx: Tx, *, limit: int = 1000) -> list[Freed]:
+    """Release holds whose time is over, by the database's clock; at least `limit` of them if there are so many.
+
+    Rows that somebody is working on (a payment coming in) are skipped and looked at again a second later.
+    Several workers may run this at once.
+    """
+    freed: list[Freed] = []
+    for _ in range(TIMERS_AT_ONCE):
+        timer = await queries.due_timer(tx)
+        if timer is None or len(freed) >= limit:
+            break
+        timer_id, hold_ids = timer
+        rows = await queries.lock_due_rows(tx, ids=hold_ids)
+        freed += await _free(tx, rows, HoldState.EXPIRED, "expired")
+        if not await queries.rearm_timer(tx, timer_id=timer_id, ids=hold_ids):
+            await queries.delete_timer(tx, timer_id=timer_id)
+    return freed
+
+
+async def extend(tx: Tx, hold_ids: Sequence[UUID], *, hold_seconds: int) -> set[UUID]:
+    """A held hold lasts at least `hold_seconds` from now.  Returns the ids that are still held."""
+    return set(await queries.set_expiry(tx, ids=_unique(hold_ids), seconds=hold_seconds))
+
+
+async def rehold(tx: Tx, hold_ids: Sequence[UUID], *, hold_seconds: int) -> list[Answer]:
+    """Give holds that lapsed their units again, ready no later than promised; one answer per id, in order.
+
+    A hold that never lapsed is answered as it stands; a refusal means the money is to be given back.  Raises
+    UnknownStock for an id that was never granted.
+    """
+    rows = await queries.lock_rows(tx, ids=_unique(hold_ids))
+    by_id: dict[UUID, list[Row]] = {}
+    for row in rows:
+        by_id.setdefault(row.id, []).append(row)
+    answers: list[Answer] = []
+    for hold_id in hold_ids:
+        parts = by_id.get(hold_id)
+        if parts is None:
+            raise UnknownStock(hold_id=str(hold_id))
+        answers.append(await _rehold(tx, hold_id, parts, hold_seconds))
+    return answers
+
+
+async def _rehold(tx: Tx, hold_id: UUID, parts: Sequence[Row], hold_seconds: int) -> Answer:
+    first = parts[0]
+    request = Request(
+        id=hold_id,
+        shop_id=first.shop_id,
+        pool_id=first.pool_id,
+        buyer=first.buyer,
+        lines=tuple(Line(row.variant_id, row.quantity) for row in parts),
+        hold_seconds=hold_seconds,
+        latest_ready=max((row.ready_on for row in parts if row.ready_on is not None), default=date.min),
+        offer_id=first.offer_id,
+        show_id=first.show_id,
+        unit_prices=tuple(row.unit_price for row in parts),
+    )
+    lapsed = {HoldState.RELEASED, HoldState.EXPIRED}
+    if any(row.state not in lapsed for row in parts):
+        return standing(request, parts)
+    open_pool = await queries.open_pool(tx, shop_id=first.shop_id)
+    if open_pool is None:
+        raise UnknownStock(hold_id=str(hold_id))
+    answer = await grant_again(tx, request=request, open_pool_id=open_pool.id)
+    return Refused(hold_id, answer.code, answer.facts) if isinstance(answer, Refused) else answer
+
+
+async def ship(
+    tx: Tx,
+    *,
+    hold_id: UUID,
+    variant_ids: Sequence[int] | None = None,
+    from_location: int | None = None,
+) -> Hold:
+    """Allocated → shipped, all parts or those of `variant_ids`; the units leave the books.
+
+    From another location than the one that was promised: its free units of the open pool go out, and the
+    promised ones become free.  Raises WrongState, and NotHere when the units have not arrived.
+    """
+    rows = await _rows(tx, hold_id=hold_id)
+    shop_id = rows[0].shop_id
+    leaving = [row for row in rows if variant_ids is None or row.variant_id in set(variant_ids)]
+    if not leaving or any(row.state is not HoldState.ALLOCATED for row in leaving):
+        raise WrongState(hold_id=str(hold_id), states=sorted({row.state.value for row in leaving}))
+    book = await _book(tx, leaving)
+    if from_location is not None:
+        open_pool = await queries.open_pool(tx, shop_id=shop_id)
+        assert open_pool is not None, "a shop with holds has an open pool"
+        others = await queries.lock_levels_of(
+            tx,
+            shop_id=shop_id,
+            pool_ids=[open_pool.id],
+            variant_ids=sorted({row.variant_id for row in leaving}),
+        )
+        book.add(others)
+    for row in leaving:
+        _take_out(book, row, from_location)
+    await _turn(tx, leaving, HoldState.ALLOCATED, HoldState.SHIPPED)
+    variants = await book.write(tx, kind="shipped", reason=str(hold_id))
+    if from_location is not None:
+        await tell(tx, shop_id=shop_id, variant_ids=variants)
+    return as_hold(await queries.rows_of_hold(tx, shop_id=shop_id, hold_id=hold_id))
+
+
+def _take_out(book: Book, row: Row, from_location: int | None) -> None:
+    promised = book.level(row.level_id)
+    if from_location is None or promised.location_id == from_location:
+        if promised.kind is not LotKind.ON_HAND or promised.quantity < row.quantity:
+            raise NotHere(
+                variant_id=row.variant_id,
+                wanted=row.quantity,
+                here=promised.quantity if promised.kind is LotKind.ON_HAND else 0,
+            )
+        book.change(row.level_id, quantity=-row.quantity, allocated=-row.quantity)
+        return
+    missing = row.quantity
+    for level in list(book):
+        here = level.variant_id == row.variant_id and level.location_id == from_location
+        if here and level.kind is LotKind.ON_HAND and level.id != promised.id:
+            units = min(level.free, missing)
+            if units:
+                book.change(level.id, quantity=-units)
+                missing -= units
+    if missing:
+        raise NotHere(variant_id=row.variant_id, wanted=row.quantity, here=row.quantity - missing)
+    book.change(row.level_id, allocated=-row.quantity)
+
+
+async def put_back(
+    tx: Tx,
+    *,
+    hold_id: UUID,
+    variant_id: int,
+    quantity: int,
+    location_id: int | None = None,
+    resellable: bool = True,
+) -> Hold:
+    """A return: shipped units stand on the shelf of the open pool again, at any location (None: where they left).
+
+    What is not resellable is noted on the hold only.  Raises TooMuchReturned, BadQuantity, UnknownStock.
+    """
+    if not 1 <= quantity <= MAX_QUANTITY:
+        raise BadQuantity(quantity=quantity)
+    everything = await _rows(tx, hold_id=hold_id)
+    shop_id = everything[0].shop_id
+    rows = [row for row in everything if row.variant_id == variant_id]
+    out = sum(row.quantity - row.returned for row in rows if row.state is HoldState.SHIPPED)
+    if quantity > out:
+        raise TooMuchReturned(hold_id=str(hold_id), variant_id=variant_id, wanted=quantity, out=out)
+    left = quantity
+    for row in rows:
+        units = min(left, row.quantity - row.returned if row.state is HoldState.SHIPPED else 0)
+        if units:
+            await queries.add_returned(tx, hold_id=row.id, part=row.part, quantity=units)
+            left -= units
+    if resellable:
+        if location_id is None:
+            (level,) = await queries.levels_by_id(tx, level_ids=[rows[0].level_id])
+            location_id = level.location_id
+        elif location_id not in {location.id for location in await queries.locations(tx, shop_id=shop_id)}:
+            raise UnknownStock(location_id=location_id)
+        open_pool = await queries.open_pool(tx, shop_id=shop_id)
+        assert open_pool is not None, "a shop with holds has an open pool"
+        level_id = await ensure_level(
+            tx, shop_id=shop_id, variant_id=variant_id, location_id=location_id, pool_id=open_pool.id
+        )
+        book = Book(await queries.levels_by_id(tx, level_ids=[level_id], lock=True))
+        book.change(level_id, quantity=quantity)
+        await book.write(tx, kind="returned", reason=str(hold_id))
+        await tell(tx, shop_id=shop_id, variant_ids=[variant_id])
+    return as_hold(await queries.rows_of_hold(tx, shop_id=shop_id, hold_id=hold_id))
+
+
+async def hold(tx: Tx, *, shop_id: int, hold_id: UUID) -> Hold:
+    """Raises UnknownStock, also for a hold of another shop."""
+    rows = await queries.rows_of_hold(tx, shop_id=shop_id, hold_id=hold_id)
+    if not rows:
+        raise UnknownStock(hold_id=str(hold_id))
+    return as_hold(rows)
+
+
+async def holds_of(tx: Tx, *, shop_id: int, buyer: UUID) -> list[Hold]:
+    """Newest first."""
+    by_id: dict[UUID, list[Row]] = {}
+    for row in await queries.rows_of_buyer(tx, shop_id=shop_id, buyer=buyer):
+        by_id.setdefault(row.id, []).append(row)
+    return [as_hold(rows) for rows in by_id.values()]
+
+
+def as_hold(rows: Sequence[Row]) -> Hold:
+    first = rows[0]
+    return Hold(
+        id=first.id,
+        shop_id=first.shop_id,
+        pool_id=first.pool_id,
+        buyer=first.buyer,
+        offer_id=first.offer_id,
+        show_id=first.show_id,
+        state=min((row.state for row in rows), key=_PROGRESS.index),
+        granted_at=first.granted_at,
+        expires_at=first.expires_at,
+        parts=tuple(
+            HoldPart(
+                row.part, row.level_id, row.variant_id, row.quantity, row.unit_price, row.ready_on, row.lot_kind,
+                row.returned, row.state,
+            )
+            for row in rows
+        ),
+    )  # fmt: skip
+
+
+# A hold of several parts is as far as the part that is least far.
+_PROGRESS = [
+    HoldState.HELD,
+    HoldState.ALLOCATED,
+    HoldState.SHIPPED,
+    HoldState.RETURNED,
+    HoldState.RELEASED,
+    HoldState.EXPIRED,
+]
+
+
+async def _free(tx: Tx, rows: Sequence[Row], becomes: HoldState, reason: str) -> list[Freed]:
+    """Give back what locked rows hold; `rows` in other states than held and allocated are left alone."""
+    held = [row for row in rows if row.state is HoldState.HELD]
+    allocated = [row for row in rows if row.state is HoldState.ALLOCATED]
+    going = held + allocated
+    if not going:
+        return []
+    async with tx.connection.pipeline():
+        await queries.lock_limits(tx, pool_ids=sorted({row.pool_id for row in going}))
+    book = await _book(tx, going)
+    for row in held:
+        book.change(row.level_id, held=-row.quantity)
+    for row in allocated:
+        book.change(row.level_id, allocated=-row.quantity)
+    await _turn(tx, held, HoldState.HELD, becomes)
+    await _turn(tx, allocated, HoldState.ALLOCATED, becomes)
+    await book.write(tx, kind=becomes.value, reason=reason)
+    closed = set(
+        await queries.closed_pools(tx, pool_ids=sorted({book.level(row.level_id).pool_id for row in going}))
+    )
+    if closed:
+        touched = [book.level(level_id) for level_id in sorted({row.level_id for row in going})]
+        await flow_back(tx, [level for level in touched if level.pool_id in closed])
+    await tell_released(tx, going, reason=reason)
+    for shop_id in sorted({row.shop_id for row in going}):
+        variants = {row.variant_id for row in going if row.shop_id == shop_id}
+        await tell(tx, shop_id=shop_id, variant_ids=variants)
+    return [
+        Freed(
+            row.id,
+            row.shop_id,
+            row.pool_id,
+            row.show_id,
+            row.offer_id,
+            row.buyer,
+            row.variant_id,
+            row.quantity,
+        )
+        for row in going
+    ]
+
+
+async def flow_back(tx: Tx, levels: Iterable[Level]) -> set[int]:
+    """Move what is free on these locked levels to the same lots in the open pool.  Returns the variants."""
+    moving = [level for level in levels if level.free]
+    if not moving:
+        return set()
+    open_pool = await queries.open_pool(tx, shop_id=moving[0].shop_id)
+    assert open_pool is not None, "a shop with pools has an open pool"
+    book = Book(moving)
+    targets: list[tuple[Level, int]] = []
+    for level in moving:
+        target = await ensure_level(
+            tx, shop_id=level.shop_id, variant_id=level.variant_id, location_id=level.location_id,
+            pool_id=open_pool.id, kind=level.kind, ready_on=level.ready_on, source=level.source,
+        )  # fmt: skip
+        targets.append((level, target))
+    book.add(await queries.levels_by_id(tx, level_ids=sorted({target for _, target in targets}), lock=True))
+    for level, target in targets:
+        book.change(level.id, quantity=-level.free)
+        book.change(target, quantity=level.free)
+    return await book.write(tx, kind="moved", reason="flowed back")
+
+
+async def _rows(tx: Tx, *, hold_id: UUID) -> list[Row]:
+    rows = await queries.lock_rows(tx, ids=[hold_id])
+    if not rows:
+        raise UnknownStock(hold_id=str(hold_id))
+    return rows
+
+
+async def _book(tx: Tx, rows: Sequence[Row]) -> Book:
+    """Lock the levels of these rows, and the other lots beside them, in the one order."""
+    if not rows:
+        return Book([])
+    level_ids = {row.level_id for row in rows}
+    return Book(await queries.levels_by_id(tx, level_ids=sorted(level_ids), lock=True))
+
+
+async def _turn(tx: Tx, rows: Sequence[Row], was: HoldState, becomes: HoldState) -> None:
+    if not rows:
+        return
+    changed = await queries.set_state(
+        tx, ids=[row.id for row in rows], parts=[row.part for row in rows], was=was, becomes=becomes
+    )
+    if changed != len(rows):
+        raise LookupError("a locked hold is not as it was")
+
+
+def _unique(ids: Sequence[UUID]) -> list[UUID]:
+    return list(dict.fromkeys(ids))

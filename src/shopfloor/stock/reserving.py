@@ -1,0 +1,258 @@
+"""Reserve: a batch of wishes to buy, decided and written in the caller's transaction."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from shopfloor.kernel import outbox
+from shopfloor.kernel.database import Tx
+from shopfloor.stock import queries
+from shopfloor.stock.book import Book, tell
+from shopfloor.stock.decision import (
+    Counter,
+    Decision,
+    Row,
+    Shelf,
+    arrange,
+    decide,
+    left_of,
+    limited,
+)
+from shopfloor.stock.events import (
+    HoldsGranted,
+    HoldsReleased,
+    PurchaseRefused,
+    ReleasedHold,
+    StockChanged,
+)
+from shopfloor.stock.models import Answer, HoldState, LotKind, Refused, Request
+
+
+async def reserve(
+    tx: Tx, requests: Sequence[Request], *, trust_new: bool = False, expect_refusals: bool = False
+) -> list[Answer]:
+    """Hold what is asked for, in the order of arrival; one answer per request, in the same order.
+
+    * All lines of a request or none; a request that does not fit does not stand in the way of later ones.
+    * An id that was granted before gets the same answer again, with the state its hold has by now; with other
+      content it gets `stock.mismatch`.  Refusals are not stored: a refused id is decided afresh.
+    * A buyer's own earlier hold that is still unpaid gives way when it is all that stands in the way.
+
+    `trust_new` leaves out looking the ids up: if one was granted before, the transaction fails with a
+    UniqueViolation and is to be run again without it.  The same error meets who grants an id at the very
+    moment another process does.  `expect_refusals` looks without locking first: right when nothing is left.
+    """
+    answers = await _once(tx, requests, trust_new=trust_new, unlocked=expect_refusals, defer=True)
+    waiting = [number for number, answer in enumerate(answers) if answer is None]
+    if waiting:
+        later = await _once(
+            tx, [requests[number] for number in waiting], trust_new=trust_new, unlocked=False, defer=False
+        )
+        for number, answer in zip(waiting, later, strict=True):
+            answers[number] = answer
+    return [answer for answer in answers if answer is not None]
+
+
+async def _once(
+    tx: Tx, requests: Sequence[Request], *, trust_new: bool, unlocked: bool, defer: bool
+) -> list[Answer | None]:
+    if not requests:
+        return []
+    pool_ids = sorted({request.pool_id for request in requests})
+    variant_ids = sorted({line.variant_id for request in requests for line in request.lines})
+    counting = [request for request in requests if limited(request)]
+    several = len(pool_ids) > 1
+
+    async with tx.connection.pipeline():
+        if unlocked:
+            levels = await queries.look_at_levels(tx, pool_ids=pool_ids, variant_ids=variant_ids)
+        else:
+            if counting:
+                await queries.lock_limits(tx, pool_ids=pool_ids)
+            levels = await queries.lock_levels(
+                tx, pool_ids=pool_ids, lenders_too=several, variant_ids=variant_ids
+            )
+        pools = await queries.counters(tx, pool_ids=pool_ids)
+        known_rows = None
+        if not trust_new:
+            ids = queries.uuid_array([request.id.int.to_bytes(16, "big") for request in requests])
+            known_rows = await queries.rows_by_id(tx, ids=ids)
+        bought_rows = None
+        if counting:
+            bought_rows = await queries.rows_of_buyers(tx, pool_ids=pool_ids, buyers=_buyers(counting))
+        shelves = await levels.fetchall()
+        found = await pools.fetchall()
+        known = _by_id([] if known_rows is None else await known_rows.fetchall())
+        bought = _by_buyer([] if bought_rows is None else await bought_rows.fetchall())
+
+    counters = {counter.id: counter for counter, _ in found}
+    at = found[0][1] if found else datetime.now(UTC)
+    arranged = arrange(shelves, counters, variant_ids)
+    decision = decide(
+        requests, arranged=arranged, counters=counters, known=known, bought=bought, own={}, at=at, defer=defer
+    )
+    loose: Book | None = None
+    if decision.short:
+        refused = [
+            request
+            for request, answer in zip(requests, decision.answers, strict=True)
+            if isinstance(answer, Refused)
+        ]
+        lent: list[Shelf] = []
+        async with tx.connection.pipeline():
+            lending = None
+            if not several and not unlocked and any(counter.lender_id for counter in counters.values()):
+                lending = await queries.lock_lent(tx, pool_ids=pool_ids, variant_ids=variant_ids)
+            owning = await queries.lock_own(tx, pool_ids=pool_ids, buyers=_buyers(refused))
+            if lending is not None:
+                lent = await lending.fetchall()
+            own = _by_buyer(await owning.fetchall())
+        if unlocked and own:
+            return await _once(tx, requests, trust_new=trust_new, unlocked=False, defer=defer)
+        if lent or own:
+            level_ids = {row.level_id for rows in own.values() for row in rows}
+            if level_ids:
+                loose = Book(await queries.levels_by_id(tx, level_ids=sorted(level_ids), lock=True))
+            shelves += lent
+            for shelf in shelves:
+                shelf.taken = shelf.granted = 0
+            arranged = arrange(shelves, counters, variant_ids)
+            decision = decide(
+                requests, arranged=arranged, counters=counters, known=known, bought=bought, own=own, at=at,
+                defer=defer,
+            )  # fmt: skip
+    if unlocked and (decision.ids or None in decision.answers):
+        return await _once(tx, requests, trust_new=trust_new, unlocked=False, defer=defer)
+    if decision.replaced:
+        assert loose is not None
+        await _release_replaced(tx, decision, loose)
+    widely = {row.variant_id for rows in decision.replaced.values() for row in rows}
+    await _write(tx, decision, shelves=shelves, arranged=arranged, counters=counters, at=at, widely=widely)
+    return decision.answers
+
+
+def _buyers(requests: Sequence[Request]) -> queries.UuidArray:
+    buyers = {request.buyer.int for request in requests}
+    return queries.uuid_array([buyer.to_bytes(16, "big") for buyer in buyers])
+
+
+def _by_id(rows: Sequence[Row]) -> dict[int, list[Row]]:
+    found: dict[int, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row.id.int, []).append(row)
+    return found
+
+
+def _by_buyer(rows: Sequence[Row]) -> dict[int, list[Row]]:
+    found: dict[int, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row.buyer.int, []).append(row)
+    return found
+
+
+async def _release_replaced(tx: Tx, decision: Decision, book: Book) -> None:
+    rows = [row for parts in decision.replaced.values() for row in parts]
+    for row in rows:
+        book.change(row.level_id, held=-row.quantity)
+    changed = await queries.set_state(
+        tx,
+        ids=[row.id for row in rows],
+        parts=[row.part for row in rows],
+        was=HoldState.HELD,
+        becomes=HoldState.RELEASED,
+    )
+    if changed != len(rows):
+        raise LookupError("a locked hold is not as it was")
+    await book.write(tx, kind="released", reason="replaced")
+    await tell_released(tx, rows, reason="replaced")
+
+
+async def tell_released(tx: Tx, rows: Sequence[Row], *, reason: str) -> None:
+    by_pool: dict[tuple[int, int, int | None], list[ReleasedHold]] = {}
+    for row in rows:
+        bucket = by_pool.setdefault((row.shop_id, row.pool_id, row.show_id), [])
+        bucket.append(ReleasedHold(row.id, row.buyer, row.variant_id, row.quantity, row.offer_id))
+    for (shop_id, pool_id, show_id), holds in by_pool.items():
+        await outbox.record(tx, HoldsReleased(shop_id, pool_id, show_id, reason, holds))
+
+
+async def _write(
+    tx: Tx,
+    decision: Decision,
+    *,
+    shelves: Sequence[Shelf],
+    arranged: dict[tuple[int, int], list[Shelf]],
+    counters: dict[int, Counter],
+    at: datetime,
+    widely: set[int],
+) -> None:
+    """`widely`: variants that buyers of other pools must hear about too."""
+    taken = [shelf for shelf in shelves if shelf.granted]
+    async with tx.connection.pipeline():
+        if taken:
+            await queries.write_grants(
+                tx,
+                ids=queries.uuid_array(decision.ids),
+                buyers=queries.uuid_array(decision.buyers),
+                turns=queries.int_array(decision.turns),
+                groups=decision.groups,
+                at=at,
+                level_ids=[shelf.id for shelf in taken],
+                granted=[shelf.granted for shelf in taken],
+            )
+        for (shop_id, pool_id, show_id), holds in decision.granted.items():
+            await outbox.record(tx, HoldsGranted(shop_id, pool_id, show_id, holds))
+        for (shop_id, show_id, offer_id), refusals in decision.refused.items():
+            await outbox.record(tx, PurchaseRefused(shop_id, show_id, offer_id, refusals))
+        moved = [shelf for shelf in shelves if shelf.granted or shelf.taken]
+        widely |= {shelf.variant_id for shelf in moved if shelf.kind is not LotKind.ON_HAND}
+        here: dict[int, list[int]] = {}
+        for pool_id, variant_id in dict.fromkeys((shelf.pool_id, shelf.variant_id) for shelf in moved):
+            if variant_id not in widely:
+                here.setdefault(pool_id, []).append(variant_id)
+        for pool_id, variant_ids in here.items():
+            counter = counters[pool_id]
+            left = [left_of(variant_id, arranged[pool_id, variant_id]) for variant_id in variant_ids]
+            await outbox.record(tx, StockChanged(counter.shop_id, pool_id, counter.show_id, left))
+    if widely:
+        for shop_id in {counter.shop_id for counter in counters.values()}:
+            await tell(tx, shop_id=shop_id, variant_ids=widely)
+
+
+async def grant_again(tx: Tx, *, request: Request, open_pool_id: int) -> Answer:
+    """Decide a lapsed hold anew under its own id; its old rows give way to the new ones when it is granted.
+
+    Where its pool has closed meanwhile, its units have flowed back: they are taken from the open pool.
+    """
+    variant_ids = sorted({line.variant_id for line in request.lines})
+    pool_ids = [request.pool_id, open_pool_id]
+    shelves = await (
+        await queries.lock_levels(tx, pool_ids=pool_ids, lenders_too=True, variant_ids=variant_ids)
+    ).fetchall()
+    found = await (await queries.counters(tx, pool_ids=pool_ids)).fetchall()
+    counters = {counter.id: counter for counter, _ in found}
+    arranged = arrange(shelves, counters, variant_ids)
+    counter = counters[request.pool_id]
+    if not counter.is_open:
+        counters[request.pool_id] = replace(counter, is_open=True)
+        for variant_id in variant_ids:
+            arranged[request.pool_id, variant_id] = arranged.get((open_pool_id, variant_id), [])
+    decision = decide(
+        [request],
+        arranged=arranged, counters=counters, known={}, bought={}, own={}, at=found[0][1], defer=False,
+    )  # fmt: skip
+    if decision.ids:
+        await queries.delete_rows(tx, ids=[request.id])
+    decision.refused.clear()
+    await _write(
+        tx,
+        decision,
+        shelves=shelves,
+        arranged=arranged,
+        counters=counters,
+        at=found[0][1],
+        widely=set(variant_ids),
+    )
+    answer = decision.answers[0]
+    assert answer is not None
+    return answer

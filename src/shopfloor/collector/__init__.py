@@ -17,6 +17,7 @@ from shopfloor.collector.columns import SCHEMA, WORDS
 from shopfloor.collector.endpoint import Endpoint
 from shopfloor.collector.facts import EXPLODED, compare, from_fact
 from shopfloor.collector.lake import AsOf, Lake
+from shopfloor.collector.models import SERVER as SERVER_SOURCE
 from shopfloor.collector.models import (
     Bad,
     Busy,
@@ -29,7 +30,7 @@ from shopfloor.collector.models import (
     Sealed,
     WriterTaken,
 )
-from shopfloor.collector.sealer import rebuild_index
+from shopfloor.collector.sealer import rebuild_index, seal_everything
 from shopfloor.collector.service import Collector
 from shopfloor.collector.vocabulary import BROWSER, PRESENCE, SERVER_ONLY, SHEDDING_ORDER
 
@@ -39,6 +40,7 @@ __all__ = [
     "PRESENCE",
     "SCHEMA",
     "SERVER_ONLY",
+    "SERVER_SOURCE",
     "SHEDDING_ORDER",
     "WORDS",
     "AsOf",
@@ -60,4 +62,5 @@ __all__ = [
     "from_fact",
     "lake",
     "rebuild_index",
+    "seal_everything",
 ]

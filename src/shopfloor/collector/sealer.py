@@ -76,6 +76,11 @@ def orphans(directory: Path, *, except_writer: str) -> list[SegmentId]:
     return found
 
 
+def seal_everything(directory: Path) -> list[Sealed]:
+    """Seal what processes that are gone have left; for tools that run beside no collector."""
+    return seal(directory, orphans(directory, except_writer=""))
+
+
 def next_number(directory: Path, writer: str) -> int:
     """The first segment number that `writer` never used."""
     used = [segment.number for segment, _ in log.segments(directory) if segment.writer == writer]

@@ -121,7 +121,7 @@ class Collector:
             asyncio.create_task(self._seal_forever(), name="collector-seal"),
         ]
 
-    async def close(self) -> None:
+    async def close(self, *, seal: bool = True) -> None:
         """Make durable and seal what was taken, then let go of the name.  Later events are refused."""
         if not self._running:
             return
@@ -133,7 +133,8 @@ class Collector:
         with suppress(asyncio.CancelledError):
             await sealing
         try:
-            await self.seal()
+            if seal:
+                await self.seal()
         finally:
             if self._lock is not None:
                 self._lock.close()

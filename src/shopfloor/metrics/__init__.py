@@ -1,0 +1,43 @@
+"""The figures, each defined once.
+
+Promise: a number has one definition with a version and a unit, in words of two languages, says as of when it
+is and whether it may still change; the same events give the same figure to the last bit.  Everything is
+computed from the lake, from whole files and the unsealed end of the log, so a report is never behind.
+
+    report = await asyncio.to_thread(metrics.show_report, data_dir / "lake", shop.id, show.id)
+    report.value("gmv_paid"), report.funnel, report.minutes, report.to_csv()
+"""
+
+from shopfloor.metrics.models import (
+    Ask,
+    Feature,
+    Figure,
+    MinuteRow,
+    MixedCurrencies,
+    ProductRow,
+    ShowReport,
+    UnknownShow,
+    VariantRow,
+    VariantSignal,
+)
+from shopfloor.metrics.registry import Metric
+from shopfloor.metrics.registry import metrics as every_metric
+from shopfloor.metrics.service import show_report, shows, signals
+
+__all__ = [
+    "Ask",
+    "Feature",
+    "Figure",
+    "Metric",
+    "MinuteRow",
+    "MixedCurrencies",
+    "ProductRow",
+    "ShowReport",
+    "UnknownShow",
+    "VariantRow",
+    "VariantSignal",
+    "every_metric",
+    "show_report",
+    "shows",
+    "signals",
+]

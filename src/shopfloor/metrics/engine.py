@@ -1,0 +1,87 @@
+"""DuckDB, in memory, for the length of one report.
+
+Ibis is the language of the expressions and compiles them; it never touches the connection.  So an upgrade of
+Ibis or of its SQL generator can change texts, which golden tests see, and nothing else.
+"""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any, Final
+
+import duckdb
+import ibis
+
+from shopfloor.metrics.loader import Loaded
+from shopfloor.metrics.registry import GRAINS, derived_tables, inputs, metrics
+
+DIALECT: Final = "duckdb"
+THREADS: Final = 2
+MEMORY: Final = "1GB"
+_TYPES: Final = {"int64": "BIGINT", "string": "VARCHAR"}
+
+Values = dict[tuple[int, ...], tuple[int, int | None]]
+
+
+@cache
+def metric_sql(metric_id: str, grain: str) -> str:
+    """The text a metric is computed by."""
+    return str(ibis.to_sql(metrics()[metric_id].expression(grain), dialect=DIALECT))
+
+
+@cache
+def derived_sql() -> tuple[tuple[str, str, str], ...]:
+    """Name, columns and text of each derived table, in order."""
+    return tuple(
+        (
+            table.name,
+            ", ".join(
+                f'"{column}" {_TYPES[str(kind)]}' for column, kind in table.expression.schema().items()
+            ),
+            str(ibis.to_sql(table.expression, dialect=DIALECT)),
+        )
+        for table in derived_tables()
+    )
+
+
+class Engine:
+    """Computes metrics over one loaded show."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+
+    def values(self, metric_id: str, grain: str) -> Values:
+        """`n` and `d` by the keys of `grain` after the show; groups without a key are left out."""
+        cursor = self._connection.execute(metric_sql(metric_id, grain))
+        names = [column[0] for column in cursor.description or ()]
+        keys = [names.index(key) for key in GRAINS[grain][1:]]
+        n = names.index("n")
+        d = names.index("d") if "d" in names else None
+        return {
+            tuple(row[key] for key in keys): (int(row[n] or 0), None if d is None else int(row[d] or 0))
+            for row in cursor.fetchall()
+            if all(row[key] is not None for key in keys)
+        }
+
+    def rows(self, table: str, *columns: str) -> list[tuple[Any, ...]]:
+        """The rows of a derived table, in the order of `columns`."""
+        expression = _handle(table).select(*columns).order_by(*columns)
+        return self._connection.execute(str(ibis.to_sql(expression, dialect=DIALECT))).fetchall()
+
+
+@contextmanager
+def computing(loaded: Loaded) -> Generator[Engine]:
+    """An engine over `loaded`, with the shared tables computed."""
+    with duckdb.connect(":memory:", config={"threads": THREADS, "memory_limit": MEMORY}) as connection:
+        for name, table in loaded.tables.items():
+            connection.register(name, table)
+        for name, columns, text in derived_sql():
+            # Declared types, so that a sum too large for 64 bits is an error and not another type.
+            connection.execute(f'CREATE TEMP TABLE "{name}" ({columns})')
+            connection.execute(f'INSERT INTO "{name}" {text}')
+        yield Engine(connection)
+
+
+def _handle(table: str) -> Any:
+    known = {one.name: one.expression.schema() for one in derived_tables()}
+    return ibis.table(known[table], name=table) if table in known else inputs()[table]

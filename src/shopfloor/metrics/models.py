@@ -1,0 +1,226 @@
+"""Figures and reports: what a number is made of before anybody may look at it."""
+
+import csv
+import io
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+from shopfloor.kernel.errors import Conflict, NotFound
+
+State = Literal["provisional", "final"]
+
+
+class UnknownShow(NotFound):
+    """The lake knows no start of this show in this shop."""
+
+    code = "metrics.unknown_show"
+
+
+class MixedCurrencies(Conflict):
+    """The orders of the show are in several currencies, which no single sum can hold."""
+
+    code = "metrics.mixed_currencies"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One number, with all it takes to know what it means.
+
+    `value` is `numerator` when there is no denominator, else their quotient, None when that is undefined.
+    Both are integers, so every engine gives the same figure to the last bit.
+    """
+
+    id: str
+    version: int
+    unit: str
+    numerator: int
+    denominator: int | None
+    as_of: datetime
+    state: State
+
+    @property
+    def value(self) -> float | int | None:
+        if self.denominator is None:
+            return self.numerator
+        return None if self.denominator == 0 else self.numerator / self.denominator
+
+    @property
+    def name(self) -> str:
+        """The id with its version, as it stands beside every published number."""
+        return f"{self.id}@{self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class ProductRow:
+    """One product in the show: who saw it, clicked, held, paid; and what it brought (minor units)."""
+
+    product_id: int
+    exposed: int
+    clicked: int
+    held: int
+    paid: int
+    orders_placed: int
+    orders_paid: int
+    units_paid: int
+    gmv_placed: int
+    gmv_paid: int
+    gmv_net: int
+
+
+@dataclass(frozen=True, slots=True)
+class VariantRow:
+    """One variant in the show: as the product, and what went unsold for lack of it."""
+
+    variant_id: int
+    product_id: int | None
+    exposed: int
+    clicked: int
+    held: int
+    paid: int
+    orders_placed: int
+    orders_paid: int
+    units_held: int
+    units_paid: int
+    gmv_placed: int
+    gmv_paid: int
+    gmv_net: int
+    refusals: int
+    refused_buyers: int
+    waitlist_joins: int
+    waitlist_units: int
+
+
+@dataclass(frozen=True, slots=True)
+class MinuteRow:
+    """One minute of the show, counted from its start; `featured` are the products shown in it."""
+
+    minute: int
+    starts_at: datetime
+    viewers: int
+    orders_placed: int
+    orders_paid: int
+    gmv_placed: int
+    gmv_paid: int
+    density: float
+    featured: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """A stretch of the show in which an offer was on screen."""
+
+    offer_id: int
+    product_id: int | None
+    starts_at: datetime
+    ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What viewers asked for in chat while a product was shown (None: while nothing was)."""
+
+    product_id: int | None
+    kind: str
+    value: str
+    lines: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShowReport:
+    """A show in figures, as of a moment.  Amounts are minor units of `currency`."""
+
+    shop_id: int
+    show_id: int
+    started_at: datetime
+    ended_at: datetime | None
+    as_of: datetime
+    state: State
+    currency: str | None
+    figures: dict[str, Figure]
+    products: tuple[ProductRow, ...]
+    variants: tuple[VariantRow, ...]
+    minutes: tuple[MinuteRow, ...]
+    features: tuple[Feature, ...]
+    asks: tuple[Ask, ...]
+    checks: dict[str, bool] = field(default_factory=dict[str, bool])
+
+    @property
+    def funnel(self) -> tuple[tuple[str, int], ...]:
+        """Distinct people at each step, for the show as a whole."""
+        steps = ("uv", "clickers", "holders", "buyers")
+        names = ("exposure", "click", "hold", "paid")
+        return tuple((name, self.figures[step].numerator) for name, step in zip(names, steps, strict=True))
+
+    def value(self, metric: str) -> float | int | None:
+        return self.figures[metric].value
+
+    def to_json(self) -> bytes:
+        """Everything, each figure with its version, unit, as-of time and state."""
+        body: dict[str, Any] = {
+            **{key: value for key, value in asdict(self).items() if key != "figures"},
+            "figures": {
+                key: {**asdict(figure), "value": figure.value, "name": figure.name}
+                for key, figure in self.figures.items()
+            },
+            "funnel": dict(self.funnel),
+        }
+        return msgspec.json.encode(body)
+
+    def to_csv(self) -> str:
+        """One row for each number, long form: spreadsheets pivot it, and no column ever moves."""
+        sheet = io.StringIO()
+        rows = csv.writer(sheet, lineterminator="\r\n")
+        rows.writerow(["section", "key", "metric", "value", "unit", "as_of", "state"])
+        as_of = self.as_of.isoformat()
+        for figure in self.figures.values():
+            value = "" if figure.value is None else figure.value
+            rows.writerow(["show", self.show_id, figure.name, value, figure.unit, as_of, figure.state])
+        for section, key, records in (
+            ("product", "product_id", self.products),
+            ("variant", "variant_id", self.variants),
+            ("minute", "minute", self.minutes),
+        ):
+            for record in records:
+                values = asdict(record)
+                for name, value in values.items():
+                    if name == key or name in {"product_id", "starts_at"}:
+                        continue
+                    shown = " ".join(map(str, value)) if isinstance(value, tuple) else value
+                    rows.writerow([section, values[key], name, shown, _unit(name), as_of, self.state])
+        return sheet.getvalue()
+
+
+def _unit(name: str) -> str:
+    if name.startswith("gmv_"):
+        return "minor"
+    if name == "density":
+        return "orders/minute"
+    if name == "featured":
+        return "product ids"
+    return "units" if "units" in name else "count"
+
+
+@dataclass(frozen=True, slots=True)
+class VariantSignal:
+    """What a show said about one variant, for a forecast.  Exposures are viewer-seconds.
+
+    `exposure` counts while it was featured and could be bought, on hand or against supply; `exposure_total`
+    while it was featured.  `sold_out_at` are the moments when nothing of it could be bought any more.
+    """
+
+    variant_id: int
+    product_id: int | None
+    exposure: float
+    exposure_total: float
+    clicks: int
+    holds: int
+    units_held: int
+    units_paid: int
+    refused_buyers: int
+    refused_units: int
+    waitlist_units: int
+    asks: int
+    sold_out_at: tuple[datetime, ...]

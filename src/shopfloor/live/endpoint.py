@@ -1,0 +1,224 @@
+"""The room for those without a socket: its state, a form for chat, and events.  Raw ASGI.
+
+    GET  /room/{show_id}/state    the snapshot, as the socket gives it
+    POST /room/{show_id}/chat     a line of chat, from a form (answered with a redirect) or as JSON
+    GET  /room/{show_id}/events   server-sent events: a snapshot, then every tick
+"""
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
+
+import msgspec
+
+from shopfloor.kernel.errors import Forbidden, Invalid, NotFound, Refusal, TooMany, Unauthenticated
+from shopfloor.live import wire
+from shopfloor.live.stream import Gateway, Said, cookie
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+MAX_BODY: Final = 16 * 1024
+QUEUE: Final = 64
+STILL_HERE: Final = 15.0
+_PATH: Final = re.compile(r"/room/(\d{1,18})/(state|chat|events)$")
+
+
+class NoSuchAddress(NotFound):
+    """There is nothing at this address."""
+
+    code = "room.no_such_address"
+
+
+class NoSession(Unauthenticated):
+    """This needs the cookie that every page of the shop sets."""
+
+    code = "room.no_session"
+
+
+class ForeignOrigin(Forbidden):
+    """This was sent from a page of somebody else."""
+
+    code = "room.foreign_origin"
+
+
+class BadMessage(Invalid):
+    """A line of chat needs a text."""
+
+    code = "room.bad_message"
+
+
+class ChatTooFast(TooMany):
+    """Slow down."""
+
+    code = "chat.too_fast"
+
+
+class ChatBody(msgspec.Struct):
+    text: str
+    name: str | None = None
+
+
+def room_endpoint(gateway: Gateway) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+    """The ASGI application; mount it, or route `/room/` to it."""
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        try:
+            await _dispatch(gateway, scope, headers, receive, send)
+        except Refusal as refusal:
+            await _reply(send, refusal.status, wire.encode(refusal.body()))
+
+    return application
+
+
+async def _dispatch(
+    gateway: Gateway, scope: Scope, headers: dict[str, str], receive: Receive, send: Send
+) -> None:
+    matched = _PATH.search(scope["path"])
+    if matched is None:
+        raise NoSuchAddress
+    show_id, what = int(matched[1]), matched[2]
+    match scope["method"], what:
+        case ("GET" | "HEAD"), "state":
+            hall = await gateway.hall(show_id)
+            await _reply(send, 200, wire.encode(hall.opened.room.snapshot(int(time.time() * 1000))))
+        case "GET", "events":
+            await _events(gateway, show_id, receive, send)
+        case "POST", "chat":
+            await _chat(gateway, show_id, headers, receive, send)
+        case _:
+            await _reply(send, 405, wire.encode({"code": "room.wrong_method", "message": "Not this way.", "facts": {}}))
+
+
+async def _chat(
+    gateway: Gateway, show_id: int, headers: dict[str, str], receive: Receive, send: Send
+) -> None:
+    if not gateway.origin_allowed(headers.get("origin"), headers.get("host")):
+        raise ForeignOrigin
+    shopper = gateway.read_shopper(cookie(headers.get("cookie"), "shopper") or "")
+    if shopper is None:
+        raise NoSession
+    if gateway.doors.chat is None:
+        raise NoSuchAddress
+    as_json = headers.get("content-type", "").startswith("application/json")
+    body = _chat_body(await _body(receive), as_json=as_json)
+    hall = await gateway.hall(show_id)
+    role = "viewer"
+    token = cookie(headers.get("cookie"), "session")
+    if token is not None and gateway.doors.staff is not None:
+        role = await gateway.doors.staff(token, hall.opened.shop_id) or "viewer"
+    wait = 0.0 if role != "viewer" else gateway.chat_rate.wait(shopper, time.monotonic())
+    if wait:
+        raise ChatTooFast(wait_ms=int(wait * 1000) + 1)
+    said = Said(hall.opened.shop_id, show_id, shopper, role, body.name, body.text)
+    line = await gateway.doors.chat(said)
+    if as_json:
+        shown = {"held": True} if line is None else {"line": line.as_json()}
+        await _reply(send, 202 if line is None else 201, wire.encode(shown))
+        return
+    back = _own_path(headers.get("referer")) or f"/s/{hall.opened.room.state['show']['shop']}/live/{show_id}"
+    await _reply(send, 303, b"", extra=[(b"location", back.encode())])
+
+
+def _own_path(address: str | None) -> str | None:
+    """Path and query of where the form stood; never another host."""
+    if not address:
+        return None
+    parts = urlsplit(address)
+    if not parts.path.startswith("/") or parts.path.startswith("//") or not address.isascii():
+        return None
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path
+
+
+def _chat_body(body: bytes, *, as_json: bool) -> ChatBody:
+    if as_json:
+        try:
+            return msgspec.json.decode(body, type=ChatBody)
+        except msgspec.DecodeError as problem:
+            raise BadMessage(str(problem)[:200]) from problem
+    try:
+        fields = parse_qs(body.decode(), max_num_fields=10)
+    except ValueError as problem:
+        raise BadMessage from problem
+    if "text" not in fields:
+        raise BadMessage
+    return ChatBody(fields["text"][0], fields.get("name", [None])[0])
+
+
+async def _body(receive: Receive) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise BadMessage
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > MAX_BODY:
+            raise BadMessage("That is too long.", bytes=MAX_BODY)
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+async def _events(gateway: Gateway, show_id: int, receive: Receive, send: Send) -> None:
+    hall = await gateway.hall(show_id)
+    queue: asyncio.Queue[bytes] = asyncio.Queue(QUEUE)
+
+    def listen(payload: bytes) -> None:
+        if not queue.full():
+            queue.put_nowait(payload)
+        else:
+            hall.listeners.discard(listen)
+
+    hall.listeners.add(listen)
+    gone = asyncio.create_task(_until_gone(receive))
+    try:
+        await send(
+            {
+                "type": "http.response.start",
+                "status": 200,
+                "headers": [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-store")],
+            }
+        )
+        await _event(send, wire.encode(hall.opened.room.snapshot(int(time.time() * 1000))))
+        # Who is dropped for being slow gets an end of stream, comes back, and starts with a snapshot.
+        while not gone.done() and not gateway.draining and (listen in hall.listeners or not queue.empty()):
+            try:
+                payload = await asyncio.wait_for(queue.get(), STILL_HERE)
+            except TimeoutError:
+                await send({"type": "http.response.body", "body": b": still here\n\n", "more_body": True})
+            else:
+                await _event(send, payload)
+        await send({"type": "http.response.body", "body": b""})
+    finally:
+        gone.cancel()
+        hall.listeners.discard(listen)
+
+
+async def _event(send: Send, payload: bytes) -> None:
+    await send({"type": "http.response.body", "body": b"data: " + payload + b"\n\n", "more_body": True})
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _reply(
+    send: Send, status: int, body: bytes, *, extra: list[tuple[bytes, bytes]] | None = None
+) -> None:
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+        *(extra or []),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

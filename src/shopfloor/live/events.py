@@ -1,0 +1,141 @@
+"""What shows tell the rest of the product.  `at` is the clock of the video: milliseconds since 1970."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class ShowPlanned:
+    name: ClassVar[str] = "live.show_planned"
+
+    shop_id: int
+    show_id: int
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShowChanged:
+    """Title, time, host, camera or the order of the run of show."""
+
+    name: ClassVar[str] = "live.show_changed"
+
+    shop_id: int
+    show_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShowStarted:
+    name: ClassVar[str] = "live.show_started"
+
+    shop_id: int
+    show_id: int
+    pool_id: int
+    channel_id: int | None
+    host_id: int | None
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShowEnded:
+    name: ClassVar[str] = "live.show_ended"
+
+    shop_id: int
+    show_id: int
+    pool_id: int
+    channel_id: int | None
+    host_id: int | None
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class OfferAdded:
+    """Something can be bought in this show, at these prices (minor units by variant)."""
+
+    name: ClassVar[str] = "live.offer_added"
+
+    shop_id: int
+    show_id: int
+    offer_id: int
+    product_id: int
+    policy: str
+    currency: str
+    prices: dict[int, int]
+    quotas: dict[int, int] = field(default_factory=dict[int, int])
+
+
+@dataclass(frozen=True, slots=True)
+class OfferChanged:
+    """Terms or quotas of an offer."""
+
+    name: ClassVar[str] = "live.offer_changed"
+
+    shop_id: int
+    show_id: int
+    offer_id: int
+    product_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class OfferFeatured:
+    """From `at` on the host explains this offer; None: no offer."""
+
+    name: ClassVar[str] = "live.offer_featured"
+
+    shop_id: int
+    show_id: int
+    offer_id: int | None
+    product_id: int | None
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class OfferPriceChanged:
+    name: ClassVar[str] = "live.offer_price_changed"
+
+    shop_id: int
+    show_id: int
+    offer_id: int
+    product_id: int
+    variant_id: int
+    price_minor: int
+    before_minor: int
+    currency: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class NoticePosted:
+    """A notice or a correction stands on top of the room; without text it was taken away."""
+
+    name: ClassVar[str] = "live.notice_posted"
+
+    shop_id: int
+    show_id: int
+    kind: str
+    text: str
+    texts: dict[str, str]
+    offer_id: int | None
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShowCounted:
+    """Counters of a show, absolute."""
+
+    name: ClassVar[str] = "live.show_counted"
+
+    shop_id: int
+    show_id: int
+    orders: int
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingChanged:
+    """Units people wait for of a variant in a show, absolute."""
+
+    name: ClassVar[str] = "live.waiting_changed"
+
+    shop_id: int
+    show_id: int
+    variant_id: int
+    waiting: int

@@ -1,0 +1,238 @@
+"""What a show is made of: plain values, the states a show can be in, and this module's refusals.  No I/O here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from shopfloor.kernel.errors import Conflict, Invalid, NotFound
+
+
+class ShowStatus(StrEnum):
+    PLANNED = "planned"
+    LIVE = "live"
+    ENDED = "ended"
+
+
+# A show begins once and ends once.
+NEXT: Final[Mapping[ShowStatus, frozenset[ShowStatus]]] = {
+    ShowStatus.PLANNED: frozenset({ShowStatus.LIVE}),
+    ShowStatus.LIVE: frozenset({ShowStatus.ENDED}),
+    ShowStatus.ENDED: frozenset(),
+}
+
+
+class Policy(StrEnum):
+    """What a tap on "buy" gives.
+
+    timer: the units are the buyer's for `hold_seconds`; first_paid: whoever pays first gets them; queue: the
+    buyer takes a place in a line.
+    """
+
+    TIMER = "timer"
+    FIRST_PAID = "first_paid"
+    QUEUE = "queue"
+
+
+class SlotRole(StrEnum):
+    """What a slot is for: bring people in, treat them, sell, earn, test, talk."""
+
+    TRAFFIC = "traffic"
+    TREAT = "treat"
+    HERO = "hero"
+    PROFIT = "profit"
+    TEST = "test"
+    TALK = "talk"
+
+
+class NoticeKind(StrEnum):
+    NOTICE = "notice"
+    CORRECTION = "correction"
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    id: int
+    shop_id: int
+    title: str
+    titles: dict[str, str]
+    status: ShowStatus
+    channel_id: int | None
+    host_id: int | None
+    pool_id: int | None
+    limit_per_show: int | None
+    starts_at: datetime | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    viewers_peak: int
+    notice: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class OfferLine:
+    """A variant at a price.  `quota` units are set apart for the show when it starts; None: none are."""
+
+    variant_id: int
+    price_minor: int
+    quota: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    id: int
+    show_id: int
+    product_id: int
+    policy: Policy
+    hold_seconds: int
+    limit_per_buyer: int | None
+    deposit_percent: int | None
+    currency: str
+    lines: tuple[OfferLine, ...]
+
+    def line(self, variant_id: int) -> OfferLine:
+        """Raises UnknownOffer when the variant is not offered."""
+        for line in self.lines:
+            if line.variant_id == variant_id:
+                return line
+        raise UnknownOffer(offer_id=self.id, variant_id=variant_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A piece of the run of show; without an offer it is talk."""
+
+    id: int
+    show_id: int
+    offer_id: int | None
+    position: int
+    minutes: int
+    role: SlotRole
+    title: str
+    script: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """An interval in which an offer was explained; open while `ended_at` is None."""
+
+    id: int
+    show_id: int
+    offer_id: int
+    began_at: datetime
+    began_video: int
+    ended_at: datetime | None
+    ended_video: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """One entry of the price history of an offer's line."""
+
+    offer_id: int
+    variant_id: int
+    price_minor: int
+    currency: str
+    at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    id: int
+    show_id: int
+    kind: NoticeKind
+    text: str
+    texts: dict[str, str]
+    offer_id: int | None
+    at: datetime
+    video: int
+
+
+@dataclass(frozen=True, slots=True)
+class OfferTerms:
+    """All an intake must know to sell a variant in a show.  Prices in minor units."""
+
+    offer_id: int
+    show_id: int
+    shop_id: int
+    product_id: int
+    variant_id: int
+    price_minor: int
+    currency: str
+    policy: Policy
+    hold_seconds: int
+    limit_per_buyer: int | None
+    limit_per_show: int | None
+    deposit_percent: int | None
+    pool_id: int | None
+    show_status: ShowStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """The true counters of a show over all processes."""
+
+    show_id: int
+    viewers: int
+    likes: int
+
+
+class UnknownShow(NotFound):
+    """There is no such show in this shop."""
+
+    code = "live.unknown_show"
+
+
+class UnknownOffer(NotFound):
+    """There is no such offer in this show."""
+
+    code = "live.unknown_offer"
+
+
+class UnknownSlot(NotFound):
+    """There is no such slot in this show."""
+
+    code = "live.unknown_slot"
+
+
+class WrongStatus(Conflict):
+    """The show is not in a state that allows this."""
+
+    code = "live.wrong_status"
+
+
+class NothingToSell(Conflict):
+    """A show needs at least one offer before it starts."""
+
+    code = "live.nothing_to_sell"
+
+
+class ChannelBusy(Conflict):
+    """Another show is on air on this camera channel."""
+
+    code = "live.channel_busy"
+
+
+class OfferedAlready(Conflict):
+    """This product is in the show already; change that offer."""
+
+    code = "live.offered_already"
+
+
+class BadOffer(Invalid):
+    """The offer makes no sense: see the facts."""
+
+    code = "live.bad_offer"
+
+
+class BadShow(Invalid):
+    """The show makes no sense: see the facts."""
+
+    code = "live.bad_show"
+
+
+def check_move(show: Show, to: ShowStatus) -> None:
+    """Raises WrongStatus unless the show may go to `to` from where it is."""
+    if to not in NEXT[show.status]:
+        raise WrongStatus(f"The show is {show.status} already.", status=str(show.status), wanted=str(to))

@@ -1,0 +1,186 @@
+"""A snapshot plus all later ticks is a fresh snapshot, whatever happens and wherever a page comes in."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from shopfloor.live.room import (
+    RECENT,
+    Change,
+    ChatLine,
+    Counted,
+    Featured,
+    Noticed,
+    OfferPut,
+    Priced,
+    Room,
+    ShowPut,
+    VariantLeft,
+    Waiting,
+    difference,
+    merged,
+)
+
+# The machine may be busy; what is generated does not depend on how fast.
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+VARIANTS = (9, 10, 11)
+OFFERS = (3, 4, 5)
+small = st.integers(0, 3)
+days = st.sampled_from([date(2026, 12, 3), date(2027, 1, 9)])
+
+
+def line(variant: int) -> dict[str, Any]:
+    return {"id": variant, "left": 1, "price_minor": 5, "currency": "EUR", "ready_on": None, "later": [], "waiting": 0}
+
+
+def offer(number: int, variants: list[int], title: str | None = None) -> dict[str, Any]:
+    return {"id": number, "title": title, "lines": {str(variant): line(variant) for variant in variants}}
+
+
+changes: st.SearchStrategy[Change] = st.one_of(
+    st.builds(
+        VariantLeft,
+        st.sampled_from(VARIANTS),
+        small,
+        st.none() | days,
+        st.lists(st.tuples(days, small), max_size=2).map(tuple),
+    ),
+    st.builds(Waiting, st.sampled_from(VARIANTS), small),
+    st.builds(Priced, st.sampled_from(OFFERS), st.sampled_from(VARIANTS), small, st.just("EUR")),
+    st.builds(Featured, st.none() | st.sampled_from(OFFERS), small),
+    st.builds(Counted, st.none() | small, st.none() | small, st.none() | small),
+    st.builds(Noticed, st.none() | st.fixed_dictionaries({}, optional={"text": st.text(max_size=2), "at": small})),
+    st.builds(ShowPut, st.fixed_dictionaries({}, optional={"status": st.sampled_from(["live", "ended"]), "titles": st.dictionaries(st.sampled_from("ab"), small)})),
+    st.builds(
+        lambda number, variants, order: OfferPut(offer(number, variants), tuple(order)),
+        st.sampled_from(OFFERS),
+        st.lists(st.sampled_from(VARIANTS), unique=True),
+        st.permutations(OFFERS),
+    ),
+)
+talk = st.one_of(
+    st.tuples(st.just("say"), st.integers(0, 40), st.sampled_from(["viewer", "host", "buyer"])),
+    st.tuples(st.just("hide"), st.integers(0, 40), st.just("")),
+    st.tuples(st.just("like"), st.integers(1, 3), st.just("")),
+    st.tuples(st.just("tick"), st.just(0), st.just("")),
+    st.tuples(st.just("reload"), small, st.just("")),
+)
+
+
+def without_nulls(value: Any) -> Any:
+    """Null and absent are the same in a merge patch."""
+    if isinstance(value, dict):
+        return {key: without_nulls(inner) for key, inner in value.items() if inner is not None}
+    return value
+
+
+class Page:
+    """What a browser does with what it gets."""
+
+    def __init__(self, snapshot: Mapping[str, Any]) -> None:
+        self.state = snapshot["state"]
+        self.chat = list(snapshot["chat"])
+        self.seq = snapshot["seq"]
+
+    def take(self, tick: Mapping[str, Any]) -> None:
+        assert tick["seq"] == self.seq + 1
+        self.seq = tick["seq"]
+        self.state = merged(self.state, tick.get("patch", {}))
+        hidden = set(tick.get("hidden", []))
+        self.chat = [each for each in self.chat if each["id"] not in hidden]
+        self.chat = [*self.chat, *tick.get("chat", [])][-RECENT:]
+
+    def shows(self, room: Room) -> bool:
+        fresh = room.snapshot(0)
+        return (
+            without_nulls(self.state) == without_nulls(fresh["state"])
+            and self.chat == fresh["chat"]
+            and self.seq == fresh["seq"]
+        )
+
+
+def start() -> Room:
+    state: dict[str, Any] = {
+        "show": {"status": "planned"},
+        "featured": None,
+        "order": list(OFFERS),
+        "offers": {"3": offer(3, [9, 10]), "4": offer(4, [9, 11])},
+        "viewers": 0,
+        "likes": 0,
+        "orders": 0,
+        "notice": None,
+    }
+    return Room("e", state)
+
+
+@patient
+@given(st.lists(st.one_of(changes, talk), max_size=60), st.integers(0, 59))
+def test_snapshot_and_deltas_make_a_fresh_snapshot(actions: list[Any], comes_at: int) -> None:
+    room = start()
+    first = Page(room.snapshot(0))
+    second: Page | None = None
+    missed: Page | None = None
+    ticked = 0
+    for turn, action in enumerate(actions):
+        if turn == comes_at:
+            second = Page(room.snapshot(0))
+            missed = Page(room.snapshot(0))
+        match action:
+            case ("say", int(number), str(role)):
+                room.say(ChatLine(f"l{number}", "Ann", "hello", role, number))
+            case ("hide", int(number), _):
+                room.hide(f"l{number}")
+            case ("like", int(number), _):
+                room.like(number)
+            case ("reload", int(number), _):
+                room.replace({**start().state, "viewers": number})
+            case ("tick", _, _):
+                pass
+            case change:
+                room.apply(change)
+        if turn % 3 == 0 or action == ("tick", 0, ""):
+            tick = room.tick(turn)
+            if tick is not None:
+                ticked += 1
+                for page in (first, second):
+                    if page is not None:
+                        page.take(tick.as_json())
+            assert first.shows(room)
+            assert second is None or second.shows(room)
+    last = room.tick(len(actions))
+    if last is not None:
+        first.take(last.as_json())
+    assert first.shows(room)
+    assert without_nulls(first.state) == without_nulls(room.state)
+    if missed is not None:
+        for tick in room.since("e", missed.seq) or []:
+            missed.take(tick.as_json())
+        assert missed.shows(room)
+
+
+@patient
+@given(st.lists(changes, max_size=30))
+def test_what_apply_returns_is_the_difference(actions: list[Change]) -> None:
+    room = start()
+    state: Any = room.state
+    for change in actions:
+        state = merged(state, room.apply(change))
+        assert without_nulls(state) == without_nulls(room.state)
+
+
+json = st.recursive(
+    st.none() | st.booleans() | small | st.text(max_size=2),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
+    max_leaves=12,
+)
+objects = st.dictionaries(st.sampled_from("abc"), json, max_size=3)
+
+
+@patient
+@given(objects, objects)
+def test_a_difference_leads_from_any_object_to_any_other(old: dict[str, Any], new: dict[str, Any]) -> None:
+    assert without_nulls(merged(old, difference(old, new))) == without_nulls(new)

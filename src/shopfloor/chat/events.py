@@ -1,0 +1,61 @@
+"""What chat tells the rest of the product."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class ChatSaid:
+    """A line everybody may see.  `at` in ms since 1970; `sizes`, `colours`, `intents` are what it asks for."""
+
+    name: ClassVar[str] = "chat.chat_said"
+
+    shop_id: int
+    show_id: int
+    line_id: UUID
+    shopper: UUID
+    author: str
+    role: str
+    text: str
+    at: int
+    sizes: list[str]
+    colours: list[str]
+    intents: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ChatHeld:
+    """A line waits for a moderator; nobody but its writer knows of it."""
+
+    name: ClassVar[str] = "chat.chat_held"
+
+    shop_id: int
+    show_id: int
+    line_id: UUID
+    shopper: UUID
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChatHidden:
+    """A line was taken out of every page and of the replay.  It stays in the archive and the figures."""
+
+    name: ClassVar[str] = "chat.chat_hidden"
+
+    shop_id: int
+    show_id: int
+    line_id: UUID
+    shopper: UUID
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShopperMuted:
+    name: ClassVar[str] = "chat.shopper_muted"
+
+    shop_id: int
+    show_id: int | None
+    shopper: UUID
+    reason: str
+    seconds: float

@@ -1,0 +1,240 @@
+"""SQL of chat.  One function, one statement."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from shopfloor.chat.models import Line, Moderation, Mute, Writer
+from shopfloor.kernel.database import Tx
+
+
+async def writer(
+    tx: Tx, *, shop_id: int, show_id: int, shopper: UUID, fingerprint: str, lately: datetime, same: datetime
+) -> Writer:
+    """All that decides whether a line may be said, in one look."""
+    return await tx.one(
+        Writer,
+        """
+        SELECT (SELECT count(*) FROM chat.line
+                 WHERE show_id = %(show_id)s AND shopper = %(shopper)s AND at > %(lately)s) AS said_lately,
+               (SELECT min(at) FROM chat.line
+                 WHERE show_id = %(show_id)s AND shopper = %(shopper)s AND state = 'shown') AS first_said_at,
+               EXISTS (SELECT 1 FROM chat.buyer
+                        WHERE show_id = %(show_id)s AND shopper = %(shopper)s) AS has_bought,
+               mute.until AS muted_until, mute.reason AS mute_reason,
+               EXISTS (SELECT 1 FROM chat.line
+                        WHERE show_id = %(show_id)s AND shopper = %(shopper)s AND fingerprint = %(fingerprint)s
+                          AND at > %(same)s) AS same_by_writer,
+               (SELECT count(DISTINCT shopper) FROM chat.line
+                 WHERE show_id = %(show_id)s AND fingerprint = %(fingerprint)s AND at > %(same)s
+                   AND shopper <> %(shopper)s) AS same_by_others
+          FROM (SELECT 1) AS one
+          LEFT JOIN LATERAL (SELECT until, reason FROM chat.mute
+                              WHERE shop_id = %(shop_id)s AND shopper = %(shopper)s AND lifted_at IS NULL
+                                AND until > clock_timestamp()
+                              ORDER BY until DESC LIMIT 1) AS mute ON true
+        """,
+        shop_id=shop_id,
+        show_id=show_id,
+        shopper=shopper,
+        fingerprint=fingerprint,
+        lately=lately,
+        same=same,
+    )
+
+
+async def insert_line(
+    tx: Tx,
+    *,
+    id: UUID,  # noqa: A002 -- the column's name
+    shop_id: int,
+    show_id: int,
+    shopper: UUID,
+    name: str,
+    text: str,
+    fingerprint: str,
+    role: str,
+    state: str,
+    reason: str | None,
+    asks: Mapping[str, Any],
+    at: datetime,
+) -> Line:
+    return await tx.one(
+        Line,
+        """
+        INSERT INTO chat.line (id, shop_id, show_id, shopper, name, text, fingerprint, role, state, reason, asks, at)
+        VALUES (%(id)s, %(shop_id)s, %(show_id)s, %(shopper)s, %(name)s, %(text)s, %(fingerprint)s, %(role)s,
+                %(state)s, %(reason)s, %(asks)s, %(at)s)
+        RETURNING id, shop_id, show_id, shopper, name, text, role, state, reason, at
+        """,
+        id=id,
+        shop_id=shop_id,
+        show_id=show_id,
+        shopper=shopper,
+        name=name,
+        text=text,
+        fingerprint=fingerprint,
+        role=role,
+        state=state,
+        reason=reason,
+        asks=Jsonb(dict(asks)),
+        at=at,
+    )
+
+
+async def locked_line(tx: Tx, *, shop_id: int, line_id: UUID) -> Line | None:
+    return await tx.first(
+        Line,
+        """
+        SELECT id, shop_id, show_id, shopper, name, text, role, state, reason, at
+          FROM chat.line WHERE id = %(line_id)s AND shop_id = %(shop_id)s FOR UPDATE
+        """,
+        shop_id=shop_id,
+        line_id=line_id,
+    )
+
+
+async def line_asks(tx: Tx, *, line_id: UUID) -> dict[str, list[str]]:
+    return await tx.value("SELECT asks FROM chat.line WHERE id = %(line_id)s", line_id=line_id)
+
+
+async def set_state(tx: Tx, *, line_id: UUID, state: str, reason: str | None) -> None:
+    await tx.run(
+        "UPDATE chat.line SET state = %(state)s, reason = %(reason)s WHERE id = %(line_id)s",
+        line_id=line_id,
+        state=state,
+        reason=reason,
+    )
+
+
+async def recent(tx: Tx, *, show_id: int, limit: int) -> list[Line]:
+    """Newest first."""
+    return await tx.every(
+        Line,
+        """
+        SELECT id, shop_id, show_id, shopper, name, text, role, state, reason, at
+          FROM chat.line WHERE show_id = %(show_id)s AND state = 'shown' ORDER BY at DESC, id DESC LIMIT %(limit)s
+        """,
+        show_id=show_id,
+        limit=limit,
+    )
+
+
+async def held(tx: Tx, *, shop_id: int, show_id: int | None, limit: int) -> list[Line]:
+    """Oldest first."""
+    return await tx.every(
+        Line,
+        """
+        SELECT id, shop_id, show_id, shopper, name, text, role, state, reason, at
+          FROM chat.line
+         WHERE shop_id = %(shop_id)s AND state = 'held'
+           AND (%(show_id)s::bigint IS NULL OR show_id = %(show_id)s::bigint)
+         ORDER BY at LIMIT %(limit)s
+        """,
+        shop_id=shop_id,
+        show_id=show_id,
+        limit=limit,
+    )
+
+
+async def insert_moderation(
+    tx: Tx,
+    *,
+    shop_id: int,
+    show_id: int | None,
+    line_id: UUID | None,
+    shopper: UUID | None,
+    action: str,
+    reason: str,
+    note: str,
+    by: int | None,
+) -> None:
+    await tx.run(
+        """
+        INSERT INTO chat.moderation (shop_id, show_id, line_id, shopper, action, reason, note, by_person)
+        VALUES (%(shop_id)s, %(show_id)s, %(line_id)s, %(shopper)s, %(action)s, %(reason)s, %(note)s, %(by)s)
+        """,
+        shop_id=shop_id,
+        show_id=show_id,
+        line_id=line_id,
+        shopper=shopper,
+        action=action,
+        reason=reason,
+        note=note,
+        by=by,
+    )
+
+
+async def moderations(tx: Tx, *, shop_id: int, show_id: int | None, limit: int) -> list[Moderation]:
+    return await tx.every(
+        Moderation,
+        """
+        SELECT id, show_id, line_id, shopper, action, reason, note, by_person, at
+          FROM chat.moderation
+         WHERE shop_id = %(shop_id)s AND (%(show_id)s::bigint IS NULL OR show_id = %(show_id)s::bigint)
+         ORDER BY id DESC LIMIT %(limit)s
+        """,
+        shop_id=shop_id,
+        show_id=show_id,
+        limit=limit,
+    )
+
+
+async def insert_mute(tx: Tx, *, shop_id: int, shopper: UUID, until: datetime, reason: str) -> Mute:
+    return await tx.one(
+        Mute,
+        """
+        INSERT INTO chat.mute (shop_id, shopper, until, reason)
+        VALUES (%(shop_id)s, %(shopper)s, %(until)s, %(reason)s)
+        RETURNING shopper, until, reason
+        """,
+        shop_id=shop_id,
+        shopper=shopper,
+        until=until,
+        reason=reason,
+    )
+
+
+async def lift_mutes(tx: Tx, *, shop_id: int, shopper: UUID) -> int:
+    return await tx.run(
+        """
+        UPDATE chat.mute SET lifted_at = clock_timestamp()
+         WHERE shop_id = %(shop_id)s AND shopper = %(shopper)s AND lifted_at IS NULL AND until > clock_timestamp()
+        """,
+        shop_id=shop_id,
+        shopper=shopper,
+    )
+
+
+async def add_buyer(tx: Tx, *, show_id: int, shopper: UUID) -> None:
+    await tx.run(
+        "INSERT INTO chat.buyer (show_id, shopper) VALUES (%(show_id)s, %(shopper)s) ON CONFLICT DO NOTHING",
+        show_id=show_id,
+        shopper=shopper,
+    )
+
+
+async def blocked_words(tx: Tx, *, shop_id: int) -> list[str]:
+    cursor = await tx.connection.execute(
+        "SELECT word FROM chat.blocked_word WHERE shop_id = %(shop_id)s ORDER BY word", {"shop_id": shop_id}
+    )
+    return [row[0] for row in await cursor.fetchall()]
+
+
+async def add_blocked_word(tx: Tx, *, shop_id: int, word: str) -> int:
+    return await tx.run(
+        "INSERT INTO chat.blocked_word (shop_id, word) VALUES (%(shop_id)s, %(word)s) ON CONFLICT DO NOTHING",
+        shop_id=shop_id,
+        word=word,
+    )
+
+
+async def remove_blocked_word(tx: Tx, *, shop_id: int, word: str) -> int:
+    return await tx.run(
+        "DELETE FROM chat.blocked_word WHERE shop_id = %(shop_id)s AND word = %(word)s",
+        shop_id=shop_id,
+        word=word,
+    )

@@ -1,0 +1,297 @@
+"""The verbs of chat: say, hold, approve, hide, mute.  Every act of moderation has a reason and is logged."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from shopfloor import live
+from shopfloor.chat import queries, rules
+from shopfloor.chat.asks import EMPTY, Asks, Vocabulary, asks
+from shopfloor.chat.events import ChatHeld, ChatHidden, ChatSaid, ShopperMuted
+from shopfloor.chat.models import (
+    ChatClosed,
+    Line,
+    Moderation,
+    Mute,
+    Muted,
+    NoReason,
+    Reason,
+    Repeated,
+    Role,
+    State,
+    TooFast,
+    UnknownLine,
+)
+from shopfloor.kernel import outbox
+from shopfloor.kernel.database import Tx
+from shopfloor.kernel.values import new_id, now
+
+# A writer may say three lines at once and one every 1.5 seconds on average.
+WINDOW: Final = timedelta(seconds=4.5)
+LINES_IN_WINDOW: Final = 3
+SAME_WITHIN: Final = timedelta(seconds=30)
+NEW_FOR: Final = timedelta(minutes=2)
+STAFF: Final = frozenset({Role.HOST, Role.MODERATOR, Role.SYSTEM})
+LONGEST_MUTE: Final = timedelta(days=365)
+
+
+async def say(
+    tx: Tx,
+    *,
+    shop_id: int,
+    show_id: int,
+    shopper: UUID,
+    text: str,
+    name: str | None = None,
+    role: Role = Role.VIEWER,
+    words: Vocabulary = EMPTY,
+) -> Line:
+    """Say something in a show; a line that looks like spam is held for a moderator (`state` says so).
+
+    `role` is what the caller has proved the writer to be; buyers are known here.  `words` are the shop's own
+    sizes and colours.  Raises BadText, BadName, Muted, TooFast, Repeated, ChatClosed, UnknownShow.
+    """
+    show = await live.show(tx, shop_id=shop_id, show_id=show_id)
+    if show.status == live.ShowStatus.ENDED:
+        raise ChatClosed
+    line_text = rules.clean(text)
+    called = rules.name_of(shopper) if not name else _checked_name(name, role)
+    at = now()
+    mark = rules.fingerprint(line_text)
+    reason = None
+    if role not in STAFF:
+        writer = await queries.writer(
+            tx,
+            shop_id=shop_id,
+            show_id=show_id,
+            shopper=shopper,
+            fingerprint=mark,
+            lately=at - WINDOW,
+            same=at - SAME_WITHIN,
+        )
+        if writer.muted_until is not None:
+            raise Muted(until=writer.muted_until.isoformat(), reason=writer.mute_reason)
+        if writer.said_lately >= LINES_IN_WINDOW:
+            raise TooFast(wait_ms=1500)
+        if writer.same_by_writer and len(mark) > 2:
+            raise Repeated
+        is_new = not writer.has_bought and (writer.first_said_at is None or writer.first_said_at > at - NEW_FOR)
+        blocked = rules.blocklist((*rules.ALWAYS_BLOCKED, *await queries.blocked_words(tx, shop_id=shop_id)))
+        reason = rules.reason_to_hold(
+            line_text, blocked=blocked, is_new=is_new, same_by_others=writer.same_by_others
+        )
+        role = Role.BUYER if writer.has_bought else Role.VIEWER
+    asked = asks(line_text, words)
+    line = await queries.insert_line(
+        tx,
+        id=new_id(),
+        shop_id=shop_id,
+        show_id=show_id,
+        shopper=shopper,
+        name=called,
+        text=line_text,
+        fingerprint=mark,
+        role=str(role),
+        state=str(State.SHOWN if reason is None else State.HELD),
+        reason=None if reason is None else str(reason),
+        asks={"sizes": asked.sizes, "colours": asked.colours, "intents": asked.intents},
+        at=at,
+    )
+    if reason is None:
+        await outbox.record(tx, _said(line, asked))
+    else:
+        await _log(tx, line, action="hold", reason=reason, note="", by=None)
+        await outbox.record(tx, ChatHeld(shop_id, show_id, line.id, shopper, str(reason)))
+    return line
+
+
+async def approve(tx: Tx, *, shop_id: int, line_id: UUID, note: str = "", by: int | None = None) -> Line:
+    """Show a line that was held (or hidden by mistake)."""
+    line = await _line(tx, shop_id, line_id)
+    if line.state == State.SHOWN:
+        return line
+    await queries.set_state(tx, line_id=line_id, state=str(State.SHOWN), reason=None)
+    await _log(tx, line, action="approve", reason=Reason(line.reason or Reason.SPAM), note=note, by=by)
+    kept = await queries.line_asks(tx, line_id=line_id)
+    asked = Asks(tuple(kept["sizes"]), tuple(kept["colours"]), tuple(kept["intents"]))
+    await outbox.record(tx, _said(line, asked))
+    return await _line(tx, shop_id, line_id)
+
+
+async def hide(
+    tx: Tx, *, shop_id: int, line_id: UUID, reason: Reason, note: str = "", by: int | None = None
+) -> Line:
+    """Take one line out of every page.  It stays in the archive, with the reason and who did it."""
+    _check_reason(reason)
+    line = await _line(tx, shop_id, line_id)
+    if line.state == State.HIDDEN:
+        return line
+    await queries.set_state(tx, line_id=line_id, state=str(State.HIDDEN), reason=str(reason))
+    await _log(tx, line, action="hide", reason=reason, note=note, by=by)
+    if line.state == State.SHOWN:
+        await outbox.record(tx, ChatHidden(shop_id, line.show_id, line_id, line.shopper, str(reason)))
+    return await _line(tx, shop_id, line_id)
+
+
+async def mute(
+    tx: Tx,
+    *,
+    shop_id: int,
+    shopper: UUID,
+    reason: Reason,
+    minutes: int = 10,
+    show_id: int | None = None,
+    note: str = "",
+    by: int | None = None,
+) -> Mute:
+    """This shopper cannot write in any show of the shop for a while; they are told when it ends, and why."""
+    _check_reason(reason)
+    length = min(timedelta(minutes=max(1, minutes)), LONGEST_MUTE)
+    done = await queries.insert_mute(tx, shop_id=shop_id, shopper=shopper, until=now() + length, reason=str(reason))
+    await queries.insert_moderation(
+        tx,
+        shop_id=shop_id,
+        show_id=show_id,
+        line_id=None,
+        shopper=shopper,
+        action="mute",
+        reason=str(reason),
+        note=note,
+        by=by,
+    )
+    await outbox.record(tx, ShopperMuted(shop_id, show_id, shopper, str(reason), length.total_seconds()))
+    return done
+
+
+async def unmute(tx: Tx, *, shop_id: int, shopper: UUID, note: str = "", by: int | None = None) -> None:
+    if await queries.lift_mutes(tx, shop_id=shop_id, shopper=shopper):
+        await queries.insert_moderation(
+            tx,
+            shop_id=shop_id,
+            show_id=None,
+            line_id=None,
+            shopper=shopper,
+            action="unmute",
+            reason="lifted",
+            note=note,
+            by=by,
+        )
+
+
+async def recent(tx: Tx, *, show_id: int, limit: int = 50) -> list[Line]:
+    """The last lines everybody may see, oldest first."""
+    return list(reversed(await queries.recent(tx, show_id=show_id, limit=limit)))
+
+
+async def recent_lines(tx: Tx, show_id: int) -> Sequence[live.ChatLine]:
+    """The same in the shape of the room: what `live.Rooms` asks for when it opens one."""
+    return [room_line(line) for line in await recent(tx, show_id=show_id)]
+
+
+async def held(tx: Tx, *, shop_id: int, show_id: int | None = None, limit: int = 100) -> list[Line]:
+    """Lines that wait for a moderator, oldest first."""
+    return await queries.held(tx, shop_id=shop_id, show_id=show_id, limit=limit)
+
+
+async def moderations(
+    tx: Tx, *, shop_id: int, show_id: int | None = None, limit: int = 200
+) -> list[Moderation]:
+    """The moderation log, newest first."""
+    return await queries.moderations(tx, shop_id=shop_id, show_id=show_id, limit=limit)
+
+
+async def mark_buyer(tx: Tx, *, show_id: int, shopper: UUID) -> None:
+    """This shopper bought in this show; their lines say so from now on."""
+    await queries.add_buyer(tx, show_id=show_id, shopper=shopper)
+
+
+async def block_word(tx: Tx, *, shop_id: int, word: str, by: int | None = None) -> str:
+    """Hold lines with this word from now on.  Raises BadWord, WordProtected."""
+    plain = rules.checked_word(word)
+    if await queries.add_blocked_word(tx, shop_id=shop_id, word=plain):
+        await _log_word(tx, shop_id, "block_word", plain, by)
+    return plain
+
+
+async def allow_word(tx: Tx, *, shop_id: int, word: str, by: int | None = None) -> None:
+    plain = rules.checked_word(word)
+    if await queries.remove_blocked_word(tx, shop_id=shop_id, word=plain):
+        await _log_word(tx, shop_id, "allow_word", plain, by)
+
+
+async def blocked_words(tx: Tx, *, shop_id: int) -> list[str]:
+    return await queries.blocked_words(tx, shop_id=shop_id)
+
+
+def room_line(line: Line) -> live.ChatLine:
+    """A line as rooms show it."""
+    return live.ChatLine(str(line.id), line.name, line.text, str(line.role), live.video_ms(line.at))
+
+
+def said_line(fact: ChatSaid) -> live.ChatLine:
+    """The same from the fact: what wiring hands to `Rooms.say`."""
+    return live.ChatLine(str(fact.line_id), fact.author, fact.text, fact.role, fact.at)
+
+
+def _said(line: Line, asked: Asks) -> ChatSaid:
+    return ChatSaid(
+        line.shop_id,
+        line.show_id,
+        line.id,
+        line.shopper,
+        line.name,
+        str(line.role),
+        line.text,
+        live.video_ms(line.at),
+        list(asked.sizes),
+        list(asked.colours),
+        list(asked.intents),
+    )
+
+
+def _checked_name(name: str, role: Role) -> str:
+    """Staff may carry the names that others may not."""
+    if role in STAFF:
+        return " ".join(name.split())[: rules.LONGEST_NAME] or str(role)
+    return rules.checked_name(name)
+
+
+def _check_reason(reason: Reason) -> None:
+    if reason not in set(Reason):
+        raise NoReason(reasons=[str(each) for each in Reason])
+
+
+async def _line(tx: Tx, shop_id: int, line_id: UUID) -> Line:
+    line = await queries.locked_line(tx, shop_id=shop_id, line_id=line_id)
+    if line is None:
+        raise UnknownLine(line_id=str(line_id))
+    return line
+
+
+async def _log(tx: Tx, line: Line, *, action: str, reason: Reason, note: str, by: int | None) -> None:
+    await queries.insert_moderation(
+        tx,
+        shop_id=line.shop_id,
+        show_id=line.show_id,
+        line_id=line.id,
+        shopper=line.shopper,
+        action=action,
+        reason=str(reason),
+        note=note[:500],
+        by=by,
+    )
+
+
+async def _log_word(tx: Tx, shop_id: int, action: str, word: str, by: int | None) -> None:
+    await queries.insert_moderation(
+        tx,
+        shop_id=shop_id,
+        show_id=None,
+        line_id=None,
+        shopper=None,
+        action=action,
+        reason=word,
+        note="",
+        by=by,
+    )

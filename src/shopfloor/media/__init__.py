@@ -1,0 +1,74 @@
+"""Video in, video out, and kept.
+
+Publishers send RTMP with a stream key; H.264 and AAC go, repackaged and never transcoded, to Low-Latency HLS
+and to disk.  Promises: nobody publishes without the key; one clock (an anchor per run plus media time) dates
+every frame, product moment and recording; neither a slow disk nor an absent database interrupts the picture;
+every recorded segment has its hash, and every hole its row.
+"""
+
+from shopfloor.media.audit import audit
+from shopfloor.media.events import MediaEnded, MediaStarted
+from shopfloor.media.models import (
+    Channel,
+    ChannelUnknown,
+    Check,
+    Coverage,
+    EndCause,
+    Gap,
+    GapCause,
+    Moment,
+    MomentReused,
+    RecordingsInUse,
+    Run,
+    RunUnknown,
+    Segment,
+    Status,
+    playback_url,
+)
+from shopfloor.media.rtmp import Limits
+from shopfloor.media.server import MediaServer
+from shopfloor.media.service import (
+    BadChannelName,
+    channel,
+    channels,
+    coverage,
+    create_channel,
+    gaps,
+    rotate_key,
+    run,
+    runs,
+    segments,
+)
+
+__all__ = [
+    "BadChannelName",
+    "Channel",
+    "ChannelUnknown",
+    "Check",
+    "Coverage",
+    "EndCause",
+    "Gap",
+    "GapCause",
+    "Limits",
+    "MediaEnded",
+    "MediaServer",
+    "MediaStarted",
+    "Moment",
+    "MomentReused",
+    "RecordingsInUse",
+    "Run",
+    "RunUnknown",
+    "Segment",
+    "Status",
+    "audit",
+    "channel",
+    "channels",
+    "coverage",
+    "create_channel",
+    "gaps",
+    "playback_url",
+    "rotate_key",
+    "run",
+    "runs",
+    "segments",
+]

@@ -1,0 +1,103 @@
+"""Do the recordings say what their rows promise?"""
+
+import asyncio
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from shopfloor.kernel.database import Database
+from shopfloor.media import queries
+from shopfloor.media.models import Check, Gap, GapCause, Run, Segment, link
+from shopfloor.media.playlist import in_ms
+from shopfloor.media.recorder import hash_of
+
+MOST: Final = 100
+
+
+async def audit(db: Database, recordings_dir: Path) -> list[Check]:
+    """Re-hash every recorded segment against its row, follow every chain, account for every second."""
+    runs = segments = size = 0
+    flipped: list[str] = []
+    broken: list[str] = []
+    unaccounted: list[str] = []
+    async with db.transaction() as tx:
+        listed = await queries.all_runs(tx)
+    for run in listed:
+        async with db.transaction() as tx:
+            rows = await queries.segments(tx, run_id=run.id)
+            gaps = await queries.gaps(tx, run_id=run.id)
+        runs += 1
+        segments += len(rows)
+        size += sum(row.length for row in rows)
+        flipped += await asyncio.to_thread(_flipped, recordings_dir / run.file, run, rows)
+        broken += _broken_links(run, rows)
+        if run.ended_at is not None and not _accounted(run, rows, gaps):
+            unaccounted.append(str(run.id))
+    return [
+        Check(
+            "media.segments_match_their_hash",
+            not flipped,
+            {"runs": runs, "segments": segments, "bytes": size, "wrong": len(flipped)},
+            tuple(flipped[:MOST]),
+        ),
+        Check(
+            "media.chains_hold",
+            not broken,
+            {"runs": runs, "links": segments, "broken": len(broken)},
+            tuple(broken[:MOST]),
+        ),
+        Check(
+            "media.seconds_accounted_for",
+            not unaccounted,
+            {"runs": runs, "wrong": len(unaccounted)},
+            tuple(unaccounted[:MOST]),
+        ),
+    ]
+
+
+def _flipped(path: Path, run: Run, rows: list[Segment]) -> list[str]:
+    if not rows:
+        return []
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return [f"{run.id}/{row.msn}" for row in rows]
+    try:
+        wrong = [f"{run.id}/{row.msn}" for row in rows if hash_of(fd, row.position, row.length) != row.sha256]
+        if hash_of(fd, 0, run.init_length) != run.init_sha256:
+            wrong.insert(0, f"{run.id}/init")
+        return wrong
+    finally:
+        os.close(fd)
+
+
+def _broken_links(run: Run, rows: list[Segment]) -> list[str]:
+    chain = run.init_sha256
+    wrong: list[str] = []
+    for row in rows:
+        chain = link(
+            chain,
+            run_id=run.id,
+            msn=row.msn,
+            pdt_ms=in_ms(row.pdt),
+            dts=row.dts,
+            duration=row.duration,
+            position=row.position,
+            sha256=row.sha256,
+        )
+        if chain != row.chain:
+            wrong.append(f"{run.id}/{row.msn}")
+            chain = row.chain
+    if chain != run.chain:
+        wrong.append(f"{run.id}/last")
+    return wrong
+
+
+def _accounted(run: Run, rows: list[Segment], gaps: list[Gap]) -> bool:
+    """Whether what is recorded and what is known to be missing make the whole, to a millisecond a piece."""
+    assert run.ended_at is not None
+    missing = [gap for gap in gaps if gap.cause == GapCause.DISK]
+    there = sum(row.duration for row in rows) / 90 + sum(gap.milliseconds for gap in missing)
+    whole = (run.ended_at - run.anchor) / timedelta(milliseconds=1)
+    return abs(whole - there) <= 1 + len(rows) + len(missing)

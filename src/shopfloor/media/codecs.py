@@ -1,0 +1,176 @@
+"""What the parameters of H.264 and AAC say: picture size, profile, sample rate.  Pure.
+
+Only what containers and playlists need is read; what a decoder needs goes through untouched.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from shopfloor.media.models import BadMedia
+
+RATES: Final = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
+_CHANNELS: Final = (0, 1, 2, 3, 4, 5, 6, 8)
+# Profiles whose sequence parameter set carries chroma format, bit depths and scaling lists.
+_HIGH_PROFILES: Final = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
+
+
+class _Bits:
+    def __init__(self, data: bytes) -> None:
+        self._value = int.from_bytes(data)
+        self._left = len(data) * 8
+
+    def read(self, count: int) -> int:
+        if count > self._left:
+            raise BadMedia("Codec parameters end too early.")
+        self._left -= count
+        return self._value >> self._left & ((1 << count) - 1)
+
+    def ue(self) -> int:
+        """Exp-Golomb, unsigned."""
+        zeros = 0
+        while not self.read(1):
+            zeros += 1
+            if zeros > 32:
+                raise BadMedia("Codec parameters hold an impossible number.")
+        return (1 << zeros) - 1 + self.read(zeros)
+
+    def se(self) -> int:
+        """Exp-Golomb, signed."""
+        code = self.ue()
+        return (code + 1) // 2 if code & 1 else -(code // 2)
+
+
+@dataclass(frozen=True, slots=True)
+class VideoConfig:
+    """`record` is the avcC box's content, verbatim."""
+
+    record: bytes
+    codec: str
+    width: int
+    height: int
+    nal_length: int
+
+
+@dataclass(frozen=True, slots=True)
+class AudioConfig:
+    """`record` is the AudioSpecificConfig, verbatim; `rate` counts the samples a frame has `frame` of."""
+
+    record: bytes
+    codec: str
+    rate: int
+    channels: int
+    frame: int
+
+
+def video_config(record: bytes) -> VideoConfig:
+    """Read an AVCDecoderConfigurationRecord.  Raises BadMedia when it is none."""
+    if len(record) < 7 or record[0] != 1:
+        raise BadMedia("The video parameters are not those of H.264.")
+    count, at = record[5] & 31, 6
+    if not count:
+        raise BadMedia("The video parameters hold no sequence parameter set.")
+    size = int.from_bytes(record[at : at + 2])
+    sps = record[at + 2 : at + 2 + size]
+    if len(sps) < size or size < 4:
+        raise BadMedia("The video parameters end too early.")
+    width, height = picture_size(sps)
+    return VideoConfig(record, f"avc1.{record[1:4].hex().upper()}", width, height, (record[4] & 3) + 1)
+
+
+def picture_size(sps: bytes) -> tuple[int, int]:
+    """Width and height after cropping, of a sequence parameter set with its NAL header."""
+    bits = _Bits(_unescaped(sps[1:]))
+    profile = bits.read(8)
+    bits.read(16)
+    bits.ue()
+    chroma = 1
+    if profile in _HIGH_PROFILES:
+        chroma = bits.ue()
+        if chroma == 3 and bits.read(1):
+            chroma = 0  # separate planes: each is cropped like monochrome
+        bits.ue()
+        bits.ue()
+        bits.read(1)
+        if bits.read(1):
+            for i in range(12 if profile == 244 and chroma == 3 else 8):
+                if bits.read(1):
+                    _skip_scaling_list(bits, 16 if i < 6 else 64)
+    bits.ue()
+    order = bits.ue()
+    if order == 0:
+        bits.ue()
+    elif order == 1:
+        bits.read(1)
+        bits.se()
+        bits.se()
+        for _ in range(min(bits.ue(), 256)):
+            bits.se()
+    bits.ue()
+    bits.read(1)
+    columns, rows = bits.ue() + 1, bits.ue() + 1
+    progressive = bits.read(1)
+    if not progressive:
+        bits.read(1)
+    bits.read(1)
+    width, height = columns * 16, rows * 16 * (2 - progressive)
+    if bits.read(1):
+        left, right, top, bottom = (bits.ue() for _ in range(4))
+        across = 2 if chroma in {1, 2} else 1
+        down = (2 if chroma == 1 else 1) * (2 - progressive)
+        width -= (left + right) * across
+        height -= (top + bottom) * down
+    if not (0 < width <= 16_384 and 0 < height <= 16_384):
+        raise BadMedia("The video parameters state an impossible picture size.")
+    return width, height
+
+
+def _unescaped(data: bytes) -> bytes:
+    """Without the emulation prevention bytes: 00 00 03 stands for 00 00."""
+    out = bytearray()
+    zeros = 0
+    for byte in data:
+        if zeros >= 2 and byte == 3:
+            zeros = 0
+            continue
+        zeros = zeros + 1 if byte == 0 else 0
+        out.append(byte)
+    return bytes(out)
+
+
+def _skip_scaling_list(bits: _Bits, size: int) -> None:
+    last = following = 8
+    for _ in range(size):
+        if following:
+            following = (last + bits.se()) % 256
+        last = following or last
+
+
+def audio_config(record: bytes) -> AudioConfig:
+    """Read an AudioSpecificConfig.  Raises BadMedia when it is none."""
+    bits = _Bits(record)
+    kind = _object_type(bits)
+    rate = _rate(bits)
+    channels = bits.read(4)
+    core = kind
+    if kind in {5, 29}:
+        # HE-AAC says the doubled rate next; frames are counted at the rate of the core.
+        _rate(bits)
+        core = _object_type(bits)
+    short = bits.read(1) if core in {1, 2, 3, 4, 6, 7, 17, 19, 20, 21, 22, 23} else 0
+    if not 0 < rate <= 192_000 or channels >= len(_CHANNELS):
+        raise BadMedia("The audio parameters state an impossible format.")
+    return AudioConfig(record, f"mp4a.40.{kind}", rate, _CHANNELS[channels] or 2, 960 if short else 1024)
+
+
+def _object_type(bits: _Bits) -> int:
+    kind = bits.read(5)
+    return 32 + bits.read(6) if kind == 31 else kind
+
+
+def _rate(bits: _Bits) -> int:
+    index = bits.read(4)
+    if index == 15:
+        return bits.read(24)
+    if index >= len(RATES):
+        raise BadMedia("The audio parameters state an unknown sample rate.")
+    return RATES[index]

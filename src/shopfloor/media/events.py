@@ -1,0 +1,31 @@
+"""What media tells the rest of the product."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class MediaStarted:
+    """A run of a channel began: its first key frame stands at `anchor` on the clock of the video."""
+
+    name: ClassVar[str] = "media.started"
+
+    shop_id: int
+    channel_id: int
+    run_id: UUID
+    anchor: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MediaEnded:
+    """A run ended at `at` on the clock of the video; `cause` as in `EndCause`."""
+
+    name: ClassVar[str] = "media.ended"
+
+    shop_id: int
+    channel_id: int
+    run_id: UUID
+    at: datetime
+    cause: str

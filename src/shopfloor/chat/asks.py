@@ -98,6 +98,9 @@ class Asks:
     def __bool__(self) -> bool:
         return bool(self.sizes or self.colours or self.intents)
 
+    def as_json(self) -> dict[str, list[str]]:
+        return {"sizes": list(self.sizes), "colours": list(self.colours), "intents": list(self.intents)}
+
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class ChatSaid:
-    """A line everybody may see.  `at` in ms since 1970; `sizes`, `colours`, `intents` are what it asks for."""
+    """A line everybody may see.  `at` in ms since 1970; `asks`: the sizes, colours and intents found in it."""
 
     name: ClassVar[str] = "chat.chat_said"
 
@@ -19,9 +19,7 @@ class ChatSaid:
     role: str
     text: str
     at: int
-    sizes: list[str]
-    colours: list[str]
-    intents: list[str]
+    asks: dict[str, list[str]]
 
 
 @dataclass(frozen=True, slots=True)

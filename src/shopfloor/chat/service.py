@@ -7,7 +7,7 @@ from uuid import UUID
 
 from shopfloor import live
 from shopfloor.chat import queries, rules
-from shopfloor.chat.asks import EMPTY, Asks, Vocabulary, asks
+from shopfloor.chat.asks import EMPTY, Vocabulary, asks
 from shopfloor.chat.events import ChatHeld, ChatHidden, ChatSaid, ShopperMuted
 from shopfloor.chat.models import (
     ChatClosed,
@@ -95,11 +95,11 @@ async def say(
         role=str(role),
         state=str(State.SHOWN if reason is None else State.HELD),
         reason=None if reason is None else str(reason),
-        asks={"sizes": asked.sizes, "colours": asked.colours, "intents": asked.intents},
+        asks=asked.as_json(),
         at=at,
     )
     if reason is None:
-        await outbox.record(tx, _said(line, asked))
+        await outbox.record(tx, _said(line, asked.as_json()))
     else:
         await _log(tx, line, action="hold", reason=reason, note="", by=None)
         await outbox.record(tx, ChatHeld(shop_id, show_id, line.id, shopper, str(reason)))
@@ -113,9 +113,7 @@ async def approve(tx: Tx, *, shop_id: int, line_id: UUID, note: str = "", by: in
         return line
     await queries.set_state(tx, line_id=line_id, state=str(State.SHOWN), reason=None)
     await _log(tx, line, action="approve", reason=Reason(line.reason or Reason.SPAM), note=note, by=by)
-    kept = await queries.line_asks(tx, line_id=line_id)
-    asked = Asks(tuple(kept["sizes"]), tuple(kept["colours"]), tuple(kept["intents"]))
-    await outbox.record(tx, _said(line, asked))
+    await outbox.record(tx, _said(line, await queries.line_asks(tx, line_id=line_id)))
     return await _line(tx, shop_id, line_id)
 
 
@@ -234,7 +232,7 @@ def said_line(fact: ChatSaid) -> live.ChatLine:
     return live.ChatLine(str(fact.line_id), fact.author, fact.text, fact.role, fact.at)
 
 
-def _said(line: Line, asked: Asks) -> ChatSaid:
+def _said(line: Line, asked: dict[str, list[str]]) -> ChatSaid:
     return ChatSaid(
         line.shop_id,
         line.show_id,
@@ -244,9 +242,7 @@ def _said(line: Line, asked: Asks) -> ChatSaid:
         str(line.role),
         line.text,
         live.video_ms(line.at),
-        list(asked.sizes),
-        list(asked.colours),
-        list(asked.intents),
+        asked,
     )
 
 

@@ -238,7 +238,14 @@ class Gateway:
 
     async def hall(self, show_id: int) -> Hall:
         """Raises UnknownShow."""
-        opened = await self.rooms.get(show_id)
+        return self._hall_of(show_id, await self.rooms.get(show_id))
+
+    def hall_now(self, show_id: int) -> Hall | None:
+        """The same where the room is open already."""
+        opened = self.rooms.opened(show_id)
+        return None if opened is None else self._hall_of(show_id, opened)
+
+    def _hall_of(self, show_id: int, opened: OpenRoom) -> Hall:
         found = self.halls.get(show_id)
         if found is None:
             audience = Audience(opened.shop_id, show_id, self.rooms.process)
@@ -482,6 +489,8 @@ class Socket(asyncio.Protocol):
         self.retry_after_ms: int | None = None
         self._buffer = b""
         self._message: list[bytes] = []
+        # What came while the room was being opened.
+        self._early: list[wire.Message] = []
         self._out: list[bytes] = []
         self._buys_whole_at = 0.0
         self._messages_whole_at = 0.0
@@ -768,7 +777,10 @@ class Socket(asyncio.Protocol):
             return
         hall = self.hall
         if hall is None:
-            self.complain("room.hello_first", "Say hello first.", ref=getattr(message, "ref", ""))
+            if not self.greeted:
+                self.complain("room.hello_first", "Say hello first.", ref=getattr(message, "ref", ""))
+            elif len(self._early) < self.gateway.limits.message_burst:
+                self._early.append(message)
             return
         match message:
             case wire.Say():
@@ -795,8 +807,8 @@ class Socket(asyncio.Protocol):
             return
         self.greeted = True
         self.gateway.waits_for_hello(self, False)
-        hall = self.gateway.halls.get(self.show_id)
-        if hall is not None and hall.opened is self.gateway.rooms.opened(self.show_id):
+        hall = self.gateway.hall_now(self.show_id)
+        if hall is not None:
             self._enter(hall, hello)
             return
         self.gateway.spawn(self._enter_later(hello))
@@ -829,6 +841,9 @@ class Socket(asyncio.Protocol):
             self._write_now(b"".join(list(hall.frames)[-len(missed) :]))
         if self.session_token is not None and self.gateway.doors.staff is not None:
             self.gateway.spawn(self._learn_role(hall, self.session_token))
+        early, self._early = self._early, []
+        for message in early:
+            self._other(message)
 
     async def _learn_role(self, hall: Hall, token: str) -> None:
         staff = self.gateway.doors.staff

@@ -1,0 +1,256 @@
+"""/v1/{shop}/orders: what the console and other programs do with orders."""
+
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel, Field
+
+from shopfloor.accounts import Actor, Permission
+from shopfloor.accounts.api import allowed
+from shopfloor.kernel.http import Db, refusals
+from shopfloor.kernel.values import MAX_MINOR, Money, new_id
+from shopfloor.orders import completion, presale, service
+from shopfloor.orders.models import (
+    AlreadyPaid,
+    CannotCancel,
+    KeyReused,
+    NoDelay,
+    NotPaid,
+    NotReady,
+    NotShipped,
+    Order,
+    OrderClosed,
+    OrderNotFound,
+    OrderSummary,
+    OrderView,
+    OverRefund,
+    Party,
+    Policy,
+    WrongAmount,
+    WrongCurrency,
+)
+
+router = APIRouter(prefix="/v1/{shop}/orders", tags=["orders"])
+
+Viewer = Annotated[Actor, Depends(allowed(Permission.ORDERS_VIEW))]
+Manager = Annotated[Actor, Depends(allowed(Permission.ORDERS_MANAGE))]
+Minor = Annotated[int, Field(ge=0, le=MAX_MINOR)]
+
+
+class Paid(BaseModel):
+    """`key`: the bank's or your own reference; sending it again is saying it again, not paying again."""
+
+    amount_minor: Minor
+    currency: str
+    note: str = Field("", max_length=500)
+    key: str | None = Field(None, min_length=1, max_length=200)
+
+
+class Shipped(BaseModel):
+    """Without `line_ids` everything that is ready and paid."""
+
+    line_ids: list[int] | None = Field(None, max_length=100)
+    tracking: str = Field("", max_length=200)
+
+
+class Cancelled(BaseModel):
+    note: str = Field("", max_length=500)
+
+
+class Refunded(BaseModel):
+    """`put_back` {line id: units} takes shipped units back on the shelf."""
+
+    amount_minor: Minor
+    currency: str
+    note: str = Field("", max_length=500)
+    refund_id: UUID | None = None
+    put_back: dict[int, Annotated[int, Field(ge=1, le=1_000_000)]] = Field(default_factory=dict)
+
+
+class Delayed(BaseModel):
+    delayed_to: date
+
+
+class PolicyBody(BaseModel):
+    shipping_minor: Minor = 0
+    free_shipping_from_minor: Minor | None = None
+    pay_within_hours: int = Field(48, ge=1, le=8760)
+    balance_within_days: int = Field(7, ge=1, le=365)
+    keep_deposit: bool = True
+    claim_seconds: int = Field(300, ge=10, le=86_400)
+    pay_to: str = Field("", max_length=2000)
+    pick_up_at: str = Field("", max_length=2000)
+
+
+def _actor(actor: Actor) -> str:
+    return f"person:{actor.person_id}"
+
+
+def shown(view: OrderView) -> dict[str, Any]:
+    """An order as JSON.  The buyer's key and the hash of the form stay inside."""
+    told: dict[str, Any] = msgspec.to_builtins(view)
+    for name in ("key", "form_hash"):
+        told["order"].pop(name, None)
+    return told
+
+
+async def _told(db: Db, actor: Actor, order: Order) -> dict[str, Any]:
+    async with db.transaction() as tx:
+        return shown(await service.order(tx, shop_id=actor.shop_id, order_id=order.id))
+
+
+@router.get("")
+async def orders(
+    actor: Viewer,
+    db: Db,
+    *,
+    status: str | None = None,
+    payment_status: str | None = None,
+    show_id: int | None = None,
+    search: Annotated[str | None, Query(max_length=100)] = None,
+    before: datetime | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> list[OrderSummary]:
+    """Newest first; go on with `before` = the last one's `placed_at`."""
+    async with db.transaction() as tx:
+        return await service.orders(
+            tx,
+            shop_id=actor.shop_id,
+            status=status,
+            payment_status=payment_status,
+            show_id=show_id,
+            search=search,
+            before=before,
+            limit=limit,
+        )
+
+
+@router.get("/policy")
+async def policy(actor: Viewer, db: Db) -> Policy:
+    """What the shop asks for shipping, payment and presale."""
+    async with db.transaction() as tx:
+        return await service.policy(tx, shop_id=actor.shop_id)
+
+
+@router.put("/policy")
+async def set_policy(body: PolicyBody, actor: Manager, db: Db) -> Policy:
+    changed = Policy(**body.model_dump())
+    async with db.transaction() as tx:
+        await service.set_policy(tx, shop_id=actor.shop_id, policy=changed)
+    return replace(changed)
+
+
+@router.get("/{order_id}", responses=refusals(OrderNotFound))
+async def order(order_id: UUID, actor: Viewer, db: Db) -> dict[str, Any]:
+    async with db.transaction() as tx:
+        return shown(await service.order(tx, shop_id=actor.shop_id, order_id=order_id))
+
+
+@router.post(
+    "/{order_id}/paid", responses=refusals(OrderNotFound, WrongAmount, WrongCurrency, AlreadyPaid, KeyReused)
+)
+async def mark_paid(order_id: UUID, body: Paid, actor: Manager, db: Db) -> dict[str, Any]:
+    """The money is here: exactly what is due."""
+    async with db.transaction() as tx:
+        changed = await service.mark_paid(
+            tx,
+            shop_id=actor.shop_id,
+            order_id=order_id,
+            amount=Money(body.amount_minor, body.currency),
+            actor=_actor(actor),
+            note=body.note,
+            key=body.key,
+        )
+    return await _told(db, actor, changed)
+
+
+@router.post("/{order_id}/ship", responses=refusals(OrderNotFound, NotPaid, NotReady, OrderClosed))
+async def ship(order_id: UUID, body: Shipped, actor: Manager, db: Db) -> dict[str, Any]:
+    async with db.transaction() as tx:
+        changed = await service.ship(
+            tx,
+            shop_id=actor.shop_id,
+            order_id=order_id,
+            actor=_actor(actor),
+            line_ids=body.line_ids,
+            tracking=body.tracking,
+        )
+    return await _told(db, actor, changed)
+
+
+@router.post("/{order_id}/deliver", responses=refusals(OrderNotFound, NotShipped))
+async def deliver(order_id: UUID, actor: Manager, db: Db) -> dict[str, Any]:
+    async with db.transaction() as tx:
+        changed = await service.deliver(tx, shop_id=actor.shop_id, order_id=order_id, actor=_actor(actor))
+    return await _told(db, actor, changed)
+
+
+@router.post("/{order_id}/cancel", responses=refusals(OrderNotFound, CannotCancel))
+async def cancel(order_id: UUID, body: Cancelled, actor: Manager, db: Db) -> dict[str, Any]:
+    """Units go back, first to who waits for them; what was paid is owed back."""
+    async with db.transaction() as tx:
+        changed = await service.cancel(
+            tx,
+            shop_id=actor.shop_id,
+            order_id=order_id,
+            by=Party.MERCHANT,
+            actor=_actor(actor),
+            note=body.note,
+        )
+    return await _told(db, actor, changed)
+
+
+@router.post("/{order_id}/ready", responses=refusals(OrderNotFound, OrderClosed))
+async def ready(order_id: UUID, actor: Manager, db: Db) -> dict[str, Any]:
+    """The presale lines are there: asks for the balance."""
+    async with db.transaction() as tx:
+        changed = await presale.mark_ready(tx, shop_id=actor.shop_id, order_id=order_id, actor=_actor(actor))
+    return await _told(db, actor, changed)
+
+
+@router.post("/{order_id}/delay", responses=refusals(OrderNotFound, NoDelay))
+async def delay(order_id: UUID, body: Delayed, actor: Manager, db: Db) -> dict[str, Any]:
+    """It will come later than promised: the buyer may take the new date, or everything back."""
+    async with db.transaction() as tx:
+        changed = await presale.delay(
+            tx,
+            shop_id=actor.shop_id,
+            order_id=order_id,
+            delayed_to=body.delayed_to,
+            actor=_actor(actor),
+        )
+    return await _told(db, actor, changed)
+
+
+@router.post("/{order_id}/refunds", responses=refusals(OrderNotFound, OverRefund, WrongCurrency, KeyReused))
+async def refund(order_id: UUID, body: Refunded, actor: Manager, db: Db) -> dict[str, Any]:
+    """Decide to give money back.  Providers send it at once; by hand, say so with `/refunds/{refund_id}/sent`."""
+    refund_id = body.refund_id or new_id()
+    async with db.transaction() as tx:
+        changed = await service.refund(
+            tx,
+            shop_id=actor.shop_id,
+            order_id=order_id,
+            amount=Money(body.amount_minor, body.currency),
+            refund_id=refund_id,
+            note=body.note,
+            actor=_actor(actor),
+            put_back=body.put_back,
+        )
+    await completion.send_refund(
+        db, shop_id=actor.shop_id, order_id=order_id, refund_id=refund_id, actor=_actor(actor)
+    )
+    return await _told(db, actor, changed)
+
+
+@router.post("/{order_id}/refunds/{refund_id}/sent", responses=refusals(OrderNotFound))
+async def refund_sent(order_id: UUID, refund_id: UUID, actor: Manager, db: Db) -> dict[str, Any]:
+    async with db.transaction() as tx:
+        changed = await service.mark_refunded(
+            tx, shop_id=actor.shop_id, order_id=order_id, refund_id=refund_id, actor=_actor(actor)
+        )
+    return await _told(db, actor, changed)

@@ -1,0 +1,444 @@
+"""One room behind every door: what happens between "buy" and the answer.
+
+`Door.ask` takes a wish that was parsed already, checks it against the terms in memory and hands it to the
+intake.  Nothing here waits on the hot path: the answer comes through a callback after COMMIT.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from datetime import date, datetime
+from typing import Annotated, Any, Final, Protocol
+from uuid import UUID
+
+import msgspec
+
+from shopfloor import stock
+from shopfloor.kernel import logs, outbox
+from shopfloor.kernel.database import Database, Tx
+from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.values import MAX_MINOR, new_id
+from shopfloor.orders import queries, waitlist
+from shopfloor.orders.intake import Intake
+from shopfloor.orders.models import (
+    MAX_LINES,
+    MAX_PER_LINE,
+    BadPurchase,
+    HoldExpired,
+    HoldPolicy,
+    OfferClosed,
+    OfferUnknown,
+    PriceChanged,
+)
+from shopfloor.orders.terms import Terms, TermsCache
+
+_log = logs.get("orders")
+
+Id = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
+Quantity = Annotated[int, msgspec.Meta(ge=1, le=MAX_PER_LINE)]
+Price = Annotated[int, msgspec.Meta(ge=0, le=MAX_MINOR)]
+
+
+class WishLine(msgspec.Struct, frozen=True, gc=False):
+    variant_id: Id
+    quantity: Quantity
+    price_minor: Price
+
+
+class Wish(msgspec.Struct, frozen=True, gc=False):
+    """A purchase as it is asked for: one variant, or `lines` of a small cart (all or nothing).
+
+    `price_minor` is the unit price the buyer saw.  Without `offer_id` the shop's own price counts.
+    `latest_ready` refuses units that are ready later than that day.
+    """
+
+    id: UUID
+    offer_id: Id | None = None
+    variant_id: Id | None = None
+    quantity: Quantity = 1
+    price_minor: Price | None = None
+    lines: tuple[WishLine, ...] = ()
+    latest_ready: date | None = None
+
+
+class OneWish(Protocol):
+    """The frame of the room socket (`live.Buy`), or anything shaped like it."""
+
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def offer_id(self) -> int: ...
+    @property
+    def variant_id(self) -> int: ...
+    @property
+    def quantity(self) -> int: ...
+    @property
+    def price_minor(self) -> int: ...
+
+
+class HoldOut(msgspec.Struct, frozen=True, gc=False):
+    id: UUID
+    expires_at: datetime
+    parts: tuple[stock.Part, ...]
+
+
+class Answered(msgspec.Struct, frozen=True, gc=False, tag_field="t", tag="answer", omit_defaults=True):
+    """What every door says.  `outcome`:
+
+    held: the units are the buyer's until `hold.expires_at`; open: nothing is held, whoever pays first gets
+    them; queued: sold out, the buyer stands in line at `facts.position`; refused: `code` says why.
+    """
+
+    id: UUID | str
+    outcome: str
+    code: str | None = None
+    message: str | None = None
+    facts: dict[str, Any] | None = None
+    hold: HoldOut | None = None
+    url: str | None = None
+
+
+encode: Final = msgspec.json.Encoder().encode
+
+Reply = Callable[[Answered], None]
+
+_SAID: Final = {
+    stock.SOLD_OUT: "Sold out.",
+    stock.LIMIT: "You have reached the limit per person.",
+    stock.UNKNOWN: "This is not on sale here.",
+    stock.TOO_LATE: "It cannot be ready by the day you asked for.",
+    stock.MISMATCH: "This id was used for another purchase.",
+    stock.CLOSED: "This sale is over.",
+    stock.INVALID: "This purchase makes no sense.",
+}
+
+
+class Queue:
+    """Places in line for offers whose policy is `queue`, taken in the transaction of the refusal.
+
+    Give `join` to the intake as its `extra`.
+    """
+
+    def __init__(self, terms: TermsCache) -> None:
+        self._terms = terms
+        self._positions: dict[UUID, int] = {}
+
+    async def join(self, tx: Tx, requests: list[stock.Request], answers: list[stock.Answer]) -> None:
+        queued = [
+            (request, terms)
+            for request, answer in zip(requests, answers, strict=True)
+            if type(answer) is stock.Refused and answer.code == stock.SOLD_OUT and len(request.lines) == 1
+            and request.offer_id is not None
+            and (terms := self._terms.last(request.offer_id)) is not None
+            and terms.policy is HoldPolicy.QUEUE
+        ]  # fmt: skip
+        if not queued:
+            return
+        await waitlist.join_all(tx, [_place(request, terms) for request, terms in queued])
+        standing = await queries.standing(
+            tx,
+            buyers=[request.buyer for request, _ in queued],
+            variants=[request.lines[0].variant_id for request, _ in queued],
+        )
+        if len(self._positions) > 100_000:
+            self._positions.clear()
+        for request, _ in queued:
+            self._positions[request.id] = standing.get((request.buyer, request.lines[0].variant_id), 0)
+
+    def position(self, wish_id: UUID) -> int | None:
+        return self._positions.pop(wish_id, None)
+
+
+def _place(request: stock.Request, terms: Terms) -> dict[str, object]:
+    line = request.lines[0]
+    return {
+        "id": new_id(),
+        "shop_id": request.shop_id,
+        "variant_id": line.variant_id,
+        "offer_id": request.offer_id,
+        "show_id": request.show_id,
+        "buyer": request.buyer,
+        "quantity": line.quantity,
+        "unit_price_minor": terms.prices[line.variant_id],
+        "currency": terms.currency,
+    }
+
+
+class Door:
+    """Everything behind POST /buy and behind the `buy` frame of the room socket."""
+
+    def __init__(self, *, db: Database, intake: Intake, terms: TermsCache, queue: Queue) -> None:
+        self._db = db
+        self._intake = intake
+        self._terms = terms
+        self._queue = queue
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # ── doors ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def buy(
+        self, wish: OneWish, /, *, show_id: int, shopper: UUID, answer: Callable[[bytes], None]
+    ) -> Awaitable[bytes] | None:
+        """The door of the room socket: answers with an encoded message."""
+
+        def reply(answered: Answered) -> None:
+            answer(encode(answered))
+
+        terms = self._terms.get(wish.offer_id)
+        if terms is None:
+            self._spawn(self._ask_later(_whole(wish), shopper, reply, show_id))
+            return None
+        self._ask_one(wish, terms, shopper, reply, show_id)
+        return None
+
+    def ask(self, wish: Wish, *, shopper: UUID, reply: Reply) -> None:
+        """The door of POST /buy.  `reply` is called once, from the loop, perhaps before this returns."""
+        key = wish.offer_id or -(wish.variant_id or (wish.lines[0].variant_id if wish.lines else 0))
+        terms = self._terms.get(key)
+        if terms is None or (wish.offer_id is None and len(wish.lines) > 1):
+            self._spawn(self._ask_later(wish, shopper, reply, None))
+        elif wish.lines or wish.variant_id is None or wish.price_minor is None:
+            self._ask_cart(wish, terms, None, shopper, reply)
+        else:
+            self._ask_one(wish, terms, shopper, reply, None, latest_ready=wish.latest_ready)
+
+    def where(self, wish: Wish) -> Terms | None:
+        """The terms a wish is about, as known last: where a form goes back to."""
+        key = wish.offer_id or -(wish.variant_id or (wish.lines[0].variant_id if wish.lines else 0))
+        return self._terms.last(key)
+
+    # ── behind them ───────────────────────────────────────────────────────────────────────────────────────
+
+    def _ask_one(
+        self,
+        wish: OneWish | Wish,
+        terms: Terms,
+        shopper: UUID,
+        reply: Reply,
+        show_id: int | None,
+        latest_ready: date | None = None,
+    ) -> None:
+        """The hot path: one variant, terms at hand, no await."""
+        variant_id = wish.variant_id
+        price = terms.prices.get(variant_id) if variant_id is not None else None
+        if not terms.is_open or price is None or variant_id is None or price != wish.price_minor:
+            reply(_refused(wish.id, _why_not(terms, [(variant_id, wish.price_minor)])))
+            return
+        if show_id is not None and show_id != terms.show_id:
+            reply(_refused(wish.id, OfferUnknown(offer_id=terms.offer_id)))
+            return
+        if not 1 <= wish.quantity <= MAX_PER_LINE:
+            reply(_refused(wish.id, BadPurchase(quantity=wish.quantity, largest=MAX_PER_LINE)))
+            return
+        request = stock.Request(
+            wish.id,
+            terms.shop_id,
+            terms.pool_id,
+            shopper,
+            (stock.Line(variant_id, wish.quantity),),
+            terms.hold_seconds,
+            latest_ready,
+            terms.offer_id,
+            terms.limit_per_buyer,
+            terms.show_id,
+            terms.limit_per_show,
+            (price,),
+        )
+        self._submit(request, terms, reply)
+
+    def _ask_cart(
+        self, wish: Wish, terms: Terms, prices: dict[int, int] | None, shopper: UUID, reply: Reply
+    ) -> None:
+        """A small cart, or a wish with something missing: `prices` where lines have terms of their own."""
+        known = terms.prices if prices is None else prices
+        lines = [(line.variant_id, line.quantity, line.price_minor) for line in wish.lines]
+        if not lines and wish.variant_id is not None and wish.price_minor is not None:
+            lines = [(wish.variant_id, wish.quantity, wish.price_minor)]
+        if not lines or len(lines) > MAX_LINES:
+            reply(
+                _refused(
+                    wish.id, BadPurchase("Say what, how many, and the price you saw.", most_lines=MAX_LINES)
+                )
+            )
+            return
+        if not terms.is_open or any(known.get(variant_id) != price for variant_id, _, price in lines):
+            refusal = _why_not(terms, [(variant_id, price) for variant_id, _, price in lines], known)
+            reply(_refused(wish.id, refusal))
+            return
+        request = stock.Request(
+            id=wish.id,
+            shop_id=terms.shop_id,
+            pool_id=terms.pool_id,
+            buyer=shopper,
+            lines=tuple(stock.Line(variant_id, quantity) for variant_id, quantity, _ in lines),
+            hold_seconds=terms.hold_seconds,
+            latest_ready=wish.latest_ready,
+            offer_id=terms.offer_id,
+            limit_per_buyer=terms.limit_per_buyer,
+            show_id=terms.show_id,
+            limit_per_show=terms.limit_per_show,
+            unit_prices=tuple(price for _, _, price in lines),
+        )
+        self._submit(request, terms, reply)
+
+    def _submit(self, request: stock.Request, terms: Terms, reply: Reply) -> None:
+        if terms.policy is HoldPolicy.FIRST_PAID:
+            self._spawn(self._open(request, terms, reply))
+            return
+
+        def decided(answer: stock.Answer | Refusal) -> None:
+            reply(self._answer(request.id, answer, terms))
+
+        try:
+            self._intake.submit_nowait(request, decided)
+        except Refusal as refusal:
+            reply(_refused(request.id, refusal))
+
+    def _answer(self, wish_id: UUID, answer: stock.Answer | Refusal, terms: Terms) -> Answered:
+        if type(answer) is stock.Held:
+            if answer.state in _GONE:
+                refusal = HoldExpired(state=answer.state, hold_id=str(answer.id))
+                return _refused(wish_id, refusal, url=_checkout_url(terms, wish_id))
+            return Answered(
+                wish_id,
+                "held",
+                None,
+                None,
+                None,
+                HoldOut(answer.id, answer.expires_at, answer.lots),
+                _checkout_url(terms, wish_id),
+            )
+        if isinstance(answer, Refusal):
+            return _refused(wish_id, answer)
+        assert type(answer) is stock.Refused
+        if terms.policy is HoldPolicy.QUEUE and answer.code == stock.SOLD_OUT:
+            position = self._queue.position(wish_id)
+            if position is not None:
+                return Answered(
+                    wish_id,
+                    "queued",
+                    answer.code,
+                    "You stand in line.",
+                    {**answer.facts, "position": position},
+                )
+        return Answered(wish_id, "refused", answer.code, _SAID.get(answer.code, answer.code), answer.facts)
+
+    # ── off the hot path ──────────────────────────────────────────────────────────────────────────────────
+
+    async def _ask_later(self, wish: Wish, shopper: UUID, reply: Reply, show_id: int | None) -> None:
+        variants = [line.variant_id for line in wish.lines] or [wish.variant_id or 0]
+        keys = [wish.offer_id] if wish.offer_id is not None else [-variant_id for variant_id in variants]
+        if len(keys) > MAX_LINES:
+            reply(_refused(wish.id, BadPurchase(most_lines=MAX_LINES)))
+            return
+        found = [terms for key in keys if (terms := await self._terms.fetch(key)) is not None]
+        if len(found) < len(keys) or any(terms.shop_id != found[0].shop_id for terms in found):
+            reply(_refused(wish.id, OfferUnknown(offer_id=wish.offer_id, variant_id=wish.variant_id)))
+        elif show_id is not None and found[0].show_id != show_id:
+            reply(_refused(wish.id, OfferUnknown(offer_id=wish.offer_id)))
+        elif not all(terms.is_open for terms in found):
+            reply(_refused(wish.id, OfferClosed(offer_id=wish.offer_id)))
+        else:
+            prices = {variant: price for terms in found for variant, price in terms.prices.items()}
+            self._ask_cart(wish, found[0], prices, shopper, reply)
+
+    async def _open(self, request: stock.Request, terms: Terms, reply: Reply) -> None:
+        """Whoever pays first: keep the wish, hold nothing; say at once when nothing is left."""
+        lines = [
+            {"variant_id": line.variant_id, "quantity": line.quantity, "unit_price_minor": price}
+            for line, price in zip(request.lines, request.unit_prices, strict=True)
+        ]
+        content = hashlib.sha256(msgspec.json.encode([str(request.buyer), request.offer_id, lines])).digest()
+        async with self._db.transaction() as tx:
+            short = await _short(tx, request)
+            if short is None and not await queries.insert_intent(
+                tx,
+                id=request.id,
+                shop_id=request.shop_id,
+                buyer=request.buyer,
+                offer_id=request.offer_id,
+                show_id=request.show_id,
+                pool_id=request.pool_id,
+                lines=lines,
+                hash=content,
+            ):
+                known = await queries.intent(tx, id=request.id)
+                if known is None or known.hash != content:
+                    short = stock.Refused(request.id, stock.MISMATCH, {})
+        if short is None:
+            reply(Answered(request.id, "open", url=_checkout_url(terms, request.id)))
+        else:
+            reply(self._answer(request.id, short, terms))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (problem := task.exception()) is not None:
+            _log.error("orders.door_broke", exc_info=problem)
+
+    async def close(self) -> None:
+        """Wait for the wishes that are off the hot path; the intake answers the others when it closes."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+_GONE: Final = frozenset({stock.HoldState.EXPIRED, stock.HoldState.RELEASED})
+
+
+async def _short(tx: Tx, request: stock.Request) -> stock.Refused | None:
+    """A refusal when fewer units are free than asked for, recorded as any other refused purchase."""
+    wanted: dict[int, int] = {}
+    for line in request.lines:
+        wanted[line.variant_id] = wanted.get(line.variant_id, 0) + line.quantity
+    free = await stock.available(
+        tx, shop_id=request.shop_id, variant_ids=list(wanted), pool_id=request.pool_id
+    )
+    for variant_id, quantity in wanted.items():
+        left = free[variant_id].left
+        if left < quantity:
+            refused = stock.RefusedPurchase(request.id, request.buyer, variant_id, quantity, stock.SOLD_OUT)
+            await outbox.record(
+                tx, stock.PurchaseRefused(request.shop_id, request.show_id, request.offer_id, [refused])
+            )
+            facts: dict[str, object] = {"variant_id": variant_id, "wanted": quantity, "left": left}
+            return stock.Refused(request.id, stock.SOLD_OUT, facts)
+    return None
+
+
+def _why_not(
+    terms: Terms, lines: Sequence[tuple[int | None, int | None]], prices: dict[int, int] | None = None
+) -> Refusal:
+    if not terms.is_open:
+        return OfferClosed(offer_id=terms.offer_id)
+    known = terms.prices if prices is None else prices
+    for variant_id, seen in lines:
+        if variant_id is None or variant_id not in known:
+            return OfferUnknown(offer_id=terms.offer_id, variant_id=variant_id)
+        if seen is None:
+            return BadPurchase("Say the price you saw.", variant_id=variant_id)
+        if known[variant_id] != seen:
+            return PriceChanged(
+                variant_id=variant_id, seen_minor=seen, price_minor=known[variant_id], currency=terms.currency
+            )
+    return BadPurchase()
+
+
+def _refused(wish_id: UUID, refusal: Refusal, *, url: str | None = None) -> Answered:
+    return Answered(wish_id, "refused", refusal.code, refusal.message, refusal.facts, url=url)
+
+
+def _checkout_url(terms: Terms, wish_id: UUID) -> str:
+    return f"/s/{terms.shop}/checkout/{wish_id}"
+
+
+def _whole(wish: OneWish) -> Wish:
+    return Wish(
+        id=wish.id,
+        offer_id=wish.offer_id,
+        variant_id=wish.variant_id,
+        quantity=wish.quantity,
+        price_minor=wish.price_minor,
+    )

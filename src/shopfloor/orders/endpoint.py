@@ -1,0 +1,260 @@
+"""POST /buy: the door for pages without a socket, without JavaScript, and for other programs.  Raw ASGI.
+
+A form is answered with 303: to the checkout, or back to where it came from with `?refused=<code>`.  JSON is
+answered with the same message as on the room socket.  The same `id` always gets the same answer.
+"""
+
+import asyncio
+import html
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final
+from urllib.parse import parse_qs, urlencode
+from uuid import UUID, uuid4
+
+import msgspec
+
+from shopfloor import accounts, stock
+from shopfloor.accounts import Keyring
+from shopfloor.kernel.errors import Refusal
+from shopfloor.orders.door import Answered, Door, Wish, encode
+from shopfloor.orders.intake import IntakeClosed, IntakeFull, IntakeUnknown
+from shopfloor.orders.models import (
+    BadPurchase,
+    HoldExpired,
+    OfferClosed,
+    OfferUnknown,
+    PriceChanged,
+    TooFast,
+    TooLarge,
+)
+from shopfloor.orders.terms import Terms
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+MAX_BODY: Final = 8 * 1024
+_REMEMBERED: Final = 50_000
+
+_decode = msgspec.json.Decoder(Wish).decode
+
+# Codes whose answer is not 409.
+_STATUS: Final = {
+    stock.UNKNOWN: 404,
+    stock.MISMATCH: 422,
+    stock.INVALID: 422,
+    **{kind.code: kind.status for kind in (
+        BadPurchase, HoldExpired, IntakeClosed, IntakeFull, IntakeUnknown, OfferClosed, OfferUnknown, PriceChanged,
+        TooFast, TooLarge,
+    )},
+}  # fmt: skip
+
+_JSON: Final = (b"content-type", b"application/json")
+_NO_STORE: Final = (b"cache-control", b"no-store")
+_RETRY: Final = (b"retry-after", b"1")
+
+
+class _Rates:
+    """Who may ask again when: `per_second` on average, `burst` at once (generic cell rate)."""
+
+    def __init__(self, *, per_second: float, burst: int) -> None:
+        self._interval = 1 / per_second
+        self._ahead = (burst - 1) * self._interval
+        self._whole_at: dict[object, float] = {}
+
+    def allow(self, who: object) -> bool:
+        now = time.monotonic()
+        whole_at = self._whole_at.get(who, 0.0)
+        whole_at = max(whole_at, now)
+        if whole_at - now > self._ahead:
+            return False
+        if len(self._whole_at) > _REMEMBERED:
+            self._whole_at = {key: at for key, at in self._whole_at.items() if at > now}
+        self._whole_at[who] = whole_at + self._interval
+        return True
+
+
+class BuyEndpoint:
+    """The ASGI application for POST /buy.  `origins`: other addresses this shop is reached at."""
+
+    def __init__(
+        self,
+        door: Door,
+        keyring: Keyring,
+        *,
+        secure: bool = False,
+        origins: frozenset[str] = frozenset(),
+        per_second: float = 20.0,
+        burst: int = 50,
+    ) -> None:
+        self._door = door
+        self._keyring = keyring
+        self._secure = secure
+        self._origins = frozenset(origin.encode() for origin in origins)
+        self._rates = _Rates(per_second=per_second, burst=burst)
+        self._known: dict[bytes, UUID] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        content_type = cookie = origin = host = b""
+        for name, value in scope["headers"]:
+            if name == b"cookie":
+                cookie = value
+            elif name == b"content-type":
+                content_type = value
+            elif name == b"origin":
+                origin = value
+            elif name == b"host":
+                host = value
+        is_json = content_type.startswith(b"application/json")
+        if scope["method"] != "POST":
+            await _send(send, 405, [(b"allow", b"POST")], b"")
+            return
+        set_cookie: list[tuple[bytes, bytes]] = []
+        try:
+            if origin and origin.partition(b"://")[2] != host and origin not in self._origins:
+                raise accounts.CrossSite
+            shopper = self._known.get(cookie)
+            if shopper is None:
+                shopper, set_cookie = self._who(cookie, scope)
+            if not self._rates.allow(shopper if not set_cookie else scope.get("client", ("",))[0]):
+                raise TooFast
+            body = await _body(receive)
+            wish = _decode(body) if is_json else _form(content_type, body)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as problem:
+            await self._refuse(send, BadPurchase(why=str(problem)[:300]), is_json=is_json)
+            return
+        except Refusal as refusal:
+            await self._refuse(send, refusal, is_json=is_json)
+            return
+        answered: asyncio.Future[Answered] = asyncio.get_running_loop().create_future()
+        self._door.ask(wish, shopper=shopper, reply=_once(answered))
+        answer = await answered
+        if is_json:
+            await _send(send, status_of(answer), [_JSON, _NO_STORE, *set_cookie], encode(answer))
+        else:
+            await self._redirect(send, wish, answer, set_cookie)
+
+    def _who(self, cookie: bytes, scope: Scope) -> tuple[UUID, list[tuple[bytes, bytes]]]:
+        """The shopper of a cookie (remembered, an HMAC the first time), or a new one with its cookie."""
+        shopper = accounts.shopper_of(self._keyring, scope["headers"])
+        if shopper is None:
+            shopper = uuid4()
+            text = accounts.issue_shopper(self._keyring, shopper)
+            return shopper, [accounts.cookie_header(text, secure=self._secure)]
+        if len(self._known) > _REMEMBERED:
+            self._known.clear()
+        self._known[cookie] = shopper
+        return shopper, []
+
+    async def _refuse(self, send: Send, refusal: Refusal, *, is_json: bool) -> None:
+        answer = Answered("", "refused", refusal.code, refusal.message, refusal.facts)
+        retry = [_RETRY] if refusal.status in {429, 503} else []
+        if is_json:
+            await _send(send, refusal.status, [_JSON, _NO_STORE, *retry], encode(answer))
+        else:
+            await _send(
+                send, refusal.status, [_HTML, _NO_STORE, *retry], _page(refusal.code, refusal.message)
+            )
+
+    async def _redirect(
+        self, send: Send, wish: Wish, answer: Answered, set_cookie: list[tuple[bytes, bytes]]
+    ) -> None:
+        terms = self._door.where(wish)
+        if answer.url is not None:
+            place = answer.url
+        elif terms is not None:
+            place = _back(terms, wish, answer)
+        else:
+            page = _page(answer.code or "", answer.message or "")
+            await _send(send, status_of(answer), [_HTML, _NO_STORE, *set_cookie], page)
+            return
+        await _send(send, 303, [(b"location", place.encode("ascii")), _NO_STORE, *set_cookie], b"")
+
+
+def status_of(answer: Answered) -> int:
+    """200 held or open, 202 in line, else what the refusal says (409 where nothing else does)."""
+    if answer.code is None:
+        return 200
+    if answer.outcome == "queued":
+        return 202
+    return _STATUS.get(answer.code, 409)
+
+
+_HTML: Final = (b"content-type", b"text/html; charset=utf-8")
+
+
+def _page(code: str, message: str) -> bytes:
+    """For the rare form that belongs to no page of ours any more."""
+    text, mark = html.escape(message), html.escape(code)
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f'<title>{text}</title><p>{text} <small>{mark}</small></p><p><a href="/">Back to the shop</a></p></html>'
+    ).encode()
+
+
+def _back(terms: Terms, wish: Wish, answer: Answered) -> str:
+    told: dict[str, object] = {"refused": answer.code, "offer": wish.offer_id, "variant": wish.variant_id}
+    facts = answer.facts or {}
+    told |= {key: facts[key] for key in ("left", "price_minor", "position") if key in facts}
+    if answer.outcome == "queued":
+        told["outcome"] = "queued"
+    query = urlencode({key: value for key, value in told.items() if value is not None})
+    page = f"live/{terms.show_id}" if terms.show_id is not None else f"p/{terms.product_id}"
+    return f"/s/{terms.shop}/{page}?{query}"
+
+
+def _once(future: "asyncio.Future[Answered]") -> Callable[[Answered], None]:
+    def reply(answer: Answered) -> None:
+        if not future.done():
+            future.set_result(answer)
+
+    return reply
+
+
+async def _body(receive: Receive) -> bytes:
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    while message.get("more_body"):
+        message = await receive()
+        body += message.get("body", b"")
+        if len(body) > MAX_BODY:
+            break
+    if len(body) > MAX_BODY:
+        raise TooLarge(most_bytes=MAX_BODY)
+    return body
+
+
+def _form(content_type: bytes, body: bytes) -> Wish:
+    """A form's fields; `variant_id`, `quantity` and `price_minor` may come several times, for a small cart."""
+    if not content_type.startswith(b"application/x-www-form-urlencoded"):
+        raise BadPurchase("Send a form or JSON.", content_type=content_type[:60].decode("latin-1"))
+    fields = parse_qs(body.decode(), max_num_fields=100) if body else {}
+    plain: dict[str, object] = {
+        name: fields[name][0] for name in ("id", "offer_id", "latest_ready") if fields.get(name)
+    }
+    several = [fields.get(name, []) for name in ("variant_id", "quantity", "price_minor")]
+    if len(several[0]) > 1:
+        if len({len(values) for values in several}) > 1:
+            raise BadPurchase("Each line needs a variant, a quantity and a price.")
+        names = ("variant_id", "quantity", "price_minor")
+        plain["lines"] = [dict(zip(names, values, strict=True)) for values in zip(*several, strict=True)]
+    else:
+        plain |= {
+            name: values[0]
+            for name, values in zip(("variant_id", "quantity", "price_minor"), several, strict=True)
+            if values
+        }
+    try:
+        return msgspec.convert(plain, Wish, strict=False)
+    except ValueError as problem:
+        raise BadPurchase(why=str(problem)[:300]) from problem
+
+
+async def _send(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+    headers.append((b"content-length", b"%d" % len(body)))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

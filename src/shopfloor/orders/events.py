@@ -1,0 +1,237 @@
+"""What orders tell the rest of the product.  Amounts are minor units of `currency`; dates ISO.
+
+A line in a fact carries its share of the fact's amount, so that figures per product add up to the order.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import ClassVar
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class FactLine:
+    line_id: int
+    variant_id: int
+    product_id: int
+    offer_id: int | None
+    quantity: int
+    unit_price_minor: int
+    amount_minor: int
+    ready_on: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPlaced:
+    """`amount_minor` is goods plus shipping; `show_ms` the time of the tap on the clock of the show."""
+
+    name: ClassVar[str] = "orders.order_placed"
+
+    shop_id: int
+    order_id: UUID
+    number: int
+    hold_id: UUID
+    buyer: UUID
+    show_id: int | None
+    host_id: int | None
+    show_ms: int | None
+    currency: str
+    goods_minor: int
+    shipping_minor: int
+    amount_minor: int
+    lines: list[FactLine]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPaid:
+    """A charge arrived: all of it, a deposit or a balance.  `paid_in_full` once nothing is left to pay."""
+
+    name: ClassVar[str] = "orders.order_paid"
+
+    shop_id: int
+    order_id: UUID
+    number: int
+    buyer: UUID
+    show_id: int | None
+    host_id: int | None
+    purpose: str
+    paid_in_full: bool
+    currency: str
+    amount_minor: int
+    shipping_minor: int
+    lines: list[FactLine]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderCancelled:
+    """`why` is one of orders.Why, `by` buyer, merchant or system; `amount_minor` what the order was worth."""
+
+    name: ClassVar[str] = "orders.order_cancelled"
+
+    shop_id: int
+    order_id: UUID
+    number: int
+    buyer: UUID
+    show_id: int | None
+    by: str
+    why: str
+    currency: str
+    amount_minor: int
+    lines: list[FactLine]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderReinstated:
+    """A cancelled order whose late payment arrived while the units could be had again."""
+
+    name: ClassVar[str] = "orders.order_reinstated"
+
+    shop_id: int
+    order_id: UUID
+    number: int
+    buyer: UUID
+    show_id: int | None
+    currency: str
+    amount_minor: int
+    lines: list[FactLine]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRefunded:
+    """A refund was decided; the money itself moves when `RefundPaid` follows."""
+
+    name: ClassVar[str] = "orders.order_refunded"
+
+    shop_id: int
+    order_id: UUID
+    number: int
+    refund_id: UUID
+    buyer: UUID
+    show_id: int | None
+    currency: str
+    amount_minor: int
+    shipping_minor: int
+    lines: list[FactLine]
+
+
+@dataclass(frozen=True, slots=True)
+class RefundPaid:
+    name: ClassVar[str] = "orders.refund_paid"
+
+    shop_id: int
+    order_id: UUID
+    refund_id: UUID
+    currency: str
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrderShipped:
+    """These lines left the house; `complete` when nothing is left to ship."""
+
+    name: ClassVar[str] = "orders.order_shipped"
+
+    shop_id: int
+    order_id: UUID
+    number: int
+    buyer: UUID
+    show_id: int | None
+    complete: bool
+    tracking: str
+    lines: list[FactLine]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderDelivered:
+    name: ClassVar[str] = "orders.order_delivered"
+
+    shop_id: int
+    order_id: UUID
+    number: int
+    buyer: UUID
+    show_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceRequested:
+    """The presale lines are ready: the rest is due."""
+
+    name: ClassVar[str] = "orders.balance_requested"
+
+    shop_id: int
+    order_id: UUID
+    buyer: UUID
+    currency: str
+    amount_minor: int
+    due_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryDelayed:
+    name: ClassVar[str] = "orders.delivery_delayed"
+
+    shop_id: int
+    order_id: UUID
+    buyer: UUID
+    variant_id: int
+    promised_on: date
+    delayed_to: date
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in the line for one variant.  `position` counts from 1 at joining; `hold_id` and `claim_until`
+    once units are offered.
+    """
+
+    waiting_id: UUID
+    buyer: UUID
+    variant_id: int
+    quantity: int
+    offer_id: int | None
+    position: int
+    hold_id: UUID | None
+    claim_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class UnitsWaiting:
+    """Units wanted in the line of this variant, by those who joined in this show, absolute."""
+
+    variant_id: int
+    units: int
+
+
+@dataclass(frozen=True, slots=True)
+class WaitlistJoined:
+    """They want what is sold out: the plainest sign of demand there is.  One fact per batch and show."""
+
+    name: ClassVar[str] = "orders.waitlist_joined"
+
+    shop_id: int
+    show_id: int | None
+    places: list[Place]
+    waiting: list[UnitsWaiting]
+
+
+@dataclass(frozen=True, slots=True)
+class WaitlistOffered:
+    name: ClassVar[str] = "orders.waitlist_offered"
+
+    shop_id: int
+    show_id: int | None
+    places: list[Place]
+    waiting: list[UnitsWaiting]
+
+
+@dataclass(frozen=True, slots=True)
+class WaitlistEnded:
+    """`state`: claimed, lapsed or left."""
+
+    name: ClassVar[str] = "orders.waitlist_ended"
+
+    shop_id: int
+    show_id: int | None
+    state: str
+    places: list[Place]
+    waiting: list[UnitsWaiting]

@@ -1,0 +1,173 @@
+"""The terms of what is on sale, in memory, so that a purchase asks no database before it is decided.
+
+Facts from the outbox make the cache forget (`forget`, `forget_show`); the next purchase loads afresh.  A load
+that was under way when its key was forgotten is not trusted and done again, so an old price never outlives
+the fact that changed it.  Should facts not arrive, terms older than `fresh_for` seconds are renewed on use.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import msgspec
+
+from shopfloor import stock
+from shopfloor.kernel.database import Database
+from shopfloor.orders import queries
+from shopfloor.orders.models import HoldPolicy
+
+SHOP_HOLD_SECONDS: Final = 900
+
+
+class Terms(msgspec.Struct, frozen=True, gc=False):
+    """What may be bought under one key and how.  `prices` by variant, minor units.
+
+    Key: the offer's id; for a variant as its product page sells it (no offer), minus the variant's id.
+    """
+
+    key: int
+    shop_id: int
+    shop: str
+    product_id: int
+    offer_id: int | None
+    show_id: int | None
+    pool_id: int
+    policy: HoldPolicy
+    hold_seconds: int
+    limit_per_buyer: int | None
+    limit_per_show: int | None
+    currency: str
+    is_open: bool
+    prices: dict[int, int]
+
+
+Loader = Callable[[int], Awaitable[Terms | None]]
+
+
+class TermsCache:
+    def __init__(
+        self, load: Loader, *, fresh_for: float = 5.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._load = load
+        self._fresh_for = fresh_for
+        self._clock = clock
+        self._known: dict[int, Terms] = {}
+        self._stale_at: dict[int, float] = {}
+        self._epochs: dict[int, int] = {}
+        self._loading: dict[int, asyncio.Task[Terms | None]] = {}
+
+    def get(self, key: int) -> Terms | None:
+        """What is known and fresh; None means: `await fetch(key)`."""
+        terms = self._known.get(key)
+        if terms is None or self._clock() > self._stale_at[key]:
+            return None
+        return terms
+
+    def last(self, key: int) -> Terms | None:
+        """What was known last, fresh or not."""
+        return self._known.get(key)
+
+    async def fetch(self, key: int) -> Terms | None:
+        """Load once for everybody who asks meanwhile.  None: nothing is on sale under this key."""
+        known = self.get(key)
+        if known is not None:
+            return known
+        task = self._loading.get(key)
+        if task is None:
+            task = self._loading[key] = asyncio.create_task(self._refresh(key))
+            task.add_done_callback(lambda _: self._loading.pop(key, None))
+        return await asyncio.shield(task)
+
+    async def _refresh(self, key: int) -> Terms | None:
+        while True:
+            epoch = self._epochs.get(key, 0)
+            terms = await self._load(key)
+            if self._epochs.get(key, 0) == epoch:
+                break
+        if terms is None:
+            self._known.pop(key, None)
+        else:
+            self.put(terms)
+        return terms
+
+    def put(self, terms: Terms) -> None:
+        """Told by who knows."""
+        self._known[terms.key] = terms
+        self._stale_at[terms.key] = self._clock() + self._fresh_for
+
+    def forget(self, key: int) -> None:
+        self._epochs[key] = self._epochs.get(key, 0) + 1
+        self._known.pop(key, None)
+
+    def forget_show(self, show_id: int) -> None:
+        """The show started or ended: all of its offers have other terms now."""
+        for key in [key for key, terms in self._known.items() if terms.show_id == show_id] + list(
+            self._loading
+        ):
+            self.forget(key)
+
+    def forget_all(self) -> None:
+        """After a gap in the facts."""
+        for key in [*self._known, *self._loading]:
+            self.forget(key)
+
+
+def loader(db: Database) -> Loader:
+    """Terms from what live, catalog and stock publish."""
+
+    async def load(key: int) -> Terms | None:
+        return await (_offer(db, key) if key > 0 else _variant(db, -key))
+
+    return load
+
+
+async def _offer(db: Database, offer_id: int) -> Terms | None:
+    async with db.transaction() as tx:
+        lines = await queries.offer_lines(tx, offer_id=offer_id)
+        if not lines:
+            return None
+        slug = await queries.shop_slug(tx, shop_id=lines[0].shop_id)
+    first = lines[0]
+    return Terms(
+        key=offer_id,
+        shop_id=first.shop_id,
+        shop=slug or "",
+        product_id=first.product_id,
+        offer_id=offer_id,
+        show_id=first.show_id,
+        pool_id=first.pool_id or 0,
+        policy=HoldPolicy(first.policy),
+        hold_seconds=first.hold_seconds,
+        limit_per_buyer=first.limit_per_buyer,
+        limit_per_show=first.limit_per_show,
+        currency=first.currency,
+        is_open=first.show_status == "live" and first.pool_id is not None,
+        prices={line.variant_id: line.price_minor for line in lines},
+    )
+
+
+async def _variant(db: Database, variant_id: int) -> Terms | None:
+    async with db.transaction() as tx:
+        shop_id = await queries.variant_shop(tx, variant_id=variant_id)
+        if shop_id is None:
+            return None
+        [variant] = await queries.variants(tx, shop_id=shop_id, ids=[variant_id])
+        slug = await queries.shop_slug(tx, shop_id=shop_id)
+        pool = await stock.open_pool(tx, shop_id=shop_id)
+    return Terms(
+        key=-variant_id,
+        shop_id=shop_id,
+        shop=slug or "",
+        product_id=variant.product_id,
+        offer_id=None,
+        show_id=None,
+        pool_id=pool.id,
+        policy=HoldPolicy.TIMER,
+        hold_seconds=SHOP_HOLD_SECONDS,
+        limit_per_buyer=None,
+        limit_per_show=None,
+        currency=variant.currency,
+        is_open=variant.status == "active",
+        prices={variant_id: variant.price_minor},
+    )

@@ -1,0 +1,293 @@
+"""The line for what is sold out: one place per buyer and variant, served in the order of joining.
+
+Released units are offered in the transaction that releases them, so nobody who comes later can slip in
+between.  An offer is a hold made for that buyer, with a short time to claim it; when it lapses, the next in
+line is served.  Who wants more units than are free keeps the place while smaller wishes behind are served.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from shopfloor import stock
+from shopfloor.kernel import outbox
+from shopfloor.kernel.database import Tx
+from shopfloor.kernel.values import new_id, now
+from shopfloor.orders import queries
+from shopfloor.orders.events import Place, UnitsWaiting, WaitlistEnded, WaitlistJoined, WaitlistOffered
+from shopfloor.orders.models import (
+    MAX_PER_LINE,
+    BadPurchase,
+    OfferUnknown,
+    Policy,
+    Waiting,
+    WaitingNotFound,
+    WaitingNotNeeded,
+    WaitingState,
+)
+
+_AT_ONCE = 200
+
+
+async def join(
+    tx: Tx, *, shop_id: int, variant_id: int, buyer: UUID, quantity: int = 1, offer_id: int | None = None
+) -> Waiting:
+    """Stand in line.  Who stands there already gets the same place back.
+
+    Raises WaitingNotNeeded when enough units are free, OfferUnknown, BadPurchase.
+    """
+    if not 1 <= quantity <= MAX_PER_LINE:
+        raise BadPurchase(quantity=quantity, largest=MAX_PER_LINE)
+    standing = await queries.waiting_of(tx, buyer=buyer, shop_id=shop_id, variant_id=variant_id)
+    if standing and not _is_over(standing[0]):
+        return standing[0]
+    await _end(tx, standing, WaitingState.LAPSED)
+    wish = await _wish(tx, shop_id=shop_id, variant_id=variant_id, offer_id=offer_id)
+    free = await stock.available(tx, shop_id=shop_id, variant_ids=[variant_id], pool_id=wish.pool_id)
+    if free[variant_id].left >= quantity:
+        raise WaitingNotNeeded(variant_id=variant_id, left=free[variant_id].left)
+    row = {
+        "id": new_id(),
+        "shop_id": shop_id,
+        "variant_id": variant_id,
+        "offer_id": offer_id,
+        "show_id": wish.show_id,
+        "buyer": buyer,
+        "quantity": quantity,
+        "unit_price_minor": wish.price_minor,
+        "currency": wish.currency,
+    }
+    joined = await join_all(tx, [row])
+    if joined:
+        return joined[0]
+    # Another request of the same buyer was faster; by now it has committed.
+    standing = await queries.waiting_of(tx, buyer=buyer, shop_id=shop_id, variant_id=variant_id)
+    if not standing:
+        raise WaitingNotFound(variant_id=variant_id)
+    return standing[0]
+
+
+def _is_over(place: Waiting) -> bool:
+    return place.claim_until is not None and place.claim_until < now()
+
+
+async def _wish(tx: Tx, *, shop_id: int, variant_id: int, offer_id: int | None) -> queries.OfferLineRow:
+    """What the buyer looked at: the line of the offer, or the product page."""
+    if offer_id is not None:
+        for line in await queries.offer_lines(tx, offer_id=offer_id):
+            if line.shop_id == shop_id and line.variant_id == variant_id:
+                return line
+        raise OfferUnknown(offer_id=offer_id, variant_id=variant_id)
+    for variant in await queries.variants(tx, shop_id=shop_id, ids=[variant_id]):
+        return queries.OfferLineRow(
+            offer_id=None,
+            show_id=None,
+            shop_id=shop_id,
+            product_id=variant.product_id,
+            variant_id=variant_id,
+            price_minor=variant.price_minor,
+            currency=variant.currency,
+            policy="timer",
+            hold_seconds=0,
+            limit_per_buyer=None,
+            limit_per_show=None,
+            deposit_percent=None,
+            pool_id=None,
+            show_status="",
+        )
+    raise OfferUnknown(variant_id=variant_id)
+
+
+async def join_all(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> list[Waiting]:
+    """Many at once, in this order; returns the new ones."""
+    joined = await queries.insert_waiting(tx, rows)
+    for show_id, group in _by_show(joined):
+        shop_id = group[0].shop_id
+        units = await _units(tx, shop_id=shop_id, show_id=show_id, group=group)
+        await outbox.record(
+            tx,
+            WaitlistJoined(
+                shop_id=shop_id, show_id=show_id, places=[_told(place) for place in group], waiting=units
+            ),
+        )
+    return joined
+
+
+async def places(tx: Tx, *, buyer: UUID, shop_id: int | None = None) -> list[Waiting]:
+    """Where this buyer stands, newest first; an offered place carries the hold to claim."""
+    return await queries.waiting_of(tx, buyer=buyer, shop_id=shop_id, variant_id=None)
+
+
+async def leave(tx: Tx, *, shop_id: int, waiting_id: UUID, buyer: UUID) -> None:
+    """Give the place up.  An offered unit goes to the next in line.  Leaving twice is leaving once."""
+    place = await queries.waiting(tx, id=waiting_id)
+    if place is None or place.shop_id != shop_id or place.buyer != buyer:
+        raise WaitingNotFound(waiting_id=str(waiting_id))
+    freed = []
+    if place.state is WaitingState.OFFERED and place.hold_id is not None:
+        freed = await stock.release(tx, [place.hold_id], "left")
+    await _end(tx, [place], WaitingState.LEFT)
+    await hand_over(tx, freed)
+
+
+async def claimed(tx: Tx, *, hold_id: UUID) -> None:
+    """The units offered to somebody in line are in an order now."""
+    await _end(tx, await queries.offered_by_holds(tx, hold_ids=[hold_id]), WaitingState.CLAIMED)
+
+
+async def hand_over(tx: Tx, freed: Sequence[stock.Freed]) -> list[Waiting]:
+    """Offer what a release or an expiry gave back to who waits for it.  Call it in the same transaction."""
+    if not freed:
+        return []
+    lapsed = await queries.offered_by_holds(tx, hold_ids=list({unit.hold_id for unit in freed}))
+    await _end(tx, lapsed, WaitingState.LAPSED)
+    served: list[Waiting] = []
+    for shop_id, pool_id in sorted({(unit.shop_id, unit.pool_id) for unit in freed}):
+        variant_ids = {
+            unit.variant_id for unit in freed if (unit.shop_id, unit.pool_id) == (shop_id, pool_id)
+        }
+        served += await serve(tx, shop_id=shop_id, pool_id=pool_id, variant_ids=sorted(variant_ids))
+    return served
+
+
+async def serve(tx: Tx, *, shop_id: int, pool_id: int, variant_ids: Sequence[int]) -> list[Waiting]:
+    """Offer free units of these variants in this pool to the head of the line.
+
+    What was released into a show that is over is in the open pool by now, and offered from there.
+    """
+    wanted = await queries.variants_waited_for(tx, shop_id=shop_id, variant_ids=variant_ids)
+    if not wanted:
+        return []
+    policy = await queries.policy(tx, shop_id=shop_id) or Policy()
+    open_pool = await stock.open_pool(tx, shop_id=shop_id)
+    served: list[Waiting] = []
+    for pool in dict.fromkeys([pool_id, open_pool.id]):
+        free = await stock.available(tx, shop_id=shop_id, variant_ids=wanted, pool_id=pool)
+        chosen: list[Waiting] = []
+        for variant_id in wanted:
+            chosen += await _head(tx, shop_id=shop_id, variant_id=variant_id, free=free[variant_id].left)
+        served += await _offer(tx, chosen, pool_id=pool, seconds=policy.claim_seconds)
+    for show_id, group in _by_show(served):
+        units = await _units(tx, shop_id=shop_id, show_id=show_id, group=group)
+        await outbox.record(
+            tx,
+            WaitlistOffered(
+                shop_id=shop_id, show_id=show_id, places=[_told(place) for place in group], waiting=units
+            ),
+        )
+    return served
+
+
+async def forget_lapsed(tx: Tx, *, limit: int = 1000) -> None:
+    """End places whose offer is over although no expiry told us: the hold had given way to another purchase."""
+    grace = timedelta(seconds=60)
+    await _end(tx, await queries.lapsed_offers(tx, before=now() - grace, limit=limit), WaitingState.LAPSED)
+
+
+async def _head(tx: Tx, *, shop_id: int, variant_id: int, free: int) -> list[Waiting]:
+    """Whom `free` units serve, in order."""
+    chosen: list[Waiting] = []
+    if free <= 0:
+        return chosen
+    for place in await queries.lock_waiting(tx, shop_id=shop_id, variant_id=variant_id, limit=_AT_ONCE):
+        if place.quantity <= free:
+            free -= place.quantity
+            chosen.append(place)
+    return chosen
+
+
+async def _offer(tx: Tx, chosen: Sequence[Waiting], *, pool_id: int, seconds: int) -> list[Waiting]:
+    """One batch of holds.  Who has bought all that is allowed loses the place, which would block the line."""
+    if not chosen:
+        return []
+    limits = await _limits(tx, chosen)
+    requests = [
+        stock.Request(
+            id=new_id(),
+            shop_id=place.shop_id,
+            pool_id=pool_id,
+            buyer=place.buyer,
+            lines=(stock.Line(place.variant_id, place.quantity),),
+            hold_seconds=seconds,
+            offer_id=place.offer_id,
+            limit_per_buyer=limits.get(place.offer_id, (None, None))[0],
+            show_id=place.show_id,
+            limit_per_show=limits.get(place.offer_id, (None, None))[1],
+            unit_prices=(place.unit_price_minor,),
+        )
+        for place in chosen
+    ]
+    answers = await stock.reserve(tx, requests)
+    served: list[Waiting] = []
+    barred: list[Waiting] = []
+    for place, answer in zip(chosen, answers, strict=True):
+        if isinstance(answer, stock.Held):
+            await queries.mark_offered(tx, id=place.id, hold_id=answer.id, until=answer.expires_at)
+            served.append(
+                replace(
+                    place,
+                    state=WaitingState.OFFERED,
+                    hold_id=answer.id,
+                    claim_until=answer.expires_at,
+                    position=0,
+                )
+            )
+        elif answer.code == stock.LIMIT:
+            barred.append(place)
+    await _end(tx, barred, WaitingState.LAPSED)
+    return served
+
+
+async def _limits(tx: Tx, chosen: Sequence[Waiting]) -> dict[int | None, tuple[int | None, int | None]]:
+    limits: dict[int | None, tuple[int | None, int | None]] = {}
+    for offer_id in {place.offer_id for place in chosen if place.offer_id is not None}:
+        for line in (await queries.offer_lines(tx, offer_id=offer_id))[:1]:
+            limits[offer_id] = (line.limit_per_buyer, line.limit_per_show)
+    return limits
+
+
+async def _end(tx: Tx, ending: Sequence[Waiting], state: WaitingState) -> None:
+    ended = [place for place in ending if await queries.end_waiting(tx, id=place.id, state=state)]
+    for show_id, group in _by_show(ended):
+        shop_id = group[0].shop_id
+        units = await _units(tx, shop_id=shop_id, show_id=show_id, group=group)
+        await outbox.record(
+            tx,
+            WaitlistEnded(
+                shop_id=shop_id,
+                show_id=show_id,
+                state=state,
+                places=[_told(place) for place in group],
+                waiting=units,
+            ),
+        )
+
+
+def _by_show(places: Sequence[Waiting]) -> list[tuple[int | None, list[Waiting]]]:
+    groups: dict[tuple[int, int | None], list[Waiting]] = {}
+    for place in places:
+        groups.setdefault((place.shop_id, place.show_id), []).append(place)
+    return [(show_id, group) for (_, show_id), group in groups.items()]
+
+
+def _told(place: Waiting) -> Place:
+    return Place(
+        waiting_id=place.id,
+        buyer=place.buyer,
+        variant_id=place.variant_id,
+        quantity=place.quantity,
+        offer_id=place.offer_id,
+        position=place.position,
+        hold_id=place.hold_id,
+        claim_until=place.claim_until,
+    )
+
+
+async def _units(
+    tx: Tx, *, shop_id: int, show_id: int | None, group: Sequence[Waiting]
+) -> list[UnitsWaiting]:
+    variant_ids = sorted({place.variant_id for place in group})
+    units = await queries.units_waiting(tx, shop_id=shop_id, show_id=show_id, variant_ids=variant_ids)
+    return [UnitsWaiting(variant_id, units[variant_id]) for variant_id in variant_ids]

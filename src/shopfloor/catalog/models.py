@@ -96,6 +96,10 @@ class Price:
     valid_from: datetime
     reason: str
 
+    @property
+    def money(self) -> Money:
+        return Money(self.minor, self.currency)
+
 
 @dataclass(frozen=True, slots=True)
 class Picture:

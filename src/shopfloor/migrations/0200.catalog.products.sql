@@ -37,7 +37,8 @@ CREATE TABLE catalog.variant (
 );
 CREATE INDEX variant_sku ON catalog.variant (shop_id, sku) WHERE sku <> '';
 
--- Every price a variant ever had.  The one in force is the last whose valid_from has come.
+-- Every price a variant ever had.  The one in force is the last whose valid_from has come; what was meant to be
+-- in force at once (valid_from <= recorded_at) stays so when the clock is set back.
 CREATE TABLE catalog.price (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     variant_id  bigint NOT NULL REFERENCES catalog.variant (id),
@@ -46,7 +47,7 @@ CREATE TABLE catalog.price (
     reason      text NOT NULL DEFAULT '' CHECK (length(reason) <= 200),
     recorded_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
-CREATE INDEX price_in_force ON catalog.price (variant_id, valid_from DESC, id DESC) INCLUDE (minor);
+CREATE INDEX price_in_force ON catalog.price (variant_id, valid_from DESC, id DESC) INCLUDE (minor, recorded_at);
 
 CREATE FUNCTION catalog.keep_history() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -88,7 +89,7 @@ CREATE VIEW catalog.v_variant AS
       JOIN catalog.product p ON p.id = v.product_id
       CROSS JOIN LATERAL (
           SELECT minor FROM catalog.price
-           WHERE variant_id = v.id AND valid_from <= now() ORDER BY valid_from DESC, id DESC LIMIT 1) force
+           WHERE variant_id = v.id AND (valid_from <= recorded_at OR valid_from <= now()) ORDER BY valid_from DESC, id DESC LIMIT 1) force
       LEFT JOIN LATERAL (
           SELECT sha256 FROM catalog.picture WHERE product_id = v.product_id ORDER BY position, id LIMIT 1) picture
           ON true;

@@ -1,0 +1,431 @@
+"""/v1/{shop}/products: the catalogue as JSON; pictures and sheets as they are."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterable
+from dataclasses import asdict
+from datetime import datetime
+from typing import IO, Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel, Field
+from starlette.responses import Response
+
+from shopfloor import accounts, catalog
+from shopfloor.accounts.api import allowed
+from shopfloor.catalog.models import (
+    Kind,
+    NewVariant,
+    Picture,
+    Price,
+    Product,
+    Status,
+    Variant,
+    format_price,
+    parse_price,
+)
+from shopfloor.catalog.pictures import MAX_PICTURE_BYTES, NotAPicture, PictureTooLarge
+from shopfloor.catalog.sheet import MAX_CSV_BYTES, SheetTooLarge, SheetUnreadable
+from shopfloor.kernel.database import Tx
+from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.http import Db, refusals
+
+router = APIRouter(prefix="/v1/{shop}/products", tags=["catalog"])
+
+Viewer = Annotated[accounts.Actor, Depends(allowed(accounts.Permission.CATALOG_VIEW))]
+Editor = Annotated[accounts.Actor, Depends(allowed(accounts.Permission.CATALOG_EDIT))]
+
+_SHARED = (accounts.SignInNeeded, accounts.NotAllowed, accounts.UnknownShop, catalog.UnknownProduct)
+
+
+class VariantIn(BaseModel):
+    """`price` is written as in 129.00, in the shop's currency."""
+
+    price: str
+    options: list[str] = []
+    sku: str = ""
+    barcode: str = ""
+    grams: int = 0
+
+
+class VariantChange(BaseModel):
+    sku: str | None = None
+    barcode: str | None = None
+    grams: int | None = None
+
+
+class ProductIn(BaseModel):
+    title: str
+    handle: str | None = None
+    titles: dict[str, str] = {}
+    description: str = ""
+    descriptions: dict[str, str] = {}
+    kind: Kind = Kind.PIECE
+    status: Status = Status.ACTIVE
+    vendor: str = ""
+    product_type: str = ""
+    tags: list[str] = []
+    option_names: list[str] = []
+    variants: list[VariantIn] = Field(default=[], max_length=200)
+
+
+class ProductChange(BaseModel):
+    """What is left out stays."""
+
+    title: str | None = None
+    titles: dict[str, str] | None = None
+    description: str | None = None
+    descriptions: dict[str, str] | None = None
+    kind: Kind | None = None
+    status: Status | None = None
+    vendor: str | None = None
+    product_type: str | None = None
+    tags: list[str] | None = None
+    option_names: list[str] | None = None
+
+
+class PriceIn(BaseModel):
+    """From `at` (left out: from now) the variant costs `price`, written as in 129.00."""
+
+    price: str
+    at: datetime | None = None
+    reason: str = ""
+
+
+class PriceOut(BaseModel):
+    price: str
+    currency: str
+    valid_from: datetime
+    reason: str
+
+
+class VariantOut(BaseModel):
+    id: int
+    sku: str
+    barcode: str
+    options: list[str]
+    price: str
+    price_minor: int
+    currency: str
+    grams: int
+
+
+class PictureOut(BaseModel):
+    id: int
+    sha256: str
+    width: int
+    height: int
+    alt: str
+    addresses: dict[int, str]
+
+
+class ProductOut(BaseModel):
+    id: int
+    handle: str
+    title: str
+    titles: dict[str, str]
+    description: str
+    descriptions: dict[str, str]
+    kind: Kind
+    status: Status
+    vendor: str
+    product_type: str
+    tags: list[str]
+    option_names: list[str]
+    updated_at: datetime
+    variants: list[VariantOut]
+    pictures: list[PictureOut]
+
+
+class RemarkOut(BaseModel):
+    row: int
+    column: str
+    code: str
+    message: str
+
+
+class ReportOut(BaseModel):
+    rows: int
+    created: int
+    updated: int
+    refused: int
+    errors: list[RemarkOut]
+    notes: list[RemarkOut]
+    ignored_columns: list[str]
+
+
+def _variant_out(variant: Variant) -> VariantOut:
+    return VariantOut(
+        id=variant.id,
+        sku=variant.sku,
+        barcode=variant.barcode,
+        options=variant.options,
+        price=format_price(variant.price),
+        price_minor=variant.price_minor,
+        currency=variant.currency,
+        grams=variant.grams,
+    )
+
+
+def _picture_out(picture: Picture) -> PictureOut:
+    return PictureOut(
+        id=picture.id,
+        sha256=picture.sha256,
+        width=picture.width,
+        height=picture.height,
+        alt=picture.alt,
+        addresses={size: picture.path(size) for size in picture.sizes},
+    )
+
+
+def _price_out(price: Price) -> PriceOut:
+    return PriceOut(
+        price=format_price(price.money),
+        currency=price.currency,
+        valid_from=price.valid_from,
+        reason=price.reason,
+    )
+
+
+async def _products_out(tx: Tx, shop_id: int, products: list[Product]) -> list[ProductOut]:
+    ids = [product.id for product in products]
+    variants = await catalog.variants_of(tx, shop_id=shop_id, product_ids=ids)
+    pictures = await catalog.pictures(tx, shop_id=shop_id, product_ids=ids)
+    return [
+        ProductOut(
+            id=product.id,
+            handle=product.handle,
+            title=product.title,
+            titles=product.titles,
+            description=product.description,
+            descriptions=product.descriptions,
+            kind=product.kind,
+            status=product.status,
+            vendor=product.vendor,
+            product_type=product.product_type,
+            tags=product.tags,
+            option_names=product.option_names,
+            updated_at=product.updated_at,
+            variants=[_variant_out(each) for each in variants if each.product_id == product.id],
+            pictures=[_picture_out(each) for each in pictures if each.product_id == product.id],
+        )
+        for product in products
+    ]
+
+
+async def _product_out(tx: Tx, product: Product) -> ProductOut:
+    return (await _products_out(tx, product.shop_id, [product]))[0]
+
+
+def _new_variant(variant: VariantIn, currency: str) -> NewVariant:
+    return NewVariant(
+        price_minor=parse_price(variant.price, currency).minor,
+        options=variant.options,
+        sku=variant.sku,
+        barcode=variant.barcode,
+        grams=variant.grams,
+    )
+
+
+async def _received(parts: AsyncIterable[bytes], into: IO[bytes], *, most: int, refusal: Refusal) -> None:
+    """The body of a request, up to `most` bytes; raises `refusal` beyond, without reading the rest."""
+    size = 0
+    async for part in parts:
+        size += len(part)
+        if size > most:
+            raise refusal
+        into.write(part)
+    into.seek(0)
+
+
+@router.get("", responses=refusals(*_SHARED))
+async def list_products(
+    actor: Viewer,
+    db: Db,
+    search: Annotated[str, Query(max_length=200)] = "",
+    status: Status | None = None,
+    after: Annotated[int, Query(ge=0)] = 0,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> list[ProductOut]:
+    """In the order they were made; the next page starts `after` the last id of this one."""
+    async with db.transaction() as tx:
+        found = await catalog.products(
+            tx, shop_id=actor.shop_id, search=search, status=status, after=after, limit=limit
+        )
+        return await _products_out(tx, actor.shop_id, found)
+
+
+@router.post(
+    "",
+    status_code=201,
+    responses=refusals(
+        *_SHARED, catalog.HandleTaken, catalog.OptionsTaken, catalog.BadOptions, catalog.PriceUnreadable
+    ),
+)
+async def create_product(body: ProductIn, actor: Editor, db: Db) -> ProductOut:
+    async with db.transaction() as tx:
+        shop = await accounts.shop(tx, actor.shop_id)
+        product = await catalog.create_product(
+            tx,
+            shop_id=actor.shop_id,
+            title=body.title,
+            handle=body.handle,
+            titles=body.titles,
+            description=body.description,
+            descriptions=body.descriptions,
+            kind=body.kind,
+            status=body.status,
+            vendor=body.vendor,
+            product_type=body.product_type,
+            tags=body.tags,
+            option_names=body.option_names,
+            variants=[_new_variant(each, shop.currency) for each in body.variants],
+        )
+        return await _product_out(tx, product)
+
+
+@router.post("/import", responses=refusals(*_SHARED, SheetUnreadable, SheetTooLarge))
+async def import_products(request: Request, actor: Editor, db: Db) -> ReportOut:
+    """Take a Shopify product CSV, sent as the body.  Faulty products are told row by row, the others taken."""
+    with tempfile.SpooledTemporaryFile(1024 * 1024) as file:
+        await _received(
+            request.stream(), file, most=MAX_CSV_BYTES, refusal=SheetTooLarge(largest=MAX_CSV_BYTES)
+        )
+        async with db.transaction() as tx:
+            report = await catalog.import_shopify_csv(tx, shop_id=actor.shop_id, stream=file)
+    return ReportOut.model_validate(asdict(report))
+
+
+@router.get("/export", responses=refusals(*_SHARED))
+async def export_products(actor: Viewer, db: Db, request: Request) -> Response:
+    """All products as a CSV that `import` and Shopify read."""
+    async with db.transaction() as tx:
+        text = await catalog.export_shopify_csv(
+            tx, shop_id=actor.shop_id, base_url=str(request.base_url).rstrip("/")
+        )
+    # The mark at the start makes spreadsheets read UTF-8.
+    return Response(
+        text.encode("utf-8-sig"),
+        media_type="text/csv; charset=utf-8",
+        headers={"content-disposition": 'attachment; filename="products.csv"'},
+    )
+
+
+@router.get("/{product_id}", responses=refusals(*_SHARED))
+async def get_product(product_id: int, actor: Viewer, db: Db) -> ProductOut:
+    async with db.transaction() as tx:
+        return await _product_out(tx, await catalog.product(tx, shop_id=actor.shop_id, product_id=product_id))
+
+
+@router.patch("/{product_id}", responses=refusals(*_SHARED, catalog.BadOptions))
+async def update_product(product_id: int, body: ProductChange, actor: Editor, db: Db) -> ProductOut:
+    async with db.transaction() as tx:
+        product = await catalog.update_product(
+            tx,
+            shop_id=actor.shop_id,
+            product_id=product_id,
+            title=body.title,
+            titles=body.titles,
+            description=body.description,
+            descriptions=body.descriptions,
+            kind=body.kind,
+            status=body.status,
+            vendor=body.vendor,
+            product_type=body.product_type,
+            tags=body.tags,
+            option_names=body.option_names,
+        )
+        return await _product_out(tx, product)
+
+
+@router.post(
+    "/{product_id}/variants",
+    status_code=201,
+    responses=refusals(*_SHARED, catalog.OptionsTaken, catalog.BadOptions, catalog.TooManyVariants),
+)
+async def add_variant(product_id: int, body: VariantIn, actor: Editor, db: Db) -> VariantOut:
+    async with db.transaction() as tx:
+        shop = await accounts.shop(tx, actor.shop_id)
+        variant = await catalog.add_variant(
+            tx, shop_id=actor.shop_id, product_id=product_id, variant=_new_variant(body, shop.currency)
+        )
+    return _variant_out(variant)
+
+
+@router.patch(
+    "/variants/{variant_id}", responses=refusals(*_SHARED, catalog.UnknownVariant, catalog.BadWeight)
+)
+async def update_variant(variant_id: int, body: VariantChange, actor: Editor, db: Db) -> VariantOut:
+    async with db.transaction() as tx:
+        variant = await catalog.update_variant(
+            tx,
+            shop_id=actor.shop_id,
+            variant_id=variant_id,
+            sku=body.sku,
+            barcode=body.barcode,
+            grams=body.grams,
+        )
+    return _variant_out(variant)
+
+
+@router.get("/variants/{variant_id}/prices", responses=refusals(*_SHARED, catalog.UnknownVariant))
+async def price_history(variant_id: int, actor: Viewer, db: Db) -> list[PriceOut]:
+    """Every price, oldest first, with what is set for later."""
+    async with db.transaction() as tx:
+        found = await catalog.prices(tx, shop_id=actor.shop_id, variant_id=variant_id)
+    return [_price_out(each) for each in found]
+
+
+@router.post(
+    "/variants/{variant_id}/prices",
+    status_code=201,
+    responses=refusals(
+        *_SHARED, catalog.UnknownVariant, catalog.PriceUnreadable, catalog.PriceNegative, catalog.PricePast
+    ),
+)
+async def set_price(variant_id: int, body: PriceIn, actor: Editor, db: Db) -> list[PriceOut]:
+    """Set a price; the answer is the history with it."""
+    async with db.transaction() as tx:
+        shop = await accounts.shop(tx, actor.shop_id)
+        await catalog.set_price(
+            tx,
+            shop_id=actor.shop_id,
+            variant_id=variant_id,
+            amount=parse_price(body.price, shop.currency).minor,
+            at=body.at,
+            reason=body.reason,
+        )
+        found = await catalog.prices(tx, shop_id=actor.shop_id, variant_id=variant_id)
+    return [_price_out(each) for each in found]
+
+
+@router.post(
+    "/{product_id}/pictures", status_code=201, responses=refusals(*_SHARED, NotAPicture, PictureTooLarge)
+)
+async def add_picture(
+    product_id: int, request: Request, actor: Editor, db: Db, alt: Annotated[str, Query(max_length=500)] = ""
+) -> PictureOut:
+    """Add the picture sent as the body; what it shows, in words, goes into `alt`."""
+    async with db.transaction() as tx:
+        await catalog.product(tx, shop_id=actor.shop_id, product_id=product_id)
+    with tempfile.SpooledTemporaryFile(MAX_PICTURE_BYTES + 1) as file:
+        await _received(
+            request.stream(), file, most=MAX_PICTURE_BYTES, refusal=PictureTooLarge(largest=MAX_PICTURE_BYTES)
+        )
+        picture = await catalog.processed(file.read())
+    await asyncio.to_thread(catalog.store_picture, request.app.state.pictures_dir, picture)
+    async with db.transaction() as tx:
+        added = await catalog.add_picture(
+            tx, shop_id=actor.shop_id, product_id=product_id, picture=picture, alt=alt
+        )
+    return _picture_out(added)
+
+
+@router.delete(
+    "/{product_id}/pictures/{picture_id}",
+    status_code=204,
+    responses=refusals(*_SHARED, catalog.UnknownPicture),
+)
+async def remove_picture(product_id: int, picture_id: int, actor: Editor, db: Db) -> None:
+    async with db.transaction() as tx:
+        await catalog.remove_picture(tx, shop_id=actor.shop_id, product_id=product_id, picture_id=picture_id)

@@ -1,0 +1,295 @@
+"""The catalogue from a Shopify product CSV and back."""
+
+import asyncio
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO, Final
+
+from shopfloor import accounts
+from shopfloor.catalog import queries, service
+from shopfloor.catalog.models import (
+    BadOptions,
+    Kind,
+    Picture,
+    Product,
+    Status,
+    Variant,
+    format_price,
+    picture_path,
+)
+from shopfloor.catalog.sheet import (
+    Broken,
+    PictureDraft,
+    ProductDraft,
+    Remark,
+    Sheet,
+    SheetIncomplete,
+    VariantDraft,
+    drafts,
+    written,
+)
+from shopfloor.kernel.database import Tx
+from shopfloor.kernel.errors import Refusal
+
+# A file of nothing but faults must not fill the answer.
+MOST_REMARKS: Final = 1_000
+
+_OUR_PICTURE: Final = re.compile(r"/pictures/([0-9a-f]{64})/[0-9]+\.webp$")
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What an import did.
+
+    `rows` counts the rows below the header that were read; `created` and `updated` count products.  `errors`
+    are products that were not taken; `notes` are things left out of products that were; of each, the first
+    thousand.  `ignored_columns` are headers that mean nothing to us.
+    """
+
+    rows: int
+    created: int
+    updated: int
+    refused: int
+    errors: list[Remark]
+    notes: list[Remark]
+    ignored_columns: list[str]
+
+
+class _FaultInRow(Exception):
+    """Undoes a product half taken, and says which row it was."""
+
+    def __init__(self, row: int, column: str, refusal: Refusal) -> None:
+        super().__init__(refusal.message)
+        self.remark = Remark(row, column, refusal.code, refusal.message)
+
+
+async def import_shopify_csv(tx: Tx, *, shop_id: int, stream: IO[bytes]) -> Report:
+    """Take every product of the file that has no fault, whole; products known by their handle are updated.
+
+    Columns that the file does not have leave what is there; variants that it does not name stay.  Pictures are
+    not fetched: their addresses are noted and kept for the export.
+
+    Raises SheetUnreadable when there is no usable header and SheetTooLarge beyond 50 MB or 200,000 rows; then
+    nothing is taken at all (the caller's transaction rolls back).
+    """
+    currency = (await accounts.shop(tx, shop_id)).currency
+    sheet = Sheet(stream)
+    created = updated = refused = 0
+    errors: list[Remark] = []
+    notes: list[Remark] = []
+    for draft in drafts(sheet, currency):
+        if isinstance(draft, Broken):
+            refused += 1
+            errors += draft.faults[: MOST_REMARKS - len(errors)]
+            continue
+        try:
+            async with tx.connection.transaction():
+                is_new = await _take(tx, shop_id, draft)
+        except _FaultInRow as fault:
+            refused += 1
+            errors += [fault.remark][: MOST_REMARKS - len(errors)]
+            continue
+        created += is_new
+        updated += not is_new
+        notes += [_not_fetched(each) for each in draft.pictures][: MOST_REMARKS - len(notes)]
+        # Parsing does not wait for anything by itself: let others have their turn.
+        await asyncio.sleep(0)
+    return Report(sheet.rows_read, created, updated, refused, errors, notes, sheet.ignored_columns)
+
+
+def _not_fetched(picture: PictureDraft) -> Remark:
+    return Remark(
+        picture.row,
+        "Image Src",
+        "catalog.picture_not_fetched",
+        "The picture was not fetched; upload it here.",
+    )
+
+
+async def _take(tx: Tx, shop_id: int, draft: ProductDraft) -> bool:
+    """Make or change one product; True when it is new.  Raises _FaultInRow."""
+    product_id = await queries.product_id_by_handle(tx, shop_id=shop_id, handle=draft.handle)
+    try:
+        if product_id is None:
+            product_id = await _create(tx, shop_id, draft)
+            is_new = True
+        else:
+            await _update(tx, shop_id, product_id, draft)
+            is_new = False
+    except Refusal as refusal:
+        raise _FaultInRow(draft.row, "Handle", refusal) from refusal
+    known = {
+        tuple(each.options): each
+        for each in await service.variants_of(tx, shop_id=shop_id, product_ids=[product_id])
+    }
+    for variant in draft.variants:
+        try:
+            await _take_variant(tx, shop_id, product_id, variant, known.get(tuple(variant.options)))
+        except Refusal as refusal:
+            raise _FaultInRow(variant.row, "Variant Price", refusal) from refusal
+    await _keep_addresses(tx, shop_id, product_id, draft.pictures)
+    return is_new
+
+
+async def _create(tx: Tx, shop_id: int, draft: ProductDraft) -> int:
+    if draft.title is None:
+        raise SheetIncomplete("A new product needs a title.")
+    product = await service.create_product(
+        tx,
+        shop_id=shop_id,
+        handle=draft.handle,
+        title=draft.title,
+        titles=draft.titles,
+        description=draft.description or "",
+        descriptions=draft.descriptions,
+        kind=draft.kind or (Kind.SIZED if draft.option_names else Kind.PIECE),
+        status=draft.status or Status.ACTIVE,
+        vendor=draft.vendor or "",
+        product_type=draft.product_type or "",
+        tags=draft.tags or (),
+        option_names=draft.option_names,
+    )
+    return product.id
+
+
+async def _update(tx: Tx, shop_id: int, product_id: int, draft: ProductDraft) -> None:
+    before = await service.product(tx, shop_id=shop_id, product_id=product_id)
+    if len(draft.option_names) != len(before.option_names):
+        raise BadOptions("The product has other options here; they can only be renamed.")
+    await service.update_product(
+        tx,
+        shop_id=shop_id,
+        product_id=product_id,
+        title=draft.title,
+        titles=draft.titles,
+        description=draft.description,
+        descriptions=draft.descriptions,
+        kind=draft.kind,
+        status=draft.status,
+        vendor=draft.vendor,
+        product_type=draft.product_type,
+        tags=draft.tags,
+        option_names=draft.option_names,
+    )
+
+
+async def _take_variant(
+    tx: Tx, shop_id: int, product_id: int, draft: VariantDraft, known: Variant | None
+) -> None:
+    if known is None:
+        await service.add_variant(tx, shop_id=shop_id, product_id=product_id, variant=draft.as_new())
+        return
+    await service.update_variant(
+        tx, shop_id=shop_id, variant_id=known.id, sku=draft.sku, barcode=draft.barcode, grams=draft.grams
+    )
+    if draft.price_minor is not None:
+        await service.set_price(
+            tx, shop_id=shop_id, variant_id=known.id, amount=draft.price_minor, reason="import"
+        )
+
+
+async def _keep_addresses(tx: Tx, shop_id: int, product_id: int, pictures: list[PictureDraft]) -> None:
+    """Note where pictures are to be had; our own, in a file that we wrote, are here already."""
+    ours = {each.sha256 for each in await service.pictures(tx, shop_id=shop_id, product_ids=[product_id])}
+    for picture in pictures:
+        found = _OUR_PICTURE.search(picture.url)
+        if found is None or found[1] not in ours:
+            await queries.put_picture_source(
+                tx, product_id=product_id, url=picture.url, position=picture.position, alt=picture.alt
+            )
+
+
+# Export
+
+
+_FIXED: Final = (
+    "Handle", "Title", "Body (HTML)", "Vendor", "Type", "Tags", "Published", "Option1 Name", "Option1 Value",
+    "Option2 Name", "Option2 Value", "Option3 Name", "Option3 Value", "Variant SKU", "Variant Grams",
+    "Variant Price", "Variant Barcode", "Image Src", "Image Position", "Image Alt Text", "Status", "Kind",
+)  # fmt: skip
+
+
+async def export_shopify_csv(tx: Tx, *, shop_id: int, base_url: str | None = None) -> str:
+    """All products of the shop, as text, in columns that Shopify reads and `import_shopify_csv` reads back.
+
+    With `base_url` the pictures kept here are named by their public address.  Cells that a spreadsheet would
+    take for a formula are led by an apostrophe, which the import takes off.
+    """
+    products = await _all(tx, shop_id)
+    ids = [each.id for each in products]
+    locales = sorted({locale for each in products for locale in each.titles | each.descriptions})
+    sources: dict[int, list[tuple[str, str]]] = {}
+    if base_url is not None:
+        for picture in await service.pictures(tx, shop_id=shop_id, product_ids=ids):
+            sources.setdefault(picture.product_id, []).append((_address(base_url, picture), picture.alt))
+    for source in await queries.picture_sources(tx, shop_id=shop_id):
+        sources.setdefault(source.product_id, []).append((source.url, source.alt))
+    variants: dict[int, list[Variant]] = {}
+    for variant in await service.variants_of(tx, shop_id=shop_id, product_ids=ids):
+        variants.setdefault(variant.product_id, []).append(variant)
+    header = [*_FIXED, *(f"{text} [{locale}]" for locale in locales for text in ("Title", "Body (HTML)"))]
+    rows = (
+        row
+        for product in products
+        for row in _rows(product, variants.get(product.id, []), sources.get(product.id, []), locales)
+    )
+    return written([header, *rows])
+
+
+async def _all(tx: Tx, shop_id: int) -> list[Product]:
+    found: list[Product] = []
+    while True:
+        after = found[-1].id if found else 0
+        page = await service.products(tx, shop_id=shop_id, after=after, limit=service.MOST_AT_ONCE)
+        if not page:
+            return found
+        found += page
+
+
+def _address(base_url: str, picture: Picture) -> str:
+    return base_url.rstrip("/") + picture_path(picture.sha256, picture.sizes[-1])
+
+
+def _rows(
+    product: Product, variants: list[Variant], pictures: list[tuple[str, str]], locales: list[str]
+) -> Iterator[list[str]]:
+    for turn in range(max(len(variants), len(pictures), 1)):
+        row = dict.fromkeys(_FIXED, "")
+        row["Handle"] = product.handle
+        translations = [""] * (2 * len(locales))
+        if turn == 0:
+            row |= {
+                "Title": product.title,
+                "Body (HTML)": product.description,
+                "Vendor": product.vendor,
+                "Type": product.product_type,
+                "Tags": ", ".join(product.tags),
+                "Published": "TRUE" if product.status is Status.ACTIVE else "FALSE",
+                "Status": product.status,
+                "Kind": product.kind,
+            }
+            row |= {f"Option{n} Name": name for n, name in enumerate(product.option_names or ["Title"], 1)}
+            translations = [
+                text
+                for locale in locales
+                for text in (product.titles.get(locale, ""), product.descriptions.get(locale, ""))
+            ]
+        if turn < len(variants):
+            row |= _variant_cells(variants[turn])
+        if turn < len(pictures):
+            row |= {
+                "Image Src": pictures[turn][0],
+                "Image Position": str(turn + 1),
+                "Image Alt Text": pictures[turn][1],
+            }
+        yield [*row.values(), *translations]
+
+
+def _variant_cells(variant: Variant) -> dict[str, str]:
+    return {f"Option{n} Value": value for n, value in enumerate(variant.options or ["Default Title"], 1)} | {
+        "Variant SKU": variant.sku,
+        "Variant Grams": str(variant.grams),
+        "Variant Price": format_price(variant.price),
+        "Variant Barcode": variant.barcode,
+    }

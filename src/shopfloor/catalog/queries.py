@@ -1,0 +1,445 @@
+"""SQL of the catalogue.  One function, one statement."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from psycopg.types.json import Jsonb
+
+from shopfloor.catalog.models import Picture, Price, Product, Variant
+from shopfloor.kernel.database import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class VariantRow:
+    """What a change to a variant needs to know about it."""
+
+    id: int
+    product_id: int
+    currency: str
+    price_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    product_id: int
+    url: str
+    position: int
+    alt: str
+
+
+# Products
+
+
+async def insert_product_once(
+    tx: Tx,
+    *,
+    shop_id: int,
+    handle: str,
+    title: str,
+    titles: dict[str, str],
+    description: str,
+    descriptions: dict[str, str],
+    kind: str,
+    status: str,
+    vendor: str,
+    product_type: str,
+    tags: Sequence[str],
+    option_names: Sequence[str],
+) -> int | None:
+    """None when another product of the shop has this handle."""
+    return await tx.value(
+        """
+        INSERT INTO catalog.product (shop_id, handle, title, titles, description, descriptions, kind, status,
+                                     vendor, product_type, tags, option_names)
+        VALUES (%(shop_id)s, %(handle)s, %(title)s, %(titles)s, %(description)s, %(descriptions)s, %(kind)s,
+                %(status)s, %(vendor)s, %(product_type)s, %(tags)s::text[], %(option_names)s::text[])
+        ON CONFLICT (shop_id, handle) DO NOTHING
+        RETURNING id
+        """,
+        shop_id=shop_id,
+        handle=handle,
+        title=title,
+        titles=Jsonb(titles),
+        description=description,
+        descriptions=Jsonb(descriptions),
+        kind=kind,
+        status=status,
+        vendor=vendor,
+        product_type=product_type,
+        tags=list(tags),
+        option_names=list(option_names),
+    )
+
+
+async def update_product(
+    tx: Tx,
+    *,
+    product_id: int,
+    title: str | None,
+    titles: dict[str, str] | None,
+    description: str | None,
+    descriptions: dict[str, str] | None,
+    kind: str | None,
+    status: str | None,
+    vendor: str | None,
+    product_type: str | None,
+    tags: Sequence[str] | None,
+    option_names: Sequence[str] | None,
+) -> None:
+    """None leaves a column as it is."""
+    await tx.run(
+        """
+        UPDATE catalog.product
+           SET title = coalesce(%(title)s::text, title),
+               titles = coalesce(%(titles)s::jsonb, titles),
+               description = coalesce(%(description)s::text, description),
+               descriptions = coalesce(%(descriptions)s::jsonb, descriptions),
+               kind = coalesce(%(kind)s::text, kind),
+               status = coalesce(%(status)s::text, status),
+               vendor = coalesce(%(vendor)s::text, vendor),
+               product_type = coalesce(%(product_type)s::text, product_type),
+               tags = coalesce(%(tags)s::text[], tags),
+               option_names = coalesce(%(option_names)s::text[], option_names),
+               updated_at = now()
+         WHERE id = %(product_id)s
+        """,
+        product_id=product_id,
+        title=title,
+        titles=None if titles is None else Jsonb(titles),
+        description=description,
+        descriptions=None if descriptions is None else Jsonb(descriptions),
+        kind=kind,
+        status=status,
+        vendor=vendor,
+        product_type=product_type,
+        tags=None if tags is None else list(tags),
+        option_names=None if option_names is None else list(option_names),
+    )
+
+
+async def lock_product(tx: Tx, *, shop_id: int, product_id: int) -> bool:
+    """False when the shop has no such product.  Changes to one product happen one after the other."""
+    return bool(
+        await tx.value(
+            """
+            SELECT true FROM catalog.product WHERE shop_id = %(shop_id)s AND id = %(product_id)s
+               FOR NO KEY UPDATE
+            """,
+            shop_id=shop_id,
+            product_id=product_id,
+        )
+    )
+
+
+async def product_id_by_handle(tx: Tx, *, shop_id: int, handle: str) -> int | None:
+    return await tx.value(
+        "SELECT id FROM catalog.product WHERE shop_id = %(shop_id)s AND handle = %(handle)s",
+        shop_id=shop_id,
+        handle=handle,
+    )
+
+
+async def products_by_ids(tx: Tx, *, shop_id: int, ids: Sequence[int]) -> list[Product]:
+    return await tx.every(
+        Product,
+        """
+        SELECT p.id, p.shop_id, p.handle, p.title, p.titles, p.description, p.descriptions, p.kind, p.status,
+               p.vendor, p.product_type, p.tags, p.option_names, p.created_at, p.updated_at,
+               (SELECT sha256 FROM catalog.picture WHERE product_id = p.id ORDER BY position, id LIMIT 1)
+                   AS picture_sha
+          FROM catalog.product p
+         WHERE p.shop_id = %(shop_id)s AND p.id = ANY(%(ids)s::bigint[]) ORDER BY p.id
+        """,
+        shop_id=shop_id,
+        ids=list(ids),
+    )
+
+
+async def products(
+    tx: Tx, *, shop_id: int, patterns: Sequence[str], status: str | None, after: int, limit: int
+) -> list[Product]:
+    """In order of id; every pattern must be found in title, translations, handle, vendor, type, tags or a SKU."""
+    return await tx.every(
+        Product,
+        """
+        SELECT p.id, p.shop_id, p.handle, p.title, p.titles, p.description, p.descriptions, p.kind, p.status,
+               p.vendor, p.product_type, p.tags, p.option_names, p.created_at, p.updated_at,
+               (SELECT sha256 FROM catalog.picture WHERE product_id = p.id ORDER BY position, id LIMIT 1)
+                   AS picture_sha
+          FROM catalog.product p
+         WHERE p.shop_id = %(shop_id)s AND p.id > %(after)s
+           AND (%(status)s::text IS NULL OR p.status = %(status)s::text)
+           AND concat_ws(E'\n', p.title, p.handle, p.vendor, p.product_type, array_to_string(p.tags, E'\n'),
+                   (SELECT string_agg(value, E'\n') FROM jsonb_each_text(p.titles)),
+                   (SELECT string_agg(sku, E'\n') FROM catalog.variant WHERE product_id = p.id)
+               ) ILIKE ALL (%(patterns)s::text[])
+         ORDER BY p.id LIMIT %(limit)s
+        """,
+        shop_id=shop_id,
+        patterns=list(patterns),
+        status=status,
+        after=after,
+        limit=limit,
+    )
+
+
+# Variants
+
+
+async def insert_variant_once(
+    tx: Tx,
+    *,
+    shop_id: int,
+    product_id: int,
+    sku: str,
+    barcode: str,
+    options: Sequence[str],
+    currency: str,
+    grams: int,
+) -> int | None:
+    """None when the product has a variant with these options."""
+    return await tx.value(
+        """
+        INSERT INTO catalog.variant (shop_id, product_id, sku, barcode, options, currency, grams, position)
+        SELECT %(shop_id)s, %(product_id)s, %(sku)s, %(barcode)s, %(options)s::text[], %(currency)s, %(grams)s,
+               coalesce(max(position), 0) + 1
+          FROM catalog.variant WHERE product_id = %(product_id)s
+        ON CONFLICT (product_id, options) DO NOTHING
+        RETURNING id
+        """,
+        shop_id=shop_id,
+        product_id=product_id,
+        sku=sku,
+        barcode=barcode,
+        options=list(options),
+        currency=currency,
+        grams=grams,
+    )
+
+
+async def update_variant(
+    tx: Tx, *, shop_id: int, variant_id: int, sku: str | None, barcode: str | None, grams: int | None
+) -> bool:
+    return (
+        await tx.run(
+            """
+        UPDATE catalog.variant
+           SET sku = coalesce(%(sku)s::text, sku), barcode = coalesce(%(barcode)s::text, barcode),
+               grams = coalesce(%(grams)s::int, grams)
+         WHERE shop_id = %(shop_id)s AND id = %(variant_id)s
+        """,
+            shop_id=shop_id,
+            variant_id=variant_id,
+            sku=sku,
+            barcode=barcode,
+            grams=grams,
+        )
+        == 1
+    )
+
+
+async def count_variants(tx: Tx, *, product_id: int) -> int:
+    return await tx.value(
+        "SELECT count(*) FROM catalog.variant WHERE product_id = %(product_id)s", product_id=product_id
+    )
+
+
+async def variants(tx: Tx, *, shop_id: int, ids: Sequence[int]) -> list[Variant]:
+    return await tx.every(
+        Variant,
+        """
+        SELECT v.id, v.product_id, v.shop_id, v.sku, own.barcode, v.options, v.price_minor, v.currency, own.grams,
+               v.position
+          FROM catalog.v_variant v JOIN catalog.variant own ON own.id = v.id
+         WHERE v.shop_id = %(shop_id)s AND v.id = ANY(%(ids)s::bigint[]) ORDER BY v.id
+        """,
+        shop_id=shop_id,
+        ids=list(ids),
+    )
+
+
+async def variants_of(tx: Tx, *, shop_id: int, product_ids: Sequence[int]) -> list[Variant]:
+    return await tx.every(
+        Variant,
+        """
+        SELECT v.id, v.product_id, v.shop_id, v.sku, own.barcode, v.options, v.price_minor, v.currency, own.grams,
+               v.position
+          FROM catalog.v_variant v JOIN catalog.variant own ON own.id = v.id
+         WHERE v.shop_id = %(shop_id)s AND v.product_id = ANY(%(product_ids)s::bigint[])
+         ORDER BY v.product_id, v.position
+        """,
+        shop_id=shop_id,
+        product_ids=list(product_ids),
+    )
+
+
+# Prices
+
+
+async def lock_variant(tx: Tx, *, shop_id: int, variant_id: int) -> bool:
+    """False when the shop has no such variant.  Prices of one variant are set one after the other."""
+    return bool(
+        await tx.value(
+            "SELECT true FROM catalog.variant WHERE shop_id = %(shop_id)s AND id = %(id)s FOR NO KEY UPDATE",
+            shop_id=shop_id,
+            id=variant_id,
+        )
+    )
+
+
+async def variant_in_force(tx: Tx, *, variant_id: int) -> VariantRow:
+    return await tx.one(
+        VariantRow,
+        "SELECT id, product_id, currency, price_minor FROM catalog.v_variant WHERE id = %(id)s",
+        id=variant_id,
+    )
+
+
+async def insert_price(
+    tx: Tx, *, variant_id: int, minor: int, at: datetime | None, reason: str
+) -> datetime | None:
+    """When it takes effect; None when `at` has passed.
+
+    Without `at` it is now, and not before what another transaction put in force meanwhile.
+    """
+    return await tx.value(
+        """
+        INSERT INTO catalog.price (variant_id, minor, valid_from, reason)
+        SELECT %(variant_id)s, %(minor)s,
+               coalesce(%(at)s::timestamptz,
+                        (SELECT greatest(now(), max(valid_from)) FROM catalog.price
+                          WHERE variant_id = %(variant_id)s AND valid_from <= recorded_at)),
+               %(reason)s
+         WHERE %(at)s::timestamptz IS NULL OR %(at)s::timestamptz >= now()
+        RETURNING valid_from
+        """,
+        variant_id=variant_id,
+        minor=minor,
+        at=at,
+        reason=reason,
+    )
+
+
+async def prices(tx: Tx, *, shop_id: int, variant_id: int) -> list[Price]:
+    return await tx.every(
+        Price,
+        """
+        SELECT c.variant_id, c.minor, v.currency, c.valid_from, c.reason
+          FROM catalog.price c JOIN catalog.variant v ON v.id = c.variant_id
+         WHERE v.shop_id = %(shop_id)s AND v.id = %(variant_id)s ORDER BY c.valid_from, c.id
+        """,
+        shop_id=shop_id,
+        variant_id=variant_id,
+    )
+
+
+async def lowest_before(tx: Tx, *, variant_id: int, before: datetime, days: int) -> int | None:
+    """Lowest minor amount in force at any moment of the `days` that end at `before`; None when there was none."""
+    return await tx.value(
+        """
+        WITH history AS (
+            SELECT minor, valid_from, lead(valid_from) OVER (ORDER BY valid_from, id) AS until
+              FROM catalog.price WHERE variant_id = %(variant_id)s
+        )
+        SELECT min(minor) FROM history
+         WHERE valid_from < %(before)s
+           AND (until IS NULL OR until > valid_from AND until > %(before)s - make_interval(days => %(days)s))
+        """,
+        variant_id=variant_id,
+        before=before,
+        days=days,
+    )
+
+
+async def in_force_since(tx: Tx, *, variant_id: int) -> datetime:
+    """Since when the variant has cost what it costs now."""
+    return await tx.value(
+        """
+        WITH history AS (
+            SELECT minor, valid_from, id, lag(minor) OVER (ORDER BY valid_from, id) AS earlier
+              FROM catalog.price
+             WHERE variant_id = %(variant_id)s AND (valid_from <= recorded_at OR valid_from <= now())
+        )
+        SELECT valid_from FROM history WHERE earlier IS DISTINCT FROM minor ORDER BY valid_from DESC, id DESC LIMIT 1
+        """,
+        variant_id=variant_id,
+    )
+
+
+# Pictures
+
+
+async def insert_picture_once(
+    tx: Tx, *, shop_id: int, product_id: int, sha256: str, width: int, height: int, alt: str
+) -> None:
+    """A picture that the product has already only gets the new description."""
+    await tx.run(
+        """
+        INSERT INTO catalog.picture (shop_id, product_id, sha256, width, height, alt, position)
+        SELECT %(shop_id)s, %(product_id)s, %(sha256)s, %(width)s, %(height)s, %(alt)s,
+               coalesce(max(position), 0) + 1
+          FROM catalog.picture WHERE product_id = %(product_id)s
+        ON CONFLICT (product_id, sha256) DO UPDATE SET alt = excluded.alt
+        """,
+        shop_id=shop_id,
+        product_id=product_id,
+        sha256=sha256,
+        width=width,
+        height=height,
+        alt=alt,
+    )
+
+
+async def pictures(tx: Tx, *, shop_id: int, product_ids: Sequence[int]) -> list[Picture]:
+    return await tx.every(
+        Picture,
+        """
+        SELECT id, product_id, sha256, width, height, alt, position FROM catalog.picture
+         WHERE shop_id = %(shop_id)s AND product_id = ANY(%(product_ids)s::bigint[])
+         ORDER BY product_id, position, id
+        """,
+        shop_id=shop_id,
+        product_ids=list(product_ids),
+    )
+
+
+async def delete_picture(tx: Tx, *, shop_id: int, product_id: int, picture_id: int) -> bool:
+    return (
+        await tx.run(
+            """
+        DELETE FROM catalog.picture
+         WHERE shop_id = %(shop_id)s AND product_id = %(product_id)s AND id = %(picture_id)s
+        """,
+            shop_id=shop_id,
+            product_id=product_id,
+            picture_id=picture_id,
+        )
+        == 1
+    )
+
+
+async def put_picture_source(tx: Tx, *, product_id: int, url: str, position: int, alt: str) -> None:
+    await tx.run(
+        """
+        INSERT INTO catalog.picture_source (product_id, url, position, alt)
+        VALUES (%(product_id)s, %(url)s, %(position)s, %(alt)s)
+        ON CONFLICT (product_id, url) DO UPDATE SET position = excluded.position, alt = excluded.alt
+        """,
+        product_id=product_id,
+        url=url,
+        position=position,
+        alt=alt,
+    )
+
+
+async def picture_sources(tx: Tx, *, shop_id: int) -> list[SourceRow]:
+    return await tx.every(
+        SourceRow,
+        """
+        SELECT s.product_id, s.url, s.position, s.alt
+          FROM catalog.picture_source s JOIN catalog.product p ON p.id = s.product_id
+         WHERE p.shop_id = %(shop_id)s ORDER BY s.product_id, s.position, s.url
+        """,
+        shop_id=shop_id,
+    )

@@ -1,0 +1,382 @@
+"""Products and variants are made and changed, prices set, pictures added."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from shopfloor import accounts
+from shopfloor.catalog import queries
+from shopfloor.catalog.events import PriceChanged, ProductChanged
+from shopfloor.catalog.models import (
+    LONGEST_DESCRIPTION,
+    MAX_VARIANTS,
+    BadOptions,
+    HandleTaken,
+    Kind,
+    NewVariant,
+    OptionsTaken,
+    Picture,
+    Price,
+    PricePast,
+    Product,
+    Status,
+    TooManyVariants,
+    UnknownPicture,
+    UnknownProduct,
+    UnknownVariant,
+    Variant,
+    checked_grams,
+    checked_handle,
+    checked_minor,
+    checked_option_names,
+    checked_options,
+    checked_translations,
+    handle_from,
+)
+from shopfloor.catalog.pictures import ProcessedPicture
+from shopfloor.kernel import outbox
+from shopfloor.kernel.database import Tx
+from shopfloor.kernel.text import line, prose
+from shopfloor.kernel.values import Money
+
+# The days of Article 6a of the Price Indication Directive.
+REFERENCE_DAYS: Final = 30
+MOST_AT_ONCE: Final = 500
+
+
+# Products
+
+
+async def create_product(
+    tx: Tx,
+    *,
+    shop_id: int,
+    title: str,
+    handle: str | None = None,
+    titles: Mapping[str, str] | None = None,
+    description: str = "",
+    descriptions: Mapping[str, str] | None = None,
+    kind: Kind = Kind.PIECE,
+    status: Status = Status.ACTIVE,
+    vendor: str = "",
+    product_type: str = "",
+    tags: Sequence[str] = (),
+    option_names: Sequence[str] = (),
+    variants: Sequence[NewVariant] = (),
+) -> Product:
+    """A new product, with its first variants.  Without `handle` one is made from the title.
+
+    Raises HandleTaken, BadHandle, BadOptions, OptionsTaken, TooManyVariants, a refusal of the prices, or
+    UnusableText.
+    """
+    title = line(title, field="title", longest=255, shortest=1)
+    product_id = None
+    for wanted in _handles(title) if handle is None else [checked_handle(handle)]:
+        product_id = await queries.insert_product_once(
+            tx,
+            shop_id=shop_id,
+            handle=wanted,
+            title=title,
+            titles=checked_translations(titles or {}, field="titles", longest=255),
+            description=prose(description, field="description", longest=LONGEST_DESCRIPTION),
+            descriptions=checked_translations(
+                descriptions or {}, field="descriptions", longest=LONGEST_DESCRIPTION
+            ),
+            kind=Kind(kind),
+            status=Status(status),
+            vendor=line(vendor, field="vendor", longest=255),
+            product_type=line(product_type, field="type", longest=255),
+            tags=_checked_tags(tags),
+            option_names=checked_option_names(option_names),
+        )
+        if product_id is not None:
+            break
+    if product_id is None:
+        raise HandleTaken(handle=handle)
+    for variant in variants:
+        await add_variant(tx, shop_id=shop_id, product_id=product_id, variant=variant)
+    return await _told(tx, shop_id, product_id, "created")
+
+
+def _handles(title: str) -> list[str]:
+    wanted = handle_from(title)
+    return [wanted, *(f"{wanted}-{n}" for n in range(2, 10)), f"{wanted}-{secrets.token_hex(6)}"]
+
+
+def _checked_tags(tags: Sequence[str]) -> list[str]:
+    cleaned = [line(tag, field="tags", longest=255) for tag in tags[:250]]
+    return list(dict.fromkeys(tag for tag in cleaned if tag))
+
+
+async def _told(tx: Tx, shop_id: int, product_id: int, change: str) -> Product:
+    found = await product(tx, shop_id=shop_id, product_id=product_id)
+    await outbox.record(
+        tx,
+        ProductChanged(
+            shop_id=shop_id,
+            product_id=product_id,
+            change=change,
+            handle=found.handle,
+            title=found.title,
+            kind=found.kind,
+            status=found.status,
+        ),
+    )
+    return found
+
+
+async def update_product(
+    tx: Tx,
+    *,
+    shop_id: int,
+    product_id: int,
+    title: str | None = None,
+    titles: Mapping[str, str] | None = None,
+    description: str | None = None,
+    descriptions: Mapping[str, str] | None = None,
+    kind: Kind | None = None,
+    status: Status | None = None,
+    vendor: str | None = None,
+    product_type: str | None = None,
+    tags: Sequence[str] | None = None,
+    option_names: Sequence[str] | None = None,
+) -> Product:
+    """Change what is given.  Options of a product that has variants can be renamed, not added or removed."""
+    before = await _locked_product(tx, shop_id, product_id)
+    if option_names is not None:
+        option_names = checked_option_names(option_names)
+        if len(option_names) != len(before.option_names) and await queries.count_variants(
+            tx, product_id=product_id
+        ):
+            raise BadOptions("The product has variants: its options can only be renamed.")
+    await queries.update_product(
+        tx,
+        product_id=product_id,
+        title=None if title is None else line(title, field="title", longest=255, shortest=1),
+        titles=None if titles is None else checked_translations(titles, field="titles", longest=255),
+        description=None
+        if description is None
+        else prose(description, field="description", longest=LONGEST_DESCRIPTION),
+        descriptions=None
+        if descriptions is None
+        else checked_translations(descriptions, field="descriptions", longest=LONGEST_DESCRIPTION),
+        kind=None if kind is None else Kind(kind),
+        status=None if status is None else Status(status),
+        vendor=None if vendor is None else line(vendor, field="vendor", longest=255),
+        product_type=None if product_type is None else line(product_type, field="type", longest=255),
+        tags=None if tags is None else _checked_tags(tags),
+        option_names=option_names,
+    )
+    return await _told(tx, shop_id, product_id, "updated")
+
+
+async def _locked_product(tx: Tx, shop_id: int, product_id: int) -> Product:
+    if not await queries.lock_product(tx, shop_id=shop_id, product_id=product_id):
+        raise UnknownProduct
+    return await product(tx, shop_id=shop_id, product_id=product_id)
+
+
+async def product(tx: Tx, *, shop_id: int, product_id: int) -> Product:
+    """Raises UnknownProduct."""
+    found = await queries.products_by_ids(tx, shop_id=shop_id, ids=[product_id])
+    if not found:
+        raise UnknownProduct
+    return _typed(found[0])
+
+
+async def products_by_id(tx: Tx, *, shop_id: int, ids: Sequence[int]) -> dict[int, Product]:
+    """Those of `ids` that the shop has."""
+    return {each.id: _typed(each) for each in await queries.products_by_ids(tx, shop_id=shop_id, ids=ids)}
+
+
+async def products(
+    tx: Tx,
+    *,
+    shop_id: int,
+    search: str = "",
+    status: Status | None = None,
+    after: int = 0,
+    limit: int = 100,
+) -> list[Product]:
+    """In the order they were made, those with an id above `after`; `search` looks for each of its words in
+    title, translations, handle, vendor, type, tags and SKUs.
+    """
+    words = line(search, field="search", longest=200).split()[:10]
+    escaped = [word.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_") for word in words]
+    found = await queries.products(
+        tx,
+        shop_id=shop_id,
+        patterns=[f"%{word}%" for word in escaped],
+        status=status,
+        after=after,
+        limit=max(1, min(limit, MOST_AT_ONCE)),
+    )
+    return [_typed(each) for each in found]
+
+
+def _typed(found: Product) -> Product:
+    return replace(found, kind=Kind(found.kind), status=Status(found.status))
+
+
+# Variants
+
+
+async def add_variant(tx: Tx, *, shop_id: int, product_id: int, variant: NewVariant) -> Variant:
+    """Raises UnknownProduct, BadOptions, OptionsTaken, TooManyVariants, or a refusal of the price."""
+    owner = await _locked_product(tx, shop_id, product_id)
+    if await queries.count_variants(tx, product_id=product_id) >= MAX_VARIANTS:
+        raise TooManyVariants(most=MAX_VARIANTS)
+    options = checked_options(variant.options, owner.option_names)
+    minor = checked_minor(variant.price_minor)
+    shop = await accounts.shop(tx, shop_id)
+    variant_id = await queries.insert_variant_once(
+        tx,
+        shop_id=shop_id,
+        product_id=product_id,
+        sku=line(variant.sku, field="sku", longest=100),
+        barcode=line(variant.barcode, field="barcode", longest=100),
+        options=options,
+        currency=shop.currency,
+        grams=checked_grams(variant.grams),
+    )
+    if variant_id is None:
+        raise OptionsTaken(options=options)
+    valid_from = await queries.insert_price(tx, variant_id=variant_id, minor=minor, at=None, reason="")
+    assert valid_from is not None, "now has not passed"
+    await outbox.record(
+        tx, PriceChanged(shop_id, product_id, variant_id, minor, None, shop.currency, valid_from, "")
+    )
+    return (await variants(tx, shop_id=shop_id, ids=[variant_id]))[0]
+
+
+async def update_variant(
+    tx: Tx,
+    *,
+    shop_id: int,
+    variant_id: int,
+    sku: str | None = None,
+    barcode: str | None = None,
+    grams: int | None = None,
+) -> Variant:
+    """Raises UnknownVariant, BadWeight or UnusableText.  Options stay: another combination is another variant."""
+    if not await queries.update_variant(
+        tx,
+        shop_id=shop_id,
+        variant_id=variant_id,
+        sku=None if sku is None else line(sku, field="sku", longest=100),
+        barcode=None if barcode is None else line(barcode, field="barcode", longest=100),
+        grams=None if grams is None else checked_grams(grams),
+    ):
+        raise UnknownVariant
+    return (await variants(tx, shop_id=shop_id, ids=[variant_id]))[0]
+
+
+async def variants(tx: Tx, *, shop_id: int, ids: Sequence[int]) -> list[Variant]:
+    """Those of `ids` that the shop has, in order of id, with the price in force."""
+    return await queries.variants(tx, shop_id=shop_id, ids=ids)
+
+
+async def variants_of(tx: Tx, *, shop_id: int, product_ids: Sequence[int]) -> list[Variant]:
+    """All variants of these products, product by product in their position."""
+    return await queries.variants_of(tx, shop_id=shop_id, product_ids=product_ids)
+
+
+# Prices
+
+
+async def set_price(
+    tx: Tx, *, shop_id: int, variant_id: int, amount: int, at: datetime | None = None, reason: str = ""
+) -> Money:
+    """From `at` (from now) on, the variant costs `amount` minor units of its currency.
+
+    Nothing is recorded when that is the price in force and no time is given.
+    Raises UnknownVariant, PriceNegative, PriceTooLarge, or PricePast for a time that has passed.
+    """
+    minor = checked_minor(amount)
+    reason = line(reason, field="reason", longest=200)
+    if not await queries.lock_variant(tx, shop_id=shop_id, variant_id=variant_id):
+        raise UnknownVariant
+    before = await queries.variant_in_force(tx, variant_id=variant_id)
+    money = Money(minor, before.currency)
+    if at is None and before.price_minor == minor:
+        return money
+    valid_from = await queries.insert_price(tx, variant_id=variant_id, minor=minor, at=at, reason=reason)
+    if valid_from is None:
+        raise PricePast
+    await outbox.record(
+        tx,
+        PriceChanged(
+            shop_id=shop_id,
+            product_id=before.product_id,
+            variant_id=variant_id,
+            price_minor=minor,
+            before_minor=before.price_minor,
+            currency=before.currency,
+            valid_from=valid_from,
+            reason=reason,
+        ),
+    )
+    return money
+
+
+async def prices(tx: Tx, *, shop_id: int, variant_id: int) -> list[Price]:
+    """The whole history, oldest first, with what is set for later.  Raises UnknownVariant."""
+    found = await queries.prices(tx, shop_id=shop_id, variant_id=variant_id)
+    if not found:
+        raise UnknownVariant
+    return found
+
+
+async def reference_price(tx: Tx, *, shop_id: int, variant_id: int) -> Money | None:
+    """The lowest price of the 30 days before the present one began: what a reduction is shown against.
+
+    None when the variant never cost anything else.  Raises UnknownVariant.
+    """
+    known = await variants(tx, shop_id=shop_id, ids=[variant_id])
+    if not known:
+        raise UnknownVariant
+    since = await queries.in_force_since(tx, variant_id=variant_id)
+    minor = await queries.lowest_before(tx, variant_id=variant_id, before=since, days=REFERENCE_DAYS)
+    return None if minor is None else Money(minor, known[0].currency)
+
+
+# Pictures
+
+
+async def add_picture(
+    tx: Tx, *, shop_id: int, product_id: int, picture: ProcessedPicture, alt: str = ""
+) -> Picture:
+    """Show a picture, whose files are stored already, with a product; last in line unless it is there.
+
+    Raises UnknownProduct.
+    """
+    owner = await _locked_product(tx, shop_id, product_id)
+    await queries.insert_picture_once(
+        tx,
+        shop_id=shop_id,
+        product_id=product_id,
+        sha256=picture.sha256,
+        width=picture.width,
+        height=picture.height,
+        alt=line(alt, field="alt", longest=500),
+    )
+    await _told(tx, shop_id, owner.id, "updated")
+    return next(
+        each
+        for each in await pictures(tx, shop_id=shop_id, product_ids=[product_id])
+        if each.sha256 == picture.sha256
+    )
+
+
+async def pictures(tx: Tx, *, shop_id: int, product_ids: Sequence[int]) -> list[Picture]:
+    """The pictures of these products, product by product in their position."""
+    return await queries.pictures(tx, shop_id=shop_id, product_ids=product_ids)
+
+
+async def remove_picture(tx: Tx, *, shop_id: int, product_id: int, picture_id: int) -> None:
+    """The product is shown without it; the files stay for pages of orders that name them."""
+    if not await queries.delete_picture(tx, shop_id=shop_id, product_id=product_id, picture_id=picture_id):
+        raise UnknownPicture
+    await _told(tx, shop_id, product_id, "updated")

@@ -1,0 +1,518 @@
+"""The Shopify product CSV: reading it row by row, and writing it.  No database here.
+
+One product is a run of rows with the same handle: its first row says what the product is, every row that has
+option values, a price or a SKU is a variant, every row that has a picture's address adds that picture.  Two
+generations of headers are read (`Variant Price`, `Price`…).  A product whose rows have a fault is not taken at
+all; each fault is told with row, column, code and message.  Rows are counted as a spreadsheet shows them: the
+header is row 1.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import IO, Final, TypeVar
+
+from shopfloor.catalog.models import (
+    LONGEST_DESCRIPTION,
+    MAX_OPTIONS,
+    MAX_VARIANTS,
+    BadOptions,
+    BadWeight,
+    Kind,
+    NewVariant,
+    OptionsTaken,
+    Status,
+    TooManyVariants,
+    checked_grams,
+    checked_handle,
+    checked_option_names,
+    checked_options,
+    checked_translations,
+    parse_price,
+)
+from shopfloor.kernel.errors import Invalid, Refusal
+from shopfloor.kernel.text import line, prose
+
+MAX_CSV_BYTES: Final = 50 * 1024 * 1024
+MAX_ROWS: Final = 200_000
+# A product with 200 variants and a few hundred pictures; a run beyond that is not a product.
+MAX_ROWS_OF_ONE: Final = 1_000
+MAX_COLUMNS: Final = 500
+
+
+class SheetUnreadable(Invalid):
+    """The file is not a product CSV that can be read."""
+
+    code = "catalog.sheet_unreadable"
+
+
+class SheetIncomplete(Invalid):
+    """A new product needs a title, a new variant a price."""
+
+    code = "catalog.sheet_incomplete"
+
+
+class SheetTooLarge(Invalid):
+    """The file is too large: 50 MB at most."""
+
+    code = "catalog.sheet_too_large"
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something to be told about one row."""
+
+    row: int
+    column: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class VariantDraft:
+    """`price_minor` is None where the file says nothing about it."""
+
+    row: int
+    options: list[str]
+    sku: str | None
+    barcode: str | None
+    grams: int | None
+    price_minor: int | None
+
+    def as_new(self) -> NewVariant:
+        """Raises SheetIncomplete without a price."""
+        if self.price_minor is None:
+            raise SheetIncomplete("A new variant needs a price.")
+        return NewVariant(
+            price_minor=self.price_minor,
+            options=self.options,
+            sku=self.sku or "",
+            barcode=self.barcode or "",
+            grams=self.grams or 0,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PictureDraft:
+    row: int
+    url: str
+    position: int
+    alt: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProductDraft:
+    """A product as the file has it; None where the file has no such column, or an empty first title."""
+
+    row: int
+    handle: str
+    title: str | None
+    titles: dict[str, str] | None
+    description: str | None
+    descriptions: dict[str, str] | None
+    vendor: str | None
+    product_type: str | None
+    tags: list[str] | None
+    kind: Kind | None
+    status: Status | None
+    option_names: list[str]
+    variants: list[VariantDraft]
+    pictures: list[PictureDraft]
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A product, or a row that belongs to none, that is not taken, and why."""
+
+    faults: list[Remark]
+
+
+_ALIASES: Final = {
+    "url handle": "handle",
+    "description": "body (html)",
+    "body html": "body (html)",
+    "product type": "type",
+    "published on online store": "published",
+    "sku": "variant sku",
+    "barcode": "variant barcode",
+    "weight value (grams)": "variant grams",
+    "price": "variant price",
+    "product image url": "image src",
+    "image url": "image src",
+}
+_READ: Final = frozenset({
+    "handle", "title", "body (html)", "vendor", "type", "tags", "published", "status", "kind",
+    "option1 name", "option1 value", "option2 name", "option2 value", "option3 name", "option3 value",
+    "variant sku", "variant barcode", "variant grams", "variant price",
+    "image src", "image position", "image alt text",
+})  # fmt: skip
+_OF_A_VARIANT: Final = ("option1 value", "option2 value", "option3 value", "variant price", "variant sku")
+_TRANSLATION: Final = re.compile(r"(title|body \(html\)) \[([A-Za-z_]{2,11})\]")
+_FORMULA: Final = re.compile(r"'*[=+\-@\t\r]")
+_QUOTED_FORMULA: Final = re.compile(r"'+[=+\-@\t\r]")
+_GRAMS: Final = re.compile(r"([0-9]{1,12})(?:\.0*)?")
+_POSITION: Final = re.compile(r"[1-9][0-9]{0,5}")
+
+Value = TypeVar("Value")
+
+
+class _Capped(io.RawIOBase):
+    """The stream, until it has given more than a file may have."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        super().__init__()
+        self._stream = stream
+        self._left = MAX_CSV_BYTES
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview, /) -> int:  # pyright: ignore[reportIncompatibleMethodOverride]
+        data = self._stream.read(len(buffer))
+        self._left -= len(data)
+        if self._left < 0:
+            raise SheetTooLarge(largest=MAX_CSV_BYTES)
+        buffer[: len(data)] = data
+        return len(data)
+
+
+class Sheet:
+    """An open file: its header is read, its rows come one by one.
+
+    Raises SheetUnreadable where there is no usable header, SheetTooLarge when it turns out too long.
+    """
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        # Bytes that are not UTF-8 become lone surrogates, by which their row is found and told.
+        text = io.TextIOWrapper(
+            io.BufferedReader(_Capped(stream), 65_536),
+            encoding="utf-8-sig",
+            errors="surrogateescape",
+            newline="",
+        )
+        self._reader = csv.reader(text)
+        self.rows_read = 0
+        first = self._first()
+        self._header = [_column(cell) for cell in first]
+        if "handle" not in self._header:
+            raise SheetUnreadable("The file has no column 'Handle' (or 'URL handle').", column="Handle")
+        twice = sorted({name for name in self._header if name in _READ and self._header.count(name) > 1})
+        if twice:
+            raise SheetUnreadable(f"The file has the column '{twice[0]}' twice.", column=twice[0])
+        self.ignored_columns = [
+            cell.strip()[:100]
+            for cell, name in zip(first, self._header, strict=True)
+            if name and name not in _READ and not name.endswith("]")
+        ]
+
+    def _first(self) -> list[str]:
+        try:
+            first = next(self._reader, None)
+        except csv.Error as problem:
+            raise SheetUnreadable(why=str(problem)) from None
+        if not first or len(first) > MAX_COLUMNS:
+            raise SheetUnreadable("The file is empty or has no header row.")
+        if not all(_is_text(cell) for cell in first):
+            raise SheetUnreadable("The file is not text in UTF-8; save it as 'CSV UTF-8'.")
+        return first
+
+    def records(self) -> Iterator[tuple[int, dict[str, str] | Remark]]:
+        """Rows with their number, as cells by column; one that cannot be read comes as a Remark."""
+        row = 1
+        while True:
+            row += 1
+            try:
+                cells = next(self._reader, None)
+            except csv.Error as problem:
+                message = f"The row cannot be read: {problem}."
+                self.rows_read += 1
+                yield row, Remark(row, "", "catalog.csv_malformed", message)
+                continue
+            if cells is None:
+                return
+            if row > MAX_ROWS + 1:
+                raise SheetTooLarge(f"The file has more than {MAX_ROWS} rows.", largest_rows=MAX_ROWS)
+            if any(cell.strip() for cell in cells):
+                self.rows_read += 1
+                yield row, self._record(row, cells)
+
+    def _record(self, row: int, cells: list[str]) -> dict[str, str] | Remark:
+        if len(cells) > len(self._header):
+            message = "The row has more cells than the header."
+            return Remark(row, "", "catalog.csv_too_many_cells", message)
+        for name, cell in zip(self._header, cells, strict=False):
+            if not _is_text(cell):
+                return Remark(row, name, "catalog.csv_encoding", "The cell is not text in UTF-8.")
+        values = [unquoted(cell.strip()) for cell in cells]
+        return dict(zip(self._header, values + [""] * (len(self._header) - len(values)), strict=True))
+
+
+def _column(cell: str) -> str:
+    """The name a column has here, whatever generation of header the file has."""
+    name = " ".join(cell.lower().split())
+    found = _TRANSLATION.fullmatch(name)
+    if found is not None:
+        return f"{_ALIASES.get(found[1], found[1])} [{_locale(found[2])}]"
+    return _ALIASES.get(name, name)
+
+
+def drafts(sheet: Sheet, currency: str) -> Iterator[ProductDraft | Broken]:
+    """The products of the file in order, each with all its rows, or why it is not taken."""
+    seen: set[str] = set()
+    for group in _groups(sheet.records()):
+        if group.handle and group.handle in seen:
+            group.faults.append(
+                Remark(
+                    group.row,
+                    "Handle",
+                    "catalog.csv_handle_repeated",
+                    "The handle stood further up already; the rows of one product follow each other.",
+                )
+            )
+        seen.add(group.handle)
+        draft = None if group.faults else _Parser(currency, group.faults).product(group.records)
+        yield Broken(group.faults) if draft is None else draft
+
+
+@dataclass(slots=True)
+class _Group:
+    """`handle` is empty for rows that belong to no product."""
+
+    row: int
+    handle: str
+    records: list[tuple[int, dict[str, str]]]
+    faults: list[Remark]
+
+
+def _groups(records: Iterable[tuple[int, dict[str, str] | Remark]]) -> Iterator[_Group]:
+    """Runs of one handle.  A row that cannot be read spoils the product it stands in, or before."""
+    group: _Group | None = None
+    for row, record in records:
+        if isinstance(record, Remark):
+            group = group or _Group(row, "", [], [])
+            group.faults.append(record)
+            continue
+        handle = record["handle"].lower()
+        if group is not None and group.handle != handle:
+            yield group
+            group = None
+        if group is None:
+            group = _Group(row, handle, [], [])
+        if not handle:
+            group.faults.append(Remark(row, "Handle", "catalog.csv_no_handle", "The row has no handle."))
+        elif len(group.records) == MAX_ROWS_OF_ONE:
+            group.faults.append(
+                Remark(row, "Handle", "catalog.csv_too_many_rows", "The product has too many rows.")
+            )
+        if not group.faults:
+            group.records.append((row, record))
+    if group is not None:
+        yield group
+
+
+class _Parser:
+    """Turns the rows of one product into a draft, collecting every fault on the way."""
+
+    def __init__(self, currency: str, faults: list[Remark]) -> None:
+        self._currency = currency
+        self._faults = faults
+
+    def product(self, records: Sequence[tuple[int, dict[str, str]]]) -> ProductDraft | None:
+        """None when there were faults."""
+        row, first = records[0]
+        names = self._option_names(row, first)
+        draft = ProductDraft(
+            row=row,
+            handle=self._try(row, "Handle", lambda: checked_handle(first["handle"])) or "",
+            title=self._line(row, first, "title", 255) or None,
+            titles=self._translations(row, first, "title", 255),
+            description=self._description(row, first),
+            descriptions=self._translations(row, first, "body (html)", LONGEST_DESCRIPTION),
+            vendor=self._line(row, first, "vendor", 255),
+            product_type=self._line(row, first, "type", 255),
+            tags=self._tags(row, first),
+            kind=self._one_of(row, first, "kind", Kind),
+            status=self._status(row, first),
+            option_names=names or [],
+            variants=[] if names is None else self._variants(records, names),
+            pictures=[picture for each in records if (picture := self._picture(*each)) is not None],
+        )
+        return None if self._faults else draft
+
+    def _try(self, row: int, column: str, read: Callable[[], Value]) -> Value | None:
+        """What `read` gives; None, and a fault, when it refuses."""
+        try:
+            return read()
+        except Refusal as refusal:
+            self._faults.append(Remark(row, column, refusal.code, refusal.message))
+            return None
+
+    def _fault(self, row: int, column: str, code: str, message: str) -> None:
+        self._faults.append(Remark(row, column, code, message))
+
+    def _line(self, row: int, record: dict[str, str], column: str, longest: int) -> str | None:
+        """None where the file has no such column."""
+        if column not in record:
+            return None
+        return self._try(row, column, lambda: line(record[column], field=column, longest=longest))
+
+    def _description(self, row: int, record: dict[str, str]) -> str | None:
+        text = record.get("body (html)")
+        if text is None:
+            return None
+        return self._try(
+            row, "body (html)", lambda: prose(text, field="body (html)", longest=LONGEST_DESCRIPTION)
+        )
+
+    def _translations(
+        self, row: int, record: dict[str, str], column: str, longest: int
+    ) -> dict[str, str] | None:
+        texts = {
+            name[len(column) + 2 : -1]: text
+            for name, text in record.items()
+            if name.startswith(f"{column} [") and name.endswith("]")
+        }
+        if not texts:
+            return None
+        return self._try(row, column, lambda: checked_translations(texts, field=column, longest=longest))
+
+    def _tags(self, row: int, record: dict[str, str]) -> list[str] | None:
+        text = self._line(row, record, "tags", 5_000)
+        return None if text is None else [tag.strip() for tag in text.split(",") if tag.strip()]
+
+    def _one_of(
+        self, row: int, record: dict[str, str], column: str, kind: Callable[[str], Value]
+    ) -> Value | None:
+        text = record.get(column, "").lower()
+        if not text:
+            return None
+        try:
+            return kind(text)
+        except ValueError:
+            self._fault(row, column, f"catalog.csv_bad_{column}", f"'{text[:40]}' is not a {column}.")
+            return None
+
+    def _status(self, row: int, record: dict[str, str]) -> Status | None:
+        """Of the two columns, `Published` FALSE keeps an active product out of the shop."""
+        status = self._one_of(row, record, "status", Status)
+        published = record.get("published", "").lower()
+        if published not in {"", "true", "false"}:
+            self._fault(row, "published", "catalog.csv_bad_published", "TRUE or FALSE is wanted.")
+        if published == "false" and status in {None, Status.ACTIVE}:
+            return Status.DRAFT
+        return Status.ACTIVE if published == "true" and status is None else status
+
+    def _option_names(self, row: int, record: dict[str, str]) -> list[str] | None:
+        names = [record.get(f"option{n} name", "") for n in range(1, MAX_OPTIONS + 1)]
+        given = [name for name in names if name]
+        first_value = record.get("option1 value", "").lower()
+        if [name.lower() for name in given] == ["title"] and first_value in {"", "default title"}:
+            return []
+        if names[: len(given)] != given:
+            self._fault(row, "option1 name", BadOptions.code, "Option names are filled from the first on.")
+            return None
+        return self._try(row, "option1 name", lambda: checked_option_names(given))
+
+    def _variants(
+        self, records: Sequence[tuple[int, dict[str, str]]], names: Sequence[str]
+    ) -> list[VariantDraft]:
+        found: list[VariantDraft] = []
+        known: set[tuple[str, ...]] = set()
+        for turn, (row, record) in enumerate(records):
+            if turn and not any(record.get(column) for column in _OF_A_VARIANT):
+                continue
+            variant = self._variant(row, record, names)
+            if variant is None:
+                continue
+            if tuple(variant.options) in known:
+                message = "Another row of the product has the same options."
+                self._fault(row, "option1 value", OptionsTaken.code, message)
+            known.add(tuple(variant.options))
+            found.append(variant)
+            if len(found) == MAX_VARIANTS + 1:
+                message = f"A product has at most {MAX_VARIANTS} variants."
+                self._fault(row, "handle", TooManyVariants.code, message)
+        return found
+
+    def _variant(self, row: int, record: dict[str, str], names: Sequence[str]) -> VariantDraft | None:
+        before = len(self._faults)
+        values = [record.get(f"option{n} value", "") for n in range(1, MAX_OPTIONS + 1)]
+        if not names and [value.lower() for value in values if value] == ["default title"]:
+            values = [""] * MAX_OPTIONS
+        if any(values[len(names) :]):
+            self._fault(row, f"option{len(names) + 1} value", BadOptions.code, "The option has no name.")
+        options = self._try(row, "option1 value", lambda: checked_options(values[: len(names)], names))
+        price: int | None = None
+        if "variant price" in record:
+            text = record["variant price"]
+            if text:
+                money = self._try(row, "variant price", lambda: parse_price(text, self._currency))
+                price = None if money is None else money.minor
+            else:
+                self._fault(row, "variant price", "catalog.csv_no_price", "The variant has no price.")
+        variant = VariantDraft(
+            row=row,
+            options=options or [],
+            sku=self._line(row, record, "variant sku", 100),
+            barcode=self._line(row, record, "variant barcode", 100),
+            grams=self._grams(row, record),
+            price_minor=price,
+        )
+        return variant if len(self._faults) == before else None
+
+    def _grams(self, row: int, record: dict[str, str]) -> int | None:
+        text = record.get("variant grams", "")
+        if not text:
+            return None
+        found = _GRAMS.fullmatch(text)
+        if found is None:
+            self._fault(row, "variant grams", BadWeight.code, "A weight is a whole number of grams.")
+            return None
+        return self._try(row, "variant grams", lambda: checked_grams(int(found[1])))
+
+    def _picture(self, row: int, record: dict[str, str]) -> PictureDraft | None:
+        url = record.get("image src", "")
+        if not url:
+            return None
+        if not url.lower().startswith(("http://", "https://")) or len(url) > 2_000 or not url.isprintable():
+            self._fault(row, "image src", "catalog.csv_bad_address", "An address starts with https://.")
+            return None
+        text = record.get("image position", "")
+        position = int(text) if _POSITION.fullmatch(text) else row
+        return PictureDraft(row, url, position, self._line(row, record, "image alt text", 500) or "")
+
+
+def quoted(cell: str) -> str:
+    """A cell that no spreadsheet takes for a formula; `unquoted` gives back what it was."""
+    return f"'{cell}" if _FORMULA.match(cell) else cell
+
+
+def unquoted(cell: str) -> str:
+    return cell[1:] if _QUOTED_FORMULA.match(cell) else cell
+
+
+def written(rows: Iterable[Sequence[str]]) -> str:
+    """The text of a CSV file, lines ended as RFC 4180 wants them, no cell a formula."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator="\r\n")
+    for row in rows:
+        writer.writerow([quoted(cell) for cell in row])
+    return out.getvalue()
+
+
+def _is_text(cell: str) -> bool:
+    if "\0" in cell:
+        return False
+    try:
+        cell.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _locale(text: str) -> str:
+    """Column names were lowered to compare them; a locale is written zh_CN."""
+    language, _, country = text.partition("_")
+    return f"{language.lower()}_{country.upper()}" if country else language.lower()

@@ -1,0 +1,187 @@
+"""The line for what is sold out: order, one place each, short claims, the next one when they lapse."""
+
+from uuid import UUID, uuid4
+
+import pytest
+from tests.orders.conftest import PRICE, MakeMarket, Market, form
+
+from shopfloor import orders, stock
+from shopfloor.orders import Party, Policy, WaitingState
+
+
+async def join(market: Market, buyer: UUID, quantity: int = 1) -> orders.Waiting:
+    async with market.db.transaction() as tx:
+        return await orders.join(
+            tx,
+            shop_id=market.shop_id,
+            variant_id=market.variants[0],
+            buyer=buyer,
+            quantity=quantity,
+            offer_id=market.offer_id,
+        )
+
+
+async def place(market: Market, buyer: UUID) -> orders.Waiting | None:
+    async with market.db.transaction() as tx:
+        found = await orders.places(tx, buyer=buyer, shop_id=market.shop_id)
+    return found[0] if found else None
+
+
+async def release(market: Market, order: orders.Order) -> None:
+    async with market.db.transaction() as tx:
+        await orders.cancel(
+            tx, shop_id=market.shop_id, order_id=order.id, by=Party.MERCHANT, actor="person:1"
+        )
+
+
+@pytest.fixture
+async def sold_out(make_market: MakeMarket) -> tuple[Market, orders.Order]:
+    market = await make_market(2)
+    order, _ = await market.order(quantity=2)
+    return market, order
+
+
+async def test_everybody_has_one_place_in_the_order_of_joining(sold_out: tuple[Market, orders.Order]) -> None:
+    market, _ = sold_out
+    ann, bo = uuid4(), uuid4()
+
+    first, second = await join(market, ann), await join(market, bo)
+    again = await join(market, ann, quantity=2)
+
+    assert (first.position, second.position) == (1, 2)
+    assert (again.id, again.position, again.quantity) == (first.id, 1, 1)
+    facts = await market.facts("orders.waitlist_joined")
+    assert [fact["waiting"] for fact in facts] == [
+        [{"variant_id": market.variants[0], "units": 1}],
+        [{"variant_id": market.variants[0], "units": 2}],
+    ]
+
+
+async def test_nobody_waits_for_what_can_be_bought(market: Market) -> None:
+    with pytest.raises(orders.WaitingNotNeeded):
+        await join(market, uuid4())
+
+    assert await market.facts("orders.waitlist_joined") == []
+
+
+async def test_released_units_are_offered_in_order(sold_out: tuple[Market, orders.Order]) -> None:
+    market, order = sold_out
+    buyers = [uuid4() for _ in range(3)]
+    for buyer in buyers:
+        await join(market, buyer)
+
+    await release(market, order)
+
+    ann, bo, cy = [await place(market, buyer) for buyer in buyers]
+    assert ann and bo and cy
+    assert [place.state for place in (ann, bo, cy)] == ["offered", "offered", "waiting"]
+    assert cy.position == 1
+    assert await market.left() == 0
+    assert ann.hold_id is not None
+    placed = await orders.complete(
+        market.db, shop_id=market.shop_id, hold_id=ann.hold_id, shopper=buyers[0], form=form()
+    )
+    assert placed.total_minor == PRICE
+    assert await place(market, buyers[0]) is None
+    [ended] = await market.facts("orders.waitlist_ended")
+    assert ended["state"] == WaitingState.CLAIMED
+    await market.assert_sound()
+
+
+async def test_a_lapsed_offer_goes_to_the_next(make_market: MakeMarket) -> None:
+    market = await make_market(1)
+    order, _ = await market.order()
+    ann, bo = uuid4(), uuid4()
+    await join(market, ann)
+    await join(market, bo)
+    await release(market, order)
+    offered = await place(market, ann)
+    assert offered is not None
+    assert offered.hold_id is not None
+
+    await market.make_overdue(offered.hold_id)
+    await market.expire()
+
+    assert await place(market, ann) is None
+    served = await place(market, bo)
+    assert served is not None
+    assert served.state is WaitingState.OFFERED
+    assert await market.left() == 0
+    await market.assert_sound()
+
+
+async def test_the_claim_time_is_the_shops(sold_out: tuple[Market, orders.Order]) -> None:
+    market, order = sold_out
+    async with market.db.transaction() as tx:
+        await orders.set_policy(tx, shop_id=market.shop_id, policy=Policy(claim_seconds=60))
+    ann = uuid4()
+    await join(market, ann)
+
+    await release(market, order)
+
+    offered = await place(market, ann)
+    assert offered is not None
+    assert offered.hold_id is not None
+    async with market.db.transaction() as tx:
+        hold = await stock.hold(tx, shop_id=market.shop_id, hold_id=offered.hold_id)
+    assert (hold.expires_at - hold.granted_at).total_seconds() == 60
+
+
+async def test_who_wants_more_than_is_free_keeps_the_place(make_market: MakeMarket) -> None:
+    market = await make_market(1)
+    order, _ = await market.order()
+    ann, bo = uuid4(), uuid4()
+    await join(market, ann, quantity=2)
+    await join(market, bo)
+
+    await release(market, order)
+
+    waiting, served = await place(market, ann), await place(market, bo)
+    assert waiting is not None
+    assert served is not None
+    assert (waiting.state, waiting.position) == ("waiting", 1)
+    assert served.state is WaitingState.OFFERED
+
+
+async def test_leaving_hands_the_offer_on(make_market: MakeMarket) -> None:
+    market = await make_market(1)
+    order, _ = await market.order()
+    ann, bo = uuid4(), uuid4()
+    first = await join(market, ann)
+    await join(market, bo)
+    await release(market, order)
+
+    async with market.db.transaction() as tx:
+        await orders.leave(tx, shop_id=market.shop_id, waiting_id=first.id, buyer=ann)
+    async with market.db.transaction() as tx:
+        await orders.leave(tx, shop_id=market.shop_id, waiting_id=first.id, buyer=ann)
+
+    served = await place(market, bo)
+    assert served is not None
+    assert served.state is WaitingState.OFFERED
+    with pytest.raises(orders.WaitingNotFound):
+        async with market.db.transaction() as tx:
+            await orders.leave(tx, shop_id=market.shop_id, waiting_id=served.id, buyer=ann)
+    await market.assert_sound()
+
+
+async def test_new_units_are_offered_when_they_come(sold_out: tuple[Market, orders.Order]) -> None:
+    market, _ = sold_out
+    ann = uuid4()
+    await join(market, ann)
+    async with market.db.transaction() as tx:
+        await stock.receive(
+            tx,
+            shop_id=market.shop_id,
+            location_id=market.location_id,
+            variant_id=market.variants[0],
+            quantity=1,
+        )
+
+    async with market.db.transaction() as tx:
+        served = await orders.serve(
+            tx, shop_id=market.shop_id, pool_id=market.pool_id, variant_ids=[market.variants[0]]
+        )
+
+    assert [found.buyer for found in served] == [ann]
+    await market.assert_sound()

@@ -45,7 +45,7 @@ const result = await build({
 const manifest = {};
 const weight = (file) => gzipSync(readFileSync(join(out, file)), { level: 9 }).length;
 for (const [path, output] of Object.entries(result.metafile.outputs)) {
-  if (!output.entryPoint) continue;
+  if (!/^(css|src)\//.test(output.entryPoint ?? "")) continue;
   const file = relative(out, resolve(path));
   const name = output.entryPoint.startsWith("css/") ? basename(output.entryPoint) : `${output.entryPoint.split("/")[1]}.js`;
   const imports = output.imports

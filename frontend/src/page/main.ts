@@ -1,1 +1,74 @@
-export {};
+// On every page: times in the reader's own zone, timers that run, dialogs that open.  Pages work without it.
+
+import { ServerClock } from "../common/clock.ts";
+import { countdown } from "../common/format.ts";
+import { Collector, type Facts } from "../common/collect.ts";
+
+const language = document.documentElement.lang || "en";
+
+const SHAPES: Readonly<Record<string, Intl.DateTimeFormatOptions>> = {
+  datetime: { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" },
+  date: { weekday: "short", day: "numeric", month: "short" },
+  weekday: { weekday: "short", day: "numeric", month: "short" },
+  time: { hour: "2-digit", minute: "2-digit", hourCycle: "h23" },
+};
+
+/** <time datetime data-local="datetime">: the server wrote its own zone, here it becomes the reader's. */
+for (const element of document.querySelectorAll<HTMLTimeElement>("time[data-local]")) {
+  const shape = SHAPES[element.dataset["local"] ?? ""];
+  const at = new Date(element.dateTime);
+  if (shape !== undefined && !Number.isNaN(at.getTime())) element.textContent = new Intl.DateTimeFormat(language, shape).format(at);
+}
+
+/** [data-timer="ISO" data-now="ms"]: counts down by the server's clock; `soon` under a minute, `over` at the end. */
+for (const element of document.querySelectorAll<HTMLElement>("[data-timer]")) {
+  const clock = new ServerClock();
+  clock.heard(Number(element.dataset["now"] ?? Date.now()));
+  const shown = element.querySelector<HTMLElement>("[data-clock]");
+  const until = element.dataset["timer"] ?? "";
+  const run = () => {
+    const seconds = clock.secondsUntil(until);
+    if (shown !== null) shown.textContent = countdown(seconds);
+    element.classList.toggle("soon", seconds > 0 && seconds < 60);
+    element.classList.toggle("over", seconds === 0);
+    if (seconds === 0) {
+      clearInterval(timer);
+      for (const late of document.querySelectorAll<HTMLElement>("[data-when-over]")) late.hidden = false;
+    }
+  };
+  const timer = setInterval(run, 500);
+  run();
+}
+
+/** <button data-opens="ID"> opens a <dialog>. */
+document.addEventListener("click", (event) => {
+  const opener = event.target instanceof Element ? event.target.closest<HTMLElement>("[data-opens]") : null;
+  const dialog = opener === null ? null : document.getElementById(opener.dataset["opens"] ?? "");
+  if (dialog instanceof HTMLDialogElement) dialog.showModal();
+});
+
+/** A form sent twice by two taps is sent once. */
+for (const form of document.querySelectorAll<HTMLFormElement>("form[data-once]")) {
+  form.addEventListener("submit", (event) => {
+    if (form.dataset["sent"] !== undefined) event.preventDefault();
+    form.dataset["sent"] = "yes";
+    for (const button of form.querySelectorAll("button")) button.setAttribute("aria-busy", "true");
+  });
+}
+addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll<HTMLFormElement>("form[data-sent]")) {
+    delete form.dataset["sent"];
+    for (const button of form.querySelectorAll("button")) button.removeAttribute("aria-busy");
+  }
+});
+
+/** The first field that was refused gets the focus. */
+document.querySelector<HTMLElement>("[aria-invalid='true']")?.focus();
+
+/** <script type="application/json" id="events">[[type, facts], …]</script>: what this page tells the collector. */
+const events = document.getElementById("events");
+if (events !== null) {
+  const collector = new Collector({});
+  collector.flushWhenHidden();
+  for (const [type, facts] of JSON.parse(events.textContent ?? "[]") as [string, Facts][]) collector.note(type, facts);
+}

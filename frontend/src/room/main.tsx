@@ -1,1 +1,20 @@
-export {};
+// Takes over the room page: from here on it is alive.
+
+import { render } from "preact";
+import { Collector } from "../common/collect.ts";
+import { pageData, speaker, type Words } from "../common/words.ts";
+import { type RoomData, RoomModel } from "./model.ts";
+import { RoomPage } from "./room.tsx";
+
+const root = document.getElementById("room");
+if (root !== null) {
+  const data = pageData<RoomData>("room-data");
+  const say = speaker(pageData<Words>("room-words"));
+  const collector = new Collector({ shop_id: data.shop.id, show_id: data.state.show.id });
+  collector.note("page_view");
+  collector.flushWhenHidden();
+  const model = new RoomModel(data, say, document.documentElement.lang, collector);
+  root.replaceChildren();
+  render(<RoomPage model={model} />, root);
+  document.documentElement.classList.add("alive");
+}

@@ -6,18 +6,21 @@ Call `install` after `kernel.http.install`, whose answers to programs it keeps.
 
 from fastapi import APIRouter, FastAPI
 
+from shopfloor.accounts.api import public
 from shopfloor.kernel.settings import Settings
-from shopfloor.web import refusals
+from shopfloor.web import checkout, refusals, room, shop
 from shopfloor.web.headers import SafeHeaders
 from shopfloor.web.static import files
 
 
 def routers() -> list[APIRouter]:
-    return []
+    """The routes of all pages."""
+    return [shop.router, room.router, checkout.router]
 
 
 def install(app: FastAPI, settings: Settings) -> None:
-    app.mount("/static", files(), name="static")
+    """Static files, safe headers and error pages."""
+    app.mount("/static", public(files()), name="static")
     app.add_middleware(SafeHeaders)
     refusals.install(app)
 

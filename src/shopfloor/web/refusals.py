@@ -4,6 +4,7 @@
 message is filled from the refusal's facts when it has them.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 from fastapi import FastAPI, Request
@@ -55,6 +56,14 @@ def sentence(code: str, otherwise: str, facts: dict[str, object], language: Lang
         return words % facts
     except (KeyError, TypeError, ValueError):
         return otherwise
+
+
+def refused_text(refused: Mapping[str, str] | None, language: Language) -> dict[str, str] | None:
+    """What `parts.refused_by` read from an address, with `text` in the reader's language."""
+    if refused is None:
+        return None
+    known = refused["code"] if refused["code"] in MESSAGES else "conflict"
+    return {**refused, "text": sentence(known, "", dict(refused), language)}
 
 
 def wants_page(request: Request) -> bool:

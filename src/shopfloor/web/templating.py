@@ -16,6 +16,7 @@ Always there
     icon("bag")              a stroke icon, hidden from screen readers: always write a word beside it, or
                              `icon("bag", _("Basket"))` when it stands alone; names are the files in frontend/icons
     island("studio")         the script tags of an island built from frontend/src/studio/main.tsx
+    money_of(minor, currency)  a Money of plain numbers
     data("state", value)     a JSON island for scripts: `JSON.parse(document.getElementById("state").textContent)`
 
 Filters

@@ -1,0 +1,101 @@
+// The sheet of one offer: choose a variant, see price, stock and date, buy or wait.
+
+import { useState } from "preact/hooks";
+import { day, money } from "../common/format.ts";
+import { Icon } from "../common/icon.tsx";
+import type { Say } from "../common/words.ts";
+import type { Problem } from "./purchases.ts";
+import { availability, firstChoice, inWords, type Line, linesOf, lineWith, type Offer, valuesOf } from "./state.ts";
+import { optionText, pictureOf, stockKind, stockText } from "./texts.ts";
+
+interface Props {
+  readonly offer: Offer;
+  readonly say: Say;
+  readonly language: string;
+  readonly busy: boolean;
+  readonly problem: Problem | null;
+  readonly chosen: (line: Line) => void;
+  readonly buy: (line: Line, quantity: number) => void;
+  readonly wait: (line: Line, quantity: number) => void;
+}
+
+export function Choose({ offer, say, language, busy, problem, chosen, buy, wait }: Props) {
+  const [id, setId] = useState(() => firstChoice(offer)?.id);
+  const [wanted, setWanted] = useState(1);
+  const line = (id === undefined ? undefined : offer.lines[String(id)]) ?? firstChoice(offer);
+  if (line === undefined) return <p>{say("sold_out")}</p>;
+  const available = availability(line);
+  const most = Math.max(1, Math.min(offer.limit ?? 10, available.is === "gone" ? 10 : available.left, 99));
+  const quantity = Math.min(wanted, most);
+  const picture = pictureOf(offer, 160);
+  const pick = (next: Line) => {
+    setId(next.id);
+    chosen(next);
+  };
+  const price = money(line.price_minor * quantity, line.currency, language);
+  return (
+    <form
+      class="choose"
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (available.is === "gone") wait(line, quantity);
+        else buy(line, quantity);
+      }}
+    >
+      <div class="choose-head">
+        {picture !== null && <img class="thumb" src={picture} alt="" width={72} height={72} />}
+        <div>
+          <p class="price big" aria-live="polite">{money(line.price_minor, line.currency, language)}</p>
+          <p class={`text-${stockKind(available)}`} aria-live="polite">
+            {stockText(available, say, language)}
+            {available.is === "gone" && available.waiting > 0 && <span class="soft"> · {say("people_wait", { n: available.waiting })}</span>}
+          </p>
+          <p class="soft small">{inWords(offer.title, offer.titles, language)}{optionText(line) && ` · ${optionText(line)}`}</p>
+        </div>
+      </div>
+      {linesOf(offer).length > 1 &&
+        (offer.option_names.length > 0 ? offer.option_names : [say("choice")]).map((name, index) => (
+          <fieldset key={name} class="field">
+            <legend class="label">{name}</legend>
+            <div class="choices">
+              {valuesOf(offer, index).map((value) => {
+                const options = line.options.map((option, i) => (i === index ? value : option));
+                const target = lineWith(offer, options) ?? linesOf(offer).find((one) => one.options[index] === value);
+                const at = target === undefined ? null : availability(target);
+                return (
+                  <label key={value} class={at?.is === "gone" ? "choice gone" : "choice"}>
+                    <input type="radio" name={`option-${index}`} checked={line.options[index] === value} onChange={() => target !== undefined && pick(target)} />
+                    <span>{value}</span>
+                  </label>
+                );
+              })}
+            </div>
+          </fieldset>
+        ))}
+      {most > 1 && (
+        <div class="row apart">
+          <span class="label" id="quantity-label">{say("quantity")}{offer.limit ? <span class="optional"> {say("limit", { n: offer.limit })}</span> : null}</span>
+          <span class="stepper">
+            <button type="button" aria-label={say("fewer")} disabled={quantity <= 1} onClick={() => setWanted(quantity - 1)}><Icon name="minus" /></button>
+            <input aria-labelledby="quantity-label" inputMode="numeric" value={quantity} onInput={(event) => setWanted(Math.max(1, Math.min(most, Number(event.currentTarget.value) || 1)))} />
+            <button type="button" aria-label={say("more")} disabled={quantity >= most} onClick={() => setWanted(quantity + 1)}><Icon name="plus" /></button>
+          </span>
+        </div>
+      )}
+      {available.is === "later" && (
+        <p class="note wait"><Icon name="calendar" /><span>{say("consent_later", { date: day(available.ready_on, language) })}</span></p>
+      )}
+      {problem !== null && <p class="note bad" role="alert"><Icon name="alert" /><span>{problem.text}</span></p>}
+      <p class="soft small">{say(`policy.${offer.policy}`, { minutes: Math.max(1, Math.round(offer.hold_seconds / 60)) })}</p>
+      <button class={available.is === "gone" ? "button main wide" : "button buy wide"} disabled={busy} aria-busy={busy}>
+        {busy
+          ? say("asking")
+          : available.is === "gone"
+            ? say("join_waitlist")
+            : available.is === "later"
+              ? say("buy_later", { price, date: day(available.ready_on, language) })
+              : say("buy_for", { price })}
+      </button>
+    </form>
+  );
+}

@@ -1,0 +1,298 @@
+// What the room page knows and does: the stream, the player, the till and the collector behind one view.
+
+import { ServerClock } from "../common/clock.ts";
+import type { Collector } from "../common/collect.ts";
+import type { Say } from "../common/words.ts";
+import { type Outcome, Till } from "./buy.ts";
+import { isDue } from "./moment.ts";
+import { Player, type Playing } from "./player.ts";
+import { load, open as stillOpen, type Problem, type Purchase, purchaseOf, save } from "./purchases.ts";
+import { type Connection, type Message, RoomSocket } from "./socket.ts";
+import { availability, type ChatLine, chatAfter, type Featured, inWords, type Line, merged, type Offer, type RoomState } from "./state.ts";
+import { optionText, refusalText } from "./texts.ts";
+
+export type SheetView =
+  | { readonly is: "none" | "bag" | "seller" }
+  | { readonly is: "offer"; readonly offer: number }
+  | { readonly is: "held"; readonly id: string }
+  | { readonly is: "waiting"; readonly position: number; readonly url: string };
+
+export interface View {
+  readonly state: RoomState;
+  readonly chat: readonly ChatLine[];
+  readonly featured: number | null;
+  readonly connection: Connection;
+  readonly playing: Playing;
+  readonly muted: boolean;
+  readonly soundAsked: boolean;
+  readonly tall: boolean;
+  readonly liked: boolean;
+  readonly sheet: SheetView;
+  readonly busy: boolean;
+  readonly problem: Problem | null;
+  readonly chatProblem: string | null;
+  readonly purchases: readonly Purchase[];
+}
+
+/** What the server left in the page. */
+export interface RoomData {
+  readonly state: RoomState;
+  readonly chat: readonly ChatLine[];
+  readonly now: number;
+  readonly shop: { readonly id: number; readonly slug: string; readonly name: string };
+  readonly seller: readonly (readonly [string, string])[];
+  readonly starts_at: string | null;
+  readonly replay: string | null;
+  readonly poster: string | null;
+}
+
+const BEAT = 5_000;
+
+export class RoomModel {
+  view: View;
+  readonly say: Say;
+  readonly language: string;
+  readonly shop: RoomData["shop"];
+  readonly seller: RoomData["seller"];
+  readonly startsAt: string | null;
+  readonly replay: string | null;
+  readonly poster: string | null;
+  readonly clock = new ServerClock();
+  private readonly socket: RoomSocket;
+  private readonly till: Till;
+  private readonly collector: Collector;
+  private player: Player | undefined;
+  private listener: (view: View) => void = () => {};
+  private wanted: { readonly featured: Featured | null; readonly heardAt: number } | undefined;
+  private likes = 0;
+  private ref = 0;
+  /** Tries of one wish share an id: a tap after a lost answer asks about the same purchase. */
+  private attempt: { readonly key: string; readonly id: string } | undefined;
+
+  constructor(data: RoomData, say: Say, language: string, collector: Collector) {
+    this.say = say;
+    this.language = language;
+    this.shop = data.shop;
+    this.seller = data.seller;
+    this.startsAt = data.starts_at;
+    this.replay = data.replay;
+    this.poster = data.poster;
+    this.collector = collector;
+    this.clock.heard(data.now);
+    const show = data.state.show.id;
+    const { protocol, host } = location;
+    const url = `${protocol === "https:" ? "wss" : "ws"}://${host}/room/${show}/socket`;
+    this.socket = new RoomSocket(url, {
+      message: (message) => this.heard(message),
+      connection: (connection) => this.put({ connection }),
+    });
+    this.till = new Till((message) => this.socket.send(message));
+    this.view = {
+      state: data.state, chat: data.chat, featured: data.state.featured?.offer_id ?? null, connection: "connecting", playing: "idle",
+      muted: true, soundAsked: false, tall: true, liked: false, sheet: { is: "none" }, busy: false, problem: null, chatProblem: null,
+      purchases: load(show),
+    };
+  }
+
+  watch(listener: (view: View) => void): () => void {
+    this.listener = listener;
+    return () => {
+      this.listener = () => {};
+    };
+  }
+
+  attach(video: HTMLVideoElement): void {
+    this.player = new Player(video, {
+      playing: (playing) => this.put({ playing }),
+      shape: (tall) => this.put({ tall }),
+      note: (type, facts) => this.collector.note(type, facts),
+    });
+    this.follow();
+    this.socket.connect();
+    setInterval(() => this.beat(), BEAT);
+    setInterval(() => this.tick(), 200);
+    addEventListener("online", () => this.socket.hurry());
+    document.addEventListener("visibilitychange", () => {
+      if (document.visibilityState === "visible") this.socket.hurry();
+    });
+    if (this.view.featured !== null) this.seen(this.view.featured);
+  }
+
+  open(sheet: SheetView): void {
+    if (sheet.is === "bag") this.collector.note("view_item_list", { quantity: this.view.state.order.length });
+    this.put({ sheet, problem: null, busy: false });
+  }
+
+  choose(offer: Offer, fromList = false): void {
+    if (fromList) this.collector.note("select_item", this.facts(offer));
+    this.collector.note("view_item", this.facts(offer));
+    this.put({ sheet: { is: "offer", offer: offer.id }, problem: null, busy: false });
+  }
+
+  chosen(offer: Offer, line: Line): void {
+    this.collector.note("select_item", this.facts(offer, line));
+    this.put({ problem: null });
+  }
+
+  async buy(offer: Offer, line: Line, quantity: number): Promise<void> {
+    if (this.view.busy) return;
+    const shown = availability(line);
+    const key = [offer.id, line.id, quantity, line.price_minor].join("/");
+    if (this.attempt?.key !== key) this.attempt = { key, id: crypto.randomUUID() };
+    this.put({ busy: true, problem: null });
+    this.collector.note("add_to_cart", { ...this.facts(offer, line), quantity, hold_id: this.attempt.id });
+    const wish = { id: this.attempt.id, offer_id: offer.id, variant_id: line.id, quantity, price_minor: line.price_minor };
+    const outcome = await this.till.buy(wish);
+    this.finish(outcome, offer, line, shown.is === "later" ? shown.ready_on : null);
+  }
+
+  private finish(outcome: Outcome, offer: Offer, line: Line, shown: string | null): void {
+    if (outcome.t === "unknown") {
+      this.put({ busy: false, problem: { code: "unknown", text: this.say("no_answer") } });
+      return;
+    }
+    this.attempt = undefined;
+    if (outcome.outcome === "refused") {
+      const text = refusalText(outcome.code, outcome.message, this.say);
+      this.put({ busy: false, problem: { code: outcome.code ?? "", text } });
+      return;
+    }
+    const options = optionText(line);
+    const title = inWords(offer.title, offer.titles, this.language) + (options ? ` · ${options}` : "");
+    const purchase = purchaseOf(outcome, title, shown, `/s/${this.shop.slug}/checkout/${outcome.id}`);
+    const purchases = [...this.view.purchases.filter((one) => one.id !== purchase.id), purchase].slice(-5);
+    save(this.view.state.show.id, purchases);
+    this.put({ busy: false, purchases, sheet: { is: "held", id: purchase.id } });
+  }
+
+  async wait(offer: Offer, line: Line, quantity: number): Promise<void> {
+    if (this.view.busy) return;
+    this.put({ busy: true, problem: null });
+    this.collector.note("add_to_wishlist", { ...this.facts(offer, line), quantity });
+    const url = `/s/${this.shop.slug}/waitlist`;
+    try {
+      const response = await fetch(url, {
+        method: "POST",
+        headers: { accept: "application/json", "content-type": "application/x-www-form-urlencoded" },
+        body: new URLSearchParams({ offer_id: String(offer.id), variant_id: String(line.id), quantity: String(quantity) }),
+      });
+      const body = (await response.json()) as { code?: string; message?: string; position?: number; url?: string };
+      if (response.ok) this.put({ busy: false, sheet: { is: "waiting", position: body.position ?? 0, url: body.url ?? url } });
+      else this.put({ busy: false, problem: { code: body.code ?? "", text: refusalText(body.code, body.message, this.say) } });
+    } catch {
+      this.put({ busy: false, problem: { code: "unknown", text: this.say("no_answer") } });
+    }
+  }
+
+  speak(text: string): boolean {
+    const sent = this.socket.send({ t: "chat", ref: `c${++this.ref}`, text });
+    this.put({ chatProblem: sent ? null : this.say("not_connected") });
+    return sent;
+  }
+
+  like(): void {
+    this.likes += 1;
+    this.put({ liked: true, state: { ...this.view.state, likes: this.view.state.likes + 1 } });
+  }
+
+  sound(): void {
+    const muted = !this.view.muted;
+    void this.player?.unmute(!muted);
+    this.put({ muted, soundAsked: true });
+  }
+
+  start(): void {
+    void this.player?.start();
+  }
+
+  openPurchases(): readonly Purchase[] {
+    return stillOpen(this.view.purchases, (moment) => this.clock.secondsUntil(moment));
+  }
+
+  private heard(message: Message): void {
+    switch (message.t) {
+      case "snapshot":
+        this.clock.heard(message.now);
+        this.put({ state: message.state, chat: chatAfter(this.view.chat, message.chat) });
+        this.follow();
+        this.feature(message.state.featured ?? null, true);
+        break;
+      case "tick": {
+        this.clock.heard(message.now);
+        const state = message.patch === undefined ? this.view.state : (merged(this.view.state, message.patch) as RoomState);
+        this.put({ state, chat: chatAfter(this.view.chat, message.chat, message.hidden) });
+        if (message.patch !== undefined && typeof message.patch === "object" && message.patch !== null) {
+          if ("show" in message.patch) this.follow();
+          if ("featured" in message.patch) this.feature(state.featured ?? null, false);
+        }
+        break;
+      }
+      case "answer":
+        this.till.answered(message);
+        break;
+      case "error":
+        // What concerns a purchase is answered as one; the rest belongs to the chat line.
+        if (this.attempt !== undefined && message.ref === this.attempt.id) {
+          this.till.answered({ t: "answer", id: message.ref, outcome: "refused", code: message.code, message: message.message, facts: message.facts ?? {} });
+        } else this.put({ chatProblem: refusalText(message.code, message.message, this.say) });
+        break;
+      case "ack":
+        this.put({ chatProblem: message.held === true ? this.say("chat_held") : null });
+        break;
+      case "bye":
+        break;
+    }
+  }
+
+  /** Show what the state says, when the picture has come to it. */
+  private feature(featured: Featured | null, atOnce: boolean): void {
+    this.wanted = { featured, heardAt: atOnce ? Number.NEGATIVE_INFINITY : Date.now() };
+    this.tick();
+  }
+
+  private tick(): void {
+    const { wanted } = this;
+    if (wanted !== undefined) {
+      const { featured, heardAt } = wanted;
+      if (featured === null || isDue(featured, heardAt, this.player?.playingDate() ?? null, Date.now())) {
+        this.wanted = undefined;
+        const id = featured?.offer_id ?? null;
+        if (id !== this.view.featured) {
+          this.put({ featured: id });
+          if (id !== null) this.seen(id);
+        }
+      }
+    }
+    if (this.likes > 0 && this.socket.send({ t: "like", n: Math.min(this.likes, 20) })) this.likes = 0;
+  }
+
+  private seen(id: number): void {
+    const offer = this.view.state.offers[String(id)];
+    if (offer !== undefined) this.collector.note("view_promotion", this.facts(offer));
+  }
+
+  /** Play while the show is on. */
+  private follow(): void {
+    const { status, playback } = this.view.state.show;
+    void this.player?.play(status === "live" ? (playback ?? null) : null);
+  }
+
+  private beat(): void {
+    if (this.player === undefined || this.view.state.show.status !== "live") return;
+    const { playing, position } = this.player.position();
+    this.socket.send({ t: "beat", playing: playing && document.visibilityState === "visible", position });
+  }
+
+  private facts(offer: Offer, line?: Line): Record<string, string | number | null> {
+    return {
+      offer_id: offer.id,
+      product_id: offer.product_id,
+      ...(line === undefined ? {} : { variant_id: line.id, price_minor: line.price_minor, currency: line.currency }),
+    };
+  }
+
+  private put(change: Partial<View>): void {
+    this.view = { ...this.view, ...change };
+    this.listener(this.view);
+  }
+}

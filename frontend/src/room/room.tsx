@@ -1,0 +1,233 @@
+// The room: the video is the page, everything else lies on it.
+
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { count, countdown, day } from "../common/format.ts";
+import { Icon } from "../common/icon.tsx";
+import { ChatForm, ChatList } from "./chat.tsx";
+import { Choose } from "./choose.tsx";
+import type { RoomModel, View } from "./model.ts";
+import { Sheet } from "./sheet.tsx";
+import { availabilityOf, inWords, type Offer, offersInOrder } from "./state.ts";
+import { pictureOf, priceText, stockKind, stockText } from "./texts.ts";
+import { Ticket } from "./ticket.tsx";
+
+export function RoomPage({ model }: { readonly model: RoomModel }) {
+  const [view, setView] = useState<View>(model.view);
+  const video = useRef<HTMLVideoElement>(null);
+  useEffect(() => model.watch(setView), [model]);
+  useEffect(() => {
+    if (video.current !== null) model.attach(video.current);
+  }, [model]);
+
+  const { say, language, shop } = model;
+  const { state } = view;
+  const title = inWords(state.show.title, state.show.titles, language);
+  const featured = view.featured === null ? undefined : state.offers[String(view.featured)];
+  const opened = view.sheet.is === "offer" ? state.offers[String(view.sheet.offer)] : undefined;
+  const isLive = state.show.status === "live";
+
+  return (
+    <div class="room" data-shape={view.tall ? "tall" : "wide"} data-status={state.show.status} data-connection={view.connection}>
+      <div class="stage">
+        <video ref={video} playsInline muted aria-label={say("video_of", { title })} {...(model.poster === null ? {} : { poster: model.poster })} />
+        <StageWords view={view} model={model} />
+      </div>
+      <header class="room-top">
+        <a class="glass round" href={`/s/${shop.slug}`} aria-label={say("to_shop", { shop: shop.name })}><Icon name="back" /></a>
+        <div class="room-name">
+          <h1>{title}</h1>
+          <p>
+            {isLive && <span class="badge live">{say("live")}</span>}
+            <span class="viewers" aria-label={say("viewers", { n: view.state.viewers })}><Icon name="eye" /> {count(view.state.viewers, language)}</span>
+            {view.connection === "lost" && <span class="badge wait" role="status">{say("reconnecting")}</span>}
+          </p>
+        </div>
+        <button class="glass" onClick={() => model.open({ is: "seller" })}><Icon name="shield" /> {say("who_sells")}</button>
+      </header>
+      <div class="deck">
+        {state.notice && (
+          <p class={`notice ${state.notice.kind}`} role="status"><Icon name="info" /> <span>{inWords(state.notice.text, state.notice.texts, language)}</span></p>
+        )}
+        <ChatList lines={view.chat} say={say} />
+        <Holds view={view} model={model} />
+        {featured !== undefined && <Ticket key={featured.id} offer={featured} say={say} language={language} choose={() => model.choose(featured)} />}
+        <div class="controls">
+          <ChatForm say={say} problem={view.chatProblem} send={(text) => model.speak(text)} />
+          <button class="glass round" aria-label={view.muted ? say("sound_on") : say("sound_off")} aria-pressed={!view.muted} onClick={() => model.sound()}>
+            <Icon name={view.muted ? "mute" : "sound"} />
+          </button>
+          <button class={view.liked ? "glass round liked" : "glass round"} aria-label={say("like", { n: state.likes })} onClick={() => model.like()}>
+            <Icon name="heart" />
+            <small aria-hidden="true">{count(state.likes, language)}</small>
+          </button>
+          <button class="glass round bag-button" aria-label={say("all_offers", { n: state.order.length })} onClick={() => model.open({ is: "bag" })}>
+            <Icon name="bag" />
+            <small aria-hidden="true">{state.order.length}</small>
+          </button>
+        </div>
+      </div>
+      <aside class="room-side" aria-label={say("offers")}>
+        <h2>{say("offers")}</h2>
+        <Bag view={view} model={model} />
+      </aside>
+      {view.sheet.is === "bag" && (
+        <Sheet title={say("offers")} say={say} close={() => model.open({ is: "none" })}><Bag view={view} model={model} /></Sheet>
+      )}
+      {opened !== undefined && (
+        <Sheet key={opened.id} title={inWords(opened.title, opened.titles, language)} say={say} close={() => model.open({ is: "none" })}>
+          <Choose
+            offer={opened} say={say} language={language} busy={view.busy} problem={view.problem}
+            chosen={(line) => model.chosen(opened, line)}
+            buy={(line, quantity) => void model.buy(opened, line, quantity)}
+            wait={(line, quantity) => void model.wait(opened, line, quantity)}
+          />
+        </Sheet>
+      )}
+      {view.sheet.is === "held" && <HeldSheet view={view} model={model} id={view.sheet.id} />}
+      {view.sheet.is === "waiting" && (
+        <Sheet title={say("waiting_title")} say={say} close={() => model.open({ is: "none" })}>
+          <p>{view.sheet.position > 0 ? say("waiting_position", { n: view.sheet.position }) : say("waiting_noted")}</p>
+          <p class="soft">{say("waiting_how")}</p>
+          <a class="button wide" href={view.sheet.url}>{say("see_place")}</a>
+        </Sheet>
+      )}
+      {view.sheet.is === "seller" && (
+        <Sheet title={say("who_sells")} say={say} close={() => model.open({ is: "none" })}>
+          <SellerFacts model={model} />
+        </Sheet>
+      )}
+    </div>
+  );
+}
+
+/** What stands in the middle of the picture when the picture itself does not say it. */
+function StageWords({ view, model }: { readonly view: View; readonly model: RoomModel }) {
+  const { say } = model;
+  const { show } = view.state;
+  if (show.status === "planned") {
+    return (
+      <div class="stage-words">
+        <p class="stage-title">{say("not_yet")}</p>
+        {model.startsAt !== null && <p>{say("starts_at", { time: model.startsAt })}</p>}
+        <p>{say("stay_here")}</p>
+      </div>
+    );
+  }
+  if (show.status === "ended") {
+    return (
+      <div class="stage-words">
+        <p class="stage-title">{say("over")}</p>
+        <p>{say("thanks")}</p>
+        <p class="row">
+          {model.replay !== null && <a class="button" href={model.replay}><Icon name="play" /> {say("replay")}</a>}
+          <a class="button" href={`/s/${model.shop.slug}`}>{say("to_shop", { shop: model.shop.name })}</a>
+        </p>
+      </div>
+    );
+  }
+  if (view.playing === "blocked") {
+    return (
+      <button class="stage-words tap" onClick={() => model.start()}><Icon name="play" big /> {say("tap_to_play")}</button>
+    );
+  }
+  if (view.playing === "failed") return <p class="stage-words">{say("no_video")}</p>;
+  if (view.playing !== "playing") return <p class="stage-words quiet" role="status">{say("video_coming")}</p>;
+  if (view.muted && !view.soundAsked) {
+    return <button class="tap-sound glass" onClick={() => model.sound()}><Icon name="mute" /> {say("tap_for_sound")}</button>;
+  }
+  return null;
+}
+
+function Bag({ view, model }: { readonly view: View; readonly model: RoomModel }) {
+  const { say, language } = model;
+  const offers = offersInOrder(view.state);
+  if (offers.length === 0) return <p class="soft">{say("no_offers")}</p>;
+  return (
+    <ul class="bag">
+      {offers.map((offer: Offer, index) => {
+        const available = availabilityOf(offer);
+        const picture = pictureOf(offer, 160);
+        return (
+          <li key={offer.id}>
+            <button onClick={() => model.choose(offer, true)}>
+              <span class="bag-number num">{index + 1}</span>
+              {picture === null ? <span class="thumb"><Icon name="tag" big /></span> : <img class="thumb" src={picture} alt="" width={64} height={64} loading="lazy" />}
+              <span class="words">
+                <b>{inWords(offer.title, offer.titles, language)}</b>
+                <span><span class="price">{priceText(offer, say, language)}</span> <span class={`small text-${stockKind(available)}`}>{stockText(available, say, language)}</span></span>
+                {view.featured === offer.id && <span class="badge live">{say("shown_now")}</span>}
+              </span>
+              <Icon name="next" />
+            </button>
+          </li>
+        );
+      })}
+    </ul>
+  );
+}
+
+/** Purchases that wait for their checkout, each with its time. */
+function Holds({ view, model }: { readonly view: View; readonly model: RoomModel }) {
+  const ticking = useTicking(view.purchases.length > 0);
+  const open = useMemo(() => model.openPurchases(), [view.purchases, ticking]);
+  return (
+    <>
+      {open.map((one) => (
+        <a key={one.id} class="hold-chip" href={one.url}>
+          <Icon name="clock" />
+          <span class="clip">{one.title}</span>
+          {one.expires_at !== null && <b class="num">{countdown(model.clock.secondsUntil(one.expires_at))}</b>}
+          <span class="strong">{model.say("check_out")}</span>
+        </a>
+      ))}
+    </>
+  );
+}
+
+function HeldSheet({ view, model, id }: { readonly view: View; readonly model: RoomModel; readonly id: string }) {
+  const { say, language } = model;
+  useTicking(true);
+  const one = view.purchases.find((purchase) => purchase.id === id);
+  if (one === undefined) return null;
+  const seconds = one.expires_at === null ? null : model.clock.secondsUntil(one.expires_at);
+  return (
+    <Sheet title={seconds === null ? say("yours_to_pay") : say("held_for_you")} say={say} close={() => model.open({ is: "none" })}>
+      <p class="strong">{one.title}</p>
+      {seconds !== null && (
+        <p class={seconds === 0 ? "timer over" : seconds < 60 ? "timer soon" : "timer"} role="timer">
+          <span>{seconds === 0 ? say("hold_over") : say("hold_left")}</span>
+          <b class="clock">{countdown(seconds)}</b>
+        </p>
+      )}
+      {one.ready_on !== null && (
+        <p class="note wait"><Icon name="calendar" /><span>{say(one.later ? "later_than_seen" : "ready_then", { date: day(one.ready_on, language) })}</span></p>
+      )}
+      <a class="button buy wide" href={one.url}>{say("check_out")}</a>
+      <button class="button plain wide" onClick={() => model.open({ is: "none" })}>{say("keep_watching")}</button>
+    </Sheet>
+  );
+}
+
+/** The card of the seller as the server wrote it: no second request, nothing to log in to. */
+function SellerFacts({ model }: { readonly model: RoomModel }) {
+  return (
+    <dl class="facts">
+      {model.seller.map(([label, value]) => (
+        <>
+          <dt>{label}</dt>
+          <dd>{value}</dd>
+        </>
+      ))}
+    </dl>
+  );
+}
+
+function useTicking(on: boolean): number {
+  const [tick, setTick] = useState(0);
+  useEffect(() => {
+    if (!on) return undefined;
+    const timer = setInterval(() => setTick((value) => value + 1), 500);
+    return () => clearInterval(timer);
+  }, [on]);
+  return tick;
+}

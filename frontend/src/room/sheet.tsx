@@ -1,0 +1,42 @@
+// What rises from below: a dialog at the foot of the screen.
+
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+import { Icon } from "../common/icon.tsx";
+import type { Say } from "../common/words.ts";
+
+interface Props {
+  readonly title: string;
+  readonly say: Say;
+  readonly close: () => void;
+  readonly children: ComponentChildren;
+}
+
+export function Sheet({ title, say, close, children }: Props) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  useEffect(() => {
+    const element = dialog.current;
+    if (element !== null && !element.open) element.showModal();
+  }, []);
+  return (
+    <dialog
+      class="sheet"
+      ref={dialog}
+      aria-label={title}
+      onClose={close}
+      onClick={(event) => {
+        if (event.target === event.currentTarget) event.currentTarget.close();
+      }}
+    >
+      <div class="sheet-body">
+        <header>
+          <h2>{title}</h2>
+          <button class="button plain round" aria-label={say("close")} onClick={() => dialog.current?.close()}>
+            <Icon name="cross" />
+          </button>
+        </header>
+        {children}
+      </div>
+    </dialog>
+  );
+}

@@ -1,0 +1,154 @@
+// What everybody in the room sees, and how ticks change it.  Pure.
+
+export interface Line {
+  readonly id: number;
+  readonly sku: string;
+  readonly options: readonly string[];
+  readonly price_minor: number;
+  readonly currency: string;
+  readonly left: number;
+  readonly ready_on?: string | null;
+  readonly later?: readonly (readonly [string, number])[];
+  readonly waiting?: number;
+}
+
+export interface Offer {
+  readonly id: number;
+  readonly product_id: number;
+  readonly title: string;
+  readonly titles?: Readonly<Record<string, string>>;
+  readonly picture?: string | null;
+  readonly kind: string;
+  readonly option_names: readonly string[];
+  readonly policy: "timer" | "first_paid" | "queue";
+  readonly limit?: number | null;
+  readonly hold_seconds: number;
+  readonly deposit_percent?: number | null;
+  readonly lines: Readonly<Record<string, Line>>;
+}
+
+export interface Notice {
+  readonly kind: string;
+  readonly text: string;
+  readonly texts?: Readonly<Record<string, string>>;
+}
+
+export interface Featured {
+  readonly offer_id: number;
+  readonly at: number;
+}
+
+export interface RoomState {
+  readonly show: {
+    readonly id: number;
+    readonly shop: string;
+    readonly title: string;
+    readonly titles?: Readonly<Record<string, string>>;
+    readonly status: "planned" | "live" | "ended";
+    readonly started_at?: string | null;
+    readonly channel_id?: number | null;
+    readonly playback?: string | null;
+  };
+  readonly featured?: Featured | null;
+  readonly order: readonly number[];
+  readonly offers: Readonly<Record<string, Offer>>;
+  readonly viewers: number;
+  readonly likes: number;
+  readonly orders: number;
+  readonly notice?: Notice | null;
+}
+
+export interface ChatLine {
+  readonly id: string;
+  readonly name: string;
+  readonly text: string;
+  readonly role: "viewer" | "host" | "moderator" | "buyer" | "system";
+  readonly at: number;
+}
+
+/** RFC 7386: `target` after `patch`.  Null takes a member out; what the patch does not touch is shared, not copied. */
+export function merged(target: unknown, patch: unknown): unknown {
+  if (!isObject(patch)) return patch;
+  const result: Record<string, unknown> = isObject(target) ? { ...target } : {};
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === null) delete result[key];
+    else result[key] = merged(result[key], value);
+  }
+  return result;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+const SHOWN = 80;
+
+/** The chat after new lines came and others were taken out; the same line twice is one line. */
+export function chatAfter(lines: readonly ChatLine[], fresh: readonly ChatLine[] = [], hidden: readonly string[] = []): readonly ChatLine[] {
+  if (fresh.length === 0 && hidden.length === 0) return lines;
+  const gone = new Set(hidden);
+  const known = new Set(lines.map((line) => line.id));
+  const all = [...lines, ...fresh.filter((line) => !known.has(line.id))];
+  return all.filter((line) => !gone.has(line.id)).slice(-SHOWN);
+}
+
+/** The merchant's text in the reader's language. */
+export function inWords(text: string, texts: Readonly<Record<string, string>> | undefined, language: string): string {
+  if (texts === undefined) return text;
+  const short = language.split("-")[0] ?? language;
+  const key = Object.keys(texts).find((one) => one.replace("_", "-") === language) ?? Object.keys(texts).sort().find((one) => one.split(/[-_]/)[0] === short);
+  return (key !== undefined ? texts[key] : undefined) ?? text;
+}
+
+export function offersInOrder(state: RoomState): readonly Offer[] {
+  return state.order.map((id) => state.offers[String(id)]).filter((offer) => offer !== undefined);
+}
+
+export function linesOf(offer: Offer): readonly Line[] {
+  return Object.values(offer.lines).sort((one, other) => one.id - other.id);
+}
+
+/** now: from the shelf; later: sold against supply, with a date; gone: nothing to sell, one can wait. */
+export type Availability = { readonly is: "now"; readonly left: number } | { readonly is: "later"; readonly left: number; readonly ready_on: string } | { readonly is: "gone"; readonly waiting: number };
+
+export function availability(line: Line): Availability {
+  if (line.left > 0) return { is: "now", left: line.left };
+  const lot = (line.later ?? []).find(([, left]) => left > 0);
+  if (lot !== undefined) return { is: "later", left: lot[1], ready_on: lot[0] };
+  return { is: "gone", waiting: line.waiting ?? 0 };
+}
+
+/** The best that an offer has: now before later before gone; the earliest date among later ones. */
+export function availabilityOf(offer: Offer): Availability {
+  const all = linesOf(offer).map(availability);
+  const now = all.filter((one) => one.is === "now");
+  if (now.length > 0) return { is: "now", left: now.reduce((sum, one) => sum + one.left, 0) };
+  const later = all.filter((one) => one.is === "later").sort((one, other) => one.ready_on.localeCompare(other.ready_on));
+  return later[0] ?? { is: "gone", waiting: all.reduce((sum, one) => sum + (one.is === "gone" ? one.waiting : 0), 0) };
+}
+
+/** Lowest and highest price of an offer. */
+export function priceRange(offer: Offer): readonly [number, number] {
+  const prices = linesOf(offer).map((line) => line.price_minor);
+  return [Math.min(...prices), Math.max(...prices)];
+}
+
+export function currencyOf(offer: Offer): string {
+  return linesOf(offer)[0]?.currency ?? "CNY";
+}
+
+/** The line with exactly these options. */
+export function lineWith(offer: Offer, options: readonly (string | null)[]): Line | undefined {
+  return linesOf(offer).find((line) => line.options.every((option, i) => option === options[i]));
+}
+
+/** The values of option `index`, in the order of the lines. */
+export function valuesOf(offer: Offer, index: number): readonly string[] {
+  return [...new Set(linesOf(offer).map((line) => line.options[index] ?? ""))];
+}
+
+/** The first choice to show: what can be had at once, else what can be had, else the first. */
+export function firstChoice(offer: Offer): Line | undefined {
+  const lines = linesOf(offer);
+  return lines.find((line) => availability(line).is === "now") ?? lines.find((line) => availability(line).is === "later") ?? lines[0];
+}

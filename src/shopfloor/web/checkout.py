@@ -1,0 +1,302 @@
+"""From a hold to an order: the checkout, the receipt, the waitlist."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from fastapi import APIRouter, Form, Query, Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from shopfloor import accounts, catalog, orders
+from shopfloor.accounts import Shop
+from shopfloor.accounts.api import Shopper, public
+from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.http import Db
+from shopfloor.kernel.values import Money, now
+from shopfloor.orders import Delivery
+from shopfloor.web.languages import N_, Language, language_of, speak
+from shopfloor.web.parts import option_words
+from shopfloor.web.refusals import message_of
+from shopfloor.web.templating import flash, render
+
+router = APIRouter(include_in_schema=False)
+
+Text = Annotated[str, Form()]
+Key = Annotated[str | None, Query(max_length=200)]
+
+# What is wrong with a field, in words.  The keys are those of `FormRefused`.
+FIELD_ERRORS: Final = {
+    "missing": N_("Please fill this in."),
+    "too_long": N_("That is too long."),
+    "phone_or_email": N_("Give a phone number or an e-mail address, so that the seller can reach you."),
+    "not_a_phone_number": N_("This does not look like a phone number."),
+    "not_an_address": N_("This does not look like an e-mail address."),
+    "not_for_this_delivery": N_("Cash is possible only when you pick up."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why a form came back: `fields` beside their fields, `general` on top."""
+
+    fields: Mapping[str, str] = field(default_factory=dict[str, str])
+    general: str | None = None
+
+
+@router.get("/s/{shop}/checkout/{hold_id}")
+@public
+async def checkout(request: Request, shop: str, hold_id: UUID, shopper: Shopper, db: Db) -> Response:
+    async with db.transaction() as tx:
+        found = await accounts.shop_by_slug(tx, shop)
+        begun = await orders.begin_checkout(tx, shop_id=found.id, hold_id=hold_id, shopper=shopper)
+    if begun.order_id is not None:
+        return RedirectResponse(f"/s/{found.slug}/orders/{begun.order_id}", status_code=303)
+    return _checkout_page(request, found, begun, {"delivery": "ship", "method": "transfer"}, Trouble())
+
+
+@router.post("/s/{shop}/checkout/{hold_id}")
+@public
+async def send_checkout(
+    request: Request,
+    shop: str,
+    hold_id: UUID,
+    shopper: Shopper,
+    db: Db,
+    name: Text = "",
+    phone: Text = "",
+    email: Text = "",
+    delivery: Text = "ship",
+    street: Text = "",
+    city: Text = "",
+    region: Text = "",
+    postcode: Text = "",
+    country: Text = "",
+    method: Text = "transfer",
+    note: Text = "",
+    total_ship: Text = "",
+    total_pick_up: Text = "",
+) -> Response:
+    """Order.  The same form again leads to the same order."""
+    async with db.transaction() as tx:
+        found = await accounts.shop_by_slug(tx, shop)
+    language = language_of(request, found.locale)
+    way = Delivery.PICK_UP if delivery == "pick_up" else Delivery.SHIP
+    shown = total_pick_up if way is Delivery.PICK_UP else total_ship
+    form = orders.Form(
+        name=name,
+        delivery=way,
+        phone=phone,
+        email=email,
+        address=orders.Address(street, city, postcode, region, country),
+        method=method,
+        note=note,
+        locale=language.tag,
+        expected_total_minor=int(shown) if shown.isascii() and shown.isdigit() and len(shown) < 16 else None,
+    )
+    try:
+        order = await orders.complete(db, shop_id=found.id, hold_id=hold_id, shopper=shopper, form=form)
+    except orders.CheckoutNotFound:
+        raise
+    except Refusal as refusal:
+        async with db.transaction() as tx:
+            begun = await orders.begin_checkout(tx, shop_id=found.id, hold_id=hold_id, shopper=shopper)
+        values = {
+            "name": name, "phone": phone, "email": email, "delivery": str(way), "street": street, "city": city,
+            "region": region, "postcode": postcode, "country": country, "method": method, "note": note,
+        }  # fmt: skip
+        return _checkout_page(
+            request, found, begun, values, trouble_of(refusal, language), status=refusal.status
+        )
+    return RedirectResponse(f"/s/{found.slug}/orders/{order.id}", status_code=303)
+
+
+def trouble_of(refusal: Refusal, language: Language) -> Trouble:
+    """A refusal as what stands beside the fields, or above the form."""
+    fields = refusal.facts.get("fields")
+    if not isinstance(fields, Mapping):
+        return Trouble(general=message_of(refusal, language))
+    known: dict[str, str] = {}
+    for name, why in fields.items():
+        known[str(name)] = language.words.gettext(FIELD_ERRORS.get(str(why), FIELD_ERRORS["missing"]))
+    return Trouble(fields=known)
+
+
+def _checkout_page(
+    request: Request,
+    shop: Shop,
+    begun: orders.Checkout,
+    values: Mapping[str, str],
+    trouble: Trouble,
+    *,
+    status: int = 200,
+) -> Response:
+    at = now()
+    facts = {
+        "shop_id": shop.id,
+        "show_id": begun.show_id,
+        "offer_id": begun.offer_id,
+        "hold_id": str(begun.id),
+    }
+    response = render(
+        request,
+        "shop/checkout.html",
+        status=status,
+        shop=shop,
+        checkout=begun,
+        ship=begun.totals(Delivery.SHIP),
+        pick_up=begun.totals(Delivery.PICK_UP),
+        values=values,
+        trouble=trouble,
+        is_over=begun.expires_at is not None and begun.expires_at <= at,
+        server_ms=int(at.timestamp() * 1000),
+        option_words=option_words,
+        events=[("begin_checkout", facts)] if status == 200 else [],
+    )
+    response.headers["cache-control"] = "private, no-store"
+    return response
+
+
+@router.get("/s/{shop}/orders/{order_id}")
+@public
+async def receipt(
+    request: Request, shop: str, order_id: UUID, shopper: Shopper, db: Db, key: Key = None
+) -> Response:
+    async with db.transaction() as tx:
+        found = await accounts.shop_by_slug(tx, shop)
+        view = await orders.order_for_shopper(
+            tx, shop_id=found.id, order_id=order_id, shopper=shopper, key=key
+        )
+        policy = await orders.policy(tx, shop_id=found.id)
+    order = view.order
+    return render(
+        request,
+        "shop/order.html",
+        shop=found,
+        view=view,
+        order=order,
+        policy=policy,
+        money=lambda minor: Money(minor, order.currency),
+        steps=steps_of(view),
+        option_words=option_words,
+        link=str(
+            request.base_url.replace(path=f"/s/{found.slug}/orders/{order.id}", query=f"key={order.key}")
+        ),
+        key=key,
+        events=[("page_view", {"shop_id": found.id, "order_id": str(order.id)})],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """`state`: done, now or later."""
+
+    words: str
+    state: str
+
+
+PLACED_WORDS: Final = N_("Ordered")
+PAID_WORDS: Final = N_("Paid")
+SENT_WORDS: Final = N_("Sent")
+FETCHED_WORDS: Final = N_("Ready to pick up")
+ARRIVED_WORDS: Final = N_("Received")
+
+
+def steps_of(view: orders.OrderView) -> list[Step]:
+    """Where an order stands, as steps; none for a cancelled one."""
+    order = view.order
+    if order.status == orders.Status.CANCELLED:
+        return []
+    paid = order.charged_minor >= order.total_minor
+    sent = order.shipped_at is not None
+    done = [True, paid, sent, order.delivered_at is not None]
+    picked_up = order.delivery == Delivery.PICK_UP
+    names = [PLACED_WORDS, PAID_WORDS, FETCHED_WORDS if picked_up else SENT_WORDS, ARRIVED_WORDS]
+    if order.method == "cash":
+        done, names = [True, sent, paid], [PLACED_WORDS, FETCHED_WORDS, PAID_WORDS]
+    following = next((i for i, is_done in enumerate(done) if not is_done), len(done))
+    return [
+        Step(name, "done" if is_done else "now" if i == following else "later")
+        for i, (name, is_done) in enumerate(zip(names, done, strict=True))
+    ]
+
+
+@router.post("/s/{shop}/orders/{order_id}/cancel")
+@public
+async def cancel(
+    request: Request, shop: str, order_id: UUID, shopper: Shopper, db: Db, key: Key = None
+) -> Response:
+    words = speak(request)
+    async with db.transaction() as tx:
+        found = await accounts.shop_by_slug(tx, shop)
+        await orders.cancel_for_shopper(tx, shop_id=found.id, order_id=order_id, shopper=shopper, key=key)
+    query = "" if key is None else f"?key={key}"
+    response = RedirectResponse(f"/s/{found.slug}/orders/{order_id}{query}", status_code=303)
+    flash(response, "good", words.gettext("The order is cancelled."))
+    return response
+
+
+@router.post("/s/{shop}/waitlist")
+@public
+async def join_waitlist(
+    request: Request,
+    shop: str,
+    shopper: Shopper,
+    db: Db,
+    variant_id: Annotated[int, Form(ge=1, lt=2**63)],
+    offer_id: Annotated[int | None, Form(ge=1, lt=2**63)] = None,
+    quantity: Annotated[int, Form(ge=1, le=999)] = 1,
+) -> Response:
+    """Stand in line; standing there already is the same place.  JSON for a script, else on to the places."""
+    async with db.transaction() as tx:
+        found = await accounts.shop_by_slug(tx, shop)
+        place = await orders.join(
+            tx, shop_id=found.id, variant_id=variant_id, buyer=shopper, quantity=quantity, offer_id=offer_id
+        )
+    url = f"/s/{found.slug}/waitlist"
+    if "application/json" in request.headers.get("accept", ""):
+        body: dict[str, Any] = {
+            "id": str(place.id),
+            "position": place.position,
+            "state": str(place.state),
+            "url": url,
+        }
+        return JSONResponse(body)
+    return RedirectResponse(url, status_code=303)
+
+
+@router.get("/s/{shop}/waitlist")
+@public
+async def waitlist(request: Request, shop: str, shopper: Shopper, db: Db) -> Response:
+    async with db.transaction() as tx:
+        found = await accounts.shop_by_slug(tx, shop)
+        places = await orders.places(tx, buyer=shopper, shop_id=found.id)
+        variants = {
+            variant.id: variant
+            for variant in await catalog.variants(
+                tx, shop_id=found.id, ids=[place.variant_id for place in places]
+            )
+        }
+        products = {
+            variant.product_id: await catalog.product(tx, shop_id=found.id, product_id=variant.product_id)
+            for variant in variants.values()
+        }
+    return render(
+        request,
+        "shop/waitlist.html",
+        shop=found,
+        places=places,
+        variants=variants,
+        products=products,
+        option_words=option_words,
+        server_ms=int(now().timestamp() * 1000),
+    )
+
+
+@router.post("/s/{shop}/waitlist/{waiting_id}/leave")
+@public
+async def leave_waitlist(request: Request, shop: str, waiting_id: UUID, shopper: Shopper, db: Db) -> Response:
+    async with db.transaction() as tx:
+        found = await accounts.shop_by_slug(tx, shop)
+        await orders.leave(tx, shop_id=found.id, waiting_id=waiting_id, buyer=shopper)
+    return RedirectResponse(f"/s/{found.slug}/waitlist", status_code=303)

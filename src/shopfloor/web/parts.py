@@ -1,0 +1,121 @@
+"""What several shopper pages show: a product as a tile, an availability in words, choices by price.  Pure, but for reads."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, Final
+from uuid import UUID, uuid4
+
+from fastapi import Path
+
+from shopfloor.kernel.values import Money
+from shopfloor.web.languages import N_, Language
+
+Id = Annotated[int, Path(ge=1, lt=2**63)]
+
+FEW: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What can be had of a thing: `now` units from the shelf, later ones by day."""
+
+    now: int
+    later: tuple[tuple[date, int], ...] = ()
+
+    @property
+    def total(self) -> int:
+        return self.now + sum(units for _, units in self.later)
+
+    @property
+    def ready_on(self) -> date | None:
+        """The first later day with units, when nothing is on the shelf."""
+        return None if self.now else next((day for day, units in self.later if units), None)
+
+    @property
+    def kind(self) -> str:
+        """good: on the shelf; wait: later, with a date; bad: sold out."""
+        return "good" if self.now else "wait" if self.total else "bad"
+
+    def __add__(self, other: "Left") -> "Left":
+        days = dict(self.later)
+        for day, units in other.later:
+            days[day] = days.get(day, 0) + units
+        return Left(self.now + other.now, tuple(sorted(days.items())))
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A variant as a buyer chooses it."""
+
+    variant_id: int
+    words: str
+    price: Money
+    left: Left
+
+
+@dataclass(frozen=True, slots=True)
+class PriceGroup:
+    """Choices of one price: they share a form, because a form says which price was seen.
+
+    `wish_id` makes sending the form twice one purchase.
+    """
+
+    wish_id: UUID
+    price: Money
+    choices: Sequence[Choice]
+
+    @property
+    def first(self) -> int | None:
+        """What is chosen until the buyer chooses: on the shelf before later; nothing when all is gone."""
+        for kind in ("good", "wait"):
+            for choice in self.choices:
+                if choice.left.kind == kind:
+                    return choice.variant_id
+        return None
+
+    @property
+    def gone(self) -> list[Choice]:
+        return [choice for choice in self.choices if choice.left.kind == "bad"]
+
+
+def grouped(choices: Iterable[Choice]) -> list[PriceGroup]:
+    """Cheapest first; within a group in the order given."""
+    by_price: dict[int, list[Choice]] = {}
+    for choice in choices:
+        by_price.setdefault(choice.price.minor, []).append(choice)
+    return [PriceGroup(uuid4(), group[0].price, group) for _, group in sorted(by_price.items())]
+
+
+def option_words(options: Sequence[str]) -> str:
+    """As in "M · Indigo"; the stand-in that importers give things of one kind is left out."""
+    return " · ".join(option for option in options if option and option != "Default Title")
+
+
+def refused_by(query: Mapping[str, str]) -> dict[str, str] | None:
+    """What a form that came back was refused for (`?refused=…`), as plain text."""
+    code = query.get("refused") or ("queued" if query.get("outcome") == "queued" else "")
+    if not code:
+        return None
+    return {
+        "code": code[:80],
+        **{key: query[key][:40] for key in ("offer", "variant", "left", "position") if key in query},
+    }
+
+
+QUEUED: Final = N_("It is sold out just now. You stand in line and keep your place.")
+
+
+def seller_facts(name: str, *, pick_up_at: str, address: str, language: Language) -> list[tuple[str, str]]:
+    """Who sells: one step away from everywhere, with nothing to log in to."""
+    words = language.words
+    facts = [
+        (words.gettext("Seller"), name),
+        (words.gettext("Pick-up"), pick_up_at),
+        (words.gettext("Shop"), address),
+        (
+            words.gettext("Contract"),
+            words.gettext("You buy from this seller. Payment goes to the seller directly."),
+        ),
+    ]
+    return [(label, value) for label, value in facts if value]

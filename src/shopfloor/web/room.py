@@ -1,0 +1,238 @@
+"""The room of a show: a complete page with a buy form, and all that the island needs to make it alive."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from shopfloor import accounts, chat, live, media, orders
+from shopfloor.accounts.api import Shopper, public
+from shopfloor.kernel.database import Tx
+from shopfloor.kernel.http import Db
+from shopfloor.kernel.values import Money, now
+from shopfloor.web.languages import N_, Language, language_of
+from shopfloor.web.parts import Choice, Id, Left, PriceGroup, grouped, option_words, refused_by, seller_facts
+from shopfloor.web.refusals import MESSAGES, refused_text
+from shopfloor.web.templating import render, zone_of
+
+router = APIRouter(include_in_schema=False)
+
+_RECENT: Final = 50
+
+# What the island says.  `%(n)s` and the like are filled in the browser.
+WORDS: Final = {
+    "all_offers": N_("All offers (%(n)s)"),
+    "asking": N_("Asking…"),
+    "buy": N_("Buy"),
+    "buy_for": N_("Buy for %(price)s"),
+    "buy_later": N_("Buy for %(price)s, ready %(date)s"),
+    "chat": N_("Chat"),
+    "chat_held": N_("A moderator looks at your line first."),
+    "check_out": N_("Check out"),
+    "choice": N_("Choice"),
+    "close": N_("Close"),
+    "consent_later": N_(
+        "Not on the shelf now: it will be ready on %(date)s and is sent then. Buying means you agree to that date."
+    ),
+    "fewer": N_("Fewer"),
+    "from_price": N_("from %(price)s"),
+    "guest": N_("Guest"),
+    "held_for_you": N_("Kept for you"),
+    "hold_left": N_("Time to check out"),
+    "hold_over": N_("The time is over. If units are left, checking out still works."),
+    "in_stock": N_("In stock"),
+    "join_waitlist": N_("Join the waitlist"),
+    "keep_watching": N_("Keep watching"),
+    "later_than_seen": N_(
+        "Later than you saw: it will be ready on %(date)s. Check out only if that suits you; otherwise the units go back by themselves."
+    ),
+    "like": N_("Like (%(n)s)"),
+    "limit": N_("at most %(n)s each"),
+    "live": N_("Live"),
+    "more": N_("More"),
+    "no_answer": N_("No answer yet. Your tap is not lost: tap again, it stays one purchase."),
+    "no_offers": N_("Nothing is on offer yet."),
+    "no_video": N_("This browser cannot play the video. Everything else works."),
+    "not_connected": N_("Not connected just now. Try again in a moment."),
+    "not_yet": N_("Not live yet"),
+    "offers": N_("In this show"),
+    "only_left": N_("%(n)s left"),
+    "order": N_("Order"),
+    "over": N_("This show is over"),
+    "people_wait": N_("%(n)s waited for"),
+    "policy.first_paid": N_("Nothing is kept: whoever pays first gets it."),
+    "policy.queue": N_("When it is sold out you take a place in the line."),
+    "policy.timer": N_("Kept for you for %(minutes)s min while you check out."),
+    "quantity": N_("Quantity"),
+    "ready_on": N_("Ready %(date)s"),
+    "ready_then": N_("Ready on %(date)s, as you saw."),
+    "reconnecting": N_("Reconnecting"),
+    "refused.other": N_("That did not work."),
+    "replay": N_("Watch again"),
+    "role.buyer": N_("bought"),
+    "role.host": N_("host"),
+    "role.moderator": N_("shop"),
+    "say_something": N_("Say something"),
+    "see_place": N_("See my place"),
+    "send": N_("Send"),
+    "shown_now": N_("Shown now"),
+    "sold_out": N_("Sold out"),
+    "sound_off": N_("Sound off"),
+    "sound_on": N_("Sound on"),
+    "starts_at": N_("Starts %(time)s"),
+    "stay_here": N_("Stay: it begins here by itself."),
+    "tap_for_sound": N_("Tap for sound"),
+    "tap_to_play": N_("Tap to play"),
+    "thanks": N_("Thank you for watching. What you keep for checkout stays yours until its time."),
+    "to_shop": N_("To %(shop)s"),
+    "video_coming": N_("The picture is coming"),
+    "video_of": N_("Video: %(title)s"),
+    "viewers": N_("%(n)s viewers"),
+    "wait_for_it": N_("Wait for it"),
+    "waiting_how": N_(
+        "When units come back they are kept for you for a short time, in order of the line. This page and your place tell you."
+    ),
+    "waiting_noted": N_("You are on the list."),
+    "waiting_position": N_("You are number %(n)s in line."),
+    "waiting_title": N_("On the waitlist"),
+    "who_sells": N_("Who sells"),
+    "yours_to_pay": N_("Pay first, then it is yours"),
+}
+# Refusals that a tap in the room can meet.
+_REFUSALS: Final = (
+    "stock.sold_out", "stock.limit", "stock.too_late", "stock.mismatch", "stock.closed", "stock.unknown", "orders.price_changed",
+    "orders.offer_closed", "orders.offer_unknown", "orders.hold_expired", "orders.too_fast", "orders.bad_purchase",
+    "orders.intake_full", "orders.intake_closed", "orders.waiting_not_needed", "chat.too_fast", "chat.muted", "database.away",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class OfferForm:
+    """An offer as the page without scripts sells it."""
+
+    id: int
+    title: str
+    picture: str | None
+    policy: str
+    minutes: int
+    limit: int | None
+    left: Left
+    groups: list[PriceGroup]
+
+    @property
+    def lowest(self) -> Money:
+        return self.groups[0].price
+
+
+@router.get("/s/{shop}/live/{show_id}")
+@public
+async def room(request: Request, shop: str, show_id: Id, shopper: Shopper, db: Db) -> Response:
+    async with db.transaction() as tx:
+        found = await accounts.shop_by_slug(tx, shop)
+        show = await live.show(tx, shop_id=found.id, show_id=show_id)
+        state = await live.room_state(tx, show_id)
+        lines = [line.as_json() for line in await chat.recent_lines(tx, show_id)][-_RECENT:]
+        policy = await orders.policy(tx, shop_id=found.id)
+        replay = await replay_url(tx, show)
+    language = language_of(request, found.locale)
+    seller = seller_facts(
+        found.name,
+        pick_up_at=policy.pick_up_at,
+        address=str(request.base_url.replace(path=f"/s/{found.slug}")),
+        language=language,
+    )
+    offers = {str(each.id): each for each in offer_forms(state, language)}
+    featured = state.get("featured") or {}
+    zone = zone_of(found.timezone)
+    response = render(
+        request,
+        "shop/room.html",
+        shop=found,
+        show=show,
+        state=state,
+        title=language.localised(show.titles, show.title),
+        offers=[offers[str(offer_id)] for offer_id in state["order"] if str(offer_id) in offers],
+        featured=offers.get(str(featured.get("offer_id"))),
+        chat=lines,
+        seller=seller,
+        refused=refused_text(refused_by(request.query_params), language),
+        replay=replay,
+        words=island_words(language),
+        island_data={
+            "state": state,
+            "chat": lines,
+            "now": int(now().timestamp() * 1000),
+            "shop": {"id": found.id, "slug": found.slug, "name": found.name},
+            "seller": seller,
+            "starts_at": None
+            if show.starts_at is None
+            else f"{show.starts_at.astimezone(zone):%Y-%m-%d %H:%M %Z}",
+            "starts": None if show.starts_at is None else show.starts_at.isoformat(),
+            "replay": replay,
+            "poster": None,
+        },
+    )
+    response.headers["cache-control"] = "private, no-store"
+    return response
+
+
+def offer_forms(state: Mapping[str, Any], language: Language) -> list[OfferForm]:
+    """The offers of a room's state, ready for forms."""
+    return [_offer_form(offer, language) for offer in state["offers"].values()]
+
+
+def _offer_form(offer: Mapping[str, Any], language: Language) -> OfferForm:
+    choices = [_choice(line) for line in offer["lines"].values()]
+    return OfferForm(
+        id=offer["id"],
+        title=language.localised(offer.get("titles"), offer["title"]),
+        picture=picture_of(offer.get("picture")),
+        policy=offer["policy"],
+        minutes=max(1, round(offer["hold_seconds"] / 60)),
+        limit=offer.get("limit"),
+        left=sum((choice.left for choice in choices), Left(0)),
+        groups=grouped(choices),
+    )
+
+
+def _choice(line: Mapping[str, Any]) -> Choice:
+    later = tuple((date.fromisoformat(day), units) for day, units in line.get("later") or ())
+    return Choice(
+        line["id"],
+        option_words(line["options"]),
+        Money(line["price_minor"], line["currency"]),
+        Left(line["left"], later),
+    )
+
+
+def picture_of(sha: str | None) -> str | None:
+    """The sha of a picture, also from an address."""
+    return sha.split("/")[2] if sha and sha.startswith("/pictures/") else sha
+
+
+def island_words(language: Language) -> dict[str, str]:
+    """Everything the island says, in the reader's language."""
+    words = {key: language.words.gettext(text) for key, text in WORDS.items()}
+    refusals = {
+        f"refused.{code}": language.words.gettext(MESSAGES[code]) for code in _REFUSALS if code in MESSAGES
+    }
+    return words | refusals
+
+
+async def replay_url(tx: Tx, show: live.Show) -> str | None:
+    """The recording of an ended show as one playlist; None while it runs or when nothing was recorded."""
+    if show.status != live.ShowStatus.ENDED or show.channel_id is None or show.started_at is None:
+        return None
+    until = show.ended_at or now()
+    runs: list[UUID] = [
+        run.id
+        for run in await media.runs(tx, shop_id=show.shop_id, channel_id=show.channel_id)
+        if run.anchor < until and (run.ended_at is None or run.ended_at > show.started_at)
+    ]
+    if not runs:
+        return None
+    return f"/media/{show.channel_id}/replay.m3u8?runs={','.join(str(run) for run in runs)}"

@@ -1,0 +1,213 @@
+"""The shops of this node, a shop, a product."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Form, Request
+from starlette.responses import RedirectResponse, Response
+
+from shopfloor import accounts, catalog, live, orders, stock
+from shopfloor.accounts import Shop
+from shopfloor.accounts.api import Shopper, is_secure, public
+from shopfloor.kernel.database import Tx
+from shopfloor.kernel.http import Db
+from shopfloor.kernel.values import Money
+from shopfloor.web import languages
+from shopfloor.web.languages import language_of
+from shopfloor.web.parts import Choice, Id, Left, grouped, option_words, refused_by, seller_facts
+from shopfloor.web.refusals import refused_text
+from shopfloor.web.templating import render
+
+router = APIRouter(include_in_schema=False)
+
+_PAST_SHOWS: Final = 6
+_LANGUAGE_DAYS: Final = 365
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A product among others: the lowest price, and whether that is all there is."""
+
+    product: catalog.Product
+    price: Money | None
+    has_more_prices: bool
+    left: Left
+
+
+@dataclass(frozen=True, slots=True)
+class Programme:
+    """A shop's shows as its visitors care for them."""
+
+    on_air: list[live.Show]
+    coming: list[live.Show]
+    past: list[live.Show]
+
+
+@router.get("/")
+@public
+async def front(request: Request, db: Db) -> Response:
+    """The shops of this node; where there is one, that one."""
+    async with db.transaction() as tx:
+        shops = await accounts.shops(tx)
+        programmes = {shop.id: await programme(tx, shop) for shop in shops}
+    if len(shops) == 1:
+        return RedirectResponse(f"/s/{shops[0].slug}", status_code=303)
+    return render(request, "shop/front.html", shops=shops, programmes=programmes)
+
+
+@router.get("/s/{shop}")
+@public
+async def storefront(request: Request, shop: str, shopper: Shopper, db: Db) -> Response:
+    async with db.transaction() as tx:
+        found = await accounts.shop_by_slug(tx, shop)
+        shows = await programme(tx, found)
+        products = await tiles(tx, found)
+        covers = {show.id: await cover(tx, show) for show in [*shows.on_air, *shows.coming]}
+        counts = {show.id: (await live.room_state(tx, show.id))["viewers"] for show in shows.on_air}
+        policy = await orders.policy(tx, shop_id=found.id)
+    return render(
+        request,
+        "shop/storefront.html",
+        shop=found,
+        programme=shows,
+        products=products,
+        covers=covers,
+        viewers=counts,
+        seller=seller_facts(
+            found.name,
+            pick_up_at=policy.pick_up_at,
+            address=str(request.base_url.replace(path=f"/s/{found.slug}")),
+            language=language_of(request, found.locale),
+        ),
+        events=[("page_view", {"shop_id": found.id})],
+    )
+
+
+@router.get("/s/{shop}/p/{product_id}")
+@public
+async def product_page(request: Request, shop: str, product_id: Id, shopper: Shopper, db: Db) -> Response:
+    async with db.transaction() as tx:
+        found = await accounts.shop_by_slug(tx, shop)
+        product = await catalog.product(tx, shop_id=found.id, product_id=product_id)
+        if product.status != catalog.Status.ACTIVE:
+            raise catalog.UnknownProduct(product_id=product_id)
+        variants = await catalog.variants_of(tx, shop_id=found.id, product_ids=[product.id])
+        ids = [variant.id for variant in variants]
+        left = await lefts(tx, found, ids)
+        lowest = await _lowest_before(tx, found, variants)
+        pictures = await catalog.pictures(tx, shop_id=found.id, product_ids=[product.id])
+        policy = await orders.policy(tx, shop_id=found.id)
+        shows = await programme(tx, found)
+        selling = [show for show in shows.on_air if await sells(tx, show, product.id)]
+    choices = [
+        Choice(variant.id, option_words(variant.options), variant.price, left[variant.id])
+        for variant in variants
+    ]
+    language = language_of(request, found.locale)
+    facts = {"shop_id": found.id, "product_id": product.id}
+    response = render(
+        request,
+        "shop/product.html",
+        shop=found,
+        product=product,
+        description=catalog.plain_text(language.localised(product.descriptions, product.description)),
+        pictures=pictures,
+        choices=choices,
+        groups=grouped(choices),
+        left=sum((choice.left for choice in choices), Left(0)),
+        lowest=lowest,
+        policy=policy,
+        selling=selling,
+        refused=refused_text(refused_by(request.query_params), language),
+        events=[("page_view", facts), ("view_item", facts)],
+    )
+    # The form carries an id of its own: going back must bring a fresh one.
+    response.headers["cache-control"] = "private, no-store"
+    return response
+
+
+@router.post("/language")
+@public
+async def choose_language(
+    request: Request,
+    language: Annotated[str, Form()] = "",
+    next: Annotated[str, Form()] = "/",  # noqa: A002 -- the name of the field
+) -> Response:
+    """Remember the language a reader chose, and go back to where they were."""
+    response = RedirectResponse(languages.own_path(next), status_code=303)
+    chosen = languages.by_tag(language)
+    if chosen is not None:
+        response.set_cookie(
+            languages.COOKIE,
+            chosen.tag,
+            max_age=_LANGUAGE_DAYS * 86_400,
+            path="/",
+            samesite="lax",
+            secure=is_secure(request),
+        )
+    return response
+
+
+async def programme(tx: Tx, shop: Shop) -> Programme:
+    """Live now, then what comes (soonest first), then the last few that were."""
+    shows = await live.shows(tx, shop_id=shop.id)
+    coming = [show for show in shows if show.status == live.ShowStatus.PLANNED]
+    return Programme(
+        on_air=[show for show in shows if show.status == live.ShowStatus.LIVE],
+        coming=sorted(coming, key=_begins),
+        past=[show for show in shows if show.status == live.ShowStatus.ENDED][:_PAST_SHOWS],
+    )
+
+
+def _begins(show: live.Show) -> tuple[bool, float]:
+    return (show.starts_at is None, show.starts_at.timestamp() if show.starts_at else 0.0)
+
+
+async def tiles(tx: Tx, shop: Shop) -> list[Tile]:
+    """Everything active, with its lowest price and what is left."""
+    products = await catalog.products(tx, shop_id=shop.id, status=catalog.Status.ACTIVE, limit=200)
+    found: list[Tile] = []
+    variants: dict[int, list[catalog.Variant]] = {product.id: [] for product in products}
+    for variant in await catalog.variants_of(tx, shop_id=shop.id, product_ids=list(variants)):
+        variants[variant.product_id].append(variant)
+    left = await lefts(tx, shop, [variant.id for group in variants.values() for variant in group])
+    for product in products:
+        prices = sorted(variant.price.minor for variant in variants[product.id])
+        found.append(
+            Tile(
+                product=product,
+                price=Money(prices[0], shop.currency) if prices else None,
+                has_more_prices=len(set(prices)) > 1,
+                left=sum((left[variant.id] for variant in variants[product.id]), Left(0)),
+            )
+        )
+    return found
+
+
+async def lefts(tx: Tx, shop: Shop, variant_ids: list[int]) -> dict[int, Left]:
+    """What the open shop has left of each variant."""
+    found = await stock.available(tx, shop_id=shop.id, variant_ids=variant_ids)
+    return {variant_id: Left(each.left_now, each.lots) for variant_id, each in found.items()}
+
+
+async def cover(tx: Tx, show: live.Show) -> str | None:
+    """A picture that stands for a show: of what is shown just now, else of the first offer."""
+    state = await live.room_state(tx, show.id)
+    featured = (state.get("featured") or {}).get("offer_id")
+    shown = [featured, *state["order"]] if featured else state["order"]
+    pictures = (state["offers"].get(str(offer_id), {}).get("picture") for offer_id in shown)
+    return next((picture for picture in pictures if picture), None)
+
+
+async def sells(tx: Tx, show: live.Show, product_id: int) -> bool:
+    offers = await live.offers(tx, shop_id=show.shop_id, show_id=show.id)
+    return any(offer.product_id == product_id for offer in offers)
+
+
+async def _lowest_before(tx: Tx, shop: Shop, variants: Sequence[catalog.Variant]) -> Money | None:
+    """The lowest price of the 30 days before today's, of the cheapest variant; None when it never had another."""
+    if not variants:
+        return None
+    cheapest = min(variants, key=lambda variant: variant.price_minor)
+    return await catalog.reference_price(tx, shop_id=shop.id, variant_id=cheapest.id)

@@ -46,7 +46,6 @@ from shopfloor.accounts.models import (
 )
 from shopfloor.accounts.service import SESSION_AT_MOST_DAYS
 from shopfloor.accounts.shopper import COOKIE as SHOPPER_COOKIE
-from shopfloor.kernel.database import Database
 from shopfloor.kernel.http import Db, refusal_response, refusals
 
 SESSION_COOKIE: Final = "session"
@@ -330,7 +329,7 @@ class ShopperCookie:
 
 
 def install(app: FastAPI, *, base_url: str | None) -> None:
-    """Add the middlewares.  Before the first request the keyring must be loaded (`load_keyring`)."""
+    """Add the middlewares.  The node's keyring stands in `app.state.keyring`."""
     secure = base_url is not None and base_url.lower().startswith("https:")
     origin = () if base_url is None else (_origin(base_url),)
     app.state.secure_cookies = secure
@@ -341,14 +340,6 @@ def install(app: FastAPI, *, base_url: str | None) -> None:
 def _origin(address: str) -> str:
     parts = urlsplit(address.lower())
     return f"{parts.scheme}://{parts.netloc}"
-
-
-async def load_keyring(app: FastAPI, db: Database) -> Keyring:
-    """Put the node's keys where the routes of `app` find them; call it when the application starts."""
-    async with db.transaction() as tx:
-        keyring = await accounts.keyring(tx)
-    app.state.keyring = keyring
-    return keyring
 
 
 # JSON

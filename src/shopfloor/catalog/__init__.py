@@ -4,6 +4,7 @@ Promise: a variant always has a price in the shop's currency and every price it 
 that is served was decoded and encoded by us and carries nothing but pixels.
 """
 
+from shopfloor.catalog.endpoint import PictureFiles
 from shopfloor.catalog.events import PriceChanged, ProductChanged
 from shopfloor.catalog.exchange import Report, export_shopify_csv, import_shopify_csv
 from shopfloor.catalog.models import (
@@ -56,7 +57,7 @@ from shopfloor.catalog.service import (
     product,
     products,
     products_by_id,
-    reference_price,
+    reference_prices,
     remove_picture,
     set_price,
     update_product,
@@ -82,6 +83,7 @@ __all__ = [
     "NotAPicture",
     "OptionsTaken",
     "Picture",
+    "PictureFiles",
     "PictureTooLarge",
     "Price",
     "PriceChanged",
@@ -119,7 +121,7 @@ __all__ = [
     "product",
     "products",
     "products_by_id",
-    "reference_price",
+    "reference_prices",
     "remove_picture",
     "set_price",
     "store_picture",

@@ -413,7 +413,7 @@ async def add_picture(
             request.stream(), file, most=MAX_PICTURE_BYTES, refusal=PictureTooLarge(largest=MAX_PICTURE_BYTES)
         )
         picture = await catalog.processed(file.read())
-    await asyncio.to_thread(catalog.store_picture, request.app.state.pictures_dir, picture)
+    await asyncio.to_thread(catalog.store_picture, request.app.state.settings.pictures_dir, picture)
     async with db.transaction() as tx:
         added = await catalog.add_picture(
             tx, shop_id=actor.shop_id, product_id=product_id, picture=picture, alt=alt

@@ -21,6 +21,13 @@ class VariantRow:
 
 
 @dataclass(frozen=True, slots=True)
+class LowestRow:
+    variant_id: int
+    minor: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
 class SourceRow:
     product_id: int
     url: str
@@ -334,36 +341,34 @@ async def prices(tx: Tx, *, shop_id: int, variant_id: int) -> list[Price]:
     )
 
 
-async def lowest_before(tx: Tx, *, variant_id: int, before: datetime, days: int) -> int | None:
-    """Lowest minor amount in force at any moment of the `days` that end at `before`; None when there was none."""
-    return await tx.value(
+async def lowest_before_present(
+    tx: Tx, *, shop_id: int, variant_ids: Sequence[int], days: int
+) -> list[LowestRow]:
+    """For each variant whose price has changed: the lowest that was in force at any moment of the `days` before
+    the present price began.
+    """
+    return await tx.every(
+        LowestRow,
         """
         WITH history AS (
-            SELECT minor, valid_from, lead(valid_from) OVER (ORDER BY valid_from, id) AS until
-              FROM catalog.price WHERE variant_id = %(variant_id)s
+            SELECT c.variant_id, v.currency, c.minor, c.valid_from,
+                   lead(c.valid_from) OVER one AS until, lag(c.minor) OVER one AS earlier
+              FROM catalog.price c JOIN catalog.variant v ON v.id = c.variant_id
+             WHERE v.shop_id = %(shop_id)s AND v.id = ANY(%(variant_ids)s::bigint[])
+               AND (c.valid_from <= c.recorded_at OR c.valid_from <= now())
+            WINDOW one AS (PARTITION BY c.variant_id ORDER BY c.valid_from, c.id)
+        ), present AS (
+            SELECT variant_id, max(valid_from) AS began
+              FROM history WHERE earlier IS DISTINCT FROM minor GROUP BY variant_id
         )
-        SELECT min(minor) FROM history
-         WHERE valid_from < %(before)s
-           AND (until IS NULL OR until > valid_from AND until > %(before)s - make_interval(days => %(days)s))
+        SELECT variant_id, currency, min(minor) AS minor
+          FROM history JOIN present USING (variant_id)
+         WHERE valid_from < began AND until > valid_from AND until > began - make_interval(days => %(days)s)
+         GROUP BY variant_id, currency ORDER BY variant_id
         """,
-        variant_id=variant_id,
-        before=before,
+        shop_id=shop_id,
+        variant_ids=list(variant_ids),
         days=days,
-    )
-
-
-async def in_force_since(tx: Tx, *, variant_id: int) -> datetime:
-    """Since when the variant has cost what it costs now."""
-    return await tx.value(
-        """
-        WITH history AS (
-            SELECT minor, valid_from, id, lag(minor) OVER (ORDER BY valid_from, id) AS earlier
-              FROM catalog.price
-             WHERE variant_id = %(variant_id)s AND (valid_from <= recorded_at OR valid_from <= now())
-        )
-        SELECT valid_from FROM history WHERE earlier IS DISTINCT FROM minor ORDER BY valid_from DESC, id DESC LIMIT 1
-        """,
-        variant_id=variant_id,
     )
 
 

@@ -329,17 +329,15 @@ async def prices(tx: Tx, *, shop_id: int, variant_id: int) -> list[Price]:
     return found
 
 
-async def reference_price(tx: Tx, *, shop_id: int, variant_id: int) -> Money | None:
-    """The lowest price of the 30 days before the present one began: what a reduction is shown against.
+async def reference_prices(tx: Tx, *, shop_id: int, variant_ids: Sequence[int]) -> dict[int, Money]:
+    """By variant, the lowest price of the 30 days before its present price began.
 
-    None when the variant never cost anything else.  Raises UnknownVariant.
+    That is what a reduction may be shown against.  A variant that never cost anything else is not in there.
     """
-    known = await variants(tx, shop_id=shop_id, ids=[variant_id])
-    if not known:
-        raise UnknownVariant
-    since = await queries.in_force_since(tx, variant_id=variant_id)
-    minor = await queries.lowest_before(tx, variant_id=variant_id, before=since, days=REFERENCE_DAYS)
-    return None if minor is None else Money(minor, known[0].currency)
+    found = await queries.lowest_before_present(
+        tx, shop_id=shop_id, variant_ids=variant_ids, days=REFERENCE_DAYS
+    )
+    return {row.variant_id: Money(row.minor, row.currency) for row in found}
 
 
 # Pictures

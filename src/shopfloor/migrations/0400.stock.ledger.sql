@@ -72,8 +72,8 @@ CREATE TABLE stock.movement (
 CREATE INDEX movement_of_level ON stock.movement (level_id, id);
 
 -- What a buyer was granted: one row per level it takes from (a single purchase is one row).
--- The second index starts with the pool: the part of it that a show writes to is as large as that show, not
--- as large as the history of the shop.
+-- The index of buyers costs more than the row itself, so only purchases under a limit enter it; it starts with
+-- the pool: the part that a show writes to is as large as that show, not as large as the history of the shop.
 CREATE TABLE stock.hold (
     id         uuid NOT NULL,
     part       smallint NOT NULL,
@@ -89,13 +89,14 @@ CREATE TABLE stock.hold (
     unit_price bigint NOT NULL,
     offer_id   bigint,
     show_id    bigint,
+    limited    boolean NOT NULL,
     buyer      uuid NOT NULL,
     granted_at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL,
     PRIMARY KEY (id, part),
     CHECK (returned BETWEEN 0 AND quantity)
 ) WITH (fillfactor = 90);
-CREATE INDEX hold_of_buyer ON stock.hold (pool_id, buyer);
+CREATE INDEX hold_of_buyer ON stock.hold (pool_id, buyer) WHERE limited;
 
 -- When to look at which holds again: one row per batch, instead of an index entry per hold.
 CREATE TABLE stock.timer (

@@ -87,6 +87,7 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     quantity: int
     returned: int
     unit_price: int
+    limited: bool
     ready_on: date | None
     lot_kind: LotKind
     state: HoldState
@@ -96,8 +97,12 @@ class Row(msgspec.Struct, frozen=True, gc=False):
 
 COUNTED: Final = frozenset({HoldState.HELD, HoldState.ALLOCATED, HoldState.SHIPPED})
 
-# part, shop, pool, level, variant, quantity, unit price, offer, show, ready on, kind, expires
-Group = tuple[int, int, int, int, int, int, int, int | None, int | None, date | None, LotKind, datetime]
+# part, shop, pool, level, variant, quantity, unit price, offer, show, ready on, kind, limited, expires
+Group = tuple[int, int, int, int, int, int, int, int | None, int | None, date | None, LotKind, bool, datetime]
+
+# turn, lots, expires, where the fact goes
+_Kind = tuple[int, tuple[Part, ...], datetime, list[GrantedHold]]
+_Alike = tuple[Shelf, int, int, tuple[Part, ...], datetime, list[GrantedHold]]
 
 
 @dataclass(slots=True)
@@ -245,10 +250,11 @@ def decide(
     answers = decision.answers
     first_of: dict[int, int] = {}
     mine: dict[int, list[tuple[int | None, int | None, int, int]]] = {}
-    limited_buyers = {r.buyer.int for r in requests if limited(r)}
-    kinds: dict[tuple[object, ...], tuple[int, tuple[Part, ...], datetime, list[GrantedHold]]] = {}
+    kinds: dict[Group, _Kind] = {}
     granted_buyers: set[int] = set()
     gone: set[UUID] = set()
+    # What a request of this very content got before in this batch: most requests of a hot sale are alike.
+    alike: dict[tuple[object, ...], _Alike] = {}
     ids, buyers, turns = decision.ids, decision.buyers, decision.turns
     expiries: dict[int, datetime] = {}
 
@@ -259,9 +265,8 @@ def decide(
         for line in request.lines:
             bucket.append(RefusedPurchase(request.id, request.buyer, line.variant_id, line.quantity, code))
 
-    def grant(number: int, request: Request, takes: list[tuple[Shelf, int, int]]) -> None:
+    def grant(number: int, request: Request, takes: list[tuple[Shelf, int, int]]) -> _Kind:
         """`takes`: shelf, units, unit price."""
-        key: tuple[object, ...]
         seconds = request.hold_seconds
         expires_at = expiries.get(seconds)
         if expires_at is None:
@@ -269,29 +274,20 @@ def decide(
         id_bytes = request.id.int.to_bytes(16, "big")
         buyer_bytes = request.buyer.int.to_bytes(16, "big")
         lots: tuple[Part, ...] = ()
+        kind: _Kind | None = None
         for part, (shelf, quantity, price) in enumerate(takes):
             shelf.taken += quantity
             shelf.granted += quantity
-            key = (
-                shelf.id,
-                part,
-                quantity,
-                price,
-                seconds,
-                request.pool_id,
-                request.offer_id,
-                request.show_id,
-            )
-            kind = kinds.get(key)
+            group: Group = (
+                part, request.shop_id, request.pool_id, shelf.id, shelf.variant_id, quantity, price,
+                request.offer_id, request.show_id, shelf.ready_on, shelf.kind, limited(request), expires_at,
+            )  # fmt: skip
+            kind = kinds.get(group)
             if kind is None:
-                group: Group = (
-                    part, request.shop_id, request.pool_id, shelf.id, shelf.variant_id, quantity, price,
-                    request.offer_id, request.show_id, shelf.ready_on, shelf.kind, expires_at,
-                )  # fmt: skip
                 decision.groups.append(group)
                 lot = Part(shelf.variant_id, quantity, shelf.ready_on, shelf.kind)
                 bucket = decision.granted.setdefault((request.shop_id, request.pool_id, request.show_id), [])
-                kind = kinds[key] = (len(decision.groups), (lot,), expires_at, bucket)
+                kind = kinds[group] = (len(decision.groups), (lot,), expires_at, bucket)
             ids.append(id_bytes)
             buyers.append(buyer_bytes)
             turns.append(kind[0])
@@ -302,7 +298,8 @@ def decide(
             )
             lots = kind[1] if part == 0 else lots + kind[1]
         answers[number] = Held(request.id, expires_at, lots)
-        granted_buyers.add(request.buyer.int)
+        assert kind is not None, "a request has lines"
+        return kind
 
     for number, request in enumerate(requests):
         id_key = request.id.int
@@ -315,28 +312,34 @@ def decide(
             answers[number] = replay(request, stored)
             continue
 
-        # The everyday case, straight through: one line, no limit, enough on the first shelf.
+        # The everyday case, straight through: one line, no limit, the same as somebody's before, units on hand.
         lines = request.lines
-        counter = counters.get(request.pool_id)
-        if len(lines) == 1 and counter is not None and not limited(request):
+        under_limit = request.limit_per_buyer is not None or request.limit_per_show is not None
+        look: tuple[object, ...] | None = None
+        if len(lines) == 1 and not under_limit:
             line = lines[0]
-            shelves = arranged.get((request.pool_id, line.variant_id))
-            if shelves is not None:
-                shelf = shelves[0]
-                if (
-                    0 < line.quantity <= shelf.free - shelf.taken
-                    and shelf.ready_on is None
-                    and counter.is_open
-                    and counter.shop_id == request.shop_id
-                    and not makes_no_sense(request)
-                ):
-                    price = request.unit_prices[0] if request.unit_prices else 0
-                    grant(number, request, [(shelf, line.quantity, price)])
-                    if request.buyer.int in limited_buyers:
-                        entry = (request.offer_id, request.show_id, line.quantity, request.pool_id)
-                        mine.setdefault(request.buyer.int, []).append(entry)
+            look = (
+                line.variant_id, line.quantity, request.pool_id, request.offer_id, request.show_id,
+                request.hold_seconds, request.unit_prices, request.shop_id,
+            )  # fmt: skip
+            like = alike.get(look)
+            if like is not None:
+                shelf, quantity, turn, lots, expires_at, bucket = like
+                if shelf.free - shelf.taken >= quantity:
+                    shelf.taken += quantity
+                    shelf.granted += quantity
+                    ids.append(id_key.to_bytes(16, "big"))
+                    buyers.append(request.buyer.int.to_bytes(16, "big"))
+                    turns.append(turn)
+                    bucket.append(
+                        GrantedHold(
+                            request.id, request.buyer, line.variant_id, quantity, request.offer_id, None
+                        )
+                    )
+                    answers[number] = Held(request.id, expires_at, lots)
                     continue
 
+        counter = counters.get(request.pool_id)
         if makes_no_sense(request):
             refuse(number, request, INVALID, {})
             continue
@@ -354,16 +357,24 @@ def decide(
         if problem is None:
             found = _find(request, wanted, arranged, {})
             if isinstance(found, list):
-                grant(number, request, found)
-                mine.setdefault(buyer, []).append((request.offer_id, request.show_id, units, request.pool_id))
+                kind = grant(number, request, found)
+                if under_limit:
+                    granted_buyers.add(buyer)
+                    mine.setdefault(buyer, []).append(
+                        (request.offer_id, request.show_id, units, request.pool_id)
+                    )
+                elif look is not None and len(found) == 1 and found[0][0].ready_on is None:
+                    alike[look] = (found[0][0], units, *kind)
                 continue
             problem = found
         code, facts = problem
         if code in {LIMIT, SOLD_OUT, TOO_LATE}:
             decision.short = True
-            if defer and buyer in granted_buyers:
+            if defer and under_limit and buyer in granted_buyers:
                 continue  # answer stays None: decided again when the earlier one stands in the table
-            replaced = _give_way(request, wanted, units, arranged, bought, own, mine, gone)
+            replaced = None
+            if under_limit:
+                replaced = _give_way(request, wanted, units, arranged, bought, own, mine, gone)
             if replaced is not None:
                 rows, found = replaced
                 for row in rows:

@@ -108,6 +108,8 @@ async def _rehold(tx: Tx, hold_id: UUID, parts: Sequence[Row], hold_seconds: int
         hold_seconds=hold_seconds,
         latest_ready=max((row.ready_on for row in parts if row.ready_on is not None), default=date.min),
         offer_id=first.offer_id,
+        # What was bought under a limit goes on counting; it was within the limit when it was granted.
+        limit_per_buyer=MAX_QUANTITY if first.limited else None,
         show_id=first.show_id,
         unit_prices=tuple(row.unit_price for row in parts),
     )
@@ -236,7 +238,7 @@ async def hold(tx: Tx, *, shop_id: int, hold_id: UUID) -> Hold:
 
 
 async def holds_of(tx: Tx, *, shop_id: int, buyer: UUID) -> list[Hold]:
-    """Newest first."""
+    """What this buyer holds at the moment, and all that was ever granted under a limit; newest first."""
     by_id: dict[UUID, list[Row]] = {}
     for row in await queries.rows_of_buyer(tx, shop_id=shop_id, buyer=buyer):
         by_id.setdefault(row.id, []).append(row)
@@ -283,7 +285,7 @@ async def _free(tx: Tx, rows: Sequence[Row], becomes: HoldState, reason: str) ->
     going = held + allocated
     if not going:
         return []
-    async with tx.connection.pipeline():
+    async with queries.together(tx):
         await queries.lock_limits(tx, pool_ids=sorted({row.pool_id for row in going}))
     book = await _book(tx, going)
     for row in held:

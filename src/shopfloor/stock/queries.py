@@ -5,7 +5,8 @@ somebody fetches.
 """
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import date, datetime
 from typing import Any, LiteralString, TypeVar
 from uuid import UUID
@@ -83,6 +84,18 @@ def int_array(values: Sequence[int]) -> IntArray:
 
 _LOTS = {kind.value: kind for kind in LotKind}
 _STATES = {state.value: state for state in HoldState}
+
+
+@asynccontextmanager
+async def together(tx: Tx) -> AsyncGenerator[None, None]:
+    """Statements inside travel together.  Where the caller has a pipeline open already, they travel with his:
+    a pipeline inside a pipeline would wait at both of its ends.
+    """
+    if tx.connection.pgconn.pipeline_status:
+        yield
+    else:
+        async with tx.connection.pipeline():
+            yield
 
 
 async def _ask(
@@ -246,6 +259,7 @@ def _row(
     quantity: int,
     returned: int,
     unit_price: int,
+    limited: bool,
     ready_on: date | None,
     lot_kind: str,
     state: str,
@@ -254,7 +268,7 @@ def _row(
 ) -> Row:
     return Row(
         hold_id, part, shop_id, pool_id, buyer, offer_id, show_id, level_id, variant_id, quantity, returned,
-        unit_price, ready_on, _LOTS[lot_kind], _STATES[state], granted_at, expires_at,
+        unit_price, limited, ready_on, _LOTS[lot_kind], _STATES[state], granted_at, expires_at,
     )  # fmt: skip
 
 
@@ -264,7 +278,7 @@ async def rows_by_id(tx: Tx, *, ids: UuidArray) -> AsyncCursor[Row]:
         _row,
         """
         SELECT h.id, h.part, h.shop_id, h.pool_id, h.buyer, h.offer_id, h.show_id, h.level_id, h.variant_id,
-               h.quantity, h.returned, h.unit_price, h.ready_on, h.lot_kind::text, h.state::text,
+               h.quantity, h.returned, h.unit_price, h.limited, h.ready_on, h.lot_kind::text, h.state::text,
                h.granted_at, h.expires_at
           FROM stock.hold AS h
          WHERE h.id = ANY(%(ids)s::uuid[])
@@ -275,16 +289,16 @@ async def rows_by_id(tx: Tx, *, ids: UuidArray) -> AsyncCursor[Row]:
 
 
 async def rows_of_buyers(tx: Tx, *, pool_ids: Sequence[int], buyers: UuidArray) -> AsyncCursor[Row]:
-    """What these buyers have in these pools and has not come back: what limits count."""
+    """What these buyers got under a limit in these pools and has not lapsed: what limits count."""
     return await _ask(
         tx,
         _row,
         """
         SELECT h.id, h.part, h.shop_id, h.pool_id, h.buyer, h.offer_id, h.show_id, h.level_id, h.variant_id,
-               h.quantity, h.returned, h.unit_price, h.ready_on, h.lot_kind::text, h.state::text,
+               h.quantity, h.returned, h.unit_price, h.limited, h.ready_on, h.lot_kind::text, h.state::text,
                h.granted_at, h.expires_at
           FROM stock.hold AS h
-         WHERE h.pool_id = ANY(%(pool_ids)s::bigint[]) AND h.buyer = ANY(%(buyers)s::uuid[])
+         WHERE h.limited AND h.pool_id = ANY(%(pool_ids)s::bigint[]) AND h.buyer = ANY(%(buyers)s::uuid[])
            AND h.state IN ('held', 'allocated', 'shipped')
         """,
         {"pool_ids": list(pool_ids), "buyers": buyers},
@@ -298,10 +312,10 @@ async def lock_own(tx: Tx, *, pool_ids: Sequence[int], buyers: UuidArray) -> Asy
         _row,
         """
         SELECT h.id, h.part, h.shop_id, h.pool_id, h.buyer, h.offer_id, h.show_id, h.level_id, h.variant_id,
-               h.quantity, h.returned, h.unit_price, h.ready_on, h.lot_kind::text, h.state::text,
+               h.quantity, h.returned, h.unit_price, h.limited, h.ready_on, h.lot_kind::text, h.state::text,
                h.granted_at, h.expires_at
           FROM stock.hold AS h
-         WHERE h.pool_id = ANY(%(pool_ids)s::bigint[]) AND h.buyer = ANY(%(buyers)s::uuid[])
+         WHERE h.limited AND h.pool_id = ANY(%(pool_ids)s::bigint[]) AND h.buyer = ANY(%(buyers)s::uuid[])
            AND h.state = 'held'
            FOR NO KEY UPDATE SKIP LOCKED
         """,
@@ -332,17 +346,19 @@ async def write_grants(
         WITH written AS (
             INSERT INTO stock.hold (
                 id, part, shop_id, pool_id, level_id, variant_id, quantity, unit_price, offer_id, show_id,
-                ready_on, lot_kind, buyer, granted_at, expires_at)
+                ready_on, lot_kind, limited, buyer, granted_at, expires_at)
             SELECT h.id, g.part, g.shop_id, g.pool_id, g.level_id, g.variant_id, g.quantity, g.unit_price,
-                   g.offer_id, g.show_id, g.ready_on, g.lot_kind::stock.lot_kind, h.buyer, %(at)s, g.expires_at
+                   g.offer_id, g.show_id, g.ready_on, g.lot_kind::stock.lot_kind, g.limited, h.buyer,
+                   %(at)s, g.expires_at
               FROM unnest(%(ids)s::uuid[], %(buyers)s::uuid[], %(turns)s::int[]) AS h (id, buyer, turn)
               JOIN unnest(%(part)s::smallint[], %(shop_id)s::bigint[], %(pool_id)s::bigint[],
                           %(level_id)s::bigint[], %(variant_id)s::bigint[], %(quantity)s::int[],
                           %(unit_price)s::bigint[], %(offer_id)s::bigint[], %(show_id)s::bigint[],
-                          %(ready_on)s::date[], %(lot_kind)s::text[], %(expires_at)s::timestamptz[])
+                          %(ready_on)s::date[], %(lot_kind)s::text[], %(limited)s::boolean[],
+                          %(expires_at)s::timestamptz[])
                    WITH ORDINALITY
                    AS g (part, shop_id, pool_id, level_id, variant_id, quantity, unit_price, offer_id, show_id,
-                         ready_on, lot_kind, expires_at, turn)
+                         ready_on, lot_kind, limited, expires_at, turn)
                 ON g.turn = h.turn
         ), timed AS (
             INSERT INTO stock.timer (due_at, hold_ids)
@@ -371,7 +387,8 @@ async def write_grants(
             "show_id": list(columns[8]),
             "ready_on": list(columns[9]),
             "lot_kind": list(columns[10]),
-            "expires_at": list(columns[11]),
+            "limited": list(columns[11]),
+            "expires_at": list(columns[12]),
             "at": at,
             "level_ids": list(level_ids),
             "granted": list(granted),
@@ -428,7 +445,7 @@ async def lock_rows(tx: Tx, *, ids: Sequence[UUID]) -> list[Row]:
         _row,
         """
         SELECT h.id, h.part, h.shop_id, h.pool_id, h.buyer, h.offer_id, h.show_id, h.level_id, h.variant_id,
-               h.quantity, h.returned, h.unit_price, h.ready_on, h.lot_kind::text, h.state::text,
+               h.quantity, h.returned, h.unit_price, h.limited, h.ready_on, h.lot_kind::text, h.state::text,
                h.granted_at, h.expires_at
           FROM stock.hold AS h
          WHERE h.id = ANY(%(ids)s::uuid[])
@@ -446,7 +463,7 @@ async def lock_due_rows(tx: Tx, *, ids: Sequence[UUID]) -> list[Row]:
         _row,
         """
         SELECT h.id, h.part, h.shop_id, h.pool_id, h.buyer, h.offer_id, h.show_id, h.level_id, h.variant_id,
-               h.quantity, h.returned, h.unit_price, h.ready_on, h.lot_kind::text, h.state::text,
+               h.quantity, h.returned, h.unit_price, h.limited, h.ready_on, h.lot_kind::text, h.state::text,
                h.granted_at, h.expires_at
           FROM stock.hold AS h
          WHERE h.id = ANY(%(ids)s::uuid[]) AND h.state = 'held' AND h.expires_at <= clock_timestamp()
@@ -915,7 +932,7 @@ async def rows_of_hold(tx: Tx, *, shop_id: int, hold_id: UUID) -> list[Row]:
         _row,
         """
         SELECT h.id, h.part, h.shop_id, h.pool_id, h.buyer, h.offer_id, h.show_id, h.level_id, h.variant_id,
-               h.quantity, h.returned, h.unit_price, h.ready_on, h.lot_kind::text, h.state::text,
+               h.quantity, h.returned, h.unit_price, h.limited, h.ready_on, h.lot_kind::text, h.state::text,
                h.granted_at, h.expires_at
           FROM stock.hold AS h
          WHERE h.shop_id = %(shop_id)s AND h.id = %(hold_id)s
@@ -927,15 +944,22 @@ async def rows_of_hold(tx: Tx, *, shop_id: int, hold_id: UUID) -> list[Row]:
 
 
 async def rows_of_buyer(tx: Tx, *, shop_id: int, buyer: UUID) -> list[Row]:
+    """What was bought under a limit is indexed; what is held right now is found by its timers."""
     return await _all(
         tx,
         _row,
         """
         SELECT h.id, h.part, h.shop_id, h.pool_id, h.buyer, h.offer_id, h.show_id, h.level_id, h.variant_id,
-               h.quantity, h.returned, h.unit_price, h.ready_on, h.lot_kind::text, h.state::text,
+               h.quantity, h.returned, h.unit_price, h.limited, h.ready_on, h.lot_kind::text, h.state::text,
                h.granted_at, h.expires_at
           FROM stock.hold AS h
-         WHERE h.pool_id IN (SELECT id FROM stock.pool WHERE shop_id = %(shop_id)s) AND h.buyer = %(buyer)s
+         WHERE h.id IN (
+                SELECT id FROM stock.hold
+                 WHERE limited AND pool_id IN (SELECT id FROM stock.pool WHERE shop_id = %(shop_id)s)
+                   AND buyer = %(buyer)s
+                UNION ALL
+                SELECT unnest(hold_ids) FROM stock.timer)
+           AND h.shop_id = %(shop_id)s AND h.buyer = %(buyer)s
          ORDER BY h.granted_at DESC, h.id, h.part
         """,
         shop_id=shop_id,

@@ -36,7 +36,8 @@ async def reserve(
     * All lines of a request or none; a request that does not fit does not stand in the way of later ones.
     * An id that was granted before gets the same answer again, with the state its hold has by now; with other
       content it gets `stock.mismatch`.  Refusals are not stored: a refused id is decided afresh.
-    * A buyer's own earlier hold that is still unpaid gives way when it is all that stands in the way.
+    * Under a limit, a buyer's own earlier hold that is still unpaid gives way when it is all that stands in the
+      way of a new one.
 
     `trust_new` leaves out looking the ids up: if one was granted before, the transaction fails with a
     UniqueViolation and is to be run again without it.  The same error meets who grants an id at the very
@@ -63,7 +64,7 @@ async def _once(
     counting = [request for request in requests if limited(request)]
     several = len(pool_ids) > 1
 
-    async with tx.connection.pipeline():
+    async with queries.together(tx):
         if unlocked:
             levels = await queries.look_at_levels(tx, pool_ids=pool_ids, variant_ids=variant_ids)
         else:
@@ -96,17 +97,19 @@ async def _once(
         refused = [
             request
             for request, answer in zip(requests, decision.answers, strict=True)
-            if isinstance(answer, Refused)
+            if isinstance(answer, Refused) and limited(request)
         ]
         lent: list[Shelf] = []
-        async with tx.connection.pipeline():
+        async with queries.together(tx):
             lending = None
             if not several and not unlocked and any(counter.lender_id for counter in counters.values()):
                 lending = await queries.lock_lent(tx, pool_ids=pool_ids, variant_ids=variant_ids)
-            owning = await queries.lock_own(tx, pool_ids=pool_ids, buyers=_buyers(refused))
+            owning = None
+            if refused:
+                owning = await queries.lock_own(tx, pool_ids=pool_ids, buyers=_buyers(refused))
             if lending is not None:
                 lent = await lending.fetchall()
-            own = _by_buyer(await owning.fetchall())
+            own = _by_buyer([] if owning is None else await owning.fetchall())
         if unlocked and own:
             return await _once(tx, requests, trust_new=trust_new, unlocked=False, defer=defer)
         if lent or own:
@@ -188,7 +191,7 @@ async def _write(
 ) -> None:
     """`widely`: variants that buyers of other pools must hear about too."""
     taken = [shelf for shelf in shelves if shelf.granted]
-    async with tx.connection.pipeline():
+    async with queries.together(tx):
         if taken:
             await queries.write_grants(
                 tx,

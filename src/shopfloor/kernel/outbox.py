@@ -22,7 +22,7 @@ from typing import Any, ClassVar, Final, Protocol
 from uuid import UUID
 
 import msgspec
-from psycopg.types.json import Jsonb
+from psycopg.types.json import Json
 
 from shopfloor.kernel import logs
 from shopfloor.kernel.database import Database, DatabaseAway, Tx
@@ -78,7 +78,7 @@ async def record(tx: Tx, fact: Fact) -> UUID:
         fact_id=fact_id,
         shop_id=fact.shop_id,
         name=fact.name,
-        body=Jsonb(fact, dumps=msgspec.json.encode),
+        body=Json(fact, dumps=msgspec.json.encode),
     )
     return fact_id
 

@@ -73,7 +73,9 @@ async def test_released_units_are_offered_in_order(sold_out: tuple[Market, order
     await release(market, order)
 
     ann, bo, cy = [await place(market, buyer) for buyer in buyers]
-    assert ann and bo and cy
+    assert ann is not None
+    assert bo is not None
+    assert cy is not None
     assert [place.state for place in (ann, bo, cy)] == ["offered", "offered", "waiting"]
     assert cy.position == 1
     assert await market.left() == 0

@@ -1,0 +1,434 @@
+"""POST /buy and the socket's frame: one answer behind both, and a clear one for nonsense."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+from uuid import UUID, uuid4
+
+import pytest
+from tests.orders.conftest import PRICE, MakeMarket, Market, form
+
+from shopfloor import accounts, live, orders, stock
+from shopfloor.accounts import Keyring
+from shopfloor.orders import BuyEndpoint, Door, Intake, Queue, TermsCache, loader
+
+KEYRING = Keyring(current=1, keys={1: b"k" * 32})
+
+
+@dataclass
+class Response:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> dict[str, Any]:
+        return json.loads(self.body)
+
+
+@dataclass
+class Shop:
+    """The doors of one process in front of a market."""
+
+    market: Market
+    door: Door
+    terms: TermsCache
+    endpoint: BuyEndpoint
+    shopper: UUID = field(default_factory=uuid4)
+
+    def wish(self, **changes: object) -> dict[str, object]:
+        return {
+            "id": str(uuid4()),
+            "offer_id": self.market.offer_id,
+            "variant_id": self.market.variants[0],
+            "quantity": 1,
+            "price_minor": PRICE,
+        } | changes
+
+    async def post(
+        self,
+        body: bytes,
+        *,
+        content_type: str = "application/json",
+        headers: dict[str, str] | None = None,
+        cookie: bool = True,
+        method: str = "POST",
+    ) -> Response:
+        given = {"host": "shop.example", "content-type": content_type}
+        if cookie:
+            given["cookie"] = f"shopper={accounts.issue_shopper(KEYRING, self.shopper)}"
+        given |= headers or {}
+        sent: list[dict[str, Any]] = []
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        scope = {
+            "type": "http",
+            "method": method,
+            "headers": [(name.encode(), value.encode()) for name, value in given.items()],
+            "client": ("10.0.0.9", 1),
+        }
+        await self.endpoint(scope, receive, send)
+        named = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+        return Response(sent[0]["status"], named, sent[1]["body"])
+
+    async def buy(self, **changes: object) -> Response:
+        return await self.post(json.dumps(self.wish(**changes)).encode())
+
+    async def form(self, fields: dict[str, object]) -> Response:
+        body = urlencode(fields, doseq=True).encode()
+        return await self.post(body, content_type="application/x-www-form-urlencoded")
+
+    async def frame(self, **changes: object) -> dict[str, Any]:
+        """Through the socket's door."""
+        future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        wish = live.Buy(**({**self.wish(), "id": uuid4()} | changes))  # pyright: ignore[reportArgumentType]
+        self.door.buy(wish, show_id=self.market.show_id, shopper=self.shopper, answer=future.set_result)
+        return json.loads(await future)
+
+
+@pytest.fixture
+async def open_doors(make_market: MakeMarket, dsn: str) -> AsyncIterator[Any]:
+    running: list[tuple[Intake, Door]] = []
+
+    async def make(*args: Any, **terms_of_offer: Any) -> Shop:
+        market = await make_market(*args, **terms_of_offer)
+        terms = TermsCache(loader(market.db))
+        queue = Queue(terms)
+        intake = Intake(dsn, extra=queue.join)
+        await intake.open()
+        door = Door(db=market.db, intake=intake, terms=terms, queue=queue)
+        running.append((intake, door))
+        return Shop(market, door, terms, BuyEndpoint(door, KEYRING))
+
+    yield make
+    for intake, door in running:
+        await door.close()
+        await intake.close()
+
+
+@pytest.fixture
+async def shop(open_doors: Any) -> Shop:
+    return await open_doors(3)
+
+
+async def test_json_in_json_out(shop: Shop) -> None:
+    wish_id = str(uuid4())
+
+    answer = await shop.buy(id=wish_id, quantity=2)
+
+    assert answer.status == 200
+    told = answer.json
+    assert (told["t"], told["id"], told["outcome"]) == ("answer", wish_id, "held")
+    assert told["hold"]["parts"] == [
+        {"variant_id": shop.market.variants[0], "quantity": 2, "ready_on": None, "lot_kind": "on_hand"}
+    ]
+    assert told["url"] == f"/s/garden-1/checkout/{wish_id}"
+    assert await shop.market.left() == 1
+
+
+async def test_the_same_id_gets_the_same_hold_through_either_door(shop: Shop) -> None:
+    wish_id = uuid4()
+
+    first = (await shop.buy(id=str(wish_id))).json
+    again = (await shop.buy(id=str(wish_id))).json
+    through_the_socket = await shop.frame(id=wish_id)
+
+    assert first["hold"] == again["hold"] == through_the_socket["hold"]
+    assert await shop.market.left() == 2
+
+
+async def test_twenty_taps_are_one_hold(shop: Shop) -> None:
+    wish_id = str(uuid4())
+
+    answers = await asyncio.gather(*(shop.buy(id=wish_id) for _ in range(20)))
+
+    assert {answer.json["outcome"] for answer in answers} == {"held"}
+    assert await shop.market.left() == 2
+
+
+async def test_an_id_with_other_content_is_refused(shop: Shop) -> None:
+    wish_id = str(uuid4())
+    await shop.buy(id=wish_id)
+
+    answer = await shop.buy(id=wish_id, quantity=2)
+
+    assert (answer.status, answer.json["code"]) == (422, "stock.mismatch")
+    assert await shop.market.left() == 2
+
+
+async def test_sold_out_is_said_with_what_is_left(shop: Shop) -> None:
+    answer = await shop.buy(quantity=4)
+
+    assert (answer.status, answer.json["outcome"], answer.json["code"]) == (409, "refused", "stock.sold_out")
+    assert await shop.market.left() == 3
+
+
+async def test_a_form_goes_to_the_checkout(shop: Shop) -> None:
+    wish = shop.wish()
+
+    answer = await shop.form(wish)
+
+    assert answer.status == 303
+    assert answer.headers["location"] == f"/s/garden-1/checkout/{wish['id']}"
+    async with shop.market.db.transaction() as tx:
+        seen = await orders.begin_checkout(
+            tx, shop_id=shop.market.shop_id, hold_id=UUID(str(wish["id"])), shopper=shop.shopper
+        )
+    assert seen.items[0].title == "Linen coat"
+
+
+async def test_a_refused_form_goes_back_to_the_room_and_says_why(shop: Shop) -> None:
+    answer = await shop.form(shop.wish(quantity=9))
+
+    assert answer.status == 303
+    place = urlsplit(answer.headers["location"])
+    assert place.path == f"/s/garden-1/live/{shop.market.show_id}"
+    assert parse_qs(place.query)["refused"] == ["stock.sold_out"]
+
+
+async def test_a_cart_is_all_or_nothing(shop: Shop) -> None:
+    m, big = shop.market.variants
+    lines = [
+        {"variant_id": m, "quantity": 2, "price_minor": PRICE},
+        {"variant_id": big, "quantity": 4, "price_minor": PRICE},
+    ]
+    refused = await shop.buy(variant_id=None, price_minor=None, lines=lines)
+    assert (refused.status, refused.json["code"]) == (409, "stock.sold_out")
+    assert await shop.market.left(0) == 3
+
+    fields = shop.wish(variant_id=[m, big], quantity=[2, 1], price_minor=[PRICE, PRICE])
+    held = await shop.form(fields)
+
+    assert held.headers["location"].startswith("/s/garden-1/checkout/")
+    assert (await shop.market.left(0), await shop.market.left(1)) == (1, 2)
+
+
+async def test_a_price_that_is_no_longer_true_is_refused_with_the_new_one(shop: Shop) -> None:
+    await shop.buy()
+    async with shop.market.db.transaction() as tx:
+        await tx.run("UPDATE live.offer_line SET price_minor = 9900")
+    shop.terms.forget(shop.market.offer_id)
+
+    answer = await shop.buy()
+
+    assert (answer.status, answer.json["code"]) == (409, "orders.price_changed")
+    assert answer.json["facts"]["price_minor"] == 9900
+    assert (await shop.buy(price_minor=9900)).json["outcome"] == "held"
+
+
+async def test_a_show_that_is_over_sells_nothing(shop: Shop) -> None:
+    async with shop.market.db.transaction() as tx:
+        await live.end_show(tx, shop_id=shop.market.shop_id, show_id=shop.market.show_id)
+    shop.terms.forget_show(shop.market.show_id)
+
+    answer = await shop.buy()
+
+    assert (answer.status, answer.json["code"]) == (409, "orders.offer_closed")
+
+
+async def test_the_product_page_sells_without_an_offer(shop: Shop) -> None:
+    async with shop.market.db.transaction() as tx:
+        await stock.receive(
+            tx,
+            shop_id=shop.market.shop_id,
+            location_id=shop.market.location_id,
+            variant_id=shop.market.variants[0],
+            quantity=1,
+        )
+
+    held = await shop.buy(offer_id=None)
+    gone = await shop.form(shop.wish(offer_id=""))
+
+    assert held.json["outcome"] == "held"
+    assert urlsplit(gone.headers["location"]).path == f"/s/garden-1/p/{shop.market.product_id}"
+    assert await shop.market.left() == 3
+
+
+NONSENSE = [
+    b"",
+    b"{",
+    b"[]",
+    b"null",
+    b"\xff\xfe",
+    b'{"id": "no uuid", "offer_id": 1, "variant_id": 1, "price_minor": 1}',
+    b"[" * 5000,
+]
+
+
+@pytest.mark.parametrize("body", NONSENSE)
+async def test_nonsense_is_refused_and_nothing_happens(shop: Shop, body: bytes) -> None:
+    answer = await shop.post(body)
+
+    assert (answer.status, answer.json["code"]) == (422, "orders.bad_purchase")
+    assert await shop.market.left() == 3
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"quantity": 0},
+        {"quantity": -1},
+        {"quantity": 10**12},
+        {"quantity": 1.5},
+        {"quantity": "two"},
+        {"price_minor": -1},
+        {"price_minor": 10**15},
+        {"price_minor": None},
+        {"variant_id": 2**70},
+        {"variant_id": None},
+        {"offer_id": -3},
+        {"lines": [{"variant_id": 1, "quantity": 1, "price_minor": 1}] * 21, "variant_id": None},
+    ],
+)
+async def test_numbers_that_make_no_sense(shop: Shop, changes: dict[str, object]) -> None:
+    answer = await shop.buy(**changes)
+
+    assert (answer.status, answer.json["code"]) == (422, "orders.bad_purchase")
+    assert await shop.market.left() == 3
+
+
+async def test_what_is_not_there_is_not_found(shop: Shop) -> None:
+    unknown = await shop.buy(offer_id=999_999)
+    elsewhere = await shop.buy(variant_id=999_999)
+
+    assert (unknown.status, unknown.json["code"]) == (404, "orders.offer_unknown")
+    assert (elsewhere.status, elsewhere.json["code"]) == (404, "orders.offer_unknown")
+
+
+async def test_a_flood_in_the_body_is_cut(shop: Shop) -> None:
+    answer = await shop.post(b" " * 9000)
+
+    assert (answer.status, answer.json["code"]) == (413, "orders.too_large")
+
+
+async def test_other_methods_types_and_sites(shop: Shop) -> None:
+    body = json.dumps(shop.wish()).encode()
+
+    assert (await shop.post(b"", method="GET")).status == 405
+    assert (await shop.post(b"x", content_type="text/plain")).status == 422
+    foreign = await shop.post(body, headers={"origin": "https://evil.example"})
+    assert foreign.status == 403
+    assert (await shop.post(body, headers={"origin": "http://shop.example"})).status == 200
+
+
+async def test_a_new_shopper_gets_a_cookie_and_a_forged_one_is_nobody(shop: Shop) -> None:
+    new = await shop.post(json.dumps(shop.wish()).encode(), cookie=False)
+    forged = await shop.post(
+        json.dumps(shop.wish()).encode(),
+        headers={"cookie": f"shopper=1.{shop.shopper.hex}.{'0' * 64}"},
+        cookie=False,
+    )
+
+    for answer in (new, forged):
+        assert answer.status == 200
+        cookie = answer.headers["set-cookie"].split(";")[0].removeprefix("shopper=")
+        assert accounts.read_shopper(KEYRING, cookie) not in {None, shop.shopper}
+
+
+async def test_who_asks_too_fast_is_told(shop: Shop) -> None:
+    wish = json.dumps(shop.wish()).encode()
+
+    answers = [await shop.post(wish) for _ in range(60)]
+
+    assert answers[0].status == 200
+    late = answers[-1]
+    assert (late.status, late.json["code"], late.headers["retry-after"]) == (429, "orders.too_fast", "1")
+
+
+async def test_limits_per_buyer_hold_under_races(open_doors: Any) -> None:
+    shop: Shop = await open_doors(10, limit_per_buyer=2)
+
+    answers = await asyncio.gather(*(shop.buy() for _ in range(6)))
+
+    allocated = sum(answer.json["outcome"] == "held" for answer in answers)
+    assert await shop.market.left() >= 8
+    assert allocated >= 2
+
+
+async def test_a_queue_gives_a_position_instead_of_no(open_doors: Any) -> None:
+    shop: Shop = await open_doors(1, policy="queue")
+    assert (await shop.buy()).json["outcome"] == "held"
+    positions = []
+    for _ in range(3):
+        shop.shopper = uuid4()
+        answer = await shop.buy()
+        positions.append((answer.status, answer.json["outcome"], answer.json["facts"]["position"]))
+    again = await shop.buy()
+
+    assert positions == [(202, "queued", 1), (202, "queued", 2), (202, "queued", 3)]
+    assert again.json["facts"]["position"] == 3
+
+
+async def test_first_paid_holds_nothing_and_opens_a_checkout(open_doors: Any) -> None:
+    shop: Shop = await open_doors(1, policy="first_paid")
+    wish_id = str(uuid4())
+
+    answer = await shop.buy(id=wish_id)
+    again = await shop.buy(id=wish_id)
+    other = await shop.buy(id=wish_id, quantity=2)
+    too_many = await shop.buy(quantity=2)
+
+    assert answer.json == again.json == {
+        "t": "answer",
+        "id": wish_id,
+        "outcome": "open",
+        "url": f"/s/garden-1/checkout/{wish_id}",
+    }  # fmt: skip
+    assert other.json["code"] in {"stock.mismatch", "stock.sold_out"}
+    assert too_many.json["code"] == "stock.sold_out"
+    assert await shop.market.left() == 1
+    order = await orders.complete(
+        shop.market.db,
+        shop_id=shop.market.shop_id,
+        hold_id=UUID(wish_id),
+        shopper=shop.shopper,
+        form=form(),
+    )
+    assert order.fulfilment_status == "unsecured"
+
+
+async def test_an_expired_hold_asked_again_says_so(shop: Shop) -> None:
+    wish_id = uuid4()
+    await shop.buy(id=str(wish_id))
+    await shop.market.make_overdue(wish_id)
+    await shop.market.expire()
+
+    answer = (await shop.buy(id=str(wish_id))).json
+
+    assert (answer["outcome"], answer["code"]) == ("refused", "orders.hold_expired")
+    assert answer["facts"]["state"] == "expired"
+    assert answer["url"] == f"/s/garden-1/checkout/{wish_id}"
+
+
+async def test_a_load_that_was_overtaken_is_done_again() -> None:
+    started, go_on = asyncio.Event(), asyncio.Event()
+    prices = iter([100, 200])
+
+    async def load(key: int) -> orders.Terms:
+        price = next(prices)
+        if price == 100:
+            started.set()
+            await go_on.wait()
+        return orders.Terms(
+            key=key, shop_id=1, shop="s", product_id=1, offer_id=key, show_id=1, pool_id=1,
+            policy=orders.HoldPolicy.TIMER, hold_seconds=60, limit_per_buyer=None, limit_per_show=None,
+            currency="CNY", is_open=True, prices={9: price},
+        )  # fmt: skip
+
+    cache = TermsCache(load)
+    asking = asyncio.create_task(cache.fetch(7))
+    await started.wait()
+    cache.forget(7)
+    go_on.set()
+    terms = await asking
+
+    assert terms is not None
+    assert terms.prices == {9: 200}

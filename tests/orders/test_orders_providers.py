@@ -1,0 +1,248 @@
+"""What every payment provider must do, and what orders do when a provider or a process fails on the way."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from tests.orders.conftest import PRICE, MakeMarket, Market, form
+
+from shopfloor import orders, stock
+from shopfloor.kernel.values import Money, new_id
+from shopfloor.orders import Attempt, Awaiting, Charged, Declined, GivenBack, Manual, Provider, Status
+
+
+@dataclass
+class Instant:
+    """Stands for a provider that takes the money at once.  `amounts` is what the outside world remembers."""
+
+    name: str = "instant"
+    decline: str | None = None
+    away: bool = False
+    amounts: dict[UUID, Money] = field(default_factory=dict[UUID, Money])
+    sent_back: dict[UUID, Money] = field(default_factory=dict[UUID, Money])
+    asked: int = 0
+
+    async def start(self, attempt: Attempt) -> Charged | Declined:
+        self.asked += 1
+        if self.away:
+            raise orders.ProviderAway
+        if self.decline is not None:
+            return Declined(self.decline)
+        self.amounts.setdefault(attempt.id, attempt.amount)
+        return Charged(f"psp/{attempt.id}", self.amounts[attempt.id])
+
+    async def look_up(self, attempt_id: UUID) -> Charged | None:
+        if self.away:
+            raise orders.ProviderAway
+        if attempt_id not in self.amounts:
+            return None
+        return Charged(f"psp/{attempt_id}", self.amounts[attempt_id])
+
+    async def give_back(self, attempt_id: UUID, *, refund_id: UUID, amount: Money) -> GivenBack:
+        self.sent_back.setdefault(refund_id, amount)
+        return GivenBack(f"psp-refund/{refund_id}")
+
+
+@pytest.fixture(params=[Manual, Instant])
+def provider(request: pytest.FixtureRequest) -> Provider:
+    return request.param()
+
+
+# The contract.
+
+
+async def test_starting_again_asks_for_the_money_once(provider: Provider) -> None:
+    attempt = Attempt(id=new_id(), method="transfer", amount=Money(500, "CNY"), label="1001")
+
+    first, again = await provider.start(attempt), await provider.start(attempt)
+
+    assert first == again
+    assert isinstance(first, Awaiting | Charged | Declined)
+
+
+async def test_a_lookup_tells_what_start_told(provider: Provider) -> None:
+    attempt = Attempt(id=new_id(), method="transfer", amount=Money(500, "CNY"), label="1001")
+    started = await provider.start(attempt)
+
+    known = await provider.look_up(attempt.id)
+
+    assert type(known) is type(started)
+    if isinstance(started, Charged):
+        assert known == started
+
+
+async def test_a_refund_sent_twice_is_one_refund(provider: Provider) -> None:
+    attempt = Attempt(id=new_id(), method="transfer", amount=Money(500, "CNY"), label="1001")
+    await provider.start(attempt)
+    refund_id = new_id()
+
+    first = await provider.give_back(attempt.id, refund_id=refund_id, amount=Money(200, "CNY"))
+    again = await provider.give_back(attempt.id, refund_id=refund_id, amount=Money(200, "CNY"))
+
+    assert first == again
+
+
+# The three phases.
+
+
+async def complete(market: Market, instant: Instant, hold_id: UUID, shopper: UUID) -> orders.Order:
+    return await orders.complete(
+        market.db,
+        shop_id=market.shop_id,
+        hold_id=hold_id,
+        shopper=shopper,
+        form=form(provider="instant", method="card"),
+        providers={"instant": instant},
+    )
+
+
+async def test_paid_at_once(market: Market) -> None:
+    hold_id, shopper = await market.hold()
+
+    order = await complete(market, Instant(), hold_id, shopper)
+
+    assert (order.status, order.payment_status) == ("paid", "paid")
+    assert [fact["amount_minor"] for fact in await market.facts("orders.order_paid")] == [PRICE]
+    await market.assert_sound()
+
+
+async def test_an_unknown_provider_is_refused_before_anything_happens(market: Market) -> None:
+    hold_id, shopper = await market.hold()
+
+    with pytest.raises(orders.ProviderUnknown):
+        await orders.complete(
+            market.db, shop_id=market.shop_id, hold_id=hold_id, shopper=shopper, form=form(provider="x")
+        )
+
+    assert await market.hold_state(hold_id) is stock.HoldState.HELD
+
+
+async def test_a_declined_payment_leaves_the_hold_for_another_try(market: Market) -> None:
+    hold_id, shopper = await market.hold()
+    instant = Instant(decline="insufficient funds")
+
+    with pytest.raises(orders.PaymentDeclined) as refusal:
+        await complete(market, instant, hold_id, shopper)
+    assert refusal.value.facts == {"reason": "insufficient funds"}
+    assert await market.hold_state(hold_id) is stock.HoldState.HELD
+
+    instant.decline = None
+    order = await complete(market, instant, hold_id, shopper)
+    assert order.status is Status.PAID
+    assert len(instant.amounts) == 1
+    await market.assert_sound()
+
+
+async def test_the_same_form_finishes_what_a_lost_answer_left(market: Market) -> None:
+    hold_id, shopper = await market.hold()
+    instant = Instant(away=True)
+    with pytest.raises(orders.ProviderAway):
+        await complete(market, instant, hold_id, shopper)
+
+    instant.away = False
+    order = await complete(market, instant, hold_id, shopper)
+
+    assert order.status is Status.PAID
+    assert len(instant.amounts) == 1
+
+
+async def test_the_sweeper_finishes_what_was_charged_before_the_crash(market: Market) -> None:
+    hold_id, shopper = await market.hold()
+    instant = Instant()
+    async with market.db.transaction() as tx:
+        prepared = await orders.prepare(
+            tx,
+            shop_id=market.shop_id,
+            hold_id=hold_id,
+            shopper=shopper,
+            form=form(provider="instant", method="card"),
+        )
+    await instant.start(
+        Attempt(prepared.payment.id, "card", Money(prepared.payment.amount_minor, "CNY"), "label")
+    )
+
+    swept = await orders.sweep(market.db, providers={"instant": instant}, abandoned=timedelta(0))
+    nothing = await orders.sweep(market.db, providers={"instant": instant}, abandoned=timedelta(0))
+
+    assert (swept.resumed, nothing.resumed) == (1, 0)
+    assert instant.asked == 1
+    async with market.db.transaction() as tx:
+        view = await orders.order(tx, shop_id=market.shop_id, order_id=prepared.order.id)
+    assert view.order.status is Status.PAID
+    await market.assert_sound()
+
+
+async def test_charged_but_the_units_are_gone_is_owed_back_and_never_lost(make_market: MakeMarket) -> None:
+    market = await make_market(1)
+    hold_id, shopper = await market.hold()
+    instant = Instant()
+    async with market.db.transaction() as tx:
+        prepared = await orders.prepare(
+            tx,
+            shop_id=market.shop_id,
+            hold_id=hold_id,
+            shopper=shopper,
+            form=form(provider="instant", method="card"),
+        )
+    await instant.start(Attempt(prepared.payment.id, "card", Money(PRICE, "CNY"), "label"))
+    await market.make_overdue(hold_id)
+    await market.expire()
+    await market.order()
+
+    await orders.sweep(market.db, providers={"instant": instant}, abandoned=timedelta(0))
+
+    async with market.db.transaction() as tx:
+        view = await orders.order(tx, shop_id=market.shop_id, order_id=prepared.order.id)
+        [(refund_id, owed)] = (
+            await orders.refunds_owed(tx, shop_id=market.shop_id, order_id=view.order.id)
+        ).items()
+    assert (view.order.status, view.order.cancel_why, owed.minor) == ("cancelled", "sold_out", PRICE)
+    assert await orders.send_refund(
+        market.db,
+        shop_id=market.shop_id,
+        order_id=view.order.id,
+        refund_id=refund_id,
+        actor="shopfloor",
+        providers={"instant": instant},
+    )
+    assert instant.sent_back == {refund_id: Money(PRICE, "CNY")}
+    await market.assert_sound()
+
+
+async def test_a_providers_message_twice_is_one_charge(market: Market) -> None:
+    order, _ = await market.order()
+    async with market.db.transaction() as tx:
+        payment_id = await tx.value("SELECT id FROM orders.payment")
+
+    for _ in range(2):
+        async with market.db.transaction() as tx:
+            paid = await orders.record_charge(
+                tx,
+                shop_id=market.shop_id,
+                payment_id=payment_id,
+                reference="psp/1",
+                amount=order.total,
+                actor="psp",
+            )
+        assert paid.charged_minor == PRICE
+    with pytest.raises(orders.OrderNotFound):
+        async with market.db.transaction() as tx:
+            await orders.record_charge(
+                tx, shop_id=market.shop_id, payment_id=uuid4(), reference="x", amount=order.total, actor="psp"
+            )
+
+
+async def test_the_outside_world_is_asked_with_nothing_locked(market: Market) -> None:
+    """While the provider thinks, another transaction can lock the order and the level."""
+    hold_id, shopper = await market.hold()
+
+    class Slow(Instant):
+        async def start(self, attempt: Attempt) -> Charged | Declined:
+            async with market.db.transaction() as tx:
+                await tx.run("SELECT 1 FROM orders.orders FOR UPDATE NOWAIT")
+                await tx.run("SELECT 1 FROM orders.checkout FOR UPDATE NOWAIT")
+                await tx.run("SELECT 1 FROM stock.level FOR UPDATE NOWAIT")
+            return await super().start(attempt)
+
+    assert (await complete(market, Slow(), hold_id, shopper)).status is Status.PAID

@@ -20,7 +20,12 @@ def audit(directory: Path, fact_ids: Iterable[UUID] | None = None) -> list[Check
     complaint; a fact that is delivered but not among `fact_ids` counts as `without_a_fact`.
     """
     view = lake.open(directory)
-    checks = [*_files(view), _books(view), _once(view)]
+    damaged = lake.damaged_files(directory, view.lines)
+    checks = [*_files(view, damaged), _books(view)]
+    if damaged:
+        # What is in a damaged file cannot be told; the check on the files says which.
+        return checks
+    checks.append(_once(view))
     if fact_ids is not None:
         checks.append(facts.compare(fact_ids, fact_ids_in(view)))
     return checks
@@ -39,8 +44,7 @@ def fact_ids_in(view: lake.Lake) -> list[str]:
     ]
 
 
-def _files(view: lake.Lake) -> list[Check]:
-    damaged = lake.damaged_files(view.directory, view.lines)
+def _files(view: lake.Lake, damaged: list[str]) -> list[Check]:
     broken = manifest.verify_chain(view.directory)
     rows: list[str] = []
     for line in view.lines:

@@ -22,6 +22,7 @@ _TABLES: Final = """-- sqlite
 _ADD_SEGMENT: Final = "-- sqlite\nINSERT OR IGNORE INTO segment (name) VALUES (?)"
 _SEGMENT: Final = "-- sqlite\nSELECT id FROM segment WHERE name = ?"
 _CLAIM: Final = "-- sqlite\nINSERT OR IGNORE INTO seen (key, segment) VALUES (?, ?)"
+_READY: Final = "-- sqlite\nSELECT 1 FROM sqlite_master WHERE name = 'seen'"
 _CHUNK: Final = 500
 _OWNERS: Final = (
     "-- sqlite\nSELECT seen.key, segment.name FROM seen JOIN segment ON segment.id = seen.segment"
@@ -40,7 +41,10 @@ def owners(directory: Path, keys: Sequence[bytes], since: date) -> dict[bytes, s
     for day, path in _days(directory):
         if day < since - timedelta(days=DEDUP_DAYS):
             continue
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)) as connection:
+        # Not read-only: the first to open it after a crash takes back what was half written.
+        with closing(sqlite3.connect(f"file:{path}?mode=rw", uri=True, timeout=30)) as connection:
+            if not connection.execute(_READY).fetchone():
+                continue
             for start in range(0, len(keys), _CHUNK):
                 chunk = keys[start : start + _CHUNK]
                 # The statement has a fixed number of places; the last key fills those left over.

@@ -76,8 +76,8 @@ class Lake:
             if paths:
                 sealed = ds.dataset(paths, schema=columns.SCHEMA, format="parquet")
                 parts.append(sealed.to_table(columns=wanted, filter=condition))
-        except FileNotFoundError as missing:
-            raise LakeDamaged(f"a file the manifest names is missing: {missing}") from missing
+        except (FileNotFoundError, pa.ArrowInvalid) as problem:
+            raise LakeDamaged(f"a file the manifest names cannot be read: {problem}") from problem
         tail = self.tail if condition is None else self.tail.filter(condition)
         parts.append(tail.select(wanted))
         return pa.concat_tables(parts)

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, TypeVar
 
 from shopfloor.collector import index, log, manifest, sealer
 from shopfloor.collector.intake import parse_again
@@ -30,6 +30,8 @@ from shopfloor.collector.models import (
 from shopfloor.collector.vocabulary import SHEDDING_ORDER, shedding_class
 from shopfloor.kernel import logs
 from shopfloor.kernel.values import new_id, now
+
+Answer = TypeVar("Answer")
 
 SEGMENT_EVENTS: Final = 32_768
 SEGMENT_BYTES: Final = 32 << 20
@@ -115,7 +117,7 @@ class Collector:
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="collector")
         await self._on_disk(self._open)
         self._running = True
-        self._measure_disk()
+        self.measure_disk()
         self._tasks = [
             asyncio.create_task(self._commit_forever(), name="collector-commit"),
             asyncio.create_task(self._seal_forever(), name="collector-seal"),
@@ -191,9 +193,9 @@ class Collector:
     async def seal(self) -> list[Sealed]:
         """Turn everything durable so far into files of the lake, also what dead processes left."""
         async with self._seals:
-            await self._on_disk(self._rotate)
+            closed = await self._on_disk(self._rotate)
             # What is opened from here on has a higher number and stays untouched.
-            sealed = await asyncio.to_thread(self._seal_through, self._number)
+            sealed = await asyncio.to_thread(self._seal_through, closed)
         self.counters.sealed += sum(one.accepted for one in sealed)
         return sealed
 
@@ -224,7 +226,7 @@ class Collector:
     def _gives_up(self, event: Event) -> bool:
         return not event.source.startswith(SERVER) and shedding_class(event.type) in self.shedding
 
-    def _measure_disk(self) -> bool:
+    def measure_disk(self) -> bool:
         """Decide what to give up: all classes at the reserve, none at four times of it, evenly between."""
         free = self._free(self.directory)
         missing = min(max(4 * self._reserve - free, 0), 3 * self._reserve)
@@ -290,7 +292,7 @@ class Collector:
                 await asyncio.wait_for(self._full.wait(), self._seal_every)
             self._full.clear()
             try:
-                if self._measure_disk():
+                if self.measure_disk():
                     await self._say_shedding()
                 await self.seal()
             except (OSError, NotDurable, manifest.LakeDamaged) as problem:
@@ -314,8 +316,8 @@ class Collector:
 
     # The functions below run on the collector's own disk thread, one at a time.
 
-    async def _on_disk(self, function: Callable[..., None], *arguments: object) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._disk, function, *arguments)
+    async def _on_disk(self, function: Callable[..., Answer], *arguments: object) -> Answer:
+        return await asyncio.get_running_loop().run_in_executor(self._disk, function, *arguments)
 
     def _open(self) -> None:
         self._lock = log.lock_writer(self.directory, self.writer)
@@ -336,16 +338,24 @@ class Collector:
             self._segment.append(frames, events)
         except OSError:
             # Poisoned: never written to again.  What of it is valid is sealed, and deduplicated with what
-            # its callers send again.
+            # its callers send again.  If nothing in it was ever acknowledged, it only takes up a full disk.
+            empty = self._segment.path if not self._segment.events else None
             self._rotate()
+            if empty is not None:
+                empty.unlink(missing_ok=True)
             raise
         if self._segment.events >= SEGMENT_EVENTS or self._segment.size >= SEGMENT_BYTES:
             self._rotate()
 
-    def _rotate(self) -> None:
+    def _rotate(self) -> int:
+        """Close the open segment; every segment up to the number returned is closed for good.
+
+        The number is taken here: back in the event loop the next segment may be open already.
+        """
         if self._segment is not None:
             self._segment.close()
             self._segment = None
+        return self._number
 
     def _seal_through(self, number: int) -> list[Sealed]:
         mine = [

@@ -90,7 +90,7 @@ def line(variant: int, quantity: int, amount: int) -> dict[str, object]:
     }
 
 
-def written() -> Script:  # noqa: C901
+def written() -> Script:
     s = Script()
     show = {"show_id": SHOW}
     s.fact(

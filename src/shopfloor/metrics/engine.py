@@ -13,7 +13,7 @@ import duckdb
 import ibis
 
 from shopfloor.metrics.loader import Loaded
-from shopfloor.metrics.registry import GRAINS, derived_tables, inputs, metrics
+from shopfloor.metrics.registry import GRAINS, derived_tables, metrics, tables
 
 DIALECT: Final = "duckdb"
 THREADS: Final = 2
@@ -27,6 +27,23 @@ Values = dict[tuple[int, ...], tuple[int, int | None]]
 def metric_sql(metric_id: str, grain: str) -> str:
     """The text a metric is computed by."""
     return str(ibis.to_sql(metrics()[metric_id].expression(grain), dialect=DIALECT))
+
+
+@cache
+def quotients() -> frozenset[str]:
+    """The metrics of a show that are one number over another."""
+    return frozenset(
+        metric.id
+        for metric in metrics().values()
+        if "show" in metric.grains and "d" in metric.expression("show").columns
+    )
+
+
+@cache
+def rows_sql(table: str, columns: tuple[str, ...]) -> str:
+    """The text that reads a table whole, in the order of its columns."""
+    expression = tables()[table].select(*columns).order_by(*columns)
+    return str(ibis.to_sql(expression, dialect=DIALECT))
 
 
 @cache
@@ -65,8 +82,7 @@ class Engine:
 
     def rows(self, table: str, *columns: str) -> list[tuple[Any, ...]]:
         """The rows of a derived table, in the order of `columns`."""
-        expression = _handle(table).select(*columns).order_by(*columns)
-        return self._connection.execute(str(ibis.to_sql(expression, dialect=DIALECT))).fetchall()
+        return self._connection.execute(rows_sql(table, columns)).fetchall()
 
 
 @contextmanager
@@ -80,8 +96,3 @@ def computing(loaded: Loaded) -> Generator[Engine]:
             connection.execute(f'CREATE TEMP TABLE "{name}" ({columns})')
             connection.execute(f'INSERT INTO "{name}" {text}')
         yield Engine(connection)
-
-
-def _handle(table: str) -> Any:
-    known = {one.name: one.expression.schema() for one in derived_tables()}
-    return ibis.table(known[table], name=table) if table in known else inputs()[table]

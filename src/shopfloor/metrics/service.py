@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from shopfloor.collector import Lake, lake
 from shopfloor.metrics import definitions
-from shopfloor.metrics.engine import Engine, Values, computing
+from shopfloor.metrics.engine import Engine, Values, computing, quotients
 from shopfloor.metrics.loader import Loaded, load, moment
 from shopfloor.metrics.models import (
     Ask,
@@ -159,7 +159,7 @@ def _figures(engine: Engine, loaded: Loaded, as_of: datetime) -> dict[str, Figur
         if "show" not in metric.grains:
             continue
         # Nothing of it happened: a count is 0, a quotient has nothing to divide by.
-        missing = (0, 0) if metric.id in _quotients() else (0, None)
+        missing = (0, 0) if metric.id in quotients() else (0, None)
         numerator, denominator = engine.values(metric.id, "show").get((), missing)
         figures[metric.id] = Figure(
             id=metric.id,
@@ -171,14 +171,6 @@ def _figures(engine: Engine, loaded: Loaded, as_of: datetime) -> dict[str, Figur
             state=_state(loaded, as_of, metric.settles_days),
         )
     return figures
-
-
-def _quotients() -> frozenset[str]:
-    return frozenset(
-        metric.id
-        for metric in metrics().values()
-        if "show" in metric.grains and "d" in metric.expression("show").columns
-    )
 
 
 def _state(loaded: Loaded, as_of: datetime, settles_days: int) -> State:

@@ -24,9 +24,7 @@ async def test_arrival_order_decides(ledger: Any) -> None:
 async def test_a_large_wish_does_not_stand_in_the_way_of_a_small_one(ledger: Any) -> None:
     await ledger.receive(HANFU, 3)
 
-    answers = await ledger.reserve(
-        ledger.want({HANFU: 2}), ledger.want({HANFU: 2}), ledger.want({HANFU: 1})
-    )
+    answers = await ledger.reserve(ledger.want({HANFU: 2}), ledger.want({HANFU: 2}), ledger.want({HANFU: 1}))
 
     assert [type(answer).__name__ for answer in answers] == ["Held", "Refused", "Held"]
     assert answers[1].facts == {"variant_id": HANFU, "wanted": 2, "left": 1}
@@ -224,12 +222,15 @@ async def test_two_taps_with_two_ids_in_one_batch_leave_one_hold(ledger: Any) ->
 async def test_what_is_not_there_is_unknown(ledger: Any) -> None:
     await ledger.receive(HANFU, 1)
 
-    assert await ledger.outcomes(
-        ledger.want({999: 1}),
-        ledger.want({HANFU: 1}, pool=999),
-        ledger.want({HANFU: 1}, shop_id=2),
-        ledger.want({HANFU: 1, 999: 1}),
-    ) == ["stock.unknown"] * 4
+    assert (
+        await ledger.outcomes(
+            ledger.want({999: 1}),
+            ledger.want({HANFU: 1}, pool=999),
+            ledger.want({HANFU: 1}, shop_id=2),
+            ledger.want({HANFU: 1, 999: 1}),
+        )
+        == ["stock.unknown"] * 4
+    )
     assert await ledger.numbers(HANFU) == {(ledger.open_pool, ""): (1, 0, 0, 0)}
 
 
@@ -346,9 +347,7 @@ async def test_looking_without_locks_refuses_and_never_grants_wrongly(ledger: An
     await ledger.reserve(first)
 
     async with ledger.db.transaction() as tx:
-        again, other = await stock.reserve(
-            tx, [first, ledger.want({HANFU: 1})], expect_refusals=True
-        )
+        again, other = await stock.reserve(tx, [first, ledger.want({HANFU: 1})], expect_refusals=True)
     assert (again.replayed, other.code) == (True, "stock.sold_out")
 
     await ledger.receive(HANFU, 1)

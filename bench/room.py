@@ -45,7 +45,9 @@ HERTZ = 40
 BUYERS = 100
 WINDOW = 64
 RESUMES = 1000
-SHOW = Show(7, 1, "T", {}, ShowStatus.LIVE, None, None, 5, None, None, datetime(2026, 1, 1, tzinfo=UTC), None, 0, None)
+SHOW = Show(
+    7, 1, "T", {}, ShowStatus.LIVE, None, None, 5, None, None, datetime(2026, 1, 1, tzinfo=UTC), None, 0, None
+)
 LIMITS = Limits(sockets_per_shopper=100_000, buys_per_second=1e6, buy_burst=10_000, message_burst=1000)
 
 
@@ -54,7 +56,9 @@ class OpenRooms(Rooms):
 
     def __init__(self) -> None:
         super().__init__(Database("host=/nowhere"))
-        lines = {str(n): {"id": n, "left": 12, "ready_on": None, "later": [], "waiting": 0} for n in range(40)}
+        lines = {
+            str(n): {"id": n, "left": 12, "ready_on": None, "later": [], "waiting": 0} for n in range(40)
+        }
         state: dict[str, Any] = {
             "show": {"id": 7, "shop": "a"}, "featured": None, "order": [3], "offers": {"3": {"id": 3, "lines": lines}},
             "viewers": 0, "likes": 0, "orders": 0, "notice": None,
@@ -87,8 +91,14 @@ class Door:
             answer(
                 wire.encode(
                     {
-                        "t": "answer", "id": buy.id, "outcome": "held", "url": f"/s/a/checkout/{buy.id}",
-                        "hold": {"id": buy.id, "parts": [{"variant_id": buy.variant_id, "quantity": 1, "ready_on": None}]},
+                        "t": "answer",
+                        "id": buy.id,
+                        "outcome": "held",
+                        "url": f"/s/a/checkout/{buy.id}",
+                        "hold": {
+                            "id": buy.id,
+                            "parts": [{"variant_id": buy.variant_id, "quantity": 1, "ready_on": None}],
+                        },
                     }  # fmt: skip
                 )
             )
@@ -105,7 +115,9 @@ class Bare(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if data.startswith(b"GET"):
-            self.transport.write(b"HTTP/1.1 101 Switching Protocols\r\n\r\n" + wire.frame(b'{"t":"snapshot"}'))
+            self.transport.write(
+                b"HTTP/1.1 101 Switching Protocols\r\n\r\n" + wire.frame(b'{"t":"snapshot"}')
+            )
             self.writes[self] = self.transport.write
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -208,10 +220,14 @@ def client_process(port: int, sockets: int, hello: bytes, buyer: bool, pipe: Con
 
 
 class Clients:
-    def __init__(self, port: int, sockets: int, *, hello: bytes = b'{"t":"hello"}', buyer: bool = False) -> None:
+    def __init__(
+        self, port: int, sockets: int, *, hello: bytes = b'{"t":"hello"}', buyer: bool = False
+    ) -> None:
         self.pipe, far = multiprocessing.Pipe()
         arguments = (port, sockets, masked(hello), buyer, far)
-        self.process = multiprocessing.get_context("spawn").Process(target=client_process, args=arguments, daemon=True)
+        self.process = multiprocessing.get_context("spawn").Process(
+            target=client_process, args=arguments, daemon=True
+        )
         self.process.start()
 
     async def answer(self, order: str | None = None) -> Any:
@@ -246,7 +262,10 @@ async def serve(app: Any, ws: Any) -> tuple[uvicorn.Server, "asyncio.Task[None]"
 
 
 def tick_payload(number: int) -> list[ChatLine]:
-    return [ChatLine(f"{number:08x}{line:08x}", "Guest 1234", "do you have M in indigo?", "viewer", 1) for line in range(5)]
+    return [
+        ChatLine(f"{number:08x}{line:08x}", "Guest 1234", "do you have M in indigo?", "viewer", 1)
+        for line in range(5)
+    ]
 
 
 async def measure(send: Callable[[int], None], clients: Clients) -> dict[str, float]:
@@ -281,7 +300,7 @@ async def product() -> dict[str, dict[str, float]]:
         for line in tick_payload(number):
             room.say(line)
         hall.ticked_at = 0.0
-        gateway._tick(hall)  # noqa: SLF001 -- at the pace of the measurement
+        gateway.tick(hall)
 
     fan = Clients(port, SOCKETS)
     await fan.answer()
@@ -334,7 +353,11 @@ async def bare() -> dict[str, float]:
     await asyncio.sleep(0.5)
 
     def send(number: int) -> None:
-        frame = wire.frame(wire.encode({"t": "tick", "seq": number, "now": 1, "chat": [x.as_json() for x in tick_payload(number)]}))
+        frame = wire.frame(
+            wire.encode(
+                {"t": "tick", "seq": number, "now": 1, "chat": [x.as_json() for x in tick_payload(number)]}
+            )
+        )
         for write in list(Bare.writes.values()):
             write(frame)
 
@@ -385,11 +408,15 @@ async def main() -> None:
     parts = await product()
     limit = await bare()
     baseline = await asgi()
-    print(f"{SOCKETS} sockets, frames of {parts['fan_out']['bytes']} bytes, {HERTZ} ticks a second, {os.cpu_count()} cores")
+    print(
+        f"{SOCKETS} sockets, frames of {parts['fan_out']['bytes']} bytes, {HERTZ} ticks a second, {os.cpu_count()} cores"
+    )
     print(f"{'fan-out':<12}{'per core':>12}{'µs each':>10}")
     for name, row in (("product", parts["fan_out"]), ("bare", limit), ("asgi", baseline)):
         print(f"{name:<12}{row['per_core']:>12,.0f}{row['us_each']:>10}")
-    print(f"purchases   {parts['purchases']['per_second']:>12,.0f}/s with the generator on the same machine, {parts['purchases']['us_each']} µs each in the server")
+    print(
+        f"purchases   {parts['purchases']['per_second']:>12,.0f}/s with the generator on the same machine, {parts['purchases']['us_each']} µs each in the server"
+    )
     print(f"resume      {parts['resume']['per_core']:>12,.0f} per core, 20 ticks each")
     versions = {name: metadata.version(name) for name in ("uvicorn", "uvloop", "websockets", "msgspec")}
     print(

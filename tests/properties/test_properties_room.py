@@ -34,7 +34,15 @@ days = st.sampled_from([date(2026, 12, 3), date(2027, 1, 9)])
 
 
 def line(variant: int) -> dict[str, Any]:
-    return {"id": variant, "left": 1, "price_minor": 5, "currency": "EUR", "ready_on": None, "later": [], "waiting": 0}
+    return {
+        "id": variant,
+        "left": 1,
+        "price_minor": 5,
+        "currency": "EUR",
+        "ready_on": None,
+        "later": [],
+        "waiting": 0,
+    }
 
 
 def offer(number: int, variants: list[int], title: str | None = None) -> dict[str, Any]:
@@ -53,8 +61,19 @@ changes: st.SearchStrategy[Change] = st.one_of(
     st.builds(Priced, st.sampled_from(OFFERS), st.sampled_from(VARIANTS), small, st.just("EUR")),
     st.builds(Featured, st.none() | st.sampled_from(OFFERS), small),
     st.builds(Counted, st.none() | small, st.none() | small, st.none() | small),
-    st.builds(Noticed, st.none() | st.fixed_dictionaries({}, optional={"text": st.text(max_size=2), "at": small})),
-    st.builds(ShowPut, st.fixed_dictionaries({}, optional={"status": st.sampled_from(["live", "ended"]), "titles": st.dictionaries(st.sampled_from("ab"), small)})),
+    st.builds(
+        Noticed, st.none() | st.fixed_dictionaries({}, optional={"text": st.text(max_size=2), "at": small})
+    ),
+    st.builds(
+        ShowPut,
+        st.fixed_dictionaries(
+            {},
+            optional={
+                "status": st.sampled_from(["live", "ended"]),
+                "titles": st.dictionaries(st.sampled_from("ab"), small),
+            },
+        ),
+    ),
     st.builds(
         lambda number, variants, order: OfferPut(offer(number, variants), tuple(order)),
         st.sampled_from(OFFERS),

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 SIZE_NAMES: Final = frozenset({"size", "sizes", "尺码", "尺寸", "码", "大小", "规格", "größe", "taille"})
-COLOUR_NAMES: Final = frozenset({"color", "colour", "colors", "colours", "颜色", "色", "花色", "farbe", "couleur", "glaze"})
+COLOUR_NAMES: Final = frozenset(
+    {"color", "colour", "colors", "colours", "颜色", "色", "花色", "farbe", "couleur", "glaze"}
+)
 
 # English name, then how Chinese shoppers write it.
 COLOURS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -45,10 +47,16 @@ COLOURS: Final[Mapping[str, tuple[str, ...]]] = {
     "gold": ("金色",),
 }
 # One Chinese character alone is a colour only where it is asked for: 有黑吗, 黑的.
-_BARE_COLOUR: Final = re.compile(r"(?:[有要想来换]|还有)\s*([黑白灰红粉橙黄绿蓝紫棕米])\s*(?:的|吗|么|嘛|没)|([黑白灰红粉橙黄绿蓝紫棕米])的")
+_BARE_COLOUR: Final = re.compile(
+    r"(?:[有要想来换]|还有)\s*([黑白灰红粉橙黄绿蓝紫棕米])\s*(?:的|吗|么|嘛|没)|([黑白灰红粉橙黄绿蓝紫棕米])的"
+)
 
-_LETTER_SIZE: Final = re.compile(r"(?<![A-Za-z0-9'’])((?:[2-6]?X{1,4}|x{1,4}|[2-6]x)?[SLsl]|[Mm])(?![A-Za-z0-9'’])")
-_NUMBER_SIZE: Final = re.compile(r"(?:(?:size|eu|us|uk|尺码)\s*#?\s*(\d{1,3}(?:\.5)?))|(?:(\d{2,3}(?:\.5)?)\s*(?:码|号))", re.IGNORECASE)
+_LETTER_SIZE: Final = re.compile(
+    r"(?<![A-Za-z0-9'’])((?:[2-6]?X{1,4}|x{1,4}|[2-6]x)?[SLsl]|[Mm])(?![A-Za-z0-9'’])"
+)
+_NUMBER_SIZE: Final = re.compile(
+    r"(?:(?:size|eu|us|uk|尺码)\s*#?\s*(\d{1,3}(?:\.5)?))|(?:(\d{2,3}(?:\.5)?)\s*(?:码|号))", re.IGNORECASE
+)
 _FREE_SIZE: Final = re.compile(r"均码|free\s*size|one\s*size", re.IGNORECASE)
 _CJK: Final = re.compile(r"[\u4e00-\u9fff]")
 
@@ -84,7 +92,9 @@ _INTENTS: Final[Mapping[str, re.Pattern[str]]] = {
     ),
 }  # fmt: skip
 # Lower-case letters are sizes only in a message that is about having one.
-_ABOUT_HAVING: Final = re.compile(r"码|号|有|要|\b(?:have|got|in|size|any|restock|left|need|want|for|wear)\b", re.IGNORECASE)
+_ABOUT_HAVING: Final = re.compile(
+    r"码|号|有|要|\b(?:have|got|in|size|any|restock|left|need|want|for|wear)\b", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +202,8 @@ def _colours(text: str, words: Vocabulary) -> list[str]:
         if at is not None:
             found.append((at, at + len(written), _colour(written, words)))
     found.extend(
-        (bare.start(), bare.end(), _colour(bare[1] or bare[2], words)) for bare in _BARE_COLOUR.finditer(lower)
+        (bare.start(), bare.end(), _colour(bare[1] or bare[2], words))
+        for bare in _BARE_COLOUR.finditer(lower)
     )
     # 酒红色 is not also 红色: of words that overlap the longest counts.
     found.sort(key=lambda hit: (hit[0] - hit[1], hit[0]))
@@ -204,7 +215,11 @@ def _colours(text: str, words: Vocabulary) -> list[str]:
 
 
 def _colour(written: str, words: Vocabulary) -> str:
-    return words.colours.get(written) or words.colours.get(_KNOWN_COLOURS.get(written, ""), "") or _KNOWN_COLOURS[written]
+    return (
+        words.colours.get(written)
+        or words.colours.get(_KNOWN_COLOURS.get(written, ""), "")
+        or _KNOWN_COLOURS[written]
+    )
 
 
 def _word_at(text: str, word: str) -> int | None:

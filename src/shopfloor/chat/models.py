@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 from uuid import UUID
 
 from shopfloor.kernel.errors import Conflict, Forbidden, Invalid, NotFound, TooMany
@@ -58,6 +57,11 @@ class Line:
     reason: str | None
     at: datetime
 
+    def __post_init__(self) -> None:
+        # From the database they come as plain strings.
+        object.__setattr__(self, "role", Role(self.role))
+        object.__setattr__(self, "state", State(self.state))
+
 
 @dataclass(frozen=True, slots=True)
 class Moderation:
@@ -92,9 +96,6 @@ class Writer:
     mute_reason: str | None
     same_by_writer: bool
     same_by_others: int
-
-
-AsksJson = dict[str, Any]
 
 
 class UnknownLine(NotFound):

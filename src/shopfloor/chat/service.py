@@ -76,7 +76,9 @@ async def say(
             raise TooFast(wait_ms=1500)
         if writer.same_by_writer and len(mark) > 2:
             raise Repeated
-        is_new = not writer.has_bought and (writer.first_said_at is None or writer.first_said_at > at - NEW_FOR)
+        is_new = not writer.has_bought and (
+            writer.first_said_at is None or writer.first_said_at > at - NEW_FOR
+        )
         blocked = rules.blocklist((*rules.ALWAYS_BLOCKED, *await queries.blocked_words(tx, shop_id=shop_id)))
         reason = rules.reason_to_hold(
             line_text, blocked=blocked, is_new=is_new, same_by_others=writer.same_by_others
@@ -143,10 +145,12 @@ async def mute(
     note: str = "",
     by: int | None = None,
 ) -> Mute:
-    """This shopper cannot write in any show of the shop for a while; they are told when it ends, and why."""
+    """Let a shopper only read, in every show of the shop, for a while; they are told until when, and why."""
     _check_reason(reason)
     length = min(timedelta(minutes=max(1, minutes)), LONGEST_MUTE)
-    done = await queries.insert_mute(tx, shop_id=shop_id, shopper=shopper, until=now() + length, reason=str(reason))
+    done = await queries.insert_mute(
+        tx, shop_id=shop_id, shopper=shopper, until=now() + length, reason=str(reason)
+    )
     await queries.insert_moderation(
         tx,
         shop_id=shop_id,
@@ -200,7 +204,7 @@ async def moderations(
 
 
 async def mark_buyer(tx: Tx, *, show_id: int, shopper: UUID) -> None:
-    """This shopper bought in this show; their lines say so from now on."""
+    """Remember that a shopper bought in a show; their lines say so from now on."""
     await queries.add_buyer(tx, show_id=show_id, shopper=shopper)
 
 

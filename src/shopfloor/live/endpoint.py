@@ -1,8 +1,8 @@
 """The room for those without a socket: its state, a form for chat, and events.  Raw ASGI.
 
-    GET  /room/{show_id}/state    the snapshot, as the socket gives it
-    POST /room/{show_id}/chat     a line of chat, from a form (answered with a redirect) or as JSON
-    GET  /room/{show_id}/events   server-sent events: a snapshot, then every tick
+GET  /room/{show_id}/state    the snapshot, as the socket gives it
+POST /room/{show_id}/chat     a line of chat, from a form (answered with a redirect) or as JSON
+GET  /room/{show_id}/events   server-sent events: a snapshot, then every tick
 """
 
 import asyncio
@@ -35,13 +35,13 @@ class NoSuchAddress(NotFound):
 
 
 class NoSession(Unauthenticated):
-    """This needs the cookie that every page of the shop sets."""
+    """Only for those with the cookie that every page of the shop sets."""
 
     code = "room.no_session"
 
 
 class ForeignOrigin(Forbidden):
-    """This was sent from a page of somebody else."""
+    """The page that sent it is not one of ours."""
 
     code = "room.foreign_origin"
 
@@ -86,7 +86,7 @@ async def _dispatch(
         raise NoSuchAddress
     show_id, what = int(matched[1]), matched[2]
     match scope["method"], what:
-        case ("GET" | "HEAD"), "state":
+        case (("GET" | "HEAD"), "state"):
             hall = await gateway.hall(show_id)
             await _reply(send, 200, wire.encode(hall.opened.room.snapshot(int(time.time() * 1000))))
         case "GET", "events":
@@ -94,7 +94,9 @@ async def _dispatch(
         case "POST", "chat":
             await _chat(gateway, show_id, headers, receive, send)
         case _:
-            await _reply(send, 405, wire.encode({"code": "room.wrong_method", "message": "Not this way.", "facts": {}}))
+            await _reply(
+                send, 405, wire.encode({"code": "room.wrong_method", "message": "Not this way.", "facts": {}})
+            )
 
 
 async def _chat(

@@ -15,6 +15,8 @@ class ShowStatus(StrEnum):
     ENDED = "ended"
 
 
+# Rows come from the database with plain strings where these classes have an enum: `__post_init__` makes them whole.
+
 # A show begins once and ends once.
 NEXT: Final[Mapping[ShowStatus, frozenset[ShowStatus]]] = {
     ShowStatus.PLANNED: frozenset({ShowStatus.LIVE}),
@@ -68,6 +70,9 @@ class Show:
     viewers_peak: int
     notice: dict[str, Any] | None
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "status", ShowStatus(self.status))
+
 
 @dataclass(frozen=True, slots=True)
 class OfferLine:
@@ -111,6 +116,9 @@ class Slot:
     title: str
     script: str
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "role", SlotRole(self.role))
+
 
 @dataclass(frozen=True, slots=True)
 class Explained:
@@ -148,6 +156,9 @@ class Notice:
     at: datetime
     video: int
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "kind", NoticeKind(self.kind))
+
 
 @dataclass(frozen=True, slots=True)
 class OfferTerms:
@@ -167,6 +178,10 @@ class OfferTerms:
     deposit_percent: int | None
     pool_id: int | None
     show_status: ShowStatus
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "policy", Policy(self.policy))
+        object.__setattr__(self, "show_status", ShowStatus(self.show_status))
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +230,7 @@ class ChannelBusy(Conflict):
 
 
 class OfferedAlready(Conflict):
-    """This product is in the show already; change that offer."""
+    """The product is in the show already; change that offer."""
 
     code = "live.offered_already"
 

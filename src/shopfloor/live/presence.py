@@ -11,6 +11,7 @@ more than once the time: the seconds of a session cannot exceed the clock.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import pairwise
 from typing import Final
 from uuid import UUID
 
@@ -118,7 +119,7 @@ class Audience:
         cuts = [begin, *(since for since, _ in self._featured if begin < since < end), end]
         return [
             (start, stop, self._featured_at(start))
-            for start, stop in zip(cuts, cuts[1:], strict=False)
+            for start, stop in pairwise(cuts)
             if stop > start
         ]
 

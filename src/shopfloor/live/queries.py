@@ -417,7 +417,9 @@ async def slots(tx: Tx, *, show_id: int) -> list[Slot]:
     )
 
 
-async def open_explained(tx: Tx, *, show_id: int, offer_id: int, at: datetime, video: int, by: int | None) -> None:
+async def open_explained(
+    tx: Tx, *, show_id: int, offer_id: int, at: datetime, video: int, by: int | None
+) -> None:
     await tx.run(
         """
         INSERT INTO live.explained (show_id, offer_id, began_at, began_video, by_person)
@@ -501,17 +503,15 @@ async def add_orders(tx: Tx, *, show_id: int, by: int) -> int:
     )
 
 
-async def add_waiting(tx: Tx, *, show_id: int, variant_id: int, by: int) -> int:
-    return await tx.value(
+async def set_waiting(tx: Tx, *, show_id: int, variant_id: int, units: int) -> None:
+    await tx.run(
         """
-        INSERT INTO live.waiting AS waiting (show_id, variant_id, units)
-        VALUES (%(show_id)s, %(variant_id)s, greatest(0, %(by)s))
-        ON CONFLICT (show_id, variant_id) DO UPDATE SET units = greatest(0, waiting.units + %(by)s)
-        RETURNING units
+        INSERT INTO live.waiting (show_id, variant_id, units) VALUES (%(show_id)s, %(variant_id)s, %(units)s)
+        ON CONFLICT (show_id, variant_id) DO UPDATE SET units = excluded.units
         """,
         show_id=show_id,
         variant_id=variant_id,
-        by=by,
+        units=units,
     )
 
 

@@ -146,7 +146,9 @@ def changed(state: State, change: Change) -> State:
             return {**state, "notice": None if notice is None else dict(notice)}
 
 
-def _with_lines(state: State, variant_id: int, members: dict[str, Any], only_offer: str | None = None) -> State:
+def _with_lines(
+    state: State, variant_id: int, members: dict[str, Any], only_offer: str | None = None
+) -> State:
     key = str(variant_id)
     offers: dict[str, Any] = state["offers"]
     new = {

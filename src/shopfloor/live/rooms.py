@@ -10,8 +10,9 @@ one thing the later fact then has the last word, whether or not the reading saw 
 import asyncio
 import contextlib
 import os
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, Final
 
 from shopfloor import stock
@@ -83,8 +84,16 @@ class OpenRoom:
         key = str(variant_id)
         return any(key in offer["lines"] for offer in self.room.state["offers"].values())
 
+    def later(self, variant_id: int) -> tuple[tuple[date, int], ...] | None:
+        """The later lots of a variant as the room has them; None where it does not sell it."""
+        key = str(variant_id)
+        for offer in self.room.state["offers"].values():
+            if key in offer["lines"]:
+                return tuple((date.fromisoformat(day), units) for day, units in offer["lines"][key]["later"])
+        return None
+
     @contextlib.contextmanager
-    def reading(self) -> Iterator[None]:
+    def reading(self) -> Generator[None]:
         """While the database is read: what is applied meanwhile is applied once more at the end."""
         self._meanwhile = []
         try:
@@ -108,6 +117,8 @@ class Rooms:
         self._opening: dict[int, asyncio.Task[OpenRoom]] = {}
         self._missed: dict[int, list[Callable[[OpenRoom], object]]] = {}
         self._refreshing: asyncio.Task[None] | None = None
+        # One reading at a time: what comes meanwhile is kept for one reader.
+        self._reading = asyncio.Lock()
 
     @property
     def database(self) -> Database:
@@ -215,10 +226,22 @@ class Rooms:
             self._missed[show_id].append(lambda opened: self._foreign_stock(opened, fact))
 
     def _own_stock(self, opened: OpenRoom, fact: stock.StockChanged) -> None:
+        """What is left now is taken from the fact.
+
+        A sale that took units on hand has not looked at the later lots that the pool may borrow, so its fact
+        does not name them: where they differ from what is known they are read.
+        """
         if fact.pool_id != opened.pool_id:
             return
         for variant in fact.variants:
-            opened.apply(VariantLeft(variant.variant_id, variant.left, variant.ready_on, tuple(variant.later)))
+            later = tuple(variant.later)
+            known = opened.later(variant.variant_id)
+            if known is not None and known != later:
+                later = known
+                opened.stale.add(variant.variant_id)
+                self._refresh_soon()
+            ready_on = later[0][0] if later and not variant.left else None
+            opened.apply(VariantLeft(variant.variant_id, variant.left, ready_on, later))
 
     def _foreign_stock(self, opened: OpenRoom, fact: stock.StockChanged) -> None:
         variants = {variant.variant_id for variant in fact.variants if opened.has(variant.variant_id)}
@@ -242,9 +265,7 @@ class Rooms:
     def _waiting_changed(self, fact: WaitingChanged) -> None:
         self._with(fact.show_id, lambda opened: opened.apply(Waiting(fact.variant_id, fact.waiting)))
 
-    def _show_changed(
-        self, fact: ShowStarted | ShowEnded | ShowChanged | OfferAdded | OfferChanged
-    ) -> None:
+    def _show_changed(self, fact: ShowStarted | ShowEnded | ShowChanged | OfferAdded | OfferChanged) -> None:
         self._with(fact.show_id, self._reload)
 
     # What facts do not spell out is read.
@@ -259,15 +280,16 @@ class Rooms:
 
     async def settle(self) -> bool:
         """Read afresh what is marked; say whether there was anything."""
-        marked = [opened for opened in self._open.values() if opened.reload or opened.stale]
-        for opened in marked:
-            try:
-                await self._refresh(opened)
-            except DatabaseAway:
-                _log.warning("live.room_not_refreshed", show_id=opened.show.id)
-                opened.reload = True
-                await asyncio.sleep(1.0)
-        return bool(marked)
+        async with self._reading:
+            marked = [opened for opened in self._open.values() if opened.reload or opened.stale]
+            for opened in marked:
+                try:
+                    await self._refresh(opened)
+                except DatabaseAway:
+                    _log.warning("live.room_not_refreshed", show_id=opened.show.id)
+                    opened.reload = True
+                    await asyncio.sleep(1.0)
+            return bool(marked)
 
     async def _refresh(self, opened: OpenRoom) -> None:
         whole, stale = opened.reload, sorted(opened.stale)
@@ -280,7 +302,9 @@ class Rooms:
                     state = await service.room_state(tx, opened.show.id)
                     opened.room.replace(state)
                 else:
-                    for variant_id, now in (await service.lefts(tx, show=opened.show, variant_ids=stale)).items():
+                    for variant_id, now in (
+                        await service.lefts(tx, show=opened.show, variant_ids=stale)
+                    ).items():
                         opened.room.apply(VariantLeft(variant_id, now.left_now, now.ready_on, now.lots))
 
     async def share(self, *, viewers: Mapping[int, int], likes: Mapping[int, int]) -> None:
@@ -293,7 +317,7 @@ class Rooms:
                 found.apply(Counted(viewers=total.viewers, likes=total.likes))
 
     async def leave(self) -> None:
-        """This process is about to stop: its viewers are counted elsewhere or not at all."""
+        """The process is about to stop: its viewers are counted elsewhere or not at all."""
         async with self._db.transaction() as tx:
             await service.drop_presence(tx, process=self.process)
 

@@ -31,9 +31,9 @@ from shopfloor.live.models import (
     BadShow,
     ChannelBusy,
     Explained,
+    NothingToSell,
     Notice,
     NoticeKind,
-    NothingToSell,
     Offer,
     OfferedAlready,
     OfferLine,
@@ -139,7 +139,9 @@ async def public_show(tx: Tx, show_id: int) -> Show:
 
 async def shows(tx: Tx, *, shop_id: int, status: ShowStatus | None = None, limit: int = 100) -> list[Show]:
     """Newest first."""
-    return await queries.shows(tx, shop_id=shop_id, status=None if status is None else str(status), limit=limit)
+    return await queries.shows(
+        tx, shop_id=shop_id, status=None if status is None else str(status), limit=limit
+    )
 
 
 async def shows_on_air(tx: Tx, *, channel_id: int) -> list[Show]:
@@ -554,9 +556,9 @@ async def count_order(tx: Tx, *, shop_id: int, show_id: int, by: int = 1) -> Non
     await outbox.record(tx, ShowCounted(shop_id, show_id, orders))
 
 
-async def count_waiting(tx: Tx, *, shop_id: int, show_id: int, variant_id: int, by: int) -> None:
-    """So many more units of a variant are waited for in this show (negative: fewer)."""
-    units = await queries.add_waiting(tx, show_id=show_id, variant_id=variant_id, by=by)
+async def count_waiting(tx: Tx, *, shop_id: int, show_id: int, variant_id: int, units: int) -> None:
+    """So many units of a variant are waited for in this show now."""
+    await queries.set_waiting(tx, show_id=show_id, variant_id=variant_id, units=units)
     await outbox.record(tx, WaitingChanged(shop_id, show_id, variant_id, units))
 
 
@@ -585,7 +587,7 @@ async def share_presence(
 
 
 async def drop_presence(tx: Tx, *, process: str) -> None:
-    """This process counts nobody any more."""
+    """Count nobody in `process` any more."""
     await queries.drop_leases(tx, process=process)
 
 
@@ -642,12 +644,17 @@ def notice_as_json(fact: NoticePosted) -> dict[str, Any] | None:
 
 async def _offers_as_json(tx: Tx, show: Show, listed: Sequence[Offer]) -> dict[str, Any]:
     variant_ids = sorted({line.variant_id for each in listed for line in each.lines})
-    variants = {variant.id: variant for variant in await catalog.variants(tx, shop_id=show.shop_id, ids=variant_ids)}
+    variants = {
+        variant.id: variant for variant in await catalog.variants(tx, shop_id=show.shop_id, ids=variant_ids)
+    }
+    products = await catalog.products_by_id(
+        tx, shop_id=show.shop_id, ids=[each.product_id for each in listed]
+    )
     left = await lefts(tx, show=show, variant_ids=variant_ids)
     waiting = {row.variant_id: row.units for row in await queries.waiting(tx, show_id=show.id)}
     result: dict[str, Any] = {}
     for each in listed:
-        product = await catalog.product(tx, shop_id=show.shop_id, product_id=each.product_id)
+        product = products[each.product_id]
         result[str(each.id)] = {
             "id": each.id,
             "product_id": each.product_id,
@@ -668,7 +675,9 @@ async def _offers_as_json(tx: Tx, show: Show, listed: Sequence[Offer]) -> dict[s
                     "price_minor": line.price_minor,
                     "currency": each.currency,
                     **left_as_json(
-                        left[line.variant_id].left_now, left[line.variant_id].ready_on, left[line.variant_id].lots
+                        left[line.variant_id].left_now,
+                        left[line.variant_id].ready_on,
+                        left[line.variant_id].lots,
                     ),
                     "waiting": waiting.get(line.variant_id, 0),
                 }
@@ -741,7 +750,9 @@ def _check_terms(
 
 def _check_price(variant_id: int, price_minor: int) -> None:
     if not 0 <= price_minor <= MAX_MINOR:
-        raise BadOffer("A price is not negative and not enormous.", variant_id=variant_id, price_minor=price_minor)
+        raise BadOffer(
+            "A price is not negative and not enormous.", variant_id=variant_id, price_minor=price_minor
+        )
 
 
 async def _check_lines(tx: Tx, *, shop_id: int, product_id: int, lines: Sequence[OfferLine]) -> str:
@@ -757,7 +768,9 @@ async def _check_lines(tx: Tx, *, shop_id: int, product_id: int, lines: Sequence
     for line in lines:
         _check_price(line.variant_id, line.price_minor)
         if line.quota is not None and not 0 <= line.quota <= MAX_QUANTITY:
-            raise BadOffer("A quota is a whole number up to a million.", variant_id=line.variant_id, quota=line.quota)
+            raise BadOffer(
+                "A quota is a whole number up to a million.", variant_id=line.variant_id, quota=line.quota
+            )
     currencies = {variant.price.currency for variant in variants}
     if len(currencies) != 1:
         raise BadOffer("All variants of an offer are sold in one currency.", currencies=sorted(currencies))

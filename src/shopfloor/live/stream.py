@@ -137,8 +137,12 @@ class Hall:
     show_id: int
     opened: OpenRoom
     audience: Audience
-    plain: dict["Socket", Callable[[bytes], None]] = field(default_factory=dict["Socket", Callable[[bytes], None]])
-    deflate: dict["Socket", Callable[[bytes], None]] = field(default_factory=dict["Socket", Callable[[bytes], None]])
+    plain: dict["Socket", Callable[[bytes], None]] = field(
+        default_factory=dict["Socket", Callable[[bytes], None]]
+    )
+    deflate: dict["Socket", Callable[[bytes], None]] = field(
+        default_factory=dict["Socket", Callable[[bytes], None]]
+    )
     slow: dict["Socket", float] = field(default_factory=dict["Socket", float])
     listeners: set[Callable[[bytes], None]] = field(default_factory=set[Callable[[bytes], None]])
     frames: deque[bytes] = field(default_factory=lambda: deque[bytes](maxlen=RING))
@@ -265,7 +269,7 @@ class Gateway:
         while True:
             self.now = time.time()
             for hall in list(self.halls.values()):
-                self._tick(hall)
+                self.tick(hall)
             wake.clear()
             if any(hall.opened.room.urgent for hall in self.halls.values()):
                 await asyncio.sleep(URGENT)
@@ -273,7 +277,8 @@ class Gateway:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(wake.wait(), TICK)
 
-    def _tick(self, hall: Hall) -> None:
+    def tick(self, hall: Hall) -> None:
+        """Send what is new in a room, unless the last tick was a moment ago or is still being written."""
         room = hall.opened.room
         pause = TICK if hall.size <= BIG_ROOM else BIG_TICK
         if room.urgent:
@@ -402,10 +407,12 @@ class Gateway:
         return None
 
     def left(self, shopper: UUID, address: str) -> None:
-        for counter, key in ((self.by_shopper, shopper), (self.by_address, address)):
-            counter[key] -= 1
-            if counter[key] <= 0:
-                del counter[key]
+        self.by_shopper[shopper] -= 1
+        if self.by_shopper[shopper] <= 0:
+            del self.by_shopper[shopper]
+        self.by_address[address] -= 1
+        if self.by_address[address] <= 0:
+            del self.by_address[address]
 
     def waits_for_hello(self, each: "Socket", waits: bool) -> None:
         if waits:
@@ -417,7 +424,9 @@ class Gateway:
         """Browsers name the page that asks; only our own may.  Programs name none."""
         if origin is None:
             return True
-        return origin in self.origins or (host is not None and urlsplit(origin).netloc.lower() == host.lower())
+        return origin in self.origins or (
+            host is not None and urlsplit(origin).netloc.lower() == host.lower()
+        )
 
     def address_of(self, peer: str, forwarded: str | None) -> str:
         if forwarded and peer in self.proxies:
@@ -447,7 +456,9 @@ def address_group(address: str) -> str:
     if ":" not in address or address.startswith("::"):
         return address
     try:
-        return socket.inet_ntop(socket.AF_INET6, socket.inet_pton(socket.AF_INET6, address.partition("%")[0])[:6] + bytes(10))
+        return socket.inet_ntop(
+            socket.AF_INET6, socket.inet_pton(socket.AF_INET6, address.partition("%")[0])[:6] + bytes(10)
+        )
     except OSError:
         return address
 
@@ -462,7 +473,9 @@ def cookie(header: str | None, name: str) -> str | None:
     return None if morsel is None else morsel.value
 
 
-_FACTORY: Final = ServerPerMessageDeflateFactory(server_no_context_takeover=True, client_no_context_takeover=True)
+_FACTORY: Final = ServerPerMessageDeflateFactory(
+    server_no_context_takeover=True, client_no_context_takeover=True
+)
 
 
 class Socket(asyncio.Protocol):
@@ -604,7 +617,9 @@ class Socket(asyncio.Protocol):
         refusal = self._refuse(request)
         if refusal is not None:
             status, code = refusal
-            response = protocol.reject(status, wire.encode({"code": code, "message": code, "facts": {}}).decode())
+            response = protocol.reject(
+                status, wire.encode({"code": code, "message": code, "facts": {}}).decode()
+            )
             response.headers["Cache-Control"] = "no-store"
         else:
             response = protocol.accept(request)
@@ -897,7 +912,11 @@ class Socket(asyncio.Protocol):
         if self.transport.is_closing():
             return
         self.transport.write(out[0] if len(out) == 1 else b"".join(out))
-        if self.hall is not None and self in self.hall.slow and self.transport.get_write_buffer_size() > CUT_ABOVE:
+        if (
+            self.hall is not None
+            and self in self.hall.slow
+            and self.transport.get_write_buffer_size() > CUT_ABOVE
+        ):
             self.abort()
 
     def _write_now(self, data: bytes) -> None:
@@ -905,7 +924,9 @@ class Socket(asyncio.Protocol):
         if not self.transport.is_closing():
             self.transport.write(data)
 
-    def complain(self, code: str, message: str, *, ref: str = "", facts: dict[str, object] | None = None) -> None:
+    def complain(
+        self, code: str, message: str, *, ref: str = "", facts: dict[str, object] | None = None
+    ) -> None:
         self.send(wire.frame(wire.error(code, message, ref=ref, facts=facts)))
 
     def refuse(self, refusal: Refusal, *, ref: str = "") -> None:

@@ -1,0 +1,111 @@
+"""/v1/{shop}/chat: what moderators see and do."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, Field
+
+from shopfloor import chat
+from shopfloor.accounts import Actor, Permission
+from shopfloor.accounts.api import allowed
+from shopfloor.chat.models import BadWord, Line, Moderation, Mute, Reason, UnknownLine, WordProtected
+from shopfloor.kernel.http import Db, refusals
+
+router = APIRouter(prefix="/v1/{shop}/chat", tags=["chat"])
+
+Moderator = Annotated[Actor, Depends(allowed(Permission.CHAT_MODERATE))]
+Note = Annotated[str, Field(max_length=500)]
+
+
+class HideIn(BaseModel):
+    reason: Reason
+    note: Note = ""
+
+
+class ApproveIn(BaseModel):
+    note: Note = ""
+
+
+class MuteIn(BaseModel):
+    shopper: UUID
+    reason: Reason
+    minutes: Annotated[int, Field(ge=1, le=525_600)] = 10
+    show_id: int | None = None
+    note: Note = ""
+
+
+class UnmuteIn(BaseModel):
+    shopper: UUID
+    note: Note = ""
+
+
+class WordIn(BaseModel):
+    word: Annotated[str, Field(min_length=2, max_length=40)]
+
+
+@router.get("/held")
+async def held(actor: Moderator, db: Db, show_id: int | None = None) -> list[Line]:
+    """Lines that wait for a moderator, oldest first."""
+    async with db.transaction() as tx:
+        return await chat.held(tx, shop_id=actor.shop_id, show_id=show_id)
+
+
+@router.post("/lines/{line_id}/approve", responses=refusals(UnknownLine))
+async def approve(line_id: UUID, body: ApproveIn, actor: Moderator, db: Db) -> Line:
+    """Show a line that was held or hidden."""
+    async with db.transaction() as tx:
+        return await chat.approve(
+            tx, shop_id=actor.shop_id, line_id=line_id, note=body.note, by=actor.person_id
+        )
+
+
+@router.post("/lines/{line_id}/hide", responses=refusals(UnknownLine))
+async def hide(line_id: UUID, body: HideIn, actor: Moderator, db: Db) -> Line:
+    """Take a line out of every page; it stays in the archive."""
+    async with db.transaction() as tx:
+        return await chat.hide(
+            tx, shop_id=actor.shop_id, line_id=line_id, reason=body.reason, note=body.note, by=actor.person_id
+        )
+
+
+@router.post("/mutes", status_code=201)
+async def mute(body: MuteIn, actor: Moderator, db: Db) -> Mute:
+    """Let somebody only read for a while."""
+    async with db.transaction() as tx:
+        return await chat.mute(tx, shop_id=actor.shop_id, by=actor.person_id, **body.model_dump())
+
+
+@router.post("/mutes/lift", status_code=204)
+async def unmute(body: UnmuteIn, actor: Moderator, db: Db) -> None:
+    """Let somebody write again."""
+    async with db.transaction() as tx:
+        await chat.unmute(tx, shop_id=actor.shop_id, shopper=body.shopper, note=body.note, by=actor.person_id)
+
+
+@router.get("/log")
+async def log(actor: Moderator, db: Db, show_id: int | None = None) -> list[Moderation]:
+    """Who did what to whom, and why; newest first."""
+    async with db.transaction() as tx:
+        return await chat.moderations(tx, shop_id=actor.shop_id, show_id=show_id)
+
+
+@router.get("/words")
+async def words(actor: Moderator, db: Db) -> list[str]:
+    """Words that hold a line for a moderator."""
+    async with db.transaction() as tx:
+        return await chat.blocked_words(tx, shop_id=actor.shop_id)
+
+
+@router.post("/words", status_code=201, responses=refusals(BadWord, WordProtected))
+async def block_word(body: WordIn, actor: Moderator, db: Db) -> str:
+    """Hold lines with this word from now on."""
+    async with db.transaction() as tx:
+        return await chat.block_word(tx, shop_id=actor.shop_id, word=body.word, by=actor.person_id)
+
+
+@router.delete("/words/{word}", status_code=204, responses=refusals(BadWord, WordProtected))
+async def allow_word(word: str, actor: Moderator, db: Db) -> None:
+    """Stop holding lines with this word."""
+    async with db.transaction() as tx:
+        await chat.allow_word(tx, shop_id=actor.shop_id, word=word, by=actor.person_id)

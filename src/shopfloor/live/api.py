@@ -1,0 +1,333 @@
+"""/v1/{shop}/shows: plan shows, run them from the studio."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, Field
+
+from shopfloor import live
+from shopfloor.accounts import Actor, Permission
+from shopfloor.accounts.api import allowed
+from shopfloor.kernel.http import Db, refusals
+from shopfloor.kernel.values import MAX_MINOR, MAX_QUANTITY
+from shopfloor.live.models import (
+    BadOffer,
+    BadShow,
+    ChannelBusy,
+    Explained,
+    NothingToSell,
+    Notice,
+    NoticeKind,
+    Offer,
+    OfferedAlready,
+    OfferLine,
+    Policy,
+    Price,
+    Show,
+    ShowStatus,
+    Slot,
+    SlotRole,
+    UnknownOffer,
+    UnknownShow,
+    UnknownSlot,
+    WrongStatus,
+)
+
+router = APIRouter(prefix="/v1/{shop}/shows", tags=["shows"])
+
+Viewer = Annotated[Actor, Depends(allowed(Permission.SHOW_VIEW))]
+Runner = Annotated[Actor, Depends(allowed(Permission.SHOW_RUN))]
+
+Title = Annotated[str, Field(min_length=1, max_length=120)]
+Minor = Annotated[int, Field(ge=0, le=MAX_MINOR)]
+Units = Annotated[int, Field(ge=0, le=MAX_QUANTITY)]
+Limit = Annotated[int, Field(ge=1, le=MAX_QUANTITY)]
+VideoMs = Annotated[int, Field(ge=0, le=10**14, description="Clock of the video, milliseconds since 1970.")]
+
+
+class ShowIn(BaseModel):
+    title: Title
+    titles: dict[str, Title] = {}
+    starts_at: datetime | None = None
+    channel_id: int | None = None
+    host_id: int | None = None
+    limit_per_show: Limit | None = None
+
+
+class ShowChange(BaseModel):
+    """What is missing stays as it is."""
+
+    title: Title | None = None
+    titles: dict[str, Title] | None = None
+    starts_at: datetime | None = None
+    channel_id: int | None = None
+    host_id: int | None = None
+    limit_per_show: Limit | None = None
+
+
+class LineIn(BaseModel):
+    variant_id: int
+    price_minor: Minor
+    quota: Units | None = None
+
+
+class OfferIn(BaseModel):
+    product_id: int
+    lines: Annotated[list[LineIn], Field(min_length=1, max_length=200)]
+    policy: Policy = Policy.TIMER
+    hold_seconds: Annotated[int, Field(ge=15, le=86_400)] = 300
+    limit_per_buyer: Limit | None = None
+    deposit_percent: Annotated[int, Field(ge=1, le=99)] | None = None
+    minutes: Annotated[int, Field(ge=0, le=1440)] = 5
+    role: SlotRole = SlotRole.HERO
+    script: Annotated[str, Field(max_length=20_000)] = ""
+
+
+class OfferChange(BaseModel):
+    """What is missing stays as it is; quotas by variant."""
+
+    policy: Policy | None = None
+    hold_seconds: Annotated[int, Field(ge=15, le=86_400)] | None = None
+    limit_per_buyer: Limit | None = None
+    deposit_percent: Annotated[int, Field(ge=1, le=99)] | None = None
+    quotas: dict[int, Units] | None = None
+
+
+class PriceIn(BaseModel):
+    variant_id: int
+    price_minor: Minor
+    reason: Annotated[str, Field(max_length=200)] = "changed on air"
+    at: VideoMs | None = None
+
+
+class FeatureIn(BaseModel):
+    """None takes the offer off the screen."""
+
+    offer_id: int | None
+    at: VideoMs | None = None
+
+
+class NoticeIn(BaseModel):
+    text: Annotated[str, Field(min_length=1, max_length=500)]
+    texts: dict[str, str] = {}
+    kind: NoticeKind = NoticeKind.NOTICE
+    offer_id: int | None = None
+    at: VideoMs | None = None
+
+
+class SlotIn(BaseModel):
+    offer_id: int | None = None
+    minutes: Annotated[int, Field(ge=0, le=1440)] = 5
+    role: SlotRole = SlotRole.TALK
+    title: Annotated[str, Field(max_length=120)] = ""
+    script: Annotated[str, Field(max_length=20_000)] = ""
+
+
+class SlotChange(BaseModel):
+    minutes: Annotated[int, Field(ge=0, le=1440)] | None = None
+    role: SlotRole | None = None
+    title: Annotated[str, Field(max_length=120)] | None = None
+    script: Annotated[str, Field(max_length=20_000)] | None = None
+
+
+class OrderIn(BaseModel):
+    slot_ids: list[int]
+
+
+@router.get("")
+async def shows(actor: Viewer, db: Db, status: ShowStatus | None = None) -> list[Show]:
+    """The shows of the shop, newest first."""
+    async with db.transaction() as tx:
+        return await live.shows(tx, shop_id=actor.shop_id, status=status)
+
+
+@router.post("", status_code=201, responses=refusals(BadShow))
+async def plan(body: ShowIn, actor: Runner, db: Db) -> Show:
+    """Plan a show."""
+    async with db.transaction() as tx:
+        return await live.plan_show(tx, shop_id=actor.shop_id, **body.model_dump())
+
+
+@router.get("/{show_id}", responses=refusals(UnknownShow))
+async def show(show_id: int, actor: Viewer, db: Db) -> Show:
+    """One show."""
+    async with db.transaction() as tx:
+        return await live.show(tx, shop_id=actor.shop_id, show_id=show_id)
+
+
+@router.patch("/{show_id}", responses=refusals(UnknownShow, WrongStatus, BadShow))
+async def change(show_id: int, body: ShowChange, actor: Runner, db: Db) -> Show:
+    """Change what is given."""
+    async with db.transaction() as tx:
+        return await live.change_show(tx, shop_id=actor.shop_id, show_id=show_id, **body.model_dump())
+
+
+@router.post("/{show_id}/start", responses=refusals(UnknownShow, WrongStatus, NothingToSell, ChannelBusy))
+async def start(show_id: int, actor: Runner, db: Db) -> Show:
+    """Go on air."""
+    async with db.transaction() as tx:
+        return await live.start_show(tx, shop_id=actor.shop_id, show_id=show_id, by=actor.person_id)
+
+
+@router.post("/{show_id}/end", responses=refusals(UnknownShow, WrongStatus))
+async def end(show_id: int, actor: Runner, db: Db) -> Show:
+    """Go off air; what is left of the quotas flows back."""
+    async with db.transaction() as tx:
+        return await live.end_show(tx, shop_id=actor.shop_id, show_id=show_id, by=actor.person_id)
+
+
+@router.get("/{show_id}/state", responses=refusals(UnknownShow))
+async def state(show_id: int, actor: Viewer, db: Db) -> dict[str, Any]:
+    """What the room shows, fresh from the database."""
+    async with db.transaction() as tx:
+        await live.show(tx, shop_id=actor.shop_id, show_id=show_id)
+        return await live.room_state(tx, show_id)
+
+
+@router.post(
+    "/{show_id}/feature", status_code=204, responses=refusals(UnknownShow, UnknownOffer, WrongStatus)
+)
+async def feature(show_id: int, body: FeatureIn, actor: Runner, db: Db) -> None:
+    """Show an offer, or none."""
+    async with db.transaction() as tx:
+        await live.feature(
+            tx, shop_id=actor.shop_id, show_id=show_id, offer_id=body.offer_id, at=body.at, by=actor.person_id
+        )
+
+
+@router.get("/{show_id}/explained", responses=refusals(UnknownShow))
+async def explained(show_id: int, actor: Viewer, db: Db) -> list[Explained]:
+    """When what was shown."""
+    async with db.transaction() as tx:
+        return await live.explained(tx, shop_id=actor.shop_id, show_id=show_id)
+
+
+@router.get("/{show_id}/offers", responses=refusals(UnknownShow))
+async def offers(show_id: int, actor: Viewer, db: Db) -> list[Offer]:
+    """In the order of the run of show."""
+    async with db.transaction() as tx:
+        return await live.offers(tx, shop_id=actor.shop_id, show_id=show_id)
+
+
+@router.post(
+    "/{show_id}/offers",
+    status_code=201,
+    responses=refusals(UnknownShow, WrongStatus, BadOffer, OfferedAlready),
+)
+async def add_offer(show_id: int, body: OfferIn, actor: Runner, db: Db) -> Offer:
+    """Offer a product, also on air."""
+    lines = [OfferLine(line.variant_id, line.price_minor, line.quota) for line in body.lines]
+    async with db.transaction() as tx:
+        return await live.add_offer(
+            tx,
+            shop_id=actor.shop_id,
+            show_id=show_id,
+            lines=lines,
+            by=actor.person_id,
+            **body.model_dump(exclude={"lines"}),
+        )
+
+
+@router.patch(
+    "/{show_id}/offers/{offer_id}", responses=refusals(UnknownShow, UnknownOffer, WrongStatus, BadOffer)
+)
+async def change_offer(show_id: int, offer_id: int, body: OfferChange, actor: Runner, db: Db) -> Offer:
+    """Change terms, top up quotas."""
+    async with db.transaction() as tx:
+        return await live.change_offer(
+            tx, shop_id=actor.shop_id, show_id=show_id, offer_id=offer_id, **body.model_dump()
+        )
+
+
+@router.post(
+    "/{show_id}/offers/{offer_id}/price",
+    status_code=204,
+    responses=refusals(UnknownShow, UnknownOffer, WrongStatus, BadOffer),
+)
+async def set_price(show_id: int, offer_id: int, body: PriceIn, actor: Runner, db: Db) -> None:
+    """A new price from now on."""
+    async with db.transaction() as tx:
+        await live.set_offer_price(
+            tx,
+            shop_id=actor.shop_id,
+            show_id=show_id,
+            offer_id=offer_id,
+            by=actor.person_id,
+            **body.model_dump(),
+        )
+
+
+@router.get("/{show_id}/prices", responses=refusals(UnknownShow))
+async def prices(show_id: int, actor: Viewer, db: Db) -> list[Price]:
+    """Every price of the show, oldest first."""
+    async with db.transaction() as tx:
+        return await live.prices(tx, shop_id=actor.shop_id, show_id=show_id)
+
+
+@router.get("/{show_id}/slots", responses=refusals(UnknownShow))
+async def slots(show_id: int, actor: Viewer, db: Db) -> list[Slot]:
+    """The run of show."""
+    async with db.transaction() as tx:
+        return await live.slots(tx, shop_id=actor.shop_id, show_id=show_id)
+
+
+@router.post(
+    "/{show_id}/slots", status_code=201, responses=refusals(UnknownShow, UnknownOffer, WrongStatus, BadShow)
+)
+async def add_slot(show_id: int, body: SlotIn, actor: Runner, db: Db) -> Slot:
+    """A slot at the end."""
+    async with db.transaction() as tx:
+        return await live.add_slot(tx, shop_id=actor.shop_id, show_id=show_id, **body.model_dump())
+
+
+@router.put("/{show_id}/slots/order", responses=refusals(UnknownShow, WrongStatus, BadShow))
+async def order_slots(show_id: int, body: OrderIn, actor: Runner, db: Db) -> list[Slot]:
+    """Put the run of show in this order."""
+    async with db.transaction() as tx:
+        return await live.order_slots(tx, shop_id=actor.shop_id, show_id=show_id, slot_ids=body.slot_ids)
+
+
+@router.patch(
+    "/{show_id}/slots/{slot_id}", responses=refusals(UnknownShow, UnknownSlot, WrongStatus, BadShow)
+)
+async def change_slot(show_id: int, slot_id: int, body: SlotChange, actor: Runner, db: Db) -> Slot:
+    """Change what is given."""
+    async with db.transaction() as tx:
+        return await live.change_slot(
+            tx, shop_id=actor.shop_id, show_id=show_id, slot_id=slot_id, **body.model_dump()
+        )
+
+
+@router.delete(
+    "/{show_id}/slots/{slot_id}", status_code=204, responses=refusals(UnknownShow, UnknownSlot, WrongStatus)
+)
+async def remove_slot(show_id: int, slot_id: int, actor: Runner, db: Db) -> None:
+    """Take a slot out; its offer stays."""
+    async with db.transaction() as tx:
+        await live.remove_slot(tx, shop_id=actor.shop_id, show_id=show_id, slot_id=slot_id)
+
+
+@router.get("/{show_id}/notices", responses=refusals(UnknownShow))
+async def notices(show_id: int, actor: Viewer, db: Db) -> list[Notice]:
+    """Notices and corrections of the show, oldest first."""
+    async with db.transaction() as tx:
+        return await live.notices(tx, shop_id=actor.shop_id, show_id=show_id)
+
+
+@router.post(
+    "/{show_id}/notices", status_code=201, responses=refusals(UnknownShow, UnknownOffer, WrongStatus, BadShow)
+)
+async def post_notice(show_id: int, body: NoticeIn, actor: Runner, db: Db) -> Notice:
+    """Put a notice or a correction on top of the room."""
+    async with db.transaction() as tx:
+        return await live.post_notice(
+            tx, shop_id=actor.shop_id, show_id=show_id, by=actor.person_id, **body.model_dump()
+        )
+
+
+@router.delete("/{show_id}/notices", status_code=204, responses=refusals(UnknownShow))
+async def clear_notice(show_id: int, actor: Runner, db: Db) -> None:
+    """Take the notice down; the record keeps it."""
+    async with db.transaction() as tx:
+        await live.clear_notice(tx, shop_id=actor.shop_id, show_id=show_id)

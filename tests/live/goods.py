@@ -1,0 +1,68 @@
+"""A shop with a warehouse and two products, for the tests of shows."""
+
+from dataclasses import dataclass
+
+from shopfloor import accounts, catalog, live, stock
+from shopfloor.kernel.database import Database, Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Goods:
+    shop: accounts.Shop
+    location_id: int
+    coat: catalog.Product
+    coats: list[int]
+    bowl: catalog.Product
+    bowls: list[int]
+
+    @property
+    def shop_id(self) -> int:
+        return self.shop.id
+
+
+async def make_goods(db: Database, slug: str = "ada", units: int = 10) -> Goods:
+    async with db.transaction() as tx:
+        if slug == "ada":
+            token = await accounts.ensure_owner_claim(tx)
+            assert token is not None
+            joined = await accounts.claim_owner(
+                tx, token=token, email="ada@example.com", password="a long password", shop_name="Ada",
+                slug=slug, currency="EUR",
+            )  # fmt: skip
+            shop = joined.shop
+        else:
+            shop = await accounts.create_shop(tx, owner_id=1, name=slug, slug=slug, currency="EUR")
+        coat = await catalog.create_product(
+            tx, shop_id=shop.id, title="Coat", titles={"zh_CN": "大衣"}, kind=catalog.Kind.SIZED,
+            option_names=["Size", "Colour"],
+            variants=[
+                catalog.NewVariant(12_900, ["M", "Indigo"], "C-M"),
+                catalog.NewVariant(12_900, ["L", "Indigo"], "C-L"),
+            ],
+        )  # fmt: skip
+        bowl = await catalog.create_product(
+            tx, shop_id=shop.id, title="Bowl", variants=[catalog.NewVariant(2_500, [], "B")]
+        )
+        coats = [each.id for each in await catalog.variants_of(tx, shop_id=shop.id, product_ids=[coat.id])]
+        bowls = [each.id for each in await catalog.variants_of(tx, shop_id=shop.id, product_ids=[bowl.id])]
+        where = await stock.add_location(
+            tx, shop_id=shop.id, name="Warehouse", kind=stock.LocationKind.WAREHOUSE
+        )
+        for variant_id in (*coats, *bowls):
+            await stock.receive(
+                tx, shop_id=shop.id, location_id=where.id, variant_id=variant_id, quantity=units
+            )
+        return Goods(shop, where.id, coat, coats, bowl, bowls)
+
+
+async def plan(tx: Tx, goods: Goods, *, quota: int | None = 4, channel_id: int | None = None) -> tuple[live.Show, live.Offer]:
+    """A show with one offer: the coat in two sizes."""
+    show = await live.plan_show(tx, shop_id=goods.shop_id, title="Autumn", channel_id=channel_id)
+    offer = await live.add_offer(
+        tx,
+        shop_id=goods.shop_id,
+        show_id=show.id,
+        product_id=goods.coat.id,
+        lines=[live.OfferLine(variant_id, 9_900, quota) for variant_id in goods.coats],
+    )
+    return show, offer

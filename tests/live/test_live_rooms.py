@@ -1,0 +1,203 @@
+"""Rooms built from followed facts are what a fresh look into the database shows, in every process."""
+
+import random
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from shopfloor import live, stock
+from shopfloor.kernel.database import Database
+from shopfloor.kernel.outbox import Follower
+from shopfloor.live.room import difference
+from tests.live.goods import Goods, make_goods, plan
+
+
+@pytest.fixture
+async def goods(database: Database) -> Goods:
+    return await make_goods(database)
+
+
+class Process:
+    """What one web process has of it: rooms and a follower."""
+
+    def __init__(self, db: Database) -> None:
+        self.rooms = live.Rooms(db)
+        self.follower = Follower(db, self.rooms.handlers())
+
+    async def catch_up(self) -> None:
+        while await self.follower.step():
+            pass
+        while await self.rooms.settle():
+            pass
+
+
+async def fresh(db: Database, show_id: int) -> dict[str, Any]:
+    async with db.transaction() as tx:
+        return await live.room_state(tx, show_id)
+
+
+async def test_an_unknown_room(database: Database, goods: Goods) -> None:
+    with pytest.raises(live.UnknownShow):
+        await live.Rooms(database).get(4711)
+
+
+async def test_two_processes_show_the_same_true_counters(database: Database, goods: Goods) -> None:
+    async with database.transaction() as tx:
+        show, _ = await plan(tx, goods)
+        await live.start_show(tx, shop_id=goods.shop_id, show_id=show.id)
+    one, two = Process(database), Process(database)
+    for process in (one, two):
+        await process.follower.start()
+    await one.rooms.get(show.id)
+    async with database.transaction() as tx:
+        await buy(tx, goods, show.id, goods.coats[0], 3)
+    await two.rooms.get(show.id)
+    async with database.transaction() as tx:
+        await buy(tx, goods, show.id, goods.coats[0], 1)
+        await live.count_order(tx, shop_id=goods.shop_id, show_id=show.id)
+    for process in (one, two):
+        await process.catch_up()
+    await one.rooms.share(viewers={show.id: 5}, likes={show.id: 2})
+    await two.rooms.share(viewers={show.id: 4}, likes={show.id: 1})
+    await one.rooms.share(viewers={show.id: 5}, likes={})
+
+    expected = await fresh(database, show.id)
+    assert expected["viewers"] == 9
+    assert expected["likes"] == 3
+    for process in (one, two):
+        assert (await process.rooms.get(show.id)).room.state == expected
+
+
+async def test_the_open_pool_reaches_rooms_that_borrow_from_it(database: Database, goods: Goods) -> None:
+    async with database.transaction() as tx:
+        show, offer = await plan(tx, goods, quota=0)
+        await live.start_show(tx, shop_id=goods.shop_id, show_id=show.id)
+    process = Process(database)
+    await process.follower.start()
+    opened = await process.rooms.get(show.id)
+    async with database.transaction() as tx:
+        await stock.announce_lot(
+            tx, shop_id=goods.shop_id, variant_id=goods.coats[0], location_id=goods.location_id, quantity=40,
+            ready_on=date(2027, 1, 9), kind=stock.LotKind.INCOMING, source="po-1",
+        )  # fmt: skip
+    await process.catch_up()
+
+    line = opened.room.state["offers"][str(offer.id)]["lines"][str(goods.coats[0])]
+    assert (line["left"], line["ready_on"], line["later"]) == (0, "2027-01-09", [["2027-01-09", 40]])
+    assert opened.room.state == await fresh(database, show.id)
+
+
+async def test_facts_that_come_while_a_room_is_read_are_not_lost(database: Database, goods: Goods) -> None:
+    async with database.transaction() as tx:
+        show, offer = await plan(tx, goods)
+        await live.start_show(tx, shop_id=goods.shop_id, show_id=show.id)
+    process = Process(database)
+    await process.follower.start()
+    opened = await process.rooms.get(show.id)
+    handlers = process.rooms.handlers()
+    with opened.reading():
+        async with database.transaction() as tx:
+            old = await live.room_state(tx, show.id)
+        fact = live.OfferPriceChanged(goods.shop_id, show.id, offer.id, 1, goods.coats[0], 5, 9_900, "EUR", 1)
+        handlers[live.OfferPriceChanged](fact)
+        opened.room.replace(old)
+
+    assert opened.room.state["offers"][str(offer.id)]["lines"][str(goods.coats[0])]["price_minor"] == 5
+
+
+async def buy(tx: Any, goods: Goods, show_id: int, variant_id: int, quantity: int) -> list[UUID]:
+    show = await live.show(tx, shop_id=goods.shop_id, show_id=show_id)
+    pool_id = show.pool_id
+    if pool_id is None or show.status != live.ShowStatus.LIVE:
+        pool_id = (await stock.open_pool(tx, shop_id=goods.shop_id)).id
+    request = stock.Request(
+        id=uuid4(), shop_id=goods.shop_id, pool_id=pool_id, buyer=uuid4(),
+        lines=(stock.Line(variant_id, quantity),), hold_seconds=60, show_id=show_id, unit_prices=(9_900,),
+    )  # fmt: skip
+    answers = await stock.reserve(tx, [request])
+    return [answer.id for answer in answers if isinstance(answer, stock.Held)]
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_any_sequence_of_verbs(database: Database, goods: Goods, seed: int) -> None:
+    """Random verbs; every few of them a look: the rooms of two processes, one opened late, and the database agree."""
+    dice = random.Random(seed)
+    async with database.transaction() as tx:
+        show, coat = await plan(tx, goods, quota=dice.choice([None, 2, 4]))
+        if seed % 2:
+            await live.start_show(tx, shop_id=goods.shop_id, show_id=show.id)
+    ours = {"shop_id": goods.shop_id, "show_id": show.id}
+    early, late = Process(database), Process(database)
+    for process in (early, late):
+        await process.follower.start()
+    await early.rooms.get(show.id)
+    holds: list[UUID] = []
+    offers = [coat.id]
+
+    async def act(tx: Any) -> None:
+        variant = dice.choice([*goods.coats, *goods.bowls])
+        match dice.randrange(15):
+            case 0:
+                await live.start_show(tx, **ours)
+            case 1:
+                await live.feature(tx, **ours, offer_id=dice.choice([None, *offers]))
+            case 2:
+                await live.set_offer_price(
+                    tx, **ours, offer_id=coat.id, variant_id=dice.choice(goods.coats), price_minor=dice.randrange(9)
+                )
+            case 3:
+                added = await live.add_offer(
+                    tx, **ours, product_id=goods.bowl.id,
+                    lines=[live.OfferLine(goods.bowls[0], 100, dice.choice([None, 3]))],
+                )  # fmt: skip
+                offers.append(added.id)
+            case 4 | 5 | 6:
+                holds.extend(await buy(tx, goods, show.id, variant, dice.randrange(1, 4)))
+            case 7:
+                if holds:
+                    await stock.release(tx, [holds.pop(dice.randrange(len(holds)))], "test")
+            case 8:
+                await stock.receive(
+                    tx, shop_id=goods.shop_id, location_id=goods.location_id, variant_id=variant,
+                    quantity=dice.randrange(1, 5),
+                )  # fmt: skip
+            case 9:
+                await stock.announce_lot(
+                    tx, shop_id=goods.shop_id, variant_id=variant, location_id=goods.location_id,
+                    quantity=dice.randrange(1, 9), ready_on=date(2027, 1, 1) + timedelta(days=dice.randrange(3)),
+                    kind=dice.choice([stock.LotKind.INCOMING, stock.LotKind.MAKEABLE]),
+                    source=f"s{dice.randrange(3)}-{variant}",
+                )  # fmt: skip
+            case 10:
+                await live.change_offer(
+                    tx, **ours, offer_id=coat.id, quotas={dice.choice(goods.coats): dice.randrange(6)}
+                )
+            case 11:
+                await live.post_notice(tx, **ours, text=f"note {dice.randrange(3)}")
+            case 12:
+                await live.count_order(tx, **ours)
+                await live.count_waiting(tx, **ours, variant_id=variant, units=dice.randrange(4))
+            case 13:
+                slots = [slot.id for slot in await live.slots(tx, **ours)]
+                dice.shuffle(slots)
+                await live.order_slots(tx, **ours, slot_ids=slots)
+            case _:
+                if dice.random() < 0.1:
+                    await live.end_show(tx, **ours)
+
+    for turn in range(60):
+        try:
+            async with database.transaction() as tx:
+                await act(tx)
+        except (live.WrongStatus, live.OfferedAlready):
+            pass
+        if turn == 20:
+            await late.rooms.get(show.id)
+        if turn % 5 == 4:
+            expected = await fresh(database, show.id)
+            for process in (early, late):
+                await process.catch_up()
+                opened = process.rooms.opened(show.id)
+                assert opened is None or difference(opened.room.state, expected) == {}, (turn, opened.room.state)

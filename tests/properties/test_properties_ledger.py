@@ -1,0 +1,721 @@
+"""Random sequences of all verbs of the ledger against a plain model in memory.
+
+The model is slow and simple: dictionaries, one request at a time, no batches, no SQL.  After every step every
+level must be equal in both; every answer is compared as it is given.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from itertools import count
+from typing import Any
+from uuid import UUID, uuid4
+
+import hypothesis.strategies as st
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
+
+from shopfloor import stock
+from shopfloor.kernel.database import Database, Tx
+
+VARIANTS = (101, 102)
+DAYS = tuple(date(2031, 1, 1) + timedelta(days=day) for day in range(3))
+BUYERS = tuple(uuid4() for _ in range(3))
+SHOPS = count(1000)
+KIND_RANK = {"on_hand": 0, "incoming": 1, "makeable": 2}
+
+Key = tuple[int, int, int, str]  # variant, pool, location, source
+
+
+@dataclass
+class Lot:
+    kind: str
+    ready_on: date | None
+    id: int = 0
+    quantity: int = 0
+    held: int = 0
+    allocated: int = 0
+    shortfall: int = 0
+
+    @property
+    def free(self) -> int:
+        return self.quantity - self.held - self.allocated
+
+    def settle(self, *, fact: bool = False) -> None:
+        missing = max(0, -self.free)
+        self.shortfall = missing if fact else min(self.shortfall, missing)
+
+    def numbers(self) -> tuple[Any, ...]:
+        return (self.kind, self.ready_on, self.quantity, self.held, self.allocated, self.shortfall)
+
+
+@dataclass
+class Piece:
+    key: Key
+    quantity: int
+    ready_on: date | None
+    state: str = "held"
+    returned: int = 0
+
+
+@dataclass
+class Promise:
+    request: stock.Request
+    pieces: list[Piece]
+    turn: int
+
+
+@dataclass
+class Model:
+    open_pool: int
+    lots: dict[Key, Lot] = field(default_factory=dict)
+    shows: dict[int, tuple[int, bool]] = field(default_factory=dict)  # pool: (show, is open)
+    promises: dict[UUID, Promise] = field(default_factory=dict)
+    turn: int = 0
+
+    def lot(self, key: Key, kind: str = "on_hand", ready_on: date | None = None) -> Lot:
+        return self.lots.setdefault(key, Lot(kind, ready_on))
+
+    def is_open(self, pool: int) -> bool:
+        return pool == self.open_pool or self.shows[pool][1]
+
+    def counter(self, pool: int, variant: int) -> list[tuple[Key, Lot]]:
+        found = [
+            (key, lot)
+            for key, lot in self.lots.items()
+            if key[0] == variant
+            and (
+                key[1] == pool
+                or (pool != self.open_pool and key[1] == self.open_pool and lot.kind != "on_hand")
+            )
+        ]
+        return sorted(
+            found,
+            key=lambda it: (
+                it[1].ready_on or date.min,
+                KIND_RANK[it[1].kind],
+                it[0][1] != pool,
+                it[0][2],
+                it[1].id,
+            ),
+        )
+
+    def wanted(self, request: stock.Request) -> dict[int, int]:
+        total: dict[int, int] = {}
+        for line in request.lines:
+            total[line.variant_id] = total.get(line.variant_id, 0) + line.quantity
+        return total
+
+    def find(self, request: stock.Request, pool: int) -> list[tuple[Key, int]] | str:
+        takes: list[tuple[Key, int]] = []
+        for variant, quantity in self.wanted(request).items():
+            counter = self.counter(pool, variant)
+            if not counter:
+                return "stock.unknown"
+            missing = quantity
+            for key, lot in counter:
+                late = request.latest_ready and lot.ready_on and lot.ready_on > request.latest_ready
+                units = 0 if late else max(0, min(lot.free, missing))
+                if units:
+                    takes.append((key, units))
+                    missing -= units
+            if missing:
+                all_of_it = sum(max(0, lot.free) for _, lot in counter)
+                return "stock.too_late" if all_of_it >= quantity else "stock.sold_out"
+        return takes
+
+    def over_limit(self, request: stock.Request) -> bool:
+        if request.limit_per_buyer is None:
+            return False
+        already = sum(
+            piece.quantity - piece.returned
+            for promise in self.promises.values()
+            if promise.request.buyer == request.buyer
+            and promise.request.pool_id == request.pool_id
+            and promise.request.offer_id == request.offer_id
+            and promise.request.limit_per_buyer is not None
+            for piece in promise.pieces
+            if piece.state in {"held", "allocated", "shipped"}
+        )
+        return already + sum(self.wanted(request).values()) > request.limit_per_buyer
+
+    def reserve_one(self, request: stock.Request) -> str:
+        known = self.promises.get(request.id)
+        if known is not None:
+            same = (
+                self.wanted(known.request) == self.wanted(request)
+                and known.request.buyer == request.buyer
+                and known.request.pool_id == request.pool_id
+                and known.request.offer_id == request.offer_id
+            )
+            return "replayed" if same else "stock.mismatch"
+        if not self.is_open(request.pool_id):
+            return "stock.closed"
+        problem = "stock.limit" if self.over_limit(request) else ""
+        found = self.find(request, request.pool_id)
+        if not problem and isinstance(found, list):
+            self.grant(request, found)
+            return "held"
+        problem = problem or str(found)
+        if problem == "stock.unknown" or request.limit_per_buyer is None:
+            return problem
+        given: list[UUID] = []
+        kept = self.copy_of_lots()
+        for promise in self.own(request):
+            given.append(promise.request.id)
+            self.free_promise(promise, "released", {"held"})
+            found = self.find(request, request.pool_id)
+            if not self.over_limit(request) and isinstance(found, list):
+                self.grant(request, found)
+                return "held, replacing " + ",".join(map(str, given))
+        for promise_id in given:
+            for piece in self.promises[promise_id].pieces:
+                piece.state = "held"
+        self.lots = kept
+        return problem
+
+    def own(self, request: stock.Request) -> list[Promise]:
+        return sorted(
+            (
+                promise
+                for promise in self.promises.values()
+                if promise.request.buyer == request.buyer
+                and promise.request.pool_id == request.pool_id
+                and promise.request.limit_per_buyer is not None
+                and any(piece.state == "held" for piece in promise.pieces)
+                and (
+                    promise.request.offer_id == request.offer_id
+                    or any(piece.key[0] in self.wanted(request) for piece in promise.pieces)
+                )
+            ),
+            key=lambda promise: (promise.turn, promise.request.id.int),
+        )
+
+    def copy_of_lots(self) -> dict[Key, Lot]:
+        return {key: Lot(**vars(lot)) for key, lot in self.lots.items()}
+
+    def grant(self, request: stock.Request, takes: list[tuple[Key, int]]) -> None:
+        pieces: list[Piece] = []
+        for key, units in takes:
+            lot = self.lots[key]
+            lot.held += units
+            pieces.append(Piece(key, units, lot.ready_on))
+        self.promises[request.id] = Promise(request, pieces, self.turn)
+
+    def free_promise(self, promise: Promise, becomes: str, states: set[str]) -> bool:
+        freed = False
+        for piece in promise.pieces:
+            if piece.state in states:
+                lot = self.lots[piece.key]
+                if piece.state == "held":
+                    lot.held -= piece.quantity
+                else:
+                    lot.allocated -= piece.quantity
+                lot.settle()
+                piece.state = becomes
+                freed = True
+                if not self.is_open(piece.key[1]):
+                    self.flow_back(piece.key)
+        return freed
+
+    def flow_back(self, key: Key) -> None:
+        lot = self.lots[key]
+        units = max(0, lot.free)
+        if units:
+            lot.quantity -= units
+            target = self.lot((key[0], self.open_pool, key[2], key[3]), lot.kind, lot.ready_on)
+            target.quantity += units
+            target.settle()
+
+
+class LedgerMachine(RuleBasedStateMachine):
+    dsn: str
+    ids = Bundle("ids")
+
+    @initialize()
+    def start(self) -> None:
+        self.runner = asyncio.Runner()
+        self.db = Database(self.dsn, size=2)
+        self.runner.run(self.db.open())
+        self.shop = next(SHOPS)
+        self.show_numbers = count(self.shop * 1000)
+        self.sources = count(1)
+
+        async def found(tx: Tx) -> tuple[int, int, int]:
+            one = await stock.add_location(
+                tx, shop_id=self.shop, name="warehouse", kind=stock.LocationKind.WAREHOUSE
+            )
+            two = await stock.add_location(tx, shop_id=self.shop, name="store", kind=stock.LocationKind.STORE)
+            return one.id, two.id, (await stock.open_pool(tx, shop_id=self.shop)).id
+
+        one, two, pool = self.do(found)
+        self.places = (one, two)
+        self.model = Model(open_pool=pool)
+
+    def do(self, verb: Callable[[Tx], Coroutine[Any, Any, Any]]) -> Any:
+        async def run() -> Any:
+            async with self.db.transaction() as tx:
+                return await verb(tx)
+
+        return self.runner.run(run())
+
+    def teardown(self) -> None:
+        if hasattr(self, "runner"):
+            checks = self.do(stock.audit)
+            self.runner.run(self.db.close())
+            self.runner.close()
+            assert [check for check in checks if not check.passed] == []
+
+    @invariant()
+    def every_level_is_equal(self) -> None:
+        if not hasattr(self, "model"):
+            return
+        levels = self.do(lambda tx: stock.levels(tx, shop_id=self.shop))
+        stored = {
+            (level.variant_id, level.pool_id, level.location_id, level.source): level for level in levels
+        }
+        for key, level in stored.items():
+            if key in self.model.lots:
+                self.model.lots[key].id = level.id
+        assert {
+            key: (level.kind, level.ready_on, level.quantity, level.held, level.allocated, level.shortfall)
+            for key, level in stored.items()
+        } == {key: lot.numbers() for key, lot in self.model.lots.items()}
+
+    # Units
+
+    @rule(variant=st.sampled_from(VARIANTS), place=st.integers(0, 1), units=st.integers(1, 6))
+    def receive(self, variant: int, place: int, units: int) -> None:
+        self.do(
+            lambda tx: stock.receive(
+                tx, shop_id=self.shop, location_id=self.places[place], variant_id=variant, quantity=units
+            )
+        )
+        lot = self.model.lot((variant, self.model.open_pool, self.places[place], ""))
+        lot.quantity += units
+        lot.settle()
+
+    @rule(variant=st.sampled_from(VARIANTS), place=st.integers(0, 1), by=st.sampled_from((-3, -1, 2)))
+    def adjust(self, variant: int, place: int, by: int) -> None:
+        lot = self.model.lot((variant, self.model.open_pool, self.places[place], ""))
+        self.do(lambda tx: self.shelf(tx, variant, place))
+        try:
+            self.do(
+                lambda tx: stock.adjust(
+                    tx,
+                    shop_id=self.shop,
+                    location_id=self.places[place],
+                    variant_id=variant,
+                    by=by,
+                    reason="r",
+                )
+            )
+        except stock.NotEnough:
+            assert lot.quantity + by < 0
+        else:
+            lot.quantity += by
+            lot.settle(fact=True)
+
+    async def shelf(self, tx: Tx, variant: int, place: int) -> None:
+        """Make the plain shelf exist: a refused verb leaves none behind."""
+        await stock.receive(
+            tx, shop_id=self.shop, location_id=self.places[place], variant_id=variant, quantity=1
+        )
+        await stock.adjust(
+            tx, shop_id=self.shop, location_id=self.places[place], variant_id=variant, by=-1, reason="made"
+        )
+        lot = self.model.lots[variant, self.model.open_pool, self.places[place], ""]
+        lot.quantity += 1
+        lot.settle()
+        lot.quantity -= 1
+        lot.settle(fact=True)
+
+    @rule(variant=st.sampled_from(VARIANTS), place=st.integers(0, 1), counted=st.integers(0, 8))
+    def count_shelf(self, variant: int, place: int, counted: int) -> None:
+        location, open_pool = self.places[place], self.model.open_pool
+        plain = self.model.lot((variant, open_pool, location, ""))
+        here = [
+            (key, lot)
+            for key, lot in self.model.lots.items()
+            if key[0] == variant and key[2] == location and lot.kind == "on_hand"
+        ]
+        seen = sum(lot.quantity for _, lot in here)
+        self.do(
+            lambda tx: stock.count(
+                tx, shop_id=self.shop, location_id=location, variant_id=variant, seen=seen, counted=counted
+            )
+        )
+        if counted > seen:
+            plain.quantity += counted - seen
+            plain.settle()
+            return
+        gone = seen - counted
+        by_preference = sorted(here, key=lambda it: (it[0][1] != open_pool, it[0][1], it[1].id or 10**9))
+        for _, lot in by_preference:
+            units = min(gone, max(0, lot.free))
+            lot.quantity -= units
+            gone -= units
+        for _, lot in sorted(here, key=lambda it: (-it[0][1], it[1].id or 10**9)):
+            units = min(gone, lot.quantity)
+            lot.quantity -= units
+            gone -= units
+            lot.settle(fact=True)
+
+    @rule(variant=st.sampled_from(VARIANTS), place=st.integers(0, 1), units=st.integers(1, 3))
+    def transfer(self, variant: int, place: int, units: int) -> None:
+        source, target = self.places[place], self.places[1 - place]
+        open_pool = self.model.open_pool
+        here = sorted(
+            (
+                (key, lot)
+                for key, lot in self.model.lots.items()
+                if key[:3] == (variant, open_pool, source) and lot.kind == "on_hand"
+            ),
+            key=lambda it: it[1].id,
+        )
+        try:
+            self.do(
+                lambda tx: stock.transfer(
+                    tx,
+                    shop_id=self.shop,
+                    variant_id=variant,
+                    quantity=units,
+                    from_location=source,
+                    to_location=target,
+                )
+            )
+        except stock.NotEnough:
+            assert sum(max(0, lot.free) for _, lot in here) < units
+            return
+        for _, lot in here:
+            moved = min(units, max(0, lot.free))
+            lot.quantity -= moved
+            units -= moved
+            there = self.model.lot((variant, open_pool, target, ""))
+            there.quantity += moved
+            there.settle()
+
+    @rule(
+        variant=st.sampled_from(VARIANTS),
+        units=st.integers(0, 5),
+        day=st.sampled_from(DAYS),
+        kind=st.sampled_from((stock.LotKind.INCOMING, stock.LotKind.MAKEABLE)),
+        source=st.sampled_from(("po-1", "po-2")),
+    )
+    def announce(self, variant: int, units: int, day: date, kind: stock.LotKind, source: str) -> None:
+        place = self.places[0]
+        self.do(
+            lambda tx: stock.announce_lot(
+                tx,
+                shop_id=self.shop,
+                variant_id=variant,
+                location_id=place,
+                quantity=units,
+                ready_on=day,
+                kind=kind,
+                source=source,
+            )
+        )
+        lot = self.model.lot((variant, self.model.open_pool, place, source), kind.value, day)
+        if lot.kind != "on_hand":
+            lot.kind, lot.ready_on = kind.value, day
+            lot.quantity = units
+            lot.settle(fact=True)
+
+    @rule(
+        variant=st.sampled_from(VARIANTS), units=st.integers(0, 6), source=st.sampled_from(("po-1", "po-2"))
+    )
+    def arrive(self, variant: int, units: int, source: str) -> None:
+        place = self.places[0]
+        key = (variant, self.model.open_pool, place, source)
+        try:
+            self.do(
+                lambda tx: stock.lot_arrived(
+                    tx,
+                    shop_id=self.shop,
+                    variant_id=variant,
+                    location_id=place,
+                    source=source,
+                    quantity=units,
+                )
+            )
+        except stock.UnknownStock:
+            assert key not in self.model.lots
+            return
+        lot = self.model.lots[key]
+        if lot.kind != "on_hand":
+            lot.kind, lot.ready_on, lot.quantity = "on_hand", None, units
+            lot.settle(fact=True)
+
+    # Shows
+
+    @rule(first=st.integers(0, 4), second=st.integers(0, 4))
+    def open_show(self, first: int, second: int) -> None:
+        if len(self.model.shows) >= 2:
+            return
+        show_id = next(self.show_numbers)
+        quotas = dict(zip(VARIANTS, (first, second), strict=True))
+        pool = self.do(lambda tx: stock.open_show_pool(tx, shop_id=self.shop, show_id=show_id, quotas=quotas))
+        self.model.shows[pool.id] = (show_id, True)
+        for variant, quota in quotas.items():
+            lent = sorted(
+                (
+                    (key, lot)
+                    for key, lot in self.model.lots.items()
+                    if key[:2] == (variant, self.model.open_pool)
+                ),
+                key=lambda it: it[1].id,
+            )
+            places = {key[2] for key, _ in lent} | {self.places[0]}
+            for place in places:
+                self.model.lot((variant, pool.id, place, ""))
+            for key, lot in lent:
+                if lot.kind == "on_hand":
+                    units = min(quota, max(0, lot.free))
+                    lot.quantity -= units
+                    self.model.lots[variant, pool.id, key[2], ""].quantity += units
+                    quota -= units  # noqa: PLW2901
+
+    @rule(which=st.integers(0, 1))
+    def close_show(self, which: int) -> None:
+        pools = sorted(self.model.shows)
+        if which >= len(pools):
+            return
+        pool = pools[which]
+        show_id, _ = self.model.shows[pool]
+        self.do(lambda tx: stock.close_show_pool(tx, shop_id=self.shop, show_id=show_id))
+        self.model.shows[pool] = (show_id, False)
+        for key in [key for key in self.model.lots if key[1] == pool]:
+            self.model.flow_back(key)
+
+    # Holds
+
+    @rule(
+        target=ids,
+        wishes=st.lists(
+            st.tuples(
+                st.integers(0, 2),
+                st.sampled_from(BUYERS),
+                st.lists(st.tuples(st.sampled_from(VARIANTS), st.integers(1, 3)), min_size=1, max_size=3),
+                st.sampled_from((None, None, *DAYS)),
+                st.sampled_from((None, None, 2, 4)),
+            ),
+            min_size=1,
+            max_size=5,
+        ),
+        repeat=st.booleans(),
+    )
+    def reserve(self, wishes: list[Any], repeat: bool) -> Any:
+        pools = [self.model.open_pool, *sorted(self.model.shows)]
+        requests = [
+            stock.Request(
+                id=uuid4(),
+                shop_id=self.shop,
+                pool_id=pools[number % len(pools)],
+                buyer=buyer,
+                lines=tuple(stock.Line(*line) for line in lines),
+                hold_seconds=300,
+                latest_ready=latest,
+                offer_id=7,
+                limit_per_buyer=limit,
+            )
+            for number, buyer, lines, latest, limit in wishes
+        ]
+        if repeat:
+            requests.append(requests[0])
+        # A limited buyer's second wish in one batch is decided after the others: the model takes it in turn.
+        batches: list[list[stock.Request]] = [[]]
+        for request in requests:
+            twice = any(other.buyer == request.buyer and other.id != request.id for other in batches[-1])
+            if request.limit_per_buyer is not None and twice:
+                batches.append([])
+            batches[-1].append(request)
+        for batch in batches:
+            answers = self.do(lambda tx, batch=batch: stock.reserve(tx, batch))
+            self.model.turn += 1
+            assert [said(answer) for answer in answers] == [
+                self.model.reserve_one(request) for request in batch
+            ]
+            for answer in answers:
+                if isinstance(answer, stock.Held):
+                    promised = self.model.promises[answer.id]
+                    assert [(lot.variant_id, lot.quantity, lot.ready_on) for lot in answer.lots] == [
+                        (piece.key[0], piece.quantity, piece.ready_on) for piece in promised.pieces
+                    ]
+        return multiple(
+            *{request.id: request.id for request in requests if request.id in self.model.promises}
+        )
+
+    @rule(hold_id=ids)
+    def ask_again(self, hold_id: UUID) -> None:
+        promise = self.model.promises[hold_id]
+        (answer,) = self.do(lambda tx: stock.reserve(tx, [promise.request]))
+        assert said(answer) == "replayed"
+
+    @rule(hold_id=ids)
+    def ask_for_something_else(self, hold_id: UUID) -> None:
+        first = self.model.promises[hold_id].request
+        other = stock.Request(
+            first.id,
+            first.shop_id,
+            first.pool_id,
+            first.buyer,
+            (*first.lines, stock.Line(101, 9)),
+            300,
+            None,
+            7,
+        )
+        (answer,) = self.do(lambda tx: stock.reserve(tx, [other]))
+        assert said(answer) == "stock.mismatch"
+
+    @rule(hold_id=ids)
+    def confirm(self, hold_id: UUID) -> None:
+        done = self.do(lambda tx: stock.confirm(tx, [hold_id]))
+        promise = self.model.promises[hold_id]
+        for piece in promise.pieces:
+            if piece.state == "held":
+                lot = self.model.lots[piece.key]
+                lot.held -= piece.quantity
+                lot.allocated += piece.quantity
+                piece.state = "allocated"
+        firm = {"allocated", "shipped", "returned"}
+        assert done == ({hold_id} if any(piece.state in firm for piece in promise.pieces) else set())
+
+    @rule(hold_id=ids)
+    def release(self, hold_id: UUID) -> None:
+        freed = self.do(lambda tx: stock.release(tx, [hold_id], "changed mind"))
+        assert bool(freed) is self.model.free_promise(
+            self.model.promises[hold_id], "released", {"held", "allocated"}
+        )
+
+    @rule(hold_id=ids)
+    def expire(self, hold_id: UUID) -> None:
+        async def verb(tx: Tx) -> Any:
+            await tx.run(
+                "UPDATE stock.hold SET expires_at = clock_timestamp() - interval '1 s' WHERE id = %(id)s",
+                id=hold_id,
+            )
+            await tx.run(
+                "UPDATE stock.timer SET due_at = clock_timestamp() - interval '1 s' WHERE %(id)s = ANY(hold_ids)",
+                id=hold_id,
+            )
+            return await stock.expire(tx, limit=100)
+
+        freed = self.do(verb)
+        expected = self.model.free_promise(self.model.promises[hold_id], "expired", {"held"})
+        assert {unit.hold_id for unit in freed} == ({hold_id} if expected else set())
+
+    @rule(hold_id=ids)
+    def pay_late(self, hold_id: UUID) -> None:
+        (answer,) = self.do(lambda tx: stock.rehold(tx, [hold_id], hold_seconds=300))
+        promise = self.model.promises[hold_id]
+        if any(piece.state not in {"released", "expired"} for piece in promise.pieces):
+            assert said(answer) == "replayed"
+            return
+        first = promise.request
+        request = stock.Request(
+            first.id,
+            first.shop_id,
+            first.pool_id,
+            first.buyer,
+            tuple(stock.Line(piece.key[0], piece.quantity) for piece in promise.pieces),
+            300,
+            max((piece.ready_on for piece in promise.pieces if piece.ready_on), default=date.min),
+            first.offer_id,
+            first.limit_per_buyer,
+        )
+        pool = first.pool_id if self.model.is_open(first.pool_id) else self.model.open_pool
+        found = self.model.find(request, pool)
+        if isinstance(found, str):
+            assert said(answer) == found
+            return
+        self.model.turn += 1
+        self.model.grant(first, found)
+        assert said(answer) == "held"
+
+    @rule(hold_id=ids)
+    def ship(self, hold_id: UUID) -> None:
+        promise = self.model.promises[hold_id]
+        try:
+            self.do(lambda tx: stock.ship(tx, hold_id=hold_id))
+        except stock.WrongState:
+            assert any(piece.state != "allocated" for piece in promise.pieces)
+            return
+        except stock.NotHere:
+            assert any(
+                self.model.lots[piece.key].kind != "on_hand"
+                or self.model.lots[piece.key].quantity < piece.quantity
+                for piece in promise.pieces
+            )
+            return
+        for piece in promise.pieces:
+            lot = self.model.lots[piece.key]
+            lot.quantity -= piece.quantity
+            lot.allocated -= piece.quantity
+            lot.settle()
+            piece.state = "shipped"
+
+    @rule(hold_id=ids, variant=st.sampled_from(VARIANTS), units=st.integers(1, 3), place=st.integers(0, 1))
+    def put_back(self, hold_id: UUID, variant: int, units: int, place: int) -> None:
+        pieces = [piece for piece in self.model.promises[hold_id].pieces if piece.key[0] == variant]
+        out = sum(piece.quantity - piece.returned for piece in pieces if piece.state == "shipped")
+        try:
+            self.do(
+                lambda tx: stock.put_back(
+                    tx, hold_id=hold_id, variant_id=variant, quantity=units, location_id=self.places[place]
+                )
+            )
+        except stock.TooMuchReturned:
+            assert units > out
+            return
+        lot = self.model.lot((variant, self.model.open_pool, self.places[place], ""))
+        lot.quantity += units
+        lot.settle()
+        for piece in pieces:
+            if piece.state == "shipped":
+                back = min(units, piece.quantity - piece.returned)
+                piece.returned += back
+                units -= back
+                if piece.returned == piece.quantity:
+                    piece.state = "returned"
+
+    @rule(hold_id=consumes(ids))
+    def forget(self, hold_id: UUID) -> None:
+        """Keeps the bundle small; the promise itself stays."""
+
+
+def said(answer: stock.Answer) -> str:
+    if isinstance(answer, stock.Refused):
+        return answer.code
+    if answer.replayed:
+        return "replayed"
+    if answer.replaced:
+        return "held, replacing " + ",".join(map(str, answer.replaced))
+    return "held"
+
+
+def test_every_verb_of_the_ledger_agrees_with_a_plain_model(dsn: str) -> None:
+    class Machine(LedgerMachine):
+        pass
+
+    Machine.dsn = dsn
+    run_state_machine_as_test(
+        Machine,
+        settings=settings(
+            max_examples=25,
+            stateful_step_count=40,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            print_blob=True,
+        ),
+    )

@@ -22,10 +22,10 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, FastAPI, Path, Request, Response
 from fastapi.dependencies.models import Dependant
-from fastapi.routing import APIRoute, APIWebSocketRoute
+from fastapi.routing import APIRoute, APIWebSocketRoute, iter_route_contexts
 from pydantic import BaseModel
 from starlette.requests import HTTPConnection
-from starlette.routing import BaseRoute, Mount, Route, Router, WebSocketRoute
+from starlette.routing import BaseRoute, Mount, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shopfloor import accounts
@@ -174,16 +174,15 @@ def check_every_route_is_decided(app: FastAPI, *, public_paths: Collection[str] 
         raise UndecidedRoutes(paths)
 
 
-def _undecided(routes: Iterable[BaseRoute], *, known: set[str], above: str) -> Iterable[str]:
-    for route in routes:
-        path = above + getattr(route, "path", "")
-        if path in known:
+def _undecided(routes: Sequence[BaseRoute], *, known: set[str], above: str) -> Iterable[str]:
+    # What a router says of all its routes is in the context, not in the route.
+    for context in iter_route_contexts(routes):
+        path = above + (context.path or "")
+        if path in known or _is_public(context.endpoint):
             continue
+        route = context.original_route
         if isinstance(route, APIRoute | APIWebSocketRoute):
-            if not _is_public(route.endpoint) and not _decides(route.dependant):
-                yield path
-        elif isinstance(route, Route | WebSocketRoute):
-            if not _is_public(route.endpoint):
+            if not _decides(context.dependant):
                 yield path
         elif isinstance(route, Mount):
             if _is_public(route.app):
@@ -192,21 +191,8 @@ def _undecided(routes: Iterable[BaseRoute], *, known: set[str], above: str) -> I
                 yield from _undecided(route.routes, known=known, above=path)
             else:
                 yield path
-        elif (inner := getattr(route, "effective_route_contexts", None)) is not None:
-            yield from _undecided_included(inner(), known=known, above=above)
         else:
             yield path or repr(route)
-
-
-def _undecided_included(contexts: Iterable[Any], *, known: set[str], above: str) -> Iterable[str]:
-    """Routers that FastAPI keeps as a whole: each of their routes with what the router adds to it."""
-    for context in contexts:
-        path = above + context.path
-        if path in known:
-            continue
-        dependant = getattr(context, "dependant", None)
-        if not _is_public(context.endpoint) and not (dependant is not None and _decides(dependant)):
-            yield path
 
 
 def _is_public(endpoint: object) -> bool:
@@ -273,7 +259,8 @@ def is_same_site(headers: Iterable[tuple[bytes, bytes]], origins: Collection[str
     if fetch_site is not None:
         return False
     host = named.get(b"host", b"").decode("latin-1").lower()
-    return bool(host) and _authority(text) == _authority(f"{urlsplit(text).scheme}://{host}") is not None
+    scheme, _, _ = text.partition("://")
+    return _authority(text) is not None and _authority(text) == _authority(f"{scheme}://{host}")
 
 
 def _authority(address: str) -> str | None:

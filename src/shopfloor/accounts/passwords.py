@@ -36,7 +36,7 @@ async def check(password_hash: str | None, password: str) -> Checked:
 
 def _check(password_hash: str | None, password: str) -> Checked:
     try:
-        _HASHER.verify(password_hash or _nobodys_hash(), password)
+        _HASHER.verify(_nobodys_hash() if password_hash is None else password_hash, password)
     except (VerificationError, InvalidHashError, UnicodeEncodeError):
         return Checked(right=False, rehashed=None)
     if password_hash is None:

@@ -1,0 +1,50 @@
+"""A node with two shops, and the JSON API in process."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from shopfloor import accounts
+from shopfloor.accounts import api
+from shopfloor.kernel import http
+from shopfloor.kernel.database import Database
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture
+async def owner(database: Database) -> accounts.Joined:
+    """The first person of the node, owner of the shop 'atelier'."""
+    async with database.transaction() as tx:
+        token = await accounts.ensure_owner_claim(tx)
+        assert token is not None
+        return await accounts.claim_owner(
+            tx,
+            token=token,
+            email="Mei@Example.org",
+            password=PASSWORD,
+            shop_name="Atelier",
+            slug="atelier",
+            currency="EUR",
+        )
+
+
+@pytest.fixture
+async def app(database: Database) -> FastAPI:
+    app = FastAPI()
+    http.install(app, database)
+    async with database.transaction() as tx:
+        app.state.keyring = await accounts.keyring(tx)
+    app.include_router(api.router)
+    api.install(app, base_url=None)
+    api.check_every_route_is_decided(app)
+    return app
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://shop.test") as client:
+        yield client

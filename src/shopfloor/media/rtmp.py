@@ -46,7 +46,10 @@ _log = logs.get("media")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`lead` is how many seconds media may run ahead of the clock before the publisher is slowed down."""
+    """Seconds and counts.  A publisher silent for `takeover_seconds` may be replaced by another with its key;
+    every `recheck_seconds` the keys in use are compared with the database; media may run `lead` seconds ahead
+    of the clock before its publisher is slowed down.
+    """
 
     step_seconds: float = 5.0
     publish_seconds: float = 15.0
@@ -56,6 +59,8 @@ class Limits:
     connections: int = 500
     per_address: int = 40
     lead: float = 10.0
+    takeover_seconds: float = 3.0
+    recheck_seconds: float = 5.0
 
 
 class Sink(Protocol):
@@ -163,7 +168,7 @@ class Publisher(asyncio.Protocol):
             _State.COMMANDS: waited > limits.publish_seconds,
             _State.ASKING: False,
             _State.PUBLISHING: self.silent_for > limits.idle_seconds,
-            _State.DRAINING: waited > limits.drain_seconds,
+            _State.DRAINING: False,
             _State.CLOSED: False,
         }
         if late[self._state]:
@@ -174,6 +179,10 @@ class Publisher(asyncio.Protocol):
     def _enter(self, state: _State) -> None:
         self._state = state
         self._deadline_from = self._loop.time()
+        if state == _State.DRAINING:
+            # What is still on its way is read and dropped: hanging up at once would reset the connection and
+            # take our last words with it.
+            self._loop.call_later(self._server.limits.drain_seconds, self._abort)
 
     def _abort(self) -> None:
         self._state = _State.CLOSED

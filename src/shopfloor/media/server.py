@@ -50,14 +50,11 @@ from shopfloor.media.rtmp import Limits, Publisher, RtmpServer
 
 Listener = Callable[[int, UUID, datetime], Awaitable[None]]
 
-# A publisher that has been silent for so long may be replaced by another with the same key.
-TAKEOVER_SECONDS: Final = 3.0
 # How long a playlist waits for its publisher to come back before it says that the broadcast is over.
 LINGER_SECONDS: Final = 300.0
 LATE_MS: Final = 500
 LONG_GOP_SECONDS: Final = 4.0
 ASK_SECONDS: Final = 3.0
-RECHECK_SECONDS: Final = 5.0
 
 _log = logs.get("media")
 
@@ -221,7 +218,7 @@ class MediaServer:
             raise KeyRefused
         air = self._air(admission.channel_id)
         if air.take is not None:
-            if air.take.publisher.silent_for < TAKEOVER_SECONDS:
+            if air.take.publisher.silent_for < self._rtmp.limits.takeover_seconds:
                 raise ChannelBusy(channel_id=admission.channel_id)
             air.take.publisher.stop(EndCause.REPLACED)
         if air.over is not None:
@@ -251,7 +248,7 @@ class MediaServer:
     async def _recheck_keys(self) -> None:
         """A key that was changed while somebody publishes with it ends that stream."""
         while True:
-            await asyncio.sleep(RECHECK_SECONDS)
+            await asyncio.sleep(self._rtmp.limits.recheck_seconds)
             takes = {air.channel_id: air.take for air in self._airs.values() if air.take is not None}
             if not takes:
                 continue

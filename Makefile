@@ -30,6 +30,9 @@ bench: setup ## the benchmarks, product beside baseline
 soak: setup ## kill -9 of process and database, again and again, with an audit after each
 	@$(BIN)/python tools/soak.py
 
+reference: setup assets ## write the generated reference pages in docs/
+	@$(BIN)/python -m shopfloor.reference docs
+
 lock: setup ## renew requirements.lock from pyproject.toml
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --group dev --extra ffmpeg --generate-hashes \
 	  --no-emit-index-url --no-header --no-annotate pyproject.toml -o requirements.lock
@@ -40,4 +43,4 @@ format: setup ## put the code in order
 clean: ## remove what was built (not the data of the demo)
 	@rm -rf src/shopfloor/web/static frontend/node_modules .pytest_cache .ruff_cache .hypothesis
 
-.PHONY: help setup assets run test lint bench soak lock format clean
+.PHONY: help setup assets run test lint bench soak reference lock format clean

@@ -25,9 +25,13 @@ KEYWORDS = {"_": None, "N_": None, "gettext": None, "ngettext": (1, 2)}
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; fail when a word is missing")
-    check = parser.parse_args().check
+    parser.add_argument("--only", choices=("shop", "console"), help="leave the other domain alone")
+    chosen = parser.parse_args()
+    check: bool = chosen.check
     wrong = 0
     for domain, found in extracted().items():
+        if chosen.only not in {None, domain}:
+            continue
         path = WORDS / f"{domain}.po"
         known = read(path)
         before = {str(message.id) for message in known if message.id}

@@ -21,6 +21,7 @@ from shopfloor.demand.models import (
     UnknownForecast,
     say,
 )
+from shopfloor.demand.sensing import foresee
 from shopfloor.demand.service import forecast, forecast_show
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "UnknownForecast",
     "forecast",
     "forecast_show",
+    "foresee",
     "learn",
     "say",
 ]

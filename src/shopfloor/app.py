@@ -1,0 +1,297 @@
+"""Builds the shop of one process and runs it: database, collector, camera port, rooms, doors, pages.
+
+`Node` holds the parts that live as long as the process; `build` puts them behind one ASGI application; `run`
+serves it until it is told to stop, and then lets everybody who waits for an answer have it.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib import metadata
+from ipaddress import ip_address
+from typing import Any
+
+import uvicorn
+import uvloop
+from fastapi import APIRouter, FastAPI, Request
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from shopfloor import accounts, chat, collector, live, media, orders, web, wiring, worker
+from shopfloor.accounts import api as accounts_api
+from shopfloor.catalog import api as catalog_api
+from shopfloor.catalog.endpoint import PictureFiles
+from shopfloor.chat import api as chat_api
+from shopfloor.demand import api as demand_api
+from shopfloor.kernel import http, logs, outbox
+from shopfloor.kernel.database import Database, Tx
+from shopfloor.kernel.errors import NotFound, Refusal
+from shopfloor.kernel.settings import Settings
+from shopfloor.kernel.startup import prepared_database
+from shopfloor.live import api as live_api
+from shopfloor.media import api as media_api
+from shopfloor.metrics import api as metrics_api
+from shopfloor.orders import api as orders_api
+from shopfloor.stock import api as stock_api
+from shopfloor.supply import api as supply_api
+
+_log = logs.get("app")
+
+
+def take_port(host: str, port: int) -> socket.socket:
+    """A listening socket on `port`, or on the next free one above it.  Raises OSError after fifty tries."""
+    for candidate in [0] if port == 0 else range(port, port + 50):
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, candidate))
+            listener.listen(4096)
+        except OSError:
+            listener.close()
+            continue
+        return listener
+    raise OSError(f"no free port from {port} to {port + 49} on {host}")
+
+
+class Node:
+    """The living parts of one process.  `start` in the order in which they need each other, `close` backwards."""
+
+    def __init__(self, settings: Settings, dsn: str, *, writer: str) -> None:
+        self.settings = settings
+        self.db = Database(dsn, settings.database_pool)
+        self.lake = collector.Collector(settings.lake_dir, writer, seal_every=settings.seal_seconds)
+        self.terms = orders.TermsCache(orders.loader(self.db))
+        self.queue = orders.Queue(self.terms)
+        self.intake = orders.Intake(dsn, extra=self.queue.join, capacity=settings.intake_queue)
+        self.door = orders.Door(db=self.db, intake=self.intake, terms=self.terms, queue=self.queue)
+        self.rooms = live.Rooms(self.db, recent=chat.recent_lines)
+        self.follower = outbox.Follower(self.db, wiring.followers(self.rooms, self.terms))
+        self.media = media.MediaServer(
+            self.db, settings.recordings_dir, settings.rtmp_host, settings.rtmp_port
+        )
+        self.keyring: accounts.Keyring
+        self.gateway: live.Gateway
+        self.rtmp_port = 0
+
+    @asynccontextmanager
+    async def living(self) -> AsyncGenerator["Node"]:
+        """Everything started, in the order in which it is needed; ended the other way round."""
+        async with AsyncExitStack() as stack:
+            await self.db.open()
+            stack.push_async_callback(self.db.close)
+            await self.lake.start()
+            stack.push_async_callback(self.lake.close)
+            async with self.db.transaction() as tx:
+                self.keyring = await accounts.keyring(tx)
+            await self.intake.open()
+            stack.push_async_callback(self.intake.close)
+            stack.push_async_callback(self.door.close)
+            self.gateway = live.Gateway(
+                self.rooms,
+                read_shopper=lambda cookie: accounts.read_shopper(self.keyring, cookie),
+                doors=live.Doors(buy=self.door.buy, chat=self._say, beat=self._remember, staff=self._staff),
+                origins=origins(self.settings),
+            )
+            self.rtmp_port = await self.media.start(step_around=20)
+            stack.push_async_callback(self.media.close)
+            await self.follower.start()
+            async with background(self.follower.run(), self.gateway.run()):
+                yield self
+                await self.gateway.drain()
+
+    async def _say(self, said: live.Said) -> live.ChatLine | None:
+        async with self.db.transaction() as tx:
+            line = await chat.say(
+                tx,
+                shop_id=said.shop_id,
+                show_id=said.show_id,
+                shopper=said.shopper,
+                text=said.text,
+                name=said.name,
+                role=chat.Role(said.role),
+                words=await self._vocabulary(tx, said.show_id),
+            )
+        return chat.room_line(line) if line.state is chat.State.SHOWN else None
+
+    async def _vocabulary(self, tx: Tx, show_id: int) -> chat.Vocabulary:
+        """The sizes and colours of what this show offers, for hearing what people ask for."""
+        opened = self.rooms.opened(show_id)
+        if opened is None:
+            return chat.EMPTY
+        return chat.vocabulary(
+            {
+                (name, value)
+                for offer in opened.room.state["offers"].values()
+                for line in offer["lines"].values()
+                for name, value in zip(offer["option_names"], line["options"], strict=False)
+            }
+        )
+
+    async def _remember(self, beats: Sequence[live.Beat]) -> None:
+        await self.lake.append([wiring.remembered(beat) for beat in beats])
+
+    async def _staff(self, token: str, shop_id: int) -> str | None:
+        async with self.db.transaction() as tx:
+            shop = await accounts.shop(tx, shop_id)
+            try:
+                actor = await accounts.actor(tx, token, shop.slug)
+            except Refusal:
+                return None
+        if actor.may(accounts.Permission.SHOW_RUN):
+            return "host"
+        return "moderator" if actor.may(accounts.Permission.CHAT_MODERATE) else None
+
+
+@asynccontextmanager
+async def background(*work: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
+    """Run `work` beside the block and end it with the block.  If one of it breaks, the block is left."""
+    tasks = [asyncio.create_task(each) for each in work]
+    owner = asyncio.current_task()
+
+    def broke(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None and owner is not None:
+            _log.critical("app.background_broke", exc_info=task.exception())
+            owner.cancel()
+
+    for task in tasks:
+        task.add_done_callback(broke)
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def origins(settings: Settings) -> frozenset[str]:
+    return frozenset() if settings.base_url is None else frozenset({settings.base_url.rstrip("/")})
+
+
+def build(node: Node) -> ASGIApp:
+    """One application: the raw doors by their path, pages and JSON for all the rest."""
+    pages = FastAPI(
+        title="Shopfloor",
+        version=metadata.version("shopfloor"),
+        docs_url="/v1/docs",
+        redoc_url=None,
+        openapi_url="/v1/openapi.json",
+    )
+    http.install(pages, node.db)
+    pages.state.keyring = node.keyring
+    pages.state.settings = node.settings
+    pages.state.media = node.media
+    pages.state.rooms = node.rooms
+    pages.state.lake = node.lake
+    pages.state.publish_to = f"rtmp://{node.settings.rtmp_host}:{node.rtmp_port}/live"
+    pages.include_router(probes)
+    for module in JSON:
+        pages.include_router(module.router)
+    for router in web.routers():
+        pages.include_router(router)
+    accounts_api.install(pages, base_url=node.settings.base_url)
+    web.install(pages, node.settings)
+    accounts_api.check_every_route_is_decided(pages, public_paths={"/static"})
+    secure = (node.settings.base_url or "").startswith("https:")
+    return Doors(
+        pages,
+        {
+            "/buy": orders.BuyEndpoint(
+                node.door, node.keyring, secure=secure, origins=origins(node.settings)
+            ),
+            "/e": collector.Endpoint(
+                node.lake, viewer=lambda scope: accounts.shopper_of(node.keyring, scope["headers"])
+            ),
+            "/room/": live.room_endpoint(node.gateway),
+            "/media/": node.media.origin,
+            "/pictures/": PictureFiles(node.settings.pictures_dir),
+        },
+    )
+
+
+class Doors:
+    """Raw endpoints first, found by their path; a path that ends in `/` stands for all below it.
+
+    They decide for themselves who may: the camera's playlist, pictures and purchases are for everybody.
+    """
+
+    def __init__(self, pages: ASGIApp, raw: Mapping[str, Any]) -> None:
+        self._pages = pages
+        self._exact = {path: app for path, app in raw.items() if not path.endswith("/")}
+        self._below = {path: app for path, app in raw.items() if path.endswith("/")}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            path: str = scope["path"]
+            found = self._exact.get(path) or self._below.get(path[: path.find("/", 1) + 1])
+            if found is not None:
+                await found(scope, receive, send)
+                return
+        await self._pages(scope, receive, send)
+
+
+JSON = (
+    accounts_api, catalog_api, stock_api, media_api, live_api, chat_api, orders_api, metrics_api, demand_api, supply_api,
+)  # fmt: skip
+
+probes = APIRouter(include_in_schema=False)
+
+
+@probes.get("/healthz")
+@accounts_api.public
+async def healthz(db: http.Db) -> Response:
+    """200 while the database answers, else 503."""
+    async with asyncio.timeout(3), db.transaction() as tx:
+        await tx.value("SELECT 1")
+    return PlainTextResponse("ok\n")
+
+
+@probes.get("/metrics")
+@accounts_api.public
+async def prometheus(request: Request) -> Response:
+    """Figures of this process for Prometheus; to the machine itself only."""
+    if request.client is None or not ip_address(request.client.host).is_loopback:
+        raise NotFound
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+async def serve(
+    settings: Settings, dsn: str, *, background_work: bool, ready: Callable[[str, Node], None]
+) -> None:
+    """Serve until SIGTERM or SIGINT; then answer who waits, and stop.  `ready` is told the true address."""
+    listener = take_port(settings.host, settings.port)
+    node = Node(settings, dsn, writer=f"web-{os.getpid()}")
+    async with node.living():
+        application = build(node)
+        config = uvicorn.Config(
+            application,
+            loop="none",
+            http="httptools",
+            ws=live.make_protocol(node.gateway),
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=10,
+            backlog=4096,
+            server_header=False,
+        )
+        server = uvicorn.Server(config)
+        host, port = listener.getsockname()[:2]
+        ready(settings.base_url or f"http://{host}:{port}", node)
+        work = worker.loops(node.db, node.lake) if background_work else ()
+        async with background(*work):
+            await server.serve(sockets=[listener])
+
+
+def run(settings: Settings, *, background: bool = True) -> None:
+    """`shopfloor up` and `shopfloor web`."""
+    with prepared_database(settings) as dsn:
+        uvloop.run(serve(settings, dsn, background_work=background, ready=announce))
+
+
+def announce(address: str, node: Node) -> None:
+    print(f"Shopfloor is open at {address}", flush=True)  # noqa: T201 -- the one line a person waits for
+    print(f"Cameras publish to rtmp://{node.settings.rtmp_host}:{node.rtmp_port}/live", flush=True)  # noqa: T201

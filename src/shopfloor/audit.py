@@ -1,0 +1,99 @@
+"""`shopfloor audit`: the invariants of a whole installation, each with its figures and the keys that break it.
+
+Every module audits what it owns; here they are set beside each other and the outbox beside the lake.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from rich.console import Console
+
+from shopfloor import collector, media, orders, stock
+from shopfloor.kernel.database import Database, Tx
+from shopfloor.kernel.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One invariant: whether it holds, the figures behind it, and at most a hundred keys that break it."""
+
+    area: str
+    name: str
+    passed: bool
+    figures: dict[str, int]
+    offending: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "area": self.area,
+            "name": self.name,
+            "passed": self.passed,
+            "figures": self.figures,
+            "offending": list(self.offending),
+        }
+
+
+async def run(db: Database, settings: Settings) -> list[Finding]:
+    """All checks.  The database is looked at in one snapshot; files afterwards, so that what arrives meanwhile
+    is no complaint.
+    """
+    async with db.transaction() as tx:
+        await tx.run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        ledger = await stock.audit(tx)
+        ordered = await orders.audit(tx)
+        delivery, delivered = await _outbox(tx)
+    findings = [
+        *(_counted("stock", check.name, check.looked_at, check.offending) for check in ledger),
+        *(_counted("orders", check.name, check.looked_at, check.offending) for check in ordered),
+        *delivery,
+    ]
+    for check in collector.audit(settings.lake_dir, delivered):
+        findings.append(Finding("lake", check.name, check.passed, check.figures, check.offending))
+    for check in await media.audit(db, settings.recordings_dir):
+        findings.append(
+            Finding(
+                "media", check.name.removeprefix("media."), check.passed, dict(check.figures), check.offending
+            )
+        )
+    return findings
+
+
+def _counted(area: str, name: str, looked_at: int, offending: tuple[str, ...]) -> Finding:
+    return Finding(area, name.removeprefix(f"{area}: "), not offending, {"looked_at": looked_at}, offending)
+
+
+async def _outbox(tx: Tx) -> tuple[list[Finding], list[UUID]]:
+    """What no consumer could take, and the facts that the lake's consumer has been given."""
+    cursor = await tx.value("SELECT position FROM kernel.consumer WHERE name = 'lake'") or 0
+    rows = await (
+        await tx.connection.execute("SELECT fact_id FROM kernel.outbox WHERE position <= %s", (cursor,))
+    ).fetchall()
+    parked = await (
+        await tx.connection.execute("SELECT consumer || ' ' || fact_id || ' ' || error FROM kernel.parked")
+    ).fetchall()
+    waiting = await tx.value(
+        "SELECT count(*) FROM kernel.outbox WHERE position IS NULL OR position > %(at)s", at=cursor
+    )
+    found = Finding(
+        "outbox",
+        "every fact was taken by every consumer",
+        not parked,
+        {"delivered": len(rows), "waiting": waiting, "parked": len(parked)},
+        tuple(str(row[0]) for row in parked[:100]),
+    )
+    return [found], [row[0] for row in rows]
+
+
+def show(findings: list[Finding]) -> None:
+    """A line for each check, and under a failed one the keys that break it."""
+    console = Console(highlight=False)
+    for finding in findings:
+        mark = "[green]holds[/green]" if finding.passed else "[bold red]FAILS[/bold red]"
+        figures = ", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in finding.figures.items())
+        console.print(f"{mark}  {finding.area}: {finding.name} ({figures})")
+        for key in finding.offending:
+            console.print(f"         {key}", style="red")
+    failed = sum(not finding.passed for finding in findings)
+    verdict = "all hold" if not failed else f"{failed} FAIL"
+    console.print(f"\n{len(findings)} invariants checked, {verdict}.")

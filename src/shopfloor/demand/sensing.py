@@ -1,0 +1,53 @@
+"""From the lake to a forecast: what a show said about each variant, in the learner's terms."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from shopfloor import catalog, metrics
+from shopfloor.demand import service
+from shopfloor.demand.models import Forecast, Signal
+from shopfloor.kernel.database import Database
+
+
+async def foresee(db: Database, lake: Path, *, shop_id: int, show_id: int, horizon: float = 1.0) -> Forecast:
+    """Read the show's signals, learn from them, and store a new version of its forecast.
+
+    The lake is read on a thread, with no transaction open.  Raises what `metrics.signals` and
+    `forecast_show` raise.
+    """
+    seen = await asyncio.to_thread(metrics.signals, lake, shop_id, show_id)
+    async with db.transaction() as tx:
+        ids = sorted({signal.variant_id for signal in seen})
+        variants = {each.id: each for each in await catalog.variants(tx, shop_id=shop_id, ids=ids)}
+        products = await catalog.products_by_id(
+            tx, shop_id=shop_id, ids=sorted({each.product_id for each in variants.values()})
+        )
+        return await service.forecast_show(
+            tx, shop_id=shop_id, show_id=show_id, signals=as_signals(seen, variants, products), horizon=horizon
+        )
+
+
+def as_signals(
+    seen: Sequence[metrics.VariantSignal],
+    variants: dict[int, catalog.Variant],
+    products: dict[int, catalog.Product],
+) -> list[Signal]:
+    """What metrics saw, with the names of options; variants that left the catalog are left out."""
+    return [
+        Signal(
+            variant_id=each.variant_id,
+            product_id=variant.product_id,
+            options=dict(zip(products[variant.product_id].option_names, variant.options, strict=False)),
+            exposure_in_stock=each.exposure,
+            exposure_total=each.exposure_total,
+            units_held=each.units_held,
+            units_paid=each.units_paid,
+            refused_buyers=each.refused_buyers,
+            waitlist_units=each.waitlist_units,
+            asks=each.asks,
+            stocked_out_at=each.sold_out_at[0] if each.sold_out_at else None,
+        )
+        for each in seen
+        if (variant := variants.get(each.variant_id)) is not None
+    ]

@@ -1,0 +1,39 @@
+"""/v1/{shop}/shows/{show_id}/report: the show report, as JSON and as CSV."""
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import Response
+
+from shopfloor.accounts import Actor, Permission
+from shopfloor.accounts.api import allowed
+from shopfloor.kernel.http import refusals
+from shopfloor.metrics.models import ShowReport, UnknownShow
+from shopfloor.metrics.service import show_report
+
+router = APIRouter(prefix="/v1/{shop}/shows/{show_id}", tags=["metrics"])
+
+Viewer = Annotated[Actor, Depends(allowed(Permission.REPORT_VIEW))]
+
+
+async def _report(request: Request, actor: Actor, show_id: int) -> ShowReport:
+    lake = request.app.state.settings.lake_dir
+    return await asyncio.to_thread(show_report, lake, actor.shop_id, show_id)
+
+
+@router.get("/report", responses=refusals(UnknownShow))
+@router.get("/report.json", include_in_schema=False)
+async def report(show_id: int, request: Request, actor: Viewer) -> Response:
+    found = await _report(request, actor, show_id)
+    return Response(found.to_json(), media_type="application/json")
+
+
+@router.get("/report.csv", responses=refusals(UnknownShow))
+async def report_csv(show_id: int, request: Request, actor: Viewer) -> Response:
+    found = await _report(request, actor, show_id)
+    return Response(
+        found.to_csv(),
+        media_type="text/csv; charset=utf-8",
+        headers={"content-disposition": f'attachment; filename="show-{show_id}.csv"'},
+    )

@@ -1,0 +1,80 @@
+"""The generated reference pages: settings, commands, refusals.  `make reference` writes them, a test compares."""
+
+import inspect
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from shopfloor.cli import main as commands
+from shopfloor.kernel.errors import every_refusal
+from shopfloor.kernel.settings import Settings
+
+
+def settings_page() -> str:
+    lines = [
+        "# Settings",
+        "",
+        "Set in the environment. What a merchant changes (shops, people, prices, offers) is in the database.",
+        "",
+        "| setting | default | what it is |",
+        "|---|---|---|",
+    ]
+    for name, field in sorted(Settings.model_fields.items()):
+        default = "see below" if field.default_factory is not None else field.default
+        shown = "" if default is None else f"`{default}`"
+        lines.append(f"| `SHOPFLOOR_{name.upper()}` | {shown} | {field.description} |")
+    lines += [
+        "",
+        "`SHOPFLOOR_DATA_DIR` is `~/.local/share/shopfloor`, or `/var/lib/shopfloor` when Shopfloor is started by root:",
+        "the embedded database server then runs as the system user `shopfloor`, who must be able to reach it.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def commands_page() -> str:
+    lines = ["# Commands", ""]
+    context = click.Context(commands, info_name="shopfloor")
+    lines += ["```", commands.get_help(context), "```", ""]
+    for name in commands.list_commands(context):
+        command = commands.get_command(context, name)
+        assert command is not None
+        own = click.Context(command, info_name=name, parent=context)
+        lines += [f"## shopfloor {name}", "", "```", command.get_help(own), "```", ""]
+    return "\n".join(lines)
+
+
+def refusals_page() -> str:
+    lines = [
+        "# Refusals",
+        "",
+        'The ways Shopfloor says no. The body is always `{"code", "message", "facts"}`; a code never changes its',
+        "meaning. Anything else that goes wrong is a bug: 500 with an incident number.",
+        "",
+        "| code | status | meaning |",
+        "|---|---|---|",
+    ]
+    leaves = {(kind.code, kind.status): kind for kind in every_refusal() if kind.__module__.startswith("shopfloor.")}
+    for (code, status), kind in sorted(leaves.items()):
+        meaning = " ".join((inspect.getdoc(kind) or "").split("\n\n")[0].split())
+        if kind.__doc__:
+            lines.append(f"| `{code}` | {status} | {meaning} |")
+    return "\n".join([*lines, ""])
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "settings.md": settings_page,
+    "cli.md": commands_page,
+    "refusals.md": refusals_page,
+}
+
+
+def write(directory: Path) -> None:
+    for name, page in PAGES.items():
+        (directory / name).write_text(page())
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]))

@@ -1,0 +1,175 @@
+"""/v1/{shop}/stock: levels, receipts and transfers, for the console's fellow programs."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, Field
+
+from shopfloor.accounts import Actor, Permission
+from shopfloor.accounts.api import allowed
+from shopfloor.kernel.http import Db, refusals
+from shopfloor.kernel.values import MAX_QUANTITY
+from shopfloor.stock import service
+from shopfloor.stock.models import (
+    BadQuantity,
+    CountStale,
+    Level,
+    Location,
+    LocationKind,
+    Movement,
+    NotEnough,
+    Pool,
+    PoolClosed,
+    Shortage,
+    UnknownStock,
+)
+
+router = APIRouter(prefix="/v1/{shop}/stock", tags=["stock"])
+
+Viewer = Annotated[Actor, Depends(allowed(Permission.STOCK_VIEW))]
+Editor = Annotated[Actor, Depends(allowed(Permission.STOCK_EDIT))]
+Units = Annotated[int, Field(ge=1, le=MAX_QUANTITY)]
+
+
+class LocationIn(BaseModel):
+    name: str = Field(min_length=1, max_length=120)
+    kind: LocationKind = LocationKind.WAREHOUSE
+
+
+class Receipt(BaseModel):
+    """Units that came in; `pool_id` None: for the open pool."""
+
+    location_id: int
+    variant_id: int
+    quantity: Units
+    pool_id: int | None = None
+    reason: str = Field("", max_length=200)
+
+
+class Adjustment(BaseModel):
+    """`by` units more (found) or, negative, fewer (damaged, lost)."""
+
+    location_id: int
+    variant_id: int
+    by: int = Field(ge=-MAX_QUANTITY, le=MAX_QUANTITY)
+    reason: str = Field(min_length=1, max_length=200)
+    pool_id: int | None = None
+
+
+class Count(BaseModel):
+    """`seen` is what the books said when counting began."""
+
+    location_id: int
+    variant_id: int
+    seen: int = Field(ge=0, le=MAX_QUANTITY)
+    counted: int = Field(ge=0, le=MAX_QUANTITY)
+
+
+class Transfer(BaseModel):
+    variant_id: int
+    quantity: Units
+    from_location: int
+    to_location: int
+    from_pool: int | None = None
+    to_pool: int | None = None
+
+
+@router.get("/locations")
+async def locations(actor: Viewer, db: Db) -> list[Location]:
+    async with db.transaction() as tx:
+        return await service.locations(tx, shop_id=actor.shop_id)
+
+
+@router.post("/locations", status_code=201)
+async def add_location(body: LocationIn, actor: Editor, db: Db) -> Location:
+    """A place where units are; the same name again is the same place."""
+    async with db.transaction() as tx:
+        return await service.add_location(tx, shop_id=actor.shop_id, name=body.name.strip(), kind=body.kind)
+
+
+@router.get("/pools")
+async def pools(actor: Viewer, db: Db) -> list[Pool]:
+    async with db.transaction() as tx:
+        return await service.pools(tx, shop_id=actor.shop_id)
+
+
+@router.get("/levels")
+async def levels(actor: Viewer, db: Db, variant_id: int | None = None) -> list[Level]:
+    ids = None if variant_id is None else [variant_id]
+    async with db.transaction() as tx:
+        return await service.levels(tx, shop_id=actor.shop_id, variant_ids=ids)
+
+
+@router.get("/movements/{variant_id}")
+async def movements(variant_id: int, actor: Viewer, db: Db) -> list[Movement]:
+    """Newest first."""
+    async with db.transaction() as tx:
+        return await service.movements(tx, shop_id=actor.shop_id, variant_id=variant_id)
+
+
+@router.get("/shortages")
+async def shortages(actor: Viewer, db: Db) -> list[Shortage]:
+    """Promises that facts have broken and nothing has mended yet."""
+    async with db.transaction() as tx:
+        return await service.shortages(tx, shop_id=actor.shop_id)
+
+
+@router.post("/receipts", status_code=201, responses=refusals(UnknownStock, BadQuantity))
+async def receive(body: Receipt, actor: Editor, db: Db) -> Level:
+    async with db.transaction() as tx:
+        return await service.receive(
+            tx,
+            shop_id=actor.shop_id,
+            location_id=body.location_id,
+            variant_id=body.variant_id,
+            quantity=body.quantity,
+            pool_id=body.pool_id,
+            reason=body.reason,
+        )
+
+
+@router.post("/adjustments", status_code=201, responses=refusals(UnknownStock, BadQuantity, NotEnough))
+async def adjust(body: Adjustment, actor: Editor, db: Db) -> Level:
+    async with db.transaction() as tx:
+        return await service.adjust(
+            tx,
+            shop_id=actor.shop_id,
+            location_id=body.location_id,
+            variant_id=body.variant_id,
+            by=body.by,
+            reason=body.reason,
+            pool_id=body.pool_id,
+        )
+
+
+@router.post("/counts", status_code=201, responses=refusals(UnknownStock, BadQuantity, CountStale))
+async def count(body: Count, actor: Editor, db: Db) -> dict[str, int]:
+    """Compare and set: refused when units came or left since counting began."""
+    async with db.transaction() as tx:
+        books = await service.count(
+            tx,
+            shop_id=actor.shop_id,
+            location_id=body.location_id,
+            variant_id=body.variant_id,
+            seen=body.seen,
+            counted=body.counted,
+        )
+    return {"quantity": books}
+
+
+@router.post(
+    "/transfers", status_code=204, responses=refusals(UnknownStock, BadQuantity, NotEnough, PoolClosed)
+)
+async def transfer(body: Transfer, actor: Editor, db: Db) -> None:
+    """Move free units on hand between locations and pools."""
+    async with db.transaction() as tx:
+        await service.transfer(
+            tx,
+            shop_id=actor.shop_id,
+            variant_id=body.variant_id,
+            quantity=body.quantity,
+            from_location=body.from_location,
+            to_location=body.to_location,
+            from_pool=body.from_pool,
+            to_pool=body.to_pool,
+        )

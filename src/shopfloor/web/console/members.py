@@ -1,0 +1,79 @@
+"""Who works in a shop, as what, and who is invited."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form
+from starlette.responses import Response
+
+from shopfloor import accounts
+from shopfloor.accounts import Permission, Role
+from shopfloor.kernel.errors import Refusal
+from shopfloor.web.console.desk import Desk, at
+from shopfloor.web.languages import N_
+
+router = APIRouter(prefix="/console/{shop}/members", include_in_schema=False)
+
+Viewer = Annotated[Desk, at(Permission.MEMBERS_VIEW)]
+Manager = Annotated[Desk, at(Permission.MEMBERS_MANAGE)]
+
+
+async def _page(desk: Desk, link: str | None = None) -> Response:
+    async with desk.work() as tx:
+        members = await accounts.members(tx, shop_id=desk.shop.id)
+        invitations = await accounts.invitations(tx, shop_id=desk.shop.id)
+    return desk.page(
+        "members.html",
+        active="members",
+        members=members,
+        invitations=invitations,
+        roles=list(Role),
+        link=link,
+    )
+
+
+@router.get("")
+async def members(desk: Viewer) -> Response:
+    return await _page(desk)
+
+
+@router.post("/invite")
+async def invite(
+    desk: Manager, role: Annotated[Role, Form()], email: Annotated[str, Form(max_length=320)] = ""
+) -> Response:
+    """The link is shown on this answer only: we keep its hash."""
+    try:
+        async with desk.work() as tx:
+            invited = await accounts.invite(tx, actor=desk.actor, role=role, email=email.strip() or None)
+    except Refusal as refusal:
+        return desk.refused("/members", refusal)
+    return await _page(desk, link=f"{str(desk.request.base_url).rstrip('/')}/join/{invited.token}")
+
+
+@router.post("/invitations/{invitation_id}/withdraw")
+async def withdraw(desk: Manager, invitation_id: int) -> Response:
+    try:
+        async with desk.work() as tx:
+            await accounts.withdraw_invitation(tx, actor=desk.actor, invitation_id=invitation_id)
+    except Refusal as refusal:
+        return desk.refused("/members", refusal)
+    return desk.back("/members", desk.say(N_("The invitation is withdrawn.")))
+
+
+@router.post("/{person_id}/role")
+async def change_role(desk: Manager, person_id: int, role: Annotated[Role, Form()]) -> Response:
+    try:
+        async with desk.work() as tx:
+            await accounts.change_role(tx, actor=desk.actor, person_id=person_id, role=role)
+    except Refusal as refusal:
+        return desk.refused("/members", refusal)
+    return desk.back("/members", desk.say(N_("The role is changed.")))
+
+
+@router.post("/{person_id}/remove")
+async def remove(desk: Manager, person_id: int) -> Response:
+    try:
+        async with desk.work() as tx:
+            await accounts.remove_member(tx, actor=desk.actor, person_id=person_id)
+    except Refusal as refusal:
+        return desk.refused("/members", refusal)
+    return desk.back("/members", desk.say(N_("That person does not belong to the shop any more.")))

@@ -1,0 +1,173 @@
+"""Orders: the list, one order, and what a merchant does with it."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Form, Query
+from starlette.responses import Response
+
+from shopfloor import orders
+from shopfloor.accounts import Permission
+from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.values import Money, new_id
+from shopfloor.web.console.desk import Desk, at
+from shopfloor.web.console.typed import minor_of
+from shopfloor.web.languages import N_
+
+router = APIRouter(prefix="/console/{shop}/orders", include_in_schema=False)
+
+Viewer = Annotated[Desk, at(Permission.ORDERS_VIEW)]
+Manager = Annotated[Desk, at(Permission.ORDERS_MANAGE)]
+Text = Annotated[str, Form(max_length=500)]
+PAGE = 50
+
+
+@router.get("")
+async def listing(
+    desk: Viewer,
+    status: Annotated[str | None, Query(max_length=20)] = None,
+    payment: Annotated[str | None, Query(max_length=20)] = None,
+    show: int | None = None,
+    search: Annotated[str | None, Query(max_length=100)] = None,
+    before: datetime | None = None,
+) -> Response:
+    async with desk.work() as tx:
+        found = await orders.orders(
+            tx,
+            shop_id=desk.shop.id,
+            status=status or None,
+            payment_status=payment or None,
+            show_id=show,
+            search=search,
+            before=before,
+            limit=PAGE + 1,
+        )
+        counts = await orders.counts(tx, shop_id=desk.shop.id)
+    return desk.page(
+        "orders.html",
+        active="orders",
+        orders=found[:PAGE],
+        further=found[PAGE - 1].placed_at if len(found) > PAGE else None,
+        counts=counts,
+        status_now=status,
+        payment_now=payment,
+        search=search or "",
+    )
+
+
+@router.get("/{order_id}")
+async def one(desk: Viewer, order_id: UUID) -> Response:
+    async with desk.work() as tx:
+        view = await orders.order(tx, shop_id=desk.shop.id, order_id=order_id)
+        owed = await orders.refunds_owed(tx, shop_id=desk.shop.id, order_id=order_id)
+    return desk.page(
+        "order.html", active="orders", view=view, order=view.order, refunds_owed=owed, refund_key=new_id()
+    )
+
+
+@router.post("/{order_id}/paid")
+async def paid(desk: Manager, order_id: UUID, amount: Text = "", note: Text = "", key: Text = "") -> Response:
+    path = f"/orders/{order_id}"
+    try:
+        minor = minor_of(amount, desk.shop.currency)
+        async with desk.work() as tx:
+            await orders.mark_paid(
+                tx,
+                shop_id=desk.shop.id,
+                order_id=order_id,
+                amount=Money(minor, desk.shop.currency),
+                actor=f"person:{desk.actor.person_id}",
+                note=note,
+                key=key or None,
+            )
+    except Refusal as refusal:
+        return desk.refused(path, refusal)
+    return desk.back(path, desk.say(N_("Noted as paid.")))
+
+
+@router.post("/{order_id}/ship")
+async def ship(desk: Manager, order_id: UUID, tracking: Text = "") -> Response:
+    path = f"/orders/{order_id}"
+    try:
+        async with desk.work() as tx:
+            await orders.ship(
+                tx,
+                shop_id=desk.shop.id,
+                order_id=order_id,
+                actor=f"person:{desk.actor.person_id}",
+                tracking=tracking,
+            )
+    except Refusal as refusal:
+        return desk.refused(path, refusal)
+    return desk.back(path, desk.say(N_("Marked as sent.")))
+
+
+@router.post("/{order_id}/deliver")
+async def deliver(desk: Manager, order_id: UUID) -> Response:
+    path = f"/orders/{order_id}"
+    try:
+        async with desk.work() as tx:
+            await orders.deliver(
+                tx, shop_id=desk.shop.id, order_id=order_id, actor=f"person:{desk.actor.person_id}"
+            )
+    except Refusal as refusal:
+        return desk.refused(path, refusal)
+    return desk.back(path, desk.say(N_("Marked as delivered.")))
+
+
+@router.post("/{order_id}/cancel")
+async def cancel(desk: Manager, order_id: UUID, note: Text = "") -> Response:
+    path = f"/orders/{order_id}"
+    try:
+        async with desk.work() as tx:
+            await orders.cancel(
+                tx,
+                shop_id=desk.shop.id,
+                order_id=order_id,
+                by=orders.Party.MERCHANT,
+                actor=f"person:{desk.actor.person_id}",
+                note=note,
+            )
+    except Refusal as refusal:
+        return desk.refused(path, refusal)
+    return desk.back(path, desk.say(N_("The order is cancelled; its units are free again.")))
+
+
+@router.post("/{order_id}/refund")
+async def refund(
+    desk: Manager, order_id: UUID, amount: Text = "", note: Text = "", key: Text = ""
+) -> Response:
+    path = f"/orders/{order_id}"
+    try:
+        minor = minor_of(amount, desk.shop.currency)
+        async with desk.work() as tx:
+            await orders.refund(
+                tx,
+                shop_id=desk.shop.id,
+                order_id=order_id,
+                amount=Money(minor, desk.shop.currency),
+                actor=f"person:{desk.actor.person_id}",
+                note=note,
+                refund_id=UUID(key) if key else new_id(),
+            )
+    except (Refusal, ValueError) as refusal:
+        return desk.refused(path, refusal if isinstance(refusal, Refusal) else orders.BadPurchase())
+    return desk.back(path, desk.say(N_("The refund is granted. Send the money, then note it here.")))
+
+
+@router.post("/{order_id}/refunded")
+async def refunded(desk: Manager, order_id: UUID, refund_id: Annotated[UUID, Form()]) -> Response:
+    path = f"/orders/{order_id}"
+    try:
+        async with desk.work() as tx:
+            await orders.mark_refunded(
+                tx,
+                shop_id=desk.shop.id,
+                order_id=order_id,
+                refund_id=refund_id,
+                actor=f"person:{desk.actor.person_id}",
+            )
+    except Refusal as refusal:
+        return desk.refused(path, refusal)
+    return desk.back(path, desk.say(N_("Noted as paid back.")))

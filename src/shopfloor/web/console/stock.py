@@ -1,0 +1,126 @@
+"""Stock: what is where, what is promised, and what people do to it."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form
+from starlette.responses import Response
+
+from shopfloor import catalog, stock
+from shopfloor.accounts import Permission
+from shopfloor.kernel.errors import Refusal
+from shopfloor.web.console.desk import Desk, at
+from shopfloor.web.console.typed import NotAQuantity, quantity_of
+from shopfloor.web.languages import N_
+
+router = APIRouter(prefix="/console/{shop}/stock", include_in_schema=False)
+
+Viewer = Annotated[Desk, at(Permission.STOCK_VIEW)]
+Editor = Annotated[Desk, at(Permission.STOCK_EDIT)]
+Text = Annotated[str, Form(max_length=200)]
+
+
+@router.get("")
+async def levels(desk: Viewer, search: str = "") -> Response:
+    shop_id = desk.shop.id
+    async with desk.work() as tx:
+        products = await catalog.products(tx, shop_id=shop_id, search=search, limit=200)
+        found = await stock.levels(tx, shop_id=shop_id)
+        locations = await stock.locations(tx, shop_id=shop_id)
+        pools = {pool.id: pool for pool in await stock.pools(tx, shop_id=shop_id)}
+        shortages = await stock.shortages(tx, shop_id=shop_id)
+        variants = {
+            variant.id: variant
+            for variant in await catalog.variants(
+                tx,
+                shop_id=shop_id,
+                ids=sorted({level.variant_id for level in found} | {short.variant_id for short in shortages}),
+            )
+        }
+        known = [
+            (product, await catalog.variants_of(tx, shop_id=shop_id, product_id=product.id))
+            for product in products
+        ]
+    by_variant: dict[int, list[stock.Level]] = {}
+    for level in found:
+        if level.quantity or level.held or level.allocated or level.shortfall:
+            by_variant.setdefault(level.variant_id, []).append(level)
+    return desk.page(
+        "stock.html",
+        active="stock",
+        products=known,
+        faces=faces,
+        levels=by_variant,
+        locations=locations,
+        pools=pools,
+        shortages=shortages,
+        variants=variants,
+        search=search,
+    )
+
+
+@router.post("/locations")
+async def add_location(desk: Editor, name: Text = "", kind: Text = "warehouse") -> Response:
+    if not name.strip() or kind not in set(stock.LocationKind):
+        return desk.refused("/stock", NotAQuantity())
+    async with desk.work() as tx:
+        await stock.add_location(tx, shop_id=desk.shop.id, name=name.strip(), kind=stock.LocationKind(kind))
+    return desk.back("/stock", desk.say(N_("The place is there.")))
+
+
+@router.post("/{variant_id}/change")
+async def change(
+    desk: Editor,
+    variant_id: int,
+    location_id: Annotated[int, Form()],
+    by: Text = "",
+    reason: Text = "received",
+) -> Response:
+    """Units came in (`received`), were found or lost."""
+    try:
+        units = quantity_of(by, least=-1_000_000)
+        async with desk.work() as tx:
+            await catalog.variants(tx, shop_id=desk.shop.id, ids=[variant_id])
+            if reason == "received" and units > 0:
+                await stock.receive(
+                    tx,
+                    shop_id=desk.shop.id,
+                    location_id=location_id,
+                    variant_id=variant_id,
+                    quantity=units,
+                    reason=reason,
+                )
+            else:
+                await stock.adjust(
+                    tx,
+                    shop_id=desk.shop.id,
+                    location_id=location_id,
+                    variant_id=variant_id,
+                    by=units,
+                    reason=reason,
+                )
+    except Refusal as refusal:
+        return desk.refused("/stock", refusal)
+    return desk.back("/stock", desk.say(N_("The books are changed.")))
+
+
+@router.get("/{variant_id}")
+async def journal(desk: Viewer, variant_id: int) -> Response:
+    """Every movement of one variant, newest first."""
+    async with desk.work() as tx:
+        [variant] = await catalog.variants(tx, shop_id=desk.shop.id, ids=[variant_id])
+        product = await catalog.product(tx, shop_id=desk.shop.id, product_id=variant.product_id)
+        moved = await stock.movements(tx, shop_id=desk.shop.id, variant_id=variant_id, limit=200)
+        levels_now = {
+            level.id: level
+            for level in await stock.levels(tx, shop_id=desk.shop.id, variant_ids=[variant_id])
+        }
+        pools = {pool.id: pool for pool in await stock.pools(tx, shop_id=desk.shop.id)}
+    return desk.page(
+        "journal.html",
+        active="stock",
+        variant=variant,
+        product=product,
+        movements=moved,
+        levels=levels_now,
+        pools=pools,
+    )

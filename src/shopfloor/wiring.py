@@ -1,0 +1,134 @@
+"""Which fact calls which function: the only map of who hears whom.
+
+Calls go down, facts go up.  A module records what happened and never knows who listens; where a lower module
+must react to a higher one, the fact is translated here into a plain call downward.
+
+* `consumers` have their effects in the database (or the lake) exactly once, whichever process runs them.
+* `followers` keep what one process shows in its open pages and remembers of terms.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from shopfloor import catalog, chat, collector, live, orders, stock, supply
+from shopfloor.collector import Collector
+from shopfloor.kernel.database import Tx
+from shopfloor.kernel.outbox import Consumer, Delivered, each
+
+
+def consumers(lake: Collector) -> list[Consumer]:
+    """Everything the worker runs."""
+
+    async def keep_in_the_lake(_: Tx, batch: Sequence[Delivered]) -> None:
+        events = [
+            event
+            for fact in batch
+            for event in collector.from_fact(
+                fact.name, fact.body, fact_id=fact.fact_id, shop_id=fact.shop_id, recorded_at=fact.recorded_at
+            )
+        ]
+        await lake.append(events)
+
+    return [
+        Consumer("lake", keep_in_the_lake),
+        Consumer("rooms", each(COUNTED_IN_ROOMS)),
+        Consumer("waitlist", each(SERVES_THE_WAITLIST)),
+    ]
+
+
+async def _placed(tx: Tx, fact: orders.OrderPlaced) -> None:
+    if fact.show_id is not None:
+        await live.count_order(tx, shop_id=fact.shop_id, show_id=fact.show_id)
+
+
+async def _reinstated(tx: Tx, fact: orders.OrderReinstated) -> None:
+    if fact.show_id is not None:
+        await live.count_order(tx, shop_id=fact.shop_id, show_id=fact.show_id)
+
+
+async def _cancelled(tx: Tx, fact: orders.OrderCancelled) -> None:
+    if fact.show_id is not None:
+        await live.count_order(tx, shop_id=fact.shop_id, show_id=fact.show_id, by=-1)
+
+
+async def _line_changed(
+    tx: Tx, fact: orders.WaitlistJoined | orders.WaitlistOffered | orders.WaitlistEnded
+) -> None:
+    if fact.show_id is not None:
+        for row in fact.waiting:
+            await live.count_waiting(
+                tx, shop_id=fact.shop_id, show_id=fact.show_id, variant_id=row.variant_id, units=row.units
+            )
+
+
+COUNTED_IN_ROOMS: Mapping[type[Any], Callable[[Tx, Any], Any]] = {
+    orders.OrderPlaced: _placed,
+    orders.OrderReinstated: _reinstated,
+    orders.OrderCancelled: _cancelled,
+    orders.WaitlistJoined: _line_changed,
+    orders.WaitlistOffered: _line_changed,
+    orders.WaitlistEnded: _line_changed,
+}
+
+
+async def _released(tx: Tx, fact: stock.HoldsReleased) -> None:
+    """Units that came back by any way are offered to who waits for them."""
+    variants = sorted({hold.variant_id for hold in fact.holds})
+    await orders.serve(tx, shop_id=fact.shop_id, pool_id=fact.pool_id, variant_ids=variants)
+
+
+async def _confirmed(tx: Tx, fact: supply.PurchaseOrderConfirmed) -> None:
+    """A supplier's promise is stock that can be sold: who waits is asked first."""
+    pool = await stock.open_pool(tx, shop_id=fact.shop_id)
+    variants = sorted({line.variant_id for line in fact.lines})
+    await orders.serve(tx, shop_id=fact.shop_id, pool_id=pool.id, variant_ids=variants)
+
+
+SERVES_THE_WAITLIST: Mapping[type[Any], Callable[[Tx, Any], Any]] = {
+    stock.HoldsReleased: _released,
+    supply.PurchaseOrderConfirmed: _confirmed,
+}
+
+
+def followers(rooms: live.Rooms, terms: orders.TermsCache) -> Mapping[type[Any], Callable[[Any], Any]]:
+    """What each process with open pages listens to."""
+    shown = dict(rooms.handlers())
+
+    def also(kind: type[Any], act: Callable[[Any], Any]) -> None:
+        first = shown.get(kind)
+
+        def both(fact: Any) -> None:
+            if first is not None:
+                first(fact)
+            act(fact)
+
+        shown[kind] = both
+
+    also(chat.ChatSaid, lambda fact: rooms.say(fact.show_id, chat.said_line(fact)))
+    also(chat.ChatHidden, lambda fact: rooms.hide(fact.show_id, str(fact.line_id)))
+    also(catalog.ProductChanged, lambda fact: rooms.reload_shop(fact.shop_id))
+    also(catalog.PriceChanged, lambda fact: terms.forget(-fact.variant_id))
+    for kind in (live.OfferAdded, live.OfferChanged, live.OfferPriceChanged):
+        also(kind, lambda fact: terms.forget(fact.offer_id))
+    for kind in (live.ShowStarted, live.ShowEnded, live.ShowChanged):
+        also(kind, lambda fact: terms.forget_show(fact.show_id))
+    return shown
+
+
+def remembered(beat: live.Beat) -> collector.Event:
+    """A heartbeat of the room as an event of the lake."""
+    at = datetime.fromtimestamp(beat.at, UTC)
+    return collector.Event(
+        id=f"{beat.session}.{beat.kind.value.removeprefix('live.')}.{int(beat.at * 1000)}",
+        source=f"shopfloor/{beat.shop_id}",
+        type=beat.kind.value,
+        event_time=at,
+        shop_id=beat.shop_id,
+        show_id=beat.show_id,
+        session_id=beat.session,
+        viewer=str(beat.shopper),
+        offer_id=beat.offer_id,
+        seconds=beat.seconds,
+        actor_kind="viewer",
+    )

@@ -1,0 +1,73 @@
+"""The background work: delivery of facts, expiry of holds, resuming orders.  Any number may run at once."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Final
+
+import uvloop
+
+from shopfloor import collector, orders, wiring
+from shopfloor.collector import Collector
+from shopfloor.kernel import logs, outbox
+from shopfloor.kernel.database import Database, DatabaseAway
+from shopfloor.kernel.settings import Settings
+from shopfloor.kernel.startup import prepared_database
+
+EXPIRE_EVERY: Final = 0.5
+SWEEP_EVERY: Final = 10.0
+
+_log = logs.get("worker")
+
+
+def loops(db: Database, lake: Collector) -> list[Coroutine[Any, Any, None]]:
+    """Each runs until it is cancelled."""
+
+    async def expire() -> None:
+        async with db.transaction() as tx:
+            await orders.expire(tx)
+
+    async def sweep() -> None:
+        await orders.sweep(db)
+
+    return [
+        *(outbox.run(db, consumer) for consumer in wiring.consumers(lake)),
+        _every(EXPIRE_EVERY, "expire", expire),
+        _every(SWEEP_EVERY, "sweep", sweep),
+    ]
+
+
+async def _every(seconds: float, name: str, act: Callable[[], Awaitable[None]]) -> None:
+    """Do it again and again; a failure is logged and tried again, for the next shopper is not its fault."""
+    while True:
+        try:
+            await act()
+        except DatabaseAway:
+            _log.warning("worker.database_away", work=name)
+        except Exception as problem:  # noqa: BLE001 -- the loop is the boundary
+            _log.error("worker.failed", work=name, exc_info=problem)
+        await asyncio.sleep(seconds)
+
+
+async def _work(settings: Settings, dsn: str) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    db = Database(dsn, settings.database_pool)
+    await db.open()
+    lake = collector.Collector(settings.lake_dir, f"worker-{os.getpid()}", seal_every=settings.seal_seconds)
+    await lake.start()
+    tasks = [asyncio.create_task(loop) for loop in loops(db, lake)]
+    await stop.wait()
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await lake.close()
+    await db.close()
+
+
+def run(settings: Settings) -> None:
+    """`shopfloor worker`."""
+    with prepared_database(settings) as dsn:
+        uvloop.run(_work(settings, dsn))

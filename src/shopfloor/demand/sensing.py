@@ -24,7 +24,11 @@ async def foresee(db: Database, lake: Path, *, shop_id: int, show_id: int, horiz
             tx, shop_id=shop_id, ids=sorted({each.product_id for each in variants.values()})
         )
         return await service.forecast_show(
-            tx, shop_id=shop_id, show_id=show_id, signals=as_signals(seen, variants, products), horizon=horizon
+            tx,
+            shop_id=shop_id,
+            show_id=show_id,
+            signals=as_signals(seen, variants, products),
+            horizon=horizon,
         )
 
 

@@ -74,9 +74,7 @@ def solve(problem: Problem, limits: Limits | None = None) -> Solution:
     verdict = judge(problem, buys)
     if verdict.broken:
         raise AssertionError(f"the plan breaks its own rules: {verdict.broken[:3]}")
-    return Solution(
-        tuple(buys), verdict, min(bound, verdict.cost_scaled), seconds=time.monotonic() - started
-    )
+    return Solution(tuple(buys), verdict, min(bound, verdict.cost_scaled), seconds=time.monotonic() - started)
 
 
 def components(problem: Problem) -> list[Problem]:
@@ -138,7 +136,9 @@ class _Model:
         self.whole.append(whole)
         return len(self.cost) - 1
 
-    def row(self, terms: Iterable[tuple[int, float]], *, low: float = -math.inf, high: float = math.inf) -> None:
+    def row(
+        self, terms: Iterable[tuple[int, float]], *, low: float = -math.inf, high: float = math.inf
+    ) -> None:
         for column, value in terms:
             self.index.append(column)
             self.value.append(value)
@@ -219,7 +219,8 @@ def _solve_part(problem: Problem, limits: Limits) -> tuple[list[Buy], int]:
     if not math.isfinite(least):
         least = -problem.revenue_scaled / problem.scale
     margin = TOLERANCE * max(1.0, abs(least))
-    return buys, nothing + math.floor(problem.scale * (least - margin))
+    # Costs are whole numbers, so what is above this is at least the next one.
+    return buys, nothing + math.ceil(problem.scale * (least - margin))
 
 
 def _write_style(model: _Model, problem: Problem, style: Style, offers: Sequence[Offer]) -> list[_Ordered]:
@@ -306,9 +307,7 @@ def _write_colours(model: _Model, style: Style, offer: Offer, lots: dict[int, in
     """A colour is not ordered, or by at least its minimum."""
     for colour in sorted({need.colour for need in style.needs}):
         used = model.column(upper=1.0, whole=True)
-        units = [
-            (lots[need.variant_id], float(offer.lot)) for need in style.needs if need.colour == colour
-        ]
+        units = [(lots[need.variant_id], float(offer.lot)) for need in style.needs if need.colour == colour]
         model.row([*units, (used, -float(offer.colour_minimum))], low=0.0)
         model.row([*units, (used, -float(most))], high=0.0)
 

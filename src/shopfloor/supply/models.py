@@ -241,7 +241,11 @@ def check_terms(terms: QuoteTerms) -> None:
         "colour_option",
         "A minimum per colour needs the name of the option that is the colour.",
     )
-    need(1 <= terms.capacity_use <= MAX_QUANTITY, "capacity_use", "A unit takes 1 to 1,000,000 of the capacity.")
+    need(
+        1 <= terms.capacity_use <= MAX_QUANTITY,
+        "capacity_use",
+        "A unit takes 1 to 1,000,000 of the capacity.",
+    )
     need(0 <= terms.setup_minor <= MAX_MINOR, "setup_minor", "A set-up cost must not be negative or absurd.")
     if terms.valid_from is not None and terms.valid_until is not None:
         need(terms.valid_from <= terms.valid_until, "valid_until", "A quote must not end before it begins.")
@@ -353,12 +357,16 @@ ANSWERABLE: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class PurchaseLine:
-    """`confirmed` and `ready_on` are the supplier's answer (None: none yet); `received` is what came."""
+    """`confirmed` and `ready_on` are the supplier's answer (None: none yet); `received` is what came.
+
+    `owed` units of it are for buyers who bought them before they were ordered, as makeable.
+    """
 
     product_id: int
     variant_id: int
     quantity: int
     unit_minor: int
+    owed: int
     expected_on: date
     confirmed: int | None
     ready_on: date | None
@@ -373,6 +381,7 @@ class PurchaseOrder:
     shop_id: int
     supplier_id: int
     plan_id: int | None
+    show_id: int | None
     location_id: int
     number: str
     state: OrderState
@@ -427,7 +436,9 @@ def check_promises(order: PurchaseOrder, promises: Sequence[Promise], *, today: 
         if promise.ready_on is None or promise.ready_on > today + timedelta(days=MAX_DAYS):
             raise DateTooFar(variant_id=variant_id)
         if promise.ready_on < today and promise.ready_on != line.ready_on:
-            raise DateInThePast(ready_on=promise.ready_on.isoformat(), today=today.isoformat(), variant_id=variant_id)
+            raise DateInThePast(
+                ready_on=promise.ready_on.isoformat(), today=today.isoformat(), variant_id=variant_id
+            )
 
 
 def state_after(lines: Sequence[PurchaseLine]) -> OrderState:

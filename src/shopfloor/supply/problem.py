@@ -120,7 +120,9 @@ def check_problem(problem: Problem) -> None:
     for style in problem.styles:
         for need in style.needs:
             if len(need.demand) != problem.scale or list(need.demand) != sorted(need.demand):
-                raise ValueError(f"demand of variant {need.variant_id} must be {problem.scale} rising numbers")
+                raise ValueError(
+                    f"demand of variant {need.variant_id} must be {problem.scale} rising numbers"
+                )
             if not 0 <= need.hard <= need.demand[0]:
                 raise ValueError(f"hard demand of variant {need.variant_id} must be in every scenario")
             if need.available < 0 or need.late_minor < 0 or not 0 <= need.salvage_minor < need.price_minor:
@@ -187,9 +189,7 @@ def judge(problem: Problem, buys: Sequence[Buy]) -> Verdict:
     return Verdict(cost, purchase, lost, left, tuple(broken))
 
 
-def _over_capacity(
-    problem: Problem, offers: Mapping[int, Offer], per_offer: Mapping[int, int]
-) -> list[str]:
+def _over_capacity(problem: Problem, offers: Mapping[int, Offer], per_offer: Mapping[int, int]) -> list[str]:
     due = weeks_due(problem, offers, per_offer)
     return [
         f"quote {quote_id}: done in week {week}, needed in week {offers[quote_id].weeks}"
@@ -198,9 +198,7 @@ def _over_capacity(
     ]
 
 
-def weeks_due(
-    problem: Problem, offers: Mapping[int, Offer], per_offer: Mapping[int, int]
-) -> dict[int, int]:
+def weeks_due(problem: Problem, offers: Mapping[int, Offer], per_offer: Mapping[int, int]) -> dict[int, int]:
     """In which week of production each quote's order is done, most urgent first within a supplier.
 
     Working in the order of deadlines keeps every deadline whenever some order of work does.

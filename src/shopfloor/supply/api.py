@@ -1,0 +1,452 @@
+"""Suppliers, quotes, plans and purchase orders as JSON, for the console and for other programs."""
+
+from datetime import date, datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Response
+from pydantic import BaseModel, Field
+
+from shopfloor import catalog, supply
+from shopfloor.accounts import Actor, Key, Permission
+from shopfloor.accounts.api import allowed, keyed
+from shopfloor.kernel.http import Db, refusals
+
+router = APIRouter(prefix="/v1", tags=["supply"])
+
+PlanViewer = Annotated[Actor, Depends(allowed(Permission.PLAN_VIEW))]
+PlanAcceptor = Annotated[Actor, Depends(allowed(Permission.PLAN_ACCEPT))]
+SuppliersViewer = Annotated[Actor, Depends(allowed(Permission.SUPPLIERS_VIEW))]
+SuppliersEditor = Annotated[Actor, Depends(allowed(Permission.SUPPLIERS_EDIT))]
+Receiver = Annotated[Actor, Depends(allowed(Permission.STOCK_EDIT))]
+
+
+class NewSupplier(BaseModel):
+    name: str
+    email: str = ""
+    locale: str = "en"
+    capacity_per_week: int | None = None
+
+
+class ChangedSupplier(NewSupplier):
+    active: bool = True
+
+
+class SupplierOut(ChangedSupplier):
+    id: int
+
+
+class TierBody(BaseModel):
+    minimum: int
+    unit_minor: int
+
+
+class NewQuote(BaseModel):
+    product_id: int
+    currency: str
+    tiers: list[TierBody]
+    lead_days: int
+    late_days: int = 0
+    lot: int = 1
+    colour_minimum: int = 0
+    colour_option: str = ""
+    capacity_use: int = 1
+    setup_minor: int = 0
+    valid_from: date | None = None
+    valid_until: date | None = None
+
+
+class QuoteOut(NewQuote):
+    id: int
+    supplier_id: int
+
+
+class PlanRequest(BaseModel):
+    horizon_days: int = 21
+    budget_minor: int | None = None
+    must_cover_hard: bool = False
+    location_id: int | None = None
+    seconds: Annotated[float, Field(gt=0, le=60)] = 10.0
+
+
+class PlanLineOut(BaseModel):
+    quote_id: int
+    supplier_id: int
+    product_id: int
+    variant_id: int
+    quantity: int
+    unit_minor: int
+    expected_on: date
+    available: int
+    hard: int
+    mean: float
+    low: int
+    high: int
+    identifiable: bool
+
+
+class PlanOut(BaseModel):
+    """Amounts are minor units: the cost rounded up, the bound down."""
+
+    id: int
+    show_id: int
+    version: int
+    state: supply.PlanState
+    as_of: datetime
+    needed_by: date
+    currency: str
+    purchase_minor: int
+    cost_minor: int
+    lower_bound_minor: int
+    gap: float
+    expected_profit_minor: int
+    expected_lost: float
+    expected_left: float
+    digest: str
+    solver: str
+    seconds: float
+    remarks: dict[str, int]
+    lines: list[PlanLineOut]
+
+
+class PurchaseLineOut(BaseModel):
+    product_id: int
+    variant_id: int
+    quantity: int
+    unit_minor: int
+    expected_on: date
+    confirmed: int | None
+    ready_on: date | None
+    received: int
+
+
+class PurchaseOrderOut(BaseModel):
+    id: UUID
+    number: str
+    supplier_id: int
+    plan_id: int | None
+    state: supply.OrderState
+    currency: str
+    setup_minor: int
+    cost_minor: int
+    created_at: datetime
+    sent_at: datetime | None
+    answered_at: datetime | None
+    received_at: datetime | None
+    lines: list[PurchaseLineOut]
+
+
+class SentOut(BaseModel):
+    """`key` opens the supplier's page and is in this answer only."""
+
+    order: PurchaseOrderOut
+    key: str
+
+
+class ReceivedLines(BaseModel):
+    """Per variant how many units have come in all so far."""
+
+    received: dict[int, int]
+
+
+class PromiseBody(BaseModel):
+    variant_id: int
+    quantity: int
+    ready_on: date | None = None
+
+
+class Promises(BaseModel):
+    lines: Annotated[list[PromiseBody], Field(max_length=2000)]
+
+
+class DeskOut(BaseModel):
+    supplier: str
+    orders: list[PurchaseOrderOut]
+
+
+def _supplier_out(one: supply.Supplier) -> SupplierOut:
+    return SupplierOut(
+        id=one.id,
+        name=one.name,
+        email=one.email,
+        locale=one.locale,
+        capacity_per_week=one.capacity_per_week,
+        active=one.active,
+    )
+
+
+def _quote_out(quote: supply.Quote) -> QuoteOut:
+    terms = quote.terms
+    return QuoteOut(
+        id=quote.id,
+        supplier_id=quote.supplier_id,
+        product_id=quote.product_id,
+        currency=terms.currency,
+        tiers=[TierBody(minimum=tier.minimum, unit_minor=tier.unit_minor) for tier in terms.tiers],
+        lead_days=terms.lead_days,
+        late_days=terms.late_days,
+        lot=terms.lot,
+        colour_minimum=terms.colour_minimum,
+        colour_option=terms.colour_option,
+        capacity_use=terms.capacity_use,
+        setup_minor=terms.setup_minor,
+        valid_from=terms.valid_from,
+        valid_until=terms.valid_until,
+    )
+
+
+def _plan_out(plan: supply.Plan) -> PlanOut:
+    return PlanOut(
+        id=plan.id,
+        show_id=plan.show_id,
+        version=plan.version,
+        state=plan.state,
+        as_of=plan.as_of,
+        needed_by=plan.needed_by,
+        currency=plan.currency,
+        purchase_minor=plan.purchase_minor,
+        cost_minor=plan.cost_minor,
+        lower_bound_minor=plan.lower_bound_minor,
+        gap=plan.gap,
+        expected_profit_minor=plan.expected_profit_minor,
+        expected_lost=plan.expected_lost,
+        expected_left=plan.expected_left,
+        digest=plan.digest,
+        solver=plan.solver,
+        seconds=plan.seconds,
+        remarks=dict(plan.remarks),
+        lines=[PlanLineOut.model_validate(line, from_attributes=True) for line in plan.lines],
+    )
+
+
+def _order_out(order: supply.PurchaseOrder) -> PurchaseOrderOut:
+    return PurchaseOrderOut.model_validate(order, from_attributes=True)
+
+
+# Suppliers and quotes
+
+
+@router.get("/{shop}/suppliers")
+async def list_suppliers(actor: SuppliersViewer, db: Db) -> list[SupplierOut]:
+    async with db.transaction() as tx:
+        return [_supplier_out(one) for one in await supply.suppliers(tx, shop_id=actor.shop_id)]
+
+
+@router.post(
+    "/{shop}/suppliers", status_code=201, responses=refusals(supply.BadSupplier, supply.SupplierNameTaken)
+)
+async def add_supplier(body: NewSupplier, actor: SuppliersEditor, db: Db) -> SupplierOut:
+    async with db.transaction() as tx:
+        added = await supply.add_supplier(
+            tx,
+            shop_id=actor.shop_id,
+            name=body.name,
+            email=body.email,
+            locale=body.locale,
+            capacity_per_week=body.capacity_per_week,
+        )
+    return _supplier_out(added)
+
+
+@router.put(
+    "/{shop}/suppliers/{supplier_id}",
+    responses=refusals(supply.UnknownSupplier, supply.BadSupplier, supply.SupplierNameTaken),
+)
+async def change_supplier(
+    supplier_id: int, body: ChangedSupplier, actor: SuppliersEditor, db: Db
+) -> SupplierOut:
+    async with db.transaction() as tx:
+        changed = await supply.update_supplier(
+            tx,
+            shop_id=actor.shop_id,
+            supplier_id=supplier_id,
+            name=body.name,
+            email=body.email,
+            locale=body.locale,
+            capacity_per_week=body.capacity_per_week,
+            active=body.active,
+        )
+    return _supplier_out(changed)
+
+
+@router.post(
+    "/{shop}/suppliers/{supplier_id}/key", status_code=201, responses=refusals(supply.UnknownSupplier)
+)
+async def new_key(supplier_id: int, actor: SuppliersEditor, db: Db) -> dict[str, str]:
+    """A new key of the supplier's page; it is in this answer only."""
+    async with db.transaction() as tx:
+        return {"key": await supply.supplier_key(tx, actor=actor, supplier_id=supplier_id)}
+
+
+@router.get("/{shop}/quotes")
+async def list_quotes(actor: SuppliersViewer, db: Db, supplier_id: int | None = None) -> list[QuoteOut]:
+    """Those in force."""
+    async with db.transaction() as tx:
+        found = await supply.quotes(tx, shop_id=actor.shop_id, supplier_id=supplier_id)
+    return [_quote_out(quote) for quote in found]
+
+
+@router.post(
+    "/{shop}/suppliers/{supplier_id}/quotes",
+    status_code=201,
+    responses=refusals(supply.UnknownSupplier, supply.BadQuote, supply.OtherCurrency, catalog.UnknownProduct),
+)
+async def add_quote(supplier_id: int, body: NewQuote, actor: SuppliersEditor, db: Db) -> QuoteOut:
+    terms = supply.QuoteTerms(
+        currency=body.currency,
+        tiers=tuple(supply.Tier(tier.minimum, tier.unit_minor) for tier in body.tiers),
+        lead_days=body.lead_days,
+        late_days=body.late_days,
+        lot=body.lot,
+        colour_minimum=body.colour_minimum,
+        colour_option=body.colour_option,
+        capacity_use=body.capacity_use,
+        setup_minor=body.setup_minor,
+        valid_from=body.valid_from,
+        valid_until=body.valid_until,
+    )
+    async with db.transaction() as tx:
+        added = await supply.add_quote(
+            tx, shop_id=actor.shop_id, supplier_id=supplier_id, product_id=body.product_id, terms=terms
+        )
+    return _quote_out(added)
+
+
+@router.delete("/{shop}/quotes/{quote_id}", status_code=204, responses=refusals(supply.UnknownQuote))
+async def withdraw_quote(quote_id: int, actor: SuppliersEditor, db: Db) -> None:
+    async with db.transaction() as tx:
+        await supply.withdraw_quote(tx, shop_id=actor.shop_id, quote_id=quote_id)
+
+
+# Plans
+
+
+@router.get("/{shop}/shows/{show_id}/plan", responses=refusals(supply.UnknownPlan))
+async def newest_plan(show_id: int, actor: PlanViewer, db: Db) -> PlanOut:
+    async with db.transaction() as tx:
+        return _plan_out(await supply.plan(tx, shop_id=actor.shop_id, show_id=show_id))
+
+
+@router.post(
+    "/{shop}/shows/{show_id}/plan",
+    status_code=201,
+    responses=refusals(
+        supply.NoForecast,
+        supply.NoQuotes,
+        supply.Infeasible,
+        supply.BadPlanRequest,
+        supply.SolverFailed,
+    ),
+)
+async def make_plan(show_id: int, body: PlanRequest, actor: PlanAcceptor, db: Db) -> PlanOut:
+    """Plan against the show's newest forecast; takes up to `seconds`."""
+    plan = await supply.make_plan(
+        db,
+        shop_id=actor.shop_id,
+        show_id=show_id,
+        horizon_days=body.horizon_days,
+        budget_minor=body.budget_minor,
+        must_cover_hard=body.must_cover_hard,
+        location_id=body.location_id,
+        limits=supply.Limits(seconds=body.seconds),
+    )
+    return _plan_out(plan)
+
+
+@router.post(
+    "/{shop}/plans/{plan_id}/accept",
+    status_code=201,
+    responses=refusals(supply.UnknownPlan, supply.PlanStale, supply.NothingToOrder),
+)
+async def accept(plan_id: int, actor: PlanAcceptor, db: Db) -> list[SentOut]:
+    """One purchase order per supplier goes out."""
+    async with db.transaction() as tx:
+        sent = await supply.accept(tx, actor=actor, plan_id=plan_id)
+    return [SentOut(order=_order_out(one.order), key=one.key) for one in sent]
+
+
+# Purchase orders
+
+
+@router.get("/{shop}/purchase-orders")
+async def list_orders(actor: SuppliersViewer, db: Db) -> list[PurchaseOrderOut]:
+    """Newest first, at most 200."""
+    async with db.transaction() as tx:
+        return [_order_out(order) for order in await supply.purchase_orders(tx, shop_id=actor.shop_id)]
+
+
+@router.get("/{shop}/purchase-orders/{purchase_order_id}", responses=refusals(supply.UnknownPurchaseOrder))
+async def one_order(purchase_order_id: UUID, actor: SuppliersViewer, db: Db) -> PurchaseOrderOut:
+    async with db.transaction() as tx:
+        return _order_out(
+            await supply.purchase_order(tx, shop_id=actor.shop_id, purchase_order_id=purchase_order_id)
+        )
+
+
+@router.get(
+    "/{shop}/purchase-orders/{purchase_order_id}/csv", responses=refusals(supply.UnknownPurchaseOrder)
+)
+async def order_csv(purchase_order_id: UUID, actor: SuppliersViewer, db: Db) -> Response:
+    """The order as a spreadsheet."""
+    async with db.transaction() as tx:
+        sheet = await supply.export_csv(tx, shop_id=actor.shop_id, purchase_order_id=purchase_order_id)
+    # The mark at the start tells spreadsheet programs that the text is UTF-8.
+    return Response(
+        "\N{ZERO WIDTH NO-BREAK SPACE}" + sheet,
+        media_type="text/csv; charset=utf-8",
+        headers={"content-disposition": f'attachment; filename="{purchase_order_id}.csv"'},
+    )
+
+
+@router.post(
+    "/{shop}/purchase-orders/{purchase_order_id}/received",
+    responses=refusals(
+        supply.UnknownPurchaseOrder, supply.WrongState, supply.UnknownLine, supply.BadQuantity
+    ),
+)
+async def receive(purchase_order_id: UUID, body: ReceivedLines, actor: Receiver, db: Db) -> PurchaseOrderOut:
+    async with db.transaction() as tx:
+        order = await supply.receive(
+            tx, actor=actor, purchase_order_id=purchase_order_id, quantities=body.received
+        )
+    return _order_out(order)
+
+
+# The supplier's side, with the key of the page
+
+
+SupplierKey = Annotated[Key, Depends(keyed("supplier"))]
+
+
+@router.get("/-/supplier/{key}")
+async def supplier_desk(key: str, _: SupplierKey, db: Db) -> DeskOut:
+    async with db.transaction() as tx:
+        found = await supply.desk(tx, key=key)
+    return DeskOut(supplier=found.supplier.name, orders=[_order_out(order) for order in found.orders])
+
+
+@router.post(
+    "/-/supplier/{key}/orders/{purchase_order_id}",
+    responses=refusals(
+        supply.UnknownPurchaseOrder,
+        supply.WrongState,
+        supply.UnknownLine,
+        supply.TwiceTheSame,
+        supply.BadQuantity,
+        supply.MoreThanOrdered,
+        supply.DateInThePast,
+        supply.DateTooFar,
+    ),
+)
+async def confirm(
+    key: str, purchase_order_id: UUID, body: Promises, _: SupplierKey, db: Db
+) -> PurchaseOrderOut:
+    """How many of which variant, ready when; the same answer again changes nothing."""
+    async with db.transaction() as tx:
+        order = await supply.confirm(
+            tx,
+            key=key,
+            purchase_order_id=purchase_order_id,
+            lines=[supply.Promise(line.variant_id, line.quantity, line.ready_on) for line in body.lines],
+        )
+    return _order_out(order)

@@ -1,0 +1,613 @@
+"""Suppliers and quotes; from an accepted plan to goods on the shelf."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from uuid import UUID
+
+from shopfloor import accounts, catalog, stock
+from shopfloor.accounts import Actor
+from shopfloor.kernel import outbox
+from shopfloor.kernel.database import Tx
+from shopfloor.kernel.text import line
+from shopfloor.kernel.values import MAX_QUANTITY, new_id, now
+from shopfloor.supply import queries
+from shopfloor.supply.events import (
+    CapacityAnnounced,
+    OrderedLine,
+    PlanAccepted,
+    PromisedLine,
+    PurchaseOrderConfirmed,
+    PurchaseOrderReceived,
+    PurchaseOrderSent,
+    QuoteAdded,
+    QuoteWithdrawn,
+    ReceivedLine,
+    SupplierChanged,
+)
+from shopfloor.supply.models import (
+    ANSWERABLE,
+    BadQuantity,
+    BadQuote,
+    BadSupplier,
+    NothingToOrder,
+    OrderState,
+    OtherCurrency,
+    OverCapacity,
+    Plan,
+    PlanLine,
+    PlanStale,
+    Promise,
+    PurchaseLine,
+    PurchaseOrder,
+    Quote,
+    QuoteTerms,
+    Sent,
+    Supplier,
+    SupplierNameTaken,
+    UnknownLine,
+    UnknownPurchaseOrder,
+    UnknownQuote,
+    UnknownSupplier,
+    WrongState,
+    check_promises,
+    check_terms,
+    state_after,
+)
+from shopfloor.supply.planning import on_its_way, plan_by_id
+
+KEY_PURPOSE = "supplier"
+
+# Suppliers and quotes
+
+
+async def add_supplier(
+    tx: Tx,
+    *,
+    shop_id: int,
+    name: str,
+    email: str = "",
+    locale: str = "en",
+    capacity_per_week: int | None = None,
+) -> Supplier:
+    """Raises BadSupplier, SupplierNameTaken."""
+    found = await queries.insert_supplier_once(
+        tx,
+        shop_id=shop_id,
+        name=_checked_name(name),
+        email=line(email, field="email", longest=254),
+        locale=line(locale, field="locale", longest=20, shortest=2),
+        capacity_per_week=_checked_capacity(capacity_per_week),
+    )
+    if found is None:
+        raise SupplierNameTaken(name=name)
+    await outbox.record(tx, SupplierChanged(shop_id, found.id))
+    return found
+
+
+async def update_supplier(
+    tx: Tx,
+    *,
+    shop_id: int,
+    supplier_id: int,
+    name: str,
+    email: str,
+    locale: str,
+    capacity_per_week: int | None,
+    active: bool,
+) -> Supplier:
+    """Raises UnknownSupplier, BadSupplier, SupplierNameTaken."""
+    name = _checked_name(name)
+    if await queries.name_is_taken(tx, shop_id=shop_id, name=name, except_id=supplier_id):
+        raise SupplierNameTaken(name=name)
+    found = await queries.update_supplier(
+        tx,
+        shop_id=shop_id,
+        supplier_id=supplier_id,
+        name=name,
+        email=line(email, field="email", longest=254),
+        locale=line(locale, field="locale", longest=20, shortest=2),
+        capacity_per_week=_checked_capacity(capacity_per_week),
+        active=active,
+    )
+    if found is None:
+        raise UnknownSupplier(supplier_id=supplier_id)
+    await outbox.record(tx, SupplierChanged(shop_id, found.id))
+    return found
+
+
+def _checked_name(name: str) -> str:
+    name = line(name, field="name", longest=120)
+    if not name:
+        raise BadSupplier(field="name")
+    return name
+
+
+def _checked_capacity(capacity: int | None) -> int | None:
+    if capacity is not None and not 1 <= capacity <= 100_000_000:
+        raise BadSupplier(field="capacity_per_week")
+    return capacity
+
+
+async def suppliers(tx: Tx, *, shop_id: int) -> list[Supplier]:
+    return await queries.suppliers(tx, shop_id=shop_id)
+
+
+async def supplier(tx: Tx, *, shop_id: int, supplier_id: int) -> Supplier:
+    """Raises UnknownSupplier."""
+    found = await queries.supplier(tx, shop_id=shop_id, supplier_id=supplier_id)
+    if found is None:
+        raise UnknownSupplier(supplier_id=supplier_id)
+    return found
+
+
+async def add_quote(tx: Tx, *, shop_id: int, supplier_id: int, product_id: int, terms: QuoteTerms) -> Quote:
+    """Raises UnknownSupplier, catalog.UnknownProduct, BadQuote, OtherCurrency."""
+    check_terms(terms)
+    await supplier(tx, shop_id=shop_id, supplier_id=supplier_id)
+    product = await catalog.product(tx, shop_id=shop_id, product_id=product_id)
+    shop = await accounts.shop(tx, shop_id)
+    if terms.currency != shop.currency:
+        raise OtherCurrency(currency=terms.currency, shop_currency=shop.currency)
+    if terms.colour_option:
+        if terms.colour_option not in product.option_names:
+            raise BadQuote("The product has no such option.", field="colour_option")
+        others = await queries.quotes(tx, shop_id=shop_id, product_ids=[product_id])
+        if any(other.terms.colour_option not in {"", terms.colour_option} for other in others):
+            raise BadQuote("Another quote takes a different option for the colour.", field="colour_option")
+    quote = await queries.insert_quote(
+        tx, shop_id=shop_id, supplier_id=supplier_id, product_id=product_id, terms=terms
+    )
+    await outbox.record(tx, QuoteAdded(shop_id, quote.id, supplier_id, product_id))
+    return quote
+
+
+async def withdraw_quote(tx: Tx, *, shop_id: int, quote_id: int) -> None:
+    """The quote is not used in new plans; plans and orders made with it stay.  Raises UnknownQuote."""
+    if not await queries.withdraw_quote(tx, shop_id=shop_id, quote_id=quote_id):
+        raise UnknownQuote(quote_id=quote_id)
+    await outbox.record(tx, QuoteWithdrawn(shop_id, quote_id))
+
+
+async def quotes(
+    tx: Tx, *, shop_id: int, supplier_id: int | None = None, product_ids: Sequence[int] | None = None
+) -> list[Quote]:
+    """Those in force."""
+    return await queries.quotes(tx, shop_id=shop_id, supplier_id=supplier_id, product_ids=product_ids)
+
+
+async def announce_makeable(
+    tx: Tx,
+    *,
+    shop_id: int,
+    quote_id: int,
+    variant_id: int,
+    quantity: int,
+    ready_on: date | None = None,
+    location_id: int,
+    today: date | None = None,
+) -> stock.Level:
+    """Sell a made-to-order variant against what its supplier can make by `ready_on` (None: its lead time).
+
+    The same quote, variant and day again changes the quantity; units sold as makeable enter the next plan as
+    certain demand.  All that is announced under a quote is bounded by the supplier's capacity up to the day.
+    Raises UnknownQuote, UnknownLine, BadQuantity, OverCapacity.
+    """
+    found = await queries.quotes(tx, shop_id=shop_id, quote_id=quote_id)
+    if not found:
+        raise UnknownQuote(quote_id=quote_id)
+    quote, today = found[0], today or now().date()
+    [variant] = await catalog.variants(tx, shop_id=shop_id, ids=[variant_id]) or [None]
+    if variant is None or variant.product_id != quote.product_id:
+        raise UnknownLine(variant_id=variant_id)
+    if not 0 <= quantity <= MAX_QUANTITY:
+        raise BadQuantity(variant_id=variant_id)
+    earliest = today + timedelta(days=quote.terms.lead_days + quote.terms.late_days)
+    ready_on = ready_on or earliest
+    if ready_on < earliest:
+        raise OverCapacity("It cannot be made that soon.", earliest=earliest.isoformat())
+    source = f"quote:{quote_id}:{ready_on.isoformat()}"
+    maker = await supplier(tx, shop_id=shop_id, supplier_id=quote.supplier_id)
+    if maker.capacity_per_week is not None:
+        weeks = 1 + (ready_on - earliest).days // 7
+        room = weeks * maker.capacity_per_week // quote.terms.capacity_use
+        announced = await _announced(tx, quote, besides=(variant_id, source), until=ready_on)
+        if quantity > room - announced:
+            raise OverCapacity(most=max(0, room - announced))
+    level = await stock.announce_lot(
+        tx,
+        shop_id=shop_id,
+        variant_id=variant_id,
+        location_id=location_id,
+        quantity=quantity,
+        ready_on=ready_on,
+        kind=stock.LotKind.MAKEABLE,
+        source=source,
+    )
+    await outbox.record(
+        tx, CapacityAnnounced(shop_id, quote_id, quote.supplier_id, variant_id, quantity, ready_on)
+    )
+    return level
+
+
+async def _announced(tx: Tx, quote: Quote, *, besides: tuple[int, str], until: date) -> int:
+    """Makeable units announced under `quote` for days up to `until`, without the one lot `besides`."""
+    variants = await catalog.variants_of(tx, shop_id=quote.shop_id, product_ids=[quote.product_id])
+    levels = await stock.levels(tx, shop_id=quote.shop_id, variant_ids=[each.id for each in variants])
+    return sum(
+        level.quantity
+        for level in levels
+        if level.kind is stock.LotKind.MAKEABLE
+        and level.source.startswith(f"quote:{quote.id}:")
+        and (level.variant_id, level.source) != besides
+        and level.ready_on is not None
+        and level.ready_on <= until
+    )
+
+
+# Purchase orders
+
+
+async def accept(tx: Tx, *, actor: Actor, plan_id: int) -> list[Sent]:
+    """Turn a plan into one purchase order per supplier and send them: each comes with the supplier's key.
+
+    Only the newest plan of its show, once.  Raises UnknownPlan, PlanStale, NothingToOrder.
+    """
+    plan = await plan_by_id(tx, shop_id=actor.shop_id, plan_id=plan_id)
+    await queries.lock_show(tx, show_id=plan.show_id)
+    if not await queries.accept_plan(tx, shop_id=actor.shop_id, plan_id=plan_id):
+        raise PlanStale(plan_id=plan_id)
+    if not plan.lines:
+        raise NothingToOrder(plan_id=plan_id)
+    setups = {each.quote_id: each for each in await queries.setups(tx, plan_id=plan_id)}
+    there = await on_its_way(
+        tx, shop_id=actor.shop_id, variant_ids=sorted({each.variant_id for each in plan.lines})
+    )
+    owed = {variant_id: each.owed for variant_id, each in there.items()}
+    by_supplier: dict[int, list[PlanLine]] = defaultdict(list)
+    for each in plan.lines:
+        by_supplier[each.supplier_id].append(each)
+    sent = [
+        await _send_new(tx, plan, supplier_id, lines, setups, owed)
+        for supplier_id, lines in sorted(by_supplier.items())
+    ]
+    await outbox.record(
+        tx,
+        PlanAccepted(
+            shop_id=plan.shop_id,
+            show_id=plan.show_id,
+            plan_id=plan.id,
+            person_id=actor.person_id,
+            order_ids=[each.order.id for each in sent],
+        ),
+    )
+    return sent
+
+
+async def _send_new(
+    tx: Tx,
+    plan: Plan,
+    supplier_id: int,
+    lines: Sequence[PlanLine],
+    setups: Mapping[int, queries.Setup],
+    owed: dict[int, int],
+) -> Sent:
+    """One supplier's order.  `owed` loses what this order takes over for buyers of makeable units."""
+    order_id, at = new_id(), now()
+    setup = sum(setups[quote_id].setup_minor for quote_id in {each.quote_id for each in lines})
+    await queries.insert_order(
+        tx,
+        order_id=order_id,
+        shop_id=plan.shop_id,
+        supplier_id=supplier_id,
+        plan_id=plan.id,
+        show_id=plan.show_id,
+        location_id=plan.location_id,
+        currency=plan.currency,
+        setup_minor=setup,
+        cost_minor=setup + sum(each.unit_minor * each.quantity for each in lines),
+        created_at=at,
+    )
+    rows: list[dict[str, object]] = []
+    for position, each in enumerate(lines):
+        taken = min(each.quantity, owed[each.variant_id])
+        owed[each.variant_id] -= taken
+        rows.append(
+            {
+                "order_id": order_id,
+                "position": position,
+                "product_id": each.product_id,
+                "variant_id": each.variant_id,
+                "quantity": each.quantity,
+                "unit_minor": each.unit_minor,
+                "capacity_use": setups[each.quote_id].capacity_use,
+                "owed": taken,
+                "expected_on": each.expected_on,
+            }
+        )
+    await queries.insert_order_lines(tx, rows)
+    await queries.send_order(tx, order_id=order_id, at=at)
+    order = await purchase_order(tx, shop_id=plan.shop_id, purchase_order_id=order_id)
+    key = await accounts.issue_key(
+        tx, shop_id=plan.shop_id, purpose=KEY_PURPOSE, subject_id=supplier_id, lasts=timedelta(days=365)
+    )
+    await outbox.record(
+        tx,
+        PurchaseOrderSent(
+            shop_id=order.shop_id,
+            show_id=order.show_id,
+            purchase_order_id=order.id,
+            supplier_id=supplier_id,
+            number=order.number,
+            cost_minor=order.cost_minor,
+            currency=order.currency,
+            lines=[OrderedLine(each.variant_id, each.quantity, each.unit_minor) for each in order.lines],
+        ),
+    )
+    return Sent(order, key)
+
+
+async def supplier_key(tx: Tx, *, actor: Actor, supplier_id: int) -> str:
+    """A new key of the supplier's page, shown only now; earlier ones stay valid until they are revoked.
+
+    Raises UnknownSupplier.
+    """
+    await supplier(tx, shop_id=actor.shop_id, supplier_id=supplier_id)
+    return await accounts.issue_key(
+        tx, shop_id=actor.shop_id, purpose=KEY_PURPOSE, subject_id=supplier_id, lasts=timedelta(days=365)
+    )
+
+
+async def purchase_orders(
+    tx: Tx, *, shop_id: int, supplier_id: int | None = None, plan_id: int | None = None, limit: int = 200
+) -> list[PurchaseOrder]:
+    """Newest first."""
+    heads = await queries.orders(tx, shop_id=shop_id, supplier_id=supplier_id, plan_id=plan_id, limit=limit)
+    lines = await queries.order_lines(tx, order_ids=[head.id for head in heads])
+    return [queries.purchase_order(head, lines) for head in heads]
+
+
+async def purchase_order(tx: Tx, *, shop_id: int, purchase_order_id: UUID) -> PurchaseOrder:
+    """Raises UnknownPurchaseOrder."""
+    heads = await queries.orders(tx, shop_id=shop_id, order_id=purchase_order_id)
+    if not heads:
+        raise UnknownPurchaseOrder(purchase_order_id=str(purchase_order_id))
+    return queries.purchase_order(heads[0], await queries.order_lines(tx, order_ids=[purchase_order_id]))
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What a supplier sees behind the key: who they are and what was ordered from them, newest first."""
+
+    supplier: Supplier
+    orders: tuple[PurchaseOrder, ...]
+
+
+async def desk(tx: Tx, *, key: str) -> Desk:
+    """Raises accounts.UnknownKey."""
+    known = await accounts.read_key(tx, token=key, purpose=KEY_PURPOSE)
+    found = await supplier(tx, shop_id=known.shop_id, supplier_id=known.subject_id)
+    heads = await queries.orders(tx, shop_id=known.shop_id, supplier_id=found.id, sent_only=True)
+    lines = await queries.order_lines(tx, order_ids=[head.id for head in heads])
+    return Desk(found, tuple(queries.purchase_order(head, lines) for head in heads))
+
+
+async def purchase_order_for_key(tx: Tx, *, key: str, purchase_order_id: UUID | None = None) -> PurchaseOrder:
+    """One order of the supplier who holds the key (None: the newest).  Raises UnknownPurchaseOrder, UnknownKey."""
+    for order in (await desk(tx, key=key)).orders:
+        if purchase_order_id in {None, order.id}:
+            return order
+    raise UnknownPurchaseOrder(purchase_order_id=str(purchase_order_id))
+
+
+async def confirm(
+    tx: Tx, *, key: str, purchase_order_id: UUID, lines: Sequence[Promise], today: date | None = None
+) -> PurchaseOrder:
+    """The supplier's answer: how many of which variant, ready when; zero declines a line.
+
+    Each confirmed quantity becomes a lot that is sold against at once.  The same answer again changes nothing;
+    another one moves the lots (a later day, fewer units), also after the first.  Lines that are not named stay
+    as they are.  Raises UnknownKey, UnknownPurchaseOrder, WrongState, and what `check_promises` raises.
+    """
+    known = await accounts.read_key(tx, token=key, purpose=KEY_PURPOSE)
+    head = await queries.lock_order(tx, shop_id=known.shop_id, order_id=purchase_order_id)
+    if head is None or head.supplier_id != known.subject_id or head.sent_at is None:
+        raise UnknownPurchaseOrder(purchase_order_id=str(purchase_order_id))
+    order = queries.purchase_order(head, await queries.order_lines(tx, order_ids=[purchase_order_id]))
+    check_promises(order, lines, today=today or now().date())
+    changed = _changed(order, lines)
+    if not changed:
+        return order
+    if order.state not in ANSWERABLE or any(each.received for each in changed):
+        raise WrongState("Goods have come already.", state=order.state)
+
+    await queries.answer_lines(
+        tx,
+        [
+            {
+                "order_id": order.id,
+                "variant_id": each.variant_id,
+                "confirmed": each.confirmed,
+                "ready_on": each.ready_on,
+            }
+            for each in changed
+        ],
+    )
+    for each in sorted(changed, key=lambda each: each.variant_id):
+        await _announce(tx, order, each)
+    after = {each.variant_id: each for each in (*order.lines, *changed)}
+    await queries.set_order_state(
+        tx, order_id=order.id, state=state_after(list(after.values())), answered_at=now(), received_at=None
+    )
+    answered = await purchase_order(tx, shop_id=order.shop_id, purchase_order_id=order.id)
+    await outbox.record(
+        tx,
+        PurchaseOrderConfirmed(
+            shop_id=order.shop_id,
+            show_id=order.show_id,
+            purchase_order_id=order.id,
+            supplier_id=order.supplier_id,
+            number=order.number,
+            state=answered.state,
+            lines=[PromisedLine(each.variant_id, each.confirmed or 0, each.ready_on) for each in changed],
+        ),
+    )
+    return answered
+
+
+def _changed(order: PurchaseOrder, promises: Sequence[Promise]) -> list[PurchaseLine]:
+    """The lines of `order` that `promises` change, as they will be."""
+    lines = {each.variant_id: each for each in order.lines}
+    wanted = [
+        replace(
+            lines[promise.variant_id],
+            confirmed=promise.quantity,
+            ready_on=promise.ready_on if promise.quantity else None,
+        )
+        for promise in promises
+    ]
+    return [each for each in wanted if each != lines[each.variant_id]]
+
+
+async def _announce(tx: Tx, order: PurchaseOrder, promised: PurchaseLine) -> None:
+    """What is confirmed beyond what buyers of makeable units own already becomes a lot, or changes it."""
+    before = next(each for each in order.lines if each.variant_id == promised.variant_id)
+    quantity = max(0, (promised.confirmed or 0) - promised.owed)
+    ready_on = promised.ready_on or before.ready_on
+    if ready_on is None or (quantity == 0 and not before.confirmed):
+        return
+    await stock.announce_lot(
+        tx,
+        shop_id=order.shop_id,
+        variant_id=promised.variant_id,
+        location_id=order.location_id,
+        quantity=quantity,
+        ready_on=ready_on,
+        kind=stock.LotKind.INCOMING,
+        source=_source(order),
+    )
+
+
+def _source(order: PurchaseOrder) -> str:
+    return f"po:{order.id}"
+
+
+async def receive(
+    tx: Tx, *, actor: Actor, purchase_order_id: UUID, quantities: Mapping[int, int]
+) -> PurchaseOrder:
+    """Goods came: `quantities` says per variant how many in all so far, so that saying it twice changes nothing.
+
+    The first delivery of a line turns its lot into units on hand; if it is smaller than what was promised to
+    buyers, stock raises a shortage.  More than ordered is taken in: it is there.  The order is done when every
+    line that was confirmed has come.  Raises UnknownPurchaseOrder, WrongState, UnknownLine, BadQuantity.
+    """
+    head = await queries.lock_order(tx, shop_id=actor.shop_id, order_id=purchase_order_id)
+    if head is None:
+        raise UnknownPurchaseOrder(purchase_order_id=str(purchase_order_id))
+    if head.sent_at is None:
+        raise WrongState(state=head.state)
+    order = queries.purchase_order(head, await queries.order_lines(tx, order_ids=[purchase_order_id]))
+    lines = {each.variant_id: each for each in order.lines}
+    for variant_id, total in quantities.items():
+        if variant_id not in lines:
+            raise UnknownLine(variant_id=variant_id)
+        if not lines[variant_id].received <= total <= MAX_QUANTITY:
+            raise BadQuantity(
+                "What came cannot become less; correct the stock instead.", variant_id=variant_id
+            )
+    came = {
+        variant_id: total
+        for variant_id, total in sorted(quantities.items())
+        if total > lines[variant_id].received
+    }
+    if not came:
+        return order
+    for variant_id, total in came.items():
+        await _take_in(tx, order, lines[variant_id], total - lines[variant_id].received)
+    await queries.receive_lines(
+        tx,
+        [
+            {"order_id": order.id, "variant_id": variant_id, "received": total}
+            for variant_id, total in came.items()
+        ],
+    )
+    complete = all(
+        came.get(each.variant_id, each.received)
+        >= (each.quantity if each.confirmed is None else each.confirmed)
+        for each in order.lines
+    )
+    if complete:
+        await queries.set_order_state(
+            tx, order_id=order.id, state=OrderState.RECEIVED, answered_at=None, received_at=now()
+        )
+    await outbox.record(
+        tx,
+        PurchaseOrderReceived(
+            shop_id=order.shop_id,
+            purchase_order_id=order.id,
+            supplier_id=order.supplier_id,
+            number=order.number,
+            complete=complete,
+            lines=[
+                ReceivedLine(variant_id, total - lines[variant_id].received, total)
+                for variant_id, total in came.items()
+            ],
+        ),
+    )
+    return await purchase_order(tx, shop_id=order.shop_id, purchase_order_id=order.id)
+
+
+async def _take_in(tx: Tx, order: PurchaseOrder, before: PurchaseLine, units: int) -> None:
+    """Units of one line onto the shelf: first for buyers who bought them as makeable, then the line's lot."""
+    if before.owed and not before.received:
+        units -= await _settle_makeable(tx, order, before.variant_id, min(before.owed, units))
+    has_lot = before.confirmed is not None and before.confirmed > before.owed
+    if has_lot and not before.received:
+        await stock.lot_arrived(
+            tx,
+            shop_id=order.shop_id,
+            variant_id=before.variant_id,
+            location_id=order.location_id,
+            source=_source(order),
+            quantity=units,
+        )
+    elif units:
+        await stock.receive(
+            tx,
+            shop_id=order.shop_id,
+            location_id=order.location_id,
+            variant_id=before.variant_id,
+            quantity=units,
+            reason=order.number,
+        )
+
+
+async def _settle_makeable(tx: Tx, order: PurchaseOrder, variant_id: int, units: int) -> int:
+    """Let makeable lots that are sold arrive with just what they owe, soonest first; say how many that took.
+
+    A lot is only closed when all it owes is there.
+    """
+    taken = 0
+    levels = await stock.levels(tx, shop_id=order.shop_id, variant_ids=[variant_id])
+    owing: dict[str, tuple[date, int]] = {}
+    for level in levels:
+        if (
+            level.kind is stock.LotKind.MAKEABLE
+            and level.location_id == order.location_id
+            and level.ready_on is not None
+        ):
+            _, promised = owing.get(level.source, (level.ready_on, 0))
+            owing[level.source] = (level.ready_on, promised + level.held + level.allocated)
+    for source, (_, promised) in sorted(owing.items(), key=lambda each: each[1]):
+        if 0 < promised <= units - taken:
+            await stock.lot_arrived(
+                tx,
+                shop_id=order.shop_id,
+                variant_id=variant_id,
+                location_id=order.location_id,
+                source=source,
+                quantity=promised,
+            )
+            taken += promised
+    return taken

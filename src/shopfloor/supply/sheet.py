@@ -1,0 +1,76 @@
+"""A purchase order as a spreadsheet: CSV with one row per line, which any program opens.
+
+Numbers are numbers and days are ISO days.  Text that a spreadsheet would run as a formula gets an apostrophe.
+"""
+
+import csv
+import io
+from decimal import Decimal
+from uuid import UUID
+
+from babel.numbers import get_currency_precision
+
+from shopfloor import catalog
+from shopfloor.kernel.database import Tx
+from shopfloor.supply.models import PurchaseOrder, Supplier
+from shopfloor.supply.service import purchase_order, supplier
+
+COLUMNS = (
+    "order", "supplier", "line", "sku", "product", "options", "quantity", "unit_price", "line_total", "currency",
+    "expected_on", "confirmed", "ready_on", "received",
+)  # fmt: skip
+
+
+def text(cell: str) -> str:
+    """The cell as text, never as a formula: what starts like one is quoted."""
+    return f"'{cell}" if cell.lstrip(" '").startswith(("=", "+", "-", "@")) or cell[:1] in "\t\r\n" else cell
+
+
+def amount(minor: int, currency: str) -> str:
+    """A decimal number in major units with the digits that the currency has."""
+    digits = get_currency_precision(currency)
+    return f"{Decimal(minor).scaleb(-digits):.{digits}f}"
+
+
+async def export_csv(tx: Tx, *, shop_id: int, purchase_order_id: UUID) -> str:
+    """Raises UnknownPurchaseOrder."""
+    order = await purchase_order(tx, shop_id=shop_id, purchase_order_id=purchase_order_id)
+    maker = await supplier(tx, shop_id=shop_id, supplier_id=order.supplier_id)
+    ids = [line.variant_id for line in order.lines]
+    variants = {each.id: each for each in await catalog.variants(tx, shop_id=shop_id, ids=ids)}
+    products = await catalog.products_by_id(
+        tx, shop_id=shop_id, ids=sorted({line.product_id for line in order.lines})
+    )
+    return written(order, maker, variants, products)
+
+
+def written(
+    order: PurchaseOrder,
+    maker: Supplier,
+    variants: dict[int, catalog.Variant],
+    products: dict[int, catalog.Product],
+) -> str:
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow(COLUMNS)
+    for at, line in enumerate(order.lines, start=1):
+        variant, product = variants.get(line.variant_id), products.get(line.product_id)
+        writer.writerow(
+            [
+                order.number,
+                text(maker.name),
+                at,
+                text("" if variant is None else variant.sku),
+                text("" if product is None else product.title),
+                text("" if variant is None else " / ".join(variant.options)),
+                line.quantity,
+                amount(line.unit_minor, order.currency),
+                amount(line.unit_minor * line.quantity, order.currency),
+                order.currency,
+                line.expected_on.isoformat(),
+                "" if line.confirmed is None else line.confirmed,
+                "" if line.ready_on is None else line.ready_on.isoformat(),
+                line.received,
+            ]
+        )
+    return out.getvalue()

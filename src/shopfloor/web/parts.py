@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from fastapi import Path
 
 from shopfloor.kernel.values import Money
-from shopfloor.web.languages import N_, Language
+from shopfloor.web.languages import Language
 
 Id = Annotated[int, Path(ge=1, lt=2**63)]
 
@@ -103,16 +103,12 @@ def refused_by(query: Mapping[str, str]) -> dict[str, str] | None:
     }
 
 
-QUEUED: Final = N_("It is sold out just now. You stand in line and keep your place.")
-
-
-def seller_facts(name: str, *, pick_up_at: str, address: str, language: Language) -> list[tuple[str, str]]:
+def seller_facts(name: str, *, pick_up_at: str, language: Language) -> list[tuple[str, str]]:
     """Who sells: one step away from everywhere, with nothing to log in to."""
     words = language.words
     facts = [
         (words.gettext("Seller"), name),
         (words.gettext("Pick-up"), pick_up_at),
-        (words.gettext("Shop"), address),
         (
             words.gettext("Contract"),
             words.gettext("You buy from this seller. Payment goes to the seller directly."),

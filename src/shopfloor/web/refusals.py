@@ -1,7 +1,6 @@
 """Refusals and faults as people see them: a page in their language, or JSON for a program.
 
-`MESSAGES` translates the stable codes; a code without an entry shows the refusal's own English sentence.  `%(name)s` in a
-message is filled from the refusal's facts when it has them.
+What the codes say is in `messages.py`.
 """
 
 from collections.abc import Mapping
@@ -15,19 +14,9 @@ from starlette.responses import Response
 from shopfloor.kernel import http
 from shopfloor.kernel.errors import Refusal
 from shopfloor.web.languages import N_, Language, language_of, speak
+from shopfloor.web.messages import MESSAGES
 from shopfloor.web.templating import render
 
-MESSAGES: Final = {
-    "bug": N_("Something broke on our side. It has been noted; please try again in a moment."),
-    "conflict": N_("That is not possible any more. Please look again."),
-    "database.away": N_("The shop is catching its breath. Please try again in a moment; nothing was lost."),
-    "forbidden": N_("Your role in this shop does not allow that."),
-    "invalid": N_("Something in this request does not make sense."),
-    "not_found": N_("There is nothing at this address, or it is not meant for you."),
-    "too_many": N_("That was a little too fast. Please wait a moment."),
-    "unauthenticated": N_("Please sign in first."),
-    "unavailable": N_("The shop cannot answer just now. Please try again in a moment."),
-}
 TITLES: Final = {
     401: N_("Please sign in"),
     403: N_("Not for this role"),

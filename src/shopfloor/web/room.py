@@ -16,7 +16,8 @@ from shopfloor.kernel.http import Db
 from shopfloor.kernel.values import Money, now
 from shopfloor.web.languages import N_, Language, language_of
 from shopfloor.web.parts import Choice, Id, Left, PriceGroup, grouped, option_words, refused_by, seller_facts
-from shopfloor.web.refusals import MESSAGES, refused_text
+from shopfloor.web.messages import MESSAGES
+from shopfloor.web.refusals import refused_text
 from shopfloor.web.templating import render, zone_of
 
 router = APIRouter(include_in_schema=False)
@@ -38,7 +39,7 @@ WORDS: Final = {
     "consent_later": N_(
         "Not on the shelf now: it will be ready on %(date)s and is sent then. Buying means you agree to that date."
     ),
-    "fewer": N_("Fewer"),
+    "fewer": N_("One fewer"),
     "from_price": N_("from %(price)s"),
     "guest": N_("Guest"),
     "held_for_you": N_("Kept for you"),
@@ -53,7 +54,7 @@ WORDS: Final = {
     "like": N_("Like (%(n)s)"),
     "limit": N_("at most %(n)s each"),
     "live": N_("Live"),
-    "more": N_("More"),
+    "more": N_("One more"),
     "no_answer": N_("No answer yet. Your tap is not lost: tap again, it stays one purchase."),
     "no_offers": N_("Nothing is on offer yet."),
     "no_video": N_("This browser cannot play the video. Everything else works."),
@@ -61,7 +62,7 @@ WORDS: Final = {
     "not_yet": N_("Not live yet"),
     "offers": N_("In this show"),
     "only_left": N_("%(n)s left"),
-    "order": N_("Order"),
+    "order": N_("Order it"),
     "over": N_("This show is over"),
     "people_wait": N_("%(n)s waited for"),
     "policy.first_paid": N_("Nothing is kept: whoever pays first gets it."),
@@ -106,7 +107,7 @@ WORDS: Final = {
 _REFUSALS: Final = (
     "stock.sold_out", "stock.limit", "stock.too_late", "stock.mismatch", "stock.closed", "stock.unknown", "orders.price_changed",
     "orders.offer_closed", "orders.offer_unknown", "orders.hold_expired", "orders.too_fast", "orders.bad_purchase",
-    "orders.intake_full", "orders.intake_closed", "orders.waiting_not_needed", "chat.too_fast", "chat.muted", "database.away",
+    "intake.full", "intake.closed", "intake.unknown", "orders.waiting_not_needed", "chat.too_fast", "chat.muted", "chat.repeated", "chat.bad_text", "chat.closed", "database.away",
 )  # fmt: skip
 
 
@@ -142,7 +143,6 @@ async def room(request: Request, shop: str, show_id: Id, shopper: Shopper, db: D
     seller = seller_facts(
         found.name,
         pick_up_at=policy.pick_up_at,
-        address=str(request.base_url.replace(path=f"/s/{found.slug}")),
         language=language,
     )
     offers = {str(each.id): each for each in offer_forms(state, language)}

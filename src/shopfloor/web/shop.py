@@ -77,7 +77,6 @@ async def storefront(request: Request, shop: str, shopper: Shopper, db: Db) -> R
         seller=seller_facts(
             found.name,
             pick_up_at=policy.pick_up_at,
-            address=str(request.base_url.replace(path=f"/s/{found.slug}")),
             language=language_of(request, found.locale),
         ),
         events=[("page_view", {"shop_id": found.id})],
@@ -210,4 +209,5 @@ async def _lowest_before(tx: Tx, shop: Shop, variants: Sequence[catalog.Variant]
     if not variants:
         return None
     cheapest = min(variants, key=lambda variant: variant.price_minor)
-    return await catalog.reference_price(tx, shop_id=shop.id, variant_id=cheapest.id)
+    found = await catalog.reference_prices(tx, shop_id=shop.id, variant_ids=[cheapest.id])
+    return found.get(cheapest.id)

@@ -161,6 +161,7 @@ def environment(tag: str) -> Environment:
         "island": island,
         "data": data,
         "with_query": with_query,
+        "money_of": Money,
     }
     env.globals.update(helpers)
     return env

@@ -99,7 +99,7 @@ class Door:
                             "id": buy.id,
                             "parts": [{"variant_id": buy.variant_id, "quantity": 1, "ready_on": None}],
                         },
-                    }  # fmt: skip
+                    }
                 )
             )
         self.answered += len(waiting)

@@ -55,7 +55,9 @@ async def make_goods(db: Database, slug: str = "ada", units: int = 10) -> Goods:
         return Goods(shop, where.id, coat, coats, bowl, bowls)
 
 
-async def plan(tx: Tx, goods: Goods, *, quota: int | None = 4, channel_id: int | None = None) -> tuple[live.Show, live.Offer]:
+async def plan(
+    tx: Tx, goods: Goods, *, quota: int | None = 4, channel_id: int | None = None
+) -> tuple[live.Show, live.Offer]:
     """A show with one offer: the coat in two sizes."""
     show = await live.plan_show(tx, shop_id=goods.shop_id, title="Autumn", channel_id=channel_id)
     offer = await live.add_offer(

@@ -6,12 +6,12 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from tests.live.goods import Goods, make_goods, plan
 
 from shopfloor import live, stock
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.outbox import Follower
 from shopfloor.live.room import difference
-from tests.live.goods import Goods, make_goods, plan
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ async def test_any_sequence_of_verbs(database: Database, goods: Goods, seed: int
         show, coat = await plan(tx, goods, quota=dice.choice([None, 2, 4]))
         if seed % 2:
             await live.start_show(tx, shop_id=goods.shop_id, show_id=show.id)
-    ours = {"shop_id": goods.shop_id, "show_id": show.id}
+    ours: dict[str, Any] = {"shop_id": goods.shop_id, "show_id": show.id}
     early, late = Process(database), Process(database)
     for process in (early, late):
         await process.follower.start()
@@ -145,7 +145,11 @@ async def test_any_sequence_of_verbs(database: Database, goods: Goods, seed: int
                 await live.feature(tx, **ours, offer_id=dice.choice([None, *offers]))
             case 2:
                 await live.set_offer_price(
-                    tx, **ours, offer_id=coat.id, variant_id=dice.choice(goods.coats), price_minor=dice.randrange(9)
+                    tx,
+                    **ours,
+                    offer_id=coat.id,
+                    variant_id=dice.choice(goods.coats),
+                    price_minor=dice.randrange(9),
                 )
             case 3:
                 added = await live.add_offer(
@@ -200,4 +204,7 @@ async def test_any_sequence_of_verbs(database: Database, goods: Goods, seed: int
             for process in (early, late):
                 await process.catch_up()
                 opened = process.rooms.opened(show.id)
-                assert opened is None or difference(opened.room.state, expected) == {}, (turn, opened.room.state)
+                assert opened is None or difference(opened.room.state, expected) == {}, (
+                    turn,
+                    opened.room.state,
+                )

@@ -3,11 +3,11 @@
 from typing import Any
 
 import pytest
+from tests.live.goods import Goods, make_goods, plan
 
 from shopfloor import live, stock
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.errors import Refusal
-from tests.live.goods import Goods, make_goods, plan
 
 
 @pytest.fixture
@@ -17,7 +17,9 @@ async def goods(database: Database) -> Goods:
 
 async def facts(db: Database, name: str) -> list[dict[str, Any]]:
     async with db.transaction() as tx:
-        cursor = await tx.connection.execute("SELECT body FROM kernel.outbox WHERE name = %s ORDER BY id", (name,))
+        cursor = await tx.connection.execute(
+            "SELECT body FROM kernel.outbox WHERE name = %s ORDER BY id", (name,)
+        )
         return [row[0] for row in await cursor.fetchall()]
 
 
@@ -57,7 +59,11 @@ async def everything(db: Database) -> list[Any]:
 async def test_a_show_from_plan_to_end(database: Database, goods: Goods) -> None:
     async with database.transaction() as tx:
         show, offer = await plan(tx, goods)
-    assert (show.status, offer.currency, [line.price_minor for line in offer.lines]) == ("planned", "EUR", [9_900, 9_900])
+    assert (show.status, offer.currency, [line.price_minor for line in offer.lines]) == (
+        "planned",
+        "EUR",
+        [9_900, 9_900],
+    )
 
     async with database.transaction() as tx:
         started = await live.start_show(tx, shop_id=goods.shop_id, show_id=show.id, by=1)
@@ -78,14 +84,22 @@ async def test_a_show_from_plan_to_end(database: Database, goods: Goods) -> None
 async def test_a_show_starts_once_and_ends_once(database: Database, goods: Goods) -> None:
     async with database.transaction() as tx:
         show, _ = await plan(tx, goods)
-    await refused(database, "live.wrong_status", lambda tx: live.end_show(tx, shop_id=goods.shop_id, show_id=show.id))
+    await refused(
+        database, "live.wrong_status", lambda tx: live.end_show(tx, shop_id=goods.shop_id, show_id=show.id)
+    )
     async with database.transaction() as tx:
         await live.start_show(tx, shop_id=goods.shop_id, show_id=show.id)
-    await refused(database, "live.wrong_status", lambda tx: live.start_show(tx, shop_id=goods.shop_id, show_id=show.id))
+    await refused(
+        database, "live.wrong_status", lambda tx: live.start_show(tx, shop_id=goods.shop_id, show_id=show.id)
+    )
     async with database.transaction() as tx:
         await live.end_show(tx, shop_id=goods.shop_id, show_id=show.id)
     for verb in (live.start_show, live.end_show):
-        await refused(database, "live.wrong_status", lambda tx, verb=verb: verb(tx, shop_id=goods.shop_id, show_id=show.id))
+        await refused(
+            database,
+            "live.wrong_status",
+            lambda tx, verb=verb: verb(tx, shop_id=goods.shop_id, show_id=show.id),
+        )
     await refused(
         database, "live.wrong_status", lambda tx: live.add_slot(tx, shop_id=goods.shop_id, show_id=show.id)
     )
@@ -94,7 +108,11 @@ async def test_a_show_starts_once_and_ends_once(database: Database, goods: Goods
 async def test_a_show_without_offers_does_not_start(database: Database, goods: Goods) -> None:
     async with database.transaction() as tx:
         show = await live.plan_show(tx, shop_id=goods.shop_id, title="Empty")
-    await refused(database, "live.nothing_to_sell", lambda tx: live.start_show(tx, shop_id=goods.shop_id, show_id=show.id))
+    await refused(
+        database,
+        "live.nothing_to_sell",
+        lambda tx: live.start_show(tx, shop_id=goods.shop_id, show_id=show.id),
+    )
 
 
 async def test_a_camera_films_one_show_at_a_time(database: Database, goods: Goods) -> None:
@@ -102,7 +120,11 @@ async def test_a_camera_films_one_show_at_a_time(database: Database, goods: Good
         first, _ = await plan(tx, goods, channel_id=5)
         second, _ = await plan(tx, goods, channel_id=5)
         await live.start_show(tx, shop_id=goods.shop_id, show_id=first.id)
-    await refused(database, "live.channel_busy", lambda tx: live.start_show(tx, shop_id=goods.shop_id, show_id=second.id))
+    await refused(
+        database,
+        "live.channel_busy",
+        lambda tx: live.start_show(tx, shop_id=goods.shop_id, show_id=second.id),
+    )
     async with database.transaction() as tx:
         assert [each.id for each in await live.shows_on_air(tx, channel_id=5)] == [first.id]
 
@@ -111,7 +133,7 @@ async def test_another_shop_sees_nothing_and_changes_nothing(database: Database,
     other = await make_goods(database, "bob")
     async with database.transaction() as tx:
         show, offer = await plan(tx, goods)
-    theirs = {"shop_id": other.shop_id, "show_id": show.id}
+    theirs: dict[str, Any] = {"shop_id": other.shop_id, "show_id": show.id}
     for act in (
         lambda tx: live.show(tx, **theirs),
         lambda tx: live.start_show(tx, **theirs),
@@ -134,12 +156,17 @@ async def test_what_cannot_be_offered(database: Database, goods: Goods) -> None:
         show, _ = await plan(tx, goods)
     bowl = goods.bowls[0]
 
-    def offering(lines: list[live.OfferLine], **terms: Any) -> Any:
+    def offering(lines: list[live.OfferLine], **different: Any) -> Any:
+        terms: dict[str, Any] = {"product_id": goods.bowl.id, **different}
         return lambda tx: live.add_offer(
-            tx, **{"shop_id": goods.shop_id, "show_id": show.id, "product_id": goods.bowl.id, "lines": lines, **terms}
+            tx,
+            shop_id=goods.shop_id,
+            show_id=show.id,
+            lines=lines,
+            **terms,
         )
 
-    for lines, terms, code in (
+    cases: list[tuple[list[live.OfferLine], dict[str, Any], str]] = [
         ([], {}, "live.bad_offer"),
         ([live.OfferLine(bowl, 1), live.OfferLine(bowl, 1)], {}, "live.bad_offer"),
         ([live.OfferLine(goods.coats[0], 1)], {}, "live.bad_offer"),
@@ -151,7 +178,8 @@ async def test_what_cannot_be_offered(database: Database, goods: Goods) -> None:
         ([live.OfferLine(bowl, 1)], {"limit_per_buyer": 0}, "live.bad_offer"),
         ([live.OfferLine(bowl, 1)], {"deposit_percent": 100}, "live.bad_offer"),
         ([live.OfferLine(goods.coats[0], 1)], {"product_id": goods.coat.id}, "live.offered_already"),
-    ):
+    ]
+    for lines, terms, code in cases:
         await refused(database, code, offering(lines, **terms))
 
 
@@ -191,7 +219,12 @@ async def test_featuring_keeps_the_intervals_on_both_clocks(database: Database, 
     async with database.transaction() as tx:
         await live.start_show(tx, shop_id=goods.shop_id, show_id=show.id)
     base = live.video_ms(show.starts_at) if show.starts_at else 1_000_000
-    for at, offer_id in ((base, coat.id), (base + 5_000, coat.id), (base + 9_000, bowl.id), (base + 12_000, None)):
+    for at, offer_id in (
+        (base, coat.id),
+        (base + 5_000, coat.id),
+        (base + 9_000, bowl.id),
+        (base + 12_000, None),
+    ):
         async with database.transaction() as tx:
             await live.feature(tx, shop_id=goods.shop_id, show_id=show.id, offer_id=offer_id, at=at)
     await refused(
@@ -346,7 +379,9 @@ async def test_the_state_of_a_room(database: Database, goods: Goods) -> None:
     }  # fmt: skip
 
 
-async def test_the_viewers_of_a_process_that_stopped_telling_are_gone(database: Database, goods: Goods) -> None:
+async def test_the_viewers_of_a_process_that_stopped_telling_are_gone(
+    database: Database, goods: Goods
+) -> None:
     async with database.transaction() as tx:
         show, _ = await plan(tx, goods)
         await live.share_presence(tx, process="dead", viewers={show.id: 7}, likes={})
@@ -363,12 +398,23 @@ async def test_change_show(database: Database, goods: Goods) -> None:
     async with database.transaction() as tx:
         show, _ = await plan(tx, goods, channel_id=5)
         changed = await live.change_show(
-            tx, shop_id=goods.shop_id, show_id=show.id, title=" Winter ", titles={"zh_CN": "冬"}, limit_per_show=3
+            tx,
+            shop_id=goods.shop_id,
+            show_id=show.id,
+            title=" Winter ",
+            titles={"zh_CN": "冬"},
+            limit_per_show=3,
         )
         await live.start_show(tx, shop_id=goods.shop_id, show_id=show.id)
 
-    assert (changed.title, changed.titles, changed.channel_id, changed.limit_per_show) == ("Winter", {"zh_CN": "冬"}, 5, 3)
-    for bad in ({"title": " "}, {"title": "x" * 121}, {"limit_per_show": 0}):
+    assert (changed.title, changed.titles, changed.channel_id, changed.limit_per_show) == (
+        "Winter",
+        {"zh_CN": "冬"},
+        5,
+        3,
+    )
+    cases: list[dict[str, Any]] = [{"title": " "}, {"title": "x" * 121}, {"limit_per_show": 0}]
+    for bad in cases:
         await refused(
             database,
             "live.bad_show",

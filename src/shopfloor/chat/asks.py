@@ -64,7 +64,7 @@ _INTENTS: Final[Mapping[str, re.Pattern[str]]] = {
     "stock": re.compile(
         r"有没有|有吗|有么|有货|还有[^别其]|有[^么什]{1,12}[吗么嘛？?]|没货|现货|剩多少|还剩|库存|"
         r"\b(?:do|does|did|will|would|are|is)\s+(?:you|u|it|this|that|there|they)\b.{0,40}\b(?:have|got|come|available|left|any)\b|"
-        r"\b(?:have|got)\s+(?:you\s+)?(?:any|it|this|one|the|a)\b|\bany\s+(?:left|more)\b|\bin\s+stock\b|\bavailable\b|\bhow\s+many\s+left\b|"
+        r"\b(?:have|got)\s+(?:you\s+)?(?:any|it|this|one|the|a)\b|\bany\b.{0,30}\b(?:left|more)\b|\bin\s+stock\b|\bavailable\b|\bhow\s+many\s+left\b|"
         r"\bsold\s*out\b",
         re.IGNORECASE,
     ),

@@ -33,7 +33,58 @@ ALWAYS_BLOCKED: Final = (
 
 # Dissatisfaction: these may not be put on a blocklist.
 PROTECTED: Final = frozenset(
-    ["差评", "退货", "退款", "投诉", "质量差", "质量", "假货", "骗人", "骗子", "骗", "贵", "太贵", "不好", "垃圾", "失望", "坏了", "破", "慢", "没收到", "不发货", "色差", "掉色", "起球", "缩水", "refund", "return", "returns", "fake", "scam", "bad", "poor", "broken", "late", "slow", "expensive", "overpriced", "disappointed", "disappointing", "quality", "complaint", "complain", "cheat", "cheated", "terrible", "awful", "worst", "never", "arrived", "missing", "damaged"]
+    [
+        "差评",
+        "退货",
+        "退款",
+        "投诉",
+        "质量差",
+        "质量",
+        "假货",
+        "骗人",
+        "骗子",
+        "骗",
+        "贵",
+        "太贵",
+        "不好",
+        "垃圾",
+        "失望",
+        "坏了",
+        "破",
+        "慢",
+        "没收到",
+        "不发货",
+        "色差",
+        "掉色",
+        "起球",
+        "缩水",
+        "refund",
+        "return",
+        "returns",
+        "fake",
+        "scam",
+        "bad",
+        "poor",
+        "broken",
+        "late",
+        "slow",
+        "expensive",
+        "overpriced",
+        "disappointed",
+        "disappointing",
+        "quality",
+        "complaint",
+        "complain",
+        "cheat",
+        "cheated",
+        "terrible",
+        "awful",
+        "worst",
+        "never",
+        "arrived",
+        "missing",
+        "damaged",
+    ]
 )
 
 RESERVED_NAMES: Final = (
@@ -52,7 +103,7 @@ RESERVED_NAMES: Final = (
 )
 
 _LINK: Final = re.compile(
-    r"https?://|www\.|\b[\w-]{2,}\.(?:com|cn|net|org|io|me|cc|top|xyz|shop|link|ly|app|co|ru|info|biz|site|club|vip)\b",
+    r"https?://|www\.|\b[\w-]+\.(?:com|cn|net|org|io|me|cc|top|xyz|shop|link|ly|app|co|ru|info|biz|site|club|vip)\b",
     re.IGNORECASE,
 )
 _LEET: Final = str.maketrans("013457@$", "oleastas")

@@ -117,11 +117,7 @@ class Audience:
         if end <= begin:
             return []
         cuts = [begin, *(since for since, _ in self._featured if begin < since < end), end]
-        return [
-            (start, stop, self._featured_at(start))
-            for start, stop in pairwise(cuts)
-            if stop > start
-        ]
+        return [(start, stop, self._featured_at(start)) for start, stop in pairwise(cuts) if stop > start]
 
     def gone(self, shopper: UUID, tab: object, at: float) -> list[Beat]:
         """A tab was closed.  The viewer leaves with the last one."""

@@ -144,6 +144,20 @@ def test_the_same_fact_gives_the_same_ids_and_an_empty_list_one_event() -> None:
     )
 
 
+def test_places_in_the_line_become_one_event_each() -> None:
+    (one,) = rows(
+        "orders.waitlist_joined",
+        show_id=7,
+        places=[
+            {"waiting_id": HOLD, "buyer": BUYER, "variant_id": 9, "quantity": 2, "offer_id": 5, "position": 1}
+        ],
+        waiting=[{"variant_id": 9, "units": 2}],
+    )
+
+    assert (one.id, one.viewer, one.variant_id, one.quantity, one.offer_id) == (f"{FACT}:0/1", BUYER, 9, 2, 5)
+    assert one.extra == {"waiting": [{"variant_id": 9, "units": 2}], "waiting_id": HOLD, "position": 1}
+
+
 def test_compare_finds_what_is_missing_incomplete_repeated_or_invented() -> None:
     whole, split, missing, incomplete, repeated, invented = (UUID(int=n) for n in range(1, 7))
     lake = [

@@ -132,9 +132,9 @@ def written() -> Script:
         50,
         "chat.chat_said",
         **show,
-        id=name("line"),
+        line_id=name("line"),
         shopper=name("a"),
-        name="a",
+        author="a",
         role="viewer",
         text="size M?",
         asks={"sizes": ["M"], "colours": [], "intents": ["size"]},
@@ -200,12 +200,17 @@ def written() -> Script:
             second,
             "orders.waitlist_joined",
             **show,
-            waiting_id=name(f"w{viewer}"),
-            buyer=name(viewer),
-            variant_id=1001,
-            quantity=units,
-            offer_id=11,
-            position=1,
+            places=[
+                {
+                    "waiting_id": name(f"w{viewer}"),
+                    "buyer": name(viewer),
+                    "variant_id": 1001,
+                    "quantity": units,
+                    "offer_id": 11,
+                    "position": 1,
+                }
+            ],
+            waiting=[{"variant_id": 1001, "units": 3}],
         )
 
     def order(

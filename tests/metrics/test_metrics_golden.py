@@ -210,6 +210,7 @@ def test_signals_stop_the_exposure_where_stock_stopped(small_show: Path, report:
         "refused_units": 3,
         "waitlist_units": 3,
         "asks": 1,
+        "questions": {"m": 1},
         "sold_out_at": [100.0, 140.0],
     }
     assert (found[1002].exposure, found[1002].exposure_total, found[1002].asks) == (230.0, 230.0, 0)

@@ -17,8 +17,8 @@ from shopfloor.collector.columns import SCHEMA, WORDS
 from shopfloor.collector.endpoint import Endpoint
 from shopfloor.collector.facts import EXPLODED, compare, from_fact
 from shopfloor.collector.lake import AsOf, Lake
-from shopfloor.collector.models import SERVER as SERVER_SOURCE
 from shopfloor.collector.models import (
+    SERVER,
     Bad,
     Busy,
     Check,
@@ -39,8 +39,8 @@ __all__ = [
     "EXPLODED",
     "PRESENCE",
     "SCHEMA",
+    "SERVER",
     "SERVER_ONLY",
-    "SERVER_SOURCE",
     "SHEDDING_ORDER",
     "WORDS",
     "AsOf",

@@ -18,7 +18,7 @@ from uuid import UUID
 
 from shopfloor.collector.models import SERVER, Check, Event
 
-EXPLODED: Final = ("holds", "refusals", "releases", "lines", "variants")
+EXPLODED: Final = ("holds", "refusals", "releases", "lines", "places", "variants")
 
 _KEYS: Final = ("show_id", "product_id", "variant_id", "offer_id")
 _VIEWER: Final = ("viewer", "buyer", "shopper", "shopper_id", "buyer_id")

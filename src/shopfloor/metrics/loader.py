@@ -13,7 +13,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute
 
-from shopfloor.collector import SERVER_SOURCE, Lake
+from shopfloor.collector import SERVER, Lake
 from shopfloor.metrics.models import MixedCurrencies, UnknownShow
 from shopfloor.metrics.registry import inputs
 from shopfloor.metrics.tables import GAP, MINUTE, SECOND
@@ -52,7 +52,7 @@ def load(lake: Lake, *, shop_id: int, show_id: int, at: datetime) -> Loaded:
     rows = lake.table(show_id=show_id)
     same_shop = pc.fill_null(pc.equal(rows["shop_id"], shop_id), fill_value=True)
     rows = rows.filter(same_shop).sort_by([("event_time", "ascending"), ("id", "ascending")])
-    ours = pc.starts_with(rows["source"], SERVER_SOURCE)
+    ours = pc.starts_with(rows["source"], SERVER)
     when = pc.cast(rows["event_time"], pa.int64())
 
     facts = rows.filter(ours)

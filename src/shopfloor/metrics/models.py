@@ -208,7 +208,9 @@ class VariantSignal:
     """What a show said about one variant, for a forecast.  Exposures are viewer-seconds.
 
     `exposure` counts while it was featured and could be bought, on hand or against supply; `exposure_total`
-    while it was featured.  `sold_out_at` are the moments when nothing of it could be bought any more.
+    while it was featured.  `questions` are the sizes and colours asked for in chat while its product was shown,
+    in lower case, with how many lines; `asks` those that name an option of this variant.  `sold_out_at` are the
+    moments when nothing of it could be bought any more.
     """
 
     variant_id: int
@@ -223,4 +225,5 @@ class VariantSignal:
     refused_units: int
     waitlist_units: int
     asks: int
+    questions: dict[str, int]
     sold_out_at: tuple[datetime, ...]

@@ -100,8 +100,8 @@ def signals(
 ) -> list[VariantSignal]:
     """What a show said about each of its variants.
 
-    `options` are the variants' sizes and colours, by which questions in chat are told apart; without them
-    no question is counted for a variant.  Raises UnknownShow.
+    `options` are the variants' sizes and colours, by which questions in chat are counted for a variant; who
+    knows them only afterwards finds all questions in `questions`.  Raises UnknownShow.
     """
     view = source if isinstance(source, Lake) else lake.open(source)
     loaded = load(view, shop_id=shop_id, show_id=show_id, at=at or view.as_of.at)
@@ -123,7 +123,7 @@ def signals(
             )
         }
         sold_out = _sold_out(engine)
-        asked = _asked(_asks(engine, _features(engine)), product_of, options or {})
+        questions = _questions(_asks(engine, _features(engine)))
     variants = offered | {variant for values in found.values() for (variant,) in values}
     return [
         VariantSignal(
@@ -138,7 +138,11 @@ def signals(
             refused_buyers=_count(found["refused_buyers"], variant),
             refused_units=_count(found["refused_units"], variant),
             waitlist_units=_count(found["waitlist_units"], variant),
-            asks=asked[variant],
+            asks=sum(
+                questions[product_of.get(variant)][option.casefold()]
+                for option in set((options or {}).get(variant, ()))
+            ),
+            questions=dict(questions[product_of.get(variant)]),
             sold_out_at=tuple(sold_out[variant]),
         )
         for variant in sorted(variants)
@@ -235,20 +239,12 @@ def _asks(engine: Engine, features: Sequence[Feature]) -> tuple[Ask, ...]:
     )
 
 
-def _asked(
-    asks: Sequence[Ask], product_of: Mapping[int, int], options: Mapping[int, Sequence[str]]
-) -> Counter[int]:
-    """Questions by variant: those said while its product was shown that name one of its options."""
-    found: Counter[int] = Counter()
-    for variant, names in options.items():
-        own = {name.casefold() for name in names}
-        found[variant] = sum(
-            ask.lines
-            for ask in asks
-            if ask.product_id is not None
-            and ask.product_id == product_of.get(variant)
-            and ask.value.casefold() in own
-        )
+def _questions(asks: Sequence[Ask]) -> defaultdict[int | None, Counter[str]]:
+    """Sizes and colours asked for by the product shown at that moment, in lower case."""
+    found: defaultdict[int | None, Counter[str]] = defaultdict(Counter)
+    for ask in asks:
+        if ask.product_id is not None and ask.kind in {"sizes", "colours"}:
+            found[ask.product_id][ask.value.casefold()] += ask.lines
     return found
 
 

@@ -4,11 +4,13 @@ import asyncio
 import random
 import socket
 import struct
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
+import uvloop
 from tests.media.film import Tag, encoder, frame
 
 from shopfloor.media import amf
@@ -346,3 +348,29 @@ async def test_random_bytes_at_every_stage_harm_nobody() -> None:
         good.send_tag(Tag(9, 1, b"\x17\x01abcdef"))
         await until(lambda: len(sinks[0].messages) == 1)
         assert all(sink.cause is not None for sink in sinks[1:])
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+def test_both_event_loops_serve(run: Callable[[Coroutine[Any, Any, None]], None]) -> None:
+    async def show() -> None:
+        async with serving() as (server, port, sinks):
+            async with encoder(port, key="right") as camera:
+                sinks[0].ahead = 10.5
+                camera.send_tag(Tag(9, 5, b"\x17\x01abcdef"))
+                await until(lambda: len(sinks[0].messages) == 1)
+                sinks[0].ahead = 0.0
+                camera.send_tag(Tag(9, 6, b"\x17\x01abcdef"))
+                await until(lambda: len(sinks[0].messages) == 2)
+                camera.send(Message(COMMAND, 0, 0, amf.encode("deleteStream", 4, None, 1)))
+                await camera.gone()
+            async with encoder(port) as camera:
+                await camera.connect()
+                assert await camera.publish("wrong") == "NetStream.Publish.BadName"
+                await camera.gone()
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"GET / HTTP/1.1\r\n\r\n")
+            await until(lambda: server.connections == 0)
+            writer.close()
+            assert sinks[0].cause is EndCause.FINISHED
+
+    run(show())

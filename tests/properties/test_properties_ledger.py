@@ -261,6 +261,13 @@ class LedgerMachine(RuleBasedStateMachine):
         one, two, pool = self.do(found)
         self.places = (one, two)
         self.model = Model(open_pool=pool)
+        for variant in VARIANTS:
+            self.receive(variant, 0, 6)
+            self.every_level_is_equal()
+        self.open_show(3, 2)
+        self.announce(VARIANTS[0], 2, DAYS[1], stock.LotKind.MAKEABLE, "po-1")
+        self.announce(VARIANTS[0], 2, DAYS[1], stock.LotKind.INCOMING, "po-2")
+        self.every_level_is_equal()
 
     def do(self, verb: Callable[[Tx], Coroutine[Any, Any, Any]]) -> Any:
         async def run() -> Any:
@@ -712,8 +719,8 @@ def test_every_verb_of_the_ledger_agrees_with_a_plain_model(dsn: str) -> None:
     run_state_machine_as_test(
         Machine,
         settings=settings(
-            max_examples=25,
-            stateful_step_count=40,
+            max_examples=30,
+            stateful_step_count=50,
             deadline=None,
             suppress_health_check=list(HealthCheck),
             print_blob=True,

@@ -1,6 +1,8 @@
 """A show small enough to compute by hand, written into a lake the way the product writes it."""
 
+import asyncio
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid5
@@ -283,20 +285,20 @@ def written() -> Script:
     return s
 
 
-@pytest.fixture
-def script() -> Script:
-    return written()
-
-
-@pytest.fixture
-async def small_show(tmp_path: Path, script: Script) -> Path:
-    """A lake with the show in it: half sealed, half in the log, one batch sent twice."""
-    lake = tmp_path / "lake"
+async def _write(lake: Path, events: Sequence[collector.Event]) -> None:
     writer = collector.Collector(lake, "test")
     await writer.start()
-    half = len(script.events) // 2
-    await writer.append(script.events[:half])
+    half = len(events) // 2
+    await writer.append(events[:half])
     await writer.seal()
-    await writer.append(script.events[half - 20 :])
+    await writer.append(events[half - 20 :])
     await writer.close(seal=False)
+
+
+@pytest.fixture(scope="session")
+def small_show(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake with the show in it: half sealed, half in the log, twenty events sent twice.  Only to be read."""
+    lake = tmp_path_factory.mktemp("small") / "lake"
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, _write(lake, written().events)).result()
     return lake

@@ -682,7 +682,7 @@ async def test_too_many_messages_are_told_and_far_too_many_are_cut(house: House)
         codes: set[str | None] = set()
         with pytest.raises(ConnectionClosed) as closed:
             await collect_codes(client, codes)
-        assert codes == {None, "room.too_fast"}
+        assert "room.too_fast" in codes <= {None, "room.too_fast"}
 
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1008

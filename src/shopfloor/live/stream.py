@@ -269,7 +269,10 @@ class Gateway:
         while True:
             self.now = time.time()
             for hall in list(self.halls.values()):
-                self.tick(hall)
+                try:
+                    self.tick(hall)
+                except Exception as problem:  # noqa: BLE001 -- one broken room must not silence the others
+                    log_incident(problem, show_id=hall.show_id)
             wake.clear()
             if any(hall.opened.room.urgent for hall in self.halls.values()):
                 await asyncio.sleep(URGENT)
@@ -359,6 +362,9 @@ class Gateway:
             await self.rooms.share(viewers=viewers, likes=likes)
         except DatabaseAway:
             _log.warning("live.presence_not_shared")
+            return
+        except Exception as problem:  # noqa: BLE001 -- counted again in two seconds; the rooms go on meanwhile
+            log_incident(problem, shows=sorted(halls))
             return
         for show_id, hall in halls.items():
             hall.likes -= likes[show_id]

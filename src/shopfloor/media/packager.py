@@ -181,7 +181,7 @@ class Packager:
         self._segment_duration = 0
         self._segment_bytes = 0
         self._segment_independent = True
-        self._since_key = 0
+        self._since_key = self._frames = 0
 
     # ── what arrives ──────────────────────────────────────────────────────────────────────────────────
 
@@ -338,7 +338,7 @@ class Packager:
         self._part = _Part()
         self._segment_dts = self._segment_duration = self._segment_bytes = 0
         self._segment_independent = True
-        self._since_key = 0
+        self._since_key = self._frames = 0
         self.media_end = 0
         self._measuring = []
         if video is not None and audio is not None:
@@ -415,7 +415,8 @@ class Packager:
         if not frame.key:
             return
         if held is not None:
-            self.gop, self._since_key = self._since_key, 0
+            self.fps = round(self._frames * VIDEO_SCALE / self._since_key, 3)
+            self.gop, self._since_key, self._frames = self._since_key, 0, 0
         if self._segment_duration + self._part.duration >= SHORTEST_SEGMENT:
             yield from self._close_part()
             yield from self._close_segment()
@@ -426,6 +427,7 @@ class Packager:
         self._last_dts = dts + duration - 1
         self._last_duration = duration
         self._since_key += duration
+        self._frames += 1
         limit = self.cadence.target_duration * VIDEO_SCALE + VIDEO_SCALE // 2 - VIDEO_SCALE // 50
         part = self._part
         if part.duration and part.duration + duration > self.cadence.part_target:

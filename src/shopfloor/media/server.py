@@ -53,6 +53,7 @@ Listener = Callable[[int, UUID, datetime], Awaitable[None]]
 # How long a playlist waits for its publisher to come back before it says that the broadcast is over.
 LINGER_SECONDS: Final = 300.0
 LATE_MS: Final = 500
+LATE_SHOWN_SECONDS: Final = 30.0
 LONG_GOP_SECONDS: Final = 4.0
 ASK_SECONDS: Final = 3.0
 
@@ -371,7 +372,7 @@ class Take:
         self._rates: deque[tuple[int, int]] = deque(maxlen=8)
         self._last_arrival: tuple[int, int] | None = None
         self._stalled_ms = 0
-        self._started = time.monotonic()
+        self._last_stall = float("-inf")
 
     def _declared(self) -> Cadence | None:
         window = self.air.feed.window
@@ -427,7 +428,7 @@ class Take:
                 ("gop_long", gop > LONG_GOP_SECONDS),
                 ("no_audio", opened is not None and not opened.has_audio),
                 ("no_video", opened is not None and not opened.has_video),
-                ("late", self._stalled_ms > 0),
+                ("late", time.monotonic() - self._last_stall < LATE_SHOWN_SECONDS),
                 ("recording_stopped", self._recording is not None and self._recording.failing is not None),
                 ("rows_waiting", self._server.book.waiting > 20),
             )
@@ -566,6 +567,7 @@ class Take:
         late = arrived - last[1] - (timestamp - last[0]) % (1 << 32)
         if LATE_MS < late < 60_000:
             self._stalled_ms += late
+            self._last_stall = time.monotonic()
             self._gap(GapCause.STALL, self._anchor + self._packager.media_end // 90, late)
 
     def _gap(self, cause: GapCause, started: int, milliseconds: int) -> None:

@@ -101,7 +101,7 @@ async def import_shopify_csv(tx: Tx, *, shop_id: int, stream: IO[bytes]) -> Repo
 def _not_fetched(picture: PictureDraft) -> Remark:
     return Remark(
         picture.row,
-        "Image Src",
+        "image src",
         "catalog.picture_not_fetched",
         "The picture was not fetched; upload it here.",
     )
@@ -118,7 +118,7 @@ async def _take(tx: Tx, shop_id: int, draft: ProductDraft) -> bool:
             await _update(tx, shop_id, product_id, draft)
             is_new = False
     except Refusal as refusal:
-        raise _FaultInRow(draft.row, "Handle", refusal) from refusal
+        raise _FaultInRow(draft.row, "handle", refusal) from refusal
     known = {
         tuple(each.options): each
         for each in await service.variants_of(tx, shop_id=shop_id, product_ids=[product_id])
@@ -127,7 +127,7 @@ async def _take(tx: Tx, shop_id: int, draft: ProductDraft) -> bool:
         try:
             await _take_variant(tx, shop_id, product_id, variant, known.get(tuple(variant.options)))
         except Refusal as refusal:
-            raise _FaultInRow(variant.row, "Variant Price", refusal) from refusal
+            raise _FaultInRow(variant.row, "variant price", refusal) from refusal
     await _keep_addresses(tx, shop_id, product_id, draft.pictures)
     return is_new
 

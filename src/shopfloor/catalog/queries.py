@@ -308,16 +308,20 @@ async def insert_price(
 ) -> datetime | None:
     """When it takes effect; None when `at` has passed.
 
-    Without `at` it is now, and not before what another transaction put in force meanwhile.
+    Without `at` it is now, and not before what another transaction, or a clock that was ahead, put in force.
     """
     return await tx.value(
         """
-        INSERT INTO catalog.price (variant_id, minor, valid_from, reason)
-        SELECT %(variant_id)s, %(minor)s,
-               coalesce(%(at)s::timestamptz,
-                        (SELECT greatest(now(), max(valid_from)) FROM catalog.price
-                          WHERE variant_id = %(variant_id)s AND valid_from <= recorded_at)),
+        WITH at_once AS (
+            SELECT greatest(now(), max(valid_from)) AS moment FROM catalog.price
+             WHERE variant_id = %(variant_id)s AND valid_from <= recorded_at
+        )
+        INSERT INTO catalog.price (variant_id, minor, valid_from, recorded_at, reason)
+        SELECT %(variant_id)s, %(minor)s, coalesce(%(at)s::timestamptz, moment),
+               CASE WHEN %(at)s::timestamptz IS NULL THEN greatest(clock_timestamp(), moment)
+                    ELSE clock_timestamp() END,
                %(reason)s
+          FROM at_once
          WHERE %(at)s::timestamptz IS NULL OR %(at)s::timestamptz >= now()
         RETURNING valid_from
         """,

@@ -218,8 +218,8 @@ class Sheet:
             raise SheetUnreadable("The file is not text in UTF-8; save it as 'CSV UTF-8'.")
         return first
 
-    def records(self) -> Iterator[tuple[int, dict[str, str] | Remark]]:
-        """Rows with their number, as cells by column; one that cannot be read comes as a Remark."""
+    def records(self) -> Iterator[tuple[int, str, dict[str, str] | Remark]]:
+        """Rows with number and handle, as cells by column; one that cannot be read comes as a Remark."""
         row = 1
         while True:
             row += 1
@@ -228,7 +228,7 @@ class Sheet:
             except csv.Error as problem:
                 message = f"The row cannot be read: {problem}."
                 self.rows_read += 1
-                yield row, Remark(row, "", "catalog.csv_malformed", message)
+                yield row, "", Remark(row, "", "catalog.csv_malformed", message)
                 continue
             if cells is None:
                 return
@@ -236,7 +236,12 @@ class Sheet:
                 raise SheetTooLarge(f"The file has more than {MAX_ROWS} rows.", largest_rows=MAX_ROWS)
             if any(cell.strip() for cell in cells):
                 self.rows_read += 1
-                yield row, self._record(row, cells)
+                yield row, self._handle(cells), self._record(row, cells)
+
+    def _handle(self, cells: list[str]) -> str:
+        """As far as it can be read: '' otherwise."""
+        at = self._header.index("handle")
+        return unquoted(cells[at].strip()).lower() if at < len(cells) and _is_text(cells[at]) else ""
 
     def _record(self, row: int, cells: list[str]) -> dict[str, str] | Remark:
         if len(cells) > len(self._header):
@@ -266,7 +271,7 @@ def drafts(sheet: Sheet, currency: str) -> Iterator[ProductDraft | Broken]:
             group.faults.append(
                 Remark(
                     group.row,
-                    "Handle",
+                    "handle",
                     "catalog.csv_handle_repeated",
                     "The handle stood further up already; the rows of one product follow each other.",
                 )
@@ -286,27 +291,27 @@ class _Group:
     faults: list[Remark]
 
 
-def _groups(records: Iterable[tuple[int, dict[str, str] | Remark]]) -> Iterator[_Group]:
-    """Runs of one handle.  A row that cannot be read spoils the product it stands in, or before."""
+def _groups(records: Iterable[tuple[int, str, dict[str, str] | Remark]]) -> Iterator[_Group]:
+    """Runs of one handle.  A row whose handle cannot be read spoils the product before it, which it may be of."""
     group: _Group | None = None
-    for row, record in records:
-        if isinstance(record, Remark):
-            group = group or _Group(row, "", [], [])
+    for row, handle, record in records:
+        if isinstance(record, Remark) and not handle and group is not None:
             group.faults.append(record)
             continue
-        handle = record["handle"].lower()
         if group is not None and group.handle != handle:
             yield group
             group = None
         if group is None:
             group = _Group(row, handle, [], [])
-        if not handle:
-            group.faults.append(Remark(row, "Handle", "catalog.csv_no_handle", "The row has no handle."))
+        if isinstance(record, Remark):
+            group.faults.append(record)
+        elif not handle:
+            group.faults.append(Remark(row, "handle", "catalog.csv_no_handle", "The row has no handle."))
         elif len(group.records) == MAX_ROWS_OF_ONE:
             group.faults.append(
-                Remark(row, "Handle", "catalog.csv_too_many_rows", "The product has too many rows.")
+                Remark(row, "handle", "catalog.csv_too_many_rows", "The product has too many rows.")
             )
-        if not group.faults:
+        elif not group.faults:
             group.records.append((row, record))
     if group is not None:
         yield group
@@ -325,7 +330,7 @@ class _Parser:
         names = self._option_names(row, first)
         draft = ProductDraft(
             row=row,
-            handle=self._try(row, "Handle", lambda: checked_handle(first["handle"])) or "",
+            handle=self._try(row, "handle", lambda: checked_handle(first["handle"])) or "",
             title=self._line(row, first, "title", 255) or None,
             titles=self._translations(row, first, "title", 255),
             description=self._description(row, first),

@@ -1,0 +1,66 @@
+"""Two shops with a session each, and the catalogue's JSON API in process."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from shopfloor import accounts, catalog
+from shopfloor.accounts import api as accounts_api
+from shopfloor.catalog import api
+from shopfloor.kernel import http
+from shopfloor.kernel.database import Database
+
+
+@dataclass(frozen=True)
+class Shops:
+    """`session` belongs to the owner of `mine` (EUR), `other_session` to somebody of `other` (JPY) only."""
+
+    mine: accounts.Shop
+    other: accounts.Shop
+    session: str
+    other_session: str
+
+
+@pytest.fixture
+async def shops(database: Database) -> Shops:
+    async with database.transaction() as tx:
+        people: list[int] = []
+        for email in ("a@example.org", "b@example.org"):
+            await tx.run(
+                "INSERT INTO accounts.person (email, name, password_hash) VALUES (%(email)s, 'x', 'x')",
+                email=email,
+            )
+            people.append(
+                await tx.value("SELECT id FROM accounts.person WHERE email = %(email)s", email=email)
+            )
+        mine = await accounts.create_shop(tx, owner_id=people[0], name="Mine", slug="mine", currency="EUR")
+        other = await accounts.create_shop(tx, owner_id=people[1], name="Other", slug="other", currency="JPY")
+        sessions = [await accounts.open_session(tx, person_id=person) for person in people]
+        await tx.run("DELETE FROM kernel.outbox")
+    return Shops(mine, other, *sessions)
+
+
+@pytest.fixture
+async def app(database: Database, tmp_path: Path) -> FastAPI:
+    app = FastAPI()
+    http.install(app, database)
+    app.state.settings = SimpleNamespace(pictures_dir=tmp_path / "pictures")
+    app.include_router(api.router)
+    accounts_api.install(app, base_url=None)
+    app.mount("/pictures", catalog.PictureFiles(tmp_path / "pictures"))
+    accounts_api.check_every_route_is_decided(app)
+    return app
+
+
+@pytest.fixture
+async def client(app: FastAPI, shops: Shops) -> AsyncIterator[httpx.AsyncClient]:
+    """Signed in as the owner of `mine`."""
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://shop.test") as client:
+        client.cookies.set("session", shops.session)
+        yield client

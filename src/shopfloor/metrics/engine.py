@@ -94,5 +94,5 @@ def computing(loaded: Loaded) -> Generator[Engine]:
         for name, columns, text in derived_sql():
             # Declared types, so that a sum too large for 64 bits is an error and not another type.
             connection.execute(f'CREATE TEMP TABLE "{name}" ({columns})')
-            connection.execute(f'INSERT INTO "{name}" {text}')
+            connection.execute(f'-- duckdb\nINSERT INTO "{name}" {text}')
         yield Engine(connection)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from shopfloor.collector import Lake, lake
+from shopfloor import collector
 from shopfloor.metrics import definitions
 from shopfloor.metrics.engine import Engine, Values, computing, quotients
 from shopfloor.metrics.loader import Loaded, load, moment
@@ -58,9 +58,11 @@ _MINUTE: Final = {
 }
 
 
-def show_report(source: Path | Lake, shop_id: int, show_id: int, *, at: datetime | None = None) -> ShowReport:
+def show_report(
+    source: Path | collector.Lake, shop_id: int, show_id: int, *, at: datetime | None = None
+) -> ShowReport:
     """Everything the lake tells about a show, as of now or `at`.  Raises UnknownShow, MixedCurrencies."""
-    view = source if isinstance(source, Lake) else lake.open(source)
+    view = source if isinstance(source, collector.Lake) else collector.lake.open(source)
     as_of = at or view.as_of.at
     loaded = load(view, shop_id=shop_id, show_id=show_id, at=as_of)
     with computing(loaded) as engine:
@@ -91,7 +93,7 @@ def show_report(source: Path | Lake, shop_id: int, show_id: int, *, at: datetime
 
 
 def signals(
-    source: Path | Lake,
+    source: Path | collector.Lake,
     shop_id: int,
     show_id: int,
     *,
@@ -103,7 +105,7 @@ def signals(
     `options` are the variants' sizes and colours, by which questions in chat are counted for a variant; who
     knows them only afterwards finds all questions in `questions`.  Raises UnknownShow.
     """
-    view = source if isinstance(source, Lake) else lake.open(source)
+    view = source if isinstance(source, collector.Lake) else collector.lake.open(source)
     loaded = load(view, shop_id=shop_id, show_id=show_id, at=at or view.as_of.at)
     with computing(loaded) as engine:
         product_of = _product_of(engine)
@@ -149,9 +151,9 @@ def signals(
     ]
 
 
-def shows(source: Path | Lake, shop_id: int) -> list[int]:
+def shows(source: Path | collector.Lake, shop_id: int) -> list[int]:
     """The shows this shop started, in order of their start."""
-    view = source if isinstance(source, Lake) else lake.open(source)
+    view = source if isinstance(source, collector.Lake) else collector.lake.open(source)
     rows = view.table(shop_id=shop_id, types=["live.show_started"], names=["event_time", "show_id"])
     found = rows.sort_by("event_time")["show_id"].to_pylist()
     return list(dict.fromkeys(show for show in found if show is not None))

@@ -259,7 +259,7 @@ async def prometheus(request: Request) -> Response:
 
 
 async def serve(
-    settings: Settings, dsn: str, *, background_work: bool, ready: Callable[[str, Node], None]
+    settings: Settings, dsn: str, *, background_work: bool, ready: Callable[[str, Node, str | None], None]
 ) -> None:
     """Serve until SIGTERM or SIGINT; then answer who waits, and stop.  `ready` is told the true address."""
     listener = take_port(settings.host, settings.port)
@@ -280,7 +280,10 @@ async def serve(
         )
         server = uvicorn.Server(config)
         host, port = listener.getsockname()[:2]
-        ready(settings.base_url or f"http://{host}:{port}", node)
+        address = settings.base_url or f"http://{host}:{port}"
+        async with node.db.transaction() as tx:
+            claim = await accounts.ensure_owner_claim(tx)
+        ready(address, node, claim)
         work = worker.loops(node.db, node.lake) if background_work else ()
         async with background(*work):
             await server.serve(sockets=[listener])
@@ -292,6 +295,11 @@ def run(settings: Settings, *, background: bool = True) -> None:
         uvloop.run(serve(settings, dsn, background_work=background, ready=announce))
 
 
-def announce(address: str, node: Node) -> None:
-    print(f"Shopfloor is open at {address}", flush=True)  # noqa: T201 -- the one line a person waits for
+def announce(address: str, node: Node, claim: str | None) -> None:
+    """What a person waits for; the address last, so that nothing is shown before it is true."""
     print(f"Cameras publish to rtmp://{node.settings.rtmp_host}:{node.rtmp_port}/live", flush=True)  # noqa: T201
+    if claim is not None:
+        print(
+            f"Nobody owns this node yet. Become its owner (works once): {address}/claim/{claim}", flush=True
+        )
+    print(f"Shopfloor is open at {address}", flush=True)  # noqa: T201

@@ -83,7 +83,7 @@ class EmbeddedPostgres:
 
     def start(self) -> None:
         """Make the cluster if there is none, start the server if it does not run, and hold on to it."""
-        self._user = _server_user() if os.geteuid() == 0 else None
+        self._user = server_user() if os.geteuid() == 0 else None
         self._prepare_directories()
         with (self._home / "starting").open("w") as starting:
             fcntl.flock(starting, fcntl.LOCK_EX)
@@ -240,7 +240,7 @@ class EmbeddedPostgres:
         return copy / "package" / "pginstall"
 
 
-def _server_user() -> pwd.struct_passwd:
+def server_user() -> pwd.struct_passwd:
     """The system user the server runs as when we are root; made when missing."""
     try:
         return pwd.getpwnam(SYSTEM_USER)

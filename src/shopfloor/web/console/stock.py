@@ -36,10 +36,11 @@ async def levels(desk: Viewer, search: str = "") -> Response:
                 ids=sorted({level.variant_id for level in found} | {short.variant_id for short in shortages}),
             )
         }
-        known = [
-            (product, await catalog.variants_of(tx, shop_id=shop_id, product_id=product.id))
-            for product in products
-        ]
+        ids = [product.id for product in products]
+        kinds = await catalog.variants_of(tx, shop_id=shop_id, product_ids=ids)
+        pictures = await catalog.pictures(tx, shop_id=shop_id, product_ids=ids)
+    known = [(product, [kind for kind in kinds if kind.product_id == product.id]) for product in products]
+    faces = {picture.product_id: picture.sha256 for picture in reversed(pictures)}
     by_variant: dict[int, list[stock.Level]] = {}
     for level in found:
         if level.quantity or level.held or level.allocated or level.shortfall:

@@ -29,7 +29,7 @@ class NotADate(Invalid):
 
 
 def minor_of(text: str, currency: str) -> int:
-    """ "129.00" or "1,290" or "¥129" -> minor units.  Raises NotAnAmount."""
+    """Minor units of "129.00", "1,290" or "¥129".  Raises NotAnAmount."""
     bare = text.strip().strip("¥￥$€£").replace(",", "").replace(" ", "")
     try:
         amount = Decimal(bare)

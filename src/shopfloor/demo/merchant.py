@@ -1,0 +1,280 @@
+"""The merchant of the demo, and its supplier: everything they do goes through the JSON interface."""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+from shopfloor.demo.goods import GOODS, SHOP_NAME, SHOP_SLUG, Good
+from shopfloor.demo.pictures import still_paths
+
+EMAIL: Final = "owner@harbour.example"
+CURRENCY: Final = "CNY"
+# Who makes what, in how many days, at which share of the price; below the second number a piece costs more.
+SUPPLIERS: Final = (
+    ("Seven Hills Knitting", ("linen-overshirt", "wide-trousers", "rib-beanie"), 9, 300, ((20, 52), (60, 45), (150, 40)), 1),
+    ("Delta Garment Works", ("linen-overshirt", "wide-trousers"), 14, 500, ((50, 46), (120, 38)), 5),
+    ("Gongcheng Growers", ("honey-pomelo", "crisp-persimmon", "kabocha", "mountain-honey"), 3, 400, ((10, 60), (50, 55)), 1),
+    ("Kiln at the Bend", ("tea-bowl", "side-handle-teapot", "bottle-vase"), 18, 40, ((4, 48), (20, 44)), 1),
+)  # fmt: skip
+
+
+class Trouble(Exception):
+    """The shop refused what the demo cannot do without."""
+
+
+@dataclass(slots=True)
+class Merchant:
+    """Somebody signed in to one shop."""
+
+    http: httpx.AsyncClient
+    products: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
+    slug: str = SHOP_SLUG
+
+    async def call(self, method: str, path: str, **options: Any) -> Any:
+        reply = await self.http.request(method, path, **options)
+        if reply.is_error:
+            raise Trouble(f"{method} {path}: {reply.status_code} {reply.text[:300]}")
+        return reply.json() if reply.content else None
+
+    async def shop(self, method: str, path: str, **options: Any) -> Any:
+        return await self.call(method, f"/v1/{self.slug}{path}", **options)
+
+    # Coming in
+
+    async def claim(self, token: str, password: str) -> None:
+        """Take the node over with the link of its first run."""
+        shop = {
+            "name": SHOP_NAME, "slug": self.slug, "currency": CURRENCY, "locale": "en", "timezone": "Asia/Shanghai",
+        }  # fmt: skip
+        await self.call(
+            "POST", "/v1/claim",
+            json={"token": token, "email": EMAIL, "password": password, "name": "Lin Shu", "shop": shop},
+        )  # fmt: skip
+
+    async def sign_in(self, password: str) -> None:
+        await self.call("POST", "/v1/session", json={"email": EMAIL, "password": password})
+
+    # Setting up
+
+    async def stock_the_shelves(self, stills: Path) -> int:
+        """Goods, pictures and units that are not there yet; returns how many products were added."""
+        known = {product["handle"] for product in await self.shop("GET", "/products")}
+        places = await self.shop("GET", "/stock/locations")
+        place = places[0] if places else await self.shop(
+            "POST", "/stock/locations", json={"name": "Harbour warehouse", "kind": "warehouse"}
+        )  # fmt: skip
+        if not known:
+            await self.shop(
+                "PUT", "/orders/policy",
+                json={
+                    "shipping_minor": 1_200, "free_shipping_from_minor": 30_000,
+                    "pay_to": "Harbour Bank, account 6217 0000 1234, Harbour & Kiln",
+                    "pick_up_at": "Harbour & Kiln, 8 Quay Street, open 10 to 19",
+                },
+            )  # fmt: skip
+        added = 0
+        for good in GOODS:
+            if good.handle not in known:
+                await self._add(good, stills, place["id"])
+                added += 1
+        self.products = {product["handle"]: product for product in await self.shop("GET", "/products")}
+        return added
+
+    async def _add(self, good: Good, stills: Path, location_id: int) -> None:
+        product = await self.shop(
+            "POST", "/products",
+            json={
+                "handle": good.handle, "title": good.title, "titles": {"zh_CN": good.title_zh},
+                "description": good.description, "descriptions": {"zh_CN": good.description_zh},
+                "kind": good.kind, "status": "active", "vendor": SHOP_NAME, "option_names": list(good.options),
+                "variants": [
+                    {
+                        "options": list(options), "sku": sku(good, options),
+                        "price": f"{good.price_of(options) / 100:.2f}",
+                    }
+                    for options in good.variants
+                ],
+            },
+        )  # fmt: skip
+        for path in still_paths(good, stills):
+            await self.shop(
+                "POST", f"/products/{product['id']}/pictures",
+                params={"alt": good.title}, content=await asyncio.to_thread(path.read_bytes),
+            )  # fmt: skip
+        by_options = {tuple(variant["options"]): variant["id"] for variant in product["variants"]}
+        for index, options in enumerate(good.variants):
+            if good.on_hand(index):
+                await self.shop(
+                    "POST", "/stock/receipts",
+                    json={
+                        "location_id": location_id, "variant_id": by_options[options],
+                        "quantity": good.on_hand(index), "reason": "first delivery",
+                    },
+                )  # fmt: skip
+
+    async def refill(self) -> None:
+        """A run on what an earlier run left: bring every shelf back to where the demo starts from."""
+        place = (await self.shop("GET", "/stock/locations"))[0]
+        free: dict[int, int] = {}
+        for level in await self.shop("GET", "/stock/levels"):
+            if level["kind"] == "on_hand":
+                left = level["quantity"] - level["held"] - level["allocated"]
+                free[level["variant_id"]] = free.get(level["variant_id"], 0) + max(0, left)
+        for good in GOODS:
+            variants = {tuple(each["options"]): each["id"] for each in self.products[good.handle]["variants"]}
+            for index, options in enumerate(good.variants):
+                missing = good.on_hand(index) - free.get(variants[options], 0)
+                if missing > 0:
+                    await self.shop(
+                        "POST", "/stock/receipts",
+                        json={
+                            "location_id": place["id"], "variant_id": variants[options], "quantity": missing,
+                            "reason": "delivery",
+                        },
+                    )  # fmt: skip
+
+    async def find_suppliers(self) -> int:
+        """Suppliers with quotes, where there are none yet."""
+        if await self.shop("GET", "/suppliers"):
+            return 0
+        for name, handles, lead_days, capacity, tiers, lot in SUPPLIERS:
+            supplier = await self.shop(
+                "POST", "/suppliers",
+                json={"name": name, "email": "", "locale": "zh_CN", "capacity_per_week": capacity},
+            )  # fmt: skip
+            for handle in handles:
+                price = next(good.price_minor for good in GOODS if good.handle == handle)
+                await self.shop(
+                    "POST", f"/suppliers/{supplier['id']}/quotes",
+                    json={
+                        "product_id": self.products[handle]["id"], "currency": CURRENCY, "lead_days": lead_days,
+                        "late_days": 2, "lot": lot,
+                        "tiers": [
+                            {"minimum": minimum, "unit_minor": price * share // 100} for minimum, share in tiers
+                        ],
+                    },
+                )  # fmt: skip
+        return len(SUPPLIERS)
+
+    async def set_up_camera(self) -> tuple[int, str]:
+        """A channel and the address with its key to publish to."""
+        channels = await self.shop("GET", "/channels")
+        if channels:
+            channel = await self.shop("POST", f"/channels/{channels[0]['id']}/key")
+        else:
+            channel = await self.shop("POST", "/channels", json={"name": "Front camera"})
+        return channel["id"], f"{channel['publish_to']}/{channel['key']}"
+
+    # Shows
+
+    async def plan_show(self, title: str, title_zh: str, channel_id: int, handles: list[str]) -> "Show":
+        show = await self.shop(
+            "POST", "/shows",
+            json={
+                "title": title, "titles": {"zh_CN": title_zh}, "channel_id": channel_id,
+                "starts_at": datetime.now(UTC).isoformat(),
+            },
+        )  # fmt: skip
+        offers: dict[str, int] = {}
+        for handle in handles:
+            good = next(good for good in GOODS if good.handle == handle)
+            product = self.products[handle]
+            variants = {tuple(variant["options"]): variant for variant in product["variants"]}
+            lines = [
+                {
+                    "variant_id": variants[options]["id"],
+                    "price_minor": variants[options]["price_minor"] * 9 // 10,
+                    "quota": good.on_hand(index) if show["id"] == 1 else 1_000,
+                }
+                for index, options in enumerate(good.variants)
+            ]
+            offer = await self.shop(
+                "POST", f"/shows/{show['id']}/offers",
+                json={
+                    "product_id": product["id"], "lines": lines, "policy": "timer", "hold_seconds": 60,
+                    "limit_per_buyer": 4, "minutes": good.minutes,
+                },
+            )  # fmt: skip
+            offers[handle] = offer["id"]
+        return Show(self, show["id"], offers)
+
+    async def mark_paid(self, order_id: str) -> None:
+        """The money is on the account: exactly what is due."""
+        view = await self.shop("GET", f"/orders/{order_id}")
+        due = view["due"]
+        if due is not None:
+            await self.shop(
+                "POST", f"/orders/{order_id}/paid",
+                json={
+                    "amount_minor": due["amount"]["minor"], "currency": due["amount"]["currency"],
+                    "key": f"transfer-{order_id}",
+                },
+            )  # fmt: skip
+
+    # After the show
+
+    async def foresee(self, show_id: int) -> dict[str, Any]:
+        return await self.shop("POST", f"/shows/{show_id}/forecast", json={"horizon": 1.0})
+
+    async def plan(self, show_id: int) -> dict[str, Any]:
+        return await self.shop(
+            "POST",
+            f"/shows/{show_id}/plan",
+            json={"horizon_days": 28, "must_cover_hard": True, "seconds": 10},
+            timeout=60,
+        )
+
+    async def accept(self, plan_id: int) -> list[dict[str, Any]]:
+        return await self.shop("POST", f"/plans/{plan_id}/accept")
+
+
+@dataclass(slots=True)
+class Show:
+    merchant: Merchant
+    id: int
+    offers: dict[str, int]
+
+    async def start(self) -> None:
+        await self.merchant.shop("POST", f"/shows/{self.id}/start")
+
+    async def feature(self, handle: str | None) -> None:
+        offer = None if handle is None else self.offers[handle]
+        await self.merchant.shop("POST", f"/shows/{self.id}/feature", json={"offer_id": offer})
+
+    async def end(self) -> None:
+        await self.merchant.shop("POST", f"/shows/{self.id}/end")
+
+    async def state(self) -> dict[str, Any]:
+        reply = await self.merchant.call("GET", f"/room/{self.id}/state")
+        return reply.get("state", reply)
+
+    async def report(self) -> dict[str, Any]:
+        return await self.merchant.shop("GET", f"/shows/{self.id}/report")
+
+
+async def answer_as_supplier(http: httpx.AsyncClient, key: str, order: dict[str, Any]) -> date:
+    """The supplier opens its own page and confirms all it was asked for, on the dates expected of it.
+
+    Returns the latest promised day.
+    """
+    lines = [
+        {
+            "variant_id": line["variant_id"],
+            "quantity": line["quantity"],
+            "ready_on": max(line["expected_on"], (datetime.now(UTC) + timedelta(days=1)).date().isoformat()),
+        }
+        for line in order["lines"]
+    ]
+    reply = await http.post(f"/v1/-/supplier/{key}/orders/{order['id']}", json={"lines": lines})
+    if reply.is_error:
+        raise Trouble(f"the supplier could not confirm: {reply.status_code} {reply.text[:300]}")
+    return date.fromisoformat(max(line["ready_on"] for line in lines))
+
+
+def sku(good: Good, options: tuple[str, ...]) -> str:
+    initials = "".join(word[0] for word in good.handle.split("-"))
+    return "-".join([initials, *("".join(c for c in value if c.isalnum())[:6] for value in options)]).upper()

@@ -1,0 +1,388 @@
+"""`make run`: a demo shop, a real show in it, what follows from it, and a second show that sells against it.
+
+Four processes work together over real interfaces: the shop (`shopfloor up`), the camera (ffmpeg, RTMP), the
+audience (HTTP and WebSocket), and this one, which is the merchant (JSON interface) and says what happens.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+from rich.console import Console
+from rich.table import Table
+
+from shopfloor.demo.merchant import EMAIL, Merchant, Show, answer_as_supplier
+from shopfloor.demo.pictures import draw_missing
+from shopfloor.kernel.postgres import CannotRun, cannot_enter, server_user
+from shopfloor.kernel.settings import Settings
+
+FPS: Final = 15
+FIRST_SHOW: Final = (
+    ("rib-beanie", 9), ("honey-pomelo", 8), ("wide-trousers", 9), ("linen-overshirt", 22), ("tea-bowl", 9),
+    ("crisp-persimmon", 8), ("side-handle-teapot", 8), ("kabocha", 7), ("mountain-honey", 7), ("bottle-vase", 8),
+)  # fmt: skip
+SECOND_SHOW: Final = (("linen-overshirt", 22), ("tea-bowl", 10))
+
+
+@dataclass(slots=True)
+class Stage:
+    """Where everything of one run of the demo is."""
+
+    console: Console
+    place: Path
+    address: str
+    merchant: Merchant
+    password: str
+    tally: dict[str, int] = field(default_factory=dict[str, int])
+
+    def say(self, text: str) -> None:
+        self.console.print(f"[dim]{time.strftime('%H:%M:%S')}[/dim]  {text}")
+
+
+def choose_place(given: Path | None) -> Path:
+    """The demo's data directory: `.shopfloor` here, or below the system's place where the database server's
+    user could not reach it.  Never changes who may enter a directory.
+    """
+    if given is not None:
+        return given
+    here = Path.cwd() / ".shopfloor"
+    if os.geteuid() != 0:
+        return here
+    user = server_user()
+    if cannot_enter(here.parent, user.pw_uid, user.pw_gid) is None:
+        return here
+    return Path("/var/lib/shopfloor") / f"demo-{sha256(str(here).encode()).hexdigest()[:8]}"
+
+
+def run(settings: Settings, *, once: bool, shoppers: int, seed: int, data_dir: Path | None) -> int:
+    """Run it; return the exit status: that of the audit with `once`, else 0."""
+    console = Console(highlight=False, soft_wrap=True)
+    place = choose_place(data_dir)
+    try:
+        asyncio.run(_run(console, settings, place, once=once, shoppers=shoppers, seed=seed))
+    except KeyboardInterrupt:
+        console.print("\nThe shop is closed. `make run` opens it again with all it has.")
+        return 0
+    if not once:
+        return 0
+    console.rule("audit")
+    return subprocess.run(
+        [sys.executable, "-m", "shopfloor", "audit"], check=False, env=_environment(place)
+    ).returncode
+
+
+def _environment(place: Path) -> dict[str, str]:
+    return os.environ | {"SHOPFLOOR_DATA_DIR": str(place), "PYTHONUNBUFFERED": "1"}
+
+
+async def _run(
+    console: Console, settings: Settings, place: Path, *, once: bool, shoppers: int, seed: int
+) -> None:
+    console.print(
+        "[bold]Shopfloor demo[/bold]: a shop of three trades, a real show, its report, its plan, a second show."
+    )
+    stills = place / "demo" / "stills"
+    try:
+        stills.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise CannotRun(f"The demo cannot write to {place}: {problem.strerror}.") from problem
+    with console.status("drawing the goods"):
+        drawn = await asyncio.to_thread(draw_missing, stills)
+    async with opened_shop(console, settings, place) as stage:
+        if drawn:
+            stage.say(f"{drawn} pictures drawn")
+        added = await stage.merchant.stock_the_shelves(stills)
+        await stage.merchant.find_suppliers()
+        if not added:
+            await stage.merchant.refill()
+        stage.say(f"{len(stage.merchant.products)} products on the shelves, {added} of them new")
+        channel_id, publish_to = await stage.merchant.set_up_camera()
+        async with camera(publish_to, stills) as film:
+            first = await play(
+                stage,
+                film,
+                channel_id,
+                FIRST_SHOW,
+                "Harvest evening",
+                "丰收之夜",
+                shoppers=shoppers,
+                seed=seed,
+            )
+            promised = await from_demand_to_supply(stage, first)
+            if promised:
+                second = await play(
+                    stage,
+                    film,
+                    channel_id,
+                    SECOND_SHOW,
+                    "Back by demand",
+                    "返场预售",
+                    shoppers=shoppers // 2,
+                    seed=seed + 1,
+                )
+                await say_report(stage, second)
+        await settle(stage)
+        stage.console.rule("open to be clicked through")
+        tell_where(stage, first)
+        if not once:
+            stage.console.print("The shop stays up; Ctrl-C closes it.")
+            await asyncio.Event().wait()
+
+
+@contextlib.asynccontextmanager
+async def opened_shop(console: Console, settings: Settings, place: Path) -> AsyncGenerator[Stage, None]:
+    """The shop as a process of its own, and somebody signed in to it."""
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "shopfloor", "up",
+        env=_environment(place) | {"SHOPFLOOR_LOG_LEVEL": os.environ.get("SHOPFLOOR_LOG_LEVEL", "WARNING")},
+        stdout=asyncio.subprocess.PIPE, start_new_session=True,
+    )  # fmt: skip
+    assert child.stdout is not None
+    address, claim = "", ""
+    while not address:
+        line = (await child.stdout.readline()).decode()
+        if not line:
+            raise CannotRun("The shop did not start; what it said stands above.")
+        if "is open at " in line:
+            address = line.split("is open at ")[1].strip()
+        elif "/claim/" in line:
+            claim = line.rsplit("/claim/", 1)[1].strip()
+    console.print(f"\n  The shop is open: [bold]{address}[/bold]\n")
+    drain = asyncio.create_task(_drain(child.stdout))
+    http = httpx.AsyncClient(base_url=address, timeout=30, headers={"origin": address})
+    try:
+        stage = Stage(console, place, address, Merchant(http), await _password(place))
+        if claim:
+            await stage.merchant.claim(claim, stage.password)
+        else:
+            await stage.merchant.sign_in(stage.password)
+        yield stage
+    finally:
+        await http.aclose()
+        drain.cancel()
+        if child.returncode is None:
+            child.send_signal(signal.SIGTERM)
+            try:
+                await asyncio.wait_for(child.wait(), 30)
+            except TimeoutError:
+                child.kill()
+
+
+async def _drain(stream: asyncio.StreamReader) -> None:
+    while await stream.readline():
+        pass
+
+
+async def _password(place: Path) -> str:
+    """The demo owner's password, made at the first run and kept beside its data."""
+    path = place / "demo" / "owner"
+
+    def read_or_make() -> str:
+        if not path.exists():
+            path.touch(mode=0o600)
+            path.write_text(secrets.token_urlsafe(12))
+        return path.read_text().strip()
+
+    return await asyncio.to_thread(read_or_make)
+
+
+class Film:
+    """The camera: what it is pointed at."""
+
+    def __init__(self, child: asyncio.subprocess.Process) -> None:
+        self._child = child
+
+    async def point_at(self, handle: str) -> None:
+        assert self._child.stdin is not None
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self._child.stdin.write(f"{handle}\n".encode())
+            await self._child.stdin.drain()
+
+
+@contextlib.asynccontextmanager
+async def camera(publish_to: str, stills: Path) -> AsyncGenerator[Film, None]:
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "shopfloor.demo.camera", publish_to, str(FPS), str(stills),
+        stdin=asyncio.subprocess.PIPE, start_new_session=True,
+    )  # fmt: skip
+    try:
+        yield Film(child)
+    finally:
+        if child.stdin is not None:
+            child.stdin.close()
+        try:
+            await asyncio.wait_for(child.wait(), 8)
+        except TimeoutError:
+            child.kill()
+
+
+async def play(
+    stage: Stage,
+    film: Film,
+    channel_id: int,
+    script: tuple[tuple[str, int], ...],
+    title: str,
+    title_zh: str,
+    *,
+    shoppers: int,
+    seed: int,
+) -> Show:
+    """One show from beginning to end, with its audience."""
+    stage.console.rule(f"show: {title} {title_zh}")
+    show = await stage.merchant.plan_show(title, title_zh, channel_id, [handle for handle, _ in script])
+    await show.start()
+    seconds = sum(length for _, length in script) + 6
+    stage.say(f"live at [bold]{stage.address}/s/{stage.merchant.slug}/live/{show.id}[/bold]")
+    stage.tally = {}
+    audience = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "shopfloor.demo.audience",
+        stage.address, stage.merchant.slug, str(show.id), str(seconds), str(shoppers), str(seed),
+        stdout=asyncio.subprocess.PIPE, start_new_session=True,
+    )  # fmt: skip
+    listening = asyncio.create_task(listen(stage, audience))
+    try:
+        await asyncio.sleep(2)
+        for handle, length in script:
+            await film.point_at(handle)
+            await show.feature(handle)
+            await asyncio.sleep(length)
+            await say_progress(stage, show, handle)
+        await show.feature(None)
+        await asyncio.wait_for(listening, seconds)
+    finally:
+        listening.cancel()
+        if audience.returncode is None:
+            audience.terminate()
+    await show.end()
+    stage.say("the show is over")
+    return show
+
+
+async def listen(stage: Stage, audience: asyncio.subprocess.Process) -> None:
+    """Hear what the audience did; when somebody says that the money is on its way, look and mark it paid."""
+    assert audience.stdout is not None
+    paying: set[asyncio.Task[None]] = set()
+    async for line in audience.stdout:
+        message: dict[str, Any] = json.loads(line)
+        if "tally" in message:
+            stage.tally = message["tally"]
+        elif "paid" in message:
+            task = asyncio.create_task(stage.merchant.mark_paid(message["paid"]))
+            paying.add(task)
+            task.add_done_callback(paying.discard)
+        elif "say" in message:
+            stage.say(f"[dim]{message['say']}[/dim]")
+    await asyncio.gather(*paying)
+
+
+async def say_progress(stage: Stage, show: Show, handle: str) -> None:
+    state = await show.state()
+    lines = state["offers"][str(show.offers[handle])]["lines"].values()
+    left = sum(line["left"] for line in lines)
+    out = sum(1 for line in lines if not line["left"])
+    later = sum(count for line in lines for _, count in line["later"])
+    tally = stage.tally
+    refused = sum(count for name, count in tally.items() if name.startswith("refused"))
+    shown = (
+        f"{left} left"
+        + (f", {out} variants sold out" if out else "")
+        + (f", {later} on order" if later else "")
+    )
+    stage.say(
+        f"{state['offers'][str(show.offers[handle])]['title']:<22} {shown:<38} "
+        f"[bold]{state['viewers']}[/bold] watching · {tally.get('chatted', 0)} lines · {tally.get('held', 0)} held · "
+        f"{tally.get('ordered', 0)} ordered · {tally.get('paid', 0)} paid · {refused} refused · {tally.get('waiting', 0)} waiting"
+    )
+
+
+async def settle(stage: Stage) -> None:
+    """Let the lake catch up with what the shop did."""
+    await asyncio.sleep(1.5)
+
+
+async def say_report(stage: Stage, show: Show) -> dict[str, Any]:
+    await settle(stage)
+    report = await show.report()
+    figures = report["figures"]
+    table = Table(
+        title=f"report of show {show.id} (simulated audience)", show_header=False, box=None, padding=(0, 2)
+    )
+    for name in (
+        "uv", "pcu", "acu", "dwell", "orders_placed", "gmv_placed", "gmv_paid", "gmv_net", "watch_pay_cvr", "refused_buyers",
+    ):  # fmt: skip
+        if name in figures:
+            table.add_row(name, _shown(figures[name]))
+    stage.console.print(table)
+    stage.say(f"report: {stage.address}/console/{stage.merchant.slug}/shows/{show.id}/report")
+    return report
+
+
+def _shown(figure: dict[str, Any]) -> str:
+    value, unit = figure.get("value"), figure.get("unit", "")
+    if value is None:
+        return "—"
+    if unit == "minor":
+        return f"¥{value / 100:,.2f}"
+    return f"{value:,.2f} {unit}" if isinstance(value, float) else f"{value:,} {unit}"
+
+
+async def from_demand_to_supply(stage: Stage, show: Show) -> bool:
+    """Report, forecast, plan, purchase orders, the supplier's word.  True when something was promised."""
+    await say_report(stage, show)
+    stage.console.rule("from demand to supply")
+    merchant = stage.merchant
+    await merchant.foresee(show.id)
+    plan = await merchant.plan(show.id)
+    table = Table(title="plan", box=None, padding=(0, 2))
+    for column in ("product", "variant", "units", "each", "sum"):
+        table.add_column(column, justify="left" if column in {"product", "variant"} else "right")
+    names = {
+        variant["id"]: (product["title"], " ".join(variant["options"]))
+        for product in merchant.products.values()
+        for variant in product["variants"]
+    }
+    for line in plan["lines"]:
+        title, options = names[line["variant_id"]]
+        table.add_row(
+            title,
+            options,
+            str(line["quantity"]),
+            f"¥{line['unit_minor'] / 100:,.2f}",
+            f"¥{line['quantity'] * line['unit_minor'] / 100:,.2f}",
+        )
+    stage.console.print(table)
+    stage.say(
+        f"purchase ¥{plan['purchase_minor'] / 100:,.2f}; expected cost ¥{plan['cost_minor'] / 100:,.2f}, "
+        f"no plan can cost less than ¥{plan['lower_bound_minor'] / 100:,.2f} (gap {plan['gap']:.2%})"
+    )
+    stage.say(f"plan: {stage.address}/console/{merchant.slug}/shows/{show.id}/plan")
+    if not plan["lines"]:
+        return False
+    for sent in await merchant.accept(plan["id"]):
+        page = f"{stage.address}/supplier/{sent['key']}"
+        ready = await answer_as_supplier(merchant.http, sent["key"], sent["order"])
+        stage.say(f"order {sent['order']['number']} confirmed by its supplier, ready by {ready} ({page})")
+    return True
+
+
+def tell_where(stage: Stage, show: Show) -> None:
+    table = Table(show_header=False, box=None, padding=(0, 2))
+    table.add_row("shop", f"{stage.address}/s/{stage.merchant.slug}")
+    table.add_row("room", f"{stage.address}/s/{stage.merchant.slug}/live/{show.id}")
+    table.add_row("console", f"{stage.address}/console/{stage.merchant.slug}")
+    table.add_row("report", f"{stage.address}/console/{stage.merchant.slug}/shows/{show.id}/report")
+    table.add_row("plan", f"{stage.address}/console/{stage.merchant.slug}/shows/{show.id}/plan")
+    table.add_row("sign in", f"{EMAIL}   password {stage.password}")
+    stage.console.print(table)

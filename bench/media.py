@@ -18,6 +18,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -290,6 +291,7 @@ async def main() -> None:
         memory = rss_mb(child.pid)
         child.stdin.close()
         child.wait()
+    shutil.rmtree(place_dir, ignore_errors=True)
     result = {
         "cpu_percent_per_room": round(statistics.median(one), 2),
         "cpu_percent_four_rooms": round(four, 2),

@@ -1,0 +1,323 @@
+"""The intake under faults: poison, lost answers, impatient callers, a full queue, a stop in the middle."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Self
+from uuid import uuid4
+
+import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from shopfloor import stock
+from shopfloor.kernel.database import Database, Tx
+from shopfloor.kernel.errors import Unavailable
+from shopfloor.orders.intake import Intake, IntakeClosed, IntakeFull, IntakeUnknown
+
+SHOP, HANFU = 1, 101
+
+
+async def a_shop(db: Database, units: int) -> int:
+    async with db.transaction() as tx:
+        place = await stock.add_location(
+            tx, shop_id=SHOP, name="warehouse", kind=stock.LocationKind.WAREHOUSE
+        )
+        await stock.receive(tx, shop_id=SHOP, location_id=place.id, variant_id=HANFU, quantity=units)
+        return (await stock.open_pool(tx, shop_id=SHOP)).id
+
+
+def wish(pool: int, quantity: int = 1, **more: Any) -> stock.Request:
+    return stock.Request(
+        id=uuid4(),
+        shop_id=SHOP,
+        pool_id=pool,
+        buyer=uuid4(),
+        lines=(stock.Line(more.pop("variant", HANFU), quantity),),
+        hold_seconds=300,
+        **more,
+    )
+
+
+def said(answer: object) -> str:
+    if isinstance(answer, stock.Held):
+        return "held"
+    assert isinstance(answer, stock.Refused | Unavailable)
+    return answer.code
+
+
+async def numbers(db: Database) -> tuple[int, int, int]:
+    """Quantity, held, and rows of holds; the audit must have nothing to say."""
+    async with db.transaction() as tx:
+        assert [check for check in await stock.audit(tx) if not check.passed] == []
+        (level,) = await stock.levels(tx, shop_id=SHOP)
+        return level.quantity, level.held, await tx.value("SELECT count(*) FROM stock.hold")
+
+
+@asynccontextmanager
+async def opened(dsn: str, **more: Any) -> AsyncIterator[Intake]:
+    intake = Intake(dsn, **more)
+    await intake.open()
+    try:
+        yield intake
+    finally:
+        await intake.close()
+
+
+@asynccontextmanager
+async def blocked(db: Database) -> AsyncIterator[None]:
+    """Somebody holds the hot row while the block lasts."""
+    async with db.transaction() as tx:
+        await tx.run("SELECT FROM stock.level FOR UPDATE")
+        yield
+
+
+async def test_who_waits_shares_the_next_transaction(database: Database, dsn: str) -> None:
+    pool = await a_shop(database, 500)
+    async with opened(dsn) as intake:
+        async with blocked(database):
+            tasks = [asyncio.ensure_future(intake.submit(wish(pool)))]
+            await asyncio.sleep(0.1)
+            tasks += [asyncio.ensure_future(intake.submit(wish(pool))) for _ in range(299)]
+            await asyncio.sleep(0.1)
+            assert not any(task.done() for task in tasks)
+        assert Counter(map(said, await asyncio.gather(*tasks))) == {"held": 300}
+        assert (intake.figures.batches, intake.figures.largest_batch) == (2, 299)
+    assert await numbers(database) == (500, 300, 300)
+
+
+async def test_arrival_order_decides_across_batches(database: Database, dsn: str) -> None:
+    pool = await a_shop(database, 30)
+    async with opened(dsn, largest_batch=7) as intake:
+        answers = await asyncio.gather(*[intake.submit(wish(pool)) for _ in range(50)])
+    assert [said(answer) for answer in answers] == ["held"] * 30 + ["stock.sold_out"] * 20
+
+
+async def test_poison_is_found_and_the_others_do_not_notice(database: Database, dsn: str) -> None:
+    pool = await a_shop(database, 500)
+    poison: Any = wish(pool, variant=2**70)
+    text: Any = wish(pool, "two")  # pyright: ignore[reportArgumentType]
+    requests = [wish(pool) for _ in range(40)]
+    requests[7], requests[23] = poison, text
+    async with opened(dsn) as intake:
+        answers = await asyncio.gather(*[intake.submit(request) for request in requests])
+        assert intake.figures.halvings > 0
+    assert [said(answers[7]), said(answers[23])] == ["stock.invalid"] * 2
+    assert Counter(map(said, answers)) == {"held": 38, "stock.invalid": 2}
+    assert await numbers(database) == (500, 38, 38)
+
+
+async def test_double_taps_in_one_batch_and_in_the_next_are_one_hold(database: Database, dsn: str) -> None:
+    pool = await a_shop(database, 5)
+    tap = wish(pool)
+    async with opened(dsn) as intake:
+        answers = await asyncio.gather(*[intake.submit(tap) for _ in range(20)])
+        answers.append(await intake.submit(tap))
+    async with opened(dsn) as other:
+        answers.append(await other.submit(tap))
+    assert Counter(map(said, answers)) == {"held": 22}
+    assert await numbers(database) == (5, 1, 1)
+
+
+async def test_a_full_queue_says_so_at_once(database: Database, dsn: str) -> None:
+    pool = await a_shop(database, 50)
+    async with opened(dsn, capacity=10) as intake:
+        async with blocked(database):
+            tasks = [asyncio.ensure_future(intake.submit(wish(pool))) for _ in range(10)]
+            await asyncio.sleep(0)
+            with pytest.raises(IntakeFull):
+                await intake.submit(wish(pool))
+        assert Counter(map(said, await asyncio.gather(*tasks))) == {"held": 10}
+        assert intake.waiting == 0
+        assert said(await intake.submit(wish(pool))) == "held"
+    assert await numbers(database) == (50, 11, 11)
+
+
+async def test_a_cancelled_caller_disturbs_nobody(database: Database, dsn: str) -> None:
+    pool = await a_shop(database, 50)
+    async with opened(dsn) as intake:
+        async with blocked(database):
+            tasks = [asyncio.ensure_future(intake.submit(wish(pool))) for _ in range(10)]
+            await asyncio.sleep(0.05)
+            for task in tasks[:5]:
+                task.cancel()
+            await asyncio.sleep(0.05)
+        answers = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(answer).__name__ for answer in answers] == ["CancelledError"] * 5 + ["Held"] * 5
+    assert await numbers(database) == (50, 10, 10)
+
+
+async def test_closing_answers_everybody_who_waits(database: Database, dsn: str) -> None:
+    pool = await a_shop(database, 50)
+    intake = Intake(dsn, largest_batch=4)
+    await intake.open()
+    async with blocked(database):
+        tasks = [asyncio.ensure_future(intake.submit(wish(pool))) for _ in range(30)]
+        await asyncio.sleep(0.05)
+        closing = asyncio.ensure_future(intake.close())
+        await asyncio.sleep(0)
+        with pytest.raises(IntakeClosed):
+            await intake.submit(wish(pool))
+    await closing
+    assert Counter(map(said, [task.result() for task in tasks])) == {"held": 30}
+    assert await numbers(database) == (50, 30, 30)
+
+
+async def test_a_door_that_breaks_does_not_keep_others_from_their_answers(
+    database: Database, dsn: str
+) -> None:
+    pool = await a_shop(database, 50)
+    answers: list[object] = []
+
+    def broken(_: object) -> None:
+        raise RuntimeError("this door is broken")
+
+    async with opened(dsn) as intake:
+        intake.submit_nowait(wish(pool), broken)
+        for _ in range(3):
+            intake.submit_nowait(wish(pool), answers.append)
+    assert list(map(said, answers)) == ["held"] * 3
+
+
+async def test_rows_written_beside_the_hold_stand_or_fall_with_it(database: Database, dsn: str) -> None:
+    pool = await a_shop(database, 50)
+    seen: list[tuple[int, list[str]]] = []
+
+    async def beside(tx: Tx, requests: list[stock.Request], answers: list[stock.Answer]) -> None:
+        seen.append((len(requests), [said(answer) for answer in answers]))
+        if any(request.lines[0].quantity == 13 for request in requests):
+            raise RuntimeError("cannot write this one's row")
+        await tx.run("INSERT INTO stock.sale (shop_id, source) VALUES (9, %(id)s)", id=str(requests[0].id))
+
+    async with opened(dsn, extra=beside) as intake:
+        assert said(await intake.submit(wish(pool, 2))) == "held"
+        with pytest.raises(IntakeUnknown):
+            await intake.submit(wish(pool, 13))
+    assert seen == [(1, ["held"]), (1, ["held"])]
+    assert await numbers(database) == (50, 2, 1)
+    async with database.transaction() as tx:
+        assert await tx.value("SELECT count(*) FROM stock.sale WHERE shop_id = 9") == 1
+
+
+async def test_a_row_that_stays_locked_is_not_waited_for_for_ever(database: Database, dsn: str) -> None:
+    pool = await a_shop(database, 50)
+    impatient = make_conninfo(dsn)
+    async with opened(impatient) as intake:
+        async with blocked(database):
+            with pytest.raises(IntakeUnknown):
+                await intake.submit(wish(pool))
+        assert said(await intake.submit(wish(pool))) == "held"
+    assert await numbers(database) == (50, 1, 1)
+
+
+class Proxy:
+    """Stands between the intake and PostgreSQL and cuts the line when it is told to."""
+
+    def __init__(self, dsn: str, directory: Path) -> None:
+        parts = conninfo_to_dict(dsn)
+        host, port = str(parts.get("host") or "localhost"), str(parts.get("port") or 5432)
+        self._target = (host, port)
+        self.dsn = make_conninfo(dsn, host=str(directory), port="6000")
+        self._path = directory / ".s.PGSQL.6000"
+        self.cut: Callable[[bytes], bool] = lambda _: False
+        self.deliver_what_is_cut = True
+        self.cuts = 0
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_unix_server(self._serve, str(self._path))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        host, port = self._target
+        if host.startswith("/"):
+            return await asyncio.open_unix_connection(f"{host}/.s.PGSQL.{port}")
+        return await asyncio.open_connection(host, int(port))
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await self._connect()
+
+        async def answers() -> None:
+            while data := await there.read(65536):
+                writer.write(data)
+            writer.close()
+
+        answering = asyncio.ensure_future(answers())
+        while data := await reader.read(65536):
+            if self.cut(data):
+                self.cuts += 1
+                if self.deliver_what_is_cut:
+                    answering.cancel()
+                    back.write(data)
+                    await back.drain()
+                    await asyncio.sleep(0.2)  # the server commits; nobody hears of it
+                writer.transport.abort()
+                back.close()
+                return
+            back.write(data)
+        back.close()
+        answering.cancel()
+
+
+@pytest.mark.parametrize("delivered", [True, False])
+async def test_a_line_cut_at_commit_is_resolved_by_asking_again(
+    database: Database, dsn: str, tmp_path: Path, delivered: bool
+) -> None:
+    """Whether the COMMIT arrived or not: every buyer hears the truth, and has one hold."""
+    pool = await a_shop(database, 50)
+    async with Proxy(dsn, tmp_path) as proxy, opened(proxy.dsn) as intake:
+        proxy.deliver_what_is_cut = delivered
+        proxy.cut = lambda data: b"COMMIT" in data and proxy.cuts == 0
+        answers = await asyncio.gather(*[intake.submit(wish(pool)) for _ in range(60)])
+        assert (proxy.cuts, intake.figures.asked_again) == (1, 1)
+    assert [said(answer) for answer in answers] == ["held"] * 50 + ["stock.sold_out"] * 10
+    assert {answer.replayed for answer in answers if isinstance(answer, stock.Held)} == {delivered}
+    assert await numbers(database) == (50, 50, 50)
+
+
+async def test_a_database_that_stays_away_is_said_and_the_same_id_settles_it(
+    database: Database, dsn: str, tmp_path: Path
+) -> None:
+    pool = await a_shop(database, 50)
+    request = wish(pool)
+    async with Proxy(dsn, tmp_path) as proxy, opened(proxy.dsn, patience=0.3) as intake:
+        proxy.cut = lambda data: b"COMMIT" in data
+        with pytest.raises(IntakeUnknown):
+            await intake.submit(request)
+        proxy.cut = lambda _: False
+        answer = await intake.submit(request)
+    assert isinstance(answer, stock.Held)
+    assert answer.replayed
+    assert await numbers(database) == (50, 1, 1)
+
+
+async def test_two_processes_answer_the_same_id_alike(database: Database, dsn: str) -> None:
+    pool = await a_shop(database, 50)
+    requests = [wish(pool) for _ in range(20)]
+    async with opened(dsn) as one, opened(dsn) as other:
+        answers = await asyncio.gather(
+            *[intake.submit(request) for request in requests for intake in (one, other)]
+        )
+    holds = {answer.id: answer for answer in answers if isinstance(answer, stock.Held)}
+    assert len(holds) == 20
+    assert Counter(map(said, answers)) == {"held": 40}
+    assert await numbers(database) == (50, 20, 20)
+
+
+async def test_sold_out_is_a_hint_that_a_release_ends(database: Database, dsn: str) -> None:
+    pool = await a_shop(database, 1)
+    first = wish(pool)
+    async with opened(dsn) as intake:
+        assert said(await intake.submit(first)) == "held"
+        assert said(await intake.submit(wish(pool))) == "stock.sold_out"
+        assert said(await intake.submit(wish(pool))) == "stock.sold_out"
+        async with database.transaction() as tx:
+            await stock.release(tx, [first.id], "gave up")
+        assert said(await intake.submit(wish(pool))) == "held"
+        replay = await intake.submit(first)
+    assert isinstance(replay, stock.Held)
+    assert (replay.replayed, replay.state) == (True, stock.HoldState.RELEASED)
+    assert await numbers(database) == (1, 1, 2)

@@ -68,6 +68,12 @@ class Market:
         assert isinstance(answer, stock.Held), answer
         return request.id, shopper
 
+    async def complete(self, hold_id: UUID, shopper: UUID, **changes: object) -> orders.Order:
+        """The form is sent, right but for `changes`."""
+        return await orders.complete(
+            self.db, shop_id=self.shop_id, hold_id=hold_id, shopper=shopper, form=form(**changes)
+        )
+
     async def order(self, *, quantity: int = 1, **changes: object) -> tuple[orders.Order, UUID]:
         """(order, buyer) of a placed, unpaid order."""
         hold_id, shopper = await self.hold(quantity=quantity)

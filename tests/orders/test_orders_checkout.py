@@ -83,10 +83,9 @@ async def test_shipping_is_added_unless_free_or_picked_up(market: Market) -> Non
 
 async def test_a_repeated_form_gives_the_same_order(market: Market) -> None:
     hold_id, shopper = await market.hold()
-    sent = {"shop_id": market.shop_id, "hold_id": hold_id, "shopper": shopper}
 
-    first = await orders.complete(market.db, **sent, form=form())
-    again = await orders.complete(market.db, **sent, form=form(name="  Lin   Mei "))
+    first = await market.complete(hold_id, shopper)
+    again = await market.complete(hold_id, shopper, name="  Lin   Mei ")
 
     assert again.id == first.id
     assert again.number == first.number
@@ -96,11 +95,10 @@ async def test_a_repeated_form_gives_the_same_order(market: Market) -> None:
 
 async def test_the_same_purchase_with_other_content_is_refused(market: Market) -> None:
     hold_id, shopper = await market.hold()
-    sent = {"shop_id": market.shop_id, "hold_id": hold_id, "shopper": shopper}
-    first = await orders.complete(market.db, **sent, form=form())
+    first = await market.complete(hold_id, shopper)
 
     with pytest.raises(orders.KeyReused) as refusal:
-        await orders.complete(market.db, **sent, form=form(name="Somebody else"))
+        await market.complete(hold_id, shopper, name="Somebody else")
 
     assert refusal.value.facts == {"order_id": str(first.id), "number": first.number}
     async with market.db.transaction() as tx:

@@ -1,0 +1,513 @@
+"""Purchases end to end over loopback: both doors of the real server, and the same server without an intake.
+
+One server process (the product as `shopfloor web` runs it), one PostgreSQL with real fsync, one load generator;
+all of them share the processors of the machine.  A round is a fixed number of purchases of one hot variant by
+many shoppers; every answer that counts was written to disk before it was given.  `server us` is the processor
+time of the server process for one answer (PostgreSQL and the load generator come on top of it).
+
+    socket      `buy` frames on the room socket
+    http        POST /buy, JSON, keep-alive, pipelined
+    one by one  the baseline: the same endpoint in the same process, one transaction per request
+    tail        both doors when the variant is sold out and nearly every answer is a refusal
+
+    SOCKETS, CONNECTIONS, PURCHASES, ROUNDS   in the environment change the workload
+
+The last line is JSON: `socket_holds_per_second`, `http_holds_per_second`, `ratio_to_transaction`.
+"""
+
+import asyncio
+import gc
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+from uuid import uuid4
+
+import psycopg
+import uvicorn
+import uvloop
+
+from shopfloor import accounts, app, live, orders, stock
+from shopfloor.kernel import logs
+from shopfloor.kernel.database import Database
+from shopfloor.kernel.migrations import migrate
+from shopfloor.kernel.postgres import EmbeddedPostgres
+from shopfloor.kernel.settings import Settings
+from shopfloor.orders.intake import Answered, IntakeUnknown
+
+SOCKETS = int(os.environ.get("SOCKETS", "1000"))
+CONNECTIONS = int(os.environ.get("CONNECTIONS", "256"))
+PURCHASES = int(os.environ.get("PURCHASES", "40000"))
+ROUNDS = int(os.environ.get("ROUNDS", "3"))
+SHOPPERS = 2000
+WINDOW = 8
+BASELINE_CONNECTIONS = 32
+BASELINE_PURCHASES = 4000
+PRICE = 12_900
+
+
+# The server ------------------------------------------------------------------------------------------------
+
+
+class OneByOne:
+    """What an intake replaces: a transaction for every purchase, on a pool of 32 connections."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def submit_nowait(self, request: stock.Request, callback: Answered) -> None:
+        task = asyncio.get_running_loop().create_task(self._buy(request, callback))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _buy(self, request: stock.Request, callback: Answered) -> None:
+        try:
+            async with self._db.transaction() as tx:
+                [answer] = await stock.reserve(tx, [request])
+        except Exception:  # noqa: BLE001 -- the baseline must answer too
+            callback(IntakeUnknown())
+        else:
+            callback(answer)
+
+
+async def serve(dsn: str, data_dir: str) -> None:
+    logs.install(as_json=False, level="ERROR")
+    settings = Settings.model_validate({"database_url": dsn, "data_dir": data_dir, "port": 0, "rtmp_port": 0})
+    listener = app.take_port("127.0.0.1", 0)
+    node = app.Node(settings, dsn, writer="bench")
+    pool = Database(dsn, BASELINE_CONNECTIONS, patience=60)
+    await pool.open()
+    async with node.living():
+        baseline = orders.Door(
+            db=pool, intake=cast("orders.Intake", OneByOne(pool)), terms=node.terms, queue=node.queue
+        )
+        application = app.Doors(
+            app.build(node), {"/buy-one-by-one": orders.BuyEndpoint(baseline, node.keyring)}
+        )
+        config = uvicorn.Config(
+            application, loop="none", http="httptools", ws=live.make_protocol(node.gateway), lifespan="off",
+            log_config=None, access_log=False, backlog=4096, server_header=False,
+        )  # fmt: skip
+        print("port", listener.getsockname()[1], flush=True)
+        await uvicorn.Server(config).serve(sockets=[listener])
+    await pool.close()
+
+
+@dataclass(frozen=True)
+class Running:
+    port: int
+    pid: int
+
+    def processor_seconds(self) -> float:
+        """What the server process has used, user and system; 0 where there is no /proc."""
+        stat = Path(f"/proc/{self.pid}/stat")
+        if not stat.exists():
+            return 0.0
+        fields = stat.read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def server(dsn: str, data_dir: str) -> Generator[Running]:
+    """A server that answers."""
+    process = subprocess.Popen(
+        [sys.executable, __file__, "serve", dsn, data_dir], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        port = next(int(line.split()[1]) for line in process.stdout if line.startswith("port "))
+        yield Running(port, process.pid)
+    finally:
+        process.terminate()
+        process.wait(15)
+
+
+# The market ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Goods:
+    show_id: int
+    offer_id: int
+    plenty: int
+    scarce: int
+    cookies: list[str]
+
+
+async def stock_up(dsn: str) -> Goods:
+    """A show on air with one variant that never runs out and one with a hundred units."""
+    db = Database(dsn, 2)
+    await db.open()
+    async with db.transaction() as tx:
+        keyring = await accounts.keyring(tx)
+        shop_id = await tx.value(
+            """
+            INSERT INTO accounts.shop (slug, name, currency, locale, timezone)
+            VALUES ('bench', 'Bench', 'CNY', 'en', 'UTC') RETURNING id
+            """
+        )
+        product_id = await tx.value(
+            """
+            INSERT INTO catalog.product (shop_id, handle, title, kind, status, option_names)
+            VALUES (%(shop_id)s, 'coat', 'Coat', 'sized', 'active', '{Size}') RETURNING id
+            """,
+            shop_id=shop_id,
+        )
+        location = await stock.add_location(tx, shop_id=shop_id, name="W", kind=stock.LocationKind.WAREHOUSE)
+        variants: list[int] = []
+        for size, units in (("M", [1_000_000] * 4), ("L", [100])):
+            variant_id = await tx.value(
+                """
+                WITH made AS (
+                  INSERT INTO catalog.variant (shop_id, product_id, sku, options, currency, position)
+                  VALUES (%(shop_id)s, %(product_id)s, %(size)s, ARRAY[%(size)s], 'CNY', %(position)s) RETURNING id),
+                priced AS (INSERT INTO catalog.price (variant_id, minor, valid_from)
+                           SELECT id, %(price)s, now() - interval '1 day' FROM made)
+                SELECT id FROM made
+                """,
+                shop_id=shop_id,
+                product_id=product_id,
+                size=size,
+                position=len(variants) + 1,
+                price=PRICE,
+            )
+            variants.append(variant_id)
+            for quantity in units:
+                await stock.receive(
+                    tx, shop_id=shop_id, location_id=location.id, variant_id=variant_id, quantity=quantity
+                )
+        show = await live.plan_show(tx, shop_id=shop_id, title="Bench")
+        offer = await live.add_offer(
+            tx,
+            shop_id=shop_id,
+            show_id=show.id,
+            product_id=product_id,
+            lines=[
+                live.OfferLine(variants[0], PRICE, quota=1_000_000),
+                live.OfferLine(variants[1], PRICE, quota=100),
+            ],
+        )
+        await live.start_show(tx, shop_id=shop_id, show_id=show.id)
+        for _ in range(3):
+            await stock.transfer(
+                tx,
+                shop_id=shop_id,
+                variant_id=variants[0],
+                quantity=1_000_000,
+                from_location=location.id,
+                to_location=location.id,
+                to_pool=(await live.show(tx, shop_id=shop_id, show_id=show.id)).pool_id,
+            )
+    await db.close()
+    cookies = [accounts.issue_shopper(keyring) for _ in range(SHOPPERS)]
+    return Goods(show.id, offer.id, variants[0], variants[1], cookies)
+
+
+# The load generator ----------------------------------------------------------------------------------------
+
+HELD = b'"outcome":"held"'
+
+
+class Buyer(asyncio.Protocol):
+    """One connection that keeps up to `window` purchases under way.  Answers come in the order of asking."""
+
+    def __init__(self, requests: list[bytes], window: int, mark: bytes, done: Callable[[], None]) -> None:
+        self.requests = requests
+        self.window = window
+        self.mark = mark
+        self.done = done
+        self.next = 0
+        self.answered = 0
+        self.held = 0
+        self.sent_at: deque[float] = deque()
+        self.waits: list[float] = []
+        self.rest = self.rest_held = b""
+        self.transport: asyncio.Transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+
+    def start(self) -> None:
+        self._send(self.window)
+
+    def _send(self, count: int) -> None:
+        batch = self.requests[self.next : self.next + count]
+        if batch:
+            self.next += len(batch)
+            now = time.perf_counter()
+            self.sent_at.extend([now] * len(batch))
+            self.transport.write(b"".join(batch))
+
+    def data_received(self, data: bytes) -> None:
+        whole = self.rest + data
+        self.rest = whole[-(len(self.mark) - 1) :]
+        answers = whole.count(self.mark)
+        whole_held = self.rest_held + data
+        self.rest_held = whole_held[-(len(HELD) - 1) :]
+        self.held += whole_held.count(HELD)
+        if answers:
+            now = time.perf_counter()
+            self.answered += answers
+            for _ in range(min(answers, len(self.sent_at))):
+                self.waits.append(now - self.sent_at.popleft())
+            if self.answered >= len(self.requests):
+                self.done()
+            else:
+                self._send(answers)
+
+
+class SocketBuyer(Buyer):
+    """Says hello first, then buys in masked text frames (the mask is zero: nothing to compute)."""
+
+    def __init__(self, handshake: bytes, *rest: Any) -> None:
+        super().__init__(*rest)
+        self.handshake = handshake
+        self.greeted = False
+        self.ready = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self.transport.write(self.handshake)
+
+    def data_received(self, data: bytes) -> None:
+        if not self.ready.done():
+            self._open(data)
+            return
+        super().data_received(data)
+
+    def _open(self, data: bytes) -> None:
+        self.rest += data
+        if not self.greeted and b"\r\n\r\n" in self.rest:
+            if b" 101 " not in self.rest.split(b"\r\n", 1)[0]:
+                self.ready.set_exception(RuntimeError(self.rest[:300]))
+            self.greeted = True
+            self.transport.write(frame(b'{"t":"hello"}'))
+        elif b'"t":"snapshot"' in self.rest:
+            self.rest = b""
+            self.ready.set_result(None)
+
+
+def frame(payload: bytes) -> bytes:
+    size = len(payload)
+    head = bytes((0x81, 0x80 | size)) if size < 126 else bytes((0x81, 0xFE)) + size.to_bytes(2)
+    return head + b"\0\0\0\0" + payload
+
+
+def wish(goods: Goods, variant_id: int, *, tag: str = "") -> bytes:
+    return (
+        f'{{{tag}"id":"{uuid4()}","offer_id":{goods.offer_id},"variant_id":{variant_id},"quantity":1,"price_minor":{PRICE}}}'
+    ).encode()
+
+
+def posts(goods: Goods, path: str, variant_id: int, cookies: Sequence[str], count: int) -> list[bytes]:
+    made: list[bytes] = []
+    for n in range(count):
+        body = wish(goods, variant_id)
+        made.append(
+            f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncookie: shopper={cookies[n % len(cookies)]}\r\n"
+            f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n".encode()
+            + body
+        )
+    return made
+
+
+@dataclass(frozen=True)
+class Round:
+    per_second: float
+    held: int
+    answers: int
+    p50_ms: float
+    p99_ms: float
+    server_us: float
+
+
+async def measure(running: Running, buyers: Sequence[Buyer], finished: asyncio.Event) -> Round:
+    used = running.processor_seconds()
+    gc.collect()
+    gc.disable()
+    started = time.perf_counter()
+    for buyer in buyers:
+        buyer.start()
+    try:
+        async with asyncio.timeout(60):
+            await finished.wait()
+    finally:
+        elapsed = time.perf_counter() - started
+        gc.enable()
+        # The end of the last answers may still be under way.
+        await asyncio.sleep(0.2)
+        for buyer in buyers:
+            buyer.transport.close()
+    waits = sorted(wait for buyer in buyers for wait in buyer.waits)
+    answers = sum(buyer.answered for buyer in buyers)
+    return Round(
+        per_second=answers / elapsed,
+        held=sum(buyer.held for buyer in buyers),
+        answers=answers,
+        p50_ms=waits[len(waits) // 2] * 1000,
+        p99_ms=waits[len(waits) * 99 // 100] * 1000,
+        server_us=(running.processor_seconds() - used) / answers * 1e6,
+    )
+
+
+def countdown(total: int) -> tuple[asyncio.Event, Callable[[], None]]:
+    finished, left = asyncio.Event(), total
+
+    def done() -> None:
+        nonlocal left
+        left -= 1
+        if left <= 0:
+            finished.set()
+
+    return finished, done
+
+
+async def over_http(
+    running: Running,
+    goods: Goods,
+    *,
+    path: str,
+    variant_id: int,
+    purchases: int,
+    connections: int,
+    window: int,
+) -> Round:
+    loop = asyncio.get_running_loop()
+    finished, done = countdown(connections)
+    buyers: list[Buyer] = []
+    each = SHOPPERS // connections
+    for n in range(connections):
+        cookies = goods.cookies[n * each : (n + 1) * each]
+        requests = posts(goods, path, variant_id, cookies, purchases // connections)
+        buyer = Buyer(requests, window, b"HTTP/1.1 ", done)
+        await loop.create_connection(lambda buyer=buyer: buyer, "127.0.0.1", running.port)
+        buyers.append(buyer)
+    return await measure(running, buyers, finished)
+
+
+async def over_sockets(running: Running, goods: Goods, *, variant_id: int, purchases: int) -> Round:
+    loop = asyncio.get_running_loop()
+    finished, done = countdown(SOCKETS)
+    buyers: list[SocketBuyer] = []
+    for n in range(SOCKETS):
+        requests = [frame(wish(goods, variant_id, tag='"t":"buy",')) for _ in range(purchases // SOCKETS)]
+        handshake = (
+            f"GET /room/{goods.show_id}/socket HTTP/1.1\r\nhost: 127.0.0.1:{running.port}\r\nupgrade: websocket\r\n"
+            f"connection: upgrade\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n"
+            f"cookie: shopper={goods.cookies[n % SHOPPERS]}\r\n\r\n"
+        ).encode()
+        buyer = SocketBuyer(handshake, requests, WINDOW, b'"t":"answer"', done)
+        await loop.create_connection(lambda buyer=buyer: buyer, "127.0.0.1", running.port)
+        buyers.append(buyer)
+    await asyncio.wait_for(asyncio.gather(*(buyer.ready for buyer in buyers)), 30)
+    return await measure(running, buyers, finished)
+
+
+# The table -------------------------------------------------------------------------------------------------
+
+
+async def rounds(running: Running, goods: Goods) -> dict[str, list[Round]]:
+    """Every contender once per round, so that what the machine does meanwhile meets all of them."""
+
+    async def http(path: str, variant: int, purchases: int, connections: int, window: int) -> Round:
+        return await over_http(
+            running, goods, path=path, variant_id=variant, purchases=purchases, connections=connections,
+            window=window,
+        )  # fmt: skip
+
+    contenders: dict[str, Callable[[], Any]] = {
+        "socket": lambda: over_sockets(running, goods, variant_id=goods.plenty, purchases=PURCHASES),
+        "http": lambda: http("/buy", goods.plenty, PURCHASES, CONNECTIONS, 4),
+        "one by one": lambda: http(
+            "/buy-one-by-one", goods.plenty, BASELINE_PURCHASES, BASELINE_CONNECTIONS, 1
+        ),
+        "socket, sold out": lambda: over_sockets(
+            running, goods, variant_id=goods.scarce, purchases=PURCHASES
+        ),
+        "http, sold out": lambda: http("/buy", goods.scarce, PURCHASES, CONNECTIONS, 4),
+    }
+    found: dict[str, list[Round]] = {name: [] for name in contenders}
+    for _ in range(ROUNDS):
+        for name, contender in contenders.items():
+            found[name].append(await contender())
+            await asyncio.sleep(0.5)
+    return found
+
+
+async def held_rows(dsn: str) -> int:
+    async with await psycopg.AsyncConnection.connect(dsn) as connection:
+        cursor = await connection.execute("SELECT count(*) FROM stock.hold")
+        row = await cursor.fetchone()
+        assert row is not None
+        return row[0]
+
+
+async def bench(dsn: str, data_dir: str) -> None:
+    goods = await stock_up(dsn)
+    with server(dsn, data_dir) as running:
+        found = await rounds(running, goods)
+    told = sum(round_.held for rounds_ in found.values() for round_ in rounds_)
+    kept = await held_rows(dsn)
+    report(found)
+    print(f"holds told: {told}, holds in the database: {kept}")
+    assert told == kept, "a hold was told that is not there, or is there and was not told"
+    rate = {name: statistics.median(r.per_second for r in found[name]) for name in found}
+    print(
+        json.dumps({
+            "socket_holds_per_second": round(rate["socket"]),
+            "http_holds_per_second": round(rate["http"]),
+            "ratio_to_transaction": round(rate["http"] / rate["one by one"], 2),
+            "transaction_holds_per_second": round(rate["one by one"]),
+            "socket_tail_ratio": round(rate["socket, sold out"] / rate["socket"], 2),
+            "http_tail_ratio": round(rate["http, sold out"] / rate["http"], 2),
+            "p99_ms": {name: round(statistics.median(r.p99_ms for r in found[name]), 1) for name in found},
+            "purchases": PURCHASES, "sockets": SOCKETS, "connections": CONNECTIONS, "rounds": ROUNDS,
+            "cpus": os.cpu_count(), "python": platform.python_version(),
+            "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        })
+    )  # fmt: skip
+
+
+def report(found: dict[str, list[Round]]) -> None:
+    print(
+        f"{'door':<20}{'answers/s':>12}{'of them held':>14}{'p50 ms':>10}{'p99 ms':>10}{'server us':>11}   all rounds"
+    )
+    for name, rounds_ in found.items():
+        middle = sorted(rounds_, key=lambda r: r.per_second)[len(rounds_) // 2]
+        every = " ".join(f"{r.per_second:,.0f}" for r in rounds_)
+        print(
+            f"{name:<20}{middle.per_second:>12,.0f}{middle.held / middle.answers:>14.1%}"
+            f"{middle.p50_ms:>10.1f}{middle.p99_ms:>10.1f}{middle.server_us:>11.1f}   {every}"
+        )
+
+
+def main() -> None:
+    if sys.argv[1:2] == ["serve"]:
+        uvloop.run(serve(sys.argv[2], sys.argv[3]))
+        return
+    with tempfile.TemporaryDirectory(prefix="shopfloor-bench-") as directory:
+        Path(directory).chmod(0o711)
+        given = os.environ.get("SHOPFLOOR_DATABASE_URL")
+        if given is not None:
+            migrate(given)
+            uvloop.run(bench(given, directory))
+            return
+        with EmbeddedPostgres(Path(directory)) as database:
+            migrate(database.dsn)
+            uvloop.run(bench(database.dsn, directory))
+
+
+if __name__ == "__main__":
+    main()

@@ -51,6 +51,7 @@ from shopfloor.catalog.pictures import (
 from shopfloor.catalog.service import (
     add_picture,
     add_variant,
+    add_variants,
     create_product,
     pictures,
     prices,
@@ -107,6 +108,7 @@ __all__ = [
     "Variant",
     "add_picture",
     "add_variant",
+    "add_variants",
     "create_product",
     "export_shopify_csv",
     "format_price",

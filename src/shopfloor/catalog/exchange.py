@@ -11,6 +11,7 @@ from shopfloor.catalog import queries, service
 from shopfloor.catalog.models import (
     BadOptions,
     Kind,
+    NewVariant,
     Picture,
     Product,
     Status,
@@ -123,11 +124,21 @@ async def _take(tx: Tx, shop_id: int, draft: ProductDraft) -> bool:
         tuple(each.options): each
         for each in await service.variants_of(tx, shop_id=shop_id, product_ids=[product_id])
     }
+    new: list[NewVariant] = []
     for variant in draft.variants:
+        before = known.get(tuple(variant.options))
         try:
-            await _take_variant(tx, shop_id, product_id, variant, known.get(tuple(variant.options)))
+            if before is None:
+                new.append(variant.as_new())
+            else:
+                await _change_variant(tx, shop_id, before, variant)
         except Refusal as refusal:
             raise _FaultInRow(variant.row, "variant price", refusal) from refusal
+    if new:
+        try:
+            await service.add_variants(tx, shop_id=shop_id, product_id=product_id, variants=new)
+        except Refusal as refusal:
+            raise _FaultInRow(draft.row, "handle", refusal) from refusal
     await _keep_addresses(tx, shop_id, product_id, draft.pictures)
     return is_new
 
@@ -174,18 +185,18 @@ async def _update(tx: Tx, shop_id: int, product_id: int, draft: ProductDraft) ->
     )
 
 
-async def _take_variant(
-    tx: Tx, shop_id: int, product_id: int, draft: VariantDraft, known: Variant | None
-) -> None:
-    if known is None:
-        await service.add_variant(tx, shop_id=shop_id, product_id=product_id, variant=draft.as_new())
-        return
-    await service.update_variant(
-        tx, shop_id=shop_id, variant_id=known.id, sku=draft.sku, barcode=draft.barcode, grams=draft.grams
-    )
-    if draft.price_minor is not None:
+async def _change_variant(tx: Tx, shop_id: int, before: Variant, draft: VariantDraft) -> None:
+    wanted = (draft.sku, draft.barcode, draft.grams)
+    if any(
+        new not in {None, old}
+        for new, old in zip(wanted, (before.sku, before.barcode, before.grams), strict=True)
+    ):
+        await service.update_variant(
+            tx, shop_id=shop_id, variant_id=before.id, sku=draft.sku, barcode=draft.barcode, grams=draft.grams
+        )
+    if draft.price_minor is not None and draft.price_minor != before.price_minor:
         await service.set_price(
-            tx, shop_id=shop_id, variant_id=known.id, amount=draft.price_minor, reason="import"
+            tx, shop_id=shop_id, variant_id=before.id, amount=draft.price_minor, reason="import"
         )
 
 

@@ -95,8 +95,8 @@ async def create_product(
             break
     if product_id is None:
         raise HandleTaken(handle=handle)
-    for variant in variants:
-        await add_variant(tx, shop_id=shop_id, product_id=product_id, variant=variant)
+    if variants:
+        await add_variants(tx, shop_id=shop_id, product_id=product_id, variants=variants)
     return await _told(tx, shop_id, product_id, "created")
 
 
@@ -225,20 +225,30 @@ def _typed(found: Product) -> Product:
 
 async def add_variant(tx: Tx, *, shop_id: int, product_id: int, variant: NewVariant) -> Variant:
     """Raises UnknownProduct, BadOptions, OptionsTaken, TooManyVariants, or a refusal of the price."""
+    (variant_id,) = await add_variants(tx, shop_id=shop_id, product_id=product_id, variants=[variant])
+    return (await variants(tx, shop_id=shop_id, ids=[variant_id]))[0]
+
+
+async def add_variants(tx: Tx, *, shop_id: int, product_id: int, variants: Sequence[NewVariant]) -> list[int]:
+    """As `add_variant`, for several at once; the ids in the order given."""
     owner = await _locked_product(tx, shop_id, product_id)
-    if await queries.count_variants(tx, product_id=product_id) >= MAX_VARIANTS:
+    if await queries.count_variants(tx, product_id=product_id) + len(variants) > MAX_VARIANTS:
         raise TooManyVariants(most=MAX_VARIANTS)
+    currency = (await accounts.shop(tx, shop_id)).currency
+    return [await _insert_variant(tx, owner, currency, variant) for variant in variants]
+
+
+async def _insert_variant(tx: Tx, owner: Product, currency: str, variant: NewVariant) -> int:
     options = checked_options(variant.options, owner.option_names)
     minor = checked_minor(variant.price_minor)
-    shop = await accounts.shop(tx, shop_id)
     variant_id = await queries.insert_variant_once(
         tx,
-        shop_id=shop_id,
-        product_id=product_id,
+        shop_id=owner.shop_id,
+        product_id=owner.id,
         sku=line(variant.sku, field="sku", longest=100),
         barcode=line(variant.barcode, field="barcode", longest=100),
         options=options,
-        currency=shop.currency,
+        currency=currency,
         grams=checked_grams(variant.grams),
     )
     if variant_id is None:
@@ -246,9 +256,9 @@ async def add_variant(tx: Tx, *, shop_id: int, product_id: int, variant: NewVari
     valid_from = await queries.insert_price(tx, variant_id=variant_id, minor=minor, at=None, reason="")
     assert valid_from is not None, "now has not passed"
     await outbox.record(
-        tx, PriceChanged(shop_id, product_id, variant_id, minor, None, shop.currency, valid_from, "")
+        tx, PriceChanged(owner.shop_id, owner.id, variant_id, minor, None, currency, valid_from, "")
     )
-    return (await variants(tx, shop_id=shop_id, ids=[variant_id]))[0]
+    return variant_id
 
 
 async def update_variant(

@@ -1,6 +1,7 @@
 // What the room page knows and does: the stream, the player, the till and the collector behind one view.
 
 import { ServerClock } from "../common/clock.ts";
+import { moment } from "../common/format.ts";
 import type { Collector } from "../common/collect.ts";
 import type { Say } from "../common/words.ts";
 import { type Outcome, Till } from "./buy.ts";
@@ -27,6 +28,7 @@ export interface View {
   readonly soundAsked: boolean;
   readonly tall: boolean;
   readonly liked: boolean;
+  readonly replaying: boolean;
   readonly sheet: SheetView;
   readonly busy: boolean;
   readonly problem: Problem | null;
@@ -74,7 +76,7 @@ export class RoomModel {
     this.language = language;
     this.shop = data.shop;
     this.seller = data.seller;
-    this.startsAt = data.starts_at;
+    this.startsAt = data.starts_at === null ? null : moment(data.starts_at, language);
     this.replay = data.replay;
     this.poster = data.poster;
     this.collector = collector;
@@ -89,7 +91,7 @@ export class RoomModel {
     this.till = new Till((message) => this.socket.send(message));
     this.view = {
       state: data.state, chat: data.chat, featured: data.state.featured?.offer_id ?? null, connection: "connecting", playing: "idle",
-      muted: true, soundAsked: false, tall: true, liked: false, sheet: { is: "none" }, busy: false, problem: null, chatProblem: null,
+      muted: true, soundAsked: false, tall: true, liked: false, replaying: false, sheet: { is: "none" }, busy: false, problem: null, chatProblem: null,
       purchases: load(show),
     };
   }
@@ -157,6 +159,11 @@ export class RoomModel {
       this.put({ busy: false, problem: { code: outcome.code ?? "", text } });
       return;
     }
+    if (outcome.outcome === "queued") {
+      const position = Number(outcome.facts?.["position"] ?? 0);
+      this.put({ busy: false, sheet: { is: "waiting", position, url: `/s/${this.shop.slug}/waitlist` } });
+      return;
+    }
     const options = optionText(line);
     const title = inWords(offer.title, offer.titles, this.language) + (options ? ` · ${options}` : "");
     const purchase = purchaseOf(outcome, title, shown, `/s/${this.shop.slug}/checkout/${outcome.id}`);
@@ -203,6 +210,12 @@ export class RoomModel {
 
   start(): void {
     void this.player?.start();
+  }
+
+  /** Watch an ended show again, in the same place. */
+  watchAgain(): void {
+    this.put({ replaying: true });
+    void this.player?.play(this.replay);
   }
 
   openPurchases(): readonly Purchase[] {
@@ -274,7 +287,7 @@ export class RoomModel {
   /** Play while the show is on. */
   private follow(): void {
     const { status, playback } = this.view.state.show;
-    void this.player?.play(status === "live" ? (playback ?? null) : null);
+    if (!this.view.replaying) void this.player?.play(status === "live" ? (playback ?? null) : null);
   }
 
   private beat(): void {

@@ -27,9 +27,9 @@ export function RoomPage({ model }: { readonly model: RoomModel }) {
   const isLive = state.show.status === "live";
 
   return (
-    <div class="room" data-shape={view.tall ? "tall" : "wide"} data-status={state.show.status} data-connection={view.connection}>
+    <div class="room" data-shape={view.tall ? "tall" : "wide"} data-status={view.replaying ? "replay" : state.show.status} data-connection={view.connection}>
       <div class="stage">
-        <video ref={video} playsInline muted aria-label={say("video_of", { title })} {...(model.poster === null ? {} : { poster: model.poster })} />
+        <video ref={video} playsInline muted controls={view.replaying} aria-label={say("video_of", { title })} {...(model.poster === null ? {} : { poster: model.poster })} />
         <StageWords view={view} model={model} />
       </div>
       <header class="room-top">
@@ -113,13 +113,13 @@ function StageWords({ view, model }: { readonly view: View; readonly model: Room
       </div>
     );
   }
-  if (show.status === "ended") {
+  if (show.status === "ended" && !view.replaying) {
     return (
       <div class="stage-words">
         <p class="stage-title">{say("over")}</p>
         <p>{say("thanks")}</p>
         <p class="row">
-          {model.replay !== null && <a class="button" href={model.replay}><Icon name="play" /> {say("replay")}</a>}
+          {model.replay !== null && <button class="button" onClick={() => model.watchAgain()}><Icon name="play" /> {say("replay")}</button>}
           <a class="button" href={`/s/${model.shop.slug}`}>{say("to_shop", { shop: model.shop.name })}</a>
         </p>
       </div>

@@ -6,7 +6,7 @@ export interface Snapshot { readonly t: "snapshot"; readonly epoch: string; read
 export interface Tick { readonly t: "tick"; readonly seq: number; readonly now: number; readonly patch?: unknown; readonly chat?: readonly ChatLine[]; readonly hidden?: readonly string[]; readonly likes?: number }
 export interface Part { readonly variant_id: number; readonly quantity: number; readonly ready_on?: string | null }
 export interface Answer {
-  readonly t: "answer"; readonly id: string; readonly outcome: "held" | "refused"; readonly code?: string; readonly message?: string;
+  readonly t: "answer"; readonly id: string; readonly outcome: "held" | "open" | "queued" | "refused"; readonly code?: string; readonly message?: string;
   readonly facts?: Readonly<Record<string, unknown>>; readonly hold?: { readonly id: string; readonly expires_at: string; readonly parts: readonly Part[] }; readonly url?: string;
 }
 export interface Problem { readonly t: "error"; readonly ref: string; readonly code: string; readonly message: string; readonly facts?: Readonly<Record<string, unknown>> }

@@ -195,11 +195,12 @@ class Step:
     state: str
 
 
-PLACED_WORDS: Final = N_("Ordered")
-PAID_WORDS: Final = N_("Paid")
-SENT_WORDS: Final = N_("Sent")
-FETCHED_WORDS: Final = N_("Ready to pick up")
-ARRIVED_WORDS: Final = N_("Received")
+# Each step as it is said when it is done, and before.
+PLACED: Final = (N_("Ordered"), N_("Ordered"))
+PAID: Final = (N_("Paid"), N_("Payment"))
+SENT: Final = (N_("Sent"), N_("Sending"))
+FETCHED: Final = (N_("Picked up"), N_("Pick-up"))
+ARRIVED: Final = (N_("Received"), N_("Arrival"))
 
 
 def steps_of(view: orders.OrderView) -> list[Step]:
@@ -209,15 +210,16 @@ def steps_of(view: orders.OrderView) -> list[Step]:
         return []
     paid = order.charged_minor >= order.total_minor
     sent = order.shipped_at is not None
-    done = [True, paid, sent, order.delivered_at is not None]
-    picked_up = order.delivery == Delivery.PICK_UP
-    names = [PLACED_WORDS, PAID_WORDS, FETCHED_WORDS if picked_up else SENT_WORDS, ARRIVED_WORDS]
     if order.method == "cash":
-        done, names = [True, sent, paid], [PLACED_WORDS, FETCHED_WORDS, PAID_WORDS]
-    following = next((i for i, is_done in enumerate(done) if not is_done), len(done))
+        course = [(PLACED, True), (FETCHED, sent), (PAID, paid)]
+    elif order.delivery == Delivery.PICK_UP:
+        course = [(PLACED, True), (PAID, paid), (FETCHED, sent)]
+    else:
+        course = [(PLACED, True), (PAID, paid), (SENT, sent), (ARRIVED, order.delivered_at is not None)]
+    following = next((i for i, (_, is_done) in enumerate(course) if not is_done), len(course))
     return [
-        Step(name, "done" if is_done else "now" if i == following else "later")
-        for i, (name, is_done) in enumerate(zip(names, done, strict=True))
+        Step(words[0], "done") if is_done else Step(words[1], "now" if i == following else "later")
+        for i, (words, is_done) in enumerate(course)
     ]
 
 

@@ -75,6 +75,11 @@ class PriceGroup:
         return None
 
     @property
+    def has_later(self) -> bool:
+        """Whether a choice here comes later than now."""
+        return any(choice.left.kind == "wait" for choice in self.choices)
+
+    @property
     def gone(self) -> list[Choice]:
         return [choice for choice in self.choices if choice.left.kind == "bad"]
 

@@ -15,10 +15,10 @@ from shopfloor.kernel.database import Tx
 from shopfloor.kernel.http import Db
 from shopfloor.kernel.values import Money, now
 from shopfloor.web.languages import N_, Language, language_of
-from shopfloor.web.parts import Choice, Id, Left, PriceGroup, grouped, option_words, refused_by, seller_facts
 from shopfloor.web.messages import MESSAGES
+from shopfloor.web.parts import Choice, Id, Left, PriceGroup, grouped, option_words, refused_by, seller_facts
 from shopfloor.web.refusals import refused_text
-from shopfloor.web.templating import render, zone_of
+from shopfloor.web.templating import render
 
 router = APIRouter(include_in_schema=False)
 
@@ -147,7 +147,7 @@ async def room(request: Request, shop: str, show_id: Id, shopper: Shopper, db: D
     )
     offers = {str(each.id): each for each in offer_forms(state, language)}
     featured = state.get("featured") or {}
-    zone = zone_of(found.timezone)
+    shown = offers.get(str(featured.get("offer_id")))
     response = render(
         request,
         "shop/room.html",
@@ -156,7 +156,7 @@ async def room(request: Request, shop: str, show_id: Id, shopper: Shopper, db: D
         state=state,
         title=language.localised(show.titles, show.title),
         offers=[offers[str(offer_id)] for offer_id in state["order"] if str(offer_id) in offers],
-        featured=offers.get(str(featured.get("offer_id"))),
+        featured=shown,
         chat=lines,
         seller=seller,
         refused=refused_text(refused_by(request.query_params), language),
@@ -168,12 +168,11 @@ async def room(request: Request, shop: str, show_id: Id, shopper: Shopper, db: D
             "now": int(now().timestamp() * 1000),
             "shop": {"id": found.id, "slug": found.slug, "name": found.name},
             "seller": seller,
-            "starts_at": None
-            if show.starts_at is None
-            else f"{show.starts_at.astimezone(zone):%Y-%m-%d %H:%M %Z}",
-            "starts": None if show.starts_at is None else show.starts_at.isoformat(),
+            "starts_at": None if show.starts_at is None else show.starts_at.isoformat(),
             "replay": replay,
-            "poster": None,
+            "poster": None
+            if shown is None or shown.picture is None
+            else f"/pictures/{shown.picture}/960.webp",
         },
     )
     response.headers["cache-control"] = "private, no-store"

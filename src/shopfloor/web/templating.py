@@ -22,6 +22,7 @@ Always there
 Filters
     money                    Money -> "¥129.00" in the reader's way; `money(whole=True)` leaves out ".00"
     number, percent          1234 -> "1,234"; 0.123 -> "12.3%" (`percent(1)`)
+    day                      "3 Dec": promises and other near days
     date, datetime, clock    "3 Dec 2026", "3 Dec 2026, 20:00", "20:00:10"; in `zone`
     when                     a <time> element, shown in `zone` and turned by the browser to the reader's own time
     duration                 seconds -> "1:02:33"
@@ -241,6 +242,10 @@ def _filters(language: Language) -> dict[str, Any]:
         return dates.format_date(_local(context, value), format=shape, locale=locale)
 
     @pass_context
+    def short_day(context: Context, value: date | datetime | str) -> str:
+        return dates.format_skeleton("MMMd", _local(context, value), locale=locale)
+
+    @pass_context
     def moment(context: Context, value: datetime, shape: str = "medium") -> str:
         local = _local(context, value)
         assert isinstance(local, datetime)
@@ -285,6 +290,7 @@ def _filters(language: Language) -> dict[str, Any]:
         "number": number,
         "percent": percent,
         "date": day,
+        "day": short_day,
         "datetime": moment,
         "clock": clock,
         "when": when,

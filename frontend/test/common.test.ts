@@ -1,0 +1,63 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ServerClock } from "../src/common/clock.ts";
+import { Collector } from "../src/common/collect.ts";
+import { countdown, day, money } from "../src/common/format.ts";
+import { fill, speaker } from "../src/common/words.ts";
+import { isDue } from "../src/room/moment.ts";
+
+test("money as the server writes it: no decimals when there are none to show, none at all for yen", () => {
+  assert.equal(money(12_900, "CNY", "zh-CN"), "¥129");
+  assert.equal(money(12_950, "EUR", "en"), "€129.50");
+  assert.equal(money(1_200, "JPY", "en"), "¥1,200");
+});
+
+test("a day stays that day in every zone", () => {
+  assert.equal(day("2026-12-03", "en-GB"), "3 Dec");
+  assert.equal(day("2026-12-03", "zh-CN"), "12月3日");
+});
+
+test("countdown", () => {
+  assert.deepEqual([0, 5, 65, 3_661].map(countdown), ["0:00", "0:05", "1:05", "1:01:01"]);
+  assert.equal(countdown(-3), "0:00");
+});
+
+test("words: placeholders are filled, unknown keys show themselves", () => {
+  assert.equal(fill("%(n)s left of %(all)s", { n: 3 }), "3 left of %(all)s");
+  assert.equal(speaker({ left: "%(n)s left" })("left", { n: 2 }), "2 left");
+  assert.equal(speaker({})("left"), "left");
+});
+
+test("the server's clock: the quickest message is nearest to the truth", () => {
+  const clock = new ServerClock();
+  clock.heard(10_000, 4_000);
+  clock.heard(10_500, 5_000);
+  assert.equal(clock.now(6_000), 12_000);
+  assert.equal(clock.secondsUntil(12_400, 6_000), 1);
+  assert.equal(clock.secondsUntil(11_000, 6_000), 0);
+});
+
+test("a card waits for its picture, five seconds at most", () => {
+  const featured = { offer_id: 3, at: 50_000 };
+  assert.equal(isDue(featured, 1_000, 49_999, 5_999), false);
+  assert.equal(isDue(featured, 1_000, 50_000, 1_001), true);
+  assert.equal(isDue(featured, 1_000, 40_000, 6_000), true);
+  assert.equal(isDue(featured, 1_000, null, 1_001), true);
+});
+
+test("the collector sends again with the same ids until the batch was taken", async () => {
+  const bodies: { id: string; sequence: number; type: string; data: unknown }[][] = [];
+  let taken = false;
+  let next = 0;
+  const collector = new Collector({ shop_id: 1 }, async (body) => { bodies.push(JSON.parse(body)); return taken; }, () => `id${next++}`);
+  collector.note("view_item", { product_id: 4 });
+  collector.note("add_to_cart");
+  await collector.flush();
+  taken = true;
+  await collector.flush();
+  await collector.flush();
+  const shown = bodies.map((batch) => batch.map((one) => [one.id, one.sequence, one.type]));
+  const expected = [["id1", 1, "view_item"], ["id2", 2, "add_to_cart"]];
+  assert.deepEqual(shown, [expected, expected]);
+  assert.deepEqual(bodies[0]?.[0]?.data, { shop_id: 1, product_id: 4 });
+});

@@ -7,6 +7,7 @@ serves it until it is told to stop, and then lets everybody who waits for an ans
 import asyncio
 import os
 import socket
+import sys
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib import metadata
@@ -69,10 +70,10 @@ class Node:
         self.intake = orders.Intake(dsn, extra=self.queue.join, capacity=settings.intake_queue)
         self.door = orders.Door(db=self.db, intake=self.intake, terms=self.terms, queue=self.queue)
         self.rooms = live.Rooms(self.db, recent=chat.recent_lines)
-        self.follower = outbox.Follower(self.db, wiring.followers(self.rooms, self.terms))
         self.media = media.MediaServer(
             self.db, settings.recordings_dir, settings.rtmp_host, settings.rtmp_port
         )
+        self.follower = outbox.Follower(self.db, wiring.followers(self.rooms, self.terms, self.media))
         self.keyring: accounts.Keyring
         self.gateway: live.Gateway
         self.rtmp_port = 0
@@ -297,9 +298,9 @@ def run(settings: Settings, *, background: bool = True) -> None:
 
 def announce(address: str, node: Node, claim: str | None) -> None:
     """What a person waits for; the address last, so that nothing is shown before it is true."""
-    print(f"Cameras publish to rtmp://{node.settings.rtmp_host}:{node.rtmp_port}/live", flush=True)  # noqa: T201
+    lines = [f"Cameras publish to rtmp://{node.settings.rtmp_host}:{node.rtmp_port}/live"]
     if claim is not None:
-        print(
-            f"Nobody owns this node yet. Become its owner (works once): {address}/claim/{claim}", flush=True
-        )
-    print(f"Shopfloor is open at {address}", flush=True)  # noqa: T201
+        lines.append(f"Nobody owns this node yet. Become its owner (works once): {address}/claim/{claim}")
+    lines.append(f"Shopfloor is open at {address}")
+    sys.stdout.write("\n".join([*lines, ""]))
+    sys.stdout.flush()

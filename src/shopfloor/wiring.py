@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from shopfloor import catalog, chat, collector, live, orders, stock, supply
+from shopfloor import catalog, chat, collector, live, media, orders, stock, supply
 from shopfloor.collector import Collector
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.outbox import Consumer, Delivered, each
@@ -40,6 +40,7 @@ def consumers(lake: Collector) -> list[Consumer]:
 async def _placed(tx: Tx, fact: orders.OrderPlaced) -> None:
     if fact.show_id is not None:
         await live.count_order(tx, shop_id=fact.shop_id, show_id=fact.show_id)
+        await chat.mark_buyer(tx, show_id=fact.show_id, shopper=fact.buyer)
 
 
 async def _reinstated(tx: Tx, fact: orders.OrderReinstated) -> None:
@@ -91,9 +92,25 @@ SERVES_THE_WAITLIST: Mapping[type[Any], Callable[[Tx, Any], Any]] = {
 }
 
 
-def followers(rooms: live.Rooms, terms: orders.TermsCache) -> Mapping[type[Any], Callable[[Any], Any]]:
+def followers(
+    rooms: live.Rooms, terms: orders.TermsCache, cameras: media.MediaServer
+) -> Mapping[type[Any], Callable[[Any], Any]]:
     """What each process with open pages listens to."""
     shown = dict(rooms.handlers())
+    held_up: dict[int, tuple[str, str, int]] = {}
+
+    def filmed(fact: live.OfferFeatured) -> None:
+        """What the host holds up becomes a moment of the video: of the stream, and of the recording."""
+        opened = rooms.opened(fact.show_id)
+        channel_id = None if opened is None else opened.show.channel_id
+        if channel_id is None or not cameras.live(channel_id):
+            return
+        before = held_up.pop(channel_id, None)
+        if before is not None:
+            cameras.moment(channel_id, *before, fact.at)
+        if fact.offer_id is not None:
+            held_up[channel_id] = (f"{fact.show_id}-{fact.offer_id}-{fact.at}", str(fact.product_id), fact.at)
+            cameras.moment(channel_id, *held_up[channel_id])
 
     def also(kind: type[Any], act: Callable[[Any], Any]) -> None:
         first = shown.get(kind)
@@ -105,6 +122,7 @@ def followers(rooms: live.Rooms, terms: orders.TermsCache) -> Mapping[type[Any],
 
         shown[kind] = both
 
+    also(live.OfferFeatured, filmed)
     also(chat.ChatSaid, lambda fact: rooms.say(fact.show_id, chat.said_line(fact)))
     also(chat.ChatHidden, lambda fact: rooms.hide(fact.show_id, str(fact.line_id)))
     also(catalog.ProductChanged, lambda fact: rooms.reload_shop(fact.shop_id))
@@ -120,7 +138,7 @@ def remembered(beat: live.Beat) -> collector.Event:
     """A heartbeat of the room as an event of the lake."""
     at = datetime.fromtimestamp(beat.at, UTC)
     return collector.Event(
-        id=f"{beat.session}.{beat.kind.value.removeprefix('live.')}.{int(beat.at * 1000)}",
+        id=f"{beat.show_id}.{beat.shopper}.{beat.session}.{beat.kind.value}.{int(beat.at * 1000)}",
         source=f"shopfloor/{beat.shop_id}",
         type=beat.kind.value,
         event_time=at,

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
-from shopfloor import catalog, metrics
+from shopfloor import catalog, live, metrics
 from shopfloor.demand import service
 from shopfloor.demand.models import Forecast, Signal
 from shopfloor.kernel.database import Database
@@ -16,13 +16,17 @@ async def foresee(db: Database, lake: Path, *, shop_id: int, show_id: int, horiz
     The lake is read on a thread, with no transaction open.  Raises what `metrics.signals` and
     `forecast_show` raise.
     """
-    seen = await asyncio.to_thread(metrics.signals, lake, shop_id, show_id)
     async with db.transaction() as tx:
-        ids = sorted({signal.variant_id for signal in seen})
+        offered = await live.offers(tx, shop_id=shop_id, show_id=show_id)
+        ids = sorted({line.variant_id for offer in offered for line in offer.lines})
         variants = {each.id: each for each in await catalog.variants(tx, shop_id=shop_id, ids=ids)}
         products = await catalog.products_by_id(
             tx, shop_id=shop_id, ids=sorted({each.product_id for each in variants.values()})
         )
+    seen = await asyncio.to_thread(
+        metrics.signals, lake, shop_id, show_id, options={key: each.options for key, each in variants.items()}
+    )
+    async with db.transaction() as tx:
         return await service.forecast_show(
             tx,
             shop_id=shop_id,

@@ -78,8 +78,11 @@ def read_forms(html: str) -> list[Form]:
     return reader.forms
 
 
-def find_form(html: str, action: str) -> Form | None:
-    """The first form that posts to an address beginning with `action`."""
-    return next(
-        (form for form in read_forms(html) if form.method == "post" and form.action.startswith(action)), None
-    )
+def find_form(html: str, address: str) -> Form | None:
+    """The first form of the page at `address` that posts back to it."""
+    here = address.partition("?")[0]
+    for form in read_forms(html):
+        form.action = form.action or here
+        if form.method == "post" and form.action.startswith(here):
+            return form
+    return None

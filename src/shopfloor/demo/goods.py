@@ -48,7 +48,7 @@ GOODS = (
         "Washed linen, cut straight, with corozo buttons. Wear it open or closed.",
         "水洗亚麻，直筒剪裁，椰果纽扣，敞开或扣上都好看。",
         {"Colour": ("Indigo", "Oat", "Moss"), "Size": ("S", "M", "L", "XL")},
-        32_900, (6, 9, 8, 5, 5, 7, 7, 4, 4, 6, 5, 3), 150, 2,
+        32_900, (3, 4, 4, 2, 3, 4, 4, 2, 3, 4, 4, 2), 150, 2,
     ),
     Good(
         "wide-trousers", "trousers", "sized",

@@ -119,11 +119,7 @@ class Merchant:
     async def refill(self) -> None:
         """A run on what an earlier run left: bring every shelf back to where the demo starts from."""
         place = (await self.shop("GET", "/stock/locations"))[0]
-        free: dict[int, int] = {}
-        for level in await self.shop("GET", "/stock/levels"):
-            if level["kind"] == "on_hand":
-                left = level["quantity"] - level["held"] - level["allocated"]
-                free[level["variant_id"]] = free.get(level["variant_id"], 0) + max(0, left)
+        free = await self._free()
         for good in GOODS:
             variants = {tuple(each["options"]): each["id"] for each in self.products[good.handle]["variants"]}
             for index, options in enumerate(good.variants):
@@ -136,6 +132,15 @@ class Merchant:
                             "reason": "delivery",
                         },
                     )  # fmt: skip
+
+    async def _free(self) -> dict[int, int]:
+        """Units on the shelf that nobody was promised, by variant."""
+        free: dict[int, int] = {}
+        for level in await self.shop("GET", "/stock/levels"):
+            if level["kind"] == "on_hand":
+                left = level["quantity"] - level["held"] - level["allocated"]
+                free[level["variant_id"]] = free.get(level["variant_id"], 0) + max(0, left)
+        return free
 
     async def find_suppliers(self) -> int:
         """Suppliers with quotes, where there are none yet."""
@@ -179,6 +184,7 @@ class Merchant:
                 "starts_at": datetime.now(UTC).isoformat(),
             },
         )  # fmt: skip
+        free = await self._free()
         offers: dict[str, int] = {}
         for handle in handles:
             good = next(good for good in GOODS if good.handle == handle)
@@ -188,9 +194,9 @@ class Merchant:
                 {
                     "variant_id": variants[options]["id"],
                     "price_minor": variants[options]["price_minor"] * 9 // 10,
-                    "quota": good.on_hand(index) if show["id"] == 1 else 1_000,
+                    "quota": free.get(variants[options]["id"], 0),
                 }
-                for index, options in enumerate(good.variants)
+                for options in good.variants
             ]
             offer = await self.shop(
                 "POST", f"/shows/{show['id']}/offers",

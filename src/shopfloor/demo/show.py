@@ -23,7 +23,7 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from shopfloor.demo.merchant import EMAIL, Merchant, Show, answer_as_supplier
+from shopfloor.demo.merchant import EMAIL, Merchant, Show, Trouble, answer_as_supplier
 from shopfloor.demo.pictures import draw_missing
 from shopfloor.kernel.postgres import CannotRun, cannot_enter, server_user
 from shopfloor.kernel.settings import Settings
@@ -110,6 +110,7 @@ async def _run(
         stage.say(f"{len(stage.merchant.products)} products on the shelves, {added} of them new")
         channel_id, publish_to = await stage.merchant.set_up_camera()
         async with camera(publish_to, stills) as film:
+            await on_air(stage, channel_id)
             first = await play(
                 stage,
                 film,
@@ -226,6 +227,18 @@ async def camera(publish_to: str, stills: Path) -> AsyncGenerator[Film, None]:
             await asyncio.wait_for(child.wait(), 8)
         except TimeoutError:
             child.kill()
+
+
+async def on_air(stage: Stage, channel_id: int) -> None:
+    """Wait until the camera's picture has arrived.  Raises Trouble after half a minute."""
+    status: dict[str, Any] = {"refused": None}
+    for _ in range(60):
+        status = await stage.merchant.shop("GET", f"/channels/{channel_id}/status")
+        if status["live"]:
+            stage.say(f"the camera is on the air: {status['width']}×{status['height']}, {status['codecs']}")
+            return
+        await asyncio.sleep(0.5)
+    raise Trouble(f"the camera did not come on the air: {status['refused'] or 'no picture arrived'}")
 
 
 async def play(

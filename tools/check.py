@@ -9,7 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import browser  # noqa: E402 -- a sibling of this script
+import browser
 
 BIN = Path(sys.executable).parent
 LINT = {
@@ -24,7 +24,10 @@ def step(name: str, command: list[Path | str]) -> bool:
     print(f"── {name}", flush=True)
     began = time.monotonic()
     done = subprocess.run(command, check=False, stdin=subprocess.DEVNULL)
-    print(f"── {name}: {'ok' if done.returncode == 0 else 'FAILED'} ({time.monotonic() - began:.0f} s)", flush=True)
+    print(
+        f"── {name}: {'ok' if done.returncode == 0 else 'FAILED'} ({time.monotonic() - began:.0f} s)",
+        flush=True,
+    )
     return done.returncode == 0
 
 
@@ -35,7 +38,7 @@ def main() -> int:
     arguments, pytest_arguments = parser.parse_known_args()
     held = True
     if arguments.only != "tests":
-        held = all([step(name, command) for name, command in LINT.items()])
+        held = min(step(name, command) for name, command in LINT.items())
         held = step("island tests", [sys.executable, "tools/assets.py", "--test"]) and held
     if arguments.only != "lint":
         if arguments.no_browser:

@@ -95,7 +95,7 @@ async def buy_for_ever(dsn: str, pools: list[int], path: Path, seed: int) -> Non
             try:
                 answer = await intake.submit(request)
             except Refusal as refusal:
-                acknowledged.note(request, refusal.code)
+                acknowledged.note(request, "poison" if intake.figures.poisoned else refusal.code)
                 await asyncio.sleep(0.05)
                 continue
             acknowledged.note(request, "held" if isinstance(answer, stock.Held) else answer.code)
@@ -203,6 +203,8 @@ def look_up(dsn: str, directory: Path, figures: Figures, seen: dict[Path, int]) 
                 told[UUID(hold_id)] = int(quantity)
             elif outcome.startswith("intake."):
                 figures.told_to_ask_again += 1
+            elif outcome == "poison":
+                figures.offences.append("a request failed all by itself")
     figures.holds_acknowledged += len(told)
     with psycopg.connect(dsn) as connection:
         stored: dict[UUID, int] = dict(
@@ -301,6 +303,7 @@ def main(kills: int, seed: int) -> None:
     logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
     directory = Path(tempfile.mkdtemp(prefix="shopfloor-soak-"))
     directory.chmod(0o711)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     try:
         figures = soak(kills, seed, directory)
     finally:

@@ -28,11 +28,14 @@ def test_modules_are_used_only_through_their_front_door() -> None:
     side_doors = {
         f"{importer} -> {imported}"
         for imported in graph.modules
-        if imported.count(".") >= 2 and module_of(imported) not in {"shopfloor.kernel", "shopfloor.web", "shopfloor.demo"}
+        if imported.count(".") >= 2
+        and module_of(imported) not in {"shopfloor.kernel", "shopfloor.web", "shopfloor.demo"}
         for importer in graph.find_modules_that_directly_import(imported)
         if module_of(importer) != module_of(imported)
         and importer.split(".")[1] not in COMPOSITION
-        and not (last(imported) == "api" and (last(importer) in EDGES or importer.startswith("shopfloor.web")))
+        and not (
+            last(imported) == "api" and (last(importer) in EDGES or importer.startswith("shopfloor.web"))
+        )
     }
 
     assert side_doors == set()

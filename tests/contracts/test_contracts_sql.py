@@ -41,10 +41,16 @@ def numbered(sql: str) -> str:
     return PARAMETER.sub(place, sql).replace("%%", "%")
 
 
-@pytest.mark.parametrize(("where", "sql"), statements(), ids=lambda value: value.split("\n")[0])
-def test_the_schema_accepts_it(migrated: str, where: str, sql: str) -> None:
-    with psycopg.connect(migrated) as connection:
-        connection.execute(psycopg.sql.SQL("PREPARE checked AS " + numbered(sql)))  # pyright: ignore[reportArgumentType]
+@pytest.fixture(scope="module")
+def connection(migrated: str) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(migrated, autocommit=True) as connected:
+        yield connected
+
+
+@pytest.mark.parametrize(("where", "sql"), list(statements()), ids=lambda value: value.split("\n")[0])
+def test_the_schema_accepts_it(connection: psycopg.Connection, where: str, sql: str) -> None:
+    connection.execute(psycopg.sql.SQL("PREPARE checked AS " + numbered(sql)))  # pyright: ignore[reportArgumentType]
+    connection.execute("DEALLOCATE checked")
 
 
 def test_the_walk_finds_statements() -> None:

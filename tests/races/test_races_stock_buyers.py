@@ -183,7 +183,9 @@ async def test_expiry_and_payment_race_for_the_same_holds(database: Database) ->
         async with database.transaction() as tx:
             return {freed.hold_id for freed in await stock.expire(tx)}
 
-    *paid, one, two = await asyncio.gather(*[pay(r) for r in requests], expire(), expire())
+    expiring = [asyncio.ensure_future(expire()) for _ in range(2)]
+    paid = await asyncio.gather(*[pay(request) for request in requests])
+    one, two = await asyncio.gather(*expiring)
 
     assert not one & two
     assert {request.id for request, done in zip(requests, paid, strict=True) if not done} == one | two

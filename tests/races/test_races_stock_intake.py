@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -56,7 +56,7 @@ async def numbers(db: Database) -> tuple[int, int, int]:
 
 
 @asynccontextmanager
-async def opened(dsn: str, **more: Any) -> AsyncIterator[Intake]:
+async def opened(dsn: str, **more: Any) -> AsyncGenerator[Intake]:
     intake = Intake(dsn, **more)
     await intake.open()
     try:
@@ -66,7 +66,7 @@ async def opened(dsn: str, **more: Any) -> AsyncIterator[Intake]:
 
 
 @asynccontextmanager
-async def blocked(db: Database) -> AsyncIterator[None]:
+async def blocked(db: Database) -> AsyncGenerator[None]:
     """Somebody holds the hot row while the block lasts."""
     async with db.transaction() as tx:
         await tx.run("SELECT FROM stock.level FOR UPDATE")
@@ -118,6 +118,25 @@ async def test_double_taps_in_one_batch_and_in_the_next_are_one_hold(database: D
         answers.append(await other.submit(tap))
     assert Counter(map(said, answers)) == {"held": 22}
     assert await numbers(database) == (5, 1, 1)
+
+
+async def test_under_a_limit_an_own_unpaid_hold_gives_way_here_too(database: Database, dsn: str) -> None:
+    pool = await a_shop(database, 5)
+    buyer = uuid4()
+
+    def mine() -> stock.Request:
+        return stock.Request(uuid4(), SHOP, pool, buyer, (stock.Line(HANFU, 1),), 300, None, 7, 1)
+
+    async with opened(dsn) as intake:
+        first = mine()
+        await intake.submit(first)
+        answer = await intake.submit(mine())
+        two = await asyncio.gather(intake.submit(mine()), intake.submit(mine()))
+        assert intake.figures.poisoned == 0
+    assert isinstance(answer, stock.Held)
+    assert answer.replaced == (first.id,)
+    assert [said(one) for one in two] == ["held", "held"]
+    assert await numbers(database) == (5, 1, 4)
 
 
 async def test_a_full_queue_says_so_at_once(database: Database, dsn: str) -> None:

@@ -348,7 +348,10 @@ async def test_looking_without_locks_refuses_and_never_grants_wrongly(ledger: An
 
     async with ledger.db.transaction() as tx:
         again, other = await stock.reserve(tx, [first, ledger.want({HANFU: 1})], expect_refusals=True)
-    assert (again.replayed, other.code) == (True, "stock.sold_out")
+    assert isinstance(again, stock.Held)
+    assert again.replayed
+    assert isinstance(other, stock.Refused)
+    assert other.code == "stock.sold_out"
 
     await ledger.receive(HANFU, 1)
     async with ledger.db.transaction() as tx:

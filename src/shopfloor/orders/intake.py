@@ -78,6 +78,7 @@ class Figures:
     refused: int = 0
     unanswered: int = 0
     halvings: int = 0
+    poisoned: int = 0
     asked_again: int = 0
     largest_batch: int = 0
 
@@ -278,6 +279,7 @@ class Intake:
             except Exception as problem:  # noqa: BLE001 -- one request must not take its batch with it
                 if len(requests) > 1:
                     return await self._halve(requests, meanwhile=meanwhile)
+                self.figures.poisoned += 1
                 return [_refuse_alone(requests[0], problem)]
 
     async def _halve(self, requests: list[stock.Request], *, meanwhile: Callable[[], None]) -> list[Outcome]:

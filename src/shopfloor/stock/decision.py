@@ -385,6 +385,7 @@ def decide(
                     if shelf is not None:
                         shelf.taken -= row.quantity
                 grant(number, request, found)
+                granted_buyers.add(buyer)
                 mine.setdefault(buyer, []).append((request.offer_id, request.show_id, units, request.pool_id))
                 held = answers[number]
                 assert isinstance(held, Held)

@@ -26,7 +26,7 @@ from shopfloor.stock.models import (
     UnknownStock,
     WrongState,
 )
-from shopfloor.stock.reserving import grant_again, tell_released
+from shopfloor.stock.reserving import grant_again, tell_released, whole
 
 TIMERS_AT_ONCE = 50
 
@@ -66,7 +66,7 @@ async def expire(tx: Tx, *, limit: int = 1000) -> list[Freed]:
         if timer is None or len(freed) >= limit:
             break
         timer_id, hold_ids = timer
-        rows = await queries.lock_due_rows(tx, ids=hold_ids)
+        rows = await whole(tx, await queries.lock_due_rows(tx, ids=hold_ids))
         freed += await _free(tx, rows, HoldState.EXPIRED, "expired")
         if not await queries.rearm_timer(tx, timer_id=timer_id, ids=hold_ids):
             await queries.delete_timer(tx, timer_id=timer_id)

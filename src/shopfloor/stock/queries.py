@@ -1,7 +1,7 @@
 """SQL of the ledger.  One function, one statement.
 
 Functions that return a cursor belong to the purchase path: inside a pipeline nothing is waited for until
-somebody fetches.
+somebody fetches, and row counts are not known; whoever needs a count there selects it.
 """
 
 import struct
@@ -411,7 +411,7 @@ async def move(
     shortfall: Sequence[int],
 ) -> int:
     """Change locked levels, each named once, and journal it.  Says how many movements were written."""
-    return await tx.run(
+    return await tx.value(
         """
         WITH delta AS (
             SELECT * FROM unnest(%(level_ids)s::bigint[], %(quantity)s::int[], %(held)s::int[],
@@ -423,10 +423,13 @@ async def move(
                    allocated = l.allocated + d.allocated, shortfall = l.shortfall + d.shortfall
               FROM delta AS d WHERE l.id = d.level_id
             RETURNING l.id
+        ), written AS (
+            INSERT INTO stock.movement (level_id, kind, quantity, held, allocated, shortfall, reason)
+            SELECT d.level_id, %(kind)s, d.quantity, d.held, d.allocated, d.shortfall, %(reason)s
+              FROM delta AS d JOIN changed ON changed.id = d.level_id
+            RETURNING 1
         )
-        INSERT INTO stock.movement (level_id, kind, quantity, held, allocated, shortfall, reason)
-        SELECT d.level_id, %(kind)s, d.quantity, d.held, d.allocated, d.shortfall, %(reason)s
-          FROM delta AS d JOIN changed ON changed.id = d.level_id
+        SELECT count(*) FROM written
         """,
         kind=kind,
         reason=reason,
@@ -474,15 +477,31 @@ async def lock_due_rows(tx: Tx, *, ids: Sequence[UUID]) -> list[Row]:
     )
 
 
+async def parts_of(tx: Tx, *, ids: Sequence[UUID]) -> dict[UUID, int]:
+    """How many rows each of these holds has."""
+    return dict(
+        await _all(
+            tx,
+            lambda hold_id, parts: (hold_id, parts),
+            "SELECT id, count(*) FROM stock.hold WHERE id = ANY(%(ids)s::uuid[]) GROUP BY id",
+            ids=list(ids),
+        )
+    )
+
+
 async def set_state(
     tx: Tx, *, ids: Sequence[UUID], parts: Sequence[int], was: HoldState, becomes: HoldState
 ) -> int:
     """The guarded transition: rows that are not in state `was` are left alone."""
-    return await tx.run(
+    return await tx.value(
         """
-        UPDATE stock.hold AS h SET state = %(becomes)s::stock.hold_state
-          FROM unnest(%(ids)s::uuid[], %(parts)s::smallint[]) AS w (id, part)
-         WHERE h.id = w.id AND h.part = w.part AND h.state = %(was)s::stock.hold_state
+        WITH turned AS (
+            UPDATE stock.hold AS h SET state = %(becomes)s::stock.hold_state
+              FROM unnest(%(ids)s::uuid[], %(parts)s::smallint[]) AS w (id, part)
+             WHERE h.id = w.id AND h.part = w.part AND h.state = %(was)s::stock.hold_state
+            RETURNING 1
+        )
+        SELECT count(*) FROM turned
         """,
         ids=list(ids),
         parts=list(parts),

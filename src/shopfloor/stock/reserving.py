@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from uuid import UUID
 
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
@@ -109,7 +110,8 @@ async def _once(
                 owning = await queries.lock_own(tx, pool_ids=pool_ids, buyers=_buyers(refused))
             if lending is not None:
                 lent = await lending.fetchall()
-            own = _by_buyer([] if owning is None else await owning.fetchall())
+            own_rows = [] if owning is None else await owning.fetchall()
+        own = _by_buyer(await whole(tx, own_rows))
         if unlocked and own:
             return await _once(tx, requests, trust_new=trust_new, unlocked=False, defer=defer)
         if lent or own:
@@ -151,6 +153,17 @@ def _by_buyer(rows: Sequence[Row]) -> dict[int, list[Row]]:
     for row in rows:
         found.setdefault(row.buyer.int, []).append(row)
     return found
+
+
+async def whole(tx: Tx, rows: Sequence[Row]) -> list[Row]:
+    """Without the rows of holds of which somebody else has locked another row: a hold changes as one."""
+    got: dict[UUID, int] = {}
+    for row in rows:
+        got[row.id] = got.get(row.id, 0) + 1
+    if not got:
+        return []
+    has = await queries.parts_of(tx, ids=list(got))
+    return [row for row in rows if got[row.id] == has[row.id]]
 
 
 async def _release_replaced(tx: Tx, decision: Decision, book: Book) -> None:

@@ -23,7 +23,7 @@ from shopfloor.supply.models import Tier
 from shopfloor.supply.problem import Buy, Capacity, Need, Offer, Problem, Style, judge
 
 SUPPLIERS = 6
-SECONDS = {10: 10.0, 100: 25.0, 500: 60.0}
+SECONDS = {10: 10.0, 100: 25.0, 500: 45.0}
 
 
 def instance(styles: int, seed: int = 1) -> Problem:

@@ -4,11 +4,11 @@ from datetime import date, timedelta
 from uuid import uuid4
 
 import pytest
+from tests.supply.conftest import SHOW, TODAY, Works
 
 from shopfloor import accounts, demand, stock, supply
 from shopfloor.kernel.errors import Refusal
 from shopfloor.supply import queries
-from tests.supply.conftest import SHOW, TODAY, Works
 
 DAY = date(2026, 12, 12)
 

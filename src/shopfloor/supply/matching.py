@@ -1,32 +1,32 @@
-"""Solve a purchase plan with HiGHS, and say how far from the best plan it can be.  Pure: CPU work only.
+"""The plan: which quotes, in which price tier, how many of each variant, and how far from the best it can be.
 
-Two stages.  Now: how many lots of which variant under which quote, in which price tier.  Later, when demand is
-known: what is sold, lost and left.  The later stage needs no decisions of its own, so per variant the expected
-sales are a concave function of the quantity, piecewise linear with a corner at each scenario; the solver fills
-its segments in order by itself.
+Two stages.  Now: how many lots of which variant under which quote.  Later, when demand is known: what is sold,
+lost and left.  The later stage needs no decisions of its own, so a further unit of a variant is always worth a
+known amount, and less than the one before.
 
-Styles meet only in shared rows: the weekly capacity of a supplier, and the budget.  `components` splits a
-problem into the parts that share nothing, which are solved one by one; a part that is too large for one model
-is where prices on the shared rows (column generation) go.
+Products meet only in shared rows: the weekly capacity of a supplier, and the budget.  `components` splits a
+problem into the parts that share nothing; their costs and bounds add up.  Parts of a few products are solved
+as one mixed-integer programme (`direct`), larger ones by prices on the shared rows (`columns`).  Pure: CPU
+work only, to be run on a thread.
 """
 
-import math
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import pairwise
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from typing import Final
 
 import highspy
-import numpy as np
 
-from shopfloor.supply.models import Infeasible, SolverFailed
-from shopfloor.supply.problem import Buy, Need, Offer, Problem, Style, Verdict, check_problem, judge
+from shopfloor.supply.columns import solve_columns
+from shopfloor.supply.direct import solve_direct
+from shopfloor.supply.models import SolverFailed
+from shopfloor.supply.problem import Buy, Offer, Problem, Style, Verdict, check_problem, judge
 
 SOLVER: Final = f"HiGHS {highspy.Highs().version()}"
-# What the solver's tolerances may be worth, relative to the size of its objective: its bound is moved down by it.
-TOLERANCE: Final = 1e-6
+# Up to so many variants a part is given to the mixed-integer programme first.
+SMALL: Final = 24
+# With more products than this one programme for all of them has nothing to add.
+LARGE: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +60,15 @@ def solve(problem: Problem, limits: Limits | None = None) -> Solution:
     limits = limits or Limits()
     check_problem(problem)
     started = time.monotonic()
-    parts = components(problem)
-    sizes = [sum(len(style.needs) for style in part.styles) for part in parts]
+    parts = sorted(components(problem), key=_variants)
     buys: list[Buy] = []
     bound = 0
-    for at in sorted(range(len(parts)), key=lambda at: sizes[at]):
-        # Small parts are done in no time; what they leave of the time goes to the larger ones.
-        left = max(0.05 * limits.seconds, limits.seconds - (time.monotonic() - started))
-        found, least = _solve_part(parts[at], replace(limits, seconds=left))
+    for at, part in enumerate(parts):
+        # What small parts leave of their share of the time goes to the larger ones behind them.
+        ahead = sum(map(_variants, parts[at:]))
+        share = max(1, _variants(part)) / max(1, ahead)
+        left = max(0.0, limits.seconds - (time.monotonic() - started))
+        found, least = _solve_part(part, replace(limits, seconds=max(0.5, share * left)))
         buys.extend(found)
         bound += least
     buys.sort(key=lambda buy: (buy.quote_id, buy.variant_id))
@@ -75,6 +76,37 @@ def solve(problem: Problem, limits: Limits | None = None) -> Solution:
     if verdict.broken:
         raise AssertionError(f"the plan breaks its own rules: {verdict.broken[:3]}")
     return Solution(tuple(buys), verdict, min(bound, verdict.cost_scaled), seconds=time.monotonic() - started)
+
+
+def _variants(problem: Problem) -> int:
+    return sum(len(style.needs) for style in problem.styles)
+
+
+def _solve_part(problem: Problem, limits: Limits) -> tuple[list[Buy], int]:
+    """(order lines, lower bound in scaled minor units): the better of what the two ways give."""
+    started = time.monotonic()
+    small = _variants(problem) <= SMALL and len(problem.styles) > 1
+    best: list[Buy] | None = None
+    bound: int | None = None
+    if not small:
+        large = len(problem.styles) > LARGE
+        best, bound = solve_columns(problem, seconds=(1.0 if large else 0.5) * limits.seconds, gap=limits.gap)
+        if best is not None and (large or _close(judge(problem, best).cost_scaled, bound, limits.gap)):
+            return best, bound
+    left = max(0.5, limits.seconds - (time.monotonic() - started))
+    try:
+        found, least = solve_direct(problem, seconds=left, gap=limits.gap)
+    except SolverFailed:
+        if best is None or bound is None:
+            raise
+        return best, bound
+    if best is None or judge(problem, found).cost_scaled < judge(problem, best).cost_scaled:
+        best = found
+    return best, least if bound is None else max(bound, least)
+
+
+def _close(cost: int, bound: int, gap: float) -> bool:
+    return cost - bound <= gap * max(1, abs(cost))
 
 
 def components(problem: Problem) -> list[Problem]:
@@ -102,239 +134,15 @@ def components(problem: Problem) -> list[Problem]:
     groups: dict[int, list[Style]] = defaultdict(list)
     for style in problem.styles:
         groups[find(style.product_id)].append(style)
-    return [
-        replace(
-            problem,
-            styles=tuple(styles),
-            offers=tuple(offer for style in styles for offer in offers[style.product_id]),
-            capacities=tuple(
-                capacity
-                for capacity in problem.capacities
-                if any(o.supplier_id == capacity.supplier_id for s in styles for o in offers[s.product_id])
-            ),
-        )
-        for styles in groups.values()
-    ]
+    return [_part(problem, styles, offers) for styles in groups.values()]
 
 
-@dataclass(slots=True)
-class _Model:
-    """A mixed-integer programme being written down, column by column and row by row."""
-
-    cost: list[float] = field(default_factory=list[float])
-    upper: list[float] = field(default_factory=list[float])
-    whole: list[bool] = field(default_factory=list[bool])
-    lows: list[float] = field(default_factory=list[float])
-    highs: list[float] = field(default_factory=list[float])
-    starts: list[int] = field(default_factory=lambda: [0])
-    index: list[int] = field(default_factory=list[int])
-    value: list[float] = field(default_factory=list[float])
-
-    def column(self, *, cost: float = 0.0, upper: float, whole: bool = False) -> int:
-        self.cost.append(cost)
-        self.upper.append(upper)
-        self.whole.append(whole)
-        return len(self.cost) - 1
-
-    def row(
-        self, terms: Iterable[tuple[int, float]], *, low: float = -math.inf, high: float = math.inf
-    ) -> None:
-        for column, value in terms:
-            self.index.append(column)
-            self.value.append(value)
-        self.starts.append(len(self.index))
-        self.lows.append(low)
-        self.highs.append(high)
-
-    def lp(self) -> Any:
-        lp: Any = highspy.HighsLp()
-        lp.num_col_, lp.num_row_ = len(self.cost), len(self.lows)
-        lp.col_cost_ = np.array(self.cost, dtype=np.float64)
-        lp.col_lower_ = np.zeros(len(self.cost))
-        lp.col_upper_ = np.array(self.upper, dtype=np.float64)
-        lp.row_lower_ = np.array(self.lows, dtype=np.float64)
-        lp.row_upper_ = np.array(self.highs, dtype=np.float64)
-        lp.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
-        lp.a_matrix_.start_ = np.array(self.starts, dtype=np.int32)
-        lp.a_matrix_.index_ = np.array(self.index, dtype=np.int32)
-        lp.a_matrix_.value_ = np.array(self.value, dtype=np.float64)
-        kinds = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
-        lp.integrality_ = [kinds[whole] for whole in self.whole]
-        return lp
-
-
-@dataclass(frozen=True, slots=True)
-class _Ordered:
-    """The columns of one quote: lots per variant, and the columns whose sum is its total."""
-
-    offer: Offer
-    lots: dict[int, int]
-    totals: tuple[int, ...]
-
-
-def _solve_part(problem: Problem, limits: Limits) -> tuple[list[Buy], int]:
-    """(order lines, lower bound) of a part, the bound in scaled minor units."""
-    model = _Model()
-    ordered: list[_Ordered] = []
-    offers: dict[int, list[Offer]] = defaultdict(list)
-    for offer in problem.offers:
-        offers[offer.product_id].append(offer)
-    for style in problem.styles:
-        ordered += _write_style(model, problem, style, offers[style.product_id])
-    _write_shared(model, problem, ordered)
-    # What ordering nothing costs; the model counts from there, so that its numbers stay small.
-    nothing = judge(replace(problem, must_cover_hard=False), []).cost_scaled
-    if not ordered:
-        if problem.must_cover_hard and judge(problem, []).broken:
-            raise Infeasible
-        return [], nothing
-
-    highs: Any = highspy.Highs()
-    for option, setting in {
-        "output_flag": False,
-        "threads": 1,
-        "parallel": "off",
-        "random_seed": 1,
-        "time_limit": limits.seconds,
-        "mip_rel_gap": limits.gap,
-        "mip_abs_gap": 0.4 / problem.scale,
-    }.items():
-        highs.setOptionValue(option, setting)
-    highs.passModel(model.lp())
-    highs.run()
-    status, info = highs.getModelStatus(), highs.getInfo()
-    if status in {highspy.HighsModelStatus.kInfeasible, highspy.HighsModelStatus.kUnboundedOrInfeasible}:
-        raise Infeasible
-    if info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
-        raise SolverFailed(seconds=limits.seconds)
-
-    values = highs.getSolution().col_value
-    buys = [
-        Buy(each.offer.quote_id, variant_id, each.offer.lot * round(values[column]))
-        for each in ordered
-        for variant_id, column in each.lots.items()
-        if round(values[column]) > 0
-    ]
-    least = info.mip_dual_bound if any(model.whole) else info.objective_function_value
-    if not math.isfinite(least):
-        least = -problem.revenue_scaled / problem.scale
-    margin = TOLERANCE * max(1.0, abs(least))
-    # Costs are whole numbers, so what is above this is at least the next one.
-    return buys, nothing + math.ceil(problem.scale * (least - margin))
-
-
-def _write_style(model: _Model, problem: Problem, style: Style, offers: Sequence[Offer]) -> list[_Ordered]:
-    """Columns and rows of one product.  Costs are in minor units, relative to ordering nothing."""
-    if not offers:
-        return []
-    ordered = [_write_offer(model, problem, style, offer) for offer in offers]
-    for need in style.needs:
-        supply = [(each.lots[need.variant_id], float(each.offer.lot)) for each in ordered]
-        filled = [
-            (model.column(cost=-worth, upper=float(width)), -1.0)
-            for width, worth in segments(problem.scale, need)
-        ]
-        if filled:
-            model.row([*supply, *filled], low=0.0)
-        missing = need.hard - need.available
-        if problem.must_cover_hard and missing > 0:
-            model.row(supply, low=float(missing))
-    return ordered
-
-
-def segments(scale: int, need: Need) -> list[tuple[int, float]]:
-    """(units, what one of them is worth beyond salvage) for the units after those available, falling in worth.
-
-    A unit that is wanted in `k` of `scale` scenarios is worth the k-th part of price less salvage; a certain
-    one also saves what being late costs.
-    """
-    found: list[tuple[int, float]] = []
-    corners = sorted({0, need.hard, *need.demand})
-    for low, high in pairwise(corners):
-        width = high - max(low, need.available)
-        if width > 0:
-            wanted = sum(1 for demand in need.demand if demand >= high)
-            worth = wanted * (need.price_minor - need.salvage_minor) / scale
-            found.append((width, worth + (need.late_minor if high <= need.hard else 0)))
-    return found
-
-
-def _up(quantity: int, lot: int) -> int:
-    return -(-quantity // lot) * lot
-
-
-def _largest_useful(style: Style, offer: Offer) -> int:
-    """No plan is made worse by ordering at most this much under `offer` beyond reaching a tier."""
-    wanted = sum(_up(max(0, need.demand[-1] - need.available), offer.lot) for need in style.needs)
-    colours = {need.colour for need in style.needs}
-    return wanted + len(colours) * _up(offer.colour_minimum, offer.lot) + offer.lot
-
-
-def _write_offer(model: _Model, problem: Problem, style: Style, offer: Offer) -> _Ordered:
-    useful = _largest_useful(style, offer)
-    ceilings = [later.minimum - 1 for _, later in pairwise(offer.tiers)] + [None]
-    most = max(useful, _up(offer.tiers[-1].minimum, offer.lot) + offer.lot)
-    # A left-over unit brings its salvage value: counted here for every unit, taken off again when it is sold.
-    lots = {
-        need.variant_id: model.column(
-            cost=-float(offer.lot * need.salvage_minor), upper=float(most // offer.lot), whole=True
-        )
-        for need in style.needs
-    }
-    totals: list[int] = []
-    chosen: list[int] = []
-    for tier, ceiling in zip(offer.tiers, ceilings, strict=True):
-        high = max(useful, _up(tier.minimum, offer.lot) + offer.lot)
-        high = high if ceiling is None else min(high, ceiling)
-        total = model.column(cost=float(tier.unit_minor), upper=float(high))
-        choice = model.column(cost=float(offer.setup_minor), upper=1.0, whole=True)
-        model.row([(total, 1.0), (choice, -float(tier.minimum))], low=0.0)
-        model.row([(total, 1.0), (choice, -float(high))], high=0.0)
-        totals.append(total)
-        chosen.append(choice)
-    model.row([(choice, 1.0) for choice in chosen], high=1.0)
-    model.row(
-        [*((column, float(offer.lot)) for column in lots.values()), *((total, -1.0) for total in totals)],
-        low=0.0,
-        high=0.0,
+def _part(problem: Problem, styles: list[Style], offers: dict[int, list[Offer]]) -> Problem:
+    theirs = tuple(offer for style in styles for offer in offers[style.product_id])
+    makers = {offer.supplier_id for offer in theirs}
+    return replace(
+        problem,
+        styles=tuple(styles),
+        offers=theirs,
+        capacities=tuple(one for one in problem.capacities if one.supplier_id in makers),
     )
-    if offer.colour_minimum > offer.lot:
-        _write_colours(model, style, offer, lots, most)
-    return _Ordered(offer, lots, tuple(totals))
-
-
-def _write_colours(model: _Model, style: Style, offer: Offer, lots: dict[int, int], most: int) -> None:
-    """A colour is not ordered, or by at least its minimum."""
-    for colour in sorted({need.colour for need in style.needs}):
-        used = model.column(upper=1.0, whole=True)
-        units = [(lots[need.variant_id], float(offer.lot)) for need in style.needs if need.colour == colour]
-        model.row([*units, (used, -float(offer.colour_minimum))], low=0.0)
-        model.row([*units, (used, -float(most))], high=0.0)
-
-
-def _write_shared(model: _Model, problem: Problem, ordered: Sequence[_Ordered]) -> None:
-    """Capacity, cumulated over weeks: what is due by week w fits into w weeks; and the budget."""
-    for capacity in problem.capacities:
-        theirs = [each for each in ordered if each.offer.supplier_id == capacity.supplier_id]
-        for week in sorted({each.offer.weeks for each in theirs}):
-            room = max(0, week * capacity.per_week - capacity.owed)
-            model.row(
-                [
-                    (total, float(each.offer.capacity_use))
-                    for each in theirs
-                    if each.offer.weeks <= week
-                    for total in each.totals
-                ],
-                high=float(room),
-            )
-    if problem.budget_minor is not None:
-        # The set-up cost stands on the column after each total: the tier's choice.
-        model.row(
-            [
-                term
-                for each in ordered
-                for total in each.totals
-                for term in ((total, model.cost[total]), (total + 1, model.cost[total + 1]))
-            ],
-            high=float(problem.budget_minor),
-        )

@@ -72,6 +72,20 @@ class Capacity:
 
 
 @dataclass(frozen=True, slots=True)
+class SharedRow:
+    """What products share: `room` for a supplier's work that is due by `week`; supplier None: the budget."""
+
+    supplier_id: int | None
+    week: int
+    room: int
+
+    def use(self, offer: Offer, units: int) -> int:
+        """How much of a capacity `units` under `offer` take; of the budget, cash is counted elsewhere."""
+        mine = offer.supplier_id == self.supplier_id and offer.weeks <= self.week
+        return offer.capacity_use * units if mine else 0
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     scale: int
     styles: tuple[Style, ...]
@@ -129,6 +143,20 @@ def check_problem(problem: Problem) -> None:
                 raise ValueError(f"amounts of variant {need.variant_id} make no sense")
             if need.salvage_minor >= cheapest.get(style.product_id, need.price_minor):
                 raise ValueError(f"left-over units of variant {need.variant_id} would be worth buying")
+
+
+def shared_rows(problem: Problem) -> list[SharedRow]:
+    """Capacity cumulated over weeks (what is due by week w fits into w weeks), and the budget."""
+    rows: list[SharedRow] = []
+    for capacity in problem.capacities:
+        weeks = {offer.weeks for offer in problem.offers if offer.supplier_id == capacity.supplier_id}
+        rows += [
+            SharedRow(capacity.supplier_id, week, max(0, week * capacity.per_week - capacity.owed))
+            for week in sorted(weeks)
+        ]
+    if problem.budget_minor is not None:
+        rows.append(SharedRow(None, 0, problem.budget_minor))
+    return rows
 
 
 def judge(problem: Problem, buys: Sequence[Buy]) -> Verdict:

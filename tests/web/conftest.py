@@ -1,0 +1,131 @@
+"""A small shop behind the real pages: routers, cookies and error pages as the application composes them."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from shopfloor import accounts, catalog, live, orders, stock, web
+from shopfloor.accounts import Keyring, Shop
+from shopfloor.accounts import api as accounts_api
+from shopfloor.kernel import http
+from shopfloor.kernel.database import Database
+from shopfloor.kernel.settings import Settings
+from shopfloor.kernel.values import now
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """`shirt` has an Indigo M (3 on the shelf), an Indigo L (none, 5 ready in nine days) and an Oat M (none at all)."""
+
+    db: Database
+    app: FastAPI
+    client: httpx.AsyncClient
+    shop: Shop
+    shirt: catalog.Product
+    variants: list[catalog.Variant]
+    show: live.Show
+    shopper: UUID
+
+    async def hold(self, variant: int = 0, quantity: int = 1, *, seconds: int = 300) -> UUID:
+        """What the intake does when this shopper buys from the shelf of the open shop."""
+        wanted = self.variants[variant]
+        async with self.db.transaction() as tx:
+            pools = await stock.pools(tx, shop_id=self.shop.id)
+            request = stock.Request(
+                id=uuid4(),
+                shop_id=self.shop.id,
+                pool_id=next(pool.id for pool in pools if pool.kind == stock.PoolKind.OPEN),
+                buyer=self.shopper,
+                lines=(stock.Line(wanted.id, quantity),),
+                hold_seconds=seconds,
+                unit_prices=(wanted.price_minor,),
+            )
+            [answer] = await stock.reserve(tx, [request])
+        assert isinstance(answer, stock.Held)
+        return request.id
+
+
+@pytest.fixture
+async def stage(database: Database) -> AsyncIterator[Stage]:
+    async with database.transaction() as tx:
+        token = await accounts.ensure_owner_claim(tx)
+        assert token is not None
+        await accounts.claim_owner(
+            tx,
+            token=token,
+            email="owner@example.com",
+            password="a long enough one",
+            shop_name="Harbour",
+            slug="harbour",
+            currency="CNY",
+        )
+        shop = await accounts.shop_by_slug(tx, "harbour")
+        place = await stock.add_location(tx, shop_id=shop.id, name="Shelf", kind=stock.LocationKind.STORE)
+        await orders.set_policy(
+            tx,
+            shop_id=shop.id,
+            policy=orders.Policy(shipping_minor=1_200, pay_to="Bank 4711", pick_up_at="Old Pier 3"),
+        )
+        shirt = await catalog.create_product(
+            tx,
+            shop_id=shop.id,
+            title="Shirt",
+            titles={"zh_CN": "衬衫"},
+            description="<p>Linen</p><script>alert(1)</script>",
+            kind=catalog.Kind.SIZED,
+            option_names=["Colour", "Size"],
+        )
+        variants = [
+            await catalog.add_variant(
+                tx,
+                shop_id=shop.id,
+                product_id=shirt.id,
+                variant=catalog.NewVariant(price_minor=12_900, options=options, sku="-".join(options)),
+            )
+            for options in (["Indigo", "M"], ["Indigo", "L"], ["Oat", "M"])
+        ]
+        await stock.receive(tx, shop_id=shop.id, location_id=place.id, variant_id=variants[0].id, quantity=3)
+        await stock.announce_lot(
+            tx,
+            shop_id=shop.id,
+            variant_id=variants[1].id,
+            location_id=place.id,
+            quantity=5,
+            ready_on=now().date() + timedelta(days=9),
+            kind=stock.LotKind.INCOMING,
+            source="po-1",
+        )
+        show = await live.plan_show(tx, shop_id=shop.id, title="Autumn", titles={"zh_CN": "秋天"})
+        await live.add_offer(
+            tx,
+            shop_id=shop.id,
+            show_id=show.id,
+            product_id=shirt.id,
+            lines=[live.OfferLine(variant.id, 9_900) for variant in variants],
+        )
+    app, keyring = await _app(database)
+    shopper = uuid4()
+    cookies = {"shopper": accounts.issue_shopper(keyring, shopper)}
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    headers = {"accept": "text/html", "accept-language": "en"}
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://shop.test", cookies=cookies, headers=headers
+    ) as client:
+        yield Stage(database, app, client, shop, shirt, variants, show, shopper)
+
+
+async def _app(database: Database) -> tuple[FastAPI, Keyring]:
+    app = FastAPI()
+    http.install(app, database)
+    for router in web.routers():
+        app.include_router(router)
+    accounts_api.install(app, base_url=None)
+    web.install(app, Settings.model_validate({}))
+    async with database.transaction() as tx:
+        keyring = app.state.keyring = await accounts.keyring(tx)
+    return app, keyring

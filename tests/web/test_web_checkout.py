@@ -1,0 +1,173 @@
+"""From a hold to a receipt, and the waitlist, by plain forms."""
+
+import re
+from uuid import uuid4
+
+import httpx
+from tests.web.conftest import Stage
+
+from shopfloor import accounts, orders, stock
+
+FORM = {
+    "name": "Lin Yue",
+    "phone": "+86 138 0000 1111",
+    "delivery": "ship",
+    "street": "Pier 3",
+    "city": "Ningbo",
+    "method": "transfer",
+}
+
+
+async def count(stage: Stage) -> int:
+    async with stage.db.transaction() as tx:
+        return len(await orders.orders(tx, shop_id=stage.shop.id))
+
+
+def stranger(stage: Stage) -> httpx.AsyncClient:
+    cookies = {"shopper": accounts.issue_shopper(stage.app.state.keyring, uuid4())}
+    return httpx.AsyncClient(
+        transport=httpx.ASGITransport(stage.app),
+        base_url="http://shop.test",
+        cookies=cookies,
+        headers={"accept": "text/html"},
+    )
+
+
+async def test_a_purchase_becomes_an_order_and_the_same_form_again_the_same_order(stage: Stage) -> None:
+    hold = await stage.hold()
+    page = (await stage.client.get(f"/s/harbour/checkout/{hold}")).text
+    total = dict(re.findall(r'name="(total_\w+)" value="(\d+)"', page))
+
+    first = await stage.client.post(f"/s/harbour/checkout/{hold}", data=FORM | total)
+    again = await stage.client.post(f"/s/harbour/checkout/{hold}", data=FORM | total)
+    receipt = (await stage.client.get(first.headers["location"])).text
+
+    assert total == {"total_ship": "14100", "total_pick_up": "12900"}
+    assert re.search(r'data-timer="[^"]+" data-now="\d+"', page)
+    assert first.status_code == 303
+    assert again.headers["location"] == first.headers["location"]
+    assert await count(stage) == 1
+    assert "CN¥141.00" in receipt
+    assert "Bank 4711" in receipt
+    assert "Lin Yue" in receipt
+    assert (await stage.client.get(f"/s/harbour/checkout/{hold}")).headers["location"] == first.headers[
+        "location"
+    ]
+
+
+async def test_errors_stand_beside_their_fields_and_what_was_typed_is_kept(stage: Stage) -> None:
+    hold = await stage.hold()
+    answer = await stage.client.post(
+        f"/s/harbour/checkout/{hold}",
+        data={"name": "", "phone": "12x", "city": 'Ning"bo', "delivery": "ship", "method": "cash"},
+    )
+
+    assert answer.status_code == 422
+    assert set(re.findall(r'id="e-(\w+)"', answer.text)) == {"name", "phone", "street", "method"}
+    assert 'value="12x"' in answer.text
+    assert 'value="Ning&#34;bo"' in answer.text
+    assert re.search(r'id="f-name"[^>]*aria-invalid="true" aria-describedby="e-name', answer.text)
+    assert await count(stage) == 0
+
+
+async def test_a_total_that_changed_is_shown_again_instead_of_ordered(stage: Stage) -> None:
+    hold = await stage.hold()
+    answer = await stage.client.post(
+        f"/s/harbour/checkout/{hold}", data=FORM | {"total_ship": "1", "total_pick_up": "1"}
+    )
+
+    assert answer.status_code == 409
+    assert "The total has changed." in answer.text
+    assert 'value="Lin Yue"' in answer.text
+    assert await count(stage) == 0
+
+
+async def test_a_checkout_belongs_to_its_shopper(stage: Stage) -> None:
+    hold = await stage.hold()
+    async with stranger(stage) as other:
+        page = await other.get(f"/s/harbour/checkout/{hold}")
+        sent = await other.post(f"/s/harbour/checkout/{hold}", data=FORM)
+
+    assert (page.status_code, sent.status_code) == (404, 404)
+    assert await count(stage) == 0
+
+
+async def test_a_hold_whose_time_is_over_says_so_and_ordering_still_works_while_units_are_left(
+    stage: Stage,
+) -> None:
+    hold = await stage.hold()
+    async with stage.db.transaction() as tx:
+        await stock.release(tx, [hold], "test")
+    page = (await stage.client.get(f"/s/harbour/checkout/{hold}")).text
+    answer = await stage.client.post(f"/s/harbour/checkout/{hold}", data=FORM)
+
+    assert "The time is over." in page
+    assert answer.status_code == 303
+    assert await count(stage) == 1
+
+
+async def test_a_hold_whose_units_are_gone_is_refused_in_words(stage: Stage) -> None:
+    hold = await stage.hold(quantity=3)
+    async with stage.db.transaction() as tx:
+        await stock.release(tx, [hold], "test")
+    async with stage.db.transaction() as tx:
+        [pool] = [
+            one for one in await stock.pools(tx, shop_id=stage.shop.id) if one.kind == stock.PoolKind.OPEN
+        ]
+        other = stock.Request(
+            uuid4(), stage.shop.id, pool.id, uuid4(), (stock.Line(stage.variants[0].id, 3),), 300
+        )
+        await stock.reserve(tx, [other])
+    answer = await stage.client.post(f"/s/harbour/checkout/{hold}", data=FORM)
+
+    assert answer.status_code == 409
+    assert "its units are gone" in answer.text
+    assert await count(stage) == 0
+
+
+async def test_the_receipt_opens_with_the_cookie_or_the_key_and_for_nobody_else(stage: Stage) -> None:
+    hold = await stage.hold()
+    place = (await stage.client.post(f"/s/harbour/checkout/{hold}", data=FORM)).headers["location"]
+    html = (await stage.client.get(place)).text
+    key = re.findall(r"\?key=([\w-]+)", html)[0]
+    async with stranger(stage) as other:
+        assert (await other.get(place)).status_code == 404
+        assert (await other.get(f"{place}?key=wrong")).status_code == 404
+        assert (await other.get(f"{place}?key={key}")).status_code == 200
+
+
+async def test_the_buyer_cancels_and_the_units_go_back(stage: Stage) -> None:
+    hold = await stage.hold()
+    place = (await stage.client.post(f"/s/harbour/checkout/{hold}", data=FORM)).headers["location"]
+    async with stranger(stage) as other:
+        assert (await other.post(f"{place}/cancel")).status_code == 404
+    answer = await stage.client.post(f"{place}/cancel")
+    shown = (await stage.client.get(place)).text
+    async with stage.db.transaction() as tx:
+        left = await stock.available(tx, shop_id=stage.shop.id, variant_ids=[stage.variants[0].id])
+
+    assert (answer.status_code, answer.headers["location"]) == (303, place)
+    assert "This order is cancelled" in shown
+    assert left[stage.variants[0].id].left_now == 3
+    assert "The order is cancelled." not in (await stage.client.get(place)).text
+
+
+async def test_joining_the_waitlist_twice_is_one_place(stage: Stage) -> None:
+    form = {"variant_id": str(stage.variants[2].id), "quantity": "1"}
+    first = await stage.client.post("/s/harbour/waitlist", data=form)
+    script = await stage.client.post("/s/harbour/waitlist", data=form, headers={"accept": "application/json"})
+    page = (await stage.client.get("/s/harbour/waitlist")).text
+
+    assert (first.status_code, first.headers["location"]) == (303, "/s/harbour/waitlist")
+    assert (script.json()["position"], script.json()["url"]) == (1, "/s/harbour/waitlist")
+    assert page.count("Number 1 in line") == 1
+    [leave] = re.findall(r'action="(/s/harbour/waitlist/[^"]+/leave)"', page)
+    assert (await stage.client.post(leave)).status_code == 303
+    assert "Number 1 in line" not in (await stage.client.get("/s/harbour/waitlist")).text
+
+
+async def test_there_is_no_line_for_what_can_be_bought(stage: Stage) -> None:
+    answer = await stage.client.post("/s/harbour/waitlist", data={"variant_id": str(stage.variants[0].id)})
+
+    assert answer.status_code == 409
+    assert "you can buy it now" in answer.text

@@ -1,0 +1,146 @@
+"""Storefront, product and room as a visitor without scripts gets them."""
+
+import gzip
+import json
+import re
+
+from tests.web.conftest import Stage
+
+from shopfloor import catalog, live
+from shopfloor.web.static import asset
+
+
+def inputs(html: str) -> list[dict[str, str]]:
+    return [dict(re.findall(r'(\w+)="([^"]*)"', tag)) for tag in re.findall(r"<input[^>]*>", html)]
+
+
+async def test_the_front_page_of_a_node_with_one_shop_is_that_shop(stage: Stage) -> None:
+    answer = await stage.client.get("/")
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/s/harbour")
+
+
+async def test_the_storefront_shows_goods_and_coming_shows(stage: Stage) -> None:
+    html = (await stage.client.get("/s/harbour")).text
+
+    assert f'href="/s/harbour/p/{stage.shirt.id}"' in html
+    assert f'href="/s/harbour/live/{stage.show.id}"' in html
+    assert "CN¥129" in html
+    assert "3 left" in html
+
+
+async def test_the_product_form_carries_price_and_a_fresh_id_and_only_what_can_be_had(stage: Stage) -> None:
+    first = (await stage.client.get(f"/s/harbour/p/{stage.shirt.id}")).text
+    second = (await stage.client.get(f"/s/harbour/p/{stage.shirt.id}")).text
+    fields = inputs(first)
+    ids = [field["value"] for html in (first, second) for field in inputs(html) if field.get("name") == "id"]
+
+    assert 'action="/buy"' in first
+    assert [field["value"] for field in fields if field.get("name") == "price_minor"] == ["12900"]
+    chosen = [
+        field["value"] for field in fields if field.get("name") == "variant_id" and field["type"] == "radio"
+    ]
+    assert chosen == [str(stage.variants[0].id), str(stage.variants[1].id)]
+    assert len(ids) == 2
+    assert len(set(ids)) == 2
+    assert "Join the waitlist" in first
+    assert "Buying means you agree to that date." in first
+
+
+async def test_a_description_is_text_never_markup(stage: Stage) -> None:
+    html = (await stage.client.get(f"/s/harbour/p/{stage.shirt.id}")).text
+
+    assert "Linen" in html
+    assert "alert(1)" not in html
+
+
+async def test_a_draft_is_not_shown(stage: Stage) -> None:
+    async with stage.db.transaction() as tx:
+        await catalog.update_product(
+            tx, shop_id=stage.shop.id, product_id=stage.shirt.id, status=catalog.Status.DRAFT
+        )
+
+    assert (await stage.client.get(f"/s/harbour/p/{stage.shirt.id}")).status_code == 404
+
+
+async def test_a_refused_form_says_why_and_offers_the_waitlist(stage: Stage) -> None:
+    query = f"refused=stock.sold_out&variant={stage.variants[2].id}&left=0"
+    html = (await stage.client.get(f"/s/harbour/p/{stage.shirt.id}?{query}")).text
+
+    assert "Somebody was faster" in html
+    assert html.count('action="/s/harbour/waitlist"') == 2
+
+
+async def test_an_invented_refusal_cannot_put_words_on_the_page(stage: Stage) -> None:
+    html = (await stage.client.get(f"/s/harbour/p/{stage.shirt.id}?refused=<b>buy%20at%20evil.test")).text
+
+    assert "evil.test" not in html.replace("refused=%3Cb%3Ebuy%20at%20evil.test", "")
+    assert "That is not possible any more." in html
+
+
+async def test_the_room_is_complete_without_scripts(stage: Stage) -> None:
+    async with stage.db.transaction() as tx:
+        await live.start_show(tx, shop_id=stage.shop.id, show_id=stage.show.id)
+    html = (await stage.client.get(f"/s/harbour/live/{stage.show.id}")).text
+    data = json.loads(re.findall(r'id="room-data">(.*?)</script>', html, re.DOTALL)[0])
+
+    assert f'action="/room/{stage.show.id}/chat"' in html
+    assert 'action="/buy"' in html
+    assert 'name="offer_id" value="' in html
+    assert [field["value"] for field in inputs(html) if field.get("name") == "price_minor"] == ["9900"]
+    assert data["state"]["show"]["status"] == "live"
+    assert data["shop"] == {"id": stage.shop.id, "slug": "harbour", "name": "Harbour"}
+
+
+async def test_the_room_keeps_its_budget(stage: Stage) -> None:
+    """HTML and styles of the room, compressed: at most 20 KB."""
+    html = (await stage.client.get(f"/s/harbour/live/{stage.show.id}")).content
+
+    assert len(gzip.compress(html)) + asset("site.css").gzip + asset("room.css").gzip <= 20 * 1024
+
+
+async def test_a_show_of_another_shop_or_none_is_not_found(stage: Stage) -> None:
+    assert (await stage.client.get("/s/harbour/live/999")).status_code == 404
+    assert (await stage.client.get("/s/nobody")).status_code == 404
+    assert (await stage.client.get("/s/harbour/live/99999999999999999999")).status_code == 404
+
+
+async def test_who_sells_is_one_step_away_without_signing_in(stage: Stage) -> None:
+    room = (await stage.client.get(f"/s/harbour/live/{stage.show.id}")).text
+
+    assert 'href="#who-sells"' in room
+    assert "Old Pier 3" in room
+
+
+async def test_pages_speak_the_language_of_the_browser_and_the_chosen_one_before_it(stage: Stage) -> None:
+    chinese = await stage.client.get("/s/harbour", headers={"accept-language": "zh-Hans;q=0.9, en;q=0.5"})
+    chosen = await stage.client.post("/language", data={"language": "en", "next": "/s/harbour?a=1"})
+    english = await stage.client.get("/s/harbour", headers={"accept-language": "zh"})
+
+    assert chinese.headers["content-language"] == "zh-CN"
+    assert '<html lang="zh-CN"' in chinese.text
+    assert "店内商品" in chinese.text
+    assert "衬衫" in chinese.text
+    assert (chosen.status_code, chosen.headers["location"]) == (303, "/s/harbour?a=1")
+    assert "In the shop" in english.text
+
+
+async def test_the_language_form_sends_nobody_elsewhere(stage: Stage) -> None:
+    for target in ("https://evil.test/", "//evil.test", "/\\evil.test", "javascript:alert(1)"):
+        answer = await stage.client.post("/language", data={"language": "en", "next": target})
+        assert answer.headers["location"] == "/"
+
+
+async def test_every_page_allows_only_this_site(stage: Stage) -> None:
+    for path in (
+        "/s/harbour",
+        f"/s/harbour/live/{stage.show.id}",
+        f"/s/harbour/p/{stage.shirt.id}",
+        "/nothing",
+    ):
+        answer = await stage.client.get(path)
+        assert "script-src 'self';" in answer.headers["content-security-policy"]
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert re.findall(r"<script(?![^>]*(?:src=\"/static/|application/json))", answer.text) == []
+        assert re.findall(r"\s(?:style|on\w+)=\"", answer.text) == []
+        assert re.findall(r"(?:src|href)=\"(?:https?:)?//(?!shop\.test)", answer.text) == []

@@ -5,9 +5,13 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
+
+import assets
 
 import browser
 
@@ -20,10 +24,10 @@ LINT = {
 }
 
 
-def step(name: str, command: list[Path | str]) -> bool:
+def step(name: str, command: Sequence[Path | str], **how: Any) -> bool:
     print(f"── {name}", flush=True)
     began = time.monotonic()
-    done = subprocess.run(command, check=False, stdin=subprocess.DEVNULL)
+    done = subprocess.run(command, check=False, stdin=subprocess.DEVNULL, **how)
     print(
         f"── {name}: {'ok' if done.returncode == 0 else 'FAILED'} ({time.monotonic() - began:.0f} s)",
         flush=True,
@@ -39,7 +43,10 @@ def main() -> int:
     held = True
     if arguments.only != "tests":
         held = min(step(name, command) for name, command in LINT.items())
-        held = step("island tests", [sys.executable, "tools/assets.py", "--test"]) and held
+        assets.install()
+        for name, script in (("island types", "check"), ("island tests", "test")):
+            command = [assets.program("npm"), "run", "--silent", script]
+            held = step(name, command, cwd=assets.FRONTEND, env=assets.environment()) and held
     if arguments.only != "lint":
         if arguments.no_browser:
             pytest_arguments += ["-m", "not browser"]

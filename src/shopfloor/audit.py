@@ -48,14 +48,16 @@ async def run(db: Database, settings: Settings) -> list[Finding]:
         *(_counted("orders", check.name, check.looked_at, check.offending) for check in ordered),
         *delivery,
     ]
-    for check in collector.audit(settings.lake_dir, delivered):
-        findings.append(Finding("lake", check.name, check.passed, check.figures, check.offending))
-    for check in await media.audit(db, settings.recordings_dir):
-        findings.append(
-            Finding(
-                "media", check.name.removeprefix("media."), check.passed, dict(check.figures), check.offending
-            )
+    findings += [
+        Finding("lake", check.name, check.passed, check.figures, check.offending)
+        for check in collector.audit(settings.lake_dir, delivered)
+    ]
+    findings += [
+        Finding(
+            "media", check.name.removeprefix("media."), check.passed, dict(check.figures), check.offending
         )
+        for check in await media.audit(db, settings.recordings_dir)
+    ]
     return findings
 
 
@@ -87,7 +89,7 @@ async def _outbox(tx: Tx) -> tuple[list[Finding], list[UUID]]:
 
 def show(findings: list[Finding]) -> None:
     """A line for each check, and under a failed one the keys that break it."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     for finding in findings:
         mark = "[green]holds[/green]" if finding.passed else "[bold red]FAILS[/bold red]"
         figures = ", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in finding.figures.items())

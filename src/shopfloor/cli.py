@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from shopfloor import app, audit, worker
+from shopfloor import app, audit, loadtest, worker
 from shopfloor.demo import show as demo_show
 from shopfloor.kernel import logs
 from shopfloor.kernel.database import Database
@@ -111,3 +111,5 @@ def show_settings(settings: Settings) -> None:
         value = getattr(settings, name)
         click.echo(f"SHOPFLOOR_{name.upper()}={'' if value is None else value}\n    {field.description}")
 
+
+main.add_command(loadtest.command)

@@ -93,6 +93,10 @@ async def serve(dsn: str, data_dir: str) -> None:
         baseline = orders.Door(
             db=pool, intake=cast("orders.Intake", OneByOne(pool)), terms=node.terms, queue=node.queue
         )
+        # As `app.serve` does it.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 100)
         application = app.Doors(
             app.build(node), {"/buy-one-by-one": orders.BuyEndpoint(baseline, node.keyring)}
         )

@@ -256,5 +256,10 @@ def _form(content_type: bytes, body: bytes) -> Wish:
 
 async def _send(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
     headers.append((b"content-length", b"%d" % len(body)))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    try:
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+    except RuntimeError:
+        # The buyer has gone (uvloop refuses to write to a closed transport).  What was granted stands, and the
+        # same id asked again gets it.
+        return

@@ -15,7 +15,10 @@ def install(*, as_json: bool, level: str = "INFO") -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     renderer = (
-        structlog.processors.JSONRenderer(ensure_ascii=False) if as_json else structlog.dev.ConsoleRenderer()
+        structlog.processors.JSONRenderer(ensure_ascii=False)
+        if as_json
+        # Plain: the rich traceback prints the value of every variable, secrets too, and takes seconds to draw.
+        else structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     )
     structlog.configure(
         processors=[*shared, structlog.processors.format_exc_info, renderer]
@@ -30,4 +33,5 @@ def install(*, as_json: bool, level: str = "INFO") -> None:
 
 def get(area: str) -> Any:
     """A logger whose lines carry `area`; call it as `log.info("area.what_happened", fact=…)`."""
-    return structlog.get_logger().bind(area=area)
+    # Not `.bind()`: that would settle format and level when a module is imported, before they are set.
+    return structlog.get_logger(area=area)

@@ -1,11 +1,24 @@
 """What every process does first: find its database."""
 
+import os
+import threading
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Final
 
+from shopfloor.kernel import logs
+from shopfloor.kernel import logs
 from shopfloor.kernel.migrations import migrate
-from shopfloor.kernel.postgres import EmbeddedPostgres
+from shopfloor.kernel.postgres import CannotRun, EmbeddedPostgres
 from shopfloor.kernel.settings import Settings
+
+LOOK_EVERY: Final = 1.0
+
+_log = logs.get("startup")
+
+LOOK_EVERY: Final = 1.0
+
+_log = logs.get("startup")
 
 
 @contextmanager
@@ -18,8 +31,59 @@ def prepared_database(settings: Settings, *, migrated: bool = True) -> Generator
         with EmbeddedPostgres(settings.data_dir) as server:
             if migrated:
                 migrate(server.dsn)
-            yield server.dsn
+            with _kept_running(server):
+                yield server.dsn
         return
     if migrated:
         migrate(settings.database_url)
     yield settings.database_url
+
+
+@contextmanager
+def _kept_running(server: EmbeddedPostgres) -> Generator[None]:
+    """Start the embedded server again when it died; who uses it finds it again by itself."""
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(LOOK_EVERY):
+            if _is_there(server):
+                continue
+            _log.error("startup.database_died")
+            try:
+                server.start()
+            except CannotRun as problem:
+                _log.error("startup.database_not_started", why=str(problem))
+            else:
+                _log.warning("startup.database_started_again")
+
+    watcher = threading.Thread(target=watch, name="embedded-postgres", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
+
+
+def _is_there(server: EmbeddedPostgres) -> bool:
+    try:
+        os.kill(server.pid, 0)
+    except (FileNotFoundError, ValueError, ProcessLookupError):
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+async def keep_database_running(settings: Settings) -> None:
+    """Start the embedded server again when it died.  Ends at once where the server is somebody else's."""
+    if settings.database_url is not None:
+        return
+    server = EmbeddedPostgres(settings.data_dir)
+    while True:
+        await asyncio.sleep(LOOK_EVERY)
+        try:
+            if await asyncio.to_thread(server.ensure_running):
+                _log.warning("startup.database_restarted")
+        except CannotRun as problem:
+            _log.error("startup.database_cannot_run", why=str(problem))

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import uvloop
 
-from shopfloor import collector, orders, wiring
+from shopfloor import accounts, collector, orders, wiring
 from shopfloor.collector import Collector
 from shopfloor.kernel import logs, outbox
 from shopfloor.kernel.database import Database, DatabaseAway
@@ -17,6 +17,7 @@ from shopfloor.kernel.startup import prepared_database
 
 EXPIRE_EVERY: Final = 0.5
 SWEEP_EVERY: Final = 10.0
+FORGET_EVERY: Final = 3600.0
 
 _log = logs.get("worker")
 
@@ -31,10 +32,15 @@ def loops(db: Database, lake: Collector) -> list[Coroutine[Any, Any, None]]:
     async def sweep() -> None:
         await orders.sweep(db)
 
+    async def forget() -> None:
+        async with db.transaction() as tx:
+            await accounts.forget_expired(tx)
+
     return [
         *(outbox.run(db, consumer) for consumer in wiring.consumers(lake)),
         _every(EXPIRE_EVERY, "expire", expire),
         _every(SWEEP_EVERY, "sweep", sweep),
+        _every(FORGET_EVERY, "forget", forget),
     ]
 
 

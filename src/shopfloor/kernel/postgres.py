@@ -159,12 +159,15 @@ class EmbeddedPostgres:
             "-o", f"-k {self._socket_dir}", "start",
         )  # fmt: skip
 
-    def _runs(self) -> bool:
+    def _answers(self) -> bool:
         try:
             with psycopg.connect(f"host={self._socket_dir} user=postgres dbname=postgres connect_timeout=5"):
                 return True
         except psycopg.OperationalError:
-            return self._still_starting()
+            return False
+
+    def _runs(self) -> bool:
+        return self._answers() or self._still_starting()
 
     def _still_starting(self) -> bool:
         """A server killed a moment ago may still be dying, one just started may be recovering: wait for either."""
@@ -176,11 +179,8 @@ class EmbeddedPostgres:
             except PermissionError:
                 pass
             time.sleep(0.1)
-            try:
-                with psycopg.connect(f"host={self._socket_dir} user=postgres dbname=postgres"):
-                    return True
-            except psycopg.OperationalError:
-                continue
+            if self._answers():
+                return True
         return False
 
     def _create_database(self) -> None:

@@ -1,4 +1,4 @@
-"""What every process does first: find its database."""
+"""What every process does first: find its database, and keep an embedded one running."""
 
 import os
 import threading
@@ -7,14 +7,9 @@ from contextlib import contextmanager
 from typing import Final
 
 from shopfloor.kernel import logs
-from shopfloor.kernel import logs
 from shopfloor.kernel.migrations import migrate
 from shopfloor.kernel.postgres import CannotRun, EmbeddedPostgres
 from shopfloor.kernel.settings import Settings
-
-LOOK_EVERY: Final = 1.0
-
-_log = logs.get("startup")
 
 LOOK_EVERY: Final = 1.0
 
@@ -73,17 +68,3 @@ def _is_there(server: EmbeddedPostgres) -> bool:
     except PermissionError:
         pass
     return True
-
-
-async def keep_database_running(settings: Settings) -> None:
-    """Start the embedded server again when it died.  Ends at once where the server is somebody else's."""
-    if settings.database_url is not None:
-        return
-    server = EmbeddedPostgres(settings.data_dir)
-    while True:
-        await asyncio.sleep(LOOK_EVERY)
-        try:
-            if await asyncio.to_thread(server.ensure_running):
-                _log.warning("startup.database_restarted")
-        except CannotRun as problem:
-            _log.error("startup.database_cannot_run", why=str(problem))

@@ -208,10 +208,19 @@ def build(node: Node) -> ASGIApp:
                 node.lake, viewer=lambda scope: accounts.shopper_of(node.keyring, scope["headers"])
             ),
             "/room/": live.room_endpoint(node.gateway),
-            "/media/": node.media.origin,
+            "/media/": below("/media", node.media.origin),
             "/pictures/": PictureFiles(node.settings.pictures_dir),
         },
     )
+
+
+def below(root: str, application: Any) -> ASGIApp:
+    """`application`, told that it stands below `root`, as a mount would tell it."""
+
+    async def mounted(scope: Scope, receive: Receive, send: Send) -> None:
+        await application({**scope, "root_path": root}, receive, send)
+
+    return mounted
 
 
 class Doors:

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.demand.simulator import show, styles
 
 from shopfloor.demand import Assumptions, BadHorizon, BadSignal, Past, Reason, Signal, learn, say
 from shopfloor.demand.learner import Gamma, Predictive, pay_rate, predictive, product_prior, variant_prior
 from shopfloor.demand.models import SENTENCES
-from tests.demand.simulator import show, styles
 
 PAID = Assumptions(pay_rate=1.0, show_variation=0.0)
 ONE = Signal(

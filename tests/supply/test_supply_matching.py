@@ -12,6 +12,7 @@ from shopfloor.supply.columns import solve_columns
 from shopfloor.supply.matching import Limits, components, solve
 from shopfloor.supply.models import Infeasible, Tier
 from shopfloor.supply.problem import Buy, Capacity, Need, Offer, Problem, Style, judge
+from shopfloor.supply.response import menu, respond
 
 EXACT = Limits(seconds=30.0, gap=0.0)
 
@@ -267,3 +268,15 @@ def test_many_products_on_tight_capacity_come_with_a_small_certified_gap() -> No
 
     assert verdict.broken == ()
     assert verdict.cost_scaled - bound <= 0.005 * verdict.cost_scaled
+
+
+def test_a_product_that_is_best_bought_from_two_quotes() -> None:
+    """Five at 100 and dearer beyond, or any number at 200: ten wanted units cost 5 x 100 + 5 x 200."""
+    problem = one((10,), offer(1, 1, (1, 100), (6, 900)), offer(2, 1, (1, 200)), salvage_minor=0)
+    answer = respond(1, menu(1, problem.styles[0], problem.offers, must_cover_hard=False), work={1: 0, 2: 0}, cash=0)
+
+    assert (answer.priced, answer.bound) == (2000 - 10_000, 1500 - 10_000)
+    buys, bound = solve_columns(problem, seconds=2.0, gap=0.0)
+    assert buys is not None
+    assert sorted((buy.quote_id, buy.quantity) for buy in buys) == [(1, 5), (2, 5)]
+    assert (judge(problem, buys).cost_scaled, bound) == (1500, 1500)

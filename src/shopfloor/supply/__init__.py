@@ -56,6 +56,7 @@ from shopfloor.supply.models import (
     UnknownQuote,
     UnknownSupplier,
     WrongState,
+    check_promises,
 )
 from shopfloor.supply.planning import (
     Economics,
@@ -150,6 +151,7 @@ __all__ = [
     "add_quote",
     "add_supplier",
     "announce_makeable",
+    "check_promises",
     "confirm",
     "desk",
     "export_csv",

@@ -1,6 +1,6 @@
 """Bring the Chinese word lists up to date with templates and code.  `python tools/words.py [--check]`.
 
-Messages of console pages (templates/console, base_console.html, web/console) go to the domain `console`, everything else to
+Messages of console and supplier pages (templates and code) go to the domain `console`, everything else to
 `shop`.  Translations that exist are kept, new messages come in empty, messages that are gone go out.  Prints what is
 still without Chinese; with --check it writes nothing and fails if anything is missing, empty or left over.
 """
@@ -61,7 +61,9 @@ def extracted() -> dict[str, Catalog]:
 
 
 def is_console(name: str) -> bool:
-    return name.startswith(("templates/console/", "templates/base_console", "console/"))
+    return name.startswith(
+        ("templates/console/", "templates/base_console", "templates/supplier/", "console/", "supplier.py")
+    )
 
 
 def read(path: Path) -> Catalog:

@@ -15,6 +15,7 @@ if (root !== null) {
   collector.flushWhenHidden();
   const model = new RoomModel(data, say, document.documentElement.lang, collector);
   root.replaceChildren();
+  root.className = "";
   render(<RoomPage model={model} />, root);
   document.documentElement.classList.add("alive");
 }

@@ -5,7 +5,7 @@ File names carry a hash of their content, so browsers may keep them for ever.
 
 import json
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -25,12 +25,20 @@ class Asset:
     gzip: int
 
 
-@cache
 def manifest() -> dict[str, Asset]:
-    """Every built file by the name pages use.  Raises RuntimeError when the front end was not built."""
+    """Every built file by the name pages use, also when it was built anew meanwhile.
+
+    Raises RuntimeError when the front end was not built.
+    """
     path = STATIC / "manifest.json"
-    if not path.exists():
-        raise RuntimeError("The front end is not built yet: run `make assets`.")
+    try:
+        return _read(path, path.stat().st_mtime_ns)
+    except FileNotFoundError as problem:
+        raise RuntimeError("The front end is not built yet: run `make assets`.") from problem
+
+
+@lru_cache(1)
+def _read(path: Path, _changed: int) -> dict[str, Asset]:
     return {
         name: Asset(PREFIX + entry["file"], tuple(PREFIX + one for one in entry["imports"]), entry["gzip"])
         for name, entry in json.loads(path.read_text()).items()

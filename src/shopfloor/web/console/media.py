@@ -1,0 +1,162 @@
+"""Cameras: their settings and keys, what they send just now, and what of it is kept."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, Final
+from uuid import UUID
+
+from fastapi import APIRouter, Form
+from starlette.responses import Response
+
+from shopfloor import live, media
+from shopfloor.accounts import Permission
+from shopfloor.kernel.errors import Refusal
+from shopfloor.web.console.desk import Desk, at
+from shopfloor.web.console.shows import warnings
+from shopfloor.web.languages import N_
+from shopfloor.web.parts import Id
+from shopfloor.web.refusals import message_of
+
+router = APIRouter(prefix="/console/{shop}/media", include_in_schema=False)
+
+Viewer = Annotated[Desk, at(Permission.SHOW_VIEW)]
+Editor = Annotated[Desk, at(Permission.MEDIA_EDIT)]
+
+RECORDINGS: Final = 12
+_CAUSES: Final = {
+    "finished": N_("ended by the camera"),
+    "lost": N_("the connection was lost"),
+    "changed": N_("the picture changed its format"),
+    "replaced": N_("another camera took over"),
+    "revoked": N_("the key was changed"),
+    "stopped": N_("the shop was shut down"),
+    "crashed": N_("the shop stopped; mended at its next start"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A run as it is kept.  `seconds` is None while it goes on; `missing` are milliseconds that are not on disk."""
+
+    run: media.Run
+    seconds: float | None
+    recorded: float
+    missing: int
+    stalled: int
+    cause: str
+    show: live.Show | None
+
+    @property
+    def share(self) -> float:
+        """How much of what was sent is recorded, 0 to 1."""
+        if not self.seconds:
+            return 1.0
+        return max(0.0, 1.0 - self.missing / 1000 / self.seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    channel: media.Channel
+    status: media.Status
+    warnings: list[str]
+    recordings: list[Recording]
+    further: int
+
+
+@router.get("")
+async def cameras(desk: Viewer, watch: UUID | None = None) -> Response:
+    return await _page(desk, watch=watch)
+
+
+async def _page(
+    desk: Desk,
+    *,
+    watch: UUID | None = None,
+    key: tuple[int, str] | None = None,
+    errors: dict[str, str] | None = None,
+    values: dict[str, str] | None = None,
+    status: int = 200,
+) -> Response:
+    """`key` is a channel and its stream key, shown on this answer only: we keep its hash."""
+    shop_id = desk.shop.id
+    server: media.MediaServer = desk.request.app.state.media
+    async with desk.work() as tx:
+        shows = [
+            show for show in await live.shows(tx, shop_id=shop_id, limit=100) if show.channel_id is not None
+        ]
+        listed: list[Camera] = []
+        for channel in await media.channels(tx, shop_id=shop_id):
+            runs = list(reversed(await media.runs(tx, shop_id=shop_id, channel_id=channel.id)))
+            recordings: list[Recording] = []
+            for run in runs[:RECORDINGS]:
+                segments = await media.segments(tx, shop_id=shop_id, run_id=run.id)
+                gaps = await media.gaps(tx, shop_id=shop_id, run_id=run.id)
+                recordings.append(
+                    Recording(
+                        run,
+                        None if run.ended_at is None else (run.ended_at - run.anchor) / timedelta(seconds=1),
+                        sum(segment.duration for segment in segments) / 90_000,
+                        sum(gap.milliseconds for gap in gaps if gap.cause == media.GapCause.DISK),
+                        sum(gap.milliseconds for gap in gaps if gap.cause == media.GapCause.STALL),
+                        desk.say(_CAUSES[run.end_cause]) if run.end_cause in _CAUSES else "",
+                        _show_of(run, shows),
+                    )
+                )
+            now = server.status(channel.id)
+            listed.append(
+                Camera(channel, now, warnings(desk, now), recordings, max(0, len(runs) - RECORDINGS))
+            )
+        watched = None if watch is None else await media.run(tx, shop_id=shop_id, run_id=watch)
+    return desk.page(
+        "media.html",
+        active="media",
+        cameras=listed,
+        publish_to=_publish_to(desk),
+        watched=watched,
+        key=key,
+        errors=errors or {},
+        values=values or {},
+        status=status,
+    )
+
+
+def _publish_to(desk: Desk) -> str:
+    """What OBS calls the server: our camera port, by the name under which this page was opened."""
+    address: str = desk.request.app.state.publish_to
+    host = desk.request.url.hostname or "127.0.0.1"
+    port = address.rpartition(":")[2]
+    return f"rtmp://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _show_of(run: media.Run, shows: list[live.Show]) -> live.Show | None:
+    """The show that was on air while this was filmed."""
+    for show in shows:
+        if show.channel_id != run.channel_id or show.started_at is None:
+            continue
+        if (run.ended_at is None or run.ended_at > show.started_at) and (
+            show.ended_at is None or run.anchor < show.ended_at
+        ):
+            return show
+    return None
+
+
+@router.post("")
+async def add(desk: Editor, name: Annotated[str, Form()] = "") -> Response:
+    try:
+        async with desk.work() as tx:
+            channel, key = await media.create_channel(tx, shop_id=desk.shop.id, name=name)
+    except Refusal as refusal:
+        errors = {"name": message_of(refusal, desk.language)}
+        return await _page(desk, errors=errors, values={"name": name}, status=refusal.status)
+    return await _page(desk, key=(channel.id, key))
+
+
+@router.post("/{channel_id}/key")
+async def rotate(desk: Editor, channel_id: Id) -> Response:
+    """A new key; whoever sends with the old one is cut off."""
+    try:
+        async with desk.work() as tx:
+            _, key = await media.rotate_key(tx, shop_id=desk.shop.id, channel_id=channel_id)
+    except Refusal as refusal:
+        return desk.refused("/media", refusal)
+    return await _page(desk, key=(channel_id, key))

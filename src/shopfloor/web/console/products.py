@@ -1,0 +1,458 @@
+"""Products: the list, one product with its variants, prices and pictures, and whole sheets in and out."""
+
+import asyncio
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product as combinations
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Form, Query, UploadFile
+from starlette.datastructures import FormData
+from starlette.responses import Response
+
+from shopfloor import catalog, stock
+from shopfloor.accounts import Permission
+from shopfloor.kernel.database import Tx
+from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.values import Money
+from shopfloor.web.console.desk import Desk, at
+from shopfloor.web.console.typed import minor_of
+from shopfloor.web.languages import N_
+from shopfloor.web.parts import Id, Left
+from shopfloor.web.refusals import message_of, sentence
+
+router = APIRouter(prefix="/console/{shop}/products", include_in_schema=False)
+
+Viewer = Annotated[Desk, at(Permission.CATALOG_VIEW)]
+Editor = Annotated[Desk, at(Permission.CATALOG_EDIT)]
+Text = Annotated[str, Form()]
+
+PAGE: Final = 40
+OPTIONS: Final = range(1, catalog.MAX_OPTIONS + 1)
+# What a refusal calls a thing, and the field of the form in which it was typed.
+_FIELDS: Final = {
+    "title": "title",
+    "description": "description",
+    "descriptions": "other_description",
+    "titles": "other_title",
+    "option name": "option1",
+    "option": "values1",
+    "sku": "sku",
+    "vendor": "vendor",
+}
+_FIELD_OF_CODE: Final = {
+    "catalog.bad_options": "option1",
+    "catalog.options_taken": "values1",
+    "catalog.too_many_variants": "values1",
+    "form.not_an_amount": "price",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A product as the list shows it."""
+
+    product: catalog.Product
+    variants: int
+    lowest: Money | None
+    highest: Money | None
+    left: Left
+
+
+@router.get("")
+async def listing(
+    desk: Viewer,
+    search: Annotated[str, Query(max_length=200)] = "",
+    status: catalog.Status | None = None,
+    after: Annotated[int, Query(ge=0)] = 0,
+) -> Response:
+    async with desk.work() as tx:
+        found = await catalog.products(
+            tx, shop_id=desk.shop.id, search=search, status=status, after=after, limit=PAGE + 1
+        )
+        rows = await _rows(tx, desk, found[:PAGE])
+    return desk.page(
+        "products.html",
+        active="products",
+        rows=rows,
+        search=search,
+        status_now=status,
+        further=found[PAGE - 1].id if len(found) > PAGE else None,
+        after=after,
+    )
+
+
+async def _rows(tx: Tx, desk: Desk, found: Sequence[catalog.Product]) -> list[Row]:
+    variants = await catalog.variants_of(
+        tx, shop_id=desk.shop.id, product_ids=[product.id for product in found]
+    )
+    lefts = await stock.available(tx, shop_id=desk.shop.id, variant_ids=[variant.id for variant in variants])
+    rows: list[Row] = []
+    for product in found:
+        own = [variant for variant in variants if variant.product_id == product.id]
+        prices = sorted(variant.price_minor for variant in own)
+        left = sum((Left(lefts[one.id].left_now, lefts[one.id].lots) for one in own), Left(0))
+        rows.append(
+            Row(
+                product,
+                len(own),
+                desk.money(prices[0]) if prices else None,
+                desk.money(prices[-1]) if prices else None,
+                left,
+            )
+        )
+    return rows
+
+
+def other_language(desk: Desk) -> str:
+    """The language besides the shop's own in which people may want to read: Chinese, or English for a Chinese shop."""
+    return "en" if desk.shop.locale.lower().startswith("zh") else "zh_CN"
+
+
+def _refused_fields(desk: Desk, refusal: Refusal, form: Sequence[str]) -> dict[str, str]:
+    """What was refused, beside the field where it was typed; at the top of the form when it has none."""
+    named = str(refusal.facts.get("field", ""))
+    field = _FIELDS.get(named) or _FIELD_OF_CODE.get(refusal.code, "")
+    return {field if field in form else "": message_of(refusal, desk.language)}
+
+
+# One more product
+
+
+@router.get("/new")
+async def new(desk: Editor) -> Response:
+    return _new_form(desk, {"kind": "sized", "option1": desk.say(N_("Size"))}, {})
+
+
+def _new_form(
+    desk: Desk, values: Mapping[str, str], errors: Mapping[str, str], status: int = 200
+) -> Response:
+    return desk.page(
+        "product_new.html",
+        active="products",
+        values=values,
+        errors=errors,
+        other=other_language(desk),
+        options=OPTIONS,
+        status=status,
+    )
+
+
+@router.post("/new")
+async def create(desk: Editor) -> Response:
+    """The product with a variant for each combination of the options."""
+    values = _typed(await desk.request.form())
+    try:
+        names = [values.get(f"option{n}", "").strip() for n in OPTIONS]
+        choices = [split_values(values.get(f"values{n}", "")) for n in OPTIONS]
+        used = [(name, chosen) for name, chosen in zip(names, choices, strict=True) if name and chosen]
+        minor = minor_of(values.get("price", ""), desk.shop.currency)
+        async with desk.work() as tx:
+            made = await catalog.create_product(
+                tx,
+                shop_id=desk.shop.id,
+                title=values.get("title", ""),
+                titles={other_language(desk): values.get("other_title", "")},
+                description=values.get("description", ""),
+                descriptions={other_language(desk): values.get("other_description", "")},
+                kind=_kind(values.get("kind")),
+                vendor=values.get("vendor", ""),
+                option_names=[name for name, _ in used],
+                variants=new_variants([chosen for _, chosen in used], minor, values.get("sku", "")),
+            )
+    except Refusal as refusal:
+        errors = _refused_fields(desk, refusal, [*values, "option1", "values1"])
+        return _new_form(desk, values, errors, refusal.status)
+    return desk.back(
+        f"/products/{made.id}", desk.say(N_("The product is there. Now its pictures, and its stock."))
+    )
+
+
+def split_values(text: str) -> list[str]:
+    """Typed as "S, M，L": each value once, in the order typed."""
+    plain = text.replace("，", ",").replace("、", ",").replace("\n", ",").replace(";", ",")
+    return list(dict.fromkeys(value.strip() for value in plain.split(",") if value.strip()))
+
+
+def new_variants(choices: Sequence[Sequence[str]], minor: int, sku: str) -> list[catalog.NewVariant]:
+    """Every combination, at one price; SKUs are the given one with the options behind it."""
+    many = sum(1 for chosen in choices if len(chosen) > 1) > 0
+    total = 1
+    for chosen in choices:
+        total *= len(chosen)
+    if total > catalog.MAX_VARIANTS:
+        raise catalog.TooManyVariants(most=catalog.MAX_VARIANTS)
+    return [
+        catalog.NewVariant(
+            minor, list(values), "-".join([sku.strip(), *values]) if sku.strip() and many else sku.strip()
+        )
+        for values in combinations(*choices)
+    ]
+
+
+def _kind(text: str | None) -> catalog.Kind:
+    return catalog.Kind(text) if text in set(catalog.Kind) else catalog.Kind.PIECE
+
+
+def _typed(form: FormData) -> dict[str, str]:
+    return {name: value for name, value in form.items() if isinstance(value, str)}
+
+
+# Sheets
+
+
+@router.get("/import")
+async def sheet(desk: Editor) -> Response:
+    return desk.page("import.html", active="products", report=None, errors={}, remarks=[], notes=[])
+
+
+@router.post("/import")
+async def take_sheet(desk: Editor, file: UploadFile | None = None) -> Response:
+    """Products without fault are taken, the others are told row by row."""
+    try:
+        if file is None or not file.size:
+            raise catalog.SheetUnreadable
+        with tempfile.SpooledTemporaryFile(1024 * 1024) as kept:
+            size = 0
+            while part := await file.read(256 * 1024):
+                size += len(part)
+                if size > catalog.MAX_CSV_BYTES:
+                    raise catalog.SheetTooLarge(largest=catalog.MAX_CSV_BYTES)
+                kept.write(part)
+            kept.seek(0)
+            async with desk.work() as tx:
+                report = await catalog.import_shopify_csv(tx, shop_id=desk.shop.id, stream=kept)
+    except Refusal as refusal:
+        errors = {"file": message_of(refusal, desk.language)}
+        return desk.page(
+            "import.html",
+            active="products",
+            report=None,
+            errors=errors,
+            remarks=[],
+            notes=[],
+            status=refusal.status,
+        )
+    return desk.page(
+        "import.html",
+        active="products",
+        report=report,
+        errors={},
+        remarks=_told(desk, report.errors),
+        notes=_told(desk, report.notes),
+    )
+
+
+def _told(desk: Desk, remarks: Sequence[catalog.Remark]) -> list[tuple[int, str, str]]:
+    return [
+        (remark.row, remark.column, sentence(remark.code, remark.message, {}, desk.language))
+        for remark in remarks
+    ]
+
+
+@router.get("/export.csv")
+async def export(desk: Viewer) -> Response:
+    """All products as a CSV that the import and Shopify read."""
+    async with desk.work() as tx:
+        text = await catalog.export_shopify_csv(
+            tx, shop_id=desk.shop.id, base_url=str(desk.request.base_url).rstrip("/")
+        )
+    # The mark at the start makes spreadsheets read UTF-8.
+    return Response(
+        text.encode("utf-8-sig"),
+        media_type="text/csv; charset=utf-8",
+        headers={"content-disposition": f'attachment; filename="{desk.shop.slug}-products.csv"'},
+    )
+
+
+# One product
+
+
+@router.get("/{product_id}")
+async def one(desk: Viewer, product_id: Id) -> Response:
+    return await _page(desk, product_id)
+
+
+async def _page(
+    desk: Desk,
+    product_id: int,
+    *,
+    typed: Mapping[str, str] | None = None,
+    errors: Mapping[str, str] | None = None,
+    status: int = 200,
+) -> Response:
+    """The page; `typed` over what is kept, where a form came back."""
+    async with desk.work() as tx:
+        product = await catalog.product(tx, shop_id=desk.shop.id, product_id=product_id)
+        variants = await catalog.variants_of(tx, shop_id=desk.shop.id, product_ids=[product_id])
+        ids = [variant.id for variant in variants]
+        pictures = await catalog.pictures(tx, shop_id=desk.shop.id, product_ids=[product_id])
+        lefts = await stock.available(tx, shop_id=desk.shop.id, variant_ids=ids)
+        lowest = await catalog.reference_prices(tx, shop_id=desk.shop.id, variant_ids=ids)
+        histories = {
+            variant.id: await catalog.prices(tx, shop_id=desk.shop.id, variant_id=variant.id)
+            for variant in variants
+        }
+    other = other_language(desk)
+    values = {
+        "title": product.title,
+        "other_title": product.titles.get(other, ""),
+        "description": product.description,
+        "other_description": product.descriptions.get(other, ""),
+        "kind": str(product.kind),
+        "vendor": product.vendor,
+        "tags": ", ".join(product.tags),
+        **{f"option{n}": name for n, name in enumerate(product.option_names, 1)},
+    }
+    return desk.page(
+        "product.html",
+        active="products",
+        product=product,
+        variants=variants,
+        pictures=pictures,
+        lefts={variant_id: Left(left.left_now, left.lots) for variant_id, left in lefts.items()},
+        lowest=lowest,
+        histories=histories,
+        values={**values, **(typed or {})},
+        errors=errors or {},
+        other=other,
+        status=status,
+    )
+
+
+@router.post("/{product_id}")
+async def save(desk: Editor, product_id: Id) -> Response:
+    """Words, kind and the names of the options."""
+    typed = _typed(await desk.request.form())
+    other = other_language(desk)
+    try:
+        async with desk.work() as tx:
+            before = await catalog.product(tx, shop_id=desk.shop.id, product_id=product_id)
+            await catalog.update_product(
+                tx,
+                shop_id=desk.shop.id,
+                product_id=product_id,
+                title=typed.get("title", before.title),
+                titles={**before.titles, other: typed.get("other_title", "")},
+                description=typed.get("description", before.description),
+                descriptions={**before.descriptions, other: typed.get("other_description", "")},
+                kind=_kind(typed.get("kind", before.kind)),
+                vendor=typed.get("vendor", before.vendor),
+                tags=split_values(typed.get("tags", "")),
+                option_names=[typed.get(f"option{n}", name) for n, name in enumerate(before.option_names, 1)],
+            )
+    except Refusal as refusal:
+        errors = _refused_fields(desk, refusal, list(typed))
+        return await _page(desk, product_id, typed=typed, errors=errors, status=refusal.status)
+    return desk.back(f"/products/{product_id}", desk.say(N_("Saved.")))
+
+
+@router.post("/{product_id}/status")
+async def set_status(desk: Editor, product_id: Id, status: Annotated[catalog.Status, Form()]) -> Response:
+    said = {
+        catalog.Status.ACTIVE: N_("The product is in the shop."),
+        catalog.Status.DRAFT: N_("The product is a draft: only you see it."),
+        catalog.Status.ARCHIVED: N_("The product is archived. Its orders and prices stay on record."),
+    }
+    try:
+        async with desk.work() as tx:
+            await catalog.update_product(tx, shop_id=desk.shop.id, product_id=product_id, status=status)
+    except Refusal as refusal:
+        return desk.refused(f"/products/{product_id}", refusal)
+    return desk.back(f"/products/{product_id}", desk.say(said[status]))
+
+
+@router.post("/{product_id}/variants")
+async def save_variants(desk: Editor, product_id: Id) -> Response:
+    """Prices and SKUs of the whole table; all of it, or nothing when a field is wrong."""
+    typed = _typed(await desk.request.form())
+    errors: dict[str, str] = {}
+    async with desk.work() as tx:
+        variants = await catalog.variants_of(tx, shop_id=desk.shop.id, product_ids=[product_id])
+    prices: dict[int, int] = {}
+    for variant in variants:
+        field = f"price-{variant.id}"
+        try:
+            prices[variant.id] = minor_of(
+                typed.get(field, str(catalog.format_price(variant.price))), desk.shop.currency
+            )
+        except Refusal as refusal:
+            errors[field] = message_of(refusal, desk.language)
+    if errors:
+        return await _page(desk, product_id, typed=typed, errors=errors, status=422)
+    try:
+        async with desk.work() as tx:
+            for variant in variants:
+                sku = typed.get(f"sku-{variant.id}", variant.sku)
+                if sku.strip() != variant.sku:
+                    await catalog.update_variant(tx, shop_id=desk.shop.id, variant_id=variant.id, sku=sku)
+                await catalog.set_price(
+                    tx,
+                    shop_id=desk.shop.id,
+                    variant_id=variant.id,
+                    amount=prices[variant.id],
+                    reason=typed.get("reason", ""),
+                )
+    except Refusal as refusal:
+        errors = {"variants": message_of(refusal, desk.language)}
+        return await _page(desk, product_id, typed=typed, errors=errors, status=refusal.status)
+    return desk.back(f"/products/{product_id}#variants", desk.say(N_("Prices and SKUs are saved.")))
+
+
+@router.post("/{product_id}/variants/new")
+async def add_variant(desk: Editor, product_id: Id) -> Response:
+    typed = _typed(await desk.request.form())
+    try:
+        minor = minor_of(typed.get("new_price", ""), desk.shop.currency)
+        async with desk.work() as tx:
+            product = await catalog.product(tx, shop_id=desk.shop.id, product_id=product_id)
+            options = [typed.get(f"new_option{n}", "") for n, _ in enumerate(product.option_names, 1)]
+            await catalog.add_variant(
+                tx,
+                shop_id=desk.shop.id,
+                product_id=product_id,
+                variant=catalog.NewVariant(minor, options, typed.get("new_sku", "")),
+            )
+    except Refusal as refusal:
+        field = "new_price" if refusal.code.startswith("form.") else "new_option1"
+        errors = {field: message_of(refusal, desk.language)}
+        return await _page(desk, product_id, typed=typed, errors=errors, status=refusal.status)
+    return desk.back(f"/products/{product_id}#variants", desk.say(N_("The variant is there.")))
+
+
+@router.post("/{product_id}/pictures")
+async def add_picture(
+    desk: Editor, product_id: Id, picture: UploadFile | None = None, alt: Text = ""
+) -> Response:
+    """One picture, decoded and encoded again by us; what is wrong with it stands beside the field."""
+    try:
+        if picture is None or not picture.size:
+            raise catalog.NotAPicture
+        if picture.size > catalog.MAX_PICTURE_BYTES:
+            raise catalog.PictureTooLarge(largest=catalog.MAX_PICTURE_BYTES)
+        async with desk.work() as tx:
+            await catalog.product(tx, shop_id=desk.shop.id, product_id=product_id)
+        made = await catalog.processed(await picture.read())
+        await asyncio.to_thread(catalog.store_picture, desk.request.app.state.settings.pictures_dir, made)
+        async with desk.work() as tx:
+            await catalog.add_picture(tx, shop_id=desk.shop.id, product_id=product_id, picture=made, alt=alt)
+    except (catalog.NotAPicture, catalog.PictureTooLarge) as refusal:
+        errors = {"picture": message_of(refusal, desk.language)}
+        return await _page(desk, product_id, typed={"alt": alt}, errors=errors, status=refusal.status)
+    except Refusal as refusal:
+        errors = {"alt": message_of(refusal, desk.language)}
+        return await _page(desk, product_id, typed={"alt": alt}, errors=errors, status=refusal.status)
+    return desk.back(f"/products/{product_id}#pictures", desk.say(N_("The picture is there.")))
+
+
+@router.post("/{product_id}/pictures/{picture_id}/remove")
+async def remove_picture(desk: Editor, product_id: Id, picture_id: Id) -> Response:
+    try:
+        async with desk.work() as tx:
+            await catalog.remove_picture(
+                tx, shop_id=desk.shop.id, product_id=product_id, picture_id=picture_id
+            )
+    except Refusal as refusal:
+        return desk.refused(f"/products/{product_id}#pictures", refusal)
+    return desk.back(f"/products/{product_id}#pictures", desk.say(N_("The picture is gone.")))

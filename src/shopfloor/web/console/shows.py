@@ -1,0 +1,609 @@
+"""Shows: the list, and the run of show of one, with all that must stand before it goes on air."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Final
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Form, Query
+from starlette.responses import Response
+
+from shopfloor import catalog, live, media, stock
+from shopfloor.accounts import Permission
+from shopfloor.kernel.database import Tx
+from shopfloor.kernel.errors import Refusal
+from shopfloor.web.console.desk import Desk, at
+from shopfloor.web.console.products import other_language
+from shopfloor.web.console.typed import minor_of, moment_of, quantity_of
+from shopfloor.web.languages import N_
+from shopfloor.web.parts import Id, Left, option_words
+from shopfloor.web.refusals import message_of
+from shopfloor.web.room import replay_url
+
+router = APIRouter(prefix="/console/{shop}/shows", include_in_schema=False)
+
+Viewer = Annotated[Desk, at(Permission.SHOW_VIEW)]
+Runner = Annotated[Desk, at(Permission.SHOW_RUN)]
+Text = Annotated[str, Form()]
+
+# What the video server says of a camera, in words.
+WARNINGS: Final = {
+    "gop_long": N_(
+        "Key frames are far apart: viewers wait long for the picture. Set the key-frame interval to 1 s."
+    ),
+    "no_audio": N_("There is no sound."),
+    "no_video": N_("There is sound, but no picture."),
+    "late": N_("The picture arrives late: the upload is too slow or shaky."),
+    "recording_stopped": N_("It is not being recorded: look at the disk."),
+    "rows_waiting": N_("The records of the video wait for the database."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class OfferRow:
+    """An offer as people who run a show see it."""
+
+    offer: live.Offer
+    product: catalog.Product
+    variants: Mapping[int, catalog.Variant]
+    lefts: Mapping[int, Left]
+
+    @property
+    def left(self) -> Left:
+        return sum(self.lefts.values(), Left(0))
+
+    @property
+    def prices(self) -> tuple[int, int]:
+        minors = [line.price_minor for line in self.offer.lines]
+        return min(minors), max(minors)
+
+    @property
+    def quota(self) -> int | None:
+        """Units set apart; None when none are."""
+        quotas = [line.quota for line in self.offer.lines if line.quota is not None]
+        return sum(quotas) if quotas else None
+
+    def words(self, variant_id: int) -> str:
+        return option_words(self.variants[variant_id].options)
+
+
+@dataclass(frozen=True, slots=True)
+class SlotRow:
+    """A slot of the run of show; `begins` from the planned start, when there is one."""
+
+    slot: live.Slot
+    offer: OfferRow | None
+    begins: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing to look at before going on air.  `kind`: good, wait (works, but look) or bad (must be mended)."""
+
+    kind: str
+    words: str
+    link: str = ""
+
+
+@router.get("")
+async def listing(desk: Viewer) -> Response:
+    return await _list(desk, {}, {})
+
+
+async def _list(
+    desk: Desk, values: Mapping[str, str], errors: Mapping[str, str], status: int = 200
+) -> Response:
+    async with desk.work() as tx:
+        shows = await live.shows(tx, shop_id=desk.shop.id, limit=100)
+        channels = await media.channels(tx, shop_id=desk.shop.id)
+        counts = {
+            show.id: len(await live.offers(tx, shop_id=desk.shop.id, show_id=show.id)) for show in shows[:40]
+        }
+    planned = [show for show in shows if show.status == live.ShowStatus.PLANNED]
+    chosen = {"channel_id": str(channels[0].id)} if channels else {}
+    return desk.page(
+        "shows.html",
+        active="shows",
+        on_air=[show for show in shows if show.status == live.ShowStatus.LIVE],
+        planned=sorted(planned, key=lambda show: (show.starts_at is None, show.starts_at, show.id)),
+        ended=[show for show in shows if show.status == live.ShowStatus.ENDED],
+        channels=channels,
+        cameras={channel.id: channel.name for channel in channels},
+        counts=counts,
+        values={**chosen, **values},
+        errors=errors,
+        other=other_language(desk),
+        status=status,
+    )
+
+
+@router.post("")
+async def plan(
+    desk: Runner,
+    title: Text = "",
+    other_title: Text = "",
+    starts_at: Text = "",
+    channel_id: Text = "",
+    limit_per_show: Text = "",
+) -> Response:
+    values = {
+        "title": title, "other_title": other_title, "starts_at": starts_at, "channel_id": channel_id,
+        "limit_per_show": limit_per_show,
+    }  # fmt: skip
+    try:
+        async with desk.work() as tx:
+            show = await live.plan_show(
+                tx,
+                shop_id=desk.shop.id,
+                title=title,
+                titles={other_language(desk): other_title} if other_title.strip() else {},
+                starts_at=moment_of(starts_at, desk.shop.timezone),
+                channel_id=await _camera(tx, desk, channel_id),
+                host_id=desk.actor.person_id,
+                limit_per_show=quantity_of(limit_per_show) if limit_per_show.strip() else None,
+            )
+    except Refusal as refusal:
+        return await _list(desk, values, _field_of(desk, refusal), refusal.status)
+    return desk.back(f"/shows/{show.id}", desk.say(N_("The show is planned. Put products into it.")))
+
+
+def _field_of(desk: Desk, refusal: Refusal) -> dict[str, str]:
+    field = {
+        "form.not_a_date": "starts_at",
+        "form.not_a_quantity": "limit_per_show",
+        "media.channel_unknown": "channel_id",
+        "live.bad_show": "title" if "length" in refusal.facts else "limit_per_show",
+    }.get(refusal.code, "")
+    if field == "title":
+        return {"title": desk.say(N_("A title has 1 to 120 characters."))}
+    return {field: message_of(refusal, desk.language)}
+
+
+async def _camera(tx: Tx, desk: Desk, typed: str) -> int | None:
+    """The camera chosen, when it is one of this shop's.  Raises ChannelUnknown."""
+    if not typed.strip():
+        return None
+    number = int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 19 else 0
+    return (await media.channel(tx, shop_id=desk.shop.id, channel_id=number)).id
+
+
+# One show
+
+
+@router.get("/{show_id}")
+async def one(
+    desk: Viewer,
+    show_id: Id,
+    add: Annotated[int | None, Query(ge=1, lt=2**63)] = None,
+    search: Annotated[str, Query(max_length=200)] = "",
+) -> Response:
+    return await _page(desk, show_id, add=add, search=search)
+
+
+async def _page(
+    desk: Desk,
+    show_id: int,
+    *,
+    add: int | None = None,
+    search: str = "",
+    typed: Mapping[str, str] | None = None,
+    errors: Mapping[str, str] | None = None,
+    status: int = 200,
+) -> Response:
+    """The page of a show; `add` opens the form that offers this product."""
+    shop_id = desk.shop.id
+    async with desk.work() as tx:
+        show = await live.show(tx, shop_id=shop_id, show_id=show_id)
+        channels = await media.channels(tx, shop_id=shop_id)
+        rows = await offer_rows(tx, show)
+        slots = await live.slots(tx, shop_id=shop_id, show_id=show_id)
+        replay = await replay_url(tx, show)
+        offered = {row.product.id for row in rows.values()}
+        products = [
+            product
+            for product in await catalog.products(
+                tx, shop_id=shop_id, status=catalog.Status.ACTIVE, search=search, limit=200
+            )
+            if product.id not in offered
+        ]
+        adding = await _adding(tx, desk, add) if add is not None else None
+    camera = desk.request.app.state.media.status(show.channel_id) if show.channel_id else None
+    values = {
+        "title": show.title,
+        "other_title": show.titles.get(other_language(desk), ""),
+        "starts_at": local_input(show.starts_at, desk.shop.timezone),
+        "channel_id": str(show.channel_id or ""),
+        "limit_per_show": str(show.limit_per_show or ""),
+    }
+    run, minutes = run_of_show(slots, rows, show.started_at or show.starts_at)
+    used = {slot.offer_id for slot in slots}
+    checks = checklist(desk, show, rows, camera)
+    return desk.page(
+        "show.html",
+        active="shows",
+        show=show,
+        channels=channels,
+        camera=camera,
+        run=run,
+        minutes=minutes,
+        loose=[row for row in rows.values() if row.offer.id not in used],
+        rows=rows,
+        products=products,
+        adding=adding,
+        search=search,
+        checks=checks,
+        ready=not any(check.kind == "bad" for check in checks),
+        replay=replay,
+        roles=list(live.SlotRole),
+        policies=list(live.Policy),
+        values={**values, **(typed or {})},
+        errors=errors or {},
+        other=other_language(desk),
+        status=status,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Adding:
+    """A product about to be offered, with what its form begins with."""
+
+    product: catalog.Product
+    variants: Sequence[catalog.Variant]
+    lefts: Mapping[int, Left]
+
+
+async def _adding(tx: Tx, desk: Desk, product_id: int) -> Adding:
+    product = await catalog.product(tx, shop_id=desk.shop.id, product_id=product_id)
+    variants = await catalog.variants_of(tx, shop_id=desk.shop.id, product_ids=[product_id])
+    found = await stock.available(tx, shop_id=desk.shop.id, variant_ids=[variant.id for variant in variants])
+    return Adding(product, variants, {key: Left(each.left_now, each.lots) for key, each in found.items()})
+
+
+async def offer_rows(tx: Tx, show: live.Show) -> dict[int, OfferRow]:
+    """The offers of a show by id, in the order of its run, with what visitors can buy of them."""
+    offers = await live.offers(tx, shop_id=show.shop_id, show_id=show.id)
+    ids = sorted({line.variant_id for offer in offers for line in offer.lines})
+    variants = {variant.id: variant for variant in await catalog.variants(tx, shop_id=show.shop_id, ids=ids)}
+    products = await catalog.products_by_id(
+        tx, shop_id=show.shop_id, ids=[offer.product_id for offer in offers]
+    )
+    pool_id = show.pool_id if show.status == live.ShowStatus.LIVE else None
+    found = await stock.available(tx, shop_id=show.shop_id, variant_ids=ids, pool_id=pool_id)
+    return {
+        offer.id: OfferRow(
+            offer,
+            products[offer.product_id],
+            {line.variant_id: variants[line.variant_id] for line in offer.lines},
+            {
+                line.variant_id: Left(found[line.variant_id].left_now, found[line.variant_id].lots)
+                for line in offer.lines
+            },
+        )
+        for offer in offers
+    }
+
+
+def run_of_show(
+    slots: Sequence[live.Slot], rows: Mapping[int, OfferRow], starts: datetime | None
+) -> tuple[list[SlotRow], int]:
+    """The slots with the time each begins by plan, and how many minutes all take."""
+    run: list[SlotRow] = []
+    minutes = 0
+    for slot in slots:
+        begins = None if starts is None else starts + timedelta(minutes=minutes)
+        run.append(SlotRow(slot, rows.get(slot.offer_id) if slot.offer_id else None, begins))
+        minutes += slot.minutes
+    return run, minutes
+
+
+def checklist(
+    desk: Desk, show: live.Show, rows: Mapping[int, OfferRow], camera: media.Status | None
+) -> list[Check]:
+    """What stands and what is missing before the show goes on air."""
+    say, address = desk.say, desk.address
+    checks: list[Check] = []
+    if camera is None:
+        checks.append(Check("wait", say(N_("No camera is chosen: people would see no picture.")), "#details"))
+    elif not camera.live:
+        words = N_("The camera sends nothing yet. Start streaming in OBS.")
+        checks.append(Check("wait", say(words), f"{address}/media"))
+    else:
+        checks.append(Check("good", say(N_("The camera is sending."))))
+        checks += [Check("wait", words, f"{address}/media") for words in warnings(desk, camera)]
+    if not rows:
+        checks.append(Check("bad", say(N_("Nothing is offered yet. Add a product.")), "#add"))
+        return checks
+    checks.append(Check("good", say(N_("%(n)s products are offered."), n=len(rows))))
+    empty = [row for row in rows.values() if not row.left.total]
+    if empty:
+        names = ", ".join(_name(desk, row) for row in empty[:3]) + (" …" if len(empty) > 3 else "")
+        words = say(N_("Nothing is left to sell of: %(names)s"), names=names)
+        checks.append(Check("wait", words, f"{address}/stock"))
+    short = [row for row in rows.values() if any(_is_short(row, line) for line in row.offer.lines)]
+    if short and show.status == live.ShowStatus.PLANNED:
+        names = ", ".join(_name(desk, row) for row in short[:3]) + (" …" if len(short) > 3 else "")
+        words = say(N_("More is set apart for the show than there is of: %(names)s"), names=names)
+        checks.append(Check("wait", words, f"{address}/stock"))
+    unset = [row for row in rows.values() if row.quota is None and row.left.now]
+    if unset:
+        names = ", ".join(_name(desk, row) for row in unset[:3]) + (" …" if len(unset) > 3 else "")
+        words = say(N_("No units are set apart for the show of: %(names)s"), names=names)
+        checks.append(Check("wait", words, f"#offer-{unset[0].offer.id}"))
+    if not empty and not short and not unset:
+        checks.append(Check("good", say(N_("There is stock for everything."))))
+    return checks
+
+
+def warnings(desk: Desk, camera: media.Status) -> list[str]:
+    """What is not as it should be with a camera, in words."""
+    return [desk.say(WARNINGS[code]) if code in WARNINGS else code for code in camera.warnings]
+
+
+def _is_short(row: OfferRow, line: live.OfferLine) -> bool:
+    return line.quota is not None and line.quota > row.lefts[line.variant_id].now
+
+
+def _name(desk: Desk, row: OfferRow) -> str:
+    return desk.language.localised(row.product.titles, row.product.title)
+
+
+def local_input(moment: datetime | None, zone: str) -> str:
+    """A moment as a `datetime-local` input wants it, in the shop's time zone."""
+    return "" if moment is None else f"{moment.astimezone(ZoneInfo(zone)):%Y-%m-%dT%H:%M}"
+
+
+@router.post("/{show_id}")
+async def change(
+    desk: Runner,
+    show_id: Id,
+    title: Text = "",
+    other_title: Text = "",
+    starts_at: Text = "",
+    channel_id: Text = "",
+    limit_per_show: Text = "",
+) -> Response:
+    typed = {
+        "title": title, "other_title": other_title, "starts_at": starts_at, "channel_id": channel_id,
+        "limit_per_show": limit_per_show,
+    }  # fmt: skip
+    try:
+        async with desk.work() as tx:
+            before = await live.show(tx, shop_id=desk.shop.id, show_id=show_id)
+            other = other_language(desk)
+            titles = {key: text for key, text in before.titles.items() if key != other}
+            await live.change_show(
+                tx,
+                shop_id=desk.shop.id,
+                show_id=show_id,
+                title=title,
+                titles={**titles, other: other_title} if other_title.strip() else titles,
+                starts_at=moment_of(starts_at, desk.shop.timezone),
+                channel_id=await _camera(tx, desk, channel_id),
+                limit_per_show=quantity_of(limit_per_show) if limit_per_show.strip() else 0,
+            )
+    except Refusal as refusal:
+        errors = _field_of(desk, refusal)
+        return await _page(desk, show_id, typed=typed, errors=errors, status=refusal.status)
+    return desk.back(f"/shows/{show_id}", desk.say(N_("Saved.")))
+
+
+# Offers
+
+
+@router.post("/{show_id}/offers")
+async def add_offer(desk: Runner, show_id: Id, product_id: Annotated[Id, Form()]) -> Response:
+    """Offer a product, at prices and quotas by variant; a variant left without a price is not offered."""
+    form = await desk.request.form()
+    typed = {name: value for name, value in form.items() if isinstance(value, str)}
+    try:
+        async with desk.work() as tx:
+            variants = await catalog.variants_of(tx, shop_id=desk.shop.id, product_ids=[product_id])
+            lines = [
+                live.OfferLine(
+                    variant.id,
+                    minor_of(typed[f"price-{variant.id}"], desk.shop.currency),
+                    _quota(typed.get(f"quota-{variant.id}", "")),
+                )
+                for variant in variants
+                if typed.get(f"price-{variant.id}", "").strip()
+            ]
+            terms = _terms(typed)
+            await live.add_offer(
+                tx,
+                shop_id=desk.shop.id,
+                show_id=show_id,
+                product_id=product_id,
+                lines=lines,
+                policy=terms.policy,
+                hold_seconds=terms.hold_seconds,
+                limit_per_buyer=terms.limit or None,
+                deposit_percent=terms.deposit or None,
+                minutes=_minutes(typed.get("minutes", "5")),
+                role=_role(typed.get("role", "")),
+                script=typed.get("script", ""),
+                by=desk.actor.person_id,
+            )
+    except Refusal as refusal:
+        errors = {"offer": message_of(refusal, desk.language)}
+        return await _page(desk, show_id, add=product_id, typed=typed, errors=errors, status=refusal.status)
+    return desk.back(f"/shows/{show_id}#add", desk.say(N_("It is in the show, at the end of the run.")))
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """`limit` and `deposit` are 0 where there is none."""
+
+    policy: live.Policy
+    hold_seconds: int
+    limit: int
+    deposit: int
+
+
+def _terms(typed: Mapping[str, str]) -> _Terms:
+    policy = typed.get("policy", "")
+    return _Terms(
+        live.Policy(policy) if policy in set(live.Policy) else live.Policy.TIMER,
+        quantity_of(typed.get("hold_minutes") or "5") * 60,
+        quantity_of(typed["limit"]) if typed.get("limit", "").strip() else 0,
+        quantity_of(typed["deposit"]) if typed.get("deposit", "").strip() else 0,
+    )
+
+
+def _quota(text: str) -> int | None:
+    return quantity_of(text, least=0) if text.strip() else None
+
+
+def _minutes(text: str) -> int:
+    return quantity_of(text or "0", least=0)
+
+
+def _role(text: str) -> live.SlotRole:
+    return live.SlotRole(text) if text in set(live.SlotRole) else live.SlotRole.HERO
+
+
+@router.post("/{show_id}/offers/{offer_id}")
+async def change_offer(desk: Runner, show_id: Id, offer_id: Id) -> Response:
+    """Terms, quotas and prices of an offer; prices on air take effect at once."""
+    form = await desk.request.form()
+    typed = {name: value for name, value in form.items() if isinstance(value, str)}
+    path = f"/shows/{show_id}#offer-{offer_id}"
+    try:
+        async with desk.work() as tx:
+            offer = await live.offer(tx, shop_id=desk.shop.id, show_id=show_id, offer_id=offer_id)
+            terms = _terms(typed)
+            quotas = {
+                line.variant_id: _quota(typed.get(f"quota-{line.variant_id}", "")) for line in offer.lines
+            }
+            await live.change_offer(
+                tx,
+                shop_id=desk.shop.id,
+                show_id=show_id,
+                offer_id=offer_id,
+                policy=terms.policy,
+                hold_seconds=terms.hold_seconds,
+                limit_per_buyer=terms.limit,
+                deposit_percent=terms.deposit,
+                quotas={variant_id: quota for variant_id, quota in quotas.items() if quota is not None},
+            )
+            for line in offer.lines:
+                price = typed.get(f"price-{line.variant_id}", "")
+                if price.strip():
+                    await live.set_offer_price(
+                        tx,
+                        shop_id=desk.shop.id,
+                        show_id=show_id,
+                        offer_id=offer_id,
+                        variant_id=line.variant_id,
+                        price_minor=minor_of(price, desk.shop.currency),
+                        reason="changed in the console",
+                        by=desk.actor.person_id,
+                    )
+    except Refusal as refusal:
+        return desk.refused(path, refusal)
+    return desk.back(path, desk.say(N_("Saved.")))
+
+
+# Slots
+
+
+@router.post("/{show_id}/slots")
+async def add_slot(
+    desk: Runner, show_id: Id, title: Text = "", minutes: Text = "5", offer_id: Text = "", script: Text = ""
+) -> Response:
+    """Talk, or another turn of an offer."""
+    try:
+        number = int(offer_id) if offer_id.isascii() and offer_id.isdigit() and len(offer_id) < 19 else None
+        async with desk.work() as tx:
+            await live.add_slot(
+                tx,
+                shop_id=desk.shop.id,
+                show_id=show_id,
+                offer_id=number,
+                minutes=_minutes(minutes),
+                role=live.SlotRole.TALK if number is None else live.SlotRole.HERO,
+                title=title.strip(),
+                script=script,
+            )
+    except Refusal as refusal:
+        return desk.refused(f"/shows/{show_id}#run", refusal)
+    return desk.back(f"/shows/{show_id}#run", desk.say(N_("It stands at the end of the run.")))
+
+
+@router.post("/{show_id}/slots/{slot_id}")
+async def change_slot(
+    desk: Runner,
+    show_id: Id,
+    slot_id: Id,
+    minutes: Text = "",
+    role: Text = "",
+    title: Text = "",
+    script: Text = "",
+) -> Response:
+    path = f"/shows/{show_id}#slot-{slot_id}"
+    try:
+        async with desk.work() as tx:
+            await live.change_slot(
+                tx,
+                shop_id=desk.shop.id,
+                show_id=show_id,
+                slot_id=slot_id,
+                minutes=_minutes(minutes),
+                role=_role(role),
+                title=title.strip(),
+                script=script,
+            )
+    except Refusal as refusal:
+        return desk.refused(path, refusal)
+    return desk.back(path, desk.say(N_("Saved.")))
+
+
+@router.post("/{show_id}/slots/{slot_id}/move")
+async def move_slot(
+    desk: Runner, show_id: Id, slot_id: Id, to: Annotated[str, Form(max_length=4)]
+) -> Response:
+    """One place up or down; at the end of the list nothing happens."""
+    try:
+        async with desk.work() as tx:
+            ids = [slot.id for slot in await live.slots(tx, shop_id=desk.shop.id, show_id=show_id)]
+            await live.order_slots(
+                tx,
+                shop_id=desk.shop.id,
+                show_id=show_id,
+                slot_ids=moved(ids, slot_id, -1 if to == "up" else 1),
+            )
+    except Refusal as refusal:
+        return desk.refused(f"/shows/{show_id}#run", refusal)
+    return desk.back(f"/shows/{show_id}#slot-{slot_id}")
+
+
+def moved(ids: Sequence[int], which: int, by: int) -> list[int]:
+    """`ids` with one of them `by` places further down; ends stop it.  Raises UnknownSlot."""
+    if which not in ids:
+        raise live.UnknownSlot(slot_id=which)
+    order = list(ids)
+    place = order.index(which)
+    order.insert(max(0, min(len(order) - 1, place + by)), order.pop(place))
+    return order
+
+
+@router.post("/{show_id}/slots/{slot_id}/remove")
+async def remove_slot(desk: Runner, show_id: Id, slot_id: Id) -> Response:
+    """Out of the run; what it offered can still be bought."""
+    try:
+        async with desk.work() as tx:
+            await live.remove_slot(tx, shop_id=desk.shop.id, show_id=show_id, slot_id=slot_id)
+    except Refusal as refusal:
+        return desk.refused(f"/shows/{show_id}#run", refusal)
+    return desk.back(f"/shows/{show_id}#run", desk.say(N_("The slot is out of the run.")))
+
+
+@router.post("/{show_id}/start")
+async def start(desk: Runner, show_id: Id) -> Response:
+    """On air, and to the studio."""
+    try:
+        async with desk.work() as tx:
+            await live.start_show(tx, shop_id=desk.shop.id, show_id=show_id, by=desk.actor.person_id)
+    except Refusal as refusal:
+        return desk.refused(f"/shows/{show_id}", refusal)
+    return desk.back(f"/shows/{show_id}/studio", desk.say(N_("You are on air.")))

@@ -1,0 +1,302 @@
+"""The studio: the page beside the camera.  Every act is a plain form; a script keeps the same page up to date."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from fastapi import APIRouter, Form
+from starlette.responses import Response
+
+from shopfloor import chat, live, stock
+from shopfloor.accounts import Permission
+from shopfloor.accounts.api import Shopper
+from shopfloor.kernel.database import Tx
+from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.values import now
+from shopfloor.web.console.desk import Desk, at
+from shopfloor.web.console.shows import OfferRow, SlotRow, checklist, offer_rows, run_of_show, warnings
+from shopfloor.web.console.typed import minor_of
+from shopfloor.web.languages import N_
+from shopfloor.web.parts import Id
+
+router = APIRouter(prefix="/console/{shop}/shows/{show_id}/studio", include_in_schema=False)
+
+Viewer = Annotated[Desk, at(Permission.SHOW_VIEW)]
+Runner = Annotated[Desk, at(Permission.SHOW_RUN)]
+Moderator = Annotated[Desk, at(Permission.CHAT_MODERATE)]
+Text = Annotated[str, Form(max_length=2000)]
+
+MUTE_MINUTES: Final = 10
+# What the script of the page says; everything else it takes from the page itself.
+WORDS: Final = {
+    "buyer": N_("bought"),
+    "guest": N_("Guest"),
+    "hide": N_("Hide"),
+    "host": N_("host"),
+    "lost": N_("The connection is lost. Numbers and chat may be old; it comes back by itself."),
+    "moderator": N_("shop"),
+    "nobody": N_("Nobody has said anything yet."),
+    "no_answer": N_("No answer. Look whether it happened before you try again."),
+    "not_sent": N_("Not connected just now. Try again in a moment."),
+    "no_video": N_("This browser cannot play the video."),
+    "quiet": N_("The camera sends nothing."),
+    "coming": N_("The picture is coming"),
+}
+REASONS: Final = {
+    chat.Reason.SPAM: N_("Spam"),
+    chat.Reason.LINK: N_("A link"),
+    chat.Reason.OFF_PLATFORM: N_("Leads people away"),
+    chat.Reason.INSULT: N_("Insults somebody"),
+    chat.Reason.HATE: N_("Hate"),
+    chat.Reason.ILLEGAL: N_("Against the law"),
+    chat.Reason.PERSONAL_DATA: N_("Gives away personal data"),
+    chat.Reason.IMPERSONATION: N_("Pretends to be somebody else"),
+    chat.Reason.REPEATED: N_("Says the same again and again"),
+    chat.Reason.BLOCKED_WORD: N_("A blocked word"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Of one variant, in this show: what can be bought, what is in checkouts, what is ordered, who waits."""
+
+    left: int
+    later: int
+    held: int
+    sold: int
+    waiting: int
+
+
+@router.get("")
+async def studio(desk: Viewer, show_id: Id, shopper: Shopper) -> Response:
+    """`shopper` gives the browser the cookie by which the room stream knows it."""
+    shop_id = desk.shop.id
+    async with desk.work() as tx:
+        show = await live.show(tx, shop_id=shop_id, show_id=show_id)
+        rows = await offer_rows(tx, show)
+        slots = await live.slots(tx, shop_id=shop_id, show_id=show_id)
+        state = await live.room_state(tx, show_id)
+        counts = await _counts(tx, show, rows, state)
+        explained = await live.explained(tx, shop_id=shop_id, show_id=show_id)
+        said = await chat.recent(tx, show_id=show_id, limit=60)
+        held = await chat.held(tx, shop_id=shop_id, show_id=show_id, limit=20)
+        corrections = await live.notices(tx, shop_id=shop_id, show_id=show_id)
+    camera = desk.request.app.state.media.status(show.channel_id) if show.channel_id else None
+    featured = (state.get("featured") or {}).get("offer_id")
+    run, minutes = run_of_show(slots, rows, show.started_at or show.starts_at)
+    used = {slot.offer_id for slot in slots}
+    checks = checklist(desk, show, rows, camera)
+    return desk.page(
+        "studio.html",
+        active="shows",
+        show=show,
+        state=state,
+        run=run,
+        minutes=minutes,
+        loose=[row for row in rows.values() if row.offer.id not in used],
+        rows=rows,
+        counts=counts,
+        current=rows.get(featured) if featured else None,
+        current_since=explained[-1].began_at if featured and explained else None,
+        following=_following(run, featured),
+        turns=_turns(explained),
+        said=said,
+        held=held,
+        corrections=[notice for notice in corrections if notice.kind == live.NoticeKind.CORRECTION],
+        camera=camera,
+        warnings=warnings(desk, camera) if camera is not None else [],
+        checks=checks,
+        ready=not any(check.kind == "bad" for check in checks),
+        reasons={str(reason): desk.say(words) for reason, words in REASONS.items()},
+        elapsed=(now() - show.started_at).total_seconds() if show.started_at else 0,
+        words={key: desk.say(text) for key, text in WORDS.items()},
+    )
+
+
+async def _counts(
+    tx: Tx, show: live.Show, rows: Mapping[int, OfferRow], state: Mapping[str, Any]
+) -> dict[int, Count]:
+    """By variant.  Held and sold are of the units set apart for this show; later units are not split by show."""
+    ids = sorted({variant_id for row in rows.values() for variant_id in row.variants})
+    levels = await stock.levels(tx, shop_id=show.shop_id, variant_ids=ids)
+    own = [level for level in levels if show.pool_id is not None and level.pool_id == show.pool_id]
+    waiting = _waiting(state)
+    counts: dict[int, Count] = {}
+    for row in rows.values():
+        for variant_id, left in row.lefts.items():
+            mine = [level for level in own if level.variant_id == variant_id]
+            counts[variant_id] = Count(
+                left.now,
+                left.total - left.now,
+                sum(level.held for level in mine),
+                sum(level.allocated for level in mine),
+                waiting.get(variant_id, 0),
+            )
+    return counts
+
+
+def _waiting(state: Mapping[str, Any]) -> dict[int, int]:
+    return {
+        line["id"]: line["waiting"] for offer in state["offers"].values() for line in offer["lines"].values()
+    }
+
+
+def _following(run: Sequence[SlotRow], featured: int | None) -> int | None:
+    """The offer that the run of show has after the one shown now; the first one when none is."""
+    ids = [row.offer.offer.id for row in run if row.offer is not None]
+    if featured not in ids:
+        return ids[0] if ids else None
+    after = [offer_id for offer_id in ids[ids.index(featured) + 1 :] if offer_id != featured]
+    return after[0] if after else None
+
+
+def _turns(explained: Sequence[live.Explained]) -> dict[int, float]:
+    """Seconds that each offer was shown so far."""
+    seconds: dict[int, float] = {}
+    for one in explained:
+        length = ((one.ended_at or now()) - one.began_at).total_seconds()
+        seconds[one.offer_id] = seconds.get(one.offer_id, 0.0) + length
+    return seconds
+
+
+def _back(desk: Desk, show_id: int, said: str | None = None, *, at: str = "") -> Response:
+    return desk.back(f"/shows/{show_id}/studio{at}", said)
+
+
+@router.post("/feature")
+async def feature(desk: Runner, show_id: Id, offer_id: Annotated[str, Form(max_length=19)] = "") -> Response:
+    """Show this offer; none when empty."""
+    try:
+        number = int(offer_id) if offer_id.isascii() and offer_id.isdigit() else None
+        async with desk.work() as tx:
+            await live.feature(
+                tx, shop_id=desk.shop.id, show_id=show_id, offer_id=number, by=desk.actor.person_id
+            )
+    except Refusal as refusal:
+        return desk.refused(f"/shows/{show_id}/studio", refusal)
+    return _back(desk, show_id)
+
+
+@router.post("/price")
+async def price(desk: Runner, show_id: Id, offer_id: Annotated[Id, Form()]) -> Response:
+    """New prices of an offer from now on; `price` stands for all of its variants, `price-ID` for one."""
+    form = await desk.request.form()
+    typed = {name: value.strip() for name, value in form.items() if isinstance(value, str)}
+    try:
+        async with desk.work() as tx:
+            offer = await live.offer(tx, shop_id=desk.shop.id, show_id=show_id, offer_id=offer_id)
+            for line in offer.lines:
+                text = typed.get("price") or typed.get(f"price-{line.variant_id}", "")
+                if text:
+                    await live.set_offer_price(
+                        tx,
+                        shop_id=desk.shop.id,
+                        show_id=show_id,
+                        offer_id=offer_id,
+                        variant_id=line.variant_id,
+                        price_minor=minor_of(text, desk.shop.currency),
+                        by=desk.actor.person_id,
+                    )
+    except Refusal as refusal:
+        return desk.refused(f"/shows/{show_id}/studio", refusal)
+    return _back(desk, show_id, desk.say(N_("The new price is on every page. What is held keeps its price.")))
+
+
+@router.post("/notice")
+async def notice(
+    desk: Runner, show_id: Id, text: Text = "", kind: Annotated[str, Form(max_length=20)] = "notice"
+) -> Response:
+    """A notice on top of the room, or the correction of something said."""
+    try:
+        async with desk.work() as tx:
+            state = await live.room_state(tx, show_id)
+            await live.post_notice(
+                tx,
+                shop_id=desk.shop.id,
+                show_id=show_id,
+                text=text,
+                kind=live.NoticeKind.CORRECTION if kind == "correction" else live.NoticeKind.NOTICE,
+                offer_id=(state.get("featured") or {}).get("offer_id") if kind == "correction" else None,
+                by=desk.actor.person_id,
+            )
+    except Refusal as refusal:
+        return desk.refused(f"/shows/{show_id}/studio", refusal)
+    return _back(desk, show_id, desk.say(N_("Everybody in the room sees it.")))
+
+
+@router.post("/notice/clear")
+async def clear_notice(desk: Runner, show_id: Id) -> Response:
+    try:
+        async with desk.work() as tx:
+            await live.clear_notice(tx, shop_id=desk.shop.id, show_id=show_id)
+    except Refusal as refusal:
+        return desk.refused(f"/shows/{show_id}/studio", refusal)
+    return _back(desk, show_id, desk.say(N_("The notice is taken down; the record keeps it.")))
+
+
+@router.post("/start")
+async def start(desk: Runner, show_id: Id) -> Response:
+    try:
+        async with desk.work() as tx:
+            await live.start_show(tx, shop_id=desk.shop.id, show_id=show_id, by=desk.actor.person_id)
+    except Refusal as refusal:
+        return desk.refused(f"/shows/{show_id}/studio", refusal)
+    return _back(desk, show_id, desk.say(N_("You are on air.")))
+
+
+@router.post("/end")
+async def end(desk: Runner, show_id: Id) -> Response:
+    try:
+        async with desk.work() as tx:
+            await live.end_show(tx, shop_id=desk.shop.id, show_id=show_id, by=desk.actor.person_id)
+    except Refusal as refusal:
+        return desk.refused(f"/shows/{show_id}/studio", refusal)
+    return _back(desk, show_id, desk.say(N_("The show is over. What was left went back to the open stock.")))
+
+
+# Chat
+
+
+@router.post("/hide")
+async def hide(
+    desk: Moderator,
+    show_id: Id,
+    line_id: Annotated[UUID, Form()],
+    reason: Annotated[chat.Reason, Form()],
+    mute: Annotated[str, Form(max_length=10)] = "",
+) -> Response:
+    """Take a line out, with a reason; with `mute` its writer only reads for a while."""
+    try:
+        async with desk.work() as tx:
+            line = await chat.hide(
+                tx, shop_id=desk.shop.id, line_id=line_id, reason=reason, by=desk.actor.person_id
+            )
+            if mute:
+                await chat.mute(
+                    tx,
+                    shop_id=desk.shop.id,
+                    shopper=line.shopper,
+                    reason=reason,
+                    minutes=MUTE_MINUTES,
+                    show_id=show_id,
+                    by=desk.actor.person_id,
+                )
+    except Refusal as refusal:
+        return desk.refused(f"/shows/{show_id}/studio", refusal)
+    said = (
+        N_("The line is hidden; its writer can only read for 10 minutes.")
+        if mute
+        else N_("The line is hidden.")
+    )
+    return _back(desk, show_id, desk.say(said), at="#chat")
+
+
+@router.post("/approve")
+async def approve(desk: Moderator, show_id: Id, line_id: Annotated[UUID, Form()]) -> Response:
+    try:
+        async with desk.work() as tx:
+            await chat.approve(tx, shop_id=desk.shop.id, line_id=line_id, by=desk.actor.person_id)
+    except Refusal as refusal:
+        return desk.refused(f"/shows/{show_id}/studio", refusal)
+    return _back(desk, show_id, at="#chat")

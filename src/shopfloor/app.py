@@ -18,7 +18,7 @@ from typing import Any
 import uvicorn
 import uvloop
 from fastapi import APIRouter, FastAPI, Request
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -39,6 +39,7 @@ from shopfloor.metrics import api as metrics_api
 from shopfloor.orders import api as orders_api
 from shopfloor.stock import api as stock_api
 from shopfloor.supply import api as supply_api
+from shopfloor.telemetry import Telemetry
 
 _log = logs.get("app")
 
@@ -101,6 +102,11 @@ class Node:
             self.rtmp_port = await self.media.start(step_around=20)
             stack.push_async_callback(self.media.close)
             await self.follower.start()
+            telemetry = Telemetry(
+                intake=self.intake, gateway=self.gateway, lake=self.lake, follower=self.follower
+            )
+            REGISTRY.register(telemetry)
+            stack.callback(REGISTRY.unregister, telemetry)
             async with background(self.follower.run(), self.gateway.run()):
                 yield self
                 await self.gateway.drain()

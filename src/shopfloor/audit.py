@@ -9,7 +9,7 @@ from uuid import UUID
 
 from rich.console import Console
 
-from shopfloor import collector, media, orders, stock
+from shopfloor import collector, media, orders, stock, supply
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.settings import Settings
 
@@ -43,9 +43,11 @@ async def run(db: Database, settings: Settings) -> list[Finding]:
         ledger = await stock.audit(tx)
         ordered = await orders.audit(tx)
         delivery, delivered = await _outbox(tx)
+        plans = await _plans(tx)
     findings = [
         *(_counted("stock", check.name, check.looked_at, check.offending) for check in ledger),
         *(_counted("orders", check.name, check.looked_at, check.offending) for check in ordered),
+        plans,
         *delivery,
     ]
     findings += [
@@ -63,6 +65,17 @@ async def run(db: Database, settings: Settings) -> list[Finding]:
 
 def _counted(area: str, name: str, looked_at: int, offending: tuple[str, ...]) -> Finding:
     return Finding(area, name.removeprefix(f"{area}: "), not offending, {"looked_at": looked_at}, offending)
+
+
+async def _plans(tx: Tx) -> Finding:
+    """Cost, feasibility and bound of every stored plan, computed again from its order lines."""
+    rows = await (await tx.connection.execute("SELECT shop_id, id FROM supply.plan ORDER BY id")).fetchall()
+    wrong = [
+        f"plan {plan_id}"
+        for shop_id, plan_id in rows
+        if not (await supply.recheck(tx, shop_id=shop_id, plan_id=plan_id)).holds
+    ]
+    return _counted("supply", "plans cost what they say and keep every term", len(rows), tuple(wrong[:100]))
 
 
 async def _outbox(tx: Tx) -> tuple[list[Finding], list[UUID]]:

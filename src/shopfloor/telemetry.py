@@ -1,0 +1,51 @@
+"""What a process tells Prometheus of itself, read from its parts when it is asked."""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+from prometheus_client import Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector as Source
+
+from shopfloor import collector, live, orders
+from shopfloor.kernel.outbox import Follower
+
+
+class Telemetry(Source):
+    """Counters count from the start of the process; gauges are of the moment."""
+
+    def __init__(
+        self,
+        *,
+        intake: orders.Intake,
+        gateway: live.Gateway,
+        lake: collector.Collector,
+        follower: Follower,
+    ) -> None:
+        self._intake = intake
+        self._gateway = gateway
+        self._lake = lake
+        self._follower = follower
+
+    def collect(self) -> Iterable[Metric]:
+        figures = asdict(self._intake.figures)
+        largest = figures.pop("largest_batch")
+        yield _counters("shopfloor_intake", "What became of purchases, and batches of them", figures)
+        yield _gauge("shopfloor_intake_largest_batch", "Most purchases decided in one transaction", largest)
+        yield _gauge("shopfloor_intake_waiting", "Purchases that wait for their batch", self._intake.waiting)
+        yield _gauge("shopfloor_room_sockets", "Open pages on the room stream", len(self._gateway.sockets))
+        yield _gauge("shopfloor_rooms", "Rooms this process has open", len(self._gateway.halls))
+        yield _counters("shopfloor_collector", "Events by what became of them", asdict(self._lake.counters))
+        yield _gauge("shopfloor_outbox_position", "Last fact this process has shown", self._follower.position)
+
+
+def _counters(name: str, words: str, values: dict[str, Any]) -> CounterMetricFamily:
+    family = CounterMetricFamily(name, words, labels=["what"])
+    for what, value in values.items():
+        family.add_metric([what], value)
+    return family
+
+
+def _gauge(name: str, words: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, words, value=value)

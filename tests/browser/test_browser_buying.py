@@ -1,0 +1,249 @@
+"""From the card to the receipt on a phone, with scripts and without; and into the line where it is sold out."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+from tests.app.running import Owner
+from tests.browser.conftest import STEP, MakeStall, People, Stall, enter
+
+pytestmark = pytest.mark.browser
+expect.set_options(timeout=STEP)
+
+
+def hold_in_the_room(page: Page, title: str) -> None:
+    """Tap through the card and its sheet until the units are kept."""
+    page.get_by_role("region", name="Shown now").get_by_role("button", name="Buy").tap()
+    page.get_by_role("dialog", name=title).get_by_role("button", name=re.compile("^Buy for .*99$")).tap()
+
+
+def fill_in(page: Page) -> None:
+    page.get_by_label("Name").fill("Mei Lin")
+    page.get_by_label("Phone").fill("+86 138 0013 8000")
+    page.get_by_label("Street and number").fill("8 Quay Street")
+    page.get_by_label("City").fill("Xiamen")
+
+
+def order_number(page: Page) -> str:
+    expect(page.get_by_role("heading", level=1)).to_have_text("Thank you, your order is in")
+    number = page.locator("main header .code").inner_text()
+    assert re.fullmatch(r"#\d+", number)
+    return number
+
+
+def stock_left(owner: Owner, stall: Stall) -> int:
+    state = owner.call("GET", f"/room/{stall.show_id}/state")
+    lines = state.get("state", state)["offers"][str(stall.offer_id)]["lines"]
+    return sum(line["left"] for line in lines.values())
+
+
+def orders_of(owner: Owner, stall: Stall) -> list[str]:
+    orders = owner.shop("GET", "/orders")
+    return [str(order["number"]) for order in orders if order.get("show_id") == stall.show_id]
+
+
+def test_buy_check_out_receipt(people: People, owner: Owner, make_stall: MakeStall) -> None:
+    stall = make_stall({"M": 3})
+    phone = people.phone()
+    page = enter(phone, stall)
+
+    hold_in_the_room(page, stall.title)
+    held = page.get_by_role("dialog", name="Kept for you")
+    timer = held.get_by_role("timer")
+    expect(timer).to_contain_text(re.compile(r"(9|10):\d\d"))
+    shown = timer.inner_text()
+    expect(timer).not_to_have_text(shown)
+    held.get_by_role("link", name="Check out").tap()
+
+    expect(page.get_by_role("heading", name="Checkout")).to_be_visible()
+    expect(page.get_by_role("timer")).to_contain_text("Kept for you until")
+    expect(page.get_by_role("timer").locator(".clock")).to_have_text(re.compile(r"^(9|10):\d\d$"))
+    checkout = page.url
+    fill_in(page)
+    page.get_by_role("button", name=re.compile(r"^Order for .*111\.00")).tap()
+
+    number = order_number(page)
+    expect(page.get_by_text("Harbour Bank 6217 0000")).to_be_visible()
+    expect(page.get_by_role("listitem").filter(has_text=stall.title)).to_contain_text("1 × ")
+    receipt = page.url
+
+    # The form sent again leads to the order that is there.
+    again = page.request.post(
+        checkout,
+        form={"name": "Mei Lin", "phone": "+8613800138000", "street": "8 Quay Street", "city": "Xiamen"},
+    )
+    assert again.url == receipt
+    page.goto(checkout)
+    assert page.url == receipt
+    assert order_number(page) == number
+    assert orders_of(owner, stall) == [number.removeprefix("#")]
+    assert stock_left(owner, stall) == 2
+
+
+def test_two_taps_on_order_make_one_order(people: People, owner: Owner, make_stall: MakeStall) -> None:
+    stall = make_stall({"M": 3})
+    page = enter(people.phone(), stall)
+    hold_in_the_room(page, stall.title)
+    page.get_by_role("dialog", name="Kept for you").get_by_role("link", name="Check out").tap()
+    fill_in(page)
+
+    page.get_by_role("button", name=re.compile("^Order for")).dblclick()
+
+    number = order_number(page)
+    assert orders_of(owner, stall) == [number.removeprefix("#")]
+
+
+def test_a_faulty_checkout_comes_back_with_words_beside_the_field(
+    people: People, make_stall: MakeStall
+) -> None:
+    stall = make_stall({"M": 3})
+    page = enter(people.phone(), stall)
+    people.troubles.expected = True  # a form that came back is status 422, which the console repeats
+    hold_in_the_room(page, stall.title)
+    page.get_by_role("dialog", name="Kept for you").get_by_role("link", name="Check out").tap()
+
+    page.get_by_label("Name").fill("Mei Lin")
+    page.get_by_role("button", name=re.compile("^Order for")).tap()
+
+    expect(page.get_by_role("alert")).to_be_visible()
+    expect(page.get_by_label("Name")).to_have_value("Mei Lin")
+    phone = page.get_by_label("Phone")
+    expect(phone).to_have_attribute("aria-invalid", "true")
+    expect(phone).to_have_accessible_description(re.compile("phone number or an e-mail address"))
+    expect(phone).to_be_focused()
+    fill_in(page)
+    page.get_by_role("button", name=re.compile("^Order for")).tap()
+    order_number(page)
+
+
+def test_buy_check_out_receipt_without_a_script(people: People, owner: Owner, make_stall: MakeStall) -> None:
+    stall = make_stall({"M": 3, "L": 2})
+    page = people.phone(script=False).new_page()
+    page.goto(stall.path)
+
+    page.get_by_role("link", name="Buy").click()
+    offer = page.locator(f"#offer-{stall.offer_id}")
+    offer.get_by_role("radio", name=re.compile("^L")).check(force=True)
+    offer.get_by_label("Quantity").fill("2")
+    offer.get_by_role("button", name=re.compile("^Buy for .*99 each")).click()
+
+    expect(page.get_by_role("heading", name="Checkout")).to_be_visible()
+    expect(page.get_by_role("timer")).to_contain_text(re.compile(r"Kept for you until .*\d:\d\d"))
+    checkout = page.url
+    fill_in(page)
+    page.get_by_role("button", name=re.compile(r"^Order for .*210\.00")).click()
+
+    number = order_number(page)
+    receipt = page.url
+    expect(page.get_by_role("listitem").filter(has_text=stall.title)).to_contain_text("2 × ")
+    page.goto(checkout)
+    assert page.url == receipt
+    assert order_number(page) == number
+    assert orders_of(owner, stall) == [number.removeprefix("#")]
+    assert stock_left(owner, stall) == 3
+
+
+def test_the_same_form_twice_is_one_hold(people: People, owner: Owner, make_stall: MakeStall) -> None:
+    stall = make_stall({"M": 3})
+    page = people.phone(script=False).new_page()
+    page.goto(stall.path)
+    page.locator(f"#offer-{stall.offer_id}").get_by_role("button", name=re.compile("^Buy for")).click()
+    first = page.url
+    page.go_back()
+
+    page.locator(f"#offer-{stall.offer_id}").get_by_role("button", name=re.compile("^Buy for")).click()
+
+    expect(page.get_by_role("heading", name="Checkout")).to_be_visible()
+    # A browser that kept the page sends the same id and gets the same hold; one that asked for it anew bought again.
+    assert stock_left(owner, stall) == (2 if page.url == first else 1)
+
+
+def test_a_receipt_is_for_its_buyer_and_for_who_has_its_link(people: People, make_stall: MakeStall) -> None:
+    stall = make_stall({"M": 3})
+    page = enter(people.phone(), stall)
+    hold_in_the_room(page, stall.title)
+    page.get_by_role("dialog", name="Kept for you").get_by_role("link", name="Check out").tap()
+    fill_in(page)
+    page.get_by_role("button", name=re.compile("^Order for")).tap()
+    number = order_number(page)
+    link = page.get_by_role("link", name=re.compile(r"\?key=")).get_attribute("href")
+    assert link is not None
+
+    stranger = people.phone().new_page()
+    people.troubles.expected = True  # a stranger's look at it is a 404
+    answer = stranger.goto(page.url)
+    assert answer is not None
+    assert answer.status == 404
+    stranger.goto(link)
+    assert order_number(stranger) == number
+
+
+def test_sold_out_leads_into_the_line(people: People, make_stall: MakeStall) -> None:
+    stall = make_stall({"M": 1})
+    first = enter(people.phone(), stall)
+    hold_in_the_room(first, stall.title)
+    expect(first.get_by_role("dialog", name="Kept for you")).to_be_visible()
+
+    for position in (1, 2):
+        page = enter(people.phone(), stall)
+        page.get_by_role("region", name="Shown now").get_by_role("button", name="Wait for it").tap()
+        page.get_by_role("dialog", name=stall.title).get_by_role("button", name="Join the waitlist").tap()
+        waiting = page.get_by_role("dialog", name="On the waitlist")
+        expect(waiting).to_contain_text(f"You are number {position} in line.")
+        waiting.get_by_role("link", name="See my place").tap()
+        expect(page.get_by_role("heading", name="My places in line")).to_be_visible()
+        expect(page.get_by_role("listitem").filter(has_text=stall.title)).to_contain_text(
+            f"Number {position} in line"
+        )
+
+
+def test_sold_out_leads_into_the_line_without_a_script(people: People, make_stall: MakeStall) -> None:
+    stall = make_stall({"M": 1})
+    late = people.phone(script=False).new_page()
+    late.goto(stall.path)
+    early = people.phone(script=False).new_page()
+    early.goto(stall.path)
+    button = re.compile("^Buy for")
+    early.locator(f"#offer-{stall.offer_id}").get_by_role("button", name=button).click()
+    expect(early.get_by_role("heading", name="Checkout")).to_be_visible()
+
+    late.locator(f"#offer-{stall.offer_id}").get_by_role("button", name=button).click()
+    expect(late.get_by_role("alert")).to_be_visible()
+    late.get_by_role("alert").get_by_role("button", name="Join the waitlist").click()
+
+    place = late.get_by_role("listitem").filter(has_text=stall.title)
+    expect(place).to_contain_text("Number 1 in line")
+    # Who comes later sees it on the page itself, and stands behind.
+    third = people.phone(script=False).new_page()
+    third.goto(stall.path)
+    third.locator(f"#offer-{stall.offer_id}").get_by_role("button", name="Join the waitlist").click()
+    expect(third.get_by_role("listitem").filter(has_text=stall.title)).to_contain_text("Number 2 in line")
+    place.get_by_role("button", name="Leave the line").click()
+    expect(late.get_by_role("listitem").filter(has_text=stall.title)).not_to_contain_text("Number 1 in line")
+
+
+def test_cancelled_units_are_kept_for_the_first_in_line(people: People, make_stall: MakeStall) -> None:
+    stall = make_stall({"M": 1})
+    buyer = people.phone(script=False).new_page()
+    buyer.goto(stall.path)
+    buyer.locator(f"#offer-{stall.offer_id}").get_by_role("button", name=re.compile("^Buy for")).click()
+    fill_in(buyer)
+    buyer.get_by_role("button", name=re.compile("^Order for")).click()
+    order_number(buyer)
+    waiting = people.phone(script=False).new_page()
+    waiting.goto(stall.path)
+    waiting.locator(f"#offer-{stall.offer_id}").get_by_role("button", name="Join the waitlist").click()
+    expect(waiting.get_by_role("listitem")).to_contain_text("Number 1 in line")
+
+    buyer.get_by_text("Cancel this order").click()
+    buyer.get_by_role("button", name=re.compile("^Yes, cancel")).click()
+    expect(buyer.get_by_role("heading", name="This order is cancelled")).to_be_visible()
+
+    offered = waiting.get_by_role("link", name="Check out")
+    for _ in range(40):
+        waiting.reload()
+        if offered.count():
+            break
+        waiting.wait_for_timeout(500)
+    offered.click()
+    expect(waiting.get_by_role("heading", name="Checkout")).to_be_visible()

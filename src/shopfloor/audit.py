@@ -55,9 +55,7 @@ async def run(db: Database, settings: Settings) -> list[Finding]:
         for check in collector.audit(settings.lake_dir, delivered)
     ]
     findings += [
-        Finding(
-            "media", check.name.removeprefix("media."), check.passed, dict(check.figures), check.offending
-        )
+        Finding("media", check.name, check.passed, dict(check.figures), check.offending)
         for check in await media.audit(db, settings.recordings_dir)
     ]
     return findings

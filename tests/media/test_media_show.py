@@ -112,9 +112,9 @@ async def passed(database: Database, directory: Path) -> dict[str, bool]:
 
 
 ALL_PASSED = {
-    "media.segments_match_their_hash": True,
-    "media.chains_hold": True,
-    "media.seconds_accounted_for": True,
+    "every recorded segment matches its hash": True,
+    "every recording is an unbroken chain": True,
+    "every second is recorded or named as a gap": True,
 }
 
 
@@ -606,8 +606,8 @@ async def test_a_crash_leaves_nothing_that_a_start_does_not_complete(
     assert (after.anchor, after.codecs, after.init_sha256) == (run.anchor, run.codecs, run.init_sha256)
     assert [name for name, _ in await facts(database)][-1] == "media.ended"
     checks = {check.name: check.passed for check in await media.audit(database, tmp_path / "after")}
-    assert checks["media.segments_match_their_hash"]
-    assert checks["media.chains_hold"]
+    assert checks["every recorded segment matches its hash"]
+    assert checks["every recording is an unbroken chain"]
 
 
 async def test_the_audit_finds_one_flipped_byte(database: Database, tmp_path: Path) -> None:
@@ -625,20 +625,23 @@ async def test_the_audit_finds_one_flipped_byte(database: Database, tmp_path: Pa
     assert await offending() == {}
     at_ = segments[2].position + 100
     path.write_bytes(good[:at_] + bytes([good[at_] ^ 1]) + good[at_ + 1 :])
-    assert await offending() == {"media.segments_match_their_hash": (f"{run.id}/{segments[2].msn}",)}
+    assert await offending() == {"every recorded segment matches its hash": (f"{run.id}/{segments[2].msn}",)}
     path.write_bytes(bytes([good[0] ^ 1]) + good[1:])
-    assert await offending() == {"media.segments_match_their_hash": (f"{run.id}/init",)}
+    assert await offending() == {"every recorded segment matches its hash": (f"{run.id}/init",)}
     path.unlink()
-    assert len((await offending())["media.segments_match_their_hash"]) == 4
+    assert len((await offending())["every recorded segment matches its hash"]) == 4
     path.write_bytes(good)
     async with database.transaction() as tx:
         await tx.run(
             "UPDATE media.segment SET pdt = pdt + interval '1 s' WHERE msn = %(msn)s", msn=segments[1].msn
         )
-    assert await offending() == {"media.chains_hold": (f"{run.id}/{segments[1].msn}",)}
+    assert await offending() == {"every recording is an unbroken chain": (f"{run.id}/{segments[1].msn}",)}
     async with database.transaction() as tx:
         await tx.run("DELETE FROM media.segment WHERE msn = %(msn)s", msn=segments[1].msn)
-    assert set(await offending()) == {"media.chains_hold", "media.seconds_accounted_for"}
+    assert set(await offending()) == {
+        "every recording is an unbroken chain",
+        "every second is recorded or named as a gap",
+    }
 
 
 async def test_a_changed_key_ends_the_stream(database: Database, tmp_path: Path) -> None:

@@ -36,19 +36,19 @@ async def audit(db: Database, recordings_dir: Path) -> list[Check]:
             unaccounted.append(str(run.id))
     return [
         Check(
-            "media.segments_match_their_hash",
+            "every recorded segment matches its hash",
             not flipped,
             {"runs": runs, "segments": segments, "bytes": size, "wrong": len(flipped)},
             tuple(flipped[:MOST]),
         ),
         Check(
-            "media.chains_hold",
+            "every recording is an unbroken chain",
             not broken,
             {"runs": runs, "links": segments, "broken": len(broken)},
             tuple(broken[:MOST]),
         ),
         Check(
-            "media.seconds_accounted_for",
+            "every second is recorded or named as a gap",
             not unaccounted,
             {"runs": runs, "wrong": len(unaccounted)},
             tuple(unaccounted[:MOST]),

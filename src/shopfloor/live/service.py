@@ -101,9 +101,10 @@ async def change_show(
     host_id: int | None = None,
     limit_per_show: int | None = None,
 ) -> Show:
-    """Change what is given; None leaves a thing as it is.  A show that ended stays as it was."""
+    """Change what is given; None leaves a thing as it is, a limit of 0 takes it away.  A show that ended stays as it was."""
     before = await _locked(tx, shop_id, show_id)
     _refuse_ended(before)
+    limit_per_show = before.limit_per_show if limit_per_show is None else limit_per_show or None
     _check_show(title if title is not None else before.title, titles, limit_per_show)
     if before.status == ShowStatus.LIVE and channel_id not in {None, before.channel_id}:
         raise WrongStatus("The camera of a running show cannot be changed.", status=str(before.status))
@@ -115,7 +116,7 @@ async def change_show(
         starts_at=starts_at or before.starts_at,
         channel_id=channel_id or before.channel_id,
         host_id=host_id or before.host_id,
-        limit_per_show=limit_per_show or before.limit_per_show,
+        limit_per_show=limit_per_show,
     )
     await outbox.record(tx, ShowChanged(shop_id, show_id))
     return await show(tx, shop_id=shop_id, show_id=show_id)
@@ -233,14 +234,17 @@ async def change_offer(
     deposit_percent: int | None = None,
     quotas: Mapping[int, int] | None = None,
 ) -> Offer:
-    """Change the terms given, and top up quotas; on air the units are set apart at once."""
+    """Change the terms given, and top up quotas; on air the units are set apart at once.
+
+    None leaves a term as it is; a limit or deposit of 0 takes it away.
+    """
     parent = await _locked(tx, shop_id, show_id)
     _refuse_ended(parent)
     before = await offer(tx, shop_id=shop_id, show_id=show_id, offer_id=offer_id)
     policy = policy or before.policy
     hold_seconds = hold_seconds or before.hold_seconds
-    limit_per_buyer = limit_per_buyer or before.limit_per_buyer
-    deposit_percent = deposit_percent or before.deposit_percent
+    limit_per_buyer = before.limit_per_buyer if limit_per_buyer is None else limit_per_buyer or None
+    deposit_percent = before.deposit_percent if deposit_percent is None else deposit_percent or None
     _check_terms(policy, hold_seconds, limit_per_buyer, deposit_percent)
     for variant_id, quota in (quotas or {}).items():
         before.line(variant_id)

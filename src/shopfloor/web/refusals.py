@@ -5,14 +5,15 @@ What the codes say is in `messages.py`.
 
 from collections.abc import Mapping
 from typing import Final
+from urllib.parse import urlencode
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from shopfloor.kernel import http
-from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.errors import Refusal, Unauthenticated
 from shopfloor.web.languages import N_, Language, language_of, speak
 from shopfloor.web.messages import MESSAGES
 from shopfloor.web.templating import render
@@ -83,7 +84,18 @@ async def answer_refusal(request: Request, problem: Exception) -> Response:
     assert isinstance(problem, Refusal)
     if not wants_page(request):
         return await http.render_refusal(request, problem)
+    if problem.status == Unauthenticated.status and request.url.path.startswith("/console"):
+        return sign_in_first(request, problem)
     return refusal_page(request, problem)
+
+
+def sign_in_first(request: Request, refusal: Refusal) -> Response:
+    """To the sign-in, and from there back.  What a form carried is lost, so that is said before."""
+    if request.method not in {"GET", "HEAD"}:
+        return refusal_page(request, refusal, back="/sign-in")
+    query = f"?{request.url.query}" if request.url.query else ""
+    onward = urlencode({"to": request.url.path + query})
+    return RedirectResponse(f"/sign-in?{onward}", status_code=303)
 
 
 async def answer_http(request: Request, problem: Exception) -> Response:

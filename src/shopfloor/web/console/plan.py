@@ -1,0 +1,285 @@
+"""From what a show showed to what to order: the forecast, the plan, and the orders that go out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Form
+from starlette.responses import Response
+
+from shopfloor import catalog, demand, live, metrics, supply
+from shopfloor.accounts import Permission
+from shopfloor.kernel.database import Tx
+from shopfloor.kernel.errors import Refusal
+from shopfloor.web.console.desk import Desk, at
+from shopfloor.web.console.typed import minor_of, quantity_of
+from shopfloor.web.languages import N_
+from shopfloor.web.parts import Id, option_words
+from shopfloor.web.refusals import message_of
+
+router = APIRouter(prefix="/console/{shop}/shows/{show_id}/plan", include_in_schema=False)
+
+Viewer = Annotated[Desk, at(Permission.PLAN_VIEW)]
+Accepter = Annotated[Desk, at(Permission.PLAN_ACCEPT)]
+Text = Annotated[str, Form(max_length=40)]
+
+LEFT_OUT: Final = {
+    "supplier_inactive": N_("Quotes of suppliers that are switched off: %(count)s"),
+    "quote_not_valid": N_("Quotes that are not valid today: %(count)s"),
+    "other_currency": N_("Quotes in another currency: %(count)s"),
+    "too_late": N_("Quotes that cannot deliver in time: %(count)s"),
+    "products_without_quote": N_("Products that nobody quoted for in time: %(count)s"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """A variant's forecast, drawn to the scale of the page (`low`, `mean` and `high` as shares of the widest)."""
+
+    foreseen: demand.Foreseen
+    name: str
+    low: float
+    mean: float
+    high: float
+    why_unknown: str | None
+    evidence: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A product with its variants' forecasts."""
+
+    product: catalog.Product | None
+    lines: list[Expected]
+    total: float
+    unknown: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """A line of the plan.  `tier` is the quantity from which its price holds, None when the quote is withdrawn."""
+
+    line: supply.PlanLine
+    product: catalog.Product | None
+    variant: str
+    tier: int | None
+
+    @property
+    def sum_minor(self) -> int:
+        return self.line.quantity * self.line.unit_minor
+
+
+@dataclass(frozen=True, slots=True)
+class Basket:
+    """What the plan orders from one supplier."""
+
+    supplier: supply.Supplier
+    lines: list[Ordered]
+    units: int
+    sum_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Goods:
+    """Products and variants by id, as the catalog has them now."""
+
+    products: Mapping[int, catalog.Product]
+    variants: Mapping[int, catalog.Variant]
+
+    def variant(self, variant_id: int) -> str:
+        found = self.variants.get(variant_id)
+        return f"#{variant_id}" if found is None else option_words(found.options) or found.sku
+
+
+@router.get("")
+async def page(desk: Viewer, show_id: Id) -> Response:
+    return await _page(desk, show_id)
+
+
+async def _page(
+    desk: Desk,
+    show_id: int,
+    *,
+    sent: Sequence[supply.Sent] = (),
+    values: Mapping[str, str] | None = None,
+    errors: Mapping[str, str] | None = None,
+    refused: Refusal | None = None,
+    status: int = 200,
+) -> Response:
+    shop_id = desk.shop.id
+    async with desk.work() as tx:
+        show = await live.show(tx, shop_id=shop_id, show_id=show_id)
+        forecast = await _forecast(tx, shop_id, show_id)
+        plan = await _plan(tx, shop_id, show_id)
+        suppliers = {one.id: one for one in await supply.suppliers(tx, shop_id=shop_id)}
+        quotes = {one.id: one for one in await supply.quotes(tx, shop_id=shop_id)}
+        goods = await _goods(tx, shop_id, forecast, plan)
+        orders = [] if plan is None else await supply.purchase_orders(tx, shop_id=shop_id, plan_id=plan.id)
+    return desk.page(
+        "plan.html",
+        active="shows",
+        status=status,
+        show=show,
+        forecast=forecast,
+        groups=[] if forecast is None else expectations(forecast, goods, desk.language.tag),
+        plan=plan,
+        baskets=[] if plan is None else baskets(plan, goods, suppliers, quotes),
+        left_out=[] if plan is None else left_out(desk, plan.remarks),
+        orders=orders,
+        suppliers=suppliers,
+        keys={one.order.id: f"{str(desk.request.base_url).rstrip('/')}/supplier/{one.key}" for one in sent},
+        values=values or {"days": "21", "budget": ""},
+        errors=errors or {},
+        refusal=None if refused is None else message_of(refused, desk.language),
+        why=[] if refused is None else left_out(desk, refused.facts.get("why")),
+        has_suppliers=bool(suppliers),
+    )
+
+
+async def _forecast(tx: Tx, shop_id: int, show_id: int) -> demand.Forecast | None:
+    try:
+        return await demand.forecast(tx, shop_id=shop_id, show_id=show_id)
+    except demand.UnknownForecast:
+        return None
+
+
+async def _plan(tx: Tx, shop_id: int, show_id: int) -> supply.Plan | None:
+    try:
+        return await supply.plan(tx, shop_id=shop_id, show_id=show_id)
+    except supply.UnknownPlan:
+        return None
+
+
+async def _goods(tx: Tx, shop_id: int, forecast: demand.Forecast | None, plan: supply.Plan | None) -> Goods:
+    lines = [*(forecast.lines if forecast else ()), *(plan.lines if plan else ())]
+    variants = await catalog.variants(tx, shop_id=shop_id, ids=sorted({line.variant_id for line in lines}))
+    products = await catalog.products_by_id(
+        tx, shop_id=shop_id, ids=sorted({line.product_id for line in lines})
+    )
+    return Goods(products, {variant.id: variant for variant in variants})
+
+
+def expectations(forecast: demand.Forecast, goods: Goods, tag: str) -> list[Group]:
+    """Product by product, the most wanted first; all ranges on one scale."""
+    widest = max([1.0, *(float(line.high) for line in forecast.lines)])
+    by_product = sorted(forecast.lines, key=lambda line: line.product_id)
+    groups: list[Group] = []
+    for product_id, found in groupby(by_product, key=lambda line: line.product_id):
+        lines = list(found)
+        groups.append(
+            Group(
+                product=goods.products.get(product_id),
+                lines=[_expected(line, goods, tag, widest) for line in lines],
+                total=sum(line.mean for line in lines),
+                unknown=sum(not line.identifiable for line in lines),
+            )
+        )
+    return sorted(groups, key=lambda group: -group.total)
+
+
+def _expected(line: demand.Foreseen, goods: Goods, tag: str, widest: float) -> Expected:
+    unknown = None if line.reason is None else line.reason.value
+    sentences = {one.code: demand.say(one, tag) for one in line.evidence}
+    return Expected(
+        foreseen=line,
+        name=goods.variant(line.variant_id),
+        low=line.low / widest,
+        mean=min(1.0, line.mean / widest),
+        high=line.high / widest,
+        why_unknown=None if unknown is None else sentences.get(unknown),
+        evidence=[sentence for code, sentence in sentences.items() if code != unknown],
+    )
+
+
+def baskets(
+    plan: supply.Plan,
+    goods: Goods,
+    suppliers: Mapping[int, supply.Supplier],
+    quotes: Mapping[int, supply.Quote],
+) -> list[Basket]:
+    found: list[Basket] = []
+    for supplier_id, group in groupby(
+        sorted(plan.lines, key=lambda line: line.supplier_id), key=lambda line: line.supplier_id
+    ):
+        lines = [
+            Ordered(
+                line,
+                goods.products.get(line.product_id),
+                goods.variant(line.variant_id),
+                _tier(quotes.get(line.quote_id), line.unit_minor),
+            )
+            for line in group
+        ]
+        found.append(
+            Basket(
+                suppliers[supplier_id],
+                lines,
+                sum(one.line.quantity for one in lines),
+                sum(one.sum_minor for one in lines),
+            )
+        )
+    return found
+
+
+def _tier(quote: supply.Quote | None, unit_minor: int) -> int | None:
+    if quote is None:
+        return None
+    return next((tier.minimum for tier in quote.terms.tiers if tier.unit_minor == unit_minor), None)
+
+
+def left_out(desk: Desk, remarks: object) -> list[str]:
+    """What a plan could not take into account, in words."""
+    if not isinstance(remarks, Mapping):
+        return []
+    return [desk.say(words, count=remarks[code]) for code, words in LEFT_OUT.items() if remarks.get(code)]
+
+
+@router.post("/foresee")
+async def foresee(desk: Accepter, show_id: Id) -> Response:
+    """Learn from all that the show has said so far."""
+    path = f"/shows/{show_id}/plan"
+    lake = desk.request.app.state.settings.lake_dir
+    try:
+        forecast = await demand.foresee(desk.db, lake, shop_id=desk.shop.id, show_id=show_id)
+    except metrics.UnknownShow as refusal:
+        return desk.refused(path, refusal)
+    said = N_("Foreseen from all that was collected until %(time)s.")
+    return desk.back(path, desk.say(said, time=f"{forecast.as_of:%H:%M:%S} UTC"))
+
+
+@router.post("")
+async def make(desk: Accepter, show_id: Id, days: Text = "21", budget: Text = "") -> Response:
+    values = {"days": days, "budget": budget}
+    errors: dict[str, str] = {}
+    horizon, minor = 21, None
+    try:
+        horizon = quantity_of(days)
+    except Refusal as refusal:
+        errors["days"] = message_of(refusal, desk.language)
+    if not 1 <= horizon <= 365:
+        errors["days"] = desk.say(N_("From 1 to 365 days."))
+    try:
+        minor = minor_of(budget, desk.shop.currency) if budget.strip() else None
+    except Refusal as refusal:
+        errors["budget"] = message_of(refusal, desk.language)
+    if errors:
+        return await _page(desk, show_id, values=values, errors=errors, status=422)
+    try:
+        await supply.make_plan(
+            desk.db, shop_id=desk.shop.id, show_id=show_id, horizon_days=horizon, budget_minor=minor
+        )
+    except Refusal as refusal:
+        return await _page(desk, show_id, values=values, refused=refusal, status=refusal.status)
+    return desk.back(f"/shows/{show_id}/plan#plan", desk.say(N_("The plan is made. Look at it, then accept it.")))
+
+
+@router.post("/{plan_id}/accept")
+async def accept(desk: Accepter, show_id: Id, plan_id: Id) -> Response:
+    """The suppliers' links are shown on this answer only: we keep their hashes."""
+    try:
+        async with desk.work() as tx:
+            sent = await supply.accept(tx, actor=desk.actor, plan_id=plan_id)
+    except Refusal as refusal:
+        return desk.refused(f"/shows/{show_id}/plan", refusal)
+    return await _page(desk, show_id, sent=sent)

@@ -1,0 +1,240 @@
+"""The report of a show: what happened, minute by minute, with the definition of every figure."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Final
+
+from babel import numbers
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from shopfloor import catalog, live, metrics
+from shopfloor.accounts import Permission
+from shopfloor.kernel.database import Tx
+from shopfloor.kernel.values import Money
+from shopfloor.metrics import Figure, ShowReport
+from shopfloor.web.console.chart import chart
+from shopfloor.web.console.desk import Desk, at
+from shopfloor.web.languages import N_, Language
+from shopfloor.web.parts import Id, option_words
+from shopfloor.web.templating import money_text
+
+router = APIRouter(prefix="/console/{shop}/shows/{show_id}", include_in_schema=False)
+
+Reader = Annotated[Desk, at(Permission.REPORT_VIEW)]
+
+LABELS: Final = {
+    "live_views": N_("Visits"),
+    "pv": N_("Views"),
+    "uv": N_("Viewers"),
+    "uv_10s": N_("Viewers of 10 seconds"),
+    "uv_60s": N_("Viewers of a minute"),
+    "watch_s": N_("Time watched"),
+    "pcu": N_("Most at once"),
+    "acu": N_("On average at once"),
+    "acu_legacy": N_("Average of the minutes' peaks"),
+    "dwell_mean": N_("Stayed, on average"),
+    "dwell_median": N_("Stayed, the middle viewer"),
+    "interactions": N_("Chat, likes, shares, follows"),
+    "interact_rate": N_("Took part"),
+    "asks": N_("Questions in chat"),
+    "clicks": N_("Clicks on products"),
+    "clickers": N_("Clicked a product"),
+    "holders": N_("Took units"),
+    "units_held": N_("Units taken"),
+    "buyers": N_("Buyers who paid"),
+    "conversion": N_("Viewers who paid"),
+    "orders_placed": N_("Orders placed"),
+    "orders_paid": N_("Orders paid"),
+    "pay_rate": N_("Placed orders that are paid"),
+    "units_paid": N_("Units paid"),
+    "gmv_placed": N_("Placed"),
+    "gmv_paid": N_("Paid"),
+    "gmv_net": N_("Net of cancellations and refunds"),
+    "deposits": N_("Deposits"),
+    "gpm": N_("Paid per 1,000 views"),
+    "uv_value": N_("Paid per viewer"),
+    "aov": N_("Paid per buyer"),
+    "asp": N_("Paid per unit"),
+    "attach": N_("Units per buyer"),
+    "density": N_("Paid orders a minute, at best"),
+    "density_k": N_("Paid orders per 1,000 viewer-minutes"),
+    "refusals": N_("Refused as sold out"),
+    "refused_buyers": N_("Buyers refused"),
+    "refused_units": N_("Units refused"),
+    "waitlist_joins": N_("Joined a waitlist"),
+    "waitlist_units": N_("Units on waitlists"),
+}
+HEADLINES: Final = ("uv", "pcu", "acu", "dwell_mean", "gmv_placed", "gmv_paid", "gmv_net", "conversion",
+                    "orders_placed", "orders_paid", "density", "refused_buyers")  # fmt: skip
+STEPS: Final = (
+    ("uv", N_("Watched")),
+    ("clickers", N_("Clicked a product")),
+    ("holders", N_("Took units")),
+    ("buyers", N_("Paid")),
+)
+_ONE_DIGIT: Final = frozenset({"acu", "acu_legacy", "density", "density_k", "attach"})
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A figure as people read it.  `small` says what the value alone does not."""
+
+    figure: Figure
+    label: str
+    text: str
+    small: str
+    definition: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step of the funnel; `share` of the first step, `kept` of the one before (None: the first, or nobody)."""
+
+    label: str
+    people: int
+    share: float
+    kept: float | None
+    definition: str
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What the rows of a report are called now; what left the catalog is called by its number."""
+
+    products: Mapping[int, catalog.Product]
+    variants: Mapping[int, catalog.Variant]
+    language: Language
+
+    def product(self, product_id: int | None) -> str:
+        product = self.products.get(product_id or 0)
+        if product is None:
+            return f"#{product_id}" if product_id else "—"
+        return self.language.localised(product.titles, product.title)
+
+    def variant(self, variant_id: int) -> str:
+        variant = self.variants.get(variant_id)
+        if variant is None:
+            return f"#{variant_id}"
+        return option_words(variant.options) or variant.sku or self.product(variant.product_id)
+
+    def picture(self, product_id: int | None) -> str | None:
+        product = self.products.get(product_id or 0)
+        return None if product is None else product.picture_sha
+
+
+@router.get("/report")
+async def page(desk: Reader, show_id: Id) -> Response:
+    """What the lake tells about the show; where it tells nothing yet, that."""
+    async with desk.work() as tx:
+        show = await live.show(tx, shop_id=desk.shop.id, show_id=show_id)
+    try:
+        report = await _report(desk, show_id)
+    except metrics.UnknownShow:
+        return desk.page("report.html", active="shows", show=show, report=None)
+    async with desk.work() as tx:
+        names = await names_of(tx, desk, report)
+    told = {key: tell(desk, figure, report) for key, figure in report.figures.items()}
+    return desk.page(
+        "report.html",
+        active="shows",
+        show=show,
+        report=report,
+        names=names,
+        told=told,
+        headlines=[told[key] for key in HEADLINES],
+        funnel=funnel(report, told, desk),
+        drawing=chart(report, names.product),
+        final_on=final_on(report),
+        products=sorted(report.products, key=lambda row: (-row.gmv_paid, -row.gmv_placed, -row.exposed)),
+        variants=sorted(report.variants, key=lambda row: (row.product_id or 0, row.variant_id)),
+        unmet=sorted(
+            (row for row in report.variants if row.refusals or row.waitlist_units),
+            key=lambda row: (-row.refusals, -row.waitlist_units),
+        ),
+        currency=report.currency or desk.shop.currency,
+    )
+
+
+@router.get("/report.csv")
+async def sheet(desk: Reader, show_id: Id) -> Response:
+    report = await _report(desk, show_id)
+    return Response(
+        report.to_csv(),
+        media_type="text/csv; charset=utf-8",
+        headers={"content-disposition": f'attachment; filename="show-{show_id}.csv"'},
+    )
+
+
+@router.get("/report.json")
+async def as_json(desk: Reader, show_id: Id) -> Response:
+    return Response((await _report(desk, show_id)).to_json(), media_type="application/json")
+
+
+async def _report(desk: Desk, show_id: int) -> ShowReport:
+    lake = desk.request.app.state.settings.lake_dir
+    return await asyncio.to_thread(metrics.show_report, lake, desk.shop.id, show_id)
+
+
+async def names_of(tx: Tx, desk: Desk, report: ShowReport) -> Names:
+    shop_id = desk.shop.id
+    products = {row.product_id for row in report.products} | {one.product_id for one in report.features}
+    products |= {row.product_id for row in report.variants} | {ask.product_id for ask in report.asks}
+    variants = await catalog.variants(tx, shop_id=shop_id, ids=[row.variant_id for row in report.variants])
+    return Names(
+        await catalog.products_by_id(
+            tx, shop_id=shop_id, ids=sorted(product for product in products if product is not None)
+        ),
+        {variant.id: variant for variant in variants},
+        desk.language,
+    )
+
+
+def final_on(report: ShowReport) -> datetime | None:
+    """When the last of its figures cannot change any more; None while the show runs."""
+    longest = max(metric.settles_days for metric in metrics.every_metric().values())
+    return None if report.ended_at is None else report.ended_at + timedelta(days=longest)
+
+
+def tell(desk: Desk, figure: Figure, report: ShowReport) -> Told:
+    metric = metrics.every_metric()[figure.id]
+    definition = metric.zh if desk.language.tag.startswith("zh") else metric.en
+    label = desk.say(LABELS[figure.id]) if figure.id in LABELS else figure.id
+    currency = report.currency or desk.shop.currency
+    return Told(figure, label, _shown(figure, currency, desk.language), _made_of(figure), definition)
+
+
+def _shown(figure: Figure, currency: str, language: Language) -> str:
+    words = language.locale
+    value = figure.value
+    if value is None:
+        return "—"
+    if figure.unit == "minor":
+        return money_text(Money(round(value), currency), language)
+    if figure.unit == "seconds":
+        minutes, seconds = divmod(round(value), 60)
+        hours, minutes = divmod(minutes, 60)
+        return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+    if figure.unit == "ratio":
+        return numbers.format_percent(value, format="#,##0.0%", locale=words)
+    shape = "#,##0.0" if figure.id in _ONE_DIGIT else "#,##0"
+    return numbers.format_decimal(value, format=shape, locale=words)
+
+
+def _made_of(figure: Figure) -> str:
+    """What a share is a share of."""
+    return f"{figure.numerator} / {figure.denominator}" if figure.unit == "ratio" and figure.denominator else ""
+
+
+def funnel(report: ShowReport, told: Mapping[str, Told], desk: Desk) -> list[Step]:
+    steps: list[Step] = []
+    widest = max(1, *(report.figures[key].numerator for key, _ in STEPS))
+    before: int | None = None
+    for key, label in STEPS:
+        people = report.figures[key].numerator
+        kept = people / before if before else None
+        steps.append(Step(desk.say(label), people, people / widest, kept, told[key].definition))
+        before = people
+    return steps

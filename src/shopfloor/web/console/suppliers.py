@@ -1,0 +1,416 @@
+"""Suppliers, what they quote, what was ordered from them, and the goods when they come."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Final
+from uuid import UUID
+
+from fastapi import APIRouter, Form
+from starlette.datastructures import FormData
+from starlette.responses import Response
+
+from shopfloor import accounts, catalog, supply
+from shopfloor.accounts import Permission
+from shopfloor.kernel.database import Tx
+from shopfloor.kernel.errors import Refusal
+from shopfloor.web.console.desk import Desk, at
+from shopfloor.web.console.typed import day_of, minor_of, quantity_of
+from shopfloor.web.languages import N_
+from shopfloor.web.parts import Id, option_words
+from shopfloor.web.refusals import message_of
+
+router = APIRouter(prefix="/console/{shop}", include_in_schema=False)
+
+Viewer = Annotated[Desk, at(Permission.SUPPLIERS_VIEW)]
+Editor = Annotated[Desk, at(Permission.SUPPLIERS_EDIT)]
+Receiver = Annotated[Desk, at(Permission.STOCK_EDIT)]
+Text = Annotated[str, Form(max_length=300)]
+
+KEY_PURPOSE: Final = "supplier"
+# A quote's form has this many rows for tiers; empty ones are left out.
+TIER_ROWS: Final = 4
+_NEW_QUOTE: Final = {"tier_1": "1", "lead_days": "14", "late_days": "2", "lot": "1", "capacity_use": "1"}
+
+
+@dataclass(slots=True)
+class Reading:
+    """What was typed into a form: values as far as they could be read, and what to say about the others."""
+
+    desk: Desk
+    errors: dict[str, str] = field(default_factory=dict[str, str])
+
+    def quantity(self, name: str, text: str, *, otherwise: int = 0, least: int = 0) -> int:
+        """A whole number; an empty field is `otherwise`."""
+        if not text.strip():
+            return otherwise
+        try:
+            return quantity_of(text, least=least)
+        except Refusal as refusal:
+            self.errors[name] = message_of(refusal, self.desk.language)
+            return otherwise
+
+    def refused(self, refusal: Refusal, known: Mapping[str, str], *, otherwise: str = "") -> None:
+        """Beside the field that the refusal names, where the form has it."""
+        name = known.get(str(refusal.facts.get("field", "")), otherwise)
+        self.errors[name] = message_of(refusal, self.desk.language)
+
+
+@router.get("/suppliers")
+async def listing(desk: Viewer) -> Response:
+    return await _listing(desk, {}, {})
+
+
+async def _listing(desk: Desk, values: dict[str, str], errors: dict[str, str], status: int = 200) -> Response:
+    async with desk.work() as tx:
+        suppliers = await supply.suppliers(tx, shop_id=desk.shop.id)
+        quotes = await supply.quotes(tx, shop_id=desk.shop.id)
+        orders = await supply.purchase_orders(tx, shop_id=desk.shop.id, limit=100)
+    return desk.page(
+        "suppliers.html",
+        active="suppliers",
+        status=status,
+        suppliers=sorted(suppliers, key=lambda one: (not one.active, one.name.casefold())),
+        quoted={one.id: sum(quote.supplier_id == one.id for quote in quotes) for one in suppliers},
+        open_orders={
+            one.id: sum(order.supplier_id == one.id and is_open(order) for order in orders)
+            for one in suppliers
+        },
+        names={one.id: one.name for one in suppliers},
+        orders=[order for order in orders if is_open(order)][:20],
+        values=values or {"locale": desk.shop.locale},
+        errors=errors,
+    )
+
+
+def is_open(order: supply.PurchaseOrder) -> bool:
+    """Something is still to be answered or to come."""
+    return order.state not in {supply.OrderState.RECEIVED, supply.OrderState.DECLINED}
+
+
+@router.post("/suppliers")
+async def add(desk: Editor, name: Text = "", email: Text = "", locale: Text = "en", capacity: Text = "") -> Response:
+    values = {"name": name, "email": email, "locale": locale, "capacity": capacity}
+    reading = Reading(desk)
+    per_week = reading.quantity("capacity", capacity, least=1) or None
+    if not reading.errors:
+        try:
+            async with desk.work() as tx:
+                added = await supply.add_supplier(
+                    tx, shop_id=desk.shop.id, name=name, email=email, locale=locale, capacity_per_week=per_week
+                )
+            return desk.back(f"/suppliers/{added.id}", desk.say(N_("The supplier is there. Add what they quote.")))
+        except Refusal as refusal:
+            reading.refused(refusal, _SUPPLIER_FIELDS, otherwise="name")
+    return await _listing(desk, values, reading.errors, status=422)
+
+
+_SUPPLIER_FIELDS: Final = {"name": "name", "email": "email", "capacity_per_week": "capacity", "locale": "locale"}
+
+
+@router.get("/suppliers/{supplier_id}")
+async def one(desk: Viewer, supplier_id: Id) -> Response:
+    return await _one(desk, supplier_id)
+
+
+async def _one(
+    desk: Desk,
+    supplier_id: int,
+    *,
+    link: str | None = None,
+    changed: tuple[dict[str, str], dict[str, str]] | None = None,
+    quoted: tuple[dict[str, str], dict[str, str]] | None = None,
+) -> Response:
+    async with desk.work() as tx:
+        supplier = await supply.supplier(tx, shop_id=desk.shop.id, supplier_id=supplier_id)
+        quotes = await supply.quotes(tx, shop_id=desk.shop.id, supplier_id=supplier_id)
+        orders = await supply.purchase_orders(tx, shop_id=desk.shop.id, supplier_id=supplier_id, limit=50)
+        products = await catalog.products(tx, shop_id=desk.shop.id, limit=500)
+        keys = await accounts.keys(tx, shop_id=desk.shop.id, purpose=KEY_PURPOSE, subject_id=supplier_id)
+        known = await catalog.products_by_id(
+            tx, shop_id=desk.shop.id, ids=sorted({quote.product_id for quote in quotes})
+        )
+    values, errors = changed or ({}, {})
+    quote_values, quote_errors = quoted or ({}, {})
+    return desk.page(
+        "supplier.html",
+        active="suppliers",
+        status=422 if errors or quote_errors else 200,
+        supplier=supplier,
+        quotes=quotes,
+        orders=orders,
+        products=products,
+        known=known,
+        keys=keys,
+        link=link,
+        values=values
+        or {
+            "name": supplier.name,
+            "email": supplier.email,
+            "locale": supplier.locale,
+            "capacity": "" if supplier.capacity_per_week is None else str(supplier.capacity_per_week),
+            "active": "yes" if supplier.active else "",
+        },
+        errors=errors,
+        quote_values=quote_values or _NEW_QUOTE,
+        quote_errors=quote_errors,
+        tier_rows=range(1, TIER_ROWS + 1),
+        option_names=sorted({name for product in products for name in product.option_names if name != "Title"}),
+    )
+
+
+@router.post("/suppliers/{supplier_id}")
+async def change(
+    desk: Editor,
+    supplier_id: Id,
+    name: Text = "",
+    email: Text = "",
+    locale: Text = "en",
+    capacity: Text = "",
+    active: Text = "",
+) -> Response:
+    values = {"name": name, "email": email, "locale": locale, "capacity": capacity, "active": active}
+    reading = Reading(desk)
+    per_week = reading.quantity("capacity", capacity, least=1) or None
+    if not reading.errors:
+        try:
+            async with desk.work() as tx:
+                await supply.update_supplier(
+                    tx,
+                    shop_id=desk.shop.id,
+                    supplier_id=supplier_id,
+                    name=name,
+                    email=email,
+                    locale=locale,
+                    capacity_per_week=per_week,
+                    active=active == "yes",
+                )
+            return desk.back(f"/suppliers/{supplier_id}", desk.say(N_("Changed.")))
+        except supply.UnknownSupplier:
+            raise
+        except Refusal as refusal:
+            reading.refused(refusal, _SUPPLIER_FIELDS, otherwise="name")
+    return await _one(desk, supplier_id, changed=(values, reading.errors))
+
+
+@router.post("/suppliers/{supplier_id}/key")
+async def new_key(desk: Editor, supplier_id: Id) -> Response:
+    """The link is shown on this answer only: we keep its hash."""
+    async with desk.work() as tx:
+        key = await supply.supplier_key(tx, actor=desk.actor, supplier_id=supplier_id)
+    return await _one(desk, supplier_id, link=f"{str(desk.request.base_url).rstrip('/')}/supplier/{key}")
+
+
+@router.post("/suppliers/{supplier_id}/keys/revoke")
+async def revoke_keys(desk: Editor, supplier_id: Id) -> Response:
+    """All links that were given out stop working."""
+    async with desk.work() as tx:
+        await supply.supplier(tx, shop_id=desk.shop.id, supplier_id=supplier_id)
+        for key in await accounts.keys(tx, shop_id=desk.shop.id, purpose=KEY_PURPOSE, subject_id=supplier_id):
+            await accounts.revoke_key(tx, shop_id=desk.shop.id, key_id=key.id)
+    return desk.back(f"/suppliers/{supplier_id}", desk.say(N_("No earlier link of this supplier works any more.")))
+
+
+@router.post("/suppliers/{supplier_id}/quotes")
+async def quote(desk: Editor, supplier_id: Id) -> Response:
+    typed = await desk.request.form()
+    values = {name: str(value)[:40] for name, value in typed.items()}
+    reading = Reading(desk)
+    terms = _terms(reading, values)
+    product_id = reading.quantity("product_id", values.get("product_id", ""), least=1)
+    if not product_id:
+        reading.errors["product_id"] = desk.say(N_("Choose a product."))
+    if terms is not None and not reading.errors:
+        try:
+            async with desk.work() as tx:
+                await supply.add_quote(
+                    tx, shop_id=desk.shop.id, supplier_id=supplier_id, product_id=product_id, terms=terms
+                )
+            return desk.back(f"/suppliers/{supplier_id}", desk.say(N_("The quote is there; plans use it from now on.")))
+        except supply.UnknownSupplier:
+            raise
+        except supply.BadQuote as refusal:
+            known = {name: name for name in values} | {"tiers": "tier_1"}
+            reading.refused(refusal, known, otherwise="tier_1")
+        except catalog.UnknownProduct as refusal:
+            reading.errors["product_id"] = message_of(refusal, desk.language)
+    return await _one(desk, supplier_id, quoted=(values, reading.errors))
+
+
+def _terms(reading: Reading, values: Mapping[str, str]) -> supply.QuoteTerms | None:
+    """The quote that was typed; None, with errors, when a field cannot be read."""
+    desk = reading.desk
+
+    def number(name: str, otherwise: int) -> int:
+        return reading.quantity(name, values.get(name, ""), otherwise=otherwise)
+
+    def money(name: str) -> int:
+        try:
+            return minor_of(values.get(name, "") or "0", desk.shop.currency)
+        except Refusal as refusal:
+            reading.errors[name] = message_of(refusal, desk.language)
+            return 0
+
+    tiers: list[supply.Tier] = []
+    for row in range(1, TIER_ROWS + 1):
+        minimum, price = values.get(f"tier_{row}", "").strip(), values.get(f"price_{row}", "").strip()
+        if not price and (row > 1 or not minimum):
+            continue
+        if not price:
+            reading.errors["price_1"] = desk.say(N_("Write the price of one unit."))
+            continue
+        tiers.append(supply.Tier(number(f"tier_{row}", 1), money(f"price_{row}")))
+    if not tiers and "price_1" not in reading.errors:
+        reading.errors["price_1"] = desk.say(N_("Write the price of one unit."))
+    lead, late, lot = number("lead_days", 0), number("late_days", 0), number("lot", 1)
+    least, use, setup = number("colour_minimum", 0), number("capacity_use", 1), money("setup")
+    until = None
+    try:
+        until = day_of(values.get("valid_until", ""))
+    except Refusal as refusal:
+        reading.errors["valid_until"] = message_of(refusal, desk.language)
+    if reading.errors:
+        return None
+    return supply.QuoteTerms(
+        currency=desk.shop.currency,
+        tiers=tuple(tiers),
+        lead_days=lead,
+        late_days=late,
+        lot=lot,
+        colour_minimum=least,
+        colour_option=values.get("colour_option", "") if least else "",
+        capacity_use=use,
+        setup_minor=setup,
+        valid_until=until,
+    )
+
+
+@router.post("/suppliers/{supplier_id}/quotes/{quote_id}/withdraw")
+async def withdraw(desk: Editor, supplier_id: Id, quote_id: Id) -> Response:
+    try:
+        async with desk.work() as tx:
+            await supply.withdraw_quote(tx, shop_id=desk.shop.id, quote_id=quote_id)
+    except Refusal as refusal:
+        return desk.refused(f"/suppliers/{supplier_id}", refusal)
+    return desk.back(f"/suppliers/{supplier_id}", desk.say(N_("The quote is withdrawn; what was ordered with it stays.")))
+
+
+# Purchase orders
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a purchase order with the names of its goods."""
+
+    line: supply.PurchaseLine
+    product: catalog.Product | None
+    variant: catalog.Variant | None
+
+    @property
+    def options(self) -> str:
+        return "" if self.variant is None else option_words(self.variant.options)
+
+    @property
+    def sum_minor(self) -> int:
+        return self.line.quantity * self.line.unit_minor
+
+    @property
+    def to_come(self) -> int:
+        """What should come in all: what was promised, else what was ordered."""
+        return self.line.quantity if self.line.confirmed is None else self.line.confirmed
+
+
+async def named(tx: Tx, *, shop_id: int, orders: Sequence[supply.PurchaseOrder]) -> dict[UUID, list[Line]]:
+    """The lines of `orders`, with what is ordered."""
+    lines = [line for order in orders for line in order.lines]
+    variants = {
+        variant.id: variant
+        for variant in await catalog.variants(
+            tx, shop_id=shop_id, ids=sorted({line.variant_id for line in lines})
+        )
+    }
+    products = await catalog.products_by_id(
+        tx, shop_id=shop_id, ids=sorted({line.product_id for line in lines})
+    )
+    return {
+        order.id: [
+            Line(line, products.get(line.product_id), variants.get(line.variant_id)) for line in order.lines
+        ]
+        for order in orders
+    }
+
+
+@router.get("/purchase-orders/{order_id}.csv")
+async def sheet(desk: Viewer, order_id: UUID) -> Response:
+    async with desk.work() as tx:
+        order = await supply.purchase_order(tx, shop_id=desk.shop.id, purchase_order_id=order_id)
+        text = await supply.export_csv(tx, shop_id=desk.shop.id, purchase_order_id=order_id)
+    return csv_of(order, text)
+
+
+def csv_of(order: supply.PurchaseOrder, text: str) -> Response:
+    # The mark at the start tells spreadsheet programs that the text is UTF-8.
+    return Response(
+        "\N{ZERO WIDTH NO-BREAK SPACE}" + text,
+        media_type="text/csv; charset=utf-8",
+        headers={"content-disposition": f'attachment; filename="{order.number}.csv"'},
+    )
+
+
+@router.get("/purchase-orders/{order_id}")
+async def purchase_order(desk: Viewer, order_id: UUID) -> Response:
+    return await _purchase_order(desk, order_id, {}, {})
+
+
+async def _purchase_order(
+    desk: Desk, order_id: UUID, values: Mapping[str, str], errors: Mapping[str, str]
+) -> Response:
+    async with desk.work() as tx:
+        order = await supply.purchase_order(tx, shop_id=desk.shop.id, purchase_order_id=order_id)
+        supplier = await supply.supplier(tx, shop_id=desk.shop.id, supplier_id=order.supplier_id)
+        lines = (await named(tx, shop_id=desk.shop.id, orders=[order]))[order.id]
+    return desk.page(
+        "purchase_order.html",
+        active="suppliers",
+        status=422 if errors else 200,
+        order=order,
+        supplier=supplier,
+        lines=lines,
+        values=values,
+        errors=errors,
+    )
+
+
+@router.post("/purchase-orders/{order_id}/receive")
+async def receive(desk: Receiver, order_id: UUID) -> Response:
+    """Goods came: for each line, how many in all so far."""
+    values = _plain(await desk.request.form())
+    reading = Reading(desk)
+    totals: dict[int, int] = {}
+    for name, text in values.items():
+        variant = name.removeprefix("r-")
+        if name.startswith("r-") and variant.isascii() and variant.isdigit() and len(variant) < 19:
+            total = reading.quantity(name, text, otherwise=-1)
+            if total >= 0:
+                totals[int(variant)] = total
+    if not reading.errors:
+        try:
+            async with desk.work() as tx:
+                order = await supply.receive(
+                    tx, actor=desk.actor, purchase_order_id=order_id, quantities=totals
+                )
+            done = order.state == supply.OrderState.RECEIVED
+            said = N_("Everything has come; it is on the shelf.") if done else N_("What came is on the shelf.")
+            return desk.back(f"/purchase-orders/{order_id}", desk.say(said))
+        except supply.UnknownPurchaseOrder:
+            raise
+        except Refusal as refusal:
+            variant_id = refusal.facts.get("variant_id")
+            words = message_of(refusal, desk.language)
+            if isinstance(refusal, supply.BadQuantity):
+                words = desk.say(N_("What came cannot become less. Correct the stock instead."))
+            reading.errors[f"r-{variant_id}" if f"r-{variant_id}" in values else ""] = words
+    return await _purchase_order(desk, order_id, values, reading.errors)
+
+
+def _plain(typed: FormData) -> dict[str, str]:
+    return {name: str(value)[:40] for name, value in typed.items()}

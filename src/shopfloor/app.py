@@ -78,6 +78,7 @@ class Node:
         self.follower = outbox.Follower(self.db, wiring.followers(self.rooms, self.terms, self.media))
         self.keyring: accounts.Keyring
         self.gateway: live.Gateway
+        self.buy: orders.BuyEndpoint
         self.rtmp_port = 0
 
     @asynccontextmanager
@@ -93,6 +94,12 @@ class Node:
             await self.intake.open()
             stack.push_async_callback(self.intake.close)
             stack.push_async_callback(self.door.close)
+            self.buy = orders.BuyEndpoint(
+                self.door,
+                self.keyring,
+                secure=(self.settings.base_url or "").startswith("https:"),
+                origins=origins(self.settings),
+            )
             self.gateway = live.Gateway(
                 self.rooms,
                 read_shopper=lambda cookie: accounts.read_shopper(self.keyring, cookie),
@@ -203,13 +210,10 @@ def build(node: Node) -> ASGIApp:
     accounts_api.install(pages, base_url=node.settings.base_url)
     web.install(pages, node.settings)
     accounts_api.check_every_route_is_decided(pages, public_paths={"/static"})
-    secure = (node.settings.base_url or "").startswith("https:")
     return Doors(
         pages,
         {
-            "/buy": orders.BuyEndpoint(
-                node.door, node.keyring, secure=secure, origins=origins(node.settings)
-            ),
+            "/buy": node.buy,
             "/e": collector.Endpoint(
                 node.lake, viewer=lambda scope: accounts.shopper_of(node.keyring, scope["headers"])
             ),
@@ -294,7 +298,7 @@ async def serve(
         config = uvicorn.Config(
             application,
             loop="none",
-            http="httptools",
+            http=orders.make_http_protocol(node.buy),
             ws=live.make_protocol(node.gateway),
             lifespan="off",
             log_config=None,

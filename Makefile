@@ -34,6 +34,9 @@ reference: setup assets ## write the generated reference pages in docs/
 	@$(BIN)/python -m shopfloor.reference docs
 	@$(BIN)/python tools/reference_pages.py
 
+pictures: setup assets ## take the pictures of the README from the running demo
+	@$(BIN)/python tools/pictures.py
+
 lock: setup ## renew requirements.lock from pyproject.toml
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --group dev --extra ffmpeg --generate-hashes \
 	  --no-emit-index-url --no-header --no-annotate pyproject.toml -o requirements.lock
@@ -44,4 +47,4 @@ format: setup ## put the code in order
 clean: ## remove what was built (not the data of the demo)
 	@rm -rf src/shopfloor/web/static frontend/node_modules .pytest_cache .ruff_cache .hypothesis
 
-.PHONY: help setup assets run test lint bench soak reference lock format clean
+.PHONY: help setup assets run test lint bench soak reference pictures lock format clean

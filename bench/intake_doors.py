@@ -101,7 +101,7 @@ async def serve(dsn: str, data_dir: str) -> None:
             app.build(node), {"/buy-one-by-one": orders.BuyEndpoint(baseline, node.keyring)}
         )
         config = uvicorn.Config(
-            application, loop="none", http="httptools", ws=live.make_protocol(node.gateway), lifespan="off",
+            application, loop="none", http=orders.make_http_protocol(node.buy), ws=live.make_protocol(node.gateway), lifespan="off",
             log_config=None, access_log=False, backlog=4096, server_header=False,
         )  # fmt: skip
         print("port", listener.getsockname()[1], flush=True)

@@ -91,6 +91,7 @@ from shopfloor.orders.payments import (
     Provider,
 )
 from shopfloor.orders.presale import answer_delay, balance, delay, lot_delayed, lot_ready, mark_ready
+from shopfloor.orders.quick import make_http_protocol
 from shopfloor.orders.service import (
     audit,
     cancel,
@@ -221,6 +222,7 @@ __all__ = [
     "loader",
     "lot_delayed",
     "lot_ready",
+    "make_http_protocol",
     "mark_paid",
     "mark_ready",
     "mark_refunded",

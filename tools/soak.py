@@ -69,6 +69,7 @@ async def buy_for_ever(dsn: str, pools: list[int], path: Path, seed: int) -> Non
     acknowledged = Acknowledged(path)
     intake = Intake(dsn, patience=20.0)
     stopping = asyncio.Event()
+    parent = os.getppid()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     while True:
         with contextlib.suppress(psycopg.OperationalError):
@@ -110,6 +111,8 @@ async def buy_for_ever(dsn: str, pools: list[int], path: Path, seed: int) -> Non
         await db.open()
         while not stopping.is_set():
             await asyncio.sleep(0.02)
+            if os.getppid() != parent:
+                stopping.set()  # nobody is left who would stop us
             ids = [held.pop() for _ in range(min(len(held), 20))]
             with contextlib.suppress(DatabaseAway, psycopg.errors.DeadlockDetected):
                 async with db.transaction() as tx:

@@ -122,6 +122,8 @@ class Decision:
     """By shop, show and offer."""
     replaced: dict[UUID, list[Row]] = field(default_factory=dict)
     """Earlier holds of a buyer that give way to a new one."""
+    deferred: bool = False
+    """Some answers are None."""
     short: bool = False
     """Something was refused that the lender's later units, or the buyer's own earlier hold, might have saved."""
 
@@ -255,6 +257,8 @@ def decide(
     gone: set[UUID] = set()
     # What a request of this very content got before in this batch: most requests of a hot sale are alike.
     alike: dict[tuple[object, ...], _Alike] = {}
+    # And what was refused: units only become fewer within a batch, unless a hold gives way.
+    hopeless: dict[tuple[object, ...], tuple[str, dict[str, object], list[RefusedPurchase]]] = {}
     ids, buyers, turns = decision.ids, decision.buyers, decision.turns
     expiries: dict[int, datetime] = {}
 
@@ -338,6 +342,15 @@ def decide(
                     )
                     answers[number] = Held(request.id, expires_at, lots)
                     continue
+            elif request.latest_ready is None:
+                refusal = hopeless.get(look)
+                if refusal is not None:
+                    code, facts, purchases = refusal
+                    answers[number] = Refused(request.id, code, facts)
+                    purchases.append(
+                        RefusedPurchase(request.id, request.buyer, line.variant_id, line.quantity, code)
+                    )
+                    continue
 
         counter = counters.get(request.pool_id)
         if makes_no_sense(request):
@@ -371,12 +384,14 @@ def decide(
         if code in {LIMIT, SOLD_OUT, TOO_LATE}:
             decision.short = True
             if defer and under_limit and buyer in granted_buyers:
+                decision.deferred = True
                 continue  # answer stays None: decided again when the earlier one stands in the table
             replaced = None
             if under_limit:
                 replaced = _give_way(request, wanted, units, arranged, bought, own, mine, gone)
             if replaced is not None:
                 rows, found = replaced
+                hopeless.clear()
                 for row in rows:
                     gone.add(row.id)
                     decision.replaced.setdefault(row.id, []).append(row)
@@ -394,6 +409,9 @@ def decide(
                 )
                 continue
         refuse(number, request, code, facts)
+        if look is not None and request.latest_ready is None and code == SOLD_OUT and not alike.get(look):
+            key = (request.shop_id, request.show_id, request.offer_id)
+            hopeless[look] = (code, facts, decision.refused[key])
     return decision
 
 

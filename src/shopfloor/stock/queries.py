@@ -11,11 +11,13 @@ from datetime import date, datetime
 from typing import Any, LiteralString, TypeVar
 from uuid import UUID
 
+import msgspec
 import psycopg
 from psycopg import AsyncCursor
 from psycopg.adapt import Dumper
 from psycopg.pq import Format
 from psycopg.rows import args_row
+from psycopg.types.json import Json
 
 from shopfloor.kernel.database import Tx
 from shopfloor.stock.decision import Counter, Group, Row, Shelf
@@ -129,7 +131,7 @@ async def lock_limits(tx: Tx, *, pool_ids: Sequence[int]) -> AsyncCursor[Any]:
     """One queue per pool for whoever counts what a buyer has bought in it.  Before the levels, in one order."""
     return await _ask(
         tx,
-        lambda *_: None,
+        _nothing,
         """
         SELECT pg_advisory_xact_lock(6008270000000000000 + pool_id)
           FROM (SELECT pool_id FROM unnest(%(pool_ids)s::bigint[]) AS p (pool_id) ORDER BY pool_id) AS sorted
@@ -331,69 +333,70 @@ async def write_grants(
     turns: IntArray,
     groups: Sequence[Group],
     at: datetime,
-    level_ids: Sequence[int],
-    granted: Sequence[int],
+    taken: Sequence[tuple[int, int]],
 ) -> None:
     """Rows of holds, their timer, the counters and the journal, in one statement.
 
-    An id that exists already ends the transaction with a UniqueViolation; the level's CHECK is the last word.
+    What rows have in common travels once, in `groups`.  `taken`: units by level.  An id that exists already ends
+    the transaction with a UniqueViolation; the level's CHECK is the last word.
     """
-    columns = list(zip(*groups, strict=True))
     await _ask(
         tx,
-        lambda *_: None,
+        _nothing,
         """
         WITH written AS (
             INSERT INTO stock.hold (
                 id, part, shop_id, pool_id, level_id, variant_id, quantity, unit_price, offer_id, show_id,
                 ready_on, lot_kind, limited, buyer, granted_at, expires_at)
             SELECT h.id, g.part, g.shop_id, g.pool_id, g.level_id, g.variant_id, g.quantity, g.unit_price,
-                   g.offer_id, g.show_id, g.ready_on, g.lot_kind::stock.lot_kind, g.limited, h.buyer,
+                   g.offer_id, g.show_id, g.ready_on, g.lot_kind, g.limited, h.buyer,
                    %(at)s, g.expires_at
               FROM unnest(%(ids)s::uuid[], %(buyers)s::uuid[], %(turns)s::int[]) AS h (id, buyer, turn)
-              JOIN unnest(%(part)s::smallint[], %(shop_id)s::bigint[], %(pool_id)s::bigint[],
-                          %(level_id)s::bigint[], %(variant_id)s::bigint[], %(quantity)s::int[],
-                          %(unit_price)s::bigint[], %(offer_id)s::bigint[], %(show_id)s::bigint[],
-                          %(ready_on)s::date[], %(lot_kind)s::text[], %(limited)s::boolean[],
-                          %(expires_at)s::timestamptz[])
-                   WITH ORDINALITY
-                   AS g (part, shop_id, pool_id, level_id, variant_id, quantity, unit_price, offer_id, show_id,
-                         ready_on, lot_kind, limited, expires_at, turn)
+              JOIN json_to_recordset(%(groups)s::json) AS g (
+                       turn int, part smallint, shop_id bigint, pool_id bigint, level_id bigint,
+                       variant_id bigint, quantity int, unit_price bigint, offer_id bigint, show_id bigint,
+                       ready_on date, lot_kind stock.lot_kind, limited boolean, expires_at timestamptz)
                 ON g.turn = h.turn
         ), timed AS (
             INSERT INTO stock.timer (due_at, hold_ids)
-            SELECT min(due_at), %(ids)s::uuid[] FROM unnest(%(expires_at)s::timestamptz[]) AS d (due_at)
+            SELECT min(g.expires_at), %(ids)s::uuid[]
+              FROM json_to_recordset(%(groups)s::json) AS g (expires_at timestamptz)
         ), counted AS (
             UPDATE stock.level AS l SET held = l.held + t.granted
-              FROM unnest(%(level_ids)s::bigint[], %(granted)s::int[]) AS t (level_id, granted)
+              FROM json_to_recordset(%(taken)s::json) AS t (level_id bigint, granted int)
              WHERE l.id = t.level_id
         )
         INSERT INTO stock.movement (level_id, kind, held)
         SELECT t.level_id, 'reserved', t.granted
-          FROM unnest(%(level_ids)s::bigint[], %(granted)s::int[]) AS t (level_id, granted)
+          FROM json_to_recordset(%(taken)s::json) AS t (level_id bigint, granted int)
         """,
         {
             "ids": ids,
             "buyers": buyers,
             "turns": turns,
-            "part": list(columns[0]),
-            "shop_id": list(columns[1]),
-            "pool_id": list(columns[2]),
-            "level_id": list(columns[3]),
-            "variant_id": list(columns[4]),
-            "quantity": list(columns[5]),
-            "unit_price": list(columns[6]),
-            "offer_id": list(columns[7]),
-            "show_id": list(columns[8]),
-            "ready_on": list(columns[9]),
-            "lot_kind": list(columns[10]),
-            "limited": list(columns[11]),
-            "expires_at": list(columns[12]),
+            "groups": _json([_group(turn, group) for turn, group in enumerate(groups, 1)]),
             "at": at,
-            "level_ids": list(level_ids),
-            "granted": list(granted),
+            "taken": _json([{"level_id": level_id, "granted": units} for level_id, units in taken]),
         },
     )
+
+
+def _nothing(*_: object) -> None:
+    """For statements without rows."""
+
+
+def _group(turn: int, group: Group) -> dict[str, object]:
+    return dict(zip(_GROUP_COLUMNS, (turn, *group), strict=True))
+
+
+def _json(value: object) -> Json:
+    return Json(value, dumps=msgspec.json.encode)
+
+
+_GROUP_COLUMNS = (
+    "turn", "part", "shop_id", "pool_id", "level_id", "variant_id", "quantity", "unit_price", "offer_id",
+    "show_id", "ready_on", "lot_kind", "limited", "expires_at",
+)  # fmt: skip
 
 
 # Changes of levels and holds ------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import cast
 from uuid import UUID
 
 from shopfloor.kernel import outbox
@@ -45,24 +46,28 @@ async def reserve(
     moment another process does.  `expect_refusals` looks without locking first: right when nothing is left.
     """
     answers = await _once(tx, requests, trust_new=trust_new, unlocked=expect_refusals, defer=True)
-    waiting = [number for number, answer in enumerate(answers) if answer is None]
-    if waiting:
+    if answers.deferred:
+        waiting = [number for number, answer in enumerate(answers.answers) if answer is None]
         later = await _once(
             tx, [requests[number] for number in waiting], trust_new=trust_new, unlocked=False, defer=False
         )
-        for number, answer in zip(waiting, later, strict=True):
-            answers[number] = answer
-    return [answer for answer in answers if answer is not None]
+        for number, answer in zip(waiting, later.answers, strict=True):
+            answers.answers[number] = answer
+    return cast("list[Answer]", answers.answers)
 
 
 async def _once(
     tx: Tx, requests: Sequence[Request], *, trust_new: bool, unlocked: bool, defer: bool
-) -> list[Answer | None]:
+) -> Decision:
     if not requests:
-        return []
+        return Decision(answers=[])
     pool_ids = sorted({request.pool_id for request in requests})
     variant_ids = sorted({line.variant_id for request in requests for line in request.lines})
-    counting = [request for request in requests if limited(request)]
+    counting = [
+        request
+        for request in requests
+        if request.limit_per_buyer is not None or request.limit_per_show is not None
+    ]
     several = len(pool_ids) > 1
 
     async with queries.together(tx):
@@ -126,14 +131,14 @@ async def _once(
                 requests, arranged=arranged, counters=counters, known=known, bought=bought, own=own, at=at,
                 defer=defer,
             )  # fmt: skip
-    if unlocked and (decision.ids or None in decision.answers):
+    if unlocked and (decision.ids or decision.deferred):
         return await _once(tx, requests, trust_new=trust_new, unlocked=False, defer=defer)
     if decision.replaced:
         assert loose is not None
         await _release_replaced(tx, decision, loose)
     widely = {row.variant_id for rows in decision.replaced.values() for row in rows}
     await _write(tx, decision, shelves=shelves, arranged=arranged, counters=counters, at=at, widely=widely)
-    return decision.answers
+    return decision
 
 
 def _buyers(requests: Sequence[Request]) -> queries.UuidArray:
@@ -213,8 +218,7 @@ async def _write(
                 turns=queries.int_array(decision.turns),
                 groups=decision.groups,
                 at=at,
-                level_ids=[shelf.id for shelf in taken],
-                granted=[shelf.granted for shelf in taken],
+                taken=[(shelf.id, shelf.granted) for shelf in taken],
             )
         for (shop_id, pool_id, show_id), holds in decision.granted.items():
             await outbox.record(tx, HoldsGranted(shop_id, pool_id, show_id, holds))

@@ -14,16 +14,25 @@ interface Props {
 
 export function Sheet({ title, say, close, children }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
+  const leaving = useRef(false);
   useEffect(() => {
     const element = dialog.current;
-    if (element !== null && !element.open) element.showModal();
+    if (element === null) return undefined;
+    if (!element.open) element.showModal();
+    // A sheet that makes way for another gives the focus back first, so that the other can do so in its turn.
+    return () => {
+      leaving.current = true;
+      element.close();
+    };
   }, []);
   return (
     <dialog
       class="sheet"
       ref={dialog}
       aria-label={title}
-      onClose={close}
+      onClose={() => {
+        if (!leaving.current) close();
+      }}
       onClick={(event) => {
         if (event.target === event.currentTarget) event.currentTarget.close();
       }}

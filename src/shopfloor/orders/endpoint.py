@@ -139,7 +139,7 @@ class BuyEndpoint:
         content_type, cookie, origin, host = _of_interest(headers)
         if not content_type.startswith(b"application/json") or not self._is_ours(origin, host):
             return None
-        return self._known.get(cookie)
+        return self._known.get(cookie) or self._remember(cookie, headers)
 
     def take(self, shopper: UUID, body: bytes, reply: Callable[[int, bytes], None]) -> None:
         """`reply` is called once, from the loop, with a status and a JSON body."""
@@ -163,16 +163,22 @@ class BuyEndpoint:
         return not origin or origin.partition(b"://")[2] == host or origin in self._origins
 
     def _who(self, cookie: bytes, scope: Scope) -> tuple[UUID, list[tuple[bytes, bytes]]]:
-        """The shopper of a cookie (remembered, an HMAC the first time), or a new one with its cookie."""
-        shopper = accounts.shopper_of(self._keyring, scope["headers"])
-        if shopper is None:
-            shopper = uuid4()
-            text = accounts.issue_shopper(self._keyring, shopper)
-            return shopper, [accounts.cookie_header(text, secure=self._secure)]
-        if len(self._known) > _REMEMBERED:
-            self._known.clear()
-        self._known[cookie] = shopper
-        return shopper, []
+        """The shopper of a cookie, or a new one with its cookie."""
+        shopper = self._remember(cookie, scope["headers"])
+        if shopper is not None:
+            return shopper, []
+        shopper = uuid4()
+        text = accounts.issue_shopper(self._keyring, shopper)
+        return shopper, [accounts.cookie_header(text, secure=self._secure)]
+
+    def _remember(self, cookie: bytes, headers: Iterable[tuple[bytes, bytes]]) -> UUID | None:
+        """Who a cookie of ours names: an HMAC the first time, remembered after it."""
+        shopper = accounts.shopper_of(self._keyring, headers)
+        if shopper is not None:
+            if len(self._known) > _REMEMBERED:
+                self._known.clear()
+            self._known[cookie] = shopper
+        return shopper
 
     async def _refuse(self, send: Send, refusal: Refusal, *, is_json: bool) -> None:
         answer = _refusal(refusal)

@@ -253,7 +253,6 @@ def decide(
     first_of: dict[int, int] = {}
     mine: dict[int, list[tuple[int | None, int | None, int, int]]] = {}
     kinds: dict[Group, _Kind] = {}
-    granted_buyers: set[int] = set()
     gone: set[UUID] = set()
     # What a request of this very content got before in this batch: most requests of a hot sale are alike.
     alike: dict[tuple[object, ...], _Alike] = {}
@@ -316,15 +315,18 @@ def decide(
             answers[number] = replay(request, stored)
             continue
 
-        # The everyday case, straight through: one line, no limit, the same as somebody's before, units on hand.
+        # The everyday case, straight through: one line, the same as somebody's before, units on hand; and under
+        # a limit a buyer who has bought nothing yet.
         lines = request.lines
+        buyer = request.buyer.int
         under_limit = request.limit_per_buyer is not None or request.limit_per_show is not None
         look: tuple[object, ...] | None = None
-        if len(lines) == 1 and not under_limit:
+        if len(lines) == 1 and not (under_limit and (buyer in mine or buyer in bought)):
             line = lines[0]
             look = (
                 line.variant_id, line.quantity, request.pool_id, request.offer_id, request.show_id,
-                request.hold_seconds, request.unit_prices, request.shop_id,
+                request.hold_seconds, request.unit_prices, request.shop_id, request.limit_per_buyer,
+                request.limit_per_show,
             )  # fmt: skip
             like = alike.get(look)
             if like is not None:
@@ -333,7 +335,7 @@ def decide(
                     shelf.taken += quantity
                     shelf.granted += quantity
                     ids.append(id_key.to_bytes(16, "big"))
-                    buyers.append(request.buyer.int.to_bytes(16, "big"))
+                    buyers.append(buyer.to_bytes(16, "big"))
                     turns.append(turn)
                     bucket.append(
                         GrantedHold(
@@ -341,8 +343,10 @@ def decide(
                         )
                     )
                     answers[number] = Held(request.id, expires_at, lots)
+                    if under_limit:
+                        mine[buyer] = [(request.offer_id, request.show_id, quantity, request.pool_id)]
                     continue
-            elif request.latest_ready is None:
+            elif request.latest_ready is None and not under_limit:
                 refusal = hopeless.get(look)
                 if refusal is not None:
                     code, facts, purchases = refusal
@@ -363,7 +367,6 @@ def decide(
             refuse(number, request, CLOSED, {"pool_id": request.pool_id})
             continue
 
-        buyer = request.buyer.int
         wanted = summed(lines, request.unit_prices)
         units = sum(quantity for _, quantity, _ in wanted)
         problem = _over_limit(request, units, bought.get(buyer, ()), mine.get(buyer, ()), gone)
@@ -372,18 +375,17 @@ def decide(
             if isinstance(found, list):
                 kind = grant(number, request, found)
                 if under_limit:
-                    granted_buyers.add(buyer)
                     mine.setdefault(buyer, []).append(
                         (request.offer_id, request.show_id, units, request.pool_id)
                     )
-                elif look is not None and len(found) == 1 and found[0][0].ready_on is None:
+                if look is not None and len(found) == 1 and found[0][0].ready_on is None:
                     alike[look] = (found[0][0], units, *kind)
                 continue
             problem = found
         code, facts = problem
         if code in {LIMIT, SOLD_OUT, TOO_LATE}:
             decision.short = True
-            if defer and under_limit and buyer in granted_buyers:
+            if defer and under_limit and buyer in mine:
                 decision.deferred = True
                 continue  # answer stays None: decided again when the earlier one stands in the table
             replaced = None
@@ -400,7 +402,6 @@ def decide(
                     if shelf is not None:
                         shelf.taken -= row.quantity
                 grant(number, request, found)
-                granted_buyers.add(buyer)
                 mine.setdefault(buyer, []).append((request.offer_id, request.show_id, units, request.pool_id))
                 held = answers[number]
                 assert isinstance(held, Held)
@@ -409,7 +410,13 @@ def decide(
                 )
                 continue
         refuse(number, request, code, facts)
-        if look is not None and request.latest_ready is None and code == SOLD_OUT and not alike.get(look):
+        if (
+            look is not None
+            and not under_limit
+            and request.latest_ready is None
+            and code == SOLD_OUT
+            and look not in alike
+        ):
             key = (request.shop_id, request.show_id, request.offer_id)
             hopeless[look] = (code, facts, decision.refused[key])
     return decision

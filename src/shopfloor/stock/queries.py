@@ -338,7 +338,8 @@ async def write_grants(
     """Rows of holds, their timer, the counters and the journal, in one statement.
 
     What rows have in common travels once, in `groups`.  `taken`: units by level.  An id that exists already ends
-    the transaction with a UniqueViolation; the level's CHECK is the last word.
+    the transaction with a UniqueViolation; the level's CHECK is the last word.  (The planner cannot know how few
+    levels there are; `= ANY` keeps it from reading them all.)
     """
     await _ask(
         tx,
@@ -363,12 +364,12 @@ async def write_grants(
               FROM json_to_recordset(%(groups)s::json) AS g (expires_at timestamptz)
         ), counted AS (
             UPDATE stock.level AS l SET held = l.held + t.granted
-              FROM json_to_recordset(%(taken)s::json) AS t (level_id bigint, granted int)
-             WHERE l.id = t.level_id
+              FROM unnest(%(level_ids)s::bigint[], %(granted)s::int[]) AS t (level_id, granted)
+             WHERE l.id = t.level_id AND l.id = ANY(%(level_ids)s::bigint[])
         )
         INSERT INTO stock.movement (level_id, kind, held)
         SELECT t.level_id, 'reserved', t.granted
-          FROM json_to_recordset(%(taken)s::json) AS t (level_id bigint, granted int)
+          FROM unnest(%(level_ids)s::bigint[], %(granted)s::int[]) AS t (level_id, granted)
         """,
         {
             "ids": ids,
@@ -376,7 +377,8 @@ async def write_grants(
             "turns": turns,
             "groups": _json([_group(turn, group) for turn, group in enumerate(groups, 1)]),
             "at": at,
-            "taken": _json([{"level_id": level_id, "granted": units} for level_id, units in taken]),
+            "level_ids": [level_id for level_id, _ in taken],
+            "granted": [units for _, units in taken],
         },
     )
 
@@ -424,7 +426,7 @@ async def move(
             UPDATE stock.level AS l
                SET quantity = l.quantity + d.quantity, held = l.held + d.held,
                    allocated = l.allocated + d.allocated, shortfall = l.shortfall + d.shortfall
-              FROM delta AS d WHERE l.id = d.level_id
+              FROM delta AS d WHERE l.id = d.level_id AND l.id = ANY(%(level_ids)s::bigint[])
             RETURNING l.id
         ), written AS (
             INSERT INTO stock.movement (level_id, kind, quantity, held, allocated, shortfall, reason)

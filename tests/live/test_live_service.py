@@ -405,15 +405,17 @@ async def test_change_show(database: Database, goods: Goods) -> None:
             titles={"zh_CN": "冬"},
             limit_per_show=3,
         )
+        without = await live.change_show(tx, shop_id=goods.shop_id, show_id=show.id, limit_per_show=0)
         await live.start_show(tx, shop_id=goods.shop_id, show_id=show.id)
 
+    assert (without.title, without.limit_per_show) == ("Winter", None)
     assert (changed.title, changed.titles, changed.channel_id, changed.limit_per_show) == (
         "Winter",
         {"zh_CN": "冬"},
         5,
         3,
     )
-    cases: list[dict[str, Any]] = [{"title": " "}, {"title": "x" * 121}, {"limit_per_show": 0}]
+    cases: list[dict[str, Any]] = [{"title": " "}, {"title": "x" * 121}, {"limit_per_show": -1}]
     for bad in cases:
         await refused(
             database,

@@ -106,7 +106,10 @@ function run(studio: HTMLElement): void {
       const body = new URLSearchParams();
       for (const [name, value] of new FormData(form, button)) body.append(name, String(value));
       const response = await fetch(form.action, { method: "POST", headers: { accept: "text/html" }, body });
-      for (const input of form.querySelectorAll<HTMLElement>("[data-touched]")) delete input.dataset["touched"];
+      for (const input of form.querySelectorAll<HTMLInputElement>("[data-touched]")) {
+        delete input.dataset["touched"];
+        if (input === document.activeElement) input.blur();
+      }
       if (form.dataset["empties"] !== undefined) form.reset();
       form.closest("details.line-menu, details.confirm")?.removeAttribute("open");
       if (!adopt(await response.text())) location.reload();

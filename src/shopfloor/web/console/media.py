@@ -44,7 +44,7 @@ class Recording:
     missing: int
     stalled: int
     cause: str
-    show: live.Show | None
+    shows: list[live.Show]
 
     @property
     def share(self) -> float:
@@ -99,7 +99,7 @@ async def _page(
                         sum(gap.milliseconds for gap in gaps if gap.cause == media.GapCause.DISK),
                         sum(gap.milliseconds for gap in gaps if gap.cause == media.GapCause.STALL),
                         desk.say(_CAUSES[run.end_cause]) if run.end_cause in _CAUSES else "",
-                        _show_of(run, shows),
+                        _shows_in(run, shows),
                     )
                 )
             now = server.status(channel.id)
@@ -128,16 +128,16 @@ def _publish_to(desk: Desk) -> str:
     return f"rtmp://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def _show_of(run: media.Run, shows: list[live.Show]) -> live.Show | None:
-    """The show that was on air while this was filmed."""
-    for show in shows:
-        if show.channel_id != run.channel_id or show.started_at is None:
-            continue
-        if (run.ended_at is None or run.ended_at > show.started_at) and (
-            show.ended_at is None or run.anchor < show.ended_at
-        ):
-            return show
-    return None
+def _shows_in(run: media.Run, shows: list[live.Show]) -> list[live.Show]:
+    """The shows that were on air while this was filmed, in order."""
+    return [
+        show
+        for show in reversed(shows)
+        if show.channel_id == run.channel_id
+        and show.started_at is not None
+        and (run.ended_at is None or run.ended_at > show.started_at)
+        and (show.ended_at is None or run.anchor < show.ended_at)
+    ]
 
 
 @router.post("")

@@ -14,7 +14,7 @@ from shopfloor.metrics import MinuteRow, ShowReport
 _STEPS: Final = (1, 2, 5, 10, 15, 20, 30, 60, 120, 240)
 _MOST_TICKS: Final = 6
 _MOST_LANES: Final = 16
-_TITLE: Final = 28
+_TITLE: Final = 42
 _VIEWERS: Final = 132
 _ORDERS: Final = 72
 _LANE: Final = 34
@@ -96,7 +96,7 @@ def chart(report: ShowReport, name_of: Callable[[int], str]) -> Chart | None:
     bought = top(max(row.orders_placed for row in report.minutes))
     floor = _TITLE + _VIEWERS
     orders_title = floor + 28
-    base = orders_title + 12 + _ORDERS
+    base = orders_title + 26 + _ORDERS
     axis = base + 18
     found = _lanes(report, name_of, minutes, axis + 62)
     lanes = found[:_MOST_LANES]

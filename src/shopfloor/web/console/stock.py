@@ -68,20 +68,21 @@ async def add_location(desk: Editor, name: Text = "", kind: Text = "warehouse") 
     return desk.back("/stock", desk.say(N_("The place is there.")))
 
 
-@router.post("/{variant_id}/change")
+@router.post("/change")
 async def change(
     desk: Editor,
-    variant_id: int,
+    variant_id: Annotated[int, Form()],
     location_id: Annotated[int, Form()],
     by: Text = "",
     reason: Text = "received",
 ) -> Response:
-    """Units came in (`received`), were found or lost."""
+    """Units came in (`received`), were `found`, or are gone (`damaged`, `lost`): then they are taken off."""
     try:
-        units = quantity_of(by, least=-1_000_000)
+        units = quantity_of(by.strip().removeprefix("+").removeprefix("-"))
         async with desk.work() as tx:
-            await catalog.variants(tx, shop_id=desk.shop.id, ids=[variant_id])
-            if reason == "received" and units > 0:
+            if not await catalog.variants(tx, shop_id=desk.shop.id, ids=[variant_id]):
+                raise catalog.UnknownVariant(variant_id=variant_id)
+            if reason == "received":
                 await stock.receive(
                     tx,
                     shop_id=desk.shop.id,
@@ -96,7 +97,7 @@ async def change(
                     shop_id=desk.shop.id,
                     location_id=location_id,
                     variant_id=variant_id,
-                    by=units,
+                    by=units if reason == "found" else -units,
                     reason=reason,
                 )
     except Refusal as refusal:

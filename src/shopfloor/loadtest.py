@@ -203,7 +203,7 @@ async def _cookies(base_url: str, options: Options) -> list[str]:
     gate = asyncio.Semaphore(20)
 
     async def one() -> str:
-        async with gate, httpx.AsyncClient(base_url=base_url, timeout=10) as client:
+        async with gate, httpx.AsyncClient(base_url=base_url, timeout=30, follow_redirects=True) as client:
             response = await client.get("/")
             response.raise_for_status()
             return client.cookies["shopper"]

@@ -87,6 +87,7 @@ async def test_cancel_and_refund(market: Market, client: httpx.AsyncClient) -> N
     gone = await client.post(f"/{order.id}/cancel", json={"note": "damaged"})
     assert gone.json()["order"]["refund_granted_minor"] == PRICE
     granted = [event for event in gone.json()["payments"] if event["kind"] == "refund_granted"]
+    sent = gone
     for event in granted:
         refund_id = event["reference"].split("/")[0]
         sent = await client.post(f"/{order.id}/refunds/{refund_id}/sent")

@@ -102,6 +102,10 @@ export class Player {
     const hls = new Library({
       lowLatencyMode: true,
       enableWorker: false,
+      // The card follows the clock of the picture itself; cues would need a track that the page's policy forbids.
+      enableDateRangeMetadataCues: false,
+      enableID3MetadataCues: false,
+      enableEmsgMetadataCues: false,
       backBufferLength: 20,
       maxLiveSyncPlaybackRate: 1.08,
       liveDurationInfinity: true,

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 from tests.app.running import Owner
-from tests.browser.conftest import STEP, MakeStall, People, enter
+from tests.browser.conftest import STEP, MakeStall, People, enter, video_reaches
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=STEP)
@@ -18,9 +18,8 @@ def test_the_clock_of_the_video_advances(
     page = enter(people.phone(), stall)
     video = page.get_by_label("Video: Evening show")
 
-    page.wait_for_function("document.querySelector('video').currentTime > 0")
-    first = video.evaluate("video => video.currentTime")
-    page.wait_for_function("before => document.querySelector('video').currentTime > before + 2", arg=first)
+    first = video_reaches(page, 0)
+    video_reaches(page, first + 2)
 
     assert video.evaluate("video => [video.videoWidth, video.videoHeight, video.paused]") == [360, 640, False]
     assert page.locator(".room").get_attribute("data-shape") == "tall"

@@ -58,6 +58,8 @@ class Row:
     lowest: Money | None
     highest: Money | None
     left: Left
+    apart: int
+    """Units on the shelf that are set apart, for a show or a till."""
 
 
 @router.get("")
@@ -88,6 +90,7 @@ async def _rows(tx: Tx, desk: Desk, found: Sequence[catalog.Product]) -> list[Ro
         tx, shop_id=desk.shop.id, product_ids=[product.id for product in found]
     )
     lefts = await stock.available(tx, shop_id=desk.shop.id, variant_ids=[variant.id for variant in variants])
+    apart = await set_apart(tx, desk.shop.id, list(lefts))
     rows: list[Row] = []
     for product in found:
         own = [variant for variant in variants if variant.product_id == product.id]
@@ -100,9 +103,20 @@ async def _rows(tx: Tx, desk: Desk, found: Sequence[catalog.Product]) -> list[Ro
                 desk.money(prices[0]) if prices else None,
                 desk.money(prices[-1]) if prices else None,
                 left,
+                sum(apart.get(one.id, 0) for one in own),
             )
         )
     return rows
+
+
+async def set_apart(tx: Tx, shop_id: int, variant_ids: Sequence[int]) -> dict[int, int]:
+    """By variant, the free units on the shelf that the open shop cannot sell just now."""
+    open_pool = await stock.open_pool(tx, shop_id=shop_id)
+    units: dict[int, int] = {}
+    for level in await stock.levels(tx, shop_id=shop_id, variant_ids=variant_ids):
+        if level.pool_id != open_pool.id and level.kind == stock.LotKind.ON_HAND and level.free:
+            units[level.variant_id] = units.get(level.variant_id, 0) + level.free
+    return units
 
 
 def other_language(desk: Desk) -> str:
@@ -289,6 +303,7 @@ async def _page(
         ids = [variant.id for variant in variants]
         pictures = await catalog.pictures(tx, shop_id=desk.shop.id, product_ids=[product_id])
         lefts = await stock.available(tx, shop_id=desk.shop.id, variant_ids=ids)
+        apart = await set_apart(tx, desk.shop.id, ids)
         lowest = await catalog.reference_prices(tx, shop_id=desk.shop.id, variant_ids=ids)
         histories = {
             variant.id: await catalog.prices(tx, shop_id=desk.shop.id, variant_id=variant.id)
@@ -312,6 +327,7 @@ async def _page(
         variants=variants,
         pictures=pictures,
         lefts={variant_id: Left(left.left_now, left.lots) for variant_id, left in lefts.items()},
+        apart=apart,
         lowest=lowest,
         histories=histories,
         values={**values, **(typed or {})},

@@ -1,0 +1,198 @@
+"""Products in the console: made with their variants, changed, refused beside the field, brought in as a sheet."""
+
+from io import BytesIO
+from pathlib import Path
+
+import httpx
+import pytest
+from PIL import Image
+from tests.web.conftest import Stage
+from tests.web.signed import signed_in
+
+from shopfloor import catalog
+from shopfloor.web.console.products import new_variants, split_values
+
+HERE = "/console/harbour/products"
+
+
+@pytest.fixture
+async def client(stage: Stage, tmp_path: Path) -> httpx.AsyncClient:
+    return await signed_in(stage, tmp_path)
+
+
+async def products(stage: Stage) -> list[catalog.Product]:
+    async with stage.db.transaction() as tx:
+        return await catalog.products(tx, shop_id=stage.shop.id)
+
+
+async def variants(stage: Stage, product_id: int) -> list[catalog.Variant]:
+    async with stage.db.transaction() as tx:
+        return await catalog.variants_of(tx, shop_id=stage.shop.id, product_ids=[product_id])
+
+
+def test_values_are_split_however_they_are_typed() -> None:
+    assert split_values(" S, M，L、M\nXL; ") == ["S", "M", "L", "XL"]
+    assert split_values("  ") == []
+
+
+def test_each_combination_is_a_variant() -> None:
+    made = new_variants([["S", "M"], ["Blue"]], 500, "T")
+    assert [(one.options, one.sku, one.price_minor) for one in made] == [
+        (["S", "Blue"], "T-S-Blue", 500),
+        (["M", "Blue"], "T-M-Blue", 500),
+    ]
+    assert [(one.options, one.sku) for one in new_variants([], 500, "T")] == [([], "T")]
+
+
+def test_too_many_combinations_are_refused_before_they_are_made() -> None:
+    values = [str(n) for n in range(100)]
+    with pytest.raises(catalog.TooManyVariants):
+        new_variants([values, values, values], 500, "")
+
+
+async def test_nobody_sees_it_without_signing_in(stage: Stage) -> None:
+    answer = await stage.client.get(HERE)
+    assert answer.status_code == 303
+    assert answer.headers["location"].startswith("/sign-in")
+
+
+async def test_the_list_says_prices_and_what_is_left(client: httpx.AsyncClient) -> None:
+    page = (await client.get(HERE)).text
+    assert "Shirt" in page
+    assert "CN¥129" in page
+    assert "<b>3</b>" in page
+    assert "Shirt" in (await client.get(f"{HERE}?search=indigo-m")).text
+    assert "Nothing fits" in (await client.get(f"{HERE}?search=teapot")).text
+
+
+async def test_a_product_with_its_variants(client: httpx.AsyncClient, stage: Stage) -> None:
+    answer = await client.post(
+        f"{HERE}/new",
+        data={
+            "title": "Coat", "other_title": "大衣", "kind": "sized", "price": "1,299.5", "sku": "C",
+            "option1": "Size", "values1": "M, L", "option2": "Colour", "values2": "Sand", "option3": "", "values3": "",
+        },
+    )  # fmt: skip
+    assert answer.status_code == 303
+    coat = (await products(stage))[-1]
+    assert answer.headers["location"] == f"{HERE}/{coat.id}"
+    assert (coat.title, coat.titles, coat.option_names) == ("Coat", {"zh_CN": "大衣"}, ["Size", "Colour"])
+    assert [(one.options, one.sku, one.price_minor) for one in await variants(stage, coat.id)] == [
+        (["M", "Sand"], "C-M-Sand", 129_950),
+        (["L", "Sand"], "C-L-Sand", 129_950),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("typed", "field"),
+    [
+        ({"title": "", "price": "5"}, "e-title"),
+        ({"title": "Coat", "price": "a lot"}, "e-price"),
+        ({"title": "Coat", "price": "-1"}, "e-price"),
+        ({"title": "Coat", "price": "5", "option1": "Size", "values1": "x" * 101}, "e-values1"),
+    ],
+)
+async def test_a_refused_product_keeps_what_was_typed(
+    client: httpx.AsyncClient, stage: Stage, typed: dict[str, str], field: str
+) -> None:
+    answer = await client.post(f"{HERE}/new", data={**typed, "vendor": "Old Mill"})
+    assert answer.status_code == 422
+    assert f'id="{field}"' in answer.text
+    assert 'value="Old Mill"' in answer.text
+    assert [one.title for one in await products(stage)] == ["Shirt"]
+
+
+async def test_prices_of_the_whole_table(client: httpx.AsyncClient, stage: Stage) -> None:
+    first, second, third = stage.variants
+    typed = {f"price-{first.id}": "99", f"price-{second.id}": "129.00", f"sku-{third.id}": "NEW"}
+    answer = await client.post(f"{HERE}/{stage.shirt.id}/variants", data=typed)
+    assert answer.status_code == 303
+    assert [(one.price_minor, one.sku) for one in await variants(stage, stage.shirt.id)] == [
+        (9_900, "Indigo-M"),
+        (12_900, "Indigo-L"),
+        (12_900, "NEW"),
+    ]
+    page = (await client.get(f"{HERE}/{stage.shirt.id}")).text
+    assert "2 prices" in page
+
+
+async def test_one_wrong_price_changes_none(client: httpx.AsyncClient, stage: Stage) -> None:
+    first, second, _ = stage.variants
+    typed = {f"price-{first.id}": "99", f"price-{second.id}": "12.345"}
+    answer = await client.post(f"{HERE}/{stage.shirt.id}/variants", data=typed)
+    assert answer.status_code == 422
+    assert f'id="e-price-{second.id}"' in answer.text
+    assert 'value="99"' in answer.text
+    assert [one.price_minor for one in await variants(stage, stage.shirt.id)] == [12_900] * 3
+
+
+async def test_words_of_another_language_stay(client: httpx.AsyncClient, stage: Stage) -> None:
+    async with stage.db.transaction() as tx:
+        await catalog.update_product(
+            tx, shop_id=stage.shop.id, product_id=stage.shirt.id, titles={"zh_CN": "衬衫", "fr": "Chemise"}
+        )
+    typed = {
+        "title": "Linen shirt",
+        "other_title": "亚麻衬衫",
+        "kind": "sized",
+        "option1": "Colour",
+        "option2": "Size",
+    }
+    assert (await client.post(f"{HERE}/{stage.shirt.id}", data=typed)).status_code == 303
+    [shirt] = await products(stage)
+    assert (shirt.title, shirt.titles) == ("Linen shirt", {"zh_CN": "亚麻衬衫", "fr": "Chemise"})
+
+
+async def test_archive_and_bring_back(client: httpx.AsyncClient, stage: Stage) -> None:
+    path = f"{HERE}/{stage.shirt.id}/status"
+    assert (await client.post(path, data={"status": "archived"})).status_code == 303
+    assert (await products(stage))[0].status == catalog.Status.ARCHIVED
+    assert (await client.post(path, data={"status": "active"})).status_code == 303
+    assert (await products(stage))[0].status == catalog.Status.ACTIVE
+    assert (await client.post(path, data={"status": "gone"})).status_code == 422
+
+
+async def test_a_picture_and_what_is_none(client: httpx.AsyncClient, stage: Stage, tmp_path: Path) -> None:
+    path = f"{HERE}/{stage.shirt.id}/pictures"
+    answer = await client.post(path, files={"picture": ("shirt.png", b"not a picture", "image/png")})
+    assert answer.status_code == 422
+    assert 'id="e-picture"' in answer.text
+    answer = await client.post(path, data={"alt": "x"})
+    assert 'id="e-picture"' in answer.text
+    drawn = BytesIO()
+    Image.new("RGB", (64, 64), "navy").save(drawn, "PNG")
+    answer = await client.post(
+        path, files={"picture": ("shirt.png", drawn.getvalue())}, data={"alt": "A shirt"}
+    )
+    assert answer.status_code == 303
+    async with stage.db.transaction() as tx:
+        [picture] = await catalog.pictures(tx, shop_id=stage.shop.id, product_ids=[stage.shirt.id])
+    assert picture.alt == "A shirt"
+    assert (await client.post(f"{path}/{picture.id}/remove")).status_code == 303
+    async with stage.db.transaction() as tx:
+        assert await catalog.pictures(tx, shop_id=stage.shop.id, product_ids=[stage.shirt.id]) == []
+
+
+async def test_a_sheet_with_a_faulty_row(client: httpx.AsyncClient, stage: Stage) -> None:
+    sheet = "Handle,Title,Variant Price\nbowl,Bowl,25.00\ncup,Cup,cheap\n"
+    answer = await client.post(f"{HERE}/import", files={"file": ("goods.csv", sheet.encode())})
+    assert answer.status_code == 200
+    assert '<td class="num">3</td><td>Variant Price</td>' in answer.text
+    assert "This is not a price" in answer.text
+    assert [one.title for one in await products(stage)] == ["Shirt", "Bowl"]
+    answer = await client.post(f"{HERE}/import", files={"file": ("goods.csv", b"\x00\x01")})
+    assert answer.status_code == 422
+    assert 'id="e-file"' in answer.text
+
+
+async def test_the_export_is_what_the_import_reads(client: httpx.AsyncClient, stage: Stage) -> None:
+    sheet = (await client.get(f"{HERE}/export.csv")).content
+    assert sheet.startswith("\ufeff".encode())
+    answer = await client.post(f"{HERE}/import", files={"file": ("goods.csv", sheet)})
+    assert "Every row was good." in answer.text
+    assert len(await products(stage)) == 1
+
+
+async def test_a_product_that_is_not_there(client: httpx.AsyncClient) -> None:
+    assert (await client.get(f"{HERE}/999")).status_code == 404
+    assert (await client.get(f"{HERE}/shirt")).status_code == 404

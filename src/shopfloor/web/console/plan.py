@@ -271,7 +271,9 @@ async def make(desk: Accepter, show_id: Id, days: Text = "21", budget: Text = ""
         )
     except Refusal as refusal:
         return await _page(desk, show_id, values=values, refused=refusal, status=refusal.status)
-    return desk.back(f"/shows/{show_id}/plan#plan", desk.say(N_("The plan is made. Look at it, then accept it.")))
+    return desk.back(
+        f"/shows/{show_id}/plan#plan", desk.say(N_("The plan is made. Look at it, then accept it."))
+    )
 
 
 @router.post("/{plan_id}/accept")

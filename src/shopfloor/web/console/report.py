@@ -225,7 +225,9 @@ def _shown(figure: Figure, currency: str, language: Language) -> str:
 
 def _made_of(figure: Figure) -> str:
     """What a share is a share of."""
-    return f"{figure.numerator} / {figure.denominator}" if figure.unit == "ratio" and figure.denominator else ""
+    return (
+        f"{figure.numerator} / {figure.denominator}" if figure.unit == "ratio" and figure.denominator else ""
+    )
 
 
 def funnel(report: ShowReport, told: Mapping[str, Told], desk: Desk) -> list[Step]:

@@ -88,7 +88,9 @@ def is_open(order: supply.PurchaseOrder) -> bool:
 
 
 @router.post("/suppliers")
-async def add(desk: Editor, name: Text = "", email: Text = "", locale: Text = "en", capacity: Text = "") -> Response:
+async def add(
+    desk: Editor, name: Text = "", email: Text = "", locale: Text = "en", capacity: Text = ""
+) -> Response:
     values = {"name": name, "email": email, "locale": locale, "capacity": capacity}
     reading = Reading(desk)
     per_week = reading.quantity("capacity", capacity, least=1) or None
@@ -96,15 +98,27 @@ async def add(desk: Editor, name: Text = "", email: Text = "", locale: Text = "e
         try:
             async with desk.work() as tx:
                 added = await supply.add_supplier(
-                    tx, shop_id=desk.shop.id, name=name, email=email, locale=locale, capacity_per_week=per_week
+                    tx,
+                    shop_id=desk.shop.id,
+                    name=name,
+                    email=email,
+                    locale=locale,
+                    capacity_per_week=per_week,
                 )
-            return desk.back(f"/suppliers/{added.id}", desk.say(N_("The supplier is there. Add what they quote.")))
+            return desk.back(
+                f"/suppliers/{added.id}", desk.say(N_("The supplier is there. Add what they quote."))
+            )
         except Refusal as refusal:
             reading.refused(refusal, _SUPPLIER_FIELDS, otherwise="name")
     return await _listing(desk, values, reading.errors, status=422)
 
 
-_SUPPLIER_FIELDS: Final = {"name": "name", "email": "email", "capacity_per_week": "capacity", "locale": "locale"}
+_SUPPLIER_FIELDS: Final = {
+    "name": "name",
+    "email": "email",
+    "capacity_per_week": "capacity",
+    "locale": "locale",
+}
 
 
 @router.get("/suppliers/{supplier_id}")
@@ -154,7 +168,9 @@ async def _one(
         quote_values=quote_values or _NEW_QUOTE,
         quote_errors=quote_errors,
         tier_rows=range(1, TIER_ROWS + 1),
-        option_names=sorted({name for product in products for name in product.option_names if name != "Title"}),
+        option_names=sorted(
+            {name for product in products for name in product.option_names if name != "Title"}
+        ),
     )
 
 
@@ -207,7 +223,9 @@ async def revoke_keys(desk: Editor, supplier_id: Id) -> Response:
         await supply.supplier(tx, shop_id=desk.shop.id, supplier_id=supplier_id)
         for key in await accounts.keys(tx, shop_id=desk.shop.id, purpose=KEY_PURPOSE, subject_id=supplier_id):
             await accounts.revoke_key(tx, shop_id=desk.shop.id, key_id=key.id)
-    return desk.back(f"/suppliers/{supplier_id}", desk.say(N_("No earlier link of this supplier works any more.")))
+    return desk.back(
+        f"/suppliers/{supplier_id}", desk.say(N_("No earlier link of this supplier works any more."))
+    )
 
 
 @router.post("/suppliers/{supplier_id}/quotes")
@@ -225,15 +243,24 @@ async def quote(desk: Editor, supplier_id: Id) -> Response:
                 await supply.add_quote(
                     tx, shop_id=desk.shop.id, supplier_id=supplier_id, product_id=product_id, terms=terms
                 )
-            return desk.back(f"/suppliers/{supplier_id}", desk.say(N_("The quote is there; plans use it from now on.")))
+            return desk.back(
+                f"/suppliers/{supplier_id}", desk.say(N_("The quote is there; plans use it from now on."))
+            )
         except supply.UnknownSupplier:
             raise
         except supply.BadQuote as refusal:
-            known = {name: name for name in values} | {"tiers": "tier_1"}
-            reading.refused(refusal, known, otherwise="tier_1")
+            reading.refused(refusal, _QUOTE_FIELDS, otherwise="tier_1")
         except catalog.UnknownProduct as refusal:
             reading.errors["product_id"] = message_of(refusal, desk.language)
     return await _one(desk, supplier_id, quoted=(values, reading.errors))
+
+
+# What `supply` calls a field, and what the form calls it.
+_QUOTE_FIELDS: Final = {
+    "tiers": "tier_1", "lot": "lot", "lead_days": "lead_days", "late_days": "late_days",
+    "colour_minimum": "colour_minimum", "colour_option": "colour_option", "capacity_use": "capacity_use",
+    "setup_minor": "setup", "valid_until": "valid_until",
+}  # fmt: skip
 
 
 def _terms(reading: Reading, values: Mapping[str, str]) -> supply.QuoteTerms | None:
@@ -291,7 +318,9 @@ async def withdraw(desk: Editor, supplier_id: Id, quote_id: Id) -> Response:
             await supply.withdraw_quote(tx, shop_id=desk.shop.id, quote_id=quote_id)
     except Refusal as refusal:
         return desk.refused(f"/suppliers/{supplier_id}", refusal)
-    return desk.back(f"/suppliers/{supplier_id}", desk.say(N_("The quote is withdrawn; what was ordered with it stays.")))
+    return desk.back(
+        f"/suppliers/{supplier_id}", desk.say(N_("The quote is withdrawn; what was ordered with it stays."))
+    )
 
 
 # Purchase orders
@@ -399,7 +428,9 @@ async def receive(desk: Receiver, order_id: UUID) -> Response:
                     tx, actor=desk.actor, purchase_order_id=order_id, quantities=totals
                 )
             done = order.state == supply.OrderState.RECEIVED
-            said = N_("Everything has come; it is on the shelf.") if done else N_("What came is on the shelf.")
+            said = (
+                N_("Everything has come; it is on the shelf.") if done else N_("What came is on the shelf.")
+            )
             return desk.back(f"/purchase-orders/{order_id}", desk.say(said))
         except supply.UnknownPurchaseOrder:
             raise

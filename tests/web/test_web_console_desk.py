@@ -1,0 +1,494 @@
+"""The console: signing in, who may see what, stock, members, suppliers, plans and the report of a show."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from tests.metrics import conftest as small
+from tests.web.conftest import Stage
+
+from shopfloor import accounts, collector, demand, live, stock, supply
+from shopfloor.kernel.settings import Settings
+from shopfloor.web.console import chart
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
+import words
+
+DESK = "/console/harbour"
+
+
+@pytest.fixture
+async def desk(stage: Stage, tmp_path: Path) -> Stage:
+    """The stage with its owner signed in, and a lake that is empty."""
+    stage.app.state.settings = Settings.model_validate({"data_dir": tmp_path})
+    response = await stage.client.post(
+        "/sign-in", data={"email": "owner@example.com", "password": "a long enough one", "to": DESK}
+    )
+    assert response.headers["location"] == DESK
+    return stage
+
+
+async def colleague(desk: Stage, role: accounts.Role) -> None:
+    """The client goes on as somebody with this role."""
+    async with desk.db.transaction() as tx:
+        token = desk.client.cookies["session"]
+        owner = await accounts.actor(tx, token, "harbour")
+        invited = await accounts.invite(tx, actor=owner, role=role, email=None)
+        joined = await accounts.join(
+            tx, token=invited.token, email=f"{role}@example.com", password="another long one", name="Ann"
+        )
+    desk.client.cookies.set("session", joined.session, domain="shop.test")
+
+
+async def actor(desk: Stage) -> accounts.Actor:
+    async with desk.db.transaction() as tx:
+        return await accounts.actor(tx, desk.client.cookies["session"], "harbour")
+
+
+async def foreseen(desk: Stage, *, units: int = 40) -> None:
+    signals = [
+        demand.Signal(variant.id, desk.shirt.id, {}, 9000.0, 9000.0, units, units)
+        for variant in desk.variants[:2]
+    ]
+    never = demand.Signal(desk.variants[2].id, desk.shirt.id, {}, 0.0, 0.0, 0, 0)
+    async with desk.db.transaction() as tx:
+        await demand.forecast_show(tx, shop_id=desk.shop.id, show_id=desk.show.id, signals=[*signals, never])
+
+
+async def supplier(desk: Stage, *, name: str = "Seven Hills") -> supply.Supplier:
+    async with desk.db.transaction() as tx:
+        return await supply.add_supplier(tx, shop_id=desk.shop.id, name=name)
+
+
+QUOTE = {
+    "tier_1": "10", "price_1": "40.00", "tier_2": "50", "price_2": "35", "lead_days": "7", "late_days": "1", "lot": "1",
+    "capacity_use": "1",
+}  # fmt: skip
+
+
+# Signing in
+
+
+async def test_a_page_of_the_console_leads_to_the_sign_in_and_from_there_back(stage: Stage) -> None:
+    asked = await stage.client.get(f"{DESK}/orders?status=paid")
+    onward = asked.headers["location"]
+    form = (await stage.client.get(onward)).text
+    to = re.search(r'name="to" value="([^"]+)"', form)
+    assert to is not None
+    entered = await stage.client.post(
+        "/sign-in", data={"email": "owner@example.com", "password": "a long enough one", "to": to[1]}
+    )
+
+    assert asked.status_code == 303
+    assert onward == "/sign-in?to=%2Fconsole%2Fharbour%2Forders%3Fstatus%3Dpaid"
+    assert entered.headers["location"] == f"{DESK}/orders?status=paid"
+
+
+async def test_a_form_without_a_session_changes_nothing_and_says_so(stage: Stage) -> None:
+    answer = await stage.client.post(f"{DESK}/members/invite", data={"role": "host"})
+
+    assert answer.status_code == 401
+    assert "Please sign in first." in answer.text
+    async with stage.db.transaction() as tx:
+        assert await accounts.invitations(tx, shop_id=stage.shop.id) == []
+
+
+async def test_a_program_gets_its_refusal_and_no_redirect(stage: Stage) -> None:
+    answer = await stage.client.get(f"{DESK}/orders", headers={"accept": "application/json"})
+
+    assert (answer.status_code, answer.json()["code"]) == (401, "accounts.sign_in_needed")
+
+
+@pytest.mark.parametrize(
+    "to", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)"]
+)
+async def test_nobody_is_sent_elsewhere_after_the_sign_in(stage: Stage, to: str) -> None:
+    answer = await stage.client.post(
+        "/sign-in", data={"email": "owner@example.com", "password": "a long enough one", "to": to}
+    )
+
+    assert answer.headers["location"] == "/console"
+
+
+async def test_a_wrong_password_keeps_the_address_and_says_no_more_than_that(stage: Stage) -> None:
+    answer = await stage.client.post("/sign-in", data={"email": "owner@example.com", "password": "no"})
+
+    assert answer.status_code == 401
+    assert "E-mail address or password are not right." in answer.text
+    assert 'value="owner@example.com"' in answer.text
+
+
+# Every page, every role, both languages
+
+
+PAGES = (
+    "", "/orders", "/stock", "/members", "/suppliers", "/shows/{show}/report", "/shows/{show}/plan", "/stock/{variant}",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("language", ["en", "zh-CN"])
+@pytest.mark.parametrize("page", PAGES)
+async def test_every_page_opens_for_the_owner(desk: Stage, page: str, language: str) -> None:
+    await foreseen(desk)
+    path = page.format(show=desk.show.id, variant=desk.variants[0].id)
+    answer = await desk.client.get(DESK + path, headers={"accept-language": language})
+
+    assert answer.status_code == 200
+    assert answer.headers["content-language"] == language
+    assert 'style="' not in answer.text
+    assert len(re.findall("<h1", answer.text)) == 1
+
+
+MAY = {
+    "/orders": {"owner", "merchandiser", "finance", "shop_assistant"},
+    "/stock": {"owner", "merchandiser", "host", "finance", "shop_assistant", "analyst"},
+    "/suppliers": {"owner", "merchandiser", "finance"},
+    "/shows/{show}/report": {"owner", "merchandiser", "host", "finance", "analyst"},
+    "/shows/{show}/plan": {"owner", "merchandiser", "finance", "analyst"},
+}
+
+
+@pytest.mark.parametrize("role", [role for role in accounts.Role if role != accounts.Role.OWNER])
+async def test_a_role_opens_its_pages_and_no_others(desk: Stage, role: accounts.Role) -> None:
+    await foreseen(desk)
+    await colleague(desk, role)
+    for page, roles in MAY.items():
+        answer = await desk.client.get(DESK + page.format(show=desk.show.id))
+        assert answer.status_code == (200 if role in roles else 403), page
+        if answer.status_code == 200:
+            for address in set(re.findall(r'<nav class="side".*?</nav>', answer.text, re.DOTALL)):
+                for link in re.findall(r'href="([^"]+)"', address):
+                    assert (await desk.client.get(link)).status_code == 200, link
+
+
+async def test_somebody_of_another_shop_finds_nothing(desk: Stage) -> None:
+    async with desk.db.transaction() as tx:
+        owner = await accounts.signed_in(tx, desk.client.cookies["session"])
+        await accounts.create_shop(
+            tx, owner_id=owner.id, name="Other", slug="other", currency="EUR", locale="en", timezone="UTC"
+        )
+    made = await supplier(desk)
+    for path in (
+        f"/suppliers/{made.id}", f"/shows/{desk.show.id}/report", f"/shows/{desk.show.id}/plan",
+        f"/shows/{desk.show.id}/report.csv",
+    ):  # fmt: skip
+        assert (await desk.client.get(f"/console/other{path}")).status_code == 404, path
+
+
+# Stock and members
+
+
+async def free(desk: Stage) -> int:
+    async with desk.db.transaction() as tx:
+        levels = await stock.levels(tx, shop_id=desk.shop.id, variant_ids=[desk.variants[0].id])
+    return sum(level.free for level in levels)
+
+
+@pytest.mark.parametrize(
+    ("reason", "by", "after"),
+    [("received", "10", 13), ("received", "+10", 13), ("found", "2", 5), ("lost", "1", 2)],
+)
+async def test_units_come_and_go(desk: Stage, reason: str, by: str, after: int) -> None:
+    async with desk.db.transaction() as tx:
+        [place] = await stock.locations(tx, shop_id=desk.shop.id)
+    fields = {"variant_id": desk.variants[0].id, "location_id": place.id, "by": by, "reason": reason}
+    answer = await desk.client.post(f"{DESK}/stock/change", data=fields)
+
+    assert answer.headers["location"] == f"{DESK}/stock"
+    assert await free(desk) == after
+
+
+@pytest.mark.parametrize(
+    ("reason", "by"), [("received", "0"), ("received", "many"), ("lost", "4"), ("lost", "9" * 40)]
+)
+async def test_what_cannot_be_booked_changes_nothing(desk: Stage, reason: str, by: str) -> None:
+    async with desk.db.transaction() as tx:
+        [place] = await stock.locations(tx, shop_id=desk.shop.id)
+    fields = {"variant_id": desk.variants[0].id, "location_id": place.id, "by": by, "reason": reason}
+    await desk.client.post(f"{DESK}/stock/change", data=fields)
+
+    assert 'class="note bad"' in (await desk.client.get(f"{DESK}/stock")).text
+    assert await free(desk) == 3
+
+
+async def test_an_invitation_is_shown_once(desk: Stage) -> None:
+    shown = await desk.client.post(f"{DESK}/members/invite", data={"role": "host"})
+    link = re.search(r"<code>(http://shop\.test/join/[^<]+)</code>", shown.text)
+    later = await desk.client.get(f"{DESK}/members")
+
+    assert link is not None
+    assert (await desk.client.get(link[1])).status_code == 200
+    assert "/join/" not in later.text
+
+
+# Suppliers
+
+
+async def test_a_supplier_with_a_quote_in_tiers(desk: Stage) -> None:
+    added = await desk.client.post(
+        f"{DESK}/suppliers", data={"name": "Seven Hills", "locale": "zh_CN", "capacity": "300"}
+    )
+    quoted = await desk.client.post(
+        f"{added.headers['location']}/quotes", data=QUOTE | {"product_id": str(desk.shirt.id)}
+    )
+    async with desk.db.transaction() as tx:
+        [quote] = await supply.quotes(tx, shop_id=desk.shop.id)
+        [made] = await supply.suppliers(tx, shop_id=desk.shop.id)
+    withdrawn = await desk.client.post(f"{DESK}/suppliers/{made.id}/quotes/{quote.id}/withdraw")
+
+    assert (made.name, made.locale, made.capacity_per_week) == ("Seven Hills", "zh_CN", 300)
+    assert quoted.status_code == 303
+    assert quote.terms.tiers == (supply.Tier(10, 4_000), supply.Tier(50, 3_500))
+    assert (quote.terms.lead_days, quote.terms.late_days) == (7, 1)
+    assert withdrawn.status_code == 303
+    async with desk.db.transaction() as tx:
+        assert await supply.quotes(tx, shop_id=desk.shop.id) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"price_1": ""}, "price_1"), ({"price_1": "free"}, "price_1"), ({"price_2": "-1"}, "price_2"),
+        ({"tier_2": "10"}, "tier_1"), ({"lead_days": "soon"}, "lead_days"), ({"lead_days": "9999"}, "lead_days"),
+        ({"product_id": ""}, "product_id"), ({"product_id": "999999"}, "product_id"), ({"lot": "0"}, "lot"),
+        ({"colour_minimum": "5"}, "colour_option"), ({"valid_until": "someday"}, "valid_until"),
+    ],
+)  # fmt: skip
+async def test_a_quote_that_makes_no_sense_is_said_beside_its_field(
+    desk: Stage, changed: dict[str, str], field: str
+) -> None:
+    made = await supplier(desk)
+    fields = QUOTE | {"product_id": str(desk.shirt.id)} | changed
+    answer = await desk.client.post(f"{DESK}/suppliers/{made.id}/quotes", data=fields)
+
+    assert answer.status_code == 422
+    assert f'id="e-{field}"' in answer.text
+    async with desk.db.transaction() as tx:
+        assert await supply.quotes(tx, shop_id=desk.shop.id) == []
+
+
+async def test_a_name_that_is_taken_stands_beside_the_name(desk: Stage) -> None:
+    await supplier(desk)
+    answer = await desk.client.post(f"{DESK}/suppliers", data={"name": "Seven Hills", "locale": "en"})
+
+    assert answer.status_code == 422
+    assert re.search(r'id="e-name">.*The shop has a supplier of this name already\.', answer.text)
+
+
+async def test_a_link_is_shown_once_and_can_be_stopped(desk: Stage) -> None:
+    made = await supplier(desk)
+    shown = await desk.client.post(f"{DESK}/suppliers/{made.id}/key")
+    link = re.search(r"<code>(http://shop\.test/supplier/[^<]+)</code>", shown.text)
+    assert link is not None
+    opened = await desk.client.get(link[1])
+    later = await desk.client.get(f"{DESK}/suppliers/{made.id}")
+    await desk.client.post(f"{DESK}/suppliers/{made.id}/keys/revoke")
+
+    assert opened.status_code == 200
+    assert link[1] not in later.text
+    assert (await desk.client.get(link[1])).status_code == 404
+
+
+# The plan
+
+
+async def test_without_a_forecast_the_page_says_what_to_do(desk: Stage) -> None:
+    answer = await desk.client.get(f"{DESK}/shows/{desk.show.id}/plan")
+    made = await desk.client.post(f"{DESK}/shows/{desk.show.id}/plan", data={"days": "21"})
+
+    assert "Nothing foreseen yet" in answer.text
+    assert made.status_code == 409
+    assert "Forecast the demand of this show first." in made.text
+
+
+async def test_nothing_can_be_foreseen_of_a_show_that_said_nothing(desk: Stage) -> None:
+    answer = await desk.client.post(f"{DESK}/shows/{desk.show.id}/plan/foresee")
+    page = await desk.client.get(answer.headers["location"])
+
+    assert "Nothing has been collected of this show yet." in page.text
+
+
+async def test_the_forecast_shows_its_interval_and_what_cannot_be_known(desk: Stage) -> None:
+    await foreseen(desk)
+    english = (await desk.client.get(f"{DESK}/shows/{desk.show.id}/plan")).text
+    chinese = (
+        await desk.client.get(f"{DESK}/shows/{desk.show.id}/plan", headers={"accept-language": "zh"})
+    ).text
+
+    assert "units were taken while it could be bought" in english
+    assert "cannot be known</span> It was never shown" in english
+    assert "无法得知</span> 从未展示" in chinese
+    assert english.count('class="range"') == 3
+
+
+async def test_why_no_quote_fits_is_counted_in_words(desk: Stage) -> None:
+    await foreseen(desk)
+    made = await supplier(desk)
+    await desk.client.post(
+        f"{DESK}/suppliers/{made.id}/quotes",
+        data=QUOTE | {"product_id": str(desk.shirt.id), "lead_days": "60"},
+    )
+    answer = await desk.client.post(f"{DESK}/shows/{desk.show.id}/plan", data={"days": "21"})
+
+    assert answer.status_code == 409
+    assert "No valid quote can deliver any of these products in time." in answer.text
+    assert "Quotes that cannot deliver in time: 1" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("fields", "wrong"),
+    [({"days": "0"}, "days"), ({"days": "366"}, "days"), ({"days": "x"}, "days"), ({"days": "21", "budget": "lots"}, "budget")],
+)  # fmt: skip
+async def test_a_plan_asks_for_numbers(desk: Stage, fields: dict[str, str], wrong: str) -> None:
+    await foreseen(desk)
+    await supplier(desk)
+    answer = await desk.client.post(f"{DESK}/shows/{desk.show.id}/plan", data=fields)
+
+    assert answer.status_code == 422
+    assert f'id="e-{wrong}"' in answer.text
+
+
+async def test_a_plan_becomes_orders_whose_goods_are_taken_in(desk: Stage) -> None:
+    await foreseen(desk)
+    made = await supplier(desk)
+    await desk.client.post(
+        f"{DESK}/suppliers/{made.id}/quotes", data=QUOTE | {"product_id": str(desk.shirt.id)}
+    )
+    planned = await desk.client.post(f"{DESK}/shows/{desk.show.id}/plan", data={"days": "21", "budget": ""})
+    page = (await desk.client.get(planned.headers["location"])).text
+    async with desk.db.transaction() as tx:
+        plan = await supply.plan(tx, shop_id=desk.shop.id, show_id=desk.show.id)
+    address = f"{DESK}/shows/{desk.show.id}/plan/{plan.id}/accept"
+    accepted = await desk.client.post(address)
+    again = await desk.client.post(address)
+    async with desk.db.transaction() as tx:
+        [order] = await supply.purchase_orders(tx, shop_id=desk.shop.id)
+
+    assert "Seven Hills" in page
+    assert f"CN¥{plan.purchase_minor / 100:,.2f}" in page
+    assert re.search(r"<code>http://shop\.test/supplier/[^<]+</code>", accepted.text)
+    assert again.status_code == 303
+    assert "was answered already" in (await desk.client.get(again.headers["location"])).text
+
+    line = order.lines[0]
+    there = f"{DESK}/purchase-orders/{order.id}"
+    sheet = await desk.client.get(f"{there}.csv")
+    less = await desk.client.post(f"{there}/receive", data={f"r-{line.variant_id}": "-1"})
+    await desk.client.post(
+        f"{there}/receive", data={f"r-{one.variant_id}": str(one.quantity) for one in order.lines}
+    )
+    shrunk = await desk.client.post(f"{there}/receive", data={f"r-{line.variant_id}": "0"})
+
+    assert sheet.headers["content-disposition"] == f'attachment; filename="{order.number}.csv"'
+    assert (less.status_code, shrunk.status_code) == (422, 422)
+    assert f'id="e-r-{line.variant_id}"' in less.text
+    async with desk.db.transaction() as tx:
+        done = await supply.purchase_order(tx, shop_id=desk.shop.id, purchase_order_id=order.id)
+        levels = await stock.levels(tx, shop_id=desk.shop.id, variant_ids=[line.variant_id])
+    assert done.state == supply.OrderState.RECEIVED
+    assert sum(level.quantity for level in levels if level.kind is stock.LotKind.ON_HAND) >= line.quantity
+
+
+# The report
+
+
+async def test_a_show_that_has_not_started_says_so(desk: Stage) -> None:
+    answer = await desk.client.get(f"{DESK}/shows/{desk.show.id}/report")
+    sheet = await desk.client.get(f"{DESK}/shows/{desk.show.id}/report.csv")
+
+    assert answer.status_code == 200
+    assert "The show has not started" in answer.text
+    assert sheet.status_code == 404
+
+
+async def test_a_show_of_which_nothing_was_collected_says_that(desk: Stage) -> None:
+    async with desk.db.transaction() as tx:
+        await live.start_show(tx, shop_id=desk.shop.id, show_id=desk.show.id)
+    answer = await desk.client.get(f"{DESK}/shows/{desk.show.id}/report")
+
+    assert "Nothing has been collected of this show yet" in answer.text
+
+
+@pytest.fixture
+async def reported(desk: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    """The desk of a show of which everything was collected."""
+    monkeypatch.setattr(small, "SHOW", desk.show.id)
+    writer = collector.Collector(desk.app.state.settings.lake_dir, "test")
+    await writer.start()
+    await writer.append(small.written().events)
+    await writer.close(seal=False)
+    return desk
+
+
+async def test_the_report_says_what_happened_and_what_its_figures_mean(reported: Stage) -> None:
+    page = (await reported.client.get(f"{DESK}/shows/{reported.show.id}/report")).text
+
+    figures = dict(re.findall(r'aria-describedby="why-(\w+)">.*?</dt>\s*<dd>([^<]+)', page, re.DOTALL))
+    assert figures["uv"] == "3"
+    assert figures["gmv_paid"] == "CN¥450.00"
+    assert figures["gmv_net"] == "CN¥400.00"
+    assert "Gross: no traffic is filtered." in page
+    assert "<code>gmv_paid@1</code>" in page
+    assert "Provisional." in page
+    assert page.count('class="hit"') == 5
+    assert page.count('class="shown"') == 2
+    assert "refused" in page
+    assert "#101" in page
+
+
+async def test_the_report_in_chinese_has_chinese_definitions(reported: Stage) -> None:
+    page = await reported.client.get(
+        f"{DESK}/shows/{reported.show.id}/report", headers={"accept-language": "zh"}
+    )
+
+    assert "至少有一次 3 秒以上观看会话的去重观众数" in page.text
+    assert "暂定数据" in page.text
+
+
+async def test_the_report_as_csv_and_json_is_that_of_the_interface(reported: Stage) -> None:
+    sheet = await reported.client.get(f"{DESK}/shows/{reported.show.id}/report.csv")
+    body = await reported.client.get(f"{DESK}/shows/{reported.show.id}/report.json")
+
+    assert sheet.text.splitlines()[0] == "section,key,metric,value,unit,as_of,state"
+    assert body.json()["figures"]["uv"]["value"] == 3
+
+
+@pytest.mark.parametrize(("most", "highest"), [(0, 2), (1, 2), (3, 4), (5, 6), (9, 20), (53, 60), (81, 200)])
+def test_an_axis_ends_at_a_round_number_with_a_whole_half(most: int, highest: int) -> None:
+    assert chart.top(most) == highest
+    assert highest % 2 == 0
+
+
+@pytest.mark.parametrize(
+    ("minutes", "labels"),
+    [(0.5, [0]), (2, [0, 1, 2]), (45, [0, 10, 20, 30, 40]), (300, [0, 60, 120, 180, 240, 300])],
+)
+def test_ticks_stand_at_round_minutes(minutes: float, labels: list[int]) -> None:
+    assert [tick.minute for tick in chart.ticks(minutes)] == labels
+
+
+def test_a_long_title_is_cut_by_the_width_of_its_letters() -> None:
+    assert chart.shortened("Tea bowl") == "Tea bowl"
+    assert chart.shortened("x" * 60) == "x" * 33 + "…"
+    assert chart.shortened("茶" * 40) == "茶" * 16 + "…"
+
+
+# Words
+
+
+def test_every_word_of_the_console_and_of_the_suppliers_page_is_there_in_chinese() -> None:
+    known = {
+        message.id if isinstance(message.id, str) else message.id[0]: message.string
+        for domain in ("shop", "console")
+        for message in words.read(words.WORDS / f"{domain}.po")
+        if message.id
+    }
+    said = {
+        str(message.id if isinstance(message.id, str) else message.id[0])
+        for catalogue in words.extracted().values()
+        for message in catalogue
+        if message.id
+    }
+
+    assert sorted(message for message in said if not words.translated(known.get(message))) == []

@@ -8,16 +8,31 @@ from fastapi import APIRouter, FastAPI
 
 from shopfloor.accounts.api import public
 from shopfloor.kernel.settings import Settings
-from shopfloor.web import checkout, refusals, room, shop
-from shopfloor.web.console import entrance, members, orders, overview, stock
+from shopfloor.web import checkout, refusals, room, shop, supplier
+from shopfloor.web.console import (
+    entrance,
+    media,
+    members,
+    orders,
+    overview,
+    plan,
+    products,
+    report,
+    shows,
+    stock,
+    studio,
+    suppliers,
+)
 from shopfloor.web.headers import SafeHeaders
 from shopfloor.web.static import files
 
 
 def routers() -> list[APIRouter]:
     """The routes of all pages."""
-    desks = [entrance, overview, orders, stock, members]
-    return [shop.router, room.router, checkout.router, *(desk.router for desk in desks)]
+    desks = [
+        entrance, overview, shows, studio, report, plan, orders, products, stock, suppliers, media, members,
+    ]  # fmt: skip
+    return [shop.router, room.router, checkout.router, supplier.router, *(desk.router for desk in desks)]
 
 
 def install(app: FastAPI, settings: Settings) -> None:

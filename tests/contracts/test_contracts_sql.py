@@ -16,7 +16,7 @@ import shopfloor
 
 SOURCE = Path(shopfloor.__file__).parent
 SQL_WORDS = ("SELECT ", "INSERT ", "UPDATE ", "DELETE ", "WITH ")
-PARAMETER = re.compile(r"%\((\w+)\)s|%b|%s|%t")
+PARAMETER = re.compile(r"%\((\w+)\)[sbt]|%b|%s|%t")
 
 
 def statements() -> Iterator[tuple[str, str]]:

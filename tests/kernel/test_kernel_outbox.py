@@ -175,3 +175,14 @@ async def test_a_fact_comes_back_as_it_was(database: Database) -> None:
     await outbox.deliver(database, Consumer("rich", outbox.each({Rich: keep})))
 
     assert heard == [told]
+
+
+async def test_facts_recorded_together_keep_their_order(database: Database) -> None:
+    ear = Ear()
+    async with database.transaction() as tx:
+        await outbox.record_all(tx, [])
+        await outbox.record_all(tx, [Told(1, "first")])
+        await outbox.record_all(tx, [Told(1, 'sec"ond'), Told(1, "third \u4e2d"), Told(1, "{}")])
+
+    assert await outbox.deliver(database, Consumer("ear", ear.handle)) == 4
+    assert ear.heard == ["first", 'sec"ond', "third \u4e2d", "{}"]

@@ -83,6 +83,25 @@ async def record(tx: Tx, fact: Fact) -> UUID:
     return fact_id
 
 
+async def record_all(tx: Tx, facts: Sequence[Fact]) -> None:
+    """Write several facts, in this order, with one statement: for paths where each statement counts."""
+    if len(facts) == 1:
+        await record(tx, facts[0])
+    elif facts:
+        await tx.run(
+            """
+            INSERT INTO kernel.outbox (fact_id, shop_id, name, body)
+            SELECT fact_id, shop_id, name, body::json
+              FROM unnest(%(ids)b::uuid[], %(shops)b::bigint[], %(names)b::text[], %(bodies)b::text[])
+                   AS fact (fact_id, shop_id, name, body)
+            """,
+            ids=[new_id() for _ in facts],
+            shops=[fact.shop_id for fact in facts],
+            names=[fact.name for fact in facts],
+            bodies=[msgspec.json.encode(fact).decode() for fact in facts],
+        )
+
+
 async def place(tx: Tx) -> int:
     """Number the facts that have become visible; say how many.  Nothing if another process is at it."""
     if not await tx.value("SELECT pg_try_advisory_xact_lock(%(lock)s)", lock=PLACE_LOCK):

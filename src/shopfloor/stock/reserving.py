@@ -220,10 +220,14 @@ async def _write(
                 at=at,
                 taken=[(shelf.id, shelf.granted) for shelf in taken],
             )
-        for (shop_id, pool_id, show_id), holds in decision.granted.items():
-            await outbox.record(tx, HoldsGranted(shop_id, pool_id, show_id, holds))
-        for (shop_id, show_id, offer_id), refusals in decision.refused.items():
-            await outbox.record(tx, PurchaseRefused(shop_id, show_id, offer_id, refusals))
+        facts: list[outbox.Fact] = [
+            HoldsGranted(shop_id, pool_id, show_id, holds)
+            for (shop_id, pool_id, show_id), holds in decision.granted.items()
+        ]
+        facts += [
+            PurchaseRefused(shop_id, show_id, offer_id, refusals)
+            for (shop_id, show_id, offer_id), refusals in decision.refused.items()
+        ]
         moved = [shelf for shelf in shelves if shelf.granted or shelf.taken]
         widely |= {shelf.variant_id for shelf in moved if shelf.kind is not LotKind.ON_HAND}
         here: dict[int, list[int]] = {}
@@ -233,7 +237,8 @@ async def _write(
         for pool_id, variant_ids in here.items():
             counter = counters[pool_id]
             left = [left_of(variant_id, arranged[pool_id, variant_id]) for variant_id in variant_ids]
-            await outbox.record(tx, StockChanged(counter.shop_id, pool_id, counter.show_id, left))
+            facts.append(StockChanged(counter.shop_id, pool_id, counter.show_id, left))
+        await outbox.record_all(tx, facts)
     if widely:
         for shop_id in {counter.shop_id for counter in counters.values()}:
             await tell(tx, shop_id=shop_id, variant_ids=widely)

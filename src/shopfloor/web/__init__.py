@@ -22,6 +22,7 @@ from shopfloor.web.console import (
     stock,
     studio,
     suppliers,
+    terms,
 )
 from shopfloor.web.headers import SafeHeaders
 from shopfloor.web.static import files
@@ -30,7 +31,7 @@ from shopfloor.web.static import files
 def routers() -> list[APIRouter]:
     """The routes of all pages."""
     desks = [
-        entrance, overview, shows, studio, report, plan, orders, products, stock, suppliers, media, members,
+        entrance, overview, shows, studio, report, plan, orders, products, stock, suppliers, media, terms, members,
     ]  # fmt: skip
     return [shop.router, room.router, checkout.router, supplier.router, *(desk.router for desk in desks)]
 

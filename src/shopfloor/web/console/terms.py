@@ -1,0 +1,61 @@
+"""The shop's terms: how buyers pay, what shipping costs, how long they may take."""
+
+from dataclasses import replace
+from typing import Annotated
+
+from fastapi import APIRouter, Form
+from starlette.responses import Response
+
+from shopfloor import orders
+from shopfloor.accounts import Permission
+from shopfloor.kernel.errors import Refusal
+from shopfloor.web.console.desk import Desk, at
+from shopfloor.web.console.typed import minor_of, quantity_of
+from shopfloor.web.languages import N_
+
+router = APIRouter(prefix="/console/{shop}/terms", include_in_schema=False)
+
+Viewer = Annotated[Desk, at(Permission.ORDERS_VIEW)]
+Manager = Annotated[Desk, at(Permission.ORDERS_MANAGE)]
+Text = Annotated[str, Form(max_length=2000)]
+
+
+@router.get("")
+async def terms(desk: Viewer) -> Response:
+    async with desk.work() as tx:
+        policy = await orders.policy(tx, shop_id=desk.shop.id)
+    return desk.page("terms.html", active="terms", policy=policy)
+
+
+@router.post("")
+async def change(
+    desk: Manager,
+    pay_to: Text = "",
+    pick_up_at: Text = "",
+    shipping: Text = "0",
+    free_from: Text = "",
+    pay_within_hours: Text = "48",
+    claim_minutes: Text = "5",
+    balance_within_days: Text = "7",
+    keep_deposit: Text = "",
+) -> Response:
+    try:
+        async with desk.work() as tx:
+            before = await orders.policy(tx, shop_id=desk.shop.id)
+            policy = replace(
+                before,
+                pay_to=pay_to.strip(),
+                pick_up_at=pick_up_at.strip(),
+                shipping_minor=minor_of(shipping, desk.shop.currency),
+                free_shipping_from_minor=minor_of(free_from, desk.shop.currency)
+                if free_from.strip()
+                else None,
+                pay_within_hours=quantity_of(pay_within_hours),
+                claim_seconds=60 * quantity_of(claim_minutes),
+                balance_within_days=quantity_of(balance_within_days),
+                keep_deposit=bool(keep_deposit),
+            )
+            await orders.set_policy(tx, shop_id=desk.shop.id, policy=policy)
+    except Refusal as refusal:
+        return desk.refused("/terms", refusal)
+    return desk.back("/terms", desk.say(N_("The terms hold for what is bought from now on.")))

@@ -17,6 +17,7 @@ from shopfloor.web.console.typed import minor_of, quantity_of
 from shopfloor.web.languages import N_
 from shopfloor.web.parts import Id, option_words
 from shopfloor.web.refusals import message_of
+from shopfloor.web.templating import zone_of
 
 router = APIRouter(prefix="/console/{shop}/shows/{show_id}/plan", include_in_schema=False)
 
@@ -245,7 +246,9 @@ async def foresee(desk: Accepter, show_id: Id) -> Response:
     except metrics.UnknownShow as refusal:
         return desk.refused(path, refusal)
     said = N_("Foreseen from all that was collected until %(time)s.")
-    return desk.back(path, desk.say(said, time=f"{forecast.as_of:%H:%M:%S} UTC"))
+    return desk.back(
+        path, desk.say(said, time=f"{forecast.as_of.astimezone(zone_of(desk.shop.timezone)):%H:%M:%S}")
+    )
 
 
 @router.post("")

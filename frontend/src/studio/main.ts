@@ -12,6 +12,8 @@ import { takeOver } from "./parts.ts";
 const SHOWN = 120;
 const LOOK_AGAIN = 5_000;
 const SOON = 150;
+// Sums of stock follow what the stream says of each variant with this delay: pages are not made for every purchase.
+const SUMS_WITHIN = 2_000;
 
 const studio = document.getElementById("studio");
 if (studio !== null) run(studio);
@@ -28,6 +30,7 @@ function run(studio: HTMLElement): void {
   let asking = false;
   let again: ReturnType<typeof setTimeout> | undefined;
   let soon: ReturnType<typeof setTimeout> | undefined;
+  let soonAt = 0;
 
   async function look(): Promise<void> {
     clearTimeout(again);
@@ -44,9 +47,16 @@ function run(studio: HTMLElement): void {
     again = setTimeout(() => void look(), LOOK_AGAIN);
   }
 
-  function lookSoon(): void {
+  /** Within `wait` ms; an earlier look that is due already is kept. */
+  function lookSoon(wait = SOON): void {
+    const at = Date.now() + wait;
+    if (soon !== undefined && soonAt <= at) return;
     clearTimeout(soon);
-    soon = setTimeout(() => void look(), SOON);
+    soonAt = at;
+    soon = setTimeout(() => {
+      soon = undefined;
+      void look();
+    }, wait);
   }
 
   function adopt(html: string): boolean {
@@ -242,6 +252,7 @@ function run(studio: HTMLElement): void {
         state = merged(before, message.patch) as RoomState;
         bind();
         if (changedInStructure(before, state)) lookSoon();
+        else if (before.offers !== state.offers) lookSoon(SUMS_WITHIN);
         break;
       }
       case "error":

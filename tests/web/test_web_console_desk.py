@@ -98,15 +98,14 @@ async def test_a_program_gets_its_refusal_and_no_redirect(stage: Stage) -> None:
     assert (answer.status_code, answer.json()["code"]) == (401, "accounts.sign_in_needed")
 
 
-@pytest.mark.parametrize(
-    "to", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)"]
-)
-async def test_nobody_is_sent_elsewhere_after_the_sign_in(stage: Stage, to: str) -> None:
-    answer = await stage.client.post(
-        "/sign-in", data={"email": "owner@example.com", "password": "a long enough one", "to": to}
-    )
+async def test_nobody_is_sent_elsewhere_after_the_sign_in(stage: Stage) -> None:
+    for to in ("https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)"):
+        answer = await stage.client.post(
+            "/sign-in", data={"email": "owner@example.com", "password": "a long enough one", "to": to}
+        )
 
-    assert answer.headers["location"] == "/console"
+        assert answer.headers["location"] == "/console", to
+        stage.client.cookies.delete("session")
 
 
 async def test_a_wrong_password_keeps_the_address_and_says_no_more_than_that(stage: Stage) -> None:
@@ -126,16 +125,16 @@ PAGES = (
 
 
 @pytest.mark.parametrize("language", ["en", "zh-CN"])
-@pytest.mark.parametrize("page", PAGES)
-async def test_every_page_opens_for_the_owner(desk: Stage, page: str, language: str) -> None:
+async def test_every_page_opens_for_the_owner(desk: Stage, language: str) -> None:
     await foreseen(desk)
-    path = page.format(show=desk.show.id, variant=desk.variants[0].id)
-    answer = await desk.client.get(DESK + path, headers={"accept-language": language})
+    for page in PAGES:
+        path = page.format(show=desk.show.id, variant=desk.variants[0].id)
+        answer = await desk.client.get(DESK + path, headers={"accept-language": language})
 
-    assert answer.status_code == 200
-    assert answer.headers["content-language"] == language
-    assert 'style="' not in answer.text
-    assert len(re.findall("<h1", answer.text)) == 1
+        assert answer.status_code == 200, page
+        assert answer.headers["content-language"] == language
+        assert 'style="' not in answer.text, page
+        assert len(re.findall("<h1", answer.text)) == 1, page
 
 
 MAY = {
@@ -244,24 +243,22 @@ async def test_a_supplier_with_a_quote_in_tiers(desk: Stage) -> None:
         assert await supply.quotes(tx, shop_id=desk.shop.id) == []
 
 
-@pytest.mark.parametrize(
-    ("changed", "field"),
-    [
-        ({"price_1": ""}, "price_1"), ({"price_1": "free"}, "price_1"), ({"price_2": "-1"}, "price_2"),
-        ({"tier_2": "10"}, "tier_1"), ({"lead_days": "soon"}, "lead_days"), ({"lead_days": "9999"}, "lead_days"),
-        ({"product_id": ""}, "product_id"), ({"product_id": "999999"}, "product_id"), ({"lot": "0"}, "lot"),
-        ({"colour_minimum": "5"}, "colour_option"), ({"valid_until": "someday"}, "valid_until"),
-    ],
+NONSENSE = (
+    ({"price_1": ""}, "price_1"), ({"price_1": "free"}, "price_1"), ({"price_2": "-1"}, "price_2"),
+    ({"tier_2": "10"}, "tier_1"), ({"lead_days": "soon"}, "lead_days"), ({"lead_days": "9999"}, "lead_days"),
+    ({"product_id": ""}, "product_id"), ({"product_id": "999999"}, "product_id"), ({"lot": "0"}, "lot"),
+    ({"colour_minimum": "5"}, "colour_option"), ({"valid_until": "someday"}, "valid_until"),
 )  # fmt: skip
-async def test_a_quote_that_makes_no_sense_is_said_beside_its_field(
-    desk: Stage, changed: dict[str, str], field: str
-) -> None:
-    made = await supplier(desk)
-    fields = QUOTE | {"product_id": str(desk.shirt.id)} | changed
-    answer = await desk.client.post(f"{DESK}/suppliers/{made.id}/quotes", data=fields)
 
-    assert answer.status_code == 422
-    assert f'id="e-{field}"' in answer.text
+
+async def test_a_quote_that_makes_no_sense_is_said_beside_its_field(desk: Stage) -> None:
+    made = await supplier(desk)
+    for changed, field in NONSENSE:
+        fields = QUOTE | {"product_id": str(desk.shirt.id)} | changed
+        answer = await desk.client.post(f"{DESK}/suppliers/{made.id}/quotes", data=fields)
+
+        assert answer.status_code == 422, changed
+        assert f'id="e-{field}"' in answer.text, changed
     async with desk.db.transaction() as tx:
         assert await supply.quotes(tx, shop_id=desk.shop.id) == []
 
@@ -334,17 +331,17 @@ async def test_why_no_quote_fits_is_counted_in_words(desk: Stage) -> None:
     assert "Quotes that cannot deliver in time: 1" in answer.text
 
 
-@pytest.mark.parametrize(
-    ("fields", "wrong"),
-    [({"days": "0"}, "days"), ({"days": "366"}, "days"), ({"days": "x"}, "days"), ({"days": "21", "budget": "lots"}, "budget")],
-)  # fmt: skip
-async def test_a_plan_asks_for_numbers(desk: Stage, fields: dict[str, str], wrong: str) -> None:
+async def test_a_plan_asks_for_numbers(desk: Stage) -> None:
     await foreseen(desk)
     await supplier(desk)
-    answer = await desk.client.post(f"{DESK}/shows/{desk.show.id}/plan", data=fields)
+    cases = [("0", "", "days"), ("366", "", "days"), ("x", "", "days"), ("21", "lots", "budget")]
+    for days, budget, wrong in cases:
+        answer = await desk.client.post(
+            f"{DESK}/shows/{desk.show.id}/plan", data={"days": days, "budget": budget}
+        )
 
-    assert answer.status_code == 422
-    assert f'id="e-{wrong}"' in answer.text
+        assert answer.status_code == 422, (days, budget)
+        assert f'id="e-{wrong}"' in answer.text, (days, budget)
 
 
 async def test_a_plan_becomes_orders_whose_goods_are_taken_in(desk: Stage) -> None:

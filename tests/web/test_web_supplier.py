@@ -155,24 +155,24 @@ async def test_what_cannot_be_is_said_beside_its_field_and_nothing_changes(works
     assert await workshop.now() == workshop.order
 
 
-@pytest.mark.parametrize("typed", ["-1", "many", "1e3", "", "9" * 30, "<script>alert(1)</script>"])
-async def test_no_quantity_but_a_whole_number_is_taken(workshop: Workshop, typed: str) -> None:
+async def test_no_quantity_but_a_whole_number_is_taken(workshop: Workshop) -> None:
     first = workshop.order.lines[0]
-    status, page = await workshop.answer(**workshop.lines(**{f"q_{first.variant_id}": typed}))
+    for typed in ("-1", "many", "1e3", "", "9" * 30, "<script>alert(1)</script>"):
+        status, page = await workshop.answer(**workshop.lines(**{f"q_{first.variant_id}": typed}))
 
-    assert status == 422
-    assert f'id="e-q-{first.variant_id}"' in page
-    assert "<script>alert" not in page
+        assert status == 422, typed
+        assert f'id="e-q-{first.variant_id}"' in page, typed
+        assert "<script>alert" not in page
     assert await workshop.now() == workshop.order
 
 
-@pytest.mark.parametrize("typed", ["", "tomorrow", "2026-02-31", "9999-01-01"])
-async def test_a_promise_needs_a_day(workshop: Workshop, typed: str) -> None:
+async def test_a_promise_needs_a_day(workshop: Workshop) -> None:
     first = workshop.order.lines[0]
-    status, page = await workshop.answer(**workshop.lines(**{f"d_{first.variant_id}": typed}))
+    for typed in ("", "tomorrow", "2026-02-31", "9999-01-01"):
+        status, page = await workshop.answer(**workshop.lines(**{f"d_{first.variant_id}": typed}))
 
-    assert status == 422
-    assert f'id="e-d-{first.variant_id}"' in page
+        assert status == 422, typed
+        assert f'id="e-d-{first.variant_id}"' in page, typed
     assert await workshop.now() == workshop.order
 
 

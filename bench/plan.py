@@ -47,9 +47,7 @@ def instance(styles: int, seed: int = 1) -> Problem:
                 late_minor=price // 2,
                 available=int(rng.integers(0, 6)),
                 hard=0,
-                demand=tuple(
-                    Predictive(level * float(share), float(rng.uniform(2, 8))).quantiles(levels)
-                ),
+                demand=tuple(Predictive(level * float(share), float(rng.uniform(2, 8))).quantiles(levels)),
             )
             for at, share in enumerate(rng.dirichlet(np.full(colours * sizes, 5.0)) * colours * 2)
         ]
@@ -98,7 +96,9 @@ def main() -> None:
     sizes = [int(argument) for argument in sys.argv[1:]] or [10, 100, 500]
     results: dict[str, dict[str, float | int]] = {}
     print(f"{SOLVER}, one thread; costs in minor units")
-    print(f"{'styles':>7} {'variants':>9} {'cost':>14} {'bound':>14} {'gap %':>8} {'seconds':>8} {'unplanned':>10}")
+    print(
+        f"{'styles':>7} {'variants':>9} {'cost':>14} {'bound':>14} {'gap %':>8} {'seconds':>8} {'unplanned':>10}"
+    )
     for styles in sizes:
         problem = instance(styles)
         found = solve(problem, Limits(seconds=SECONDS.get(styles, 60.0), gap=1e-4))

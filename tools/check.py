@@ -12,8 +12,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 
 import assets
-
-import browser
+import chromium
 
 BIN = Path(sys.executable).parent
 LINT = {
@@ -51,7 +50,7 @@ def main() -> int:
         if arguments.no_browser:
             pytest_arguments += ["-m", "not browser"]
         else:
-            os.environ["SHOPFLOOR_CHROMIUM"] = browser.ensure()
+            os.environ["SHOPFLOOR_CHROMIUM"] = chromium.ensure()
         held = step("tests", [BIN / "pytest", "-q", *pytest_arguments]) and held
     return 0 if held else 1
 

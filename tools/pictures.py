@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import browser
+import chromium
 
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 PHONE = {"width": 390, "height": 844}
@@ -26,8 +26,8 @@ ARGUMENTS = [
 ]  # fmt: skip
 
 
-def page(chromium: Browser, size: dict[str, int], *, language: str = "en-GB", dark: bool = False) -> Page:
-    context = chromium.new_context(
+def page(browser: Browser, size: dict[str, int], *, language: str = "en-GB", dark: bool = False) -> Page:
+    context = browser.new_context(
         viewport={"width": size["width"], "height": size["height"]},
         device_scale_factor=2 if size is PHONE else 1,
         has_touch=size is PHONE,
@@ -43,8 +43,8 @@ def take(shown: Page, name: str) -> None:
     print(f"  {name}.png", flush=True)
 
 
-def room(chromium: Browser, address: str, name: str, language: str) -> None:
-    shown = page(chromium, PHONE, language=language)
+def room(browser: Browser, address: str, name: str, language: str) -> None:
+    shown = page(browser, PHONE, language=language)
     shown.goto(address)
     shown.wait_for_function("document.querySelector('video')?.currentTime > 1", timeout=60_000)
     shown.wait_for_timeout(6_000)
@@ -52,8 +52,8 @@ def room(chromium: Browser, address: str, name: str, language: str) -> None:
     shown.context.close()
 
 
-def signed_in(chromium: Browser, base: str, password: str, *, dark: bool = False) -> Page:
-    shown = page(chromium, DESKTOP, dark=dark)
+def signed_in(browser: Browser, base: str, password: str, *, dark: bool = False) -> Page:
+    shown = page(browser, DESKTOP, dark=dark)
     shown.goto(f"{base}/sign-in")
     shown.fill("input[name=email]", "owner@harbour.example")
     shown.fill("input[name=password]", password)
@@ -73,16 +73,16 @@ def main() -> int:
         assert demo.stdout is not None
         try:
             with sync_playwright() as playwright:
-                chromium = playwright.chromium.launch(executable_path=browser.ensure(), args=ARGUMENTS)
-                follow(demo, chromium, Path(place))
-                chromium.close()
+                browser = playwright.chromium.launch(executable_path=chromium.ensure(), args=ARGUMENTS)
+                follow(demo, browser, Path(place))
+                browser.close()
         finally:
             demo.send_signal(signal.SIGINT)
             demo.wait(40)
     return 0
 
 
-def follow(demo: "subprocess.Popen[str]", chromium: Browser, place: Path) -> None:
+def follow(demo: "subprocess.Popen[str]", browser: Browser, place: Path) -> None:
     """Act on what the demo says."""
     assert demo.stdout is not None
     base = ""
@@ -92,20 +92,20 @@ def follow(demo: "subprocess.Popen[str]", chromium: Browser, place: Path) -> Non
             base = re.findall(r"http://[^\s\x1b]+", line)[0]
         elif line.lstrip().startswith("Wide cotton trousers") or "  Wide cotton trousers" in line:
             time.sleep(5)
-            room(chromium, f"{base}/s/harbour/live/1", "room-phone", "en-GB")
-            room(chromium, f"{base}/s/harbour/live/1", "room-phone-zh", "zh-CN")
-            studio = signed_in(chromium, base, (place / "demo" / "owner").read_text().strip())
+            room(browser, f"{base}/s/harbour/live/1", "room-phone", "en-GB")
+            room(browser, f"{base}/s/harbour/live/1", "room-phone-zh", "zh-CN")
+            studio = signed_in(browser, base, (place / "demo" / "owner").read_text().strip())
             studio.goto(f"{base}/console/harbour/shows/1/studio")
             studio.wait_for_timeout(6_000)
             take(studio, "studio-desktop")
             studio.context.close()
         elif "The shop stays up" in line:
-            after(chromium, base, (place / "demo" / "owner").read_text().strip())
+            after(browser, base, (place / "demo" / "owner").read_text().strip())
             return
 
 
-def after(chromium: Browser, base: str, password: str) -> None:
-    desk = signed_in(chromium, base, password)
+def after(browser: Browser, base: str, password: str) -> None:
+    desk = signed_in(browser, base, password)
     for path, name in (
         ("/shows/1/report", "report-desktop"), ("/shows/1/plan", "plan-desktop"), ("/stock", "stock-desktop"),
         ("/orders", "orders-desktop"),
@@ -113,7 +113,7 @@ def after(chromium: Browser, base: str, password: str) -> None:
         desk.goto(f"{base}/console/harbour{path}")
         desk.wait_for_timeout(800)
         take(desk, name)
-    shop = page(chromium, PHONE, language="zh-CN", dark=True)
+    shop = page(browser, PHONE, language="zh-CN", dark=True)
     shop.goto(f"{base}/s/harbour")
     shop.wait_for_timeout(800)
     take(shop, "shop-phone-zh-dark")

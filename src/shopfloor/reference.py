@@ -56,7 +56,9 @@ def refusals_page() -> str:
         "| code | status | meaning |",
         "|---|---|---|",
     ]
-    leaves = {(kind.code, kind.status): kind for kind in every_refusal() if kind.__module__.startswith("shopfloor.")}
+    leaves = {
+        (kind.code, kind.status): kind for kind in every_refusal() if kind.__module__.startswith("shopfloor.")
+    }
     for (code, status), kind in sorted(leaves.items()):
         meaning = " ".join((inspect.getdoc(kind) or "").split("\n\n")[0].split())
         if kind.__doc__:

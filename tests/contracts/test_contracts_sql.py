@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.sql import SQL
 
 import shopfloor
 
@@ -49,7 +50,7 @@ def connection(migrated: str) -> Iterator[psycopg.Connection]:
 
 @pytest.mark.parametrize(("where", "sql"), list(statements()), ids=lambda value: value.split("\n")[0])
 def test_the_schema_accepts_it(connection: psycopg.Connection, where: str, sql: str) -> None:
-    connection.execute(psycopg.sql.SQL("PREPARE checked AS " + numbered(sql)))  # pyright: ignore[reportArgumentType]
+    connection.execute(SQL("PREPARE checked AS " + numbered(sql)))  # pyright: ignore[reportArgumentType]
     connection.execute("DEALLOCATE checked")
 
 

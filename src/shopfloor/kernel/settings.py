@@ -31,38 +31,42 @@ class Settings(BaseSettings):
         description="Directory for everything that is kept: database, lake, recordings, pictures.",
     )
     database_url: str | None = Field(
-        None,
+        default=None,
         description="A PostgreSQL (15 or newer) of your own; without it Shopfloor runs an embedded one in the data directory.",
     )
-    database_pool: int = Field(8, ge=2, le=64, description="Database connections each process keeps open.")
-    host: str = Field("127.0.0.1", description="Address the shop listens on; 0.0.0.0 for all.")
+    database_pool: int = Field(
+        default=8, ge=2, le=64, description="Database connections each process keeps open."
+    )
+    host: str = Field(default="127.0.0.1", description="Address the shop listens on; 0.0.0.0 for all.")
     port: int = Field(
-        8000, ge=0, le=65535, description="Port of the shop; the next free one is taken when it is busy."
+        default=8000,
+        ge=0,
+        le=65535,
+        description="Port of the shop; the next free one is taken when it is busy.",
     )
     rtmp_host: str = Field(
-        "127.0.0.1", description="Address the camera (RTMP) port listens on; 0.0.0.0 for all."
+        default="127.0.0.1", description="Address the camera (RTMP) port listens on; 0.0.0.0 for all."
     )
     rtmp_port: int = Field(
-        1935, ge=0, le=65535, description="Port for OBS or ffmpeg (RTMP); 0 takes any free one."
+        default=1935, ge=0, le=65535, description="Port for OBS or ffmpeg (RTMP); 0 takes any free one."
     )
     base_url: str | None = Field(
-        None,
+        default=None,
         description="Public address of the shop, as in https://shop.example; used in printed links and cookies.",
     )
-    log_format: Literal["console", "json"] = Field("console", description="How log lines are written.")
+    log_format: Literal["console", "json"] = Field(
+        default="console", description="How log lines are written."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        "INFO", description="The least level that is logged."
+        default="INFO", description="The least level that is logged."
     )
     intake_queue: int = Field(
-        20_000,
+        default=20_000,
         ge=1,
         description="Purchases that may wait in one process before a buyer is told to try again.",
     )
-    hold_seconds: int = Field(
-        300, ge=15, le=86_400, description="How long a hold lasts where an offer does not say otherwise."
-    )
     seal_seconds: float = Field(
-        10.0, gt=0, description="How often the collector turns its log into Parquet files."
+        default=10.0, gt=0, description="How often the collector turns its log into Parquet files."
     )
 
     @property

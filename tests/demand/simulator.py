@@ -55,7 +55,7 @@ def show(
         left = [stock if stock is not None else 1_000_000] * size
         taken, refused, came = [0] * size, [0] * size, [0] * size
         exposure = [0.0] * size
-        factor = math.exp(rng.normal(-variation**2 / 2, variation))
+        factor = math.exp(rng.normal(-(variation**2) / 2, variation))
         burst = 1.0
         for _ in range(seconds):
             if rng.random() < 0.03:

@@ -97,7 +97,9 @@ def test_refusals_raise_what_is_foreseen_and_count_each_person_once() -> None:
 
 def test_waiting_units_are_hard_at_the_pay_rate() -> None:
     """Prior 17 of 20 and 3 of 20 held: pay rate (17 + 3) / (20 + 20) = 0.5; of 5 who wait, 3 count."""
-    signal = replace(ONE, units_held=20, units_paid=3, exposure_total=2000.0, waitlist_units=5, refused_buyers=2)
+    signal = replace(
+        ONE, units_held=20, units_paid=3, exposure_total=2000.0, waitlist_units=5, refused_buyers=2
+    )
     [line] = learn([signal], assumed=Assumptions())
 
     assert pay_rate([signal], Assumptions()) == 0.5
@@ -144,9 +146,13 @@ def test_a_size_that_sells_everywhere_is_expected_where_it_was_missing() -> None
 
 
 def test_what_cannot_be_known_is_said() -> None:
-    never_shown = replace(ONE, variant_id=2, exposure_in_stock=0.0, exposure_total=0.0, units_held=0, units_paid=0)
+    never_shown = replace(
+        ONE, variant_id=2, exposure_in_stock=0.0, exposure_total=0.0, units_held=0, units_paid=0
+    )
     never_there = replace(never_shown, variant_id=3, exposure_total=1000.0)
-    gone_at_once = replace(ONE, variant_id=4, product_id=2, exposure_in_stock=50.0, units_held=3, units_paid=3)
+    gone_at_once = replace(
+        ONE, variant_id=4, product_id=2, exposure_in_stock=50.0, units_held=3, units_paid=3
+    )
     lines = learn([ONE, never_shown, never_there, gone_at_once], assumed=PAID)
 
     assert [line.reason for line in lines] == [
@@ -263,7 +269,13 @@ def test_sold_out_variants_are_not_taken_for_unwanted_ones() -> None:
 
 def test_every_sentence_exists_in_both_languages() -> None:
     signal = replace(
-        ONE, exposure_total=10_000.0, waitlist_units=3, refused_buyers=4, asks=2, presale_units=1, exposure_in_stock=50.0
+        ONE,
+        exposure_total=10_000.0,
+        waitlist_units=3,
+        refused_buyers=4,
+        asks=2,
+        presale_units=1,
+        exposure_in_stock=50.0,
     )
     other = replace(ONE, variant_id=2)
     never = replace(ONE, variant_id=3, exposure_in_stock=0.0, units_held=0, units_paid=0)

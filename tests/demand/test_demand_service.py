@@ -44,7 +44,9 @@ async def test_a_show_without_forecast_and_another_shop_are_not_found(database: 
 async def test_an_earlier_show_of_the_shop_is_history_at_half_weight(database: Database) -> None:
     async with database.transaction() as tx:
         alone = await demand.forecast_show(tx, shop_id=2, show_id=9, signals=[ONE])
-        await demand.forecast_show(tx, shop_id=1, show_id=5, signals=[replace(ONE, units_held=40, units_paid=40)])
+        await demand.forecast_show(
+            tx, shop_id=1, show_id=5, signals=[replace(ONE, units_held=40, units_paid=40)]
+        )
         later = await demand.forecast_show(tx, shop_id=1, show_id=6, signals=[ONE])
 
     [line] = later.lines

@@ -54,7 +54,11 @@ class Works:
 
     async def plan(self, **request: object) -> supply.Plan:
         return await supply.make_plan(
-            self.db, shop_id=self.shop.id, show_id=SHOW, today=TODAY, **request  # pyright: ignore[reportArgumentType]
+            self.db,
+            shop_id=self.shop.id,
+            show_id=SHOW,
+            today=TODAY,
+            **request,  # pyright: ignore[reportArgumentType]
         )
 
     async def sent(self, **request: object) -> supply.Sent:
@@ -64,7 +68,9 @@ class Works:
             [sent] = await supply.accept(tx, actor=self.actor, plan_id=plan.id)
         return sent
 
-    async def confirm(self, sent: supply.Sent, *lines: supply.Promise, today: date = TODAY) -> supply.PurchaseOrder:
+    async def confirm(
+        self, sent: supply.Sent, *lines: supply.Promise, today: date = TODAY
+    ) -> supply.PurchaseOrder:
         async with self.db.transaction() as tx:
             return await supply.confirm(
                 tx, key=sent.key, purchase_order_id=sent.order.id, lines=lines, today=today
@@ -110,7 +116,9 @@ async def works(database: Database) -> Works:
         )  # fmt: skip
         shop = joined.shop
         actor = await accounts.actor(tx, joined.session, "mei")
-        other = await accounts.create_shop(tx, owner_id=joined.person.id, name="Kiln", slug="kiln", currency="EUR")
+        other = await accounts.create_shop(
+            tx, owner_id=joined.person.id, name="Kiln", slug="kiln", currency="EUR"
+        )
         coat = await catalog.create_product(
             tx, shop_id=shop.id, title="=Coat", option_names=["Size", "Colour"],
             variants=[catalog.NewVariant(12_900, [size, "Indigo"], f"C-{size}") for size in "SML"],
@@ -120,7 +128,9 @@ async def works(database: Database) -> Works:
             variants=[catalog.NewVariant(6_000, [], "B")],
         )  # fmt: skip
         ids = {
-            product.id: [each.id for each in await catalog.variants_of(tx, shop_id=shop.id, product_ids=[product.id])]
+            product.id: [
+                each.id for each in await catalog.variants_of(tx, shop_id=shop.id, product_ids=[product.id])
+            ]
             for product in (coat, bowl)
         }
         where = await stock.add_location(tx, shop_id=shop.id, name="House", kind=stock.LocationKind.WAREHOUSE)

@@ -30,7 +30,9 @@ async def client(works: Works) -> AsyncIterator[httpx.AsyncClient]:
 
 async def test_the_whole_way_over_http(works: Works, client: httpx.AsyncClient) -> None:
     client.cookies.set("session", works.session)
-    supplier = (await client.post("/v1/mei/suppliers", json={"name": "Dyer", "capacity_per_week": 300})).json()
+    supplier = (
+        await client.post("/v1/mei/suppliers", json={"name": "Dyer", "capacity_per_week": 300})
+    ).json()
     quote = await client.post(
         f"/v1/mei/suppliers/{supplier['id']}/quotes",
         json={
@@ -86,13 +88,17 @@ async def test_who_is_not_signed_in_or_not_allowed_is_refused(
     assert (await client.request(method, path, json=body)).status_code == 401
     async with works.db.transaction() as tx:
         invited = await accounts.invite(tx, actor=works.actor, role=accounts.Role.MODERATOR)
-        moderator = await accounts.join(tx, token=invited.token, email="mo@example.org", password="a long password")
+        moderator = await accounts.join(
+            tx, token=invited.token, email="mo@example.org", password="a long password"
+        )
     client.cookies.set("session", moderator.session)
     answer = await client.request(method, path, json=body)
     assert (answer.status_code, answer.json()["code"]) == (403, "accounts.not_allowed")
 
 
-@pytest.mark.parametrize("body", [{"horizon_days": 0}, {"budget_minor": -1}, {"seconds": 0}, {"seconds": "many"}])
+@pytest.mark.parametrize(
+    "body", [{"horizon_days": 0}, {"budget_minor": -1}, {"seconds": 0}, {"seconds": "many"}]
+)
 async def test_a_plan_request_that_makes_no_sense_is_refused(
     works: Works, client: httpx.AsyncClient, body: Any
 ) -> None:

@@ -25,9 +25,19 @@ def need(variant_id: int, demand: tuple[int, ...], **other: int | str) -> Need:
 
 
 def offer(quote_id: int, product_id: int, *tiers: tuple[int, int], **other: int) -> Offer:
-    fields = {"supplier_id": quote_id, "lot": 1, "colour_minimum": 0, "capacity_use": 1, "setup_minor": 0, "weeks": 1}
+    fields = {
+        "supplier_id": quote_id,
+        "lot": 1,
+        "colour_minimum": 0,
+        "capacity_use": 1,
+        "setup_minor": 0,
+        "weeks": 1,
+    }
     return Offer(
-        quote_id=quote_id, product_id=product_id, tiers=tuple(Tier(*tier) for tier in tiers), **{**fields, **other}
+        quote_id=quote_id,
+        product_id=product_id,
+        tiers=tuple(Tier(*tier) for tier in tiers),
+        **{**fields, **other},
     )
 
 
@@ -101,7 +111,10 @@ def test_no_plan_is_better_than_the_one_found(seed: int) -> None:
 
     assert found.verdict.cost_scaled == truth
     assert found.bound_scaled <= truth
-    assert truth - found.bound_scaled <= 3e-6 * sum(n.price_minor * sum(n.demand) for s in problem.styles for n in s.needs) + 2
+    assert (
+        truth - found.bound_scaled
+        <= 3e-6 * sum(n.price_minor * sum(n.demand) for s in problem.styles for n in s.needs) + 2
+    )
 
 
 @pytest.mark.parametrize("seed", range(100, 160))
@@ -133,7 +146,9 @@ def test_without_shared_rows_one_product_is_solved_and_proven_in_integers() -> N
         assert (judge(alone, buys).cost_scaled, bound) == (truth, truth)
 
 
-@pytest.mark.parametrize(("wanted", "ordered"), [(19, 20), (20, 20), (21, 21), (18, 20), (17, 17), (10, 10), (9, 10)])
+@pytest.mark.parametrize(
+    ("wanted", "ordered"), [(19, 20), (20, 20), (21, 21), (18, 20), (17, 17), (10, 10), (9, 10)]
+)
 def test_all_units_tiers_at_their_jump_points(wanted: int, ordered: int) -> None:
     """10 at 500, 20 at 450: from 18 wanted units (9000) twenty cost less or the same, with what is left over."""
     problem = one((wanted,), offer(1, 1, (10, 500), (20, 450)), salvage_minor=100)
@@ -203,7 +218,9 @@ def test_the_newsvendor_orders_its_critical_quantile() -> None:
 
 
 def test_the_judge_finds_every_rule_that_is_broken() -> None:
-    problem = replace(one((5,), offer(1, 1, (3, 400), lot=2), hard=1), must_cover_hard=True, budget_minor=1000)
+    problem = replace(
+        one((5,), offer(1, 1, (3, 400), lot=2), hard=1), must_cover_hard=True, budget_minor=1000
+    )
 
     assert judge(problem, [Buy(9, 1, 2)]).broken[0] == "quote 9 does not offer variant 1"
     assert judge(problem, [Buy(1, 1, 5)]).broken[0] == "5 of variant 1 is not a multiple of 2"
@@ -227,7 +244,11 @@ def test_parts_that_share_nothing_are_solved_apart() -> None:
     problem = Problem(
         1,
         tuple(Style(p, (need(p, (5,)),)) for p in (1, 2, 3)),
-        (offer(1, 1, (1, 400), supplier_id=7), offer(2, 2, (1, 400), supplier_id=7), offer(3, 3, (1, 400), supplier_id=8)),
+        (
+            offer(1, 1, (1, 400), supplier_id=7),
+            offer(2, 2, (1, 400), supplier_id=7),
+            offer(3, 3, (1, 400), supplier_id=8),
+        ),
         (Capacity(7, 6),),
     )
 
@@ -273,7 +294,9 @@ def test_many_products_on_tight_capacity_come_with_a_small_certified_gap() -> No
 def test_a_product_that_is_best_bought_from_two_quotes() -> None:
     """Five at 100 and dearer beyond, or any number at 200: ten wanted units cost 5 x 100 + 5 x 200."""
     problem = one((10,), offer(1, 1, (1, 100), (6, 900)), offer(2, 1, (1, 200)), salvage_minor=0)
-    answer = respond(1, menu(1, problem.styles[0], problem.offers, must_cover_hard=False), work={1: 0, 2: 0}, cash=0)
+    answer = respond(
+        1, menu(1, problem.styles[0], problem.offers, must_cover_hard=False), work={1: 0, 2: 0}, cash=0
+    )
 
     assert (answer.priced, answer.bound) == (2000 - 10_000, 1500 - 10_000)
     buys, bound = solve_columns(problem, seconds=2.0, gap=0.0)

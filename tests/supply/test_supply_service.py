@@ -56,7 +56,10 @@ async def test_suppliers_are_checked_and_unique(works: Works) -> None:
             await supply.add_supplier(tx, shop_id=works.shop.id, name="Loom", capacity_per_week=0)
         with pytest.raises(supply.SupplierNameTaken):
             await supply.add_supplier(tx, shop_id=works.shop.id, name="Weaver")
-        assert [each.name for each in await supply.suppliers(tx, shop_id=works.shop.id)] == ["Potter", "Weaver"]
+        assert [each.name for each in await supply.suppliers(tx, shop_id=works.shop.id)] == [
+            "Potter",
+            "Weaver",
+        ]
         assert await supply.suppliers(tx, shop_id=works.other.id) == []
 
 
@@ -96,7 +99,9 @@ async def test_a_plan_is_stored_with_its_input_and_can_be_judged_again(works: Wo
         assert again == plan
         assert checked.holds
         assert checked.digest == plan.digest
-        await tx.run("UPDATE supply.plan_line SET quantity = quantity + 5 WHERE variant_id = %(v)s", v=works.coats[0])
+        await tx.run(
+            "UPDATE supply.plan_line SET quantity = quantity + 5 WHERE variant_id = %(v)s", v=works.coats[0]
+        )
         assert not (await supply.recheck(tx, shop_id=works.shop.id, plan_id=plan.id)).holds
 
 
@@ -289,7 +294,9 @@ async def test_declining_takes_the_lot_back(works: Works) -> None:
     assert order.state is supply.OrderState.DECLINED
     async with works.db.transaction() as tx:
         assert [each.missing for each in await stock.shortages(tx, shop_id=works.shop.id)] == [2]
-        assert (await stock.available(tx, shop_id=works.shop.id, variant_ids=[works.coats[0]]))[works.coats[0]].left == 0
+        assert (await stock.available(tx, shop_id=works.shop.id, variant_ids=[works.coats[0]]))[
+            works.coats[0]
+        ].left == 0
 
 
 async def test_goods_that_come_are_on_the_shelf_once(works: Works) -> None:
@@ -337,7 +344,9 @@ async def test_goods_that_come_unannounced_are_taken_in(works: Works) -> None:
 async def test_made_to_order_is_sold_ordered_made_and_delivered(works: Works) -> None:
     """Three bowls sold against what the potter can make are ordered, not sold twice, and arrive for their buyers."""
     variant = works.bowls[0]
-    quote = await works.quote(works.potter, works.bowl, tiers=(supply.Tier(1, 2000),), lead_days=10, late_days=0)
+    quote = await works.quote(
+        works.potter, works.bowl, tiers=(supply.Tier(1, 2000),), lead_days=10, late_days=0
+    )
     async with works.db.transaction() as tx:
         level = await supply.announce_makeable(
             tx, shop_id=works.shop.id, quote_id=quote.id, variant_id=variant, quantity=40,
@@ -360,7 +369,9 @@ async def test_made_to_order_is_sold_ordered_made_and_delivered(works: Works) ->
     ]  # fmt: skip
     assert (await works.plan()).lines == ()
     async with works.db.transaction() as tx:
-        await supply.receive(tx, actor=works.actor, purchase_order_id=sent.order.id, quantities={variant: quantity})
+        await supply.receive(
+            tx, actor=works.actor, purchase_order_id=sent.order.id, quantities={variant: quantity}
+        )
         assert await stock.shortages(tx, shop_id=works.shop.id) == []
     assert sorted(await works.levels(variant)) == sorted([
         ("on_hand", None, 3, 3), ("on_hand", None, quantity - 3, 0),
@@ -431,7 +442,9 @@ async def test_another_shop_sees_and_changes_nothing(works: Works) -> None:
         with pytest.raises(supply.UnknownQuote):
             await supply.withdraw_quote(tx, shop_id=works.other.id, quote_id=quote.id)
         with pytest.raises(supply.UnknownPurchaseOrder):
-            await supply.receive(tx, actor=stranger, purchase_order_id=sent.order.id, quantities={works.coats[0]: 1})
+            await supply.receive(
+                tx, actor=stranger, purchase_order_id=sent.order.id, quantities={works.coats[0]: 1}
+            )
         with pytest.raises(supply.UnknownPlan):
             await supply.plan(tx, shop_id=works.other.id, show_id=SHOW)
         assert await queries.workloads(tx, shop_id=works.other.id) == []

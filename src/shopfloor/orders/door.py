@@ -19,7 +19,7 @@ from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.values import MAX_MINOR, new_id
 from shopfloor.orders import queries, waitlist
-from shopfloor.orders.intake import Intake
+from shopfloor.orders.intake import Intake, IntakeUnknown
 from shopfloor.orders.models import (
     MAX_LINES,
     MAX_PER_LINE,
@@ -186,7 +186,7 @@ class Door:
 
         terms = self._terms.get(wish.offer_id)
         if terms is None:
-            self._spawn(self._ask_later(_whole(wish), shopper, reply, show_id))
+            self._spawn(self._ask_later(_whole(wish), shopper, reply, show_id), wish.id, reply)
             return None
         self._ask_one(wish, terms, shopper, reply, show_id)
         return None
@@ -196,7 +196,7 @@ class Door:
         key = wish.offer_id or -(wish.variant_id or (wish.lines[0].variant_id if wish.lines else 0))
         terms = self._terms.get(key)
         if terms is None or (wish.offer_id is None and len(wish.lines) > 1):
-            self._spawn(self._ask_later(wish, shopper, reply, None))
+            self._spawn(self._ask_later(wish, shopper, reply, None), wish.id, reply)
         elif wish.lines or wish.variant_id is None or wish.price_minor is None:
             self._ask_cart(wish, terms, None, shopper, reply)
         else:
@@ -283,7 +283,7 @@ class Door:
 
     def _submit(self, request: stock.Request, terms: Terms, reply: Reply) -> None:
         if terms.policy is HoldPolicy.FIRST_PAID:
-            self._spawn(self._open(request, terms, reply))
+            self._spawn(self._open(request, terms, reply), request.id, reply)
             return
 
         def decided(answer: stock.Answer | Refusal) -> None:
@@ -370,8 +370,8 @@ class Door:
         else:
             reply(self._answer(request.id, short, terms))
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.ensure_future(work)
+    def _spawn(self, work: Coroutine[Any, Any, None], wish_id: UUID, reply: Reply) -> None:
+        task = asyncio.ensure_future(_heard(work, wish_id, reply))
         self._tasks.add(task)
         task.add_done_callback(self._done)
 
@@ -383,6 +383,17 @@ class Door:
     async def close(self) -> None:
         """Wait for the wishes that are off the hot path; the intake answers the others when it closes."""
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+async def _heard(work: Coroutine[Any, Any, None], wish_id: UUID, reply: Reply) -> None:
+    """Do it; where that fails the buyer hears so and may ask again, with the same id."""
+    try:
+        await work
+    except Refusal as refusal:
+        reply(_refused(wish_id, refusal))
+    except Exception:
+        reply(_refused(wish_id, IntakeUnknown()))
+        raise
 
 
 _GONE: Final = frozenset({stock.HoldState.EXPIRED, stock.HoldState.RELEASED})

@@ -16,6 +16,7 @@ import msgspec
 
 from shopfloor import accounts, stock
 from shopfloor.accounts import Keyring
+from shopfloor.kernel.database import DatabaseAway
 from shopfloor.kernel.errors import Refusal
 from shopfloor.orders.door import Answered, Door, Wish, encode
 from shopfloor.orders.intake import IntakeClosed, IntakeFull, IntakeUnknown
@@ -46,7 +47,7 @@ _STATUS: Final = {
     stock.MISMATCH: 422,
     stock.INVALID: 422,
     **{kind.code: kind.status for kind in (
-        BadPurchase, HoldExpired, IntakeClosed, IntakeFull, IntakeUnknown, OfferClosed, OfferUnknown, PriceChanged,
+        BadPurchase, DatabaseAway, HoldExpired, IntakeClosed, IntakeFull, IntakeUnknown, OfferClosed, OfferUnknown, PriceChanged,
         TooFast, TooLarge,
     )},
 }  # fmt: skip

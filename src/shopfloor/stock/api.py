@@ -5,8 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
+from shopfloor import catalog
 from shopfloor.accounts import Actor, Permission
 from shopfloor.accounts.api import allowed
+from shopfloor.kernel.database import Tx
 from shopfloor.kernel.http import Db, refusals
 from shopfloor.kernel.values import MAX_QUANTITY
 from shopfloor.stock import service
@@ -117,6 +119,7 @@ async def shortages(actor: Viewer, db: Db) -> list[Shortage]:
 @router.post("/receipts", status_code=201, responses=refusals(UnknownStock, BadQuantity))
 async def receive(body: Receipt, actor: Editor, db: Db) -> Level:
     async with db.transaction() as tx:
+        await _own(tx, actor, body.variant_id)
         return await service.receive(
             tx,
             shop_id=actor.shop_id,
@@ -131,6 +134,7 @@ async def receive(body: Receipt, actor: Editor, db: Db) -> Level:
 @router.post("/adjustments", status_code=201, responses=refusals(UnknownStock, BadQuantity, NotEnough))
 async def adjust(body: Adjustment, actor: Editor, db: Db) -> Level:
     async with db.transaction() as tx:
+        await _own(tx, actor, body.variant_id)
         return await service.adjust(
             tx,
             shop_id=actor.shop_id,
@@ -146,6 +150,7 @@ async def adjust(body: Adjustment, actor: Editor, db: Db) -> Level:
 async def count(body: Count, actor: Editor, db: Db) -> dict[str, int]:
     """Compare and set: refused when units came or left since counting began."""
     async with db.transaction() as tx:
+        await _own(tx, actor, body.variant_id)
         books = await service.count(
             tx,
             shop_id=actor.shop_id,
@@ -173,3 +178,9 @@ async def transfer(body: Transfer, actor: Editor, db: Db) -> None:
             from_pool=body.from_pool,
             to_pool=body.to_pool,
         )
+
+
+async def _own(tx: Tx, actor: Actor, variant_id: int) -> None:
+    """The books take any number for a variant; here it must be one of this shop."""
+    if not await catalog.variants(tx, shop_id=actor.shop_id, ids=[variant_id]):
+        raise UnknownStock(variant_id=variant_id)

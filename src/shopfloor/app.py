@@ -7,10 +7,11 @@ serves it until it is told to stop, and then lets everybody who waits for an ans
 import asyncio
 import gc
 import os
+import signal
 import socket
 import sys
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from importlib import metadata
 from ipaddress import ip_address
 from typing import Any
@@ -282,6 +283,20 @@ async def prometheus(request: Request) -> Response:
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
+class Server(uvicorn.Server):
+    """Ends its connections at SIGTERM or SIGINT and leaves the rest to us.
+
+    uvicorn raises the signal anew when its connections are closed, which would end the process while rooms, lake,
+    camera port and database are still to be closed.
+    """
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self.handle_exit, number, None)
+        yield
+
+
 async def serve(
     settings: Settings, dsn: str, *, background_work: bool, ready: Callable[[str, Node, str | None], None]
 ) -> None:
@@ -307,7 +322,7 @@ async def serve(
             backlog=4096,
             server_header=False,
         )
-        server = uvicorn.Server(config)
+        server = Server(config)
         host, port = listener.getsockname()[:2]
         address = settings.base_url or f"http://{host}:{port}"
         async with node.db.transaction() as tx:

@@ -30,8 +30,8 @@ from shopfloor.kernel.settings import Settings
 
 FPS: Final = 15
 FIRST_SHOW: Final = (
-    ("rib-beanie", 9), ("honey-pomelo", 8), ("wide-trousers", 9), ("linen-overshirt", 22), ("tea-bowl", 9),
-    ("crisp-persimmon", 8), ("side-handle-teapot", 8), ("kabocha", 7), ("mountain-honey", 7), ("bottle-vase", 8),
+    ("rib-beanie", 11), ("honey-pomelo", 10), ("wide-trousers", 12), ("linen-overshirt", 30), ("tea-bowl", 12),
+    ("crisp-persimmon", 10), ("side-handle-teapot", 10), ("kabocha", 9), ("mountain-honey", 9), ("bottle-vase", 10),
 )  # fmt: skip
 SECOND_SHOW: Final = (("linen-overshirt", 22), ("tea-bowl", 10))
 

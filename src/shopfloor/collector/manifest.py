@@ -75,7 +75,7 @@ def read(directory: Path) -> list[Line]:
 def verify_chain(directory: Path) -> list[str]:
     """The segments whose line does not follow from the line before it."""
     lines, hashes, _ = _read(directory)
-    expected = ["", *hashes[:-1]]
+    expected = ["", *hashes][: len(lines)]
     return [str(line.id) for line, previous in zip(lines, expected, strict=True) if line.previous != previous]
 
 

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from tests.app.running import PATIENCE, Owner, Running, database_url, place, until
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
-import browser as chromium
+import chromium
 
 ARGUMENTS: Final = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--no-proxy-server",
@@ -214,6 +214,7 @@ def video_reaches(page: Page, seconds: float) -> float:
     """Wait until the clock of the page's video has passed `seconds`; where it is then."""
     # Asked from outside: a condition handed to the page would be evaluated there, which its policy forbids.
     video = page.locator("video")
+    at = 0.0
     for _ in range(round(STEP / 200)):
         at = float(video.evaluate("video => video.currentTime"))
         if at > seconds:

@@ -42,7 +42,7 @@ def test_a_wrong_password_is_told_and_the_right_one_opens(people: People, owner:
     page.goto(f"/console/{owner.slug}")
     places = page.get_by_role("navigation", name="Console").get_by_role("link")
     assert [name.strip() for name in places.all_inner_texts()] == [
-        "Overview", "Shows", "Orders", "Products", "Stock", "Suppliers", "Cameras", "Members",
+        "Overview", "Shows", "Orders", "Products", "Stock", "Suppliers", "Cameras", "Terms", "Members",
     ]  # fmt: skip
     for address in [str(place.get_attribute("href")) for place in places.all()]:
         answer = page.goto(address)

@@ -9,7 +9,7 @@ import pytest
 from tests.metrics import conftest as small
 from tests.web.conftest import Stage
 
-from shopfloor import accounts, collector, demand, live, stock, supply
+from shopfloor import accounts, collector, demand, live, media, stock, supply
 from shopfloor.kernel.settings import Settings
 from shopfloor.web.console import chart
 
@@ -20,6 +20,8 @@ DESK = "/console/harbour"
 async def desk(stage: Stage, tmp_path: Path) -> Stage:
     """The stage with its owner signed in, and a lake that is empty."""
     stage.app.state.settings = Settings.model_validate({"data_dir": tmp_path})
+    stage.app.state.media = media.MediaServer(stage.db, tmp_path / "recordings", "127.0.0.1", 0)
+    stage.app.state.publish_to = "rtmp://127.0.0.1:1935/live"
     response = await stage.client.post(
         "/sign-in", data={"email": "owner@example.com", "password": "a long enough one", "to": DESK}
     )
@@ -138,6 +140,7 @@ async def test_every_page_opens_for_the_owner(desk: Stage, language: str) -> Non
 
 
 MAY = {
+    "/terms": {"owner", "merchandiser", "finance", "shop_assistant"},
     "/orders": {"owner", "merchandiser", "finance", "shop_assistant"},
     "/stock": {"owner", "merchandiser", "host", "finance", "shop_assistant", "analyst"},
     "/suppliers": {"owner", "merchandiser", "finance"},

@@ -46,8 +46,12 @@ def take(shown: Page, name: str) -> None:
 def room(browser: Browser, address: str, name: str, language: str) -> None:
     shown = page(browser, PHONE, language=language)
     shown.goto(address)
-    shown.wait_for_function("document.querySelector('video')?.currentTime > 1", timeout=60_000)
-    shown.wait_for_timeout(6_000)
+    # Asked from outside: a condition handed to the page would be evaluated there, which its policy forbids.
+    for _ in range(150):
+        if shown.locator("video").evaluate("video => video.currentTime") > 1:
+            break
+        shown.wait_for_timeout(200)
+    shown.wait_for_timeout(4_000)
     take(shown, name)
     shown.context.close()
 
@@ -78,7 +82,7 @@ def main() -> int:
                 browser.close()
         finally:
             demo.send_signal(signal.SIGINT)
-            demo.wait(40)
+            demo.wait(90)
     return 0
 
 

@@ -337,6 +337,8 @@ def run(settings: Settings, *, background: bool = True) -> None:
     """`shopfloor up` and `shopfloor web`."""
     with prepared_database(settings) as dsn:
         uvloop.run(serve(settings, dsn, background_work=background, ready=announce))
+        # What was frozen while serving is let go, or libraries report it as leaked when the process ends.
+        gc.unfreeze()
 
 
 def announce(address: str, node: Node, claim: str | None) -> None:

@@ -89,12 +89,13 @@ def main() -> int:
 def follow(demo: "subprocess.Popen[str]", browser: Browser, place: Path) -> None:
     """Act on what the demo says."""
     assert demo.stdout is not None
-    base = ""
+    base, filmed = "", False
     for line in demo.stdout:
         print(line, end="", flush=True)
         if "The shop is open:" in line:
             base = re.findall(r"http://[^\s\x1b]+", line)[0]
-        elif line.lstrip().startswith("Wide cotton trousers") or "  Wide cotton trousers" in line:
+        elif "Wide cotton trousers" in line and not filmed:
+            filmed = True
             time.sleep(5)
             room(browser, f"{base}/s/harbour/live/1", "room-phone", "en-GB")
             room(browser, f"{base}/s/harbour/live/1", "room-phone-zh", "zh-CN")

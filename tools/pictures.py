@@ -111,10 +111,7 @@ def follow(demo: "subprocess.Popen[str]", browser: Browser, place: Path) -> None
 
 def after(browser: Browser, base: str, password: str) -> None:
     desk = signed_in(browser, base, password)
-    for path, name in (
-        ("/shows/1/report", "report-desktop"), ("/shows/1/plan", "plan-desktop"), ("/stock", "stock-desktop"),
-        ("/orders", "orders-desktop"),
-    ):  # fmt: skip
+    for path, name in (("/shows/1/report", "report-desktop"), ("/shows/1/plan", "plan-desktop")):
         desk.goto(f"{base}/console/harbour{path}")
         desk.wait_for_timeout(800)
         take(desk, name)

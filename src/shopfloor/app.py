@@ -70,7 +70,7 @@ class Node:
         self.lake = collector.Collector(settings.lake_dir, writer, seal_every=settings.seal_seconds)
         self.terms = orders.TermsCache(orders.loader(self.db))
         self.queue = orders.Queue(self.terms)
-        self.intake = orders.Intake(dsn, extra=self.queue.join, capacity=settings.intake_queue)
+        self.intake = orders.Intake(dsn, on_refused=self.queue.join, capacity=settings.intake_queue)
         self.door = orders.Door(db=self.db, intake=self.intake, terms=self.terms, queue=self.queue)
         self.rooms = live.Rooms(self.db, recent=chat.recent_lines)
         self.media = media.MediaServer(

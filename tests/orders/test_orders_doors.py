@@ -102,7 +102,7 @@ async def open_doors(make_market: MakeMarket, dsn: str) -> AsyncIterator[Any]:
         market = await make_market(*args, **terms_of_offer)
         terms = TermsCache(loader(market.db))
         queue = Queue(terms)
-        intake = Intake(dsn, extra=queue.join)
+        intake = Intake(dsn, on_refused=queue.join)
         await intake.open()
         door = Door(db=market.db, intake=intake, terms=terms, queue=queue)
         running.append((intake, door))

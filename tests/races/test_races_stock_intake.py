@@ -199,24 +199,73 @@ async def test_a_door_that_breaks_does_not_keep_others_from_their_answers(
     assert list(map(said, answers)) == ["held"] * 3
 
 
-async def test_rows_written_beside_the_hold_stand_or_fall_with_it(database: Database, dsn: str) -> None:
+async def test_rows_written_beside_a_refusal_stand_or_fall_with_the_batch(
+    database: Database, dsn: str
+) -> None:
     pool = await a_shop(database, 50)
-    seen: list[tuple[int, list[str]]] = []
+    seen: list[list[str]] = []
 
     async def beside(tx: Tx, requests: list[stock.Request], answers: list[stock.Answer]) -> None:
-        seen.append((len(requests), [said(answer) for answer in answers]))
-        if any(request.lines[0].quantity == 13 for request in requests):
+        seen.append([said(answer) for answer in answers])
+        if any(request.lines[0].quantity == 130 for request in requests):
             raise RuntimeError("cannot write this one's row")
         await tx.run("INSERT INTO stock.sale (shop_id, source) VALUES (9, %(id)s)", id=str(requests[0].id))
 
-    async with opened(dsn, extra=beside) as intake:
+    async with opened(dsn, on_refused=beside) as intake:
         assert said(await intake.submit(wish(pool, 2))) == "held"
+        assert said(await intake.submit(wish(pool, 60))) == "stock.sold_out"
         with pytest.raises(IntakeUnknown):
-            await intake.submit(wish(pool, 13))
-    assert seen == [(1, ["held"]), (1, ["held"])]
-    assert await numbers(database) == (50, 2, 1)
+            await intake.submit(wish(pool, 130))
+        async with blocked(database):
+            first = asyncio.ensure_future(intake.submit(wish(pool, 1)))
+            await asyncio.sleep(0.1)
+            both = [asyncio.ensure_future(intake.submit(wish(pool, quantity))) for quantity in (3, 60)]
+            await asyncio.sleep(0.1)
+        assert [said(answer) for answer in await asyncio.gather(first, *both)] == [
+            "held", "held", "stock.sold_out",
+        ]  # fmt: skip
+    assert seen == [["stock.sold_out"], ["stock.sold_out"], ["held", "stock.sold_out"]]
+    assert await numbers(database) == (50, 6, 3)
     async with database.transaction() as tx:
-        assert await tx.value("SELECT count(*) FROM stock.sale WHERE shop_id = 9") == 1
+        assert await tx.value("SELECT count(*) FROM stock.sale WHERE shop_id = 9") == 2
+
+
+async def test_while_plenty_is_left_batches_are_decided_ahead(database: Database, dsn: str) -> None:
+    """The first is decided under the lock, those after it from memory; the last one cannot be."""
+    pool = await a_shop(database, 100)
+    async with opened(dsn, largest_batch=8, ahead=1) as intake:
+        answers = await asyncio.gather(*[intake.submit(wish(pool)) for _ in range(107)])
+        figures = intake.figures
+        assert (figures.batches, figures.ahead, figures.mistaken) == (14, 11, 0)
+    assert [said(answer) for answer in answers] == ["held"] * 100 + ["stock.sold_out"] * 7
+    assert await numbers(database) == (100, 100, 100)
+
+
+async def test_what_is_remembered_wrongly_is_decided_again_in_order(database: Database, dsn: str) -> None:
+    """Another process buys nearly all between two batches of this one."""
+    pool = await a_shop(database, 100)
+    async with opened(dsn, largest_batch=4, ahead=1) as intake, opened(dsn) as other:
+        assert said(await intake.submit(wish(pool))) == "held"
+        assert said(await other.submit(wish(pool, 93))) == "held"
+        answers = await asyncio.gather(*[intake.submit(wish(pool, 2)) for _ in range(9)])
+        assert (intake.figures.mistaken, intake.figures.poisoned) == (1, 0)
+    assert [said(answer) for answer in answers] == ["held"] * 3 + ["stock.sold_out"] * 6
+    assert await numbers(database) == (100, 100, 5)
+
+
+async def test_an_id_another_process_granted_is_met_from_memory_too(database: Database, dsn: str) -> None:
+    pool = await a_shop(database, 100)
+    tap = wish(pool)
+    async with opened(dsn) as intake, opened(dsn) as other:
+        await intake.submit(wish(pool))
+        first = await other.submit(tap)
+        again, beside = await asyncio.gather(intake.submit(tap), intake.submit(wish(pool)))
+        assert intake.figures.mistaken == 1
+    assert isinstance(first, stock.Held)
+    assert isinstance(again, stock.Held)
+    assert (again.id, again.expires_at, again.replayed) == (first.id, first.expires_at, True)
+    assert said(beside) == "held"
+    assert await numbers(database) == (100, 3, 3)
 
 
 async def test_a_row_that_stays_locked_is_not_waited_for_for_ever(database: Database, dsn: str) -> None:

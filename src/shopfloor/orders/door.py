@@ -116,7 +116,7 @@ _SAID: Final = {
 class Queue:
     """Places in line for offers whose policy is `queue`, taken in the transaction of the refusal.
 
-    Give `join` to the intake as its `extra`.
+    Give `join` to the intake as its `on_refused`.
     """
 
     def __init__(self, terms: TermsCache) -> None:

@@ -2,7 +2,8 @@
 
 Many buyers want one row, and a row is locked until its transaction is on disk: one transaction each is a queue
 of flushes.  Here whoever waits shares the next transaction.  No timer: an idle intake takes a single request at
-once; the busier it is, the larger the batches.
+once; the busier it is, the larger the batches.  Where plenty is left, a batch is decided and encoded while the
+one before it is being written (`stock.Foresight`), and is one statement; else it is decided under the lock.
 
 What it promises:
 
@@ -19,9 +20,11 @@ Pools are queues of their own: a slow show does not slow the web shop.
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from time import monotonic
 from typing import Any, Final
 
 import psycopg
@@ -37,6 +40,7 @@ SOLD_OUT_SECONDS: Final = 0.2
 DISTRUST_SECONDS: Final = 1.0
 REMEMBERED: Final = 20_000
 DEADLOCK_ATTEMPTS: Final = 5
+LANES: Final = 1_000
 
 _log = logs.get("intake")
 
@@ -61,7 +65,7 @@ class IntakeUnknown(Unavailable):
 
 Outcome = stock.Held | stock.Refused | Unavailable
 Answered = Callable[[Outcome], None]
-Extra = Callable[[Tx, list[stock.Request], list[stock.Answer]], Awaitable[None]]
+Beside = Callable[[Tx, list[stock.Request], list[stock.Answer]], Awaitable[None]]
 
 
 _Answers = list[tuple[Answered, Outcome]]
@@ -80,38 +84,59 @@ class Figures:
     halvings: int = 0
     poisoned: int = 0
     asked_again: int = 0
+    ahead: int = 0
+    mistaken: int = 0
     largest_batch: int = 0
+
+
+_Waiting = tuple[stock.Request, Answered]
+
+
+@dataclass(slots=True)
+class _Batch:
+    requests: list[stock.Request]
+    callbacks: list[Answered]
+    look_up: bool
+    """An id of it was in an earlier batch."""
+    plan: stock.Plan | None
 
 
 @dataclass(slots=True)
 class _Lane:
     """The queue of one pool."""
 
-    waiting: deque[tuple[stock.Request, Answered]] = field(default_factory=deque)
+    waiting: deque[_Waiting] = field(default_factory=deque)
     runs: bool = False
+    answered: _Answers = field(default_factory=list)
+    """Decided and committed, not told yet."""
+    next: _Batch | None = None
+    """Prepared while the one before it is written."""
+    foresight: stock.Foresight = field(default_factory=stock.Foresight)
 
 
 class Intake:
-    """`extra` runs in the transaction of each batch, once, after the decision: with the requests and their
-    answers, to write rows that belong to them.  Answers with `replayed` were written by an earlier batch.
-    It runs inside an open pipeline: statements are sent at once and waited for when something is fetched,
-    so row counts are not known there.
+    """`on_refused` runs in the transaction of each batch in which somebody was refused, once, after the
+    decision: with the requests and their answers, to write rows that belong to them.  It runs inside an open
+    pipeline: statements are sent at once and waited for when something is fetched, so row counts are not known
+    there.
     """
 
     def __init__(
         self,
         dsn: str,
         *,
-        extra: Extra | None = None,
+        on_refused: Beside | None = None,
         capacity: int = 10_000,
         largest_batch: int = 2_000,
+        ahead: int = 256,
         connections: int = 4,
         patience: float = 5.0,
     ) -> None:
         self._dsn = dsn
-        self._extra = extra
+        self._on_refused = on_refused
         self._capacity = capacity
         self._largest_batch = largest_batch
+        self._ahead = ahead
         self._patience = patience
         self._free = asyncio.Semaphore(connections)
         self._idle: list[AsyncConnection[Any]] = []
@@ -167,40 +192,107 @@ class Intake:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
+    def _tell(self, lane: _Lane) -> None:
+        """Answer each once: what is answered leaves the list."""
+        telling, lane.answered = lane.answered, []
+        for callback, outcome in telling:
+            try:
+                callback(outcome)
+            except Exception:  # noqa: BLE001 -- one door must not keep the others from their answers
+                _log.exception("intake.callback_failed", request=str(getattr(outcome, "id", "")))
+
     # One lane --------------------------------------------------------------------------------------------
 
     async def _run(self, pool_id: int, lane: _Lane) -> None:
-        """Batch after batch until nobody waits.  While the database writes one, the one before is answered."""
-        answered: _Answers = []
-        while lane.waiting:
-            count = min(len(lane.waiting), self._largest_batch)
-            taken = [lane.waiting.popleft() for _ in range(count)]
-            requests = [request for request, _ in taken]
-            outcomes = await self._answer(
-                requests, look_up=self._seen_before(requests), meanwhile=partial(_tell, answered)
-            )
-            _tell(answered)
-            self.waiting -= count
-            answered = list(zip([callback for _, callback in taken], outcomes, strict=True))
-            if not lane.waiting:
-                _tell(answered)
+        """Batch after batch until nobody waits.  While the database writes one, the one before is answered and,
+        where many wait, the one after is prepared.
+        """
+        while lane.waiting or lane.next is not None:
+            batch = lane.next or self._take(lane)
+            lane.next = None
+            outcomes = await self._answer(lane, batch)
+            self._tell(lane)
+            lane.answered = list(zip(batch.callbacks, outcomes, strict=True))
+            self.waiting -= len(outcomes)
+            if not lane.waiting and lane.next is None:
+                self._tell(lane)
         lane.runs = False
-        if self._lanes.get(pool_id) is lane:
-            del self._lanes[pool_id]
+        self._rest(pool_id, lane)
 
-    async def _answer(
-        self, requests: list[stock.Request], *, look_up: bool, meanwhile: Callable[[], None]
-    ) -> list[Outcome]:
-        outcomes = await self._settle_batch(requests, look_up=look_up, meanwhile=meanwhile)
+    def _rest(self, pool_id: int, lane: _Lane) -> None:
+        """A lane nobody waits in is kept for what it remembers, until there are too many."""
+        if len(self._lanes) > LANES:
+            for known, other in list(self._lanes.items()):
+                if not other.runs:
+                    del self._lanes[known]
+
+    def _take(self, lane: _Lane) -> _Batch:
+        count = min(len(lane.waiting), self._largest_batch)
+        taken = [lane.waiting.popleft() for _ in range(count)]
+        requests = [request for request, _ in taken]
+        look_up = self._seen_before(requests)
+        now = monotonic()
+        plan = None
+        if not look_up and now >= self._distrust_until:
+            try:
+                plan = lane.foresight.plan(requests, now=now)
+            except Exception:  # noqa: BLE001 -- what cannot even be planned is found under the lock, by halving
+                lane.foresight.forget()
+        return _Batch(requests, [callback for _, callback in taken], look_up, plan)
+
+    def _meanwhile(self, lane: _Lane) -> None:
+        """What is done while the database writes: the time is there, and no lock waits for it."""
+        self._tell(lane)
+        if lane.next is None and len(lane.waiting) >= self._ahead:
+            lane.next = self._take(lane)
+
+    async def _answer(self, lane: _Lane, batch: _Batch) -> list[Outcome]:
+        outcomes = None if batch.plan is None else await self._carry_out(lane, batch, batch.plan)
+        if outcomes is None:
+            outcomes = await self._settle_batch(lane, batch.requests, look_up=batch.look_up)
         figures = self.figures
-        figures.accepted += len(requests)
+        figures.accepted += len(outcomes)
         figures.batches += 1
-        figures.largest_batch = max(figures.largest_batch, len(requests))
+        figures.largest_batch = max(figures.largest_batch, len(outcomes))
         held = list(map(type, outcomes)).count(stock.Held)
         figures.held += held
         if held < len(outcomes):
-            self._note_refusals(requests, outcomes)
+            self._note_refusals(batch.requests, outcomes)
         return outcomes
+
+    async def _carry_out(self, lane: _Lane, batch: _Batch, plan: stock.Plan) -> list[Outcome] | None:
+        """The outcomes of a batch decided ahead; None where it is to be decided under the lock.
+
+        Whatever went wrong: its ids are looked up then, so nothing is granted twice.
+        """
+        try:
+            async with self._connection() as connection:
+                if lane.answered or len(lane.waiting) >= self._ahead:
+                    async with connection.pipeline():
+                        await connection.execute("BEGIN")
+                        await stock.carry_out(Tx(connection), plan)
+                        await connection.execute("COMMIT")
+                        self._meanwhile(lane)
+                else:
+                    await stock.carry_out(Tx(connection), plan)
+        except (errors.LockNotAvailable, errors.QueryCanceled):
+            self._forget(lane)
+            _log.warning("intake.row_is_locked", requests=len(batch.requests))
+            return [IntakeUnknown() for _ in batch.requests]
+        except (psycopg.Error, OSError) as problem:
+            self._forget(lane)
+            self.figures.mistaken += 1
+            batch.look_up = True
+            if isinstance(problem, errors.UniqueViolation):
+                self._distrust_until = monotonic() + DISTRUST_SECONDS
+            return None
+        self.figures.ahead += 1
+        return [*plan.answers]
+
+    def _forget(self, lane: _Lane) -> None:
+        lane.foresight.forget()
+        if lane.next is not None:
+            lane.next.plan = None
 
     def _seen_before(self, requests: list[stock.Request]) -> bool:
         """Whether an id of the batch was in an earlier one: then they must be looked up, not only inserted.
@@ -217,7 +309,7 @@ class Intake:
 
     def _note_refusals(self, requests: list[stock.Request], outcomes: Sequence[Outcome]) -> None:
         """Remember for a moment what is sold out.  It is a hint where to look first, never an answer."""
-        until = asyncio.get_running_loop().time() + SOLD_OUT_SECONDS
+        until = monotonic() + SOLD_OUT_SECONDS
         for request, outcome in zip(requests, outcomes, strict=True):
             if isinstance(outcome, stock.Refused):
                 self.figures.refused += 1
@@ -229,7 +321,7 @@ class Intake:
     def _looks_sold_out(self, requests: list[stock.Request]) -> bool:
         if not self._sold_out:
             return False
-        now = asyncio.get_running_loop().time()
+        now = monotonic()
         for key in [key for key, until in self._sold_out.items() if until < now]:
             del self._sold_out[key]
         known = self._sold_out
@@ -239,30 +331,29 @@ class Intake:
         )
 
     async def _settle_batch(
-        self, requests: list[stock.Request], *, look_up: bool, meanwhile: Callable[[], None]
+        self, lane: _Lane, requests: list[stock.Request], *, look_up: bool
     ) -> list[Outcome]:
         """The outcome of each request, whatever happens to the batch as a whole."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._patience
-        look_up = look_up or loop.time() < self._distrust_until
+        deadline = monotonic() + self._patience
+        look_up = look_up or monotonic() < self._distrust_until
         deadlocks = 0
         pause = 0.02
         while True:
             try:
-                return [*await self._attempt(requests, look_up=look_up, meanwhile=meanwhile)]
+                return [*await self._attempt(lane, requests, look_up=look_up)]
             except errors.UniqueViolation:
                 # Granted by another process, or before we remember: now we ask.  Asking again can only
                 # meet it when another process grants the same id at this moment.
                 deadlocks += 1
                 if deadlocks > DEADLOCK_ATTEMPTS:
-                    return await self._halve(requests, meanwhile=meanwhile)
+                    return await self._halve(lane, requests)
                 look_up = True
-                self._distrust_until = loop.time() + DISTRUST_SECONDS
+                self._distrust_until = monotonic() + DISTRUST_SECONDS
             except (errors.DeadlockDetected, errors.SerializationFailure):
                 deadlocks += 1
                 look_up = True
                 if deadlocks > DEADLOCK_ATTEMPTS:
-                    return await self._halve(requests, meanwhile=meanwhile)
+                    return await self._halve(lane, requests)
             except (errors.LockNotAvailable, errors.QueryCanceled):
                 _log.warning("intake.row_is_locked", requests=len(requests))
                 return [IntakeUnknown() for _ in requests]
@@ -271,52 +362,60 @@ class Intake:
                 # old transaction still holds locked makes us wait for its end.
                 self.figures.asked_again += 1
                 look_up = True
-                if loop.time() + pause > deadline:
+                if monotonic() + pause > deadline:
                     _log.warning("intake.database_away", requests=len(requests), error=str(problem)[:200])
                     return [IntakeUnknown() for _ in requests]
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 0.5)
             except Exception as problem:  # noqa: BLE001 -- one request must not take its batch with it
                 if len(requests) > 1:
-                    return await self._halve(requests, meanwhile=meanwhile)
+                    return await self._halve(lane, requests)
                 self.figures.poisoned += 1
                 return [_refuse_alone(requests[0], problem)]
 
-    async def _halve(self, requests: list[stock.Request], *, meanwhile: Callable[[], None]) -> list[Outcome]:
+    async def _halve(self, lane: _Lane, requests: list[stock.Request]) -> list[Outcome]:
         if len(requests) == 1:
             return [IntakeUnknown()]
         self.figures.halvings += 1
         middle = len(requests) // 2
-        first = await self._settle_batch(requests[:middle], look_up=True, meanwhile=meanwhile)
-        return first + await self._settle_batch(requests[middle:], look_up=True, meanwhile=meanwhile)
+        first = await self._settle_batch(lane, requests[:middle], look_up=True)
+        return first + await self._settle_batch(lane, requests[middle:], look_up=True)
 
     async def _attempt(
-        self, requests: list[stock.Request], *, look_up: bool, meanwhile: Callable[[], None]
+        self, lane: _Lane, requests: list[stock.Request], *, look_up: bool
     ) -> list[stock.Answer]:
-        """One transaction in two round trips: lock and read; write and COMMIT.  BEGIN goes ahead by itself.
+        """One transaction in two round trips: lock and read; write and COMMIT.  BEGIN goes ahead by itself."""
+        try:
+            async with self._connection() as connection, connection.pipeline():
+                await connection.execute("BEGIN")
+                tx = Tx(connection)
+                answers = await stock.reserve(
+                    tx,
+                    requests,
+                    trust_new=not look_up,
+                    expect_refusals=self._looks_sold_out(requests),
+                    foresight=lane.foresight,
+                )
+                if self._on_refused is not None and any(type(answer) is stock.Refused for answer in answers):
+                    await self._on_refused(tx, requests, answers)
+                await connection.execute("COMMIT")
+                self._meanwhile(lane)
+        except BaseException:
+            self._forget(lane)
+            raise
+        return answers
 
-        `meanwhile` is called while the database writes: the time is there, and no lock waits for it.
-        """
+    @asynccontextmanager
+    async def _connection(self) -> AsyncGenerator[AsyncConnection[Any]]:
+        """A connection for one transaction; one that broke is not used again."""
         async with self._free:
             connection = self._idle.pop() if self._idle else await self._connect()
             try:
-                async with connection.pipeline():
-                    tx = Tx(connection)
-                    answers = await stock.reserve(
-                        tx,
-                        requests,
-                        trust_new=not look_up,
-                        expect_refusals=self._looks_sold_out(requests),
-                    )
-                    if self._extra is not None:
-                        await self._extra(tx, requests, answers)
-                    await connection.execute("COMMIT")
-                    meanwhile()
+                yield connection
             except BaseException:
                 await self._put_away(connection)
                 raise
             self._idle.append(connection)
-            return answers
 
     async def _put_away(self, connection: AsyncConnection[Any]) -> None:
         """After an error: back to the others if it can be rolled back, else closed."""
@@ -333,6 +432,7 @@ class Intake:
     async def _connect(self) -> AsyncConnection[Any]:
         return await AsyncConnection.connect(
             self._dsn,
+            autocommit=True,
             application_name="shopfloor intake",
             connect_timeout=3,
             # Each statement is always the same: planning it again for every batch costs more than it saves.
@@ -348,17 +448,6 @@ def _settle(future: "asyncio.Future[stock.Answer]", outcome: Outcome) -> None:
         future.set_exception(outcome)
     else:
         future.set_result(outcome)
-
-
-def _tell(answered: _Answers) -> None:
-    """Answer each once: what is answered leaves the list."""
-    telling = answered.copy()
-    answered.clear()
-    for callback, outcome in telling:
-        try:
-            callback(outcome)
-        except Exception:  # noqa: BLE001 -- one door must not keep the others from their answers
-            _log.exception("intake.callback_failed", request=str(getattr(outcome, "id", "")))
 
 
 def _refuse_alone(request: stock.Request, problem: Exception) -> Outcome:

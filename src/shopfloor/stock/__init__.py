@@ -16,6 +16,7 @@ from shopfloor.stock.events import (
     StockChanged,
     VariantLeft,
 )
+from shopfloor.stock.foresight import Foresight, Plan, carry_out
 from shopfloor.stock.holds import confirm, expire, extend, hold, holds_of, put_back, rehold, release, ship
 from shopfloor.stock.models import (
     CLOSED,
@@ -92,6 +93,7 @@ __all__ = [
     "BadQuantity",
     "Check",
     "CountStale",
+    "Foresight",
     "Freed",
     "GrantedHold",
     "Held",
@@ -109,6 +111,7 @@ __all__ = [
     "NotEnough",
     "NotHere",
     "Part",
+    "Plan",
     "Pool",
     "PoolClosed",
     "PoolKind",
@@ -129,6 +132,7 @@ __all__ = [
     "announce_lot",
     "audit",
     "available",
+    "carry_out",
     "close_pool",
     "close_show_pool",
     "confirm",

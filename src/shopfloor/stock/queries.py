@@ -7,6 +7,7 @@ somebody fetches, and row counts are not known; whoever needs a count there sele
 import struct
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, LiteralString, TypeVar
 from uuid import UUID
@@ -20,7 +21,9 @@ from psycopg.rows import args_row
 from psycopg.types.json import Json
 
 from shopfloor.kernel.database import Tx
-from shopfloor.stock.decision import Counter, Group, Row, Shelf
+from shopfloor.kernel.values import new_id
+from shopfloor.stock.decision import Counter, Decision, Group, Row, Shelf
+from shopfloor.stock.events import StockChanged
 from shopfloor.stock.models import (
     HoldState,
     Level,
@@ -325,21 +328,37 @@ async def lock_own(tx: Tx, *, pool_ids: Sequence[int], buyers: UuidArray) -> Asy
     )
 
 
-async def write_grants(
-    tx: Tx,
-    *,
-    ids: UuidArray,
-    buyers: UuidArray,
-    turns: IntArray,
-    groups: Sequence[Group],
-    at: datetime,
-    taken: Sequence[tuple[int, int]],
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Grants:
+    """Rows of holds as they travel: what they have in common goes once, in `groups`."""
+
+    ids: UuidArray
+    buyers: UuidArray
+    turns: IntArray
+    groups: Json
+    at: datetime
+    level_ids: list[int]
+    granted: list[int]
+
+
+def grants(decision: Decision, *, taken: Sequence[tuple[int, int]], at: datetime) -> Grants:
+    """`taken`: units by level."""
+    return Grants(
+        ids=uuid_array(decision.ids),
+        buyers=uuid_array(decision.buyers),
+        turns=int_array(decision.turns),
+        groups=_json([_group(turn, group) for turn, group in enumerate(decision.groups, 1)]),
+        at=at,
+        level_ids=[level_id for level_id, _ in taken],
+        granted=[units for _, units in taken],
+    )
+
+
+async def write_grants(tx: Tx, grants: Grants) -> None:
     """Rows of holds, their timer, the counters and the journal, in one statement.
 
-    What rows have in common travels once, in `groups`.  `taken`: units by level.  An id that exists already ends
-    the transaction with a UniqueViolation; the level's CHECK is the last word.  (The planner cannot know how few
-    levels there are; `= ANY` keeps it from reading them all.)
+    An id that exists already ends the transaction with a UniqueViolation; the level's CHECK is the last word.
+    (The planner cannot know how few levels there are; `= ANY` keeps it from reading them all.)
     """
     await _ask(
         tx,
@@ -371,16 +390,108 @@ async def write_grants(
         SELECT t.level_id, 'reserved', t.granted
           FROM unnest(%(level_ids)s::bigint[], %(granted)s::int[]) AS t (level_id, granted)
         """,
+        _values(grants),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Facts of one pool as they travel."""
+
+    counter: Counter
+    ids: list[UUID]
+    names: list[str]
+    bodies: list[str]
+
+
+async def write_ahead(tx: Tx, grants: Grants, facts: Facts) -> None:
+    """`write_grants` for a batch decided without looking: lock, check, write and record in one statement.
+
+    Every level must still bear what is taken from it and be the only one its variant has in the pool, the pool
+    must be open, and the clock as believed, or the statement fails with a SerializationFailure.  How much is left
+    is known only here, so the fact that says it (`StockChanged`) is made here.  The levels are locked in the
+    order of `lock_levels`; what is read of other rows is as of the beginning of the statement.
+    """
+    await _ask(
+        tx,
+        _nothing,
+        """
+        WITH locked AS MATERIALIZED (
+            SELECT l.id, t.granted
+              FROM unnest(%(level_ids)s::bigint[], %(granted)s::int[]) AS t (level_id, granted)
+              JOIN stock.level AS l ON l.id = t.level_id AND l.id = ANY(%(level_ids)s::bigint[])
+             ORDER BY l.pool_id DESC, l.id
+               FOR NO KEY UPDATE OF l
+        ), counted AS (
+            UPDATE stock.level AS l SET held = l.held + locked.granted
+              FROM locked
+             WHERE l.id = locked.id AND l.id = ANY(%(level_ids)s::bigint[])
+               AND l.quantity - l.held - l.allocated >= locked.granted
+            RETURNING l.variant_id, l.quantity - l.held - l.allocated AS free
+        ), sure AS MATERIALIZED (
+            SELECT stock.expect(
+                       count(*) = cardinality(%(level_ids)s::bigint[])
+                       AND (SELECT is_open FROM stock.pool WHERE id = %(pool_id)s::bigint)
+                       AND (SELECT count(*) FROM stock.level AS o
+                             WHERE o.variant_id = ANY(array_agg(counted.variant_id)) AND o.pool_id = %(pool_id)s::bigint
+                               AND (o.quantity > 0 OR o.held > 0 OR o.allocated > 0 OR o.source = '')) = count(*)
+                       AND abs(extract(epoch FROM clock_timestamp() - %(at)s::timestamptz)) < 1) AS is_so,
+                   json_agg(json_build_object('variant_id', variant_id, 'left', free, 'ready_on', NULL,
+                                              'later', '[]'::json) ORDER BY variant_id) AS variants
+              FROM counted
+        ), written AS (
+            INSERT INTO stock.hold (
+                id, part, shop_id, pool_id, level_id, variant_id, quantity, unit_price, offer_id, show_id,
+                ready_on, lot_kind, limited, buyer, granted_at, expires_at)
+            SELECT h.id, g.part, g.shop_id, g.pool_id, g.level_id, g.variant_id, g.quantity, g.unit_price,
+                   g.offer_id, g.show_id, g.ready_on, g.lot_kind, g.limited, h.buyer,
+                   %(at)s, g.expires_at
+              FROM sure
+             CROSS JOIN json_to_recordset(%(groups)s::json) AS g (
+                       turn int, part smallint, shop_id bigint, pool_id bigint, level_id bigint,
+                       variant_id bigint, quantity int, unit_price bigint, offer_id bigint, show_id bigint,
+                       ready_on date, lot_kind stock.lot_kind, limited boolean, expires_at timestamptz)
+              JOIN unnest(%(ids)s::uuid[], %(buyers)s::uuid[], %(turns)s::int[]) AS h (id, buyer, turn)
+                ON g.turn = h.turn
+             WHERE sure.is_so
+        ), timed AS (
+            INSERT INTO stock.timer (due_at, hold_ids)
+            SELECT min(g.expires_at), %(ids)s::uuid[]
+              FROM json_to_recordset(%(groups)s::json) AS g (expires_at timestamptz)
+        ), journal AS (
+            INSERT INTO stock.movement (level_id, kind, held)
+            SELECT t.level_id, 'reserved', t.granted
+              FROM unnest(%(level_ids)s::bigint[], %(granted)s::int[]) AS t (level_id, granted)
+        )
+        SELECT kernel.record(fact.id, %(shop_id)s::bigint, fact.name,
+                             coalesce(fact.body::json,
+                                      json_build_object('shop_id', %(shop_id)s::bigint, 'pool_id', %(pool_id)s::bigint,
+                                                        'show_id', %(show_id)s::bigint, 'variants', sure.variants)))
+          FROM sure
+         CROSS JOIN unnest(%(fact_ids)b::uuid[], %(names)b::text[], %(bodies)b::text[]) AS fact (id, name, body)
+        """,
         {
-            "ids": ids,
-            "buyers": buyers,
-            "turns": turns,
-            "groups": _json([_group(turn, group) for turn, group in enumerate(groups, 1)]),
-            "at": at,
-            "level_ids": [level_id for level_id, _ in taken],
-            "granted": [units for _, units in taken],
+            **_values(grants),
+            "pool_id": facts.counter.id,
+            "shop_id": facts.counter.shop_id,
+            "show_id": facts.counter.show_id,
+            "fact_ids": [*facts.ids, new_id()],
+            "names": [*facts.names, StockChanged.name],
+            "bodies": [*facts.bodies, None],
         },
     )
+
+
+def _values(grants: Grants) -> dict[str, object]:
+    return {
+        "ids": grants.ids,
+        "buyers": grants.buyers,
+        "turns": grants.turns,
+        "groups": grants.groups,
+        "at": grants.at,
+        "level_ids": grants.level_ids,
+        "granted": grants.granted,
+    }
 
 
 def _nothing(*_: object) -> None:

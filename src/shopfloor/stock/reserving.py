@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from time import monotonic
 from typing import cast
 from uuid import UUID
 
@@ -27,11 +28,17 @@ from shopfloor.stock.events import (
     ReleasedHold,
     StockChanged,
 )
+from shopfloor.stock.foresight import Foresight
 from shopfloor.stock.models import Answer, HoldState, LotKind, Refused, Request
 
 
 async def reserve(
-    tx: Tx, requests: Sequence[Request], *, trust_new: bool = False, expect_refusals: bool = False
+    tx: Tx,
+    requests: Sequence[Request],
+    *,
+    trust_new: bool = False,
+    expect_refusals: bool = False,
+    foresight: Foresight | None = None,
 ) -> list[Answer]:
     """Hold what is asked for, in the order of arrival; one answer per request, in the same order.
 
@@ -44,12 +51,20 @@ async def reserve(
     `trust_new` leaves out looking the ids up: if one was granted before, the transaction fails with a
     UniqueViolation and is to be run again without it.  The same error meets who grants an id at the very
     moment another process does.  `expect_refusals` looks without locking first: right when nothing is left.
+    `foresight` learns what was seen: to be believed once the transaction is committed.
     """
-    answers = await _once(tx, requests, trust_new=trust_new, unlocked=expect_refusals, defer=True)
+    answers = await _once(
+        tx, requests, trust_new=trust_new, unlocked=expect_refusals, defer=True, foresight=foresight
+    )
     if answers.deferred:
         waiting = [number for number, answer in enumerate(answers.answers) if answer is None]
         later = await _once(
-            tx, [requests[number] for number in waiting], trust_new=trust_new, unlocked=False, defer=False
+            tx,
+            [requests[number] for number in waiting],
+            trust_new=trust_new,
+            unlocked=False,
+            defer=False,
+            foresight=foresight,
         )
         for number, answer in zip(waiting, later.answers, strict=True):
             answers.answers[number] = answer
@@ -57,7 +72,13 @@ async def reserve(
 
 
 async def _once(
-    tx: Tx, requests: Sequence[Request], *, trust_new: bool, unlocked: bool, defer: bool
+    tx: Tx,
+    requests: Sequence[Request],
+    *,
+    trust_new: bool,
+    unlocked: bool,
+    defer: bool,
+    foresight: Foresight | None,
 ) -> Decision:
     if not requests:
         return Decision(answers=[])
@@ -89,6 +110,7 @@ async def _once(
             bought_rows = await queries.rows_of_buyers(tx, pool_ids=pool_ids, buyers=_buyers(counting))
         shelves = await levels.fetchall()
         found = await pools.fetchall()
+        seen = monotonic()
         known = _by_id([] if known_rows is None else await known_rows.fetchall())
         bought = _by_buyer([] if bought_rows is None else await bought_rows.fetchall())
 
@@ -118,7 +140,9 @@ async def _once(
             own_rows = [] if owning is None else await owning.fetchall()
         own = _by_buyer(await whole(tx, own_rows))
         if unlocked and own:
-            return await _once(tx, requests, trust_new=trust_new, unlocked=False, defer=defer)
+            return await _once(
+                tx, requests, trust_new=trust_new, unlocked=False, defer=defer, foresight=foresight
+            )
         if lent or own:
             level_ids = {row.level_id for rows in own.values() for row in rows}
             if level_ids:
@@ -132,7 +156,11 @@ async def _once(
                 defer=defer,
             )  # fmt: skip
     if unlocked and (decision.ids or decision.deferred):
-        return await _once(tx, requests, trust_new=trust_new, unlocked=False, defer=defer)
+        return await _once(
+            tx, requests, trust_new=trust_new, unlocked=False, defer=defer, foresight=foresight
+        )
+    if foresight is not None:
+        foresight.learn(counters=counters, shelves=shelves, variant_ids=variant_ids, at=at, seen=seen)
     if decision.replaced:
         assert loose is not None
         await _release_replaced(tx, decision, loose)
@@ -211,15 +239,8 @@ async def _write(
     taken = [shelf for shelf in shelves if shelf.granted]
     async with queries.together(tx):
         if taken:
-            await queries.write_grants(
-                tx,
-                ids=queries.uuid_array(decision.ids),
-                buyers=queries.uuid_array(decision.buyers),
-                turns=queries.int_array(decision.turns),
-                groups=decision.groups,
-                at=at,
-                taken=[(shelf.id, shelf.granted) for shelf in taken],
-            )
+            levels = [(shelf.id, shelf.granted) for shelf in taken]
+            await queries.write_grants(tx, queries.grants(decision, taken=levels, at=at))
         facts: list[outbox.Fact] = [
             HoldsGranted(shop_id, pool_id, show_id, holds)
             for (shop_id, pool_id, show_id), holds in decision.granted.items()

@@ -1,0 +1,247 @@
+"""Deciding ahead: what is remembered may be wrong, and then nothing of it is written."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from time import monotonic
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from psycopg.errors import SerializationFailure, UniqueViolation
+from tests.stock.conftest import SHOP, Ledger
+
+from shopfloor import stock
+
+HANFU, SCARF = 101, 102
+SHOW = 5
+
+
+@dataclass
+class Ahead:
+    """A show with 100 of one thing and 10 of another, and a process that has seen both."""
+
+    ledger: Ledger
+    pool: int
+    memory: stock.Foresight
+
+    def want(self, lines: Any, **more: Any) -> stock.Request:
+        return self.ledger.want(lines, pool=self.pool, show_id=SHOW, offer_id=7, **more)
+
+    def plan(self, *requests: stock.Request, seconds: float = 0.0) -> stock.Plan | None:
+        return self.memory.plan(requests, now=monotonic() + seconds)
+
+    async def carry_out(self, plan: stock.Plan | None) -> None:
+        assert plan is not None
+        async with self.ledger.db.transaction() as tx:
+            await stock.carry_out(tx, plan)
+
+    async def state(self) -> dict[int, tuple[int, int]]:
+        """Held units and rows of holds by variant; the audit must have nothing to say."""
+        async with self.ledger.db.transaction() as tx:
+            assert [check for check in await stock.audit(tx) if not check.passed] == []
+            levels = await stock.levels(tx, shop_id=SHOP)
+            return {
+                variant_id: (
+                    sum(level.held for level in levels if level.variant_id == variant_id),
+                    await tx.value(
+                        "SELECT count(*) FROM stock.hold WHERE variant_id = %(variant_id)s",
+                        variant_id=variant_id,
+                    ),
+                )
+                for variant_id in (HANFU, SCARF)
+            }
+
+    async def facts(self) -> list[tuple[str, dict[str, Any]]]:
+        async with self.ledger.db.transaction() as tx:
+            cursor = await tx.connection.execute("SELECT name, body FROM kernel.outbox ORDER BY id")
+            return list(await cursor.fetchall())
+
+
+@pytest.fixture
+async def ahead(ledger: Ledger) -> Ahead:
+    await ledger.receive(HANFU, 100)
+    await ledger.receive(SCARF, 10)
+    async with ledger.db.transaction() as tx:
+        pool = await stock.open_show_pool(tx, shop_id=SHOP, show_id=SHOW, quotas={HANFU: 100, SCARF: 10})
+    memory = stock.Foresight()
+    found = Ahead(ledger, pool.id, memory)
+    async with ledger.db.transaction() as tx:
+        await stock.reserve(tx, [found.want({HANFU: 1, SCARF: 1})], foresight=memory)
+    return found
+
+
+def without_ids(facts: Sequence[tuple[str, dict[str, Any]]]) -> list[tuple[str, dict[str, Any]]]:
+    return [
+        (
+            name,
+            {
+                **body,
+                "holds": [{**each, "id": "", "buyer": ""} for each in body.get("holds", [])],
+            },
+        )
+        for name, body in facts
+    ]
+
+
+async def test_it_writes_and_tells_what_the_ordinary_way_does(ahead: Ahead) -> None:
+    before = len(await ahead.facts())
+    requests = [ahead.want({SCARF: 2, HANFU: 1}), ahead.want({HANFU: 3}, unit_prices=(12900,))]
+    plan = ahead.plan(*requests)
+    await ahead.carry_out(plan)
+    async with ahead.ledger.db.transaction() as tx:
+        await stock.reserve(
+            tx, [ahead.want({SCARF: 2, HANFU: 1}), ahead.want({HANFU: 3}, unit_prices=(12900,))]
+        )
+    told = await ahead.facts()
+    first, second = told[before : before + 2], told[before + 2 :]
+    assert [name for name, _ in first] == ["stock.holds_granted", "stock.stock_changed"]
+    assert without_ids(first)[0] == without_ids(second)[0]
+    assert first[1][1] == {
+        "shop_id": SHOP,
+        "pool_id": ahead.pool,
+        "show_id": SHOW,
+        "variants": [
+            {"variant_id": HANFU, "left": 95, "ready_on": None, "later": []},
+            {"variant_id": SCARF, "left": 7, "ready_on": None, "later": []},
+        ],
+    }
+    assert sorted(second[1][1]["variants"], key=lambda row: row["variant_id"]) == [
+        {"variant_id": HANFU, "left": 91, "ready_on": None, "later": []},
+        {"variant_id": SCARF, "left": 5, "ready_on": None, "later": []},
+    ]
+    assert await ahead.state() == {HANFU: (9, 5), SCARF: (5, 3)}
+    assert plan is not None
+    async with ahead.ledger.db.transaction() as tx:
+        for request, answer in zip(requests, plan.answers, strict=True):
+            assert isinstance(answer, stock.Held)
+            hold = await stock.hold(tx, shop_id=SHOP, hold_id=request.id)
+            assert [(part.variant_id, part.quantity) for part in hold.parts] == [
+                (lot.variant_id, lot.quantity) for lot in answer.lots
+            ]
+            assert abs(hold.expires_at - answer.expires_at) < timedelta(milliseconds=1)
+
+
+async def test_plans_made_one_after_the_other_count_what_the_first_takes(ahead: Ahead) -> None:
+    first = ahead.plan(ahead.want({SCARF: 6}))
+    assert ahead.plan(ahead.want({SCARF: 4})) is None  # 9 were left, 3 are
+    second = ahead.plan(ahead.want({SCARF: 3}))
+    await ahead.carry_out(first)
+    await ahead.carry_out(second)
+    assert await ahead.state() == {HANFU: (1, 1), SCARF: (10, 3)}
+    assert ahead.plan(ahead.want({SCARF: 1})) is None
+
+
+async def test_what_another_process_took_meanwhile_is_noticed(ahead: Ahead) -> None:
+    plan = ahead.plan(ahead.want({HANFU: 1}), ahead.want({SCARF: 5}))
+    await ahead.ledger.reserve(ahead.want({SCARF: 5}))
+    with pytest.raises(SerializationFailure):
+        await ahead.carry_out(plan)
+    assert await ahead.state() == {HANFU: (1, 1), SCARF: (6, 2)}
+
+
+async def test_enough_is_enough_however_much_others_took(ahead: Ahead) -> None:
+    plan = ahead.plan(ahead.want({SCARF: 5}))
+    await ahead.ledger.reserve(ahead.want({SCARF: 4}))
+    await ahead.carry_out(plan)
+    assert await ahead.state() == {HANFU: (1, 1), SCARF: (10, 3)}
+
+
+async def test_a_pool_closed_meanwhile_sells_nothing(ahead: Ahead) -> None:
+    plan = ahead.plan(ahead.want({HANFU: 1}))
+    async with ahead.ledger.db.transaction() as tx:
+        await stock.close_show_pool(tx, shop_id=SHOP, show_id=SHOW)
+    with pytest.raises(SerializationFailure):
+        await ahead.carry_out(plan)
+    assert await ahead.state() == {HANFU: (1, 1), SCARF: (1, 1)}
+
+
+async def test_a_second_shelf_ends_it(ahead: Ahead) -> None:
+    """Which of two shelves comes first, and what is left on both, is decided under the lock."""
+    plan = ahead.plan(ahead.want({HANFU: 1}))
+    await ahead.ledger.receive(HANFU, 5, location=ahead.ledger.store)
+    async with ahead.ledger.db.transaction() as tx:
+        await stock.transfer(
+            tx,
+            shop_id=SHOP,
+            variant_id=HANFU,
+            quantity=5,
+            from_location=ahead.ledger.store,
+            to_location=ahead.ledger.store,
+            from_pool=ahead.ledger.open_pool,
+            to_pool=ahead.pool,
+        )
+    with pytest.raises(SerializationFailure):
+        await ahead.carry_out(plan)
+    async with ahead.ledger.db.transaction() as tx:
+        await stock.reserve(tx, [ahead.want({HANFU: 1})], foresight=ahead.memory)
+    assert ahead.plan(ahead.want({HANFU: 1})) is None
+    assert await ahead.state() == {HANFU: (2, 2), SCARF: (1, 1)}
+
+
+async def test_an_id_that_was_granted_before_is_not_granted_again(ahead: Ahead) -> None:
+    request = ahead.want({HANFU: 1})
+    await ahead.ledger.reserve(request)
+    with pytest.raises(UniqueViolation):
+        await ahead.carry_out(ahead.plan(ahead.want({SCARF: 1}), request))
+    assert await ahead.state() == {HANFU: (2, 2), SCARF: (1, 1)}
+
+
+async def test_a_clock_that_jumped_is_noticed(ahead: Ahead) -> None:
+    """The database's clock is not where it was believed to be: set forward, set back."""
+    for seconds in (-3.0, 3.0):
+        with pytest.raises(SerializationFailure):
+            await ahead.carry_out(ahead.plan(ahead.want({HANFU: 1}), seconds=seconds))
+    assert await ahead.state() == {HANFU: (1, 1), SCARF: (1, 1)}
+
+
+async def test_old_memories_are_not_trusted(ahead: Ahead) -> None:
+    assert ahead.plan(ahead.want({HANFU: 1}), seconds=11) is None
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"lines": {HANFU: 100}},
+        {"lines": {HANFU: 0}},
+        {"lines": {999: 1}},
+        {"lines": {HANFU: 1}, "limit_per_buyer": 2},
+        {"lines": {HANFU: 1}, "limit_per_show": 2},
+        {"lines": {HANFU: 1}, "shop_id": 2},
+    ],
+    ids=["more than is left", "nonsense", "unknown", "limit of the offer", "limit of the show", "other shop"],
+)
+async def test_one_odd_request_sends_the_whole_batch_the_ordinary_way(
+    ahead: Ahead, odd: dict[str, Any]
+) -> None:
+    plain = ahead.want({SCARF: 9})
+    lines = odd.pop("lines")
+    assert ahead.plan(plain, ahead.want(lines, **odd)) is None
+    assert ahead.plan(plain) is not None  # nothing of the refused plan counts as taken
+
+
+async def test_one_id_twice_is_one_hold_and_with_other_content_no_plan(ahead: Ahead) -> None:
+    tap = ahead.want({HANFU: 1})
+    other = ahead.want({HANFU: 2}, id=tap.id, buyer=tap.buyer)
+    assert ahead.plan(tap, other) is None
+    plan = ahead.plan(tap, tap)
+    assert plan is not None
+    assert [answer.id for answer in plan.answers] == [tap.id, tap.id]
+    await ahead.carry_out(plan)
+    assert await ahead.state() == {HANFU: (2, 2), SCARF: (1, 1)}
+
+
+async def test_units_that_come_later_are_not_promised_from_memory(ledger: Ledger) -> None:
+    await ledger.announce(HANFU, 50, date(2027, 1, 5), "po-1")
+    memory = stock.Foresight()
+    request = ledger.want({HANFU: 1})
+    async with ledger.db.transaction() as tx:
+        (answer,) = await stock.reserve(tx, [request], foresight=memory)
+    assert isinstance(answer, stock.Held)
+    assert memory.plan([ledger.want({HANFU: 1})], now=monotonic()) is None
+
+
+def test_nothing_is_known_at_first() -> None:
+    memory = stock.Foresight()
+    request = stock.Request(uuid4(), SHOP, 1, UUID(int=1), (stock.Line(HANFU, 1),), 300)
+    assert memory.plan([request], now=0.0) is None

@@ -8,11 +8,13 @@ time of the server process for one answer (PostgreSQL and the load generator com
     socket      `buy` frames on the room socket
     http        POST /buy, JSON, keep-alive, pipelined
     one by one  the baseline: the same endpoint in the same process, one transaction per request
-    tail        both doors when the variant is sold out and nearly every answer is a refusal
+    2 servers   buyers spread over two such server processes on the same database (and the same processors)
+    sold out    the tail of a sale: both doors when nearly every answer is a refusal
 
     SOCKETS, CONNECTIONS, PURCHASES, ROUNDS   in the environment change the workload
 
-The last line is JSON: `socket_holds_per_second`, `http_holds_per_second`, `ratio_to_transaction`.
+The last line is JSON: `socket_holds_per_second`, `http_holds_per_second`, `ratio_to_transaction` (HTTP against one
+by one), `…_two_servers` (two against one), `…_tail_per_second`.
 """
 
 import asyncio
@@ -337,8 +339,8 @@ class Round:
     server_us: float
 
 
-async def measure(running: Running, buyers: Sequence[Buyer], finished: asyncio.Event) -> Round:
-    used = running.processor_seconds()
+async def measure(running: Sequence[Running], buyers: Sequence[Buyer], finished: asyncio.Event) -> Round:
+    used = sum(server.processor_seconds() for server in running)
     gc.collect()
     gc.disable()
     started = time.perf_counter()
@@ -362,7 +364,7 @@ async def measure(running: Running, buyers: Sequence[Buyer], finished: asyncio.E
         answers=answers,
         p50_ms=waits[len(waits) // 2] * 1000,
         p99_ms=waits[len(waits) * 99 // 100] * 1000,
-        server_us=(running.processor_seconds() - used) / answers * 1e6,
+        server_us=(sum(server.processor_seconds() for server in running) - used) / answers * 1e6,
     )
 
 
@@ -379,7 +381,7 @@ def countdown(total: int) -> tuple[asyncio.Event, Callable[[], None]]:
 
 
 async def over_http(
-    running: Running,
+    running: Sequence[Running],
     goods: Goods,
     *,
     path: str,
@@ -396,24 +398,25 @@ async def over_http(
         cookies = goods.cookies[n * each : (n + 1) * each]
         requests = posts(goods, path, variant_id, cookies, purchases // connections)
         buyer = Buyer(requests, window, b"HTTP/1.1 ", done)
-        await loop.create_connection(lambda buyer=buyer: buyer, "127.0.0.1", running.port)
+        await loop.create_connection(lambda buyer=buyer: buyer, "127.0.0.1", running[n % len(running)].port)
         buyers.append(buyer)
     return await measure(running, buyers, finished)
 
 
-async def over_sockets(running: Running, goods: Goods, *, variant_id: int, purchases: int) -> Round:
+async def over_sockets(running: Sequence[Running], goods: Goods, *, variant_id: int, purchases: int) -> Round:
     loop = asyncio.get_running_loop()
     finished, done = countdown(SOCKETS)
     buyers: list[SocketBuyer] = []
     for n in range(SOCKETS):
+        port = running[n % len(running)].port
         requests = [frame(wish(goods, variant_id, tag='"t":"buy",')) for _ in range(purchases // SOCKETS)]
         handshake = (
-            f"GET /room/{goods.show_id}/socket HTTP/1.1\r\nhost: 127.0.0.1:{running.port}\r\nupgrade: websocket\r\n"
+            f"GET /room/{goods.show_id}/socket HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nupgrade: websocket\r\n"
             f"connection: upgrade\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n"
             f"cookie: shopper={goods.cookies[n % SHOPPERS]}\r\n\r\n"
         ).encode()
         buyer = SocketBuyer(handshake, requests, WINDOW, b'"t":"answer"', done)
-        await loop.create_connection(lambda buyer=buyer: buyer, "127.0.0.1", running.port)
+        await loop.create_connection(lambda buyer=buyer: buyer, "127.0.0.1", port)
         buyers.append(buyer)
     await asyncio.wait_for(asyncio.gather(*(buyer.ready for buyer in buyers)), 30)
     return await measure(running, buyers, finished)
@@ -422,26 +425,30 @@ async def over_sockets(running: Running, goods: Goods, *, variant_id: int, purch
 # The table -------------------------------------------------------------------------------------------------
 
 
-async def rounds(running: Running, goods: Goods) -> dict[str, list[Round]]:
+async def rounds(one: Running, other: Running, goods: Goods) -> dict[str, list[Round]]:
     """Every contender once per round, so that what the machine does meanwhile meets all of them."""
 
-    async def http(path: str, variant: int, purchases: int, connections: int, window: int) -> Round:
-        return await over_http(
-            running, goods, path=path, variant_id=variant, purchases=purchases, connections=connections,
-            window=window,
+    def socket(variant: int, *running: Running) -> Callable[[], Any]:
+        return lambda: over_sockets(running, goods, variant_id=variant, purchases=PURCHASES)
+
+    def http(variant: int, *running: Running) -> Callable[[], Any]:
+        return lambda: over_http(
+            running, goods, path="/buy", variant_id=variant, purchases=PURCHASES, connections=CONNECTIONS,
+            window=4,
         )  # fmt: skip
 
     contenders: dict[str, Callable[[], Any]] = {
-        "socket": lambda: over_sockets(running, goods, variant_id=goods.plenty, purchases=PURCHASES),
-        "http": lambda: http("/buy", goods.plenty, PURCHASES, CONNECTIONS, 4),
-        "one by one": lambda: http(
-            "/buy-one-by-one", goods.plenty, BASELINE_PURCHASES, BASELINE_CONNECTIONS, 1
+        "socket": socket(goods.plenty, one),
+        "socket, 2 servers": socket(goods.plenty, one, other),
+        "http": http(goods.plenty, one),
+        "http, 2 servers": http(goods.plenty, one, other),
+        "one by one": lambda: over_http(
+            [one], goods, path="/buy-one-by-one", variant_id=goods.plenty, purchases=BASELINE_PURCHASES,
+            connections=BASELINE_CONNECTIONS, window=1,
         ),
-        "socket, sold out": lambda: over_sockets(
-            running, goods, variant_id=goods.scarce, purchases=PURCHASES
-        ),
-        "http, sold out": lambda: http("/buy", goods.scarce, PURCHASES, CONNECTIONS, 4),
-    }
+        "socket, sold out": socket(goods.scarce, one),
+        "http, sold out": http(goods.scarce, one),
+    }  # fmt: skip
     found: dict[str, list[Round]] = {name: [] for name in contenders}
     for _ in range(ROUNDS):
         for name, contender in contenders.items():
@@ -460,8 +467,8 @@ async def held_rows(dsn: str) -> int:
 
 async def bench(dsn: str, data_dir: str) -> None:
     goods = await stock_up(dsn)
-    with server(dsn, data_dir) as running:
-        found = await rounds(running, goods)
+    with server(dsn, f"{data_dir}/one") as one, server(dsn, f"{data_dir}/other") as other:
+        found = await rounds(one, other, goods)
     told = sum(round_.held for rounds_ in found.values() for round_ in rounds_)
     kept = await held_rows(dsn)
     report(found)
@@ -474,6 +481,10 @@ async def bench(dsn: str, data_dir: str) -> None:
             "http_holds_per_second": round(rate["http"]),
             "ratio_to_transaction": round(rate["http"] / rate["one by one"], 2),
             "transaction_holds_per_second": round(rate["one by one"]),
+            "socket_two_servers": round(rate["socket, 2 servers"] / rate["socket"], 2),
+            "http_two_servers": round(rate["http, 2 servers"] / rate["http"], 2),
+            "socket_tail_per_second": round(rate["socket, sold out"]),
+            "http_tail_per_second": round(rate["http, sold out"]),
             "socket_tail_ratio": round(rate["socket, sold out"] / rate["socket"], 2),
             "http_tail_ratio": round(rate["http, sold out"] / rate["http"], 2),
             "p99_ms": {name: round(statistics.median(r.p99_ms for r in found[name]), 1) for name in found},

@@ -32,8 +32,8 @@ def consumers(lake: Collector) -> list[Consumer]:
 
     return [
         Consumer("lake", keep_in_the_lake),
-        Consumer("rooms", each(COUNTED_IN_ROOMS)),
-        Consumer("waitlist", each(SERVES_THE_WAITLIST)),
+        each("rooms", COUNTED_IN_ROOMS),
+        each("waitlist", SERVES_THE_WAITLIST),
     ]
 
 

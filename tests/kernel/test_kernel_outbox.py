@@ -172,7 +172,7 @@ async def test_a_fact_comes_back_as_it_was(database: Database) -> None:
 
     async with database.transaction() as tx:
         await outbox.record(tx, told)
-    await outbox.deliver(database, Consumer("rich", outbox.each({Rich: keep})))
+    await outbox.deliver(database, outbox.each("rich", {Rich: keep}))
 
     assert heard == [told]
 
@@ -186,3 +186,30 @@ async def test_facts_recorded_together_keep_their_order(database: Database) -> N
 
     assert await outbox.deliver(database, Consumer("ear", ear.handle)) == 4
     assert ear.heard == ["first", 'sec"ond', "third \u4e2d", "{}"]
+
+
+async def test_bodies_nobody_asked_for_do_not_travel(database: Database) -> None:
+    """A batch of purchases is one large fact: who only counts orders does not fetch it."""
+    heard: list[Told] = []
+
+    async def keep(_: Tx, fact: Told) -> None:
+        heard.append(fact)
+
+    @dataclass(frozen=True, slots=True)
+    class Large:
+        name: ClassVar[str] = "test.large"
+
+        shop_id: int
+        text: str
+
+    async with database.transaction() as tx:
+        await outbox.record_all(tx, [Large(1, "x" * 1000), Told(1, "small")])
+    consumer = outbox.each("counter", {Told: keep})
+    assert await outbox.deliver(database, consumer) == 2
+    assert heard == [Told(1, "small")]
+    async with database.transaction() as tx:
+        found = await outbox.read(tx, after=0, limit=10, names=consumer.names)
+        assert [(fact.name, fact.body) for fact in found] == [
+            ("test.large", {}),
+            ("test.told", {"shop_id": 1, "word": "small"}),
+        ]

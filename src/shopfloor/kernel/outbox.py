@@ -46,7 +46,7 @@ class Fact(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """A recorded fact as it stands in the outbox."""
+    """A recorded fact as it stands in the outbox; `body` is empty where its reader did not ask for facts of its name."""
 
     position: int
     fact_id: UUID
@@ -61,10 +61,14 @@ BatchHandler = Callable[[Tx, Sequence[Delivered]], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Consumer:
-    """A named reader.  `handle` gets facts in commit order, in the transaction that moves the cursor."""
+    """A named reader.  `handle` gets facts in commit order, in the transaction that moves the cursor; those of
+    other names than `names` come without their body.  At most `limit` of them at once.
+    """
 
     name: str
     handle: BatchHandler
+    names: frozenset[str] | None = None
+    limit: int = 500
 
 
 async def record(tx: Tx, fact: Fact) -> UUID:
@@ -117,15 +121,18 @@ async def place(tx: Tx) -> int:
     )
 
 
-async def read(tx: Tx, *, after: int, limit: int) -> list[Delivered]:
+async def read(tx: Tx, *, after: int, limit: int, names: frozenset[str] | None = None) -> list[Delivered]:
+    """Facts in order.  Bodies can be large (a batch of purchases is one fact): ask for those that are wanted."""
     return await tx.every(
         Delivered,
         """
-        SELECT position, fact_id, shop_id, name, body, recorded_at
+        SELECT position, fact_id, shop_id, name, recorded_at,
+               CASE WHEN %(names)s::text[] IS NULL OR name = ANY(%(names)s::text[]) THEN body ELSE '{}' END AS body
           FROM kernel.outbox WHERE position > %(after)s ORDER BY position LIMIT %(limit)s
         """,
         after=after,
         limit=limit,
+        names=None if names is None else sorted(names),
     )
 
 
@@ -133,8 +140,8 @@ async def last_position(tx: Tx) -> int:
     return await tx.value("SELECT coalesce(max(position), 0) FROM kernel.outbox")
 
 
-def each(handlers: Mapping[type[Any], Callable[[Tx, Any], Awaitable[None]]]) -> BatchHandler:
-    """A batch handler that decodes each fact to its class and calls the function mapped to it."""
+def each(name: str, handlers: Mapping[type[Any], Callable[[Tx, Any], Awaitable[None]]]) -> Consumer:
+    """A consumer that decodes each fact to its class and calls the function mapped to it."""
     by_name = {kind.name: (kind, handler) for kind, handler in handlers.items()}
 
     async def handle(tx: Tx, batch: Sequence[Delivered]) -> None:
@@ -143,19 +150,20 @@ def each(handlers: Mapping[type[Any], Callable[[Tx, Any], Awaitable[None]]]) -> 
                 kind, handler = by_name[delivered.name]
                 await handler(tx, decode(kind, delivered))
 
-    return handle
+    return Consumer(name, handle, names=frozenset(by_name))
 
 
 def decode(kind: type[Any], delivered: Delivered) -> Any:
     return msgspec.convert(delivered.body, kind, strict=False)
 
 
-async def deliver(db: Database, consumer: Consumer, *, limit: int = 500) -> int:
+async def deliver(db: Database, consumer: Consumer, *, limit: int | None = None) -> int:
     """Hand the next facts to `consumer`; return how many it took.
 
     A batch that fails is tried again one fact at a time; a fact that fails `ATTEMPTS` times is parked, with
     its error, where the audit finds it.  Two processes never run the same consumer at once.
     """
+    limit = consumer.limit if limit is None else limit
     try:
         return await _deliver(db, consumer, limit=limit)
     except DatabaseAway:
@@ -173,7 +181,7 @@ async def _deliver(db: Database, consumer: Consumer, *, limit: int) -> int:
         position = await _lock_cursor(tx, consumer.name)
         if position is None:
             return 0
-        batch = await read(tx, after=position, limit=limit)
+        batch = await read(tx, after=position, limit=limit, names=consumer.names)
         if batch:
             await consumer.handle(tx, batch)
             await _move_cursor(tx, consumer.name, batch[-1].position)
@@ -219,7 +227,7 @@ async def _failed(db: Database, consumer: Consumer, problem: Exception) -> int:
         _log.error("outbox.handler_failed", consumer=consumer.name, attempts=attempts, error=error)
         if attempts < ATTEMPTS:
             return 0
-        facts = await read(tx, after=position, limit=1)
+        facts = await read(tx, after=position, limit=1, names=frozenset())
         for fact in facts:
             await tx.run(
                 """
@@ -270,6 +278,7 @@ class Follower:
         self._db = db
         self._pause = pause
         self._by_name = {kind.name: (kind, handler) for kind, handler in handlers.items()}
+        self._names = frozenset(self._by_name)
         self.position = 0
 
     async def start(self) -> None:
@@ -283,7 +292,7 @@ class Follower:
         async with self._db.transaction() as tx:
             await place(tx)
         async with self._db.transaction() as tx:
-            batch = await read(tx, after=self.position, limit=1000)
+            batch = await read(tx, after=self.position, limit=1000, names=self._names)
         for delivered in batch:
             known = self._by_name.get(delivered.name)
             if known is not None:

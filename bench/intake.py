@@ -156,8 +156,10 @@ async def sell(dsn: str, requests: Sequence[stock.Request], *, waiting: int = WA
 
         intake.submit_nowait(request, answered)
 
+    # As `app.serve` does it.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
     begun = clock()
     for _ in range(min(waiting, len(requests))):
         next_buyer()

@@ -15,9 +15,9 @@ from datetime import datetime, timedelta
 from typing import Final, cast
 
 import msgspec
+from psycopg.types.json import Json
 
 from shopfloor.kernel.database import Tx
-from shopfloor.kernel.values import new_id
 from shopfloor.stock import queries
 from shopfloor.stock.decision import Counter, Shelf, decide, limited
 from shopfloor.stock.events import HoldsGranted
@@ -32,7 +32,8 @@ class Plan:
 
     answers: list[Answer]
     grants: queries.Grants
-    facts: queries.Facts
+    counter: Counter
+    told: Json
 
 
 class Foresight:
@@ -91,29 +92,24 @@ class Foresight:
             known={}, bought={}, own={}, at=at, defer=False,
         )  # fmt: skip
         taken = [shelf for shelf in self._shelves.values() if shelf.granted]
-        everybody = list(map(type, decision.answers)).count(Held) == len(requests)
+        # Everybody gets what was asked for, and one fact can say it.
+        plain = list(map(type, decision.answers)).count(Held) == len(requests) and len(decision.granted) == 1
         grants = None
-        if everybody:
+        if plain:
             grants = queries.grants(decision, taken=[(shelf.id, shelf.granted) for shelf in taken], at=at)
         for shelf in taken:
-            if everybody:
+            if plain:
                 shelf.free -= shelf.granted
             shelf.taken = shelf.granted = 0
         if grants is None:
             return None
-        facts = [
-            HoldsGranted(shop_id, pool_id, show_id, holds)
-            for (shop_id, pool_id, show_id), holds in decision.granted.items()
-        ]
+        (((shop_id, pool_id, show_id), holds),) = decision.granted.items()
+        body = msgspec.json.encode(HoldsGranted(shop_id, pool_id, show_id, holds))
         return Plan(
             answers=cast("list[Answer]", decision.answers),
             grants=grants,
-            facts=queries.Facts(
-                counter,
-                ids=[new_id() for _ in facts],
-                names=[fact.name for fact in facts],
-                bodies=[msgspec.json.encode(fact).decode() for fact in facts],
-            ),
+            counter=counter,
+            told=Json(body, dumps=bytes),
         )
 
 
@@ -123,4 +119,4 @@ async def carry_out(tx: Tx, plan: Plan) -> None:
     Raises SerializationFailure where the shelves do not bear it any more, and UniqueViolation where an id was
     granted before: then the batch is to be decided by `reserve`.
     """
-    await queries.write_ahead(tx, plan.grants, plan.facts)
+    await queries.write_ahead(tx, plan.grants, counter=plan.counter, told=plan.told)

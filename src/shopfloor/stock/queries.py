@@ -23,7 +23,7 @@ from psycopg.types.json import Json
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import new_id
 from shopfloor.stock.decision import Counter, Decision, Group, Row, Shelf
-from shopfloor.stock.events import StockChanged
+from shopfloor.stock.events import HoldsGranted, StockChanged
 from shopfloor.stock.models import (
     HoldState,
     Level,
@@ -394,22 +394,12 @@ async def write_grants(tx: Tx, grants: Grants) -> None:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """Facts of one pool as they travel."""
-
-    counter: Counter
-    ids: list[UUID]
-    names: list[str]
-    bodies: list[str]
-
-
-async def write_ahead(tx: Tx, grants: Grants, facts: Facts) -> None:
+async def write_ahead(tx: Tx, grants: Grants, *, counter: Counter, told: Json) -> None:
     """`write_grants` for a batch decided without looking: lock, check, write and record in one statement.
 
     Every level must still bear what is taken from it and be the only one its variant has in the pool, the pool
     must be open, and the clock as believed, or the statement fails with a SerializationFailure.  How much is left
-    is known only here, so the fact that says it (`StockChanged`) is made here.  The levels are locked in the
+    is known only here, so the fact that says it (`StockChanged`) is made here; `told` is the body of the other.  The levels are locked in the
     order of `lock_levels`; what is read of other rows is as of the beginning of the statement.
     """
     await _ask(
@@ -463,21 +453,22 @@ async def write_ahead(tx: Tx, grants: Grants, facts: Facts) -> None:
             SELECT t.level_id, 'reserved', t.granted
               FROM unnest(%(level_ids)s::bigint[], %(granted)s::int[]) AS t (level_id, granted)
         )
-        SELECT kernel.record(fact.id, %(shop_id)s::bigint, fact.name,
-                             coalesce(fact.body::json,
-                                      json_build_object('shop_id', %(shop_id)s::bigint, 'pool_id', %(pool_id)s::bigint,
-                                                        'show_id', %(show_id)s::bigint, 'variants', sure.variants)))
+        SELECT kernel.record(%(told_id)s, %(shop_id)s::bigint, %(told_name)s, %(told)s::json),
+               kernel.record(%(left_id)s, %(shop_id)s::bigint, %(left_name)s,
+                             json_build_object('shop_id', %(shop_id)s::bigint, 'pool_id', %(pool_id)s::bigint,
+                                               'show_id', %(show_id)s::bigint, 'variants', sure.variants))
           FROM sure
-         CROSS JOIN unnest(%(fact_ids)b::uuid[], %(names)b::text[], %(bodies)b::text[]) AS fact (id, name, body)
         """,
         {
             **_values(grants),
-            "pool_id": facts.counter.id,
-            "shop_id": facts.counter.shop_id,
-            "show_id": facts.counter.show_id,
-            "fact_ids": [*facts.ids, new_id()],
-            "names": [*facts.names, StockChanged.name],
-            "bodies": [*facts.bodies, None],
+            "pool_id": counter.id,
+            "shop_id": counter.shop_id,
+            "show_id": counter.show_id,
+            "told_id": new_id(),
+            "told_name": HoldsGranted.name,
+            "told": told,
+            "left_id": new_id(),
+            "left_name": StockChanged.name,
         },
     )
 

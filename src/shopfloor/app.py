@@ -61,11 +61,23 @@ def take_port(host: str, port: int) -> socket.socket:
     raise OSError(f"no free port from {port} to {port + 49} on {host}")
 
 
+def near(listener: socket.socket) -> str:
+    """How another process of this machine reaches `listener`."""
+    host, port = listener.getsockname()[:2]
+    if ip_address(host).is_unspecified:
+        host = "::1" if ":" in host else "127.0.0.1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 class Node:
     """The living parts of one process.  `start` in the order in which they need each other, `close` backwards."""
 
-    def __init__(self, settings: Settings, dsn: str, *, writer: str) -> None:
+    def __init__(self, settings: Settings, dsn: str, *, writer: str, address: str = "") -> None:
+        """`writer`: a name no other process that uses the lake has; `address`: where others of this machine reach
+        our pages.
+        """
         self.settings = settings
+        self.address = address
         self.db = Database(dsn, settings.database_pool)
         self.lake = collector.Collector(settings.lake_dir, writer, seal_every=settings.seal_seconds)
         self.terms = orders.TermsCache(orders.loader(self.db))
@@ -76,11 +88,12 @@ class Node:
         self.media = media.MediaServer(
             self.db, settings.recordings_dir, settings.rtmp_host, settings.rtmp_port
         )
-        self.follower = outbox.Follower(self.db, wiring.followers(self.rooms, self.terms, self.media))
+        self.follower = outbox.Follower(
+            self.db, wiring.followers(self.db, self.rooms, self.terms, self.media)
+        )
         self.keyring: accounts.Keyring
         self.gateway: live.Gateway
         self.buy: orders.BuyEndpoint
-        self.rtmp_port = 0
 
     @asynccontextmanager
     async def living(self) -> AsyncGenerator["Node"]:
@@ -107,7 +120,7 @@ class Node:
                 doors=live.Doors(buy=self.door.buy, chat=self._say, beat=self._remember, staff=self._staff),
                 origins=origins(self.settings),
             )
-            self.rtmp_port = await self.media.start(step_around=20)
+            await self.media.join(self.address, step_around=20)
             stack.push_async_callback(self.media.close)
             await self.follower.start()
             telemetry = Telemetry(
@@ -118,6 +131,10 @@ class Node:
             async with background(self.follower.run(), self.gateway.run()):
                 yield self
                 await self.gateway.drain()
+
+    def publish_to(self) -> str:
+        """What cameras are told, whichever process on this data directory they reach."""
+        return f"rtmp://{self.settings.rtmp_host}:{self.media.camera_port}/live"
 
     async def _say(self, said: live.Said) -> live.ChatLine | None:
         async with self.db.transaction() as tx:
@@ -202,7 +219,7 @@ def build(node: Node) -> ASGIApp:
     pages.state.media = node.media
     pages.state.rooms = node.rooms
     pages.state.lake = node.lake
-    pages.state.publish_to = f"rtmp://{node.settings.rtmp_host}:{node.rtmp_port}/live"
+    pages.state.publish_to = node.publish_to
     pages.include_router(probes)
     for module in JSON:
         pages.include_router(module.router)
@@ -302,7 +319,8 @@ async def serve(
 ) -> None:
     """Serve until SIGTERM or SIGINT; then answer who waits, and stop.  `ready` is told the true address."""
     listener = take_port(settings.host, settings.port)
-    node = Node(settings, dsn, writer=f"web-{os.getpid()}")
+    writer = f"web-{socket.gethostname()}-{os.getpid()}"
+    node = Node(settings, dsn, writer=writer, address=near(listener))
     async with node.living():
         application = build(node)
         # Tens of thousands of short-lived objects a second would make the collector walk the whole program
@@ -343,7 +361,7 @@ def run(settings: Settings, *, background: bool = True) -> None:
 
 def announce(address: str, node: Node, claim: str | None) -> None:
     """What a person waits for; the address last, so that nothing is shown before it is true."""
-    lines = [f"Cameras publish to rtmp://{node.settings.rtmp_host}:{node.rtmp_port}/live"]
+    lines = [f"Cameras publish to {node.publish_to()}"]
     if claim is not None:
         lines.append(f"Nobody owns this node yet. Become its owner (works once): {address}/claim/{claim}")
     lines.append(f"Shopfloor is open at {address}")

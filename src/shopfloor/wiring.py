@@ -14,7 +14,7 @@ from typing import Any
 
 from shopfloor import catalog, chat, collector, live, media, orders, stock, supply
 from shopfloor.collector import Collector
-from shopfloor.kernel.database import Tx
+from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.outbox import Consumer, Delivered, each
 
 
@@ -94,16 +94,21 @@ SERVES_THE_WAITLIST: Mapping[type[Any], Callable[[Tx, Any], Any]] = {
 
 
 def followers(
-    rooms: live.Rooms, terms: orders.TermsCache, cameras: media.MediaServer
+    db: Database, rooms: live.Rooms, terms: orders.TermsCache, cameras: media.MediaServer
 ) -> Mapping[type[Any], Callable[[Any], Any]]:
     """What each process with open pages listens to."""
-    shown = dict(rooms.handlers())
+    shown: dict[type[Any], Callable[[Any], Any]] = dict(rooms.handlers())
     held_up: dict[int, tuple[str, str, int]] = {}
 
-    def filmed(fact: live.OfferFeatured) -> None:
-        """What the host holds up becomes a moment of the video: of the stream, and of the recording."""
-        opened = rooms.opened(fact.show_id)
-        channel_id = None if opened is None else opened.show.channel_id
+    async def filmed(fact: live.OfferFeatured) -> None:
+        """What the host holds up becomes a moment of the video: of the stream, and of the recording.
+
+        Only where the camera publishes to us; the room may be open on other processes only.
+        """
+        if not cameras.records:
+            return
+        async with db.transaction() as tx:
+            channel_id = (await live.public_show(tx, fact.show_id)).channel_id
         if channel_id is None or not cameras.live(channel_id):
             return
         before = held_up.pop(channel_id, None)
@@ -116,10 +121,11 @@ def followers(
     def also(kind: type[Any], act: Callable[[Any], Any]) -> None:
         first = shown.get(kind)
 
-        def both(fact: Any) -> None:
-            if first is not None:
-                first(fact)
-            act(fact)
+        async def both(fact: Any) -> None:
+            for hear in (first, act):
+                done = None if hear is None else hear(fact)
+                if done is not None:
+                    await done
 
         shown[kind] = both
 

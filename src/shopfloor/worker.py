@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final
 
@@ -62,7 +63,9 @@ async def _work(settings: Settings, dsn: str) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     db = Database(dsn, settings.database_pool)
     await db.open()
-    lake = collector.Collector(settings.lake_dir, f"worker-{os.getpid()}", seal_every=settings.seal_seconds)
+    lake = collector.Collector(
+        settings.lake_dir, f"worker-{socket.gethostname()}-{os.getpid()}", seal_every=settings.seal_seconds
+    )
     await lake.start()
     tasks = [asyncio.create_task(loop) for loop in loops(db, lake)]
     await stop.wait()

@@ -78,8 +78,11 @@ def database_url() -> Generator[str | None]:
 class Running:
     """`with Running(data_dir) as shop: shop.address`.  `settings` are SHOPFLOOR_ variables without the prefix."""
 
-    def __init__(self, data_dir: Path, *, database: str | None = None, **settings: str) -> None:
+    def __init__(
+        self, data_dir: Path, *, database: str | None = None, command: str = "up", **settings: str
+    ) -> None:
         self.data_dir = data_dir
+        self._command = command
         self.address = ""
         self.publish_to = ""
         self.claim: str | None = None
@@ -88,9 +91,9 @@ class Running:
         self._lines: queue.Queue[str | None] = queue.Queue()
         given = {"DATA_DIR": str(data_dir), "PORT": "0", "RTMP_PORT": "0", "LOG_LEVEL": "WARNING", **settings}
         clean = {name: value for name, value in os.environ.items() if not name.startswith("SHOPFLOOR_")}
-        self._environment = clean | {f"SHOPFLOOR_{name}": value for name, value in given.items()}
+        self.environment = clean | {f"SHOPFLOOR_{name}": value for name, value in given.items()}
         if database is not None:
-            self._environment["SHOPFLOOR_DATABASE_URL"] = database
+            self.environment["SHOPFLOOR_DATABASE_URL"] = database
 
     @property
     def log(self) -> str:
@@ -101,15 +104,15 @@ class Running:
         """Another command of the product on the same data."""
         return subprocess.run(
             [sys.executable, "-m", "shopfloor", *arguments],
-            check=False, capture_output=True, text=True, timeout=timeout, env=self._environment,
+            check=False, capture_output=True, text=True, timeout=timeout, env=self.environment,
         )  # fmt: skip
 
     def __enter__(self) -> Self:
         assert (STATIC / "manifest.json").exists(), "the front end is not built; run `make assets` first"
         with (self.data_dir / "stderr").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "shopfloor", "up"],
-                env=self._environment, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True,
+                [sys.executable, "-m", "shopfloor", self._command],
+                env=self.environment, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True,
             )  # fmt: skip
         threading.Thread(target=self._listen, daemon=True).start()
         end = time.monotonic() + PATIENCE

@@ -38,7 +38,7 @@ def _server(request: Request) -> MediaServer:
 
 
 def _out(request: Request, channel: Channel, key: str) -> ChannelOut:
-    return ChannelOut(id=channel.id, name=channel.name, key=key, publish_to=request.app.state.publish_to)
+    return ChannelOut(id=channel.id, name=channel.name, key=key, publish_to=request.app.state.publish_to())
 
 
 @router.get("")

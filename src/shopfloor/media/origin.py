@@ -28,6 +28,7 @@ from shopfloor.media.recorder import Files
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
+Elsewhere = Callable[[Scope, Send], Awaitable[bool]]
 Library = Callable[[int, tuple[UUID, ...]], Awaitable[tuple[list[tuple[Run, list[Segment]]], list[Moment]]]]
 
 # Blocked requests of one channel; beyond it a player is told to come back.
@@ -127,12 +128,18 @@ def _wake(futures: Iterable[asyncio.Future[None]]) -> None:
 
 
 class Origin:
-    """ASGI application.  `feeds` are the channels that are or were on air; `library` reads recordings."""
+    """ASGI application.  `feeds` are the channels that are or were on air; `library` reads recordings.
 
-    def __init__(self, feeds: Mapping[int, Feed], files: Files, library: Library) -> None:
+    `elsewhere` is asked for live channels that are not ours; it says whether it answered.
+    """
+
+    def __init__(
+        self, feeds: Mapping[int, Feed], files: Files, library: Library, elsewhere: Elsewhere | None = None
+    ) -> None:
         self._feeds = feeds
         self._files = files
         self._library = library
+        self._elsewhere = elsewhere
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -162,6 +169,9 @@ class Origin:
                 await self._file(channel, name.removesuffix(".mp4"), scope, send)
             case [channel, name] if (feed := self._feed(channel)) is not None:
                 await self._media(feed, name, send)
+            case [channel, _] if re.fullmatch(r"[0-9]{1,18}", channel) and self._elsewhere is not None:
+                if not await self._elsewhere(scope, send):
+                    await _missing(send)
             case _:
                 await _missing(send)
 

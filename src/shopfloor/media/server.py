@@ -13,13 +13,13 @@ import hashlib
 import os
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from shopfloor.kernel import logs
@@ -42,6 +42,7 @@ from shopfloor.media.models import (
     Segment,
     Status,
 )
+from shopfloor.media.neighbours import TOLD_EVERY, HandOn, Neighbour, Notice, leave, withdraw
 from shopfloor.media.origin import Feed, Origin
 from shopfloor.media.packager import Cadence, Event, Packager, PartReady, RunClosed, RunOpened, SegmentClosed
 from shopfloor.media.playlist import from_ms
@@ -56,6 +57,8 @@ LATE_MS: Final = 500
 LATE_SHOWN_SECONDS: Final = 30.0
 LONG_GOP_SECONDS: Final = 4.0
 ASK_SECONDS: Final = 3.0
+# How often a process that does not record looks whether it is its turn.
+TURN_SECONDS: Final = 1.0
 
 _log = logs.get("media")
 
@@ -72,7 +75,8 @@ class _Air:
 
 
 class MediaServer:
-    """Owns the RTMP port and the recordings directory.  One per directory: a second is refused.
+    """Owns the RTMP port and the recordings directory.  One per directory: a second that `start`s is refused,
+    one that `join`s serves what the first records and takes its place when that one is gone.
 
     `on_started(channel_id, run_id, anchor)` is called when a run can be played, `on_ended(channel_id, run_id,
     at)` when it has ended; both times on the clock of the video.
@@ -109,7 +113,11 @@ class MediaServer:
         self._calls: asyncio.Queue[tuple[Listener, int, UUID, datetime]] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
         self._lock: int | None = None
-        self.origin = Origin(self._feeds, self.files, self._library)
+        self._turn: asyncio.Task[None] | None = None
+        self._port_taken = 0
+        self._neighbour = Neighbour(recordings_dir)
+        self._hand_on = HandOn(self._neighbour)
+        self.origin = Origin(self._feeds, self.files, self._library, self._elsewhere)
 
     async def start(self, *, step_around: int = 0) -> int:
         """Complete what a crash left, listen, and return the true port.
@@ -119,6 +127,7 @@ class MediaServer:
         """
         self.files.directory.mkdir(parents=True, exist_ok=True)
         self._take_lock()
+        self._born = new_id()
         try:
             self.book.put(self._recover)
             self.book.put(self._learn_keys)
@@ -126,17 +135,85 @@ class MediaServer:
             await self.book.drained(ASK_SECONDS)
             port = await self._rtmp.start(self._host, self._port, step_around=step_around)
         except BaseException:
-            await self.close()
+            await self._end()
             raise
         self._tasks = [
             asyncio.create_task(self._call_listeners(), name="media listeners"),
             asyncio.create_task(self._recheck_keys(), name="media keys"),
         ]
+        self._port_taken = port
         _log.info("media.listening", host=self._host, port=port)
         return port
 
+    async def join(self, address: str, *, step_around: int = 0) -> None:
+        """Record, or serve what another process on this directory records, until it is our turn.
+
+        `address`: where other processes of this machine reach our pages.  Raises OSError when no port of those
+        allowed is free.
+        """
+        try:
+            await self.start(step_around=step_around)
+        except RecordingsInUse:
+            self._turn = asyncio.create_task(self._wait_for_turn(address, step_around), name="media turn")
+        else:
+            self._leave_notice(address)
+            self._turn = asyncio.create_task(self._tell_others(address), name="media notice")
+
+    @property
+    def records(self) -> bool:
+        """Whether cameras publish to this process."""
+        return self._lock is not None
+
+    @property
+    def camera_port(self) -> int:
+        """Where cameras publish, to us or to the process that records; 0 while nobody does."""
+        if self.records:
+            return self._port_taken
+        notice = self._neighbour.notice()
+        return 0 if notice is None else notice.camera_port
+
+    async def _wait_for_turn(self, address: str, step_around: int) -> None:
+        while True:
+            await asyncio.sleep(TURN_SECONDS)
+            try:
+                await self.start(step_around=step_around)
+            except RecordingsInUse:
+                continue
+            except OSError as problem:
+                _log.error("media.no_camera_port", why=str(problem))
+                return
+            _log.warning("media.took_over", port=self._port_taken)
+            await self._tell_others(address)
+
+    async def _tell_others(self, address: str) -> None:
+        while True:
+            try:
+                await asyncio.to_thread(self._leave_notice, address)
+            except OSError as problem:
+                _log.warning("media.notice_not_written", why=str(problem))
+            await asyncio.sleep(TOLD_EVERY)
+
+    def _leave_notice(self, address: str) -> None:
+        statuses = {channel_id: self.status(channel_id) for channel_id in list(self._airs)}
+        leave(self.files.directory, Notice(address, self._port_taken, time.time(), statuses))
+
+    async def _elsewhere(
+        self, scope: Mapping[str, Any], send: Callable[[dict[str, Any]], Awaitable[None]]
+    ) -> bool:
+        return not self.records and await self._hand_on(scope, send)
+
     async def close(self) -> None:
         """End all runs, flush the recordings, write the rows that can be written."""
+        if self._turn is not None:
+            self._turn.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._turn
+        if self.records and self._turn is not None:
+            withdraw(self.files.directory)
+        await self._hand_on.close()
+        await self._end()
+
+    async def _end(self) -> None:
         await self._rtmp.close()
         for air in self._airs.values():
             air.feed.wake_all()
@@ -169,6 +246,10 @@ class MediaServer:
         return air is not None and air.feed.window.on_air and air.feed.window.published
 
     def status(self, channel_id: int) -> Status:
+        if not self.records and (notice := self._neighbour.notice()) is not None:
+            found = notice.statuses.get(channel_id)
+            if found is not None:
+                return found
         air = self._airs.get(channel_id)
         if air is None or air.take is None:
             refused = air.refused if air is not None else None

@@ -122,7 +122,7 @@ async def _page(
 
 def _publish_to(desk: Desk) -> str:
     """What OBS calls the server: our camera port, by the name under which this page was opened."""
-    address: str = desk.request.app.state.publish_to
+    address: str = desk.request.app.state.publish_to()
     host = desk.request.url.hostname or "127.0.0.1"
     port = address.rpartition(":")[2]
     return f"rtmp://{f'[{host}]' if ':' in host else host}:{port}"

@@ -1,0 +1,207 @@
+"""Several web processes and a worker on one database and one data directory."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import httpx
+import pytest
+from tests.app.running import Owner, Running, database_url, place, until, variant_of
+from tests.media import film
+from websockets.sync.client import ClientConnection, connect
+
+PRICE = 9_900
+
+
+class Several:
+    """Two `shopfloor web` and one `shopfloor worker`; the first started records."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        data_dir = stack.enter_context(place())
+        database = stack.enter_context(database_url())
+        self.one = stack.enter_context(Running(data_dir, database=database, command="web"))
+        self.two = stack.enter_context(Running(data_dir, database=database, command="web"))
+        worker = subprocess.Popen([sys.executable, "-m", "shopfloor", "worker"], env=self.one.environment)
+        stack.callback(worker.wait, 60)
+        stack.callback(worker.terminate)
+        self.owner = Owner(self.one, "corner")
+        stack.callback(self.owner.close)
+        self.owner.claim(self.one.claim)
+        self.product = self.owner.product("Linen shirt", {"M": 20})
+        channel = self.owner.shop("POST", "/channels", json={"name": "Studio"})
+        self.channel, self.key = channel["id"], channel["key"]
+        self.show = self.owner.show("Evening", channel_id=self.channel)
+        self.offer = self.owner.offer(self.show, self.product, {"M": 20})
+        self.owner.shop("POST", f"/shows/{self.show}/start")
+
+    def wish(self, **fields: Any) -> dict[str, Any]:
+        return {
+            "id": str(uuid.uuid4()), "offer_id": self.offer, "variant_id": variant_of(self.product, "M"),
+            "quantity": 1, "price_minor": PRICE, **fields,
+        }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def several() -> Iterator[Several]:
+    with ExitStack() as stack:
+        yield Several(stack)
+
+
+class Page:
+    """A page of the room: its socket, and the state it shows."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self.socket = socket
+        self.state: dict[str, Any] = {}
+        self.answers: dict[str, dict[str, Any]] = {}
+
+    def say(self, **frame: Any) -> None:
+        self.socket.send(json.dumps(frame))
+
+    def read(self, seconds: float = 0.1) -> None:
+        try:
+            frame = json.loads(self.socket.recv(timeout=seconds))
+        except TimeoutError:
+            return
+        if frame["t"] == "answer":
+            self.answers[frame["id"]] = frame
+        elif frame["t"] == "snapshot":
+            self.state = frame["state"]
+        elif frame["t"] == "tick":
+            merge(self.state, frame.get("patch", {}))
+
+    def until(self, what: str, true: Callable[["Page"], bool]) -> None:
+        def look() -> bool:
+            self.read()
+            return true(self)
+
+        until(f"{what}; shown is {self.state}", look)
+
+    def left(self, several: Several) -> int:
+        offer = self.state["offers"][str(several.offer)]
+        return offer["lines"][str(variant_of(several.product, "M"))]["left"]
+
+
+def merge(state: dict[str, Any], change: dict[str, Any]) -> None:
+    """JSON merge patch (RFC 7386)."""
+    for name, value in change.items():
+        if value is None:
+            state.pop(name, None)
+        elif isinstance(value, dict) and isinstance(state.get(name), dict):
+            merge(state[name], value)  # pyright: ignore[reportUnknownArgumentType]
+        else:
+            state[name] = value
+
+
+@contextmanager
+def page(several: Several, shop: Running, shopper: str) -> Generator[Page]:
+    url = f"{shop.address.replace('http', 'ws', 1)}/room/{several.show}/socket"
+    with connect(url, additional_headers={"cookie": f"shopper={shopper}"}, proxy=None) as socket:
+        opened = Page(socket)
+        opened.say(t="hello")
+        opened.until("the snapshot", lambda each: bool(each.state))
+        yield opened
+
+
+def shopper(shop: Running, several: Several) -> str:
+    """A new shopper's cookie, as the room's page gives it."""
+    answer = httpx.get(f"{shop.address}/s/corner/live/{several.show}", trust_env=False, timeout=60)
+    return answer.cookies["shopper"]
+
+
+def buy(shop: Running, wish: dict[str, Any], cookie: str) -> dict[str, Any]:
+    answer = httpx.post(
+        f"{shop.address}/buy", json=wish, headers={"cookie": f"shopper={cookie}"}, trust_env=False, timeout=60
+    )
+    return answer.json()
+
+
+def test_a_purchase_at_one_is_seen_at_both(several: Several) -> None:
+    cookie = shopper(several.one, several)
+    with (
+        page(several, several.one, cookie) as here,
+        page(several, several.two, shopper(several.two, several)) as there,
+    ):
+        before = here.left(several)
+        assert there.left(several) == before
+        wish = several.wish()
+        there.say(t="buy", **several.wish(quantity=2))
+        assert buy(several.one, wish, cookie)["outcome"] == "held"
+        for each in (here, there):
+            each.until("three are sold", lambda shown: shown.left(several) == before - 3)
+        there.until("the buyer is told", lambda shown: bool(shown.answers))
+        assert [answer["outcome"] for answer in there.answers.values()] == ["held"]
+
+
+def test_the_same_purchase_asked_at_both_is_one(several: Several) -> None:
+    cookie, wish = shopper(several.one, several), several.wish()
+    first, second = buy(several.one, wish, cookie), buy(several.two, wish, cookie)
+    assert first["outcome"] == "held"
+    assert second == first
+
+
+def test_counters_and_cameras_are_the_same_on_both(several: Several) -> None:
+    watch = {"t": "beat", "playing": True}
+    with (
+        page(several, several.one, shopper(several.one, several)) as here,
+        page(several, several.two, shopper(several.two, several)) as there,
+    ):
+        position = 0.0
+        end = time.monotonic() + 60
+        while (here.state.get("viewers"), there.state.get("viewers")) != (2, 2):
+            assert time.monotonic() < end, (here.state.get("viewers"), there.state.get("viewers"))
+            position += 1.0
+            for each in (here, there):
+                each.say(**watch, position=position)
+                each.read(0.5)
+    assert several.one.publish_to == several.two.publish_to
+
+
+async def test_the_camera_is_seen_through_both(several: Several) -> None:
+    port = int(several.two.publish_to.rsplit(":", 1)[1].split("/")[0])
+    playlist = f"/media/{several.channel}/live.m3u8"
+    async with film.encoder(port, key=several.key) as camera:
+        for tag in film.stream(seconds=4):
+            camera.send_tag(tag)
+        for shop in (several.one, several.two):
+            until(
+                "the video can be played",
+                lambda shop=shop: (
+                    httpx.get(f"{shop.address}{playlist}", trust_env=False, timeout=60).status_code == 200
+                ),
+            )
+        owner = Owner(several.two, "corner")
+        owner.wait(owner.merchant.sign_in("a kiln full of bowls"))
+        until(
+            "the studio shows the camera",
+            lambda: owner.shop("GET", f"/channels/{several.channel}/status")["live"],
+        )
+        owner.close()
+
+
+def test_when_the_one_that_records_is_killed_the_other_goes_on(several: Several) -> None:
+    """Last in this file: one of the two is gone after it."""
+    cookie = shopper(several.one, several)
+    wish, later = several.wish(), several.wish()
+    first = buy(several.one, wish, cookie)
+    several.one.process.send_signal(signal.SIGKILL)
+    several.one.process.wait(20)
+    assert buy(several.two, wish, cookie) == first
+    assert buy(several.two, later, cookie)["outcome"] == "held"
+    owner = Owner(several.two, "corner")
+    owner.wait(owner.merchant.sign_in("a kiln full of bowls"))
+    until(
+        "the other takes the camera port",
+        lambda: (
+            not owner.shop("POST", "/channels", json={"name": "Second"})["publish_to"].endswith(":0/live")
+        ),
+    )
+    owner.close()
+    audit = several.two.command("audit")
+    assert audit.returncode == 0, audit.stdout + audit.stderr

@@ -4,7 +4,7 @@ import { Till, type Wish } from "../src/room/buy.ts";
 import { open, purchaseOf, readyOn } from "../src/room/purchases.ts";
 import type { Answer } from "../src/room/socket.ts";
 
-const wish: Wish = { id: "u1", offer_id: 3, variant_id: 9, quantity: 1, price_minor: 100 };
+const wish: Wish = { id: "u1", offer_id: 3, variant_id: 9, quantity: 1, price_minor: 100, latest_ready: "2026-11-22" };
 const held: Answer = { t: "answer", id: "u1", outcome: "held", url: "/s/x/checkout/u1" };
 
 test("the stream answers: nothing is posted", async () => {

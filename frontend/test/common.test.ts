@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { timeOrderedId } from "../src/common/ids.ts";
 import { ServerClock } from "../src/common/clock.ts";
 import { Collector } from "../src/common/collect.ts";
 import { countdown, day, money } from "../src/common/format.ts";
@@ -60,4 +61,12 @@ test("the collector sends again with the same ids until the batch was taken", as
   const expected = [["id1", 1, "view_item"], ["id2", 2, "add_to_cart"]];
   assert.deepEqual(shown, [expected, expected]);
   assert.deepEqual(bodies[0]?.[0]?.data, { shop_id: 1, product_id: 4 });
+});
+
+test("ids follow time, and say so", () => {
+  const early = timeOrderedId(0x0123456789ab);
+  const late = timeOrderedId(0x0123456789ac);
+  assert.match(early, /^01234567-89ab-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  assert.ok(early < late);
+  assert.notEqual(timeOrderedId(1), timeOrderedId(1));
 });

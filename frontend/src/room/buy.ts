@@ -8,6 +8,8 @@ export interface Wish {
   readonly variant_id: number;
   readonly quantity: number;
   readonly price_minor: number;
+  /** The day that was shown; what is ready later is refused. */
+  readonly latest_ready: string;
 }
 
 /** What became of a wish.  `unknown`: no door answered; the same wish may be sent again, with the same id. */
@@ -22,7 +24,7 @@ export class Till {
   private readonly byPost: (wish: Wish) => Promise<Answer | null>;
   private readonly patience: number;
 
-  constructor(bySocket: (message: object) => boolean, byPost: (wish: Wish) => Promise<Answer | null> = post, patience = PATIENCE) {
+  constructor(bySocket: (message: object) => boolean, byPost: (wish: Wish) => Promise<Answer | null>, patience = PATIENCE) {
     this.bySocket = bySocket;
     this.byPost = byPost;
     this.patience = patience;
@@ -58,9 +60,9 @@ function sleep(ms: number): Promise<undefined> {
   return new Promise((resolve) => setTimeout(() => resolve(undefined), ms));
 }
 
-/** POST /buy.  Null: nobody was there to answer, ask again. */
-async function post(wish: Wish): Promise<Answer | null> {
-  const response = await fetch("/buy", {
+/** POST /buy.  Null: nobody was there to answer, ask again.  A proxy may send each room to a process of its own. */
+export async function post(room: number, wish: Wish): Promise<Answer | null> {
+  const response = await fetch(`/buy?room=${room}`, {
     method: "POST",
     headers: { "content-type": "application/json", accept: "application/json" },
     body: JSON.stringify(wish),

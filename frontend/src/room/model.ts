@@ -4,7 +4,8 @@ import { ServerClock } from "../common/clock.ts";
 import { moment } from "../common/format.ts";
 import type { Collector } from "../common/collect.ts";
 import type { Say } from "../common/words.ts";
-import { type Outcome, Till } from "./buy.ts";
+import { timeOrderedId } from "../common/ids.ts";
+import { type Outcome, post, Till } from "./buy.ts";
 import { isDue } from "./moment.ts";
 import { Player, type Playing } from "./player.ts";
 import { load, open as stillOpen, type Problem, type Purchase, purchaseOf, save } from "./purchases.ts";
@@ -88,7 +89,7 @@ export class RoomModel {
       message: (message) => this.heard(message),
       connection: (connection) => this.put({ connection }),
     });
-    this.till = new Till((message) => this.socket.send(message));
+    this.till = new Till((message) => this.socket.send(message), (wish) => post(show, wish));
     this.view = {
       state: data.state, chat: data.chat, featured: data.state.featured?.offer_id ?? null, connection: "connecting", playing: "idle",
       muted: true, soundAsked: false, tall: true, liked: false, replaying: false, sheet: { is: "none" }, busy: false, problem: null, chatProblem: null,
@@ -140,10 +141,11 @@ export class RoomModel {
     if (this.view.busy) return;
     const shown = availability(line);
     const key = [offer.id, line.id, quantity, line.price_minor].join("/");
-    if (this.attempt?.key !== key) this.attempt = { key, id: crypto.randomUUID() };
+    if (this.attempt?.key !== key) this.attempt = { key, id: timeOrderedId() };
     this.put({ busy: true, problem: null });
     this.collector.note("add_to_cart", { ...this.facts(offer, line), quantity, hold_id: this.attempt.id });
-    const wish = { id: this.attempt.id, offer_id: offer.id, variant_id: line.id, quantity, price_minor: line.price_minor };
+    const latest_ready = shown.is === "later" ? shown.ready_on : new Date(this.clock.now()).toISOString().slice(0, 10);
+    const wish = { id: this.attempt.id, offer_id: offer.id, variant_id: line.id, quantity, price_minor: line.price_minor, latest_ready };
     const outcome = await this.till.buy(wish);
     this.finish(outcome, offer, line, shown.is === "later" ? shown.ready_on : null);
   }

@@ -5,6 +5,7 @@ permessage-deflate, compressed without context (every message stands alone, so o
 """
 
 import zlib
+from datetime import date
 from typing import Any, Final
 from uuid import UUID
 
@@ -47,6 +48,8 @@ class Buy(msgspec.Struct, tag_field="t", tag="buy", frozen=True, gc=False):
     variant_id: int
     quantity: int
     price_minor: int
+    latest_ready: date | None = None
+    """Units that are ready later are not wanted."""
 
 
 Message = Hello | Say | Likes | Playing | Buy

@@ -74,6 +74,8 @@ class OneWish(Protocol):
     def quantity(self) -> int: ...
     @property
     def price_minor(self) -> int: ...
+    @property
+    def latest_ready(self) -> date | None: ...
 
 
 class HoldOut(msgspec.Struct, frozen=True, gc=False):
@@ -200,7 +202,7 @@ class Door:
         elif wish.lines or wish.variant_id is None or wish.price_minor is None:
             self._ask_cart(wish, terms, None, shopper, reply)
         else:
-            self._ask_one(wish, terms, shopper, reply, None, latest_ready=wish.latest_ready)
+            self._ask_one(wish, terms, shopper, reply, None)
 
     def where(self, wish: Wish) -> Terms | None:
         """The terms a wish is about, as known last: where a form goes back to."""
@@ -216,7 +218,6 @@ class Door:
         shopper: UUID,
         reply: Reply,
         show_id: int | None,
-        latest_ready: date | None = None,
     ) -> None:
         """The hot path: one variant, terms at hand, no await."""
         variant_id = wish.variant_id
@@ -237,7 +238,7 @@ class Door:
             shopper,
             (stock.Line(variant_id, wish.quantity),),
             terms.hold_seconds,
-            latest_ready,
+            wish.latest_ready,
             terms.offer_id,
             terms.limit_per_buyer,
             terms.show_id,
@@ -452,4 +453,5 @@ def _whole(wish: OneWish) -> Wish:
         variant_id=wish.variant_id,
         quantity=wish.quantity,
         price_minor=wish.price_minor,
+        latest_ready=wish.latest_ready,
     )

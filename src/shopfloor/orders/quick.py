@@ -19,6 +19,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from shopfloor.orders.endpoint import MAX_BODY, BuyEndpoint
 
 PATH: Final = b"/buy"
+# What stands behind the question mark is for proxies that keep a room on one process.
+PATH_OF_A_ROOM: Final = b"/buy?room="
 # Purchases one connection may have under way before it is read no further.
 WINDOW: Final = 64
 
@@ -95,7 +97,7 @@ def make_http_protocol(endpoint: BuyEndpoint) -> type[HttpToolsProtocol]:
             """The shopper, when what is being parsed may go the short way."""
             cycle: Any = self.cycle
             parser: Any = self.parser
-            if self.url != PATH or parser.get_method() != b"POST":
+            if self.url != PATH and not self.url.startswith(PATH_OF_A_ROOM) or parser.get_method() != b"POST":
                 return None
             if cycle is not None and not cycle.response_complete and cycle is not self._pending:
                 return None

@@ -156,7 +156,7 @@ MESSAGES: Final = {
     "stock.not_enough": N_("There are not that many free units."),
     "stock.not_here": N_("The units have not arrived yet, so they cannot leave."),
     "stock.sold_out": N_("Somebody was faster: not enough units are left."),
-    "stock.too_late": N_("It cannot be ready by the day you asked for."),
+    "stock.too_late": N_("What was left by that day is gone. The date you see now is the earliest."),
     "stock.too_much_returned": N_("More would come back than was sent."),
     "stock.unknown": N_("This is not on sale here."),
     "stock.wrong_state": N_("That is not possible in its present state."),

@@ -375,6 +375,31 @@ async def test_two_processes_answer_the_same_id_alike(database: Database, dsn: s
     assert await numbers(database) == (50, 20, 20)
 
 
+@pytest.mark.parametrize("closed", [False, True])
+async def test_what_one_process_granted_another_does_not_refuse(
+    database: Database, dsn: str, closed: bool
+) -> None:
+    """The last unit is somebody's, or the sale is over: who has bought hears it from every process."""
+    await a_shop(database, 1)
+    async with database.transaction() as tx:
+        pool = (await stock.open_show_pool(tx, shop_id=SHOP, show_id=5, quotas={HANFU: 1})).id
+    tap = wish(pool)
+    async with opened(dsn) as one, opened(dsn) as other:
+        first = await one.submit(tap)
+        if closed:
+            async with database.transaction() as tx:
+                await stock.close_show_pool(tx, shop_id=SHOP, show_id=5)
+        for _ in range(2):  # the second time, "sold out" is remembered
+            again, beside = await asyncio.gather(other.submit(tap), other.submit(wish(pool)))
+            other._recent.clear()  # pyright: ignore[reportPrivateUsage] -- as if it were long ago
+            assert said(beside) == ("stock.closed" if closed else "stock.sold_out")
+            assert isinstance(first, stock.Held)
+            assert isinstance(again, stock.Held)
+            assert (again.id, again.expires_at, again.replayed) == (first.id, first.expires_at, True)
+    async with database.transaction() as tx:
+        assert await tx.value("SELECT count(*) FROM stock.hold") == 1
+
+
 async def test_sold_out_is_a_hint_that_a_release_ends(database: Database, dsn: str) -> None:
     pool = await a_shop(database, 1)
     first = wish(pool)

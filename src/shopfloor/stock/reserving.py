@@ -48,8 +48,8 @@ async def reserve(
     * Under a limit, a buyer's own earlier hold that is still unpaid gives way when it is all that stands in the
       way of a new one.
 
-    `trust_new` leaves out looking the ids up: if one was granted before, the transaction fails with a
-    UniqueViolation and is to be run again without it.  The same error meets who grants an id at the very
+    `trust_new` looks up only the ids that are refused: if another was granted before, the transaction fails with
+    a UniqueViolation and is to be run again without it.  The same error meets who grants an id at the very
     moment another process does.  `expect_refusals` looks without locking first: right when nothing is left.
     `foresight` learns what was seen: to be believed once the transaction is committed.
     """
@@ -102,9 +102,8 @@ async def _once(
             )
         pools = await queries.counters(tx, pool_ids=pool_ids)
         known_rows = None
-        if not trust_new:
-            ids = queries.uuid_array([request.id.int.to_bytes(16, "big") for request in requests])
-            known_rows = await queries.rows_by_id(tx, ids=ids)
+        if unlocked or not trust_new:
+            known_rows = await queries.rows_by_id(tx, ids=_ids(requests))
         bought_rows = None
         if counting:
             bought_rows = await queries.rows_of_buyers(tx, pool_ids=pool_ids, buyers=_buyers(counting))
@@ -120,6 +119,17 @@ async def _once(
     decision = decide(
         requests, arranged=arranged, counters=counters, known=known, bought=bought, own={}, at=at, defer=defer
     )
+    if known_rows is None:
+        # The primary key tells of an id that is granted twice; of one that is refused nobody would.
+        refused = [
+            request
+            for request, answer in zip(requests, decision.answers, strict=True)
+            if isinstance(answer, Refused)
+        ]
+        if refused and await (await queries.rows_by_id(tx, ids=_ids(refused))).fetchall():
+            return await _once(
+                tx, requests, trust_new=False, unlocked=False, defer=defer, foresight=foresight
+            )
     loose: Book | None = None
     if decision.short:
         refused = [
@@ -167,6 +177,10 @@ async def _once(
     widely = {row.variant_id for rows in decision.replaced.values() for row in rows}
     await _write(tx, decision, shelves=shelves, arranged=arranged, counters=counters, at=at, widely=widely)
     return decision
+
+
+def _ids(requests: Sequence[Request]) -> queries.UuidArray:
+    return queries.uuid_array([request.id.int.to_bytes(16, "big") for request in requests])
 
 
 def _buyers(requests: Sequence[Request]) -> queries.UuidArray:

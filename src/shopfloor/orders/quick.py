@@ -97,7 +97,9 @@ def make_http_protocol(endpoint: BuyEndpoint) -> type[HttpToolsProtocol]:
             """The shopper, when what is being parsed may go the short way."""
             cycle: Any = self.cycle
             parser: Any = self.parser
-            if self.url != PATH and not self.url.startswith(PATH_OF_A_ROOM) or parser.get_method() != b"POST":
+            if (
+                self.url != PATH and not self.url.startswith(PATH_OF_A_ROOM)
+            ) or parser.get_method() != b"POST":
                 return None
             if cycle is not None and not cycle.response_complete and cycle is not self._pending:
                 return None

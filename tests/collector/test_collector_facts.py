@@ -144,6 +144,31 @@ def test_the_same_fact_gives_the_same_ids_and_an_empty_list_one_event() -> None:
     )
 
 
+def test_holds_that_are_alike_become_one_event_each() -> None:
+    """What they have in common stands once in the fact, and in each of the events."""
+    pair = {
+        "variant_id": 9,
+        "quantity": 2,
+        "offer_id": 5,
+        "ready_on": None,
+        "ids": [HOLD, ORDER],
+        "buyers": [BUYER, HOLD],
+    }
+    one, two, other = rows(
+        "stock.holds_granted",
+        show_id=7,
+        holds=[pair, {**pair, "variant_id": 8, "ids": [FACT], "buyers": [BUYER]}],
+    )
+
+    assert [event.id for event in (one, two, other)] == [f"{FACT}:{index}/3" for index in range(3)]
+    assert [(event.hold_id, event.viewer, event.variant_id) for event in (one, two, other)] == [
+        (HOLD, BUYER, 9),
+        (ORDER, HOLD, 9),
+        (str(FACT), BUYER, 8),
+    ]
+    assert {(event.quantity, event.offer_id, event.show_id) for event in (one, two, other)} == {(2, 5, 7)}
+
+
 def test_places_in_the_line_become_one_event_each() -> None:
     (one,) = rows(
         "orders.waitlist_joined",

@@ -150,11 +150,12 @@ def written() -> Script:
             pool_id=3,
             holds=[
                 {
-                    "id": name(hold),
-                    "buyer": name(buyer),
                     "variant_id": variant,
                     "quantity": quantity,
                     "offer_id": offer,
+                    "ready_on": None,
+                    "ids": [name(hold)],
+                    "buyers": [name(buyer)],
                 }
                 for hold, buyer, variant, quantity, offer in holds
             ],
@@ -184,11 +185,11 @@ def written() -> Script:
             offer_id=11,
             refusals=[
                 {
-                    "id": name(request),
-                    "buyer": name(buyer),
                     "variant_id": 1001,
                     "quantity": units,
                     "code": code,
+                    "ids": [name(request)],
+                    "buyers": [name(buyer)],
                 }
                 for request, buyer, units, code in refusals
             ],

@@ -77,7 +77,10 @@ def without_ids(facts: Sequence[tuple[str, dict[str, Any]]]) -> list[tuple[str, 
             name,
             {
                 **body,
-                "holds": [{**each, "id": "", "buyer": ""} for each in body.get("holds", [])],
+                "holds": [
+                    {**each, "ids": len(each["ids"]), "buyers": len(each["buyers"])}
+                    for each in body.get("holds", [])
+                ],
             },
         )
         for name, body in facts
@@ -129,7 +132,139 @@ async def test_plans_made_one_after_the_other_count_what_the_first_takes(ahead: 
     await ahead.carry_out(first)
     await ahead.carry_out(second)
     assert await ahead.state() == {HANFU: (1, 1), SCARF: (10, 3)}
+    plan = ahead.plan(ahead.want({SCARF: 1}))
+    assert plan is not None
+    assert plan.refuses
+
+
+@pytest.mark.parametrize("variants", [(HANFU,), (HANFU, SCARF)], ids=["one is hot", "two are"])
+async def test_alike_or_not_the_same_rows_are_written(ahead: Ahead, variants: tuple[int, ...]) -> None:
+    """Whatever the statement, a hold planned ahead is stored as one decided under the lock, clock apart."""
+
+    def wants() -> list[stock.Request]:
+        return [ahead.want({variant: 2}, unit_prices=(12900,)) for variant in variants for _ in range(2)]
+
+    planned, decided = wants(), wants()
+    await ahead.carry_out(ahead.plan(*planned))
+    await ahead.ledger.reserve(*decided)
+    rows: list[list[Any]] = []
+    async with ahead.ledger.db.transaction() as tx:
+        for requests in (planned, decided):
+            cursor = await tx.connection.execute(
+                """
+                SELECT part, state, lot_kind, ready_on, quantity, returned, shop_id, pool_id, level_id, variant_id,
+                       unit_price, offer_id, show_id, limited, expires_at - granted_at
+                  FROM stock.hold WHERE id = ANY(%s) ORDER BY variant_id, id
+                """,
+                ([request.id for request in requests],),
+            )
+            rows.append(await cursor.fetchall())
+        cursor = await tx.connection.execute(
+            """
+            SELECT t.due_at = min(h.expires_at), cardinality(t.hold_ids)
+              FROM stock.timer AS t JOIN stock.hold AS h ON h.id = ANY(t.hold_ids)
+             WHERE NOT h.id = ANY(SELECT unnest(hold_ids) FROM stock.timer ORDER BY id LIMIT 1)
+             GROUP BY t.id ORDER BY t.id
+            """
+        )
+        timers = await cursor.fetchall()
+    assert rows[0] == rows[1]
+    assert len(rows[0]) == len(planned)
+    assert timers[-2:] == [(True, len(planned)), (True, len(planned))]
+    assert await ahead.state() == {
+        HANFU: (9, 5),
+        SCARF: (9, 5) if SCARF in variants else (1, 1),
+    }
+
+
+async def sold_out(ahead: Ahead) -> None:
+    async with ahead.ledger.db.transaction() as tx:
+        await stock.reserve(tx, [ahead.want({SCARF: 9})], foresight=ahead.memory)
+
+
+async def test_refusing_ahead_tells_what_the_ordinary_way_does(ahead: Ahead) -> None:
+    await sold_out(ahead)
+    wants = [ahead.want({SCARF: 1}), ahead.want({SCARF: 2})]
+    before = len(await ahead.facts())
+    plan = ahead.plan(*wants)
+    assert plan is not None
+    await ahead.carry_out(plan)
+    assert plan.answers == await ahead.ledger.reserve(*wants)
+    assert plan.answers == [
+        stock.Refused(want.id, stock.SOLD_OUT, {"variant_id": SCARF, "wanted": units, "left": 0})
+        for want, units in zip(wants, (1, 2), strict=True)
+    ]
+    first, second = (await ahead.facts())[before:]
+    assert first == second
+    assert first == (
+        "stock.purchase_refused",
+        {
+            "shop_id": SHOP, "show_id": SHOW, "offer_id": 7,
+            "refusals": [
+                {
+                    "variant_id": SCARF, "quantity": units, "code": "stock.sold_out",
+                    "ids": [str(want.id)], "buyers": [str(want.buyer)],
+                }
+                for want, units in zip(wants, (1, 2), strict=True)
+            ],
+        },
+    )  # fmt: skip
+    assert await ahead.state() == {HANFU: (1, 1), SCARF: (10, 2)}
+
+
+@pytest.mark.parametrize(
+    "change", ["a hold is released", "a lot can be borrowed", "an id was granted", "closed"]
+)
+async def test_refusing_ahead_is_noticed_where_it_is_wrong(ahead: Ahead, change: str) -> None:
+    await sold_out(ahead)
+    bought = ahead.want({HANFU: 1})
+    await ahead.ledger.reserve(bought)
+    tap = ahead.want({SCARF: 1})
+    plan = ahead.plan(tap, ahead.want({SCARF: 1}))
+    if change == "a hold is released":
+        async with ahead.ledger.db.transaction() as tx:
+            row = await tx.value("SELECT id FROM stock.hold WHERE variant_id = %(v)s LIMIT 1", v=SCARF)
+            await stock.release(tx, [row], "gave up")
+    elif change == "a lot can be borrowed":
+        await ahead.ledger.announce(SCARF, 5, date(2030, 1, 5), "po-1")
+    elif change == "an id was granted":
+        async with ahead.ledger.db.transaction() as tx:
+            await tx.run("UPDATE stock.hold SET id = %(new)s WHERE id = %(old)s", new=tap.id, old=bought.id)
+            await tx.run(
+                "UPDATE stock.timer SET hold_ids = array_replace(hold_ids, %(old)s, %(new)s)",
+                new=tap.id,
+                old=bought.id,
+            )
+    else:
+        async with ahead.ledger.db.transaction() as tx:
+            await stock.close_show_pool(tx, shop_id=SHOP, show_id=SHOW)
+    before = await ahead.facts()
+    with pytest.raises(SerializationFailure):
+        await ahead.carry_out(plan)
+    assert await ahead.facts() == before
+
+
+async def test_what_can_be_borrowed_is_not_refused_ahead(ahead: Ahead) -> None:
+    """The shelf of the show is empty and supply is on its way: each batch is decided under the lock."""
+    await ahead.ledger.announce(SCARF, 50, date(2030, 1, 5), "po-1")
+    await sold_out(ahead)
+    async with ahead.ledger.db.transaction() as tx:
+        (answer,) = await stock.reserve(tx, [ahead.want({SCARF: 2})], foresight=ahead.memory)
+    assert isinstance(answer, stock.Held)
+    assert answer.lots[0].ready_on == date(2030, 1, 5)
     assert ahead.plan(ahead.want({SCARF: 1})) is None
+
+
+async def test_warming_up_writes_nothing(ahead: Ahead) -> None:
+    async def everything() -> list[Any]:
+        async with ahead.ledger.db.transaction() as tx:
+            rows = [await tx.value(f"SELECT count(*) FROM stock.{table}") for table in ("movement", "timer")]  # pyright: ignore[reportArgumentType]
+        return [*rows, await ahead.facts(), await ahead.state()]
+
+    before = await everything()
+    async with ahead.ledger.db.transaction() as tx:
+        await stock.warm_up(tx)
+    assert await everything() == before
 
 
 async def test_what_another_process_took_meanwhile_is_noticed(ahead: Ahead) -> None:

@@ -300,12 +300,12 @@ async def test_one_batch_records_each_fact_once(ledger: Any) -> None:
             "show_id": 3,
             "holds": [
                 {
-                    "id": str(want.id),
-                    "buyer": str(want.buyer),
                     "variant_id": variant_id,
                     "quantity": 1,
                     "offer_id": 7,
                     "ready_on": None,
+                    "ids": [str(want.id)],
+                    "buyers": [str(want.buyer)],
                 }
                 for want, variant_id in ((wants[0], HANFU), (wants[1], SHOES))
             ],
@@ -318,11 +318,11 @@ async def test_one_batch_records_each_fact_once(ledger: Any) -> None:
             "offer_id": 7,
             "refusals": [
                 {
-                    "id": str(wants[2].id),
-                    "buyer": str(wants[2].buyer),
                     "variant_id": SHOES,
                     "quantity": 1,
                     "code": "stock.sold_out",
+                    "ids": [str(wants[2].id)],
+                    "buyers": [str(wants[2].buyer)],
                 }
             ],
         }

@@ -13,7 +13,7 @@ is there; `compare` finds those for which that does not hold.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 from uuid import UUID
 
 from shopfloor.collector.models import SERVER, Check, Event
@@ -38,16 +38,17 @@ def from_fact(
 ) -> list[Event]:
     """The events a fact is in the lake; the same fact always gives the same events with the same ids."""
     elements = next((key for key in EXPLODED if isinstance(body.get(key), list) and body[key]), None)
-    if elements is None:
+    things = [thing for element in body[elements] for thing in _each(element)] if elements is not None else []
+    if elements is None or not things:
         return [_event(str(fact_id), name, body, shop_id=shop_id, at=recorded_at)]
     shared = {key: value for key, value in body.items() if key != elements}
     # The total of an order belongs to the order, not to each of its lines.
     for key in (*_AMOUNT, *_MONEY):
         if key in shared:
             shared[f"{_whole(name)}_{key}"] = shared.pop(key)
-    count = len(body[elements])
+    count = len(things)
     events: list[Event] = []
-    for index, element in enumerate(body[elements]):
+    for index, element in enumerate(things):
         fields: dict[str, Any] = dict(element) if isinstance(element, dict) else {"variant_id": element}
         if "id" in fields:
             fields[_ID_OF_ELEMENT.get(elements, elements.removesuffix("s") + "_id")] = fields.pop("id")
@@ -63,6 +64,15 @@ def from_fact(
             )
         )
     return events
+
+
+def _each(element: Any) -> list[Any]:
+    """Things that are alike stand once in a fact, with their ids and buyers side by side."""
+    if not isinstance(element, dict) or "ids" not in element:
+        return [element]
+    alike = dict(cast("Mapping[str, Any]", element))
+    ids, buyers = alike.pop("ids"), alike.pop("buyers")
+    return [{"id": one, "buyer": buyer, **alike} for one, buyer in zip(ids, buyers, strict=True)]
 
 
 def compare(fact_ids: Iterable[UUID], lake_ids: Iterable[str]) -> Check:

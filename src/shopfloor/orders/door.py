@@ -411,7 +411,9 @@ async def _short(tx: Tx, request: stock.Request) -> stock.Refused | None:
     for variant_id, quantity in wanted.items():
         left = free[variant_id].left
         if left < quantity:
-            refused = stock.RefusedPurchase(request.id, request.buyer, variant_id, quantity, stock.SOLD_OUT)
+            refused = stock.RefusedPurchases(
+                variant_id, quantity, stock.SOLD_OUT, [request.id], [request.buyer]
+            )
             await outbox.record(
                 tx, stock.PurchaseRefused(request.shop_id, request.show_id, request.offer_id, [refused])
             )

@@ -2,8 +2,9 @@
 
 Many buyers want one row, and a row is locked until its transaction is on disk: one transaction each is a queue
 of flushes.  Here whoever waits shares the next transaction.  No timer: an idle intake takes a single request at
-once; the busier it is, the larger the batches.  Where plenty is left, a batch is decided and encoded while the
-one before it is being written (`stock.Foresight`), and is one statement; else it is decided under the lock.
+once; the busier it is, the larger the batches.  Where plenty is left, or nothing, a batch is decided and encoded
+while the one before it is being written (`stock.Foresight`), and is one statement; else it is decided under the
+lock.
 
 What it promises:
 
@@ -41,6 +42,7 @@ DISTRUST_SECONDS: Final = 1.0
 REMEMBERED: Final = 20_000
 DEADLOCK_ATTEMPTS: Final = 5
 LANES: Final = 1_000
+FIRST_BATCH: Final = 250
 
 _log = logs.get("intake")
 
@@ -227,7 +229,9 @@ class Intake:
                     del self._lanes[known]
 
     def _take(self, lane: _Lane) -> _Batch:
-        count = min(len(lane.waiting), self._largest_batch)
+        # Nothing is known yet: a small batch finds out, and the next one is decided ahead.
+        most = min(self._largest_batch, FIRST_BATCH) if lane.foresight.is_blank else self._largest_batch
+        count = min(len(lane.waiting), most)
         taken = [lane.waiting.popleft() for _ in range(count)]
         requests = [request for request, _ in taken]
         look_up = self._seen_before(requests)
@@ -265,16 +269,20 @@ class Intake:
 
         Whatever went wrong: its ids are looked up then, so nothing is granted twice.
         """
+        beside = self._on_refused if plan.refuses else None
         try:
             async with self._connection() as connection:
-                if lane.answered or len(lane.waiting) >= self._ahead:
+                tx = Tx(connection)
+                if beside is not None or lane.answered or len(lane.waiting) >= self._ahead:
                     async with connection.pipeline():
                         await connection.execute("BEGIN")
-                        await stock.carry_out(Tx(connection), plan)
+                        await stock.carry_out(tx, plan)
+                        if beside is not None:
+                            await beside(tx, batch.requests, plan.answers)
                         await connection.execute("COMMIT")
                         self._meanwhile(lane)
                 else:
-                    await stock.carry_out(Tx(connection), plan)
+                    await stock.carry_out(tx, plan)
         except (errors.LockNotAvailable, errors.QueryCanceled):
             self._forget(lane)
             _log.warning("intake.row_is_locked", requests=len(batch.requests))
@@ -430,7 +438,8 @@ class Intake:
             await connection.close()
 
     async def _connect(self) -> AsyncConnection[Any]:
-        return await AsyncConnection.connect(
+        """A connection that knows the statements already: the first buyer does not wait for their plans."""
+        connection = await AsyncConnection.connect(
             self._dsn,
             autocommit=True,
             application_name="shopfloor intake",
@@ -439,6 +448,8 @@ class Intake:
             options="-c lock_timeout=3000 -c statement_timeout=15000 -c idle_in_transaction_session_timeout=15000"
             " -c plan_cache_mode=force_generic_plan",
         )
+        await stock.warm_up(Tx(connection))
+        return connection
 
 
 def _settle(future: "asyncio.Future[stock.Answer]", outcome: Outcome) -> None:

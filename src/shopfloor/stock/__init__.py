@@ -6,17 +6,17 @@ constraint, and by the races and properties under tests/.
 """
 
 from shopfloor.stock.events import (
-    GrantedHold,
+    GrantedHolds,
     HoldsGranted,
     HoldsReleased,
     PurchaseRefused,
-    RefusedPurchase,
+    RefusedPurchases,
     ReleasedHold,
     ShortageRaised,
     StockChanged,
     VariantLeft,
 )
-from shopfloor.stock.foresight import Foresight, Plan, carry_out
+from shopfloor.stock.foresight import Foresight, Plan, carry_out, warm_up
 from shopfloor.stock.holds import confirm, expire, extend, hold, holds_of, put_back, rehold, release, ship
 from shopfloor.stock.models import (
     CLOSED,
@@ -95,7 +95,7 @@ __all__ = [
     "CountStale",
     "Foresight",
     "Freed",
-    "GrantedHold",
+    "GrantedHolds",
     "Held",
     "Hold",
     "HoldPart",
@@ -117,7 +117,7 @@ __all__ = [
     "PoolKind",
     "PurchaseRefused",
     "Refused",
-    "RefusedPurchase",
+    "RefusedPurchases",
     "ReleasedHold",
     "Request",
     "Shortage",
@@ -159,4 +159,5 @@ __all__ = [
     "shortages",
     "sold",
     "transfer",
+    "warm_up",
 ]

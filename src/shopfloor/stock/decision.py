@@ -15,7 +15,7 @@ from uuid import UUID
 import msgspec
 
 from shopfloor.kernel.values import MAX_QUANTITY
-from shopfloor.stock.events import GrantedHold, RefusedPurchase, VariantLeft
+from shopfloor.stock.events import GrantedHolds, HoldsGranted, PurchaseRefused, RefusedPurchases, VariantLeft
 from shopfloor.stock.models import (
     CLOSED,
     INVALID,
@@ -100,9 +100,15 @@ COUNTED: Final = frozenset({HoldState.HELD, HoldState.ALLOCATED, HoldState.SHIPP
 # part, shop, pool, level, variant, quantity, unit price, offer, show, ready on, kind, limited, expires
 Group = tuple[int, int, int, int, int, int, int, int | None, int | None, date | None, LotKind, bool, datetime]
 
-# turn, lots, expires, where the fact goes
-_Kind = tuple[int, tuple[Part, ...], datetime, list[GrantedHold]]
-_Alike = tuple[Shelf, int, int, tuple[Part, ...], datetime, list[GrantedHold]]
+
+@dataclass(slots=True)
+class Granted:
+    """The rows of one group, by their ids and buyers side by side, and what their buyers are told."""
+
+    lots: tuple[Part, ...]
+    expires_at: datetime
+    ids: list[UUID] = field(default_factory=list)
+    buyers: list[UUID] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -111,21 +117,30 @@ class Decision:
 
     answers: list[Answer | None]
     """None: to be decided again after this is written, because the buyer's own hold in this batch is in the way."""
-    ids: list[bytes] = field(default_factory=list)
-    buyers: list[bytes] = field(default_factory=list)
-    turns: list[int] = field(default_factory=list)
-    """One entry per row to insert; `turns` is its group, counted from 1."""
-    groups: list[Group] = field(default_factory=list)
-    granted: dict[tuple[int, int, int | None], list[GrantedHold]] = field(default_factory=dict)
-    """By shop, pool and show."""
-    refused: dict[tuple[int, int | None, int | None], list[RefusedPurchase]] = field(default_factory=dict)
-    """By shop, show and offer."""
+    granted: dict[Group, Granted] = field(default_factory=dict)
+    """The rows to insert."""
+    refused: dict[tuple[int, int | None, int | None], dict[tuple[int, int, str], RefusedPurchases]] = field(
+        default_factory=dict
+    )
+    """By shop, show and offer; then by variant, quantity and code."""
     replaced: dict[UUID, list[Row]] = field(default_factory=dict)
     """Earlier holds of a buyer that give way to a new one."""
     deferred: bool = False
     """Some answers are None."""
     short: bool = False
     """Something was refused that the lender's later units, or the buyer's own earlier hold, might have saved."""
+
+
+def told(decision: Decision) -> list[HoldsGranted | PurchaseRefused]:
+    """The facts of a decision."""
+    holds: dict[tuple[int, int, int | None], list[GrantedHolds]] = {}
+    for group, rows in decision.granted.items():
+        _, shop_id, pool_id, _, variant_id, quantity, _, offer_id, show_id, ready_on, *_ = group
+        same = GrantedHolds(variant_id, quantity, offer_id, ready_on, rows.ids, rows.buyers)
+        holds.setdefault((shop_id, pool_id, show_id), []).append(same)
+    facts: list[HoldsGranted | PurchaseRefused] = [HoldsGranted(*key, found) for key, found in holds.items()]
+    facts += [PurchaseRefused(*key, list(found.values())) for key, found in decision.refused.items()]
+    return facts
 
 
 def shelf_order(shelf: Shelf, pool_id: int) -> tuple[date, int, bool, int, int]:
@@ -252,32 +267,35 @@ def decide(
     answers = decision.answers
     first_of: dict[int, int] = {}
     mine: dict[int, list[tuple[int | None, int | None, int, int]]] = {}
-    kinds: dict[Group, _Kind] = {}
+    groups = decision.granted
     gone: set[UUID] = set()
     # What a request of this very content got before in this batch: most requests of a hot sale are alike.
-    alike: dict[tuple[object, ...], _Alike] = {}
+    alike: dict[tuple[object, ...], tuple[Shelf, int, Granted]] = {}
     # And what was refused: units only become fewer within a batch, unless a hold gives way.
-    hopeless: dict[tuple[object, ...], tuple[str, dict[str, object], list[RefusedPurchase]]] = {}
-    ids, buyers, turns = decision.ids, decision.buyers, decision.turns
+    hopeless: dict[tuple[object, ...], tuple[dict[str, object], RefusedPurchases]] = {}
     expiries: dict[int, datetime] = {}
 
-    def refuse(number: int, request: Request, code: str, facts: dict[str, object]) -> None:
+    def refuse(number: int, request: Request, code: str, facts: dict[str, object]) -> RefusedPurchases | None:
         answers[number] = Refused(request.id, code, facts)
-        key = (request.shop_id, request.show_id, request.offer_id)
-        bucket = decision.refused.setdefault(key, [])
+        among = decision.refused.setdefault((request.shop_id, request.show_id, request.offer_id), {})
+        same = None
         for line in request.lines:
-            bucket.append(RefusedPurchase(request.id, request.buyer, line.variant_id, line.quantity, code))
+            key = (line.variant_id, line.quantity, code)
+            same = among.get(key)
+            if same is None:
+                same = among[key] = RefusedPurchases(*key, [], [])
+            same.ids.append(request.id)
+            same.buyers.append(request.buyer)
+        return same
 
-    def grant(number: int, request: Request, takes: list[tuple[Shelf, int, int]]) -> _Kind:
+    def grant(number: int, request: Request, takes: list[tuple[Shelf, int, int]]) -> Granted:
         """`takes`: shelf, units, unit price."""
         seconds = request.hold_seconds
         expires_at = expiries.get(seconds)
         if expires_at is None:
             expires_at = expiries[seconds] = at + timedelta(seconds=seconds)
-        id_bytes = request.id.int.to_bytes(16, "big")
-        buyer_bytes = request.buyer.int.to_bytes(16, "big")
         lots: tuple[Part, ...] = ()
-        kind: _Kind | None = None
+        rows: Granted | None = None
         for part, (shelf, quantity, price) in enumerate(takes):
             shelf.taken += quantity
             shelf.granted += quantity
@@ -285,24 +303,16 @@ def decide(
                 part, request.shop_id, request.pool_id, shelf.id, shelf.variant_id, quantity, price,
                 request.offer_id, request.show_id, shelf.ready_on, shelf.kind, limited(request), expires_at,
             )  # fmt: skip
-            kind = kinds.get(group)
-            if kind is None:
-                decision.groups.append(group)
+            rows = groups.get(group)
+            if rows is None:
                 lot = Part(shelf.variant_id, quantity, shelf.ready_on, shelf.kind)
-                bucket = decision.granted.setdefault((request.shop_id, request.pool_id, request.show_id), [])
-                kind = kinds[group] = (len(decision.groups), (lot,), expires_at, bucket)
-            ids.append(id_bytes)
-            buyers.append(buyer_bytes)
-            turns.append(kind[0])
-            kind[3].append(
-                GrantedHold(
-                    request.id, request.buyer, shelf.variant_id, quantity, request.offer_id, shelf.ready_on
-                )
-            )
-            lots = kind[1] if part == 0 else lots + kind[1]
+                rows = groups[group] = Granted((lot,), expires_at)
+            rows.ids.append(request.id)
+            rows.buyers.append(request.buyer)
+            lots = rows.lots if part == 0 else lots + rows.lots
         answers[number] = Held(request.id, expires_at, lots)
-        assert kind is not None, "a request has lines"
-        return kind
+        assert rows is not None, "a request has lines"
+        return rows
 
     for number, request in enumerate(requests):
         id_key = request.id.int
@@ -330,30 +340,23 @@ def decide(
             )  # fmt: skip
             like = alike.get(look)
             if like is not None:
-                shelf, quantity, turn, lots, expires_at, bucket = like
+                shelf, quantity, same = like
                 if shelf.free - shelf.taken >= quantity:
                     shelf.taken += quantity
                     shelf.granted += quantity
-                    ids.append(id_key.to_bytes(16, "big"))
-                    buyers.append(buyer.to_bytes(16, "big"))
-                    turns.append(turn)
-                    bucket.append(
-                        GrantedHold(
-                            request.id, request.buyer, line.variant_id, quantity, request.offer_id, None
-                        )
-                    )
-                    answers[number] = Held(request.id, expires_at, lots)
+                    same.ids.append(request.id)
+                    same.buyers.append(request.buyer)
+                    answers[number] = Held(request.id, same.expires_at, same.lots)
                     if under_limit:
                         mine[buyer] = [(request.offer_id, request.show_id, quantity, request.pool_id)]
                     continue
             elif request.latest_ready is None and not under_limit:
                 refusal = hopeless.get(look)
                 if refusal is not None:
-                    code, facts, purchases = refusal
-                    answers[number] = Refused(request.id, code, facts)
-                    purchases.append(
-                        RefusedPurchase(request.id, request.buyer, line.variant_id, line.quantity, code)
-                    )
+                    facts, purchases = refusal
+                    answers[number] = Refused(request.id, SOLD_OUT, facts)
+                    purchases.ids.append(request.id)
+                    purchases.buyers.append(request.buyer)
                     continue
 
         counter = counters.get(request.pool_id)
@@ -373,13 +376,13 @@ def decide(
         if problem is None:
             found = _find(request, wanted, arranged, {})
             if isinstance(found, list):
-                kind = grant(number, request, found)
+                same = grant(number, request, found)
                 if under_limit:
                     mine.setdefault(buyer, []).append(
                         (request.offer_id, request.show_id, units, request.pool_id)
                     )
                 if look is not None and len(found) == 1 and found[0][0].ready_on is None:
-                    alike[look] = (found[0][0], units, *kind)
+                    alike[look] = (found[0][0], units, same)
                 continue
             problem = found
         code, facts = problem
@@ -409,16 +412,16 @@ def decide(
                     held.id, held.expires_at, held.lots, replaced=tuple(dict.fromkeys(row.id for row in rows))
                 )
                 continue
-        refuse(number, request, code, facts)
+        purchases = refuse(number, request, code, facts)
         if (
             look is not None
+            and purchases is not None
             and not under_limit
             and request.latest_ready is None
             and code == SOLD_OUT
             and look not in alike
         ):
-            key = (request.shop_id, request.show_id, request.offer_id)
-            hopeless[look] = (code, facts, decision.refused[key])
+            hopeless[look] = (facts, purchases)
     return decision
 
 

@@ -17,23 +17,28 @@ class VariantLeft(msgspec.Struct, frozen=True, gc=False):
     later: list[tuple[date, int]]
 
 
-class GrantedHold(msgspec.Struct, frozen=True, gc=False):
-    """One variant of one hold.  `ready_on` None: on hand."""
+class GrantedHolds(msgspec.Struct, frozen=True, gc=False):
+    """Holds of one variant that are alike: what they have in common once, their ids and buyers side by side.
 
-    id: UUID
-    buyer: UUID
+    `quantity` is that of each.  `ready_on` None: on hand.
+    """
+
     variant_id: int
     quantity: int
     offer_id: int | None
     ready_on: date | None
+    ids: list[UUID]
+    buyers: list[UUID]
 
 
-class RefusedPurchase(msgspec.Struct, frozen=True, gc=False):
-    id: UUID
-    buyer: UUID
+class RefusedPurchases(msgspec.Struct, frozen=True, gc=False):
+    """Purchases of one variant that were refused alike; `quantity` is that of each."""
+
     variant_id: int
     quantity: int
     code: str
+    ids: list[UUID]
+    buyers: list[UUID]
 
 
 class ReleasedHold(msgspec.Struct, frozen=True, gc=False):
@@ -63,7 +68,7 @@ class HoldsGranted:
     shop_id: int
     pool_id: int
     show_id: int | None
-    holds: list[GrantedHold]
+    holds: list[GrantedHolds]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,7 @@ class PurchaseRefused:
     shop_id: int
     show_id: int | None
     offer_id: int | None
-    refusals: list[RefusedPurchase]
+    refusals: list[RefusedPurchases]
 
 
 @dataclass(frozen=True, slots=True)

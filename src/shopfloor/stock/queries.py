@@ -5,7 +5,7 @@ somebody fetches, and row counts are not known; whoever needs a count there sele
 """
 
 import struct
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -23,7 +23,7 @@ from psycopg.types.json import Json
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import new_id
 from shopfloor.stock.decision import Counter, Decision, Group, Row, Shelf
-from shopfloor.stock.events import HoldsGranted, StockChanged
+from shopfloor.stock.events import StockChanged
 from shopfloor.stock.models import (
     HoldState,
     Level,
@@ -76,6 +76,10 @@ def uuid_array(values: Sequence[bytes]) -> UuidArray:
     if not values:
         return UuidArray(head[:12])
     return UuidArray(head + _SIXTEEN + _SIXTEEN.join(values))
+
+
+def uuids(values: Iterable[UUID]) -> UuidArray:
+    return uuid_array([value.int.to_bytes(16, "big") for value in values])
 
 
 def int_array(values: Sequence[int]) -> IntArray:
@@ -330,12 +334,15 @@ async def lock_own(tx: Tx, *, pool_ids: Sequence[int], buyers: UuidArray) -> Asy
 
 @dataclass(frozen=True, slots=True)
 class Grants:
-    """Rows of holds as they travel: what they have in common goes once, in `groups`."""
+    """Rows of holds as they travel: what they have in common goes once, in `groups`.
+
+    `turns` says of each row which group is its, counted from 1.
+    """
 
     ids: UuidArray
     buyers: UuidArray
     turns: IntArray
-    groups: Json
+    groups: Sequence[Group]
     at: datetime
     level_ids: list[int]
     granted: list[int]
@@ -343,11 +350,12 @@ class Grants:
 
 def grants(decision: Decision, *, taken: Sequence[tuple[int, int]], at: datetime) -> Grants:
     """`taken`: units by level."""
+    granted = decision.granted.values()
     return Grants(
-        ids=uuid_array(decision.ids),
-        buyers=uuid_array(decision.buyers),
-        turns=int_array(decision.turns),
-        groups=_json([_group(turn, group) for turn, group in enumerate(decision.groups, 1)]),
+        ids=uuids([hold_id for rows in granted for hold_id in rows.ids]),
+        buyers=uuids([buyer for rows in granted for buyer in rows.buyers]),
+        turns=int_array([turn for turn, rows in enumerate(granted, 1) for _ in rows.ids]),
+        groups=list(decision.granted),
         at=at,
         level_ids=[level_id for level_id, _ in taken],
         granted=[units for _, units in taken],
@@ -358,6 +366,7 @@ async def write_grants(tx: Tx, grants: Grants) -> None:
     """Rows of holds, their timer, the counters and the journal, in one statement.
 
     An id that exists already ends the transaction with a UniqueViolation; the level's CHECK is the last word.
+    Without rows nothing is written.
     (The planner cannot know how few levels there are; `= ANY` keeps it from reading them all.)
     """
     await _ask(
@@ -381,6 +390,7 @@ async def write_grants(tx: Tx, grants: Grants) -> None:
             INSERT INTO stock.timer (due_at, hold_ids)
             SELECT min(g.expires_at), %(ids)s::uuid[]
               FROM json_to_recordset(%(groups)s::json) AS g (expires_at timestamptz)
+            HAVING count(*) > 0
         ), counted AS (
             UPDATE stock.level AS l SET held = l.held + t.granted
               FROM unnest(%(level_ids)s::bigint[], %(granted)s::int[]) AS t (level_id, granted)
@@ -394,14 +404,18 @@ async def write_grants(tx: Tx, grants: Grants) -> None:
     )
 
 
-async def write_ahead(tx: Tx, grants: Grants, *, counter: Counter, told: Json) -> None:
+async def write_ahead(tx: Tx, grants: Grants, *, counter: Counter, told_name: str, told: Json) -> None:
     """`write_grants` for a batch decided without looking: lock, check, write and record in one statement.
 
     Every level must still bear what is taken from it and be the only one its variant has in the pool, the pool
     must be open, and the clock as believed, or the statement fails with a SerializationFailure.  How much is left
-    is known only here, so the fact that says it (`StockChanged`) is made here; `told` is the body of the other.  The levels are locked in the
-    order of `lock_levels`; what is read of other rows is as of the beginning of the statement.
+    is known only here, so the fact that says it (`StockChanged`) is made here; `told` is the body of the other.
+    The levels are locked in the order of `lock_levels`; what is read of other rows is as of the beginning of the
+    statement.  Without rows nothing is written.
     """
+    if len(grants.groups) == 1:
+        await _write_ahead_alike(tx, grants, counter=counter, told_name=told_name, told=told)
+        return
     await _ask(
         tx,
         _nothing,
@@ -419,13 +433,13 @@ async def write_ahead(tx: Tx, grants: Grants, *, counter: Counter, told: Json) -
                AND l.quantity - l.held - l.allocated >= locked.granted
             RETURNING l.variant_id, l.quantity - l.held - l.allocated AS free
         ), sure AS MATERIALIZED (
-            SELECT stock.expect(
+            SELECT stock.expect(cardinality(%(level_ids)s::bigint[]) = 0 OR (
                        count(*) = cardinality(%(level_ids)s::bigint[])
                        AND (SELECT is_open FROM stock.pool WHERE id = %(pool_id)s::bigint)
                        AND (SELECT count(*) FROM stock.level AS o
                              WHERE o.variant_id = ANY(array_agg(counted.variant_id)) AND o.pool_id = %(pool_id)s::bigint
                                AND (o.quantity > 0 OR o.held > 0 OR o.allocated > 0 OR o.source = '')) = count(*)
-                       AND abs(extract(epoch FROM clock_timestamp() - %(at)s::timestamptz)) < 1) AS is_so,
+                       AND abs(extract(epoch FROM clock_timestamp() - %(at)s::timestamptz)) < 1)) AS is_so,
                    json_agg(json_build_object('variant_id', variant_id, 'left', free, 'ready_on', NULL,
                                               'later', '[]'::json) ORDER BY variant_id) AS variants
               FROM counted
@@ -448,6 +462,7 @@ async def write_ahead(tx: Tx, grants: Grants, *, counter: Counter, told: Json) -
             INSERT INTO stock.timer (due_at, hold_ids)
             SELECT min(g.expires_at), %(ids)s::uuid[]
               FROM json_to_recordset(%(groups)s::json) AS g (expires_at timestamptz)
+            HAVING count(*) > 0
         ), journal AS (
             INSERT INTO stock.movement (level_id, kind, held)
             SELECT t.level_id, 'reserved', t.granted
@@ -458,19 +473,124 @@ async def write_ahead(tx: Tx, grants: Grants, *, counter: Counter, told: Json) -
                              json_build_object('shop_id', %(shop_id)s::bigint, 'pool_id', %(pool_id)s::bigint,
                                                'show_id', %(show_id)s::bigint, 'variants', sure.variants))
           FROM sure
+         WHERE cardinality(%(ids)s::uuid[]) > 0
         """,
         {
             **_values(grants),
-            "pool_id": counter.id,
-            "shop_id": counter.shop_id,
-            "show_id": counter.show_id,
-            "told_id": new_id(),
-            "told_name": HoldsGranted.name,
-            "told": told,
+            **_facts(counter, told_name, told),
             "left_id": new_id(),
             "left_name": StockChanged.name,
         },
     )
+
+
+async def _write_ahead_alike(tx: Tx, grants: Grants, *, counter: Counter, told_name: str, told: Json) -> None:
+    """The same for holds that are all alike: one hot variant, or a single buyer.  There is one level to lock, so
+    the change of its counter is the check, and there is nothing to join.
+    """
+    (
+        part, _, _, level_id, variant_id, quantity, unit_price, offer_id, show_id, ready_on, kind, limited, expires_at,
+    ) = grants.groups[0]  # fmt: skip
+    await _ask(
+        tx,
+        _nothing,
+        """
+        WITH counted AS (
+            UPDATE stock.level AS l SET held = l.held + %(units)s::int
+             WHERE l.id = %(level_id)s::bigint AND l.quantity - l.held - l.allocated >= %(units)s::int
+               AND (SELECT is_open FROM stock.pool WHERE id = %(pool_id)s::bigint)
+               AND abs(extract(epoch FROM clock_timestamp() - %(at)s::timestamptz)) < 1
+               AND NOT EXISTS (SELECT FROM stock.level AS o
+                                WHERE o.variant_id = %(variant_id)s::bigint AND o.pool_id = %(pool_id)s::bigint
+                                  AND o.id <> %(level_id)s::bigint
+                                  AND (o.quantity > 0 OR o.held > 0 OR o.allocated > 0 OR o.source = ''))
+            RETURNING l.quantity - l.held - l.allocated AS free
+        ), written AS (
+            INSERT INTO stock.hold (
+                id, part, shop_id, pool_id, level_id, variant_id, quantity, unit_price, offer_id, show_id,
+                ready_on, lot_kind, limited, buyer, granted_at, expires_at)
+            SELECT h.id, %(part)s::smallint, %(shop_id)s::bigint, %(pool_id)s::bigint, %(level_id)s::bigint,
+                   %(variant_id)s::bigint, %(quantity)s::int, %(unit_price)s::bigint, %(offer_id)s::bigint,
+                   %(offered_in)s::bigint, %(ready_on)s::date, %(kind)s::text::stock.lot_kind, %(limited)s::boolean,
+                   h.buyer, %(at)s::timestamptz, %(expires_at)s::timestamptz
+              FROM counted CROSS JOIN unnest(%(ids)s::uuid[], %(buyers)s::uuid[]) AS h (id, buyer)
+        ), timed AS (
+            INSERT INTO stock.timer (due_at, hold_ids)
+            SELECT %(expires_at)s::timestamptz, %(ids)s::uuid[] FROM counted
+        ), journal AS (
+            INSERT INTO stock.movement (level_id, kind, held)
+            SELECT %(level_id)s::bigint, 'reserved', %(units)s::int FROM counted
+        )
+        SELECT stock.expect(counted.free IS NOT NULL),
+               kernel.record(%(told_id)s, %(shop_id)s::bigint, %(told_name)s, %(told)s::json),
+               kernel.record(%(left_id)s, %(shop_id)s::bigint, %(left_name)s,
+                             json_build_object('shop_id', %(shop_id)s::bigint, 'pool_id', %(pool_id)s::bigint,
+                                               'show_id', %(show_id)s::bigint, 'variants', json_build_array(
+                                 json_build_object('variant_id', %(variant_id)s::bigint, 'left', counted.free,
+                                                   'ready_on', NULL, 'later', '[]'::json))))
+          FROM (SELECT) AS always LEFT JOIN counted ON true
+         WHERE cardinality(%(ids)s::uuid[]) > 0
+        """,
+        {
+            "ids": grants.ids,
+            "buyers": grants.buyers,
+            "at": grants.at,
+            "units": sum(grants.granted),
+            "part": part,
+            "level_id": level_id,
+            "variant_id": variant_id,
+            "quantity": quantity,
+            "unit_price": unit_price,
+            "offer_id": offer_id,
+            "offered_in": show_id,
+            "ready_on": ready_on,
+            "kind": kind.value,
+            "limited": limited,
+            "expires_at": expires_at,
+            **_facts(counter, told_name, told),
+            "left_id": new_id(),
+            "left_name": StockChanged.name,
+        },
+    )
+
+
+async def write_refused(
+    tx: Tx, *, ids: UuidArray, variant_ids: Sequence[int], counter: Counter, told_name: str, told: Json
+) -> None:
+    """Record that purchases were refused without having looked, if that is so: the pool is open, nothing of these
+    variants is left in it or can be borrowed, and none of the ids was granted before.  Else the statement fails
+    with a SerializationFailure.  Without ids nothing is written.  (For EXISTS the planner would read the whole table
+    of holds in the hope of an early end; whoever counts goes by the index.)
+    """
+    await _ask(
+        tx,
+        _nothing,
+        """
+        SELECT stock.expect(
+                   (SELECT is_open FROM stock.pool WHERE id = %(pool_id)s::bigint)
+                   AND NOT EXISTS (
+                       SELECT FROM stock.level AS l
+                        WHERE l.variant_id = ANY(%(variant_ids)s::bigint[]) AND l.quantity > l.held + l.allocated
+                          AND (l.pool_id = %(pool_id)s::bigint
+                               OR (l.kind <> 'on_hand'
+                                   AND l.pool_id = (SELECT lender_id FROM stock.pool WHERE id = %(pool_id)s::bigint))))
+                   AND (SELECT count(*) FROM stock.hold AS h WHERE h.id = ANY(%(ids)s::uuid[])) = 0),
+               kernel.record(%(told_id)s, %(shop_id)s::bigint, %(told_name)s, %(told)s::json)
+         WHERE cardinality(%(ids)s::uuid[]) > 0
+        """,
+        {"ids": ids, "variant_ids": list(variant_ids), **_facts(counter, told_name, told)},
+    )
+
+
+def _facts(counter: Counter, told_name: str, told: Json) -> dict[str, object]:
+    return {
+        "pool_id": counter.id,
+        "shop_id": counter.shop_id,
+        "show_id": counter.show_id,
+        "told_id": new_id(),
+        "told_name": told_name,
+        "told": told,
+    }
 
 
 def _values(grants: Grants) -> dict[str, object]:
@@ -478,7 +598,9 @@ def _values(grants: Grants) -> dict[str, object]:
         "ids": grants.ids,
         "buyers": grants.buyers,
         "turns": grants.turns,
-        "groups": grants.groups,
+        "groups": Json(
+            [_group(turn, group) for turn, group in enumerate(grants.groups, 1)], dumps=msgspec.json.encode
+        ),
         "at": grants.at,
         "level_ids": grants.level_ids,
         "granted": grants.granted,
@@ -491,10 +613,6 @@ def _nothing(*_: object) -> None:
 
 def _group(turn: int, group: Group) -> dict[str, object]:
     return dict(zip(_GROUP_COLUMNS, (turn, *group), strict=True))
-
-
-def _json(value: object) -> Json:
-    return Json(value, dumps=msgspec.json.encode)
 
 
 _GROUP_COLUMNS = (

@@ -20,14 +20,9 @@ from shopfloor.stock.decision import (
     decide,
     left_of,
     limited,
+    told,
 )
-from shopfloor.stock.events import (
-    HoldsGranted,
-    HoldsReleased,
-    PurchaseRefused,
-    ReleasedHold,
-    StockChanged,
-)
+from shopfloor.stock.events import HoldsReleased, ReleasedHold, StockChanged
 from shopfloor.stock.foresight import Foresight
 from shopfloor.stock.models import Answer, HoldState, LotKind, Refused, Request
 
@@ -165,7 +160,7 @@ async def _once(
                 requests, arranged=arranged, counters=counters, known=known, bought=bought, own=own, at=at,
                 defer=defer,
             )  # fmt: skip
-    if unlocked and (decision.ids or decision.deferred):
+    if unlocked and (decision.granted or decision.deferred):
         return await _once(
             tx, requests, trust_new=trust_new, unlocked=False, defer=defer, foresight=foresight
         )
@@ -180,12 +175,11 @@ async def _once(
 
 
 def _ids(requests: Sequence[Request]) -> queries.UuidArray:
-    return queries.uuid_array([request.id.int.to_bytes(16, "big") for request in requests])
+    return queries.uuids([request.id for request in requests])
 
 
 def _buyers(requests: Sequence[Request]) -> queries.UuidArray:
-    buyers = {request.buyer.int for request in requests}
-    return queries.uuid_array([buyer.to_bytes(16, "big") for buyer in buyers])
+    return queries.uuids({request.buyer for request in requests})
 
 
 def _by_id(rows: Sequence[Row]) -> dict[int, list[Row]]:
@@ -255,14 +249,7 @@ async def _write(
         if taken:
             levels = [(shelf.id, shelf.granted) for shelf in taken]
             await queries.write_grants(tx, queries.grants(decision, taken=levels, at=at))
-        facts: list[outbox.Fact] = [
-            HoldsGranted(shop_id, pool_id, show_id, holds)
-            for (shop_id, pool_id, show_id), holds in decision.granted.items()
-        ]
-        facts += [
-            PurchaseRefused(shop_id, show_id, offer_id, refusals)
-            for (shop_id, show_id, offer_id), refusals in decision.refused.items()
-        ]
+        facts: list[outbox.Fact] = [*told(decision)]
         moved = [shelf for shelf in shelves if shelf.granted or shelf.taken]
         widely |= {shelf.variant_id for shelf in moved if shelf.kind is not LotKind.ON_HAND}
         here: dict[int, list[int]] = {}
@@ -301,7 +288,7 @@ async def grant_again(tx: Tx, *, request: Request, open_pool_id: int) -> Answer:
         [request],
         arranged=arranged, counters=counters, known={}, bought={}, own={}, at=found[0][1], defer=False,
     )  # fmt: skip
-    if decision.ids:
+    if decision.granted:
         await queries.delete_rows(tx, ids=[request.id])
     decision.refused.clear()
     await _write(

@@ -31,10 +31,9 @@ from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, cast
-from uuid import uuid4
 
 import psycopg
 import uvicorn
@@ -46,6 +45,7 @@ from shopfloor.kernel.database import Database
 from shopfloor.kernel.migrations import migrate
 from shopfloor.kernel.postgres import EmbeddedPostgres
 from shopfloor.kernel.settings import Settings
+from shopfloor.kernel.values import new_id
 from shopfloor.orders.intake import Answered, IntakeUnknown
 
 SOCKETS = int(os.environ.get("SOCKETS", "1000"))
@@ -313,7 +313,8 @@ def frame(payload: bytes) -> bytes:
 
 def wish(goods: Goods, variant_id: int, *, tag: str = "") -> bytes:
     return (
-        f'{{{tag}"id":"{uuid4()}","offer_id":{goods.offer_id},"variant_id":{variant_id},"quantity":1,"price_minor":{PRICE}}}'
+        f'{{{tag}"id":"{new_id()}","offer_id":{goods.offer_id},"variant_id":{variant_id},"quantity":1,'
+        f'"price_minor":{PRICE},"latest_ready":"{date.today()}"}}'  # noqa: DTZ011 -- what the page showed
     ).encode()
 
 
@@ -347,7 +348,7 @@ async def measure(running: Sequence[Running], buyers: Sequence[Buyer], finished:
     for buyer in buyers:
         buyer.start()
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(180):
             await finished.wait()
     finally:
         elapsed = time.perf_counter() - started

@@ -27,11 +27,14 @@ import psycopg
 SYSTEM_USER: Final = "shopfloor"
 DATABASE: Final = "shopfloor"
 SOCKET_PATH_LIMIT: Final = 100
+# `min_wal_size`: log files that were used once are kept for the next show; making a new one stops every buyer for
+# a blink.
 _CONFIGURATION: Final = """\
 listen_addresses = ''
 max_connections = 200
 shared_buffers = 256MB
 max_wal_size = 2GB
+min_wal_size = 512MB
 jit = off
 log_min_messages = warning
 timezone = 'UTC'

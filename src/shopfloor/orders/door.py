@@ -445,7 +445,8 @@ def _refused(wish_id: UUID, refusal: Refusal, *, url: str | None = None) -> Answ
 
 
 def _checkout_url(terms: Terms, wish_id: UUID) -> str:
-    return f"/s/{terms.shop}/checkout/{wish_id}"
+    # The encoder writes a UUID several times faster than str() does.
+    return f"/s/{terms.shop}/checkout/{encode(wish_id)[1:-1].decode()}"
 
 
 def _whole(wish: OneWish) -> Wish:

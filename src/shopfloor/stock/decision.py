@@ -336,7 +336,7 @@ def decide(
             look = (
                 line.variant_id, line.quantity, request.pool_id, request.offer_id, request.show_id,
                 request.hold_seconds, request.unit_prices, request.shop_id, request.limit_per_buyer,
-                request.limit_per_show,
+                request.limit_per_show, request.latest_ready,
             )  # fmt: skip
             like = alike.get(look)
             if like is not None:
@@ -350,7 +350,7 @@ def decide(
                     if under_limit:
                         mine[buyer] = [(request.offer_id, request.show_id, quantity, request.pool_id)]
                     continue
-            elif request.latest_ready is None and not under_limit:
+            elif not under_limit:
                 refusal = hopeless.get(look)
                 if refusal is not None:
                     facts, purchases = refusal
@@ -417,7 +417,6 @@ def decide(
             look is not None
             and purchases is not None
             and not under_limit
-            and request.latest_ready is None
             and code == SOLD_OUT
             and look not in alike
         ):

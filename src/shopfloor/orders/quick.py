@@ -82,6 +82,7 @@ def make_http_protocol(endpoint: BuyEndpoint) -> type[HttpToolsProtocol]:
             self._body: list[bytes] = []
             self._size = 0
             self._held_back = False
+            self._flushes = False
 
         # Parser callbacks
 
@@ -146,8 +147,10 @@ def make_http_protocol(endpoint: BuyEndpoint) -> type[HttpToolsProtocol]:
                     len(answer),
                     answer,
                 )
-                if self._slots and self._slots[0] is slot:
-                    self._flush()
+                # Answers of one batch to one connection leave with one write.
+                if not self._flushes and self._slots[0] is slot:
+                    self._flushes = True
+                    self.loop.call_soon(self._flush)
 
             endpoint.take(shopper, body, reply)
 
@@ -155,6 +158,7 @@ def make_http_protocol(endpoint: BuyEndpoint) -> type[HttpToolsProtocol]:
 
         def _flush(self) -> None:
             """Write what is ready, in order.  When nothing is left, let go on what waits behind."""
+            self._flushes = False
             ready: list[bytes] = []
             while self._slots and (answer := self._slots[0].answer) is not None:
                 ready.append(answer)

@@ -1,22 +1,29 @@
-"""What is for sale: products with options and variants, prices with their history, pictures.
+"""What is for sale: products with options and variants, bundles of variants, prices with their history, pictures.
 
-Promise: a variant always has a price in the shop's currency and every price it had stays on record; a picture
-that is served was decoded and encoded by us and carries nothing but pixels.
+Promise: a variant always has a price in the shop's currency and every price it had stays on record; a bundle
+consists of variants that are no bundles, and what it consisted of stays on record; a picture that is served was decoded and encoded by us and carries nothing but pixels.
 """
 
 from shopfloor.catalog.endpoint import PictureFiles
-from shopfloor.catalog.events import PriceChanged, ProductChanged
+from shopfloor.catalog.events import BundleChanged, BundledUnits, PriceChanged, ProductChanged
 from shopfloor.catalog.exchange import Report, export_shopify_csv, import_shopify_csv
 from shopfloor.catalog.models import (
     MAX_OPTIONS,
+    MAX_PARTS,
+    MAX_PER_PART,
     MAX_VARIANTS,
     PICTURE_SIZES,
+    BadBundle,
     BadHandle,
     BadOptions,
     BadTranslation,
     BadWeight,
+    Bundle,
+    BundlePart,
     HandleTaken,
     Kind,
+    NestedBundle,
+    NewPart,
     NewVariant,
     OptionsTaken,
     Picture,
@@ -52,6 +59,9 @@ from shopfloor.catalog.service import (
     add_picture,
     add_variant,
     add_variants,
+    bundles,
+    bundles_by_id,
+    bundles_with,
     create_product,
     pictures,
     prices,
@@ -60,6 +70,7 @@ from shopfloor.catalog.service import (
     products_by_id,
     reference_prices,
     remove_picture,
+    set_parts,
     set_price,
     update_product,
     update_variant,
@@ -71,15 +82,24 @@ from shopfloor.catalog.sheet import MAX_CSV_BYTES, Remark, SheetTooLarge, SheetU
 __all__ = [
     "MAX_CSV_BYTES",
     "MAX_OPTIONS",
+    "MAX_PARTS",
+    "MAX_PER_PART",
     "MAX_PICTURE_BYTES",
     "MAX_VARIANTS",
     "PICTURE_SIZES",
+    "BadBundle",
     "BadHandle",
     "BadOptions",
     "BadTranslation",
     "BadWeight",
+    "Bundle",
+    "BundleChanged",
+    "BundlePart",
+    "BundledUnits",
     "HandleTaken",
     "Kind",
+    "NestedBundle",
+    "NewPart",
     "NewVariant",
     "NotAPicture",
     "OptionsTaken",
@@ -109,6 +129,9 @@ __all__ = [
     "add_picture",
     "add_variant",
     "add_variants",
+    "bundles",
+    "bundles_by_id",
+    "bundles_with",
     "create_product",
     "export_shopify_csv",
     "format_price",
@@ -125,6 +148,7 @@ __all__ = [
     "products_by_id",
     "reference_prices",
     "remove_picture",
+    "set_parts",
     "set_price",
     "store_picture",
     "translated",

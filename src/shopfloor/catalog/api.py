@@ -14,7 +14,9 @@ from starlette.responses import Response
 from shopfloor import accounts, catalog
 from shopfloor.accounts.api import allowed
 from shopfloor.catalog.models import (
+    Bundle,
     Kind,
+    NewPart,
     NewVariant,
     Picture,
     Price,
@@ -99,6 +101,17 @@ class PriceOut(BaseModel):
     reason: str
 
 
+class PartIn(BaseModel):
+    """So many units of a variant in one bundle."""
+
+    variant_id: int
+    quantity: int = 1
+
+
+class PartsIn(BaseModel):
+    parts: list[PartIn] = Field(max_length=100)
+
+
 class VariantOut(BaseModel):
     id: int
     sku: str
@@ -108,6 +121,7 @@ class VariantOut(BaseModel):
     price_minor: int
     currency: str
     grams: int
+    parts: list[PartIn] = []
 
 
 class PictureOut(BaseModel):
@@ -154,7 +168,7 @@ class ReportOut(BaseModel):
     ignored_columns: list[str]
 
 
-def _variant_out(variant: Variant) -> VariantOut:
+def _variant_out(variant: Variant, bundle: Bundle | None = None) -> VariantOut:
     return VariantOut(
         id=variant.id,
         sku=variant.sku,
@@ -164,6 +178,9 @@ def _variant_out(variant: Variant) -> VariantOut:
         price_minor=variant.price_minor,
         currency=variant.currency,
         grams=variant.grams,
+        parts=[PartIn(variant_id=part.variant_id, quantity=part.quantity) for part in bundle.parts]
+        if bundle
+        else [],
     )
 
 
@@ -191,6 +208,7 @@ async def _products_out(tx: Tx, shop_id: int, products: list[Product]) -> list[P
     ids = [product.id for product in products]
     variants = await catalog.variants_of(tx, shop_id=shop_id, product_ids=ids)
     pictures = await catalog.pictures(tx, shop_id=shop_id, product_ids=ids)
+    bundles = await catalog.bundles(tx, shop_id=shop_id, variant_ids=[variant.id for variant in variants])
     return [
         ProductOut(
             id=product.id,
@@ -206,7 +224,9 @@ async def _products_out(tx: Tx, shop_id: int, products: list[Product]) -> list[P
             tags=product.tags,
             option_names=product.option_names,
             updated_at=product.updated_at,
-            variants=[_variant_out(each) for each in variants if each.product_id == product.id],
+            variants=[
+                _variant_out(each, bundles.get(each.id)) for each in variants if each.product_id == product.id
+            ],
             pictures=[_picture_out(each) for each in pictures if each.product_id == product.id],
         )
         for product in products
@@ -365,7 +385,25 @@ async def update_variant(variant_id: int, body: VariantChange, actor: Editor, db
             barcode=body.barcode,
             grams=body.grams,
         )
-    return _variant_out(variant)
+        bundles = await catalog.bundles(tx, shop_id=actor.shop_id, variant_ids=[variant_id])
+    return _variant_out(variant, bundles.get(variant_id))
+
+
+@router.put(
+    "/variants/{variant_id}/parts",
+    responses=refusals(*_SHARED, catalog.UnknownVariant, catalog.BadBundle, catalog.NestedBundle),
+)
+async def set_parts(variant_id: int, body: PartsIn, actor: Editor, db: Db) -> VariantOut:
+    """Say what one of this variant consists of; an empty list makes it a plain variant again."""
+    async with db.transaction() as tx:
+        bundle = await catalog.set_parts(
+            tx,
+            shop_id=actor.shop_id,
+            variant_id=variant_id,
+            parts=[NewPart(part.variant_id, part.quantity) for part in body.parts],
+        )
+        [variant] = await catalog.variants(tx, shop_id=actor.shop_id, ids=[variant_id])
+    return _variant_out(variant, bundle)
 
 
 @router.get("/variants/{variant_id}/prices", responses=refusals(*_SHARED, catalog.UnknownVariant))

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
+import msgspec
+
 
 @dataclass(frozen=True, slots=True)
 class ProductChanged:
@@ -34,3 +36,23 @@ class PriceChanged:
     currency: str
     valid_from: datetime
     reason: str
+
+
+class BundledUnits(msgspec.Struct, frozen=True, gc=False):
+    """So many units of a variant in one bundle."""
+
+    variant_id: int
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class BundleChanged:
+    """What a variant consists of from now on; without `parts` it is no bundle any more."""
+
+    name: ClassVar[str] = "catalog.bundle_changed"
+
+    shop_id: int
+    product_id: int
+    variant_id: int
+    bundle_id: int | None
+    parts: list[BundledUnits]

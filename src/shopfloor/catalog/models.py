@@ -16,6 +16,8 @@ from shopfloor.kernel.values import MAX_MINOR, Money
 MAX_OPTIONS: Final = 3
 MAX_VARIANTS: Final = 200
 MAX_GRAMS: Final = 100_000_000
+MAX_PARTS: Final = 10
+MAX_PER_PART: Final = 999
 LONGEST_DESCRIPTION: Final = 65_000
 # Pictures are kept fitted into squares of these sides, never enlarged; the last stands for the original.
 PICTURE_SIZES: Final = (160, 480, 960, 2048)
@@ -84,6 +86,44 @@ class Variant:
     @property
     def price(self) -> Money:
         return Money(self.price_minor, self.currency)
+
+
+@dataclass(frozen=True, slots=True)
+class NewPart:
+    """So many units of a variant in one bundle."""
+
+    variant_id: int
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class BundlePart:
+    """So many units of a variant in one bundle, with what the variant is called and costs by itself now."""
+
+    bundle_id: int
+    bundle_variant_id: int
+    variant_id: int
+    quantity: int
+    product_id: int
+    title: str
+    titles: dict[str, str]
+    options: list[str]
+    sku: str
+    price_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """What a variant consists of.  `id` names this composition for good: another one gets another id."""
+
+    id: int
+    variant_id: int
+    parts: tuple[BundlePart, ...]
+
+    @property
+    def units(self) -> int:
+        """How many pieces are in one."""
+        return sum(part.quantity for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +232,18 @@ class BadWeight(Invalid):
     code = "catalog.bad_weight"
 
 
+class BadBundle(Invalid):
+    """A bundle has 1 to 10 different parts, and of each 1 to 999 units."""
+
+    code = "catalog.bad_bundle"
+
+
+class NestedBundle(Conflict):
+    """A bundle consists of variants that are no bundles themselves."""
+
+    code = "catalog.nested_bundle"
+
+
 class PriceUnreadable(Invalid):
     """Not a price, as in 129.00."""
 
@@ -267,6 +319,15 @@ def checked_grams(grams: int) -> int:
     if not 0 <= grams <= MAX_GRAMS:
         raise BadWeight(largest=MAX_GRAMS)
     return grams
+
+
+def checked_parts(parts: Sequence[NewPart]) -> Sequence[NewPart]:
+    if not 1 <= len(parts) <= MAX_PARTS or len({part.variant_id for part in parts}) != len(parts):
+        raise BadBundle(most_parts=MAX_PARTS)
+    for part in parts:
+        if not 1 <= part.quantity <= MAX_PER_PART:
+            raise BadBundle(variant_id=part.variant_id, quantity=part.quantity, largest=MAX_PER_PART)
+    return parts
 
 
 def checked_handle(handle: str) -> str:

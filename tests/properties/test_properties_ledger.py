@@ -35,6 +35,7 @@ SHOPS = count(1000)
 KIND_RANK = {"on_hand": 0, "incoming": 1, "makeable": 2}
 
 Key = tuple[int, int, int, str]  # variant, pool, location, source
+Take = tuple[Key, int, int, int | None]  # from where, units, unit price, bundle
 
 
 @dataclass
@@ -64,6 +65,8 @@ class Piece:
     key: Key
     quantity: int
     ready_on: date | None
+    price: int
+    bundle: int | None
     state: str = "held"
     returned: int = 0
 
@@ -116,22 +119,44 @@ class Model:
             total[line.variant_id] = total.get(line.variant_id, 0) + line.quantity
         return total
 
-    def find(self, request: stock.Request, pool: int) -> list[tuple[Key, int]] | str:
-        takes: list[tuple[Key, int]] = []
+    def entries(self, request: stock.Request) -> dict[tuple[int, int, int | None], int]:
+        """Units by variant, price and bundle."""
+        total: dict[tuple[int, int, int | None], int] = {}
+        for line, price in zip(request.lines, request.unit_prices, strict=True):
+            key = (line.variant_id, price, line.bundle_id)
+            total[key] = total.get(key, 0) + line.quantity
+        return total
+
+    def content(self, request: stock.Request) -> dict[tuple[int, int | None], int]:
+        """What makes a request the same as another: units by variant and bundle."""
+        total: dict[tuple[int, int | None], int] = {}
+        for line in request.lines:
+            key = (line.variant_id, line.bundle_id)
+            total[key] = total.get(key, 0) + line.quantity
+        return total
+
+    def find(self, request: stock.Request, pool: int) -> list[Take] | str:
+        """First whether there is enough of every variant, then unit by unit."""
+        units: dict[int, list[Key]] = {}
         for variant, quantity in self.wanted(request).items():
             counter = self.counter(pool, variant)
             if not counter:
                 return "stock.unknown"
-            missing = quantity
-            for key, lot in counter:
-                late = request.latest_ready and lot.ready_on and lot.ready_on > request.latest_ready
-                units = 0 if late else max(0, min(lot.free, missing))
-                if units:
-                    takes.append((key, units))
-                    missing -= units
-            if missing:
+            units[variant] = [
+                key
+                for key, lot in counter
+                if not (request.latest_ready and lot.ready_on and lot.ready_on > request.latest_ready)
+                for _ in range(max(0, lot.free))
+            ]
+            if len(units[variant]) < quantity:
                 all_of_it = sum(max(0, lot.free) for _, lot in counter)
                 return "stock.too_late" if all_of_it >= quantity else "stock.sold_out"
+        takes: list[Take] = []
+        order = list(units)
+        entries = sorted(self.entries(request).items(), key=lambda it: order.index(it[0][0]))
+        for (variant, price, bundle), quantity in entries:
+            mine, units[variant] = units[variant][:quantity], units[variant][quantity:]
+            takes += [(key, mine.count(key), price, bundle) for key in dict.fromkeys(mine)]
         return takes
 
     def over_limit(self, request: stock.Request) -> bool:
@@ -153,7 +178,7 @@ class Model:
         known = self.promises.get(request.id)
         if known is not None:
             same = (
-                self.wanted(known.request) == self.wanted(request)
+                self.content(known.request) == self.content(request)
                 and known.request.buyer == request.buyer
                 and known.request.pool_id == request.pool_id
                 and known.request.offer_id == request.offer_id
@@ -204,12 +229,12 @@ class Model:
     def copy_of_lots(self) -> dict[Key, Lot]:
         return {key: Lot(**vars(lot)) for key, lot in self.lots.items()}
 
-    def grant(self, request: stock.Request, takes: list[tuple[Key, int]]) -> None:
+    def grant(self, request: stock.Request, takes: list[Take]) -> None:
         pieces: list[Piece] = []
-        for key, units in takes:
+        for key, units, price, bundle in takes:
             lot = self.lots[key]
             lot.held += units
-            pieces.append(Piece(key, units, lot.ready_on))
+            pieces.append(Piece(key, units, lot.ready_on, price, bundle))
         self.promises[request.id] = Promise(request, pieces, self.turn)
 
     def free_promise(self, promise: Promise, becomes: str, states: set[str]) -> bool:
@@ -513,7 +538,16 @@ class LedgerMachine(RuleBasedStateMachine):
             st.tuples(
                 st.integers(0, 2),
                 st.sampled_from(BUYERS),
-                st.lists(st.tuples(st.sampled_from(VARIANTS), st.integers(1, 3)), min_size=1, max_size=3),
+                st.lists(
+                    st.tuples(
+                        st.sampled_from(VARIANTS),
+                        st.integers(1, 3),
+                        st.sampled_from((None, None, 5, 6)),
+                        st.sampled_from((100, 101)),
+                    ),
+                    min_size=1,
+                    max_size=3,
+                ),
                 st.sampled_from((None, None, *DAYS)),
                 st.sampled_from((None, None, 2, 4)),
             ),
@@ -530,7 +564,8 @@ class LedgerMachine(RuleBasedStateMachine):
                 shop_id=self.shop,
                 pool_id=pools[number % len(pools)],
                 buyer=buyer,
-                lines=tuple(stock.Line(*line) for line in lines),
+                lines=tuple(stock.Line(variant, units, bundle) for variant, units, bundle, _ in lines),
+                unit_prices=tuple(price for _, _, _, price in lines),
                 hold_seconds=300,
                 latest_ready=latest,
                 offer_id=7,
@@ -558,6 +593,13 @@ class LedgerMachine(RuleBasedStateMachine):
                     promised = self.model.promises[answer.id]
                     assert [(lot.variant_id, lot.quantity, lot.ready_on) for lot in answer.lots] == [
                         (piece.key[0], piece.quantity, piece.ready_on) for piece in promised.pieces
+                    ]
+                    hold = self.do(lambda tx, held=answer.id: stock.hold(tx, shop_id=self.shop, hold_id=held))
+                    assert [
+                        (part.variant_id, part.quantity, part.unit_price, part.bundle_id)
+                        for part in hold.parts
+                    ] == [
+                        (piece.key[0], piece.quantity, piece.price, piece.bundle) for piece in promised.pieces
                     ]
         return multiple(
             *{request.id: request.id for request in requests if request.id in self.model.promises}
@@ -635,11 +677,12 @@ class LedgerMachine(RuleBasedStateMachine):
             first.shop_id,
             first.pool_id,
             first.buyer,
-            tuple(stock.Line(piece.key[0], piece.quantity) for piece in promise.pieces),
+            tuple(stock.Line(piece.key[0], piece.quantity, piece.bundle) for piece in promise.pieces),
             300,
             max((piece.ready_on for piece in promise.pieces if piece.ready_on), default=date.min),
             first.offer_id,
             first.limit_per_buyer,
+            unit_prices=tuple(piece.price for piece in promise.pieces),
         )
         pool = first.pool_id if self.model.is_open(first.pool_id) else self.model.open_pool
         found = self.model.find(request, pool)

@@ -54,6 +54,7 @@ from shopfloor.stock.models import (
     TooMuchReturned,
     UnknownStock,
     WrongState,
+    assembled,
 )
 from shopfloor.stock.reserving import reserve
 from shopfloor.stock.service import (
@@ -130,6 +131,7 @@ __all__ = [
     "add_location",
     "adjust",
     "announce_lot",
+    "assembled",
     "audit",
     "available",
     "carry_out",

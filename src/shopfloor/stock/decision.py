@@ -93,12 +93,21 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     state: HoldState
     granted_at: datetime
     expires_at: datetime
+    bundle_id: int | None
 
 
 COUNTED: Final = frozenset({HoldState.HELD, HoldState.ALLOCATED, HoldState.SHIPPED})
 
-# part, shop, pool, level, variant, quantity, unit price, offer, show, ready on, kind, limited, expires
-Group = tuple[int, int, int, int, int, int, int, int | None, int | None, date | None, LotKind, bool, datetime]
+# part, shop, pool, level, variant, quantity, unit price, offer, show, ready on, kind, limited, expires, bundle
+Group = tuple[
+    int, int, int, int, int, int, int, int | None, int | None, date | None, LotKind, bool, datetime, int | None
+]  # fmt: skip
+
+# variant, quantity, unit price, bundle
+Wanted = tuple[int, int, int, int | None]
+
+# shelf, units, unit price, bundle
+Take = tuple[Shelf, int, int, int | None]
 
 
 @dataclass(slots=True)
@@ -193,19 +202,21 @@ def left_of(variant_id: int, shelves: Sequence[Shelf]) -> VariantLeft:
     return VariantLeft(variant_id, now, dates[0][0] if not now and dates else None, dates)
 
 
-def summed(lines: Sequence[Line], prices: Sequence[int]) -> list[tuple[int, int, int]]:
-    """(variant, quantity, unit price) with duplicate lines added up, in order of first mention."""
+def summed(lines: Sequence[Line], prices: Sequence[int]) -> list[Wanted]:
+    """Lines of the same variant, price and bundle added up; variants in order of first mention."""
     if len(lines) == 1:
         line = lines[0]
-        return [(line.variant_id, line.quantity, prices[0] if prices else 0)]
-    total: dict[int, list[int]] = {}
+        return [(line.variant_id, line.quantity, prices[0] if prices else 0, line.bundle_id)]
+    total: dict[int, dict[tuple[int, int | None], int]] = {}
     for number, line in enumerate(lines):
-        known = total.get(line.variant_id)
-        if known is None:
-            total[line.variant_id] = [line.quantity, prices[number] if prices else 0]
-        else:
-            known[0] += line.quantity
-    return [(variant_id, quantity, price) for variant_id, (quantity, price) in total.items()]
+        entries = total.setdefault(line.variant_id, {})
+        key = (prices[number] if prices else 0, line.bundle_id)
+        entries[key] = entries.get(key, 0) + line.quantity
+    return [
+        (variant_id, quantity, price, bundle)
+        for variant_id, entries in total.items()
+        for (price, bundle), quantity in entries.items()
+    ]
 
 
 def limited(request: Request) -> bool:
@@ -226,10 +237,11 @@ def makes_no_sense(request: Request) -> bool:
 def replay(request: Request, rows: Sequence[Row]) -> Answer:
     """The answer this id got before; `rows` are the stored parts, in order."""
     first = rows[0]
-    stored: dict[int, int] = {}
+    stored: dict[tuple[int, int | None], int] = {}
     for row in rows:
-        stored[row.variant_id] = stored.get(row.variant_id, 0) + row.quantity
-    wanted = {variant_id: quantity for variant_id, quantity, _ in summed(request.lines, ())}
+        key = (row.variant_id, row.bundle_id)
+        stored[key] = stored.get(key, 0) + row.quantity
+    wanted = {(variant_id, bundle): quantity for variant_id, quantity, _, bundle in summed(request.lines, ())}
     same = (
         stored == wanted
         and first.buyer.int == request.buyer.int
@@ -288,20 +300,19 @@ def decide(
             same.buyers.append(request.buyer)
         return same
 
-    def grant(number: int, request: Request, takes: list[tuple[Shelf, int, int]]) -> Granted:
-        """`takes`: shelf, units, unit price."""
+    def grant(number: int, request: Request, takes: list[Take]) -> Granted:
         seconds = request.hold_seconds
         expires_at = expiries.get(seconds)
         if expires_at is None:
             expires_at = expiries[seconds] = at + timedelta(seconds=seconds)
         lots: tuple[Part, ...] = ()
         rows: Granted | None = None
-        for part, (shelf, quantity, price) in enumerate(takes):
+        for part, (shelf, quantity, price, bundle) in enumerate(takes):
             shelf.taken += quantity
             shelf.granted += quantity
             group: Group = (
                 part, request.shop_id, request.pool_id, shelf.id, shelf.variant_id, quantity, price,
-                request.offer_id, request.show_id, shelf.ready_on, shelf.kind, limited(request), expires_at,
+                request.offer_id, request.show_id, shelf.ready_on, shelf.kind, limited(request), expires_at, bundle,
             )  # fmt: skip
             rows = groups.get(group)
             if rows is None:
@@ -336,7 +347,7 @@ def decide(
             look = (
                 line.variant_id, line.quantity, request.pool_id, request.offer_id, request.show_id,
                 request.hold_seconds, request.unit_prices, request.shop_id, request.limit_per_buyer,
-                request.limit_per_show, request.latest_ready,
+                request.limit_per_show, request.latest_ready, line.bundle_id,
             )  # fmt: skip
             like = alike.get(look)
             if like is not None:
@@ -371,7 +382,7 @@ def decide(
             continue
 
         wanted = summed(lines, request.unit_prices)
-        units = sum(quantity for _, quantity, _ in wanted)
+        units = sum(quantity for _, quantity, _, _ in wanted)
         problem = _over_limit(request, units, bought.get(buyer, ()), mine.get(buyer, ()), gone)
         if problem is None:
             found = _find(request, wanted, arranged, {})
@@ -430,10 +441,7 @@ def _again(first: Request, request: Request, answer: Answer | None) -> Answer | 
         first.buyer.int == request.buyer.int
         and first.pool_id == request.pool_id
         and first.offer_id == request.offer_id
-        and (
-            first.lines == request.lines
-            or sorted(summed(first.lines, ())) == sorted(summed(request.lines, ()))
-        )
+        and (first.lines == request.lines or set(summed(first.lines, ())) == set(summed(request.lines, ())))
     )
     if not same:
         return Refused(request.id, MISMATCH, {})
@@ -472,13 +480,15 @@ def _over_limit(
 
 def _find(
     request: Request,
-    wanted: Sequence[tuple[int, int, int]],
+    wanted: Sequence[Wanted],
     arranged: Mapping[tuple[int, int], Sequence[Shelf]],
     extra: Mapping[int, int],
-) -> list[tuple[Shelf, int, int]] | tuple[str, dict[str, object]]:
+) -> list[Take] | tuple[str, dict[str, object]]:
     """What to take for all lines, or why not.  `extra`: units by level that would be free as well."""
-    takes: list[tuple[Shelf, int, int]] = []
-    for variant_id, quantity, price in wanted:
+    takes: list[Take] = []
+    # What earlier lines of this request take of each level: a variant may come at several prices.
+    spent: dict[int, int] = {}
+    for variant_id, quantity, price, bundle in wanted:
         shelves = arranged.get((request.pool_id, variant_id))
         if shelves is None:
             return UNKNOWN, {"variant_id": variant_id}
@@ -495,16 +505,19 @@ def _find(
             if free <= 0:
                 continue
             in_time += free
-            units = min(free, missing)
+            before = spent.get(shelf.id, 0)
+            units = min(free - before, missing)
             if units:
-                takes.append((shelf, units, price))
+                takes.append((shelf, units, price, bundle))
+                spent[shelf.id] = before + units
                 missing -= units
         if missing:
-            facts: dict[str, object] = {"variant_id": variant_id, "wanted": quantity, "left": in_time}
+            total = sum(entry[1] for entry in wanted if entry[0] == variant_id)
+            facts: dict[str, object] = {"variant_id": variant_id, "wanted": total, "left": in_time}
             running = 0
             for shelf in shelves:
                 running += max(0, shelf.free - shelf.taken + extra.get(shelf.id, 0))
-                if running >= quantity:
+                if running >= total:
                     facts["ready_on"] = None if shelf.ready_on is None else shelf.ready_on.isoformat()
                     return TOO_LATE, facts
             return SOLD_OUT, facts
@@ -513,17 +526,17 @@ def _find(
 
 def _give_way(
     request: Request,
-    wanted: Sequence[tuple[int, int, int]],
+    wanted: Sequence[Wanted],
     units: int,
     arranged: Mapping[tuple[int, int], Sequence[Shelf]],
     bought: Mapping[int, Sequence[Row]],
     own: Mapping[int, Sequence[Row]],
     mine: Mapping[int, Sequence[tuple[int | None, int | None, int, int]]],
     gone: set[UUID],
-) -> tuple[list[Row], list[tuple[Shelf, int, int]]] | None:
+) -> tuple[list[Row], list[Take]] | None:
     """The buyer's own earlier holds, oldest first, that must give way for this request to succeed; or None."""
     buyer = request.buyer.int
-    variants = {variant_id for variant_id, _, _ in wanted}
+    variants = {entry[0] for entry in wanted}
     rows = [row for row in own.get(buyer, ()) if row.pool_id == request.pool_id and row.id not in gone]
     rows.sort(key=attrgetter("granted_at", "id.int"))
     given: list[Row] = []

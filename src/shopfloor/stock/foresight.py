@@ -151,7 +151,7 @@ async def warm_up(tx: Tx) -> None:
     nothing = Decision(answers=[])
     at = datetime.now(UTC)
     nobody = Counter(0, 0, None, None, None, False, False)
-    same: Group = (0, 0, 0, 0, 0, 1, 0, None, None, None, LotKind.ON_HAND, False, at)
+    same: Group = (0, 0, 0, 0, 0, 1, 0, None, None, None, LotKind.ON_HAND, False, at, None)
     empty = queries.grants(nothing, taken=[], at=at)
     fact = _told(HoldsGranted(0, 0, None, []))
     await queries.look_at_levels(tx, pool_ids=[], variant_ids=[])

@@ -104,7 +104,7 @@ async def _rehold(tx: Tx, hold_id: UUID, parts: Sequence[Row], hold_seconds: int
         shop_id=first.shop_id,
         pool_id=first.pool_id,
         buyer=first.buyer,
-        lines=tuple(Line(row.variant_id, row.quantity) for row in parts),
+        lines=tuple(Line(row.variant_id, row.quantity, row.bundle_id) for row in parts),
         hold_seconds=hold_seconds,
         latest_ready=max((row.ready_on for row in parts if row.ready_on is not None), default=date.min),
         offer_id=first.offer_id,
@@ -260,7 +260,7 @@ def as_hold(rows: Sequence[Row]) -> Hold:
         parts=tuple(
             HoldPart(
                 row.part, row.level_id, row.variant_id, row.quantity, row.unit_price, row.ready_on, row.lot_kind,
-                row.returned, row.state,
+                row.returned, row.state, row.bundle_id,
             )
             for row in rows
         ),

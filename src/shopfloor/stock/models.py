@@ -6,6 +6,7 @@ that are here, or expected for a lot that is not here yet), `held` (reserved wit
 (a count, a late delivery, an offline sale) have broken promises; promises themselves never can.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -112,15 +113,19 @@ class Movement:
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):
+    """`bundle_id`: the bundle these units are sold in, carried to the hold."""
+
     variant_id: int
     quantity: int
+    bundle_id: int | None = None
 
 
 class Request(msgspec.Struct, frozen=True, gc=False):
     """One wish to buy.  `id` is made by the buyer's client; the same id always gets the same hold.
 
-    `lines` may name a variant twice; quantities are summed.  `latest_ready` None accepts any date; a date
-    refuses lots that are ready later.  `unit_prices`, one per line in minor units, is carried to the hold.
+    `lines` may name a variant several times, at several prices: units are summed before they are looked for.
+    `latest_ready` None accepts any date; a date refuses lots that are ready later.  `unit_prices`, one per line in
+    minor units, is carried to the hold.
     """
 
     id: UUID
@@ -189,6 +194,7 @@ class HoldPart:
     lot_kind: LotKind
     returned: int
     state: HoldState
+    bundle_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +233,28 @@ class Availability:
     @property
     def left(self) -> int:
         return self.left_now + sum(left for _, left in self.lots)
+
+
+def assembled(parts: Sequence[tuple[Availability, int]]) -> Availability:
+    """How many can be put together, where one takes so many units (at least 1) of each part, and by when: the
+    part that is scarcest or latest decides.
+    """
+    days = sorted({day for left, _ in parts for day, _ in left.lots})
+
+    def by(day: date) -> int:
+        return min(
+            (left.left_now + sum(units for ready, units in left.lots if ready <= day)) // quantity
+            for left, quantity in parts
+        )
+
+    left_now = before = min(left.left_now // quantity for left, quantity in parts)
+    lots: list[tuple[date, int]] = []
+    for day in days:
+        together = by(day)
+        if together > before:
+            lots.append((day, together - before))
+            before = together
+    return Availability(left_now, tuple(lots))
 
 
 @dataclass(frozen=True, slots=True)

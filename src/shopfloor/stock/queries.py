@@ -274,10 +274,12 @@ def _row(
     state: str,
     granted_at: datetime,
     expires_at: datetime,
+    bundle_id: int | None,
 ) -> Row:
     return Row(
         hold_id, part, shop_id, pool_id, buyer, offer_id, show_id, level_id, variant_id, quantity, returned,
         unit_price, limited, ready_on, _LOTS[lot_kind], _STATES[state], granted_at, expires_at,
+        bundle_id,
     )  # fmt: skip
 
 
@@ -288,7 +290,7 @@ async def rows_by_id(tx: Tx, *, ids: UuidArray) -> AsyncCursor[Row]:
         """
         SELECT h.id, h.part, h.shop_id, h.pool_id, h.buyer, h.offer_id, h.show_id, h.level_id, h.variant_id,
                h.quantity, h.returned, h.unit_price, h.limited, h.ready_on, h.lot_kind::text, h.state::text,
-               h.granted_at, h.expires_at
+               h.granted_at, h.expires_at, h.bundle_id
           FROM stock.hold AS h
          WHERE h.id = ANY(%(ids)s::uuid[])
          ORDER BY h.id, h.part
@@ -305,7 +307,7 @@ async def rows_of_buyers(tx: Tx, *, pool_ids: Sequence[int], buyers: UuidArray) 
         """
         SELECT h.id, h.part, h.shop_id, h.pool_id, h.buyer, h.offer_id, h.show_id, h.level_id, h.variant_id,
                h.quantity, h.returned, h.unit_price, h.limited, h.ready_on, h.lot_kind::text, h.state::text,
-               h.granted_at, h.expires_at
+               h.granted_at, h.expires_at, h.bundle_id
           FROM stock.hold AS h
          WHERE h.limited AND h.pool_id = ANY(%(pool_ids)s::bigint[]) AND h.buyer = ANY(%(buyers)s::uuid[])
            AND h.state IN ('held', 'allocated', 'shipped')
@@ -322,7 +324,7 @@ async def lock_own(tx: Tx, *, pool_ids: Sequence[int], buyers: UuidArray) -> Asy
         """
         SELECT h.id, h.part, h.shop_id, h.pool_id, h.buyer, h.offer_id, h.show_id, h.level_id, h.variant_id,
                h.quantity, h.returned, h.unit_price, h.limited, h.ready_on, h.lot_kind::text, h.state::text,
-               h.granted_at, h.expires_at
+               h.granted_at, h.expires_at, h.bundle_id
           FROM stock.hold AS h
          WHERE h.limited AND h.pool_id = ANY(%(pool_ids)s::bigint[]) AND h.buyer = ANY(%(buyers)s::uuid[])
            AND h.state = 'held'
@@ -376,15 +378,16 @@ async def write_grants(tx: Tx, grants: Grants) -> None:
         WITH written AS (
             INSERT INTO stock.hold (
                 id, part, shop_id, pool_id, level_id, variant_id, quantity, unit_price, offer_id, show_id,
-                ready_on, lot_kind, limited, buyer, granted_at, expires_at)
+                ready_on, lot_kind, limited, bundle_id, buyer, granted_at, expires_at)
             SELECT h.id, g.part, g.shop_id, g.pool_id, g.level_id, g.variant_id, g.quantity, g.unit_price,
-                   g.offer_id, g.show_id, g.ready_on, g.lot_kind, g.limited, h.buyer,
+                   g.offer_id, g.show_id, g.ready_on, g.lot_kind, g.limited, g.bundle_id, h.buyer,
                    %(at)s, g.expires_at
               FROM unnest(%(ids)s::uuid[], %(buyers)s::uuid[], %(turns)s::int[]) AS h (id, buyer, turn)
               JOIN json_to_recordset(%(groups)s::json) AS g (
                        turn int, part smallint, shop_id bigint, pool_id bigint, level_id bigint,
                        variant_id bigint, quantity int, unit_price bigint, offer_id bigint, show_id bigint,
-                       ready_on date, lot_kind stock.lot_kind, limited boolean, expires_at timestamptz)
+                       ready_on date, lot_kind stock.lot_kind, limited boolean, bundle_id bigint,
+                       expires_at timestamptz)
                 ON g.turn = h.turn
         ), timed AS (
             INSERT INTO stock.timer (due_at, hold_ids)
@@ -446,15 +449,16 @@ async def write_ahead(tx: Tx, grants: Grants, *, counter: Counter, told_name: st
         ), written AS (
             INSERT INTO stock.hold (
                 id, part, shop_id, pool_id, level_id, variant_id, quantity, unit_price, offer_id, show_id,
-                ready_on, lot_kind, limited, buyer, granted_at, expires_at)
+                ready_on, lot_kind, limited, bundle_id, buyer, granted_at, expires_at)
             SELECT h.id, g.part, g.shop_id, g.pool_id, g.level_id, g.variant_id, g.quantity, g.unit_price,
-                   g.offer_id, g.show_id, g.ready_on, g.lot_kind, g.limited, h.buyer,
+                   g.offer_id, g.show_id, g.ready_on, g.lot_kind, g.limited, g.bundle_id, h.buyer,
                    %(at)s, g.expires_at
               FROM sure
              CROSS JOIN json_to_recordset(%(groups)s::json) AS g (
                        turn int, part smallint, shop_id bigint, pool_id bigint, level_id bigint,
                        variant_id bigint, quantity int, unit_price bigint, offer_id bigint, show_id bigint,
-                       ready_on date, lot_kind stock.lot_kind, limited boolean, expires_at timestamptz)
+                       ready_on date, lot_kind stock.lot_kind, limited boolean, bundle_id bigint,
+                       expires_at timestamptz)
               JOIN unnest(%(ids)s::uuid[], %(buyers)s::uuid[], %(turns)s::int[]) AS h (id, buyer, turn)
                 ON g.turn = h.turn
              WHERE sure.is_so
@@ -490,6 +494,7 @@ async def _write_ahead_alike(tx: Tx, grants: Grants, *, counter: Counter, told_n
     """
     (
         part, _, _, level_id, variant_id, quantity, unit_price, offer_id, show_id, ready_on, kind, limited, expires_at,
+        bundle_id,
     ) = grants.groups[0]  # fmt: skip
     await _ask(
         tx,
@@ -508,11 +513,11 @@ async def _write_ahead_alike(tx: Tx, grants: Grants, *, counter: Counter, told_n
         ), written AS (
             INSERT INTO stock.hold (
                 id, part, shop_id, pool_id, level_id, variant_id, quantity, unit_price, offer_id, show_id,
-                ready_on, lot_kind, limited, buyer, granted_at, expires_at)
+                ready_on, lot_kind, limited, bundle_id, buyer, granted_at, expires_at)
             SELECT h.id, %(part)s::smallint, %(shop_id)s::bigint, %(pool_id)s::bigint, %(level_id)s::bigint,
                    %(variant_id)s::bigint, %(quantity)s::int, %(unit_price)s::bigint, %(offer_id)s::bigint,
                    %(offered_in)s::bigint, %(ready_on)s::date, %(kind)s::text::stock.lot_kind, %(limited)s::boolean,
-                   h.buyer, %(at)s::timestamptz, %(expires_at)s::timestamptz
+                   %(bundle_id)s::bigint, h.buyer, %(at)s::timestamptz, %(expires_at)s::timestamptz
               FROM counted CROSS JOIN unnest(%(ids)s::uuid[], %(buyers)s::uuid[]) AS h (id, buyer)
         ), timed AS (
             INSERT INTO stock.timer (due_at, hold_ids)
@@ -546,6 +551,7 @@ async def _write_ahead_alike(tx: Tx, grants: Grants, *, counter: Counter, told_n
             "ready_on": ready_on,
             "kind": kind.value,
             "limited": limited,
+            "bundle_id": bundle_id,
             "expires_at": expires_at,
             **_facts(counter, told_name, told),
             "left_id": new_id(),
@@ -617,7 +623,7 @@ def _group(turn: int, group: Group) -> dict[str, object]:
 
 _GROUP_COLUMNS = (
     "turn", "part", "shop_id", "pool_id", "level_id", "variant_id", "quantity", "unit_price", "offer_id",
-    "show_id", "ready_on", "lot_kind", "limited", "expires_at",
+    "show_id", "ready_on", "lot_kind", "limited", "expires_at", "bundle_id",
 )  # fmt: skip
 
 
@@ -674,7 +680,7 @@ async def lock_rows(tx: Tx, *, ids: Sequence[UUID]) -> list[Row]:
         """
         SELECT h.id, h.part, h.shop_id, h.pool_id, h.buyer, h.offer_id, h.show_id, h.level_id, h.variant_id,
                h.quantity, h.returned, h.unit_price, h.limited, h.ready_on, h.lot_kind::text, h.state::text,
-               h.granted_at, h.expires_at
+               h.granted_at, h.expires_at, h.bundle_id
           FROM stock.hold AS h
          WHERE h.id = ANY(%(ids)s::uuid[])
          ORDER BY h.id, h.part
@@ -692,7 +698,7 @@ async def lock_due_rows(tx: Tx, *, ids: Sequence[UUID]) -> list[Row]:
         """
         SELECT h.id, h.part, h.shop_id, h.pool_id, h.buyer, h.offer_id, h.show_id, h.level_id, h.variant_id,
                h.quantity, h.returned, h.unit_price, h.limited, h.ready_on, h.lot_kind::text, h.state::text,
-               h.granted_at, h.expires_at
+               h.granted_at, h.expires_at, h.bundle_id
           FROM stock.hold AS h
          WHERE h.id = ANY(%(ids)s::uuid[]) AND h.state = 'held' AND h.expires_at <= clock_timestamp()
          ORDER BY h.id, h.part
@@ -1155,6 +1161,28 @@ async def left(
     )
 
 
+async def parts_of_bundles(
+    tx: Tx, *, shop_id: int, variant_ids: Sequence[int]
+) -> dict[int, list[tuple[int, int]]]:
+    """By variant, for those that are bundles: the parts, with the units of each."""
+    found: dict[int, list[tuple[int, int]]] = {}
+
+    def add(variant_id: int, part_id: int, quantity: int) -> None:
+        found.setdefault(variant_id, []).append((part_id, quantity))
+
+    await _all(
+        tx,
+        add,
+        """
+        SELECT bundle_variant_id, variant_id, quantity FROM catalog.v_bundle_part
+         WHERE in_force AND shop_id = %(shop_id)s AND bundle_variant_id = ANY(%(variant_ids)s::bigint[])
+        """,
+        shop_id=shop_id,
+        variant_ids=list(variant_ids),
+    )
+    return found
+
+
 async def movements(tx: Tx, *, shop_id: int, variant_id: int, limit: int) -> list[Movement]:
     return await tx.every(
         Movement,
@@ -1177,7 +1205,7 @@ async def rows_of_hold(tx: Tx, *, shop_id: int, hold_id: UUID) -> list[Row]:
         """
         SELECT h.id, h.part, h.shop_id, h.pool_id, h.buyer, h.offer_id, h.show_id, h.level_id, h.variant_id,
                h.quantity, h.returned, h.unit_price, h.limited, h.ready_on, h.lot_kind::text, h.state::text,
-               h.granted_at, h.expires_at
+               h.granted_at, h.expires_at, h.bundle_id
           FROM stock.hold AS h
          WHERE h.shop_id = %(shop_id)s AND h.id = %(hold_id)s
          ORDER BY h.part
@@ -1195,7 +1223,7 @@ async def rows_of_buyer(tx: Tx, *, shop_id: int, buyer: UUID) -> list[Row]:
         """
         SELECT h.id, h.part, h.shop_id, h.pool_id, h.buyer, h.offer_id, h.show_id, h.level_id, h.variant_id,
                h.quantity, h.returned, h.unit_price, h.limited, h.ready_on, h.lot_kind::text, h.state::text,
-               h.granted_at, h.expires_at
+               h.granted_at, h.expires_at, h.bundle_id
           FROM stock.hold AS h
          WHERE h.id IN (
                 SELECT id FROM stock.hold

@@ -28,6 +28,7 @@ from shopfloor.stock.models import (
     PoolKind,
     Shortage,
     UnknownStock,
+    assembled,
 )
 
 
@@ -437,18 +438,30 @@ async def lot_arrived(
 async def available(
     tx: Tx, *, shop_id: int, variant_ids: Sequence[int], pool_id: int | None = None
 ) -> dict[int, Availability]:
-    """What is left for buyers of a pool (None: the open pool).  Every asked variant is in the answer."""
+    """What is left for buyers of a pool (None: the open pool).  Every asked variant is in the answer.
+
+    Of a bundle, which has no units of its own: as many as can be put together of its parts.
+    """
     if pool_id is None:
         pool_id = (await open_pool(tx, shop_id=shop_id)).id
-    now = dict.fromkeys(variant_ids, 0)
-    later: dict[int, list[tuple[date, int]]] = {variant_id: [] for variant_id in variant_ids}
-    found = await queries.left(tx, shop_id=shop_id, variant_ids=variant_ids, pool_id=pool_id)
-    for _, _, variant_id, ready_on, units in found:
+    bundles = await queries.parts_of_bundles(tx, shop_id=shop_id, variant_ids=variant_ids)
+    units = {variant_id for variant_id in variant_ids if variant_id not in bundles}
+    units |= {part_id for parts in bundles.values() for part_id, _ in parts}
+    now = dict.fromkeys(units, 0)
+    later: dict[int, list[tuple[date, int]]] = {variant_id: [] for variant_id in units}
+    found = await queries.left(tx, shop_id=shop_id, variant_ids=sorted(units), pool_id=pool_id)
+    for _, _, variant_id, ready_on, left in found:
         if ready_on is None:
-            now[variant_id] += units
-        elif units:
-            later[variant_id].append((ready_on, units))
-    return {variant_id: Availability(now[variant_id], tuple(later[variant_id])) for variant_id in now}
+            now[variant_id] += left
+        elif left:
+            later[variant_id].append((ready_on, left))
+    free = {variant_id: Availability(now[variant_id], tuple(later[variant_id])) for variant_id in units}
+    return {
+        variant_id: assembled([(free[part_id], quantity) for part_id, quantity in bundles[variant_id]])
+        if variant_id in bundles
+        else free[variant_id]
+        for variant_id in variant_ids
+    }
 
 
 async def levels(tx: Tx, *, shop_id: int, variant_ids: Sequence[int] | None = None) -> list[Level]:

@@ -49,8 +49,50 @@ def room() -> Room:
     return Room("e1", state())
 
 
+def with_a_bundle(pots: int = 3, cups: int = 9) -> Room:
+    """Offer 5 sells a set, 12, of one 11 and four 13; 11 is sold by itself too, 13 is not."""
+    whole = state()
+    parts = [{"id": 11, "quantity": 1}, {"id": 13, "quantity": 4}]
+    left = min(pots, cups // 4)
+    whole["offers"]["5"] = {"id": 5, "title": "Set", "lines": {"12": {**line(12, left), "parts": parts}}}
+    whole["offers"]["4"]["lines"]["11"]["left"] = pots
+    whole["parts"] = {
+        "11": {"left": pots, "ready_on": None, "later": []},
+        "13": {"left": cups, "ready_on": None, "later": []},
+    }
+    return Room("e1", whole)
+
+
 def said(number: int, role: str = "viewer") -> ChatLine:
     return ChatLine(f"id{number}", "Ann", f"text {number}", role, number)
+
+
+def test_a_bundle_follows_its_parts() -> None:
+    a = with_a_bundle()
+
+    patch = a.apply(VariantLeft(13, 4, None, ()))
+    assert patch == {"parts": {"13": {"left": 4}}, "offers": {"5": {"lines": {"12": {"left": 1}}}}}
+    assert not a.urgent
+    patch = a.apply(VariantLeft(11, 0, date(2030, 12, 3), ((date(2030, 12, 3), 2),)))
+    later = {"left": 0, "ready_on": "2030-12-03", "later": [["2030-12-03", 2]]}
+    assert patch == {
+        "parts": {"11": later},
+        "offers": {
+            "4": {"lines": {"11": later}},
+            "5": {"lines": {"12": {"left": 0, "ready_on": "2030-12-03", "later": [["2030-12-03", 1]]}}},
+        },
+    }
+    assert a.urgent
+
+
+def test_a_part_that_runs_out_sells_the_bundle_out_at_once() -> None:
+    a = with_a_bundle()
+
+    a.apply(VariantLeft(13, 3, None, ()))
+
+    assert a.state["offers"]["5"]["lines"]["12"]["left"] == 0
+    assert a.state["offers"]["4"]["lines"]["11"]["left"] == 3
+    assert a.urgent, "although three of the part itself are left"
 
 
 def test_stock_that_changed_is_a_patch_of_the_members_that_changed() -> None:

@@ -29,6 +29,9 @@ patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 VARIANTS = (9, 10, 11)
 OFFERS = (3, 4, 5)
+# A bundle of one 9 and two 11, and one of three 12, which is not sold by itself.
+BUNDLES = {20: ((9, 1), (11, 2)), 21: ((12, 3),)}
+PARTS = (9, 11, 12)
 small = st.integers(0, 3)
 days = st.sampled_from([date(2026, 12, 3), date(2027, 1, 9)])
 
@@ -46,14 +49,21 @@ def line(variant: int) -> dict[str, Any]:
 
 
 def offer(number: int, variants: list[int], title: str | None = None) -> dict[str, Any]:
-    return {"id": number, "title": title, "lines": {str(variant): line(variant) for variant in variants}}
+    lines = {str(variant): line(variant) for variant in variants}
+    for variant in variants:
+        if variant in BUNDLES:
+            lines[str(variant)] |= {
+                "left": 0,
+                "parts": [{"id": part, "quantity": quantity} for part, quantity in BUNDLES[variant]],
+            }
+    return {"id": number, "title": title, "lines": lines}
 
 
 changes: st.SearchStrategy[Change] = st.one_of(
     st.builds(
         VariantLeft,
-        st.sampled_from(VARIANTS),
-        small,
+        st.sampled_from((*VARIANTS, *PARTS)),
+        st.integers(0, 9),
         st.none() | days,
         st.lists(st.tuples(days, small), max_size=2).map(tuple),
     ),
@@ -127,7 +137,8 @@ def start() -> Room:
         "show": {"status": "planned"},
         "featured": None,
         "order": list(OFFERS),
-        "offers": {"3": offer(3, [9, 10]), "4": offer(4, [9, 11])},
+        "offers": {"3": offer(3, [9, 10, 20]), "4": offer(4, [9, 11, 20, 21])},
+        "parts": {str(part): {"left": 1, "ready_on": None, "later": []} for part in PARTS},
         "viewers": 0,
         "likes": 0,
         "orders": 0,
@@ -189,6 +200,26 @@ def test_what_apply_returns_is_the_difference(actions: list[Change]) -> None:
     for change in actions:
         state = merged(state, room.apply(change))
         assert without_nulls(state) == without_nulls(room.state)
+
+
+@patient
+@given(st.lists(changes, max_size=30))
+def test_bundles_never_show_more_than_their_parts_allow(actions: list[Change]) -> None:
+    room = start()
+    for change in actions:
+        room.apply(change)
+        parts = room.state["parts"]
+        for sold in room.state["offers"].values():
+            for key, shown in sold["lines"].items():
+                units = BUNDLES.get(int(key), ())
+                if units:
+                    assert shown["left"] == min(parts[str(part)]["left"] // each for part, each in units)
+                    total = min(
+                        (parts[str(part)]["left"] + sum(more for _, more in parts[str(part)]["later"]))
+                        // each
+                        for part, each in units
+                    )
+                    assert shown["left"] + sum(more for _, more in shown["later"]) == total
 
 
 json = st.recursive(

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final
 
+from shopfloor.stock import Availability, assembled
+
 RING: Final = 300
 RECENT: Final = 50
 CHAT_PER_TICK: Final = 20
@@ -124,7 +126,8 @@ def changed(state: State, change: Change) -> State:
     """The state after `change`.  What the room does not have (another show's variant) changes nothing."""
     match change:
         case VariantLeft(variant_id, left, ready_on, later):
-            return _with_lines(state, variant_id, left_as_json(left, ready_on, later))
+            members = left_as_json(left, ready_on, later)
+            return _with_bundles(_with_lines(state, variant_id, members), variant_id, members)
         case Waiting(variant_id, waiting):
             return _with_lines(state, variant_id, {"waiting": waiting})
         case Priced(offer_id, variant_id, price_minor, currency):
@@ -157,6 +160,31 @@ def _with_lines(
         if key in offer["lines"] and (only_offer is None or offer_id == only_offer)
     }
     return {**state, "offers": {**offers, **new}} if new else state
+
+
+def _with_bundles(state: State, part_id: int, members: dict[str, Any]) -> State:
+    """What is left of bundles follows what is left of their parts."""
+    key = str(part_id)
+    known: dict[str, Any] = state.get("parts", {})
+    if key not in known:
+        return state
+    parts: dict[str, Any] = {**known, key: members}
+    state = {**state, "parts": parts}
+    for offer_id, offer in state["offers"].items():
+        for line in offer["lines"].values():
+            if any(part["id"] == part_id for part in line.get("parts", ())):
+                left = assembled(
+                    [(_availability(parts[str(part["id"])]), part["quantity"]) for part in line["parts"]]
+                )
+                together = left_as_json(left.left_now, left.ready_on, left.lots)
+                state = _with_lines(state, line["id"], together, only_offer=offer_id)
+    return state
+
+
+def _availability(members: Mapping[str, Any]) -> Availability:
+    return Availability(
+        members["left"], tuple((date.fromisoformat(day), units) for day, units in members["later"])
+    )
 
 
 def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> Patch:
@@ -248,7 +276,7 @@ class Room:
         patch = difference(before, after)
         if patch:
             self.state = after
-            if isinstance(change, Featured | Noticed) or _runs_out(before, change):
+            if isinstance(change, Featured | Noticed) or _runs_out(before, after):
                 self.urgent = True
         return patch
 
@@ -332,15 +360,15 @@ class Room:
         }
 
 
-def _runs_out(before: State, change: Change) -> bool:
-    """Sold out, or there again: pages should not have to wait for it."""
-    if not isinstance(change, VariantLeft):
-        return False
-    key = str(change.variant_id)
+def _runs_out(before: State, after: State) -> bool:
+    """Something sold out, or is there again: pages should not have to wait for it."""
+    known: dict[str, Any] = before["offers"]
     return any(
-        (line["left"] == 0) != (change.left == 0)
-        for offer in before["offers"].values()
-        if (line := offer["lines"].get(key)) is not None
+        (line["left"] == 0) != (known[offer_id]["lines"][key]["left"] == 0)
+        for offer_id, offer in after["offers"].items()
+        if offer is not known.get(offer_id) and offer_id in known
+        for key, line in offer["lines"].items()
+        if key in known[offer_id]["lines"]
     )
 
 

@@ -81,15 +81,21 @@ class OpenRoom:
             self._meanwhile.append(change)
 
     def has(self, variant_id: int) -> bool:
+        """Whether it is sold here, by itself or in a bundle."""
         key = str(variant_id)
-        return any(key in offer["lines"] for offer in self.room.state["offers"].values())
+        return key in self.room.state.get("parts", {}) or any(
+            key in offer["lines"] for offer in self.room.state["offers"].values()
+        )
 
     def later(self, variant_id: int) -> tuple[tuple[date, int], ...] | None:
         """The later lots of a variant as the room has them; None where it does not sell it."""
         key = str(variant_id)
+        parts: Mapping[str, Any] = self.room.state.get("parts", {})
+        if key in parts:
+            return _lots(parts[key])
         for offer in self.room.state["offers"].values():
             if key in offer["lines"]:
-                return tuple((date.fromisoformat(day), units) for day, units in offer["lines"][key]["later"])
+                return _lots(offer["lines"][key])
         return None
 
     @contextlib.contextmanager
@@ -320,6 +326,10 @@ class Rooms:
         """The process is about to stop: its viewers are counted elsewhere or not at all."""
         async with self._db.transaction() as tx:
             await service.drop_presence(tx, process=self.process)
+
+
+def _lots(members: Mapping[str, Any]) -> tuple[tuple[date, int], ...]:
+    return tuple((date.fromisoformat(day), units) for day, units in members["later"])
 
 
 def _nothing() -> None:

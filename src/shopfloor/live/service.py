@@ -175,6 +175,7 @@ async def add_offer(
     _refuse_ended(parent)
     currency = await _check_lines(tx, shop_id=shop_id, product_id=product_id, lines=lines)
     _check_terms(policy, hold_seconds, limit_per_buyer, deposit_percent)
+    await _check_limits(tx, parent, lines, limit_per_buyer)
     offer_id = await queries.insert_offer(
         tx,
         show_id=show_id,
@@ -246,6 +247,7 @@ async def change_offer(
     limit_per_buyer = before.limit_per_buyer if limit_per_buyer is None else limit_per_buyer or None
     deposit_percent = before.deposit_percent if deposit_percent is None else deposit_percent or None
     _check_terms(policy, hold_seconds, limit_per_buyer, deposit_percent)
+    await _check_limits(tx, parent, before.lines, limit_per_buyer)
     for variant_id, quota in (quotas or {}).items():
         before.line(variant_id)
         if not 0 <= quota <= MAX_QUANTITY:
@@ -606,7 +608,7 @@ async def room_state(tx: Tx, show_id: int) -> State:
         "show": show_as_json(found, shop.slug),
         "featured": None if current is None else {"offer_id": current.offer_id, "at": current.began_video},
         "order": [each.id for each in listed],
-        "offers": await _offers_as_json(tx, found, listed),
+        **await _offers_as_json(tx, found, listed),
         "viewers": counts.viewers,
         "likes": counts.likes,
         "orders": counts.orders,
@@ -647,6 +649,7 @@ def notice_as_json(fact: NoticePosted) -> dict[str, Any] | None:
 
 
 async def _offers_as_json(tx: Tx, show: Show, listed: Sequence[Offer]) -> dict[str, Any]:
+    """`offers`; where some are bundles, `parts`: what is left of what they consist of."""
     variant_ids = sorted({line.variant_id for each in listed for line in each.lines})
     variants = {
         variant.id: variant for variant in await catalog.variants(tx, shop_id=show.shop_id, ids=variant_ids)
@@ -654,9 +657,12 @@ async def _offers_as_json(tx: Tx, show: Show, listed: Sequence[Offer]) -> dict[s
     products = await catalog.products_by_id(
         tx, shop_id=show.shop_id, ids=[each.product_id for each in listed]
     )
-    left = await lefts(tx, show=show, variant_ids=variant_ids)
+    bundles = await catalog.bundles(tx, shop_id=show.shop_id, variant_ids=variant_ids)
+    part_ids = sorted({part.variant_id for bundle in bundles.values() for part in bundle.parts})
+    left = await lefts(tx, show=show, variant_ids=sorted({*variant_ids, *part_ids}))
     waiting = {row.variant_id: row.units for row in await queries.waiting(tx, show_id=show.id)}
     result: dict[str, Any] = {}
+    parts = {str(part_id): _left_as_json(left[part_id]) for part_id in part_ids}
     for each in listed:
         product = products[each.product_id]
         result[str(each.id)] = {
@@ -678,24 +684,52 @@ async def _offers_as_json(tx: Tx, show: Show, listed: Sequence[Offer]) -> dict[s
                     "options": list(variants[line.variant_id].options),
                     "price_minor": line.price_minor,
                     "currency": each.currency,
-                    **left_as_json(
-                        left[line.variant_id].left_now,
-                        left[line.variant_id].ready_on,
-                        left[line.variant_id].lots,
-                    ),
+                    **_left_as_json(left[line.variant_id]),
                     "waiting": waiting.get(line.variant_id, 0),
+                    **_parts_as_json(bundles.get(line.variant_id)),
                 }
                 for line in each.lines
             },
         }
-    return result
+    return {"offers": result, "parts": parts} if parts else {"offers": result}
+
+
+def _left_as_json(left: stock.Availability) -> dict[str, Any]:
+    return left_as_json(left.left_now, left.ready_on, left.lots)
+
+
+def _parts_as_json(bundle: catalog.Bundle | None) -> dict[str, Any]:
+    """What one of a line consists of; nothing for a plain variant."""
+    if bundle is None:
+        return {}
+    return {
+        "parts": [
+            {
+                "id": part.variant_id,
+                "quantity": part.quantity,
+                "title": part.title,
+                "titles": part.titles,
+                "options": part.options,
+            }
+            for part in bundle.parts
+        ]
+    }
 
 
 async def _set_apart(tx: Tx, *, shop_id: int, show_id: int) -> stock.Pool:
+    """Units for the quotas of all offers; of a bundle, units of its parts."""
     quotas: dict[int, int] = {}
-    for line in await queries.lines(tx, show_id=show_id):
-        if line.quota is not None:
-            quotas[line.variant_id] = quotas.get(line.variant_id, 0) + line.quota
+    lines = await queries.lines(tx, show_id=show_id)
+    bundles = await catalog.bundles(tx, shop_id=shop_id, variant_ids=[line.variant_id for line in lines])
+    for line in lines:
+        if line.quota is None:
+            continue
+        bundle = bundles.get(line.variant_id)
+        units = {line.variant_id: 1}
+        if bundle is not None:
+            units = {part.variant_id: part.quantity for part in bundle.parts}
+        for variant_id, each in units.items():
+            quotas[variant_id] = min(MAX_QUANTITY, quotas.get(variant_id, 0) + line.quota * each)
     return await stock.open_show_pool(tx, shop_id=shop_id, show_id=show_id, quotas=quotas)
 
 
@@ -750,6 +784,22 @@ def _check_terms(
         raise BadOffer("A limit is a whole number from 1.", limit_per_buyer=limit_per_buyer)
     if deposit_percent is not None and not 1 <= deposit_percent <= 99:
         raise BadOffer("A deposit is 1 to 99 percent.", deposit_percent=deposit_percent)
+
+
+async def _check_limits(tx: Tx, show: Show, lines: Sequence[OfferLine], limit_per_buyer: int | None) -> None:
+    """Limits count pieces: one below the pieces of a bundle would let nobody buy it."""
+    limits = [limit for limit in (limit_per_buyer, show.limit_per_show) if limit is not None]
+    if not limits:
+        return
+    ids = [line.variant_id for line in lines]
+    for variant_id, bundle in (await catalog.bundles(tx, shop_id=show.shop_id, variant_ids=ids)).items():
+        if min(limits) < bundle.units:
+            raise BadOffer(
+                "The limit per buyer is below the pieces of one bundle.",
+                variant_id=variant_id,
+                limit=min(limits),
+                pieces=bundle.units,
+            )
 
 
 def _check_price(variant_id: int, price_minor: int) -> None:

@@ -133,7 +133,9 @@ def followers(
     also(chat.ChatSaid, lambda fact: rooms.say(fact.show_id, chat.said_line(fact)))
     also(chat.ChatHidden, lambda fact: rooms.hide(fact.show_id, str(fact.line_id)))
     also(catalog.ProductChanged, lambda fact: rooms.reload_shop(fact.shop_id))
-    also(catalog.PriceChanged, lambda fact: terms.forget(-fact.variant_id))
+    also(catalog.BundleChanged, lambda fact: rooms.reload_shop(fact.shop_id))
+    for kind in (catalog.PriceChanged, catalog.BundleChanged):
+        also(kind, lambda fact: terms.forget_variant(fact.variant_id))
     for kind in (live.OfferAdded, live.OfferChanged, live.OfferPriceChanged):
         also(kind, lambda fact: terms.forget(fact.offer_id))
     for kind in (live.ShowStarted, live.ShowEnded, live.ShowChanged):

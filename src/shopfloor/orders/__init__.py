@@ -32,6 +32,7 @@ from shopfloor.orders.models import (
     Address,
     AlreadyPaid,
     BadPurchase,
+    Bundle,
     CannotCancel,
     Checkout,
     CheckoutNotFound,
@@ -67,6 +68,7 @@ from shopfloor.orders.models import (
     ProviderAway,
     ProviderUnknown,
     Purpose,
+    Shown,
     Status,
     TooFast,
     TooLarge,
@@ -79,6 +81,7 @@ from shopfloor.orders.models import (
     Why,
     WrongAmount,
     WrongCurrency,
+    shown,
 )
 from shopfloor.orders.payments import (
     MANUAL_ONLY,
@@ -124,6 +127,7 @@ __all__ = [
     "Awaiting",
     "BadPurchase",
     "BalanceRequested",
+    "Bundle",
     "BuyEndpoint",
     "CannotCancel",
     "Charged",
@@ -183,6 +187,7 @@ __all__ = [
     "Purpose",
     "Queue",
     "RefundPaid",
+    "Shown",
     "Status",
     "Swept",
     "Terms",
@@ -240,5 +245,6 @@ __all__ = [
     "serve",
     "set_policy",
     "ship",
+    "shown",
     "sweep",
 ]

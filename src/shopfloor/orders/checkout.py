@@ -14,13 +14,14 @@ from uuid import UUID
 
 import msgspec
 
-from shopfloor import stock
+from shopfloor import catalog, stock
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import Money, new_id, now
 from shopfloor.orders import queries, service, waitlist
 from shopfloor.orders.events import OrderPlaced
 from shopfloor.orders.models import (
+    Bundle,
     Checkout,
     CheckoutNotFound,
     Form,
@@ -97,6 +98,7 @@ async def _checkout(tx: Tx, row: queries.CheckoutRow) -> Checkout:
         show_ms=row.show_ms,
         currency=row.currency,
         items=msgspec.convert(row.items, list[Item]),
+        bundles=msgspec.convert(row.bundles, list[Bundle]),
         page=row.page,
         expires_at=expires_at,
         renewals=row.renewals,
@@ -127,13 +129,27 @@ async def _from_hold(tx: Tx, *, shop_id: int, hold_id: UUID) -> queries.Checkout
     )
 
 
-def _by_lot(hold: stock.Hold) -> list[tuple[int, int, int, date | None]]:
-    """(variant, units, unit price, ready date): what comes from one shelf or on one day is one line."""
-    units: dict[tuple[int, int, date | None], int] = {}
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """Units of one variant that are ready on one day, at one price, in one bundle or none."""
+
+    variant_id: int
+    quantity: int
+    unit_price_minor: int
+    ready_on: date | None
+    bundle_id: int | None
+
+
+def _by_lot(hold: stock.Hold) -> list[_Wanted]:
+    """What comes from one shelf or on one day is one line."""
+    units: dict[tuple[int, int, date | None, int | None], int] = {}
     for part in hold.parts:
-        key = (part.variant_id, part.unit_price, part.ready_on)
+        key = (part.variant_id, part.unit_price, part.ready_on, part.bundle_id)
         units[key] = units.get(key, 0) + part.quantity
-    return [(variant, quantity, price, ready) for (variant, price, ready), quantity in units.items()]
+    return [
+        _Wanted(variant_id, quantity, price, ready_on, bundle_id)
+        for (variant_id, price, ready_on, bundle_id), quantity in units.items()
+    ]
 
 
 async def _from_intent(tx: Tx, *, hold_id: UUID) -> queries.CheckoutRow | None:
@@ -142,6 +158,17 @@ async def _from_intent(tx: Tx, *, hold_id: UUID) -> queries.CheckoutRow | None:
         return None
     variant_ids = [line["variant_id"] for line in intent.lines]
     free = await stock.available(tx, shop_id=intent.shop_id, variant_ids=variant_ids, pool_id=intent.pool_id)
+    wanted: list[_Wanted] = []
+    already = dict.fromkeys(variant_ids, 0)
+    for line in intent.lines:
+        variant_id = line["variant_id"]
+        already[variant_id] += line["quantity"]
+        expected_on = _expected_on(free[variant_id], already[variant_id])
+        wanted.append(
+            _Wanted(
+                variant_id, line["quantity"], line["unit_price_minor"], expected_on, line.get("bundle_id")
+            )
+        )
     return await _freeze(
         tx,
         id=hold_id,
@@ -152,15 +179,7 @@ async def _from_intent(tx: Tx, *, hold_id: UUID) -> queries.CheckoutRow | None:
         show_id=intent.show_id,
         pool_id=intent.pool_id,
         tapped_at=intent.created_at,
-        wanted=[
-            (
-                line["variant_id"],
-                line["quantity"],
-                line["unit_price_minor"],
-                _expected_on(free[line["variant_id"]], line["quantity"]),
-            )
-            for line in intent.lines
-        ],
+        wanted=wanted,
     )
 
 
@@ -187,32 +206,36 @@ async def _freeze(
     show_id: int | None,
     pool_id: int,
     tapped_at: datetime,
-    wanted: Sequence[tuple[int, int, int, date | None]],
+    wanted: Sequence[_Wanted],
 ) -> queries.CheckoutRow:
-    variants = {
-        row.id: row for row in await queries.variants(tx, shop_id=shop_id, ids=[line[0] for line in wanted])
-    }
+    compositions = await catalog.bundles_by_id(
+        tx, shop_id=shop_id, ids=[line.bundle_id for line in wanted if line.bundle_id is not None]
+    )
+    ids = [line.variant_id for line in wanted] + [bundle.variant_id for bundle in compositions.values()]
+    variants = {row.id: row for row in await queries.variants(tx, shop_id=shop_id, ids=ids)}
     offered = await queries.offer_lines(tx, offer_id=offer_id) if offer_id is not None else []
     terms = offered[0] if offered else None
     show = await queries.show(tx, shop_id=shop_id, show_id=show_id) if show_id is not None else None
     items = [
         Item(
-            variant_id=variant_id,
-            product_id=variants[variant_id].product_id,
+            variant_id=line.variant_id,
+            product_id=variants[line.variant_id].product_id,
             offer_id=offer_id,
-            title=variants[variant_id].title,
-            sku=variants[variant_id].sku,
-            options=variants[variant_id].options,
-            picture_sha=variants[variant_id].picture_sha,
-            quantity=quantity,
-            unit_price_minor=price,
-            amount_minor=price * quantity,
-            ready_on=ready_on,
-            deposit_percent=terms.deposit_percent if terms and held and ready_on else None,
+            title=variants[line.variant_id].title,
+            sku=variants[line.variant_id].sku,
+            options=variants[line.variant_id].options,
+            picture_sha=variants[line.variant_id].picture_sha,
+            quantity=line.quantity,
+            unit_price_minor=line.unit_price_minor,
+            amount_minor=line.unit_price_minor * line.quantity,
+            ready_on=line.ready_on,
+            deposit_percent=terms.deposit_percent if terms and held and line.ready_on else None,
+            bundle_id=line.bundle_id,
         )
-        for variant_id, quantity, price, ready_on in wanted
+        for line in wanted
     ]
-    currency = terms.currency if terms else variants[wanted[0][0]].currency
+    bundles = [_whole(bundle, variants[bundle.variant_id], items) for bundle in compositions.values()]
+    currency = terms.currency if terms else variants[wanted[0].variant_id].currency
     started = show.started_at if show else None
     host = None
     if show and show.host_id is not None:
@@ -231,18 +254,39 @@ async def _freeze(
         show_ms=None if started is None else int((tapped_at - started).total_seconds() * 1000),
         currency=currency,
         items=_plain(items),
+        bundles=_plain(bundles),
         page={
             "seen_at": tapped_at.isoformat(),
             "show": None if show is None else {"id": show.id, "title": show.title, "host": host},
             "offer": None if terms is None else msgspec.to_builtins(asdict(terms)),
             "items": _plain(items),
+            "bundles": _plain(bundles),
             "terms": asdict(await service.policy(tx, shop_id=shop_id)),
         },
         renewals=0,
     )
 
 
-def _plain(items: Sequence[Item]) -> list[dict[str, Any]]:
+def _whole(bundle: catalog.Bundle, variant: queries.VariantRow, items: Sequence[Item]) -> Bundle:
+    """What these items come to as one thing."""
+    mine = [item for item in items if item.bundle_id == bundle.id]
+    quantity = sum(item.quantity for item in mine) // bundle.units
+    amount_minor = sum(item.amount_minor for item in mine)
+    return Bundle(
+        id=bundle.id,
+        variant_id=variant.id,
+        product_id=variant.product_id,
+        title=variant.title,
+        sku=variant.sku,
+        options=variant.options,
+        picture_sha=variant.picture_sha,
+        quantity=quantity,
+        unit_price_minor=amount_minor // quantity,
+        amount_minor=amount_minor,
+    )
+
+
+def _plain(items: Sequence[Item | Bundle]) -> list[dict[str, Any]]:
     return msgspec.to_builtins([asdict(item) for item in items])
 
 
@@ -292,6 +336,7 @@ async def prepare(tx: Tx, *, shop_id: int, hold_id: UUID, shopper: UUID, form: F
         form_hash=form_hash(clean),
         key=secrets.token_urlsafe(18),
     )
+    await queries.insert_bundles(tx, order_id=order_id, bundles=kept.bundles)
     await queries.insert_lines(tx, _rows(order_id, kept.items))
     payment = Payment(
         id=new_id(),
@@ -352,20 +397,21 @@ def _from_lots(items: Sequence[Item], hold: stock.Hold) -> list[Item]:
     deposit = next((item.deposit_percent for item in items if item.deposit_percent), None)
     return [
         Item(
-            variant_id=variant_id,
-            product_id=seen[variant_id].product_id,
-            offer_id=seen[variant_id].offer_id,
-            title=seen[variant_id].title,
-            sku=seen[variant_id].sku,
-            options=seen[variant_id].options,
-            picture_sha=seen[variant_id].picture_sha,
-            quantity=quantity,
-            unit_price_minor=price,
-            amount_minor=price * quantity,
-            ready_on=ready_on,
-            deposit_percent=deposit if ready_on else None,
+            variant_id=line.variant_id,
+            product_id=seen[line.variant_id].product_id,
+            offer_id=seen[line.variant_id].offer_id,
+            title=seen[line.variant_id].title,
+            sku=seen[line.variant_id].sku,
+            options=seen[line.variant_id].options,
+            picture_sha=seen[line.variant_id].picture_sha,
+            quantity=line.quantity,
+            unit_price_minor=line.unit_price_minor,
+            amount_minor=line.unit_price_minor * line.quantity,
+            ready_on=line.ready_on,
+            deposit_percent=deposit if line.ready_on else None,
+            bundle_id=line.bundle_id,
         )
-        for variant_id, quantity, price, ready_on in _by_lot(hold)
+        for line in _by_lot(hold)
     ]
 
 
@@ -387,8 +433,11 @@ def _gone(checkout: Checkout, code: str) -> HoldExpired:
         hold_id=str(checkout.id),
         show_id=checkout.show_id,
         wait_for=[
-            {"variant_id": item.variant_id, "offer_id": item.offer_id, "quantity": item.quantity}
-            for item in checkout.items
+            {"variant_id": each.variant_id, "offer_id": checkout.offer_id, "quantity": each.quantity}
+            for each in [
+                *checkout.bundles,
+                *(item for item in checkout.items if item.bundle_id is None),
+            ]
         ],
     )
 
@@ -410,6 +459,7 @@ def _rows(order_id: UUID, items: Sequence[Item]) -> list[Mapping[str, object]]:
             "amount_minor": item.amount_minor,
             "first_minor": item.first_minor,
             "ready_on": item.ready_on,
+            "bundle_id": item.bundle_id,
         }
         for position, item in enumerate(items)
     ]

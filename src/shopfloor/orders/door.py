@@ -19,6 +19,7 @@ from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.values import MAX_MINOR, new_id
 from shopfloor.orders import queries, waitlist
+from shopfloor.orders.bundles import about_the_bundle, asked_for, expanded
 from shopfloor.orders.intake import Intake, IntakeUnknown
 from shopfloor.orders.models import (
     MAX_LINES,
@@ -126,42 +127,42 @@ class Queue:
         self._positions: dict[UUID, int] = {}
 
     async def join(self, tx: Tx, requests: list[stock.Request], answers: list[stock.Answer]) -> None:
-        queued = [
-            (request, terms)
-            for request, answer in zip(requests, answers, strict=True)
-            if type(answer) is stock.Refused and answer.code == stock.SOLD_OUT and len(request.lines) == 1
-            and request.offer_id is not None
-            and (terms := self._terms.last(request.offer_id)) is not None
-            and terms.policy is HoldPolicy.QUEUE
-        ]  # fmt: skip
+        queued: list[tuple[UUID, dict[str, Any]]] = []
+        for request, answer in zip(requests, answers, strict=True):
+            if type(answer) is not stock.Refused or answer.code != stock.SOLD_OUT or request.offer_id is None:
+                continue
+            terms = self._terms.last(request.offer_id)
+            asked = asked_for(request, terms.bundles) if terms is not None else None
+            if terms is not None and asked is not None and terms.policy is HoldPolicy.QUEUE:
+                queued.append((request.id, _place(request, terms, *asked)))
         if not queued:
             return
-        await waitlist.join_all(tx, [_place(request, terms) for request, terms in queued])
+        places = [place for _, place in queued]
+        await waitlist.join_all(tx, places)
         standing = await queries.standing(
             tx,
-            buyers=[request.buyer for request, _ in queued],
-            variants=[request.lines[0].variant_id for request, _ in queued],
+            buyers=[place["buyer"] for place in places],
+            variants=[place["variant_id"] for place in places],
         )
         if len(self._positions) > 100_000:
             self._positions.clear()
-        for request, _ in queued:
-            self._positions[request.id] = standing.get((request.buyer, request.lines[0].variant_id), 0)
+        for wish_id, place in queued:
+            self._positions[wish_id] = standing.get((place["buyer"], place["variant_id"]), 0)
 
     def position(self, wish_id: UUID) -> int | None:
         return self._positions.pop(wish_id, None)
 
 
-def _place(request: stock.Request, terms: Terms) -> dict[str, object]:
-    line = request.lines[0]
+def _place(request: stock.Request, terms: Terms, variant_id: int, quantity: int) -> dict[str, Any]:
     return {
         "id": new_id(),
         "shop_id": request.shop_id,
-        "variant_id": line.variant_id,
+        "variant_id": variant_id,
         "offer_id": request.offer_id,
         "show_id": request.show_id,
         "buyer": request.buyer,
-        "quantity": line.quantity,
-        "unit_price_minor": terms.prices[line.variant_id],
+        "quantity": quantity,
+        "unit_price_minor": terms.prices[variant_id],
         "currency": terms.currency,
     }
 
@@ -200,7 +201,7 @@ class Door:
         if terms is None or (wish.offer_id is None and len(wish.lines) > 1):
             self._spawn(self._ask_later(wish, shopper, reply, None), wish.id, reply)
         elif wish.lines or wish.variant_id is None or wish.price_minor is None:
-            self._ask_cart(wish, terms, None, shopper, reply)
+            self._ask_cart(wish, [terms], shopper, reply)
         else:
             self._ask_one(wish, terms, shopper, reply, None)
 
@@ -231,27 +232,30 @@ class Door:
         if not 1 <= wish.quantity <= MAX_PER_LINE:
             reply(_refused(wish.id, BadPurchase(quantity=wish.quantity, largest=MAX_PER_LINE)))
             return
+        lines, prices = (stock.Line(variant_id, wish.quantity),), (price,)
+        if variant_id in terms.bundles:
+            lines, prices = expanded([(variant_id, wish.quantity, price)], terms.bundles)
         request = stock.Request(
             wish.id,
             terms.shop_id,
             terms.pool_id,
             shopper,
-            (stock.Line(variant_id, wish.quantity),),
+            lines,
             terms.hold_seconds,
             wish.latest_ready,
             terms.offer_id,
             terms.limit_per_buyer,
             terms.show_id,
             terms.limit_per_show,
-            (price,),
+            prices,
         )
         self._submit(request, terms, reply)
 
-    def _ask_cart(
-        self, wish: Wish, terms: Terms, prices: dict[int, int] | None, shopper: UUID, reply: Reply
-    ) -> None:
-        """A small cart, or a wish with something missing: `prices` where lines have terms of their own."""
-        known = terms.prices if prices is None else prices
+    def _ask_cart(self, wish: Wish, found: Sequence[Terms], shopper: UUID, reply: Reply) -> None:
+        """A small cart, or a wish with something missing: `found` are the terms of its lines."""
+        terms = found[0]
+        known = {variant: price for each in found for variant, price in each.prices.items()}
+        bundles = {variant: bundle for each in found for variant, bundle in each.bundles.items()}
         lines = [(line.variant_id, line.quantity, line.price_minor) for line in wish.lines]
         if not lines and wish.variant_id is not None and wish.price_minor is not None:
             lines = [(wish.variant_id, wish.quantity, wish.price_minor)]
@@ -266,19 +270,24 @@ class Door:
             refusal = _why_not(terms, [(variant_id, price) for variant_id, _, price in lines], known)
             reply(_refused(wish.id, refusal))
             return
+        try:
+            units, unit_prices = expanded(lines, bundles)
+        except BadPurchase as refusal:
+            reply(_refused(wish.id, refusal))
+            return
         request = stock.Request(
             id=wish.id,
             shop_id=terms.shop_id,
             pool_id=terms.pool_id,
             buyer=shopper,
-            lines=tuple(stock.Line(variant_id, quantity) for variant_id, quantity, _ in lines),
+            lines=units,
             hold_seconds=terms.hold_seconds,
             latest_ready=wish.latest_ready,
             offer_id=terms.offer_id,
             limit_per_buyer=terms.limit_per_buyer,
             show_id=terms.show_id,
             limit_per_show=terms.limit_per_show,
-            unit_prices=tuple(price for _, _, price in lines),
+            unit_prices=unit_prices,
         )
         self._submit(request, terms, reply)
 
@@ -288,6 +297,8 @@ class Door:
             return
 
         def decided(answer: stock.Answer | Refusal) -> None:
+            if terms.bundles and type(answer) is stock.Refused:
+                answer = about_the_bundle(answer, request, terms.bundles)
             reply(self._answer(request.id, answer, terms))
 
         try:
@@ -340,13 +351,13 @@ class Door:
         elif not all(terms.is_open for terms in found):
             reply(_refused(wish.id, OfferClosed(offer_id=wish.offer_id)))
         else:
-            prices = {variant: price for terms in found for variant, price in terms.prices.items()}
-            self._ask_cart(wish, found[0], prices, shopper, reply)
+            self._ask_cart(wish, found, shopper, reply)
 
     async def _open(self, request: stock.Request, terms: Terms, reply: Reply) -> None:
         """Whoever pays first: keep the wish, hold nothing; say at once when nothing is left."""
         lines = [
             {"variant_id": line.variant_id, "quantity": line.quantity, "unit_price_minor": price}
+            | ({} if line.bundle_id is None else {"bundle_id": line.bundle_id})
             for line, price in zip(request.lines, request.unit_prices, strict=True)
         ]
         content = hashlib.sha256(msgspec.json.encode([str(request.buyer), request.offer_id, lines])).digest()
@@ -369,7 +380,7 @@ class Door:
         if short is None:
             reply(Answered(request.id, "open", url=_checkout_url(terms, request.id)))
         else:
-            reply(self._answer(request.id, short, terms))
+            reply(self._answer(request.id, about_the_bundle(short, request, terms.bundles), terms))
 
     def _spawn(self, work: Coroutine[Any, Any, None], wish_id: UUID, reply: Reply) -> None:
         task = asyncio.ensure_future(_heard(work, wish_id, reply))

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -292,7 +292,10 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A line as the buyer saw it.  `ready_on` is None for units on the shelf, else the day they are ready."""
+    """A line as the buyer saw it.  `ready_on` is None for units on the shelf, else the day they are ready.
+
+    `bundle_id`: the bundle it is a part of; the price is its share of the bundle's.
+    """
 
     variant_id: int
     product_id: int
@@ -306,6 +309,7 @@ class Item:
     amount_minor: int
     ready_on: date | None = None
     deposit_percent: int | None = None
+    bundle_id: int | None = None
 
     @property
     def first_minor(self) -> int:
@@ -313,6 +317,24 @@ class Item:
         if self.ready_on is None or self.deposit_percent is None:
             return self.amount_minor
         return split_minor(self.amount_minor, [self.deposit_percent, 100 - self.deposit_percent])[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A bundle as the buyer saw it: one name, one price.  `id` names what it consists of; its units are the lines
+    with this `bundle_id`, whose amounts sum to its own.
+    """
+
+    id: int
+    variant_id: int
+    product_id: int
+    title: str
+    sku: str
+    options: list[str]
+    picture_sha: str | None
+    quantity: int
+    unit_price_minor: int
+    amount_minor: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,6 +369,7 @@ class Checkout:
     show_ms: int | None
     currency: str
     items: list[Item]
+    bundles: list[Bundle]
     page: dict[str, Any]
     expires_at: datetime | None
     renewals: int
@@ -492,6 +515,7 @@ class OrderLine:
     delay_accepted: bool
     shipped_quantity: int
     returned_quantity: int
+    bundle_id: int | None = None
 
     @property
     def is_ready(self) -> bool:
@@ -549,6 +573,7 @@ class OrderView:
     buyer_may_cancel: bool
     page: dict[str, Any]
     instructions: dict[str, Any] = field(default_factory=dict[str, Any])
+    bundles: list[Bundle] = field(default_factory=list[Bundle])
 
 
 @dataclass(frozen=True, slots=True)
@@ -582,7 +607,10 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A place in the line for a variant.  `position` counts from 1; 0 when not waiting (any more)."""
+    """A place in the line for a variant.  `position` counts from 1; 0 when not waiting (any more).
+
+    `turn`: the order of joining over all lines, where it was asked for.
+    """
 
     id: UUID
     shop_id: int
@@ -598,9 +626,46 @@ class Waiting:
     claim_until: datetime | None
     joined_at: datetime
     position: int
+    turn: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "state", WaitingState(self.state))
+
+
+L = TypeVar("L", Item, OrderLine)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown(Generic[L]):
+    """What people read as one: a line, or a bundle with the lines it consists of."""
+
+    bundle: Bundle | None
+    lines: list[L]
+
+    @property
+    def contents(self) -> list[tuple[L, int]]:
+        """Lines with their units; those that differ by nothing but the share of the price are one."""
+        units: dict[tuple[int, date | None], tuple[L, int]] = {}
+        for line in self.lines:
+            key = (line.variant_id, line.ready_on)
+            first, already = units.get(key, (line, 0))
+            units[key] = (first, already + line.quantity)
+        return list(units.values())
+
+
+def shown(lines: Sequence[L], bundles: Sequence[Bundle]) -> list[Shown[L]]:
+    """The lines of a purchase as people read them, a bundle where the first of its lines stands."""
+    by_id: dict[int, Shown[L]] = {bundle.id: Shown(bundle, []) for bundle in bundles}
+    found: list[Shown[L]] = []
+    for line in lines:
+        whole = by_id.get(line.bundle_id) if line.bundle_id is not None else None
+        if whole is None:
+            found.append(Shown(None, [line]))
+            continue
+        if not whole.lines:
+            found.append(whole)
+        whole.lines.append(line)
+    return found
 
 
 # ── rules ─────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,7 +1,7 @@
 """SQL of orders.  One function, one statement; rows come back as the dataclass they fill."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -9,7 +9,16 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from shopfloor.kernel.database import Tx
-from shopfloor.orders.models import Order, OrderLine, OrderSummary, Payment, PaymentEvent, Policy, Waiting
+from shopfloor.orders.models import (
+    Bundle,
+    Order,
+    OrderLine,
+    OrderSummary,
+    Payment,
+    PaymentEvent,
+    Policy,
+    Waiting,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +36,7 @@ class CheckoutRow:
     show_ms: int | None
     currency: str
     items: list[Any]
+    bundles: list[Any]
     page: dict[str, Any]
     renewals: int
 
@@ -242,9 +252,9 @@ async def insert_checkout(tx: Tx, row: CheckoutRow) -> None:
     await tx.run(
         """
         INSERT INTO orders.checkout (id, shop_id, buyer, held, policy, offer_id, show_id, pool_id, host_id, host_name,
-                                     show_ms, currency, items, page)
+                                     show_ms, currency, items, bundles, page)
         VALUES (%(id)s, %(shop_id)s, %(buyer)s, %(held)s, %(policy)s, %(offer_id)s, %(show_id)s, %(pool_id)s,
-                %(host_id)s, %(host_name)s, %(show_ms)s, %(currency)s, %(items)s, %(page)s)
+                %(host_id)s, %(host_name)s, %(show_ms)s, %(currency)s, %(items)s, %(bundles)s, %(page)s)
         ON CONFLICT (id) DO NOTHING
         """,
         id=row.id,
@@ -260,6 +270,7 @@ async def insert_checkout(tx: Tx, row: CheckoutRow) -> None:
         show_ms=row.show_ms,
         currency=row.currency,
         items=Jsonb(row.items),
+        bundles=Jsonb(row.bundles),
         page=Jsonb(row.page),
     )
 
@@ -269,7 +280,7 @@ async def checkout(tx: Tx, *, id: UUID) -> CheckoutRow | None:  # noqa: A002 -- 
         CheckoutRow,
         """
         SELECT id, shop_id, buyer, held, policy, offer_id, show_id, pool_id, host_id, host_name, show_ms, currency,
-               items, page, renewals
+               items, bundles, page, renewals
           FROM orders.checkout WHERE id = %(id)s
         """,
         id=id,
@@ -369,14 +380,38 @@ async def insert_order(
     )
 
 
+async def insert_bundles(tx: Tx, *, order_id: UUID, bundles: Sequence[Bundle]) -> None:
+    await tx.many(
+        """
+        INSERT INTO orders.bundle (order_id, bundle_id, variant_id, product_id, title, sku, options, picture_sha,
+                                   quantity, unit_price_minor, amount_minor)
+        VALUES (%(order_id)s, %(id)s, %(variant_id)s, %(product_id)s, %(title)s, %(sku)s, %(options)s,
+                %(picture_sha)s, %(quantity)s, %(unit_price_minor)s, %(amount_minor)s)
+        """,
+        [{"order_id": order_id, **asdict(bundle)} for bundle in bundles],
+    )
+
+
+async def bundles(tx: Tx, *, order_id: UUID) -> list[Bundle]:
+    return await tx.every(
+        Bundle,
+        """
+        SELECT bundle_id AS id, variant_id, product_id, title, sku, options, picture_sha, quantity, unit_price_minor,
+               amount_minor
+          FROM orders.bundle WHERE order_id = %(order_id)s ORDER BY bundle_id
+        """,
+        order_id=order_id,
+    )
+
+
 async def insert_lines(tx: Tx, rows: Sequence[Mapping[str, object]]) -> None:
     await tx.many(
         """
         INSERT INTO orders.line (order_id, position, variant_id, product_id, offer_id, title, sku, options, picture_sha,
-                                 quantity, unit_price_minor, amount_minor, first_minor, ready_on)
+                                 quantity, unit_price_minor, amount_minor, first_minor, ready_on, bundle_id)
         VALUES (%(order_id)s, %(position)s, %(variant_id)s, %(product_id)s, %(offer_id)s, %(title)s, %(sku)s,
                 %(options)s, %(picture_sha)s, %(quantity)s, %(unit_price_minor)s, %(amount_minor)s,
-                %(first_minor)s, %(ready_on)s)
+                %(first_minor)s, %(ready_on)s, %(bundle_id)s)
         """,
         rows,
     )
@@ -419,7 +454,7 @@ async def lines(tx: Tx, *, order_id: UUID) -> list[OrderLine]:
         """
         SELECT id, order_id, position, variant_id, product_id, offer_id, title, sku, options, picture_sha, quantity,
                unit_price_minor, amount_minor, first_minor, ready_on, ready_at, delayed_to, delay_accepted,
-               shipped_quantity, returned_quantity
+               shipped_quantity, returned_quantity, bundle_id
           FROM orders.line WHERE order_id = %(order_id)s ORDER BY position
         """,
         order_id=order_id,
@@ -448,7 +483,10 @@ async def summaries(
           FROM orders.orders o
           CROSS JOIN LATERAL (
             SELECT coalesce(sum(quantity), 0)::int AS units,
-                   coalesce(string_agg(DISTINCT title, ', '), '') AS titles,
+                   (SELECT coalesce(string_agg(DISTINCT title, ', '), '')
+                      FROM (SELECT title FROM orders.bundle WHERE order_id = o.id
+                            UNION SELECT title FROM orders.line WHERE order_id = o.id AND bundle_id IS NULL) AS named
+                   ) AS titles,
                    coalesce(bool_or(o.status IN ('placed', 'paid', 'partly_shipped')
                      AND shipped_quantity < quantity AND ready_on IS NOT NULL
                      AND ((delayed_to IS NOT NULL AND NOT delay_accepted)
@@ -927,7 +965,7 @@ async def lock_waiting(tx: Tx, *, shop_id: int, variant_id: int, limit: int) -> 
         Waiting,
         """
         SELECT id, shop_id, variant_id, offer_id, show_id, buyer, quantity, unit_price_minor, currency, state, hold_id,
-               claim_until, joined_at, 0 AS position
+               claim_until, joined_at, 0 AS position, turn
           FROM orders.waiting
          WHERE shop_id = %(shop_id)s AND variant_id = %(variant_id)s AND state = 'waiting'
          ORDER BY turn LIMIT %(limit)s FOR UPDATE SKIP LOCKED
@@ -1046,6 +1084,20 @@ async def audit_line_sums(tx: Tx) -> AuditRow:
           FROM orders.orders o
           JOIN (SELECT order_id, sum(amount_minor) AS goods, sum(first_minor) AS first
                   FROM orders.line GROUP BY order_id) l ON l.order_id = o.id
+        """,
+    )
+
+
+async def audit_bundle_sums(tx: Tx) -> AuditRow:
+    return await tx.one(
+        AuditRow,
+        """
+        SELECT count(*)::int AS looked_at,
+               coalesce(array_agg(b.order_id || '/' || b.bundle_id)
+                        FILTER (WHERE b.amount_minor IS DISTINCT FROM l.amount), '{}') AS offending
+          FROM orders.bundle b
+          LEFT JOIN (SELECT order_id, bundle_id, sum(amount_minor) AS amount
+                       FROM orders.line WHERE bundle_id IS NOT NULL GROUP BY order_id, bundle_id) l USING (order_id, bundle_id)
         """,
     )
 

@@ -144,6 +144,7 @@ async def _view(tx: Tx, found: Order) -> OrderView:
         buyer_may_cancel=may_cancel(found, lines, by=Party.BUYER, today=now().date()),
         page=checkout.page,
         instructions=await _instructions(tx, found, owed),
+        bundles=await queries.bundles(tx, order_id=found.id),
     )
 
 
@@ -252,7 +253,7 @@ def _request(found: Order, lines: Sequence[OrderLine]) -> stock.Request:
         shop_id=found.shop_id,
         pool_id=found.pool_id,
         buyer=found.buyer,
-        lines=tuple(stock.Line(line.variant_id, line.quantity) for line in lines),
+        lines=tuple(stock.Line(line.variant_id, line.quantity, line.bundle_id) for line in lines),
         hold_seconds=_REHOLD_SECONDS,
         latest_ready=latest,
         offer_id=found.offer_id,
@@ -792,6 +793,7 @@ async def audit(tx: Tx) -> list[stock.Check]:
     """The invariants of orders over all shops."""
     checks = (
         ("orders: lines add up to the order", queries.audit_line_sums),
+        ("orders: the lines of a bundle add up to it", queries.audit_bundle_sums),
         ("orders: sums are those of the payment events", queries.audit_payment_sums),
         ("orders: nobody paid more than the order", queries.audit_overpaid),
         ("orders: promised units are allocated in the ledger", queries.audit_secured),

@@ -12,16 +12,18 @@ from typing import Final
 
 import msgspec
 
-from shopfloor import stock
+from shopfloor import catalog, stock
 from shopfloor.kernel.database import Database
 from shopfloor.orders import queries
+from shopfloor.orders.bundles import Composition, composed
 from shopfloor.orders.models import HoldPolicy
 
 SHOP_HOLD_SECONDS: Final = 900
 
 
 class Terms(msgspec.Struct, frozen=True, gc=False):
-    """What may be bought under one key and how.  `prices` by variant, minor units.
+    """What may be bought under one key and how.  `prices` by variant, minor units; `bundles` those of the variants
+    that consist of others.
 
     Key: the offer's id; for a variant as its product page sells it (no offer), minus the variant's id.
     """
@@ -40,6 +42,7 @@ class Terms(msgspec.Struct, frozen=True, gc=False):
     currency: str
     is_open: bool
     prices: dict[int, int]
+    bundles: dict[int, Composition] = {}
 
 
 Loader = Callable[[int], Awaitable[Terms | None]]
@@ -107,6 +110,17 @@ class TermsCache:
         ):
             self.forget(key)
 
+    def forget_variant(self, variant_id: int) -> None:
+        """What it costs or consists of has changed: so have all terms that sell it, alone or in a bundle."""
+        sold = [
+            key
+            for key, terms in self._known.items()
+            if variant_id in terms.prices
+            or any(part[0] == variant_id for bundle in terms.bundles.values() for part in bundle.units)
+        ]
+        for key in [*sold, *self._loading]:
+            self.forget(key)
+
     def forget_all(self) -> None:
         """After a gap in the facts."""
         for key in [*self._known, *self._loading]:
@@ -128,6 +142,8 @@ async def _offer(db: Database, offer_id: int) -> Terms | None:
         if not lines:
             return None
         slug = await queries.shop_slug(tx, shop_id=lines[0].shop_id)
+        prices = {line.variant_id: line.price_minor for line in lines}
+        bundles = await catalog.bundles(tx, shop_id=lines[0].shop_id, variant_ids=list(prices))
     first = lines[0]
     return Terms(
         key=offer_id,
@@ -143,7 +159,8 @@ async def _offer(db: Database, offer_id: int) -> Terms | None:
         limit_per_show=first.limit_per_show,
         currency=first.currency,
         is_open=first.show_status == "live" and first.pool_id is not None,
-        prices={line.variant_id: line.price_minor for line in lines},
+        prices=prices,
+        bundles={variant_id: composed(bundle, prices[variant_id]) for variant_id, bundle in bundles.items()},
     )
 
 
@@ -155,6 +172,7 @@ async def _variant(db: Database, variant_id: int) -> Terms | None:
         [variant] = await queries.variants(tx, shop_id=shop_id, ids=[variant_id])
         slug = await queries.shop_slug(tx, shop_id=shop_id)
         pool = await stock.open_pool(tx, shop_id=shop_id)
+        bundles = await catalog.bundles(tx, shop_id=shop_id, variant_ids=[variant_id])
     return Terms(
         key=-variant_id,
         shop_id=shop_id,
@@ -170,4 +188,5 @@ async def _variant(db: Database, variant_id: int) -> Terms | None:
         currency=variant.currency,
         is_open=variant.status == "active",
         prices={variant_id: variant.price_minor},
+        bundles={key: composed(bundle, variant.price_minor) for key, bundle in bundles.items()},
     )

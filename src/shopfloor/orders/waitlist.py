@@ -11,11 +11,12 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from shopfloor import stock
+from shopfloor import catalog, stock
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import new_id, now
 from shopfloor.orders import queries
+from shopfloor.orders.bundles import composed, expanded
 from shopfloor.orders.events import Place, UnitsWaiting, WaitlistEnded, WaitlistJoined, WaitlistOffered
 from shopfloor.orders.models import (
     MAX_PER_LINE,
@@ -155,9 +156,11 @@ async def hand_over(tx: Tx, freed: Sequence[stock.Freed]) -> list[Waiting]:
 async def serve(tx: Tx, *, shop_id: int, pool_id: int, variant_ids: Sequence[int]) -> list[Waiting]:
     """Offer free units of these variants in this pool to the head of the line.
 
-    What was released into a show that is over is in the open pool by now, and offered from there.
+    What was released into a show that is over is in the open pool by now, and offered from there.  Who waits for
+    a bundle is served when its parts are there; of several lines for the same units, who joined first is.
     """
-    wanted = await queries.variants_waited_for(tx, shop_id=shop_id, variant_ids=variant_ids)
+    bundles = await catalog.bundles_with(tx, shop_id=shop_id, part_ids=variant_ids)
+    wanted = await queries.variants_waited_for(tx, shop_id=shop_id, variant_ids=[*variant_ids, *bundles])
     if not wanted:
         return []
     policy = await queries.policy(tx, shop_id=shop_id) or Policy()
@@ -168,6 +171,7 @@ async def serve(tx: Tx, *, shop_id: int, pool_id: int, variant_ids: Sequence[int
         chosen: list[Waiting] = []
         for variant_id in wanted:
             chosen += await _head(tx, shop_id=shop_id, variant_id=variant_id, free=free[variant_id].left)
+        chosen.sort(key=lambda place: place.turn)
         served += await _offer(tx, chosen, pool_id=pool, seconds=policy.claim_seconds)
     for show_id, group in _by_show(served):
         units = await _units(tx, shop_id=shop_id, show_id=show_id, group=group)
@@ -203,22 +207,31 @@ async def _offer(tx: Tx, chosen: Sequence[Waiting], *, pool_id: int, seconds: in
     if not chosen:
         return []
     limits = await _limits(tx, chosen)
-    requests = [
-        stock.Request(
-            id=new_id(),
-            shop_id=place.shop_id,
-            pool_id=pool_id,
-            buyer=place.buyer,
-            lines=(stock.Line(place.variant_id, place.quantity),),
-            hold_seconds=seconds,
-            offer_id=place.offer_id,
-            limit_per_buyer=limits.get(place.offer_id, (None, None))[0],
-            show_id=place.show_id,
-            limit_per_show=limits.get(place.offer_id, (None, None))[1],
-            unit_prices=(place.unit_price_minor,),
+    bundles = await catalog.bundles(
+        tx, shop_id=chosen[0].shop_id, variant_ids=[place.variant_id for place in chosen]
+    )
+    requests: list[stock.Request] = []
+    for place in chosen:
+        bundle = bundles.get(place.variant_id)
+        lines, prices = expanded(
+            [(place.variant_id, place.quantity, place.unit_price_minor)],
+            {} if bundle is None else {place.variant_id: composed(bundle, place.unit_price_minor)},
         )
-        for place in chosen
-    ]
+        requests.append(
+            stock.Request(
+                id=new_id(),
+                shop_id=place.shop_id,
+                pool_id=pool_id,
+                buyer=place.buyer,
+                lines=lines,
+                hold_seconds=seconds,
+                offer_id=place.offer_id,
+                limit_per_buyer=limits.get(place.offer_id, (None, None))[0],
+                show_id=place.show_id,
+                limit_per_show=limits.get(place.offer_id, (None, None))[1],
+                unit_prices=prices,
+            )
+        )
     answers = await stock.reserve(tx, requests)
     served: list[Waiting] = []
     barred: list[Waiting] = []

@@ -5,6 +5,7 @@ the physical world may raise `shortfall`.  It is kept by the decision under the 
 constraint, and by the races and properties under tests/.
 """
 
+from shopfloor.stock.decision import MAX_LINES
 from shopfloor.stock.events import (
     GrantedHolds,
     HoldsGranted,
@@ -85,6 +86,7 @@ __all__ = [
     "CLOSED",
     "INVALID",
     "LIMIT",
+    "MAX_LINES",
     "MISMATCH",
     "SOLD_OUT",
     "TOO_LATE",

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { availability, availabilityOf, type ChatLine, chatAfter, firstChoice, inWords, type Line, lineWith, merged, type Offer, offersInOrder, type RoomState, valuesOf } from "../src/room/state.ts";
+import { availability, availabilityOf, type ChatLine, chatAfter, firstChoice, inWords, type Line, lineWith, merged, type Offer, offersInOrder, piecesOf, type RoomState, valuesOf } from "../src/room/state.ts";
 
 const line = (id: number, options: string[], left: number, later: [string, number][] = [], waiting = 0): Line => ({
   id, sku: `s${id}`, options, price_minor: 100 * id, currency: "CNY", left, later, waiting,
@@ -79,4 +79,10 @@ test("texts of the merchant: exact language, then the same language elsewhere, t
   assert.equal(inWords("Shirt", { zh_TW: "襯衫" }, "zh-CN"), "襯衫");
   assert.equal(inWords("Shirt", { fr: "Chemise" }, "zh-CN"), "Shirt");
   assert.equal(inWords("Shirt", undefined, "en"), "Shirt");
+});
+
+test("a bundle counts its pieces, anything else counts one", () => {
+  const part = (id: number, quantity: number) => ({ id, quantity, title: "T", options: [] });
+  assert.equal(piecesOf(line(1, [], 1)), 1);
+  assert.equal(piecesOf({ ...line(1, [], 1), parts: [part(2, 1), part(3, 4)] }), 5);
 });

@@ -189,10 +189,10 @@ async def test_a_limit_below_the_pieces_of_one_bundle_is_refused(database: Datab
                 tx, shop_id=shop_id, show_id=show.id, offer_id=offer.id, limit_per_buyer=limit
             )
 
-    with pytest.raises(live.BadOffer) as caught:
+    with pytest.raises(live.LimitBelowBundle) as caught:
         await change(2)
     assert (caught.value.code, caught.value.facts) == (
-        "live.bad_offer",
+        "live.limit_below_bundle",
         {"variant_id": sets.variant_id, "limit": 2, "pieces": 3},
     )
     async with database.transaction() as tx:
@@ -201,7 +201,7 @@ async def test_a_limit_below_the_pieces_of_one_bundle_is_refused(database: Datab
     assert (await change(3)).limit_per_buyer == 3
     async with database.transaction() as tx:
         strict = await live.plan_show(tx, shop_id=shop_id, title="Strict", limit_per_show=2)
-    with pytest.raises(live.BadOffer):
+    with pytest.raises(live.LimitBelowBundle):
         async with database.transaction() as tx:
             await live.add_offer(
                 tx,

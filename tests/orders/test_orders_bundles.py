@@ -245,7 +245,10 @@ async def test_a_pair_is_held_as_its_parts_and_shown_as_one(pairs: Pairs) -> Non
     assert seen.totals(orders.Delivery.SHIP).total == Money(2 * PAIR_PRICE, "CNY")
     [shown] = orders.shown(seen.items, seen.bundles)
     assert shown.bundle == whole
-    assert [(item.sku, units) for item, units in shown.contents] == [("COAT-M", 2), ("COAT-L", 4)]
+    assert [(part.line.sku, part.quantity, part.amount_minor) for part in shown.contents] == [
+        ("COAT-M", 2, 20_000),
+        ("COAT-L", 4, 39_998),
+    ]
     again = await pairs.ask(Wish(UUID(str(answer.id)), pairs.offer_id, pairs.pair, 2, PAIR_PRICE))
     assert again.hold == answer.hold
     assert await pairs.left() == (8, 6, 3)

@@ -5,7 +5,7 @@ import { day, money } from "../common/format.ts";
 import { Icon } from "../common/icon.tsx";
 import type { Say } from "../common/words.ts";
 import type { Problem } from "./purchases.ts";
-import { availability, firstChoice, inWords, type Line, linesOf, lineWith, type Offer, valuesOf } from "./state.ts";
+import { availability, firstChoice, inWords, type Line, linesOf, lineWith, type Offer, piecesOf, valuesOf } from "./state.ts";
 import { optionText, pictureOf, stockKind, stockText } from "./texts.ts";
 
 interface Props {
@@ -25,7 +25,9 @@ export function Choose({ offer, say, language, busy, problem, chosen, buy, wait 
   const line = (id === undefined ? undefined : offer.lines[String(id)]) ?? firstChoice(offer);
   if (line === undefined) return <p>{say("sold_out")}</p>;
   const available = availability(line);
-  const most = Math.max(1, Math.min(offer.limit ?? 10, available.is === "gone" ? 10 : available.left, 99));
+  const pieces = piecesOf(line);
+  const limit = offer.limit ? Math.floor(offer.limit / pieces) : null;
+  const most = Math.max(1, Math.min(limit ?? 10, available.is === "gone" ? 10 : available.left, 99));
   const quantity = Math.min(wanted, most);
   const picture = pictureOf(offer, 160);
   const pick = (next: Line) => {
@@ -72,9 +74,19 @@ export function Choose({ offer, say, language, busy, problem, chosen, buy, wait 
             </div>
           </fieldset>
         ))}
+      {line.parts !== undefined && (
+        <div class="contents">
+          <p class="label">{say("contains")}</p>
+          <ul>
+            {line.parts.map((part) => (
+              <li key={part.id}><span class="num">{part.quantity} ×</span> {inWords(part.title, part.titles, language)} <span class="soft">{optionText(part)}</span></li>
+            ))}
+          </ul>
+        </div>
+      )}
       {most > 1 && (
         <div class="row apart">
-          <span class="label" id="quantity-label">{say("quantity")}{offer.limit ? <span class="optional"> {say("limit", { n: offer.limit })}</span> : null}</span>
+          <span class="label" id="quantity-label">{say("quantity")}{limit !== null && <span class="optional"> {pieces > 1 ? say("limit_pieces", { n: limit, pieces }) : say("limit", { n: limit })}</span>}</span>
           <span class="stepper">
             <button type="button" aria-label={say("fewer")} disabled={quantity <= 1} onClick={() => setWanted(quantity - 1)}><Icon name="minus" /></button>
             <input aria-labelledby="quantity-label" inputMode="numeric" value={quantity} onInput={(event) => setWanted(Math.max(1, Math.min(most, Number(event.currentTarget.value) || 1)))} />

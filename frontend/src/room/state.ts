@@ -1,5 +1,14 @@
 // What everybody in the room sees, and how ticks change it.  Pure.
 
+/** So many of a thing in one bundle. */
+export interface Part {
+  readonly id: number;
+  readonly quantity: number;
+  readonly title: string;
+  readonly titles?: Readonly<Record<string, string>>;
+  readonly options: readonly string[];
+}
+
 export interface Line {
   readonly id: number;
   readonly sku: string;
@@ -10,6 +19,7 @@ export interface Line {
   readonly ready_on?: string | null;
   readonly later?: readonly (readonly [string, number])[];
   readonly waiting?: number;
+  readonly parts?: readonly Part[];
 }
 
 export interface Offer {
@@ -106,6 +116,11 @@ export function offersInOrder(state: RoomState): readonly Offer[] {
 
 export function linesOf(offer: Offer): readonly Line[] {
   return Object.values(offer.lines).sort((one, other) => one.id - other.id);
+}
+
+/** What one counts towards a limit per buyer: a bundle counts its pieces. */
+export function piecesOf(line: Line): number {
+  return (line.parts ?? []).reduce((sum, part) => sum + part.quantity, 0) || 1;
 }
 
 /** now: from the shelf; later: sold against supply, with a date; gone: nothing to sell, one can wait. */

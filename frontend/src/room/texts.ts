@@ -25,7 +25,7 @@ export function priceText(offer: Offer, say: Say, language: string): string {
 }
 
 /** "M · Indigo", or nothing for a thing of one kind. */
-export function optionText(line: Line): string {
+export function optionText(line: Pick<Line, "options">): string {
   return line.options.filter((option) => option !== "" && option !== "Default Title").join(" · ");
 }
 

@@ -16,6 +16,7 @@ from shopfloor.live.models import (
     BadShow,
     ChannelBusy,
     Explained,
+    LimitBelowBundle,
     NothingToSell,
     Notice,
     NoticeKind,
@@ -213,7 +214,7 @@ async def offers(show_id: int, actor: Viewer, db: Db) -> list[Offer]:
 @router.post(
     "/{show_id}/offers",
     status_code=201,
-    responses=refusals(UnknownShow, WrongStatus, BadOffer, OfferedAlready),
+    responses=refusals(UnknownShow, WrongStatus, BadOffer, LimitBelowBundle, OfferedAlready),
 )
 async def add_offer(show_id: int, body: OfferIn, actor: Runner, db: Db) -> Offer:
     """Offer a product, also on air."""
@@ -230,7 +231,8 @@ async def add_offer(show_id: int, body: OfferIn, actor: Runner, db: Db) -> Offer
 
 
 @router.patch(
-    "/{show_id}/offers/{offer_id}", responses=refusals(UnknownShow, UnknownOffer, WrongStatus, BadOffer)
+    "/{show_id}/offers/{offer_id}",
+    responses=refusals(UnknownShow, UnknownOffer, WrongStatus, BadOffer, LimitBelowBundle),
 )
 async def change_offer(show_id: int, offer_id: int, body: OfferChange, actor: Runner, db: Db) -> Offer:
     """Change terms, top up quotas."""

@@ -241,6 +241,12 @@ class BadOffer(Invalid):
     code = "live.bad_offer"
 
 
+class LimitBelowBundle(Invalid):
+    """Limits per buyer count pieces, and this one is below the pieces of one bundle."""
+
+    code = "live.limit_below_bundle"
+
+
 class BadShow(Invalid):
     """The show makes no sense: see the facts."""
 

@@ -31,6 +31,7 @@ from shopfloor.live.models import (
     BadShow,
     ChannelBusy,
     Explained,
+    LimitBelowBundle,
     NothingToSell,
     Notice,
     NoticeKind,
@@ -169,7 +170,7 @@ async def add_offer(
     """Offer a product in a show, with a slot at the end of the run of show; also on air.
 
     The quotas of a running show are set apart at once, as far as the open pool has them.
-    Raises BadOffer, OfferedAlready, UnknownShow, WrongStatus.
+    Raises BadOffer, LimitBelowBundle, OfferedAlready, UnknownShow, WrongStatus.
     """
     parent = await _locked(tx, shop_id, show_id)
     _refuse_ended(parent)
@@ -794,12 +795,7 @@ async def _check_limits(tx: Tx, show: Show, lines: Sequence[OfferLine], limit_pe
     ids = [line.variant_id for line in lines]
     for variant_id, bundle in (await catalog.bundles(tx, shop_id=show.shop_id, variant_ids=ids)).items():
         if min(limits) < bundle.units:
-            raise BadOffer(
-                "The limit per buyer is below the pieces of one bundle.",
-                variant_id=variant_id,
-                limit=min(limits),
-                pieces=bundle.units,
-            )
+            raise LimitBelowBundle(variant_id=variant_id, limit=min(limits), pieces=bundle.units)
 
 
 def _check_price(variant_id: int, price_minor: int) -> None:

@@ -643,14 +643,31 @@ class Shown(Generic[L]):
     lines: list[L]
 
     @property
-    def contents(self) -> list[tuple[L, int]]:
-        """Lines with their units; those that differ by nothing but the share of the price are one."""
-        units: dict[tuple[int, date | None], tuple[L, int]] = {}
+    def ready_on(self) -> date | None:
+        """The day all of it is ready; None when all is on the shelf."""
+        return max((line.ready_on for line in self.lines if line.ready_on is not None), default=None)
+
+    @property
+    def contents(self) -> list["Contained[L]"]:
+        """What is in it; lines that differ by nothing but a minor unit of their share of the price are one."""
+        alike: dict[tuple[int, date | None], list[L]] = {}
         for line in self.lines:
-            key = (line.variant_id, line.ready_on)
-            first, already = units.get(key, (line, 0))
-            units[key] = (first, already + line.quantity)
-        return list(units.values())
+            alike.setdefault((line.variant_id, line.ready_on), []).append(line)
+        return [
+            Contained(
+                lines[0], sum(line.quantity for line in lines), sum(line.amount_minor for line in lines)
+            )
+            for lines in alike.values()
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Contained(Generic[L]):
+    """Units of a variant within a bundle, with their share of its price."""
+
+    line: L
+    quantity: int
+    amount_minor: int
 
 
 def shown(lines: Sequence[L], bundles: Sequence[Bundle]) -> list[Shown[L]]:

@@ -80,6 +80,7 @@ from shopfloor.stock.service import (
     shortages,
     sold,
     transfer,
+    units_in_bundles,
 )
 
 __all__ = [
@@ -163,5 +164,6 @@ __all__ = [
     "shortages",
     "sold",
     "transfer",
+    "units_in_bundles",
     "warm_up",
 ]

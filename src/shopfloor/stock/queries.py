@@ -1183,6 +1183,29 @@ async def parts_of_bundles(
     return found
 
 
+async def units_in_bundles(tx: Tx, *, shop_id: int, pool_id: int) -> dict[int, tuple[int, int]]:
+    """By bundle: held and allocated units."""
+    found: dict[int, tuple[int, int]] = {}
+
+    def add(bundle_id: int, held: int, allocated: int) -> None:
+        found[bundle_id] = held, allocated
+
+    await _all(
+        tx,
+        add,
+        """
+        SELECT bundle_id, coalesce(sum(quantity) FILTER (WHERE state = 'held'), 0)::bigint,
+               coalesce(sum(quantity) FILTER (WHERE state = 'allocated'), 0)::bigint
+          FROM stock.hold
+         WHERE pool_id = %(pool_id)s AND shop_id = %(shop_id)s AND bundle_id IS NOT NULL
+         GROUP BY bundle_id
+        """,
+        shop_id=shop_id,
+        pool_id=pool_id,
+    )
+    return found
+
+
 async def movements(tx: Tx, *, shop_id: int, variant_id: int, limit: int) -> list[Movement]:
     return await tx.every(
         Movement,

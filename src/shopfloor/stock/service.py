@@ -464,6 +464,11 @@ async def available(
     }
 
 
+async def units_in_bundles(tx: Tx, *, shop_id: int, pool_id: int) -> dict[int, tuple[int, int]]:
+    """(held, allocated) units of parts by the bundle they were sold in, of this pool."""
+    return await queries.units_in_bundles(tx, shop_id=shop_id, pool_id=pool_id)
+
+
 async def levels(tx: Tx, *, shop_id: int, variant_ids: Sequence[int] | None = None) -> list[Level]:
     return await queries.levels(tx, shop_id=shop_id, variant_ids=variant_ids)
 

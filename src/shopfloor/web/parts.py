@@ -45,13 +45,30 @@ class Left:
 
 
 @dataclass(frozen=True, slots=True)
+class Content:
+    """So many of a thing in one bundle.  `product_id` where it has a page."""
+
+    quantity: int
+    title: str
+    titles: Mapping[str, str]
+    words: str
+    product_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
-    """A variant as a buyer chooses it."""
+    """A variant as a buyer chooses it; a bundle with what one contains."""
 
     variant_id: int
     words: str
     price: Money
     left: Left
+    contents: Sequence[Content] = ()
+
+    @property
+    def pieces(self) -> int:
+        """What one counts towards a limit per buyer."""
+        return sum(content.quantity for content in self.contents) or 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +95,10 @@ class PriceGroup:
     def has_later(self) -> bool:
         """Whether a choice here comes later than now."""
         return any(choice.left.kind == "wait" for choice in self.choices)
+
+    @property
+    def pieces(self) -> int:
+        return max(choice.pieces for choice in self.choices)
 
     @property
     def gone(self) -> list[Choice]:

@@ -16,7 +16,17 @@ from shopfloor.kernel.http import Db
 from shopfloor.kernel.values import Money, now
 from shopfloor.web.languages import N_, Language, language_of
 from shopfloor.web.messages import MESSAGES
-from shopfloor.web.parts import Choice, Id, Left, PriceGroup, grouped, option_words, refused_by, seller_facts
+from shopfloor.web.parts import (
+    Choice,
+    Content,
+    Id,
+    Left,
+    PriceGroup,
+    grouped,
+    option_words,
+    refused_by,
+    seller_facts,
+)
 from shopfloor.web.refusals import refused_text
 from shopfloor.web.templating import render
 
@@ -36,6 +46,7 @@ WORDS: Final = {
     "check_out": N_("Check out"),
     "choice": N_("Choice"),
     "close": N_("Close"),
+    "contains": N_("Contains"),
     "consent_later": N_(
         "Not on the shelf now: it will be ready on %(date)s and is sent then. Buying means you agree to that date."
     ),
@@ -53,6 +64,7 @@ WORDS: Final = {
     ),
     "like": N_("Like (%(n)s)"),
     "limit": N_("at most %(n)s each"),
+    "limit_pieces": N_("at most %(n)s each (%(pieces)s pieces in one)"),
     "live": N_("Live"),
     "more": N_("One more"),
     "no_answer": N_("No answer yet. Your tap is not lost: tap again, it stays one purchase."),
@@ -205,6 +217,10 @@ def _choice(line: Mapping[str, Any]) -> Choice:
         option_words(line["options"]),
         Money(line["price_minor"], line["currency"]),
         Left(line["left"], later),
+        [
+            Content(part["quantity"], part["title"], part["titles"], option_words(part["options"]))
+            for part in line.get("parts", ())
+        ],
     )
 
 

@@ -15,7 +15,16 @@ from shopfloor.kernel.http import Db
 from shopfloor.kernel.values import Money
 from shopfloor.web import languages
 from shopfloor.web.languages import language_of
-from shopfloor.web.parts import Choice, Id, Left, grouped, option_words, refused_by, seller_facts
+from shopfloor.web.parts import (
+    Choice,
+    Content,
+    Id,
+    Left,
+    grouped,
+    option_words,
+    refused_by,
+    seller_facts,
+)
 from shopfloor.web.refusals import refused_text
 from shopfloor.web.templating import render
 
@@ -94,13 +103,20 @@ async def product_page(request: Request, shop: str, product_id: Id, shopper: Sho
         variants = await catalog.variants_of(tx, shop_id=found.id, product_ids=[product.id])
         ids = [variant.id for variant in variants]
         left = await lefts(tx, found, ids)
+        contents = await contents_of(tx, found, ids)
         lowest = await _lowest_before(tx, found, variants)
         pictures = await catalog.pictures(tx, shop_id=found.id, product_ids=[product.id])
         policy = await orders.policy(tx, shop_id=found.id)
         shows = await programme(tx, found)
         selling = [show for show in shows.on_air if await sells(tx, show, product.id)]
     choices = [
-        Choice(variant.id, option_words(variant.options), variant.price, left[variant.id])
+        Choice(
+            variant.id,
+            option_words(variant.options),
+            variant.price,
+            left[variant.id],
+            contents.get(variant.id, ()),
+        )
         for variant in variants
     ]
     language = language_of(request, found.locale)
@@ -188,6 +204,26 @@ async def lefts(tx: Tx, shop: Shop, variant_ids: list[int]) -> dict[int, Left]:
     """What the open shop has left of each variant."""
     found = await stock.available(tx, shop_id=shop.id, variant_ids=variant_ids)
     return {variant_id: Left(each.left_now, each.lots) for variant_id, each in found.items()}
+
+
+async def contents_of(tx: Tx, shop: Shop, variant_ids: list[int]) -> dict[int, list[Content]]:
+    """By variant, what one of those that are bundles contains."""
+    bundles = await catalog.bundles(tx, shop_id=shop.id, variant_ids=variant_ids)
+    ids = sorted({part.product_id for bundle in bundles.values() for part in bundle.parts})
+    products = await catalog.products_by_id(tx, shop_id=shop.id, ids=ids)
+    return {
+        variant_id: [
+            Content(
+                part.quantity,
+                part.title,
+                part.titles,
+                option_words(part.options),
+                part.product_id if products[part.product_id].status == catalog.Status.ACTIVE else None,
+            )
+            for part in bundle.parts
+        ]
+        for variant_id, bundle in bundles.items()
+    }
 
 
 async def cover(tx: Tx, show: live.Show) -> str | None:

@@ -62,7 +62,13 @@ async def one(desk: Viewer, order_id: UUID) -> Response:
         view = await orders.order(tx, shop_id=desk.shop.id, order_id=order_id)
         owed = await orders.refunds_owed(tx, shop_id=desk.shop.id, order_id=order_id)
     return desk.page(
-        "order.html", active="orders", view=view, order=view.order, refunds_owed=owed, refund_key=new_id()
+        "order.html",
+        active="orders",
+        view=view,
+        shown=orders.shown(view.lines, view.bundles),
+        order=view.order,
+        refunds_owed=owed,
+        refund_key=new_id(),
     )
 
 

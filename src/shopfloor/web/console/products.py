@@ -1,6 +1,7 @@
 """Products: the list, one product with its variants, prices and pictures, and whole sheets in and out."""
 
 import asyncio
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,9 +18,9 @@ from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.values import Money
 from shopfloor.web.console.desk import Desk, at
-from shopfloor.web.console.typed import minor_of
+from shopfloor.web.console.typed import minor_of, quantity_of
 from shopfloor.web.languages import N_
-from shopfloor.web.parts import Id, Left
+from shopfloor.web.parts import Id, Left, option_words
 from shopfloor.web.refusals import message_of, sentence
 
 router = APIRouter(prefix="/console/{shop}/products", include_in_schema=False)
@@ -30,6 +31,10 @@ Text = Annotated[str, Form()]
 
 PAGE: Final = 40
 OPTIONS: Final = range(1, catalog.MAX_OPTIONS + 1)
+# Rows of a bundle's form, and how many goods its list offers.
+ROWS: Final = range(1, catalog.MAX_PARTS + 1)
+MOST_NAMES: Final = 500
+_NUMBERED: Final = re.compile(r"\(#([0-9]{1,18})\)$")
 # What a refusal calls a thing, and the field of the form in which it was typed.
 _FIELDS: Final = {
     "title": "title",
@@ -309,6 +314,7 @@ async def _page(
             variant.id: await catalog.prices(tx, shop_id=desk.shop.id, variant_id=variant.id)
             for variant in variants
         }
+        bundles, goods = await _bundle_forms(tx, desk, variants)
     other = other_language(desk)
     values = {
         "title": product.title,
@@ -330,6 +336,9 @@ async def _page(
         apart=apart,
         lowest=lowest,
         histories=histories,
+        bundles=bundles,
+        goods=goods,
+        rows=ROWS,
         values={**values, **(typed or {})},
         errors=errors or {},
         other=other,
@@ -435,6 +444,130 @@ async def add_variant(desk: Editor, product_id: Id) -> Response:
         errors = {field: message_of(refusal, desk.language)}
         return await _page(desk, product_id, typed=typed, errors=errors, status=refusal.status)
     return desk.back(f"/products/{product_id}#variants", desk.say(N_("The variant is there.")))
+
+
+@router.post("/{product_id}/parts")
+async def save_parts(desk: Editor, product_id: Id, variant_id: Annotated[Id, Form()]) -> Response:
+    """What one of a variant consists of; a row without a name is no part, no rows at all no bundle."""
+    typed = _typed(await desk.request.form())
+    rows = [(n, typed.get(f"part-{variant_id}-{n}", "").strip()) for n in ROWS]
+    errors: dict[str, str] = {}
+    parts: list[catalog.NewPart] = []
+    async with desk.work() as tx:
+        for n, text in rows:
+            if not text:
+                continue
+            field, units = f"part-{variant_id}-{n}", f"units-{variant_id}-{n}"
+            part_id = await _meant(tx, desk.shop.id, text)
+            if part_id is None:
+                errors[field] = desk.say(
+                    N_("Nothing in the shop is called that. Choose from the list, or type a SKU.")
+                )
+                continue
+            try:
+                parts.append(catalog.NewPart(part_id, quantity_of(typed.get(units, "1"))))
+            except Refusal as refusal:
+                errors[units] = message_of(refusal, desk.language)
+    try:
+        if not errors:
+            async with desk.work() as tx:
+                [variant] = await catalog.variants(tx, shop_id=desk.shop.id, ids=[variant_id]) or [None]
+                if variant is None or variant.product_id != product_id:
+                    raise catalog.UnknownVariant
+                await catalog.set_parts(tx, shop_id=desk.shop.id, variant_id=variant_id, parts=parts)
+    except Refusal as refusal:
+        errors = {f"parts-{variant_id}": message_of(refusal, desk.language)}
+    if errors:
+        return await _page(desk, product_id, typed=typed, errors=errors, status=422)
+    said = N_("Saved. One sale takes these units.") if parts else N_("It is sold by itself again.")
+    return desk.back(f"/products/{product_id}#bundles", desk.say(said))
+
+
+async def _meant(tx: Tx, shop_id: int, text: str) -> int | None:
+    """The variant that a row of a bundle names: "Cup · White (#12)" as the list offers it, or a SKU."""
+    numbered = _NUMBERED.search(text)
+    if numbered is not None:
+        found = await catalog.variants(tx, shop_id=shop_id, ids=[int(numbered[1])])
+        return found[0].id if found else None
+    products = await catalog.products(tx, shop_id=shop_id, search=text)
+    variants = await catalog.variants_of(tx, shop_id=shop_id, product_ids=[each.id for each in products])
+    known = [variant.id for variant in variants if variant.sku.casefold() == text.casefold()]
+    return known[0] if len(known) == 1 else None
+
+
+@dataclass(frozen=True, slots=True)
+class BundleForm:
+    """What a variant consists of, as its form begins: (name, units), and the bundles it is a part of itself."""
+
+    variant: catalog.Variant
+    rows: Sequence[tuple[str, int]]
+    part_of: Sequence[str]
+    own_units: int
+    """Units that stand in the books for the variant itself; a bundle does not sell them."""
+
+
+async def _bundle_forms(
+    tx: Tx, desk: Desk, variants: Sequence[catalog.Variant]
+) -> tuple[list[BundleForm], list[str]]:
+    """The forms, and the names of everything that can be a part."""
+    shop_id, ids = desk.shop.id, [variant.id for variant in variants]
+    bundles = await catalog.bundles(tx, shop_id=shop_id, variant_ids=ids)
+    around = await catalog.bundles_with(tx, shop_id=shop_id, part_ids=ids)
+    names = await _names(tx, desk, sorted(around))
+    own: dict[int, int] = {}
+    for level in await stock.levels(tx, shop_id=shop_id, variant_ids=ids):
+        own[level.variant_id] = own.get(level.variant_id, 0) + level.quantity
+    forms: list[BundleForm] = []
+    for variant in variants:
+        bundle = bundles.get(variant.id)
+        parts = () if bundle is None else bundle.parts
+        forms.append(
+            BundleForm(
+                variant,
+                [
+                    (
+                        _named(desk, part.title, part.titles, part.options, part.variant_id),
+                        part.quantity,
+                    )
+                    for part in parts
+                ],
+                [
+                    names[whole]
+                    for whole, other in around.items()
+                    if any(part.variant_id == variant.id for part in other.parts)
+                ],
+                own.get(variant.id, 0),
+            )
+        )
+    products = await catalog.products(tx, shop_id=shop_id, limit=MOST_NAMES)
+    goods = await catalog.variants_of(tx, shop_id=shop_id, product_ids=[each.id for each in products])
+    possible = await _names(tx, desk, [variant.id for variant in goods[:MOST_NAMES]])
+    nested = await catalog.bundles(tx, shop_id=shop_id, variant_ids=list(possible))
+    return forms, [name for variant_id, name in possible.items() if variant_id not in nested]
+
+
+async def _names(tx: Tx, desk: Desk, variant_ids: Sequence[int]) -> dict[int, str]:
+    variants = await catalog.variants(tx, shop_id=desk.shop.id, ids=variant_ids)
+    products = await catalog.products_by_id(
+        tx, shop_id=desk.shop.id, ids=sorted({variant.product_id for variant in variants})
+    )
+    return {
+        variant.id: _named(
+            desk,
+            products[variant.product_id].title,
+            products[variant.product_id].titles,
+            variant.options,
+            variant.id,
+        )
+        for variant in variants
+    }
+
+
+def _named(desk: Desk, title: str, titles: Mapping[str, str], options: Sequence[str], variant_id: int) -> str:
+    words = " · ".join(
+        word for word in (desk.language.localised(titles, title), option_words(options)) if word
+    )
+    return f"{words} (#{variant_id})"
 
 
 @router.post("/{product_id}/pictures")

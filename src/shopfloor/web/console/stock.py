@@ -39,6 +39,8 @@ async def levels(desk: Viewer, search: str = "") -> Response:
         ids = [product.id for product in products]
         kinds = await catalog.variants_of(tx, shop_id=shop_id, product_ids=ids)
         pictures = await catalog.pictures(tx, shop_id=shop_id, product_ids=ids)
+        bundles = await catalog.bundles(tx, shop_id=shop_id, variant_ids=[kind.id for kind in kinds])
+        together = await stock.available(tx, shop_id=shop_id, variant_ids=list(bundles))
     known = [(product, [kind for kind in kinds if kind.product_id == product.id]) for product in products]
     faces = {picture.product_id: picture.sha256 for picture in reversed(pictures)}
     by_variant: dict[int, list[stock.Level]] = {}
@@ -51,6 +53,8 @@ async def levels(desk: Viewer, search: str = "") -> Response:
         products=known,
         faces=faces,
         levels=by_variant,
+        bundles=bundles,
+        together=together,
         locations=locations,
         pools=pools,
         shortages=shortages,

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Form
 from starlette.responses import Response
 
-from shopfloor import chat, live, stock
+from shopfloor import catalog, chat, live, stock
 from shopfloor.accounts import Permission
 from shopfloor.accounts.api import Shopper
 from shopfloor.kernel.database import Tx
@@ -117,22 +117,40 @@ async def studio(desk: Viewer, show_id: Id, shopper: Shopper) -> Response:
 async def _counts(
     tx: Tx, show: live.Show, rows: Mapping[int, OfferRow], state: Mapping[str, Any]
 ) -> dict[int, Count]:
-    """By variant.  Held and sold are of the units set apart for this show; later units are not split by show."""
+    """By variant.  Held and sold are of the units set apart for this show; later units are not split by show.
+
+    A bundle is counted whole, also where units of its parts are counted with the parts.
+    """
     ids = sorted({variant_id for row in rows.values() for variant_id in row.variants})
     levels = await stock.levels(tx, shop_id=show.shop_id, variant_ids=ids)
     own = [level for level in levels if show.pool_id is not None and level.pool_id == show.pool_id]
+    whole = await _whole_bundles(tx, show)
     waiting = _waiting(state)
     counts: dict[int, Count] = {}
     for row in rows.values():
         for variant_id, left in row.lefts.items():
             mine = [level for level in own if level.variant_id == variant_id]
+            held, sold = whole.get(variant_id, (0, 0))
             counts[variant_id] = Count(
                 left.now,
                 left.total - left.now,
-                sum(level.held for level in mine),
-                sum(level.allocated for level in mine),
+                held + sum(level.held for level in mine),
+                sold + sum(level.allocated for level in mine),
                 waiting.get(variant_id, 0),
             )
+    return counts
+
+
+async def _whole_bundles(tx: Tx, show: live.Show) -> dict[int, tuple[int, int]]:
+    """(held, sold) bundles of this show by variant, whatever they consisted of when they were bought."""
+    if show.pool_id is None:
+        return {}
+    units = await stock.units_in_bundles(tx, shop_id=show.shop_id, pool_id=show.pool_id)
+    counts: dict[int, tuple[int, int]] = {}
+    for bundle in (await catalog.bundles_by_id(tx, shop_id=show.shop_id, ids=list(units))).values():
+        held, sold = counts.get(bundle.variant_id, (0, 0))
+        more_held, more_sold = (pieces // bundle.units for pieces in units[bundle.id])
+        counts[bundle.variant_id] = held + more_held, sold + more_sold
     return counts
 
 

@@ -1,7 +1,8 @@
 """From the lake to a forecast: what a show said about each variant, in the learner's terms."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from shopfloor import catalog, live, metrics
@@ -19,6 +20,8 @@ async def foresee(db: Database, lake: Path, *, shop_id: int, show_id: int, horiz
     async with db.transaction() as tx:
         offered = await live.offers(tx, shop_id=shop_id, show_id=show_id)
         ids = sorted({line.variant_id for offer in offered for line in offer.lines})
+        bundles = await catalog.bundles(tx, shop_id=shop_id, variant_ids=ids)
+        ids += [part.variant_id for bundle in bundles.values() for part in bundle.parts]
         variants = {each.id: each for each in await catalog.variants(tx, shop_id=shop_id, ids=ids)}
         products = await catalog.products_by_id(
             tx, shop_id=shop_id, ids=sorted({each.product_id for each in variants.values()})
@@ -31,22 +34,22 @@ async def foresee(db: Database, lake: Path, *, shop_id: int, show_id: int, horiz
             tx,
             shop_id=shop_id,
             show_id=show_id,
-            signals=as_signals(seen, variants, products),
+            signals=of_parts(as_signals(seen, variants, products), bundles, variants, products),
             horizon=horizon,
         )
 
 
 def as_signals(
     seen: Sequence[metrics.VariantSignal],
-    variants: dict[int, catalog.Variant],
-    products: dict[int, catalog.Product],
+    variants: Mapping[int, catalog.Variant],
+    products: Mapping[int, catalog.Product],
 ) -> list[Signal]:
     """What metrics saw, with the names of options; variants that left the catalog are left out."""
     return [
         Signal(
             variant_id=each.variant_id,
             product_id=variant.product_id,
-            options=dict(zip(products[variant.product_id].option_names, variant.options, strict=False)),
+            options=_options(variant, products),
             exposure_in_stock=each.exposure,
             exposure_total=each.exposure_total,
             units_held=each.units_held,
@@ -59,3 +62,37 @@ def as_signals(
         for each in seen
         if (variant := variants.get(each.variant_id)) is not None
     ]
+
+
+def _options(variant: catalog.Variant, products: Mapping[int, catalog.Product]) -> dict[str, str]:
+    return dict(zip(products[variant.product_id].option_names, variant.options, strict=False))
+
+
+def of_parts(
+    signals: Sequence[Signal],
+    bundles: Mapping[int, catalog.Bundle],
+    variants: Mapping[int, catalog.Variant],
+    products: Mapping[int, catalog.Product],
+) -> list[Signal]:
+    """What was said of bundles, said of their parts: nobody makes or orders a bundle.
+
+    The ledger's facts (units held, paid, refused) speak of parts already.  A part is shown while its bundle is, and
+    who waits for a bundle waits for all units in it.
+    """
+    found = {signal.variant_id: signal for signal in signals if signal.variant_id not in bundles}
+    for signal in signals:
+        bundle = bundles.get(signal.variant_id)
+        for part in () if bundle is None else bundle.parts:
+            variant = variants.get(part.variant_id)
+            if variant is None:
+                continue
+            own = found.get(variant.id) or Signal(
+                variant.id, variant.product_id, _options(variant, products), 0.0, 0.0, 0, 0
+            )
+            found[variant.id] = replace(
+                own,
+                exposure_in_stock=own.exposure_in_stock + signal.exposure_in_stock,
+                exposure_total=own.exposure_total + signal.exposure_total,
+                waitlist_units=own.waitlist_units + part.quantity * signal.waitlist_units,
+            )
+    return list(found.values())

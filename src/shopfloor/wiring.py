@@ -64,7 +64,12 @@ async def _line_changed(
             )
 
 
+async def _consists_of(tx: Tx, fact: catalog.BundleChanged) -> None:
+    await live.set_parts_apart(tx, shop_id=fact.shop_id, variant_id=fact.variant_id)
+
+
 COUNTED_IN_ROOMS: Mapping[type[Any], Callable[[Tx, Any], Any]] = {
+    catalog.BundleChanged: _consists_of,
     orders.OrderPlaced: _placed,
     orders.OrderReinstated: _reinstated,
     orders.OrderCancelled: _cancelled,

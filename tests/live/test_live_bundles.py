@@ -9,7 +9,7 @@ import pytest
 from tests.live.goods import Goods, make_goods
 from tests.live.test_live_rooms import Process, fresh
 
-from shopfloor import catalog, live, stock
+from shopfloor import catalog, live, stock, wiring
 from shopfloor.kernel.database import Database
 
 
@@ -102,6 +102,40 @@ async def test_a_quota_raised_on_air_tops_up_the_parts(database: Database, sets:
             quotas={sets.variant_id: 9},
         )
     assert await free(database, sets, show.pool_id) == (10, 9, 5), "as far as there are bowls"
+
+
+async def test_a_set_changed_on_air_sets_its_new_parts_apart(database: Database, sets: Sets) -> None:
+    show, offer = await plan(database, sets, quota=3)
+    other = sets.goods.coats[1]
+    process = Process(database)
+    await process.follower.start()
+    opened = await process.rooms.get(show.id)
+    async with database.transaction() as tx:
+        await catalog.set_parts(
+            tx,
+            shop_id=sets.goods.shop_id,
+            variant_id=sets.variant_id,
+            parts=[catalog.NewPart(sets.goods.bowls[0], 2), catalog.NewPart(other, 1)],
+        )
+    async with database.transaction() as tx:
+        cursor = await tx.connection.execute(
+            "SELECT body FROM kernel.outbox WHERE name = 'catalog.bundle_changed' ORDER BY id DESC LIMIT 1"
+        )
+        [(body,)] = await cursor.fetchall()
+        fact = catalog.BundleChanged(**body)
+        await wiring.COUNTED_IN_ROOMS[catalog.BundleChanged](tx, fact)
+
+    assert await free(database, sets, show.pool_id) == (6, 3, 3)
+    async with database.transaction() as tx:
+        left = await stock.available(
+            tx, shop_id=sets.goods.shop_id, variant_ids=[other], pool_id=show.pool_id
+        )
+    assert left[other].left == 3
+    process.rooms.reload_shop(sets.goods.shop_id)
+    await process.catch_up()
+    line = opened.room.state["offers"][str(offer.id)]["lines"][str(sets.variant_id)]
+    assert (line["left"], [part["id"] for part in line["parts"]]) == (3, [sets.goods.bowls[0], other])
+    assert opened.room.state == await fresh(database, show.id)
 
 
 async def buy(database: Database, sets: Sets, pool_id: int, show_id: int, *lines: tuple[int, int]) -> None:

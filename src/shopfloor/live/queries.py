@@ -339,6 +339,18 @@ async def lines(tx: Tx, *, show_id: int) -> list[LineRow]:
     )
 
 
+async def shows_offering(tx: Tx, *, shop_id: int, variant_id: int) -> list[int]:
+    """Running shows with this variant in an offer, in the order in which they are locked."""
+    cursor = await tx.connection.execute(
+        """
+        SELECT DISTINCT show_id FROM live.v_offer_line
+         WHERE shop_id = %(shop_id)s AND variant_id = %(variant_id)s AND show_status = 'live' ORDER BY show_id
+        """,
+        {"shop_id": shop_id, "variant_id": variant_id},
+    )
+    return [row[0] for row in await cursor.fetchall()]
+
+
 async def offer_terms(tx: Tx, *, offer_id: int) -> list[OfferTerms]:
     return await tx.every(
         OfferTerms,

@@ -463,6 +463,13 @@ async def start_show(tx: Tx, *, shop_id: int, show_id: int, by: int | None = Non
     return await show(tx, shop_id=shop_id, show_id=show_id)
 
 
+async def set_parts_apart(tx: Tx, *, shop_id: int, variant_id: int) -> None:
+    """A variant consists of other parts from now on: running shows that offer it set those apart."""
+    for show_id in await queries.shows_offering(tx, shop_id=shop_id, variant_id=variant_id):
+        if (await _locked(tx, shop_id, show_id)).status == ShowStatus.LIVE:
+            await _set_apart(tx, shop_id=shop_id, show_id=show_id)
+
+
 async def feature(
     tx: Tx, *, shop_id: int, show_id: int, offer_id: int | None, at: int | None = None, by: int | None = None
 ) -> None:

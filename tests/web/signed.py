@@ -12,7 +12,7 @@ from shopfloor import media
 async def signed_in(stage: Stage, directory: Path) -> httpx.AsyncClient:
     stage.app.state.settings = SimpleNamespace(pictures_dir=directory / "pictures")
     stage.app.state.media = media.MediaServer(stage.db, directory / "recordings", "127.0.0.1", 0)
-    stage.app.state.publish_to = "rtmp://0.0.0.0:1935/live"
+    stage.app.state.publish_to = lambda: "rtmp://0.0.0.0:1935/live"
     answer = await stage.client.post(
         "/sign-in", data={"email": "owner@example.com", "password": "a long enough one"}
     )

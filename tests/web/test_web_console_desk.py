@@ -21,7 +21,7 @@ async def desk(stage: Stage, tmp_path: Path) -> Stage:
     """The stage with its owner signed in, and a lake that is empty."""
     stage.app.state.settings = Settings.model_validate({"data_dir": tmp_path})
     stage.app.state.media = media.MediaServer(stage.db, tmp_path / "recordings", "127.0.0.1", 0)
-    stage.app.state.publish_to = "rtmp://127.0.0.1:1935/live"
+    stage.app.state.publish_to = lambda: "rtmp://127.0.0.1:1935/live"
     response = await stage.client.post(
         "/sign-in", data={"email": "owner@example.com", "password": "a long enough one", "to": DESK}
     )

@@ -85,7 +85,7 @@ async def test_the_room_is_complete_without_scripts(stage: Stage) -> None:
     data = json.loads(re.findall(r'id="room-data">(.*?)</script>', html, re.DOTALL)[0])
 
     assert f'action="/room/{stage.show.id}/chat"' in html
-    assert 'action="/buy"' in html
+    assert f'action="/buy?room={stage.show.id}"' in html
     assert 'name="offer_id" value="' in html
     assert [field["value"] for field in inputs(html) if field.get("name") == "price_minor"] == ["9900"]
     assert data["state"]["show"]["status"] == "live"

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import psycopg
@@ -9,6 +10,8 @@ import pytest
 
 from shopfloor.kernel.migrations import migrate
 from shopfloor.kernel.postgres import CannotRun, EmbeddedPostgres, cannot_enter
+from shopfloor.kernel.settings import Settings
+from shopfloor.kernel.startup import LOOK_EVERY, prepared_database
 
 
 def test_data_survives_a_stop_and_a_kill(reachable_directory: Path) -> None:
@@ -35,6 +38,27 @@ def test_the_last_user_stops_the_server(reachable_directory: Path) -> None:
     second.stop()
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(second.dsn)
+
+
+def test_a_server_that_cannot_be_started_again_yet_is_tried_again(reachable_directory: Path) -> None:
+    place = reachable_directory / "tried-again"
+    with prepared_database(Settings(data_dir=place, database_url=None), migrated=False) as dsn:
+        starting = place / "postgres/starting"
+        starting.unlink()
+        starting.mkdir()  # what starts the server opens it first, and fails
+        os.kill(EmbeddedPostgres(place).pid, signal.SIGKILL)
+        time.sleep(2.5 * LOOK_EVERY)
+        with pytest.raises(psycopg.OperationalError):
+            psycopg.connect(dsn)
+        starting.rmdir()
+        end = time.monotonic() + 60
+        while True:
+            try:
+                psycopg.connect(dsn).close()
+                break
+            except psycopg.OperationalError:
+                assert time.monotonic() < end
+                time.sleep(0.1)
 
 
 def test_a_home_that_others_may_not_enter_is_named_and_left_alone(tmp_path: Path) -> None:

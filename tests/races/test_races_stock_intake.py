@@ -294,6 +294,8 @@ class Proxy:
         self._path = directory / ".s.PGSQL.6000"
         self.cut: Callable[[bytes], bool] = lambda _: False
         self.deliver_what_is_cut = True
+        self.moment = 0.2
+        """Seconds that the server has for what was delivered last."""
         self.cuts = 0
 
     async def __aenter__(self) -> Self:
@@ -325,7 +327,7 @@ class Proxy:
                     answering.cancel()
                     back.write(data)
                     await back.drain()
-                    await asyncio.sleep(0.2)  # the server commits; nobody hears of it
+                    await asyncio.sleep(self.moment)  # the server commits; nobody hears of it
                 writer.transport.abort()
                 back.close()
                 return

@@ -121,6 +121,6 @@ class Database:
 
 
 def _is_gone(problem: OperationalError | InterfaceError) -> bool:
-    """Lost connections and shutdowns (SQLSTATE class 08, 57P0x), not lock or statement timeouts."""
+    """Lost connections, shutdowns, a full disk (SQLSTATE class 08, 57P0x, 53), not lock or statement timeouts."""
     state = getattr(problem, "sqlstate", None)
-    return state is None or state.startswith(("08", "57P"))
+    return state is None or state.startswith(("08", "57P", "53"))

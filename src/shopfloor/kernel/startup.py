@@ -6,6 +6,8 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Final
 
+import psycopg
+
 from shopfloor.kernel import logs
 from shopfloor.kernel.migrations import migrate
 from shopfloor.kernel.postgres import CannotRun, EmbeddedPostgres
@@ -46,7 +48,8 @@ def _kept_running(server: EmbeddedPostgres) -> Generator[None]:
             _log.error("startup.database_died")
             try:
                 server.start()
-            except CannotRun as problem:
+            except (CannotRun, psycopg.Error, OSError) as problem:
+                # A full disk, a server that ends while it recovers: the next look may find it better.
                 _log.error("startup.database_not_started", why=str(problem))
             else:
                 _log.warning("startup.database_started_again")

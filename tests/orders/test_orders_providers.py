@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
+from tests.orders.bank import Bank
 from tests.orders.conftest import PRICE, MakeMarket, Market, form
 
 from shopfloor import orders, stock
@@ -44,9 +46,10 @@ class Instant:
         return GivenBack(f"psp-refund/{refund_id}")
 
 
-@pytest.fixture(params=[Manual, Instant])
-def provider(request: pytest.FixtureRequest) -> Provider:
-    return request.param()
+@pytest.fixture(params=["manual", "instant", "bank"])
+def provider(request: pytest.FixtureRequest, tmp_path: Path) -> Provider:
+    known: dict[str, Provider] = {"manual": Manual(), "instant": Instant(), "bank": Bank(tmp_path / "bank")}
+    return known[request.param]
 
 
 # The contract.

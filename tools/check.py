@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import assets
 import chromium
+import debian
 
 BIN = Path(sys.executable).parent
 LINT = {
@@ -51,6 +52,7 @@ def main() -> int:
             pytest_arguments += ["-m", "not browser"]
         else:
             os.environ["SHOPFLOOR_CHROMIUM"] = chromium.ensure()
+        os.environ.update(debian.ensure())
         held = step("tests", [BIN / "pytest", "-q", *pytest_arguments]) and held
     return 0 if held else 1
 

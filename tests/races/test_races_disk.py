@@ -44,7 +44,7 @@ class Disk(ABC):
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Nothing is left behind."""
+        return
 
     @abstractmethod
     def fill(self) -> None:

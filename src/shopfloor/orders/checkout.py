@@ -376,9 +376,7 @@ async def _keep_units(tx: Tx, checkout: Checkout) -> Checkout:
     if checkout.hold_id is None:
         await _still_there(tx, checkout)
         return checkout
-    hold = await stock.hold(tx, shop_id=checkout.shop_id, hold_id=checkout.hold_id)
-    seconds = max(_PAYMENT_SECONDS, int((hold.expires_at - now()).total_seconds()))
-    if checkout.hold_id in await stock.extend(tx, [checkout.hold_id], hold_seconds=seconds):
+    if checkout.hold_id in await stock.extend(tx, [checkout.hold_id], hold_seconds=_PAYMENT_SECONDS):
         return checkout
     [answer] = await stock.rehold(tx, [checkout.hold_id], hold_seconds=_PAYMENT_SECONDS)
     if isinstance(answer, stock.Refused):

@@ -252,3 +252,39 @@ async def test_holds_are_found_by_id_and_buyer_within_the_shop(ledger: Any) -> N
         assert await stock.holds_of(tx, shop_id=2, buyer=want.buyer) == []
         with pytest.raises(stock.UnknownStock):
             await stock.hold(tx, shop_id=2, hold_id=want.id)
+
+
+async def test_units_of_a_show_that_is_over_flow_back_when_others_are_shipped_instead(ledger: Any) -> None:
+    await ledger.receive(HANFU, 2)
+    show = await ledger.show(3, {HANFU: 2})
+    request = ledger.want({HANFU: 1}, pool=show)
+    await ledger.reserve(request)
+    async with ledger.db.transaction() as tx:
+        await stock.confirm(tx, [request.id])
+    await ledger.close_show(3)
+    await ledger.receive(HANFU, 1, location=ledger.store)
+
+    async with ledger.db.transaction() as tx:
+        await stock.ship(tx, hold_id=request.id, from_location=ledger.store)
+
+    assert await ledger.numbers(HANFU) == {(ledger.open_pool, ""): (2, 0, 0, 0), (show, ""): (0, 0, 0, 0)}
+    assert await ledger.left(HANFU) == stock.Availability(2, ())
+    assert await ledger.audit() == []
+
+
+async def test_many_timers_are_one_change_of_the_shelf(ledger: Any) -> None:
+    """Buyers wait for the shelf while holds expire: it is changed once, not timer by timer."""
+    await ledger.receive(HANFU, 60)
+    ids = [(await held(ledger, {HANFU: 1})).id for _ in range(60)]
+    await ledger.let_time_pass(*ids)
+
+    assert len(await ledger.expire()) == 50
+    assert len(await ledger.expire()) == 10
+    assert await ledger.expire() == []
+
+    async with ledger.db.transaction() as tx:
+        journal = await stock.movements(tx, shop_id=1, variant_id=HANFU)
+        assert await tx.value("SELECT count(*) FROM stock.timer") == 0
+    assert [move.held for move in journal if move.kind == "expired"] == [-10, -50]
+    assert await ledger.left(HANFU) == stock.Availability(60, ())
+    assert await ledger.audit() == []

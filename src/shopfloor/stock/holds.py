@@ -55,21 +55,24 @@ async def release(tx: Tx, hold_ids: Sequence[UUID], reason: str = "cancelled") -
 
 
 async def expire(tx: Tx, *, limit: int = 1000) -> list[Freed]:
-    """Release holds whose time is over, by the database's clock; at least `limit` of them if there are so many.
+    """Release holds whose time is over, by the database's clock: about `limit` of them at once.
 
     Rows that somebody is working on (a payment coming in) are skipped and looked at again a second later.
     Several workers may run this at once.
     """
-    freed: list[Freed] = []
-    for _ in range(TIMERS_AT_ONCE):
-        timer = await queries.due_timer(tx)
-        if timer is None or len(freed) >= limit:
+    # All at once: buyers wait while the levels are locked, so nothing is asked one by one then.
+    due: dict[int, list[UUID]] = {}
+    holds = 0
+    for timer_id, hold_ids in await queries.due_timers(tx, limit=TIMERS_AT_ONCE):
+        if holds >= limit:
             break
-        timer_id, hold_ids = timer
-        rows = await whole(tx, await queries.lock_due_rows(tx, ids=hold_ids))
-        freed += await _free(tx, rows, HoldState.EXPIRED, "expired")
-        if not await queries.rearm_timer(tx, timer_id=timer_id, ids=hold_ids):
-            await queries.delete_timer(tx, timer_id=timer_id)
+        due[timer_id] = hold_ids
+        holds += len(hold_ids)
+    if not due:
+        return []
+    rows = await queries.lock_due_rows(tx, ids=[hold_id for hold_ids in due.values() for hold_id in hold_ids])
+    freed = await _free(tx, await whole(tx, rows), HoldState.EXPIRED, "expired")
+    await queries.rearm_timers(tx, ids=list(due))
     return freed
 
 
@@ -156,6 +159,7 @@ async def ship(
     await _turn(tx, leaving, HoldState.ALLOCATED, HoldState.SHIPPED)
     variants = await book.write(tx, kind="shipped", reason=str(hold_id))
     if from_location is not None:
+        await _flow_back_from_closed(tx, book, leaving)
         await tell(tx, shop_id=shop_id, variant_ids=variants)
     return as_hold(await queries.rows_of_hold(tx, shop_id=shop_id, hold_id=hold_id))
 
@@ -295,12 +299,7 @@ async def _free(tx: Tx, rows: Sequence[Row], becomes: HoldState, reason: str) ->
     await _turn(tx, held, HoldState.HELD, becomes)
     await _turn(tx, allocated, HoldState.ALLOCATED, becomes)
     await book.write(tx, kind=becomes.value, reason=reason)
-    closed = set(
-        await queries.closed_pools(tx, pool_ids=sorted({book.level(row.level_id).pool_id for row in going}))
-    )
-    if closed:
-        touched = [book.level(level_id) for level_id in sorted({row.level_id for row in going})]
-        await flow_back(tx, [level for level in touched if level.pool_id in closed])
+    await _flow_back_from_closed(tx, book, going)
     await tell_released(tx, going, reason=reason)
     for shop_id in sorted({row.shop_id for row in going}):
         variants = {row.variant_id for row in going if row.shop_id == shop_id}
@@ -318,6 +317,13 @@ async def _free(tx: Tx, rows: Sequence[Row], becomes: HoldState, reason: str) ->
         )
         for row in going
     ]
+
+
+async def _flow_back_from_closed(tx: Tx, book: Book, rows: Sequence[Row]) -> None:
+    """What became free on the levels of these rows does not stay in pools that are closed."""
+    touched = [book.level(level_id) for level_id in sorted({row.level_id for row in rows})]
+    closed = set(await queries.closed_pools(tx, pool_ids=sorted({level.pool_id for level in touched})))
+    await flow_back(tx, [level for level in touched if level.pool_id in closed])
 
 
 async def flow_back(tx: Tx, levels: Iterable[Level]) -> set[int]:

@@ -778,37 +778,40 @@ async def delete_rows(tx: Tx, *, ids: Sequence[UUID]) -> int:
     )
 
 
-async def due_timer(tx: Tx) -> tuple[int, list[UUID]] | None:
-    """The earliest timer that is due and that no other worker has."""
-    return await _first(
+async def due_timers(tx: Tx, *, limit: int) -> list[tuple[int, list[UUID]]]:
+    """The earliest timers that are due and that no other worker has, with the holds they stand for."""
+    return await _all(
         tx,
         lambda timer_id, hold_ids: (timer_id, hold_ids),
         """
         SELECT id, hold_ids FROM stock.timer WHERE due_at <= clock_timestamp()
-         ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED
+         ORDER BY due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
         """,
+        limit=limit,
     )
 
 
-async def rearm_timer(tx: Tx, *, timer_id: int, ids: Sequence[UUID]) -> int:
-    """Keep what of `ids` is still held, due when the first of it is (in a second at the earliest)."""
-    return await tx.run(
+async def rearm_timers(tx: Tx, *, ids: Sequence[int]) -> None:
+    """Keep what of their holds is still held, due when the first of it is (in a second at the earliest)."""
+    await tx.run(
         """
         WITH still AS (
-            SELECT min(expires_at) AS due_at, array_agg(DISTINCT id) AS hold_ids
-              FROM stock.hold WHERE id = ANY(%(ids)s::uuid[]) AND state = 'held'
+            SELECT t.id, min(h.expires_at) AS due_at, array_agg(DISTINCT h.id) AS hold_ids
+              FROM stock.timer AS t
+             CROSS JOIN unnest(t.hold_ids) AS u (hold_id)
+              JOIN stock.hold AS h ON h.id = u.hold_id AND h.state = 'held'
+             WHERE t.id = ANY(%(ids)s::bigint[])
+             GROUP BY t.id
+        ), kept AS (
+            UPDATE stock.timer AS t
+               SET due_at = greatest(still.due_at, clock_timestamp() + interval '1 second'), hold_ids = still.hold_ids
+              FROM still WHERE t.id = still.id
         )
-        UPDATE stock.timer AS t
-           SET due_at = greatest(still.due_at, clock_timestamp() + interval '1 second'), hold_ids = still.hold_ids
-          FROM still WHERE t.id = %(timer_id)s AND still.due_at IS NOT NULL
+        DELETE FROM stock.timer AS t
+         WHERE t.id = ANY(%(ids)s::bigint[]) AND NOT EXISTS (SELECT FROM still WHERE still.id = t.id)
         """,
-        timer_id=timer_id,
         ids=list(ids),
     )
-
-
-async def delete_timer(tx: Tx, *, timer_id: int) -> None:
-    await tx.run("DELETE FROM stock.timer WHERE id = %(timer_id)s", timer_id=timer_id)
 
 
 # Places, pools, levels ------------------------------------------------------------------------------------

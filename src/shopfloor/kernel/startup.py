@@ -22,7 +22,8 @@ _log = logs.get("startup")
 def prepared_database(settings: Settings, *, migrated: bool = True) -> Generator[str]:
     """The connection string of a database that is up and (unless told otherwise) at this release's schema.
 
-    Raises CannotRun when the embedded server cannot work here, RuntimeError when a given one is too old.
+    Raises CannotRun when the embedded server cannot work here or a pool stands before a given one, RuntimeError
+    when a given one is too old.
     """
     if settings.database_url is None:
         with EmbeddedPostgres(settings.data_dir) as server:
@@ -31,9 +32,29 @@ def prepared_database(settings: Settings, *, migrated: bool = True) -> Generator
             with _kept_running(server):
                 yield server.dsn
         return
+    _refuse_a_pool_between(settings.database_url)
     if migrated:
         migrate(settings.database_url)
     yield settings.database_url
+
+
+def _refuse_a_pool_between(url: str) -> None:
+    """Prepared statements, time limits and locks belong to a session, which a pool of sessions does not keep.
+
+    PgBouncer is known by what it does with settings of a session: it refuses them or forgets them.
+    """
+    try:
+        with psycopg.connect(url, options="-c lock_timeout=3000") as connection:
+            kept = connection.execute("SHOW lock_timeout").fetchone() == ("3s",)
+    except psycopg.OperationalError as problem:
+        if "startup parameter" not in str(problem):
+            raise
+        kept = False
+    if not kept:
+        raise CannotRun(
+            "SHOPFLOOR_DATABASE_URL leads to a pool of connections (such as PgBouncer) that does not keep the "
+            "settings of a session. Name PostgreSQL itself; Shopfloor keeps few connections and shares them."
+        )
 
 
 @contextmanager

@@ -236,6 +236,59 @@ async def test_a_providers_message_twice_is_one_charge(market: Market) -> None:
             )
 
 
+async def test_a_providers_message_that_overtakes_its_answer_is_the_same_charge(
+    market: Market, tmp_path: Path
+) -> None:
+    """The money is reported while we still wait for the answer to our question, and by that answer too."""
+    hold_id, shopper = await market.hold()
+
+    class Quick(Bank):
+        async def start(self, attempt: Attempt) -> Charged:
+            charged = await super().start(attempt)
+            async with market.db.transaction() as tx:
+                await orders.record_charge(
+                    tx, shop_id=market.shop_id, payment_id=attempt.id, reference=charged.reference,
+                    amount=charged.amount, actor="bank",
+                )  # fmt: skip
+            return charged
+
+    bank = Quick(tmp_path / "bank")
+    order = await orders.complete(
+        market.db, shop_id=market.shop_id, hold_id=hold_id, shopper=shopper,
+        form=form(provider="bank", method="card"), providers={"bank": bank},
+    )  # fmt: skip
+
+    assert (order.status, order.charged_minor) == (Status.PAID, PRICE)
+    assert bank.taken() == [PRICE]
+    assert len(await market.facts("orders.order_placed")) == 1
+    assert len(await market.facts("orders.order_paid")) == 1
+    assert await market.hold_state(hold_id) is stock.HoldState.ALLOCATED
+    await market.assert_sound()
+
+
+async def test_a_providers_message_with_another_amount_changes_nothing(market: Market) -> None:
+    order, _ = await market.order()
+    async with market.db.transaction() as tx:
+        payment_id = await tx.value("SELECT id FROM orders.payment")
+
+    for amount in (Money(PRICE - 1, "CNY"), Money(PRICE, "EUR")):
+        with pytest.raises((orders.WrongAmount, orders.WrongCurrency)):
+            async with market.db.transaction() as tx:
+                await orders.record_charge(
+                    tx,
+                    shop_id=market.shop_id,
+                    payment_id=payment_id,
+                    reference="psp/1",
+                    amount=amount,
+                    actor="psp",
+                )
+
+    async with market.db.transaction() as tx:
+        view = await orders.order(tx, shop_id=market.shop_id, order_id=order.id)
+    assert (view.order.status, view.order.charged_minor) == (Status.PLACED, 0)
+    await market.assert_sound()
+
+
 async def test_the_outside_world_is_asked_with_nothing_locked(market: Market) -> None:
     """While the provider thinks, another transaction can lock the order and the level."""
     hold_id, shopper = await market.hold()

@@ -275,6 +275,35 @@ async def test_a_long_transaction_beside_the_hot_row_disturbs_nobody(database: D
     assert await broken(database) == []
 
 
+async def test_the_hot_row_takes_no_more_room_once_a_long_transaction_is_over(
+    database: Database, dsn: str
+) -> None:
+    """While it lasts, every version of the row must be kept; afterwards their room is used again."""
+    pool = await a_shop(database, hanfu=2000)
+
+    async def buy(number: int) -> int:
+        """So many batches of one; returns the bytes that the levels take then."""
+        for _ in range(number):
+            assert said(await intake.submit(wish(pool, {HANFU: 1}))) == "held"
+        async with database.transaction() as tx:
+            return await tx.value("SELECT pg_relation_size('stock.level')")
+
+    intake = Intake(dsn)
+    await intake.open()
+    at_first = await buy(200)
+    async with database.transaction() as old:
+        await old.run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        await old.value("SELECT count(*) FROM stock.level")
+        meanwhile = await buy(300)
+    afterwards = await buy(400)
+    await intake.close()
+
+    assert at_first < meanwhile
+    assert afterwards == meanwhile
+    assert await sold(database, HANFU) == 900
+    assert await broken(database) == []
+
+
 async def test_a_batch_takes_a_later_lot_from_where_another_stopped(database: Database) -> None:
     pool = await a_shop(database, hanfu=3)
     async with database.transaction() as tx:

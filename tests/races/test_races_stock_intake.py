@@ -9,6 +9,7 @@ from typing import Any, Self
 from uuid import uuid4
 
 import pytest
+from msgspec.structs import replace
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from shopfloor import stock
@@ -420,3 +421,59 @@ async def test_sold_out_is_a_hint_that_a_release_ends(database: Database, dsn: s
     assert isinstance(replay, stock.Held)
     assert (replay.replayed, replay.state) == (True, stock.HoldState.RELEASED)
     assert await numbers(database) == (1, 1, 2)
+
+
+@pytest.mark.parametrize("left", ["plenty", "nothing", "closed"])
+async def test_an_id_with_other_content_is_a_mismatch_in_every_process(
+    database: Database, dsn: str, left: str
+) -> None:
+    """In the batch that grants it, in a later one, in another process, from memory, and when nothing is left."""
+    await a_shop(database, 50)
+    async with database.transaction() as tx:
+        show = await stock.open_show_pool(tx, shop_id=SHOP, show_id=9, quotas={HANFU: 20})
+    first = wish(show.id, 2)
+    others = [
+        replace(first, lines=(stock.Line(HANFU + 1, 2),)),
+        replace(first, lines=(stock.Line(HANFU, 3),)),
+        replace(first, lines=(*first.lines, stock.Line(HANFU + 1, 1))),
+        replace(first, buyer=uuid4()),
+    ]
+    async with opened(dsn) as intake, opened(dsn) as other:
+        answers = await asyncio.gather(*[intake.submit(each) for each in (first, *others)])
+        assert [said(answer) for answer in answers] == ["held"] + ["stock.mismatch"] * 4
+        if left == "nothing":
+            assert said(await intake.submit(wish(show.id, 18))) == "held"
+            assert said(await other.submit(wish(show.id, 1))) == "stock.sold_out"
+        elif left == "closed":
+            async with database.transaction() as tx:
+                await stock.close_show_pool(tx, shop_id=SHOP, show_id=9)
+        else:
+            assert said(await other.submit(wish(show.id, 1))) == "held"
+        before = await rows(database)
+        for each in (intake, other):
+            assert [said(await each.submit(wrong)) for wrong in others] == ["stock.mismatch"] * 4
+            assert said(await each.submit(first)) == "held"
+    assert await rows(database) == before
+
+
+async def rows(db: Database) -> list[tuple[object, ...]]:
+    """Every level and every hold; the audit must have nothing to say."""
+    async with db.transaction() as tx:
+        assert [check for check in await stock.audit(tx) if not check.passed] == []
+        found = await tx.connection.execute(
+            "SELECT id::text, quantity, held FROM stock.level UNION ALL "
+            "SELECT id::text, quantity, part FROM stock.hold ORDER BY 1"
+        )
+        return await found.fetchall()
+
+
+async def test_twenty_thousand_want_a_hundred(database: Database, dsn: str) -> None:
+    """The first hundred have them; everybody is answered; the books show nobody else."""
+    pool = await a_shop(database, 100)
+    requests = [wish(pool) for _ in range(20_000)]
+    async with opened(dsn, capacity=20_000) as intake:
+        answers = await asyncio.gather(*[intake.submit(request) for request in requests])
+        assert (intake.figures.accepted, intake.figures.held, intake.figures.refused) == (20_000, 100, 19_900)
+        assert (intake.figures.turned_away, intake.figures.unanswered) == (0, 0)
+    assert [said(answer) for answer in answers] == ["held"] * 100 + ["stock.sold_out"] * 19_900
+    assert await numbers(database) == (100, 100, 100)

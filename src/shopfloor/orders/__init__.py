@@ -5,7 +5,7 @@ add up to its total; units are an order's own before its buyer is told so; money
 cannot be had is owed back; and who waits in line for what is sold out is served in order.
 """
 
-from shopfloor.orders.checkout import Prepared, begin_checkout, finalise, prepare
+from shopfloor.orders.checkout import Prepared, begin_checkout, finalise, prepare, record_charge
 from shopfloor.orders.completion import Swept, complete, send_refund, sweep
 from shopfloor.orders.door import Answered, Door, Queue, Wish, WishLine
 from shopfloor.orders.endpoint import BuyEndpoint
@@ -109,7 +109,6 @@ from shopfloor.orders.service import (
     orders,
     orders_of_shopper,
     policy,
-    record_charge,
     refund,
     refunds_owed,
     set_policy,

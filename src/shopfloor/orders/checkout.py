@@ -31,6 +31,7 @@ from shopfloor.orders.models import (
     KeyReused,
     Order,
     OrderLine,
+    OrderNotFound,
     Party,
     Payment,
     PaymentEventKind,
@@ -491,6 +492,31 @@ async def finalise(tx: Tx, *, shop_id: int, payment_id: UUID, outcome: Outcome) 
         )
         return await service.settle(tx, order_id=order.id)
     return await _place(tx, order, lines, payment, outcome)
+
+
+async def record_charge(
+    tx: Tx, *, shop_id: int, payment_id: UUID, reference: str, amount: Money, actor: str
+) -> Order:
+    """A provider says that the money of this attempt is there; the same message twice is one charge.
+
+    It may come before the provider's own answer: then it makes the draft an order.  Raises OrderNotFound,
+    WrongAmount, WrongCurrency.
+    """
+    payment = await queries.payment(tx, id=payment_id)
+    if payment is None:
+        raise OrderNotFound(payment_id=str(payment_id))
+    order, _ = await service.lock(tx, shop_id=shop_id, order_id=payment.order_id)
+    known = await queries.payment_event_of(
+        tx, provider=payment.provider, kind=PaymentEventKind.CHARGED, reference=reference
+    )
+    if known is not None:
+        return order
+    if order.status is Status.DRAFT:
+        charged = Charged(reference, amount)
+        return await finalise(tx, shop_id=shop_id, payment_id=payment_id, outcome=charged)
+    return await service.take_charge(
+        tx, order, payment, reference=reference, amount=amount, actor=actor, note=""
+    )
 
 
 async def _place(

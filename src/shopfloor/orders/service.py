@@ -300,25 +300,6 @@ async def mark_paid(
     )
 
 
-async def record_charge(
-    tx: Tx, *, shop_id: int, payment_id: UUID, reference: str, amount: Money, actor: str
-) -> Order:
-    """A provider says that the money of this attempt is there; the same message twice is one charge.
-
-    Raises OrderNotFound, WrongAmount, WrongCurrency.
-    """
-    payment = await queries.payment(tx, id=payment_id)
-    if payment is None:
-        raise OrderNotFound(payment_id=str(payment_id))
-    found, _ = await lock(tx, shop_id=shop_id, order_id=payment.order_id)
-    known = await queries.payment_event_of(
-        tx, provider=payment.provider, kind=PaymentEventKind.CHARGED, reference=reference
-    )
-    if known is not None:
-        return found
-    return await take_charge(tx, found, payment, reference=reference, amount=amount, actor=actor, note="")
-
-
 async def open_payment(tx: Tx, found: Order, owed: Due) -> Payment:
     """The attempt under way for what is owed, or a new one."""
     events = await queries.payment_events(tx, order_id=found.id)

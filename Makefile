@@ -27,7 +27,7 @@ lint: setup ## style, types and borders only
 bench: setup ## the benchmarks, product beside baseline
 	@$(BIN)/python tools/bench.py
 
-soak: setup ## kill -9 of process and database, again and again, with an audit after each
+soak: setup assets ## kill -9 of buyers, web process and database, again and again, with an audit after each
 	@$(BIN)/python tools/soak.py
 
 reference: setup assets ## write the generated reference pages in docs/

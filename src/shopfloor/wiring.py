@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from shopfloor import catalog, chat, collector, live, media, orders, stock, supply
+from shopfloor import catalog, chat, collector, live, media, orders, stock
 from shopfloor.collector import Collector
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.outbox import Consumer, Delivered, each
@@ -35,6 +35,7 @@ def consumers(lake: Collector) -> list[Consumer]:
         Consumer("lake", keep_in_the_lake, limit=50),
         each("rooms", COUNTED_IN_ROOMS),
         each("waitlist", SERVES_THE_WAITLIST),
+        each("presales", KEEPS_PRESALES),
     ]
 
 
@@ -85,16 +86,37 @@ async def _released(tx: Tx, fact: stock.HoldsReleased) -> None:
     await orders.serve(tx, shop_id=fact.shop_id, pool_id=fact.pool_id, variant_ids=variants)
 
 
-async def _confirmed(tx: Tx, fact: supply.PurchaseOrderConfirmed) -> None:
-    """A supplier's promise is stock that can be sold: who waits is asked first."""
-    pool = await stock.open_pool(tx, shop_id=fact.shop_id)
-    variants = sorted({line.variant_id for line in fact.lines})
-    await orders.serve(tx, shop_id=fact.shop_id, pool_id=pool.id, variant_ids=variants)
+async def _arrived(tx: Tx, fact: stock.UnitsArrived) -> None:
+    """Units on a shelf or promised by a supplier can be sold: who waits is asked first."""
+    await orders.serve(tx, shop_id=fact.shop_id, pool_id=fact.pool_id, variant_ids=fact.variants)
 
 
 SERVES_THE_WAITLIST: Mapping[type[Any], Callable[[Tx, Any], Any]] = {
     stock.HoldsReleased: _released,
-    supply.PurchaseOrderConfirmed: _confirmed,
+    stock.UnitsArrived: _arrived,
+}
+
+
+async def _ready(tx: Tx, fact: stock.UnitsArrived) -> None:
+    """What was sold before it was there may be there now; the ledger knows whose units they are."""
+    for variant_id in fact.variants:
+        await orders.lot_ready(tx, shop_id=fact.shop_id, variant_id=variant_id)
+
+
+async def _delayed(tx: Tx, fact: stock.LotDelayed) -> None:
+    await orders.lot_delayed(
+        tx,
+        shop_id=fact.shop_id,
+        variant_id=fact.variant_id,
+        promised_on=fact.promised_on,
+        delayed_to=fact.delayed_to,
+        source=fact.source,
+    )
+
+
+KEEPS_PRESALES: Mapping[type[Any], Callable[[Tx, Any], Any]] = {
+    stock.UnitsArrived: _ready,
+    stock.LotDelayed: _delayed,
 }
 
 

@@ -31,6 +31,7 @@ from psycopg.errors import SerializationFailure
 
 from shopfloor import stock
 from shopfloor.kernel.database import Database, Tx
+from shopfloor.stock.book import ensure_level
 
 VARIANTS = (101, 102)
 DAYS = tuple(date(2031, 1, 1) + timedelta(days=day) for day in range(3))
@@ -95,6 +96,25 @@ class Model:
 
     def lot(self, key: Key, kind: str = "on_hand", ready_on: date | None = None) -> Lot:
         return self.lots.setdefault(key, Lot(kind, ready_on))
+
+    def come(self, variant: int, location: int, units: int, *, pool: int | None = None) -> None:
+        """Units at a place: first where promises were broken, in the open pool before others, then on the shelf.
+        Where they are for one pool, only there.
+        """
+        plain = self.lot((variant, pool or self.open_pool, location, ""))
+        broken = [
+            (key, lot)
+            for key, lot in self.lots.items()
+            if key[0] == variant and key[2] == location and lot.kind == "on_hand" and lot.shortfall
+            and pool in {None, key[1]}
+        ]  # fmt: skip
+        for _, lot in sorted(broken, key=lambda it: (it[0][1] != self.open_pool, it[0][1], it[1].id)):
+            mended = min(units, lot.shortfall)
+            lot.quantity += mended
+            lot.settle()
+            units -= mended
+        plain.quantity += units
+        plain.settle()
 
     def is_open(self, pool: int) -> bool:
         return pool not in self.closed
@@ -493,9 +513,7 @@ class LedgerMachine(RuleBasedStateMachine):
         except stock.PoolClosed:
             assert not self.model.is_open(pool)
             return
-        lot = self.model.lot((variant, pool, self.places[place], ""))
-        lot.quantity += units
-        lot.settle()
+        self.model.come(variant, self.places[place], units, pool=pool)
         self.same(level)
 
     @rule(variant=st.sampled_from(VARIANTS), place=st.integers(0, 1), by=st.sampled_from((-3, -1, 2)))
@@ -516,28 +534,27 @@ class LedgerMachine(RuleBasedStateMachine):
         except stock.NotEnough:
             assert lot.quantity + by < 0
         else:
-            lot.quantity += by
-            lot.settle(fact=True)
+            if by > 0:
+                self.model.come(variant, self.places[place], by)
+            else:
+                lot.quantity += by
+                lot.settle(fact=True)
             self.same(level)
 
     async def shelf(self, tx: Tx, variant: int, place: int) -> None:
         """Make the plain shelf exist: a refused verb leaves none behind."""
-        await stock.receive(
-            tx, shop_id=self.shop, location_id=self.places[place], variant_id=variant, quantity=1
+        await ensure_level(
+            tx,
+            shop_id=self.shop,
+            variant_id=variant,
+            location_id=self.places[place],
+            pool_id=self.model.open_pool,
         )
-        await stock.adjust(
-            tx, shop_id=self.shop, location_id=self.places[place], variant_id=variant, by=-1, reason="made"
-        )
-        lot = self.model.lots[variant, self.model.open_pool, self.places[place], ""]
-        lot.quantity += 1
-        lot.settle()
-        lot.quantity -= 1
-        lot.settle(fact=True)
 
     @rule(variant=st.sampled_from(VARIANTS), place=st.integers(0, 1), counted=st.integers(0, 8))
     def count_shelf(self, variant: int, place: int, counted: int) -> None:
         location, open_pool = self.places[place], self.model.open_pool
-        plain = self.model.lot((variant, open_pool, location, ""))
+        self.model.lot((variant, open_pool, location, ""))
         here = [
             (key, lot)
             for key, lot in self.model.lots.items()
@@ -564,8 +581,7 @@ class LedgerMachine(RuleBasedStateMachine):
             pass
         assert verb(seen) == counted
         if counted > seen:
-            plain.quantity += counted - seen
-            plain.settle()
+            self.model.come(variant, location, counted - seen)
             return
         gone = seen - counted
         by_preference = sorted(here, key=lambda it: (it[0][1] != open_pool, it[0][1], it[1].id or 10**9))

@@ -85,13 +85,18 @@ async def _ask_for_balance(tx: Tx, order: Order) -> None:
     )
 
 
-async def lot_delayed(tx: Tx, *, shop_id: int, variant_id: int, promised_on: date, delayed_to: date) -> int:
-    """The lot of that day will come later.  Every order waiting for it may choose.  Returns how many."""
+async def lot_delayed(
+    tx: Tx, *, shop_id: int, variant_id: int, promised_on: date, delayed_to: date, source: str | None = None
+) -> int:
+    """The lot of that day will come later.  Every order waiting for it may choose.  Returns how many.
+
+    `source` names the lot in the ledger; None means every lot of that day.
+    """
     if delayed_to <= promised_on:
         raise BadPurchase("A delay is later than the promise.", delayed_to=delayed_to.isoformat())
     moved = 0
     for order_id in await queries.orders_awaiting(
-        tx, shop_id=shop_id, variant_id=variant_id, ready_on=promised_on
+        tx, shop_id=shop_id, variant_id=variant_id, ready_on=promised_on, source=source
     ):
         moved += await _delay(tx, shop_id, order_id, variant_id, delayed_to)
     return moved

@@ -762,8 +762,13 @@ async def recompute_money(tx: Tx, *, order_id: UUID, at: datetime) -> None:
 # ── presale ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def orders_awaiting(tx: Tx, *, shop_id: int, variant_id: int, ready_on: date | None) -> list[UUID]:
-    """Open orders with lines of this variant that have not arrived; `ready_on` None: whatever date they have."""
+async def orders_awaiting(
+    tx: Tx, *, shop_id: int, variant_id: int, ready_on: date | None, source: str | None = None
+) -> list[UUID]:
+    """Open orders with lines of this variant that have not arrived.
+
+    `ready_on` None: whatever date they have; `source` None: from whatever lot they come.
+    """
     cursor = await tx.connection.execute(
         """
         SELECT o.id FROM orders.orders o
@@ -773,18 +778,27 @@ async def orders_awaiting(tx: Tx, *, shop_id: int, variant_id: int, ready_on: da
                           AND l.ready_at IS NULL
                           AND (%(ready_on)s::date IS NULL OR l.ready_on = %(ready_on)s
                                OR l.delayed_to = %(ready_on)s))
+           AND (%(source)s::text IS NULL
+                OR EXISTS (SELECT 1 FROM stock.v_hold h JOIN stock.v_level v ON v.id = h.level_id
+                            WHERE h.id = o.hold_id AND h.variant_id = %(variant_id)s AND v.source = %(source)s))
          ORDER BY o.placed_at, o.id
         """,
-        {"shop_id": shop_id, "variant_id": variant_id, "ready_on": ready_on},
+        {"shop_id": shop_id, "variant_id": variant_id, "ready_on": ready_on, "source": source},
     )
     return [row[0] for row in await cursor.fetchall()]
 
 
 async def has_arrived(tx: Tx, *, hold_id: UUID, variant_id: int) -> bool:
-    """Whether all units of this variant in this hold stand on a shelf by now."""
+    """Whether all units of this variant in this hold stand on a shelf by now.
+
+    Where fewer came than were promised, those who bought first have them.
+    """
     return await tx.value(
         """
-        SELECT coalesce(bool_and(l.kind = 'on_hand'), false)
+        SELECT coalesce(bool_and(l.kind = 'on_hand' AND (l.shortfall = 0 OR l.quantity >= (
+                 SELECT sum(o.quantity) FROM stock.v_hold o
+                  WHERE o.level_id = l.id AND o.state IN ('held', 'allocated')
+                    AND (o.granted_at, o.id) <= (h.granted_at, h.id)))), false)
           FROM stock.v_hold h JOIN stock.v_level l ON l.id = h.level_id
          WHERE h.id = %(hold_id)s AND h.variant_id = %(variant_id)s
         """,

@@ -7,7 +7,7 @@ from datetime import date
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
 from shopfloor.stock import queries
-from shopfloor.stock.events import ShortageRaised, StockChanged, VariantLeft
+from shopfloor.stock.events import ShortageRaised, StockChanged, UnitsArrived, VariantLeft
 from shopfloor.stock.models import Level, LotKind
 
 
@@ -112,6 +112,13 @@ async def tell(tx: Tx, *, shop_id: int, variant_ids: Iterable[int]) -> None:
     for (pool_id, show_id), variants in pools.items():
         left = [_left(variant_id, lots) for variant_id, lots in variants.items()]
         await outbox.record(tx, StockChanged(shop_id, pool_id, show_id, left))
+
+
+async def tell_arrived(tx: Tx, *, shop_id: int, pool_id: int, variant_ids: Iterable[int]) -> None:
+    """Record that units of these variants came into this pool: somebody may be waiting for them."""
+    arrived = sorted(set(variant_ids))
+    if arrived:
+        await outbox.record(tx, UnitsArrived(shop_id, pool_id, arrived))
 
 
 def _left(variant_id: int, lots: Sequence[tuple[date | None, int]]) -> VariantLeft:

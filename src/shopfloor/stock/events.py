@@ -97,6 +97,30 @@ class HoldsReleased:
 
 
 @dataclass(frozen=True, slots=True)
+class UnitsArrived:
+    """Units of these variants came into this pool: received, found, returned, moved, announced, or arrived."""
+
+    name: ClassVar[str] = "stock.units_arrived"
+
+    shop_id: int
+    pool_id: int
+    variants: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class LotDelayed:
+    """An announced lot will be there later than was said.  Holds keep the date they were granted with."""
+
+    name: ClassVar[str] = "stock.lot_delayed"
+
+    shop_id: int
+    variant_id: int
+    source: str
+    promised_on: date
+    delayed_to: date
+
+
+@dataclass(frozen=True, slots=True)
 class ShortageRaised:
     """Facts have broken promises: somebody must decide who is told."""
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import MAX_QUANTITY
 from shopfloor.stock import queries
-from shopfloor.stock.book import Book, ensure_level, tell
+from shopfloor.stock.book import Book, ensure_level, tell, tell_arrived
 from shopfloor.stock.decision import Row, standing
 from shopfloor.stock.models import (
     Answer,
@@ -230,6 +230,7 @@ async def put_back(
         book.change(level_id, quantity=quantity)
         await book.write(tx, kind="returned", reason=str(hold_id))
         await tell(tx, shop_id=shop_id, variant_ids=[variant_id])
+        await tell_arrived(tx, shop_id=shop_id, pool_id=open_pool.id, variant_ids=[variant_id])
     return as_hold(await queries.rows_of_hold(tx, shop_id=shop_id, hold_id=hold_id))
 
 

@@ -7,10 +7,12 @@ break promises, the books show by how much (`shortfall`), and a ShortageRaised t
 from collections.abc import Mapping, Sequence
 from datetime import date
 
+from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import MAX_QUANTITY
 from shopfloor.stock import queries
-from shopfloor.stock.book import Book, ensure_level, tell
+from shopfloor.stock.book import Book, ensure_level, tell, tell_arrived
+from shopfloor.stock.events import LotDelayed
 from shopfloor.stock.holds import flow_back
 from shopfloor.stock.models import (
     Availability,
@@ -74,15 +76,20 @@ async def receive(
     pool_id: int | None = None,
     reason: str = "",
 ) -> Level:
-    """Units came in (pool_id None: for the open pool).  They mend a shortfall first."""
+    """Units came in (pool_id None: for the open pool).  They mend a shortfall first: of any lot that is here,
+    in the pool they are for, and when they are for the open pool in every other too.  Returns the plain shelf.
+    """
     _check(quantity)
     level_id = await _shelf(
         tx, shop_id=shop_id, location_id=location_id, variant_id=variant_id, pool_id=pool_id
     )
-    book = await _locked(tx, [level_id])
-    level = book.change(level_id, quantity=quantity)
+    book = await _here(tx, shop_id=shop_id, location_id=location_id, variant_id=variant_id)
+    own = book.level(level_id).pool_id
+    rest = _mend(book, quantity, pool_id=None if pool_id is None else own, first=own)
+    level = book.change(level_id, quantity=rest)
     await book.write(tx, kind="received", reason=reason)
     await tell(tx, shop_id=shop_id, variant_ids=[variant_id])
+    await tell_arrived(tx, shop_id=shop_id, pool_id=level.pool_id, variant_ids=[variant_id])
     return level
 
 
@@ -104,13 +111,16 @@ async def adjust(
     level_id = await _shelf(
         tx, shop_id=shop_id, location_id=location_id, variant_id=variant_id, pool_id=pool_id
     )
-    book = await _locked(tx, [level_id])
-    here = book.level(level_id).quantity
+    book = await _here(tx, shop_id=shop_id, location_id=location_id, variant_id=variant_id)
+    here, own = book.level(level_id).quantity, book.level(level_id).pool_id
     if here + by < 0:
         raise NotEnough(variant_id=variant_id, wanted=-by, left=here)
-    level = book.change(level_id, quantity=by, fact=True)
+    rest = by if by < 0 else _mend(book, by, pool_id=None if pool_id is None else own, first=own)
+    level = book.change(level_id, quantity=rest, fact=True)
     await book.write(tx, kind="adjusted", reason=reason)
     await tell(tx, shop_id=shop_id, variant_ids=[variant_id])
+    if by > 0:
+        await tell_arrived(tx, shop_id=shop_id, pool_id=level.pool_id, variant_ids=[variant_id])
     return level
 
 
@@ -139,7 +149,7 @@ async def count(
     book = Book(levels)
     difference = counted - here
     if difference > 0:
-        book.change(plain, quantity=difference)
+        book.change(plain, quantity=_mend(book, difference, pool_id=None, first=open_id))
     else:
         gone = -difference
         # Free units go first, those of the open pool before ring-fenced ones; promises are broken last.
@@ -153,6 +163,8 @@ async def count(
             gone -= units
     await book.write(tx, kind="counted", reason=reason)
     await tell(tx, shop_id=shop_id, variant_ids=[variant_id])
+    if difference > 0:
+        await tell_arrived(tx, shop_id=shop_id, pool_id=open_id, variant_ids=[variant_id])
     return counted
 
 
@@ -186,6 +198,7 @@ async def transfer(
     _draw(book, sources, target, quantity)
     await book.write(tx, kind="moved", reason="transfer")
     await tell(tx, shop_id=shop_id, variant_ids=[variant_id])
+    await tell_arrived(tx, shop_id=shop_id, pool_id=book.level(target).pool_id, variant_ids=[variant_id])
 
 
 async def open_show_pool(
@@ -261,6 +274,8 @@ async def _close(tx: Tx, pool: Pool) -> None:
     await queries.set_pool_open(tx, pool_id=pool.id, is_open=False)
     variants = await flow_back(tx, levels)
     await tell(tx, shop_id=pool.shop_id, variant_ids=variants)
+    lender = await open_pool(tx, shop_id=pool.shop_id)
+    await tell_arrived(tx, shop_id=pool.shop_id, pool_id=lender.id, variant_ids=variants)
 
 
 async def _fill(tx: Tx, *, lender: Pool, pool: Pool, quotas: Mapping[int, int]) -> None:
@@ -388,14 +403,18 @@ async def announce_lot(
         tx, shop_id=shop_id, variant_id=variant_id, location_id=location_id, source=source
     )
     book = Book(levels)
-    if book.level(level_id).kind is LotKind.ON_HAND:
-        return book.level(level_id)
+    before = book.level(level_id)
+    if before.kind is LotKind.ON_HAND:
+        return before
     await queries.set_lot(tx, level_ids=[level.id for level in levels], kind=kind, ready_on=ready_on)
     elsewhere = sum(level.quantity for level in levels if level.id != level_id)
-    here = book.level(level_id)
-    book.change(level_id, quantity=max(0, quantity - elsewhere) - here.quantity, fact=True)
+    book.change(level_id, quantity=max(0, quantity - elsewhere) - before.quantity, fact=True)
     await book.write(tx, kind="announced", reason=source)
     await tell(tx, shop_id=shop_id, variant_ids=[variant_id])
+    if before.ready_on is not None and before.ready_on < ready_on and any(level.quantity for level in levels):
+        await outbox.record(tx, LotDelayed(shop_id, variant_id, source, before.ready_on, ready_on))
+    if book.level(level_id).quantity > before.quantity:
+        await tell_arrived(tx, shop_id=shop_id, pool_id=pool.id, variant_ids=[variant_id])
     (level,) = await queries.levels_by_id(tx, level_ids=[level_id])
     return level
 
@@ -432,6 +451,7 @@ async def lot_arrived(
     await queries.set_lot(tx, level_ids=[level.id for level in levels], kind=LotKind.ON_HAND, ready_on=None)
     await book.write(tx, kind="arrived", reason=source)
     await tell(tx, shop_id=shop_id, variant_ids=[variant_id])
+    await tell_arrived(tx, shop_id=shop_id, pool_id=open_id, variant_ids=[variant_id])
     return await queries.levels_by_id(tx, level_ids=[level.id for level in levels])
 
 
@@ -530,8 +550,22 @@ async def _shelf(tx: Tx, *, shop_id: int, location_id: int, variant_id: int, poo
     )
 
 
-async def _locked(tx: Tx, level_ids: Sequence[int]) -> Book:
-    return Book(await queries.levels_by_id(tx, level_ids=level_ids, lock=True))
+async def _here(tx: Tx, *, shop_id: int, location_id: int, variant_id: int) -> Book:
+    """All shelves of a variant at a location, of every pool, locked."""
+    levels = await queries.lock_levels_of(tx, shop_id=shop_id, pool_ids=None, variant_ids=[variant_id])
+    return Book(
+        level for level in levels if level.location_id == location_id and level.kind is LotKind.ON_HAND
+    )
+
+
+def _mend(book: Book, units: int, *, pool_id: int | None, first: int) -> int:
+    """Put units where promises were broken (`pool_id` None: in any pool, `first` before others); what is left."""
+    broken = [level for level in book if level.shortfall and pool_id in {None, level.pool_id}]
+    for level in sorted(broken, key=lambda level: (level.pool_id != first, level.pool_id, level.id)):
+        mended = min(units, level.shortfall)
+        book.change(level.id, quantity=mended)
+        units -= mended
+    return units
 
 
 def _draw(book: Book, sources: Sequence[Level], target: int, quantity: int) -> None:

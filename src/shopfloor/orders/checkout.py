@@ -262,6 +262,7 @@ async def _freeze(
             "offer": None if terms is None else msgspec.to_builtins(asdict(terms)),
             "items": _plain(items),
             "bundles": _plain(bundles),
+            "products": await _products(tx, shop_id=shop_id, ids=sorted({item.product_id for item in items})),
             "terms": asdict(await service.policy(tx, shop_id=shop_id)),
         },
         renewals=0,
@@ -285,6 +286,23 @@ def _whole(bundle: catalog.Bundle, variant: queries.VariantRow, items: Sequence[
         unit_price_minor=amount_minor // quantity,
         amount_minor=amount_minor,
     )
+
+
+async def _products(tx: Tx, *, shop_id: int, ids: Sequence[int]) -> list[dict[str, Any]]:
+    """The product pages as they are at this moment, in all languages."""
+    shown = await catalog.pictures(tx, shop_id=shop_id, product_ids=ids)
+    return [
+        {
+            "id": product.id,
+            "title": product.title,
+            "titles": product.titles,
+            "description": catalog.plain_text(product.description),
+            "descriptions": {key: catalog.plain_text(text) for key, text in product.descriptions.items()},
+            "option_names": product.option_names,
+            "pictures": [picture.sha256 for picture in shown if picture.product_id == product.id],
+        }
+        for product in (await catalog.products_by_id(tx, shop_id=shop_id, ids=ids)).values()
+    ]
 
 
 def _plain(items: Sequence[Item | Bundle]) -> list[dict[str, Any]]:

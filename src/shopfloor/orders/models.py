@@ -522,6 +522,11 @@ class OrderLine:
         return self.ready_on is None or self.ready_at is not None
 
     @property
+    def put_off_to(self) -> date | None:
+        """A later date that waits for the buyer's answer."""
+        return None if self.delay_accepted or self.ready_at is not None else self.delayed_to
+
+    @property
     def ship_by(self) -> date | None:
         """The date that binds the merchant: the first one, until the buyer accepts a later."""
         return self.delayed_to if self.delayed_to and self.delay_accepted else self.ready_on
@@ -571,9 +576,22 @@ class OrderView:
     payments: list[PaymentEvent]
     due: "Due | None"
     buyer_may_cancel: bool
+    is_late: bool
+    """A date that the buyer was promised was missed, or is announced to be."""
     page: dict[str, Any]
+    """Products, prices and terms as the buyer saw them, frozen when the checkout was opened first."""
     instructions: dict[str, Any] = field(default_factory=dict[str, Any])
     bundles: list[Bundle] = field(default_factory=list[Bundle])
+
+    @property
+    def awaits_goods(self) -> bool:
+        """Some of it was sold before it was there, and is not there yet."""
+        return any(not line.is_ready for line in self.lines)
+
+    @property
+    def balance_later(self) -> bool:
+        """The deposit is in; the rest is asked for when the goods are ready."""
+        return self.due is not None and self.due.purpose is Purpose.BALANCE and self.awaits_goods
 
 
 @dataclass(frozen=True, slots=True)
@@ -712,7 +730,7 @@ def shipping_minor(goods_minor: int, *, delivery: Delivery, policy: Policy) -> i
 
 
 def due(order: Order) -> Due | None:
-    """What the buyer owes now.  The balance of a presale is owed once it has been asked for."""
+    """What the buyer owes next.  The balance of a presale has a day (`by`) once it has been asked for."""
     if order.status in {Status.DRAFT, Status.CANCELLED}:
         return None
     return unpaid(order)

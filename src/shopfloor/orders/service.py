@@ -54,6 +54,7 @@ from shopfloor.orders.models import (
     allot,
     derive,
     due,
+    is_late,
     may_cancel,
     refund_on_cancel,
     unpaid,
@@ -136,12 +137,15 @@ async def _view(tx: Tx, found: Order) -> OrderView:
     checkout = await queries.checkout(tx, id=found.checkout_id)
     assert checkout is not None, "an order has a checkout by foreign key"
     owed = due(found)
+    today = now().date()
+    open_order = found.status in {Status.PLACED, Status.PAID, Status.PARTLY_SHIPPED}
     return OrderView(
         order=found,
         lines=lines,
         payments=await queries.payment_events(tx, order_id=found.id),
         due=owed,
-        buyer_may_cancel=may_cancel(found, lines, by=Party.BUYER, today=now().date()),
+        buyer_may_cancel=may_cancel(found, lines, by=Party.BUYER, today=today),
+        is_late=open_order and is_late(lines, today=today),
         page=checkout.page,
         instructions=await _instructions(tx, found, owed),
         bundles=await queries.bundles(tx, order_id=found.id),

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Form, Query, Request
@@ -203,6 +203,9 @@ PAID: Final = (N_("Paid"), N_("Payment"))
 SENT: Final = (N_("Sent"), N_("Sending"))
 FETCHED: Final = (N_("Picked up"), N_("Pick-up"))
 ARRIVED: Final = (N_("Received"), N_("Arrival"))
+DEPOSIT: Final = (N_("Deposit paid"), N_("Deposit"))
+READY: Final = (N_("Goods ready"), N_("Goods get ready"))
+REST: Final = (N_("Rest paid"), N_("Pay the rest"))
 
 
 def steps_of(view: orders.OrderView) -> list[Step]:
@@ -212,7 +215,16 @@ def steps_of(view: orders.OrderView) -> list[Step]:
         return []
     paid = order.charged_minor >= order.total_minor
     sent = order.shipped_at is not None
-    if order.method == "cash":
+    later = any(line.ready_on is not None for line in view.lines)
+    if later and order.method != "cash":
+        last = (FETCHED, sent) if order.delivery == Delivery.PICK_UP else (SENT, sent)
+        ready = (READY, not view.awaits_goods)
+        if order.first_minor == order.total_minor:
+            course = [(PLACED, True), (PAID, paid), ready, last]
+        else:
+            deposit = (DEPOSIT, order.charged_minor >= order.first_minor)
+            course = [(PLACED, True), deposit, ready, (REST, paid), last]
+    elif order.method == "cash":
         course = [(PLACED, True), (FETCHED, sent), (PAID, paid)]
     elif order.delivery == Delivery.PICK_UP:
         course = [(PLACED, True), (PAID, paid), (FETCHED, sent)]
@@ -237,6 +249,37 @@ async def cancel(
     query = "" if key is None else f"?key={key}"
     response = RedirectResponse(f"/s/{found.slug}/orders/{order_id}{query}", status_code=303)
     flash(response, "good", words.gettext("The order is cancelled."))
+    return response
+
+
+@router.post("/s/{shop}/orders/{order_id}/delay")
+@public
+async def answer_delay(
+    request: Request,
+    shop: str,
+    order_id: UUID,
+    shopper: Shopper,
+    db: Db,
+    answer: Annotated[Literal["accept", "cancel"], Form()],
+    key: Key = None,
+) -> Response:
+    """The goods come later than promised: take the new date, or cancel with everything back."""
+    words = speak(request)
+    query = "" if key is None else f"?key={key}"
+    async with db.transaction() as tx:
+        found = await accounts.shop_by_slug(tx, shop)
+    response = RedirectResponse(f"/s/{found.slug}/orders/{order_id}{query}", status_code=303)
+    try:
+        async with db.transaction() as tx:
+            await orders.answer_delay(
+                tx, shop_id=found.id, order_id=order_id, accept=answer == "accept", shopper=shopper, key=key
+            )
+    except orders.NoDelay as refusal:
+        # A second tap, or another device: the page shows what became of it.
+        flash(response, "wait", message_of(refusal, language_of(request, found.locale)))
+        return response
+    done = N_("You took the new date.") if answer == "accept" else N_("The order is cancelled.")
+    flash(response, "good", words.gettext(done))
     return response
 
 

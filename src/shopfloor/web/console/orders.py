@@ -12,7 +12,7 @@ from shopfloor.accounts import Permission
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.values import Money, new_id
 from shopfloor.web.console.desk import Desk, at
-from shopfloor.web.console.typed import minor_of
+from shopfloor.web.console.typed import NotADate, day_of, minor_of
 from shopfloor.web.languages import N_
 
 router = APIRouter(prefix="/console/{shop}/orders", include_in_schema=False)
@@ -90,6 +90,43 @@ async def paid(desk: Manager, order_id: UUID, amount: Text = "", note: Text = ""
     except Refusal as refusal:
         return desk.refused(path, refusal)
     return desk.back(path, desk.say(N_("Noted as paid.")))
+
+
+@router.post("/{order_id}/ready")
+async def ready(desk: Manager, order_id: UUID) -> Response:
+    """What was sold before it was there is there now; the buyer is asked for the balance."""
+    path = f"/orders/{order_id}"
+    try:
+        async with desk.work() as tx:
+            changed = await orders.mark_ready(
+                tx, shop_id=desk.shop.id, order_id=order_id, actor=f"person:{desk.actor.person_id}"
+            )
+    except Refusal as refusal:
+        return desk.refused(path, refusal)
+    asked = changed.balance_due_at is not None and changed.charged_minor < changed.total_minor
+    said = N_("The goods are here. The buyer is asked for the rest.") if asked else N_("The goods are here.")
+    return desk.back(path, desk.say(said))
+
+
+@router.post("/{order_id}/delay")
+async def delay(desk: Manager, order_id: UUID, delayed_to: Text = "") -> Response:
+    """It comes later than promised: the buyer may take the new date, or everything back."""
+    path = f"/orders/{order_id}"
+    try:
+        day = day_of(delayed_to)
+        if day is None:
+            raise NotADate(given="")
+        async with desk.work() as tx:
+            await orders.delay(
+                tx,
+                shop_id=desk.shop.id,
+                order_id=order_id,
+                delayed_to=day,
+                actor=f"person:{desk.actor.person_id}",
+            )
+    except Refusal as refusal:
+        return desk.refused(path, refusal)
+    return desk.back(path, desk.say(N_("The buyer is asked: take the new date, or everything back.")))
 
 
 @router.post("/{order_id}/ship")

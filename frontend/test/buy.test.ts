@@ -49,15 +49,15 @@ const parts = (...days: (string | null)[]): Answer => ({
 
 test("a purchase says when all of it is ready, and whether that is later than what was seen", () => {
   assert.equal(readyOn(parts(null, "2026-12-09", "2026-12-03")), "2026-12-09");
-  assert.equal(purchaseOf(parts(null), "Shirt", null, "/x").later, false);
-  assert.equal(purchaseOf(parts("2026-12-03"), "Shirt", null, "/x").later, true);
-  assert.equal(purchaseOf(parts("2026-12-03"), "Shirt", "2026-12-03", "/x").later, false);
-  assert.equal(purchaseOf(parts("2026-12-04"), "Shirt", "2026-12-03", "/x").later, true);
+  assert.equal(purchaseOf(parts(null), 9, "Shirt", null, "/x").later, false);
+  assert.equal(purchaseOf(parts("2026-12-03"), 9, "Shirt", null, "/x").later, true);
+  assert.equal(purchaseOf(parts("2026-12-03"), 9, "Shirt", "2026-12-03", "/x").later, false);
+  assert.equal(purchaseOf(parts("2026-12-04"), 9, "Shirt", "2026-12-03", "/x").later, true);
 });
 
 test("what has run out is no longer offered for checkout; what has no timer stays", () => {
-  const timed = purchaseOf(parts(null), "Shirt", null, "/x");
-  const untimed = purchaseOf(held, "Bowl", null, "/x");
+  const timed = purchaseOf(parts(null), 9, "Shirt", null, "/x");
+  const untimed = purchaseOf(held, 9, "Bowl", null, "/x");
   assert.deepEqual(open([timed, untimed], () => 0), [untimed]);
   assert.deepEqual(open([timed, untimed], () => 1), [timed, untimed]);
 });

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 from uuid import UUID, uuid4
@@ -432,3 +433,66 @@ async def test_a_load_that_was_overtaken_is_done_again() -> None:
 
     assert terms is not None
     assert terms.prices == {9: 200}
+
+
+SOON = date(2031, 3, 5)
+LATER = date(2031, 3, 9)
+
+
+async def test_a_form_agrees_to_the_days_it_showed_and_to_no_later_ones(open_doors: Any) -> None:
+    shop = await open_doors(1, later={SOON: 1, LATER: 1})
+    m, big = shop.market.variants
+
+    def place(answer: Response) -> dict[str, list[str]]:
+        return parse_qs(urlsplit(answer.headers["location"]).query)
+
+    first = await shop.form(shop.wish(shown=""))
+    assert "/checkout/" in first.headers["location"]
+    too_late = place(await shop.form(shop.wish(shown=f"{big}={LATER}")))
+    assert (too_late["refused"], too_late["ready_on"]) == (["stock.too_late"], [SOON.isoformat()])
+    assert await shop.market.left() == 2
+    second = await shop.form(shop.wish(shown=f"{m}={SOON}"))
+    assert "/checkout/" in second.headers["location"]
+    assert place(await shop.form(shop.wish(shown=f"{m}={SOON}")))["ready_on"] == [LATER.isoformat()]
+    assert await shop.market.left() == 1
+
+
+async def test_a_page_that_showed_the_shelf_gets_the_shelf_or_hears_the_day(open_doors: Any) -> None:
+    shop = await open_doors(1, later={SOON: 1})
+
+    held = await shop.buy(latest_ready="0001-01-01")
+    refused = await shop.frame(latest_ready=date.min)
+
+    assert held.json["outcome"] == "held"
+    assert (refused["code"], refused["facts"]["ready_on"]) == ("stock.too_late", SOON.isoformat())
+    assert await shop.market.left() == 1
+
+
+async def test_whoever_pays_first_is_not_sold_a_later_day_unseen(open_doors: Any) -> None:
+    shop = await open_doors(1, later={LATER: 2}, policy="first_paid")
+
+    refused = await shop.buy(quantity=2, latest_ready=SOON.isoformat())
+    opened = await shop.buy(quantity=2, latest_ready=LATER.isoformat())
+    gone = await shop.buy(quantity=4, latest_ready=LATER.isoformat())
+
+    assert (refused.status, refused.json["code"]) == (409, "stock.too_late")
+    assert refused.json["facts"]["ready_on"] == LATER.isoformat()
+    assert opened.json["outcome"] == "open"
+    assert gone.json["code"] == "stock.sold_out"
+
+
+async def test_a_form_that_was_held_is_remembered_by_the_browser(shop: Shop) -> None:
+    wish = shop.wish()
+    held = await shop.form(wish)
+    refused = await shop.form(shop.wish(quantity=9))
+
+    assert held.headers["set-cookie"] == f"held={wish['id']}; Path=/; Max-Age=86400; HttpOnly; SameSite=Lax"
+    assert "set-cookie" not in refused.headers
+
+
+async def test_a_form_of_too_many_fields_is_refused(shop: Shop) -> None:
+    answer = await shop.form({f"field-{number}": number for number in range(101)})
+
+    assert answer.status == 422
+    assert b"orders.bad_purchase" in answer.body
+    assert await shop.market.left() == 3

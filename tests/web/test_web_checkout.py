@@ -4,9 +4,12 @@ import re
 from uuid import uuid4
 
 import httpx
+import pytest
 from tests.web.conftest import Stage
 
 from shopfloor import accounts, orders, stock
+from shopfloor.kernel.values import now
+from shopfloor.web import line
 
 FORM = {
     "name": "Lin Yue",
@@ -171,3 +174,44 @@ async def test_there_is_no_line_for_what_can_be_bought(stage: Stage) -> None:
 
     assert answer.status_code == 409
     assert "you can buy it now" in answer.text
+
+
+async def test_a_script_hears_where_its_buyer_stands_and_what_is_kept(stage: Stage) -> None:
+    holder = await stage.hold(quantity=3)
+    variant = stage.variants[0].id
+    await stage.client.post("/s/harbour/waitlist", data={"variant_id": str(variant)})
+
+    async def told() -> dict[str, object]:
+        answer = await stage.client.get("/s/harbour/waitlist", headers={"accept": "application/json"})
+        return answer.json()
+
+    waiting = await told()
+    async with stage.db.transaction() as tx:
+        [pool] = [one for one in await stock.pools(tx, shop_id=stage.shop.id) if one.kind == "open"]
+        await stock.release(tx, [holder], "test")
+        await orders.serve(tx, shop_id=stage.shop.id, pool_id=pool.id, variant_ids=[variant])
+    [kept] = (await told())["places"]
+    page = (await stage.client.get("/s/harbour/waitlist")).text
+
+    [place] = waiting["places"]
+    assert (place["state"], place["position"], place["title"]) == ("waiting", 1, "Shirt · Indigo · M")
+    assert (place["hold_id"], place["url"], waiting["again_in"]) == (None, "/s/harbour/waitlist", 5)
+    assert (kept["id"], kept["state"]) == (place["id"], "offered")
+    assert kept["url"] == f"/s/harbour/checkout/{kept['hold_id']}"
+    assert kept["claim_until"] is not None
+    assert f'data-line="{kept["id"]}:offered:0 "' in page
+    async with stranger(stage) as other:
+        answer = await other.get("/s/harbour/waitlist", headers={"accept": "application/json"})
+        assert answer.json() == {"places": [], "again_in": 5}
+
+
+@pytest.mark.parametrize(
+    ("position", "claim_seconds", "seconds"),
+    [(1, 300, 5), (20, 300, 6), (400, 300, 25), (10_000, 300, 60), (10_000, 10, 5), (400, 60, 15)],
+)
+def test_who_stands_far_back_looks_less_often(position: int, claim_seconds: int, seconds: int) -> None:
+    place = orders.Waiting(
+        uuid4(), 1, 1, None, None, uuid4(), 1, 1, "CNY", orders.WaitingState.WAITING, None, None,
+        now(), position,
+    )  # fmt: skip
+    assert line.again_in([place], claim_seconds) == seconds

@@ -3,10 +3,13 @@
 import gzip
 import json
 import re
+from datetime import timedelta
+from uuid import uuid4
 
 from tests.web.conftest import Stage
 
-from shopfloor import catalog, live
+from shopfloor import accounts, catalog, live, stock
+from shopfloor.kernel.values import now
 from shopfloor.web.static import asset
 
 
@@ -144,3 +147,40 @@ async def test_every_page_allows_only_this_site(stage: Stage) -> None:
         assert re.findall(r"<script(?![^>]*(?:src=\"/static/|application/json))", answer.text) == []
         assert re.findall(r"\s(?:style|on\w+)=\"", answer.text) == []
         assert re.findall(r"(?:src|href)=\"(?:https?:)?//(?!shop\.test)", answer.text) == []
+
+
+async def test_the_form_carries_the_days_it_shows(stage: Stage) -> None:
+    html = (await stage.client.get(f"/s/harbour/p/{stage.shirt.id}")).text
+    day = now().date() + timedelta(days=9)
+
+    assert [field["value"] for field in inputs(html) if field.get("name") == "shown"] == [
+        f"{stage.variants[1].id}={day}"
+    ]
+
+
+async def test_a_later_day_than_shown_is_said_with_a_way_on(stage: Stage) -> None:
+    query = f"refused=stock.too_late&variant={stage.variants[1].id}&ready_on=2031-01-01"
+    html = (await stage.client.get(f"/s/harbour/p/{stage.shirt.id}?{query}")).text
+
+    assert "The form shows the new date." in html
+
+
+async def test_nobody_is_sold_out_against_themselves(stage: Stage) -> None:
+    hold = await stage.hold(quantity=3)
+    other = await stage.hold(variant=1)
+    place = f"/s/harbour/p/{stage.shirt.id}?refused=stock.sold_out&variant={stage.variants[0].id}&left=0"
+
+    async def shown(kept: object) -> str:
+        return (await stage.client.get(place, headers={"cookie": f"held={kept}; {cookies}"})).text
+
+    cookies = f"shopper={stage.client.cookies['shopper']}"
+    assert f'href="/s/harbour/checkout/{hold}"' in await shown(hold)
+    assert "kept for you already" in await shown(hold)
+    for foreign in (other, uuid4(), "nonsense", "x" * 36):
+        assert "kept for you already" not in await shown(foreign)
+    cookies = f"shopper={accounts.issue_shopper(stage.app.state.keyring, uuid4())}"
+    assert "kept for you already" not in await shown(hold)
+    async with stage.db.transaction() as tx:
+        await stock.release(tx, [hold], "test")
+    cookies = f"shopper={stage.client.cookies['shopper']}"
+    assert "Somebody was faster" in await shown(hold)

@@ -62,6 +62,28 @@ addEventListener("pageshow", () => {
   }
 });
 
+/** [data-line="ID:STATE:POSITION …"]: places in line.  The page is loaded anew when one of them moved. */
+const line = document.querySelector<HTMLElement>("[data-line]");
+if (line !== null) {
+  const shown = (line.dataset["line"] ?? "").trim();
+  const look = async (): Promise<void> => {
+    let pause = 15;
+    try {
+      const response = await fetch(location.pathname, { headers: { accept: "application/json" } });
+      const told = (await response.json()) as { readonly places: readonly { readonly id: string; readonly state: string; readonly position: number }[]; readonly again_in: number };
+      if (told.places.map((one) => `${one.id}:${one.state}:${one.position}`).join(" ") !== shown) {
+        location.reload();
+        return;
+      }
+      pause = told.again_in;
+    } catch {
+      // The shop is away for a moment; the places are not.
+    }
+    setTimeout(() => void look(), pause * 1_000 * (0.75 + Math.random() / 2));
+  };
+  setTimeout(() => void look(), 5_000);
+}
+
 /** The first field that was refused gets the focus. */
 document.querySelector<HTMLElement>("[aria-invalid='true']")?.focus();
 

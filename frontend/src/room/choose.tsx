@@ -97,7 +97,15 @@ export function Choose({ offer, say, language, busy, problem, chosen, buy, wait 
       {available.is === "later" && (
         <p class="note wait"><Icon name="calendar" /><span>{say("consent_later", { date: day(available.ready_on, language) })}</span></p>
       )}
-      {problem !== null && <p class="note bad" role="alert"><Icon name="alert" /><span>{problem.text}</span></p>}
+      {problem !== null && (
+        <div class="note bad" role="alert">
+          <Icon name="alert" />
+          <div class="stack tight">
+            <p>{problem.text}</p>
+            {problem.url !== undefined && <a class="button buy" href={problem.url}>{say("check_out")}</a>}
+          </div>
+        </div>
+      )}
       <p class="soft small">{say(`policy.${offer.policy}`, { minutes: Math.max(1, Math.round(offer.hold_seconds / 60)) })}</p>
       <button class={available.is === "gone" ? "button main wide" : "button buy wide"} disabled={busy} aria-busy={busy}>
         {busy

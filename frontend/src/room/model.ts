@@ -1,15 +1,15 @@
 // What the room page knows and does: the stream, the player, the till and the collector behind one view.
 
 import { ServerClock } from "../common/clock.ts";
-import { moment } from "../common/format.ts";
+import { day, moment } from "../common/format.ts";
 import type { Collector } from "../common/collect.ts";
 import type { Say } from "../common/words.ts";
 import { timeOrderedId } from "../common/ids.ts";
-import { type Outcome, post, Till } from "./buy.ts";
+import { isFinal, ON_THE_SHELF, type Outcome, post, Till, type Wish } from "./buy.ts";
 import { isDue } from "./moment.ts";
 import { Player, type Playing } from "./player.ts";
-import { load, open as stillOpen, type Problem, type Purchase, purchaseOf, save } from "./purchases.ts";
-import { type Connection, type Message, RoomSocket } from "./socket.ts";
+import { type Attempt, load, loadAttempt, open as stillOpen, ownOf, type Problem, type Purchase, purchaseOf, save, saveAttempt } from "./purchases.ts";
+import { type Answer, type Connection, type Message, RoomSocket } from "./socket.ts";
 import { availability, type ChatLine, chatAfter, type Featured, inWords, type Line, merged, type Offer, type RoomState } from "./state.ts";
 import { optionText, refusalText } from "./texts.ts";
 
@@ -35,6 +35,25 @@ export interface View {
   readonly problem: Problem | null;
   readonly chatProblem: string | null;
   readonly purchases: readonly Purchase[];
+  readonly places: readonly Place[];
+}
+
+/** A place in line: waiting at a position, or offered, with a hold to claim. */
+export interface Place {
+  readonly id: string;
+  readonly variant_id: number;
+  readonly state: "waiting" | "offered";
+  readonly position: number;
+  readonly title: string;
+  readonly hold_id: string | null;
+  readonly claim_until: string | null;
+  readonly url: string;
+}
+
+/** What `/waitlist` tells a script; `again_in` seconds it is worth another look. */
+export interface Places {
+  readonly places: readonly Place[];
+  readonly again_in: number;
 }
 
 /** What the server left in the page. */
@@ -47,6 +66,7 @@ export interface RoomData {
   readonly starts_at: string | null;
   readonly replay: string | null;
   readonly poster: string | null;
+  readonly line: Places;
 }
 
 const BEAT = 5_000;
@@ -60,6 +80,8 @@ export class RoomModel {
   readonly startsAt: string | null;
   readonly replay: string | null;
   readonly poster: string | null;
+  private readonly line: Places;
+  private looking: ReturnType<typeof setTimeout> | undefined;
   readonly clock = new ServerClock();
   private readonly socket: RoomSocket;
   private readonly till: Till;
@@ -70,7 +92,9 @@ export class RoomModel {
   private likes = 0;
   private ref = 0;
   /** Tries of one wish share an id: a tap after a lost answer asks about the same purchase. */
-  private attempt: { readonly key: string; readonly id: string } | undefined;
+  private attempt: Attempt | undefined;
+  /** A later day that the buyer was told instead of the one shown; buying again takes it. */
+  private told: { readonly line: number; readonly ready_on: string } | undefined;
 
   constructor(data: RoomData, say: Say, language: string, collector: Collector) {
     this.say = say;
@@ -80,6 +104,7 @@ export class RoomModel {
     this.startsAt = data.starts_at === null ? null : moment(data.starts_at, language);
     this.replay = data.replay;
     this.poster = data.poster;
+    this.line = data.line;
     this.collector = collector;
     this.clock.heard(data.now);
     const show = data.state.show.id;
@@ -93,7 +118,7 @@ export class RoomModel {
     this.view = {
       state: data.state, chat: data.chat, featured: data.state.featured?.offer_id ?? null, connection: "connecting", playing: "idle",
       muted: true, soundAsked: false, tall: true, liked: false, replaying: false, sheet: { is: "none" }, busy: false, problem: null, chatProblem: null,
-      purchases: load(show),
+      purchases: load(show), places: [],
     };
   }
 
@@ -119,6 +144,10 @@ export class RoomModel {
       if (document.visibilityState === "visible") this.socket.hurry();
     });
     if (this.view.featured !== null) this.seen(this.view.featured);
+    // The page was loaded anew before it heard: the same id tells what became of the tap.
+    const lost = loadAttempt(this.view.state.show.id);
+    if (lost !== undefined) void this.ask(lost);
+    this.stand(this.line);
   }
 
   open(sheet: SheetView): void {
@@ -139,39 +168,77 @@ export class RoomModel {
 
   async buy(offer: Offer, line: Line, quantity: number): Promise<void> {
     if (this.view.busy) return;
-    const shown = availability(line);
+    const available = availability(line);
+    const told = this.told?.line === line.id ? this.told.ready_on : null;
+    const shown = [available.is === "later" ? available.ready_on : null, told].filter((one) => one !== null).sort().at(-1) ?? null;
     const key = [offer.id, line.id, quantity, line.price_minor].join("/");
-    if (this.attempt?.key !== key) this.attempt = { key, id: timeOrderedId() };
-    this.put({ busy: true, problem: null });
-    this.collector.note("add_to_cart", { ...this.facts(offer, line), quantity, hold_id: this.attempt.id });
-    const latest_ready = shown.is === "later" ? shown.ready_on : new Date(this.clock.now()).toISOString().slice(0, 10);
-    const wish = { id: this.attempt.id, offer_id: offer.id, variant_id: line.id, quantity, price_minor: line.price_minor, latest_ready };
-    const outcome = await this.till.buy(wish);
-    this.finish(outcome, offer, line, shown.is === "later" ? shown.ready_on : null);
+    const id = this.attempt?.key === key ? this.attempt.wish.id : timeOrderedId();
+    const wish = { id, offer_id: offer.id, variant_id: line.id, quantity, price_minor: line.price_minor, latest_ready: shown ?? ON_THE_SHELF };
+    this.collector.note("add_to_cart", { ...this.facts(offer, line), quantity, hold_id: id });
+    await this.ask({ key, wish, shown, at: Date.now() });
   }
 
-  private finish(outcome: Outcome, offer: Offer, line: Line, shown: string | null): void {
-    if (outcome.t === "unknown") {
-      this.put({ busy: false, problem: { code: "unknown", text: this.say("no_answer") } });
+  private async ask(attempt: Attempt): Promise<void> {
+    this.keep(attempt);
+    this.put({ busy: true, problem: null });
+    const outcome = await this.till.buy(attempt.wish);
+    this.finish(outcome, attempt.wish, attempt.shown);
+  }
+
+  private keep(attempt: Attempt | undefined): void {
+    this.attempt = attempt;
+    saveAttempt(this.view.state.show.id, attempt);
+  }
+
+  private finish(outcome: Outcome, wish: Wish, shown: string | null): void {
+    if (outcome.t === "unknown" || !isFinal(outcome)) {
+      const text = outcome.t === "unknown" ? this.say("no_answer") : refusalText(outcome.code, outcome.message, this.say);
+      this.put({ busy: false, problem: { code: "unknown", text } });
       return;
     }
-    this.attempt = undefined;
+    this.keep(undefined);
+    this.told = undefined;
+    const offer = this.view.state.offers[String(wish.offer_id)];
+    const line = offer?.lines[String(wish.variant_id)];
     if (outcome.outcome === "refused") {
-      const text = refusalText(outcome.code, outcome.message, this.say);
-      this.put({ busy: false, problem: { code: outcome.code ?? "", text } });
+      this.put({ busy: false, problem: this.refused(outcome, wish) });
       return;
     }
     if (outcome.outcome === "queued") {
       const position = Number(outcome.facts?.["position"] ?? 0);
       this.put({ busy: false, sheet: { is: "waiting", position, url: `/s/${this.shop.slug}/waitlist` } });
+      this.lookAgain(1);
       return;
     }
-    const options = optionText(line);
-    const title = inWords(offer.title, offer.titles, this.language) + (options ? ` · ${options}` : "");
-    const purchase = purchaseOf(outcome, title, shown, `/s/${this.shop.slug}/checkout/${outcome.id}`);
+    const purchase = purchaseOf(outcome, wish.variant_id, this.titleOf(offer, line), shown, `/s/${this.shop.slug}/checkout/${outcome.id}`);
+    this.put({ busy: false, sheet: { is: "held", id: purchase.id } });
+    this.remember(purchase);
+  }
+
+  private titleOf(offer: Offer | undefined, line: Line | undefined): string {
+    const options = line === undefined ? "" : optionText(line);
+    return (offer === undefined ? "" : inWords(offer.title, offer.titles, this.language)) + (options ? ` · ${options}` : "");
+  }
+
+  private remember(purchase: Purchase): void {
     const purchases = [...this.view.purchases.filter((one) => one.id !== purchase.id), purchase].slice(-5);
     save(this.view.state.show.id, purchases);
-    this.put({ busy: false, purchases, sheet: { is: "held", id: purchase.id } });
+    this.put({ purchases });
+  }
+
+  /** Why not, with a way on where there is one. */
+  private refused(answer: Answer, wish: Wish): Problem {
+    const code = answer.code ?? "";
+    const own = ownOf(this.view.purchases, wish.variant_id, (moment) => this.clock.secondsUntil(moment));
+    if (own !== undefined && (code === "stock.sold_out" || code === "stock.limit" || code === "stock.too_late")) {
+      return { code, text: this.say("own_hold"), url: own.url };
+    }
+    const later = answer.facts?.["ready_on"];
+    if (code === "stock.too_late" && typeof later === "string") {
+      this.told = { line: wish.variant_id, ready_on: later };
+      return { code, text: this.say("too_late_then", { date: day(later, this.language) }) };
+    }
+    return { code, text: refusalText(answer.code, answer.message, this.say) };
   }
 
   async wait(offer: Offer, line: Line, quantity: number): Promise<void> {
@@ -186,10 +253,43 @@ export class RoomModel {
         body: new URLSearchParams({ offer_id: String(offer.id), variant_id: String(line.id), quantity: String(quantity) }),
       });
       const body = (await response.json()) as { code?: string; message?: string; position?: number; url?: string };
-      if (response.ok) this.put({ busy: false, sheet: { is: "waiting", position: body.position ?? 0, url: body.url ?? url } });
-      else this.put({ busy: false, problem: { code: body.code ?? "", text: refusalText(body.code, body.message, this.say) } });
+      if (response.ok) {
+        this.put({ busy: false, sheet: { is: "waiting", position: body.position ?? 0, url: body.url ?? url } });
+        this.lookAgain(1);
+      } else this.put({ busy: false, problem: { code: body.code ?? "", text: refusalText(body.code, body.message, this.say) } });
     } catch {
       this.put({ busy: false, problem: { code: "unknown", text: this.say("no_answer") } });
+    }
+  }
+
+  /** How the places in line stand now; units that are kept for the buyer are shown as a purchase is. */
+  private stand({ places, again_in }: Places): void {
+    const offered = places.filter((one) => one.state === "offered" && one.hold_id !== null);
+    const fresh = offered.filter((one) => !this.view.purchases.some((known) => known.id === one.hold_id));
+    for (const { hold_id, variant_id, title, url, claim_until } of fresh) {
+      if (hold_id !== null) this.remember({ id: hold_id, line: variant_id, title, url, expires_at: claim_until, ready_on: null, later: false });
+    }
+    const waiting = places.filter((one) => one.state === "waiting");
+    this.put({ places: waiting });
+    const { sheet } = this.view;
+    const first = fresh[0]?.hold_id;
+    if (first != null && (sheet.is === "none" || sheet.is === "waiting" || sheet.is === "bag")) this.put({ sheet: { is: "held", id: first } });
+    else if (sheet.is === "waiting" && waiting[0] !== undefined) this.put({ sheet: { ...sheet, position: waiting[0].position } });
+    if (places.length > 0) this.lookAgain(again_in);
+  }
+
+  private lookAgain(seconds: number): void {
+    clearTimeout(this.looking);
+    this.looking = setTimeout(() => void this.look(), seconds * 1_000 * (0.75 + Math.random() / 2));
+  }
+
+  private async look(): Promise<void> {
+    try {
+      const response = await fetch(`/s/${this.shop.slug}/waitlist`, { headers: { accept: "application/json" } });
+      if (!response.ok) throw new Error(String(response.status));
+      this.stand((await response.json()) as Places);
+    } catch {
+      this.lookAgain(15);
     }
   }
 
@@ -243,11 +343,12 @@ export class RoomModel {
         break;
       }
       case "answer":
-        this.till.answered(message);
+        // Too late for the tap, not for the purchase.
+        if (!this.till.answered(message) && this.attempt?.wish.id === message.id && isFinal(message)) this.finish(message, this.attempt.wish, this.attempt.shown);
         break;
       case "error":
         // What concerns a purchase is answered as one; the rest belongs to the chat line.
-        if (this.attempt !== undefined && message.ref === this.attempt.id) {
+        if (this.attempt !== undefined && message.ref === this.attempt.wish.id) {
           this.till.answered({ t: "answer", id: message.ref, outcome: "refused", code: message.code, message: message.message, facts: message.facts ?? {} });
         } else this.put({ chatProblem: refusalText(message.code, message.message, this.say) });
         break;

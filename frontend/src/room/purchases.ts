@@ -1,11 +1,15 @@
-// What this visitor bought or waits for in this room.  Kept for the tab, so that a reload forgets nothing.
+// What this visitor bought or waits for in this room.  Kept in the browser, as the cookie is that names the buyer: a page
+// that was closed, or a second one, still leads to the checkout.
 
+import type { Wish } from "./buy.ts";
 import type { Answer } from "./socket.ts";
 
-export interface Problem { readonly code: string; readonly text: string }
+/** `url`: a way on. */
+export interface Problem { readonly code: string; readonly text: string; readonly url?: string }
 
 export interface Purchase {
   readonly id: string;
+  readonly line: number;
   readonly title: string;
   readonly url: string;
   readonly expires_at: string | null;
@@ -20,10 +24,11 @@ export function readyOn(answer: Answer): string | null {
 }
 
 /** A granted purchase; `shown` is the day the buyer had before the eyes, null for "now". */
-export function purchaseOf(answer: Answer, title: string, shown: string | null, fallbackUrl: string): Purchase {
+export function purchaseOf(answer: Answer, line: number, title: string, shown: string | null, fallbackUrl: string): Purchase {
   const ready = readyOn(answer);
   return {
     id: answer.id,
+    line,
     title,
     url: answer.url ?? fallbackUrl,
     expires_at: answer.hold?.expires_at ?? null,
@@ -37,18 +42,53 @@ export function open(purchases: readonly Purchase[], secondsUntil: (moment: stri
   return purchases.filter((one) => one.expires_at === null || secondsUntil(one.expires_at) > 0);
 }
 
+/** The purchase that keeps units of this line for this buyer already: nobody is sold out against themselves. */
+export function ownOf(purchases: readonly Purchase[], line: number, secondsUntil: (moment: string) => number): Purchase | undefined {
+  return open(purchases, secondsUntil).find((one) => one.line === line && one.expires_at !== null);
+}
+
+/** A tap whose answer this page has not heard: asked again with its id, also after a reload. */
+export interface Attempt {
+  readonly key: string;
+  readonly wish: Wish;
+  /** The day that was before the buyer's eyes, null for "now". */
+  readonly shown: string | null;
+  readonly at: number;
+}
+
+const KEPT_FOR = 24 * 3_600_000;
+
 export function load(show: number): readonly Purchase[] {
-  try {
-    return JSON.parse(sessionStorage.getItem(`purchases.${show}`) ?? "[]") as readonly Purchase[];
-  } catch {
-    return [];
-  }
+  const kept = read(localStorage, `purchases.${show}`) as { readonly at: number; readonly purchases: readonly Purchase[] } | null;
+  return kept !== null && Date.now() - kept.at < KEPT_FOR ? kept.purchases : [];
 }
 
 export function save(show: number, purchases: readonly Purchase[]): void {
+  write(localStorage, `purchases.${show}`, { at: Date.now(), purchases });
+}
+
+/** The attempt of this tab, when it is not too old to be meant still. */
+export function loadAttempt(show: number): Attempt | undefined {
+  const kept = read(sessionStorage, `attempt.${show}`) as Attempt | null;
+  return kept !== null && Date.now() - kept.at < 60_000 ? kept : undefined;
+}
+
+export function saveAttempt(show: number, attempt: Attempt | undefined): void {
+  write(sessionStorage, `attempt.${show}`, attempt ?? null);
+}
+
+function read(storage: Storage, key: string): unknown {
   try {
-    sessionStorage.setItem(`purchases.${show}`, JSON.stringify(purchases));
+    return JSON.parse(storage.getItem(key) ?? "null");
   } catch {
-    // A browser that keeps nothing still buys; only a reload forgets the timer.
+    return null;
+  }
+}
+
+function write(storage: Storage, key: string, value: unknown): void {
+  try {
+    storage.setItem(key, JSON.stringify(value));
+  } catch {
+    // A browser that keeps nothing still buys; only a reload forgets.
   }
 }

@@ -172,6 +172,13 @@ function Holds({ view, model }: { readonly view: View; readonly model: RoomModel
   const open = useMemo(() => model.openPurchases(), [view.purchases, ticking]);
   return (
     <>
+      {view.places.map((one) => (
+        <a key={one.id} class="hold-chip" href={one.url}>
+          <Icon name="clock" />
+          <span class="clip">{one.title}</span>
+          <span class="strong num">{model.say("waiting_chip", { n: one.position })}</span>
+        </a>
+      ))}
       {open.map((one) => (
         <a key={one.id} class="hold-chip" href={one.url}>
           <Icon name="clock" />

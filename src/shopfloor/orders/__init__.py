@@ -8,7 +8,7 @@ cannot be had is owed back; and who waits in line for what is sold out is served
 from shopfloor.orders.checkout import Prepared, begin_checkout, finalise, prepare, record_charge
 from shopfloor.orders.completion import Swept, complete, send_refund, sweep
 from shopfloor.orders.door import Answered, Door, Queue, Wish, WishLine
-from shopfloor.orders.endpoint import BuyEndpoint
+from shopfloor.orders.endpoint import HELD_COOKIE, BuyEndpoint
 from shopfloor.orders.events import (
     BalanceRequested,
     DeliveryDelayed,
@@ -118,6 +118,7 @@ from shopfloor.orders.terms import Terms, TermsCache, loader
 from shopfloor.orders.waitlist import hand_over, join, leave, places, serve
 
 __all__ = [
+    "HELD_COOKIE",
     "MANUAL_ONLY",
     "Address",
     "AlreadyPaid",

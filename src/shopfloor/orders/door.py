@@ -420,17 +420,33 @@ async def _short(tx: Tx, request: stock.Request) -> stock.Refused | None:
         tx, shop_id=request.shop_id, variant_ids=list(wanted), pool_id=request.pool_id
     )
     for variant_id, quantity in wanted.items():
-        left = free[variant_id].left
+        left = _in_time(free[variant_id], request.latest_ready)
         if left < quantity:
-            refused = stock.RefusedPurchases(
-                variant_id, quantity, stock.SOLD_OUT, [request.id], [request.buyer]
-            )
+            day = _ready_for(free[variant_id], quantity)
+            code = stock.SOLD_OUT if day is None else stock.TOO_LATE
+            refused = stock.RefusedPurchases(variant_id, quantity, code, [request.id], [request.buyer])
             await outbox.record(
                 tx, stock.PurchaseRefused(request.shop_id, request.show_id, request.offer_id, [refused])
             )
             facts: dict[str, object] = {"variant_id": variant_id, "wanted": quantity, "left": left}
-            return stock.Refused(request.id, stock.SOLD_OUT, facts)
+            if day is not None:
+                facts["ready_on"] = day.isoformat()
+            return stock.Refused(request.id, code, facts)
     return None
+
+
+def _ready_for(free: stock.Availability, quantity: int) -> date | None:
+    """The day by which so many will be there; None when that is never."""
+    running = free.left_now
+    for day, units in free.lots:
+        running += units
+        if running >= quantity:
+            return day
+    return None
+
+
+def _in_time(free: stock.Availability, latest: date | None) -> int:
+    return free.left_now + sum(units for day, units in free.lots if latest is None or day <= latest)
 
 
 def _why_not(

@@ -8,6 +8,7 @@ import asyncio
 import html
 import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from datetime import date
 from typing import Any, Final
 from urllib.parse import parse_qs, urlencode
 from uuid import UUID, uuid4
@@ -37,6 +38,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 MAX_BODY: Final = 8 * 1024
+HELD_COOKIE: Final = "held"
+_ON_THE_SHELF: Final = date.min.isoformat()
 _REMEMBERED: Final = 50_000
 
 _decode = msgspec.json.Decoder(Wish).decode
@@ -203,7 +206,15 @@ class BuyEndpoint:
             page = _page(answer.code or "", answer.message or "")
             await _send(send, status_of(answer), [_HTML, _NO_STORE, *set_cookie], page)
             return
+        if answer.outcome == "held":
+            set_cookie = [*set_cookie, self._keeps(wish.id)]
         await _send(send, 303, [(b"location", place.encode("ascii")), _NO_STORE, *set_cookie], b"")
+
+    def _keeps(self, hold_id: UUID) -> tuple[bytes, bytes]:
+        """Where no script remembers it: what this browser bought last, to lead back to it from a page."""
+        secure = "; Secure" if self._secure else ""
+        kept = f"{HELD_COOKIE}={hold_id}; Path=/; Max-Age=86400; HttpOnly; SameSite=Lax{secure}"
+        return b"set-cookie", kept.encode("ascii")
 
 
 def _refusal(refusal: Refusal) -> Answered:
@@ -250,7 +261,7 @@ def _page(code: str, message: str) -> bytes:
 def _back(terms: Terms, wish: Wish, answer: Answered) -> str:
     told: dict[str, object] = {"refused": answer.code, "offer": wish.offer_id, "variant": wish.variant_id}
     facts = answer.facts or {}
-    told |= {key: facts[key] for key in ("left", "price_minor", "position") if key in facts}
+    told |= {key: facts[key] for key in ("left", "price_minor", "position", "ready_on") if key in facts}
     if answer.outcome == "queued":
         told["outcome"] = "queued"
     query = urlencode({key: value for key, value in told.items() if value is not None})
@@ -280,13 +291,26 @@ async def _body(receive: Receive) -> bytes:
 
 
 def _form(content_type: bytes, body: bytes) -> Wish:
-    """A form's fields; `variant_id`, `quantity` and `price_minor` may come several times, for a small cart."""
+    """A form's fields; `variant_id`, `quantity` and `price_minor` may come several times, for a small cart.
+
+    A form with several variants to choose from says in `shown` of which it shows a later day, as in
+    "9=2026-12-03 12=2026-12-09"; of the others it agrees to what is on the shelf.
+    """
     if not content_type.startswith(b"application/x-www-form-urlencoded"):
         raise BadPurchase("Send a form or JSON.", content_type=content_type[:60].decode("latin-1"))
-    fields = parse_qs(body.decode(), max_num_fields=100) if body else {}
+    try:
+        fields = parse_qs(body.decode(), max_num_fields=100, keep_blank_values=True) if body else {}
+    except ValueError as problem:
+        raise BadPurchase(why=str(problem)[:300]) from problem
     plain: dict[str, object] = {
-        name: fields[name][0] for name in ("id", "offer_id", "latest_ready") if fields.get(name)
+        name: fields[name][0] for name in ("id", "offer_id", "latest_ready") if any(fields.get(name, ()))
     }
+    if "latest_ready" not in plain and "shown" in fields:
+        days = dict(part.partition("=")[::2] for part in fields["shown"][0].split())
+        plain["latest_ready"] = max(
+            (days.get(variant, _ON_THE_SHELF) for variant in fields.get("variant_id", ())),
+            default=_ON_THE_SHELF,
+        )
     several = [fields.get(name, []) for name in ("variant_id", "quantity", "price_minor")]
     if len(several[0]) > 1:
         if len({len(values) for values in several}) > 1:

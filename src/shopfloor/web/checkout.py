@@ -16,6 +16,7 @@ from shopfloor.kernel.http import Db
 from shopfloor.kernel.values import Money, now
 from shopfloor.orders import Delivery
 from shopfloor.web.languages import N_, Language, language_of, speak
+from shopfloor.web.line import in_line
 from shopfloor.web.parts import option_words
 from shopfloor.web.refusals import message_of
 from shopfloor.web.templating import flash, render
@@ -315,8 +316,12 @@ async def join_waitlist(
 @router.get("/s/{shop}/waitlist")
 @public
 async def waitlist(request: Request, shop: str, shopper: Shopper, db: Db) -> Response:
+    """The places, which move while the page is open; for a script as JSON."""
     async with db.transaction() as tx:
         found = await accounts.shop_by_slug(tx, shop)
+        if "application/json" in request.headers.get("accept", ""):
+            told = await in_line(tx, found, shopper, language_of(request, found.locale))
+            return JSONResponse(told, headers={"cache-control": "no-store"})
         places = await orders.places(tx, buyer=shopper, shop_id=found.id)
         variants = {
             variant.id: variant
@@ -328,7 +333,7 @@ async def waitlist(request: Request, shop: str, shopper: Shopper, db: Db) -> Res
             variant.product_id: await catalog.product(tx, shop_id=found.id, product_id=variant.product_id)
             for variant in variants.values()
         }
-    return render(
+    response = render(
         request,
         "shop/waitlist.html",
         shop=found,
@@ -338,6 +343,8 @@ async def waitlist(request: Request, shop: str, shopper: Shopper, db: Db) -> Res
         option_words=option_words,
         server_ms=int(now().timestamp() * 1000),
     )
+    response.headers["cache-control"] = "private, no-store"
+    return response
 
 
 @router.post("/s/{shop}/waitlist/{waiting_id}/leave")

@@ -33,6 +33,13 @@ class Left:
         return None if self.now else next((day for day, units in self.later if units), None)
 
     @property
+    def latest_shown(self) -> date:
+        """The last day a page shows of it, which buying agrees to; for what is only on the shelf, one before any lot."""
+        if not self.now:
+            return self.ready_on or date.min
+        return max((day for day, units in self.later if units), default=date.min)
+
+    @property
     def kind(self) -> str:
         """good: on the shelf; wait: later, with a date; bad: sold out."""
         return "good" if self.now else "wait" if self.total else "bad"
@@ -93,8 +100,14 @@ class PriceGroup:
 
     @property
     def has_later(self) -> bool:
-        """Whether a choice here comes later than now."""
-        return any(choice.left.kind == "wait" for choice in self.choices)
+        """Whether anything of a choice here comes later than now."""
+        return any(choice.left.latest_shown > date.min for choice in self.choices)
+
+    @property
+    def shown(self) -> str:
+        """The days of what comes later, as the form sends them: "9=2026-12-03 12=2026-12-09"."""
+        days = ((choice.variant_id, choice.left.latest_shown) for choice in self.choices)
+        return " ".join(f"{variant_id}={day.isoformat()}" for variant_id, day in days if day > date.min)
 
     @property
     def pieces(self) -> int:
@@ -125,7 +138,11 @@ def refused_by(query: Mapping[str, str]) -> dict[str, str] | None:
         return None
     return {
         "code": code[:80],
-        **{key: query[key][:40] for key in ("offer", "variant", "left", "position") if key in query},
+        **{
+            key: query[key][:40]
+            for key in ("offer", "variant", "left", "position", "ready_on")
+            if key in query
+        },
     }
 
 

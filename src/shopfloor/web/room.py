@@ -15,6 +15,7 @@ from shopfloor.kernel.database import Tx
 from shopfloor.kernel.http import Db
 from shopfloor.kernel.values import Money, now
 from shopfloor.web.languages import N_, Language, language_of
+from shopfloor.web.line import in_line, refused_or_own
 from shopfloor.web.messages import MESSAGES
 from shopfloor.web.parts import (
     Choice,
@@ -75,6 +76,7 @@ WORDS: Final = {
     "offers": N_("In this show"),
     "only_left": N_("%(n)s left"),
     "order": N_("Order it"),
+    "own_hold": N_("What is left of this is kept for you already. Check out before its time is over."),
     "over": N_("This show is over"),
     "people_wait": N_("%(n)s waited for"),
     "policy.first_paid": N_("Nothing is kept: whoever pays first gets it."),
@@ -102,10 +104,12 @@ WORDS: Final = {
     "tap_to_play": N_("Tap to play"),
     "thanks": N_("Thank you for watching. What you keep for checkout stays yours until its time."),
     "to_shop": N_("To %(shop)s"),
+    "too_late_then": N_("What you saw is gone. It can be ready on %(date)s: buy again if that suits you."),
     "video_coming": N_("The picture is coming"),
     "video_of": N_("Video: %(title)s"),
     "viewers": N_("%(n)s viewers"),
     "wait_for_it": N_("Wait for it"),
+    "waiting_chip": N_("No. %(n)s in line"),
     "waiting_how": N_(
         "When units come back they are kept for you for a short time, in order of the line. This page and your place tell you."
     ),
@@ -151,7 +155,10 @@ async def room(request: Request, shop: str, show_id: Id, shopper: Shopper, db: D
         lines = [line.as_json() for line in await chat.recent_lines(tx, show_id)][-_RECENT:]
         policy = await orders.policy(tx, shop_id=found.id)
         replay = await replay_url(tx, show)
-    language = language_of(request, found.locale)
+        language = language_of(request, found.locale)
+        line = await in_line(tx, found, shopper, language)
+        told = refused_text(refused_by(request.query_params), language)
+        refused = await refused_or_own(tx, request, found, shopper, told, language)
     seller = seller_facts(
         found.name,
         pick_up_at=policy.pick_up_at,
@@ -171,7 +178,7 @@ async def room(request: Request, shop: str, show_id: Id, shopper: Shopper, db: D
         featured=shown,
         chat=lines,
         seller=seller,
-        refused=refused_text(refused_by(request.query_params), language),
+        refused=refused,
         replay=replay,
         words=island_words(language),
         island_data={
@@ -182,6 +189,7 @@ async def room(request: Request, shop: str, show_id: Id, shopper: Shopper, db: D
             "seller": seller,
             "starts_at": None if show.starts_at is None else show.starts_at.isoformat(),
             "replay": replay,
+            "line": line,
             "poster": None
             if shown is None or shown.picture is None
             else f"/pictures/{shown.picture}/960.webp",

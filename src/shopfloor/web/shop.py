@@ -15,6 +15,7 @@ from shopfloor.kernel.http import Db
 from shopfloor.kernel.values import Money
 from shopfloor.web import languages
 from shopfloor.web.languages import language_of
+from shopfloor.web.line import refused_or_own
 from shopfloor.web.parts import (
     Choice,
     Content,
@@ -109,6 +110,9 @@ async def product_page(request: Request, shop: str, product_id: Id, shopper: Sho
         policy = await orders.policy(tx, shop_id=found.id)
         shows = await programme(tx, found)
         selling = [show for show in shows.on_air if await sells(tx, show, product.id)]
+        language = language_of(request, found.locale)
+        told = refused_text(refused_by(request.query_params), language)
+        refused = await refused_or_own(tx, request, found, shopper, told, language)
     choices = [
         Choice(
             variant.id,
@@ -119,7 +123,6 @@ async def product_page(request: Request, shop: str, product_id: Id, shopper: Sho
         )
         for variant in variants
     ]
-    language = language_of(request, found.locale)
     facts = {"shop_id": found.id, "product_id": product.id}
     response = render(
         request,
@@ -134,7 +137,7 @@ async def product_page(request: Request, shop: str, product_id: Id, shopper: Sho
         lowest=lowest,
         policy=policy,
         selling=selling,
-        refused=refused_text(refused_by(request.query_params), language),
+        refused=refused,
         events=[("page_view", facts), ("view_item", facts)],
     )
     # The form carries an id of its own: going back must bring a fresh one.

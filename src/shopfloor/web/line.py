@@ -1,0 +1,98 @@
+"""What is kept for a shopper: places in line as scripts ask for them, and the purchase a refusal leads back to."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+from uuid import UUID
+
+from fastapi import Request
+
+from shopfloor import catalog, orders, stock
+from shopfloor.accounts import Shop
+from shopfloor.kernel.database import Tx
+from shopfloor.web.languages import N_, Language
+from shopfloor.web.parts import option_words
+
+# Seconds until another look is worth it.  Who stands far back looks less often, so that a long line costs little.
+SOONEST: Final = 5
+LATEST: Final = 60
+PLACES_A_SECOND: Final = 20
+
+
+async def in_line(tx: Tx, shop: Shop, shopper: UUID, language: Language) -> dict[str, Any]:
+    """`places` with what is kept for the shopper, and `again_in` seconds to ask anew."""
+    places = await orders.places(tx, buyer=shopper, shop_id=shop.id)
+    ids = [place.variant_id for place in places]
+    variants = {row.id: row for row in await catalog.variants(tx, shop_id=shop.id, ids=ids)} if ids else {}
+    products = (
+        await catalog.products_by_id(
+            tx, shop_id=shop.id, ids=sorted({variant.product_id for variant in variants.values()})
+        )
+        if variants
+        else {}
+    )
+    return {
+        "places": [_told(place, shop, variants, products, language) for place in places],
+        "again_in": again_in(
+            places, (await orders.policy(tx, shop_id=shop.id)).claim_seconds if places else 0
+        ),
+    }
+
+
+def again_in(places: list[orders.Waiting], claim_seconds: int) -> int:
+    """Soon for the head of the line, and several times within the time to claim."""
+    position = min((place.position for place in places), default=0)
+    latest = max(SOONEST, min(LATEST, claim_seconds // 4))
+    return min(latest, SOONEST + position // PLACES_A_SECOND)
+
+
+def _told(
+    place: orders.Waiting,
+    shop: Shop,
+    variants: dict[int, catalog.Variant],
+    products: dict[int, catalog.Product],
+    language: Language,
+) -> dict[str, Any]:
+    variant = variants.get(place.variant_id)
+    product = products.get(variant.product_id) if variant else None
+    words = [language.localised(product.titles, product.title)] if product else []
+    words += [option_words(variant.options)] if variant and option_words(variant.options) else []
+    offered = place.state == orders.WaitingState.OFFERED and place.hold_id is not None
+    return {
+        "id": str(place.id),
+        "variant_id": place.variant_id,
+        "state": str(place.state),
+        "position": place.position,
+        "title": " · ".join(words),
+        "hold_id": str(place.hold_id) if offered else None,
+        "claim_until": place.claim_until.isoformat() if offered and place.claim_until else None,
+        "url": f"/s/{shop.slug}/checkout/{place.hold_id}" if offered else f"/s/{shop.slug}/waitlist",
+    }
+
+
+OWN: Final = N_("What is left of this is kept for you already. Check out before its time is over.")
+
+
+async def refused_or_own(
+    tx: Tx,
+    request: Request,
+    shop: Shop,
+    shopper: UUID,
+    refused: Mapping[str, str] | None,
+    language: Language,
+) -> dict[str, str] | None:
+    """`refused` as the page shows it, led back to the buyer's own checkout where that is what stands in the way."""
+    if refused is None:
+        return None
+    kept = request.cookies.get(orders.HELD_COOKIE, "")
+    if refused["code"] not in {stock.SOLD_OUT, stock.LIMIT, stock.TOO_LATE} or len(kept) != len(str(shopper)):
+        return dict(refused)
+    try:
+        hold = await stock.hold(tx, shop_id=shop.id, hold_id=UUID(kept))
+    except (ValueError, stock.UnknownStock):
+        return dict(refused)
+    variants = {str(part.variant_id) for part in hold.parts}
+    mine = hold.buyer == shopper and hold.state is stock.HoldState.HELD
+    if not mine or refused.get("variant") not in variants:
+        return dict(refused)
+    own = f"/s/{shop.slug}/checkout/{hold.id}"
+    return {**refused, "text": language.words.gettext(OWN), "own": own}

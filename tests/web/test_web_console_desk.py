@@ -483,3 +483,73 @@ def test_every_word_is_there_in_chinese() -> None:
 
     assert checked.stdout == ""
     assert checked.returncode == 0
+
+
+async def spots(desk: Stage) -> tuple[str, str]:
+    """The open stock at the shelf, and a till there, as the form of moves names them."""
+    async with desk.db.transaction() as tx:
+        [place] = await stock.locations(tx, shop_id=desk.shop.id)
+        pools = {pool.kind: pool for pool in await stock.pools(tx, shop_id=desk.shop.id)}
+    return f"{place.id}:{pools[stock.PoolKind.OPEN].id}", f"{place.id}:{pools[stock.PoolKind.TILL].id}"
+
+
+async def units_by_kind(desk: Stage) -> dict[str, int]:
+    async with desk.db.transaction() as tx:
+        kinds = {pool.id: pool.kind for pool in await stock.pools(tx, shop_id=desk.shop.id)}
+        levels = await stock.levels(tx, shop_id=desk.shop.id, variant_ids=[desk.variants[0].id])
+    told: dict[str, int] = {}
+    for level in levels:
+        told[kinds[level.pool_id]] = told.get(kinds[level.pool_id], 0) + level.quantity
+    return told
+
+
+async def test_units_are_set_apart_for_a_till_moved_to_it_and_flow_back(desk: Stage) -> None:
+    async with desk.db.transaction() as tx:
+        [place] = await stock.locations(tx, shop_id=desk.shop.id)
+    form = {"name": "Till 1", "kind": "till", "location_id": str(place.id)}
+    for wrong in ({"name": " "}, {"kind": "open"}, {"location_id": "999"}):
+        await desk.client.post(f"{DESK}/stock/pools", data=form | wrong)
+    assert "Nothing is set apart now." in (await desk.client.get(f"{DESK}/stock")).text
+
+    await desk.client.post(f"{DESK}/stock/pools", data=form)
+    source, target = await spots(desk)
+    wish = {"variant_id": str(desk.variants[0].id), "source": source, "target": target, "units": "2"}
+    for wrong in (
+        {"units": "4"},
+        {"units": "none"},
+        {"source": "1"},
+        {"target": "999:999"},
+        {"variant_id": "999"},
+    ):
+        await desk.client.post(f"{DESK}/stock/move", data=wish | wrong)
+        assert 'class="note bad"' in (await desk.client.get(f"{DESK}/stock")).text
+        assert await units_by_kind(desk) == {"open": 3}
+    await desk.client.post(f"{DESK}/stock/move", data=wish)
+    page = (await desk.client.get(f"{DESK}/stock")).text
+    assert await units_by_kind(desk) == {"open": 1, "till": 2}
+    assert "Till 1" in page
+    assert "2 free" in page
+
+    pool_id = target.split(":")[1]
+    await desk.client.post(f"{DESK}/stock/pools/{pool_id}/close")
+    assert await units_by_kind(desk) == {"open": 3, "till": 0}
+    assert "Nothing is set apart now." in (await desk.client.get(f"{DESK}/stock")).text
+
+
+async def test_the_pool_of_a_show_closes_with_its_show_alone(desk: Stage) -> None:
+    async with desk.db.transaction() as tx:
+        started = await live.start_show(tx, shop_id=desk.shop.id, show_id=desk.show.id)
+    await desk.client.post(f"{DESK}/stock/pools/{started.pool_id}/close")
+
+    async with desk.db.transaction() as tx:
+        assert (await stock.pool(tx, shop_id=desk.shop.id, pool_id=started.pool_id or 0)).is_open
+    assert "Ends with its show" in (await desk.client.get(f"{DESK}/stock")).text
+
+
+async def test_who_may_only_look_sets_nothing_apart(desk: Stage) -> None:
+    await colleague(desk, accounts.Role.ANALYST)
+    form = {"name": "Till 1", "kind": "till", "location_id": "1"}
+
+    assert (await desk.client.post(f"{DESK}/stock/pools", data=form)).status_code == 403
+    assert "Set units apart" not in (await desk.client.get(f"{DESK}/stock")).text
+    assert await units_by_kind(desk) == {"open": 3}

@@ -1,6 +1,6 @@
 """/v1/{shop}/stock: levels, receipts and transfers, for the console's fellow programs."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
@@ -22,8 +22,10 @@ from shopfloor.stock.models import (
     NotEnough,
     Pool,
     PoolClosed,
+    PoolKind,
     Shortage,
     UnknownStock,
+    WrongState,
 )
 
 router = APIRouter(prefix="/v1/{shop}/stock", tags=["stock"])
@@ -67,6 +69,17 @@ class Count(BaseModel):
     counted: int = Field(ge=0, le=MAX_QUANTITY)
 
 
+class PoolIn(BaseModel):
+    """An escrow for a till or a channel; `quotas` by variant are taken from the open pool at that location."""
+
+    name: str = Field(min_length=1, max_length=120)
+    location_id: int
+    kind: Literal[PoolKind.TILL, PoolKind.CHANNEL] = PoolKind.TILL
+    quotas: dict[int, Annotated[int, Field(ge=0, le=MAX_QUANTITY)]] = Field(
+        default_factory=dict, max_length=1000
+    )
+
+
 class Transfer(BaseModel):
     variant_id: int
     quantity: Units
@@ -93,6 +106,33 @@ async def add_location(body: LocationIn, actor: Editor, db: Db) -> Location:
 async def pools(actor: Viewer, db: Db) -> list[Pool]:
     async with db.transaction() as tx:
         return await service.pools(tx, shop_id=actor.shop_id)
+
+
+@router.post("/pools", status_code=201, responses=refusals(UnknownStock, BadQuantity))
+async def open_till_pool(body: PoolIn, actor: Editor, db: Db) -> Pool:
+    """Set units apart for a till or a channel that may be offline: nobody else sells them meanwhile."""
+    async with db.transaction() as tx:
+        for variant_id in body.quotas:
+            await _own(tx, actor, variant_id)
+        return await service.open_till_pool(
+            tx,
+            shop_id=actor.shop_id,
+            location_id=body.location_id,
+            name=body.name.strip(),
+            quotas=body.quotas,
+            kind=body.kind,
+        )
+
+
+@router.post("/pools/{pool_id}/close", responses=refusals(UnknownStock, WrongState))
+async def close_pool(pool_id: int, actor: Editor, db: Db) -> Pool:
+    """Let the rest flow back to the open pool.  Twice is once; a show's pool closes with its show."""
+    async with db.transaction() as tx:
+        found = await service.pool(tx, shop_id=actor.shop_id, pool_id=pool_id)
+        if found.kind is PoolKind.SHOW:
+            raise WrongState(pool_id=pool_id)
+        await service.close_pool(tx, shop_id=actor.shop_id, pool_id=pool_id)
+        return await service.pool(tx, shop_id=actor.shop_id, pool_id=pool_id)
 
 
 @router.get("/levels")
@@ -168,6 +208,7 @@ async def count(body: Count, actor: Editor, db: Db) -> dict[str, int]:
 async def transfer(body: Transfer, actor: Editor, db: Db) -> None:
     """Move free units on hand between locations and pools."""
     async with db.transaction() as tx:
+        await _own(tx, actor, body.variant_id)
         await service.transfer(
             tx,
             shop_id=actor.shop_id,

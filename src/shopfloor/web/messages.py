@@ -92,6 +92,7 @@ MESSAGES: Final = {
     "intake.unknown": N_("The outcome is not known yet. Try again; it stays one purchase."),
     # forms
     "form.not_a_date": N_("This is not a date, as in 2026-12-03."),
+    "form.not_a_name": N_("A name is missing."),
     "form.not_a_quantity": N_("This is not a whole number from 1 to 1,000,000."),
     "form.not_an_amount": N_("This is not an amount of money, as in 129.00."),
     # live

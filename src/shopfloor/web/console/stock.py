@@ -1,5 +1,6 @@
 """Stock: what is where, what is promised, and what people do to it."""
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from fastapi import APIRouter, Form
@@ -9,7 +10,7 @@ from shopfloor import catalog, stock
 from shopfloor.accounts import Permission
 from shopfloor.kernel.errors import Refusal
 from shopfloor.web.console.desk import Desk, at
-from shopfloor.web.console.typed import NotAQuantity, quantity_of
+from shopfloor.web.console.typed import NotAName, quantity_of
 from shopfloor.web.languages import N_
 
 router = APIRouter(prefix="/console/{shop}/stock", include_in_schema=False)
@@ -59,14 +60,41 @@ async def levels(desk: Viewer, search: str = "") -> Response:
         pools=pools,
         shortages=shortages,
         variants=variants,
+        apart=_apart(found, pools.values()),
+        spots=_spots(locations, pools.values()),
         search=search,
     )
+
+
+def _apart(levels: list[stock.Level], pools: Iterable[stock.Pool]) -> list[tuple[stock.Pool, int, int]]:
+    """Open pools beside the open stock, each with its units and how many of them are free."""
+    return [
+        (
+            pool,
+            sum(level.quantity for level in levels if level.pool_id == pool.id),
+            sum(level.free for level in levels if level.pool_id == pool.id),
+        )
+        for pool in pools
+        if pool.is_open and pool.kind is not stock.PoolKind.OPEN
+    ]
+
+
+def _spots(
+    locations: list[stock.Location], pools: Iterable[stock.Pool]
+) -> list[tuple[stock.Location, stock.Pool]]:
+    """Where units can be moved from and to: a place, and whom they are for there."""
+    return [
+        (location, pool)
+        for location in locations
+        for pool in pools
+        if pool.is_open and pool.location_id in {None, location.id}
+    ]
 
 
 @router.post("/locations")
 async def add_location(desk: Editor, name: Text = "", kind: Text = "warehouse") -> Response:
     if not name.strip() or kind not in set(stock.LocationKind):
-        return desk.refused("/stock", NotAQuantity())
+        return desk.refused("/stock", NotAName())
     async with desk.work() as tx:
         await stock.add_location(tx, shop_id=desk.shop.id, name=name.strip(), kind=stock.LocationKind(kind))
     return desk.back("/stock", desk.say(N_("The place is there.")))
@@ -107,6 +135,78 @@ async def change(
     except Refusal as refusal:
         return desk.refused("/stock", refusal)
     return desk.back("/stock", desk.say(N_("The books are changed.")))
+
+
+@router.post("/move")
+async def move(
+    desk: Editor,
+    variant_id: Annotated[int, Form()],
+    source: Text = "",
+    target: Text = "",
+    units: Text = "",
+) -> Response:
+    """Units from one place and purpose to another; each is named as "<location>:<pool>"."""
+    try:
+        quantity = quantity_of(units)
+        (from_location, from_pool), (to_location, to_pool) = _spot(source), _spot(target)
+        async with desk.work() as tx:
+            if not await catalog.variants(tx, shop_id=desk.shop.id, ids=[variant_id]):
+                raise catalog.UnknownVariant(variant_id=variant_id)
+            await stock.transfer(
+                tx,
+                shop_id=desk.shop.id,
+                variant_id=variant_id,
+                quantity=quantity,
+                from_location=from_location,
+                to_location=to_location,
+                from_pool=from_pool,
+                to_pool=to_pool,
+            )
+    except Refusal as refusal:
+        return desk.refused("/stock", refusal)
+    return desk.back("/stock", desk.say(N_("The units are moved.")))
+
+
+def _spot(typed: str) -> tuple[int, int]:
+    location, _, pool = typed.partition(":")
+    if not all(part.isascii() and part.isdigit() and len(part) < 19 for part in (location, pool)):
+        raise stock.UnknownStock(spot=typed[:40])
+    return int(location), int(pool)
+
+
+@router.post("/pools")
+async def open_pool(
+    desk: Editor, location_id: Annotated[int, Form()], name: Text = "", kind: Text = "till"
+) -> Response:
+    """Something that sells on its own, perhaps offline, and needs units nobody else sells."""
+    if not name.strip() or kind not in {stock.PoolKind.TILL, stock.PoolKind.CHANNEL}:
+        return desk.refused("/stock#apart", NotAName())
+    try:
+        async with desk.work() as tx:
+            await stock.open_till_pool(
+                tx,
+                shop_id=desk.shop.id,
+                location_id=location_id,
+                name=name.strip(),
+                quotas={},
+                kind=stock.PoolKind(kind),
+            )
+    except Refusal as refusal:
+        return desk.refused("/stock#apart", refusal)
+    return desk.back("/stock#apart", desk.say(N_("It is there. Move units to it.")))
+
+
+@router.post("/pools/{pool_id}/close")
+async def close_pool(desk: Editor, pool_id: int) -> Response:
+    """What is free flows back to the open stock; what is promised stays promised."""
+    try:
+        async with desk.work() as tx:
+            if (await stock.pool(tx, shop_id=desk.shop.id, pool_id=pool_id)).kind is stock.PoolKind.SHOW:
+                raise stock.WrongState(pool_id=pool_id)
+            await stock.close_pool(tx, shop_id=desk.shop.id, pool_id=pool_id)
+    except Refusal as refusal:
+        return desk.refused("/stock#apart", refusal)
+    return desk.back("/stock#apart", desk.say(N_("Closed. What was free is in the open stock again.")))
 
 
 @router.get("/{variant_id}")

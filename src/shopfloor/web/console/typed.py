@@ -22,6 +22,12 @@ class NotAQuantity(Invalid):
     code = "form.not_a_quantity"
 
 
+class NotAName(Invalid):
+    """A name is missing."""
+
+    code = "form.not_a_name"
+
+
 class NotADate(Invalid):
     """This is no date."""
 

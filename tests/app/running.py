@@ -263,6 +263,7 @@ class Owner:
         *,
         price_minor: int = 9_900,
         hold_seconds: int = 600,
+        limit: int | None = 4,
     ) -> int:
         """Offer a product in a show; `quotas` by the variant's options."""
         lines = [
@@ -273,7 +274,7 @@ class Owner:
             "POST", f"/shows/{show_id}/offers",
             json={
                 "product_id": product["id"], "lines": lines, "policy": "timer", "hold_seconds": hold_seconds,
-                "limit_per_buyer": 4, "minutes": 5,
+                "limit_per_buyer": limit, "minutes": 5,
             },
         )["id"]  # fmt: skip
 

@@ -190,11 +190,17 @@ def make_stall(owner: Owner) -> MakeStall:
     """Open a show of one featured product; `options` says how many units of each choice there are."""
     number = iter(range(1, 1000))
 
-    def make(options: dict[str, int], *, channel_id: int | None = None, hold_seconds: int = 600) -> Stall:
+    def make(
+        options: dict[str, int],
+        *,
+        channel_id: int | None = None,
+        hold_seconds: int = 600,
+        limit: int | None = 4,
+    ) -> Stall:
         title = f"Linen shirt {next(number)}"
         product = owner.product(title, options, titles={"zh_CN": "亚麻衬衫"})
         show = owner.show("Evening show", titles={"zh_CN": "晚间直播"}, channel_id=channel_id)
-        offer = owner.offer(show, product, options, hold_seconds=hold_seconds)
+        offer = owner.offer(show, product, options, hold_seconds=hold_seconds, limit=limit)
         owner.shop("POST", f"/shows/{show}/start")
         owner.feature(show, offer)
         return Stall(show, offer, product, f"/s/{owner.slug}/live/{show}", title)

@@ -13,13 +13,16 @@ interface Props {
   readonly say: Say;
   readonly language: string;
   readonly busy: boolean;
+  readonly slow: boolean;
   readonly problem: Problem | null;
+  /** The checkout of what is kept of a line for this buyer already. */
+  readonly own: (line: Line) => string | undefined;
   readonly chosen: (line: Line) => void;
   readonly buy: (line: Line, quantity: number) => void;
   readonly wait: (line: Line, quantity: number) => void;
 }
 
-export function Choose({ offer, say, language, busy, problem, chosen, buy, wait }: Props) {
+export function Choose({ offer, say, language, busy, slow, problem, own, chosen, buy, wait }: Props) {
   const [id, setId] = useState(() => firstChoice(offer)?.id);
   const [wanted, setWanted] = useState(1);
   const line = (id === undefined ? undefined : offer.lines[String(id)]) ?? firstChoice(offer);
@@ -30,6 +33,7 @@ export function Choose({ offer, say, language, busy, problem, chosen, buy, wait 
   const most = Math.max(1, Math.min(limit ?? 10, available.is === "gone" ? 10 : available.left, 99));
   const quantity = Math.min(wanted, most);
   const picture = pictureOf(offer, 160);
+  const kept = available.is === "gone" && problem === null ? own(line) : undefined;
   const pick = (next: Line) => {
     setId(next.id);
     chosen(next);
@@ -97,6 +101,15 @@ export function Choose({ offer, say, language, busy, problem, chosen, buy, wait 
       {available.is === "later" && (
         <p class="note wait"><Icon name="calendar" /><span>{say("consent_later", { date: day(available.ready_on, language) })}</span></p>
       )}
+      {kept !== undefined && (
+        <div class="note good">
+          <Icon name="check" />
+          <div class="stack tight">
+            <p>{say("own_hold")}</p>
+            <a class="button buy" href={kept}>{say("check_out")}</a>
+          </div>
+        </div>
+      )}
       {problem !== null && (
         <div class="note bad" role="alert">
           <Icon name="alert" />
@@ -106,6 +119,7 @@ export function Choose({ offer, say, language, busy, problem, chosen, buy, wait 
           </div>
         </div>
       )}
+      {slow && <p class="note wait" role="status"><Icon name="clock" /><span>{say("still_asking")}</span></p>}
       <p class="soft small">{say(`policy.${offer.policy}`, { minutes: Math.max(1, Math.round(offer.hold_seconds / 60)) })}</p>
       <button class={available.is === "gone" ? "button main wide" : "button buy wide"} disabled={busy} aria-busy={busy}>
         {busy

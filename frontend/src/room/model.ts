@@ -32,6 +32,8 @@ export interface View {
   readonly replaying: boolean;
   readonly sheet: SheetView;
   readonly busy: boolean;
+  /** The answer takes longer than people expect. */
+  readonly slow: boolean;
   readonly problem: Problem | null;
   readonly chatProblem: string | null;
   readonly purchases: readonly Purchase[];
@@ -70,6 +72,7 @@ export interface RoomData {
 }
 
 const BEAT = 5_000;
+const SLOW = 3_000;
 
 export class RoomModel {
   view: View;
@@ -117,7 +120,7 @@ export class RoomModel {
     this.till = new Till((message) => this.socket.send(message), (wish) => post(show, wish));
     this.view = {
       state: data.state, chat: data.chat, featured: data.state.featured?.offer_id ?? null, connection: "connecting", playing: "idle",
-      muted: true, soundAsked: false, tall: true, liked: false, replaying: false, sheet: { is: "none" }, busy: false, problem: null, chatProblem: null,
+      muted: true, soundAsked: false, tall: true, liked: false, replaying: false, sheet: { is: "none" }, busy: false, slow: false, problem: null, chatProblem: null,
       purchases: load(show), places: [],
     };
   }
@@ -181,7 +184,10 @@ export class RoomModel {
   private async ask(attempt: Attempt): Promise<void> {
     this.keep(attempt);
     this.put({ busy: true, problem: null });
+    const slow = setTimeout(() => this.put({ slow: true }), SLOW);
     const outcome = await this.till.buy(attempt.wish);
+    clearTimeout(slow);
+    this.put({ slow: false });
     this.finish(outcome, attempt.wish, attempt.shown);
   }
 
@@ -229,9 +235,9 @@ export class RoomModel {
   /** Why not, with a way on where there is one. */
   private refused(answer: Answer, wish: Wish): Problem {
     const code = answer.code ?? "";
-    const own = ownOf(this.view.purchases, wish.variant_id, (moment) => this.clock.secondsUntil(moment));
+    const own = this.ownCheckout(wish.variant_id);
     if (own !== undefined && (code === "stock.sold_out" || code === "stock.limit" || code === "stock.too_late")) {
-      return { code, text: this.say("own_hold"), url: own.url };
+      return { code, text: this.say("own_hold"), url: own };
     }
     const later = answer.facts?.["ready_on"];
     if (code === "stock.too_late" && typeof later === "string") {
@@ -322,6 +328,10 @@ export class RoomModel {
 
   openPurchases(): readonly Purchase[] {
     return stillOpen(this.view.purchases, (moment) => this.clock.secondsUntil(moment));
+  }
+
+  ownCheckout(line: number): string | undefined {
+    return ownOf(this.view.purchases, line, (moment) => this.clock.secondsUntil(moment))?.url;
   }
 
   private heard(message: Message): void {

@@ -76,7 +76,7 @@ export function RoomPage({ model }: { readonly model: RoomModel }) {
       {opened !== undefined && (
         <Sheet key={opened.id} title={inWords(opened.title, opened.titles, language)} say={say} close={() => model.open({ is: "none" })}>
           <Choose
-            offer={opened} say={say} language={language} busy={view.busy} problem={view.problem}
+            offer={opened} say={say} language={language} busy={view.busy} slow={view.slow} problem={view.problem} own={(line) => model.ownCheckout(line.id)}
             chosen={(line) => model.chosen(opened, line)}
             buy={(line, quantity) => void model.buy(opened, line, quantity)}
             wait={(line, quantity) => void model.wait(opened, line, quantity)}

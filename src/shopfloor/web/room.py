@@ -99,6 +99,7 @@ WORDS: Final = {
     "sound_off": N_("Sound off"),
     "sound_on": N_("Sound on"),
     "starts_at": N_("Starts %(time)s"),
+    "still_asking": N_("Still asking. Your tap is not lost, and it stays one purchase."),
     "stay_here": N_("Stay: it begins here by itself."),
     "tap_for_sound": N_("Tap for sound"),
     "tap_to_play": N_("Tap to play"),

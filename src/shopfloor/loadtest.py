@@ -22,6 +22,7 @@ import time
 from collections import Counter
 from collections.abc import Coroutine
 from dataclasses import asdict, dataclass, field
+from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -288,7 +289,7 @@ async def _goods(base_url: str, options: Options) -> _Sale:
     """Everything the show offers, as wishes without an id, and how much of it there is."""
     async with httpx.AsyncClient(base_url=base_url, timeout=10) as client:
         response = await client.get(f"/room/{options.show_id}/state")
-    if response.status_code == httpx.codes.NOT_FOUND:
+    if response.status_code == HTTPStatus.NOT_FOUND:
         raise NotThere(f"There is no show {options.show_id} at {base_url}.")
     try:
         state = response.raise_for_status().json()["state"]

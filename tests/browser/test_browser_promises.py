@@ -52,7 +52,10 @@ def test_an_answer_lost_on_the_stream_comes_through_the_other_door(
     page = context.new_page()
     asked = deaf(page, lambda _: True)
     posted: list[str] = []
-    page.on("request", lambda it: posted.append(it.post_data_json["id"]) if "/buy" in it.url else None)
+    page.on(
+        "request",
+        lambda it: posted.append(json.loads(it.post_data or "")["id"]) if "/buy" in it.url else None,
+    )
     page.goto(stall.path)
     page.wait_for_selector(".room[data-connection='open']")
 
@@ -99,7 +102,7 @@ def test_a_shop_that_is_full_for_a_moment_is_asked_again_with_the_same_id(
     ids: list[str] = []
 
     def full(route: Route) -> None:
-        ids.append(route.request.post_data_json["id"])
+        ids.append(json.loads(route.request.post_data or "")["id"])
         if len(ids) <= 3:
             route.fulfill(
                 status=429, content_type="application/json",

@@ -1,6 +1,7 @@
 """What comes in, as the whole house hears it: presales become ready or late, and who waits is served."""
 
 from datetime import date, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -159,7 +160,7 @@ async def test_units_that_come_in_by_any_way_go_to_the_head_of_the_line(
     await join(market, ann)
     await join(market, bo)
 
-    place_of = {
+    place_of: dict[str, Any] = {
         "shop_id": market.shop_id,
         "location_id": market.location_id,
         "variant_id": market.variants[0],

@@ -5,16 +5,19 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 from fastapi import FastAPI
-from tests.orders.conftest import Market, make_market, market  # noqa: F401 -- fixtures
+from tests.orders import conftest as small
+from tests.orders.conftest import Market
 from tests.orders.test_orders_api import member
 
 from shopfloor import accounts, stock
 from shopfloor.kernel import http
 from shopfloor.stock import api
 
+make_market, market = small.make_market, small.market
+
 
 @pytest.fixture
-async def client(market: Market) -> AsyncIterator[httpx.AsyncClient]:  # noqa: F811
+async def client(market: Market) -> AsyncIterator[httpx.AsyncClient]:
     """Signed in as the owner."""
     app = FastAPI()
     http.install(app, market.db)
@@ -34,7 +37,7 @@ async def units(client: httpx.AsyncClient, pool_id: int, variant_id: int) -> int
 
 
 async def test_a_till_has_units_of_its_own_until_it_closes(
-    market: Market,  # noqa: F811
+    market: Market,
     client: httpx.AsyncClient,
 ) -> None:
     [m, big] = market.variants
@@ -69,7 +72,7 @@ async def test_a_till_has_units_of_its_own_until_it_closes(
 
 
 async def test_the_open_pool_and_that_of_a_show_are_not_closed_by_hand(
-    market: Market,  # noqa: F811
+    market: Market,
     client: httpx.AsyncClient,
 ) -> None:
     async with market.db.transaction() as tx:

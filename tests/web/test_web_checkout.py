@@ -1,6 +1,7 @@
 """From a hold to a receipt, and the waitlist, by plain forms."""
 
 import re
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -181,7 +182,7 @@ async def test_a_script_hears_where_its_buyer_stands_and_what_is_kept(stage: Sta
     variant = stage.variants[0].id
     await stage.client.post("/s/harbour/waitlist", data={"variant_id": str(variant)})
 
-    async def told() -> dict[str, object]:
+    async def told() -> dict[str, Any]:
         answer = await stage.client.get("/s/harbour/waitlist", headers={"accept": "application/json"})
         return answer.json()
 

@@ -306,7 +306,8 @@ def _form(content_type: bytes, body: bytes) -> Wish:
         name: fields[name][0] for name in ("id", "offer_id", "latest_ready") if any(fields.get(name, ()))
     }
     if "latest_ready" not in plain and "shown" in fields:
-        days = dict(part.partition("=")[::2] for part in fields["shown"][0].split())
+        pairs = [part.partition("=") for part in fields["shown"][0].split()]
+        days = {variant: day for variant, _, day in pairs}
         plain["latest_ready"] = max(
             (days.get(variant, _ON_THE_SHELF) for variant in fields.get("variant_id", ())),
             default=_ON_THE_SHELF,

@@ -496,3 +496,29 @@ async def test_a_form_of_too_many_fields_is_refused(shop: Shop) -> None:
     assert answer.status == 422
     assert b"orders.bad_purchase" in answer.body
     assert await shop.market.left() == 3
+
+
+async def paid_first(shop: Shop, wish_id: UUID) -> orders.Order:
+    placed = await orders.complete(
+        shop.market.db, shop_id=shop.market.shop_id, hold_id=wish_id, shopper=shop.shopper, form=form()
+    )
+    async with shop.market.db.transaction() as tx:
+        return await orders.mark_paid(
+            tx, shop_id=shop.market.shop_id, order_id=placed.id, amount=placed.total, actor="person:1"
+        )
+
+
+async def test_whoever_pays_first_pays_within_the_limit(open_doors: Any) -> None:
+    shop = await open_doors(5, policy="first_paid", limit_per_buyer=2)
+    wishes = [uuid4() for _ in range(3)]
+    opened = [await shop.buy(id=str(wish)) for wish in wishes]
+    assert [answer.json["outcome"] for answer in opened] == ["open", "open", "open"]
+
+    orders_paid = [await paid_first(shop, wish) for wish in wishes]
+    one_more = await shop.buy()
+
+    assert [order.status for order in orders_paid] == ["paid", "paid", "cancelled"]
+    assert orders_paid[2].refund_owed_minor == PRICE
+    assert (one_more.json["code"], one_more.json["facts"]["limit"]) == ("stock.limit", 2)
+    assert await shop.market.left() == 3
+    await shop.market.assert_sound()

@@ -362,7 +362,7 @@ class Door:
         ]
         content = hashlib.sha256(msgspec.json.encode([str(request.buyer), request.offer_id, lines])).digest()
         async with self._db.transaction() as tx:
-            short = await _short(tx, request)
+            short = await _short(tx, request) or await _over(tx, request)
             if short is None and not await queries.insert_intent(
                 tx,
                 id=request.id,
@@ -433,6 +433,20 @@ async def _short(tx: Tx, request: stock.Request) -> stock.Refused | None:
                 facts["ready_on"] = day.isoformat()
             return stock.Refused(request.id, code, facts)
     return None
+
+
+async def _over(tx: Tx, request: stock.Request) -> stock.Refused | None:
+    """A refusal for a buyer who has all that the limits allow; paying for more would end the same way."""
+    refused = await stock.within_limits(tx, request)
+    if refused is not None:
+        each = [
+            stock.RefusedPurchase(request.id, request.buyer, line.variant_id, line.quantity, refused.code)
+            for line in request.lines
+        ]
+        await outbox.record(
+            tx, stock.PurchaseRefused(request.shop_id, request.show_id, request.offer_id, each)
+        )
+    return refused
 
 
 def _ready_for(free: stock.Availability, quantity: int) -> date | None:

@@ -227,7 +227,7 @@ async def secure(tx: Tx, found: Order, lines: Sequence[OrderLine]) -> bool:
     if await _has_hold(tx, found):
         [answer] = await stock.rehold(tx, [found.hold_id], hold_seconds=_REHOLD_SECONDS)
     else:
-        [answer] = await stock.reserve(tx, [_request(found, lines)])
+        [answer] = await stock.reserve(tx, [await _request(tx, found, lines)])
     if isinstance(answer, stock.Refused):
         return False
     return found.hold_id in await stock.confirm(tx, [found.hold_id])
@@ -249,8 +249,9 @@ async def _has_hold(tx: Tx, found: Order) -> bool:
     return True
 
 
-def _request(found: Order, lines: Sequence[OrderLine]) -> stock.Request:
-    """Not later than the page said: a line without a date must be on the shelf today."""
+async def _request(tx: Tx, found: Order, lines: Sequence[OrderLine]) -> stock.Request:
+    """Within the limits of the offer, and not later than the page said: a line without a date is on the shelf today."""
+    offered = await queries.offer_lines(tx, offer_id=found.offer_id) if found.offer_id is not None else []
     latest = max((line.ready_on or now().date() for line in lines), default=None)
     return stock.Request(
         id=found.hold_id,
@@ -261,7 +262,9 @@ def _request(found: Order, lines: Sequence[OrderLine]) -> stock.Request:
         hold_seconds=_REHOLD_SECONDS,
         latest_ready=latest,
         offer_id=found.offer_id,
+        limit_per_buyer=offered[0].limit_per_buyer if offered else None,
         show_id=found.show_id,
+        limit_per_show=offered[0].limit_per_show if offered else None,
         unit_prices=tuple(line.unit_price_minor for line in lines),
     )
 

@@ -59,7 +59,7 @@ from shopfloor.stock.models import (
     WrongState,
     assembled,
 )
-from shopfloor.stock.reserving import reserve
+from shopfloor.stock.reserving import reserve, within_limits
 from shopfloor.stock.service import (
     add_location,
     adjust,
@@ -170,4 +170,5 @@ __all__ = [
     "transfer",
     "units_in_bundles",
     "warm_up",
+    "within_limits",
 ]

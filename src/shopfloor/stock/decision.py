@@ -383,7 +383,7 @@ def decide(
 
         wanted = summed(lines, request.unit_prices)
         units = sum(quantity for _, quantity, _, _ in wanted)
-        problem = _over_limit(request, units, bought.get(buyer, ()), mine.get(buyer, ()), gone)
+        problem = over_limit(request, units, bought.get(buyer, ()), mine.get(buyer, ()), gone)
         if problem is None:
             found = _find(request, wanted, arranged, {})
             if isinstance(found, list):
@@ -450,13 +450,14 @@ def _again(first: Request, request: Request, answer: Answer | None) -> Answer | 
     return answer
 
 
-def _over_limit(
+def over_limit(
     request: Request,
     units: int,
     stored: Sequence[Row],
     mine: Sequence[tuple[int | None, int | None, int, int]],
     gone: set[UUID],
 ) -> tuple[str, dict[str, object]] | None:
+    """Why this buyer may not have so many more.  `mine` is what the batch granted, `gone` what gives way in it."""
     limits = (
         (request.limit_per_buyer, request.offer_id, "offer_id"),
         (request.limit_per_show, request.show_id, "show_id"),
@@ -556,7 +557,7 @@ def _give_way(
         tried.add(hold_id)
         for row in parts:
             extra[row.level_id] = extra.get(row.level_id, 0) + row.quantity
-        if _over_limit(request, units, bought.get(buyer, ()), mine.get(buyer, ()), tried) is not None:
+        if over_limit(request, units, bought.get(buyer, ()), mine.get(buyer, ()), tried) is not None:
             continue
         found = _find(request, wanted, arranged, extra)
         if isinstance(found, list):

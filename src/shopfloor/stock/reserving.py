@@ -20,6 +20,7 @@ from shopfloor.stock.decision import (
     decide,
     left_of,
     limited,
+    over_limit,
     told,
 )
 from shopfloor.stock.events import HoldsReleased, ReleasedHold, StockChanged
@@ -64,6 +65,17 @@ async def reserve(
         for number, answer in zip(waiting, later.answers, strict=True):
             answers.answers[number] = answer
     return cast("list[Answer]", answers.answers)
+
+
+async def within_limits(tx: Tx, request: Request) -> Refused | None:
+    """A refusal when its buyer has all that its limits allow already.  A look: only `reserve` promises."""
+    if not limited(request):
+        return None
+    stored = await (
+        await queries.rows_of_buyers(tx, pool_ids=[request.pool_id], buyers=_buyers([request]))
+    ).fetchall()
+    problem = over_limit(request, sum(line.quantity for line in request.lines), stored, (), set())
+    return None if problem is None else Refused(request.id, *problem)
 
 
 async def _once(

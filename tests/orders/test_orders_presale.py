@@ -1,6 +1,7 @@
 """Units sold before they are there: dates, deposits, balances, and what happens when a side fails."""
 
 from datetime import date, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from tests.orders.conftest import PRICE, MakeMarket, Market, form
@@ -260,3 +261,17 @@ async def test_the_merchant_may_cancel_a_presale(presale: Market) -> None:
 
     assert gone.refund_owed_minor == DEPOSIT
     await presale.assert_sound()
+
+
+@pytest.mark.parametrize(("zone", "late"), [("Pacific/Pago_Pago", False), ("Pacific/Kiritimati", True)])
+async def test_a_promised_day_ends_where_the_shop_is(make_market: MakeMarket, zone: str, late: bool) -> None:
+    """Between these two zones lie 25 hours: it is never the same day in both."""
+    market = await make_market(0, later={SOON: 5})
+    order, shopper = await market.paid()
+    promised = now().astimezone(ZoneInfo("Pacific/Pago_Pago")).date()
+    async with market.db.transaction() as tx:
+        await tx.run("UPDATE accounts.shop SET timezone = %(zone)s", zone=zone)
+        await tx.run("UPDATE orders.line SET ready_on = %(day)s", day=promised)
+        view = await orders.order_for_shopper(tx, shop_id=market.shop_id, order_id=order.id, shopper=shopper)
+
+    assert (view.is_late, view.buyer_may_cancel) == (late, late)

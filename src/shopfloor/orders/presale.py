@@ -148,7 +148,7 @@ async def answer_delay(
     """The buyer takes the new date, or cancels with everything back.  Raises NoDelay, OrderNotFound."""
     await service.order_for_shopper(tx, shop_id=shop_id, order_id=order_id, shopper=shopper, key=key)
     _, lines = await service.lock(tx, shop_id=shop_id, order_id=order_id)
-    if not is_late(lines, today=now().date()):
+    if not is_late(lines, today=await service.today(tx, shop_id=shop_id)):
         raise NoDelay
     if not accept:
         return await service.cancel(

@@ -6,12 +6,13 @@ sums and statuses.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from hmac import compare_digest
 from typing import Any
 from uuid import UUID, uuid5
+from zoneinfo import ZoneInfo
 
-from shopfloor import stock
+from shopfloor import accounts, stock
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import Money, new_id, now
@@ -72,6 +73,12 @@ async def policy(tx: Tx, *, shop_id: int) -> Policy:
     return await queries.policy(tx, shop_id=shop_id) or Policy()
 
 
+async def today(tx: Tx, *, shop_id: int) -> date:
+    """The day it is where the shop is: the days it promises are its own."""
+    zone = (await accounts.shop(tx, shop_id)).timezone
+    return now().astimezone(ZoneInfo(zone)).date()
+
+
 async def set_policy(tx: Tx, *, shop_id: int, policy: Policy) -> None:
     await queries.save_policy(tx, shop_id=shop_id, policy=policy)
 
@@ -96,7 +103,7 @@ async def orders(
         show_id=show_id,
         search=search.strip().removeprefix("#") or None if search else None,
         before=before,
-        today=now().date(),
+        today=await today(tx, shop_id=shop_id),
         limit=max(1, min(limit, 200)),
     )
 
@@ -137,15 +144,15 @@ async def _view(tx: Tx, found: Order) -> OrderView:
     checkout = await queries.checkout(tx, id=found.checkout_id)
     assert checkout is not None, "an order has a checkout by foreign key"
     owed = due(found)
-    today = now().date()
+    day = await today(tx, shop_id=found.shop_id)
     open_order = found.status in {Status.PLACED, Status.PAID, Status.PARTLY_SHIPPED}
     return OrderView(
         order=found,
         lines=lines,
         payments=await queries.payment_events(tx, order_id=found.id),
         due=owed,
-        buyer_may_cancel=may_cancel(found, lines, by=Party.BUYER, today=today),
-        is_late=open_order and is_late(lines, today=today),
+        buyer_may_cancel=may_cancel(found, lines, by=Party.BUYER, today=day),
+        is_late=open_order and is_late(lines, today=day),
         page=checkout.page,
         instructions=await _instructions(tx, found, owed),
         bundles=await queries.bundles(tx, order_id=found.id),
@@ -252,7 +259,7 @@ async def _has_hold(tx: Tx, found: Order) -> bool:
 async def _request(tx: Tx, found: Order, lines: Sequence[OrderLine]) -> stock.Request:
     """Within the limits of the offer, and not later than the page said: a line without a date is on the shelf today."""
     offered = await queries.offer_lines(tx, offer_id=found.offer_id) if found.offer_id is not None else []
-    latest = max((line.ready_on or now().date() for line in lines), default=None)
+    latest = max((line.ready_on or date.min for line in lines), default=date.min)
     return stock.Request(
         id=found.hold_id,
         shop_id=found.shop_id,
@@ -615,7 +622,7 @@ async def cancel(
     if found.status is Status.CANCELLED:
         return found
     number_of(found)
-    if not may_cancel(found, lines, by=by, today=now().date()):
+    if not may_cancel(found, lines, by=by, today=await today(tx, shop_id=shop_id)):
         raise CannotCancel(status=found.status, charged_minor=found.charged_minor)
     return await fall(tx, found, lines, by=by, why=why, note=note, actor=actor)
 

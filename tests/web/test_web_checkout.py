@@ -1,6 +1,7 @@
 """From a hold to a receipt, and the waitlist, by plain forms."""
 
 import re
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -200,6 +201,7 @@ async def test_a_script_hears_where_its_buyer_stands_and_what_is_kept(stage: Sta
     assert (kept["id"], kept["state"]) == (place["id"], "offered")
     assert kept["url"] == f"/s/harbour/checkout/{kept['hold_id']}"
     assert kept["claim_until"] is not None
+    assert kept["ready_on"] is None
     assert f'data-line="{kept["id"]}:offered:0 "' in page
     async with stranger(stage) as other:
         answer = await other.get("/s/harbour/waitlist", headers={"accept": "application/json"})
@@ -216,3 +218,27 @@ def test_who_stands_far_back_looks_less_often(position: int, claim_seconds: int,
         now(), position,
     )  # fmt: skip
     assert line.again_in([place], claim_seconds) == seconds
+
+
+async def test_what_is_kept_for_later_says_its_day(stage: Stage) -> None:
+    variant, day = stage.variants[2].id, now().date() + timedelta(days=20)
+    await stage.client.post("/s/harbour/waitlist", data={"variant_id": str(variant)})
+    async with stage.db.transaction() as tx:
+        [place] = await stock.locations(tx, shop_id=stage.shop.id)
+        lot = await stock.announce_lot(
+            tx,
+            shop_id=stage.shop.id,
+            variant_id=variant,
+            location_id=place.id,
+            quantity=1,
+            ready_on=day,
+            kind=stock.LotKind.INCOMING,
+            source="po-2",
+        )
+        await orders.serve(tx, shop_id=stage.shop.id, pool_id=lot.pool_id, variant_ids=[variant])
+    answer = await stage.client.get("/s/harbour/waitlist", headers={"accept": "application/json"})
+    page = (await stage.client.get("/s/harbour/waitlist")).text
+
+    [kept] = answer.json()["places"]
+    assert (kept["state"], kept["ready_on"]) == ("offered", day.isoformat())
+    assert "sent then" in page

@@ -49,6 +49,8 @@ export interface Place {
   readonly title: string;
   readonly hold_id: string | null;
   readonly claim_until: string | null;
+  /** The day it is ready; null: on the shelf. */
+  readonly ready_on: string | null;
   readonly url: string;
 }
 
@@ -272,8 +274,8 @@ export class RoomModel {
   private stand({ places, again_in }: Places): void {
     const offered = places.filter((one) => one.state === "offered" && one.hold_id !== null);
     const fresh = offered.filter((one) => !this.view.purchases.some((known) => known.id === one.hold_id));
-    for (const { hold_id, variant_id, title, url, claim_until } of fresh) {
-      if (hold_id !== null) this.remember({ id: hold_id, line: variant_id, title, url, expires_at: claim_until, ready_on: null, later: false });
+    for (const { hold_id, variant_id, title, url, claim_until, ready_on } of fresh) {
+      if (hold_id !== null) this.remember({ id: hold_id, line: variant_id, title, url, expires_at: claim_until, ready_on, later: ready_on !== null });
     }
     const waiting = places.filter((one) => one.state === "waiting");
     this.put({ places: waiting });

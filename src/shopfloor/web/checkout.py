@@ -16,7 +16,7 @@ from shopfloor.kernel.http import Db
 from shopfloor.kernel.values import Money, now
 from shopfloor.orders import Delivery
 from shopfloor.web.languages import N_, Language, language_of, speak
-from shopfloor.web.line import in_line
+from shopfloor.web.line import in_line, kept_for
 from shopfloor.web.parts import option_words
 from shopfloor.web.refusals import message_of
 from shopfloor.web.templating import flash, render
@@ -333,11 +333,13 @@ async def waitlist(request: Request, shop: str, shopper: Shopper, db: Db) -> Res
             variant.product_id: await catalog.product(tx, shop_id=found.id, product_id=variant.product_id)
             for variant in variants.values()
         }
+        days = {place.id: await kept_for(tx, place) for place in places}
     response = render(
         request,
         "shop/waitlist.html",
         shop=found,
         places=places,
+        days=days,
         variants=variants,
         products=products,
         option_words=option_words,

@@ -1,6 +1,7 @@
 """What is kept for a shopper: places in line as scripts ask for them, and the purchase a refusal leads back to."""
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any, Final
 from uuid import UUID
 
@@ -31,11 +32,23 @@ async def in_line(tx: Tx, shop: Shop, shopper: UUID, language: Language) -> dict
         else {}
     )
     return {
-        "places": [_told(place, shop, variants, products, language) for place in places],
+        "places": [
+            _told(place, shop, variants, products, language)
+            | {"ready_on": None if (day := await kept_for(tx, place)) is None else day.isoformat()}
+            for place in places
+        ],
         "again_in": again_in(
             places, (await orders.policy(tx, shop_id=shop.id)).claim_seconds if places else 0
         ),
     }
+
+
+async def kept_for(tx: Tx, place: orders.Waiting) -> date | None:
+    """The day on which all that is kept for this place is ready; None when it is on the shelf, or nothing is kept."""
+    if place.state != orders.WaitingState.OFFERED or place.hold_id is None:
+        return None
+    hold = await stock.hold(tx, shop_id=place.shop_id, hold_id=place.hold_id)
+    return max((part.ready_on for part in hold.parts if part.ready_on is not None), default=None)
 
 
 def again_in(places: list[orders.Waiting], claim_seconds: int) -> int:

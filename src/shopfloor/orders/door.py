@@ -440,7 +440,9 @@ async def _over(tx: Tx, request: stock.Request) -> stock.Refused | None:
     refused = await stock.within_limits(tx, request)
     if refused is not None:
         each = [
-            stock.RefusedPurchase(request.id, request.buyer, line.variant_id, line.quantity, refused.code)
+            stock.RefusedPurchases(
+                line.variant_id, line.quantity, refused.code, [request.id], [request.buyer]
+            )
             for line in request.lines
         ]
         await outbox.record(

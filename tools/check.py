@@ -36,6 +36,8 @@ def step(name: str, command: Sequence[Path | str], **how: Any) -> bool:
 
 
 def main() -> int:
+    # The tests start the program again and again: compile it once.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=["lint", "tests"])
     parser.add_argument("--no-browser", action="store_true", help="leave the browser tests out")

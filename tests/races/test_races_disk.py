@@ -233,6 +233,7 @@ async def test_what_was_promised_outlives_a_full_disk(kind: type[Disk]) -> None:
         assert market.unknown == {}
         assert set(market.codes) <= {
             ("http", 200, "held"), ("http", 429, "orders.too_fast"), ("http", 503, "intake.unknown"),
+            ("http", 503, "database.away"),
             ("intake", 200, "held"), ("intake", 503, "intake.unknown"),
         }  # fmt: skip
         assert market.stored() == Counter(market.held)

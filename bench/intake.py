@@ -326,6 +326,7 @@ TYPES = [
     "uuid",
     "timestamptz",
     "timestamptz",
+    "int8",
 ]
 
 
@@ -333,7 +334,7 @@ def row(request: stock.Request, at: datetime) -> tuple[object, ...]:
     """The row that the product writes, columns in the order of the table."""
     return (
         request.id, 0, "held", "on_hand", None, 1, 0, 1, request.pool_id, 1, request.lines[0].variant_id, 12900, 7,
-        request.show_id, False, request.buyer, at, at,
+        request.show_id, False, request.buyer, at, at, None,
     )  # fmt: skip
 
 
@@ -352,12 +353,12 @@ async def copy(dsn: str, requests: Sequence[stock.Request]) -> float:
 async def copy_encoded(dsn: str, requests: Sequence[stock.Request]) -> float:
     """The same with rows encoded before the clock runs."""
     microseconds = int((datetime.now(UTC) - EPOCH_2000).total_seconds() * 1e6)
-    form = struct.Struct(">h i16s ih i4s i7s i ii ii iq iq iq iq iq iq iq i? i16s iq iq")
+    form = struct.Struct(">h i16s ih i4s i7s i ii ii iq iq iq iq iq iq iq i? i16s iq iq i")
     rows = b"".join(
         form.pack(
-            18, 16, request.id.bytes, 2, 0, 4, b"held", 7, b"on_hand", -1, 4, 1, 4, 0, 8, 1, 8, request.pool_id, 8, 1,
+            19, 16, request.id.bytes, 2, 0, 4, b"held", 7, b"on_hand", -1, 4, 1, 4, 0, 8, 1, 8, request.pool_id, 8, 1,
             8, request.lines[0].variant_id, 8, 12900, 8, 7, 8, request.pool_id, 1, False, 16, request.buyer.bytes,
-            8, microseconds, 8, microseconds,
+            8, microseconds, 8, microseconds, -1,
         )
         for request in requests
     )  # fmt: skip

@@ -14,6 +14,7 @@ from tests.orders.conftest import PRICE, MakeMarket, Market, form
 
 from shopfloor import accounts, live, orders, stock
 from shopfloor.accounts import Keyring
+from shopfloor.kernel.database import DatabaseAway
 from shopfloor.orders import BuyEndpoint, Door, Intake, Queue, TermsCache, loader
 
 KEYRING = Keyring(current=1, keys={1: b"k" * 32})
@@ -407,6 +408,66 @@ async def test_an_expired_hold_asked_again_says_so(shop: Shop) -> None:
     assert (answer["outcome"], answer["code"]) == ("refused", "orders.hold_expired")
     assert answer["facts"]["state"] == "expired"
     assert answer["url"] == f"/s/garden-1/checkout/{wish_id}"
+
+
+async def test_who_asks_before_the_terms_are_known_is_served_in_the_order_of_asking(open_doors: Any) -> None:
+    """The offer opens and all ask at once, and some while what was asked for is on its way already."""
+    shop = await open_doors(3)
+    loads: list[int] = []
+    load = shop.terms._load  # pyright: ignore[reportPrivateUsage]
+
+    async def counted(key: int) -> orders.Terms | None:
+        loads.append(key)
+        return await load(key)
+
+    shop.terms._load = counted  # pyright: ignore[reportPrivateUsage]
+    frames = [asyncio.create_task(shop.frame()) for _ in range(3)]
+    await asyncio.sleep(0)
+    posts = [asyncio.create_task(shop.buy()) for _ in range(3)]
+    told = [answer["outcome"] for answer in await asyncio.gather(*frames)]
+    refused = [answer.json["code"] for answer in await asyncio.gather(*posts)]
+
+    assert told == ["held", "held", "held"]
+    assert refused == ["stock.sold_out"] * 3
+    assert loads == [shop.market.offer_id]
+
+
+async def test_terms_that_cannot_be_loaded_are_said_to_all_who_ask(shop: Shop) -> None:
+    async def load(key: int) -> orders.Terms | None:
+        raise DatabaseAway if key == shop.market.offer_id else RuntimeError
+
+    shop.terms._load = load  # pyright: ignore[reportPrivateUsage]
+    away = await asyncio.gather(shop.buy(), shop.buy())
+    broken = await shop.buy(offer_id=shop.market.offer_id + 1)
+
+    assert [(answer.status, answer.json["code"]) for answer in away] == [(503, "database.away")] * 2
+    assert (broken.status, broken.json["code"]) == (503, "intake.unknown")
+    assert await shop.market.left() == 3
+
+
+async def test_terms_in_use_are_renewed_before_they_are_stale() -> None:
+    now, loads = [0.0], [0]
+
+    async def load(key: int) -> orders.Terms:
+        loads[0] += 1
+        return orders.Terms(
+            key=key, shop_id=1, shop="s", product_id=1, offer_id=key, show_id=1, pool_id=1,
+            policy=orders.HoldPolicy.TIMER, hold_seconds=60, limit_per_buyer=None, limit_per_show=None,
+            currency="CNY", is_open=True, prices={9: loads[0]},
+        )  # fmt: skip
+
+    cache = TermsCache(load, fresh_for=5.0, clock=lambda: now[0])
+    assert cache.get(7) is None
+    await cache.fetch(7)
+    prices: list[int | None] = []
+    for second in range(13):
+        now[0] = float(second)
+        terms = cache.get(7)
+        prices.append(None if terms is None else terms.prices[9])
+        await asyncio.sleep(0.01)
+    assert prices == [1, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4]
+    now[0] = 40.0
+    assert cache.get(7) is None
 
 
 async def test_a_load_that_was_overtaken_is_done_again() -> None:

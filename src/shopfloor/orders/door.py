@@ -105,6 +105,9 @@ encode: Final = msgspec.json.Encoder().encode
 
 Reply = Callable[[Answered], None]
 
+# A wish with its shopper, and the room it was said in.
+_Asked = tuple[OneWish | Wish, UUID, Reply, int | None]
+
 _SAID: Final = {
     stock.SOLD_OUT: "Sold out.",
     stock.LIMIT: "You have reached the limit per person.",
@@ -176,6 +179,8 @@ class Door:
         self._terms = terms
         self._queue = queue
         self._tasks: set[asyncio.Task[None]] = set()
+        # Wishes whose terms are being loaded, in the order of asking.
+        self._early: dict[int, list[_Asked]] = {}
 
     # ── doors ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -187,30 +192,60 @@ class Door:
         def reply(answered: Answered) -> None:
             answer(encode(answered))
 
-        terms = self._terms.get(wish.offer_id)
-        if terms is None:
-            self._spawn(self._ask_later(_whole(wish), shopper, reply, show_id), wish.id, reply)
-            return None
-        self._ask_one(wish, terms, shopper, reply, show_id)
+        self._ask(wish.offer_id, (wish, shopper, reply, show_id))
         return None
 
     def ask(self, wish: Wish, *, shopper: UUID, reply: Reply) -> None:
         """The door of POST /buy.  `reply` is called once, from the loop, perhaps before this returns."""
-        key = wish.offer_id or -(wish.variant_id or (wish.lines[0].variant_id if wish.lines else 0))
-        terms = self._terms.get(key)
-        if terms is None or (wish.offer_id is None and len(wish.lines) > 1):
-            self._spawn(self._ask_later(wish, shopper, reply, None), wish.id, reply)
-        elif wish.lines or wish.variant_id is None or wish.price_minor is None:
-            self._ask_cart(wish, [terms], shopper, reply)
+        if wish.offer_id is None and len(wish.lines) > 1:
+            self._spawn(self._ask_several(wish, shopper, reply), wish.id, reply)
         else:
-            self._ask_one(wish, terms, shopper, reply, None)
+            self._ask(_key(wish), (wish, shopper, reply, None))
 
     def where(self, wish: Wish) -> Terms | None:
         """The terms a wish is about, as known last: where a form goes back to."""
-        key = wish.offer_id or -(wish.variant_id or (wish.lines[0].variant_id if wish.lines else 0))
-        return self._terms.last(key)
+        return self._terms.last(_key(wish))
 
     # ── behind them ───────────────────────────────────────────────────────────────────────────────────────
+
+    def _ask(self, key: int, asked: "_Asked") -> None:
+        early = self._early.get(key)
+        if early is not None:
+            early.append(asked)
+        elif (terms := self._terms.get(key)) is not None:
+            self._ask_now(asked, terms)
+        else:
+            # When an offer opens, thousands ask before anybody knows its terms: they are asked for once.
+            self._early[key] = [asked]
+            self._keep(asyncio.ensure_future(self._ask_early(key)))
+
+    async def _ask_early(self, key: int) -> None:
+        terms: Terms | None = None
+        refusal: Refusal | None = None
+        try:
+            terms = await self._terms.fetch(key)
+        except Refusal as problem:
+            refusal = problem
+        except Exception as problem:  # noqa: BLE001 -- who waits must hear something
+            _log.error("orders.door_broke", exc_info=problem)
+            refusal = IntakeUnknown()
+        for asked in self._early.pop(key):
+            wish, _, reply, _ = asked
+            try:
+                if terms is not None:
+                    self._ask_now(asked, terms)
+                else:
+                    unknown = OfferUnknown(offer_id=wish.offer_id, variant_id=wish.variant_id)
+                    reply(_refused(wish.id, refusal or unknown))
+            except Exception as problem:  # noqa: BLE001 -- one wish must not keep the others from their answers
+                _log.error("orders.door_broke", exc_info=problem)
+
+    def _ask_now(self, asked: "_Asked", terms: Terms) -> None:
+        wish, shopper, reply, show_id = asked
+        if isinstance(wish, Wish) and (wish.lines or wish.variant_id is None or wish.price_minor is None):
+            self._ask_cart(wish, [terms], shopper, reply)
+        else:
+            self._ask_one(wish, terms, shopper, reply, show_id)
 
     def _ask_one(
         self,
@@ -337,17 +372,15 @@ class Door:
 
     # ── off the hot path ──────────────────────────────────────────────────────────────────────────────────
 
-    async def _ask_later(self, wish: Wish, shopper: UUID, reply: Reply, show_id: int | None) -> None:
-        variants = [line.variant_id for line in wish.lines] or [wish.variant_id or 0]
-        keys = [wish.offer_id] if wish.offer_id is not None else [-variant_id for variant_id in variants]
-        if len(keys) > MAX_LINES:
+    async def _ask_several(self, wish: Wish, shopper: UUID, reply: Reply) -> None:
+        """A cart of the shop's own prices: each line has terms of its own."""
+        if len(wish.lines) > MAX_LINES:
             reply(_refused(wish.id, BadPurchase(most_lines=MAX_LINES)))
             return
+        keys = [-line.variant_id for line in wish.lines]
         found = [terms for key in keys if (terms := await self._terms.fetch(key)) is not None]
         if len(found) < len(keys) or any(terms.shop_id != found[0].shop_id for terms in found):
             reply(_refused(wish.id, OfferUnknown(offer_id=wish.offer_id, variant_id=wish.variant_id)))
-        elif show_id is not None and found[0].show_id != show_id:
-            reply(_refused(wish.id, OfferUnknown(offer_id=wish.offer_id)))
         elif not all(terms.is_open for terms in found):
             reply(_refused(wish.id, OfferClosed(offer_id=wish.offer_id)))
         else:
@@ -383,7 +416,9 @@ class Door:
             reply(self._answer(request.id, about_the_bundle(short, request, terms.bundles), terms))
 
     def _spawn(self, work: Coroutine[Any, Any, None], wish_id: UUID, reply: Reply) -> None:
-        task = asyncio.ensure_future(_heard(work, wish_id, reply))
+        self._keep(asyncio.ensure_future(_heard(work, wish_id, reply)))
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)
         task.add_done_callback(self._done)
 
@@ -492,12 +527,6 @@ def _checkout_url(terms: Terms, wish_id: UUID) -> str:
     return f"/s/{terms.shop}/checkout/{encode(wish_id)[1:-1].decode()}"
 
 
-def _whole(wish: OneWish) -> Wish:
-    return Wish(
-        id=wish.id,
-        offer_id=wish.offer_id,
-        variant_id=wish.variant_id,
-        quantity=wish.quantity,
-        price_minor=wish.price_minor,
-        latest_ready=wish.latest_ready,
-    )
+def _key(wish: Wish) -> int:
+    """What its terms are known by."""
+    return wish.offer_id or -(wish.variant_id or (wish.lines[0].variant_id if wish.lines else 0))

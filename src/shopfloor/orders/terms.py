@@ -13,12 +13,15 @@ from typing import Final
 import msgspec
 
 from shopfloor import catalog, stock
+from shopfloor.kernel import logs
 from shopfloor.kernel.database import Database
 from shopfloor.orders import queries
 from shopfloor.orders.bundles import Composition, composed
 from shopfloor.orders.models import HoldPolicy
 
 SHOP_HOLD_SECONDS: Final = 900
+
+_log = logs.get("orders")
 
 
 class Terms(msgspec.Struct, frozen=True, gc=False):
@@ -61,10 +64,15 @@ class TermsCache:
         self._loading: dict[int, asyncio.Task[Terms | None]] = {}
 
     def get(self, key: int) -> Terms | None:
-        """What is known and fresh; None means: `await fetch(key)`."""
+        """What is known and fresh; None means: `await fetch(key)`.  What is in use is renewed before it is stale."""
         terms = self._known.get(key)
-        if terms is None or self._clock() > self._stale_at[key]:
+        if terms is None:
             return None
+        fresh = self._stale_at[key] - self._clock()
+        if fresh < 0:
+            return None
+        if fresh < self._fresh_for / 2 and key not in self._loading:
+            self._start(key)
         return terms
 
     def last(self, key: int) -> Terms | None:
@@ -76,11 +84,17 @@ class TermsCache:
         known = self.get(key)
         if known is not None:
             return known
-        task = self._loading.get(key)
-        if task is None:
-            task = self._loading[key] = asyncio.create_task(self._refresh(key))
-            task.add_done_callback(lambda _: self._loading.pop(key, None))
-        return await asyncio.shield(task)
+        return await asyncio.shield(self._loading.get(key) or self._start(key))
+
+    def _start(self, key: int) -> "asyncio.Task[Terms | None]":
+        def done(task: "asyncio.Task[Terms | None]") -> None:
+            self._loading.pop(key, None)
+            if not task.cancelled() and (problem := task.exception()) is not None:
+                _log.warning("orders.terms_not_loaded", key=key, why=str(problem)[:200])
+
+        task = self._loading[key] = asyncio.get_running_loop().create_task(self._refresh(key))
+        task.add_done_callback(done)
+        return task
 
     async def _refresh(self, key: int) -> Terms | None:
         while True:

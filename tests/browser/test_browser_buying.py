@@ -150,8 +150,10 @@ def test_the_same_form_twice_is_one_hold(people: People, owner: Owner, make_stal
     page = people.phone(script=False).new_page()
     page.goto(stall.path)
     page.locator(f"#offer-{stall.offer_id}").get_by_role("button", name=re.compile("^Buy for")).click()
+    expect(page.get_by_role("heading", name="Checkout")).to_be_visible()
     first = page.url
     page.go_back()
+    page.wait_for_url(f"**{stall.path}*")
 
     page.locator(f"#offer-{stall.offer_id}").get_by_role("button", name=re.compile("^Buy for")).click()
 

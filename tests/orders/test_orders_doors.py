@@ -445,6 +445,23 @@ async def test_terms_that_cannot_be_loaded_are_said_to_all_who_ask(shop: Shop) -
     assert await shop.market.left() == 3
 
 
+async def test_an_early_wish_that_breaks_is_answered_and_so_are_those_behind_it(shop: Shop) -> None:
+    load = shop.terms._load  # pyright: ignore[reportPrivateUsage]
+    broken, sound = shop.market.variants
+
+    async def damaged(key: int) -> orders.Terms | None:
+        terms = await load(key)
+        assert terms is not None
+        terms.bundles[broken] = object()  # pyright: ignore[reportArgumentType] -- no terms of ours look like this
+        return terms
+
+    shop.terms._load = damaged  # pyright: ignore[reportPrivateUsage]
+    first, second = await asyncio.wait_for(asyncio.gather(shop.buy(), shop.buy(variant_id=sound)), 20)
+
+    assert (first.status, first.json["code"]) == (503, "intake.unknown")
+    assert second.json["outcome"] == "held"
+
+
 async def test_terms_in_use_are_renewed_before_they_are_stale() -> None:
     now, loads = [0.0], [0]
 

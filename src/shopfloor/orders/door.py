@@ -7,6 +7,7 @@ intake.  Nothing here waits on the hot path: the answer comes through a callback
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import suppress
 from datetime import date, datetime
 from typing import Annotated, Any, Final, Protocol
 from uuid import UUID
@@ -239,6 +240,8 @@ class Door:
                     reply(_refused(wish.id, refusal or unknown))
             except Exception as problem:  # noqa: BLE001 -- one wish must not keep the others from their answers
                 _log.error("orders.door_broke", exc_info=problem)
+                with suppress(Exception):
+                    reply(_refused(wish.id, IntakeUnknown()))
 
     def _ask_now(self, asked: "_Asked", terms: Terms) -> None:
         wish, shopper, reply, show_id = asked

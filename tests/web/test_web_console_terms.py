@@ -3,7 +3,14 @@
 import pytest
 
 from shopfloor.kernel.values import MAX_MINOR
-from shopfloor.web.console.typed import NotAnAmount, NotAQuantity, day_of, minor_of, moment_of, quantity_of
+from shopfloor.web.console.form_values import (
+    NotAnAmount,
+    NotAQuantity,
+    day_of,
+    minor_of,
+    moment_of,
+    quantity_of,
+)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ from shopfloor.accounts.api import public
 from shopfloor.kernel.settings import Settings
 from shopfloor.web import checkout, refusals, room, shop, supplier
 from shopfloor.web.console import (
-    entrance,
     media,
     members,
     orders,
@@ -19,6 +18,7 @@ from shopfloor.web.console import (
     products,
     report,
     shows,
+    sign_in,
     stock,
     studio,
     suppliers,
@@ -31,7 +31,7 @@ from shopfloor.web.static import files
 def routers() -> list[APIRouter]:
     """The routes of all pages."""
     desks = [
-        entrance, overview, shows, studio, report, plan, orders, products, stock, suppliers, media, terms, members,
+        sign_in, overview, shows, studio, report, plan, orders, products, stock, suppliers, media, terms, members,
     ]  # fmt: skip
     return [shop.router, room.router, checkout.router, supplier.router, *(desk.router for desk in desks)]
 

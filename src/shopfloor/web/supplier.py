@@ -16,8 +16,8 @@ from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import Db
 from shopfloor.kernel.values import now
+from shopfloor.web.console.form_values import day_of, quantity_of
 from shopfloor.web.console.suppliers import Line, csv_of, named
-from shopfloor.web.console.typed import day_of, quantity_of
 from shopfloor.web.languages import N_, Language, language_of
 from shopfloor.web.refusals import message_of
 from shopfloor.web.templating import flash, render

@@ -12,7 +12,7 @@ from shopfloor.accounts import Permission
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.values import Money, new_id
 from shopfloor.web.console.desk import Desk, at
-from shopfloor.web.console.typed import NotADate, day_of, minor_of
+from shopfloor.web.console.form_values import NotADate, day_of, minor_of
 from shopfloor.web.languages import N_
 
 router = APIRouter(prefix="/console/{shop}/orders", include_in_schema=False)

@@ -13,7 +13,7 @@ from shopfloor.accounts import Permission
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.web.console.desk import Desk, at
-from shopfloor.web.console.typed import minor_of, quantity_of
+from shopfloor.web.console.form_values import minor_of, quantity_of
 from shopfloor.web.languages import N_
 from shopfloor.web.parts import Id, option_words
 from shopfloor.web.refusals import message_of

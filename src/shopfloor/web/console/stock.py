@@ -10,7 +10,7 @@ from shopfloor import catalog, stock
 from shopfloor.accounts import Permission
 from shopfloor.kernel.errors import Refusal
 from shopfloor.web.console.desk import Desk, at
-from shopfloor.web.console.typed import NotAName, quantity_of
+from shopfloor.web.console.form_values import NotAName, quantity_of
 from shopfloor.web.languages import N_
 
 router = APIRouter(prefix="/console/{shop}/stock", include_in_schema=False)

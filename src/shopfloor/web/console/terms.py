@@ -10,7 +10,7 @@ from shopfloor import orders
 from shopfloor.accounts import Permission
 from shopfloor.kernel.errors import Refusal
 from shopfloor.web.console.desk import Desk, at
-from shopfloor.web.console.typed import minor_of, quantity_of
+from shopfloor.web.console.form_values import minor_of, quantity_of
 from shopfloor.web.languages import N_
 
 router = APIRouter(prefix="/console/{shop}/terms", include_in_schema=False)

@@ -1,7 +1,7 @@
 """Real PostgreSQL for every test that wants one.
 
-Without SHOPFLOOR_DATABASE_URL the session starts an embedded server of its own; with it, the session makes a
-database of its own on that server and drops it at the end.  Each test finds all tables empty.
+Without SHOPFLOOR_DATABASE_URL each session, a worker of `pytest -n` too, starts an embedded server of its own; with
+it, the session makes a database of its own on that server and drops it at the end.  Each test finds all tables empty.
 """
 
 import os
@@ -35,6 +35,36 @@ END $$
 """
 
 
+# Files that take a minute or so: first, so that no worker is left with one of them at the end.
+LONG = (
+    "tests/browser",
+    "tests/races/test_races_orders_kills.py",
+    "tests/races/test_races_stock_kills.py",
+    "tests/properties/test_properties_ledger.py",
+)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What shares a fixture stays in one worker: a file, and all that is seen in the browser."""
+
+    def rank(item: pytest.Item) -> int:
+        return next((place for place, long in enumerate(LONG) if item.nodeid.startswith(long)), len(LONG))
+
+    items.sort(key=rank)
+    for item in items:
+        file = item.nodeid.split("::", 1)[0]
+        item.add_marker(pytest.mark.xdist_group("browser" if file.startswith("tests/browser/") else file))
+
+
+def hurry(dsn: str) -> None:
+    """No test pulls the plug of this server: those about what a disk keeps start a server of their own."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for setting in ("fsync", "full_page_writes"):
+            connection.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(setting)))
+        connection.execute("SELECT pg_reload_conf()")
+
+
 @pytest.fixture(scope="session")
 def reachable_directory() -> Iterator[Path]:
     """A directory that the embedded server's user can enter, also when the tests run as root."""
@@ -50,6 +80,7 @@ def migrated(reachable_directory: Path) -> Iterator[str]:
     given = os.environ.get("SHOPFLOOR_DATABASE_URL")
     if given is None:
         with EmbeddedPostgres(reachable_directory) as server:
+            hurry(server.dsn)
             migrate(server.dsn)
             yield server.dsn
         return

@@ -23,6 +23,9 @@ LINT = {
     "borders": [BIN / "lint-imports", "--no-cache"],
 }
 
+# Two workers, each with a database server of its own; the longest files first (tests/conftest.py).
+WORKERS = ("-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder")
+
 
 def step(name: str, command: Sequence[Path | str], **how: Any) -> bool:
     print(f"── {name}", flush=True)
@@ -55,7 +58,7 @@ def main() -> int:
         else:
             os.environ["SHOPFLOOR_CHROMIUM"] = chromium.ensure()
         os.environ.update(debian.ensure())
-        held = step("tests", [BIN / "pytest", "-q", *pytest_arguments]) and held
+        held = step("tests", [BIN / "pytest", "-q", *WORKERS, "--durations=25", *pytest_arguments]) and held
     return 0 if held else 1
 
 

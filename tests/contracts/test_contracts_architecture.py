@@ -12,7 +12,7 @@ SOURCE = Path(shopfloor.__file__).parent
 FILES = sorted(SOURCE.rglob("*.py"))
 COMPOSITION = {"app", "telemetry", "wiring", "worker", "audit", "cli", "demo", "loadtest", "__main__"}
 # An edge may use the edges of modules below: `accounts.api` is who-may of every route.
-EDGES = {"api", "endpoint", "stream"}
+EDGES = {"api", "endpoint", "gateway", "socket"}
 
 
 def module_of(name: str) -> str:

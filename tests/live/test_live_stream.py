@@ -32,9 +32,10 @@ from shopfloor.live import (
     Said,
     make_protocol,
     room_endpoint,
-    stream,
     wire,
 )
+from shopfloor.live import gateway as gateway_file
+from shopfloor.live import socket as socket_file
 from shopfloor.live.models import Show, ShowStatus
 from shopfloor.live.room import Counted, Featured, Room, VariantLeft, merged
 from shopfloor.live.rooms import OpenRoom
@@ -284,7 +285,7 @@ async def test_what_is_urgent_does_not_wait_for_the_next_tick(house: House) -> N
         for turn in range(10):
             house.opened.apply(Featured(3, turn))
             await receive(client, "tick")
-        assert loop.time() - started < 10 * stream.TICK
+        assert loop.time() - started < 10 * gateway_file.TICK
 
 
 async def test_buying_is_answered_on_the_same_socket(house: House) -> None:
@@ -449,7 +450,7 @@ async def test_nothing_before_hello(house: House) -> None:
 
 
 async def test_who_says_no_hello_is_shown_out(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream, "HELLO_WITHIN", 0.1)
+    monkeypatch.setattr(gateway_file, "HELLO_WITHIN", 0.1)
     async with house.visit() as client:
         with pytest.raises(ConnectionClosed) as closed:
             await asyncio.wait_for(client.recv(), 5)
@@ -579,7 +580,7 @@ async def test_an_unmasked_frame_fails_the_connection(house: House) -> None:
 async def test_who_never_reads_is_bounded_and_cut_and_others_do_not_notice(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream, "STALLED", 1.0)
+    monkeypatch.setattr(gateway_file, "STALLED", 1.0)
     loop = asyncio.get_running_loop()
     raw = socket.socket()
     raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -602,7 +603,7 @@ async def test_who_never_reads_is_bounded_and_cut_and_others_do_not_notice(
                 break
         assert len(house.gateway.sockets) == 1
         assert not hall.slow
-        assert most < 2 * stream.SLOW_ABOVE
+        assert most < 2 * socket_file.SLOW_ABOVE
     raw.close()
 
 
@@ -656,8 +657,8 @@ async def test_shutting_down_answers_who_waits_then_says_when_to_come_back() -> 
 
 
 async def test_a_silent_peer_is_pinged_and_then_cut(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream, "PING_AFTER", 0.2)
-    monkeypatch.setattr(stream, "DEAD_AFTER", 2.5)
+    monkeypatch.setattr(socket_file, "PING_AFTER", 0.2)
+    monkeypatch.setattr(socket_file, "DEAD_AFTER", 2.5)
     loop = asyncio.get_running_loop()
     raw = socket.create_connection(("127.0.0.1", house.port))
     raw.setblocking(False)

@@ -4,6 +4,7 @@ Promise: what a page shows is what a fresh look into the database would show, a 
 somebody whose playback advances; the price history and the intervals in which things were shown are kept.
 """
 
+from shopfloor.live.admission import Limits
 from shopfloor.live.endpoint import room_endpoint
 from shopfloor.live.events import (
     NoticePosted,
@@ -18,6 +19,8 @@ from shopfloor.live.events import (
     ShowStarted,
     WaitingChanged,
 )
+from shopfloor.live.gateway import Gateway
+from shopfloor.live.handlers import Doors, Said
 from shopfloor.live.limits import Gcra
 from shopfloor.live.models import (
     BadOffer,
@@ -44,45 +47,46 @@ from shopfloor.live.models import (
     Watching,
     WrongStatus,
 )
-from shopfloor.live.presence import Beat, BeatKind
-from shopfloor.live.room import ChatLine
-from shopfloor.live.rooms import Rooms
-from shopfloor.live.service import (
+from shopfloor.live.offers import (
     add_offer,
-    add_slot,
     change_offer,
-    change_show,
-    change_slot,
-    clear_notice,
-    count_order,
-    count_waiting,
-    drop_presence,
-    end_show,
-    explained,
-    feature,
-    notices,
     offer,
     offer_terms,
     offers,
-    order_slots,
-    plan_show,
-    post_notice,
     prices,
-    public_show,
-    remove_slot,
-    room_state,
     set_offer_price,
     set_parts_apart,
-    share_presence,
-    show,
     show_terms,
+)
+from shopfloor.live.presence import Beat, BeatKind
+from shopfloor.live.presence_store import count_order, count_waiting, drop_presence, share_presence
+from shopfloor.live.room import ChatLine
+from shopfloor.live.rooms import Rooms
+from shopfloor.live.run_of_show import (
+    add_slot,
+    change_slot,
+    clear_notice,
+    explained,
+    feature,
+    notices,
+    order_slots,
+    post_notice,
+    remove_slot,
+    slots,
+)
+from shopfloor.live.shows import (
+    change_show,
+    end_show,
+    plan_show,
+    public_show,
+    show,
     shows,
     shows_on_air,
-    slots,
     start_show,
     video_ms,
 )
-from shopfloor.live.stream import Doors, Gateway, Limits, Said, make_protocol
+from shopfloor.live.snapshot import room_state
+from shopfloor.live.socket import make_protocol
 from shopfloor.live.wire import Buy
 
 __all__ = [

@@ -16,7 +16,9 @@ import msgspec
 
 from shopfloor.kernel.errors import Forbidden, Invalid, NotFound, Refusal, TooMany, Unauthenticated
 from shopfloor.live import wire
-from shopfloor.live.stream import Gateway, Said, cookie
+from shopfloor.live.admission import cookie
+from shopfloor.live.gateway import Gateway
+from shopfloor.live.handlers import Said
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]

@@ -18,7 +18,7 @@ from typing import Any, Final
 from shopfloor import stock
 from shopfloor.kernel import logs
 from shopfloor.kernel.database import Database, DatabaseAway, Tx
-from shopfloor.live import service
+from shopfloor.live import presence_store, snapshot
 from shopfloor.live.events import (
     NoticePosted,
     OfferAdded,
@@ -44,6 +44,7 @@ from shopfloor.live.room import (
     VariantLeft,
     Waiting,
 )
+from shopfloor.live.shows import public_show
 
 # Between two readings of the same room for changes that facts do not spell out.
 PAUSE: Final = 0.2
@@ -152,8 +153,8 @@ class Rooms:
         self._missed[show_id] = []
         try:
             async with self._db.transaction() as tx:
-                show = await service.public_show(tx, show_id)
-                state = await service.room_state(tx, show_id)
+                show = await public_show(tx, show_id)
+                state = await snapshot.room_state(tx, show_id)
                 lines = await self._recent(tx, show_id) if self._recent is not None else ()
             room = Room(epoch=os.urandom(4).hex(), state=state)
             for line in list(lines)[-RECENT:]:
@@ -263,7 +264,7 @@ class Rooms:
         self._with(fact.show_id, lambda opened: opened.apply(change))
 
     def _noticed(self, fact: NoticePosted) -> None:
-        self._with(fact.show_id, lambda opened: opened.apply(Noticed(service.notice_as_json(fact))))
+        self._with(fact.show_id, lambda opened: opened.apply(Noticed(snapshot.notice_as_json(fact))))
 
     def _counted(self, fact: ShowCounted) -> None:
         self._with(fact.show_id, lambda opened: opened.apply(Counted(orders=fact.orders)))
@@ -304,19 +305,21 @@ class Rooms:
         with opened.reading():
             async with self._db.transaction() as tx:
                 if whole:
-                    opened.show = await service.public_show(tx, opened.show.id)
-                    state = await service.room_state(tx, opened.show.id)
+                    opened.show = await public_show(tx, opened.show.id)
+                    state = await snapshot.room_state(tx, opened.show.id)
                     opened.room.replace(state)
                 else:
                     for variant_id, now in (
-                        await service.lefts(tx, show=opened.show, variant_ids=stale)
+                        await snapshot.lefts(tx, show=opened.show, variant_ids=stale)
                     ).items():
                         opened.room.apply(VariantLeft(variant_id, now.left_now, now.ready_on, now.lots))
 
     async def share(self, *, viewers: Mapping[int, int], likes: Mapping[int, int]) -> None:
         """Tell the others how many watch here, take over how many watch everywhere."""
         async with self._db.transaction() as tx:
-            totals = await service.share_presence(tx, process=self.process, viewers=viewers, likes=likes)
+            totals = await presence_store.share_presence(
+                tx, process=self.process, viewers=viewers, likes=likes
+            )
         for total in totals:
             found = self._open.get(total.show_id)
             if found is not None:
@@ -325,7 +328,7 @@ class Rooms:
     async def leave(self) -> None:
         """The process is about to stop: its viewers are counted elsewhere or not at all."""
         async with self._db.transaction() as tx:
-            await service.drop_presence(tx, process=self.process)
+            await presence_store.drop_presence(tx, process=self.process)
 
 
 def _lots(members: Mapping[str, Any]) -> tuple[tuple[date, int], ...]:

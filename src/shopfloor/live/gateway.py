@@ -1,0 +1,325 @@
+"""The room stream of one process: all open pages, the tick that tells them what changed, and who is counted.
+
+Outgoing frames are made once per tick, plain and compressed, and written to the transports: for each reader
+and tick nothing else happens.
+
+Readers that fall behind: above 64 KiB of unsent data a reader gets no ticks, and a snapshot once it has
+caught up; above 256 KiB, or after 10 seconds without progress, it is cut, and comes back by itself.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Final
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from shopfloor.kernel import logs
+from shopfloor.kernel.database import DatabaseAway
+from shopfloor.kernel.http import log_incident
+from shopfloor.live import wire
+from shopfloor.live.admission import Limits, address_group, is_own_machine
+from shopfloor.live.channel import Connection, Hall
+from shopfloor.live.handlers import Doors
+from shopfloor.live.limits import Gcra
+from shopfloor.live.presence import Audience, Beat
+from shopfloor.live.room import Tick
+from shopfloor.live.rooms import OpenRoom, Rooms
+
+HELLO_WITHIN: Final = 5.0
+SLICE: Final = 500
+TICK: Final = 0.1
+BIG_ROOM: Final = 5_000
+BIG_TICK: Final = 0.2
+# Changes that cannot wait force a tick, but not more often than this.
+URGENT: Final = 0.02
+PRESENCE_EVERY: Final = 2.0
+IDLE_ROOM: Final = 60.0
+STALLED: Final = 10.0
+POLICY: Final = 1008
+_log = logs.get("live")
+
+
+class Gateway:
+    """All sockets of this process.  `await gateway.run()` beside the server; `await gateway.drain()` at its end.
+
+    `read_shopper` checks the signed `shopper` cookie.  `origins` are accepted besides the host itself;
+    `proxies` are the addresses whose X-Forwarded-For is believed.
+    """
+
+    def __init__(
+        self,
+        rooms: Rooms,
+        *,
+        read_shopper: Callable[[str], UUID | None],
+        doors: Doors | None = None,
+        limits: Limits | None = None,
+        origins: frozenset[str] = frozenset(),
+        proxies: frozenset[str] = frozenset({"127.0.0.1", "::1"}),
+    ) -> None:
+        self.rooms = rooms
+        self.doors = doors or Doors()
+        self.limits = limits or Limits()
+        self.read_shopper = read_shopper
+        self.origins = origins
+        self.proxies = proxies
+        self.now = time.time()
+        self.draining = False
+        self.sockets: set[Connection] = set()
+        self.by_shopper: Counter[UUID] = Counter()
+        self.by_address: Counter[str] = Counter()
+        self.halls: dict[int, Hall] = {}
+        self.chat_rate = Gcra(every=self.limits.chat_every, burst=self.limits.chat_burst)
+        self._waiting_hello: set[Connection] = set()
+        self._dirty: list[Connection] = []
+        self._beats: list[Beat] = []
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._wake: asyncio.Event | None = None
+        rooms.wake = self._hurry
+
+    # Life
+
+    async def run(self) -> None:
+        """Tick, count and sweep until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._tick_forever())
+            group.create_task(self._sweep_forever())
+            group.create_task(self._share_forever())
+
+    async def drain(self, *, retry_after_ms: int = 10_000, patience: float = 5.0) -> None:
+        """Answer who waits for an answer, tell all to come back later, and count nobody any more."""
+        self.draining = True
+        for each in list(self.sockets):
+            each.shutdown(retry_after_ms)
+        for _ in range(int(patience / 0.05)):
+            if not self.sockets:
+                break
+            await asyncio.sleep(0.05)
+        for each in list(self.sockets):
+            each.abort()
+        for hall in self.halls.values():
+            self.remember(hall.audience.everybody_leaves(time.time()))
+        await self._hand_over_beats()
+        with contextlib.suppress(DatabaseAway):
+            await self.rooms.leave()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # Rooms
+
+    async def hall(self, show_id: int) -> Hall:
+        """Raises UnknownShow."""
+        return self._hall_of(show_id, await self.rooms.get(show_id))
+
+    def hall_now(self, show_id: int) -> Hall | None:
+        """The same where the room is open already."""
+        opened = self.rooms.opened(show_id)
+        return None if opened is None else self._hall_of(show_id, opened)
+
+    def _hall_of(self, show_id: int, opened: OpenRoom) -> Hall:
+        found = self.halls.get(show_id)
+        if found is None:
+            audience = Audience(opened.shop_id, show_id, self.rooms.process)
+            featured = opened.room.state.get("featured")
+            audience.feature(featured["offer_id"] if featured else None, 0.0)
+            found = self.halls[show_id] = Hall(show_id, opened, audience, empty_since=self.now)
+        elif found.opened is not opened:
+            found.renew(opened)
+        return found
+
+    def _hurry(self) -> None:
+        if self._wake is not None:
+            self._wake.set()
+
+    async def _tick_forever(self) -> None:
+        wake = self._wake = asyncio.Event()
+        while True:
+            self.now = time.time()
+            for hall in list(self.halls.values()):
+                try:
+                    self.tick(hall)
+                except Exception as problem:  # noqa: BLE001 -- one broken room must not silence the others
+                    log_incident(problem, show_id=hall.show_id)
+            wake.clear()
+            if any(hall.opened.room.urgent for hall in self.halls.values()):
+                await asyncio.sleep(URGENT)
+                continue
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(wake.wait(), TICK)
+
+    def tick(self, hall: Hall) -> None:
+        """Send what is new in a room, unless the last tick was a moment ago or is still being written."""
+        room = hall.opened.room
+        pause = TICK if hall.size <= BIG_ROOM else BIG_TICK
+        if room.urgent:
+            pause = URGENT
+        if self.now - hall.ticked_at < pause * 0.9 or not room.has_news():
+            return
+        if hall.sending is not None and not hall.sending.done():
+            return
+        tick = room.tick(_ms(self.now))
+        if tick is None:
+            return
+        hall.ticked_at = self.now
+        if "featured" in tick.patch:
+            featured = room.state.get("featured")
+            hall.audience.feature(featured["offer_id"] if featured else None, self.now)
+        self._send(hall, tick)
+
+    def _send(self, hall: Hall, tick: Tick) -> None:
+        payload = wire.encode(tick.as_json())
+        plain = wire.frame(payload)
+        hall.frames.append(plain)
+        for listener in tuple(hall.listeners):
+            listener(payload)
+        worth = hall.deflate and len(payload) > wire.WORTH_DEFLATING
+        deflated = wire.deflated_frame(payload) if worth else plain
+        work: list[tuple[list[Callable[[bytes], None]], bytes]] = [
+            (list(hall.plain.values()), plain),
+            (list(hall.deflate.values()), deflated),
+        ]
+        if hall.size <= SLICE:
+            for writes, data in work:
+                for write in writes:
+                    write(data)
+            return
+        hall.sending = asyncio.get_running_loop().create_task(_write_in_slices(work))
+
+    async def _sweep_forever(self) -> None:
+        while True:
+            await asyncio.sleep(1.0)
+            now = self.now = time.time()
+            for each in list(self._waiting_hello):
+                if now - each.since > HELLO_WITHIN:
+                    each.close(POLICY, "say hello first")
+            for hall in list(self.halls.values()):
+                for each, since in list(hall.slow.items()):
+                    if now - since > STALLED:
+                        each.abort()
+                self.remember(hall.audience.sweep(now))
+                self._forget_if_idle(hall, now)
+            for turn, each in enumerate(list(self.sockets)):
+                each.keep_alive(now)
+                if turn % SLICE == SLICE - 1:
+                    await asyncio.sleep(0)
+            self.chat_rate.forget(now)
+            await self._hand_over_beats()
+
+    def _forget_if_idle(self, hall: Hall, now: float) -> None:
+        if hall.size or hall.listeners:
+            hall.empty_since = now
+        elif now - hall.empty_since > IDLE_ROOM:
+            del self.halls[hall.show_id]
+            self.rooms.forget(hall.show_id)
+
+    async def _share_forever(self) -> None:
+        while True:
+            await asyncio.sleep(PRESENCE_EVERY)
+            await self.share()
+
+    async def share(self) -> None:
+        """Tell the database who watches here and take over the totals; done every two seconds."""
+        now = time.time()
+        halls = {hall.show_id: hall for hall in self.halls.values()}
+        if not halls:
+            return
+        likes = {show_id: hall.likes for show_id, hall in halls.items()}
+        viewers = {show_id: hall.audience.count(now) for show_id, hall in halls.items()}
+        try:
+            await self.rooms.share(viewers=viewers, likes=likes)
+        except DatabaseAway:
+            _log.warning("live.presence_not_shared")
+            return
+        except Exception as problem:  # noqa: BLE001 -- counted again in two seconds; the rooms go on meanwhile
+            log_incident(problem, shows=sorted(halls))
+            return
+        for show_id, hall in halls.items():
+            hall.likes -= likes[show_id]
+
+    # Presence
+
+    def remember(self, beats: Sequence[Beat]) -> None:
+        self._beats.extend(beats)
+
+    async def _hand_over_beats(self) -> None:
+        beats, self._beats = self._beats, []
+        if not beats or self.doors.beat is None:
+            return
+        try:
+            done = self.doors.beat(beats)
+            if done is not None:
+                await done
+        except Exception as problem:  # noqa: BLE001 -- what is told of viewers must not stop the room
+            log_incident(problem, beats=len(beats))
+
+    # Answers
+
+    def dirty(self, each: Connection) -> None:
+        """`each` has something to write: once per turn of the loop, whatever has gathered by then."""
+        if not self._dirty:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._dirty.append(each)
+
+    def _flush(self) -> None:
+        dirty, self._dirty = self._dirty, []
+        for each in dirty:
+            each.flush()
+
+    # Who is let in
+
+    def admit(self, shopper: UUID, address: str) -> str | None:
+        """The reason why not, or None; then `left` must be called once."""
+        if self.draining or len(self.sockets) >= self.limits.sockets:
+            return "room.full"
+        if self.by_shopper[shopper] >= self.limits.sockets_per_shopper:
+            return "room.too_many_sockets"
+        if not is_own_machine(address) and self.by_address[address] >= self.limits.sockets_per_address:
+            return "room.too_many_sockets"
+        self.by_shopper[shopper] += 1
+        self.by_address[address] += 1
+        return None
+
+    def left(self, shopper: UUID, address: str) -> None:
+        self.by_shopper[shopper] -= 1
+        if self.by_shopper[shopper] <= 0:
+            del self.by_shopper[shopper]
+        self.by_address[address] -= 1
+        if self.by_address[address] <= 0:
+            del self.by_address[address]
+
+    def waits_for_hello(self, each: Connection, waits: bool) -> None:
+        if waits:
+            self._waiting_hello.add(each)
+        else:
+            self._waiting_hello.discard(each)
+
+    def origin_allowed(self, origin: str | None, host: str | None) -> bool:
+        """Browsers name the page that asks; only our own may.  Programs name none."""
+        if origin is None:
+            return True
+        return origin in self.origins or (
+            host is not None and urlsplit(origin).netloc.lower() == host.lower()
+        )
+
+    def address_of(self, peer: str, forwarded: str | None) -> str:
+        if forwarded and peer in self.proxies:
+            peer = forwarded.rsplit(",", 1)[-1].strip()
+        return address_group(peer)
+
+
+async def _write_in_slices(work: Sequence[tuple[Sequence[Callable[[bytes], None]], bytes]]) -> None:
+    """Let others have a turn after every `SLICE` writes: a room of thousands must not hold up the loop."""
+    for writes, data in work:
+        for begin in range(0, len(writes), SLICE):
+            for write in writes[begin : begin + SLICE]:
+                write(data)
+            await asyncio.sleep(0)
+
+
+def _ms(now: float) -> int:
+    return int(now * 1000)

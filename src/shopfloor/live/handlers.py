@@ -1,0 +1,57 @@
+"""What the room stream calls: everything above this module comes in here."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+from shopfloor.live import wire
+from shopfloor.live.presence import Beat
+from shopfloor.live.room import ChatLine
+
+Answer = Callable[[bytes], None]
+
+
+class BuyDoor(Protocol):
+    """Takes a purchase and answers it once, from the loop, with an encoded `answer` message.
+
+    It may also return an awaitable of that message.  A Refusal raised by either becomes an `error`.
+    """
+
+    def __call__(
+        self, buy: wire.Buy, /, *, show_id: int, shopper: UUID, answer: Answer
+    ) -> Awaitable[bytes] | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What somebody wants to say.  `role` is what this socket proved to be: viewer, host or moderator."""
+
+    shop_id: int
+    show_id: int
+    shopper: UUID
+    role: str
+    name: str | None
+    text: str
+
+
+ChatDoor = Callable[[Said], Awaitable[ChatLine | None]]
+BeatDoor = Callable[[Sequence[Beat]], Awaitable[None] | None]
+LikeDoor = Callable[[int, UUID, int], None]
+StaffDoor = Callable[[str, int], Awaitable[str | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """What the room stream calls; everything above this module comes in here.
+
+    `chat` returns the line, or None when it is held for review, or raises a Refusal.  `beat` takes who came,
+    watched and left (for the collector).  `like` hears of likes (show, shopper, how many).  `staff` says what
+    the owner of a session token is in a shop: host, moderator or None.
+    """
+
+    buy: BuyDoor | None = None
+    chat: ChatDoor | None = None
+    like: LikeDoor | None = None
+    beat: BeatDoor | None = None
+    staff: StaffDoor | None = None

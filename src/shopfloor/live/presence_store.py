@@ -1,0 +1,57 @@
+"""The counters of a show that all processes share: viewers, likes, orders, units waited for."""
+
+from collections.abc import Mapping
+
+from shopfloor.kernel import outbox
+from shopfloor.kernel.database import Tx
+from shopfloor.live import queries
+from shopfloor.live.events import (
+    ShowCounted,
+    WaitingChanged,
+)
+from shopfloor.live.models import (
+    Watching,
+)
+
+LEASE_SECONDS = 6.0
+
+
+async def count_order(tx: Tx, *, shop_id: int, show_id: int, by: int = 1) -> None:
+    """An order was placed in this show (by=-1: it does not count after all)."""
+    orders = await queries.add_orders(tx, show_id=show_id, by=by)
+    await outbox.record(tx, ShowCounted(shop_id, show_id, orders))
+
+
+async def count_waiting(tx: Tx, *, shop_id: int, show_id: int, variant_id: int, units: int) -> None:
+    """So many units of a variant are waited for in this show now."""
+    await queries.set_waiting(tx, show_id=show_id, variant_id=variant_id, units=units)
+    await outbox.record(tx, WaitingChanged(shop_id, show_id, variant_id, units))
+
+
+async def share_presence(
+    tx: Tx, *, process: str, viewers: Mapping[int, int], likes: Mapping[int, int]
+) -> list[Watching]:
+    """Tell the viewers this process counts in each show, and the likes since last time; learn the totals.
+
+    The viewers of a process that stops telling are gone after six seconds.
+    """
+    await queries.add_likes(
+        tx, likes=[{"show_id": show_id, "likes": count} for show_id, count in sorted(likes.items()) if count]
+    )
+    await queries.renew_leases(
+        tx,
+        leases=[
+            {"process": process, "show_id": show_id, "viewers": count, "seconds": LEASE_SECONDS}
+            for show_id, count in sorted(viewers.items())
+        ],
+    )
+    totals = await queries.watching(tx, show_ids=sorted({*viewers, *likes}))
+    await queries.raise_peaks(
+        tx, peaks=[{"show_id": total.show_id, "viewers": total.viewers} for total in totals if total.viewers]
+    )
+    return totals
+
+
+async def drop_presence(tx: Tx, *, process: str) -> None:
+    """Count nobody in `process` any more."""
+    await queries.drop_leases(tx, process=process)

@@ -1,0 +1,23 @@
+"""Units set apart for the quotas of a running show."""
+
+from shopfloor import catalog, stock
+from shopfloor.kernel.database import Tx
+from shopfloor.kernel.values import MAX_QUANTITY
+from shopfloor.live import queries
+
+
+async def set_apart(tx: Tx, *, shop_id: int, show_id: int) -> stock.Pool:
+    """Units for the quotas of all offers; of a bundle, units of its parts."""
+    quotas: dict[int, int] = {}
+    lines = await queries.lines(tx, show_id=show_id)
+    bundles = await catalog.bundles(tx, shop_id=shop_id, variant_ids=[line.variant_id for line in lines])
+    for line in lines:
+        if line.quota is None:
+            continue
+        bundle = bundles.get(line.variant_id)
+        units = {line.variant_id: 1}
+        if bundle is not None:
+            units = {part.variant_id: part.quantity for part in bundle.parts}
+        for variant_id, each in units.items():
+            quotas[variant_id] = min(MAX_QUANTITY, quotas.get(variant_id, 0) + line.quota * each)
+    return await stock.open_show_pool(tx, shop_id=shop_id, show_id=show_id, quotas=quotas)

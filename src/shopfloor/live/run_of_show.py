@@ -1,0 +1,193 @@
+"""What a show does in which order: slots, what is shown just now, notices."""
+
+from collections.abc import Mapping, Sequence
+
+from shopfloor.kernel import outbox
+from shopfloor.kernel.database import Tx
+from shopfloor.kernel.values import now
+from shopfloor.live import queries
+from shopfloor.live.events import (
+    NoticePosted,
+    OfferFeatured,
+    ShowChanged,
+)
+from shopfloor.live.models import (
+    BadShow,
+    Explained,
+    Notice,
+    NoticeKind,
+    ShowStatus,
+    Slot,
+    SlotRole,
+    UnknownSlot,
+    WrongStatus,
+)
+from shopfloor.live.offers import offer
+from shopfloor.live.shows import MAX_TITLE, locked, refuse_ended, show, video_ms
+from shopfloor.live.snapshot import notice_as_json
+
+
+async def add_slot(
+    tx: Tx,
+    *,
+    shop_id: int,
+    show_id: int,
+    offer_id: int | None = None,
+    minutes: int = 5,
+    role: SlotRole = SlotRole.TALK,
+    title: str = "",
+    script: str = "",
+) -> Slot:
+    """A slot at the end of the run of show: talk, or another turn of an offer."""
+    refuse_ended(await locked(tx, shop_id, show_id))
+    _check_slot(minutes, title, script)
+    if offer_id is not None:
+        await offer(tx, shop_id=shop_id, show_id=show_id, offer_id=offer_id)
+    slot = await queries.insert_slot(
+        tx, show_id=show_id, offer_id=offer_id, minutes=minutes, role=str(role), title=title, script=script
+    )
+    await outbox.record(tx, ShowChanged(shop_id, show_id))
+    return slot
+
+
+async def change_slot(
+    tx: Tx,
+    *,
+    shop_id: int,
+    show_id: int,
+    slot_id: int,
+    minutes: int | None = None,
+    role: SlotRole | None = None,
+    title: str | None = None,
+    script: str | None = None,
+) -> Slot:
+    refuse_ended(await locked(tx, shop_id, show_id))
+    before = await _slot(tx, show_id=show_id, slot_id=slot_id)
+    after = (
+        before.minutes if minutes is None else minutes,
+        before.title if title is None else title,
+        before.script if script is None else script,
+    )
+    _check_slot(*after)
+    await queries.update_slot(
+        tx, slot_id=slot_id, minutes=after[0], role=str(role or before.role), title=after[1], script=after[2]
+    )
+    return await _slot(tx, show_id=show_id, slot_id=slot_id)
+
+
+async def remove_slot(tx: Tx, *, shop_id: int, show_id: int, slot_id: int) -> None:
+    """Take a slot out of the run of show; the offer itself stays."""
+    refuse_ended(await locked(tx, shop_id, show_id))
+    await _slot(tx, show_id=show_id, slot_id=slot_id)
+    await queries.delete_slot(tx, slot_id=slot_id)
+    await outbox.record(tx, ShowChanged(shop_id, show_id))
+
+
+async def order_slots(tx: Tx, *, shop_id: int, show_id: int, slot_ids: Sequence[int]) -> list[Slot]:
+    """Put the run of show in this order.  Raises BadShow unless exactly its slots are named."""
+    refuse_ended(await locked(tx, shop_id, show_id))
+    known = await queries.slots(tx, show_id=show_id)
+    if sorted(slot_ids) != sorted(slot.id for slot in known):
+        raise BadShow("Name every slot of the show once.", slots=[slot.id for slot in known])
+    await queries.place_slots(
+        tx, places=[{"slot_id": slot_id, "position": turn} for turn, slot_id in enumerate(slot_ids, 1)]
+    )
+    await outbox.record(tx, ShowChanged(shop_id, show_id))
+    return await queries.slots(tx, show_id=show_id)
+
+
+async def slots(tx: Tx, *, shop_id: int, show_id: int) -> list[Slot]:
+    await show(tx, shop_id=shop_id, show_id=show_id)
+    return await queries.slots(tx, show_id=show_id)
+
+
+async def feature(
+    tx: Tx, *, shop_id: int, show_id: int, offer_id: int | None, at: int | None = None, by: int | None = None
+) -> None:
+    """Show an offer (None: none) from `at` on.  What was shown before stops there; the interval is kept."""
+    parent = await locked(tx, shop_id, show_id)
+    if parent.status != ShowStatus.LIVE:
+        raise WrongStatus("Only a running show shows something.", status=str(parent.status))
+    product_id = None
+    if offer_id is not None:
+        found = await offer(tx, shop_id=shop_id, show_id=show_id, offer_id=offer_id)
+        product_id = found.product_id
+    current = await queries.explained_now(tx, show_id=show_id)
+    if (None if current is None else current.offer_id) == offer_id:
+        return
+    moment = now()
+    video = video_ms(moment) if at is None else at
+    await queries.close_explained(tx, show_id=show_id, at=moment, video=video)
+    if offer_id is not None:
+        await queries.open_explained(tx, show_id=show_id, offer_id=offer_id, at=moment, video=video, by=by)
+    await outbox.record(tx, OfferFeatured(shop_id, show_id, offer_id, product_id, video))
+
+
+async def explained(tx: Tx, *, shop_id: int, show_id: int) -> list[Explained]:
+    """When what was shown, in order."""
+    await show(tx, shop_id=shop_id, show_id=show_id)
+    return await queries.explained(tx, show_id=show_id)
+
+
+async def post_notice(
+    tx: Tx,
+    *,
+    shop_id: int,
+    show_id: int,
+    text: str,
+    texts: Mapping[str, str] | None = None,
+    kind: NoticeKind = NoticeKind.NOTICE,
+    offer_id: int | None = None,
+    by: int | None = None,
+    at: int | None = None,
+) -> Notice:
+    """A notice, or the correction of something said, on top of the room and in the show's record."""
+    parent = await locked(tx, shop_id, show_id)
+    refuse_ended(parent)
+    if not 1 <= len(text.strip()) <= 500:
+        raise BadShow("A notice has 1 to 500 characters.", length=len(text))
+    if offer_id is not None:
+        await offer(tx, shop_id=shop_id, show_id=show_id, offer_id=offer_id)
+    video = video_ms(now()) if at is None else at
+    notice = await queries.insert_notice(
+        tx,
+        show_id=show_id,
+        kind=str(kind),
+        text=text.strip(),
+        texts=texts or {},
+        offer_id=offer_id,
+        video=video,
+        by=by,
+    )
+    fact = NoticePosted(shop_id, show_id, str(kind), notice.text, notice.texts, offer_id, video)
+    await queries.set_notice(tx, show_id=show_id, notice=notice_as_json(fact))
+    await outbox.record(tx, fact)
+    return notice
+
+
+async def clear_notice(tx: Tx, *, shop_id: int, show_id: int) -> None:
+    """Take the notice down; the record keeps it."""
+    parent = await locked(tx, shop_id, show_id)
+    if parent.notice is not None:
+        await queries.set_notice(tx, show_id=show_id, notice=None)
+        fact = NoticePosted(shop_id, show_id, "notice", "", {}, None, video_ms(now()))
+        await outbox.record(tx, fact)
+
+
+async def notices(tx: Tx, *, shop_id: int, show_id: int) -> list[Notice]:
+    await show(tx, shop_id=shop_id, show_id=show_id)
+    return await queries.notices(tx, show_id=show_id)
+
+
+async def _slot(tx: Tx, *, show_id: int, slot_id: int) -> Slot:
+    for slot in await queries.slots(tx, show_id=show_id):
+        if slot.id == slot_id:
+            return slot
+    raise UnknownSlot(slot_id=slot_id)
+
+
+def _check_slot(minutes: int, title: str, script: str) -> None:
+    if not 0 <= minutes <= 1440:
+        raise BadShow("A slot lasts up to 1440 minutes.", minutes=minutes)
+    if len(title) > MAX_TITLE or len(script) > 20_000:
+        raise BadShow("The title or script of the slot is too long.")

@@ -1,0 +1,184 @@
+"""A show's own verbs: plan it, change it, start and end it.
+
+Times of the video are milliseconds since 1970 on the clock of the stream (its programme time); when the
+caller does not know better they are taken from the wall clock.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from shopfloor import stock
+from shopfloor.kernel import outbox
+from shopfloor.kernel.database import Tx
+from shopfloor.kernel.values import MAX_QUANTITY, now
+from shopfloor.live import queries
+from shopfloor.live.events import (
+    OfferFeatured,
+    ShowChanged,
+    ShowEnded,
+    ShowPlanned,
+    ShowStarted,
+)
+from shopfloor.live.models import (
+    BadShow,
+    ChannelBusy,
+    NothingToSell,
+    Show,
+    ShowStatus,
+    UnknownShow,
+    WrongStatus,
+    check_move,
+)
+from shopfloor.live.quotas import set_apart
+
+MAX_TITLE = 120
+
+
+def video_ms(at: datetime) -> int:
+    """A moment as the clock of the video counts it."""
+    return int(at.timestamp() * 1000)
+
+
+async def plan_show(
+    tx: Tx,
+    *,
+    shop_id: int,
+    title: str,
+    titles: Mapping[str, str] | None = None,
+    starts_at: datetime | None = None,
+    channel_id: int | None = None,
+    host_id: int | None = None,
+    limit_per_show: int | None = None,
+) -> Show:
+    """A new show, not yet on air.  `limit_per_show` is how many units one buyer may take in all of it."""
+    check_show(title, titles, limit_per_show)
+    show = await queries.insert_show(
+        tx,
+        shop_id=shop_id,
+        title=title.strip(),
+        titles=titles or {},
+        starts_at=starts_at,
+        channel_id=channel_id,
+        host_id=host_id,
+        limit_per_show=limit_per_show,
+    )
+    await outbox.record(tx, ShowPlanned(shop_id, show.id, show.title))
+    return show
+
+
+async def change_show(
+    tx: Tx,
+    *,
+    shop_id: int,
+    show_id: int,
+    title: str | None = None,
+    titles: Mapping[str, str] | None = None,
+    starts_at: datetime | None = None,
+    channel_id: int | None = None,
+    host_id: int | None = None,
+    limit_per_show: int | None = None,
+) -> Show:
+    """Change what is given; None leaves a thing as it is, a limit of 0 takes it away.  A show that ended stays as it was."""
+    before = await locked(tx, shop_id, show_id)
+    refuse_ended(before)
+    limit_per_show = before.limit_per_show if limit_per_show is None else limit_per_show or None
+    check_show(title if title is not None else before.title, titles, limit_per_show)
+    if before.status == ShowStatus.LIVE and channel_id not in {None, before.channel_id}:
+        raise WrongStatus("The camera of a running show cannot be changed.", status=str(before.status))
+    await queries.update_show(
+        tx,
+        show_id=show_id,
+        title=before.title if title is None else title.strip(),
+        titles=before.titles if titles is None else titles,
+        starts_at=starts_at or before.starts_at,
+        channel_id=channel_id or before.channel_id,
+        host_id=host_id or before.host_id,
+        limit_per_show=limit_per_show,
+    )
+    await outbox.record(tx, ShowChanged(shop_id, show_id))
+    return await show(tx, shop_id=shop_id, show_id=show_id)
+
+
+async def show(tx: Tx, *, shop_id: int, show_id: int) -> Show:
+    """Raises UnknownShow, also for a show of another shop."""
+    found = await queries.show(tx, show_id=show_id)
+    if found is None or found.shop_id != shop_id:
+        raise UnknownShow(show_id=show_id)
+    return found
+
+
+async def public_show(tx: Tx, show_id: int) -> Show:
+    """The show behind a room's address, whichever shop it belongs to.  Raises UnknownShow."""
+    found = await queries.show(tx, show_id=show_id)
+    if found is None:
+        raise UnknownShow(show_id=show_id)
+    return found
+
+
+async def shows(tx: Tx, *, shop_id: int, status: ShowStatus | None = None, limit: int = 100) -> list[Show]:
+    """Newest first."""
+    return await queries.shows(
+        tx, shop_id=shop_id, status=None if status is None else str(status), limit=limit
+    )
+
+
+async def shows_on_air(tx: Tx, *, channel_id: int) -> list[Show]:
+    """The show this camera channel films just now: none or one."""
+    return await queries.shows_on_air(tx, channel_id=channel_id)
+
+
+async def start_show(tx: Tx, *, shop_id: int, show_id: int, by: int | None = None) -> Show:
+    """On air: the quotas move into the show's own pool, as far as there are units.
+
+    Raises WrongStatus, NothingToSell, ChannelBusy.
+    """
+    before = await locked(tx, shop_id, show_id)
+    check_move(before, ShowStatus.LIVE)
+    if not await queries.offers(tx, show_id=show_id):
+        raise NothingToSell
+    if before.channel_id is not None:
+        others = await queries.shows_on_air(tx, channel_id=before.channel_id)
+        if others:
+            raise ChannelBusy(channel_id=before.channel_id)
+    pool = await set_apart(tx, shop_id=shop_id, show_id=show_id)
+    at = now()
+    await queries.set_live(tx, show_id=show_id, pool_id=pool.id, at=at)
+    host_id = before.host_id if before.host_id is not None else by
+    await outbox.record(tx, ShowStarted(shop_id, show_id, pool.id, before.channel_id, host_id, video_ms(at)))
+    return await show(tx, shop_id=shop_id, show_id=show_id)
+
+
+async def end_show(tx: Tx, *, shop_id: int, show_id: int, by: int | None = None) -> Show:
+    """Off air: what was shown is closed, what is left of the quotas flows back.  Holds stay as they are."""
+    before = await locked(tx, shop_id, show_id)
+    check_move(before, ShowStatus.ENDED)
+    assert before.pool_id is not None, "a running show has a pool"
+    at = now()
+    video = video_ms(at)
+    if await queries.close_explained(tx, show_id=show_id, at=at, video=video) is not None:
+        await outbox.record(tx, OfferFeatured(shop_id, show_id, None, None, video))
+    await queries.set_ended(tx, show_id=show_id, at=at)
+    await stock.close_show_pool(tx, shop_id=shop_id, show_id=show_id)
+    host_id = before.host_id if before.host_id is not None else by
+    await outbox.record(tx, ShowEnded(shop_id, show_id, before.pool_id, before.channel_id, host_id, video))
+    return await show(tx, shop_id=shop_id, show_id=show_id)
+
+
+async def locked(tx: Tx, shop_id: int, show_id: int) -> Show:
+    found = await queries.locked_show(tx, shop_id=shop_id, show_id=show_id)
+    if found is None:
+        raise UnknownShow(show_id=show_id)
+    return found
+
+
+def refuse_ended(show: Show) -> None:
+    if show.status == ShowStatus.ENDED:
+        raise WrongStatus("The show is over.", status=str(show.status))
+
+
+def check_show(title: str, titles: Mapping[str, str] | None, limit_per_show: int | None) -> None:
+    for each in (title, *(titles or {}).values()):
+        if not 1 <= len(each.strip()) <= MAX_TITLE:
+            raise BadShow(f"A title has 1 to {MAX_TITLE} characters.", length=len(each))
+    if limit_per_show is not None and not 1 <= limit_per_show <= MAX_QUANTITY:
+        raise BadShow("A limit is a whole number from 1.", limit_per_show=limit_per_show)

@@ -44,7 +44,7 @@ from shopfloor.kernel.database import Database
 from shopfloor.kernel.migrations import migrate
 from shopfloor.kernel.postgres import EmbeddedPostgres
 from shopfloor.kernel.values import new_id
-from shopfloor.orders.intake import Intake
+from shopfloor.stock import Intake
 
 SHOP = 1
 WAITING = 5_000

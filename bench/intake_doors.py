@@ -46,7 +46,7 @@ from shopfloor.kernel.migrations import migrate
 from shopfloor.kernel.postgres import EmbeddedPostgres
 from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.values import new_id
-from shopfloor.orders.intake import Answered, IntakeUnknown
+from shopfloor.stock.intake import IntakeUnknown, OnDecided
 
 SOCKETS = int(os.environ.get("SOCKETS", "1000"))
 CONNECTIONS = int(os.environ.get("CONNECTIONS", "256"))
@@ -69,12 +69,12 @@ class OneByOne:
         self._db = db
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def submit_nowait(self, request: stock.Request, callback: Answered) -> None:
+    def submit_nowait(self, request: stock.Request, callback: OnDecided) -> None:
         task = asyncio.get_running_loop().create_task(self._buy(request, callback))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _buy(self, request: stock.Request, callback: Answered) -> None:
+    async def _buy(self, request: stock.Request, callback: OnDecided) -> None:
         try:
             async with self._db.transaction() as tx:
                 [answer] = await stock.reserve(tx, [request])
@@ -93,7 +93,7 @@ async def serve(dsn: str, data_dir: str) -> None:
     await pool.open()
     async with node.living():
         baseline = orders.Door(
-            db=pool, intake=cast("orders.Intake", OneByOne(pool)), terms=node.terms, queue=node.queue
+            db=pool, intake=cast("stock.Intake", OneByOne(pool)), terms=node.terms, queue=node.queue
         )
         # As `app.serve` does it.
         gc.collect()

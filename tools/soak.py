@@ -47,7 +47,7 @@ from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.migrations import migrate
 from shopfloor.kernel.postgres import CannotRun, EmbeddedPostgres
 from shopfloor.kernel.values import new_id
-from shopfloor.orders.intake import Intake
+from shopfloor.stock import Intake
 
 UNITS = 2_000_000
 QUOTA = UNITS // 20

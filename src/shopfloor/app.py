@@ -23,7 +23,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from shopfloor import accounts, chat, collector, live, media, orders, web, wiring, worker
+from shopfloor import accounts, chat, collector, live, media, orders, stock, web, wiring, worker
 from shopfloor.accounts import api as accounts_api
 from shopfloor.catalog import api as catalog_api
 from shopfloor.catalog.endpoint import PictureFiles
@@ -82,7 +82,7 @@ class Node:
         self.lake = collector.Collector(settings.lake_dir, writer, seal_every=settings.seal_seconds)
         self.terms = orders.TermsCache(orders.loader(self.db))
         self.queue = orders.Queue(self.terms)
-        self.intake = orders.Intake(dsn, on_refused=self.queue.join, capacity=settings.intake_queue)
+        self.intake = stock.Intake(dsn, on_refused=self.queue.join, capacity=settings.intake_queue)
         self.door = orders.Door(db=self.db, intake=self.intake, terms=self.terms, queue=self.queue)
         self.rooms = live.Rooms(self.db, recent=chat.recent_lines)
         self.media = media.MediaServer(

@@ -8,7 +8,7 @@ from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector as Source
 
-from shopfloor import collector, live, orders
+from shopfloor import collector, live, stock
 from shopfloor.kernel.outbox import Follower
 
 
@@ -18,7 +18,7 @@ class Telemetry(Source):
     def __init__(
         self,
         *,
-        intake: orders.Intake,
+        intake: stock.Intake,
         gateway: live.Gateway,
         lake: collector.Collector,
         follower: Follower,

@@ -15,8 +15,9 @@ from tests.orders.conftest import PRICE, MakeMarket, Market
 from shopfloor import catalog, live, orders, stock
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.values import MAX_MINOR, Money
-from shopfloor.orders import Answered, Door, Intake, Queue, TermsCache, Wish, WishLine, loader, terms
+from shopfloor.orders import Answered, Door, Queue, TermsCache, Wish, WishLine, loader, terms
 from shopfloor.orders.bundles import about_the_bundle, composed, expanded
+from shopfloor.stock import Intake
 
 PAIR_PRICE = 29_999
 # One M, two L; by what they cost (1 : 2) that is 10,000 and 19,999, which two units share as 10,000 and 9,999.

@@ -15,7 +15,8 @@ from tests.orders.conftest import PRICE, MakeMarket, Market, form
 from shopfloor import accounts, live, orders, stock
 from shopfloor.accounts import Keyring
 from shopfloor.kernel.database import DatabaseAway
-from shopfloor.orders import BuyEndpoint, Door, Intake, Queue, TermsCache, loader
+from shopfloor.orders import BuyEndpoint, Door, Queue, TermsCache, loader
+from shopfloor.stock import Intake
 
 KEYRING = Keyring(current=1, keys={1: b"k" * 32})
 

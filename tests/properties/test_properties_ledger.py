@@ -31,7 +31,8 @@ from psycopg.errors import SerializationFailure
 
 from shopfloor import stock
 from shopfloor.kernel.database import Database, Tx
-from shopfloor.stock.book import ensure_level
+from shopfloor.stock.ledger import ensure_level
+from shopfloor.stock.speculation import Speculation, carry_out
 
 VARIANTS = (101, 102)
 DAYS = tuple(date(2031, 1, 1) + timedelta(days=day) for day in range(3))
@@ -899,7 +900,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def reserve_ahead(self, where: int, first: Any, wishes: list[Any], meanwhile: int) -> Any:
         """What one batch saw decides the next without looking, unless somebody else took units meanwhile."""
         pool = self.model.pools()[where % len(self.model.pools())]
-        memory = stock.Foresight()
+        memory = Speculation()
 
         def request(variant: int, units: int) -> stock.Request:
             return stock.Request(
@@ -907,7 +908,7 @@ class LedgerMachine(RuleBasedStateMachine):
             )  # fmt: skip
 
         seen = [request(*first)]
-        answers = self.do(lambda tx: stock.reserve(tx, seen, foresight=memory))
+        answers = self.do(lambda tx: stock.reserve(tx, seen, speculation=memory))
         self.model.turn += 1
         assert [said(answer) for answer in answers] == [self.model.reserve_one(each) for each in seen]
         requests = [request(*each) for each in wishes]
@@ -921,7 +922,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 assert said(answer) == self.model.reserve_one(other)
                 made.append(other)
             try:
-                self.do(lambda tx: stock.carry_out(tx, plan))
+                self.do(lambda tx: carry_out(tx, plan))
             except SerializationFailure:
                 # What can be borrowed is not remembered: only a plan that refuses can miss it.
                 assert meanwhile or plan.refuses, "nobody came between"
@@ -1078,7 +1079,7 @@ def said(answer: stock.Answer) -> str:
 def test_the_rules_use_every_verb_that_changes_something() -> None:
     looking = {
         "audit", "available", "hold", "holds_of", "levels", "locations", "movements", "pool", "pools", "shortages",
-        "units_in_bundles", "warm_up", "within_limits",
+        "units_in_bundles", "within_limits",
     }  # fmt: skip
     verbs = {name for name in stock.__all__ if inspect.iscoroutinefunction(getattr(stock, name))}
     used = set(re.findall(r"stock\.(\w+)\(", inspect.getsource(LedgerMachine)))

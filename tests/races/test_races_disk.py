@@ -23,7 +23,7 @@ from tests.app.running import PATIENCE, Owner, Running, place, until, variant_of
 
 from shopfloor import stock
 from shopfloor.kernel.postgres import EmbeddedPostgres, server_user
-from shopfloor.orders.intake import Intake, IntakeUnknown
+from shopfloor.stock import Intake, IntakeUnknown
 
 PRICE: Final = 9_900
 UNITS: Final = 900_000

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from shopfloor import stock
 from shopfloor.kernel.database import Database
-from shopfloor.orders.intake import Intake
+from shopfloor.stock import Intake
 
 SHOP = 1
 POT, CUP = 101, 102

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 
 from shopfloor import stock
 from shopfloor.kernel.database import Database
-from shopfloor.orders.intake import Intake
+from shopfloor.stock import Intake
 
 SHOP = 1
 HANFU, SHOES = 101, 102

@@ -15,7 +15,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from shopfloor import stock
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.errors import Unavailable
-from shopfloor.orders.intake import Intake, IntakeClosed, IntakeFull, IntakeUnknown
+from shopfloor.stock import Intake, IntakeClosed, IntakeFull, IntakeUnknown
 
 SHOP, HANFU = 1, 101
 

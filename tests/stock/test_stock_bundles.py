@@ -10,6 +10,7 @@ from hypothesis import given
 
 from shopfloor import stock
 from shopfloor.stock import Availability, Line, Part
+from shopfloor.stock.speculation import Speculation, carry_out
 
 POT, CUP = 101, 102
 SET, OTHER_SET = 7, 8
@@ -119,10 +120,10 @@ async def test_what_is_alike_but_for_its_bundle_is_written_apart(ledger: Any) ->
 async def test_what_is_decided_ahead_keeps_bundles_and_prices(ledger: Any) -> None:
     await ledger.receive(POT, 9)
     await ledger.receive(CUP, 99)
-    foresight = stock.Foresight()
+    memory = Speculation()
     tea_set = ((POT, 1, 6_000, SET), (CUP, 1, 976, SET), (CUP, 3, 975, SET))
     async with ledger.db.transaction() as tx:
-        await stock.reserve(tx, [wish(ledger, *tea_set)], foresight=foresight)
+        await stock.reserve(tx, [wish(ledger, *tea_set)], speculation=memory)
     one_kind = [wish(ledger, (CUP, 4, 900, OTHER_SET)) for _ in range(2)]
     mixed = [
         wish(ledger, *tea_set),
@@ -131,10 +132,10 @@ async def test_what_is_decided_ahead_keeps_bundles_and_prices(ledger: Any) -> No
     ]
 
     for batch in (one_kind, mixed):
-        plan = foresight.plan(batch, now=monotonic())
+        plan = memory.plan(batch, now=monotonic())
         assert plan is not None
         async with ledger.db.transaction() as tx:
-            await stock.carry_out(tx, plan)
+            await carry_out(tx, plan)
 
     for request in (*one_kind, *mixed):
         assert parts(await ledger.hold(request.id)) == [

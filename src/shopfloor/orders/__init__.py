@@ -27,7 +27,6 @@ from shopfloor.orders.events import (
     WaitlistJoined,
     WaitlistOffered,
 )
-from shopfloor.orders.intake import Intake, IntakeClosed, IntakeFull, IntakeUnknown
 from shopfloor.orders.models import (
     Address,
     AlreadyPaid,
@@ -145,10 +144,6 @@ __all__ = [
     "GivenBack",
     "HoldExpired",
     "HoldPolicy",
-    "Intake",
-    "IntakeClosed",
-    "IntakeFull",
-    "IntakeUnknown",
     "Item",
     "KeyReused",
     "Manual",

@@ -21,7 +21,6 @@ from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.values import MAX_MINOR, new_id
 from shopfloor.orders import queries, waitlist
 from shopfloor.orders.bundles import about_the_bundle, asked_for, expanded
-from shopfloor.orders.intake import Intake, IntakeUnknown
 from shopfloor.orders.models import (
     MAX_LINES,
     MAX_PER_LINE,
@@ -174,7 +173,7 @@ def _place(request: stock.Request, terms: Terms, variant_id: int, quantity: int)
 class Door:
     """Everything behind POST /buy and behind the `buy` frame of the room socket."""
 
-    def __init__(self, *, db: Database, intake: Intake, terms: TermsCache, queue: Queue) -> None:
+    def __init__(self, *, db: Database, intake: stock.Intake, terms: TermsCache, queue: Queue) -> None:
         self._db = db
         self._intake = intake
         self._terms = terms
@@ -229,7 +228,7 @@ class Door:
             refusal = problem
         except Exception as problem:  # noqa: BLE001 -- who waits must hear something
             _log.error("orders.door_broke", exc_info=problem)
-            refusal = IntakeUnknown()
+            refusal = stock.IntakeUnknown()
         for asked in self._early.pop(key):
             wish, _, reply, _ = asked
             try:
@@ -241,7 +240,7 @@ class Door:
             except Exception as problem:  # noqa: BLE001 -- one wish must not keep the others from their answers
                 _log.error("orders.door_broke", exc_info=problem)
                 with suppress(Exception):
-                    reply(_refused(wish.id, IntakeUnknown()))
+                    reply(_refused(wish.id, stock.IntakeUnknown()))
 
     def _ask_now(self, asked: "_Asked", terms: Terms) -> None:
         wish, shopper, reply, show_id = asked
@@ -442,7 +441,7 @@ async def _heard(work: Coroutine[Any, Any, None], wish_id: UUID, reply: Reply) -
     except Refusal as refusal:
         reply(_refused(wish_id, refusal))
     except Exception:
-        reply(_refused(wish_id, IntakeUnknown()))
+        reply(_refused(wish_id, stock.IntakeUnknown()))
         raise
 
 

@@ -20,7 +20,6 @@ from shopfloor.accounts import Keyring
 from shopfloor.kernel.database import DatabaseAway
 from shopfloor.kernel.errors import Refusal
 from shopfloor.orders.door import Answered, Door, Wish, encode
-from shopfloor.orders.intake import IntakeClosed, IntakeFull, IntakeUnknown
 from shopfloor.orders.models import (
     BadPurchase,
     HoldExpired,
@@ -50,7 +49,7 @@ _STATUS: Final = {
     stock.MISMATCH: 422,
     stock.INVALID: 422,
     **{kind.code: kind.status for kind in (
-        BadPurchase, DatabaseAway, HoldExpired, IntakeClosed, IntakeFull, IntakeUnknown, OfferClosed, OfferUnknown, PriceChanged,
+        BadPurchase, DatabaseAway, HoldExpired, stock.IntakeClosed, stock.IntakeFull, stock.IntakeUnknown, OfferClosed, OfferUnknown, PriceChanged,
         TooFast, TooLarge,
     )},
 }  # fmt: skip

@@ -5,6 +5,7 @@ the physical world may raise `shortfall`.  It is kept by the decision under the 
 constraint, and by the races and properties under tests/.
 """
 
+from shopfloor.stock.audit import audit
 from shopfloor.stock.decision import MAX_LINES
 from shopfloor.stock.events import (
     GrantedHolds,
@@ -19,8 +20,8 @@ from shopfloor.stock.events import (
     UnitsArrived,
     VariantLeft,
 )
-from shopfloor.stock.foresight import Foresight, Plan, carry_out, warm_up
 from shopfloor.stock.holds import confirm, expire, extend, hold, holds_of, put_back, rehold, release, ship
+from shopfloor.stock.intake import Intake, IntakeClosed, IntakeFull, IntakeUnknown
 from shopfloor.stock.models import (
     CLOSED,
     INVALID,
@@ -64,7 +65,6 @@ from shopfloor.stock.service import (
     add_location,
     adjust,
     announce_lot,
-    audit,
     available,
     close_pool,
     close_show_pool,
@@ -99,7 +99,6 @@ __all__ = [
     "BadQuantity",
     "Check",
     "CountStale",
-    "Foresight",
     "Freed",
     "GrantedHolds",
     "Held",
@@ -108,6 +107,10 @@ __all__ = [
     "HoldState",
     "HoldsGranted",
     "HoldsReleased",
+    "Intake",
+    "IntakeClosed",
+    "IntakeFull",
+    "IntakeUnknown",
     "Level",
     "Line",
     "Location",
@@ -118,7 +121,6 @@ __all__ = [
     "NotEnough",
     "NotHere",
     "Part",
-    "Plan",
     "Pool",
     "PoolClosed",
     "PoolKind",
@@ -141,7 +143,6 @@ __all__ = [
     "assembled",
     "audit",
     "available",
-    "carry_out",
     "close_pool",
     "close_show_pool",
     "confirm",
@@ -169,6 +170,5 @@ __all__ = [
     "sold",
     "transfer",
     "units_in_bundles",
-    "warm_up",
     "within_limits",
 ]

@@ -60,7 +60,7 @@ class Shelf:
 
 
 @dataclass(frozen=True, slots=True)
-class Counter:
+class PoolView:
     """A pool as its buyers meet it."""
 
     id: int
@@ -107,7 +107,7 @@ Group = tuple[
 Wanted = tuple[int, int, int, int | None]
 
 # shelf, units, unit price, bundle
-Take = tuple[Shelf, int, int, int | None]
+Allocation = tuple[Shelf, int, int, int | None]
 
 
 @dataclass(slots=True)
@@ -164,26 +164,27 @@ def shelf_order(shelf: Shelf, pool_id: int) -> tuple[date, int, bool, int, int]:
 
 
 def arrange(
-    shelves: Sequence[Shelf], counters: Mapping[int, Counter], variants: Sequence[int]
+    shelves: Sequence[Shelf], pool_views: Mapping[int, PoolView], variants: Sequence[int]
 ) -> dict[tuple[int, int], list[Shelf]]:
     """By pool and variant, in selling order.  A lender's later units stand behind the pool's own."""
     by_key: dict[tuple[int, int], list[Shelf]] = {}
     for shelf in shelves:
         by_key.setdefault((shelf.pool_id, shelf.variant_id), []).append(shelf)
     arranged: dict[tuple[int, int], list[Shelf]] = {}
-    for counter in counters.values():
+    for pool_view in pool_views.values():
         for variant_id in variants:
-            found = list(by_key.get((counter.id, variant_id), ()))
-            if counter.lender_id is not None:
+            found = list(by_key.get((pool_view.id, variant_id), ()))
+            if pool_view.lender_id is not None:
                 found += [
                     shelf
-                    for shelf in by_key.get((counter.lender_id, variant_id), ())
-                    if shelf.kind is not LotKind.ON_HAND and counter.location_id in {None, shelf.location_id}
+                    for shelf in by_key.get((pool_view.lender_id, variant_id), ())
+                    if shelf.kind is not LotKind.ON_HAND
+                    and pool_view.location_id in {None, shelf.location_id}
                 ]
             if found:
                 if len(found) > 1:
-                    found.sort(key=lambda shelf: shelf_order(shelf, counter.id))
-                arranged[counter.id, variant_id] = found
+                    found.sort(key=lambda shelf: shelf_order(shelf, pool_view.id))
+                arranged[pool_view.id, variant_id] = found
     return arranged
 
 
@@ -263,7 +264,7 @@ def decide(
     requests: Sequence[Request],
     *,
     arranged: Mapping[tuple[int, int], Sequence[Shelf]],
-    counters: Mapping[int, Counter],
+    pool_views: Mapping[int, PoolView],
     known: Mapping[int, Sequence[Row]],
     bought: Mapping[int, Sequence[Row]],
     own: Mapping[int, Sequence[Row]],
@@ -300,14 +301,14 @@ def decide(
             same.buyers.append(request.buyer)
         return same
 
-    def grant(number: int, request: Request, takes: list[Take]) -> Granted:
+    def grant(number: int, request: Request, allocations: list[Allocation]) -> Granted:
         seconds = request.hold_seconds
         expires_at = expiries.get(seconds)
         if expires_at is None:
             expires_at = expiries[seconds] = at + timedelta(seconds=seconds)
         lots: tuple[Part, ...] = ()
         rows: Granted | None = None
-        for part, (shelf, quantity, price, bundle) in enumerate(takes):
+        for part, (shelf, quantity, price, bundle) in enumerate(allocations):
             shelf.taken += quantity
             shelf.granted += quantity
             group: Group = (
@@ -370,14 +371,14 @@ def decide(
                     purchases.buyers.append(request.buyer)
                     continue
 
-        counter = counters.get(request.pool_id)
+        pool_view = pool_views.get(request.pool_id)
         if makes_no_sense(request):
             refuse(number, request, INVALID, {})
             continue
-        if counter is None or counter.shop_id != request.shop_id:
+        if pool_view is None or pool_view.shop_id != request.shop_id:
             refuse(number, request, UNKNOWN, {"pool_id": request.pool_id})
             continue
-        if not counter.is_open:
+        if not pool_view.is_open:
             refuse(number, request, CLOSED, {"pool_id": request.pool_id})
             continue
 
@@ -484,9 +485,9 @@ def _find(
     wanted: Sequence[Wanted],
     arranged: Mapping[tuple[int, int], Sequence[Shelf]],
     extra: Mapping[int, int],
-) -> list[Take] | tuple[str, dict[str, object]]:
+) -> list[Allocation] | tuple[str, dict[str, object]]:
     """What to take for all lines, or why not.  `extra`: units by level that would be free as well."""
-    takes: list[Take] = []
+    allocations: list[Allocation] = []
     # What earlier lines of this request take of each level: a variant may come at several prices.
     spent: dict[int, int] = {}
     for variant_id, quantity, price, bundle in wanted:
@@ -509,7 +510,7 @@ def _find(
             before = spent.get(shelf.id, 0)
             units = min(free - before, missing)
             if units:
-                takes.append((shelf, units, price, bundle))
+                allocations.append((shelf, units, price, bundle))
                 spent[shelf.id] = before + units
                 missing -= units
         if missing:
@@ -522,7 +523,7 @@ def _find(
                     facts["ready_on"] = None if shelf.ready_on is None else shelf.ready_on.isoformat()
                     return TOO_LATE, facts
             return SOLD_OUT, facts
-    return takes
+    return allocations
 
 
 def _give_way(
@@ -534,7 +535,7 @@ def _give_way(
     own: Mapping[int, Sequence[Row]],
     mine: Mapping[int, Sequence[tuple[int | None, int | None, int, int]]],
     gone: set[UUID],
-) -> tuple[list[Row], list[Take]] | None:
+) -> tuple[list[Row], list[Allocation]] | None:
     """The buyer's own earlier holds, oldest first, that must give way for this request to succeed; or None."""
     buyer = request.buyer.int
     variants = {entry[0] for entry in wanted}

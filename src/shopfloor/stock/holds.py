@@ -6,9 +6,9 @@ from uuid import UUID
 
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import MAX_QUANTITY
-from shopfloor.stock import queries
-from shopfloor.stock.book import Book, ensure_level, tell, tell_arrived
+from shopfloor.stock import batch_sql, queries
 from shopfloor.stock.decision import Row, standing
+from shopfloor.stock.ledger import LedgerSession, ensure_level, tell, tell_arrived
 from shopfloor.stock.models import (
     Answer,
     BadQuantity,
@@ -27,6 +27,7 @@ from shopfloor.stock.models import (
     WrongState,
 )
 from shopfloor.stock.reserving import grant_again, tell_released, whole
+from shopfloor.stock.rows import together
 
 TIMERS_AT_ONCE = 50
 
@@ -39,11 +40,11 @@ async def confirm(tx: Tx, hold_ids: Sequence[UUID]) -> set[UUID]:
     """
     rows = await queries.lock_rows(tx, ids=_unique(hold_ids))
     turning = [row for row in rows if row.state is HoldState.HELD]
-    book = await _book(tx, turning)
+    ledger = await _ledger_of(tx, turning)
     for row in turning:
-        book.change(row.level_id, held=-row.quantity, allocated=row.quantity)
+        ledger.change(row.level_id, held=-row.quantity, allocated=row.quantity)
     await _turn(tx, turning, HoldState.HELD, HoldState.ALLOCATED)
-    await book.write(tx, kind="allocated")
+    await ledger.write(tx, kind="allocated")
     firm = {HoldState.HELD, HoldState.ALLOCATED, HoldState.SHIPPED, HoldState.RETURNED}
     return {row.id for row in rows if row.state in firm}
 
@@ -143,7 +144,7 @@ async def ship(
     leaving = [row for row in rows if variant_ids is None or row.variant_id in set(variant_ids)]
     if not leaving or any(row.state is not HoldState.ALLOCATED for row in leaving):
         raise WrongState(hold_id=str(hold_id), states=sorted({row.state.value for row in leaving}))
-    book = await _book(tx, leaving)
+    ledger = await _ledger_of(tx, leaving)
     if from_location is not None:
         open_pool = await queries.open_pool(tx, shop_id=shop_id)
         assert open_pool is not None, "a shop with holds has an open pool"
@@ -153,19 +154,19 @@ async def ship(
             pool_ids=[open_pool.id],
             variant_ids=sorted({row.variant_id for row in leaving}),
         )
-        book.add(others)
+        ledger.add(others)
     for row in leaving:
-        _take_out(book, row, from_location)
+        _take_out(ledger, row, from_location)
     await _turn(tx, leaving, HoldState.ALLOCATED, HoldState.SHIPPED)
-    variants = await book.write(tx, kind="shipped", reason=str(hold_id))
+    variants = await ledger.write(tx, kind="shipped", reason=str(hold_id))
     if from_location is not None:
-        await _flow_back_from_closed(tx, book, leaving)
+        await _flow_back_from_closed(tx, ledger, leaving)
         await tell(tx, shop_id=shop_id, variant_ids=variants)
     return as_hold(await queries.rows_of_hold(tx, shop_id=shop_id, hold_id=hold_id))
 
 
-def _take_out(book: Book, row: Row, from_location: int | None) -> None:
-    promised = book.level(row.level_id)
+def _take_out(ledger: LedgerSession, row: Row, from_location: int | None) -> None:
+    promised = ledger.level(row.level_id)
     if from_location is None or promised.location_id == from_location:
         if promised.kind is not LotKind.ON_HAND or promised.quantity < row.quantity:
             raise NotHere(
@@ -173,19 +174,19 @@ def _take_out(book: Book, row: Row, from_location: int | None) -> None:
                 wanted=row.quantity,
                 here=promised.quantity if promised.kind is LotKind.ON_HAND else 0,
             )
-        book.change(row.level_id, quantity=-row.quantity, allocated=-row.quantity)
+        ledger.change(row.level_id, quantity=-row.quantity, allocated=-row.quantity)
         return
     missing = row.quantity
-    for level in list(book):
+    for level in list(ledger):
         here = level.variant_id == row.variant_id and level.location_id == from_location
         if here and level.kind is LotKind.ON_HAND and level.id != promised.id:
             units = min(level.free, missing)
             if units:
-                book.change(level.id, quantity=-units)
+                ledger.change(level.id, quantity=-units)
                 missing -= units
     if missing:
         raise NotHere(variant_id=row.variant_id, wanted=row.quantity, here=row.quantity - missing)
-    book.change(row.level_id, allocated=-row.quantity)
+    ledger.change(row.level_id, allocated=-row.quantity)
 
 
 async def put_back(
@@ -226,9 +227,9 @@ async def put_back(
         level_id = await ensure_level(
             tx, shop_id=shop_id, variant_id=variant_id, location_id=location_id, pool_id=open_pool.id
         )
-        book = Book(await queries.levels_by_id(tx, level_ids=[level_id], lock=True))
-        book.change(level_id, quantity=quantity)
-        await book.write(tx, kind="returned", reason=str(hold_id))
+        ledger = LedgerSession(await queries.levels_by_id(tx, level_ids=[level_id], lock=True))
+        ledger.change(level_id, quantity=quantity)
+        await ledger.write(tx, kind="returned", reason=str(hold_id))
         await tell(tx, shop_id=shop_id, variant_ids=[variant_id])
         await tell_arrived(tx, shop_id=shop_id, pool_id=open_pool.id, variant_ids=[variant_id])
     return as_hold(await queries.rows_of_hold(tx, shop_id=shop_id, hold_id=hold_id))
@@ -290,17 +291,17 @@ async def _free(tx: Tx, rows: Sequence[Row], becomes: HoldState, reason: str) ->
     going = held + allocated
     if not going:
         return []
-    async with queries.together(tx):
-        await queries.lock_limits(tx, pool_ids=sorted({row.pool_id for row in going}))
-    book = await _book(tx, going)
+    async with together(tx):
+        await batch_sql.lock_limits(tx, pool_ids=sorted({row.pool_id for row in going}))
+    ledger = await _ledger_of(tx, going)
     for row in held:
-        book.change(row.level_id, held=-row.quantity)
+        ledger.change(row.level_id, held=-row.quantity)
     for row in allocated:
-        book.change(row.level_id, allocated=-row.quantity)
+        ledger.change(row.level_id, allocated=-row.quantity)
     await _turn(tx, held, HoldState.HELD, becomes)
     await _turn(tx, allocated, HoldState.ALLOCATED, becomes)
-    await book.write(tx, kind=becomes.value, reason=reason)
-    await _flow_back_from_closed(tx, book, going)
+    await ledger.write(tx, kind=becomes.value, reason=reason)
+    await _flow_back_from_closed(tx, ledger, going)
     await tell_released(tx, going, reason=reason)
     for shop_id in sorted({row.shop_id for row in going}):
         variants = {row.variant_id for row in going if row.shop_id == shop_id}
@@ -320,9 +321,9 @@ async def _free(tx: Tx, rows: Sequence[Row], becomes: HoldState, reason: str) ->
     ]
 
 
-async def _flow_back_from_closed(tx: Tx, book: Book, rows: Sequence[Row]) -> None:
+async def _flow_back_from_closed(tx: Tx, ledger: LedgerSession, rows: Sequence[Row]) -> None:
     """What became free on the levels of these rows does not stay in pools that are closed."""
-    touched = [book.level(level_id) for level_id in sorted({row.level_id for row in rows})]
+    touched = [ledger.level(level_id) for level_id in sorted({row.level_id for row in rows})]
     closed = set(await queries.closed_pools(tx, pool_ids=sorted({level.pool_id for level in touched})))
     await flow_back(tx, [level for level in touched if level.pool_id in closed])
 
@@ -334,7 +335,7 @@ async def flow_back(tx: Tx, levels: Iterable[Level]) -> set[int]:
         return set()
     open_pool = await queries.open_pool(tx, shop_id=moving[0].shop_id)
     assert open_pool is not None, "a shop with pools has an open pool"
-    book = Book(moving)
+    ledger = LedgerSession(moving)
     targets: list[tuple[Level, int]] = []
     for level in moving:
         target = await ensure_level(
@@ -342,11 +343,11 @@ async def flow_back(tx: Tx, levels: Iterable[Level]) -> set[int]:
             pool_id=open_pool.id, kind=level.kind, ready_on=level.ready_on, source=level.source,
         )  # fmt: skip
         targets.append((level, target))
-    book.add(await queries.levels_by_id(tx, level_ids=sorted({target for _, target in targets}), lock=True))
+    ledger.add(await queries.levels_by_id(tx, level_ids=sorted({target for _, target in targets}), lock=True))
     for level, target in targets:
-        book.change(level.id, quantity=-level.free)
-        book.change(target, quantity=level.free)
-    return await book.write(tx, kind="moved", reason="flowed back")
+        ledger.change(level.id, quantity=-level.free)
+        ledger.change(target, quantity=level.free)
+    return await ledger.write(tx, kind="moved", reason="flowed back")
 
 
 async def _rows(tx: Tx, *, hold_id: UUID) -> list[Row]:
@@ -356,12 +357,12 @@ async def _rows(tx: Tx, *, hold_id: UUID) -> list[Row]:
     return rows
 
 
-async def _book(tx: Tx, rows: Sequence[Row]) -> Book:
+async def _ledger_of(tx: Tx, rows: Sequence[Row]) -> LedgerSession:
     """Lock the levels of these rows, and the other lots beside them, in the one order."""
     if not rows:
-        return Book([])
+        return LedgerSession([])
     level_ids = {row.level_id for row in rows}
-    return Book(await queries.levels_by_id(tx, level_ids=sorted(level_ids), lock=True))
+    return LedgerSession(await queries.levels_by_id(tx, level_ids=sorted(level_ids), lock=True))
 
 
 async def _turn(tx: Tx, rows: Sequence[Row], was: HoldState, becomes: HoldState) -> None:

@@ -9,11 +9,11 @@ from uuid import UUID
 
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
-from shopfloor.stock import queries
-from shopfloor.stock.book import Book, tell
+from shopfloor.stock import batch_sql, queries
+from shopfloor.stock.arrays import UuidArray, uuids
 from shopfloor.stock.decision import (
-    Counter,
     Decision,
+    PoolView,
     Row,
     Shelf,
     arrange,
@@ -24,8 +24,10 @@ from shopfloor.stock.decision import (
     told,
 )
 from shopfloor.stock.events import HoldsReleased, ReleasedHold, StockChanged
-from shopfloor.stock.foresight import Foresight
+from shopfloor.stock.ledger import LedgerSession, tell
 from shopfloor.stock.models import Answer, HoldState, LotKind, Refused, Request
+from shopfloor.stock.rows import together
+from shopfloor.stock.speculation import Speculation
 
 
 async def reserve(
@@ -34,7 +36,7 @@ async def reserve(
     *,
     trust_new: bool = False,
     expect_refusals: bool = False,
-    foresight: Foresight | None = None,
+    speculation: Speculation | None = None,
 ) -> list[Answer]:
     """Hold what is asked for, in the order of arrival; one answer per request, in the same order.
 
@@ -47,10 +49,10 @@ async def reserve(
     `trust_new` looks up only the ids that are refused: if another was granted before, the transaction fails with
     a UniqueViolation and is to be run again without it.  The same error meets who grants an id at the very
     moment another process does.  `expect_refusals` looks without locking first: right when nothing is left.
-    `foresight` learns what was seen: to be believed once the transaction is committed.
+    `speculation` learns what was seen: to be believed once the transaction is committed.
     """
     answers = await _once(
-        tx, requests, trust_new=trust_new, unlocked=expect_refusals, defer=True, foresight=foresight
+        tx, requests, trust_new=trust_new, unlocked=expect_refusals, defer=True, speculation=speculation
     )
     if answers.deferred:
         waiting = [number for number, answer in enumerate(answers.answers) if answer is None]
@@ -60,7 +62,7 @@ async def reserve(
             trust_new=trust_new,
             unlocked=False,
             defer=False,
-            foresight=foresight,
+            speculation=speculation,
         )
         for number, answer in zip(waiting, later.answers, strict=True):
             answers.answers[number] = answer
@@ -72,7 +74,7 @@ async def within_limits(tx: Tx, request: Request) -> Refused | None:
     if not limited(request):
         return None
     stored = await (
-        await queries.rows_of_buyers(tx, pool_ids=[request.pool_id], buyers=_buyers([request]))
+        await batch_sql.rows_of_buyers(tx, pool_ids=[request.pool_id], buyers=_buyers([request]))
     ).fetchall()
     problem = over_limit(request, sum(line.quantity for line in request.lines), stored, (), set())
     return None if problem is None else Refused(request.id, *problem)
@@ -85,7 +87,7 @@ async def _once(
     trust_new: bool,
     unlocked: bool,
     defer: bool,
-    foresight: Foresight | None,
+    speculation: Speculation | None,
 ) -> Decision:
     if not requests:
         return Decision(answers=[])
@@ -98,33 +100,40 @@ async def _once(
     ]
     several = len(pool_ids) > 1
 
-    async with queries.together(tx):
+    async with together(tx):
         if unlocked:
-            levels = await queries.look_at_levels(tx, pool_ids=pool_ids, variant_ids=variant_ids)
+            levels = await batch_sql.look_at_levels(tx, pool_ids=pool_ids, variant_ids=variant_ids)
         else:
             if counting:
-                await queries.lock_limits(tx, pool_ids=pool_ids)
-            levels = await queries.lock_levels(
+                await batch_sql.lock_limits(tx, pool_ids=pool_ids)
+            levels = await batch_sql.lock_levels(
                 tx, pool_ids=pool_ids, lenders_too=several, variant_ids=variant_ids
             )
-        pools = await queries.counters(tx, pool_ids=pool_ids)
+        pools = await batch_sql.pool_views(tx, pool_ids=pool_ids)
         known_rows = None
         if unlocked or not trust_new:
-            known_rows = await queries.rows_by_id(tx, ids=_ids(requests))
+            known_rows = await batch_sql.rows_by_id(tx, ids=_ids(requests))
         bought_rows = None
         if counting:
-            bought_rows = await queries.rows_of_buyers(tx, pool_ids=pool_ids, buyers=_buyers(counting))
+            bought_rows = await batch_sql.rows_of_buyers(tx, pool_ids=pool_ids, buyers=_buyers(counting))
         shelves = await levels.fetchall()
         found = await pools.fetchall()
         seen = monotonic()
         known = _by_id([] if known_rows is None else await known_rows.fetchall())
         bought = _by_buyer([] if bought_rows is None else await bought_rows.fetchall())
 
-    counters = {counter.id: counter for counter, _ in found}
+    pool_views = {pool_view.id: pool_view for pool_view, _ in found}
     at = found[0][1] if found else datetime.now(UTC)
-    arranged = arrange(shelves, counters, variant_ids)
+    arranged = arrange(shelves, pool_views, variant_ids)
     decision = decide(
-        requests, arranged=arranged, counters=counters, known=known, bought=bought, own={}, at=at, defer=defer
+        requests,
+        arranged=arranged,
+        pool_views=pool_views,
+        known=known,
+        bought=bought,
+        own={},
+        at=at,
+        defer=defer,
     )
     if known_rows is None:
         # The primary key tells of an id that is granted twice; of one that is refused nobody would.
@@ -133,11 +142,11 @@ async def _once(
             for request, answer in zip(requests, decision.answers, strict=True)
             if isinstance(answer, Refused)
         ]
-        if refused and await (await queries.rows_by_id(tx, ids=_ids(refused))).fetchall():
+        if refused and await (await batch_sql.rows_by_id(tx, ids=_ids(refused))).fetchall():
             return await _once(
-                tx, requests, trust_new=False, unlocked=False, defer=defer, foresight=foresight
+                tx, requests, trust_new=False, unlocked=False, defer=defer, speculation=speculation
             )
-    loose: Book | None = None
+    loose: LedgerSession | None = None
     if decision.short:
         refused = [
             request
@@ -145,53 +154,55 @@ async def _once(
             if isinstance(answer, Refused) and limited(request)
         ]
         lent: list[Shelf] = []
-        async with queries.together(tx):
+        async with together(tx):
             lending = None
-            if not several and not unlocked and any(counter.lender_id for counter in counters.values()):
-                lending = await queries.lock_lent(tx, pool_ids=pool_ids, variant_ids=variant_ids)
+            if not several and not unlocked and any(pool_view.lender_id for pool_view in pool_views.values()):
+                lending = await batch_sql.lock_lent(tx, pool_ids=pool_ids, variant_ids=variant_ids)
             owning = None
             if refused:
-                owning = await queries.lock_own(tx, pool_ids=pool_ids, buyers=_buyers(refused))
+                owning = await batch_sql.lock_own(tx, pool_ids=pool_ids, buyers=_buyers(refused))
             if lending is not None:
                 lent = await lending.fetchall()
             own_rows = [] if owning is None else await owning.fetchall()
         own = _by_buyer(await whole(tx, own_rows))
         if unlocked and own:
             return await _once(
-                tx, requests, trust_new=trust_new, unlocked=False, defer=defer, foresight=foresight
+                tx, requests, trust_new=trust_new, unlocked=False, defer=defer, speculation=speculation
             )
         if lent or own:
             level_ids = {row.level_id for rows in own.values() for row in rows}
             if level_ids:
-                loose = Book(await queries.levels_by_id(tx, level_ids=sorted(level_ids), lock=True))
+                loose = LedgerSession(await queries.levels_by_id(tx, level_ids=sorted(level_ids), lock=True))
             shelves += lent
             for shelf in shelves:
                 shelf.taken = shelf.granted = 0
-            arranged = arrange(shelves, counters, variant_ids)
+            arranged = arrange(shelves, pool_views, variant_ids)
             decision = decide(
-                requests, arranged=arranged, counters=counters, known=known, bought=bought, own=own, at=at,
+                requests, arranged=arranged, pool_views=pool_views, known=known, bought=bought, own=own, at=at,
                 defer=defer,
             )  # fmt: skip
     if unlocked and (decision.granted or decision.deferred):
         return await _once(
-            tx, requests, trust_new=trust_new, unlocked=False, defer=defer, foresight=foresight
+            tx, requests, trust_new=trust_new, unlocked=False, defer=defer, speculation=speculation
         )
-    if foresight is not None:
-        foresight.learn(counters=counters, shelves=shelves, variant_ids=variant_ids, at=at, seen=seen)
+    if speculation is not None:
+        speculation.learn(pool_views=pool_views, shelves=shelves, variant_ids=variant_ids, at=at, seen=seen)
     if decision.replaced:
         assert loose is not None
         await _release_replaced(tx, decision, loose)
     widely = {row.variant_id for rows in decision.replaced.values() for row in rows}
-    await _write(tx, decision, shelves=shelves, arranged=arranged, counters=counters, at=at, widely=widely)
+    await _write(
+        tx, decision, shelves=shelves, arranged=arranged, pool_views=pool_views, at=at, widely=widely
+    )
     return decision
 
 
-def _ids(requests: Sequence[Request]) -> queries.UuidArray:
-    return queries.uuids([request.id for request in requests])
+def _ids(requests: Sequence[Request]) -> UuidArray:
+    return uuids([request.id for request in requests])
 
 
-def _buyers(requests: Sequence[Request]) -> queries.UuidArray:
-    return queries.uuids({request.buyer for request in requests})
+def _buyers(requests: Sequence[Request]) -> UuidArray:
+    return uuids({request.buyer for request in requests})
 
 
 def _by_id(rows: Sequence[Row]) -> dict[int, list[Row]]:
@@ -219,10 +230,10 @@ async def whole(tx: Tx, rows: Sequence[Row]) -> list[Row]:
     return [row for row in rows if got[row.id] == has[row.id]]
 
 
-async def _release_replaced(tx: Tx, decision: Decision, book: Book) -> None:
+async def _release_replaced(tx: Tx, decision: Decision, ledger: LedgerSession) -> None:
     rows = [row for parts in decision.replaced.values() for row in parts]
     for row in rows:
-        book.change(row.level_id, held=-row.quantity)
+        ledger.change(row.level_id, held=-row.quantity)
     changed = await queries.set_state(
         tx,
         ids=[row.id for row in rows],
@@ -232,7 +243,7 @@ async def _release_replaced(tx: Tx, decision: Decision, book: Book) -> None:
     )
     if changed != len(rows):
         raise LookupError("a locked hold is not as it was")
-    await book.write(tx, kind="released", reason="replaced")
+    await ledger.write(tx, kind="released", reason="replaced")
     await tell_released(tx, rows, reason="replaced")
 
 
@@ -251,16 +262,16 @@ async def _write(
     *,
     shelves: Sequence[Shelf],
     arranged: dict[tuple[int, int], list[Shelf]],
-    counters: dict[int, Counter],
+    pool_views: dict[int, PoolView],
     at: datetime,
     widely: set[int],
 ) -> None:
     """`widely`: variants that buyers of other pools must hear about too."""
     taken = [shelf for shelf in shelves if shelf.granted]
-    async with queries.together(tx):
+    async with together(tx):
         if taken:
             levels = [(shelf.id, shelf.granted) for shelf in taken]
-            await queries.write_grants(tx, queries.grants(decision, taken=levels, at=at))
+            await batch_sql.write_grants(tx, batch_sql.grants(decision, taken=levels, at=at))
         facts: list[outbox.Fact] = [*told(decision)]
         moved = [shelf for shelf in shelves if shelf.granted or shelf.taken]
         widely |= {shelf.variant_id for shelf in moved if shelf.kind is not LotKind.ON_HAND}
@@ -269,12 +280,12 @@ async def _write(
             if variant_id not in widely:
                 here.setdefault(pool_id, []).append(variant_id)
         for pool_id, variant_ids in here.items():
-            counter = counters[pool_id]
+            pool_view = pool_views[pool_id]
             left = [left_of(variant_id, arranged[pool_id, variant_id]) for variant_id in variant_ids]
-            facts.append(StockChanged(counter.shop_id, pool_id, counter.show_id, left))
+            facts.append(StockChanged(pool_view.shop_id, pool_id, pool_view.show_id, left))
         await outbox.record_all(tx, facts)
     if widely:
-        for shop_id in {counter.shop_id for counter in counters.values()}:
+        for shop_id in {pool_view.shop_id for pool_view in pool_views.values()}:
             await tell(tx, shop_id=shop_id, variant_ids=widely)
 
 
@@ -286,19 +297,19 @@ async def grant_again(tx: Tx, *, request: Request, open_pool_id: int) -> Answer:
     variant_ids = sorted({line.variant_id for line in request.lines})
     pool_ids = [request.pool_id, open_pool_id]
     shelves = await (
-        await queries.lock_levels(tx, pool_ids=pool_ids, lenders_too=True, variant_ids=variant_ids)
+        await batch_sql.lock_levels(tx, pool_ids=pool_ids, lenders_too=True, variant_ids=variant_ids)
     ).fetchall()
-    found = await (await queries.counters(tx, pool_ids=pool_ids)).fetchall()
-    counters = {counter.id: counter for counter, _ in found}
-    arranged = arrange(shelves, counters, variant_ids)
-    counter = counters[request.pool_id]
-    if not counter.is_open:
-        counters[request.pool_id] = replace(counter, is_open=True)
+    found = await (await batch_sql.pool_views(tx, pool_ids=pool_ids)).fetchall()
+    pool_views = {pool_view.id: pool_view for pool_view, _ in found}
+    arranged = arrange(shelves, pool_views, variant_ids)
+    pool_view = pool_views[request.pool_id]
+    if not pool_view.is_open:
+        pool_views[request.pool_id] = replace(pool_view, is_open=True)
         for variant_id in variant_ids:
             arranged[request.pool_id, variant_id] = arranged.get((open_pool_id, variant_id), [])
     decision = decide(
         [request],
-        arranged=arranged, counters=counters, known={}, bought={}, own={}, at=found[0][1], defer=False,
+        arranged=arranged, pool_views=pool_views, known={}, bought={}, own={}, at=found[0][1], defer=False,
     )  # fmt: skip
     if decision.granted:
         await queries.delete_rows(tx, ids=[request.id])
@@ -308,7 +319,7 @@ async def grant_again(tx: Tx, *, request: Request, open_pool_id: int) -> Answer:
         decision,
         shelves=shelves,
         arranged=arranged,
-        counters=counters,
+        pool_views=pool_views,
         at=found[0][1],
         widely=set(variant_ids),
     )

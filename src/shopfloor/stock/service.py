@@ -11,13 +11,12 @@ from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import MAX_QUANTITY
 from shopfloor.stock import queries
-from shopfloor.stock.book import Book, ensure_level, tell, tell_arrived
 from shopfloor.stock.events import LotDelayed
 from shopfloor.stock.holds import flow_back
+from shopfloor.stock.ledger import LedgerSession, ensure_level, tell, tell_arrived
 from shopfloor.stock.models import (
     Availability,
     BadQuantity,
-    Check,
     CountStale,
     Level,
     Location,
@@ -83,11 +82,11 @@ async def receive(
     level_id = await _shelf(
         tx, shop_id=shop_id, location_id=location_id, variant_id=variant_id, pool_id=pool_id
     )
-    book = await _here(tx, shop_id=shop_id, location_id=location_id, variant_id=variant_id)
-    own = book.level(level_id).pool_id
-    rest = _mend(book, quantity, pool_id=None if pool_id is None else own, first=own)
-    level = book.change(level_id, quantity=rest)
-    await book.write(tx, kind="received", reason=reason)
+    ledger = await _here(tx, shop_id=shop_id, location_id=location_id, variant_id=variant_id)
+    own = ledger.level(level_id).pool_id
+    rest = _mend(ledger, quantity, pool_id=None if pool_id is None else own, first=own)
+    level = ledger.change(level_id, quantity=rest)
+    await ledger.write(tx, kind="received", reason=reason)
     await tell(tx, shop_id=shop_id, variant_ids=[variant_id])
     await tell_arrived(tx, shop_id=shop_id, pool_id=level.pool_id, variant_ids=[variant_id])
     return level
@@ -111,13 +110,13 @@ async def adjust(
     level_id = await _shelf(
         tx, shop_id=shop_id, location_id=location_id, variant_id=variant_id, pool_id=pool_id
     )
-    book = await _here(tx, shop_id=shop_id, location_id=location_id, variant_id=variant_id)
-    here, own = book.level(level_id).quantity, book.level(level_id).pool_id
+    ledger = await _here(tx, shop_id=shop_id, location_id=location_id, variant_id=variant_id)
+    here, own = ledger.level(level_id).quantity, ledger.level(level_id).pool_id
     if here + by < 0:
         raise NotEnough(variant_id=variant_id, wanted=-by, left=here)
-    rest = by if by < 0 else _mend(book, by, pool_id=None if pool_id is None else own, first=own)
-    level = book.change(level_id, quantity=rest, fact=True)
-    await book.write(tx, kind="adjusted", reason=reason)
+    rest = by if by < 0 else _mend(ledger, by, pool_id=None if pool_id is None else own, first=own)
+    level = ledger.change(level_id, quantity=rest, fact=True)
+    await ledger.write(tx, kind="adjusted", reason=reason)
     await tell(tx, shop_id=shop_id, variant_ids=[variant_id])
     if by > 0:
         await tell_arrived(tx, shop_id=shop_id, pool_id=level.pool_id, variant_ids=[variant_id])
@@ -146,22 +145,22 @@ async def count(
     here = sum(level.quantity for level in levels)
     if here != seen:
         raise CountStale(variant_id=variant_id, seen=seen, left=here)
-    book = Book(levels)
+    ledger = LedgerSession(levels)
     difference = counted - here
     if difference > 0:
-        book.change(plain, quantity=_mend(book, difference, pool_id=None, first=open_id))
+        ledger.change(plain, quantity=_mend(ledger, difference, pool_id=None, first=open_id))
     else:
         gone = -difference
         # Free units go first, those of the open pool before ring-fenced ones; promises are broken last.
         for level in sorted(levels, key=lambda level: (level.pool_id != open_id, level.pool_id, level.id)):
             units = min(gone, level.free)
-            book.change(level.id, quantity=-units)
+            ledger.change(level.id, quantity=-units)
             gone -= units
-        for level in [book.level(level.id) for level in levels]:
+        for level in [ledger.level(level.id) for level in levels]:
             units = min(gone, level.quantity)
-            book.change(level.id, quantity=-units, fact=True)
+            ledger.change(level.id, quantity=-units, fact=True)
             gone -= units
-    await book.write(tx, kind="counted", reason=reason)
+    await ledger.write(tx, kind="counted", reason=reason)
     await tell(tx, shop_id=shop_id, variant_ids=[variant_id])
     if difference > 0:
         await tell_arrived(tx, shop_id=shop_id, pool_id=open_id, variant_ids=[variant_id])
@@ -187,7 +186,7 @@ async def transfer(
     source_pool = from_pool or (await open_pool(tx, shop_id=shop_id)).id
     pool_ids = [source_pool, to_pool or (await open_pool(tx, shop_id=shop_id)).id]
     levels = await queries.lock_levels_of(tx, shop_id=shop_id, pool_ids=pool_ids, variant_ids=[variant_id])
-    book = Book(levels)
+    ledger = LedgerSession(levels)
     sources = [
         level
         for level in levels
@@ -195,10 +194,10 @@ async def transfer(
         and level.location_id == from_location
         and level.kind is LotKind.ON_HAND
     ]
-    _draw(book, sources, target, quantity)
-    await book.write(tx, kind="moved", reason="transfer")
+    _draw(ledger, sources, target, quantity)
+    await ledger.write(tx, kind="moved", reason="transfer")
     await tell(tx, shop_id=shop_id, variant_ids=[variant_id])
-    await tell_arrived(tx, shop_id=shop_id, pool_id=book.level(target).pool_id, variant_ids=[variant_id])
+    await tell_arrived(tx, shop_id=shop_id, pool_id=ledger.level(target).pool_id, variant_ids=[variant_id])
 
 
 async def open_show_pool(
@@ -301,7 +300,7 @@ async def _fill(tx: Tx, *, lender: Pool, pool: Pool, quotas: Mapping[int, int]) 
     levels = await queries.lock_levels_of(
         tx, shop_id=pool.shop_id, pool_ids=[pool.id, lender.id], variant_ids=variant_ids
     )
-    book = Book(levels)
+    ledger = LedgerSession(levels)
     for variant_id in variant_ids:
         has = sum(
             level.free
@@ -318,10 +317,10 @@ async def _fill(tx: Tx, *, lender: Pool, pool: Pool, quotas: Mapping[int, int]) 
                 and missing > 0
             ):
                 units = min(level.free, missing)
-                book.change(level.id, quantity=-units)
-                book.change(plain[variant_id, level.location_id], quantity=units)
+                ledger.change(level.id, quantity=-units)
+                ledger.change(plain[variant_id, level.location_id], quantity=units)
                 missing -= units
-    await book.write(tx, kind="moved", reason=f"into {pool.name}")
+    await ledger.write(tx, kind="moved", reason=f"into {pool.name}")
     await tell(tx, shop_id=pool.shop_id, variant_ids=variant_ids)
 
 
@@ -352,17 +351,17 @@ async def sold(
         if level.location_id == location_id and level.kind is LotKind.ON_HAND
     ]
     levels.sort(key=lambda level: (level.pool_id != pool_id, level.id))
-    book = Book(levels)
+    ledger = LedgerSession(levels)
     gone = quantity
     for level in levels:
         units = min(gone, level.free)
-        book.change(level.id, quantity=-units)
+        ledger.change(level.id, quantity=-units)
         gone -= units
-    for level in [book.level(level.id) for level in levels]:
+    for level in [ledger.level(level.id) for level in levels]:
         units = min(gone, level.quantity)
-        book.change(level.id, quantity=-units, fact=True)
+        ledger.change(level.id, quantity=-units, fact=True)
         gone -= units
-    await book.write(tx, kind="sold", reason=source)
+    await ledger.write(tx, kind="sold", reason=source)
     if gone:
         for kind, units in (("adjusted", gone), ("sold", -gone)):
             await queries.move(
@@ -402,18 +401,18 @@ async def announce_lot(
     levels = await queries.lock_levels_of_source(
         tx, shop_id=shop_id, variant_id=variant_id, location_id=location_id, source=source
     )
-    book = Book(levels)
-    before = book.level(level_id)
+    ledger = LedgerSession(levels)
+    before = ledger.level(level_id)
     if before.kind is LotKind.ON_HAND:
         return before
     await queries.set_lot(tx, level_ids=[level.id for level in levels], kind=kind, ready_on=ready_on)
     elsewhere = sum(level.quantity for level in levels if level.id != level_id)
-    book.change(level_id, quantity=max(0, quantity - elsewhere) - before.quantity, fact=True)
-    await book.write(tx, kind="announced", reason=source)
+    ledger.change(level_id, quantity=max(0, quantity - elsewhere) - before.quantity, fact=True)
+    await ledger.write(tx, kind="announced", reason=source)
     await tell(tx, shop_id=shop_id, variant_ids=[variant_id])
     if before.ready_on is not None and before.ready_on < ready_on and any(level.quantity for level in levels):
         await outbox.record(tx, LotDelayed(shop_id, variant_id, source, before.ready_on, ready_on))
-    if book.level(level_id).quantity > before.quantity:
+    if ledger.level(level_id).quantity > before.quantity:
         await tell_arrived(tx, shop_id=shop_id, pool_id=pool.id, variant_ids=[variant_id])
     (level,) = await queries.levels_by_id(tx, level_ids=[level_id])
     return level
@@ -435,21 +434,21 @@ async def lot_arrived(
         raise UnknownStock(variant_id=variant_id, source=source)
     if levels[0].kind is LotKind.ON_HAND:
         return levels
-    book = Book(levels)
+    ledger = LedgerSession(levels)
     open_id = (await open_pool(tx, shop_id=shop_id)).id
     expected = sum(level.quantity for level in levels)
     more = quantity - expected
     for level in sorted(levels, key=lambda level: (level.pool_id != open_id, level.id)):
         # Free units of the open pool are the first that did not come.
         units = max(more, -level.free)
-        book.change(level.id, quantity=units)
+        ledger.change(level.id, quantity=units)
         more -= units
-    for level in [book.level(level.id) for level in levels]:
+    for level in [ledger.level(level.id) for level in levels]:
         units = max(more, -level.quantity)
-        book.change(level.id, quantity=units, fact=True)
+        ledger.change(level.id, quantity=units, fact=True)
         more -= units
     await queries.set_lot(tx, level_ids=[level.id for level in levels], kind=LotKind.ON_HAND, ready_on=None)
-    await book.write(tx, kind="arrived", reason=source)
+    await ledger.write(tx, kind="arrived", reason=source)
     await tell(tx, shop_id=shop_id, variant_ids=[variant_id])
     await tell_arrived(tx, shop_id=shop_id, pool_id=open_id, variant_ids=[variant_id])
     return await queries.levels_by_id(tx, level_ids=[level.id for level in levels])
@@ -503,24 +502,6 @@ async def shortages(tx: Tx, *, shop_id: int) -> list[Shortage]:
     return await queries.shortages(tx, shop_id=shop_id)
 
 
-async def audit(tx: Tx) -> list[Check]:
-    """The invariants of the ledger over all shops; each with the keys that break it (at most 100)."""
-    levels_looked_at = await queries.count_levels(tx)
-    holds_looked_at = await queries.count_holds(tx)
-    return [
-        Check("movements sum to levels", levels_looked_at, tuple(await queries.levels_unlike_journal(tx))),
-        Check("holds sum to levels", levels_looked_at, tuple(await queries.levels_unlike_holds(tx))),
-        Check("no lot is oversold", levels_looked_at, tuple(await queries.levels_oversold(tx))),
-        Check("holds are whole", holds_looked_at, tuple(await queries.holds_torn(tx))),
-        Check("every held hold has a timer", holds_looked_at, tuple(await queries.holds_without_timer(tx))),
-        Check(
-            "closed pools keep nothing free",
-            levels_looked_at,
-            tuple(await queries.closed_pools_with_free_units(tx)),
-        ),
-    ]
-
-
 def _check(quantity: int) -> None:
     if not 1 <= quantity <= MAX_QUANTITY:
         raise BadQuantity(quantity=quantity)
@@ -550,31 +531,31 @@ async def _shelf(tx: Tx, *, shop_id: int, location_id: int, variant_id: int, poo
     )
 
 
-async def _here(tx: Tx, *, shop_id: int, location_id: int, variant_id: int) -> Book:
+async def _here(tx: Tx, *, shop_id: int, location_id: int, variant_id: int) -> LedgerSession:
     """All shelves of a variant at a location, of every pool, locked."""
     levels = await queries.lock_levels_of(tx, shop_id=shop_id, pool_ids=None, variant_ids=[variant_id])
-    return Book(
+    return LedgerSession(
         level for level in levels if level.location_id == location_id and level.kind is LotKind.ON_HAND
     )
 
 
-def _mend(book: Book, units: int, *, pool_id: int | None, first: int) -> int:
+def _mend(ledger: LedgerSession, units: int, *, pool_id: int | None, first: int) -> int:
     """Put units where promises were broken (`pool_id` None: in any pool, `first` before others); what is left."""
-    broken = [level for level in book if level.shortfall and pool_id in {None, level.pool_id}]
+    broken = [level for level in ledger if level.shortfall and pool_id in {None, level.pool_id}]
     for level in sorted(broken, key=lambda level: (level.pool_id != first, level.pool_id, level.id)):
         mended = min(units, level.shortfall)
-        book.change(level.id, quantity=mended)
+        ledger.change(level.id, quantity=mended)
         units -= mended
     return units
 
 
-def _draw(book: Book, sources: Sequence[Level], target: int, quantity: int) -> None:
+def _draw(ledger: LedgerSession, sources: Sequence[Level], target: int, quantity: int) -> None:
     missing = quantity
     for level in sources:
         if level.id != target:
             units = min(level.free, missing)
-            book.change(level.id, quantity=-units)
-            book.change(target, quantity=units)
+            ledger.change(level.id, quantity=-units)
+            ledger.change(target, quantity=units)
             missing -= units
     if missing:
         raise NotEnough(wanted=quantity, left=quantity - missing)

@@ -3,7 +3,7 @@
 Many buyers want one row, and a row is locked until its transaction is on disk: one transaction each is a queue
 of flushes.  Here whoever waits shares the next transaction.  No timer: an idle intake takes a single request at
 once; the busier it is, the larger the batches.  Where plenty is left, or nothing, a batch is decided and encoded
-while the one before it is being written (`stock.Foresight`), and is one statement; else it is decided under the
+while the one before it is being written (`Speculation`), and is one statement; else it is decided under the
 lock.
 
 What it promises:
@@ -32,10 +32,12 @@ import psycopg
 from psycopg import AsyncConnection, errors
 from psycopg.pq import TransactionStatus
 
-from shopfloor import stock
 from shopfloor.kernel import logs
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import TooMany, Unavailable
+from shopfloor.stock.models import INVALID, SOLD_OUT, Answer, Held, Refused, Request
+from shopfloor.stock.reserving import reserve
+from shopfloor.stock.speculation import Speculation, SpeculativeBatch, carry_out, warm_up
 
 SOLD_OUT_SECONDS: Final = 0.2
 DISTRUST_SECONDS: Final = 1.0
@@ -65,12 +67,12 @@ class IntakeUnknown(Unavailable):
     code = "intake.unknown"
 
 
-Outcome = stock.Held | stock.Refused | Unavailable
-Answered = Callable[[Outcome], None]
-Beside = Callable[[Tx, list[stock.Request], list[stock.Answer]], Awaitable[None]]
+Outcome = Held | Refused | Unavailable
+OnDecided = Callable[[Outcome], None]
+OnRefused = Callable[[Tx, list[Request], list[Answer]], Awaitable[None]]
 
 
-_Answers = list[tuple[Answered, Outcome]]
+_Answers = list[tuple[OnDecided, Outcome]]
 
 
 @dataclass(slots=True)
@@ -91,16 +93,16 @@ class Figures:
     largest_batch: int = 0
 
 
-_Waiting = tuple[stock.Request, Answered]
+_Waiting = tuple[Request, OnDecided]
 
 
 @dataclass(slots=True)
 class _Batch:
-    requests: list[stock.Request]
-    callbacks: list[Answered]
+    requests: list[Request]
+    callbacks: list[OnDecided]
     look_up: bool
     """An id of it was in an earlier batch."""
-    plan: stock.Plan | None
+    plan: SpeculativeBatch | None
 
 
 @dataclass(slots=True)
@@ -113,7 +115,7 @@ class _Lane:
     """Decided and committed, not told yet."""
     next: _Batch | None = None
     """Prepared while the one before it is written."""
-    foresight: stock.Foresight = field(default_factory=stock.Foresight)
+    speculation: Speculation = field(default_factory=Speculation)
 
 
 class Intake:
@@ -127,7 +129,7 @@ class Intake:
         self,
         dsn: str,
         *,
-        on_refused: Beside | None = None,
+        on_refused: OnRefused | None = None,
         capacity: int = 10_000,
         largest_batch: int = 2_000,
         ahead: int = 256,
@@ -164,16 +166,16 @@ class Intake:
         while self._idle:
             await self._idle.pop().close()
 
-    async def submit(self, request: stock.Request) -> stock.Answer:
+    async def submit(self, request: Request) -> Answer:
         """Raises IntakeFull and IntakeClosed at once, IntakeUnknown when nobody can say.
 
         A caller that is cancelled may still have bought.
         """
-        future: asyncio.Future[stock.Answer] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self.submit_nowait(request, partial(_settle, future))
         return await future
 
-    def submit_nowait(self, request: stock.Request, callback: Answered) -> None:
+    def submit_nowait(self, request: Request, callback: OnDecided) -> None:
         """`callback` is called once, from the loop, after COMMIT: with the answer, or with an Unavailable.
 
         Raises IntakeFull and IntakeClosed at once.  It must not raise; what it raises is logged and dropped.
@@ -230,7 +232,7 @@ class Intake:
 
     def _take(self, lane: _Lane) -> _Batch:
         # Nothing is known yet: a small batch finds out, and the next one is decided ahead.
-        most = min(self._largest_batch, FIRST_BATCH) if lane.foresight.is_blank else self._largest_batch
+        most = min(self._largest_batch, FIRST_BATCH) if lane.speculation.is_blank else self._largest_batch
         count = min(len(lane.waiting), most)
         taken = [lane.waiting.popleft() for _ in range(count)]
         requests = [request for request, _ in taken]
@@ -239,9 +241,9 @@ class Intake:
         plan = None
         if not look_up and now >= self._distrust_until:
             try:
-                plan = lane.foresight.plan(requests, now=now)
+                plan = lane.speculation.plan(requests, now=now)
             except Exception:  # noqa: BLE001 -- what cannot even be planned is found under the lock, by halving
-                lane.foresight.forget()
+                lane.speculation.forget()
         return _Batch(requests, [callback for _, callback in taken], look_up, plan)
 
     def _meanwhile(self, lane: _Lane) -> None:
@@ -258,13 +260,13 @@ class Intake:
         figures.accepted += len(outcomes)
         figures.batches += 1
         figures.largest_batch = max(figures.largest_batch, len(outcomes))
-        held = list(map(type, outcomes)).count(stock.Held)
+        held = list(map(type, outcomes)).count(Held)
         figures.held += held
         if held < len(outcomes):
             self._note_refusals(batch.requests, outcomes)
         return outcomes
 
-    async def _carry_out(self, lane: _Lane, batch: _Batch, plan: stock.Plan) -> list[Outcome] | None:
+    async def _carry_out(self, lane: _Lane, batch: _Batch, plan: SpeculativeBatch) -> list[Outcome] | None:
         """The outcomes of a batch decided ahead; None where it is to be decided under the lock.
 
         Whatever went wrong: its ids are looked up then, so nothing is granted twice.
@@ -276,13 +278,13 @@ class Intake:
                 if beside is not None or lane.answered or len(lane.waiting) >= self._ahead:
                     async with connection.pipeline():
                         await connection.execute("BEGIN")
-                        await stock.carry_out(tx, plan)
+                        await carry_out(tx, plan)
                         if beside is not None:
                             await beside(tx, batch.requests, plan.answers)
                         await connection.execute("COMMIT")
                         self._meanwhile(lane)
                 else:
-                    await stock.carry_out(tx, plan)
+                    await carry_out(tx, plan)
         except (errors.LockNotAvailable, errors.QueryCanceled):
             self._forget(lane)
             _log.warning("intake.row_is_locked", requests=len(batch.requests))
@@ -298,11 +300,11 @@ class Intake:
         return [*plan.answers]
 
     def _forget(self, lane: _Lane) -> None:
-        lane.foresight.forget()
+        lane.speculation.forget()
         if lane.next is not None:
             lane.next.plan = None
 
-    def _seen_before(self, requests: list[stock.Request]) -> bool:
+    def _seen_before(self, requests: list[Request]) -> bool:
         """Whether an id of the batch was in an earlier one: then they must be looked up, not only inserted.
 
         Only this process's last ids are remembered; of others' the primary key tells.
@@ -315,18 +317,18 @@ class Intake:
             self._recent = set()
         return known
 
-    def _note_refusals(self, requests: list[stock.Request], outcomes: Sequence[Outcome]) -> None:
+    def _note_refusals(self, requests: list[Request], outcomes: Sequence[Outcome]) -> None:
         """Remember for a moment what is sold out.  It is a hint where to look first, never an answer."""
         until = monotonic() + SOLD_OUT_SECONDS
         for request, outcome in zip(requests, outcomes, strict=True):
-            if isinstance(outcome, stock.Refused):
+            if isinstance(outcome, Refused):
                 self.figures.refused += 1
-                if outcome.code == stock.SOLD_OUT and len(request.lines) == 1:
+                if outcome.code == SOLD_OUT and len(request.lines) == 1:
                     self._sold_out[request.pool_id, request.lines[0].variant_id] = until
             elif isinstance(outcome, Unavailable):
                 self.figures.unanswered += 1
 
-    def _looks_sold_out(self, requests: list[stock.Request]) -> bool:
+    def _looks_sold_out(self, requests: list[Request]) -> bool:
         if not self._sold_out:
             return False
         now = monotonic()
@@ -338,9 +340,7 @@ class Intake:
             for request in requests
         )
 
-    async def _settle_batch(
-        self, lane: _Lane, requests: list[stock.Request], *, look_up: bool
-    ) -> list[Outcome]:
+    async def _settle_batch(self, lane: _Lane, requests: list[Request], *, look_up: bool) -> list[Outcome]:
         """The outcome of each request, whatever happens to the batch as a whole."""
         deadline = monotonic() + self._patience
         look_up = look_up or monotonic() < self._distrust_until
@@ -381,7 +381,7 @@ class Intake:
                 self.figures.poisoned += 1
                 return [_refuse_alone(requests[0], problem)]
 
-    async def _halve(self, lane: _Lane, requests: list[stock.Request]) -> list[Outcome]:
+    async def _halve(self, lane: _Lane, requests: list[Request]) -> list[Outcome]:
         if len(requests) == 1:
             return [IntakeUnknown()]
         self.figures.halvings += 1
@@ -389,22 +389,20 @@ class Intake:
         first = await self._settle_batch(lane, requests[:middle], look_up=True)
         return first + await self._settle_batch(lane, requests[middle:], look_up=True)
 
-    async def _attempt(
-        self, lane: _Lane, requests: list[stock.Request], *, look_up: bool
-    ) -> list[stock.Answer]:
+    async def _attempt(self, lane: _Lane, requests: list[Request], *, look_up: bool) -> list[Answer]:
         """One transaction in two round trips: lock and read; write and COMMIT.  BEGIN goes ahead by itself."""
         try:
             async with self._connection() as connection, connection.pipeline():
                 await connection.execute("BEGIN")
                 tx = Tx(connection)
-                answers = await stock.reserve(
+                answers = await reserve(
                     tx,
                     requests,
                     trust_new=not look_up,
                     expect_refusals=self._looks_sold_out(requests),
-                    foresight=lane.foresight,
+                    speculation=lane.speculation,
                 )
-                if self._on_refused is not None and any(type(answer) is stock.Refused for answer in answers):
+                if self._on_refused is not None and any(type(answer) is Refused for answer in answers):
                     await self._on_refused(tx, requests, answers)
                 await connection.execute("COMMIT")
                 self._meanwhile(lane)
@@ -448,11 +446,11 @@ class Intake:
             options="-c lock_timeout=3000 -c statement_timeout=15000 -c idle_in_transaction_session_timeout=15000"
             " -c plan_cache_mode=force_generic_plan",
         )
-        await stock.warm_up(Tx(connection))
+        await warm_up(Tx(connection))
         return connection
 
 
-def _settle(future: "asyncio.Future[stock.Answer]", outcome: Outcome) -> None:
+def _settle(future: "asyncio.Future[Answer]", outcome: Outcome) -> None:
     if future.done():
         return
     if isinstance(outcome, Unavailable):
@@ -461,9 +459,9 @@ def _settle(future: "asyncio.Future[stock.Answer]", outcome: Outcome) -> None:
         future.set_result(outcome)
 
 
-def _refuse_alone(request: stock.Request, problem: Exception) -> Outcome:
+def _refuse_alone(request: Request, problem: Exception) -> Outcome:
     """A request that fails all by itself: nonsense is refused, our own mistakes are not the buyer's fault."""
     _log.error("intake.poison", request=str(request.id), error=f"{type(problem).__name__}: {problem}"[:500])
     if isinstance(problem, psycopg.DataError | TypeError | ValueError | OverflowError | AttributeError):
-        return stock.Refused(request.id, stock.INVALID, {})
+        return Refused(request.id, INVALID, {})
     return IntakeUnknown()

@@ -19,8 +19,9 @@ import msgspec
 from psycopg.types.json import Json
 
 from shopfloor.kernel.database import Tx
-from shopfloor.stock import queries
-from shopfloor.stock.decision import Counter, Decision, Group, Shelf, decide, limited, told
+from shopfloor.stock import batch_sql
+from shopfloor.stock.arrays import uuids
+from shopfloor.stock.decision import Decision, Group, PoolView, Shelf, decide, limited, told
 from shopfloor.stock.events import HoldsGranted, PurchaseRefused
 from shopfloor.stock.models import SOLD_OUT, Answer, Held, LotKind, Refused, Request
 
@@ -28,7 +29,7 @@ TRUSTED_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SpeculativeBatch:
     """A batch decided ahead: its answers, and what is to be written for them to be true."""
 
     answers: list[Answer]
@@ -37,39 +38,39 @@ class Plan:
     """Everybody is refused; else everybody gets what was asked for."""
 
 
-class Foresight:
+class Speculation:
     """What was seen last of one pool.  Times are seconds of a clock that never goes back."""
 
-    __slots__ = ("_at", "_counter", "_seen", "_shelves")
+    __slots__ = ("_at", "_pool_view", "_seen", "_shelves")
 
     def __init__(self) -> None:
         self._shelves: dict[int, Shelf] = {}
-        self._counter: Counter | None = None
+        self._pool_view: PoolView | None = None
         self._at: datetime | None = None
         self._seen = 0.0
 
     @property
     def is_blank(self) -> bool:
-        return self._counter is None
+        return self._pool_view is None
 
     def forget(self) -> None:
         self._shelves.clear()
-        self._counter = None
+        self._pool_view = None
 
     def learn(
         self,
         *,
-        counters: Mapping[int, Counter],
+        pool_views: Mapping[int, PoolView],
         shelves: Sequence[Shelf],
         variant_ids: Sequence[int],
         at: datetime,
         seen: float,
     ) -> None:
         """What a batch found under the lock, less what it took.  `at`: the database's clock at `seen`."""
-        if len(counters) != 1:
+        if len(pool_views) != 1:
             self.forget()
             return
-        ((pool_id, self._counter),) = counters.items()
+        ((pool_id, self._pool_view),) = pool_views.items()
         self._at, self._seen = at, seen
         own: dict[int, list[Shelf]] = {variant_id: [] for variant_id in variant_ids}
         borrowed: set[int] = set()
@@ -89,18 +90,18 @@ class Foresight:
             else:
                 self._shelves.pop(variant_id, None)
 
-    def plan(self, requests: Sequence[Request], *, now: float) -> Plan | None:
+    def plan(self, requests: Sequence[Request], *, now: float) -> SpeculativeBatch | None:
         """Decide a batch without looking; None where that cannot be done.  What it takes counts as taken."""
-        counter = self._counter
-        if counter is None or self._at is None or now - self._seen > TRUSTED_SECONDS:
+        pool_view = self._pool_view
+        if pool_view is None or self._at is None or now - self._seen > TRUSTED_SECONDS:
             return None
         if any(map(limited, requests)):
             return None
         at = self._at + timedelta(seconds=now - self._seen)
         decision = decide(
             requests,
-            arranged={(counter.id, variant_id): [shelf] for variant_id, shelf in self._shelves.items()},
-            counters={counter.id: counter},
+            arranged={(pool_view.id, variant_id): [shelf] for variant_id, shelf in self._shelves.items()},
+            pool_views={pool_view.id: pool_view},
             known={}, bought={}, own={}, at=at, defer=False,
         )  # fmt: skip
         answers = cast("list[Answer]", decision.answers)
@@ -109,20 +110,20 @@ class Foresight:
         writing = None
         taken = [shelf for shelf in self._shelves.values() if shelf.granted]
         if len(facts) == 1 and held == len(requests):
-            grants = queries.grants(decision, taken=[(shelf.id, shelf.granted) for shelf in taken], at=at)
-            writing = partial(queries.write_ahead, grants=grants, counter=counter, **_told(facts[0]))
+            grants = batch_sql.grants(decision, taken=[(shelf.id, shelf.granted) for shelf in taken], at=at)
+            writing = partial(batch_sql.write_ahead, grants=grants, pool_view=pool_view, **_told(facts[0]))
             for shelf in taken:
                 shelf.free -= shelf.granted
         elif len(facts) == 1 and held == 0 and self._nothing_is_left(requests, answers):
             writing = partial(
-                queries.write_refused,
-                ids=queries.uuids([request.id for request in requests]),
+                batch_sql.write_refused,
+                ids=uuids([request.id for request in requests]),
                 variant_ids=list({request.lines[0].variant_id for request in requests}),
-                counter=counter, **_told(facts[0]),
+                pool_view=pool_view, **_told(facts[0]),
             )  # fmt: skip
         for shelf in taken:
             shelf.taken = shelf.granted = 0
-        return None if writing is None else Plan(answers, writing, refuses=held == 0)
+        return None if writing is None else SpeculativeBatch(answers, writing, refuses=held == 0)
 
     def _nothing_is_left(self, requests: Sequence[Request], answers: Sequence[Answer]) -> bool:
         """Whether all were refused because the only shelf of what they want is empty."""
@@ -137,7 +138,7 @@ def _told(fact: HoldsGranted | PurchaseRefused) -> dict[str, Any]:
     return {"told_name": fact.name, "told": Json(msgspec.json.encode(fact), dumps=bytes)}
 
 
-async def carry_out(tx: Tx, plan: Plan) -> None:
+async def carry_out(tx: Tx, plan: SpeculativeBatch) -> None:
     """Write a plan; to be committed by the caller.
 
     Raises SerializationFailure where the shelves are not as believed any more, and UniqueViolation where an id
@@ -150,15 +151,15 @@ async def warm_up(tx: Tx) -> None:
     """Have the statements of the purchase path prepared and planned on this connection; nothing is written."""
     nothing = Decision(answers=[])
     at = datetime.now(UTC)
-    nobody = Counter(0, 0, None, None, None, False, False)
+    nobody = PoolView(0, 0, None, None, None, False, False)
     same: Group = (0, 0, 0, 0, 0, 1, 0, None, None, None, LotKind.ON_HAND, False, at, None)
-    empty = queries.grants(nothing, taken=[], at=at)
+    empty = batch_sql.grants(nothing, taken=[], at=at)
     fact = _told(HoldsGranted(0, 0, None, []))
-    await queries.look_at_levels(tx, pool_ids=[], variant_ids=[])
-    await queries.lock_levels(tx, pool_ids=[], lenders_too=False, variant_ids=[])
-    await queries.counters(tx, pool_ids=[])
-    await queries.rows_by_id(tx, ids=queries.uuids([]))
-    await queries.write_grants(tx, empty)
-    await queries.write_ahead(tx, empty, counter=nobody, **fact)
-    await queries.write_ahead(tx, replace(empty, groups=[same]), counter=nobody, **fact)
-    await queries.write_refused(tx, ids=queries.uuids([]), variant_ids=[], counter=nobody, **fact)
+    await batch_sql.look_at_levels(tx, pool_ids=[], variant_ids=[])
+    await batch_sql.lock_levels(tx, pool_ids=[], lenders_too=False, variant_ids=[])
+    await batch_sql.pool_views(tx, pool_ids=[])
+    await batch_sql.rows_by_id(tx, ids=uuids([]))
+    await batch_sql.write_grants(tx, empty)
+    await batch_sql.write_ahead(tx, empty, pool_view=nobody, **fact)
+    await batch_sql.write_ahead(tx, replace(empty, groups=[same]), pool_view=nobody, **fact)
+    await batch_sql.write_refused(tx, ids=uuids([]), variant_ids=[], pool_view=nobody, **fact)

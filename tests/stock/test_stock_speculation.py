@@ -12,6 +12,7 @@ from psycopg.errors import SerializationFailure, UniqueViolation
 from tests.stock.conftest import SHOP, Ledger
 
 from shopfloor import stock
+from shopfloor.stock.speculation import Speculation, SpeculativeBatch, carry_out, warm_up
 
 HANFU, SCARF = 101, 102
 SHOW = 5
@@ -23,18 +24,18 @@ class Ahead:
 
     ledger: Ledger
     pool: int
-    memory: stock.Foresight
+    memory: Speculation
 
     def want(self, lines: Any, **more: Any) -> stock.Request:
         return self.ledger.want(lines, pool=self.pool, show_id=SHOW, offer_id=7, **more)
 
-    def plan(self, *requests: stock.Request, seconds: float = 0.0) -> stock.Plan | None:
+    def plan(self, *requests: stock.Request, seconds: float = 0.0) -> SpeculativeBatch | None:
         return self.memory.plan(requests, now=monotonic() + seconds)
 
-    async def carry_out(self, plan: stock.Plan | None) -> None:
+    async def carry_out(self, plan: SpeculativeBatch | None) -> None:
         assert plan is not None
         async with self.ledger.db.transaction() as tx:
-            await stock.carry_out(tx, plan)
+            await carry_out(tx, plan)
 
     async def state(self) -> dict[int, tuple[int, int]]:
         """Held units and rows of holds by variant; the audit must have nothing to say."""
@@ -64,10 +65,10 @@ async def ahead(ledger: Ledger) -> Ahead:
     await ledger.receive(SCARF, 10)
     async with ledger.db.transaction() as tx:
         pool = await stock.open_show_pool(tx, shop_id=SHOP, show_id=SHOW, quotas={HANFU: 100, SCARF: 10})
-    memory = stock.Foresight()
+    memory = Speculation()
     found = Ahead(ledger, pool.id, memory)
     async with ledger.db.transaction() as tx:
-        await stock.reserve(tx, [found.want({HANFU: 1, SCARF: 1})], foresight=memory)
+        await stock.reserve(tx, [found.want({HANFU: 1, SCARF: 1})], speculation=memory)
     return found
 
 
@@ -179,7 +180,7 @@ async def test_alike_or_not_the_same_rows_are_written(ahead: Ahead, variants: tu
 
 async def sold_out(ahead: Ahead) -> None:
     async with ahead.ledger.db.transaction() as tx:
-        await stock.reserve(tx, [ahead.want({SCARF: 9})], foresight=ahead.memory)
+        await stock.reserve(tx, [ahead.want({SCARF: 9})], speculation=ahead.memory)
 
 
 async def test_refusing_ahead_tells_what_the_ordinary_way_does(ahead: Ahead) -> None:
@@ -249,7 +250,7 @@ async def test_what_can_be_borrowed_is_not_refused_ahead(ahead: Ahead) -> None:
     await ahead.ledger.announce(SCARF, 50, date(2030, 1, 5), "po-1")
     await sold_out(ahead)
     async with ahead.ledger.db.transaction() as tx:
-        (answer,) = await stock.reserve(tx, [ahead.want({SCARF: 2})], foresight=ahead.memory)
+        (answer,) = await stock.reserve(tx, [ahead.want({SCARF: 2})], speculation=ahead.memory)
     assert isinstance(answer, stock.Held)
     assert answer.lots[0].ready_on == date(2030, 1, 5)
     assert ahead.plan(ahead.want({SCARF: 1})) is None
@@ -263,7 +264,7 @@ async def test_warming_up_writes_nothing(ahead: Ahead) -> None:
 
     before = await everything()
     async with ahead.ledger.db.transaction() as tx:
-        await stock.warm_up(tx)
+        await warm_up(tx)
     assert await everything() == before
 
 
@@ -309,7 +310,7 @@ async def test_a_second_shelf_ends_it(ahead: Ahead) -> None:
     with pytest.raises(SerializationFailure):
         await ahead.carry_out(plan)
     async with ahead.ledger.db.transaction() as tx:
-        await stock.reserve(tx, [ahead.want({HANFU: 1})], foresight=ahead.memory)
+        await stock.reserve(tx, [ahead.want({HANFU: 1})], speculation=ahead.memory)
     assert ahead.plan(ahead.want({HANFU: 1})) is None
     assert await ahead.state() == {HANFU: (2, 2), SCARF: (1, 1)}
 
@@ -368,15 +369,15 @@ async def test_one_id_twice_is_one_hold_and_with_other_content_no_plan(ahead: Ah
 
 async def test_units_that_come_later_are_not_promised_from_memory(ledger: Ledger) -> None:
     await ledger.announce(HANFU, 50, date(2027, 1, 5), "po-1")
-    memory = stock.Foresight()
+    memory = Speculation()
     request = ledger.want({HANFU: 1})
     async with ledger.db.transaction() as tx:
-        (answer,) = await stock.reserve(tx, [request], foresight=memory)
+        (answer,) = await stock.reserve(tx, [request], speculation=memory)
     assert isinstance(answer, stock.Held)
     assert memory.plan([ledger.want({HANFU: 1})], now=monotonic()) is None
 
 
 def test_nothing_is_known_at_first() -> None:
-    memory = stock.Foresight()
+    memory = Speculation()
     request = stock.Request(uuid4(), SHOP, 1, UUID(int=1), (stock.Line(HANFU, 1),), 300)
     assert memory.plan([request], now=0.0) is None

@@ -20,7 +20,7 @@ class _Entry:
     shortfall: int = 0
 
 
-class Book:
+class LedgerSession:
     """Levels that this transaction has locked, with the changes it is about to write.
 
     A shortfall shrinks by itself when units come or promises end; it grows only by `fact=True`.

@@ -18,9 +18,9 @@ import numpy as np
 
 from shopfloor.demand.learner import Predictive
 from shopfloor.demand.models import POINTS
-from shopfloor.supply.matching import SOLVER, Limits, solve
 from shopfloor.supply.models import Tier
-from shopfloor.supply.problem import Buy, Capacity, Need, Offer, Problem, Style, judge
+from shopfloor.supply.solver.matching import SOLVER, Limits, solve
+from shopfloor.supply.solver.problem import Buy, Capacity, Need, Offer, Problem, Style, judge
 
 SUPPLIERS = 6
 SECONDS = {10: 10.0, 100: 25.0, 500: 45.0}

@@ -8,11 +8,11 @@ from statistics import NormalDist
 
 import pytest
 
-from shopfloor.supply.columns import solve_columns
-from shopfloor.supply.matching import Limits, components, solve
 from shopfloor.supply.models import Infeasible, Tier
-from shopfloor.supply.problem import Buy, Capacity, Need, Offer, Problem, Style, judge
-from shopfloor.supply.response import menu, respond
+from shopfloor.supply.solver.columns import solve_columns
+from shopfloor.supply.solver.matching import Limits, components, solve
+from shopfloor.supply.solver.problem import Buy, Capacity, Need, Offer, Problem, Style, judge
+from shopfloor.supply.solver.response import menu, respond
 
 EXACT = Limits(seconds=30.0, gap=0.0)
 

@@ -9,6 +9,27 @@ from tests.supply.conftest import SHOW, TODAY, Works
 from shopfloor import accounts, demand, stock, supply
 from shopfloor.kernel.errors import Refusal
 from shopfloor.supply import queries
+from shopfloor.supply.models import (
+    BadPlanRequest,
+    BadSupplier,
+    DateInThePast,
+    DateTooFar,
+    Infeasible,
+    MoreThanOrdered,
+    NoForecast,
+    NoQuotes,
+    NothingToOrder,
+    OtherCurrency,
+    OverCapacity,
+    PlanStale,
+    PlanState,
+    SupplierNameTaken,
+    TwiceTheSame,
+    UnknownLine,
+    UnknownQuote,
+    WrongState,
+)
+from shopfloor.supply.plans import plan_by_id
 
 DAY = date(2026, 12, 12)
 
@@ -35,7 +56,7 @@ async def test_a_quote_that_makes_no_sense_is_refused(works: Works) -> None:
         with pytest.raises(supply.BadQuote) as refused:
             await works.quote(works.weaver, works.coat, **terms)
         assert (refused.value.code, refused.value.facts["field"]) == ("supply.bad_quote", field)
-    with pytest.raises(supply.OtherCurrency):
+    with pytest.raises(OtherCurrency):
         await works.quote(works.weaver, works.coat, currency="USD")
     async with works.db.transaction() as tx:
         assert await supply.quotes(tx, shop_id=works.shop.id) == []
@@ -50,11 +71,11 @@ async def test_quotes_of_one_product_agree_on_what_its_colour_is(works: Works) -
 
 async def test_suppliers_are_checked_and_unique(works: Works) -> None:
     async with works.db.transaction() as tx:
-        with pytest.raises(supply.BadSupplier):
+        with pytest.raises(BadSupplier):
             await supply.add_supplier(tx, shop_id=works.shop.id, name="  ")
-        with pytest.raises(supply.BadSupplier):
+        with pytest.raises(BadSupplier):
             await supply.add_supplier(tx, shop_id=works.shop.id, name="Loom", capacity_per_week=0)
-        with pytest.raises(supply.SupplierNameTaken):
+        with pytest.raises(SupplierNameTaken):
             await supply.add_supplier(tx, shop_id=works.shop.id, name="Weaver")
         assert [each.name for each in await supply.suppliers(tx, shop_id=works.shop.id)] == [
             "Potter",
@@ -64,18 +85,18 @@ async def test_suppliers_are_checked_and_unique(works: Works) -> None:
 
 
 async def test_a_plan_needs_a_forecast_and_a_quote_in_time(works: Works) -> None:
-    with pytest.raises(supply.NoForecast):
+    with pytest.raises(NoForecast):
         await works.plan()
     await works.foresee({works.coats[0]: 30})
-    with pytest.raises(supply.NoQuotes):
+    with pytest.raises(NoQuotes):
         await works.plan()
     await works.quote(works.weaver, works.coat, lead_days=40)
     await works.quote(works.weaver, works.coat, valid_until=TODAY - timedelta(days=1))
-    with pytest.raises(supply.NoQuotes) as refused:
+    with pytest.raises(NoQuotes) as refused:
         await works.plan()
     assert refused.value.facts["why"] == {"too_late": 1, "quote_not_valid": 1}
     for bad in ({"horizon_days": 0}, {"budget_minor": -1}):
-        with pytest.raises(supply.BadPlanRequest):
+        with pytest.raises(BadPlanRequest):
             await works.plan(**bad)
     assert await works.facts() == ["supply.supplier_changed"] * 2 + ["supply.quote_added"] * 2
 
@@ -86,7 +107,7 @@ async def test_a_plan_is_stored_with_its_input_and_can_be_judged_again(works: Wo
     plan = await works.plan()
 
     assert plan.forecast_id == forecast.id
-    assert plan.state is supply.PlanState.PROPOSED
+    assert plan.state is PlanState.PROPOSED
     assert (plan.version, plan.needed_by) == (1, TODAY + timedelta(days=21))
     assert {line.unit_minor for line in plan.lines} == {4500}
     assert all(line.quantity % 5 == 0 for line in plan.lines)
@@ -153,7 +174,7 @@ async def test_nothing_wanted_orders_nothing(works: Works) -> None:
 
     assert (plan.lines, plan.cost_scaled, plan.bound_scaled, plan.gap) == ((), 0, 0, 0.0)
     async with works.db.transaction() as tx:
-        with pytest.raises(supply.NothingToOrder):
+        with pytest.raises(NothingToOrder):
             await supply.accept(tx, actor=works.actor, plan_id=plan.id)
 
 
@@ -163,7 +184,7 @@ async def test_promises_that_cannot_be_kept_are_said_to_be(works: Works) -> None
         await demand.forecast_show(tx, shop_id=works.shop.id, show_id=SHOW, signals=[signal])
     await works.quote(works.potter, works.bowl, tiers=(supply.Tier(1, 4000),))
 
-    with pytest.raises(supply.Infeasible) as refused:
+    with pytest.raises(Infeasible) as refused:
         await works.plan(must_cover_hard=True, budget_minor=19 * 4000)
     assert refused.value.code == "supply.infeasible"
     plan = await works.plan(must_cover_hard=True, budget_minor=20 * 4000)
@@ -185,10 +206,10 @@ async def test_accepting_sends_one_order_per_supplier(works: Works) -> None:
     assert {each.order.state for each in sent} == {supply.OrderState.SENT}
     assert sent[0].order.lines[0].expected_on == TODAY + timedelta(days=9)
     async with works.db.transaction() as tx:
-        with pytest.raises(supply.PlanStale):
+        with pytest.raises(PlanStale):
             await supply.accept(tx, actor=works.actor, plan_id=plan.id)
         with pytest.raises(supply.UnknownPlan):
-            await supply.plan_by_id(tx, shop_id=works.other.id, plan_id=plan.id)
+            await plan_by_id(tx, shop_id=works.other.id, plan_id=plan.id)
         assert len(await supply.purchase_orders(tx, shop_id=works.shop.id)) == 2
         assert await supply.purchase_orders(tx, shop_id=works.other.id) == []
     assert (await works.facts())[-4:] == [
@@ -201,7 +222,7 @@ async def test_only_the_newest_plan_can_be_accepted(works: Works) -> None:
     await works.quote(works.weaver, works.coat)
     first, second = await works.plan(), await works.plan()
     async with works.db.transaction() as tx:
-        with pytest.raises(supply.PlanStale):
+        with pytest.raises(PlanStale):
             await supply.accept(tx, actor=works.actor, plan_id=first.id)
         assert len(await supply.accept(tx, actor=works.actor, plan_id=second.id)) == 1
 
@@ -247,13 +268,13 @@ async def test_an_answer_that_cannot_be_is_refused_and_changes_nothing(works: Wo
     variant, most = works.coats[0], sent.order.lines[0].quantity
     good = supply.Promise(variant, 1, DAY)
     cases: list[tuple[list[supply.Promise], type[Refusal]]] = [
-        ([supply.Promise(variant, most + 1, DAY)], supply.MoreThanOrdered),
+        ([supply.Promise(variant, most + 1, DAY)], MoreThanOrdered),
         ([supply.Promise(variant, -1, DAY)], supply.BadQuantity),
-        ([supply.Promise(variant, 1, TODAY - timedelta(days=1))], supply.DateInThePast),
-        ([supply.Promise(variant, 1, TODAY + timedelta(days=731))], supply.DateTooFar),
-        ([supply.Promise(variant, 1, None)], supply.DateTooFar),
-        ([supply.Promise(works.bowls[0], 1, DAY)], supply.UnknownLine),
-        ([good, good], supply.TwiceTheSame),
+        ([supply.Promise(variant, 1, TODAY - timedelta(days=1))], DateInThePast),
+        ([supply.Promise(variant, 1, TODAY + timedelta(days=731))], DateTooFar),
+        ([supply.Promise(variant, 1, None)], DateTooFar),
+        ([supply.Promise(works.bowls[0], 1, DAY)], UnknownLine),
+        ([good, good], TwiceTheSame),
     ]
     for lines, kind in cases:
         with pytest.raises(kind):
@@ -324,7 +345,7 @@ async def test_goods_that_come_are_on_the_shelf_once(works: Works) -> None:
         assert all(check.passed for check in await stock.audit(tx))
     with pytest.raises(supply.BadQuantity):
         await receive(quantity - 1)
-    with pytest.raises(supply.WrongState):
+    with pytest.raises(WrongState):
         await works.confirm(sent, supply.Promise(variant, 1, DAY))
 
 
@@ -388,18 +409,18 @@ async def test_makeable_units_are_bounded_by_capacity(works: Works) -> None:
                 ready_on=ready_on, location_id=works.location_id, today=TODAY,
             )  # fmt: skip
 
-    with pytest.raises(supply.OverCapacity) as refused:
+    with pytest.raises(OverCapacity) as refused:
         await announce(works.coats[0], 21)
     assert refused.value.facts["most"] == 20
-    with pytest.raises(supply.OverCapacity):
+    with pytest.raises(OverCapacity):
         await announce(works.coats[0], 1, TODAY + timedelta(days=6))
     await announce(works.coats[0], 15)
     await announce(works.coats[0], 12)
-    with pytest.raises(supply.OverCapacity) as refused:
+    with pytest.raises(OverCapacity) as refused:
         await announce(works.coats[1], 9)
     assert refused.value.facts["most"] == 8
     assert (await announce(works.coats[1], 28, TODAY + timedelta(days=14))).quantity == 28
-    with pytest.raises(supply.UnknownLine):
+    with pytest.raises(UnknownLine):
         await announce(works.bowls[0], 1)
 
 
@@ -439,7 +460,7 @@ async def test_another_shop_sees_and_changes_nothing(works: Works) -> None:
     async with works.db.transaction() as tx:
         with pytest.raises(supply.UnknownSupplier):
             await supply.supplier_key(tx, actor=stranger, supplier_id=works.weaver.id)
-        with pytest.raises(supply.UnknownQuote):
+        with pytest.raises(UnknownQuote):
             await supply.withdraw_quote(tx, shop_id=works.other.id, quote_id=quote.id)
         with pytest.raises(supply.UnknownPurchaseOrder):
             await supply.receive(

@@ -11,6 +11,27 @@ from shopfloor import catalog, supply
 from shopfloor.accounts import Actor, Key, Permission
 from shopfloor.accounts.api import allowed, keyed
 from shopfloor.kernel.http import Db, refusals
+from shopfloor.supply.models import (
+    BadPlanRequest,
+    BadSupplier,
+    DateInThePast,
+    DateTooFar,
+    Infeasible,
+    MoreThanOrdered,
+    NoForecast,
+    NoQuotes,
+    NothingToOrder,
+    OtherCurrency,
+    PlanStale,
+    PlanState,
+    SolverFailed,
+    SupplierNameTaken,
+    TwiceTheSame,
+    UnknownLine,
+    UnknownQuote,
+    WrongState,
+)
+from shopfloor.supply.solver.matching import Limits
 
 router = APIRouter(prefix="/v1", tags=["supply"])
 
@@ -91,7 +112,7 @@ class PlanOut(BaseModel):
     id: int
     show_id: int
     version: int
-    state: supply.PlanState
+    state: PlanState
     as_of: datetime
     needed_by: date
     currency: str
@@ -232,9 +253,7 @@ async def list_suppliers(actor: SuppliersViewer, db: Db) -> list[SupplierOut]:
         return [_supplier_out(one) for one in await supply.suppliers(tx, shop_id=actor.shop_id)]
 
 
-@router.post(
-    "/{shop}/suppliers", status_code=201, responses=refusals(supply.BadSupplier, supply.SupplierNameTaken)
-)
+@router.post("/{shop}/suppliers", status_code=201, responses=refusals(BadSupplier, SupplierNameTaken))
 async def add_supplier(body: NewSupplier, actor: SuppliersEditor, db: Db) -> SupplierOut:
     async with db.transaction() as tx:
         added = await supply.add_supplier(
@@ -250,7 +269,7 @@ async def add_supplier(body: NewSupplier, actor: SuppliersEditor, db: Db) -> Sup
 
 @router.put(
     "/{shop}/suppliers/{supplier_id}",
-    responses=refusals(supply.UnknownSupplier, supply.BadSupplier, supply.SupplierNameTaken),
+    responses=refusals(supply.UnknownSupplier, BadSupplier, SupplierNameTaken),
 )
 async def change_supplier(
     supplier_id: int, body: ChangedSupplier, actor: SuppliersEditor, db: Db
@@ -289,7 +308,7 @@ async def list_quotes(actor: SuppliersViewer, db: Db, supplier_id: int | None = 
 @router.post(
     "/{shop}/suppliers/{supplier_id}/quotes",
     status_code=201,
-    responses=refusals(supply.UnknownSupplier, supply.BadQuote, supply.OtherCurrency, catalog.UnknownProduct),
+    responses=refusals(supply.UnknownSupplier, supply.BadQuote, OtherCurrency, catalog.UnknownProduct),
 )
 async def add_quote(supplier_id: int, body: NewQuote, actor: SuppliersEditor, db: Db) -> QuoteOut:
     terms = supply.QuoteTerms(
@@ -312,7 +331,7 @@ async def add_quote(supplier_id: int, body: NewQuote, actor: SuppliersEditor, db
     return _quote_out(added)
 
 
-@router.delete("/{shop}/quotes/{quote_id}", status_code=204, responses=refusals(supply.UnknownQuote))
+@router.delete("/{shop}/quotes/{quote_id}", status_code=204, responses=refusals(UnknownQuote))
 async def withdraw_quote(quote_id: int, actor: SuppliersEditor, db: Db) -> None:
     async with db.transaction() as tx:
         await supply.withdraw_quote(tx, shop_id=actor.shop_id, quote_id=quote_id)
@@ -331,11 +350,11 @@ async def newest_plan(show_id: int, actor: PlanViewer, db: Db) -> PlanOut:
     "/{shop}/shows/{show_id}/plan",
     status_code=201,
     responses=refusals(
-        supply.NoForecast,
-        supply.NoQuotes,
-        supply.Infeasible,
-        supply.BadPlanRequest,
-        supply.SolverFailed,
+        NoForecast,
+        NoQuotes,
+        Infeasible,
+        BadPlanRequest,
+        SolverFailed,
     ),
 )
 async def make_plan(show_id: int, body: PlanRequest, actor: PlanAcceptor, db: Db) -> PlanOut:
@@ -348,7 +367,7 @@ async def make_plan(show_id: int, body: PlanRequest, actor: PlanAcceptor, db: Db
         budget_minor=body.budget_minor,
         must_cover_hard=body.must_cover_hard,
         location_id=body.location_id,
-        limits=supply.Limits(seconds=body.seconds),
+        limits=Limits(seconds=body.seconds),
     )
     return _plan_out(plan)
 
@@ -356,7 +375,7 @@ async def make_plan(show_id: int, body: PlanRequest, actor: PlanAcceptor, db: Db
 @router.post(
     "/{shop}/plans/{plan_id}/accept",
     status_code=201,
-    responses=refusals(supply.UnknownPlan, supply.PlanStale, supply.NothingToOrder),
+    responses=refusals(supply.UnknownPlan, PlanStale, NothingToOrder),
 )
 async def accept(plan_id: int, actor: PlanAcceptor, db: Db) -> list[SentOut]:
     """One purchase order per supplier goes out."""
@@ -400,9 +419,7 @@ async def order_csv(purchase_order_id: UUID, actor: SuppliersViewer, db: Db) -> 
 
 @router.post(
     "/{shop}/purchase-orders/{purchase_order_id}/received",
-    responses=refusals(
-        supply.UnknownPurchaseOrder, supply.WrongState, supply.UnknownLine, supply.BadQuantity
-    ),
+    responses=refusals(supply.UnknownPurchaseOrder, WrongState, UnknownLine, supply.BadQuantity),
 )
 async def receive(purchase_order_id: UUID, body: ReceivedLines, actor: Receiver, db: Db) -> PurchaseOrderOut:
     async with db.transaction() as tx:
@@ -429,13 +446,13 @@ async def supplier_desk(key: str, _: SupplierKey, db: Db) -> DeskOut:
     "/-/supplier/{key}/orders/{purchase_order_id}",
     responses=refusals(
         supply.UnknownPurchaseOrder,
-        supply.WrongState,
-        supply.UnknownLine,
-        supply.TwiceTheSame,
+        WrongState,
+        UnknownLine,
+        TwiceTheSame,
         supply.BadQuantity,
-        supply.MoreThanOrdered,
-        supply.DateInThePast,
-        supply.DateTooFar,
+        MoreThanOrdered,
+        DateInThePast,
+        DateTooFar,
     ),
 )
 async def confirm(

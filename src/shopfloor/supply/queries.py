@@ -22,7 +22,7 @@ from shopfloor.supply.models import (
     Supplier,
     Tier,
 )
-from shopfloor.supply.problem import Problem
+from shopfloor.supply.solver.problem import Problem
 
 # Suppliers and quotes
 

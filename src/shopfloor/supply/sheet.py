@@ -13,7 +13,8 @@ from babel.numbers import get_currency_precision
 from shopfloor import catalog
 from shopfloor.kernel.database import Tx
 from shopfloor.supply.models import PurchaseOrder, Supplier
-from shopfloor.supply.service import purchase_order, supplier
+from shopfloor.supply.purchasing import purchase_order
+from shopfloor.supply.suppliers import supplier
 
 COLUMNS = (
     "order", "supplier", "line", "sku", "product", "options", "quantity", "unit_price", "line_total", "currency",

@@ -20,10 +20,10 @@ from typing import Any, Final
 
 import highspy
 
-from shopfloor.supply.direct import Model, Prices, quiet_solver, solve_direct
 from shopfloor.supply.models import Infeasible, SolverFailed
-from shopfloor.supply.problem import Buy, Offer, Problem, SharedRow, judge, shared_rows
-from shopfloor.supply.response import Answer, Menu, Response, menu, nearly_best, respond
+from shopfloor.supply.solver.direct import Model, Prices, quiet_solver, solve_direct
+from shopfloor.supply.solver.problem import Buy, Offer, Problem, SharedRow, judge, shared_rows
+from shopfloor.supply.solver.response import Answer, Menu, Response, menu, nearly_best, respond
 
 ROUNDS: Final = 60
 VARIATIONS: Final = 20

@@ -16,7 +16,7 @@ import highspy
 import numpy as np
 
 from shopfloor.supply.models import Infeasible, SolverFailed
-from shopfloor.supply.problem import Buy, Need, Offer, Problem, SharedRow, Style, judge, shared_rows
+from shopfloor.supply.solver.problem import Buy, Need, Offer, Problem, SharedRow, Style, judge, shared_rows
 
 # What the solver's tolerances may be worth, relative to the size of its objective: its bound is moved down by it.
 TOLERANCE: Final = 1e-6

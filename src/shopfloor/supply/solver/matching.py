@@ -17,10 +17,10 @@ from typing import Final
 
 import highspy
 
-from shopfloor.supply.columns import solve_columns
-from shopfloor.supply.direct import solve_direct
 from shopfloor.supply.models import SolverFailed
-from shopfloor.supply.problem import Buy, Offer, Problem, Style, Verdict, check_problem, judge
+from shopfloor.supply.solver.columns import solve_columns
+from shopfloor.supply.solver.direct import solve_direct
+from shopfloor.supply.solver.problem import Buy, Offer, Problem, Style, Verdict, check_problem, judge
 
 SOLVER: Final = f"HiGHS {highspy.Highs().version()}"
 # Up to so many variants a part is given to the mixed-integer programme first.

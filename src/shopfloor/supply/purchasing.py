@@ -1,4 +1,4 @@
-"""Suppliers and quotes; from an accepted plan to goods on the shelf."""
+"""Purchase orders: from an accepted plan to goods on the shelf."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -6,247 +6,43 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from uuid import UUID
 
-from shopfloor import accounts, catalog, stock
+from shopfloor import accounts, stock
 from shopfloor.accounts import Actor
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
-from shopfloor.kernel.text import line
 from shopfloor.kernel.values import MAX_QUANTITY, new_id, now
 from shopfloor.supply import queries
 from shopfloor.supply.events import (
-    CapacityAnnounced,
     OrderedLine,
     PlanAccepted,
     PromisedLine,
     PurchaseOrderConfirmed,
     PurchaseOrderReceived,
     PurchaseOrderSent,
-    QuoteAdded,
-    QuoteWithdrawn,
     ReceivedLine,
-    SupplierChanged,
 )
+from shopfloor.supply.inventory_position import on_its_way
 from shopfloor.supply.models import (
     ANSWERABLE,
     BadQuantity,
-    BadQuote,
-    BadSupplier,
     NothingToOrder,
     OrderState,
-    OtherCurrency,
-    OverCapacity,
     Plan,
     PlanLine,
     PlanStale,
     Promise,
     PurchaseLine,
     PurchaseOrder,
-    Quote,
-    QuoteTerms,
     Sent,
     Supplier,
-    SupplierNameTaken,
     UnknownLine,
     UnknownPurchaseOrder,
-    UnknownQuote,
-    UnknownSupplier,
     WrongState,
     check_promises,
-    check_terms,
     state_after,
 )
-from shopfloor.supply.planning import on_its_way, plan_by_id
-
-KEY_PURPOSE = "supplier"
-
-# Suppliers and quotes
-
-
-async def add_supplier(
-    tx: Tx,
-    *,
-    shop_id: int,
-    name: str,
-    email: str = "",
-    locale: str = "en",
-    capacity_per_week: int | None = None,
-) -> Supplier:
-    """Raises BadSupplier, SupplierNameTaken."""
-    found = await queries.insert_supplier_once(
-        tx,
-        shop_id=shop_id,
-        name=_checked_name(name),
-        email=line(email, field="email", longest=254),
-        locale=line(locale, field="locale", longest=20, shortest=2),
-        capacity_per_week=_checked_capacity(capacity_per_week),
-    )
-    if found is None:
-        raise SupplierNameTaken(name=name)
-    await outbox.record(tx, SupplierChanged(shop_id, found.id))
-    return found
-
-
-async def update_supplier(
-    tx: Tx,
-    *,
-    shop_id: int,
-    supplier_id: int,
-    name: str,
-    email: str,
-    locale: str,
-    capacity_per_week: int | None,
-    active: bool,
-) -> Supplier:
-    """Raises UnknownSupplier, BadSupplier, SupplierNameTaken."""
-    name = _checked_name(name)
-    if await queries.name_is_taken(tx, shop_id=shop_id, name=name, except_id=supplier_id):
-        raise SupplierNameTaken(name=name)
-    found = await queries.update_supplier(
-        tx,
-        shop_id=shop_id,
-        supplier_id=supplier_id,
-        name=name,
-        email=line(email, field="email", longest=254),
-        locale=line(locale, field="locale", longest=20, shortest=2),
-        capacity_per_week=_checked_capacity(capacity_per_week),
-        active=active,
-    )
-    if found is None:
-        raise UnknownSupplier(supplier_id=supplier_id)
-    await outbox.record(tx, SupplierChanged(shop_id, found.id))
-    return found
-
-
-def _checked_name(name: str) -> str:
-    name = line(name, field="name", longest=120)
-    if not name:
-        raise BadSupplier(field="name")
-    return name
-
-
-def _checked_capacity(capacity: int | None) -> int | None:
-    if capacity is not None and not 1 <= capacity <= 100_000_000:
-        raise BadSupplier(field="capacity_per_week")
-    return capacity
-
-
-async def suppliers(tx: Tx, *, shop_id: int) -> list[Supplier]:
-    return await queries.suppliers(tx, shop_id=shop_id)
-
-
-async def supplier(tx: Tx, *, shop_id: int, supplier_id: int) -> Supplier:
-    """Raises UnknownSupplier."""
-    found = await queries.supplier(tx, shop_id=shop_id, supplier_id=supplier_id)
-    if found is None:
-        raise UnknownSupplier(supplier_id=supplier_id)
-    return found
-
-
-async def add_quote(tx: Tx, *, shop_id: int, supplier_id: int, product_id: int, terms: QuoteTerms) -> Quote:
-    """Raises UnknownSupplier, catalog.UnknownProduct, BadQuote, OtherCurrency."""
-    check_terms(terms)
-    await supplier(tx, shop_id=shop_id, supplier_id=supplier_id)
-    product = await catalog.product(tx, shop_id=shop_id, product_id=product_id)
-    shop = await accounts.shop(tx, shop_id)
-    if terms.currency != shop.currency:
-        raise OtherCurrency(currency=terms.currency, shop_currency=shop.currency)
-    if terms.colour_option:
-        if terms.colour_option not in product.option_names:
-            raise BadQuote("The product has no such option.", field="colour_option")
-        others = await queries.quotes(tx, shop_id=shop_id, product_ids=[product_id])
-        if any(other.terms.colour_option not in {"", terms.colour_option} for other in others):
-            raise BadQuote("Another quote takes a different option for the colour.", field="colour_option")
-    quote = await queries.insert_quote(
-        tx, shop_id=shop_id, supplier_id=supplier_id, product_id=product_id, terms=terms
-    )
-    await outbox.record(tx, QuoteAdded(shop_id, quote.id, supplier_id, product_id))
-    return quote
-
-
-async def withdraw_quote(tx: Tx, *, shop_id: int, quote_id: int) -> None:
-    """The quote is not used in new plans; plans and orders made with it stay.  Raises UnknownQuote."""
-    if not await queries.withdraw_quote(tx, shop_id=shop_id, quote_id=quote_id):
-        raise UnknownQuote(quote_id=quote_id)
-    await outbox.record(tx, QuoteWithdrawn(shop_id, quote_id))
-
-
-async def quotes(
-    tx: Tx, *, shop_id: int, supplier_id: int | None = None, product_ids: Sequence[int] | None = None
-) -> list[Quote]:
-    """Those in force."""
-    return await queries.quotes(tx, shop_id=shop_id, supplier_id=supplier_id, product_ids=product_ids)
-
-
-async def announce_makeable(
-    tx: Tx,
-    *,
-    shop_id: int,
-    quote_id: int,
-    variant_id: int,
-    quantity: int,
-    ready_on: date | None = None,
-    location_id: int,
-    today: date | None = None,
-) -> stock.Level:
-    """Sell a made-to-order variant against what its supplier can make by `ready_on` (None: its lead time).
-
-    The same quote, variant and day again changes the quantity; units sold as makeable enter the next plan as
-    certain demand.  All that is announced under a quote is bounded by the supplier's capacity up to the day.
-    Raises UnknownQuote, UnknownLine, BadQuantity, OverCapacity.
-    """
-    found = await queries.quotes(tx, shop_id=shop_id, quote_id=quote_id)
-    if not found:
-        raise UnknownQuote(quote_id=quote_id)
-    quote, today = found[0], today or now().date()
-    [variant] = await catalog.variants(tx, shop_id=shop_id, ids=[variant_id]) or [None]
-    if variant is None or variant.product_id != quote.product_id:
-        raise UnknownLine(variant_id=variant_id)
-    if not 0 <= quantity <= MAX_QUANTITY:
-        raise BadQuantity(variant_id=variant_id)
-    earliest = today + timedelta(days=quote.terms.lead_days + quote.terms.late_days)
-    ready_on = ready_on or earliest
-    if ready_on < earliest:
-        raise OverCapacity("It cannot be made that soon.", earliest=earliest.isoformat())
-    source = f"quote:{quote_id}:{ready_on.isoformat()}"
-    maker = await supplier(tx, shop_id=shop_id, supplier_id=quote.supplier_id)
-    if maker.capacity_per_week is not None:
-        weeks = 1 + (ready_on - earliest).days // 7
-        room = weeks * maker.capacity_per_week // quote.terms.capacity_use
-        announced = await _announced(tx, quote, besides=(variant_id, source), until=ready_on)
-        if quantity > room - announced:
-            raise OverCapacity(most=max(0, room - announced))
-    level = await stock.announce_lot(
-        tx,
-        shop_id=shop_id,
-        variant_id=variant_id,
-        location_id=location_id,
-        quantity=quantity,
-        ready_on=ready_on,
-        kind=stock.LotKind.MAKEABLE,
-        source=source,
-    )
-    await outbox.record(
-        tx, CapacityAnnounced(shop_id, quote_id, quote.supplier_id, variant_id, quantity, ready_on)
-    )
-    return level
-
-
-async def _announced(tx: Tx, quote: Quote, *, besides: tuple[int, str], until: date) -> int:
-    """Makeable units announced under `quote` for days up to `until`, without the one lot `besides`."""
-    variants = await catalog.variants_of(tx, shop_id=quote.shop_id, product_ids=[quote.product_id])
-    levels = await stock.levels(tx, shop_id=quote.shop_id, variant_ids=[each.id for each in variants])
-    return sum(
-        level.quantity
-        for level in levels
-        if level.kind is stock.LotKind.MAKEABLE
-        and level.source.startswith(f"quote:{quote.id}:")
-        and (level.variant_id, level.source) != besides
-        and level.ready_on is not None
-        and level.ready_on <= until
-    )
-
-
-# Purchase orders
+from shopfloor.supply.plans import plan_by_id
+from shopfloor.supply.suppliers import KEY_PURPOSE, supplier
 
 
 async def accept(tx: Tx, *, actor: Actor, plan_id: int) -> list[Sent]:
@@ -346,17 +142,6 @@ async def _send_new(
         ),
     )
     return Sent(order, key)
-
-
-async def supplier_key(tx: Tx, *, actor: Actor, supplier_id: int) -> str:
-    """A new key of the supplier's page, shown only now; earlier ones stay valid until they are revoked.
-
-    Raises UnknownSupplier.
-    """
-    await supplier(tx, shop_id=actor.shop_id, supplier_id=supplier_id)
-    return await accounts.issue_key(
-        tx, shop_id=actor.shop_id, purpose=KEY_PURPOSE, subject_id=supplier_id, lasts=timedelta(days=365)
-    )
 
 
 async def purchase_orders(

@@ -17,7 +17,7 @@ from itertools import accumulate, combinations, pairwise, product
 from operator import itemgetter
 from typing import Final
 
-from shopfloor.supply.problem import Buy, Need, Offer, Style
+from shopfloor.supply.solver.problem import Buy, Need, Offer, Style
 
 # With more colours under a minimum than this, only nested sets of them are tried, and the bound lets them free.
 MANY_COLOURS: Final = 5

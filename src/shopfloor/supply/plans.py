@@ -24,7 +24,7 @@ from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.values import MAX_MINOR, now
 from shopfloor.supply import queries
 from shopfloor.supply.events import PlanProposed
-from shopfloor.supply.matching import SOLVER, Limits, Solution, solve
+from shopfloor.supply.inventory_position import on_its_way
 from shopfloor.supply.models import (
     BadPlanRequest,
     NoForecast,
@@ -36,7 +36,18 @@ from shopfloor.supply.models import (
     Supplier,
     UnknownPlan,
 )
-from shopfloor.supply.problem import Buy, Capacity, Need, Offer, Problem, Style, Verdict, judge, weeks_due
+from shopfloor.supply.solver.matching import SOLVER, Limits, Solution, solve
+from shopfloor.supply.solver.problem import (
+    Buy,
+    Capacity,
+    Need,
+    Offer,
+    Problem,
+    Style,
+    Verdict,
+    judge,
+    weeks_due,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,33 +230,6 @@ async def _styles(
             )
         )
     return tuple(Style(product_id, tuple(group)) for product_id, group in needs.items())
-
-
-@dataclass(frozen=True, slots=True)
-class There:
-    """Of one variant: free units that are there, announced or ordered; and units sold that nothing covers."""
-
-    available: int
-    owed: int
-
-
-async def on_its_way(tx: Tx, *, shop_id: int, variant_ids: Sequence[int]) -> dict[int, There]:
-    """Each unit once: what an announced lot stands for is not counted again as ordered."""
-    pools = await stock.pools(tx, shop_id=shop_id)
-    counted = {pool.id for pool in pools if pool.kind in {stock.PoolKind.OPEN, stock.PoolKind.SHOW}}
-    free = dict.fromkeys(variant_ids, 0)
-    owed = dict.fromkeys(variant_ids, 0)
-    for level in await stock.levels(tx, shop_id=shop_id, variant_ids=list(variant_ids)):
-        promised = level.held + level.allocated
-        if level.kind is stock.LotKind.MAKEABLE:
-            owed[level.variant_id] += promised
-        else:
-            owed[level.variant_id] += max(0, promised - level.quantity)
-            free[level.variant_id] += level.free if level.pool_id in counted else 0
-    for underway in await queries.underway(tx, shop_id=shop_id, variant_ids=variant_ids):
-        free[underway.variant_id] += underway.unanswered
-        owed[underway.variant_id] = max(0, owed[underway.variant_id] - underway.owed)
-    return {variant_id: There(free[variant_id], owed[variant_id]) for variant_id in variant_ids}
 
 
 async def _destination(tx: Tx, *, shop_id: int, location_id: int | None) -> int:

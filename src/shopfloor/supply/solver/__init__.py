@@ -1,0 +1,1 @@
+"""The purchase plan as a problem of integers, solved with a bound.  Pure: no database."""

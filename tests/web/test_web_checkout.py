@@ -11,7 +11,7 @@ from tests.web.conftest import Stage
 
 from shopfloor import accounts, orders, stock
 from shopfloor.kernel.values import now
-from shopfloor.web import line
+from shopfloor.web import waitlist
 
 FORM = {
     "name": "Lin Yue",
@@ -217,7 +217,7 @@ def test_who_stands_far_back_looks_less_often(position: int, claim_seconds: int,
         uuid4(), 1, 1, None, None, uuid4(), 1, 1, "CNY", orders.WaitingState.WAITING, None, None,
         now(), position,
     )  # fmt: skip
-    assert line.again_in([place], claim_seconds) == seconds
+    assert waitlist.again_in([place], claim_seconds) == seconds
 
 
 async def test_what_is_kept_for_later_says_its_day(stage: Stage) -> None:

@@ -16,10 +16,10 @@ from shopfloor.kernel.http import Db
 from shopfloor.kernel.values import Money, now
 from shopfloor.orders import Delivery
 from shopfloor.web.languages import N_, Language, language_of, speak
-from shopfloor.web.line import in_line, kept_for
 from shopfloor.web.parts import option_words
 from shopfloor.web.refusals import message_of
 from shopfloor.web.templating import flash, render
+from shopfloor.web.waitlist import in_line, kept_for
 
 router = APIRouter(include_in_schema=False)
 

@@ -4,18 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
-from uuid import UUID
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from shopfloor import accounts, chat, live, media, orders
+from shopfloor import accounts, chat, live, orders
 from shopfloor.accounts.api import Shopper, public
-from shopfloor.kernel.database import Tx
 from shopfloor.kernel.http import Db
 from shopfloor.kernel.values import Money, now
 from shopfloor.web.languages import N_, Language, language_of
-from shopfloor.web.line import in_line, refused_or_own
 from shopfloor.web.messages import MESSAGES
 from shopfloor.web.parts import (
     Choice,
@@ -29,7 +26,9 @@ from shopfloor.web.parts import (
     seller_facts,
 )
 from shopfloor.web.refusals import refused_text
+from shopfloor.web.replays import replay_url
 from shopfloor.web.templating import render
+from shopfloor.web.waitlist import in_line, refused_or_own
 
 router = APIRouter(include_in_schema=False)
 
@@ -245,18 +244,3 @@ def island_words(language: Language) -> dict[str, str]:
         f"refused.{code}": language.words.gettext(MESSAGES[code]) for code in _REFUSALS if code in MESSAGES
     }
     return words | refusals
-
-
-async def replay_url(tx: Tx, show: live.Show) -> str | None:
-    """The recording of an ended show as one playlist; None while it runs or when nothing was recorded."""
-    if show.status != live.ShowStatus.ENDED or show.channel_id is None or show.started_at is None:
-        return None
-    until = show.ended_at or now()
-    runs: list[UUID] = [
-        run.id
-        for run in await media.runs(tx, shop_id=show.shop_id, channel_id=show.channel_id)
-        if run.anchor < until and (run.ended_at is None or run.ended_at > show.started_at)
-    ]
-    if not runs:
-        return None
-    return f"/media/{show.channel_id}/replay.m3u8?runs={','.join(str(run) for run in runs)}"

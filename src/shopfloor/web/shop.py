@@ -15,7 +15,6 @@ from shopfloor.kernel.http import Db
 from shopfloor.kernel.values import Money
 from shopfloor.web import languages
 from shopfloor.web.languages import language_of
-from shopfloor.web.line import refused_or_own
 from shopfloor.web.parts import (
     Choice,
     Content,
@@ -28,6 +27,7 @@ from shopfloor.web.parts import (
 )
 from shopfloor.web.refusals import refused_text
 from shopfloor.web.templating import render
+from shopfloor.web.waitlist import refused_or_own
 
 router = APIRouter(include_in_schema=False)
 

@@ -17,8 +17,8 @@ from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import Db
 from shopfloor.kernel.values import now
 from shopfloor.web.console.form_values import day_of, quantity_of
-from shopfloor.web.console.suppliers import Line, csv_of, named
 from shopfloor.web.languages import N_, Language, language_of
+from shopfloor.web.purchase_orders import Line, csv_of, named
 from shopfloor.web.refusals import message_of
 from shopfloor.web.templating import flash, render
 

@@ -12,7 +12,7 @@ from shopfloor import live, media
 from shopfloor.accounts import Permission
 from shopfloor.kernel.errors import Refusal
 from shopfloor.web.console.desk import Desk, at
-from shopfloor.web.console.shows import warnings
+from shopfloor.web.console.offers import warnings
 from shopfloor.web.languages import N_
 from shopfloor.web.parts import Id
 from shopfloor.web.refusals import message_of

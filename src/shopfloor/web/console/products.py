@@ -19,6 +19,7 @@ from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.values import Money
 from shopfloor.web.console.desk import Desk, at
 from shopfloor.web.console.form_values import minor_of, quantity_of
+from shopfloor.web.console.languages import other_language
 from shopfloor.web.languages import N_
 from shopfloor.web.parts import Id, Left, option_words
 from shopfloor.web.refusals import message_of, sentence
@@ -122,11 +123,6 @@ async def set_apart(tx: Tx, shop_id: int, variant_ids: Sequence[int]) -> dict[in
         if level.pool_id != open_pool.id and level.kind == stock.LotKind.ON_HAND and level.free:
             units[level.variant_id] = units.get(level.variant_id, 0) + level.free
     return units
-
-
-def other_language(desk: Desk) -> str:
-    """The language besides the shop's own in which people may want to read: Chinese, or English for a Chinese shop."""
-    return "en" if desk.shop.locale.lower().startswith("zh") else "zh_CN"
 
 
 def _refused_fields(desk: Desk, refusal: Refusal, form: Sequence[str]) -> dict[str, str]:

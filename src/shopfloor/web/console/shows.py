@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Annotated, Final
+from datetime import datetime
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Form, Query
@@ -15,75 +15,22 @@ from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.web.console.desk import Desk, at
 from shopfloor.web.console.form_values import minor_of, moment_of, quantity_of
-from shopfloor.web.console.products import other_language
+from shopfloor.web.console.languages import other_language
+from shopfloor.web.console.offers import (
+    checklist,
+    offer_rows,
+    run_of_show,
+)
 from shopfloor.web.languages import N_
-from shopfloor.web.parts import Id, Left, option_words
+from shopfloor.web.parts import Id, Left
 from shopfloor.web.refusals import message_of
-from shopfloor.web.room import replay_url
+from shopfloor.web.replays import replay_url
 
 router = APIRouter(prefix="/console/{shop}/shows", include_in_schema=False)
 
 Viewer = Annotated[Desk, at(Permission.SHOW_VIEW)]
 Runner = Annotated[Desk, at(Permission.SHOW_RUN)]
 Text = Annotated[str, Form()]
-
-# What the video server says of a camera, in words.
-WARNINGS: Final = {
-    "gop_long": N_(
-        "Key frames are far apart: viewers wait long for the picture. Set the key-frame interval to 1 s."
-    ),
-    "no_audio": N_("There is no sound."),
-    "no_video": N_("There is sound, but no picture."),
-    "late": N_("The picture arrives late: the upload is too slow or shaky."),
-    "recording_stopped": N_("It is not being recorded: look at the disk."),
-    "rows_waiting": N_("The records of the video wait for the database."),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class OfferRow:
-    """An offer as people who run a show see it."""
-
-    offer: live.Offer
-    product: catalog.Product
-    variants: Mapping[int, catalog.Variant]
-    lefts: Mapping[int, Left]
-
-    @property
-    def left(self) -> Left:
-        return sum(self.lefts.values(), Left(0))
-
-    @property
-    def prices(self) -> tuple[int, int]:
-        minors = [line.price_minor for line in self.offer.lines]
-        return min(minors), max(minors)
-
-    @property
-    def quota(self) -> int | None:
-        """Units set apart; None when none are."""
-        quotas = [line.quota for line in self.offer.lines if line.quota is not None]
-        return sum(quotas) if quotas else None
-
-    def words(self, variant_id: int) -> str:
-        return option_words(self.variants[variant_id].options)
-
-
-@dataclass(frozen=True, slots=True)
-class SlotRow:
-    """A slot of the run of show; `begins` from the planned start, when there is one."""
-
-    slot: live.Slot
-    offer: OfferRow | None
-    begins: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing to look at before going on air.  `kind`: good, wait (works, but look) or bad (must be mended)."""
-
-    kind: str
-    words: str
-    link: str = ""
 
 
 @router.get("")
@@ -258,94 +205,6 @@ async def _adding(tx: Tx, desk: Desk, product_id: int) -> Adding:
     variants = await catalog.variants_of(tx, shop_id=desk.shop.id, product_ids=[product_id])
     found = await stock.available(tx, shop_id=desk.shop.id, variant_ids=[variant.id for variant in variants])
     return Adding(product, variants, {key: Left(each.left_now, each.lots) for key, each in found.items()})
-
-
-async def offer_rows(tx: Tx, show: live.Show) -> dict[int, OfferRow]:
-    """The offers of a show by id, in the order of its run, with what visitors can buy of them."""
-    offers = await live.offers(tx, shop_id=show.shop_id, show_id=show.id)
-    ids = sorted({line.variant_id for offer in offers for line in offer.lines})
-    variants = {variant.id: variant for variant in await catalog.variants(tx, shop_id=show.shop_id, ids=ids)}
-    products = await catalog.products_by_id(
-        tx, shop_id=show.shop_id, ids=[offer.product_id for offer in offers]
-    )
-    pool_id = show.pool_id if show.status == live.ShowStatus.LIVE else None
-    found = await stock.available(tx, shop_id=show.shop_id, variant_ids=ids, pool_id=pool_id)
-    return {
-        offer.id: OfferRow(
-            offer,
-            products[offer.product_id],
-            {line.variant_id: variants[line.variant_id] for line in offer.lines},
-            {
-                line.variant_id: Left(found[line.variant_id].left_now, found[line.variant_id].lots)
-                for line in offer.lines
-            },
-        )
-        for offer in offers
-    }
-
-
-def run_of_show(
-    slots: Sequence[live.Slot], rows: Mapping[int, OfferRow], starts: datetime | None
-) -> tuple[list[SlotRow], int]:
-    """The slots with the time each begins by plan, and how many minutes all take."""
-    run: list[SlotRow] = []
-    minutes = 0
-    for slot in slots:
-        begins = None if starts is None else starts + timedelta(minutes=minutes)
-        run.append(SlotRow(slot, rows.get(slot.offer_id) if slot.offer_id else None, begins))
-        minutes += slot.minutes
-    return run, minutes
-
-
-def checklist(
-    desk: Desk, show: live.Show, rows: Mapping[int, OfferRow], camera: media.Status | None
-) -> list[Check]:
-    """What stands and what is missing before the show goes on air."""
-    say, address = desk.say, desk.address
-    checks: list[Check] = []
-    if camera is None:
-        checks.append(Check("wait", say(N_("No camera is chosen: people would see no picture.")), "#details"))
-    elif not camera.live:
-        words = N_("The camera sends nothing yet. Start streaming in OBS.")
-        checks.append(Check("wait", say(words), f"{address}/media"))
-    else:
-        checks.append(Check("good", say(N_("The camera is sending."))))
-        checks += [Check("wait", words, f"{address}/media") for words in warnings(desk, camera)]
-    if not rows:
-        checks.append(Check("bad", say(N_("Nothing is offered yet. Add a product.")), "#add"))
-        return checks
-    checks.append(Check("good", say(N_("%(n)s products are offered."), n=len(rows))))
-    empty = [row for row in rows.values() if not row.left.total]
-    if empty:
-        names = ", ".join(_name(desk, row) for row in empty[:3]) + (" …" if len(empty) > 3 else "")
-        words = say(N_("Nothing is left to sell of: %(names)s"), names=names)
-        checks.append(Check("wait", words, f"{address}/stock"))
-    short = [row for row in rows.values() if any(_is_short(row, line) for line in row.offer.lines)]
-    if short and show.status == live.ShowStatus.PLANNED:
-        names = ", ".join(_name(desk, row) for row in short[:3]) + (" …" if len(short) > 3 else "")
-        words = say(N_("More is set apart for the show than there is of: %(names)s"), names=names)
-        checks.append(Check("wait", words, f"{address}/stock"))
-    unset = [row for row in rows.values() if row.quota is None and row.left.now]
-    if unset:
-        names = ", ".join(_name(desk, row) for row in unset[:3]) + (" …" if len(unset) > 3 else "")
-        words = say(N_("No units are set apart for the show of: %(names)s"), names=names)
-        checks.append(Check("wait", words, f"#offer-{unset[0].offer.id}"))
-    if not empty and not short and not unset:
-        checks.append(Check("good", say(N_("There is stock for everything."))))
-    return checks
-
-
-def warnings(desk: Desk, camera: media.Status) -> list[str]:
-    """What is not as it should be with a camera, in words."""
-    return [desk.say(WARNINGS[code]) if code in WARNINGS else code for code in camera.warnings]
-
-
-def _is_short(row: OfferRow, line: live.OfferLine) -> bool:
-    return line.quota is not None and line.quota > row.lefts[line.variant_id].now
-
-
-def _name(desk: Desk, row: OfferRow) -> str:
-    return desk.language.localised(row.product.titles, row.product.title)
 
 
 def local_input(moment: datetime | None, zone: str) -> str:

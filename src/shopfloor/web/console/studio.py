@@ -16,7 +16,7 @@ from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.values import now
 from shopfloor.web.console.desk import Desk, at
 from shopfloor.web.console.form_values import minor_of
-from shopfloor.web.console.shows import OfferRow, SlotRow, checklist, offer_rows, run_of_show, warnings
+from shopfloor.web.console.offers import OfferRow, SlotRow, checklist, offer_rows, run_of_show, warnings
 from shopfloor.web.languages import N_
 from shopfloor.web.parts import Id
 

@@ -1,6 +1,6 @@
 """Suppliers, what they quote, what was ordered from them, and the goods when they come."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Final
 from uuid import UUID
@@ -11,12 +11,12 @@ from starlette.responses import Response
 
 from shopfloor import accounts, catalog, supply
 from shopfloor.accounts import Permission
-from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.web.console.desk import Desk, at
 from shopfloor.web.console.form_values import day_of, minor_of, quantity_of
 from shopfloor.web.languages import N_
-from shopfloor.web.parts import Id, option_words
+from shopfloor.web.parts import Id
+from shopfloor.web.purchase_orders import csv_of, named
 from shopfloor.web.refusals import message_of
 
 router = APIRouter(prefix="/console/{shop}", include_in_schema=False)
@@ -326,63 +326,12 @@ async def withdraw(desk: Editor, supplier_id: Id, quote_id: Id) -> Response:
 # Purchase orders
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A line of a purchase order with the names of its goods."""
-
-    line: supply.PurchaseLine
-    product: catalog.Product | None
-    variant: catalog.Variant | None
-
-    @property
-    def options(self) -> str:
-        return "" if self.variant is None else option_words(self.variant.options)
-
-    @property
-    def sum_minor(self) -> int:
-        return self.line.quantity * self.line.unit_minor
-
-    @property
-    def to_come(self) -> int:
-        """What should come in all: what was promised, else what was ordered."""
-        return self.line.quantity if self.line.confirmed is None else self.line.confirmed
-
-
-async def named(tx: Tx, *, shop_id: int, orders: Sequence[supply.PurchaseOrder]) -> dict[UUID, list[Line]]:
-    """The lines of `orders`, with what is ordered."""
-    lines = [line for order in orders for line in order.lines]
-    variants = {
-        variant.id: variant
-        for variant in await catalog.variants(
-            tx, shop_id=shop_id, ids=sorted({line.variant_id for line in lines})
-        )
-    }
-    products = await catalog.products_by_id(
-        tx, shop_id=shop_id, ids=sorted({line.product_id for line in lines})
-    )
-    return {
-        order.id: [
-            Line(line, products.get(line.product_id), variants.get(line.variant_id)) for line in order.lines
-        ]
-        for order in orders
-    }
-
-
 @router.get("/purchase-orders/{order_id}.csv")
 async def sheet(desk: Viewer, order_id: UUID) -> Response:
     async with desk.work() as tx:
         order = await supply.purchase_order(tx, shop_id=desk.shop.id, purchase_order_id=order_id)
         text = await supply.export_csv(tx, shop_id=desk.shop.id, purchase_order_id=order_id)
     return csv_of(order, text)
-
-
-def csv_of(order: supply.PurchaseOrder, text: str) -> Response:
-    # The mark at the start tells spreadsheet programs that the text is UTF-8.
-    return Response(
-        "\N{ZERO WIDTH NO-BREAK SPACE}" + text,
-        media_type="text/csv; charset=utf-8",
-        headers={"content-disposition": f'attachment; filename="{order.number}.csv"'},
-    )
 
 
 @router.get("/purchase-orders/{order_id}")

@@ -35,7 +35,7 @@ from shopfloor.live import (
     wire,
 )
 from shopfloor.live import gateway as gateway_file
-from shopfloor.live import socket as socket_file
+from shopfloor.live import websocket as websocket_file
 from shopfloor.live.models import Show, ShowStatus
 from shopfloor.live.room import Counted, Featured, Room, VariantLeft, merged
 from shopfloor.live.rooms import OpenRoom
@@ -603,7 +603,7 @@ async def test_who_never_reads_is_bounded_and_cut_and_others_do_not_notice(
                 break
         assert len(house.gateway.sockets) == 1
         assert not hall.slow
-        assert most < 2 * socket_file.SLOW_ABOVE
+        assert most < 2 * websocket_file.SLOW_ABOVE
     raw.close()
 
 
@@ -657,8 +657,8 @@ async def test_shutting_down_answers_who_waits_then_says_when_to_come_back() -> 
 
 
 async def test_a_silent_peer_is_pinged_and_then_cut(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(socket_file, "PING_AFTER", 0.2)
-    monkeypatch.setattr(socket_file, "DEAD_AFTER", 2.5)
+    monkeypatch.setattr(websocket_file, "PING_AFTER", 0.2)
+    monkeypatch.setattr(websocket_file, "DEAD_AFTER", 2.5)
     loop = asyncio.get_running_loop()
     raw = socket.create_connection(("127.0.0.1", house.port))
     raw.setblocking(False)

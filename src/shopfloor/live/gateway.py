@@ -27,6 +27,7 @@ from shopfloor.live.limits import Gcra
 from shopfloor.live.presence import Audience, Beat
 from shopfloor.live.room import Tick
 from shopfloor.live.rooms import OpenRoom, Rooms
+from shopfloor.live.websocket import STALLED
 
 HELLO_WITHIN: Final = 5.0
 SLICE: Final = 500
@@ -37,7 +38,7 @@ BIG_TICK: Final = 0.2
 URGENT: Final = 0.02
 PRESENCE_EVERY: Final = 2.0
 IDLE_ROOM: Final = 60.0
-STALLED: Final = 10.0
+
 POLICY: Final = 1008
 _log = logs.get("live")
 

@@ -8,49 +8,36 @@ the sans-I/O protocol of `websockets`.
 import asyncio
 import contextlib
 import re
-import socket
 import time
 from collections.abc import Awaitable, Mapping
 from typing import Any, Final, cast
 from uuid import UUID
 
 import msgspec
-from websockets.extensions.permessage_deflate import PerMessageDeflate, ServerPerMessageDeflateFactory
-from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
-from websockets.protocol import OPEN, SEND_EOF
-from websockets.server import ServerProtocol
-from websockets.speedups import apply_mask
 
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import log_incident
 from shopfloor.live import wire
 from shopfloor.live.admission import cookie
 from shopfloor.live.channel import Hall
-from shopfloor.live.gateway import POLICY, STALLED, Gateway
+from shopfloor.live.gateway import POLICY, Gateway
 from shopfloor.live.handlers import ChatDoor, Said
 from shopfloor.live.models import UnknownShow
+from shopfloor.live.websocket import WebSocket
 
-SEND_BUFFER: Final = 64 * 1024
-SLOW_ABOVE: Final = 64 * 1024
 CUT_ABOVE: Final = 256 * 1024
-PING_AFTER: Final = 20.0
-DEAD_AFTER: Final = 45.0
 GOING_AWAY_SOON: Final = 1012
 NO_ROOM: Final = 4404
 _PATH: Final = re.compile(r"^/room/(\d{1,18})/socket$")
-_FACTORY: Final = ServerPerMessageDeflateFactory(
-    server_no_context_takeover=True, client_no_context_takeover=True
-)
 
 
-class Socket(asyncio.Protocol):
+class Socket(WebSocket):
     """One page.  Constructed by uvicorn through the class that `make_protocol` returns."""
 
     def __init__(self, gateway: Gateway, connections: set[Any]) -> None:
+        super().__init__(connections)
         self.gateway = gateway
-        self.connections = connections
-        self.transport: asyncio.Transport = cast("asyncio.Transport", None)
         self.show_id = 0
         self.shopper: UUID = cast("UUID", None)
         self.address: str | None = None
@@ -59,21 +46,14 @@ class Socket(asyncio.Protocol):
         self.hall: Hall | None = None
         self.since = gateway.now
         self.seen = gateway.now
-        self.pinged = False
         self.greeted = False
-        self.closing = False
-        self.deflate = False
-        self.open = False
         self.waiting = 0
         self.retry_after_ms: int | None = None
-        self._buffer = b""
-        self._message: list[bytes] = []
         # What came while the room was being opened.
         self._early: list[wire.Message] = []
         self._out: list[bytes] = []
         self._buys_whole_at = 0.0
         self._messages_whole_at = 0.0
-        self._sans_io = ServerProtocol(extensions=[_FACTORY], max_size=wire.MAX_MESSAGE)
 
     # asyncio
 
@@ -98,9 +78,6 @@ class Socket(asyncio.Protocol):
             group.pop(self, None)
         self.gateway.remember(hall.audience.gone(self.shopper, self, time.time()))
 
-    def eof_received(self) -> bool:
-        return False
-
     def pause_writing(self) -> None:
         """The reader is behind: no ticks for it until it has caught up."""
         hall = self.hall
@@ -115,40 +92,6 @@ class Socket(asyncio.Protocol):
             self._join(hall)
             self.transport.write(hall.snapshot(self.gateway.now)[1 if self.deflate else 0])
 
-    def data_received(self, data: bytes) -> None:
-        self.seen = self.gateway.now
-        if not self.open:
-            self._shake_hands(data)
-            return
-        if self._buffer:
-            data = self._buffer + data
-            self._buffer = b""
-        position, size = 0, len(data)
-        while size - position >= 2 and not self.closing:
-            second = data[position + 1]
-            length = second & 0x7F
-            head = 6
-            if length >= 126:
-                head = 8 if length == 126 else 14
-                if size - position < head:
-                    break
-                length = int.from_bytes(data[position + 2 : position + head - 4])
-            if second < 0x80 or length > wire.MAX_MESSAGE:
-                # A frame no browser sends: let the protocol fail the connection as it must be failed.
-                self._uncommon(data[position:])
-                return
-            end = position + head + length
-            if end > size:
-                break
-            if data[position] == 0x81 and not self._message:
-                body = position + head
-                self._take(apply_mask(data[body:end], data[body - 4 : body]))
-            else:
-                self._uncommon(data[position:end])
-            position = end
-        if position < size and not self.closing:
-            self._buffer = data[position:]
-
     # uvicorn
 
     def shutdown(self, retry_after_ms: int = 10_000) -> None:
@@ -162,51 +105,23 @@ class Socket(asyncio.Protocol):
         if self.waiting:
             self.retry_after_ms = retry_after_ms
             return
-        self._write_now(wire.frame(wire.encode({"t": "bye", "retry_after_ms": retry_after_ms})))
+        self.write_now(wire.frame(wire.encode({"t": "bye", "retry_after_ms": retry_after_ms})))
         self.close(GOING_AWAY_SOON, "restart")
 
     # Handshake
 
-    def _shake_hands(self, data: bytes) -> None:
-        protocol = self._sans_io
-        protocol.receive_data(data)
-        # A page sends nothing before it has its answer, so nothing but the request can be in here.
-        for event in protocol.events_received():
-            if isinstance(event, Request):
-                self._answer_handshake(event)
-        if protocol.handshake_exc is not None or (protocol.parser_exc is not None and not self.open):
-            self.closing = True
-            self.transport.close()
+    def clock(self) -> float:
+        return self.gateway.now
 
-    def _answer_handshake(self, request: Request) -> None:
-        protocol = self._sans_io
-        refusal = self._refuse(request)
-        if refusal is not None:
-            status, code = refusal
-            response = protocol.reject(
-                status, wire.encode({"code": code, "message": code, "facts": {}}).decode()
-            )
-            response.headers["Cache-Control"] = "no-store"
-        else:
-            response = protocol.accept(request)
-        protocol.send_response(response)
-        self.transport.write(b"".join(protocol.data_to_send()))
-        if protocol.state is not OPEN:
-            self.closing = True
-            self.transport.close()
-            return
-        self.open = True
-        self.since = self.seen = time.time()
+    def opened(self) -> None:
+        self.since = time.time()
         self.gateway.sockets.add(self)
         self.gateway.waits_for_hello(self, True)
-        # Compressed frames are made with the full window; who asked for a smaller one gets plain frames.
-        self.deflate = any(
-            isinstance(extension, PerMessageDeflate) and extension.local_max_window_bits == 15
-            for extension in protocol.extensions
-        )
-        self._bound_buffers()
 
-    def _refuse(self, request: Request) -> tuple[int, str] | None:
+    def received_binary(self) -> None:
+        self.complain("room.bad_message", "Messages are JSON text.")
+
+    def refusal_of(self, request: Request) -> tuple[int, str] | None:
         """Status and code of the reason why this page gets no stream, or None."""
         gateway = self.gateway
         matched = _PATH.match(request.path.partition("?")[0])
@@ -230,53 +145,9 @@ class Socket(asyncio.Protocol):
         self.session_token = cookie(cookies, "session")
         return None
 
-    def _bound_buffers(self) -> None:
-        """A reader that does not read must not fill the kernel's memory before anybody notices."""
-        raw = self.transport.get_extra_info("socket")
-        if raw is not None:
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
-            if raw.family in {socket.AF_INET, socket.AF_INET6}:
-                raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.transport.set_write_buffer_limits(high=SLOW_ABOVE, low=SLOW_ABOVE // 4)
-
     # Incoming
 
-    def _uncommon(self, data: bytes) -> None:
-        """Whole frames that are fragments, compressed, control frames or wrong."""
-        protocol = self._sans_io
-        protocol.receive_data(data)
-        for event in protocol.events_received():
-            if isinstance(event, Frame) and not self.closing:
-                self._frame(event)
-        self._send_protocol_output()
-
-    def _frame(self, event: Frame) -> None:
-        match event.opcode:
-            case Opcode.TEXT | Opcode.CONT:
-                self._message.append(bytes(event.data))
-                if event.fin:
-                    whole, self._message = b"".join(self._message), []
-                    self._take(whole)
-            case Opcode.BINARY:
-                self.complain("room.bad_message", "Messages are JSON text.")
-            case Opcode.PONG:
-                self.pinged = False
-            case _:
-                pass
-
-    def _send_protocol_output(self) -> None:
-        """Pongs and the closing handshake."""
-        for data in self._sans_io.data_to_send():
-            if data == SEND_EOF:
-                self.closing = True
-                self.transport.close()
-            elif not self.transport.is_closing():
-                self.transport.write(data)
-        if self._sans_io.parser_exc is not None or self._sans_io.state is not OPEN:
-            self.closing = True
-            self.transport.close()
-
-    def _take(self, payload: bytes | bytearray) -> None:
+    def received(self, payload: bytes | bytearray) -> None:
         try:
             message = wire.decode(payload)
         except (msgspec.DecodeError, RecursionError) as problem:
@@ -417,9 +288,9 @@ class Socket(asyncio.Protocol):
         if hello.epoch is not None and hello.seq is not None:
             missed = hall.opened.room.since(hello.epoch, hello.seq)
         if missed is None or len(missed) > len(hall.frames):
-            self._write_now(hall.snapshot(self.gateway.now)[1 if self.deflate else 0])
+            self.write_now(hall.snapshot(self.gateway.now)[1 if self.deflate else 0])
         elif missed:
-            self._write_now(b"".join(list(hall.frames)[-len(missed) :]))
+            self.write_now(b"".join(list(hall.frames)[-len(missed) :]))
         if self.session_token is not None and self.gateway.doors.staff is not None:
             self.gateway.spawn(self._learn_role(hall, self.session_token))
         early, self._early = self._early, []
@@ -485,7 +356,7 @@ class Socket(asyncio.Protocol):
         ):
             self.abort()
 
-    def _write_now(self, data: bytes) -> None:
+    def write_now(self, data: bytes) -> None:
         self.flush()
         if not self.transport.is_closing():
             self.transport.write(data)
@@ -501,30 +372,6 @@ class Socket(asyncio.Protocol):
     def _broke(self, problem: Exception, ref: str) -> None:
         incident = log_incident(problem, show_id=self.show_id)
         self.complain("bug", "Something broke on our side.", ref=ref, facts={"incident": incident})
-
-    def keep_alive(self, now: float) -> None:
-        silent = now - self.seen
-        if silent > DEAD_AFTER:
-            self.abort()
-        elif silent > PING_AFTER and not self.pinged and not self.closing:
-            self.pinged = True
-            self.transport.write(wire.ping_frame())
-        elif silent < PING_AFTER:
-            self.pinged = False
-
-    def close(self, code: int, reason: str) -> None:
-        """Say why, and close; the transport is cut if the goodbye does not get through."""
-        if self.closing:
-            return
-        self._write_now(wire.close_frame(code, reason))
-        self.closing = True
-        self.transport.close()
-        asyncio.get_running_loop().call_later(STALLED, self.transport.abort)
-
-    def abort(self) -> None:
-        """Do not wait for what is unsent."""
-        self.closing = True
-        self.transport.abort()
 
 
 def make_protocol(gateway: Gateway) -> type[asyncio.Protocol]:

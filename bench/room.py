@@ -34,7 +34,7 @@ import uvicorn
 import uvloop
 
 from shopfloor.kernel.database import Database
-from shopfloor.live import Buy, Doors, Gateway, Limits, Rooms, make_protocol, room_endpoint, wire
+from shopfloor.live import Buy, Gateway, Limits, RoomHandlers, Rooms, make_protocol, room_endpoint, wire
 from shopfloor.live.models import Show, ShowStatus
 from shopfloor.live.room import ChatLine, Room
 from shopfloor.live.rooms import OpenRoom
@@ -291,23 +291,23 @@ async def measure(send: Callable[[int], None], clients: Clients) -> dict[str, fl
 
 async def product() -> dict[str, dict[str, float]]:
     door = Door()
-    gateway = Gateway(OpenRooms(), read_shopper=UUID, doors=Doors(buy=door), limits=LIMITS)
+    gateway = Gateway(OpenRooms(), read_shopper=UUID, handlers=RoomHandlers(buy=door), limits=LIMITS)
     server, serving, port = await serve(room_endpoint(gateway), make_protocol(gateway))
-    hall = await gateway.hall(7)
-    room = hall.opened.room
+    channel = await gateway.channel(7)
+    room = channel.opened.room
 
     def send(number: int) -> None:
         for line in tick_payload(number):
             room.say(line)
-        hall.ticked_at = 0.0
-        gateway.tick(hall)
+        channel.ticked_at = 0.0
+        gateway.tick(channel)
 
     fan = Clients(port, SOCKETS)
     await fan.answer()
     await asyncio.sleep(0.5)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     out = {"fan_out": await measure(send, fan)}
-    out["fan_out"]["bytes"] = len(hall.frames[-1])
+    out["fan_out"]["bytes"] = len(channel.frames[-1])
     out["fan_out"]["rss_mb"] = round(before / 1024)
     await fan.end()
 

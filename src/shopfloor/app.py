@@ -117,7 +117,9 @@ class Node:
             self.gateway = live.Gateway(
                 self.rooms,
                 read_shopper=lambda cookie: accounts.read_shopper(self.keyring, cookie),
-                doors=live.Doors(buy=self.door.buy, chat=self._say, beat=self._remember, staff=self._staff),
+                handlers=live.RoomHandlers(
+                    buy=self.door.buy, chat=self._say, beat=self._remember, staff=self._staff
+                ),
                 origins=origins(self.settings),
             )
             await self.media.join(self.address, step_around=20)

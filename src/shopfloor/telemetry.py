@@ -35,7 +35,7 @@ class Telemetry(Source):
         yield _gauge("shopfloor_intake_largest_batch", "Most purchases decided in one transaction", largest)
         yield _gauge("shopfloor_intake_waiting", "Purchases that wait for their batch", self._intake.waiting)
         yield _gauge("shopfloor_room_sockets", "Open pages on the room stream", len(self._gateway.sockets))
-        yield _gauge("shopfloor_rooms", "Rooms this process has open", len(self._gateway.halls))
+        yield _gauge("shopfloor_rooms", "Rooms this process has open", len(self._gateway.channels))
         yield _counters("shopfloor_collector", "Events by what became of them", asdict(self._lake.counters))
         yield _gauge("shopfloor_outbox_position", "Last fact this process has shown", self._follower.position)
 

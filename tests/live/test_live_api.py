@@ -65,7 +65,7 @@ async def test_a_show_run_over_json(owner: httpx.AsyncClient, goods: Goods) -> N
     slots = (await owner.get(f"{show}/slots")).json()
     assert (await owner.put(f"{show}/slots/order", json={"slot_ids": [slots[0]["id"]]})).status_code == 200
     assert (await owner.post(f"{show}/end")).json()["status"] == "ended"
-    assert [len((await owner.get(f"{show}/{part}")).json()) for part in ("explained", "prices", "notices", "offers")] == [
+    assert [len((await owner.get(f"{show}/{part}")).json()) for part in ("featured-intervals", "prices", "notices", "offers")] == [
         1, 3, 1, 1,
     ]  # fmt: skip
     again = await owner.post(f"{show}/start")

@@ -233,7 +233,7 @@ async def test_featuring_keeps_the_intervals_on_both_clocks(database: Database, 
         lambda tx: live.feature(tx, shop_id=goods.shop_id, show_id=show.id, offer_id=999),
     )
     async with database.transaction() as tx:
-        found = await live.explained(tx, shop_id=goods.shop_id, show_id=show.id)
+        found = await live.featured_intervals(tx, shop_id=goods.shop_id, show_id=show.id)
 
     assert [(each.offer_id, each.began_video, each.ended_video) for each in found] == [
         (coat.id, base, base + 9_000),
@@ -251,7 +251,7 @@ async def test_ending_closes_what_was_shown(database: Database, goods: Goods) ->
         await live.start_show(tx, shop_id=goods.shop_id, show_id=show.id)
         await live.feature(tx, shop_id=goods.shop_id, show_id=show.id, offer_id=coat.id)
         await live.end_show(tx, shop_id=goods.shop_id, show_id=show.id)
-        found = await live.explained(tx, shop_id=goods.shop_id, show_id=show.id)
+        found = await live.featured_intervals(tx, shop_id=goods.shop_id, show_id=show.id)
 
     assert [each.ended_at is not None for each in found] == [True]
 

@@ -25,9 +25,9 @@ from shopfloor.live import (
     Beat,
     Buy,
     ChatLine,
-    Doors,
     Gateway,
     Limits,
+    RoomHandlers,
     Rooms,
     Said,
     make_protocol,
@@ -149,13 +149,13 @@ async def staff_door(token: str, shop_id: int) -> str | None:
 
 
 @asynccontextmanager
-async def running(limits: Limits | None = None, doors: Doors | None = None) -> AsyncGenerator[House]:
+async def running(limits: Limits | None = None, doors: RoomHandlers | None = None) -> AsyncGenerator[House]:
     beats: list[Beat] = []
     rooms = NoDatabase()
     gateway = Gateway(
         rooms,
         read_shopper=read_cookie,
-        doors=doors or Doors(buy=buy_door, chat=chat_door, beat=beats.extend, staff=staff_door),
+        handlers=doors or RoomHandlers(buy=buy_door, chat=chat_door, beat=beats.extend, staff=staff_door),
         limits=limits or Limits(),
     )
     config = uvicorn.Config(
@@ -591,7 +591,7 @@ async def test_who_never_reads_is_bounded_and_cut_and_others_do_not_notice(
     await loop.sock_sendall(raw, masked(b'{"t":"hello"}'))
     async with house.visit(hello=HELLO) as client:
         await receive(client, "snapshot")
-        hall = house.gateway.halls[7]
+        channel = house.gateway.channels[7]
         most = 0
         for turn in range(60):
             for number in range(20):
@@ -602,7 +602,7 @@ async def test_who_never_reads_is_bounded_and_cut_and_others_do_not_notice(
             if len(house.gateway.sockets) == 1:
                 break
         assert len(house.gateway.sockets) == 1
-        assert not hall.slow
+        assert not channel.slow
         assert most < 2 * websocket_file.SLOW_ABOVE
     raw.close()
 
@@ -617,9 +617,9 @@ async def test_who_was_slow_gets_a_snapshot_once_caught_up(house: House) -> None
     await read_until(raw, b"\r\n\r\n")
     await loop.sock_sendall(raw, masked(b'{"t":"hello"}'))
     await asyncio.sleep(0.2)
-    hall = house.gateway.halls[7]
+    channel = house.gateway.channels[7]
     turn = 0
-    while not hall.slow:
+    while not channel.slow:
         turn += 1
         for number in range(20):
             house.opened.room.say(ChatLine(f"{turn}-{number}", "Ann", "x" * 1000, "host", 1))

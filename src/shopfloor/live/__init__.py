@@ -20,13 +20,13 @@ from shopfloor.live.events import (
     WaitingChanged,
 )
 from shopfloor.live.gateway import Gateway
-from shopfloor.live.handlers import Doors, Said
+from shopfloor.live.handlers import RoomHandlers, Said
 from shopfloor.live.limits import Gcra
 from shopfloor.live.models import (
     BadOffer,
     BadShow,
     ChannelBusy,
-    Explained,
+    FeaturedInterval,
     LimitBelowBundle,
     NothingToSell,
     Notice,
@@ -66,8 +66,8 @@ from shopfloor.live.run_of_show import (
     add_slot,
     change_slot,
     clear_notice,
-    explained,
     feature,
+    featured_intervals,
     notices,
     order_slots,
     post_notice,
@@ -97,8 +97,7 @@ __all__ = [
     "Buy",
     "ChannelBusy",
     "ChatLine",
-    "Doors",
-    "Explained",
+    "FeaturedInterval",
     "Gateway",
     "Gcra",
     "LimitBelowBundle",
@@ -117,6 +116,7 @@ __all__ = [
     "OfferedAlready",
     "Policy",
     "Price",
+    "RoomHandlers",
     "Rooms",
     "Said",
     "Show",
@@ -144,8 +144,8 @@ __all__ = [
     "count_waiting",
     "drop_presence",
     "end_show",
-    "explained",
     "feature",
+    "featured_intervals",
     "make_protocol",
     "notices",
     "offer",

@@ -15,7 +15,7 @@ from shopfloor.live.models import (
     BadOffer,
     BadShow,
     ChannelBusy,
-    Explained,
+    FeaturedInterval,
     LimitBelowBundle,
     NothingToSell,
     Notice,
@@ -197,11 +197,11 @@ async def feature(show_id: int, body: FeatureIn, actor: Runner, db: Db) -> None:
         )
 
 
-@router.get("/{show_id}/explained", responses=refusals(UnknownShow))
-async def explained(show_id: int, actor: Viewer, db: Db) -> list[Explained]:
+@router.get("/{show_id}/featured-intervals", responses=refusals(UnknownShow))
+async def featured_intervals(show_id: int, actor: Viewer, db: Db) -> list[FeaturedInterval]:
     """When what was shown."""
     async with db.transaction() as tx:
-        return await live.explained(tx, shop_id=actor.shop_id, show_id=show_id)
+        return await live.featured_intervals(tx, shop_id=actor.shop_id, show_id=show_id)
 
 
 @router.get("/{show_id}/offers", responses=refusals(UnknownShow))

@@ -32,7 +32,7 @@ class Connection(Protocol):
 
 
 @dataclass(slots=True, eq=False)
-class Hall:
+class RoomChannel:
     """The sockets of one room, and the frames that go to all of them."""
 
     show_id: int

@@ -89,8 +89,8 @@ async def _dispatch(
     show_id, what = int(matched[1]), matched[2]
     match scope["method"], what:
         case (("GET" | "HEAD"), "state"):
-            hall = await gateway.hall(show_id)
-            await _reply(send, 200, wire.encode(hall.opened.room.snapshot(int(time.time() * 1000))))
+            channel = await gateway.channel(show_id)
+            await _reply(send, 200, wire.encode(channel.opened.room.snapshot(int(time.time() * 1000))))
         case "GET", "events":
             await _events(gateway, show_id, receive, send)
         case "POST", "chat":
@@ -109,25 +109,27 @@ async def _chat(
     shopper = gateway.read_shopper(cookie(headers.get("cookie"), "shopper") or "")
     if shopper is None:
         raise NoSession
-    if gateway.doors.chat is None:
+    if gateway.handlers.chat is None:
         raise NoSuchAddress
     as_json = headers.get("content-type", "").startswith("application/json")
     body = _chat_body(await _body(receive), as_json=as_json)
-    hall = await gateway.hall(show_id)
+    channel = await gateway.channel(show_id)
     role = "viewer"
     token = cookie(headers.get("cookie"), "session")
-    if token is not None and gateway.doors.staff is not None:
-        role = await gateway.doors.staff(token, hall.opened.shop_id) or "viewer"
+    if token is not None and gateway.handlers.staff is not None:
+        role = await gateway.handlers.staff(token, channel.opened.shop_id) or "viewer"
     wait = 0.0 if role != "viewer" else gateway.chat_rate.wait(shopper, time.monotonic())
     if wait:
         raise ChatTooFast(wait_ms=int(wait * 1000) + 1)
-    said = Said(hall.opened.shop_id, show_id, shopper, role, body.name, body.text)
-    line = await gateway.doors.chat(said)
+    said = Said(channel.opened.shop_id, show_id, shopper, role, body.name, body.text)
+    line = await gateway.handlers.chat(said)
     if as_json:
         shown = {"held": True} if line is None else {"line": line.as_json()}
         await _reply(send, 202 if line is None else 201, wire.encode(shown))
         return
-    back = _own_path(headers.get("referer")) or f"/s/{hall.opened.room.state['show']['shop']}/live/{show_id}"
+    back = (
+        _own_path(headers.get("referer")) or f"/s/{channel.opened.room.state['show']['shop']}/live/{show_id}"
+    )
     await _reply(send, 303, b"", extra=[(b"location", back.encode())])
 
 
@@ -172,16 +174,16 @@ async def _body(receive: Receive) -> bytes:
 
 
 async def _events(gateway: Gateway, show_id: int, receive: Receive, send: Send) -> None:
-    hall = await gateway.hall(show_id)
+    channel = await gateway.channel(show_id)
     queue: asyncio.Queue[bytes] = asyncio.Queue(QUEUE)
 
     def listen(payload: bytes) -> None:
         if not queue.full():
             queue.put_nowait(payload)
         else:
-            hall.listeners.discard(listen)
+            channel.listeners.discard(listen)
 
-    hall.listeners.add(listen)
+    channel.listeners.add(listen)
     gone = asyncio.create_task(_until_gone(receive))
     try:
         await send(
@@ -191,9 +193,9 @@ async def _events(gateway: Gateway, show_id: int, receive: Receive, send: Send) 
                 "headers": [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-store")],
             }
         )
-        await _event(send, wire.encode(hall.opened.room.snapshot(int(time.time() * 1000))))
+        await _event(send, wire.encode(channel.opened.room.snapshot(int(time.time() * 1000))))
         # Who is dropped for being slow gets an end of stream, comes back, and starts with a snapshot.
-        while not gone.done() and not gateway.draining and (listen in hall.listeners or not queue.empty()):
+        while not gone.done() and not gateway.draining and (listen in channel.listeners or not queue.empty()):
             try:
                 payload = await asyncio.wait_for(queue.get(), STILL_HERE)
             except TimeoutError:
@@ -203,7 +205,7 @@ async def _events(gateway: Gateway, show_id: int, receive: Receive, send: Send) 
         await send({"type": "http.response.body", "body": b""})
     finally:
         gone.cancel()
-        hall.listeners.discard(listen)
+        channel.listeners.discard(listen)
 
 
 async def _event(send: Send, payload: bytes) -> None:

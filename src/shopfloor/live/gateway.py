@@ -21,8 +21,8 @@ from shopfloor.kernel.database import DatabaseAway
 from shopfloor.kernel.http import log_incident
 from shopfloor.live import wire
 from shopfloor.live.admission import Limits, address_group, is_own_machine
-from shopfloor.live.channel import Connection, Hall
-from shopfloor.live.handlers import Doors
+from shopfloor.live.channel import Connection, RoomChannel
+from shopfloor.live.handlers import RoomHandlers
 from shopfloor.live.limits import Gcra
 from shopfloor.live.presence import Audience, Beat
 from shopfloor.live.room import Tick
@@ -55,13 +55,13 @@ class Gateway:
         rooms: Rooms,
         *,
         read_shopper: Callable[[str], UUID | None],
-        doors: Doors | None = None,
+        handlers: RoomHandlers | None = None,
         limits: Limits | None = None,
         origins: frozenset[str] = frozenset(),
         proxies: frozenset[str] = frozenset({"127.0.0.1", "::1"}),
     ) -> None:
         self.rooms = rooms
-        self.doors = doors or Doors()
+        self.handlers = handlers or RoomHandlers()
         self.limits = limits or Limits()
         self.read_shopper = read_shopper
         self.origins = origins
@@ -71,7 +71,7 @@ class Gateway:
         self.sockets: set[Connection] = set()
         self.by_shopper: Counter[UUID] = Counter()
         self.by_address: Counter[str] = Counter()
-        self.halls: dict[int, Hall] = {}
+        self.channels: dict[int, RoomChannel] = {}
         self.chat_rate = Gcra(every=self.limits.chat_every, burst=self.limits.chat_burst)
         self._waiting_hello: set[Connection] = set()
         self._dirty: list[Connection] = []
@@ -100,8 +100,8 @@ class Gateway:
             await asyncio.sleep(0.05)
         for each in list(self.sockets):
             each.abort()
-        for hall in self.halls.values():
-            self.remember(hall.audience.everybody_leaves(time.time()))
+        for channel in self.channels.values():
+            self.remember(channel.audience.everybody_leaves(time.time()))
         await self._hand_over_beats()
         with contextlib.suppress(DatabaseAway):
             await self.rooms.leave()
@@ -113,22 +113,22 @@ class Gateway:
 
     # Rooms
 
-    async def hall(self, show_id: int) -> Hall:
+    async def channel(self, show_id: int) -> RoomChannel:
         """Raises UnknownShow."""
-        return self._hall_of(show_id, await self.rooms.get(show_id))
+        return self._channel_of(show_id, await self.rooms.get(show_id))
 
-    def hall_now(self, show_id: int) -> Hall | None:
+    def open_channel(self, show_id: int) -> RoomChannel | None:
         """The same where the room is open already."""
         opened = self.rooms.opened(show_id)
-        return None if opened is None else self._hall_of(show_id, opened)
+        return None if opened is None else self._channel_of(show_id, opened)
 
-    def _hall_of(self, show_id: int, opened: OpenRoom) -> Hall:
-        found = self.halls.get(show_id)
+    def _channel_of(self, show_id: int, opened: OpenRoom) -> RoomChannel:
+        found = self.channels.get(show_id)
         if found is None:
             audience = Audience(opened.shop_id, show_id, self.rooms.process)
             featured = opened.room.state.get("featured")
             audience.feature(featured["offer_id"] if featured else None, 0.0)
-            found = self.halls[show_id] = Hall(show_id, opened, audience, empty_since=self.now)
+            found = self.channels[show_id] = RoomChannel(show_id, opened, audience, empty_since=self.now)
         elif found.opened is not opened:
             found.renew(opened)
         return found
@@ -141,55 +141,55 @@ class Gateway:
         wake = self._wake = asyncio.Event()
         while True:
             self.now = time.time()
-            for hall in list(self.halls.values()):
+            for channel in list(self.channels.values()):
                 try:
-                    self.tick(hall)
+                    self.tick(channel)
                 except Exception as problem:  # noqa: BLE001 -- one broken room must not silence the others
-                    log_incident(problem, show_id=hall.show_id)
+                    log_incident(problem, show_id=channel.show_id)
             wake.clear()
-            if any(hall.opened.room.urgent for hall in self.halls.values()):
+            if any(channel.opened.room.urgent for channel in self.channels.values()):
                 await asyncio.sleep(URGENT)
                 continue
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(wake.wait(), TICK)
 
-    def tick(self, hall: Hall) -> None:
+    def tick(self, channel: RoomChannel) -> None:
         """Send what is new in a room, unless the last tick was a moment ago or is still being written."""
-        room = hall.opened.room
-        pause = TICK if hall.size <= BIG_ROOM else BIG_TICK
+        room = channel.opened.room
+        pause = TICK if channel.size <= BIG_ROOM else BIG_TICK
         if room.urgent:
             pause = URGENT
-        if self.now - hall.ticked_at < pause * 0.9 or not room.has_news():
+        if self.now - channel.ticked_at < pause * 0.9 or not room.has_news():
             return
-        if hall.sending is not None and not hall.sending.done():
+        if channel.sending is not None and not channel.sending.done():
             return
         tick = room.tick(_ms(self.now))
         if tick is None:
             return
-        hall.ticked_at = self.now
+        channel.ticked_at = self.now
         if "featured" in tick.patch:
             featured = room.state.get("featured")
-            hall.audience.feature(featured["offer_id"] if featured else None, self.now)
-        self._send(hall, tick)
+            channel.audience.feature(featured["offer_id"] if featured else None, self.now)
+        self._send(channel, tick)
 
-    def _send(self, hall: Hall, tick: Tick) -> None:
+    def _send(self, channel: RoomChannel, tick: Tick) -> None:
         payload = wire.encode(tick.as_json())
         plain = wire.frame(payload)
-        hall.frames.append(plain)
-        for listener in tuple(hall.listeners):
+        channel.frames.append(plain)
+        for listener in tuple(channel.listeners):
             listener(payload)
-        worth = hall.deflate and len(payload) > wire.WORTH_DEFLATING
+        worth = channel.deflate and len(payload) > wire.WORTH_DEFLATING
         deflated = wire.deflated_frame(payload) if worth else plain
         work: list[tuple[list[Callable[[bytes], None]], bytes]] = [
-            (list(hall.plain.values()), plain),
-            (list(hall.deflate.values()), deflated),
+            (list(channel.plain.values()), plain),
+            (list(channel.deflate.values()), deflated),
         ]
-        if hall.size <= SLICE:
+        if channel.size <= SLICE:
             for writes, data in work:
                 for write in writes:
                     write(data)
             return
-        hall.sending = asyncio.get_running_loop().create_task(_write_in_slices(work))
+        channel.sending = asyncio.get_running_loop().create_task(_write_in_slices(work))
 
     async def _sweep_forever(self) -> None:
         while True:
@@ -198,12 +198,12 @@ class Gateway:
             for each in list(self._waiting_hello):
                 if now - each.since > HELLO_WITHIN:
                     each.close(POLICY, "say hello first")
-            for hall in list(self.halls.values()):
-                for each, since in list(hall.slow.items()):
+            for channel in list(self.channels.values()):
+                for each, since in list(channel.slow.items()):
                     if now - since > STALLED:
                         each.abort()
-                self.remember(hall.audience.sweep(now))
-                self._forget_if_idle(hall, now)
+                self.remember(channel.audience.sweep(now))
+                self._forget_if_idle(channel, now)
             for turn, each in enumerate(list(self.sockets)):
                 each.keep_alive(now)
                 if turn % SLICE == SLICE - 1:
@@ -211,12 +211,12 @@ class Gateway:
             self.chat_rate.forget(now)
             await self._hand_over_beats()
 
-    def _forget_if_idle(self, hall: Hall, now: float) -> None:
-        if hall.size or hall.listeners:
-            hall.empty_since = now
-        elif now - hall.empty_since > IDLE_ROOM:
-            del self.halls[hall.show_id]
-            self.rooms.forget(hall.show_id)
+    def _forget_if_idle(self, channel: RoomChannel, now: float) -> None:
+        if channel.size or channel.listeners:
+            channel.empty_since = now
+        elif now - channel.empty_since > IDLE_ROOM:
+            del self.channels[channel.show_id]
+            self.rooms.forget(channel.show_id)
 
     async def _share_forever(self) -> None:
         while True:
@@ -226,21 +226,21 @@ class Gateway:
     async def share(self) -> None:
         """Tell the database who watches here and take over the totals; done every two seconds."""
         now = time.time()
-        halls = {hall.show_id: hall for hall in self.halls.values()}
-        if not halls:
+        channels = {channel.show_id: channel for channel in self.channels.values()}
+        if not channels:
             return
-        likes = {show_id: hall.likes for show_id, hall in halls.items()}
-        viewers = {show_id: hall.audience.count(now) for show_id, hall in halls.items()}
+        likes = {show_id: channel.likes for show_id, channel in channels.items()}
+        viewers = {show_id: channel.audience.count(now) for show_id, channel in channels.items()}
         try:
             await self.rooms.share(viewers=viewers, likes=likes)
         except DatabaseAway:
             _log.warning("live.presence_not_shared")
             return
         except Exception as problem:  # noqa: BLE001 -- counted again in two seconds; the rooms go on meanwhile
-            log_incident(problem, shows=sorted(halls))
+            log_incident(problem, shows=sorted(channels))
             return
-        for show_id, hall in halls.items():
-            hall.likes -= likes[show_id]
+        for show_id, channel in channels.items():
+            channel.likes -= likes[show_id]
 
     # Presence
 
@@ -249,10 +249,10 @@ class Gateway:
 
     async def _hand_over_beats(self) -> None:
         beats, self._beats = self._beats, []
-        if not beats or self.doors.beat is None:
+        if not beats or self.handlers.beat is None:
             return
         try:
-            done = self.doors.beat(beats)
+            done = self.handlers.beat(beats)
             if done is not None:
                 await done
         except Exception as problem:  # noqa: BLE001 -- what is told of viewers must not stop the room

@@ -12,7 +12,7 @@ from shopfloor.live.room import ChatLine
 Answer = Callable[[bytes], None]
 
 
-class BuyDoor(Protocol):
+class BuyHandler(Protocol):
     """Takes a purchase and answers it once, from the loop, with an encoded `answer` message.
 
     It may also return an awaitable of that message.  A Refusal raised by either becomes an `error`.
@@ -35,14 +35,14 @@ class Said:
     text: str
 
 
-ChatDoor = Callable[[Said], Awaitable[ChatLine | None]]
-BeatDoor = Callable[[Sequence[Beat]], Awaitable[None] | None]
-LikeDoor = Callable[[int, UUID, int], None]
-StaffDoor = Callable[[str, int], Awaitable[str | None]]
+ChatHandler = Callable[[Said], Awaitable[ChatLine | None]]
+PresenceHandler = Callable[[Sequence[Beat]], Awaitable[None] | None]
+LikeHandler = Callable[[int, UUID, int], None]
+StaffRole = Callable[[str, int], Awaitable[str | None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Doors:
+class RoomHandlers:
     """What the room stream calls; everything above this module comes in here.
 
     `chat` returns the line, or None when it is held for review, or raises a Refusal.  `beat` takes who came,
@@ -50,8 +50,8 @@ class Doors:
     the owner of a session token is in a shop: host, moderator or None.
     """
 
-    buy: BuyDoor | None = None
-    chat: ChatDoor | None = None
-    like: LikeDoor | None = None
-    beat: BeatDoor | None = None
-    staff: StaffDoor | None = None
+    buy: BuyHandler | None = None
+    chat: ChatHandler | None = None
+    like: LikeHandler | None = None
+    beat: PresenceHandler | None = None
+    staff: StaffRole | None = None

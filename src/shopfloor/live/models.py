@@ -121,8 +121,8 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True)
-class Explained:
-    """An interval in which an offer was explained; open while `ended_at` is None."""
+class FeaturedInterval:
+    """An interval in which an offer was featured; open while `ended_at` is None."""
 
     id: int
     show_id: int

@@ -8,7 +8,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from shopfloor.kernel.database import Tx
-from shopfloor.live.models import Explained, Notice, OfferTerms, Price, Show, Slot, Watching
+from shopfloor.live.models import FeaturedInterval, Notice, OfferTerms, Price, Show, Slot, Watching
 
 
 async def insert_show(
@@ -429,7 +429,7 @@ async def slots(tx: Tx, *, show_id: int) -> list[Slot]:
     )
 
 
-async def open_explained(
+async def open_featured_interval(
     tx: Tx, *, show_id: int, offer_id: int, at: datetime, video: int, by: int | None
 ) -> None:
     await tx.run(
@@ -445,8 +445,8 @@ async def open_explained(
     )
 
 
-async def close_explained(tx: Tx, *, show_id: int, at: datetime, video: int) -> int | None:
-    """The offer that was being explained, or None."""
+async def close_featured_interval(tx: Tx, *, show_id: int, at: datetime, video: int) -> int | None:
+    """The offer that was featured, or None."""
     return await tx.value(
         """
         UPDATE live.explained
@@ -460,9 +460,9 @@ async def close_explained(tx: Tx, *, show_id: int, at: datetime, video: int) -> 
     )
 
 
-async def explained(tx: Tx, *, show_id: int) -> list[Explained]:
+async def featured_intervals(tx: Tx, *, show_id: int) -> list[FeaturedInterval]:
     return await tx.every(
-        Explained,
+        FeaturedInterval,
         """
         SELECT id, show_id, offer_id, began_at, began_video, ended_at, ended_video
           FROM live.explained WHERE show_id = %(show_id)s ORDER BY began_at, id
@@ -471,9 +471,9 @@ async def explained(tx: Tx, *, show_id: int) -> list[Explained]:
     )
 
 
-async def explained_now(tx: Tx, *, show_id: int) -> Explained | None:
+async def featured_now(tx: Tx, *, show_id: int) -> FeaturedInterval | None:
     return await tx.first(
-        Explained,
+        FeaturedInterval,
         """
         SELECT id, show_id, offer_id, began_at, began_video, ended_at, ended_video
           FROM live.explained WHERE show_id = %(show_id)s AND ended_at IS NULL

@@ -13,7 +13,7 @@ from shopfloor.live.events import (
 )
 from shopfloor.live.models import (
     BadShow,
-    Explained,
+    FeaturedInterval,
     Notice,
     NoticeKind,
     ShowStatus,
@@ -112,21 +112,23 @@ async def feature(
     if offer_id is not None:
         found = await offer(tx, shop_id=shop_id, show_id=show_id, offer_id=offer_id)
         product_id = found.product_id
-    current = await queries.explained_now(tx, show_id=show_id)
+    current = await queries.featured_now(tx, show_id=show_id)
     if (None if current is None else current.offer_id) == offer_id:
         return
     moment = now()
     video = video_ms(moment) if at is None else at
-    await queries.close_explained(tx, show_id=show_id, at=moment, video=video)
+    await queries.close_featured_interval(tx, show_id=show_id, at=moment, video=video)
     if offer_id is not None:
-        await queries.open_explained(tx, show_id=show_id, offer_id=offer_id, at=moment, video=video, by=by)
+        await queries.open_featured_interval(
+            tx, show_id=show_id, offer_id=offer_id, at=moment, video=video, by=by
+        )
     await outbox.record(tx, OfferFeatured(shop_id, show_id, offer_id, product_id, video))
 
 
-async def explained(tx: Tx, *, shop_id: int, show_id: int) -> list[Explained]:
+async def featured_intervals(tx: Tx, *, shop_id: int, show_id: int) -> list[FeaturedInterval]:
     """When what was shown, in order."""
     await show(tx, shop_id=shop_id, show_id=show_id)
-    return await queries.explained(tx, show_id=show_id)
+    return await queries.featured_intervals(tx, show_id=show_id)
 
 
 async def post_notice(

@@ -155,7 +155,7 @@ async def end_show(tx: Tx, *, shop_id: int, show_id: int, by: int | None = None)
     assert before.pool_id is not None, "a running show has a pool"
     at = now()
     video = video_ms(at)
-    if await queries.close_explained(tx, show_id=show_id, at=at, video=video) is not None:
+    if await queries.close_featured_interval(tx, show_id=show_id, at=at, video=video) is not None:
         await outbox.record(tx, OfferFeatured(shop_id, show_id, None, None, video))
     await queries.set_ended(tx, show_id=show_id, at=at)
     await stock.close_show_pool(tx, shop_id=shop_id, show_id=show_id)

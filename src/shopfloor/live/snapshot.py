@@ -24,7 +24,7 @@ async def room_state(tx: Tx, show_id: int) -> State:
     found = await public_show(tx, show_id)
     shop = await accounts.shop(tx, found.shop_id)
     counts = await queries.counts(tx, show_id=show_id)
-    current = await queries.explained_now(tx, show_id=show_id)
+    current = await queries.featured_now(tx, show_id=show_id)
     listed = await offers(tx, shop_id=found.shop_id, show_id=show_id)
     return {
         "show": show_as_json(found, shop.slug),

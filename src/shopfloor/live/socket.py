@@ -20,9 +20,9 @@ from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import log_incident
 from shopfloor.live import wire
 from shopfloor.live.admission import cookie
-from shopfloor.live.channel import Hall
+from shopfloor.live.channel import RoomChannel
 from shopfloor.live.gateway import POLICY, Gateway
-from shopfloor.live.handlers import ChatDoor, Said
+from shopfloor.live.handlers import ChatHandler, Said
 from shopfloor.live.models import UnknownShow
 from shopfloor.live.websocket import WebSocket
 
@@ -43,7 +43,7 @@ class Socket(WebSocket):
         self.address: str | None = None
         self.session_token: str | None = None
         self.role = "viewer"
-        self.hall: Hall | None = None
+        self.channel: RoomChannel | None = None
         self.since = gateway.now
         self.seen = gateway.now
         self.greeted = False
@@ -67,30 +67,30 @@ class Socket(WebSocket):
         gateway.sockets.discard(self)
         gateway.waits_for_hello(self, False)
         self.closing = True
-        if self.hall is not None:
-            self._leave(self.hall)
+        if self.channel is not None:
+            self._leave(self.channel)
         if self.address is not None:
             gateway.left(self.shopper, self.address)
             self.address = None
 
-    def _leave(self, hall: Hall) -> None:
-        for group in (hall.plain, hall.deflate, hall.slow):
+    def _leave(self, channel: RoomChannel) -> None:
+        for group in (channel.plain, channel.deflate, channel.slow):
             group.pop(self, None)
-        self.gateway.remember(hall.audience.gone(self.shopper, self, time.time()))
+        self.gateway.remember(channel.audience.gone(self.shopper, self, time.time()))
 
     def pause_writing(self) -> None:
         """The reader is behind: no ticks for it until it has caught up."""
-        hall = self.hall
-        if hall is not None:
-            hall.plain.pop(self, None)
-            hall.deflate.pop(self, None)
-            hall.slow[self] = time.time()
+        channel = self.channel
+        if channel is not None:
+            channel.plain.pop(self, None)
+            channel.deflate.pop(self, None)
+            channel.slow[self] = time.time()
 
     def resume_writing(self) -> None:
-        hall = self.hall
-        if hall is not None and hall.slow.pop(self, None) is not None and not self.closing:
-            self._join(hall)
-            self.transport.write(hall.snapshot(self.gateway.now)[1 if self.deflate else 0])
+        channel = self.channel
+        if channel is not None and channel.slow.pop(self, None) is not None and not self.closing:
+            self._join(channel)
+            self.transport.write(channel.snapshot(self.gateway.now)[1 if self.deflate else 0])
 
     # uvicorn
 
@@ -186,13 +186,13 @@ class Socket(WebSocket):
         if not self.greeted:
             self.complain("room.hello_first", "Say hello first.", ref=str(buy.id))
             return
-        door = gateway.doors.buy
-        if door is None or self.retry_after_ms is not None:
+        handler = gateway.handlers.buy
+        if handler is None or self.retry_after_ms is not None:
             self.complain("room.not_here", "Buying is not possible here; use the form.", ref=str(buy.id))
             return
         self.waiting += 1
         try:
-            result = door(buy, show_id=self.show_id, shopper=self.shopper, answer=self.answer)
+            result = handler(buy, show_id=self.show_id, shopper=self.shopper, answer=self.answer)
         except Refusal as refusal:
             self.waiting -= 1
             self.refuse(refusal, ref=str(buy.id))
@@ -227,8 +227,8 @@ class Socket(WebSocket):
         if isinstance(message, wire.Hello):
             self._hello(message)
             return
-        hall = self.hall
-        if hall is None:
+        channel = self.channel
+        if channel is None:
             if not self.greeted:
                 self.complain("room.hello_first", "Say hello first.", ref=getattr(message, "ref", ""))
             elif len(self._early) < self.gateway.limits.message_burst:
@@ -236,17 +236,17 @@ class Socket(WebSocket):
             return
         match message:
             case wire.Say():
-                self._chat(message, hall)
+                self._chat(message, channel)
             case wire.Likes(n):
                 likes = min(max(n, 0), self.gateway.limits.likes_at_once)
                 if likes:
-                    hall.likes += likes
-                    hall.opened.room.like(likes)
-                    if self.gateway.doors.like is not None:
-                        self.gateway.doors.like(self.show_id, self.shopper, likes)
+                    channel.likes += likes
+                    channel.opened.room.like(likes)
+                    if self.gateway.handlers.like is not None:
+                        self.gateway.handlers.like(self.show_id, self.shopper, likes)
             case wire.Playing(playing, position):
                 if 0 <= position < 1e9:
-                    beats = hall.audience.beat(
+                    beats = channel.audience.beat(
                         self.shopper, self, playing=playing, position=position, at=time.time()
                     )
                     self.gateway.remember(beats)
@@ -259,15 +259,15 @@ class Socket(WebSocket):
             return
         self.greeted = True
         self.gateway.waits_for_hello(self, False)
-        hall = self.gateway.hall_now(self.show_id)
-        if hall is not None:
-            self._enter(hall, hello)
+        channel = self.gateway.open_channel(self.show_id)
+        if channel is not None:
+            self._enter(channel, hello)
             return
         self.gateway.spawn(self._enter_later(hello))
 
     async def _enter_later(self, hello: wire.Hello) -> None:
         try:
-            hall = await self.gateway.hall(self.show_id)
+            channel = await self.gateway.channel(self.show_id)
         except UnknownShow as refusal:
             self.refuse(refusal)
             self.close(NO_ROOM, "no such show")
@@ -279,36 +279,36 @@ class Socket(WebSocket):
             self.close(1011, "broken")
         else:
             if not self.closing:
-                self._enter(hall, hello)
+                self._enter(channel, hello)
 
-    def _enter(self, hall: Hall, hello: wire.Hello) -> None:
-        self.hall = hall
-        self._join(hall)
+    def _enter(self, channel: RoomChannel, hello: wire.Hello) -> None:
+        self.channel = channel
+        self._join(channel)
         missed = None
         if hello.epoch is not None and hello.seq is not None:
-            missed = hall.opened.room.since(hello.epoch, hello.seq)
-        if missed is None or len(missed) > len(hall.frames):
-            self.write_now(hall.snapshot(self.gateway.now)[1 if self.deflate else 0])
+            missed = channel.opened.room.since(hello.epoch, hello.seq)
+        if missed is None or len(missed) > len(channel.frames):
+            self.write_now(channel.snapshot(self.gateway.now)[1 if self.deflate else 0])
         elif missed:
-            self.write_now(b"".join(list(hall.frames)[-len(missed) :]))
-        if self.session_token is not None and self.gateway.doors.staff is not None:
-            self.gateway.spawn(self._learn_role(hall, self.session_token))
+            self.write_now(b"".join(list(channel.frames)[-len(missed) :]))
+        if self.session_token is not None and self.gateway.handlers.staff is not None:
+            self.gateway.spawn(self._learn_role(channel, self.session_token))
         early, self._early = self._early, []
         for message in early:
             self._other(message)
 
-    async def _learn_role(self, hall: Hall, token: str) -> None:
-        staff = self.gateway.doors.staff
+    async def _learn_role(self, channel: RoomChannel, token: str) -> None:
+        staff = self.gateway.handlers.staff
         assert staff is not None, "asked for only where there is one"
         with contextlib.suppress(Refusal):
-            self.role = await staff(token, hall.opened.shop_id) or "viewer"
+            self.role = await staff(token, channel.opened.shop_id) or "viewer"
 
-    def _join(self, hall: Hall) -> None:
-        (hall.deflate if self.deflate else hall.plain)[self] = self.transport.write
+    def _join(self, channel: RoomChannel) -> None:
+        (channel.deflate if self.deflate else channel.plain)[self] = self.transport.write
 
-    def _chat(self, say: wire.Say, hall: Hall) -> None:
-        door = self.gateway.doors.chat
-        if door is None:
+    def _chat(self, say: wire.Say, channel: RoomChannel) -> None:
+        handler = self.gateway.handlers.chat
+        if handler is None:
             self.complain("room.not_here", "There is no chat here.", ref=say.ref)
             return
         wait = 0.0 if self.role != "viewer" else self.gateway.chat_rate.wait(self.shopper, time.monotonic())
@@ -316,12 +316,12 @@ class Socket(WebSocket):
             facts: dict[str, object] = {"wait_ms": int(wait * 1000) + 1}
             self.complain("chat.too_fast", "Slow down.", ref=say.ref, facts=facts)
             return
-        said = Said(hall.opened.shop_id, self.show_id, self.shopper, self.role, say.name, say.text)
-        self.gateway.spawn(self._chat_later(door, said, say.ref))
+        said = Said(channel.opened.shop_id, self.show_id, self.shopper, self.role, say.name, say.text)
+        self.gateway.spawn(self._chat_later(handler, said, say.ref))
 
-    async def _chat_later(self, door: ChatDoor, said: Said, ref: str) -> None:
+    async def _chat_later(self, handler: ChatHandler, said: Said, ref: str) -> None:
         try:
-            line = await door(said)
+            line = await handler(said)
         except Refusal as refusal:
             self.refuse(refusal, ref=ref)
         except Exception as problem:  # noqa: BLE001 -- the writer must hear that it broke, the socket goes on
@@ -350,8 +350,8 @@ class Socket(WebSocket):
             return
         self.transport.write(out[0] if len(out) == 1 else b"".join(out))
         if (
-            self.hall is not None
-            and self in self.hall.slow
+            self.channel is not None
+            and self in self.channel.slow
             and self.transport.get_write_buffer_size() > CUT_ABOVE
         ):
             self.abort()

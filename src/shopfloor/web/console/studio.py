@@ -78,7 +78,7 @@ async def studio(desk: Viewer, show_id: Id, shopper: Shopper) -> Response:
         slots = await live.slots(tx, shop_id=shop_id, show_id=show_id)
         state = await live.room_state(tx, show_id)
         counts = await _counts(tx, show, rows, state)
-        explained = await live.explained(tx, shop_id=shop_id, show_id=show_id)
+        intervals = await live.featured_intervals(tx, shop_id=shop_id, show_id=show_id)
         said = await chat.recent(tx, show_id=show_id, limit=60)
         held = await chat.held(tx, shop_id=shop_id, show_id=show_id, limit=20)
         corrections = await live.notices(tx, shop_id=shop_id, show_id=show_id)
@@ -98,9 +98,9 @@ async def studio(desk: Viewer, show_id: Id, shopper: Shopper) -> Response:
         rows=rows,
         counts=counts,
         current=rows.get(featured) if featured else None,
-        current_since=explained[-1].began_at if featured and explained else None,
+        current_since=intervals[-1].began_at if featured and intervals else None,
         following=_following(run, featured),
-        turns=_turns(explained),
+        turns=_turns(intervals),
         said=said,
         held=held,
         corrections=[notice for notice in corrections if notice.kind == live.NoticeKind.CORRECTION],
@@ -169,10 +169,10 @@ def _following(run: Sequence[SlotRow], featured: int | None) -> int | None:
     return after[0] if after else None
 
 
-def _turns(explained: Sequence[live.Explained]) -> dict[int, float]:
+def _turns(intervals: Sequence[live.FeaturedInterval]) -> dict[int, float]:
     """Seconds that each offer was shown so far."""
     seconds: dict[int, float] = {}
-    for one in explained:
+    for one in intervals:
         length = ((one.ended_at or now()) - one.began_at).total_seconds()
         seconds[one.offer_id] = seconds.get(one.offer_id, 0.0) + length
     return seconds

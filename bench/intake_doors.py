@@ -39,7 +39,7 @@ import psycopg
 import uvicorn
 import uvloop
 
-from shopfloor import accounts, app, live, orders, stock
+from shopfloor import accounts, app, live, purchases, stock
 from shopfloor.kernel import logs
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.migrations import migrate
@@ -92,7 +92,7 @@ async def serve(dsn: str, data_dir: str) -> None:
     pool = Database(dsn, BASELINE_CONNECTIONS, patience=60)
     await pool.open()
     async with node.living():
-        baseline = orders.Door(
+        baseline = purchases.PurchaseGateway(
             db=pool, intake=cast("stock.Intake", OneByOne(pool)), terms=node.terms, queue=node.queue
         )
         # As `app.serve` does it.
@@ -100,10 +100,10 @@ async def serve(dsn: str, data_dir: str) -> None:
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
         application = app.Doors(
-            app.build(node), {"/buy-one-by-one": orders.BuyEndpoint(baseline, node.keyring)}
+            app.build(node), {"/buy-one-by-one": purchases.PurchaseEndpoint(baseline, node.keyring)}
         )
         config = uvicorn.Config(
-            application, loop="none", http=orders.make_http_protocol(node.buy), ws=live.make_protocol(node.gateway), lifespan="off",
+            application, loop="none", http=purchases.make_http_protocol(node.buy), ws=live.make_protocol(node.gateway), lifespan="off",
             log_config=None, access_log=False, backlog=4096, server_header=False,
         )  # fmt: skip
         print("port", listener.getsockname()[1], flush=True)

@@ -23,7 +23,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from shopfloor import accounts, chat, collector, live, media, orders, stock, web, wiring, worker
+from shopfloor import accounts, chat, collector, live, media, purchases, stock, web, wiring, worker
 from shopfloor.accounts import api as accounts_api
 from shopfloor.catalog import api as catalog_api
 from shopfloor.catalog.endpoint import PictureFiles
@@ -80,10 +80,12 @@ class Node:
         self.address = address
         self.db = Database(dsn, settings.database_pool)
         self.lake = collector.Collector(settings.lake_dir, writer, seal_every=settings.seal_seconds)
-        self.terms = orders.TermsCache(orders.loader(self.db))
-        self.queue = orders.Queue(self.terms)
+        self.terms = purchases.OfferTermsCache(purchases.loader(self.db))
+        self.queue = purchases.WaitlistHook(self.terms)
         self.intake = stock.Intake(dsn, on_refused=self.queue.join, capacity=settings.intake_queue)
-        self.door = orders.Door(db=self.db, intake=self.intake, terms=self.terms, queue=self.queue)
+        self.door = purchases.PurchaseGateway(
+            db=self.db, intake=self.intake, terms=self.terms, queue=self.queue
+        )
         self.rooms = live.Rooms(self.db, recent=chat.recent_lines)
         self.media = media.MediaServer(
             self.db, settings.recordings_dir, settings.rtmp_host, settings.rtmp_port
@@ -93,7 +95,7 @@ class Node:
         )
         self.keyring: accounts.Keyring
         self.gateway: live.Gateway
-        self.buy: orders.BuyEndpoint
+        self.buy: purchases.PurchaseEndpoint
 
     @asynccontextmanager
     async def living(self) -> AsyncGenerator["Node"]:
@@ -108,7 +110,7 @@ class Node:
             await self.intake.open()
             stack.push_async_callback(self.intake.close)
             stack.push_async_callback(self.door.close)
-            self.buy = orders.BuyEndpoint(
+            self.buy = purchases.PurchaseEndpoint(
                 self.door,
                 self.keyring,
                 secure=(self.settings.base_url or "").startswith("https:"),
@@ -333,7 +335,7 @@ async def serve(
         config = uvicorn.Config(
             application,
             loop="none",
-            http=orders.make_http_protocol(node.buy),
+            http=purchases.make_http_protocol(node.buy),
             ws=live.make_protocol(node.gateway),
             lifespan="off",
             log_config=None,

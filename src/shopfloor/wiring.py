@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from shopfloor import catalog, chat, collector, live, media, orders, stock
+from shopfloor import catalog, chat, collector, live, media, orders, purchases, stock
 from shopfloor.collector import Collector
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.outbox import Consumer, Delivered, each
@@ -56,7 +56,7 @@ async def _cancelled(tx: Tx, fact: orders.OrderCancelled) -> None:
 
 
 async def _line_changed(
-    tx: Tx, fact: orders.WaitlistJoined | orders.WaitlistOffered | orders.WaitlistEnded
+    tx: Tx, fact: purchases.WaitlistJoined | purchases.WaitlistOffered | purchases.WaitlistEnded
 ) -> None:
     if fact.show_id is not None:
         for row in fact.waiting:
@@ -74,21 +74,21 @@ COUNTED_IN_ROOMS: Mapping[type[Any], Callable[[Tx, Any], Any]] = {
     orders.OrderPlaced: _placed,
     orders.OrderReinstated: _reinstated,
     orders.OrderCancelled: _cancelled,
-    orders.WaitlistJoined: _line_changed,
-    orders.WaitlistOffered: _line_changed,
-    orders.WaitlistEnded: _line_changed,
+    purchases.WaitlistJoined: _line_changed,
+    purchases.WaitlistOffered: _line_changed,
+    purchases.WaitlistEnded: _line_changed,
 }
 
 
 async def _released(tx: Tx, fact: stock.HoldsReleased) -> None:
     """Units that came back by any way are offered to who waits for them."""
     variants = sorted({hold.variant_id for hold in fact.holds})
-    await orders.serve(tx, shop_id=fact.shop_id, pool_id=fact.pool_id, variant_ids=variants)
+    await purchases.serve(tx, shop_id=fact.shop_id, pool_id=fact.pool_id, variant_ids=variants)
 
 
 async def _arrived(tx: Tx, fact: stock.UnitsArrived) -> None:
     """Units on a shelf or promised by a supplier can be sold: who waits is asked first."""
-    await orders.serve(tx, shop_id=fact.shop_id, pool_id=fact.pool_id, variant_ids=fact.variants)
+    await purchases.serve(tx, shop_id=fact.shop_id, pool_id=fact.pool_id, variant_ids=fact.variants)
 
 
 SERVES_THE_WAITLIST: Mapping[type[Any], Callable[[Tx, Any], Any]] = {
@@ -121,7 +121,7 @@ KEEPS_PRESALES: Mapping[type[Any], Callable[[Tx, Any], Any]] = {
 
 
 def followers(
-    db: Database, rooms: live.Rooms, terms: orders.TermsCache, cameras: media.MediaServer
+    db: Database, rooms: live.Rooms, terms: purchases.OfferTermsCache, cameras: media.MediaServer
 ) -> Mapping[type[Any], Callable[[Any], Any]]:
     """What each process with open pages listens to."""
     shown: dict[type[Any], Callable[[Any], Any]] = dict(rooms.handlers())

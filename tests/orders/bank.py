@@ -9,7 +9,7 @@ from pathlib import Path
 from uuid import UUID
 
 from shopfloor.kernel.values import Money
-from shopfloor.orders import Attempt, Charged, GivenBack
+from shopfloor.payments import Attempt, Charged, GivenBack
 
 
 class Bank:

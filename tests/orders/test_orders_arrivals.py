@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from tests.orders.conftest import PRICE, MakeMarket, Market
 
-from shopfloor import orders, stock, wiring
+from shopfloor import orders, purchases, stock, wiring
 from shopfloor.kernel import outbox
 from shopfloor.kernel.values import Money, now
 
@@ -72,9 +72,9 @@ async def pay(market: Market, order: orders.Order, minor: int) -> None:
         )
 
 
-async def join(market: Market, buyer: UUID) -> orders.Waiting:
+async def join(market: Market, buyer: UUID) -> purchases.Waiting:
     async with market.db.transaction() as tx:
-        return await orders.join(
+        return await purchases.join(
             tx,
             shop_id=market.shop_id,
             variant_id=market.variants[0],
@@ -83,9 +83,9 @@ async def join(market: Market, buyer: UUID) -> orders.Waiting:
         )
 
 
-async def place(market: Market, buyer: UUID) -> orders.Waiting:
+async def place(market: Market, buyer: UUID) -> purchases.Waiting:
     async with market.db.transaction() as tx:
-        [found] = await orders.places(tx, buyer=buyer, shop_id=market.shop_id)
+        [found] = await purchases.places(tx, buyer=buyer, shop_id=market.shop_id)
     return found
 
 

@@ -12,11 +12,20 @@ import pytest
 from hypothesis import given
 from tests.orders.conftest import PRICE, MakeMarket, Market
 
-from shopfloor import catalog, live, orders, stock
+from shopfloor import catalog, live, orders, purchases, stock
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.values import MAX_MINOR, Money
-from shopfloor.orders import Answered, Door, Queue, TermsCache, Wish, WishLine, loader, terms
-from shopfloor.orders.bundles import about_the_bundle, composed, expanded
+from shopfloor.purchases import (
+    OfferTerms,
+    OfferTermsCache,
+    PurchaseGateway,
+    PurchaseLine,
+    PurchaseReply,
+    PurchaseRequest,
+    WaitlistHook,
+    loader,
+)
+from shopfloor.purchases.bundles import about_the_bundle, composed, expanded
 from shopfloor.stock import Intake
 
 PAIR_PRICE = 29_999
@@ -106,7 +115,7 @@ def test_more_lines_than_a_purchase_can_have_are_refused() -> None:
         )  # every part at two prices, or nearly
         for number in range(20)
     }
-    with pytest.raises(orders.BadPurchase):
+    with pytest.raises(purchases.BadPurchase):
         expanded([(variant, 1, 15) for variant in made], made)
 
 
@@ -121,25 +130,25 @@ class Pairs:
     product_id: int
     pair: int
     offer_id: int
-    door: Door
-    terms: TermsCache
+    door: PurchaseGateway
+    terms: OfferTermsCache
     shopper: UUID = field(default_factory=uuid4)
 
     @property
     def db(self) -> Database:
         return self.market.db
 
-    async def ask(self, wish: Wish, shopper: UUID | None = None) -> Answered:
-        future: asyncio.Future[Answered] = asyncio.get_running_loop().create_future()
+    async def ask(self, wish: PurchaseRequest, shopper: UUID | None = None) -> PurchaseReply:
+        future: asyncio.Future[PurchaseReply] = asyncio.get_running_loop().create_future()
         self.door.ask(wish, shopper=shopper or self.shopper, reply=future.set_result)
         return await future
 
-    async def buy(self, quantity: int = 1, *, shopper: UUID | None = None, **changes: Any) -> Answered:
+    async def buy(self, quantity: int = 1, *, shopper: UUID | None = None, **changes: Any) -> PurchaseReply:
         plain: dict[str, Any] = {
             "id": uuid4(), "offer_id": self.offer_id, "variant_id": self.pair, "quantity": quantity,
             "price_minor": PAIR_PRICE,
         }  # fmt: skip
-        return await self.ask(Wish(**(plain | changes)), shopper)
+        return await self.ask(PurchaseRequest(**(plain | changes)), shopper)
 
     async def order(self, quantity: int = 1) -> orders.Order:
         answer = await self.buy(quantity)
@@ -184,7 +193,7 @@ MakePairs = Callable[..., Awaitable[Pairs]]
 
 @pytest.fixture
 async def make_pairs(make_market: MakeMarket, dsn: str) -> AsyncIterator[MakePairs]:
-    running: list[tuple[Intake, Door]] = []
+    running: list[tuple[Intake, PurchaseGateway]] = []
 
     async def make(units: int = 10, **offer: Any) -> Pairs:
         market = await make_market(units)
@@ -207,11 +216,11 @@ async def make_pairs(make_market: MakeMarket, dsn: str) -> AsyncIterator[MakePai
                 lines=[live.OfferLine(pair.id, PAIR_PRICE, 0)],
                 **offer,
             )
-        cache = TermsCache(loader(market.db))
-        queue = Queue(cache)
+        cache = OfferTermsCache(loader(market.db))
+        queue = WaitlistHook(cache)
         intake = Intake(dsn, on_refused=queue.join)
         await intake.open()
-        door = Door(db=market.db, intake=intake, terms=cache, queue=queue)
+        door = PurchaseGateway(db=market.db, intake=intake, terms=cache, queue=queue)
         running.append((intake, door))
         return Pairs(market, made.id, pair.id, offered.id, door, cache)
 
@@ -250,7 +259,7 @@ async def test_a_pair_is_held_as_its_parts_and_shown_as_one(pairs: Pairs) -> Non
         ("COAT-M", 2, 20_000),
         ("COAT-L", 4, 39_998),
     ]
-    again = await pairs.ask(Wish(UUID(str(answer.id)), pairs.offer_id, pairs.pair, 2, PAIR_PRICE))
+    again = await pairs.ask(PurchaseRequest(UUID(str(answer.id)), pairs.offer_id, pairs.pair, 2, PAIR_PRICE))
     assert again.hold == answer.hold
     assert await pairs.left() == (8, 6, 3)
 
@@ -274,18 +283,18 @@ async def test_the_order_keeps_the_bundle_and_its_lines(pairs: Pairs) -> None:
 
 async def test_a_cart_of_pairs_and_loose_coats_is_one_sum_per_coat(pairs: Pairs) -> None:
     large = pairs.market.variants[1]
-    cart = (WishLine(pairs.pair, 3, 33_000), WishLine(large, 5, PRICE))
+    cart = (PurchaseLine(pairs.pair, 3, 33_000), PurchaseLine(large, 5, PRICE))
     async with pairs.db.transaction() as tx:
         await stock.close_show_pool(tx, shop_id=pairs.market.shop_id, show_id=pairs.market.show_id)
         pool = await stock.open_pool(tx, shop_id=pairs.market.shop_id)
 
-    refused = await pairs.ask(Wish(uuid4(), lines=cart))
+    refused = await pairs.ask(PurchaseRequest(uuid4(), lines=cart))
     assert (refused.code, refused.facts) == (
         "stock.sold_out",
         {"variant_id": large, "wanted": 11, "left": 10},
     )
 
-    held = await pairs.ask(Wish(uuid4(), lines=(cart[0], WishLine(large, 4, PRICE))))
+    held = await pairs.ask(PurchaseRequest(uuid4(), lines=(cart[0], PurchaseLine(large, 4, PRICE))))
     assert held.outcome == "held"
     async with pairs.db.transaction() as tx:
         free = await stock.available(
@@ -492,15 +501,15 @@ async def test_who_waits_for_a_pair_is_served_when_its_parts_are_there(make_pair
             (ann, pairs.pair, pairs.offer_id),
             (bo, pairs.market.variants[1], pairs.market.offer_id),
         ):
-            await orders.join(
+            await purchases.join(
                 tx, shop_id=pairs.market.shop_id, variant_id=variant_id, buyer=buyer, offer_id=offer_id
             )
     async with pairs.db.transaction() as tx:
         await orders.cancel(
             tx, shop_id=pairs.market.shop_id, order_id=placed.id, by=orders.Party.MERCHANT, actor="person:1"
         )
-        [first] = await orders.places(tx, buyer=ann)
-        [second] = await orders.places(tx, buyer=bo)
+        [first] = await purchases.places(tx, buyer=ann)
+        [second] = await purchases.places(tx, buyer=bo)
     assert (first.state, second.state) == ("offered", "waiting"), "the pair took both coats, and came first"
     assert first.hold_id is not None
     async with pairs.db.transaction() as tx:
@@ -513,16 +522,16 @@ async def test_who_waits_for_a_pair_is_served_when_its_parts_are_there(make_pair
     ]
     assert (seen.bundles[0].title, seen.bundles[0].amount_minor) == ("Pair", PAIR_PRICE)
     async with pairs.db.transaction() as tx:
-        await orders.leave(tx, shop_id=pairs.market.shop_id, waiting_id=first.id, buyer=ann)
-        [second] = await orders.places(tx, buyer=bo)
+        await purchases.leave(tx, shop_id=pairs.market.shop_id, waiting_id=first.id, buyer=ann)
+        [second] = await purchases.places(tx, buyer=bo)
     assert second.state == "offered"
     await pairs.market.assert_sound()
 
 
 async def test_nobody_waits_for_a_pair_that_can_be_put_together(pairs: Pairs) -> None:
-    with pytest.raises(orders.WaitingNotNeeded):
+    with pytest.raises(purchases.WaitingNotNeeded):
         async with pairs.db.transaction() as tx:
-            await orders.join(
+            await purchases.join(
                 tx,
                 shop_id=pairs.market.shop_id,
                 variant_id=pairs.pair,
@@ -542,7 +551,7 @@ async def test_a_queue_gives_a_place_for_the_pair(make_pairs: MakePairs) -> None
     assert answer.facts is not None
     assert (answer.facts["position"], answer.facts["variant_id"]) == (1, pairs.pair)
     async with pairs.db.transaction() as tx:
-        [place] = await orders.places(tx, buyer=pairs.shopper)
+        [place] = await purchases.places(tx, buyer=pairs.shopper)
     assert (place.variant_id, place.quantity, place.unit_price_minor) == (pairs.pair, 1, PAIR_PRICE)
 
 
@@ -558,7 +567,7 @@ async def test_terms_are_forgotten_when_a_bundle_or_a_part_changes(pairs: Pairs)
     await pairs.buy()
     pairs.terms.forget_variant(10_000)
     known = pairs.terms.get(pairs.offer_id)
-    assert isinstance(known, terms.Terms)
+    assert isinstance(known, OfferTerms)
     await pairs.set_parts(2, 1)
     pairs.terms.forget_variant(pairs.pair)
     answer = await pairs.buy()

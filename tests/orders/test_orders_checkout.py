@@ -6,9 +6,9 @@ from uuid import uuid4
 import pytest
 from tests.orders.conftest import PRICE, MakeMarket, Market, form
 
-from shopfloor import orders, stock
+from shopfloor import orders, purchases, stock
 from shopfloor.kernel.values import Money
-from shopfloor.orders import Delivery, Policy, Status
+from shopfloor.orders import Delivery, ShopTerms, Status, refusals
 
 
 async def count(market: Market, table: str) -> int:
@@ -63,9 +63,9 @@ async def test_numbers_count_up_in_each_shop(make_market: MakeMarket) -> None:
 
 
 async def test_shipping_is_added_unless_free_or_picked_up(market: Market) -> None:
-    rules = Policy(shipping_minor=1_500, free_shipping_from_minor=3 * PRICE)
+    rules = ShopTerms(shipping_minor=1_500, free_shipping_from_minor=3 * PRICE)
     async with market.db.transaction() as tx:
-        await orders.set_policy(tx, shop_id=market.shop_id, policy=rules)
+        await orders.set_shop_terms(tx, shop_id=market.shop_id, terms=rules)
 
     shipped, _ = await market.order(quantity=2)
     free, _ = await market.order(quantity=3)
@@ -93,7 +93,7 @@ async def test_the_same_purchase_with_other_content_is_refused(market: Market) -
     hold_id, shopper = await market.hold()
     first = await market.complete(hold_id, shopper)
 
-    with pytest.raises(orders.KeyReused) as refusal:
+    with pytest.raises(refusals.KeyReused) as refusal:
         await market.complete(hold_id, shopper, name="Somebody else")
 
     assert refusal.value.facts == {"order_id": str(first.id), "number": first.number}
@@ -121,9 +121,9 @@ async def test_a_stranger_finds_no_purchase(market: Market) -> None:
 async def test_a_changed_total_is_said_before_anything_happens(market: Market) -> None:
     hold_id, shopper = await market.hold()
     async with market.db.transaction() as tx:
-        await orders.set_policy(tx, shop_id=market.shop_id, policy=Policy(shipping_minor=800))
+        await orders.set_shop_terms(tx, shop_id=market.shop_id, terms=ShopTerms(shipping_minor=800))
 
-    with pytest.raises(orders.TotalChanged) as refusal:
+    with pytest.raises(refusals.TotalChanged) as refusal:
         await orders.complete(
             market.db,
             shop_id=market.shop_id,
@@ -139,7 +139,7 @@ async def test_a_changed_total_is_said_before_anything_happens(market: Market) -
 async def test_a_form_with_holes_says_all_of_them(market: Market) -> None:
     hold_id, shopper = await market.hold()
 
-    with pytest.raises(orders.FormRefused) as refusal:
+    with pytest.raises(refusals.FormRefused) as refusal:
         await orders.complete(
             market.db,
             shop_id=market.shop_id,
@@ -180,7 +180,7 @@ async def test_an_expired_hold_whose_units_are_gone_offers_the_line(make_market:
     await market.expire()
     await market.order()
 
-    with pytest.raises(orders.HoldExpired) as refusal:
+    with pytest.raises(purchases.HoldExpired) as refusal:
         await orders.complete(
             market.db, shop_id=market.shop_id, hold_id=hold_id, shopper=shopper, form=form()
         )
@@ -228,9 +228,9 @@ async def test_the_key_opens_the_order_and_nothing_else_does(market: Market) -> 
 
     async with market.db.transaction() as tx:
         by_key = await orders.order_for_shopper(tx, shop_id=market.shop_id, order_id=order.id, key=order.key)
-        with pytest.raises(orders.OrderNotFound):
+        with pytest.raises(refusals.OrderNotFound):
             await orders.order_for_shopper(tx, shop_id=market.shop_id, order_id=order.id, key="guess")
-        with pytest.raises(orders.OrderNotFound):
+        with pytest.raises(refusals.OrderNotFound):
             await orders.order_for_shopper(tx, shop_id=market.shop_id + 1, order_id=order.id, shopper=shopper)
 
     assert by_key.order == replace(by_key.order, id=order.id)

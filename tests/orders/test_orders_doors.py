@@ -12,10 +12,10 @@ from uuid import UUID, uuid4
 import pytest
 from tests.orders.conftest import PRICE, MakeMarket, Market, form
 
-from shopfloor import accounts, live, orders, stock
+from shopfloor import accounts, live, orders, purchases, stock
 from shopfloor.accounts import Keyring
 from shopfloor.kernel.database import DatabaseAway
-from shopfloor.orders import BuyEndpoint, Door, Queue, TermsCache, loader
+from shopfloor.purchases import OfferTermsCache, PurchaseEndpoint, PurchaseGateway, WaitlistHook, loader
 from shopfloor.stock import Intake
 
 KEYRING = Keyring(current=1, keys={1: b"k" * 32})
@@ -37,9 +37,9 @@ class Shop:
     """The doors of one process in front of a market."""
 
     market: Market
-    door: Door
-    terms: TermsCache
-    endpoint: BuyEndpoint
+    door: PurchaseGateway
+    terms: OfferTermsCache
+    endpoint: PurchaseEndpoint
     shopper: UUID = field(default_factory=uuid4)
 
     def wish(self, **changes: object) -> dict[str, object]:
@@ -99,17 +99,17 @@ class Shop:
 
 @pytest.fixture
 async def open_doors(make_market: MakeMarket, dsn: str) -> AsyncIterator[Any]:
-    running: list[tuple[Intake, Door]] = []
+    running: list[tuple[Intake, PurchaseGateway]] = []
 
     async def make(*args: Any, **terms_of_offer: Any) -> Shop:
         market = await make_market(*args, **terms_of_offer)
-        terms = TermsCache(loader(market.db))
-        queue = Queue(terms)
+        terms = OfferTermsCache(loader(market.db))
+        queue = WaitlistHook(terms)
         intake = Intake(dsn, on_refused=queue.join)
         await intake.open()
-        door = Door(db=market.db, intake=intake, terms=terms, queue=queue)
+        door = PurchaseGateway(db=market.db, intake=intake, terms=terms, queue=queue)
         running.append((intake, door))
-        return Shop(market, door, terms, BuyEndpoint(door, KEYRING))
+        return Shop(market, door, terms, PurchaseEndpoint(door, KEYRING))
 
     yield make
     for intake, door in running:
@@ -417,7 +417,7 @@ async def test_who_asks_before_the_terms_are_known_is_served_in_the_order_of_ask
     loads: list[int] = []
     load = shop.terms._load  # pyright: ignore[reportPrivateUsage]
 
-    async def counted(key: int) -> orders.Terms | None:
+    async def counted(key: int) -> purchases.OfferTerms | None:
         loads.append(key)
         return await load(key)
 
@@ -434,7 +434,7 @@ async def test_who_asks_before_the_terms_are_known_is_served_in_the_order_of_ask
 
 
 async def test_terms_that_cannot_be_loaded_are_said_to_all_who_ask(shop: Shop) -> None:
-    async def load(key: int) -> orders.Terms | None:
+    async def load(key: int) -> purchases.OfferTerms | None:
         raise DatabaseAway if key == shop.market.offer_id else RuntimeError
 
     shop.terms._load = load  # pyright: ignore[reportPrivateUsage]
@@ -450,7 +450,7 @@ async def test_an_early_wish_that_breaks_is_answered_and_so_are_those_behind_it(
     load = shop.terms._load  # pyright: ignore[reportPrivateUsage]
     broken, sound = shop.market.variants
 
-    async def damaged(key: int) -> orders.Terms | None:
+    async def damaged(key: int) -> purchases.OfferTerms | None:
         terms = await load(key)
         assert terms is not None
         terms.bundles[broken] = object()  # pyright: ignore[reportArgumentType] -- no terms of ours look like this
@@ -466,15 +466,15 @@ async def test_an_early_wish_that_breaks_is_answered_and_so_are_those_behind_it(
 async def test_terms_in_use_are_renewed_before_they_are_stale() -> None:
     now, loads = [0.0], [0]
 
-    async def load(key: int) -> orders.Terms:
+    async def load(key: int) -> purchases.OfferTerms:
         loads[0] += 1
-        return orders.Terms(
+        return purchases.OfferTerms(
             key=key, shop_id=1, shop="s", product_id=1, offer_id=key, show_id=1, pool_id=1,
-            policy=orders.HoldPolicy.TIMER, hold_seconds=60, limit_per_buyer=None, limit_per_show=None,
+            policy=stock.HoldPolicy.TIMER, hold_seconds=60, limit_per_buyer=None, limit_per_show=None,
             currency="CNY", is_open=True, prices={9: loads[0]},
         )  # fmt: skip
 
-    cache = TermsCache(load, fresh_for=5.0, clock=lambda: now[0])
+    cache = OfferTermsCache(load, fresh_for=5.0, clock=lambda: now[0])
     assert cache.get(7) is None
     await cache.fetch(7)
     prices: list[int | None] = []
@@ -492,18 +492,18 @@ async def test_a_load_that_was_overtaken_is_done_again() -> None:
     started, go_on = asyncio.Event(), asyncio.Event()
     prices = iter([100, 200])
 
-    async def load(key: int) -> orders.Terms:
+    async def load(key: int) -> purchases.OfferTerms:
         price = next(prices)
         if price == 100:
             started.set()
             await go_on.wait()
-        return orders.Terms(
+        return purchases.OfferTerms(
             key=key, shop_id=1, shop="s", product_id=1, offer_id=key, show_id=1, pool_id=1,
-            policy=orders.HoldPolicy.TIMER, hold_seconds=60, limit_per_buyer=None, limit_per_show=None,
+            policy=stock.HoldPolicy.TIMER, hold_seconds=60, limit_per_buyer=None, limit_per_show=None,
             currency="CNY", is_open=True, prices={9: price},
         )  # fmt: skip
 
-    cache = TermsCache(load)
+    cache = OfferTermsCache(load)
     asking = asyncio.create_task(cache.fetch(7))
     await started.wait()
     cache.forget(7)

@@ -7,9 +7,10 @@ import psycopg
 import pytest
 from tests.orders.conftest import PRICE, MakeMarket, Market, form
 
-from shopfloor import orders, stock
+from shopfloor import orders, payments, purchases, stock
 from shopfloor.kernel.values import Money
-from shopfloor.orders import Party, PaymentStatus, Status
+from shopfloor.orders import Party, PaymentStatus, Status, refusals, views
+from shopfloor.orders.sweeper import Swept
 
 CNY = "CNY"
 MERCHANT = "person:1"
@@ -68,7 +69,7 @@ async def test_paid_is_what_was_due(market: Market) -> None:
 async def test_another_amount_is_refused_and_nothing_changes(market: Market, minor: int) -> None:
     order, _ = await market.order()
 
-    with pytest.raises(orders.WrongAmount) as refusal:
+    with pytest.raises(refusals.WrongAmount) as refusal:
         await pay(market, order, minor)
 
     assert refusal.value.facts == {"due_minor": PRICE, "given_minor": minor, "currency": CNY}
@@ -78,7 +79,7 @@ async def test_another_amount_is_refused_and_nothing_changes(market: Market, min
 async def test_another_currency_is_refused(market: Market) -> None:
     order, _ = await market.order()
 
-    with pytest.raises(orders.WrongCurrency):
+    with pytest.raises(refusals.WrongCurrency):
         await pay(market, order, PRICE, currency="EUR")
 
     assert await kinds(market, order) == [("requested", PRICE)]
@@ -89,9 +90,9 @@ async def test_paying_twice_is_refused_unless_it_is_the_same_payment(market: Mar
     await pay(market, order, PRICE, key="bank/77")
 
     again = await pay(market, order, PRICE, key="bank/77")
-    with pytest.raises(orders.AlreadyPaid):
+    with pytest.raises(refusals.AlreadyPaid):
         await pay(market, order, PRICE, key="bank/78")
-    with pytest.raises(orders.AlreadyPaid):
+    with pytest.raises(refusals.AlreadyPaid):
         await pay(market, order, PRICE)
 
     assert again.charged_minor == PRICE
@@ -103,7 +104,7 @@ async def test_a_key_names_one_payment(market: Market) -> None:
     other, _ = await market.order()
     await pay(market, one, PRICE, key="bank/77")
 
-    with pytest.raises(orders.KeyReused):
+    with pytest.raises(refusals.KeyReused):
         await pay(market, other, PRICE, key="bank/77")
 
     assert await kinds(market, other) == [("requested", PRICE)]
@@ -122,7 +123,7 @@ async def test_refunds_in_parts_sum_and_never_exceed_what_was_paid(market: Marke
 
     first = await refund(market, order, 5_000)
     second = await refund(market, order, 2 * PRICE - 5_000)
-    with pytest.raises(orders.OverRefund) as refusal:
+    with pytest.raises(payments.OverRefund) as refusal:
         await refund(market, order, 1)
 
     assert first.payment_status is PaymentStatus.REFUND_DUE
@@ -139,7 +140,7 @@ async def test_a_repeated_refund_is_one_refund(market: Market) -> None:
 
     await refund(market, order, 900, refund_id=refund_id)
     again = await refund(market, order, 900, refund_id=refund_id)
-    with pytest.raises(orders.KeyReused):
+    with pytest.raises(refusals.KeyReused):
         await refund(market, order, 901, refund_id=refund_id)
 
     assert again.refund_granted_minor == 900
@@ -169,7 +170,7 @@ async def test_returned_units_are_on_the_shelf_again(market: Market) -> None:
         [line] = (await orders.order(tx, shop_id=market.shop_id, order_id=order.id)).lines
 
     back = await refund(market, order, PRICE, put_back={line.id: 1})
-    with pytest.raises(orders.BadPurchase):
+    with pytest.raises(purchases.BadPurchase):
         await refund(market, order, PRICE, put_back={line.id: 2})
 
     assert back.refund_granted_minor == PRICE
@@ -195,7 +196,7 @@ async def test_a_buyer_cancels_before_paying_and_the_units_return(market: Market
 async def test_a_buyer_who_has_paid_asks_the_merchant(market: Market) -> None:
     order, shopper = await market.paid()
 
-    with pytest.raises(orders.CannotCancel):
+    with pytest.raises(refusals.CannotCancel):
         async with market.db.transaction() as tx:
             await orders.cancel_for_shopper(tx, shop_id=market.shop_id, order_id=order.id, shopper=shopper)
 
@@ -222,7 +223,7 @@ async def test_what_has_left_the_house_is_not_cancelled(market: Market) -> None:
     async with market.db.transaction() as tx:
         await orders.ship(tx, shop_id=market.shop_id, order_id=order.id, actor=MERCHANT, tracking="SF123")
 
-    with pytest.raises(orders.CannotCancel):
+    with pytest.raises(refusals.CannotCancel):
         await cancel(market, order)
 
     async with market.db.transaction() as tx:
@@ -236,10 +237,10 @@ async def test_nothing_is_shipped_before_it_is_paid_nor_delivered_before_it_is_s
 ) -> None:
     order, _ = await market.order()
 
-    with pytest.raises(orders.NotPaid) as refusal:
+    with pytest.raises(refusals.NotPaid) as refusal:
         async with market.db.transaction() as tx:
             await orders.ship(tx, shop_id=market.shop_id, order_id=order.id, actor=MERCHANT)
-    with pytest.raises(orders.NotShipped):
+    with pytest.raises(refusals.NotShipped):
         async with market.db.transaction() as tx:
             await orders.deliver(tx, shop_id=market.shop_id, order_id=order.id, actor=MERCHANT)
 
@@ -301,7 +302,7 @@ async def test_the_sweeper_leaves_alone_what_is_not_due(market: Market) -> None:
 
     swept = await orders.sweep(market.db, abandoned=timedelta(0))
 
-    assert swept == orders.Swept(resumed=0, unpaid=0, balances=0)
+    assert swept == Swept(resumed=0, unpaid=0, balances=0)
     assert (await pay(market, unpaid, PRICE)).status is Status.PAID
 
 
@@ -309,12 +310,12 @@ async def test_another_shop_has_no_such_order(make_market: MakeMarket) -> None:
     here, there = await make_market(), await make_market()
     order, _ = await here.order()
 
-    with pytest.raises(orders.OrderNotFound):
+    with pytest.raises(refusals.OrderNotFound):
         async with there.db.transaction() as tx:
             await orders.mark_paid(
                 tx, shop_id=there.shop_id, order_id=order.id, amount=order.total, actor=MERCHANT
             )
-    with pytest.raises(orders.OrderNotFound):
+    with pytest.raises(refusals.OrderNotFound):
         async with there.db.transaction() as tx:
             await orders.cancel(
                 tx, shop_id=there.shop_id, order_id=order.id, by=Party.MERCHANT, actor=MERCHANT
@@ -354,5 +355,5 @@ async def test_two_holds_are_two_orders(market: Market) -> None:
 
     assert one.id != two.id
     async with market.db.transaction() as tx:
-        mine = await orders.orders_of_shopper(tx, shop_id=market.shop_id, shopper=shopper)
+        mine = await views.orders_of_shopper(tx, shop_id=market.shop_id, shopper=shopper)
     assert {view.order.id for view in mine} == {one.id, two.id}

@@ -8,7 +8,8 @@ from tests.orders.conftest import PRICE, MakeMarket, Market, form
 
 from shopfloor import orders, stock
 from shopfloor.kernel.values import Money, now
-from shopfloor.orders import Party, Policy, Purpose
+from shopfloor.orders import Party, ShopTerms, refusals
+from shopfloor.payments import Purpose
 
 SOON = now().date() + timedelta(days=10)
 DEPOSIT = 3_870  # 30 % of 12,900
@@ -79,7 +80,7 @@ async def test_deposit_then_arrival_then_balance_then_shipped(presale: Market) -
 
     deposited = await pay(presale, order, DEPOSIT)
     assert (deposited.status, deposited.payment_status) == ("placed", "deposit_paid")
-    with pytest.raises(orders.NotPaid):
+    with pytest.raises(refusals.NotPaid):
         async with presale.db.transaction() as tx:
             await orders.ship(tx, shop_id=presale.shop_id, order_id=order.id, actor="person:1")
 
@@ -88,7 +89,7 @@ async def test_deposit_then_arrival_then_balance_then_shipped(presale: Market) -
     assert asked["amount_minor"] == PRICE - DEPOSIT
     assert await due(presale, order) == (Purpose.BALANCE, PRICE - DEPOSIT)
 
-    with pytest.raises(orders.WrongAmount):
+    with pytest.raises(refusals.WrongAmount):
         await pay(presale, order, PRICE)
     paid = await pay(presale, order, PRICE - DEPOSIT)
     assert (paid.status, paid.payment_status, paid.fulfilment_status) == ("paid", "paid", "ready")
@@ -102,7 +103,7 @@ async def test_paid_but_not_arrived_is_not_shipped(make_market: MakeMarket) -> N
     market = await make_market(0, later={SOON: 5})
     order, _ = await market.paid()
 
-    with pytest.raises(orders.NotReady) as refusal:
+    with pytest.raises(refusals.NotReady) as refusal:
         async with market.db.transaction() as tx:
             await orders.ship(tx, shop_id=market.shop_id, order_id=order.id, actor="person:1")
 
@@ -112,7 +113,7 @@ async def test_paid_but_not_arrived_is_not_shipped(make_market: MakeMarket) -> N
 @pytest.mark.parametrize(("kept", "owed"), [(True, 0), (False, DEPOSIT)])
 async def test_a_balance_nobody_pays_ends_the_order(presale: Market, kept: bool, owed: int) -> None:
     async with presale.db.transaction() as tx:
-        await orders.set_policy(tx, shop_id=presale.shop_id, policy=Policy(keep_deposit=kept))
+        await orders.set_shop_terms(tx, shop_id=presale.shop_id, terms=ShopTerms(keep_deposit=kept))
     order, _ = await presale.order()
     await pay(presale, order, DEPOSIT)
     await arrive(presale)
@@ -195,7 +196,7 @@ async def test_a_delay_may_be_refused_with_everything_back(presale: Market) -> N
 async def test_a_missed_date_lets_a_paying_buyer_cancel(make_market: MakeMarket) -> None:
     market = await make_market(0, later={SOON: 5})
     order, shopper = await market.paid()
-    with pytest.raises(orders.CannotCancel):
+    with pytest.raises(refusals.CannotCancel):
         async with market.db.transaction() as tx:
             await orders.cancel_for_shopper(tx, shop_id=market.shop_id, order_id=order.id, shopper=shopper)
     async with market.db.transaction() as tx:

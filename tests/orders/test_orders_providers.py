@@ -9,9 +9,10 @@ import pytest
 from tests.orders.bank import Bank
 from tests.orders.conftest import PRICE, MakeMarket, Market, form
 
-from shopfloor import orders, stock
+from shopfloor import orders, payments, stock
 from shopfloor.kernel.values import Money, new_id
-from shopfloor.orders import Attempt, Awaiting, Charged, Declined, GivenBack, Manual, Provider, Status
+from shopfloor.orders import Status, refusals
+from shopfloor.payments import Attempt, Awaiting, Charged, Declined, GivenBack, Manual, Provider
 
 
 @dataclass
@@ -28,7 +29,7 @@ class Instant:
     async def start(self, attempt: Attempt) -> Charged | Declined:
         self.asked += 1
         if self.away:
-            raise orders.ProviderAway
+            raise payments.ProviderAway
         if self.decline is not None:
             return Declined(self.decline)
         self.amounts.setdefault(attempt.id, attempt.amount)
@@ -36,7 +37,7 @@ class Instant:
 
     async def look_up(self, attempt_id: UUID) -> Charged | None:
         if self.away:
-            raise orders.ProviderAway
+            raise payments.ProviderAway
         if attempt_id not in self.amounts:
             return None
         return Charged(f"psp/{attempt_id}", self.amounts[attempt_id])
@@ -113,7 +114,7 @@ async def test_paid_at_once(market: Market) -> None:
 async def test_an_unknown_provider_is_refused_before_anything_happens(market: Market) -> None:
     hold_id, shopper = await market.hold()
 
-    with pytest.raises(orders.ProviderUnknown):
+    with pytest.raises(payments.ProviderUnknown):
         await orders.complete(
             market.db, shop_id=market.shop_id, hold_id=hold_id, shopper=shopper, form=form(provider="x")
         )
@@ -125,7 +126,7 @@ async def test_a_declined_payment_leaves_the_hold_for_another_try(market: Market
     hold_id, shopper = await market.hold()
     instant = Instant(decline="insufficient funds")
 
-    with pytest.raises(orders.PaymentDeclined) as refusal:
+    with pytest.raises(payments.PaymentDeclined) as refusal:
         await complete(market, instant, hold_id, shopper)
     assert refusal.value.facts == {"reason": "insufficient funds"}
     assert await market.hold_state(hold_id) is stock.HoldState.HELD
@@ -140,7 +141,7 @@ async def test_a_declined_payment_leaves_the_hold_for_another_try(market: Market
 async def test_the_same_form_finishes_what_a_lost_answer_left(market: Market) -> None:
     hold_id, shopper = await market.hold()
     instant = Instant(away=True)
-    with pytest.raises(orders.ProviderAway):
+    with pytest.raises(payments.ProviderAway):
         await complete(market, instant, hold_id, shopper)
 
     instant.away = False
@@ -229,7 +230,7 @@ async def test_a_providers_message_twice_is_one_charge(market: Market) -> None:
                 actor="psp",
             )
         assert paid.charged_minor == PRICE
-    with pytest.raises(orders.OrderNotFound):
+    with pytest.raises(refusals.OrderNotFound):
         async with market.db.transaction() as tx:
             await orders.record_charge(
                 tx, shop_id=market.shop_id, payment_id=uuid4(), reference="x", amount=order.total, actor="psp"
@@ -272,7 +273,7 @@ async def test_a_providers_message_with_another_amount_changes_nothing(market: M
         payment_id = await tx.value("SELECT id FROM orders.payment")
 
     for amount in (Money(PRICE - 1, "CNY"), Money(PRICE, "EUR")):
-        with pytest.raises((orders.WrongAmount, orders.WrongCurrency)):
+        with pytest.raises((refusals.WrongAmount, refusals.WrongCurrency)):
             async with market.db.transaction() as tx:
                 await orders.record_charge(
                     tx,

@@ -11,8 +11,8 @@ import pytest
 import uvicorn
 
 from shopfloor import accounts
-from shopfloor.orders import BuyEndpoint, Wish, make_http_protocol
-from shopfloor.orders.door import Answered, Reply
+from shopfloor.purchases import PurchaseEndpoint, PurchaseRequest, make_http_protocol
+from shopfloor.purchases.gateway import OnReply, PurchaseReply
 
 KEYRING = accounts.Keyring(current=1, keys={1: b"k" * 32})
 
@@ -21,19 +21,19 @@ class SlowDoor:
     """A door that answers when told to: what is behind it is tested elsewhere."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[Wish, UUID, Reply]] = []
+        self.asked: list[tuple[PurchaseRequest, UUID, OnReply]] = []
         self.hold_back = False
 
-    def ask(self, wish: Wish, *, shopper: UUID, reply: Reply) -> None:
+    def ask(self, wish: PurchaseRequest, *, shopper: UUID, reply: OnReply) -> None:
         self.asked.append((wish, shopper, reply))
         if not self.hold_back:
             self.answer(len(self.asked) - 1)
 
     def answer(self, number: int) -> None:
         wish, _, reply = self.asked[number]
-        reply(Answered(wish.id, "held", url=f"/{number}"))
+        reply(PurchaseReply(wish.id, "held", url=f"/{number}"))
 
-    def where(self, wish: Wish) -> None:
+    def where(self, wish: PurchaseRequest) -> None:
         return None
 
 
@@ -41,7 +41,7 @@ class SlowDoor:
 class Server:
     port: int
     door: SlowDoor
-    endpoint: BuyEndpoint
+    endpoint: PurchaseEndpoint
     server: uvicorn.Server
     tasks_started: list[str]
 
@@ -49,7 +49,7 @@ class Server:
 @pytest.fixture
 async def server() -> AsyncIterator[Server]:
     door = SlowDoor()
-    endpoint = BuyEndpoint(door, KEYRING)  # pyright: ignore[reportArgumentType]
+    endpoint = PurchaseEndpoint(door, KEYRING)  # pyright: ignore[reportArgumentType]
     started: list[str] = []
 
     async def application(scope: Any, receive: Any, send: Any) -> None:

@@ -8,32 +8,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.orders.conftest import form
 
-from shopfloor.orders import (
-    BadPurchase,
+from shopfloor.orders.checkout_form import form_hash, tidy
+from shopfloor.orders.models import (
     Delivery,
-    FormRefused,
     FulfilmentStatus,
-    HoldPolicy,
     Item,
     Order,
     OrderLine,
     Party,
     PaymentStatus,
-    Policy,
+    ShopTerms,
     Status,
     Why,
-)
-from shopfloor.orders.models import (
-    allot,
-    derive,
-    due,
-    form_hash,
-    is_late,
-    may_cancel,
-    refund_on_cancel,
-    tidy,
     totals,
 )
+from shopfloor.orders.refusals import FormRefused
+from shopfloor.orders.statuses import allot, derive, due, is_late, may_cancel, refund_on_cancel
+from shopfloor.purchases import BadPurchase
+from shopfloor.stock import HoldPolicy
 
 AT = datetime(2026, 5, 1, 20, tzinfo=UTC)
 TODAY = AT.date()
@@ -142,7 +134,7 @@ def test_first_and_balance_are_the_total(rows: list[tuple[int, int, bool, int]],
         item(price, quantity, LATER if later else None, deposit) for price, quantity, later, deposit in rows
     ]
 
-    sums = totals(items, currency="CNY", delivery=Delivery.SHIP, policy=Policy(shipping_minor=shipping))
+    sums = totals(items, currency="CNY", delivery=Delivery.SHIP, terms=ShopTerms(shipping_minor=shipping))
 
     assert sums.goods.minor == sum(price * quantity for price, quantity, _, _ in rows)
     assert sums.goods + sums.shipping == sums.total
@@ -164,7 +156,7 @@ def test_shares_of_an_amount_sum_to_it(amounts: list[int], shipping: int, total:
 
 def test_a_total_beyond_all_orders_is_refused() -> None:
     with pytest.raises(BadPurchase):
-        totals([item(10**12, 2)], currency="CNY", delivery=Delivery.SHIP, policy=Policy())
+        totals([item(10**12, 2)], currency="CNY", delivery=Delivery.SHIP, terms=ShopTerms())
 
 
 def test_what_is_due() -> None:
@@ -208,7 +200,7 @@ def test_a_deposit_is_kept_only_when_the_balance_stays_unpaid() -> None:
     lines = [line(), line(first_minor=30)]
 
     def back(why: Why, *, keep: bool = True) -> int:
-        return refund_on_cancel(found, lines, why=why, policy=Policy(keep_deposit=keep))
+        return refund_on_cancel(found, lines, why=why, terms=ShopTerms(keep_deposit=keep))
 
     assert back(Why.ASKED) == 130
     assert back(Why.LATE) == 130

@@ -5,13 +5,14 @@ from uuid import UUID, uuid4
 import pytest
 from tests.orders.conftest import PRICE, MakeMarket, Market, form
 
-from shopfloor import orders, stock
-from shopfloor.orders import Party, Policy, WaitingState
+from shopfloor import orders, purchases, stock
+from shopfloor.orders import Party, ShopTerms
+from shopfloor.purchases import WaitingState
 
 
-async def join(market: Market, buyer: UUID, quantity: int = 1) -> orders.Waiting:
+async def join(market: Market, buyer: UUID, quantity: int = 1) -> purchases.Waiting:
     async with market.db.transaction() as tx:
-        return await orders.join(
+        return await purchases.join(
             tx,
             shop_id=market.shop_id,
             variant_id=market.variants[0],
@@ -21,9 +22,9 @@ async def join(market: Market, buyer: UUID, quantity: int = 1) -> orders.Waiting
         )
 
 
-async def place(market: Market, buyer: UUID) -> orders.Waiting | None:
+async def place(market: Market, buyer: UUID) -> purchases.Waiting | None:
     async with market.db.transaction() as tx:
-        found = await orders.places(tx, buyer=buyer, shop_id=market.shop_id)
+        found = await purchases.places(tx, buyer=buyer, shop_id=market.shop_id)
     return found[0] if found else None
 
 
@@ -58,7 +59,7 @@ async def test_everybody_has_one_place_in_the_order_of_joining(sold_out: tuple[M
 
 
 async def test_nobody_waits_for_what_can_be_bought(market: Market) -> None:
-    with pytest.raises(orders.WaitingNotNeeded):
+    with pytest.raises(purchases.WaitingNotNeeded):
         await join(market, uuid4())
 
     assert await market.facts("orders.waitlist_joined") == []
@@ -115,7 +116,7 @@ async def test_a_lapsed_offer_goes_to_the_next(make_market: MakeMarket) -> None:
 async def test_the_claim_time_is_the_shops(sold_out: tuple[Market, orders.Order]) -> None:
     market, order = sold_out
     async with market.db.transaction() as tx:
-        await orders.set_policy(tx, shop_id=market.shop_id, policy=Policy(claim_seconds=60))
+        await orders.set_shop_terms(tx, shop_id=market.shop_id, terms=ShopTerms(claim_seconds=60))
     ann = uuid4()
     await join(market, ann)
 
@@ -154,16 +155,16 @@ async def test_leaving_hands_the_offer_on(make_market: MakeMarket) -> None:
     await release(market, order)
 
     async with market.db.transaction() as tx:
-        await orders.leave(tx, shop_id=market.shop_id, waiting_id=first.id, buyer=ann)
+        await purchases.leave(tx, shop_id=market.shop_id, waiting_id=first.id, buyer=ann)
     async with market.db.transaction() as tx:
-        await orders.leave(tx, shop_id=market.shop_id, waiting_id=first.id, buyer=ann)
+        await purchases.leave(tx, shop_id=market.shop_id, waiting_id=first.id, buyer=ann)
 
     served = await place(market, bo)
     assert served is not None
     assert served.state is WaitingState.OFFERED
-    with pytest.raises(orders.WaitingNotFound):
+    with pytest.raises(purchases.WaitingNotFound):
         async with market.db.transaction() as tx:
-            await orders.leave(tx, shop_id=market.shop_id, waiting_id=served.id, buyer=ann)
+            await purchases.leave(tx, shop_id=market.shop_id, waiting_id=served.id, buyer=ann)
     await market.assert_sound()
 
 
@@ -181,7 +182,7 @@ async def test_new_units_are_offered_when_they_come(sold_out: tuple[Market, orde
         )
 
     async with market.db.transaction() as tx:
-        served = await orders.serve(
+        served = await purchases.serve(
             tx, shop_id=market.shop_id, pool_id=market.pool_id, variant_ids=[market.variants[0]]
         )
 

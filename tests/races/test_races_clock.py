@@ -26,7 +26,8 @@ from shopfloor import orders, stock
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.migrations import migrate
 from shopfloor.kernel.postgres import EmbeddedPostgres
-from shopfloor.orders import Attempt, Charged, Status
+from shopfloor.orders import Status
+from shopfloor.payments import Attempt, Charged
 from shopfloor.stock import Intake
 
 __all__ = ["make_market"]

@@ -21,7 +21,7 @@ from tests.orders.bank import Bank
 from tests.orders.conftest import PRICE, MakeMarket, Market, form, make_market
 from tests.races.test_races_stock_intake import Proxy
 
-from shopfloor import orders, stock
+from shopfloor import orders, purchases, stock
 from shopfloor.kernel.database import Database
 from shopfloor.orders import Status
 
@@ -163,7 +163,7 @@ async def check_lost(market: Market, purchase: Purchase, bank: Bank, dsn: str) -
             )  # fmt: skip
         assert bank.sent_back() == [PRICE]
     if not mine:
-        with pytest.raises(orders.HoldExpired):
+        with pytest.raises(purchases.HoldExpired):
             await complete(market.db, purchase, bank)
         assert bank.taken() == []
     assert await market.hold_state(purchase.hold_id) is stock.HoldState.EXPIRED

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 from tests.orders.conftest import PRICE, MakeMarket, Market, form, make_market
 
-from shopfloor import orders, stock
+from shopfloor import orders, purchases, stock
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.values import Money
@@ -191,9 +191,9 @@ async def test_one_buyer_joining_twice_at_once_has_one_place(make_market: MakeMa
     await market.order()
     buyer = uuid4()
 
-    async def join() -> orders.Waiting:
+    async def join() -> purchases.Waiting:
         async with market.db.transaction() as tx:
-            return await orders.join(
+            return await purchases.join(
                 tx,
                 shop_id=market.shop_id,
                 variant_id=market.variants[0],
@@ -212,7 +212,7 @@ async def test_releases_at_once_serve_everybody_in_line_once(make_market: MakeMa
     buyers = [uuid4() for _ in range(4)]
     for buyer in buyers:
         async with market.db.transaction() as tx:
-            await orders.join(
+            await purchases.join(
                 tx,
                 shop_id=market.shop_id,
                 variant_id=market.variants[0],
@@ -222,10 +222,10 @@ async def test_releases_at_once_serve_everybody_in_line_once(make_market: MakeMa
 
     await asyncio.gather(*(cancel(market, order, Party.MERCHANT) for order in placed))
     async with market.db.transaction() as tx:
-        await orders.serve(
+        await purchases.serve(
             tx, shop_id=market.shop_id, pool_id=market.pool_id, variant_ids=[market.variants[0]]
         )
-        states = [(await orders.places(tx, buyer=buyer))[0].state for buyer in buyers]
+        states = [(await purchases.places(tx, buyer=buyer))[0].state for buyer in buyers]
 
     assert states == ["offered"] * 4
     assert await market.left() == 1

@@ -66,10 +66,10 @@ async def stage(database: Database) -> AsyncIterator[Stage]:
         )
         shop = await accounts.shop_by_slug(tx, "harbour")
         place = await stock.add_location(tx, shop_id=shop.id, name="Shelf", kind=stock.LocationKind.STORE)
-        await orders.set_policy(
+        await orders.set_shop_terms(
             tx,
             shop_id=shop.id,
-            policy=orders.Policy(shipping_minor=1_200, pay_to="Bank 4711", pick_up_at="Old Pier 3"),
+            terms=orders.ShopTerms(shipping_minor=1_200, pay_to="Bank 4711", pick_up_at="Old Pier 3"),
         )
         shirt = await catalog.create_product(
             tx,

@@ -14,7 +14,7 @@ from tests.web.signed import signed_in
 
 from shopfloor import catalog, live, orders, stock
 from shopfloor.kernel.values import now
-from shopfloor.orders.bundles import composed, expanded
+from shopfloor.purchases.bundles import composed, expanded
 
 CHINESE = {"accept-language": "zh"}
 

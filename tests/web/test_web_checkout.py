@@ -9,7 +9,7 @@ import httpx
 import pytest
 from tests.web.conftest import Stage
 
-from shopfloor import accounts, orders, stock
+from shopfloor import accounts, orders, purchases, stock
 from shopfloor.kernel.values import now
 from shopfloor.web import waitlist
 
@@ -191,7 +191,7 @@ async def test_a_script_hears_where_its_buyer_stands_and_what_is_kept(stage: Sta
     async with stage.db.transaction() as tx:
         [pool] = [one for one in await stock.pools(tx, shop_id=stage.shop.id) if one.kind == "open"]
         await stock.release(tx, [holder], "test")
-        await orders.serve(tx, shop_id=stage.shop.id, pool_id=pool.id, variant_ids=[variant])
+        await purchases.serve(tx, shop_id=stage.shop.id, pool_id=pool.id, variant_ids=[variant])
     [kept] = (await told())["places"]
     page = (await stage.client.get("/s/harbour/waitlist")).text
 
@@ -213,8 +213,8 @@ async def test_a_script_hears_where_its_buyer_stands_and_what_is_kept(stage: Sta
     [(1, 300, 5), (20, 300, 6), (400, 300, 25), (10_000, 300, 60), (10_000, 10, 5), (400, 60, 15)],
 )
 def test_who_stands_far_back_looks_less_often(position: int, claim_seconds: int, seconds: int) -> None:
-    place = orders.Waiting(
-        uuid4(), 1, 1, None, None, uuid4(), 1, 1, "CNY", orders.WaitingState.WAITING, None, None,
+    place = purchases.Waiting(
+        uuid4(), 1, 1, None, None, uuid4(), 1, 1, "CNY", purchases.WaitingState.WAITING, None, None,
         now(), position,
     )  # fmt: skip
     assert waitlist.again_in([place], claim_seconds) == seconds
@@ -235,7 +235,7 @@ async def test_what_is_kept_for_later_says_its_day(stage: Stage) -> None:
             kind=stock.LotKind.INCOMING,
             source="po-2",
         )
-        await orders.serve(tx, shop_id=stage.shop.id, pool_id=lot.pool_id, variant_ids=[variant])
+        await purchases.serve(tx, shop_id=stage.shop.id, pool_id=lot.pool_id, variant_ids=[variant])
     answer = await stage.client.get("/s/harbour/waitlist", headers={"accept": "application/json"})
     page = (await stage.client.get("/s/harbour/waitlist")).text
 

@@ -9,12 +9,14 @@ import msgspec
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
+from shopfloor import payments
 from shopfloor.accounts import Actor, Permission
 from shopfloor.accounts.api import allowed
 from shopfloor.kernel.http import Db, refusals
 from shopfloor.kernel.values import MAX_MINOR, Money, new_id
-from shopfloor.orders import completion, presale, service
-from shopfloor.orders.models import (
+from shopfloor.orders import cancellation, charges, presale, refunds, shipping, views
+from shopfloor.orders.models import Order, OrderSummary, OrderView, Party, ShopTerms
+from shopfloor.orders.refusals import (
     AlreadyPaid,
     CannotCancel,
     KeyReused,
@@ -22,14 +24,8 @@ from shopfloor.orders.models import (
     NotPaid,
     NotReady,
     NotShipped,
-    Order,
     OrderClosed,
     OrderNotFound,
-    OrderSummary,
-    OrderView,
-    OverRefund,
-    Party,
-    Policy,
     WrongAmount,
     WrongCurrency,
 )
@@ -100,7 +96,7 @@ def shown(view: OrderView) -> dict[str, Any]:
 
 async def _told(db: Db, actor: Actor, order: Order) -> dict[str, Any]:
     async with db.transaction() as tx:
-        return shown(await service.order(tx, shop_id=actor.shop_id, order_id=order.id))
+        return shown(await views.order(tx, shop_id=actor.shop_id, order_id=order.id))
 
 
 @router.get("")
@@ -117,7 +113,7 @@ async def orders(
 ) -> list[OrderSummary]:
     """Newest first; go on with `before` = the last one's `placed_at`."""
     async with db.transaction() as tx:
-        return await service.orders(
+        return await views.orders(
             tx,
             shop_id=actor.shop_id,
             status=status,
@@ -130,24 +126,24 @@ async def orders(
 
 
 @router.get("/policy")
-async def policy(actor: Viewer, db: Db) -> Policy:
+async def policy(actor: Viewer, db: Db) -> ShopTerms:
     """What the shop asks for shipping, payment and presale."""
     async with db.transaction() as tx:
-        return await service.policy(tx, shop_id=actor.shop_id)
+        return await views.shop_terms(tx, shop_id=actor.shop_id)
 
 
 @router.put("/policy")
-async def set_policy(body: PolicyBody, actor: Manager, db: Db) -> Policy:
-    changed = Policy(**body.model_dump())
+async def set_policy(body: PolicyBody, actor: Manager, db: Db) -> ShopTerms:
+    changed = ShopTerms(**body.model_dump())
     async with db.transaction() as tx:
-        await service.set_policy(tx, shop_id=actor.shop_id, policy=changed)
+        await views.set_shop_terms(tx, shop_id=actor.shop_id, terms=changed)
     return replace(changed)
 
 
 @router.get("/{order_id}", responses=refusals(OrderNotFound))
 async def order(order_id: UUID, actor: Viewer, db: Db) -> dict[str, Any]:
     async with db.transaction() as tx:
-        return shown(await service.order(tx, shop_id=actor.shop_id, order_id=order_id))
+        return shown(await views.order(tx, shop_id=actor.shop_id, order_id=order_id))
 
 
 @router.post(
@@ -156,7 +152,7 @@ async def order(order_id: UUID, actor: Viewer, db: Db) -> dict[str, Any]:
 async def mark_paid(order_id: UUID, body: Paid, actor: Manager, db: Db) -> dict[str, Any]:
     """The money is here: exactly what is due."""
     async with db.transaction() as tx:
-        changed = await service.mark_paid(
+        changed = await charges.mark_paid(
             tx,
             shop_id=actor.shop_id,
             order_id=order_id,
@@ -171,7 +167,7 @@ async def mark_paid(order_id: UUID, body: Paid, actor: Manager, db: Db) -> dict[
 @router.post("/{order_id}/ship", responses=refusals(OrderNotFound, NotPaid, NotReady, OrderClosed))
 async def ship(order_id: UUID, body: Shipped, actor: Manager, db: Db) -> dict[str, Any]:
     async with db.transaction() as tx:
-        changed = await service.ship(
+        changed = await shipping.ship(
             tx,
             shop_id=actor.shop_id,
             order_id=order_id,
@@ -185,7 +181,7 @@ async def ship(order_id: UUID, body: Shipped, actor: Manager, db: Db) -> dict[st
 @router.post("/{order_id}/deliver", responses=refusals(OrderNotFound, NotShipped))
 async def deliver(order_id: UUID, actor: Manager, db: Db) -> dict[str, Any]:
     async with db.transaction() as tx:
-        changed = await service.deliver(tx, shop_id=actor.shop_id, order_id=order_id, actor=_actor(actor))
+        changed = await shipping.deliver(tx, shop_id=actor.shop_id, order_id=order_id, actor=_actor(actor))
     return await _told(db, actor, changed)
 
 
@@ -193,7 +189,7 @@ async def deliver(order_id: UUID, actor: Manager, db: Db) -> dict[str, Any]:
 async def cancel(order_id: UUID, body: Cancelled, actor: Manager, db: Db) -> dict[str, Any]:
     """Units go back, first to who waits for them; what was paid is owed back."""
     async with db.transaction() as tx:
-        changed = await service.cancel(
+        changed = await cancellation.cancel(
             tx,
             shop_id=actor.shop_id,
             order_id=order_id,
@@ -226,12 +222,14 @@ async def delay(order_id: UUID, body: Delayed, actor: Manager, db: Db) -> dict[s
     return await _told(db, actor, changed)
 
 
-@router.post("/{order_id}/refunds", responses=refusals(OrderNotFound, OverRefund, WrongCurrency, KeyReused))
+@router.post(
+    "/{order_id}/refunds", responses=refusals(OrderNotFound, payments.OverRefund, WrongCurrency, KeyReused)
+)
 async def refund(order_id: UUID, body: Refunded, actor: Manager, db: Db) -> dict[str, Any]:
-    """Decide to give money back.  Providers send it at once; by hand, say so with `/refunds/{refund_id}/sent`."""
+    """Decide to give money back.  payments.Providers send it at once; by hand, say so with `/refunds/{refund_id}/sent`."""
     refund_id = body.refund_id or new_id()
     async with db.transaction() as tx:
-        changed = await service.refund(
+        changed = await refunds.refund(
             tx,
             shop_id=actor.shop_id,
             order_id=order_id,
@@ -241,7 +239,7 @@ async def refund(order_id: UUID, body: Refunded, actor: Manager, db: Db) -> dict
             actor=_actor(actor),
             put_back=body.put_back,
         )
-    await completion.send_refund(
+    await refunds.send_refund(
         db, shop_id=actor.shop_id, order_id=order_id, refund_id=refund_id, actor=_actor(actor)
     )
     return await _told(db, actor, changed)
@@ -250,7 +248,7 @@ async def refund(order_id: UUID, body: Refunded, actor: Manager, db: Db) -> dict
 @router.post("/{order_id}/refunds/{refund_id}/sent", responses=refusals(OrderNotFound))
 async def refund_sent(order_id: UUID, refund_id: UUID, actor: Manager, db: Db) -> dict[str, Any]:
     async with db.transaction() as tx:
-        changed = await service.mark_refunded(
+        changed = await refunds.mark_refunded(
             tx, shop_id=actor.shop_id, order_id=order_id, refund_id=refund_id, actor=_actor(actor)
         )
     return await _told(db, actor, changed)

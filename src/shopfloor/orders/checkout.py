@@ -1,54 +1,30 @@
 """From a purchase to an order, in two transactions with the payment between them.
 
-`begin` freezes what the buyer saw.  `prepare` turns it and the form into a draft order, or finds the order
-that the same form made before.  Then the provider is asked, with nothing locked (completion.py).  `finalise`
-makes the draft an order; every step of it may be repeated.
+`begin_checkout` freezes what the buyer saw.  `prepare` turns it and the form into a draft order, or finds the order
+that the same form made before.  Then the provider is asked, with nothing locked.  `placing.finalise` makes the
+draft an order.  `complete` is the three together.
 """
 
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 import msgspec
 
-from shopfloor import catalog, stock
-from shopfloor.kernel import outbox
-from shopfloor.kernel.database import Tx
-from shopfloor.kernel.values import Money, new_id, now
-from shopfloor.orders import queries, service, waitlist
-from shopfloor.orders.events import OrderPlaced
-from shopfloor.orders.models import (
-    Bundle,
-    Checkout,
-    CheckoutNotFound,
-    Form,
-    HoldExpired,
-    HoldPolicy,
-    Item,
-    KeyReused,
-    Order,
-    OrderLine,
-    OrderNotFound,
-    Party,
-    Payment,
-    PaymentEventKind,
-    Purpose,
-    Status,
-    TotalChanged,
-    Why,
-    WrongAmount,
-    form_hash,
-    payment_deadline,
-    tidy,
-)
-from shopfloor.orders.payments import Awaiting, Charged, Declined, Outcome
+from shopfloor import payments, purchases, stock
+from shopfloor.kernel.database import Database, Tx
+from shopfloor.kernel.values import new_id, now
+from shopfloor.orders import checkout_queries, lifecycle, queries, views
+from shopfloor.orders.checkout_form import Form, form_hash, tidy
+from shopfloor.orders.checkout_snapshot import from_hold, from_intent, from_lots, plain
+from shopfloor.orders.models import Bundle, Checkout, Item, Order, Status, Why
+from shopfloor.orders.placing import finalise
+from shopfloor.orders.refusals import CheckoutNotFound, KeyReused, TotalChanged
 
 # A hold lasts at least this long once its buyer has sent the form: the provider needs time to answer.
 _PAYMENT_SECONDS: Final = 180
-_OURS: Final = "shopfloor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +32,7 @@ class Prepared:
     """A draft (or an order made by the same form before) and the attempt to be paid for it."""
 
     order: Order
-    payment: Payment
+    payment: payments.Payment
 
 
 async def begin_checkout(tx: Tx, *, shop_id: int, hold_id: UUID, shopper: UUID) -> Checkout:
@@ -65,21 +41,21 @@ async def begin_checkout(tx: Tx, *, shop_id: int, hold_id: UUID, shopper: UUID) 
     `expires_at` in the past: the time is over; sending the form tries to get the same units again.
     `order_id` is set once it has become an order.  Raises CheckoutNotFound, also for another buyer's.
     """
-    row = await queries.checkout(tx, id=hold_id)
+    row = await checkout_queries.checkout(tx, id=hold_id)
     if row is None:
-        fresh = await _from_hold(tx, shop_id=shop_id, hold_id=hold_id) or await _from_intent(
+        fresh = await from_hold(tx, shop_id=shop_id, hold_id=hold_id) or await from_intent(
             tx, hold_id=hold_id
         )
         if fresh is None or fresh.shop_id != shop_id or fresh.buyer != shopper:
             raise CheckoutNotFound(hold_id=str(hold_id))
-        await queries.insert_checkout(tx, fresh)
-        row = await queries.checkout(tx, id=hold_id)
+        await checkout_queries.insert_checkout(tx, fresh)
+        row = await checkout_queries.checkout(tx, id=hold_id)
     if row is None or row.shop_id != shop_id or row.buyer != shopper:
         raise CheckoutNotFound(hold_id=str(hold_id))
     return await _checkout(tx, row)
 
 
-async def _checkout(tx: Tx, row: queries.CheckoutRow) -> Checkout:
+async def _checkout(tx: Tx, row: checkout_queries.CheckoutRow) -> Checkout:
     expires_at = None
     if row.held:
         hold = await stock.hold(tx, shop_id=row.shop_id, hold_id=row.id)
@@ -90,7 +66,7 @@ async def _checkout(tx: Tx, row: queries.CheckoutRow) -> Checkout:
         shop_id=row.shop_id,
         buyer=row.buyer,
         hold_id=row.id if row.held else None,
-        policy=HoldPolicy(row.policy),
+        policy=stock.HoldPolicy(row.policy),
         offer_id=row.offer_id,
         show_id=row.show_id,
         pool_id=row.pool_id,
@@ -103,224 +79,20 @@ async def _checkout(tx: Tx, row: queries.CheckoutRow) -> Checkout:
         page=row.page,
         expires_at=expires_at,
         renewals=row.renewals,
-        order_id=await queries.order_of_checkout(tx, checkout_id=row.id),
-        shop_terms=await service.policy(tx, shop_id=row.shop_id),
+        order_id=await checkout_queries.order_of_checkout(tx, checkout_id=row.id),
+        shop_terms=await views.shop_terms(tx, shop_id=row.shop_id),
     )
-
-
-# ── freezing what the buyer saw ───────────────────────────────────────────────────────────────────────────
-
-
-async def _from_hold(tx: Tx, *, shop_id: int, hold_id: UUID) -> queries.CheckoutRow | None:
-    try:
-        hold = await stock.hold(tx, shop_id=shop_id, hold_id=hold_id)
-    except stock.UnknownStock:
-        return None
-    return await _freeze(
-        tx,
-        id=hold_id,
-        shop_id=hold.shop_id,
-        buyer=hold.buyer,
-        held=True,
-        offer_id=hold.offer_id,
-        show_id=hold.show_id,
-        pool_id=hold.pool_id,
-        tapped_at=hold.granted_at,
-        wanted=_by_lot(hold),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """Units of one variant that are ready on one day, at one price, in one bundle or none."""
-
-    variant_id: int
-    quantity: int
-    unit_price_minor: int
-    ready_on: date | None
-    bundle_id: int | None
-
-
-def _by_lot(hold: stock.Hold) -> list[_Wanted]:
-    """What comes from one shelf or on one day is one line."""
-    units: dict[tuple[int, int, date | None, int | None], int] = {}
-    for part in hold.parts:
-        key = (part.variant_id, part.unit_price, part.ready_on, part.bundle_id)
-        units[key] = units.get(key, 0) + part.quantity
-    return [
-        _Wanted(variant_id, quantity, price, ready_on, bundle_id)
-        for (variant_id, price, ready_on, bundle_id), quantity in units.items()
-    ]
-
-
-async def _from_intent(tx: Tx, *, hold_id: UUID) -> queries.CheckoutRow | None:
-    intent = await queries.intent(tx, id=hold_id)
-    if intent is None:
-        return None
-    variant_ids = [line["variant_id"] for line in intent.lines]
-    free = await stock.available(tx, shop_id=intent.shop_id, variant_ids=variant_ids, pool_id=intent.pool_id)
-    wanted: list[_Wanted] = []
-    already = dict.fromkeys(variant_ids, 0)
-    for line in intent.lines:
-        variant_id = line["variant_id"]
-        already[variant_id] += line["quantity"]
-        expected_on = _expected_on(free[variant_id], already[variant_id])
-        wanted.append(
-            _Wanted(
-                variant_id, line["quantity"], line["unit_price_minor"], expected_on, line.get("bundle_id")
-            )
-        )
-    return await _freeze(
-        tx,
-        id=hold_id,
-        shop_id=intent.shop_id,
-        buyer=intent.buyer,
-        held=False,
-        offer_id=intent.offer_id,
-        show_id=intent.show_id,
-        pool_id=intent.pool_id,
-        tapped_at=intent.created_at,
-        wanted=wanted,
-    )
-
-
-def _expected_on(free: stock.Availability, quantity: int) -> date | None:
-    """The day by which so many units will be there; None when they are on the shelf, or nowhere."""
-    left = free.left_now
-    for day, units in free.lots:
-        if left >= quantity:
-            break
-        left += units
-        if left >= quantity:
-            return day
-    return None
-
-
-async def _freeze(
-    tx: Tx,
-    *,
-    id: UUID,  # noqa: A002 -- the column's name
-    shop_id: int,
-    buyer: UUID,
-    held: bool,
-    offer_id: int | None,
-    show_id: int | None,
-    pool_id: int,
-    tapped_at: datetime,
-    wanted: Sequence[_Wanted],
-) -> queries.CheckoutRow:
-    compositions = await catalog.bundles_by_id(
-        tx, shop_id=shop_id, ids=[line.bundle_id for line in wanted if line.bundle_id is not None]
-    )
-    ids = [line.variant_id for line in wanted] + [bundle.variant_id for bundle in compositions.values()]
-    variants = {row.id: row for row in await queries.variants(tx, shop_id=shop_id, ids=ids)}
-    offered = await queries.offer_lines(tx, offer_id=offer_id) if offer_id is not None else []
-    terms = offered[0] if offered else None
-    show = await queries.show(tx, shop_id=shop_id, show_id=show_id) if show_id is not None else None
-    items = [
-        Item(
-            variant_id=line.variant_id,
-            product_id=variants[line.variant_id].product_id,
-            offer_id=offer_id,
-            title=variants[line.variant_id].title,
-            sku=variants[line.variant_id].sku,
-            options=variants[line.variant_id].options,
-            picture_sha=variants[line.variant_id].picture_sha,
-            quantity=line.quantity,
-            unit_price_minor=line.unit_price_minor,
-            amount_minor=line.unit_price_minor * line.quantity,
-            ready_on=line.ready_on,
-            deposit_percent=terms.deposit_percent if terms and held and line.ready_on else None,
-            bundle_id=line.bundle_id,
-        )
-        for line in wanted
-    ]
-    bundles = [_whole(bundle, variants[bundle.variant_id], items) for bundle in compositions.values()]
-    currency = terms.currency if terms else variants[wanted[0].variant_id].currency
-    started = show.started_at if show else None
-    host = None
-    if show and show.host_id is not None:
-        host = await queries.host_name(tx, shop_id=shop_id, person_id=show.host_id)
-    return queries.CheckoutRow(
-        id=id,
-        shop_id=shop_id,
-        buyer=buyer,
-        held=held,
-        policy=terms.policy if terms else HoldPolicy.TIMER,
-        offer_id=offer_id,
-        show_id=show_id,
-        pool_id=pool_id,
-        host_id=show.host_id if show else None,
-        host_name=host,
-        show_ms=None if started is None else int((tapped_at - started).total_seconds() * 1000),
-        currency=currency,
-        items=_plain(items),
-        bundles=_plain(bundles),
-        page={
-            "seen_at": tapped_at.isoformat(),
-            "show": None if show is None else {"id": show.id, "title": show.title, "host": host},
-            "offer": None if terms is None else msgspec.to_builtins(asdict(terms)),
-            "items": _plain(items),
-            "bundles": _plain(bundles),
-            "products": await _products(tx, shop_id=shop_id, ids=sorted({item.product_id for item in items})),
-            "terms": asdict(await service.policy(tx, shop_id=shop_id)),
-        },
-        renewals=0,
-    )
-
-
-def _whole(bundle: catalog.Bundle, variant: queries.VariantRow, items: Sequence[Item]) -> Bundle:
-    """What these items come to as one thing."""
-    mine = [item for item in items if item.bundle_id == bundle.id]
-    quantity = sum(item.quantity for item in mine) // bundle.units
-    amount_minor = sum(item.amount_minor for item in mine)
-    return Bundle(
-        id=bundle.id,
-        variant_id=variant.id,
-        product_id=variant.product_id,
-        title=variant.title,
-        sku=variant.sku,
-        options=variant.options,
-        picture_sha=variant.picture_sha,
-        quantity=quantity,
-        unit_price_minor=amount_minor // quantity,
-        amount_minor=amount_minor,
-    )
-
-
-async def _products(tx: Tx, *, shop_id: int, ids: Sequence[int]) -> list[dict[str, Any]]:
-    """The product pages as they are at this moment, in all languages."""
-    shown = await catalog.pictures(tx, shop_id=shop_id, product_ids=ids)
-    return [
-        {
-            "id": product.id,
-            "title": product.title,
-            "titles": product.titles,
-            "description": catalog.plain_text(product.description),
-            "descriptions": {key: catalog.plain_text(text) for key, text in product.descriptions.items()},
-            "option_names": product.option_names,
-            "pictures": [picture.sha256 for picture in shown if picture.product_id == product.id],
-        }
-        for product in (await catalog.products_by_id(tx, shop_id=shop_id, ids=ids)).values()
-    ]
-
-
-def _plain(items: Sequence[Item | Bundle]) -> list[dict[str, Any]]:
-    return msgspec.to_builtins([asdict(item) for item in items])
-
-
-# ── phase one ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
 async def prepare(tx: Tx, *, shop_id: int, hold_id: UUID, shopper: UUID, form: Form) -> Prepared:
     """Check everything, keep the units, write the draft.  The same form again finds the same order.
 
-    Raises CheckoutNotFound, FormRefused, KeyReused (sent before with other content), TotalChanged, HoldExpired
+    Raises CheckoutNotFound, FormRefused, KeyReused (sent before with other content), TotalChanged, purchases.HoldExpired
     (the facts say what to wait for).
     """
     clean = tidy(form)
     await begin_checkout(tx, shop_id=shop_id, hold_id=hold_id, shopper=shopper)
-    await queries.lock_checkout(tx, id=hold_id)
+    await checkout_queries.lock_checkout(tx, id=hold_id)
     checkout = await begin_checkout(tx, shop_id=shop_id, hold_id=hold_id, shopper=shopper)
     if checkout.order_id is not None:
         return await _again(tx, checkout.order_id, clean)
@@ -332,7 +104,7 @@ async def prepare(tx: Tx, *, shop_id: int, hold_id: UUID, shopper: UUID, form: F
             total_minor=sums.total.minor,
             currency=sums.total.currency,
         )
-    row = await queries.checkout(tx, id=hold_id)
+    row = await checkout_queries.checkout(tx, id=hold_id)
     assert row is not None, "it is locked"
     order_id = new_id()
     await queries.insert_order(
@@ -357,25 +129,16 @@ async def prepare(tx: Tx, *, shop_id: int, hold_id: UUID, shopper: UUID, form: F
     )
     await queries.insert_bundles(tx, order_id=order_id, bundles=kept.bundles)
     await queries.insert_lines(tx, _rows(order_id, kept.items))
-    payment = Payment(
-        id=new_id(),
-        order_id=order_id,
-        purpose=Purpose.FULL if sums.balance.minor == 0 else Purpose.DEPOSIT,
-        provider=clean.provider,
-        method=clean.method,
-        amount_minor=sums.first.minor,
-        currency=sums.first.currency,
-    )
-    await queries.insert_payment(tx, payment)
-    await service.add_event(
+    payment = await payments.open_payment(
         tx,
-        payment,
-        PaymentEventKind.REQUESTED,
-        payment.amount_minor,
-        reference=str(payment.id),
+        subject_id=order_id,
+        purpose=payments.Purpose.FULL if sums.balance.minor == 0 else payments.Purpose.DEPOSIT,
+        amount=sums.first,
+        provider_name=clean.provider,
+        method=clean.method,
         actor="buyer",
     )
-    return Prepared(await service.settle(tx, order_id=order_id), payment)
+    return Prepared(await lifecycle.settle(tx, order_id=order_id), payment)
 
 
 async def _again(tx: Tx, order_id: UUID, form: Form) -> Prepared:
@@ -387,7 +150,7 @@ async def _again(tx: Tx, order_id: UUID, form: Form) -> Prepared:
             order_id=str(order_id),
             number=order.number,
         )
-    return Prepared(order, (await queries.payments(tx, order_id=order_id))[0])
+    return Prepared(order, (await payments.payments_for(tx, subject_id=order_id))[0])
 
 
 async def _keep_units(tx: Tx, checkout: Checkout) -> Checkout:
@@ -401,35 +164,11 @@ async def _keep_units(tx: Tx, checkout: Checkout) -> Checkout:
     if isinstance(answer, stock.Refused):
         raise _gone(checkout, answer.code)
     hold = await stock.hold(tx, shop_id=checkout.shop_id, hold_id=checkout.hold_id)
-    items = _from_lots(checkout.items, hold)
-    await queries.set_items(tx, id=checkout.id, items=_plain(items), renewed=True)
-    row = await queries.checkout(tx, id=checkout.id)
+    items = from_lots(checkout.items, hold)
+    await checkout_queries.set_items(tx, id=checkout.id, items=plain(items), renewed=True)
+    row = await checkout_queries.checkout(tx, id=checkout.id)
     assert row is not None, "it is locked"
     return await _checkout(tx, row)
-
-
-def _from_lots(items: Sequence[Item], hold: stock.Hold) -> list[Item]:
-    """The same goods at the same prices, by the lots they come from now."""
-    seen = {item.variant_id: item for item in items}
-    deposit = next((item.deposit_percent for item in items if item.deposit_percent), None)
-    return [
-        Item(
-            variant_id=line.variant_id,
-            product_id=seen[line.variant_id].product_id,
-            offer_id=seen[line.variant_id].offer_id,
-            title=seen[line.variant_id].title,
-            sku=seen[line.variant_id].sku,
-            options=seen[line.variant_id].options,
-            picture_sha=seen[line.variant_id].picture_sha,
-            quantity=line.quantity,
-            unit_price_minor=line.unit_price_minor,
-            amount_minor=line.unit_price_minor * line.quantity,
-            ready_on=line.ready_on,
-            deposit_percent=deposit if line.ready_on else None,
-            bundle_id=line.bundle_id,
-        )
-        for line in _by_lot(hold)
-    ]
 
 
 async def _still_there(tx: Tx, checkout: Checkout) -> None:
@@ -444,8 +183,8 @@ async def _still_there(tx: Tx, checkout: Checkout) -> None:
         raise _gone(checkout, stock.SOLD_OUT)
 
 
-def _gone(checkout: Checkout, code: str) -> HoldExpired:
-    return HoldExpired(
+def _gone(checkout: Checkout, code: str) -> purchases.HoldExpired:
+    return purchases.HoldExpired(
         reason=code,
         hold_id=str(checkout.id),
         show_id=checkout.show_id,
@@ -482,124 +221,44 @@ def _rows(order_id: UUID, items: Sequence[Item]) -> list[Mapping[str, object]]:
     ]
 
 
-# ── phase three ───────────────────────────────────────────────────────────────────────────────────────────
-
-
-async def finalise(tx: Tx, *, shop_id: int, payment_id: UUID, outcome: Outcome) -> Order:
-    """Make the draft an order, as the provider's answer has it.  A second call finds it done.
-
-    Units that cannot be had any more: the order falls, and what was charged is owed back.
-    """
-    payment = await queries.payment(tx, id=payment_id)
-    assert payment is not None, "prepare wrote it"
-    order, lines = await service.lock(tx, shop_id=shop_id, order_id=payment.order_id)
-    if order.status is not Status.DRAFT:
-        return order
-    if isinstance(outcome, Declined):
-        await service.add_event(
-            tx,
-            payment,
-            PaymentEventKind.FAILED,
-            payment.amount_minor,
-            reference=str(payment.id),
-            actor=payment.provider,
-            note=outcome.reason,
-        )
-        await queries.mark_cancelled(
-            tx, order_id=order.id, at=now(), by=Party.SYSTEM, why=Why.DECLINED, note=outcome.reason[:1000]
-        )
-        return await service.settle(tx, order_id=order.id)
-    return await _place(tx, order, lines, payment, outcome)
-
-
-async def record_charge(
-    tx: Tx, *, shop_id: int, payment_id: UUID, reference: str, amount: Money, actor: str
+async def complete(
+    db: Database,
+    *,
+    shop_id: int,
+    hold_id: UUID,
+    shopper: UUID,
+    form: Form,
+    providers: payments.Providers = payments.MANUAL_ONLY,
 ) -> Order:
-    """A provider says that the money of this attempt is there; the same message twice is one charge.
+    """A purchase and a form become an order; the same form again gives the same order.
 
-    It may come before the provider's own answer: then it makes the draft an order.  Raises OrderNotFound,
-    WrongAmount, WrongCurrency.
+    Raises what `prepare` raises, and payments.PaymentDeclined, payments.ProviderAway (the draft stays and is finished later, or
+    by the same form again), purchases.HoldExpired, payments.ProviderUnknown.
     """
-    payment = await queries.payment(tx, id=payment_id)
-    if payment is None:
-        raise OrderNotFound(payment_id=str(payment_id))
-    order, _ = await service.lock(tx, shop_id=shop_id, order_id=payment.order_id)
-    known = await queries.payment_event_of(
-        tx, provider=payment.provider, kind=PaymentEventKind.CHARGED, reference=reference
-    )
-    if known is not None:
-        return order
-    if order.status is Status.DRAFT:
-        charged = Charged(reference, amount)
-        return await finalise(tx, shop_id=shop_id, payment_id=payment_id, outcome=charged)
-    return await service.take_charge(
-        tx, order, payment, reference=reference, amount=amount, actor=actor, note=""
-    )
+    payments.provider(providers, form.provider)
+    async with db.transaction() as tx:
+        prepared = await prepare(tx, shop_id=shop_id, hold_id=hold_id, shopper=shopper, form=form)
+    if prepared.order.status is not Status.DRAFT:
+        return _told(prepared.order)
+    return _told(await pay_and_finish(db, providers, prepared.order, prepared.payment))
 
 
-async def _place(
-    tx: Tx, order: Order, lines: Sequence[OrderLine], payment: Payment, outcome: Awaiting | Charged
+def _told(order: Order) -> Order:
+    """An order that never came to be is a refusal; one that fell after it was paid is shown as what it is."""
+    if order.number is None and order.cancel_why is Why.DECLINED:
+        raise payments.PaymentDeclined(reason=order.cancel_note)
+    if order.number is None and order.cancel_why is Why.SOLD_OUT:
+        raise purchases.HoldExpired(hold_id=str(order.hold_id), show_id=order.show_id)
+    return order
+
+
+async def pay_and_finish(
+    db: Database, providers: payments.Providers, order: Order, payment: payments.Payment
 ) -> Order:
-    needs_units = order.policy is not HoldPolicy.FIRST_PAID or isinstance(outcome, Charged)
-    secured = needs_units and await service.secure(tx, order, lines)
-    if needs_units and not secured and isinstance(outcome, Awaiting):
-        await queries.mark_cancelled(
-            tx, order_id=order.id, at=now(), by=Party.SYSTEM, why=Why.SOLD_OUT, note=""
-        )
-        return await service.settle(tx, order_id=order.id)
-    rules = await service.policy(tx, shop_id=order.shop_id)
-    at = now()
-    deadline = payment_deadline(at, rules, method=order.method)
-    await queries.mark_placed(tx, order_id=order.id, at=at, payment_due_at=deadline, secured=secured)
-    if secured:
-        await service.note_arrivals(tx, order)
-    placed = await service.settle(tx, order_id=order.id)
-    await _tell_placed(tx, placed, lines)
-    await waitlist.claimed(tx, hold_id=order.hold_id)
-    if isinstance(outcome, Charged):
-        _same_amount(outcome, payment)
-        await service.add_event(
-            tx,
-            payment,
-            PaymentEventKind.CHARGED,
-            outcome.amount.minor,
-            reference=outcome.reference,
-            actor=payment.provider,
-        )
-        placed = await service.settle(tx, order_id=order.id)
-        await service.tell_paid(tx, placed, lines, purpose=payment.purpose, amount_minor=payment.amount_minor)
-        if not secured:
-            return await service.fall(
-                tx, placed, lines, by=Party.SYSTEM, why=Why.SOLD_OUT, note="", actor=_OURS
-            )
-    return placed
-
-
-def _same_amount(outcome: Charged, payment: Payment) -> None:
-    if outcome.amount != Money(payment.amount_minor, payment.currency):
-        raise WrongAmount(
-            due_minor=payment.amount_minor,
-            given_minor=outcome.amount.minor,
-            currency=outcome.amount.currency,
-        )
-
-
-async def _tell_placed(tx: Tx, order: Order, lines: Sequence[OrderLine]) -> None:
-    await outbox.record(
-        tx,
-        OrderPlaced(
-            shop_id=order.shop_id,
-            order_id=order.id,
-            number=service.number_of(order),
-            hold_id=order.hold_id,
-            buyer=order.buyer,
-            show_id=order.show_id,
-            host_id=order.host_id,
-            show_ms=order.show_ms,
-            currency=order.currency,
-            goods_minor=order.goods_minor,
-            shipping_minor=order.shipping_minor,
-            amount_minor=order.total_minor,
-            lines=service.fact_lines(lines),
-        ),
-    )
+    """Phases two and three.  `start` with the same attempt asks for the money once, however often we come."""
+    if payment.amount_minor == 0:
+        outcome = payments.Awaiting()
+    else:
+        outcome = await payments.start(providers, payment, label=order.id.hex[-8:].upper())
+    async with db.transaction() as tx:
+        return await finalise(tx, shop_id=order.shop_id, payment_id=payment.id, outcome=outcome)

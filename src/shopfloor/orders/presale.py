@@ -8,24 +8,15 @@
 from datetime import date, timedelta
 from uuid import UUID
 
+from shopfloor import payments, purchases
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import Money, now
-from shopfloor.orders import queries, service
+from shopfloor.orders import cancellation, lifecycle, queries, views
 from shopfloor.orders.events import BalanceRequested, DeliveryDelayed
-from shopfloor.orders.models import (
-    AlreadyPaid,
-    BadPurchase,
-    NoDelay,
-    NotReady,
-    Order,
-    OrderLine,
-    Party,
-    Purpose,
-    Why,
-    due,
-    is_late,
-)
+from shopfloor.orders.models import Order, OrderLine, Party, Why
+from shopfloor.orders.refusals import AlreadyPaid, NoDelay, NotReady
+from shopfloor.orders.statuses import due, is_late
 
 
 async def lot_ready(tx: Tx, *, shop_id: int, variant_id: int, ready_on: date | None = None) -> int:
@@ -37,24 +28,24 @@ async def lot_ready(tx: Tx, *, shop_id: int, variant_id: int, ready_on: date | N
     for order_id in await queries.orders_awaiting(
         tx, shop_id=shop_id, variant_id=variant_id, ready_on=ready_on
     ):
-        order, _ = await service.lock(tx, shop_id=shop_id, order_id=order_id)
+        order, _ = await lifecycle.lock(tx, shop_id=shop_id, order_id=order_id)
         if not await queries.has_arrived(tx, hold_id=order.hold_id, variant_id=variant_id):
             continue
         if await queries.mark_ready(tx, order_id=order_id, variant_id=variant_id, at=now()):
             moved += 1
-            await _ask_for_balance(tx, await service.settle(tx, order_id=order_id))
+            await _ask_for_balance(tx, await lifecycle.settle(tx, order_id=order_id))
     return moved
 
 
 async def mark_ready(tx: Tx, *, shop_id: int, order_id: UUID, actor: str) -> Order:
     """The merchant says that all of this order is there; asks for the balance if one is owed."""
-    order, lines = await service.lock(tx, shop_id=shop_id, order_id=order_id)
-    service.number_of(order)
+    order, lines = await lifecycle.lock(tx, shop_id=shop_id, order_id=order_id)
+    lifecycle.number_of(order)
     for variant_id in {line.variant_id for line in lines if not line.is_ready}:
         await queries.mark_ready(tx, order_id=order_id, variant_id=variant_id, at=now())
-    settled = await service.settle(tx, order_id=order_id)
+    settled = await lifecycle.settle(tx, order_id=order_id)
     await _ask_for_balance(tx, settled)
-    return await service.settle(tx, order_id=order_id)
+    return await lifecycle.settle(tx, order_id=order_id)
 
 
 async def _ask_for_balance(tx: Tx, order: Order) -> None:
@@ -64,11 +55,11 @@ async def _ask_for_balance(tx: Tx, order: Order) -> None:
     if (
         asked
         or owed is None
-        or owed.purpose is not Purpose.BALANCE
+        or owed.purpose is not payments.Purpose.BALANCE
         or not all(line.is_ready for line in lines)
     ):
         return
-    rules = await service.policy(tx, shop_id=order.shop_id)
+    rules = await views.shop_terms(tx, shop_id=order.shop_id)
     by = None if order.method == "cash" else now() + timedelta(days=rules.balance_within_days)
     if by is not None:
         await queries.set_balance_due(tx, order_id=order.id, at=by)
@@ -93,7 +84,7 @@ async def lot_delayed(
     `source` names the lot in the ledger; None means every lot of that day.
     """
     if delayed_to <= promised_on:
-        raise BadPurchase("A delay is later than the promise.", delayed_to=delayed_to.isoformat())
+        raise purchases.BadPurchase("A delay is later than the promise.", delayed_to=delayed_to.isoformat())
     moved = 0
     for order_id in await queries.orders_awaiting(
         tx, shop_id=shop_id, variant_id=variant_id, ready_on=promised_on, source=source
@@ -104,13 +95,13 @@ async def lot_delayed(
 
 async def delay(tx: Tx, *, shop_id: int, order_id: UUID, delayed_to: date, actor: str) -> Order:
     """The merchant says that this order will come later than promised.  Raises NoDelay when it is not late."""
-    _, lines = await service.lock(tx, shop_id=shop_id, order_id=order_id)
+    _, lines = await lifecycle.lock(tx, shop_id=shop_id, order_id=order_id)
     late = {line.variant_id for line in lines if _can_be_late(line, delayed_to)}
     if not late:
         raise NoDelay(delayed_to=delayed_to.isoformat())
     for variant_id in sorted(late):
         await _delay(tx, shop_id, order_id, variant_id, delayed_to)
-    return await service.settle(tx, order_id=order_id)
+    return await lifecycle.settle(tx, order_id=order_id)
 
 
 def _can_be_late(line: OrderLine, delayed_to: date) -> bool:
@@ -118,7 +109,7 @@ def _can_be_late(line: OrderLine, delayed_to: date) -> bool:
 
 
 async def _delay(tx: Tx, shop_id: int, order_id: UUID, variant_id: int, to: date) -> int:
-    order, lines = await service.lock(tx, shop_id=shop_id, order_id=order_id)
+    order, lines = await lifecycle.lock(tx, shop_id=shop_id, order_id=order_id)
     if not await queries.mark_delayed(tx, order_id=order_id, variant_id=variant_id, to=to):
         return 0
     promised = min(line.ready_on for line in lines if line.variant_id == variant_id and line.ready_on)
@@ -146,24 +137,24 @@ async def answer_delay(
     key: str | None = None,
 ) -> Order:
     """The buyer takes the new date, or cancels with everything back.  Raises NoDelay, OrderNotFound."""
-    await service.order_for_shopper(tx, shop_id=shop_id, order_id=order_id, shopper=shopper, key=key)
-    _, lines = await service.lock(tx, shop_id=shop_id, order_id=order_id)
-    if not is_late(lines, today=await service.today(tx, shop_id=shop_id)):
+    await views.order_for_shopper(tx, shop_id=shop_id, order_id=order_id, shopper=shopper, key=key)
+    _, lines = await lifecycle.lock(tx, shop_id=shop_id, order_id=order_id)
+    if not is_late(lines, today=await views.today(tx, shop_id=shop_id)):
         raise NoDelay
     if not accept:
-        return await service.cancel(
+        return await cancellation.cancel(
             tx, shop_id=shop_id, order_id=order_id, by=Party.BUYER, actor="buyer", why=Why.LATE
         )
     if not await queries.accept_delays(tx, order_id=order_id):
         raise NoDelay
-    return await service.settle(tx, order_id=order_id)
+    return await lifecycle.settle(tx, order_id=order_id)
 
 
 async def balance(tx: Tx, *, shop_id: int, order_id: UUID) -> Money:
     """What is left to pay on a presale.  Raises AlreadyPaid, NotReady (the deposit is not in yet)."""
-    view = await service.order(tx, shop_id=shop_id, order_id=order_id)
+    view = await views.order(tx, shop_id=shop_id, order_id=order_id)
     if view.due is None:
         raise AlreadyPaid(order_id=str(order_id))
-    if view.due.purpose is not Purpose.BALANCE:
+    if view.due.purpose is not payments.Purpose.BALANCE:
         raise NotReady(due_minor=view.due.amount.minor)
     return view.due.amount

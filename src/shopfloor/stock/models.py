@@ -38,6 +38,14 @@ class LotKind(StrEnum):
     MAKEABLE = "makeable"
 
 
+class HoldPolicy(StrEnum):
+    """What a tap on "buy" gets: units for a while, nothing before payment, or units or a place on the waitlist."""
+
+    TIMER = "timer"
+    FIRST_PAID = "first_paid"
+    QUEUE = "queue"
+
+
 class HoldState(StrEnum):
     HELD = "held"
     ALLOCATED = "allocated"

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from shopfloor import accounts, catalog, orders
+from shopfloor import accounts, catalog, orders, purchases
 from shopfloor.accounts import Shop
 from shopfloor.accounts.api import Shopper, public
 from shopfloor.kernel.errors import Refusal
@@ -169,7 +169,7 @@ async def receipt(
         view = await orders.order_for_shopper(
             tx, shop_id=found.id, order_id=order_id, shopper=shopper, key=key
         )
-        policy = await orders.policy(tx, shop_id=found.id)
+        policy = await orders.shop_terms(tx, shop_id=found.id)
     order = view.order
     return render(
         request,
@@ -298,7 +298,7 @@ async def join_waitlist(
     """Stand in line; standing there already is the same place.  JSON for a script, else on to the places."""
     async with db.transaction() as tx:
         found = await accounts.shop_by_slug(tx, shop)
-        place = await orders.join(
+        place = await purchases.join(
             tx, shop_id=found.id, variant_id=variant_id, buyer=shopper, quantity=quantity, offer_id=offer_id
         )
     url = f"/s/{found.slug}/waitlist"
@@ -322,7 +322,7 @@ async def waitlist(request: Request, shop: str, shopper: Shopper, db: Db) -> Res
         if "application/json" in request.headers.get("accept", ""):
             told = await in_line(tx, found, shopper, language_of(request, found.locale))
             return JSONResponse(told, headers={"cache-control": "no-store"})
-        places = await orders.places(tx, buyer=shopper, shop_id=found.id)
+        places = await purchases.places(tx, buyer=shopper, shop_id=found.id)
         variants = {
             variant.id: variant
             for variant in await catalog.variants(
@@ -354,5 +354,5 @@ async def waitlist(request: Request, shop: str, shopper: Shopper, db: Db) -> Res
 async def leave_waitlist(request: Request, shop: str, waiting_id: UUID, shopper: Shopper, db: Db) -> Response:
     async with db.transaction() as tx:
         found = await accounts.shop_by_slug(tx, shop)
-        await orders.leave(tx, shop_id=found.id, waiting_id=waiting_id, buyer=shopper)
+        await purchases.leave(tx, shop_id=found.id, waiting_id=waiting_id, buyer=shopper)
     return RedirectResponse(f"/s/{found.slug}/waitlist", status_code=303)

@@ -153,7 +153,7 @@ async def room(request: Request, shop: str, show_id: Id, shopper: Shopper, db: D
         show = await live.show(tx, shop_id=found.id, show_id=show_id)
         state = await live.room_state(tx, show_id)
         lines = [line.as_json() for line in await chat.recent_lines(tx, show_id)][-_RECENT:]
-        policy = await orders.policy(tx, shop_id=found.id)
+        policy = await orders.shop_terms(tx, shop_id=found.id)
         replay = await replay_url(tx, show)
         language = language_of(request, found.locale)
         line = await in_line(tx, found, shopper, language)

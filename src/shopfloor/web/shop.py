@@ -75,7 +75,7 @@ async def storefront(request: Request, shop: str, shopper: Shopper, db: Db) -> R
         products = await tiles(tx, found)
         covers = {show.id: await cover(tx, show) for show in [*shows.on_air, *shows.coming]}
         counts = {show.id: (await live.room_state(tx, show.id))["viewers"] for show in shows.on_air}
-        policy = await orders.policy(tx, shop_id=found.id)
+        policy = await orders.shop_terms(tx, shop_id=found.id)
     return render(
         request,
         "shop/storefront.html",
@@ -107,7 +107,7 @@ async def product_page(request: Request, shop: str, product_id: Id, shopper: Sho
         contents = await contents_of(tx, found, ids)
         lowest = await _lowest_before(tx, found, variants)
         pictures = await catalog.pictures(tx, shop_id=found.id, product_ids=[product.id])
-        policy = await orders.policy(tx, shop_id=found.id)
+        policy = await orders.shop_terms(tx, shop_id=found.id)
         shows = await programme(tx, found)
         selling = [show for show in shows.on_air if await sells(tx, show, product.id)]
         language = language_of(request, found.locale)

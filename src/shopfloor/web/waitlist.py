@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import Request
 
-from shopfloor import catalog, orders, stock
+from shopfloor import catalog, orders, purchases, stock
 from shopfloor.accounts import Shop
 from shopfloor.kernel.database import Tx
 from shopfloor.web.languages import N_, Language
@@ -21,7 +21,7 @@ PLACES_A_SECOND: Final = 20
 
 async def in_line(tx: Tx, shop: Shop, shopper: UUID, language: Language) -> dict[str, Any]:
     """`places` with what is kept for the shopper, and `again_in` seconds to ask anew."""
-    places = await orders.places(tx, buyer=shopper, shop_id=shop.id)
+    places = await purchases.places(tx, buyer=shopper, shop_id=shop.id)
     ids = [place.variant_id for place in places]
     variants = {row.id: row for row in await catalog.variants(tx, shop_id=shop.id, ids=ids)} if ids else {}
     products = (
@@ -38,20 +38,20 @@ async def in_line(tx: Tx, shop: Shop, shopper: UUID, language: Language) -> dict
             for place in places
         ],
         "again_in": again_in(
-            places, (await orders.policy(tx, shop_id=shop.id)).claim_seconds if places else 0
+            places, (await orders.shop_terms(tx, shop_id=shop.id)).claim_seconds if places else 0
         ),
     }
 
 
-async def kept_for(tx: Tx, place: orders.Waiting) -> date | None:
+async def kept_for(tx: Tx, place: purchases.Waiting) -> date | None:
     """The day on which all that is kept for this place is ready; None when it is on the shelf, or nothing is kept."""
-    if place.state != orders.WaitingState.OFFERED or place.hold_id is None:
+    if place.state != purchases.WaitingState.OFFERED or place.hold_id is None:
         return None
     hold = await stock.hold(tx, shop_id=place.shop_id, hold_id=place.hold_id)
     return max((part.ready_on for part in hold.parts if part.ready_on is not None), default=None)
 
 
-def again_in(places: list[orders.Waiting], claim_seconds: int) -> int:
+def again_in(places: list[purchases.Waiting], claim_seconds: int) -> int:
     """Soon for the head of the line, and several times within the time to claim."""
     position = min((place.position for place in places), default=0)
     latest = max(SOONEST, min(LATEST, claim_seconds // 4))
@@ -59,7 +59,7 @@ def again_in(places: list[orders.Waiting], claim_seconds: int) -> int:
 
 
 def _told(
-    place: orders.Waiting,
+    place: purchases.Waiting,
     shop: Shop,
     variants: dict[int, catalog.Variant],
     products: dict[int, catalog.Product],
@@ -69,7 +69,7 @@ def _told(
     product = products.get(variant.product_id) if variant else None
     words = [language.localised(product.titles, product.title)] if product else []
     words += [option_words(variant.options)] if variant and option_words(variant.options) else []
-    offered = place.state == orders.WaitingState.OFFERED and place.hold_id is not None
+    offered = place.state == purchases.WaitingState.OFFERED and place.hold_id is not None
     return {
         "id": str(place.id),
         "variant_id": place.variant_id,
@@ -96,7 +96,7 @@ async def refused_or_own(
     """`refused` as the page shows it, led back to the buyer's own checkout where that is what stands in the way."""
     if refused is None:
         return None
-    kept = request.cookies.get(orders.HELD_COOKIE, "")
+    kept = request.cookies.get(purchases.HELD_COOKIE, "")
     if refused["code"] not in {stock.SOLD_OUT, stock.LIMIT, stock.TOO_LATE} or len(kept) != len(str(shopper)):
         return dict(refused)
     try:

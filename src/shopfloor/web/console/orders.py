@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Form, Query
 from starlette.responses import Response
 
-from shopfloor import orders
+from shopfloor import orders, purchases
 from shopfloor.accounts import Permission
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.values import Money, new_id
@@ -195,7 +195,7 @@ async def refund(
                 refund_id=UUID(key) if key else new_id(),
             )
     except (Refusal, ValueError) as refusal:
-        return desk.refused(path, refusal if isinstance(refusal, Refusal) else orders.BadPurchase())
+        return desk.refused(path, refusal if isinstance(refusal, Refusal) else purchases.BadPurchase())
     return desk.back(path, desk.say(N_("The refund is granted. Send the money, then note it here.")))
 
 

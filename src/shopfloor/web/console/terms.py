@@ -23,7 +23,7 @@ Text = Annotated[str, Form(max_length=2000)]
 @router.get("")
 async def terms(desk: Viewer) -> Response:
     async with desk.work() as tx:
-        policy = await orders.policy(tx, shop_id=desk.shop.id)
+        policy = await orders.shop_terms(tx, shop_id=desk.shop.id)
     return desk.page("terms.html", active="terms", policy=policy)
 
 
@@ -41,7 +41,7 @@ async def change(
 ) -> Response:
     try:
         async with desk.work() as tx:
-            before = await orders.policy(tx, shop_id=desk.shop.id)
+            before = await orders.shop_terms(tx, shop_id=desk.shop.id)
             policy = replace(
                 before,
                 pay_to=pay_to.strip(),
@@ -55,7 +55,7 @@ async def change(
                 balance_within_days=quantity_of(balance_within_days),
                 keep_deposit=bool(keep_deposit),
             )
-            await orders.set_policy(tx, shop_id=desk.shop.id, policy=policy)
+            await orders.set_shop_terms(tx, shop_id=desk.shop.id, terms=policy)
     except Refusal as refusal:
         return desk.refused("/terms", refusal)
     return desk.back("/terms", desk.say(N_("The terms hold for what is bought from now on.")))

@@ -15,14 +15,14 @@ from shopfloor import catalog, stock
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import new_id, now
-from shopfloor.orders import queries
-from shopfloor.orders.bundles import composed, expanded
-from shopfloor.orders.events import Place, UnitsWaiting, WaitlistEnded, WaitlistJoined, WaitlistOffered
-from shopfloor.orders.models import (
+from shopfloor.purchases import queries
+from shopfloor.purchases.bundles import composed, expanded
+from shopfloor.purchases.events import Place, UnitsWaiting, WaitlistEnded, WaitlistJoined, WaitlistOffered
+from shopfloor.purchases.models import (
+    CLAIM_SECONDS,
     MAX_PER_LINE,
     BadPurchase,
     OfferUnknown,
-    Policy,
     Waiting,
     WaitingNotFound,
     WaitingNotNeeded,
@@ -30,6 +30,15 @@ from shopfloor.orders.models import (
 )
 
 _AT_ONCE = 200
+
+
+async def claim_seconds(tx: Tx, *, shop_id: int) -> int:
+    """How long an offered place can be claimed in this shop."""
+    return await queries.claim_seconds(tx, shop_id=shop_id) or CLAIM_SECONDS
+
+
+async def set_claim_seconds(tx: Tx, *, shop_id: int, seconds: int) -> None:
+    await queries.save_claim_seconds(tx, shop_id=shop_id, seconds=seconds)
 
 
 async def join(
@@ -163,7 +172,7 @@ async def serve(tx: Tx, *, shop_id: int, pool_id: int, variant_ids: Sequence[int
     wanted = await queries.variants_waited_for(tx, shop_id=shop_id, variant_ids=[*variant_ids, *bundles])
     if not wanted:
         return []
-    policy = await queries.policy(tx, shop_id=shop_id) or Policy()
+    seconds = await claim_seconds(tx, shop_id=shop_id)
     open_pool = await stock.open_pool(tx, shop_id=shop_id)
     served: list[Waiting] = []
     for pool in dict.fromkeys([pool_id, open_pool.id]):
@@ -172,7 +181,7 @@ async def serve(tx: Tx, *, shop_id: int, pool_id: int, variant_ids: Sequence[int
         for variant_id in wanted:
             chosen += await _head(tx, shop_id=shop_id, variant_id=variant_id, free=free[variant_id].left)
         chosen.sort(key=lambda place: place.turn)
-        served += await _offer(tx, chosen, pool_id=pool, seconds=policy.claim_seconds)
+        served += await _offer(tx, chosen, pool_id=pool, seconds=seconds)
     for show_id, group in _by_show(served):
         units = await _units(tx, shop_id=shop_id, show_id=show_id, group=group)
         await outbox.record(

@@ -15,16 +15,15 @@ import msgspec
 from shopfloor import catalog, stock
 from shopfloor.kernel import logs
 from shopfloor.kernel.database import Database
-from shopfloor.orders import queries
-from shopfloor.orders.bundles import Composition, composed
-from shopfloor.orders.models import HoldPolicy
+from shopfloor.purchases import queries
+from shopfloor.purchases.bundles import Composition, composed
 
 SHOP_HOLD_SECONDS: Final = 900
 
 _log = logs.get("orders")
 
 
-class Terms(msgspec.Struct, frozen=True, gc=False):
+class OfferTerms(msgspec.Struct, frozen=True, gc=False):
     """What may be bought under one key and how.  `prices` by variant, minor units; `bundles` those of the variants
     that consist of others.
 
@@ -38,7 +37,7 @@ class Terms(msgspec.Struct, frozen=True, gc=False):
     offer_id: int | None
     show_id: int | None
     pool_id: int
-    policy: HoldPolicy
+    policy: stock.HoldPolicy
     hold_seconds: int
     limit_per_buyer: int | None
     limit_per_show: int | None
@@ -48,22 +47,22 @@ class Terms(msgspec.Struct, frozen=True, gc=False):
     bundles: dict[int, Composition] = {}
 
 
-Loader = Callable[[int], Awaitable[Terms | None]]
+Loader = Callable[[int], Awaitable[OfferTerms | None]]
 
 
-class TermsCache:
+class OfferTermsCache:
     def __init__(
         self, load: Loader, *, fresh_for: float = 5.0, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._load = load
         self._fresh_for = fresh_for
         self._clock = clock
-        self._known: dict[int, Terms] = {}
+        self._known: dict[int, OfferTerms] = {}
         self._stale_at: dict[int, float] = {}
         self._epochs: dict[int, int] = {}
-        self._loading: dict[int, asyncio.Task[Terms | None]] = {}
+        self._loading: dict[int, asyncio.Task[OfferTerms | None]] = {}
 
-    def get(self, key: int) -> Terms | None:
+    def get(self, key: int) -> OfferTerms | None:
         """What is known and fresh; None means: `await fetch(key)`.  What is in use is renewed before it is stale."""
         terms = self._known.get(key)
         if terms is None:
@@ -75,19 +74,19 @@ class TermsCache:
             self._start(key)
         return terms
 
-    def last(self, key: int) -> Terms | None:
+    def last(self, key: int) -> OfferTerms | None:
         """What was known last, fresh or not."""
         return self._known.get(key)
 
-    async def fetch(self, key: int) -> Terms | None:
+    async def fetch(self, key: int) -> OfferTerms | None:
         """Load once for everybody who asks meanwhile.  None: nothing is on sale under this key."""
         known = self.get(key)
         if known is not None:
             return known
         return await asyncio.shield(self._loading.get(key) or self._start(key))
 
-    def _start(self, key: int) -> "asyncio.Task[Terms | None]":
-        def done(task: "asyncio.Task[Terms | None]") -> None:
+    def _start(self, key: int) -> "asyncio.Task[OfferTerms | None]":
+        def done(task: "asyncio.Task[OfferTerms | None]") -> None:
             self._loading.pop(key, None)
             if not task.cancelled() and (problem := task.exception()) is not None:
                 _log.warning("orders.terms_not_loaded", key=key, why=str(problem)[:200])
@@ -96,7 +95,7 @@ class TermsCache:
         task.add_done_callback(done)
         return task
 
-    async def _refresh(self, key: int) -> Terms | None:
+    async def _refresh(self, key: int) -> OfferTerms | None:
         while True:
             epoch = self._epochs.get(key, 0)
             terms = await self._load(key)
@@ -108,7 +107,7 @@ class TermsCache:
             self.put(terms)
         return terms
 
-    def put(self, terms: Terms) -> None:
+    def put(self, terms: OfferTerms) -> None:
         """Told by who knows."""
         self._known[terms.key] = terms
         self._stale_at[terms.key] = self._clock() + self._fresh_for
@@ -144,13 +143,13 @@ class TermsCache:
 def loader(db: Database) -> Loader:
     """Terms from what live, catalog and stock publish."""
 
-    async def load(key: int) -> Terms | None:
+    async def load(key: int) -> OfferTerms | None:
         return await (_offer(db, key) if key > 0 else _variant(db, -key))
 
     return load
 
 
-async def _offer(db: Database, offer_id: int) -> Terms | None:
+async def _offer(db: Database, offer_id: int) -> OfferTerms | None:
     async with db.transaction() as tx:
         lines = await queries.offer_lines(tx, offer_id=offer_id)
         if not lines:
@@ -159,7 +158,7 @@ async def _offer(db: Database, offer_id: int) -> Terms | None:
         prices = {line.variant_id: line.price_minor for line in lines}
         bundles = await catalog.bundles(tx, shop_id=lines[0].shop_id, variant_ids=list(prices))
     first = lines[0]
-    return Terms(
+    return OfferTerms(
         key=offer_id,
         shop_id=first.shop_id,
         shop=slug or "",
@@ -167,7 +166,7 @@ async def _offer(db: Database, offer_id: int) -> Terms | None:
         offer_id=offer_id,
         show_id=first.show_id,
         pool_id=first.pool_id or 0,
-        policy=HoldPolicy(first.policy),
+        policy=stock.HoldPolicy(first.policy),
         hold_seconds=first.hold_seconds,
         limit_per_buyer=first.limit_per_buyer,
         limit_per_show=first.limit_per_show,
@@ -178,7 +177,7 @@ async def _offer(db: Database, offer_id: int) -> Terms | None:
     )
 
 
-async def _variant(db: Database, variant_id: int) -> Terms | None:
+async def _variant(db: Database, variant_id: int) -> OfferTerms | None:
     async with db.transaction() as tx:
         shop_id = await queries.variant_shop(tx, variant_id=variant_id)
         if shop_id is None:
@@ -187,7 +186,7 @@ async def _variant(db: Database, variant_id: int) -> Terms | None:
         slug = await queries.shop_slug(tx, shop_id=shop_id)
         pool = await stock.open_pool(tx, shop_id=shop_id)
         bundles = await catalog.bundles(tx, shop_id=shop_id, variant_ids=[variant_id])
-    return Terms(
+    return OfferTerms(
         key=-variant_id,
         shop_id=shop_id,
         shop=slug or "",
@@ -195,7 +194,7 @@ async def _variant(db: Database, variant_id: int) -> Terms | None:
         offer_id=None,
         show_id=None,
         pool_id=pool.id,
-        policy=HoldPolicy.TIMER,
+        policy=stock.HoldPolicy.TIMER,
         hold_seconds=SHOP_HOLD_SECONDS,
         limit_per_buyer=None,
         limit_per_show=None,

@@ -19,8 +19,8 @@ from shopfloor import accounts, stock
 from shopfloor.accounts import Keyring
 from shopfloor.kernel.database import DatabaseAway
 from shopfloor.kernel.errors import Refusal
-from shopfloor.orders.door import Answered, Door, Wish, encode
-from shopfloor.orders.models import (
+from shopfloor.purchases.gateway import PurchaseGateway, PurchaseReply, PurchaseRequest, encode
+from shopfloor.purchases.models import (
     BadPurchase,
     HoldExpired,
     OfferClosed,
@@ -29,7 +29,7 @@ from shopfloor.orders.models import (
     TooFast,
     TooLarge,
 )
-from shopfloor.orders.terms import Terms
+from shopfloor.purchases.offer_terms import OfferTerms
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -41,7 +41,7 @@ HELD_COOKIE: Final = "held"
 _ON_THE_SHELF: Final = date.min.isoformat()
 _REMEMBERED: Final = 50_000
 
-_decode = msgspec.json.Decoder(Wish).decode
+_decode = msgspec.json.Decoder(PurchaseRequest).decode
 
 # Codes whose answer is not 409.
 _STATUS: Final = {
@@ -79,12 +79,12 @@ class _Rates:
         return True
 
 
-class BuyEndpoint:
+class PurchaseEndpoint:
     """The ASGI application for POST /buy.  `origins`: other addresses this shop is reached at."""
 
     def __init__(
         self,
-        door: Door,
+        door: PurchaseGateway,
         keyring: Keyring,
         *,
         secure: bool = False,
@@ -117,20 +117,20 @@ class BuyEndpoint:
             if not self._rates.allow(shopper if not set_cookie else scope.get("client", ("",))[0]):
                 raise TooFast
             body = await _body(receive)
-            wish = _decode(body) if is_json else _form(content_type, body)
+            purchase = _decode(body) if is_json else _form(content_type, body)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as problem:
             await self._refuse(send, BadPurchase(why=str(problem)[:300]), is_json=is_json)
             return
         except Refusal as refusal:
             await self._refuse(send, refusal, is_json=is_json)
             return
-        answered: asyncio.Future[Answered] = asyncio.get_running_loop().create_future()
-        self._door.ask(wish, shopper=shopper, reply=_once(answered))
+        answered: asyncio.Future[PurchaseReply] = asyncio.get_running_loop().create_future()
+        self._door.ask(purchase, shopper=shopper, reply=_once(answered))
         answer = await answered
         if is_json:
             await _send(send, status_of(answer), [_JSON, _NO_STORE, *set_cookie], encode(answer))
         else:
-            await self._redirect(send, wish, answer, set_cookie)
+            await self._redirect(send, purchase, answer, set_cookie)
 
     # The same without ASGI, for `quick.py`.
 
@@ -151,7 +151,7 @@ class BuyEndpoint:
                 raise TooFast
             if len(body) > MAX_BODY:
                 raise TooLarge(most_bytes=MAX_BODY)
-            wish = _decode(body)
+            purchase = _decode(body)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as problem:
             refusal = BadPurchase(why=str(problem)[:300])
             reply(refusal.status, encode(_refusal(refusal)))
@@ -159,7 +159,7 @@ class BuyEndpoint:
             reply(refusal.status, encode(_refusal(refusal)))
         else:
             self._door.ask(
-                wish, shopper=shopper, reply=lambda answer: reply(status_of(answer), encode(answer))
+                purchase, shopper=shopper, reply=lambda answer: reply(status_of(answer), encode(answer))
             )
 
     def _is_ours(self, origin: bytes, host: bytes) -> bool:
@@ -194,19 +194,23 @@ class BuyEndpoint:
             )
 
     async def _redirect(
-        self, send: Send, wish: Wish, answer: Answered, set_cookie: list[tuple[bytes, bytes]]
+        self,
+        send: Send,
+        purchase: PurchaseRequest,
+        answer: PurchaseReply,
+        set_cookie: list[tuple[bytes, bytes]],
     ) -> None:
-        terms = self._door.where(wish)
+        terms = self._door.where(purchase)
         if answer.url is not None:
             place = answer.url
         elif terms is not None:
-            place = _back(terms, wish, answer)
+            place = _back(terms, purchase, answer)
         else:
             page = _page(answer.code or "", answer.message or "")
             await _send(send, status_of(answer), [_HTML, _NO_STORE, *set_cookie], page)
             return
         if answer.outcome == "held":
-            set_cookie = [*set_cookie, self._keeps(wish.id)]
+            set_cookie = [*set_cookie, self._keeps(purchase.id)]
         await _send(send, 303, [(b"location", place.encode("ascii")), _NO_STORE, *set_cookie], b"")
 
     def _keeps(self, hold_id: UUID) -> tuple[bytes, bytes]:
@@ -216,9 +220,9 @@ class BuyEndpoint:
         return b"set-cookie", kept.encode("ascii")
 
 
-def _refusal(refusal: Refusal) -> Answered:
+def _refusal(refusal: Refusal) -> PurchaseReply:
     """For what has no id that we could read."""
-    return Answered("", "refused", refusal.code, refusal.message, refusal.facts)
+    return PurchaseReply("", "refused", refusal.code, refusal.message, refusal.facts)
 
 
 def _of_interest(headers: Iterable[tuple[bytes, bytes]]) -> tuple[bytes, bytes, bytes, bytes]:
@@ -236,7 +240,7 @@ def _of_interest(headers: Iterable[tuple[bytes, bytes]]) -> tuple[bytes, bytes, 
     return content_type, cookie, origin, host
 
 
-def status_of(answer: Answered) -> int:
+def status_of(answer: PurchaseReply) -> int:
     """200 held or open, 202 in line, else what the refusal says (409 where nothing else does)."""
     if answer.code is None:
         return 200
@@ -257,8 +261,12 @@ def _page(code: str, message: str) -> bytes:
     ).encode()
 
 
-def _back(terms: Terms, wish: Wish, answer: Answered) -> str:
-    told: dict[str, object] = {"refused": answer.code, "offer": wish.offer_id, "variant": wish.variant_id}
+def _back(terms: OfferTerms, purchase: PurchaseRequest, answer: PurchaseReply) -> str:
+    told: dict[str, object] = {
+        "refused": answer.code,
+        "offer": purchase.offer_id,
+        "variant": purchase.variant_id,
+    }
     facts = answer.facts or {}
     told |= {key: facts[key] for key in ("left", "price_minor", "position", "ready_on") if key in facts}
     if answer.outcome == "queued":
@@ -268,8 +276,8 @@ def _back(terms: Terms, wish: Wish, answer: Answered) -> str:
     return f"/s/{terms.shop}/{page}?{query}"
 
 
-def _once(future: "asyncio.Future[Answered]") -> Callable[[Answered], None]:
-    def reply(answer: Answered) -> None:
+def _once(future: "asyncio.Future[PurchaseReply]") -> Callable[[PurchaseReply], None]:
+    def reply(answer: PurchaseReply) -> None:
         if not future.done():
             future.set_result(answer)
 
@@ -289,7 +297,7 @@ async def _body(receive: Receive) -> bytes:
     return body
 
 
-def _form(content_type: bytes, body: bytes) -> Wish:
+def _form(content_type: bytes, body: bytes) -> PurchaseRequest:
     """A form's fields; `variant_id`, `quantity` and `price_minor` may come several times, for a small cart.
 
     A form with several variants to choose from says in `shown` of which it shows a later day, as in
@@ -324,7 +332,7 @@ def _form(content_type: bytes, body: bytes) -> Wish:
             if values
         }
     try:
-        return msgspec.convert(plain, Wish, strict=False)
+        return msgspec.convert(plain, PurchaseRequest, strict=False)
     except ValueError as problem:
         raise BadPurchase(why=str(problem)[:300]) from problem
 

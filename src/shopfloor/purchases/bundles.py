@@ -11,7 +11,7 @@ import msgspec
 
 from shopfloor import catalog, stock
 from shopfloor.kernel.values import split_minor
-from shopfloor.orders.models import BadPurchase
+from shopfloor.purchases.models import BadPurchase
 
 # Variant, units in one bundle, unit price in minor units.  A variant comes twice where its share does not divide.
 Units = tuple[int, int, int]

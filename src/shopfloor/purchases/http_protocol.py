@@ -16,7 +16,7 @@ from uuid import UUID
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from shopfloor.orders.endpoint import MAX_BODY, BuyEndpoint
+from shopfloor.purchases.endpoint import MAX_BODY, PurchaseEndpoint
 
 PATH: Final = b"/buy"
 # What stands behind the question mark is for proxies that keep a room on one process.
@@ -70,10 +70,10 @@ def _shared(headers: list[tuple[bytes, bytes]]) -> bytes:
     return _last[1]
 
 
-def make_http_protocol(endpoint: BuyEndpoint) -> type[HttpToolsProtocol]:
+def make_http_protocol(endpoint: PurchaseEndpoint) -> type[HttpToolsProtocol]:
     """The class for `uvicorn.Config(http=…)`."""
 
-    class QuickProtocol(HttpToolsProtocol):
+    class PurchaseProtocol(HttpToolsProtocol):
         def __init__(self, *arguments: Any, **named: Any) -> None:
             super().__init__(*arguments, **named)
             self._pending = _Pending()
@@ -201,4 +201,4 @@ def make_http_protocol(endpoint: BuyEndpoint) -> type[HttpToolsProtocol]:
                 self._pending.keep_alive = False
             super().shutdown()
 
-    return QuickProtocol
+    return PurchaseProtocol

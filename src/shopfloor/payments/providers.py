@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from shopfloor.kernel.values import Money
-from shopfloor.orders.models import ProviderUnknown
+from shopfloor.payments.models import ProviderUnknown
 
 
 @dataclass(frozen=True, slots=True)

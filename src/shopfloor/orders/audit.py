@@ -1,0 +1,115 @@
+"""The audit of orders: each invariant with what was looked at and the keys that break it."""
+
+from dataclasses import dataclass
+
+from shopfloor import stock
+from shopfloor.kernel.database import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    looked_at: int
+    offending: list[str]
+
+
+async def audit(tx: Tx) -> list[stock.Check]:
+    """The invariants of orders over all shops."""
+    checks = (
+        ("orders: lines add up to the order", audit_line_sums),
+        ("orders: the lines of a bundle add up to it", audit_bundle_sums),
+        ("orders: sums are those of the payment events", audit_payment_sums),
+        ("orders: nobody paid more than the order", audit_overpaid),
+        ("orders: promised units are allocated in the ledger", audit_secured),
+        ("orders: allocated units belong to an order", audit_allocated),
+    )
+    found: list[stock.Check] = []
+    for name, look in checks:
+        row = await look(tx)
+        found.append(stock.Check(name, row.looked_at, tuple(row.offending)))
+    return found
+
+
+async def audit_line_sums(tx: Tx) -> AuditRow:
+    return await tx.one(
+        AuditRow,
+        """
+        SELECT count(*)::int AS looked_at,
+               coalesce(array_agg(o.id::text) FILTER (WHERE o.goods_minor <> l.goods OR o.first_minor <> l.first + o.shipping_minor),
+                        '{}') AS offending
+          FROM orders.orders o
+          JOIN (SELECT order_id, sum(amount_minor) AS goods, sum(first_minor) AS first
+                  FROM orders.line GROUP BY order_id) l ON l.order_id = o.id
+        """,
+    )
+
+
+async def audit_bundle_sums(tx: Tx) -> AuditRow:
+    return await tx.one(
+        AuditRow,
+        """
+        SELECT count(*)::int AS looked_at,
+               coalesce(array_agg(b.order_id || '/' || b.bundle_id)
+                        FILTER (WHERE b.amount_minor IS DISTINCT FROM l.amount), '{}') AS offending
+          FROM orders.bundle b
+          LEFT JOIN (SELECT order_id, bundle_id, sum(amount_minor) AS amount
+                       FROM orders.line WHERE bundle_id IS NOT NULL GROUP BY order_id, bundle_id) l USING (order_id, bundle_id)
+        """,
+    )
+
+
+async def audit_payment_sums(tx: Tx) -> AuditRow:
+    return await tx.one(
+        AuditRow,
+        """
+        SELECT count(*)::int AS looked_at,
+               coalesce(array_agg(o.id::text) FILTER (WHERE (o.charged_minor, o.refund_granted_minor, o.refunded_minor)
+                 IS DISTINCT FROM (coalesce(e.charged, 0), coalesce(e.granted, 0), coalesce(e.refunded, 0))), '{}') AS offending
+          FROM orders.orders o
+          LEFT JOIN (SELECT subject_id, sum(amount_minor) FILTER (WHERE kind = 'charged') AS charged,
+                            sum(amount_minor) FILTER (WHERE kind = 'refund_granted') AS granted,
+                            sum(amount_minor) FILTER (WHERE kind = 'refunded') AS refunded
+                       FROM payments.v_event GROUP BY subject_id) e ON e.subject_id = o.id
+        """,
+    )
+
+
+async def audit_overpaid(tx: Tx) -> AuditRow:
+    return await tx.one(
+        AuditRow,
+        """
+        SELECT count(*)::int AS looked_at,
+               coalesce(array_agg(id::text) FILTER (WHERE charged_minor > total_minor), '{}') AS offending
+          FROM orders.orders
+        """,
+    )
+
+
+async def audit_secured(tx: Tx) -> AuditRow:
+    """An order that says its units are promised has an allocated or shipped hold of exactly these units."""
+    return await tx.one(
+        AuditRow,
+        """
+        SELECT count(*)::int AS looked_at,
+               coalesce(array_agg(l.order_id || '/' || l.variant_id)
+                        FILTER (WHERE h.units IS DISTINCT FROM l.units), '{}') AS offending
+          FROM (SELECT o.id AS order_id, o.hold_id, l.variant_id, sum(l.quantity) AS units
+                  FROM orders.orders o JOIN orders.line l ON l.order_id = o.id
+                 WHERE o.secured GROUP BY o.id, o.hold_id, l.variant_id) l
+          LEFT JOIN (SELECT id, variant_id, sum(quantity) AS units FROM stock.v_hold
+                      WHERE state IN ('allocated', 'shipped', 'returned') GROUP BY id, variant_id) h
+            ON h.id = l.hold_id AND h.variant_id = l.variant_id
+        """,
+    )
+
+
+async def audit_allocated(tx: Tx) -> AuditRow:
+    """A hold that is allocated belongs to an order that counts on it."""
+    return await tx.one(
+        AuditRow,
+        """
+        SELECT count(*)::int AS looked_at,
+               coalesce(array_agg(h.id::text) FILTER (WHERE o.id IS NULL), '{}') AS offending
+          FROM (SELECT DISTINCT id FROM stock.v_hold WHERE state = 'allocated') h
+          LEFT JOIN orders.orders o ON o.hold_id = h.id AND o.secured
+        """,
+    )

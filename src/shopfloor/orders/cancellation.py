@@ -1,0 +1,106 @@
+"""The end of an order that is not delivered."""
+
+from collections.abc import Sequence
+from uuid import UUID, uuid5
+
+from shopfloor import payments, purchases, stock
+from shopfloor.kernel import outbox
+from shopfloor.kernel.database import Tx
+from shopfloor.kernel.values import now
+from shopfloor.orders import queries
+from shopfloor.orders.events import OrderCancelled
+from shopfloor.orders.lifecycle import fact_lines, lock, number_of, settle
+from shopfloor.orders.models import Order, OrderLine, Party, Status, Why
+from shopfloor.orders.refunds import grant
+from shopfloor.orders.refusals import CannotCancel
+from shopfloor.orders.statuses import may_cancel, refund_on_cancel
+from shopfloor.orders.views import order_for_shopper, shop_terms, today
+
+
+async def cancel(
+    tx: Tx, *, shop_id: int, order_id: UUID, by: Party, actor: str, note: str = "", why: Why = Why.ASKED
+) -> Order:
+    """Units go back (first to who waits for them), money too.  Cancelling twice is cancelling once.
+
+    Raises CannotCancel: a buyer after paying (unless a promised date was missed), anybody after shipping.
+    """
+    found, lines = await lock(tx, shop_id=shop_id, order_id=order_id)
+    if found.status is Status.CANCELLED:
+        return found
+    number_of(found)
+    if not may_cancel(found, lines, by=by, today=await today(tx, shop_id=shop_id)):
+        raise CannotCancel(status=found.status, charged_minor=found.charged_minor)
+    return await fall(tx, found, lines, by=by, why=why, note=note, actor=actor)
+
+
+async def cancel_for_shopper(
+    tx: Tx, *, shop_id: int, order_id: UUID, shopper: UUID | None, key: str | None = None, note: str = ""
+) -> Order:
+    """The buyer's own cancelling; a stranger finds no such order."""
+    view = await order_for_shopper(tx, shop_id=shop_id, order_id=order_id, shopper=shopper, key=key)
+    why = Why.ASKED if view.order.charged_minor == 0 else Why.LATE
+    return await cancel(
+        tx, shop_id=shop_id, order_id=order_id, by=Party.BUYER, actor="buyer", note=note, why=why
+    )
+
+
+async def fall(
+    tx: Tx,
+    found: Order,
+    lines: Sequence[OrderLine],
+    *,
+    by: Party,
+    why: Why,
+    note: str,
+    actor: str,
+) -> Order:
+    """End a locked order: release, cancel, grant what is owed, hand the units to who waits."""
+    freed = await stock.release(tx, [found.hold_id], "cancelled")
+    await queries.mark_cancelled(tx, order_id=found.id, at=now(), by=by, why=why, note=note[:1000])
+    back = refund_on_cancel(found, lines, why=why, terms=await shop_terms(tx, shop_id=found.shop_id))
+    if found.number is not None:
+        await outbox.record(
+            tx,
+            OrderCancelled(
+                shop_id=found.shop_id,
+                order_id=found.id,
+                number=found.number,
+                buyer=found.buyer,
+                show_id=found.show_id,
+                by=by,
+                why=why,
+                currency=found.currency,
+                amount_minor=found.total_minor,
+                lines=fact_lines(lines),
+            ),
+        )
+    await grant(tx, found, back, refund_id=uuid5(found.id, "cancelled"), note=why, actor=actor)
+    kept = found.refundable_minor - back
+    if kept > 0:
+        await _keep_deposit(tx, found, kept, actor=actor)
+    settled = await settle(tx, order_id=found.id)
+    await purchases.hand_over(tx, freed)
+    return settled
+
+
+async def _keep_deposit(tx: Tx, found: Order, kept_minor: int, *, actor: str) -> None:
+    payment = (await payments.payments_for(tx, subject_id=found.id))[0]
+    await payments.record(
+        tx,
+        payment,
+        payments.PaymentEventKind.DEPOSIT_KEPT,
+        kept_minor,
+        reference=f"{found.id}/kept",
+        actor=actor,
+    )
+
+
+async def expire(tx: Tx, *, limit: int = 1000) -> int:
+    """Release holds whose time is over and offer their units to who waits; returns how many lines were freed.
+
+    The worker's one call: both happen in one transaction, so nobody slips in between.
+    """
+    freed = await stock.expire(tx, limit=limit)
+    await purchases.hand_over(tx, freed)
+    await purchases.forget_lapsed(tx, limit=limit)
+    return len(freed)

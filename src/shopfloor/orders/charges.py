@@ -1,0 +1,156 @@
+"""Money in: a charge on an order and what follows from it."""
+
+from collections.abc import Sequence
+from uuid import UUID, uuid5
+
+from shopfloor import payments, stock
+from shopfloor.kernel import outbox
+from shopfloor.kernel.database import Tx
+from shopfloor.kernel.values import Money
+from shopfloor.orders import queries
+from shopfloor.orders.cancellation import fall
+from shopfloor.orders.events import OrderPaid, OrderReinstated
+from shopfloor.orders.lifecycle import fact_lines, lock, note_arrivals, number_of, secure, settle
+from shopfloor.orders.models import Due, Order, OrderLine, Party, Status, Why
+from shopfloor.orders.refunds import grant
+from shopfloor.orders.refusals import AlreadyPaid, KeyReused, WrongAmount, WrongCurrency
+from shopfloor.orders.statuses import allot, unpaid
+
+_OURS = "shopfloor"
+
+
+async def mark_paid(
+    tx: Tx,
+    *,
+    shop_id: int,
+    order_id: UUID,
+    amount: Money,
+    actor: str,
+    note: str = "",
+    key: str | None = None,
+) -> Order:
+    """The merchant has the money.  Exactly what is due: all of it, the deposit, or the balance.
+
+    With the same `key` again it is the same payment.  Money that arrives for an order that fell for lack of it
+    brings the order back when the units can be had again, else a refund is due; for an order that somebody
+    cancelled, a refund is due.  Raises WrongAmount with `due_minor`, AlreadyPaid, WrongCurrency, KeyReused.
+    """
+    found, _ = await lock(tx, shop_id=shop_id, order_id=order_id)
+    if key is not None:
+        known = await payments.known_charge(tx, provider_name=found.provider, reference=key)
+        if known is not None:
+            if known.subject_id != order_id or known.amount_minor != amount.minor:
+                raise KeyReused(key=key)
+            return found
+    number_of(found)
+    owed = unpaid(found)
+    if owed is None:
+        raise AlreadyPaid(order_id=str(order_id), charged_minor=found.charged_minor)
+    payment = await open_payment(tx, found, owed)
+    return await take_charge(
+        tx, found, payment, reference=key or str(payment.id), amount=amount, actor=actor, note=note
+    )
+
+
+async def open_payment(tx: Tx, found: Order, owed: Due) -> payments.Payment:
+    """The attempt under way for what is owed, or a new one."""
+    return await payments.open_payment(
+        tx,
+        subject_id=found.id,
+        purpose=owed.purpose,
+        amount=owed.amount,
+        provider_name=found.provider,
+        method=found.method,
+    )
+
+
+async def take_charge(
+    tx: Tx, found: Order, payment: payments.Payment, *, reference: str, amount: Money, actor: str, note: str
+) -> Order:
+    """Book a charge on a locked order and draw the consequences."""
+    if amount.currency != found.currency:
+        raise WrongCurrency(given=amount.currency, wanted=found.currency)
+    owed = unpaid(found)
+    wanted = 0 if owed is None else owed.amount.minor
+    if amount.minor != wanted or amount.minor <= 0:
+        raise WrongAmount(
+            f"Due is {wanted}, given {amount.minor} (minor units of {found.currency}).",
+            due_minor=wanted,
+            given_minor=amount.minor,
+            currency=found.currency,
+        )
+    await payments.record(
+        tx,
+        payment,
+        payments.PaymentEventKind.CHARGED,
+        amount.minor,
+        reference=reference,
+        actor=actor,
+        note=note,
+    )
+    fresh = await settle(tx, order_id=found.id)
+    lines = await queries.lines(tx, order_id=found.id)
+    await tell_paid(tx, fresh, lines, purpose=payment.purpose, amount_minor=amount.minor)
+    if found.status is Status.CANCELLED:
+        return await _paid_late(tx, fresh, lines)
+    if not found.secured and found.policy is stock.HoldPolicy.FIRST_PAID:
+        return await _first_paid(tx, fresh, lines)
+    return fresh
+
+
+async def tell_paid(
+    tx: Tx, found: Order, lines: Sequence[OrderLine], *, purpose: str, amount_minor: int
+) -> None:
+    shares, shipping = allot(amount_minor, lines, shipping_minor=found.shipping_minor)
+    await outbox.record(
+        tx,
+        OrderPaid(
+            shop_id=found.shop_id,
+            order_id=found.id,
+            number=number_of(found),
+            buyer=found.buyer,
+            show_id=found.show_id,
+            host_id=found.host_id,
+            purpose=purpose,
+            paid_in_full=found.charged_minor >= found.total_minor,
+            currency=found.currency,
+            amount_minor=amount_minor,
+            shipping_minor=shipping,
+            lines=fact_lines(lines, shares),
+        ),
+    )
+
+
+async def _paid_late(tx: Tx, found: Order, lines: Sequence[OrderLine]) -> Order:
+    """The order had fallen.  Bring it back, or owe the money."""
+    fell_by_itself = found.cancel_why in {Why.UNPAID, Why.SOLD_OUT}
+    if not fell_by_itself or not await secure(tx, found, lines):
+        await grant(
+            tx, found, found.refundable_minor, refund_id=uuid5(found.id, f"late-{found.charged_minor}"),
+            note="paid after the order was cancelled", actor=_OURS,
+        )  # fmt: skip
+        return await settle(tx, order_id=found.id)
+    await queries.unmark_cancelled(tx, order_id=found.id)
+    await outbox.record(
+        tx,
+        OrderReinstated(
+            shop_id=found.shop_id,
+            order_id=found.id,
+            number=number_of(found),
+            buyer=found.buyer,
+            show_id=found.show_id,
+            currency=found.currency,
+            amount_minor=found.total_minor,
+            lines=fact_lines(lines),
+        ),
+    )
+    return await settle(tx, order_id=found.id)
+
+
+async def _first_paid(tx: Tx, found: Order, lines: Sequence[OrderLine]) -> Order:
+    """Whoever pays first gets the units: take them now, or owe the money."""
+    if await secure(tx, found, lines):
+        await queries.mark_secured(tx, order_id=found.id, secured=True)
+        await note_arrivals(tx, found)
+        return await settle(tx, order_id=found.id)
+    return await fall(tx, found, lines, by=Party.SYSTEM, why=Why.SOLD_OUT, note="", actor=_OURS)

@@ -1,0 +1,151 @@
+"""SQL of checkouts, and of what lower modules publish that a buyer saw.  One function, one statement."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from shopfloor.kernel.database import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class CheckoutRow:
+    id: UUID
+    shop_id: int
+    buyer: UUID
+    held: bool
+    policy: str
+    offer_id: int | None
+    show_id: int | None
+    pool_id: int
+    host_id: int | None
+    host_name: str | None
+    show_ms: int | None
+    currency: str
+    items: list[Any]
+    bundles: list[Any]
+    page: dict[str, Any]
+    renewals: int
+
+
+@dataclass(frozen=True, slots=True)
+class VariantRow:
+    """A variant as the catalogue shows it now."""
+
+    id: int
+    product_id: int
+    sku: str
+    options: list[str]
+    title: str
+    price_minor: int
+    currency: str
+    picture_sha: str | None
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShowRow:
+    id: int
+    title: str
+    host_id: int | None
+    started_at: datetime | None
+
+
+async def variants(tx: Tx, *, shop_id: int, ids: Sequence[int]) -> list[VariantRow]:
+    return await tx.every(
+        VariantRow,
+        """
+        SELECT id, product_id, sku, options, title, price_minor, currency, picture_sha, status
+          FROM catalog.v_variant WHERE shop_id = %(shop_id)s AND id = ANY(%(ids)s)
+        """,
+        shop_id=shop_id,
+        ids=list(ids),
+    )
+
+
+async def host_name(tx: Tx, *, shop_id: int, person_id: int) -> str | None:
+    return await tx.value(
+        "SELECT name FROM accounts.v_member WHERE shop_id = %(shop_id)s AND person_id = %(person_id)s",
+        shop_id=shop_id,
+        person_id=person_id,
+    )
+
+
+async def show(tx: Tx, *, shop_id: int, show_id: int) -> ShowRow | None:
+    return await tx.first(
+        ShowRow,
+        """
+        SELECT id, title, host_id, started_at
+          FROM live.v_show WHERE shop_id = %(shop_id)s AND id = %(show_id)s
+        """,
+        shop_id=shop_id,
+        show_id=show_id,
+    )
+
+
+async def insert_checkout(tx: Tx, row: CheckoutRow) -> None:
+    """Nothing when it has begun already: the first page is the one that counts."""
+    await tx.run(
+        """
+        INSERT INTO orders.checkout (id, shop_id, buyer, held, policy, offer_id, show_id, pool_id, host_id, host_name,
+                                     show_ms, currency, items, bundles, page)
+        VALUES (%(id)s, %(shop_id)s, %(buyer)s, %(held)s, %(policy)s, %(offer_id)s, %(show_id)s, %(pool_id)s,
+                %(host_id)s, %(host_name)s, %(show_ms)s, %(currency)s, %(items)s, %(bundles)s, %(page)s)
+        ON CONFLICT (id) DO NOTHING
+        """,
+        id=row.id,
+        shop_id=row.shop_id,
+        buyer=row.buyer,
+        held=row.held,
+        policy=row.policy,
+        offer_id=row.offer_id,
+        show_id=row.show_id,
+        pool_id=row.pool_id,
+        host_id=row.host_id,
+        host_name=row.host_name,
+        show_ms=row.show_ms,
+        currency=row.currency,
+        items=Jsonb(row.items),
+        bundles=Jsonb(row.bundles),
+        page=Jsonb(row.page),
+    )
+
+
+async def checkout(tx: Tx, *, id: UUID) -> CheckoutRow | None:  # noqa: A002 -- the column's name
+    return await tx.first(
+        CheckoutRow,
+        """
+        SELECT id, shop_id, buyer, held, policy, offer_id, show_id, pool_id, host_id, host_name, show_ms, currency,
+               items, bundles, page, renewals
+          FROM orders.checkout WHERE id = %(id)s
+        """,
+        id=id,
+    )
+
+
+async def lock_checkout(tx: Tx, *, id: UUID) -> None:  # noqa: A002 -- the column's name
+    await tx.run("SELECT 1 FROM orders.checkout WHERE id = %(id)s FOR UPDATE", id=id)
+
+
+async def set_items(tx: Tx, *, id: UUID, items: Sequence[Mapping[str, Any]], renewed: bool) -> None:  # noqa: A002
+    """After a re-hold, or when nothing was held before: the same goods, perhaps from other lots."""
+    await tx.run(
+        """
+        UPDATE orders.checkout SET items = %(items)s, renewals = renewals + %(renewed)s::int WHERE id = %(id)s
+        """,
+        id=id,
+        items=Jsonb(list(items)),
+        renewed=int(renewed),
+    )
+
+
+async def order_of_checkout(tx: Tx, *, checkout_id: UUID) -> UUID | None:
+    return await tx.value(
+        """
+        SELECT id FROM orders.orders WHERE checkout_id = %(checkout_id)s AND cancel_why IS DISTINCT FROM 'declined'
+        """,
+        checkout_id=checkout_id,
+    )

@@ -1,0 +1,236 @@
+"""A purchase frozen as its buyer saw it: lines, prices, product pages, terms."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from shopfloor import catalog, purchases, stock
+from shopfloor.kernel.database import Tx
+from shopfloor.orders import checkout_queries, views
+from shopfloor.orders.models import Bundle, Item
+
+
+async def from_hold(tx: Tx, *, shop_id: int, hold_id: UUID) -> checkout_queries.CheckoutRow | None:
+    try:
+        hold = await stock.hold(tx, shop_id=shop_id, hold_id=hold_id)
+    except stock.UnknownStock:
+        return None
+    return await _freeze(
+        tx,
+        id=hold_id,
+        shop_id=hold.shop_id,
+        buyer=hold.buyer,
+        held=True,
+        offer_id=hold.offer_id,
+        show_id=hold.show_id,
+        pool_id=hold.pool_id,
+        tapped_at=hold.granted_at,
+        wanted=_by_lot(hold),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """Units of one variant that are ready on one day, at one price, in one bundle or none."""
+
+    variant_id: int
+    quantity: int
+    unit_price_minor: int
+    ready_on: date | None
+    bundle_id: int | None
+
+
+def _by_lot(hold: stock.Hold) -> list[_Wanted]:
+    """What comes from one shelf or on one day is one line."""
+    units: dict[tuple[int, int, date | None, int | None], int] = {}
+    for part in hold.parts:
+        key = (part.variant_id, part.unit_price, part.ready_on, part.bundle_id)
+        units[key] = units.get(key, 0) + part.quantity
+    return [
+        _Wanted(variant_id, quantity, price, ready_on, bundle_id)
+        for (variant_id, price, ready_on, bundle_id), quantity in units.items()
+    ]
+
+
+async def from_intent(tx: Tx, *, hold_id: UUID) -> checkout_queries.CheckoutRow | None:
+    intent = await purchases.intent(tx, intent_id=hold_id)
+    if intent is None:
+        return None
+    variant_ids = [line["variant_id"] for line in intent.lines]
+    free = await stock.available(tx, shop_id=intent.shop_id, variant_ids=variant_ids, pool_id=intent.pool_id)
+    wanted: list[_Wanted] = []
+    already = dict.fromkeys(variant_ids, 0)
+    for line in intent.lines:
+        variant_id = line["variant_id"]
+        already[variant_id] += line["quantity"]
+        expected_on = _expected_on(free[variant_id], already[variant_id])
+        wanted.append(
+            _Wanted(
+                variant_id, line["quantity"], line["unit_price_minor"], expected_on, line.get("bundle_id")
+            )
+        )
+    return await _freeze(
+        tx,
+        id=hold_id,
+        shop_id=intent.shop_id,
+        buyer=intent.buyer,
+        held=False,
+        offer_id=intent.offer_id,
+        show_id=intent.show_id,
+        pool_id=intent.pool_id,
+        tapped_at=intent.created_at,
+        wanted=wanted,
+    )
+
+
+def _expected_on(free: stock.Availability, quantity: int) -> date | None:
+    """The day by which so many units will be there; None when they are on the shelf, or nowhere."""
+    left = free.left_now
+    for day, units in free.lots:
+        if left >= quantity:
+            break
+        left += units
+        if left >= quantity:
+            return day
+    return None
+
+
+async def _freeze(
+    tx: Tx,
+    *,
+    id: UUID,  # noqa: A002 -- the column's name
+    shop_id: int,
+    buyer: UUID,
+    held: bool,
+    offer_id: int | None,
+    show_id: int | None,
+    pool_id: int,
+    tapped_at: datetime,
+    wanted: Sequence[_Wanted],
+) -> checkout_queries.CheckoutRow:
+    compositions = await catalog.bundles_by_id(
+        tx, shop_id=shop_id, ids=[line.bundle_id for line in wanted if line.bundle_id is not None]
+    )
+    ids = [line.variant_id for line in wanted] + [bundle.variant_id for bundle in compositions.values()]
+    variants = {row.id: row for row in await checkout_queries.variants(tx, shop_id=shop_id, ids=ids)}
+    offered = await purchases.offer_lines(tx, offer_id=offer_id) if offer_id is not None else []
+    terms = offered[0] if offered else None
+    show = await checkout_queries.show(tx, shop_id=shop_id, show_id=show_id) if show_id is not None else None
+    items = [
+        Item(
+            variant_id=line.variant_id,
+            product_id=variants[line.variant_id].product_id,
+            offer_id=offer_id,
+            title=variants[line.variant_id].title,
+            sku=variants[line.variant_id].sku,
+            options=variants[line.variant_id].options,
+            picture_sha=variants[line.variant_id].picture_sha,
+            quantity=line.quantity,
+            unit_price_minor=line.unit_price_minor,
+            amount_minor=line.unit_price_minor * line.quantity,
+            ready_on=line.ready_on,
+            deposit_percent=terms.deposit_percent if terms and held and line.ready_on else None,
+            bundle_id=line.bundle_id,
+        )
+        for line in wanted
+    ]
+    bundles = [_whole(bundle, variants[bundle.variant_id], items) for bundle in compositions.values()]
+    currency = terms.currency if terms else variants[wanted[0].variant_id].currency
+    started = show.started_at if show else None
+    host = None
+    if show and show.host_id is not None:
+        host = await checkout_queries.host_name(tx, shop_id=shop_id, person_id=show.host_id)
+    return checkout_queries.CheckoutRow(
+        id=id,
+        shop_id=shop_id,
+        buyer=buyer,
+        held=held,
+        policy=terms.policy if terms else stock.HoldPolicy.TIMER,
+        offer_id=offer_id,
+        show_id=show_id,
+        pool_id=pool_id,
+        host_id=show.host_id if show else None,
+        host_name=host,
+        show_ms=None if started is None else int((tapped_at - started).total_seconds() * 1000),
+        currency=currency,
+        items=plain(items),
+        bundles=plain(bundles),
+        page={
+            "seen_at": tapped_at.isoformat(),
+            "show": None if show is None else {"id": show.id, "title": show.title, "host": host},
+            "offer": None if terms is None else msgspec.to_builtins(asdict(terms)),
+            "items": plain(items),
+            "bundles": plain(bundles),
+            "products": await _products(tx, shop_id=shop_id, ids=sorted({item.product_id for item in items})),
+            "terms": asdict(await views.shop_terms(tx, shop_id=shop_id)),
+        },
+        renewals=0,
+    )
+
+
+def _whole(bundle: catalog.Bundle, variant: checkout_queries.VariantRow, items: Sequence[Item]) -> Bundle:
+    """What these items come to as one thing."""
+    mine = [item for item in items if item.bundle_id == bundle.id]
+    quantity = sum(item.quantity for item in mine) // bundle.units
+    amount_minor = sum(item.amount_minor for item in mine)
+    return Bundle(
+        id=bundle.id,
+        variant_id=variant.id,
+        product_id=variant.product_id,
+        title=variant.title,
+        sku=variant.sku,
+        options=variant.options,
+        picture_sha=variant.picture_sha,
+        quantity=quantity,
+        unit_price_minor=amount_minor // quantity,
+        amount_minor=amount_minor,
+    )
+
+
+async def _products(tx: Tx, *, shop_id: int, ids: Sequence[int]) -> list[dict[str, Any]]:
+    """The product pages as they are at this moment, in all languages."""
+    shown = await catalog.pictures(tx, shop_id=shop_id, product_ids=ids)
+    return [
+        {
+            "id": product.id,
+            "title": product.title,
+            "titles": product.titles,
+            "description": catalog.plain_text(product.description),
+            "descriptions": {key: catalog.plain_text(text) for key, text in product.descriptions.items()},
+            "option_names": product.option_names,
+            "pictures": [picture.sha256 for picture in shown if picture.product_id == product.id],
+        }
+        for product in (await catalog.products_by_id(tx, shop_id=shop_id, ids=ids)).values()
+    ]
+
+
+def plain(items: Sequence[Item | Bundle]) -> list[dict[str, Any]]:
+    return msgspec.to_builtins([asdict(item) for item in items])
+
+
+def from_lots(items: Sequence[Item], hold: stock.Hold) -> list[Item]:
+    """The same goods at the same prices, by the lots they come from now."""
+    seen = {item.variant_id: item for item in items}
+    deposit = next((item.deposit_percent for item in items if item.deposit_percent), None)
+    return [
+        Item(
+            variant_id=line.variant_id,
+            product_id=seen[line.variant_id].product_id,
+            offer_id=seen[line.variant_id].offer_id,
+            title=seen[line.variant_id].title,
+            sku=seen[line.variant_id].sku,
+            options=seen[line.variant_id].options,
+            picture_sha=seen[line.variant_id].picture_sha,
+            quantity=line.quantity,
+            unit_price_minor=line.unit_price_minor,
+            amount_minor=line.unit_price_minor * line.quantity,
+            ready_on=line.ready_on,
+            deposit_percent=deposit if line.ready_on else None,
+            bundle_id=line.bundle_id,
+        )
+        for line in _by_lot(hold)
+    ]

@@ -1,0 +1,122 @@
+"""One lock, one settlement, and the units of an order.
+
+Every verb locks the order first and the ledger after it, and ends in `settle`, the one function that writes
+sums and statuses.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from uuid import UUID
+
+from shopfloor import purchases, stock
+from shopfloor.kernel.database import Tx
+from shopfloor.kernel.values import now
+from shopfloor.orders import queries
+from shopfloor.orders.events import FactLine
+from shopfloor.orders.models import Order, OrderLine
+from shopfloor.orders.refusals import OrderClosed, OrderNotFound
+from shopfloor.orders.statuses import derive
+
+_REHOLD_SECONDS = 120
+
+
+async def lock(tx: Tx, *, shop_id: int, order_id: UUID) -> tuple[Order, list[OrderLine]]:
+    """The order as it is, and nobody else changes it before this transaction ends.  Raises OrderNotFound."""
+    if not await queries.lock_order(tx, shop_id=shop_id, order_id=order_id):
+        raise OrderNotFound(order_id=str(order_id))
+    return await _reload(tx, order_id), await queries.lines(tx, order_id=order_id)
+
+
+async def settle(tx: Tx, *, order_id: UUID) -> Order:
+    """Sums from payment events, statuses from `derive`; the only writer of both."""
+    await queries.recompute_money(tx, order_id=order_id, at=now())
+    fresh = await _reload(tx, order_id)
+    named = derive(fresh, await queries.lines(tx, order_id=order_id))
+    await queries.save_statuses(
+        tx, order_id=order_id, status=named.status, payment=named.payment, fulfilment=named.fulfilment
+    )
+    return replace(
+        fresh, status=named.status, payment_status=named.payment, fulfilment_status=named.fulfilment
+    )
+
+
+async def _reload(tx: Tx, order_id: UUID) -> Order:
+    found = await queries.order(tx, order_id=order_id)
+    assert found is not None, "it is locked"
+    return found
+
+
+def fact_lines(lines: Sequence[OrderLine], amounts: Sequence[int] | None = None) -> list[FactLine]:
+    """Lines for a fact, with their own amounts or with given shares of another."""
+    return [
+        FactLine(
+            line_id=line.id,
+            variant_id=line.variant_id,
+            product_id=line.product_id,
+            offer_id=line.offer_id,
+            quantity=line.quantity,
+            unit_price_minor=line.unit_price_minor,
+            amount_minor=amount,
+            ready_on=line.ready_on,
+        )
+        for line, amount in zip(lines, amounts or [line.amount_minor for line in lines], strict=True)
+    ]
+
+
+def number_of(found: Order) -> int:
+    """Raises OrderClosed for a purchase that is not an order yet."""
+    if found.number is None:
+        raise OrderClosed(order_id=str(found.id), status=found.status)
+    return found.number
+
+
+async def secure(tx: Tx, found: Order, lines: Sequence[OrderLine]) -> bool:
+    """Make the units of this order its own for good: the hold if it still stands, the same units again if it
+    lapsed, or newly taken where nothing was held before.  False when they cannot be had.
+    """
+    if found.hold_id in await stock.confirm(tx, [found.hold_id]):
+        return True
+    if await _has_hold(tx, found):
+        [answer] = await stock.rehold(tx, [found.hold_id], hold_seconds=_REHOLD_SECONDS)
+    else:
+        [answer] = await stock.reserve(tx, [await _request(tx, found, lines)])
+    if isinstance(answer, stock.Refused):
+        return False
+    return found.hold_id in await stock.confirm(tx, [found.hold_id])
+
+
+async def note_arrivals(tx: Tx, found: Order) -> None:
+    """Goods that were announced for later when they were bought, and have arrived since, are ready."""
+    waiting = {line.variant_id for line in await queries.lines(tx, order_id=found.id) if not line.is_ready}
+    for variant_id in sorted(waiting):
+        if await queries.has_arrived(tx, hold_id=found.hold_id, variant_id=variant_id):
+            await queries.mark_ready(tx, order_id=found.id, variant_id=variant_id, at=now())
+
+
+async def _has_hold(tx: Tx, found: Order) -> bool:
+    try:
+        await stock.hold(tx, shop_id=found.shop_id, hold_id=found.hold_id)
+    except stock.UnknownStock:
+        return False
+    return True
+
+
+async def _request(tx: Tx, found: Order, lines: Sequence[OrderLine]) -> stock.Request:
+    """Within the limits of the offer, and not later than the page said: a line without a date is on the shelf today."""
+    offered = await purchases.offer_lines(tx, offer_id=found.offer_id) if found.offer_id is not None else []
+    latest = max((line.ready_on or date.min for line in lines), default=date.min)
+    return stock.Request(
+        id=found.hold_id,
+        shop_id=found.shop_id,
+        pool_id=found.pool_id,
+        buyer=found.buyer,
+        lines=tuple(stock.Line(line.variant_id, line.quantity, line.bundle_id) for line in lines),
+        hold_seconds=_REHOLD_SECONDS,
+        latest_ready=latest,
+        offer_id=found.offer_id,
+        limit_per_buyer=offered[0].limit_per_buyer if offered else None,
+        show_id=found.show_id,
+        limit_per_show=offered[0].limit_per_show if offered else None,
+        unit_prices=tuple(line.unit_price_minor for line in lines),
+    )

@@ -1,0 +1,138 @@
+"""From a draft to an order, as the provider's answer has it; every step may be repeated."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from shopfloor import payments, purchases, stock
+from shopfloor.kernel import outbox
+from shopfloor.kernel.database import Tx
+from shopfloor.kernel.values import Money, now
+from shopfloor.orders import cancellation, charges, lifecycle, queries, views
+from shopfloor.orders.checkout_form import payment_deadline
+from shopfloor.orders.events import OrderPlaced
+from shopfloor.orders.models import Order, OrderLine, Party, Status, Why
+from shopfloor.orders.refusals import OrderNotFound, WrongAmount
+
+_OURS = "shopfloor"
+
+
+async def finalise(tx: Tx, *, shop_id: int, payment_id: UUID, outcome: payments.Outcome) -> Order:
+    """Make the draft an order, as the provider's answer has it.  A second call finds it done.
+
+    Units that cannot be had any more: the order falls, and what was charged is owed back.
+    """
+    payment = await payments.payment(tx, payment_id=payment_id)
+    assert payment is not None, "prepare wrote it"
+    order, lines = await lifecycle.lock(tx, shop_id=shop_id, order_id=payment.subject_id)
+    if order.status is not Status.DRAFT:
+        return order
+    if isinstance(outcome, payments.Declined):
+        await payments.record(
+            tx,
+            payment,
+            payments.PaymentEventKind.FAILED,
+            payment.amount_minor,
+            reference=str(payment.id),
+            actor=payment.provider,
+            note=outcome.reason,
+        )
+        await queries.mark_cancelled(
+            tx, order_id=order.id, at=now(), by=Party.SYSTEM, why=Why.DECLINED, note=outcome.reason[:1000]
+        )
+        return await lifecycle.settle(tx, order_id=order.id)
+    return await _place(tx, order, lines, payment, outcome)
+
+
+async def record_charge(
+    tx: Tx, *, shop_id: int, payment_id: UUID, reference: str, amount: Money, actor: str
+) -> Order:
+    """A provider says that the money of this attempt is there; the same message twice is one charge.
+
+    It may come before the provider's own answer: then it makes the draft an order.  Raises OrderNotFound,
+    WrongAmount, WrongCurrency.
+    """
+    payment = await payments.payment(tx, payment_id=payment_id)
+    if payment is None:
+        raise OrderNotFound(payment_id=str(payment_id))
+    order, _ = await lifecycle.lock(tx, shop_id=shop_id, order_id=payment.subject_id)
+    known = await payments.known_charge(tx, provider_name=payment.provider, reference=reference)
+    if known is not None:
+        return order
+    if order.status is Status.DRAFT:
+        charged = payments.Charged(reference, amount)
+        return await finalise(tx, shop_id=shop_id, payment_id=payment_id, outcome=charged)
+    return await charges.take_charge(
+        tx, order, payment, reference=reference, amount=amount, actor=actor, note=""
+    )
+
+
+async def _place(
+    tx: Tx,
+    order: Order,
+    lines: Sequence[OrderLine],
+    payment: payments.Payment,
+    outcome: payments.Awaiting | payments.Charged,
+) -> Order:
+    needs_units = order.policy is not stock.HoldPolicy.FIRST_PAID or isinstance(outcome, payments.Charged)
+    secured = needs_units and await lifecycle.secure(tx, order, lines)
+    if needs_units and not secured and isinstance(outcome, payments.Awaiting):
+        await queries.mark_cancelled(
+            tx, order_id=order.id, at=now(), by=Party.SYSTEM, why=Why.SOLD_OUT, note=""
+        )
+        return await lifecycle.settle(tx, order_id=order.id)
+    rules = await views.shop_terms(tx, shop_id=order.shop_id)
+    at = now()
+    deadline = payment_deadline(at, rules, method=order.method)
+    await queries.mark_placed(tx, order_id=order.id, at=at, payment_due_at=deadline, secured=secured)
+    if secured:
+        await lifecycle.note_arrivals(tx, order)
+    placed = await lifecycle.settle(tx, order_id=order.id)
+    await _tell_placed(tx, placed, lines)
+    await purchases.claimed(tx, hold_id=order.hold_id)
+    if isinstance(outcome, payments.Charged):
+        _same_amount(outcome, payment)
+        await payments.record(
+            tx,
+            payment,
+            payments.PaymentEventKind.CHARGED,
+            outcome.amount.minor,
+            reference=outcome.reference,
+            actor=payment.provider,
+        )
+        placed = await lifecycle.settle(tx, order_id=order.id)
+        await charges.tell_paid(tx, placed, lines, purpose=payment.purpose, amount_minor=payment.amount_minor)
+        if not secured:
+            return await cancellation.fall(
+                tx, placed, lines, by=Party.SYSTEM, why=Why.SOLD_OUT, note="", actor=_OURS
+            )
+    return placed
+
+
+def _same_amount(outcome: payments.Charged, payment: payments.Payment) -> None:
+    if outcome.amount != Money(payment.amount_minor, payment.currency):
+        raise WrongAmount(
+            due_minor=payment.amount_minor,
+            given_minor=outcome.amount.minor,
+            currency=outcome.amount.currency,
+        )
+
+
+async def _tell_placed(tx: Tx, order: Order, lines: Sequence[OrderLine]) -> None:
+    await outbox.record(
+        tx,
+        OrderPlaced(
+            shop_id=order.shop_id,
+            order_id=order.id,
+            number=lifecycle.number_of(order),
+            hold_id=order.hold_id,
+            buyer=order.buyer,
+            show_id=order.show_id,
+            host_id=order.host_id,
+            show_ms=order.show_ms,
+            currency=order.currency,
+            goods_minor=order.goods_minor,
+            shipping_minor=order.shipping_minor,
+            amount_minor=order.total_minor,
+            lines=lifecycle.fact_lines(lines),
+        ),
+    )

@@ -1,0 +1,87 @@
+"""What orders refuse, each with a stable code."""
+
+from shopfloor.kernel.errors import Conflict, Invalid, NotFound
+
+
+class OrderNotFound(NotFound):
+    """There is no such order here."""
+
+    code = "orders.not_found"
+
+
+class CheckoutNotFound(NotFound):
+    """There is no such purchase here, or it is somebody else's."""
+
+    code = "orders.checkout_not_found"
+
+
+class TotalChanged(Conflict):
+    """The total has changed since you saw it; look again before you order."""
+
+    code = "orders.total_changed"
+
+
+class FormRefused(Invalid):
+    """Something in the form is missing or cannot be right."""
+
+    code = "orders.form"
+
+
+class KeyReused(Invalid):
+    """The same id was sent before with other content; a new request needs a new id."""
+
+    code = "orders.key_reused"
+
+
+class WrongAmount(Conflict):
+    """The amount is not what is due."""
+
+    code = "orders.wrong_amount"
+
+
+class WrongCurrency(Conflict):
+    """The payment is in another currency than the order."""
+
+    code = "orders.wrong_currency"
+
+
+class AlreadyPaid(Conflict):
+    """Nothing is due on this order."""
+
+    code = "orders.already_paid"
+
+
+class NotPaid(Conflict):
+    """The order is not paid in full yet."""
+
+    code = "orders.not_paid"
+
+
+class NotReady(Conflict):
+    """Some of these units have not arrived yet."""
+
+    code = "orders.not_ready"
+
+
+class NotShipped(Conflict):
+    """The order has not been shipped in full yet."""
+
+    code = "orders.not_shipped"
+
+
+class CannotCancel(Conflict):
+    """The order can no longer be cancelled."""
+
+    code = "orders.cannot_cancel"
+
+
+class OrderClosed(Conflict):
+    """The order is cancelled, or not placed yet."""
+
+    code = "orders.closed"
+
+
+class NoDelay(Conflict):
+    """There is no new date to answer."""
+
+    code = "orders.no_delay"

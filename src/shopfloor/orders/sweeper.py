@@ -1,0 +1,105 @@
+"""The three phases put together, and the sweeper that finishes what a crash left.
+
+No transaction is open while a provider is asked.  A process that dies after `prepare` leaves a draft; the
+sweeper asks the provider what became of the attempt and finalises it.  Money that was taken is never given
+back because of a failure of ours on the way: the order is finished instead.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from shopfloor import payments
+from shopfloor.kernel import logs
+from shopfloor.kernel.database import Database, Tx
+from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.values import now
+from shopfloor.orders import cancellation, lifecycle, queries
+from shopfloor.orders.checkout import pay_and_finish
+from shopfloor.orders.models import Party, Status, Why
+from shopfloor.orders.placing import finalise
+
+# A draft younger than this is being worked on by the request that made it.
+ABANDONED: Final = timedelta(seconds=30)
+
+_log = logs.get("orders")
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    resumed: int
+    unpaid: int
+    balances: int
+
+
+async def sweep(
+    db: Database,
+    *,
+    providers: payments.Providers = payments.MANUAL_ONLY,
+    limit: int = 200,
+    abandoned: timedelta = ABANDONED,
+) -> Swept:
+    """Finish drafts that a crash left, and let orders fall whose payment or balance never came.
+
+    Safe to run anywhere and at once: each order is handled under its own lock in its own transaction.
+    """
+    at = now()
+    async with db.transaction() as tx:
+        drafts = await queries.unfinished(tx, before=at - abandoned, limit=limit)
+        unpaid = await queries.payment_overdue(tx, at=at, limit=limit)
+        balances = await queries.balance_overdue(tx, at=at, limit=limit)
+    resumed = 0
+    for key in drafts:
+        resumed += await _resume(db, providers, key)
+    return Swept(
+        resumed=resumed,
+        unpaid=await _let_fall(db, unpaid, Why.UNPAID),
+        balances=await _let_fall(db, balances, Why.BALANCE_UNPAID),
+    )
+
+
+async def _resume(db: Database, providers: payments.Providers, key: queries.Key) -> bool:
+    async with db.transaction() as tx:
+        order = await queries.order(tx, order_id=key.id)
+        attempts = await payments.payments_for(tx, subject_id=key.id)
+    if order is None or order.status is not Status.DRAFT or not attempts:
+        return False
+    payment = attempts[0]
+    try:
+        known = None
+        if payment.amount_minor:
+            known = await payments.look_up(providers, payment)
+        if known is None:
+            await pay_and_finish(db, providers, order, payment)
+        else:
+            async with db.transaction() as tx:
+                await finalise(tx, shop_id=order.shop_id, payment_id=payment.id, outcome=known)
+    except Refusal as refusal:
+        # The provider is away, or its answer does not fit: the draft stays for the next round and for people.
+        _log.warning("orders.not_resumed", order_id=str(key.id), code=refusal.code)
+        return False
+    _log.info("orders.resumed", order_id=str(key.id))
+    return True
+
+
+async def _let_fall(db: Database, keys: list[queries.Key], why: Why) -> int:
+    fallen = 0
+    for key in keys:
+        async with db.transaction() as tx:
+            fallen += await _fall_if_overdue(tx, key, why)
+    return fallen
+
+
+async def _fall_if_overdue(tx: Tx, key: queries.Key, why: Why) -> bool:
+    """Looked at again under the lock: the money may have come between."""
+    order, lines = await lifecycle.lock(tx, shop_id=key.shop_id, order_id=key.id)
+    if why is Why.UNPAID:
+        over = order.payment_due_at is not None and order.payment_due_at < now()
+        over = over and order.charged_minor < order.first_minor
+    else:
+        over = order.balance_due_at is not None and order.balance_due_at < now()
+        over = over and order.charged_minor < order.total_minor
+    if not over or order.status is not Status.PLACED:
+        return False
+    await cancellation.fall(tx, order, lines, by=Party.SYSTEM, why=why, note="", actor="shopfloor")
+    return True

@@ -1,0 +1,117 @@
+"""Looking at orders: the merchant's list, one order with everything a page shows, a shop's terms."""
+
+from datetime import date, datetime
+from hmac import compare_digest
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from shopfloor import accounts, payments, purchases
+from shopfloor.kernel.database import Tx
+from shopfloor.kernel.values import now
+from shopfloor.orders import checkout_queries, list_queries, queries
+from shopfloor.orders.models import Due, Order, OrderSummary, OrderView, Party, ShopTerms, Status
+from shopfloor.orders.refusals import OrderNotFound
+from shopfloor.orders.statuses import due, is_late, may_cancel
+
+
+async def shop_terms(tx: Tx, *, shop_id: int) -> ShopTerms:
+    """The shop's rules for payment, shipping and presale; defaults until it has set some."""
+    return await queries.shop_terms(tx, shop_id=shop_id) or ShopTerms()
+
+
+async def today(tx: Tx, *, shop_id: int) -> date:
+    """The day it is where the shop is: the days it promises are its own."""
+    zone = (await accounts.shop(tx, shop_id)).timezone
+    return now().astimezone(ZoneInfo(zone)).date()
+
+
+async def set_shop_terms(tx: Tx, *, shop_id: int, terms: ShopTerms) -> None:
+    await queries.save_shop_terms(tx, shop_id=shop_id, terms=terms)
+    await purchases.set_claim_seconds(tx, shop_id=shop_id, seconds=terms.claim_seconds)
+
+
+async def orders(
+    tx: Tx,
+    *,
+    shop_id: int,
+    status: str | None = None,
+    payment_status: str | None = None,
+    show_id: int | None = None,
+    search: str | None = None,
+    before: datetime | None = None,
+    limit: int = 50,
+) -> list[OrderSummary]:
+    """A shop's orders, newest first; go on with `before` = the last one's `placed_at`."""
+    return await list_queries.summaries(
+        tx,
+        shop_id=shop_id,
+        status=status,
+        payment_status=payment_status,
+        show_id=show_id,
+        search=search.strip().removeprefix("#") or None if search else None,
+        before=before,
+        today=await today(tx, shop_id=shop_id),
+        limit=max(1, min(limit, 200)),
+    )
+
+
+async def counts(tx: Tx, *, shop_id: int) -> dict[str, int]:
+    """How many orders are in which status."""
+    return await list_queries.count_by_status(tx, shop_id=shop_id)
+
+
+async def order(tx: Tx, *, shop_id: int, order_id: UUID) -> OrderView:
+    """For the merchant.  Raises OrderNotFound."""
+    found = await queries.order(tx, order_id=order_id)
+    if found is None or found.shop_id != shop_id or found.placed_at is None:
+        raise OrderNotFound(order_id=str(order_id))
+    return await _view(tx, found)
+
+
+async def order_for_shopper(
+    tx: Tx, *, shop_id: int, order_id: UUID, shopper: UUID | None = None, key: str | None = None
+) -> OrderView:
+    """For the buyer: with the cookie that bought, or the key from the confirmation.  Raises OrderNotFound."""
+    found = await queries.order(tx, order_id=order_id)
+    if found is None or found.shop_id != shop_id or found.placed_at is None:
+        raise OrderNotFound(order_id=str(order_id))
+    has_key = key is not None and compare_digest(found.key.encode(), key.encode())
+    if found.buyer != shopper and not has_key:
+        raise OrderNotFound(order_id=str(order_id))
+    return await _view(tx, found)
+
+
+async def orders_of_shopper(tx: Tx, *, shop_id: int, shopper: UUID) -> list[OrderView]:
+    ids = await list_queries.ids_of_buyer(tx, shop_id=shop_id, buyer=shopper)
+    return [await order(tx, shop_id=shop_id, order_id=order_id) for order_id in ids]
+
+
+async def _view(tx: Tx, found: Order) -> OrderView:
+    lines = await queries.lines(tx, order_id=found.id)
+    checkout = await checkout_queries.checkout(tx, id=found.checkout_id)
+    assert checkout is not None, "an order has a checkout by foreign key"
+    owed = due(found)
+    day = await today(tx, shop_id=found.shop_id)
+    open_order = found.status in {Status.PLACED, Status.PAID, Status.PARTLY_SHIPPED}
+    return OrderView(
+        order=found,
+        lines=lines,
+        payments=await payments.events_for(tx, subject_id=found.id),
+        due=owed,
+        buyer_may_cancel=may_cancel(found, lines, by=Party.BUYER, today=day),
+        is_late=open_order and is_late(lines, today=day),
+        page=checkout.page,
+        instructions=await _instructions(tx, found, owed),
+        bundles=await queries.bundles(tx, order_id=found.id),
+    )
+
+
+async def _instructions(tx: Tx, found: Order, owed: Due | None) -> dict[str, Any]:
+    """How to bring the money: what the page prints."""
+    rules = await shop_terms(tx, shop_id=found.shop_id)
+    told: dict[str, Any] = {"pick_up_at": rules.pick_up_at} if found.delivery == "pick_up" else {}
+    if owed is not None:
+        told |= {"method": found.method, "label": str(found.number), "amount_minor": owed.amount.minor}
+        told |= {"pay_to": rules.pay_to} if found.method == "transfer" else {}
+    return told

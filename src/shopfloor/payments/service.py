@@ -1,0 +1,185 @@
+"""Attempts to be paid for a subject, what providers say about them, and refunds.
+
+Whoever owns the subject holds its lock; nothing here decides what is due.
+"""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from shopfloor.kernel.database import Tx
+from shopfloor.kernel.values import Money, new_id
+from shopfloor.payments import queries
+from shopfloor.payments.models import OverRefund, Payment, PaymentEvent, PaymentEventKind, Purpose
+from shopfloor.payments.providers import Attempt, Outcome, Providers, provider
+
+_OURS = "shopfloor"
+
+
+async def open_payment(
+    tx: Tx,
+    *,
+    subject_id: UUID,
+    purpose: Purpose,
+    amount: Money,
+    provider_name: str,
+    method: str,
+    actor: str = _OURS,
+) -> Payment:
+    """The attempt under way for this amount, or a new one."""
+    over = {
+        event.payment_id
+        for event in await queries.events(tx, subject_id=subject_id)
+        if event.kind in {PaymentEventKind.CHARGED, PaymentEventKind.FAILED}
+    }
+    for payment in await queries.payments(tx, subject_id=subject_id):
+        if payment.id not in over and (payment.purpose, payment.amount_minor) == (purpose, amount.minor):
+            return payment
+    payment = Payment(
+        id=new_id(),
+        subject_id=subject_id,
+        purpose=purpose,
+        provider=provider_name,
+        method=method,
+        amount_minor=amount.minor,
+        currency=amount.currency,
+    )
+    await queries.insert_payment(tx, payment)
+    await record(
+        tx, payment, PaymentEventKind.REQUESTED, amount.minor, reference=str(payment.id), actor=actor
+    )
+    return payment
+
+
+async def record(
+    tx: Tx,
+    payment: Payment,
+    kind: PaymentEventKind,
+    amount_minor: int,
+    *,
+    reference: str,
+    actor: str,
+    note: str = "",
+) -> bool:
+    """Append what happened to the money; False when this message is known."""
+    return await queries.insert_event(
+        tx,
+        id=new_id(),
+        payment_id=payment.id,
+        subject_id=payment.subject_id,
+        kind=kind,
+        amount_minor=amount_minor,
+        provider=payment.provider,
+        reference=reference,
+        note=note[:1000],
+        actor=actor,
+    )
+
+
+async def payment(tx: Tx, *, payment_id: UUID) -> Payment | None:
+    return await queries.payment(tx, id=payment_id)
+
+
+async def payments_for(tx: Tx, *, subject_id: UUID) -> list[Payment]:
+    """Oldest first."""
+    return await queries.payments(tx, subject_id=subject_id)
+
+
+async def events_for(tx: Tx, *, subject_id: UUID) -> list[PaymentEvent]:
+    return await queries.events(tx, subject_id=subject_id)
+
+
+async def known_charge(tx: Tx, *, provider_name: str, reference: str) -> PaymentEvent | None:
+    """The charge that this reference named before."""
+    return await queries.event_of(
+        tx, provider=provider_name, kind=PaymentEventKind.CHARGED, reference=reference
+    )
+
+
+async def start(providers: Providers, attempt: Payment, *, label: str) -> Outcome:
+    """Ask for the money; with the same attempt again it is asked for once.  No transaction is open."""
+    return await provider(providers, attempt.provider).start(
+        Attempt(
+            id=attempt.id,
+            method=attempt.method,
+            amount=Money(attempt.amount_minor, attempt.currency),
+            label=label,
+        )
+    )
+
+
+async def look_up(providers: Providers, attempt: Payment) -> Outcome | None:
+    """What became of an attempt; None when the provider never heard of it.  No transaction is open."""
+    return await provider(providers, attempt.provider).look_up(attempt.id)
+
+
+# ── money out ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def grant_refund(
+    tx: Tx, *, subject_id: UUID, amount_minor: int, refund_id: UUID, note: str, actor: str
+) -> None:
+    """Owe `amount_minor` to whoever paid, newest charge first.  Raises OverRefund."""
+    left = amount_minor
+    events = await queries.events(tx, subject_id=subject_id)
+    for charged in reversed(await queries.payments(tx, subject_id=subject_id)):
+        sums = {
+            kind: sum(e.amount_minor for e in events if e.payment_id == charged.id and e.kind is kind)
+            for kind in (PaymentEventKind.CHARGED, PaymentEventKind.REFUND_GRANTED)
+        }
+        part = min(left, sums[PaymentEventKind.CHARGED] - sums[PaymentEventKind.REFUND_GRANTED])
+        if part > 0:
+            await record(
+                tx,
+                charged,
+                PaymentEventKind.REFUND_GRANTED,
+                part,
+                reference=f"{refund_id}/{charged.id}",
+                actor=actor,
+                note=note,
+            )
+            left -= part
+    if left:
+        raise OverRefund(given_minor=amount_minor, refundable_minor=amount_minor - left)
+
+
+async def granted_parts(tx: Tx, *, subject_id: UUID, refund_id: UUID) -> list[tuple[Payment, int]]:
+    """The charges a refund comes from, with its share of each."""
+    granted = {
+        event.payment_id: event.amount_minor
+        for event in await queries.events(tx, subject_id=subject_id)
+        if event.kind is PaymentEventKind.REFUND_GRANTED and event.reference.startswith(f"{refund_id}/")
+    }
+    charged = await queries.payments(tx, subject_id=subject_id)
+    return [(payment, granted[payment.id]) for payment in charged if payment.id in granted]
+
+
+async def send_refund(providers: Providers, parts: Sequence[tuple[Payment, int]], *, refund_id: UUID) -> bool:
+    """Ask the providers to send the parts of a granted refund.  True when all has left; False when some is to be
+    sent by hand.  No transaction is open.
+    """
+    sent = True
+    for payment, amount_minor in parts:
+        answer = await provider(providers, payment.provider).give_back(
+            payment.id, refund_id=refund_id, amount=Money(amount_minor, payment.currency)
+        )
+        sent = sent and answer.reference is not None
+    return sent and bool(parts)
+
+
+async def mark_refund_sent(
+    tx: Tx, parts: Sequence[tuple[Payment, int]], *, refund_id: UUID, actor: str, note: str
+) -> int:
+    """The money has left.  Returns how much of it was not said before, in minor units."""
+    sent = 0
+    for payment, amount_minor in parts:
+        if await record(
+            tx,
+            payment,
+            PaymentEventKind.REFUNDED,
+            amount_minor,
+            reference=f"{refund_id}/{payment.id}",
+            actor=actor,
+            note=note,
+        ):
+            sent += amount_minor
+    return sent

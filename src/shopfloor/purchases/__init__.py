@@ -1,0 +1,88 @@
+"""From a tap to units that are the buyer's for a while, or to a place on the waitlist.
+
+Promise: a repeated tap gets the first answer; nobody pays another price than the one seen; an answer is given
+after it is on disk; the waitlist is served in the order of joining.
+"""
+
+from shopfloor.purchases.bundles import composed, expanded
+from shopfloor.purchases.endpoint import HELD_COOKIE, PurchaseEndpoint
+from shopfloor.purchases.events import Place, UnitsWaiting, WaitlistEnded, WaitlistJoined, WaitlistOffered
+from shopfloor.purchases.gateway import (
+    PurchaseGateway,
+    PurchaseLine,
+    PurchaseReply,
+    PurchaseRequest,
+    WaitlistHook,
+)
+from shopfloor.purchases.http_protocol import make_http_protocol
+from shopfloor.purchases.intents import intent
+from shopfloor.purchases.models import (
+    BadPurchase,
+    HoldExpired,
+    OfferClosed,
+    OfferUnknown,
+    PriceChanged,
+    TooFast,
+    TooLarge,
+    Waiting,
+    WaitingNotFound,
+    WaitingNotNeeded,
+    WaitingState,
+)
+from shopfloor.purchases.offer_terms import OfferTerms, OfferTermsCache, loader
+from shopfloor.purchases.queries import OfferLineRow, offer_lines
+from shopfloor.purchases.waitlist import (
+    claim_seconds,
+    claimed,
+    forget_lapsed,
+    hand_over,
+    join,
+    leave,
+    places,
+    serve,
+    set_claim_seconds,
+)
+
+__all__ = [
+    "HELD_COOKIE",
+    "BadPurchase",
+    "HoldExpired",
+    "OfferClosed",
+    "OfferLineRow",
+    "OfferTerms",
+    "OfferTermsCache",
+    "OfferUnknown",
+    "Place",
+    "PriceChanged",
+    "PurchaseEndpoint",
+    "PurchaseGateway",
+    "PurchaseLine",
+    "PurchaseReply",
+    "PurchaseRequest",
+    "TooFast",
+    "TooLarge",
+    "UnitsWaiting",
+    "Waiting",
+    "WaitingNotFound",
+    "WaitingNotNeeded",
+    "WaitingState",
+    "WaitlistEnded",
+    "WaitlistHook",
+    "WaitlistJoined",
+    "WaitlistOffered",
+    "claim_seconds",
+    "claimed",
+    "composed",
+    "expanded",
+    "forget_lapsed",
+    "hand_over",
+    "intent",
+    "join",
+    "leave",
+    "loader",
+    "make_http_protocol",
+    "offer_lines",
+    "places",
+    "serve",
+    "set_claim_seconds",
+]

@@ -1,0 +1,332 @@
+"""SQL of purchases.  One function, one statement; rows come back as the dataclass they fill."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from shopfloor.kernel.database import Tx
+from shopfloor.purchases.models import Waiting
+
+
+@dataclass(frozen=True, slots=True)
+class VariantRow:
+    """A variant as the shop sells it on its page now."""
+
+    id: int
+    product_id: int
+    price_minor: int
+    currency: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class IntentRow:
+    id: UUID
+    shop_id: int
+    buyer: UUID
+    offer_id: int | None
+    show_id: int | None
+    pool_id: int
+    lines: list[dict[str, int]]
+    hash: bytes
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OfferLineRow:
+    """A line of an offer; without offer and show, a variant as the shop sells it on its page."""
+
+    offer_id: int | None
+    show_id: int | None
+    shop_id: int
+    product_id: int
+    variant_id: int
+    price_minor: int
+    currency: str
+    policy: str
+    hold_seconds: int
+    limit_per_buyer: int | None
+    limit_per_show: int | None
+    deposit_percent: int | None
+    pool_id: int | None
+    show_status: str
+
+
+async def shop_slug(tx: Tx, *, shop_id: int) -> str | None:
+    return await tx.value("SELECT slug FROM accounts.v_shop WHERE id = %(shop_id)s", shop_id=shop_id)
+
+
+async def variant_shop(tx: Tx, *, variant_id: int) -> int | None:
+    return await tx.value("SELECT shop_id FROM catalog.v_variant WHERE id = %(id)s", id=variant_id)
+
+
+async def offer_lines(tx: Tx, *, offer_id: int) -> list[OfferLineRow]:
+    return await tx.every(
+        OfferLineRow,
+        """
+        SELECT offer_id, show_id, shop_id, product_id, variant_id, price_minor, currency, policy, hold_seconds,
+               limit_per_buyer, limit_per_show, deposit_percent, pool_id, show_status
+          FROM live.v_offer_line WHERE offer_id = %(offer_id)s
+        """,
+        offer_id=offer_id,
+    )
+
+
+async def insert_intent(
+    tx: Tx,
+    *,
+    id: UUID,  # noqa: A002 -- the column's name
+    shop_id: int,
+    buyer: UUID,
+    offer_id: int | None,
+    show_id: int | None,
+    pool_id: int,
+    lines: Sequence[Mapping[str, int]],
+    hash: bytes,  # noqa: A002 -- the column's name
+) -> bool:
+    """False when the id is known already."""
+    inserted = await tx.run(
+        """
+        INSERT INTO purchases.intent (id, shop_id, buyer, offer_id, show_id, pool_id, lines, hash)
+        VALUES (%(id)s, %(shop_id)s, %(buyer)s, %(offer_id)s, %(show_id)s, %(pool_id)s, %(lines)s, %(hash)s)
+        ON CONFLICT (id) DO NOTHING
+        """,
+        id=id,
+        shop_id=shop_id,
+        buyer=buyer,
+        offer_id=offer_id,
+        show_id=show_id,
+        pool_id=pool_id,
+        lines=Jsonb(list(lines)),
+        hash=hash,
+    )
+    return inserted == 1
+
+
+async def intent(tx: Tx, *, id: UUID) -> IntentRow | None:  # noqa: A002 -- the column's name
+    return await tx.first(
+        IntentRow,
+        """
+        SELECT id, shop_id, buyer, offer_id, show_id, pool_id, lines, hash, created_at
+          FROM purchases.intent WHERE id = %(id)s
+        """,
+        id=id,
+    )
+
+
+async def insert_waiting(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> list[Waiting]:
+    """One place per buyer and variant; who stands there already keeps the place.  Returns the new ones."""
+    return await tx.every(
+        Waiting,
+        """
+        WITH wish AS (
+          SELECT * FROM unnest(%(ids)s::uuid[], %(shops)s::bigint[], %(variants)s::bigint[], %(offers)s::bigint[],
+                               %(shows)s::bigint[], %(buyers)s::uuid[], %(quantities)s::int[], %(prices)s::bigint[],
+                               %(currencies)s::text[]) WITH ORDINALITY
+                 AS w(id, shop_id, variant_id, offer_id, show_id, buyer, quantity, price, currency, turn)),
+        joined AS (
+          INSERT INTO purchases.waiting (id, shop_id, variant_id, offer_id, show_id, buyer, quantity, unit_price_minor, currency)
+          SELECT id, shop_id, variant_id, offer_id, show_id, buyer, quantity, price, currency FROM wish ORDER BY turn
+          ON CONFLICT DO NOTHING
+          RETURNING *)
+        SELECT j.id, j.shop_id, j.variant_id, j.offer_id, j.show_id, j.buyer, j.quantity, j.unit_price_minor,
+               j.currency, j.state, j.hold_id, j.claim_until, j.joined_at,
+               ((SELECT count(*) FROM purchases.waiting w
+                  WHERE w.shop_id = j.shop_id AND w.variant_id = j.variant_id AND w.state = 'waiting')
+                + row_number() OVER (PARTITION BY j.shop_id, j.variant_id ORDER BY j.turn))::int AS position
+          FROM joined j ORDER BY j.turn
+        """,
+        ids=[row["id"] for row in rows],
+        shops=[row["shop_id"] for row in rows],
+        variants=[row["variant_id"] for row in rows],
+        offers=[row["offer_id"] for row in rows],
+        shows=[row["show_id"] for row in rows],
+        buyers=[row["buyer"] for row in rows],
+        quantities=[row["quantity"] for row in rows],
+        prices=[row["unit_price_minor"] for row in rows],
+        currencies=[row["currency"] for row in rows],
+    )
+
+
+async def waiting_of(tx: Tx, *, buyer: UUID, shop_id: int | None, variant_id: int | None) -> list[Waiting]:
+    """Where this buyer stands now, newest first."""
+    return await tx.every(
+        Waiting,
+        """
+        SELECT m.id, m.shop_id, m.variant_id, m.offer_id, m.show_id, m.buyer, m.quantity, m.unit_price_minor, m.currency,
+               m.state, m.hold_id, m.claim_until, m.joined_at,
+               CASE WHEN m.state = 'waiting' THEN
+                 (SELECT count(*) FROM purchases.waiting w
+                   WHERE w.shop_id = m.shop_id AND w.variant_id = m.variant_id AND w.state = 'waiting'
+                     AND w.turn <= m.turn)::int ELSE 0 END AS position
+          FROM purchases.waiting m
+         WHERE m.buyer = %(buyer)s AND (%(shop_id)s::bigint IS NULL OR m.shop_id = %(shop_id)s)
+           AND (%(variant_id)s::bigint IS NULL OR m.variant_id = %(variant_id)s)
+           AND m.state IN ('waiting', 'offered')
+         ORDER BY m.turn DESC LIMIT 100
+        """,
+        buyer=buyer,
+        shop_id=shop_id,
+        variant_id=variant_id,
+    )
+
+
+async def waiting(tx: Tx, *, id: UUID) -> Waiting | None:  # noqa: A002 -- the column's name
+    return await tx.first(
+        Waiting,
+        """
+        SELECT m.id, m.shop_id, m.variant_id, m.offer_id, m.show_id, m.buyer, m.quantity, m.unit_price_minor, m.currency,
+               m.state, m.hold_id, m.claim_until, m.joined_at,
+               CASE WHEN m.state = 'waiting' THEN
+                 (SELECT count(*) FROM purchases.waiting w
+                   WHERE w.shop_id = m.shop_id AND w.variant_id = m.variant_id AND w.state = 'waiting'
+                     AND w.turn <= m.turn)::int ELSE 0 END AS position
+          FROM purchases.waiting m WHERE m.id = %(id)s
+        """,
+        id=id,
+    )
+
+
+async def lock_waiting(tx: Tx, *, shop_id: int, variant_id: int, limit: int) -> list[Waiting]:
+    """The head of the line, in order, passing over whom another transaction is just serving."""
+    return await tx.every(
+        Waiting,
+        """
+        SELECT id, shop_id, variant_id, offer_id, show_id, buyer, quantity, unit_price_minor, currency, state, hold_id,
+               claim_until, joined_at, 0 AS position, turn
+          FROM purchases.waiting
+         WHERE shop_id = %(shop_id)s AND variant_id = %(variant_id)s AND state = 'waiting'
+         ORDER BY turn LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+        """,
+        shop_id=shop_id,
+        variant_id=variant_id,
+        limit=limit,
+    )
+
+
+async def mark_offered(tx: Tx, *, id: UUID, hold_id: UUID, until: datetime) -> None:  # noqa: A002
+    await tx.run(
+        """
+        UPDATE purchases.waiting SET state = 'offered', hold_id = %(hold_id)s, claim_until = %(until)s
+         WHERE id = %(id)s AND state = 'waiting'
+        """,
+        id=id,
+        hold_id=hold_id,
+        until=until,
+    )
+
+
+async def end_waiting(tx: Tx, *, id: UUID, state: str) -> bool:  # noqa: A002 -- the column's name
+    ended = await tx.run(
+        """
+        UPDATE purchases.waiting SET state = %(state)s, ended_at = now()
+         WHERE id = %(id)s AND state IN ('waiting', 'offered')
+        """,
+        id=id,
+        state=state,
+    )
+    return ended == 1
+
+
+async def offered_by_holds(tx: Tx, *, hold_ids: Sequence[UUID]) -> list[Waiting]:
+    return await tx.every(
+        Waiting,
+        """
+        SELECT id, shop_id, variant_id, offer_id, show_id, buyer, quantity, unit_price_minor, currency, state, hold_id,
+               claim_until, joined_at, 0 AS position
+          FROM purchases.waiting WHERE hold_id = ANY(%(hold_ids)s) AND state = 'offered'
+        """,
+        hold_ids=list(hold_ids),
+    )
+
+
+async def standing(tx: Tx, *, buyers: Sequence[UUID], variants: Sequence[int]) -> dict[tuple[UUID, int], int]:
+    """Positions in line, by buyer and variant, of those who are waiting."""
+    cursor = await tx.connection.execute(
+        """
+        WITH asked AS (SELECT DISTINCT * FROM unnest(%(buyers)s::uuid[], %(variants)s::bigint[]) AS a(buyer, variant_id)),
+             line AS (SELECT buyer, variant_id, shop_id,
+                             row_number() OVER (PARTITION BY shop_id, variant_id ORDER BY turn) AS position
+                        FROM purchases.waiting
+                       WHERE state = 'waiting' AND variant_id IN (SELECT variant_id FROM asked))
+        SELECT buyer, variant_id, position::int FROM line JOIN asked USING (buyer, variant_id)
+        """,
+        {"buyers": list(buyers), "variants": list(variants)},
+    )
+    return {(buyer, variant_id): position for buyer, variant_id, position in await cursor.fetchall()}
+
+
+async def lapsed_offers(tx: Tx, *, before: datetime, limit: int) -> list[Waiting]:
+    """Offers whose hold has gone another way (it gave way to another purchase of the same buyer)."""
+    return await tx.every(
+        Waiting,
+        """
+        SELECT id, shop_id, variant_id, offer_id, show_id, buyer, quantity, unit_price_minor, currency, state, hold_id,
+               claim_until, joined_at, 0 AS position
+          FROM purchases.waiting WHERE state = 'offered' AND claim_until < %(before)s
+         ORDER BY claim_until LIMIT %(limit)s
+        """,
+        before=before,
+        limit=limit,
+    )
+
+
+async def variants_waited_for(tx: Tx, *, shop_id: int, variant_ids: Sequence[int]) -> list[int]:
+    cursor = await tx.connection.execute(
+        """
+        SELECT DISTINCT variant_id FROM purchases.waiting
+         WHERE shop_id = %(shop_id)s AND variant_id = ANY(%(variant_ids)s) AND state = 'waiting' ORDER BY variant_id
+        """,
+        {"shop_id": shop_id, "variant_ids": list(variant_ids)},
+    )
+    return [row[0] for row in await cursor.fetchall()]
+
+
+async def units_waiting(
+    tx: Tx, *, shop_id: int, show_id: int | None, variant_ids: Sequence[int]
+) -> dict[int, int]:
+    """Units in line now, per variant, of those who joined in this show (None: outside any show)."""
+    cursor = await tx.connection.execute(
+        """
+        SELECT variant_id, sum(quantity)::int FROM purchases.waiting
+         WHERE shop_id = %(shop_id)s AND state = 'waiting' AND variant_id = ANY(%(variant_ids)s)
+           AND show_id IS NOT DISTINCT FROM %(show_id)s::bigint
+         GROUP BY variant_id
+        """,
+        {"shop_id": shop_id, "show_id": show_id, "variant_ids": list(variant_ids)},
+    )
+    found = dict(await cursor.fetchall())
+    return {variant_id: found.get(variant_id, 0) for variant_id in variant_ids}
+
+
+async def variants(tx: Tx, *, shop_id: int, ids: Sequence[int]) -> list[VariantRow]:
+    return await tx.every(
+        VariantRow,
+        """
+        SELECT id, product_id, price_minor, currency, status
+          FROM catalog.v_variant WHERE shop_id = %(shop_id)s AND id = ANY(%(ids)s)
+        """,
+        shop_id=shop_id,
+        ids=list(ids),
+    )
+
+
+async def claim_seconds(tx: Tx, *, shop_id: int) -> int | None:
+    return await tx.value(
+        "SELECT claim_seconds FROM purchases.waitlist_terms WHERE shop_id = %(shop_id)s", shop_id=shop_id
+    )
+
+
+async def save_claim_seconds(tx: Tx, *, shop_id: int, seconds: int) -> None:
+    await tx.run(
+        """
+        INSERT INTO purchases.waitlist_terms (shop_id, claim_seconds) VALUES (%(shop_id)s, %(seconds)s)
+        ON CONFLICT (shop_id) DO UPDATE SET claim_seconds = excluded.claim_seconds
+        """,
+        shop_id=shop_id,
+        seconds=seconds,
+    )

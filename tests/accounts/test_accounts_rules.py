@@ -11,6 +11,7 @@ from shopfloor import accounts
 from shopfloor.accounts import models, passwords
 from shopfloor.accounts.api import is_same_site
 from shopfloor.accounts.models import PERMISSIONS, Actor, Permission, Role
+from shopfloor.kernel.currencies import DECIMALS
 from shopfloor.kernel.errors import Refusal
 
 KEYRING = accounts.Keyring(current=2, keys={1: b"a" * 32, 2: b"b" * 32})
@@ -97,7 +98,7 @@ def test_a_shop_that_makes_no_sense_is_refused(field: str, change: dict[str, str
 
 
 def test_currencies_know_their_decimals() -> None:
-    assert {code: accounts.CURRENCIES[code] for code in ("CNY", "JPY", "KWD", "HUF")} == {
+    assert {code: DECIMALS[code] for code in ("CNY", "JPY", "KWD", "HUF")} == {
         "CNY": 2, "JPY": 0, "KWD": 3, "HUF": 2,
     }  # fmt: skip
 

@@ -16,7 +16,6 @@ from shopfloor.accounts.events import (
     ShopCreated,
 )
 from shopfloor.accounts.models import (
-    CURRENCIES,
     PERMISSIONS,
     Actor,
     AlreadyMember,
@@ -85,7 +84,6 @@ from shopfloor.accounts.service import (
 from shopfloor.accounts.shopper import cookie_header, issue_shopper, read_shopper, shopper_of
 
 __all__ = [
-    "CURRENCIES",
     "PERMISSIONS",
     "Actor",
     "AlreadyMember",

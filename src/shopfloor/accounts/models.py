@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Final
 from zoneinfo import available_timezones
 
+from shopfloor.kernel.currencies import DECIMALS
 from shopfloor.kernel.errors import Conflict, Forbidden, Invalid, NotFound, TooMany, Unauthenticated
 from shopfloor.kernel.text import line
 
@@ -305,39 +306,6 @@ _LOCALE = re.compile(r"[a-z]{2,3}(_[A-Z][a-z]{3})?(_[A-Z]{2})?")
 # Words that stand where a slug stands in an address of the JSON API or the console.
 RESERVED_SLUGS: Final = frozenset({"claim", "invitations", "me", "new", "session", "sessions", "shops"})
 
-# ISO 4217, with the number of decimals where it is not two.
-_NOT_TWO: Final = {
-    **dict.fromkeys(
-        [
-            "BIF",
-            "CLP",
-            "DJF",
-            "GNF",
-            "ISK",
-            "JPY",
-            "KMF",
-            "KRW",
-            "PYG",
-            "RWF",
-            "UGX",
-            "VND",
-            "VUV",
-            "XAF",
-            "XOF",
-            "XPF",
-        ],
-        0,
-    ),
-    **dict.fromkeys(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"], 3),
-}
-CURRENCIES: Final[Mapping[str, int]] = MappingProxyType({
-    **dict.fromkeys(
-        ["AED", "AFN", "ALL", "AMD", "AOA", "ARS", "AUD", "AWG", "AZN", "BAM", "BBD", "BDT", "BMD", "BND", "BOB", "BRL", "BSD", "BTN", "BWP", "BYN", "BZD", "CAD", "CDF", "CHF", "CNY", "COP", "CRC", "CUP", "CVE", "CZK", "DKK", "DOP", "DZD", "EGP", "ERN", "ETB", "EUR", "FJD", "FKP", "GBP", "GEL", "GHS", "GIP", "GMD", "GTQ", "GYD", "HKD", "HNL", "HTG", "HUF", "IDR", "ILS", "INR", "IRR", "JMD", "KES", "KGS", "KHR", "KPW", "KYD", "KZT", "LAK", "LBP", "LKR", "LRD", "LSL", "MAD", "MDL", "MGA", "MKD", "MMK", "MNT", "MOP", "MRU", "MUR", "MVR", "MWK", "MXN", "MYR", "MZN", "NAD", "NGN", "NIO", "NOK", "NPR", "NZD", "PAB", "PEN", "PGK", "PHP", "PKR", "PLN", "QAR", "RON", "RSD", "RUB", "SAR", "SBD", "SCR", "SDG", "SEK", "SGD", "SHP", "SLE", "SOS", "SRD", "SSP", "STN", "SVC", "SYP", "SZL", "THB", "TJS", "TMT", "TOP", "TRY", "TTD", "TWD", "TZS", "UAH", "USD", "UYU", "UZS", "VES", "WST", "XCD", "XCG", "YER", "ZAR", "ZMW", "ZWG"],
-        2,
-    ),
-    **_NOT_TWO,
-})  # fmt: skip
-
 
 def checked_email(text: str) -> str:
     """The address as it is stored and compared: trimmed and in lower case.  Raises BadEmail."""
@@ -369,7 +337,7 @@ def checked_shop(*, name: str, slug: str, currency: str, locale: str, timezone: 
     """A shop that may be stored (its id is still 0).  Raises BadShop or UnusableText."""
     if not is_slug(slug) or slug in RESERVED_SLUGS:
         raise BadShop("The address of a shop has 1 to 48 of a-z, 0-9 and '-'.", field="slug")
-    if currency not in CURRENCIES:
+    if currency not in DECIMALS:
         raise BadShop("This is not a currency (three letters, ISO 4217).", field="currency")
     if _LOCALE.fullmatch(locale) is None:
         raise BadShop("This is not a language, as in en or zh_CN.", field="locale")

@@ -8,7 +8,7 @@ from enum import StrEnum
 from html.parser import HTMLParser
 from typing import Final
 
-from shopfloor import accounts
+from shopfloor.kernel import amounts
 from shopfloor.kernel.errors import Conflict, Invalid, NotFound
 from shopfloor.kernel.text import line, prose
 from shopfloor.kernel.values import MAX_MINOR, Money
@@ -274,37 +274,30 @@ class PricePast(Conflict):
     code = "catalog.price_past"
 
 
-_PRICE = re.compile(r"([0-9]{1,16})(?:\.([0-9]{1,16}))?")
 _HANDLE = re.compile(r"[\w]([\w.-]*[\w])?")
 _LOCALE = re.compile(r"[a-z]{2,3}(_[A-Z][a-z]{3})?(_[A-Z]{2})?")
 
 
-def parse_price(text: str, currency: str) -> Money:
-    """Read `129.00`: digits and a decimal point, nothing else.
+def parse_price(text: str, currency: str, *, decimal_sign: str = ".") -> Money:
+    """Read a price as `kernel.amounts` reads amounts.
 
-    Zeros beyond the decimals of the currency are read (`1200.00` yen), other digits there are refused.
-    Raises PriceUnreadable, PriceNegative, PriceDecimals or PriceTooLarge.
+    Raises PriceUnreadable, PriceNegative, PriceDecimals, PriceTooLarge, or AmountAmbiguous.
     """
-    text = text.strip()
-    if text.startswith("-") and _PRICE.fullmatch(text[1:]):
-        raise PriceNegative(given=text[:40])
-    found = _PRICE.fullmatch(text)
-    if found is None:
-        raise PriceUnreadable(given=text[:40])
-    decimals = accounts.CURRENCIES[currency]
-    fraction = (found[2] or "").ljust(decimals, "0")
-    if fraction[decimals:].strip("0"):
-        raise PriceDecimals(given=text[:40], currency=currency, decimals=decimals)
-    return Money(checked_minor(int(found[1] + fraction[:decimals])), currency)
+    try:
+        return Money(amounts.read_minor(text, currency, decimal_sign=decimal_sign), currency)
+    except amounts.AmountUnreadable:
+        raise PriceUnreadable(given=text[:40]) from None
+    except amounts.AmountNegative:
+        raise PriceNegative(given=text[:40]) from None
+    except amounts.AmountDecimals as refusal:
+        raise PriceDecimals(given=text[:40], currency=currency, decimals=refusal.facts["decimals"]) from None
+    except amounts.AmountTooLarge:
+        raise PriceTooLarge(largest=MAX_MINOR) from None
 
 
 def format_price(money: Money) -> str:
     """`129.00`: what `parse_price` reads, in files; pages format for people."""
-    decimals = accounts.CURRENCIES[money.currency]
-    if not decimals:
-        return str(money.minor)
-    digits = str(money.minor).rjust(decimals + 1, "0")
-    return f"{digits[:-decimals]}.{digits[-decimals:]}"
+    return amounts.written(money.minor, money.currency)
 
 
 def checked_minor(minor: int) -> int:

@@ -5,12 +5,10 @@ Numbers are numbers and days are ISO days.  Text that a spreadsheet would run as
 
 import csv
 import io
-from decimal import Decimal
 from uuid import UUID
 
-from babel.numbers import get_currency_precision
-
 from shopfloor import catalog
+from shopfloor.kernel.amounts import written as written_amount
 from shopfloor.kernel.database import Tx
 from shopfloor.supply.models import PurchaseOrder, Supplier
 from shopfloor.supply.purchasing import purchase_order
@@ -25,12 +23,6 @@ COLUMNS = (
 def text(cell: str) -> str:
     """The cell as text, never as a formula: what starts like one is quoted."""
     return f"'{cell}" if cell.lstrip(" '").startswith(("=", "+", "-", "@")) or cell[:1] in "\t\r\n" else cell
-
-
-def amount(minor: int, currency: str) -> str:
-    """A decimal number in major units with the digits that the currency has."""
-    digits = get_currency_precision(currency)
-    return f"{Decimal(minor).scaleb(-digits):.{digits}f}"
 
 
 async def export_csv(tx: Tx, *, shop_id: int, purchase_order_id: UUID) -> str:
@@ -65,8 +57,8 @@ def written(
                 text("" if product is None else product.title),
                 text("" if variant is None else " / ".join(variant.options)),
                 line.quantity,
-                amount(line.unit_minor, order.currency),
-                amount(line.unit_minor * line.quantity, order.currency),
+                written_amount(line.unit_minor, order.currency),
+                written_amount(line.unit_minor * line.quantity, order.currency),
                 order.currency,
                 line.expected_on.isoformat(),
                 "" if line.confirmed is None else line.confirmed,

@@ -20,6 +20,13 @@ MESSAGES: Final = {
     "too_many": N_("That was a little too fast. Please wait a moment."),
     "unauthenticated": N_("Please sign in first."),
     "unavailable": N_("The shop cannot answer just now. Please try again in a moment."),
+    "amount.ambiguous": N_("This can be read as two amounts. Write %(smaller)s or %(larger)s."),
+    "amount.decimals": N_("This amount has more decimals than its currency."),
+    "amount.negative": N_("An amount can't be negative."),
+    "amount.too_large": N_("This amount is above the maximum."),
+    "amount.unreadable": N_("Enter an amount such as 129.00."),
+    "price.leap": N_("The price goes from %(old)s to %(new)s. Confirm that this is right."),
+    "quantity.unreadable": N_("Enter a whole number from %(least)s to %(most)s."),
     # accounts
     "accounts.already_member": N_("This person belongs to the shop already."),
     "accounts.bad_email": N_("This is not an e-mail address."),
@@ -93,8 +100,6 @@ MESSAGES: Final = {
     # forms
     "form.not_a_date": N_("This is not a date, as in 2026-12-03."),
     "form.not_a_name": N_("A name is missing."),
-    "form.not_a_quantity": N_("This is not a whole number from 1 to 1,000,000."),
-    "form.not_an_amount": N_("This is not an amount of money, as in 129.00."),
     # live
     "live.bad_offer": N_("This offer makes no sense."),
     "live.bad_show": N_("This show makes no sense."),

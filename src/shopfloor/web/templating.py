@@ -38,6 +38,7 @@ attributes (`fill`, `x`, `width`) are fine.  In templates undefined names raise.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
@@ -50,13 +51,14 @@ from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
-from babel import dates, numbers
+from babel import Locale, dates, numbers
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from shopfloor.kernel.currencies import DECIMALS
 from shopfloor.kernel.values import Money, now
 from shopfloor.web.languages import LANGUAGES, Language, language_of
 from shopfloor.web.static import asset
@@ -206,17 +208,26 @@ def with_query(path: str, **values: object) -> str:
 def money_text(amount: Money, language: Language, *, whole: bool = False) -> str:
     """An amount in the way of `language`.  With `whole`, ".00" is left out: prices on tickets, never sums."""
     value = major(amount)
-    shown = numbers.format_currency(value, amount.currency, locale=language.locale)
-    if whole and value == value.to_integral_value():
-        shown = numbers.format_currency(
-            value, amount.currency, format="¤#,##0", locale=language.locale, currency_digits=False
-        )
-    return shown
+    decimals = 0 if whole and value == value.to_integral_value() else DECIMALS[amount.currency]
+    return numbers.format_currency(
+        value,
+        amount.currency,
+        format=_currency_pattern(language.locale, decimals),
+        locale=language.locale,
+        currency_digits=False,
+    )
+
+
+@cache
+def _currency_pattern(locale: Locale, decimals: int) -> str:
+    """How `locale` writes an amount, with this many decimals: locale data have other decimals than ISO 4217."""
+    pattern = locale.currency_formats["standard"].pattern
+    return re.sub(r"0(\.0+)?", f"0.{'0' * decimals}" if decimals else "0", pattern, count=1)
 
 
 def major(amount: Money) -> Decimal:
     """12900 fen -> Decimal("129.00"); yen have no minor unit."""
-    return Decimal(amount.minor).scaleb(-numbers.get_currency_precision(amount.currency))
+    return Decimal(amount.minor).scaleb(-DECIMALS[amount.currency])
 
 
 def _filters(language: Language) -> dict[str, Any]:

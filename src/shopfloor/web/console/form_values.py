@@ -1,25 +1,14 @@
 """What people type into forms, made into values or refused with a code."""
 
 from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from functools import cache
 from zoneinfo import ZoneInfo
 
-from babel.numbers import get_currency_precision
+from babel.numbers import get_decimal_symbol
 
+from shopfloor.accounts import Shop
+from shopfloor.kernel import amounts
 from shopfloor.kernel.errors import Invalid
-from shopfloor.kernel.values import MAX_MINOR, MAX_QUANTITY
-
-
-class NotAnAmount(Invalid):
-    """This is no amount of money."""
-
-    code = "form.not_an_amount"
-
-
-class NotAQuantity(Invalid):
-    """This is no whole number from 1 to 1,000,000."""
-
-    code = "form.not_a_quantity"
 
 
 class NotAName(Invalid):
@@ -34,29 +23,19 @@ class NotADate(Invalid):
     code = "form.not_a_date"
 
 
-def minor_of(text: str, currency: str) -> int:
-    """Minor units of "129.00", "1,290" or "¥129".  Raises NotAnAmount."""
-    bare = text.strip().strip("¥￥$€£").replace(",", "").replace(" ", "")
-    try:
-        amount = Decimal(bare)
-    except InvalidOperation:
-        raise NotAnAmount(given=text[:40]) from None
-    if not amount.is_finite():
-        raise NotAnAmount(given=text[:40])
-    scaled = amount.scaleb(get_currency_precision(currency))
-    if scaled != scaled.to_integral_value() or not 0 <= scaled <= MAX_MINOR:
-        raise NotAnAmount(given=text[:40])
-    return int(scaled)
+def minor_of(text: str, shop: Shop) -> int:
+    """An amount in the currency of `shop`.  Raises what `amounts.read_minor` raises."""
+    return amounts.read_minor(text, shop.currency, decimal_sign=_decimal_sign(shop.locale))
 
 
 def quantity_of(text: str, *, least: int = 1) -> int:
-    """Raises NotAQuantity."""
-    bare = text.strip().replace(",", "")
-    if not bare.removeprefix("-").isascii() or not bare.removeprefix("-").isdigit() or len(bare) > 9:
-        raise NotAQuantity(given=text[:40])
-    if not least <= int(bare) <= MAX_QUANTITY:
-        raise NotAQuantity(given=text[:40])
-    return int(bare)
+    """Raises what `amounts.read_quantity` raises."""
+    return amounts.read_quantity(text, least=least)
+
+
+@cache
+def _decimal_sign(locale: str) -> str:
+    return "," if get_decimal_symbol(locale) == "," else "."
 
 
 def moment_of(text: str, zone: str) -> datetime | None:

@@ -76,7 +76,7 @@ async def one(desk: Viewer, order_id: UUID) -> Response:
 async def paid(desk: Manager, order_id: UUID, amount: Text = "", note: Text = "", key: Text = "") -> Response:
     path = f"/orders/{order_id}"
     try:
-        minor = minor_of(amount, desk.shop.currency)
+        minor = minor_of(amount, desk.shop)
         async with desk.work() as tx:
             await orders.mark_paid(
                 tx,
@@ -183,7 +183,7 @@ async def refund(
 ) -> Response:
     path = f"/orders/{order_id}"
     try:
-        minor = minor_of(amount, desk.shop.currency)
+        minor = minor_of(amount, desk.shop)
         async with desk.work() as tx:
             await orders.refund(
                 tx,

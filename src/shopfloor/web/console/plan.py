@@ -263,7 +263,7 @@ async def make(desk: Accepter, show_id: Id, days: Text = "21", budget: Text = ""
     if not 1 <= horizon <= 365:
         errors["days"] = desk.say(N_("From 1 to 365 days."))
     try:
-        minor = minor_of(budget, desk.shop.currency) if budget.strip() else None
+        minor = minor_of(budget, desk.shop) if budget.strip() else None
     except Refusal as refusal:
         errors["budget"] = message_of(refusal, desk.language)
     if errors:

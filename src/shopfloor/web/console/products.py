@@ -51,7 +51,11 @@ _FIELD_OF_CODE: Final = {
     "catalog.bad_options": "option1",
     "catalog.options_taken": "values1",
     "catalog.too_many_variants": "values1",
-    "form.not_an_amount": "price",
+    "amount.ambiguous": "price",
+    "amount.decimals": "price",
+    "amount.negative": "price",
+    "amount.too_large": "price",
+    "amount.unreadable": "price",
 }
 
 
@@ -162,7 +166,7 @@ async def create(desk: Editor) -> Response:
         names = [values.get(f"option{n}", "").strip() for n in OPTIONS]
         choices = [split_values(values.get(f"values{n}", "")) for n in OPTIONS]
         used = [(name, chosen) for name, chosen in zip(names, choices, strict=True) if name and chosen]
-        minor = minor_of(values.get("price", ""), desk.shop.currency)
+        minor = minor_of(values.get("price", ""), desk.shop)
         async with desk.work() as tx:
             made = await catalog.create_product(
                 tx,
@@ -396,7 +400,7 @@ async def save_variants(desk: Editor, product_id: Id) -> Response:
         field = f"price-{variant.id}"
         try:
             prices[variant.id] = minor_of(
-                typed.get(field, str(catalog.format_price(variant.price))), desk.shop.currency
+                typed.get(field, str(catalog.format_price(variant.price))), desk.shop
             )
         except Refusal as refusal:
             errors[field] = message_of(refusal, desk.language)
@@ -425,7 +429,7 @@ async def save_variants(desk: Editor, product_id: Id) -> Response:
 async def add_variant(desk: Editor, product_id: Id) -> Response:
     typed = _typed(await desk.request.form())
     try:
-        minor = minor_of(typed.get("new_price", ""), desk.shop.currency)
+        minor = minor_of(typed.get("new_price", ""), desk.shop)
         async with desk.work() as tx:
             product = await catalog.product(tx, shop_id=desk.shop.id, product_id=product_id)
             options = [typed.get(f"new_option{n}", "") for n, _ in enumerate(product.option_names, 1)]

@@ -98,7 +98,7 @@ async def plan(
 def _field_of(desk: Desk, refusal: Refusal) -> dict[str, str]:
     field = {
         "form.not_a_date": "starts_at",
-        "form.not_a_quantity": "limit_per_show",
+        "quantity.unreadable": "limit_per_show",
         "media.channel_unknown": "channel_id",
         "live.bad_show": "title" if "length" in refusal.facts else "limit_per_show",
     }.get(refusal.code, "")
@@ -261,7 +261,7 @@ async def add_offer(desk: Runner, show_id: Id, product_id: Annotated[Id, Form()]
             lines = [
                 live.OfferLine(
                     variant.id,
-                    minor_of(typed[f"price-{variant.id}"], desk.shop.currency),
+                    minor_of(typed[f"price-{variant.id}"], desk.shop),
                     _quota(typed.get(f"quota-{variant.id}", "")),
                 )
                 for variant in variants
@@ -354,7 +354,7 @@ async def change_offer(desk: Runner, show_id: Id, offer_id: Id) -> Response:
                         show_id=show_id,
                         offer_id=offer_id,
                         variant_id=line.variant_id,
-                        price_minor=minor_of(price, desk.shop.currency),
+                        price_minor=minor_of(price, desk.shop),
                         reason="changed in the console",
                         by=desk.actor.person_id,
                     )

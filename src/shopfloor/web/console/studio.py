@@ -213,7 +213,7 @@ async def price(desk: Runner, show_id: Id, offer_id: Annotated[Id, Form()]) -> R
                         show_id=show_id,
                         offer_id=offer_id,
                         variant_id=line.variant_id,
-                        price_minor=minor_of(text, desk.shop.currency),
+                        price_minor=minor_of(text, desk.shop),
                         by=desk.actor.person_id,
                     )
     except Refusal as refusal:

@@ -272,7 +272,7 @@ def _terms(reading: Reading, values: Mapping[str, str]) -> supply.QuoteTerms | N
 
     def money(name: str) -> int:
         try:
-            return minor_of(values.get(name, "") or "0", desk.shop.currency)
+            return minor_of(values.get(name, "") or "0", desk.shop)
         except Refusal as refusal:
             reading.errors[name] = message_of(refusal, desk.language)
             return 0

@@ -46,10 +46,8 @@ async def change(
                 before,
                 pay_to=pay_to.strip(),
                 pick_up_at=pick_up_at.strip(),
-                shipping_minor=minor_of(shipping, desk.shop.currency),
-                free_shipping_from_minor=minor_of(free_from, desk.shop.currency)
-                if free_from.strip()
-                else None,
+                shipping_minor=minor_of(shipping, desk.shop),
+                free_shipping_from_minor=minor_of(free_from, desk.shop) if free_from.strip() else None,
                 pay_within_hours=quantity_of(pay_within_hours),
                 claim_seconds=60 * quantity_of(claim_minutes),
                 balance_within_days=quantity_of(balance_within_days),

@@ -1,0 +1,182 @@
+"""The one reader of amounts and quantities that people type, and the one writer for files.
+
+Forms, CSV and JSON text come through here.  Both decimal signs are understood; a sign counts as a group separator
+only where it groups; what can be read in two ways is refused with both readings, never guessed.  The browser reads
+the same way while one types (`frontend/src/common/amounts.ts`); both are tested with `tests/vectors/amounts.json`.
+"""
+
+import re
+import unicodedata
+from decimal import Decimal
+from typing import Final
+
+from shopfloor.kernel.currencies import DECIMALS
+from shopfloor.kernel.errors import Conflict, Invalid
+from shopfloor.kernel.values import MAX_MINOR, MAX_QUANTITY
+
+LEAP: Final = 3
+"""A price that moves by more than this factor is asked about."""
+
+_LONGEST: Final = 40
+_SIGNS: Final = str.maketrans(
+    {"٫": ".", "٬": "'", "，": ",", "．": ".", "’": "'", "ʼ": "'", "＇": "'", "－": "-", "−": "-", "＋": "+"}
+)
+_SPACES: Final = re.compile(r"[\s\u00a0\u2000-\u200a\u202f\u205f\u3000]")
+_SYMBOLS: Final = "¥￥$€£₽₹₩₫฿₺₪₱₦₴₸₼₾元円"
+# Groups of three, or the Indian way: three at the end, two before.
+_GROUPED: Final = {
+    sign: re.compile(rf"[0-9]{{1,3}}(?:{re.escape(sign)}[0-9]{{3}})+|[0-9]{{1,2}}(?:{re.escape(sign)}[0-9]{{2}})+{re.escape(sign)}[0-9]{{3}}")
+    for sign in (".", ",", "'", " ")
+}  # fmt: skip
+
+
+class AmountUnreadable(Invalid):
+    """This is not an amount."""
+
+    code = "amount.unreadable"
+
+
+class AmountAmbiguous(Invalid):
+    """The amount can be read in two ways."""
+
+    code = "amount.ambiguous"
+
+
+class AmountNegative(Invalid):
+    """The amount is below zero."""
+
+    code = "amount.negative"
+
+
+class AmountDecimals(Invalid):
+    """The amount has more decimals than its currency."""
+
+    code = "amount.decimals"
+
+
+class AmountTooLarge(Invalid):
+    """The amount is larger than any the product accepts."""
+
+    code = "amount.too_large"
+
+
+class QuantityUnreadable(Invalid):
+    """This is not a whole number in the range."""
+
+    code = "quantity.unreadable"
+
+
+class PriceLeap(Conflict):
+    """The price moves by more than a factor of three and has to be confirmed."""
+
+    code = "price.leap"
+
+
+def read_minor(text: str, currency: str, *, decimal_sign: str = ".") -> int:
+    """The amount that `text` says, in minor units of `currency`.
+
+    `decimal_sign`: the one of the language that the writer uses, "." or ",".  Symbols and the code of the currency
+    may stand around the number.  Zeros beyond the decimals of the currency are read.  Raises AmountUnreadable,
+    AmountAmbiguous, AmountNegative, AmountDecimals or AmountTooLarge.
+    """
+    decimals = DECIMALS[currency]
+    bare = _bare(text, currency)
+    if bare.startswith("-"):
+        _number(bare[1:], decimals, decimal_sign, text)
+        raise AmountNegative(given=text[:_LONGEST])
+    whole, fraction = _number(bare, decimals, decimal_sign, text)
+    if fraction[decimals:].strip("0"):
+        raise AmountDecimals(given=text[:_LONGEST], currency=currency, decimals=decimals)
+    minor = int(whole + fraction[:decimals].ljust(decimals, "0"))
+    if minor > MAX_MINOR:
+        raise AmountTooLarge(given=text[:_LONGEST])
+    return minor
+
+
+def read_quantity(text: str, *, least: int = 1, most: int = MAX_QUANTITY, decimal_sign: str = ".") -> int:
+    """The whole number that `text` says.  Raises QuantityUnreadable, AmountAmbiguous."""
+    refusal = QuantityUnreadable(given=text[:_LONGEST], least=least, most=most)
+    bare = _bare(text, "")
+    negative = bare.startswith("-")
+    try:
+        whole, fraction = _number(bare[1:] if negative else bare.removeprefix("+"), 0, decimal_sign, text)
+    except AmountUnreadable:
+        raise refusal from None
+    if fraction or len(whole) > 18:
+        raise refusal
+    quantity = -int(whole) if negative else int(whole)
+    if not least <= quantity <= most:
+        raise refusal
+    return quantity
+
+
+def written(minor: int, currency: str) -> str:
+    """`129.00`: digits, a decimal point and the decimals of the currency, for files and form fields."""
+    decimals = DECIMALS[currency]
+    return f"{Decimal(minor).scaleb(-decimals):.{decimals}f}"
+
+
+def is_leap(old_minor: int, new_minor: int) -> bool:
+    """Whether a price moves by more than a factor of three.  From or to nothing is no leap of this kind."""
+    if not old_minor or not new_minor:
+        return False
+    return new_minor > LEAP * old_minor or old_minor > LEAP * new_minor
+
+
+def check_leap(old_minor: int, new_minor: int, currency: str, *, confirmed: bool) -> None:
+    """Raises PriceLeap with both prices unless the move is small or was confirmed."""
+    if is_leap(old_minor, new_minor) and not confirmed:
+        raise PriceLeap(old=written(old_minor, currency), new=written(new_minor, currency), currency=currency)
+
+
+def _bare(text: str, currency: str) -> str:
+    """`text` with ASCII digits and plain signs, without the currency around it.  Raises AmountUnreadable."""
+    if len(text) > _LONGEST:
+        raise AmountUnreadable(given=text[:_LONGEST])
+    digits = "".join(
+        str(unicodedata.decimal(each)) if each.isdecimal() else each for each in text.translate(_SIGNS)
+    )
+    bare = _SPACES.sub(" ", digits).strip().strip(_SYMBOLS).strip()
+    if currency:
+        bare = re.sub(rf"^{currency}\b|(?<=[\d\s]){currency}$", "", bare, flags=re.IGNORECASE).strip()
+    return bare
+
+
+def _number(bare: str, decimals: int, decimal_sign: str, given: str) -> tuple[str, str]:
+    """The digits before and after the decimal sign."""
+    unreadable = AmountUnreadable(given=given[:_LONGEST])
+    if re.fullmatch(r"[0-9]+(?:[.,' ][0-9]+)*|[.,][0-9]+", bare) is None:
+        raise unreadable
+    signs = [each for each in bare if each in ".,"]
+    neutral = [each for each in bare if each in "' "]
+    if not signs:
+        return _ungrouped(bare, neutral, unreadable), ""
+    last = signs[-1]
+    if neutral or len(set(signs)) > 1:
+        # The last sign is the decimal one: it stands once, and every other one groups.
+        whole, _, fraction = bare.rpartition(last)
+        if last in whole or not fraction.isdigit():
+            raise unreadable
+        return _ungrouped(whole, [each for each in whole if not each.isdigit()], unreadable), fraction
+    if len(signs) > 1:
+        return _ungrouped(bare, signs, unreadable), ""
+    whole, _, fraction = bare.partition(last)
+    if len(fraction) != 3 or not 1 <= len(whole) <= 3 or whole.startswith("0"):
+        return whole or "0", fraction
+    if decimals == 3 and last in {".", decimal_sign}:
+        return whole, fraction
+    exact = not fraction[decimals:].strip("0")
+    if (last != decimal_sign or decimals == 0) and not (exact and (decimals or last == decimal_sign)):
+        return f"{whole}{fraction}", ""
+    if not exact:
+        return whole, fraction
+    decimal = f"{whole}.{fraction[:decimals]}" if decimals else whole
+    raise AmountAmbiguous(given=given[:_LONGEST], smaller=decimal, larger=f"{whole}{fraction}")
+
+
+def _ungrouped(text: str, separators: list[str], unreadable: AmountUnreadable) -> str:
+    if not separators:
+        return text
+    if len(set(separators)) > 1 or _GROUPED[separators[0]].fullmatch(text) is None:
+        raise unreadable
+    return text.replace(separators[0], "")

@@ -192,7 +192,10 @@ def test_requests_from_other_sites_are_told_apart(headers: dict[str, str], is_ou
     assert is_same_site(raw, {"https://shop.example"}) is is_ours
 
 
-async def test_a_password_hash_of_older_parameters_is_made_anew() -> None:
+async def test_a_password_hash_of_older_parameters_is_made_anew(
+    real_hasher: PasswordHasher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passwords, "HASHER", real_hasher)
     weak = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("a long password")
 
     checked = await passwords.check(weak, "a long password")

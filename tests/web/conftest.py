@@ -3,11 +3,14 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from starlette.datastructures import State
 
 from shopfloor import accounts, catalog, live, orders, stock, web
 from shopfloor.accounts import Keyring, Shop
@@ -119,13 +122,21 @@ async def stage(database: Database) -> AsyncIterator[Stage]:
         yield Stage(database, app, client, shop, shirt, variants, show, shopper)
 
 
-async def _app(database: Database) -> tuple[FastAPI, Keyring]:
+# Building its routes takes longer than most tests: the application is built once, and its state is each test's own.
+@cache
+def _routed() -> tuple[FastAPI, dict[str, Any]]:
     app = FastAPI()
-    http.install(app, database)
+    http.install(app, cast("Database", None))
     for router in web.routers():
         app.include_router(router)
     accounts_api.install(app, base_url=None)
     web.install(app, Settings.model_validate({}))
+    return app, dict(vars(app.state)["_state"])
+
+
+async def _app(database: Database) -> tuple[FastAPI, Keyring]:
+    app, state = _routed()
+    app.state = State(state | {"database": database})
     async with database.transaction() as tx:
         keyring = app.state.keyring = await accounts.keyring(tx)
     return app, keyring

@@ -13,7 +13,7 @@ from typing import Final
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-_HASHER: Final = PasswordHasher()
+HASHER: Final = PasswordHasher()
 _THREADS: Final = ThreadPoolExecutor(2, thread_name_prefix="password")
 
 
@@ -26,7 +26,7 @@ class Checked:
 
 
 async def hashed(password: str) -> str:
-    return await asyncio.get_running_loop().run_in_executor(_THREADS, _HASHER.hash, password)
+    return await asyncio.get_running_loop().run_in_executor(_THREADS, HASHER.hash, password)
 
 
 async def check(password_hash: str | None, password: str) -> Checked:
@@ -36,15 +36,15 @@ async def check(password_hash: str | None, password: str) -> Checked:
 
 def _check(password_hash: str | None, password: str) -> Checked:
     try:
-        _HASHER.verify(_nobodys_hash() if password_hash is None else password_hash, password)
+        HASHER.verify(_nobodys_hash() if password_hash is None else password_hash, password)
     except (VerificationError, InvalidHashError, UnicodeEncodeError):
         return Checked(right=False, rehashed=None)
     if password_hash is None:
         return Checked(right=False, rehashed=None)
-    old = _HASHER.check_needs_rehash(password_hash)
-    return Checked(right=True, rehashed=_HASHER.hash(password) if old else None)
+    old = HASHER.check_needs_rehash(password_hash)
+    return Checked(right=True, rehashed=HASHER.hash(password) if old else None)
 
 
 @cache
 def _nobodys_hash() -> str:
-    return _HASHER.hash("nobody signs in with this")
+    return HASHER.hash("nobody signs in with this")

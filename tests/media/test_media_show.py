@@ -456,7 +456,7 @@ async def test_replay_equals_what_was_served_and_keeps_the_moments(
                 at.server.moment(at.channel, "m-1", "B-2", clock - 500, clock)
             live = await at.playlist()
             assert [found["X-SKU"] for found in live.ranges] == ["A-17"]
-            await until(lambda: at.server.book.waiting == 0)
+            await until(lambda: at.server.rows.waiting == 0)
             [(run, _, _)] = await written(database, at.channel)
             going = await at.http.get(f"/media/{at.channel}/runs/{run.id}/replay.m3u8")
             assert checker.parse(going.text).header["PLAYLIST-TYPE"] == "EVENT"
@@ -465,7 +465,7 @@ async def test_replay_equals_what_was_served_and_keeps_the_moments(
         await until(lambda: not at.server.live(at.channel))
         playlist = await at.playlist()
         await asyncio.sleep(0.3)
-        await until(lambda: at.server.book.waiting == 0)
+        await until(lambda: at.server.rows.waiting == 0)
         base = httpx.URL(f"http://shop/media/{at.channel}/runs/{run.id}/replay.m3u8")
         vod = checker.parse((await at.http.get(base)).text)
         assert (vod.header["PLAYLIST-TYPE"], vod.ended) == ("VOD", True)
@@ -520,12 +520,12 @@ async def test_the_database_goes_away_and_returns(database: Database, tmp_path: 
             for tag in tags[: len(tags) // 2]:
                 camera.send_tag(tag)
             await until(lambda: at.server.live(at.channel))
-            await until(lambda: at.server.book.waiting == 0)
+            await until(lambda: at.server.rows.waiting == 0)
             await asyncio.to_thread(allow, False)
             try:
                 for tag in tags[len(tags) // 2 :]:
                     camera.send_tag(tag)
-                await until(lambda: at.server.book.waiting >= 2)
+                await until(lambda: at.server.rows.waiting >= 2)
                 assert at.server.live(at.channel)
                 camera.send(Message(COMMAND, 0, 0, film.amf.encode("deleteStream", 4, None, 1)))
                 await camera.gone()
@@ -534,7 +534,7 @@ async def test_the_database_goes_away_and_returns(database: Database, tmp_path: 
                     await play(again, 2)
             finally:
                 await asyncio.to_thread(allow, True)
-        await until(lambda: at.server.book.waiting == 0, 30)
+        await until(lambda: at.server.rows.waiting == 0, 30)
 
     runs = await written(database, at.channel)
     assert [(run.end_cause, len(segments)) for run, segments, _ in runs] == [("finished", 6), ("finished", 2)]

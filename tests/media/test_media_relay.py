@@ -16,7 +16,7 @@ from tests.media.test_media_show import play
 
 from shopfloor import media
 from shopfloor.kernel.database import Database
-from shopfloor.media import neighbours
+from shopfloor.media import relay
 from shopfloor.media.rtmp import Limits
 
 
@@ -136,13 +136,13 @@ async def test_the_next_one_takes_over_and_the_camera_finds_it(database: Databas
             assert answer.status_code == 200
 
 
-async def test_an_old_notice_is_no_notice(tmp_path: Path) -> None:
+async def test_an_old_record_is_no_record(tmp_path: Path) -> None:
     """Nor is one that was cut short."""
-    neighbours.leave(tmp_path, neighbours.Notice("http://127.0.0.1:1", 1935, 1.0, {}))
-    assert neighbours.Neighbour(tmp_path).notice() is None
-    assert neighbours.Neighbour(tmp_path / "nowhere").notice() is None
+    relay.publish_record(tmp_path, relay.LeaderRecord("http://127.0.0.1:1", 1935, 1.0, {}))
+    assert relay.LeaderWatch(tmp_path).record() is None
+    assert relay.LeaderWatch(tmp_path / "nowhere").record() is None
     (tmp_path / ".recorder.json").write_bytes(b'{"address":')
-    assert neighbours.Neighbour(tmp_path).notice() is None
+    assert relay.LeaderWatch(tmp_path).record() is None
 
 
 async def test_a_recorder_that_cannot_be_reached_is_503(
@@ -151,16 +151,16 @@ async def test_a_recorder_that_cannot_be_reached_is_503(
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{nobody.getsockname()[1]}"
-        monkeypatch.setattr(neighbours, "STALE", 1e12)
-        neighbours.leave(tmp_path, neighbours.Notice(address, 1935, 0.0, {}))
-        hand_on = neighbours.HandOn(neighbours.Neighbour(tmp_path))
+        monkeypatch.setattr(relay, "STALE", 1e12)
+        relay.publish_record(tmp_path, relay.LeaderRecord(address, 1935, 0.0, {}))
+        client = relay.RelayClient(relay.LeaderWatch(tmp_path))
         said: list[dict[str, Any]] = []
 
         async def send(message: dict[str, Any]) -> None:
             said.append(message)
 
         scope = {"path": "/media/1/live.m3u8", "headers": [], "query_string": b""}
-        assert await hand_on(scope, send)
-        await hand_on.close()
+        assert await client(scope, send)
+        await client.close()
     assert said[0]["status"] == 503
     assert (b"retry-after", b"1") in said[0]["headers"]

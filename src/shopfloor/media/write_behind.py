@@ -22,7 +22,7 @@ PAUSE: Final = 1.0
 _log = logs.get("media")
 
 
-class Book:
+class WriteBehind:
     """Jobs must bear repetition: one whose commit went unanswered runs again."""
 
     def __init__(self, db: Database) -> None:
@@ -43,7 +43,7 @@ class Book:
         self._more.set()
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="media book")
+        self._task = asyncio.create_task(self._run(), name="media write-behind")
 
     async def drained(self, seconds: float) -> bool:
         """Whether everything is written, after waiting for it at most so long."""

@@ -1,7 +1,7 @@
 """Several processes on one recordings directory: one records, the others hand live requests on to it.
 
-The one that records holds the lock of the directory and keeps a notice there that says where it serves and what
-its cameras send.  The others read the notice.  Recordings are files of the directory, which anybody serves.
+The one that records holds the lock of the directory and keeps a record there that says where it serves and what
+its cameras send.  The others read the record.  Recordings are files of the directory, which anybody serves.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ KEPT: Final = (b"content-type", b"content-encoding", b"cache-control", b"vary", 
 _log = logs.get("media")
 
 
-class Notice(msgspec.Struct, frozen=True):
+class LeaderRecord(msgspec.Struct, frozen=True):
     """What the process that records tells the others.  `written_at` in seconds since 1970."""
 
     address: str
@@ -41,36 +41,36 @@ def _file(directory: Path) -> Path:
     return directory / ".recorder.json"
 
 
-def leave(directory: Path, notice: Notice) -> None:
+def publish_record(directory: Path, record: LeaderRecord) -> None:
     """Raises OSError where the directory cannot be written to."""
     unfinished = directory / f".recorder.{os.getpid()}"
-    unfinished.write_bytes(msgspec.json.encode(notice))
+    unfinished.write_bytes(msgspec.json.encode(record))
     unfinished.replace(_file(directory))
 
 
-def withdraw(directory: Path) -> None:
+def withdraw_record(directory: Path) -> None:
     with suppress(OSError):
         _file(directory).unlink()
 
 
-class Neighbour:
+class LeaderWatch:
     """What another process on the directory says of itself, as read within the last second."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._read_at = float("-inf")
-        self._notice: Notice | None = None
+        self._record: LeaderRecord | None = None
 
-    def notice(self) -> Notice | None:
+    def record(self) -> LeaderRecord | None:
         """None while nobody records, or whoever did has been silent for ten seconds."""
         now = time.monotonic()
         if now - self._read_at >= TOLD_EVERY:
             self._read_at = now
             try:
-                self._notice = msgspec.json.decode(_file(self._directory).read_bytes(), type=Notice)
+                self._record = msgspec.json.decode(_file(self._directory).read_bytes(), type=LeaderRecord)
             except (OSError, msgspec.DecodeError):
-                self._notice = None
-        found = self._notice
+                self._record = None
+        found = self._record
         if found is None or abs(time.time() - found.written_at) > STALE:
             return None
         return found
@@ -80,15 +80,15 @@ _Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
-class HandOn:
+class RelayClient:
     """Live playlists and parts of another process.
 
     Viewers ask for the same part at the same moment: equal requests under way are one request to the other
     process, and its answer goes to all of them.
     """
 
-    def __init__(self, neighbour: Neighbour) -> None:
-        self._neighbour = neighbour
+    def __init__(self, leader: LeaderWatch) -> None:
+        self._leader = leader
         self._under_way: dict[tuple[str, bool], asyncio.Task[_Answer]] = {}
         self._http: httpx.AsyncClient | None = None
 
@@ -100,11 +100,11 @@ class HandOn:
 
     async def __call__(self, scope: Mapping[str, Any], send: Send) -> bool:
         """Answer with what the other process answers; False where there is none."""
-        notice = self._neighbour.notice()
-        if notice is None:
+        record = self._leader.record()
+        if record is None:
             return False
         query = scope.get("query_string", b"").decode("latin-1")
-        url = f"{notice.address}{quote(scope['path'])}{'?' if query else ''}{query}"
+        url = f"{record.address}{quote(scope['path'])}{'?' if query else ''}{query}"
         packed = any(name == b"accept-encoding" and b"gzip" in value for name, value in scope["headers"])
         key = (url, packed)
         task = self._under_way.get(key)
@@ -132,7 +132,7 @@ class HandOn:
             finally:
                 await answer.aclose()
         except httpx.HTTPError as problem:
-            _log.warning("media.neighbour_silent", why=f"{type(problem).__name__}: {problem}"[:200])
+            _log.warning("media.leader_silent", why=f"{type(problem).__name__}: {problem}"[:200])
             body = b""
             return 503, _with_length([(b"retry-after", b"1"), (b"cache-control", b"no-store")], body), body
         headers = [(name.lower(), value) for name, value in answer.headers.raw]

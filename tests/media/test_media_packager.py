@@ -194,13 +194,16 @@ def test_a_picture_in_which_every_frame_is_a_key_frame() -> None:
     assert [segment.duration for segment, _ in run.segments][:4] == [45_000, 45_000, 45_000, 45_000]
 
 
-def test_without_sound_the_run_opens_after_two_seconds() -> None:
+def test_without_sound_the_run_opens_after_two_seconds_and_has_them() -> None:
     run = only(package(stream(seconds=5, with_audio=False)))
 
     assert run.opened.codecs == "avc1.42C01E"
     assert not run.opened.has_audio
-    assert run.opened.arrived == 1_002_000
+    assert run.opened.arrived == 1_000_000
+    assert run.closed is not None
+    assert run.closed.end == 450_090
     assert run.track(2) == []
+    assert sum(len(track.data) for track in run.track(1)) == 150
 
 
 def test_sound_that_appears_later_begins_a_new_run() -> None:
@@ -225,6 +228,8 @@ def test_only_sound() -> None:
     tags = [Tag(8, 0, audio_parameters())] + [Tag(8, i * 1024 // 48, sound()) for i in range(470)]
     run = only(package(tags))
 
+    assert run.opened.arrived == 1_000_000
+    assert sum(len(track.data) for track in run.track(2)) == 470
     assert (run.opened.codecs, run.opened.width, run.opened.cadence.target_duration) == ("mp4a.40.2", 0, 2)
     assert all(part.duration <= run.opened.cadence.part_target and part.independent for part in run.parts)
     assert all(round(segment.duration / 90_000) <= 2 for segment, _ in run.segments)

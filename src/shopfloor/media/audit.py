@@ -30,9 +30,9 @@ async def audit(db: Database, recordings_dir: Path) -> list[Check]:
         runs += 1
         segments += len(rows)
         size += sum(row.length for row in rows)
-        flipped += await asyncio.to_thread(_flipped, recordings_dir / run.file, run, rows)
-        broken += _broken_links(run, rows)
-        if run.ended_at is not None and not _accounted(run, rows, gaps):
+        flipped += await asyncio.to_thread(flipped_segments, recordings_dir / run.file, run, rows)
+        broken += broken_links(run, rows)
+        if run.ended_at is not None and not accounted(run, rows, gaps):
             unaccounted.append(str(run.id))
     return [
         Check(
@@ -56,7 +56,8 @@ async def audit(db: Database, recordings_dir: Path) -> list[Check]:
     ]
 
 
-def _flipped(path: Path, run: Run, rows: list[Segment]) -> list[str]:
+def flipped_segments(path: Path, run: Run, rows: list[Segment]) -> list[str]:
+    """The segments, and the init, whose bytes are not those their hash was made of."""
     if not rows:
         return []
     try:
@@ -72,7 +73,8 @@ def _flipped(path: Path, run: Run, rows: list[Segment]) -> list[str]:
         os.close(fd)
 
 
-def _broken_links(run: Run, rows: list[Segment]) -> list[str]:
+def broken_links(run: Run, rows: list[Segment]) -> list[str]:
+    """The rows that do not follow from the row before."""
     chain = run.init_sha256
     wrong: list[str] = []
     for row in rows:
@@ -94,7 +96,7 @@ def _broken_links(run: Run, rows: list[Segment]) -> list[str]:
     return wrong
 
 
-def _accounted(run: Run, rows: list[Segment], gaps: list[Gap]) -> bool:
+def accounted(run: Run, rows: list[Segment], gaps: list[Gap]) -> bool:
     """Whether what is recorded and what is known to be missing make the whole, to a millisecond a piece."""
     assert run.ended_at is not None
     missing = [gap for gap in gaps if gap.cause == GapCause.DISK]

@@ -8,6 +8,9 @@ A segment goes from key frame to key frame, a part is a stretch of frames in it.
 its duration is known only when the next arrives; closing a segment flushes it, so that every part that was
 announced comes true.  Where key frames are too far apart for the target duration already declared, a segment
 ends without waiting for one.
+
+Whether a track is lost is judged by what arrives of the other one, never by comparing the timestamps of the two:
+encoders set their clocks apart, and set them anew.
 """
 
 import hashlib
@@ -20,13 +23,16 @@ from shopfloor.media import boxes
 from shopfloor.media.boxes import VIDEO_SCALE, Sample
 from shopfloor.media.codecs import AudioConfig, VideoConfig, audio_config, video_config
 from shopfloor.media.models import BadMedia, CodecRefused, EndCause
+from shopfloor.media.timeline import JUMP_MS, FrameRate, TrackClock
 
 PART_SECONDS: Final = 0.25
 # A publisher who has not shown a track by then goes on without it; so does one whose track falls silent.
 WAIT_FOR_TRACK_MS: Final = 2_000
 TRACK_LOST_MS: Final = 3_000
-JUMP_MS: Final = 1_000
-BACKWARDS_MS: Final = 100
+# Sound that arrives together with the picture, but is dated so much earlier or later, has a clock of its own.
+APART_MS: Final = 1_500
+# Sound that waits for a picture to go with.
+EARLY_SOUND_MS: Final = 4_000
 AUDIO_DRIFT_MS: Final = 100
 # Key frames closer than this do not each open a segment.
 SHORTEST_SEGMENT: Final = VIDEO_SCALE // 2
@@ -35,8 +41,6 @@ LONGEST_GOP: Final = 10 * VIDEO_SCALE
 MAX_SEGMENT_BYTES: Final = 48 << 20
 # Millisecond timestamps make a segment of two seconds 2.001 s long now and then.
 JITTER: Final = VIDEO_SCALE // 20
-_HALF: Final = 1 << 31
-_WRAP: Final = 1 << 32
 _CODEC_NAMES: Final = {
     b"hvc1": "HEVC (H.265)", b"hev1": "HEVC (H.265)", b"av01": "AV1", b"vp09": "VP9", b"vp08": "VP8",
     b"avc1": "H.264 in the enhanced RTMP format", b"Opus": "Opus", b"mp4a": "AAC in the enhanced RTMP format",
@@ -107,23 +111,18 @@ class RunClosed:
 Event = RunOpened | PartReady | SegmentClosed | RunClosed
 
 
-@dataclass(slots=True)
-class _Clock:
-    """A 32-bit millisecond counter, unwrapped."""
+@dataclass(frozen=True, slots=True)
+class _Sound:
+    """A frame of sound that waits; `own` in milliseconds of the audio track before it was shifted."""
 
-    last: int | None = None
-
-    def unwrap(self, timestamp: int) -> int:
-        if self.last is None:
-            self.last = timestamp
-        else:
-            self.last += (timestamp - self.last + _HALF) % _WRAP - _HALF
-        return self.last
+    own: int
+    data: bytes
+    arrived: int
 
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    """A frame before its duration is known; `at` in unwrapped milliseconds of the publisher."""
+    """A frame before its duration is known; `at` in milliseconds of the video track."""
 
     at: int
     cts: int
@@ -152,16 +151,18 @@ class Packager:
 
     def __init__(self, cadence: Cadence | None = None) -> None:
         self.cadence = cadence
-        self.dropped = 0
         self.gop = 0
-        self.fps = 0.0
         self.media_end = 0
-        self._clock = _Clock()
+        self._left_out = 0
+        self._rate = FrameRate()
+        self._picture = TrackClock(33)
+        self._sound = TrackClock(21)
         self._video: VideoConfig | None = None
         self._audio: AudioConfig | None = None
-        self._first_at: int | None = None
-        self._last_video_at: int | None = None
-        self._last_audio_at: int | None = None
+        # How much came of one track since the last of the other: ms of sound, and a time of the picture.
+        self._sound_alone = 0.0
+        self._picture_at_sound: int | None = None
+        self._waited_for_sound = False
         self._sequence = 0
         # The run that is open (or, until the first segment is measured, about to be).
         self._running = False
@@ -174,14 +175,25 @@ class Packager:
         self._last_dts = -1
         self._last_duration = VIDEO_SCALE // 30
         self._audio_next: int | None = None
-        self._early_audio: deque[tuple[int, bytes]] = deque()
-        self._measuring: list[tuple[_Frame, int] | tuple[int, bytes]] = []
+        self._aligned = False
+        self._early: deque[_Sound] = deque()
+        self._measuring: list[_Frame | _Sound] = []
+        self._first_gop: int | None = None
         self._part = _Part()
         self._segment_dts = 0
         self._segment_duration = 0
         self._segment_bytes = 0
         self._segment_independent = True
-        self._since_key = self._frames = 0
+        self._since_key = 0
+
+    @property
+    def dropped(self) -> int:
+        """Frames that never came, or could not be used."""
+        return self._left_out + self._rate.lost
+
+    @property
+    def fps(self) -> float:
+        return self._rate.fps
 
     # ── what arrives ──────────────────────────────────────────────────────────────────────────────────
 
@@ -201,18 +213,19 @@ class Packager:
                 f"The encoder sends {name}. Please set it to H.264 (x264, NVENC H.264, …).", codec=name
             )
         if len(payload) < 5:
-            self.dropped += 1
+            self._left_out += 1
             return []
         kind, frame_type = payload[1], payload[0] >> 4
         if kind == 0:
             return self._video_parameters(payload[5:])
         if kind != 1 or frame_type == 5:
             return []
-        at = self._clock.unwrap(timestamp)
         if self._video is None or not _whole(payload, self._video.nal_length):
-            self.dropped += 1
+            self._left_out += 1
             return []
         cts = int.from_bytes(payload[2:5])
+        self._picture.begin(self._sound.raw)
+        at = self._picture.place(timestamp, arrived)
         frame = _Frame(at, cts - (1 << 24) if cts & 0x80_0000 else cts, frame_type == 1, payload[5:])
         return list(self._video_frame(frame, arrived))
 
@@ -232,7 +245,8 @@ class Packager:
             return self._audio_parameters(payload[2:])
         if self._audio is None or len(payload) == 2:
             return []
-        at = self._clock.unwrap(timestamp)
+        self._sound.begin(self._picture.raw)
+        at = self._sound.place(timestamp, arrived)
         return list(self._audio_frame(at, payload[2:], arrived))
 
     def close(self, cause: EndCause) -> list[Event]:
@@ -253,84 +267,114 @@ class Packager:
         if config == self._audio:
             return []
         self._audio = config
+        self._sound.step = max(config.frame * 1000 // config.rate, 1)
         # A track that appears waits for the next key frame; one that changes ends the run now.
         return list(self._end(EndCause.CHANGED)) if self._running and self._run_audio is not None else []
 
     # ── runs ──────────────────────────────────────────────────────────────────────────────────────────
 
     def _video_frame(self, frame: _Frame, arrived: int) -> Iterator[Event]:
-        if self._first_at is None:
-            self._first_at = frame.at
-        previous, self._last_video_at = self._last_video_at, frame.at
-        if self._running and self._run_video is not None and previous is not None:
-            step = frame.at - previous
-            if step < -BACKWARDS_MS or step > max(JUMP_MS, 3 * self._last_duration // 90):
-                yield from self._end(EndCause.CHANGED)
-            elif self.fps and step > 1_500 / self.fps:
-                self.dropped += round(step * self.fps / 1000) - 1
-        if self._running and frame.key and self._tracks_changed(frame.at):
+        interrupted, self._sound_alone = self._picture.broke, 0.0
+        if interrupted:
+            self._rate.restart()
+        self._rate.frame(frame.at)
+        self._picture.step = self._rate.usual
+        self._picture.longest = self._longest_frame()
+        with_picture = self._running and self._run_video is not None
+        if (with_picture and interrupted) or (self._running and frame.key and self._tracks_changed(frame.at)):
             yield from self._end(EndCause.CHANGED)
-        if not self._running:
-            if not frame.key or not self._ready_to_open(frame.at):
+        if not self._running or self._run_video is None:
+            if not frame.key:
+                # Nothing can be decoded before a key frame, and a run without picture stays one until then.
+                self._left_out += 1
                 return
-            self._begin(
-                frame.at, arrived, self._video, self._audio if self._audio_is_alive(frame.at) else None
-            )
+            self._begin(frame.at, arrived, self._video)
         if not self._opened:
             yield from self._measure(frame)
         else:
             yield from self._take_frame(frame)
 
     def _audio_frame(self, at: int, data: bytes, arrived: int) -> Iterator[Event]:
-        if self._first_at is None:
-            self._first_at = at
-        previous, self._last_audio_at = self._last_audio_at, at
-        if self._running and self._run_video is None:
-            if previous is not None and not -BACKWARDS_MS <= at - previous <= JUMP_MS:
-                yield from self._end(EndCause.CHANGED)
-        elif self._running and self._last_video_at is not None and at - self._last_video_at > TRACK_LOST_MS:
-            # The picture stands still: sound goes on alone until a key frame comes.
+        audio, clock = self._audio, self._sound
+        assert audio is not None
+        interrupted = clock.broke
+        self._picture_at_sound = self._picture.last
+        self._sound_alone += audio.frame * 1000 / audio.rate
+        with_picture = self._running and self._run_video is not None
+        if with_picture and self._sound_alone >= TRACK_LOST_MS:
+            # The picture stands still: what sounded since then goes on alone, until a key frame comes.
+            anchor = self._anchor
             yield from self._end(EndCause.CHANGED)
-        if not self._running:
-            video_is_expected = self._video is not None and (
-                self._last_video_at is None or at - self._last_video_at <= TRACK_LOST_MS
-            )
-            waited = at - self._first_at
-            if video_is_expected or waited < WAIT_FOR_TRACK_MS:
-                self._early_audio.append((at, data))
-                while at - self._early_audio[0][0] > JUMP_MS:
-                    self._early_audio.popleft()
-                return
-            self._early_audio.clear()
-            self._begin(at, arrived, None, self._audio)
-        if self._run_audio is None:
+            anchor += self.media_end // 90
+            self._early.append(_Sound(at - clock.shifted, data, arrived))
+            yield from self._sound_only(anchor)
             return
-        if not self._opened and self._run_video is not None:
-            self._measuring.append((at, data))
+        if with_picture and (interrupted or not self._aligned):
+            self._align()
+            at = clock.last or at
+        if self._running and not with_picture and interrupted:
+            yield from self._end(EndCause.CHANGED)
+            self._early.append(_Sound(at - clock.shifted, data, arrived))
+            yield from self._sound_only(arrived)
+            return
+        if not self._running:
+            self._early.append(_Sound(at - clock.shifted, data, arrived))
+            alone = self._sound_alone
+            if alone >= (WAIT_FOR_TRACK_MS if self._video is None else TRACK_LOST_MS):
+                yield from self._sound_only(self._early[0].arrived)
+            while len(self._early) * audio.frame * 1000 > EARLY_SOUND_MS * audio.rate:
+                self._early.popleft()
+                self._left_out += 1
         elif not self._opened:
-            yield from self._open(Cadence(part_target=VIDEO_SCALE * 27 // 100, target_duration=2))
-            yield from self._take_audio(at, data)
-        else:
+            self._measuring.append(_Sound(at - clock.shifted, data, arrived))
+        elif self._run_audio is not None:
             yield from self._take_audio(at, data)
 
-    def _ready_to_open(self, at: int) -> bool:
-        if self._audio is not None or self._first_at is None:
-            return True
-        return at - self._first_at >= WAIT_FOR_TRACK_MS
+    def _sound_only(self, anchor: int) -> Iterator[Event]:
+        """A run without picture, from the sound that waits."""
+        waiting = tuple(self._early)
+        self._begin(waiting[0].own + self._sound.shifted, anchor, None)
+        self._early.clear()
+        self._run_audio = self._audio
+        yield from self._open(self.cadence or Cadence(part_target=VIDEO_SCALE * 27 // 100, target_duration=2))
+        for sound in waiting:
+            yield from self._take_audio(sound.own + self._sound.shifted, sound.data)
 
-    def _audio_is_alive(self, at: int) -> bool:
-        return self._last_audio_at is None or at - self._last_audio_at <= TRACK_LOST_MS
+    def _align(self) -> None:
+        """Sound and picture that arrive together belong together, whatever they are dated."""
+        self._aligned = True
+        if self._sound.last is not None and self._picture.last is not None:
+            apart = self._sound.last - self._picture.last - (self._sound.arrived - self._picture.arrived)
+            if abs(apart) > APART_MS:
+                self._sound.shift(-apart)
+
+    def _longest_frame(self) -> int:
+        """As long as a frame may last and still fit the playlist."""
+        declared = self.cadence.target_duration * 1_000 + 400 if self.cadence is not None else 2_400
+        return max(JUMP_MS, min(TRACK_LOST_MS, declared), 3 * self._rate.usual)
+
+    def _sound_is_lost(self, at: int) -> bool:
+        return self._picture_at_sound is not None and at - self._picture_at_sound > TRACK_LOST_MS
+
+    def _sound_is_expected(self, at: int) -> bool:
+        """Whether it is worth waiting for sound before a run opens."""
+        if self._aligned or self._sound_is_lost(at):
+            return False
+        return not self._waited_for_sound or (self._audio is not None and self._sound.last is not None)
 
     def _tracks_changed(self, at: int) -> bool:
         if self._run_video is None:
             return True
+        if not self._opened:
+            return False
         if self._run_audio is None:
-            return self._audio is not None and self._last_audio_at is not None and self._audio_is_alive(at)
-        return self._last_audio_at is not None and not self._audio_is_alive(at)
+            return self._sound.last is not None and not self._sound_is_lost(at)
+        return self._sound_is_lost(at)
 
-    def _begin(self, at: int, arrived: int, video: VideoConfig | None, audio: AudioConfig | None) -> None:
-        self._running, self._opened = True, False
-        self._run_video, self._run_audio = video, audio
+    def _begin(self, at: int, arrived: int, video: VideoConfig | None) -> None:
+        """A run begins; which tracks it has is known when it opens."""
+        self._running, self._opened, self._aligned = True, False, False
+        self._run_video, self._run_audio = video, None
         self._t0, self._anchor = at, arrived
         self._held, self._last_dts = None, -1
         self._last_duration = VIDEO_SCALE // 30
@@ -338,31 +382,32 @@ class Packager:
         self._part = _Part()
         self._segment_dts = self._segment_duration = self._segment_bytes = 0
         self._segment_independent = True
-        self._since_key = self._frames = 0
+        self._since_key = 0
         self.media_end = 0
-        self._measuring = []
-        if video is not None and audio is not None:
-            self._measuring.extend((early, data) for early, data in self._early_audio if early >= at)
-        self._early_audio.clear()
+        self._first_gop = None
+        self._measuring = list(self._early) if video is not None else []
+        self._early.clear()
 
     def _measure(self, frame: _Frame) -> Iterator[Event]:
         """Collect the first segment; its frame rate and length decide what the playlist declares."""
-        frames = [item for item in self._measuring if isinstance(item[0], _Frame)]
-        seconds_90k = (frame.at - self._t0) * 90
-        done = frame.key and seconds_90k >= SHORTEST_SEGMENT
-        if frames and self.cadence is not None:
-            done = True  # nothing to measure: what is declared stays
-        if not done and seconds_90k < LONGEST_GOP:
-            self._measuring.append((frame, 0))
+        waited = frame.at - self._t0
+        first = not any(isinstance(item, _Frame) for item in self._measuring)
+        self._measuring.append(frame)
+        if self._first_gop is None and frame.key and waited * 90 >= SHORTEST_SEGMENT:
+            self._first_gop = waited * 90
+        if self.cadence is None and self._first_gop is None and waited * 90 < LONGEST_GOP:
             return
-        self.fps = round(len(frames) * 1000 / max(frame.at - self._t0, 1), 3)
-        self._measuring.append((frame, 0))
-        yield from self._open(self.cadence or measured(self.fps, seconds_90k))
+        if first or (self._sound_is_expected(frame.at) and waited < WAIT_FOR_TRACK_MS):
+            return
+        self._waited_for_sound = True
+        yield from self._open(self.cadence or measured(self._rate.measure(), self._first_gop or waited * 90))
 
     def _open(self, cadence: Cadence) -> Iterator[Event]:
         if self.cadence is None:
             self.cadence = cadence
         self._opened = True
+        if self._run_video is not None and self._aligned:
+            self._run_audio = self._audio
         video, audio = self._run_video, self._run_audio
         data = boxes.init(video, audio)
         yield RunOpened(
@@ -379,30 +424,44 @@ class Packager:
             cadence=self.cadence,
         )
         waiting, self._measuring = self._measuring, []
-        for first, second in waiting:
-            if isinstance(first, _Frame):
-                yield from self._take_frame(first)
-            elif isinstance(second, bytes):
-                yield from self._take_audio(first, second)
+        for item in waiting:
+            if isinstance(item, _Frame):
+                yield from self._take_frame(item)
+            elif audio is not None:
+                yield from self._take_audio(item.own + self._sound.shifted, item.data)
 
     def _end(self, cause: EndCause) -> Iterator[Event]:
         if not self._running:
             return
         if not self._opened and self._measuring:
             # The first segment never closed: what there is still makes one.
-            frames = [item[0] for item in self._measuring if isinstance(item[0], _Frame)]
-            span = frames[-1].at - self._t0 if frames else 0
-            self.fps = round((len(frames) - 1) * 1000 / span, 3) if span else 30.0
-            yield from self._open(measured(self.fps, span * 90))
+            span = max(item.at for item in self._measuring if isinstance(item, _Frame)) - self._t0
+            yield from self._open(self.cadence or measured(self._rate.measure() or 30.0, span * 90))
         if self._held is not None:
             held, self._held = self._held, None
             yield from self._add_video(held, self._last_duration)
+        if cause is EndCause.CHANGED:
+            self._keep_sound()
         yield from self._close_part()
         yield from self._close_segment()
         self._running = False
         if self._opened:
             yield RunClosed(end=self.media_end, cause=cause)
         self._opened = False
+
+    def _keep_sound(self) -> None:
+        """Sound later than the last frame of a run with picture is for the run that follows."""
+        audio, part = self._run_audio, self._part
+        if audio is None or self._run_video is None:
+            return
+        end = self.media_end * audio.rate // VIDEO_SCALE
+        kept = [sample for sample in part.audio if sample.dts >= end]
+        for sample in kept:
+            at = self._t0 + sample.dts * 1000 // audio.rate
+            self._early.append(_Sound(at - self._sound.shifted, sample.data, self._anchor + at - self._t0))
+        if kept:
+            part.audio = part.audio[: -len(kept)]
+            self._audio_next = kept[0].dts
 
     # ── samples ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -415,8 +474,8 @@ class Packager:
         if not frame.key:
             return
         if held is not None:
-            self.fps = round(self._frames * VIDEO_SCALE / self._since_key, 3)
-            self.gop, self._since_key, self._frames = self._since_key, 0, 0
+            self._rate.measure()
+            self.gop, self._since_key = self._since_key, 0
         if self._segment_duration + self._part.duration >= SHORTEST_SEGMENT:
             yield from self._close_part()
             yield from self._close_segment()
@@ -427,7 +486,6 @@ class Packager:
         self._last_dts = dts + duration - 1
         self._last_duration = duration
         self._since_key += duration
-        self._frames += 1
         limit = self.cadence.target_duration * VIDEO_SCALE + VIDEO_SCALE // 2 - VIDEO_SCALE // 50
         part = self._part
         if part.duration and part.duration + duration > self.cadence.part_target:
@@ -462,18 +520,14 @@ class Packager:
             self._audio_next = wanted
         drift = wanted - self._audio_next
         tolerance = AUDIO_DRIFT_MS * audio.rate // 1000
-        if drift > tolerance and self._run_video is None:
-            anchor = self._anchor + self._audio_next * 1000 // audio.rate + drift * 1000 // audio.rate
-            yield from self._end(EndCause.CHANGED)
-            self._begin(at, anchor, None, audio)
-            assert self.cadence is not None
-            yield from self._open(self.cadence)
-            self._audio_next = 0
+        if abs(drift) > tolerance and self._run_video is None:
+            # A few frames are missing, or the clock runs askew: the sound itself has no hole.
+            self._sound.shift(-drift * 1000 // audio.rate)
         elif drift > tolerance:
             self._close_fragment()
             self._audio_next = wanted
         elif drift < -tolerance:
-            self.dropped += 1
+            self._left_out += 1
             return
         part = self._part
         if self._run_video is None:

@@ -207,6 +207,9 @@ async def test_who_connects_and_never_publishes_is_cut() -> None:
         encoder(port) as camera,
     ):
         await camera.connect()
+        answer = await camera.answer()
+        assert isinstance(answer[3], dict)
+        assert answer[3]["code"] == "NetStream.Publish.Failed"
         await until(lambda: server.connections == 0)
 
 
@@ -228,14 +231,80 @@ async def test_silence_ends_a_stream() -> None:
         assert sinks[0].cause is EndCause.LOST
 
 
-async def test_connections_of_one_address_are_bounded() -> None:
-    async with serving(Limits(per_address=2)) as (server, port, _):
-        async with encoder(port), encoder(port):
+@pytest.mark.parametrize("strangers", [4, 40])
+async def test_silent_strangers_never_keep_a_camera_out(strangers: int) -> None:
+    """They may be as many as they like: forty fit, and the others make room for each other."""
+    async with (
+        serving(Limits(strangers=strangers)) as (server, port, sinks),
+        encoder(port, key="right") as first,
+    ):
+        silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(60)]
+        await until(lambda: server.connections == strangers + 1)
+        async with encoder(port, key="right"):
+            first.send_tag(Tag(9, 0, b"\x17\x01abcdef"))
+            await until(lambda: len(sinks) == 2 and sinks[0].messages)
+            assert [sink.cause for sink in sinks] == [None, None]
+        for _, writer in silent:
+            writer.close()
+
+
+async def test_publishers_are_bounded_and_the_next_is_told() -> None:
+    async with serving(Limits(publishers=1, drain_seconds=0.1)) as (server, port, _):
+        async with encoder(port, key="right"), encoder(port) as second:
+            await second.connect()
+            await second.create()
+            assert await second.publish("right") == "NetStream.Publish.Failed"
+            await second.gone()
+        await until(lambda: server.connections == 0)
+        await still_works(port)
+
+
+async def test_the_count_of_the_process_is_asked_and_may_take_one_back() -> None:
+    gone: list[str] = []
+    closers: list[Callable[[], None]] = []
+
+    class Two:
+        def enter(self, address: str, give_up: Callable[[], None]) -> Callable[[], None] | None:
+            if len(closers) == 2:
+                return None
+            closers.append(give_up)
+            return lambda: gone.append(address)
+
+    async def admit(key: str, publisher: Publisher) -> Seen:
+        return Seen()
+
+    server = RtmpServer(admit, counter=Two())
+    port = await server.start("127.0.0.1", 0)
+    try:
+        async with encoder(port, key="any"), encoder(port, key="any") as second:
             with pytest.raises((EOFError, ConnectionError)):
                 async with encoder(port):
                     pass
+            closers[1]()
+            await second.gone()
+            await until(lambda: gone == ["127.0.0.1"])
+            assert server.connections == 1
+    finally:
+        await server.close()
+
+
+async def test_play_is_refused_in_words() -> None:
+    async with serving() as (server, port, _), encoder(port) as player:
+        await player.connect()
+        await player.create()
+        answer = await player.ask(amf.encode("play", 4, None, "right", -2000), stream=1)
+        assert answer[0] == "onStatus"
+        assert isinstance(answer[3], dict)
+        assert (answer[3]["level"], answer[3]["code"]) == ("error", "NetStream.Play.Failed")
+        assert "HLS" in str(answer[3]["description"])
+        await player.gone()
         await until(lambda: server.connections == 0)
-        await still_works(port)
+
+
+async def test_who_shakes_hands_and_does_not_connect_is_cut() -> None:
+    async with serving(Limits(step_seconds=0.2, publish_seconds=60)) as (server, port, _), encoder(port):
+        await until(lambda: server.connections == 1)
+        await until(lambda: server.connections == 0)
 
 
 async def test_a_reset_with_data_pending_loses_nothing_that_arrived() -> None:

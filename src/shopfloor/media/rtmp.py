@@ -49,6 +49,8 @@ class Limits:
     """Seconds and counts.  A publisher silent for `takeover_seconds` may be replaced by another with its key;
     every `recheck_seconds` the keys in use are compared with the database; media may run `lead` seconds ahead
     of the clock before its publisher is slowed down.
+
+    Connections without a valid key are counted apart from `publishers`: there may be `strangers` of them.
     """
 
     step_seconds: float = 5.0
@@ -56,8 +58,8 @@ class Limits:
     idle_seconds: float = 15.0
     drain_seconds: float = 1.0
     before_publish: int = 64 << 10
-    connections: int = 500
-    per_address: int = 40
+    publishers: int = 500
+    strangers: int = 200
     lead: float = 10.0
     takeover_seconds: float = 3.0
     recheck_seconds: float = 5.0
@@ -107,6 +109,7 @@ class Publisher(asyncio.Protocol):
         self._asking: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._paused = False
+        self._gone: Callable[[], None] | None = None
         self.address = ""
 
     @property
@@ -119,6 +122,11 @@ class Publisher(asyncio.Protocol):
         self._end(cause)
         self._abort()
 
+    def give_up(self) -> None:
+        """There are too many connections, and this one goes."""
+        _log.warning("media.connection_given_up", address=self.address)
+        self.stop(EndCause.LOST)
+
     # ── the connection ────────────────────────────────────────────────────────────────────────────────
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -126,9 +134,12 @@ class Publisher(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         peer = transport.get_extra_info("peername")
         self.address = str(peer[0]) if peer else ""
-        if not self._server.entered(self):
-            self._abort()
-            return
+        if self._server.counter is not None:
+            self._gone = self._server.counter.enter(self.address, self.give_up)
+            if self._gone is None:
+                self._abort()
+                return
+        self._server.entered(self)
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -139,6 +150,8 @@ class Publisher(asyncio.Protocol):
             self._asking.cancel()
         self._end(EndCause.LOST)
         self._server.left(self)
+        if self._gone is not None:
+            self._gone()
 
     def eof_received(self) -> bool | None:
         return None  # close
@@ -165,16 +178,25 @@ class Publisher(asyncio.Protocol):
         late = {
             _State.C0C1: waited > limits.step_seconds,
             _State.C2: waited > limits.step_seconds,
-            _State.COMMANDS: waited > limits.publish_seconds,
-            _State.ASKING: False,
+            _State.COMMANDS: waited > (limits.publish_seconds if self._connected else limits.step_seconds),
+            _State.ASKING: waited > limits.publish_seconds,
             _State.PUBLISHING: self.silent_for > limits.idle_seconds,
             _State.DRAINING: False,
             _State.CLOSED: False,
         }
         if late[self._state]:
-            self.stop(EndCause.LOST)
+            self._late()
             return
         self._timer = self._loop.call_later(min(1.0, limits.step_seconds / 2), self._watch)
+
+    def _late(self) -> None:
+        """Say goodbye where it can be understood: an encoder that hears why shows it to its user."""
+        if self._state == _State.COMMANDS and self._connected:
+            seconds = round(self._server.limits.publish_seconds)
+            self._status("error", "NetStream.Publish.Failed", f"Nothing was published within {seconds} s.")
+            self._enter(_State.DRAINING)
+        else:
+            self.stop(EndCause.LOST)
 
     def _enter(self, state: _State) -> None:
         self._state = state
@@ -282,6 +304,8 @@ class Publisher(asyncio.Protocol):
             self._say(Message(COMMAND, 0, 0, amf.encode("_result", transaction, None, 1)))
         elif name == "publish" and self._state == _State.COMMANDS:
             self._on_publish(values[2] if len(values) > 2 else None)
+        elif name in {"play", "play2"} and self._state == _State.COMMANDS:
+            self._on_play()
         elif name in {"FCUnpublish", "deleteStream", "closeStream"} and self._sink is not None:
             self._end(EndCause.FINISHED)
             self._status("status", "NetStream.Unpublish.Success", "Stopped.")
@@ -312,6 +336,14 @@ class Publisher(asyncio.Protocol):
         }
         self._say(Message(COMMAND, 0, 0, amf.encode("_result", transaction, properties, info)))
 
+    def _on_play(self) -> None:
+        """Players that speak RTMP would wait for ever."""
+        if not self._connected:
+            raise BadStream("play came before connect.")
+        words = "This server takes video and plays none over RTMP; watch it over HTTP (HLS)."
+        self._status("error", "NetStream.Play.Failed", words)
+        self._enter(_State.DRAINING)
+
     def _on_publish(self, name: amf.Value) -> None:
         if not self._connected:
             raise BadStream("publish came before connect.")
@@ -339,6 +371,12 @@ class Publisher(asyncio.Protocol):
             self._asking = None
         if self._state != _State.ASKING:
             sink.ended(EndCause.LOST)
+            return
+        if not self._server.publishes(self):
+            sink.ended(EndCause.LOST)
+            self._status("error", "NetStream.Publish.Failed", "Too many encoders publish here already.")
+            self._enter(_State.DRAINING)
+            self._resume()
             return
         self._sink = sink
         self._enter(_State.PUBLISHING)
@@ -396,14 +434,32 @@ class Publisher(asyncio.Protocol):
 Admit = Callable[[str, Publisher], Awaitable[Sink]]
 
 
-class RtmpServer:
-    """`admit` gets the stream key and the connection, and says where the media goes, or raises a Refusal."""
+class ConnectionCount(Protocol):
+    """One count of connections for all protocols of the process."""
 
-    def __init__(self, admit: Admit, *, limits: Limits | None = None) -> None:
+    def enter(self, address: str, give_up: Callable[[], None]) -> Callable[[], None] | None:
+        """One more, which `give_up` closes when it must make room; what is returned tells that it has gone.
+
+        None: there is no room.
+        """
+        ...
+
+
+class RtmpServer:
+    """`admit` gets the stream key and the connection, and says where the media goes, or raises a Refusal.
+
+    Strangers, connections that have shown no valid key yet, never keep a camera out: where there are too many,
+    the address that has most of them gives up the one that has idled longest.
+    """
+
+    def __init__(
+        self, admit: Admit, *, limits: Limits | None = None, counter: ConnectionCount | None = None
+    ) -> None:
         self.admit = admit
         self.limits = limits or Limits()
+        self.counter = counter
+        self._strangers: dict[Publisher, None] = {}
         self._publishers: set[Publisher] = set()
-        self._addresses: Counter[str] = Counter()
         self._server: asyncio.Server | None = None
 
     async def start(self, host: str, port: int, *, step_around: int = 0) -> int:
@@ -423,28 +479,32 @@ class RtmpServer:
     async def close(self) -> None:
         if self._server is not None:
             self._server.close()
-        for publisher in tuple(self._publishers):
+        for publisher in (*self._strangers, *self._publishers):
             publisher.stop(EndCause.STOPPED)
         await asyncio.sleep(0)
 
     @property
     def connections(self) -> int:
-        return len(self._publishers)
+        return len(self._strangers) + len(self._publishers)
 
-    def entered(self, publisher: Publisher) -> bool:
-        """Whether there is room for one more."""
-        if (
-            len(self._publishers) >= self.limits.connections
-            or self._addresses[publisher.address] >= self.limits.per_address
-        ):
+    def entered(self, stranger: Publisher) -> None:
+        """One more; who has no key yet may have to go for it."""
+        if len(self._strangers) >= self.limits.strangers:
+            (most, _), *_ = Counter(each.address for each in self._strangers).most_common(1)
+            # The oldest: a camera shows its key within a moment.
+            goes = next(each for each in self._strangers if each.address == most)
+            del self._strangers[goes]
+            goes.give_up()
+        self._strangers[stranger] = None
+
+    def publishes(self, publisher: Publisher) -> bool:
+        """It has shown a valid key.  False where there are as many as there may be."""
+        if len(self._publishers) >= self.limits.publishers:
             return False
+        self._strangers.pop(publisher, None)
         self._publishers.add(publisher)
-        self._addresses[publisher.address] += 1
         return True
 
     def left(self, publisher: Publisher) -> None:
-        if publisher in self._publishers:
-            self._publishers.remove(publisher)
-            self._addresses[publisher.address] -= 1
-            if not self._addresses[publisher.address]:
-                del self._addresses[publisher.address]
+        self._strangers.pop(publisher, None)
+        self._publishers.discard(publisher)

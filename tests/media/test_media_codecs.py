@@ -1,7 +1,7 @@
 import pytest
 from tests.media.film import nal, parameters, se, ue
 
-from shopfloor.media.codecs import audio_config, picture_size, video_config
+from shopfloor.media.codecs import audio_config, read_picture, video_config
 from shopfloor.media.models import BadMedia
 
 
@@ -44,7 +44,27 @@ def high(
     ids=["plain", "cropped", "interlaced", "cropped on all sides", "4:4:4", "4:2:2", "scaling lists"],
 )
 def test_the_picture_size_is_read_from_the_parameters(sps: bytes, size: tuple[int, int]) -> None:
-    assert picture_size(sps) == size
+    picture = read_picture(sps)
+    assert (picture.width, picture.height) == size
+
+
+@pytest.mark.parametrize(
+    ("profile", "chroma", "bits", "playable"),
+    [
+        (66, None, None, True), (77, None, None, True), (100, 1, 8, True), (88, None, None, False),
+        (100, 0, 8, False), (110, 1, 10, False), (110, 1, 8, False), (122, 2, 8, False), (122, 2, 10, False),
+        (244, 3, 8, False), (44, 3, 8, False),
+    ],
+)  # fmt: skip
+def test_what_browsers_do_not_show_is_known(
+    profile: int, chroma: int | None, bits: int | None, playable: bool
+) -> None:
+    read = f"{profile:08b}{0:08b}{40:08b}" + ue(0)
+    if chroma is not None and bits is not None:
+        read += ue(chroma) + ("0" if chroma == 3 else "") + 2 * ue(bits - 8) + "00"
+    read += ue(0) + ue(0) + ue(4) + ue(4) + "0" + ue(119) + ue(67) + "1" + "1" + "0" + "0"
+
+    assert read_picture(nal(read, 0x67)).playable is playable
 
 
 def test_the_record_goes_through_untouched() -> None:

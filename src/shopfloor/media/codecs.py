@@ -12,6 +12,8 @@ RATES: Final = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 1
 _CHANNELS: Final = (0, 1, 2, 3, 4, 5, 6, 8)
 # Profiles whose sequence parameter set carries chroma format, bit depths and scaling lists.
 _HIGH_PROFILES: Final = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
+# Baseline, Main, High.
+_PLAYED: Final = frozenset({66, 77, 100})
 
 
 class _Bits:
@@ -42,13 +44,14 @@ class _Bits:
 
 @dataclass(frozen=True, slots=True)
 class VideoConfig:
-    """`record` is the avcC box's content, verbatim."""
+    """`record` is the avcC box's content, verbatim; `playable` says whether browsers are known to show it."""
 
     record: bytes
     codec: str
     width: int
     height: int
     nal_length: int
+    playable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,23 +76,41 @@ def video_config(record: bytes) -> VideoConfig:
     sps = record[at + 2 : at + 2 + size]
     if len(sps) < size or size < 4:
         raise BadMedia("The video parameters end too early.")
-    width, height = picture_size(sps)
-    return VideoConfig(record, f"avc1.{record[1:4].hex().upper()}", width, height, (record[4] & 3) + 1)
+    picture = read_picture(sps)
+    return VideoConfig(
+        record,
+        f"avc1.{record[1:4].hex().upper()}",
+        picture.width,
+        picture.height,
+        (record[4] & 3) + 1,
+        playable=picture.playable,
+    )
 
 
-def picture_size(sps: bytes) -> tuple[int, int]:
-    """Width and height after cropping, of a sequence parameter set with its NAL header."""
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What a sequence parameter set says: the size after cropping, and whether browsers play such pictures.
+
+    They play Baseline, Main and High, 4:2:0 with 8 bits.
+    """
+
+    width: int
+    height: int
+    playable: bool
+
+
+def read_picture(sps: bytes) -> Picture:
+    """`sps` with its NAL header."""
     bits = _Bits(_unescaped(sps[1:]))
     profile = bits.read(8)
     bits.read(16)
     bits.ue()
-    chroma = 1
+    chroma, eight_bits, sampling = 1, True, 1
     if profile in _HIGH_PROFILES:
-        chroma = bits.ue()
+        chroma = sampling = bits.ue()
         if chroma == 3 and bits.read(1):
             chroma = 0  # separate planes: each is cropped like monochrome
-        bits.ue()
-        bits.ue()
+        eight_bits = (bits.ue(), bits.ue()) == (0, 0)
         bits.read(1)
         if bits.read(1):
             for i in range(12 if profile == 244 and chroma == 3 else 8):
@@ -121,7 +142,7 @@ def picture_size(sps: bytes) -> tuple[int, int]:
         height -= (top + bottom) * down
     if not (0 < width <= 16_384 and 0 < height <= 16_384):
         raise BadMedia("The video parameters state an impossible picture size.")
-    return width, height
+    return Picture(width, height, profile in _PLAYED and sampling == 1 and eight_bits)
 
 
 def _unescaped(data: bytes) -> bytes:

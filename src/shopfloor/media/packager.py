@@ -78,6 +78,7 @@ class RunOpened:
     has_video: bool
     has_audio: bool
     audio_rate: int
+    playable: bool
     arrived: int
     cadence: Cadence
 
@@ -420,6 +421,7 @@ class Packager:
             has_video=video is not None,
             has_audio=audio is not None,
             audio_rate=audio.rate if audio else 0,
+            playable=video is None or video.playable,
             arrived=self._anchor,
             cadence=self.cadence,
         )

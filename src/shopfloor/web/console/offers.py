@@ -18,6 +18,10 @@ WARNINGS: Final = {
     ),
     "no_audio": N_("There is no sound."),
     "no_video": N_("There is sound, but no picture."),
+    "picture_format": N_(
+        "Most browsers cannot show this picture format. In OBS, set the color format to NV12 (Settings → Advanced) "
+        "and the encoder profile to main or high."
+    ),
     "late": N_("The picture arrives late: the upload is too slow or shaky."),
     "recording_stopped": N_("It is not being recorded: look at the disk."),
     "rows_waiting": N_("The records of the video wait for the database."),

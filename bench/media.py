@@ -24,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,11 @@ async def serve(dsn: str, directory: Path, rooms: int) -> None:
     await db.open()
     async with db.transaction() as tx:
         keys = [(await media.create_channel(tx, shop_id=1, name=f"room {i}"))[1] for i in range(rooms)]
-    server = media.MediaServer(db, directory, "127.0.0.1", 0)
+
+    async def on_air(_: int) -> list[media.Airtime]:
+        return [media.Airtime(1, 1, datetime.fromtimestamp(1, UTC), None)]
+
+    server = media.MediaServer(db, directory, "127.0.0.1", 0, airtimes=on_air)
     port = await server.start()
 
     async def app(scope: Any, receive: Any, send: Any) -> None:

@@ -88,7 +88,12 @@ class Node:
         )
         self.rooms = live.Rooms(self.db, recent=chat.recent_lines)
         self.media = media.MediaServer(
-            self.db, settings.recordings_dir, settings.rtmp_host, settings.rtmp_port
+            self.db,
+            settings.recordings_dir,
+            settings.rtmp_host,
+            settings.rtmp_port,
+            airtimes=wiring.airtimes(self.db),
+            staff=wiring.StaffOfChannels(self.db),
         )
         self.follower = outbox.Follower(
             self.db, wiring.followers(self.db, self.rooms, self.terms, self.media)

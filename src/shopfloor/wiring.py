@@ -8,13 +8,17 @@ must react to a higher one, the fact is translated here into a plain call downwa
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from shopfloor import catalog, chat, collector, live, media, orders, purchases, stock
+from starlette.requests import HTTPConnection
+
+from shopfloor import accounts, catalog, chat, collector, live, media, orders, purchases, stock
+from shopfloor.accounts.api import SESSION_COOKIE
 from shopfloor.collector import Collector
 from shopfloor.kernel.database import Database, Tx
+from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.outbox import Consumer, Delivered, each
 
 
@@ -156,7 +160,14 @@ def followers(
 
         shown[kind] = both
 
+    async def on_air(fact: live.ShowStarted | live.ShowEnded) -> None:
+        if fact.channel_id is not None:
+            held_up.pop(fact.channel_id, None)
+            await cameras.shows_changed(fact.channel_id)
+
     also(live.OfferFeatured, filmed)
+    also(live.ShowStarted, on_air)
+    also(live.ShowEnded, on_air)
     also(chat.ChatSaid, lambda fact: rooms.say(fact.show_id, chat.said_line(fact)))
     also(chat.ChatHidden, lambda fact: rooms.hide(fact.show_id, str(fact.line_id)))
     also(catalog.ProductChanged, lambda fact: rooms.reload_shop(fact.shop_id))
@@ -168,6 +179,40 @@ def followers(
     for kind in (live.ShowStarted, live.ShowEnded, live.ShowChanged):
         also(kind, lambda fact: terms.forget_show(fact.show_id))
     return shown
+
+
+def airtimes(db: Database) -> Callable[[int], Awaitable[Sequence[media.Airtime]]]:
+    """When shows had a channel on air: then its video is for everybody."""
+
+    async def read(channel_id: int) -> Sequence[media.Airtime]:
+        async with db.transaction() as tx:
+            return await live.airtimes(tx, channel_id=channel_id)
+
+    return read
+
+
+class StaffOfChannels(media.Staff):
+    """Who may watch a camera also before and after a show: whoever may see the shop's shows in the console."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def cookie(self, scope: Mapping[str, Any]) -> bytes:
+        token = HTTPConnection(dict(scope)).cookies.get(SESSION_COOKIE)
+        return b"" if not token else f"{SESSION_COOKIE}={token}".encode("latin-1", "replace")
+
+    async def opens(self, cookie: bytes, channel_id: int) -> bool:
+        token = cookie.decode("latin-1").partition("=")[2]
+        async with self._db.transaction() as tx:
+            shop_id = await media.shop_of(tx, channel_id=channel_id)
+            if shop_id is None:
+                return False
+            shop = await accounts.shop(tx, shop_id)
+            try:
+                actor = await accounts.actor(tx, token, shop.slug)
+            except Refusal:
+                return False
+        return actor.may(accounts.Permission.SHOW_VIEW)
 
 
 def remembered(beat: live.Beat) -> collector.Event:

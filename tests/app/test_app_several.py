@@ -1,5 +1,6 @@
 """Several web processes and a worker on one database and one data directory."""
 
+import asyncio
 import json
 import signal
 import subprocess
@@ -8,12 +9,13 @@ import time
 import uuid
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import datetime
 from typing import Any
 
 import httpx
 import pytest
 from tests.app.running import Owner, Running, database_url, place, until, variant_of
-from tests.media import film
+from tests.media import checker, film
 from websockets.sync.client import ClientConnection, connect
 
 PRICE = 9_900
@@ -183,6 +185,82 @@ async def test_the_camera_is_seen_through_both(several: Several) -> None:
             lambda: owner.shop("GET", f"/channels/{several.channel}/status")["live"],
         )
         owner.close()
+
+
+async def test_what_is_not_in_a_show_is_for_staff_through_both(several: Several) -> None:
+    """A rehearsal, a show of four seconds, and a camera left on."""
+    owner = several.owner
+    channel = await asyncio.to_thread(owner.shop, "POST", "/channels", json={"name": "Second camera"})
+    show = await asyncio.to_thread(owner.show, "Matinee", channel_id=channel["id"])
+    product = await asyncio.to_thread(owner.product, "Belt", {"M": 3})
+    await asyncio.to_thread(owner.offer, show, product, {"M": 3})
+    port = int(several.two.publish_to.rsplit(":", 1)[1].split("/")[0])
+    session = {"cookie": f"session={owner.cookie('session')}"}
+    live, preview = (f"/media/{channel['id']}/{name}.m3u8" for name in ("live", "preview"))
+    shops = (several.one, several.two)
+    async with (
+        httpx.AsyncClient(trust_env=False, timeout=60) as http,
+        film.encoder(port, key=channel["key"]) as camera,
+    ):
+
+        async def sends() -> None:
+            """At the pace it plays."""
+            begun = time.monotonic()
+            for tag in film.stream(seconds=60):
+                await asyncio.sleep(max(begun + tag.timestamp / 1000 - time.monotonic(), 0))
+                camera.send_tag(tag)
+
+        async def status(shop: Running, path: str, **headers: str) -> int:
+            return (await http.get(f"{shop.address}{path}", headers=headers)).status_code
+
+        async def soon(what: str, shop: Running, path: str, wanted: int, **headers: str) -> None:
+            end = time.monotonic() + 30
+            while await status(shop, path, **headers) != wanted:
+                assert time.monotonic() < end, what
+                await asyncio.sleep(0.1)
+
+        sending = asyncio.create_task(sends())
+        rehearsed = ""
+        for shop in shops:
+            await soon("staff see the rehearsal", shop, preview, 200, **session)
+            for path in (live, preview):
+                assert await status(shop, path) == 404
+            text = (await http.get(f"{shop.address}{preview}", headers=session)).text
+            rehearsed = checker.parse(text).closed[0].name or ""
+            assert await status(shop, f"/media/{channel['id']}/{rehearsed}") == 404
+            assert await status(shop, f"/media/{channel['id']}/{rehearsed}", **session) == 200
+
+        started = await asyncio.to_thread(owner.shop, "POST", f"/shows/{show}/start")
+        began = time.monotonic()
+        for shop in shops:
+            await soon("everybody sees the show", shop, live, 200)
+            playlist = checker.parse((await http.get(f"{shop.address}{live}")).text)
+            assert playlist.segments[0].pdt is not None
+            assert playlist.segments[0].pdt >= datetime.fromisoformat(started["started_at"])
+            assert await status(shop, f"/media/{channel['id']}/{rehearsed}") == 404
+        await asyncio.sleep(max(began + 4 - time.monotonic(), 0))
+        await asyncio.to_thread(owner.shop, "POST", f"/shows/{show}/end")
+        for shop in shops:
+            end = time.monotonic() + 30
+            while "#EXT-X-ENDLIST" not in (await http.get(f"{shop.address}{live}")).text:
+                assert time.monotonic() < end
+                await asyncio.sleep(0.05)
+        page = (await http.get(f"{several.one.address}/s/corner/live/{show}")).text
+        replay = f"/media/{channel['id']}/shows/{show}/replay.m3u8"
+        assert replay in page
+        for shop in shops:
+            end = time.monotonic() + 30
+            while not (kept := checker.parse((await http.get(f"{shop.address}{replay}")).text)).ended:
+                assert time.monotonic() < end
+                await asyncio.sleep(0.1)
+            assert 2.5 < sum(segment.duration for segment in kept.segments) < 5.0
+            await soon("staff see it go on", shop, preview, 200, **session)
+            file = httpx.URL(f"{shop.address}{replay}").join(kept.segments[0].name or "")
+            assert (await http.get(file)).status_code == 404, "it holds the rehearsal, too"
+            first, length = kept.segments[0].byterange or (0, 0)
+            piece = await http.get(file, headers={"range": f"bytes={first}-{first + length - 1}"})
+            assert (piece.status_code, len(piece.content)) == (206, length)
+        sending.cancel()
 
 
 def test_when_the_one_that_records_is_killed_the_other_goes_on(several: Several) -> None:

@@ -12,7 +12,7 @@ import httpx
 import pytest
 import uvicorn
 from tests.media import checker, film
-from tests.media.test_media_show import play
+from tests.media.test_media_show import Everybody, always, play
 
 from shopfloor import media
 from shopfloor.kernel.database import Database
@@ -34,7 +34,15 @@ async def process(database: Database, directory: Path) -> AsyncGenerator[Process
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    server = media.MediaServer(database, directory, "127.0.0.1", 0, limits=Limits(drain_seconds=0.05))
+    server = media.MediaServer(
+        database,
+        directory,
+        "127.0.0.1",
+        0,
+        limits=Limits(drain_seconds=0.05),
+        airtimes=always,
+        staff=Everybody(),
+    )
     asked: list[str] = []
 
     async def mounted(scope: Any, receive: Any, send: Any) -> None:
@@ -85,7 +93,7 @@ async def test_who_does_not_record_serves_what_is_recorded(database: Database, t
                 "cache-control",
                 "content-encoding",
                 "vary",
-                "access-control-allow-origin",
+                "etag",
             )
             assert {name: there.headers.get(name) for name in kept} == {
                 name: here.headers.get(name) for name in kept
@@ -153,7 +161,7 @@ async def test_a_recorder_that_cannot_be_reached_is_503(
         address = f"http://127.0.0.1:{nobody.getsockname()[1]}"
         monkeypatch.setattr(relay, "STALE", 1e12)
         relay.publish_record(tmp_path, relay.LeaderRecord(address, 1935, 0.0, {}))
-        client = relay.RelayClient(relay.LeaderWatch(tmp_path))
+        client = relay.RelayClient(relay.LeaderWatch(tmp_path), lambda _: b"")
         said: list[dict[str, Any]] = []
 
         async def send(message: dict[str, Any]) -> None:

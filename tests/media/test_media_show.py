@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -24,8 +24,9 @@ from tests.media import checker, film
 
 from shopfloor import media
 from shopfloor.kernel.database import Database
+from shopfloor.media.access import Airtime, Staff
 from shopfloor.media.chunks import COMMAND, Message
-from shopfloor.media.playlist import in_ms
+from shopfloor.media.playlist import from_ms, in_ms
 from shopfloor.media.recorder import Note, RunFile
 from shopfloor.media.rtmp import Limits
 
@@ -52,6 +53,20 @@ class Studio:
         return answer.content
 
 
+async def always(channel_id: int) -> list[Airtime]:
+    """One show that has every channel on air."""
+    del channel_id
+    return [Airtime(7, 1, datetime.fromtimestamp(1, UTC), None)]
+
+
+class Everybody(Staff):
+    def cookie(self, scope: Any) -> bytes:
+        return b"session=any"
+
+    async def opens(self, cookie: bytes, channel_id: int) -> bool:
+        return cookie == b"session=any" and channel_id < 99
+
+
 @asynccontextmanager
 async def studio(database: Database, directory: Path, **options: Any) -> AsyncGenerator[Studio]:
     async with database.transaction() as tx:
@@ -65,6 +80,8 @@ async def studio(database: Database, directory: Path, **options: Any) -> AsyncGe
         heard.append(("ended", channel_id, run_id, at))
 
     options.setdefault("limits", Limits(drain_seconds=0.05))
+    options.setdefault("airtimes", always)
+    options.setdefault("staff", Everybody())
     server = media.MediaServer(
         database, directory, "127.0.0.1", 0, on_started=started, on_ended=ended, **options
     )
@@ -340,27 +357,125 @@ async def test_a_wall_clock_that_steps_back_does_not_turn_the_video_back(
     assert await passed(database, tmp_path) == ALL_PASSED
 
 
-async def test_finishing_tells_the_players_and_a_camera_left_on_begins_anew(
+async def test_before_the_show_and_after_it_the_picture_is_for_staff(
     database: Database, tmp_path: Path
 ) -> None:
-    async with studio(database, tmp_path) as at, film.encoder(at.port, key=at.key) as camera:
-        tags = list(film.stream(seconds=8))
-        for tag in tags[: len(tags) // 2]:
-            camera.send_tag(tag)
-        await until(lambda: at.server.live(at.channel))
-        last = (await at.playlist()).segments[-1].msn
-        waiting = asyncio.create_task(at.playlist(f"?_HLS_msn={last + 1}"))
-        await asyncio.sleep(0.05)
-        at.server.finish(at.channel)
-        assert (await waiting).ended
-        for tag in tags[len(tags) // 2 :]:
-            camera.send_tag(tag)
-        await until(lambda: at.server.live(at.channel))
-        again = await at.playlist()
+    """Rehearsal, show and what the camera sends after it, in one broadcast of one camera."""
+    shows: list[Airtime] = []
 
-        assert not again.ended
-        assert not again.segments[0].discontinuity
-        assert again.segments[0].msn > last
+    async def airtimes(channel_id: int) -> list[Airtime]:
+        del channel_id
+        return list(shows)
+
+    class Signed(Staff):
+        def cookie(self, scope: Any) -> bytes:
+            return dict(scope["headers"]).get(b"cookie", b"")
+
+        async def opens(self, cookie: bytes, channel_id: int) -> bool:
+            return cookie == b"session=staff"
+
+    staff = {"cookie": "session=staff"}
+    async with (
+        studio(database, tmp_path, airtimes=airtimes, staff=Signed(), limits=Limits(lead=60)) as at,
+        film.encoder(at.port, key=at.key) as camera,
+    ):
+        tags = list(film.stream(seconds=16))
+        live, preview = f"/media/{at.channel}/live.m3u8", f"/media/{at.channel}/preview.m3u8"
+
+        def send(since: int, until: int) -> None:
+            for tag in tags:
+                if since <= tag.timestamp < until and (since == 0 or tag.payload[1] == 1):
+                    camera.send_tag(tag)
+
+        async def served(ms: int) -> None:
+            await until(lambda: (at.server.clock(at.channel) or 0) >= anchor + ms)
+
+        send(0, 4_000)
+        await until(lambda: at.server.live(at.channel))
+        playlist = checker.parse((await at.http.get(preview, headers=staff)).text)
+        rehearsal = [playlist.segments[0].init, *(p.name for s in playlist.segments for p in s.parts)]
+        rehearsal += [segment.name or "" for segment in playlist.closed]
+        assert playlist.segments[0].pdt is not None
+        anchor = in_ms(playlist.segments[0].pdt)
+        for cookie in ({}, {"cookie": "session=stranger"}):
+            for name in ("live.m3u8", "preview.m3u8", *rehearsal):
+                answer = await at.http.get(f"/media/{at.channel}/{name}", headers=cookie)
+                assert (answer.status_code, answer.content) == (404, b""), name
+        for name in ("live.m3u8", *rehearsal):
+            answer = await at.http.get(f"/media/{at.channel}/{name}", headers=staff)
+            assert answer.status_code == 200
+            assert answer.headers["cache-control"] == "private, no-store"
+
+        # The show begins between two key frames, at 4.5 s of the camera's time, and ends at 8.5 s.
+        shows.append(Airtime(7, 1, from_ms(anchor + 4_500), None))
+        await at.server.shows_changed(at.channel)
+        assert (await at.http.get(live)).status_code == 404, "nothing of it is there yet"
+        send(4_000, 8_500)
+        await served(8_400)
+        shown = await at.playlist()
+        assert [in_ms(each.pdt) - anchor for each in shown.segments if each.pdt] == [
+            5_000,
+            6_000,
+            7_000,
+            8_000,
+        ]
+        names = [shown.segments[0].init, *(p.name for s in shown.segments for p in s.parts)]
+        for name in names:
+            assert await at.get(name)
+        for name in rehearsal[1:]:
+            assert (await at.http.get(f"/media/{at.channel}/{name}")).status_code == 404
+        assert (await at.http.get(preview)).status_code == 404
+        last = shown.segments[-1].msn
+        waiting = asyncio.create_task(at.playlist(f"?_HLS_msn={last + 1}"))
+        await until(lambda: at.server._feeds[at.channel].waiting == 1)  # pyright: ignore[reportPrivateUsage]
+
+        shows[0] = Airtime(7, 1, from_ms(anchor + 4_500), from_ms(anchor + 8_500))
+        await at.server.shows_changed(at.channel)
+        final = await waiting
+        assert final.ended
+        assert final.hint is None
+        assert [segment.msn for segment in final.closed] == [segment.msn for segment in shown.segments]
+
+        # The camera is left on.
+        send(8_500, 16_000)
+        await served(15_000)
+        assert (await at.playlist()).closed == final.closed, "it stays as it was"
+        after = checker.parse((await at.http.get(preview, headers=staff)).text)
+        later = [segment for segment in after.closed if segment.pdt and in_ms(segment.pdt) >= anchor + 8_500]
+        assert later
+        for segment in later:
+            for name in (segment.name, *(part.name for part in segment.parts)):
+                assert (await at.http.get(f"/media/{at.channel}/{name}")).status_code == 404
+        for segment in final.closed:
+            assert await at.get(segment.name or "")
+        await until(lambda: at.server.rows.waiting == 0)
+
+        replay = await at.http.get(f"/media/{at.channel}/shows/7/replay.m3u8")
+        kept = checker.parse(replay.text)
+        assert kept.ended
+        assert [segment.pdt for segment in kept.segments] == [segment.pdt for segment in final.closed]
+        assert abs(sum(segment.duration for segment in kept.segments) - 3.5) < 0.1
+        assert (await at.http.get(f"/media/{at.channel}/shows/8/replay.m3u8")).status_code == 404
+        of_show, of_after = [run for run, _, _ in await written(database, at.channel)]
+        for run in (of_show, of_after):
+            assert (await at.http.get(f"/media/{at.channel}/runs/{run.id}/replay.m3u8")).status_code == 404
+            url = f"/media/{at.channel}/runs/{run.id}.mp4"
+            assert (await at.http.get(url)).status_code == 404, "for there is more in it"
+            assert (await at.http.get(url, headers=staff)).status_code == 200
+        base = httpx.URL(f"http://shop/media/{at.channel}/shows/7/replay.m3u8")
+        for segment, shown_live in zip(kept.segments, final.closed, strict=True):
+            assert segment.byterange is not None
+            first, length = segment.byterange
+            ranged = {"range": f"bytes={first}-{first + length - 1}"}
+            piece = await at.http.get(base.join(segment.name or ""), headers=ranged)
+            assert piece.content == await at.get(shown_live.name or "")
+        before = {"range": f"bytes={of_show.init_length}-{of_show.init_length + 99}"}
+        assert (
+            await at.http.get(f"/media/{at.channel}/runs/{of_show.id}.mp4", headers=before)
+        ).status_code == 404
+        assert (
+            await at.http.get(f"/media/{at.channel}/runs/{of_after.id}.mp4", headers=before)
+        ).status_code == 404
 
 
 async def test_a_playlist_ends_when_nobody_comes_back(database: Database, tmp_path: Path) -> None:
@@ -410,7 +525,7 @@ async def test_what_the_origin_says_in_its_headers(database: Database, tmp_path:
         assert bare.headers["cache-control"] == "public, max-age=0, must-revalidate"
         assert directed.headers["cache-control"] == "public, max-age=4"
         assert bare.headers["content-type"] == "application/vnd.apple.mpegurl"
-        assert bare.headers["access-control-allow-origin"] == "*"
+        assert not any(name.startswith("access-control") for name in bare.headers), "same origin only"
         assert bare.headers["content-encoding"] == "gzip"
         assert bare.headers["vary"] == "accept-encoding"
         plain = await at.http.get(url, headers={"accept-encoding": "identity"})
@@ -424,12 +539,12 @@ async def test_what_the_origin_says_in_its_headers(database: Database, tmp_path:
         head = await at.http.head(url)
         assert (head.status_code, head.content) == (200, b"")
         assert int(head.headers["content-length"]) == len(gzip.compress(plain.content, 5, mtime=0))
-        preflight = await at.http.options(url)
-        assert (preflight.status_code, preflight.headers["access-control-allow-methods"]) == (
-            204,
-            "GET, HEAD, OPTIONS",
+        again = await at.http.get(
+            f"/media/{at.channel}/{last.parts[0].name}", headers={"if-none-match": part.headers["etag"]}
         )
-        assert (await at.http.post(url)).status_code == 405
+        assert (again.status_code, again.content) == (304, b"")
+        for method in ("OPTIONS", "POST", "PUT"):
+            assert (await at.http.request(method, url)).status_code == 405
         for other in (
             "/media/",
             "/media/99/live.m3u8",
@@ -480,18 +595,47 @@ async def test_replay_equals_what_was_served_and_keeps_the_moments(
             assert piece.headers["content-range"].startswith(f"bytes {at_}-{at_ + length - 1}/")
             assert piece.content == await at.get(shown.name or "")
             assert kept.pdt == shown.pdt
-        several = await at.http.get(f"/media/{at.channel}/replay.m3u8?runs={run.id}")
-        assert checker.parse(several.text).segments[0].name == f"runs/{run.id}.mp4"
+        of_show = await at.http.get(f"/media/{at.channel}/shows/7/replay.m3u8")
+        assert checker.parse(of_show.text).segments[0].name == f"../../runs/{run.id}.mp4"
+        assert not checker.parse(of_show.text).ended, "the show goes on"
         file = base.join(f"../{run.id}.mp4")
         size = (tmp_path / run.file).stat().st_size
         for asked, status, length in [
             ("bytes=0-0", 206, 1), ("bytes=-10", 206, 10), (f"bytes={size - 5}-", 206, 5),
-            (f"bytes=0-{size * 2}", 206, size), (f"bytes={size}-", 416, 0), ("bytes=5-2", 416, 0),
-            ("bytes=-", 416, 0), ("bytes=0-1,4-5", 416, 0),
+            (f"bytes=0-{size * 2}", 206, size), (f"bytes={size}-", 416, 0), ("bytes=-0", 416, 0),
+            ("bytes=5-2", 200, size), ("bytes=-", 200, size), ("lines=0-1", 200, size), ("bytes=x", 200, size),
+            ("bytes=0-5,3-9", 200, size), (f"bytes=4-7,{size}-", 206, 4),
         ]:  # fmt: skip
             answer = await at.http.get(file, headers={"range": asked})
             assert (answer.status_code, len(answer.content)) == (status, length), asked
-        assert len((await at.http.get(file)).content) == size
+            if status == 416:
+                assert answer.headers["content-range"] == f"bytes */{size}"
+        whole = await at.http.get(file)
+        assert len(whole.content) == size
+        head = await at.http.head(file, headers={"range": "bytes=0-3"})
+        assert (head.status_code, int(head.headers["content-length"])) == (200, size)
+        two = await at.http.get(file, headers={"range": "bytes=0-1, -3"})
+        assert two.status_code == 206
+        assert int(two.headers["content-length"]) == len(two.content)
+        boundary = two.headers["content-type"].partition("boundary=")[2]
+        _, one_part, other_part, end = two.content.split(f"\r\n--{boundary}".encode())
+        for part_, (start, stop) in ((one_part, (0, 2)), (other_part, (size - 3, size))):
+            header, body = part_.split(b"\r\n\r\n", 1)
+            assert f"Content-Range: bytes {start}-{stop - 1}/{size}".encode() in header
+            assert body == whole.content[start:stop]
+        assert end == b"--\r\n"
+        etag = whole.headers["etag"]
+        for validator, status in [
+            (etag, 206),
+            ('"another"', 200),
+            (f"W/{etag}", 200),
+            ("Mon, 01 Jan 2024 00:00:00 GMT", 200),
+        ]:
+            answer = await at.http.get(file, headers={"range": "bytes=0-3", "if-range": validator})
+            assert (answer.status_code, len(answer.content)) == (status, 4 if status == 206 else size)
+        for validator in (etag, "*", f'"x", W/{etag}'):
+            again = await at.http.get(file, headers={"if-none-match": validator, "range": "bytes=0-3"})
+            assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", etag)
         for other in (
             f"/media/99/runs/{run.id}/replay.m3u8",
             f"/media/{at.channel}/runs/{UUID(int=5)}/replay.m3u8",

@@ -75,6 +75,7 @@ from shopfloor.live.run_of_show import (
     slots,
 )
 from shopfloor.live.shows import (
+    airtimes,
     change_show,
     end_show,
     plan_show,
@@ -136,6 +137,7 @@ __all__ = [
     "WrongStatus",
     "add_offer",
     "add_slot",
+    "airtimes",
     "change_offer",
     "change_show",
     "change_slot",

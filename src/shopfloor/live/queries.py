@@ -7,6 +7,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
+from shopfloor import media
 from shopfloor.kernel.database import Tx
 from shopfloor.live.models import FeaturedInterval, Notice, OfferTerms, Price, Show, Slot, Watching
 
@@ -89,6 +90,17 @@ async def shows_on_air(tx: Tx, *, channel_id: int) -> list[Show]:
         SELECT id, shop_id, title, titles, status, channel_id, host_id, pool_id, limit_per_show,
                starts_at, started_at, ended_at, viewers_peak, notice
           FROM live.show WHERE channel_id = %(channel_id)s AND status = 'live'
+        """,
+        channel_id=channel_id,
+    )
+
+
+async def airtimes(tx: Tx, *, channel_id: int) -> list[media.Airtime]:
+    return await tx.every(
+        media.Airtime,
+        """
+        SELECT id AS show_id, shop_id, started_at AS start, ended_at AS "end" FROM live.show
+         WHERE channel_id = %(channel_id)s AND started_at IS NOT NULL ORDER BY started_at, id
         """,
         channel_id=channel_id,
     )

@@ -7,7 +7,7 @@ caller does not know better they are taken from the wall clock.
 from collections.abc import Mapping
 from datetime import datetime
 
-from shopfloor import stock
+from shopfloor import media, stock
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import MAX_QUANTITY, now
@@ -113,6 +113,11 @@ async def public_show(tx: Tx, show_id: int) -> Show:
     if found is None:
         raise UnknownShow(show_id=show_id)
     return found
+
+
+async def airtimes(tx: Tx, *, channel_id: int) -> list[media.Airtime]:
+    """When shows had this channel on air, the latest last."""
+    return await queries.airtimes(tx, channel_id=channel_id)
 
 
 async def shows(tx: Tx, *, shop_id: int, status: ShowStatus | None = None, limit: int = 100) -> list[Show]:

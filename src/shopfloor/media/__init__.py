@@ -6,6 +6,7 @@ every frame, product moment and recording; neither a slow disk nor an absent dat
 every recorded segment has its hash, and every hole its row.
 """
 
+from shopfloor.media.access import Airtime, Staff
 from shopfloor.media.audit import audit
 from shopfloor.media.events import MediaEnded, MediaStarted
 from shopfloor.media.models import (
@@ -24,8 +25,10 @@ from shopfloor.media.models import (
     Segment,
     Status,
     playback_url,
+    preview_url,
+    replay_url,
 )
-from shopfloor.media.rtmp import Limits
+from shopfloor.media.rtmp import ConnectionCount, Limits
 from shopfloor.media.server import MediaServer
 from shopfloor.media.service import (
     BadChannelName,
@@ -34,17 +37,21 @@ from shopfloor.media.service import (
     coverage,
     create_channel,
     gaps,
+    is_recorded,
     rotate_key,
     run,
     runs,
     segments,
+    shop_of,
 )
 
 __all__ = [
+    "Airtime",
     "BadChannelName",
     "Channel",
     "ChannelUnknown",
     "Check",
+    "ConnectionCount",
     "Coverage",
     "EndCause",
     "Gap",
@@ -59,6 +66,7 @@ __all__ = [
     "Run",
     "RunUnknown",
     "Segment",
+    "Staff",
     "Status",
     "audit",
     "channel",
@@ -66,9 +74,13 @@ __all__ = [
     "coverage",
     "create_channel",
     "gaps",
+    "is_recorded",
     "playback_url",
+    "preview_url",
+    "replay_url",
     "rotate_key",
     "run",
     "runs",
     "segments",
+    "shop_of",
 ]

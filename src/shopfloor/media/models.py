@@ -201,7 +201,7 @@ class Coverage:
 class Status:
     """What the studio shows about a channel.
 
-    `warnings` are stable codes: `gop_long`, `no_audio`, `no_video`, `late`, `recording_stopped`, `rows_waiting`.
+    `warnings` are stable codes: `gop_long`, `no_audio`, `no_video`, `picture_format`, `late`, `recording_stopped`, `rows_waiting`.
     `refused` is the sentence the last publisher was turned away with, until one is let in.
     """
 
@@ -223,6 +223,16 @@ class Status:
 def playback_url(channel_id: int) -> str:
     """Where the live playlist of a channel is, from the root of the shop."""
     return f"/media/{channel_id}/live.m3u8"
+
+
+def preview_url(channel_id: int) -> str:
+    """Where staff see what the camera sends, show or not."""
+    return f"/media/{channel_id}/preview.m3u8"
+
+
+def replay_url(channel_id: int, show_id: int) -> str:
+    """Where the recording of a show is."""
+    return f"/media/{channel_id}/shows/{show_id}/replay.m3u8"
 
 
 def link(

@@ -2,34 +2,54 @@
 
 Mounted at /media:
 
-    /{channel_id}/live.m3u8                     the live playlist, with delivery directives
-    /{channel_id}/{name}                        init sections, parts and segments it names
-    /{channel_id}/runs/{run_id}/replay.m3u8     a recorded run
-    /{channel_id}/runs/{run_id}.mp4             its file, whole or by byte range
-    /{channel_id}/replay.m3u8?runs=a,b          several runs as one, with discontinuities between them
+    /{channel_id}/live.m3u8                      the live playlist of a show, with delivery directives
+    /{channel_id}/preview.m3u8                   what the camera sends, show or not; for staff
+    /{channel_id}/{name}                         init sections, parts and segments they name
+    /{channel_id}/shows/{show_id}/replay.m3u8    what is recorded of a show
+    /{channel_id}/runs/{run_id}/replay.m3u8      a recorded run; for staff
+    /{channel_id}/runs/{run_id}.mp4              its file, whole or by byte range
+
+Everybody gets what was on air in a show, from its start to its end, and nothing else; staff of the shop get all
+of it.  Whoever is not allowed hears the same as of what does not exist.
 
 Whoever asks for what does not exist yet waits on a future that the part itself resolves; nothing is polled.
 """
 
 import asyncio
+import hashlib
 import re
+import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Final, Protocol
 from urllib.parse import parse_qs
 from uuid import UUID
 
 from shopfloor.kernel import logs
 from shopfloor.kernel.errors import Refusal
+from shopfloor.media.access import Access, Airtime
 from shopfloor.media.models import Moment, Run, Segment
-from shopfloor.media.playlist import Answer, Piece, Reload, Window, replay
+from shopfloor.media.playlist import Answer, Piece, Reload, Rendered, Window, replay
+from shopfloor.media.ranges import headers_of, not_modified, wanted
 from shopfloor.media.recorder import Files
 
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Elsewhere = Callable[[Scope, Send], Awaitable[bool]]
-Library = Callable[[int, tuple[UUID, ...]], Awaitable[tuple[list[tuple[Run, list[Segment]]], list[Moment]]]]
+Recorded = tuple[list[tuple[Run, list[Segment]]], list[Moment]]
+
+
+class Library(Protocol):
+    """Reads recordings: runs with their segments, and the product moments within them."""
+
+    async def of_run(self, channel_id: int, run_id: UUID) -> Recorded: ...
+
+    async def of_show(self, channel_id: int, airtime: Airtime) -> Recorded:
+        """Of the runs, only those segments that lie within the show."""
+        ...
+
 
 # Blocked requests of one channel; beyond it a player is told to come back.
 MAX_WAITING: Final = 20_000
@@ -38,33 +58,53 @@ SLICE: Final = 1 << 20
 
 _PLAYLIST: Final = "application/vnd.apple.mpegurl"
 _FOREVER: Final = "public, max-age=31536000, immutable"
+_PRIVATE: Final = "private, no-store"
 _DIRECTED: Final = "public, max-age=4"
 _BARE: Final = "public, max-age=0, must-revalidate"
 _NO_STORE: Final = "no-store"
-_COMMON: Final = (
-    (b"access-control-allow-origin", b"*"),
-    (b"access-control-expose-headers", b"content-length, content-range"),
-    (b"x-content-type-options", b"nosniff"),
-    (b"timing-allow-origin", b"*"),
-)
-_PREFLIGHT: Final = (
-    (b"access-control-allow-methods", b"GET, HEAD, OPTIONS"),
-    (b"access-control-allow-headers", b"range"),
-    (b"access-control-max-age", b"86400"),
-)
-_RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)$")
+_COMMON: Final = ((b"x-content-type-options", b"nosniff"),)
+_NUMBER: Final = re.compile(r"[0-9]{1,18}")
+# Byte ranges of a recording that everybody may see are worked out anew after so many seconds.
+SPANS_SECONDS: Final = 15.0
+MOST_SPANS: Final = 500
 
 _log = logs.get("media")
 
 
+@dataclass(frozen=True, slots=True)
+class Broadcast:
+    """What was on air of a show that is over: its last playlist, and what that lists."""
+
+    since: int
+    playlist: Rendered
+    files: Mapping[str, bytes]
+
+
 class Feed:
-    """A channel's window, and those who wait for what comes next."""
+    """A channel's window, and those who wait for what comes next.
+
+    What is for everybody begins at `since` (ms UTC), the start of the show that is on air; None while none is.
+    """
 
     def __init__(self, *, first_msn: int) -> None:
         self.window = Window(first_msn=first_msn)
+        self.since: int | None = None
+        self.over: Broadcast | None = None
         self._reloads: defaultdict[tuple[int, int | None], list[asyncio.Future[None]]] = defaultdict(list)
         self._hinted: defaultdict[str, list[asyncio.Future[None]]] = defaultdict(list)
         self.waiting = 0
+
+    def begin(self, since: int) -> None:
+        """A show is on air from `since` on."""
+        self.since, self.over = since, None
+
+    def finish(self) -> None:
+        """It is over: what it showed stays as it is, and says so."""
+        since, window = self.since, self.window
+        self.since = None
+        if since is not None and window.cadence is not None and window.published_since(since):
+            self.over = Broadcast(since, window.final(since=since), window.files(since))
+        self.wake_all()
 
     def open_run(self) -> Window:
         """The window a new run goes into: the same within a broadcast, a fresh one after its end."""
@@ -117,8 +157,8 @@ class Feed:
         return True
 
     def _wake_reloads(self) -> None:
-        for wanted in [wanted for wanted in self._reloads if self.window.has(*wanted)]:
-            _wake(self._reloads.pop(wanted))
+        for reload in [reload for reload in self._reloads if self.window.has(*reload)]:
+            _wake(self._reloads.pop(reload))
 
 
 def _wake(futures: Iterable[asyncio.Future[None]]) -> None:
@@ -130,25 +170,34 @@ def _wake(futures: Iterable[asyncio.Future[None]]) -> None:
 class Origin:
     """ASGI application.  `feeds` are the channels that are or were on air; `library` reads recordings.
 
-    `elsewhere` is asked for live channels that are not ours; it says whether it answered.
+    `elsewhere` is asked for live channels that are not ours; it says whether it answered.  `airing` hears, before
+    a live channel is answered for, what show has it on air.
     """
 
     def __init__(
-        self, feeds: Mapping[int, Feed], files: Files, library: Library, elsewhere: Elsewhere | None = None
+        self,
+        feeds: Mapping[int, Feed],
+        files: Files,
+        library: Library,
+        access: Access,
+        *,
+        airing: Callable[[int, Airtime | None], None],
+        elsewhere: Elsewhere | None = None,
     ) -> None:
         self._feeds = feeds
         self._files = files
         self._library = library
+        self._access = access
+        self._airing = airing
         self._elsewhere = elsewhere
+        self._spans: dict[UUID, tuple[float, _Spans]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
         method = scope["method"]
-        if method == "OPTIONS":
-            await _respond(send, 204, headers=_PREFLIGHT)
-        elif method not in {"GET", "HEAD"}:
-            await _respond(send, 405, headers=((b"allow", b"GET, HEAD, OPTIONS"),))
+        if method not in {"GET", "HEAD"}:
+            await _respond(send, 405, headers=((b"allow", b"GET, HEAD"),))
         else:
             try:
                 await self._get(scope, _Head(send) if method == "HEAD" else send)
@@ -157,34 +206,55 @@ class Origin:
 
     async def _get(self, scope: Scope, send: Send) -> None:
         path: str = scope["path"].removeprefix(scope.get("root_path", ""))
-        match path.strip("/").split("/"):
-            case [channel, "live.m3u8"] if (feed := self._feed(channel)) is not None:
-                await self._live(feed, scope, send)
-            case [channel, "replay.m3u8"] if channel.isascii() and channel.isdigit():
-                wanted = _query(scope).get("runs", "").split(",")[:MAX_RUNS]
-                await self._replay(int(channel[:18]), wanted, "runs/{run}.mp4", scope, send)
-            case [channel, "runs", run, "replay.m3u8"] if channel.isascii() and channel.isdigit():
-                await self._replay(int(channel[:18]), [run], "../{run}.mp4", scope, send)
-            case [channel, "runs", name] if name.endswith(".mp4"):
-                await self._file(channel, name.removesuffix(".mp4"), scope, send)
-            case [channel, name] if (feed := self._feed(channel)) is not None:
-                await self._media(feed, name, send)
-            case [channel, _] if re.fullmatch(r"[0-9]{1,18}", channel) and self._elsewhere is not None:
-                if not await self._elsewhere(scope, send):
-                    await _missing(send)
+        number, *rest = path.strip("/").split("/")
+        if not _NUMBER.fullmatch(number):
+            await _missing(send)
+            return
+        channel_id = int(number)
+        feed = self._feeds.get(channel_id)
+        match rest:
+            case ["shows", show, "replay.m3u8"] if _NUMBER.fullmatch(show):
+                await self._replay_of_show(channel_id, int(show), scope, send)
+            case ["runs", run, "replay.m3u8"]:
+                await self._replay_of_run(channel_id, run, scope, send)
+            case ["runs", name] if name.endswith(".mp4"):
+                await self._file(channel_id, name.removesuffix(".mp4"), scope, send)
+            case [name] if feed is not None:
+                await self._of_feed(channel_id, feed, name, scope, send)
+            case [_] if self._elsewhere is not None and await self._elsewhere(scope, send):
+                pass
             case _:
                 await _missing(send)
 
-    def _feed(self, channel: str) -> Feed | None:
-        return self._feeds.get(int(channel)) if re.fullmatch(r"[0-9]{1,18}", channel) else None
+    async def _of_feed(self, channel_id: int, feed: Feed, name: str, scope: Scope, send: Send) -> None:
+        if name == "live.m3u8":
+            await self._live(channel_id, feed, scope, send)
+        elif name != "preview.m3u8":
+            await self._media(channel_id, feed, name, scope, send)
+        elif await self._access.is_staff(scope, channel_id):
+            await self._window(feed, 0, scope, send)
+        else:
+            await _missing(send)
 
-    async def _live(self, feed: Feed, scope: Scope, send: Send) -> None:
+    async def _live(self, channel_id: int, feed: Feed, scope: Scope, send: Send) -> None:
+        self._airing(channel_id, await self._access.latest(channel_id))
+        if feed.over is not None:
+            await _respond_text(scope, send, feed.over.playlist, cache=_BARE)
+        elif feed.since is not None:
+            await self._window(feed, feed.since, scope, send)
+        elif await self._access.is_staff(scope, channel_id):
+            await self._window(feed, 0, scope, send)
+        else:
+            await _missing(send)
+
+    async def _window(self, feed: Feed, since: int, scope: Scope, send: Send) -> None:
+        """The playlist from `since` on, when it is what the directives ask for; 0 is for staff."""
         window = feed.window
-        if not window.published or window.cadence is None:
+        if not window.published_since(since) or window.cadence is None:
             await _missing(send)
             return
         query = _query(scope)
-        reload = window.reload(query.get("_HLS_msn"), query.get("_HLS_part"))
+        reload = window.reload(query.get("_HLS_msn"), query.get("_HLS_part"), since=since)
         if reload.answer is Answer.BAD:
             await _respond(send, 400, cache=_NO_STORE)
             return
@@ -193,72 +263,208 @@ class Origin:
                 await _respond(send, 503, headers=((b"retry-after", b"2"),), cache=_NO_STORE)
                 return
             came = await feed.until(reload, 3 * window.cadence.target_duration)
+            if since and feed.over is not None and feed.over.since == since:
+                # The show ended meanwhile.
+                await _respond_text(scope, send, feed.over.playlist, cache=_BARE)
+                return
             # Between two runs nothing can come; a player must not give up on a camera that reconnects.
             if not came and feed.window.on_air:
                 await _respond(send, 503, headers=((b"retry-after", b"1"),), cache=_NO_STORE)
                 return
-        directed = "_HLS_msn" in query and feed.window.on_air
-        rendered = feed.window.render()
+        if not feed.window.published_since(since):
+            await _missing(send)
+            return
+        directed = _DIRECTED if "_HLS_msn" in query and feed.window.on_air else _BARE
         await _respond_text(
-            scope, send, rendered.plain, rendered.packed, cache=_DIRECTED if directed else _BARE
+            scope, send, feed.window.render(since=since), cache=directed if since else _PRIVATE
         )
 
-    async def _media(self, feed: Feed, name: str, send: Send) -> None:
+    async def _media(self, channel_id: int, feed: Feed, name: str, scope: Scope, send: Send) -> None:
+        self._airing(channel_id, await self._access.latest(channel_id))
+        public = self._is_public(feed, name)
+        if not public and not await self._access.is_staff(scope, channel_id):
+            await _missing(send)
+            return
         found = feed.window.find(name)
+        if found is None and feed.over is not None and (data := feed.over.files.get(name)) is not None:
+            found = (data,)
         if found is None and name == feed.window.hint and feed.window.cadence is not None:
             await feed.until_hinted(name, 3 * feed.window.cadence.target_duration)
             found = feed.window.find(name)
         if found is None:
             await _missing(send)
             return
+        # A name stands for the same bytes for ever.
+        etag = f'"{name}"'
+        cache = (b"cache-control", (_FOREVER if public else _PRIVATE).encode())
+        if not_modified(headers_of(scope["headers"]), etag):
+            await _not_modified(send, etag, cache)
+            return
         length = sum(map(len, found))
-        await send(_start(200, (*_typed("video/mp4", length), (b"cache-control", _FOREVER.encode()))))
+        await send(_start(200, (*_typed("video/mp4", length), cache, (b"etag", etag.encode()))))
         for i, piece in enumerate(found):
             await send({"type": "http.response.body", "body": piece, "more_body": i + 1 < len(found)})
 
-    async def _replay(self, channel_id: int, runs: list[str], uri: str, scope: Scope, send: Send) -> None:
-        ids = tuple(run for run in map(_uuid, runs) if run is not None)
-        recordings, moments = await self._library(channel_id, ids) if ids else ([], [])
+    def _is_public(self, feed: Feed, name: str) -> bool:
+        if feed.over is not None:
+            return name in feed.over.files
+        return feed.since is not None and feed.window.shows(name, feed.since)
+
+    # ── recordings ────────────────────────────────────────────────────────────────────────────────────
+
+    async def _replay_of_show(self, channel_id: int, show_id: int, scope: Scope, send: Send) -> None:
+        airtimes = await self._access.airtimes(channel_id)
+        airtime = next((each for each in airtimes if each.show_id == show_id), None)
+        recordings, moments = (
+            ([], []) if airtime is None else await self._library.of_show(channel_id, airtime)
+        )
+        if airtime is None or not recordings:
+            await _missing(send)
+            return
+        over = airtime.end is not None and all(run.ended_at is not None for run, _ in recordings)
+        text = replay(recordings, moments, uri="../../runs/{run}.mp4", over=over)
+        await self._vod(text, scope, send, cache="public, max-age=60" if over else _BARE)
+
+    async def _replay_of_run(self, channel_id: int, name: str, scope: Scope, send: Send) -> None:
+        run_id = _uuid(name)
+        allowed = run_id is not None and await self._access.is_staff(scope, channel_id)
+        if run_id is None or not allowed:
+            await _missing(send)
+            return
+        recordings, moments = await self._library.of_run(channel_id, run_id)
         if not recordings:
             await _missing(send)
             return
-        text = replay(recordings, moments, uri=uri).encode()
-        over = recordings[-1][0].ended_at is not None
-        await _respond(send, 200, text, kind=_PLAYLIST, cache="public, max-age=60" if over else _BARE)
+        await self._vod(replay(recordings, moments, uri="../{run}.mp4"), scope, send, cache=_PRIVATE)
 
-    async def _file(self, channel: str, name: str, scope: Scope, send: Send) -> None:
+    async def _vod(self, text: str, scope: Scope, send: Send, *, cache: str) -> None:
+        body = text.encode()
+        etag = f'"{hashlib.sha256(body).hexdigest()[:24]}"'
+        if not_modified(headers_of(scope["headers"]), etag):
+            await _not_modified(send, etag, (b"cache-control", cache.encode()))
+            return
+        await _respond(send, 200, body, kind=_PLAYLIST, headers=((b"etag", etag.encode()),), cache=cache)
+
+    async def _file(self, channel_id: int, name: str, scope: Scope, send: Send) -> None:
         run = _uuid(name)
-        path = self._files.find(channel, run) if run is not None else None
-        if path is None:
+        path = self._files.find(str(channel_id), run) if run is not None else None
+        staff = path is not None and await self._access.is_staff(scope, channel_id)
+        spans = None
+        if path is not None and run is not None and not staff:
+            spans = await self._spans_of(channel_id, run)
+        if path is None or run is None or not (staff or spans):
             await _missing(send)
             return
         with path.open("rb") as file:
             size = await asyncio.to_thread(file.seek, 0, 2)
-            asked = next(
-                (value.decode("latin-1") for key, value in scope["headers"] if key == b"range"), None
-            )
-            span = (0, size) if asked is None else _span(asked, size)
-            if span is None:
-                await _respond(send, 416, headers=((b"content-range", f"bytes */{size}".encode()),))
+            # A recording only grows: its length names the version.
+            etag = f'"{run.hex}-{size}"'
+            headers = headers_of(scope["headers"])
+            ranges = wanted(headers, size=size, etag=etag) if scope["method"] == "GET" else None
+            asked = [(0, size)] if ranges is None else ranges
+            if spans is not None and not all(_within(span, spans, size) for span in asked):
+                await _missing(send)
                 return
-            at, end = span
-            headers = [
-                *_typed("video/mp4", end - at),
-                (b"accept-ranges", b"bytes"),
-                (b"cache-control", b"public, max-age=60"),
+            cache = (b"cache-control", b"private, no-store" if staff else b"public, max-age=60")
+            common = ((b"etag", etag.encode()), (b"accept-ranges", b"bytes"), cache)
+            if not_modified(headers, etag):
+                await _not_modified(send, etag, cache)
+            elif ranges == []:
+                unmet = (b"content-range", f"bytes */{size}".encode())
+                await _respond(send, 416, headers=(unmet, common[0]))
+            elif ranges is None:
+                await send(_start(200, (*_typed("video/mp4", size), *common)))
+                await _send_file(send, file, [(b"", (0, size))], b"")
+            elif len(ranges) == 1:
+                at, end = ranges[0]
+                told = (b"content-range", f"bytes {at}-{end - 1}/{size}".encode())
+                await send(_start(206, (*_typed("video/mp4", end - at), *common, told)))
+                await _send_file(send, file, [(b"", ranges[0])], b"")
+            else:
+                pieces, tail, kind = _multipart(ranges, size, run.hex)
+                length = sum(len(head) + end - at for head, (at, end) in pieces) + len(tail)
+                await send(_start(206, (*_typed(kind, length), *common)))
+                await _send_file(send, file, pieces, tail)
+
+    async def _spans_of(self, channel_id: int, run_id: UUID) -> "_Spans":
+        """Which bytes of a recording everybody may have."""
+        known = self._spans.get(run_id)
+        if known is not None and time.monotonic() - known[0] < SPANS_SECONDS:
+            return known[1]
+        airtimes = await self._access.airtimes(channel_id)
+        recordings, _ = await self._library.of_run(channel_id, run_id) if airtimes else ([], [])
+        spans: list[tuple[int, int]] = []
+        whole = False
+        for run, segments in recordings:
+            shown = [
+                segment
+                for segment in segments
+                if any(each.shop_id == run.shop_id and each.covers(segment) for each in airtimes)
             ]
-            if asked is not None:
-                headers.append((b"content-range", f"bytes {at}-{end - 1}/{size}".encode()))
-            await send(_start(200 if asked is None else 206, headers))
-            await asyncio.to_thread(file.seek, at)
-            while at < end:
-                piece = await asyncio.to_thread(file.read, min(SLICE, end - at))
-                if not piece:
-                    break
-                at += len(piece)
-                await send({"type": "http.response.body", "body": piece, "more_body": at < end})
-            if span[0] == end:
-                await send({"type": "http.response.body", "body": b""})
+            if shown:
+                spans = _joined([(0, run.init_length), *((s.position, s.position + s.length) for s in shown)])
+                whole = run.ended_at is not None and len(shown) == len(segments)
+        if len(self._spans) >= MOST_SPANS:
+            self._spans.clear()
+        found = _Spans(tuple(spans), whole=whole)
+        self._spans[run_id] = time.monotonic(), found
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Spans:
+    """Stretches of a file that are for everybody; `whole` where all of it is."""
+
+    spans: tuple[tuple[int, int], ...]
+    whole: bool
+
+    def __bool__(self) -> bool:
+        return bool(self.spans)
+
+
+def _joined(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    joined: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = joined[-1][0], max(end, joined[-1][1])
+        else:
+            joined.append((start, end))
+    return joined
+
+
+def _within(span: tuple[int, int], spans: _Spans, size: int) -> bool:
+    if spans.whole and span[1] <= size:
+        return True
+    return any(start <= span[0] and span[1] <= end for start, end in spans.spans)
+
+
+def _multipart(
+    ranges: list[tuple[int, int]], size: int, boundary: str
+) -> tuple[list[tuple[bytes, tuple[int, int]]], bytes, str]:
+    """The head of each part with its bytes, what comes after the last, and the type of the whole."""
+    pieces = [
+        (
+            f"\r\n--{boundary}\r\nContent-Type: video/mp4\r\n"
+            f"Content-Range: bytes {at}-{end - 1}/{size}\r\n\r\n".encode(),
+            (at, end),
+        )
+        for at, end in ranges
+    ]
+    return pieces, f"\r\n--{boundary}--\r\n".encode(), f"multipart/byteranges; boundary={boundary}"
+
+
+async def _send_file(
+    send: Send, file: BinaryIO, pieces: list[tuple[bytes, tuple[int, int]]], tail: bytes
+) -> None:
+    for head, (start, end) in pieces:
+        if head:
+            await send({"type": "http.response.body", "body": head, "more_body": True})
+        await asyncio.to_thread(file.seek, start)
+        left = end - start
+        while left and (piece := await asyncio.to_thread(file.read, min(SLICE, left))):
+            left -= len(piece)
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": tail})
 
 
 class _Head:
@@ -286,18 +492,6 @@ def _uuid(text: str) -> UUID | None:
         return None
 
 
-def _span(asked: str, size: int) -> tuple[int, int] | None:
-    """The first and the one-past-last byte of a Range header with one range; None when it cannot be met."""
-    found = _RANGE.match(asked.strip())
-    if found is None or found[0] == "bytes=-":
-        return None
-    first, last = found[1][:18], found[2][:18]
-    if not first:
-        return (max(size - int(last), 0), size) if int(last) and size else None
-    start, end = int(first), min(int(last) + 1, size) if last else size
-    return (start, end) if start < end else None
-
-
 def _typed(kind: str, length: int) -> tuple[tuple[bytes, bytes], ...]:
     return (b"content-type", kind.encode()), (b"content-length", str(length).encode())
 
@@ -316,17 +510,23 @@ async def _respond(
     cache: str = _NO_STORE,
 ) -> None:
     extra = ((b"cache-control", cache.encode()), *headers)
-    typed = _typed(kind, len(body)) if status != 204 else ()
+    typed = _typed(kind, len(body))
     await send(_start(status, (*typed, *extra)))
     await send({"type": "http.response.body", "body": body})
 
 
-async def _respond_text(scope: Scope, send: Send, plain: bytes, packed: bytes, *, cache: str) -> None:
+async def _not_modified(send: Send, etag: str, cache: tuple[bytes, bytes]) -> None:
+    await send(_start(304, ((b"etag", etag.encode()), cache)))
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _respond_text(scope: Scope, send: Send, playlist: Rendered, *, cache: str) -> None:
     accepts = any(key == b"accept-encoding" and b"gzip" in value for key, value in scope["headers"])
     vary: list[tuple[bytes, bytes]] = [(b"vary", b"accept-encoding")]
     if accepts:
         vary.append((b"content-encoding", b"gzip"))
-    await _respond(send, 200, packed if accepts else plain, kind=_PLAYLIST, headers=vary, cache=cache)
+    body = playlist.packed if accepts else playlist.plain
+    await _respond(send, 200, body, kind=_PLAYLIST, headers=vary, cache=cache)
 
 
 async def _missing(send: Send) -> None:

@@ -5,7 +5,7 @@ Pure: no clock, no sockets.  Rules marked MUST are those of draft-pantos-hls-rfc
 
 import gzip
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
@@ -91,7 +91,7 @@ class Window:
         self._open: Piece | None = None
         self._discontinuities = 0
         self._moments: dict[str, Moment] = {}
-        self._rendered: Rendered | None = None
+        self._rendered: dict[int, Rendered] = {}
         self._tag = ""
         self._anchor = 0
         self._init_name = ""
@@ -107,7 +107,7 @@ class Window:
         self._init_name, self._tag, self._anchor = init_name, tag, anchor
         self.ended, self.on_air = False, True
         self._open = None
-        self._rendered = None
+        self._rendered.clear()
 
     def add_part(self, data: bytes, *, dts: int, duration: int, independent: bool) -> str:
         """The next part of the open segment, which it opens where none is; returns the part's name."""
@@ -129,7 +129,7 @@ class Window:
         piece.parts.append(Part(name, data, duration, independent))
         self._parts[name] = data
         self.end_pdt = self._anchor + (dts + duration) // 90
-        self._rendered = None
+        self._rendered.clear()
         return name
 
     def close_segment(self) -> Piece:
@@ -138,19 +138,19 @@ class Window:
         piece.duration = piece.so_far
         self._open = None
         self._slide()
-        self._rendered = None
+        self._rendered.clear()
         return piece
 
     def close_run(self) -> None:
         self.on_air = False
         self._open = None
-        self._rendered = None
+        self._rendered.clear()
 
     def end(self) -> None:
         """The broadcast is over: players stop reloading."""
         self.ended = True
         self.on_air = False
-        self._rendered = None
+        self._rendered.clear()
 
     def moment(self, moment: Moment) -> None:
         """List a product moment.  Raises MomentReused when its id stands for something else."""
@@ -162,7 +162,7 @@ class Window:
         self._moments[moment.id] = moment
         while len(self._moments) > MOMENTS:
             del self._moments[next(iter(self._moments))]
-        self._rendered = None
+        self._rendered.clear()
 
     def moments_open(self) -> list[Moment]:
         """Those that have no end yet."""
@@ -172,8 +172,33 @@ class Window:
 
     @property
     def published(self) -> bool:
+        """Whether there is anything to play."""
+        return self.published_since(0)
+
+    def published_since(self, since: int) -> bool:
         """Players treat parts without a finished segment as a fatal error: before one there is nothing."""
-        return any(piece.closed for piece in self._pieces)
+        return any(piece.closed and piece.pdt >= since for piece in self._pieces)
+
+    def shows(self, name: str, since: int) -> bool:
+        """Whether a part or segment is of the time from `since` (ms UTC) on; init sections are of no time."""
+        number = name.partition("-")[2].partition(".")[0]
+        if not number.isdigit():
+            return True
+        for pieces in (self._pieces, self._retired):
+            for piece in pieces:
+                if piece.msn == int(number):
+                    return piece.pdt >= since
+        return int(number) >= self.next_msn
+
+    def files(self, since: int) -> dict[str, bytes]:
+        """Everything that is listed from `since` on, by name."""
+        found: dict[str, bytes] = {}
+        for piece in self._pieces:
+            if piece.pdt >= since:
+                found[piece.init_name] = self._inits[piece.init_name]
+                found[piece.name] = b"".join(part.data for part in piece.parts)
+                found.update({part.name: part.data for part in piece.parts})
+        return found
 
     @property
     def hint(self) -> str | None:
@@ -203,7 +228,7 @@ class Window:
             return last.msn > msn or part is None or part < len(last.parts)
         return part is not None and part < len(last.parts)
 
-    def reload(self, msn: str | None, part: str | None) -> Reload:
+    def reload(self, msn: str | None, part: str | None, *, since: int = 0) -> Reload:
         """What the delivery directives ask for; see the table in the documentation of the format."""
         if self.ended or (msn is None and part is None):
             return Reload(Answer.NOW)
@@ -213,7 +238,7 @@ class Window:
         wanted, index = int(msn), None if part is None else int(part)
         newest = self._pieces[-1]
         complete = newest.msn if newest.closed else newest.msn - 1
-        if wanted < self._pieces[0].msn:
+        if wanted < next(piece.msn for piece in self._pieces if piece.pdt >= since):
             return Reload(Answer.NOW)
         if wanted > complete + 2:
             return Reload(Answer.BAD)
@@ -232,12 +257,18 @@ class Window:
             return Reload(Answer.NOW)
         return Reload(Answer.WAIT, wanted, index)
 
-    def render(self) -> Rendered:
-        """The current playlist, plain and gzipped; made once however many ask."""
-        if self._rendered is None:
-            plain = "\n".join((*self._lines(), "")).encode()
-            self._rendered = Rendered(plain, gzip.compress(plain, 5, mtime=0))
-        return self._rendered
+    def render(self, *, since: int = 0) -> Rendered:
+        """The current playlist from `since` (ms UTC) on, plain and gzipped; made once however many ask."""
+        rendered = self._rendered.get(since)
+        if rendered is None:
+            rendered = self._rendered[since] = packed(self._lines(since))
+        return rendered
+
+    def final(self, *, since: int) -> Rendered:
+        """The playlist from `since` on, as it is when nothing comes any more."""
+        hint = "#EXT-X-PRELOAD-HINT"
+        lines = [line for line in self._lines(since) if not line.startswith(hint)]
+        return packed([*lines, *([] if lines[-1] == "#EXT-X-ENDLIST" else ["#EXT-X-ENDLIST"])])
 
     # ── inside ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -266,20 +297,23 @@ class Window:
             for name in self._inits.keys() - used - {self._init_name}:
                 del self._inits[name]
 
-    def _lines(self) -> Iterator[str]:
+    def _lines(self, since: int) -> Iterator[str]:
         cadence = self.cadence
         assert cadence is not None
+        listed = [piece for piece in self._pieces if piece.pdt >= since]
+        skipped = len(self._pieces) - len(listed)
+        before = sum(piece.discontinuity for piece in tuple(self._pieces)[:skipped])
         target, part_target = cadence.target_duration, cadence.part_target / VIDEO_SCALE
         yield "#EXTM3U"
         yield "#EXT-X-VERSION:9"
         yield f"#EXT-X-TARGETDURATION:{target}"
         yield f"#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK={3 * part_target:.5f}"
         yield f"#EXT-X-PART-INF:PART-TARGET={part_target:.5f}"
-        yield f"#EXT-X-MEDIA-SEQUENCE:{self._pieces[0].msn if self._pieces else self.next_msn}"
-        yield f"#EXT-X-DISCONTINUITY-SEQUENCE:{self._discontinuities}"
+        yield f"#EXT-X-MEDIA-SEQUENCE:{listed[0].msn if listed else self.next_msn}"
+        yield f"#EXT-X-DISCONTINUITY-SEQUENCE:{self._discontinuities + before}"
         detailed = self._first_with_parts(LISTED_PARTS * target * VIDEO_SCALE)
         init_name = None
-        for i, piece in enumerate(self._pieces):
+        for i, piece in enumerate(listed, skipped):
             if piece.discontinuity:
                 yield "#EXT-X-DISCONTINUITY"
             if piece.init_name != init_name or piece.discontinuity:
@@ -293,7 +327,7 @@ class Window:
             if piece.closed:
                 yield f"#EXTINF:{seconds(piece.duration)},"
                 yield piece.name
-        yield from self._moment_lines()
+        yield from self._moment_lines(listed[0].pdt if listed else 0)
         if self.ended:
             yield "#EXT-X-ENDLIST"
         elif (hint := self.hint) is not None:
@@ -306,8 +340,7 @@ class Window:
                 return i
         return 0
 
-    def _moment_lines(self) -> Iterator[str]:
-        start = self._pieces[0].pdt if self._pieces else 0
+    def _moment_lines(self, start: int) -> Iterator[str]:
         for moment in tuple(self._moments.values()):
             if moment.end is not None and in_ms(moment.end) <= start:
                 # It maps to nothing that is listed; that it was here stays known, for ids are never reused.
@@ -320,13 +353,15 @@ def replay(
     moments: Sequence[Moment],
     *,
     uri: str = "{run}.mp4",
+    over: bool | None = None,
 ) -> str:
-    """A playlist over the files of whole runs, in order: EVENT while the last is live, VOD after.
+    """A playlist over these segments of runs, in order: EVENT while the last is live, VOD after.
 
     `uri` says where the file of a run is, with {run} in place of its id.
     """
     listed = [(run, segments) for run, segments in recordings if segments]
-    over = not recordings or recordings[-1][0].ended_at is not None
+    if over is None:
+        over = not recordings or recordings[-1][0].ended_at is not None
     longest = max((segment.duration for _, segments in listed for segment in segments), default=VIDEO_SCALE)
     declared = [run.target_duration for run, _ in listed]
     lines = [
@@ -358,6 +393,11 @@ def replay(
     if over:
         lines.append("#EXT-X-ENDLIST")
     return "\n".join((*lines, ""))
+
+
+def packed(lines: Iterable[str]) -> Rendered:
+    plain = "\n".join((*lines, "")).encode()
+    return Rendered(plain, gzip.compress(plain, 5, mtime=0))
 
 
 def moment_line(moment: Moment) -> str:

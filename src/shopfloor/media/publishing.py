@@ -124,9 +124,9 @@ class PublishSession:
     def clock(self) -> int | None:
         return None if self._opened is None else self._anchor + self._packager.media_end // 90
 
-    def finish_broadcast(self) -> None:
+    def finish_run(self) -> None:
+        """End the recording here; what comes next is another, from a key frame on."""
         self._handle(self._packager.close(EndCause.FINISHED))
-        self._packager.cadence = None
 
     def status(self) -> Status:
         opened, packager = self._opened, self._packager
@@ -138,6 +138,7 @@ class PublishSession:
                 ("gop_long", gop > LONG_GOP_SECONDS),
                 ("no_audio", opened is not None and not opened.has_audio),
                 ("no_video", opened is not None and not opened.has_video),
+                ("picture_format", opened is not None and not opened.playable),
                 ("late", time.monotonic() - self._last_stall < LATE_SHOWN_SECONDS),
                 ("recording_stopped", self._recording is not None and self._recording.failing is not None),
                 ("rows_waiting", self._host.rows.waiting > 20),
@@ -151,7 +152,7 @@ class PublishSession:
             bitrate=sum(size for size, _ in self._rates) * 8 * 90_000 // span if span else 0,
             width=opened.width if opened else 0,
             height=opened.height if opened else 0,
-            fps=opened.fps if opened else 0.0,
+            fps=packager.fps if opened else 0.0,
             codecs=opened.codecs if opened else "",
             gop_seconds=round(gop, 2),
             dropped=packager.dropped,

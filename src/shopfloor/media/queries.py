@@ -201,16 +201,22 @@ async def runs(tx: Tx, *, channel_id: int) -> list[Run]:
     )
 
 
-async def runs_by_id(tx: Tx, *, channel_id: int, ids: Sequence[UUID]) -> list[Run]:
+async def runs_between(tx: Tx, *, channel_id: int, begin: datetime, end: datetime | None) -> list[Run]:
+    """Those that touch the stretch from `begin` to `end`, in order."""
     return await tx.every(
         Run,
         """
         SELECT id, channel_id, shop_id, anchor, ended_at, end_cause, codecs, width, height,
                target_duration, init_sha256, init_length, file, chain
-          FROM media.run WHERE channel_id = %(channel_id)s AND id = ANY (%(ids)s) ORDER BY anchor, id
+          FROM media.run
+         WHERE channel_id = %(channel_id)s
+           AND (%(end)s::timestamptz IS NULL OR anchor < %(end)s)
+           AND (ended_at IS NULL OR ended_at > %(begin)s)
+         ORDER BY anchor, id
         """,
         channel_id=channel_id,
-        ids=list(ids),
+        begin=begin,
+        end=end,
     )
 
 
@@ -263,6 +269,31 @@ async def segments(tx: Tx, *, run_id: UUID) -> list[Segment]:
           FROM media.segment WHERE run_id = %(run_id)s ORDER BY msn
         """,
         run_id=run_id,
+    )
+
+
+async def any_segment(
+    tx: Tx, *, channel_id: int, shop_id: int, begin: datetime, end: datetime | None, over_ms: int
+) -> bool:
+    """Whether a segment lies between `begin` and `end`, which it may be over by so many ms."""
+    return await tx.value(
+        """
+        SELECT EXISTS (
+          SELECT FROM media.run JOIN media.segment ON segment.run_id = run.id
+           WHERE run.channel_id = %(channel_id)s AND run.shop_id = %(shop_id)s
+             AND (%(end)s::timestamptz IS NULL OR run.anchor < %(end)s)
+             AND (run.ended_at IS NULL OR run.ended_at > %(begin)s)
+             AND segment.pdt >= %(begin)s
+             AND (%(end)s::timestamptz IS NULL
+                  OR (segment.pdt < %(end)s
+                      AND segment.pdt + (segment.duration / 90 - %(over_ms)s) * interval '1 ms' <= %(end)s))
+        )
+        """,
+        channel_id=channel_id,
+        shop_id=shop_id,
+        begin=begin,
+        end=end,
+        over_ms=over_ms,
     )
 
 

@@ -23,7 +23,15 @@ TOLD_EVERY: Final = 1.0
 STALE: Final = 10.0
 # A blocked playlist request is answered within three target durations.
 PATIENCE: Final = httpx.Timeout(connect=2.0, read=30.0, write=5.0, pool=30.0)
-KEPT: Final = (b"content-type", b"content-encoding", b"cache-control", b"vary", b"retry-after")
+KEPT: Final = (
+    b"content-type",
+    b"content-encoding",
+    b"cache-control",
+    b"vary",
+    b"retry-after",
+    b"etag",
+    b"x-content-type-options",
+)
 
 _log = logs.get("media")
 
@@ -87,9 +95,10 @@ class RelayClient:
     process, and its answer goes to all of them.
     """
 
-    def __init__(self, leader: LeaderWatch) -> None:
+    def __init__(self, leader: LeaderWatch, cookie: Callable[[Mapping[str, Any]], bytes]) -> None:
         self._leader = leader
-        self._under_way: dict[tuple[str, bool], asyncio.Task[_Answer]] = {}
+        self._cookie = cookie
+        self._under_way: dict[tuple[str, bool, bytes], asyncio.Task[_Answer]] = {}
         self._http: httpx.AsyncClient | None = None
 
     async def close(self) -> None:
@@ -106,10 +115,12 @@ class RelayClient:
         query = scope.get("query_string", b"").decode("latin-1")
         url = f"{record.address}{quote(scope['path'])}{'?' if query else ''}{query}"
         packed = any(name == b"accept-encoding" and b"gzip" in value for name, value in scope["headers"])
-        key = (url, packed)
+        # Who may see what is decided where it is recorded: the session goes along, and nothing else.
+        cookie = self._cookie(scope)
+        key = (url, packed, cookie)
         task = self._under_way.get(key)
         if task is None:
-            task = self._under_way[key] = asyncio.create_task(self._fetch(url, packed=packed))
+            task = self._under_way[key] = asyncio.create_task(self._fetch(url, cookie, packed=packed))
             task.add_done_callback(lambda _: self._under_way.pop(key, None))
         # One viewer who leaves must not take the answer from the others.
         status, headers, body = await asyncio.shield(task)
@@ -117,14 +128,15 @@ class RelayClient:
         await send({"type": "http.response.body", "body": body})
         return True
 
-    async def _fetch(self, url: str, *, packed: bool) -> _Answer:
+    async def _fetch(self, url: str, cookie: bytes, *, packed: bool) -> _Answer:
         if self._http is None:
             self._http = httpx.AsyncClient(
                 timeout=PATIENCE, trust_env=False, limits=httpx.Limits(max_connections=None)
             )
-        request = self._http.build_request(
-            "GET", url, headers={"accept-encoding": "gzip" if packed else "identity"}
-        )
+        headers = {"accept-encoding": "gzip" if packed else "identity"}
+        if cookie:
+            headers["cookie"] = cookie.decode("latin-1")
+        request = self._http.build_request("GET", url, headers=headers)
         try:
             answer = await self._http.send(request, stream=True)
             try:
@@ -135,12 +147,8 @@ class RelayClient:
             _log.warning("media.leader_silent", why=f"{type(problem).__name__}: {problem}"[:200])
             body = b""
             return 503, _with_length([(b"retry-after", b"1"), (b"cache-control", b"no-store")], body), body
-        headers = [(name.lower(), value) for name, value in answer.headers.raw]
-        passed = [
-            (name, value)
-            for name, value in headers
-            if name in KEPT or name.startswith((b"access-control-", b"x-content-type", b"timing-allow"))
-        ]
+        raw = [(name.lower(), value) for name, value in answer.headers.raw]
+        passed = [(name, value) for name, value in raw if name in KEPT]
         return answer.status_code, _with_length(passed, body), body
 
 

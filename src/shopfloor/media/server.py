@@ -22,6 +22,7 @@ from shopfloor.kernel import logs
 from shopfloor.kernel.database import Database, DatabaseAway, Tx
 from shopfloor.kernel.values import new_id
 from shopfloor.media import service
+from shopfloor.media.access import Access, Airtime, Airtimes, Staff, never
 from shopfloor.media.leadership import Leadership
 from shopfloor.media.models import (
     Admission,
@@ -39,7 +40,7 @@ from shopfloor.media.publishing import ChannelState, PublishSession
 from shopfloor.media.recorder import SPARE, Files, Ledger, Note, Recording, RunFile
 from shopfloor.media.recovery import recover
 from shopfloor.media.relay import RelayClient
-from shopfloor.media.rtmp import Limits, Publisher, RtmpServer
+from shopfloor.media.rtmp import ConnectionCount, Limits, Publisher, RtmpServer
 from shopfloor.media.write_behind import WriteBehind
 
 Listener = Callable[[int, UUID, datetime], Awaitable[None]]
@@ -57,6 +58,9 @@ class MediaServer:
 
     `on_started(channel_id, run_id, anchor)` is called when a run can be played, `on_ended(channel_id, run_id,
     at)` when it has ended; both times on the clock of the video.
+
+    `airtimes(channel_id)` says when shows had the channel on air: only that is for everybody.  `staff` knows who
+    may see the rest.
     """
 
     def __init__(
@@ -68,7 +72,10 @@ class MediaServer:
         *,
         on_started: Listener | None = None,
         on_ended: Listener | None = None,
+        airtimes: Airtimes = never,
+        staff: Staff | None = None,
         limits: Limits | None = None,
+        counter: ConnectionCount | None = None,
         linger: float = LINGER_SECONDS,
         spare: int = SPARE,
     ) -> None:
@@ -81,7 +88,7 @@ class MediaServer:
         self._host, self._port = host, port
         self._on_started, self._on_ended = on_started, on_ended
         self._spare = spare
-        self._rtmp = RtmpServer(self._admit, limits=limits)
+        self._rtmp = RtmpServer(self._admit, limits=limits, counter=counter)
         self._channels: dict[int, ChannelState] = {}
         self._feeds: dict[int, Feed] = {}
         self._admissions: dict[int, Admission] = {}
@@ -93,8 +100,11 @@ class MediaServer:
         self._leadership = Leadership(
             recordings_dir, start=lambda around: self.start(step_around=around), status=self._told
         )
-        self._relay = RelayClient(self._leadership.watch)
-        self.origin = Origin(self._feeds, self.files, self._library, self._elsewhere)
+        self.access = Access(airtimes, staff or Staff())
+        self._relay = RelayClient(self._leadership.watch, self.access.cookie)
+        self.origin = Origin(
+            self._feeds, self.files, self, self.access, airing=self._airing, elsewhere=self._elsewhere
+        )
 
     async def start(self, *, step_around: int = 0) -> int:
         """Complete what a crash left, listen, and return the true port.
@@ -116,7 +126,7 @@ class MediaServer:
             raise
         self._tasks = [
             asyncio.create_task(self._call_listeners(), name="media listeners"),
-            asyncio.create_task(self._recheck_keys(), name="media keys"),
+            asyncio.create_task(self._recheck(), name="media keys and shows"),
         ]
         self._port_taken = port
         _log.info("media.listening", host=self._host, port=port)
@@ -132,8 +142,8 @@ class MediaServer:
 
     @property
     def records(self) -> bool:
-        """Whether cameras publish to this process."""
-        return self._leadership.held
+        """Whether cameras can publish to this process."""
+        return self._leadership.held and self._port_taken > 0
 
     @property
     def camera_port(self) -> int:
@@ -210,27 +220,56 @@ class MediaServer:
         self._channel(channel_id).feed.window.moment(moment)
         self.rows.put(partial(service.save_moment, moment=moment))
 
-    def finish(self, channel_id: int) -> None:
-        """The show is over: players are told.  A publisher that goes on begins a new broadcast."""
+    async def shows_changed(self, channel_id: int) -> None:
+        """A show began or ended on this channel."""
+        self.access.forget(channel_id)
+        if channel_id in self._channels:
+            self._airing(channel_id, await self.access.latest(channel_id))
+
+    def _airing(self, channel_id: int, airtime: Airtime | None) -> None:
+        """Let begin or end what is for everybody.  It may be told the same again."""
         state = self._channels.get(channel_id)
-        if state is not None:
-            if state.session is not None:
-                state.session.finish_broadcast()
-            self.end_broadcast(state)
+        if state is None or airtime is None:
+            return
+        if airtime.end is None:
+            if state.feed.since != airtime.start_ms:
+                state.feed.begin(airtime.start_ms)
+        elif state.feed.since is not None:
+            self.finish(channel_id)
+
+    def finish(self, channel_id: int) -> None:
+        """The show is over: the recording of it ends here, and players are told.
+
+        A publisher that goes on is for staff from its next key frame on.
+        """
+        state = self._channels.get(channel_id)
+        if state is None:
+            return
+        if state.session is not None:
+            state.session.finish_run()
+        state.feed.finish()
+        _log.info("media.show_finished", channel=channel_id)
 
     def end_broadcast(self, state: ChannelState) -> None:
         if state.over is not None:
             state.over.cancel()
             state.over = None
+        state.feed.over = None
         if not state.feed.window.ended:
             state.feed.window.end()
             state.feed.wake_all()
 
-    async def _library(
-        self, channel_id: int, ids: tuple[UUID, ...]
+    async def of_run(
+        self, channel_id: int, run_id: UUID
     ) -> tuple[list[tuple[Run, list[Segment]]], list[Moment]]:
         async with self.db.transaction() as tx:
-            return await service.recordings(tx, channel_id=channel_id, ids=ids)
+            return await service.recording(tx, channel_id=channel_id, run_id=run_id)
+
+    async def of_show(
+        self, channel_id: int, airtime: Airtime
+    ) -> tuple[list[tuple[Run, list[Segment]]], list[Moment]]:
+        async with self.db.transaction() as tx:
+            return await service.recordings_of_show(tx, channel_id=channel_id, airtime=airtime)
 
     # ── admission ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -269,10 +308,15 @@ class MediaServer:
     async def _learn_keys(self, tx: Tx) -> None:
         self._admissions = {admission.channel_id: admission for admission in await service.admissions(tx)}
 
-    async def _recheck_keys(self) -> None:
-        """A key that was changed while somebody publishes with it ends that stream."""
+    async def _recheck(self) -> None:
+        """A key that was changed while somebody publishes with it ends that stream; the end of a show, of which
+        nobody told us, ends what is for everybody.
+        """
         while True:
             await asyncio.sleep(self._rtmp.limits.recheck_seconds)
+            for channel_id in list(self._channels):
+                with suppress(DatabaseAway):
+                    self._airing(channel_id, await self.access.latest(channel_id))
             sessions = {
                 state.channel_id: state.session
                 for state in self._channels.values()

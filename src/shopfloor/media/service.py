@@ -13,6 +13,7 @@ from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Invalid
 from shopfloor.media import queries
+from shopfloor.media.access import END_TOLERANCE_MS, Airtime
 from shopfloor.media.events import MediaEnded, MediaStarted
 from shopfloor.media.models import (
     Admission,
@@ -80,6 +81,12 @@ async def channel(tx: Tx, *, shop_id: int, channel_id: int) -> Channel:
     return found
 
 
+async def shop_of(tx: Tx, *, channel_id: int) -> int | None:
+    """Whose channel this is; None where there is none."""
+    found = await queries.admissions(tx, channel_ids=[channel_id])
+    return found[0].shop_id if found else None
+
+
 async def channels(tx: Tx, *, shop_id: int) -> list[Channel]:
     return await queries.channels(tx, shop_id=shop_id)
 
@@ -119,17 +126,42 @@ async def coverage(tx: Tx, *, shop_id: int, channel_id: int) -> Coverage:
     return Coverage(total, recorded, missing, stalled)
 
 
-async def recordings(
-    tx: Tx, *, channel_id: int, ids: Sequence[UUID]
+async def recording(
+    tx: Tx, *, channel_id: int, run_id: UUID
 ) -> tuple[list[tuple[Run, list[Segment]]], list[Moment]]:
-    """The runs with these ids on this channel, in order, their segments, and the moments within them."""
-    found = await queries.runs_by_id(tx, channel_id=channel_id, ids=ids)
-    listed = [(each, await queries.segments(tx, run_id=each.id)) for each in found]
-    if not listed:
+    """The run with this id on this channel, its segments, and the moments within it."""
+    found = await queries.run(tx, run_id=run_id)
+    if found is None or found.channel_id != channel_id:
         return [], []
-    return listed, await queries.moments(
-        tx, channel_id=channel_id, begin=found[0].anchor, end=found[-1].ended_at
+    rows = await queries.segments(tx, run_id=run_id)
+    moments = await queries.moments(tx, channel_id=channel_id, begin=found.anchor, end=found.ended_at)
+    return [(found, rows)], moments
+
+
+async def is_recorded(tx: Tx, *, channel_id: int, airtime: Airtime) -> bool:
+    """Whether there is anything to see again of a show."""
+    return await queries.any_segment(
+        tx,
+        channel_id=channel_id,
+        shop_id=airtime.shop_id,
+        begin=airtime.start,
+        end=airtime.end,
+        over_ms=END_TOLERANCE_MS,
     )
+
+
+async def recordings_of_show(
+    tx: Tx, *, channel_id: int, airtime: Airtime
+) -> tuple[list[tuple[Run, list[Segment]]], list[Moment]]:
+    """What is recorded of a show, segment by segment, and the moments within it."""
+    end = None if airtime.end is None else airtime.end + timedelta(milliseconds=END_TOLERANCE_MS)
+    found: list[tuple[Run, list[Segment]]] = []
+    for each in await queries.runs_between(tx, channel_id=channel_id, begin=airtime.start, end=end):
+        if each.shop_id == airtime.shop_id:
+            rows = [row for row in await queries.segments(tx, run_id=each.id) if airtime.covers(row)]
+            if rows:
+                found.append((each, rows))
+    return found, await queries.moments(tx, channel_id=channel_id, begin=airtime.start, end=end)
 
 
 # ── written down by the server while a show runs; each may be repeated after an unclear commit ────────────

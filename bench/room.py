@@ -38,6 +38,7 @@ from shopfloor.live import Buy, Gateway, Limits, RoomHandlers, Rooms, make_proto
 from shopfloor.live.models import Show, ShowStatus
 from shopfloor.live.room import ChatLine, Room
 from shopfloor.live.rooms import OpenRoom
+from shopfloor.live.state import LineState, OfferState, RoomState, ShowState
 
 SOCKETS = int(os.environ.get("SOCKETS", "1000"))
 SECONDS = 4.0
@@ -57,12 +58,43 @@ class OpenRooms(Rooms):
     def __init__(self) -> None:
         super().__init__(Database("host=/nowhere"))
         lines = {
-            str(n): {"id": n, "left": 12, "ready_on": None, "later": [], "waiting": 0} for n in range(40)
+            str(n): LineState(
+                id=n,
+                sku=f"V{n}",
+                options=("M",),
+                price_minor=100,
+                currency="CNY",
+                left=12,
+                ready_on=None,
+                later=(),
+                waiting=0,
+            )
+            for n in range(40)
         }
-        state: dict[str, Any] = {
-            "show": {"id": 7, "shop": "a"}, "featured": None, "order": [3], "offers": {"3": {"id": 3, "lines": lines}},
-            "viewers": 0, "likes": 0, "orders": 0, "notice": None,
-        }  # fmt: skip
+        offer = OfferState(
+            id=3, product_id=1, title="Coat", titles={}, picture=None, kind="goods", option_names=("Size",), policy="timer",
+            limit=None, hold_seconds=300, deposit_percent=None, lines=lines,
+        )  # fmt: skip
+        show = ShowState(
+            id=7,
+            shop="a",
+            title="T",
+            titles={},
+            status="live",
+            started_at=None,
+            channel_id=None,
+            playback=None,
+        )
+        state = RoomState(
+            show=show,
+            featured=None,
+            order=(3,),
+            offers={"3": offer},
+            viewers=0,
+            likes=0,
+            orders=0,
+            notice=None,
+        )
         self._open[7] = OpenRoom(Room("e", state), SHOW, lambda: None)
 
     async def share(self, *, viewers: Any, likes: Any) -> None: ...

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Till, type Wish } from "../src/room/buy.ts";
+import { PurchaseClient, type Wish } from "../src/room/buy.ts";
 import { open, purchaseOf, readyOn } from "../src/room/purchases.ts";
 import type { Answer } from "../src/room/socket.ts";
 
@@ -9,38 +9,38 @@ const held: Answer = { t: "answer", id: "u1", outcome: "held", url: "/s/x/checko
 
 test("the stream answers: nothing is posted", async () => {
   let posts = 0;
-  const till = new Till(() => { queueMicrotask(() => till.answered(held)); return true; }, async () => { posts += 1; return null; }, 20);
-  assert.deepEqual(await till.buy(wish), held);
+  const client = new PurchaseClient(() => { queueMicrotask(() => client.answered(held)); return true; }, async () => { posts += 1; return null; }, 20);
+  assert.deepEqual(await client.buy(wish), held);
   assert.equal(posts, 0);
 });
 
 test("no answer on the stream: the same wish goes through the other door, with the same id", async () => {
   const posted: Wish[] = [];
-  const till = new Till(() => true, async (one) => { posted.push(one); return held; }, 5);
-  assert.deepEqual(await till.buy(wish), held);
+  const client = new PurchaseClient(() => true, async (one) => { posted.push(one); return held; }, 5);
+  assert.deepEqual(await client.buy(wish), held);
   assert.deepEqual(posted, [wish]);
 });
 
 test("no stream at all: posted at once", async () => {
-  const till = new Till(() => false, async () => held, 60_000);
-  assert.deepEqual(await till.buy(wish), held);
+  const client = new PurchaseClient(() => false, async () => held, 60_000);
+  assert.deepEqual(await client.buy(wish), held);
 });
 
 test("a late answer of the stream is taken while the other door is asked", async () => {
-  const till = new Till(() => true, () => { till.answered(held); return new Promise(() => {}); }, 5);
-  assert.deepEqual(await till.buy(wish), held);
+  const client = new PurchaseClient(() => true, () => { client.answered(held); return new Promise(() => {}); }, 5);
+  assert.deepEqual(await client.buy(wish), held);
 });
 
 test("no door answers: unknown, after three tries", async () => {
   let posts = 0;
-  const till = new Till(() => true, async () => { posts += 1; throw new Error("offline"); }, 2);
-  assert.deepEqual(await till.buy(wish), { t: "unknown", id: "u1" });
+  const client = new PurchaseClient(() => true, async () => { posts += 1; throw new Error("offline"); }, 2);
+  assert.deepEqual(await client.buy(wish), { t: "unknown", id: "u1" });
   assert.equal(posts, 3);
 });
 
 test("an answer to another wish is not mine", async () => {
-  const till = new Till(() => { queueMicrotask(() => till.answered({ ...held, id: "other" })); return true; }, async () => held, 5);
-  assert.equal((await till.buy(wish)).id, "u1");
+  const client = new PurchaseClient(() => { queueMicrotask(() => client.answered({ ...held, id: "other" })); return true; }, async () => held, 5);
+  assert.equal((await client.buy(wish)).id, "u1");
 });
 
 const parts = (...days: (string | null)[]): Answer => ({

@@ -82,7 +82,7 @@ test("texts of the merchant: exact language, then the same language elsewhere, t
 });
 
 test("a bundle counts its pieces, anything else counts one", () => {
-  const part = (id: number, quantity: number) => ({ id, quantity, title: "T", options: [] });
+  const part = (id: number, quantity: number) => ({ id, quantity, title: "T", titles: {}, options: [] });
   assert.equal(piecesOf(line(1, [], 1)), 1);
   assert.equal(piecesOf({ ...line(1, [], 1), parts: [part(2, 1), part(3, 4)] }), 5);
 });

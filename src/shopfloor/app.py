@@ -10,7 +10,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from importlib import metadata
 from ipaddress import ip_address
@@ -30,8 +30,8 @@ from shopfloor.catalog.endpoint import PictureFiles
 from shopfloor.chat import api as chat_api
 from shopfloor.demand import api as demand_api
 from shopfloor.kernel import http, logs, outbox
-from shopfloor.kernel.database import Database, DatabaseAway, Tx
-from shopfloor.kernel.errors import NotFound, Refusal
+from shopfloor.kernel.database import Database, DatabaseAway
+from shopfloor.kernel.errors import NotFound
 from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.startup import prepared_database
 from shopfloor.live import api as live_api
@@ -124,9 +124,7 @@ class Node:
             self.gateway = live.Gateway(
                 self.rooms,
                 read_shopper=lambda cookie: accounts.read_shopper(self.keyring, cookie),
-                handlers=live.RoomHandlers(
-                    buy=self.door.buy, chat=self._say, beat=self._remember, staff=self._staff
-                ),
+                handlers=wiring.room_handlers(self.db, self.rooms, self.lake, self.door.buy),
                 origins=origins(self.settings),
             )
             await self.media.join(self.address, step_around=20)
@@ -144,48 +142,6 @@ class Node:
     def publish_to(self) -> str:
         """What cameras are told, whichever process on this data directory they reach."""
         return f"rtmp://{self.settings.rtmp_host}:{self.media.camera_port}/live"
-
-    async def _say(self, said: live.Said) -> live.ChatLine | None:
-        async with self.db.transaction() as tx:
-            line = await chat.say(
-                tx,
-                shop_id=said.shop_id,
-                show_id=said.show_id,
-                shopper=said.shopper,
-                text=said.text,
-                name=said.name,
-                role=chat.Role(said.role),
-                words=await self._vocabulary(tx, said.show_id),
-            )
-        return chat.room_line(line) if line.state is chat.State.SHOWN else None
-
-    async def _vocabulary(self, tx: Tx, show_id: int) -> chat.Vocabulary:
-        """The sizes and colours of what this show offers, for hearing what people ask for."""
-        opened = self.rooms.opened(show_id)
-        if opened is None:
-            return chat.EMPTY
-        return chat.vocabulary(
-            {
-                (name, value)
-                for offer in opened.room.state["offers"].values()
-                for line in offer["lines"].values()
-                for name, value in zip(offer["option_names"], line["options"], strict=False)
-            }
-        )
-
-    async def _remember(self, beats: Sequence[live.Beat]) -> None:
-        await self.lake.append([wiring.remembered(beat) for beat in beats])
-
-    async def _staff(self, token: str, shop_id: int) -> str | None:
-        async with self.db.transaction() as tx:
-            shop = await accounts.shop(tx, shop_id)
-            try:
-                actor = await accounts.actor(tx, token, shop.slug)
-            except Refusal:
-                return None
-        if actor.may(accounts.Permission.SHOW_RUN):
-            return "host"
-        return "moderator" if actor.may(accounts.Permission.CHAT_MODERATE) else None
 
 
 @asynccontextmanager

@@ -215,6 +215,47 @@ class StaffOfChannels(media.Staff):
         return actor.may(accounts.Permission.SHOW_VIEW)
 
 
+def room_handlers(
+    db: Database, rooms: live.Rooms, lake: Collector, buy: live.BuyHandler
+) -> live.RoomHandlers:
+    """What the pages of a room ask for that lies above the room."""
+
+    async def say(said: live.Said) -> live.ChatLine | None:
+        async with db.transaction() as tx:
+            line = await chat.say(
+                tx,
+                shop_id=said.shop_id,
+                show_id=said.show_id,
+                shopper=said.shopper,
+                text=said.text,
+                name=said.name,
+                role=chat.Role(said.role),
+                words=vocabulary(said.show_id),
+            )
+        return chat.room_line(line) if line.state is chat.State.SHOWN else None
+
+    def vocabulary(show_id: int) -> chat.Vocabulary:
+        """The sizes and colours of what this show offers, for hearing what people ask for."""
+        opened = rooms.opened(show_id)
+        return chat.EMPTY if opened is None else chat.vocabulary(opened.room.state.option_values)
+
+    async def keep_presence(beats: Sequence[live.Beat]) -> None:
+        await lake.append([remembered(beat) for beat in beats])
+
+    async def staff_role(token: str, shop_id: int) -> str | None:
+        async with db.transaction() as tx:
+            shop = await accounts.shop(tx, shop_id)
+            try:
+                actor = await accounts.actor(tx, token, shop.slug)
+            except Refusal:
+                return None
+        if actor.may(accounts.Permission.SHOW_RUN):
+            return "host"
+        return "moderator" if actor.may(accounts.Permission.CHAT_MODERATE) else None
+
+    return live.RoomHandlers(buy=buy, chat=say, beat=keep_presence, staff=staff_role)
+
+
 def remembered(beat: live.Beat) -> collector.Event:
     """A heartbeat of the room as an event of the lake."""
     at = datetime.fromtimestamp(beat.at, UTC)

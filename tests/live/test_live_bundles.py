@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -11,6 +10,7 @@ from tests.live.test_live_rooms import Process, fresh
 
 from shopfloor import catalog, live, stock, wiring
 from shopfloor.kernel.database import Database
+from shopfloor.live.state import LineState
 
 
 @dataclass(frozen=True)
@@ -133,8 +133,8 @@ async def test_a_set_changed_on_air_sets_its_new_parts_apart(database: Database,
     assert left[other].left == 3
     process.rooms.reload_shop(sets.goods.shop_id)
     await process.catch_up()
-    line = opened.room.state["offers"][str(offer.id)]["lines"][str(sets.variant_id)]
-    assert (line["left"], [part["id"] for part in line["parts"]]) == (3, [sets.goods.bowls[0], other])
+    line = opened.room.state.offers[str(offer.id)].lines[str(sets.variant_id)]
+    assert (line.left, [part.id for part in line.parts]) == (3, [sets.goods.bowls[0], other])
     assert opened.room.state == await fresh(database, show.id)
 
 
@@ -157,13 +157,13 @@ async def test_the_counter_follows_the_parts_in_every_process(database: Database
         await process.rooms.get(show.id)
     bowl, coat = sets.parts
 
-    def line(process: Process) -> dict[str, Any]:
+    def line(process: Process) -> LineState:
         opened = process.rooms.opened(show.id)
         assert opened is not None
-        return opened.room.state["offers"][str(offer.id)]["lines"][str(sets.variant_id)]
+        return opened.room.state.offers[str(offer.id)].lines[str(sets.variant_id)]
 
-    assert line(one)["left"] == 3
-    assert [(part["id"], part["quantity"], part["title"]) for part in line(one)["parts"]] == [
+    assert line(one).left == 3
+    assert [(part.id, part.quantity, part.title) for part in line(one).parts] == [
         (bowl, 2, "Bowl"),
         (coat, 1, "Coat"),
     ]
@@ -175,7 +175,7 @@ async def test_the_counter_follows_the_parts_in_every_process(database: Database
         await buy(database, sets, show.pool_id, show.id, *lines)
         for process in (one, two):
             await process.catch_up()
-            assert line(process)["left"] == left
+            assert line(process).left == left
     expected = await fresh(database, show.id)
     for process in (one, two):
         assert (await process.rooms.get(show.id)).room.state == expected
@@ -194,8 +194,8 @@ async def test_a_part_promised_for_later_gives_the_bundle_its_date(database: Dat
             )  # fmt: skip
     await process.catch_up()
 
-    line = opened.room.state["offers"][str(offer.id)]["lines"][str(sets.variant_id)]
-    assert (line["left"], line["ready_on"], line["later"]) == (0, "2030-12-09", [["2030-12-09", 2]])
+    line = opened.room.state.offers[str(offer.id)].lines[str(sets.variant_id)]
+    assert (line.left, line.ready_on, line.later) == (0, date(2030, 12, 9), ((date(2030, 12, 9), 2),))
     assert opened.room.state == await fresh(database, show.id)
 
 
@@ -209,7 +209,7 @@ async def test_a_room_before_its_show_follows_the_open_pool(database: Database, 
     await buy(database, sets, pool.id, show.id, (sets.parts[0], 7))
     await process.catch_up()
 
-    assert opened.room.state["offers"][str(offer.id)]["lines"][str(sets.variant_id)]["left"] == 1
+    assert opened.room.state.offers[str(offer.id)].lines[str(sets.variant_id)].left == 1
     assert opened.room.state == await fresh(database, show.id)
 
 

@@ -3,6 +3,8 @@
 from datetime import date
 from typing import Any
 
+import msgspec
+
 from shopfloor.live.room import (
     CHAT_PER_TICK,
     RECENT,
@@ -20,6 +22,7 @@ from shopfloor.live.room import (
     difference,
     merged,
 )
+from shopfloor.live.state import NoticeState, OfferState, RoomState
 
 
 def line(variant: int, left: int = 5, price: int = 100) -> dict[str, Any]:
@@ -29,14 +32,26 @@ def line(variant: int, left: int = 5, price: int = 100) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def offer(number: int, title: str, *lines: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": number, "product_id": 1, "title": title, "titles": {}, "picture": None, "kind": "goods", "option_names": ["Size"],
+        "policy": "timer", "limit": None, "hold_seconds": 300, "deposit_percent": None, "lines": {str(each["id"]): each for each in lines},
+    }  # fmt: skip
+
+
+def made(whole: dict[str, Any]) -> RoomState:
+    return msgspec.convert(whole, RoomState)
+
+
 def state() -> dict[str, Any]:
     return {
-        "show": {"id": 1, "shop": "a", "title": "T", "titles": {}, "status": "live", "playback": None},
+        "show": {"id": 1, "shop": "a", "title": "T", "titles": {}, "status": "live", "playback": None}
+        | {"started_at": None, "channel_id": None},
         "featured": None,
         "order": [3, 4],
         "offers": {
-            "3": {"id": 3, "title": "Coat", "lines": {"9": line(9), "10": line(10)}},
-            "4": {"id": 4, "title": "Bowl", "lines": {"11": line(11)}},
+            "3": offer(3, "Coat", line(9), line(10)),
+            "4": offer(4, "Bowl", line(11)),
         },
         "viewers": 0,
         "likes": 0,
@@ -46,21 +61,24 @@ def state() -> dict[str, Any]:
 
 
 def room() -> Room:
-    return Room("e1", state())
+    return Room("e1", made(state()))
 
 
 def with_a_bundle(pots: int = 3, cups: int = 9) -> Room:
     """Offer 5 sells a set, 12, of one 11 and four 13; 11 is sold by itself too, 13 is not."""
     whole = state()
-    parts = [{"id": 11, "quantity": 1}, {"id": 13, "quantity": 4}]
+    parts = [
+        {"id": part, "quantity": quantity, "title": "P", "titles": {}, "options": []}
+        for part, quantity in ((11, 1), (13, 4))
+    ]
     left = min(pots, cups // 4)
-    whole["offers"]["5"] = {"id": 5, "title": "Set", "lines": {"12": {**line(12, left), "parts": parts}}}
+    whole["offers"]["5"] = offer(5, "Set", {**line(12, left), "parts": parts})
     whole["offers"]["4"]["lines"]["11"]["left"] = pots
     whole["parts"] = {
         "11": {"left": pots, "ready_on": None, "later": []},
         "13": {"left": cups, "ready_on": None, "later": []},
     }
-    return Room("e1", whole)
+    return Room("e1", made(whole))
 
 
 def said(number: int, role: str = "viewer") -> ChatLine:
@@ -90,8 +108,8 @@ def test_a_part_that_runs_out_sells_the_bundle_out_at_once() -> None:
 
     a.apply(VariantLeft(13, 3, None, ()))
 
-    assert a.state["offers"]["5"]["lines"]["12"]["left"] == 0
-    assert a.state["offers"]["4"]["lines"]["11"]["left"] == 3
+    assert a.state.offers["5"].lines["12"].left == 0
+    assert a.state.offers["4"].lines["11"].left == 3
     assert a.urgent, "although three of the part itself are left"
 
 
@@ -120,10 +138,17 @@ def test_every_kind_of_change() -> None:
     assert a.apply(Featured(None, 3000)) == {"featured": None}
     assert a.apply(Waiting(11, 6)) == {"offers": {"4": {"lines": {"11": {"waiting": 6}}}}}
     assert a.apply(Counted(viewers=5, orders=2)) == {"viewers": 5, "orders": 2}
-    assert a.apply(Noticed({"text": "soon"})) == {"notice": {"text": "soon"}}
-    assert a.apply(ShowPut({**state()["show"], "status": "ended"})) == {"show": {"status": "ended"}}
-    new = {"id": 5, "title": "Tea", "lines": {"12": line(12)}}
-    assert a.apply(OfferPut(new, (5, 3, 4))) == {"offers": {"5": new}, "order": [5, 3, 4]}
+    assert a.apply(Noticed(NoticeState(kind="notice", text="soon", texts={}, offer_id=None, at=1))) == {
+        "notice": {"kind": "notice", "text": "soon", "texts": {}, "offer_id": None, "at": 1}
+    }
+    assert a.apply(ShowPut(msgspec.structs.replace(a.state.show, status="ended"))) == {
+        "show": {"status": "ended"}
+    }
+    new = offer(5, "Tea", line(12))
+    assert a.apply(OfferPut(msgspec.convert(new, OfferState), (5, 3, 4))) == {
+        "offers": {"5": new},
+        "order": [5, 3, 4],
+    }
 
 
 def test_what_the_room_does_not_have_changes_nothing() -> None:
@@ -179,7 +204,7 @@ def test_an_applied_change_does_not_reach_into_what_was_sent() -> None:
 
     assert a.snapshot(0) == before
     a.tick(1)
-    assert a.snapshot(0)["state"]["offers"]["3"]["lines"]["9"]["left"] == 4
+    assert a.snapshot(0)["state"].offers["3"].lines["9"].left == 4
 
 
 def test_chat_is_capped_and_what_is_dropped_is_counted() -> None:

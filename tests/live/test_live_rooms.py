@@ -33,7 +33,7 @@ class Process:
             pass
 
 
-async def fresh(db: Database, show_id: int) -> dict[str, Any]:
+async def fresh(db: Database, show_id: int) -> live.RoomState:
     async with db.transaction() as tx:
         return await live.room_state(tx, show_id)
 
@@ -64,8 +64,8 @@ async def test_two_processes_show_the_same_true_counters(database: Database, goo
     await one.rooms.share(viewers={show.id: 5}, likes={})
 
     expected = await fresh(database, show.id)
-    assert expected["viewers"] == 9
-    assert expected["likes"] == 3
+    assert expected.viewers == 9
+    assert expected.likes == 3
     for process in (one, two):
         assert (await process.rooms.get(show.id)).room.state == expected
 
@@ -84,8 +84,8 @@ async def test_the_open_pool_reaches_rooms_that_borrow_from_it(database: Databas
         )  # fmt: skip
     await process.catch_up()
 
-    line = opened.room.state["offers"][str(offer.id)]["lines"][str(goods.coats[0])]
-    assert (line["left"], line["ready_on"], line["later"]) == (0, "2027-01-09", [["2027-01-09", 40]])
+    line = opened.room.state.offers[str(offer.id)].lines[str(goods.coats[0])]
+    assert (line.left, line.ready_on, line.later) == (0, date(2027, 1, 9), ((date(2027, 1, 9), 40),))
     assert opened.room.state == await fresh(database, show.id)
 
 
@@ -104,7 +104,7 @@ async def test_facts_that_come_while_a_room_is_read_are_not_lost(database: Datab
         handlers[live.OfferPriceChanged](fact)
         opened.room.replace(old)
 
-    assert opened.room.state["offers"][str(offer.id)]["lines"][str(goods.coats[0])]["price_minor"] == 5
+    assert opened.room.state.offers[str(offer.id)].lines[str(goods.coats[0])].price_minor == 5
 
 
 async def buy(tx: Any, goods: Goods, show_id: int, variant_id: int, quantity: int) -> list[UUID]:

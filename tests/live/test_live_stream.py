@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
+import msgspec
 import pytest
 import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
@@ -39,6 +40,7 @@ from shopfloor.live import websocket as websocket_file
 from shopfloor.live.models import Show, ShowStatus
 from shopfloor.live.room import Counted, Featured, Room, VariantLeft, merged
 from shopfloor.live.rooms import OpenRoom
+from shopfloor.live.state import RoomState
 
 
 def show_of(number: int) -> Show:
@@ -47,12 +49,27 @@ def show_of(number: int) -> Show:
 
 
 def state() -> dict[str, Any]:
-    line = {"id": 9, "left": 12, "ready_on": None, "later": [], "waiting": 0}
+    line = {
+        "id": 9, "sku": "V9", "options": ["M"], "price_minor": 5, "currency": "CNY", "left": 12, "ready_on": None, "later": [], "waiting": 0,
+    }  # fmt: skip
+    offer = {
+        "id": 3, "product_id": 1, "title": "Coat", "titles": {}, "picture": None, "kind": "goods", "option_names": ["Size"],
+        "policy": "timer", "limit": None, "hold_seconds": 300, "deposit_percent": None, "lines": {"9": line},
+    }  # fmt: skip
     return {
-        "show": {"id": 7, "shop": "a", "status": "live"},
+        "show": {
+            "id": 7,
+            "shop": "a",
+            "title": "T",
+            "titles": {},
+            "status": "live",
+            "started_at": None,
+            "channel_id": None,
+            "playback": None,
+        },
         "featured": None,
         "order": [3],
-        "offers": {"3": {"id": 3, "lines": {"9": line}}},
+        "offers": {"3": offer},
         "viewers": 0,
         "likes": 0,
         "orders": 0,
@@ -68,7 +85,9 @@ class NoDatabase(Rooms):
         self.shared: list[tuple[dict[int, int], dict[int, int]]] = []
 
     def put(self, show_id: int) -> OpenRoom:
-        self._open[show_id] = OpenRoom(Room(f"e{show_id}", state()), show_of(show_id), self._wake)
+        self._open[show_id] = OpenRoom(
+            Room(f"e{show_id}", msgspec.convert(state(), RoomState)), show_of(show_id), self._wake
+        )
         return self._open[show_id]
 
     async def share(self, *, viewers: Any, likes: Any) -> None:

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
+import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from shopfloor.live import wire
 from shopfloor.live.room import (
     RECENT,
     Change,
@@ -23,6 +25,7 @@ from shopfloor.live.room import (
     difference,
     merged,
 )
+from shopfloor.live.state import NoticeState, OfferState, RoomState, ShowState
 
 # The machine may be busy; what is generated does not depend on how fast.
 patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -39,6 +42,8 @@ days = st.sampled_from([date(2026, 12, 3), date(2027, 1, 9)])
 def line(variant: int) -> dict[str, Any]:
     return {
         "id": variant,
+        "sku": f"V{variant}",
+        "options": [],
         "left": 1,
         "price_minor": 5,
         "currency": "EUR",
@@ -48,15 +53,38 @@ def line(variant: int) -> dict[str, Any]:
     }
 
 
-def offer(number: int, variants: list[int], title: str | None = None) -> dict[str, Any]:
+def offer(number: int, variants: list[int], title: str = "T") -> dict[str, Any]:
     lines = {str(variant): line(variant) for variant in variants}
     for variant in variants:
         if variant in BUNDLES:
             lines[str(variant)] |= {
                 "left": 0,
-                "parts": [{"id": part, "quantity": quantity} for part, quantity in BUNDLES[variant]],
+                "parts": [
+                    {"id": part, "quantity": quantity, "title": "P", "titles": {}, "options": []}
+                    for part, quantity in BUNDLES[variant]
+                ],
             }
-    return {"id": number, "title": title, "lines": lines}
+    return {
+        "id": number, "product_id": 1, "title": title, "titles": {}, "picture": None, "kind": "goods", "option_names": ["Size"],
+        "policy": "timer", "limit": None, "hold_seconds": 300, "deposit_percent": None, "lines": lines,
+    }  # fmt: skip
+
+
+def show(
+    status: Any = "planned", titles: dict[str, str] | None = None, playback: str | None = None
+) -> ShowState:
+    return ShowState(
+        id=1, shop="a", title="T", titles=titles or {}, status=status, started_at=None, channel_id=None, playback=playback
+    )  # fmt: skip
+
+
+def plain(value: object) -> Any:
+    return wire.plain_value(wire.encode(value))
+
+
+def snapshot_of(room: Room) -> dict[str, Any]:
+    """As a page gets it."""
+    return wire.plain_value(wire.encode(room.snapshot(0)))
 
 
 changes: st.SearchStrategy[Change] = st.one_of(
@@ -72,20 +100,30 @@ changes: st.SearchStrategy[Change] = st.one_of(
     st.builds(Featured, st.none() | st.sampled_from(OFFERS), small),
     st.builds(Counted, st.none() | small, st.none() | small, st.none() | small),
     st.builds(
-        Noticed, st.none() | st.fixed_dictionaries({}, optional={"text": st.text(max_size=2), "at": small})
-    ),
-    st.builds(
-        ShowPut,
-        st.fixed_dictionaries(
-            {},
-            optional={
-                "status": st.sampled_from(["live", "ended"]),
-                "titles": st.dictionaries(st.sampled_from("ab"), small),
-            },
+        Noticed,
+        st.none()
+        | st.builds(
+            NoticeState,
+            kind=st.just("notice"),
+            text=st.text(max_size=2),
+            texts=st.dictionaries(st.sampled_from("ab"), st.text(max_size=1)),
+            offer_id=st.none() | small,
+            at=small,
         ),
     ),
     st.builds(
-        lambda number, variants, order: OfferPut(offer(number, variants), tuple(order)),
+        ShowPut,
+        st.builds(
+            show,
+            status=st.sampled_from(["planned", "live", "ended"]),
+            titles=st.dictionaries(st.sampled_from("ab"), st.text(max_size=1)),
+            playback=st.none() | st.just("/media/1/live.m3u8"),
+        ),
+    ),
+    st.builds(
+        lambda number, variants, order: OfferPut(
+            msgspec.convert(offer(number, variants), OfferState), tuple(order)
+        ),
         st.sampled_from(OFFERS),
         st.lists(st.sampled_from(VARIANTS), unique=True),
         st.permutations(OFFERS),
@@ -124,7 +162,7 @@ class Page:
         self.chat = [*self.chat, *tick.get("chat", [])][-RECENT:]
 
     def shows(self, room: Room) -> bool:
-        fresh = room.snapshot(0)
+        fresh = snapshot_of(room)
         return (
             without_nulls(self.state) == without_nulls(fresh["state"])
             and self.chat == fresh["chat"]
@@ -134,7 +172,7 @@ class Page:
 
 def start() -> Room:
     state: dict[str, Any] = {
-        "show": {"status": "planned"},
+        "show": msgspec.to_builtins(show()),
         "featured": None,
         "order": list(OFFERS),
         "offers": {"3": offer(3, [9, 10, 20]), "4": offer(4, [9, 11, 20, 21])},
@@ -144,21 +182,21 @@ def start() -> Room:
         "orders": 0,
         "notice": None,
     }
-    return Room("e", state)
+    return Room("e", msgspec.convert(state, RoomState))
 
 
 @patient
 @given(st.lists(st.one_of(changes, talk), max_size=60), st.integers(0, 59))
 def test_snapshot_and_deltas_make_a_fresh_snapshot(actions: list[Any], comes_at: int) -> None:
     room = start()
-    first = Page(room.snapshot(0))
+    first = Page(snapshot_of(room))
     second: Page | None = None
     missed: Page | None = None
     ticked = 0
     for turn, action in enumerate(actions):
         if turn == comes_at:
-            second = Page(room.snapshot(0))
-            missed = Page(room.snapshot(0))
+            second = Page(snapshot_of(room))
+            missed = Page(snapshot_of(room))
         match action:
             case ("say", int(number), str(role)):
                 room.say(ChatLine(f"l{number}", "Ann", "hello", role, number))
@@ -167,7 +205,7 @@ def test_snapshot_and_deltas_make_a_fresh_snapshot(actions: list[Any], comes_at:
             case ("like", int(number), _):
                 room.like(number)
             case ("reload", int(number), _):
-                room.replace({**start().state, "viewers": number})
+                room.replace(msgspec.structs.replace(start().state, viewers=number))
             case ("tick", _, _):
                 pass
             case change:
@@ -185,7 +223,7 @@ def test_snapshot_and_deltas_make_a_fresh_snapshot(actions: list[Any], comes_at:
     if last is not None:
         first.take(last.as_json())
     assert first.shows(room)
-    assert without_nulls(first.state) == without_nulls(room.state)
+    assert without_nulls(first.state) == without_nulls(plain(room.state))
     if missed is not None:
         for tick in room.since("e", missed.seq) or []:
             missed.take(tick.as_json())
@@ -196,10 +234,10 @@ def test_snapshot_and_deltas_make_a_fresh_snapshot(actions: list[Any], comes_at:
 @given(st.lists(changes, max_size=30))
 def test_what_apply_returns_is_the_difference(actions: list[Change]) -> None:
     room = start()
-    state: Any = room.state
+    state: Any = plain(room.state)
     for change in actions:
         state = merged(state, room.apply(change))
-        assert without_nulls(state) == without_nulls(room.state)
+        assert without_nulls(state) == without_nulls(plain(room.state))
 
 
 @patient
@@ -208,18 +246,17 @@ def test_bundles_never_show_more_than_their_parts_allow(actions: list[Change]) -
     room = start()
     for change in actions:
         room.apply(change)
-        parts = room.state["parts"]
-        for sold in room.state["offers"].values():
-            for key, shown in sold["lines"].items():
+        parts = room.state.parts
+        for sold in room.state.offers.values():
+            for key, shown in sold.lines.items():
                 units = BUNDLES.get(int(key), ())
                 if units:
-                    assert shown["left"] == min(parts[str(part)]["left"] // each for part, each in units)
+                    assert shown.left == min(parts[str(part)].left // each for part, each in units)
                     total = min(
-                        (parts[str(part)]["left"] + sum(more for _, more in parts[str(part)]["later"]))
-                        // each
+                        (parts[str(part)].left + sum(more for _, more in parts[str(part)].later)) // each
                         for part, each in units
                     )
-                    assert shown["left"] + sum(more for _, more in shown["later"]) == total
+                    assert shown.left + sum(more for _, more in shown.later) == total
 
 
 json = st.recursive(

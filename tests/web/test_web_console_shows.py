@@ -37,7 +37,7 @@ async def show(stage: Stage) -> live.Show:
 async def featured(stage: Stage) -> int | None:
     async with stage.db.transaction() as tx:
         state = await live.room_state(tx, stage.show.id)
-    return (state["featured"] or {}).get("offer_id")
+    return state.featured_id
 
 
 async def said_by(stage: Stage, tx: Tx, text: str) -> chat.Line:

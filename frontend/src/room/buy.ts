@@ -31,7 +31,7 @@ export function isFinal(outcome: Outcome): boolean {
 const PATIENCE = 2_000;
 const TRIES = 3;
 
-export class Till {
+export class PurchaseClient {
   private readonly waiting = new Map<string, { readonly settle: (answer: Answer) => void; readonly hurry: (answer: Answer) => void }>();
   private readonly bySocket: (message: object) => boolean;
   private readonly byPost: (wish: Wish) => Promise<Answer | null>;

@@ -1,11 +1,11 @@
-// What the room page knows and does: the stream, the player, the till and the collector behind one view.
+// What the room page knows and does: the stream, the player, purchases and the collector behind one view.
 
 import { ServerClock } from "../common/clock.ts";
 import { day, moment } from "../common/format.ts";
 import type { Collector } from "../common/collect.ts";
 import type { Say } from "../common/words.ts";
 import { timeOrderedId } from "../common/ids.ts";
-import { isFinal, ON_THE_SHELF, type Outcome, post, Till, type Wish } from "./buy.ts";
+import { isFinal, ON_THE_SHELF, type Outcome, post, PurchaseClient, type Wish } from "./buy.ts";
 import { isDue } from "./moment.ts";
 import { Player, type Playing } from "./player.ts";
 import { type Attempt, load, loadAttempt, open as stillOpen, ownOf, type Problem, type Purchase, purchaseOf, save, saveAttempt } from "./purchases.ts";
@@ -89,7 +89,7 @@ export class RoomModel {
   private looking: ReturnType<typeof setTimeout> | undefined;
   readonly clock = new ServerClock();
   private readonly socket: RoomSocket;
-  private readonly till: Till;
+  private readonly purchase: PurchaseClient;
   private readonly collector: Collector;
   private player: Player | undefined;
   private listener: (view: View) => void = () => {};
@@ -119,7 +119,7 @@ export class RoomModel {
       message: (message) => this.heard(message),
       connection: (connection) => this.put({ connection }),
     });
-    this.till = new Till((message) => this.socket.send(message), (wish) => post(show, wish));
+    this.purchase = new PurchaseClient((message) => this.socket.send(message), (wish) => post(show, wish));
     this.view = {
       state: data.state, chat: data.chat, featured: data.state.featured?.offer_id ?? null, connection: "connecting", playing: "idle",
       muted: true, soundAsked: false, tall: true, liked: false, replaying: false, sheet: { is: "none" }, busy: false, slow: false, problem: null, chatProblem: null,
@@ -187,7 +187,7 @@ export class RoomModel {
     this.keep(attempt);
     this.put({ busy: true, problem: null });
     const slow = setTimeout(() => this.put({ slow: true }), SLOW);
-    const outcome = await this.till.buy(attempt.wish);
+    const outcome = await this.purchase.buy(attempt.wish);
     clearTimeout(slow);
     this.put({ slow: false });
     this.finish(outcome, attempt.wish, attempt.shown);
@@ -356,12 +356,12 @@ export class RoomModel {
       }
       case "answer":
         // Too late for the tap, not for the purchase.
-        if (!this.till.answered(message) && this.attempt?.wish.id === message.id && isFinal(message)) this.finish(message, this.attempt.wish, this.attempt.shown);
+        if (!this.purchase.answered(message) && this.attempt?.wish.id === message.id && isFinal(message)) this.finish(message, this.attempt.wish, this.attempt.shown);
         break;
       case "error":
         // What concerns a purchase is answered as one; the rest belongs to the chat line.
         if (this.attempt !== undefined && message.ref === this.attempt.wish.id) {
-          this.till.answered({ t: "answer", id: message.ref, outcome: "refused", code: message.code, message: message.message, facts: message.facts ?? {} });
+          this.purchase.answered({ t: "answer", id: message.ref, outcome: "refused", code: message.code, message: message.message, facts: message.facts ?? {} });
         } else this.put({ chatProblem: refusalText(message.code, message.message, this.say) });
         break;
       case "ack":

@@ -1,72 +1,13 @@
 // What everybody in the room sees, and how ticks change it.  Pure.
 
-/** So many of a thing in one bundle. */
-export interface Part {
-  readonly id: number;
-  readonly quantity: number;
-  readonly title: string;
-  readonly titles?: Readonly<Record<string, string>>;
-  readonly options: readonly string[];
-}
+import type { BundlePart, FeaturedState, LineState, NoticeState, OfferState, RoomState } from "./state.gen.ts";
 
-export interface Line {
-  readonly id: number;
-  readonly sku: string;
-  readonly options: readonly string[];
-  readonly price_minor: number;
-  readonly currency: string;
-  readonly left: number;
-  readonly ready_on?: string | null;
-  readonly later?: readonly (readonly [string, number])[];
-  readonly waiting?: number;
-  readonly parts?: readonly Part[];
-}
-
-export interface Offer {
-  readonly id: number;
-  readonly product_id: number;
-  readonly title: string;
-  readonly titles?: Readonly<Record<string, string>>;
-  readonly picture?: string | null;
-  readonly kind: string;
-  readonly option_names: readonly string[];
-  readonly policy: "timer" | "first_paid" | "queue";
-  readonly limit?: number | null;
-  readonly hold_seconds: number;
-  readonly deposit_percent?: number | null;
-  readonly lines: Readonly<Record<string, Line>>;
-}
-
-export interface Notice {
-  readonly kind: string;
-  readonly text: string;
-  readonly texts?: Readonly<Record<string, string>>;
-}
-
-export interface Featured {
-  readonly offer_id: number;
-  readonly at: number;
-}
-
-export interface RoomState {
-  readonly show: {
-    readonly id: number;
-    readonly shop: string;
-    readonly title: string;
-    readonly titles?: Readonly<Record<string, string>>;
-    readonly status: "planned" | "live" | "ended";
-    readonly started_at?: string | null;
-    readonly channel_id?: number | null;
-    readonly playback?: string | null;
-  };
-  readonly featured?: Featured | null;
-  readonly order: readonly number[];
-  readonly offers: Readonly<Record<string, Offer>>;
-  readonly viewers: number;
-  readonly likes: number;
-  readonly orders: number;
-  readonly notice?: Notice | null;
-}
+export type { RoomState };
+export type Part = BundlePart;
+export type Line = LineState;
+export type Offer = OfferState;
+export type Notice = NoticeState;
+export type Featured = FeaturedState;
 
 export interface ChatLine {
   readonly id: string;

@@ -20,7 +20,7 @@ from shopfloor.live.events import (
     WaitingChanged,
 )
 from shopfloor.live.gateway import Gateway
-from shopfloor.live.handlers import RoomHandlers, Said
+from shopfloor.live.handlers import BuyHandler, RoomHandlers, Said
 from shopfloor.live.limits import Gcra
 from shopfloor.live.models import (
     BadOffer,
@@ -88,6 +88,7 @@ from shopfloor.live.shows import (
 )
 from shopfloor.live.snapshot import room_state
 from shopfloor.live.socket import make_protocol
+from shopfloor.live.state import RoomState
 from shopfloor.live.wire import Buy
 
 __all__ = [
@@ -96,6 +97,7 @@ __all__ = [
     "Beat",
     "BeatKind",
     "Buy",
+    "BuyHandler",
     "ChannelBusy",
     "ChatLine",
     "FeaturedInterval",
@@ -118,6 +120,7 @@ __all__ = [
     "Policy",
     "Price",
     "RoomHandlers",
+    "RoomState",
     "Rooms",
     "Said",
     "Show",

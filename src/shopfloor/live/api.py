@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any
 
+import msgspec
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
@@ -183,7 +184,7 @@ async def state(show_id: int, actor: Viewer, db: Db) -> dict[str, Any]:
     """What the room shows, fresh from the database."""
     async with db.transaction() as tx:
         await live.show(tx, shop_id=actor.shop_id, show_id=show_id)
-        return await live.room_state(tx, show_id)
+        return msgspec.to_builtins(await live.room_state(tx, show_id))
 
 
 @router.post(

@@ -126,8 +126,7 @@ class Gateway:
         found = self.channels.get(show_id)
         if found is None:
             audience = Audience(opened.shop_id, show_id, self.rooms.process)
-            featured = opened.room.state.get("featured")
-            audience.feature(featured["offer_id"] if featured else None, 0.0)
+            audience.feature(opened.room.state.featured_id, 0.0)
             found = self.channels[show_id] = RoomChannel(show_id, opened, audience, empty_since=self.now)
         elif found.opened is not opened:
             found.renew(opened)
@@ -168,8 +167,7 @@ class Gateway:
             return
         channel.ticked_at = self.now
         if "featured" in tick.patch:
-            featured = room.state.get("featured")
-            channel.audience.feature(featured["offer_id"] if featured else None, self.now)
+            channel.audience.feature(room.state.featured_id, self.now)
         self._send(channel, tick)
 
     def _send(self, channel: RoomChannel, tick: Tick) -> None:

@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
+import msgspec
 from psycopg.types.json import Jsonb
 
 from shopfloor import media
 from shopfloor.kernel.database import Tx
 from shopfloor.live.models import FeaturedInterval, Notice, OfferTerms, Price, Show, Slot, Watching
+from shopfloor.live.state import NoticeState
 
 
 async def insert_show(
@@ -154,11 +155,11 @@ async def set_ended(tx: Tx, *, show_id: int, at: datetime) -> None:
     )
 
 
-async def set_notice(tx: Tx, *, show_id: int, notice: Mapping[str, Any] | None) -> None:
+async def set_notice(tx: Tx, *, show_id: int, notice: NoticeState | None) -> None:
     await tx.run(
         "UPDATE live.show SET notice = %(notice)s WHERE id = %(show_id)s",
         show_id=show_id,
-        notice=None if notice is None else Jsonb(dict(notice)),
+        notice=None if notice is None else Jsonb(msgspec.to_builtins(notice)),
     )
 
 

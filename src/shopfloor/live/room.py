@@ -2,21 +2,34 @@
 
 A room is *state* (offers, prices, what is left, counters: the last value wins) and *talk* (chat lines, likes:
 gone once seen).  Changes are applied as they come; a *tick* carries what has become of them since the tick
-before, under the next sequence number.  State travels as an RFC 7386 merge patch.
+before, under the next sequence number.  RoomState travels as an RFC 7386 merge patch.
 
 Promise: a snapshot plus all later ticks is the same as a fresh snapshot.  In a merge patch null removes a
 member, so a member that is null and a member that is absent mean the same thing here.
 
-State is never changed in place: an applied change shares what it did not touch with the state before it, so
+RoomState is never changed in place: an applied change shares what it did not touch with the state before it, so
 that finding the difference between two states costs as much as what changed, not as much as the room.
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Final
+from functools import cache
+from typing import Any, Final, cast
 
+import msgspec
+from msgspec.structs import replace
+
+from shopfloor.live.state import (
+    FeaturedState,
+    LeftState,
+    LineState,
+    NoticeState,
+    OfferState,
+    RoomState,
+    ShowState,
+)
 from shopfloor.stock import Availability, assembled
 
 RING: Final = 300
@@ -24,7 +37,6 @@ RECENT: Final = 50
 CHAT_PER_TICK: Final = 20
 ALWAYS_SHOWN: Final = frozenset({"host", "moderator", "buyer", "system"})
 
-State = dict[str, Any]
 Patch = dict[str, Any]
 
 
@@ -75,7 +87,7 @@ class Priced:
 class OfferPut:
     """An offer as it stands, new or changed, in the shape of the room's state; `order` is the run of show."""
 
-    offer: Mapping[str, Any]
+    offer: OfferState
     order: tuple[int, ...]
 
 
@@ -83,7 +95,7 @@ class OfferPut:
 class ShowPut:
     """What the room says of the show itself."""
 
-    show: Mapping[str, Any]
+    show: ShowState
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,101 +119,136 @@ class Waiting:
 class Noticed:
     """The notice on top of the room; None takes it away."""
 
-    notice: Mapping[str, Any] | None
+    notice: NoticeState | None
 
 
 Change = VariantLeft | Featured | Priced | OfferPut | ShowPut | Counted | Waiting | Noticed
 
 
-def left_as_json(left: int, ready_on: date | None, later: Iterable[tuple[date, int]]) -> dict[str, Any]:
-    """The members of a line that stock decides."""
-    return {
-        "left": left,
-        "ready_on": None if ready_on is None else ready_on.isoformat(),
-        "later": [[day.isoformat(), units] for day, units in later],
-    }
-
-
-def changed(state: State, change: Change) -> State:
+def changed(state: RoomState, change: Change) -> RoomState:
     """The state after `change`.  What the room does not have (another show's variant) changes nothing."""
     match change:
         case VariantLeft(variant_id, left, ready_on, later):
-            members = left_as_json(left, ready_on, later)
-            return _with_bundles(_with_lines(state, variant_id, members), variant_id, members)
+            found = LeftState(left=left, ready_on=ready_on, later=later)
+            return _with_bundles(_with_left(state, variant_id, found), variant_id, found)
         case Waiting(variant_id, waiting):
-            return _with_lines(state, variant_id, {"waiting": waiting})
+            return _with_lines(state, variant_id, lambda line: replace(line, waiting=waiting))
         case Priced(offer_id, variant_id, price_minor, currency):
-            price = {"price_minor": price_minor, "currency": currency}
-            return _with_lines(state, variant_id, price, only_offer=str(offer_id))
-        case Featured(None, _):
-            return {**state, "featured": None}
+            return _with_lines(
+                state,
+                variant_id,
+                lambda line: replace(line, price_minor=price_minor, currency=currency),
+                only_offer=str(offer_id),
+            )
         case Featured(offer_id, at):
-            return {**state, "featured": {"offer_id": offer_id, "at": at}}
+            shown = None if offer_id is None else FeaturedState(offer_id=offer_id, at=at)
+            return replace(state, featured=shown)
         case OfferPut(offer, order):
-            offers = {**state["offers"], str(offer["id"]): dict(offer)}
-            return {**state, "offers": offers, "order": list(order)}
+            return replace(state, offers={**state.offers, str(offer.id): offer}, order=order)
         case ShowPut(show):
-            return {**state, "show": dict(show)}
+            return replace(state, show=show)
         case Counted(viewers, likes, orders):
-            counts = {"viewers": viewers, "likes": likes, "orders": orders}
-            return {**state, **{name: count for name, count in counts.items() if count is not None}}
+            return replace(
+                state,
+                viewers=state.viewers if viewers is None else viewers,
+                likes=state.likes if likes is None else likes,
+                orders=state.orders if orders is None else orders,
+            )
         case Noticed(notice):
-            return {**state, "notice": None if notice is None else dict(notice)}
+            return replace(state, notice=notice)
 
 
 def _with_lines(
-    state: State, variant_id: int, members: dict[str, Any], only_offer: str | None = None
-) -> State:
+    state: RoomState,
+    variant_id: int,
+    change: Callable[[LineState], LineState],
+    only_offer: str | None = None,
+) -> RoomState:
     key = str(variant_id)
-    offers: dict[str, Any] = state["offers"]
     new = {
-        offer_id: {**offer, "lines": {**offer["lines"], key: {**offer["lines"][key], **members}}}
-        for offer_id, offer in offers.items()
-        if key in offer["lines"] and (only_offer is None or offer_id == only_offer)
+        offer_id: replace(offer, lines={**offer.lines, key: change(offer.lines[key])})
+        for offer_id, offer in state.offers.items()
+        if key in offer.lines and (only_offer is None or offer_id == only_offer)
     }
-    return {**state, "offers": {**offers, **new}} if new else state
+    return replace(state, offers={**state.offers, **new}) if new else state
 
 
-def _with_bundles(state: State, part_id: int, members: dict[str, Any]) -> State:
-    """What is left of bundles follows what is left of their parts."""
-    key = str(part_id)
-    known: dict[str, Any] = state.get("parts", {})
-    if key not in known:
-        return state
-    parts: dict[str, Any] = {**known, key: members}
-    state = {**state, "parts": parts}
-    for offer_id, offer in state["offers"].items():
-        for line in offer["lines"].values():
-            if any(part["id"] == part_id for part in line.get("parts", ())):
-                left = assembled(
-                    [(_availability(parts[str(part["id"])]), part["quantity"]) for part in line["parts"]]
-                )
-                together = left_as_json(left.left_now, left.ready_on, left.lots)
-                state = _with_lines(state, line["id"], together, only_offer=offer_id)
-    return state
-
-
-def _availability(members: Mapping[str, Any]) -> Availability:
-    return Availability(
-        members["left"], tuple((date.fromisoformat(day), units) for day, units in members["later"])
+def _with_left(
+    state: RoomState, variant_id: int, found: LeftState, only_offer: str | None = None
+) -> RoomState:
+    return _with_lines(
+        state,
+        variant_id,
+        lambda line: replace(line, left=found.left, ready_on=found.ready_on, later=found.later),
+        only_offer,
     )
 
 
-def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> Patch:
-    """The merge patch that makes `new` of `old` (null and absent being the same)."""
+def _with_bundles(state: RoomState, part_id: int, found: LeftState) -> RoomState:
+    """What is left of bundles follows what is left of their parts."""
+    key = str(part_id)
+    if key not in state.parts:
+        return state
+    parts = {**state.parts, key: found}
+    state = replace(state, parts=parts)
+    for offer_id, offer in state.offers.items():
+        for line in offer.lines.values():
+            if any(part.id == part_id for part in line.parts):
+                together = left_state(
+                    assembled(
+                        [
+                            (Availability(parts[str(part.id)].left, parts[str(part.id)].later), part.quantity)
+                            for part in line.parts
+                        ]
+                    )
+                )
+                state = _with_left(state, line.id, together, only_offer=offer_id)
+    return state
+
+
+def left_state(left: Availability) -> LeftState:
+    return LeftState(left=left.left_now, ready_on=left.ready_on, later=left.lots)
+
+
+@cache
+def _omitted(kind: type[msgspec.Struct]) -> frozenset[str]:
+    """Members that do not travel while they are empty."""
+    return frozenset(field.name for field in msgspec.structs.fields(kind) if not field.required)
+
+
+def _members(value: object) -> dict[str, Any] | None:
+    """What a JSON object of it has as members; None when it is no object."""
+    if isinstance(value, msgspec.Struct):
+        omitted = _omitted(type(value))
+        return {
+            name: member
+            for name in value.__struct_fields__
+            if (member := getattr(value, name)) or name not in omitted
+        }
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else None
+
+
+def _plain(value: object) -> Any:
+    """`value` as JSON would give it back."""
+    return value if isinstance(value, str | int | None) else msgspec.json.decode(msgspec.json.encode(value))
+
+
+def difference(old: Mapping[str, Any] | msgspec.Struct, new: Mapping[str, Any] | msgspec.Struct) -> Patch:
+    """The merge patch, of plain values, that makes `new` of `old` (null and absent being the same)."""
     patch: Patch = {}
-    for key, value in new.items():
-        before = old.get(key)
-        if value is before:
+    before, after = _members(old) or {}, _members(new) or {}
+    for key, value in after.items():
+        was = before.get(key)
+        if value is was:
             continue
-        if isinstance(value, dict) and isinstance(before, dict):
-            inner = difference(before, value)
+        if _members(value) is not None and _members(was) is not None:
+            inner = difference(cast("Any", was), value)
             if inner:
                 patch[key] = inner
-        elif value != before:
-            patch[key] = value
-    for key, before in old.items():
-        if before is not None and key not in new:
+        elif value != was:
+            patch[key] = _plain(value)
+    for key, was in before.items():
+        if was is not None and key not in after:
             patch[key] = None
     return patch
 
@@ -252,11 +299,11 @@ class Room:
     """One room in one process.  `epoch` names this life of it: sequence numbers mean nothing in another."""
 
     epoch: str
-    state: State
+    state: RoomState
     recent: deque[ChatLine] = field(default_factory=lambda: deque[ChatLine](maxlen=RECENT))
     seq: int = 0
     urgent: bool = False
-    _sent: State = field(init=False)
+    _sent: RoomState = field(init=False)
     _said: list[ChatLine] = field(default_factory=list[ChatLine])
     _hidden: list[str] = field(default_factory=list[str])
     _seen: dict[str, None] = field(default_factory=dict[str, None])
@@ -280,7 +327,7 @@ class Room:
                 self.urgent = True
         return patch
 
-    def replace(self, state: State) -> None:
+    def replace(self, state: RoomState) -> None:
         """Take a whole state over, for example after reading it afresh; the next tick carries the difference."""
         self.state = state
 
@@ -360,15 +407,15 @@ class Room:
         }
 
 
-def _runs_out(before: State, after: State) -> bool:
+def _runs_out(before: RoomState, after: RoomState) -> bool:
     """Something sold out, or is there again: pages should not have to wait for it."""
-    known: dict[str, Any] = before["offers"]
+    known = before.offers
     return any(
-        (line["left"] == 0) != (known[offer_id]["lines"][key]["left"] == 0)
-        for offer_id, offer in after["offers"].items()
+        (line.left == 0) != (known[offer_id].lines[key].left == 0)
+        for offer_id, offer in after.offers.items()
         if offer is not known.get(offer_id) and offer_id in known
-        for key, line in offer["lines"].items()
-        if key in known[offer_id]["lines"]
+        for key, line in offer.lines.items()
+        if key in known[offer_id].lines
     )
 
 

@@ -84,20 +84,16 @@ class OpenRoom:
     def has(self, variant_id: int) -> bool:
         """Whether it is sold here, by itself or in a bundle."""
         key = str(variant_id)
-        return key in self.room.state.get("parts", {}) or any(
-            key in offer["lines"] for offer in self.room.state["offers"].values()
-        )
+        state = self.room.state
+        return key in state.parts or any(key in offer.lines for offer in state.offers.values())
 
     def later(self, variant_id: int) -> tuple[tuple[date, int], ...] | None:
         """The later lots of a variant as the room has them; None where it does not sell it."""
         key = str(variant_id)
-        parts: Mapping[str, Any] = self.room.state.get("parts", {})
-        if key in parts:
-            return _lots(parts[key])
-        for offer in self.room.state["offers"].values():
-            if key in offer["lines"]:
-                return _lots(offer["lines"][key])
-        return None
+        state = self.room.state
+        if key in state.parts:
+            return state.parts[key].later
+        return next((offer.lines[key].later for offer in state.offers.values() if key in offer.lines), None)
 
     @contextlib.contextmanager
     def reading(self) -> Generator[None]:
@@ -264,7 +260,7 @@ class Rooms:
         self._with(fact.show_id, lambda opened: opened.apply(change))
 
     def _noticed(self, fact: NoticePosted) -> None:
-        self._with(fact.show_id, lambda opened: opened.apply(Noticed(snapshot.notice_as_json(fact))))
+        self._with(fact.show_id, lambda opened: opened.apply(Noticed(snapshot.notice_state(fact))))
 
     def _counted(self, fact: ShowCounted) -> None:
         self._with(fact.show_id, lambda opened: opened.apply(Counted(orders=fact.orders)))
@@ -329,10 +325,6 @@ class Rooms:
         """The process is about to stop: its viewers are counted elsewhere or not at all."""
         async with self._db.transaction() as tx:
             await presence_store.drop_presence(tx, process=self.process)
-
-
-def _lots(members: Mapping[str, Any]) -> tuple[tuple[date, int], ...]:
-    return tuple((date.fromisoformat(day), units) for day, units in members["later"])
 
 
 def _nothing() -> None:

@@ -24,7 +24,7 @@ from shopfloor.live.models import (
 )
 from shopfloor.live.offers import offer
 from shopfloor.live.shows import MAX_TITLE, locked, refuse_ended, show, video_ms
-from shopfloor.live.snapshot import notice_as_json
+from shopfloor.live.snapshot import notice_state
 
 
 async def add_slot(
@@ -162,7 +162,7 @@ async def post_notice(
         by=by,
     )
     fact = NoticePosted(shop_id, show_id, str(kind), notice.text, notice.texts, offer_id, video)
-    await queries.set_notice(tx, show_id=show_id, notice=notice_as_json(fact))
+    await queries.set_notice(tx, show_id=show_id, notice=notice_state(fact))
     await outbox.record(tx, fact)
     return notice
 

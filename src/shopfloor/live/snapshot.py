@@ -1,7 +1,8 @@
 """A room as the database has it."""
 
 from collections.abc import Sequence
-from typing import Any
+
+import msgspec
 
 from shopfloor import accounts, catalog, media, stock
 from shopfloor.kernel.database import Tx
@@ -11,31 +12,46 @@ from shopfloor.live.events import (
 )
 from shopfloor.live.models import (
     Offer,
+    OfferLine,
     Show,
     ShowStatus,
 )
 from shopfloor.live.offers import offers
-from shopfloor.live.room import State, left_as_json
+from shopfloor.live.room import left_state
 from shopfloor.live.shows import public_show
+from shopfloor.live.state import (
+    BundlePart,
+    FeaturedState,
+    LeftState,
+    LineState,
+    NoticeState,
+    OfferState,
+    RoomState,
+    ShowState,
+)
 
 
-async def room_state(tx: Tx, show_id: int) -> State:
+async def room_state(tx: Tx, show_id: int) -> RoomState:
     """A fresh snapshot of a room from the database.  Raises UnknownShow."""
     found = await public_show(tx, show_id)
     shop = await accounts.shop(tx, found.shop_id)
     counts = await queries.counts(tx, show_id=show_id)
     current = await queries.featured_now(tx, show_id=show_id)
     listed = await offers(tx, shop_id=found.shop_id, show_id=show_id)
-    return {
-        "show": show_as_json(found, shop.slug),
-        "featured": None if current is None else {"offer_id": current.offer_id, "at": current.began_video},
-        "order": [each.id for each in listed],
-        **await _offers_as_json(tx, found, listed),
-        "viewers": counts.viewers,
-        "likes": counts.likes,
-        "orders": counts.orders,
-        "notice": found.notice,
-    }
+    offered, parts = await _offers_and_parts(tx, found, listed)
+    return RoomState(
+        show=show_state(found, shop.slug),
+        featured=None
+        if current is None
+        else FeaturedState(offer_id=current.offer_id, at=current.began_video),
+        order=tuple(each.id for each in listed),
+        offers={str(each.id): each for each in offered},
+        parts=parts,
+        viewers=counts.viewers,
+        likes=counts.likes,
+        orders=counts.orders,
+        notice=None if found.notice is None else msgspec.convert(found.notice, NoticeState),
+    )
 
 
 async def lefts(tx: Tx, *, show: Show, variant_ids: Sequence[int]) -> dict[int, stock.Availability]:
@@ -44,34 +60,30 @@ async def lefts(tx: Tx, *, show: Show, variant_ids: Sequence[int]) -> dict[int, 
     return await stock.available(tx, shop_id=show.shop_id, variant_ids=variant_ids, pool_id=pool_id)
 
 
-def show_as_json(show: Show, slug: str) -> dict[str, Any]:
-    return {
-        "id": show.id,
-        "shop": slug,
-        "title": show.title,
-        "titles": show.titles,
-        "status": str(show.status),
-        "started_at": None if show.started_at is None else show.started_at.isoformat(),
-        "channel_id": show.channel_id,
-        "playback": None if show.channel_id is None else media.playback_url(show.channel_id),
-    }
+def show_state(show: Show, slug: str) -> ShowState:
+    return ShowState(
+        id=show.id,
+        shop=slug,
+        title=show.title,
+        titles=show.titles,
+        status=show.status.value,
+        started_at=None if show.started_at is None else show.started_at.isoformat(),
+        channel_id=show.channel_id,
+        playback=None if show.channel_id is None else media.playback_url(show.channel_id),
+    )
 
 
-def notice_as_json(fact: NoticePosted) -> dict[str, Any] | None:
+def notice_state(fact: NoticePosted) -> NoticeState | None:
     """The notice as rooms show it; None when it was taken down."""
     if not fact.text:
         return None
-    return {
-        "kind": fact.kind,
-        "text": fact.text,
-        "texts": fact.texts,
-        "offer_id": fact.offer_id,
-        "at": fact.at,
-    }
+    return NoticeState(kind=fact.kind, text=fact.text, texts=fact.texts, offer_id=fact.offer_id, at=fact.at)
 
 
-async def _offers_as_json(tx: Tx, show: Show, listed: Sequence[Offer]) -> dict[str, Any]:
-    """`offers`; where some are bundles, `parts`: what is left of what they consist of."""
+async def _offers_and_parts(
+    tx: Tx, show: Show, listed: Sequence[Offer]
+) -> tuple[list[OfferState], dict[str, LeftState]]:
+    """The offers; where some are bundles, also what is left of what they consist of."""
     variant_ids = sorted({line.variant_id for each in listed for line in each.lines})
     variants = {
         variant.id: variant for variant in await catalog.variants(tx, shop_id=show.shop_id, ids=variant_ids)
@@ -83,56 +95,55 @@ async def _offers_as_json(tx: Tx, show: Show, listed: Sequence[Offer]) -> dict[s
     part_ids = sorted({part.variant_id for bundle in bundles.values() for part in bundle.parts})
     left = await lefts(tx, show=show, variant_ids=sorted({*variant_ids, *part_ids}))
     waiting = {row.variant_id: row.units for row in await queries.waiting(tx, show_id=show.id)}
-    result: dict[str, Any] = {}
-    parts = {str(part_id): _left_as_json(left[part_id]) for part_id in part_ids}
-    for each in listed:
-        product = products[each.product_id]
-        result[str(each.id)] = {
-            "id": each.id,
-            "product_id": each.product_id,
-            "title": product.title,
-            "titles": product.titles,
-            "picture": product.picture_sha,
-            "kind": str(product.kind),
-            "option_names": list(product.option_names),
-            "policy": str(each.policy),
-            "limit": each.limit_per_buyer,
-            "hold_seconds": each.hold_seconds,
-            "deposit_percent": each.deposit_percent,
-            "lines": {
-                str(line.variant_id): {
-                    "id": line.variant_id,
-                    "sku": variants[line.variant_id].sku,
-                    "options": list(variants[line.variant_id].options),
-                    "price_minor": line.price_minor,
-                    "currency": each.currency,
-                    **_left_as_json(left[line.variant_id]),
-                    "waiting": waiting.get(line.variant_id, 0),
-                    **_parts_as_json(bundles.get(line.variant_id)),
-                }
-                for line in each.lines
-            },
-        }
-    return {"offers": result, "parts": parts} if parts else {"offers": result}
+
+    def line_state(line: OfferLine, currency: str) -> LineState:
+        found = left_state(left[line.variant_id])
+        return LineState(
+            id=line.variant_id,
+            sku=variants[line.variant_id].sku,
+            options=tuple(variants[line.variant_id].options),
+            price_minor=line.price_minor,
+            currency=currency,
+            left=found.left,
+            ready_on=found.ready_on,
+            later=found.later,
+            waiting=waiting.get(line.variant_id, 0),
+            parts=_parts_of(bundles.get(line.variant_id)),
+        )
+
+    def offer_state(offer: Offer, product: catalog.Product) -> OfferState:
+        return OfferState(
+            id=offer.id,
+            product_id=offer.product_id,
+            title=product.title,
+            titles=product.titles,
+            picture=product.picture_sha,
+            kind=str(product.kind),
+            option_names=tuple(product.option_names),
+            policy=offer.policy.value,
+            limit=offer.limit_per_buyer,
+            hold_seconds=offer.hold_seconds,
+            deposit_percent=offer.deposit_percent,
+            lines={str(line.variant_id): line_state(line, offer.currency) for line in offer.lines},
+        )
+
+    return (
+        [offer_state(each, products[each.product_id]) for each in listed],
+        {str(part_id): left_state(left[part_id]) for part_id in part_ids},
+    )
 
 
-def _left_as_json(left: stock.Availability) -> dict[str, Any]:
-    return left_as_json(left.left_now, left.ready_on, left.lots)
-
-
-def _parts_as_json(bundle: catalog.Bundle | None) -> dict[str, Any]:
+def _parts_of(bundle: catalog.Bundle | None) -> tuple[BundlePart, ...]:
     """What one of a line consists of; nothing for a plain variant."""
     if bundle is None:
-        return {}
-    return {
-        "parts": [
-            {
-                "id": part.variant_id,
-                "quantity": part.quantity,
-                "title": part.title,
-                "titles": part.titles,
-                "options": part.options,
-            }
-            for part in bundle.parts
-        ]
-    }
+        return ()
+    return tuple(
+        BundlePart(
+            id=part.variant_id,
+            quantity=part.quantity,
+            title=part.title,
+            titles=part.titles,
+            options=tuple(part.options),
+        )
+        for part in bundle.parts
+    )

@@ -56,6 +56,7 @@ Message = Hello | Say | Likes | Playing | Buy
 
 decode = msgspec.json.Decoder(Message).decode
 encode = msgspec.json.Encoder().encode
+plain_value = msgspec.json.Decoder().decode
 _loose = msgspec.json.Decoder(dict[str, Any]).decode
 
 

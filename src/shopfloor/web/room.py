@@ -1,9 +1,7 @@
 """The room of a show: a complete page with a buy form, and all that the island needs to make it alive."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
-from typing import Any, Final
+from typing import Final
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -164,9 +162,8 @@ async def room(request: Request, shop: str, show_id: Id, shopper: Shopper, db: D
         pick_up_at=policy.pick_up_at,
         language=language,
     )
-    offers = {str(each.id): each for each in offer_forms(state, language)}
-    featured = state.get("featured") or {}
-    shown = offers.get(str(featured.get("offer_id")))
+    offers = offer_forms(state, language)
+    shown = next((offer for offer in offers if offer.id == state.featured_id), None)
     response = render(
         request,
         "shop/room.html",
@@ -174,7 +171,7 @@ async def room(request: Request, shop: str, show_id: Id, shopper: Shopper, db: D
         show=show,
         state=state,
         title=language.localised(show.titles, show.title),
-        offers=[offers[str(offer_id)] for offer_id in state["order"] if str(offer_id) in offers],
+        offers=offers,
         featured=shown,
         chat=lines,
         seller=seller,
@@ -199,42 +196,36 @@ async def room(request: Request, shop: str, show_id: Id, shopper: Shopper, db: D
     return response
 
 
-def offer_forms(state: Mapping[str, Any], language: Language) -> list[OfferForm]:
-    """The offers of a room's state, ready for forms."""
-    return [_offer_form(offer, language) for offer in state["offers"].values()]
-
-
-def _offer_form(offer: Mapping[str, Any], language: Language) -> OfferForm:
-    choices = [_choice(line) for line in offer["lines"].values()]
-    return OfferForm(
-        id=offer["id"],
-        title=language.localised(offer.get("titles"), offer["title"]),
-        picture=picture_of(offer.get("picture")),
-        policy=offer["policy"],
-        minutes=max(1, round(offer["hold_seconds"] / 60)),
-        limit=offer.get("limit"),
-        left=sum((choice.left for choice in choices), Left(0)),
-        groups=grouped(choices),
-    )
-
-
-def _choice(line: Mapping[str, Any]) -> Choice:
-    later = tuple((date.fromisoformat(day), units) for day, units in line.get("later") or ())
-    return Choice(
-        line["id"],
-        option_words(line["options"]),
-        Money(line["price_minor"], line["currency"]),
-        Left(line["left"], later),
-        [
-            Content(part["quantity"], part["title"], part["titles"], option_words(part["options"]))
-            for part in line.get("parts", ())
-        ],
-    )
-
-
-def picture_of(sha: str | None) -> str | None:
-    """The sha of a picture, also from an address."""
-    return sha.split("/")[2] if sha and sha.startswith("/pictures/") else sha
+def offer_forms(state: live.RoomState, language: Language) -> list[OfferForm]:
+    """The offers of a room, in the order of its run, ready for forms."""
+    forms: list[OfferForm] = []
+    for offer in state.in_order():
+        choices = [
+            Choice(
+                line.id,
+                option_words(line.options),
+                Money(line.price_minor, line.currency),
+                Left(line.left, line.later),
+                [
+                    Content(part.quantity, part.title, part.titles, option_words(part.options))
+                    for part in line.parts
+                ],
+            )
+            for line in offer.lines.values()
+        ]
+        forms.append(
+            OfferForm(
+                id=offer.id,
+                title=language.localised(offer.titles, offer.title),
+                picture=offer.picture,
+                policy=offer.policy,
+                minutes=max(1, round(offer.hold_seconds / 60)),
+                limit=offer.limit,
+                left=sum((choice.left for choice in choices), Left(0)),
+                groups=grouped(choices),
+            )
+        )
+    return forms
 
 
 def island_words(language: Language) -> dict[str, str]:

@@ -74,7 +74,7 @@ async def storefront(request: Request, shop: str, shopper: Shopper, db: Db) -> R
         shows = await programme(tx, found)
         products = await tiles(tx, found)
         covers = {show.id: await cover(tx, show) for show in [*shows.on_air, *shows.coming]}
-        counts = {show.id: (await live.room_state(tx, show.id))["viewers"] for show in shows.on_air}
+        counts = {show.id: (await live.room_state(tx, show.id)).viewers for show in shows.on_air}
         policy = await orders.shop_terms(tx, shop_id=found.id)
     return render(
         request,
@@ -232,10 +232,7 @@ async def contents_of(tx: Tx, shop: Shop, variant_ids: list[int]) -> dict[int, l
 async def cover(tx: Tx, show: live.Show) -> str | None:
     """A picture that stands for a show: of what is shown just now, else of the first offer."""
     state = await live.room_state(tx, show.id)
-    featured = (state.get("featured") or {}).get("offer_id")
-    shown = [featured, *state["order"]] if featured else state["order"]
-    pictures = (state["offers"].get(str(offer_id), {}).get("picture") for offer_id in shown)
-    return next((picture for picture in pictures if picture), None)
+    return next(iter(state.pictures), None)
 
 
 async def sells(tx: Tx, show: live.Show, product_id: int) -> bool:

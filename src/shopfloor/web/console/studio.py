@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Form
@@ -83,7 +83,7 @@ async def studio(desk: Viewer, show_id: Id, shopper: Shopper) -> Response:
         held = await chat.held(tx, shop_id=shop_id, show_id=show_id, limit=20)
         corrections = await live.notices(tx, shop_id=shop_id, show_id=show_id)
     camera = desk.request.app.state.media.status(show.channel_id) if show.channel_id else None
-    featured = (state.get("featured") or {}).get("offer_id")
+    featured = state.featured_id
     run, minutes = run_of_show(slots, rows, show.started_at or show.starts_at)
     used = {slot.offer_id for slot in slots}
     checks = checklist(desk, show, rows, camera)
@@ -115,7 +115,7 @@ async def studio(desk: Viewer, show_id: Id, shopper: Shopper) -> Response:
 
 
 async def _counts(
-    tx: Tx, show: live.Show, rows: Mapping[int, OfferRow], state: Mapping[str, Any]
+    tx: Tx, show: live.Show, rows: Mapping[int, OfferRow], state: live.RoomState
 ) -> dict[int, Count]:
     """By variant.  Held and sold are of the units set apart for this show; later units are not split by show.
 
@@ -125,7 +125,7 @@ async def _counts(
     levels = await stock.levels(tx, shop_id=show.shop_id, variant_ids=ids)
     own = [level for level in levels if show.pool_id is not None and level.pool_id == show.pool_id]
     whole = await _whole_bundles(tx, show)
-    waiting = _waiting(state)
+    waiting = state.waiting
     counts: dict[int, Count] = {}
     for row in rows.values():
         for variant_id, left in row.lefts.items():
@@ -152,12 +152,6 @@ async def _whole_bundles(tx: Tx, show: live.Show) -> dict[int, tuple[int, int]]:
         more_held, more_sold = (pieces // bundle.units for pieces in units[bundle.id])
         counts[bundle.variant_id] = held + more_held, sold + more_sold
     return counts
-
-
-def _waiting(state: Mapping[str, Any]) -> dict[int, int]:
-    return {
-        line["id"]: line["waiting"] for offer in state["offers"].values() for line in offer["lines"].values()
-    }
 
 
 def _following(run: Sequence[SlotRow], featured: int | None) -> int | None:
@@ -235,7 +229,7 @@ async def notice(
                 show_id=show_id,
                 text=text,
                 kind=live.NoticeKind.CORRECTION if kind == "correction" else live.NoticeKind.NOTICE,
-                offer_id=(state.get("featured") or {}).get("offer_id") if kind == "correction" else None,
+                offer_id=state.featured_id if kind == "correction" else None,
                 by=desk.actor.person_id,
             )
     except Refusal as refusal:

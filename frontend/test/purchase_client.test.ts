@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isFinal, post, Till, type Wish } from "../src/room/buy.ts";
+import { isFinal, post, PurchaseClient, type Wish } from "../src/room/buy.ts";
 import { ownOf, type Purchase, purchaseOf } from "../src/room/purchases.ts";
 import type { Answer } from "../src/room/socket.ts";
 
@@ -11,16 +11,16 @@ const refused = (code: string): Answer => ({ t: "answer", id: "u1", outcome: "re
 test("what is refused for the moment is asked again at once through the other door, with the same id", async () => {
   for (const code of ["intake.full", "intake.unknown", "intake.closed", "database.away", "orders.too_fast", "room.too_fast"]) {
     const posted: string[] = [];
-    const till = new Till(() => { queueMicrotask(() => till.answered(refused(code))); return true; }, async (one) => { posted.push(one.id); return held; }, 60);
-    assert.deepEqual(await till.buy(wish), held);
+    const client = new PurchaseClient(() => { queueMicrotask(() => client.answered(refused(code))); return true; }, async (one) => { posted.push(one.id); return held; }, 60);
+    assert.deepEqual(await client.buy(wish), held);
     assert.deepEqual(posted, ["u1"]);
   }
 });
 
 test("what stays refused for the moment is no answer to the wish", async () => {
   let posts = 0;
-  const till = new Till(() => false, async () => { posts += 1; return refused("intake.full"); }, 2);
-  const outcome = await till.buy(wish);
+  const client = new PurchaseClient(() => false, async () => { posts += 1; return refused("intake.full"); }, 2);
+  const outcome = await client.buy(wish);
   assert.deepEqual(outcome, refused("intake.full"));
   assert.equal(isFinal(outcome), false);
   assert.equal(posts, 3);
@@ -28,16 +28,16 @@ test("what stays refused for the moment is no answer to the wish", async () => {
 
 test("a refusal of the wish is final at once", async () => {
   let posts = 0;
-  const till = new Till(() => { queueMicrotask(() => till.answered(refused("stock.sold_out"))); return true; }, async () => { posts += 1; return held; }, 20);
-  const outcome = await till.buy(wish);
+  const client = new PurchaseClient(() => { queueMicrotask(() => client.answered(refused("stock.sold_out"))); return true; }, async () => { posts += 1; return held; }, 20);
+  const outcome = await client.buy(wish);
   assert.equal(isFinal(outcome), true);
   assert.equal(posts, 0);
 });
 
 test("an answer that comes when nobody waits says so, so that the page can take it still", async () => {
-  const till = new Till(() => true, async () => null, 1);
-  assert.deepEqual(await till.buy(wish), { t: "unknown", id: "u1" });
-  assert.equal(till.answered(held), false);
+  const client = new PurchaseClient(() => true, async () => null, 1);
+  assert.deepEqual(await client.buy(wish), { t: "unknown", id: "u1" });
+  assert.equal(client.answered(held), false);
 });
 
 test("a busy shop answers in JSON, a proxy that reaches nobody does not", async () => {

@@ -1,0 +1,87 @@
+// Made from src/shopfloor/live/state.py by tools/room_types.py; change it there.
+
+/** So many units of a variant in one bundle. */
+export interface BundlePart {
+  readonly id: number;
+  readonly quantity: number;
+  readonly title: string;
+  readonly titles: Readonly<Record<string, string>>;
+  readonly options: readonly string[];
+}
+
+/** What can be bought: now, and later by the day it is ready. */
+export interface LeftState {
+  readonly left: number;
+  readonly ready_on?: string | null;
+  readonly later: readonly (readonly [string, number])[];
+}
+
+/** A variant of an offer: its price, what is left of it and how many units are waited for. */
+export interface LineState {
+  readonly id: number;
+  readonly sku: string;
+  readonly options: readonly string[];
+  readonly price_minor: number;
+  readonly currency: string;
+  readonly left: number;
+  readonly ready_on?: string | null;
+  readonly later: readonly (readonly [string, number])[];
+  readonly waiting: number;
+  readonly parts?: readonly BundlePart[];
+}
+
+/** A product on offer; `lines` by variant id. */
+export interface OfferState {
+  readonly id: number;
+  readonly product_id: number;
+  readonly title: string;
+  readonly titles: Readonly<Record<string, string>>;
+  readonly picture?: string | null;
+  readonly kind: string;
+  readonly option_names: readonly string[];
+  readonly policy: "timer" | "first_paid" | "queue";
+  readonly limit?: number | null;
+  readonly hold_seconds: number;
+  readonly deposit_percent?: number | null;
+  readonly lines: Readonly<Record<string, LineState>>;
+}
+
+/** The offer that is shown now, and since when. */
+export interface FeaturedState {
+  readonly offer_id: number;
+  readonly at: number;
+}
+
+/** A notice on top of the room, or the correction of something said about an offer. */
+export interface NoticeState {
+  readonly kind: string;
+  readonly text: string;
+  readonly texts: Readonly<Record<string, string>>;
+  readonly offer_id?: number | null;
+  readonly at: number;
+}
+
+/** The show itself; `started_at` as ISO 8601, `playback` the address of its playlist. */
+export interface ShowState {
+  readonly id: number;
+  readonly shop: string;
+  readonly title: string;
+  readonly titles: Readonly<Record<string, string>>;
+  readonly status: "planned" | "live" | "ended";
+  readonly started_at?: string | null;
+  readonly channel_id?: number | null;
+  readonly playback?: string | null;
+}
+
+/** Everything a room shows besides the talk. */
+export interface RoomState {
+  readonly show: ShowState;
+  readonly featured?: FeaturedState | null;
+  readonly order: readonly number[];
+  readonly offers: Readonly<Record<string, OfferState>>;
+  readonly parts?: Readonly<Record<string, LeftState>>;
+  readonly viewers: number;
+  readonly likes: number;
+  readonly orders: number;
+  readonly notice?: NoticeState | null;
+}

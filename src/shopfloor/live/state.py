@@ -1,0 +1,142 @@
+"""The state of a room, as pages get it: the one description of it, in Python here and in TypeScript made from it.
+
+`room.py` says how it changes and travels.  Members that are null and members that are absent mean the same.
+Amounts are in minor units, `at` is in milliseconds since 1970 on the clock of the video, keys are ids.
+"""
+
+from datetime import date
+from typing import Literal
+
+import msgspec
+
+
+class BundlePart(msgspec.Struct, frozen=True, kw_only=True):
+    """So many units of a variant in one bundle."""
+
+    id: int
+    quantity: int
+    title: str
+    titles: dict[str, str]
+    options: tuple[str, ...]
+
+
+class LeftState(msgspec.Struct, frozen=True, kw_only=True):
+    """What can be bought: now, and later by the day it is ready."""
+
+    left: int
+    ready_on: date | None
+    later: tuple[tuple[date, int], ...]
+
+
+class LineState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A variant of an offer: its price, what is left of it and how many units are waited for."""
+
+    id: int
+    sku: str
+    options: tuple[str, ...]
+    price_minor: int
+    currency: str
+    left: int
+    ready_on: date | None
+    later: tuple[tuple[date, int], ...]
+    waiting: int
+    parts: tuple[BundlePart, ...] = ()
+
+
+class OfferState(msgspec.Struct, frozen=True, kw_only=True):
+    """A product on offer; `lines` by variant id."""
+
+    id: int
+    product_id: int
+    title: str
+    titles: dict[str, str]
+    picture: str | None
+    kind: str
+    option_names: tuple[str, ...]
+    policy: Literal["timer", "first_paid", "queue"]
+    limit: int | None
+    hold_seconds: int
+    deposit_percent: int | None
+    lines: dict[str, LineState]
+
+
+class FeaturedState(msgspec.Struct, frozen=True, kw_only=True):
+    """The offer that is shown now, and since when."""
+
+    offer_id: int
+    at: int
+
+
+class NoticeState(msgspec.Struct, frozen=True, kw_only=True):
+    """A notice on top of the room, or the correction of something said about an offer."""
+
+    kind: str
+    text: str
+    texts: dict[str, str]
+    offer_id: int | None
+    at: int
+
+
+class ShowState(msgspec.Struct, frozen=True, kw_only=True):
+    """The show itself; `started_at` as ISO 8601, `playback` the address of its playlist."""
+
+    id: int
+    shop: str
+    title: str
+    titles: dict[str, str]
+    status: Literal["planned", "live", "ended"]
+    started_at: str | None
+    channel_id: int | None
+    playback: str | None
+
+
+class RoomState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Everything a room shows besides the talk.
+
+    `order` is the run of show, `offers` by offer id; `parts` says what is left of what bundles consist of, by
+    variant id.
+    """
+
+    show: ShowState
+    featured: FeaturedState | None
+    order: tuple[int, ...]
+    offers: dict[str, OfferState]
+    parts: dict[str, LeftState] = {}
+    viewers: int
+    likes: int
+    orders: int
+    notice: NoticeState | None
+
+    def offer(self, offer_id: int) -> OfferState | None:
+        """The offer of this id; None when the room does not have it."""
+        return self.offers.get(str(offer_id))
+
+    def in_order(self) -> list[OfferState]:
+        """The offers in the order of the run of show."""
+        return [self.offers[str(offer_id)] for offer_id in self.order if str(offer_id) in self.offers]
+
+    @property
+    def featured_id(self) -> int | None:
+        """The offer that is shown now."""
+        return None if self.featured is None else self.featured.offer_id
+
+    @property
+    def pictures(self) -> list[str]:
+        """Pictures that stand for the show, the one of what is shown now first."""
+        shown = sorted(self.in_order(), key=lambda offer: offer.id != self.featured_id)
+        return [offer.picture for offer in shown if offer.picture]
+
+    @property
+    def option_values(self) -> set[tuple[str, str]]:
+        """Every option of every variant: ("Size", "M")."""
+        return {
+            pair
+            for offer in self.offers.values()
+            for line in offer.lines.values()
+            for pair in zip(offer.option_names, line.options, strict=False)
+        }
+
+    @property
+    def waiting(self) -> dict[int, int]:
+        """By variant, how many units are waited for."""
+        return {line.id: line.waiting for offer in self.offers.values() for line in offer.lines.values()}

@@ -377,8 +377,9 @@ async def from_demand_to_supply(stage: Stage, show: Show) -> bool:
         )
     stage.console.print(table)
     stage.say(
-        f"purchase ¥{plan['purchase_minor'] / 100:,.2f}; expected cost ¥{plan['cost_minor'] / 100:,.2f}, "
-        f"no plan can cost less than ¥{plan['lower_bound_minor'] / 100:,.2f} (gap {plan['gap']:.2%})"
+        f"purchase ¥{plan['purchase_minor'] / 100:,.2f}, expected to bring ¥{plan['brings_minor'] / 100:,.2f}; "
+        f"enough with {plan['enough']:.0%} probability, {plan['expected_left']:.0f} units may be left; "
+        f"no plan is better by more than ¥{plan['gap_minor'] / 100:,.2f}"
     )
     stage.say(f"plan: {stage.address}/console/{merchant.slug}/shows/{show.id}/plan")
     if not plan["lines"]:

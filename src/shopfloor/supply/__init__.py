@@ -24,7 +24,7 @@ from shopfloor.supply.models import (
     UnknownSupplier,
     check_promises,
 )
-from shopfloor.supply.plans import make_plan, plan, recheck
+from shopfloor.supply.plans import make_plan, outlook, plan, recheck
 from shopfloor.supply.purchasing import (
     Desk,
     accept,
@@ -37,6 +37,7 @@ from shopfloor.supply.purchasing import (
 )
 from shopfloor.supply.quotes import add_quote, announce_makeable, quotes, withdraw_quote
 from shopfloor.supply.sheet import export_csv
+from shopfloor.supply.solver.outlook import Outlook
 from shopfloor.supply.suppliers import add_supplier, supplier, supplier_key, suppliers, update_supplier
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "BadQuote",
     "Desk",
     "OrderState",
+    "Outlook",
     "Plan",
     "PlanLine",
     "Promise",
@@ -66,6 +68,7 @@ __all__ = [
     "desk",
     "export_csv",
     "make_plan",
+    "outlook",
     "plan",
     "purchase_order",
     "purchase_order_for_key",

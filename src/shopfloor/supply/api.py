@@ -107,7 +107,11 @@ class PlanLineOut(BaseModel):
 
 
 class PlanOut(BaseModel):
-    """Amounts are minor units: the cost rounded up, the bound down."""
+    """Amounts are minor units: the cost rounded up, the bound down.
+
+    `brings_minor` and `profit_minor` are what the order adds to ordering nothing; `enough` is the probability that
+    a variant does not run out, averaged by expected demand; `expected_left` counts units of the order only.
+    """
 
     id: int
     show_id: int
@@ -120,9 +124,12 @@ class PlanOut(BaseModel):
     cost_minor: int
     lower_bound_minor: int
     gap: float
-    expected_profit_minor: int
+    brings_minor: int
+    profit_minor: int
+    enough: float
     expected_lost: float
     expected_left: float
+    gap_minor: int
     digest: str
     solver: str
     seconds: float
@@ -216,7 +223,7 @@ def _quote_out(quote: supply.Quote) -> QuoteOut:
     )
 
 
-def _plan_out(plan: supply.Plan) -> PlanOut:
+def _plan_out(plan: supply.Plan, outlook: supply.Outlook) -> PlanOut:
     return PlanOut(
         id=plan.id,
         show_id=plan.show_id,
@@ -229,9 +236,12 @@ def _plan_out(plan: supply.Plan) -> PlanOut:
         cost_minor=plan.cost_minor,
         lower_bound_minor=plan.lower_bound_minor,
         gap=plan.gap,
-        expected_profit_minor=plan.expected_profit_minor,
-        expected_lost=plan.expected_lost,
-        expected_left=plan.expected_left,
+        brings_minor=outlook.brings_minor,
+        profit_minor=outlook.profit_minor,
+        enough=outlook.enough,
+        expected_lost=outlook.lost_units,
+        expected_left=outlook.left_units,
+        gap_minor=outlook.gap_minor,
         digest=plan.digest,
         solver=plan.solver,
         seconds=plan.seconds,
@@ -343,7 +353,8 @@ async def withdraw_quote(quote_id: int, actor: SuppliersEditor, db: Db) -> None:
 @router.get("/{shop}/shows/{show_id}/plan", responses=refusals(supply.UnknownPlan))
 async def newest_plan(show_id: int, actor: PlanViewer, db: Db) -> PlanOut:
     async with db.transaction() as tx:
-        return _plan_out(await supply.plan(tx, shop_id=actor.shop_id, show_id=show_id))
+        plan = await supply.plan(tx, shop_id=actor.shop_id, show_id=show_id)
+        return _plan_out(plan, await supply.outlook(tx, shop_id=actor.shop_id, plan_id=plan.id))
 
 
 @router.post(
@@ -369,7 +380,8 @@ async def make_plan(show_id: int, body: PlanRequest, actor: PlanAcceptor, db: Db
         location_id=body.location_id,
         limits=Limits(seconds=body.seconds),
     )
-    return _plan_out(plan)
+    async with db.transaction() as tx:
+        return _plan_out(plan, await supply.outlook(tx, shop_id=actor.shop_id, plan_id=plan.id))
 
 
 @router.post(

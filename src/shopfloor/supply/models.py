@@ -327,19 +327,6 @@ class Plan:
         """(cost - bound) / |cost|: 0.01 says that no plan can be more than 1 % cheaper."""
         return (self.cost_scaled - self.bound_scaled) / max(1, abs(self.cost_scaled))
 
-    @property
-    def expected_lost(self) -> float:
-        return self.lost_scaled / self.scale
-
-    @property
-    def expected_left(self) -> float:
-        return self.left_scaled / self.scale
-
-    @property
-    def expected_profit_minor(self) -> int:
-        """What all demand served at full price would bring, less the expected cost; rounded down."""
-        return (self.revenue_scaled - self.cost_scaled) // self.scale
-
 
 class OrderState(StrEnum):
     DRAFT = "draft"

@@ -36,7 +36,9 @@ from shopfloor.supply.models import (
     Supplier,
     UnknownPlan,
 )
+from shopfloor.supply.solver import outlook as solver_outlook
 from shopfloor.supply.solver.matching import SOLVER, Limits, Solution, solve
+from shopfloor.supply.solver.outlook import Outlook
 from shopfloor.supply.solver.problem import (
     Buy,
     Capacity,
@@ -392,11 +394,8 @@ class Recheck:
 
 async def recheck(tx: Tx, *, shop_id: int, plan_id: int) -> Recheck:
     """Judge a stored plan from its stored input and order lines alone.  Raises UnknownPlan."""
-    plan = await plan_by_id(tx, shop_id=shop_id, plan_id=plan_id)
-    stored = await queries.problem(tx, shop_id=shop_id, plan_id=plan_id)
-    assert stored is not None, "the plan was there"
-    problem = msgspec.convert(stored.problem, Problem)
-    verdict = judge(problem, [Buy(line.quote_id, line.variant_id, line.quantity) for line in plan.lines])
+    plan, problem, buys = await _stored(tx, shop_id=shop_id, plan_id=plan_id)
+    verdict = judge(problem, buys)
     holds = (
         not verdict.broken
         and problem.digest == plan.digest
@@ -405,3 +404,17 @@ async def recheck(tx: Tx, *, shop_id: int, plan_id: int) -> Recheck:
         and plan.bound_scaled <= plan.cost_scaled
     )
     return Recheck(verdict, problem.digest, holds)
+
+
+async def outlook(tx: Tx, *, shop_id: int, plan_id: int) -> Outlook:
+    """What a stored plan is expected to bring, beside ordering nothing.  Raises UnknownPlan."""
+    plan, problem, buys = await _stored(tx, shop_id=shop_id, plan_id=plan_id)
+    return solver_outlook.outlook(problem, buys, plan.bound_scaled)
+
+
+async def _stored(tx: Tx, *, shop_id: int, plan_id: int) -> tuple[Plan, Problem, list[Buy]]:
+    plan = await plan_by_id(tx, shop_id=shop_id, plan_id=plan_id)
+    stored = await queries.problem(tx, shop_id=shop_id, plan_id=plan_id)
+    assert stored is not None, "the plan was there"
+    problem = msgspec.convert(stored.problem, Problem)
+    return plan, problem, [Buy(line.quote_id, line.variant_id, line.quantity) for line in plan.lines]

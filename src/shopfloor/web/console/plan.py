@@ -116,6 +116,7 @@ async def _page(
         suppliers = {one.id: one for one in await supply.suppliers(tx, shop_id=shop_id)}
         quotes = {one.id: one for one in await supply.quotes(tx, shop_id=shop_id)}
         goods = await _goods(tx, shop_id, forecast, plan)
+        outlook = None if plan is None else await supply.outlook(tx, shop_id=shop_id, plan_id=plan.id)
         orders = [] if plan is None else await supply.purchase_orders(tx, shop_id=shop_id, plan_id=plan.id)
     return desk.page(
         "plan.html",
@@ -125,6 +126,7 @@ async def _page(
         forecast=forecast,
         groups=[] if forecast is None else expectations(forecast, goods, desk.language.tag),
         plan=plan,
+        outlook=outlook,
         baskets=[] if plan is None else baskets(plan, goods, suppliers, quotes),
         left_out=[] if plan is None else left_out(desk, plan.remarks),
         orders=orders,
@@ -162,7 +164,7 @@ async def _goods(tx: Tx, shop_id: int, forecast: demand.Forecast | None, plan: s
 
 
 def expectations(forecast: demand.Forecast, goods: Goods, tag: str) -> list[Group]:
-    """Product by product, the most wanted first; all ranges on one scale."""
+    """Product by product, the most wanted first, those without enough data last; all ranges on one scale."""
     widest = max([1.0, *(float(line.high) for line in forecast.lines)])
     by_product = sorted(forecast.lines, key=lambda line: line.product_id)
     groups: list[Group] = []
@@ -176,7 +178,7 @@ def expectations(forecast: demand.Forecast, goods: Goods, tag: str) -> list[Grou
                 unknown=sum(not line.identifiable for line in lines),
             )
         )
-    return sorted(groups, key=lambda group: -group.total)
+    return sorted(groups, key=lambda group: (group.unknown == len(group.lines), -group.total))
 
 
 def _expected(line: demand.Foreseen, goods: Goods, tag: str, widest: float) -> Expected:

@@ -380,7 +380,7 @@ async def test_before_the_show_and_after_it_the_picture_is_for_staff(
         film.encoder(at.port, key=at.key) as camera,
     ):
         tags = list(film.stream(seconds=16))
-        live, preview = f"/media/{at.channel}/live.m3u8", f"/media/{at.channel}/preview.m3u8"
+        preview = f"/media/{at.channel}/preview.m3u8"
 
         def send(since: int, until: int) -> None:
             for tag in tags:
@@ -409,8 +409,12 @@ async def test_before_the_show_and_after_it_the_picture_is_for_staff(
         # The show begins between two key frames, at 4.5 s of the camera's time, and ends at 8.5 s.
         shows.append(Airtime(7, 1, from_ms(anchor + 4_500), None))
         await at.server.shows_changed(at.channel)
-        assert (await at.http.get(live)).status_code == 404, "nothing of it is there yet"
-        send(4_000, 8_500)
+        first = asyncio.create_task(at.playlist())
+        await until(lambda: at.server._feeds[at.channel].waiting == 1)  # pyright: ignore[reportPrivateUsage]
+        send(4_000, 6_500)
+        shown = await first
+        assert [in_ms(each.pdt) - anchor for each in shown.segments if each.pdt] in ([5_000], [5_000, 6_000])
+        send(6_500, 8_500)
         await served(8_400)
         shown = await at.playlist()
         assert [in_ms(each.pdt) - anchor for each in shown.segments if each.pdt] == [

@@ -21,6 +21,7 @@ import re
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Final, Protocol
 from urllib.parse import parse_qs
@@ -138,6 +139,15 @@ class Feed:
             _wake(futures)
         self._reloads.clear()
 
+    async def until_published(self, since: int) -> bool:
+        """Whether a segment from `since` on is complete, after waiting for it while the camera sends."""
+        seconds = 3.0 * (self.window.cadence.target_duration if self.window.cadence is not None else 2)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not self.window.published_since(since) and self.window.on_air:
+                    await self.until(Reload(Answer.WAIT, self.window.open_msn), seconds)
+        return self.window.published_since(since)
+
     async def until(self, reload: Reload, seconds: float) -> bool:
         return await self._wait(self._reloads[reload.msn, reload.part], seconds)
 
@@ -249,6 +259,9 @@ class Origin:
 
     async def _window(self, feed: Feed, since: int, scope: Scope, send: Send) -> None:
         """The playlist from `since` on, when it is what the directives ask for; 0 is for staff."""
+        # Who is there when the show begins has its first picture when there is one.
+        if feed.waiting < MAX_WAITING:
+            await feed.until_published(since)
         window = feed.window
         if not window.published_since(since) or window.cadence is None:
             await _missing(send)

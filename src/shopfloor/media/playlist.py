@@ -201,6 +201,11 @@ class Window:
         return found
 
     @property
+    def open_msn(self) -> int:
+        """The number of the segment that is open, or will be next."""
+        return self.next_msn if self._open is None else self._open.msn
+
+    @property
     def hint(self) -> str | None:
         """The name of the part that comes next, while a run is on."""
         if not self.on_air:

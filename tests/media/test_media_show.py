@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -480,6 +480,31 @@ async def test_before_the_show_and_after_it_the_picture_is_for_staff(
         assert (
             await at.http.get(f"/media/{at.channel}/runs/{of_after.id}.mp4", headers=before)
         ).status_code == 404
+
+
+async def test_what_was_on_air_goes_some_time_after_the_show(database: Database, tmp_path: Path) -> None:
+    shows = [Airtime(7, 1, datetime.fromtimestamp(1, UTC), None)]
+
+    async def airtimes(channel_id: int) -> list[Airtime]:
+        return list(shows) if channel_id else []
+
+    async with (
+        studio(database, tmp_path, airtimes=airtimes, staff=Staff(), linger=0.3) as at,
+        film.encoder(at.port, key=at.key) as camera,
+    ):
+        for tag in film.stream(seconds=3):
+            camera.send_tag(tag)
+        await until(lambda: at.server.live(at.channel))
+        name = (await at.playlist()).closed[0].name
+        shows[0] = Airtime(7, 1, datetime.fromtimestamp(1, UTC), datetime.now(UTC) + timedelta(seconds=9))
+        await at.server.shows_changed(at.channel)
+        assert (await at.playlist()).ended
+        for path in ("live.m3u8", name):
+            async with asyncio.timeout(5):
+                while (await at.http.get(f"/media/{at.channel}/{path}")).status_code != 404:
+                    await asyncio.sleep(0.02)
+        await until(lambda: at.server.rows.waiting == 0)
+        assert (await at.http.get(f"/media/{at.channel}/shows/7/replay.m3u8")).status_code == 200
 
 
 async def test_a_playlist_ends_when_nobody_comes_back(database: Database, tmp_path: Path) -> None:

@@ -107,6 +107,11 @@ class Feed:
             self.over = Broadcast(since, window.final(since=since), window.files(since))
         self.wake_all()
 
+    def forget(self, over: Broadcast) -> None:
+        """Players have had time to finish: the replay takes its place."""
+        if self.over is over:
+            self.over = None
+
     def open_run(self) -> Window:
         """The window a new run goes into: the same within a broadcast, a fresh one after its end."""
         if self.window.ended:

@@ -248,6 +248,8 @@ class MediaServer:
         if state.session is not None:
             state.session.finish_run()
         state.feed.finish()
+        if state.feed.over is not None:
+            asyncio.get_running_loop().call_later(self.linger, state.feed.forget, state.feed.over)
         _log.info("media.show_finished", channel=channel_id)
 
     def end_broadcast(self, state: ChannelState) -> None:

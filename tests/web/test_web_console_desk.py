@@ -86,7 +86,7 @@ async def test_a_page_of_the_console_leads_to_the_sign_in_and_from_there_back(st
 
 
 async def test_a_form_without_a_session_changes_nothing_and_says_so(stage: Stage) -> None:
-    answer = await stage.client.post(f"{DESK}/members/invite", data={"role": "host"})
+    answer = await stage.client.post(f"{DESK}/members/invite", data={"role": "host"}, follow_redirects=True)
 
     assert answer.status_code == 401
     assert "Please sign in first." in answer.text
@@ -213,7 +213,7 @@ async def test_what_cannot_be_booked_changes_nothing(desk: Stage, reason: str, b
 
 
 async def test_an_invitation_is_shown_once(desk: Stage) -> None:
-    shown = await desk.client.post(f"{DESK}/members/invite", data={"role": "host"})
+    shown = await desk.client.post(f"{DESK}/members/invite", data={"role": "host"}, follow_redirects=True)
     link = re.search(r"<code>(http://shop\.test/join/[^<]+)</code>", shown.text)
     later = await desk.client.get(f"{DESK}/members")
 
@@ -276,7 +276,7 @@ async def test_a_name_that_is_taken_stands_beside_the_name(desk: Stage) -> None:
 
 async def test_a_link_is_shown_once_and_can_be_stopped(desk: Stage) -> None:
     made = await supplier(desk)
-    shown = await desk.client.post(f"{DESK}/suppliers/{made.id}/key")
+    shown = await desk.client.post(f"{DESK}/suppliers/{made.id}/key", follow_redirects=True)
     link = re.search(r"<code>(http://shop\.test/supplier/[^<]+)</code>", shown.text)
     assert link is not None
     opened = await desk.client.get(link[1])
@@ -358,7 +358,7 @@ async def test_a_plan_becomes_orders_whose_goods_are_taken_in(desk: Stage) -> No
     async with desk.db.transaction() as tx:
         plan = await supply.plan(tx, shop_id=desk.shop.id, show_id=desk.show.id)
     address = f"{DESK}/shows/{desk.show.id}/plan/{plan.id}/accept"
-    accepted = await desk.client.post(address)
+    accepted = await desk.client.post(address, follow_redirects=True)
     again = await desk.client.post(address)
     async with desk.db.transaction() as tx:
         [order] = await supply.purchase_orders(tx, shop_id=desk.shop.id)

@@ -47,6 +47,21 @@ document.addEventListener("click", (event) => {
   if (dialog instanceof HTMLDialogElement) dialog.showModal();
 });
 
+/** <button data-copies="TEXT" data-copied="WORD" hidden>: shown where the browser lets a page copy. */
+for (const button of document.querySelectorAll<HTMLButtonElement>("button[data-copies]")) {
+  const text = button.dataset["copies"] ?? "";
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    const word = button.querySelector("span") ?? button;
+    const shown = button.parentElement?.querySelector("code");
+    const done = () => (word.textContent = button.dataset["copied"] ?? "");
+    // Without https a page has no clipboard of its own: what is selected can still be copied.
+    if (shown) getSelection()?.selectAllChildren(shown);
+    if (isSecureContext) void navigator.clipboard.writeText(text).then(done, () => undefined);
+    else if (document.execCommand("copy")) done();
+  });
+}
+
 /** A form sent twice by two taps is sent once. */
 for (const form of document.querySelectorAll<HTMLFormElement>("form[data-once]")) {
   form.addEventListener("submit", (event) => {

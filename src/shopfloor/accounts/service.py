@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from shopfloor.accounts import passwords, queries
+from shopfloor.accounts import forms, passwords, queries
 from shopfloor.accounts.events import (
     KeyIssued,
     KeyRevoked,
@@ -465,9 +465,11 @@ async def revoke_key(tx: Tx, *, shop_id: int, key_id: int) -> None:
 
 
 async def forget_expired(tx: Tx) -> int:
-    """Delete what has expired: sessions, claims, counts of sign-ins.  Say how many rows.  Run it hourly."""
+    """Delete what has expired: sessions, claims, counts of sign-ins, forms.  Say how many rows.  Run it hourly."""
     return (
         await queries.delete_expired_sessions(tx)
         + await queries.delete_expired_claims(tx)
         + await queries.delete_old_attempts(tx, minutes=ATTEMPT_MINUTES)
+        + await forms.forget_secrets(tx)
+        + await forms.forget_forms(tx)
     )

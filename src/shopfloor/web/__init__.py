@@ -8,7 +8,7 @@ from fastapi import APIRouter, FastAPI
 
 from shopfloor.accounts.api import public
 from shopfloor.kernel.settings import Settings
-from shopfloor.web import checkout, refusals, room, shop, supplier
+from shopfloor.web import checkout, forms, refusals, room, shop, supplier
 from shopfloor.web.console import (
     media,
     members,
@@ -41,6 +41,7 @@ def install(app: FastAPI, settings: Settings) -> None:
     app.mount("/static", public(files()), name="static")
     app.add_middleware(SafeHeaders)
     refusals.install(app)
+    forms.install(app)
 
 
 __all__ = ["install", "routers"]

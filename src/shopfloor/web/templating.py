@@ -39,6 +39,7 @@ attributes (`fill`, `x`, `width`) are fine.  In templates undefined names raise.
 
 import json
 import re
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
@@ -53,10 +54,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from babel import Locale, dates, numbers
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.ext import Extension
 from jinja2.runtime import Context
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
+from typing_extensions import override
 
 from shopfloor.kernel.currencies import DECIMALS
 from shopfloor.kernel.values import Money, now
@@ -143,6 +146,25 @@ def zone_of(name: str | None) -> tzinfo:
         return UTC
 
 
+class FormKeys(Extension):
+    """Every form of the console that posts carries a key of its own: sent twice, it is carried out once.
+
+    Not the studio's: its script sends the forms of a page that stays, and showing an offer again is meant.
+    """
+
+    _FORM: Final = re.compile(r"<form\b[^>]*\bmethod=\"post\"[^>]*>")
+
+    @override
+    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
+        if name is None or not name.startswith("console/") or name == "console/studio.html":
+            return source
+        return self._FORM.sub(lambda found: found[0] + "{{ form_key() }}", source)
+
+
+def form_key() -> Markup:
+    return Markup('<input type="hidden" name="form_key" value="{}">').format(secrets.token_urlsafe(16))
+
+
 @cache
 def environment(tag: str) -> Environment:
     """The templates in one language."""
@@ -153,7 +175,7 @@ def environment(tag: str) -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
+        extensions=["jinja2.ext.i18n", "jinja2.ext.do", FormKeys],
         auto_reload=False,
     )
     env.install_gettext_translations(language.words, newstyle=True)  # pyright: ignore[reportAttributeAccessIssue]
@@ -163,6 +185,7 @@ def environment(tag: str) -> Environment:
         "icon": icon,
         "island": island,
         "data": data,
+        "form_key": form_key,
         "with_query": with_query,
         "money_of": Money,
     }

@@ -65,7 +65,9 @@ class Camera:
 
 @router.get("")
 async def cameras(desk: Viewer, watch: UUID | None = None) -> Response:
-    return await _page(desk, watch=watch)
+    secrets = await desk.revealed()
+    key = (int(secrets["channel"]), secrets["key"]) if "key" in secrets else None
+    return await _page(desk, watch=watch, key=key)
 
 
 async def _page(
@@ -77,7 +79,7 @@ async def _page(
     values: dict[str, str] | None = None,
     status: int = 200,
 ) -> Response:
-    """`key` is a channel and its stream key, shown on this answer only: we keep its hash."""
+    """`key` is a channel and its stream key, shown once: we keep its hash."""
     shop_id = desk.shop.id
     server: media.MediaServer = desk.request.app.state.media
     async with desk.work() as tx:
@@ -148,7 +150,7 @@ async def add(desk: Editor, name: Annotated[str, Form()] = "") -> Response:
     except Refusal as refusal:
         errors = {"name": message_of(refusal, desk.language)}
         return await _page(desk, errors=errors, values={"name": name}, status=refusal.status)
-    return await _page(desk, key=(channel.id, key))
+    return await desk.reveal("/media", {"channel": str(channel.id), "key": key})
 
 
 @router.post("/{channel_id}/key")
@@ -159,4 +161,4 @@ async def rotate(desk: Editor, channel_id: Id) -> Response:
             _, key = await media.rotate_key(tx, shop_id=desk.shop.id, channel_id=channel_id)
     except Refusal as refusal:
         return desk.refused("/media", refusal)
-    return await _page(desk, key=(channel_id, key))
+    return await desk.reveal("/media", {"channel": str(channel_id), "key": key})

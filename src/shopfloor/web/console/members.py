@@ -17,36 +17,34 @@ Viewer = Annotated[Desk, at(Permission.MEMBERS_VIEW)]
 Manager = Annotated[Desk, at(Permission.MEMBERS_MANAGE)]
 
 
-async def _page(desk: Desk, link: str | None = None) -> Response:
+@router.get("")
+async def members(desk: Viewer) -> Response:
+    """`?made=` shows the link of an invitation that was just made: we keep its hash."""
+    secrets = await desk.revealed()
     async with desk.work() as tx:
-        members = await accounts.members(tx, shop_id=desk.shop.id)
+        listed = await accounts.members(tx, shop_id=desk.shop.id)
         invitations = await accounts.invitations(tx, shop_id=desk.shop.id)
     return desk.page(
         "members.html",
         active="members",
-        members=members,
+        members=listed,
         invitations=invitations,
         roles=list(Role),
-        link=link,
+        link=secrets.get("link"),
     )
-
-
-@router.get("")
-async def members(desk: Viewer) -> Response:
-    return await _page(desk)
 
 
 @router.post("/invite")
 async def invite(
     desk: Manager, role: Annotated[Role, Form()], email: Annotated[str, Form(max_length=320)] = ""
 ) -> Response:
-    """The link is shown on this answer only: we keep its hash."""
     try:
         async with desk.work() as tx:
             invited = await accounts.invite(tx, actor=desk.actor, role=role, email=email.strip() or None)
     except Refusal as refusal:
         return desk.refused("/members", refusal)
-    return await _page(desk, link=f"{str(desk.request.base_url).rstrip('/')}/join/{invited.token}")
+    link = f"{str(desk.request.base_url).rstrip('/')}/join/{invited.token}"
+    return await desk.reveal("/members", {"link": link})
 
 
 @router.post("/invitations/{invitation_id}/withdraw")

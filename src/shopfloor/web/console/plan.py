@@ -1,6 +1,6 @@
 """From what a show showed to what to order: the forecast, the plan, and the orders that go out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Annotated, Final
@@ -95,14 +95,14 @@ class Goods:
 
 @router.get("")
 async def page(desk: Viewer, show_id: Id) -> Response:
-    return await _page(desk, show_id)
+    return await _page(desk, show_id, keys=await desk.revealed())
 
 
 async def _page(
     desk: Desk,
     show_id: int,
     *,
-    sent: Sequence[supply.Sent] = (),
+    keys: Mapping[str, str] | None = None,
     values: Mapping[str, str] | None = None,
     errors: Mapping[str, str] | None = None,
     refused: Refusal | None = None,
@@ -131,7 +131,7 @@ async def _page(
         left_out=[] if plan is None else left_out(desk, plan.remarks),
         orders=orders,
         suppliers=suppliers,
-        keys={one.order.id: f"{str(desk.request.base_url).rstrip('/')}/supplier/{one.key}" for one in sent},
+        keys=keys or {},
         values=values or {"days": "21", "budget": ""},
         errors=errors or {},
         refusal=None if refused is None else message_of(refused, desk.language),
@@ -244,6 +244,7 @@ async def foresee(desk: Accepter, show_id: Id) -> Response:
     path = f"/shows/{show_id}/plan"
     lake = desk.request.app.state.settings.lake_dir
     try:
+        await desk.claim()
         forecast = await demand.foresee(desk.db, lake, shop_id=desk.shop.id, show_id=show_id)
     except metrics.UnknownShow as refusal:
         return desk.refused(path, refusal)
@@ -271,6 +272,7 @@ async def make(desk: Accepter, show_id: Id, days: Text = "21", budget: Text = ""
     if errors:
         return await _page(desk, show_id, values=values, errors=errors, status=422)
     try:
+        await desk.claim()
         await supply.make_plan(
             desk.db, shop_id=desk.shop.id, show_id=show_id, horizon_days=horizon, budget_minor=minor
         )
@@ -283,10 +285,12 @@ async def make(desk: Accepter, show_id: Id, days: Text = "21", budget: Text = ""
 
 @router.post("/{plan_id}/accept")
 async def accept(desk: Accepter, show_id: Id, plan_id: Id) -> Response:
-    """The suppliers' links are shown on this answer only: we keep their hashes."""
+    """The suppliers' links are shown once: we keep their hashes."""
     try:
         async with desk.work() as tx:
             sent = await supply.accept(tx, actor=desk.actor, plan_id=plan_id)
     except Refusal as refusal:
         return desk.refused(f"/shows/{show_id}/plan", refusal)
-    return await _page(desk, show_id, sent=sent)
+    base = str(desk.request.base_url).rstrip("/")
+    links = {str(one.order.id): f"{base}/supplier/{one.key}" for one in sent}
+    return await desk.reveal(f"/shows/{show_id}/plan", links)

@@ -123,7 +123,8 @@ _SUPPLIER_FIELDS: Final = {
 
 @router.get("/suppliers/{supplier_id}")
 async def one(desk: Viewer, supplier_id: Id) -> Response:
-    return await _one(desk, supplier_id)
+    """`?made=` shows a link that was just made: we keep its hash."""
+    return await _one(desk, supplier_id, link=(await desk.revealed()).get("link"))
 
 
 async def _one(
@@ -210,10 +211,10 @@ async def change(
 
 @router.post("/suppliers/{supplier_id}/key")
 async def new_key(desk: Editor, supplier_id: Id) -> Response:
-    """The link is shown on this answer only: we keep its hash."""
     async with desk.work() as tx:
         key = await supply.supplier_key(tx, actor=desk.actor, supplier_id=supplier_id)
-    return await _one(desk, supplier_id, link=f"{str(desk.request.base_url).rstrip('/')}/supplier/{key}")
+    link = f"{str(desk.request.base_url).rstrip('/')}/supplier/{key}"
+    return await desk.reveal(f"/suppliers/{supplier_id}", {"link": link})
 
 
 @router.post("/suppliers/{supplier_id}/keys/revoke")

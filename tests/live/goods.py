@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from shopfloor import accounts, catalog, live, stock
+from shopfloor import accounts, catalog, live, media, stock
 from shopfloor.kernel.database import Database, Tx
 
 
@@ -68,3 +68,9 @@ async def plan(
         lines=[live.OfferLine(variant_id, 9_900, quota) for variant_id in goods.coats],
     )
     return show, offer
+
+
+async def camera(tx: Tx, goods: Goods) -> int:
+    """A camera of the shop."""
+    channel, _ = await media.create_channel(tx, shop_id=goods.shop_id, name="Studio")
+    return channel.id

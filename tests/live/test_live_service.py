@@ -3,8 +3,9 @@
 from typing import Any
 
 import msgspec
+import psycopg
 import pytest
-from tests.live.goods import Goods, make_goods, plan
+from tests.live.goods import Goods, camera, make_goods, plan
 
 from shopfloor import live, stock
 from shopfloor.kernel.database import Database
@@ -119,8 +120,9 @@ async def test_a_show_without_offers_does_not_start(database: Database, goods: G
 
 async def test_a_camera_films_one_show_at_a_time(database: Database, goods: Goods) -> None:
     async with database.transaction() as tx:
-        first, _ = await plan(tx, goods, channel_id=5)
-        second, _ = await plan(tx, goods, channel_id=5)
+        channel_id = await camera(tx, goods)
+        first, _ = await plan(tx, goods, channel_id=channel_id)
+        second, _ = await plan(tx, goods, channel_id=channel_id)
         await live.start_show(tx, shop_id=goods.shop_id, show_id=first.id)
     await refused(
         database,
@@ -128,7 +130,7 @@ async def test_a_camera_films_one_show_at_a_time(database: Database, goods: Good
         lambda tx: live.start_show(tx, shop_id=goods.shop_id, show_id=second.id),
     )
     async with database.transaction() as tx:
-        assert [each.id for each in await live.shows_on_air(tx, channel_id=5)] == [first.id]
+        assert [each.id for each in await live.shows_on_air(tx, channel_id=channel_id)] == [first.id]
 
 
 async def test_another_shop_sees_nothing_and_changes_nothing(database: Database, goods: Goods) -> None:
@@ -336,7 +338,7 @@ async def test_a_correction_is_shown_and_kept(database: Database, goods: Goods) 
 
 async def test_the_state_of_a_room(database: Database, goods: Goods) -> None:
     async with database.transaction() as tx:
-        show, coat = await plan(tx, goods, channel_id=5)
+        show, coat = await plan(tx, goods, channel_id=await camera(tx, goods))
         started = await live.start_show(tx, shop_id=goods.shop_id, show_id=show.id)
         await live.feature(tx, shop_id=goods.shop_id, show_id=show.id, offer_id=coat.id, at=77)
         await live.count_order(tx, shop_id=goods.shop_id, show_id=show.id)
@@ -362,7 +364,7 @@ async def test_the_state_of_a_room(database: Database, goods: Goods) -> None:
     assert wire.plain_value(wire.encode(state)) == {
         "show": {
             "id": show.id, "shop": "ada", "title": "Autumn", "titles": {}, "status": "live",
-            "started_at": started.started_at.isoformat(), "channel_id": 5, "playback": "/media/5/live.m3u8",
+            "started_at": started.started_at.isoformat(), "channel_id": show.channel_id, "playback": f"/media/{show.channel_id}/live.m3u8",
         },
         "featured": {"offer_id": coat.id, "at": 77},
         "order": [coat.id],
@@ -398,7 +400,7 @@ async def test_the_viewers_of_a_process_that_stopped_telling_are_gone(
 
 async def test_change_show(database: Database, goods: Goods) -> None:
     async with database.transaction() as tx:
-        show, _ = await plan(tx, goods, channel_id=5)
+        show, _ = await plan(tx, goods, channel_id=await camera(tx, goods))
         changed = await live.change_show(
             tx,
             shop_id=goods.shop_id,
@@ -414,9 +416,11 @@ async def test_change_show(database: Database, goods: Goods) -> None:
     assert (changed.title, changed.titles, changed.channel_id, changed.limit_per_show) == (
         "Winter",
         {"zh_CN": "冬"},
-        5,
+        show.channel_id,
         3,
     )
+    async with database.transaction() as tx:
+        second = await camera(tx, goods)
     cases: list[dict[str, Any]] = [{"title": " "}, {"title": "x" * 121}, {"limit_per_show": -1}]
     for bad in cases:
         await refused(
@@ -427,5 +431,36 @@ async def test_change_show(database: Database, goods: Goods) -> None:
     await refused(
         database,
         "live.wrong_status",
-        lambda tx: live.change_show(tx, shop_id=goods.shop_id, show_id=show.id, channel_id=6),
+        lambda tx: live.change_show(tx, shop_id=goods.shop_id, show_id=show.id, channel_id=second),
     )
+
+
+async def test_a_show_is_filmed_by_a_camera_and_led_by_a_member_of_its_own_shop(
+    database: Database, goods: Goods
+) -> None:
+    other = await make_goods(database, "bob")
+    async with database.transaction() as tx:
+        theirs = await camera(tx, other)
+        show, _ = await plan(tx, goods, channel_id=await camera(tx, goods))
+    shop_id = goods.shop_id
+    foreign: list[tuple[str, dict[str, Any]]] = [
+        ("media.channel_unknown", {"channel_id": theirs}),
+        ("media.channel_unknown", {"channel_id": 10**15}),
+        ("accounts.unknown_member", {"host_id": 10**15}),
+    ]
+    for code, bad in foreign:
+        await refused(
+            database, code, lambda tx, bad=bad: live.plan_show(tx, shop_id=shop_id, title="Theirs", **bad)
+        )
+        await refused(
+            database,
+            code,
+            lambda tx, bad=bad: live.change_show(tx, shop_id=shop_id, show_id=show.id, **bad),
+        )
+    with pytest.raises(psycopg.errors.ForeignKeyViolation):
+        async with database.transaction() as tx:
+            await tx.run(
+                "UPDATE live.show SET channel_id = %(theirs)s WHERE id = %(show)s",
+                theirs=theirs,
+                show=show.id,
+            )

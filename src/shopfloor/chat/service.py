@@ -147,6 +147,8 @@ async def mute(
 ) -> Mute:
     """Let a shopper only read, in every show of the shop, for a while; they are told until when, and why."""
     _check_reason(reason)
+    if show_id is not None:
+        await live.show(tx, shop_id=shop_id, show_id=show_id)
     length = min(timedelta(minutes=max(1, minutes)), LONGEST_MUTE)
     done = await queries.insert_mute(
         tx, shop_id=shop_id, shopper=shopper, until=now() + length, reason=str(reason)

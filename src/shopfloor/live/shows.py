@@ -7,7 +7,7 @@ caller does not know better they are taken from the wall clock.
 from collections.abc import Mapping
 from datetime import datetime
 
-from shopfloor import media, stock
+from shopfloor import accounts, media, stock
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import MAX_QUANTITY, now
@@ -52,6 +52,7 @@ async def plan_show(
 ) -> Show:
     """A new show, not yet on air.  `limit_per_show` is how many units one buyer may take in all of it."""
     check_show(title, titles, limit_per_show)
+    await _check_crew(tx, shop_id=shop_id, channel_id=channel_id, host_id=host_id)
     show = await queries.insert_show(
         tx,
         shop_id=shop_id,
@@ -85,6 +86,7 @@ async def change_show(
     check_show(title if title is not None else before.title, titles, limit_per_show)
     if before.status == ShowStatus.LIVE and channel_id not in {None, before.channel_id}:
         raise WrongStatus("The camera of a running show cannot be changed.", status=str(before.status))
+    await _check_crew(tx, shop_id=shop_id, channel_id=channel_id, host_id=host_id)
     await queries.update_show(
         tx,
         show_id=show_id,
@@ -179,6 +181,16 @@ async def locked(tx: Tx, shop_id: int, show_id: int) -> Show:
 def refuse_ended(show: Show) -> None:
     if show.status == ShowStatus.ENDED:
         raise WrongStatus("The show is over.", status=str(show.status))
+
+
+async def _check_crew(tx: Tx, *, shop_id: int, channel_id: int | None, host_id: int | None) -> None:
+    """Raises ChannelUnknown or UnknownMember for a camera or a host of another shop."""
+    if channel_id is not None:
+        await media.channel(tx, shop_id=shop_id, channel_id=channel_id)
+    if host_id is not None and host_id not in {
+        member.person_id for member in await accounts.members(tx, shop_id=shop_id)
+    }:
+        raise accounts.UnknownMember(person_id=host_id)
 
 
 def check_show(title: str, titles: Mapping[str, str] | None, limit_per_show: int | None) -> None:

@@ -5,11 +5,13 @@ import contextlib
 import json
 import socket
 import struct
+import sys
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -812,3 +814,34 @@ async def read_until(raw: socket.socket, mark: bytes) -> bytes:
             break
         got += data
     return got
+
+
+async def test_the_client_in_the_documents_gets_snapshot_and_ticks(house: House, tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs/room-protocol.md").read_text()
+    program = tmp_path / "client.py"
+    program.write_text(text.split("```python\n")[1].split("```")[0])
+    client = await asyncio.create_subprocess_exec(
+        sys.executable, str(program), f"ws://127.0.0.1:{house.port}/room/7/socket", uuid4().hex,
+        stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert client.stdout is not None
+    try:
+        snapshot = json.loads(await asyncio.wait_for(client.stdout.readline(), 20))
+        house.opened.apply(VariantLeft(9, 11, None, ()))
+        tick = json.loads(await asyncio.wait_for(client.stdout.readline(), 20))
+    finally:
+        client.kill()
+        await client.wait()
+
+    assert (snapshot["t"], snapshot["epoch"], snapshot["seq"], snapshot["state"]) == (
+        "snapshot",
+        "e7",
+        0,
+        state(),
+    )
+    assert (tick["t"], tick["seq"]) == ("tick", 1)
+    assert merged(snapshot["state"], tick["patch"])["offers"]["3"]["lines"]["9"]["left"] == 11
+    for kind in (wire.Hello, wire.Say, wire.Likes, wire.Playing, wire.Buy):
+        tag, members = kind.__struct_config__.tag, kind.__struct_fields__
+        row = next(line for line in text.splitlines() if line.startswith(f"| `{tag}` |"))
+        assert all(f"`{member}`" in row for member in members), (tag, members)

@@ -184,3 +184,14 @@ async def test_nobody_is_sold_out_against_themselves(stage: Stage) -> None:
         await stock.release(tx, [hold], "test")
     cookies = f"shopper={stage.client.cookies['shopper']}"
     assert "Somebody was faster" in await shown(hold)
+
+
+async def test_a_show_on_air_stays_on_the_pages_however_many_are_planned_after_it(stage: Stage) -> None:
+    async with stage.db.transaction() as tx:
+        await live.start_show(tx, shop_id=stage.shop.id, show_id=stage.show.id)
+        for number in range(101):
+            await live.plan_show(tx, shop_id=stage.shop.id, title=f"Later {number}")
+    page = (await stage.client.get("/s/harbour")).text
+
+    assert f'href="/s/harbour/live/{stage.show.id}"' in page
+    assert page.count("Later ") >= 101

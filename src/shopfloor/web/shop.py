@@ -32,6 +32,7 @@ from shopfloor.web.waitlist import refused_or_own
 router = APIRouter(include_in_schema=False)
 
 _PAST_SHOWS: Final = 6
+_MOST_SHOWS: Final = 1_000
 _LANGUAGE_DAYS: Final = 365
 
 
@@ -169,12 +170,12 @@ async def choose_language(
 
 async def programme(tx: Tx, shop: Shop) -> Programme:
     """Live now, then what comes (soonest first), then the last few that were."""
-    shows = await live.shows(tx, shop_id=shop.id)
-    coming = [show for show in shows if show.status == live.ShowStatus.PLANNED]
+    status = live.ShowStatus
+    coming = await live.shows(tx, shop_id=shop.id, status=status.PLANNED, limit=_MOST_SHOWS)
     return Programme(
-        on_air=[show for show in shows if show.status == live.ShowStatus.LIVE],
+        on_air=await live.shows(tx, shop_id=shop.id, status=status.LIVE, limit=_MOST_SHOWS),
         coming=sorted(coming, key=_begins),
-        past=[show for show in shows if show.status == live.ShowStatus.ENDED][:_PAST_SHOWS],
+        past=await live.shows(tx, shop_id=shop.id, status=status.ENDED, limit=_PAST_SHOWS),
     )
 
 

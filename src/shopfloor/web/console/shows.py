@@ -42,19 +42,27 @@ async def _list(
     desk: Desk, values: Mapping[str, str], errors: Mapping[str, str], status: int = 200
 ) -> Response:
     async with desk.work() as tx:
-        shows = await live.shows(tx, shop_id=desk.shop.id, limit=100)
+        # Asked by status: however many ended since, a show on air or to come is there.
+        on_air, planned, ended = [
+            await live.shows(tx, shop_id=desk.shop.id, status=status, limit=limit)
+            for status, limit in (
+                (live.ShowStatus.LIVE, 1_000),
+                (live.ShowStatus.PLANNED, 1_000),
+                (live.ShowStatus.ENDED, 100),
+            )
+        ]
         channels = await media.channels(tx, shop_id=desk.shop.id)
         counts = {
-            show.id: len(await live.offers(tx, shop_id=desk.shop.id, show_id=show.id)) for show in shows[:40]
+            show.id: len(await live.offers(tx, shop_id=desk.shop.id, show_id=show.id))
+            for show in [*on_air, *planned, *ended][:40]
         }
-    planned = [show for show in shows if show.status == live.ShowStatus.PLANNED]
     chosen = {"channel_id": str(channels[0].id)} if channels else {}
     return desk.page(
         "shows.html",
         active="shows",
-        on_air=[show for show in shows if show.status == live.ShowStatus.LIVE],
+        on_air=on_air,
         planned=sorted(planned, key=lambda show: (show.starts_at is None, show.starts_at, show.id)),
-        ended=[show for show in shows if show.status == live.ShowStatus.ENDED],
+        ended=ended,
         channels=channels,
         cameras={channel.id: channel.name for channel in channels},
         counts=counts,

@@ -171,6 +171,25 @@ async def test_joining_the_waitlist_twice_is_one_place(stage: Stage) -> None:
     assert "Number 1 in line" not in (await stage.client.get("/s/harbour/waitlist")).text
 
 
+async def test_a_script_hears_which_of_its_purchases_need_no_checkout_any_longer(stage: Stage) -> None:
+    script = {"accept": "application/json"}
+    ordered, kept, foreign = await stage.hold(), await stage.hold(), uuid4()
+    page = (await stage.client.get(f"/s/harbour/checkout/{ordered}")).text
+    await stage.client.post(
+        f"/s/harbour/checkout/{ordered}",
+        data=FORM | dict(re.findall(r'name="(total_\w+)" value="(\d+)"', page)),
+    )
+    address = f"/s/harbour/waitlist?holds={ordered},{kept},{foreign},-"
+    answer = (await stage.client.get(address, headers=script)).json()
+    async with stranger(stage) as other:
+        theirs = (await other.get(address, headers=script)).json()
+    wrong = await stage.client.get("/s/harbour/waitlist?holds=drop%20table", headers=script)
+
+    assert answer["settled"] == [str(ordered)]
+    assert theirs["settled"] == []
+    assert wrong.status_code == 422
+
+
 async def test_there_is_no_line_for_what_can_be_bought(stage: Stage) -> None:
     answer = await stage.client.post("/s/harbour/waitlist", data={"variant_id": str(stage.variants[0].id)})
 

@@ -7,14 +7,14 @@ interface ListProps { readonly lines: readonly ChatLine[]; readonly say: Say }
 
 /** The last lines, fading upward.  Scrolls with the talk unless the reader has scrolled back. */
 export function ChatList({ lines, say }: ListProps) {
-  const list = useRef<HTMLOListElement>(null);
+  const list = useRef<HTMLDivElement>(null);
   const follow = useRef(true);
   useEffect(() => {
     if (list.current !== null && follow.current) list.current.scrollTop = list.current.scrollHeight;
   }, [lines]);
   const shown = useMemo(() => <Lines lines={lines} say={say} />, [lines, say]);
   return (
-    <ol
+    <div
       class="chat"
       ref={list}
       tabIndex={0}
@@ -26,8 +26,8 @@ export function ChatList({ lines, say }: ListProps) {
         follow.current = scrollHeight - scrollTop - clientHeight < 24;
       }}
     >
-      {shown}
-    </ol>
+      <ol>{shown}</ol>
+    </div>
   );
 }
 

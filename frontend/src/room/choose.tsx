@@ -120,7 +120,7 @@ export function Choose({ offer, say, language, busy, slow, problem, own, chosen,
         </div>
       )}
       {slow && <p class="note wait" role="status"><Icon name="clock" /><span>{say("still_asking")}</span></p>}
-      <p class="soft small">{say(`policy.${offer.policy}`, { minutes: Math.max(1, Math.round(offer.hold_seconds / 60)) })}</p>
+      {available.is !== "gone" && <p class="soft small">{say(`policy.${offer.policy}`, { minutes: Math.max(1, Math.round(offer.hold_seconds / 60)) })}</p>}
       <button class={available.is === "gone" ? "button main wide" : "button buy wide"} disabled={busy} aria-busy={busy}>
         {busy
           ? say("asking")

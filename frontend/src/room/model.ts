@@ -1,7 +1,7 @@
 // What the room page knows and does: the stream, the player, purchases and the collector behind one view.
 
 import { ServerClock } from "../common/clock.ts";
-import { day, moment } from "../common/format.ts";
+import { day, moment, money } from "../common/format.ts";
 import type { Collector } from "../common/collect.ts";
 import type { Say } from "../common/words.ts";
 import { timeOrderedId } from "../common/ids.ts";
@@ -58,6 +58,8 @@ export interface Place {
 export interface Places {
   readonly places: readonly Place[];
   readonly again_in: number;
+  /** Of the holds that were asked about, those that wait for no checkout any longer. */
+  readonly settled?: readonly string[];
 }
 
 /** What the server left in the page. */
@@ -153,6 +155,10 @@ export class RoomModel {
     const lost = loadAttempt(this.view.state.show.id);
     if (lost !== undefined) void this.ask(lost);
     this.stand(this.line);
+    this.lookAfterPurchases();
+    addEventListener("pageshow", (event) => {
+      if (event.persisted) this.lookAfterPurchases();
+    });
   }
 
   open(sheet: SheetView): void {
@@ -218,7 +224,11 @@ export class RoomModel {
       this.lookAgain(1);
       return;
     }
-    const purchase = purchaseOf(outcome, wish.variant_id, this.titleOf(offer, line), shown, `/s/${this.shop.slug}/checkout/${outcome.id}`);
+    const purchase = {
+      ...purchaseOf(outcome, wish.variant_id, this.titleOf(offer, line), shown, `/s/${this.shop.slug}/checkout/${outcome.id}`),
+      quantity: wish.quantity,
+      ...(line === undefined ? {} : { total: money(wish.price_minor * wish.quantity, line.currency, this.language) }),
+    };
     this.put({ busy: false, sheet: { is: "held", id: purchase.id } });
     this.remember(purchase);
   }
@@ -230,6 +240,12 @@ export class RoomModel {
 
   private remember(purchase: Purchase): void {
     const purchases = [...this.view.purchases.filter((one) => one.id !== purchase.id), purchase].slice(-5);
+    save(this.view.state.show.id, purchases);
+    this.put({ purchases });
+  }
+
+  private forget(ids: readonly string[]): void {
+    const purchases = this.view.purchases.filter((one) => !ids.includes(one.id));
     save(this.view.state.show.id, purchases);
     this.put({ purchases });
   }
@@ -271,7 +287,8 @@ export class RoomModel {
   }
 
   /** How the places in line stand now; units that are kept for the buyer are shown as a purchase is. */
-  private stand({ places, again_in }: Places): void {
+  private stand({ places, again_in, settled = [] }: Places): void {
+    if (settled.length > 0) this.forget(settled);
     const offered = places.filter((one) => one.state === "offered" && one.hold_id !== null);
     const fresh = offered.filter((one) => !this.view.purchases.some((known) => known.id === one.hold_id));
     for (const { hold_id, variant_id, title, url, claim_until, ready_on } of fresh) {
@@ -286,6 +303,11 @@ export class RoomModel {
     if (places.length > 0) this.lookAgain(again_in);
   }
 
+  /** What was ordered on another page needs no checkout here. */
+  private lookAfterPurchases(): void {
+    if (this.openPurchases().length > 0) void this.look();
+  }
+
   private lookAgain(seconds: number): void {
     clearTimeout(this.looking);
     this.looking = setTimeout(() => void this.look(), seconds * 1_000 * (0.75 + Math.random() / 2));
@@ -293,7 +315,8 @@ export class RoomModel {
 
   private async look(): Promise<void> {
     try {
-      const response = await fetch(`/s/${this.shop.slug}/waitlist`, { headers: { accept: "application/json" } });
+      const holds = this.openPurchases().map((one) => one.id).join(",");
+      const response = await fetch(`/s/${this.shop.slug}/waitlist${holds === "" ? "" : `?holds=${holds}`}`, { headers: { accept: "application/json" } });
       if (!response.ok) throw new Error(String(response.status));
       this.stand((await response.json()) as Places);
     } catch {

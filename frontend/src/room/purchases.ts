@@ -15,6 +15,9 @@ export interface Purchase {
   readonly expires_at: string | null;
   readonly ready_on: string | null;
   readonly later: boolean;
+  /** Units, and what they come to in the reader's language. */
+  readonly quantity?: number;
+  readonly total?: string;
 }
 
 /** The latest day that any part of a hold is ready; null when all is on the shelf. */

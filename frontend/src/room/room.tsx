@@ -6,6 +6,7 @@ import { Icon } from "../common/icon.tsx";
 import { ChatForm, ChatList } from "./chat.tsx";
 import { Choose } from "./choose.tsx";
 import type { RoomModel, View } from "./model.ts";
+import type { Purchase } from "./purchases.ts";
 import { Sheet } from "./sheet.tsx";
 import { availabilityOf, inWords, type Offer, offersInOrder } from "./state.ts";
 import { pictureOf, priceText, stockKind, stockText } from "./texts.ts";
@@ -25,6 +26,9 @@ export function RoomPage({ model }: { readonly model: RoomModel }) {
   const featured = view.featured === null ? undefined : state.offers[String(view.featured)];
   const opened = view.sheet.is === "offer" ? state.offers[String(view.sheet.offer)] : undefined;
   const isLive = state.show.status === "live";
+  const isOver = state.show.status === "ended" && !view.replaying;
+  // Who watches is a viewer at once; the count of everybody follows within seconds.
+  const viewers = isLive && view.playing === "playing" ? Math.max(1, state.viewers) : state.viewers;
 
   return (
     <div class="room" data-shape={view.tall ? "tall" : "wide"} data-status={view.replaying ? "replay" : state.show.status} data-connection={view.connection}>
@@ -38,28 +42,28 @@ export function RoomPage({ model }: { readonly model: RoomModel }) {
           <h1>{title}</h1>
           <p>
             {isLive && <span class="badge live">{say("live")}</span>}
-            <span class="viewers" aria-label={say("viewers", { n: view.state.viewers })}><Icon name="eye" /> {count(view.state.viewers, language)}</span>
+            {!isOver && <span class="viewers" aria-label={say("viewers", { n: viewers })}><Icon name="eye" /> {count(viewers, language)}</span>}
             {view.connection === "lost" && <span class="badge wait" role="status">{say("reconnecting")}</span>}
           </p>
         </div>
         <button class="glass" onClick={() => model.open({ is: "seller" })}><Icon name="shield" /> {say("who_sells")}</button>
       </header>
-      <div class="deck">
+      <div class="deck" id="offers" tabIndex={-1}>
         {state.notice && (
           <p class={`notice ${state.notice.kind}`} role="status"><Icon name="info" /> <span>{inWords(state.notice.text, state.notice.texts, language)}</span></p>
         )}
-        <ChatList lines={view.chat} say={say} />
+        {!isOver && <ChatList lines={view.chat} say={say} />}
         <Holds view={view} model={model} />
         {featured !== undefined && <Ticket key={featured.id} offer={featured} say={say} language={language} choose={() => model.choose(featured)} />}
         <div class="controls">
-          <ChatForm say={say} problem={view.chatProblem} send={(text) => model.speak(text)} />
-          <button class="glass round" aria-label={view.muted ? say("sound_on") : say("sound_off")} aria-pressed={!view.muted} onClick={() => model.sound()}>
+          {!isOver && <ChatForm say={say} problem={view.chatProblem} send={(text) => model.speak(text)} />}
+          {!isOver && <button class="glass round" aria-label={view.muted ? say("sound_on") : say("sound_off")} aria-pressed={!view.muted} onClick={() => model.sound()}>
             <Icon name={view.muted ? "mute" : "sound"} />
-          </button>
-          <button class={view.liked ? "glass round liked" : "glass round"} aria-label={say("like", { n: state.likes })} onClick={() => model.like()}>
+          </button>}
+          {!isOver && <button class={view.liked ? "glass round liked" : "glass round"} aria-label={say("like", { n: state.likes })} onClick={() => model.like()}>
             <Icon name="heart" />
             <small aria-hidden="true">{count(state.likes, language)}</small>
-          </button>
+          </button>}
           <button class="glass round bag-button" aria-label={say("all_offers", { n: state.order.length })} onClick={() => model.open({ is: "bag" })}>
             <Icon name="bag" />
             <small aria-hidden="true">{state.order.length}</small>
@@ -182,13 +186,18 @@ function Holds({ view, model }: { readonly view: View; readonly model: RoomModel
       {open.map((one) => (
         <a key={one.id} class="hold-chip" href={one.url}>
           <Icon name="clock" />
-          <span class="clip">{one.title}</span>
+          <span class="clip">{one.title}{boughtText(one)}</span>
           {one.expires_at !== null && <b class="num">{countdown(model.clock.secondsUntil(one.expires_at))}</b>}
           <span class="strong">{model.say("check_out")}</span>
         </a>
       ))}
     </>
   );
+}
+
+/** " · 2 × · €258": how many, and what they come to. */
+function boughtText({ quantity, total }: Purchase): string {
+  return quantity === undefined || total === undefined ? "" : ` · ${quantity} × · ${total}`;
 }
 
 function HeldSheet({ view, model, id }: { readonly view: View; readonly model: RoomModel; readonly id: string }) {
@@ -199,7 +208,7 @@ function HeldSheet({ view, model, id }: { readonly view: View; readonly model: R
   const seconds = one.expires_at === null ? null : model.clock.secondsUntil(one.expires_at);
   return (
     <Sheet title={seconds === null ? say("yours_to_pay") : say("held_for_you")} say={say} close={() => model.open({ is: "none" })}>
-      <p class="strong">{one.title}</p>
+      <p class="strong">{one.title}{boughtText(one)}</p>
       {seconds !== null && (
         <p class={seconds === 0 ? "timer over" : seconds < 60 ? "timer soon" : "timer"} role="timer">
           <span>{seconds === 0 ? say("hold_over") : say("hold_left")}</span>

@@ -19,7 +19,7 @@ from shopfloor.web.languages import N_, Language, language_of, speak
 from shopfloor.web.parts import option_words
 from shopfloor.web.refusals import message_of
 from shopfloor.web.templating import flash, render
-from shopfloor.web.waitlist import in_line, kept_for
+from shopfloor.web.waitlist import in_line, kept_for, settled
 
 router = APIRouter(include_in_schema=False)
 
@@ -315,12 +315,20 @@ async def join_waitlist(
 
 @router.get("/s/{shop}/waitlist")
 @public
-async def waitlist(request: Request, shop: str, shopper: Shopper, db: Db) -> Response:
-    """The places, which move while the page is open; for a script as JSON."""
+async def waitlist(
+    request: Request,
+    shop: str,
+    shopper: Shopper,
+    db: Db,
+    holds: Annotated[str, Query(max_length=400, pattern="^[0-9a-f,-]*$")] = "",
+) -> Response:
+    """The places, which move while the page is open; for a script as JSON, with what became of its `holds`."""
     async with db.transaction() as tx:
         found = await accounts.shop_by_slug(tx, shop)
         if "application/json" in request.headers.get("accept", ""):
             told = await in_line(tx, found, shopper, language_of(request, found.locale))
+            if holds:
+                told["settled"] = await settled(tx, found, shopper, holds.split(","))
             return JSONResponse(told, headers={"cache-control": "no-store"})
         places = await purchases.places(tx, buyer=shopper, shop_id=found.id)
         variants = {

@@ -1,6 +1,6 @@
 """What is kept for a shopper: places in line as scripts ask for them, and the purchase a refusal leads back to."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 from uuid import UUID
@@ -16,6 +16,8 @@ from shopfloor.web.parts import option_words
 # Seconds until another look is worth it.  Who stands far back looks less often, so that a long line costs little.
 SOONEST: Final = 5
 LATEST: Final = 60
+# A page asks after so many of its purchases at once.
+MOST_HOLDS: Final = 10
 PLACES_A_SECOND: Final = 20
 
 
@@ -41,6 +43,19 @@ async def in_line(tx: Tx, shop: Shop, shopper: UUID, language: Language) -> dict
             places, (await orders.shop_terms(tx, shop_id=shop.id)).claim_seconds if places else 0
         ),
     }
+
+
+async def settled(tx: Tx, shop: Shop, shopper: UUID, holds: Sequence[str]) -> list[str]:
+    """Those of the shopper's `holds` that wait for no checkout any longer: ordered, given back or run out."""
+    found: list[str] = []
+    for text in holds[:MOST_HOLDS]:
+        try:
+            hold = await stock.hold(tx, shop_id=shop.id, hold_id=UUID(text))
+        except (ValueError, stock.UnknownStock):
+            continue
+        if hold.buyer == shopper and hold.state is not stock.HoldState.HELD:
+            found.append(text)
+    return found
 
 
 async def kept_for(tx: Tx, place: purchases.Waiting) -> date | None:

@@ -13,6 +13,12 @@ test("money as the server writes it: no decimals when there are none to show, no
   assert.equal(money(1_200, "JPY", "en"), "¥1,200");
 });
 
+test("money by ISO 4217, where the browser's own table has fewer decimals", () => {
+  assert.equal(money(120_050, "RSD", "en"), "RSD\u00a01,200.50");
+  assert.equal(money(1_290, "IQD", "en"), "IQD\u00a01.290");
+  assert.equal(money(120_000, "MGA", "en"), "MGA\u00a01,200");
+});
+
 test("a day stays that day in every zone", () => {
   assert.equal(day("2026-12-03", "en-GB"), "3 Dec");
   assert.equal(day("2026-12-03", "zh-CN"), "12月3日");

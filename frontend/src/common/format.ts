@@ -1,8 +1,10 @@
 // Money, dates and times for people.
 
-/** Digits after the point of a currency: two for most, none for yen. */
+import { NOT_TWO } from "./currencies.ts";
+
+/** Digits after the point of a currency, by the server's table: the browser's has fewer for some. */
 export function decimals(currency: string): number {
-  return new Intl.NumberFormat("en", { style: "currency", currency }).resolvedOptions().maximumFractionDigits ?? 2;
+  return NOT_TWO[currency] ?? 2;
 }
 
 /** "¥129" or "¥129.50": as the server writes prices. */

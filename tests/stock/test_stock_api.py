@@ -87,3 +87,23 @@ async def test_the_open_pool_and_that_of_a_show_are_not_closed_by_hand(
     assert (everybody.status_code, nobody.status_code, bad.status_code) == (404, 404, 422)
     assert all(pool["is_open"] for pool in (await client.get("/pools")).json())
     assert await market.left() == 10
+
+
+@pytest.mark.parametrize(("reason", "by"), [("received", -2), ("Found", -1), ("damaged", 1), (" lost ", 1)])
+async def test_a_sign_that_contradicts_the_reason_is_refused(
+    market: Market, client: httpx.AsyncClient, reason: str, by: int
+) -> None:
+    [m, _] = market.variants
+    async with market.db.transaction() as tx:
+        pool_id = (await stock.open_pool(tx, shop_id=market.shop_id)).id
+        await stock.receive(
+            tx, shop_id=market.shop_id, location_id=market.location_id, variant_id=m, quantity=5
+        )
+    body = {"location_id": market.location_id, "variant_id": m, "by": by, "reason": reason}
+    answer = await client.post("/adjustments", json=body)
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "stock.sign_contradicts")
+    assert answer.json()["facts"] == {"by": by, "reason": reason, "units": abs(by)}
+    assert await units(client, pool_id, m) == 5
+    assert (await client.post("/adjustments", json={**body, "by": -by})).status_code == 201
+    assert await units(client, pool_id, m) == 5 - by

@@ -200,7 +200,60 @@ async def test_units_come_and_go(desk: Stage, reason: str, by: str, after: int) 
 
 
 @pytest.mark.parametrize(
-    ("reason", "by"), [("received", "0"), ("received", "many"), ("lost", "4"), ("lost", "9" * 40)]
+    ("reason", "by", "readings"),
+    [
+        ("received", "-50", ["received", "lost"]),
+        ("received", "−2", ["received", "lost"]),
+        ("found", "-1", ["found", "lost"]),
+        ("damaged", "+1", ["damaged", "found"]),
+        ("lost", "＋1", ["lost", "found"]),
+    ],
+)
+async def test_a_sign_that_contradicts_the_reason_is_asked_back(
+    desk: Stage, reason: str, by: str, readings: list[str]
+) -> None:
+    async with desk.db.transaction() as tx:
+        [place] = await stock.locations(tx, shop_id=desk.shop.id)
+    fields = {"variant_id": desk.variants[0].id, "location_id": place.id, "by": by, "reason": reason}
+    answer = await desk.client.post(f"{DESK}/stock/change", data=fields)
+
+    assert answer.status_code == 422
+    assert re.findall(r'name="reason" value="(\w+)"', answer.text) == readings
+    assert await free(desk) == 3
+
+
+async def test_the_reading_that_was_meant_is_booked(desk: Stage) -> None:
+    async with desk.db.transaction() as tx:
+        [place] = await stock.locations(tx, shop_id=desk.shop.id)
+    fields = {"variant_id": desk.variants[0].id, "location_id": place.id, "by": "-2", "reason": "received"}
+    asked = (await desk.client.post(f"{DESK}/stock/change", data=fields)).text
+    hidden = dict(re.findall(r'type="hidden" name="(variant_id|location_id|by)" value="([^"]+)"', asked))
+    await desk.client.post(f"{DESK}/stock/change", data={**hidden, "reason": "lost"})
+
+    assert await free(desk) == 1
+
+
+@pytest.mark.parametrize(
+    ("reason", "by", "after"), [("lost", "-1", 2), ("damaged", "-1", 2), ("found", "+1", 4)]
+)
+async def test_a_sign_that_agrees_is_no_question(desk: Stage, reason: str, by: str, after: int) -> None:
+    async with desk.db.transaction() as tx:
+        [place] = await stock.locations(tx, shop_id=desk.shop.id)
+    fields = {"variant_id": desk.variants[0].id, "location_id": place.id, "by": by, "reason": reason}
+    assert (await desk.client.post(f"{DESK}/stock/change", data=fields)).status_code == 303
+    assert await free(desk) == after
+
+
+@pytest.mark.parametrize(
+    ("reason", "by"),
+    [
+        ("gift", "1"),
+        ("received", "1,5"),
+        ("received", "0"),
+        ("received", "many"),
+        ("lost", "4"),
+        ("lost", "9" * 40),
+    ],
 )
 async def test_what_cannot_be_booked_changes_nothing(desk: Stage, reason: str, by: str) -> None:
     async with desk.db.transaction() as tx:

@@ -24,6 +24,7 @@ from shopfloor.stock.models import (
     PoolClosed,
     PoolKind,
     Shortage,
+    SignContradicts,
     UnknownStock,
     WrongState,
 )
@@ -51,7 +52,7 @@ class Receipt(BaseModel):
 
 
 class Adjustment(BaseModel):
-    """`by` units more (found) or, negative, fewer (damaged, lost)."""
+    """`by` units more (received, found) or, negative, fewer (damaged, lost); a sign that contradicts is refused."""
 
     location_id: int
     variant_id: int
@@ -171,7 +172,11 @@ async def receive(body: Receipt, actor: Editor, db: Db) -> Level:
         )
 
 
-@router.post("/adjustments", status_code=201, responses=refusals(UnknownStock, BadQuantity, NotEnough))
+@router.post(
+    "/adjustments",
+    status_code=201,
+    responses=refusals(UnknownStock, BadQuantity, SignContradicts, NotEnough),
+)
 async def adjust(body: Adjustment, actor: Editor, db: Db) -> Level:
     async with db.transaction() as tx:
         await _own(tx, actor, body.variant_id)

@@ -6,10 +6,12 @@ that are here, or expected for a lot that is not here yet), `held` (reserved wit
 (a count, a late delivery, an offline sale) have broken promises; promises themselves never can.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -340,6 +342,23 @@ class BadQuantity(Invalid):
     """A quantity must be a whole number from 1 to 1,000,000."""
 
     code = "stock.bad_quantity"
+
+
+class SignContradicts(Invalid):
+    """The sign of the quantity contradicts the reason: units are received or found, damaged or lost."""
+
+    code = "stock.sign_contradicts"
+
+
+# Which way units go for a reason that says so; any other reason goes either way.
+WAYS: Final[Mapping[str, int]] = MappingProxyType({"received": 1, "found": 1, "damaged": -1, "lost": -1})
+
+
+def check_sign(by: int, reason: str) -> None:
+    """Raises SignContradicts, with both readings in its facts."""
+    way = WAYS.get(reason.strip().casefold(), 0)
+    if way * by < 0:
+        raise SignContradicts(by=by, reason=reason[:40], units=abs(by))
 
 
 class TooMuchReturned(Conflict):

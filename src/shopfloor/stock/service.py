@@ -30,6 +30,7 @@ from shopfloor.stock.models import (
     Shortage,
     UnknownStock,
     assembled,
+    check_sign,
 )
 
 
@@ -104,9 +105,10 @@ async def adjust(
 ) -> Level:
     """More (found) or fewer (damaged, lost) units than the books say.  A fact: breaks promises if it must.
 
-    Raises NotEnough when more would go than the books have at all.
+    Raises NotEnough when more would go than the books have at all, SignContradicts where `reason` says otherwise.
     """
     _check(abs(by))
+    check_sign(by, reason)
     level_id = await _shelf(
         tx, shop_id=shop_id, location_id=location_id, variant_id=variant_id, pool_id=pool_id
     )

@@ -157,6 +157,7 @@ MESSAGES: Final = {
     "room.no_such_address": N_("There is nothing at this address."),
     # stock
     "stock.bad_quantity": N_("A quantity must be a whole number from 1 to 1,000,000."),
+    "stock.sign_contradicts": N_("The sign of the quantity contradicts what happened: received and found add units, damaged and lost take them off."),
     "stock.closed": N_("This sale is over."),
     "stock.count_stale": N_("Stock moved since the count was begun. Count again."),
     "stock.invalid": N_("This purchase makes no sense."),

@@ -9,9 +9,11 @@ from starlette.responses import Response
 from shopfloor import catalog, stock
 from shopfloor.accounts import Permission
 from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.values import MAX_QUANTITY
 from shopfloor.web.console.desk import Desk, at
 from shopfloor.web.console.form_values import NotAName, quantity_of
 from shopfloor.web.languages import N_
+from shopfloor.web.refusals import message_of
 
 router = APIRouter(prefix="/console/{shop}/stock", include_in_schema=False)
 
@@ -110,7 +112,14 @@ async def change(
 ) -> Response:
     """Units came in (`received`), were `found`, or are gone (`damaged`, `lost`): then they are taken off."""
     try:
-        units = quantity_of(by.strip().removeprefix("+").removeprefix("-"))
+        given = quantity_of(by, least=-MAX_QUANTITY)
+        if not given or reason not in stock.WAYS:
+            raise stock.BadQuantity(quantity=given)
+        # Without a sign the reason says which way; with one, both must say the same.
+        signed = given < 0 or by.strip().startswith(("+", "\N{FULLWIDTH PLUS SIGN}"))
+        if signed:
+            stock.check_sign(given, reason)
+        units = abs(given)
         async with desk.work() as tx:
             if not await catalog.variants(tx, shop_id=desk.shop.id, ids=[variant_id]):
                 raise catalog.UnknownVariant(variant_id=variant_id)
@@ -129,12 +138,30 @@ async def change(
                     shop_id=desk.shop.id,
                     location_id=location_id,
                     variant_id=variant_id,
-                    by=units if reason == "found" else -units,
+                    by=units * stock.WAYS[reason],
                     reason=reason,
                 )
+    except stock.SignContradicts as refusal:
+        return _which_way(desk, refusal, variant_id, location_id, reason)
     except Refusal as refusal:
         return desk.refused("/stock", refusal)
     return desk.back("/stock", desk.say(N_("The books are changed.")))
+
+
+def _which_way(
+    desk: Desk, refusal: stock.SignContradicts, variant_id: int, location_id: int, reason: str
+) -> Response:
+    """Both readings as buttons: what the reason says, and what the sign says.  Nothing has changed."""
+    return desk.page(
+        "stock_sign.html",
+        active="stock",
+        status=refusal.status,
+        units=refusal.facts["units"],
+        refused=message_of(refusal, desk.language),
+        readings=[reason, "found" if stock.WAYS[reason] < 0 else "lost"],
+        variant_id=variant_id,
+        location_id=location_id,
+    )
 
 
 @router.post("/move")

@@ -4,6 +4,7 @@ Promise: a variant always has a price in the shop's currency and every price it 
 consists of variants that are no bundles, and what it consisted of stays on record; a picture that is served was decoded and encoded by us and carries nothing but pixels.
 """
 
+from shopfloor.catalog.dialect import MAX_CSV_BYTES, SheetTooLarge, SheetUnreadable
 from shopfloor.catalog.endpoint import PictureFiles
 from shopfloor.catalog.events import BundleChanged, BundledUnits, PriceChanged, ProductChanged
 from shopfloor.catalog.exchange import Report, export_shopify_csv, import_shopify_csv
@@ -77,7 +78,7 @@ from shopfloor.catalog.service import (
     variants,
     variants_of,
 )
-from shopfloor.catalog.sheet import MAX_CSV_BYTES, Remark, SheetTooLarge, SheetUnreadable
+from shopfloor.catalog.sheet import Remark
 
 __all__ = [
     "MAX_CSV_BYTES",

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from shopfloor import accounts, catalog
 from shopfloor.accounts.api import allowed
+from shopfloor.catalog.dialect import MAX_CSV_BYTES, SheetTooLarge, SheetUnreadable
 from shopfloor.catalog.models import (
     Bundle,
     Kind,
@@ -27,7 +28,6 @@ from shopfloor.catalog.models import (
     parse_price,
 )
 from shopfloor.catalog.pictures import MAX_PICTURE_BYTES, NotAPicture, PictureTooLarge
-from shopfloor.catalog.sheet import MAX_CSV_BYTES, SheetTooLarge, SheetUnreadable
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import Db, refusals

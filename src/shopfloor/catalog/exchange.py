@@ -93,7 +93,7 @@ async def import_shopify_csv(tx: Tx, *, shop_id: int, stream: IO[bytes]) -> Repo
             continue
         created += is_new
         updated += not is_new
-        notes += [_not_fetched(each) for each in draft.pictures][: MOST_REMARKS - len(notes)]
+        notes += [*draft.notes, *map(_not_fetched, draft.pictures)][: MOST_REMARKS - len(notes)]
         # Parsing does not wait for anything by itself: let others have their turn.
         await asyncio.sleep(0)
     return Report(sheet.rows_read, created, updated, refused, errors, notes, sheet.ignored_columns)

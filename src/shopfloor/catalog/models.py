@@ -278,13 +278,13 @@ _HANDLE = re.compile(r"[\w]([\w.-]*[\w])?")
 _LOCALE = re.compile(r"[a-z]{2,3}(_[A-Z][a-z]{3})?(_[A-Z]{2})?")
 
 
-def parse_price(text: str, currency: str, *, decimal_sign: str = ".") -> Money:
-    """Read a price as `kernel.amounts` reads amounts.
+def parse_price(text: str, currency: str, *, certain: bool = False) -> Money:
+    """Read a price as `kernel.amounts` reads amounts; `certain`: the decimal sign can only be the point.
 
     Raises PriceUnreadable, PriceNegative, PriceDecimals, PriceTooLarge, or AmountAmbiguous.
     """
     try:
-        return Money(amounts.read_minor(text, currency, decimal_sign=decimal_sign), currency)
+        return Money(amounts.read_minor(text, currency, certain=certain), currency)
     except amounts.AmountUnreadable:
         raise PriceUnreadable(given=text[:40]) from None
     except amounts.AmountNegative:

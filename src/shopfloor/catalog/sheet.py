@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, Final, TypeVar
 
+from shopfloor.catalog.dialect import Rows, SheetUnreadable, Torn, is_text
 from shopfloor.catalog.models import (
     LONGEST_DESCRIPTION,
     MAX_OPTIONS,
@@ -35,29 +36,14 @@ from shopfloor.catalog.models import (
 from shopfloor.kernel.errors import Invalid, Refusal
 from shopfloor.kernel.text import line, prose
 
-MAX_CSV_BYTES: Final = 50 * 1024 * 1024
-MAX_ROWS: Final = 200_000
 # A product with 200 variants and a few hundred pictures; a run beyond that is not a product.
 MAX_ROWS_OF_ONE: Final = 1_000
-MAX_COLUMNS: Final = 500
-
-
-class SheetUnreadable(Invalid):
-    """The file is not a product CSV that can be read."""
-
-    code = "catalog.sheet_unreadable"
 
 
 class SheetIncomplete(Invalid):
     """A new product needs a title, a new variant a price."""
 
     code = "catalog.sheet_incomplete"
-
-
-class SheetTooLarge(Invalid):
-    """The file is too large: 50 MB at most."""
-
-    code = "catalog.sheet_too_large"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +106,7 @@ class ProductDraft:
     option_names: list[str]
     variants: list[VariantDraft]
     pictures: list[PictureDraft]
+    notes: list[Remark]
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,31 +138,15 @@ _READ: Final = frozenset({
 _OF_A_VARIANT: Final = ("option1 value", "option2 value", "option3 value", "variant price", "variant sku")
 _TRANSLATION: Final = re.compile(r"(title|body \(html\)) \[([A-Za-z_]{2,11})\]")
 _FORMULA: Final = re.compile(r"'*[=+\-@\t\r]")
+_TEXT_FORMULA: Final = re.compile(r'="([^"]*)"')
 _QUOTED_FORMULA: Final = re.compile(r"'+[=+\-@\t\r]")
 _GRAMS: Final = re.compile(r"([0-9]{1,12})(?:\.0*)?")
+_SCIENTIFIC: Final = re.compile(r"[0-9](?:[.,][0-9]+)?E\+?[0-9]{1,2}", re.IGNORECASE)
+_WITH_DECIMALS: Final = re.compile(r"([0-9]{6,})[.,]0+")
+_LENGTHS_OF_GTIN: Final = (8, 12, 13, 14)
 _POSITION: Final = re.compile(r"[1-9][0-9]{0,5}")
 
 Value = TypeVar("Value")
-
-
-class _Capped(io.RawIOBase):
-    """The stream, until it has given more than a file may have."""
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        super().__init__()
-        self._stream = stream
-        self._left = MAX_CSV_BYTES
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview, /) -> int:  # pyright: ignore[reportIncompatibleMethodOverride]
-        data = self._stream.read(len(buffer))
-        self._left -= len(data)
-        if self._left < 0:
-            raise SheetTooLarge(largest=MAX_CSV_BYTES)
-        buffer[: len(data)] = data
-        return len(data)
 
 
 class Sheet:
@@ -185,17 +156,9 @@ class Sheet:
     """
 
     def __init__(self, stream: IO[bytes]) -> None:
-        # Bytes that are not UTF-8 become lone surrogates, by which their row is found and told.
-        text = io.TextIOWrapper(
-            io.BufferedReader(_Capped(stream), 65_536),
-            encoding="utf-8-sig",
-            errors="surrogateescape",
-            newline="",
-        )
-        self._reader = csv.reader(text)
+        self._rows = Rows(stream)
         self.rows_read = 0
-        first = self._first()
-        self._header = [_column(cell) for cell in first]
+        self._header = [_column(cell) for cell in self._rows.header]
         if "handle" not in self._header:
             raise SheetUnreadable("The file has no column 'Handle' (or 'URL handle').", column="Handle")
         twice = sorted({name for name in self._header if name in _READ and self._header.count(name) > 1})
@@ -203,54 +166,38 @@ class Sheet:
             raise SheetUnreadable(f"The file has the column '{twice[0]}' twice.", column=twice[0])
         self.ignored_columns = [
             cell.strip()[:100]
-            for cell, name in zip(first, self._header, strict=True)
-            if name and name not in _READ and not name.endswith("]")
+            for cell, name in zip(self._rows.header, self._header, strict=True)
+            if name and name not in _READ and _TRANSLATION.fullmatch(name) is None
         ]
 
-    def _first(self) -> list[str]:
-        try:
-            first = next(self._reader, None)
-        except csv.Error as problem:
-            raise SheetUnreadable(why=str(problem)) from None
-        if not first or len(first) > MAX_COLUMNS:
-            raise SheetUnreadable("The file is empty or has no header row.")
-        if not all(_is_text(cell) for cell in first):
-            raise SheetUnreadable("The file is not text in UTF-8; save it as 'CSV UTF-8'.")
-        return first
+    @property
+    def has_decimal_points(self) -> bool:
+        """A file with commas between its cells was written with decimal points."""
+        return self._rows.separator == ","
 
     def records(self) -> Iterator[tuple[int, str, dict[str, str] | Remark]]:
         """Rows with number and handle, as cells by column; one that cannot be read comes as a Remark."""
-        row = 1
-        while True:
-            row += 1
-            try:
-                cells = next(self._reader, None)
-            except csv.Error as problem:
-                message = f"The row cannot be read: {problem}."
+        for row, cells in self._rows.rows(self._header.index("handle")):
+            if isinstance(cells, Torn):
                 self.rows_read += 1
-                yield row, "", Remark(row, "", "catalog.csv_malformed", message)
-                continue
-            if cells is None:
-                return
-            if row > MAX_ROWS + 1:
-                raise SheetTooLarge(f"The file has more than {MAX_ROWS} rows.", largest_rows=MAX_ROWS)
-            if any(cell.strip() for cell in cells):
+                yield row, cells.handle, Remark(row, "", cells.code, cells.message)
+            elif any(cell.strip() for cell in cells):
                 self.rows_read += 1
                 yield row, self._handle(cells), self._record(row, cells)
 
     def _handle(self, cells: list[str]) -> str:
         """As far as it can be read: '' otherwise."""
         at = self._header.index("handle")
-        return unquoted(cells[at].strip()).lower() if at < len(cells) and _is_text(cells[at]) else ""
+        return _plain(cells[at]).lower() if at < len(cells) and is_text(cells[at]) else ""
 
     def _record(self, row: int, cells: list[str]) -> dict[str, str] | Remark:
         if len(cells) > len(self._header):
             message = "The row has more cells than the header."
             return Remark(row, "", "catalog.csv_too_many_cells", message)
         for name, cell in zip(self._header, cells, strict=False):
-            if not _is_text(cell):
+            if not is_text(cell):
                 return Remark(row, name, "catalog.csv_encoding", "The cell is not text in UTF-8.")
-        values = [unquoted(cell.strip()) for cell in cells]
+        values = [_plain(cell) for cell in cells]
         return dict(zip(self._header, values + [""] * (len(self._header) - len(values)), strict=True))
 
 
@@ -277,7 +224,11 @@ def drafts(sheet: Sheet, currency: str) -> Iterator[ProductDraft | Broken]:
                 )
             )
         seen.add(group.handle)
-        draft = None if group.faults else _Parser(currency, group.faults).product(group.records)
+        draft = (
+            None
+            if group.faults
+            else _Parser(currency, group.faults, certain=sheet.has_decimal_points).product(group.records)
+        )
         yield Broken(group.faults) if draft is None else draft
 
 
@@ -320,9 +271,12 @@ def _groups(records: Iterable[tuple[int, str, dict[str, str] | Remark]]) -> Iter
 class _Parser:
     """Turns the rows of one product into a draft, collecting every fault on the way."""
 
-    def __init__(self, currency: str, faults: list[Remark]) -> None:
+    def __init__(self, currency: str, faults: list[Remark], *, certain: bool) -> None:
+        """`certain`: the decimal sign of the file is the point."""
         self._currency = currency
+        self._certain = certain
         self._faults = faults
+        self._notes: list[Remark] = []
 
     def product(self, records: Sequence[tuple[int, dict[str, str]]]) -> ProductDraft | None:
         """None when there were faults."""
@@ -343,6 +297,7 @@ class _Parser:
             option_names=names or [],
             variants=[] if names is None else self._variants(records, names),
             pictures=[picture for each in records if (picture := self._picture(*each)) is not None],
+            notes=self._notes,
         )
         return None if self._faults else draft
 
@@ -453,19 +408,42 @@ class _Parser:
         if "variant price" in record:
             text = record["variant price"]
             if text:
-                money = self._try(row, "variant price", lambda: parse_price(text, self._currency))
+                money = self._try(
+                    row, "variant price", lambda: parse_price(text, self._currency, certain=self._certain)
+                )
                 price = None if money is None else money.minor
             else:
                 self._fault(row, "variant price", "catalog.csv_no_price", "The variant has no price.")
         variant = VariantDraft(
             row=row,
             options=options or [],
-            sku=self._line(row, record, "variant sku", 100),
-            barcode=self._line(row, record, "variant barcode", 100),
+            sku=self._code(row, record, "variant sku"),
+            barcode=self._code(row, record, "variant barcode"),
             grams=self._grams(row, record),
             price_minor=price,
         )
         return variant if len(self._faults) == before else None
+
+    def _code(self, row: int, record: dict[str, str], column: str) -> str | None:
+        """A SKU or barcode, with a note where a spreadsheet took it for a number."""
+        text = self._line(row, record, column, 100)
+        if not text:
+            return text
+        found = _WITH_DECIMALS.fullmatch(text)
+        if found is not None:
+            message = f"A spreadsheet wrote it as {text}; {found[1]} was taken."
+            self._notes.append(Remark(row, column, "catalog.csv_code_with_decimals", message))
+            return found[1]
+        if _SCIENTIFIC.fullmatch(text) and (column == "variant barcode" or not text.isalnum()):
+            message = f"A spreadsheet wrote it as {text}: its digits are lost, and it was left out."
+            self._notes.append(Remark(row, column, "catalog.csv_code_lost", message))
+            return None
+        if column == "variant barcode" and _lost_zeros(text):
+            message = (
+                f"A spreadsheet seems to have taken zeros from the front of {text}; it was taken as it is."
+            )
+            self._notes.append(Remark(row, column, "catalog.csv_code_shortened", message))
+        return text
 
     def _grams(self, row: int, record: dict[str, str]) -> int | None:
         text = record.get("variant grams", "")
@@ -498,6 +476,13 @@ def unquoted(cell: str) -> str:
     return cell[1:] if _QUOTED_FORMULA.match(cell) else cell
 
 
+def _plain(cell: str) -> str:
+    """What a cell says, without the wrapping by which spreadsheets keep text: `="0012"` or `'=1`."""
+    cell = cell.strip()
+    found = _TEXT_FORMULA.fullmatch(cell)
+    return found[1] if found is not None else unquoted(cell)
+
+
 def written(rows: Iterable[Sequence[str]]) -> str:
     """The text of a CSV file, lines ended as RFC 4180 wants them, no cell a formula."""
     out = io.StringIO(newline="")
@@ -507,14 +492,17 @@ def written(rows: Iterable[Sequence[str]]) -> str:
     return out.getvalue()
 
 
-def _is_text(cell: str) -> bool:
-    if "\0" in cell:
+def _lost_zeros(barcode: str) -> bool:
+    """Whether it is a GTIN only with zeros put before it."""
+    if not barcode.isascii() or not barcode.isdigit() or len(barcode) in _LENGTHS_OF_GTIN or len(barcode) < 6:
         return False
-    try:
-        cell.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    longer = [length for length in _LENGTHS_OF_GTIN if length > len(barcode)]
+    return bool(longer) and _is_gtin(barcode.zfill(longer[0]))
+
+
+def _is_gtin(digits: str) -> bool:
+    """The check digit of GS1: weights 3 and 1 from the right, the sum a multiple of ten."""
+    return sum(int(each) * (3 if turn % 2 else 1) for turn, each in enumerate(reversed(digits))) % 10 == 0
 
 
 def _locale(text: str) -> str:

@@ -72,19 +72,20 @@ class PriceLeap(Conflict):
     code = "price.leap"
 
 
-def read_minor(text: str, currency: str, *, decimal_sign: str = ".") -> int:
+def read_minor(text: str, currency: str, *, decimal_sign: str = ".", certain: bool = False) -> int:
     """The amount that `text` says, in minor units of `currency`.
 
-    `decimal_sign`: the one of the language that the writer uses, "." or ",".  Symbols and the code of the currency
+    `decimal_sign`: the one of the language that the writer uses, "." or ","; `certain`: no other was used, as in a
+    file that a program wrote, so `1.290` is no question.  Symbols and the code of the currency
     may stand around the number.  Zeros beyond the decimals of the currency are read.  Raises AmountUnreadable,
     AmountAmbiguous, AmountNegative, AmountDecimals or AmountTooLarge.
     """
     decimals = DECIMALS[currency]
     bare = _bare(text, currency)
     if bare.startswith("-"):
-        _number(bare[1:], decimals, decimal_sign, text)
+        _number(bare[1:], decimals, decimal_sign, text, certain=certain)
         raise AmountNegative(given=text[:_LONGEST])
-    whole, fraction = _number(bare, decimals, decimal_sign, text)
+    whole, fraction = _number(bare, decimals, decimal_sign, text, certain=certain)
     if fraction[decimals:].strip("0"):
         raise AmountDecimals(given=text[:_LONGEST], currency=currency, decimals=decimals)
     minor = int(whole + fraction[:decimals].ljust(decimals, "0"))
@@ -142,7 +143,9 @@ def _bare(text: str, currency: str) -> str:
     return bare
 
 
-def _number(bare: str, decimals: int, decimal_sign: str, given: str) -> tuple[str, str]:
+def _number(
+    bare: str, decimals: int, decimal_sign: str, given: str, *, certain: bool = False
+) -> tuple[str, str]:
     """The digits before and after the decimal sign."""
     unreadable = AmountUnreadable(given=given[:_LONGEST])
     if re.fullmatch(r"[0-9]+(?:[.,' ][0-9]+)*|[.,][0-9]+", bare) is None:
@@ -163,7 +166,7 @@ def _number(bare: str, decimals: int, decimal_sign: str, given: str) -> tuple[st
     whole, _, fraction = bare.partition(last)
     if len(fraction) != 3 or not 1 <= len(whole) <= 3 or whole.startswith("0"):
         return whole or "0", fraction
-    if decimals == 3 and last in {".", decimal_sign}:
+    if (decimals == 3 and last in {".", decimal_sign}) or (certain and last == decimal_sign):
         return whole, fraction
     exact = not fraction[decimals:].strip("0")
     if (last != decimal_sign or decimals == 0) and not (exact and (decimals or last == decimal_sign)):

@@ -110,6 +110,58 @@ async def test_a_key_names_one_payment(market: Market) -> None:
     assert await kinds(market, other) == [("requested", PRICE)]
 
 
+async def test_two_shops_may_type_the_same_reference(make_market: MakeMarket) -> None:
+    ours, theirs = await make_market(), await make_market()
+    order, _ = await ours.order()
+    other, _ = await theirs.order()
+    await pay(ours, order, PRICE, key="2026-001")
+
+    await pay(theirs, other, PRICE, key="2026-001")
+
+    assert await kinds(ours, order) == [("requested", PRICE), ("charged", PRICE)]
+    assert await kinds(theirs, other) == [("requested", PRICE), ("charged", PRICE)]
+    again = await pay(theirs, other, PRICE, key="2026-001")
+    assert (again.charged_minor, again.payment_status) == (PRICE, PaymentStatus.PAID)
+    assert await kinds(theirs, other) == [("requested", PRICE), ("charged", PRICE)]
+    third, _ = await theirs.order()
+    with pytest.raises(refusals.KeyReused):
+        await pay(theirs, third, PRICE, key="2026-001")
+    await ours.assert_sound()
+
+
+async def test_the_previous_release_finds_its_own_references(make_market: MakeMarket) -> None:
+    """It knows no shops: it reads what was typed, but for the second of two shops that typed the same."""
+    ours, theirs = await make_market(), await make_market()
+    order, _ = await ours.order()
+    other, _ = await theirs.order()
+    await pay(ours, order, PRICE, key="2026-001")
+    await pay(theirs, other, PRICE, key="2026-001")
+    async with ours.db.transaction() as tx:
+        cursor = await tx.connection.execute(
+            "SELECT order_id, reference FROM orders.payment_event WHERE kind = 'charged'"
+        )
+        seen = dict(await cursor.fetchall())
+        payment_id = await tx.value(
+            "SELECT id FROM orders.payment WHERE order_id = %(order_id)s", order_id=order.id
+        )
+        written = [
+            await tx.run(
+                """
+                INSERT INTO orders.payment_event (id, payment_id, order_id, kind, amount_minor, provider, reference, actor)
+                VALUES (gen_random_uuid(), %(payment_id)s, %(order_id)s, 'refund_granted', 5, 'manual', 'old/1', 'person:1')
+                ON CONFLICT (provider, kind, reference) DO NOTHING
+                """,
+                payment_id=payment_id,
+                order_id=order.id,
+            )
+            for _ in range(2)
+        ]
+
+    assert seen == {order.id: "2026-001", other.id: f"2026-001 (shop {theirs.shop_id})"}
+    assert written == [1, 0]
+    assert (await kinds(ours, order))[-1] == ("refund_granted", 5)
+
+
 async def test_payment_events_cannot_be_changed(market: Market) -> None:
     await market.paid()
 

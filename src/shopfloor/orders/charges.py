@@ -37,7 +37,7 @@ async def mark_paid(
     """
     found, _ = await lock(tx, shop_id=shop_id, order_id=order_id)
     if key is not None:
-        known = await payments.known_charge(tx, provider_name=found.provider, reference=key)
+        known = await payments.known_charge(tx, shop_id=shop_id, provider_name=found.provider, reference=key)
         if known is not None:
             if known.subject_id != order_id or known.amount_minor != amount.minor:
                 raise KeyReused(key=key)
@@ -56,6 +56,7 @@ async def open_payment(tx: Tx, found: Order, owed: Due) -> payments.Payment:
     """The attempt under way for what is owed, or a new one."""
     return await payments.open_payment(
         tx,
+        shop_id=found.shop_id,
         subject_id=found.id,
         purpose=owed.purpose,
         amount=owed.amount,

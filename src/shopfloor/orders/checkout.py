@@ -131,6 +131,7 @@ async def prepare(tx: Tx, *, shop_id: int, hold_id: UUID, shopper: UUID, form: F
     await queries.insert_lines(tx, _rows(order_id, kept.items))
     payment = await payments.open_payment(
         tx,
+        shop_id=shop_id,
         subject_id=order_id,
         purpose=payments.Purpose.FULL if sums.balance.minor == 0 else payments.Purpose.DEPOSIT,
         amount=sums.first,

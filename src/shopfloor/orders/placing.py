@@ -55,7 +55,9 @@ async def record_charge(
     if payment is None:
         raise OrderNotFound(payment_id=str(payment_id))
     order, _ = await lifecycle.lock(tx, shop_id=shop_id, order_id=payment.subject_id)
-    known = await payments.known_charge(tx, provider_name=payment.provider, reference=reference)
+    known = await payments.known_charge(
+        tx, shop_id=shop_id, provider_name=payment.provider, reference=reference
+    )
     if known is not None:
         return order
     if order.status is Status.DRAFT:

@@ -74,6 +74,7 @@ class Payment:
     """An attempt to be paid.  `id` is the idempotency key at the provider."""
 
     id: UUID
+    shop_id: int
     subject_id: UUID
     purpose: Purpose
     provider: str

@@ -9,10 +9,11 @@ from shopfloor.payments.models import Payment, PaymentEvent
 async def insert_payment(tx: Tx, payment: Payment) -> None:
     await tx.run(
         """
-        INSERT INTO payments.payment (id, subject_id, purpose, provider, method, amount_minor, currency)
-        VALUES (%(id)s, %(subject_id)s, %(purpose)s, %(provider)s, %(method)s, %(amount)s, %(currency)s)
+        INSERT INTO payments.payment (id, shop_id, subject_id, purpose, provider, method, amount_minor, currency)
+        VALUES (%(id)s, %(shop_id)s, %(subject_id)s, %(purpose)s, %(provider)s, %(method)s, %(amount)s, %(currency)s)
         """,
         id=payment.id,
+        shop_id=payment.shop_id,
         subject_id=payment.subject_id,
         purpose=payment.purpose,
         provider=payment.provider,
@@ -27,7 +28,7 @@ async def payments(tx: Tx, *, subject_id: UUID) -> list[Payment]:
     return await tx.every(
         Payment,
         """
-        SELECT id, subject_id, purpose, provider, method, amount_minor, currency
+        SELECT id, shop_id, subject_id, purpose, provider, method, amount_minor, currency
           FROM payments.payment WHERE subject_id = %(subject_id)s ORDER BY created_at, id
         """,
         subject_id=subject_id,
@@ -38,7 +39,7 @@ async def payment(tx: Tx, *, id: UUID) -> Payment | None:  # noqa: A002 -- the c
     return await tx.first(
         Payment,
         """
-        SELECT id, subject_id, purpose, provider, method, amount_minor, currency
+        SELECT id, shop_id, subject_id, purpose, provider, method, amount_minor, currency
           FROM payments.payment WHERE id = %(id)s
         """,
         id=id,
@@ -49,6 +50,7 @@ async def insert_event(
     tx: Tx,
     *,
     id: UUID,  # noqa: A002 -- the column's name
+    shop_id: int,
     payment_id: UUID,
     subject_id: UUID,
     kind: str,
@@ -61,11 +63,13 @@ async def insert_event(
     """False when the provider's message is known already."""
     inserted = await tx.run(
         """
-        INSERT INTO payments.event (id, payment_id, subject_id, kind, amount_minor, provider, reference, note, actor)
-        VALUES (%(id)s, %(payment_id)s, %(subject_id)s, %(kind)s, %(amount)s, %(provider)s, %(reference)s, %(note)s, %(actor)s)
-        ON CONFLICT (provider, kind, reference) DO NOTHING
+        INSERT INTO payments.event (id, shop_id, payment_id, subject_id, kind, amount_minor, provider, reference, note, actor)
+        VALUES (%(id)s, %(shop_id)s, %(payment_id)s, %(subject_id)s, %(kind)s, %(amount)s, %(provider)s, %(reference)s,
+                %(note)s, %(actor)s)
+        ON CONFLICT (shop_id, provider, kind, reference) DO NOTHING
         """,
         id=id,
+        shop_id=shop_id,
         payment_id=payment_id,
         subject_id=subject_id,
         kind=kind,
@@ -91,15 +95,16 @@ async def events(tx: Tx, *, subject_id: UUID) -> list[PaymentEvent]:
     )
 
 
-async def event_of(tx: Tx, *, provider: str, kind: str, reference: str) -> PaymentEvent | None:
+async def event_of(tx: Tx, *, shop_id: int, provider: str, kind: str, reference: str) -> PaymentEvent | None:
     return await tx.first(
         PaymentEvent,
         """
         SELECT e.id, e.payment_id, e.subject_id, e.kind, p.purpose, e.amount_minor, e.provider, e.reference, e.note,
                e.actor, e.recorded_at
           FROM payments.event e JOIN payments.payment p ON p.id = e.payment_id
-         WHERE e.provider = %(provider)s AND e.kind = %(kind)s AND e.reference = %(reference)s
+         WHERE e.shop_id = %(shop_id)s AND e.provider = %(provider)s AND e.kind = %(kind)s AND e.reference = %(reference)s
         """,
+        shop_id=shop_id,
         provider=provider,
         kind=kind,
         reference=reference,

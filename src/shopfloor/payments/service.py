@@ -18,6 +18,7 @@ _OURS = "shopfloor"
 async def open_payment(
     tx: Tx,
     *,
+    shop_id: int,
     subject_id: UUID,
     purpose: Purpose,
     amount: Money,
@@ -36,6 +37,7 @@ async def open_payment(
             return payment
     payment = Payment(
         id=new_id(),
+        shop_id=shop_id,
         subject_id=subject_id,
         purpose=purpose,
         provider=provider_name,
@@ -64,6 +66,7 @@ async def record(
     return await queries.insert_event(
         tx,
         id=new_id(),
+        shop_id=payment.shop_id,
         payment_id=payment.id,
         subject_id=payment.subject_id,
         kind=kind,
@@ -88,10 +91,10 @@ async def events_for(tx: Tx, *, subject_id: UUID) -> list[PaymentEvent]:
     return await queries.events(tx, subject_id=subject_id)
 
 
-async def known_charge(tx: Tx, *, provider_name: str, reference: str) -> PaymentEvent | None:
-    """The charge that this reference named before."""
+async def known_charge(tx: Tx, *, shop_id: int, provider_name: str, reference: str) -> PaymentEvent | None:
+    """The charge that this reference named before in this shop."""
     return await queries.event_of(
-        tx, provider=provider_name, kind=PaymentEventKind.CHARGED, reference=reference
+        tx, shop_id=shop_id, provider=provider_name, kind=PaymentEventKind.CHARGED, reference=reference
     )
 
 

@@ -286,13 +286,13 @@ def written() -> Script:
     return s
 
 
-async def _write(lake: Path, events: Sequence[collector.Event]) -> None:
+async def write_lake(lake: Path, events: Sequence[collector.Event]) -> None:
     writer = collector.Collector(lake, "test")
     await writer.start()
     half = len(events) // 2
     await writer.append(events[:half])
     await writer.seal()
-    await writer.append(events[half - 20 :])
+    await writer.append(events[max(0, half - 20) :])
     await writer.close(seal=False)
 
 
@@ -301,5 +301,5 @@ def small_show(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A lake with the show in it: half sealed, half in the log, twenty events sent twice.  Only to be read."""
     lake = tmp_path_factory.mktemp("small") / "lake"
     with ThreadPoolExecutor(1) as thread:
-        thread.submit(asyncio.run, _write(lake, written().events)).result()
+        thread.submit(asyncio.run, write_lake(lake, written().events)).result()
     return lake

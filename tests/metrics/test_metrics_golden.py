@@ -1,15 +1,19 @@
 """A hand-made show with figures computed by hand."""
 
+import asyncio
 import shutil
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
 import pytest
+from tests.metrics.conftest import SHOW, Script, write_lake
 
 from shopfloor import collector, metrics
 from shopfloor.kernel.values import now
+from shopfloor.metrics import loader
 
 AS_OF = timedelta(days=2)
 
@@ -250,3 +254,24 @@ def test_another_shop_does_not_see_the_show(small_show: Path) -> None:
     assert refusal.value.code == "metrics.unknown_show"
     assert metrics.shows(small_show, 1) == [7]
     assert metrics.shows(small_show, 2) == []
+
+
+def test_stock_that_says_nothing_of_later_lots_leaves_them_as_they_were(tmp_path: Path) -> None:
+    """The last unit on hand is sold while four are on their way: it could be bought all along."""
+    script = Script()
+    script.fact(-60, "live.offer_added", show_id=SHOW, offer_id=11, product_id=101, prices={"1001": 10000})
+    script.fact(0, "live.show_started", show_id=SHOW, pool_id=3, channel_id=None, host_id=None, at=0)
+    for second, variant in (
+        (10, {"variant_id": 1001, "left": 1, "ready_on": None, "later": [["2026-12-03", 4]]}),
+        (20, {"variant_id": 1001, "left": 0, "ready_on": None}),
+        (30, {"variant_id": 1001, "left": 0, "ready_on": None, "later": []}),
+        (40, {"variant_id": 1001, "left": 2, "ready_on": None}),
+    ):
+        script.fact(second, "stock.stock_changed", show_id=SHOW, pool_id=3, variants=[variant])
+    script.fact(300, "live.show_ended", show_id=SHOW, pool_id=3, channel_id=None, host_id=None, at=300_000)
+    asyncio.run(write_lake(tmp_path / "lake", script.events))
+
+    loaded = loader.load(collector.lake.open(tmp_path / "lake"), shop_id=1, show_id=SHOW, at=now())
+
+    said = loaded.tables["events"].filter(pc.field("type") == "stock.stock_changed")
+    assert said.sort_by("at")["left"].to_pylist() == [5, 4, 0, 2]

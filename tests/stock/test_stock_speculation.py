@@ -106,13 +106,13 @@ async def test_it_writes_and_tells_what_the_ordinary_way_does(ahead: Ahead) -> N
         "pool_id": ahead.pool,
         "show_id": SHOW,
         "variants": [
-            {"variant_id": HANFU, "left": 95, "ready_on": None, "later": []},
-            {"variant_id": SCARF, "left": 7, "ready_on": None, "later": []},
+            {"variant_id": HANFU, "left": 95, "ready_on": None},
+            {"variant_id": SCARF, "left": 7, "ready_on": None},
         ],
     }
     assert sorted(second[1][1]["variants"], key=lambda row: row["variant_id"]) == [
-        {"variant_id": HANFU, "left": 91, "ready_on": None, "later": []},
-        {"variant_id": SCARF, "left": 5, "ready_on": None, "later": []},
+        {"variant_id": HANFU, "left": 91, "ready_on": None},
+        {"variant_id": SCARF, "left": 5, "ready_on": None},
     ]
     assert await ahead.state() == {HANFU: (9, 5), SCARF: (5, 3)}
     assert plan is not None
@@ -381,3 +381,36 @@ def test_nothing_is_known_at_first() -> None:
     memory = Speculation()
     request = stock.Request(uuid4(), SHOP, 1, UUID(int=1), (stock.Line(HANFU, 1),), 300)
     assert memory.plan([request], now=0.0) is None
+
+
+async def last_told(ahead: Ahead, variant_id: int) -> dict[str, Any]:
+    told = [body for name, body in await ahead.facts() if name == "stock.stock_changed"]
+    return next(row for body in reversed(told) for row in body["variants"] if row["variant_id"] == variant_id)
+
+
+@pytest.mark.parametrize("decided", ["ahead", "under the lock"])
+async def test_a_sale_of_the_last_on_hand_says_nothing_of_later_lots(ahead: Ahead, decided: str) -> None:
+    """It has not looked at what the show may borrow: what is missing was not looked up, an empty list says none."""
+    await ahead.ledger.announce(SCARF, 50, date(2030, 1, 5), "po-1")
+    async with ahead.ledger.db.transaction() as tx:
+        await stock.reserve(tx, [ahead.want({SCARF: 1})], speculation=ahead.memory)
+    last = ahead.want({SCARF: 8})
+    if decided == "ahead":
+        plan = ahead.plan(last)
+        assert plan is not None
+        await ahead.carry_out(plan)
+    else:
+        async with ahead.ledger.db.transaction() as tx:
+            await stock.reserve(tx, [last])
+
+    assert await last_told(ahead, SCARF) == {"variant_id": SCARF, "left": 0, "ready_on": None}
+
+    async with ahead.ledger.db.transaction() as tx:
+        (answer,) = await stock.reserve(tx, [ahead.want({SCARF: 20})])
+    assert isinstance(answer, stock.Held)
+    assert await last_told(ahead, SCARF) == {
+        "variant_id": SCARF,
+        "left": 0,
+        "ready_on": "2030-01-05",
+        "later": [["2030-01-05", 30]],
+    }

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final
 
+from msgspec import UNSET
+
 from shopfloor import stock
 from shopfloor.kernel import logs
 from shopfloor.kernel.database import Database, DatabaseAway, Tx
@@ -231,16 +233,18 @@ class Rooms:
     def _own_stock(self, opened: OpenRoom, fact: stock.StockChanged) -> None:
         """What is left now is taken from the fact.
 
-        A sale that took units on hand has not looked at the later lots that the pool may borrow, so its fact
-        does not name them: where they differ from what is known they are read.
+        A sale that took units on hand has not looked at the later lots that the pool may borrow, and its fact does
+        not name them: they are as they were, or are read where nothing is known.
         """
         if fact.pool_id != opened.pool_id:
             return
         for variant in fact.variants:
-            later = tuple(variant.later)
-            known = opened.later(variant.variant_id)
-            if known is not None and known != later:
+            if variant.later is not UNSET:
+                later = tuple(variant.later)
+            elif (known := opened.later(variant.variant_id)) is not None:
                 later = known
+            else:
+                later = ()
                 opened.stale.add(variant.variant_id)
                 self._refresh_soon()
             ready_on = later[0][0] if later and not variant.left else None

@@ -106,24 +106,30 @@ def _spans(seconds: Any) -> Any:
 
 
 def _from_extra(rows: Any) -> tuple[Any, Any]:
-    """Whether a payment completed its order, and what can be bought of a variant, from `extra`."""
+    """Whether a payment completed its order, and how much of a variant can be bought, on hand and against supply
+    together, from `extra`.  Rows come in the order of time.
+
+    Stock that says nothing of later lots has not looked at them: they are what it said of them last.
+    """
     full: list[int | None] = []
     left: list[int | None] = []
-    for kind, quantity, extra in zip(
-        rows["type"].to_pylist(), rows["quantity"].to_pylist(), rows["extra"].to_pylist(), strict=True
+    later: dict[int | None, int] = {}
+    for kind, variant_id, quantity, extra in zip(
+        rows["type"].to_pylist(),
+        rows["variant_id"].to_pylist(),
+        rows["quantity"].to_pylist(),
+        rows["extra"].to_pylist(),
+        strict=True,
     ):
         full.append(int(_decode(extra).get("paid_in_full", True)) if kind == "orders.order_paid" else None)
-        left.append(
-            _buyable(quantity, _decode(extra).get("later")) if kind == "stock.stock_changed" else None
-        )
+        if kind != "stock.stock_changed" or quantity is None:
+            left.append(None)
+            continue
+        lots = _decode(extra).get("later")
+        if lots is not None:
+            later[variant_id] = sum(units for _, units in lots)
+        left.append(quantity + later.get(variant_id, 0))
     return pa.array(full, pa.int64()), pa.array(left, pa.int64())
-
-
-def _buyable(quantity: int | None, later: Any) -> int | None:
-    """On hand and against supply together."""
-    if quantity is None:
-        return None
-    return quantity + sum(units for _, units in later or [])
 
 
 def _currency(facts: Any) -> str | None:

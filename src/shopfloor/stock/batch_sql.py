@@ -268,7 +268,8 @@ async def write_ahead(tx: Tx, grants: Grants, *, pool_view: PoolView, told_name:
 
     Every level must still bear what is taken from it and be the only one its variant has in the pool, the pool
     must be open, and the clock as believed, or the statement fails with a SerializationFailure.  How much is left
-    is known only here, so the fact that says it (`StockChanged`) is made here; `told` is the body of the other.
+    is known only here, so the fact that says it (`StockChanged`) is made here (without `later` where the pool has a
+    lender, whose later lots are not looked at); `told` is the body of the other.
     The levels are locked in the order of `lock_levels`; what is read of other rows is as of the beginning of the
     statement.  Without rows nothing is written.
     """
@@ -299,8 +300,10 @@ async def write_ahead(tx: Tx, grants: Grants, *, pool_view: PoolView, told_name:
                              WHERE o.variant_id = ANY(array_agg(counted.variant_id)) AND o.pool_id = %(pool_id)s::bigint
                                AND (o.quantity > 0 OR o.held > 0 OR o.allocated > 0 OR o.source = '')) = count(*)
                        AND abs(extract(epoch FROM clock_timestamp() - %(at)s::timestamptz)) < 1)) AS is_so,
-                   json_agg(json_build_object('variant_id', variant_id, 'left', free, 'ready_on', NULL,
-                                              'later', '[]'::json) ORDER BY variant_id) AS variants
+                   json_agg(CASE WHEN %(lends)s::boolean
+                            THEN json_build_object('variant_id', variant_id, 'left', free, 'ready_on', NULL)
+                            ELSE json_build_object('variant_id', variant_id, 'left', free, 'ready_on', NULL,
+                                                   'later', '[]'::json) END ORDER BY variant_id) AS variants
               FROM counted
         ), written AS (
             INSERT INTO stock.hold (
@@ -340,6 +343,7 @@ async def write_ahead(tx: Tx, grants: Grants, *, pool_view: PoolView, told_name:
             **_facts(pool_view, told_name, told),
             "left_id": new_id(),
             "left_name": StockChanged.name,
+            "lends": pool_view.lender_id is not None,
         },
     )
 
@@ -389,8 +393,11 @@ async def _write_ahead_alike(
                kernel.record(%(left_id)s, %(shop_id)s::bigint, %(left_name)s,
                              json_build_object('shop_id', %(shop_id)s::bigint, 'pool_id', %(pool_id)s::bigint,
                                                'show_id', %(show_id)s::bigint, 'variants', json_build_array(
-                                 json_build_object('variant_id', %(variant_id)s::bigint, 'left', counted.free,
-                                                   'ready_on', NULL, 'later', '[]'::json))))
+                                 CASE WHEN %(lends)s::boolean
+                                 THEN json_build_object('variant_id', %(variant_id)s::bigint, 'left', counted.free,
+                                                        'ready_on', NULL)
+                                 ELSE json_build_object('variant_id', %(variant_id)s::bigint, 'left', counted.free,
+                                                        'ready_on', NULL, 'later', '[]'::json) END)))
           FROM (SELECT) AS always LEFT JOIN counted ON true
          WHERE cardinality(%(ids)s::uuid[]) > 0
         """,
@@ -414,6 +421,7 @@ async def _write_ahead_alike(
             **_facts(pool_view, told_name, told),
             "left_id": new_id(),
             "left_name": StockChanged.name,
+            "lends": pool_view.lender_id is not None,
         },
     )
 

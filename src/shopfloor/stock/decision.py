@@ -188,7 +188,8 @@ def arrange(
     return arranged
 
 
-def left_of(variant_id: int, shelves: Sequence[Shelf]) -> VariantLeft:
+def left_of(variant_id: int, shelves: Sequence[Shelf], *, all_seen: bool) -> VariantLeft:
+    """What is left on these shelves.  Where the lender's later units were not looked at, nothing is said of later."""
     now = 0
     later: dict[date, int] = {}
     for shelf in shelves:
@@ -199,6 +200,8 @@ def left_of(variant_id: int, shelves: Sequence[Shelf]) -> VariantLeft:
             now += left
         else:
             later[shelf.ready_on] = later.get(shelf.ready_on, 0) + left
+    if not all_seen:
+        return VariantLeft(variant_id, now, None)
     dates = sorted(later.items())
     return VariantLeft(variant_id, now, dates[0][0] if not now and dates else None, dates)
 

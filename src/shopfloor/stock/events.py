@@ -9,12 +9,15 @@ import msgspec
 
 
 class VariantLeft(msgspec.Struct, frozen=True, gc=False):
-    """Absolute, as of the commit.  `ready_on` is the first day when nothing is left now; `later` by date."""
+    """Absolute, as of the commit.  `ready_on` is the first day when nothing is left now; `later` by date.
+
+    Without `later` the later lots were not looked at, and are as they were; an empty list says that there are none.
+    """
 
     variant_id: int
     left: int
     ready_on: date | None
-    later: list[tuple[date, int]]
+    later: list[tuple[date, int]] | msgspec.UnsetType = msgspec.UNSET
 
 
 class GrantedHolds(msgspec.Struct, frozen=True, gc=False):

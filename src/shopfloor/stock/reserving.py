@@ -147,6 +147,7 @@ async def _once(
                 tx, requests, trust_new=False, unlocked=False, defer=defer, speculation=speculation
             )
     loose: LedgerSession | None = None
+    lenders_seen = several or unlocked
     if decision.short:
         refused = [
             request
@@ -158,6 +159,7 @@ async def _once(
             lending = None
             if not several and not unlocked and any(pool_view.lender_id for pool_view in pool_views.values()):
                 lending = await batch_sql.lock_lent(tx, pool_ids=pool_ids, variant_ids=variant_ids)
+                lenders_seen = True
             owning = None
             if refused:
                 owning = await batch_sql.lock_own(tx, pool_ids=pool_ids, buyers=_buyers(refused))
@@ -192,7 +194,14 @@ async def _once(
         await _release_replaced(tx, decision, loose)
     widely = {row.variant_id for rows in decision.replaced.values() for row in rows}
     await _write(
-        tx, decision, shelves=shelves, arranged=arranged, pool_views=pool_views, at=at, widely=widely
+        tx,
+        decision,
+        shelves=shelves,
+        arranged=arranged,
+        pool_views=pool_views,
+        at=at,
+        widely=widely,
+        lenders_seen=lenders_seen,
     )
     return decision
 
@@ -265,8 +274,11 @@ async def _write(
     pool_views: dict[int, PoolView],
     at: datetime,
     widely: set[int],
+    lenders_seen: bool,
 ) -> None:
-    """`widely`: variants that buyers of other pools must hear about too."""
+    """`widely`: variants that buyers of other pools must hear about too.  `lenders_seen`: what pools may borrow is
+    among the shelves.
+    """
     taken = [shelf for shelf in shelves if shelf.granted]
     async with together(tx):
         if taken:
@@ -281,7 +293,14 @@ async def _write(
                 here.setdefault(pool_id, []).append(variant_id)
         for pool_id, variant_ids in here.items():
             pool_view = pool_views[pool_id]
-            left = [left_of(variant_id, arranged[pool_id, variant_id]) for variant_id in variant_ids]
+            left = [
+                left_of(
+                    variant_id,
+                    arranged[pool_id, variant_id],
+                    all_seen=lenders_seen or pool_view.lender_id is None,
+                )
+                for variant_id in variant_ids
+            ]
             facts.append(StockChanged(pool_view.shop_id, pool_id, pool_view.show_id, left))
         await outbox.record_all(tx, facts)
     if widely:
@@ -322,6 +341,7 @@ async def grant_again(tx: Tx, *, request: Request, open_pool_id: int) -> Answer:
         pool_views=pool_views,
         at=found[0][1],
         widely=set(variant_ids),
+        lenders_seen=True,
     )
     answer = decision.answers[0]
     assert answer is not None

@@ -93,7 +93,7 @@ async def serve(dsn: str, data_dir: str) -> None:
     await pool.open()
     async with node.living():
         baseline = purchases.PurchaseGateway(
-            db=pool, intake=cast("stock.Intake", OneByOne(pool)), terms=node.terms, queue=node.queue
+            db=pool, intake=cast("stock.Intake", OneByOne(pool)), terms=node.terms
         )
         # As `app.serve` does it.
         gc.collect()

@@ -81,11 +81,9 @@ class Node:
         self.db = Database(dsn, settings.database_pool)
         self.lake = collector.Collector(settings.lake_dir, writer, seal_every=settings.seal_seconds)
         self.terms = purchases.OfferTermsCache(purchases.loader(self.db))
-        self.queue = purchases.WaitlistHook(self.terms)
-        self.intake = stock.Intake(dsn, on_refused=self.queue.join, capacity=settings.intake_queue)
-        self.door = purchases.PurchaseGateway(
-            db=self.db, intake=self.intake, terms=self.terms, queue=self.queue
-        )
+        waitlist = purchases.WaitlistHook(self.terms)
+        self.intake = stock.Intake(dsn, on_refused=waitlist.join, capacity=settings.intake_queue)
+        self.door = purchases.PurchaseGateway(db=self.db, intake=self.intake, terms=self.terms)
         self.rooms = live.Rooms(self.db, recent=chat.recent_lines)
         self.media = media.MediaServer(
             self.db,

@@ -220,7 +220,7 @@ async def make_pairs(make_market: MakeMarket, dsn: str) -> AsyncIterator[MakePai
         queue = WaitlistHook(cache)
         intake = Intake(dsn, on_refused=queue.join)
         await intake.open()
-        door = PurchaseGateway(db=market.db, intake=intake, terms=cache, queue=queue)
+        door = PurchaseGateway(db=market.db, intake=intake, terms=cache)
         running.append((intake, door))
         return Pairs(market, made.id, pair.id, offered.id, door, cache)
 

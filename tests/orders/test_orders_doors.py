@@ -107,7 +107,7 @@ async def open_doors(make_market: MakeMarket, dsn: str) -> AsyncIterator[Any]:
         queue = WaitlistHook(terms)
         intake = Intake(dsn, on_refused=queue.join)
         await intake.open()
-        door = PurchaseGateway(db=market.db, intake=intake, terms=terms, queue=queue)
+        door = PurchaseGateway(db=market.db, intake=intake, terms=terms)
         running.append((intake, door))
         return Shop(market, door, terms, PurchaseEndpoint(door, KEYRING))
 

@@ -1,11 +1,14 @@
 """The line for what is sold out: order, one place each, short claims, the next one when they lapse."""
 
+from collections.abc import Awaitable, Callable
+from random import Random
 from uuid import UUID, uuid4
 
 import pytest
 from tests.orders.conftest import PRICE, MakeMarket, Market, form
 
 from shopfloor import orders, purchases, stock
+from shopfloor.kernel.database import Tx
 from shopfloor.orders import Party, ShopTerms
 from shopfloor.purchases import WaitingState
 
@@ -188,3 +191,91 @@ async def test_new_units_are_offered_when_they_come(sold_out: tuple[Market, orde
 
     assert [found.buyer for found in served] == [ann]
     await market.assert_sound()
+
+
+async def fill(market: Market, count: int) -> list[UUID]:
+    """So many more in line, one unit each; returns their buyers in the order of joining."""
+    buyers = [uuid4() for _ in range(count)]
+    async with market.db.transaction() as tx:
+        await tx.run(
+            """
+            INSERT INTO purchases.waiting (id, shop_id, variant_id, offer_id, show_id, buyer, quantity, unit_price_minor, currency)
+            SELECT gen_random_uuid(), %(shop_id)s, %(variant_id)s, %(offer_id)s, %(show_id)s, buyer, 1, 100, 'CNY'
+              FROM unnest(%(buyers)s::uuid[]) WITH ORDINALITY AS b (buyer, turn) ORDER BY turn
+            """,
+            shop_id=market.shop_id,
+            variant_id=market.variants[0],
+            offer_id=market.offer_id,
+            show_id=market.show_id,
+            buyers=buyers,
+        )
+    return buyers
+
+
+async def position(market: Market, buyer: UUID) -> int:
+    async with market.db.transaction() as tx:
+        [place] = await purchases.places(tx, buyer=buyer, shop_id=market.shop_id)
+    return place.position
+
+
+async def test_places_stay_exact_however_long_the_line_and_whoever_leaves(
+    sold_out: tuple[Market, orders.Order],
+) -> None:
+    market, _ = sold_out
+    buyers = await fill(market, 3000)
+    random = Random(7)
+    gone = random.sample(buyers, 700)
+    async with market.db.transaction() as tx:
+        await tx.run(
+            "UPDATE purchases.waiting SET state = 'left' WHERE buyer = ANY(%(buyers)s)", buyers=gone[:-1]
+        )
+        [place] = await purchases.places(tx, buyer=gone[-1])
+        await purchases.leave(tx, shop_id=market.shop_id, waiting_id=place.id, buyer=gone[-1])
+
+    left = [buyer for buyer in buyers if buyer not in set(gone)]
+    sample = [0, 1, 254, 255, 256, 257, 1111, len(left) - 1]
+    assert [await position(market, left[number]) for number in sample] == [number + 1 for number in sample]
+    joined = await join(market, uuid4())
+    assert joined.position == len(left) + 1
+    [*_, fact] = await market.facts("orders.waitlist_joined")
+    assert fact["waiting"] == [{"variant_id": market.variants[0], "units": len(left) + 1}]
+
+
+async def test_a_join_and_a_look_at_ones_place_read_no_more_of_a_longer_line(
+    sold_out: tuple[Market, orders.Order],
+) -> None:
+    """Rows of the waitlist that a transaction reads, by the database's own count."""
+    market, _ = sold_out
+
+    async def rows_read(act: Callable[[Tx], Awaitable[object]]) -> int:
+        async with market.db.transaction() as tx:
+            await act(tx)
+            return await tx.value(
+                """
+                SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::int FROM pg_stat_xact_user_tables
+                 WHERE schemaname = 'purchases'
+                """
+            )
+
+    async def both() -> tuple[int, int]:
+        buyer = uuid4()
+        joining = await rows_read(
+            lambda tx: purchases.join(
+                tx,
+                shop_id=market.shop_id,
+                variant_id=market.variants[0],
+                buyer=buyer,
+                offer_id=market.offer_id,
+            )
+        )
+        return joining, await rows_read(lambda tx: purchases.places(tx, buyer=buyer))
+
+    await fill(market, 20_000)
+    async with market.db.transaction() as tx:
+        await tx.run("ANALYZE purchases.waiting")
+        await tx.run("ANALYZE purchases.waiting_count")
+
+    joining, looking = await both()
+
+    assert joining < 2000
+    assert looking < 1000

@@ -206,11 +206,14 @@ async def test_rows_written_beside_a_refusal_stand_or_fall_with_the_batch(
     pool = await a_shop(database, 50)
     seen: list[list[str]] = []
 
-    async def beside(tx: Tx, requests: list[stock.Request], answers: list[stock.Answer]) -> None:
+    async def beside(
+        tx: Tx, requests: list[stock.Request], answers: list[stock.Answer]
+    ) -> list[stock.Answer]:
         seen.append([said(answer) for answer in answers])
         if any(request.lines[0].quantity == 130 for request in requests):
             raise RuntimeError("cannot write this one's row")
         await tx.run("INSERT INTO stock.sale (shop_id, source) VALUES (9, %(id)s)", id=str(requests[0].id))
+        return answers
 
     async with opened(dsn, on_refused=beside) as intake:
         assert said(await intake.submit(wish(pool, 2))) == "held"

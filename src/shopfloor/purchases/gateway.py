@@ -18,7 +18,7 @@ from shopfloor.kernel import logs
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.values import MAX_MINOR, new_id
-from shopfloor.purchases import queries, waitlist
+from shopfloor.purchases import waitlist
 from shopfloor.purchases.bundles import about_the_bundle, asked_for, expanded
 from shopfloor.purchases.intents import open_intent
 from shopfloor.purchases.models import (
@@ -121,38 +121,38 @@ _SAID: Final = {
 class WaitlistHook:
     """Places in line for offers whose policy is `queue`, taken in the transaction of the refusal.
 
-    Give `join` to the intake as its `on_refused`.
+    Give `join` to the intake as its `on_refused`: who is in line now finds the `position` among the facts of the refusal.
     """
 
     def __init__(self, terms: OfferTermsCache) -> None:
         self._terms = terms
-        self._positions: dict[UUID, int] = {}
 
-    async def join(self, tx: Tx, requests: list[stock.Request], answers: list[stock.Answer]) -> None:
-        queued: list[tuple[UUID, dict[str, Any]]] = []
-        for request, answer in zip(requests, answers, strict=True):
-            if type(answer) is not stock.Refused or answer.code != stock.SOLD_OUT or request.offer_id is None:
-                continue
-            terms = self._terms.last(request.offer_id)
-            asked = asked_for(request, terms.bundles) if terms is not None else None
-            if terms is not None and asked is not None and terms.policy is stock.HoldPolicy.QUEUE:
-                queued.append((request.id, _place(request, terms, *asked)))
+    async def join(
+        self, tx: Tx, requests: list[stock.Request], answers: list[stock.Answer]
+    ) -> list[stock.Answer]:
+        queued = {
+            number: place
+            for number, (request, answer) in enumerate(zip(requests, answers, strict=True))
+            if (place := self._place(request, answer)) is not None
+        }
         if not queued:
-            return
-        places = [place for _, place in queued]
-        await waitlist.join_all(tx, places)
-        standing = await queries.standing(
-            tx,
-            buyers=[place["buyer"] for place in places],
-            variants=[place["variant_id"] for place in places],
-        )
-        if len(self._positions) > 100_000:
-            self._positions.clear()
-        for purchase_id, place in queued:
-            self._positions[purchase_id] = standing.get((place["buyer"], place["variant_id"]), 0)
+            return answers
+        positions = await waitlist.stand_in_line(tx, list(queued.values()))
+        placed = list(answers)
+        for number, position in zip(queued, positions, strict=True):
+            answer = answers[number]
+            assert type(answer) is stock.Refused, "only who is refused stands in line"
+            placed[number] = stock.Refused(answer.id, answer.code, {**answer.facts, "position": position})
+        return placed
 
-    def position(self, purchase_id: UUID) -> int | None:
-        return self._positions.pop(purchase_id, None)
+    def _place(self, request: stock.Request, answer: stock.Answer) -> dict[str, Any] | None:
+        if type(answer) is not stock.Refused or answer.code != stock.SOLD_OUT or request.offer_id is None:
+            return None
+        terms = self._terms.last(request.offer_id)
+        if terms is None or terms.policy is not stock.HoldPolicy.QUEUE:
+            return None
+        asked = asked_for(request, terms.bundles)
+        return None if asked is None else _place(request, terms, *asked)
 
 
 def _place(request: stock.Request, terms: OfferTerms, variant_id: int, quantity: int) -> dict[str, Any]:
@@ -172,13 +172,10 @@ def _place(request: stock.Request, terms: OfferTerms, variant_id: int, quantity:
 class PurchaseGateway:
     """Everything behind POST /buy and behind the `buy` frame of the room socket."""
 
-    def __init__(
-        self, *, db: Database, intake: stock.Intake, terms: OfferTermsCache, queue: WaitlistHook
-    ) -> None:
+    def __init__(self, *, db: Database, intake: stock.Intake, terms: OfferTermsCache) -> None:
         self._db = db
         self._intake = intake
         self._terms = terms
-        self._queue = queue
         self._tasks: set[asyncio.Task[None]] = set()
         # Wishes whose terms are being loaded, in the order of asking.
         self._early: dict[int, list[_Asked]] = {}
@@ -366,16 +363,8 @@ class PurchaseGateway:
         if isinstance(answer, Refusal):
             return _refused(purchase_id, answer)
         assert type(answer) is stock.Refused
-        if terms.policy is stock.HoldPolicy.QUEUE and answer.code == stock.SOLD_OUT:
-            position = self._queue.position(purchase_id)
-            if position is not None:
-                return PurchaseReply(
-                    purchase_id,
-                    "queued",
-                    answer.code,
-                    "You stand in line.",
-                    {**answer.facts, "position": position},
-                )
+        if "position" in answer.facts:
+            return PurchaseReply(purchase_id, "queued", answer.code, "You stand in line.", answer.facts)
         return PurchaseReply(
             purchase_id, "refused", answer.code, _SAID.get(answer.code, answer.code), answer.facts
         )

@@ -123,22 +123,16 @@ async def insert_waiting(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> list[Wait
     return await tx.every(
         Waiting,
         """
-        WITH wish AS (
-          SELECT * FROM unnest(%(ids)s::uuid[], %(shops)s::bigint[], %(variants)s::bigint[], %(offers)s::bigint[],
-                               %(shows)s::bigint[], %(buyers)s::uuid[], %(quantities)s::int[], %(prices)s::bigint[],
-                               %(currencies)s::text[]) WITH ORDINALITY
-                 AS w(id, shop_id, variant_id, offer_id, show_id, buyer, quantity, price, currency, turn)),
-        joined AS (
-          INSERT INTO purchases.waiting (id, shop_id, variant_id, offer_id, show_id, buyer, quantity, unit_price_minor, currency)
-          SELECT id, shop_id, variant_id, offer_id, show_id, buyer, quantity, price, currency FROM wish ORDER BY turn
-          ON CONFLICT DO NOTHING
-          RETURNING *)
-        SELECT j.id, j.shop_id, j.variant_id, j.offer_id, j.show_id, j.buyer, j.quantity, j.unit_price_minor,
-               j.currency, j.state, j.hold_id, j.claim_until, j.joined_at,
-               ((SELECT count(*) FROM purchases.waiting w
-                  WHERE w.shop_id = j.shop_id AND w.variant_id = j.variant_id AND w.state = 'waiting')
-                + row_number() OVER (PARTITION BY j.shop_id, j.variant_id ORDER BY j.turn))::int AS position
-          FROM joined j ORDER BY j.turn
+        INSERT INTO purchases.waiting (id, shop_id, variant_id, offer_id, show_id, buyer, quantity, unit_price_minor, currency)
+        SELECT id, shop_id, variant_id, offer_id, show_id, buyer, quantity, price, currency
+          FROM unnest(%(ids)s::uuid[], %(shops)s::bigint[], %(variants)s::bigint[], %(offers)s::bigint[],
+                      %(shows)s::bigint[], %(buyers)s::uuid[], %(quantities)s::int[], %(prices)s::bigint[],
+                      %(currencies)s::text[]) WITH ORDINALITY
+            AS w(id, shop_id, variant_id, offer_id, show_id, buyer, quantity, price, currency, asked)
+         ORDER BY asked
+        ON CONFLICT DO NOTHING
+        RETURNING id, shop_id, variant_id, offer_id, show_id, buyer, quantity, unit_price_minor, currency, state, hold_id,
+                  claim_until, joined_at, 0 AS position, turn
         """,
         ids=[row["id"] for row in rows],
         shops=[row["shop_id"] for row in rows],
@@ -152,22 +146,55 @@ async def insert_waiting(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> list[Wait
     )
 
 
+async def positions(
+    tx: Tx, *, buyers: Sequence[UUID], variants: Sequence[int]
+) -> dict[tuple[UUID, int], int]:
+    """Places in line, by buyer and variant, of those who are waiting: the buckets of turns before one's own, and a
+    look into that one.  What it costs does not depend on how long the line is.
+    """
+    cursor = await tx.connection.execute(
+        """
+        WITH asked AS (SELECT DISTINCT * FROM unnest(%(buyers)s::uuid[], %(variants)s::bigint[]) AS a(buyer, variant_id)),
+             own AS MATERIALIZED (
+               SELECT w.shop_id, w.variant_id, w.buyer, w.turn >> 8 AS bucket
+                 FROM asked JOIN purchases.waiting w ON w.buyer = asked.buyer AND w.variant_id = asked.variant_id
+                WHERE w.state = 'waiting'),
+             bucket AS MATERIALIZED (
+               SELECT o.shop_id, o.variant_id, o.bucket,
+                      (SELECT coalesce(sum(c.waiting), 0) FROM generate_series(1, 5) AS l (level)
+                        CROSS JOIN LATERAL (
+                          SELECT waiting FROM purchases.waiting_count
+                           WHERE shop_id = o.shop_id AND variant_id = o.variant_id AND level = l.level
+                             AND bucket >= (o.bucket >> (8 * l.level)) << 8
+                             AND bucket < o.bucket >> (8 * (l.level - 1))) AS c) AS ahead
+                 FROM (SELECT DISTINCT shop_id, variant_id, bucket FROM own) AS o),
+             placed AS (
+               SELECT w.shop_id, w.variant_id, w.buyer,
+                      b.ahead + row_number() OVER (PARTITION BY b.shop_id, b.variant_id, b.bucket ORDER BY w.turn) AS position
+                 FROM bucket b
+                CROSS JOIN LATERAL (
+                  SELECT shop_id, variant_id, buyer, turn FROM purchases.waiting
+                   WHERE shop_id = b.shop_id AND variant_id = b.variant_id AND state = 'waiting'
+                     AND turn >= b.bucket << 8 AND turn < (b.bucket + 1) << 8) AS w)
+        SELECT buyer, variant_id, position::int FROM placed JOIN own USING (shop_id, variant_id, buyer)
+        """,
+        {"buyers": list(buyers), "variants": list(variants)},
+    )
+    return {(buyer, variant_id): position for buyer, variant_id, position in await cursor.fetchall()}
+
+
 async def waiting_of(tx: Tx, *, buyer: UUID, shop_id: int | None, variant_id: int | None) -> list[Waiting]:
-    """Where this buyer stands now, newest first."""
+    """Where this buyer stands now, newest first; positions are looked up by `positions`."""
     return await tx.every(
         Waiting,
         """
-        SELECT m.id, m.shop_id, m.variant_id, m.offer_id, m.show_id, m.buyer, m.quantity, m.unit_price_minor, m.currency,
-               m.state, m.hold_id, m.claim_until, m.joined_at,
-               CASE WHEN m.state = 'waiting' THEN
-                 (SELECT count(*) FROM purchases.waiting w
-                   WHERE w.shop_id = m.shop_id AND w.variant_id = m.variant_id AND w.state = 'waiting'
-                     AND w.turn <= m.turn)::int ELSE 0 END AS position
-          FROM purchases.waiting m
-         WHERE m.buyer = %(buyer)s AND (%(shop_id)s::bigint IS NULL OR m.shop_id = %(shop_id)s)
-           AND (%(variant_id)s::bigint IS NULL OR m.variant_id = %(variant_id)s)
-           AND m.state IN ('waiting', 'offered')
-         ORDER BY m.turn DESC LIMIT 100
+        SELECT id, shop_id, variant_id, offer_id, show_id, buyer, quantity, unit_price_minor, currency, state, hold_id,
+               claim_until, joined_at, 0 AS position, turn
+          FROM purchases.waiting
+         WHERE buyer = %(buyer)s AND (%(shop_id)s::bigint IS NULL OR shop_id = %(shop_id)s)
+           AND (%(variant_id)s::bigint IS NULL OR variant_id = %(variant_id)s)
+           AND state IN ('waiting', 'offered')
+         ORDER BY turn DESC LIMIT 100
         """,
         buyer=buyer,
         shop_id=shop_id,
@@ -179,13 +206,9 @@ async def waiting(tx: Tx, *, id: UUID) -> Waiting | None:  # noqa: A002 -- the c
     return await tx.first(
         Waiting,
         """
-        SELECT m.id, m.shop_id, m.variant_id, m.offer_id, m.show_id, m.buyer, m.quantity, m.unit_price_minor, m.currency,
-               m.state, m.hold_id, m.claim_until, m.joined_at,
-               CASE WHEN m.state = 'waiting' THEN
-                 (SELECT count(*) FROM purchases.waiting w
-                   WHERE w.shop_id = m.shop_id AND w.variant_id = m.variant_id AND w.state = 'waiting'
-                     AND w.turn <= m.turn)::int ELSE 0 END AS position
-          FROM purchases.waiting m WHERE m.id = %(id)s
+        SELECT id, shop_id, variant_id, offer_id, show_id, buyer, quantity, unit_price_minor, currency, state, hold_id,
+               claim_until, joined_at, 0 AS position, turn
+          FROM purchases.waiting WHERE id = %(id)s
         """,
         id=id,
     )
@@ -244,22 +267,6 @@ async def offered_by_holds(tx: Tx, *, hold_ids: Sequence[UUID]) -> list[Waiting]
     )
 
 
-async def standing(tx: Tx, *, buyers: Sequence[UUID], variants: Sequence[int]) -> dict[tuple[UUID, int], int]:
-    """Positions in line, by buyer and variant, of those who are waiting."""
-    cursor = await tx.connection.execute(
-        """
-        WITH asked AS (SELECT DISTINCT * FROM unnest(%(buyers)s::uuid[], %(variants)s::bigint[]) AS a(buyer, variant_id)),
-             line AS (SELECT buyer, variant_id, shop_id,
-                             row_number() OVER (PARTITION BY shop_id, variant_id ORDER BY turn) AS position
-                        FROM purchases.waiting
-                       WHERE state = 'waiting' AND variant_id IN (SELECT variant_id FROM asked))
-        SELECT buyer, variant_id, position::int FROM line JOIN asked USING (buyer, variant_id)
-        """,
-        {"buyers": list(buyers), "variants": list(variants)},
-    )
-    return {(buyer, variant_id): position for buyer, variant_id, position in await cursor.fetchall()}
-
-
 async def lapsed_offers(tx: Tx, *, before: datetime, limit: int) -> list[Waiting]:
     """Offers whose hold has gone another way (it gave way to another purchase of the same buyer)."""
     return await tx.every(
@@ -278,10 +285,12 @@ async def lapsed_offers(tx: Tx, *, before: datetime, limit: int) -> list[Waiting
 async def variants_waited_for(tx: Tx, *, shop_id: int, variant_ids: Sequence[int]) -> list[int]:
     cursor = await tx.connection.execute(
         """
-        SELECT DISTINCT variant_id FROM purchases.waiting
-         WHERE shop_id = %(shop_id)s AND variant_id = ANY(%(variant_ids)s) AND state = 'waiting' ORDER BY variant_id
+        SELECT variant_id FROM unnest(%(variant_ids)s::bigint[]) AS v (variant_id)
+         WHERE EXISTS (SELECT FROM purchases.waiting AS w
+                        WHERE w.shop_id = %(shop_id)s AND w.variant_id = v.variant_id AND w.state = 'waiting')
+         ORDER BY variant_id
         """,
-        {"shop_id": shop_id, "variant_ids": list(variant_ids)},
+        {"shop_id": shop_id, "variant_ids": sorted(set(variant_ids))},
     )
     return [row[0] for row in await cursor.fetchall()]
 
@@ -292,15 +301,14 @@ async def units_waiting(
     """Units in line now, per variant, of those who joined in this show (None: outside any show)."""
     cursor = await tx.connection.execute(
         """
-        SELECT variant_id, sum(quantity)::int FROM purchases.waiting
-         WHERE shop_id = %(shop_id)s AND state = 'waiting' AND variant_id = ANY(%(variant_ids)s)
-           AND show_id IS NOT DISTINCT FROM %(show_id)s::bigint
-         GROUP BY variant_id
+        SELECT variant_id, units FROM purchases.waiting_units
+         WHERE shop_id = %(shop_id)s AND show_id = coalesce(%(show_id)s::bigint, 0)
+           AND variant_id = ANY(%(variant_ids)s)
         """,
         {"shop_id": shop_id, "show_id": show_id, "variant_ids": list(variant_ids)},
     )
-    found = dict(await cursor.fetchall())
-    return {variant_id: found.get(variant_id, 0) for variant_id in variant_ids}
+    units = dict(await cursor.fetchall())
+    return {variant_id: units.get(variant_id, 0) for variant_id in variant_ids}
 
 
 async def variants(tx: Tx, *, shop_id: int, ids: Sequence[int]) -> list[VariantRow]:

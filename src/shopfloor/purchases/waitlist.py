@@ -52,7 +52,7 @@ async def join(
         raise BadPurchase(quantity=quantity, largest=MAX_PER_LINE)
     standing = await queries.waiting_of(tx, buyer=buyer, shop_id=shop_id, variant_id=variant_id)
     if standing and not _is_over(standing[0]):
-        return standing[0]
+        return (await _placed(tx, standing[:1]))[0]
     await _end(tx, standing, WaitingState.LAPSED)
     wish = await _wish(tx, shop_id=shop_id, variant_id=variant_id, offer_id=offer_id)
     free = await stock.available(tx, shop_id=shop_id, variant_ids=[variant_id], pool_id=wish.pool_id)
@@ -76,7 +76,7 @@ async def join(
     standing = await queries.waiting_of(tx, buyer=buyer, shop_id=shop_id, variant_id=variant_id)
     if not standing:
         raise WaitingNotFound(variant_id=variant_id)
-    return standing[0]
+    return (await _placed(tx, standing[:1]))[0]
 
 
 def _is_over(place: Waiting) -> bool:
@@ -110,9 +110,36 @@ async def _wish(tx: Tx, *, shop_id: int, variant_id: int, offer_id: int | None) 
     raise OfferUnknown(variant_id=variant_id)
 
 
+async def _placed(tx: Tx, places: Sequence[Waiting]) -> list[Waiting]:
+    """With their positions, where they are waiting."""
+    standing = [place for place in places if place.state is WaitingState.WAITING]
+    if not standing:
+        return list(places)
+    positions = await queries.positions(
+        tx,
+        buyers=[place.buyer for place in standing],
+        variants=[place.variant_id for place in standing],
+    )
+    return [
+        replace(place, position=positions.get((place.buyer, place.variant_id), 0))
+        if place.state is WaitingState.WAITING
+        else place
+        for place in places
+    ]
+
+
+async def stand_in_line(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Join, or stay where one stands; the position of each row's buyer in the line for its variant."""
+    await join_all(tx, rows)
+    positions = await queries.positions(
+        tx, buyers=[row["buyer"] for row in rows], variants=[row["variant_id"] for row in rows]
+    )
+    return [positions.get((row["buyer"], row["variant_id"]), 0) for row in rows]
+
+
 async def join_all(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> list[Waiting]:
     """Many at once, in this order; returns the new ones."""
-    joined = await queries.insert_waiting(tx, rows)
+    joined = await _placed(tx, await queries.insert_waiting(tx, rows))
     for show_id, group in _by_show(joined):
         shop_id = group[0].shop_id
         units = await _units(tx, shop_id=shop_id, show_id=show_id, group=group)
@@ -127,7 +154,7 @@ async def join_all(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> list[Waiting]:
 
 async def places(tx: Tx, *, buyer: UUID, shop_id: int | None = None) -> list[Waiting]:
     """Where this buyer stands, newest first; an offered place carries the hold to claim."""
-    return await queries.waiting_of(tx, buyer=buyer, shop_id=shop_id, variant_id=None)
+    return await _placed(tx, await queries.waiting_of(tx, buyer=buyer, shop_id=shop_id, variant_id=None))
 
 
 async def leave(tx: Tx, *, shop_id: int, waiting_id: UUID, buyer: UUID) -> None:
@@ -135,6 +162,7 @@ async def leave(tx: Tx, *, shop_id: int, waiting_id: UUID, buyer: UUID) -> None:
     place = await queries.waiting(tx, id=waiting_id)
     if place is None or place.shop_id != shop_id or place.buyer != buyer:
         raise WaitingNotFound(waiting_id=str(waiting_id))
+    [place] = await _placed(tx, [place])
     freed = []
     if place.state is WaitingState.OFFERED and place.hold_id is not None:
         freed = await stock.release(tx, [place.hold_id], "left")

@@ -69,7 +69,7 @@ class IntakeUnknown(Unavailable):
 
 Outcome = Held | Refused | Unavailable
 OnDecided = Callable[[Outcome], None]
-OnRefused = Callable[[Tx, list[Request], list[Answer]], Awaitable[None]]
+OnRefused = Callable[[Tx, list[Request], list[Answer]], Awaitable[list[Answer]]]
 
 
 _Answers = list[tuple[OnDecided, Outcome]]
@@ -120,7 +120,8 @@ class _Lane:
 
 class Intake:
     """`on_refused` runs in the transaction of each batch in which somebody was refused, once, after the
-    decision: with the requests and their answers, to write rows that belong to them.  It runs inside an open
+    decision: with the requests and their answers, to write rows that belong to them; it returns the answers, perhaps with more
+    facts.  It runs inside an open
     pipeline: statements are sent at once and waited for when something is fetched, so row counts are not known
     there.
     """
@@ -272,6 +273,7 @@ class Intake:
         Whatever went wrong: its ids are looked up then, so nothing is granted twice.
         """
         beside = self._on_refused if plan.refuses else None
+        answers = plan.answers
         try:
             async with self._connection() as connection:
                 tx = Tx(connection)
@@ -280,7 +282,7 @@ class Intake:
                         await connection.execute("BEGIN")
                         await carry_out(tx, plan)
                         if beside is not None:
-                            await beside(tx, batch.requests, plan.answers)
+                            answers = await beside(tx, batch.requests, plan.answers)
                         await connection.execute("COMMIT")
                         self._meanwhile(lane)
                 else:
@@ -297,7 +299,7 @@ class Intake:
                 self._distrust_until = monotonic() + DISTRUST_SECONDS
             return None
         self.figures.ahead += 1
-        return [*plan.answers]
+        return [*answers]
 
     def _forget(self, lane: _Lane) -> None:
         lane.speculation.forget()
@@ -403,7 +405,7 @@ class Intake:
                     speculation=lane.speculation,
                 )
                 if self._on_refused is not None and any(type(answer) is Refused for answer in answers):
-                    await self._on_refused(tx, requests, answers)
+                    answers = await self._on_refused(tx, requests, answers)
                 await connection.execute("COMMIT")
                 self._meanwhile(lane)
         except BaseException:

@@ -23,6 +23,8 @@ from shopfloor.chat.rules import (
     [
         ("  hello \n there\t", "hello there"),
         ("he\u200bl\u202elo", "hello"),
+        ("love it 🩷🫨", "love it 🩷🫨"),
+        ("می\u200cخواهم", "می\u200cخواهم"),
         ("👩\u200d🔧 ok", "👩\u200d🔧 ok"),
         ("a\x00b", "ab"),
         ("好" * 200, "好" * 200),
@@ -101,7 +103,22 @@ def test_lines_that_say_the_same_have_one_fingerprint() -> None:
 def test_names() -> None:
     assert checked_name("  Ann  Lee ") == "Ann Lee"
     assert name_of(UUID(int=5)) == name_of(UUID(int=5)) == "Guest 1005"
-    for name in ("", "x" * 25, "客服小美", "0fficial", "A d m i n", "Moderator", "www.x.com", "\u200b"):
+    for name in ("Badminton Li", "Ghost", "Hostettler", "Systema", "Supportive", "爱主播的猫"):
+        assert checked_name(name) == name
+    for name in (
+        "Hоst",
+        "HOST_1",
+        "h.0.s.t",
+        "TheHost",
+        "",
+        "x" * 25,
+        "客服小美",
+        "0fficial",
+        "A d m i n",
+        "Moderator",
+        "www.x.com",
+        "\u200b",
+    ):
         with pytest.raises(BadName):
             checked_name(name)
 

@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from shopfloor import chat, live
+from shopfloor import accounts, chat, live
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.errors import Refusal
 
@@ -16,6 +16,11 @@ ANN, BOB = UUID(int=1), UUID(int=2)
 @pytest.fixture
 async def show_id(database: Database) -> int:
     async with database.transaction() as tx:
+        await tx.run(
+            "INSERT INTO accounts.shop (id, slug, name, currency, locale, timezone) OVERRIDING SYSTEM VALUE"
+            " VALUES (%(id)s, 'tuan', 'Tuan Studio', 'EUR', 'en', 'Europe/Berlin')",
+            id=SHOP,
+        )
         return (await live.plan_show(tx, shop_id=SHOP, title="Autumn")).id
 
 
@@ -76,9 +81,42 @@ async def test_a_line_is_kept_told_and_recalled(database: Database, show_id: int
 
 async def test_guests_have_a_name_of_their_own(database: Database, show_id: int) -> None:
     assert (await say(database, show_id, "hi")).name == chat.name_of(ANN)
-    await refused(database, "chat.bad_name", lambda: say(database, show_id, "hi", BOB, name="客服"))
     host = await say(database, show_id, "hi", uuid4(), name="Host Ada", role=chat.Role.HOST)
     assert host.name == "Host Ada"
+
+
+@pytest.mark.parametrize("name", ["客服", "Hоst", "\u3164", "x" * 25, "a\x00b", "\udcff"])
+async def test_a_bad_name_costs_the_name_and_not_the_line(
+    database: Database, show_id: int, name: str
+) -> None:
+    line = await say(database, show_id, "is there an M?", BOB, name=name)
+
+    assert (line.name, line.text, line.state) == (chat.name_of(BOB), "is there an M?", chat.State.SHOWN)
+    assert [fact["author"] for fact in await facts(database, "chat.chat_said")] == [chat.name_of(BOB)]
+
+
+@pytest.mark.parametrize("name", ["Badminton Li", "Ghost", "Christophe", "می\u200cخواهم", "🩷"])
+async def test_honest_names_are_kept(database: Database, show_id: int, name: str) -> None:
+    assert (await say(database, show_id, "hi", BOB, name=name)).name == name
+
+
+async def test_nobody_is_called_like_the_shop_or_its_host(database: Database, show_id: int) -> None:
+    async with database.transaction() as tx:
+        shop = await accounts.shop(tx, SHOP)
+        person = await tx.value(
+            "INSERT INTO accounts.person (email, name, password_hash) VALUES ('li@a.example', 'Li Wei', 'x')"
+            " RETURNING id"
+        )
+        await tx.run(
+            "INSERT INTO accounts.member (shop_id, person_id, role) VALUES (%(shop)s, %(person)s, 'host')",
+            shop=SHOP,
+            person=person,
+        )
+        await tx.run("UPDATE live.show SET host_id = %(person)s WHERE id = %(id)s", person=person, id=show_id)
+
+    for name in (shop.name, f"{shop.name.upper()} ✓", "Lі Wеі", "ＬＩ　ＷＥＩ"):
+        assert (await say(database, show_id, f"I am {name}", uuid4(), name=name)).name.startswith("Guest ")
+    assert (await say(database, show_id, "hi", uuid4(), name="Li Weiwei")).name == "Li Weiwei"
 
 
 async def test_three_lines_at_once_then_slowly(database: Database, show_id: int) -> None:

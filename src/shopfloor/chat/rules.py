@@ -12,6 +12,7 @@ from typing import Final
 from uuid import UUID
 
 from shopfloor.chat.models import BadName, BadText, BadWord, Reason, WordProtected
+from shopfloor.kernel import text as text_rules
 
 LONGEST: Final = 200
 LONGEST_NAME: Final = 24
@@ -94,6 +95,9 @@ RESERVED_NAMES: Final = (
     "管理员",
     "房管",
     "admin",
+    "administrator",
+    "staff",
+    "seller",
     "moderator",
     "official",
     "support",
@@ -113,17 +117,10 @@ _CJK: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 
 def clean(text: str) -> str:
-    """What is stored: one line, no control or invisible characters.  Raises BadText."""
-    folded = unicodedata.normalize("NFC", text[: 4 * LONGEST])
-    # Of the invisible characters only the joiner has a use: it holds compound emoji together.
-    kept = "".join(
-        " " if char in "\t\r\n" else char
-        for char in folded
-        if char in "\t\r\n\u200d" or unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Co", "Cn"}
-    )
-    line = " ".join(kept.split())
-    if not line or len(line) > LONGEST or not line.strip("\u200d"):
-        raise BadText(longest=LONGEST, length=len(line))
+    """What is stored: one line, cleaned as all text is.  Raises BadText."""
+    line = text_rules.said(text, longest=LONGEST)
+    if not line:
+        raise BadText(longest=LONGEST, length=len(text))
     return line
 
 
@@ -196,15 +193,13 @@ def name_of(shopper: UUID) -> str:
     return f"Guest {shopper.int % 9000 + 1000}"
 
 
-def checked_name(name: str) -> str:
-    """What a guest may be called.  Raises BadName."""
-    kept = " ".join(
-        "".join(c for c in name if unicodedata.category(c)[0] not in {"C", "Z"} or c == " ").split()
-    )
-    if not 1 <= len(kept) <= LONGEST_NAME:
-        raise BadName(longest=LONGEST_NAME)
-    plain = _NOT_WORD.sub("", squeezed(kept)).translate(_LEET)
-    if any(reserved in plain for reserved in RESERVED_NAMES) or has_link(kept):
+def checked_name(name: str, *, taken: Iterable[str] = ()) -> str:
+    """What a guest may be called: nobody of the shop, and not like one of `taken`.  Raises BadName."""
+    try:
+        kept = text_rules.name(name, field="name", longest=LONGEST_NAME)
+    except text_rules.UnusableText as problem:
+        raise BadName(longest=LONGEST_NAME) from problem
+    if text_rules.imitates(kept, roles=RESERVED_NAMES, names=taken) or has_link(kept):
         raise BadName(longest=LONGEST_NAME)
     return kept
 

@@ -5,11 +5,12 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from shopfloor import live
+from shopfloor import accounts, live
 from shopfloor.chat import queries, rules
 from shopfloor.chat.asks import EMPTY, Vocabulary, asks
 from shopfloor.chat.events import ChatHeld, ChatHidden, ChatSaid, ShopperMuted
 from shopfloor.chat.models import (
+    BadName,
     ChatClosed,
     Line,
     Moderation,
@@ -24,6 +25,7 @@ from shopfloor.chat.models import (
     UnknownLine,
 )
 from shopfloor.kernel import outbox
+from shopfloor.kernel import text as text_rules
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import new_id, now
 
@@ -50,13 +52,16 @@ async def say(
     """Say something in a show; a line that looks like spam is held for a moderator (`state` says so).
 
     `role` is what the caller has proved the writer to be; buyers are known here.  `words` are the shop's own
-    sizes and colours.  Raises BadText, BadName, Muted, TooFast, Repeated, ChatClosed, UnknownShow.
+    sizes and colours.  A `name` nobody may carry is not taken, and the line is said under the guest's own.
+    Raises BadText, Muted, TooFast, Repeated, ChatClosed, UnknownShow.
     """
     show = await live.show(tx, shop_id=shop_id, show_id=show_id)
     if show.status == live.ShowStatus.ENDED:
         raise ChatClosed
     line_text = rules.clean(text)
-    called = rules.name_of(shopper) if not name else _checked_name(name, role)
+    called = rules.name_of(shopper)
+    if name:
+        called = await _name_or_guest(tx, show, name, role, guest=called)
     at = now()
     mark = rules.fingerprint(line_text)
     reason = None
@@ -252,11 +257,23 @@ def _said(line: Line, asked: dict[str, list[str]]) -> ChatSaid:
     )
 
 
-def _checked_name(name: str, role: Role) -> str:
-    """Staff may carry the names that others may not."""
-    if role in STAFF:
-        return " ".join(name.split())[: rules.LONGEST_NAME] or str(role)
-    return rules.checked_name(name)
+async def _name_or_guest(tx: Tx, show: live.Show, name: str, role: Role, *, guest: str) -> str:
+    """Staff may carry the names that others may not.  A bad name costs the name, never the line."""
+    try:
+        if role in STAFF:
+            return text_rules.name(name, field="name", longest=rules.LONGEST_NAME)
+        return rules.checked_name(name, taken=await _names_of_the_shop(tx, show))
+    except (BadName, text_rules.UnusableText):
+        return guest
+
+
+async def _names_of_the_shop(tx: Tx, show: live.Show) -> list[str]:
+    """What the shop is called, and who hosts this show."""
+    shop = await accounts.shop(tx, show.shop_id)
+    if show.host_id is None:
+        return [shop.name]
+    members = await accounts.members(tx, shop_id=show.shop_id)
+    return [shop.name, *(member.name for member in members if member.person_id == show.host_id)]
 
 
 def _check_reason(reason: Reason) -> None:

@@ -3,6 +3,8 @@
 Every module audits what it owns; here they are set beside each other and the outbox beside the lake.
 """
 
+import asyncio
+import json
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -12,6 +14,7 @@ from rich.console import Console
 from shopfloor import collector, media, orders, stock, supply
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.settings import Settings
+from shopfloor.kernel.startup import prepared_database
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,25 @@ class Finding:
             "figures": self.figures,
             "offending": list(self.offending),
         }
+
+
+def of_installation(settings: Settings) -> list[Finding]:
+    """All checks of the installation that the settings name, with its database started when it must be."""
+
+    async def check(dsn: str) -> list[Finding]:
+        db = Database(dsn, settings.database_pool)
+        await db.open()
+        try:
+            return await run(db, settings)
+        finally:
+            await db.close()
+
+    with prepared_database(settings) as dsn:
+        return asyncio.run(check(dsn))
+
+
+def as_json(findings: list[Finding]) -> str:
+    return json.dumps([finding.as_dict() for finding in findings], ensure_ascii=False)
 
 
 async def run(db: Database, settings: Settings) -> list[Finding]:

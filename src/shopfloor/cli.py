@@ -1,30 +1,75 @@
 """The command line.  Each command's help is its reference; `docs/cli.md` is generated from here."""
 
-import asyncio
-import json
+from __future__ import annotations
+
 import sys
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from shopfloor import app, audit, loadtest, worker
-from shopfloor.demo import show as demo_show
-from shopfloor.kernel import logs
-from shopfloor.kernel.database import Database
-from shopfloor.kernel.migrations import migrate as apply_migrations
-from shopfloor.kernel.postgres import CannotRun
-from shopfloor.kernel.settings import Settings
-from shopfloor.kernel.startup import prepared_database
+from shopfloor.kernel import late
+
+if TYPE_CHECKING:
+    from shopfloor import app, audit, worker
+    from shopfloor.demo import show as demo_show
+    from shopfloor.kernel import logs, migrations, postgres, startup
+    from shopfloor.kernel import settings as kernel_settings
+    from shopfloor.kernel.settings import Settings
+else:
+    app = late.module("shopfloor.app")
+    audit = late.module("shopfloor.audit")
+    worker = late.module("shopfloor.worker")
+    demo_show = late.module("shopfloor.demo.show")
+    logs = late.module("shopfloor.kernel.logs")
+    migrations = late.module("shopfloor.kernel.migrations")
+    postgres = late.module("shopfloor.kernel.postgres")
+    startup = late.module("shopfloor.kernel.startup")
+    kernel_settings = late.module("shopfloor.kernel.settings")
+
+# Commands whose options stand with what they do: module, attribute, and the line in the list of commands.
+ELSEWHERE: Final = {
+    "loadtest": ("shopfloor.loadtest", "command", "Drive the show SHOW_ID of the shop at BASE_URL with a stated mix, say what it bore, and audit it."),
+}  # fmt: skip
 
 
 class Sentences(click.Group):
-    """Trouble an operator can mend is told in a sentence, without a traceback."""
+    """Trouble an operator can mend is told in a sentence, without a traceback.
+
+    A command of `ELSEWHERE` is loaded when it is asked for, not for the list.
+    """
 
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
-        except CannotRun as problem:
-            raise click.ClickException(str(problem)) from problem
+        except (click.exceptions.Exit, click.Abort, click.ClickException):
+            raise
+        except Exception as problem:
+            if isinstance(problem, postgres.CannotRun):
+                raise click.ClickException(str(problem)) from problem
+            raise
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), *ELSEWHERE])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in ELSEWHERE:
+            return super().get_command(ctx, cmd_name)
+        module, name, _ = ELSEWHERE[cmd_name]
+        command: Any = getattr(import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        names = self.list_commands(ctx)
+        room = formatter.width - 6 - max(map(len, names))
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, self._line(name, room)) for name in names])
+
+    def _line(self, name: str, room: int) -> str:
+        if name in ELSEWHERE:
+            return click.Command(name, help=ELSEWHERE[name][2]).get_short_help_str(room)
+        return self.commands[name].get_short_help_str(room)
 
 
 @click.group(cls=Sentences, context_settings={"help_option_names": ["-h", "--help"]})
@@ -32,7 +77,7 @@ class Sentences(click.Group):
 @click.pass_context
 def main(ctx: click.Context) -> None:
     """Live commerce that a merchant owns, from the camera to the factory."""
-    settings = Settings()
+    settings = kernel_settings.Settings()
     logs.install(as_json=settings.log_format == "json", level=settings.log_level)
     ctx.obj = settings
 
@@ -62,8 +107,8 @@ def run_worker(settings: Settings) -> None:
 @click.pass_obj
 def migrate(settings: Settings) -> None:
     """Bring the database to this release and say what was applied."""
-    with prepared_database(settings, migrated=False) as dsn:
-        names = apply_migrations(dsn)
+    with startup.prepared_database(settings, migrated=False) as dsn:
+        names = migrations.migrate(dsn)
     for name in names:
         click.echo(name)
     click.echo(f"{len(names)} migrations applied.")
@@ -85,19 +130,9 @@ def run_demo(settings: Settings, *, once: bool, shoppers: int, seed: int, data_d
 @click.pass_obj
 def run_audit(settings: Settings, *, as_json: bool) -> None:
     """Check the invariants of the whole installation; exit status 1 and the offending keys if one fails."""
-
-    async def check(dsn: str) -> list[audit.Finding]:
-        db = Database(dsn, settings.database_pool)
-        await db.open()
-        try:
-            return await audit.run(db, settings)
-        finally:
-            await db.close()
-
-    with prepared_database(settings) as dsn:
-        findings = asyncio.run(check(dsn))
+    findings = audit.of_installation(settings)
     if as_json:
-        click.echo(json.dumps([finding.as_dict() for finding in findings], ensure_ascii=False))
+        click.echo(audit.as_json(findings))
     else:
         audit.show(findings)
     sys.exit(0 if all(finding.passed for finding in findings) else 1)
@@ -107,9 +142,6 @@ def run_audit(settings: Settings, *, as_json: bool) -> None:
 @click.pass_obj
 def show_settings(settings: Settings) -> None:
     """Print every setting with its value, its default and what it is for."""
-    for name, field in Settings.model_fields.items():
+    for name, field in kernel_settings.Settings.model_fields.items():
         value = getattr(settings, name)
         click.echo(f"SHOPFLOOR_{name.upper()}={'' if value is None else value}\n    {field.description}")
-
-
-main.add_command(loadtest.command)

@@ -3,10 +3,13 @@
 import inspect
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
+from pkgutil import walk_packages
 
 import click
 
+import shopfloor
 from shopfloor.cli import main as commands
 from shopfloor.kernel.errors import every_refusal
 from shopfloor.kernel.settings import Settings
@@ -47,6 +50,8 @@ def commands_page() -> str:
 
 
 def refusals_page() -> str:
+    for module in walk_packages(shopfloor.__path__, "shopfloor."):
+        import_module(module.name)
     lines = [
         "# Refusals",
         "",

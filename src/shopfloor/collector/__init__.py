@@ -11,9 +11,10 @@ exactly, at every seal.  Money, stock and supplier events come only from our own
     view.table(show_id=7)
 """
 
+from typing import TYPE_CHECKING
+
 from shopfloor.collector import lake
 from shopfloor.collector.audit import audit
-from shopfloor.collector.columns import SCHEMA, WORDS
 from shopfloor.collector.endpoint import Endpoint
 from shopfloor.collector.facts import EXPLODED, compare, from_fact
 from shopfloor.collector.lake import AsOf, Lake
@@ -33,6 +34,12 @@ from shopfloor.collector.models import (
 from shopfloor.collector.sealer import rebuild_index, seal_everything
 from shopfloor.collector.service import Collector
 from shopfloor.collector.vocabulary import BROWSER, PRESENCE, SERVER_ONLY, SHEDDING_ORDER
+from shopfloor.kernel import late
+
+if TYPE_CHECKING:
+    from shopfloor.collector.columns import SCHEMA, WORDS
+else:
+    __getattr__ = late.names(__name__, {"SCHEMA": "columns", "WORDS": "columns"})
 
 __all__ = [
     "BROWSER",

@@ -3,13 +3,18 @@
 from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import UUID
-
-import pyarrow.parquet as pq
 
 from shopfloor.collector import facts, lake, manifest
 from shopfloor.collector.models import SERVER, Check
 from shopfloor.collector.vocabulary import PRESENCE
+from shopfloor.kernel import late
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
+else:
+    pq = late.module("pyarrow.parquet")
 
 
 def audit(directory: Path, fact_ids: Iterable[UUID] | None = None) -> list[Check]:

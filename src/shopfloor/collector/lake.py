@@ -4,21 +4,32 @@ Never a glob over files: a file that no manifest line names is not there.  A rea
 each event once, also while sealers work.
 """
 
+from __future__ import annotations
+
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.dataset as ds
-
-from shopfloor.collector import columns, index, log, manifest
+from shopfloor.collector import index, log, manifest
 from shopfloor.collector.models import Event, LakeDamaged, SegmentId
+from shopfloor.kernel import late
 from shopfloor.kernel.values import now
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.dataset as ds
+
+    from shopfloor.collector import columns
+else:
+    pa = late.module("pyarrow")
+    pc = late.module("pyarrow.compute")
+    ds = late.module("pyarrow.dataset")
+    columns = late.module("shopfloor.collector.columns")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ A crash before the line leaves files that no reader looks at and that the next a
 after it leaves a segment that is dropped unread.
 """
 
+from __future__ import annotations
+
 import base64
 import hashlib
 import os
@@ -18,16 +20,24 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from shopfloor.collector import columns, index, log, manifest
+from shopfloor.collector import index, log, manifest
 from shopfloor.collector.models import DEDUP_DAYS, Bad, Event, Sealed, SegmentId
-from shopfloor.kernel import logs
+from shopfloor.kernel import late, logs
 from shopfloor.kernel.values import now
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from shopfloor.collector import columns
+else:
+    pa = late.module("pyarrow")
+    pq = late.module("pyarrow.parquet")
+    columns = late.module("shopfloor.collector.columns")
 
 Row = TypeVar("Row")
 

@@ -5,8 +5,9 @@ Promise: a forecast is a distribution per variant (forty equally likely numbers,
 where the data cannot know, the line says so and why.
 """
 
+from typing import TYPE_CHECKING
+
 from shopfloor.demand.events import DemandForecast
-from shopfloor.demand.learner import learn
 from shopfloor.demand.models import (
     POINTS,
     Assumptions,
@@ -23,6 +24,12 @@ from shopfloor.demand.models import (
 )
 from shopfloor.demand.sensing import foresee
 from shopfloor.demand.service import forecast, forecast_show
+from shopfloor.kernel import late
+
+if TYPE_CHECKING:
+    from shopfloor.demand.learner import learn
+else:
+    __getattr__ = late.names(__name__, {"learn": "learner"})
 
 __all__ = [
     "POINTS",

@@ -2,13 +2,19 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from shopfloor.demand import learner, queries
+from shopfloor.demand import queries
 from shopfloor.demand.events import DemandForecast
 from shopfloor.demand.models import Assumptions, Forecast, Signal, UnknownForecast
-from shopfloor.kernel import outbox
+from shopfloor.kernel import late, outbox
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import now
+
+if TYPE_CHECKING:
+    from shopfloor.demand import learner
+else:
+    learner = late.module("shopfloor.demand.learner")
 
 # How many earlier shows still say something about the next one.
 HISTORY_SHOWS = 12

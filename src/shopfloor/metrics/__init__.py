@@ -8,6 +8,9 @@ computed from the lake, from whole files and the unsealed end of the log, so a r
     report.value("gmv_paid"), report.funnel, report.minutes, report.to_csv()
 """
 
+from typing import TYPE_CHECKING
+
+from shopfloor.kernel import late
 from shopfloor.metrics.models import (
     Ask,
     Feature,
@@ -20,9 +23,22 @@ from shopfloor.metrics.models import (
     VariantRow,
     VariantSignal,
 )
-from shopfloor.metrics.registry import Metric
-from shopfloor.metrics.registry import metrics as every_metric
-from shopfloor.metrics.service import show_report, shows, signals
+
+if TYPE_CHECKING:
+    from shopfloor.metrics.registry import Metric
+    from shopfloor.metrics.registry import metrics as every_metric
+    from shopfloor.metrics.service import show_report, shows, signals
+else:
+    __getattr__ = late.names(
+        __name__,
+        {
+            "Metric": "registry",
+            "every_metric": "registry:metrics",
+            "show_report": "service",
+            "shows": "service",
+            "signals": "service",
+        },
+    )
 
 __all__ = [
     "Ask",

@@ -1,16 +1,21 @@
 """/v1/{shop}/shows/{show_id}/report: the show report, as JSON and as CSV."""
 
 import asyncio
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from shopfloor.accounts import Actor, Permission
 from shopfloor.accounts.api import allowed
+from shopfloor.kernel import late
 from shopfloor.kernel.http import refusals
 from shopfloor.metrics.models import ShowReport, UnknownShow
-from shopfloor.metrics.service import show_report
+
+if TYPE_CHECKING:
+    from shopfloor.metrics import service
+else:
+    service = late.module("shopfloor.metrics.service")
 
 router = APIRouter(prefix="/v1/{shop}/shows/{show_id}", tags=["metrics"])
 
@@ -19,7 +24,7 @@ Viewer = Annotated[Actor, Depends(allowed(Permission.REPORT_VIEW))]
 
 async def _report(request: Request, actor: Actor, show_id: int) -> ShowReport:
     lake = request.app.state.settings.lake_dir
-    return await asyncio.to_thread(show_report, lake, actor.shop_id, show_id)
+    return await asyncio.to_thread(service.show_report, lake, actor.shop_id, show_id)
 
 
 @router.get("/report", responses=refusals(UnknownShow))

@@ -7,6 +7,7 @@ quotient; the division itself is done once, at the very end, outside any engine.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any, Final, TypeAlias
 
 import ibis
@@ -109,22 +110,28 @@ def metric(
     return register
 
 
+def _filled() -> "_Registry":
+    """With all that is declared, whichever module of this package was imported first."""
+    import_module(f"{__package__}.definitions")
+    return _registry
+
+
 def metrics() -> Mapping[str, Metric]:
-    return _registry.metrics
+    return _filled().metrics
 
 
 def inputs() -> Mapping[str, Table]:
-    return _registry.inputs
+    return _filled().inputs
 
 
 def derived_tables() -> Sequence[Derived]:
     """In the order in which they can be computed."""
-    return tuple(_registry.derived.values())
+    return tuple(_filled().derived.values())
 
 
 def tables() -> Tables:
     """Every table by name, as metrics refer to it."""
-    return _registry.handles
+    return _filled().handles
 
 
 # What exact expressions may be made of.  Everything else differs between engines in some corner: distinct

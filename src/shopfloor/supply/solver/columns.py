@@ -16,14 +16,18 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import highspy
-
+from shopfloor.kernel import late
 from shopfloor.supply.models import Infeasible, SolverFailed
 from shopfloor.supply.solver.direct import Model, Prices, quiet_solver, solve_direct
 from shopfloor.supply.solver.problem import Buy, Offer, Problem, SharedRow, judge, shared_rows
 from shopfloor.supply.solver.response import Answer, Menu, Response, menu, nearly_best, respond
+
+if TYPE_CHECKING:
+    import highspy
+else:
+    highspy = late.module("highspy")
 
 ROUNDS: Final = 60
 VARIATIONS: Final = 20

@@ -10,13 +10,18 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import highspy
-import numpy as np
-
+from shopfloor.kernel import late
 from shopfloor.supply.models import Infeasible, SolverFailed
 from shopfloor.supply.solver.problem import Buy, Need, Offer, Problem, SharedRow, Style, judge, shared_rows
+
+if TYPE_CHECKING:
+    import highspy
+    import numpy as np
+else:
+    highspy = late.module("highspy")
+    np = late.module("numpy")
 
 # What the solver's tolerances may be worth, relative to the size of its objective: its bound is moved down by it.
 TOLERANCE: Final = 1e-6

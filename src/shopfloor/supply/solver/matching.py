@@ -13,16 +13,15 @@ work only, to be run on a thread.
 import time
 from collections import defaultdict
 from dataclasses import dataclass, replace
+from importlib import metadata
 from typing import Final
-
-import highspy
 
 from shopfloor.supply.models import SolverFailed
 from shopfloor.supply.solver.columns import solve_columns
 from shopfloor.supply.solver.direct import solve_direct
 from shopfloor.supply.solver.problem import Buy, Offer, Problem, Style, Verdict, check_problem, judge
 
-SOLVER: Final = f"HiGHS {highspy.Highs().version()}"
+SOLVER: Final = f"HiGHS {metadata.version('highspy')}"
 # Up to so many variants a part is given to the mixed-integer programme first.
 SMALL: Final = 24
 # With more products than this one programme for all of them has nothing to add.

@@ -1,0 +1,51 @@
+"""A process loads the libraries it works with, and no others."""
+
+import subprocess
+import sys
+
+import pytest
+
+LAKE = {"duckdb", "ibis", "pandas", "pyarrow", "sqlglot"}
+SOLVER = {"highspy", "numpy"}
+
+
+def loaded(program: str) -> set[str]:
+    """The packages that stand in a fresh interpreter after this."""
+    said = subprocess.run(
+        [sys.executable, "-c", f"import sys\n{program}\nprint(*sorted({{name.split('.')[0] for name in sys.modules}}))"],
+        check=True, capture_output=True, text=True,
+    ).stdout  # fmt: skip
+    return set(said.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["up", "--help"], ["--version"]])
+def test_a_question_to_the_command_line_loads_the_command_line(arguments: list[str]) -> None:
+    found = loaded(f"from shopfloor.cli import main\nmain({arguments!r}, standalone_mode=False)")
+
+    assert "click" in found
+    assert arguments == ["up", "--help"] or "pydantic" not in found
+    assert found & {"fastapi", "jinja2", "psycopg", "uvicorn", *LAKE, *SOLVER} == set()
+
+
+@pytest.mark.parametrize("module", ["app", "worker"])
+def test_a_process_that_sells_loads_neither_the_lake_nor_the_solver(module: str) -> None:
+    found = loaded(f"import shopfloor.{module}")
+
+    assert "psycopg" in found
+    assert found & (LAKE | SOLVER) == set()
+
+
+@pytest.mark.parametrize(
+    ("use", "library"),
+    [
+        ("from shopfloor import metrics; metrics.show_report", "ibis"),
+        ("from shopfloor import collector; collector.SCHEMA", "pyarrow"),
+        ("from shopfloor.demand import learn", "numpy"),
+        (
+            "from shopfloor.supply.solver.direct import quiet_solver; quiet_solver(seconds=1, gap=0)",
+            "highspy",
+        ),
+    ],
+)
+def test_what_comes_later_comes(use: str, library: str) -> None:
+    assert library in loaded(use)

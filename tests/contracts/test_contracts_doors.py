@@ -65,3 +65,31 @@ def test_a_front_door_is_narrow(module: str) -> None:
 @pytest.mark.parametrize("module", [orders, payments, purchases], ids=lambda module: module.__name__)
 def test_a_front_door_lists_no_more_than_the_limit(module: ModuleType) -> None:
     assert len(module.__all__) <= LIMIT
+
+
+ON_THE_PATH = [
+    *sorted((SOURCE / "purchases").glob("*.py")),
+    *(
+        SOURCE / "stock" / f"{name}.py"
+        for name in (
+            "intake",
+            "speculation",
+            "reserving",
+            "decision",
+            "batch",
+            "batch_sql",
+            "ledger",
+            "holds",
+        )
+    ),
+    *(SOURCE / "live" / f"{name}.py" for name in ("socket", "gateway", "wire")),
+    *(
+        SOURCE / "orders" / f"{name}.py"
+        for name in ("checkout", "checkout_snapshot", "placing", "lifecycle", "charges", "queries")
+    ),
+]
+
+
+@pytest.mark.parametrize("file", ON_THE_PATH, ids=lambda file: str(file.relative_to(SOURCE)))
+def test_a_purchase_meets_no_file_above_five_hundred_lines(file: Path) -> None:
+    assert len(file.read_text().splitlines()) <= 500

@@ -16,7 +16,7 @@ from psycopg.types.json import Json
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import new_id
 from shopfloor.stock.arrays import IntArray, UuidArray, int_array, uuids
-from shopfloor.stock.decision import Decision, Group, PoolView, Row, Shelf
+from shopfloor.stock.batch import Decision, Group, PoolView, Row, Shelf
 from shopfloor.stock.events import StockChanged
 from shopfloor.stock.rows import LOTS, ask, hold_row, nothing
 

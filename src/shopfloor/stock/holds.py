@@ -7,7 +7,8 @@ from uuid import UUID
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import MAX_QUANTITY
 from shopfloor.stock import batch_sql, queries
-from shopfloor.stock.decision import Row, standing
+from shopfloor.stock.batch import Row
+from shopfloor.stock.decision import standing
 from shopfloor.stock.ledger import LedgerSession, ensure_level, tell, tell_arrived
 from shopfloor.stock.models import (
     Answer,

@@ -5,7 +5,7 @@ from datetime import date
 from uuid import UUID
 
 from shopfloor.kernel.database import Tx
-from shopfloor.stock.decision import Row
+from shopfloor.stock.batch import Row
 from shopfloor.stock.models import (
     HoldState,
     Level,

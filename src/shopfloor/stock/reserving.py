@@ -11,18 +11,8 @@ from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
 from shopfloor.stock import batch_sql, queries
 from shopfloor.stock.arrays import UuidArray, uuids
-from shopfloor.stock.decision import (
-    Decision,
-    PoolView,
-    Row,
-    Shelf,
-    arrange,
-    decide,
-    left_of,
-    limited,
-    over_limit,
-    told,
-)
+from shopfloor.stock.batch import Decision, PoolView, Row, Shelf, told
+from shopfloor.stock.decision import arrange, decide, left_of, limited, over_limit
 from shopfloor.stock.events import HoldsReleased, ReleasedHold, StockChanged
 from shopfloor.stock.ledger import LedgerSession, tell
 from shopfloor.stock.models import Answer, HoldState, LotKind, Refused, Request

@@ -10,7 +10,7 @@ from psycopg import AsyncCursor
 from psycopg.rows import args_row
 
 from shopfloor.kernel.database import Tx
-from shopfloor.stock.decision import Row
+from shopfloor.stock.batch import Row
 from shopfloor.stock.models import HoldState, LotKind
 
 T = TypeVar("T")

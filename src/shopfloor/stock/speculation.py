@@ -21,7 +21,8 @@ from psycopg.types.json import Json
 from shopfloor.kernel.database import Tx
 from shopfloor.stock import batch_sql
 from shopfloor.stock.arrays import uuids
-from shopfloor.stock.decision import Decision, Group, PoolView, Shelf, decide, limited, told
+from shopfloor.stock.batch import Decision, Group, PoolView, Shelf, told
+from shopfloor.stock.decision import decide, limited
 from shopfloor.stock.events import HoldsGranted, PurchaseRefused
 from shopfloor.stock.models import SOLD_OUT, Answer, Held, LotKind, Refused, Request
 

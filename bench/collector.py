@@ -42,7 +42,7 @@ def made(count: int) -> list[collector.Event]:
         collector.Event(
             id=str(new_id()),
             source="shopfloor/1/room",
-            type="live.heartbeat",
+            type="media.ping",
             event_time=start + timedelta(milliseconds=n),
             shop_id=1,
             show_id=7,

@@ -151,12 +151,15 @@ def metrics_page() -> str:
         "All are gross: no traffic is filtered. Amounts are minor units of the orders' currency. Quotients are kept",
         "as two whole numbers and divided at the very end, so every engine gives the same figure to the last bit.",
         "",
-        "| metric | unit | by | final after | meaning | 含义 |",
-        "|---|---|---|---|---|---|",
+        "A figure rests on what the server saw or did itself, or also on what browsers report, which anybody can invent",
+        "within the limits of the collector.",
+        "",
+        "| metric | unit | by | rests on | final after | meaning | 含义 |",
+        "|---|---|---|---|---|---|---|",
     ]
     every = sorted(metrics.every_metric().values(), key=lambda one: one.id)
     lines += [
-        f"| `{one.name}` | {one.unit} | {', '.join(one.grains)} | {one.settles_days} d | {_cell(one.en)} | {_cell(one.zh)} |"
+        f"| `{one.name}` | {one.unit} | {', '.join(one.grains)} | {one.basis} | {one.settles_days} d | {_cell(one.en)} | {_cell(one.zh)} |"
         for one in every
     ]
     lines += [

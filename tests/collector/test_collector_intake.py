@@ -83,8 +83,9 @@ def test_known_fields_become_columns_and_the_rest_extra() -> None:
     )
 
 
-def test_an_unknown_type_is_kept() -> None:
-    assert good({"id": "e", "type": "wheel.spun", "data": {"prize": 3}}).extra == {"prize": 3}
+@pytest.mark.parametrize("kind", ["wheel.spun", "page_views", "live_like"])
+def test_a_type_nobody_knows_is_refused(kind: str) -> None:
+    assert reason({"id": "e", "type": kind, "data": {"prize": 3}}) == "unknown_type"
 
 
 @pytest.mark.parametrize(
@@ -108,9 +109,19 @@ def test_a_browser_cannot_speak_as_the_server_or_as_somebody_else() -> None:
     )
 
 
-def test_presence_needs_a_signed_visitor() -> None:
-    assert reason({"id": "e", "type": "live.heartbeat"}, viewer=None) == "unsigned"
-    assert good({"id": "e", "type": "live.heartbeat"}).type == "live.heartbeat"
+@pytest.mark.parametrize("kind", ["live.enter", "live.heartbeat", "live.leave"])
+@pytest.mark.parametrize("viewer", ["v", None])
+def test_presence_is_what_the_room_saw_itself(kind: str, viewer: str | None) -> None:
+    assert reason({"id": "e", "type": kind, "data": {"seconds": 10}}, viewer=viewer) == "server_only"
+
+
+@pytest.mark.parametrize(("kind", "most"), [("live.like", 100), ("add_to_cart", 1_000), ("view_item", 1_000)])
+def test_quantities_are_bounded_by_what_they_count(kind: str, most: int) -> None:
+    assert good({"id": "e", "type": kind, "data": {"quantity": most}}).quantity == most
+    for too_many in (most + 1, 2**63 - 1):
+        assert reason({"id": "e", "type": kind, "data": {"quantity": too_many}}) == "range:quantity"
+    assert reason({"id": "e", "type": kind, "data": {"amount_minor": 10**12 + 1}}) == "range:amount_minor"
+    assert reason({"id": "e", "type": kind, "data": {"seconds": 3_601}}) == "range:seconds"
 
 
 @pytest.mark.parametrize(
@@ -154,7 +165,7 @@ def test_nonsense_is_bad_with_its_reason(event: object, expected: str) -> None:
 
 
 def test_the_largest_number_that_fits_is_kept() -> None:
-    assert good(with_data(quantity=2**63 - 1)).quantity == 2**63 - 1
+    assert good(with_data(product_id=2**63 - 1)).product_id == 2**63 - 1
 
 
 @pytest.mark.parametrize(

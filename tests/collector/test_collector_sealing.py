@@ -289,7 +289,7 @@ async def test_a_half_written_manifest_line_is_no_line(
 async def test_bad_events_are_kept_with_reason_and_bytes_and_can_be_replayed(
     make: Make, directory: Path, event: Callable[..., Event], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    raw = json.dumps({"id": "later", "type": "lottery.drawn", "data": {"shop_id": 1}}).encode()
+    raw = json.dumps({"id": "later", "type": "share", "data": {"shop_id": 1}}).encode()
     one = await make()
     await one.append([Bad("later", "server_only", raw, "v"), Bad("#1", "json", b"\xff\x00", None)])
     await one.seal()

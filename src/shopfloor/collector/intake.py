@@ -13,11 +13,14 @@ from typing import Any, Final
 import msgspec
 
 from shopfloor.collector.models import MAX_BATCH, MAX_BODY, MAX_EVENT, Bad, Entry, Event, Malformed, TooLarge
-from shopfloor.collector.vocabulary import PRESENCE, browser_may_send
+from shopfloor.collector.vocabulary import MOST, MOST_UNITS, why_not
+from shopfloor.kernel.values import MAX_MINOR
 
 LATEST: Final = timedelta(hours=72)
 MAX_DEPTH: Final = 16
 INT64: Final = 2**63 - 1
+# A player reports at least every few minutes.
+MOST_SECONDS: Final = 3_600
 
 _TYPE: Final = re.compile(r"[a-z][a-z0-9_]{0,39}(\.[a-z][a-z0-9_]{0,39}){0,3}")
 _batch = msgspec.json.Decoder(list[msgspec.Raw])
@@ -25,7 +28,6 @@ _object = msgspec.json.Decoder(dict[str, Any])
 _time = msgspec.json.Decoder(datetime)
 
 _KEYS: Final = ("shop_id", "show_id", "product_id", "variant_id", "offer_id")
-_COUNTS: Final = ("quantity", "sequence", "amount_minor")
 _AMOUNTS_IN_EXTRA: Final = ("price_minor", "value", "price", "value_minor")
 _WORDS: Final = {"session_id": 128, "order_id": 64, "hold_id": 64, "currency": 3, "code": 64, "text": 2_000}
 _ENVELOPE: Final = frozenset(
@@ -139,10 +141,9 @@ def _event(fields: dict[str, Any], *, received: datetime, viewer: str | None) ->
         raise _Wrong("id" if identity is None else "type")
     if not _TYPE.fullmatch(kind):
         raise _Wrong("type")
-    if not browser_may_send(kind):
-        raise _Wrong("server_only")
-    if kind in PRESENCE and viewer is None:
-        raise _Wrong("unsigned")
+    refused = why_not(kind)
+    if refused is not None:
+        raise _Wrong(refused)
     data = fields.get("data")
     if data is None:
         data = {}
@@ -156,7 +157,9 @@ def _event(fields: dict[str, Any], *, received: datetime, viewer: str | None) ->
     when, jumped = event_time(_moment(fields, "time"), _moment(fields, "sentat"), received)
 
     promoted: dict[str, Any] = {key: _count(values, key, least=1) for key in _KEYS}
-    promoted |= {key: _count(values, key, least=0) for key in _COUNTS}
+    promoted["quantity"] = _count(values, "quantity", least=0, most=MOST.get(kind, MOST_UNITS))
+    promoted["sequence"] = _count(values, "sequence", least=0)
+    promoted["amount_minor"] = _count(values, "amount_minor", least=0, most=MAX_MINOR)
     promoted |= {key: _word(values, key, most) for key, most in _WORDS.items()}
     promoted["seconds"] = _seconds(values)
     for key in _AMOUNTS_IN_EXTRA:
@@ -195,7 +198,7 @@ def _word(fields: dict[str, Any], key: str, most: int) -> str | None:
     return value
 
 
-def _count(fields: dict[str, Any], key: str, *, least: int) -> int | None:
+def _count(fields: dict[str, Any], key: str, *, least: int, most: int = INT64) -> int | None:
     value = fields.get(key)
     if value is None:
         return None
@@ -210,7 +213,7 @@ def _count(fields: dict[str, Any], key: str, *, least: int) -> int | None:
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool):
         raise _Wrong(key)
-    if not least <= value <= INT64:
+    if not least <= value <= most:
         raise _Wrong("range:" + key)
     return value
 
@@ -221,7 +224,7 @@ def _seconds(fields: dict[str, Any]) -> float | None:
         return None
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise _Wrong("seconds")
-    if not 0 <= value <= 86_400:
+    if not 0 <= value <= MOST_SECONDS:
         raise _Wrong("range:seconds")
     return float(value)
 

@@ -19,9 +19,6 @@ BROWSER: Final[dict[str, tuple[str, str]]] = {
     "select_promotion": ("click", "An offer was opened."),
     "share": ("click", "The room or a product was shared."),
     "follow": ("click", "The shop was followed."),
-    "live.enter": ("presence", "A viewer came into the room (a signed visitor only)."),
-    "live.heartbeat": ("heartbeat", "The viewer's playback went on (a signed visitor only)."),
-    "live.leave": ("presence", "The viewer left the room (a signed visitor only)."),
     "live.like": ("click", "Likes since the last report; `quantity` says how many."),
     "media.ready": ("media", "The player can start."),
     "media.play": ("media", "Playback started or went on."),
@@ -32,6 +29,11 @@ BROWSER: Final[dict[str, tuple[str, str]]] = {
     "media.quality_change": ("media", "Another rendition is played."),
     "media.error": ("media", "The player reported an error."),
 }
+
+# The largest number each may carry as its `quantity`; what is not named here: MOST_UNITS.
+MOST_LIKES: Final = 100
+MOST_UNITS: Final = 1_000
+MOST: Final = {"live.like": MOST_LIKES}
 
 # The beginnings of type names that only our own server may use: money, stock, suppliers, what a show did.
 SERVER_ONLY: Final = (
@@ -54,19 +56,21 @@ SERVER_ONLY: Final = (
 )
 SERVER_ONLY_NAMES: Final = frozenset({"purchase", "refund"})
 
+# Who watched, and for how long: only what the room's own connection saw, never what a page reports.
 PRESENCE: Final = frozenset({"live.enter", "live.heartbeat", "live.leave"})
 
 # What is given up first when the disk fills; what has no class here (facts of the server) never is.
-SHEDDING_ORDER: Final = ("heartbeat", "media", "browse", "click", "presence", "unknown")
+SHEDDING_ORDER: Final = ("heartbeat", "media", "browse", "click")
 
 
 def shedding_class(event_type: str) -> str:
     """The class that decides when an event of a browser is given up."""
-    known = BROWSER.get(event_type)
-    return known[0] if known else "unknown"
+    return BROWSER[event_type][0]
 
 
-def browser_may_send(event_type: str) -> bool:
+def why_not(event_type: str) -> str | None:
+    """Why a browser may not send this type: `server_only`, `unknown_type`, or None where it may."""
     if event_type in BROWSER:
-        return True
-    return event_type not in SERVER_ONLY_NAMES and not event_type.startswith(SERVER_ONLY)
+        return None
+    ours = event_type in SERVER_ONLY_NAMES or event_type.startswith(SERVER_ONLY)
+    return "server_only" if ours else "unknown_type"

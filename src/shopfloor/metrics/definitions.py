@@ -54,7 +54,7 @@ def _quotient(over: Table, under: Table, *, times: int = 1, per: int = 1) -> Tab
 )
 def live_views(t: Tables, by: Sequence[str]) -> Table:
     acts = t["acts"]
-    return _rows(acts.filter(acts.type == "live.enter"), by)
+    return _rows(acts.filter(acts.type == "live.enter", acts.ours == 1), by)
 
 
 @metric(
@@ -211,6 +211,7 @@ def dwell_median(t: Tables, by: Sequence[str]) -> Table:
     en="Chat lines, likes, shares and follows of viewers.",
     zh="观众的评论、点赞、分享、关注总次数。",
     grains=("show", "minute"),
+    basis="browser",
 )
 def interactions(t: Tables, by: Sequence[str]) -> Table:
     found = _interactions(t)
@@ -232,6 +233,7 @@ def _interactions(t: Tables) -> Table:
     unit="ratio",
     en="Viewers with at least one chat line, like, share or follow, of all viewers (uv).",
     zh="互动率：有评论、点赞、分享或关注的观众占 uv 的比例。",
+    basis="browser",
 )
 def interact_rate(t: Tables, by: Sequence[str]) -> Table:
     return _quotient(_distinct(_interactions(t), by, "viewer"), uv(t, by))
@@ -292,6 +294,7 @@ def _clicks(t: Tables) -> Table:
     en="Times a product was opened or chosen.",
     zh="商品点击、打开、选购次数。",
     grains=_SERIES,
+    basis="browser",
 )
 def clicks(t: Tables, by: Sequence[str]) -> Table:
     return _rows(_clicks(t), by)
@@ -304,6 +307,7 @@ def clicks(t: Tables, by: Sequence[str]) -> Table:
     en="Distinct viewers who opened or chose a product.",
     zh="有商品点击的去重观众数。",
     grains=_ALL,
+    basis="browser",
 )
 def clickers(t: Tables, by: Sequence[str]) -> Table:
     return _distinct(_clicks(t), by, "viewer")

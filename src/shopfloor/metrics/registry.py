@@ -8,7 +8,7 @@ quotient; the division itself is done once, at the very end, outside any engine.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import ibis
 import ibis.expr.operations as ops
@@ -17,6 +17,9 @@ import ibis.expr.operations as ops
 Table: TypeAlias = Any
 Tables: TypeAlias = Mapping[str, Table]
 Definition: TypeAlias = Callable[[Tables, Sequence[str]], Table]
+
+Basis: TypeAlias = Literal["server", "browser"]
+"""What the server saw or did itself, or also what browsers report, which anybody can invent within limits."""
 
 GRAINS: Final = {
     "show": ("show_id",),
@@ -28,7 +31,7 @@ GRAINS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """The definition of a figure.  `settles_days` after the show's end it is final."""
+    """The definition of a figure.  `settles_days` after the show's end it is final; `basis`: what it rests on."""
 
     id: str
     version: int
@@ -38,6 +41,7 @@ class Metric:
     exact: bool
     grains: tuple[str, ...]
     settles_days: int
+    basis: Basis
     define: Definition
 
     @property
@@ -98,13 +102,16 @@ def metric(
     exact: bool = True,
     grains: tuple[str, ...] = ("show",),
     settles_days: int = 1,
+    basis: Basis = "server",
 ) -> Callable[[Definition], Definition]:
     """Declare a metric.  One id is defined once; a changed formula is a new version."""
 
     def register(define: Definition) -> Definition:
         if name in _registry.metrics:
             raise ValueError(f"metric {name} is defined twice")
-        _registry.metrics[name] = Metric(name, version, unit, en, zh, exact, grains, settles_days, define)
+        _registry.metrics[name] = Metric(
+            name, version, unit, en, zh, exact, grains, settles_days, basis, define
+        )
         return define
 
     return register

@@ -135,7 +135,9 @@ def acts(t: Tables) -> Table:
 def pieces(t: Tables) -> Table:
     """What each beat vouches for: the seconds it reports, or the time since the session's event before it."""
     acts = t["acts"]
-    presence = acts.filter(acts.type.isin(["live.enter", "live.heartbeat"]), acts.viewer.notnull())
+    presence = acts.filter(
+        acts.type.isin(["live.enter", "live.heartbeat"]), acts.viewer.notnull(), acts.ours == 1
+    )
     session = presence.mutate(session=ibis.coalesce(presence.session_id, presence.viewer))
     before = session.at.lag().over(
         ibis.window(

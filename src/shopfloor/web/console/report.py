@@ -87,6 +87,7 @@ class Told:
     text: str
     small: str
     definition: str
+    basis: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +204,9 @@ def tell(desk: Desk, figure: Figure, report: ShowReport) -> Told:
     definition = metric.zh if desk.language.tag.startswith("zh") else metric.en
     label = desk.say(LABELS[figure.id]) if figure.id in LABELS else figure.id
     currency = report.currency or desk.shop.currency
-    return Told(figure, label, _shown(figure, currency, desk.language), _made_of(figure), definition)
+    return Told(
+        figure, label, _shown(figure, currency, desk.language), _made_of(figure), definition, metric.basis
+    )
 
 
 def _shown(figure: Figure, currency: str, language: Language) -> str:

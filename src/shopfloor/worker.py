@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import uvloop
 
-from shopfloor import accounts, collector, orders, wiring
+from shopfloor import accounts, catalog, collector, orders, wiring
 from shopfloor.collector import Collector
 from shopfloor.kernel import logs, outbox
 from shopfloor.kernel.database import Database, DatabaseAway
@@ -37,11 +37,15 @@ def loops(db: Database, lake: Collector) -> list[Coroutine[Any, Any, None]]:
         async with db.transaction() as tx:
             await accounts.forget_expired(tx)
 
+    async def make_plain() -> None:
+        await catalog.make_plain(db)
+
     return [
         *(outbox.run(db, consumer) for consumer in wiring.consumers(lake)),
         _every(EXPIRE_EVERY, "expire", expire),
         _every(SWEEP_EVERY, "sweep", sweep),
         _every(FORGET_EVERY, "forget", forget),
+        _every(FORGET_EVERY, "make_plain", make_plain),
     ]
 
 

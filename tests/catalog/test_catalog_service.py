@@ -87,7 +87,7 @@ async def test_a_product_is_made_with_its_variants(database: Database, shops: Sh
         id=made.id, shop_id=shops.mine.id, handle="linen-shirt", title="Linen Shirt", titles={"zh_CN": "亚麻衬衫"},
         description="Soft.\nLight.", descriptions={}, kind=Kind.SIZED, status=Status.ACTIVE, vendor="Mill",
         product_type="", tags=["linen", "summer"], option_names=["Size", "Colour"], created_at=made.created_at,
-        updated_at=made.updated_at, picture_sha=None,
+        updated_at=made.updated_at, picture_sha=None, kept_plain="Soft.\nLight.", kept_plains={},
     )  # fmt: skip
     assert (made.kind is Kind.SIZED, made.title_in("zh_TW"), made.title_in("de")) == (
         True,

@@ -44,7 +44,6 @@ from shopfloor.catalog.models import (
     format_price,
     parse_price,
     picture_path,
-    plain_text,
     translated,
 )
 from shopfloor.catalog.pictures import (
@@ -56,6 +55,7 @@ from shopfloor.catalog.pictures import (
     processed,
     store_picture,
 )
+from shopfloor.catalog.plain import plain_text
 from shopfloor.catalog.service import (
     add_picture,
     add_variant,
@@ -64,6 +64,7 @@ from shopfloor.catalog.service import (
     bundles_by_id,
     bundles_with,
     create_product,
+    make_plain,
     pictures,
     prices,
     product,
@@ -137,6 +138,7 @@ __all__ = [
     "export_shopify_csv",
     "format_price",
     "import_shopify_csv",
+    "make_plain",
     "parse_price",
     "picture_path",
     "pictures",

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from html.parser import HTMLParser
 from typing import Final
 
+from shopfloor.catalog.plain import plain_text, plain_texts
 from shopfloor.kernel import amounts
 from shopfloor.kernel.errors import Conflict, Invalid, NotFound
 from shopfloor.kernel.text import line, prose
@@ -41,7 +41,11 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """`titles` and `descriptions` hold translations by locale; `title` is the one in the shop's language."""
+    """`titles` and `descriptions` hold translations by locale; `title` is the one in the shop's language.
+
+    Descriptions are as they were given, possibly HTML from an import: pages show `plain` and `plains`, made of
+    them when they were written, and never the markup.
+    """
 
     id: int
     shop_id: int
@@ -59,13 +63,19 @@ class Product:
     created_at: datetime
     updated_at: datetime
     picture_sha: str | None
+    kept_plain: str | None = None
+    kept_plains: dict[str, str] | None = None
+
+    @property
+    def plain(self) -> str:
+        return plain_text(self.description) if self.kept_plain is None else self.kept_plain
+
+    @property
+    def plains(self) -> dict[str, str]:
+        return plain_texts(self.descriptions) if self.kept_plains is None else self.kept_plains
 
     def title_in(self, locale: str) -> str:
         return translated(self.title, self.titles, locale)
-
-    def description_in(self, locale: str) -> str:
-        """As kept, possibly HTML from an import: show `plain_text` of it, never the markup itself."""
-        return translated(self.description, self.descriptions, locale)
 
 
 @dataclass(frozen=True, slots=True)
@@ -370,37 +380,3 @@ def translated(text: str, texts: Mapping[str, str], locale: str) -> str:
 def picture_path(sha256: str, size: int) -> str:
     """Where the picture is served; `size` is one of PICTURE_SIZES."""
     return f"/pictures/{sha256}/{size}.webp"
-
-
-class _Text(HTMLParser):
-    BREAKS: Final = frozenset(
-        {"br", "p", "div", "li", "ul", "ol", "tr", "table", "h1", "h2", "h3", "h4", "h5", "h6"}
-    )
-    SILENT: Final = frozenset({"script", "style"})
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.parts: list[str] = []
-        self._silent = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._silent += tag in self.SILENT
-        if tag in self.BREAKS:
-            self.parts.append("\n")
-
-    def handle_endtag(self, tag: str) -> None:
-        self._silent = max(0, self._silent - (tag in self.SILENT))
-        if tag in self.BREAKS:
-            self.parts.append("\n")
-
-    def handle_data(self, data: str) -> None:
-        if not self._silent:
-            self.parts.append(data)
-
-
-def plain_text(description: str) -> str:
-    """A description without markup, in paragraphs.  Text, not safe HTML: templates still escape it."""
-    parser = _Text()
-    parser.feed(description)
-    parser.close()
-    return re.sub(r"\s*\n\s*", "\n", "".join(parser.parts)).strip()

@@ -21,6 +21,15 @@ class VariantRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Markup:
+    """Descriptions as they were given."""
+
+    id: int
+    description: str
+    descriptions: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Id:
     id: int
 
@@ -52,6 +61,8 @@ async def insert_product_once(
     titles: dict[str, str],
     description: str,
     descriptions: dict[str, str],
+    plain: str,
+    plains: dict[str, str],
     kind: str,
     status: str,
     vendor: str,
@@ -62,10 +73,10 @@ async def insert_product_once(
     """None when another product of the shop has this handle."""
     return await tx.value(
         """
-        INSERT INTO catalog.product (shop_id, handle, title, titles, description, descriptions, kind, status,
-                                     vendor, product_type, tags, option_names)
-        VALUES (%(shop_id)s, %(handle)s, %(title)s, %(titles)s, %(description)s, %(descriptions)s, %(kind)s,
-                %(status)s, %(vendor)s, %(product_type)s, %(tags)s::text[], %(option_names)s::text[])
+        INSERT INTO catalog.product (shop_id, handle, title, titles, description, descriptions, plain, plains,
+                                     kind, status, vendor, product_type, tags, option_names)
+        VALUES (%(shop_id)s, %(handle)s, %(title)s, %(titles)s, %(description)s, %(descriptions)s, %(plain)s,
+                %(plains)s, %(kind)s, %(status)s, %(vendor)s, %(product_type)s, %(tags)s::text[], %(option_names)s::text[])
         ON CONFLICT (shop_id, handle) DO NOTHING
         RETURNING id
         """,
@@ -75,6 +86,8 @@ async def insert_product_once(
         titles=Jsonb(titles),
         description=description,
         descriptions=Jsonb(descriptions),
+        plain=plain,
+        plains=Jsonb(plains),
         kind=kind,
         status=status,
         vendor=vendor,
@@ -92,6 +105,8 @@ async def update_product(
     titles: dict[str, str] | None,
     description: str | None,
     descriptions: dict[str, str] | None,
+    plain: str | None,
+    plains: dict[str, str] | None,
     kind: str | None,
     status: str | None,
     vendor: str | None,
@@ -107,6 +122,8 @@ async def update_product(
                titles = coalesce(%(titles)s::jsonb, titles),
                description = coalesce(%(description)s::text, description),
                descriptions = coalesce(%(descriptions)s::jsonb, descriptions),
+               plain = coalesce(%(plain)s::text, plain),
+               plains = coalesce(%(plains)s::jsonb, plains),
                kind = coalesce(%(kind)s::text, kind),
                status = coalesce(%(status)s::text, status),
                vendor = coalesce(%(vendor)s::text, vendor),
@@ -121,6 +138,8 @@ async def update_product(
         titles=None if titles is None else Jsonb(titles),
         description=description,
         descriptions=None if descriptions is None else Jsonb(descriptions),
+        plain=plain,
+        plains=None if plains is None else Jsonb(plains),
         kind=kind,
         status=status,
         vendor=vendor,
@@ -159,7 +178,8 @@ async def products_by_ids(tx: Tx, *, shop_id: int, ids: Sequence[int]) -> list[P
         SELECT p.id, p.shop_id, p.handle, p.title, p.titles, p.description, p.descriptions, p.kind, p.status,
                p.vendor, p.product_type, p.tags, p.option_names, p.created_at, p.updated_at,
                (SELECT sha256 FROM catalog.picture WHERE product_id = p.id ORDER BY position, id LIMIT 1)
-                   AS picture_sha
+                   AS picture_sha,
+               p.plain AS kept_plain, p.plains AS kept_plains
           FROM catalog.product p
          WHERE p.shop_id = %(shop_id)s AND p.id = ANY(%(ids)s::bigint[]) ORDER BY p.id
         """,
@@ -178,7 +198,8 @@ async def products(
         SELECT p.id, p.shop_id, p.handle, p.title, p.titles, p.description, p.descriptions, p.kind, p.status,
                p.vendor, p.product_type, p.tags, p.option_names, p.created_at, p.updated_at,
                (SELECT sha256 FROM catalog.picture WHERE product_id = p.id ORDER BY position, id LIMIT 1)
-                   AS picture_sha
+                   AS picture_sha,
+               p.plain AS kept_plain, p.plains AS kept_plains
           FROM catalog.product p
          WHERE p.shop_id = %(shop_id)s AND p.id > %(after)s
            AND (%(status)s::text IS NULL OR p.status = %(status)s::text)
@@ -193,6 +214,28 @@ async def products(
         status=status,
         after=after,
         limit=limit,
+    )
+
+
+async def without_plain_text(tx: Tx, *, limit: int) -> list[Markup]:
+    """Products whose plain text is still to be made, locked; those that others see to are left to them."""
+    return await tx.every(
+        Markup,
+        """
+        SELECT id, description, descriptions FROM catalog.product
+         WHERE plain IS NULL OR plains IS NULL
+         ORDER BY id LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
+        """,
+        limit=limit,
+    )
+
+
+async def set_plain_text(tx: Tx, *, product_id: int, plain: str, plains: dict[str, str]) -> None:
+    await tx.run(
+        "UPDATE catalog.product SET plain = %(plain)s, plains = %(plains)s WHERE id = %(product_id)s",
+        product_id=product_id,
+        plain=plain,
+        plains=Jsonb(plains),
     )
 
 

@@ -1,5 +1,6 @@
 """Products and variants are made and changed, prices set, pictures added."""
 
+import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -42,14 +43,17 @@ from shopfloor.catalog.models import (
     handle_from,
 )
 from shopfloor.catalog.pictures import ProcessedPicture
+from shopfloor.catalog.plain import plain_text, plain_texts
 from shopfloor.kernel import outbox
-from shopfloor.kernel.database import Tx
+from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.text import line, prose
 from shopfloor.kernel.values import Money
 
 # The days of Article 6a of the Price Indication Directive.
 REFERENCE_DAYS: Final = 30
 MOST_AT_ONCE: Final = 500
+# Characters of markup that are read in well under a millisecond.
+SHORT: Final = 4_000
 
 
 # Products
@@ -78,6 +82,9 @@ async def create_product(
     UnusableText.
     """
     title = line(title, field="title", longest=255, shortest=1)
+    description = prose(description, field="description", longest=LONGEST_DESCRIPTION)
+    described = checked_translations(descriptions or {}, field="descriptions", longest=LONGEST_DESCRIPTION)
+    plain, plains = await _plain(description, described)
     product_id = None
     for wanted in _handles(title) if handle is None else [checked_handle(handle)]:
         product_id = await queries.insert_product_once(
@@ -86,10 +93,10 @@ async def create_product(
             handle=wanted,
             title=title,
             titles=checked_translations(titles or {}, field="titles", longest=255),
-            description=prose(description, field="description", longest=LONGEST_DESCRIPTION),
-            descriptions=checked_translations(
-                descriptions or {}, field="descriptions", longest=LONGEST_DESCRIPTION
-            ),
+            description=description,
+            descriptions=described,
+            plain=plain,
+            plains=plains,
             kind=Kind(kind),
             status=Status(status),
             vendor=line(vendor, field="vendor", longest=255),
@@ -104,6 +111,27 @@ async def create_product(
     if variants:
         await add_variants(tx, shop_id=shop_id, product_id=product_id, variants=variants)
     return await _told(tx, shop_id, product_id, "created")
+
+
+async def _plain(description: str, descriptions: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    """The plain text of these descriptions; of long ones in a thread, beside those who are served meanwhile."""
+    if len(description) + sum(map(len, descriptions.values())) < SHORT:
+        return plain_text(description), plain_texts(descriptions)
+    return await asyncio.to_thread(lambda: (plain_text(description), plain_texts(descriptions)))
+
+
+async def make_plain(db: Database) -> int:
+    """Make the plain text that is missing: of products written by a release that knew nothing of it."""
+    made = 0
+    while True:
+        async with db.transaction() as tx:
+            rows = await queries.without_plain_text(tx, limit=100)
+            for row in rows:
+                plain, plains = await _plain(row.description, row.descriptions)
+                await queries.set_plain_text(tx, product_id=row.id, plain=plain, plains=plains)
+        made += len(rows)
+        if len(rows) < 100:
+            return made
 
 
 def _handles(title: str) -> list[str]:
@@ -157,17 +185,21 @@ async def update_product(
             tx, product_id=product_id
         ):
             raise BadOptions("The product has variants: its options can only be renamed.")
+    if description is not None:
+        description = prose(description, field="description", longest=LONGEST_DESCRIPTION)
+    described = None
+    if descriptions is not None:
+        described = checked_translations(descriptions, field="descriptions", longest=LONGEST_DESCRIPTION)
+    plain, plains = await _plain(description or "", described or {})
     await queries.update_product(
         tx,
         product_id=product_id,
         title=None if title is None else line(title, field="title", longest=255, shortest=1),
         titles=None if titles is None else checked_translations(titles, field="titles", longest=255),
-        description=None
-        if description is None
-        else prose(description, field="description", longest=LONGEST_DESCRIPTION),
-        descriptions=None
-        if descriptions is None
-        else checked_translations(descriptions, field="descriptions", longest=LONGEST_DESCRIPTION),
+        description=description,
+        descriptions=described,
+        plain=None if description is None else plain,
+        plains=None if described is None else plains,
         kind=None if kind is None else Kind(kind),
         status=None if status is None else Status(status),
         vendor=None if vendor is None else line(vendor, field="vendor", longest=255),

@@ -16,6 +16,7 @@ from shopfloor.kernel.errors import Invalid
 
 __all__ = [
     "UnusableText",
+    "cleaned",
     "imitates",
     "is_blank",
     "line",
@@ -60,9 +61,13 @@ def said(value: str, *, longest: int) -> str:
     """One line of talk, cleaned rather than refused; empty when there is nothing to see or far too much."""
     if len(value) > 4 * longest:
         return ""
-    settled = tidied(_UNSTORABLE.sub("", value), one_line=True)
-    spoken = " ".join(settled.split())
+    spoken = " ".join(cleaned(value, one_line=True).split())
     return "" if is_blank(spoken) or len(spoken) > longest else spoken
+
+
+def cleaned(value: str, *, one_line: bool) -> str:
+    """`value` as it may be kept, without what may not.  Never refuses."""
+    return tidied(_UNSTORABLE.sub("", value), one_line=one_line)
 
 
 def storable(value: str) -> bool:

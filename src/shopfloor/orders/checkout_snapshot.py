@@ -199,8 +199,8 @@ async def _products(tx: Tx, *, shop_id: int, ids: Sequence[int]) -> list[dict[st
             "id": product.id,
             "title": product.title,
             "titles": product.titles,
-            "description": catalog.plain_text(product.description),
-            "descriptions": {key: catalog.plain_text(text) for key, text in product.descriptions.items()},
+            "description": product.plain,
+            "descriptions": product.plains,
             "option_names": product.option_names,
             "pictures": [picture.sha256 for picture in shown if picture.product_id == product.id],
         }

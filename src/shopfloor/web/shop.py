@@ -130,7 +130,7 @@ async def product_page(request: Request, shop: str, product_id: Id, shopper: Sho
         "shop/product.html",
         shop=found,
         product=product,
-        description=catalog.plain_text(language.localised(product.descriptions, product.description)),
+        description=language.localised(product.plains, product.plain),
         pictures=pictures,
         choices=choices,
         groups=grouped(choices),

@@ -127,6 +127,17 @@ async def test_who_does_not_record_serves_what_is_recorded(database: Database, t
             assert other.server.status(channel).width == one.server.status(channel).width == 320
 
 
+async def ended_runs(database: Database, channel: int, count: int) -> list[media.Run]:
+    """The runs of a channel, once `count` of them have their end: it is written behind the video."""
+    async with asyncio.timeout(30):
+        while True:
+            async with database.transaction() as tx:
+                runs = await media.runs(tx, shop_id=1, channel_id=channel)
+            if len([run for run in runs if run.end_cause is not None]) == count:
+                return runs
+            await asyncio.sleep(0.05)
+
+
 async def test_the_next_one_takes_over_and_the_camera_finds_it(database: Database, tmp_path: Path) -> None:
     channel, key = await a_camera(database)
     async with process(database, tmp_path) as first, process(database, tmp_path) as second:
@@ -136,8 +147,7 @@ async def test_the_next_one_takes_over_and_the_camera_finds_it(database: Databas
         await soon("the second records", lambda: second.server.records)
         async with film.encoder(second.server.camera_port, key=key) as camera:
             await play(camera, 2)
-        async with database.transaction() as tx:
-            runs = await media.runs(tx, shop_id=1, channel_id=channel)
+        runs = await ended_runs(database, channel, 2)
         assert [run.end_cause for run in runs] == ["finished", "finished"]
         for run in runs:
             answer = await second.http.get(f"/media/{channel}/runs/{run.id}.mp4")

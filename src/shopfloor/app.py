@@ -7,6 +7,7 @@ serves it until it is told to stop, and then lets everybody who waits for an ans
 import asyncio
 import gc
 import os
+import re
 import signal
 import socket
 import sys
@@ -14,7 +15,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapp
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from importlib import metadata
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, Final
 
 import uvicorn
 import uvloop
@@ -23,15 +24,20 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from shopfloor import accounts, chat, collector, live, media, purchases, stock, web, wiring, worker
+from shopfloor import accounts, catalog, chat, collector, live, media, purchases, stock, web, wiring, worker
 from shopfloor.accounts import api as accounts_api
 from shopfloor.catalog import api as catalog_api
 from shopfloor.catalog.endpoint import PictureFiles
 from shopfloor.chat import api as chat_api
 from shopfloor.demand import api as demand_api
-from shopfloor.kernel import http, logs, outbox
+from shopfloor.kernel import http, logs, outbox, public_address
+from shopfloor.kernel.client_address import is_own_machine
+from shopfloor.kernel.connections import Connections, raise_file_limit, room_for
 from shopfloor.kernel.database import Database, DatabaseAway
+from shopfloor.kernel.edge import Edge
 from shopfloor.kernel.errors import NotFound
+from shopfloor.kernel.http_protocol import IDLE_SECONDS, make_guarded_protocol, sweep
+from shopfloor.kernel.public_address import PublicAddress
 from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.startup import prepared_database
 from shopfloor.live import api as live_api
@@ -66,18 +72,29 @@ def near(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     if ip_address(host).is_unspecified:
         host = "::1" if ":" in host else "127.0.0.1"
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"http://{public_address.authority(host, port)}"
 
 
 class Node:
     """The living parts of one process.  `start` in the order in which they need each other, `close` backwards."""
 
-    def __init__(self, settings: Settings, dsn: str, *, writer: str, address: str = "") -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        dsn: str,
+        *,
+        writer: str,
+        address: str = "",
+        public: PublicAddress = public_address.LOCAL,
+        connections: Connections | None = None,
+    ) -> None:
         """`writer`: a name no other process that uses the lake has; `address`: where others of this machine reach
-        our pages.
+        our pages; `public`: where people do.
         """
         self.settings = settings
         self.address = address
+        self.public = settings.public or public
+        self.connections = connections or Connections(room_for(raise_file_limit()), proxies=settings.proxies)
         self.db = Database(dsn, settings.database_pool)
         self.lake = collector.Collector(settings.lake_dir, writer, seal_every=settings.seal_seconds)
         self.terms = purchases.OfferTermsCache(purchases.loader(self.db))
@@ -116,7 +133,7 @@ class Node:
             self.buy = purchases.PurchaseEndpoint(
                 self.door,
                 self.keyring,
-                secure=(self.settings.base_url or "").startswith("https:"),
+                secure=self.public.is_secure,
                 origins=origins(self.settings),
             )
             self.gateway = live.Gateway(
@@ -124,6 +141,7 @@ class Node:
                 read_shopper=lambda cookie: accounts.read_shopper(self.keyring, cookie),
                 handlers=wiring.room_handlers(self.db, self.rooms, self.lake, self.door.buy),
                 origins=origins(self.settings),
+                proxies=self.settings.proxies,
             )
             await self.media.join(self.address, step_around=20)
             stack.push_async_callback(self.media.close)
@@ -139,7 +157,10 @@ class Node:
 
     def publish_to(self) -> str:
         """What cameras are told, whichever process on this data directory they reach."""
-        return f"rtmp://{self.settings.rtmp_host}:{self.media.camera_port}/live"
+        host = self.settings.rtmp_host
+        if public_address.reachable(host) != host:
+            host = public_address.reachable(host) if self.settings.public is None else self.public.host
+        return f"rtmp://{public_address.authority(host, self.media.camera_port)}/live"
 
 
 @asynccontextmanager
@@ -164,7 +185,7 @@ async def background(*work: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
 
 
 def origins(settings: Settings) -> frozenset[str]:
-    return frozenset() if settings.base_url is None else frozenset({settings.base_url.rstrip("/")})
+    return frozenset() if settings.public is None else frozenset({settings.public.origin})
 
 
 def build(node: Node) -> ASGIApp:
@@ -176,7 +197,7 @@ def build(node: Node) -> ASGIApp:
         redoc_url=None,
         openapi_url="/v1/openapi.json",
     )
-    http.install(pages, node.db)
+    http.install(pages, node.db, node.public)
     pages.state.keyring = node.keyring
     pages.state.settings = node.settings
     pages.state.media = node.media
@@ -191,7 +212,7 @@ def build(node: Node) -> ASGIApp:
     accounts_api.install(pages, base_url=node.settings.base_url)
     web.install(pages, node.settings)
     accounts_api.check_every_route_is_decided(pages, public_paths={"/static"})
-    return Doors(
+    router = PathRouter(
         pages,
         {
             "/buy": node.buy,
@@ -204,6 +225,32 @@ def build(node: Node) -> ASGIApp:
         },
     )
 
+    async def may_be_large(scope: Scope) -> int:
+        return await largest_body(node.db, scope)
+
+    return Edge(router, proxies=node.settings.proxies, may_be_large=may_be_large)
+
+
+# Where files are sent, and who may send them: the only bodies above a megabyte.
+_LARGE: Final = (
+    (re.compile(r"/(?:v1|console)/([^/]+)/products/[0-9]+/pictures"), catalog.MAX_PICTURE_BYTES),
+    (re.compile(r"/(?:v1|console)/([^/]+)/products/import"), catalog.MAX_CSV_BYTES),
+)
+_AROUND_A_FILE: Final = 64 * 1024
+
+
+async def largest_body(db: Database, scope: Scope) -> int:
+    """Bytes this request may send: a file from whoever may edit the catalogue, else 0 for the usual."""
+    for pattern, largest in _LARGE:
+        found = pattern.fullmatch(scope["path"])
+        if found is None:
+            continue
+        token = Request(scope).cookies.get(accounts_api.SESSION_COOKIE)
+        async with db.transaction() as tx:
+            actor = await accounts.actor(tx, token, found[1])
+        return largest + _AROUND_A_FILE if actor.may(accounts.Permission.CATALOG_EDIT) else 0
+    return 0
+
 
 def below(root: str, application: Any) -> ASGIApp:
     """`application`, told that it stands below `root`, as a mount would tell it."""
@@ -214,7 +261,7 @@ def below(root: str, application: Any) -> ASGIApp:
     return mounted
 
 
-class Doors:
+class PathRouter:
     """Raw endpoints first, found by their path; a path that ends in `/` stands for all below it.
 
     They decide for themselves who may: the camera's playlist, pictures and purchases are for everybody.
@@ -232,6 +279,9 @@ class Doors:
             if found is not None:
                 await found(scope, receive, send)
                 return
+            if scope["method"] == "HEAD":
+                # Pages know GET; the server leaves out the body.
+                scope = {**scope, "method": "GET"}
         await self._pages(scope, receive, send)
 
 
@@ -258,7 +308,7 @@ async def healthz(db: http.Db) -> Response:
 @accounts_api.public
 async def prometheus(request: Request) -> Response:
     """Figures of this process for Prometheus; to the machine itself only."""
-    if request.client is None or not ip_address(request.client.host).is_loopback:
+    if request.client is None or not is_own_machine(request.client.host):
         raise NotFound
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
@@ -283,7 +333,10 @@ async def serve(
     """Serve until SIGTERM or SIGINT; then answer who waits, and stop.  `ready` is told the true address."""
     listener = take_port(settings.host, settings.port)
     writer = f"web-{socket.gethostname()}-{os.getpid()}"
-    node = Node(settings, dsn, writer=writer, address=near(listener))
+    host, port = listener.getsockname()[:2]
+    node = Node(
+        settings, dsn, writer=writer, address=near(listener), public=public_address.listening(host, port)
+    )
     async with node.living():
         application = build(node)
         # Tens of thousands of short-lived objects a second would make the collector walk the whole program
@@ -294,7 +347,9 @@ async def serve(
         config = uvicorn.Config(
             application,
             loop="none",
-            http=purchases.make_http_protocol(node.buy),
+            http=make_guarded_protocol(
+                purchases.make_http_protocol(node.buy), node.connections, settings.proxies
+            ),
             ws=live.make_protocol(node.gateway),
             lifespan="off",
             log_config=None,
@@ -302,15 +357,16 @@ async def serve(
             timeout_graceful_shutdown=10,
             backlog=4096,
             server_header=False,
+            # The edge reads what proxies say; idle connections are let go by the client first.
+            proxy_headers=False,
+            timeout_keep_alive=int(IDLE_SECONDS),
         )
         server = Server(config)
-        host, port = listener.getsockname()[:2]
-        address = settings.base_url or f"http://{host}:{port}"
         async with node.db.transaction() as tx:
             claim = await accounts.ensure_owner_claim(tx)
-        ready(address, node, claim)
+        ready(node.public.origin, node, claim)
         work = worker.loops(node.db, node.lake) if background_work else ()
-        async with background(*work):
+        async with background(sweep(node.connections), *work):
             await server.serve(sockets=[listener])
 
 

@@ -48,6 +48,8 @@ class Sentences(click.Group):
         except Exception as problem:
             if isinstance(problem, postgres.CannotRun):
                 raise click.ClickException(str(problem)) from problem
+            if isinstance(problem, kernel_settings.ValidationError):
+                raise click.ClickException(kernel_settings.sentences(problem)) from problem
             raise
 
     def list_commands(self, ctx: click.Context) -> list[str]:

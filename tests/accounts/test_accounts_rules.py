@@ -9,10 +9,10 @@ from argon2 import PasswordHasher
 
 from shopfloor import accounts
 from shopfloor.accounts import models, passwords
-from shopfloor.accounts.api import is_same_site
 from shopfloor.accounts.models import PERMISSIONS, Actor, Permission, Role
 from shopfloor.kernel.currencies import DECIMALS
 from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.origin import is_same_site
 
 KEYRING = accounts.Keyring(current=2, keys={1: b"a" * 32, 2: b"b" * 32})
 SHOPPER = UUID("0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b")

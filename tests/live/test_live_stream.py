@@ -753,18 +753,29 @@ async def test_the_state_and_chat_without_a_socket(house: House) -> None:
     assert (nobody.status_code, nobody.json()["code"]) == (401, "room.no_session")
 
 
-async def test_events_are_a_snapshot_and_ticks(house: House) -> None:
-    async with (
-        httpx.AsyncClient(base_url=f"http://127.0.0.1:{house.port}") as http,
-        http.stream("GET", "/room/7/events") as response,
-    ):
-        lines = response.aiter_lines()
-        first = json.loads((await anext(lines)).removeprefix("data: "))
-        await anext(lines)
-        house.opened.apply(Counted(viewers=6))
-        second = json.loads((await anext(lines)).removeprefix("data: "))
+async def test_events_are_a_snapshot_and_ticks_and_go_on_where_a_page_was(house: House) -> None:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{house.port}") as http:
+        async with http.stream("GET", "/room/7/events") as response:
+            lines = response.aiter_lines()
+            last_id = (await anext(lines)).removeprefix("id: ")
+            first = json.loads((await anext(lines)).removeprefix("data: "))
+            await anext(lines)
+            house.opened.apply(Counted(viewers=6))
+            assert (await anext(lines)).startswith("id: ")
+            second = json.loads((await anext(lines)).removeprefix("data: "))
+        async with http.stream("GET", "/room/7/events", headers={"last-event-id": last_id}) as again:
+            lines = again.aiter_lines()
+            assert (await anext(lines)).startswith("id: ")
+            missed = json.loads((await anext(lines)).removeprefix("data: "))
+        async with http.stream("GET", "/room/7/events", headers={"last-event-id": "other.1"}) as anew:
+            lines = anew.aiter_lines()
+            await anext(lines)
+            whole = json.loads((await anext(lines)).removeprefix("data: "))
 
+    assert response.headers["x-accel-buffering"] == "no"
     assert (first["t"], second["t"], second["patch"]) == ("snapshot", "tick", {"viewers": 6})
+    assert missed == second
+    assert whole["t"] == "snapshot"
 
 
 def test_a_compressed_frame_decodes_alone_and_twice() -> None:

@@ -17,7 +17,6 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Final, TypeVar, cast
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, FastAPI, Path, Request, Response
@@ -46,7 +45,10 @@ from shopfloor.accounts.models import (
 )
 from shopfloor.accounts.service import SESSION_AT_MOST_DAYS
 from shopfloor.accounts.shopper import COOKIE as SHOPPER_COOKIE
+from shopfloor.kernel import public_address
+from shopfloor.kernel.client_address import UNKNOWN
 from shopfloor.kernel.http import Db, refusal_response, refusals
+from shopfloor.kernel.origin import is_same_site
 
 SESSION_COOKIE: Final = "session"
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
@@ -232,47 +234,11 @@ def is_secure(request: HTTPConnection) -> bool:
 
 
 def client_address(request: HTTPConnection) -> str:
-    """Where a request came from; behind a proxy that uvicorn trusts, what the proxy says."""
-    return "" if request.client is None else request.client.host
+    """Where a request came from; the edge of the server has put there what trusted proxies say."""
+    return UNKNOWN if request.client is None else request.client.host
 
 
 # Middlewares
-
-
-def is_same_site(headers: Iterable[tuple[bytes, bytes]], origins: Collection[str]) -> bool:
-    """May a request with these headers change something on behalf of the browser's user?
-
-    Browsers say where a request comes from (`Sec-Fetch-Site`, `Origin`).  A program that says neither has no
-    cookies of somebody else to abuse.  `origins` are addresses of the shop beside the one in `Host`, as in
-    `https://shop.example`.  Also for the handshake of a WebSocket, which always carries `Origin`.
-    """
-    named = {name: value for name, value in headers if name in {b"sec-fetch-site", b"origin", b"host"}}
-    fetch_site = named.get(b"sec-fetch-site")
-    if fetch_site in {b"same-origin", b"none"}:
-        return True
-    origin = named.get(b"origin")
-    if origin is None:
-        return fetch_site is None
-    text = origin.decode("latin-1").lower()
-    if text in origins:
-        return True
-    if fetch_site is not None:
-        return False
-    host = named.get(b"host", b"").decode("latin-1").lower()
-    scheme, _, _ = text.partition("://")
-    return _authority(text) is not None and _authority(text) == _authority(f"{scheme}://{host}")
-
-
-def _authority(address: str) -> str | None:
-    """Host and port of an address; None for 'null' and for nonsense."""
-    try:
-        parts = urlsplit(address)
-        port = parts.port
-    except ValueError:
-        return None
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        return None
-    return f"{parts.hostname}:{port or (443 if parts.scheme == 'https' else 80)}"
 
 
 class SameSite:
@@ -317,16 +283,12 @@ class ShopperCookie:
 
 def install(app: FastAPI, *, base_url: str | None) -> None:
     """Add the middlewares.  The node's keyring stands in `app.state.keyring`."""
-    secure = base_url is not None and base_url.lower().startswith("https:")
-    origin = () if base_url is None else (_origin(base_url),)
+    public = None if base_url is None else public_address.parse(base_url)
+    secure = public is not None and public.is_secure
+    origin = () if public is None else (public.origin,)
     app.state.secure_cookies = secure
     app.add_middleware(ShopperCookie, secure=secure)
     app.add_middleware(SameSite, origins=origin)
-
-
-def _origin(address: str) -> str:
-    parts = urlsplit(address.lower())
-    return f"{parts.scheme}://{parts.netloc}"
 
 
 # JSON

@@ -30,7 +30,7 @@ from shopfloor.catalog.models import (
 from shopfloor.catalog.pictures import MAX_PICTURE_BYTES, NotAPicture, PictureTooLarge
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
-from shopfloor.kernel.http import Db, refusals
+from shopfloor.kernel.http import Db, public_link, refusals
 
 router = APIRouter(prefix="/v1/{shop}/products", tags=["catalog"])
 
@@ -320,9 +320,7 @@ async def import_products(request: Request, actor: Editor, db: Db) -> ReportOut:
 async def export_products(actor: Viewer, db: Db, request: Request) -> Response:
     """All products as a CSV that `import` and Shopify read."""
     async with db.transaction() as tx:
-        text = await catalog.export_shopify_csv(
-            tx, shop_id=actor.shop_id, base_url=str(request.base_url).rstrip("/")
-        )
+        text = await catalog.export_shopify_csv(tx, shop_id=actor.shop_id, base_url=public_link(request, ""))
     # The mark at the start makes spreadsheets read UTF-8.
     return Response(
         text.encode("utf-8-sig"),

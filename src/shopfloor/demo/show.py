@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -71,8 +71,8 @@ def run(settings: Settings, *, once: bool, shoppers: int, seed: int, data_dir: P
     console = Console(highlight=False, soft_wrap=True)
     place = choose_place(data_dir)
     try:
-        asyncio.run(_run(console, settings, place, once=once, shoppers=shoppers, seed=seed))
-    except KeyboardInterrupt:
+        asyncio.run(_until_told(_run(console, settings, place, once=once, shoppers=shoppers, seed=seed)))
+    except (KeyboardInterrupt, asyncio.CancelledError):
         console.print("\nThe shop is closed. `make run` opens it again with all it has.")
         return 0
     if not once:
@@ -81,6 +81,14 @@ def run(settings: Settings, *, once: bool, shoppers: int, seed: int, data_dir: P
     return subprocess.run(
         [sys.executable, "-m", "shopfloor", "audit"], check=False, env=_environment(place)
     ).returncode
+
+
+async def _until_told(work: Coroutine[Any, Any, None]) -> None:
+    """Run `work`; at SIGTERM or SIGINT end it as if it broke off, so that whatever it started ends as well."""
+    task = asyncio.ensure_future(work)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    await task
 
 
 def _environment(place: Path) -> dict[str, str]:

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from shopfloor.kernel import logs
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.public_address import LOCAL, PublicAddress
 from shopfloor.kernel.values import new_id
 
 _log = logs.get("http")
@@ -71,8 +72,15 @@ def log_incident(problem: BaseException, **facts: object) -> str:
     return incident
 
 
-def install(app: FastAPI, db: Database) -> None:
+def public_link(connection: HTTPConnection, path: str) -> str:
+    """The full address of `path`, from the public address of the shop: what `Host` says is anybody's word."""
+    public: PublicAddress = connection.app.state.public
+    return public.link(path)
+
+
+def install(app: FastAPI, db: Database, public: PublicAddress = LOCAL) -> None:
     app.state.database = db
+    app.state.public = public
     app.add_exception_handler(Refusal, render_refusal)
     app.add_exception_handler(RequestValidationError, render_invalid)
     app.add_exception_handler(Exception, render_incident)

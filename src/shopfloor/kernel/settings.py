@@ -8,8 +8,10 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shopfloor.kernel import client_address, public_address
 
 
 def default_data_dir() -> Path:
@@ -52,7 +54,11 @@ class Settings(BaseSettings):
     )
     base_url: str | None = Field(
         default=None,
-        description="Public address of the shop, as in https://shop.example; used in printed links and cookies.",
+        description="Public address of the shop, as in https://shop.example; used in links, cookies and the check of where a request comes from.",
+    )
+    trusted_proxies: str = Field(
+        default="127.0.0.1, ::1",
+        description="Addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed.",
     )
     log_format: Literal["console", "json"] = Field(
         default="console", description="How log lines are written."
@@ -69,6 +75,25 @@ class Settings(BaseSettings):
         default=10.0, gt=0, description="How often the collector turns its log into Parquet files."
     )
 
+    @field_validator("base_url")
+    @classmethod
+    def _one_address(cls, value: str | None) -> str | None:
+        return None if not value or not value.strip() else public_address.parse(value).origin
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, value: str) -> str:
+        client_address.networks(value)
+        return value
+
+    @property
+    def public(self) -> public_address.PublicAddress | None:
+        return None if self.base_url is None else public_address.parse(self.base_url)
+
+    @property
+    def proxies(self) -> tuple[client_address.Network, ...]:
+        return client_address.networks(self.trusted_proxies)
+
     @property
     def lake_dir(self) -> Path:
         return self.data_dir / "lake"
@@ -80,3 +105,14 @@ class Settings(BaseSettings):
     @property
     def pictures_dir(self) -> Path:
         return self.data_dir / "pictures"
+
+
+def sentences(problem: ValidationError) -> str:
+    """What is wrong with the settings, for the operator: one line for each."""
+    return "\n".join(
+        f"SHOPFLOOR_{str(error['loc'][0]).upper()}: {error['msg'].removeprefix('Value error, ')}"
+        for error in problem.errors()
+    )
+
+
+__all__ = ["Settings", "ValidationError", "default_data_dir", "sentences"]

@@ -25,6 +25,9 @@ def prepared_database(settings: Settings, *, migrated: bool = True) -> Generator
     Raises CannotRun when the embedded server cannot work here or a pool stands before a given one, RuntimeError
     when a given one is too old.
     """
+    # Recordings, events and pictures are nobody else's to read on this machine; the embedded server, which may run
+    # as a user of its own, is let into its directory by name.
+    _close_to_others(settings)
     if settings.database_url is None:
         with EmbeddedPostgres(settings.data_dir) as server:
             if migrated:
@@ -36,6 +39,16 @@ def prepared_database(settings: Settings, *, migrated: bool = True) -> Generator
     if migrated:
         migrate(settings.database_url)
     yield settings.database_url
+
+
+def _close_to_others(settings: Settings) -> None:
+    if not settings.data_dir.exists():
+        settings.data_dir.mkdir(parents=True)
+        settings.data_dir.chmod(0o711)
+    for directory in (settings.lake_dir, settings.recordings_dir, settings.pictures_dir):
+        if directory.is_dir() and directory.stat().st_uid == os.geteuid():
+            directory.chmod(directory.stat().st_mode & 0o7770)
+    os.umask(os.umask(0o077) | 0o027)
 
 
 def _refuse_a_pool_between(url: str) -> None:

@@ -21,7 +21,6 @@ from shopfloor.live.events import (
 )
 from shopfloor.live.gateway import Gateway
 from shopfloor.live.handlers import BuyHandler, RoomHandlers, Said
-from shopfloor.live.limits import Gcra
 from shopfloor.live.models import (
     BadOffer,
     BadShow,
@@ -102,7 +101,6 @@ __all__ = [
     "ChatLine",
     "FeaturedInterval",
     "Gateway",
-    "Gcra",
     "LimitBelowBundle",
     "Limits",
     "NothingToSell",

@@ -1,16 +1,18 @@
 """Who is let into a room: how many pages of one shopper, of one address, and from which pages."""
 
-import socket
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Per socket unless it says otherwise.  Sockets from the machine itself are not counted by address."""
+    """Per socket unless it says otherwise.  Sockets from the machine itself are not counted by address.
+
+    `sockets_per_address` None: only the server's own count of connections binds.
+    """
 
     sockets_per_shopper: int = 4
-    sockets_per_address: int = 20
+    sockets_per_address: int | None = None
     sockets: int = 50_000
     messages_per_second: float = 10.0
     message_burst: int = 30
@@ -18,23 +20,9 @@ class Limits:
     buy_burst: int = 50
     chat_every: float = 1.5
     chat_burst: int = 3
+    chat_every_address: float = 0.25
+    chat_burst_address: int = 40
     likes_at_once: int = 20
-
-
-def is_own_machine(address: str) -> bool:
-    return address.startswith("127.") or address in {"::1", "", "unix"}
-
-
-def address_group(address: str) -> str:
-    """Who an address belongs to: itself, or the /48 of an IPv6 address."""
-    if ":" not in address or address.startswith("::"):
-        return address
-    try:
-        return socket.inet_ntop(
-            socket.AF_INET6, socket.inet_pton(socket.AF_INET6, address.partition("%")[0])[:6] + bytes(10)
-        )
-    except OSError:
-        return address
 
 
 def cookie(header: str | None, name: str) -> str | None:

@@ -14,11 +14,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
+from shopfloor.kernel.client_address import address_group
 from shopfloor.kernel.errors import Forbidden, Invalid, NotFound, Refusal, TooMany, Unauthenticated
 from shopfloor.live import wire
 from shopfloor.live.admission import cookie
 from shopfloor.live.gateway import Gateway
 from shopfloor.live.handlers import Said
+from shopfloor.live.room import Room
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -92,9 +94,9 @@ async def _dispatch(
             channel = await gateway.channel(show_id)
             await _reply(send, 200, wire.encode(channel.opened.room.snapshot(int(time.time() * 1000))))
         case "GET", "events":
-            await _events(gateway, show_id, receive, send)
+            await _events(gateway, show_id, headers.get("last-event-id", ""), receive, send)
         case "POST", "chat":
-            await _chat(gateway, show_id, headers, receive, send)
+            await _chat(gateway, show_id, scope, headers, receive, send)
         case _:
             await _reply(
                 send, 405, wire.encode({"code": "room.wrong_method", "message": "Not this way.", "facts": {}})
@@ -102,9 +104,9 @@ async def _dispatch(
 
 
 async def _chat(
-    gateway: Gateway, show_id: int, headers: dict[str, str], receive: Receive, send: Send
+    gateway: Gateway, show_id: int, scope: Scope, headers: dict[str, str], receive: Receive, send: Send
 ) -> None:
-    if not gateway.origin_allowed(headers.get("origin"), headers.get("host")):
+    if not gateway.is_same_site(scope["headers"]):
         raise ForeignOrigin
     shopper = gateway.read_shopper(cookie(headers.get("cookie"), "shopper") or "")
     if shopper is None:
@@ -118,7 +120,8 @@ async def _chat(
     token = cookie(headers.get("cookie"), "session")
     if token is not None and gateway.handlers.staff is not None:
         role = await gateway.handlers.staff(token, channel.opened.shop_id) or "viewer"
-    wait = 0.0 if role != "viewer" else gateway.chat_rate.wait(shopper, time.monotonic())
+    address = address_group((scope.get("client") or ("",))[0])
+    wait = 0.0 if role != "viewer" else gateway.wait_to_chat(shopper, address)
     if wait:
         raise ChatTooFast(wait_ms=int(wait * 1000) + 1)
     said = Said(channel.opened.shop_id, show_id, shopper, role, body.name, body.text)
@@ -171,13 +174,13 @@ async def _body(receive: Receive) -> bytes:
             return b"".join(parts)
 
 
-async def _events(gateway: Gateway, show_id: int, receive: Receive, send: Send) -> None:
+async def _events(gateway: Gateway, show_id: int, last_id: str, receive: Receive, send: Send) -> None:
     channel = await gateway.channel(show_id)
     queue: asyncio.Queue[bytes] = asyncio.Queue(QUEUE)
 
     def listen(payload: bytes) -> None:
         if not queue.full():
-            queue.put_nowait(payload)
+            queue.put_nowait(_event(channel.opened.room, payload))
         else:
             channel.listeners.discard(listen)
 
@@ -188,26 +191,51 @@ async def _events(gateway: Gateway, show_id: int, receive: Receive, send: Send) 
             {
                 "type": "http.response.start",
                 "status": 200,
-                "headers": [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-store")],
+                "headers": [
+                    (b"content-type", b"text/event-stream"),
+                    (b"cache-control", b"no-store"),
+                    # Proxies hand each event on at once instead of gathering some kilobytes.
+                    (b"x-accel-buffering", b"no"),
+                ],
             }
         )
-        await _event(send, wire.encode(channel.opened.room.snapshot(int(time.time() * 1000))))
-        # Who is dropped for being slow gets an end of stream, comes back, and starts with a snapshot.
+        await send(
+            {
+                "type": "http.response.body",
+                "body": _beginning(channel.opened.room, last_id),
+                "more_body": True,
+            }
+        )
+        # Who is dropped for being slow gets an end of stream, comes back, and goes on where it was.
         while not gone.done() and not gateway.draining and (listen in channel.listeners or not queue.empty()):
             try:
                 payload = await asyncio.wait_for(queue.get(), STILL_HERE)
             except TimeoutError:
-                await send({"type": "http.response.body", "body": b": still here\n\n", "more_body": True})
-            else:
-                await _event(send, payload)
+                payload = b": still here\n\n"
+            await send({"type": "http.response.body", "body": payload, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
     finally:
         gone.cancel()
         channel.listeners.discard(listen)
 
 
-async def _event(send: Send, payload: bytes) -> None:
-    await send({"type": "http.response.body", "body": b"data: " + payload + b"\n\n", "more_body": True})
+def _beginning(room: Room, last_id: str) -> bytes:
+    """What a page missed since the event `last_id`, or all there is."""
+    epoch, _, seq = last_id.rpartition(".")
+    missed = (
+        room.since(epoch, int(seq)) if epoch and seq.isascii() and seq.isdecimal() and len(seq) < 16 else None
+    )
+    if missed is None:
+        return _event(room, wire.encode(room.snapshot(int(time.time() * 1000))))
+    events = [
+        b"id: %s.%d\ndata: %s\n\n" % (room.epoch.encode(), tick.seq, wire.encode(tick.as_json()))
+        for tick in missed
+    ]
+    return b"".join(events) or b": nothing missed\n\n"
+
+
+def _event(room: Room, payload: bytes) -> bytes:
+    return b"id: %s.%d\ndata: %s\n\n" % (room.epoch.encode(), room.seq, payload)
 
 
 async def _until_gone(receive: Receive) -> None:

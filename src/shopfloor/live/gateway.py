@@ -11,19 +11,20 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any, Final
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from shopfloor.kernel import logs
+from shopfloor.kernel.client_address import Network, address_group, client_address, is_own_machine, networks
 from shopfloor.kernel.database import DatabaseAway
 from shopfloor.kernel.http import log_incident
+from shopfloor.kernel.origin import is_same_site
+from shopfloor.kernel.rate_limit import Gcra
 from shopfloor.live import wire
-from shopfloor.live.admission import Limits, address_group, is_own_machine
+from shopfloor.live.admission import Limits
 from shopfloor.live.channel import Connection, RoomChannel
 from shopfloor.live.handlers import RoomHandlers
-from shopfloor.live.limits import Gcra
 from shopfloor.live.presence import Audience, Beat
 from shopfloor.live.room import Tick
 from shopfloor.live.rooms import OpenRoom, Rooms
@@ -58,7 +59,7 @@ class Gateway:
         handlers: RoomHandlers | None = None,
         limits: Limits | None = None,
         origins: frozenset[str] = frozenset(),
-        proxies: frozenset[str] = frozenset({"127.0.0.1", "::1"}),
+        proxies: Sequence[Network] = networks("127.0.0.1 ::1"),
     ) -> None:
         self.rooms = rooms
         self.handlers = handlers or RoomHandlers()
@@ -73,6 +74,9 @@ class Gateway:
         self.by_address: Counter[str] = Counter()
         self.channels: dict[int, RoomChannel] = {}
         self.chat_rate = Gcra(every=self.limits.chat_every, burst=self.limits.chat_burst)
+        self.chat_rate_of_address = Gcra(
+            every=self.limits.chat_every_address, burst=self.limits.chat_burst_address
+        )
         self._waiting_hello: set[Connection] = set()
         self._dirty: list[Connection] = []
         self._beats: list[Beat] = []
@@ -277,7 +281,8 @@ class Gateway:
             return "room.full"
         if self.by_shopper[shopper] >= self.limits.sockets_per_shopper:
             return "room.too_many_sockets"
-        if not is_own_machine(address) and self.by_address[address] >= self.limits.sockets_per_address:
+        most = self.limits.sockets_per_address
+        if most is not None and not is_own_machine(address) and self.by_address[address] >= most:
             return "room.too_many_sockets"
         self.by_shopper[shopper] += 1
         self.by_address[address] += 1
@@ -297,18 +302,22 @@ class Gateway:
         else:
             self._waiting_hello.discard(each)
 
-    def origin_allowed(self, origin: str | None, host: str | None) -> bool:
+    def is_same_site(self, headers: Iterable[tuple[bytes, bytes]]) -> bool:
         """Browsers name the page that asks; only our own may.  Programs name none."""
-        if origin is None:
-            return True
-        return origin in self.origins or (
-            host is not None and urlsplit(origin).netloc.lower() == host.lower()
-        )
+        return is_same_site(headers, self.origins)
 
-    def address_of(self, peer: str, forwarded: str | None) -> str:
-        if forwarded and peer in self.proxies:
-            peer = forwarded.rsplit(",", 1)[-1].strip()
-        return address_group(peer)
+    def address_of(self, peer: str, headers: Iterable[tuple[bytes, bytes]]) -> str:
+        return address_group(client_address(peer, headers, self.proxies))
+
+    def wait_to_chat(self, shopper: UUID, address: str) -> float:
+        """Seconds this shopper has to wait, or 0.
+
+        New cookies cost nothing, so what one address says in all is bounded as well: far above what a household or
+        an office says.
+        """
+        now = time.monotonic()
+        wait = self.chat_rate.wait(shopper, now)
+        return wait or (0.0 if is_own_machine(address) else self.chat_rate_of_address.wait(address, now))
 
 
 async def _write_in_slices(work: Sequence[tuple[Sequence[Callable[[bytes], None]], bytes]]) -> None:

@@ -128,7 +128,10 @@ class Socket(WebSocket):
         if matched is None:
             return 404, "room.no_such_address"
         headers = request.headers
-        if not gateway.origin_allowed(headers.get("Origin"), headers.get("Host")):
+        raw = [
+            (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.raw_items()
+        ]
+        if not gateway.is_same_site(raw):
             return 403, "room.foreign_origin"
         cookies = headers.get("Cookie")
         shopper = gateway.read_shopper(cookie(cookies, "shopper") or "")
@@ -136,7 +139,7 @@ class Socket(WebSocket):
             return 401, "room.no_session"
         peer = self.transport.get_extra_info("peername")
         peer_address = str(peer[0]) if isinstance(peer, tuple | list) and peer else "unix"
-        address = gateway.address_of(peer_address, headers.get("X-Forwarded-For"))
+        address = gateway.address_of(peer_address, raw)
         reason = gateway.admit(shopper, address)
         if reason is not None:
             return (503 if reason == "room.full" else 429), reason
@@ -311,7 +314,8 @@ class Socket(WebSocket):
         if handler is None:
             self.complain("room.not_here", "There is no chat here.", ref=say.ref)
             return
-        wait = 0.0 if self.role != "viewer" else self.gateway.chat_rate.wait(self.shopper, time.monotonic())
+        viewer = self.role == "viewer"
+        wait = self.gateway.wait_to_chat(self.shopper, self.address or "") if viewer else 0.0
         if wait:
             facts: dict[str, object] = {"wait_ms": int(wait * 1000) + 1}
             self.complain("chat.too_fast", "Slow down.", ref=say.ref, facts=facts)

@@ -15,6 +15,7 @@ from websockets.protocol import OPEN, SEND_EOF
 from websockets.server import ServerProtocol
 from websockets.speedups import apply_mask
 
+from shopfloor.kernel.headers import HEADERS
 from shopfloor.live import wire
 
 SEND_BUFFER: Final = 64 * 1024
@@ -127,6 +128,8 @@ class WebSocket(asyncio.Protocol):
                 status, wire.encode({"code": code, "message": code, "facts": {}}).decode()
             )
             response.headers["Cache-Control"] = "no-store"
+            for name, value in HEADERS.items():
+                response.headers[name] = value
         else:
             response = protocol.accept(request)
         protocol.send_response(response)

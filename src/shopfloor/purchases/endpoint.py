@@ -17,8 +17,11 @@ import msgspec
 
 from shopfloor import accounts, stock
 from shopfloor.accounts import Keyring
+from shopfloor.kernel.client_address import address_group
 from shopfloor.kernel.database import DatabaseAway
 from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.origin import is_same_site
+from shopfloor.kernel.rate_limit import Gcra
 from shopfloor.purchases.gateway import PurchaseGateway, PurchaseReply, PurchaseRequest, encode
 from shopfloor.purchases.models import (
     BadPurchase,
@@ -59,26 +62,6 @@ _NO_STORE: Final = (b"cache-control", b"no-store")
 _RETRY: Final = (b"retry-after", b"1")
 
 
-class _Rates:
-    """Who may ask again when: `per_second` on average, `burst` at once (generic cell rate)."""
-
-    def __init__(self, *, per_second: float, burst: int) -> None:
-        self._interval = 1 / per_second
-        self._ahead = (burst - 1) * self._interval
-        self._whole_at: dict[object, float] = {}
-
-    def allow(self, who: object) -> bool:
-        now = time.monotonic()
-        whole_at = self._whole_at.get(who, 0.0)
-        whole_at = max(whole_at, now)
-        if whole_at - now > self._ahead:
-            return False
-        if len(self._whole_at) > _REMEMBERED:
-            self._whole_at = {key: at for key, at in self._whole_at.items() if at > now}
-        self._whole_at[who] = whole_at + self._interval
-        return True
-
-
 class PurchaseEndpoint:
     """The ASGI application for POST /buy.  `origins`: other addresses this shop is reached at."""
 
@@ -95,8 +78,8 @@ class PurchaseEndpoint:
         self._door = door
         self._keyring = keyring
         self._secure = secure
-        self._origins = frozenset(origin.encode() for origin in origins)
-        self._rates = _Rates(per_second=per_second, burst=burst)
+        self._origins = frozenset(origins)
+        self._rate = Gcra(every=1 / per_second, burst=burst)
         self._known: dict[bytes, UUID] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -105,16 +88,17 @@ class PurchaseEndpoint:
         if scope["method"] != "POST":
             await _send(send, 405, [(b"allow", b"POST")], b"")
             return
-        content_type, cookie, origin, host = _of_interest(scope["headers"])
+        content_type, cookie = _of_interest(scope["headers"])
         is_json = content_type.startswith(b"application/json")
         set_cookie: list[tuple[bytes, bytes]] = []
         try:
-            if not self._is_ours(origin, host):
+            if not is_same_site(scope["headers"], self._origins):
                 raise accounts.CrossSite
             shopper = self._known.get(cookie)
             if shopper is None:
                 shopper, set_cookie = self._who(cookie, scope)
-            if not self._rates.allow(shopper if not set_cookie else scope.get("client", ("",))[0]):
+            asker = shopper if not set_cookie else address_group((scope.get("client") or ("",))[0])
+            if self._rate.wait(asker, time.monotonic()):
                 raise TooFast
             body = await _body(receive)
             purchase = _decode(body) if is_json else _form(content_type, body)
@@ -139,15 +123,15 @@ class PurchaseEndpoint:
 
         None: take the long way, which knows what to say.
         """
-        content_type, cookie, origin, host = _of_interest(headers)
-        if not content_type.startswith(b"application/json") or not self._is_ours(origin, host):
+        content_type, cookie = _of_interest(headers)
+        if not content_type.startswith(b"application/json") or not is_same_site(headers, self._origins):
             return None
         return self._known.get(cookie) or self._remember(cookie, headers)
 
     def take(self, shopper: UUID, body: bytes, reply: Callable[[int, bytes], None]) -> None:
         """`reply` is called once, from the loop, with a status and a JSON body."""
         try:
-            if not self._rates.allow(shopper):
+            if self._rate.wait(shopper, time.monotonic()):
                 raise TooFast
             if len(body) > MAX_BODY:
                 raise TooLarge(most_bytes=MAX_BODY)
@@ -161,9 +145,6 @@ class PurchaseEndpoint:
             self._door.ask(
                 purchase, shopper=shopper, reply=lambda answer: reply(status_of(answer), encode(answer))
             )
-
-    def _is_ours(self, origin: bytes, host: bytes) -> bool:
-        return not origin or origin.partition(b"://")[2] == host or origin in self._origins
 
     def _who(self, cookie: bytes, scope: Scope) -> tuple[UUID, list[tuple[bytes, bytes]]]:
         """The shopper of a cookie, or a new one with its cookie."""
@@ -225,19 +206,15 @@ def _refusal(refusal: Refusal) -> PurchaseReply:
     return PurchaseReply("", "refused", refusal.code, refusal.message, refusal.facts)
 
 
-def _of_interest(headers: Iterable[tuple[bytes, bytes]]) -> tuple[bytes, bytes, bytes, bytes]:
-    """content-type, cookie, origin, host."""
-    content_type = cookie = origin = host = b""
+def _of_interest(headers: Iterable[tuple[bytes, bytes]]) -> tuple[bytes, bytes]:
+    """content-type, cookie."""
+    content_type = cookie = b""
     for name, value in headers:
         if name == b"cookie":
             cookie = value
         elif name == b"content-type":
             content_type = value
-        elif name == b"origin":
-            origin = value
-        elif name == b"host":
-            host = value
-    return content_type, cookie, origin, host
+    return content_type, cookie
 
 
 def status_of(answer: PurchaseReply) -> int:

@@ -16,6 +16,7 @@ from uuid import UUID
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from shopfloor.kernel.headers import RAW_HEADERS
 from shopfloor.purchases.endpoint import MAX_BODY, PurchaseEndpoint
 
 PATH: Final = b"/buy"
@@ -27,6 +28,7 @@ WINDOW: Final = 64
 _HEAD: Final = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode()
     + b"content-type: application/json\r\ncache-control: no-store\r\n"
+    + b"".join(b"%b: %b\r\n" % pair for pair in RAW_HEADERS)
     + (b"retry-after: 1\r\n" if status.value in {429, 503} else b"")
     for status in HTTPStatus
 }

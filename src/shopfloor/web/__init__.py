@@ -1,6 +1,6 @@
 """Pages: shop and room for shoppers, the console for those who sell.
 
-`routers()` are the routes, `install(app, settings)` brings static files, templates, error pages and safe headers.
+`routers()` are the routes, `install(app, settings)` brings static files, templates and error pages.
 Call `install` after `kernel.http.install`, whose answers to programs it keeps.
 """
 
@@ -8,7 +8,7 @@ from fastapi import APIRouter, FastAPI
 
 from shopfloor.accounts.api import public
 from shopfloor.kernel.settings import Settings
-from shopfloor.web import checkout, forms, refusals, room, shop, supplier
+from shopfloor.web import checkout, forms, refusals, room, shop, supplier, well_known
 from shopfloor.web.console import (
     media,
     members,
@@ -24,7 +24,6 @@ from shopfloor.web.console import (
     suppliers,
     terms,
 )
-from shopfloor.web.headers import SafeHeaders
 from shopfloor.web.static import files
 
 
@@ -33,13 +32,19 @@ def routers() -> list[APIRouter]:
     desks = [
         sign_in, overview, shows, studio, report, plan, orders, products, stock, suppliers, media, terms, members,
     ]  # fmt: skip
-    return [shop.router, room.router, checkout.router, supplier.router, *(desk.router for desk in desks)]
+    return [
+        well_known.router,
+        shop.router,
+        room.router,
+        checkout.router,
+        supplier.router,
+        *(desk.router for desk in desks),
+    ]
 
 
 def install(app: FastAPI, settings: Settings) -> None:
-    """Static files, safe headers and error pages."""
+    """Static files and error pages."""
     app.mount("/static", public(files()), name="static")
-    app.add_middleware(SafeHeaders)
     refusals.install(app)
     forms.install(app)
 

@@ -12,7 +12,7 @@ from shopfloor import accounts, catalog, orders, purchases
 from shopfloor.accounts import Shop
 from shopfloor.accounts.api import Shopper, public
 from shopfloor.kernel.errors import Refusal
-from shopfloor.kernel.http import Db
+from shopfloor.kernel.http import Db, public_link
 from shopfloor.kernel.values import Money, now
 from shopfloor.orders import Delivery
 from shopfloor.web.languages import N_, Language, language_of, speak
@@ -182,9 +182,7 @@ async def receipt(
         money=lambda minor: Money(minor, order.currency),
         steps=steps_of(view),
         option_words=option_words,
-        link=str(
-            request.base_url.replace(path=f"/s/{found.slug}/orders/{order.id}", query=f"key={order.key}")
-        ),
+        link=str(public_link(request, f"/s/{found.slug}/orders/{order.id}?key={order.key}")),
         key=key,
         events=[("page_view", {"shop_id": found.id, "order_id": str(order.id)})],
     )

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from shopfloor import accounts
 from shopfloor.accounts import Permission, Role
 from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.http import public_link
 from shopfloor.web.console.desk import Desk, at
 from shopfloor.web.languages import N_
 
@@ -43,7 +44,7 @@ async def invite(
             invited = await accounts.invite(tx, actor=desk.actor, role=role, email=email.strip() or None)
     except Refusal as refusal:
         return desk.refused("/members", refusal)
-    link = f"{str(desk.request.base_url).rstrip('/')}/join/{invited.token}"
+    link = public_link(desk.request, f"/join/{invited.token}")
     return await desk.reveal("/members", {"link": link})
 
 

@@ -12,6 +12,7 @@ from shopfloor import catalog, demand, live, metrics, supply
 from shopfloor.accounts import Permission
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.http import public_link
 from shopfloor.web.console.desk import Desk, at
 from shopfloor.web.console.form_values import minor_of, quantity_of
 from shopfloor.web.languages import N_
@@ -291,6 +292,5 @@ async def accept(desk: Accepter, show_id: Id, plan_id: Id) -> Response:
             sent = await supply.accept(tx, actor=desk.actor, plan_id=plan_id)
     except Refusal as refusal:
         return desk.refused(f"/shows/{show_id}/plan", refusal)
-    base = str(desk.request.base_url).rstrip("/")
-    links = {str(one.order.id): f"{base}/supplier/{one.key}" for one in sent}
+    links = {str(one.order.id): public_link(desk.request, f"/supplier/{one.key}") for one in sent}
     return await desk.reveal(f"/shows/{show_id}/plan", links)

@@ -16,6 +16,7 @@ from shopfloor import catalog, stock
 from shopfloor.accounts import Permission
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.http import public_link
 from shopfloor.kernel.values import Money
 from shopfloor.web.console.desk import Desk, at
 from shopfloor.web.console.form_values import minor_of, quantity_of
@@ -275,7 +276,7 @@ async def export(desk: Viewer) -> Response:
     """All products as a CSV that the import and Shopify read."""
     async with desk.work() as tx:
         text = await catalog.export_shopify_csv(
-            tx, shop_id=desk.shop.id, base_url=str(desk.request.base_url).rstrip("/")
+            tx, shop_id=desk.shop.id, base_url=public_link(desk.request, "")
         )
     # The mark at the start makes spreadsheets read UTF-8.
     return Response(

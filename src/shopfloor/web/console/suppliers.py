@@ -12,6 +12,7 @@ from starlette.responses import Response
 from shopfloor import accounts, catalog, supply
 from shopfloor.accounts import Permission
 from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.http import public_link
 from shopfloor.web.console.desk import Desk, at
 from shopfloor.web.console.form_values import day_of, minor_of, quantity_of
 from shopfloor.web.languages import N_
@@ -213,7 +214,7 @@ async def change(
 async def new_key(desk: Editor, supplier_id: Id) -> Response:
     async with desk.work() as tx:
         key = await supply.supplier_key(tx, actor=desk.actor, supplier_id=supplier_id)
-    link = f"{str(desk.request.base_url).rstrip('/')}/supplier/{key}"
+    link = public_link(desk.request, f"/supplier/{key}")
     return await desk.reveal(f"/suppliers/{supplier_id}", {"link": link})
 
 

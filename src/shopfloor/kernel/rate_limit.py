@@ -1,5 +1,10 @@
 """How often somebody may do something.  Pure: the caller brings the time."""
 
+from typing import Final
+
+# Keys whose allowance is whole are dropped above this.
+MOST_KEYS: Final = 50_000
+
 
 class Gcra:
     """The generic cell rate algorithm: one `every` seconds on average, `burst` at once.
@@ -20,6 +25,8 @@ class Gcra:
         early = whole_at - self._slack + self._every * (cost - 1) - now
         if early > 1e-9:
             return early
+        if len(self._whole_at) > MOST_KEYS:
+            self.forget(now)
         self._whole_at[key] = whole_at + self._every * cost
         return 0.0
 

@@ -6,9 +6,6 @@ the player feeds to the browser itself.
 
 from typing import Final
 
-from starlette.datastructures import MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
 _SOURCES: Final = {
     "default-src": "'none'",
     "script-src": "'self'",
@@ -31,23 +28,4 @@ HEADERS: Final = {
     "permissions-policy": "camera=(self), microphone=(self), geolocation=()",
 }
 
-
-class SafeHeaders:
-    """ASGI middleware; a header that an endpoint set itself stays."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
-            await send(message)
-
-        await self.app(scope, receive, send_with_headers)
+RAW_HEADERS: Final = tuple((name.encode(), value.encode()) for name, value in HEADERS.items())

@@ -17,6 +17,8 @@ from shopfloor.accounts import Keyring, Shop
 from shopfloor.accounts import api as accounts_api
 from shopfloor.kernel import http
 from shopfloor.kernel.database import Database
+from shopfloor.kernel.edge import Edge
+from shopfloor.kernel.public_address import PublicAddress
 from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.values import now
 
@@ -114,7 +116,7 @@ async def stage(database: Database) -> AsyncIterator[Stage]:
     app, keyring = await _app(database)
     shopper = uuid4()
     cookies = {"shopper": accounts.issue_shopper(keyring, shopper)}
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    transport = httpx.ASGITransport(Edge(app), raise_app_exceptions=False)
     headers = {"accept": "text/html", "accept-language": "en"}
     async with httpx.AsyncClient(
         transport=transport, base_url="http://shop.test", cookies=cookies, headers=headers
@@ -126,7 +128,7 @@ async def stage(database: Database) -> AsyncIterator[Stage]:
 @cache
 def _routed() -> tuple[FastAPI, dict[str, Any]]:
     app = FastAPI()
-    http.install(app, cast("Database", None))
+    http.install(app, cast("Database", None), PublicAddress("http", "shop.test"))
     for router in web.routers():
         app.include_router(router)
     accounts_api.install(app, base_url=None)

@@ -25,30 +25,40 @@ def prepared_database(settings: Settings, *, migrated: bool = True) -> Generator
     Raises CannotRun when the embedded server cannot work here or a pool stands before a given one, RuntimeError
     when a given one is too old.
     """
-    # Recordings, events and pictures are nobody else's to read on this machine; the embedded server, which may run
-    # as a user of its own, is let into its directory by name.
-    _close_to_others(settings)
-    if settings.database_url is None:
-        with EmbeddedPostgres(settings.data_dir) as server:
-            if migrated:
-                migrate(server.dsn)
-            with _kept_running(server):
-                yield server.dsn
-        return
-    _refuse_a_pool_between(settings.database_url)
-    if migrated:
-        migrate(settings.database_url)
-    yield settings.database_url
+    with _closed_to_others(settings):
+        if settings.database_url is None:
+            with EmbeddedPostgres(settings.data_dir) as server:
+                if migrated:
+                    migrate(server.dsn)
+                with _kept_running(server):
+                    yield server.dsn
+            return
+        _refuse_a_pool_between(settings.database_url)
+        if migrated:
+            migrate(settings.database_url)
+        yield settings.database_url
 
 
-def _close_to_others(settings: Settings) -> None:
-    if not settings.data_dir.exists():
-        settings.data_dir.mkdir(parents=True)
-        settings.data_dir.chmod(0o711)
-    for directory in (settings.lake_dir, settings.recordings_dir, settings.pictures_dir):
-        if directory.is_dir() and directory.stat().st_uid == os.geteuid():
-            directory.chmod(directory.stat().st_mode & 0o7770)
-    os.umask(os.umask(0o077) | 0o027)
+@contextmanager
+def _closed_to_others(settings: Settings) -> Generator[None]:
+    """Recordings, events and pictures are nobody else's to read on this machine.
+
+    The embedded server, which may run as a user of its own, passes through the data directory to its own.
+    """
+    try:
+        if not settings.data_dir.exists():
+            settings.data_dir.mkdir(parents=True)
+            settings.data_dir.chmod(0o711)
+        for directory in (settings.lake_dir, settings.recordings_dir, settings.pictures_dir):
+            if directory.is_dir() and directory.stat().st_uid == os.geteuid():
+                directory.chmod(directory.stat().st_mode & 0o7700)
+    except OSError as problem:
+        raise CannotRun(f"Shopfloor cannot write to {settings.data_dir}: {problem.strerror}.") from problem
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def _refuse_a_pool_between(url: str) -> None:

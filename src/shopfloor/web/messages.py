@@ -16,6 +16,7 @@ MESSAGES: Final = {
     "invalid": N_("Something in this request does not make sense."),
     "not_found": N_("There is nothing at this address, or it is not meant for you."),
     "queued": N_("It is sold out just now. You stand in line and keep your place."),
+    "request.too_large": N_("This request is too large: 1 MB at most."),
     "text.unusable": N_("The text is too long, too short or not text."),
     "too_many": N_("That was a little too fast. Please wait a moment."),
     "unauthenticated": N_("Please sign in first."),

@@ -99,7 +99,7 @@ async def serve(dsn: str, data_dir: str) -> None:
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
-        application = app.Doors(
+        application = app.PathRouter(
             app.build(node), {"/buy-one-by-one": purchases.PurchaseEndpoint(baseline, node.keyring)}
         )
         config = uvicorn.Config(

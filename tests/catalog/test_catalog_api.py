@@ -53,6 +53,12 @@ async def test_a_product_over_http(client: httpx.AsyncClient) -> None:
     )
     assert [(each["price"], each["reason"]) for each in answer.json()] == [("129.00", ""), ("99.00", "show")]
     assert (await client.get(f"{variants}/{variant['id']}/prices")).json() == answer.json()
+    leap = await client.post(f"{variants}/{variant['id']}/prices", json={"price": "9900"})
+    assert (leap.status_code, leap.json()["code"]) == (409, "price.leap")
+    assert leap.json()["facts"] == {"old": "99.00", "new": "9900.00", "currency": "EUR"}
+    assert (await client.get(f"{variants}/{variant['id']}/prices")).json() == answer.json()
+    meant = await client.post(f"{variants}/{variant['id']}/prices", json={"price": "9900", "confirm": True})
+    assert [each["price"] for each in meant.json()] == ["129.00", "99.00", "9900.00"]
 
 
 @pytest.mark.parametrize(

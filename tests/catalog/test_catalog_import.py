@@ -253,6 +253,18 @@ async def test_an_unclosed_quote_takes_down_only_what_follows_it(database: Datab
     assert await kept(database, shops.mine) == [CUP_KEPT]
 
 
+async def test_a_price_that_moves_far_is_taken_and_noted_with_its_row(
+    database: Database, shops: Shops
+) -> None:
+    await take(database, shops.mine, HEAD + CUP)
+    report = await take(database, shops.mine, HEAD + CUP.replace(",18,", ",1800,"))
+    assert [(each.row, each.column, each.code) for each in report.notes] == [
+        (2, "variant price", "catalog.csv_price_leap")
+    ]
+    assert await kept(database, shops.mine) == [("cup", [([], "CUP", 180_000)])]
+    assert (await take(database, shops.mine, HEAD + CUP.replace(",18,", ",1500,"))).notes == []
+
+
 async def test_two_shops_import_the_same_file_apart(database: Database, shops: Shops) -> None:
     await take(database, shops.mine, HEAD + CUP)
     report = await take(database, shops.other, HEAD + CUP)

@@ -13,6 +13,7 @@ from psycopg import sql
 from shopfloor import accounts, catalog
 from shopfloor.catalog import Kind, NewVariant, Status
 from shopfloor.catalog.pictures import ProcessedPicture
+from shopfloor.kernel.amounts import PriceLeap
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.text import UnusableText
@@ -341,6 +342,23 @@ async def test_a_price_takes_effect_at_once_and_the_one_before_stays_on_record(
     assert await everything(database) == before
 
 
+async def test_a_price_that_leaps_is_set_when_it_is_confirmed(database: Database, shops: Shops) -> None:
+    variant_id = await one_variant(database, shops)
+    me = shops.mine.id
+    before = await everything(database)
+    for amount in (38_701, 4_299, 0):
+        with pytest.raises(PriceLeap) as leap:
+            async with database.transaction() as tx:
+                await catalog.set_price(tx, shop_id=me, variant_id=variant_id, amount=amount)
+        assert leap.value.facts == {"old": "129.00", "new": f"{amount / 100:.2f}", "currency": "EUR"}
+        assert await everything(database) == before
+    async with database.transaction() as tx:
+        for amount, confirmed in ((38_700, False), (0, True), (1, False), (1_290_000, True)):
+            await catalog.set_price(tx, shop_id=me, variant_id=variant_id, amount=amount, confirmed=confirmed)
+        history = await catalog.prices(tx, shop_id=me, variant_id=variant_id)
+    assert [each.minor for each in history] == [12_900, 38_700, 0, 1, 1_290_000]
+
+
 async def test_a_price_can_be_set_for_later_and_not_for_earlier(database: Database, shops: Shops) -> None:
     variant_id = await one_variant(database, shops)
     me = shops.mine.id
@@ -360,7 +378,7 @@ async def test_a_price_can_be_set_for_later_and_not_for_earlier(database: Databa
         catalog.PricePast,
         database,
         lambda tx: catalog.set_price(
-            tx, shop_id=me, variant_id=variant_id, amount=1, at=now() - timedelta(seconds=1)
+            tx, shop_id=me, variant_id=variant_id, amount=5000, at=now() - timedelta(seconds=1)
         ),
     )
 
@@ -374,7 +392,7 @@ async def test_a_clock_set_back_hides_no_price(database: Database, shops: Shops)
         )
         await tx.run("ALTER TABLE catalog.price ENABLE TRIGGER price_is_append_only")
         assert (await catalog.variants(tx, shop_id=shops.mine.id, ids=[variant_id]))[0].price_minor == 12900
-        await catalog.set_price(tx, shop_id=shops.mine.id, variant_id=variant_id, amount=100)
+        await catalog.set_price(tx, shop_id=shops.mine.id, variant_id=variant_id, amount=100, confirmed=True)
         assert (await catalog.variants(tx, shop_id=shops.mine.id, ids=[variant_id]))[0].price_minor == 100
 
 
@@ -394,7 +412,9 @@ async def test_prices_set_at_once_all_stand_in_the_history(database: Database, s
     async def run(amount: int) -> None:
         async with database.transaction() as tx:
             await asyncio.sleep(0.01)
-            await catalog.set_price(tx, shop_id=shops.mine.id, variant_id=variant_id, amount=amount)
+            await catalog.set_price(
+                tx, shop_id=shops.mine.id, variant_id=variant_id, amount=amount, confirmed=True
+            )
 
     await asyncio.gather(*(run(amount) for amount in range(1, 7)))
 

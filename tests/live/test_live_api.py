@@ -54,6 +54,13 @@ async def test_a_show_run_over_json(owner: httpx.AsyncClient, goods: Goods) -> N
     assert (await owner.post(f"{show}/feature", json={"offer_id": offer_id, "at": 5})).status_code == 204
     price = {"variant_id": goods.coats[0], "price_minor": 8_900}
     assert (await owner.post(f"{show}/offers/{offer_id}/price", json=price)).status_code == 204
+    leap = await owner.post(f"{show}/offers/{offer_id}/price", json=price | {"price_minor": 890_000})
+    assert (leap.status_code, leap.json()["code"]) == (409, "price.leap")
+    assert leap.json()["facts"] == {"old": "89.00", "new": "8900.00", "currency": "EUR"}
+    meant = price | {"price_minor": 890_000, "confirm": True}
+    assert (await owner.post(f"{show}/offers/{offer_id}/price", json=meant)).status_code == 204
+    back = price | {"confirm": True}
+    assert (await owner.post(f"{show}/offers/{offer_id}/price", json=back)).status_code == 204
     topped = await owner.patch(f"{show}/offers/{offer_id}", json={"quotas": {str(goods.coats[0]): 6}})
     assert topped.json()["lines"][0]["quota"] == 6
     assert (await owner.post(f"{show}/notices", json={"text": "soon"})).status_code == 201
@@ -66,7 +73,7 @@ async def test_a_show_run_over_json(owner: httpx.AsyncClient, goods: Goods) -> N
     assert (await owner.put(f"{show}/slots/order", json={"slot_ids": [slots[0]["id"]]})).status_code == 200
     assert (await owner.post(f"{show}/end")).json()["status"] == "ended"
     assert [len((await owner.get(f"{show}/{part}")).json()) for part in ("featured-intervals", "prices", "notices", "offers")] == [
-        1, 3, 1, 1,
+        1, 5, 1, 1,
     ]  # fmt: skip
     again = await owner.post(f"{show}/start")
     assert (again.status_code, again.json()["code"]) == (409, "live.wrong_status")

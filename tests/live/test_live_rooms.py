@@ -149,6 +149,7 @@ async def test_any_sequence_of_verbs(database: Database, goods: Goods, seed: int
                     **ours,
                     offer_id=coat.id,
                     variant_id=dice.choice(goods.coats),
+                    confirmed=True,
                     price_minor=dice.randrange(9),
                 )
             case 3:

@@ -278,6 +278,22 @@ async def test_prices_are_kept_for_ever(database: Database, goods: Goods) -> Non
     assert [(f["price_minor"], f["before_minor"]) for f in await facts(database, "live.offer_price_changed")] == [
         (8_900, 9_900), (7_900, 8_900),
     ]  # fmt: skip
+    for price in (23_701, 2_633, 0):
+        await refused(
+            database,
+            "price.leap",
+            lambda tx, price=price: live.set_offer_price(
+                tx, shop_id=goods.shop_id, show_id=show.id, offer_id=offer.id,
+                variant_id=goods.coats[0], price_minor=price,
+            ),
+        )  # fmt: skip
+    async with database.transaction() as tx:
+        assert await live.prices(tx, shop_id=goods.shop_id, show_id=show.id) == prices
+        await live.set_offer_price(
+            tx, shop_id=goods.shop_id, show_id=show.id, offer_id=offer.id, variant_id=goods.coats[0],
+            price_minor=0, confirmed=True,
+        )  # fmt: skip
+        assert (await live.offer_terms(tx, offer.id))[goods.coats[0]].price_minor == 0
     for price in (-1, 10**13):
         await refused(
             database,

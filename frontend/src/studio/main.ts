@@ -116,19 +116,44 @@ function run(studio: HTMLElement): void {
       const body = new URLSearchParams();
       for (const [name, value] of new FormData(form, button)) body.append(name, String(value));
       const response = await fetch(form.action, { method: "POST", headers: { accept: "text/html" }, body });
-      for (const input of form.querySelectorAll<HTMLInputElement>("[data-touched]")) {
+      const html = await response.text();
+      const asked = new DOMParser().parseFromString(html, "text/html").querySelector("[data-question]");
+      if (asked !== null) {
+        // What was typed stays until it is answered.
+        ask(asked);
+        return;
+      }
+      const answered = form.closest("dialog");
+      answered?.remove();
+      for (const input of (answered === null ? form : document).querySelectorAll<HTMLInputElement>("[data-touched]")) {
         delete input.dataset["touched"];
         if (input === document.activeElement) input.blur();
       }
       if (form.dataset["empties"] !== undefined) form.reset();
       form.closest("details.line-menu, details.confirm")?.removeAttribute("open");
-      if (!adopt(await response.text())) location.reload();
+      if (!adopt(html)) location.reload();
     } catch {
       trouble(say("no_answer"));
     } finally {
       delete form.dataset["sent"];
       button?.removeAttribute("aria-busy");
     }
+  }
+
+  /** A question of the server's as a dialog over the page: one more tap, and nothing has changed without it. */
+  function ask(asked: Element): void {
+    document.querySelector("dialog.asks")?.remove();
+    const dialog = document.createElement("dialog");
+    dialog.className = "asks";
+    dialog.setAttribute("aria-labelledby", "question-title");
+    dialog.append(document.importNode(asked, true));
+    dialog.addEventListener("close", () => dialog.remove());
+    dialog.querySelector("[data-closes]")?.addEventListener("click", (event) => {
+      event.preventDefault();
+      dialog.close();
+    });
+    document.body.append(dialog);
+    dialog.showModal();
   }
 
   // ── numbers that the stream brings ────────────────────────────────────────────────────────────────

@@ -28,6 +28,7 @@ from shopfloor.catalog.models import (
     parse_price,
 )
 from shopfloor.catalog.pictures import MAX_PICTURE_BYTES, NotAPicture, PictureTooLarge
+from shopfloor.kernel.amounts import PriceLeap
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import Db, public_link, refusals
@@ -87,11 +88,16 @@ class ProductChange(BaseModel):
 
 
 class PriceIn(BaseModel):
-    """From `at` (left out: from now) the variant costs `price`, written as in 129.00."""
+    """From `at` (left out: from now) the variant costs `price`, written as in 129.00.
+
+    A price that moves by more than a factor of three is refused with `price.leap` and both prices; `confirm` says
+    that it is meant.
+    """
 
     price: str
     at: datetime | None = None
     reason: str = ""
+    confirm: bool = False
 
 
 class PriceOut(BaseModel):
@@ -416,7 +422,12 @@ async def price_history(variant_id: int, actor: Viewer, db: Db) -> list[PriceOut
     "/variants/{variant_id}/prices",
     status_code=201,
     responses=refusals(
-        *_SHARED, catalog.UnknownVariant, catalog.PriceUnreadable, catalog.PriceNegative, catalog.PricePast
+        *_SHARED,
+        catalog.UnknownVariant,
+        catalog.PriceUnreadable,
+        catalog.PriceNegative,
+        catalog.PricePast,
+        PriceLeap,
     ),
 )
 async def set_price(variant_id: int, body: PriceIn, actor: Editor, db: Db) -> list[PriceOut]:
@@ -430,6 +441,7 @@ async def set_price(variant_id: int, body: PriceIn, actor: Editor, db: Db) -> li
             amount=parse_price(body.price, shop.currency).minor,
             at=body.at,
             reason=body.reason,
+            confirmed=body.confirm,
         )
         found = await catalog.prices(tx, shop_id=actor.shop_id, variant_id=variant_id)
     return [_price_out(each) for each in found]

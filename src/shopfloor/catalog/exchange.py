@@ -30,6 +30,7 @@ from shopfloor.catalog.sheet import (
     drafts,
     written,
 )
+from shopfloor.kernel.amounts import is_leap
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
 
@@ -99,6 +100,12 @@ async def import_shopify_csv(tx: Tx, *, shop_id: int, stream: IO[bytes]) -> Repo
     return Report(sheet.rows_read, created, updated, refused, errors, notes, sheet.ignored_columns)
 
 
+def _far(row: int) -> Remark:
+    return Remark(
+        row, "variant price", "catalog.csv_price_leap", "The price moves by more than three times. Check it."
+    )
+
+
 def _not_fetched(picture: PictureDraft) -> Remark:
     return Remark(
         picture.row,
@@ -131,6 +138,8 @@ async def _take(tx: Tx, shop_id: int, draft: ProductDraft) -> bool:
             if before is None:
                 new.append(variant.as_new())
             else:
+                if variant.price_minor is not None and is_leap(before.price_minor, variant.price_minor):
+                    draft.notes.append(_far(variant.row))
                 await _change_variant(tx, shop_id, before, variant)
         except Refusal as refusal:
             raise _FaultInRow(variant.row, "variant price", refusal) from refusal
@@ -196,7 +205,13 @@ async def _change_variant(tx: Tx, shop_id: int, before: Variant, draft: VariantD
         )
     if draft.price_minor is not None and draft.price_minor != before.price_minor:
         await service.set_price(
-            tx, shop_id=shop_id, variant_id=before.id, amount=draft.price_minor, reason="import"
+            tx,
+            shop_id=shop_id,
+            variant_id=before.id,
+            amount=draft.price_minor,
+            reason="import",
+            # Nobody is there to be asked: the note says so.
+            confirmed=True,
         )
 
 

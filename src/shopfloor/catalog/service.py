@@ -45,6 +45,7 @@ from shopfloor.catalog.models import (
 from shopfloor.catalog.pictures import ProcessedPicture
 from shopfloor.catalog.plain import plain_text, plain_texts
 from shopfloor.kernel import outbox
+from shopfloor.kernel.amounts import check_leap
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.text import line, prose
 from shopfloor.kernel.values import Money
@@ -401,12 +402,20 @@ def _whole(parts: Sequence[BundlePart]) -> list[Bundle]:
 
 
 async def set_price(
-    tx: Tx, *, shop_id: int, variant_id: int, amount: int, at: datetime | None = None, reason: str = ""
+    tx: Tx,
+    *,
+    shop_id: int,
+    variant_id: int,
+    amount: int,
+    at: datetime | None = None,
+    reason: str = "",
+    confirmed: bool = False,
 ) -> Money:
     """From `at` (from now) on, the variant costs `amount` minor units of its currency.
 
     Nothing is recorded when that is the price in force and no time is given.
-    Raises UnknownVariant, PriceNegative, PriceTooLarge, or PricePast for a time that has passed.
+    Raises UnknownVariant, PriceNegative, PriceTooLarge, PricePast for a time that has passed, or PriceLeap for a move
+    by more than a factor of three that is not `confirmed`.
     """
     minor = checked_minor(amount)
     reason = line(reason, field="reason", longest=200)
@@ -416,6 +425,7 @@ async def set_price(
     money = Money(minor, before.currency)
     if at is None and before.price_minor == minor:
         return money
+    check_leap(before.price_minor, minor, before.currency, confirmed=confirmed)
     valid_from = await queries.insert_price(tx, variant_id=variant_id, minor=minor, at=at, reason=reason)
     if valid_from is None:
         raise PricePast

@@ -7,10 +7,12 @@ the same way while one types (`frontend/src/common/amounts.ts`); both are tested
 
 import re
 import unicodedata
+from contextlib import suppress
 from decimal import Decimal
+from functools import cache
 from typing import Final
 
-from shopfloor.kernel.currencies import DECIMALS
+from shopfloor.kernel.currencies import DECIMALS, MARKS
 from shopfloor.kernel.errors import Conflict, Invalid
 from shopfloor.kernel.values import MAX_MINOR, MAX_QUANTITY
 
@@ -18,11 +20,10 @@ LEAP: Final = 3
 """A price that moves by more than this factor is asked about."""
 
 _LONGEST: Final = 40
-_SIGNS: Final = str.maketrans(
-    {"٫": ".", "٬": "'", "，": ",", "．": ".", "’": "'", "ʼ": "'", "＇": "'", "－": "-", "−": "-", "＋": "+"}
-)
+_SIGNS: Final = str.maketrans("٫٬，．。｡’ʼ＇－−＋＄￡￥￦", ".',...'''--+$£¥₩")
 _SPACES: Final = re.compile(r"[\s\u00a0\u2000-\u200a\u202f\u205f\u3000]")
-_SYMBOLS: Final = "¥￥$€£₽₹₩₫฿₺₪₱₦₴₸₼₾元円"
+# "129.-": no cents.
+_WHOLE: Final = re.compile(r"(?<=[0-9])[.,](?:--?|[–—])$")
 # Groups of three, or the Indian way: three at the end, two before.
 _GROUPED: Final = {
     sign: re.compile(rf"[0-9]{{1,3}}(?:{re.escape(sign)}[0-9]{{3}})+|[0-9]{{1,2}}(?:{re.escape(sign)}[0-9]{{2}})+{re.escape(sign)}[0-9]{{3}}")
@@ -76,14 +77,16 @@ def read_minor(text: str, currency: str, *, decimal_sign: str = ".", certain: bo
     """The amount that `text` says, in minor units of `currency`.
 
     `decimal_sign`: the one of the language that the writer uses, "." or ","; `certain`: no other was used, as in a
-    file that a program wrote, so `1.290` is no question.  Symbols and the code of the currency
-    may stand around the number.  Zeros beyond the decimals of the currency are read.  Raises AmountUnreadable,
-    AmountAmbiguous, AmountNegative, AmountDecimals or AmountTooLarge.
+    file that a program wrote, so `1.290` is no question.  The code of the currency and its marks may stand around the
+    number, those of another currency may not.  Zeros beyond the decimals of the currency are read.
+    Raises AmountUnreadable, AmountAmbiguous, AmountNegative, AmountDecimals or AmountTooLarge.
     """
     decimals = DECIMALS[currency]
     bare = _bare(text, currency)
     if bare.startswith("-"):
-        _number(bare[1:], decimals, decimal_sign, text, certain=certain)
+        # Below zero in either reading.
+        with suppress(AmountAmbiguous):
+            _number(bare[1:], decimals, decimal_sign, text, certain=certain)
         raise AmountNegative(given=text[:_LONGEST])
     whole, fraction = _number(bare, decimals, decimal_sign, text, certain=certain)
     if fraction[decimals:].strip("0"):
@@ -103,6 +106,11 @@ def read_quantity(text: str, *, least: int = 1, most: int = MAX_QUANTITY, decima
         whole, fraction = _number(bare[1:] if negative else bare.removeprefix("+"), 0, decimal_sign, text)
     except AmountUnreadable:
         raise refusal from None
+    except AmountAmbiguous as both:
+        if not negative:
+            raise
+        facts = {name: f"-{both.facts[name]}" for name in ("smaller", "larger")}
+        raise AmountAmbiguous(given=text[:_LONGEST], **facts) from None
     if fraction or len(whole) > 18:
         raise refusal
     quantity = -int(whole) if negative else int(whole)
@@ -118,10 +126,8 @@ def written(minor: int, currency: str) -> str:
 
 
 def is_leap(old_minor: int, new_minor: int) -> bool:
-    """Whether a price moves by more than a factor of three.  From or to nothing is no leap of this kind."""
-    if not old_minor or not new_minor:
-        return False
-    return new_minor > LEAP * old_minor or old_minor > LEAP * new_minor
+    """Whether a price moves by more than a factor of three; to nothing is a leap, from nothing is none."""
+    return old_minor > 0 and (new_minor > LEAP * old_minor or old_minor > LEAP * new_minor)
 
 
 def check_leap(old_minor: int, new_minor: int, currency: str, *, confirmed: bool) -> None:
@@ -137,10 +143,22 @@ def _bare(text: str, currency: str) -> str:
     digits = "".join(
         str(unicodedata.decimal(each)) if each.isdecimal() else each for each in text.translate(_SIGNS)
     )
-    bare = _SPACES.sub(" ", digits).strip().strip(_SYMBOLS).strip()
+    bare = _SPACES.sub(" ", digits).strip()
     if currency:
-        bare = re.sub(rf"^{currency}\b|(?<=[\d\s]){currency}$", "", bare, flags=re.IGNORECASE).strip()
+        before, after = _marks(currency)
+        bare = after.sub("", before.sub(r"\1", bare, count=1), count=1).strip()
     return bare
+
+
+@cache
+def _marks(currency: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """What may stand before a number in this currency (a sign is kept), and what behind it."""
+    fitting = [currency, *(mark for mark, codes in MARKS.items() if currency in codes.split())]
+    either = "|".join(re.escape(mark) for mark in sorted(fitting, key=len, reverse=True))
+    return (
+        re.compile(rf"^([+-]?) ?(?:{either}) ?(?=[-+0-9.,])", re.IGNORECASE),
+        re.compile(rf"(?<=[-0-9–—]) ?(?:{either})$", re.IGNORECASE),
+    )
 
 
 def _number(
@@ -148,6 +166,11 @@ def _number(
 ) -> tuple[str, str]:
     """The digits before and after the decimal sign."""
     unreadable = AmountUnreadable(given=given[:_LONGEST])
+    whole = _WHOLE.sub("", bare) if decimals else bare
+    if whole != bare:
+        if re.fullmatch(r"[0-9]+(?:[.,' ][0-9]+)*", whole) is None:
+            raise unreadable
+        return _ungrouped(whole, [each for each in whole if not each.isdigit()], unreadable), ""
     if re.fullmatch(r"[0-9]+(?:[.,' ][0-9]+)*|[.,][0-9]+", bare) is None:
         raise unreadable
     signs = [each for each in bare if each in ".,"]

@@ -23,3 +23,21 @@ DECIMALS: Final[Mapping[str, int]] = MappingProxyType(
     {code: decimals for codes, decimals in ((_TWO, 2), (_NONE, 0), (_THREE, 3)) for code in codes.split()}
 )
 """Decimals by currency code."""
+
+MARKS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "$": "ARS AUD BBD BMD BND BSD BZD CAD CLP COP CUP CVE DOP FJD GYD HKD JMD KYD LRD MOP MXN NAD NIO NZD SBD SGD "
+        "SRD TOP TTD TWD USD UYU WST XCD ZWG",
+        "US$": "USD", "A$": "AUD", "AU$": "AUD", "C$": "CAD NIO", "CA$": "CAD", "HK$": "HKD", "NT$": "TWD", "S$": "SGD",
+        "NZ$": "NZD", "MX$": "MXN", "R$": "BRL", "MOP$": "MOP",
+        "€": "EUR", "£": "EGP FKP GBP GIP LBP SDG SHP SSP SYP", "¥": "CNY JPY", "RMB": "CNY", "元": "CNY HKD MOP TWD",
+        "圆": "CNY", "块": "CNY", "円": "JPY", "圓": "HKD TWD", "₩": "KPW KRW", "원": "KRW", "₽": "RUB", "руб": "RUB",
+        "руб.": "RUB", "₹": "INR", "₨": "INR LKR MUR NPR PKR SCR", "Rs": "INR LKR MUR NPR PKR SCR",
+        "Rs.": "INR LKR MUR NPR PKR SCR", "₫": "VND", "đ": "VND", "฿": "THB", "₺": "TRY", "TL": "TRY", "₪": "ILS",
+        "₱": "PHP", "₦": "NGN", "₴": "UAH", "₸": "KZT", "₼": "AZN", "₾": "GEL", "₡": "CRC", "₲": "PYG", "₭": "LAK",
+        "₮": "MNT", "₵": "GHS", "৳": "BDT", "៛": "KHR", "֏": "AMD", "؋": "AFN", "﷼": "IRR OMR QAR SAR YER", "zł": "PLN",
+        "kr": "DKK ISK NOK SEK", "kr.": "DKK ISK NOK SEK", "Kč": "CZK", "Ft": "HUF", "Fr": "CHF", "Fr.": "CHF",
+        "SFr.": "CHF", "RM": "MYR", "Rp": "IDR", "S/": "PEN", "lei": "MDL RON", "R": "ZAR",
+    }
+)  # fmt: skip
+"""Marks that people write with amounts, and the currencies that each may stand for."""

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from shopfloor import live
 from shopfloor.accounts import Actor, Permission
 from shopfloor.accounts.api import allowed
+from shopfloor.kernel.amounts import PriceLeap
 from shopfloor.kernel.http import Db, refusals
 from shopfloor.kernel.values import MAX_MINOR, MAX_QUANTITY
 from shopfloor.live.models import (
@@ -97,10 +98,15 @@ class OfferChange(BaseModel):
 
 
 class PriceIn(BaseModel):
+    """A price that moves by more than a factor of three is refused with `price.leap` and both prices; `confirm` says
+    that it is meant.
+    """
+
     variant_id: int
     price_minor: Minor
     reason: Annotated[str, Field(max_length=200)] = "changed on air"
     at: VideoMs | None = None
+    confirm: bool = False
 
 
 class FeatureIn(BaseModel):
@@ -246,7 +252,7 @@ async def change_offer(show_id: int, offer_id: int, body: OfferChange, actor: Ru
 @router.post(
     "/{show_id}/offers/{offer_id}/price",
     status_code=204,
-    responses=refusals(UnknownShow, UnknownOffer, WrongStatus, BadOffer),
+    responses=refusals(UnknownShow, UnknownOffer, WrongStatus, BadOffer, PriceLeap),
 )
 async def set_price(show_id: int, offer_id: int, body: PriceIn, actor: Runner, db: Db) -> None:
     """A new price from now on."""
@@ -257,7 +263,8 @@ async def set_price(show_id: int, offer_id: int, body: PriceIn, actor: Runner, d
             show_id=show_id,
             offer_id=offer_id,
             by=actor.person_id,
-            **body.model_dump(),
+            confirmed=body.confirm,
+            **body.model_dump(exclude={"confirm"}),
         )
 
 

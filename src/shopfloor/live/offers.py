@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from shopfloor import catalog
 from shopfloor.kernel import outbox
+from shopfloor.kernel.amounts import check_leap
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import MAX_MINOR, MAX_QUANTITY, now
 from shopfloor.live import queries
@@ -159,8 +160,13 @@ async def set_offer_price(
     reason: str = "changed on air",
     by: int | None = None,
     at: int | None = None,
+    confirmed: bool = False,
 ) -> None:
-    """A new price from now on; the old ones stay in the history.  Holds keep the price they were made at."""
+    """A new price from now on; the old ones stay in the history.  Holds keep the price they were made at.
+
+    Raises UnknownShow, WrongStatus, UnknownOffer, BadOffer, or PriceLeap for a move by more than a factor of three
+    that is not `confirmed`.
+    """
     parent = await locked(tx, shop_id, show_id)
     refuse_ended(parent)
     parent_offer = await offer(tx, shop_id=shop_id, show_id=show_id, offer_id=offer_id)
@@ -168,6 +174,7 @@ async def set_offer_price(
     _check_price(variant_id, price_minor)
     if line.price_minor == price_minor:
         return
+    check_leap(line.price_minor, price_minor, parent_offer.currency, confirmed=confirmed)
     await queries.set_price(tx, offer_id=offer_id, variant_id=variant_id, price_minor=price_minor)
     await queries.insert_prices(
         tx,

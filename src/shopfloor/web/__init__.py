@@ -8,7 +8,7 @@ from fastapi import APIRouter, FastAPI
 
 from shopfloor.accounts.api import public
 from shopfloor.kernel.settings import Settings
-from shopfloor.web import checkout, forms, refusals, room, shop, supplier, well_known
+from shopfloor.web import checkout, forms, questions, refusals, room, shop, supplier, well_known
 from shopfloor.web.console import (
     media,
     members,
@@ -47,6 +47,7 @@ def install(app: FastAPI, settings: Settings) -> None:
     app.mount("/static", public(files()), name="static")
     refusals.install(app)
     forms.install(app)
+    questions.install(app)
 
 
 __all__ = ["install", "routers"]

@@ -53,6 +53,7 @@ MESSAGES: Final = {
     "catalog.bad_options": N_("A variant has one value for each option of its product, a product at most three options."),
     "catalog.bad_translation": N_("A translation is named by its locale, as in en or zh_CN."),
     "catalog.bad_weight": N_("A weight is a whole number of grams."),
+    "catalog.csv_price_leap": N_("The price moves by more than three times. Check it."),
     "catalog.handle_taken": N_("Another product of this shop has this handle."),
     "catalog.nested_bundle": N_("A bundle consists of things that are no bundles themselves."),
     "catalog.not_a_picture": N_("This file is not a picture that can be read (JPEG, PNG, WebP, GIF or AVIF)."),

@@ -12,10 +12,12 @@ from starlette.responses import RedirectResponse, Response
 from shopfloor import accounts, supply
 from shopfloor.accounts import Shop
 from shopfloor.accounts.api import public
+from shopfloor.kernel.amounts import AmountAmbiguous
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import Db
 from shopfloor.kernel.values import now
+from shopfloor.web import questions
 from shopfloor.web.console.form_values import day_of, quantity_of
 from shopfloor.web.languages import N_, Language, language_of
 from shopfloor.web.purchase_orders import Line, csv_of, named
@@ -91,7 +93,11 @@ def _page(
         errors=errors or {},
         today=now().date(),
     )
-    # The address is the secret: it must not reach another site, nor stay in a shared cache.
+    return _unseen(response)
+
+
+def _unseen(response: Response) -> Response:
+    """The address is the secret: it must not reach another site, nor stay in a shared cache."""
     response.headers["referrer-policy"] = "no-referrer"
     response.headers["cache-control"] = "private, no-store"
     return response
@@ -129,7 +135,8 @@ async def answer(request: Request, key: str, order_id: UUID, db: Db) -> Response
     if order is None:
         raise supply.UnknownPurchaseOrder(purchase_order_id=str(order_id))
     language = opened.language(request)
-    promises, errors = promised(order, values, language, today=now().date())
+    values = _understood(request, key, opened, values, questions.sent(typed))
+    promises, errors = promised(order, values, opened.shop, language, today=now().date())
     if not errors:
         try:
             async with db.transaction() as tx:
@@ -147,8 +154,40 @@ async def answer(request: Request, key: str, order_id: UUID, db: Db) -> Response
     return response
 
 
+def _understood(
+    request: Request, key: str, opened: Opened, values: Mapping[str, str], sent: questions.Sent
+) -> dict[str, str]:
+    """`values` with the readings that were chosen.  Raises Question for a quantity that can be read in two ways."""
+    found = {name: sent.meant(value) if name.startswith("q-") else value for name, value in values.items()}
+    for name, text in found.items():
+        if not name.startswith("q-"):
+            continue
+        try:
+            quantity_of(text, opened.shop, least=0)
+        except AmountAmbiguous as refusal:
+            page = render(
+                request,
+                "question.html",
+                status=refusal.status,
+                frame="base.html",
+                shop=opened.shop,
+                action=request.url.path,
+                back=f"/supplier/{key}",
+                given=text.strip(),
+                readings=questions.choices(refusal, text, None),
+                is_quantity=True,
+                on_air=False,
+                fields=sent.fields,
+            )
+            raise questions.Question(_unseen(page)) from None
+        except Refusal:
+            # Said beside its field.
+            continue
+    return found
+
+
 def promised(
-    order: supply.PurchaseOrder, values: Mapping[str, str], language: Language, *, today: date
+    order: supply.PurchaseOrder, values: Mapping[str, str], shop: Shop, language: Language, *, today: date
 ) -> tuple[list[supply.Promise], dict[str, str]]:
     """The answer that was given, and what is wrong with it by field.  Lines that have come are left alone."""
     open_lines = [line for line in order.lines if not line.received]
@@ -169,7 +208,7 @@ def promised(
         if number not in values:
             continue
         try:
-            quantity = quantity_of(values[number], least=0)
+            quantity = quantity_of(values[number], shop, least=0)
             ready_on = day_of(values.get(day, ""))
             promise = supply.Promise(line.variant_id, quantity, ready_on if quantity else None)
             supply.check_promises(order, [promise], today=today)

@@ -12,9 +12,12 @@ from starlette.responses import RedirectResponse, Response
 from shopfloor import accounts
 from shopfloor.accounts import Actor, Permission, Shop
 from shopfloor.accounts.api import SESSION_COOKIE, allowed
+from shopfloor.kernel.amounts import AmountAmbiguous, PriceLeap
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.values import Money
+from shopfloor.web import questions
+from shopfloor.web.console.form_values import minor_of, quantity_of
 from shopfloor.web.forms import AlreadyDone, digest, form_sent, new_name
 from shopfloor.web.languages import Language, language_of
 from shopfloor.web.refusals import message_of
@@ -32,6 +35,7 @@ class Desk:
     language: Language
     form: bytes | None = None
     """What the form that was sent is known by; None where nothing was sent that is carried out once."""
+    sent: questions.Sent = field(default_factory=questions.Sent)
     _claims: list[bytes] = field(default_factory=list[bytes])
 
     def money(self, minor: int) -> Money:
@@ -42,9 +46,12 @@ class Desk:
         return f"/console/{self.shop.slug}"
 
     def page(self, template: str, *, active: str, status: int = 200, **context: Any) -> Response:
+        return self._rendered(f"console/{template}", active=active, status=status, **context)
+
+    def _rendered(self, template: str, *, active: str, status: int = 200, **context: Any) -> Response:
         return render(
             self.request,
-            f"console/{template}",
+            template,
             shop=self.shop,
             actor=self.actor,
             active=active,
@@ -114,6 +121,59 @@ class Desk:
             return {}
         return secrets if shop_id == self.actor.shop_id else {}
 
+    def minor(self, text: str) -> int:
+        """An amount that was typed, in the currency of the shop.
+
+        Raises what `amounts.read_minor` raises, but Question where both readings are offered.
+        """
+        try:
+            return minor_of(self.sent.meant(text), self.shop)
+        except AmountAmbiguous as refusal:
+            raise self._which(refusal, text, self.shop.currency) from None
+
+    def quantity(self, text: str, *, least: int = 1) -> int:
+        """A quantity that was typed.  Raises what `amounts.read_quantity` raises, and Question like `minor`."""
+        try:
+            return quantity_of(self.sent.meant(text), self.shop, least=least)
+        except AmountAmbiguous as refusal:
+            raise self._which(refusal, text, None) from None
+
+    def _which(self, refusal: AmountAmbiguous, text: str, currency: str | None) -> questions.Question:
+        return questions.Question(
+            self._question(
+                refusal.status,
+                given=text.strip(),
+                readings=questions.choices(refusal, text, currency),
+                is_quantity=currency is None,
+                fields=self.sent.fields,
+            )
+        )
+
+    def leaps(self) -> questions.Leaps:
+        """Sets prices one by one; `ask` then asks about those that move far."""
+        return questions.Leaps(self.sent.confirmed)
+
+    def ask(self, leaps: questions.Leaps) -> None:
+        """Raises Question where a price moved too far: inside the transaction, so that nothing changes."""
+        if leaps.found:
+            fields = questions.unanswered(self.sent.fields)
+            raise questions.Question(
+                self._question(PriceLeap.status, readings=[], leaps=leaps.found, fields=fields)
+            )
+
+    def _question(self, status: int, **context: Any) -> Response:
+        path = self.request.url.path
+        return self._rendered(
+            "question.html",
+            active="",
+            status=status,
+            frame="base_console.html",
+            action=path,
+            on_air="/studio/" in path,
+            back=questions.way_back(self.request, path.rpartition("/")[0]),
+            **context,
+        )
+
     def say(self, message: str, **facts: object) -> str:
         """`message` (a marked English sentence) in the reader's language."""
         return self.language.words.gettext(message) % facts if facts else self.language.words.gettext(message)
@@ -133,6 +193,7 @@ def at(permission: Permission) -> Any:
         async with db.transaction() as tx:
             shop = await accounts.shop(tx, actor.shop_id)
         sent = await form_sent(request, actor.person_id)
-        return Desk(request, shop, actor, db, language_of(request, shop.locale), sent)
+        typed = questions.sent(await request.form()) if request.method == "POST" else questions.Sent()
+        return Desk(request, shop, actor, db, language_of(request, shop.locale), sent, typed)
 
     return Depends(sit)

@@ -28,9 +28,9 @@ def minor_of(text: str, shop: Shop) -> int:
     return amounts.read_minor(text, shop.currency, decimal_sign=_decimal_sign(shop.locale))
 
 
-def quantity_of(text: str, *, least: int = 1) -> int:
+def quantity_of(text: str, shop: Shop, *, least: int = 1) -> int:
     """Raises what `amounts.read_quantity` raises."""
-    return amounts.read_quantity(text, least=least)
+    return amounts.read_quantity(text, least=least, decimal_sign=_decimal_sign(shop.locale))
 
 
 @cache

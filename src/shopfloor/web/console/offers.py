@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from shopfloor import catalog, live, media, stock
@@ -72,6 +73,35 @@ class Check:
     kind: str
     words: str
     link: str = ""
+
+
+async def set_offer_prices(
+    tx: Tx, desk: Desk, offer: live.Offer, prices: Mapping[int, int], *, reason: str
+) -> None:
+    """Set prices by variant.  Raises Question where one moves far, before anything is kept."""
+    variants = await catalog.variants(tx, shop_id=desk.shop.id, ids=list(prices))
+    leaps = desk.leaps()
+    for variant in variants:
+        await leaps.set(
+            variant.id,
+            variant_label(desk, variant),
+            partial(
+                live.set_offer_price,
+                tx,
+                shop_id=desk.shop.id,
+                show_id=offer.show_id,
+                offer_id=offer.id,
+                variant_id=variant.id,
+                price_minor=prices[variant.id],
+                reason=reason,
+                by=desk.actor.person_id,
+            ),
+        )
+    desk.ask(leaps)
+
+
+def variant_label(desk: Desk, variant: catalog.Variant) -> str:
+    return option_words(variant.options) or desk.say(N_("One kind"))
 
 
 async def offer_rows(tx: Tx, show: live.Show) -> dict[int, OfferRow]:

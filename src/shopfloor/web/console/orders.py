@@ -12,7 +12,7 @@ from shopfloor.accounts import Permission
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.values import Money, new_id
 from shopfloor.web.console.desk import Desk, at
-from shopfloor.web.console.form_values import NotADate, day_of, minor_of
+from shopfloor.web.console.form_values import NotADate, day_of
 from shopfloor.web.languages import N_
 
 router = APIRouter(prefix="/console/{shop}/orders", include_in_schema=False)
@@ -76,7 +76,7 @@ async def one(desk: Viewer, order_id: UUID) -> Response:
 async def paid(desk: Manager, order_id: UUID, amount: Text = "", note: Text = "", key: Text = "") -> Response:
     path = f"/orders/{order_id}"
     try:
-        minor = minor_of(amount, desk.shop)
+        minor = desk.minor(amount)
         async with desk.work() as tx:
             await orders.mark_paid(
                 tx,
@@ -183,7 +183,7 @@ async def refund(
 ) -> Response:
     path = f"/orders/{order_id}"
     try:
-        minor = minor_of(amount, desk.shop)
+        minor = desk.minor(amount)
         async with desk.work() as tx:
             await orders.refund(
                 tx,

@@ -14,7 +14,6 @@ from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import public_link
 from shopfloor.web.console.desk import Desk, at
-from shopfloor.web.console.form_values import minor_of, quantity_of
 from shopfloor.web.languages import N_
 from shopfloor.web.parts import Id, option_words
 from shopfloor.web.refusals import message_of
@@ -261,13 +260,13 @@ async def make(desk: Accepter, show_id: Id, days: Text = "21", budget: Text = ""
     errors: dict[str, str] = {}
     horizon, minor = 21, None
     try:
-        horizon = quantity_of(days)
+        horizon = desk.quantity(days)
     except Refusal as refusal:
         errors["days"] = message_of(refusal, desk.language)
     if not 1 <= horizon <= 365:
         errors["days"] = desk.say(N_("From 1 to 365 days."))
     try:
-        minor = minor_of(budget, desk.shop) if budget.strip() else None
+        minor = desk.minor(budget) if budget.strip() else None
     except Refusal as refusal:
         errors["budget"] = message_of(refusal, desk.language)
     if errors:

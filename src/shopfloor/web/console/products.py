@@ -5,6 +5,7 @@ import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product as combinations
 from typing import Annotated, Final
 
@@ -19,8 +20,8 @@ from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import public_link
 from shopfloor.kernel.values import Money
 from shopfloor.web.console.desk import Desk, at
-from shopfloor.web.console.form_values import minor_of, quantity_of
 from shopfloor.web.console.languages import other_language
+from shopfloor.web.console.offers import variant_label
 from shopfloor.web.languages import N_
 from shopfloor.web.parts import Id, Left, option_words
 from shopfloor.web.refusals import message_of, sentence
@@ -167,7 +168,7 @@ async def create(desk: Editor) -> Response:
         names = [values.get(f"option{n}", "").strip() for n in OPTIONS]
         choices = [split_values(values.get(f"values{n}", "")) for n in OPTIONS]
         used = [(name, chosen) for name, chosen in zip(names, choices, strict=True) if name and chosen]
-        minor = minor_of(values.get("price", ""), desk.shop)
+        minor = desk.minor(values.get("price", ""))
         async with desk.work() as tx:
             made = await catalog.create_product(
                 tx,
@@ -400,26 +401,31 @@ async def save_variants(desk: Editor, product_id: Id) -> Response:
     for variant in variants:
         field = f"price-{variant.id}"
         try:
-            prices[variant.id] = minor_of(
-                typed.get(field, str(catalog.format_price(variant.price))), desk.shop
-            )
+            prices[variant.id] = desk.minor(typed.get(field, str(catalog.format_price(variant.price))))
         except Refusal as refusal:
             errors[field] = message_of(refusal, desk.language)
     if errors:
         return await _page(desk, product_id, typed=typed, errors=errors, status=422)
+    leaps = desk.leaps()
     try:
         async with desk.work() as tx:
             for variant in variants:
                 sku = typed.get(f"sku-{variant.id}", variant.sku)
                 if sku.strip() != variant.sku:
                     await catalog.update_variant(tx, shop_id=desk.shop.id, variant_id=variant.id, sku=sku)
-                await catalog.set_price(
-                    tx,
-                    shop_id=desk.shop.id,
-                    variant_id=variant.id,
-                    amount=prices[variant.id],
-                    reason=typed.get("reason", ""),
+                await leaps.set(
+                    variant.id,
+                    variant_label(desk, variant),
+                    partial(
+                        catalog.set_price,
+                        tx,
+                        shop_id=desk.shop.id,
+                        variant_id=variant.id,
+                        amount=prices[variant.id],
+                        reason=typed.get("reason", ""),
+                    ),
                 )
+            desk.ask(leaps)
     except Refusal as refusal:
         errors = {"variants": message_of(refusal, desk.language)}
         return await _page(desk, product_id, typed=typed, errors=errors, status=refusal.status)
@@ -430,7 +436,7 @@ async def save_variants(desk: Editor, product_id: Id) -> Response:
 async def add_variant(desk: Editor, product_id: Id) -> Response:
     typed = _typed(await desk.request.form())
     try:
-        minor = minor_of(typed.get("new_price", ""), desk.shop)
+        minor = desk.minor(typed.get("new_price", ""))
         async with desk.work() as tx:
             product = await catalog.product(tx, shop_id=desk.shop.id, product_id=product_id)
             options = [typed.get(f"new_option{n}", "") for n, _ in enumerate(product.option_names, 1)]
@@ -466,7 +472,7 @@ async def save_parts(desk: Editor, product_id: Id, variant_id: Annotated[Id, For
                 )
                 continue
             try:
-                parts.append(catalog.NewPart(part_id, quantity_of(typed.get(units, "1"))))
+                parts.append(catalog.NewPart(part_id, desk.quantity(typed.get(units, "1"))))
             except Refusal as refusal:
                 errors[units] = message_of(refusal, desk.language)
     try:

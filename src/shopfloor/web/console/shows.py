@@ -14,12 +14,14 @@ from shopfloor.accounts import Permission
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.web.console.desk import Desk, at
-from shopfloor.web.console.form_values import minor_of, moment_of, quantity_of
+from shopfloor.web.console.form_values import moment_of
 from shopfloor.web.console.languages import other_language
 from shopfloor.web.console.offers import (
     checklist,
     offer_rows,
     run_of_show,
+    set_offer_prices,
+    variant_label,
 )
 from shopfloor.web.languages import N_
 from shopfloor.web.parts import Id, Left
@@ -96,7 +98,7 @@ async def plan(
                 starts_at=moment_of(starts_at, desk.shop.timezone),
                 channel_id=await _camera(tx, desk, channel_id),
                 host_id=desk.actor.person_id,
-                limit_per_show=quantity_of(limit_per_show) if limit_per_show.strip() else None,
+                limit_per_show=desk.quantity(limit_per_show) if limit_per_show.strip() else None,
             )
     except Refusal as refusal:
         return await _list(desk, values, _field_of(desk, refusal), refusal.status)
@@ -247,7 +249,7 @@ async def change(
                 titles={**titles, other: other_title} if other_title.strip() else titles,
                 starts_at=moment_of(starts_at, desk.shop.timezone),
                 channel_id=await _camera(tx, desk, channel_id),
-                limit_per_show=quantity_of(limit_per_show) if limit_per_show.strip() else 0,
+                limit_per_show=desk.quantity(limit_per_show) if limit_per_show.strip() else 0,
             )
     except Refusal as refusal:
         errors = _field_of(desk, refusal)
@@ -269,13 +271,19 @@ async def add_offer(desk: Runner, show_id: Id, product_id: Annotated[Id, Form()]
             lines = [
                 live.OfferLine(
                     variant.id,
-                    minor_of(typed[f"price-{variant.id}"], desk.shop),
-                    _quota(typed.get(f"quota-{variant.id}", "")),
+                    desk.minor(typed[f"price-{variant.id}"]),
+                    _quota(desk, typed.get(f"quota-{variant.id}", "")),
                 )
                 for variant in variants
                 if typed.get(f"price-{variant.id}", "").strip()
             ]
-            terms = _terms(typed)
+            known = {variant.id: variant for variant in variants}
+            leaps = desk.leaps()
+            for line in lines:
+                variant = known[line.variant_id]
+                leaps.check(variant.id, variant_label(desk, variant), variant.price, line.price_minor)
+            desk.ask(leaps)
+            terms = _terms(desk, typed)
             await live.add_offer(
                 tx,
                 shop_id=desk.shop.id,
@@ -286,7 +294,7 @@ async def add_offer(desk: Runner, show_id: Id, product_id: Annotated[Id, Form()]
                 hold_seconds=terms.hold_seconds,
                 limit_per_buyer=terms.limit or None,
                 deposit_percent=terms.deposit or None,
-                minutes=_minutes(typed.get("minutes", "5")),
+                minutes=_minutes(desk, typed.get("minutes", "5")),
                 role=_role(typed.get("role", "")),
                 script=typed.get("script", ""),
                 by=desk.actor.person_id,
@@ -307,22 +315,22 @@ class _Terms:
     deposit: int
 
 
-def _terms(typed: Mapping[str, str]) -> _Terms:
+def _terms(desk: Desk, typed: Mapping[str, str]) -> _Terms:
     policy = typed.get("policy", "")
     return _Terms(
         live.Policy(policy) if policy in set(live.Policy) else live.Policy.TIMER,
-        quantity_of(typed.get("hold_minutes") or "5") * 60,
-        quantity_of(typed["limit"]) if typed.get("limit", "").strip() else 0,
-        quantity_of(typed["deposit"]) if typed.get("deposit", "").strip() else 0,
+        desk.quantity(typed.get("hold_minutes") or "5") * 60,
+        desk.quantity(typed["limit"]) if typed.get("limit", "").strip() else 0,
+        desk.quantity(typed["deposit"]) if typed.get("deposit", "").strip() else 0,
     )
 
 
-def _quota(text: str) -> int | None:
-    return quantity_of(text, least=0) if text.strip() else None
+def _quota(desk: Desk, text: str) -> int | None:
+    return desk.quantity(text, least=0) if text.strip() else None
 
 
-def _minutes(text: str) -> int:
-    return quantity_of(text or "0", least=0)
+def _minutes(desk: Desk, text: str) -> int:
+    return desk.quantity(text or "0", least=0)
 
 
 def _role(text: str) -> live.SlotRole:
@@ -338,9 +346,10 @@ async def change_offer(desk: Runner, show_id: Id, offer_id: Id) -> Response:
     try:
         async with desk.work() as tx:
             offer = await live.offer(tx, shop_id=desk.shop.id, show_id=show_id, offer_id=offer_id)
-            terms = _terms(typed)
+            terms = _terms(desk, typed)
             quotas = {
-                line.variant_id: _quota(typed.get(f"quota-{line.variant_id}", "")) for line in offer.lines
+                line.variant_id: _quota(desk, typed.get(f"quota-{line.variant_id}", ""))
+                for line in offer.lines
             }
             await live.change_offer(
                 tx,
@@ -353,19 +362,12 @@ async def change_offer(desk: Runner, show_id: Id, offer_id: Id) -> Response:
                 deposit_percent=terms.deposit,
                 quotas={variant_id: quota for variant_id, quota in quotas.items() if quota is not None},
             )
-            for line in offer.lines:
-                price = typed.get(f"price-{line.variant_id}", "")
-                if price.strip():
-                    await live.set_offer_price(
-                        tx,
-                        shop_id=desk.shop.id,
-                        show_id=show_id,
-                        offer_id=offer_id,
-                        variant_id=line.variant_id,
-                        price_minor=minor_of(price, desk.shop),
-                        reason="changed in the console",
-                        by=desk.actor.person_id,
-                    )
+            prices = {
+                line.variant_id: desk.minor(typed[f"price-{line.variant_id}"])
+                for line in offer.lines
+                if typed.get(f"price-{line.variant_id}", "").strip()
+            }
+            await set_offer_prices(tx, desk, offer, prices, reason="changed in the console")
     except Refusal as refusal:
         return desk.refused(path, refusal)
     return desk.back(path, desk.say(N_("Saved.")))
@@ -387,7 +389,7 @@ async def add_slot(
                 shop_id=desk.shop.id,
                 show_id=show_id,
                 offer_id=number,
-                minutes=_minutes(minutes),
+                minutes=_minutes(desk, minutes),
                 role=live.SlotRole.TALK if number is None else live.SlotRole.HERO,
                 title=title.strip(),
                 script=script,
@@ -415,7 +417,7 @@ async def change_slot(
                 shop_id=desk.shop.id,
                 show_id=show_id,
                 slot_id=slot_id,
-                minutes=_minutes(minutes),
+                minutes=_minutes(desk, minutes),
                 role=_role(role),
                 title=title.strip(),
                 script=script,

@@ -11,7 +11,7 @@ from shopfloor.accounts import Permission
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.values import MAX_QUANTITY
 from shopfloor.web.console.desk import Desk, at
-from shopfloor.web.console.form_values import NotAName, quantity_of
+from shopfloor.web.console.form_values import NotAName
 from shopfloor.web.languages import N_
 from shopfloor.web.refusals import message_of
 
@@ -112,7 +112,7 @@ async def change(
 ) -> Response:
     """Units came in (`received`), were `found`, or are gone (`damaged`, `lost`): then they are taken off."""
     try:
-        given = quantity_of(by, least=-MAX_QUANTITY)
+        given = desk.quantity(by, least=-MAX_QUANTITY)
         if not given or reason not in stock.WAYS:
             raise stock.BadQuantity(quantity=given)
         # Without a sign the reason says which way; with one, both must say the same.
@@ -174,7 +174,7 @@ async def move(
 ) -> Response:
     """Units from one place and purpose to another; each is named as "<location>:<pool>"."""
     try:
-        quantity = quantity_of(units)
+        quantity = desk.quantity(units)
         (from_location, from_pool), (to_location, to_pool) = _spot(source), _spot(target)
         async with desk.work() as tx:
             if not await catalog.variants(tx, shop_id=desk.shop.id, ids=[variant_id]):

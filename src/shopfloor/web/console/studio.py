@@ -15,8 +15,15 @@ from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.values import now
 from shopfloor.web.console.desk import Desk, at
-from shopfloor.web.console.form_values import minor_of
-from shopfloor.web.console.offers import OfferRow, SlotRow, checklist, offer_rows, run_of_show, warnings
+from shopfloor.web.console.offers import (
+    OfferRow,
+    SlotRow,
+    checklist,
+    offer_rows,
+    run_of_show,
+    set_offer_prices,
+    warnings,
+)
 from shopfloor.web.languages import N_
 from shopfloor.web.parts import Id
 
@@ -198,18 +205,12 @@ async def price(desk: Runner, show_id: Id, offer_id: Annotated[Id, Form()]) -> R
     try:
         async with desk.work() as tx:
             offer = await live.offer(tx, shop_id=desk.shop.id, show_id=show_id, offer_id=offer_id)
-            for line in offer.lines:
-                text = typed.get("price") or typed.get(f"price-{line.variant_id}", "")
-                if text:
-                    await live.set_offer_price(
-                        tx,
-                        shop_id=desk.shop.id,
-                        show_id=show_id,
-                        offer_id=offer_id,
-                        variant_id=line.variant_id,
-                        price_minor=minor_of(text, desk.shop),
-                        by=desk.actor.person_id,
-                    )
+            texts = {
+                line.variant_id: typed.get("price") or typed.get(f"price-{line.variant_id}", "")
+                for line in offer.lines
+            }
+            prices = {variant_id: desk.minor(text) for variant_id, text in texts.items() if text}
+            await set_offer_prices(tx, desk, offer, prices, reason="changed on air")
     except Refusal as refusal:
         return desk.refused(f"/shows/{show_id}/studio", refusal)
     return _back(desk, show_id, desk.say(N_("The new price is on every page. What is held keeps its price.")))

@@ -14,7 +14,7 @@ from shopfloor.accounts import Permission
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import public_link
 from shopfloor.web.console.desk import Desk, at
-from shopfloor.web.console.form_values import day_of, minor_of, quantity_of
+from shopfloor.web.console.form_values import day_of
 from shopfloor.web.languages import N_
 from shopfloor.web.parts import Id
 from shopfloor.web.purchase_orders import csv_of, named
@@ -45,7 +45,7 @@ class Reading:
         if not text.strip():
             return otherwise
         try:
-            return quantity_of(text, least=least)
+            return self.desk.quantity(text, least=least)
         except Refusal as refusal:
             self.errors[name] = message_of(refusal, self.desk.language)
             return otherwise
@@ -274,7 +274,7 @@ def _terms(reading: Reading, values: Mapping[str, str]) -> supply.QuoteTerms | N
 
     def money(name: str) -> int:
         try:
-            return minor_of(values.get(name, "") or "0", desk.shop)
+            return desk.minor(values.get(name, "") or "0")
         except Refusal as refusal:
             reading.errors[name] = message_of(refusal, desk.language)
             return 0

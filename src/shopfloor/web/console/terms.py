@@ -10,7 +10,6 @@ from shopfloor import orders
 from shopfloor.accounts import Permission
 from shopfloor.kernel.errors import Refusal
 from shopfloor.web.console.desk import Desk, at
-from shopfloor.web.console.form_values import minor_of, quantity_of
 from shopfloor.web.languages import N_
 
 router = APIRouter(prefix="/console/{shop}/terms", include_in_schema=False)
@@ -46,11 +45,11 @@ async def change(
                 before,
                 pay_to=pay_to.strip(),
                 pick_up_at=pick_up_at.strip(),
-                shipping_minor=minor_of(shipping, desk.shop),
-                free_shipping_from_minor=minor_of(free_from, desk.shop) if free_from.strip() else None,
-                pay_within_hours=quantity_of(pay_within_hours),
-                claim_seconds=60 * quantity_of(claim_minutes),
-                balance_within_days=quantity_of(balance_within_days),
+                shipping_minor=desk.minor(shipping),
+                free_shipping_from_minor=desk.minor(free_from) if free_from.strip() else None,
+                pay_within_hours=desk.quantity(pay_within_hours),
+                claim_seconds=60 * desk.quantity(claim_minutes),
+                balance_within_days=desk.quantity(balance_within_days),
                 keep_deposit=bool(keep_deposit),
             )
             await orders.set_shop_terms(tx, shop_id=desk.shop.id, terms=policy)

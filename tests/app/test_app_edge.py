@@ -1,0 +1,146 @@
+"""What every answer of a running shop says, whatever is behind the address; and what its files let others read."""
+
+import asyncio
+import stat
+from collections import Counter
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import httpx
+import pytest
+from tests.app.running import Owner, Running
+
+from shopfloor.kernel.headers import HEADERS
+
+SITEMAP = "{http://www.sitemaps.org/schemas/sitemap/0.9}"
+
+
+def ask(node: Running, method: str, path: str, **options: Any) -> httpx.Response:
+    return httpx.request(method, node.address + path, timeout=60, trust_env=False, **options)
+
+
+@pytest.fixture(scope="module")
+def product(owner: Owner) -> dict[str, Any]:
+    return owner.product("Edge shirt", {"M": 3})
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/healthz", "/metrics", "/s/corner", "/sign-in", "/robots.txt", "/sitemap.xml", "/v1/openapi.json"],
+)
+def test_head_says_what_get_says_and_sends_nothing(node: Running, owner: Owner, path: str) -> None:
+    got = ask(node, "GET", path)
+    head = ask(node, "HEAD", path)
+    assert (head.status_code, head.content) == (got.status_code, b"") == (200, b"")
+    assert head.headers["content-type"] == got.headers["content-type"]
+
+
+def test_head_of_what_is_not_there_is_404_and_of_a_form_405(node: Running, owner: Owner) -> None:
+    assert ask(node, "HEAD", "/s/nowhere").status_code == 404
+    assert ask(node, "HEAD", "/sign-out").status_code == 405
+
+
+def test_robots_are_told_where_to_go_and_where_not(node: Running, owner: Owner) -> None:
+    lines = ask(node, "GET", "/robots.txt").text.splitlines()
+    assert lines[0] == "User-agent: *"
+    assert {"Disallow: /console/", "Disallow: /s/*/checkout/", "Disallow: /v1/"} <= set(lines)
+    assert lines[-1] == f"Sitemap: {node.address}/sitemap.xml"
+
+
+def test_the_sitemap_names_shops_and_products_at_the_public_address(
+    node: Running, owner: Owner, product: dict[str, Any]
+) -> None:
+    answer = ask(node, "GET", "/sitemap.xml", headers={"host": "evil.example"})
+    tree = ET.fromstring(answer.text)
+    places = [each.text for each in tree.iter(f"{SITEMAP}loc")]
+    assert places == [f"{node.address}/s/corner", f"{node.address}/s/corner/p/{product['id']}"]
+    assert ask(node, "GET", f"/s/corner/p/{product['id']}").status_code == 200
+
+
+def test_the_icon_is_found_where_browsers_look(node: Running) -> None:
+    answer = ask(node, "GET", "/favicon.ico", follow_redirects=True)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/svg+xml")
+
+
+HANDSHAKE = {
+    "connection": "upgrade",
+    "upgrade": "websocket",
+    "sec-websocket-version": "13",
+    "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
+    "origin": "https://evil.example",
+}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "options", "status"),
+    [
+        ("GET", "/s/corner", {}, 200),
+        ("GET", "/s/corner/nothing", {}, 404),
+        ("GET", "/static/nothing.js", {}, 404),
+        ("GET", "/media/999999/live.m3u8", {}, 404),
+        ("GET", "/pictures/nothing", {}, 404),
+        ("POST", "/e", {"content": b"no json"}, 400),
+        ("POST", "/buy", {"content": b"no json"}, 422),
+        ("POST", "/buy", {"content": b"{}", "headers": {"origin": "https://evil.example"}}, 403),
+        ("GET", "/room/999999/state", {}, 404),
+        ("GET", "/room/999999/socket", {"headers": HANDSHAKE}, 403),
+        ("POST", "/v1/corner/products", {"content": b"x" * (1 << 20) + b"x"}, 413),
+    ],
+)
+def test_every_answer_has_the_safe_headers(
+    node: Running, owner: Owner, method: str, path: str, options: dict[str, Any], status: int
+) -> None:
+    answer = ask(node, method, path, **options)
+    assert answer.status_code == status, answer.text
+    assert {name: answer.headers.get(name) for name in HEADERS} == HEADERS
+
+
+def test_a_static_file_has_them_too(node: Running, owner: Owner) -> None:
+    page = ask(node, "GET", "/s/corner").text
+    path = next(part.split('"')[0] for part in page.split('"/')[1:] if part.startswith("static/"))
+    answer = ask(node, "GET", f"/{path}")
+    assert answer.status_code == 200
+    assert {name: answer.headers.get(name) for name in HEADERS} == HEADERS
+
+
+async def test_one_address_says_no_more_than_a_household(
+    node: Running, owner: Owner, product: dict[str, Any]
+) -> None:
+    """New cookies cost nothing: each line comes from a shopper who has said nothing yet."""
+    show = owner.show("Chatty")
+    owner.offer(show, product, {"M": 3})
+    owner.shop("POST", f"/shows/{show}/start")
+    async with httpx.AsyncClient(base_url=node.address, timeout=60, trust_env=False) as client:
+
+        async def newcomer() -> str:
+            answer = await client.get("/s/corner", headers={"cookie": ""})
+            return answer.headers["set-cookie"].split(";")[0]
+
+        async def say(address: str, cookie: str) -> httpx.Response:
+            headers = {"x-forwarded-for": address, "origin": node.address, "cookie": cookie}
+            return await client.post(f"/room/{show}/chat", json={"text": "hello"}, headers=headers)
+
+        cookies = [await newcomer() for _ in range(81)]
+        assert len(set(cookies)) == 81
+        flood = await asyncio.gather(*(say("198.51.100.7", cookie) for cookie in cookies[:80]))
+        elsewhere = await say("198.51.100.8", cookies[80])
+    said = Counter(answer.status_code for answer in flood)
+    assert set(said) == {201, 429}
+    assert said[201] >= 40
+    assert {answer.json()["code"] for answer in flood if answer.status_code == 429} == {"chat.too_fast"}
+    assert elsewhere.status_code == 201
+
+
+def test_the_files_of_a_shop_are_nobody_elses(node: Running, owner: Owner, product: dict[str, Any]) -> None:
+    def open_to_others(path: Path) -> bool:
+        return bool(path.lstat().st_mode & (stat.S_IRWXG | stat.S_IRWXO))
+
+    kept = [node.data_dir / name for name in ("lake", "recordings", "pictures")]
+    assert all(path.is_dir() for path in kept)
+    assert [path for path in kept if open_to_others(path)] == []
+    pictures = [path for path in kept[2].rglob("*") if path.is_file()]
+    assert pictures
+    assert [path for path in pictures if open_to_others(path)] == []
+    database = node.data_dir / "postgres/data"
+    assert not database.exists() or not open_to_others(database)

@@ -84,11 +84,38 @@ def run(settings: Settings, *, once: bool, shoppers: int, seed: int, data_dir: P
 
 
 async def _until_told(work: Coroutine[Any, Any, None]) -> None:
-    """Run `work`; at SIGTERM or SIGINT end it as if it broke off, so that whatever it started ends as well."""
+    """Run `work`; at SIGTERM or SIGINT end it as if it broke off, so that whatever it started ends as well.
+
+    One signal is enough: what ends has deadlines, and a second one would leave processes behind.
+    """
     task = asyncio.ensure_future(work)
+    told = False
+
+    def tell() -> None:
+        nonlocal told
+        if not told:
+            told = True
+            task.cancel()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        asyncio.get_running_loop().add_signal_handler(number, tell)
     await task
+
+
+async def _end(child: asyncio.subprocess.Process, seconds: float, *, told: bool = False) -> None:
+    """Wait for the end of `child`, after a SIGTERM unless it was `told` otherwise.
+
+    Its own `terminate` would look whether it has ended, and take its exit status from the loop that waits for it.
+    """
+    if child.returncode is None and not told:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child.pid, signal.SIGTERM)
+    try:
+        await asyncio.wait_for(child.wait(), seconds)
+    except TimeoutError:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child.pid, signal.SIGKILL)
+        await child.wait()
 
 
 def _environment(place: Path) -> dict[str, str]:
@@ -158,39 +185,39 @@ async def opened_shop(console: Console, settings: Settings, place: Path) -> Asyn
         env=_environment(place) | {"SHOPFLOOR_LOG_LEVEL": os.environ.get("SHOPFLOOR_LOG_LEVEL", "WARNING")},
         stdout=asyncio.subprocess.PIPE, start_new_session=True,
     )  # fmt: skip
-    assert child.stdout is not None
-    address, claim = "", ""
-    while not address:
-        line = (await child.stdout.readline()).decode()
-        if not line:
-            raise CannotRun("The shop did not start; what it said stands above.")
-        if "is open at " in line:
-            address = line.split("is open at ")[1].strip()
-        elif "/claim/" in line:
-            claim = line.rsplit("/claim/", 1)[1].strip()
-    console.print(f"\n  The shop is open: [bold]{address}[/bold]\n")
-    drain = asyncio.create_task(_drain(child.stdout))
-    http = httpx.AsyncClient(base_url=address, timeout=30, headers={"origin": address})
     try:
-        stage = Stage(console, place, address, Merchant(http), await _password(place))
-        if claim:
-            await stage.merchant.claim(claim, stage.password)
-        else:
-            await stage.merchant.sign_in(stage.password)
-        yield stage
-    finally:
-        await http.aclose()
-        drain.cancel()
-        if child.returncode is None:
-            child.send_signal(signal.SIGTERM)
+        address, claim = await _opened(child)
+        console.print(f"\n  The shop is open: [bold]{address}[/bold]\n")
+        async with httpx.AsyncClient(base_url=address, timeout=30, headers={"origin": address}) as http:
+            stage = Stage(console, place, address, Merchant(http), await _password(place))
+            if claim:
+                await stage.merchant.claim(claim, stage.password)
+            else:
+                await stage.merchant.sign_in(stage.password)
+            drain = asyncio.create_task(_drain(child))
             try:
-                await asyncio.wait_for(child.wait(), 30)
-            except TimeoutError:
-                child.kill()
+                yield stage
+            finally:
+                drain.cancel()
+    finally:
+        await _end(child, 30)
 
 
-async def _drain(stream: asyncio.StreamReader) -> None:
-    while await stream.readline():
+async def _opened(child: asyncio.subprocess.Process) -> tuple[str, str]:
+    """The shop's address and, once, the token of its first owner.  Raises CannotRun when it does not start."""
+    assert child.stdout is not None
+    claim = ""
+    while line := (await child.stdout.readline()).decode():
+        if "is open at " in line:
+            return line.split("is open at ")[1].strip(), claim
+        if "/claim/" in line:
+            claim = line.rsplit("/claim/", 1)[1].strip()
+    raise CannotRun("The shop did not start; what it said stands above.")
+
+
+async def _drain(child: asyncio.subprocess.Process) -> None:
+    assert child.stdout is not None
+    while await child.stdout.readline():
         pass
 
 
@@ -231,10 +258,7 @@ async def camera(publish_to: str, stills: Path) -> AsyncGenerator[Film, None]:
     finally:
         if child.stdin is not None:
             child.stdin.close()
-        try:
-            await asyncio.wait_for(child.wait(), 8)
-        except TimeoutError:
-            child.kill()
+        await _end(child, 8, told=True)
 
 
 async def on_air(stage: Stage, channel_id: int) -> None:
@@ -283,9 +307,9 @@ async def play(
         await show.feature(None)
         await asyncio.wait_for(listening, seconds)
     finally:
+        over = listening.done()
         listening.cancel()
-        if audience.returncode is None:
-            audience.terminate()
+        await _end(audience, 10, told=over)
     await show.end()
     stage.say("the show is over")
     return show

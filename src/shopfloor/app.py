@@ -32,7 +32,7 @@ from shopfloor.chat import api as chat_api
 from shopfloor.demand import api as demand_api
 from shopfloor.kernel import http, logs, outbox, public_address
 from shopfloor.kernel.client_address import is_own_machine
-from shopfloor.kernel.connections import Connections, raise_file_limit, room_for
+from shopfloor.kernel.connections import CallbackCount, Connections, raise_file_limit, room_for
 from shopfloor.kernel.database import Database, DatabaseAway
 from shopfloor.kernel.edge import Edge
 from shopfloor.kernel.errors import NotFound
@@ -109,6 +109,7 @@ class Node:
             settings.rtmp_port,
             airtimes=wiring.airtimes(self.db),
             staff=wiring.StaffOfChannels(self.db),
+            counter=CallbackCount(self.connections),
         )
         self.follower = outbox.Follower(
             self.db, wiring.followers(self.db, self.rooms, self.terms, self.media)
@@ -147,7 +148,11 @@ class Node:
             stack.push_async_callback(self.media.close)
             await self.follower.start()
             telemetry = Telemetry(
-                intake=self.intake, gateway=self.gateway, lake=self.lake, follower=self.follower
+                intake=self.intake,
+                gateway=self.gateway,
+                lake=self.lake,
+                follower=self.follower,
+                connections=self.connections,
             )
             REGISTRY.register(telemetry)
             stack.callback(REGISTRY.unregister, telemetry)

@@ -9,6 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector as Source
 
 from shopfloor import collector, live, stock
+from shopfloor.kernel.connections import Connections
 from shopfloor.kernel.outbox import Follower
 
 
@@ -22,11 +23,13 @@ class Telemetry(Source):
         gateway: live.Gateway,
         lake: collector.Collector,
         follower: Follower,
+        connections: Connections,
     ) -> None:
         self._intake = intake
         self._gateway = gateway
         self._lake = lake
         self._follower = follower
+        self._connections = connections
 
     def collect(self) -> Iterable[Metric]:
         figures = asdict(self._intake.figures)
@@ -34,6 +37,16 @@ class Telemetry(Source):
         yield _counters("shopfloor_intake", "What became of purchases, and batches of them", figures)
         yield _gauge("shopfloor_intake_largest_batch", "Most purchases decided in one transaction", largest)
         yield _gauge("shopfloor_intake_waiting", "Purchases that wait for their batch", self._intake.waiting)
+        yield _gauge(
+            "shopfloor_connections",
+            "Open connections of every kind, cameras among them",
+            len(self._connections),
+        )
+        yield _counters(
+            "shopfloor_connections_turned_away",
+            "Connections that found no room, or gave up theirs",
+            asdict(self._connections.figures),
+        )
         yield _gauge("shopfloor_room_sockets", "Open pages on the room stream", len(self._gateway.sockets))
         yield _gauge("shopfloor_rooms", "Rooms this process has open", len(self._gateway.channels))
         yield _counters("shopfloor_collector", "Events by what became of them", asdict(self._lake.counters))

@@ -1,15 +1,20 @@
 """What every answer of a running shop says, whatever is behind the address; and what its files let others read."""
 
 import asyncio
+import contextlib
+import re
+import socket
 import stat
+import subprocess
 from collections import Counter
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
 import httpx
+import imageio_ffmpeg
 import pytest
-from tests.app.running import Owner, Running
+from tests.app.running import Owner, Running, until
 
 from shopfloor.kernel.headers import HEADERS
 
@@ -144,3 +149,36 @@ def test_the_files_of_a_shop_are_nobody_elses(node: Running, owner: Owner, produ
     assert [path for path in pictures if open_to_others(path)] == []
     database = node.data_dir / "postgres/data"
     assert not database.exists() or not open_to_others(database)
+
+
+def connections(node: Running) -> int:
+    found = re.search(r"^shopfloor_connections ([0-9.]+)$", ask(node, "GET", "/metrics").text, re.MULTILINE)
+    assert found is not None
+    return int(float(found[1]))
+
+
+def test_silent_connections_keep_no_camera_out_and_count_like_all_others(node: Running, owner: Owner) -> None:
+    channel = owner.shop("POST", "/channels", json={"name": "Front camera"})
+    host, port = re.match(r"rtmp://([^:/]+):(\d+)/", channel["publish_to"]).groups()  # type: ignore[union-attr]
+    before = connections(node)
+    with contextlib.ExitStack() as stack:
+        for _ in range(40):
+            stack.enter_context(socket.create_connection((host, int(port)), timeout=10))
+        until("all are counted", lambda: connections(node) >= before + 40 or None)
+        camera = subprocess.Popen(
+            [
+                imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-loglevel", "error", "-re",
+                "-f", "lavfi", "-i", "testsrc2=size=180x320:rate=15", "-c:v", "libx264", "-preset", "ultrafast",
+                "-pix_fmt", "yuv420p", "-g", "15", "-f", "flv", f"{channel['publish_to']}/{channel['key']}",
+            ],
+            stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        try:
+            until(
+                "the camera is on the air",
+                lambda: owner.shop("GET", f"/channels/{channel['id']}/status")["live"] or None,
+            )
+        finally:
+            camera.terminate()
+            camera.wait(20)
+    until("all have left", lambda: connections(node) <= before + 2 or None)

@@ -10,7 +10,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from shopfloor.kernel.client_address import networks
-from shopfloor.kernel.connections import Connections, room_for
+from shopfloor.kernel.connections import CallbackCount, Connections, room_for
 from shopfloor.kernel.edge import MAX_BODY, Edge
 from shopfloor.kernel.http_protocol import make_guarded_protocol, sweep
 
@@ -61,6 +61,20 @@ def test_ipv6_is_counted_by_prefix_and_a_proxy_is_nobody() -> None:
     connections.left(proxied)
     connections.left(proxied)
     assert (connections.of("203.0.113.9"), len(connections)) == (0, 30)
+
+
+def test_a_camera_counts_like_any_other_connection() -> None:
+    connections = Connections(100)
+    cameras = CallbackCount(connections)
+    gone: list[int] = []
+    left = [cameras.enter("198.51.100.7", lambda n=n: gone.append(n)) for n in range(70)]
+    assert cameras.enter("198.51.100.7", lambda: gone.append(-1)) is None
+    assert connections.enter(Line(), "203.0.113.9")
+    assert gone == [69]
+    for each in left:
+        assert each is not None
+        each()
+    assert len(connections) == 1
 
 
 def test_the_total_stays_below_the_file_limit() -> None:

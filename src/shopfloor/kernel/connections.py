@@ -6,6 +6,7 @@ as they like while there is room; above 70 % of the total, the address with most
 
 import resource
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -149,3 +150,26 @@ class Connections:
         self._largest = max(self._largest, after)
         while self._largest and self._largest not in self._by_size:
             self._largest -= 1
+
+
+@dataclass(eq=False, slots=True)
+class _Callback:
+    give_up: Callable[[], None]
+    is_gone: bool = False
+
+    def abort(self) -> None:
+        self.give_up()
+
+
+class CallbackCount:
+    """The same count for a server whose connections are known by a function that closes them."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+
+    def enter(self, address: str, give_up: Callable[[], None]) -> Callable[[], None] | None:
+        """What tells that it has gone, or None where there is no room."""
+        each = _Callback(give_up)
+        if not self._connections.enter(each, address):
+            return None
+        return lambda: self._connections.left(each)

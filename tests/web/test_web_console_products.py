@@ -9,7 +9,7 @@ from PIL import Image
 from tests.web.conftest import Stage
 from tests.web.signed import signed_in
 
-from shopfloor import catalog
+from shopfloor import catalog, stock
 from shopfloor.web.console.products import new_variants, split_values
 
 HERE = "/console/harbour/products"
@@ -196,3 +196,61 @@ async def test_the_export_is_what_the_import_reads(client: httpx.AsyncClient, st
 async def test_a_product_that_is_not_there(client: httpx.AsyncClient) -> None:
     assert (await client.get(f"{HERE}/999")).status_code == 404
     assert (await client.get(f"{HERE}/shirt")).status_code == 404
+
+
+STOCKED = "Handle,Title,Variant Price,Variant Inventory Qty\nbowl,Bowl,25.00,12\ncup,Cup,8.00,-3\nplate,Plate,9.00,\n"
+
+
+async def on_hand(stage: Stage) -> dict[str, int]:
+    """Units on hand by title."""
+    async with stage.db.transaction() as tx:
+        found = {each.id: each.title for each in await catalog.products(tx, shop_id=stage.shop.id)}
+        variants = await catalog.variants_of(tx, shop_id=stage.shop.id, product_ids=list(found))
+        levels = await stock.levels(tx, shop_id=stage.shop.id, variant_ids=[each.id for each in variants])
+    units = {each.id: 0 for each in variants}
+    for level in levels:
+        units[level.variant_id] += level.quantity
+    return {found[each.product_id]: units[each.id] for each in variants if found[each.product_id] != "Shirt"}
+
+
+async def test_stock_of_a_sheet_is_set_at_the_chosen_location_once(
+    client: httpx.AsyncClient, stage: Stage
+) -> None:
+    async with stage.db.transaction() as tx:
+        place, *_ = await stock.locations(tx, shop_id=stage.shop.id)
+    files, chosen = {"file": ("goods.csv", STOCKED.encode())}, {"location": str(place.id)}
+    first = await client.post(f"{HERE}/import", files=files, data=chosen)
+    assert first.status_code == 200
+    assert await on_hand(stage) == {"Bowl": 12, "Cup": 0, "Plate": 0}
+    async with stage.db.transaction() as tx:
+        moved = await tx.value("SELECT count(*) FROM stock.movement WHERE kind = 'counted'")
+    second = await client.post(f"{HERE}/import", files=files, data=chosen)
+    assert second.status_code == 200
+    assert await on_hand(stage) == {"Bowl": 12, "Cup": 0, "Plate": 0}
+    async with stage.db.transaction() as tx:
+        assert await tx.value("SELECT count(*) FROM stock.movement WHERE kind = 'counted'") == moved == 1
+
+
+async def test_a_checked_sheet_changes_nothing(client: httpx.AsyncClient, stage: Stage) -> None:
+    async with stage.db.transaction() as tx:
+        place, *_ = await stock.locations(tx, shop_id=stage.shop.id)
+    answer = await client.post(
+        f"{HERE}/import",
+        files={"file": ("goods.csv", STOCKED.encode())},
+        data={"location": str(place.id), "check": "yes"},
+    )
+    assert answer.status_code == 200
+    assert "Nothing has been changed yet." in answer.text
+    assert [one.title for one in await products(stage)] == ["Shirt"]
+
+
+async def test_stock_is_not_taken_without_a_location_nor_at_one_of_another_shop(
+    client: httpx.AsyncClient, stage: Stage
+) -> None:
+    files = {"file": ("goods.csv", STOCKED.encode())}
+    refused = await client.post(f"{HERE}/import", files=files, data={"location": "999999"})
+    assert refused.status_code == 404
+    assert [one.title for one in await products(stage)] == ["Shirt"]
+    taken = await client.post(f"{HERE}/import", files=files)
+    assert "Stock was not taken" in taken.text
+    assert await on_hand(stage) == {"Bowl": 0, "Cup": 0, "Plate": 0}

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, Final
 
@@ -41,12 +41,22 @@ _OUR_PICTURE: Final = re.compile(r"/pictures/([0-9a-f]{64})/[0-9]+\.webp$")
 
 
 @dataclass(frozen=True, slots=True)
+class UnitsOnHand:
+    """What the file says is on hand of a variant that was taken."""
+
+    row: int
+    variant_id: int
+    units: int
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What an import did.
 
     `rows` counts the rows below the header that were read; `created` and `updated` count products.  `errors`
     are products that were not taken; `notes` are things left out of products that were; of each, the first
-    thousand.  `ignored_columns` are headers that mean nothing to us.
+    thousand.  `ignored_columns` are headers that mean nothing to us.  `on_hand` is for the caller to book: stock
+    stands above the catalogue.
     """
 
     rows: int
@@ -56,6 +66,7 @@ class Report:
     errors: list[Remark]
     notes: list[Remark]
     ignored_columns: list[str]
+    on_hand: list[UnitsOnHand]
 
 
 class _FaultInRow(Exception):
@@ -66,10 +77,13 @@ class _FaultInRow(Exception):
         self.remark = Remark(row, column, refusal.code, refusal.message)
 
 
-async def import_shopify_csv(tx: Tx, *, shop_id: int, stream: IO[bytes]) -> Report:
+async def import_shopify_csv(
+    tx: Tx, *, shop_id: int, stream: IO[bytes], stock_is_taken: bool = False
+) -> Report:
     """Take every product of the file that has no fault, whole; products known by their handle are updated.
 
-    Columns that the file does not have leave what is there; variants that it does not name stay.  Pictures are
+    `stock_is_taken`: the caller books `Report.on_hand`; otherwise a note says that stock was left out.  Columns that
+    the file does not have leave what is there; variants that it does not name stay.  Pictures are
     not fetched: their addresses are noted and kept for the export.
 
     Raises SheetUnreadable when there is no usable header and SheetTooLarge beyond 50 MB or 200,000 rows; then
@@ -80,6 +94,10 @@ async def import_shopify_csv(tx: Tx, *, shop_id: int, stream: IO[bytes]) -> Repo
     created = updated = refused = 0
     errors: list[Remark] = []
     notes: list[Remark] = []
+    on_hand: list[UnitsOnHand] = []
+    if sheet.has_stock and not stock_is_taken:
+        message = "Stock was not taken: choose the location it is at."
+        notes.append(Remark(1, "variant inventory qty", "catalog.stock_not_taken", message))
     for draft in drafts(sheet, currency):
         if isinstance(draft, Broken):
             refused += 1
@@ -87,17 +105,18 @@ async def import_shopify_csv(tx: Tx, *, shop_id: int, stream: IO[bytes]) -> Repo
             continue
         try:
             async with tx.connection.transaction():
-                is_new = await _take(tx, shop_id, draft)
+                is_new, counted = await _take(tx, shop_id, draft)
         except _FaultInRow as fault:
             refused += 1
             errors += [fault.remark][: MOST_REMARKS - len(errors)]
             continue
         created += is_new
         updated += not is_new
+        on_hand += counted
         notes += [*draft.notes, *map(_not_fetched, draft.pictures)][: MOST_REMARKS - len(notes)]
         # Parsing does not wait for anything by itself: let others have their turn.
         await asyncio.sleep(0)
-    return Report(sheet.rows_read, created, updated, refused, errors, notes, sheet.ignored_columns)
+    return Report(sheet.rows_read, created, updated, refused, errors, notes, sheet.ignored_columns, on_hand)
 
 
 def _far(row: int) -> Remark:
@@ -115,8 +134,8 @@ def _not_fetched(picture: PictureDraft) -> Remark:
     )
 
 
-async def _take(tx: Tx, shop_id: int, draft: ProductDraft) -> bool:
-    """Make or change one product; True when it is new.  Raises _FaultInRow."""
+async def _take(tx: Tx, shop_id: int, draft: ProductDraft) -> tuple[bool, list[UnitsOnHand]]:
+    """Make or change one product; True when it is new, and what is on hand of it.  Raises _FaultInRow."""
     product_id = await queries.product_id_by_handle(tx, shop_id=shop_id, handle=draft.handle)
     try:
         if product_id is None:
@@ -149,7 +168,23 @@ async def _take(tx: Tx, shop_id: int, draft: ProductDraft) -> bool:
         except Refusal as refusal:
             raise _FaultInRow(draft.row, "handle", refusal) from refusal
     await _keep_addresses(tx, shop_id, product_id, draft.pictures)
-    return is_new
+    return is_new, await _on_hand(tx, shop_id, product_id, draft.variants)
+
+
+async def _on_hand(
+    tx: Tx, shop_id: int, product_id: int, drafts: Sequence[VariantDraft]
+) -> list[UnitsOnHand]:
+    if all(each.units is None for each in drafts):
+        return []
+    ids = {
+        tuple(each.options): each.id
+        for each in await service.variants_of(tx, shop_id=shop_id, product_ids=[product_id])
+    }
+    return [
+        UnitsOnHand(each.row, ids[tuple(each.options)], each.units)
+        for each in drafts
+        if each.units is not None
+    ]
 
 
 async def _create(tx: Tx, shop_id: int, draft: ProductDraft) -> int:

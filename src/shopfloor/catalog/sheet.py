@@ -33,8 +33,10 @@ from shopfloor.catalog.models import (
     checked_translations,
     parse_price,
 )
+from shopfloor.kernel.amounts import read_quantity
 from shopfloor.kernel.errors import Invalid, Refusal
 from shopfloor.kernel.text import line, prose
+from shopfloor.kernel.values import MAX_QUANTITY
 
 # A product with 200 variants and a few hundred pictures; a run beyond that is not a product.
 MAX_ROWS_OF_ONE: Final = 1_000
@@ -66,6 +68,8 @@ class VariantDraft:
     barcode: str | None
     grams: int | None
     price_minor: int | None
+    units: int | None
+    """What is on hand, where the file says it."""
 
     def as_new(self) -> NewVariant:
         """Raises SheetIncomplete without a price."""
@@ -126,13 +130,14 @@ _ALIASES: Final = {
     "barcode": "variant barcode",
     "weight value (grams)": "variant grams",
     "price": "variant price",
+    "inventory quantity": "variant inventory qty",
     "product image url": "image src",
     "image url": "image src",
 }
 _READ: Final = frozenset({
     "handle", "title", "body (html)", "vendor", "type", "tags", "published", "status", "kind",
     "option1 name", "option1 value", "option2 name", "option2 value", "option3 name", "option3 value",
-    "variant sku", "variant barcode", "variant grams", "variant price",
+    "variant sku", "variant barcode", "variant grams", "variant price", "variant inventory qty",
     "image src", "image position", "image alt text",
 })  # fmt: skip
 _OF_A_VARIANT: Final = ("option1 value", "option2 value", "option3 value", "variant price", "variant sku")
@@ -169,6 +174,10 @@ class Sheet:
             for cell, name in zip(self._rows.header, self._header, strict=True)
             if name and name not in _READ and _TRANSLATION.fullmatch(name) is None
         ]
+
+    @property
+    def has_stock(self) -> bool:
+        return "variant inventory qty" in self._header
 
     @property
     def has_decimal_points(self) -> bool:
@@ -421,6 +430,7 @@ class _Parser:
             barcode=self._code(row, record, "variant barcode"),
             grams=self._grams(row, record),
             price_minor=price,
+            units=self._units(row, record),
         )
         return variant if len(self._faults) == before else None
 
@@ -444,6 +454,18 @@ class _Parser:
             )
             self._notes.append(Remark(row, column, "catalog.csv_code_shortened", message))
         return text
+
+    def _units(self, row: int, record: dict[str, str]) -> int | None:
+        """Units on hand.  Some shops count below zero for what they oversold: nothing is there then."""
+        text = record.get("variant inventory qty", "")
+        if not text:
+            return None
+        units = self._try(row, "variant inventory qty", lambda: read_quantity(text, least=-MAX_QUANTITY))
+        if units is not None and units < 0:
+            message = f"{units} units on hand were taken as 0."
+            self._notes.append(Remark(row, "variant inventory qty", "catalog.csv_stock_below_zero", message))
+            return 0
+        return units
 
     def _grams(self, row: int, record: dict[str, str]) -> int | None:
         text = record.get("variant grams", "")

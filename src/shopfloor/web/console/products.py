@@ -2,8 +2,9 @@
 
 import asyncio
 import re
-import tempfile
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import product as combinations
@@ -13,7 +14,7 @@ from fastapi import APIRouter, Form, Query, UploadFile
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
-from shopfloor import catalog, stock
+from shopfloor import accounts, catalog, stock
 from shopfloor.accounts import Permission
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
@@ -225,43 +226,101 @@ def _typed(form: FormData) -> dict[str, str]:
 
 @router.get("/import")
 async def sheet(desk: Editor) -> Response:
-    return desk.page("import.html", active="products", report=None, errors={}, remarks=[], notes=[])
+    return await _import_page(desk)
 
 
 @router.post("/import")
-async def take_sheet(desk: Editor, file: UploadFile | None = None) -> Response:
-    """Products without fault are taken, the others are told row by row."""
+async def take_sheet(
+    desk: Editor,
+    file: UploadFile | None = None,
+    location: Annotated[str, Form(max_length=20)] = "",
+    check: Annotated[str, Form(max_length=10)] = "",
+) -> Response:
+    """Products without fault are taken, the others are told row by row.  `check`: say what would happen, take nothing."""
+    report: catalog.Report | None = None
+    counted = 0
     try:
+        location_id = await _chosen_location(desk, location)
         if file is None or not file.size:
             raise catalog.SheetUnreadable
-        with tempfile.SpooledTemporaryFile(1024 * 1024) as kept:
-            size = 0
-            while part := await file.read(256 * 1024):
-                size += len(part)
-                if size > catalog.MAX_CSV_BYTES:
-                    raise catalog.SheetTooLarge(largest=catalog.MAX_CSV_BYTES)
-                kept.write(part)
-            kept.seek(0)
+        with suppress(_NothingTaken):
             async with desk.work() as tx:
-                report = await catalog.import_shopify_csv(tx, shop_id=desk.shop.id, stream=kept)
+                report = await catalog.import_shopify_csv(
+                    tx, shop_id=desk.shop.id, stream=file.file, stock_is_taken=location_id is not None
+                )
+                if location_id is not None:
+                    counted = await _count(tx, desk.shop.id, location_id, report)
+                if check:
+                    raise _NothingTaken
     except Refusal as refusal:
-        errors = {"file": message_of(refusal, desk.language)}
-        return desk.page(
-            "import.html",
-            active="products",
-            report=None,
-            errors=errors,
-            remarks=[],
-            notes=[],
-            status=refusal.status,
+        return await _import_page(
+            desk, errors={"file": message_of(refusal, desk.language)}, status=refusal.status
         )
+    return await _import_page(desk, report=report, counted=counted, checked=bool(check))
+
+
+class _NothingTaken(Exception):
+    """Takes back what was only tried."""
+
+
+async def _chosen_location(desk: Desk, location: str) -> int | None:
+    """Raises NotAllowed without the right to change stock, stock.UnknownStock for a location of another shop."""
+    if not location:
+        return None
+    if not desk.actor.may(Permission.STOCK_EDIT):
+        raise accounts.NotAllowed(permission=Permission.STOCK_EDIT)
+    async with desk.db.transaction() as tx:
+        known = {str(each.id): each.id for each in await stock.locations(tx, shop_id=desk.shop.id)}
+    if location not in known:
+        raise stock.UnknownStock(location_id=location[:20])
+    return known[location]
+
+
+async def _count(tx: Tx, shop_id: int, location_id: int, report: catalog.Report) -> int:
+    """Set what is on hand to what the file says, so that a second import changes nothing; how many variants moved."""
+    here: Counter[int] = Counter()
+    ids = sorted({each.variant_id for each in report.on_hand})
+    for level in await stock.levels(tx, shop_id=shop_id, variant_ids=ids):
+        if level.location_id == location_id and level.kind is stock.LotKind.ON_HAND:
+            here[level.variant_id] += level.quantity
+    moved = [each for each in report.on_hand if each.units != here[each.variant_id]]
+    for each in sorted(moved, key=lambda each: each.variant_id):
+        await stock.count(
+            tx,
+            shop_id=shop_id,
+            location_id=location_id,
+            variant_id=each.variant_id,
+            seen=here[each.variant_id],
+            counted=each.units,
+            reason="import",
+        )
+    return len(moved)
+
+
+async def _import_page(
+    desk: Desk,
+    *,
+    report: catalog.Report | None = None,
+    counted: int = 0,
+    checked: bool = False,
+    errors: Mapping[str, str] | None = None,
+    status: int = 200,
+) -> Response:
+    locations: list[stock.Location] = []
+    if desk.actor.may(Permission.STOCK_EDIT):
+        async with desk.db.transaction() as tx:
+            locations = await stock.locations(tx, shop_id=desk.shop.id)
     return desk.page(
         "import.html",
         active="products",
+        status=status,
         report=report,
-        errors={},
-        remarks=_told(desk, report.errors),
-        notes=_told(desk, report.notes),
+        counted=counted,
+        checked=checked,
+        locations=locations,
+        errors=errors or {},
+        remarks=[] if report is None else _told(desk, report.errors),
+        notes=[] if report is None else _told(desk, report.notes),
     )
 
 

@@ -7,6 +7,7 @@ import socket
 import stat
 import subprocess
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -149,6 +150,29 @@ def test_the_files_of_a_shop_are_nobody_elses(node: Running, owner: Owner, produ
     assert [path for path in pictures if open_to_others(path)] == []
     database = node.data_dir / "postgres/data"
     assert not database.exists() or not open_to_others(database)
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/v1/corner/products", "application/json"),
+        ("/v1/corner/shows", "application/json"),
+        ("/sign-in", "application/x-www-form-urlencoded"),
+        ("/sign-in", "multipart/form-data; boundary=x"),
+    ],
+)
+def test_a_body_of_unknown_length_is_refused_when_it_is_too_much(
+    node: Running, owner: Owner, path: str, kind: str
+) -> None:
+    def endless() -> Iterator[bytes]:
+        if "multipart" in kind:
+            yield b'--x\r\nContent-Disposition: form-data; name="email"; filename="a"\r\n\r\n'
+        for _ in range(40):
+            yield b"a" * 65_536
+
+    answer = ask(node, "POST", path, content=endless(), headers={"content-type": kind})
+    assert (answer.status_code, answer.json()["code"]) == (413, "request.too_large")
+    assert answer.headers["connection"] == "close"
 
 
 def connections(node: Running) -> int:

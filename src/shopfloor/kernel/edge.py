@@ -3,6 +3,8 @@
 Everything that is served passes here, whatever is behind: pages, JSON, purchases, events, video, files.
 """
 
+import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
@@ -15,6 +17,9 @@ from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.headers import RAW_HEADERS
 
 MAX_BODY: Final = 1 << 20
+# What is still read, and for how long, of a body that was refused.
+DRAINED: Final = 4 << 20
+DRAIN_SECONDS: Final = 2.0
 
 # The most bytes the body of a request may have: asked only about one that is larger than MAX_BODY.
 MayBeLarge = Callable[[Scope], Awaitable[int]]
@@ -45,8 +50,8 @@ class Edge:
         headers = scope["headers"]
         scope["client"] = (client_address(peer, headers, self._proxies), port)
         scope["scheme"] = forwarded_scheme(peer, headers, self._proxies) or scope["scheme"]
-        answer = _Answer(send)
         body = _Body(receive, scope, self._may_be_large)
+        answer = _Answer(send, body)
         try:
             if scope["method"] not in {"GET", "HEAD", "OPTIONS"}:
                 await body.check_announced()
@@ -64,11 +69,26 @@ class Edge:
 
 
 class _Answer:
-    def __init__(self, send: Send) -> None:
+    """`send` with the headers of every answer.  What reads bodies may take too large a one for a broken one and
+    answer 400: then this answers in its place.
+    """
+
+    def __init__(self, send: Send, body: "_Body") -> None:
         self._send = send
+        self._body = body
+        self._refused = False
         self.started = False
 
     async def __call__(self, message: Message) -> None:
+        if self._refused:
+            return
+        refusal = self._body.refusal
+        if refusal is not None and not self.started:
+            await self.refuse(refusal.status, refusal.body(), close=True)
+            return
+        await self._pass(message)
+
+    async def _pass(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.started = True
             headers = list(message.get("headers", ()))
@@ -80,14 +100,20 @@ class _Answer:
         await self._send(message)
 
     async def refuse(self, status: int, body: dict[str, Any], *, close: bool) -> None:
+        if self._refused:
+            return
         if self.started:
             raise ConnectionError("an answer broke after it had begun")
+        self._refused = True
         content = msgspec.json.encode(body)
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content))]
         if close:
             headers.append((b"connection", b"close"))
-        await self({"type": "http.response.start", "status": status, "headers": headers})
-        await self({"type": "http.response.body", "body": content})
+        await self._pass({"type": "http.response.start", "status": status, "headers": headers})
+        await self._pass({"type": "http.response.body", "body": content, "more_body": True})
+        if self._body.refusal is not None:
+            await self._body.drain()
+        await self._pass({"type": "http.response.body", "body": b""})
 
 
 class _Body:
@@ -100,6 +126,7 @@ class _Body:
         self._limit = MAX_BODY
         self._asked = False
         self._size = 0
+        self.refusal: BodyTooLarge | None = None
 
     async def check_announced(self) -> None:
         for name, value in self._scope["headers"]:
@@ -111,7 +138,19 @@ class _Body:
             self._asked = True
             self._limit = max(self._limit, await self._may_be_large(self._scope))
         if size > self._limit:
-            raise BodyTooLarge(limit=self._limit)
+            self.refusal = BodyTooLarge(limit=self._limit)
+            raise self.refusal
+
+    async def drain(self) -> None:
+        """Read what is on its way for a moment: closing at once would tear the answer from the sender's hands."""
+        left = DRAINED
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_SECONDS):
+                while left > 0:
+                    message = await self._receive()
+                    left -= len(message.get("body", b""))
+                    if message["type"] != "http.request" or not message.get("more_body"):
+                        return
 
     async def __call__(self) -> Message:
         message = await self._receive()

@@ -17,5 +17,3 @@ $$;
 
 CREATE TRIGGER forget_plain BEFORE UPDATE OF description, descriptions ON catalog.product
     FOR EACH ROW EXECUTE FUNCTION catalog.forget_plain();
-
-CREATE INDEX product_without_plain ON catalog.product (id) WHERE plain IS NULL OR plains IS NULL;

@@ -24,7 +24,20 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from shopfloor import accounts, catalog, chat, collector, live, media, purchases, stock, web, wiring, worker
+from shopfloor import (
+    accounts,
+    catalog,
+    chat,
+    collector,
+    live,
+    media,
+    purchases,
+    specification,
+    stock,
+    web,
+    wiring,
+    worker,
+)
 from shopfloor.accounts import api as accounts_api
 from shopfloor.catalog import api as catalog_api
 from shopfloor.catalog.endpoint import PictureFiles
@@ -201,6 +214,8 @@ def build(node: Node) -> ASGIApp:
         docs_url="/v1/docs",
         redoc_url=None,
         openapi_url="/v1/openapi.json",
+        # One type for each thing, whichever way it goes.
+        separate_input_output_schemas=False,
     )
     http.install(pages, node.db, node.public)
     pages.state.keyring = node.keyring
@@ -216,6 +231,9 @@ def build(node: Node) -> ASGIApp:
         pages.include_router(router)
     accounts_api.install(pages, base_url=node.settings.base_url)
     web.install(pages, node.settings)
+    specification.describe(
+        pages, public=accounts_api.public_operations(pages), cookie=accounts_api.SESSION_COOKIE
+    )
     accounts_api.check_every_route_is_decided(pages, public_paths={"/static"})
     router = PathRouter(
         pages,

@@ -46,6 +46,7 @@ from shopfloor.accounts.models import (
 from shopfloor.accounts.service import SESSION_AT_MOST_DAYS
 from shopfloor.accounts.shopper import COOKIE as SHOPPER_COOKIE
 from shopfloor.kernel import public_address
+from shopfloor.kernel.border import Id
 from shopfloor.kernel.client_address import UNKNOWN
 from shopfloor.kernel.http import Db, refusal_response, refusals
 from shopfloor.kernel.origin import is_same_site
@@ -174,6 +175,22 @@ def check_every_route_is_decided(app: FastAPI, *, public_paths: Collection[str] 
     paths = sorted(_undecided(app.routes, known={*public_paths, *filter(None, documents)}, above=""))
     if paths:
         raise UndecidedRoutes(paths)
+
+
+def public_operations(app: FastAPI) -> set[tuple[str, str]]:
+    """Method and path of every route that asks for no session: public ones, and those behind a key."""
+    return {
+        (method, context.path or "")
+        for context in iter_route_contexts(app.routes)
+        if isinstance(context.original_route, APIRoute) and not _wants_session(context.dependant)
+        for method in context.original_route.methods or ()
+    }
+
+
+def _wants_session(dependant: Dependant) -> bool:
+    if isinstance(dependant.call, _Allowed) or dependant.call is signed_in_person:
+        return True
+    return any(_wants_session(inner) for inner in dependant.dependencies)
 
 
 def _undecided(routes: Sequence[BaseRoute], *, known: set[str], above: str) -> Iterable[str]:
@@ -341,7 +358,7 @@ class Claim(BaseModel):
 
 
 class MemberOut(BaseModel):
-    person_id: int
+    person_id: Id
     email: str
     name: str
     role: Role
@@ -581,7 +598,7 @@ async def list_members(actor: MembersViewer, db: Db) -> list[MemberOut]:
     status_code=204,
     responses=refusals(accounts.UnknownMember, accounts.NotAllowed, accounts.LastOwner),
 )
-async def change_role(person_id: int, body: NewRole, actor: MembersManager, db: Db) -> None:
+async def change_role(person_id: Id, body: NewRole, actor: MembersManager, db: Db) -> None:
     async with db.transaction() as tx:
         await accounts.change_role(tx, actor=actor, person_id=person_id, role=body.role)
 
@@ -591,7 +608,7 @@ async def change_role(person_id: int, body: NewRole, actor: MembersManager, db: 
     status_code=204,
     responses=refusals(accounts.UnknownMember, accounts.NotAllowed, accounts.LastOwner),
 )
-async def remove_member(person_id: int, actor: MembersManager, db: Db) -> None:
+async def remove_member(person_id: Id, actor: MembersManager, db: Db) -> None:
     async with db.transaction() as tx:
         await accounts.remove_member(tx, actor=actor, person_id=person_id)
 
@@ -619,6 +636,6 @@ async def invite(body: NewInvitation, actor: MembersManager, db: Db) -> Invitati
     status_code=204,
     responses=refusals(accounts.UnknownInvitation, accounts.NotAllowed),
 )
-async def withdraw_invitation(invitation_id: int, actor: MembersManager, db: Db) -> None:
+async def withdraw_invitation(invitation_id: Id, actor: MembersManager, db: Db) -> None:
     async with db.transaction() as tx:
         await accounts.withdraw_invitation(tx, actor=actor, invitation_id=invitation_id)

@@ -29,6 +29,7 @@ from shopfloor.catalog.models import (
 )
 from shopfloor.catalog.pictures import MAX_PICTURE_BYTES, NotAPicture, PictureTooLarge
 from shopfloor.kernel.amounts import PriceLeap
+from shopfloor.kernel.border import LARGEST_ID, Id, Moment
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import Db, public_link, refusals
@@ -95,7 +96,7 @@ class PriceIn(BaseModel):
     """
 
     price: str
-    at: datetime | None = None
+    at: Moment | None = None
     reason: str = ""
     confirm: bool = False
 
@@ -103,14 +104,14 @@ class PriceIn(BaseModel):
 class PriceOut(BaseModel):
     price: str
     currency: str
-    valid_from: datetime
+    valid_from: Moment
     reason: str
 
 
 class PartIn(BaseModel):
     """So many units of a variant in one bundle."""
 
-    variant_id: int
+    variant_id: Id
     quantity: int = 1
 
 
@@ -270,7 +271,7 @@ async def list_products(
     db: Db,
     search: Annotated[str, Query(max_length=200)] = "",
     status: Status | None = None,
-    after: Annotated[int, Query(ge=0)] = 0,
+    after: Annotated[int, Query(ge=0, le=LARGEST_ID)] = 0,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> list[ProductOut]:
     """In the order they were made; the next page starts `after` the last id of this one."""
@@ -336,13 +337,13 @@ async def export_products(actor: Viewer, db: Db, request: Request) -> Response:
 
 
 @router.get("/{product_id}", responses=refusals(*_SHARED))
-async def get_product(product_id: int, actor: Viewer, db: Db) -> ProductOut:
+async def get_product(product_id: Id, actor: Viewer, db: Db) -> ProductOut:
     async with db.transaction() as tx:
         return await _product_out(tx, await catalog.product(tx, shop_id=actor.shop_id, product_id=product_id))
 
 
 @router.patch("/{product_id}", responses=refusals(*_SHARED, catalog.BadOptions))
-async def update_product(product_id: int, body: ProductChange, actor: Editor, db: Db) -> ProductOut:
+async def update_product(product_id: Id, body: ProductChange, actor: Editor, db: Db) -> ProductOut:
     async with db.transaction() as tx:
         product = await catalog.update_product(
             tx,
@@ -367,7 +368,7 @@ async def update_product(product_id: int, body: ProductChange, actor: Editor, db
     status_code=201,
     responses=refusals(*_SHARED, catalog.OptionsTaken, catalog.BadOptions, catalog.TooManyVariants),
 )
-async def add_variant(product_id: int, body: VariantIn, actor: Editor, db: Db) -> VariantOut:
+async def add_variant(product_id: Id, body: VariantIn, actor: Editor, db: Db) -> VariantOut:
     async with db.transaction() as tx:
         shop = await accounts.shop(tx, actor.shop_id)
         variant = await catalog.add_variant(
@@ -379,7 +380,7 @@ async def add_variant(product_id: int, body: VariantIn, actor: Editor, db: Db) -
 @router.patch(
     "/variants/{variant_id}", responses=refusals(*_SHARED, catalog.UnknownVariant, catalog.BadWeight)
 )
-async def update_variant(variant_id: int, body: VariantChange, actor: Editor, db: Db) -> VariantOut:
+async def update_variant(variant_id: Id, body: VariantChange, actor: Editor, db: Db) -> VariantOut:
     async with db.transaction() as tx:
         variant = await catalog.update_variant(
             tx,
@@ -397,7 +398,7 @@ async def update_variant(variant_id: int, body: VariantChange, actor: Editor, db
     "/variants/{variant_id}/parts",
     responses=refusals(*_SHARED, catalog.UnknownVariant, catalog.BadBundle, catalog.NestedBundle),
 )
-async def set_parts(variant_id: int, body: PartsIn, actor: Editor, db: Db) -> VariantOut:
+async def set_parts(variant_id: Id, body: PartsIn, actor: Editor, db: Db) -> VariantOut:
     """Say what one of this variant consists of; an empty list makes it a plain variant again."""
     async with db.transaction() as tx:
         bundle = await catalog.set_parts(
@@ -411,7 +412,7 @@ async def set_parts(variant_id: int, body: PartsIn, actor: Editor, db: Db) -> Va
 
 
 @router.get("/variants/{variant_id}/prices", responses=refusals(*_SHARED, catalog.UnknownVariant))
-async def price_history(variant_id: int, actor: Viewer, db: Db) -> list[PriceOut]:
+async def price_history(variant_id: Id, actor: Viewer, db: Db) -> list[PriceOut]:
     """Every price, oldest first, with what is set for later."""
     async with db.transaction() as tx:
         found = await catalog.prices(tx, shop_id=actor.shop_id, variant_id=variant_id)
@@ -430,7 +431,7 @@ async def price_history(variant_id: int, actor: Viewer, db: Db) -> list[PriceOut
         PriceLeap,
     ),
 )
-async def set_price(variant_id: int, body: PriceIn, actor: Editor, db: Db) -> list[PriceOut]:
+async def set_price(variant_id: Id, body: PriceIn, actor: Editor, db: Db) -> list[PriceOut]:
     """Set a price; the answer is the history with it."""
     async with db.transaction() as tx:
         shop = await accounts.shop(tx, actor.shop_id)
@@ -451,7 +452,7 @@ async def set_price(variant_id: int, body: PriceIn, actor: Editor, db: Db) -> li
     "/{product_id}/pictures", status_code=201, responses=refusals(*_SHARED, NotAPicture, PictureTooLarge)
 )
 async def add_picture(
-    product_id: int, request: Request, actor: Editor, db: Db, alt: Annotated[str, Query(max_length=500)] = ""
+    product_id: Id, request: Request, actor: Editor, db: Db, alt: Annotated[str, Query(max_length=500)] = ""
 ) -> PictureOut:
     """Add the picture sent as the body; what it shows, in words, goes into `alt`."""
     async with db.transaction() as tx:
@@ -474,6 +475,6 @@ async def add_picture(
     status_code=204,
     responses=refusals(*_SHARED, catalog.UnknownPicture),
 )
-async def remove_picture(product_id: int, picture_id: int, actor: Editor, db: Db) -> None:
+async def remove_picture(product_id: Id, picture_id: Id, actor: Editor, db: Db) -> None:
     async with db.transaction() as tx:
         await catalog.remove_picture(tx, shop_id=actor.shop_id, product_id=product_id, picture_id=picture_id)

@@ -10,6 +10,7 @@ from shopfloor import chat
 from shopfloor.accounts import Actor, Permission
 from shopfloor.accounts.api import allowed
 from shopfloor.chat.models import BadWord, Line, Moderation, Mute, Reason, UnknownLine, WordProtected
+from shopfloor.kernel.border import Id
 from shopfloor.kernel.http import Db, refusals
 
 router = APIRouter(prefix="/v1/{shop}/chat", tags=["chat"])
@@ -31,7 +32,7 @@ class MuteIn(BaseModel):
     shopper: UUID
     reason: Reason
     minutes: Annotated[int, Field(ge=1, le=525_600)] = 10
-    show_id: int | None = None
+    show_id: Id | None = None
     note: Note = ""
 
 
@@ -45,7 +46,7 @@ class WordIn(BaseModel):
 
 
 @router.get("/held")
-async def held(actor: Moderator, db: Db, show_id: int | None = None) -> list[Line]:
+async def held(actor: Moderator, db: Db, show_id: Id | None = None) -> list[Line]:
     """Lines that wait for a moderator, oldest first."""
     async with db.transaction() as tx:
         return await chat.held(tx, shop_id=actor.shop_id, show_id=show_id)
@@ -84,7 +85,7 @@ async def unmute(body: UnmuteIn, actor: Moderator, db: Db) -> None:
 
 
 @router.get("/log")
-async def log(actor: Moderator, db: Db, show_id: int | None = None) -> list[Moderation]:
+async def log(actor: Moderator, db: Db, show_id: Id | None = None) -> list[Moderation]:
     """Who did what to whom, and why; newest first."""
     async with db.transaction() as tx:
         return await chat.moderations(tx, shop_id=actor.shop_id, show_id=show_id)

@@ -10,6 +10,7 @@ from shopfloor.accounts import Actor, Permission
 from shopfloor.accounts.api import allowed
 from shopfloor.demand import sensing, service
 from shopfloor.demand.models import BadHorizon, UnknownForecast
+from shopfloor.kernel.border import Id
 from shopfloor.kernel.http import Db, refusals
 
 router = APIRouter(prefix="/v1/{shop}/shows/{show_id}/forecast", tags=["demand"])
@@ -24,13 +25,13 @@ class Horizon(BaseModel):
 
 
 @router.get("", responses=refusals(UnknownForecast))
-async def newest(show_id: int, actor: Viewer, db: Db) -> dict[str, Any]:
+async def newest(show_id: Id, actor: Viewer, db: Db) -> dict[str, Any]:
     async with db.transaction() as tx:
         return msgspec.to_builtins(await service.forecast(tx, shop_id=actor.shop_id, show_id=show_id))
 
 
 @router.post("", status_code=201, responses=refusals(BadHorizon))
-async def foresee(show_id: int, body: Horizon, request: Request, actor: Viewer, db: Db) -> dict[str, Any]:
+async def foresee(show_id: Id, body: Horizon, request: Request, actor: Viewer, db: Db) -> dict[str, Any]:
     """Learn from all that the show has said so far."""
     lake = request.app.state.settings.lake_dir
     forecast = await sensing.foresee(db, lake, shop_id=actor.shop_id, show_id=show_id, horizon=body.horizon)

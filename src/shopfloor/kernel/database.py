@@ -14,12 +14,13 @@ from contextlib import asynccontextmanager
 from typing import Any, LiteralString, TypeVar
 
 import msgspec
-from psycopg import AsyncConnection, InterfaceError, OperationalError
+from psycopg import AsyncConnection, DataError, InterfaceError, OperationalError
 from psycopg.rows import class_row
 from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from shopfloor.kernel.errors import Unavailable
+from shopfloor.kernel import logs
+from shopfloor.kernel.errors import Invalid, Unavailable
 
 Row = TypeVar("Row")
 
@@ -27,10 +28,19 @@ Row = TypeVar("Row")
 set_json_loads(msgspec.json.decode)
 
 
+_log = logs.get("database")
+
+
 class DatabaseAway(Unavailable):
     """The database cannot be reached just now; ask again."""
 
     code = "database.away"
+
+
+class Unstorable(Invalid):
+    """Something in the request is no text or no number that can be kept."""
+
+    code = "database.unstorable"
 
 
 class Tx:
@@ -118,6 +128,19 @@ class Database:
             if _is_gone(problem):
                 raise DatabaseAway from problem
             raise
+        except (DataError, UnicodeEncodeError) as problem:
+            if not _is_unstorable(problem):
+                raise
+            # The border should have refused it: whoever reads the log finds the place that let it through.
+            _log.error("database.unstorable", exc_info=problem)
+            raise Unstorable from problem
+
+
+def _is_unstorable(problem: DataError | UnicodeEncodeError) -> bool:
+    """NUL, half a surrogate pair, a number or a time beyond what its column holds."""
+    if isinstance(problem, UnicodeEncodeError) or problem.sqlstate is None:
+        return True
+    return problem.sqlstate in {"22003", "22008", "22021", "22P05"}
 
 
 def _is_gone(problem: OperationalError | InterfaceError) -> bool:

@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
-from shopfloor.kernel import logs
+from shopfloor.kernel import border, logs
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.public_address import LOCAL, PublicAddress
@@ -81,6 +81,7 @@ def public_link(connection: HTTPConnection, path: str) -> str:
 def install(app: FastAPI, db: Database, public: PublicAddress = LOCAL) -> None:
     app.state.database = db
     app.state.public = public
+    app.router.dependencies.append(Depends(border.check))
     app.add_exception_handler(Refusal, render_refusal)
     app.add_exception_handler(RequestValidationError, render_invalid)
     app.add_exception_handler(Exception, render_incident)

@@ -1,6 +1,5 @@
 """/v1/{shop}/shows: plan shows, run them from the studio."""
 
-from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -11,6 +10,7 @@ from shopfloor import live
 from shopfloor.accounts import Actor, Permission
 from shopfloor.accounts.api import allowed
 from shopfloor.kernel.amounts import PriceLeap
+from shopfloor.kernel.border import Id, Moment
 from shopfloor.kernel.http import Db, refusals
 from shopfloor.kernel.values import MAX_MINOR, MAX_QUANTITY
 from shopfloor.live.models import (
@@ -52,9 +52,9 @@ VideoMs = Annotated[int, Field(ge=0, le=10**14, description="Clock of the video,
 class ShowIn(BaseModel):
     title: Title
     titles: dict[str, Title] = {}
-    starts_at: datetime | None = None
-    channel_id: int | None = None
-    host_id: int | None = None
+    starts_at: Moment | None = None
+    channel_id: Id | None = None
+    host_id: Id | None = None
     limit_per_show: Limit | None = None
 
 
@@ -63,20 +63,20 @@ class ShowChange(BaseModel):
 
     title: Title | None = None
     titles: dict[str, Title] | None = None
-    starts_at: datetime | None = None
-    channel_id: int | None = None
-    host_id: int | None = None
+    starts_at: Moment | None = None
+    channel_id: Id | None = None
+    host_id: Id | None = None
     limit_per_show: Limit | None = None
 
 
 class LineIn(BaseModel):
-    variant_id: int
+    variant_id: Id
     price_minor: Minor
     quota: Units | None = None
 
 
 class OfferIn(BaseModel):
-    product_id: int
+    product_id: Id
     lines: Annotated[list[LineIn], Field(min_length=1, max_length=200)]
     policy: Policy = Policy.TIMER
     hold_seconds: Annotated[int, Field(ge=15, le=86_400)] = 300
@@ -102,7 +102,7 @@ class PriceIn(BaseModel):
     that it is meant.
     """
 
-    variant_id: int
+    variant_id: Id
     price_minor: Minor
     reason: Annotated[str, Field(max_length=200)] = "changed on air"
     at: VideoMs | None = None
@@ -112,7 +112,7 @@ class PriceIn(BaseModel):
 class FeatureIn(BaseModel):
     """None takes the offer off the screen."""
 
-    offer_id: int | None
+    offer_id: Id | None
     at: VideoMs | None = None
 
 
@@ -120,12 +120,12 @@ class NoticeIn(BaseModel):
     text: Annotated[str, Field(min_length=1, max_length=500)]
     texts: dict[str, str] = {}
     kind: NoticeKind = NoticeKind.NOTICE
-    offer_id: int | None = None
+    offer_id: Id | None = None
     at: VideoMs | None = None
 
 
 class SlotIn(BaseModel):
-    offer_id: int | None = None
+    offer_id: Id | None = None
     minutes: Annotated[int, Field(ge=0, le=1440)] = 5
     role: SlotRole = SlotRole.TALK
     title: Annotated[str, Field(max_length=120)] = ""
@@ -158,35 +158,35 @@ async def plan(body: ShowIn, actor: Runner, db: Db) -> Show:
 
 
 @router.get("/{show_id}", responses=refusals(UnknownShow))
-async def show(show_id: int, actor: Viewer, db: Db) -> Show:
+async def show(show_id: Id, actor: Viewer, db: Db) -> Show:
     """One show."""
     async with db.transaction() as tx:
         return await live.show(tx, shop_id=actor.shop_id, show_id=show_id)
 
 
 @router.patch("/{show_id}", responses=refusals(UnknownShow, WrongStatus, BadShow))
-async def change(show_id: int, body: ShowChange, actor: Runner, db: Db) -> Show:
+async def change(show_id: Id, body: ShowChange, actor: Runner, db: Db) -> Show:
     """Change what is given."""
     async with db.transaction() as tx:
         return await live.change_show(tx, shop_id=actor.shop_id, show_id=show_id, **body.model_dump())
 
 
 @router.post("/{show_id}/start", responses=refusals(UnknownShow, WrongStatus, NothingToSell, ChannelBusy))
-async def start(show_id: int, actor: Runner, db: Db) -> Show:
+async def start(show_id: Id, actor: Runner, db: Db) -> Show:
     """Go on air."""
     async with db.transaction() as tx:
         return await live.start_show(tx, shop_id=actor.shop_id, show_id=show_id, by=actor.person_id)
 
 
 @router.post("/{show_id}/end", responses=refusals(UnknownShow, WrongStatus))
-async def end(show_id: int, actor: Runner, db: Db) -> Show:
+async def end(show_id: Id, actor: Runner, db: Db) -> Show:
     """Go off air; what is left of the quotas flows back."""
     async with db.transaction() as tx:
         return await live.end_show(tx, shop_id=actor.shop_id, show_id=show_id, by=actor.person_id)
 
 
 @router.get("/{show_id}/state", responses=refusals(UnknownShow))
-async def state(show_id: int, actor: Viewer, db: Db) -> dict[str, Any]:
+async def state(show_id: Id, actor: Viewer, db: Db) -> dict[str, Any]:
     """What the room shows, fresh from the database."""
     async with db.transaction() as tx:
         await live.show(tx, shop_id=actor.shop_id, show_id=show_id)
@@ -196,7 +196,7 @@ async def state(show_id: int, actor: Viewer, db: Db) -> dict[str, Any]:
 @router.post(
     "/{show_id}/feature", status_code=204, responses=refusals(UnknownShow, UnknownOffer, WrongStatus)
 )
-async def feature(show_id: int, body: FeatureIn, actor: Runner, db: Db) -> None:
+async def feature(show_id: Id, body: FeatureIn, actor: Runner, db: Db) -> None:
     """Show an offer, or none."""
     async with db.transaction() as tx:
         await live.feature(
@@ -205,14 +205,14 @@ async def feature(show_id: int, body: FeatureIn, actor: Runner, db: Db) -> None:
 
 
 @router.get("/{show_id}/featured-intervals", responses=refusals(UnknownShow))
-async def featured_intervals(show_id: int, actor: Viewer, db: Db) -> list[FeaturedInterval]:
+async def featured_intervals(show_id: Id, actor: Viewer, db: Db) -> list[FeaturedInterval]:
     """When what was shown."""
     async with db.transaction() as tx:
         return await live.featured_intervals(tx, shop_id=actor.shop_id, show_id=show_id)
 
 
 @router.get("/{show_id}/offers", responses=refusals(UnknownShow))
-async def offers(show_id: int, actor: Viewer, db: Db) -> list[Offer]:
+async def offers(show_id: Id, actor: Viewer, db: Db) -> list[Offer]:
     """In the order of the run of show."""
     async with db.transaction() as tx:
         return await live.offers(tx, shop_id=actor.shop_id, show_id=show_id)
@@ -223,7 +223,7 @@ async def offers(show_id: int, actor: Viewer, db: Db) -> list[Offer]:
     status_code=201,
     responses=refusals(UnknownShow, WrongStatus, BadOffer, LimitBelowBundle, OfferedAlready),
 )
-async def add_offer(show_id: int, body: OfferIn, actor: Runner, db: Db) -> Offer:
+async def add_offer(show_id: Id, body: OfferIn, actor: Runner, db: Db) -> Offer:
     """Offer a product, also on air."""
     lines = [OfferLine(line.variant_id, line.price_minor, line.quota) for line in body.lines]
     async with db.transaction() as tx:
@@ -241,7 +241,7 @@ async def add_offer(show_id: int, body: OfferIn, actor: Runner, db: Db) -> Offer
     "/{show_id}/offers/{offer_id}",
     responses=refusals(UnknownShow, UnknownOffer, WrongStatus, BadOffer, LimitBelowBundle),
 )
-async def change_offer(show_id: int, offer_id: int, body: OfferChange, actor: Runner, db: Db) -> Offer:
+async def change_offer(show_id: Id, offer_id: Id, body: OfferChange, actor: Runner, db: Db) -> Offer:
     """Change terms, top up quotas."""
     async with db.transaction() as tx:
         return await live.change_offer(
@@ -254,7 +254,7 @@ async def change_offer(show_id: int, offer_id: int, body: OfferChange, actor: Ru
     status_code=204,
     responses=refusals(UnknownShow, UnknownOffer, WrongStatus, BadOffer, PriceLeap),
 )
-async def set_price(show_id: int, offer_id: int, body: PriceIn, actor: Runner, db: Db) -> None:
+async def set_price(show_id: Id, offer_id: Id, body: PriceIn, actor: Runner, db: Db) -> None:
     """A new price from now on."""
     async with db.transaction() as tx:
         await live.set_offer_price(
@@ -269,14 +269,14 @@ async def set_price(show_id: int, offer_id: int, body: PriceIn, actor: Runner, d
 
 
 @router.get("/{show_id}/prices", responses=refusals(UnknownShow))
-async def prices(show_id: int, actor: Viewer, db: Db) -> list[Price]:
+async def prices(show_id: Id, actor: Viewer, db: Db) -> list[Price]:
     """Every price of the show, oldest first."""
     async with db.transaction() as tx:
         return await live.prices(tx, shop_id=actor.shop_id, show_id=show_id)
 
 
 @router.get("/{show_id}/slots", responses=refusals(UnknownShow))
-async def slots(show_id: int, actor: Viewer, db: Db) -> list[Slot]:
+async def slots(show_id: Id, actor: Viewer, db: Db) -> list[Slot]:
     """The run of show."""
     async with db.transaction() as tx:
         return await live.slots(tx, shop_id=actor.shop_id, show_id=show_id)
@@ -285,14 +285,14 @@ async def slots(show_id: int, actor: Viewer, db: Db) -> list[Slot]:
 @router.post(
     "/{show_id}/slots", status_code=201, responses=refusals(UnknownShow, UnknownOffer, WrongStatus, BadShow)
 )
-async def add_slot(show_id: int, body: SlotIn, actor: Runner, db: Db) -> Slot:
+async def add_slot(show_id: Id, body: SlotIn, actor: Runner, db: Db) -> Slot:
     """A slot at the end."""
     async with db.transaction() as tx:
         return await live.add_slot(tx, shop_id=actor.shop_id, show_id=show_id, **body.model_dump())
 
 
 @router.put("/{show_id}/slots/order", responses=refusals(UnknownShow, WrongStatus, BadShow))
-async def order_slots(show_id: int, body: OrderIn, actor: Runner, db: Db) -> list[Slot]:
+async def order_slots(show_id: Id, body: OrderIn, actor: Runner, db: Db) -> list[Slot]:
     """Put the run of show in this order."""
     async with db.transaction() as tx:
         return await live.order_slots(tx, shop_id=actor.shop_id, show_id=show_id, slot_ids=body.slot_ids)
@@ -301,7 +301,7 @@ async def order_slots(show_id: int, body: OrderIn, actor: Runner, db: Db) -> lis
 @router.patch(
     "/{show_id}/slots/{slot_id}", responses=refusals(UnknownShow, UnknownSlot, WrongStatus, BadShow)
 )
-async def change_slot(show_id: int, slot_id: int, body: SlotChange, actor: Runner, db: Db) -> Slot:
+async def change_slot(show_id: Id, slot_id: Id, body: SlotChange, actor: Runner, db: Db) -> Slot:
     """Change what is given."""
     async with db.transaction() as tx:
         return await live.change_slot(
@@ -312,14 +312,14 @@ async def change_slot(show_id: int, slot_id: int, body: SlotChange, actor: Runne
 @router.delete(
     "/{show_id}/slots/{slot_id}", status_code=204, responses=refusals(UnknownShow, UnknownSlot, WrongStatus)
 )
-async def remove_slot(show_id: int, slot_id: int, actor: Runner, db: Db) -> None:
+async def remove_slot(show_id: Id, slot_id: Id, actor: Runner, db: Db) -> None:
     """Take a slot out; its offer stays."""
     async with db.transaction() as tx:
         await live.remove_slot(tx, shop_id=actor.shop_id, show_id=show_id, slot_id=slot_id)
 
 
 @router.get("/{show_id}/notices", responses=refusals(UnknownShow))
-async def notices(show_id: int, actor: Viewer, db: Db) -> list[Notice]:
+async def notices(show_id: Id, actor: Viewer, db: Db) -> list[Notice]:
     """Notices and corrections of the show, oldest first."""
     async with db.transaction() as tx:
         return await live.notices(tx, shop_id=actor.shop_id, show_id=show_id)
@@ -328,7 +328,7 @@ async def notices(show_id: int, actor: Viewer, db: Db) -> list[Notice]:
 @router.post(
     "/{show_id}/notices", status_code=201, responses=refusals(UnknownShow, UnknownOffer, WrongStatus, BadShow)
 )
-async def post_notice(show_id: int, body: NoticeIn, actor: Runner, db: Db) -> Notice:
+async def post_notice(show_id: Id, body: NoticeIn, actor: Runner, db: Db) -> Notice:
     """Put a notice or a correction on top of the room."""
     async with db.transaction() as tx:
         return await live.post_notice(
@@ -337,7 +337,7 @@ async def post_notice(show_id: int, body: NoticeIn, actor: Runner, db: Db) -> No
 
 
 @router.delete("/{show_id}/notices", status_code=204, responses=refusals(UnknownShow))
-async def clear_notice(show_id: int, actor: Runner, db: Db) -> None:
+async def clear_notice(show_id: Id, actor: Runner, db: Db) -> None:
     """Take the notice down; the record keeps it."""
     async with db.transaction() as tx:
         await live.clear_notice(tx, shop_id=actor.shop_id, show_id=show_id)

@@ -1,15 +1,18 @@
 """/v1/{shop}/channels: cameras and their keys."""
 
+from datetime import datetime
 from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field
 
 from shopfloor.accounts import Actor, Permission
 from shopfloor.accounts.api import allowed
+from shopfloor.kernel.border import Id
 from shopfloor.kernel.http import Db, refusals
 from shopfloor.media import service
-from shopfloor.media.models import Channel, ChannelUnknown, Coverage, Run, Status
+from shopfloor.media.models import Channel, ChannelUnknown, Coverage, Status
 from shopfloor.media.server import MediaServer
 from shopfloor.media.service import BadChannelName
 
@@ -30,6 +33,20 @@ class ChannelOut(BaseModel):
     name: str
     key: str
     publish_to: str
+
+
+class RunOut(BaseModel):
+    """One uninterrupted recording; hashes in hexadecimal.  `ended_at` null: it goes on."""
+
+    id: UUID
+    anchor: datetime
+    ended_at: datetime | None
+    end_cause: str | None
+    codecs: str
+    width: int
+    height: int
+    init_sha256: str
+    chain: str
 
 
 def _server(request: Request) -> MediaServer:
@@ -57,7 +74,7 @@ async def create(body: ChannelIn, request: Request, actor: Editor, db: Db) -> Ch
 
 
 @router.post("/{channel_id}/key", responses=refusals(ChannelUnknown))
-async def rotate(channel_id: int, request: Request, actor: Editor, db: Db) -> ChannelOut:
+async def rotate(channel_id: Id, request: Request, actor: Editor, db: Db) -> ChannelOut:
     """A new key; the old one stops working."""
     async with db.transaction() as tx:
         channel, key = await service.rotate_key(tx, shop_id=actor.shop_id, channel_id=channel_id)
@@ -65,7 +82,7 @@ async def rotate(channel_id: int, request: Request, actor: Editor, db: Db) -> Ch
 
 
 @router.get("/{channel_id}/status", responses=refusals(ChannelUnknown))
-async def status(channel_id: int, request: Request, actor: Viewer, db: Db) -> Status:
+async def status(channel_id: Id, request: Request, actor: Viewer, db: Db) -> Status:
     """What the camera sends just now."""
     async with db.transaction() as tx:
         await service.channel(tx, shop_id=actor.shop_id, channel_id=channel_id)
@@ -73,13 +90,28 @@ async def status(channel_id: int, request: Request, actor: Viewer, db: Db) -> St
 
 
 @router.get("/{channel_id}/runs", responses=refusals(ChannelUnknown))
-async def runs(channel_id: int, actor: Viewer, db: Db) -> list[Run]:
+async def runs(channel_id: Id, actor: Viewer, db: Db) -> list[RunOut]:
+    """What was recorded, run by run."""
     async with db.transaction() as tx:
-        return await service.runs(tx, shop_id=actor.shop_id, channel_id=channel_id)
+        found = await service.runs(tx, shop_id=actor.shop_id, channel_id=channel_id)
+    return [
+        RunOut(
+            id=run.id,
+            anchor=run.anchor,
+            ended_at=run.ended_at,
+            end_cause=run.end_cause,
+            codecs=run.codecs,
+            width=run.width,
+            height=run.height,
+            init_sha256=run.init_sha256.hex(),
+            chain=run.chain.hex(),
+        )
+        for run in found
+    ]
 
 
 @router.get("/{channel_id}/coverage", responses=refusals(ChannelUnknown))
-async def coverage(channel_id: int, actor: Viewer, db: Db) -> Coverage:
+async def coverage(channel_id: Id, actor: Viewer, db: Db) -> Coverage:
     """How much of what was published is recorded."""
     async with db.transaction() as tx:
         return await service.coverage(tx, shop_id=actor.shop_id, channel_id=channel_id)

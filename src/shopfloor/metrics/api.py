@@ -9,6 +9,7 @@ from starlette.responses import Response
 from shopfloor.accounts import Actor, Permission
 from shopfloor.accounts.api import allowed
 from shopfloor.kernel import late
+from shopfloor.kernel.border import Id
 from shopfloor.kernel.http import refusals
 from shopfloor.metrics.models import ShowReport, UnknownShow
 
@@ -29,13 +30,13 @@ async def _report(request: Request, actor: Actor, show_id: int) -> ShowReport:
 
 @router.get("/report", responses=refusals(UnknownShow))
 @router.get("/report.json", include_in_schema=False)
-async def report(show_id: int, request: Request, actor: Viewer) -> Response:
+async def report(show_id: Id, request: Request, actor: Viewer) -> Response:
     found = await _report(request, actor, show_id)
     return Response(found.to_json(), media_type="application/json")
 
 
 @router.get("/report.csv", responses=refusals(UnknownShow))
-async def report_csv(show_id: int, request: Request, actor: Viewer) -> Response:
+async def report_csv(show_id: Id, request: Request, actor: Viewer) -> Response:
     found = await _report(request, actor, show_id)
     return Response(
         found.to_csv(),

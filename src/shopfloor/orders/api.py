@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from shopfloor import payments
 from shopfloor.accounts import Actor, Permission
 from shopfloor.accounts.api import allowed
+from shopfloor.kernel.border import Id
 from shopfloor.kernel.http import Db, refusals
 from shopfloor.kernel.values import MAX_MINOR, Money, new_id
 from shopfloor.orders import cancellation, charges, presale, refunds, shipping, views
@@ -106,7 +107,7 @@ async def orders(
     *,
     status: str | None = None,
     payment_status: str | None = None,
-    show_id: int | None = None,
+    show_id: Id | None = None,
     search: Annotated[str | None, Query(max_length=100)] = None,
     before: datetime | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from shopfloor import catalog
 from shopfloor.accounts import Actor, Permission
 from shopfloor.accounts.api import allowed
+from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.http import Db, refusals
 from shopfloor.kernel.values import MAX_QUANTITY
@@ -44,28 +45,28 @@ class LocationIn(BaseModel):
 class Receipt(BaseModel):
     """Units that came in; `pool_id` None: for the open pool."""
 
-    location_id: int
-    variant_id: int
+    location_id: Id
+    variant_id: Id
     quantity: Units
-    pool_id: int | None = None
+    pool_id: Id | None = None
     reason: str = Field("", max_length=200)
 
 
 class Adjustment(BaseModel):
     """`by` units more (received, found) or, negative, fewer (damaged, lost); a sign that contradicts is refused."""
 
-    location_id: int
-    variant_id: int
+    location_id: Id
+    variant_id: Id
     by: int = Field(ge=-MAX_QUANTITY, le=MAX_QUANTITY)
     reason: str = Field(min_length=1, max_length=200)
-    pool_id: int | None = None
+    pool_id: Id | None = None
 
 
 class Count(BaseModel):
     """`seen` is what the books said when counting began."""
 
-    location_id: int
-    variant_id: int
+    location_id: Id
+    variant_id: Id
     seen: int = Field(ge=0, le=MAX_QUANTITY)
     counted: int = Field(ge=0, le=MAX_QUANTITY)
 
@@ -74,7 +75,7 @@ class PoolIn(BaseModel):
     """An escrow for a till or a channel; `quotas` by variant are taken from the open pool at that location."""
 
     name: str = Field(min_length=1, max_length=120)
-    location_id: int
+    location_id: Id
     kind: Literal[PoolKind.TILL, PoolKind.CHANNEL] = PoolKind.TILL
     quotas: dict[int, Annotated[int, Field(ge=0, le=MAX_QUANTITY)]] = Field(
         default_factory=dict, max_length=1000
@@ -82,12 +83,12 @@ class PoolIn(BaseModel):
 
 
 class Transfer(BaseModel):
-    variant_id: int
+    variant_id: Id
     quantity: Units
-    from_location: int
-    to_location: int
-    from_pool: int | None = None
-    to_pool: int | None = None
+    from_location: Id
+    to_location: Id
+    from_pool: Id | None = None
+    to_pool: Id | None = None
 
 
 @router.get("/locations")
@@ -126,7 +127,7 @@ async def open_till_pool(body: PoolIn, actor: Editor, db: Db) -> Pool:
 
 
 @router.post("/pools/{pool_id}/close", responses=refusals(UnknownStock, WrongState))
-async def close_pool(pool_id: int, actor: Editor, db: Db) -> Pool:
+async def close_pool(pool_id: Id, actor: Editor, db: Db) -> Pool:
     """Let the rest flow back to the open pool.  Twice is once; a show's pool closes with its show."""
     async with db.transaction() as tx:
         found = await service.pool(tx, shop_id=actor.shop_id, pool_id=pool_id)
@@ -137,16 +138,17 @@ async def close_pool(pool_id: int, actor: Editor, db: Db) -> Pool:
 
 
 @router.get("/levels")
-async def levels(actor: Viewer, db: Db, variant_id: int | None = None) -> list[Level]:
+async def levels(actor: Viewer, db: Db, variant_id: Id | None = None) -> list[Level]:
     ids = None if variant_id is None else [variant_id]
     async with db.transaction() as tx:
         return await service.levels(tx, shop_id=actor.shop_id, variant_ids=ids)
 
 
-@router.get("/movements/{variant_id}")
-async def movements(variant_id: int, actor: Viewer, db: Db) -> list[Movement]:
+@router.get("/movements/{variant_id}", responses=refusals(UnknownStock))
+async def movements(variant_id: Id, actor: Viewer, db: Db) -> list[Movement]:
     """Newest first."""
     async with db.transaction() as tx:
+        await _own(tx, actor, variant_id)
         return await service.movements(tx, shop_id=actor.shop_id, variant_id=variant_id)
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from shopfloor import catalog, supply
 from shopfloor.accounts import Actor, Key, Permission
 from shopfloor.accounts.api import allowed, keyed
+from shopfloor.kernel.border import Id
 from shopfloor.kernel.http import Db, refusals
 from shopfloor.supply.models import (
     BadPlanRequest,
@@ -63,7 +64,7 @@ class TierBody(BaseModel):
 
 
 class NewQuote(BaseModel):
-    product_id: int
+    product_id: Id
     currency: str
     tiers: list[TierBody]
     lead_days: int
@@ -86,15 +87,15 @@ class PlanRequest(BaseModel):
     horizon_days: int = 21
     budget_minor: int | None = None
     must_cover_hard: bool = False
-    location_id: int | None = None
+    location_id: Id | None = None
     seconds: Annotated[float, Field(gt=0, le=60)] = 10.0
 
 
 class PlanLineOut(BaseModel):
-    quote_id: int
-    supplier_id: int
-    product_id: int
-    variant_id: int
+    quote_id: Id
+    supplier_id: Id
+    product_id: Id
+    variant_id: Id
     quantity: int
     unit_minor: int
     expected_on: date
@@ -114,7 +115,7 @@ class PlanOut(BaseModel):
     """
 
     id: int
-    show_id: int
+    show_id: Id
     version: int
     state: PlanState
     as_of: datetime
@@ -138,8 +139,8 @@ class PlanOut(BaseModel):
 
 
 class PurchaseLineOut(BaseModel):
-    product_id: int
-    variant_id: int
+    product_id: Id
+    variant_id: Id
     quantity: int
     unit_minor: int
     expected_on: date
@@ -151,8 +152,8 @@ class PurchaseLineOut(BaseModel):
 class PurchaseOrderOut(BaseModel):
     id: UUID
     number: str
-    supplier_id: int
-    plan_id: int | None
+    supplier_id: Id
+    plan_id: Id | None
     state: supply.OrderState
     currency: str
     setup_minor: int
@@ -178,7 +179,7 @@ class ReceivedLines(BaseModel):
 
 
 class PromiseBody(BaseModel):
-    variant_id: int
+    variant_id: Id
     quantity: int
     ready_on: date | None = None
 
@@ -282,7 +283,7 @@ async def add_supplier(body: NewSupplier, actor: SuppliersEditor, db: Db) -> Sup
     responses=refusals(supply.UnknownSupplier, BadSupplier, SupplierNameTaken),
 )
 async def change_supplier(
-    supplier_id: int, body: ChangedSupplier, actor: SuppliersEditor, db: Db
+    supplier_id: Id, body: ChangedSupplier, actor: SuppliersEditor, db: Db
 ) -> SupplierOut:
     async with db.transaction() as tx:
         changed = await supply.update_supplier(
@@ -301,14 +302,14 @@ async def change_supplier(
 @router.post(
     "/{shop}/suppliers/{supplier_id}/key", status_code=201, responses=refusals(supply.UnknownSupplier)
 )
-async def new_key(supplier_id: int, actor: SuppliersEditor, db: Db) -> dict[str, str]:
+async def new_key(supplier_id: Id, actor: SuppliersEditor, db: Db) -> dict[str, str]:
     """A new key of the supplier's page; it is in this answer only."""
     async with db.transaction() as tx:
         return {"key": await supply.supplier_key(tx, actor=actor, supplier_id=supplier_id)}
 
 
 @router.get("/{shop}/quotes")
-async def list_quotes(actor: SuppliersViewer, db: Db, supplier_id: int | None = None) -> list[QuoteOut]:
+async def list_quotes(actor: SuppliersViewer, db: Db, supplier_id: Id | None = None) -> list[QuoteOut]:
     """Those in force."""
     async with db.transaction() as tx:
         found = await supply.quotes(tx, shop_id=actor.shop_id, supplier_id=supplier_id)
@@ -320,7 +321,7 @@ async def list_quotes(actor: SuppliersViewer, db: Db, supplier_id: int | None = 
     status_code=201,
     responses=refusals(supply.UnknownSupplier, supply.BadQuote, OtherCurrency, catalog.UnknownProduct),
 )
-async def add_quote(supplier_id: int, body: NewQuote, actor: SuppliersEditor, db: Db) -> QuoteOut:
+async def add_quote(supplier_id: Id, body: NewQuote, actor: SuppliersEditor, db: Db) -> QuoteOut:
     terms = supply.QuoteTerms(
         currency=body.currency,
         tiers=tuple(supply.Tier(tier.minimum, tier.unit_minor) for tier in body.tiers),
@@ -342,7 +343,7 @@ async def add_quote(supplier_id: int, body: NewQuote, actor: SuppliersEditor, db
 
 
 @router.delete("/{shop}/quotes/{quote_id}", status_code=204, responses=refusals(UnknownQuote))
-async def withdraw_quote(quote_id: int, actor: SuppliersEditor, db: Db) -> None:
+async def withdraw_quote(quote_id: Id, actor: SuppliersEditor, db: Db) -> None:
     async with db.transaction() as tx:
         await supply.withdraw_quote(tx, shop_id=actor.shop_id, quote_id=quote_id)
 
@@ -351,7 +352,7 @@ async def withdraw_quote(quote_id: int, actor: SuppliersEditor, db: Db) -> None:
 
 
 @router.get("/{shop}/shows/{show_id}/plan", responses=refusals(supply.UnknownPlan))
-async def newest_plan(show_id: int, actor: PlanViewer, db: Db) -> PlanOut:
+async def newest_plan(show_id: Id, actor: PlanViewer, db: Db) -> PlanOut:
     async with db.transaction() as tx:
         plan = await supply.plan(tx, shop_id=actor.shop_id, show_id=show_id)
         return _plan_out(plan, await supply.outlook(tx, shop_id=actor.shop_id, plan_id=plan.id))
@@ -368,7 +369,7 @@ async def newest_plan(show_id: int, actor: PlanViewer, db: Db) -> PlanOut:
         SolverFailed,
     ),
 )
-async def make_plan(show_id: int, body: PlanRequest, actor: PlanAcceptor, db: Db) -> PlanOut:
+async def make_plan(show_id: Id, body: PlanRequest, actor: PlanAcceptor, db: Db) -> PlanOut:
     """Plan against the show's newest forecast; takes up to `seconds`."""
     plan = await supply.make_plan(
         db,
@@ -389,7 +390,7 @@ async def make_plan(show_id: int, body: PlanRequest, actor: PlanAcceptor, db: Db
     status_code=201,
     responses=refusals(supply.UnknownPlan, PlanStale, NothingToOrder),
 )
-async def accept(plan_id: int, actor: PlanAcceptor, db: Db) -> list[SentOut]:
+async def accept(plan_id: Id, actor: PlanAcceptor, db: Db) -> list[SentOut]:
     """One purchase order per supplier goes out."""
     async with db.transaction() as tx:
         sent = await supply.accept(tx, actor=actor, plan_id=plan_id)

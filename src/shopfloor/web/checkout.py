@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from shopfloor import accounts, catalog, orders, purchases
 from shopfloor.accounts import Shop
 from shopfloor.accounts.api import Shopper, public
+from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import Db, public_link
 from shopfloor.kernel.values import Money, now
@@ -289,7 +290,7 @@ async def join_waitlist(
     shop: str,
     shopper: Shopper,
     db: Db,
-    variant_id: Annotated[int, Form(ge=1, lt=2**63)],
+    variant_id: Annotated[Id, Form(ge=1, lt=2**63)],
     offer_id: Annotated[int | None, Form(ge=1, lt=2**63)] = None,
     quantity: Annotated[int, Form(ge=1, le=999)] = 1,
 ) -> Response:

@@ -3,15 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Final
+from typing import Final
 from uuid import UUID, uuid4
-
-from fastapi import Path
 
 from shopfloor.kernel.values import Money
 from shopfloor.web.languages import Language
-
-Id = Annotated[int, Path(ge=1, lt=2**63)]
 
 FEW: Final = 10
 

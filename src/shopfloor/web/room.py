@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from shopfloor import accounts, chat, live, orders
 from shopfloor.accounts.api import Shopper, public
+from shopfloor.kernel.border import Id
 from shopfloor.kernel.http import Db
 from shopfloor.kernel.values import Money, now
 from shopfloor.web.languages import N_, Language, language_of
@@ -15,7 +16,6 @@ from shopfloor.web.messages import MESSAGES
 from shopfloor.web.parts import (
     Choice,
     Content,
-    Id,
     Left,
     PriceGroup,
     grouped,

@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from shopfloor import accounts, catalog, live, orders, stock
 from shopfloor.accounts import Shop
 from shopfloor.accounts.api import Shopper, is_secure, public
+from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.http import Db
 from shopfloor.kernel.values import Money
@@ -18,7 +19,6 @@ from shopfloor.web.languages import language_of
 from shopfloor.web.parts import (
     Choice,
     Content,
-    Id,
     Left,
     grouped,
     option_words,

@@ -10,11 +10,11 @@ from starlette.responses import Response
 
 from shopfloor import live, media
 from shopfloor.accounts import Permission
+from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import Refusal
 from shopfloor.web.console.desk import Desk, at
 from shopfloor.web.console.offers import warnings
 from shopfloor.web.languages import N_
-from shopfloor.web.parts import Id
 from shopfloor.web.refusals import message_of
 
 router = APIRouter(prefix="/console/{shop}/media", include_in_schema=False)

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from shopfloor import accounts
 from shopfloor.accounts import Permission, Role
+from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import public_link
 from shopfloor.web.console.desk import Desk, at
@@ -49,7 +50,7 @@ async def invite(
 
 
 @router.post("/invitations/{invitation_id}/withdraw")
-async def withdraw(desk: Manager, invitation_id: int) -> Response:
+async def withdraw(desk: Manager, invitation_id: Id) -> Response:
     try:
         async with desk.work() as tx:
             await accounts.withdraw_invitation(tx, actor=desk.actor, invitation_id=invitation_id)
@@ -59,7 +60,7 @@ async def withdraw(desk: Manager, invitation_id: int) -> Response:
 
 
 @router.post("/{person_id}/role")
-async def change_role(desk: Manager, person_id: int, role: Annotated[Role, Form()]) -> Response:
+async def change_role(desk: Manager, person_id: Id, role: Annotated[Role, Form()]) -> Response:
     try:
         async with desk.work() as tx:
             await accounts.change_role(tx, actor=desk.actor, person_id=person_id, role=role)
@@ -69,7 +70,7 @@ async def change_role(desk: Manager, person_id: int, role: Annotated[Role, Form(
 
 
 @router.post("/{person_id}/remove")
-async def remove(desk: Manager, person_id: int) -> Response:
+async def remove(desk: Manager, person_id: Id) -> Response:
     try:
         async with desk.work() as tx:
             await accounts.remove_member(tx, actor=desk.actor, person_id=person_id)

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from shopfloor import orders, purchases
 from shopfloor.accounts import Permission
+from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.values import Money, new_id
 from shopfloor.web.console.desk import Desk, at
@@ -28,7 +29,7 @@ async def listing(
     desk: Viewer,
     status: Annotated[str | None, Query(max_length=20)] = None,
     payment: Annotated[str | None, Query(max_length=20)] = None,
-    show: int | None = None,
+    show: Id | None = None,
     search: Annotated[str | None, Query(max_length=100)] = None,
     before: datetime | None = None,
 ) -> Response:

@@ -10,12 +10,13 @@ from starlette.responses import Response
 
 from shopfloor import catalog, demand, live, metrics, supply
 from shopfloor.accounts import Permission
+from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import public_link
 from shopfloor.web.console.desk import Desk, at
 from shopfloor.web.languages import N_
-from shopfloor.web.parts import Id, option_words
+from shopfloor.web.parts import option_words
 from shopfloor.web.refusals import message_of
 from shopfloor.web.templating import zone_of
 

@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from shopfloor import accounts, catalog, stock
 from shopfloor.accounts import Permission
+from shopfloor.kernel.border import LARGEST_ID, Id
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import public_link
@@ -24,7 +25,7 @@ from shopfloor.web.console.desk import Desk, at
 from shopfloor.web.console.languages import other_language
 from shopfloor.web.console.offers import variant_label
 from shopfloor.web.languages import N_
-from shopfloor.web.parts import Id, Left, option_words
+from shopfloor.web.parts import Left, option_words
 from shopfloor.web.refusals import message_of, sentence
 
 router = APIRouter(prefix="/console/{shop}/products", include_in_schema=False)
@@ -80,7 +81,7 @@ async def listing(
     desk: Viewer,
     search: Annotated[str, Query(max_length=200)] = "",
     status: catalog.Status | None = None,
-    after: Annotated[int, Query(ge=0)] = 0,
+    after: Annotated[int, Query(ge=0, le=LARGEST_ID)] = 0,
 ) -> Response:
     async with desk.work() as tx:
         found = await catalog.products(

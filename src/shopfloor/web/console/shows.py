@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from shopfloor import catalog, live, media, stock
 from shopfloor.accounts import Permission
+from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.web.console.desk import Desk, at
@@ -24,7 +25,7 @@ from shopfloor.web.console.offers import (
     variant_label,
 )
 from shopfloor.web.languages import N_
-from shopfloor.web.parts import Id, Left
+from shopfloor.web.parts import Left
 from shopfloor.web.refusals import message_of
 from shopfloor.web.replays import replay_url
 

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from shopfloor import catalog, stock
 from shopfloor.accounts import Permission
+from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.values import MAX_QUANTITY
 from shopfloor.web.console.desk import Desk, at
@@ -105,8 +106,8 @@ async def add_location(desk: Editor, name: Text = "", kind: Text = "warehouse") 
 @router.post("/change")
 async def change(
     desk: Editor,
-    variant_id: Annotated[int, Form()],
-    location_id: Annotated[int, Form()],
+    variant_id: Annotated[Id, Form()],
+    location_id: Annotated[Id, Form()],
     by: Text = "",
     reason: Text = "received",
 ) -> Response:
@@ -167,7 +168,7 @@ def _which_way(
 @router.post("/move")
 async def move(
     desk: Editor,
-    variant_id: Annotated[int, Form()],
+    variant_id: Annotated[Id, Form()],
     source: Text = "",
     target: Text = "",
     units: Text = "",
@@ -203,7 +204,7 @@ def _spot(typed: str) -> tuple[int, int]:
 
 @router.post("/pools")
 async def open_pool(
-    desk: Editor, location_id: Annotated[int, Form()], name: Text = "", kind: Text = "till"
+    desk: Editor, location_id: Annotated[Id, Form()], name: Text = "", kind: Text = "till"
 ) -> Response:
     """Something that sells on its own, perhaps offline, and needs units nobody else sells."""
     if not name.strip() or kind not in {stock.PoolKind.TILL, stock.PoolKind.CHANNEL}:
@@ -224,7 +225,7 @@ async def open_pool(
 
 
 @router.post("/pools/{pool_id}/close")
-async def close_pool(desk: Editor, pool_id: int) -> Response:
+async def close_pool(desk: Editor, pool_id: Id) -> Response:
     """What is free flows back to the open stock; what is promised stays promised."""
     try:
         async with desk.work() as tx:
@@ -237,10 +238,13 @@ async def close_pool(desk: Editor, pool_id: int) -> Response:
 
 
 @router.get("/{variant_id}")
-async def journal(desk: Viewer, variant_id: int) -> Response:
+async def journal(desk: Viewer, variant_id: Id) -> Response:
     """Every movement of one variant, newest first."""
     async with desk.work() as tx:
-        [variant] = await catalog.variants(tx, shop_id=desk.shop.id, ids=[variant_id])
+        found = await catalog.variants(tx, shop_id=desk.shop.id, ids=[variant_id])
+        if not found:
+            raise catalog.UnknownVariant
+        [variant] = found
         product = await catalog.product(tx, shop_id=desk.shop.id, product_id=variant.product_id)
         moved = await stock.movements(tx, shop_id=desk.shop.id, variant_id=variant_id, limit=200)
         levels_now = {

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from shopfloor import catalog, chat, live, stock
 from shopfloor.accounts import Permission
 from shopfloor.accounts.api import Shopper
+from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.values import now
@@ -25,7 +26,6 @@ from shopfloor.web.console.offers import (
     warnings,
 )
 from shopfloor.web.languages import N_
-from shopfloor.web.parts import Id
 
 router = APIRouter(prefix="/console/{shop}/shows/{show_id}/studio", include_in_schema=False)
 

@@ -11,12 +11,12 @@ from starlette.responses import Response
 
 from shopfloor import accounts, catalog, supply
 from shopfloor.accounts import Permission
+from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import public_link
 from shopfloor.web.console.desk import Desk, at
 from shopfloor.web.console.form_values import day_of
 from shopfloor.web.languages import N_
-from shopfloor.web.parts import Id
 from shopfloor.web.purchase_orders import csv_of, named
 from shopfloor.web.refusals import message_of
 

@@ -1,0 +1,117 @@
+"""The OpenAPI document as clients need it: unique names, who may, and one shape for every refusal."""
+
+import re
+from collections import Counter
+from typing import Any, Final
+
+from fastapi import FastAPI
+
+SESSION: Final = "session"
+_REFUSAL: Final = {
+    "title": "Refusal",
+    "description": "Said on purpose: clients branch on `code`, and may show `message` and `facts`.",
+    "type": "object",
+    "required": ["code", "message", "facts"],
+    "properties": {
+        "code": {"type": "string", "title": "Code", "examples": ["stock.sold_out"]},
+        "message": {"type": "string", "title": "Message"},
+        "facts": {"type": "object", "title": "Facts", "additionalProperties": True},
+    },
+}
+_CONTENT: Final = {"application/json": {"schema": {"$ref": "#/components/schemas/Refusal"}}}
+# What any request may be told, whatever it asks for.
+_ALWAYS: Final = {
+    "429": "Too many requests; `Retry-After` says when to ask again.",
+    "503": "Not now: nothing was done.",
+}
+_UNDERSCORES: Final = re.compile("_+")
+_MODULE_PATH: Final = re.compile(r"^shopfloor__(\w+?)__(?:\w+__)*(\w+)$")
+
+
+def describe(app: FastAPI, *, public: set[tuple[str, str]], cookie: str) -> None:
+    """Let `app` answer with this document.  Made once, when it is first asked for.
+
+    `public` operations (method, path) need no session; `cookie` is where it stands.
+    """
+    plain = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = completed(plain(), public=public, cookie=cookie)
+        return app.openapi_schema
+
+    app.openapi = openapi
+
+
+def completed(document: dict[str, Any], *, public: set[tuple[str, str]], cookie: str) -> dict[str, Any]:
+    """`document` with security, refusals and names."""
+    document = _renamed(document)
+    components = document.setdefault("components", {})
+    schemas = components.setdefault("schemas", {})
+    schemas.pop("HTTPValidationError", None)
+    schemas.pop("ValidationError", None)
+    schemas["Refusal"] = _REFUSAL
+    components["securitySchemes"] = {
+        SESSION: {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": cookie,
+            "description": "Set by the answer to `POST /v1/session`.",
+        }
+    }
+    document["security"] = [{SESSION: []}]
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            _complete(operation, path, is_public=(method.upper(), path) in public)
+    return document
+
+
+def _complete(operation: dict[str, Any], path: str, *, is_public: bool) -> None:
+    operation["operationId"] = _UNDERSCORES.sub("_", operation["operationId"])
+    responses: dict[str, Any] = operation["responses"]
+    said = dict(_ALWAYS)
+    if is_public:
+        operation["security"] = []
+    else:
+        said |= {"401": "Nobody is signed in.", "403": "This role may not."}
+    if "{" in path:
+        said["404"] = "There is no such thing, or not for you."
+    if operation.get("requestBody"):
+        said["400"] = "The body is not what its content type says."
+    said["422"] = "The request makes no sense: `facts` say where."
+    for status, description in said.items():
+        responses.setdefault(status, {"description": description})
+    responses["422"]["description"] = responses["422"]["description"].replace("Validation Error", said["422"])
+    for status, response in responses.items():
+        if status.startswith(("4", "5")):
+            response["content"] = _CONTENT
+    operation["responses"] = dict(sorted(responses.items()))
+
+
+def _renamed(document: dict[str, Any]) -> dict[str, Any]:
+    """Two modules may each have a `Status`: in the document they are called after their module."""
+    names = {}
+    for name in document.get("components", {}).get("schemas", {}):
+        parts = _MODULE_PATH.match(name)
+        names[name] = name if parts is None else f"{parts[1].title().replace('_', '')}{parts[2]}"
+    assert max(Counter(names.values()).values(), default=1) == 1, names
+
+    def walk(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {
+                key: f"#/components/schemas/{names[inner.rsplit('/', 1)[1]]}"
+                if key == "$ref" and isinstance(inner, str) and inner.startswith("#/components/schemas/")
+                else walk(inner)
+                for key, inner in value.items()
+            }
+        return [walk(inner) for inner in value] if isinstance(value, list) else value
+
+    renamed = walk(document)
+    schemas = renamed.get("components", {}).get("schemas", {})
+    if schemas:
+        renamed["components"]["schemas"] = {
+            # Generators name their types by the title.
+            names[name]: schema if names[name] == name else schema | {"title": names[name]}
+            for name, schema in schemas.items()
+        }
+    return renamed

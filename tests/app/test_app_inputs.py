@@ -1,0 +1,358 @@
+"""Whatever is sent to the running node: never an incident, and nothing that its document does not say."""
+
+import asyncio
+import json
+import re
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+from tests.app.running import PATIENCE, Owner, Running
+from tests.app.test_app_borders import routes
+
+LARGEST = 2**63 - 1
+# Nothing of these exists in a shop before it is made there: they say so, in their own words.
+NOT_YET = {
+    "/v1/{shop}/shows/{show_id}/forecast": "demand.unknown",
+    "/v1/{shop}/shows/{show_id}/plan": "supply.unknown_plan",
+    "/v1/{shop}/shows/{show_id}/report": "metrics.unknown_show",
+    "/v1/{shop}/shows/{show_id}/report.csv": "metrics.unknown_show",
+}
+UUIDS = ("hold_id", "waiting_id", "line_id", "fact_id", "order_id", "refund_id")
+BAD_IDS = [
+    str(LARGEST),
+    str(2**63),
+    str(-(2**63) - 1),
+    "-1",
+    "0",
+    "9" * 4400,
+    "1" * 200,
+    "x",
+    "%00",
+    "%ED%A0%80",
+    "1%00",
+    "1e3",
+    "٣",
+]
+BAD_TEXTS = ["a\x00b", "\x1b", "\x00", "x" * 100_000, "\u202e" * 300, "e" + "\u0301" * 200, "\ufffe"]
+BAD_NUMBERS = [2**63, -(2**63) - 1, -1, 0, 10**400, 1e308, 9_007_199_254_740_993]
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """A shop with one of everything that can be made in a moment; `ids` by the name a path has for them."""
+
+    document: dict[str, Any]
+    ids: dict[str, str]
+    http: httpx.Client
+    address: str
+
+    def fill(self, path: str, ids: dict[str, str] | None = None) -> str:
+        known = self.ids | (ids or {})
+        return re.sub(r"\{(\w+)(?::\w+)?\}", lambda gap: known.get(gap[1], "1"), path)
+
+
+@pytest.fixture(scope="module")
+def world(node: Running, owner: Owner) -> Iterator[World]:
+    channel = owner.shop("POST", "/channels", json={"name": "Front"})
+    product = owner.product("Bowl", {"S": 3, "M": 2})
+    show = owner.show("Evening", channel_id=channel["id"])
+    offer = owner.offer(show, product, {"S": 1, "M": 1})
+    slot = owner.shop("POST", f"/shows/{show}/slots", json={"title": "First", "minutes": 5})
+    supplier = owner.shop("POST", "/suppliers", json={"name": "Kiln"})
+    invitation = owner.shop("POST", "/invitations", json={"role": "host", "email": None})
+    pool = owner.shop("POST", "/stock/pools", json={"name": "Till", "location_id": owner.warehouse()})
+    picture = owner.shop("GET", f"/products/{product['id']}")["pictures"][0]
+    with httpx.Client(
+        base_url=node.address,
+        timeout=PATIENCE,
+        trust_env=False,
+        headers={"origin": node.address},
+        cookies={"session": owner.cookie("session")},
+    ) as client:
+        me = owner.call("GET", "/v1/me")
+        ids = {
+            "shop": "corner", "channel_id": str(channel["id"]), "product_id": str(product["id"]), "show_id": str(show),
+            "variant_id": str(product["variants"][0]["id"]), "offer_id": str(offer), "slot_id": str(slot["id"]),
+            "supplier_id": str(supplier["id"]), "invitation_id": str(invitation["id"]), "picture_id": str(picture["id"]),
+            "pool_id": str(pool["id"]), "person_id": str(me.get("id", 1)), "word": "spam", "key": "none", "token": "none",
+            **{name: str(uuid.uuid4()) for name in UUIDS},
+        }  # fmt: skip
+        yield World(client.get("/v1/openapi.json").json(), ids, client, node.address)
+
+
+def operations(document: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    return [
+        (method.upper(), path, operation)
+        for path, methods in sorted(document["paths"].items())
+        for method, operation in sorted(methods.items())
+    ]
+
+
+def body_of(document: dict[str, Any], operation: dict[str, Any]) -> dict[str, Any] | None:
+    """The schema of an operation's JSON body."""
+    content = operation.get("requestBody", {}).get("content", {}).get("application/json")
+    return None if content is None else resolved(document, content["schema"])
+
+
+def resolved(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    while "$ref" in schema:
+        schema = document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
+    return schema
+
+
+def example(document: dict[str, Any], schema: dict[str, Any], world: World, name: str = "") -> Any:
+    """Something of this shape that makes sense in this shop."""
+    schema = resolved(document, schema)
+    for choice in schema.get("anyOf", []) + schema.get("oneOf", []) + schema.get("allOf", []):
+        return example(document, choice, world, name)
+    if "const" in schema:
+        return schema["const"]
+    if schema.get("enum"):
+        return schema["enum"][0]
+    match schema.get("type"):
+        case "object":
+            wanted = schema.get("properties", {})
+            return {key: example(document, inner, world, key) for key, inner in wanted.items()}
+        case "array":
+            return [example(document, schema.get("items", {}), world, name.removesuffix("s"))]
+        case "integer":
+            known = world.ids.get(name, "")
+            return int(known) if known.isdecimal() else max(1, schema.get("minimum", 1))
+        case "number":
+            return 1.0
+        case "boolean":
+            return False
+        case "string" if schema.get("format") == "uuid":
+            return str(uuid.uuid4())
+        case "string" if schema.get("format") in {"date-time", "date"}:
+            return "2030-01-01T10:00:00Z" if schema["format"] == "date-time" else "2030-01-01"
+        case _:
+            return "abc"
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Where plain values stand in a document."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from places(inner, (*path, key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from places(inner, (*path, index))
+    else:
+        yield path
+
+
+def put(value: Any, path: tuple[Any, ...], new: Any) -> Any:
+    if not path:
+        return new
+    if isinstance(value, dict):
+        return {key: put(inner, path[1:], new) if key == path[0] else inner for key, inner in value.items()}
+    return [put(inner, path[1:], new) if index == path[0] else inner for index, inner in enumerate(value)]
+
+
+def dumped(value: Any) -> bytes:
+    return json.dumps(value).encode()
+
+
+def send_all(
+    world: World, requests: list[tuple[str, str, dict[str, Any]]]
+) -> list[tuple[str, httpx.Response]]:
+    """All of them, sixteen at a time."""
+
+    async def every() -> list[tuple[str, httpx.Response]]:
+        at_once = asyncio.Semaphore(8)
+        async with httpx.AsyncClient(
+            base_url=world.address,
+            timeout=PATIENCE,
+            trust_env=False,
+            cookies=dict(world.http.cookies),
+            headers=dict(world.http.headers),
+        ) as client:
+
+            async def one(method: str, path: str, more: dict[str, Any]) -> tuple[str, httpx.Response]:
+                async with at_once:
+                    what = f"{method} {path[:120]} {str(more)[:200]}"
+                    return what, await client.request(method, path, **more)
+
+            return list(await asyncio.gather(*(one(*request) for request in requests)))
+
+    return asyncio.run(every())
+
+
+def incidents(answers: list[tuple[str, httpx.Response]]) -> list[str]:
+    """What was answered with an incident, or as a refusal of the last guard: the border let it through."""
+    return [
+        f"{what}: {answer.status_code} {answer.text[:120]}"
+        for what, answer in answers
+        if answer.status_code >= 500 or "database.unstorable" in answer.text
+    ]
+
+
+def test_every_documented_get_answers_on_a_shop_with_data(world: World) -> None:
+    answers = {
+        path: world.http.get(world.fill(path))
+        for method, path, _ in operations(world.document)
+        if method == "GET"
+        and not re.search(r"order_id|hold_id|line_id|\{key\}|\{token\}|plan_id|quote_id|po_id", path)
+    }
+    wrong = {
+        path: (answer.status_code, answer.text[:200])
+        for path, answer in answers.items()
+        if answer.status_code != 200 and answer.json().get("code") != NOT_YET.get(path)
+    }
+    assert wrong == {}
+    assert len(answers) > 30
+
+
+def test_unknown_ids_are_not_found_in_every_route(world: World) -> None:
+    requests: list[tuple[str, str, dict[str, Any]]] = []
+    for method, path in routes():
+        for gap in re.findall(r"\{(\w+)\}", path):
+            if gap != "id" and not gap.endswith("_id"):
+                continue
+            unknown = [str(uuid.uuid4())] if gap in UUIDS else []
+            requests += [(method, world.fill(path, {gap: bad}), {}) for bad in (*unknown, *BAD_IDS)]
+    answers = send_all(world, requests)
+
+    assert incidents(answers) == []
+    lost = [
+        what
+        for what, answer in answers
+        if what.startswith("GET ") and answer.status_code not in {303, 404, 422, 401, 403}
+    ]
+    assert lost == []
+
+
+def test_no_query_breaks_a_route(world: World) -> None:
+    requests: list[tuple[str, str, dict[str, Any]]] = []
+    for method, path, operation in operations(world.document):
+        if method == "GET":
+            for each in operation.get("parameters", []):
+                if each["in"] == "query":
+                    requests += [(method, f"{world.fill(path)}?{each['name']}={bad}", {}) for bad in BAD_IDS]
+    for method, path in routes():
+        if method == "GET":
+            requests += [
+                (method, f"{world.fill(path)}?{name}={bad}", {})
+                for name in (
+                    "search",
+                    "status",
+                    "payment",
+                    "show",
+                    "add",
+                    "after",
+                    "next",
+                    "key",
+                    "variant",
+                    "refused",
+                )
+                for bad in ("%00", str(2**63), "-1", "%ED%A0%80", "x" * 3000)
+            ]
+    assert incidents(send_all(world, requests)) == []
+
+
+def test_no_body_breaks_a_route(world: World) -> None:
+    requests: list[tuple[str, str, dict[str, Any]]] = []
+    for method, path, operation in operations(world.document):
+        schema = body_of(world.document, operation)
+        if schema is None or path.endswith(("/session", "/claim")):
+            continue
+        fine = example(world.document, schema, world)
+        for place in places(fine):
+            for bad in (
+                *BAD_TEXTS,
+                *BAD_NUMBERS,
+                "\ud800",
+                "9999-12-31T23:59:59-23:59",
+                "0001-01-01T00:00:00Z",
+                [],
+                {},
+                None,
+            ):
+                content = dumped(put(fine, place, bad))
+                requests.append(
+                    (
+                        method,
+                        world.fill(path),
+                        {"content": content, "headers": {"content-type": "application/json"}},
+                    )
+                )
+        requests += [
+            (method, world.fill(path), {"content": content, "headers": {"content-type": "application/json"}})
+            for content in (b"", b"\x00", b"{", b"[]", b"1e999", b'"\\ud800"', b"[" * 50_000)
+        ]
+    answers = send_all(world, requests)
+
+    assert incidents(answers) == []
+    assert Counter(answer.status_code for _, answer in answers)[422] > 500
+
+
+def test_no_form_breaks_a_page(world: World) -> None:
+    requests: list[tuple[str, str, dict[str, Any]]] = []
+    names = (
+        "title",
+        "name",
+        "note",
+        "reason",
+        "text",
+        "price",
+        "quantity",
+        "product_id",
+        "variant_id",
+        "location_id",
+        "email",
+        "starts_at",
+    )
+    for method, path in routes():
+        if method == "POST" and not path.startswith(("/v1/", "/sign-", "/claim", "/join")):
+            for name in names:
+                for bad in ("a\x00b", str(2**63), "-1", "9" * 5000, "x" * 20_000, "\x1b"):
+                    fields = dict.fromkeys(names, "1") | {name: bad}
+                    requests.append((method, world.fill(path), {"data": fields}))
+            requests.append(
+                (method, world.fill(path), {"files": {"file": ("a\x00.csv", b"\x00", "text/csv")}})
+            )
+    assert incidents(send_all(world, requests)) == []
+
+
+def test_cookies_and_headers_break_nothing(world: World) -> None:
+    requests: list[tuple[str, str, dict[str, Any]]] = [
+        ("GET", path, {"headers": {"cookie": cookie}})
+        for path in ("/v1/me", "/console", "/s/corner", f"/v1/corner/products/{world.ids['product_id']}")
+        for cookie in (
+            "session=\x01",
+            "session=" + "x" * 5000,
+            "shopper=%00",
+            "language=\x7f",
+            "session=a; session=b",
+            ";;;=",
+        )
+    ]
+    assert incidents(send_all(world, requests)) == []
+
+
+def test_names_in_the_document_are_those_of_the_trade(world: World) -> None:
+    schemas = world.document["components"]["schemas"]
+    ids = [operation["operationId"] for _, _, operation in operations(world.document)]
+
+    assert [name for name in (*schemas, *ids) if "__" in name or "HTTPValidation" in name] == []
+    assert [name for name, times in Counter(ids).items() if times > 1] == []
+    assert world.document["components"]["securitySchemes"]["session"]["in"] == "cookie"
+    assert world.document["security"] == [{"session": []}]
+    open_to_all = [
+        path for _, path, operation in operations(world.document) if operation.get("security") == []
+    ]
+    assert "/v1/session" in open_to_all
+    assert "/v1/{shop}/products" not in open_to_all
+    for method, path, operation in operations(world.document):
+        for status, response in operation["responses"].items():
+            assert not status.startswith("5") or status == "503", (method, path)
+            if status[0] in "45":
+                assert response["content"]["application/json"]["schema"] == {
+                    "$ref": "#/components/schemas/Refusal"
+                }

@@ -127,6 +127,7 @@ class Node:
         self.follower = outbox.Follower(
             self.db, wiring.followers(self.db, self.rooms, self.terms, self.media)
         )
+        self.arrivals = outbox.Arrivals(dsn)
         self.keyring: accounts.Keyring
         self.gateway: live.Gateway
         self.buy: purchases.PurchaseEndpoint
@@ -169,7 +170,9 @@ class Node:
             )
             REGISTRY.register(telemetry)
             stack.callback(REGISTRY.unregister, telemetry)
-            async with background(self.follower.run(), self.gateway.run()):
+            async with background(
+                self.arrivals.listen(), self.follower.run(self.arrivals), self.gateway.run()
+            ):
                 yield self
                 await self.gateway.drain()
 
@@ -388,7 +391,7 @@ async def serve(
         async with node.db.transaction() as tx:
             claim = await accounts.ensure_owner_claim(tx)
         ready(node.public.origin, node, claim)
-        work = worker.loops(node.db, node.lake) if background_work else ()
+        work = worker.loops(node.db, node.lake, node.arrivals) if background_work else ()
         async with background(sweep(node.connections), *work):
             await server.serve(sockets=[listener])
 

@@ -23,8 +23,8 @@ FORGET_EVERY: Final = 3600.0
 _log = logs.get("worker")
 
 
-def loops(db: Database, lake: Collector) -> list[Coroutine[Any, Any, None]]:
-    """Each runs until it is cancelled."""
+def loops(db: Database, lake: Collector, arrivals: outbox.Arrivals) -> list[Coroutine[Any, Any, None]]:
+    """Each runs until it is cancelled; `arrivals` listens meanwhile."""
 
     async def expire() -> None:
         async with db.transaction() as tx:
@@ -41,7 +41,7 @@ def loops(db: Database, lake: Collector) -> list[Coroutine[Any, Any, None]]:
         await catalog.make_plain(db)
 
     return [
-        *(outbox.run(db, consumer) for consumer in wiring.consumers(lake)),
+        *(outbox.run(db, consumer, arrivals) for consumer in wiring.consumers(lake)),
         _every(EXPIRE_EVERY, "expire", expire),
         _every(SWEEP_EVERY, "sweep", sweep),
         _every(FORGET_EVERY, "forget", forget),
@@ -71,7 +71,8 @@ async def _work(settings: Settings, dsn: str) -> None:
         settings.lake_dir, f"worker-{socket.gethostname()}-{os.getpid()}", seal_every=settings.seal_seconds
     )
     await lake.start()
-    tasks = [asyncio.create_task(loop) for loop in loops(db, lake)]
+    arrivals = outbox.Arrivals(dsn)
+    tasks = [asyncio.create_task(work) for work in (arrivals.listen(), *loops(db, lake, arrivals))]
     await stop.wait()
     for task in tasks:
         task.cancel()

@@ -1,7 +1,8 @@
 """Facts: commit order, nothing lost, effects once."""
 
 import asyncio
-from collections.abc import Sequence
+import contextlib
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 from uuid import UUID
@@ -213,3 +214,127 @@ async def test_bodies_nobody_asked_for_do_not_travel(database: Database) -> None
             ("test.large", {}),
             ("test.told", {"shop_id": 1, "word": "small"}),
         ]
+
+
+class Witness(Database):
+    """Counts the transactions that wrote or locked a row: PostgreSQL gives only those a number."""
+
+    written = 0
+
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[Tx, None]:
+        async with super().transaction() as tx:
+            yield tx
+            self.written += await tx.value("SELECT pg_current_xact_id_if_assigned() IS NOT NULL")
+
+
+async def test_looking_for_facts_writes_nothing(dsn: str) -> None:
+    db = Witness(dsn)
+    await db.open()
+    ear = Ear()
+    consumer = Consumer("ear", ear.handle)
+    follower = outbox.Follower(db, {Told: ear.heard.append})
+    await follower.start()
+    await tell(db, "one")
+    assert (await outbox.deliver(db, consumer), await follower.step()) == (1, 1)
+
+    before = db.written
+    for _ in range(5):
+        assert (await outbox.deliver(db, consumer), await follower.step()) == (0, 0)
+    assert db.written == before
+    await tell(db, "two")
+    assert (await outbox.deliver(db, consumer), await follower.step()) == (1, 1)
+    assert db.written > before
+    await db.close()
+
+
+async def eventually(what: str, true: Any) -> None:
+    end = asyncio.get_running_loop().time() + 30
+    while not await true():
+        assert asyncio.get_running_loop().time() < end, what
+        await asyncio.sleep(0.02)
+
+
+@contextlib.asynccontextmanager
+async def readers(dsn: str, database: Database, ear: Ear, followed: list[Told]) -> AsyncGenerator[None]:
+    """A consumer and a follower that never look unasked, asleep."""
+    arrivals = outbox.Arrivals(dsn)
+    follower = outbox.Follower(database, {Told: followed.append})
+    await follower.start()
+    tasks = [
+        asyncio.create_task(work)
+        for work in (
+            arrivals.listen(),
+            outbox.run(database, Consumer("ear", ear.handle), arrivals),
+            follower.run(arrivals),
+        )
+    ]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_sleeping_readers_are_woken_by_the_commit_of_a_fact(
+    dsn: str, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "LOOK_EVERY", 3600.0)
+    ear, followed = Ear(), list[Told]()
+    async with readers(dsn, database, ear, followed):
+        for turn, word in enumerate(["one", "two", "three"], start=1):
+
+            async def all_heard(count: int = turn) -> bool:
+                return len(ear.heard) == len(followed) == count
+
+            await tell(database, word)
+            await eventually(f"{word} is heard", all_heard)
+
+
+async def test_a_lost_listener_comes_back_and_nothing_is_lost(
+    dsn: str, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "LOOK_EVERY", 3600.0)
+    ear, followed = Ear(), list[Told]()
+
+    async def end_listener() -> bool:
+        async with database.transaction() as tx:
+            return bool(
+                await tx.value(
+                    """
+                    SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+                     WHERE application_name = 'shopfloor listener' AND query LIKE 'LISTEN%%'
+                       AND datname = current_database()
+                    """
+                )
+            )
+
+    async with readers(dsn, database, ear, followed):
+        for turn, word in enumerate(["one", "two"], start=1):
+
+            async def all_heard(count: int = turn) -> bool:
+                return len(ear.heard) == len(followed) == count
+
+            await eventually("somebody listens", end_listener)
+            await tell(database, word)
+            await eventually(f"{word} is heard", all_heard)
+    assert ear.heard == ["one", "two"]
+
+
+async def test_a_lost_notice_delays_a_fact_and_loses_none(
+    dsn: str, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Recorded where triggers do not fire: nobody is told."""
+    monkeypatch.setattr(outbox, "LOOK_EVERY", 0.1)
+    ear, followed = Ear(), list[Told]()
+
+    async def all_heard() -> bool:
+        return ear.heard == [told.word for told in followed] == ["silent"]
+
+    async with readers(dsn, database, ear, followed):
+        async with database.transaction() as tx:
+            await tx.run("ALTER TABLE kernel.outbox DISABLE TRIGGER outbox_notify")
+            await outbox.record(tx, Told(1, "silent"))
+            await tx.run("ALTER TABLE kernel.outbox ENABLE TRIGGER outbox_notify")
+        await eventually("the fact is found", all_heard)

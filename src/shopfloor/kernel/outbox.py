@@ -12,16 +12,21 @@ Readers come in two kinds:
 * a named `Consumer` keeps its cursor in the database and moves it in the transaction of its effects: effects
   in our database happen once; effects outside it must be idempotent by `fact_id`.
 * a `Follower` keeps its cursor in memory and starts at "now": what a process shows in its open pages.
+
+Both look before they lock or write, and sleep until `Arrivals` says that facts were committed: the database
+notifies who listens.  A notice can get lost with its connection; so they look by themselves now and then too.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Final, Protocol
 from uuid import UUID
 
 import msgspec
+import psycopg
 from psycopg.types.json import Json
 
 from shopfloor.kernel import logs
@@ -31,6 +36,8 @@ from shopfloor.kernel.values import new_id
 PLACE_LOCK: Final = 0x5_40_9F_10_01
 ATTEMPTS: Final = 8
 FOLLOWED_AT_ONCE: Final = 1000
+# How long a reader that was told of nothing sleeps before it looks by itself.
+LOOK_EVERY: Final = 5.0
 
 _log = logs.get("outbox")
 
@@ -107,11 +114,34 @@ async def record_all(tx: Tx, facts: Sequence[Fact]) -> None:
         )
 
 
-async def place(tx: Tx) -> int:
-    """Number the facts that have become visible; say how many.  Nothing if another process is at it."""
-    if not await tx.value("SELECT pg_try_advisory_xact_lock(%(lock)s)", lock=PLACE_LOCK):
-        return 0
-    return await tx.run(
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """`last`: the last position there is; `unplaced`: facts are visible that have none yet."""
+
+    last: int
+    unplaced: bool
+
+
+async def look(tx: Tx) -> Seen:
+    """Reads only."""
+    return await tx.one(
+        Seen,
+        """
+        SELECT coalesce(max(position), 0) AS last,
+               EXISTS (SELECT FROM kernel.outbox WHERE position IS NULL) AS unplaced
+          FROM kernel.outbox WHERE position IS NOT NULL
+        """,
+    )
+
+
+async def place(tx: Tx) -> Seen:
+    """Number the facts that have become visible; say what there is then.  They stay unplaced while another process
+    is at it.
+    """
+    seen = await look(tx)
+    if not seen.unplaced or not await tx.value("SELECT pg_try_advisory_xact_lock(%(lock)s)", lock=PLACE_LOCK):
+        return seen
+    await tx.run(
         """
         WITH last AS (SELECT coalesce(max(position), 0) AS position FROM kernel.outbox),
              waiting AS (SELECT id, row_number() OVER (ORDER BY id) AS turn
@@ -120,6 +150,7 @@ async def place(tx: Tx) -> int:
           FROM waiting, last WHERE kernel.outbox.id = waiting.id
         """
     )
+    return await look(tx)
 
 
 async def read(tx: Tx, *, after: int, limit: int, names: frozenset[str] | None = None) -> list[Delivered]:
@@ -135,10 +166,6 @@ async def read(tx: Tx, *, after: int, limit: int, names: frozenset[str] | None =
         limit=limit,
         names=None if names is None else sorted(names),
     )
-
-
-async def last_position(tx: Tx) -> int:
-    return await tx.value("SELECT coalesce(max(position), 0) FROM kernel.outbox")
 
 
 def each(name: str, handlers: Mapping[type[Any], Callable[[Tx, Any], Awaitable[None]]]) -> Consumer:
@@ -176,8 +203,8 @@ async def deliver(db: Database, consumer: Consumer, *, limit: int | None = None)
 
 
 async def _deliver(db: Database, consumer: Consumer, *, limit: int) -> int:
-    async with db.transaction() as tx:
-        await place(tx)
+    if not await _is_behind(db, consumer):
+        return 0
     async with db.transaction() as tx:
         position = await _lock_cursor(tx, consumer.name)
         if position is None:
@@ -187,6 +214,16 @@ async def _deliver(db: Database, consumer: Consumer, *, limit: int) -> int:
             await consumer.handle(tx, batch)
             await _move_cursor(tx, consumer.name, batch[-1].position)
         return len(batch)
+
+
+async def _is_behind(db: Database, consumer: Consumer) -> bool:
+    """Place what can be placed; say whether there is anything for `consumer`, now or as soon as it is placed."""
+    async with db.transaction() as tx:
+        seen = await place(tx)
+        position = await tx.value(
+            "SELECT position FROM kernel.consumer WHERE name = %(name)s", name=consumer.name
+        )
+    return seen.unplaced or position is None or position < seen.last
 
 
 async def _lock_cursor(tx: Tx, name: str) -> int | None:
@@ -251,17 +288,69 @@ async def drain(db: Database, consumers: Sequence[Consumer]) -> None:
         pass
 
 
-async def run(db: Database, consumer: Consumer, *, pause: float = 0.1) -> None:
-    """Deliver for ever; wait out a database that is away.  End it by cancelling the task."""
-    while True:
-        try:
-            took = await deliver(db, consumer)
-        except DatabaseAway:
-            _log.warning("outbox.database_away", consumer=consumer.name)
-            took = 0
+class Arrivals:
+    """Wakes readers of one process when facts have been committed; `listen` has to run meanwhile."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self._waiting: set[asyncio.Event] = set()
+        self._listening = False
+
+    async def listen(self) -> None:
+        """Until it is cancelled; a connection that is lost is made again."""
+        while True:
+            with contextlib.suppress(psycopg.Error, OSError):
+                await self._listen()
+            self._listening = False
+            self._wake()
             await asyncio.sleep(1.0)
-        if not took:
-            await asyncio.sleep(pause)
+
+    async def _listen(self) -> None:
+        async with await psycopg.AsyncConnection.connect(
+            self._dsn, autocommit=True, connect_timeout=10, application_name="shopfloor listener"
+        ) as connection:
+            await connection.execute("LISTEN shopfloor_facts")
+            # What was committed before the first notice could be heard is looked for once.
+            self._listening = True
+            self._wake()
+            async for _ in connection.notifies():
+                self._wake()
+
+    def _wake(self) -> None:
+        for event in self._waiting:
+            event.set()
+
+    @contextlib.contextmanager
+    def bell(self) -> Generator[asyncio.Event]:
+        """An event that is set whenever facts have arrived; its reader clears it before it looks."""
+        event = asyncio.Event()
+        self._waiting.add(event)
+        try:
+            yield event
+        finally:
+            self._waiting.discard(event)
+
+    async def sleep(self, event: asyncio.Event, pause: float) -> None:
+        """Until `event` is set, or it is time to look unasked: after `pause` where notices cannot be heard."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(event.wait(), LOOK_EVERY if self._listening else pause)
+
+
+async def run(db: Database, consumer: Consumer, arrivals: Arrivals, *, pause: float = 0.1) -> None:
+    """Deliver for ever; wait out a database that is away.  End it by cancelling the task."""
+    with arrivals.bell() as event:
+        while True:
+            event.clear()
+            try:
+                if await deliver(db, consumer):
+                    continue
+                behind = await _is_behind(db, consumer)
+            except DatabaseAway:
+                _log.warning("outbox.database_away", consumer=consumer.name)
+                await asyncio.sleep(1.0)
+                continue
+            # Behind, and nothing taken: another process is at it, or a fact has failed and is tried again.
+            await (asyncio.sleep(pause) if behind else arrivals.sleep(event, pause))
 
 
 FollowHandler = Callable[[Any], Awaitable[None] | None]
@@ -285,13 +374,18 @@ class Follower:
     async def start(self) -> None:
         """Set the starting point.  State that is loaded after this misses nothing."""
         async with self._db.transaction() as tx:
-            await place(tx)
-        async with self._db.transaction() as tx:
-            self.position = await last_position(tx)
+            self.position = (await place(tx)).last
 
     async def step(self) -> int:
+        """Hand over what there is; return how many facts that were."""
+        return (await self._step())[0]
+
+    async def _step(self) -> tuple[int, bool]:
+        """Also: whether there is more to come that could not be placed yet."""
         async with self._db.transaction() as tx:
-            await place(tx)
+            seen = await place(tx)
+        if seen.last <= self.position:
+            return 0, seen.unplaced
         async with self._db.transaction() as tx:
             batch = await read(tx, after=self.position, limit=FOLLOWED_AT_ONCE, names=self._names)
         for delivered in batch:
@@ -302,17 +396,23 @@ class Follower:
                 if done is not None:
                     await done
             self.position = delivered.position
-        return len(batch)
+        return len(batch), seen.unplaced
 
-    async def run(self) -> None:
-        """Look for ever, with a pause unless there was more to take: in a rush, facts are better fetched many at
-        a time, and pages are told a few times a second anyway.
+    async def run(self, arrivals: Arrivals) -> None:
+        """Look whenever facts arrive, with a pause between two looks unless there was more to take: in a rush, facts
+        are better fetched many at a time, and pages are told a few times a second anyway.
         """
-        while True:
-            try:
-                took = await self.step()
-            except DatabaseAway:
-                await asyncio.sleep(1.0)
-                continue
-            if took < FOLLOWED_AT_ONCE:
-                await asyncio.sleep(self._pause)
+        with arrivals.bell() as event:
+            while True:
+                event.clear()
+                try:
+                    took, unplaced = await self._step()
+                except DatabaseAway:
+                    await asyncio.sleep(1.0)
+                    continue
+                if took == FOLLOWED_AT_ONCE:
+                    continue
+                if took or unplaced:
+                    await asyncio.sleep(self._pause)
+                else:
+                    await arrivals.sleep(event, self._pause)

@@ -1,0 +1,52 @@
+"""A shop in which nothing happens leaves the disk and the processor alone."""
+
+import os
+import time
+from pathlib import Path
+
+import psycopg
+from tests.app.running import Owner, Running
+
+SECONDS = 4.0
+# On a busy machine the same work takes more time, and a fresh database is tidied up in the background.
+TRIES = 5
+
+
+def processor_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_an_idle_shop_writes_at_most_once_a_second_and_needs_two_percent_of_a_core(
+    node: Running, owner: Owner
+) -> None:
+    """With goods and a show on air that nobody watches.  A transaction that writes waits for the disk once."""
+    product = owner.product("Linen shirt", {"M": 5})
+    show = owner.show("Evening")
+    owner.offer(show, product, {"M": 5})
+    owner.shop("POST", f"/shows/{show}/start")
+    url = node.environment.get("SHOPFLOOR_DATABASE_URL")
+    if url is None:
+        socket = (node.data_dir / "postgres/data/postmaster.pid").read_text().split("\n")[4]
+        url = f"host={socket} user=postgres dbname=shopfloor"
+    with psycopg.connect(url, autocommit=True) as connection:
+
+        def written() -> int:
+            row = connection.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text").fetchone()
+            assert row is not None
+            return int(row[0])
+
+        seen: list[tuple[float, float]] = []
+        for _ in range(TRIES):
+            began, used, wrote = time.monotonic(), processor_seconds(node.process.pid), written()
+            time.sleep(SECONDS)
+            spent = time.monotonic() - began
+            seen.append(
+                (
+                    (written() - wrote) / spent,
+                    (processor_seconds(node.process.pid) - used) / spent,
+                )
+            )
+            if seen[-1][0] <= 1 and seen[-1][1] <= 0.02:
+                return
+    raise AssertionError(f"writes a second and share of a core, in turn: {seen}")

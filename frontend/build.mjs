@@ -5,12 +5,14 @@
 //   icons/NAME.svg          -> one sprite, icons-HASH.svg#NAME
 //   public/NAME.EXT         -> NAME-HASH.EXT, as it is
 //
+// Beside each file stand FILE.br and FILE.gz, the same bytes as small as they get, where that is smaller.
+//
 // manifest.json says which name became which file, what each script imports at once (to be preloaded) and how many
 // bytes each weighs compressed; Python reads it to write links and to hold the budgets.
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { basename, extname, join, relative, resolve } from "node:path";
-import { gzipSync } from "node:zlib";
+import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
 const out = resolve(process.argv[2] ?? "../src/shopfloor/web/static");
@@ -67,12 +69,23 @@ for (const [name, content] of plain) {
   manifest[name] = { file, imports: [], gzip: weight(file) };
 }
 
+const files = [
+  ...plain.map(([name]) => manifest[name].file),
+  ...Object.keys(result.metafile.outputs).map((path) => relative(out, resolve(path))),
+];
+const packed = [];
+for (const file of files) {
+  const content = readFileSync(join(out, file));
+  const best = { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: content.length };
+  for (const [suffix, bytes] of [["br", brotliCompressSync(content, { params: best })], ["gz", gzipSync(content, { level: 9 })]]) {
+    if (bytes.length >= content.length) continue;
+    writeFileSync(join(out, `${file}.${suffix}`), bytes);
+    packed.push(`${file}.${suffix}`);
+  }
+}
+
 writeFileSync(join(out, "manifest.json"), JSON.stringify(manifest, null, 1));
 
 // What an earlier build left goes last, so that a running server never points at a file that is not there yet.
-const made = new Set([
-  "manifest.json",
-  ...plain.map(([name]) => manifest[name].file),
-  ...Object.keys(result.metafile.outputs).map((path) => relative(out, resolve(path))),
-]);
+const made = new Set(["manifest.json", ...files, ...packed]);
 for (const name of readdirSync(out)) if (!made.has(name)) rmSync(join(out, name), { recursive: true });

@@ -248,6 +248,7 @@ def build(node: Node) -> ASGIApp:
             "/room/": live.room_endpoint(node.gateway),
             "/media/": below("/media", node.media.origin),
             "/pictures/": PictureFiles(node.settings.pictures_dir),
+            "/static/": web.Files(pages),
         },
     )
 

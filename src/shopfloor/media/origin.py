@@ -28,6 +28,7 @@ from urllib.parse import parse_qs
 from uuid import UUID
 
 from shopfloor.kernel import logs
+from shopfloor.kernel.encodings import accepted, choose
 from shopfloor.kernel.errors import Refusal
 from shopfloor.media.access import Access, Airtime
 from shopfloor.media.models import Moment, Run, Segment
@@ -539,7 +540,7 @@ async def _not_modified(send: Send, etag: str, cache: tuple[bytes, bytes]) -> No
 
 
 async def _respond_text(scope: Scope, send: Send, playlist: Rendered, *, cache: str) -> None:
-    accepts = any(key == b"accept-encoding" and b"gzip" in value for key, value in scope["headers"])
+    accepts = choose(accepted(scope["headers"]), ("gzip",)) == "gzip"
     vary: list[tuple[bytes, bytes]] = [(b"vary", b"accept-encoding")]
     if accepts:
         vary.append((b"content-encoding", b"gzip"))

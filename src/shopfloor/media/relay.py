@@ -17,6 +17,7 @@ import httpx
 import msgspec
 
 from shopfloor.kernel import logs
+from shopfloor.kernel.encodings import accepted, choose
 from shopfloor.media.models import Status
 
 TOLD_EVERY: Final = 1.0
@@ -114,7 +115,7 @@ class RelayClient:
             return False
         query = scope.get("query_string", b"").decode("latin-1")
         url = f"{record.address}{quote(scope['path'])}{'?' if query else ''}{query}"
-        packed = any(name == b"accept-encoding" and b"gzip" in value for name, value in scope["headers"])
+        packed = choose(accepted(scope["headers"]), ("gzip",)) == "gzip"
         # Who may see what is decided where it is recorded: the session goes along, and nothing else.
         cookie = self._cookie(scope)
         key = (url, packed, cookie)

@@ -1,6 +1,6 @@
 """Pages: shop and room for shoppers, the console for those who sell.
 
-`routers()` are the routes, `install(app, settings)` brings static files, templates and error pages.
+`routers()` are the routes, `install(app, settings)` brings static files, templates, error pages and compression.
 Call `install` after `kernel.http.install`, whose answers to programs it keeps.
 """
 
@@ -9,6 +9,7 @@ from fastapi import APIRouter, FastAPI
 from shopfloor.accounts.api import public
 from shopfloor.kernel.settings import Settings
 from shopfloor.web import checkout, forms, questions, refusals, room, shop, supplier, well_known
+from shopfloor.web.compression import Compress
 from shopfloor.web.console import (
     media,
     members,
@@ -24,7 +25,7 @@ from shopfloor.web.console import (
     suppliers,
     terms,
 )
-from shopfloor.web.static import files
+from shopfloor.web.static import Files, files
 
 
 def routers() -> list[APIRouter]:
@@ -43,11 +44,12 @@ def routers() -> list[APIRouter]:
 
 
 def install(app: FastAPI, settings: Settings) -> None:
-    """Static files and error pages."""
+    """Static files, error pages; compression outermost, around whatever answers."""
     app.mount("/static", public(files()), name="static")
     refusals.install(app)
     forms.install(app)
     questions.install(app)
+    app.add_middleware(Compress)
 
 
-__all__ = ["install", "routers"]
+__all__ = ["Files", "install", "routers"]

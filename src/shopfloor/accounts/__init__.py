@@ -5,7 +5,6 @@ another shop's object does not exist for them.  Tokens (sessions, links, keys) a
 only a hash is stored.
 """
 
-from shopfloor.accounts.entrance import sign_in
 from shopfloor.accounts.events import (
     KeyIssued,
     KeyRevoked,
@@ -90,6 +89,7 @@ from shopfloor.accounts.service import (
     withdraw_invitation,
 )
 from shopfloor.accounts.shopper import cookie_header, issue_shopper, read_shopper, shopper_of
+from shopfloor.accounts.sign_in import sign_in
 
 __all__ = [
     "PERMISSIONS",

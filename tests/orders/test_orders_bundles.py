@@ -453,7 +453,7 @@ async def test_a_presale_pair_is_ready_when_its_last_part_is(make_pairs: MakePai
 
 
 async def test_first_paid_wins_with_pairs(make_pairs: MakePairs) -> None:
-    pairs = await make_pairs(2, policy=live.Policy.FIRST_PAID)
+    pairs = await make_pairs(2, policy=stock.HoldPolicy.FIRST_PAID)
     answer = await pairs.buy()
     assert (answer.outcome, await pairs.left()) == ("open", (2, 2, 1))
     short = await pairs.buy(2)
@@ -542,7 +542,7 @@ async def test_nobody_waits_for_a_pair_that_can_be_put_together(pairs: Pairs) ->
 
 
 async def test_a_queue_gives_a_place_for_the_pair(make_pairs: MakePairs) -> None:
-    pairs = await make_pairs(2, policy=live.Policy.QUEUE)
+    pairs = await make_pairs(2, policy=stock.HoldPolicy.QUEUE)
     await pairs.buy(shopper=uuid4())
 
     answer = await pairs.buy()

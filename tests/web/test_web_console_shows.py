@@ -7,7 +7,7 @@ import pytest
 from tests.web.conftest import Stage
 from tests.web.signed import signed_in
 
-from shopfloor import catalog, chat, live, media
+from shopfloor import catalog, chat, live, media, stock
 from shopfloor.kernel.database import Tx
 from shopfloor.web.console.shows import moved
 
@@ -130,7 +130,7 @@ async def test_offer_a_product(client: httpx.AsyncClient, stage: Stage) -> None:
     async with stage.db.transaction() as tx:
         made = (await live.offers(tx, shop_id=stage.shop.id, show_id=stage.show.id))[-1]
     assert made.lines == (live.OfferLine(ash.id, 1_990, 4),)
-    assert (made.policy, made.hold_seconds, made.limit_per_buyer) == (live.Policy.FIRST_PAID, 180, 2)
+    assert (made.policy, made.hold_seconds, made.limit_per_buyer) == (stock.HoldPolicy.FIRST_PAID, 180, 2)
     slot = (await slots(stage))[-1]
     assert (slot.minutes, slot.role, slot.script) == (8, live.SlotRole.TREAT, "Hold it to the light.")
 

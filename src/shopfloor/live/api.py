@@ -25,7 +25,6 @@ from shopfloor.live.models import (
     Offer,
     OfferedAlready,
     OfferLine,
-    Policy,
     Price,
     Show,
     ShowStatus,
@@ -36,6 +35,7 @@ from shopfloor.live.models import (
     UnknownSlot,
     WrongStatus,
 )
+from shopfloor.stock import HoldPolicy
 
 router = APIRouter(prefix="/v1/{shop}/shows", tags=["shows"])
 
@@ -78,7 +78,7 @@ class LineIn(BaseModel):
 class OfferIn(BaseModel):
     product_id: Id
     lines: Annotated[list[LineIn], Field(min_length=1, max_length=200)]
-    policy: Policy = Policy.TIMER
+    policy: HoldPolicy = HoldPolicy.TIMER
     hold_seconds: Annotated[int, Field(ge=15, le=86_400)] = 300
     limit_per_buyer: Limit | None = None
     deposit_percent: Annotated[int, Field(ge=1, le=99)] | None = None
@@ -90,7 +90,7 @@ class OfferIn(BaseModel):
 class OfferChange(BaseModel):
     """What is missing stays as it is; quotas by variant."""
 
-    policy: Policy | None = None
+    policy: HoldPolicy | None = None
     hold_seconds: Annotated[int, Field(ge=15, le=86_400)] | None = None
     limit_per_buyer: Limit | None = None
     deposit_percent: Annotated[int, Field(ge=1, le=99)] | None = None

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from shopfloor.kernel.errors import Conflict, Invalid, NotFound
+from shopfloor.stock import HoldPolicy
 
 
 class ShowStatus(StrEnum):
@@ -23,18 +24,6 @@ NEXT: Final[Mapping[ShowStatus, frozenset[ShowStatus]]] = {
     ShowStatus.LIVE: frozenset({ShowStatus.ENDED}),
     ShowStatus.ENDED: frozenset(),
 }
-
-
-class Policy(StrEnum):
-    """What a tap on "buy" gives.
-
-    timer: the units are the buyer's for `hold_seconds`; first_paid: whoever pays first gets them; queue: the
-    buyer takes a place in a line.
-    """
-
-    TIMER = "timer"
-    FIRST_PAID = "first_paid"
-    QUEUE = "queue"
 
 
 class SlotRole(StrEnum):
@@ -88,7 +77,7 @@ class Offer:
     id: int
     show_id: int
     product_id: int
-    policy: Policy
+    policy: HoldPolicy
     hold_seconds: int
     limit_per_buyer: int | None
     deposit_percent: int | None
@@ -171,7 +160,7 @@ class OfferTerms:
     variant_id: int
     price_minor: int
     currency: str
-    policy: Policy
+    policy: HoldPolicy
     hold_seconds: int
     limit_per_buyer: int | None
     limit_per_show: int | None
@@ -180,7 +169,7 @@ class OfferTerms:
     show_status: ShowStatus
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "policy", Policy(self.policy))
+        object.__setattr__(self, "policy", HoldPolicy(self.policy))
         object.__setattr__(self, "show_status", ShowStatus(self.show_status))
 
 

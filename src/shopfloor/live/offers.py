@@ -20,7 +20,6 @@ from shopfloor.live.models import (
     OfferedAlready,
     OfferLine,
     OfferTerms,
-    Policy,
     Price,
     Show,
     ShowStatus,
@@ -30,6 +29,7 @@ from shopfloor.live.models import (
 )
 from shopfloor.live.quotas import set_apart
 from shopfloor.live.shows import locked, refuse_ended, show, video_ms
+from shopfloor.stock import HoldPolicy
 
 
 async def add_offer(
@@ -39,7 +39,7 @@ async def add_offer(
     show_id: int,
     product_id: int,
     lines: Sequence[OfferLine],
-    policy: Policy = Policy.TIMER,
+    policy: HoldPolicy = HoldPolicy.TIMER,
     hold_seconds: int = 300,
     limit_per_buyer: int | None = None,
     deposit_percent: int | None = None,
@@ -111,7 +111,7 @@ async def change_offer(
     shop_id: int,
     show_id: int,
     offer_id: int,
-    policy: Policy | None = None,
+    policy: HoldPolicy | None = None,
     hold_seconds: int | None = None,
     limit_per_buyer: int | None = None,
     deposit_percent: int | None = None,
@@ -226,7 +226,7 @@ async def offers(tx: Tx, *, shop_id: int, show_id: int) -> list[Offer]:
             row.id,
             row.show_id,
             row.product_id,
-            Policy(row.policy),
+            HoldPolicy(row.policy),
             row.hold_seconds,
             row.limit_per_buyer,
             row.deposit_percent,
@@ -269,9 +269,9 @@ def _run_of_show(slots: Sequence[Slot], offer_ids: Sequence[int]) -> list[int]:
 
 
 def _check_terms(
-    policy: Policy, hold_seconds: int, limit_per_buyer: int | None, deposit_percent: int | None
+    policy: HoldPolicy, hold_seconds: int, limit_per_buyer: int | None, deposit_percent: int | None
 ) -> None:
-    if policy not in set(Policy):
+    if policy not in set(HoldPolicy):
         raise BadOffer("There is no such policy.", policy=str(policy))
     if not 15 <= hold_seconds <= 86_400:
         raise BadOffer("A hold lasts from 15 seconds to a day.", hold_seconds=hold_seconds)

@@ -194,7 +194,7 @@ async def _page(
         ready=not any(check.kind == "bad" for check in checks),
         replay=replay,
         roles=list(live.SlotRole),
-        policies=list(live.Policy),
+        policies=list(stock.HoldPolicy),
         values={**values, **(typed or {})},
         errors=errors or {},
         other=other_language(desk),
@@ -310,7 +310,7 @@ async def add_offer(desk: Runner, show_id: Id, product_id: Annotated[Id, Form()]
 class _Terms:
     """`limit` and `deposit` are 0 where there is none."""
 
-    policy: live.Policy
+    policy: stock.HoldPolicy
     hold_seconds: int
     limit: int
     deposit: int
@@ -319,7 +319,7 @@ class _Terms:
 def _terms(desk: Desk, typed: Mapping[str, str]) -> _Terms:
     policy = typed.get("policy", "")
     return _Terms(
-        live.Policy(policy) if policy in set(live.Policy) else live.Policy.TIMER,
+        stock.HoldPolicy(policy) if policy in set(stock.HoldPolicy) else stock.HoldPolicy.TIMER,
         desk.quantity(typed.get("hold_minutes") or "5") * 60,
         desk.quantity(typed["limit"]) if typed.get("limit", "").strip() else 0,
         desk.quantity(typed["deposit"]) if typed.get("deposit", "").strip() else 0,

@@ -254,3 +254,12 @@ async def test_stock_is_not_taken_without_a_location_nor_at_one_of_another_shop(
     taken = await client.post(f"{HERE}/import", files=files)
     assert "Stock was not taken" in taken.text
     assert await on_hand(stage) == {"Bowl": 0, "Cup": 0, "Plate": 0}
+
+
+@pytest.mark.parametrize("product_id", [999_999, 2**62])
+async def test_variants_of_a_product_that_is_not_this_shops_are_not_saved(
+    client: httpx.AsyncClient, stage: Stage, product_id: int
+) -> None:
+    answer = await client.post(f"/console/harbour/products/{product_id}/variants", data={"reason": "x"})
+
+    assert answer.status_code == 404

@@ -456,6 +456,7 @@ async def save_variants(desk: Editor, product_id: Id) -> Response:
     typed = _typed(await desk.request.form())
     errors: dict[str, str] = {}
     async with desk.work() as tx:
+        await catalog.product(tx, shop_id=desk.shop.id, product_id=product_id)
         variants = await catalog.variants_of(tx, shop_id=desk.shop.id, product_ids=[product_id])
     prices: dict[int, int] = {}
     for variant in variants:

@@ -12,12 +12,13 @@ import click
 from shopfloor.kernel import late
 
 if TYPE_CHECKING:
-    from shopfloor import app, audit, worker
+    from shopfloor import access, app, audit, worker
     from shopfloor.demo import show as demo_show
     from shopfloor.kernel import logs, migrations, postgres, startup
     from shopfloor.kernel import settings as kernel_settings
     from shopfloor.kernel.settings import Settings
 else:
+    access = late.module("shopfloor.access")
     app = late.module("shopfloor.app")
     audit = late.module("shopfloor.audit")
     worker = late.module("shopfloor.worker")
@@ -138,6 +139,25 @@ def run_audit(settings: Settings, *, as_json: bool) -> None:
     else:
         audit.show(findings)
     sys.exit(0 if all(finding.passed for finding in findings) else 1)
+
+
+@main.command("password-reset")
+@click.argument("email")
+@click.pass_obj
+def password_reset(settings: Settings, email: str) -> None:
+    """Print a one-time link, good for two hours, with which the person of EMAIL sets a new password."""
+    click.echo(access.password_link(settings, email))
+
+
+@main.command("rotate-secret")
+@click.option(
+    "--forget-old", is_flag=True, help="What was signed before is void at once: carts and known devices."
+)
+@click.pass_obj
+def rotate_secret(settings: Settings, *, forget_old: bool) -> None:
+    """Sign cookies with a new key from now on.  Restart the processes that run."""
+    version = access.rotate_secret(settings, forget_old=forget_old)
+    click.echo(f"Key {version} signs from now on. Restart the processes that run.")
 
 
 @main.command("settings")

@@ -33,8 +33,9 @@ async def sign_in(client: httpx.AsyncClient, **body: str) -> httpx.Response:
 async def test_sign_in_me_and_out(client: httpx.AsyncClient, owner: Joined) -> None:
     answer = await sign_in(client)
     assert answer.status_code == 204
-    cookie = answer.headers["set-cookie"]
+    cookie, device = answer.headers.get_list("set-cookie")
     assert cookie.startswith("session=")
+    assert device.startswith("device=1.")
     assert {part.strip() for part in cookie.split(";")[1:]} == {
         "HttpOnly", "Max-Age=7776000", "Path=/", "SameSite=lax",
     }  # fmt: skip
@@ -59,7 +60,11 @@ async def test_a_session_planted_before_sign_in_is_worth_nothing_after(
 ) -> None:
     client.cookies.set("session", "planted-by-somebody-else")
     assert (await sign_in(client)).status_code == 204
-    fresh = [cookie.value for cookie in client.cookies.jar if cookie.value != "planted-by-somebody-else"]
+    fresh = [
+        cookie.value
+        for cookie in client.cookies.jar
+        if cookie.name == "session" and cookie.value != "planted-by-somebody-else"
+    ]
     assert len(fresh) == 1
     client.cookies.clear()
     client.cookies.set("session", "planted-by-somebody-else")

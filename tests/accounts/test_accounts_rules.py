@@ -68,14 +68,29 @@ def test_what_is_no_address_is_refused(given: str) -> None:
 
 @pytest.mark.parametrize(
     "password",
-    ["", "short", "123456789", "a" * 40, "abababababab", "mei@example.org", "x" * 1001, "\ud800bcdefghijkl"],
-)
+    ["", "short", "123456789", "a" * 40, "abababababab", "mei@example.org", "x" * 1001, "\ud800bcdefghijkl",
+     "1234567890", "0123456789", "0987654321", "9876543210", "1111111111", "1212121212", "123123123123", "1q2w3e4r5t",
+     "1qaz2wsx3edc", "qwertyuiop", "QwertyUiop", "poiuytrewq", "asdfghjkl;", "abcdefghij", "abcd123456", "password12",
+     "Password123!", "P@ssw0rd2026", "iloveyou123", "woaini1314", "administrator", "qwerty123456", "letmein2024",
+     "mei.example", "Mei@2026mei", "Mei Example 1", "Harbour2026", "harbour-shop", "Harbour Shop!", "1234512345",
+     "password" * 20],
+)  # fmt: skip
 def test_weak_passwords_are_refused(password: str) -> None:
     with pytest.raises(models.WeakPassword):
-        models.checked_password(password, email="mei@example.org")
+        models.checked_password(password, email="mei@example.org", names=("Harbour Shop", "harbour"))
 
 
-@pytest.mark.parametrize("password", ["correct horse", "密码是很长的一句话好吗", "0123456789"])
+@pytest.mark.parametrize(
+    "password",
+    [
+        "correct horse",
+        "密码是很长的一句话好吗",
+        "badminton-li-9",
+        "7rG2qLw09x",
+        "harbour at nightfall",
+        "9374610285",
+    ],
+)
 def test_long_enough_is_good_enough(password: str) -> None:
     assert models.checked_password(password, email="mei@example.org") == password
 

@@ -301,18 +301,158 @@ async def test_a_password_is_not_changed_without_the_present_one(database: Datab
     assert await accounts.sign_in(database, email="mei@example.org", password=PASSWORD, address="")
 
 
-async def test_the_command_line_can_reset_a_password(database: Database, owner: Joined) -> None:
+async def test_a_link_sets_a_password_once_and_ends_every_session(database: Database, owner: Joined) -> None:
     async with database.transaction() as tx:
-        await accounts.reset_password(tx, email="MEI@example.org", password="a new long sentence")
+        first = await accounts.make_reset(tx, email="MEI@example.org")
+    async with database.transaction() as tx:
+        token = await accounts.make_reset(tx, email="mei@example.org")
+    fresh = "a new long sentence"
+
+    async def reset(tx: Any, token: str, password: str) -> None:
+        await accounts.reset_password(tx, token=token, password=password)
+
+    await refused(accounts.UnknownReset, database, lambda tx: reset(tx, first, fresh))
+    await refused(accounts.WeakPassword, database, lambda tx: reset(tx, token, "1234567890"))
+    await refused(accounts.WeakPassword, database, lambda tx: reset(tx, token, "atelier2026"))
+    async with database.transaction() as tx:
+        assert (await accounts.signed_in(tx, owner.session)).id == owner.person.id
+        await reset(tx, token, fresh)
+    await refused(accounts.UnknownReset, database, lambda tx: reset(tx, token, "and another sentence"))
     await refused(accounts.SignInNeeded, database, lambda tx: accounts.signed_in(tx, owner.session))
+    assert await accounts.sign_in(database, email="mei@example.org", password=fresh, address="")
+    await refused(accounts.UnknownMember, database, lambda tx: accounts.make_reset(tx, email="x@y.z"))
+
+
+async def test_a_link_for_a_password_expires(database: Database, owner: Joined) -> None:
+    async with database.transaction() as tx:
+        token = await accounts.make_reset(tx, email="mei@example.org")
+        await tx.run("UPDATE accounts.password_reset SET expires_at = now()")
+    await refused(accounts.UnknownReset, database, lambda tx: accounts.reset_for(tx, token=token))
+    async with database.transaction() as tx:
+        assert await accounts.forget_expired(tx) == 1
+
+
+async def test_a_link_for_a_member_opens_no_more_than_its_maker_may_do(
+    database: Database, owner: Joined
+) -> None:
+    async with database.transaction() as tx:
+        actor = await accounts.actor(tx, owner.session, "atelier")
+        invited = await accounts.invite(tx, actor=actor, role=accounts.Role.OWNER)
+        second = await accounts.join(tx, token=invited.token, email="two@example.org", password=PASSWORD)
+        invited = await accounts.invite(tx, actor=actor, role=accounts.Role.HOST)
+        host = await accounts.join(tx, token=invited.token, email="host@example.org", password=PASSWORD)
+        kiln = await accounts.create_shop(
+            tx, owner_id=second.person.id, name="Kiln", slug="kiln", currency="JPY"
+        )
+        second_actor = await accounts.actor(tx, second.session, "atelier")
+        host_actor = await accounts.actor(tx, host.session, "atelier")
+        kiln_actor = await accounts.actor(tx, second.session, "kiln")
+    cases = [
+        (second_actor, owner, accounts.NotAllowed),  # who runs the node
+        (actor, second, accounts.NotAllowed),  # who belongs to another shop, too
+        (host_actor, second, accounts.NotAllowed),  # who may do more
+        (kiln_actor, host, accounts.UnknownMember),  # who belongs to another shop only
+    ]
+    for by, of, refusal in cases:
+        await refused(
+            refusal, database,
+            lambda tx, by=by, of=of: accounts.make_member_reset(tx, actor=by, person_id=of.person.id),
+        )  # fmt: skip
+    assert kiln.id == kiln_actor.shop_id
+    async with database.transaction() as tx:
+        token = await accounts.make_member_reset(tx, actor=actor, person_id=host.person.id)
+        await accounts.reset_password(tx, token=token, password="a new long sentence")
     assert await accounts.sign_in(
-        database, email="mei@example.org", password="a new long sentence", address=""
+        database, email="host@example.org", password="a new long sentence", address=""
     )
-    await refused(
-        accounts.UnknownMember,
+
+
+async def test_strangers_from_everywhere_do_not_lock_an_account(database: Database, owner: Joined) -> None:
+    codes = [
+        code
+        for number in range(150)
+        for code in await tries(database, 1, email="mei@example.org", address=f"203.0.113.{number}")
+    ]
+    assert codes == ["accounts.wrong_credentials"] * 150
+    assert await accounts.sign_in(database, email="mei@example.org", password=PASSWORD, address="192.0.2.1")
+
+
+async def test_a_browser_that_signed_in_before_is_counted_by_itself(
+    database: Database, owner: Joined
+) -> None:
+    await tries(database, 11, email="mei@example.org", address="192.0.2.1")
+    async with database.transaction() as tx:
+        keyring = await accounts.keyring(tx)
+    cookie = accounts.issue_device(keyring, email="mei@example.org")
+    device = accounts.read_device(keyring, cookie, email=" Mei@Example.org")
+    assert device is not None
+    assert accounts.read_device(keyring, cookie, email="other@example.org") is None
+    assert (
+        accounts.read_device(
+            keyring, cookie[:-1] + ("0" if cookie[-1] != "0" else "1"), email="mei@example.org"
+        )
+        is None
+    )
+    with pytest.raises(accounts.TooManyAttempts):
+        await accounts.sign_in(database, email="mei@example.org", password=PASSWORD, address="192.0.2.1")
+
+    async def here(password: str) -> str:
+        return await accounts.sign_in(
+            database, email="mei@example.org", password=password, address="192.0.2.1", device=device
+        )
+
+    assert await here(PASSWORD)
+    for _ in range(10):
+        with pytest.raises(accounts.WrongCredentials):
+            await here("wrong horse battery")
+    with pytest.raises(accounts.TooManyAttempts):
+        await here(PASSWORD)
+
+
+async def test_ipv6_is_counted_by_what_a_house_has(database: Database, owner: Joined) -> None:
+    same = [
+        code
+        for number in range(11)
+        for code in await tries(database, 1, email="mei@example.org", address=f"2001:db8:1:1::{number:x}")
+    ]
+    assert same == ["accounts.wrong_credentials"] * 10 + ["accounts.too_many_attempts"]
+    near = [
+        code
+        for number in range(2, 40)
+        for code in await tries(database, 1, email="mei@example.org", address=f"2001:db8:1:{number:x}::1")
+    ]
+    assert near == ["accounts.wrong_credentials"] * 29 + ["accounts.too_many_attempts"] * 9
+    assert await accounts.sign_in(
+        database, email="mei@example.org", password=PASSWORD, address="2001:db8:2::1"
+    )
+
+
+async def test_sessions_are_listed_and_ended(database: Database, owner: Joined) -> None:
+    firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0"
+    here = await accounts.sign_in(
         database,
-        lambda tx: accounts.reset_password(tx, email="x@y.z", password=PASSWORD),
+        email="mei@example.org",
+        password=PASSWORD,
+        address="",
+        user_agent=firefox + "\x00\n" + "x" * 900,
     )
+    third = await accounts.sign_in(database, email="mei@example.org", password=PASSWORD, address="")
+    me = owner.person.id
+    async with database.transaction() as tx:
+        listed = await accounts.open_sessions(tx, person_id=me, session_token=here)
+        assert [(each.is_this, each.device[:72], len(each.device)) for each in listed] == [
+            (True, firefox + "xx", 300), (False, "", 0), (False, "", 0),
+        ]  # fmt: skip
+        await accounts.end_session(tx, person_id=me + 1, session_id=listed[1].id)
+        await accounts.end_session(tx, person_id=me, session_id="nonsense")
+        assert len(await accounts.open_sessions(tx, person_id=me, session_token=here)) == 3
+        assert (await accounts.signed_in(tx, third)).id == me
+        await accounts.end_session(tx, person_id=me, session_id=listed[1].id)
+        assert len(await accounts.open_sessions(tx, person_id=me, session_token=here)) == 2
+        assert await accounts.end_other_sessions(tx, person_id=me, session_token=here) == 1
+        assert [
+            each.is_this for each in await accounts.open_sessions(tx, person_id=me, session_token=here)
+        ] == [True]
 
 
 # Shops and members

@@ -10,7 +10,9 @@ import shopfloor
 
 SOURCE = Path(shopfloor.__file__).parent
 FILES = sorted(SOURCE.rglob("*.py"))
-COMPOSITION = {"app", "telemetry", "wiring", "worker", "audit", "cli", "demo", "loadtest", "__main__"}
+COMPOSITION = {
+    "app", "telemetry", "wiring", "worker", "audit", "access", "cli", "demo", "loadtest", "__main__",
+}  # fmt: skip
 # An edge may use the edges of modules below: `accounts.api` is who-may of every route.
 EDGES = {"api", "endpoint", "gateway", "socket"}
 

@@ -28,6 +28,7 @@ from starlette.routing import BaseRoute, Mount, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shopfloor import accounts
+from shopfloor.accounts.device import COOKIE as DEVICE_COOKIE
 from shopfloor.accounts.models import (
     Actor,
     CrossSite,
@@ -52,6 +53,7 @@ from shopfloor.kernel.http import Db, refusal_response, refusals
 from shopfloor.kernel.origin import is_same_site
 
 SESSION_COOKIE: Final = "session"
+_YEAR: Final = 365 * 86_400
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 Endpoint = TypeVar("Endpoint")
@@ -245,6 +247,30 @@ def clear_session(response: Response, *, secure: bool) -> None:
     response.delete_cookie(SESSION_COOKIE, path="/", httponly=True, samesite="lax", secure=secure)
 
 
+def set_device(request: Request, response: Response, email: str) -> None:
+    """Remember that this browser has signed in with this address, beyond the session."""
+    keyring = _keyring(request)
+    cookie = accounts.issue_device(keyring, email=email, device=known_device(request, email))
+    response.set_cookie(
+        DEVICE_COOKIE,
+        cookie,
+        max_age=_YEAR,
+        path="/",
+        httponly=True,
+        samesite="lax",
+        secure=is_secure(request),
+    )
+
+
+def known_device(request: Request, email: str) -> str | None:
+    """The name of the browser, when it has signed in with this address before."""
+    return accounts.read_device(_keyring(request), request.cookies.get(DEVICE_COOKIE), email=email)
+
+
+def user_agent(request: Request) -> str:
+    return request.headers.get("user-agent", "")
+
+
 def is_secure(request: HTTPConnection) -> bool:
     """Are cookies to be kept to https?  Decided by the public address of the shop."""
     return bool(request.app.state.secure_cookies)
@@ -395,6 +421,11 @@ class NewRole(BaseModel):
     role: Role
 
 
+class NewPasswordByLink(BaseModel):
+    token: str
+    password: str
+
+
 class NewPassword(BaseModel):
     current: str
     new: str
@@ -432,6 +463,7 @@ def _invitation_out(invitation: Invitation, token: str | None = None) -> Invitat
 
 def _joined_out(joined: Joined, request: Request, response: Response) -> MeOut:
     set_session(response, joined.session, secure=is_secure(request))
+    set_device(request, response, joined.person.email)
     return MeOut(person=_person_out(joined.person), shops=[_shop_out(joined.shop, joined.role)])
 
 
@@ -447,8 +479,11 @@ async def sign_in(body: Credentials, request: Request, response: Response, db: D
         password=body.password,
         address=client_address(request),
         previous=request.cookies.get(SESSION_COOKIE),
+        device=known_device(request, body.email),
+        user_agent=user_agent(request),
     )
     set_session(response, token, secure=is_secure(request))
+    set_device(request, response, body.email)
 
 
 @router.delete("/session", status_code=204)
@@ -486,13 +521,53 @@ async def change_password(
 ) -> None:
     """Change my password; every other session of mine ends."""
     # The current password is checked as a sign-in is, so that a stolen session cannot guess it faster.
-    checked = await accounts.sign_in(
-        db, email=person.email, password=body.current, address=client_address(request)
+    await accounts.check_password(
+        db,
+        email=person.email,
+        password=body.current,
+        address=client_address(request),
+        device=known_device(request, person.email),
     )
     async with db.transaction() as tx:
-        await accounts.sign_out(tx, session_token=checked)
-        token = await accounts.change_password(tx, person_id=person.id, current=body.current, new=body.new)
+        token = await accounts.change_password(
+            tx, person_id=person.id, current=body.current, new=body.new, device=user_agent(request)
+        )
     set_session(response, token, secure=is_secure(request))
+
+
+@router.get("/me/sessions", responses=refusals(accounts.SignInNeeded))
+async def list_sessions(person: SignedIn, request: Request, db: Db) -> list[accounts.OpenSession]:
+    """Where I am signed in; this session first."""
+    token = request.cookies.get(SESSION_COOKIE, "")
+    async with db.transaction() as tx:
+        return await accounts.open_sessions(tx, person_id=person.id, session_token=token)
+
+
+@router.delete("/me/sessions", status_code=204, responses=refusals(accounts.SignInNeeded))
+async def end_other_sessions(person: SignedIn, request: Request, db: Db) -> None:
+    """Sign out on every other device."""
+    token = request.cookies.get(SESSION_COOKIE, "")
+    async with db.transaction() as tx:
+        await accounts.end_other_sessions(tx, person_id=person.id, session_token=token)
+
+
+@router.delete("/me/sessions/{session_id}", status_code=204, responses=refusals(accounts.SignInNeeded))
+async def end_session(session_id: str, person: SignedIn, db: Db) -> None:
+    """Sign out on one device; fine also when it is signed out already."""
+    async with db.transaction() as tx:
+        await accounts.end_session(tx, person_id=person.id, session_id=session_id)
+
+
+@router.post(
+    "/password-reset",
+    status_code=204,
+    responses=refusals(accounts.UnknownReset, accounts.WeakPassword),
+)
+@public
+async def reset_password(body: NewPasswordByLink, db: Db) -> None:
+    """Set the password a one-time link is for; every session of that person ends."""
+    async with db.transaction() as tx:
+        await accounts.reset_password(tx, token=body.token, password=body.password)
 
 
 @router.post(
@@ -611,6 +686,17 @@ async def change_role(person_id: Id, body: NewRole, actor: MembersManager, db: D
 async def remove_member(person_id: Id, actor: MembersManager, db: Db) -> None:
     async with db.transaction() as tx:
         await accounts.remove_member(tx, actor=actor, person_id=person_id)
+
+
+@router.post(
+    "/{shop}/members/{person_id}/password-reset",
+    status_code=201,
+    responses=refusals(accounts.UnknownMember, accounts.NotAllowed),
+)
+async def make_member_reset(person_id: int, actor: MembersManager, db: Db) -> Token:
+    """A one-time link (`/reset/{token}`) with which a member sets a new password; the token is in this answer only."""
+    async with db.transaction() as tx:
+        return Token(token=await accounts.make_member_reset(tx, actor=actor, person_id=person_id))
 
 
 @router.get("/{shop}/invitations", responses=refusals(accounts.UnknownShop, accounts.NotAllowed))

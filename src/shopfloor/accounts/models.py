@@ -1,7 +1,7 @@
 """People, shops, roles and what each role may do.  No I/O here."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Final
 from zoneinfo import available_timezones
 
+from shopfloor.accounts.guessable import is_guessable
 from shopfloor.kernel.currencies import DECIMALS
 from shopfloor.kernel.errors import Conflict, Forbidden, Invalid, NotFound, TooMany, Unauthenticated
 from shopfloor.kernel.text import line
@@ -189,6 +190,17 @@ class Keyring:
     keys: Mapping[int, bytes]
 
 
+@dataclass(frozen=True, slots=True)
+class OpenSession:
+    """A session of a person; `device` is what its browser called itself, `id` names it among that person's."""
+
+    id: str
+    device: str
+    created_at: datetime
+    seen_at: datetime
+    is_this: bool
+
+
 class SignInNeeded(Unauthenticated):
     """Sign in first."""
 
@@ -241,6 +253,12 @@ class UnknownInvitation(NotFound):
     """The invitation is not valid, or not any more."""
 
     code = "accounts.unknown_invitation"
+
+
+class UnknownReset(NotFound):
+    """The link is not valid, or not any more."""
+
+    code = "accounts.unknown_reset"
 
 
 class UnknownClaim(NotFound):
@@ -315,14 +333,14 @@ def checked_email(text: str) -> str:
     return email
 
 
-def checked_password(password: str, *, email: str) -> str:
-    """Raises WeakPassword.  Length is what counts; the address itself and one repeated character do not do."""
+def checked_password(password: str, *, email: str, names: Iterable[str] = ()) -> str:
+    """Raises WeakPassword.  `names` are those of the shops it is for: nobody's address or shop is a secret."""
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
         raise WeakPassword(
             f"A password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters.",
             shortest=SHORTEST_PASSWORD,
         )
-    if len(set(password)) < 4 or password.casefold() in {email, email.split("@", maxsplit=1)[0]}:
+    if is_guessable(password, own=(email, *names)):
         raise WeakPassword("This password is too easy to guess.")
     if not _is_utf8(password):
         raise WeakPassword("A password is made of characters.")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from shopfloor.accounts.models import Invitation, Key, Member, Person, Role, Shop
+from shopfloor.accounts.models import Invitation, Key, Member, OpenSession, Person, Role, Shop
 from shopfloor.kernel.database import Tx
 
 FIRST_PERSON_LOCK = 0x5_40_9F_10_11
@@ -184,6 +184,62 @@ async def is_password_hash(tx: Tx, *, person_id: int, password_hash: str) -> boo
     )
 
 
+async def is_email_taken(tx: Tx, *, email: str, person_id: int) -> bool:
+    return await tx.value(
+        "SELECT EXISTS (SELECT 1 FROM accounts.person WHERE email = %(email)s AND id <> %(person_id)s)",
+        email=email,
+        person_id=person_id,
+    )
+
+
+async def set_person(tx: Tx, *, person_id: int, name: str, email: str) -> None:
+    await tx.run(
+        "UPDATE accounts.person SET name = %(name)s, email = %(email)s WHERE id = %(person_id)s",
+        person_id=person_id,
+        name=name,
+        email=email,
+    )
+
+
+# Links that set a password
+
+
+async def insert_reset(tx: Tx, *, token_hash: bytes, person_id: int, made_by: int | None, hours: int) -> None:
+    await tx.run(
+        """
+        INSERT INTO accounts.password_reset (token_hash, person_id, made_by, expires_at)
+        VALUES (%(token_hash)s, %(person_id)s, %(made_by)s, now() + make_interval(hours => %(hours)s))
+        """,
+        token_hash=token_hash,
+        person_id=person_id,
+        made_by=made_by,
+        hours=hours,
+    )
+
+
+async def reset_for(tx: Tx, *, token_hash: bytes) -> Person | None:
+    """Whose password this link sets.  Locks the link until the transaction ends."""
+    return await tx.first(
+        Person,
+        """
+        SELECT p.id, p.email, p.name, p.is_operator
+          FROM accounts.password_reset r JOIN accounts.person p ON p.id = r.person_id
+         WHERE r.token_hash = %(token_hash)s AND r.expires_at > now() FOR UPDATE OF r
+        """,
+        token_hash=token_hash,
+    )
+
+
+async def delete_resets(tx: Tx, *, person_id: int) -> int:
+    return await tx.run(
+        "DELETE FROM accounts.password_reset WHERE person_id = %(person_id)s", person_id=person_id
+    )
+
+
+async def delete_expired_resets(tx: Tx) -> int:
+    return await tx.run("DELETE FROM accounts.password_reset WHERE expires_at <= now()")
+
+
 # Sign-ins tried
 
 
@@ -218,15 +274,16 @@ async def forget_attempts(tx: Tx, *, buckets: Sequence[bytes]) -> None:
 # Sessions
 
 
-async def insert_session(tx: Tx, *, token_hash: bytes, person_id: int, days: int) -> None:
+async def insert_session(tx: Tx, *, token_hash: bytes, person_id: int, days: int, device: str) -> None:
     await tx.run(
         """
-        INSERT INTO accounts.session (token_hash, person_id, expires_at)
-        VALUES (%(token_hash)s, %(person_id)s, now() + make_interval(days => %(days)s))
+        INSERT INTO accounts.session (token_hash, person_id, expires_at, device)
+        VALUES (%(token_hash)s, %(person_id)s, now() + make_interval(days => %(days)s), %(device)s)
         """,
         token_hash=token_hash,
         person_id=person_id,
         days=days,
+        device=device,
     )
 
 
@@ -260,6 +317,35 @@ async def move_session_on(tx: Tx, *, token_hash: bytes, days: int, at_most_days:
 async def delete_session(tx: Tx, *, token_hash: bytes) -> int:
     return await tx.run(
         "DELETE FROM accounts.session WHERE token_hash = %(token_hash)s", token_hash=token_hash
+    )
+
+
+async def sessions(tx: Tx, *, person_id: int, this: bytes) -> list[OpenSession]:
+    return await tx.every(
+        OpenSession,
+        """
+        SELECT encode(token_hash, 'hex') AS id, device, created_at, seen_at, token_hash = %(this)s AS is_this
+          FROM accounts.session WHERE person_id = %(person_id)s AND expires_at > now()
+         ORDER BY token_hash = %(this)s DESC, seen_at DESC LIMIT 100
+        """,
+        person_id=person_id,
+        this=this,
+    )
+
+
+async def delete_session_of(tx: Tx, *, person_id: int, token_hash: bytes) -> int:
+    return await tx.run(
+        "DELETE FROM accounts.session WHERE token_hash = %(token_hash)s AND person_id = %(person_id)s",
+        token_hash=token_hash,
+        person_id=person_id,
+    )
+
+
+async def delete_other_sessions(tx: Tx, *, person_id: int, this: bytes) -> int:
+    return await tx.run(
+        "DELETE FROM accounts.session WHERE person_id = %(person_id)s AND token_hash <> %(this)s",
+        person_id=person_id,
+        this=this,
     )
 
 

@@ -7,6 +7,8 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
+from psycopg.errors import UniqueViolation
+
 from shopfloor.accounts import forms, passwords, queries
 from shopfloor.accounts.events import (
     KeyIssued,
@@ -31,6 +33,7 @@ from shopfloor.accounts.models import (
     Member,
     Membership,
     NotAllowed,
+    OpenSession,
     OtherEmail,
     Permission,
     Person,
@@ -42,6 +45,7 @@ from shopfloor.accounts.models import (
     UnknownInvitation,
     UnknownKey,
     UnknownMember,
+    UnknownReset,
     UnknownShop,
     WrongCredentials,
     can_grant,
@@ -56,11 +60,13 @@ from shopfloor.kernel.text import line
 from shopfloor.kernel.values import now
 
 CLAIM_HOURS: Final = 24
+RESET_HOURS: Final = 2
 INVITATION_DAYS: Final = 7
 # A session ends after this many days without use, and in any case after the second number.
 SESSION_DAYS: Final = 14
 SESSION_AT_MOST_DAYS: Final = 90
 ATTEMPT_MINUTES: Final = 15
+_DEVICE_LETTERS: Final = 300
 
 
 def new_token() -> str:
@@ -137,7 +143,7 @@ async def claim_owner(
     """The first person, the first shop, and a session.  Works once; raises UnknownClaim after that."""
     await check_claim(tx, token=token)
     email = checked_email(email)
-    password_hash = await passwords.hashed(checked_password(password, email=email))
+    password_hash = await passwords.hashed(checked_password(password, email=email, names=(shop_name, slug)))
     await queries.lock_first_person(tx)
     await check_claim(tx, token=token)
     person = await _new_person(tx, email=email, name=name, password_hash=password_hash, is_operator=True)
@@ -164,12 +170,21 @@ async def _new_person(tx: Tx, *, email: str, name: str, password_hash: str, is_o
 # Sessions
 
 
-async def open_session(tx: Tx, *, person_id: int, previous: str | None = None) -> str:
-    """A new session token.  `previous` is whatever token the browser brought: it ends here, never goes on."""
+async def open_session(tx: Tx, *, person_id: int, previous: str | None = None, device: str = "") -> str:
+    """A new session token.  `previous` is whatever token the browser brought: it ends here, never goes on.
+
+    `device` is what the browser calls itself (`User-Agent`).
+    """
     if previous is not None:
         await sign_out(tx, session_token=previous)
     token = new_token()
-    await queries.insert_session(tx, token_hash=hash_token(token), person_id=person_id, days=SESSION_DAYS)
+    await queries.insert_session(
+        tx,
+        token_hash=hash_token(token),
+        person_id=person_id,
+        days=SESSION_DAYS,
+        device="".join(filter(str.isprintable, device))[:_DEVICE_LETTERS],
+    )
     return token
 
 
@@ -208,12 +223,42 @@ async def actor(tx: Tx, session_token: str | None, shop_slug: str) -> Actor:
     return Actor(person_id=person.id, shop_id=row.id, role=role, permissions=PERMISSIONS[role])
 
 
-async def change_password(tx: Tx, *, person_id: int, current: str, new: str) -> str:
+async def open_sessions(tx: Tx, *, person_id: int, session_token: str) -> list[OpenSession]:
+    """Where this person is signed in, the asking session first."""
+    return await queries.sessions(tx, person_id=person_id, this=hash_token(session_token))
+
+
+async def end_session(tx: Tx, *, person_id: int, session_id: str) -> None:
+    """End one of this person's sessions.  Nothing happens when there is none of this id."""
+    try:
+        token_hash = bytes.fromhex(session_id)
+    except ValueError:
+        return
+    await queries.delete_session_of(tx, person_id=person_id, token_hash=token_hash)
+
+
+async def end_other_sessions(tx: Tx, *, person_id: int, session_token: str) -> int:
+    """End all sessions of this person but the asking one; say how many there were."""
+    return await queries.delete_other_sessions(tx, person_id=person_id, this=hash_token(session_token))
+
+
+async def change_person(tx: Tx, *, person_id: int, name: str, email: str) -> None:
+    """Raises UnusableText, BadEmail or EmailTaken.  For another address, ask for the password first."""
+    name, email = line(name, field="name", longest=100, shortest=1), checked_email(email)
+    if await queries.is_email_taken(tx, email=email, person_id=person_id):
+        raise EmailTaken
+    try:
+        await queries.set_person(tx, person_id=person_id, name=name, email=email)
+    except UniqueViolation as problem:
+        raise EmailTaken from problem
+
+
+async def change_password(tx: Tx, *, person_id: int, current: str, new: str, device: str = "") -> str:
     """Set a new password and end every session; return the token of a new one.  Raises WrongCredentials."""
     person = await queries.person(tx, person_id=person_id)
     if person is None:
         raise SignInNeeded
-    checked_password(new, email=person.email)
+    checked_password(new, email=person.email, names=await _shop_names(tx, person_id))
     known = await queries.credentials(tx, email=person.email)
     if known is None or not (await passwords.check(known.password_hash, current)).right:
         raise WrongCredentials
@@ -222,22 +267,74 @@ async def change_password(tx: Tx, *, person_id: int, current: str, new: str) -> 
         tx, person_id=person_id, old_hash=known.password_hash, new_hash=new_hash
     ):
         raise WrongCredentials
+    await queries.delete_resets(tx, person_id=person_id)
     await sign_out_everywhere(tx, person_id=person_id)
-    return await open_session(tx, person_id=person_id)
+    return await open_session(tx, person_id=person_id, device=device)
 
 
-async def reset_password(tx: Tx, *, email: str, password: str) -> None:
-    """For whoever has the machine (the command line): set a password and end every session.
+async def _shop_names(tx: Tx, person_id: int) -> list[str]:
+    return [
+        name for row in await queries.memberships(tx, person_id=person_id) for name in (row.name, row.slug)
+    ]
+
+
+# Links that set a password
+
+
+async def make_reset(tx: Tx, *, email: str) -> str:
+    """For whoever has the machine: the token of a one-time link that sets this person's password.
 
     Raises UnknownMember when nobody has this address.
     """
-    email = checked_email(email)
-    known = await queries.credentials(tx, email=email)
+    known = await queries.credentials(tx, email=checked_email(email))
     if known is None:
         raise UnknownMember
-    password_hash = await passwords.hashed(checked_password(password, email=email))
-    await queries.set_password(tx, person_id=known.id, password_hash=password_hash)
-    await sign_out_everywhere(tx, person_id=known.id)
+    return await _new_reset(tx, person_id=known.id, made_by=None)
+
+
+async def make_member_reset(tx: Tx, *, actor: Actor, person_id: int) -> str:
+    """The token of such a link for a member, made by who manages members.
+
+    Whoever has the link gets into everything that person can get into.  Raises UnknownMember; NotAllowed where that is
+    more than the actor may do in this shop, another shop, or the node itself.
+    """
+    await _lock_member(tx, actor, person_id)
+    person = await queries.person(tx, person_id=person_id)
+    shops = await queries.memberships(tx, person_id=person_id)
+    if person is None or person.is_operator or any(shop.id != actor.shop_id for shop in shops):
+        raise NotAllowed(permission=Permission.MEMBERS_MANAGE)
+    return await _new_reset(tx, person_id=person_id, made_by=actor.person_id)
+
+
+async def _new_reset(tx: Tx, *, person_id: int, made_by: int | None) -> str:
+    """Links made before stop working: a second one is made because the first went astray."""
+    await queries.delete_resets(tx, person_id=person_id)
+    token = new_token()
+    await queries.insert_reset(
+        tx, token_hash=hash_token(token), person_id=person_id, made_by=made_by, hours=RESET_HOURS
+    )
+    return token
+
+
+async def reset_for(tx: Tx, *, token: str) -> Person:
+    """Whose password the link sets.  Raises UnknownReset."""
+    person = await queries.reset_for(tx, token_hash=hash_token(token))
+    if person is None:
+        raise UnknownReset
+    return person
+
+
+async def reset_password(tx: Tx, *, token: str, password: str) -> Person:
+    """Set the password the link is for; it works once, and every session ends.
+
+    Raises UnknownReset, or WeakPassword (and the link still works).
+    """
+    person = await reset_for(tx, token=token)
+    checked_password(password, email=person.email, names=await _shop_names(tx, person.id))
+    await queries.set_password(tx, person_id=person.id, password_hash=await passwords.hashed(password))
+    await queries.delete_resets(tx, person_id=person.id)
+    await sign_out_everywhere(tx, person_id=person.id)
+    return person
 
 
 # Shops
@@ -355,11 +452,14 @@ async def join(tx: Tx, *, token: str, email: str, password: str, name: str = "")
     email = checked_email(email)
     if found.email not in {None, email}:
         raise OtherEmail
-    password_hash = await passwords.hashed(checked_password(password, email=email))
+    joined = await shop(tx, found.shop_id)
+    password_hash = await passwords.hashed(
+        checked_password(password, email=email, names=(joined.name, joined.slug))
+    )
     person = await _new_person(tx, email=email, name=name, password_hash=password_hash, is_operator=False)
     await _take(tx, found, person)
     token = await open_session(tx, person_id=person.id)
-    return Joined(person, await shop(tx, found.shop_id), found.role, token)
+    return Joined(person, joined, found.role, token)
 
 
 async def accept(tx: Tx, *, token: str, person: Person) -> Membership:
@@ -469,6 +569,7 @@ async def forget_expired(tx: Tx) -> int:
     return (
         await queries.delete_expired_sessions(tx)
         + await queries.delete_expired_claims(tx)
+        + await queries.delete_expired_resets(tx)
         + await queries.delete_old_attempts(tx, minutes=ATTEMPT_MINUTES)
         + await forms.forget_secrets(tx)
         + await forms.forget_forms(tx)

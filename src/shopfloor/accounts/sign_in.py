@@ -5,6 +5,8 @@ try must be counted also when it fails, and no connection waits while a password
 """
 
 import hashlib
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Network, ip_address
 from typing import Final
 
 from shopfloor.accounts import passwords, queries
@@ -16,19 +18,31 @@ from shopfloor.accounts.models import (
     checked_email,
 )
 from shopfloor.accounts.service import ATTEMPT_MINUTES, open_session
-from shopfloor.kernel.database import Database
+from shopfloor.kernel.database import Database, Tx
 
-# Tries in a quarter of an hour: for one account from one address, for one account from anywhere (high, so
-# that a stranger cannot easily lock the owner out), from one address for any account.
+# Tries in a quarter of an hour: for one account from one network, from one network for any account, for one account
+# from one browser that signed in before.  There is none for an account from anywhere: with it, strangers could lock
+# the owner out.
 PAIR_LIMIT: Final = 10
-ACCOUNT_LIMIT: Final = 100
 ADDRESS_LIMIT: Final = 60
+DEVICE_LIMIT: Final = 10
+# A house has a /64 of IPv6 or more: whoever has a /48 gets this many times what one /64 gets.
+WIDE: Final = 4
 
 
 async def sign_in(
-    db: Database, *, email: str, password: str, address: str, previous: str | None = None
+    db: Database,
+    *,
+    email: str,
+    password: str,
+    address: str,
+    previous: str | None = None,
+    device: str | None = None,
+    user_agent: str = "",
 ) -> str:
     """The token of a new session; the one the browser had (`previous`) ends.
+
+    `device` is the name of a browser that signed in with this address before (`read_device`).
 
     Raises WrongCredentials, the same and after the same work whether or not there is such a person, and
     TooManyAttempts once tries for this account or from this address went beyond their limit.
@@ -37,8 +51,35 @@ async def sign_in(
         email = checked_email(email)
     except BadEmail:
         email = ""
-    pair, account = _bucket("pair", f"{email}\n{address}"), _bucket("account", email)
-    limits = {pair: PAIR_LIMIT, account: ACCOUNT_LIMIT, _bucket("address", address): ADDRESS_LIMIT}
+    proven = await _proven(db, email=email, password=password, limits=_limits(email, address, device))
+    async with db.transaction() as tx:
+        await _settle(tx, proven)
+        return await open_session(tx, person_id=proven.person_id, previous=previous, device=user_agent)
+
+
+async def check_password(
+    db: Database, *, email: str, password: str, address: str, device: str | None = None
+) -> None:
+    """Before something only the person may do: the password once more, counted as a sign-in is.
+
+    Raises WrongCredentials or TooManyAttempts.
+    """
+    proven = await _proven(db, email=email, password=password, limits=_limits(email, address, device))
+    async with db.transaction() as tx:
+        await _settle(tx, proven)
+
+
+@dataclass(frozen=True, slots=True)
+class _Proven:
+    """The password was right; `buckets` are to be emptied once everything else is."""
+
+    person_id: int
+    password_hash: str
+    rehashed: str | None
+    buckets: list[bytes]
+
+
+async def _proven(db: Database, *, email: str, password: str, limits: dict[bytes, int]) -> _Proven:
     ordered = sorted(limits)
     async with db.transaction() as tx:
         beyond = await queries.count_attempts(
@@ -52,17 +93,51 @@ async def sign_in(
     )
     if known is None or not checked.right:
         raise WrongCredentials
-    async with db.transaction() as tx:
-        password_hash = known.password_hash
-        if checked.rehashed is not None and await queries.replace_password(
-            tx, person_id=known.id, old_hash=password_hash, new_hash=checked.rehashed
-        ):
-            password_hash = checked.rehashed
-        # A password changed while this one was checked has ended all sessions: this must not open another.
-        if not await queries.is_password_hash(tx, person_id=known.id, password_hash=password_hash):
-            raise WrongCredentials
-        await queries.forget_attempts(tx, buckets=sorted([pair, account]))
-        return await open_session(tx, person_id=known.id, previous=previous)
+    emptied = [bucket for bucket in ordered if limits[bucket] < ADDRESS_LIMIT]
+    return _Proven(known.id, known.password_hash, checked.rehashed, emptied)
+
+
+async def _settle(tx: Tx, proven: _Proven) -> None:
+    password_hash = proven.password_hash
+    if proven.rehashed is not None and await queries.replace_password(
+        tx, person_id=proven.person_id, old_hash=password_hash, new_hash=proven.rehashed
+    ):
+        password_hash = proven.rehashed
+    # A password changed while this one was checked has ended all sessions: this must not open another.
+    if not await queries.is_password_hash(tx, person_id=proven.person_id, password_hash=password_hash):
+        raise WrongCredentials
+    await queries.forget_attempts(tx, buckets=proven.buckets)
+
+
+def _limits(email: str, address: str, device: str | None) -> dict[bytes, int]:
+    """What this try is counted by, and how many each may have."""
+    if device is not None:
+        return {_bucket("device", f"{email}\n{device}"): DEVICE_LIMIT}
+    near, wide = networks(address)
+    limits = {
+        _bucket("pair", f"{email}\n{near}"): PAIR_LIMIT,
+        _bucket("address", near): ADDRESS_LIMIT,
+    }
+    if wide != near:
+        limits |= {
+            _bucket("pair", f"{email}\n{wide}"): PAIR_LIMIT * WIDE,
+            _bucket("address", wide): ADDRESS_LIMIT * WIDE,
+        }
+    return limits
+
+
+def networks(address: str) -> tuple[str, str]:
+    """What an address stands for: an IPv4 address itself, of IPv6 its /64 and its /48."""
+    try:
+        known = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address, address
+    if isinstance(known, IPv4Address):
+        return str(known), str(known)
+    if known.ipv4_mapped is not None:
+        return str(known.ipv4_mapped), str(known.ipv4_mapped)
+    near, wide = (str(IPv6Network((known, prefix), strict=False)) for prefix in (64, 48))
+    return near, wide
 
 
 def _bucket(kind: str, what: str) -> bytes:

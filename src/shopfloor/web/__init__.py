@@ -11,6 +11,7 @@ from shopfloor.kernel.settings import Settings
 from shopfloor.web import checkout, forms, questions, refusals, room, shop, supplier, well_known
 from shopfloor.web.compression import Compress
 from shopfloor.web.console import (
+    account,
     media,
     members,
     orders,
@@ -31,7 +32,7 @@ from shopfloor.web.static import Files, files
 def routers() -> list[APIRouter]:
     """The routes of all pages."""
     desks = [
-        sign_in, overview, shows, studio, report, plan, orders, products, stock, suppliers, media, terms, members,
+        sign_in, account, overview, shows, studio, report, plan, orders, products, stock, suppliers, media, terms, members,
     ]  # fmt: skip
     return [
         well_known.router,

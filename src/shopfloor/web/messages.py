@@ -44,8 +44,9 @@ MESSAGES: Final = {
     "accounts.unknown_invitation": N_("This invitation is not valid, or not any more."),
     "accounts.unknown_key": N_("This link is not valid, or not any more."),
     "accounts.unknown_member": N_("Nobody of that name belongs to this shop."),
+    "accounts.unknown_reset": N_("This link is not valid, or not any more."),
     "accounts.unknown_shop": N_("There is no such shop, or you do not belong to it."),
-    "accounts.weak_password": N_("The password is too short, too long or too easy to guess. Ten characters are the least."),
+    "accounts.weak_password": N_("Use at least 10 characters that are hard to guess."),
     "accounts.wrong_credentials": N_("E-mail address or password are not right."),
     # catalog
     "catalog.bad_bundle": N_("A bundle has up to 10 different parts, not itself among them, and of each 1 to 999 units."),

@@ -33,6 +33,8 @@ async def members(desk: Viewer) -> Response:
         invitations=invitations,
         roles=list(Role),
         link=secrets.get("link"),
+        reset_link=secrets.get("reset_link"),
+        reset_name=secrets.get("reset_name"),
     )
 
 
@@ -77,3 +79,17 @@ async def remove(desk: Manager, person_id: Id) -> Response:
     except Refusal as refusal:
         return desk.refused("/members", refusal)
     return desk.back("/members", desk.say(N_("That person does not belong to the shop any more.")))
+
+
+@router.post("/{person_id}/password")
+async def reset_password(desk: Manager, person_id: int) -> Response:
+    """A link with which a member sets a new password."""
+    try:
+        async with desk.work() as tx:
+            token = await accounts.make_member_reset(tx, actor=desk.actor, person_id=person_id)
+            listed = await accounts.members(tx, shop_id=desk.shop.id)
+    except Refusal as refusal:
+        return desk.refused("/members", refusal)
+    name = next((each.name or each.email for each in listed if each.person_id == person_id), "")
+    link = f"{str(desk.request.base_url).rstrip('/')}/reset/{token}"
+    return await desk.reveal("/members", {"reset_link": link, "reset_name": name})

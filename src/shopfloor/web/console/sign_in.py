@@ -14,8 +14,11 @@ from shopfloor.accounts.api import (
     clear_session,
     client_address,
     is_secure,
+    known_device,
     public,
+    set_device,
     set_session,
+    user_agent,
 )
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import Db
@@ -58,6 +61,8 @@ async def sign_in(
             password=password,
             address=client_address(request),
             previous=request.cookies.get(SESSION_COOKIE),
+            device=known_device(request, email),
+            user_agent=user_agent(request),
         )
     except Refusal as refusal:
         errors = {"": message_of(refusal, language_of(request))}
@@ -71,6 +76,7 @@ async def sign_in(
         )
     response = RedirectResponse(onward(to), status_code=303)
     set_session(response, token, secure=is_secure(request))
+    set_device(request, response, email)
     return response
 
 
@@ -141,6 +147,7 @@ async def claim(
         return _claim_form(request, values, {known: message_of(refusal, language)}, refusal.status)
     response = RedirectResponse(f"/console/{joined.shop.slug}", status_code=303)
     set_session(response, joined.session, secure=is_secure(request))
+    set_device(request, response, joined.person.email)
     return response
 
 
@@ -186,13 +193,14 @@ async def join(
     name: Text = "",
 ) -> Response:
     session: str | None = None
+    joined_as = ""
     try:
         async with db.transaction() as tx:
             if person is not None:
                 shop = (await accounts.accept(tx, token=token, person=person)).shop
             else:
                 joined = await accounts.join(tx, token=token, email=email, password=password, name=name)
-                shop, session = joined.shop, joined.session
+                shop, session, joined_as = joined.shop, joined.session, joined.person.email
     except Refusal as refusal:
         async with db.transaction() as tx:
             invitation = await accounts.invitation(tx, token=token)
@@ -203,6 +211,7 @@ async def join(
     response = RedirectResponse(f"/console/{shop.slug}", status_code=303)
     if session is not None:
         set_session(response, session, secure=is_secure(request))
+        set_device(request, response, joined_as)
     return response
 
 

@@ -1,0 +1,58 @@
+"""`shopfloor password-reset` and `shopfloor rotate-secret`."""
+
+import asyncio
+import re
+
+import pytest
+from click.testing import CliRunner
+
+from shopfloor import accounts, cli
+from shopfloor.kernel.database import Database
+
+ENVIRONMENT = {"SHOPFLOOR_BASE_URL": "https://shop.example/"}
+
+
+@pytest.fixture
+async def owner(database: Database) -> accounts.Joined:
+    async with database.transaction() as tx:
+        token = await accounts.ensure_owner_claim(tx)
+        assert token is not None
+        return await accounts.claim_owner(
+            tx, token=token, email="mei@example.org", password="correct horse battery", shop_name="Atelier",
+            slug="atelier", currency="EUR",
+        )  # fmt: skip
+
+
+async def shopfloor(dsn: str, *arguments: str) -> tuple[int, str]:
+    runner = CliRunner(env=ENVIRONMENT | {"SHOPFLOOR_DATABASE_URL": dsn})
+    done = await asyncio.to_thread(runner.invoke, cli.main, list(arguments))
+    return done.exit_code, done.output
+
+
+async def test_the_command_prints_a_link_that_sets_a_password(
+    database: Database, dsn: str, owner: accounts.Joined
+) -> None:
+    code, said = await shopfloor(dsn, "password-reset", "Mei@example.org")
+    found = re.fullmatch(r"https://shop\.example/reset/([\w-]{43})\n", said)
+    assert (code, found is not None) == (0, True)
+    assert found is not None
+    async with database.transaction() as tx:
+        await accounts.reset_password(tx, token=found[1], password="another long sentence")
+    assert await accounts.sign_in(
+        database, email="mei@example.org", password="another long sentence", address=""
+    )
+    code, said = await shopfloor(dsn, "password-reset", "nobody@example.org")
+    assert (code, said) == (1, "Error: Nobody here has the address nobody@example.org.\n")
+
+
+@pytest.mark.parametrize(("options", "versions"), [((), [1, 2]), (("--forget-old",), [2])])
+async def test_the_command_changes_the_key_that_signs(
+    database: Database, dsn: str, options: tuple[str, ...], versions: list[int]
+) -> None:
+    async with database.transaction() as tx:
+        await accounts.keyring(tx)
+    code, said = await shopfloor(dsn, "rotate-secret", *options)
+    assert (code, said) == (0, "Key 2 signs from now on. Restart the processes that run.\n")
+    async with database.transaction() as tx:
+        keyring = await accounts.keyring(tx)
+    assert (keyring.current, sorted(keyring.keys)) == (2, versions)

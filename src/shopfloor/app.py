@@ -124,8 +124,9 @@ class Node:
             staff=wiring.StaffOfChannels(self.db),
             counter=CallbackCount(self.connections),
         )
+        self.pages = web.SharedPages()
         self.follower = outbox.Follower(
-            self.db, wiring.followers(self.db, self.rooms, self.terms, self.media)
+            self.db, wiring.followers(self.db, self.rooms, self.terms, self.media, self.pages)
         )
         self.arrivals = outbox.Arrivals(dsn)
         self.keyring: accounts.Keyring
@@ -233,7 +234,7 @@ def build(node: Node) -> ASGIApp:
     for router in web.routers():
         pages.include_router(router)
     accounts_api.install(pages, base_url=node.settings.base_url)
-    web.install(pages, node.settings)
+    web.install(pages, node.settings, node.pages)
     specification.describe(
         pages, public=accounts_api.public_operations(pages), cookie=accounts_api.SESSION_COOKIE
     )

@@ -14,7 +14,7 @@ from typing import Any
 
 from starlette.requests import HTTPConnection
 
-from shopfloor import accounts, catalog, chat, collector, live, media, orders, purchases, stock
+from shopfloor import accounts, catalog, chat, collector, live, media, orders, purchases, stock, web
 from shopfloor.accounts.api import SESSION_COOKIE
 from shopfloor.collector import Collector
 from shopfloor.kernel.database import Database, Tx
@@ -125,7 +125,11 @@ KEEPS_PRESALES: Mapping[type[Any], Callable[[Tx, Any], Any]] = {
 
 
 def followers(
-    db: Database, rooms: live.Rooms, terms: purchases.OfferTermsCache, cameras: media.MediaServer
+    db: Database,
+    rooms: live.Rooms,
+    terms: purchases.OfferTermsCache,
+    cameras: media.MediaServer,
+    pages: web.SharedPages,
 ) -> Mapping[type[Any], Callable[[Any], Any]]:
     """What each process with open pages listens to."""
     shown: dict[type[Any], Callable[[Any], Any]] = dict(rooms.handlers())
@@ -178,6 +182,18 @@ def followers(
         also(kind, lambda fact: terms.forget(fact.offer_id))
     for kind in (live.ShowStarted, live.ShowEnded, live.ShowChanged):
         also(kind, lambda fact: terms.forget_show(fact.show_id))
+
+    def sold_out(fact: stock.StockChanged) -> None:
+        """Shows at once; that fewer are left shows when the page is made anew, or a sale would make it all the time."""
+        if fact.show_id is None and any(not variant.left for variant in fact.variants):
+            pages.forget(fact.shop_id)
+
+    also(stock.StockChanged, sold_out)
+    for kind in (
+        live.ShowPlanned, live.ShowStarted, live.ShowEnded, live.ShowChanged, catalog.ProductChanged,
+        catalog.PriceChanged,
+    ):  # fmt: skip
+        also(kind, lambda fact: pages.forget(fact.shop_id))
     return shown
 
 

@@ -132,13 +132,13 @@ def _routed() -> tuple[FastAPI, dict[str, Any]]:
     for router in web.routers():
         app.include_router(router)
     accounts_api.install(app, base_url=None)
-    web.install(app, Settings.model_validate({}))
+    web.install(app, Settings.model_validate({}), web.SharedPages())
     return app, dict(vars(app.state)["_state"])
 
 
 async def _app(database: Database) -> tuple[FastAPI, Keyring]:
     app, state = _routed()
-    app.state = State(state | {"database": database})
+    app.state = State(state | {"database": database, "shared_pages": web.SharedPages()})
     async with database.transaction() as tx:
         keyring = app.state.keyring = await accounts.keyring(tx)
     return app, keyring

@@ -26,6 +26,7 @@ from shopfloor.web.console import (
     suppliers,
     terms,
 )
+from shopfloor.web.shared_pages import SharedPages
 from shopfloor.web.static import Files, files
 
 
@@ -44,13 +45,14 @@ def routers() -> list[APIRouter]:
     ]
 
 
-def install(app: FastAPI, settings: Settings) -> None:
+def install(app: FastAPI, settings: Settings, shared_pages: SharedPages) -> None:
     """Static files, error pages; compression outermost, around whatever answers."""
     app.mount("/static", public(files()), name="static")
+    app.state.shared_pages = shared_pages
     refusals.install(app)
     forms.install(app)
     questions.install(app)
     app.add_middleware(Compress)
 
 
-__all__ = ["Files", "install", "routers"]
+__all__ = ["Files", "SharedPages", "install", "routers"]

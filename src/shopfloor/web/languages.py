@@ -109,6 +109,12 @@ def language_of(connection: HTTPConnection, otherwise: str | None = None) -> Lan
     )
 
 
+def names_a_language(connection: HTTPConnection) -> bool:
+    """Whether the reader or the browser asks for a language that we speak."""
+    chosen = by_tag(connection.cookies.get(COOKIE, ""))
+    return chosen is not None or accepted(connection.headers.get("accept-language", "")) is not None
+
+
 def speak(connection: HTTPConnection) -> NullTranslations:
     """The words of this request's language, for messages made in Python."""
     return language_of(connection).words

@@ -11,11 +11,11 @@ from shopfloor import accounts, catalog, live, orders, stock
 from shopfloor.accounts import Shop
 from shopfloor.accounts.api import Shopper, is_secure, public
 from shopfloor.kernel.border import Id
-from shopfloor.kernel.database import Tx
+from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.http import Db
 from shopfloor.kernel.values import Money
 from shopfloor.web import languages
-from shopfloor.web.languages import language_of
+from shopfloor.web.languages import language_of, names_a_language
 from shopfloor.web.parts import (
     Choice,
     Content,
@@ -26,6 +26,7 @@ from shopfloor.web.parts import (
     seller_facts,
 )
 from shopfloor.web.refusals import refused_text
+from shopfloor.web.shared_pages import SharedPages, is_everybodys
 from shopfloor.web.templating import render
 from shopfloor.web.waitlist import refused_or_own
 
@@ -70,6 +71,20 @@ async def front(request: Request, db: Db) -> Response:
 @router.get("/s/{shop}")
 @public
 async def storefront(request: Request, shop: str, shopper: Shopper, db: Db) -> Response:
+    """Nothing of it is the shopper's own, so one is made for all who ask within a second."""
+
+    async def made() -> tuple[int, Response]:
+        return await _storefront(request, shop, db)
+
+    if not is_everybodys(request):
+        return (await made())[1]
+    pages: SharedPages = request.app.state.shared_pages
+    # Where neither cookie nor browser names a language, the shop's own decides.
+    asked = language_of(request) if names_a_language(request) else None
+    return await pages.answer(("storefront", shop, None if asked is None else asked.tag), made)
+
+
+async def _storefront(request: Request, shop: str, db: Database) -> tuple[int, Response]:
     async with db.transaction() as tx:
         found = await accounts.shop_by_slug(tx, shop)
         shows = await programme(tx, found)
@@ -77,7 +92,7 @@ async def storefront(request: Request, shop: str, shopper: Shopper, db: Db) -> R
         covers = {show.id: await cover(tx, show) for show in [*shows.on_air, *shows.coming]}
         counts = {show.id: (await live.room_state(tx, show.id)).viewers for show in shows.on_air}
         policy = await orders.shop_terms(tx, shop_id=found.id)
-    return render(
+    return found.id, render(
         request,
         "shop/storefront.html",
         shop=found,

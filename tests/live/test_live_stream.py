@@ -137,7 +137,7 @@ class Broke(Conflict):
 
 
 def buy_door(
-    buy: Buy, /, *, show_id: int, shopper: UUID, answer: Callable[[bytes], None], address: str
+    buy: Buy, /, *, show_id: int, shopper: UUID, answer: Callable[[bytes], None]
 ) -> Awaitable[bytes] | None:
     if buy.quantity == 99:
         raise Broke("Not today.", wanted=99)

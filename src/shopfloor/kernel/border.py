@@ -14,7 +14,7 @@ from fastapi import Request
 from pydantic import AfterValidator, Field
 from starlette.datastructures import UploadFile
 
-from shopfloor.kernel.errors import Invalid
+from shopfloor.kernel.errors import Invalid, NotFound
 from shopfloor.kernel.text import UnusableText, storable
 
 LARGEST_ID: Final = 2**63 - 1
@@ -45,10 +45,16 @@ _LONG_NUMBER: Final = re.compile(r"[+-]?[0-9_]{19,}")
 
 
 async def check(request: Request) -> None:
-    """For `Depends`, before every route.  Raises UnusableText or NumberTooLarge."""
+    """For `Depends`, before every route.
+
+    Raises UnusableText or NumberTooLarge; NotFound for a path, where nothing of that name can be.
+    """
     for name, value in request.path_params.items():
-        _check_text(name, str(value))
-        _check_number(name, str(value))
+        try:
+            _check_text(name, str(value))
+            _check_number(name, str(value))
+        except Invalid:
+            raise NotFound from None
     for name, value in request.query_params.multi_items():
         _check_text("query", name)
         _check_text(name, value)

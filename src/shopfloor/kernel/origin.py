@@ -29,6 +29,12 @@ def is_same_site(headers: Iterable[tuple[bytes, bytes]], origins: Collection[str
     return _is_ours(site, origin, host or b"", frozenset(origins))
 
 
+def is_asked_for_from_elsewhere(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether a page of another site made the browser ask.  Older browsers do not say; then no."""
+    site = next((value for name, value in headers if name == b"sec-fetch-site"), b"none")
+    return site not in {b"same-origin", b"none"}
+
+
 @lru_cache(4096)
 def _is_ours(site: bytes | None, origin: bytes, host: bytes, origins: frozenset[str]) -> bool:
     if site in {b"same-origin", b"none"}:

@@ -6,7 +6,7 @@ build time, playlists when they are made.
 Compression shows in the length of an encrypted answer whether a guess an attacker put into a page repeats a secret
 that stands in it (the attack called BREACH).  That takes many requests with ever new guesses, made by the victim's
 browser from a page of the attacker: what another site makes a browser ask for is therefore not compressed.  Browsers
-say so in `Sec-Fetch-Site`; to older ones the cookies, which are `SameSite=Lax`, leave nothing but pages opened in
+say so in a header; to older ones the cookies, which are `SameSite=Lax`, leave nothing but pages opened in
 the open.  Keys of forms and ids of purchases are random in each answer as well, so there is nothing to be guessed
 over several.
 """
@@ -19,6 +19,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shopfloor.kernel.encodings import accepted, choose
+from shopfloor.kernel.origin import is_asked_for_from_elsewhere
 
 SMALLEST: Final = 600
 # Beyond this many bytes the loop that serves everybody would feel it.
@@ -30,7 +31,6 @@ _KINDS: Final = frozenset({
     "application/javascript", "application/json", "application/manifest+json", "application/problem+json",
     "application/xml", "image/svg+xml", "text/css", "text/csv", "text/html", "text/javascript", "text/plain", "text/xml",
 })  # fmt: skip
-_OWN_SITE: Final = frozenset({"same-origin", "none"})
 
 
 class Compress:
@@ -85,8 +85,10 @@ def _may_be_compressed(start: Message) -> bool:
 
 
 def _is_wanted(scope: Scope) -> bool:
-    site = next((value for name, value in scope["headers"] if name == b"sec-fetch-site"), b"none")
-    return site.decode("latin-1") in _OWN_SITE and choose(accepted(scope["headers"]), _OFFERED) == "gzip"
+    return (
+        not is_asked_for_from_elsewhere(scope["headers"])
+        and choose(accepted(scope["headers"]), _OFFERED) == "gzip"
+    )
 
 
 async def _packed(body: bytes) -> bytes:

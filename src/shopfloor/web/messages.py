@@ -11,9 +11,11 @@ MESSAGES: Final = {
     # of no module in particular
     "bug": N_("Something broke on our side. It has been noted; please try again in a moment."),
     "conflict": N_("That is not possible any more. Please look again."),
+    "database.unstorable": N_("Something in this request can't be saved: special characters or numbers that are too large."),
     "database.away": N_("The shop is catching its breath. Please try again in a moment; nothing was lost."),
     "forbidden": N_("Your role in this shop does not allow that."),
     "invalid": N_("Something in this request does not make sense."),
+    "number.too_large": N_("This number is too large."),
     "not_found": N_("There is nothing at this address, or it is not meant for you."),
     "queued": N_("It is sold out just now. You stand in line and keep your place."),
     "request.too_large": N_("This request is too large: 1 MB at most."),

@@ -82,7 +82,7 @@ async def remove(desk: Manager, person_id: Id) -> Response:
 
 
 @router.post("/{person_id}/password")
-async def reset_password(desk: Manager, person_id: int) -> Response:
+async def reset_password(desk: Manager, person_id: Id) -> Response:
     """A link with which a member sets a new password."""
     try:
         async with desk.work() as tx:
@@ -91,5 +91,5 @@ async def reset_password(desk: Manager, person_id: int) -> Response:
     except Refusal as refusal:
         return desk.refused("/members", refusal)
     name = next((each.name or each.email for each in listed if each.person_id == person_id), "")
-    link = f"{str(desk.request.base_url).rstrip('/')}/reset/{token}"
+    link = public_link(desk.request, f"/reset/{token}")
     return await desk.reveal("/members", {"reset_link": link, "reset_name": name})

@@ -39,7 +39,7 @@ def settings_page() -> str:
 
 def commands_page() -> str:
     lines = ["# Commands", ""]
-    context = click.Context(commands, info_name="shopfloor")
+    context = commands.make_context("shopfloor", [], resilient_parsing=True)
     lines += ["```", commands.get_help(context), "```", ""]
     for name in commands.list_commands(context):
         command = commands.get_command(context, name)

@@ -63,7 +63,7 @@ def buy(page: Page, opener: Locator, title: str, quantity: int) -> None:
     for _ in range(quantity - 1):
         sheet.get_by_role("button", name="One more").tap()
     sheet.get_by_role("button", name=re.compile("^Buy for")).tap()
-    expect(page.get_by_role("dialog", name="Kept for you")).to_be_visible()
+    expect(page.get_by_role("dialog", name="Reserved for you")).to_be_visible()
 
 
 def test_a_set_goes_as_its_parts_go(people: People, tea: TeaStall) -> None:
@@ -73,11 +73,11 @@ def test_a_set_goes_as_its_parts_go(people: People, tea: TeaStall) -> None:
 
     ticket(page).get_by_role("button", name="Buy").tap()
     sheet = page.get_by_role("dialog", name="Tea set")
-    expect(sheet).to_contain_text("Contains")
+    expect(sheet).to_contain_text("Includes")
     expect(sheet.get_by_role("listitem")).to_have_text(["1 × Clay pot Brown", "2 × Cup White"])
-    expect(sheet).to_contain_text("at most 2 each (3 pieces in one)")
+    expect(sheet).to_contain_text("max. 2 per customer (3 pieces each)")
     sheet.get_by_role("button", name=re.compile("^Buy for .*89")).tap()
-    expect(page.get_by_role("dialog", name="Kept for you")).to_be_visible()
+    expect(page.get_by_role("dialog", name="Reserved for you")).to_be_visible()
     expect(ticket(other)).to_contain_text("剩 2 件")
 
     # Somebody takes cups by themselves: eight were set apart, two went into the set, five go now.
@@ -86,15 +86,15 @@ def test_a_set_goes_as_its_parts_go(people: People, tea: TeaStall) -> None:
     buy(third, third.get_by_role("dialog").get_by_role("button", name=re.compile("Cup")).last, "Cup", 5)
     expect(ticket(other)).to_contain_text("已售罄")
 
-    page.get_by_role("dialog", name="Kept for you").get_by_role("link", name="Check out").tap()
-    goods = page.get_by_role("complementary", name="What you buy")
+    page.get_by_role("dialog", name="Reserved for you").get_by_role("link", name="Check out").tap()
+    goods = page.get_by_role("complementary", name="Items")
     expect(goods).to_contain_text("Tea set")
     expect(goods.get_by_role("listitem").filter(has_text="×")).to_have_count(3)
     expect(goods).to_contain_text("CN¥89.00")
     fill_in(page)
     page.get_by_role("button", name=re.compile("^Order for")).locator("visible=true").tap()
     order_number(page)
-    expect(page.get_by_role("region", name="What you bought")).to_contain_text("2 × Cup White")
+    expect(page.get_by_role("region", name="Items")).to_contain_text("2 × Cup White")
 
 
 def test_a_set_is_made_at_a_desk(people: People, owner: Owner, tea: TeaStall) -> None:
@@ -105,9 +105,9 @@ def test_a_set_is_made_at_a_desk(people: People, owner: Owner, tea: TeaStall) ->
     form = page.get_by_role("region", name="Bundles")
     expect(form).to_contain_text("consists of 1 × Clay pot · Brown, 2 × Cup · White")
     form.get_by_label("Units").nth(1).fill("3")
-    form.get_by_role("button", name="Save what it consists of").click()
+    form.get_by_role("button", name="Save contents").click()
     expect(page.get_by_role("region", name="Bundles")).to_contain_text("3 × Cup · White")
     page.get_by_label("Part 3").fill("no such thing")
-    page.get_by_role("button", name="Save what it consists of").click()
+    page.get_by_role("button", name="Save contents").click()
     people.troubles.expected = True
-    expect(page.get_by_role("region", name="Bundles")).to_contain_text("Nothing in the shop is called that")
+    expect(page.get_by_role("region", name="Bundles")).to_contain_text("No product matches")

@@ -14,7 +14,7 @@ FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 def hold_in_the_room(page: Page, title: str) -> None:
     """Tap through the card and its sheet until the units are kept."""
-    page.get_by_role("region", name="Shown now").get_by_role("button", name="Buy").tap()
+    page.get_by_role("region", name="Featured now").get_by_role("button", name="Buy").tap()
     page.get_by_role("dialog", name=title).get_by_role("button", name=re.compile("^Buy for .*99$")).tap()
 
 
@@ -26,7 +26,7 @@ def fill_in(page: Page) -> None:
 
 
 def order_number(page: Page) -> str:
-    expect(page.get_by_role("heading", level=1)).to_have_text("Thank you, your order is in")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Thank you for your order")
     number = page.locator("main header .code").inner_text()
     assert re.fullmatch(r"#\d+", number)
     return number
@@ -49,7 +49,7 @@ def test_buy_check_out_receipt(people: People, owner: Owner, make_stall: MakeSta
     page = enter(phone, stall)
 
     hold_in_the_room(page, stall.title)
-    held = page.get_by_role("dialog", name="Kept for you")
+    held = page.get_by_role("dialog", name="Reserved for you")
     timer = held.get_by_role("timer")
     expect(timer).to_contain_text(re.compile(r"(9|10):\d\d"))
     shown = timer.inner_text()
@@ -57,7 +57,7 @@ def test_buy_check_out_receipt(people: People, owner: Owner, make_stall: MakeSta
     held.get_by_role("link", name="Check out").tap()
 
     expect(page.get_by_role("heading", name="Checkout")).to_be_visible()
-    expect(page.get_by_role("timer")).to_contain_text("Kept for you until")
+    expect(page.get_by_role("timer")).to_contain_text("Reserved for you until")
     expect(page.get_by_role("timer").locator(".clock")).to_have_text(re.compile(r"^(9|10):\d\d$"))
     checkout = page.url
     fill_in(page)
@@ -86,7 +86,7 @@ def test_two_taps_on_order_make_one_order(people: People, owner: Owner, make_sta
     stall = make_stall({"M": 3})
     page = enter(people.phone(), stall)
     hold_in_the_room(page, stall.title)
-    page.get_by_role("dialog", name="Kept for you").get_by_role("link", name="Check out").tap()
+    page.get_by_role("dialog", name="Reserved for you").get_by_role("link", name="Check out").tap()
     fill_in(page)
 
     page.get_by_role("button", name=re.compile("^Order for")).dblclick()
@@ -102,7 +102,7 @@ def test_a_faulty_checkout_comes_back_with_words_beside_the_field(
     page = enter(people.phone(), stall)
     people.troubles.expected = True  # a form that came back is status 422, which the console repeats
     hold_in_the_room(page, stall.title)
-    page.get_by_role("dialog", name="Kept for you").get_by_role("link", name="Check out").tap()
+    page.get_by_role("dialog", name="Reserved for you").get_by_role("link", name="Check out").tap()
 
     page.get_by_label("Name").fill("Mei Lin")
     page.get_by_role("button", name=re.compile("^Order for")).tap()
@@ -111,7 +111,7 @@ def test_a_faulty_checkout_comes_back_with_words_beside_the_field(
     expect(page.get_by_label("Name")).to_have_value("Mei Lin")
     phone = page.get_by_label("Phone")
     expect(phone).to_have_attribute("aria-invalid", "true")
-    expect(phone).to_have_accessible_description(re.compile("phone number or an e-mail address"))
+    expect(phone).to_have_accessible_description(re.compile("phone number or an email address"))
     expect(phone).to_be_focused()
     fill_in(page)
     page.get_by_role("button", name=re.compile("^Order for")).tap()
@@ -130,7 +130,7 @@ def test_buy_check_out_receipt_without_a_script(people: People, owner: Owner, ma
     offer.get_by_role("button", name=re.compile("^Buy for .*99 each")).click()
 
     expect(page.get_by_role("heading", name="Checkout")).to_be_visible()
-    expect(page.get_by_role("timer")).to_contain_text(re.compile(r"Kept for you until .*\d:\d\d"))
+    expect(page.get_by_role("timer")).to_contain_text(re.compile(r"Reserved for you until .*\d:\d\d"))
     checkout = page.url
     fill_in(page)
     page.get_by_role("button", name=re.compile(r"^Order for .*210\.00")).click()
@@ -166,7 +166,7 @@ def test_a_receipt_is_for_its_buyer_and_for_who_has_its_link(people: People, mak
     stall = make_stall({"M": 3})
     page = enter(people.phone(), stall)
     hold_in_the_room(page, stall.title)
-    page.get_by_role("dialog", name="Kept for you").get_by_role("link", name="Check out").tap()
+    page.get_by_role("dialog", name="Reserved for you").get_by_role("link", name="Check out").tap()
     fill_in(page)
     page.get_by_role("button", name=re.compile("^Order for")).tap()
     number = order_number(page)
@@ -186,18 +186,18 @@ def test_sold_out_leads_into_the_line(people: People, make_stall: MakeStall) -> 
     stall = make_stall({"M": 1})
     first = enter(people.phone(), stall)
     hold_in_the_room(first, stall.title)
-    expect(first.get_by_role("dialog", name="Kept for you")).to_be_visible()
+    expect(first.get_by_role("dialog", name="Reserved for you")).to_be_visible()
 
     for position in (1, 2):
         page = enter(people.phone(), stall)
-        page.get_by_role("region", name="Shown now").get_by_role("button", name="Wait for it").tap()
+        page.get_by_role("region", name="Featured now").get_by_role("button", name="Join the waitlist").tap()
         page.get_by_role("dialog", name=stall.title).get_by_role("button", name="Join the waitlist").tap()
         waiting = page.get_by_role("dialog", name="On the waitlist")
-        expect(waiting).to_contain_text(f"You are number {position} in line.")
+        expect(waiting).to_contain_text(f"no. {position} on the waitlist.")
         waiting.get_by_role("link", name="See my place").tap()
-        expect(page.get_by_role("heading", name="My places in line")).to_be_visible()
+        expect(page.get_by_role("heading", name="My waitlist")).to_be_visible()
         expect(page.get_by_role("listitem").filter(has_text=stall.title)).to_contain_text(
-            f"Number {position} in line"
+            f"No. {position} on the waitlist"
         )
 
 
@@ -216,14 +216,14 @@ def test_sold_out_leads_into_the_line_without_a_script(people: People, make_stal
     late.get_by_role("alert").get_by_role("button", name="Join the waitlist").click()
 
     place = late.get_by_role("listitem").filter(has_text=stall.title)
-    expect(place).to_contain_text("Number 1 in line")
+    expect(place).to_contain_text("No. 1 on the waitlist")
     # Who comes later sees it on the page itself, and stands behind.
     third = people.phone(script=False).new_page()
     third.goto(stall.path)
     third.locator(f"#offer-{stall.offer_id}").get_by_role("button", name="Join the waitlist").click()
-    expect(third.get_by_role("listitem").filter(has_text=stall.title)).to_contain_text("Number 2 in line")
-    place.get_by_role("button", name="Leave the line").click()
-    expect(late.get_by_role("heading", name="You stand in no line")).to_be_visible()
+    expect(third.get_by_role("listitem").filter(has_text=stall.title)).to_contain_text("No. 2 on the waitlist")
+    place.get_by_role("button", name="Leave the waitlist").click()
+    expect(late.get_by_role("heading", name="You're not on a waitlist")).to_be_visible()
 
 
 def test_cancelled_units_are_kept_for_the_first_in_line(people: People, make_stall: MakeStall) -> None:
@@ -237,7 +237,7 @@ def test_cancelled_units_are_kept_for_the_first_in_line(people: People, make_sta
     waiting = people.phone(script=False).new_page()
     waiting.goto(stall.path)
     waiting.locator(f"#offer-{stall.offer_id}").get_by_role("button", name="Join the waitlist").click()
-    expect(waiting.get_by_role("listitem")).to_contain_text("Number 1 in line")
+    expect(waiting.get_by_role("listitem")).to_contain_text("No. 1 on the waitlist")
 
     buyer.get_by_text("Cancel this order").click()
     buyer.get_by_role("button", name=re.compile("^Yes, cancel")).click()

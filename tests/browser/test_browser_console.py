@@ -20,7 +20,7 @@ def sign_in(desk: BrowserContext, path: str) -> Page:
     page = desk.new_page()
     page.goto(path)
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
-    page.get_by_label("E-mail").fill(EMAIL)
+    page.get_by_label("Email").fill(EMAIL)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     return page
@@ -30,11 +30,11 @@ def test_a_wrong_password_is_told_and_the_right_one_opens(people: People, owner:
     people.troubles.expected = True  # the refused form is a 401, which the console repeats
     page = people.desk().new_page()
     page.goto("/sign-in")
-    page.get_by_label("E-mail").fill(EMAIL)
+    page.get_by_label("Email").fill(EMAIL)
     page.get_by_label("Password").fill("not this one")
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("alert")).to_be_visible()
-    expect(page.get_by_label("E-mail")).to_have_value(EMAIL)
+    expect(page.get_by_label("Email")).to_have_value(EMAIL)
 
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
@@ -68,13 +68,13 @@ def test_the_studio_shows_the_picture_and_what_it_features_is_on_every_phone(
 
     expect(studio.get_by_role("heading", name="Evening show")).to_be_visible()
     video_reaches(studio, 1)
-    expect(studio.get_by_role("region", name="Shown now")).to_contain_text(stall.title)
+    expect(studio.get_by_role("region", name="Featured now")).to_contain_text(stall.title)
 
-    studio.get_by_role("button", name=re.compile("^Show this ?: Tea bowl$")).click()
+    studio.get_by_role("button", name=re.compile("^Feature ?: Tea bowl$")).click()
 
-    card = phone.get_by_role("region", name="Shown now")
+    card = phone.get_by_role("region", name="Featured now")
     expect(card.get_by_role("heading")).to_have_text("Tea bowl")
-    expect(studio.get_by_role("region", name="Shown now").get_by_role("heading")).to_have_text("Tea bowl")
+    expect(studio.get_by_role("region", name="Featured now").get_by_role("heading")).to_have_text("Tea bowl")
 
     # A new price from the studio, a question from the phone, an answer from the studio.
     price = studio.get_by_label("Price of One")
@@ -90,24 +90,24 @@ def test_the_studio_shows_the_picture_and_what_it_features_is_on_every_phone(
 
     studio.get_by_text("End the show", exact=True).click()
     studio.get_by_role("button", name="Yes, end the show").click()
-    expect(phone.get_by_text("This show is over")).to_be_visible()
+    expect(phone.get_by_text("This show has ended")).to_be_visible()
     expect(studio.get_by_role("link", name="Report")).to_be_visible()
 
 
 def test_the_report_draws_the_show(people: People, owner: Owner, make_stall: MakeStall) -> None:
     stall = make_stall({"M": 1})
     buyer = enter(people.phone(), stall)
-    buyer.get_by_role("region", name="Shown now").get_by_role("button", name="Buy").tap()
+    buyer.get_by_role("region", name="Featured now").get_by_role("button", name="Buy").tap()
     buyer.get_by_role("button", name=re.compile("^Buy for")).tap()
-    buyer.get_by_role("dialog", name="Kept for you").get_by_role("link", name="Check out").tap()
+    buyer.get_by_role("dialog", name="Reserved for you").get_by_role("link", name="Check out").tap()
     buyer.get_by_label("Name").fill("Mei Lin")
     buyer.get_by_label("Phone").fill("13800138000")
-    buyer.get_by_role("radio", name="Pick it up").check()
+    buyer.get_by_role("radio", name="Store pickup").check()
     buyer.get_by_role("button", name=re.compile("^Order for")).tap()
-    expect(buyer.get_by_role("heading", level=1)).to_have_text("Thank you, your order is in")
+    expect(buyer.get_by_role("heading", level=1)).to_have_text("Thank you for your order")
     late = enter(people.phone(), stall)
-    late.get_by_role("button", name="Wait for it").tap()
-    late.get_by_role("button", name="Join the waitlist").tap()
+    late.get_by_role("region", name="Featured now").get_by_role("button", name="Join the waitlist").tap()
+    late.get_by_role("dialog").get_by_role("button", name="Join the waitlist").tap()
     expect(late.get_by_role("dialog", name="On the waitlist")).to_be_visible()
     owner.shop("POST", f"/shows/{stall.show_id}/end")
 
@@ -132,8 +132,8 @@ def test_the_report_draws_the_show(people: People, owner: Owner, make_stall: Mak
     expect(chart.locator("text.lane")).to_have_text([stall.title])
     placed = [float(str(bar.get_attribute("height"))) for bar in chart.locator("rect.placed").all()]
     assert max(placed) > 0
-    expect(page.get_by_role("list").filter(has_text="waits")).to_contain_text(stall.title)
-    page.get_by_text("The same as a table").click()
+    expect(page.get_by_role("list").filter(has_text="on the waitlist")).to_contain_text(stall.title)
+    page.get_by_text("View as table").click()
     expect(page.get_by_role("region", name="Minute by minute").get_by_role("table")).to_be_visible()
 
     reply = page.request.get(f"{path}.csv")

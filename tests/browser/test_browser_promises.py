@@ -11,7 +11,7 @@ from tests.browser.conftest import STEP, MakeStall, People, Stall, enter
 
 
 def tap_buy(page: Page, stall: Stall) -> None:
-    page.get_by_role("region", name="Shown now").get_by_role("button", name="Buy").tap()
+    page.get_by_role("region", name="Featured now").get_by_role("button", name="Buy").tap()
     page.get_by_role("dialog", name=stall.title).get_by_role("button", name=re.compile("^Buy for")).tap()
 
 
@@ -60,7 +60,7 @@ def test_an_answer_lost_on_the_stream_comes_through_the_other_door(
     page.wait_for_selector(".room[data-connection='open']")
 
     tap_buy(page, stall)
-    expect(page.get_by_role("dialog", name="Kept for you")).to_be_visible()
+    expect(page.get_by_role("dialog", name="Reserved for you")).to_be_visible()
 
     assert posted == asked
     assert len(asked) == 1
@@ -87,7 +87,7 @@ def test_a_page_loaded_anew_before_it_heard_gets_its_purchase(
     lost["now"] = False
     page.reload()
 
-    expect(page.get_by_role("dialog", name="Kept for you")).to_be_visible()
+    expect(page.get_by_role("dialog", name="Reserved for you")).to_be_visible()
     assert set(asked) <= {asked[0]}
     assert held(owner, stall) == 1
 
@@ -116,11 +116,11 @@ def test_a_shop_that_is_full_for_a_moment_is_asked_again_with_the_same_id(
     page.wait_for_selector(".room[data-connection='open']")
     tap_buy(page, stall)
     sheet = page.get_by_role("dialog", name=stall.title)
-    expect(sheet.get_by_role("status")).to_contain_text("Still asking.")
-    expect(sheet.get_by_role("alert")).to_contain_text("a little too fast", timeout=STEP)
+    expect(sheet.get_by_role("status")).to_contain_text("Still trying.")
+    expect(sheet.get_by_role("alert")).to_contain_text("Too fast", timeout=STEP)
     sheet.get_by_role("button", name=re.compile("^Buy for")).tap()
 
-    expect(page.get_by_role("dialog", name="Kept for you")).to_be_visible()
+    expect(page.get_by_role("dialog", name="Reserved for you")).to_be_visible()
     assert len(ids) == 4
     assert len(set(ids)) == 1
     assert held(owner, stall) == 1
@@ -133,14 +133,14 @@ def test_the_last_unit_of_ones_own_is_found_again_on_a_new_page(
     context = people.phone()
     page = enter(context, stall)
     tap_buy(page, stall)
-    expect(page.get_by_role("dialog", name="Kept for you")).to_be_visible()
+    expect(page.get_by_role("dialog", name="Reserved for you")).to_be_visible()
     page.close()
 
     page = enter(context, stall)
     expect(page.locator(".hold-chip")).to_contain_text("Check out")
-    page.get_by_role("region", name="Shown now").get_by_role("button", name="Wait for it").tap()
+    page.get_by_role("region", name="Featured now").get_by_role("button", name="Join the waitlist").tap()
     sheet = page.get_by_role("dialog", name=stall.title)
-    expect(sheet).to_contain_text("kept for you already")
+    expect(sheet).to_contain_text("already have the last units reserved")
     sheet.get_by_role("link", name="Check out").tap()
     expect(page.get_by_role("heading", name="Checkout")).to_be_visible()
 
@@ -157,7 +157,7 @@ def test_the_last_unit_of_ones_own_is_found_again_without_a_script(
         page.locator(f"#offer-{stall.offer_id}").get_by_role("button", name=re.compile("^Buy for")).click()
 
     expect(first.get_by_role("heading", name="Checkout")).to_be_visible()
-    expect(second.get_by_role("alert")).to_contain_text("kept for you already")
+    expect(second.get_by_role("alert")).to_contain_text("already have the last units reserved")
     second.get_by_role("alert").get_by_role("link", name="Check out").click()
     expect(second.get_by_role("heading", name="Checkout")).to_be_visible()
 
@@ -170,15 +170,15 @@ def test_who_waits_in_the_room_is_told_when_units_come_in(
     pages: list[Page] = []
     for position in (1, 2):
         page = enter(people.phone(), stall)
-        page.get_by_role("region", name="Shown now").get_by_role("button", name="Wait for it").tap()
+        page.get_by_role("region", name="Featured now").get_by_role("button", name="Join the waitlist").tap()
         page.get_by_role("dialog", name=stall.title).get_by_role("button", name="Join the waitlist").tap()
         expect(page.get_by_role("dialog", name="On the waitlist")).to_contain_text(
-            f"You are number {position}"
+            f"no. {position} on the waitlist"
         )
         pages.append(page)
     places = pages[1].context.new_page()
     places.goto(f"/s/{owner.slug}/waitlist")
-    expect(places.get_by_role("listitem")).to_contain_text("Number 2 in line")
+    expect(places.get_by_role("listitem")).to_contain_text("No. 2 on the waitlist")
 
     [location] = owner.shop("GET", "/stock/locations")[:1]
     owner.shop(
@@ -186,8 +186,8 @@ def test_who_waits_in_the_room_is_told_when_units_come_in(
         json={"location_id": location["id"], "variant_id": stall.variant("M"), "quantity": 1},
     )  # fmt: skip
 
-    expect(pages[0].get_by_role("dialog", name="Kept for you")).to_be_visible()
-    expect(pages[1].get_by_role("dialog", name="On the waitlist")).to_contain_text("You are number 1")
-    expect(places.get_by_role("listitem")).to_contain_text("Number 1 in line")
-    pages[0].get_by_role("dialog", name="Kept for you").get_by_role("link", name="Check out").tap()
+    expect(pages[0].get_by_role("dialog", name="Reserved for you")).to_be_visible()
+    expect(pages[1].get_by_role("dialog", name="On the waitlist")).to_contain_text("no. 1 on the waitlist")
+    expect(places.get_by_role("listitem")).to_contain_text("No. 1 on the waitlist")
+    pages[0].get_by_role("dialog", name="Reserved for you").get_by_role("link", name="Check out").tap()
     expect(pages[0].get_by_role("heading", name="Checkout")).to_be_visible()

@@ -55,13 +55,13 @@ def test_the_room_says_what_it_is(people: People, make_stall: MakeStall) -> None
 
     expect(page.locator("body")).to_match_aria_snapshot(
         f"""
-        - link "To the offers"
+        - link "Skip to products"
         - main:
-          - link /^To .+/
+          - link /^Go to .+/
           - heading "Evening show" [level=1]
-          - button "Who sells"
+          - button "Seller info"
           - log "Chat"
-          - region "Shown now":
+          - region "Featured now":
             - heading "{stall.title}" [level=2]
             - paragraph: /99 5 left/
             - button "Buy"
@@ -83,9 +83,9 @@ def test_the_room_says_what_it_is(people: People, make_stall: MakeStall) -> None
             - radio "M" [checked]
             - radio "L"
           - button "One fewer" [disabled]
-          - textbox "Quantity at most 4 each": "1"
+          - textbox "Quantity max. 4 per customer": "1"
           - button "One more"
-          - paragraph: Kept for you for 10 min while you check out.
+          - paragraph: Reserved for 10 min while you check out.
           - button /^Buy for .*99$/
         """
     )
@@ -98,13 +98,13 @@ def test_the_room_without_a_script_says_what_it_is(people: People, make_stall: M
 
     expect(page.locator("body")).to_match_aria_snapshot(
         f"""
-        - link "To the offers"
+        - link "Skip to products"
         - main:
-          - link /^To .+/
+          - link /^Go to .+/
           - heading "Evening show" [level=1]
-          - link "Who sells"
+          - link "Seller info"
           - list "Chat"
-          - region "Shown now":
+          - region "Featured now":
             - heading "{stall.title}" [level=2]
             - link "Buy"
           - textbox "Say something"
@@ -117,7 +117,7 @@ def test_the_room_without_a_script_says_what_it_is(people: People, make_stall: M
               - spinbutton "Quantity": "1"
               - button /^Buy for .*99 each$/
               - button "Join the waitlist"
-            - heading "Who sells" [level=2]
+            - heading "Seller info" [level=2]
         """
     )
 
@@ -126,14 +126,14 @@ def test_every_control_has_a_name(people: People, make_stall: MakeStall) -> None
     stall = make_stall({"M": 3})
     page = enter(people.phone(), stall)
     seen = [page.locator("body").aria_snapshot()]
-    for opener in ("Who sells", "All offers (1)", "Buy"):
+    for opener in ("Seller info", "All offers (1)", "Buy"):
         page.get_by_role("button", name=opener, exact=True).tap()
         seen.append(page.get_by_role("dialog").aria_snapshot())
         if opener != "Buy":
             page.get_by_role("button", name="Close").tap()
             expect(page.get_by_role("dialog")).to_have_count(0)
     page.get_by_role("button", name=re.compile("^Buy for")).tap()
-    expect(page.get_by_role("dialog", name="Kept for you")).to_be_visible()
+    expect(page.get_by_role("dialog", name="Reserved for you")).to_be_visible()
     seen.append(page.get_by_role("dialog").aria_snapshot())
     page.get_by_role("link", name="Check out", exact=True).tap()
     expect(page.get_by_role("heading", name="Checkout")).to_be_visible()
@@ -152,8 +152,8 @@ def test_the_buying_path_with_keys_alone(people: People, make_stall: MakeStall) 
     page = enter(people.phone(), stall)
 
     passed = tab_to(page, "Buy")
-    assert passed[0] == "To the offers"
-    assert passed[2:] == ["Who sells", "Chat", "Buy"]
+    assert passed[0] == "Skip to products"
+    assert passed[2:] == ["Seller info", "Chat", "Buy"]
     page.keyboard.press("Enter")
     sheet = page.get_by_role("dialog", name=stall.title)
     expect(sheet).to_be_visible()
@@ -162,7 +162,7 @@ def test_the_buying_path_with_keys_alone(people: People, make_stall: MakeStall) 
     # The sheet keeps the focus: nothing behind it is reached; Escape gives it back to where it came from.
     around = [tab(page, 1) for _ in range(12)]
     assert {each["name"] for each in around if each} >= {"Close", "M", "One more"}
-    assert not {"Who sells", "Say something", "Chat"} & {each["name"] for each in around if each}
+    assert not {"Seller info", "Say something", "Chat"} & {each["name"] for each in around if each}
     page.keyboard.press("Escape")
     expect(sheet).to_have_count(0)
     assert focused_name(page) == "Buy"
@@ -180,7 +180,7 @@ def test_the_buying_path_with_keys_alone(people: People, make_stall: MakeStall) 
     assert re.fullmatch("Buy for .*198", focused["name"])
     page.keyboard.press("Enter")
 
-    held = page.get_by_role("dialog", name="Kept for you")
+    held = page.get_by_role("dialog", name="Reserved for you")
     expect(held).to_be_visible()
     assert focused_name(page) == "Close"
     assert tab_to(page, "Check out") == ["Check out"]
@@ -191,14 +191,14 @@ def test_the_buying_path_with_keys_alone(people: People, make_stall: MakeStall) 
     page.keyboard.type("Mei Lin")
     tab_to(page, "Phone")
     page.keyboard.type("13800138000")
-    assert tab_to(page, "Street and number")[:2] == ["E-mail", "Send it CN¥12.00"]
+    assert tab_to(page, "Street and number")[:2] == ["Email", "Delivery CN¥12.00"]
     page.keyboard.type("8 Quay Street")
     tab_to(page, "City")
     page.keyboard.type("Xiamen")
     on_the_way = tab_to(page, "Order for CN¥210.00")
     assert on_the_way[-2] == "Note to the seller (optional)"
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Thank you, your order is in")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Thank you for your order")
 
 
 def test_who_keeps_watching_is_back_in_the_room(people: People, make_stall: MakeStall) -> None:
@@ -208,7 +208,7 @@ def test_who_keeps_watching_is_back_in_the_room(people: People, make_stall: Make
     page.keyboard.press("Enter")
     page.get_by_role("button", name=re.compile("^Buy for")).focus()
     page.keyboard.press("Enter")
-    expect(page.get_by_role("dialog", name="Kept for you")).to_be_visible()
+    expect(page.get_by_role("dialog", name="Reserved for you")).to_be_visible()
 
     page.keyboard.press("Escape")
 

@@ -24,7 +24,7 @@ def test_the_clock_of_the_video_advances(
     assert video.evaluate("video => [video.videoWidth, video.videoHeight, video.paused]") == [360, 640, False]
     assert page.locator(".room").get_attribute("data-shape") == "tall"
     owner.shop("POST", f"/shows/{stall.show_id}/end")
-    expect(page.get_by_text("This show is over")).to_be_visible()
+    expect(page.get_by_text("This show has ended")).to_be_visible()
 
 
 def test_a_line_of_chat_appears_in_the_other_page(people: People, make_stall: MakeStall) -> None:
@@ -57,7 +57,7 @@ def test_card_price_and_stock_follow_the_host(people: People, owner: Owner, make
     other = owner.product("Tea bowl", {"One": 5})
     second = owner.offer(stall.show_id, other, {"One": 5}, price_minor=4_500)
     page = enter(people.phone(), stall)
-    ticket = page.get_by_role("region", name="Shown now")
+    ticket = page.get_by_role("region", name="Featured now")
     expect(ticket.get_by_role("heading")).to_have_text(stall.title)
     expect(ticket).to_contain_text("2 left")
 
@@ -74,12 +74,12 @@ def test_card_price_and_stock_follow_the_host(people: People, owner: Owner, make
     owner.feature(stall.show_id, stall.offer_id)
     expect(ticket.get_by_role("heading")).to_have_text(stall.title)
     buyer = enter(people.phone(), stall)
-    buyer.get_by_role("region", name="Shown now").get_by_role("button", name="Buy").tap()
+    buyer.get_by_role("region", name="Featured now").get_by_role("button", name="Buy").tap()
     buyer.get_by_role("dialog").get_by_role("button", name="One more").tap()
     buyer.get_by_role("dialog").get_by_role("button", name=re.compile(r"^Buy for .*158$")).tap()
-    expect(buyer.get_by_role("dialog", name="Kept for you")).to_be_visible()
+    expect(buyer.get_by_role("dialog", name="Reserved for you")).to_be_visible()
     expect(ticket).to_contain_text("Sold out")
-    expect(ticket.get_by_role("button")).to_have_text("Wait for it")
+    expect(ticket.get_by_role("button")).to_have_text("Join the waitlist")
 
     owner.feature(stall.show_id, None)
     expect(ticket).to_have_count(0)
@@ -98,7 +98,7 @@ def test_the_room_speaks_chinese(people: People, make_stall: MakeStall) -> None:
     expect(sheet.get_by_role("button", name=re.compile("购买|下单|抢|买"))).to_be_visible()
     words = page.locator("body").inner_text()
     left_over = [
-        word for word in ("Buy", "left", "Quantity", "Who sells", "watching", "Sold") if word in words
+        word for word in ("Buy", "left", "Quantity", "Seller info", "watching", "Sold") if word in words
     ]
     assert left_over == []
 
@@ -126,7 +126,7 @@ def test_a_lost_connection_is_taken_up_again(people: People, owner: Owner, make_
     context.set_offline(False)
 
     page.wait_for_selector(".room[data-connection='open']")
-    expect(page.get_by_role("region", name="Shown now").locator(".price")).to_have_text(re.compile(r"88$"))
+    expect(page.get_by_role("region", name="Featured now").locator(".price")).to_have_text(re.compile(r"88$"))
     page.get_by_label("Say something").fill("back again")
     page.get_by_role("button", name="Send").tap()
     expect(page.get_by_role("log", name="Chat").get_by_text("back again")).to_be_visible()

@@ -19,7 +19,7 @@ def test_an_ended_room_offers_neither_chat_nor_likes(
 
     owner.shop("POST", f"/shows/{stall.show_id}/end")
 
-    expect(page.get_by_text("This show is over")).to_be_visible()
+    expect(page.get_by_text("This show has ended")).to_be_visible()
     expect(page.get_by_label("Say something")).to_have_count(0)
     expect(page.get_by_role("log", name="Chat")).to_have_count(0)
     expect(page.get_by_role("button", name="Like")).to_have_count(0)

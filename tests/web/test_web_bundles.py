@@ -109,7 +109,7 @@ async def look(client: httpx.AsyncClient, path: str, **headers: str) -> str:
 async def test_the_product_page_says_what_it_contains_and_how_many_are_left(tea: Tea) -> None:
     client, page = tea.stage.client, f"/s/harbour/p/{tea.products[2]}"
     english = await look(client, page)
-    assert "Contains 1 × Pot 4 × Cup" in text(english)
+    assert "Includes 1 × Pot 4 × Cup" in text(english)
     assert "2 left" in text(english)
     assert f'href="/s/harbour/p/{tea.products[1]}"' in english
     assert "Buy for CN¥99 each" in text(english)
@@ -159,15 +159,15 @@ async def test_the_date_of_a_set_is_that_of_its_last_part(tea: Tea) -> None:
     assert re.search(rf"Ready .{{0,8}}{ready.day}", page)
     hold = await tea.hold()
     checkout = text(await look(tea.stage.client, f"/s/harbour/checkout/{hold}"))
-    assert "Ready on" in checkout
+    assert "Ready and shipped on" in checkout
     assert re.search(r"1 × Pot Ready .{0,12}\d", checkout), "the part that is awaited says its own date"
-    assert re.search(r"4 × Cup Ready on .{0,14}, sent then", checkout), "then the date of the whole"
+    assert re.search(r"4 × Cup Ready and shipped on .{0,14}", checkout), "then the date of the whole"
 
 
 async def test_the_buyer_sees_one_price_from_checkout_to_receipt(tea: Tea) -> None:
     client, hold = tea.stage.client, await tea.hold(2)
     page = await look(client, f"/s/harbour/checkout/{hold}")
-    assert "Tea set 2 × Pot 8 × Cup On the shelf CN¥198.00 2 × CN¥99.00" in text(page)
+    assert "Tea set 2 × Pot 8 × Cup In stock CN¥198.00 2 × CN¥99.00" in text(page)
     assert "CN¥43.00" not in text(page), "no share of a part is shown"
     chinese = text(await look(client, f"/s/harbour/checkout/{hold}", **CHINESE))
     assert "2 × Pot 8 × Cup" in chinese
@@ -177,7 +177,7 @@ async def test_the_buyer_sees_one_price_from_checkout_to_receipt(tea: Tea) -> No
     answer = await client.post(f"/s/harbour/checkout/{hold}", data=form)
     assert answer.status_code == 303
     receipt = text(await look(client, answer.headers["location"]))
-    assert "Tea set 2 × Pot 8 × Cup On the shelf CN¥198.00 2 × CN¥99.00" in receipt
+    assert "Tea set 2 × Pot 8 × Cup In stock CN¥198.00 2 × CN¥99.00" in receipt
 
 
 async def test_the_room_sells_sets_without_a_script(tea: Tea) -> None:
@@ -193,8 +193,8 @@ async def test_the_room_sells_sets_without_a_script(tea: Tea) -> None:
         )
         await live.start_show(tx, shop_id=tea.stage.shop.id, show_id=show.id)
     page = await look(tea.stage.client, f"/s/harbour/live/{show.id}")
-    assert "Contains 1 × Pot 4 × Cup" in text(page)
-    assert "at most 2 each (5 pieces in one)" in text(page)
+    assert "Includes 1 × Pot 4 × Cup" in text(page)
+    assert "max. 2 per customer (5 pieces each)" in text(page)
     assert re.search(r'name="quantity" value="1" min="1" max="2"', page)
     assert "2 left" in text(page)
     chinese = text(await look(tea.stage.client, f"/s/harbour/live/{show.id}", **CHINESE))
@@ -255,8 +255,8 @@ async def test_what_makes_no_set_comes_back_beside_its_field(desk: httpx.AsyncCl
     assert f'id="e-units-{tea.tea_set}-2"' in answer.text
     assert 'value="no such thing"' in answer.text
     for rows, said in (
-        ((("cup", "1"), ("cup", "2")), "up to 10 different parts"),
-        ((("tea-set", "1"),), "not itself among them"),
+        ((("cup", "1"), ("cup", "2")), "up to 10 different products"),
+        ((("tea-set", "1"),), "but not itself"),
         ((("cup", "1000"),), "1 to 999 units"),
     ):
         answer = await desk.post(f"{address}/parts", data=typed(tea.tea_set, *rows))
@@ -265,7 +265,7 @@ async def test_what_makes_no_set_comes_back_beside_its_field(desk: httpx.AsyncCl
     cup = f"/console/harbour/products/{tea.products[1]}"
     answer = await desk.post(f"{cup}/parts", data=typed(tea.cup, (f"(#{tea.tea_set})", "1")))
     assert answer.status_code == 422
-    assert "no bundles themselves" in text(answer.text)
+    assert "contain another bundle" in text(answer.text)
     foreign = await desk.post(f"{cup}/parts", data=typed(tea.pot, ("cup", "1")))
     assert foreign.status_code == 422
     assert await parts(tea, tea.tea_set) == before
@@ -273,13 +273,13 @@ async def test_what_makes_no_set_comes_back_beside_its_field(desk: httpx.AsyncCl
     assert await parts(tea, tea.pot) == []
     page = text(await look(desk, cup))
     assert f"is a part of Tea set #{tea.tea_set}" in page
-    assert "What is a part of a bundle cannot be a bundle itself." in page
+    assert "A product that is part of a bundle can't be a bundle itself." in page
 
 
 async def test_stock_orders_and_studio_show_sets(desk: httpx.AsyncClient, tea: Tea) -> None:
     page = text(await look(desk, "/console/harbour/stock?search=tea"))
-    assert "bundle, put together of 1 × Pot, 4 × Cup 2" in page
-    assert "Units came or are gone" not in page, "nobody counts what has no units"
+    assert "bundle of 1 × Pot, 4 × Cup 2" in page
+    assert "Adjust stock" not in page, "nobody counts what has no units"
 
     hold = await tea.hold(2)
     placed = await orders.complete(
@@ -291,9 +291,10 @@ async def test_stock_orders_and_studio_show_sets(desk: httpx.AsyncClient, tea: T
     )
     page = text(await look(desk, f"/console/harbour/orders/{placed.id}"))
     assert (
-        "Tea set TEA-SET Bundle 2 CN¥99.00 CN¥198.00 Pot POT 2 CN¥99.00 Here Cup CUP 8 CN¥99.00 Here" in page
+        "Tea set TEA-SET Bundle 2 CN¥99.00 CN¥198.00 Pot POT 2 CN¥99.00 In stock Cup CUP 8 CN¥99.00 In stock"
+        in page
     )
-    assert "shared out over its parts" in page
+    assert "split over its parts" in page
     assert "Tea set" in text(await look(desk, "/console/harbour/orders"))
 
     await tea.receive(tea.cup, 8)
@@ -321,4 +322,4 @@ async def test_stock_orders_and_studio_show_sets(desk: httpx.AsyncClient, tea: T
             ],
         )  # fmt: skip
     studio = text(await look(desk, f"/console/harbour/shows/{show.id}/studio"))
-    assert "1 left · 1 held · 0 ordered" in studio
+    assert "1 left · 1 reserved · 0 ordered" in studio

@@ -106,7 +106,7 @@ async def test_a_hold_whose_time_is_over_says_so_and_ordering_still_works_while_
     page = (await stage.client.get(f"/s/harbour/checkout/{hold}")).text
     answer = await stage.client.post(f"/s/harbour/checkout/{hold}", data=FORM)
 
-    assert "The time is over." in page
+    assert "Time is up." in page
     assert answer.status_code == 303
     assert await count(stage) == 1
 
@@ -126,7 +126,7 @@ async def test_a_hold_whose_units_are_gone_is_refused_in_words(stage: Stage) -> 
     answer = await stage.client.post(f"/s/harbour/checkout/{hold}", data=FORM)
 
     assert answer.status_code == 409
-    assert "its units are gone" in answer.text
+    assert "the items are sold" in answer.text
     assert await count(stage) == 0
 
 
@@ -165,10 +165,10 @@ async def test_joining_the_waitlist_twice_is_one_place(stage: Stage) -> None:
 
     assert (first.status_code, first.headers["location"]) == (303, "/s/harbour/waitlist")
     assert (script.json()["position"], script.json()["url"]) == (1, "/s/harbour/waitlist")
-    assert page.count("Number 1 in line") == 1
+    assert page.count("No. 1 on the waitlist") == 1
     [leave] = re.findall(r'action="(/s/harbour/waitlist/[^"]+/leave)"', page)
     assert (await stage.client.post(leave)).status_code == 303
-    assert "Number 1 in line" not in (await stage.client.get("/s/harbour/waitlist")).text
+    assert "No. 1 on the waitlist" not in (await stage.client.get("/s/harbour/waitlist")).text
 
 
 async def test_a_script_hears_which_of_its_purchases_need_no_checkout_any_longer(stage: Stage) -> None:
@@ -260,4 +260,4 @@ async def test_what_is_kept_for_later_says_its_day(stage: Stage) -> None:
 
     [kept] = answer.json()["places"]
     assert (kept["state"], kept["ready_on"]) == ("offered", day.isoformat())
-    assert "sent then" in page
+    assert "Ready and shipped on" in page

@@ -114,7 +114,7 @@ async def test_a_wrong_password_keeps_the_address_and_says_no_more_than_that(sta
     answer = await stage.client.post("/sign-in", data={"email": "owner@example.com", "password": "no"})
 
     assert answer.status_code == 401
-    assert "E-mail address or password are not right." in answer.text
+    assert "Wrong email or password." in answer.text
     assert 'value="owner@example.com"' in answer.text
 
 
@@ -324,7 +324,7 @@ async def test_a_name_that_is_taken_stands_beside_the_name(desk: Stage) -> None:
     answer = await desk.client.post(f"{DESK}/suppliers", data={"name": "Seven Hills", "locale": "en"})
 
     assert answer.status_code == 422
-    assert re.search(r'id="e-name">.*The shop has a supplier of this name already\.', answer.text)
+    assert re.search(r'id="e-name">.*A supplier with this name already exists\.', answer.text)
 
 
 async def test_a_link_is_shown_once_and_can_be_stopped(desk: Stage) -> None:
@@ -348,16 +348,16 @@ async def test_without_a_forecast_the_page_says_what_to_do(desk: Stage) -> None:
     answer = await desk.client.get(f"{DESK}/shows/{desk.show.id}/plan")
     made = await desk.client.post(f"{DESK}/shows/{desk.show.id}/plan", data={"days": "21"})
 
-    assert "Nothing foreseen yet" in answer.text
+    assert "No forecast yet" in answer.text
     assert made.status_code == 409
-    assert "Forecast the demand of this show first." in made.text
+    assert "Run a demand forecast for this show first." in made.text
 
 
 async def test_nothing_can_be_foreseen_of_a_show_that_said_nothing(desk: Stage) -> None:
     answer = await desk.client.post(f"{DESK}/shows/{desk.show.id}/plan/foresee")
     page = await desk.client.get(answer.headers["location"])
 
-    assert "Nothing has been collected of this show yet." in page.text
+    assert "No data for this show yet." in page.text
 
 
 async def test_the_forecast_shows_its_interval_and_what_cannot_be_known(desk: Stage) -> None:
@@ -368,7 +368,7 @@ async def test_the_forecast_shows_its_interval_and_what_cannot_be_known(desk: St
     ).text
 
     assert "units were taken while it could be bought" in english
-    assert "cannot be known</span> It was never shown" in english
+    assert "not enough data</span> It was never shown" in english
     assert "无法得知</span> 从未展示" in chinese
     assert english.count('class="range"') == 3
 
@@ -383,8 +383,8 @@ async def test_why_no_quote_fits_is_counted_in_words(desk: Stage) -> None:
     answer = await desk.client.post(f"{DESK}/shows/{desk.show.id}/plan", data={"days": "21"})
 
     assert answer.status_code == 409
-    assert "No valid quote can deliver any of these products in time." in answer.text
-    assert "Quotes that cannot deliver in time: 1" in answer.text
+    assert "No current quote can deliver any of these products in time." in answer.text
+    assert "Quotes too late to deliver: 1" in answer.text
 
 
 async def test_a_plan_asks_for_numbers(desk: Stage) -> None:
@@ -420,7 +420,7 @@ async def test_a_plan_becomes_orders_whose_goods_are_taken_in(desk: Stage) -> No
     assert f"CN¥{plan.purchase_minor / 100:,.2f}" in page
     assert re.search(r"<code>http://shop\.test/supplier/[^<]+</code>", accepted.text)
     assert again.status_code == 303
-    assert "was answered already" in (await desk.client.get(again.headers["location"])).text
+    assert "was already accepted" in (await desk.client.get(again.headers["location"])).text
 
     line = order.lines[0]
     there = f"{DESK}/purchase-orders/{order.id}"
@@ -449,7 +449,7 @@ async def test_a_show_that_has_not_started_says_so(desk: Stage) -> None:
     sheet = await desk.client.get(f"{DESK}/shows/{desk.show.id}/report.csv")
 
     assert answer.status_code == 200
-    assert "The show has not started" in answer.text
+    assert "The show hasn't started" in answer.text
     assert sheet.status_code == 404
 
 
@@ -458,7 +458,7 @@ async def test_a_show_of_which_nothing_was_collected_says_that(desk: Stage) -> N
         await live.start_show(tx, shop_id=desk.shop.id, show_id=desk.show.id)
     answer = await desk.client.get(f"{DESK}/shows/{desk.show.id}/report")
 
-    assert "Nothing has been collected of this show yet" in answer.text
+    assert "No data for this show yet" in answer.text
 
 
 @pytest.fixture
@@ -562,7 +562,7 @@ async def test_units_are_set_apart_for_a_till_moved_to_it_and_flow_back(desk: St
     form = {"name": "Till 1", "kind": "till", "location_id": str(place.id)}
     for wrong in ({"name": " "}, {"kind": "open"}, {"location_id": "999"}):
         await desk.client.post(f"{DESK}/stock/pools", data=form | wrong)
-    assert "Nothing is set apart now." in (await desk.client.get(f"{DESK}/stock")).text
+    assert "Nothing is reserved." in (await desk.client.get(f"{DESK}/stock")).text
 
     await desk.client.post(f"{DESK}/stock/pools", data=form)
     source, target = await spots(desk)
@@ -581,12 +581,12 @@ async def test_units_are_set_apart_for_a_till_moved_to_it_and_flow_back(desk: St
     page = (await desk.client.get(f"{DESK}/stock")).text
     assert await units_by_kind(desk) == {"open": 1, "till": 2}
     assert "Till 1" in page
-    assert "2 free" in page
+    assert "2 available" in page
 
     pool_id = target.split(":")[1]
     await desk.client.post(f"{DESK}/stock/pools/{pool_id}/close")
     assert await units_by_kind(desk) == {"open": 3, "till": 0}
-    assert "Nothing is set apart now." in (await desk.client.get(f"{DESK}/stock")).text
+    assert "Nothing is reserved." in (await desk.client.get(f"{DESK}/stock")).text
 
 
 async def test_the_pool_of_a_show_closes_with_its_show_alone(desk: Stage) -> None:

@@ -79,7 +79,7 @@ async def test_plan_a_show(client: httpx.AsyncClient, stage: Stage) -> None:
     )
     page = (await client.get(f"{HERE}/{made.id}")).text
     assert 'value="2026-12-01T20:00"' in page
-    assert "Nothing is offered yet" in page
+    assert "No products yet" in page
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ async def test_the_order_of_the_run(client: httpx.AsyncClient, stage: Stage) -> 
 async def test_a_show_from_start_to_end(client: httpx.AsyncClient, stage: Stage) -> None:
     studio = f"{HERE}/{stage.show.id}/studio"
     before = await offer(stage)
-    assert "Go on air" in (await client.get(studio)).text
+    assert "Go live" in (await client.get(studio)).text
     assert (await client.post(f"{studio}/start")).status_code == 303
     assert (await show(stage)).status == live.ShowStatus.LIVE
 
@@ -206,7 +206,7 @@ async def test_a_show_from_start_to_end(client: httpx.AsyncClient, stage: Stage)
     assert await featured(stage) == before.id
     page = (await client.get(studio)).text
     assert "End the show" in page
-    assert "Take off" in page
+    assert "Unfeature" in page
 
     await client.post(f"{studio}/price", data={"offer_id": str(before.id), "price": "77.00"})
     assert {line.price_minor for line in (await offer(stage)).lines} == {7_700}
@@ -227,7 +227,7 @@ async def test_a_show_from_start_to_end(client: httpx.AsyncClient, stage: Stage)
     assert await featured(stage) is None
     await client.post(f"{studio}/end")
     assert (await show(stage)).status == live.ShowStatus.ENDED
-    assert "The show is over" in (await client.get(studio)).text
+    assert "The show has ended" in (await client.get(studio)).text
     assert (await client.get(f"{HERE}/{stage.show.id}")).status_code == 200
 
 
@@ -248,11 +248,11 @@ async def test_moderate_the_chat(client: httpx.AsyncClient, stage: Stage) -> Non
         link = await said_by(stage, tx, "look at www.cheap.example.com")
     assert (rude.state, link.state) == (chat.State.SHOWN, chat.State.HELD)
     page = (await client.get(studio)).text
-    assert "1 line waits for you" in page
-    assert "Let it through" in page
+    assert "1 message to review" in page
+    assert "Approve" in page
 
     await client.post(f"{studio}/approve", data={"line_id": str(link.id)})
-    assert "1 line waits for you" not in (await client.get(studio)).text
+    assert "1 message to review" not in (await client.get(studio)).text
     assert (
         await client.post(f"{studio}/hide", data={"line_id": str(rude.id), "reason": "bad mood"})
     ).status_code == 422

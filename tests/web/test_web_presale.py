@@ -71,12 +71,12 @@ async def test_the_buyer_takes_the_new_date_once(stage: Stage) -> None:
     again = await stage.client.post(f"{place}/delay", data={"answer": "cancel"})
     told = (await stage.client.get(place)).text
 
-    assert "It comes later than promised" in page
-    assert "Take the new date" in page
+    assert "Delayed" in page
+    assert "Accept the new date" in page
     assert (answer.status_code, again.status_code) == (303, 303)
-    assert "You took the new date." in after
-    assert "It comes later than promised" not in after
-    assert "There is no new date to answer." in told
+    assert "You accepted the new date." in after
+    assert "Delayed" not in after
+    assert "There is no new date to respond to." in told
     shown = await view(stage, order_id)
     assert (shown.order.status, shown.lines[0].ship_by) == ("placed", LATER)
 
@@ -90,7 +90,7 @@ async def test_the_buyer_refuses_the_new_date_and_is_owed_what_was_paid(stage: S
     await stage.client.post(f"{place}/delay", data={"answer": "cancel"})
     after = (await stage.client.get(place)).text
 
-    assert "Cancel, and get CN¥141.00 back" in page
+    assert "Cancel and get CN¥141.00 back" in page
     assert "CN¥141.00 come back to you." in after
     gone = (await view(stage, order_id)).order
     assert (gone.status, gone.cancel_why, gone.refund_owed_minor) == ("cancelled", "late", 14_100)
@@ -107,8 +107,8 @@ async def test_a_missed_date_without_a_new_one_offers_the_money_back_alone(stage
     assert (await view(stage, order_id)).order.status == "paid"
 
     assert "The promised date has passed" in page
-    assert "Take the new date" not in page
-    assert "Cancel, and get CN¥141.00 back" in page
+    assert "Accept the new date" not in page
+    assert "Cancel and get CN¥141.00 back" in page
     assert refused.status_code == 303
 
 
@@ -135,15 +135,15 @@ async def test_the_rest_is_asked_for_when_the_goods_are_there(stage: Stage, tmp_
     said = await client.post(f"/console/harbour/orders/{order_id}/ready")
     ready = (await stage.client.get(place)).text
 
-    assert "You pay the rest within 7 days after the goods are ready." in checkout
+    assert "Pay the balance within 7 days after your order is ready." in checkout
     assert "How to pay the deposit" in first
     assert "CN¥41.70" in first
-    assert "Your deposit is in" in waiting
+    assert "Deposit received" in waiting
     assert "Bank 4711" not in waiting
-    assert "The goods are here" in desk
+    assert "Goods received" in desk
     assert said.status_code == 303
-    assert "The goods are ready: pay the rest" in ready
-    assert "the deposit stays with the seller" in ready
+    assert "Your order is ready: pay the balance" in ready
+    assert "the seller keeps the deposit" in ready
     assert re.findall(r'<li class="(\w+)"', ready.split('class="progress"')[1].split("</ol>")[0]) == [
         "done", "done", "done", "now", "later",
     ]  # fmt: skip
@@ -160,8 +160,8 @@ async def test_the_merchant_says_that_one_order_comes_later(stage: Stage, tmp_pa
     await client.post(f"{path}/delay", data={"delayed_to": LATER.isoformat()})
 
     assert (await view(stage, order_id)).lines[0].put_off_to == LATER
-    assert "Not answered" in (await client.get(path)).text
-    assert "Take the new date" in (await stage.client.get(place)).text
+    assert "No answer yet" in (await client.get(path)).text
+    assert "Accept the new date" in (await stage.client.get(place)).text
 
 
 @pytest.mark.parametrize("who", ["buyer", "merchant"])

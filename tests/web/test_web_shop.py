@@ -47,7 +47,7 @@ async def test_the_product_form_carries_price_and_a_fresh_id_and_only_what_can_b
     assert len(ids) == 2
     assert len(set(ids)) == 2
     assert "Join the waitlist" in first
-    assert "Buying means you agree to that date." in first
+    assert "By buying you agree to that date." in first
 
 
 async def test_a_description_is_text_never_markup(stage: Stage) -> None:
@@ -70,7 +70,7 @@ async def test_a_refused_form_says_why_and_offers_the_waitlist(stage: Stage) -> 
     query = f"refused=stock.sold_out&variant={stage.variants[2].id}&left=0"
     html = (await stage.client.get(f"/s/harbour/p/{stage.shirt.id}?{query}")).text
 
-    assert "Somebody was faster" in html
+    assert "Someone was faster" in html
     assert html.count('action="/s/harbour/waitlist"') == 2
 
 
@@ -78,7 +78,7 @@ async def test_an_invented_refusal_cannot_put_words_on_the_page(stage: Stage) ->
     html = (await stage.client.get(f"/s/harbour/p/{stage.shirt.id}?refused=<b>buy%20at%20evil.test")).text
 
     assert "evil.test" not in html.replace("refused=%3Cb%3Ebuy%20at%20evil.test", "")
-    assert "That is not possible any more." in html
+    assert "This is no longer possible." in html
 
 
 async def test_the_room_is_complete_without_scripts(stage: Stage) -> None:
@@ -125,7 +125,7 @@ async def test_pages_speak_the_language_of_the_browser_and_the_chosen_one_before
     assert "店内商品" in chinese.text
     assert "衬衫" in chinese.text
     assert (chosen.status_code, chosen.headers["location"]) == (303, "/s/harbour?a=1")
-    assert "In the shop" in english.text
+    assert "Products" in english.text
 
 
 async def test_the_language_form_sends_nobody_elsewhere(stage: Stage) -> None:
@@ -162,7 +162,7 @@ async def test_a_later_day_than_shown_is_said_with_a_way_on(stage: Stage) -> Non
     query = f"refused=stock.too_late&variant={stage.variants[1].id}&ready_on=2031-01-01"
     html = (await stage.client.get(f"/s/harbour/p/{stage.shirt.id}?{query}")).text
 
-    assert "The form shows the new date." in html
+    assert "The form now shows the new date." in html
 
 
 async def test_nobody_is_sold_out_against_themselves(stage: Stage) -> None:
@@ -175,15 +175,15 @@ async def test_nobody_is_sold_out_against_themselves(stage: Stage) -> None:
 
     cookies = f"shopper={stage.client.cookies['shopper']}"
     assert f'href="/s/harbour/checkout/{hold}"' in await shown(hold)
-    assert "kept for you already" in await shown(hold)
+    assert "already have the last units reserved" in await shown(hold)
     for foreign in (other, uuid4(), "nonsense", "x" * 36):
-        assert "kept for you already" not in await shown(foreign)
+        assert "already have the last units reserved" not in await shown(foreign)
     cookies = f"shopper={accounts.issue_shopper(stage.app.state.keyring, uuid4())}"
-    assert "kept for you already" not in await shown(hold)
+    assert "already have the last units reserved" not in await shown(hold)
     async with stage.db.transaction() as tx:
         await stock.release(tx, [hold], "test")
     cookies = f"shopper={stage.client.cookies['shopper']}"
-    assert "Somebody was faster" in await shown(hold)
+    assert "Someone was faster" in await shown(hold)
 
 
 async def test_a_show_on_air_stays_on_the_pages_however_many_are_planned_after_it(stage: Stage) -> None:

@@ -97,7 +97,7 @@ async def test_one_tap_confirms_all_as_asked(workshop: Workshop) -> None:
     order = await workshop.now()
 
     assert status == 303
-    assert "Thank you. The shop sells on your promise from now on." in page
+    assert "Thank you. The shop now sells on your promise." in page
     assert order.state == supply.OrderState.CONFIRMED
     assert [(line.confirmed, line.ready_on) for line in order.lines] == [
         (line.quantity, line.expected_on) for line in workshop.order.lines
@@ -135,7 +135,7 @@ async def test_declining_takes_every_line(workshop: Workshop) -> None:
     status, page = await workshop.answer(answer="none")
 
     assert status == 303
-    assert "The shop knows that you cannot make it." in page
+    assert "The shop now knows you can&#39;t make it." in page
     assert (await workshop.now()).state == supply.OrderState.DECLINED
 
 
@@ -148,10 +148,10 @@ async def test_what_cannot_be_is_said_beside_its_field_and_nothing_changes(works
     )  # fmt: skip
 
     assert status == 422
-    assert re.search(rf'id="e-q-{first.variant_id}">.*That is more than was ordered\.', page)
-    assert re.search(rf'id="e-d-{second.variant_id}">.*This day is over already\.', page)
+    assert re.search(rf'id="e-q-{first.variant_id}">.*This is more than was ordered\.', page)
+    assert re.search(rf'id="e-d-{second.variant_id}">.*This date has passed\.', page)
     assert f'value="{first.quantity + 1}"' in page
-    assert "2 fields need another look." in page
+    assert "Check the 2 marked fields." in page
     assert await workshop.now() == workshop.order
 
 
@@ -196,7 +196,7 @@ async def test_after_the_goods_came_nothing_can_be_answered(workshop: Workshop) 
         )
     page = (await workshop.stage.client.get(workshop.address)).text
 
-    assert "Arrived at the shop" in page
+    assert "Received by the shop" in page
     assert 'name="answer"' not in page
 
 

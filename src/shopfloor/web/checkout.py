@@ -29,12 +29,12 @@ Key = Annotated[str | None, Query(max_length=200)]
 
 # What is wrong with a field, in words.  The keys are those of `FormRefused`.
 FIELD_ERRORS: Final = {
-    "missing": N_("Please fill this in."),
-    "too_long": N_("That is too long."),
-    "phone_or_email": N_("Give a phone number or an e-mail address, so that the seller can reach you."),
-    "not_a_phone_number": N_("This does not look like a phone number."),
-    "not_an_address": N_("This does not look like an e-mail address."),
-    "not_for_this_delivery": N_("Cash is possible only when you pick up."),
+    "missing": N_("Fill this in."),
+    "too_long": N_("This is too long."),
+    "phone_or_email": N_("Enter a phone number or an email address so the seller can reach you."),
+    "not_a_phone_number": N_("Enter a valid phone number."),
+    "not_an_address": N_("Enter a valid email address."),
+    "not_for_this_delivery": N_("Cash is available for pickup only."),
 }
 
 
@@ -201,11 +201,11 @@ class Step:
 PLACED: Final = (N_("Ordered"), N_("Ordered"))
 PAID: Final = (N_("Paid"), N_("Payment"))
 SENT: Final = (N_("Sent"), N_("Sending"))
-FETCHED: Final = (N_("Picked up"), N_("Pick-up"))
-ARRIVED: Final = (N_("Received"), N_("Arrival"))
+FETCHED: Final = (N_("Picked up"), N_("Pickup"))
+ARRIVED: Final = (N_("Received"), N_("Receiving"))
 DEPOSIT: Final = (N_("Deposit paid"), N_("Deposit"))
-READY: Final = (N_("Goods ready"), N_("Goods get ready"))
-REST: Final = (N_("Rest paid"), N_("Pay the rest"))
+READY: Final = (N_("Ready"), N_("Preparing"))
+REST: Final = (N_("Balance paid"), N_("Pay the balance"))
 
 
 def steps_of(view: orders.OrderView) -> list[Step]:
@@ -278,7 +278,7 @@ async def answer_delay(
         # A second tap, or another device: the page shows what became of it.
         flash(response, "wait", message_of(refusal, language_of(request, found.locale)))
         return response
-    done = N_("You took the new date.") if answer == "accept" else N_("The order is cancelled.")
+    done = N_("You accepted the new date.") if answer == "accept" else N_("The order is cancelled.")
     flash(response, "good", words.gettext(done))
     return response
 

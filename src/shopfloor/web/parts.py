@@ -147,10 +147,10 @@ def seller_facts(name: str, *, pick_up_at: str, language: Language) -> list[tupl
     words = language.words
     facts = [
         (words.gettext("Seller"), name),
-        (words.gettext("Pick-up"), pick_up_at),
+        (words.gettext("Pickup"), pick_up_at),
         (
             words.gettext("Contract"),
-            words.gettext("You buy from this seller. Payment goes to the seller directly."),
+            words.gettext("You buy from this seller and pay the seller directly."),
         ),
     ]
     return [(label, value) for label, value in facts if value]

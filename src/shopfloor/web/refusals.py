@@ -20,12 +20,12 @@ from shopfloor.web.templating import render
 
 TITLES: Final = {
     401: N_("Please sign in"),
-    403: N_("Not for this role"),
+    403: N_("No permission"),
     404: N_("Nothing here"),
-    405: N_("Not like this"),
-    409: N_("Not any more"),
-    413: N_("Too big"),
-    422: N_("That did not work"),
+    405: N_("Not allowed"),
+    409: N_("No longer possible"),
+    413: N_("Too large"),
+    422: N_("That didn't work"),
     429: N_("Too fast"),
     503: N_("One moment"),
 }
@@ -76,7 +76,7 @@ def refusal_page(request: Request, refusal: Refusal, *, back: str | None = None)
         code=refusal.code,
         incident=None,
         back=back or "/",
-        back_words=words.gettext("Back") if back else words.gettext("To the shop"),
+        back_words=words.gettext("Back") if back else words.gettext("Go to the shop"),
     )
 
 
@@ -125,12 +125,12 @@ async def answer_incident(request: Request, problem: Exception) -> Response:
         request,
         "error.html",
         status=500,
-        title=words.gettext("Something broke"),
+        title=words.gettext("Something went wrong"),
         message=sentence("bug", "", {}, language_of(request)),
         code="bug",
         incident=http.log_incident(problem, path=request.url.path),
         back="/",
-        back_words=words.gettext("To the shop"),
+        back_words=words.gettext("Go to the shop"),
     )
 
 

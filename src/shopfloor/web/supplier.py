@@ -147,9 +147,9 @@ async def answer(request: Request, key: str, order_id: UUID, db: Db) -> Response
         return _page(request, key, opened, at=order_id, values=values, errors=errors)
     response = RedirectResponse(f"/supplier/{key}#order-{order_id}", status_code=303)
     said = {
-        supply.OrderState.DECLINED: N_("The shop knows that you cannot make it."),
-        supply.OrderState.PARTIALLY: N_("Thank you. The shop knows what you can make and when."),
-    }.get(order.state, N_("Thank you. The shop sells on your promise from now on."))
+        supply.OrderState.DECLINED: N_("The shop now knows you can't make it."),
+        supply.OrderState.PARTIALLY: N_("Thank you. The shop now knows what you can make and when."),
+    }.get(order.state, N_("Thank you. The shop now sells on your promise."))
     flash(response, "good", language.words.gettext(said))
     return response
 

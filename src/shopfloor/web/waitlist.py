@@ -97,7 +97,7 @@ def _told(
     }
 
 
-OWN: Final = N_("What is left of this is kept for you already. Check out before its time is over.")
+OWN: Final = N_("You already have the last units reserved. Check out before the time runs out.")
 
 
 async def refused_or_own(

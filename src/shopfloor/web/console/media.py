@@ -29,8 +29,8 @@ _CAUSES: Final = {
     "changed": N_("the picture changed its format"),
     "replaced": N_("another camera took over"),
     "revoked": N_("the key was changed"),
-    "stopped": N_("the shop was shut down"),
-    "crashed": N_("the shop stopped; mended at its next start"),
+    "stopped": N_("the server was shut down"),
+    "crashed": N_("the server stopped; repaired at the next start"),
 }
 
 

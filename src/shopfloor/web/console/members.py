@@ -58,7 +58,7 @@ async def withdraw(desk: Manager, invitation_id: Id) -> Response:
             await accounts.withdraw_invitation(tx, actor=desk.actor, invitation_id=invitation_id)
     except Refusal as refusal:
         return desk.refused("/members", refusal)
-    return desk.back("/members", desk.say(N_("The invitation is withdrawn.")))
+    return desk.back("/members", desk.say(N_("Invitation withdrawn.")))
 
 
 @router.post("/{person_id}/role")
@@ -68,7 +68,7 @@ async def change_role(desk: Manager, person_id: Id, role: Annotated[Role, Form()
             await accounts.change_role(tx, actor=desk.actor, person_id=person_id, role=role)
     except Refusal as refusal:
         return desk.refused("/members", refusal)
-    return desk.back("/members", desk.say(N_("The role is changed.")))
+    return desk.back("/members", desk.say(N_("Role changed.")))
 
 
 @router.post("/{person_id}/remove")
@@ -78,7 +78,7 @@ async def remove(desk: Manager, person_id: Id) -> Response:
             await accounts.remove_member(tx, actor=desk.actor, person_id=person_id)
     except Refusal as refusal:
         return desk.refused("/members", refusal)
-    return desk.back("/members", desk.say(N_("That person does not belong to the shop any more.")))
+    return desk.back("/members", desk.say(N_("That person is no longer a member of the shop.")))
 
 
 @router.post("/{person_id}/password")

@@ -15,17 +15,17 @@ from shopfloor.web.parts import Left, option_words
 # What the video server says of a camera, in words.
 WARNINGS: Final = {
     "gop_long": N_(
-        "Key frames are far apart: viewers wait long for the picture. Set the key-frame interval to 1 s."
+        "Key frames are too far apart, so viewers wait for video. Set the key-frame interval to 1 s."
     ),
-    "no_audio": N_("There is no sound."),
-    "no_video": N_("There is sound, but no picture."),
+    "no_audio": N_("No audio."),
+    "no_video": N_("Audio but no video."),
     "picture_format": N_(
         "Most browsers cannot show this picture format. In OBS, set the color format to NV12 (Settings → Advanced) "
         "and the encoder profile to main or high."
     ),
-    "late": N_("The picture arrives late: the upload is too slow or shaky."),
-    "recording_stopped": N_("It is not being recorded: look at the disk."),
-    "rows_waiting": N_("The records of the video wait for the database."),
+    "late": N_("Video arrives late: the upload is slow or unstable."),
+    "recording_stopped": N_("Not recording: check the disk."),
+    "rows_waiting": N_("Video records are waiting for the database."),
 }
 
 
@@ -101,7 +101,7 @@ async def set_offer_prices(
 
 
 def variant_label(desk: Desk, variant: catalog.Variant) -> str:
-    return option_words(variant.options) or desk.say(N_("One kind"))
+    return option_words(variant.options) or desk.say(N_("One option"))
 
 
 async def offer_rows(tx: Tx, show: live.Show) -> dict[int, OfferRow]:
@@ -148,34 +148,34 @@ def checklist(
     say, address = desk.say, desk.address
     checks: list[Check] = []
     if camera is None:
-        checks.append(Check("wait", say(N_("No camera is chosen: people would see no picture.")), "#details"))
+        checks.append(Check("wait", say(N_("No camera selected: viewers would see no video.")), "#details"))
     elif not camera.live:
-        words = N_("The camera sends nothing yet. Start streaming in OBS.")
+        words = N_("No video yet. Start streaming in OBS.")
         checks.append(Check("wait", say(words), f"{address}/media"))
     else:
         checks.append(Check("good", say(N_("The camera is sending."))))
         checks += [Check("wait", words, f"{address}/media") for words in warnings(desk, camera)]
     if not rows:
-        checks.append(Check("bad", say(N_("Nothing is offered yet. Add a product.")), "#add"))
+        checks.append(Check("bad", say(N_("No products yet. Add one.")), "#add"))
         return checks
-    checks.append(Check("good", say(N_("%(n)s products are offered."), n=len(rows))))
+    checks.append(Check("good", say(N_("%(n)s products."), n=len(rows))))
     empty = [row for row in rows.values() if not row.left.total]
     if empty:
         names = ", ".join(_name(desk, row) for row in empty[:3]) + (" …" if len(empty) > 3 else "")
-        words = say(N_("Nothing is left to sell of: %(names)s"), names=names)
+        words = say(N_("Sold out: %(names)s"), names=names)
         checks.append(Check("wait", words, f"{address}/stock"))
     short = [row for row in rows.values() if any(_is_short(row, line) for line in row.offer.lines)]
     if short and show.status == live.ShowStatus.PLANNED:
         names = ", ".join(_name(desk, row) for row in short[:3]) + (" …" if len(short) > 3 else "")
-        words = say(N_("More is set apart for the show than there is of: %(names)s"), names=names)
+        words = say(N_("Reserved for the show beyond stock: %(names)s"), names=names)
         checks.append(Check("wait", words, f"{address}/stock"))
     unset = [row for row in rows.values() if row.quota is None and row.left.now]
     if unset:
         names = ", ".join(_name(desk, row) for row in unset[:3]) + (" …" if len(unset) > 3 else "")
-        words = say(N_("No units are set apart for the show of: %(names)s"), names=names)
+        words = say(N_("No units reserved for this show: %(names)s"), names=names)
         checks.append(Check("wait", words, f"#offer-{unset[0].offer.id}"))
     if not empty and not short and not unset:
-        checks.append(Check("good", say(N_("There is stock for everything."))))
+        checks.append(Check("good", say(N_("Everything is in stock."))))
     return checks
 
 

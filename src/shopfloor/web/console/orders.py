@@ -90,7 +90,7 @@ async def paid(desk: Manager, order_id: UUID, amount: Text = "", note: Text = ""
             )
     except Refusal as refusal:
         return desk.refused(path, refusal)
-    return desk.back(path, desk.say(N_("Noted as paid.")))
+    return desk.back(path, desk.say(N_("Marked as paid.")))
 
 
 @router.post("/{order_id}/ready")
@@ -105,7 +105,7 @@ async def ready(desk: Manager, order_id: UUID) -> Response:
     except Refusal as refusal:
         return desk.refused(path, refusal)
     asked = changed.balance_due_at is not None and changed.charged_minor < changed.total_minor
-    said = N_("The goods are here. The buyer is asked for the rest.") if asked else N_("The goods are here.")
+    said = N_("Goods received. The customer is asked to pay the balance.") if asked else N_("Goods received.")
     return desk.back(path, desk.say(said))
 
 
@@ -127,7 +127,7 @@ async def delay(desk: Manager, order_id: UUID, delayed_to: Text = "") -> Respons
             )
     except Refusal as refusal:
         return desk.refused(path, refusal)
-    return desk.back(path, desk.say(N_("The buyer is asked: take the new date, or everything back.")))
+    return desk.back(path, desk.say(N_("The customer is asked to accept the new date or get a full refund.")))
 
 
 @router.post("/{order_id}/ship")
@@ -144,7 +144,7 @@ async def ship(desk: Manager, order_id: UUID, tracking: Text = "") -> Response:
             )
     except Refusal as refusal:
         return desk.refused(path, refusal)
-    return desk.back(path, desk.say(N_("Marked as sent.")))
+    return desk.back(path, desk.say(N_("Marked as shipped.")))
 
 
 @router.post("/{order_id}/deliver")
@@ -175,7 +175,7 @@ async def cancel(desk: Manager, order_id: UUID, note: Text = "") -> Response:
             )
     except Refusal as refusal:
         return desk.refused(path, refusal)
-    return desk.back(path, desk.say(N_("The order is cancelled; its units are free again.")))
+    return desk.back(path, desk.say(N_("Order cancelled; its units are back on sale.")))
 
 
 @router.post("/{order_id}/refund")
@@ -197,7 +197,7 @@ async def refund(
             )
     except (Refusal, ValueError) as refusal:
         return desk.refused(path, refusal if isinstance(refusal, Refusal) else purchases.BadPurchase())
-    return desk.back(path, desk.say(N_("The refund is granted. Send the money, then note it here.")))
+    return desk.back(path, desk.say(N_("Refund approved. Send the money, then record it here.")))
 
 
 @router.post("/{order_id}/refunded")
@@ -214,4 +214,4 @@ async def refunded(desk: Manager, order_id: UUID, refund_id: Annotated[UUID, For
             )
     except Refusal as refusal:
         return desk.refused(path, refusal)
-    return desk.back(path, desk.say(N_("Noted as paid back.")))
+    return desk.back(path, desk.say(N_("Marked as refunded.")))

@@ -27,11 +27,11 @@ Accepter = Annotated[Desk, at(Permission.PLAN_ACCEPT)]
 Text = Annotated[str, Form(max_length=40)]
 
 LEFT_OUT: Final = {
-    "supplier_inactive": N_("Quotes of suppliers that are switched off: %(count)s"),
-    "quote_not_valid": N_("Quotes that are not valid today: %(count)s"),
+    "supplier_inactive": N_("Quotes of inactive suppliers: %(count)s"),
+    "quote_not_valid": N_("Quotes not valid today: %(count)s"),
     "other_currency": N_("Quotes in another currency: %(count)s"),
-    "too_late": N_("Quotes that cannot deliver in time: %(count)s"),
-    "products_without_quote": N_("Products that nobody quoted for in time: %(count)s"),
+    "too_late": N_("Quotes too late to deliver: %(count)s"),
+    "products_without_quote": N_("Products without a timely quote: %(count)s"),
 }
 
 
@@ -249,7 +249,7 @@ async def foresee(desk: Accepter, show_id: Id) -> Response:
         forecast = await demand.foresee(desk.db, lake, shop_id=desk.shop.id, show_id=show_id)
     except metrics.UnknownShow as refusal:
         return desk.refused(path, refusal)
-    said = N_("Foreseen from all that was collected until %(time)s.")
+    said = N_("Forecast from all data collected until %(time)s.")
     return desk.back(
         path, desk.say(said, time=f"{forecast.as_of.astimezone(zone_of(desk.shop.timezone)):%H:%M:%S}")
     )
@@ -280,7 +280,7 @@ async def make(desk: Accepter, show_id: Id, days: Text = "21", budget: Text = ""
     except Refusal as refusal:
         return await _page(desk, show_id, values=values, refused=refusal, status=refusal.status)
     return desk.back(
-        f"/shows/{show_id}/plan#plan", desk.say(N_("The plan is made. Look at it, then accept it."))
+        f"/shows/{show_id}/plan#plan", desk.say(N_("The plan is ready. Review it, then accept it."))
     )
 
 

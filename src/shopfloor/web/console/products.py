@@ -187,9 +187,7 @@ async def create(desk: Editor) -> Response:
     except Refusal as refusal:
         errors = _refused_fields(desk, refusal, [*values, "option1", "values1"])
         return _new_form(desk, values, errors, refusal.status)
-    return desk.back(
-        f"/products/{made.id}", desk.say(N_("The product is there. Now its pictures, and its stock."))
-    )
+    return desk.back(f"/products/{made.id}", desk.say(N_("Product created. Next: images and stock.")))
 
 
 def split_values(text: str) -> list[str]:
@@ -438,9 +436,9 @@ async def save(desk: Editor, product_id: Id) -> Response:
 @router.post("/{product_id}/status")
 async def set_status(desk: Editor, product_id: Id, status: Annotated[catalog.Status, Form()]) -> Response:
     said = {
-        catalog.Status.ACTIVE: N_("The product is in the shop."),
-        catalog.Status.DRAFT: N_("The product is a draft: only you see it."),
-        catalog.Status.ARCHIVED: N_("The product is archived. Its orders and prices stay on record."),
+        catalog.Status.ACTIVE: N_("Product published."),
+        catalog.Status.DRAFT: N_("Moved to drafts: only you can see it."),
+        catalog.Status.ARCHIVED: N_("Product archived. Its orders and prices stay on record."),
     }
     try:
         async with desk.work() as tx:
@@ -511,7 +509,7 @@ async def add_variant(desk: Editor, product_id: Id) -> Response:
         field = "new_price" if refusal.code.startswith("form.") else "new_option1"
         errors = {field: message_of(refusal, desk.language)}
         return await _page(desk, product_id, typed=typed, errors=errors, status=refusal.status)
-    return desk.back(f"/products/{product_id}#variants", desk.say(N_("The variant is there.")))
+    return desk.back(f"/products/{product_id}#variants", desk.say(N_("Variant added.")))
 
 
 @router.post("/{product_id}/parts")
@@ -528,9 +526,7 @@ async def save_parts(desk: Editor, product_id: Id, variant_id: Annotated[Id, For
             field, units = f"part-{variant_id}-{n}", f"units-{variant_id}-{n}"
             part_id = await _meant(tx, desk.shop.id, text)
             if part_id is None:
-                errors[field] = desk.say(
-                    N_("Nothing in the shop is called that. Choose from the list, or type a SKU.")
-                )
+                errors[field] = desk.say(N_("No product matches. Choose from the list or enter a SKU."))
                 continue
             try:
                 parts.append(catalog.NewPart(part_id, desk.quantity(typed.get(units, "1"))))
@@ -547,7 +543,7 @@ async def save_parts(desk: Editor, product_id: Id, variant_id: Annotated[Id, For
         errors = {f"parts-{variant_id}": message_of(refusal, desk.language)}
     if errors:
         return await _page(desk, product_id, typed=typed, errors=errors, status=422)
-    said = N_("Saved. One sale takes these units.") if parts else N_("It is sold by itself again.")
+    said = N_("Saved. Each sale uses these units.") if parts else N_("It's sold individually again.")
     return desk.back(f"/products/{product_id}#bundles", desk.say(said))
 
 
@@ -660,7 +656,7 @@ async def add_picture(
     except Refusal as refusal:
         errors = {"alt": message_of(refusal, desk.language)}
         return await _page(desk, product_id, typed={"alt": alt}, errors=errors, status=refusal.status)
-    return desk.back(f"/products/{product_id}#pictures", desk.say(N_("The picture is there.")))
+    return desk.back(f"/products/{product_id}#pictures", desk.say(N_("Image added.")))
 
 
 @router.post("/{product_id}/pictures/{picture_id}/remove")
@@ -672,4 +668,4 @@ async def remove_picture(desk: Editor, product_id: Id, picture_id: Id) -> Respon
             )
     except Refusal as refusal:
         return desk.refused(f"/products/{product_id}#pictures", refusal)
-    return desk.back(f"/products/{product_id}#pictures", desk.say(N_("The picture is gone.")))
+    return desk.back(f"/products/{product_id}#pictures", desk.say(N_("Image removed.")))

@@ -103,7 +103,7 @@ async def plan(
             )
     except Refusal as refusal:
         return await _list(desk, values, _field_of(desk, refusal), refusal.status)
-    return desk.back(f"/shows/{show.id}", desk.say(N_("The show is planned. Put products into it.")))
+    return desk.back(f"/shows/{show.id}", desk.say(N_("Show planned. Now add products.")))
 
 
 def _field_of(desk: Desk, refusal: Refusal) -> dict[str, str]:
@@ -114,7 +114,7 @@ def _field_of(desk: Desk, refusal: Refusal) -> dict[str, str]:
         "live.bad_show": "title" if "length" in refusal.facts else "limit_per_show",
     }.get(refusal.code, "")
     if field == "title":
-        return {"title": desk.say(N_("A title has 1 to 120 characters."))}
+        return {"title": desk.say(N_("Use 1 to 120 characters for the title."))}
     return {field: message_of(refusal, desk.language)}
 
 
@@ -303,7 +303,7 @@ async def add_offer(desk: Runner, show_id: Id, product_id: Annotated[Id, Form()]
     except Refusal as refusal:
         errors = {"offer": message_of(refusal, desk.language)}
         return await _page(desk, show_id, add=product_id, typed=typed, errors=errors, status=refusal.status)
-    return desk.back(f"/shows/{show_id}#add", desk.say(N_("It is in the show, at the end of the run.")))
+    return desk.back(f"/shows/{show_id}#add", desk.say(N_("Added at the end of the run of show.")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,7 +397,7 @@ async def add_slot(
             )
     except Refusal as refusal:
         return desk.refused(f"/shows/{show_id}#run", refusal)
-    return desk.back(f"/shows/{show_id}#run", desk.say(N_("It stands at the end of the run.")))
+    return desk.back(f"/shows/{show_id}#run", desk.say(N_("Added at the end of the run of show.")))
 
 
 @router.post("/{show_id}/slots/{slot_id}")
@@ -465,7 +465,7 @@ async def remove_slot(desk: Runner, show_id: Id, slot_id: Id) -> Response:
             await live.remove_slot(tx, shop_id=desk.shop.id, show_id=show_id, slot_id=slot_id)
     except Refusal as refusal:
         return desk.refused(f"/shows/{show_id}#run", refusal)
-    return desk.back(f"/shows/{show_id}#run", desk.say(N_("The slot is out of the run.")))
+    return desk.back(f"/shows/{show_id}#run", desk.say(N_("Slot removed from the run of show.")))
 
 
 @router.post("/{show_id}/start")
@@ -476,4 +476,4 @@ async def start(desk: Runner, show_id: Id) -> Response:
             await live.start_show(tx, shop_id=desk.shop.id, show_id=show_id, by=desk.actor.person_id)
     except Refusal as refusal:
         return desk.refused(f"/shows/{show_id}", refusal)
-    return desk.back(f"/shows/{show_id}/studio", desk.say(N_("You are on air.")))
+    return desk.back(f"/shows/{show_id}/studio", desk.say(N_("You're live.")))

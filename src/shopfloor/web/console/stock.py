@@ -100,7 +100,7 @@ async def add_location(desk: Editor, name: Text = "", kind: Text = "warehouse") 
         return desk.refused("/stock", NotAName())
     async with desk.work() as tx:
         await stock.add_location(tx, shop_id=desk.shop.id, name=name.strip(), kind=stock.LocationKind(kind))
-    return desk.back("/stock", desk.say(N_("The place is there.")))
+    return desk.back("/stock", desk.say(N_("Location added.")))
 
 
 @router.post("/change")
@@ -146,7 +146,7 @@ async def change(
         return _which_way(desk, refusal, variant_id, location_id, reason)
     except Refusal as refusal:
         return desk.refused("/stock", refusal)
-    return desk.back("/stock", desk.say(N_("The books are changed.")))
+    return desk.back("/stock", desk.say(N_("Stock updated.")))
 
 
 def _which_way(
@@ -192,7 +192,7 @@ async def move(
             )
     except Refusal as refusal:
         return desk.refused("/stock", refusal)
-    return desk.back("/stock", desk.say(N_("The units are moved.")))
+    return desk.back("/stock", desk.say(N_("Units moved.")))
 
 
 def _spot(typed: str) -> tuple[int, int]:
@@ -221,7 +221,7 @@ async def open_pool(
             )
     except Refusal as refusal:
         return desk.refused("/stock#apart", refusal)
-    return desk.back("/stock#apart", desk.say(N_("It is there. Move units to it.")))
+    return desk.back("/stock#apart", desk.say(N_("Created. Move units to it.")))
 
 
 @router.post("/pools/{pool_id}/close")
@@ -234,7 +234,7 @@ async def close_pool(desk: Editor, pool_id: Id) -> Response:
             await stock.close_pool(tx, shop_id=desk.shop.id, pool_id=pool_id)
     except Refusal as refusal:
         return desk.refused("/stock#apart", refusal)
-    return desk.back("/stock#apart", desk.say(N_("Closed. What was free is in the open stock again.")))
+    return desk.back("/stock#apart", desk.say(N_("Closed. Available units returned to open stock.")))
 
 
 @router.get("/{variant_id}")

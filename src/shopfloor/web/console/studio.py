@@ -41,26 +41,26 @@ WORDS: Final = {
     "guest": N_("Guest"),
     "hide": N_("Hide"),
     "host": N_("host"),
-    "lost": N_("The connection is lost. Numbers and chat may be old; it comes back by itself."),
+    "lost": N_("Connection lost. Figures and chat may be out of date; reconnecting automatically."),
     "moderator": N_("shop"),
-    "nobody": N_("Nobody has said anything yet."),
-    "no_answer": N_("No answer. Look whether it happened before you try again."),
-    "not_sent": N_("Not connected just now. Try again in a moment."),
-    "no_video": N_("This browser cannot play the video."),
-    "quiet": N_("The camera sends nothing."),
-    "coming": N_("The picture is coming"),
+    "nobody": N_("No messages yet."),
+    "no_answer": N_("No response. Check whether it went through before you try again."),
+    "not_sent": N_("Not connected. Try again in a moment."),
+    "no_video": N_("This browser can't play the video."),
+    "quiet": N_("No video from the camera."),
+    "coming": N_("Video is loading"),
 }
 REASONS: Final = {
     chat.Reason.SPAM: N_("Spam"),
     chat.Reason.LINK: N_("A link"),
-    chat.Reason.OFF_PLATFORM: N_("Leads people away"),
-    chat.Reason.INSULT: N_("Insults somebody"),
-    chat.Reason.HATE: N_("Hate"),
+    chat.Reason.OFF_PLATFORM: N_("Diverts viewers elsewhere"),
+    chat.Reason.INSULT: N_("Insult"),
+    chat.Reason.HATE: N_("Hate speech"),
     chat.Reason.ILLEGAL: N_("Against the law"),
     chat.Reason.PERSONAL_DATA: N_("Gives away personal data"),
-    chat.Reason.IMPERSONATION: N_("Pretends to be somebody else"),
-    chat.Reason.REPEATED: N_("Says the same again and again"),
-    chat.Reason.BLOCKED_WORD: N_("A blocked word"),
+    chat.Reason.IMPERSONATION: N_("Impersonation"),
+    chat.Reason.REPEATED: N_("Spamming"),
+    chat.Reason.BLOCKED_WORD: N_("Contains a blocked word"),
 }
 
 
@@ -213,7 +213,9 @@ async def price(desk: Runner, show_id: Id, offer_id: Annotated[Id, Form()]) -> R
             await set_offer_prices(tx, desk, offer, prices, reason="changed on air")
     except Refusal as refusal:
         return desk.refused(f"/shows/{show_id}/studio", refusal)
-    return _back(desk, show_id, desk.say(N_("The new price is on every page. What is held keeps its price.")))
+    return _back(
+        desk, show_id, desk.say(N_("The new price is live on every page. Reserved items keep their price."))
+    )
 
 
 @router.post("/notice")
@@ -235,7 +237,7 @@ async def notice(
             )
     except Refusal as refusal:
         return desk.refused(f"/shows/{show_id}/studio", refusal)
-    return _back(desk, show_id, desk.say(N_("Everybody in the room sees it.")))
+    return _back(desk, show_id, desk.say(N_("Everyone in the room sees it.")))
 
 
 @router.post("/notice/clear")
@@ -245,7 +247,7 @@ async def clear_notice(desk: Runner, show_id: Id) -> Response:
             await live.clear_notice(tx, shop_id=desk.shop.id, show_id=show_id)
     except Refusal as refusal:
         return desk.refused(f"/shows/{show_id}/studio", refusal)
-    return _back(desk, show_id, desk.say(N_("The notice is taken down; the record keeps it.")))
+    return _back(desk, show_id, desk.say(N_("Notice removed; it stays on record.")))
 
 
 @router.post("/start")
@@ -255,7 +257,7 @@ async def start(desk: Runner, show_id: Id) -> Response:
             await live.start_show(tx, shop_id=desk.shop.id, show_id=show_id, by=desk.actor.person_id)
     except Refusal as refusal:
         return desk.refused(f"/shows/{show_id}/studio", refusal)
-    return _back(desk, show_id, desk.say(N_("You are on air.")))
+    return _back(desk, show_id, desk.say(N_("You're live.")))
 
 
 @router.post("/end")
@@ -265,7 +267,7 @@ async def end(desk: Runner, show_id: Id) -> Response:
             await live.end_show(tx, shop_id=desk.shop.id, show_id=show_id, by=desk.actor.person_id)
     except Refusal as refusal:
         return desk.refused(f"/shows/{show_id}/studio", refusal)
-    return _back(desk, show_id, desk.say(N_("The show is over. What was left went back to the open stock.")))
+    return _back(desk, show_id, desk.say(N_("The show has ended. Remaining units returned to open stock.")))
 
 
 # Chat
@@ -297,11 +299,7 @@ async def hide(
                 )
     except Refusal as refusal:
         return desk.refused(f"/shows/{show_id}/studio", refusal)
-    said = (
-        N_("The line is hidden; its writer can only read for 10 minutes.")
-        if mute
-        else N_("The line is hidden.")
-    )
+    said = N_("Message hidden; its author is muted for 10 minutes.") if mute else N_("Message hidden.")
     return _back(desk, show_id, desk.say(said), at="#chat")
 
 

@@ -106,9 +106,7 @@ async def add(
                     locale=locale,
                     capacity_per_week=per_week,
                 )
-            return desk.back(
-                f"/suppliers/{added.id}", desk.say(N_("The supplier is there. Add what they quote."))
-            )
+            return desk.back(f"/suppliers/{added.id}", desk.say(N_("Supplier added. Now add their quotes.")))
         except Refusal as refusal:
             reading.refused(refusal, _SUPPLIER_FIELDS, otherwise="name")
     return await _listing(desk, values, reading.errors, status=422)
@@ -202,7 +200,7 @@ async def change(
                     capacity_per_week=per_week,
                     active=active == "yes",
                 )
-            return desk.back(f"/suppliers/{supplier_id}", desk.say(N_("Changed.")))
+            return desk.back(f"/suppliers/{supplier_id}", desk.say(N_("Saved.")))
         except supply.UnknownSupplier:
             raise
         except Refusal as refusal:
@@ -226,7 +224,7 @@ async def revoke_keys(desk: Editor, supplier_id: Id) -> Response:
         for key in await accounts.keys(tx, shop_id=desk.shop.id, purpose=KEY_PURPOSE, subject_id=supplier_id):
             await accounts.revoke_key(tx, shop_id=desk.shop.id, key_id=key.id)
     return desk.back(
-        f"/suppliers/{supplier_id}", desk.say(N_("No earlier link of this supplier works any more."))
+        f"/suppliers/{supplier_id}", desk.say(N_("Earlier links of this supplier no longer work."))
     )
 
 
@@ -246,7 +244,7 @@ async def quote(desk: Editor, supplier_id: Id) -> Response:
                     tx, shop_id=desk.shop.id, supplier_id=supplier_id, product_id=product_id, terms=terms
                 )
             return desk.back(
-                f"/suppliers/{supplier_id}", desk.say(N_("The quote is there; plans use it from now on."))
+                f"/suppliers/{supplier_id}", desk.say(N_("Quote added; plans use it from now on."))
             )
         except supply.UnknownSupplier:
             raise
@@ -285,11 +283,11 @@ def _terms(reading: Reading, values: Mapping[str, str]) -> supply.QuoteTerms | N
         if not price and (row > 1 or not minimum):
             continue
         if not price:
-            reading.errors["price_1"] = desk.say(N_("Write the price of one unit."))
+            reading.errors["price_1"] = desk.say(N_("Enter the price per unit."))
             continue
         tiers.append(supply.Tier(number(f"tier_{row}", 1), money(f"price_{row}")))
     if not tiers and "price_1" not in reading.errors:
-        reading.errors["price_1"] = desk.say(N_("Write the price of one unit."))
+        reading.errors["price_1"] = desk.say(N_("Enter the price per unit."))
     lead, late, lot = number("lead_days", 0), number("late_days", 0), number("lot", 1)
     least, use, setup = number("colour_minimum", 0), number("capacity_use", 1), money("setup")
     until = None
@@ -321,7 +319,7 @@ async def withdraw(desk: Editor, supplier_id: Id, quote_id: Id) -> Response:
     except Refusal as refusal:
         return desk.refused(f"/suppliers/{supplier_id}", refusal)
     return desk.back(
-        f"/suppliers/{supplier_id}", desk.say(N_("The quote is withdrawn; what was ordered with it stays."))
+        f"/suppliers/{supplier_id}", desk.say(N_("Quote withdrawn; existing orders aren't affected."))
     )
 
 
@@ -380,7 +378,9 @@ async def receive(desk: Receiver, order_id: UUID) -> Response:
                 )
             done = order.state == supply.OrderState.RECEIVED
             said = (
-                N_("Everything has come; it is on the shelf.") if done else N_("What came is on the shelf.")
+                N_("Everything has been received and is in stock.")
+                if done
+                else N_("Received goods are in stock.")
             )
             return desk.back(f"/purchase-orders/{order_id}", desk.say(said))
         except supply.UnknownPurchaseOrder:
@@ -389,7 +389,7 @@ async def receive(desk: Receiver, order_id: UUID) -> Response:
             variant_id = refusal.facts.get("variant_id")
             words = message_of(refusal, desk.language)
             if isinstance(refusal, supply.BadQuantity):
-                words = desk.say(N_("What came cannot become less. Correct the stock instead."))
+                words = desk.say(N_("Received quantities can't go down. Adjust stock instead."))
             reading.errors[f"r-{variant_id}" if f"r-{variant_id}" in values else ""] = words
     return await _purchase_order(desk, order_id, values, reading.errors)
 

@@ -55,4 +55,4 @@ async def change(
             await orders.set_shop_terms(tx, shop_id=desk.shop.id, terms=policy)
     except Refusal as refusal:
         return desk.refused("/terms", refusal)
-    return desk.back("/terms", desk.say(N_("The terms hold for what is bought from now on.")))
+    return desk.back("/terms", desk.say(N_("Settings saved. They apply to new orders.")))

@@ -221,7 +221,9 @@ def test_sold_out_leads_into_the_line_without_a_script(people: People, make_stal
     third = people.phone(script=False).new_page()
     third.goto(stall.path)
     third.locator(f"#offer-{stall.offer_id}").get_by_role("button", name="Join the waitlist").click()
-    expect(third.get_by_role("listitem").filter(has_text=stall.title)).to_contain_text("No. 2 on the waitlist")
+    expect(third.get_by_role("listitem").filter(has_text=stall.title)).to_contain_text(
+        "No. 2 on the waitlist"
+    )
     place.get_by_role("button", name="Leave the waitlist").click()
     expect(late.get_by_role("heading", name="You're not on a waitlist")).to_be_visible()
 

@@ -3,11 +3,12 @@
 from collections.abc import AsyncIterator
 
 import httpx
+import psycopg
 import pytest
 from fastapi import FastAPI
 from tests.orders.conftest import PRICE, Market
 
-from shopfloor import accounts
+from shopfloor import accounts, orders
 from shopfloor.kernel import http
 from shopfloor.orders import api
 
@@ -118,3 +119,40 @@ async def test_who_may(market: Market, client: httpx.AsyncClient) -> None:
 
     async with market.db.transaction() as tx:
         assert await tx.value("SELECT status FROM orders.orders") == "placed"
+
+
+async def test_where_money_goes_over_json(market: Market, client: httpx.AsyncClient) -> None:
+    async def state() -> tuple[str, int, int]:
+        async with market.db.transaction() as tx:
+            terms = await orders.shop_terms(tx, shop_id=market.shop_id)
+            changes = await tx.value("SELECT count(*) FROM orders.pay_to_change")
+            return terms.pay_to, terms.shipping_minor, changes
+
+    assert (await client.put("/policy/pay-to", json={"pay_to": "Bank 1"})).status_code == 200
+    client.cookies.set("session", await member(market, accounts.Role.MERCHANDISER))
+    answer = await client.put("/policy", json={"shipping_minor": 900, "pay_to": "Mine"})
+    assert (answer.status_code, answer.json()["facts"]["permission"]) == (403, "money.manage")
+    assert (await client.put("/policy/pay-to", json={"pay_to": "Mine"})).status_code == 403
+    assert (await client.get("/policy/pay-to/changes")).status_code == 403
+    assert await state() == ("Bank 1", 0, 1)
+    assert (await client.put("/policy", json={"shipping_minor": 900})).status_code == 200
+    assert (await client.put("/policy", json={"shipping_minor": 900, "pay_to": "Bank 1"})).status_code == 200
+    assert await state() == ("Bank 1", 900, 1)
+    client.cookies.set("session", await member(market, accounts.Role.FINANCE))
+    assert (await client.put("/policy", json={"shipping_minor": 1})).status_code == 403
+    assert (await client.put("/policy/pay-to", json={"pay_to": "Bank 2"})).status_code == 200
+    assert await state() == ("Bank 2", 900, 2)
+    listed = (await client.get("/policy/pay-to/changes")).json()
+    assert [(each["before"], each["after"]) for each in listed] == [("Bank 1", "Bank 2"), ("", "Bank 1")]
+    assert {each["changed_by_name"] for each in listed} == {"P"}
+
+
+async def test_the_record_of_where_money_goes_cannot_be_rewritten(market: Market) -> None:
+    async with market.db.transaction() as tx:
+        await orders.set_shop_terms(tx, shop_id=market.shop_id, terms=orders.ShopTerms(pay_to="Bank 1"))
+    for statement in ("UPDATE orders.pay_to_change SET after = 'x'", "DELETE FROM orders.pay_to_change"):
+        with pytest.raises(psycopg.errors.RaiseException):
+            async with market.db.transaction() as tx:
+                await tx.run(statement)
+    async with market.db.transaction() as tx:
+        assert await tx.value("SELECT after FROM orders.pay_to_change") == "Bank 1"

@@ -1,5 +1,10 @@
 """The shop's terms as a merchant sets them."""
 
+import re
+
+from tests.web.conftest import Stage
+
+from shopfloor import accounts, orders
 from shopfloor.web.console.form_values import (
     day_of,
     moment_of,
@@ -12,3 +17,105 @@ def test_times_are_the_shops() -> None:
     assert moment.isoformat() == "2026-12-03T12:00:00+00:00"
     assert moment_of(" ", "UTC") is None
     assert day_of("") is None
+
+
+async def member(stage: Stage, role: accounts.Role, name: str) -> str:
+    """A session of somebody new with this role, invited by the first owner."""
+    async with stage.db.transaction() as tx:
+        owner = await tx.value("SELECT id FROM accounts.person WHERE email = 'owner@example.com'")
+        actor = await accounts.actor(tx, await accounts.open_session(tx, person_id=owner), "harbour")
+        invited = await accounts.invite(tx, actor=actor, role=role)
+        joined = await accounts.join(
+            tx, token=invited.token, email=f"{name}@example.com", password="a long enough one", name=name
+        )
+    return joined.session
+
+
+async def kept(stage: Stage) -> tuple[str, int, list[tuple[str, str]]]:
+    async with stage.db.transaction() as tx:
+        terms = await orders.shop_terms(tx, shop_id=stage.shop.id)
+        changes = await orders.bank_details.changes(tx, shop_id=stage.shop.id)
+    return terms.pay_to, terms.shipping_minor, [(each.before, each.after) for each in changes]
+
+
+async def test_bank_details_take_a_money_permission(stage: Stage) -> None:
+    client = stage.client
+    first = ("", "Bank 4711")
+    merchandiser = await member(stage, accounts.Role.MERCHANDISER, "Mo")
+    finance = await member(stage, accounts.Role.FINANCE, "Fay")
+
+    client.cookies.set("session", merchandiser)
+    assert (await client.post("/console/harbour/terms/pay-to", data={"pay_to": "Mine 1"})).status_code == 403
+    await client.post("/console/harbour/terms", data={"pay_to": "Mine 1", "shipping": "9"})
+    assert await kept(stage) == ("Bank 4711", 1_200, [first])
+    page = (await client.get("/console/harbour/terms")).text
+    assert ("Change history" in page, "Save bank details" in page) == (False, False)
+    same = {"pay_to": "Bank 4711", "shipping": "9"}
+    assert (await client.post("/console/harbour/terms", data=same)).status_code == 303
+    assert (await client.post("/console/harbour/terms", data={"shipping": "8"})).status_code == 303
+    assert await kept(stage) == ("Bank 4711", 800, [first])
+
+    client.cookies.set("session", finance)
+    assert (await client.post("/console/harbour/terms", data={"shipping": "1"})).status_code == 403
+    bad = await client.post("/console/harbour/terms/pay-to", data={"pay_to": "a\x00b"})
+    assert bad.status_code == 422
+    answer = await client.post("/console/harbour/terms/pay-to", data={"pay_to": " Bank\r\n0815 "})
+    assert answer.status_code == 303
+    assert await kept(stage) == ("Bank\n0815", 800, [("Bank 4711", "Bank\n0815"), first])
+    page = (await client.get("/console/harbour/terms")).text
+    assert ("Change history" in page, "Save bank details" in page) == (True, True)
+
+
+async def test_every_owner_is_told_of_a_change_until_that_owner_has_seen_it(stage: Stage) -> None:
+    client = stage.client
+    one, two = [await member(stage, accounts.Role.OWNER, name) for name in ("Ona", "Otto")]
+    finance = await member(stage, accounts.Role.FINANCE, "Fay")
+
+    async def told(session: str) -> str | None:
+        """The newest change that this one is told of on the first page."""
+        client.cookies.set("session", session)
+        found = re.search(r'name="change" value="(\d+)"', (await client.get("/console/harbour")).text)
+        return found[1] if found else None
+
+    async def has_seen(session: str, change: str | None) -> None:
+        client.cookies.set("session", session)
+        answer = await client.post("/console/harbour/terms/pay-to/seen", data={"change": change or ""})
+        assert answer.status_code == 303
+
+    for owner in (one, two):
+        await has_seen(owner, await told(owner))
+    assert [await told(each) for each in (one, two, finance)] == [None] * 3
+
+    client.cookies.set("session", finance)
+    await client.post("/console/harbour/terms/pay-to", data={"pay_to": "Bank 0815"})
+    assert await told(finance) is None
+    first = await told(one)
+    page = (await client.get("/console/harbour")).text
+    assert all(words in page for words in ("Fay", "Bank 4711", "Bank 0815"))
+    client.cookies.set("session", finance)
+    await client.post("/console/harbour/terms/pay-to", data={"pay_to": "Bank 9"})
+    await has_seen(one, first)
+    second = await told(one)
+    assert second not in {None, first}
+    await has_seen(one, second)
+    assert [await told(each) for each in (one, two, finance)] == [None, second, None]
+    # An owner's own change as well: a stolen session looks like its owner.
+    client.cookies.set("session", one)
+    await client.post("/console/harbour/terms/pay-to", data={"pay_to": "Bank 1"})
+    third = await told(one)
+    assert third not in {None, second}
+    assert await told(two) == third
+
+
+async def test_the_first_bank_details_of_a_shop_are_no_news_to_who_gives_them(stage: Stage) -> None:
+    owner = await member(stage, accounts.Role.OWNER, "Ona")
+    async with stage.db.transaction() as tx:
+        actor = await accounts.actor(tx, owner, "harbour")
+        # What was there before any person of this release gave it is told.
+        assert [each.changed_by for each in await orders.bank_details.unseen(tx, actor=actor)] == [None]
+        await orders.bank_details.change(tx, actor=actor, pay_to="")
+        [emptied, _] = await orders.bank_details.unseen(tx, actor=actor)
+        assert (emptied.before, emptied.after, emptied.changed_by_name) == ("Bank 4711", "", "Ona")
+        await orders.bank_details.mark_seen(tx, actor=actor, change_id=emptied.id)
+        await orders.bank_details.change(tx, actor=actor, pay_to="Bank 2")
+        assert await orders.bank_details.unseen(tx, actor=actor) == []

@@ -32,6 +32,7 @@ class Permission(StrEnum):
     ORDERS_VIEW = "orders.view"
     ORDERS_MANAGE = "orders.manage"
     MONEY_VIEW = "money.view"
+    MONEY_MANAGE = "money.manage"
     REPORT_VIEW = "report.view"
     PLAN_VIEW = "plan.view"
     PLAN_ACCEPT = "plan.accept"
@@ -39,9 +40,6 @@ class Permission(StrEnum):
     SUPPLIERS_EDIT = "suppliers.edit"
     MEMBERS_VIEW = "members.view"
     MEMBERS_MANAGE = "members.manage"
-    SHOP_EDIT = "shop.edit"
-    TILL_SELL = "till.sell"
-    AUDIT_VIEW = "audit.view"
 
 
 class Role(StrEnum):
@@ -71,12 +69,10 @@ PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = MappingProxyType({
     }),
     Role.MODERATOR: frozenset({_P.CATALOG_VIEW, _P.SHOW_VIEW, _P.CHAT_MODERATE}),
     Role.FINANCE: frozenset({
-        _P.CATALOG_VIEW, _P.STOCK_VIEW, _P.SHOW_VIEW, _P.ORDERS_VIEW, _P.MONEY_VIEW, _P.REPORT_VIEW, _P.PLAN_VIEW,
-        _P.SUPPLIERS_VIEW, _P.AUDIT_VIEW,
+        _P.CATALOG_VIEW, _P.STOCK_VIEW, _P.SHOW_VIEW, _P.ORDERS_VIEW, _P.MONEY_VIEW, _P.MONEY_MANAGE, _P.REPORT_VIEW,
+        _P.PLAN_VIEW, _P.SUPPLIERS_VIEW,
     }),
-    Role.SHOP_ASSISTANT: frozenset({
-        _P.CATALOG_VIEW, _P.STOCK_VIEW, _P.SHOW_VIEW, _P.ORDERS_VIEW, _P.TILL_SELL,
-    }),
+    Role.SHOP_ASSISTANT: frozenset({_P.CATALOG_VIEW, _P.STOCK_VIEW, _P.SHOW_VIEW, _P.ORDERS_VIEW}),
     # Suppliers and partners work through pages of their own; in the console they only see what is for sale.
     Role.SUPPLIER: frozenset({_P.CATALOG_VIEW}),
     Role.PARTNER: frozenset({_P.CATALOG_VIEW, _P.SHOW_VIEW}),

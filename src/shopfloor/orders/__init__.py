@@ -5,6 +5,7 @@ its total; units are an order's own before its buyer is told so; money that came
 owed back.
 """
 
+from shopfloor.orders import bank_details
 from shopfloor.orders.audit import audit
 from shopfloor.orders.cancellation import cancel, cancel_for_shopper, expire
 from shopfloor.orders.charges import mark_paid
@@ -61,6 +62,7 @@ __all__ = [
     "Status",
     "answer_delay",
     "audit",
+    "bank_details",
     "begin_checkout",
     "cancel",
     "cancel_for_shopper",

@@ -1,6 +1,5 @@
 """/v1/{shop}/orders: what the console and other programs do with orders."""
 
-from dataclasses import replace
 from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -10,12 +9,13 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
 from shopfloor import payments
-from shopfloor.accounts import Actor, Permission
+from shopfloor.accounts import Actor, NotAllowed, Permission
 from shopfloor.accounts.api import allowed
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.http import Db, refusals
+from shopfloor.kernel.text import UnusableText
 from shopfloor.kernel.values import MAX_MINOR, Money, new_id
-from shopfloor.orders import cancellation, charges, presale, refunds, shipping, views
+from shopfloor.orders import bank_details, cancellation, charges, presale, refunds, shipping, views
 from shopfloor.orders.models import Order, OrderSummary, OrderView, Party, ShopTerms
 from shopfloor.orders.refusals import (
     AlreadyPaid,
@@ -35,6 +35,8 @@ router = APIRouter(prefix="/v1/{shop}/orders", tags=["orders"])
 
 Viewer = Annotated[Actor, Depends(allowed(Permission.ORDERS_VIEW))]
 Manager = Annotated[Actor, Depends(allowed(Permission.ORDERS_MANAGE))]
+MoneyViewer = Annotated[Actor, Depends(allowed(Permission.MONEY_VIEW))]
+MoneyManager = Annotated[Actor, Depends(allowed(Permission.MONEY_MANAGE))]
 Minor = Annotated[int, Field(ge=0, le=MAX_MINOR)]
 
 
@@ -79,8 +81,12 @@ class PolicyBody(BaseModel):
     balance_within_days: int = Field(7, ge=1, le=365)
     keep_deposit: bool = True
     claim_seconds: int = Field(300, ge=10, le=86_400)
-    pay_to: str = Field("", max_length=2000)
+    pay_to: str | None = Field(None, max_length=2000, description="Left out: as it is. Needs `money.manage`.")
     pick_up_at: str = Field("", max_length=2000)
+
+
+class PayToBody(BaseModel):
+    pay_to: str = Field(max_length=2000)
 
 
 def _actor(actor: Actor) -> str:
@@ -133,12 +139,25 @@ async def policy(actor: Viewer, db: Db) -> ShopTerms:
         return await views.shop_terms(tx, shop_id=actor.shop_id)
 
 
-@router.put("/policy")
+@router.put("/policy", responses=refusals(NotAllowed, UnusableText))
 async def set_policy(body: PolicyBody, actor: Manager, db: Db) -> ShopTerms:
-    changed = ShopTerms(**body.model_dump())
+    terms = ShopTerms(**body.model_dump(exclude={"pay_to"}))
     async with db.transaction() as tx:
-        await views.set_shop_terms(tx, shop_id=actor.shop_id, terms=changed)
-    return replace(changed)
+        return await bank_details.change_terms(tx, actor=actor, terms=terms, pay_to=body.pay_to)
+
+
+@router.put("/policy/pay-to", responses=refusals(NotAllowed, UnusableText))
+async def set_pay_to(body: PayToBody, actor: MoneyManager, db: Db) -> ShopTerms:
+    """Where buyers send money, and nothing else.  Goes on record and is told to the owners."""
+    async with db.transaction() as tx:
+        return await bank_details.change(tx, actor=actor, pay_to=body.pay_to)
+
+
+@router.get("/policy/pay-to/changes")
+async def list_pay_to_changes(actor: MoneyViewer, db: Db) -> list[bank_details.PayToChange]:
+    """Who changed where buyers send money, newest first; the last fifty."""
+    async with db.transaction() as tx:
+        return await bank_details.changes(tx, shop_id=actor.shop_id)
 
 
 @router.get("/{order_id}", responses=refusals(OrderNotFound))

@@ -20,6 +20,7 @@ async def overview(desk: Annotated[Desk, at(Permission.SHOW_VIEW)]) -> Response:
         shows = await live.shows(tx, shop_id=shop_id, limit=20)
         counts = await orders.counts(tx, shop_id=shop_id)
         shortages = await stock.shortages(tx, shop_id=shop_id)
+        bank_changes = await orders.bank_details.unseen(tx, actor=desk.actor)
         unpaid = await orders.orders(tx, shop_id=shop_id, payment_status="unpaid", limit=5)
     return desk.page(
         "overview.html",
@@ -31,6 +32,7 @@ async def overview(desk: Annotated[Desk, at(Permission.SHOW_VIEW)]) -> Response:
         )[:5],
         ended=[show for show in shows if show.status == live.ShowStatus.ENDED][:5],
         counts=counts,
+        bank_changes=bank_changes,
         shortages=shortages,
         unpaid=[order for order in unpaid if order.status != "cancelled"],
     )

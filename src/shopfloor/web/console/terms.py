@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from shopfloor import orders
 from shopfloor.accounts import Permission
+from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import Refusal
 from shopfloor.web.console.desk import Desk, at
 from shopfloor.web.languages import N_
@@ -16,6 +17,7 @@ router = APIRouter(prefix="/console/{shop}/terms", include_in_schema=False)
 
 Viewer = Annotated[Desk, at(Permission.ORDERS_VIEW)]
 Manager = Annotated[Desk, at(Permission.ORDERS_MANAGE)]
+MoneyManager = Annotated[Desk, at(Permission.MONEY_MANAGE)]
 Text = Annotated[str, Form(max_length=2000)]
 
 
@@ -23,13 +25,33 @@ Text = Annotated[str, Form(max_length=2000)]
 async def terms(desk: Viewer) -> Response:
     async with desk.work() as tx:
         policy = await orders.shop_terms(tx, shop_id=desk.shop.id)
-    return desk.page("terms.html", active="terms", policy=policy)
+        sees = desk.actor.may(Permission.MONEY_VIEW)
+        changes = await orders.bank_details.changes(tx, shop_id=desk.shop.id) if sees else []
+    return desk.page("terms.html", active="terms", policy=policy, changes=changes)
+
+
+@router.post("/pay-to")
+async def change_pay_to(desk: MoneyManager, pay_to: Text = "") -> Response:
+    """The bank details have a form of their own: they take another permission than the rest."""
+    try:
+        async with desk.work() as tx:
+            await orders.bank_details.change(tx, actor=desk.actor, pay_to=pay_to)
+    except Refusal as refusal:
+        return desk.refused("/terms", refusal)
+    return desk.back("/terms", desk.say(N_("Bank details saved.")))
+
+
+@router.post("/pay-to/seen")
+async def pay_to_seen(desk: MoneyManager, change: Annotated[Id, Form()]) -> Response:
+    async with desk.work() as tx:
+        await orders.bank_details.mark_seen(tx, actor=desk.actor, change_id=change)
+    return desk.back("")
 
 
 @router.post("")
 async def change(
     desk: Manager,
-    pay_to: Text = "",
+    pay_to: Annotated[str | None, Form(max_length=2000)] = None,
     pick_up_at: Text = "",
     shipping: Text = "0",
     free_from: Text = "",
@@ -43,7 +65,6 @@ async def change(
             before = await orders.shop_terms(tx, shop_id=desk.shop.id)
             policy = replace(
                 before,
-                pay_to=pay_to.strip(),
                 pick_up_at=pick_up_at.strip(),
                 shipping_minor=desk.minor(shipping),
                 free_shipping_from_minor=desk.minor(free_from) if free_from.strip() else None,
@@ -52,7 +73,7 @@ async def change(
                 balance_within_days=desk.quantity(balance_within_days),
                 keep_deposit=bool(keep_deposit),
             )
-            await orders.set_shop_terms(tx, shop_id=desk.shop.id, terms=policy)
+            await orders.bank_details.change_terms(tx, actor=desk.actor, terms=policy, pay_to=pay_to)
     except Refusal as refusal:
         return desk.refused("/terms", refusal)
     return desk.back("/terms", desk.say(N_("Settings saved. They apply to new orders.")))

@@ -1,0 +1,117 @@
+"""Where buyers send money (`pay_to`): changed only with `money.manage`, on record, and told to every owner.
+
+The record is kept by a trigger of the table, so that it also has what another release or another program changed.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from shopfloor.accounts import Actor, NotAllowed, Permission, Role
+from shopfloor.kernel import text
+from shopfloor.kernel.database import Tx
+from shopfloor.orders import views
+from shopfloor.orders.models import ShopTerms
+
+LISTED = 50
+LONGEST = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class PayToChange:
+    """`changed_by` is None where no person of this release did it, the name also for who has left the shop."""
+
+    id: int
+    changed_by: int | None
+    changed_by_name: str | None
+    before: str
+    after: str
+    changed_at: datetime
+
+
+async def change_terms(tx: Tx, *, actor: Actor, terms: ShopTerms, pay_to: str | None = None) -> ShopTerms:
+    """Set the shop's terms; the bank details stay as they are unless `pay_to` says others (`terms.pay_to` does not).
+
+    Raises NotAllowed, and nothing changes, where the actor may not do all of it.
+    """
+    before = await _locked(tx, actor)
+    wanted = before.pay_to if pay_to is None else text.prose(pay_to, field="pay_to", longest=LONGEST)
+    if replace(terms, pay_to=before.pay_to) != before:
+        _require(actor, Permission.ORDERS_MANAGE)
+    if wanted != before.pay_to:
+        _require(actor, Permission.MONEY_MANAGE)
+    changed = replace(terms, pay_to=wanted)
+    if changed != before:
+        await tx.value("SELECT set_config('shopfloor.person_id', %(id)s, true)", id=str(actor.person_id))
+        await views.set_shop_terms(tx, shop_id=actor.shop_id, terms=changed)
+    return changed
+
+
+async def change(tx: Tx, *, actor: Actor, pay_to: str) -> ShopTerms:
+    """Change the bank details and nothing else.  Raises NotAllowed."""
+    _require(actor, Permission.MONEY_MANAGE)
+    return await change_terms(tx, actor=actor, terms=await _locked(tx, actor), pay_to=pay_to)
+
+
+async def changes(tx: Tx, *, shop_id: int) -> list[PayToChange]:
+    """The last fifty, newest first."""
+    return await tx.every(
+        PayToChange,
+        """
+        SELECT c.id, c.changed_by, m.name AS changed_by_name, c.before, c.after, c.changed_at
+          FROM orders.pay_to_change c
+          LEFT JOIN accounts.v_member m ON m.shop_id = c.shop_id AND m.person_id = c.changed_by
+         WHERE c.shop_id = %(shop_id)s ORDER BY c.id DESC LIMIT %(listed)s
+        """,
+        shop_id=shop_id,
+        listed=LISTED,
+    )
+
+
+async def unseen(tx: Tx, *, actor: Actor) -> list[PayToChange]:
+    """What this owner has not confirmed having seen, newest first; nothing for anybody else.
+
+    An owner's own changes too, for a stolen session looks like its owner; but not the first details a shop gets.
+    """
+    if actor.role is not Role.OWNER:
+        return []
+    seen = await tx.value(
+        """
+        SELECT coalesce(max(change_id), 0) FROM orders.pay_to_seen
+         WHERE shop_id = %(shop_id)s AND person_id = %(person_id)s
+        """,
+        shop_id=actor.shop_id,
+        person_id=actor.person_id,
+    )
+    return [
+        each
+        for each in await changes(tx, shop_id=actor.shop_id)
+        if each.id > seen and (each.before or each.changed_by != actor.person_id)
+    ]
+
+
+async def mark_seen(tx: Tx, *, actor: Actor, change_id: int) -> None:
+    """This owner has seen the changes up to this one; a later one is told again."""
+    await tx.run(
+        """
+        INSERT INTO orders.pay_to_seen AS s (shop_id, person_id, change_id)
+        SELECT %(shop_id)s, %(person_id)s, max(id) FROM orders.pay_to_change
+         WHERE shop_id = %(shop_id)s AND id <= %(last)s HAVING max(id) IS NOT NULL
+        ON CONFLICT (shop_id, person_id) DO UPDATE SET change_id = greatest(s.change_id, excluded.change_id)
+        """,
+        shop_id=actor.shop_id,
+        person_id=actor.person_id,
+        last=change_id,
+    )
+
+
+async def _locked(tx: Tx, actor: Actor) -> ShopTerms:
+    """The terms as they are, kept from everybody else's changes until this transaction ends; also before there are any."""
+    await tx.value(
+        "SELECT pg_advisory_xact_lock(hashtextextended('orders.policy', %(shop_id)s))", shop_id=actor.shop_id
+    )
+    return await views.shop_terms(tx, shop_id=actor.shop_id)
+
+
+def _require(actor: Actor, permission: Permission) -> None:
+    if not actor.may(permission):
+        raise NotAllowed(permission=permission, role=actor.role)

@@ -1,0 +1,49 @@
+"""A permission that nothing asks for promises what nobody keeps."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import shopfloor
+from shopfloor.accounts import Permission
+
+SOURCE = Path(shopfloor.__file__).parent
+
+
+def asked_for() -> set[str]:
+    """The members of `Permission` that code outside of their list names, by `Permission.X`."""
+    return {
+        node.attr
+        for path in SOURCE.rglob("*.py")
+        if path != SOURCE / "accounts" / "models.py"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "Permission"
+    }  # fmt: skip
+
+
+ASKED = asked_for()
+
+
+@pytest.mark.parametrize("permission", list(Permission))
+def test_every_permission_is_asked_for_somewhere(permission: Permission) -> None:
+    assert permission.name in ASKED
+
+
+def test_nothing_is_asked_for_that_is_no_permission() -> None:
+    assert {name for name in ASKED if name.isupper()} <= set(Permission.__members__)
+
+
+def test_templates_ask_for_permissions_that_exist() -> None:
+    known = {str(permission) for permission in Permission}
+    prefixes = {permission.split(".")[0] for permission in known}
+    wrong = [
+        (path.name, word)
+        for path in (SOURCE / "web" / "templates").rglob("*.html")
+        for line in path.read_text().splitlines()
+        if "permissions" in line or "needs" in line
+        for word in line.replace("'", '"').split('"')
+        if word.count(".") == 1 and word.split(".")[0] in prefixes and word.islower() and word not in known
+        and not word.endswith((".html", ".css", ".js"))
+    ]  # fmt: skip
+    assert wrong == []

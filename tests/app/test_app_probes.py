@@ -46,7 +46,7 @@ def test_a_database_that_is_killed_is_missed_and_comes_back_with_all_it_had() ->
             "id": str(uuid.uuid4()), "offer_id": offer, "variant_id": variant_of(product, "M"), "quantity": 1,
             "price_minor": 9_900,
         }  # fmt: skip
-        buyer = httpx.Client(base_url=shop.address, timeout=60, trust_env=False)
+        buyer = httpx.Client(base_url=shop.address, timeout=60, trust_env=False, follow_redirects=True)
         first = buyer.post("/buy", json=wish)
         assert (first.status_code, first.json()["outcome"]) == (200, "held")
 

@@ -69,7 +69,9 @@ def test_who_waits_for_an_answer_gets_it_before_the_shop_closes() -> None:
             other.execute("LOCK TABLE stock.hold IN EXCLUSIVE MODE")
             buyer = threading.Thread(
                 target=lambda: answers.append(
-                    httpx.post(f"{shop.address}/buy", json=wish, timeout=60, trust_env=False)
+                    httpx.post(
+                        f"{shop.address}/buy", json=wish, timeout=60, trust_env=False, follow_redirects=True
+                    )
                 )
             )
             buyer.start()

@@ -59,6 +59,7 @@ class Shop:
         headers: dict[str, str] | None = None,
         cookie: bool = True,
         method: str = "POST",
+        query: str = "",
     ) -> Response:
         given = {"host": "shop.example", "content-type": content_type}
         if cookie:
@@ -77,6 +78,7 @@ class Shop:
             "method": method,
             "headers": [(name.encode(), value.encode()) for name, value in given.items()],
             "client": ("10.0.0.9", 1),
+            "query_string": query.encode(),
         }
         await self.endpoint(scope, receive, send)
         named = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
@@ -322,18 +324,46 @@ async def test_other_methods_types_and_sites(shop: Shop) -> None:
     assert (await shop.post(body, headers={"origin": "http://shop.example"})).status == 200
 
 
-async def test_a_new_shopper_gets_a_cookie_and_a_forged_one_is_nobody(shop: Shop) -> None:
-    new = await shop.post(json.dumps(shop.wish()).encode(), cookie=False)
-    forged = await shop.post(
-        json.dumps(shop.wish()).encode(),
-        headers={"cookie": f"shopper=1.{shop.shopper.hex}.{'0' * 64}"},
-        cookie=False,
-    )
+@pytest.mark.parametrize("forged", [False, True])
+async def test_nothing_is_held_before_the_cookie_came_back(shop: Shop, forged: bool) -> None:
+    wish = shop.wish()
+    said = {"cookie": f"shopper=1.{shop.shopper.hex}.{'0' * 64}"} if forged else {}
 
-    for answer in (new, forged):
-        assert answer.status == 200
-        cookie = answer.headers["set-cookie"].split(";")[0].removeprefix("shopper=")
-        assert accounts.read_shopper(KEYRING, cookie) not in {None, shop.shopper}
+    first = await shop.post(json.dumps(wish).encode(), headers=said, cookie=False)
+
+    assert (first.status, first.json["outcome"], first.json["code"]) == (
+        307,
+        "refused",
+        "orders.cookie_needed",
+    )
+    assert first.headers["location"] == "/buy?cookie=asked"
+    assert await shop.market.left() == 3
+    cookie = first.headers["set-cookie"].split(";")[0]
+    assert accounts.read_shopper(KEYRING, cookie.removeprefix("shopper=")) not in {None, shop.shopper}
+    # What a browser does next, with the cookie it was given.
+    again = await shop.post(
+        json.dumps(wish).encode(), headers={"cookie": cookie}, cookie=False, query="cookie=asked"
+    )
+    assert (again.status, again.json["outcome"]) == (200, "held")
+    assert await shop.market.left() == 2
+
+
+async def test_a_browser_without_cookies_hears_that_they_are_needed(shop: Shop) -> None:
+    body = urlencode(shop.wish()).encode()
+    kind = "application/x-www-form-urlencoded"
+
+    asked = await shop.post(body, content_type=kind, cookie=False, query="room=7")
+    refused = await shop.post(body, content_type=kind, cookie=False, query="room=7&cookie=asked")
+    script = await shop.post(json.dumps(shop.wish()).encode(), cookie=False, query="cookie=asked")
+
+    assert (asked.status, asked.headers["location"]) == (307, "/buy?room=7&cookie=asked")
+    place = urlsplit(refused.headers["location"])
+    assert (refused.status, place.path) == (303, f"/s/garden-1/live/{shop.market.show_id}")
+    assert parse_qs(place.query)["refused"] == ["orders.cookie_needed"]
+    assert (script.status, script.json["code"]) == (422, "orders.cookie_needed")
+    assert await shop.market.left() == 3
+    async with shop.market.db.transaction() as tx:
+        assert await tx.value("SELECT count(*) FROM stock.hold") == 0
 
 
 async def test_who_asks_too_fast_is_told(shop: Shop) -> None:

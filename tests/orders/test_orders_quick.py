@@ -141,14 +141,15 @@ async def test_a_plain_purchase_takes_the_short_way(server: Server) -> None:
     assert "date" in headers
 
 
-async def test_a_shopper_without_a_cookie_takes_the_long_way_and_gets_one(server: Server) -> None:
+async def test_a_shopper_without_a_cookie_takes_the_long_way_and_gets_one_first(server: Server) -> None:
     client = await connect(server, known=False)
 
     client.send(request(cookie="shopper=forged"))
     status, headers, _ = await client.receive()
 
-    assert (status, server.tasks_started) == (200, ["/buy"])
+    assert (status, server.tasks_started) == (307, ["/buy"])
     assert headers["set-cookie"].startswith("shopper=1.")
+    assert server.door.asked == []
 
 
 async def test_answers_leave_in_the_order_of_asking(server: Server) -> None:

@@ -141,7 +141,9 @@ class Market:
         )  # fmt: skip
 
     async def buy_over_http(self, over: asyncio.Event) -> None:
-        async with httpx.AsyncClient(base_url=self.shop.address, timeout=60, trust_env=False) as client:
+        async with httpx.AsyncClient(
+            base_url=self.shop.address, timeout=60, trust_env=False, follow_redirects=True
+        ) as client:
             while not over.is_set():
                 wish_id = uuid.uuid4()
                 await self.ask(client, wish_id)

@@ -8,6 +8,7 @@ import httpx
 from tests.web.conftest import Stage
 from tests.web.signed import signed_in
 
+from shopfloor import live
 from shopfloor.web.templating import TEMPLATES, environment
 
 
@@ -23,8 +24,6 @@ def test_every_form_of_the_console_carries_a_key() -> None:
     loader = environment("en")
     forms = 0
     for path in sorted((TEMPLATES / "console").glob("*.html")):
-        if path.name == "studio.html":
-            continue
         source = path.read_text()
         made = str(loader.preprocess(source, name=f"console/{path.name}"))
         assert made.count("form_key()") == source.count('method="post"'), path.name
@@ -128,3 +127,19 @@ async def test_a_link_is_shown_after_a_redirect_and_only_to_who_made_it(stage: S
     client.cookies.clear()
     client.cookies.set("session", before)
     assert (await client.get(shown)).status_code == 303
+
+
+async def test_a_notice_of_the_studio_sent_twice_is_posted_once(stage: Stage, tmp_path: Path) -> None:
+    client = await signed_in(stage, tmp_path)
+    desk = f"/console/harbour/shows/{stage.show.id}/studio"
+    async with stage.db.transaction() as tx:
+        await live.start_show(tx, shop_id=stage.shop.id, show_id=stage.show.id)
+    page = (await client.get(desk)).text
+    form = {"form_key": key_of(page, f"{desk}/notice"), "text": "Back at nine"}
+
+    answers = [await client.post(f"{desk}/notice", data=form) for _ in range(2)]
+    another = await client.post(f"{desk}/notice", data=form | {"form_key": "another act"})
+
+    assert [answer.status_code for answer in [*answers, another]] == [303, 303, 303]
+    async with stage.db.transaction() as tx:
+        assert await tx.value("SELECT count(*) FROM live.notice WHERE text = 'Back at nine'") == 2

@@ -195,3 +195,24 @@ async def test_a_show_on_air_stays_on_the_pages_however_many_are_planned_after_i
 
     assert f'href="/s/harbour/live/{stage.show.id}"' in page
     assert page.count("Later ") >= 101
+
+
+async def test_nobody_waits_before_the_cookie_came_back(stage: Stage) -> None:
+    wish = {"variant_id": str(stage.variants[2].id)}
+    stage.client.cookies.clear()
+
+    asked = await stage.client.post("/s/harbour/waitlist", data=wish)
+    stage.client.cookies.clear()
+    refused = await stage.client.post("/s/harbour/waitlist?cookie=asked", data=wish)
+
+    assert (asked.status_code, asked.headers["location"]) == (307, "/s/harbour/waitlist?cookie=asked")
+    assert refused.status_code == 422
+    assert "Allow cookies and try again." in refused.text
+    async with stage.db.transaction() as tx:
+        assert await tx.value("SELECT count(*) FROM purchases.waiting") == 0
+    stage.client.cookies.clear()
+    stage.client.cookies.extract_cookies(asked)
+    joined = await stage.client.post(asked.headers["location"], data=wish)
+    assert (joined.status_code, joined.headers["location"]) == (303, "/s/harbour/waitlist")
+    async with stage.db.transaction() as tx:
+        assert await tx.value("SELECT count(*) FROM purchases.waiting") == 1

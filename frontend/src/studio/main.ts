@@ -7,6 +7,7 @@ import { ServerClock } from "../common/clock.ts";
 import { Player, type Playing } from "../room/player.ts";
 import { type Message, RoomSocket } from "../room/socket.ts";
 import { type ChatLine, merged, type RoomState } from "../room/state.ts";
+import { Acts } from "./acts.ts";
 import { takeOver } from "./parts.ts";
 
 const SHOWN = 120;
@@ -109,14 +110,18 @@ function run(studio: HTMLElement): void {
     void sendForm(form, event.submitter);
   });
 
+  const acts = new Acts();
+
   async function sendForm(form: HTMLFormElement, button: HTMLElement | null): Promise<void> {
     form.dataset["sent"] = "";
     button?.setAttribute("aria-busy", "true");
     try {
       const body = new URLSearchParams();
       for (const [name, value] of new FormData(form, button)) body.append(name, String(value));
+      acts.name(form.action, body);
       const response = await fetch(form.action, { method: "POST", headers: { accept: "text/html" }, body });
       const html = await response.text();
+      acts.answered(form.action, body);
       const asked = new DOMParser().parseFromString(html, "text/html").querySelector("[data-question]");
       if (asked !== null) {
         // What was typed stays until it is answered.

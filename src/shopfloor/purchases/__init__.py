@@ -18,6 +18,7 @@ from shopfloor.purchases.http_protocol import make_http_protocol
 from shopfloor.purchases.intents import intent
 from shopfloor.purchases.models import (
     BadPurchase,
+    CookieNeeded,
     HoldExpired,
     OfferClosed,
     OfferUnknown,
@@ -28,6 +29,7 @@ from shopfloor.purchases.models import (
     WaitingNotFound,
     WaitingNotNeeded,
     WaitingState,
+    asked_again,
 )
 from shopfloor.purchases.offer_terms import OfferTerms, OfferTermsCache, loader
 from shopfloor.purchases.queries import OfferLineRow, offer_lines
@@ -46,6 +48,7 @@ from shopfloor.purchases.waitlist import (
 __all__ = [
     "HELD_COOKIE",
     "BadPurchase",
+    "CookieNeeded",
     "HoldExpired",
     "OfferClosed",
     "OfferLineRow",
@@ -70,6 +73,7 @@ __all__ = [
     "WaitlistHook",
     "WaitlistJoined",
     "WaitlistOffered",
+    "asked_again",
     "claim_seconds",
     "claimed",
     "composed",

@@ -2,6 +2,9 @@
 
 A form is answered with 303: to the checkout, or back to where it came from with `?refused=<code>`.  JSON is
 answered with the same message as on the room socket.  The same `id` always gets the same answer.
+
+Nothing is held for a browser whose cookie has not come back: the answer sets the cookie and sends the request
+here again (307), once; then it says that cookies are needed.
 """
 
 import asyncio
@@ -11,7 +14,7 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from datetime import date
 from typing import Any, Final
 from urllib.parse import parse_qs, urlencode
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import msgspec
 
@@ -25,12 +28,14 @@ from shopfloor.kernel.rate_limit import Gcra
 from shopfloor.purchases.gateway import PurchaseGateway, PurchaseReply, PurchaseRequest, encode
 from shopfloor.purchases.models import (
     BadPurchase,
+    CookieNeeded,
     HoldExpired,
     OfferClosed,
     OfferUnknown,
     PriceChanged,
     TooFast,
     TooLarge,
+    asked_again,
 )
 from shopfloor.purchases.offer_terms import OfferTerms
 
@@ -39,6 +44,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+PATH: Final = "/buy"
 MAX_BODY: Final = 8 * 1024
 HELD_COOKIE: Final = "held"
 _ON_THE_SHELF: Final = date.min.isoformat()
@@ -52,7 +58,7 @@ _STATUS: Final = {
     stock.MISMATCH: 422,
     stock.INVALID: 422,
     **{kind.code: kind.status for kind in (
-        BadPurchase, DatabaseAway, HoldExpired, stock.IntakeClosed, stock.IntakeFull, stock.IntakeUnknown, OfferClosed, OfferUnknown, PriceChanged,
+        BadPurchase, CookieNeeded, DatabaseAway, HoldExpired, stock.IntakeClosed, stock.IntakeFull, stock.IntakeUnknown, OfferClosed, OfferUnknown, PriceChanged,
         TooFast, TooLarge,
     )},
 }  # fmt: skip
@@ -90,14 +96,11 @@ class PurchaseEndpoint:
             return
         content_type, cookie = _of_interest(scope["headers"])
         is_json = content_type.startswith(b"application/json")
-        set_cookie: list[tuple[bytes, bytes]] = []
         try:
             if not is_same_site(scope["headers"], self._origins):
                 raise accounts.CrossSite
-            shopper = self._known.get(cookie)
-            if shopper is None:
-                shopper, set_cookie = self._who(cookie, scope)
-            asker = shopper if not set_cookie else address_group((scope.get("client") or ("",))[0])
+            shopper = self._known.get(cookie) or self._remember(cookie, scope["headers"])
+            asker = shopper or address_group((scope.get("client") or ("",))[0])
             if self._rate.wait(asker, time.monotonic()):
                 raise TooFast
             body = await _body(receive)
@@ -108,13 +111,33 @@ class PurchaseEndpoint:
         except Refusal as refusal:
             await self._refuse(send, refusal, is_json=is_json)
             return
+        if shopper is None:
+            await self._ask_for_cookie(scope, send, purchase, is_json=is_json)
+            return
         answered: asyncio.Future[PurchaseReply] = asyncio.get_running_loop().create_future()
         self._door.ask(purchase, shopper=shopper, reply=_once(answered))
         answer = await answered
         if is_json:
-            await _send(send, status_of(answer), [_JSON, _NO_STORE, *set_cookie], encode(answer))
+            await _send(send, status_of(answer), [_JSON, _NO_STORE], encode(answer))
         else:
-            await self._redirect(send, purchase, answer, set_cookie)
+            await self._redirect(send, purchase, answer)
+
+    async def _ask_for_cookie(
+        self, scope: Scope, send: Send, purchase: PurchaseRequest, *, is_json: bool
+    ) -> None:
+        needed = CookieNeeded()
+        answer = PurchaseReply(purchase.id, "refused", needed.code, needed.message, {})
+        cookie = accounts.cookie_header(accounts.issue_shopper(self._keyring), secure=self._secure)
+        query = scope.get("query_string", b"").decode("latin-1")
+        again = asked_again(PATH, query)
+        if again is not None:
+            told = [_JSON, _NO_STORE, cookie, (b"location", again.encode("latin-1"))]
+            await _send(send, 307, told, encode(answer))
+        elif is_json:
+            await _send(send, needed.status, [_JSON, _NO_STORE, cookie], encode(answer))
+        else:
+            await self._door.find(purchase)
+            await self._redirect(send, purchase, answer)
 
     # The same without ASGI, for `quick.py`.
 
@@ -146,15 +169,6 @@ class PurchaseEndpoint:
                 purchase, shopper=shopper, reply=lambda answer: reply(status_of(answer), encode(answer))
             )
 
-    def _who(self, cookie: bytes, scope: Scope) -> tuple[UUID, list[tuple[bytes, bytes]]]:
-        """The shopper of a cookie, or a new one with its cookie."""
-        shopper = self._remember(cookie, scope["headers"])
-        if shopper is not None:
-            return shopper, []
-        shopper = uuid4()
-        text = accounts.issue_shopper(self._keyring, shopper)
-        return shopper, [accounts.cookie_header(text, secure=self._secure)]
-
     def _remember(self, cookie: bytes, headers: Iterable[tuple[bytes, bytes]]) -> UUID | None:
         """Who a cookie of ours names: an HMAC the first time, remembered after it."""
         shopper = accounts.shopper_of(self._keyring, headers)
@@ -179,7 +193,6 @@ class PurchaseEndpoint:
         send: Send,
         purchase: PurchaseRequest,
         answer: PurchaseReply,
-        set_cookie: list[tuple[bytes, bytes]],
     ) -> None:
         terms = self._door.where(purchase)
         if answer.url is not None:
@@ -188,11 +201,10 @@ class PurchaseEndpoint:
             place = _back(terms, purchase, answer)
         else:
             page = _page(answer.code or "", answer.message or "")
-            await _send(send, status_of(answer), [_HTML, _NO_STORE, *set_cookie], page)
+            await _send(send, status_of(answer), [_HTML, _NO_STORE], page)
             return
-        if answer.outcome == "held":
-            set_cookie = [*set_cookie, self._keeps(purchase.id)]
-        await _send(send, 303, [(b"location", place.encode("ascii")), _NO_STORE, *set_cookie], b"")
+        kept = [self._keeps(purchase.id)] if answer.outcome == "held" else []
+        await _send(send, 303, [(b"location", place.encode("ascii")), _NO_STORE, *kept], b"")
 
     def _keeps(self, hold_id: UUID) -> tuple[bytes, bytes]:
         """Where no script remembers it: what this browser bought last, to lead back to it from a page."""

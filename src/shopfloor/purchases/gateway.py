@@ -204,6 +204,10 @@ class PurchaseGateway:
         """The terms a purchase is about, as known last: where a form goes back to."""
         return self._terms.last(_key(purchase))
 
+    async def find(self, purchase: PurchaseRequest) -> OfferTerms | None:
+        """The same, loaded where nobody has asked before."""
+        return await self._terms.fetch(_key(purchase))
+
     # ── behind them ───────────────────────────────────────────────────────────────────────────────────────
 
     def _ask(self, key: int, asked: "_Asked") -> None:

@@ -44,6 +44,12 @@ class BadPurchase(Invalid):
     code = "orders.bad_purchase"
 
 
+class CookieNeeded(Invalid):
+    """Your browser does not send our cookie back, so nothing can be reserved for you."""
+
+    code = "orders.cookie_needed"
+
+
 class TooFast(TooMany):
     """Too many requests; wait a moment."""
 
@@ -75,6 +81,19 @@ class WaitingState(StrEnum):
     CLAIMED = "claimed"
     LAPSED = "lapsed"
     LEFT = "left"
+
+
+_ASKED: Final = "cookie=asked"
+
+
+def asked_again(path: str, query: str) -> str | None:
+    """Where a request without the shopper's cookie is sent again, now that it has one; None where that was in vain.
+
+    Nothing is kept for a shopper before the cookie came back: it could not be reached.
+    """
+    if _ASKED in query.split("&"):
+        return None
+    return f"{path}?{query}&{_ASKED}" if query else f"{path}?{_ASKED}"
 
 
 @dataclass(frozen=True, slots=True)

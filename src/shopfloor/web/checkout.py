@@ -295,6 +295,12 @@ async def join_waitlist(
     quantity: Annotated[int, Form(ge=1, le=999)] = 1,
 ) -> Response:
     """Stand in line; standing there already is the same place.  JSON for a script, else on to the places."""
+    if getattr(request.state, "new_shopper", None) is not None:
+        # Units would be reserved for a browser that may refuse the cookie by which it could claim them.
+        again = purchases.asked_again(request.url.path, request.url.query)
+        if again is None:
+            raise purchases.CookieNeeded
+        return RedirectResponse(again, status_code=307)
     async with db.transaction() as tx:
         found = await accounts.shop_by_slug(tx, shop)
         place = await purchases.join(

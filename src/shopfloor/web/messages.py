@@ -133,6 +133,7 @@ MESSAGES: Final = {
     "orders.cannot_cancel": N_("This order can no longer be cancelled."),
     "orders.checkout_not_found": N_("Purchase not found, or it belongs to another browser."),
     "orders.closed": N_("The order is cancelled, or not placed yet."),
+    "orders.cookie_needed": N_("Your browser doesn't accept this shop's cookie, so we can't reserve anything for you. Allow cookies and try again."),
     "orders.form": N_("Something in the form is missing or invalid."),
     "orders.hold_expired": N_("This reservation expired, and the items are sold."),
     "orders.key_reused": N_("This was already submitted with different content. Reload the page."),

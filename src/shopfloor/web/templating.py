@@ -149,14 +149,15 @@ def zone_of(name: str | None) -> tzinfo:
 class FormKeys(Extension):
     """Every form of the console that posts carries a key of its own: sent twice, it is carried out once.
 
-    Not the studio's: its script sends the forms of a page that stays, and showing an offer again is meant.
+    The studio's page stays while its script sends its forms, so there the script gives each act a key: the same
+    again only where no answer came.
     """
 
     _FORM: Final = re.compile(r"<form\b[^>]*\bmethod=\"post\"[^>]*>")
 
     @override
     def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
-        if name is None or not name.startswith("console/") or name == "console/studio.html":
+        if name is None or not name.startswith("console/"):
             return source
         return self._FORM.sub(lambda found: found[0] + "{{ form_key() }}", source)
 

@@ -26,7 +26,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shopfloor import (
     accounts,
-    catalog,
     chat,
     collector,
     live,
@@ -260,9 +259,9 @@ def build(node: Node) -> ASGIApp:
 
 
 # Where files are sent, and who may send them: the only bodies above a megabyte.
-_LARGE: Final = (
-    (re.compile(r"/(?:v1|console)/([^/]+)/products/[0-9]+/pictures"), catalog.MAX_PICTURE_BYTES),
-    (re.compile(r"/(?:v1|console)/([^/]+)/products/import"), catalog.MAX_CSV_BYTES),
+_LARGE: Final = tuple(
+    (re.compile(r"/(?:v1|console)/([^/]+)" + path), largest)
+    for path, largest in catalog_api.LARGE_BODIES.items()
 )
 _AROUND_A_FILE: Final = 64 * 1024
 
@@ -393,7 +392,7 @@ async def serve(
         async with node.db.transaction() as tx:
             claim = await accounts.ensure_owner_claim(tx)
         ready(node.public.origin, node, claim)
-        work = worker.loops(node.db, node.lake, node.arrivals) if background_work else ()
+        work = worker.loops(node.db, node.lake, node.arrivals, node.settings) if background_work else ()
         async with background(sweep(node.connections), *work):
             await server.serve(sockets=[listener])
 

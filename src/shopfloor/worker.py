@@ -18,12 +18,15 @@ from shopfloor.kernel.startup import prepared_database
 
 EXPIRE_EVERY: Final = 0.5
 SWEEP_EVERY: Final = 10.0
+FETCH_EVERY: Final = 2.0
 FORGET_EVERY: Final = 3600.0
 
 _log = logs.get("worker")
 
 
-def loops(db: Database, lake: Collector, arrivals: outbox.Arrivals) -> list[Coroutine[Any, Any, None]]:
+def loops(
+    db: Database, lake: Collector, arrivals: outbox.Arrivals, settings: Settings
+) -> list[Coroutine[Any, Any, None]]:
     """Each runs until it is cancelled; `arrivals` listens meanwhile."""
 
     async def expire() -> None:
@@ -37,15 +40,19 @@ def loops(db: Database, lake: Collector, arrivals: outbox.Arrivals) -> list[Coro
         async with db.transaction() as tx:
             await accounts.forget_expired(tx)
 
-    async def make_plain() -> None:
-        await catalog.make_plain(db)
+    async def fetch_pictures() -> None:
+        await catalog.fetch_pictures(db, settings.pictures_dir, allowed=settings.fetchable)
+
+    async def tidy() -> None:
+        await catalog.tidy(db, settings.pictures_dir)
 
     return [
         *(outbox.run(db, consumer, arrivals) for consumer in wiring.consumers(lake)),
         _every(EXPIRE_EVERY, "expire", expire),
         _every(SWEEP_EVERY, "sweep", sweep),
+        _every(FETCH_EVERY, "fetch_pictures", fetch_pictures),
         _every(FORGET_EVERY, "forget", forget),
-        _every(FORGET_EVERY, "make_plain", make_plain),
+        _every(FORGET_EVERY, "tidy", tidy),
     ]
 
 
@@ -72,7 +79,7 @@ async def _work(settings: Settings, dsn: str) -> None:
     )
     await lake.start()
     arrivals = outbox.Arrivals(dsn)
-    tasks = [asyncio.create_task(work) for work in (arrivals.listen(), *loops(db, lake, arrivals))]
+    tasks = [asyncio.create_task(work) for work in (arrivals.listen(), *loops(db, lake, arrivals, settings))]
     await stop.wait()
     for task in tasks:
         task.cancel()

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.catalog.conftest import Shops
 
 from shopfloor import catalog
+from shopfloor.catalog import service
 from shopfloor.catalog.plain import LONGEST_PLAIN, plain_text
 from shopfloor.kernel import text
 from shopfloor.kernel.database import Database
@@ -153,8 +154,8 @@ async def test_what_the_previous_release_wrote_is_made_anew(database: Database, 
         stale = await catalog.product(tx, shop_id=shops.mine.id, product_id=made.id)
     assert (stale.kept_plain, stale.plain, stale.kept_plains) == (None, "Newer", {"de": "Alt"})
 
-    assert await catalog.make_plain(database) == 1
-    assert await catalog.make_plain(database) == 0
+    assert await service.make_plain(database) == 1
+    assert await service.make_plain(database) == 0
 
     async with database.transaction() as tx:
         kept = await catalog.product(tx, shop_id=shops.mine.id, product_id=made.id)

@@ -2,6 +2,7 @@
 
 from io import BytesIO
 from pathlib import Path
+from zipfile import ZipFile
 
 import httpx
 import pytest
@@ -231,6 +232,68 @@ async def test_stock_of_a_sheet_is_set_at_the_chosen_location_once(
         assert await tx.value("SELECT count(*) FROM stock.movement WHERE kind = 'counted'") == moved == 1
 
 
+def drawn() -> bytes:
+    out = BytesIO()
+    Image.new("RGB", (20, 20), "teal").save(out, "PNG")
+    return out.getvalue()
+
+
+async def test_images_come_from_the_zip_beside_the_sheet(
+    client: httpx.AsyncClient, stage: Stage, tmp_path: Path
+) -> None:
+    sheet = b"Handle,Title,Variant Price,Image Src\nbowl,Bowl,25.00,bowl.png\ncup,Cup,8.00,http://127.0.0.1:9/c.png\n"
+    packed = BytesIO()
+    with ZipFile(packed, "w") as file:
+        file.writestr("images/bowl.png", drawn())
+    files = {"file": ("goods.csv", sheet), "images": ("images.zip", packed.getvalue())}
+
+    checked = await client.post(f"{HERE}/import", files=files, data={"check": "yes"})
+    assert "Images to fetch" in checked.text
+    assert "No imported images yet." in (await client.get(f"{HERE}/import/images")).text
+    assert (await client.post(f"{HERE}/import", files=files)).status_code == 200
+    page = (await client.get(f"{HERE}/import/images")).text
+    assert '<meta http-equiv="refresh"' in page
+    assert '<progress class="wide" max="2" value="0"' in page
+
+    assert await catalog.fetch_pictures(stage.db, tmp_path / "pictures") == 1
+    page = (await client.get(f"{HERE}/import/images")).text
+    assert "http-equiv" not in page
+    assert "This address doesn&#39;t lead to a public web server." in page
+    assert (
+        (await client.post(f"{HERE}/import/images")).headers["location"].endswith("/products/import/images")
+    )
+    assert '<progress class="wide" max="2" value="1"' in (await client.get(f"{HERE}/import/images")).text
+    again = await client.post(f"{HERE}/import", files=files)
+    assert again.status_code == 200
+    assert len(await products(stage)) == 3
+
+
+async def test_a_broken_zip_is_told_beside_its_field(client: httpx.AsyncClient, stage: Stage) -> None:
+    files = {"file": ("goods.csv", STOCKED.encode()), "images": ("images.zip", b"nothing")}
+    answer = await client.post(f"{HERE}/import", files=files)
+    assert answer.status_code == 422
+    assert 'id="e-images"' in answer.text
+    assert [one.title for one in await products(stage)] == ["Shirt"]
+
+
+async def test_a_list_price_is_shown_until_the_price_has_a_history(
+    client: httpx.AsyncClient, stage: Stage
+) -> None:
+    async with stage.db.transaction() as tx:
+        variants = await catalog.variants_of(tx, shop_id=stage.shop.id, product_ids=[stage.shirt.id])
+    cheapest = min(variants, key=lambda each: each.price_minor)
+    path, field = f"{HERE}/{stage.shirt.id}/variants", f"compare-{cheapest.id}"
+    page = f"/s/{stage.shop.slug}/p/{stage.shirt.id}"
+    assert (await client.post(path, data={field: "1,2,3"})).status_code == 422
+    assert "List price" not in (await client.get(page)).text
+    assert (await client.post(path, data={field: "1999.00"})).status_code == 303
+    assert "List price: " in (await client.get(page)).text
+    assert (await client.post(path, data={f"sku-{cheapest.id}": "NEW"})).status_code == 303
+    assert "List price: " in (await client.get(page)).text
+    assert (await client.post(path, data={field: ""})).status_code == 303
+    assert "List price" not in (await client.get(page)).text
+
+
 async def test_a_checked_sheet_changes_nothing(client: httpx.AsyncClient, stage: Stage) -> None:
     async with stage.db.transaction() as tx:
         place, *_ = await stock.locations(tx, shop_id=stage.shop.id)
@@ -252,7 +315,7 @@ async def test_stock_is_not_taken_without_a_location_nor_at_one_of_another_shop(
     assert refused.status_code == 404
     assert [one.title for one in await products(stage)] == ["Shirt"]
     taken = await client.post(f"{HERE}/import", files=files)
-    assert "Stock was not taken" in taken.text
+    assert "Stock was left out" in taken.text
     assert await on_hand(stage) == {"Bowl": 0, "Cup": 0, "Plate": 0}
 
 

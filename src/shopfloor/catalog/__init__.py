@@ -4,10 +4,19 @@ Promise: a variant always has a price in the shop's currency and every price it 
 consists of variants that are no bundles, and what it consisted of stays on record; a picture that is served was decoded and encoded by us and carries nothing but pixels.
 """
 
+from shopfloor.catalog.archive import ArchiveTooLarge, ArchiveUnreadable
 from shopfloor.catalog.dialect import MAX_CSV_BYTES, SheetTooLarge, SheetUnreadable
 from shopfloor.catalog.endpoint import PictureFiles
 from shopfloor.catalog.events import BundleChanged, BundledUnits, PriceChanged, ProductChanged
 from shopfloor.catalog.exchange import Report, export_shopify_csv, import_shopify_csv
+from shopfloor.catalog.imports import (
+    FailedPicture,
+    PictureProgress,
+    fetch_pictures,
+    picture_progress,
+    retry_pictures,
+    tidy,
+)
 from shopfloor.catalog.models import (
     MAX_OPTIONS,
     MAX_PARTS,
@@ -64,7 +73,6 @@ from shopfloor.catalog.service import (
     bundles_by_id,
     bundles_with,
     create_product,
-    make_plain,
     pictures,
     prices,
     product,
@@ -80,6 +88,7 @@ from shopfloor.catalog.service import (
     variants_of,
 )
 from shopfloor.catalog.sheet import Remark
+from shopfloor.catalog.uploads import ProductFile, opened_import, receive_picture
 
 __all__ = [
     "MAX_CSV_BYTES",
@@ -89,6 +98,8 @@ __all__ = [
     "MAX_PICTURE_BYTES",
     "MAX_VARIANTS",
     "PICTURE_SIZES",
+    "ArchiveTooLarge",
+    "ArchiveUnreadable",
     "BadBundle",
     "BadHandle",
     "BadOptions",
@@ -98,6 +109,7 @@ __all__ = [
     "BundleChanged",
     "BundlePart",
     "BundledUnits",
+    "FailedPicture",
     "HandleTaken",
     "Kind",
     "NestedBundle",
@@ -107,6 +119,7 @@ __all__ = [
     "OptionsTaken",
     "Picture",
     "PictureFiles",
+    "PictureProgress",
     "PictureTooLarge",
     "Price",
     "PriceChanged",
@@ -118,6 +131,7 @@ __all__ = [
     "ProcessedPicture",
     "Product",
     "ProductChanged",
+    "ProductFile",
     "Remark",
     "Report",
     "SheetTooLarge",
@@ -136,11 +150,13 @@ __all__ = [
     "bundles_with",
     "create_product",
     "export_shopify_csv",
+    "fetch_pictures",
     "format_price",
     "import_shopify_csv",
-    "make_plain",
+    "opened_import",
     "parse_price",
     "picture_path",
+    "picture_progress",
     "pictures",
     "plain_text",
     "prices",
@@ -149,11 +165,14 @@ __all__ = [
     "product",
     "products",
     "products_by_id",
+    "receive_picture",
     "reference_prices",
     "remove_picture",
+    "retry_pictures",
     "set_parts",
     "set_price",
     "store_picture",
+    "tidy",
     "translated",
     "update_product",
     "update_variant",

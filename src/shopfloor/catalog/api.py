@@ -1,11 +1,8 @@
 """/v1/{shop}/products: the catalogue as JSON; pictures and sheets as they are."""
 
-import asyncio
-import tempfile
-from collections.abc import AsyncIterable
 from dataclasses import asdict
 from datetime import datetime
-from typing import IO, Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
@@ -13,7 +10,8 @@ from starlette.responses import Response
 
 from shopfloor import accounts, catalog
 from shopfloor.accounts.api import allowed
-from shopfloor.catalog.dialect import MAX_CSV_BYTES, SheetTooLarge, SheetUnreadable
+from shopfloor.catalog.archive import ArchiveTooLarge, ArchiveUnreadable
+from shopfloor.catalog.dialect import SheetTooLarge, SheetUnreadable
 from shopfloor.catalog.models import (
     Bundle,
     Kind,
@@ -28,10 +26,10 @@ from shopfloor.catalog.models import (
     parse_price,
 )
 from shopfloor.catalog.pictures import MAX_PICTURE_BYTES, NotAPicture, PictureTooLarge
+from shopfloor.catalog.uploads import MAX_IMPORT_BYTES, opened_import, receive_picture, received
 from shopfloor.kernel.amounts import PriceLeap
 from shopfloor.kernel.border import LARGEST_ID, Id, Moment
 from shopfloor.kernel.database import Tx
-from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import Db, public_link, refusals
 
 router = APIRouter(prefix="/v1/{shop}/products", tags=["catalog"])
@@ -40,6 +38,12 @@ Viewer = Annotated[accounts.Actor, Depends(allowed(accounts.Permission.CATALOG_V
 Editor = Annotated[accounts.Actor, Depends(allowed(accounts.Permission.CATALOG_EDIT))]
 
 _SHARED = (accounts.SignInNeeded, accounts.NotAllowed, accounts.UnknownShop, catalog.UnknownProduct)
+
+# Where files are sent, below /v1/{shop} and /console/{shop}, and how large they may be.
+LARGE_BODIES: Final = {
+    r"/products/[0-9]+/pictures": MAX_PICTURE_BYTES,
+    r"/products/import": MAX_IMPORT_BYTES,
+}
 
 
 class VariantIn(BaseModel):
@@ -50,12 +54,17 @@ class VariantIn(BaseModel):
     sku: str = ""
     barcode: str = ""
     grams: int = 0
+    compare_at: str | None = None
+    """A list price to compare with, written as `price` is."""
 
 
 class VariantChange(BaseModel):
+    """What is given changes; `compare_at` of 0 takes the list price away."""
+
     sku: str | None = None
     barcode: str | None = None
     grams: int | None = None
+    compare_at: str | None = None
 
 
 class ProductIn(BaseModel):
@@ -128,6 +137,7 @@ class VariantOut(BaseModel):
     price_minor: int
     currency: str
     grams: int
+    compare_at: str | None
     parts: list[PartIn] = []
 
 
@@ -173,6 +183,25 @@ class ReportOut(BaseModel):
     errors: list[RemarkOut]
     notes: list[RemarkOut]
     ignored_columns: list[str]
+    pictures: int
+    """How many pictures will be fetched now; `GET …/products/import` says how far that is."""
+
+
+class FailedPictureOut(BaseModel):
+    """`code` says why, as a refusal does."""
+
+    product_id: int
+    address: str
+    code: str
+
+
+class PictureProgressOut(BaseModel):
+    """Pictures named in imported files: here, still waited for, given up."""
+
+    fetched: int
+    waiting: int
+    failed: int
+    failures: list[FailedPictureOut]
 
 
 def _variant_out(variant: Variant, bundle: Bundle | None = None) -> VariantOut:
@@ -185,6 +214,7 @@ def _variant_out(variant: Variant, bundle: Bundle | None = None) -> VariantOut:
         price_minor=variant.price_minor,
         currency=variant.currency,
         grams=variant.grams,
+        compare_at=None if variant.list_price is None else format_price(variant.list_price),
         parts=[PartIn(variant_id=part.variant_id, quantity=part.quantity) for part in bundle.parts]
         if bundle
         else [],
@@ -251,18 +281,12 @@ def _new_variant(variant: VariantIn, currency: str) -> NewVariant:
         sku=variant.sku,
         barcode=variant.barcode,
         grams=variant.grams,
+        compare_at_minor=_list_price(variant.compare_at, currency),
     )
 
 
-async def _received(parts: AsyncIterable[bytes], into: IO[bytes], *, most: int, refusal: Refusal) -> None:
-    """The body of a request, up to `most` bytes; raises `refusal` beyond, without reading the rest."""
-    size = 0
-    async for part in parts:
-        size += len(part)
-        if size > most:
-            raise refusal
-        into.write(part)
-    into.seek(0)
+def _list_price(text: str | None, currency: str) -> int | None:
+    return None if text is None else parse_price(text, currency).minor
 
 
 @router.get("", responses=refusals(*_SHARED))
@@ -311,16 +335,53 @@ async def create_product(body: ProductIn, actor: Editor, db: Db) -> ProductOut:
         return await _product_out(tx, product)
 
 
-@router.post("/import", responses=refusals(*_SHARED, SheetUnreadable, SheetTooLarge))
+@router.post(
+    "/import",
+    responses=refusals(*_SHARED, SheetUnreadable, SheetTooLarge, ArchiveUnreadable, ArchiveTooLarge),
+)
 async def import_products(request: Request, actor: Editor, db: Db) -> ReportOut:
-    """Take a Shopify product CSV, sent as the body.  Faulty products are told row by row, the others taken."""
-    with tempfile.SpooledTemporaryFile(1024 * 1024) as file:
-        await _received(
-            request.stream(), file, most=MAX_CSV_BYTES, refusal=SheetTooLarge(largest=MAX_CSV_BYTES)
+    """Take a Shopify product CSV, sent as the body, or a ZIP with it and its pictures.
+
+    Faulty products are told row by row, the others taken.  Pictures are fetched afterwards.
+    """
+    directory = request.app.state.settings.pictures_dir
+    async with (
+        received(request.stream()) as file,
+        opened_import(file, None, directory) as found,
+        db.transaction() as tx,
+    ):
+        report = await catalog.import_shopify_csv(
+            tx, shop_id=actor.shop_id, stream=found.stream, archive=found.archive
         )
-        async with db.transaction() as tx:
-            report = await catalog.import_shopify_csv(tx, shop_id=actor.shop_id, stream=file)
     return ReportOut.model_validate(asdict(report))
+
+
+@router.get("/import", responses=refusals(*_SHARED))
+async def get_import(actor: Viewer, db: Db) -> PictureProgressOut:
+    """How far the pictures of imported files are, with the latest of those given up."""
+    async with db.transaction() as tx:
+        return await _picture_progress(tx, actor.shop_id)
+
+
+@router.post("/import/pictures", responses=refusals(*_SHARED))
+async def retry_pictures(actor: Editor, db: Db) -> PictureProgressOut:
+    """Try the pictures again that were given up."""
+    async with db.transaction() as tx:
+        await catalog.retry_pictures(tx, shop_id=actor.shop_id)
+        return await _picture_progress(tx, actor.shop_id)
+
+
+async def _picture_progress(tx: Tx, shop_id: int) -> PictureProgressOut:
+    found = await catalog.picture_progress(tx, shop_id=shop_id)
+    return PictureProgressOut(
+        fetched=found.fetched,
+        waiting=found.waiting,
+        failed=found.failed,
+        failures=[
+            FailedPictureOut(product_id=each.product_id, address=each.url, code=each.reason)
+            for each in found.failures
+        ],
+    )
 
 
 @router.get("/export", responses=refusals(*_SHARED))
@@ -389,6 +450,7 @@ async def update_variant(variant_id: Id, body: VariantChange, actor: Editor, db:
             sku=body.sku,
             barcode=body.barcode,
             grams=body.grams,
+            compare_at_minor=_list_price(body.compare_at, (await accounts.shop(tx, actor.shop_id)).currency),
         )
         bundles = await catalog.bundles(tx, shop_id=actor.shop_id, variant_ids=[variant_id])
     return _variant_out(variant, bundles.get(variant_id))
@@ -457,12 +519,7 @@ async def add_picture(
     """Add the picture sent as the body; what it shows, in words, goes into `alt`."""
     async with db.transaction() as tx:
         await catalog.product(tx, shop_id=actor.shop_id, product_id=product_id)
-    with tempfile.SpooledTemporaryFile(MAX_PICTURE_BYTES + 1) as file:
-        await _received(
-            request.stream(), file, most=MAX_PICTURE_BYTES, refusal=PictureTooLarge(largest=MAX_PICTURE_BYTES)
-        )
-        picture = await catalog.processed(file.read())
-    await asyncio.to_thread(catalog.store_picture, request.app.state.settings.pictures_dir, picture)
+    picture = await receive_picture(request.stream(), request.app.state.settings.pictures_dir)
     async with db.transaction() as tx:
         added = await catalog.add_picture(
             tx, shop_id=actor.shop_id, product_id=product_id, picture=picture, alt=alt

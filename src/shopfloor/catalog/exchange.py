@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import IO, Final
 
 from shopfloor import accounts
-from shopfloor.catalog import queries, service
+from shopfloor.catalog import import_queries, queries, service
+from shopfloor.catalog.archive import Archive
 from shopfloor.catalog.models import (
     BadOptions,
     Kind,
@@ -30,7 +31,7 @@ from shopfloor.catalog.sheet import (
     drafts,
     written,
 )
-from shopfloor.kernel.amounts import is_leap
+from shopfloor.kernel import amounts
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
 
@@ -67,6 +68,8 @@ class Report:
     notes: list[Remark]
     ignored_columns: list[str]
     on_hand: list[UnitsOnHand]
+    pictures: int
+    """How many pictures will be fetched now."""
 
 
 class _FaultInRow(Exception):
@@ -78,20 +81,27 @@ class _FaultInRow(Exception):
 
 
 async def import_shopify_csv(
-    tx: Tx, *, shop_id: int, stream: IO[bytes], stock_is_taken: bool = False
+    tx: Tx,
+    *,
+    shop_id: int,
+    stream: IO[bytes],
+    archive: Archive | None = None,
+    stock_is_taken: bool = False,
+    is_trial: bool = False,
 ) -> Report:
     """Take every product of the file that has no fault, whole; products known by their handle are updated.
 
     `stock_is_taken`: the caller books `Report.on_hand`; otherwise a note says that stock was left out.  Columns that
-    the file does not have leave what is there; variants that it does not name stay.  Pictures are
-    not fetched: their addresses are noted and kept for the export.
+    the file does not have leave what is there; variants that it does not name stay.  Pictures come from the
+    `archive` where it has them, else from their address: `fetch_pictures` sees to both after the COMMIT, and a second
+    import asks for none again.  `is_trial`: the caller will roll back, and nothing is laid aside.
 
     Raises SheetUnreadable when there is no usable header and SheetTooLarge beyond 50 MB or 200,000 rows; then
     nothing is taken at all (the caller's transaction rolls back).
     """
     currency = (await accounts.shop(tx, shop_id)).currency
     sheet = Sheet(stream)
-    created = updated = refused = 0
+    created = updated = refused = pictures = 0
     errors: list[Remark] = []
     notes: list[Remark] = []
     on_hand: list[UnitsOnHand] = []
@@ -106,6 +116,7 @@ async def import_shopify_csv(
         try:
             async with tx.connection.transaction():
                 is_new, counted = await _take(tx, shop_id, draft)
+                pictures += await _note_pictures(tx, shop_id, draft, archive, is_trial=is_trial)
         except _FaultInRow as fault:
             refused += 1
             errors += [fault.remark][: MOST_REMARKS - len(errors)]
@@ -113,24 +124,17 @@ async def import_shopify_csv(
         created += is_new
         updated += not is_new
         on_hand += counted
-        notes += [*draft.notes, *map(_not_fetched, draft.pictures)][: MOST_REMARKS - len(notes)]
+        notes += draft.notes[: MOST_REMARKS - len(notes)]
         # Parsing does not wait for anything by itself: let others have their turn.
         await asyncio.sleep(0)
-    return Report(sheet.rows_read, created, updated, refused, errors, notes, sheet.ignored_columns, on_hand)
+    return Report(
+        sheet.rows_read, created, updated, refused, errors, notes, sheet.ignored_columns, on_hand, pictures
+    )
 
 
 def _far(row: int) -> Remark:
     return Remark(
         row, "variant price", "catalog.csv_price_leap", "The price moves by more than three times. Check it."
-    )
-
-
-def _not_fetched(picture: PictureDraft) -> Remark:
-    return Remark(
-        picture.row,
-        "image src",
-        "catalog.picture_not_fetched",
-        "The picture was not fetched; upload it here.",
     )
 
 
@@ -157,7 +161,9 @@ async def _take(tx: Tx, shop_id: int, draft: ProductDraft) -> tuple[bool, list[U
             if before is None:
                 new.append(variant.as_new())
             else:
-                if variant.price_minor is not None and is_leap(before.price_minor, variant.price_minor):
+                if variant.price_minor is not None and amounts.is_leap(
+                    before.price_minor, variant.price_minor
+                ):
                     draft.notes.append(_far(variant.row))
                 await _change_variant(tx, shop_id, before, variant)
         except Refusal as refusal:
@@ -167,7 +173,6 @@ async def _take(tx: Tx, shop_id: int, draft: ProductDraft) -> tuple[bool, list[U
             await service.add_variants(tx, shop_id=shop_id, product_id=product_id, variants=new)
         except Refusal as refusal:
             raise _FaultInRow(draft.row, "handle", refusal) from refusal
-    await _keep_addresses(tx, shop_id, product_id, draft.pictures)
     return is_new, await _on_hand(tx, shop_id, product_id, draft.variants)
 
 
@@ -230,13 +235,17 @@ async def _update(tx: Tx, shop_id: int, product_id: int, draft: ProductDraft) ->
 
 
 async def _change_variant(tx: Tx, shop_id: int, before: Variant, draft: VariantDraft) -> None:
-    wanted = (draft.sku, draft.barcode, draft.grams)
-    if any(
-        new not in {None, old}
-        for new, old in zip(wanted, (before.sku, before.barcode, before.grams), strict=True)
-    ):
+    wanted = (draft.sku, draft.barcode, draft.grams, draft.compare_at_minor)
+    present = (before.sku, before.barcode, before.grams, before.compare_at_minor or 0)
+    if any(new not in {None, old} for new, old in zip(wanted, present, strict=True)):
         await service.update_variant(
-            tx, shop_id=shop_id, variant_id=before.id, sku=draft.sku, barcode=draft.barcode, grams=draft.grams
+            tx,
+            shop_id=shop_id,
+            variant_id=before.id,
+            sku=draft.sku,
+            barcode=draft.barcode,
+            grams=draft.grams,
+            compare_at_minor=draft.compare_at_minor,
         )
     if draft.price_minor is not None and draft.price_minor != before.price_minor:
         await service.set_price(
@@ -250,15 +259,47 @@ async def _change_variant(tx: Tx, shop_id: int, before: Variant, draft: VariantD
         )
 
 
-async def _keep_addresses(tx: Tx, shop_id: int, product_id: int, pictures: list[PictureDraft]) -> None:
-    """Note where pictures are to be had; our own, in a file that we wrote, are here already."""
+async def _note_pictures(
+    tx: Tx, shop_id: int, draft: ProductDraft, archive: Archive | None, *, is_trial: bool
+) -> int:
+    """Note where pictures are to be had, and how many will be fetched; our own, in a file that we wrote, are here."""
+    if not draft.pictures:
+        return 0
+    product_id = await queries.product_id_by_handle(tx, shop_id=shop_id, handle=draft.handle)
+    assert product_id is not None, "it was taken a moment ago"
     ours = {each.sha256 for each in await service.pictures(tx, shop_id=shop_id, product_ids=[product_id])}
-    for picture in pictures:
+    wanted = 0
+    for picture in draft.pictures:
         found = _OUR_PICTURE.search(picture.url)
-        if found is None or found[1] not in ours:
-            await queries.put_picture_source(
-                tx, product_id=product_id, url=picture.url, position=picture.position, alt=picture.alt
-            )
+        if found is not None and found[1] in ours:
+            continue
+        in_archive = archive is not None and archive.holds(picture.url)
+        if not in_archive and "://" not in picture.url:
+            draft.notes.append(_not_found(picture))
+            continue
+        try:
+            upload = await archive.stage(picture.url) if archive and in_archive and not is_trial else None
+        except Refusal as refusal:
+            draft.notes.append(Remark(picture.row, "image src", refusal.code, refusal.message))
+            continue
+        wanted += await import_queries.put_picture_source(
+            tx,
+            product_id=product_id,
+            url=picture.url,
+            position=picture.position,
+            alt=picture.alt,
+            upload=upload,
+        )
+    return wanted
+
+
+def _not_found(picture: PictureDraft) -> Remark:
+    return Remark(
+        picture.row,
+        "image src",
+        "catalog.picture_not_in_zip",
+        "The image isn't in a ZIP file sent with the CSV.",
+    )
 
 
 # Export
@@ -267,7 +308,7 @@ async def _keep_addresses(tx: Tx, shop_id: int, product_id: int, pictures: list[
 _FIXED: Final = (
     "Handle", "Title", "Body (HTML)", "Vendor", "Type", "Tags", "Published", "Option1 Name", "Option1 Value",
     "Option2 Name", "Option2 Value", "Option3 Name", "Option3 Value", "Variant SKU", "Variant Grams",
-    "Variant Price", "Variant Barcode", "Image Src", "Image Position", "Image Alt Text", "Status", "Kind",
+    "Variant Price", "Variant Compare At Price", "Variant Barcode", "Image Src", "Image Position", "Image Alt Text", "Status", "Kind",
 )  # fmt: skip
 
 
@@ -284,7 +325,7 @@ async def export_shopify_csv(tx: Tx, *, shop_id: int, base_url: str | None = Non
     if base_url is not None:
         for picture in await service.pictures(tx, shop_id=shop_id, product_ids=ids):
             sources.setdefault(picture.product_id, []).append((_address(base_url, picture), picture.alt))
-    for source in await queries.picture_sources(tx, shop_id=shop_id):
+    for source in await import_queries.picture_sources(tx, shop_id=shop_id):
         sources.setdefault(source.product_id, []).append((source.url, source.alt))
     variants: dict[int, list[Variant]] = {}
     for variant in await service.variants_of(tx, shop_id=shop_id, product_ids=ids):
@@ -352,5 +393,6 @@ def _variant_cells(variant: Variant) -> dict[str, str]:
         "Variant SKU": variant.sku,
         "Variant Grams": str(variant.grams),
         "Variant Price": format_price(variant.price),
+        "Variant Compare At Price": "" if variant.list_price is None else format_price(variant.list_price),
         "Variant Barcode": variant.barcode,
     }

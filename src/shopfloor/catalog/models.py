@@ -92,10 +92,16 @@ class Variant:
     currency: str
     grams: int
     position: int
+    compare_at_minor: int | None = None
 
     @property
     def price(self) -> Money:
         return Money(self.price_minor, self.currency)
+
+    @property
+    def list_price(self) -> Money | None:
+        """A price to compare with, as it is kept: it may be below the price."""
+        return None if self.compare_at_minor is None else Money(self.compare_at_minor, self.currency)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +186,7 @@ class NewVariant:
     sku: str = ""
     barcode: str = ""
     grams: int = 0
+    compare_at_minor: int | None = None
 
 
 class UnknownProduct(NotFound):
@@ -316,6 +323,11 @@ def checked_minor(minor: int) -> int:
     if minor > MAX_MINOR:
         raise PriceTooLarge(largest=MAX_MINOR)
     return minor
+
+
+def checked_compare_at(minor: int | None) -> int | None:
+    """None where there is nothing to compare with: none given, or 0 as some programs write it."""
+    return checked_minor(minor) or None if minor is not None else None
 
 
 def checked_grams(grams: int) -> int:

@@ -41,14 +41,6 @@ class LowestRow:
     currency: str
 
 
-@dataclass(frozen=True, slots=True)
-class SourceRow:
-    product_id: int
-    url: str
-    position: int
-    alt: str
-
-
 # Products
 
 
@@ -252,13 +244,15 @@ async def insert_variant_once(
     options: Sequence[str],
     currency: str,
     grams: int,
+    compare_at_minor: int | None,
 ) -> int | None:
     """None when the product has a variant with these options."""
     return await tx.value(
         """
-        INSERT INTO catalog.variant (shop_id, product_id, sku, barcode, options, currency, grams, position)
+        INSERT INTO catalog.variant (shop_id, product_id, sku, barcode, options, currency, grams, compare_at_minor,
+                                     position)
         SELECT %(shop_id)s, %(product_id)s, %(sku)s, %(barcode)s, %(options)s::text[], %(currency)s, %(grams)s,
-               coalesce(max(position), 0) + 1
+               %(compare_at_minor)s, coalesce(max(position), 0) + 1
           FROM catalog.variant WHERE product_id = %(product_id)s
         ON CONFLICT (product_id, options) DO NOTHING
         RETURNING id
@@ -270,18 +264,28 @@ async def insert_variant_once(
         options=list(options),
         currency=currency,
         grams=grams,
+        compare_at_minor=compare_at_minor,
     )
 
 
 async def update_variant(
-    tx: Tx, *, shop_id: int, variant_id: int, sku: str | None, barcode: str | None, grams: int | None
+    tx: Tx,
+    *,
+    shop_id: int,
+    variant_id: int,
+    sku: str | None,
+    barcode: str | None,
+    grams: int | None,
+    compare_at_minor: int | None,
 ) -> bool:
+    """`compare_at_minor` of 0 takes the list price away."""
     return (
         await tx.run(
             """
         UPDATE catalog.variant
            SET sku = coalesce(%(sku)s::text, sku), barcode = coalesce(%(barcode)s::text, barcode),
-               grams = coalesce(%(grams)s::int, grams)
+               grams = coalesce(%(grams)s::int, grams),
+               compare_at_minor = nullif(coalesce(%(compare_at_minor)s::bigint, compare_at_minor), 0)
          WHERE shop_id = %(shop_id)s AND id = %(variant_id)s
         """,
             shop_id=shop_id,
@@ -289,6 +293,7 @@ async def update_variant(
             sku=sku,
             barcode=barcode,
             grams=grams,
+            compare_at_minor=compare_at_minor,
         )
         == 1
     )
@@ -305,7 +310,7 @@ async def variants(tx: Tx, *, shop_id: int, ids: Sequence[int]) -> list[Variant]
         Variant,
         """
         SELECT v.id, v.product_id, v.shop_id, v.sku, own.barcode, v.options, v.price_minor, v.currency, own.grams,
-               v.position
+               v.position, own.compare_at_minor
           FROM catalog.v_variant v JOIN catalog.variant own ON own.id = v.id
          WHERE v.shop_id = %(shop_id)s AND v.id = ANY(%(ids)s::bigint[]) ORDER BY v.id
         """,
@@ -319,7 +324,7 @@ async def variants_of(tx: Tx, *, shop_id: int, product_ids: Sequence[int]) -> li
         Variant,
         """
         SELECT v.id, v.product_id, v.shop_id, v.sku, own.barcode, v.options, v.price_minor, v.currency, own.grams,
-               v.position
+               v.position, own.compare_at_minor
           FROM catalog.v_variant v JOIN catalog.variant own ON own.id = v.id
          WHERE v.shop_id = %(shop_id)s AND v.product_id = ANY(%(product_ids)s::bigint[])
          ORDER BY v.product_id, v.position
@@ -518,14 +523,22 @@ async def lowest_before_present(
 
 
 async def insert_picture_once(
-    tx: Tx, *, shop_id: int, product_id: int, sha256: str, width: int, height: int, alt: str
+    tx: Tx,
+    *,
+    shop_id: int,
+    product_id: int,
+    sha256: str,
+    width: int,
+    height: int,
+    alt: str,
+    position: int | None,
 ) -> None:
-    """A picture that the product has already only gets the new description."""
+    """Last unless there is a `position`.  A picture that the product has already only gets the new description."""
     await tx.run(
         """
         INSERT INTO catalog.picture (shop_id, product_id, sha256, width, height, alt, position)
         SELECT %(shop_id)s, %(product_id)s, %(sha256)s, %(width)s, %(height)s, %(alt)s,
-               coalesce(max(position), 0) + 1
+               coalesce(%(position)s::int, max(position) + 1, 1)
           FROM catalog.picture WHERE product_id = %(product_id)s
         ON CONFLICT (product_id, sha256) DO UPDATE SET alt = excluded.alt
         """,
@@ -535,6 +548,7 @@ async def insert_picture_once(
         width=width,
         height=height,
         alt=alt,
+        position=position,
     )
 
 
@@ -563,30 +577,4 @@ async def delete_picture(tx: Tx, *, shop_id: int, product_id: int, picture_id: i
             picture_id=picture_id,
         )
         == 1
-    )
-
-
-async def put_picture_source(tx: Tx, *, product_id: int, url: str, position: int, alt: str) -> None:
-    await tx.run(
-        """
-        INSERT INTO catalog.picture_source (product_id, url, position, alt)
-        VALUES (%(product_id)s, %(url)s, %(position)s, %(alt)s)
-        ON CONFLICT (product_id, url) DO UPDATE SET position = excluded.position, alt = excluded.alt
-        """,
-        product_id=product_id,
-        url=url,
-        position=position,
-        alt=alt,
-    )
-
-
-async def picture_sources(tx: Tx, *, shop_id: int) -> list[SourceRow]:
-    return await tx.every(
-        SourceRow,
-        """
-        SELECT s.product_id, s.url, s.position, s.alt
-          FROM catalog.picture_source s JOIN catalog.product p ON p.id = s.product_id
-         WHERE p.shop_id = %(shop_id)s ORDER BY s.product_id, s.position, s.url
-        """,
-        shop_id=shop_id,
     )

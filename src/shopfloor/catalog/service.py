@@ -33,6 +33,7 @@ from shopfloor.catalog.models import (
     UnknownProduct,
     UnknownVariant,
     Variant,
+    checked_compare_at,
     checked_grams,
     checked_handle,
     checked_minor,
@@ -289,6 +290,7 @@ async def _insert_variant(tx: Tx, owner: Product, currency: str, variant: NewVar
         options=options,
         currency=currency,
         grams=checked_grams(variant.grams),
+        compare_at_minor=checked_compare_at(variant.compare_at_minor),
     )
     if variant_id is None:
         raise OptionsTaken(options=options)
@@ -308,8 +310,12 @@ async def update_variant(
     sku: str | None = None,
     barcode: str | None = None,
     grams: int | None = None,
+    compare_at_minor: int | None = None,
 ) -> Variant:
-    """Raises UnknownVariant, BadWeight or UnusableText.  Options stay: another combination is another variant."""
+    """Change what is given; a list price of 0 takes it away.  Options stay: another combination is another variant.
+
+    Raises UnknownVariant, BadWeight, UnusableText, or a refusal of the price.
+    """
     if not await queries.update_variant(
         tx,
         shop_id=shop_id,
@@ -317,6 +323,7 @@ async def update_variant(
         sku=None if sku is None else line(sku, field="sku", longest=100),
         barcode=None if barcode is None else line(barcode, field="barcode", longest=100),
         grams=None if grams is None else checked_grams(grams),
+        compare_at_minor=None if compare_at_minor is None else checked_minor(compare_at_minor),
     ):
         raise UnknownVariant
     return (await variants(tx, shop_id=shop_id, ids=[variant_id]))[0]
@@ -468,9 +475,15 @@ async def reference_prices(tx: Tx, *, shop_id: int, variant_ids: Sequence[int]) 
 
 
 async def add_picture(
-    tx: Tx, *, shop_id: int, product_id: int, picture: ProcessedPicture, alt: str = ""
+    tx: Tx,
+    *,
+    shop_id: int,
+    product_id: int,
+    picture: ProcessedPicture,
+    alt: str = "",
+    position: int | None = None,
 ) -> Picture:
-    """Show a picture, whose files are stored already, with a product; last in line unless it is there.
+    """Show a picture, whose files are stored already, with a product; last unless it is there or has a `position`.
 
     Raises UnknownProduct.
     """
@@ -483,6 +496,7 @@ async def add_picture(
         width=picture.width,
         height=picture.height,
         alt=line(alt, field="alt", longest=500),
+        position=position,
     )
     await _told(tx, shop_id, owner.id, "updated")
     return next(

@@ -68,6 +68,8 @@ class VariantDraft:
     barcode: str | None
     grams: int | None
     price_minor: int | None
+    compare_at_minor: int | None
+    """0 where the file has the column and nothing in it."""
     units: int | None
     """What is on hand, where the file says it."""
 
@@ -81,6 +83,7 @@ class VariantDraft:
             sku=self.sku or "",
             barcode=self.barcode or "",
             grams=self.grams or 0,
+            compare_at_minor=self.compare_at_minor or None,
         )
 
 
@@ -130,6 +133,8 @@ _ALIASES: Final = {
     "barcode": "variant barcode",
     "weight value (grams)": "variant grams",
     "price": "variant price",
+    "compare-at price": "variant compare at price",
+    "compare at price": "variant compare at price",
     "inventory quantity": "variant inventory qty",
     "product image url": "image src",
     "image url": "image src",
@@ -137,7 +142,8 @@ _ALIASES: Final = {
 _READ: Final = frozenset({
     "handle", "title", "body (html)", "vendor", "type", "tags", "published", "status", "kind",
     "option1 name", "option1 value", "option2 name", "option2 value", "option3 name", "option3 value",
-    "variant sku", "variant barcode", "variant grams", "variant price", "variant inventory qty",
+    "variant sku", "variant barcode", "variant grams", "variant price", "variant compare at price",
+    "variant inventory qty",
     "image src", "image position", "image alt text",
 })  # fmt: skip
 _OF_A_VARIANT: Final = ("option1 value", "option2 value", "option3 value", "variant price", "variant sku")
@@ -149,6 +155,8 @@ _GRAMS: Final = re.compile(r"([0-9]{1,12})(?:\.0*)?")
 _SCIENTIFIC: Final = re.compile(r"[0-9](?:[.,][0-9]+)?E\+?[0-9]{1,2}", re.IGNORECASE)
 _WITH_DECIMALS: Final = re.compile(r"([0-9]{6,})[.,]0+")
 _LENGTHS_OF_GTIN: Final = (8, 12, 13, 14)
+# A picture in the ZIP beside the file; anything with a scheme is no name.
+_FILE_NAME: Final = re.compile(r"[^:\\]+\.(?:jpe?g|png|webp|gif|avif)", re.IGNORECASE)
 _POSITION: Final = re.compile(r"[1-9][0-9]{0,5}")
 
 Value = TypeVar("Value")
@@ -430,9 +438,21 @@ class _Parser:
             barcode=self._code(row, record, "variant barcode"),
             grams=self._grams(row, record),
             price_minor=price,
+            compare_at_minor=self._compare_at(row, record),
             units=self._units(row, record),
         )
         return variant if len(self._faults) == before else None
+
+    def _compare_at(self, row: int, record: dict[str, str]) -> int | None:
+        text = record.get("variant compare at price")
+        if not text:
+            return None if text is None else 0
+        money = self._try(
+            row,
+            "variant compare at price",
+            lambda: parse_price(text, self._currency, certain=self._certain),
+        )
+        return None if money is None else money.minor
 
     def _code(self, row: int, record: dict[str, str], column: str) -> str | None:
         """A SKU or barcode, with a note where a spreadsheet took it for a number."""
@@ -481,7 +501,8 @@ class _Parser:
         url = record.get("image src", "")
         if not url:
             return None
-        if not url.lower().startswith(("http://", "https://")) or len(url) > 2_000 or not url.isprintable():
+        is_address = url.lower().startswith(("http://", "https://"))
+        if not (is_address or _FILE_NAME.fullmatch(url)) or len(url) > 2_000 or not url.isprintable():
             self._fault(row, "image src", "catalog.csv_bad_address", "An address starts with https://.")
             return None
         text = record.get("image position", "")

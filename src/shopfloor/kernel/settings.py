@@ -60,6 +60,10 @@ class Settings(BaseSettings):
         default="127.0.0.1, ::1",
         description="Addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed.",
     )
+    fetch_networks: str = Field(
+        default="",
+        description="Private networks that pictures of an imported file may be fetched from, as in 10.0.0.0/8; public addresses always may.",
+    )
     log_format: Literal["console", "json"] = Field(
         default="console", description="How log lines are written."
     )
@@ -80,7 +84,7 @@ class Settings(BaseSettings):
     def _one_address(cls, value: str | None) -> str | None:
         return None if not value or not value.strip() else public_address.parse(value).origin
 
-    @field_validator("trusted_proxies")
+    @field_validator("trusted_proxies", "fetch_networks")
     @classmethod
     def _are_networks(cls, value: str) -> str:
         client_address.networks(value)
@@ -93,6 +97,10 @@ class Settings(BaseSettings):
     @property
     def proxies(self) -> tuple[client_address.Network, ...]:
         return client_address.networks(self.trusted_proxies)
+
+    @property
+    def fetchable(self) -> tuple[client_address.Network, ...]:
+        return client_address.networks(self.fetch_networks)
 
     @property
     def lake_dir(self) -> Path:

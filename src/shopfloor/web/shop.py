@@ -151,6 +151,7 @@ async def product_page(request: Request, shop: str, product_id: Id, shopper: Sho
         groups=grouped(choices),
         left=sum((choice.left for choice in choices), Left(0)),
         lowest=lowest,
+        list_price=_list_price(variants),
         policy=policy,
         selling=selling,
         refused=refused,
@@ -254,6 +255,15 @@ async def cover(tx: Tx, show: live.Show) -> str | None:
 async def sells(tx: Tx, show: live.Show, product_id: int) -> bool:
     offers = await live.offers(tx, shop_id=show.shop_id, show_id=show.id)
     return any(offer.product_id == product_id for offer in offers)
+
+
+def _list_price(variants: Sequence[catalog.Variant]) -> Money | None:
+    """That of the cheapest variant, where there is something to save."""
+    if not variants:
+        return None
+    cheapest = min(variants, key=lambda variant: variant.price_minor)
+    found = cheapest.list_price
+    return found if found is not None and found.minor > cheapest.price_minor else None
 
 
 async def _lowest_before(tx: Tx, shop: Shop, variants: Sequence[catalog.Variant]) -> Money | None:

@@ -1,14 +1,13 @@
 """Products: the list, one product with its variants, prices and pictures, and whole sheets in and out."""
 
-import asyncio
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import product as combinations
-from typing import Annotated, Final
+from typing import IO, Annotated, Final
 
 from fastapi import APIRouter, Form, Query, UploadFile
 from starlette.datastructures import FormData
@@ -39,6 +38,8 @@ OPTIONS: Final = range(1, catalog.MAX_OPTIONS + 1)
 # Rows of a bundle's form, and how many goods its list offers.
 ROWS: Final = range(1, catalog.MAX_PARTS + 1)
 MOST_NAMES: Final = 500
+# Bytes of an upload that are taken at once.
+_PART: Final = 256 * 1024
 _NUMBERED: Final = re.compile(r"\(#([0-9]{1,18})\)$")
 # What a refusal calls a thing, and the field of the form in which it was typed.
 _FIELDS: Final = {
@@ -53,7 +54,9 @@ _FIELDS: Final = {
 }
 _FIELD_OF_CODE: Final = {
     "catalog.bad_options": "option1",
+    "catalog.not_a_picture": "picture",
     "catalog.options_taken": "values1",
+    "catalog.picture_too_large": "picture",
     "catalog.too_many_variants": "values1",
     "amount.ambiguous": "price",
     "amount.decimals": "price",
@@ -232,6 +235,7 @@ async def sheet(desk: Editor) -> Response:
 async def take_sheet(
     desk: Editor,
     file: UploadFile | None = None,
+    images: UploadFile | None = None,
     location: Annotated[str, Form(max_length=20)] = "",
     check: Annotated[str, Form(max_length=10)] = "",
 ) -> Response:
@@ -240,22 +244,61 @@ async def take_sheet(
     counted = 0
     try:
         location_id = await _chosen_location(desk, location)
-        if file is None or not file.size:
-            raise catalog.SheetUnreadable
+        directory = desk.request.app.state.settings.pictures_dir
         with suppress(_NothingTaken):
-            async with desk.work() as tx:
+            async with (
+                catalog.opened_import(_sent(file), _sent(images), directory) as found,
+                desk.work() as tx,
+            ):
                 report = await catalog.import_shopify_csv(
-                    tx, shop_id=desk.shop.id, stream=file.file, stock_is_taken=location_id is not None
+                    tx,
+                    shop_id=desk.shop.id,
+                    stream=found.stream,
+                    archive=found.archive,
+                    stock_is_taken=location_id is not None,
+                    is_trial=bool(check),
                 )
                 if location_id is not None:
                     counted = await _count(tx, desk.shop.id, location_id, report)
                 if check:
                     raise _NothingTaken
     except Refusal as refusal:
+        field = "images" if refusal.code.startswith("catalog.zip_") else "file"
         return await _import_page(
-            desk, errors={"file": message_of(refusal, desk.language)}, status=refusal.status
+            desk, errors={field: message_of(refusal, desk.language)}, status=refusal.status
         )
     return await _import_page(desk, report=report, counted=counted, checked=bool(check))
+
+
+def _sent(file: UploadFile | None) -> IO[bytes] | None:
+    return None if file is None or not file.size else file.file
+
+
+async def _parts(file: UploadFile | None) -> AsyncGenerator[bytes]:
+    """What was chosen in a form; nothing where nothing was."""
+    while file is not None and (part := await file.read(_PART)):
+        yield part
+
+
+@router.get("/import/images")
+async def image_progress(desk: Editor) -> Response:
+    """How far the pictures of imported files are."""
+    async with desk.work() as tx:
+        found = await catalog.picture_progress(tx, shop_id=desk.shop.id)
+    return desk.page(
+        "import_images.html",
+        active="products",
+        progress=found,
+        failures=[(each, sentence(each.reason, "", {}, desk.language)) for each in found.failures],
+    )
+
+
+@router.post("/import/images")
+async def retry_images(desk: Editor) -> Response:
+    """Try those again that were given up."""
+    async with desk.work() as tx:
+        await catalog.retry_pictures(tx, shop_id=desk.shop.id)
+    return desk.back("/products/import/images")
 
 
 class _NothingTaken(Exception):
@@ -457,7 +500,15 @@ async def save_variants(desk: Editor, product_id: Id) -> Response:
         await catalog.product(tx, shop_id=desk.shop.id, product_id=product_id)
         variants = await catalog.variants_of(tx, shop_id=desk.shop.id, product_ids=[product_id])
     prices: dict[int, int] = {}
+    list_prices: dict[int, int | None] = {}
     for variant in variants:
+        field = f"compare-{variant.id}"
+        text = typed.get(field)
+        try:
+            # An emptied field takes the list price away.
+            list_prices[variant.id] = text if text is None else desk.minor(text) if text.strip() else 0
+        except Refusal as refusal:
+            errors[field] = message_of(refusal, desk.language)
         field = f"price-{variant.id}"
         try:
             prices[variant.id] = desk.minor(typed.get(field, str(catalog.format_price(variant.price))))
@@ -470,8 +521,14 @@ async def save_variants(desk: Editor, product_id: Id) -> Response:
         async with desk.work() as tx:
             for variant in variants:
                 sku = typed.get(f"sku-{variant.id}", variant.sku)
-                if sku.strip() != variant.sku:
-                    await catalog.update_variant(tx, shop_id=desk.shop.id, variant_id=variant.id, sku=sku)
+                if sku.strip() != variant.sku or list_prices[variant.id] is not None:
+                    await catalog.update_variant(
+                        tx,
+                        shop_id=desk.shop.id,
+                        variant_id=variant.id,
+                        sku=sku,
+                        compare_at_minor=list_prices[variant.id],
+                    )
                 await leaps.set(
                     variant.id,
                     variant_label(desk, variant),
@@ -640,21 +697,13 @@ async def add_picture(
 ) -> Response:
     """One picture, decoded and encoded again by us; what is wrong with it stands beside the field."""
     try:
-        if picture is None or not picture.size:
-            raise catalog.NotAPicture
-        if picture.size > catalog.MAX_PICTURE_BYTES:
-            raise catalog.PictureTooLarge(largest=catalog.MAX_PICTURE_BYTES)
         async with desk.work() as tx:
             await catalog.product(tx, shop_id=desk.shop.id, product_id=product_id)
-        made = await catalog.processed(await picture.read())
-        await asyncio.to_thread(catalog.store_picture, desk.request.app.state.settings.pictures_dir, made)
+        made = await catalog.receive_picture(_parts(picture), desk.request.app.state.settings.pictures_dir)
         async with desk.work() as tx:
             await catalog.add_picture(tx, shop_id=desk.shop.id, product_id=product_id, picture=made, alt=alt)
-    except (catalog.NotAPicture, catalog.PictureTooLarge) as refusal:
-        errors = {"picture": message_of(refusal, desk.language)}
-        return await _page(desk, product_id, typed={"alt": alt}, errors=errors, status=refusal.status)
     except Refusal as refusal:
-        errors = {"alt": message_of(refusal, desk.language)}
+        errors = {_FIELD_OF_CODE.get(refusal.code, "alt"): message_of(refusal, desk.language)}
         return await _page(desk, product_id, typed={"alt": alt}, errors=errors, status=refusal.status)
     return desk.back(f"/products/{product_id}#pictures", desk.say(N_("Image added.")))
 

@@ -21,6 +21,9 @@ run: setup assets ## a demo shop with a real show; the shop stays up afterwards 
 test: setup assets ## everything: lint, types, borders, unit, race and browser tests
 	@$(BIN)/python tools/check.py
 
+test-loaded: setup assets ## the tests twice in a row while every core is busy
+	@$(BIN)/python tools/check.py --only tests --loaded --times 2
+
 lint: setup ## style, types and borders only
 	@$(BIN)/python tools/check.py --only lint
 
@@ -47,4 +50,4 @@ format: setup ## put the code in order
 clean: ## remove what was built (not the data of the demo)
 	@rm -rf src/shopfloor/web/static frontend/node_modules .pytest_cache .ruff_cache .hypothesis
 
-.PHONY: help setup assets run test lint bench soak reference pictures lock format clean
+.PHONY: help setup assets run test test-loaded lint bench soak reference pictures lock format clean

@@ -57,6 +57,8 @@ from shopfloor.accounts.models import (
     UnknownShop,
     WeakPassword,
     WrongCredentials,
+    person_faults,
+    shop_faults,
 )
 from shopfloor.accounts.service import (
     accept,
@@ -177,6 +179,7 @@ __all__ = [
     "memberships",
     "open_session",
     "open_sessions",
+    "person_faults",
     "read_device",
     "read_key",
     "read_shopper",
@@ -187,6 +190,7 @@ __all__ = [
     "rotate_secret",
     "shop",
     "shop_by_slug",
+    "shop_faults",
     "shopper_of",
     "shops",
     "sign_in",

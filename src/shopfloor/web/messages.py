@@ -1,6 +1,7 @@
 """What the stable codes of refusals say to people.
 
 A code without an entry shows the refusal's own English sentence.  `%(name)s` is filled from the refusal's facts.
+An entry "code.field" is for a refusal of that code whose facts name this field.
 """
 
 from typing import Final
@@ -19,6 +20,8 @@ MESSAGES: Final = {
     "not_found": N_("Page not found, or you don't have access."),
     "queued": N_("Sold out. You're on the waitlist and keep your place."),
     "request.too_large": N_("This request is too large: 1 MB at most."),
+    "text.unusable.name": N_("Enter a name of 1 to 100 characters."),
+    "text.unusable.person": N_("Use at most 100 characters for your name."),
     "text.unusable": N_("The text is too short, too long or not readable."),
     "too_many": N_("Too fast. Wait a moment and try again."),
     "unauthenticated": N_("Please sign in first."),
@@ -34,6 +37,9 @@ MESSAGES: Final = {
     "accounts.already_member": N_("This person is already a member of this shop."),
     "accounts.bad_email": N_("Enter a valid email address."),
     "accounts.bad_shop": N_("Check the shop's name, address, currency, language and time zone."),
+    "accounts.bad_shop.currency": N_("Choose a currency from the list."),
+    "accounts.bad_shop.slug": N_("Use 1 to 48 lowercase letters, digits and hyphens. Some words, such as “new”, are reserved."),
+    "accounts.bad_shop.timezone": N_("Choose a time zone from the list."),
     "accounts.cross_site": N_("This request came from another site and was blocked."),
     "accounts.email_taken": N_("This email already has an account. Sign in instead."),
     "accounts.last_owner": N_("A shop needs an owner. Make someone else an owner first."),

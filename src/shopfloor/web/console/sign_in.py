@@ -1,6 +1,7 @@
 """Signing in and out, the first owner's link, invitations, and the choice of a shop."""
 
-from typing import Annotated, Final
+from collections.abc import Mapping, Sequence
+from typing import Annotated
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Form, Query, Request
@@ -22,6 +23,7 @@ from shopfloor.accounts.api import (
 )
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import Db
+from shopfloor.web import regions
 from shopfloor.web.languages import language_of
 from shopfloor.web.refusals import message_of
 from shopfloor.web.templating import render
@@ -29,7 +31,6 @@ from shopfloor.web.templating import render
 router = APIRouter(include_in_schema=False)
 
 Text = Annotated[str, Form()]
-CURRENCIES: Final = ("CNY", "EUR", "USD", "GBP", "JPY", "KRW", "HKD", "TWD", "SGD", "AUD", "CAD", "CHF")
 
 
 def onward(address: str | None) -> str:
@@ -97,14 +98,31 @@ async def sign_out(request: Request, db: Db) -> Response:
 async def claim_page(request: Request, token: str, db: Db) -> Response:
     async with db.transaction() as tx:
         await accounts.check_claim(tx, token=token)
-    return _claim_form(request, {"currency": "CNY"}, {})
+    return _claim_form(request, _usual(request), {})
+
+
+def _usual(request: Request) -> dict[str, str]:
+    """What a new shop most likely has; a script puts the browser's own zone in its place."""
+    return {"currency": regions.usual_currency(request), "timezone": regions.usual_zone(request)}
+
+
+def _said(request: Request, faults: Mapping[str, Refusal]) -> dict[str, str]:
+    """What is wrong, beside the field it is wrong in."""
+    language = language_of(request)
+    named = {"name": "shop_name", "person": "name", "locale": ""}
+    return {named.get(field, field): message_of(fault, language) for field, fault in faults.items()}
+
+
+def _choices(request: Request) -> dict[str, object]:
+    language = language_of(request)
+    return {"currencies": regions.currencies(language.tag), "zones": regions.zone_groups(language)}
 
 
 def _claim_form(
     request: Request, values: dict[str, str], errors: dict[str, str], status: int = 200
 ) -> Response:
     return render(
-        request, "console/claim.html", values=values, errors=errors, currencies=CURRENCIES, status=status
+        request, "console/claim.html", values=values, errors=errors, status=status, **_choices(request)
     )
 
 
@@ -119,32 +137,27 @@ async def claim(
     name: Text = "",
     shop_name: Text = "",
     slug: Text = "",
-    currency: Text = "CNY",
-    timezone: Text = "Asia/Shanghai",
+    currency: Text = "",
+    timezone: Text = "",
 ) -> Response:
-    language = language_of(request)
-    try:
-        async with db.transaction() as tx:
-            joined = await accounts.claim_owner(
-                tx,
-                token=token,
-                email=email,
-                password=password,
-                name=name,
-                shop_name=shop_name,
-                slug=slug,
-                currency=currency,
-                locale=language.tag,
-                timezone=timezone,
-            )
-    except Refusal as refusal:
+    async with db.transaction() as tx:
+        await accounts.check_claim(tx, token=token)
+    slug = slug.strip().lower()
+    new_shop = {
+        "slug": slug, "currency": currency, "locale": language_of(request).tag.replace("-", "_"), "timezone": timezone,
+    }  # fmt: skip
+    faults = accounts.shop_faults(name=shop_name, **new_shop) | accounts.person_faults(
+        email=email, password=password, name=name, shops=(shop_name, slug)
+    )
+    if faults:
         values = {
             "email": email, "name": name, "shop_name": shop_name, "slug": slug, "currency": currency, "timezone": timezone,
         }  # fmt: skip
-        field = {"accounts.bad_email": "email", "accounts.weak_password": "password"}.get(refusal.code, "")
-        field = str(refusal.facts.get("field", field)).replace("name", "shop_name")
-        known = field if field in {"email", "password", "shop_name", "slug", "currency", "timezone"} else ""
-        return _claim_form(request, values, {known: message_of(refusal, language)}, refusal.status)
+        return _claim_form(request, values, _said(request, faults), 422)
+    async with db.transaction() as tx:
+        joined = await accounts.claim_owner(
+            tx, token=token, email=email, password=password, name=name, shop_name=shop_name, **new_shop
+        )
     response = RedirectResponse(f"/console/{joined.shop.slug}", status_code=303)
     set_session(response, joined.session, secure=is_secure(request))
     set_device(request, response, joined.person.email)
@@ -192,26 +205,33 @@ async def join(
     password: Text = "",
     name: Text = "",
 ) -> Response:
+    async with db.transaction() as tx:
+        invitation = await accounts.invitation(tx, token=token)
+        shop = await accounts.shop(tx, invitation.shop_id)
+    language = language_of(request)
+    values = {"email": email, "name": name}
+    if person is None:
+        faults = accounts.person_faults(
+            email=email, password=password, name=name, shops=(shop.name, shop.slug)
+        )
+        if faults:
+            return _join_form(request, invitation, shop, person, values, _said(request, faults), 422)
     session: str | None = None
-    joined_as = ""
     try:
         async with db.transaction() as tx:
             if person is not None:
-                shop = (await accounts.accept(tx, token=token, person=person)).shop
+                await accounts.accept(tx, token=token, person=person)
             else:
                 joined = await accounts.join(tx, token=token, email=email, password=password, name=name)
-                shop, session, joined_as = joined.shop, joined.session, joined.person.email
-    except Refusal as refusal:
-        async with db.transaction() as tx:
-            invitation = await accounts.invitation(tx, token=token)
-            invited_to = await accounts.shop(tx, invitation.shop_id)
-        errors = {"": message_of(refusal, language_of(request))}
-        values = {"email": email, "name": name}
-        return _join_form(request, invitation, invited_to, person, values, errors, refusal.status)
+                session = joined.session
+    except (accounts.EmailTaken, accounts.OtherEmail, accounts.AlreadyMember) as refusal:
+        field = "" if person is not None else "email"
+        errors = {field: message_of(refusal, language)}
+        return _join_form(request, invitation, shop, person, values, errors, refusal.status)
     response = RedirectResponse(f"/console/{shop.slug}", status_code=303)
     if session is not None:
         set_session(response, session, secure=is_secure(request))
-        set_device(request, response, joined_as)
+        set_device(request, response, email)
     return response
 
 
@@ -222,37 +242,58 @@ async def choose_shop(request: Request, person: SignedIn, db: Db) -> Response:
         memberships = await accounts.memberships(tx, person.id)
     if len(memberships) == 1 and not person.is_operator:
         return RedirectResponse(f"/console/{memberships[0].shop.slug}", status_code=303)
+    return _shop_choice(request, person, memberships, _usual(request), {})
+
+
+def _shop_choice(
+    request: Request,
+    person: accounts.Person,
+    memberships: Sequence[accounts.Membership],
+    values: dict[str, str],
+    errors: dict[str, str],
+    status: int = 200,
+) -> Response:
     return render(
-        request, "console/choose.html", memberships=memberships, person=person, values={"currency": "CNY"}, errors={},
-        currencies=CURRENCIES,
-    )  # fmt: skip
+        request,
+        "console/choose.html",
+        memberships=memberships,
+        person=person,
+        values=values,
+        errors=errors,
+        status=status,
+        **_choices(request),
+    )
 
 
 @router.post("/console")
 async def open_shop(
-    request: Request, person: SignedIn, db: Db, shop_name: Text = "", slug: Text = "", currency: Text = "CNY"
+    request: Request,
+    person: SignedIn,
+    db: Db,
+    shop_name: Text = "",
+    slug: Text = "",
+    currency: Text = "",
+    timezone: Text = "",
 ) -> Response:
     """One more shop on this node, by its operator."""
     if not person.is_operator:
         raise accounts.NotAllowed("Only the operator of this node opens shops.")
-    language = language_of(request)
-    try:
-        async with db.transaction() as tx:
-            shop = await accounts.create_shop(
-                tx,
-                owner_id=person.id,
-                name=shop_name,
-                slug=slug,
-                currency=currency,
-                locale=language.tag,
-                timezone="UTC",
-            )
-    except Refusal as refusal:
-        async with db.transaction() as tx:
-            memberships = await accounts.memberships(tx, person.id)
-        return render(
-            request, "console/choose.html", memberships=memberships, person=person,
-            values={"shop_name": shop_name, "slug": slug, "currency": currency},
-            errors={"": message_of(refusal, language)}, currencies=CURRENCIES, status=refusal.status,
-        )  # fmt: skip
-    return RedirectResponse(f"/console/{shop.slug}", status_code=303)
+    slug = slug.strip().lower()
+    new_shop = {
+        "name": shop_name, "slug": slug, "currency": currency,
+        "locale": language_of(request).tag.replace("-", "_"), "timezone": timezone,
+    }  # fmt: skip
+    faults = accounts.shop_faults(**new_shop)
+    if not faults:
+        try:
+            async with db.transaction() as tx:
+                shop = await accounts.create_shop(tx, owner_id=person.id, **new_shop)
+        except accounts.SlugTaken as refusal:
+            faults = {"slug": refusal}
+        else:
+            return RedirectResponse(f"/console/{shop.slug}", status_code=303)
+    async with db.transaction() as tx:
+        memberships = await accounts.memberships(tx, person.id)
+    values = {"shop_name": shop_name, "slug": slug, "currency": currency, "timezone": timezone}
+    status = next(iter(faults.values())).status
+    return _shop_choice(request, person, memberships, values, _said(request, faults), status)

@@ -16,6 +16,7 @@ Always there
     icon("bag")              a stroke icon, hidden from screen readers: always write a word beside it, or
                              `icon("bag", _("Basket"))` when it stands alone; names are the files in frontend/icons
     island("studio")         the script tags of an island built from frontend/src/studio/main.tsx
+    places                   the pages of the console (console/places.py)
     money_of(minor, currency)  a Money of plain numbers
     data("state", value)     a JSON island for scripts: `JSON.parse(document.getElementById("state").textContent)`
 
@@ -63,6 +64,7 @@ from typing_extensions import override
 
 from shopfloor.kernel.currencies import DECIMALS
 from shopfloor.kernel.values import Money, now
+from shopfloor.web.console.places import PLACES
 from shopfloor.web.languages import LANGUAGES, Language, language_of
 from shopfloor.web.static import asset
 
@@ -189,6 +191,7 @@ def environment(tag: str) -> Environment:
         "form_key": form_key,
         "with_query": with_query,
         "money_of": Money,
+        "places": PLACES,
     }
     env.globals.update(helpers)
     return env

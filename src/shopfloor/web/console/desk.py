@@ -18,6 +18,7 @@ from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.values import Money
 from shopfloor.web import questions
 from shopfloor.web.console.form_values import minor_of, quantity_of
+from shopfloor.web.console.places import PLACES
 from shopfloor.web.forms import AlreadyDone, digest, form_sent, new_name
 from shopfloor.web.languages import Language, language_of
 from shopfloor.web.refusals import message_of
@@ -183,6 +184,11 @@ class Desk:
         response = RedirectResponse(f"{self.address}{path}", status_code=303)
         flash(response, "bad", message_of(refusal, self.language))
         return response
+
+
+def at_page(place: str) -> Any:
+    """`Annotated[Desk, at_page("stock")]`: the desk of somebody who may open this page."""
+    return at(PLACES[place].permission)
 
 
 def at(permission: Permission) -> Any:

@@ -12,14 +12,14 @@ from shopfloor import live, media
 from shopfloor.accounts import Permission
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import Refusal
-from shopfloor.web.console.desk import Desk, at
+from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.console.offers import warnings
 from shopfloor.web.languages import N_
 from shopfloor.web.refusals import message_of
 
 router = APIRouter(prefix="/console/{shop}/media", include_in_schema=False)
 
-Viewer = Annotated[Desk, at(Permission.SHOW_VIEW)]
+Viewer = Annotated[Desk, at_page("media")]
 Editor = Annotated[Desk, at(Permission.MEDIA_EDIT)]
 
 RECORDINGS: Final = 12

@@ -10,12 +10,12 @@ from shopfloor.accounts import Permission, Role
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import public_link
-from shopfloor.web.console.desk import Desk, at
+from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.languages import N_
 
 router = APIRouter(prefix="/console/{shop}/members", include_in_schema=False)
 
-Viewer = Annotated[Desk, at(Permission.MEMBERS_VIEW)]
+Viewer = Annotated[Desk, at_page("members")]
 Manager = Annotated[Desk, at(Permission.MEMBERS_MANAGE)]
 
 

@@ -12,13 +12,13 @@ from shopfloor.accounts import Permission
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.values import Money, new_id
-from shopfloor.web.console.desk import Desk, at
+from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.console.form_values import NotADate, day_of
 from shopfloor.web.languages import N_
 
 router = APIRouter(prefix="/console/{shop}/orders", include_in_schema=False)
 
-Viewer = Annotated[Desk, at(Permission.ORDERS_VIEW)]
+Viewer = Annotated[Desk, at_page("orders")]
 Manager = Annotated[Desk, at(Permission.ORDERS_MANAGE)]
 Text = Annotated[str, Form(max_length=500)]
 PAGE = 50

@@ -14,7 +14,7 @@ from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import public_link
-from shopfloor.web.console.desk import Desk, at
+from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.languages import N_
 from shopfloor.web.parts import option_words
 from shopfloor.web.refusals import message_of
@@ -22,7 +22,7 @@ from shopfloor.web.templating import zone_of
 
 router = APIRouter(prefix="/console/{shop}/shows/{show_id}/plan", include_in_schema=False)
 
-Viewer = Annotated[Desk, at(Permission.PLAN_VIEW)]
+Viewer = Annotated[Desk, at_page("plan")]
 Accepter = Annotated[Desk, at(Permission.PLAN_ACCEPT)]
 Text = Annotated[str, Form(max_length=40)]
 

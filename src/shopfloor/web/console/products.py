@@ -20,7 +20,7 @@ from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import public_link
 from shopfloor.kernel.values import Money
-from shopfloor.web.console.desk import Desk, at
+from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.console.languages import other_language
 from shopfloor.web.console.offers import variant_label
 from shopfloor.web.languages import N_
@@ -29,7 +29,7 @@ from shopfloor.web.refusals import message_of, sentence
 
 router = APIRouter(prefix="/console/{shop}/products", include_in_schema=False)
 
-Viewer = Annotated[Desk, at(Permission.CATALOG_VIEW)]
+Viewer = Annotated[Desk, at_page("products")]
 Editor = Annotated[Desk, at(Permission.CATALOG_EDIT)]
 Text = Annotated[str, Form()]
 

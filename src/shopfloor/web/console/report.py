@@ -11,20 +11,19 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from shopfloor import catalog, live, metrics
-from shopfloor.accounts import Permission
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import Money
 from shopfloor.metrics import Figure, ShowReport
 from shopfloor.web.console.chart import chart
-from shopfloor.web.console.desk import Desk, at
+from shopfloor.web.console.desk import Desk, at_page
 from shopfloor.web.languages import N_, Language
 from shopfloor.web.parts import option_words
 from shopfloor.web.templating import money_text
 
 router = APIRouter(prefix="/console/{shop}/shows/{show_id}", include_in_schema=False)
 
-Reader = Annotated[Desk, at(Permission.REPORT_VIEW)]
+Reader = Annotated[Desk, at_page("report")]
 
 LABELS: Final = {
     "live_views": N_("Visits"),

@@ -14,7 +14,7 @@ from shopfloor.accounts import Permission
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
-from shopfloor.web.console.desk import Desk, at
+from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.console.form_values import moment_of
 from shopfloor.web.console.languages import other_language
 from shopfloor.web.console.offers import (
@@ -31,7 +31,7 @@ from shopfloor.web.replays import replay_url
 
 router = APIRouter(prefix="/console/{shop}/shows", include_in_schema=False)
 
-Viewer = Annotated[Desk, at(Permission.SHOW_VIEW)]
+Viewer = Annotated[Desk, at_page("shows")]
 Runner = Annotated[Desk, at(Permission.SHOW_RUN)]
 Text = Annotated[str, Form()]
 

@@ -11,14 +11,14 @@ from shopfloor.accounts import Permission
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.values import MAX_QUANTITY
-from shopfloor.web.console.desk import Desk, at
+from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.console.form_values import NotAName
 from shopfloor.web.languages import N_
 from shopfloor.web.refusals import message_of
 
 router = APIRouter(prefix="/console/{shop}/stock", include_in_schema=False)
 
-Viewer = Annotated[Desk, at(Permission.STOCK_VIEW)]
+Viewer = Annotated[Desk, at_page("stock")]
 Editor = Annotated[Desk, at(Permission.STOCK_EDIT)]
 Text = Annotated[str, Form(max_length=200)]
 

@@ -15,7 +15,7 @@ from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.values import now
-from shopfloor.web.console.desk import Desk, at
+from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.console.offers import (
     OfferRow,
     SlotRow,
@@ -29,7 +29,7 @@ from shopfloor.web.languages import N_
 
 router = APIRouter(prefix="/console/{shop}/shows/{show_id}/studio", include_in_schema=False)
 
-Viewer = Annotated[Desk, at(Permission.SHOW_VIEW)]
+Viewer = Annotated[Desk, at_page("studio")]
 Runner = Annotated[Desk, at(Permission.SHOW_RUN)]
 Moderator = Annotated[Desk, at(Permission.CHAT_MODERATE)]
 Text = Annotated[str, Form(max_length=2000)]

@@ -14,7 +14,7 @@ from shopfloor.accounts import Permission
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import public_link
-from shopfloor.web.console.desk import Desk, at
+from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.console.form_values import day_of
 from shopfloor.web.languages import N_
 from shopfloor.web.purchase_orders import csv_of, named
@@ -22,7 +22,7 @@ from shopfloor.web.refusals import message_of
 
 router = APIRouter(prefix="/console/{shop}", include_in_schema=False)
 
-Viewer = Annotated[Desk, at(Permission.SUPPLIERS_VIEW)]
+Viewer = Annotated[Desk, at_page("suppliers")]
 Editor = Annotated[Desk, at(Permission.SUPPLIERS_EDIT)]
 Receiver = Annotated[Desk, at(Permission.STOCK_EDIT)]
 Text = Annotated[str, Form(max_length=300)]

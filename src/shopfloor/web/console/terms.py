@@ -10,12 +10,12 @@ from shopfloor import orders
 from shopfloor.accounts import Permission
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import Refusal
-from shopfloor.web.console.desk import Desk, at
+from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.languages import N_
 
 router = APIRouter(prefix="/console/{shop}/terms", include_in_schema=False)
 
-Viewer = Annotated[Desk, at(Permission.ORDERS_VIEW)]
+Viewer = Annotated[Desk, at_page("terms")]
 Manager = Annotated[Desk, at(Permission.ORDERS_MANAGE)]
 MoneyManager = Annotated[Desk, at(Permission.MONEY_MANAGE)]
 Text = Annotated[str, Form(max_length=2000)]

@@ -1,0 +1,39 @@
+"""The pages of the console and the permission each needs: one table for what opens a page and what leads to it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from shopfloor.accounts import Permission
+from shopfloor.web.languages import N_
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """`path` is below `/console/{shop}`.  Without `icon` the navigation does not name it: other pages lead to it."""
+
+    path: str
+    permission: Permission
+    label: str
+    icon: str | None = None
+
+
+_P = Permission
+
+PLACES: Final[Mapping[str, Place]] = MappingProxyType(
+    {
+        "overview": Place("", _P.CATALOG_VIEW, N_("Overview"), "home"),
+        "shows": Place("/shows", _P.SHOW_VIEW, N_("Shows"), "camera"),
+        "orders": Place("/orders", _P.ORDERS_VIEW, N_("Orders"), "receipt"),
+        "products": Place("/products", _P.CATALOG_VIEW, N_("Products"), "tag"),
+        "stock": Place("/stock", _P.STOCK_VIEW, N_("Stock"), "shelf"),
+        "suppliers": Place("/suppliers", _P.SUPPLIERS_VIEW, N_("Suppliers"), "factory"),
+        "media": Place("/media", _P.SHOW_VIEW, N_("Cameras"), "wifi"),
+        "terms": Place("/terms", _P.ORDERS_VIEW, N_("Settings"), "money"),
+        "members": Place("/members", _P.MEMBERS_VIEW, N_("Members"), "people"),
+        "studio": Place("/shows/{show_id}/studio", _P.SHOW_VIEW, N_("Studio")),
+        "report": Place("/shows/{show_id}/report", _P.REPORT_VIEW, N_("Report")),
+        "plan": Place("/shows/{show_id}/plan", _P.PLAN_VIEW, N_("Plan")),
+    }
+)

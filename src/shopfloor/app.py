@@ -13,6 +13,7 @@ import socket
 import sys
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from functools import partial
 from importlib import metadata
 from ipaddress import ip_address
 from typing import Any, Final
@@ -255,7 +256,12 @@ def build(node: Node) -> ASGIApp:
     async def may_be_large(scope: Scope) -> int:
         return await largest_body(node.db, scope)
 
-    return Edge(router, proxies=node.settings.proxies, may_be_large=may_be_large)
+    return Edge(
+        router,
+        proxies=node.settings.proxies,
+        may_be_large=may_be_large,
+        page_of=partial(web.page_at_the_edge, pages),
+    )
 
 
 # Where files are sent, and who may send them: the only bodies above a megabyte.

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 from typing import Any, cast
 from uuid import UUID, uuid4
 
@@ -116,7 +116,8 @@ async def stage(database: Database) -> AsyncIterator[Stage]:
     app, keyring = await _app(database)
     shopper = uuid4()
     cookies = {"shopper": accounts.issue_shopper(keyring, shopper)}
-    transport = httpx.ASGITransport(Edge(app), raise_app_exceptions=False)
+    edge = Edge(app, page_of=partial(web.page_at_the_edge, app))
+    transport = httpx.ASGITransport(edge, raise_app_exceptions=False)
     headers = {"accept": "text/html", "accept-language": "en"}
     async with httpx.AsyncClient(
         transport=transport, base_url="http://shop.test", cookies=cookies, headers=headers

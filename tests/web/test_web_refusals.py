@@ -2,10 +2,12 @@
 
 import re
 
+import pytest
 from fastapi import APIRouter
 from tests.web.conftest import Stage
 
 from shopfloor.accounts.api import public
+from shopfloor.kernel.database import DatabaseAway
 
 
 async def test_a_missing_page_is_a_page_in_the_readers_language(stage: Stage) -> None:
@@ -31,6 +33,100 @@ async def test_a_wrong_method_keeps_its_status(stage: Stage) -> None:
 
     assert answer.status_code == 405
     assert answer.headers["allow"] == "GET"
+
+
+CODE = re.compile(r"\b[a-z]+\.[a-z]+_[a-z_]+\b|>\s*[45]\d\d\b")
+
+
+def assert_is_words_in_its_shop(page: str) -> None:
+    """A page that says no: no machine codes, the header and the way of the shop, a way on."""
+    main = page[page.index('<main id="main"') : page.index("</main>")]
+    assert CODE.findall(main) == []
+    assert '<a class="brand" href="/s/harbour">Harbour</a>' in page
+    assert re.search(r'<a class="button[^>]* href="/s/harbour">', main)
+
+
+async def test_what_is_not_there_is_said_in_the_shop_it_was_looked_for_in(stage: Stage) -> None:
+    for path, title in (
+        ("/s/harbour/p/999", "Product not found."), ("/s/harbour/live/999", "Show not found."), ("/s/harbour/p/abc", "Page not found"),
+        ("/s/harbour/nothing/at/all", "The address may be mistyped, or the page has moved."),
+        ("/s/harbour/orders/00000000-0000-4000-8000-000000000000", "Order not found."),
+    ):  # fmt: skip
+        answer = await stage.client.get(path)
+        assert answer.status_code == 404, path
+        assert_is_words_in_its_shop(answer.text)
+        assert title in answer.text, path
+    unknown = await stage.client.get("/s/nobodys/p/1")
+    assert (unknown.status_code, 'href="/">All shops</a>' in unknown.text) == (404, True)
+
+
+async def test_it_is_said_in_the_shops_language_where_the_browser_asks_for_none_of_ours(stage: Stage) -> None:
+    async with stage.db.transaction() as tx:
+        await tx.run("UPDATE accounts.shop SET locale = 'zh_CN'")
+    answer = await stage.client.get("/s/harbour/p/999", headers={"accept-language": "fr"})
+    assert "本店没有这件商品。" in answer.text
+    assert 'lang="zh-CN"' in answer.text
+    answer = await stage.client.get("/s/harbour/nothing", headers={"accept-language": "fr"})
+    assert "这里没有内容" in answer.text
+
+
+async def test_the_console_keeps_its_navigation_and_says_who_can_help(stage: Stage) -> None:
+    await stage.client.post("/sign-in", data={"email": "owner@example.com", "password": "a long enough one"})
+    missing = await stage.client.get("/console/harbour/products/999")
+    assert missing.status_code == 404
+    assert 'href="/console/harbour/stock"' in missing.text
+    assert 'href="/console/harbour">Overview</a>' in missing.text
+    async with stage.db.transaction() as tx:
+        await tx.run("UPDATE accounts.member SET role = 'host'")
+    refused = await stage.client.get("/console/harbour/orders")
+    assert refused.status_code == 403
+    assert "An owner of the shop can change your role under Members." in refused.text
+    assert 'href="/console/harbour/stock"' in refused.text
+    assert 'href="/console/harbour/orders"' not in refused.text
+    assert CODE.findall(refused.text[refused.text.index("<main") :]) == []
+    elsewhere = await stage.client.get("/console/nobodys")
+    assert (elsewhere.status_code, 'href="/console">Your shops</a>' in elsewhere.text) == (404, True)
+
+
+async def test_a_wrong_method_is_words_with_a_way_back(stage: Stage) -> None:
+    answer = await stage.client.post("/s/harbour/p/1", headers={"referer": "http://shop.test/s/harbour"})
+    assert answer.status_code == 405
+    assert "It only answers a form. Go back and send the form again." in answer.text
+    assert '<a class="button main" href="/s/harbour">Back</a>' in answer.text
+    assert_is_words_in_its_shop(answer.text)
+
+
+async def test_what_the_edge_and_the_guard_refuse_is_a_page_too_and_json_for_programs(stage: Stage) -> None:
+    large = b"x" * (1 << 20) + b"more"
+    answer = await stage.client.post("/s/harbour/waitlist", content=large)
+    assert (answer.status_code, answer.headers["content-type"]) == (413, "text/html; charset=utf-8")
+    assert "This request is too large" in answer.text
+    assert_is_words_in_its_shop(answer.text)
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    program = await stage.client.post("/s/harbour/waitlist", content=large, headers={"accept": "*/*"})
+    assert program.json()["code"] == "request.too_large"
+    forged = {"origin": "https://elsewhere.example"}
+    answer = await stage.client.post("/s/harbour/waitlist", data={"a": "b"}, headers=forged)
+    assert (answer.status_code, "This request came from another site" in answer.text) == (403, True)
+    assert_is_words_in_its_shop(answer.text)
+    program = await stage.client.post(
+        "/s/harbour/waitlist", data={"a": "b"}, headers=forged | {"accept": "*/*"}
+    )
+    assert program.json()["code"] == "accounts.cross_site"
+
+
+async def test_a_page_that_says_no_does_without_the_database(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise DatabaseAway
+
+    monkeypatch.setattr(stage.db, "transaction", away)
+    answer = await stage.client.get("/s/harbour")
+    assert answer.status_code == 503
+    assert '<a class="button main" href="/s/harbour">Try again</a>' in answer.text
+    answer = await stage.client.get("/s/harbour/nothing/at/all")
+    assert answer.status_code == 404
 
 
 async def test_a_bug_shows_a_number_and_nothing_else(stage: Stage) -> None:

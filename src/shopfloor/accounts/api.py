@@ -49,7 +49,7 @@ from shopfloor.accounts.shopper import COOKIE as SHOPPER_COOKIE
 from shopfloor.kernel import public_address
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.client_address import UNKNOWN
-from shopfloor.kernel.http import Db, refusal_response, refusals
+from shopfloor.kernel.http import Db, answer, refusals
 from shopfloor.kernel.origin import is_same_site
 
 SESSION_COOKIE: Final = "session"
@@ -297,7 +297,8 @@ class SameSite:
             and scope["method"] not in SAFE_METHODS
             and not is_same_site(scope["headers"], self._origins)
         ):
-            await refusal_response(CrossSite())(scope, receive, send)
+            refused = await answer(Request(scope), CrossSite())
+            await refused(scope, receive, send)
             return
         await self._app(scope, receive, send)
 

@@ -6,9 +6,10 @@ Everything that is served passes here, whatever is behind: pages, JSON, purchase
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final
+from typing import Final
 
 import msgspec
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shopfloor.kernel import http
@@ -23,6 +24,8 @@ DRAIN_SECONDS: Final = 2.0
 
 # The most bytes the body of a request may have: asked only about one that is larger than MAX_BODY.
 MayBeLarge = Callable[[Scope], Awaitable[int]]
+# A page that says the refusal to people; None where a program asks.
+PageOf = Callable[[Scope, Refusal], Awaitable[Response | None]]
 
 
 class BodyTooLarge(Refusal):
@@ -36,11 +39,17 @@ class Edge:
     """ASGI middleware in front of everything."""
 
     def __init__(
-        self, app: ASGIApp, *, proxies: Sequence[Network] = (), may_be_large: MayBeLarge | None = None
+        self,
+        app: ASGIApp,
+        *,
+        proxies: Sequence[Network] = (),
+        may_be_large: MayBeLarge | None = None,
+        page_of: PageOf | None = None,
     ) -> None:
         self._app = app
         self._proxies = proxies
         self._may_be_large = may_be_large
+        self._page_of = page_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -51,13 +60,13 @@ class Edge:
         scope["client"] = (client_address(peer, headers, self._proxies), port)
         scope["scheme"] = forwarded_scheme(peer, headers, self._proxies) or scope["scheme"]
         body = _Body(receive, scope, self._may_be_large)
-        answer = _Answer(send, body)
+        answer = _Answer(send, body, scope, self._page_of)
         try:
             if scope["method"] not in {"GET", "HEAD", "OPTIONS"}:
                 await body.check_announced()
             await self._app(scope, body, answer)
         except Refusal as refusal:
-            await answer.refuse(refusal.status, refusal.body(), close=True)
+            await answer.refuse(refusal)
         except Exception as problem:  # noqa: BLE001 -- the last place that can answer
             incident = http.log_incident(problem, path=scope["path"])
             facts = {
@@ -65,7 +74,7 @@ class Edge:
                 "message": "Something broke on our side.",
                 "facts": {"incident": incident},
             }
-            await answer.refuse(500, facts, close=True)
+            await answer.say(500, msgspec.json.encode(facts))
 
 
 class _Answer:
@@ -73,9 +82,11 @@ class _Answer:
     answer 400: then this answers in its place.
     """
 
-    def __init__(self, send: Send, body: "_Body") -> None:
+    def __init__(self, send: Send, body: "_Body", scope: Scope, page_of: PageOf | None) -> None:
         self._send = send
         self._body = body
+        self._scope = scope
+        self._page_of = page_of
         self._refused = False
         self.started = False
 
@@ -84,7 +95,7 @@ class _Answer:
             return
         refusal = self._body.refusal
         if refusal is not None and not self.started:
-            await self.refuse(refusal.status, refusal.body(), close=True)
+            await self.refuse(refusal)
             return
         await self._pass(message)
 
@@ -99,16 +110,31 @@ class _Answer:
             message = {**message, "headers": headers}
         await self._send(message)
 
-    async def refuse(self, status: int, body: dict[str, Any], *, close: bool) -> None:
+    async def refuse(self, refusal: Refusal) -> None:
+        """As a page for people, as JSON for programs, and where no page can be made."""
+        page: Response | None = None
+        if self._page_of is not None and not self._refused:
+            try:
+                page = await self._page_of(self._scope, refusal)
+            except Exception as problem:  # noqa: BLE001 -- the refusal is what must be said
+                http.log_incident(problem, path=self._scope["path"])
+        if page is None:
+            await self.say(refusal.status, msgspec.json.encode(refusal.body()))
+        else:
+            await self.say(refusal.status, bytes(page.body), b"text/html; charset=utf-8")
+
+    async def say(self, status: int, content: bytes, kind: bytes = b"application/json") -> None:
+        """Answer with this and close."""
         if self._refused:
             return
         if self.started:
             raise ConnectionError("an answer broke after it had begun")
         self._refused = True
-        content = msgspec.json.encode(body)
-        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content))]
-        if close:
-            headers.append((b"connection", b"close"))
+        headers = [
+            (b"content-type", kind),
+            (b"content-length", b"%d" % len(content)),
+            (b"connection", b"close"),
+        ]
         await self._pass({"type": "http.response.start", "status": status, "headers": headers})
         await self._pass({"type": "http.response.body", "body": content, "more_body": True})
         if self._body.refusal is not None:

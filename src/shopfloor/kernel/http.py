@@ -45,6 +45,13 @@ async def render_refusal(_: Request, refusal: Exception) -> Response:
     return refusal_response(refusal)
 
 
+async def answer(request: Request, refusal: Refusal) -> Response:
+    """The answer to a refusal made outside of a route: a page for people where pages are installed."""
+    handler = request.app.exception_handlers.get(Refusal, render_refusal)
+    response: Response = await handler(request, refusal)
+    return response
+
+
 async def render_invalid(_: Request, problem: Exception) -> Response:
     assert isinstance(problem, RequestValidationError)
     fields = [

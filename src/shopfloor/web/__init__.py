@@ -26,6 +26,7 @@ from shopfloor.web.console import (
     suppliers,
     terms,
 )
+from shopfloor.web.refusals import page_at_the_edge
 from shopfloor.web.shared_pages import SharedPages
 from shopfloor.web.static import Files, files
 
@@ -55,4 +56,4 @@ def install(app: FastAPI, settings: Settings, shared_pages: SharedPages) -> None
     app.add_middleware(Compress)
 
 
-__all__ = ["Files", "SharedPages", "install", "routers"]
+__all__ = ["Files", "SharedPages", "install", "page_at_the_edge", "routers"]

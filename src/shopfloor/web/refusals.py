@@ -3,7 +3,8 @@
 What the codes say is in `messages.py`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlencode
 
@@ -11,24 +12,39 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
+from starlette.types import Scope
 
+from shopfloor import accounts
+from shopfloor.accounts import Actor, Shop
+from shopfloor.accounts.api import SESSION_COOKIE
 from shopfloor.kernel import http
-from shopfloor.kernel.errors import Refusal, Unauthenticated
-from shopfloor.web.languages import N_, Language, language_of, speak
+from shopfloor.kernel.database import Database, DatabaseAway
+from shopfloor.kernel.errors import Forbidden, Refusal, TooMany, Unauthenticated
+from shopfloor.web.languages import N_, Language, language_of
 from shopfloor.web.messages import MESSAGES
+from shopfloor.web.questions import way_back
 from shopfloor.web.templating import render
 
 TITLES: Final = {
     401: N_("Please sign in"),
     403: N_("No permission"),
     404: N_("Nothing here"),
-    405: N_("Not allowed"),
+    405: N_("This page can't be opened directly"),
     409: N_("No longer possible"),
     413: N_("Too large"),
     422: N_("That didn't work"),
     429: N_("Too fast"),
+    500: N_("Something went wrong"),
     503: N_("One moment"),
 }
+# What the server itself refuses, where the sentence of its code says too little to somebody at a page.
+SENTENCES: Final = {
+    400: N_("The browser's request couldn't be read. Go back and try again."),
+    404: N_("The address may be mistyped, or the page has moved."),
+    405: N_("It only answers a form. Go back and send the form again."),
+    413: N_("What was sent is too large. Go back and send less."),
+}
+ADVICE: Final = N_("An owner of the shop can change your role under Members.")
 _PROGRAMS: Final = ("/v1/", "/room/", "/media/", "/e", "/metrics", "/healthz", "/static/", "/pictures/")
 
 
@@ -38,7 +54,7 @@ def message_of(refusal: Refusal, language: Language) -> str:
 
 
 def sentence(code: str, otherwise: str, facts: dict[str, object], language: Language) -> str:
-    known = MESSAGES.get(code)
+    known = MESSAGES.get(f"{code}.{facts.get('field')}") or MESSAGES.get(code)
     if known is None:
         return otherwise
     words = language.words.gettext(known)
@@ -64,35 +80,105 @@ def wants_page(request: Request) -> bool:
     return "text/html" in request.headers.get("accept", "")
 
 
-def refusal_page(request: Request, refusal: Refusal, *, back: str | None = None) -> Response:
-    """A refusal as a full page; `back` is where its button leads."""
-    words = speak(request)
+@dataclass(frozen=True, slots=True)
+class _Where:
+    """The shop that an address belongs to, and who acts in it; a page that says no keeps both."""
+
+    shop: Shop | None = None
+    actor: Actor | None = None
+    in_console: bool = False
+
+
+async def _where(request: Request, problem: Exception | None) -> _Where:
+    """Nothing is looked up while the database may be away: this page must be shown in any case."""
+    place = request.url.path.split("/")
+    in_console = place[1:2] in (["console"], ["account"])
+    if len(place) < 3 or place[1] not in {"s", "console"} or isinstance(problem, DatabaseAway):
+        return _Where(in_console=in_console)
+    db: Database = request.app.state.database
+    try:
+        async with db.transaction() as tx:
+            if in_console:
+                actor = await accounts.actor(tx, request.cookies.get(SESSION_COOKIE), place[2])
+                return _Where(await accounts.shop(tx, actor.shop_id), actor, in_console)
+            return _Where(await accounts.shop_by_slug(tx, place[2]))
+    except Exception:  # noqa: BLE001 -- whatever it is: what is to be said is something else
+        return _Where(in_console=in_console)
+
+
+async def refusal_page(request: Request, refusal: Refusal) -> Response:
+    """A refusal as a full page: in words, in its shop, with ways on."""
+    where = await _where(request, refusal)
+    language = language_of(request, where.shop.locale if where.shop else None)
+    return _page(
+        request,
+        where,
+        status=refusal.status,
+        message=message_of(refusal, language),
+        advice=language.words.gettext(ADVICE) if where.actor and isinstance(refusal, Forbidden) else "",
+    )
+
+
+def _page(
+    request: Request,
+    where: _Where,
+    *,
+    status: int,
+    message: str,
+    advice: str = "",
+    incident: str | None = None,
+) -> Response:
+    words = language_of(request, where.shop.locale if where.shop else None).words
     return render(
         request,
         "error.html",
-        status=refusal.status,
-        title=words.gettext(TITLES.get(refusal.status, TITLES[422])),
-        message=message_of(refusal, language_of(request)),
-        code=refusal.code,
-        incident=None,
-        back=back or "/",
-        back_words=words.gettext("Back") if back else words.gettext("Go to the shop"),
+        status=status,
+        title=words.gettext(TITLES.get(status, TITLES[500 if status >= 500 else 422])),
+        message=message,
+        advice=advice,
+        incident=incident,
+        ways=[(address, words.gettext(label)) for address, label in _ways_on(request, where, status)],
+        shop=where.shop,
+        actor=where.actor,
+        in_console=where.in_console,
     )
+
+
+def _ways_on(request: Request, where: _Where, status: int) -> Iterator[tuple[str, str]]:
+    """Addresses to go on to, the likeliest first."""
+    here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    if status == Unauthenticated.status:
+        yield "/sign-in?" + urlencode({"to": here if request.method == "GET" else "/console"}), N_("Sign in")
+    if request.method == "GET" and (status >= 500 or status == TooMany.status):
+        yield here, N_("Try again")
+    back = way_back(request, "")
+    if back and back != here:
+        yield back, N_("Back")
+    if where.actor and where.shop:
+        yield f"/console/{where.shop.slug}", N_("Overview")
+    elif where.in_console:
+        yield "/console", N_("Your shops")
+    elif where.shop:
+        yield f"/s/{where.shop.slug}", N_("Go to the shop")
+    else:
+        yield "/", N_("All shops")
 
 
 async def answer_refusal(request: Request, problem: Exception) -> Response:
     assert isinstance(problem, Refusal)
     if not wants_page(request):
         return await http.render_refusal(request, problem)
-    if problem.status == Unauthenticated.status and request.url.path.startswith("/console"):
-        return sign_in_first(request, problem)
-    return refusal_page(request, problem)
+    if (
+        problem.status == Unauthenticated.status
+        and request.url.path.startswith(("/console", "/account"))
+        and request.method in {"GET", "HEAD"}
+    ):
+        return sign_in_first(request)
+    return await refusal_page(request, problem)
 
 
-def sign_in_first(request: Request, refusal: Refusal) -> Response:
-    """To the sign-in, and from there back.  What a form carried is lost, so that is said before."""
-    if request.method not in {"GET", "HEAD"}:
-        return refusal_page(request, refusal, back="/sign-in")
+def sign_in_first(request: Request) -> Response:
+    """To the sign-in, and from there back."""
     query = f"?{request.url.query}" if request.url.query else ""
     onward = urlencode({"to": request.url.path + query})
     return RedirectResponse(f"/sign-in?{onward}", status_code=303)
@@ -102,7 +188,13 @@ async def answer_http(request: Request, problem: Exception) -> Response:
     """What the router itself refuses: no such path, wrong method."""
     assert isinstance(problem, HTTPException)
     refusal = _of_status(problem.status_code)
-    response = refusal_page(request, refusal) if wants_page(request) else http.refusal_response(refusal)
+    if wants_page(request):
+        where = await _where(request, None)
+        language = language_of(request, where.shop.locale if where.shop else None)
+        message = language.words.gettext(SENTENCES.get(problem.status_code, MESSAGES[refusal.code]))
+        response = _page(request, where, status=problem.status_code, message=message)
+    else:
+        response = http.refusal_response(refusal)
     response.status_code = problem.status_code
     response.headers.update(problem.headers or {})
     return response
@@ -114,24 +206,27 @@ async def answer_invalid(request: Request, problem: Exception) -> Response:
     if not wants_page(request):
         return await http.render_invalid(request, problem)
     in_path = any(error["loc"][:1] == ("path",) for error in problem.errors())
-    return refusal_page(request, _of_status(404 if in_path else 422))
+    return await refusal_page(request, _of_status(404 if in_path else 422))
 
 
 async def answer_incident(request: Request, problem: Exception) -> Response:
     if not wants_page(request):
         return await http.render_incident(request, problem)
-    words = speak(request)
-    return render(
+    where = await _where(request, problem)
+    language = language_of(request, where.shop.locale if where.shop else None)
+    return _page(
         request,
-        "error.html",
+        where,
         status=500,
-        title=words.gettext("Something went wrong"),
-        message=sentence("bug", "", {}, language_of(request)),
-        code="bug",
+        message=sentence("bug", "", {}, language),
         incident=http.log_incident(problem, path=request.url.path),
-        back="/",
-        back_words=words.gettext("Go to the shop"),
     )
+
+
+async def page_at_the_edge(app: FastAPI, scope: Scope, refusal: Refusal) -> Response | None:
+    """What a person sees of a refusal that was made before the application was asked; None for programs."""
+    request = Request({**scope, "app": app})
+    return await refusal_page(request, refusal) if wants_page(request) else None
 
 
 def _of_status(status: int) -> Refusal:

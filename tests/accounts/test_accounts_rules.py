@@ -8,7 +8,7 @@ import pytest
 from argon2 import PasswordHasher
 
 from shopfloor import accounts
-from shopfloor.accounts import models, passwords
+from shopfloor.accounts import faults, models, passwords
 from shopfloor.accounts.models import PERMISSIONS, Actor, Permission, Role
 from shopfloor.kernel.currencies import DECIMALS
 from shopfloor.kernel.errors import Refusal
@@ -107,7 +107,7 @@ def test_long_enough_is_good_enough(password: str) -> None:
 def test_a_shop_that_makes_no_sense_is_refused(field: str, change: dict[str, str]) -> None:
     good = {"name": "Atelier", "slug": "a", "currency": "EUR", "locale": "zh_CN", "timezone": "Asia/Shanghai"}
     with pytest.raises(Refusal) as refused:
-        models.checked_shop(**good | change)
+        faults.checked_shop(**good | change)
 
     assert refused.value.facts["field"] == field
 

@@ -5,6 +5,7 @@ another shop's object does not exist for them.  Tokens (sessions, links, keys) a
 only a hash is stored.
 """
 
+from shopfloor.accounts import faults, forms
 from shopfloor.accounts.device import issue_device, read_device
 from shopfloor.accounts.events import (
     KeyIssued,
@@ -14,14 +15,6 @@ from shopfloor.accounts.events import (
     PersonRemoved,
     RoleChanged,
     ShopCreated,
-)
-from shopfloor.accounts.forms import (
-    claim_form,
-    forget_form,
-    form_answer,
-    keep_form_answer,
-    keep_secret,
-    kept_secret,
 )
 from shopfloor.accounts.models import (
     PERMISSIONS,
@@ -57,8 +50,6 @@ from shopfloor.accounts.models import (
     UnknownShop,
     WeakPassword,
     WrongCredentials,
-    person_faults,
-    shop_faults,
 )
 from shopfloor.accounts.service import (
     accept,
@@ -151,16 +142,15 @@ __all__ = [
     "change_role",
     "check_claim",
     "check_password",
-    "claim_form",
     "claim_owner",
     "cookie_header",
     "create_shop",
     "end_other_sessions",
     "end_session",
     "ensure_owner_claim",
+    "faults",
     "forget_expired",
-    "forget_form",
-    "form_answer",
+    "forms",
     "invitation",
     "invitations",
     "invite",
@@ -168,9 +158,6 @@ __all__ = [
     "issue_key",
     "issue_shopper",
     "join",
-    "keep_form_answer",
-    "keep_secret",
-    "kept_secret",
     "keyring",
     "keys",
     "make_member_reset",
@@ -179,7 +166,6 @@ __all__ = [
     "memberships",
     "open_session",
     "open_sessions",
-    "person_faults",
     "read_device",
     "read_key",
     "read_shopper",
@@ -190,7 +176,6 @@ __all__ = [
     "rotate_secret",
     "shop",
     "shop_by_slug",
-    "shop_faults",
     "shopper_of",
     "shops",
     "sign_in",

@@ -7,12 +7,9 @@ from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
-from zoneinfo import available_timezones
 
 from shopfloor.accounts.guessable import is_guessable
-from shopfloor.kernel.currencies import DECIMALS
-from shopfloor.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Refusal, TooMany, Unauthenticated
-from shopfloor.kernel.text import line
+from shopfloor.kernel.errors import Conflict, Forbidden, Invalid, NotFound, TooMany, Unauthenticated
 
 SHORTEST_PASSWORD: Final = 10
 LONGEST_PASSWORD: Final = 1000
@@ -316,7 +313,6 @@ _EMAIL = re.compile(
     r"[^\s@<>\"(),:;\\\[\]\x00-\x1f\x7f]{1,64}@[^\s@<>\"(),:;\\\[\]\x00-\x1f\x7f.]+(\.[^\s@<>\"(),:;\\\[\]\x00-\x1f\x7f.]+)+"
 )
 _SLUG = re.compile(r"[a-z0-9]([a-z0-9-]{0,46}[a-z0-9])?")
-_LOCALE = re.compile(r"[a-z]{2,3}(_[A-Z][a-z]{3})?(_[A-Z]{2})?")
 # Words that stand where a slug stands in an address of the JSON API or the console.
 RESERVED_SLUGS: Final = frozenset({"claim", "invitations", "me", "new", "session", "sessions", "shops"})
 
@@ -345,56 +341,6 @@ def checked_password(password: str, *, email: str, names: Iterable[str] = ()) ->
 
 def is_slug(text: str) -> bool:
     return _SLUG.fullmatch(text) is not None
-
-
-def checked_shop(*, name: str, slug: str, currency: str, locale: str, timezone: str) -> Shop:
-    """A shop that may be stored (its id is still 0).  Raises BadShop or UnusableText."""
-    faults = shop_faults(name=name, slug=slug, currency=currency, locale=locale, timezone=timezone)
-    for fault in faults.values():
-        raise fault
-    return Shop(
-        id=0,
-        slug=slug,
-        name=line(name, field="name", longest=100, shortest=1),
-        currency=currency,
-        locale=locale,
-        timezone=timezone,
-    )
-
-
-def shop_faults(*, name: str, slug: str, currency: str, locale: str, timezone: str) -> dict[str, Refusal]:
-    """Everything that keeps a shop from being stored, by field: a form says all of it at once."""
-    faults: dict[str, Refusal] = {}
-    try:
-        line(name, field="name", longest=100, shortest=1)
-    except Refusal as refusal:
-        faults["name"] = refusal
-    if slug in RESERVED_SLUGS:
-        faults["slug"] = BadShop("This address is kept for the server.", field="slug", reserved=slug)
-    elif not is_slug(slug):
-        faults["slug"] = BadShop("The address of a shop has 1 to 48 of a-z, 0-9 and '-'.", field="slug")
-    if currency not in DECIMALS:
-        faults["currency"] = BadShop("This is not a currency (three letters, ISO 4217).", field="currency")
-    if _LOCALE.fullmatch(locale) is None:
-        faults["locale"] = BadShop("This is not a language, as in en or zh_CN.", field="locale")
-    if timezone not in available_timezones():
-        faults["timezone"] = BadShop("This is not a time zone, as in Asia/Shanghai.", field="timezone")
-    return faults
-
-
-def person_faults(*, email: str, password: str, name: str, shops: Iterable[str] = ()) -> dict[str, Refusal]:
-    """Everything that keeps somebody new from coming in, by field.  `shops` are names a password must not be."""
-    faults: dict[str, Refusal] = {}
-    for field, check in (
-        ("person", lambda: line(name, field="person", longest=100)),
-        ("email", lambda: checked_email(email)),
-        ("password", lambda: checked_password(password, email=email, names=shops)),
-    ):
-        try:
-            check()
-        except Refusal as refusal:
-            faults[field] = refusal
-    return faults
 
 
 def can_grant(actor: Actor, role: Role) -> bool:

@@ -19,6 +19,7 @@ from shopfloor.accounts.events import (
     RoleChanged,
     ShopCreated,
 )
+from shopfloor.accounts.faults import checked_shop
 from shopfloor.accounts.models import (
     PERMISSIONS,
     Actor,
@@ -51,7 +52,6 @@ from shopfloor.accounts.models import (
     can_grant,
     checked_email,
     checked_password,
-    checked_shop,
     is_slug,
 )
 from shopfloor.kernel import outbox

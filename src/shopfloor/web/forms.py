@@ -75,9 +75,11 @@ class KeepAnswers:
                 location = Headers(raw=message["headers"]).get("location", scope["path"])
                 async with db.transaction() as tx:
                     if message["status"] < _REFUSED:
-                        await accounts.keep_form_answer(tx, key=state["form_claimed"], location=location)
+                        await accounts.forms.keep_form_answer(
+                            tx, key=state["form_claimed"], location=location
+                        )
                     else:
-                        await accounts.forget_form(tx, key=state["form_claimed"])
+                        await accounts.forms.forget_form(tx, key=state["form_claimed"])
             await send(message)
 
         await self._app(scope, receive, noting)
@@ -90,7 +92,7 @@ async def answer_again(request: Request, problem: Exception) -> Response:
     location: str | None = None
     for _ in range(_TRIES):
         async with db.transaction() as tx:
-            location = await accounts.form_answer(tx, key=problem.key)
+            location = await accounts.forms.form_answer(tx, key=problem.key)
         if location is not None:
             break
         await asyncio.sleep(0.05)

@@ -79,7 +79,7 @@ class Desk:
             if self.form is not None and not self._claims:
                 # Kept also when this transaction fails: the page that says why carries a form of its own.
                 self._claims.append(self.form)
-                if not await accounts.claim_form(tx, key=self.form, person_id=self.actor.person_id):
+                if not await accounts.forms.claim_form(tx, key=self.form, person_id=self.actor.person_id):
                     raise AlreadyDone(self.form, otherwise=self.address)
                 self.request.state.form_claimed = self.form
             yield tx
@@ -94,7 +94,7 @@ class Desk:
         token = self.request.cookies.get(SESSION_COOKIE, "")
         name = new_name()
         async with self.db.transaction() as tx:
-            await accounts.keep_secret(
+            await accounts.forms.keep_secret(
                 tx,
                 key=digest("secret", name),
                 person_id=self.actor.person_id,
@@ -110,7 +110,7 @@ class Desk:
         if not name:
             return {}
         async with self.db.transaction() as tx:
-            kept = await accounts.kept_secret(
+            kept = await accounts.forms.kept_secret(
                 tx,
                 key=digest("secret", name),
                 person_id=self.actor.person_id,

@@ -21,7 +21,7 @@ from shopfloor.accounts.api import (
     set_session,
     user_agent,
 )
-from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.errors import Conflict, Forbidden, Refusal
 from shopfloor.kernel.http import Db
 from shopfloor.web import regions
 from shopfloor.web.languages import language_of
@@ -146,7 +146,7 @@ async def claim(
     new_shop = {
         "slug": slug, "currency": currency, "locale": language_of(request).tag.replace("-", "_"), "timezone": timezone,
     }  # fmt: skip
-    faults = accounts.shop_faults(name=shop_name, **new_shop) | accounts.person_faults(
+    faults = accounts.faults.of_shop(name=shop_name, **new_shop) | accounts.faults.of_person(
         email=email, password=password, name=name, shops=(shop_name, slug)
     )
     if faults:
@@ -211,7 +211,7 @@ async def join(
     language = language_of(request)
     values = {"email": email, "name": name}
     if person is None:
-        faults = accounts.person_faults(
+        faults = accounts.faults.of_person(
             email=email, password=password, name=name, shops=(shop.name, shop.slug)
         )
         if faults:
@@ -224,7 +224,7 @@ async def join(
             else:
                 joined = await accounts.join(tx, token=token, email=email, password=password, name=name)
                 session = joined.session
-    except (accounts.EmailTaken, accounts.OtherEmail, accounts.AlreadyMember) as refusal:
+    except (Conflict, Forbidden) as refusal:
         field = "" if person is not None else "email"
         errors = {field: message_of(refusal, language)}
         return _join_form(request, invitation, shop, person, values, errors, refusal.status)
@@ -283,12 +283,12 @@ async def open_shop(
         "name": shop_name, "slug": slug, "currency": currency,
         "locale": language_of(request).tag.replace("-", "_"), "timezone": timezone,
     }  # fmt: skip
-    faults = accounts.shop_faults(**new_shop)
+    faults = accounts.faults.of_shop(**new_shop)
     if not faults:
         try:
             async with db.transaction() as tx:
                 shop = await accounts.create_shop(tx, owner_id=person.id, **new_shop)
-        except accounts.SlugTaken as refusal:
+        except Conflict as refusal:
             faults = {"slug": refusal}
         else:
             return RedirectResponse(f"/console/{shop.slug}", status_code=303)

@@ -49,7 +49,7 @@ async def lock_levels(
                 OR (%(lenders_too)s::boolean AND kind <> 'on_hand'
                     AND pool_id IN (SELECT lender_id FROM stock.pool WHERE id = ANY(%(pool_ids)s::bigint[]))))
            AND (quantity > 0 OR held > 0 OR allocated > 0 OR source = '')
-         ORDER BY pool_id DESC, id
+         ORDER BY stock.lock_rank(pool_id), pool_id DESC, id
            FOR NO KEY UPDATE
         """,
         {
@@ -80,7 +80,7 @@ async def look_at_levels(
 
 
 async def lock_lent(tx: Tx, *, pool_ids: Sequence[int], variant_ids: Sequence[int]) -> AsyncCursor[Shelf]:
-    """Lock what these pools may borrow.  Lenders have the smallest ids: this order continues the one above."""
+    """Lock what these pools may borrow.  Lenders come last in the one order: this continues the one above."""
     return await ask(
         tx,
         _shelf,
@@ -90,7 +90,7 @@ async def lock_lent(tx: Tx, *, pool_ids: Sequence[int], variant_ids: Sequence[in
          WHERE variant_id = ANY(%(variant_ids)s::bigint[]) AND kind <> 'on_hand'
            AND pool_id IN (SELECT lender_id FROM stock.pool WHERE id = ANY(%(pool_ids)s::bigint[]))
            AND NOT pool_id = ANY(%(pool_ids)s::bigint[])
-         ORDER BY pool_id DESC, id
+         ORDER BY stock.lock_rank(pool_id), pool_id DESC, id
            FOR NO KEY UPDATE
         """,
         {"variant_ids": list(variant_ids), "pool_ids": list(pool_ids)},
@@ -270,7 +270,7 @@ async def write_ahead(tx: Tx, grants: Grants, *, pool_view: PoolView, told_name:
     must be open, and the clock as believed, or the statement fails with a SerializationFailure.  How much is left
     is known only here, so the fact that says it (`StockChanged`) is made here (without `later` where the pool has a
     lender, whose later lots are not looked at); `told` is the body of the other.
-    The levels are locked in the order of `lock_levels`; what is read of other rows is as of the beginning of the
+    The levels are locked in the order of `lock_levels`, which within one pool is that of their ids; what is read of other rows is as of the beginning of the
     statement.  Without rows nothing is written.
     """
     if len(grants.groups) == 1:
@@ -284,7 +284,7 @@ async def write_ahead(tx: Tx, grants: Grants, *, pool_view: PoolView, told_name:
             SELECT l.id, t.granted
               FROM unnest(%(level_ids)s::bigint[], %(granted)s::int[]) AS t (level_id, granted)
               JOIN stock.level AS l ON l.id = t.level_id AND l.id = ANY(%(level_ids)s::bigint[])
-             ORDER BY l.pool_id DESC, l.id
+             ORDER BY l.id
                FOR NO KEY UPDATE OF l
         ), counted AS (
             UPDATE stock.level AS l SET held = l.held + locked.granted

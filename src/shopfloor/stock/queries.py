@@ -446,7 +446,7 @@ async def levels_by_id(tx: Tx, *, level_ids: Sequence[int], lock: bool = False) 
             SELECT id, shop_id, variant_id, location_id, pool_id, kind::text, ready_on, source, quantity, held,
                    allocated, shortfall
               FROM stock.level WHERE id = ANY(%(level_ids)s::bigint[])
-             ORDER BY pool_id DESC, id FOR NO KEY UPDATE
+             ORDER BY stock.lock_rank(pool_id), pool_id DESC, id FOR NO KEY UPDATE
             """,
             level_ids=list(level_ids),
         )
@@ -476,7 +476,7 @@ async def lock_levels_of(
          WHERE shop_id = %(shop_id)s
            AND (%(pool_ids)s::bigint[] IS NULL OR pool_id = ANY(%(pool_ids)s::bigint[]))
            AND (%(variant_ids)s::bigint[] IS NULL OR variant_id = ANY(%(variant_ids)s::bigint[]))
-         ORDER BY pool_id DESC, id
+         ORDER BY stock.lock_rank(pool_id), pool_id DESC, id
            FOR NO KEY UPDATE
         """,
         shop_id=shop_id,
@@ -497,7 +497,7 @@ async def lock_levels_of_source(
           FROM stock.level
          WHERE shop_id = %(shop_id)s AND variant_id = %(variant_id)s AND location_id = %(location_id)s
            AND source = %(source)s
-         ORDER BY pool_id DESC, id
+         ORDER BY stock.lock_rank(pool_id), pool_id DESC, id
            FOR NO KEY UPDATE
         """,
         shop_id=shop_id,

@@ -90,7 +90,7 @@ async def note_arrivals(tx: Tx, found: Order) -> None:
     """Goods that were announced for later when they were bought, and have arrived since, are ready."""
     waiting = {line.variant_id for line in await queries.lines(tx, order_id=found.id) if not line.is_ready}
     for variant_id in sorted(waiting):
-        if await queries.has_arrived(tx, hold_id=found.hold_id, variant_id=variant_id):
+        if await queries.arrived(tx, hold_ids=[found.hold_id], variant_id=variant_id):
             await queries.mark_ready(tx, order_id=found.id, variant_id=variant_id, at=now())
 
 

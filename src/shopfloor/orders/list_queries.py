@@ -1,25 +1,137 @@
-"""SQL of lists of orders.  One function, one statement."""
+"""SQL of lists of orders.  One function, one statement.
 
+A list is found in two steps: which orders, by an index of its own, and then what a line of the list shows.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Final, LiteralString
 from uuid import UUID
 
 from shopfloor.kernel.database import Tx
-from shopfloor.orders.models import OrderSummary
+from shopfloor.orders.models import Counts, OrderSummary
+
+# Among so many of the newest orders, what is common enough to fill a page is found without the index of pieces.
+_NEWEST: Final = 2000
 
 
-async def summaries(
-    tx: Tx,
-    *,
-    shop_id: int,
-    status: str | None,
-    payment_status: str | None,
-    show_id: int | None,
-    search: str | None,
-    before: datetime | None,
-    today: date,
-    limit: int,
-) -> list[OrderSummary]:
-    """Newest first.  `search`: a number, or part of a name, phone or e-mail."""
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What a list is narrowed down to; None: everything."""
+
+    status: str | None
+    payment_status: str | None
+    show_id: int | None
+    before: datetime | None
+
+
+async def _ids(tx: Tx, sql: LiteralString, **values: object) -> list[UUID]:
+    """Planned anew each time: which index serves a list depends on what is asked for."""
+    cursor = await tx.connection.execute(sql, values, prepare=False)
+    return [row[0] for row in await cursor.fetchall()]
+
+
+async def newest(tx: Tx, *, shop_id: int, filters: Filters, limit: int) -> list[UUID]:
+    return await _ids(
+        tx,
+        """
+        SELECT o.id FROM orders.orders o
+         WHERE o.shop_id = %(shop_id)s AND o.placed_at IS NOT NULL
+           AND (%(status)s::text IS NULL OR o.status = %(status)s)
+           AND (%(payment_status)s::text IS NULL OR o.payment_status = %(payment_status)s)
+           AND (%(show_id)s::bigint IS NULL OR o.show_id = %(show_id)s)
+           AND (%(before)s::timestamptz IS NULL OR o.placed_at < %(before)s)
+         ORDER BY o.placed_at DESC, o.id DESC LIMIT %(limit)s
+        """,
+        shop_id=shop_id,
+        limit=limit,
+        status=filters.status,
+        payment_status=filters.payment_status,
+        show_id=filters.show_id,
+        before=filters.before,
+    )
+
+
+async def found_by_number(tx: Tx, *, shop_id: int, number: int, filters: Filters) -> list[UUID]:
+    return await _ids(
+        tx,
+        """
+        SELECT o.id FROM orders.orders o
+         WHERE o.shop_id = %(shop_id)s AND o.number = %(number)s
+           AND (%(status)s::text IS NULL OR o.status = %(status)s)
+           AND (%(payment_status)s::text IS NULL OR o.payment_status = %(payment_status)s)
+           AND (%(show_id)s::bigint IS NULL OR o.show_id = %(show_id)s)
+           AND (%(before)s::timestamptz IS NULL OR o.placed_at < %(before)s)
+        """,
+        shop_id=shop_id,
+        number=number,
+        status=filters.status,
+        payment_status=filters.payment_status,
+        show_id=filters.show_id,
+        before=filters.before,
+    )
+
+
+async def found_among_newest(
+    tx: Tx, *, shop_id: int, search: str, filters: Filters, limit: int
+) -> list[UUID]:
+    """Part of a name, phone or e-mail, in the newest orders only."""
+    return await _ids(
+        tx,
+        """
+        WITH newest AS MATERIALIZED (
+            SELECT order_id, placed_at, text FROM orders.search
+             WHERE shop_id = %(shop_id)s AND (%(before)s::timestamptz IS NULL OR placed_at < %(before)s)
+             ORDER BY placed_at DESC, order_id DESC LIMIT %(newest)s
+        )
+        SELECT o.id FROM newest s JOIN orders.orders o ON o.id = s.order_id
+         WHERE strpos(s.text, lower(%(search)s)) > 0
+           AND (%(status)s::text IS NULL OR o.status = %(status)s)
+           AND (%(payment_status)s::text IS NULL OR o.payment_status = %(payment_status)s)
+           AND (%(show_id)s::bigint IS NULL OR o.show_id = %(show_id)s)
+         ORDER BY s.placed_at DESC, s.order_id DESC LIMIT %(limit)s
+        """,
+        shop_id=shop_id,
+        search=search,
+        newest=_NEWEST,
+        limit=limit,
+        status=filters.status,
+        payment_status=filters.payment_status,
+        show_id=filters.show_id,
+        before=filters.before,
+    )
+
+
+async def found(tx: Tx, *, shop_id: int, search: str, filters: Filters, limit: int) -> list[UUID]:
+    """Part of a name, phone or e-mail, wherever it is."""
+    return await _ids(
+        tx,
+        """
+        WITH found AS MATERIALIZED (
+            SELECT order_id, placed_at FROM orders.search
+             WHERE orders.search_pieces(shop_id, text) @> orders.search_keys(%(shop_id)s::bigint, %(search)s)
+               AND shop_id = %(shop_id)s AND strpos(text, lower(%(search)s)) > 0
+               AND (%(before)s::timestamptz IS NULL OR placed_at < %(before)s)
+        )
+        SELECT o.id FROM found s JOIN orders.orders o ON o.id = s.order_id
+         WHERE (%(status)s::text IS NULL OR o.status = %(status)s)
+           AND (%(payment_status)s::text IS NULL OR o.payment_status = %(payment_status)s)
+           AND (%(show_id)s::bigint IS NULL OR o.show_id = %(show_id)s)
+         ORDER BY s.placed_at DESC, s.order_id DESC LIMIT %(limit)s
+        """,
+        shop_id=shop_id,
+        search=search,
+        limit=limit,
+        status=filters.status,
+        payment_status=filters.payment_status,
+        show_id=filters.show_id,
+        before=filters.before,
+    )
+
+
+async def summaries(tx: Tx, *, ids: Sequence[UUID], today: date) -> list[OrderSummary]:
+    """Newest first."""
     return await tx.every(
         OrderSummary,
         """
@@ -38,44 +150,39 @@ async def summaries(
                      AND ((delayed_to IS NOT NULL AND NOT delay_accepted)
                        OR (ready_at IS NULL AND coalesce(delayed_to, ready_on) < %(today)s::date))), false) AS late
               FROM orders.line WHERE order_id = o.id) l
-         WHERE o.shop_id = %(shop_id)s AND o.placed_at IS NOT NULL
-           AND (%(status)s::text IS NULL OR o.status = %(status)s)
-           AND (%(payment_status)s::text IS NULL OR o.payment_status = %(payment_status)s)
-           AND (%(show_id)s::bigint IS NULL OR o.show_id = %(show_id)s)
-           AND (%(before)s::timestamptz IS NULL OR o.placed_at < %(before)s)
-           AND (%(search)s::text IS NULL OR o.number::text = %(search)s
-                OR strpos(lower(o.contact_name || ' ' || o.contact_phone || ' ' || o.contact_email), lower(%(search)s)) > 0)
-         ORDER BY o.placed_at DESC, o.id DESC LIMIT %(limit)s
+         WHERE o.id = ANY(%(ids)s::uuid[])
+         ORDER BY o.placed_at DESC, o.id DESC
         """,
-        shop_id=shop_id,
-        status=status,
-        payment_status=payment_status,
-        show_id=show_id,
-        search=search,
-        before=before,
+        ids=list(ids),
         today=today,
-        limit=limit,
     )
 
 
 async def ids_of_buyer(tx: Tx, *, shop_id: int, buyer: UUID) -> list[UUID]:
-    cursor = await tx.connection.execute(
+    return await _ids(
+        tx,
         """
         SELECT id FROM orders.orders
          WHERE shop_id = %(shop_id)s AND buyer = %(buyer)s AND placed_at IS NOT NULL
          ORDER BY placed_at DESC LIMIT 100
         """,
-        {"shop_id": shop_id, "buyer": buyer},
+        shop_id=shop_id,
+        buyer=buyer,
     )
-    return [row[0] for row in await cursor.fetchall()]
 
 
-async def count_by_status(tx: Tx, *, shop_id: int) -> dict[str, int]:
+async def count_by_status(tx: Tx, *, shop_id: int, statuses: Sequence[str]) -> Counts:
+    """Of each status at most `Counts.up_to`."""
     cursor = await tx.connection.execute(
         """
-        SELECT status, count(*) FROM orders.orders
-         WHERE shop_id = %(shop_id)s AND placed_at IS NOT NULL GROUP BY status
+        SELECT s.status, c.orders FROM unnest(%(statuses)s::text[]) AS s (status)
+         CROSS JOIN LATERAL (
+            SELECT count(*) AS orders
+              FROM (SELECT FROM orders.orders o
+                     WHERE o.shop_id = %(shop_id)s AND o.status = s.status AND o.placed_at IS NOT NULL
+                     ORDER BY o.placed_at DESC LIMIT %(up_to)s) AS counted) AS c
+         WHERE c.orders > 0
         """,
-        {"shop_id": shop_id},
+        {"shop_id": shop_id, "statuses": list(statuses), "up_to": Counts.up_to},
     )
-    return dict(await cursor.fetchall())
+    return Counts(await cursor.fetchall())

@@ -25,12 +25,11 @@ async def lot_ready(tx: Tx, *, shop_id: int, variant_id: int, ready_on: date | N
     The ledger knows whose units they are: a line is ready when all units of its hold are on hand.
     """
     moved = 0
-    for order_id in await queries.orders_awaiting(
-        tx, shop_id=shop_id, variant_id=variant_id, ready_on=ready_on
-    ):
-        order, _ = await lifecycle.lock(tx, shop_id=shop_id, order_id=order_id)
-        if not await queries.has_arrived(tx, hold_id=order.hold_id, variant_id=variant_id):
-            continue
+    awaiting = await queries.orders_awaiting(tx, shop_id=shop_id, variant_id=variant_id, ready_on=ready_on)
+    # Asked once for all of them: each would look at all that were bought before it.
+    arrived = await queries.arrived(tx, hold_ids=[each.hold_id for each in awaiting], variant_id=variant_id)
+    for order_id in [each.id for each in awaiting if each.hold_id in arrived]:
+        await lifecycle.lock(tx, shop_id=shop_id, order_id=order_id)
         if await queries.mark_ready(tx, order_id=order_id, variant_id=variant_id, at=now()):
             moved += 1
             await _ask_for_balance(tx, await lifecycle.settle(tx, order_id=order_id))
@@ -86,10 +85,10 @@ async def lot_delayed(
     if delayed_to <= promised_on:
         raise purchases.BadPurchase("A delay is later than the promise.", delayed_to=delayed_to.isoformat())
     moved = 0
-    for order_id in await queries.orders_awaiting(
+    for each in await queries.orders_awaiting(
         tx, shop_id=shop_id, variant_id=variant_id, ready_on=promised_on, source=source
     ):
-        moved += await _delay(tx, shop_id, order_id, variant_id, delayed_to)
+        moved += await _delay(tx, shop_id, each.id, variant_id, delayed_to)
     return moved
 
 

@@ -324,49 +324,73 @@ async def recompute_money(tx: Tx, *, order_id: UUID, at: datetime) -> None:
 # ── presale ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@dataclass(frozen=True, slots=True)
+class Awaiting:
+    id: UUID
+    hold_id: UUID
+
+
 async def orders_awaiting(
     tx: Tx, *, shop_id: int, variant_id: int, ready_on: date | None, source: str | None = None
-) -> list[UUID]:
-    """Open orders with lines of this variant that have not arrived.
+) -> list[Awaiting]:
+    """Open orders with lines of this variant that have not arrived, in the order of buying.
 
     `ready_on` None: whatever date they have; `source` None: from whatever lot they come.
     """
-    cursor = await tx.connection.execute(
+    return await tx.every(
+        Awaiting,
         """
-        SELECT o.id FROM orders.orders o
+        WITH waiting AS MATERIALIZED (
+            SELECT DISTINCT l.order_id FROM orders.line l
+             WHERE l.variant_id = %(variant_id)s AND l.ready_on IS NOT NULL AND l.ready_at IS NULL
+               AND (%(ready_on)s::date IS NULL OR l.ready_on = %(ready_on)s OR l.delayed_to = %(ready_on)s)
+        )
+        SELECT o.id, o.hold_id FROM waiting w JOIN orders.orders o ON o.id = w.order_id
          WHERE o.shop_id = %(shop_id)s AND o.status IN ('placed', 'paid', 'partly_shipped')
-           AND EXISTS (SELECT 1 FROM orders.line l
-                        WHERE l.order_id = o.id AND l.variant_id = %(variant_id)s AND l.ready_on IS NOT NULL
-                          AND l.ready_at IS NULL
-                          AND (%(ready_on)s::date IS NULL OR l.ready_on = %(ready_on)s
-                               OR l.delayed_to = %(ready_on)s))
            AND (%(source)s::text IS NULL
                 OR EXISTS (SELECT 1 FROM stock.v_hold h JOIN stock.v_level v ON v.id = h.level_id
                             WHERE h.id = o.hold_id AND h.variant_id = %(variant_id)s AND v.source = %(source)s))
          ORDER BY o.placed_at, o.id
         """,
-        {"shop_id": shop_id, "variant_id": variant_id, "ready_on": ready_on, "source": source},
-    )
-    return [row[0] for row in await cursor.fetchall()]
-
-
-async def has_arrived(tx: Tx, *, hold_id: UUID, variant_id: int) -> bool:
-    """Whether all units of this variant in this hold stand on a shelf by now.
-
-    Where fewer came than were promised, those who bought first have them.
-    """
-    return await tx.value(
-        """
-        SELECT coalesce(bool_and(l.kind = 'on_hand' AND (l.shortfall = 0 OR l.quantity >= (
-                 SELECT sum(o.quantity) FROM stock.v_hold o
-                  WHERE o.level_id = l.id AND o.state IN ('held', 'allocated')
-                    AND (o.granted_at, o.id) <= (h.granted_at, h.id)))), false)
-          FROM stock.v_hold h JOIN stock.v_level l ON l.id = h.level_id
-         WHERE h.id = %(hold_id)s AND h.variant_id = %(variant_id)s
-        """,
-        hold_id=hold_id,
+        shop_id=shop_id,
         variant_id=variant_id,
+        ready_on=ready_on,
+        source=source,
     )
+
+
+async def arrived(tx: Tx, *, hold_ids: Sequence[UUID], variant_id: int) -> set[UUID]:
+    """Of these holds, those whose units of this variant that were bought ahead all stand on a shelf by now.
+
+    Where fewer came than were promised, those who bought first have them.  Units that were taken again from the
+    shelf are there as long as it is not short.
+    """
+    cursor = await tx.connection.execute(
+        """
+        WITH part AS MATERIALIZED (
+            SELECT h.id, h.level_id, h.state, h.lot_kind <> 'on_hand' AS ahead,
+                   l.kind = 'on_hand' AS here, l.quantity, l.shortfall
+              FROM stock.v_hold h JOIN stock.v_level l ON l.id = h.level_id
+             WHERE h.id = ANY(%(hold_ids)s::uuid[]) AND h.variant_id = %(variant_id)s
+        ), short AS MATERIALIZED (
+            SELECT DISTINCT level_id FROM part WHERE ahead AND here AND shortfall > 0
+        ), turn AS MATERIALIZED (
+            SELECT h.level_id, h.id,
+                   sum(sum(h.quantity)) OVER (PARTITION BY h.level_id ORDER BY h.granted_at, h.id) AS upto
+              FROM short
+              JOIN stock.v_hold h ON h.level_id = short.level_id AND h.lot_kind <> 'on_hand'
+                                 AND h.state IN ('held', 'allocated')
+             GROUP BY h.level_id, h.granted_at, h.id
+        )
+        SELECT part.id FROM part LEFT JOIN turn ON turn.level_id = part.level_id AND turn.id = part.id
+         WHERE part.ahead OR NOT EXISTS (SELECT FROM part AS other WHERE other.id = part.id AND other.ahead)
+         GROUP BY part.id
+        HAVING bool_and(part.here AND (part.shortfall = 0 OR part.state IN ('shipped', 'returned')
+                                       OR coalesce(part.ahead AND part.quantity >= turn.upto, false)))
+        """,
+        {"hold_ids": list(hold_ids), "variant_id": variant_id},
+    )
+    return {row[0] for row in await cursor.fetchall()}
 
 
 async def mark_ready(tx: Tx, *, order_id: UUID, variant_id: int, at: datetime) -> int:
@@ -421,12 +445,23 @@ class Key:
     id: UUID
 
 
-async def unfinished(tx: Tx, *, before: datetime, limit: int) -> list[Key]:
+@dataclass(frozen=True, slots=True)
+class Draft:
+    shop_id: int
+    id: UUID
+    provider: str
+
+
+async def unfinished(tx: Tx, *, before: datetime, limit: int) -> list[Draft]:
+    """The oldest, at most `limit` of each provider: those of one that is away do not stand before all others."""
     return await tx.every(
-        Key,
+        Draft,
         """
-        SELECT shop_id, id FROM orders.orders
-         WHERE status = 'draft' AND created_at < %(before)s ORDER BY created_at LIMIT %(limit)s
+        SELECT shop_id, id, provider
+          FROM (SELECT shop_id, id, provider, created_at,
+                       row_number() OVER (PARTITION BY provider ORDER BY created_at) AS turn
+                  FROM orders.orders WHERE status = 'draft' AND created_at < %(before)s) AS draft
+         WHERE turn <= %(limit)s ORDER BY created_at
         """,
         before=before,
         limit=limit,
@@ -457,9 +492,3 @@ async def balance_overdue(tx: Tx, *, at: datetime, limit: int) -> list[Key]:
         at=at,
         limit=limit,
     )
-
-
-# ── the line for what is sold out ─────────────────────────────────────────────────────────────────────────
-
-
-# ── audit ─────────────────────────────────────────────────────────────────────────────────────────────────

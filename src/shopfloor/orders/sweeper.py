@@ -5,6 +5,8 @@ sweeper asks the provider what became of the attempt and finalises it.  Money th
 back because of a failure of ours on the way: the order is finished instead.
 """
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -21,6 +23,10 @@ from shopfloor.orders.placing import finalise
 
 # A draft younger than this is being worked on by the request that made it.
 ABANDONED: Final = timedelta(seconds=30)
+# So many attempts of one provider are asked about at once.
+AT_ONCE: Final = 8
+# Seconds after which a provider that is merely slow has had its turn in a round.
+ROUND: Final = 30.0
 
 _log = logs.get("orders")
 
@@ -41,27 +47,52 @@ async def sweep(
 ) -> Swept:
     """Finish drafts that a crash left, and let orders fall whose payment or balance never came.
 
-    Safe to run anywhere and at once: each order is handled under its own lock in its own transaction.
+    Providers are asked side by side, each about a few attempts at once; one that does not answer is left alone for
+    this round and keeps nobody from the others.  Safe to run anywhere and at once: each order is handled under its own lock in its own transaction.
     """
     at = now()
     async with db.transaction() as tx:
         drafts = await queries.unfinished(tx, before=at - abandoned, limit=limit)
         unpaid = await queries.payment_overdue(tx, at=at, limit=limit)
         balances = await queries.balance_overdue(tx, at=at, limit=limit)
-    resumed = 0
-    for key in drafts:
-        resumed += await _resume(db, providers, key)
-    return Swept(
-        resumed=resumed,
-        unpaid=await _let_fall(db, unpaid, Why.UNPAID),
-        balances=await _let_fall(db, balances, Why.BALANCE_UNPAID),
-    )
+    unpaid_fallen = await _let_fall(db, unpaid, Why.UNPAID)
+    balances_fallen = await _let_fall(db, balances, Why.BALANCE_UNPAID)
+    by_provider: dict[str, list[queries.Draft]] = {}
+    for draft in drafts:
+        by_provider.setdefault(draft.provider, []).append(draft)
+    resumed = await asyncio.gather(*(_resume_all(db, providers, waiting) for waiting in by_provider.values()))
+    return Swept(resumed=sum(resumed), unpaid=unpaid_fallen, balances=balances_fallen)
 
 
-async def _resume(db: Database, providers: payments.Providers, key: queries.Key) -> bool:
+async def _resume_all(db: Database, providers: payments.Providers, drafts: Sequence[queries.Draft]) -> int:
+    """The drafts of one provider, in order, a few at once, until it turns out to be away."""
+    waiting = iter(drafts)
+    away = False
+    until = asyncio.get_running_loop().time() + ROUND
+
+    async def work() -> int:
+        nonlocal away
+        resumed = 0
+        for draft in waiting:
+            if away or asyncio.get_running_loop().time() > until:
+                break
+            try:
+                resumed += await _resume(db, providers, draft)
+            except payments.ProviderAway as refusal:
+                away = True
+                _log.warning("orders.not_resumed", order_id=str(draft.id), code=refusal.code)
+            except Exception as problem:  # noqa: BLE001 -- a provider that breaks must not keep others from theirs
+                _log.error("orders.not_resumed", order_id=str(draft.id), exc_info=problem)
+        return resumed
+
+    return sum(await asyncio.gather(*(work() for _ in range(min(AT_ONCE, len(drafts))))))
+
+
+async def _resume(db: Database, providers: payments.Providers, draft: queries.Draft) -> bool:
+    """Raises ProviderAway."""
     async with db.transaction() as tx:
-        order = await queries.order(tx, order_id=key.id)
-        attempts = await payments.payments_for(tx, subject_id=key.id)
+        order = await queries.order(tx, order_id=draft.id)
+        attempts = await payments.payments_for(tx, subject_id=draft.id)
     if order is None or order.status is not Status.DRAFT or not attempts:
         return False
     payment = attempts[0]
@@ -74,11 +105,13 @@ async def _resume(db: Database, providers: payments.Providers, key: queries.Key)
         else:
             async with db.transaction() as tx:
                 await finalise(tx, shop_id=order.shop_id, payment_id=payment.id, outcome=known)
+    except payments.ProviderAway:
+        raise
     except Refusal as refusal:
-        # The provider is away, or its answer does not fit: the draft stays for the next round and for people.
-        _log.warning("orders.not_resumed", order_id=str(key.id), code=refusal.code)
+        # Its answer does not fit: the draft stays for the next round and for people.
+        _log.warning("orders.not_resumed", order_id=str(draft.id), code=refusal.code)
         return False
-    _log.info("orders.resumed", order_id=str(key.id))
+    _log.info("orders.resumed", order_id=str(draft.id))
     return True
 
 

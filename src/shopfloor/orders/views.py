@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 from hmac import compare_digest
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -10,9 +10,12 @@ from shopfloor import accounts, payments, purchases
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import now
 from shopfloor.orders import checkout_queries, list_queries, queries
-from shopfloor.orders.models import Due, Order, OrderSummary, OrderView, Party, ShopTerms, Status
+from shopfloor.orders.models import Counts, Due, Order, OrderSummary, OrderView, Party, ShopTerms, Status
 from shopfloor.orders.refusals import OrderNotFound
 from shopfloor.orders.statuses import due, is_late, may_cancel
+
+# Numbers that a bigint holds for certain.
+_LONGEST_NUMBER: Final = 18
 
 
 async def shop_terms(tx: Tx, *, shop_id: int) -> ShopTerms:
@@ -42,23 +45,41 @@ async def orders(
     before: datetime | None = None,
     limit: int = 50,
 ) -> list[OrderSummary]:
-    """A shop's orders, newest first; go on with `before` = the last one's `placed_at`."""
-    return await list_queries.summaries(
-        tx,
-        shop_id=shop_id,
-        status=status,
-        payment_status=payment_status,
-        show_id=show_id,
-        search=search.strip().removeprefix("#") or None if search else None,
-        before=before,
-        today=await today(tx, shop_id=shop_id),
-        limit=max(1, min(limit, 200)),
+    """A shop's orders, newest first; go on with `before` = the last one's `placed_at`.
+
+    `search`: a number, or part of a name, phone (as written, or its digits) or e-mail.
+    """
+    filters = list_queries.Filters(status, payment_status, show_id, before)
+    limit = max(1, min(limit, 200))
+    wanted = search.strip().removeprefix("#") if search else ""
+    if wanted:
+        ids = await _found(tx, shop_id=shop_id, wanted=wanted, filters=filters, limit=limit)
+    else:
+        ids = await list_queries.newest(tx, shop_id=shop_id, filters=filters, limit=limit)
+    listed = await list_queries.summaries(tx, ids=ids, today=await today(tx, shop_id=shop_id))
+    return listed[:limit]
+
+
+async def _found(
+    tx: Tx, *, shop_id: int, wanted: str, filters: list_queries.Filters, limit: int
+) -> list[UUID]:
+    """By number, and by part of a name, phone or e-mail: first where most searches end, then everywhere."""
+    ids: list[UUID] = []
+    if wanted.isascii() and wanted.isdigit() and len(wanted) <= _LONGEST_NUMBER:
+        ids = await list_queries.found_by_number(tx, shop_id=shop_id, number=int(wanted), filters=filters)
+    near = await list_queries.found_among_newest(
+        tx, shop_id=shop_id, search=wanted, filters=filters, limit=limit
     )
+    if len(near) < limit:
+        near = await list_queries.found(tx, shop_id=shop_id, search=wanted, filters=filters, limit=limit)
+    return [*ids, *near]
 
 
-async def counts(tx: Tx, *, shop_id: int) -> dict[str, int]:
+async def counts(tx: Tx, *, shop_id: int) -> Counts:
     """How many orders are in which status."""
-    return await list_queries.count_by_status(tx, shop_id=shop_id)
+    return await list_queries.count_by_status(
+        tx, shop_id=shop_id, statuses=[status.value for status in Status]
+    )
 
 
 async def order(tx: Tx, *, shop_id: int, order_id: UUID) -> OrderView:

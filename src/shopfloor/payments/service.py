@@ -3,16 +3,38 @@
 Whoever owns the subject holds its lock; nothing here decides what is due.
 """
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Coroutine, Sequence
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import Money, new_id
 from shopfloor.payments import queries
-from shopfloor.payments.models import OverRefund, Payment, PaymentEvent, PaymentEventKind, Purpose
+from shopfloor.payments.models import (
+    OverRefund,
+    Payment,
+    PaymentEvent,
+    PaymentEventKind,
+    ProviderAway,
+    Purpose,
+)
 from shopfloor.payments.providers import Attempt, Outcome, Providers, provider
 
 _OURS = "shopfloor"
+
+# A provider that has not answered by then counts as away; asking again with the same id is always safe.
+DEADLINE: Final = 20.0
+
+T = TypeVar("T")
+
+
+async def _in_time(answer: Coroutine[Any, Any, T]) -> T:
+    try:
+        async with asyncio.timeout(DEADLINE):
+            return await answer
+    except TimeoutError as problem:
+        raise ProviderAway from problem
 
 
 async def open_payment(
@@ -100,19 +122,18 @@ async def known_charge(tx: Tx, *, shop_id: int, provider_name: str, reference: s
 
 async def start(providers: Providers, attempt: Payment, *, label: str) -> Outcome:
     """Ask for the money; with the same attempt again it is asked for once.  No transaction is open."""
-    return await provider(providers, attempt.provider).start(
-        Attempt(
-            id=attempt.id,
-            method=attempt.method,
-            amount=Money(attempt.amount_minor, attempt.currency),
-            label=label,
-        )
+    asked = Attempt(
+        id=attempt.id,
+        method=attempt.method,
+        amount=Money(attempt.amount_minor, attempt.currency),
+        label=label,
     )
+    return await _in_time(provider(providers, attempt.provider).start(asked))
 
 
 async def look_up(providers: Providers, attempt: Payment) -> Outcome | None:
     """What became of an attempt; None when the provider never heard of it.  No transaction is open."""
-    return await provider(providers, attempt.provider).look_up(attempt.id)
+    return await _in_time(provider(providers, attempt.provider).look_up(attempt.id))
 
 
 # ── money out ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -162,8 +183,10 @@ async def send_refund(providers: Providers, parts: Sequence[tuple[Payment, int]]
     """
     sent = True
     for payment, amount_minor in parts:
-        answer = await provider(providers, payment.provider).give_back(
-            payment.id, refund_id=refund_id, amount=Money(amount_minor, payment.currency)
+        answer = await _in_time(
+            provider(providers, payment.provider).give_back(
+                payment.id, refund_id=refund_id, amount=Money(amount_minor, payment.currency)
+            )
         )
         sent = sent and answer.reference is not None
     return sent and bool(parts)

@@ -45,18 +45,18 @@ def consumers(lake: Collector) -> list[Consumer]:
 
 async def _placed(tx: Tx, fact: orders.OrderPlaced) -> None:
     if fact.show_id is not None:
-        await live.count_order(tx, shop_id=fact.shop_id, show_id=fact.show_id)
+        await live.counters.count_order(tx, shop_id=fact.shop_id, show_id=fact.show_id)
         await chat.mark_buyer(tx, show_id=fact.show_id, shopper=fact.buyer)
 
 
 async def _reinstated(tx: Tx, fact: orders.OrderReinstated) -> None:
     if fact.show_id is not None:
-        await live.count_order(tx, shop_id=fact.shop_id, show_id=fact.show_id)
+        await live.counters.count_order(tx, shop_id=fact.shop_id, show_id=fact.show_id)
 
 
 async def _cancelled(tx: Tx, fact: orders.OrderCancelled) -> None:
     if fact.show_id is not None:
-        await live.count_order(tx, shop_id=fact.shop_id, show_id=fact.show_id, by=-1)
+        await live.counters.count_order(tx, shop_id=fact.shop_id, show_id=fact.show_id, by=-1)
 
 
 async def _line_changed(
@@ -64,7 +64,7 @@ async def _line_changed(
 ) -> None:
     if fact.show_id is not None:
         for row in fact.waiting:
-            await live.count_waiting(
+            await live.counters.count_waiting(
                 tx, shop_id=fact.shop_id, show_id=fact.show_id, variant_id=row.variant_id, units=row.units
             )
 

@@ -56,7 +56,7 @@ async def test_two_processes_show_the_same_true_counters(database: Database, goo
     await two.rooms.get(show.id)
     async with database.transaction() as tx:
         await buy(tx, goods, show.id, goods.coats[0], 1)
-        await live.count_order(tx, shop_id=goods.shop_id, show_id=show.id)
+        await live.counters.count_order(tx, shop_id=goods.shop_id, show_id=show.id)
     for process in (one, two):
         await process.catch_up()
     await one.rooms.share(viewers={show.id: 5}, likes={show.id: 2})
@@ -182,8 +182,8 @@ async def test_any_sequence_of_verbs(database: Database, goods: Goods, seed: int
             case 11:
                 await live.post_notice(tx, **ours, text=f"note {dice.randrange(3)}")
             case 12:
-                await live.count_order(tx, **ours)
-                await live.count_waiting(tx, **ours, variant_id=variant, units=dice.randrange(4))
+                await live.counters.count_order(tx, **ours)
+                await live.counters.count_waiting(tx, **ours, variant_id=variant, units=dice.randrange(4))
             case 13:
                 slots = [slot.id for slot in await live.slots(tx, **ours)]
                 dice.shuffle(slots)

@@ -20,7 +20,7 @@ from shopfloor.kernel.values import Money
 from shopfloor.web.languages import LANGUAGES, accepted, own_path
 from shopfloor.web.messages import MESSAGES
 from shopfloor.web.refusals import message_of, sentence
-from shopfloor.web.templating import data, environment, flash, money_text, paged, render, with_query
+from shopfloor.web.templating import data, environment, flash, money_text, render, with_query
 
 ENGLISH, CHINESE = LANGUAGES
 
@@ -90,10 +90,7 @@ def test_a_flash_is_shown_once_and_as_text() -> None:
     assert b"Saved" not in render(request(cookie="flash=nonsense"), "error.html", status=404, **context).body
 
 
-def test_pages_of_a_list() -> None:
-    page = paged([1, 2, 3], number=2, size=2)
-
-    assert (list(page.items), page.more, page.offset) == ([1, 2], True, 2)
+def test_an_address_with_another_parameter() -> None:
     assert with_query("/a?page=2&q=x%20y", page=3) == "/a?q=x%20y&page=3"
     assert with_query("/a?page=2", page=None) == "/a"
 

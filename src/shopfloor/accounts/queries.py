@@ -326,7 +326,7 @@ async def sessions(tx: Tx, *, person_id: int, this: bytes) -> list[OpenSession]:
         """
         SELECT encode(token_hash, 'hex') AS id, device, created_at, seen_at, token_hash = %(this)s AS is_this
           FROM accounts.session WHERE person_id = %(person_id)s AND expires_at > now()
-         ORDER BY token_hash = %(this)s DESC, seen_at DESC LIMIT 100
+         ORDER BY token_hash = %(this)s DESC, seen_at DESC, token_hash
         """,
         person_id=person_id,
         this=this,

@@ -2,6 +2,8 @@
 
 from dataclasses import asdict
 from datetime import datetime
+from functools import partial
+from operator import attrgetter
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -27,10 +29,11 @@ from shopfloor.catalog.models import (
 )
 from shopfloor.catalog.pictures import MAX_PICTURE_BYTES, NotAPicture, PictureTooLarge
 from shopfloor.catalog.uploads import MAX_IMPORT_BYTES, opened_import, receive_picture, received
+from shopfloor.kernel import paging
 from shopfloor.kernel.amounts import PriceLeap
 from shopfloor.kernel.border import LARGEST_ID, Id, Moment
 from shopfloor.kernel.database import Tx
-from shopfloor.kernel.http import Db, public_link, refusals
+from shopfloor.kernel.http import Db, public_link, refusals, with_links
 
 router = APIRouter(prefix="/v1/{shop}/products", tags=["catalog"])
 
@@ -291,19 +294,26 @@ def _list_price(text: str | None, currency: str) -> int | None:
 
 @router.get("", responses=refusals(*_SHARED))
 async def list_products(
+    request: Request,
+    response: Response,
     actor: Viewer,
     db: Db,
     search: Annotated[str, Query(max_length=200)] = "",
     status: Status | None = None,
-    after: Annotated[int, Query(ge=0, le=LARGEST_ID)] = 0,
+    after: Annotated[int | None, Query(ge=0, le=LARGEST_ID)] = None,
+    before: Id | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> list[ProductOut]:
-    """In the order they were made; the next page starts `after` the last id of this one."""
+    """In the order they were made.  The header `Link` leads to the next page, which starts `after` an id."""
     async with db.transaction() as tx:
-        found = await catalog.products(
-            tx, shop_id=actor.shop_id, search=search, status=status, after=after, limit=limit
+        found = await paging.page(
+            partial(catalog.products, tx, shop_id=actor.shop_id, search=search, status=status),
+            after=after,
+            before=before,
+            limit=limit,
+            key=attrgetter("id"),
         )
-        return await _products_out(tx, actor.shop_id, found)
+        return await _products_out(tx, actor.shop_id, with_links(request, response, found))
 
 
 @router.post(

@@ -340,13 +340,7 @@ async def export_shopify_csv(tx: Tx, *, shop_id: int, base_url: str | None = Non
 
 
 async def _all(tx: Tx, shop_id: int) -> list[Product]:
-    found: list[Product] = []
-    while True:
-        after = found[-1].id if found else 0
-        page = await service.products(tx, shop_id=shop_id, after=after, limit=service.MOST_AT_ONCE)
-        if not page:
-            return found
-        found += page
+    return await service.products(tx, shop_id=shop_id, limit=None)
 
 
 def _address(base_url: str, picture: Picture) -> str:

@@ -181,9 +181,16 @@ async def products_by_ids(tx: Tx, *, shop_id: int, ids: Sequence[int]) -> list[P
 
 
 async def products(
-    tx: Tx, *, shop_id: int, patterns: Sequence[str], status: str | None, after: int, limit: int
+    tx: Tx,
+    *,
+    shop_id: int,
+    patterns: Sequence[str],
+    status: str | None,
+    after: int | None,
+    before: int | None,
+    limit: int | None,
 ) -> list[Product]:
-    """In order of id; every pattern must be found in title, translations, handle, vendor, type, tags or a SKU."""
+    """In order of id, for `kernel.paging`; every pattern must be found in title, translations, handle, vendor, type, tags or a SKU."""
     return await tx.every(
         Product,
         """
@@ -193,18 +200,21 @@ async def products(
                    AS picture_sha,
                p.plain AS kept_plain, p.plains AS kept_plains
           FROM catalog.product p
-         WHERE p.shop_id = %(shop_id)s AND p.id > %(after)s
+         WHERE p.shop_id = %(shop_id)s
+           AND (%(after)s::bigint IS NULL OR p.id > %(after)s)
+           AND (%(before)s::bigint IS NULL OR p.id < %(before)s)
            AND (%(status)s::text IS NULL OR p.status = %(status)s::text)
            AND concat_ws(E'\n', p.title, p.handle, p.vendor, p.product_type, array_to_string(p.tags, E'\n'),
                    (SELECT string_agg(value, E'\n') FROM jsonb_each_text(p.titles)),
                    (SELECT string_agg(sku, E'\n') FROM catalog.variant WHERE product_id = p.id)
                ) ILIKE ALL (%(patterns)s::text[])
-         ORDER BY p.id LIMIT %(limit)s
+         ORDER BY CASE WHEN %(before)s::bigint IS NULL THEN p.id END, p.id DESC LIMIT %(limit)s::bigint
         """,
         shop_id=shop_id,
         patterns=list(patterns),
         status=status,
         after=after,
+        before=before,
         limit=limit,
     )
 

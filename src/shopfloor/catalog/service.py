@@ -237,10 +237,11 @@ async def products(
     shop_id: int,
     search: str = "",
     status: Status | None = None,
-    after: int = 0,
-    limit: int = 100,
+    after: int | None = None,
+    before: int | None = None,
+    limit: int | None = 100,
 ) -> list[Product]:
-    """In the order they were made, those with an id above `after`; `search` looks for each of its words in
+    """In the order they were made, a page of them (`kernel.paging`) or, with a `limit` of None, all; `search` looks for each of its words in
     title, translations, handle, vendor, type, tags and SKUs.
     """
     words = line(search, field="search", longest=200).split()[:10]
@@ -251,7 +252,8 @@ async def products(
         patterns=[f"%{word}%" for word in escaped],
         status=status,
         after=after,
-        limit=max(1, min(limit, MOST_AT_ONCE)),
+        before=before,
+        limit=None if limit is None else max(1, min(limit, MOST_AT_ONCE)),
     )
     return [_typed(each) for each in found]
 

@@ -1,17 +1,20 @@
 """/v1/{shop}/chat: what moderators see and do."""
 
+from functools import partial
+from operator import attrgetter
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from shopfloor import chat
 from shopfloor.accounts import Actor, Permission
 from shopfloor.accounts.api import allowed
 from shopfloor.chat.models import BadWord, Line, Moderation, Mute, Reason, UnknownLine, WordProtected
+from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
-from shopfloor.kernel.http import Db, refusals
+from shopfloor.kernel.http import Db, refusals, with_links
 
 router = APIRouter(prefix="/v1/{shop}/chat", tags=["chat"])
 
@@ -46,10 +49,26 @@ class WordIn(BaseModel):
 
 
 @router.get("/held")
-async def held(actor: Moderator, db: Db, show_id: Id | None = None) -> list[Line]:
-    """Lines that wait for a moderator, oldest first."""
+async def held(
+    request: Request,
+    response: Response,
+    actor: Moderator,
+    db: Db,
+    show_id: Id | None = None,
+    after: UUID | None = None,
+    before: UUID | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 100,
+) -> list[Line]:
+    """Lines that wait for a moderator, oldest first.  The header `Link` leads to the next page."""
     async with db.transaction() as tx:
-        return await chat.held(tx, shop_id=actor.shop_id, show_id=show_id)
+        found = await paging.page(
+            partial(chat.held, tx, shop_id=actor.shop_id, show_id=show_id),
+            after=after,
+            before=before,
+            limit=limit,
+            key=attrgetter("id"),
+        )
+    return with_links(request, response, found)
 
 
 @router.post("/lines/{line_id}/approve", responses=refusals(UnknownLine))
@@ -85,10 +104,26 @@ async def unmute(body: UnmuteIn, actor: Moderator, db: Db) -> None:
 
 
 @router.get("/log")
-async def log(actor: Moderator, db: Db, show_id: Id | None = None) -> list[Moderation]:
-    """Who did what to whom, and why; newest first."""
+async def log(
+    request: Request,
+    response: Response,
+    actor: Moderator,
+    db: Db,
+    show_id: Id | None = None,
+    after: Id | None = None,
+    before: Id | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 200,
+) -> list[Moderation]:
+    """Who did what to whom, and why; newest first.  The header `Link` leads to the next page."""
     async with db.transaction() as tx:
-        return await chat.moderations(tx, shop_id=actor.shop_id, show_id=show_id)
+        found = await paging.page(
+            partial(chat.moderations, tx, shop_id=actor.shop_id, show_id=show_id),
+            after=after,
+            before=before,
+            limit=limit,
+            key=attrgetter("id"),
+        )
+    return with_links(request, response, found)
 
 
 @router.get("/words")

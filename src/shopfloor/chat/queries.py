@@ -123,8 +123,10 @@ async def recent(tx: Tx, *, show_id: int, limit: int) -> list[Line]:
     )
 
 
-async def held(tx: Tx, *, shop_id: int, show_id: int | None, limit: int) -> list[Line]:
-    """Oldest first."""
+async def held(
+    tx: Tx, *, shop_id: int, show_id: int | None, after: UUID | None, before: UUID | None, limit: int
+) -> list[Line]:
+    """Oldest first, for `kernel.paging`."""
     return await tx.every(
         Line,
         """
@@ -132,10 +134,16 @@ async def held(tx: Tx, *, shop_id: int, show_id: int | None, limit: int) -> list
           FROM chat.line
          WHERE shop_id = %(shop_id)s AND state = 'held'
            AND (%(show_id)s::bigint IS NULL OR show_id = %(show_id)s::bigint)
-         ORDER BY at LIMIT %(limit)s
+           AND (%(after)s::uuid IS NULL OR (at, id) > (SELECT at, id FROM chat.line WHERE id = %(after)s))
+           AND (%(before)s::uuid IS NULL OR (at, id) < (SELECT at, id FROM chat.line WHERE id = %(before)s))
+         ORDER BY CASE WHEN %(before)s::uuid IS NULL THEN at END, CASE WHEN %(before)s::uuid IS NULL THEN id END,
+                  at DESC, id DESC
+         LIMIT %(limit)s
         """,
         shop_id=shop_id,
         show_id=show_id,
+        after=after,
+        before=before,
         limit=limit,
     )
 
@@ -168,17 +176,24 @@ async def insert_moderation(
     )
 
 
-async def moderations(tx: Tx, *, shop_id: int, show_id: int | None, limit: int) -> list[Moderation]:
+async def moderations(
+    tx: Tx, *, shop_id: int, show_id: int | None, after: int | None, before: int | None, limit: int
+) -> list[Moderation]:
+    """Newest first, for `kernel.paging`."""
     return await tx.every(
         Moderation,
         """
         SELECT id, show_id, line_id, shopper, action, reason, note, by_person, at
           FROM chat.moderation
          WHERE shop_id = %(shop_id)s AND (%(show_id)s::bigint IS NULL OR show_id = %(show_id)s::bigint)
-         ORDER BY id DESC LIMIT %(limit)s
+           AND (%(after)s::bigint IS NULL OR id < %(after)s)
+           AND (%(before)s::bigint IS NULL OR id > %(before)s)
+         ORDER BY CASE WHEN %(before)s::bigint IS NULL THEN id END DESC, id LIMIT %(limit)s
         """,
         shop_id=shop_id,
         show_id=show_id,
+        after=after,
+        before=before,
         limit=limit,
     )
 

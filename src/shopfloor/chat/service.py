@@ -198,16 +198,32 @@ async def recent_lines(tx: Tx, show_id: int) -> Sequence[live.ChatLine]:
     return [room_line(line) for line in await recent(tx, show_id=show_id)]
 
 
-async def held(tx: Tx, *, shop_id: int, show_id: int | None = None, limit: int = 100) -> list[Line]:
-    """Lines that wait for a moderator, oldest first."""
-    return await queries.held(tx, shop_id=shop_id, show_id=show_id, limit=limit)
+async def held(
+    tx: Tx,
+    *,
+    shop_id: int,
+    show_id: int | None = None,
+    after: UUID | None = None,
+    before: UUID | None = None,
+    limit: int = 100,
+) -> list[Line]:
+    """Lines that wait for a moderator, oldest first, a page of them (`kernel.paging`)."""
+    return await queries.held(tx, shop_id=shop_id, show_id=show_id, after=after, before=before, limit=limit)
 
 
 async def moderations(
-    tx: Tx, *, shop_id: int, show_id: int | None = None, limit: int = 200
+    tx: Tx,
+    *,
+    shop_id: int,
+    show_id: int | None = None,
+    after: int | None = None,
+    before: int | None = None,
+    limit: int = 200,
 ) -> list[Moderation]:
-    """The moderation log, newest first."""
-    return await queries.moderations(tx, shop_id=shop_id, show_id=show_id, limit=limit)
+    """The moderation log, newest first, a page of it (`kernel.paging`)."""
+    return await queries.moderations(
+        tx, shop_id=shop_id, show_id=show_id, after=after, before=before, limit=limit
+    )
 
 
 async def mark_buyer(tx: Tx, *, show_id: int, shopper: UUID) -> None:

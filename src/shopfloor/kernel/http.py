@@ -1,6 +1,7 @@
 """What every HTTP endpoint shares: the database at hand, refusals as answers, incidents with a number."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
+from urllib.parse import parse_qsl, urlencode
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -11,8 +12,11 @@ from starlette.responses import Response
 from shopfloor.kernel import border, logs
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.paging import Page
 from shopfloor.kernel.public_address import LOCAL, PublicAddress
 from shopfloor.kernel.values import new_id
+
+Item = TypeVar("Item")
 
 _log = logs.get("http")
 
@@ -83,6 +87,27 @@ def public_link(connection: HTTPConnection, path: str) -> str:
     """The full address of `path`, from the public address of the shop: what `Host` says is anybody's word."""
     public: PublicAddress = connection.app.state.public
     return public.link(path)
+
+
+def with_links(request: Request, response: Response, turned: Page[Item]) -> list[Item]:
+    """The items, with the addresses of the pages around them in the header `Link` (RFC 8288)."""
+    links = [
+        f'<{_address_of_page(request, name, mark)}>; rel="{rel}"'
+        for rel, name, mark in (("next", "after", turned.next), ("prev", "before", turned.previous))
+        if mark is not None
+    ]
+    if links:
+        response.headers["link"] = ", ".join(links)
+    return turned.items
+
+
+def _address_of_page(request: Request, name: str, mark: object) -> str:
+    kept = [
+        pair
+        for pair in parse_qsl(request.url.query, keep_blank_values=True)
+        if pair[0] not in {"after", "before"}
+    ]
+    return f"{request.url.path}?{urlencode([*kept, (name, str(mark))])}"
 
 
 def install(app: FastAPI, db: Database, public: PublicAddress = LOCAL) -> None:

@@ -4,6 +4,7 @@ Promise: what a page shows is what a fresh look into the database would show, a 
 somebody whose playback advances; the price history and the intervals in which things were shown are kept.
 """
 
+from shopfloor.live import presence_store as counters
 from shopfloor.live.admission import Limits
 from shopfloor.live.endpoint import room_endpoint
 from shopfloor.live.events import (
@@ -57,7 +58,7 @@ from shopfloor.live.offers import (
     show_terms,
 )
 from shopfloor.live.presence import Beat, BeatKind
-from shopfloor.live.presence_store import count_order, count_waiting, drop_presence, share_presence
+from shopfloor.live.presence_store import drop_presence, share_presence
 from shopfloor.live.room import ChatLine
 from shopfloor.live.rooms import Rooms
 from shopfloor.live.run_of_show import (
@@ -141,8 +142,7 @@ __all__ = [
     "change_show",
     "change_slot",
     "clear_notice",
-    "count_order",
-    "count_waiting",
+    "counters",
     "drop_presence",
     "end_show",
     "feature",

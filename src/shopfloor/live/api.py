@@ -1,17 +1,20 @@
 """/v1/{shop}/shows: plan shows, run them from the studio."""
 
+from functools import partial
+from operator import attrgetter
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from shopfloor import live
 from shopfloor.accounts import Actor, Permission
 from shopfloor.accounts.api import allowed
+from shopfloor.kernel import paging
 from shopfloor.kernel.amounts import PriceLeap
 from shopfloor.kernel.border import Id, Moment
-from shopfloor.kernel.http import Db, refusals
+from shopfloor.kernel.http import Db, refusals, with_links
 from shopfloor.kernel.values import MAX_MINOR, MAX_QUANTITY
 from shopfloor.live.models import (
     BadOffer,
@@ -144,10 +147,26 @@ class OrderIn(BaseModel):
 
 
 @router.get("")
-async def shows(actor: Viewer, db: Db, status: ShowStatus | None = None) -> list[Show]:
-    """The shows of the shop, newest first."""
+async def shows(
+    request: Request,
+    response: Response,
+    actor: Viewer,
+    db: Db,
+    status: ShowStatus | None = None,
+    after: Id | None = None,
+    before: Id | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 100,
+) -> list[Show]:
+    """Newest first.  The header `Link` leads to the next page, which starts `after` an id."""
     async with db.transaction() as tx:
-        return await live.shows(tx, shop_id=actor.shop_id, status=status)
+        found = await paging.page(
+            partial(live.shows, tx, shop_id=actor.shop_id, status=status),
+            after=after,
+            before=before,
+            limit=limit,
+            key=attrgetter("id"),
+        )
+    return with_links(request, response, found)
 
 
 @router.post("", status_code=201, responses=refusals(BadShow))

@@ -1,4 +1,4 @@
-"""The counters of a show that all processes share: viewers, likes, orders, units waited for."""
+"""The counters of a show that all processes share: viewers, likes, orders, units waited for, products offered."""
 
 from collections.abc import Mapping
 
@@ -26,6 +26,11 @@ async def count_waiting(tx: Tx, *, shop_id: int, show_id: int, variant_id: int, 
     """So many units of a variant are waited for in this show now."""
     await queries.set_waiting(tx, show_id=show_id, variant_id=variant_id, units=units)
     await outbox.record(tx, WaitingChanged(shop_id, show_id, variant_id, units))
+
+
+async def count_offers(tx: Tx, *, shop_id: int) -> dict[int, int]:
+    """By show, how many products it offers; shows without one are missing."""
+    return await queries.offer_counts(tx, shop_id=shop_id)
 
 
 async def share_presence(

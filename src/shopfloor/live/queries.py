@@ -68,7 +68,16 @@ async def locked_show(tx: Tx, *, shop_id: int, show_id: int) -> Show | None:
     )
 
 
-async def shows(tx: Tx, *, shop_id: int, status: str | None, limit: int) -> list[Show]:
+async def shows(
+    tx: Tx,
+    *,
+    shop_id: int,
+    status: str | None,
+    after: int | None,
+    before: int | None,
+    limit: int | None,
+) -> list[Show]:
+    """Newest first, for `kernel.paging`."""
     return await tx.every(
         Show,
         """
@@ -76,10 +85,19 @@ async def shows(tx: Tx, *, shop_id: int, status: str | None, limit: int) -> list
                starts_at, started_at, ended_at, viewers_peak, notice
           FROM live.show
          WHERE shop_id = %(shop_id)s AND (%(status)s::text IS NULL OR status = %(status)s::text)
-         ORDER BY coalesce(started_at, starts_at, created_at) DESC, id DESC LIMIT %(limit)s
+           AND (%(after)s::bigint IS NULL OR (coalesce(started_at, starts_at, created_at), id) <
+                (SELECT coalesce(started_at, starts_at, created_at), id FROM live.show WHERE id = %(after)s))
+           AND (%(before)s::bigint IS NULL OR (coalesce(started_at, starts_at, created_at), id) >
+                (SELECT coalesce(started_at, starts_at, created_at), id FROM live.show WHERE id = %(before)s))
+         ORDER BY CASE WHEN %(before)s::bigint IS NULL THEN coalesce(started_at, starts_at, created_at) END DESC,
+                  CASE WHEN %(before)s::bigint IS NULL THEN id END DESC,
+                  coalesce(started_at, starts_at, created_at), id
+         LIMIT %(limit)s::bigint
         """,
         shop_id=shop_id,
         status=status,
+        after=after,
+        before=before,
         limit=limit,
     )
 
@@ -338,6 +356,18 @@ async def offers(tx: Tx, *, show_id: int) -> list[OfferRow]:
         """,
         show_id=show_id,
     )
+
+
+async def offer_counts(tx: Tx, *, shop_id: int) -> dict[int, int]:
+    """By show, how many products it offers."""
+    cursor = await tx.connection.execute(
+        """
+        SELECT offer.show_id, count(*) FROM live.offer JOIN live.show ON show.id = offer.show_id
+         WHERE show.shop_id = %(shop_id)s GROUP BY offer.show_id
+        """,
+        {"shop_id": shop_id},
+    )
+    return dict(await cursor.fetchall())
 
 
 async def lines(tx: Tx, *, show_id: int) -> list[LineRow]:

@@ -122,10 +122,23 @@ async def airtimes(tx: Tx, *, channel_id: int) -> list[media.Airtime]:
     return await queries.airtimes(tx, channel_id=channel_id)
 
 
-async def shows(tx: Tx, *, shop_id: int, status: ShowStatus | None = None, limit: int = 100) -> list[Show]:
-    """Newest first."""
+async def shows(
+    tx: Tx,
+    *,
+    shop_id: int,
+    status: ShowStatus | None = None,
+    after: int | None = None,
+    before: int | None = None,
+    limit: int | None = None,
+) -> list[Show]:
+    """Newest first: all of them, or a page of at most `limit` (`kernel.paging`)."""
     return await queries.shows(
-        tx, shop_id=shop_id, status=None if status is None else str(status), limit=limit
+        tx,
+        shop_id=shop_id,
+        status=None if status is None else str(status),
+        after=after,
+        before=before,
+        limit=limit,
     )
 
 

@@ -201,6 +201,32 @@ async def runs(tx: Tx, *, channel_id: int) -> list[Run]:
     )
 
 
+async def latest_runs(
+    tx: Tx, *, channel_id: int, after: UUID | None, before: UUID | None, limit: int
+) -> list[Run]:
+    """The latest first, for `kernel.paging`."""
+    return await tx.every(
+        Run,
+        """
+        SELECT id, channel_id, shop_id, anchor, ended_at, end_cause, codecs, width, height,
+               target_duration, init_sha256, init_length, file, chain
+          FROM media.run
+         WHERE channel_id = %(channel_id)s
+           AND (%(after)s::uuid IS NULL OR (anchor, id) <
+                (SELECT anchor, id FROM media.run WHERE id = %(after)s))
+           AND (%(before)s::uuid IS NULL OR (anchor, id) >
+                (SELECT anchor, id FROM media.run WHERE id = %(before)s))
+         ORDER BY CASE WHEN %(before)s::uuid IS NULL THEN anchor END DESC,
+                  CASE WHEN %(before)s::uuid IS NULL THEN id END DESC, anchor, id
+         LIMIT %(limit)s
+        """,
+        channel_id=channel_id,
+        after=after,
+        before=before,
+        limit=limit,
+    )
+
+
 async def runs_between(tx: Tx, *, channel_id: int, begin: datetime, end: datetime | None) -> list[Run]:
     """Those that touch the stretch from `begin` to `end`, in order."""
     return await tx.every(

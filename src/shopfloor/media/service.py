@@ -97,6 +97,20 @@ async def runs(tx: Tx, *, shop_id: int, channel_id: int) -> list[Run]:
     return await queries.runs(tx, channel_id=channel_id)
 
 
+async def latest_runs(
+    tx: Tx,
+    *,
+    shop_id: int,
+    channel_id: int,
+    after: UUID | None = None,
+    before: UUID | None = None,
+    limit: int = 100,
+) -> list[Run]:
+    """What was published on a channel, the latest first, a page of it (`kernel.paging`)."""
+    await channel(tx, shop_id=shop_id, channel_id=channel_id)
+    return await queries.latest_runs(tx, channel_id=channel_id, after=after, before=before, limit=limit)
+
+
 async def segments(tx: Tx, *, shop_id: int, run_id: UUID) -> list[Segment]:
     return await queries.segments(tx, run_id=(await run(tx, shop_id=shop_id, run_id=run_id)).id)
 

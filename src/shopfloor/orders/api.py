@@ -1,18 +1,21 @@
 """/v1/{shop}/orders: what the console and other programs do with orders."""
 
-from datetime import date, datetime
+from datetime import date
+from functools import partial
+from operator import attrgetter
 from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from shopfloor import payments
 from shopfloor.accounts import Actor, NotAllowed, Permission
 from shopfloor.accounts.api import allowed
+from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
-from shopfloor.kernel.http import Db, refusals
+from shopfloor.kernel.http import Db, refusals, with_links
 from shopfloor.kernel.text import UnusableText
 from shopfloor.kernel.values import MAX_MINOR, Money, new_id
 from shopfloor.orders import bank_details, cancellation, charges, presale, refunds, shipping, views
@@ -108,6 +111,8 @@ async def _told(db: Db, actor: Actor, order: Order) -> dict[str, Any]:
 
 @router.get("")
 async def orders(
+    request: Request,
+    response: Response,
     actor: Viewer,
     db: Db,
     *,
@@ -115,21 +120,28 @@ async def orders(
     payment_status: str | None = None,
     show_id: Id | None = None,
     search: Annotated[str | None, Query(max_length=100)] = None,
-    before: datetime | None = None,
+    after: UUID | None = None,
+    before: UUID | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> list[OrderSummary]:
-    """Newest first; go on with `before` = the last one's `placed_at`."""
+    """Newest first.  The header `Link` leads to the next page, which starts `after` an id."""
     async with db.transaction() as tx:
-        return await views.orders(
-            tx,
-            shop_id=actor.shop_id,
-            status=status,
-            payment_status=payment_status,
-            show_id=show_id,
-            search=search,
+        found = await paging.page(
+            partial(
+                views.orders,
+                tx,
+                shop_id=actor.shop_id,
+                status=status,
+                payment_status=payment_status,
+                show_id=show_id,
+                search=search,
+            ),
+            after=after,
             before=before,
             limit=limit,
+            key=attrgetter("id"),
         )
+    return with_links(request, response, found)
 
 
 @router.get("/policy")
@@ -154,10 +166,25 @@ async def set_pay_to(body: PayToBody, actor: MoneyManager, db: Db) -> ShopTerms:
 
 
 @router.get("/policy/pay-to/changes")
-async def list_pay_to_changes(actor: MoneyViewer, db: Db) -> list[bank_details.PayToChange]:
-    """Who changed where buyers send money, newest first; the last fifty."""
+async def list_pay_to_changes(
+    request: Request,
+    response: Response,
+    actor: MoneyViewer,
+    db: Db,
+    after: Id | None = None,
+    before: Id | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> list[bank_details.PayToChange]:
+    """Who changed where buyers send money, newest first.  The header `Link` leads to the next page."""
     async with db.transaction() as tx:
-        return await bank_details.changes(tx, shop_id=actor.shop_id)
+        found = await paging.page(
+            partial(bank_details.changes, tx, shop_id=actor.shop_id),
+            after=after,
+            before=before,
+            limit=limit,
+            key=attrgetter("id"),
+        )
+    return with_links(request, response, found)
 
 
 @router.get("/{order_id}", responses=refusals(OrderNotFound))

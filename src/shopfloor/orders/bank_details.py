@@ -52,18 +52,25 @@ async def change(tx: Tx, *, actor: Actor, pay_to: str) -> ShopTerms:
     return await change_terms(tx, actor=actor, terms=await _locked(tx, actor), pay_to=pay_to)
 
 
-async def changes(tx: Tx, *, shop_id: int) -> list[PayToChange]:
-    """The last fifty, newest first."""
+async def changes(
+    tx: Tx, *, shop_id: int, after: int | None = None, before: int | None = None, limit: int = LISTED
+) -> list[PayToChange]:
+    """Newest first, a page of them (`kernel.paging`)."""
     return await tx.every(
         PayToChange,
         """
         SELECT c.id, c.changed_by, m.name AS changed_by_name, c.before, c.after, c.changed_at
           FROM orders.pay_to_change c
           LEFT JOIN accounts.v_member m ON m.shop_id = c.shop_id AND m.person_id = c.changed_by
-         WHERE c.shop_id = %(shop_id)s ORDER BY c.id DESC LIMIT %(listed)s
+         WHERE c.shop_id = %(shop_id)s
+           AND (%(after)s::bigint IS NULL OR c.id < %(after)s)
+           AND (%(before)s::bigint IS NULL OR c.id > %(before)s)
+         ORDER BY CASE WHEN %(before)s::bigint IS NULL THEN c.id END DESC, c.id LIMIT %(limit)s
         """,
         shop_id=shop_id,
-        listed=LISTED,
+        after=after,
+        before=before,
+        limit=limit,
     )
 
 

@@ -5,7 +5,7 @@ A list is found in two steps: which orders, by an index of its own, and then wha
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Final, LiteralString
 from uuid import UUID
 
@@ -18,12 +18,13 @@ _NEWEST: Final = 2000
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What a list is narrowed down to; None: everything."""
+    """What a list is narrowed down to; None: everything.  A page begins `after` an order or ends `before` one."""
 
     status: str | None
     payment_status: str | None
     show_id: int | None
-    before: datetime | None
+    after: UUID | None
+    before: UUID | None
 
 
 async def _ids(tx: Tx, sql: LiteralString, **values: object) -> list[UUID]:
@@ -41,14 +42,19 @@ async def newest(tx: Tx, *, shop_id: int, filters: Filters, limit: int) -> list[
            AND (%(status)s::text IS NULL OR o.status = %(status)s)
            AND (%(payment_status)s::text IS NULL OR o.payment_status = %(payment_status)s)
            AND (%(show_id)s::bigint IS NULL OR o.show_id = %(show_id)s)
-           AND (%(before)s::timestamptz IS NULL OR o.placed_at < %(before)s)
-         ORDER BY o.placed_at DESC, o.id DESC LIMIT %(limit)s
+           AND (%(after)s::uuid IS NULL OR (o.placed_at, o.id) <
+                (SELECT placed_at, id FROM orders.orders WHERE id = %(after)s))
+           AND (%(before)s::uuid IS NULL OR (o.placed_at, o.id) >
+                (SELECT placed_at, id FROM orders.orders WHERE id = %(before)s))
+         ORDER BY CASE WHEN %(before)s::uuid IS NULL THEN o.placed_at END DESC,
+                  CASE WHEN %(before)s::uuid IS NULL THEN o.id END DESC, o.placed_at, o.id LIMIT %(limit)s
         """,
         shop_id=shop_id,
         limit=limit,
         status=filters.status,
         payment_status=filters.payment_status,
         show_id=filters.show_id,
+        after=filters.after,
         before=filters.before,
     )
 
@@ -62,13 +68,17 @@ async def found_by_number(tx: Tx, *, shop_id: int, number: int, filters: Filters
            AND (%(status)s::text IS NULL OR o.status = %(status)s)
            AND (%(payment_status)s::text IS NULL OR o.payment_status = %(payment_status)s)
            AND (%(show_id)s::bigint IS NULL OR o.show_id = %(show_id)s)
-           AND (%(before)s::timestamptz IS NULL OR o.placed_at < %(before)s)
+           AND (%(after)s::uuid IS NULL OR (o.placed_at, o.id) <
+                (SELECT placed_at, id FROM orders.orders WHERE id = %(after)s))
+           AND (%(before)s::uuid IS NULL OR (o.placed_at, o.id) >
+                (SELECT placed_at, id FROM orders.orders WHERE id = %(before)s))
         """,
         shop_id=shop_id,
         number=number,
         status=filters.status,
         payment_status=filters.payment_status,
         show_id=filters.show_id,
+        after=filters.after,
         before=filters.before,
     )
 
@@ -82,15 +92,21 @@ async def found_among_newest(
         """
         WITH newest AS MATERIALIZED (
             SELECT order_id, placed_at, text FROM orders.search
-             WHERE shop_id = %(shop_id)s AND (%(before)s::timestamptz IS NULL OR placed_at < %(before)s)
-             ORDER BY placed_at DESC, order_id DESC LIMIT %(newest)s
+             WHERE shop_id = %(shop_id)s
+               AND (%(after)s::uuid IS NULL OR (placed_at, order_id) <
+                    (SELECT placed_at, id FROM orders.orders WHERE id = %(after)s))
+               AND (%(before)s::uuid IS NULL OR (placed_at, order_id) >
+                    (SELECT placed_at, id FROM orders.orders WHERE id = %(before)s))
+             ORDER BY CASE WHEN %(before)s::uuid IS NULL THEN placed_at END DESC,
+                      CASE WHEN %(before)s::uuid IS NULL THEN order_id END DESC, placed_at, order_id LIMIT %(newest)s
         )
         SELECT o.id FROM newest s JOIN orders.orders o ON o.id = s.order_id
          WHERE strpos(s.text, lower(%(search)s)) > 0
            AND (%(status)s::text IS NULL OR o.status = %(status)s)
            AND (%(payment_status)s::text IS NULL OR o.payment_status = %(payment_status)s)
            AND (%(show_id)s::bigint IS NULL OR o.show_id = %(show_id)s)
-         ORDER BY s.placed_at DESC, s.order_id DESC LIMIT %(limit)s
+         ORDER BY CASE WHEN %(before)s::uuid IS NULL THEN s.placed_at END DESC,
+                  CASE WHEN %(before)s::uuid IS NULL THEN s.order_id END DESC, s.placed_at, s.order_id LIMIT %(limit)s
         """,
         shop_id=shop_id,
         search=search,
@@ -99,6 +115,7 @@ async def found_among_newest(
         status=filters.status,
         payment_status=filters.payment_status,
         show_id=filters.show_id,
+        after=filters.after,
         before=filters.before,
     )
 
@@ -112,13 +129,17 @@ async def found(tx: Tx, *, shop_id: int, search: str, filters: Filters, limit: i
             SELECT order_id, placed_at FROM orders.search
              WHERE orders.search_pieces(shop_id, text) @> orders.search_keys(%(shop_id)s::bigint, %(search)s)
                AND shop_id = %(shop_id)s AND strpos(text, lower(%(search)s)) > 0
-               AND (%(before)s::timestamptz IS NULL OR placed_at < %(before)s)
+               AND (%(after)s::uuid IS NULL OR (placed_at, order_id) <
+                    (SELECT placed_at, id FROM orders.orders WHERE id = %(after)s))
+               AND (%(before)s::uuid IS NULL OR (placed_at, order_id) >
+                    (SELECT placed_at, id FROM orders.orders WHERE id = %(before)s))
         )
         SELECT o.id FROM found s JOIN orders.orders o ON o.id = s.order_id
          WHERE (%(status)s::text IS NULL OR o.status = %(status)s)
            AND (%(payment_status)s::text IS NULL OR o.payment_status = %(payment_status)s)
            AND (%(show_id)s::bigint IS NULL OR o.show_id = %(show_id)s)
-         ORDER BY s.placed_at DESC, s.order_id DESC LIMIT %(limit)s
+         ORDER BY CASE WHEN %(before)s::uuid IS NULL THEN s.placed_at END DESC,
+                  CASE WHEN %(before)s::uuid IS NULL THEN s.order_id END DESC, s.placed_at, s.order_id LIMIT %(limit)s
         """,
         shop_id=shop_id,
         search=search,
@@ -126,6 +147,7 @@ async def found(tx: Tx, *, shop_id: int, search: str, filters: Filters, limit: i
         status=filters.status,
         payment_status=filters.payment_status,
         show_id=filters.show_id,
+        after=filters.after,
         before=filters.before,
     )
 
@@ -164,7 +186,7 @@ async def ids_of_buyer(tx: Tx, *, shop_id: int, buyer: UUID) -> list[UUID]:
         """
         SELECT id FROM orders.orders
          WHERE shop_id = %(shop_id)s AND buyer = %(buyer)s AND placed_at IS NOT NULL
-         ORDER BY placed_at DESC LIMIT 100
+         ORDER BY placed_at DESC, id DESC
         """,
         shop_id=shop_id,
         buyer=buyer,

@@ -1,6 +1,6 @@
 """Looking at orders: the merchant's list, one order with everything a page shows, a shop's terms."""
 
-from datetime import date, datetime
+from datetime import date
 from hmac import compare_digest
 from typing import Any, Final
 from uuid import UUID
@@ -42,22 +42,23 @@ async def orders(
     payment_status: str | None = None,
     show_id: int | None = None,
     search: str | None = None,
-    before: datetime | None = None,
+    after: UUID | None = None,
+    before: UUID | None = None,
     limit: int = 50,
 ) -> list[OrderSummary]:
-    """A shop's orders, newest first; go on with `before` = the last one's `placed_at`.
+    """A shop's orders, newest first, a page of them (`kernel.paging`).
 
     `search`: a number, or part of a name, phone (as written, or its digits) or e-mail.
     """
-    filters = list_queries.Filters(status, payment_status, show_id, before)
-    limit = max(1, min(limit, 200))
+    filters = list_queries.Filters(status, payment_status, show_id, after, before)
+    limit = max(1, min(limit, 201))
     wanted = search.strip().removeprefix("#") if search else ""
     if wanted:
         ids = await _found(tx, shop_id=shop_id, wanted=wanted, filters=filters, limit=limit)
     else:
         ids = await list_queries.newest(tx, shop_id=shop_id, filters=filters, limit=limit)
     listed = await list_queries.summaries(tx, ids=ids, today=await today(tx, shop_id=shop_id))
-    return listed[:limit]
+    return listed[:limit] if before is None else listed[::-1][:limit]
 
 
 async def _found(

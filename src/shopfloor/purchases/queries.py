@@ -194,7 +194,7 @@ async def waiting_of(tx: Tx, *, buyer: UUID, shop_id: int | None, variant_id: in
          WHERE buyer = %(buyer)s AND (%(shop_id)s::bigint IS NULL OR shop_id = %(shop_id)s)
            AND (%(variant_id)s::bigint IS NULL OR variant_id = %(variant_id)s)
            AND state IN ('waiting', 'offered')
-         ORDER BY turn DESC LIMIT 100
+         ORDER BY turn DESC
         """,
         buyer=buyer,
         shop_id=shop_id,

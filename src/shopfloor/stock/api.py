@@ -1,16 +1,19 @@
 """/v1/{shop}/stock: levels, receipts and transfers, for the console's fellow programs."""
 
+from functools import partial
+from operator import attrgetter
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from shopfloor import catalog
 from shopfloor.accounts import Actor, Permission
 from shopfloor.accounts.api import allowed
+from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
-from shopfloor.kernel.http import Db, refusals
+from shopfloor.kernel.http import Db, refusals, with_links
 from shopfloor.kernel.values import MAX_QUANTITY
 from shopfloor.stock import service
 from shopfloor.stock.models import (
@@ -145,11 +148,27 @@ async def levels(actor: Viewer, db: Db, variant_id: Id | None = None) -> list[Le
 
 
 @router.get("/movements/{variant_id}", responses=refusals(UnknownStock))
-async def movements(variant_id: Id, actor: Viewer, db: Db) -> list[Movement]:
-    """Newest first."""
+async def movements(
+    variant_id: Id,
+    request: Request,
+    response: Response,
+    actor: Viewer,
+    db: Db,
+    after: Id | None = None,
+    before: Id | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 200,
+) -> list[Movement]:
+    """Newest first.  The header `Link` leads to the next page, which starts `after` an id."""
     async with db.transaction() as tx:
         await _own(tx, actor, variant_id)
-        return await service.movements(tx, shop_id=actor.shop_id, variant_id=variant_id)
+        found = await paging.page(
+            partial(service.movements, tx, shop_id=actor.shop_id, variant_id=variant_id),
+            after=after,
+            before=before,
+            limit=limit,
+            key=attrgetter("id"),
+        )
+    return with_links(request, response, found)
 
 
 @router.get("/shortages")

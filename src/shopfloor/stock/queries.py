@@ -596,17 +596,24 @@ async def units_in_bundles(tx: Tx, *, shop_id: int, pool_id: int) -> dict[int, t
     return found
 
 
-async def movements(tx: Tx, *, shop_id: int, variant_id: int, limit: int) -> list[Movement]:
+async def movements(
+    tx: Tx, *, shop_id: int, variant_id: int, after: int | None, before: int | None, limit: int
+) -> list[Movement]:
+    """Newest first, for `kernel.paging`."""
     return await tx.every(
         Movement,
         """
         SELECT m.id, m.level_id, m.at, m.kind, m.quantity, m.held, m.allocated, m.shortfall, m.reason
           FROM stock.movement AS m JOIN stock.level AS l ON l.id = m.level_id
          WHERE l.shop_id = %(shop_id)s AND l.variant_id = %(variant_id)s
-         ORDER BY m.id DESC LIMIT %(limit)s
+           AND (%(after)s::bigint IS NULL OR m.id < %(after)s)
+           AND (%(before)s::bigint IS NULL OR m.id > %(before)s)
+         ORDER BY CASE WHEN %(before)s::bigint IS NULL THEN m.id END DESC, m.id LIMIT %(limit)s
         """,
         shop_id=shop_id,
         variant_id=variant_id,
+        after=after,
+        before=before,
         limit=limit,
     )
 

@@ -494,9 +494,19 @@ async def levels(tx: Tx, *, shop_id: int, variant_ids: Sequence[int] | None = No
     return await queries.levels(tx, shop_id=shop_id, variant_ids=variant_ids)
 
 
-async def movements(tx: Tx, *, shop_id: int, variant_id: int, limit: int = 200) -> list[Movement]:
+async def movements(
+    tx: Tx,
+    *,
+    shop_id: int,
+    variant_id: int,
+    after: int | None = None,
+    before: int | None = None,
+    limit: int = 200,
+) -> list[Movement]:
     """Newest first."""
-    return await queries.movements(tx, shop_id=shop_id, variant_id=variant_id, limit=limit)
+    return await queries.movements(
+        tx, shop_id=shop_id, variant_id=variant_id, after=after, before=before, limit=limit
+    )
 
 
 async def shortages(tx: Tx, *, shop_id: int) -> list[Shortage]:

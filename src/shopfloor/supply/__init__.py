@@ -26,10 +26,12 @@ from shopfloor.supply.models import (
 )
 from shopfloor.supply.plans import make_plan, outlook, plan, recheck
 from shopfloor.supply.purchasing import (
+    OPEN_STATES,
     Desk,
     accept,
     confirm,
     desk,
+    open_order_counts,
     purchase_order,
     purchase_order_for_key,
     purchase_orders,
@@ -41,6 +43,7 @@ from shopfloor.supply.solver.outlook import Outlook
 from shopfloor.supply.suppliers import add_supplier, supplier, supplier_key, suppliers, update_supplier
 
 __all__ = [
+    "OPEN_STATES",
     "BadQuantity",
     "BadQuote",
     "Desk",
@@ -68,6 +71,7 @@ __all__ = [
     "desk",
     "export_csv",
     "make_plan",
+    "open_order_counts",
     "outlook",
     "plan",
     "purchase_order",

@@ -1,17 +1,20 @@
 """Suppliers, quotes, plans and purchase orders as JSON, for the console and for other programs."""
 
 from datetime import date, datetime
+from functools import partial
+from operator import attrgetter
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from shopfloor import catalog, supply
 from shopfloor.accounts import Actor, Key, Permission
 from shopfloor.accounts.api import allowed, keyed
+from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
-from shopfloor.kernel.http import Db, refusals
+from shopfloor.kernel.http import Db, refusals, with_links
 from shopfloor.supply.models import (
     BadPlanRequest,
     BadSupplier,
@@ -401,10 +404,25 @@ async def accept(plan_id: Id, actor: PlanAcceptor, db: Db) -> list[SentOut]:
 
 
 @router.get("/{shop}/purchase-orders")
-async def list_orders(actor: SuppliersViewer, db: Db) -> list[PurchaseOrderOut]:
-    """Newest first, at most 200."""
+async def list_orders(
+    request: Request,
+    response: Response,
+    actor: SuppliersViewer,
+    db: Db,
+    after: UUID | None = None,
+    before: UUID | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 100,
+) -> list[PurchaseOrderOut]:
+    """Newest first.  The header `Link` leads to the next page, which starts `after` an id."""
     async with db.transaction() as tx:
-        return [_order_out(order) for order in await supply.purchase_orders(tx, shop_id=actor.shop_id)]
+        found = await paging.page(
+            partial(supply.purchase_orders, tx, shop_id=actor.shop_id),
+            after=after,
+            before=before,
+            limit=limit,
+            key=attrgetter("id"),
+        )
+    return [_order_out(order) for order in with_links(request, response, found)]
 
 
 @router.get("/{shop}/purchase-orders/{purchase_order_id}", responses=refusals(supply.UnknownPurchaseOrder))
@@ -449,9 +467,19 @@ SupplierKey = Annotated[Key, Depends(keyed("supplier"))]
 
 
 @router.get("/-/supplier/{key}")
-async def supplier_desk(key: str, _: SupplierKey, db: Db) -> DeskOut:
+async def supplier_desk(
+    key: str,
+    request: Request,
+    response: Response,
+    _: SupplierKey,
+    db: Db,
+    after: UUID | None = None,
+    before: UUID | None = None,
+) -> DeskOut:
+    """Every order that waits for an answer, then a page of the others; the header `Link` leads to the next."""
     async with db.transaction() as tx:
-        found = await supply.desk(tx, key=key)
+        found = await supply.desk(tx, key=key, after=after, before=before)
+    with_links(request, response, paging.Page([], next=found.next, previous=found.previous))
     return DeskOut(supplier=found.supplier.name, orders=[_order_out(order) for order in found.orders])
 
 

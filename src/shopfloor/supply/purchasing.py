@@ -4,11 +4,13 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import partial
+from typing import Final
 from uuid import UUID
 
 from shopfloor import accounts, stock
 from shopfloor.accounts import Actor
-from shopfloor.kernel import outbox
+from shopfloor.kernel import outbox, paging
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import MAX_QUANTITY, new_id, now
 from shopfloor.supply import queries
@@ -43,6 +45,11 @@ from shopfloor.supply.models import (
 )
 from shopfloor.supply.plans import plan_by_id
 from shopfloor.supply.suppliers import KEY_PURPOSE, supplier
+
+# Something is still to be answered or to come.
+OPEN_STATES: Final = (OrderState.DRAFT, OrderState.SENT, OrderState.CONFIRMED, OrderState.PARTIALLY)
+# How many answered orders one page of a supplier's desk shows.
+DESK_PAGE: Final = 20
 
 
 async def accept(tx: Tx, *, actor: Actor, plan_id: int) -> list[Sent]:
@@ -145,10 +152,27 @@ async def _send_new(
 
 
 async def purchase_orders(
-    tx: Tx, *, shop_id: int, supplier_id: int | None = None, plan_id: int | None = None, limit: int = 200
+    tx: Tx,
+    *,
+    shop_id: int,
+    supplier_id: int | None = None,
+    plan_id: int | None = None,
+    states: Sequence[OrderState] | None = None,
+    after: UUID | None = None,
+    before: UUID | None = None,
+    limit: int | None = None,
 ) -> list[PurchaseOrder]:
-    """Newest first."""
-    heads = await queries.orders(tx, shop_id=shop_id, supplier_id=supplier_id, plan_id=plan_id, limit=limit)
+    """Newest first: all of them, or a page of at most `limit` (`kernel.paging`)."""
+    heads = await queries.orders(
+        tx,
+        shop_id=shop_id,
+        supplier_id=supplier_id,
+        plan_id=plan_id,
+        states=states,
+        after=after,
+        before=before,
+        limit=limit,
+    )
     lines = await queries.order_lines(tx, order_ids=[head.id for head in heads])
     return [queries.purchase_order(head, lines) for head in heads]
 
@@ -163,25 +187,60 @@ async def purchase_order(tx: Tx, *, shop_id: int, purchase_order_id: UUID) -> Pu
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What a supplier sees behind the key: who they are and what was ordered from them, newest first."""
+    """What a supplier sees behind the key: who they are and what was ordered from them, newest first.
+
+    `next` and `previous` lead to the pages around this one, as in `kernel.paging`.
+    """
 
     supplier: Supplier
     orders: tuple[PurchaseOrder, ...]
+    next: object | None = None
+    previous: object | None = None
 
 
-async def desk(tx: Tx, *, key: str) -> Desk:
-    """Raises accounts.UnknownKey."""
+async def desk(
+    tx: Tx,
+    *,
+    key: str,
+    after: UUID | None = None,
+    before: UUID | None = None,
+    purchase_order_id: UUID | None = None,
+) -> Desk:
+    """Every order that waits for an answer, then a page of those that have one; `purchase_order_id` is there in
+    any case, where it is the supplier's.  Raises accounts.UnknownKey.
+    """
     known = await accounts.read_key(tx, token=key, purpose=KEY_PURPOSE)
     found = await supplier(tx, shop_id=known.shop_id, supplier_id=known.subject_id)
-    heads = await queries.orders(tx, shop_id=known.shop_id, supplier_id=found.id, sent_only=True)
+    of_supplier = partial(queries.orders, tx, shop_id=known.shop_id, supplier_id=found.id, sent_only=True)
+    waiting = await of_supplier(states=[OrderState.SENT])
+    answered = await paging.page(
+        partial(of_supplier, states=[state for state in OrderState if state is not OrderState.SENT]),
+        after=after,
+        before=before,
+        limit=DESK_PAGE,
+        key=_head_id,
+    )
+    heads = [*waiting, *answered.items]
+    if purchase_order_id is not None and all(head.id != purchase_order_id for head in heads):
+        heads += await of_supplier(order_id=purchase_order_id)
     lines = await queries.order_lines(tx, order_ids=[head.id for head in heads])
-    return Desk(found, tuple(queries.purchase_order(head, lines) for head in heads))
+    orders = tuple(queries.purchase_order(head, lines) for head in heads)
+    return Desk(found, orders, next=answered.next, previous=answered.previous)
 
 
-async def purchase_order_for_key(tx: Tx, *, key: str, purchase_order_id: UUID | None = None) -> PurchaseOrder:
-    """One order of the supplier who holds the key (None: the newest).  Raises UnknownPurchaseOrder, UnknownKey."""
-    for order in (await desk(tx, key=key)).orders:
-        if purchase_order_id in {None, order.id}:
+def _head_id(head: queries.OrderHead) -> UUID:
+    return head.id
+
+
+async def open_order_counts(tx: Tx, *, shop_id: int) -> dict[int, int]:
+    """By supplier, how many purchase orders wait for an answer or for goods."""
+    return await queries.order_counts(tx, shop_id=shop_id, states=OPEN_STATES)
+
+
+async def purchase_order_for_key(tx: Tx, *, key: str, purchase_order_id: UUID) -> PurchaseOrder:
+    """One order of the supplier who holds the key.  Raises UnknownPurchaseOrder, UnknownKey."""
+    for order in (await desk(tx, key=key, purchase_order_id=purchase_order_id)).orders:
+        if order.id == purchase_order_id:
             return order
     raise UnknownPurchaseOrder(purchase_order_id=str(purchase_order_id))
 

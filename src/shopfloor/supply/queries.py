@@ -620,10 +620,13 @@ async def orders(
     order_id: UUID | None = None,
     supplier_id: int | None = None,
     plan_id: int | None = None,
+    states: Sequence[str] | None = None,
     sent_only: bool = False,
-    limit: int = 200,
+    after: UUID | None = None,
+    before: UUID | None = None,
+    limit: int | None = None,
 ) -> list[OrderHead]:
-    """Newest first."""
+    """Newest first: all of them, or a page of at most `limit` (`kernel.paging`)."""
     return await tx.every(
         OrderHead,
         """
@@ -635,15 +638,37 @@ async def orders(
            AND (%(supplier_id)s::bigint IS NULL OR supplier_id = %(supplier_id)s)
            AND (%(plan_id)s::bigint IS NULL OR plan_id = %(plan_id)s)
            AND (NOT %(sent_only)s::boolean OR sent_at IS NOT NULL)
-         ORDER BY created_at DESC, serial DESC LIMIT %(limit)s
+           AND (%(states)s::text[] IS NULL OR state = ANY (%(states)s::text[]))
+           AND (%(after)s::uuid IS NULL OR (created_at, serial) <
+                (SELECT created_at, serial FROM supply.purchase_order WHERE id = %(after)s))
+           AND (%(before)s::uuid IS NULL OR (created_at, serial) >
+                (SELECT created_at, serial FROM supply.purchase_order WHERE id = %(before)s))
+         ORDER BY CASE WHEN %(before)s::uuid IS NULL THEN created_at END DESC,
+                  CASE WHEN %(before)s::uuid IS NULL THEN serial END DESC, created_at, serial
+         LIMIT %(limit)s::bigint
         """,
         shop_id=shop_id,
         order_id=order_id,
         supplier_id=supplier_id,
         plan_id=plan_id,
         sent_only=sent_only,
+        states=None if states is None else list(states),
+        after=after,
+        before=before,
         limit=limit,
     )
+
+
+async def order_counts(tx: Tx, *, shop_id: int, states: Sequence[str]) -> dict[int, int]:
+    """By supplier, how many purchase orders are in one of `states`."""
+    cursor = await tx.connection.execute(
+        """
+        SELECT supplier_id, count(*) FROM supply.purchase_order
+         WHERE shop_id = %(shop_id)s AND state = ANY (%(states)s::text[]) GROUP BY supplier_id
+        """,
+        {"shop_id": shop_id, "states": list(states)},
+    )
+    return dict(await cursor.fetchall())
 
 
 async def order_lines(tx: Tx, *, order_ids: Sequence[UUID]) -> list[OrderLine]:

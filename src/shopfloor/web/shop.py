@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from operator import attrgetter
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Form, Request
@@ -10,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from shopfloor import accounts, catalog, live, orders, stock
 from shopfloor.accounts import Shop
 from shopfloor.accounts.api import Shopper, is_secure, public
+from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.http import Db
@@ -33,7 +36,8 @@ from shopfloor.web.waitlist import refused_or_own
 router = APIRouter(include_in_schema=False)
 
 _PAST_SHOWS: Final = 6
-_MOST_SHOWS: Final = 1_000
+# How many products and replays one page shows.
+PAGE: Final = 60
 _LANGUAGE_DAYS: Final = 365
 
 
@@ -54,6 +58,7 @@ class Programme:
     on_air: list[live.Show]
     coming: list[live.Show]
     past: list[live.Show]
+    has_more_past: bool
 
 
 @router.get("/")
@@ -70,11 +75,18 @@ async def front(request: Request, db: Db) -> Response:
 
 @router.get("/s/{shop}")
 @public
-async def storefront(request: Request, shop: str, shopper: Shopper, db: Db) -> Response:
+async def storefront(
+    request: Request,
+    shop: str,
+    shopper: Shopper,
+    db: Db,
+    after: Id | None = None,
+    before: Id | None = None,
+) -> Response:
     """Nothing of it is the shopper's own, so one is made for all who ask within a second."""
 
     async def made() -> tuple[int, Response]:
-        return await _storefront(request, shop, db)
+        return await _storefront(request, shop, db, after, before)
 
     if not is_everybodys(request):
         return (await made())[1]
@@ -84,11 +96,20 @@ async def storefront(request: Request, shop: str, shopper: Shopper, db: Db) -> R
     return await pages.answer(("storefront", shop, None if asked is None else asked.tag), made)
 
 
-async def _storefront(request: Request, shop: str, db: Database) -> tuple[int, Response]:
+async def _storefront(
+    request: Request, shop: str, db: Database, after: int | None, before: int | None
+) -> tuple[int, Response]:
     async with db.transaction() as tx:
         found = await accounts.shop_by_slug(tx, shop)
         shows = await programme(tx, found)
-        products = await tiles(tx, found)
+        page = await paging.page(
+            partial(catalog.products, tx, shop_id=found.id, status=catalog.Status.ACTIVE),
+            after=after,
+            before=before,
+            limit=PAGE,
+            key=attrgetter("id"),
+        )
+        products = await tiles(tx, found, page.items)
         covers = {show.id: await cover(tx, show) for show in [*shows.on_air, *shows.coming]}
         counts = {show.id: (await live.room_state(tx, show.id)).viewers for show in shows.on_air}
         policy = await orders.shop_terms(tx, shop_id=found.id)
@@ -98,6 +119,7 @@ async def _storefront(request: Request, shop: str, db: Database) -> tuple[int, R
         shop=found,
         programme=shows,
         products=products,
+        page=page,
         covers=covers,
         viewers=counts,
         seller=seller_facts(
@@ -107,6 +129,24 @@ async def _storefront(request: Request, shop: str, db: Database) -> tuple[int, R
         ),
         events=[("page_view", {"shop_id": found.id})],
     )
+
+
+@router.get("/s/{shop}/replays")
+@public
+async def replays(
+    request: Request, shop: str, db: Db, after: Id | None = None, before: Id | None = None
+) -> Response:
+    """Every show that ended, the latest first."""
+    async with db.transaction() as tx:
+        found = await accounts.shop_by_slug(tx, shop)
+        page = await paging.page(
+            partial(live.shows, tx, shop_id=found.id, status=live.ShowStatus.ENDED),
+            after=after,
+            before=before,
+            limit=PAGE,
+            key=attrgetter("id"),
+        )
+    return render(request, "shop/replays.html", shop=found, page=page)
 
 
 @router.get("/s/{shop}/p/{product_id}")
@@ -187,11 +227,13 @@ async def choose_language(
 async def programme(tx: Tx, shop: Shop) -> Programme:
     """Live now, then what comes (soonest first), then the last few that were."""
     status = live.ShowStatus
-    coming = await live.shows(tx, shop_id=shop.id, status=status.PLANNED, limit=_MOST_SHOWS)
+    coming = await live.shows(tx, shop_id=shop.id, status=status.PLANNED)
+    past = await live.shows(tx, shop_id=shop.id, status=status.ENDED, limit=_PAST_SHOWS + 1)
     return Programme(
-        on_air=await live.shows(tx, shop_id=shop.id, status=status.LIVE, limit=_MOST_SHOWS),
+        on_air=await live.shows(tx, shop_id=shop.id, status=status.LIVE),
         coming=sorted(coming, key=_begins),
-        past=await live.shows(tx, shop_id=shop.id, status=status.ENDED, limit=_PAST_SHOWS),
+        past=past[:_PAST_SHOWS],
+        has_more_past=len(past) > _PAST_SHOWS,
     )
 
 
@@ -199,9 +241,8 @@ def _begins(show: live.Show) -> tuple[bool, float]:
     return (show.starts_at is None, show.starts_at.timestamp() if show.starts_at else 0.0)
 
 
-async def tiles(tx: Tx, shop: Shop) -> list[Tile]:
-    """Everything active, with its lowest price and what is left."""
-    products = await catalog.products(tx, shop_id=shop.id, status=catalog.Status.ACTIVE, limit=200)
+async def tiles(tx: Tx, shop: Shop, products: Sequence[catalog.Product]) -> list[Tile]:
+    """Each with its lowest price and what is left."""
     found: list[Tile] = []
     variants: dict[int, list[catalog.Variant]] = {product.id: [] for product in products}
     for variant in await catalog.variants_of(tx, shop_id=shop.id, product_ids=list(variants)):

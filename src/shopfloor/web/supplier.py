@@ -42,8 +42,15 @@ class Opened:
         return language_of(request, self.shop.locale)
 
 
-async def _opened(tx: Tx, key: str) -> Opened:
-    desk = await supply.desk(tx, key=key)
+async def _opened(
+    tx: Tx,
+    key: str,
+    *,
+    order_id: UUID | None = None,
+    after: UUID | None = None,
+    before: UUID | None = None,
+) -> Opened:
+    desk = await supply.desk(tx, key=key, after=after, before=before, purchase_order_id=order_id)
     shop = await accounts.shop(tx, desk.supplier.shop_id)
     lines = await named(tx, shop_id=shop.id, orders=desk.orders)
     return Opened(replace(shop, locale=desk.supplier.locale), desk, lines)
@@ -51,10 +58,12 @@ async def _opened(tx: Tx, key: str) -> Opened:
 
 @router.get("")
 @public
-async def page(request: Request, key: str, db: Db) -> Response:
+async def page(
+    request: Request, key: str, db: Db, after: UUID | None = None, before: UUID | None = None
+) -> Response:
     try:
         async with db.transaction() as tx:
-            opened = await _opened(tx, key)
+            opened = await _opened(tx, key, after=after, before=before)
     except accounts.UnknownKey:
         return _closed(request)
     return _page(request, key, opened)
@@ -85,6 +94,7 @@ def _page(
         supplier=opened.desk.supplier,
         waiting=waiting,
         answered=[order for order in opened.desk.orders if order not in waiting],
+        page=opened.desk,
         lines=opened.lines,
         answerable=[order.id for order in opened.desk.orders if _answerable(order)],
         address=f"/supplier/{key}",
@@ -128,7 +138,7 @@ async def answer(request: Request, key: str, order_id: UUID, db: Db) -> Response
     values = {name: str(value)[:40] for name, value in typed.items()}
     try:
         async with db.transaction() as tx:
-            opened = await _opened(tx, key)
+            opened = await _opened(tx, key, order_id=order_id)
     except accounts.UnknownKey:
         return _closed(request)
     order = next((order for order in opened.desk.orders if order.id == order_id), None)

@@ -41,13 +41,12 @@ attributes (`fill`, `x`, `width`) are fine.  In templates undefined names raise.
 import json
 import re
 import secrets
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, TypeVar
 from urllib.parse import quote, unquote, urlencode
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -74,25 +73,6 @@ _FLASH_KINDS: Final = frozenset({"good", "wait", "bad", "info"})
 _SECOND: Final = 60
 
 Item = TypeVar("Item")
-
-
-@dataclass(frozen=True, slots=True)
-class Page(Generic[Item]):
-    """One page of a longer list.  `items` has at most `size`; make it with `paged`."""
-
-    items: Sequence[Item]
-    number: int
-    size: int
-    more: bool
-
-    @property
-    def offset(self) -> int:
-        return (self.number - 1) * self.size
-
-
-def paged(rows: Sequence[Item], *, number: int, size: int) -> Page[Item]:
-    """A page from `size + 1` rows fetched at its offset: the extra row only says that there is more."""
-    return Page(rows[:size], number, size, len(rows) > size)
 
 
 def render(request: Request, template: str, /, *, status: int = 200, **context: Any) -> HTMLResponse:

@@ -52,7 +52,7 @@ async def sitemap(request: Request, db: Db) -> Response:
     async with db.transaction() as tx:
         for shop in await accounts.shops(tx):
             paths.append(f"/s/{shop.slug}")
-            products = await catalog.products(tx, shop_id=shop.id, status=catalog.Status.ACTIVE, limit=_MOST)
+            products = await catalog.products(tx, shop_id=shop.id, status=catalog.Status.ACTIVE, limit=None)
             paths += [f"/s/{shop.slug}/p/{product.id}" for product in products]
     entries = "".join(f"<url><loc>{escape(public_link(request, path))}</loc></url>" for path in paths[:_MOST])
     text = (

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
+from operator import attrgetter
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -10,6 +12,7 @@ from starlette.responses import Response
 
 from shopfloor import live, media
 from shopfloor.accounts import Permission
+from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import Refusal
 from shopfloor.web.console.desk import Desk, at, at_page
@@ -60,14 +63,21 @@ class Camera:
     status: media.Status
     warnings: list[str]
     recordings: list[Recording]
-    further: int
+    page: paging.Page[media.Run]
 
 
 @router.get("")
-async def cameras(desk: Viewer, watch: UUID | None = None) -> Response:
+async def cameras(
+    desk: Viewer,
+    watch: UUID | None = None,
+    camera: Id | None = None,
+    after: UUID | None = None,
+    before: UUID | None = None,
+) -> Response:
+    """`after` and `before` turn the recordings of one `camera`."""
     secrets = await desk.revealed()
     key = (int(secrets["channel"]), secrets["key"]) if "key" in secrets else None
-    return await _page(desk, watch=watch, key=key)
+    return await _page(desk, watch=watch, key=key, turned=(camera, after, before))
 
 
 async def _page(
@@ -75,6 +85,7 @@ async def _page(
     *,
     watch: UUID | None = None,
     key: tuple[int, str] | None = None,
+    turned: tuple[int | None, UUID | None, UUID | None] = (None, None, None),
     errors: dict[str, str] | None = None,
     values: dict[str, str] | None = None,
     status: int = 200,
@@ -83,14 +94,19 @@ async def _page(
     shop_id = desk.shop.id
     server: media.MediaServer = desk.request.app.state.media
     async with desk.work() as tx:
-        shows = [
-            show for show in await live.shows(tx, shop_id=shop_id, limit=100) if show.channel_id is not None
-        ]
+        shows = [show for show in await live.shows(tx, shop_id=shop_id) if show.channel_id is not None]
         listed: list[Camera] = []
         for channel in await media.channels(tx, shop_id=shop_id):
-            runs = list(reversed(await media.runs(tx, shop_id=shop_id, channel_id=channel.id)))
+            _, after, before = turned if turned[0] == channel.id else (None, None, None)
+            runs = await paging.page(
+                partial(media.latest_runs, tx, shop_id=shop_id, channel_id=channel.id),
+                after=after,
+                before=before,
+                limit=RECORDINGS,
+                key=attrgetter("id"),
+            )
             recordings: list[Recording] = []
-            for run in runs[:RECORDINGS]:
+            for run in runs.items:
                 segments = await media.segments(tx, shop_id=shop_id, run_id=run.id)
                 gaps = await media.gaps(tx, shop_id=shop_id, run_id=run.id)
                 recordings.append(
@@ -105,9 +121,7 @@ async def _page(
                     )
                 )
             now = server.status(channel.id)
-            listed.append(
-                Camera(channel, now, warnings(desk, now), recordings, max(0, len(runs) - RECORDINGS))
-            )
+            listed.append(Camera(channel, now, warnings(desk, now), recordings, runs))
         watched = None if watch is None else await media.run(tx, shop_id=shop_id, run_id=watch)
     return desk.page(
         "media.html",

@@ -1,6 +1,7 @@
 """Orders: the list, one order, and what a merchant does with it."""
 
-from datetime import datetime
+from functools import partial
+from operator import attrgetter
 from typing import Annotated
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from starlette.responses import Response
 
 from shopfloor import orders, purchases
 from shopfloor.accounts import Permission
+from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.values import Money, new_id
@@ -31,25 +33,31 @@ async def listing(
     payment: Annotated[str | None, Query(max_length=20)] = None,
     show: Id | None = None,
     search: Annotated[str | None, Query(max_length=100)] = None,
-    before: datetime | None = None,
+    after: UUID | None = None,
+    before: UUID | None = None,
 ) -> Response:
     async with desk.work() as tx:
-        found = await orders.orders(
-            tx,
-            shop_id=desk.shop.id,
-            status=status or None,
-            payment_status=payment or None,
-            show_id=show,
-            search=search,
+        found = await paging.page(
+            partial(
+                orders.orders,
+                tx,
+                shop_id=desk.shop.id,
+                status=status or None,
+                payment_status=payment or None,
+                show_id=show,
+                search=search,
+            ),
+            after=after,
             before=before,
-            limit=PAGE + 1,
+            limit=PAGE,
+            key=attrgetter("id"),
         )
         counts = await orders.counts(tx, shop_id=desk.shop.id)
     return desk.page(
         "orders.html",
         active="orders",
-        orders=found[:PAGE],
-        further=found[PAGE - 1].placed_at if len(found) > PAGE else None,
+        orders=found.items,
+        page=found,
         counts=counts,
         status_now=status,
         payment_now=payment,

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import product as combinations
+from operator import attrgetter
 from typing import IO, Annotated, Final
 
 from fastapi import APIRouter, Form, Query, UploadFile
@@ -15,6 +16,7 @@ from starlette.responses import Response
 
 from shopfloor import accounts, catalog, stock
 from shopfloor.accounts import Permission
+from shopfloor.kernel import paging
 from shopfloor.kernel.border import LARGEST_ID, Id
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
@@ -84,21 +86,25 @@ async def listing(
     desk: Viewer,
     search: Annotated[str, Query(max_length=200)] = "",
     status: catalog.Status | None = None,
-    after: Annotated[int, Query(ge=0, le=LARGEST_ID)] = 0,
+    after: Annotated[int | None, Query(ge=0, le=LARGEST_ID)] = None,
+    before: Id | None = None,
 ) -> Response:
     async with desk.work() as tx:
-        found = await catalog.products(
-            tx, shop_id=desk.shop.id, search=search, status=status, after=after, limit=PAGE + 1
+        found = await paging.page(
+            partial(catalog.products, tx, shop_id=desk.shop.id, search=search, status=status),
+            after=after,
+            before=before,
+            limit=PAGE,
+            key=attrgetter("id"),
         )
-        rows = await _rows(tx, desk, found[:PAGE])
+        rows = await _rows(tx, desk, found.items)
     return desk.page(
         "products.html",
         active="products",
         rows=rows,
         search=search,
         status_now=status,
-        further=found[PAGE - 1].id if len(found) > PAGE else None,
-        after=after,
+        page=found,
     )
 
 
@@ -417,7 +423,7 @@ async def _page(
             variant.id: await catalog.prices(tx, shop_id=desk.shop.id, variant_id=variant.id)
             for variant in variants
         }
-        bundles, goods = await _bundle_forms(tx, desk, variants)
+        bundles, goods, cut = await _bundle_forms(tx, desk, variants)
     other = other_language(desk)
     values = {
         "title": product.title,
@@ -441,6 +447,7 @@ async def _page(
         histories=histories,
         bundles=bundles,
         goods=goods,
+        goods_cut=cut,
         rows=ROWS,
         values={**values, **(typed or {})},
         errors=errors or {},
@@ -610,7 +617,7 @@ async def _meant(tx: Tx, shop_id: int, text: str) -> int | None:
     if numbered is not None:
         found = await catalog.variants(tx, shop_id=shop_id, ids=[int(numbered[1])])
         return found[0].id if found else None
-    products = await catalog.products(tx, shop_id=shop_id, search=text)
+    products = await catalog.products(tx, shop_id=shop_id, search=text, limit=None)
     variants = await catalog.variants_of(tx, shop_id=shop_id, product_ids=[each.id for each in products])
     known = [variant.id for variant in variants if variant.sku.casefold() == text.casefold()]
     return known[0] if len(known) == 1 else None
@@ -629,8 +636,8 @@ class BundleForm:
 
 async def _bundle_forms(
     tx: Tx, desk: Desk, variants: Sequence[catalog.Variant]
-) -> tuple[list[BundleForm], list[str]]:
-    """The forms, and the names of everything that can be a part."""
+) -> tuple[list[BundleForm], list[str], bool]:
+    """The forms, the names of what can be a part, and whether these are only the first of them."""
     shop_id, ids = desk.shop.id, [variant.id for variant in variants]
     bundles = await catalog.bundles(tx, shop_id=shop_id, variant_ids=ids)
     around = await catalog.bundles_with(tx, shop_id=shop_id, part_ids=ids)
@@ -662,9 +669,10 @@ async def _bundle_forms(
         )
     products = await catalog.products(tx, shop_id=shop_id, limit=MOST_NAMES)
     goods = await catalog.variants_of(tx, shop_id=shop_id, product_ids=[each.id for each in products])
+    cut = len(products) == MOST_NAMES or len(goods) > MOST_NAMES
     possible = await _names(tx, desk, [variant.id for variant in goods[:MOST_NAMES]])
     nested = await catalog.bundles(tx, shop_id=shop_id, variant_ids=list(possible))
-    return forms, [name for variant_id, name in possible.items() if variant_id not in nested]
+    return forms, [name for variant_id, name in possible.items() if variant_id not in nested], cut
 
 
 async def _names(tx: Tx, desk: Desk, variant_ids: Sequence[int]) -> dict[int, str]:

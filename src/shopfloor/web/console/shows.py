@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated
+from functools import partial
+from operator import attrgetter
+from typing import Annotated, Final
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Form, Query
@@ -11,6 +13,7 @@ from starlette.responses import Response
 
 from shopfloor import catalog, live, media, stock
 from shopfloor.accounts import Permission
+from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
@@ -35,40 +38,49 @@ Viewer = Annotated[Desk, at_page("shows")]
 Runner = Annotated[Desk, at(Permission.SHOW_RUN)]
 Text = Annotated[str, Form()]
 
+# How many ended shows one page lists.
+PAGE: Final = 50
+
 
 @router.get("")
-async def listing(desk: Viewer) -> Response:
-    return await _list(desk, {}, {})
+async def listing(desk: Viewer, after: Id | None = None, before: Id | None = None) -> Response:
+    return await _list(desk, {}, {}, after=after, before=before)
 
 
 async def _list(
-    desk: Desk, values: Mapping[str, str], errors: Mapping[str, str], status: int = 200
+    desk: Desk,
+    values: Mapping[str, str],
+    errors: Mapping[str, str],
+    status: int = 200,
+    *,
+    after: int | None = None,
+    before: int | None = None,
 ) -> Response:
+    shop_id = desk.shop.id
     async with desk.work() as tx:
-        # Asked by status: however many ended since, a show on air or to come is there.
-        on_air, planned, ended = [
-            await live.shows(tx, shop_id=desk.shop.id, status=status, limit=limit)
-            for status, limit in (
-                (live.ShowStatus.LIVE, 1_000),
-                (live.ShowStatus.PLANNED, 1_000),
-                (live.ShowStatus.ENDED, 100),
-            )
-        ]
-        channels = await media.channels(tx, shop_id=desk.shop.id)
-        counts = {
-            show.id: len(await live.offers(tx, shop_id=desk.shop.id, show_id=show.id))
-            for show in [*on_air, *planned, *ended][:40]
-        }
+        # Every show on air or to come, however many ended since; those that ended are turned page by page.
+        on_air = await live.shows(tx, shop_id=shop_id, status=live.ShowStatus.LIVE)
+        planned = await live.shows(tx, shop_id=shop_id, status=live.ShowStatus.PLANNED)
+        ended = await paging.page(
+            partial(live.shows, tx, shop_id=shop_id, status=live.ShowStatus.ENDED),
+            after=after,
+            before=before,
+            limit=PAGE,
+            key=attrgetter("id"),
+        )
+        channels = await media.channels(tx, shop_id=shop_id)
+        offered = await live.counters.count_offers(tx, shop_id=shop_id)
     chosen = {"channel_id": str(channels[0].id)} if channels else {}
     return desk.page(
         "shows.html",
         active="shows",
         on_air=on_air,
         planned=sorted(planned, key=lambda show: (show.starts_at is None, show.starts_at, show.id)),
-        ended=ended,
+        ended=ended.items,
+        page=ended,
         channels=channels,
         cameras={channel.id: channel.name for channel in channels},
-        counts=counts,
+        counts={show.id: offered.get(show.id, 0) for show in [*on_air, *planned]},
         values={**chosen, **values},
         errors=errors,
         other=other_language(desk),
@@ -161,7 +173,7 @@ async def _page(
         products = [
             product
             for product in await catalog.products(
-                tx, shop_id=shop_id, status=catalog.Status.ACTIVE, search=search, limit=200
+                tx, shop_id=shop_id, status=catalog.Status.ACTIVE, search=search, limit=None
             )
             if product.id not in offered
         ]

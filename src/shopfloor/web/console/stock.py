@@ -1,13 +1,16 @@
 """Stock: what is where, what is promised, and what people do to it."""
 
 from collections.abc import Iterable
-from typing import Annotated
+from functools import partial
+from operator import attrgetter
+from typing import Annotated, Final
 
-from fastapi import APIRouter, Form
+from fastapi import APIRouter, Form, Query
 from starlette.responses import Response
 
 from shopfloor import catalog, stock
 from shopfloor.accounts import Permission
+from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.values import MAX_QUANTITY
@@ -22,12 +25,27 @@ Viewer = Annotated[Desk, at_page("stock")]
 Editor = Annotated[Desk, at(Permission.STOCK_EDIT)]
 Text = Annotated[str, Form(max_length=200)]
 
+PAGE: Final = 40
+MOVEMENTS: Final = 100
+
 
 @router.get("")
-async def levels(desk: Viewer, search: str = "") -> Response:
+async def levels(
+    desk: Viewer,
+    search: Annotated[str, Query(max_length=200)] = "",
+    after: Id | None = None,
+    before: Id | None = None,
+) -> Response:
     shop_id = desk.shop.id
     async with desk.work() as tx:
-        products = await catalog.products(tx, shop_id=shop_id, search=search, limit=200)
+        page = await paging.page(
+            partial(catalog.products, tx, shop_id=shop_id, search=search),
+            after=after,
+            before=before,
+            limit=PAGE,
+            key=attrgetter("id"),
+        )
+        products = page.items
         found = await stock.levels(tx, shop_id=shop_id)
         locations = await stock.locations(tx, shop_id=shop_id)
         pools = {pool.id: pool for pool in await stock.pools(tx, shop_id=shop_id)}
@@ -55,6 +73,7 @@ async def levels(desk: Viewer, search: str = "") -> Response:
         "stock.html",
         active="stock",
         products=known,
+        page=page,
         faces=faces,
         levels=by_variant,
         bundles=bundles,
@@ -238,7 +257,9 @@ async def close_pool(desk: Editor, pool_id: Id) -> Response:
 
 
 @router.get("/{variant_id}")
-async def journal(desk: Viewer, variant_id: Id) -> Response:
+async def journal(
+    desk: Viewer, variant_id: Id, after: Id | None = None, before: Id | None = None
+) -> Response:
     """Every movement of one variant, newest first."""
     async with desk.work() as tx:
         found = await catalog.variants(tx, shop_id=desk.shop.id, ids=[variant_id])
@@ -246,7 +267,13 @@ async def journal(desk: Viewer, variant_id: Id) -> Response:
             raise catalog.UnknownVariant
         [variant] = found
         product = await catalog.product(tx, shop_id=desk.shop.id, product_id=variant.product_id)
-        moved = await stock.movements(tx, shop_id=desk.shop.id, variant_id=variant_id, limit=200)
+        moved = await paging.page(
+            partial(stock.movements, tx, shop_id=desk.shop.id, variant_id=variant_id),
+            after=after,
+            before=before,
+            limit=MOVEMENTS,
+            key=attrgetter("id"),
+        )
         levels_now = {
             level.id: level
             for level in await stock.levels(tx, shop_id=desk.shop.id, variant_ids=[variant_id])
@@ -257,7 +284,8 @@ async def journal(desk: Viewer, variant_id: Id) -> Response:
         active="stock",
         variant=variant,
         product=product,
-        movements=moved,
+        movements=moved.items,
+        page=moved,
         levels=levels_now,
         pools=pools,
     )

@@ -35,6 +35,8 @@ Moderator = Annotated[Desk, at(Permission.CHAT_MODERATE)]
 Text = Annotated[str, Form(max_length=2000)]
 
 MUTE_MINUTES: Final = 10
+# How many lines to review the page shows at once.
+HELD: Final = 20
 # What the script of the page says; everything else it takes from the page itself.
 WORDS: Final = {
     "buyer": N_("bought"),
@@ -87,7 +89,7 @@ async def studio(desk: Viewer, show_id: Id, shopper: Shopper) -> Response:
         counts = await _counts(tx, show, rows, state)
         intervals = await live.featured_intervals(tx, shop_id=shop_id, show_id=show_id)
         said = await chat.recent(tx, show_id=show_id, limit=60)
-        held = await chat.held(tx, shop_id=shop_id, show_id=show_id, limit=20)
+        held = await chat.held(tx, shop_id=shop_id, show_id=show_id, limit=HELD + 1)
         corrections = await live.notices(tx, shop_id=shop_id, show_id=show_id)
     camera = desk.request.app.state.media.status(show.channel_id) if show.channel_id else None
     featured = state.featured_id
@@ -109,7 +111,8 @@ async def studio(desk: Viewer, show_id: Id, shopper: Shopper) -> Response:
         following=_following(run, featured),
         turns=_turns(intervals),
         said=said,
-        held=held,
+        held=held[:HELD],
+        more_held=len(held) > HELD,
         corrections=[notice for notice in corrections if notice.kind == live.NoticeKind.CORRECTION],
         camera=camera,
         warnings=warnings(desk, camera) if camera is not None else [],

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
+from operator import attrgetter
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -11,6 +13,7 @@ from starlette.responses import Response
 
 from shopfloor import accounts, catalog, supply
 from shopfloor.accounts import Permission
+from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import public_link
@@ -28,6 +31,8 @@ Receiver = Annotated[Desk, at(Permission.STOCK_EDIT)]
 Text = Annotated[str, Form(max_length=300)]
 
 KEY_PURPOSE: Final = "supplier"
+# How many purchase orders one page lists.
+PAGE: Final = 20
 # A quote's form has this many rows for tiers; empty ones are left out.
 TIER_ROWS: Final = 4
 _NEW_QUOTE: Final = {"tier_1": "1", "lead_days": "14", "late_days": "2", "lot": "1", "capacity_use": "1"}
@@ -57,35 +62,43 @@ class Reading:
 
 
 @router.get("/suppliers")
-async def listing(desk: Viewer) -> Response:
-    return await _listing(desk, {}, {})
+async def listing(desk: Viewer, after: UUID | None = None, before: UUID | None = None) -> Response:
+    return await _listing(desk, {}, {}, after=after, before=before)
 
 
-async def _listing(desk: Desk, values: dict[str, str], errors: dict[str, str], status: int = 200) -> Response:
+async def _listing(
+    desk: Desk,
+    values: dict[str, str],
+    errors: dict[str, str],
+    status: int = 200,
+    *,
+    after: UUID | None = None,
+    before: UUID | None = None,
+) -> Response:
     async with desk.work() as tx:
         suppliers = await supply.suppliers(tx, shop_id=desk.shop.id)
         quotes = await supply.quotes(tx, shop_id=desk.shop.id)
-        orders = await supply.purchase_orders(tx, shop_id=desk.shop.id, limit=100)
+        open_orders = await supply.open_order_counts(tx, shop_id=desk.shop.id)
+        orders = await paging.page(
+            partial(supply.purchase_orders, tx, shop_id=desk.shop.id, states=supply.OPEN_STATES),
+            after=after,
+            before=before,
+            limit=PAGE,
+            key=attrgetter("id"),
+        )
     return desk.page(
         "suppliers.html",
         active="suppliers",
         status=status,
         suppliers=sorted(suppliers, key=lambda one: (not one.active, one.name.casefold())),
         quoted={one.id: sum(quote.supplier_id == one.id for quote in quotes) for one in suppliers},
-        open_orders={
-            one.id: sum(order.supplier_id == one.id and is_open(order) for order in orders)
-            for one in suppliers
-        },
+        open_orders={one.id: open_orders.get(one.id, 0) for one in suppliers},
         names={one.id: one.name for one in suppliers},
-        orders=[order for order in orders if is_open(order)][:20],
+        orders=orders.items,
+        page=orders,
         values=values or {"locale": desk.shop.locale},
         errors=errors,
     )
-
-
-def is_open(order: supply.PurchaseOrder) -> bool:
-    """Something is still to be answered or to come."""
-    return order.state not in {supply.OrderState.RECEIVED, supply.OrderState.DECLINED}
 
 
 @router.post("/suppliers")
@@ -121,9 +134,12 @@ _SUPPLIER_FIELDS: Final = {
 
 
 @router.get("/suppliers/{supplier_id}")
-async def one(desk: Viewer, supplier_id: Id) -> Response:
+async def one(
+    desk: Viewer, supplier_id: Id, after: UUID | None = None, before: UUID | None = None
+) -> Response:
     """`?made=` shows a link that was just made: we keep its hash."""
-    return await _one(desk, supplier_id, link=(await desk.revealed()).get("link"))
+    link = (await desk.revealed()).get("link")
+    return await _one(desk, supplier_id, link=link, after=after, before=before)
 
 
 async def _one(
@@ -133,12 +149,20 @@ async def _one(
     link: str | None = None,
     changed: tuple[dict[str, str], dict[str, str]] | None = None,
     quoted: tuple[dict[str, str], dict[str, str]] | None = None,
+    after: UUID | None = None,
+    before: UUID | None = None,
 ) -> Response:
     async with desk.work() as tx:
         supplier = await supply.supplier(tx, shop_id=desk.shop.id, supplier_id=supplier_id)
         quotes = await supply.quotes(tx, shop_id=desk.shop.id, supplier_id=supplier_id)
-        orders = await supply.purchase_orders(tx, shop_id=desk.shop.id, supplier_id=supplier_id, limit=50)
-        products = await catalog.products(tx, shop_id=desk.shop.id, limit=500)
+        orders = await paging.page(
+            partial(supply.purchase_orders, tx, shop_id=desk.shop.id, supplier_id=supplier_id),
+            after=after,
+            before=before,
+            limit=PAGE,
+            key=attrgetter("id"),
+        )
+        products = await catalog.products(tx, shop_id=desk.shop.id, limit=None)
         keys = await accounts.keys(tx, shop_id=desk.shop.id, purpose=KEY_PURPOSE, subject_id=supplier_id)
         known = await catalog.products_by_id(
             tx, shop_id=desk.shop.id, ids=sorted({quote.product_id for quote in quotes})
@@ -151,7 +175,8 @@ async def _one(
         status=422 if errors or quote_errors else 200,
         supplier=supplier,
         quotes=quotes,
-        orders=orders,
+        orders=orders.items,
+        page=orders,
         products=products,
         known=known,
         keys=keys,

@@ -1,6 +1,8 @@
 """The shop's terms: how buyers pay, what shipping costs, how long they may take."""
 
 from dataclasses import replace
+from functools import partial
+from operator import attrgetter
 from typing import Annotated
 
 from fastapi import APIRouter, Form
@@ -8,6 +10,7 @@ from starlette.responses import Response
 
 from shopfloor import orders
 from shopfloor.accounts import Permission
+from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import Refusal
 from shopfloor.web.console.desk import Desk, at, at_page
@@ -22,12 +25,21 @@ Text = Annotated[str, Form(max_length=2000)]
 
 
 @router.get("")
-async def terms(desk: Viewer) -> Response:
+async def terms(desk: Viewer, after: Id | None = None, before: Id | None = None) -> Response:
+    """`after` and `before` turn the history of the bank details."""
     async with desk.work() as tx:
         policy = await orders.shop_terms(tx, shop_id=desk.shop.id)
         sees = desk.actor.may(Permission.MONEY_VIEW)
-        changes = await orders.bank_details.changes(tx, shop_id=desk.shop.id) if sees else []
-    return desk.page("terms.html", active="terms", policy=policy, changes=changes)
+        page: paging.Page[orders.bank_details.PayToChange] = paging.Page([])
+        if sees:
+            page = await paging.page(
+                partial(orders.bank_details.changes, tx, shop_id=desk.shop.id),
+                after=after,
+                before=before,
+                limit=orders.bank_details.LISTED,
+                key=attrgetter("id"),
+            )
+    return desk.page("terms.html", active="terms", policy=policy, changes=page.items, page=page)
 
 
 @router.post("/pay-to")

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from rich.console import Console
 
-from shopfloor import collector, media, orders, stock, supply
+from shopfloor import collector, media, orders, shop_borders, stock, supply
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.startup import prepared_database
@@ -66,10 +66,12 @@ async def run(db: Database, settings: Settings) -> list[Finding]:
         ordered = await orders.audit(tx)
         delivery, delivered = await _outbox(tx)
         plans = await _plans(tx)
+        borders = await _borders(tx)
     findings = [
         *(_counted("stock", check.name, check.looked_at, check.offending) for check in ledger),
         *(_counted("orders", check.name, check.looked_at, check.offending) for check in ordered),
         plans,
+        *borders,
         *delivery,
     ]
     findings += [
@@ -96,6 +98,16 @@ async def _plans(tx: Tx) -> Finding:
         if not (await supply.recheck(tx, shop_id=shop_id, plan_id=plan_id)).holds
     ]
     return _counted("supply", "plans cost what they say and keep every term", len(rows), tuple(wrong[:100]))
+
+
+async def _borders(tx: Tx) -> list[Finding]:
+    """By module: rows that name a row of another shop."""
+    schemas = sorted({reference.table.split(".")[0] for reference in await shop_borders.references(tx)})
+    found = [(schema, await shop_borders.crossed(tx, schema=schema)) for schema in schemas]
+    return [
+        _counted(schema, "no row names a row of another shop", each.looked_at, each.offending)
+        for schema, each in found
+    ]
 
 
 async def _outbox(tx: Tx) -> tuple[list[Finding], list[UUID]]:

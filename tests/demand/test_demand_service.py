@@ -7,6 +7,28 @@ import pytest
 from shopfloor import demand
 from shopfloor.kernel.database import Database
 
+
+@pytest.fixture(autouse=True)
+async def shows(database: Database) -> None:
+    """Shows and goods of the shops that are spoken of."""
+    async with database.transaction() as tx:
+        await tx.run(
+            """
+            WITH shops AS (
+              INSERT INTO accounts.shop (id, slug, name, currency, locale, timezone) OVERRIDING SYSTEM VALUE
+              VALUES (1, 'one', 'One', 'EUR', 'en', 'UTC'), (2, 'two', 'Two', 'EUR', 'en', 'UTC')),
+            shows AS (
+              INSERT INTO live.show (id, shop_id, title) OVERRIDING SYSTEM VALUE
+              VALUES (5, 1, 'Five'), (6, 1, 'Six'), (9, 2, 'Nine')),
+            products AS (
+              INSERT INTO catalog.product (id, shop_id, handle, title, kind, status) OVERRIDING SYSTEM VALUE
+              VALUES (1, 1, 'one', 'One', 'piece', 'active'), (2, 2, 'two', 'Two', 'piece', 'active'))
+            INSERT INTO catalog.variant (id, shop_id, product_id, options, currency, position) OVERRIDING SYSTEM VALUE
+            VALUES (1, 1, 1, '{1}', 'EUR', 1), (2, 1, 1, '{2}', 'EUR', 2), (3, 2, 2, '{}', 'EUR', 1)
+            """
+        )
+
+
 ONE = demand.Signal(1, 1, {"Size": "M"}, 9000.0, 9000.0, 12, 12)
 
 
@@ -43,7 +65,7 @@ async def test_a_show_without_forecast_and_another_shop_are_not_found(database: 
 
 async def test_an_earlier_show_of_the_shop_is_history_at_half_weight(database: Database) -> None:
     async with database.transaction() as tx:
-        alone = await demand.forecast_show(tx, shop_id=2, show_id=9, signals=[ONE])
+        alone = await demand.forecast_show(tx, shop_id=2, show_id=9, signals=[replace(ONE, variant_id=3)])
         await demand.forecast_show(
             tx, shop_id=1, show_id=5, signals=[replace(ONE, units_held=40, units_paid=40)]
         )

@@ -134,6 +134,11 @@ async def works(database: Database) -> Works:
             for product in (coat, bowl)
         }
         where = await stock.add_location(tx, shop_id=shop.id, name="House", kind=stock.LocationKind.WAREHOUSE)
+        await tx.run(
+            "INSERT INTO live.show (id, shop_id, title) OVERRIDING SYSTEM VALUE VALUES (%(show)s, %(shop)s, 'Evening')",
+            show=SHOW,
+            shop=shop.id,
+        )
         weaver = await supply.add_supplier(tx, shop_id=shop.id, name="Weaver", capacity_per_week=200)
         potter = await supply.add_supplier(tx, shop_id=shop.id, name="Potter")
     return Works(

@@ -188,12 +188,14 @@ async def insert_quote(
     return _quote(row)
 
 
-async def withdraw_quote(tx: Tx, *, shop_id: int, quote_id: int) -> int:
+async def withdraw_quote(tx: Tx, *, shop_id: int, quote_id: int, supplier_id: int | None) -> int:
     return await tx.run(
         """
         UPDATE supply.quote SET withdrawn_at = now()
          WHERE id = %(quote_id)s AND shop_id = %(shop_id)s AND withdrawn_at IS NULL
+           AND supplier_id = coalesce(%(supplier_id)s::bigint, supplier_id)
         """,
+        supplier_id=supplier_id,
         shop_id=shop_id,
         quote_id=quote_id,
     )

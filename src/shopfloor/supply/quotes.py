@@ -44,9 +44,12 @@ async def add_quote(tx: Tx, *, shop_id: int, supplier_id: int, product_id: int, 
     return quote
 
 
-async def withdraw_quote(tx: Tx, *, shop_id: int, quote_id: int) -> None:
-    """The quote is not used in new plans; plans and orders made with it stay.  Raises UnknownQuote."""
-    if not await queries.withdraw_quote(tx, shop_id=shop_id, quote_id=quote_id):
+async def withdraw_quote(tx: Tx, *, shop_id: int, quote_id: int, supplier_id: int | None = None) -> None:
+    """The quote is not used in new plans; plans and orders made with it stay.
+
+    Raises UnknownQuote, also for a quote of another supplier than `supplier_id`.
+    """
+    if not await queries.withdraw_quote(tx, shop_id=shop_id, quote_id=quote_id, supplier_id=supplier_id):
         raise UnknownQuote(quote_id=quote_id)
     await outbox.record(tx, QuoteWithdrawn(shop_id, quote_id))
 

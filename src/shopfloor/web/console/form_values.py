@@ -1,11 +1,13 @@
 """What people type into forms, made into values or refused with a code."""
 
+from collections.abc import Collection, Iterable
 from datetime import UTC, date, datetime
 from functools import cache
 from zoneinfo import ZoneInfo
 
 from babel.numbers import get_decimal_symbol
 
+from shopfloor import catalog
 from shopfloor.accounts import Shop
 from shopfloor.kernel import amounts
 from shopfloor.kernel.errors import Invalid
@@ -31,6 +33,19 @@ def minor_of(text: str, shop: Shop) -> int:
 def quantity_of(text: str, shop: Shop, *, least: int = 1) -> int:
     """Raises what `amounts.read_quantity` raises."""
     return amounts.read_quantity(text, least=least, decimal_sign=_decimal_sign(shop.locale))
+
+
+def id_of(text: str) -> int:
+    """An id as a form has it; 0, which nothing has, for anything else that was sent."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
+
+
+def check_variants(fields: Iterable[str], *words: str, known: Collection[int]) -> None:
+    """Raises UnknownVariant for a field like `price-17` (word, dash, variant) of a variant that is not `known`."""
+    for name in fields:
+        word, dash, number = name.rpartition("-")
+        if dash and word in words and id_of(number) not in known:
+            raise catalog.UnknownVariant(variant_id=number[:20])
 
 
 @cache

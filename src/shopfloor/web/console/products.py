@@ -23,6 +23,7 @@ from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import public_link
 from shopfloor.kernel.values import Money
 from shopfloor.web.console.desk import Desk, at, at_page
+from shopfloor.web.console.form_values import check_variants
 from shopfloor.web.console.languages import other_language
 from shopfloor.web.console.offers import variant_label
 from shopfloor.web.languages import N_
@@ -506,6 +507,7 @@ async def save_variants(desk: Editor, product_id: Id) -> Response:
     async with desk.work() as tx:
         await catalog.product(tx, shop_id=desk.shop.id, product_id=product_id)
         variants = await catalog.variants_of(tx, shop_id=desk.shop.id, product_ids=[product_id])
+    check_variants(typed, "price", "sku", known={variant.id for variant in variants})
     prices: dict[int, int] = {}
     list_prices: dict[int, int | None] = {}
     for variant in variants:

@@ -18,7 +18,7 @@ from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.web.console.desk import Desk, at, at_page
-from shopfloor.web.console.form_values import moment_of
+from shopfloor.web.console.form_values import check_variants, id_of, moment_of
 from shopfloor.web.console.languages import other_language
 from shopfloor.web.console.offers import (
     checklist,
@@ -134,8 +134,7 @@ async def _camera(tx: Tx, desk: Desk, typed: str) -> int | None:
     """The camera chosen, when it is one of this shop's.  Raises ChannelUnknown."""
     if not typed.strip():
         return None
-    number = int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 19 else 0
-    return (await media.channel(tx, shop_id=desk.shop.id, channel_id=number)).id
+    return (await media.channel(tx, shop_id=desk.shop.id, channel_id=id_of(typed))).id
 
 
 # One show
@@ -281,6 +280,7 @@ async def add_offer(desk: Runner, show_id: Id, product_id: Annotated[Id, Form()]
     try:
         async with desk.work() as tx:
             variants = await catalog.variants_of(tx, shop_id=desk.shop.id, product_ids=[product_id])
+            check_variants(typed, "price", "quota", known={variant.id for variant in variants})
             lines = [
                 live.OfferLine(
                     variant.id,
@@ -359,6 +359,7 @@ async def change_offer(desk: Runner, show_id: Id, offer_id: Id) -> Response:
     try:
         async with desk.work() as tx:
             offer = await live.offer(tx, shop_id=desk.shop.id, show_id=show_id, offer_id=offer_id)
+            check_variants(typed, "price", "quota", known={line.variant_id for line in offer.lines})
             terms = _terms(desk, typed)
             quotas = {
                 line.variant_id: _quota(desk, typed.get(f"quota-{line.variant_id}", ""))
@@ -395,7 +396,7 @@ async def add_slot(
 ) -> Response:
     """Talk, or another turn of an offer."""
     try:
-        number = int(offer_id) if offer_id.isascii() and offer_id.isdigit() and len(offer_id) < 19 else None
+        number = id_of(offer_id) if offer_id else None
         async with desk.work() as tx:
             await live.add_slot(
                 tx,

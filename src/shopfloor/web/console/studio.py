@@ -16,6 +16,7 @@ from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.values import now
 from shopfloor.web.console.desk import Desk, at, at_page
+from shopfloor.web.console.form_values import check_variants, id_of
 from shopfloor.web.console.offers import (
     OfferRow,
     SlotRow,
@@ -190,7 +191,7 @@ def _back(desk: Desk, show_id: int, said: str | None = None, *, at: str = "") ->
 async def feature(desk: Runner, show_id: Id, offer_id: Annotated[str, Form(max_length=19)] = "") -> Response:
     """Show this offer; none when empty."""
     try:
-        number = int(offer_id) if offer_id.isascii() and offer_id.isdigit() else None
+        number = id_of(offer_id) if offer_id else None
         async with desk.work() as tx:
             await live.feature(
                 tx, shop_id=desk.shop.id, show_id=show_id, offer_id=number, by=desk.actor.person_id
@@ -208,6 +209,7 @@ async def price(desk: Runner, show_id: Id, offer_id: Annotated[Id, Form()]) -> R
     try:
         async with desk.work() as tx:
             offer = await live.offer(tx, shop_id=desk.shop.id, show_id=show_id, offer_id=offer_id)
+            check_variants(typed, "price", known={line.variant_id for line in offer.lines})
             texts = {
                 line.variant_id: typed.get("price") or typed.get(f"price-{line.variant_id}", "")
                 for line in offer.lines

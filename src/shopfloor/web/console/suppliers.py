@@ -340,7 +340,7 @@ def _terms(reading: Reading, values: Mapping[str, str]) -> supply.QuoteTerms | N
 async def withdraw(desk: Editor, supplier_id: Id, quote_id: Id) -> Response:
     try:
         async with desk.work() as tx:
-            await supply.withdraw_quote(tx, shop_id=desk.shop.id, quote_id=quote_id)
+            await supply.withdraw_quote(tx, shop_id=desk.shop.id, quote_id=quote_id, supplier_id=supplier_id)
     except Refusal as refusal:
         return desk.refused(f"/suppliers/{supplier_id}", refusal)
     return desk.back(

@@ -1,0 +1,630 @@
+"""Every id that can be sent, from one shop, of a thing of another shop and of nothing at all: refused, nothing changed.
+
+What can be sent is read from the running application: each id of each body of its document (also lists of ids, and
+ids that are keys), each id in each path, each field of each form of the console, as the pages themselves show them.
+"""
+
+import json
+import re
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from typing import Any, Final, Self
+from urllib.parse import unquote
+
+import httpx
+import psycopg
+import pytest
+from fastapi.routing import APIRoute
+from psycopg import sql
+from tests.app.running import PASSWORD, PATIENCE, Owner, Running, variant_of
+from tests.app.test_app_borders import routes
+from tests.app.test_app_inputs import UUIDS, body_of, operations, resolved
+
+from shopfloor import web
+
+# What a name must have in it to be that of an id: `location_id`, `from_location`, `slot_ids`, `price-17`.
+NOUNS: Final = frozenset({
+    "camera", "channel", "host", "line", "location", "offer", "order", "person", "plan", "pool", "product", "quote",
+    "show", "slot", "source", "supplier", "target", "variant",
+})  # fmt: skip
+# With a noun in their name and no id in them.
+NO_IDS: Final = frozenset({"limit_per_show"})
+# What tells whose turn it was, and what goes on by itself.
+LOGS: Final = frozenset({
+    "accounts.attempt", "accounts.form_answer", "accounts.session", "kernel.consumer", "live.presence_lease",
+})  # fmt: skip
+UNKNOWN: Final = 987_654_321
+NO_ONE: Final = "00000000-0000-4000-8000-00000000dead"
+
+
+@dataclass(slots=True)
+class Tenant:
+    """A shop with one of everything; `ids` by the name that paths and bodies have for them."""
+
+    owner: Owner
+    http: httpx.Client
+    ids: dict[str, str]
+
+    def path(self, template: str, **ids: str) -> str:
+        known = self.ids | ids
+        return re.sub(r"\{(\w+)\}", lambda gap: known.get(gap[1], "1"), template)
+
+
+@dataclass(slots=True)
+class Two:
+    node: Running
+    one: Tenant
+    other: Tenant
+    document: dict[str, Any]
+    database: "psycopg.Connection[Any]"
+    tables: list[str] = field(default_factory=list[str])
+
+    def digest(self) -> dict[str, str]:
+        """A hash of the rows of each table; of facts only how many there are, for they are given their place later."""
+        if not self.tables:
+            self.tables = [
+                row[0]
+                for row in self.database.execute(
+                    """
+                    SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                     WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname !~ '^(pg_|information|public)'
+                    """
+                )
+                if row[0] not in LOGS
+            ]
+        parts = [
+            sql.SQL("SELECT {name}, {what} FROM {table} AS each").format(
+                name=sql.Literal(name),
+                what=sql.SQL(
+                    "count(*)::text"
+                    if name == "kernel.outbox"
+                    else "md5(string_agg(each::text, '|' ORDER BY each::text))"
+                ),
+                table=sql.Identifier(*name.split(".")),
+            )
+            for name in self.tables
+        ]
+        return dict(self.database.execute(sql.SQL(" UNION ALL ").join(parts)).fetchall())
+
+
+@pytest.fixture(scope="module")
+def two(node: Running, owner: Owner) -> Iterator[Two]:
+    owner.call("POST", "/v1/shops", json={"name": "Second", "slug": "second", "currency": "CNY"})
+    invited = owner.call("POST", "/v1/second/invitations", json={"role": "owner", "email": None})
+    stranger = Owner(node, "second")
+    stranger.call(
+        "POST", "/v1/invitations/join",
+        json={"token": invited["token"], "email": "other@second.example", "password": PASSWORD, "name": "Otto"},
+    )  # fmt: skip
+    url = node.environment.get(
+        "SHOPFLOOR_DATABASE_URL", f"host={node.data_dir}/postgres/run user=postgres dbname=shopfloor"
+    )
+    clients: list[httpx.Client] = []
+    with psycopg.connect(url, autocommit=True) as database:
+        tenants: list[Tenant] = []
+        for person in (owner, stranger):
+            client = httpx.Client(
+                base_url=node.address, timeout=PATIENCE, trust_env=False, headers={"origin": node.address},
+                cookies={"session": person.cookie("session")},
+            )  # fmt: skip
+            clients.append(client)
+            tenants.append(Tenant(person, client, fill(node, person, database)))
+        yield Two(node, *tenants, clients[0].get("/v1/openapi.json").json(), database)
+    for client in clients:
+        client.close()
+    stranger.close()
+
+
+def fill(node: Running, person: Owner, database: "psycopg.Connection[Any]") -> dict[str, str]:
+    """One of everything in this shop."""
+    channel = person.shop("POST", "/channels", json={"name": "Front"})
+    products = [person.product(title, {"S": 9, "M": 9}) for title in ("Bowl", "Cup")]
+    place, second = person.warehouse(), person.shop(
+        "POST", "/stock/locations", json={"name": "Shop", "kind": "store"}
+    )["id"]  # fmt: skip
+    pool = person.shop("POST", "/stock/pools", json={"name": "Till", "location_id": second})
+    show, planned = person.show("Evening", channel_id=channel["id"]), person.show("Later")
+    offer = person.offer(show, products[0], {"S": 4, "M": 4})
+    person.offer(planned, products[0], {"S": 1, "M": 1})
+    slot = person.shop("POST", f"/shows/{show}/slots", json={"title": "Talk", "minutes": 5})
+    person.shop("POST", f"/shows/{show}/start")
+    supplier = person.shop("POST", "/suppliers", json={"name": "Kiln"})
+    quote = person.shop(
+        "POST", f"/suppliers/{supplier['id']}/quotes", json=QUOTE | {"product_id": products[0]["id"]}
+    )
+    invitation = person.shop("POST", "/invitations", json={"role": "host", "email": None})
+    picture = person.shop("GET", f"/products/{products[0]['id']}")["pictures"][0]
+    order = bought(node, person.slug, show, offer, variant_of(products[0], "S"))
+    lines = person.shop("GET", f"/orders/{order}")["lines"]
+    me = person.call("GET", "/v1/me")
+    ids = {
+        "shop": person.slug, "channel_id": channel["id"], "product_id": products[0]["id"], "show_id": show,
+        "variant_id": variant_of(products[0], "S"), "offer_id": offer, "slot_id": slot["id"],
+        "supplier_id": supplier["id"], "quote_id": quote["id"], "invitation_id": invitation["id"],
+        "picture_id": picture["id"], "pool_id": pool["id"], "location_id": place, "person_id": me["person"]["id"],
+        "host_id": me["person"]["id"], "order_id": order, "line_id": lines[0]["id"], "refund_id": uuid.uuid4(),
+    }  # fmt: skip
+    shop_id = database.execute("SELECT id FROM accounts.shop WHERE slug = %s", [person.slug]).fetchone()
+    assert shop_id is not None
+    ids |= supplies(database, shop_id[0], ids | {"show_id": planned})
+    said = uuid.uuid4()
+    database.execute(
+        """
+        INSERT INTO chat.line (id, shop_id, show_id, shopper, name, text, fingerprint, role, state, asks, at)
+        VALUES (%s, %s, %s, %s, 'Ann', 'hello', 'hello', 'viewer', 'shown', '[]', now())
+        """,
+        [said, shop_id[0], show, uuid.uuid4()],
+    )
+    return {name: str(value) for name, value in (ids | {"chat_line": said}).items()}
+
+
+def supplies(database: "psycopg.Connection[Any]", shop_id: int, ids: dict[str, Any]) -> dict[str, Any]:
+    """A plan and a purchase order on its way, written as a plan that was accepted leaves them."""
+    forecast = database.execute(
+        "INSERT INTO demand.forecast (shop_id, show_id, version, as_of, horizon) VALUES (%s, %s, 1, now(), 1) RETURNING id",
+        [shop_id, ids["show_id"]],
+    ).fetchone()
+    assert forecast is not None
+    plan = database.execute(
+        """
+        INSERT INTO supply.plan (shop_id, show_id, version, state, as_of, forecast_id, location_id, needed_by, currency,
+               scale, cost_scaled, bound_scaled, purchase_minor, lost_scaled, left_scaled, revenue_scaled, digest, problem,
+               solver, seconds, remarks)
+        VALUES (%s, %s, 1, 'accepted', now(), %s, %s, '2030-01-01', 'CNY', 1, 0, 0, 0, 0, 0, 0, '', '{}', '', 0, '[]')
+        RETURNING id
+        """,
+        [shop_id, ids["show_id"], forecast[0], ids["location_id"]],
+    ).fetchone()
+    assert plan is not None
+    order = uuid.uuid4()
+    database.execute(
+        """
+        INSERT INTO supply.purchase_order (id, shop_id, supplier_id, plan_id, show_id, location_id, state, currency,
+               setup_minor, cost_minor, created_at, sent_at)
+        VALUES (%s, %s, %s, %s, %s, %s, 'sent', 'CNY', 0, 100, now(), now())
+        """,
+        [order, shop_id, ids["supplier_id"], plan[0], ids["show_id"], ids["location_id"]],
+    )
+    database.execute(
+        """
+        INSERT INTO supply.purchase_line (order_id, position, product_id, variant_id, quantity, unit_minor, capacity_use,
+               expected_on)
+        VALUES (%s, 1, %s, %s, 5, 100, 1, '2030-01-01')
+        """,
+        [order, ids["product_id"], ids["variant_id"]],
+    )
+    return {"plan_id": plan[0], "purchase_order_id": order}
+
+
+QUOTE: Final[dict[str, Any]] = {
+    "currency": "CNY", "tiers": [{"minimum": 1, "unit_minor": 100}], "lead_days": 3, "late_days": 1,
+}  # fmt: skip
+
+
+def bought(node: Running, shop: str, show: int, offer: int, variant: int) -> str:
+    """Somebody bought one: the id of the order."""
+    with httpx.Client(
+        base_url=node.address, timeout=PATIENCE, trust_env=False, headers={"origin": node.address}
+    ) as http:
+        http.get(f"/s/{shop}/live/{show}").raise_for_status()
+        held = http.post(
+            "/buy",
+            json={
+                "id": str(uuid.uuid4()), "show_id": show, "offer_id": offer, "variant_id": variant, "quantity": 1,
+                "price_minor": 9_900,
+            },
+        ).json()  # fmt: skip
+        assert held["outcome"] == "held", held
+        page = http.get(held["url"])
+        shown = dict(re.findall(r'name="(total_\w+)" value="(\d+)"', page.text))
+        filled = {
+            "name": "Ann", "phone": "+86 138 0000 1111", "delivery": "ship", "street": "Pier 3", "city": "Ningbo",
+            "method": "transfer",
+        }  # fmt: skip
+        answer = http.post(held["url"].split("?")[0], data=filled | shown)
+        assert answer.status_code == 303, answer.text[:300]
+        return answer.headers["location"].split("/orders/")[1].split("?")[0]
+
+
+# What can be sent
+
+
+def is_id(name: str) -> bool:
+    last = re.sub(r"s$", "", name.rsplit("_", maxsplit=1)[-1])
+    return name not in NO_IDS and (last == "id" or last in NOUNS)
+
+
+def value_for(tenant: Tenant, name: str, path: str) -> str | None:
+    """The id of this tenant that a field of this name is for."""
+    ids = tenant.ids
+    stem = re.sub(r"s$", "", name)
+    for known in (stem, f"{stem}_id", f"{stem.split('_')[-1]}_id"):
+        if known == "line_id" and "/orders/" not in path:
+            return ids["chat_line"]
+        if known == "order_id" and "purchase" in path:
+            return ids["purchase_order_id"]
+        if known in ids:
+            return ids[known]
+    return None
+
+
+Place = tuple[Any, ...]
+FITTING: Final[dict[str, Any]] = QUOTE | {
+    "price": "100", "price_minor": 9_900, "reason": "count", "quota": 1, "quantity": 1, "by": 1, "units": 1, "kind": None,
+    "minimum": 1, "limit_per_buyer": 4, "limit_per_show": None, "deposit_percent": None, "hold_seconds": 600, "at": None,
+    "seen": 9, "counted": 9, "email": None, "amount_minor": 100, "budget_minor": None, "pool_id": None, "from_pool": None,
+    "to_pool": None, "horizon_days": 28, "seconds": 1.0, "script": "", "valid_from": None, "valid_until": None,
+    "shopper": "11111111-1111-4111-8111-111111111111",
+}  # fmt: skip
+
+
+def fine(document: dict[str, Any], schema: dict[str, Any], tenant: Tenant, path: str, name: str = "") -> Any:
+    """A body of this shape that this shop could send."""
+    schema = resolved(document, schema)
+    kinds = [resolved(document, each) for each in schema.get("anyOf", [])]
+    if name in FITTING and not (name == "kind" and FITTING[name] is None):
+        return FITTING[name]
+    if is_id(name) and schema.get("type") not in {"array", "object"} and not any(
+        each.get("type") in {"array", "object"} for each in kinds
+    ):  # fmt: skip
+        known = value_for(tenant, name, path)
+        assert known is not None, f"{path}: whose is {name}?"
+        return int(known) if known.isdecimal() else known
+    for each in kinds:
+        return fine(document, each, tenant, path, name)
+    if schema.get("enum"):
+        return schema["enum"][0]
+    if "const" in schema:
+        return schema["const"]
+    match schema.get("type"):
+        case "object" if schema.get("properties"):
+            return {
+                key: fine(document, inner, tenant, path, key) for key, inner in schema["properties"].items()
+            }
+        case "object" if _keyed_by_ids(schema):
+            return {str(value_for(tenant, "line_id" if name == "put_back" else "variant_id", path)): 1}
+        case "object":
+            return {}
+        case "array":
+            return [fine(document, schema.get("items", {}), tenant, path, name)]
+        case "integer":
+            return max(1, schema.get("minimum", 1))
+        case "number":
+            return 1.0
+        case "boolean":
+            return False
+        case _ if schema.get("format") in {"date-time", "date"}:
+            return "2030-01-01T10:00:00Z" if schema["format"] == "date-time" else "2030-01-01"
+        case _:
+            return "abc"
+
+
+def _keyed_by_ids(schema: dict[str, Any]) -> bool:
+    return schema.get("additionalProperties", {}).get("type") == "integer"
+
+
+def id_places(document: dict[str, Any], schema: dict[str, Any], at: Place = ()) -> Iterator[Place]:
+    """Where ids stand in a body: by name, in lists, and as keys (`{}`)."""
+    schema = resolved(document, schema)
+    name = next((part for part in reversed(at) if isinstance(part, str)), "")
+    for each in schema.get("anyOf", []):
+        yield from id_places(document, each, at)
+    match schema.get("type"):
+        case "object" if schema.get("properties"):
+            for key, inner in schema["properties"].items():
+                yield from id_places(document, inner, (*at, key))
+        case "object" if _keyed_by_ids(schema):
+            yield (*at, "{}")
+        case "array":
+            yield from id_places(document, schema.get("items", {}), (*at, 0))
+        case "integer" | "string" if name and is_id(name):
+            yield at
+        case _:
+            return
+
+
+def with_id(value: Any, at: Place, new: str) -> Any:
+    if not at:
+        return int(new) if new.isdecimal() else new
+    if at == ("{}",):
+        return {new: 1}
+    if isinstance(at[0], int):
+        return [with_id(value[0] if value else None, at[1:], new)]
+    return {**(value or {}), at[0]: with_id((value or {}).get(at[0]), at[1:], new)}
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    what: str
+    method: str
+    path: str
+    options: dict[str, Any]
+
+
+def bodies(two: Two) -> Iterator[Try]:
+    for method, path, operation in operations(two.document):
+        schema = body_of(two.document, operation)
+        if schema is None or "{shop}" not in path:
+            continue
+        body = fine(two.document, schema, two.one, path)
+        for at in dict.fromkeys(id_places(two.document, schema)):
+            names = [part for part in at if isinstance(part, str) and part != "{}"]
+            name = ("line_id" if names[-1] == "put_back" else "variant_id") if at[-1] == "{}" else names[-1]
+            theirs = value_for(two.other, name, path)
+            assert theirs is not None, f"{path}: whose is {name}?"
+            if name == "refund_id":
+                continue  # made by the client, for this refund: an id that nobody has yet is a new refund
+            for new in (theirs, str(UNKNOWN) if theirs.isdecimal() else NO_ONE):
+                yield Try(
+                    f"{method} {path} {'.'.join(map(str, at))}={new}",
+                    method,
+                    two.one.path(path),
+                    {"json": with_id(body, at, new)},
+                )
+
+
+def paths(two: Two) -> Iterator[Try]:
+    for method, path in routes():
+        if "{shop}" not in path or path.startswith("/s/"):
+            continue
+        for name in re.findall(r"\{(\w+)\}", path):
+            theirs = value_for(two.other, name, path)
+            if name in {"shop", "word", "key", "token"} or theirs is None:
+                continue
+            unknown = NO_ONE if not theirs.isdecimal() or name in UUIDS else str(UNKNOWN)
+            for new in (theirs, unknown):
+                known: dict[str, str] = {}
+                if "/purchase-orders/" in path:
+                    known["order_id"] = two.one.ids["purchase_order_id"]
+                if "/chat/" in path:
+                    known["line_id"] = two.one.ids["chat_line"]
+                filled = two.one.path(path, **known | {name: new})
+                options: dict[str, Any] = {}
+                if method in {"POST", "PUT", "PATCH"}:
+                    options = (
+                        {"json": sample(two, method, path)}
+                        if path.startswith("/v1/")
+                        else {"data": {"text": "x"}}
+                    )
+                yield Try(f"{method} {path} {name}={new}", method, filled, options)
+
+
+def sample(two: Two, method: str, path: str) -> Any:
+    for each, template, operation in operations(two.document):
+        if (each, template) == (method, path):
+            schema = body_of(two.document, operation)
+            return None if schema is None else fine(two.document, schema, two.one, path)
+    return None
+
+
+class Forms(HTMLParser):
+    """The forms of a page: where each goes, and its fields as they would be sent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.forms: list[tuple[str, dict[str, str]]] = []
+        self._by_id: dict[str, dict[str, str]] = {}
+        self._late: list[tuple[str, str, str]] = []
+        self._open: dict[str, str] | None = None
+        self._select: tuple[str, dict[str, str]] | None = None
+
+    @classmethod
+    def of(cls, page: str) -> Self:
+        parser = cls()
+        parser.feed(page)
+        for form, name, value in parser._late:
+            if form in parser._by_id:
+                parser._by_id[form].setdefault(name, value)
+        return parser
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if tag == "form":
+            self._open = {}
+            if (given.get("method") or "").lower() == "post":
+                self.forms.append((given.get("action") or "", self._open))
+            if given.get("id"):
+                self._by_id[given["id"] or ""] = self._open
+        name = given.get("name") or ""
+        if tag in {"input", "select", "textarea", "button"} and name:
+            if given.get("form"):
+                self._late.append((given["form"] or "", name, given.get("value") or ""))
+            elif self._open is not None:
+                if tag == "select":
+                    self._select = (name, self._open)
+                    self._open.setdefault(name, "")
+                elif given.get("type") not in {"checkbox", "file"}:
+                    self._open.setdefault(name, given.get("value") or "")
+        if tag == "option" and self._select is not None:
+            name, form = self._select
+            if "selected" in given or not form[name]:
+                form[name] = given.get("value") or ""
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "form":
+            self._open = None
+        elif tag == "select":
+            self._select = None
+
+
+# Required by a form and left for people to type.
+TYPED: Final = {
+    "by": "1", "units": "1", "price": "100", "quantity": "1", "name": "New", "title": "New", "minutes": "5", "amount": "99",
+    "note": "x", "text": "x", "new_price": "100", "capacity": "", "lead_days": "3", "late_days": "1", "minimum1": "1",
+    "unit1": "1", "delayed_to": "2031-01-01", "tracking": "x", "email": "",
+}  # fmt: skip
+
+
+def forms(two: Two) -> Iterator[Try]:
+    """Each form that a page of this shop shows, with each of its ids in turn exchanged."""
+    seen: set[tuple[str, str]] = set()
+    for method, path in routes():
+        if method != "GET" or not path.startswith("/console/{shop}") or path.endswith((".csv", ".xlsx")):
+            continue
+        more = {"order_id": two.one.ids["purchase_order_id"]} if "/purchase-orders/" in path else {}
+        page = two.one.http.get(two.one.path(path, **more), headers={"accept": "text/html"})
+        assert page.status_code == 200, (path, page.status_code)
+        for action, fields in Forms.of(page.text).forms:
+            where = action or two.one.path(path)
+            if not where.startswith("/console/corner"):
+                continue
+            template = re.sub(r"/(\d+|[0-9a-f-]{36})(?=/|$)", "/*", where)
+            filled = {
+                name: value or TYPED.get(name, "") for name, value in fields.items() if name != "form_key"
+            }
+            for name, value in fields.items():
+                for changed, what in exchanged(two, name, value, where):
+                    key = (template, re.sub(r"\d+", "*", f"{name}={what}"))
+                    if key in seen:
+                        continue
+                    seen.add(key)
+                    kept = {each: text for each, text in filled.items() if each != name}
+                    yield Try(f"POST {template} {name}: {what}", "POST", where, {"data": kept | changed})
+
+
+def declared(two: Two) -> Iterator[Try]:
+    """Each id among the fields that a form's route declares, whether or not a page shows such a form just now."""
+    for router in web.routers():
+        for route in router.routes:
+            if not isinstance(route, APIRoute) or not route.path.startswith("/console/{shop}/"):
+                continue
+            known = (
+                {"order_id": two.one.ids["purchase_order_id"]} if "/purchase-orders/" in route.path else {}
+            )
+            names = [each.name for each in route.dependant.body_params]
+            own = {
+                name: value_for(two.one, name, route.path) or TYPED.get(name, "")
+                for name in names
+                if name != "file"
+            }
+            if "source" in own:
+                own |= dict.fromkeys(
+                    ("source", "target"), f"{two.one.ids['location_id']}:{two.one.ids['pool_id']}"
+                )
+            for name in names:
+                for changed, what in exchanged(two, name, own.get(name, ""), route.path):
+                    yield Try(
+                        f"POST {route.path} {name}: {what}",
+                        "POST",
+                        two.one.path(route.path, **known),
+                        {"data": own | changed},
+                    )
+
+
+def exchanged(two: Two, name: str, value: str, path: str) -> Iterator[tuple[dict[str, str], str]]:
+    """The field with another shop's id, and with one that nothing has; as its value or as a part of its name."""
+    if name.startswith("part-"):
+        for new in (two.other.ids["variant_id"], str(UNKNOWN)):
+            yield {name: f"Cup (#{new})"}, f"#{new}"
+        return
+    number = re.fullmatch(r"(price|sku|quota|r|q|d)-(\d+)", name)
+    if number is not None:
+        for new in (two.other.ids["variant_id"], str(UNKNOWN)):
+            yield {f"{number[1]}-{new}": value or "1"}, f"{number[1]}-{new}"
+        return
+    if name == "change" or not is_id(name):
+        return
+    if ":" in value or name in {"source", "target"}:
+        theirs = two.other.ids
+        for location, pool in (
+            (theirs["location_id"], value.partition(":")[2]),
+            (value.partition(":")[0], theirs["pool_id"]),
+            (str(UNKNOWN), value.partition(":")[2]),
+        ):
+            yield {name: f"{location}:{pool}"}, f"{location}:{pool}"
+        return
+    theirs = value_for(two.other, name, path)
+    assert theirs is not None, f"{path}: whose is {name}?"
+    for new in (theirs, str(UNKNOWN) if theirs.isdecimal() else NO_ONE):
+        yield {name: new}, new
+
+
+def is_refused(answer: httpx.Response) -> bool:
+    if 400 <= answer.status_code < 500:
+        return True
+    # A form comes back to its page, with what was wrong on top of it.
+    return answer.status_code == 303 and '"bad"' in unquote(answer.headers.get("set-cookie", "")).replace(
+        "\\", ""
+    )
+
+
+def carry_out(two: Two, tries: list[Try]) -> list[str]:
+    """What was not refused, or changed something all the same."""
+    wrong: list[str] = []
+    before = two.digest()
+    for each in tries:
+        answer = two.one.http.request(each.method, each.path, **each.options)
+        after = two.digest()
+        touched = sorted(table for table, rows in after.items() if rows != before[table])
+        looks_only = each.method == "GET" and answer.status_code == 200
+        if touched or looks_only or not is_refused(answer):
+            said = (
+                answer.text[:150]
+                if answer.status_code >= 400
+                else unquote(answer.headers.get("set-cookie", ""))[:150]
+            )
+            wrong.append(f"{each.what}: {answer.status_code} {touched} {said}")
+        before = after
+    return wrong
+
+
+def test_no_id_of_a_body_leads_into_another_shop(two: Two) -> None:
+    tries = list(bodies(two))
+
+    assert carry_out(two, tries) == []
+    assert len(tries) > 60
+
+
+def test_bodies_are_refused_for_their_id_and_not_for_their_shape(two: Two) -> None:
+    said = {
+        each.what: two.one.http.request(each.method, each.path, **each.options).json() for each in bodies(two)
+    }
+
+    assert {
+        what: json.dumps(body)[:200] for what, body in said.items() if body.get("code") == "request.invalid"
+    } == {}
+
+
+def test_no_id_of_a_path_leads_into_another_shop(two: Two) -> None:
+    tries = list(paths(two))
+
+    assert carry_out(two, tries) == []
+    assert len(tries) > 150
+
+
+def test_no_field_of_a_form_leads_into_another_shop(two: Two) -> None:
+    shown, fields = list(forms(two)), list(declared(two))
+
+    assert carry_out(two, [*shown, *fields]) == []
+    assert len(shown) > 15
+    assert len(fields) > 25
+
+
+def test_no_purchase_leads_from_one_shop_into_another(two: Two) -> None:
+    one, other = two.one.ids, two.other.ids
+    with httpx.Client(
+        base_url=two.node.address, timeout=PATIENCE, trust_env=False, headers={"origin": two.node.address}
+    ) as http:
+        http.get(f"/s/corner/live/{one['show_id']}").raise_for_status()
+        wish = {
+            "offer_id": int(one["offer_id"]), "variant_id": int(one["variant_id"]),
+            "quantity": 1, "price_minor": 9_900,
+        }  # fmt: skip
+        before = two.digest()
+        for name in ("offer_id", "variant_id"):
+            for new in (int(other[name]), UNKNOWN):
+                said = http.post("/buy", json={"id": str(uuid.uuid4())} | wish | {name: new}).json()
+                assert said["outcome"] == "refused", (name, new, said)
+        for name in ("offer_id", "variant_id"):
+            for new in (other[name], str(UNKNOWN)):
+                fields = {"offer_id": one["offer_id"], "variant_id": one["variant_id"], "quantity": "1"} | {
+                    name: new
+                }
+                answer = http.post("/s/corner/waitlist", data=fields, headers={"accept": "application/json"})
+                assert 400 <= answer.status_code < 500, (name, new, answer.status_code, answer.text[:200])
+        for each in (f"/s/corner/live/{other['show_id']}", f"/s/corner/p/{other['product_id']}",
+                     f"/s/corner/orders/{other['order_id']}"):  # fmt: skip
+            assert http.get(each).status_code == 404, each
+        assert two.digest() == before

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ while os.getppid() == parent:
 
 
 @contextlib.contextmanager
-def busy_cores() -> Iterator[None]:
+def busy_cores() -> Generator[None]:
     """Every core has something else to do meanwhile."""
     spinning = [subprocess.Popen([sys.executable, "-c", SPIN]) for _ in range(os.cpu_count() or 1)]
     try:

@@ -11,7 +11,7 @@ import socket
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
-from typing import Final
+from typing import Final, cast
 from urllib.parse import urljoin, urlsplit
 
 import httpcore
@@ -95,7 +95,7 @@ class _Guarded(httpcore.AsyncNetworkBackend):
     def __init__(self, allowed: Sequence[Network], resolve: Resolve) -> None:
         self._allowed = allowed
         self._resolve = resolve
-        self._inner: httpcore.AsyncNetworkBackend = httpcore.AnyIOBackend()
+        self._inner = cast("httpcore.AsyncNetworkBackend", httpcore.AnyIOBackend())
 
     def _may_connect(self, address: Address, port: int) -> bool:
         if any(address in network for network in self._allowed if network.version == address.version):

@@ -1,5 +1,6 @@
 """POST /e."""
 
+import asyncio
 import errno
 import json
 import os
@@ -13,6 +14,7 @@ import pytest
 
 from shopfloor import collector
 from shopfloor.collector.models import MAX_BODY
+from shopfloor.collector.quotas import Quotas
 
 Make = Callable[..., Awaitable[collector.Collector]]
 
@@ -129,3 +131,175 @@ async def test_what_was_malformed_is_kept_for_a_look(make: Make, directory: Path
     (sealed,) = await one.seal()
 
     assert (sealed.received, sealed.accepted, sealed.bad) == (1, 0, 1)
+
+
+# How much one may report
+
+
+class Clock:
+    now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def from_address(
+    one: collector.Collector, clock: Clock, address: str, viewer: UUID | None
+) -> httpx.AsyncClient:
+    app: Any = collector.Endpoint(one, viewer=lambda _: viewer, quotas=quotas_of(one), clock=clock)
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app, client=(address, 1)), base_url="http://shop")
+
+
+_QUOTAS: dict[int, Quotas] = {}
+
+
+def quotas_of(one: collector.Collector) -> Quotas:
+    """One for all who report to the same collector in a test."""
+    return _QUOTAS.setdefault(id(one), Quotas())
+
+
+async def test_a_shopper_reports_sixty_times_at_once_and_then_twice_a_second(
+    make: Make, directory: Path
+) -> None:
+    one, clock = await make(), Clock()
+    async with from_address(one, clock, "203.0.113.7", VIEWER) as http:
+        taken = [
+            await http.post("/e", content=json.dumps([{"id": str(n), "type": "page_view"}]))
+            for n in range(60)
+        ]
+        refused = await http.post("/e", content=json.dumps([{"id": "60", "type": "page_view"}]))
+        clock.now += 0.499
+        still = await http.post("/e", content=json.dumps([{"id": "60", "type": "page_view"}]))
+        clock.now += 0.001
+        again = await http.post("/e", content=json.dumps([{"id": "60", "type": "page_view"}]))
+
+    assert {answer.status_code for answer in taken} == {200}
+    assert (refused.status_code, refused.json()["code"], refused.headers["retry-after"]) == (
+        429,
+        "collector.too_fast",
+        "1",
+    )
+    assert (still.status_code, again.status_code) == (429, 200)
+    assert again.json() == {"results": {"60": "ok"}}
+    assert len(ids(directory)) == 61
+    assert one.counters.refused == 2
+
+
+async def test_bytes_are_paid_for_before_they_are_read(make: Make, directory: Path) -> None:
+    one, clock = await make(), Clock()
+    body = b"[" + b" " * (MAX_BODY - 2) + b"]"
+    read: list[int] = []
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(4):
+            read.append(1)
+            yield b" " * (MAX_BODY // 4)
+
+    async with from_address(one, clock, "203.0.113.7", VIEWER) as http:
+        full = [await http.post("/e", content=body) for _ in range(2)]
+        small = await http.post("/e", content=b"[]")
+        announced = await http.post("/e", content=b"{" * 100)
+        unannounced = await http.post("/e", content=pieces())
+        clock.now += 32
+        after = await http.post("/e", content=body)
+
+    assert [answer.status_code for answer in full] == [200, 200]
+    assert [answer.status_code for answer in (small, announced, unannounced)] == [429, 429, 429]
+    assert len(read) == 1, "no more was read than showed that it is too much"
+    assert after.status_code == 200
+    # What was refused was never looked at: the nonsense among it is not in the lake either.
+    assert (one.counters.bad, one.counters.refused) == (0, 3)
+    assert ids(directory) == []
+
+
+async def test_a_body_of_a_megabyte_costs_a_shopper_half_a_minute(make: Make) -> None:
+    one, clock = await make(), Clock()
+    body = b"[" + b" " * (MAX_BODY - 2) + b"]"
+    async with from_address(one, clock, "203.0.113.7", VIEWER) as http:
+        for _ in range(2):
+            await http.post("/e", content=body)
+        refused = await http.post("/e", content=body)
+        clock.now += 31.99
+        still = await http.post("/e", content=body)
+        clock.now += 0.01
+        again = await http.post("/e", content=body)
+
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "32")
+    assert (still.status_code, again.status_code) == (429, 200)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "shared"),
+    [
+        ("203.0.113.7", "203.0.113.7", True),
+        ("203.0.113.7", "203.0.113.8", False),
+        ("2001:db8:7:1::1", "2001:db8:7:ffff::2", True),
+        ("2001:db8:7:1::1", "2001:db8:8:1::1", False),
+    ],
+)
+async def test_visitors_without_a_cookie_share_what_their_address_has(
+    make: Make, first: str, second: str, shared: bool
+) -> None:
+    one, clock = await make(), Clock()
+    async with from_address(one, clock, first, None) as a, from_address(one, clock, second, None) as b:
+        taken = {(await a.post("/e", content=b"[]")).status_code for _ in range(400)}
+        refused = (await a.post("/e", content=b"[]")).status_code
+        other = (await b.post("/e", content=b"[]")).status_code
+    async with from_address(one, clock, first, VIEWER) as known:
+        with_cookie = (await known.post("/e", content=b"[]")).status_code
+
+    assert (taken, refused) == ({200}, 429)
+    assert other == (429 if shared else 200)
+    assert with_cookie == 200, "who has a cookie has an allowance of its own"
+
+
+def test_a_campus_behind_one_address_is_not_cut_and_a_flood_is() -> None:
+    """2,000 rooms open within ten seconds and report every two seconds, 3 KB each, for ten minutes; beside them one
+    shopper, and a script without a cookie, send as fast as they can.
+    """
+    quotas, address = Quotas(), "203.0.113.7"
+    viewers = [UUID(int=n) for n in range(1, 2_001)]
+    flood, taken_of_flood, cut = UUID(int=99_999), 0, 0
+    for tick in range(6_000):
+        now = tick / 10
+        for viewer in viewers[tick % 20 :: 20]:
+            if now < 10 and viewer.int > 200 * (now + 0.1):
+                continue
+            cut += quotas.request(address, viewer, now) > 0 or quotas.body(address, viewer, 3_000, now) > 0
+        for sender in (flood, None):
+            for _ in range(20):
+                if not quotas.request(address, sender, now) and not quotas.body(
+                    address, sender, MAX_BODY, now
+                ):
+                    taken_of_flood += MAX_BODY
+    assert cut == 0
+    # At most what both may send at once, and 160 KiB a second after that; not the 2 GB a minute they tried.
+    assert 0 < taken_of_flood <= 6 * MAX_BODY + 600 * (160 << 10)
+
+
+def test_many_shoppers_of_one_address_have_one_bound() -> None:
+    """Fresh cookies do not help: an address has 10,000 requests at once, then 1,500 a second, and 4 MiB a second."""
+    quotas, address = Quotas(), "203.0.113.7"
+    at_once = sum(not quotas.request(address, UUID(int=n), 0.0) for n in range(1, 12_001))
+    in_the_next_second = sum(not quotas.request(address, UUID(int=n), 1.0) for n in range(20_001, 24_001))
+    bodies = sum(not quotas.body(address, UUID(int=n), MAX_BODY, 0.0) for n in range(30_001, 30_101))
+    bodies_later = sum(not quotas.body(address, UUID(int=n), MAX_BODY, 10.0) for n in range(40_001, 40_101))
+
+    assert (at_once, in_the_next_second) == (10_000, 1_500)
+    assert (bodies, bodies_later) == (64, 40)
+
+
+async def test_what_was_refused_is_left_in_the_lake(make: Make, directory: Path) -> None:
+    one, clock = await make(seal_every=0.05), Clock()
+    async with from_address(one, clock, "203.0.113.7", VIEWER) as http:
+        statuses = [(await http.post("/e", content=b"[]")).status_code for _ in range(63)]
+    assert statuses.count(429) == 3
+
+    def said() -> list[int]:
+        table = collector.lake.open(directory).table(names=["type", "quantity"]).to_pylist()
+        return [row["quantity"] for row in table if row["type"] == "collector.refused"]
+
+    async with asyncio.timeout(30):
+        while not said():
+            await asyncio.sleep(0.05)
+    assert sum(said()) == 3

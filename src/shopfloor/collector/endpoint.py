@@ -2,9 +2,12 @@
 
 200  {"results": {"<id>": "ok" | "dup" | "shed" | "bad:<reason>", …}}   everything not bad is on the disk
 400  no JSON batch · 413 too large · 415 no JSON · 405 not a POST
+429  too fast, with Retry-After: send the same events again later, with the same ids
 503  not durable, with Retry-After: send the same events again, with the same ids
 """
 
+import math
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 from uuid import UUID
@@ -12,7 +15,8 @@ from uuid import UUID
 import msgspec
 
 from shopfloor.collector.intake import parse
-from shopfloor.collector.models import MAX_BODY, Bad, Malformed, TooLarge, UnsupportedMedia
+from shopfloor.collector.models import MAX_BODY, Bad, Malformed, TooFast, TooLarge, UnsupportedMedia
+from shopfloor.collector.quotas import Quotas
 from shopfloor.collector.service import Collector
 from shopfloor.kernel.errors import Refusal, Unavailable
 from shopfloor.kernel.values import now
@@ -41,9 +45,18 @@ class Endpoint:
     `viewer` tells from a request who the signed shopper is; what a browser says about itself is not asked.
     """
 
-    def __init__(self, collector: Collector, *, viewer: Callable[[Scope], UUID | None]) -> None:
+    def __init__(
+        self,
+        collector: Collector,
+        *,
+        viewer: Callable[[Scope], UUID | None],
+        quotas: Quotas | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._collector = collector
         self._viewer = viewer
+        self._quotas = quotas or Quotas()
+        self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -55,6 +68,9 @@ class Endpoint:
             return
         try:
             results = await self._take(scope, receive)
+        except TooFast as refusal:
+            self._collector.counters.refused += 1
+            await _answer(send, refusal.status, refusal.body(), (b"retry-after", b"%d" % refusal.seconds))
         except Unavailable as refusal:
             await _answer(send, refusal.status, refusal.body(), (b"retry-after", RETRY_AFTER))
         except Refusal as refusal:
@@ -68,13 +84,24 @@ class Endpoint:
         media = headers.get(b"content-type", b"").partition(b";")[0].strip().lower().decode("latin-1")
         if media not in _MEDIA:
             raise UnsupportedMedia(media=media[:100])
-        announced = headers.get(b"content-length", b"0")
-        if announced.isdigit() and int(announced[:20]) > MAX_BODY:
+        announced = headers.get(b"content-length", b"")
+        size = int(announced[:20]) if announced.isdigit() else None
+        if size is not None and size > MAX_BODY:
             raise TooLarge(limit=MAX_BODY)
-        body = await _body(receive)
+        address = (scope.get("client") or ("",))[0]
+        viewer = self._viewer(scope)
+        self._check(self._quotas.request(address, viewer, self._clock()))
+        # What is announced is paid for before it is read; else each piece as it comes.
+        if size is not None:
+            self._check(self._quotas.body(address, viewer, size, self._clock()))
+
+        def pay(piece: int) -> None:
+            if size is None:
+                self._check(self._quotas.body(address, viewer, piece, self._clock()))
+
+        body = await _body(receive, pay)
         if body is None:
             return None
-        viewer = self._viewer(scope)
         try:
             entries = parse(body, received=now(), viewer=None if viewer is None else str(viewer))
         except Malformed:
@@ -84,8 +111,12 @@ class Endpoint:
         results = await self._collector.append(entries) if entries else []
         return {result.id: result.outcome for result in results}
 
+    def _check(self, seconds: float) -> None:
+        if seconds:
+            raise TooFast(math.ceil(seconds))
 
-async def _body(receive: Receive) -> bytes | None:
+
+async def _body(receive: Receive, pay: Callable[[int], None]) -> bytes | None:
     """The whole body, or None when the client went away; refuses more than the limit while reading."""
     parts: list[bytes] = []
     size = 0
@@ -97,6 +128,7 @@ async def _body(receive: Receive) -> bytes | None:
         size += len(part)
         if size > MAX_BODY:
             raise TooLarge(limit=MAX_BODY)
+        pay(len(part))
         parts.append(part)
         if not message.get("more_body"):
             return b"".join(parts)

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from shopfloor.kernel.errors import Invalid, Unavailable
+from shopfloor.kernel.errors import Invalid, TooMany, Unavailable
 
 MAX_BODY: Final = 1 << 20
 MAX_EVENT: Final = 64 << 10
@@ -119,6 +119,16 @@ class Closing(Unavailable):
     """Not any more: the process is shutting down; send the same events again."""
 
     code = "collector.closing"
+
+
+class TooFast(TooMany):
+    """Too many events for now; send the same events again, with the same ids."""
+
+    code = "collector.too_fast"
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(wait_seconds=seconds)
+        self.seconds = seconds
 
 
 class TooLarge(Invalid):

@@ -44,12 +44,13 @@ _log = logs.get("collector")
 
 @dataclass(slots=True)
 class Counters:
-    """What this process did since it started."""
+    """What this process did since it started, in events; `refused` in requests that came too fast to be read."""
 
     received: int = 0
     duplicate: int = 0
     bad: int = 0
     shed: int = 0
+    refused: int = 0
     commits: int = 0
     failures: int = 0
     sealed: int = 0
@@ -108,6 +109,7 @@ class Collector:
         self._recent: OrderedDict[bytes, None] = OrderedDict()
         self._shedding = 0
         self._shed_since: datetime | None = None
+        self._refused_said = 0
 
     async def start(self) -> None:
         """Claim the writer's name, seal what an earlier run left, take events from now on.
@@ -294,6 +296,8 @@ class Collector:
             try:
                 if self.measure_disk():
                     await self._say_shedding()
+                if self.counters.refused > self._refused_said:
+                    await self._say_refused()
                 await self.seal()
             except (OSError, NotDurable, manifest.LakeDamaged) as problem:
                 # The log keeps everything; the next round tries again.
@@ -313,6 +317,25 @@ class Collector:
                 )
             ]
         )
+
+    async def _say_refused(self) -> None:
+        """Leave in the lake how many requests were turned away since it was said last: figures lack what was in them
+        and did not come again.
+        """
+        refused = self.counters.refused
+        await self.append(
+            [
+                Event(
+                    id=str(new_id()),
+                    source=f"{SERVER}collector/{self.writer}",
+                    type="collector.refused",
+                    event_time=now(),
+                    actor_kind="system",
+                    quantity=refused - self._refused_said,
+                )
+            ]
+        )
+        self._refused_said = refused
 
     # The functions below run on the collector's own disk thread, one at a time.
 

@@ -109,6 +109,7 @@ class Troubles:
     unguarded: list[str] = field(default_factory=list[str])
     broken: list[str] = field(default_factory=list[str])
     expected: bool = False
+    at_home: set[str] = field(default_factory=set[str])
 
     def watch(self, page: Page) -> None:
         page.on(
@@ -121,7 +122,10 @@ class Troubles:
 
     def _asked(self, url: str) -> None:
         parts = urlsplit(url)
-        if parts.scheme not in {"data", "blob"} and parts.netloc != urlsplit(self.shop).netloc:
+        if parts.scheme not in {"data", "blob"} and parts.netloc not in {
+            urlsplit(self.shop).netloc,
+            *self.at_home,
+        }:
             self.strangers.append(url)
 
     def _answered(self, url: str, status: int, headers: dict[str, str]) -> None:

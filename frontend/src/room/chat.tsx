@@ -52,7 +52,8 @@ function Lines({ lines, say }: ListProps) {
 interface FormProps {
   readonly say: Say;
   readonly problem: string | null;
-  readonly send: (text: string) => boolean;
+  /** Whether it left; what did not stays in the field. */
+  readonly send: (text: string) => boolean | Promise<boolean>;
 }
 
 export function ChatForm({ say, send, problem }: FormProps) {
@@ -63,7 +64,10 @@ export function ChatForm({ say, send, problem }: FormProps) {
       onSubmit={(event) => {
         event.preventDefault();
         const trimmed = text.trim();
-        if (trimmed !== "" && send(trimmed)) setText("");
+        if (trimmed === "") return;
+        const sent = send(trimmed);
+        if (sent === true) setText("");
+        else void Promise.resolve(sent).then((left) => left && setText((now) => (now.trim() === trimmed ? "" : now)));
       }}
     >
       <label class="for-readers" for="chat-text">{say("say_something")}</label>

@@ -324,10 +324,32 @@ export class RoomModel {
     }
   }
 
-  speak(text: string): boolean {
-    const sent = this.socket.send({ t: "chat", ref: `c${++this.ref}`, text });
-    this.put({ chatProblem: sent ? null : this.say("not_connected") });
-    return sent;
+  speak(text: string): boolean | Promise<boolean> {
+    if (this.socket.send({ t: "chat", ref: `c${++this.ref}`, text })) {
+      this.put({ chatProblem: null });
+      return true;
+    }
+    return this.speakByPost(text);
+  }
+
+  /** Where sockets are blocked, or while one is coming back. */
+  private async speakByPost(text: string): Promise<boolean> {
+    try {
+      const response = await fetch(`/room/${this.view.state.show.id}/chat`, {
+        method: "POST",
+        headers: { accept: "application/json", "content-type": "application/json" },
+        body: JSON.stringify({ text }),
+      });
+      const body = (await response.json()) as { readonly held?: boolean; readonly line?: ChatLine; readonly code?: string; readonly message?: string };
+      if (response.ok) {
+        if (body.line !== undefined) this.put({ chat: chatAfter(this.view.chat, [body.line]) });
+        this.put({ chatProblem: body.held === true ? this.say("chat_held") : null });
+      } else this.put({ chatProblem: refusalText(body.code, body.message, this.say) });
+      return response.ok;
+    } catch {
+      this.put({ chatProblem: this.say("not_connected") });
+      return false;
+    }
   }
 
   like(): void {

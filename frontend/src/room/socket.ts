@@ -1,4 +1,5 @@
-// The room stream: snapshot, then ticks; taken up again where it broke off.
+// The room stream: snapshot, then ticks; taken up again where it broke off.  Where sockets are blocked, the same comes as
+// server-sent events; what a page says then goes by POST.
 
 import type { ChatLine, RoomState } from "./state.ts";
 
@@ -29,40 +30,74 @@ export function backOff(failures: number, random: () => number = Math.random): n
 
 // A quiet room says nothing for long; taking the stream up again costs one small frame, so this may be short of minutes.
 const SILENCE = 75_000;
+// A network that blocks sockets refuses them, or says nothing at all.
+const HANDSHAKE = 8_000;
+const REFUSED = 2;
+// How often a page on events looks whether sockets pass by now.
+const RETURN = 60_000;
+
+/** What of an EventSource is used here. */
+export interface Events {
+  readyState: number;
+  onmessage: ((event: MessageEvent) => void) | null;
+  onerror: ((event: Event) => void) | null;
+  close(): void;
+}
 
 export class RoomSocket {
   private socket: WebSocket | undefined;
+  private events: Events | undefined;
   private epoch: string | undefined;
   private seq = 0;
   private failures = 0;
+  /** Handshakes in a row that led to nothing. */
+  private refused = 0;
   private retry: ReturnType<typeof setTimeout> | undefined;
   private watch: ReturnType<typeof setTimeout> | undefined;
   private closed = false;
+  private opened = false;
   private greeted = false;
   private after: number | undefined;
   private readonly url: string;
   private readonly ears: Ears;
   private readonly open: (url: string) => WebSocket;
+  private readonly subscribe: (url: string) => Events;
 
-  constructor(url: string, ears: Ears, open: (url: string) => WebSocket = (at) => new WebSocket(at)) {
+  /** `url` of the socket; the events of the same room stand beside it. */
+  constructor(
+    url: string,
+    ears: Ears,
+    open: (url: string) => WebSocket = (at) => new WebSocket(at),
+    subscribe: (url: string) => Events = (at) => new EventSource(at),
+  ) {
     this.url = url;
     this.ears = ears;
     this.open = open;
+    this.subscribe = subscribe;
   }
 
   connect(): void {
     clearTimeout(this.retry);
     if (this.closed || this.socket !== undefined) return;
-    this.ears.connection("connecting");
+    if (this.events === undefined) this.ears.connection("connecting");
     const socket = this.open(this.url);
     this.socket = socket;
+    this.opened = false;
     this.greeted = false;
+    this.giveUpAfter(HANDSHAKE);
     socket.onopen = () => {
-      const resume = this.epoch === undefined ? {} : { epoch: this.epoch, seq: this.seq };
+      this.opened = true;
+      // Coming back from events: only an answer shows that the socket carries anything, and a snapshot is one.
+      const resume = this.epoch === undefined || this.events !== undefined ? {} : { epoch: this.epoch, seq: this.seq };
       socket.send(JSON.stringify({ t: "hello", ...resume }));
-      this.listenForSilence();
+      if ("epoch" in resume) this.giveUpAfter(SILENCE);
     };
-    socket.onmessage = (event) => this.heard(JSON.parse(String(event.data)) as Message);
+    socket.onmessage = (event) => {
+      this.giveUpAfter(SILENCE);
+      const message = JSON.parse(String(event.data)) as Message;
+      if (!this.greeted && message.t !== "bye" && message.t !== "error") this.greet();
+      this.heard(message);
+    };
     socket.onclose = () => this.lost(socket);
   }
 
@@ -83,10 +118,18 @@ export class RoomSocket {
     clearTimeout(this.retry);
     clearTimeout(this.watch);
     this.socket?.close();
+    this.dropEvents();
+  }
+
+  private greet(): void {
+    this.greeted = true;
+    this.failures = 0;
+    this.refused = 0;
+    this.dropEvents();
+    this.ears.connection("open");
   }
 
   private heard(message: Message): void {
-    this.listenForSilence();
     if (message.t === "snapshot") {
       this.epoch = message.epoch;
       this.seq = message.seq;
@@ -95,26 +138,54 @@ export class RoomSocket {
       if (message.seq !== this.seq + 1) {
         // A hole cannot be mended by guessing: ask for a snapshot.
         this.epoch = undefined;
-        this.socket?.close();
+        if (this.events === undefined) this.socket?.close();
+        else this.listen();
         return;
       }
       this.seq = message.seq;
     } else if (message.t === "bye") {
       this.after = message.retry_after_ms;
     }
-    if (!this.greeted && message.t !== "bye" && message.t !== "error") {
-      this.greeted = true;
-      this.failures = 0;
-      this.ears.connection("open");
-    }
     this.ears.message(message);
   }
 
+  /** Take the room's events the other way. */
+  private listen(): void {
+    this.dropEvents();
+    const events = this.subscribe(this.url.replace(/^ws/, "http").replace(/socket$/, "events"));
+    this.events = events;
+    events.onmessage = (event) => {
+      this.failures = 0;
+      this.ears.connection("open");
+      this.heard(JSON.parse(String(event.data)) as Message);
+    };
+    // The browser comes back by itself, and says where it was; unless it was turned away for good.
+    events.onerror = () => {
+      this.ears.connection("lost");
+      if (events.readyState !== 2) return;
+      this.dropEvents();
+      this.again(backOff(this.failures++));
+    };
+  }
+
+  private dropEvents(): void {
+    if (this.events === undefined) return;
+    this.events.onmessage = null;
+    this.events.onerror = null;
+    this.events.close();
+    this.events = undefined;
+  }
+
   /** A connection that says nothing for long is dead, whatever the browser thinks. */
-  private listenForSilence(): void {
+  private giveUpAfter(ms: number): void {
     clearTimeout(this.watch);
     const socket = this.socket;
-    this.watch = setTimeout(() => socket !== undefined && this.lost(socket), SILENCE);
+    this.watch = setTimeout(() => socket !== undefined && this.lost(socket), ms);
+  }
+
+  private again(ms: number): void {
+    clearTimeout(this.retry);
+    this.retry = setTimeout(() => this.connect(), ms);
   }
 
   private lost(socket: WebSocket): void {
@@ -122,12 +193,17 @@ export class RoomSocket {
     clearTimeout(this.watch);
     socket.onclose = null;
     socket.onmessage = null;
+    socket.onopen = null;
     if (socket.readyState < 2) socket.close();
     this.socket = undefined;
     if (this.closed) return;
-    this.ears.connection("lost");
+    // One that took up where it was and had nothing to tell has not failed.
+    const inVain = !this.greeted && (!this.opened || this.epoch === undefined || this.events !== undefined);
+    this.refused = inVain ? this.refused + 1 : 0;
+    if (this.events === undefined) this.ears.connection("lost");
+    if (this.events === undefined && this.refused >= REFUSED) this.listen();
     const told = this.after === undefined ? undefined : this.after * (1 + Math.random());
     this.after = undefined;
-    this.retry = setTimeout(() => this.connect(), told ?? backOff(this.failures++));
+    this.again(told ?? (this.events === undefined ? backOff(this.failures++) : RETURN * (0.5 + Math.random())));
   }
 }

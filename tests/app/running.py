@@ -79,10 +79,19 @@ class Running:
     """`with Running(data_dir) as shop: shop.address`.  `settings` are SHOPFLOOR_ variables without the prefix."""
 
     def __init__(
-        self, data_dir: Path, *, database: str | None = None, command: str = "up", **settings: str
+        self,
+        data_dir: Path,
+        *,
+        database: str | None = None,
+        command: str = "up",
+        files: int | None = None,
+        **settings: str,
     ) -> None:
+        """`files`: how many open files the process may have."""
         self.data_dir = data_dir
-        self._command = command
+        self._command = [sys.executable, "-m", "shopfloor", command]
+        if files is not None:
+            self._command = ["/bin/sh", "-c", f'ulimit -n {files} && exec "$@"', "sh", *self._command]
         self.address = ""
         self.publish_to = ""
         self.claim: str | None = None
@@ -111,8 +120,7 @@ class Running:
         assert (STATIC / "manifest.json").exists(), "the front end is not built; run `make assets` first"
         with (self.data_dir / "stderr").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "shopfloor", self._command],
-                env=self.environment, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True,
+                self._command, env=self.environment, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True,
             )  # fmt: skip
         threading.Thread(target=self._listen, daemon=True).start()
         end = time.monotonic() + PATIENCE

@@ -6,6 +6,8 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
+from shopfloor.kernel.text import STORABLE
+
 SESSION: Final = "session"
 _REFUSAL: Final = {
     "title": "Refusal",
@@ -19,11 +21,8 @@ _REFUSAL: Final = {
     },
 }
 _CONTENT: Final = {"application/json": {"schema": {"$ref": "#/components/schemas/Refusal"}}}
-# What any request may be told, whatever it asks for.
-_ALWAYS: Final = {
-    "429": "Too many requests; `Retry-After` says when to ask again.",
-    "503": "Not now: nothing was done.",
-}
+# What any request may be told, whatever it asks for.  That a server is away belongs to no operation: none names a 5xx.
+_ALWAYS: Final = {"429": "Too many requests; `Retry-After` says when to ask again."}
 _UNDERSCORES: Final = re.compile("_+")
 _MODULE_PATH: Final = re.compile(r"^shopfloor__(\w+?)__(?:\w+__)*(\w+)$")
 
@@ -46,6 +45,7 @@ def describe(app: FastAPI, *, public: set[tuple[str, str]], cookie: str) -> None
 def completed(document: dict[str, Any], *, public: set[tuple[str, str]], cookie: str) -> dict[str, Any]:
     """`document` with security, refusals and names."""
     document = _renamed(document)
+    _bound(document)
     components = document.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
     schemas.pop("HTTPValidationError", None)
@@ -62,11 +62,11 @@ def completed(document: dict[str, Any], *, public: set[tuple[str, str]], cookie:
     document["security"] = [{SESSION: []}]
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
-            _complete(operation, path, is_public=(method.upper(), path) in public)
+            _complete(operation, path, method, is_public=(method.upper(), path) in public)
     return document
 
 
-def _complete(operation: dict[str, Any], path: str, *, is_public: bool) -> None:
+def _complete(operation: dict[str, Any], path: str, method: str, *, is_public: bool) -> None:
     operation["operationId"] = _UNDERSCORES.sub("_", operation["operationId"])
     responses: dict[str, Any] = operation["responses"]
     said = dict(_ALWAYS)
@@ -78,6 +78,9 @@ def _complete(operation: dict[str, Any], path: str, *, is_public: bool) -> None:
         said["404"] = "There is no such thing, or not for you."
     if operation.get("requestBody"):
         said["400"] = "The body is not what its content type says."
+        said["413"] = "The body is too large."
+    if method != "get":
+        said["409"] = "Not in this state, not any more, or not twice."
     said["422"] = "The request makes no sense: `facts` say where."
     for status, description in said.items():
         responses.setdefault(status, {"description": description})
@@ -85,7 +88,52 @@ def _complete(operation: dict[str, Any], path: str, *, is_public: bool) -> None:
     for status, response in responses.items():
         if status.startswith(("4", "5")):
             response["content"] = _CONTENT
-    operation["responses"] = dict(sorted(responses.items()))
+    operation["responses"] = {
+        status: response for status, response in sorted(responses.items()) if not status.startswith("5")
+    }
+
+
+def _bound(document: dict[str, Any]) -> None:
+    """Say of every parameter and body what the border refuses: numbers beyond 64 bits, characters that are not text."""
+    schemas = document.get("components", {}).get("schemas", {})
+    seen: set[str] = set()
+
+    def bound(schema: Any) -> None:
+        if isinstance(schema, list):
+            for inner in schema:
+                bound(inner)
+        if not isinstance(schema, dict):
+            return
+        name = schema.get("$ref", "").rsplit("/", 1)[-1]
+        if name and name not in seen:
+            seen.add(name)
+            bound(schemas[name])
+        match schema.get("type"):
+            case "integer":
+                least = schema.pop("exclusiveMinimum", None)
+                schema["minimum"] = max(
+                    -(2**63), int(schema.get("minimum", -(2**63))) if least is None else int(least) + 1
+                )
+                schema["maximum"] = min(2**63 - 1, int(schema.get("maximum", 2**63 - 1)))
+            case "string" if not {"format", "enum", "const", "pattern"} & schema.keys():
+                schema["pattern"] = STORABLE
+            case "object" if schema.get("additionalProperties"):
+                schema.setdefault("propertyNames", {"pattern": STORABLE})
+            case _:
+                pass
+        for key in ("properties", "items", "additionalProperties", "anyOf", "oneOf", "allOf"):
+            inner = schema.get(key)
+            bound(list(inner.values()) if key == "properties" and inner else inner)
+
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            bound([parameter["schema"] for parameter in operation.get("parameters", [])])
+            bound(
+                [
+                    content["schema"]
+                    for content in operation.get("requestBody", {}).get("content", {}).values()
+                ]
+            )
 
 
 def _renamed(document: dict[str, Any]) -> dict[str, Any]:

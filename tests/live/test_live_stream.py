@@ -424,6 +424,10 @@ async def test_beats_make_viewers_and_leaving_is_told(house: House) -> None:
     assert house.beats[1].seconds == 0.25
 
 
+BUYING = "0b5e7a3e-6a1c-4c0b-9a55-0d5a3f6d9a01"
+BUY = f'{{"t":"buy","id":"{BUYING}","offer_id":%s,"variant_id":9,"price_minor":5,"quantity":%s}}'
+
+
 @pytest.mark.parametrize(
     ("message", "code", "ref"),
     [
@@ -436,6 +440,20 @@ async def test_beats_make_viewers_and_leaving_is_told(house: House) -> None:
             "zzz",
         ),
         ("[" * 5000, "room.bad_message", ""),
+        ('{"t":"chat","ref":"r","text":"a","text":"b"}', "json.repeated_name", "r"),
+        ('{"t":"chat","ref":"r","text":"a","t\\u0065xt":"b"}', "json.repeated_name", "r"),
+        ('{"t":"chat","ref":"r","text":"\\ud800"}', "room.bad_message", ""),
+        ('{"t":"chat","ref":"r","text":7}', "room.bad_message", "r"),
+        ('{"t":"beat","playing":true,"position":NaN}', "room.bad_message", ""),
+        ('{"t":"beat","playing":true,"position":1e999}', "room.bad_message", ""),
+        ('{"t":"like","n":9223372036854775808}', "room.bad_message", ""),
+        (BUY % ("9223372036854775808", "1"), "room.bad_message", BUYING),
+        (BUY % ("-1", "1"), "room.bad_message", BUYING),
+        (BUY % ("3", '"1"'), "room.bad_message", BUYING),
+        (BUY % ("3", "1" + "0" * 400), "room.bad_message", BUYING),
+        (BUY % ("3", '1,"quantity":2'), "json.repeated_name", BUYING),
+        (BUY % ("3", "NaN"), "room.bad_message", ""),
+        ('{"t":"chat","text":"a","more":' + "[" * 5000 + "]" * 5000 + "}", "room.bad_message", ""),
         ('{"t":"hello"}', "room.hello_twice", ""),
         (b"\x00\x01", "room.bad_message", ""),
     ],

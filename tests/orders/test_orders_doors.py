@@ -277,6 +277,34 @@ async def test_nonsense_is_refused_and_nothing_happens(shop: Shop, body: bytes) 
 
 
 @pytest.mark.parametrize(
+    ("before", "after", "code"),
+    [
+        ('"quantity": 1', '"quantity": 1, "quantity": 2', "json.repeated_name"),
+        ('"quantity": 1', '"quantity": 1, "quantit\\u0079": 2', "json.repeated_name"),
+        ('"quantity": 1', '"quantity": NaN', "orders.bad_purchase"),
+        ('"quantity": 1', '"quantity": 1e999', "orders.bad_purchase"),
+        ('"quantity": 1', '"quantity": "1"', "orders.bad_purchase"),
+        ('"quantity": 1', '"quantity": true', "orders.bad_purchase"),
+        ('"quantity": 1', '"quantity": ' + "9" * 4_000, "orders.bad_purchase"),
+        ('"id": "', '"id": "\\u0000', "orders.bad_purchase"),
+        ('"id": "', '"id": "\\ud800', "orders.bad_purchase"),
+        ('"quantity": 1', '"quantity": 1, "more": ' + "[" * 3_000 + "]" * 3_000, "orders.bad_purchase"),
+        ('"quantity": 1', '"quantity": 1, "latest_ready": 0', "orders.bad_purchase"),
+    ],
+    ids=str,
+)
+async def test_json_that_says_two_things_or_nothing(shop: Shop, before: str, after: str, code: str) -> None:
+    plain = json.dumps(shop.wish())
+    assert before in plain
+
+    answer = await shop.post(plain.replace(before, after, 1).encode())
+
+    assert (answer.status, answer.json["code"]) == (422, code)
+    assert await shop.market.left() == 3
+    assert (await shop.post(plain.encode())).json["outcome"] == "held"
+
+
+@pytest.mark.parametrize(
     "changes",
     [
         {"quantity": 0},

@@ -33,7 +33,7 @@ from shopfloor.kernel import paging
 from shopfloor.kernel.amounts import PriceLeap
 from shopfloor.kernel.border import LARGEST_ID, Id, Moment
 from shopfloor.kernel.database import Tx
-from shopfloor.kernel.http import Db, public_link, refusals, with_links
+from shopfloor.kernel.http import FILE_AS_BODY, Csv, Db, public_link, refusals, with_links
 
 router = APIRouter(prefix="/v1/{shop}/products", tags=["catalog"])
 
@@ -348,6 +348,7 @@ async def create_product(body: ProductIn, actor: Editor, db: Db) -> ProductOut:
 @router.post(
     "/import",
     responses=refusals(*_SHARED, SheetUnreadable, SheetTooLarge, ArchiveUnreadable, ArchiveTooLarge),
+    openapi_extra=FILE_AS_BODY,
 )
 async def import_products(request: Request, actor: Editor, db: Db) -> ReportOut:
     """Take a Shopify product CSV, sent as the body, or a ZIP with it and its pictures.
@@ -394,7 +395,7 @@ async def _picture_progress(tx: Tx, shop_id: int) -> PictureProgressOut:
     )
 
 
-@router.get("/export", responses=refusals(*_SHARED))
+@router.get("/export", response_class=Csv, responses=refusals(*_SHARED))
 async def export_products(actor: Viewer, db: Db, request: Request) -> Response:
     """All products as a CSV that `import` and Shopify read."""
     async with db.transaction() as tx:
@@ -407,13 +408,13 @@ async def export_products(actor: Viewer, db: Db, request: Request) -> Response:
     )
 
 
-@router.get("/{product_id}", responses=refusals(*_SHARED))
+@router.get("/{product_id:id}", responses=refusals(*_SHARED))
 async def get_product(product_id: Id, actor: Viewer, db: Db) -> ProductOut:
     async with db.transaction() as tx:
         return await _product_out(tx, await catalog.product(tx, shop_id=actor.shop_id, product_id=product_id))
 
 
-@router.patch("/{product_id}", responses=refusals(*_SHARED, catalog.BadOptions))
+@router.patch("/{product_id:id}", responses=refusals(*_SHARED, catalog.BadOptions))
 async def update_product(product_id: Id, body: ProductChange, actor: Editor, db: Db) -> ProductOut:
     async with db.transaction() as tx:
         product = await catalog.update_product(
@@ -521,7 +522,10 @@ async def set_price(variant_id: Id, body: PriceIn, actor: Editor, db: Db) -> lis
 
 
 @router.post(
-    "/{product_id}/pictures", status_code=201, responses=refusals(*_SHARED, NotAPicture, PictureTooLarge)
+    "/{product_id}/pictures",
+    status_code=201,
+    responses=refusals(*_SHARED, NotAPicture, PictureTooLarge),
+    openapi_extra=FILE_AS_BODY,
 )
 async def add_picture(
     product_id: Id, request: Request, actor: Editor, db: Db, alt: Annotated[str, Query(max_length=500)] = ""

@@ -14,6 +14,8 @@ import msgspec
 
 from shopfloor.collector.models import MAX_BATCH, MAX_BODY, MAX_EVENT, Bad, Entry, Event, Malformed, TooLarge
 from shopfloor.collector.vocabulary import MOST, MOST_UNITS, why_not
+from shopfloor.kernel import strict_json
+from shopfloor.kernel.text import storable
 from shopfloor.kernel.values import MAX_MINOR
 
 LATEST: Final = timedelta(hours=72)
@@ -124,12 +126,22 @@ def _one(raw: bytes, index: int, *, received: datetime, viewer: str | None, repl
             raise _Wrong("too_deep") from None
         except (msgspec.MsgspecError, UnicodeDecodeError):
             raise _Wrong("json") from None
+        _check_names(raw)
         given = fields.get("id")
         if isinstance(given, str) and 0 < len(given) <= 128:
             name = given
         return _event(fields, received=received, viewer=viewer)
     except _Wrong as wrong:
         return Bad(name, str(wrong), raw[:MAX_EVENT], viewer)
+
+
+def _check_names(raw: bytes) -> None:
+    try:
+        strict_json.check(raw)
+    except strict_json.RepeatedName:
+        raise _Wrong("repeated_name") from None
+    except strict_json.TooDeep:
+        raise _Wrong("too_deep") from None
 
 
 def _event(fields: dict[str, Any], *, received: datetime, viewer: str | None) -> Event:
@@ -195,6 +207,8 @@ def _word(fields: dict[str, Any], key: str, most: int) -> str | None:
         return None
     if not isinstance(value, str) or not 0 < len(value) <= most:
         raise _Wrong(key)
+    if not storable(value):
+        raise _Wrong("characters")
     return value
 
 
@@ -248,11 +262,14 @@ def _moment(fields: dict[str, Any], key: str) -> datetime | None:
 
 
 def _check_depth(value: object, depth: int) -> None:
-    """Keep what any reader of the lake can read: bounded depth, 64-bit integers."""
+    """Keep what any reader of the lake can read: bounded depth, 64-bit integers, text."""
     if depth > MAX_DEPTH:
         raise _Wrong("too_deep")
+    if isinstance(value, str) and not storable(value):
+        raise _Wrong("characters")
     if isinstance(value, dict):
-        for item in value.values():
+        for name, item in value.items():
+            _check_depth(name, depth)
             _check_depth(item, depth + 1)
     elif isinstance(value, list):
         for item in value:

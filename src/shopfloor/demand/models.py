@@ -10,13 +10,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from shopfloor.kernel.errors import Invalid, NotFound
+from shopfloor.kernel.errors import Conflict, Invalid
 
 # A distribution is kept as this many equally likely numbers of units, in rising order.
 POINTS: Final = 40
 
 
-class UnknownForecast(NotFound):
+class UnknownForecast(Conflict):
     """There is no forecast for this show."""
 
     code = "demand.unknown"

@@ -1,13 +1,17 @@
 """What every HTTP endpoint shares: the database at hand, refusals as answers, incidents with a number."""
 
-from typing import Annotated, Any, TypeVar
+import re
+from functools import lru_cache
+from typing import Annotated, Any, Final, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import iter_route_contexts
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
+from starlette.routing import compile_path
 
 from shopfloor.kernel import border, logs
 from shopfloor.kernel.database import Database
@@ -39,9 +43,38 @@ def refusals(*kinds: type[Refusal]) -> dict[int | str, dict[str, Any]]:
     return found
 
 
+class Csv(Response):
+    """A spreadsheet, named as one in the document."""
+
+    media_type = "text/csv"
+
+
+# For `openapi_extra`: the body is a file, sent as it is.
+FILE_AS_BODY: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+
+
 def refusal_response(refusal: Refusal) -> Response:
     headers = {"retry-after": "1"} if refusal.status in {429, 503} else None
     return JSONResponse(refusal.body(), status_code=refusal.status, headers=headers)
+
+
+def allowed_methods(request: Request) -> str:
+    """Every method that the path of `request` knows, for `Allow`: several routes may share it."""
+    methods: set[str] = set()
+    for context in iter_route_contexts(request.app.routes):
+        if context.path and context.methods and _pattern(context.path).match(request.url.path):
+            methods |= context.methods
+    return ", ".join(sorted(methods))
+
+
+@lru_cache(maxsize=2_000)
+def _pattern(path: str) -> re.Pattern[str]:
+    return compile_path(path)[0]
 
 
 async def render_refusal(_: Request, refusal: Exception) -> Response:

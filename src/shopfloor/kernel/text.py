@@ -112,6 +112,8 @@ def _checked(
 
 
 _BREAKS: Final = re.compile("\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]" + "|\n")
+# The same for readers of a JSON Schema; half a surrogate pair cannot be written there.
+STORABLE: Final = r"^[^\u0000-\u0008\u000e-\u001b\u001f\u007f-\u0084\u0086-\u009f\ufdd0-\ufdef\ufffe\uffff]*$"
 _UNSTORABLE: Final = re.compile(
     "[\x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
 )

@@ -13,7 +13,7 @@ from shopfloor.accounts import Actor, Permission
 from shopfloor.accounts.api import allowed
 from shopfloor.kernel import paging
 from shopfloor.kernel.amounts import PriceLeap
-from shopfloor.kernel.border import Id, Moment
+from shopfloor.kernel.border import IDS_AS_NAMES, Id, Moment
 from shopfloor.kernel.http import Db, refusals, with_links
 from shopfloor.kernel.values import MAX_MINOR, MAX_QUANTITY
 from shopfloor.live.models import (
@@ -97,7 +97,7 @@ class OfferChange(BaseModel):
     hold_seconds: Annotated[int, Field(ge=15, le=86_400)] | None = None
     limit_per_buyer: Limit | None = None
     deposit_percent: Annotated[int, Field(ge=1, le=99)] | None = None
-    quotas: dict[int, Units] | None = None
+    quotas: Annotated[dict[int, Units], Field(json_schema_extra=IDS_AS_NAMES)] | None = None
 
 
 class PriceIn(BaseModel):
@@ -143,7 +143,7 @@ class SlotChange(BaseModel):
 
 
 class OrderIn(BaseModel):
-    slot_ids: list[int]
+    slot_ids: list[Id]
 
 
 @router.get("")
@@ -318,7 +318,7 @@ async def order_slots(show_id: Id, body: OrderIn, actor: Runner, db: Db) -> list
 
 
 @router.patch(
-    "/{show_id}/slots/{slot_id}", responses=refusals(UnknownShow, UnknownSlot, WrongStatus, BadShow)
+    "/{show_id}/slots/{slot_id:id}", responses=refusals(UnknownShow, UnknownSlot, WrongStatus, BadShow)
 )
 async def change_slot(show_id: Id, slot_id: Id, body: SlotChange, actor: Runner, db: Db) -> Slot:
     """Change what is given."""
@@ -329,7 +329,9 @@ async def change_slot(show_id: Id, slot_id: Id, body: SlotChange, actor: Runner,
 
 
 @router.delete(
-    "/{show_id}/slots/{slot_id}", status_code=204, responses=refusals(UnknownShow, UnknownSlot, WrongStatus)
+    "/{show_id}/slots/{slot_id:id}",
+    status_code=204,
+    responses=refusals(UnknownShow, UnknownSlot, WrongStatus),
 )
 async def remove_slot(show_id: Id, slot_id: Id, actor: Runner, db: Db) -> None:
     """Take a slot out; its offer stays."""

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
+from shopfloor.kernel import strict_json
 from shopfloor.kernel.client_address import address_group
 from shopfloor.kernel.errors import Forbidden, Invalid, NotFound, Refusal, TooMany, Unauthenticated
 from shopfloor.live import wire
@@ -147,8 +148,10 @@ def _own_path(address: str | None) -> str | None:
 def _chat_body(body: bytes, *, as_json: bool) -> ChatBody:
     if as_json:
         try:
-            return msgspec.json.decode(body, type=ChatBody)
-        except msgspec.DecodeError as problem:
+            said = msgspec.json.decode(body, type=ChatBody)
+            strict_json.check(body)
+            return said
+        except (msgspec.DecodeError, RecursionError) as problem:
             raise BadMessage(str(problem)[:200]) from problem
     try:
         fields = parse_qs(body.decode(), max_num_fields=10)

@@ -16,6 +16,7 @@ from uuid import UUID
 import msgspec
 from websockets.http11 import Request
 
+from shopfloor.kernel import strict_json
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import log_incident
 from shopfloor.live import wire
@@ -153,9 +154,14 @@ class Socket(WebSocket):
     def received(self, payload: bytes | bytearray) -> None:
         try:
             message = wire.decode(payload)
+            strict_json.check_names(payload, wire.NAMES)
         except (msgspec.DecodeError, RecursionError) as problem:
             if self._within_rate():
                 self.complain("room.bad_message", str(problem)[:200], ref=wire.reference(payload))
+            return
+        except Refusal as refusal:
+            if self._within_rate():
+                self.refuse(refusal, ref=wire.reference(payload))
             return
         if type(message) is wire.Buy:
             self._buy(message)

@@ -11,6 +11,8 @@ from uuid import UUID
 
 import msgspec
 
+from shopfloor.kernel.strict_json import Int64, RowId
+
 MAX_MESSAGE: Final = 16 * 1024
 # Below this a compressed frame saves no packet.
 WORTH_DEFLATING: Final = 200
@@ -20,7 +22,7 @@ class Hello(msgspec.Struct, tag_field="t", tag="hello", frozen=True):
     """The first message; with `epoch` and `seq` the page goes on from there."""
 
     epoch: str | None = None
-    seq: int | None = None
+    seq: Int64 | None = None
 
 
 class Say(msgspec.Struct, tag_field="t", tag="chat", frozen=True):
@@ -30,7 +32,7 @@ class Say(msgspec.Struct, tag_field="t", tag="chat", frozen=True):
 
 
 class Likes(msgspec.Struct, tag_field="t", tag="like", frozen=True):
-    n: int = 1
+    n: Int64 = 1
 
 
 class Playing(msgspec.Struct, tag_field="t", tag="beat", frozen=True):
@@ -44,13 +46,21 @@ class Buy(msgspec.Struct, tag_field="t", tag="buy", frozen=True, gc=False):
     """One purchase; the same `id` gets the same answer, however often it is sent."""
 
     id: UUID
-    offer_id: int
-    variant_id: int
-    quantity: int
-    price_minor: int
+    offer_id: RowId
+    variant_id: RowId
+    quantity: Int64
+    price_minor: Int64
     latest_ready: date | None = None
     """Units that are ready later are not wanted."""
 
+
+# All names that a message has, in their quotes.
+NAMES: Final = tuple(
+    f'"{name}"'.encode()
+    for name in sorted(
+        {"t", *(name for kind in (Hello, Say, Likes, Playing, Buy) for name in kind.__struct_fields__)}
+    )
+)
 
 Message = Hello | Say | Likes | Playing | Buy
 

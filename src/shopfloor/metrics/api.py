@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
+from shopfloor import live
 from shopfloor.accounts import Actor, Permission
 from shopfloor.accounts.api import allowed
-from shopfloor.kernel import late
+from shopfloor.kernel import http, late
 from shopfloor.kernel.border import Id
-from shopfloor.kernel.http import refusals
+from shopfloor.kernel.http import Csv, refusals
 from shopfloor.metrics.models import ShowReport, UnknownShow
 
 if TYPE_CHECKING:
@@ -24,18 +25,20 @@ Viewer = Annotated[Actor, Depends(allowed(Permission.REPORT_VIEW))]
 
 
 async def _report(request: Request, actor: Actor, show_id: int) -> ShowReport:
+    async with http.database(request).transaction() as tx:
+        await live.show(tx, shop_id=actor.shop_id, show_id=show_id)
     lake = request.app.state.settings.lake_dir
     return await asyncio.to_thread(service.show_report, lake, actor.shop_id, show_id)
 
 
-@router.get("/report", responses=refusals(UnknownShow))
+@router.get("/report", responses=refusals(live.UnknownShow, UnknownShow))
 @router.get("/report.json", include_in_schema=False)
 async def report(show_id: Id, request: Request, actor: Viewer) -> Response:
     found = await _report(request, actor, show_id)
     return Response(found.to_json(), media_type="application/json")
 
 
-@router.get("/report.csv", responses=refusals(UnknownShow))
+@router.get("/report.csv", response_class=Csv, responses=refusals(live.UnknownShow, UnknownShow))
 async def report_csv(show_id: Id, request: Request, actor: Viewer) -> Response:
     found = await _report(request, actor, show_id)
     return Response(

@@ -8,12 +8,12 @@ from typing import Any, Literal
 
 import msgspec
 
-from shopfloor.kernel.errors import Conflict, NotFound
+from shopfloor.kernel.errors import Conflict
 
 State = Literal["provisional", "final"]
 
 
-class UnknownShow(NotFound):
+class UnknownShow(Conflict):
     """The lake knows no start of this show in this shop."""
 
     code = "metrics.unknown_show"

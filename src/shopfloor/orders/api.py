@@ -1,6 +1,5 @@
 """/v1/{shop}/orders: what the console and other programs do with orders."""
 
-from datetime import date
 from functools import partial
 from operator import attrgetter
 from typing import Annotated, Any
@@ -14,7 +13,7 @@ from shopfloor import payments
 from shopfloor.accounts import Actor, NotAllowed, Permission
 from shopfloor.accounts.api import allowed
 from shopfloor.kernel import paging
-from shopfloor.kernel.border import Id
+from shopfloor.kernel.border import IDS_AS_NAMES, Day, Id
 from shopfloor.kernel.http import Db, refusals, with_links
 from shopfloor.kernel.text import UnusableText
 from shopfloor.kernel.values import MAX_MINOR, Money, new_id
@@ -55,7 +54,7 @@ class Paid(BaseModel):
 class Shipped(BaseModel):
     """Without `line_ids` everything that is ready and paid."""
 
-    line_ids: list[int] | None = Field(None, max_length=100)
+    line_ids: list[Id] | None = Field(None, max_length=100)
     tracking: str = Field("", max_length=200)
 
 
@@ -70,11 +69,13 @@ class Refunded(BaseModel):
     currency: str
     note: str = Field("", max_length=500)
     refund_id: UUID | None = None
-    put_back: dict[int, Annotated[int, Field(ge=1, le=1_000_000)]] = Field(default_factory=dict)
+    put_back: dict[int, Annotated[int, Field(ge=1, le=1_000_000)]] = Field(
+        default_factory=dict, json_schema_extra=IDS_AS_NAMES
+    )
 
 
 class Delayed(BaseModel):
-    delayed_to: date
+    delayed_to: Day
 
 
 class PolicyBody(BaseModel):

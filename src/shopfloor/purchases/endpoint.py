@@ -20,6 +20,7 @@ import msgspec
 
 from shopfloor import accounts, stock
 from shopfloor.accounts import Keyring
+from shopfloor.kernel import strict_json
 from shopfloor.kernel.client_address import address_group
 from shopfloor.kernel.database import DatabaseAway
 from shopfloor.kernel.errors import Refusal
@@ -50,7 +51,15 @@ HELD_COOKIE: Final = "held"
 _ON_THE_SHELF: Final = date.min.isoformat()
 _REMEMBERED: Final = 50_000
 
-_decode = msgspec.json.Decoder(PurchaseRequest).decode
+_decoder = msgspec.json.Decoder(PurchaseRequest)
+_NAMES: Final = tuple(f'"{name}"'.encode() for name in PurchaseRequest.__struct_fields__)
+
+
+def _decode(body: bytes) -> PurchaseRequest:
+    purchase = _decoder.decode(body)
+    strict_json.check_names(body, _NAMES)
+    return purchase
+
 
 # Codes whose answer is not 409.
 _STATUS: Final = {
@@ -58,7 +67,7 @@ _STATUS: Final = {
     stock.MISMATCH: 422,
     stock.INVALID: 422,
     **{kind.code: kind.status for kind in (
-        BadPurchase, CookieNeeded, DatabaseAway, HoldExpired, stock.IntakeClosed, stock.IntakeFull, stock.IntakeUnknown, OfferClosed, OfferUnknown, PriceChanged,
+        BadPurchase, strict_json.RepeatedName, strict_json.TooDeep, CookieNeeded, DatabaseAway, HoldExpired, stock.IntakeClosed, stock.IntakeFull, stock.IntakeUnknown, OfferClosed, OfferUnknown, PriceChanged,
         TooFast, TooLarge,
     )},
 }  # fmt: skip

@@ -17,6 +17,7 @@ from shopfloor import stock
 from shopfloor.kernel import logs
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.strict_json import RowId
 from shopfloor.kernel.values import MAX_MINOR, new_id
 from shopfloor.purchases import waitlist
 from shopfloor.purchases.bundles import about_the_bundle, asked_for, expanded
@@ -34,13 +35,12 @@ from shopfloor.purchases.offer_terms import OfferTerms, OfferTermsCache
 
 _log = logs.get("orders")
 
-Id = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
 Quantity = Annotated[int, msgspec.Meta(ge=1, le=MAX_PER_LINE)]
 Price = Annotated[int, msgspec.Meta(ge=0, le=MAX_MINOR)]
 
 
 class PurchaseLine(msgspec.Struct, frozen=True, gc=False):
-    variant_id: Id
+    variant_id: RowId
     quantity: Quantity
     price_minor: Price
 
@@ -53,8 +53,8 @@ class PurchaseRequest(msgspec.Struct, frozen=True, gc=False):
     """
 
     id: UUID
-    offer_id: Id | None = None
-    variant_id: Id | None = None
+    offer_id: RowId | None = None
+    variant_id: RowId | None = None
     quantity: Quantity = 1
     price_minor: Price | None = None
     lines: tuple[PurchaseLine, ...] = ()

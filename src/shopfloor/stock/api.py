@@ -11,7 +11,7 @@ from shopfloor import catalog
 from shopfloor.accounts import Actor, Permission
 from shopfloor.accounts.api import allowed
 from shopfloor.kernel import paging
-from shopfloor.kernel.border import Id
+from shopfloor.kernel.border import IDS_AS_NAMES, Id
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.http import Db, refusals, with_links
 from shopfloor.kernel.values import MAX_QUANTITY
@@ -81,7 +81,7 @@ class PoolIn(BaseModel):
     location_id: Id
     kind: Literal[PoolKind.TILL, PoolKind.CHANNEL] = PoolKind.TILL
     quotas: dict[int, Annotated[int, Field(ge=0, le=MAX_QUANTITY)]] = Field(
-        default_factory=dict, max_length=1000
+        default_factory=dict, max_length=1000, json_schema_extra=IDS_AS_NAMES
     )
 
 
@@ -113,7 +113,7 @@ async def pools(actor: Viewer, db: Db) -> list[Pool]:
         return await service.pools(tx, shop_id=actor.shop_id)
 
 
-@router.post("/pools", status_code=201, responses=refusals(UnknownStock, BadQuantity))
+@router.post("/pools", status_code=201, responses=refusals(UnknownStock, BadQuantity, PoolClosed))
 async def open_till_pool(body: PoolIn, actor: Editor, db: Db) -> Pool:
     """Set units apart for a till or a channel that may be offline: nobody else sells them meanwhile."""
     async with db.transaction() as tx:
@@ -178,7 +178,7 @@ async def shortages(actor: Viewer, db: Db) -> list[Shortage]:
         return await service.shortages(tx, shop_id=actor.shop_id)
 
 
-@router.post("/receipts", status_code=201, responses=refusals(UnknownStock, BadQuantity))
+@router.post("/receipts", status_code=201, responses=refusals(UnknownStock, BadQuantity, PoolClosed))
 async def receive(body: Receipt, actor: Editor, db: Db) -> Level:
     async with db.transaction() as tx:
         await _own(tx, actor, body.variant_id)

@@ -8,6 +8,7 @@ transaction.
 from shopfloor.supply.models import (
     BadQuantity,
     BadQuote,
+    NoPlan,
     OrderState,
     Plan,
     PlanLine,
@@ -47,6 +48,7 @@ __all__ = [
     "BadQuantity",
     "BadQuote",
     "Desk",
+    "NoPlan",
     "OrderState",
     "Outlook",
     "Plan",

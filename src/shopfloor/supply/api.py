@@ -9,12 +9,12 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from shopfloor import catalog, supply
+from shopfloor import catalog, live, supply
 from shopfloor.accounts import Actor, Key, Permission
 from shopfloor.accounts.api import allowed, keyed
 from shopfloor.kernel import paging
-from shopfloor.kernel.border import Id
-from shopfloor.kernel.http import Db, refusals, with_links
+from shopfloor.kernel.border import IDS_AS_NAMES, Day, Id
+from shopfloor.kernel.http import Csv, Db, refusals, with_links
 from shopfloor.supply.models import (
     BadPlanRequest,
     BadSupplier,
@@ -77,8 +77,8 @@ class NewQuote(BaseModel):
     colour_option: str = ""
     capacity_use: int = 1
     setup_minor: int = 0
-    valid_from: date | None = None
-    valid_until: date | None = None
+    valid_from: Day | None = None
+    valid_until: Day | None = None
 
 
 class QuoteOut(NewQuote):
@@ -178,13 +178,13 @@ class SentOut(BaseModel):
 class ReceivedLines(BaseModel):
     """Per variant how many units have come in all so far."""
 
-    received: dict[int, int]
+    received: dict[int, int] = Field(json_schema_extra=IDS_AS_NAMES)
 
 
 class PromiseBody(BaseModel):
     variant_id: Id
     quantity: int
-    ready_on: date | None = None
+    ready_on: Day | None = None
 
 
 class Promises(BaseModel):
@@ -354,9 +354,10 @@ async def withdraw_quote(quote_id: Id, actor: SuppliersEditor, db: Db) -> None:
 # Plans
 
 
-@router.get("/{shop}/shows/{show_id}/plan", responses=refusals(supply.UnknownPlan))
+@router.get("/{shop}/shows/{show_id}/plan", responses=refusals(live.UnknownShow, supply.NoPlan))
 async def newest_plan(show_id: Id, actor: PlanViewer, db: Db) -> PlanOut:
     async with db.transaction() as tx:
+        await live.show(tx, shop_id=actor.shop_id, show_id=show_id)
         plan = await supply.plan(tx, shop_id=actor.shop_id, show_id=show_id)
         return _plan_out(plan, await supply.outlook(tx, shop_id=actor.shop_id, plan_id=plan.id))
 
@@ -434,7 +435,9 @@ async def one_order(purchase_order_id: UUID, actor: SuppliersViewer, db: Db) -> 
 
 
 @router.get(
-    "/{shop}/purchase-orders/{purchase_order_id}/csv", responses=refusals(supply.UnknownPurchaseOrder)
+    "/{shop}/purchase-orders/{purchase_order_id}/csv",
+    response_class=Csv,
+    responses=refusals(supply.UnknownPurchaseOrder),
 )
 async def order_csv(purchase_order_id: UUID, actor: SuppliersViewer, db: Db) -> Response:
     """The order as a spreadsheet."""

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
-from shopfloor.kernel.errors import Conflict, Invalid, NotFound, Unavailable
+from shopfloor.kernel.errors import Conflict, Invalid, NotFound
 from shopfloor.kernel.values import MAX_MINOR, MAX_QUANTITY
 
 MAX_TIERS: Final = 20
@@ -28,6 +28,12 @@ class UnknownQuote(NotFound):
     """There is no such quote in this shop."""
 
     code = "supply.unknown_quote"
+
+
+class NoPlan(Conflict):
+    """There is no plan for this show yet."""
+
+    code = "supply.no_plan"
 
 
 class UnknownPlan(NotFound):
@@ -90,7 +96,7 @@ class Infeasible(Conflict):
     code = "supply.infeasible"
 
 
-class SolverFailed(Unavailable):
+class SolverFailed(Conflict):
     """No plan was found in the time allowed; allow more."""
 
     code = "supply.solver_failed"

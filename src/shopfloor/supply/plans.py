@@ -28,6 +28,7 @@ from shopfloor.supply.inventory_position import on_its_way
 from shopfloor.supply.models import (
     BadPlanRequest,
     NoForecast,
+    NoPlan,
     NoQuotes,
     Plan,
     PlanLine,
@@ -368,10 +369,10 @@ async def make_plan(
 
 
 async def plan(tx: Tx, *, shop_id: int, show_id: int) -> Plan:
-    """The newest plan of the show.  Raises UnknownPlan."""
+    """The newest plan of the show.  Raises NoPlan."""
     head = await queries.latest_plan(tx, shop_id=shop_id, show_id=show_id)
     if head is None:
-        raise UnknownPlan(show_id=show_id)
+        raise NoPlan(show_id=show_id)
     return queries.stored_plan(head, await queries.plan_lines(tx, plan_id=head.id))
 
 

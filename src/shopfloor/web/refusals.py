@@ -197,6 +197,8 @@ async def answer_http(request: Request, problem: Exception) -> Response:
         response = http.refusal_response(refusal)
     response.status_code = problem.status_code
     response.headers.update(problem.headers or {})
+    if problem.status_code == 405:
+        response.headers["allow"] = http.allowed_methods(request)
     return response
 
 

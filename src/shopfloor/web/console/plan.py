@@ -151,7 +151,7 @@ async def _forecast(tx: Tx, shop_id: int, show_id: int) -> demand.Forecast | Non
 async def _plan(tx: Tx, shop_id: int, show_id: int) -> supply.Plan | None:
     try:
         return await supply.plan(tx, shop_id=shop_id, show_id=show_id)
-    except supply.UnknownPlan:
+    except supply.NoPlan:
         return None
 
 

@@ -27,6 +27,9 @@ test-loaded: setup assets ## the tests twice in a row while every core is busy
 lint: setup ## style, types and borders only
 	@$(BIN)/python tools/check.py --only lint
 
+schemathesis: setup assets ## all operations of the OpenAPI document, 200 examples each, a fixed and a new seed
+	@$(BIN)/python -m tests.conformance.run
+
 bench: setup ## the benchmarks, product beside baseline
 	@$(BIN)/python tools/bench.py
 
@@ -50,4 +53,4 @@ format: setup ## put the code in order
 clean: ## remove what was built (not the data of the demo)
 	@rm -rf src/shopfloor/web/static frontend/node_modules .pytest_cache .ruff_cache .hypothesis
 
-.PHONY: help setup assets run test test-loaded lint bench soak reference pictures lock format clean
+.PHONY: help setup assets run test test-loaded lint schemathesis bench soak reference pictures lock format clean

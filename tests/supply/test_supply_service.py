@@ -283,7 +283,10 @@ async def test_an_answer_that_cannot_be_is_refused_and_changes_nothing(works: Wo
         await works.confirm(supply.Sent(sent.order, "x" * 43), good)
     assert await works.levels(variant) == []
     async with works.db.transaction() as tx:
-        assert await supply.purchase_order_for_key(tx, key=sent.key) == sent.order
+        assert (
+            await supply.purchase_order_for_key(tx, key=sent.key, purchase_order_id=sent.order.id)
+            == sent.order
+        )
 
 
 async def test_a_key_opens_only_the_orders_of_its_supplier(works: Works) -> None:

@@ -175,6 +175,8 @@ async def as_json(desk: Reader, show_id: Id) -> Response:
 
 
 async def _report(desk: Desk, show_id: int) -> ShowReport:
+    async with desk.work() as tx:
+        await live.show(tx, shop_id=desk.shop.id, show_id=show_id)
     lake = desk.request.app.state.settings.lake_dir
     return await asyncio.to_thread(metrics.show_report, lake, desk.shop.id, show_id)
 

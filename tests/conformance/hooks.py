@@ -1,0 +1,140 @@
+"""Loaded by schemathesis (SCHEMATHESIS_HOOKS): real ids into what it makes, and a tally of what was answered."""
+
+import atexit
+import json
+import os
+import re
+from collections import Counter, defaultdict
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+import schemathesis
+from hypothesis import strategies
+from tests.app.running import picture
+from tests.conformance.makers import MAKERS, Shop
+
+FACTS: Final[dict[str, Any]] = json.loads(Path(os.environ["SHOPFLOOR_CONFORMANCE_FACTS"]).read_text())
+IDS: Final[dict[str, list[Any]]] = FACTS["ids"]
+TALLY: Final = Path(os.environ["SHOPFLOOR_CONFORMANCE_TALLY"])
+
+
+def _with_real(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    real = IDS.get(name)
+    if not real:
+        return schema
+    if name == "shop":
+        if "$ref" in schema:
+            return schema
+        return {"enum": real, "type": "string"}
+    kinds = schema.get("anyOf", [schema])
+    if not any(kind.get("type") in {"integer", "string"} for kind in kinds):
+        return schema
+    named = {key: schema[key] for key in ("title", "description") if key in schema}
+    return {
+        **named,
+        "anyOf": [{"enum": real, "type": "integer" if isinstance(real[0], int) else "string"}, *kinds],
+    }
+
+
+@schemathesis.hook
+def before_load_schema(context: Any, raw_schema: dict[str, Any]) -> None:
+    """Every id may be a real one: half of what is made is."""
+    for path, operations in raw_schema["paths"].items():
+        for operation in operations.values():
+            for parameter in operation.get("parameters", []):
+                name = parameter["name"]
+                if path.startswith("/v1/{shop}/orders") and name == "line_id":
+                    name = "order_line_id"
+                parameter["schema"] = _with_real(name, parameter["schema"])
+    for schema in raw_schema["components"]["schemas"].values():
+        for name, inner in schema.get("properties", {}).items():
+            schema["properties"][name] = _with_real(name, inner)
+
+
+# Bodies that are files.
+SHEETS: Final = ("Handle,Title\nbowl,Bowl\n", "Handle;Title\n", "", "\ufeffHandle,Title\nbowl,")
+schemathesis.openapi.media_type(
+    "application/octet-stream",
+    strategies.one_of(
+        strategies.sampled_from(SHEETS).map(str.encode),
+        strategies.integers(0, 9).map(str).map(picture),
+        strategies.binary(max_size=99),
+    ),
+)
+
+# Dates of the calendar that a shop lives in: at random, nearly all would be of other millennia.
+_DAYS: Final = strategies.dates(date(2000, 1, 2), date(2199, 12, 30))
+schemathesis.openapi.format("date", _DAYS.map(date.isoformat))
+schemathesis.openapi.format("date-time", _DAYS.map(lambda day: f"{day.isoformat()}T20:15:00Z"))
+
+# What ends the session it comes with, or others of the same person: these come from somebody else each time.
+ENDS_SESSIONS: Final = frozenset(
+    {
+        "DELETE /v1/session",
+        "DELETE /v1/sessions",
+        "DELETE /v1/me/sessions",
+        "DELETE /v1/me/sessions/{session_id}",
+        "POST /v1/me/password",
+        "POST /v1/password-reset",
+    }
+)
+WITHOUT_SESSION: Final = frozenset(
+    {"POST /v1/session", "POST /v1/claim", "POST /v1/invitations/join", "POST /v1/password-reset"}
+)
+# What others still need is not to be used up by a request that is wrong elsewhere.
+GONE: Final = {label: tuple(re.findall(r"{(\w+)}", label)) for label in MAKERS}
+SHOP: Final = Shop(FACTS)
+
+
+@schemathesis.hook
+def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
+    label = case.operation.label
+    if case.method != case.operation.method.upper():
+        return
+    if label == "POST /v1/invitations/accept" and case.cookies.get("session") == FACTS["session"]:
+        case.cookies["session"] = SHOP.somebodys_session(member=False)
+    if label in ENDS_SESSIONS and case.cookies.get("session") == FACTS["session"]:
+        case.cookies["session"] = SHOP.somebodys_session()
+    make = MAKERS.get(label)
+    if make is None or not (case.cookies.get("session") or label in WITHOUT_SESSION):
+        return
+    mode = None if case.meta is None else case.meta.generation.mode
+    if mode is not None and mode.is_positive:
+        path, body = make(SHOP)
+        case.path_parameters.update(path)
+        if body is not None and SHOP.dice.random() < 0.3:
+            case.body = body
+    elif any(
+        str(case.path_parameters.get(name)) in map(str, IDS.get(name, ())) for name in GONE.get(label, ())
+    ):
+        # Wrong in another place: it may still carry out what it says.
+        for name, value in make(SHOP)[0].items():
+            given = case.path_parameters[name]
+            case.path_parameters[name] = value if isinstance(given, int) else str(value)
+
+
+@schemathesis.check
+def what_fits_the_document_is_never_malformed(ctx: Any, response: Any, case: Any) -> None:
+    """A refusal of what the document allows names a rule of the trade, never the shape of the request."""
+    mode = None if case.meta is None else case.meta.generation.mode
+    if mode is not None and mode.is_positive and response.status_code in {400, 413, 415, 422}:
+        code = response.json()["code"]
+        assert code not in {"invalid", "number.too_large", "json.too_deep"}, response.text
+
+
+ANSWERED: Final[defaultdict[str, Counter[str]]] = defaultdict(Counter)
+
+
+@schemathesis.hook
+def after_call(context: Any, case: Any, response: Any) -> None:
+    mode = "?" if case.meta is None else case.meta.generation.mode.name.lower()
+    status = str(response.status_code)
+    if mode == "positive" and status in {"400", "409", "413", "415", "422"}:
+        status += " " + str(response.json().get("code"))
+    ANSWERED[case.operation.label][f"{mode} {status}"] += 1
+
+
+@atexit.register
+def write() -> None:
+    TALLY.write_text(json.dumps(ANSWERED, indent=1, sort_keys=True))

@@ -1,0 +1,425 @@
+"""What an operation uses up, made anew for each time it is asked for: a show to end, an order to cancel, a link."""
+
+import hashlib
+import random
+import secrets
+import threading
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import uuid4
+
+import httpx
+import psycopg
+from tests.app.running import picture
+from tests.upgrade.previous import PASSWORD, SHOP, Buyer, Show
+
+# Solving takes a moment each time: of these there are a few, used again.
+MOST_PLANS: Final = 6
+MOST_SENT: Final = 6
+
+Made = tuple[dict[str, Any], Any]
+
+
+class Stall(Show):
+    """A show with one offer of one variant."""
+
+    def __init__(self, show_id: int, offer_id: int, variant: dict[str, Any]) -> None:
+        super().__init__(show_id, [offer_id])
+        self.variant = variant
+
+
+class Shop:
+    """The owner's hands, and the database where only a hash is kept of what is asked for."""
+
+    def __init__(self, facts: Mapping[str, Any]) -> None:
+        self.address: str = facts["address"]
+        self.ids: Mapping[str, list[Any]] = facts["ids"]
+        self.dice = random.Random(1)
+        self._http = httpx.Client(
+            base_url=self.address, timeout=60, trust_env=False, cookies={"session": facts["session"]}
+        )
+        self._sql = psycopg.connect(facts["dsn"], autocommit=True)
+        self.lock = threading.RLock()
+        self._on_air: Stall | None = None
+        self._kept: dict[bool, Stall] = {}
+        self.horizon = 1.0
+        self.plans: list[int] = []
+        self.sent: list[dict[str, Any]] = []
+        self.days = 30
+
+    def call(self, method: str, path: str, body: object = None, **more: Any) -> Any:
+        with self.lock:
+            reply = self._http.request(
+                method, f"/v1/{SHOP}{path}", **({} if body is None else {"json": body}), **more
+            )
+        assert not reply.is_error, f"{method} {path}: {reply.status_code} {reply.text[:300]}"
+        return reply.json() if reply.content else None
+
+    def sql(self, query: str, **values: Any) -> Any:
+        with self.lock:
+            return self._sql.execute(query.encode(), values).fetchone()
+
+    # People
+
+    def somebody(self, *, member: bool = True) -> int:
+        """A person of their own, who may do everything in the shop, with the owner's password."""
+        (person,) = self.sql(
+            """
+            INSERT INTO accounts.person (email, name, password_hash)
+            SELECT %(email)s, 'Spare', password_hash FROM accounts.person ORDER BY id LIMIT 1 RETURNING id
+            """,
+            email=f"{secrets.token_hex(8)}@harbour.example",
+        )
+        if not member:
+            return person
+        self.sql(
+            """
+            INSERT INTO accounts.member (shop_id, person_id, role)
+            SELECT id, %(person)s, 'owner' FROM accounts.shop WHERE slug = %(shop)s RETURNING shop_id
+            """,
+            person=person,
+            shop=SHOP,
+        )
+        return person
+
+    def somebodys_session(self, *, member: bool = True) -> str:
+        token = secrets.token_urlsafe(32)
+        self.sql(
+            """
+            INSERT INTO accounts.session (token_hash, person_id, expires_at)
+            VALUES (%(hash)s, %(person)s, now() + interval '1 day') RETURNING 1
+            """,
+            hash=hashlib.sha256(token.encode()).digest(),
+            person=self.somebody(member=member),
+        )
+        return token
+
+    # Goods, shows, orders
+
+    def product(self) -> dict[str, Any]:
+        product = self.call(
+            "POST", "/products",
+            {"title": "Cup", "status": "active", "option_names": ["Size"], "variants": [{"options": ["S"], "price": "10.00"}]},
+        )  # fmt: skip
+        for variant in product["variants"]:
+            self.call(
+                "POST", "/stock/receipts",
+                {"location_id": self.ids["location_id"][0], "variant_id": variant["id"], "quantity": 1000, "reason": "made"},
+            )  # fmt: skip
+        return product
+
+    def show(self, *, started: bool = False, quota: int = 2) -> Stall:
+        product = self.product()
+        show = self.call("POST", "/shows", {"title": "One more"})["id"]
+        lines = [
+            {"variant_id": each["id"], "price_minor": each["price_minor"], "quota": quota}
+            for each in product["variants"]
+        ]
+        offer = self.call(
+            "POST", f"/shows/{show}/offers",
+            {"product_id": product["id"], "hold_seconds": 600, "limit_per_buyer": 4, "lines": lines},
+        )["id"]  # fmt: skip
+        if started:
+            self.call("POST", f"/shows/{show}/start")
+        return Stall(show, offer, product["variants"][0])
+
+    def kept(self, *, started: bool) -> Stall:
+        """A show that stays planned, or on air."""
+        with self.lock:
+            if started not in self._kept:
+                self._kept[started] = self.show(started=started)
+            return self._kept[started]
+
+    def order(self, *, paid: bool = False, shipped: bool = False) -> str:
+        with self.lock:
+            if self._on_air is None:
+                self._on_air = self.show(started=True, quota=900)
+        with Buyer(self, self._on_air) as buyer:  # pyright: ignore[reportArgumentType]
+            order = buyer.order(buyer.buy(self._on_air.variant))
+        if paid or shipped:
+            self.call("POST", f"/orders/{order}/paid", self.due(order))
+        if shipped:
+            self.call("POST", f"/orders/{order}/ship", {})
+        return order
+
+    def due(self, order: str) -> dict[str, Any]:
+        due = self.call("GET", f"/orders/{order}")["due"]["amount"]
+        return {"amount_minor": due["minor"], "currency": due["currency"], "key": uuid4().hex}
+
+
+def _on_air(shop: Shop) -> Made:
+    show = shop.kept(started=True)
+    path = {"show_id": show.id, "offer_id": show.offers[0]}
+    return path, {
+        "variant_id": show.variant["id"],
+        "price_minor": 1_000 + shop.dice.randrange(99),
+        "reason": "sale",
+    }
+
+
+def _featured(shop: Shop) -> Made:
+    show = shop.kept(started=True)
+    return {"show_id": show.id}, {"offer_id": show.offers[0]}
+
+
+def _noticed(shop: Shop) -> Made:
+    return {"show_id": shop.kept(started=True).id}, {"text": "Free shipping"}
+
+
+def _still_planned(shop: Shop) -> Made:
+    show = shop.kept(started=False)
+    return {"show_id": show.id, "offer_id": show.offers[0]}, None
+
+
+def _to_offer(shop: Shop) -> Made:
+    show, product = shop.call("POST", "/shows", {"title": "Planned"})["id"], shop.product()
+    lines = [{"variant_id": each["id"], "price_minor": 900} for each in product["variants"]]
+    return {"show_id": show}, {"product_id": product["id"], "hold_seconds": 60, "lines": lines}
+
+
+def _to_order(shop: Shop) -> Made:
+    path, _ = _slot(shop)
+    return {"show_id": path["show_id"]}, {"slot_ids": [path["slot_id"]]}
+
+
+def _new_shop(shop: Shop) -> Made:
+    return {}, {"name": "New", "slug": secrets.token_hex(6), "currency": "EUR"}
+
+
+def _new_product(shop: Shop) -> Made:
+    return {}, {"title": "Bowl", "option_names": ["Size"], "variants": [{"options": ["S"], "price": "9.00"}]}
+
+
+def _new_variant(shop: Shop) -> Made:
+    return {"product_id": shop.product()["id"]}, {"options": [secrets.token_hex(3)], "price": "9.00"}
+
+
+def _to_delay(shop: Shop) -> Made:
+    """The order of a presale; each time to a later day."""
+    shop.days += 1
+    (order,) = shop.sql("SELECT order_id::text FROM orders.line WHERE ready_on IS NOT NULL LIMIT 1")
+    return {"order_id": order}, {
+        "delayed_to": (datetime.now(UTC) + timedelta(days=shop.days)).date().isoformat()
+    }
+
+
+def _slot(shop: Shop) -> Made:
+    show = shop.call("POST", "/shows", {"title": "Planned"})["id"]
+    slot = shop.call("POST", f"/shows/{show}/slots", {"title": "First", "minutes": 5})["id"]
+    return {"show_id": show, "slot_id": slot}, None
+
+
+def _planned(shop: Shop) -> Made:
+    return {"show_id": shop.show().id}, None
+
+
+def _live(shop: Shop) -> Made:
+    return {"show_id": shop.show(started=True).id}, None
+
+
+def _order(shop: Shop) -> Made:
+    order = shop.order()
+    return {"order_id": order}, None
+
+
+def _to_pay(shop: Shop) -> Made:
+    order = shop.order()
+    return {"order_id": order}, shop.due(order)
+
+
+def _to_ship(shop: Shop) -> Made:
+    return {"order_id": shop.order(paid=True)}, {}
+
+
+def _to_deliver(shop: Shop) -> Made:
+    return {"order_id": shop.order(shipped=True)}, None
+
+
+def _to_refund(shop: Shop) -> Made:
+    order = shop.order(paid=True)
+    return {"order_id": order}, {"amount_minor": 100, "currency": "CNY"}
+
+
+def _refunded(shop: Shop) -> Made:
+    order, refund = shop.order(paid=True), str(uuid4())
+    body = {"amount_minor": 100, "currency": "CNY", "refund_id": refund}
+    shop.call("POST", f"/orders/{order}/refunds", body)
+    return {"order_id": order, "refund_id": refund}, None
+
+
+def _picture(shop: Shop) -> Made:
+    product = shop.product()["id"]
+    added = shop.call("POST", f"/products/{product}/pictures", content=picture("a"), params={"alt": "a"})
+    return {"product_id": product, "picture_id": added["id"]}, None
+
+
+def _word(shop: Shop) -> Made:
+    word = secrets.token_hex(6)
+    shop.call("POST", "/chat/words", {"word": word})
+    return {"word": word}, None
+
+
+def _invitation(shop: Shop) -> Made:
+    made = shop.call("POST", "/invitations", {"role": "host", "email": None})
+    return {"invitation_id": made["id"]}, {"token": made["token"]}
+
+
+def _joins(shop: Shop) -> Made:
+    token = shop.call("POST", "/invitations", {"role": "host", "email": None})["token"]
+    email = f"{secrets.token_hex(8)}@harbour.example"
+    return {}, {"token": token, "email": email, "password": PASSWORD, "name": "New"}
+
+
+def _member(shop: Shop) -> Made:
+    return {"person_id": shop.somebody()}, None
+
+
+def _reset(shop: Shop) -> Made:
+    token = shop.call("POST", f"/members/{shop.somebody()}/password-reset")["token"]
+    return {}, {"token": token, "password": PASSWORD}
+
+
+def _claims(shop: Shop) -> Made:
+    token = secrets.token_urlsafe(32)
+    shop.sql(
+        """
+        INSERT INTO accounts.claim (token_hash, expires_at)
+        VALUES (%(hash)s, now() + interval '1 day') RETURNING 1
+        """,
+        hash=hashlib.sha256(token.encode()).digest(),
+    )
+    new = {"name": "New", "slug": secrets.token_hex(6), "currency": "CNY"}
+    email = f"{secrets.token_hex(8)}@harbour.example"
+    return {}, {"token": token, "email": email, "password": PASSWORD, "shop": new}
+
+
+def _signs_in(shop: Shop) -> Made:
+    return {}, {"email": "owner@harbour.example", "password": PASSWORD}
+
+
+def _password(shop: Shop) -> Made:
+    return {}, {"current": PASSWORD, "new": PASSWORD + "!"}
+
+
+def _pool(shop: Shop) -> Made:
+    body = {"name": secrets.token_hex(4), "location_id": shop.ids["location_id"][0]}
+    return {"pool_id": shop.call("POST", "/stock/pools", body)["id"]}, None
+
+
+def _supplier(shop: Shop) -> int:
+    return shop.call("POST", "/suppliers", {"name": secrets.token_hex(6)})["id"]
+
+
+def _new_supplier(shop: Shop) -> Made:
+    return {"supplier_id": _supplier(shop)}, {"name": secrets.token_hex(6)}
+
+
+def _quote_body(product: int) -> dict[str, Any]:
+    return {
+        "product_id": product, "currency": "CNY", "lead_days": 9, "tiers": [{"minimum": 1, "unit_minor": 500}],
+    }  # fmt: skip
+
+
+def _to_quote(shop: Shop) -> Made:
+    return {"supplier_id": _supplier(shop)}, _quote_body(shop.ids["product_id"][0])
+
+
+def _quote(shop: Shop) -> Made:
+    supplier = _supplier(shop)
+    quote = shop.call("POST", f"/suppliers/{supplier}/quotes", _quote_body(shop.ids["product_id"][0]))["id"]
+    return {"quote_id": quote}, None
+
+
+def _plan(shop: Shop) -> Made:
+    """What was ordered covers what was asked for: ask for more each time."""
+    show = shop.ids["show_id"][0]
+    with shop.lock:
+        if len(shop.plans) >= MOST_PLANS:
+            return {"plan_id": shop.dice.choice(shop.plans)}, None
+        for _ in range(12):
+            shop.horizon = min(1_000.0, shop.horizon * 1.4)
+            shop.call("POST", f"/shows/{show}/forecast", {"horizon": shop.horizon})
+            plan = shop.call(
+                "POST", f"/shows/{show}/plan", {"horizon_days": 28, "must_cover_hard": True, "seconds": 5}
+            )
+            if any(line["quantity"] for line in plan["lines"]):
+                break
+        shop.plans.append(plan["id"])
+    return {"plan_id": plan["id"]}, None
+
+
+def _sent(shop: Shop) -> tuple[dict[str, Any], str]:
+    with shop.lock:
+        if len(shop.sent) < MOST_SENT:
+            shop.plans.clear()
+            plan = _plan(shop)[0]["plan_id"]
+            shop.sent += shop.call("POST", f"/plans/{plan}/accept")
+        sent = shop.sent[-1] if len(shop.sent) < MOST_SENT else shop.dice.choice(shop.sent)
+    return sent["order"], sent["key"]
+
+
+def _to_confirm(shop: Shop) -> Made:
+    order, key = _sent(shop)
+    day = (datetime.now(UTC) + timedelta(days=40)).date().isoformat()
+    lines = [
+        {"variant_id": line["variant_id"], "quantity": line["quantity"], "ready_on": day}
+        for line in order["lines"]
+    ]
+    return {"key": key, "purchase_order_id": order["id"]}, {"lines": lines}
+
+
+def _to_receive(shop: Shop) -> Made:
+    path, body = _to_confirm(shop)
+    with httpx.Client(base_url=shop.address, timeout=60, trust_env=False) as http:
+        http.post(
+            f"/v1/-/supplier/{path['key']}/orders/{path['purchase_order_id']}", json=body
+        ).raise_for_status()
+    received = {str(line["variant_id"]): line["quantity"] for line in body["lines"]}
+    return {"purchase_order_id": path["purchase_order_id"]}, {"received": received}
+
+
+MAKERS: Final[Mapping[str, Callable[[Shop], Made]]] = {
+    "POST /v1/session": _signs_in,
+    "POST /v1/shops": _new_shop,
+    "POST /v1/{shop}/products": _new_product,
+    "POST /v1/{shop}/products/{product_id}/variants": _new_variant,
+    "PATCH /v1/{shop}/shows/{show_id}": _still_planned,
+    "POST /v1/{shop}/shows/{show_id}/slots": _still_planned,
+    "PATCH /v1/{shop}/shows/{show_id}/slots/{slot_id}": _slot,
+    "PUT /v1/{shop}/shows/{show_id}/slots/order": _to_order,
+    "POST /v1/{shop}/shows/{show_id}/offers": _to_offer,
+    "PATCH /v1/{shop}/shows/{show_id}/offers/{offer_id}": _still_planned,
+    "POST /v1/{shop}/shows/{show_id}/offers/{offer_id}/price": _on_air,
+    "POST /v1/{shop}/shows/{show_id}/feature": _featured,
+    "POST /v1/{shop}/shows/{show_id}/notices": _noticed,
+    "POST /v1/{shop}/orders/{order_id}/delay": _to_delay,
+    "POST /v1/claim": _claims,
+    "POST /v1/me/password": _password,
+    "POST /v1/password-reset": _reset,
+    "POST /v1/invitations/join": _joins,
+    "POST /v1/invitations/accept": _invitation,
+    "DELETE /v1/{shop}/invitations/{invitation_id}": _invitation,
+    "DELETE /v1/{shop}/members/{person_id}": _member,
+    "PUT /v1/{shop}/members/{person_id}": _member,
+    "POST /v1/{shop}/members/{person_id}/password-reset": _member,
+    "DELETE /v1/{shop}/products/{product_id}/pictures/{picture_id}": _picture,
+    "POST /v1/{shop}/stock/pools/{pool_id}/close": _pool,
+    "POST /v1/{shop}/shows/{show_id}/start": _planned,
+    "POST /v1/{shop}/shows/{show_id}/end": _live,
+    "DELETE /v1/{shop}/shows/{show_id}/slots/{slot_id}": _slot,
+    "DELETE /v1/{shop}/chat/words/{word}": _word,
+    "POST /v1/{shop}/orders/{order_id}/paid": _to_pay,
+    "POST /v1/{shop}/orders/{order_id}/ship": _to_ship,
+    "POST /v1/{shop}/orders/{order_id}/deliver": _to_deliver,
+    "POST /v1/{shop}/orders/{order_id}/cancel": _order,
+    "POST /v1/{shop}/orders/{order_id}/refunds": _to_refund,
+    "POST /v1/{shop}/orders/{order_id}/refunds/{refund_id}/sent": _refunded,
+    "POST /v1/{shop}/suppliers/{supplier_id}/key": _new_supplier,
+    "PUT /v1/{shop}/suppliers/{supplier_id}": _new_supplier,
+    "POST /v1/{shop}/suppliers/{supplier_id}/quotes": _to_quote,
+    "DELETE /v1/{shop}/quotes/{quote_id}": _quote,
+    "POST /v1/{shop}/plans/{plan_id}/accept": _plan,
+    "POST /v1/-/supplier/{key}/orders/{purchase_order_id}": _to_confirm,
+    "POST /v1/{shop}/purchase-orders/{purchase_order_id}/received": _to_receive,
+}

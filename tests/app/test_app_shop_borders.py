@@ -91,6 +91,11 @@ class Two:
 
 @pytest.fixture(scope="module")
 def two(node: Running, owner: Owner) -> Iterator[Two]:
+    yield from tenants(node, owner)
+
+
+def tenants(node: Running, owner: Owner) -> Iterator[Two]:
+    """A second shop beside the owner's, and both filled."""
     owner.call("POST", "/v1/shops", json={"name": "Second", "slug": "second", "currency": "CNY"})
     invited = owner.call("POST", "/v1/second/invitations", json={"role": "owner", "email": None})
     stranger = Owner(node, "second")
@@ -103,15 +108,15 @@ def two(node: Running, owner: Owner) -> Iterator[Two]:
     )
     clients: list[httpx.Client] = []
     with psycopg.connect(url, autocommit=True) as database:
-        tenants: list[Tenant] = []
+        both: list[Tenant] = []
         for person in (owner, stranger):
             client = httpx.Client(
                 base_url=node.address, timeout=PATIENCE, trust_env=False, headers={"origin": node.address},
                 cookies={"session": person.cookie("session")},
             )  # fmt: skip
             clients.append(client)
-            tenants.append(Tenant(person, client, fill(node, person, database)))
-        yield Two(node, *tenants, clients[0].get("/v1/openapi.json").json(), database)
+            both.append(Tenant(person, client, fill(node, person, database)))
+        yield Two(node, both[0], both[1], clients[0].get("/v1/openapi.json").json(), database)
     for client in clients:
         client.close()
     stranger.close()
@@ -255,7 +260,7 @@ FITTING: Final[dict[str, Any]] = QUOTE | {
     "price": "100", "price_minor": 9_900, "reason": "count", "quota": 1, "quantity": 1, "by": 1, "units": 1, "kind": None,
     "minimum": 1, "limit_per_buyer": 4, "limit_per_show": None, "deposit_percent": None, "hold_seconds": 600, "at": None,
     "seen": 9, "counted": 9, "email": None, "amount_minor": 100, "budget_minor": None, "pool_id": None, "from_pool": None,
-    "to_pool": None, "horizon_days": 28, "seconds": 1.0, "script": "", "valid_from": None, "valid_until": None,
+    "to_pool": None, "handle": None, "horizon_days": 28, "seconds": 1.0, "script": "", "valid_from": None, "valid_until": None,
     "shopper": "11111111-1111-4111-8111-111111111111",
 }  # fmt: skip
 

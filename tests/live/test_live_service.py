@@ -480,3 +480,36 @@ async def test_a_show_is_filmed_by_a_camera_and_led_by_a_member_of_its_own_shop(
                 theirs=theirs,
                 show=show.id,
             )
+
+
+async def test_titles_are_cleaned_as_all_text_is(database: Database) -> None:
+    goods = await make_goods(database)
+    async with database.transaction() as tx:
+        made = await live.plan_show(
+            tx,
+            shop_id=goods.shop_id,
+            title=" Tea\u202e ce\u0301remony\u200b ",
+            titles={"zh_CN": "\u2066茶会"},
+        )
+        slot = await live.add_slot(
+            tx, shop_id=goods.shop_id, show_id=made.id, title="\ufeffTalk", script="One\u202e\r\ntwo"
+        )
+        notice = await live.post_notice(
+            tx,
+            shop_id=goods.shop_id,
+            show_id=made.id,
+            text="Free\u200b shipping",
+            texts={"zh_CN": "包邮\u202e"},
+        )
+        for blank in ("\u3164", "\u200b\u200b", "\u2800"):
+            with pytest.raises(live.BadShow):
+                await live.plan_show(tx, shop_id=goods.shop_id, title=blank)
+            with pytest.raises(live.BadShow):
+                await live.post_notice(tx, shop_id=goods.shop_id, show_id=made.id, text=blank)
+        shows = await live.shows(tx, shop_id=goods.shop_id)
+
+    assert made.title == "Tea c\u00e9remony"
+    assert made.titles == {"zh_CN": "茶会"}
+    assert (slot.title, slot.script) == ("Talk", "One\ntwo")
+    assert (notice.text, notice.texts) == ("Free shipping", {"zh_CN": "包邮"})
+    assert [show.id for show in shows] == [made.id]

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.text import UnusableText, line, prose
 from shopfloor.kernel.values import now
 from shopfloor.live import queries
 from shopfloor.live.events import (
@@ -26,6 +27,9 @@ from shopfloor.live.offers import offer
 from shopfloor.live.shows import MAX_TITLE, locked, refuse_ended, show, video_ms
 from shopfloor.live.snapshot import notice_state
 
+MAX_NOTICE = 500
+MAX_SCRIPT = 20_000
+
 
 async def add_slot(
     tx: Tx,
@@ -40,7 +44,7 @@ async def add_slot(
 ) -> Slot:
     """A slot at the end of the run of show: talk, or another turn of an offer."""
     refuse_ended(await locked(tx, shop_id, show_id))
-    _check_slot(minutes, title, script)
+    title, script = _checked_slot(minutes, title, script)
     if offer_id is not None:
         await offer(tx, shop_id=shop_id, show_id=show_id, offer_id=offer_id)
     slot = await queries.insert_slot(
@@ -63,14 +67,12 @@ async def change_slot(
 ) -> Slot:
     refuse_ended(await locked(tx, shop_id, show_id))
     before = await _slot(tx, show_id=show_id, slot_id=slot_id)
-    after = (
-        before.minutes if minutes is None else minutes,
-        before.title if title is None else title,
-        before.script if script is None else script,
+    minutes = before.minutes if minutes is None else minutes
+    title, script = _checked_slot(
+        minutes, before.title if title is None else title, before.script if script is None else script
     )
-    _check_slot(*after)
     await queries.update_slot(
-        tx, slot_id=slot_id, minutes=after[0], role=str(role or before.role), title=after[1], script=after[2]
+        tx, slot_id=slot_id, minutes=minutes, role=str(role or before.role), title=title, script=script
     )
     return await _slot(tx, show_id=show_id, slot_id=slot_id)
 
@@ -146,8 +148,7 @@ async def post_notice(
     """A notice, or the correction of something said, on top of the room and in the show's record."""
     parent = await locked(tx, shop_id, show_id)
     refuse_ended(parent)
-    if not 1 <= len(text.strip()) <= 500:
-        raise BadShow("A notice has 1 to 500 characters.", length=len(text))
+    text, texts = _notice(text), {locale: _notice(each) for locale, each in (texts or {}).items()}
     if offer_id is not None:
         await offer(tx, shop_id=shop_id, show_id=show_id, offer_id=offer_id)
     video = video_ms(now()) if at is None else at
@@ -155,8 +156,8 @@ async def post_notice(
         tx,
         show_id=show_id,
         kind=str(kind),
-        text=text.strip(),
-        texts=texts or {},
+        text=text,
+        texts=texts,
         offer_id=offer_id,
         video=video,
         by=by,
@@ -188,8 +189,24 @@ async def _slot(tx: Tx, *, show_id: int, slot_id: int) -> Slot:
     raise UnknownSlot(slot_id=slot_id)
 
 
-def _check_slot(minutes: int, title: str, script: str) -> None:
+def _notice(text: str) -> str:
+    """As it is kept.  Raises BadShow."""
+    try:
+        found = prose(text, field="text", longest=MAX_NOTICE)
+    except UnusableText as problem:
+        raise BadShow(f"A notice has 1 to {MAX_NOTICE} characters.", length=len(text)) from problem
+    if not found:
+        raise BadShow(f"A notice has 1 to {MAX_NOTICE} characters.", length=len(text))
+    return found
+
+
+def _checked_slot(minutes: int, title: str, script: str) -> tuple[str, str]:
+    """Title and script as they are kept.  Raises BadShow."""
     if not 0 <= minutes <= 1440:
         raise BadShow("A slot lasts up to 1440 minutes.", minutes=minutes)
-    if len(title) > MAX_TITLE or len(script) > 20_000:
-        raise BadShow("The title or script of the slot is too long.")
+    try:
+        return line(title, field="title", longest=MAX_TITLE), prose(
+            script, field="script", longest=MAX_SCRIPT
+        )
+    except UnusableText as problem:
+        raise BadShow("The title or script of the slot is too long.") from problem

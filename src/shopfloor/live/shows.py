@@ -10,6 +10,7 @@ from datetime import datetime
 from shopfloor import accounts, media, stock
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.text import UnusableText, line
 from shopfloor.kernel.values import MAX_QUANTITY, now
 from shopfloor.live import queries
 from shopfloor.live.events import (
@@ -51,13 +52,14 @@ async def plan_show(
     limit_per_show: int | None = None,
 ) -> Show:
     """A new show, not yet on air.  `limit_per_show` is how many units one buyer may take in all of it."""
-    check_show(title, titles, limit_per_show)
+    title, titles = checked_titles(title, titles or {})
+    _check_limit(limit_per_show)
     await _check_crew(tx, shop_id=shop_id, channel_id=channel_id, host_id=host_id)
     show = await queries.insert_show(
         tx,
         shop_id=shop_id,
-        title=title.strip(),
-        titles=titles or {},
+        title=title,
+        titles=titles,
         starts_at=starts_at,
         channel_id=channel_id,
         host_id=host_id,
@@ -83,15 +85,18 @@ async def change_show(
     before = await locked(tx, shop_id, show_id)
     refuse_ended(before)
     limit_per_show = before.limit_per_show if limit_per_show is None else limit_per_show or None
-    check_show(title if title is not None else before.title, titles, limit_per_show)
+    title, titles = checked_titles(
+        before.title if title is None else title, before.titles if titles is None else titles
+    )
+    _check_limit(limit_per_show)
     if before.status == ShowStatus.LIVE and channel_id not in {None, before.channel_id}:
         raise WrongStatus("The camera of a running show cannot be changed.", status=str(before.status))
     await _check_crew(tx, shop_id=shop_id, channel_id=channel_id, host_id=host_id)
     await queries.update_show(
         tx,
         show_id=show_id,
-        title=before.title if title is None else title.strip(),
-        titles=before.titles if titles is None else titles,
+        title=title,
+        titles=titles,
         starts_at=starts_at or before.starts_at,
         channel_id=channel_id or before.channel_id,
         host_id=host_id or before.host_id,
@@ -206,9 +211,18 @@ async def _check_crew(tx: Tx, *, shop_id: int, channel_id: int | None, host_id: 
         raise accounts.UnknownMember(person_id=host_id)
 
 
-def check_show(title: str, titles: Mapping[str, str] | None, limit_per_show: int | None) -> None:
-    for each in (title, *(titles or {}).values()):
-        if not 1 <= len(each.strip()) <= MAX_TITLE:
-            raise BadShow(f"A title has 1 to {MAX_TITLE} characters.", length=len(each))
+def checked_titles(title: str, titles: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    """A title and its translations as they are kept.  Raises BadShow."""
+    return _title(title), {locale: _title(each) for locale, each in titles.items()}
+
+
+def _title(title: str) -> str:
+    try:
+        return line(title, field="title", longest=MAX_TITLE, shortest=1)
+    except UnusableText as problem:
+        raise BadShow(f"A title has 1 to {MAX_TITLE} characters.", length=len(title)) from problem
+
+
+def _check_limit(limit_per_show: int | None) -> None:
     if limit_per_show is not None and not 1 <= limit_per_show <= MAX_QUANTITY:
         raise BadShow("A limit is a whole number from 1.", limit_per_show=limit_per_show)

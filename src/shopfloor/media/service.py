@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from shopfloor.kernel import outbox
+from shopfloor.kernel import outbox, text
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Invalid
 from shopfloor.media import queries
@@ -39,9 +39,10 @@ class BadChannelName(Invalid):
 
 async def create_channel(tx: Tx, *, shop_id: int, name: str) -> tuple[Channel, str]:
     """A channel and its stream key, which is shown this once and cannot be read again."""
-    name = name.strip()
-    if not 0 < len(name) <= _NAME_LENGTH:
-        raise BadChannelName
+    try:
+        name = text.name(name, field="name", longest=_NAME_LENGTH)
+    except text.UnusableText as problem:
+        raise BadChannelName from problem
     channel_id = await queries.insert_channel(tx, shop_id=shop_id, name=name)
     return await rotate_key(tx, shop_id=shop_id, channel_id=channel_id)
 

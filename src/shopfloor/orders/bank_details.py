@@ -39,7 +39,8 @@ async def change_terms(tx: Tx, *, actor: Actor, terms: ShopTerms, pay_to: str | 
         _require(actor, Permission.ORDERS_MANAGE)
     if wanted != before.pay_to:
         _require(actor, Permission.MONEY_MANAGE)
-    changed = replace(terms, pay_to=wanted)
+    pick_up_at = text.prose(terms.pick_up_at, field="pick_up_at", longest=LONGEST)
+    changed = replace(terms, pay_to=wanted, pick_up_at=pick_up_at)
     if changed != before:
         await tx.value("SELECT set_config('shopfloor.person_id', %(id)s, true)", id=str(actor.person_id))
         await views.set_shop_terms(tx, shop_id=actor.shop_id, terms=changed)

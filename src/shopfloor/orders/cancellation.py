@@ -6,6 +6,7 @@ from uuid import UUID, uuid5
 from shopfloor import payments, purchases, stock
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.text import cleaned
 from shopfloor.kernel.values import now
 from shopfloor.orders import queries
 from shopfloor.orders.events import OrderCancelled
@@ -56,7 +57,9 @@ async def fall(
 ) -> Order:
     """End a locked order: release, cancel, grant what is owed, hand the units to who waits."""
     freed = await stock.release(tx, [found.hold_id], "cancelled")
-    await queries.mark_cancelled(tx, order_id=found.id, at=now(), by=by, why=why, note=note[:1000])
+    await queries.mark_cancelled(
+        tx, order_id=found.id, at=now(), by=by, why=why, note=cleaned(note, one_line=False)[:1000]
+    )
     back = refund_on_cancel(found, lines, why=why, terms=await shop_terms(tx, shop_id=found.shop_id))
     if found.number is not None:
         await outbox.record(

@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from shopfloor.kernel.text import cleaned
 from shopfloor.orders.models import Delivery, ShopTerms
 from shopfloor.orders.refusals import FormRefused
 
@@ -64,7 +65,7 @@ def tidy(form: Form) -> Form:
         name=_line(form.name),
         phone=_line(form.phone),
         email=_line(form.email),
-        note=_CONTROL.sub(" ", form.note).strip(),
+        note=cleaned(_CONTROL.sub(" ", form.note), one_line=True),
         address=None
         if address is None or form.delivery is Delivery.PICK_UP
         else Address(
@@ -114,7 +115,7 @@ def _wrong_fields(form: Form) -> dict[str, str]:
 
 
 def _line(text: str) -> str:
-    return " ".join(_CONTROL.sub(" ", text).split())
+    return " ".join(cleaned(_CONTROL.sub(" ", text), one_line=True).split())
 
 
 def form_hash(form: Form) -> bytes:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from shopfloor import purchases, stock
-from shopfloor.kernel import outbox
+from shopfloor.kernel import outbox, text
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import now
 from shopfloor.orders import queries
@@ -28,6 +28,7 @@ async def ship(
 
     Lines of one variant leave together.  Raises NotPaid with what is due, NotReady, OrderClosed.
     """
+    tracking = text.line(tracking, field="tracking", longest=200)
     found, lines = await lock(tx, shop_id=shop_id, order_id=order_id)
     if found.status not in {Status.PLACED, Status.PAID, Status.PARTLY_SHIPPED}:
         raise OrderClosed(order_id=str(order_id), status=found.status)
@@ -39,7 +40,7 @@ async def ship(
         raise NotReady(line_ids=awaited)
     await stock.ship(tx, hold_id=found.hold_id, variant_ids=variant_ids)
     await queries.mark_shipped(tx, line_ids=[line.id for line in together])
-    await queries.note_shipment(tx, order_id=order_id, at=now(), tracking=tracking.strip()[:200])
+    await queries.note_shipment(tx, order_id=order_id, at=now(), tracking=tracking)
     settled = await settle(tx, order_id=order_id)
     await outbox.record(
         tx,

@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.text import cleaned
 from shopfloor.kernel.values import Money, new_id
 from shopfloor.payments import queries
 from shopfloor.payments.models import (
@@ -95,7 +96,7 @@ async def record(
         amount_minor=amount_minor,
         provider=payment.provider,
         reference=reference,
-        note=note[:1000],
+        note=cleaned(note, one_line=False)[:1000],
         actor=actor,
     )
 
@@ -159,7 +160,7 @@ async def grant_refund(
                 part,
                 reference=f"{refund_id}/{charged.id}",
                 actor=actor,
-                note=note,
+                note=cleaned(note, one_line=False)[:1000],
             )
             left -= part
     if left:
@@ -205,7 +206,7 @@ async def mark_refund_sent(
             amount_minor,
             reference=f"{refund_id}/{payment.id}",
             actor=actor,
-            note=note,
+            note=cleaned(note, one_line=False)[:1000],
         ):
             sent += amount_minor
     return sent

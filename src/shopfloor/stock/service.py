@@ -7,7 +7,7 @@ break promises, the books show by how much (`shortfall`), and a ShortageRaised t
 from collections.abc import Mapping, Sequence
 from datetime import date
 
-from shopfloor.kernel import outbox
+from shopfloor.kernel import outbox, text
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import MAX_QUANTITY
 from shopfloor.stock import queries
@@ -35,7 +35,8 @@ from shopfloor.stock.models import (
 
 
 async def add_location(tx: Tx, *, shop_id: int, name: str, kind: LocationKind) -> Location:
-    """A place where units are; the same name again is the same place."""
+    """A place where units are; the same name again is the same place.  Raises UnusableText."""
+    name = text.name(name, field="name", longest=120)
     await open_pool(tx, shop_id=shop_id)
     return await queries.insert_location(tx, shop_id=shop_id, name=name, kind=kind)
 
@@ -80,6 +81,7 @@ async def receive(
     in the pool they are for, and when they are for the open pool in every other too.  Returns the plain shelf.
     """
     _check(quantity)
+    reason = text.line(reason, field="reason", longest=200)
     level_id = await _shelf(
         tx, shop_id=shop_id, location_id=location_id, variant_id=variant_id, pool_id=pool_id
     )
@@ -109,6 +111,7 @@ async def adjust(
     """
     _check(abs(by))
     check_sign(by, reason)
+    reason = text.line(reason, field="reason", longest=200)
     level_id = await _shelf(
         tx, shop_id=shop_id, location_id=location_id, variant_id=variant_id, pool_id=pool_id
     )
@@ -253,6 +256,7 @@ async def open_till_pool(
     kind: PoolKind = PoolKind.TILL,
 ) -> Pool:
     """An escrow for a till (or a channel) that may go offline: nobody else sells these units meanwhile."""
+    name = text.name(name, field="name", longest=120)
     lender = await open_pool(tx, shop_id=shop_id)
     await _location(tx, shop_id=shop_id, location_id=location_id)
     pool = await queries.insert_pool(

@@ -183,18 +183,27 @@ def followers(
     for kind in (live.ShowStarted, live.ShowEnded, live.ShowChanged):
         also(kind, lambda fact: terms.forget_show(fact.show_id))
 
-    def sold_out(fact: stock.StockChanged) -> None:
-        """Shows at once; that fewer are left shows when the page is made anew, or a sale would make it all the time."""
-        if fact.show_id is None and any(not variant.left for variant in fact.variants):
+    def runs_short(fact: stock.StockChanged) -> None:
+        """The last units show at once, and above all that there are none; of more, a page need not be made anew with
+        every sale.
+        """
+        if any(variant.left <= web.FEW for variant in fact.variants):
             pages.forget(fact.shop_id)
 
-    also(stock.StockChanged, sold_out)
-    for kind in (
-        live.ShowPlanned, live.ShowStarted, live.ShowEnded, live.ShowChanged, catalog.ProductChanged,
-        catalog.PriceChanged,
-    ):  # fmt: skip
+    also(stock.StockChanged, runs_short)
+    # After what they change in open rooms: pages are made from those.
+    for kind in SHOWN_AT_ONCE:
         also(kind, lambda fact: pages.forget(fact.shop_id))
+    also(orders.ShopTermsChanged, lambda fact: pages.forget_shop(fact.shop_id))
     return shown
+
+
+# What nobody must see a second longer on a page that is kept.
+SHOWN_AT_ONCE: Sequence[type[Any]] = (
+    live.ShowPlanned, live.ShowStarted, live.ShowEnded, live.ShowChanged, live.OfferAdded, live.OfferChanged,
+    live.OfferPriceChanged, live.OfferFeatured, live.NoticePosted, catalog.ProductChanged, catalog.PriceChanged,
+    catalog.BundleChanged, stock.UnitsArrived, stock.LotDelayed, chat.ChatHidden,
+)  # fmt: skip
 
 
 def airtimes(db: Database) -> Callable[[int], Awaitable[Sequence[media.Airtime]]]:

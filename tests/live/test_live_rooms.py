@@ -1,5 +1,6 @@
 """Rooms built from followed facts are what a fresh look into the database shows, in every process."""
 
+import asyncio
 import random
 from datetime import date, timedelta
 from typing import Any
@@ -87,6 +88,69 @@ async def test_the_open_pool_reaches_rooms_that_borrow_from_it(database: Databas
     line = opened.room.state.offers[str(offer.id)].lines[str(goods.coats[0])]
     assert (line.left, line.ready_on, line.later) == (0, date(2027, 1, 9), ((date(2027, 1, 9), 40),))
     assert opened.room.state == await fresh(database, show.id)
+
+
+async def test_current_room_has_been_read_where_facts_say_that_it_must_be(
+    database: Database, goods: Goods
+) -> None:
+    """Without waiting for the reading that follows by itself."""
+    async with database.transaction() as tx:
+        show, _ = await plan(tx, goods)
+    process = Process(database)
+    await process.follower.start()
+    opened = await process.rooms.current(show.id, shop_id=goods.shop_id)
+    async with database.transaction() as tx:
+        await stock.announce_lot(
+            tx, shop_id=goods.shop_id, variant_id=goods.coats[0], location_id=goods.location_id, quantity=40,
+            ready_on=date(2027, 1, 9), kind=stock.LotKind.INCOMING, source="po-1",
+        )  # fmt: skip
+    before = opened.room.state
+    while await process.follower.step():
+        pass
+    assert opened.is_behind
+    assert opened.room.state is before
+    both = await asyncio.gather(
+        process.rooms.current(show.id, shop_id=goods.shop_id),
+        process.rooms.current(show.id, shop_id=goods.shop_id),
+    )
+    assert [each.room.state for each in both] == [await fresh(database, show.id)] * 2
+    assert opened.room.state != before
+    async with database.transaction() as tx:
+        await live.change_show(tx, shop_id=goods.shop_id, show_id=show.id, title="Another")
+    while await process.follower.step():
+        pass
+    assert (await process.rooms.current(show.id, shop_id=goods.shop_id)).show.title == "Another"
+    assert not opened.is_behind
+    with pytest.raises(live.UnknownShow):
+        await process.rooms.current(show.id, shop_id=goods.shop_id + 1)
+
+
+async def test_room_that_only_a_page_opened_gets_ticks_and_is_forgotten(
+    database: Database, goods: Goods, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with database.transaction() as tx:
+        show, _ = await plan(tx, goods)
+    rooms = live.Rooms(database)
+    opened = await rooms.get(show.id)
+    opened.room.say(live.ChatLine("1", "Ann", "hello", "viewer", 1))
+    assert [line.text for line in opened.room.lines()] == ["hello"]
+    opened.room.say(live.ChatLine("2", "Ann", "rude", "viewer", 2))
+    opened.room.hide("2")
+    assert [line.text for line in opened.room.lines()] == ["hello"]
+    gateway = live.Gateway(rooms, read_shopper=lambda _: None)
+    running = asyncio.create_task(gateway.run())
+    async with asyncio.timeout(20):
+        while not opened.room.recent:
+            await asyncio.sleep(0.05)
+        opened.room.hide("1")
+        assert opened.room.lines() == []
+        assert rooms.opened(show.id) is opened
+        monkeypatch.setattr("shopfloor.live.gateway.IDLE_ROOM", 0.0)
+        while rooms.opened(show.id) is not None:
+            await asyncio.sleep(0.05)
+    assert gateway.channels == {}
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_facts_that_come_while_a_room_is_read_are_not_lost(database: Database, goods: Goods) -> None:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache, partial
+from pathlib import Path
 from typing import Any, cast
 from uuid import UUID, uuid4
 
@@ -12,10 +13,10 @@ import pytest
 from fastapi import FastAPI
 from starlette.datastructures import State
 
-from shopfloor import accounts, catalog, live, orders, stock, web
+from shopfloor import accounts, catalog, chat, live, media, orders, purchases, stock, web, wiring
 from shopfloor.accounts import Keyring, Shop
 from shopfloor.accounts import api as accounts_api
-from shopfloor.kernel import http
+from shopfloor.kernel import http, outbox
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.edge import Edge
 from shopfloor.kernel.public_address import PublicAddress
@@ -56,7 +57,7 @@ class Stage:
 
 
 @pytest.fixture
-async def stage(database: Database) -> AsyncIterator[Stage]:
+async def stage(database: Database, tmp_path: Path) -> AsyncIterator[Stage]:
     async with database.transaction() as tx:
         token = await accounts.ensure_owner_claim(tx)
         assert token is not None
@@ -114,13 +115,26 @@ async def stage(database: Database) -> AsyncIterator[Stage]:
             lines=[live.OfferLine(variant.id, 9_900) for variant in variants],
         )
     app, keyring = await _app(database)
+    terms = purchases.OfferTermsCache(purchases.loader(database))
+    cameras = media.MediaServer(database, tmp_path / "recordings", "127.0.0.1", 0)
+    follower = outbox.Follower(
+        database, wiring.followers(database, app.state.rooms, terms, cameras, app.state.shared_pages)
+    )
+    await follower.start()
     shopper = uuid4()
     cookies = {"shopper": accounts.issue_shopper(keyring, shopper)}
     edge = Edge(app, page_of=partial(web.page_at_the_edge, app))
     transport = httpx.ASGITransport(edge, raise_app_exceptions=False)
     headers = {"accept": "text/html", "accept-language": "en"}
+
+    async def hear(_: httpx.Request) -> None:
+        """As beside a running process: what was committed has been heard of before the next request."""
+        while await follower.step():
+            pass
+
+    hooks = {"request": [hear]}
     async with httpx.AsyncClient(
-        transport=transport, base_url="http://shop.test", cookies=cookies, headers=headers
+        transport=transport, base_url="http://shop.test", cookies=cookies, headers=headers, event_hooks=hooks
     ) as client:
         yield Stage(database, app, client, shop, shirt, variants, show, shopper)
 
@@ -139,7 +153,8 @@ def _routed() -> tuple[FastAPI, dict[str, Any]]:
 
 async def _app(database: Database) -> tuple[FastAPI, Keyring]:
     app, state = _routed()
-    app.state = State(state | {"database": database, "shared_pages": web.SharedPages()})
+    rooms = live.Rooms(database, recent=chat.recent_lines)
+    app.state = State(state | {"database": database, "rooms": rooms, "shared_pages": web.SharedPages()})
     async with database.transaction() as tx:
         keyring = app.state.keyring = await accounts.keyring(tx)
     return app, keyring

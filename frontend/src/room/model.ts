@@ -72,7 +72,8 @@ export interface RoomData {
   readonly starts_at: string | null;
   readonly replay: string | null;
   readonly poster: string | null;
-  readonly line: Places;
+  /** Whether something is kept for the reader, or waited for: then it is worth a look. */
+  readonly waits: boolean;
 }
 
 const BEAT = 5_000;
@@ -87,7 +88,7 @@ export class RoomModel {
   readonly startsAt: string | null;
   readonly replay: string | null;
   readonly poster: string | null;
-  private readonly line: Places;
+  private readonly waits: boolean;
   private looking: ReturnType<typeof setTimeout> | undefined;
   readonly clock = new ServerClock();
   private readonly socket: RoomSocket;
@@ -111,7 +112,7 @@ export class RoomModel {
     this.startsAt = data.starts_at === null ? null : moment(data.starts_at, language);
     this.replay = data.replay;
     this.poster = data.poster;
-    this.line = data.line;
+    this.waits = data.waits;
     this.collector = collector;
     this.clock.heard(data.now);
     const show = data.state.show.id;
@@ -154,8 +155,8 @@ export class RoomModel {
     // The page was loaded anew before it heard: the same id tells what became of the tap.
     const lost = loadAttempt(this.view.state.show.id);
     if (lost !== undefined) void this.ask(lost);
-    this.stand(this.line);
-    this.lookAfterPurchases();
+    if (this.waits) void this.look();
+    else this.lookAfterPurchases();
     addEventListener("pageshow", (event) => {
       if (event.persisted) this.lookAfterPurchases();
     });

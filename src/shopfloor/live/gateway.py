@@ -200,6 +200,9 @@ class Gateway:
             for each in list(self._waiting_hello):
                 if now - each.since > HELLO_WITHIN:
                     each.close(POLICY, "say hello first")
+            # Pages open rooms too: those get ticks as others do, and are forgotten when nobody came.
+            for opened in self.rooms.all():
+                self._channel_of(opened.show.id, opened)
             for channel in list(self.channels.values()):
                 for each, since in list(channel.slow.items()):
                     if now - since > STALLED:

@@ -347,6 +347,11 @@ class Room:
             self._seen[line.id] = None
             self.recent.append(line)
 
+    def lines(self) -> list[ChatLine]:
+        """The last lines as a page that is made now shows them: the next tick's already, and none that was hidden."""
+        hidden = set(self._hidden)
+        return [line for line in (*self.recent, *self._said) if line.id not in hidden][-RECENT:]
+
     def hide(self, line_id: str) -> None:
         """A line is taken out of every page, also if it comes only now."""
         self._seen.setdefault(line_id, None)

@@ -33,7 +33,7 @@ from shopfloor.live.events import (
     ShowStarted,
     WaitingChanged,
 )
-from shopfloor.live.models import Show, ShowStatus
+from shopfloor.live.models import Show, ShowStatus, UnknownShow
 from shopfloor.live.room import (
     RECENT,
     Change,
@@ -75,6 +75,11 @@ class OpenRoom:
     def pool_id(self) -> int | None:
         """The show's own pool while it runs."""
         return self.show.pool_id if self.show.status == ShowStatus.LIVE else None
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether something that facts told has still to be read."""
+        return self.reload or bool(self.stale) or self._meanwhile is not None
 
     def apply(self, change: Change) -> None:
         self.room.apply(change)
@@ -146,6 +151,18 @@ class Rooms:
             task = self._opening[show_id] = asyncio.create_task(self._load(show_id))
             task.add_done_callback(lambda _: self._opening.pop(show_id, None))
         return await asyncio.shield(task)
+
+    async def current(self, show_id: int, *, shop_id: int) -> OpenRoom:
+        """The same with all that facts have told: what they do not spell out is read first.
+
+        Raises UnknownShow, also for a show of another shop.
+        """
+        opened = await self.get(show_id)
+        if opened.shop_id != shop_id:
+            raise UnknownShow(show_id=show_id)
+        if opened.is_behind:
+            await self.settle()
+        return opened
 
     async def _load(self, show_id: int) -> OpenRoom:
         self._missed[show_id] = []

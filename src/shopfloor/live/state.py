@@ -111,6 +111,10 @@ class RoomState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """The offer of this id; None when the room does not have it."""
         return self.offers.get(str(offer_id))
 
+    def sells(self, product_id: int) -> bool:
+        """Whether the product is on offer here."""
+        return any(offer.product_id == product_id for offer in self.offers.values())
+
     def in_order(self) -> list[OfferState]:
         """The offers in the order of the run of show."""
         return [self.offers[str(offer_id)] for offer_id in self.order if str(offer_id) in self.offers]

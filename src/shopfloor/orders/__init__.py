@@ -15,6 +15,7 @@ from shopfloor.orders.events import (
     OrderCancelled,
     OrderPlaced,
     OrderReinstated,
+    ShopTermsChanged,
 )
 from shopfloor.orders.models import (
     Checkout,
@@ -59,6 +60,7 @@ __all__ = [
     "Party",
     "PaymentStatus",
     "ShopTerms",
+    "ShopTermsChanged",
     "Status",
     "answer_delay",
     "audit",

@@ -7,9 +7,11 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from shopfloor import accounts, payments, purchases
+from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import now
 from shopfloor.orders import checkout_queries, list_queries, queries
+from shopfloor.orders.events import ShopTermsChanged
 from shopfloor.orders.models import Counts, Due, Order, OrderSummary, OrderView, Party, ShopTerms, Status
 from shopfloor.orders.refusals import OrderNotFound
 from shopfloor.orders.statuses import due, is_late, may_cancel
@@ -32,6 +34,7 @@ async def today(tx: Tx, *, shop_id: int) -> date:
 async def set_shop_terms(tx: Tx, *, shop_id: int, terms: ShopTerms) -> None:
     await queries.save_shop_terms(tx, shop_id=shop_id, terms=terms)
     await purchases.set_claim_seconds(tx, shop_id=shop_id, seconds=terms.claim_seconds)
+    await outbox.record(tx, ShopTermsChanged(shop_id))
 
 
 async def orders(

@@ -43,6 +43,7 @@ from shopfloor.purchases.waitlist import (
     places,
     serve,
     set_claim_seconds,
+    who_waits,
 )
 
 __all__ = [
@@ -89,4 +90,5 @@ __all__ = [
     "places",
     "serve",
     "set_claim_seconds",
+    "who_waits",
 ]

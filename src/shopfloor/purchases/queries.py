@@ -202,6 +202,23 @@ async def waiting_of(tx: Tx, *, buyer: UUID, shop_id: int | None, variant_id: in
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Waiter:
+    buyer: UUID
+    shop_id: int
+
+
+async def waiters(tx: Tx, *, buyers: Sequence[UUID]) -> list[Waiter]:
+    return await tx.every(
+        Waiter,
+        """
+        SELECT DISTINCT buyer, shop_id FROM purchases.waiting
+         WHERE buyer = ANY(%(buyers)s::uuid[]) AND state IN ('waiting', 'offered')
+        """,
+        buyers=list(buyers),
+    )
+
+
 async def waiting(tx: Tx, *, id: UUID) -> Waiting | None:  # noqa: A002 -- the column's name
     return await tx.first(
         Waiting,

@@ -157,6 +157,11 @@ async def places(tx: Tx, *, buyer: UUID, shop_id: int | None = None) -> list[Wai
     return await _placed(tx, await queries.waiting_of(tx, buyer=buyer, shop_id=shop_id, variant_id=None))
 
 
+async def who_waits(tx: Tx, buyers: Sequence[UUID]) -> set[tuple[UUID, int]]:
+    """Those of `buyers` who have a place in a line, each with the shop it is in."""
+    return {(row.buyer, row.shop_id) for row in await queries.waiters(tx, buyers=buyers)}
+
+
 async def leave(tx: Tx, *, shop_id: int, waiting_id: UUID, buyer: UUID) -> None:
     """Give the place up.  An offered unit goes to the next in line.  Leaving twice is leaving once."""
     place = await queries.waiting(tx, id=waiting_id)

@@ -26,8 +26,9 @@ from shopfloor.web.console import (
     suppliers,
     terms,
 )
+from shopfloor.web.parts import FEW
 from shopfloor.web.refusals import page_at_the_edge
-from shopfloor.web.shared_pages import SharedPages
+from shopfloor.web.shared_pages import SharedPages, SharedPagesMiddleware
 from shopfloor.web.static import Files, files
 
 
@@ -47,13 +48,15 @@ def routers() -> list[APIRouter]:
 
 
 def install(app: FastAPI, settings: Settings, shared_pages: SharedPages) -> None:
-    """Static files, error pages; compression outermost, around whatever answers."""
+    """Static files, error pages; compression around whatever answers, but for the pages that are shared."""
     app.mount("/static", public(files()), name="static")
     app.state.shared_pages = shared_pages
     refusals.install(app)
     forms.install(app)
     questions.install(app)
     app.add_middleware(Compress)
+    shared = {"": shop.make_storefront, "p": shop.make_product_page, "live": room.make_room}
+    app.add_middleware(SharedPagesMiddleware, pages=shared)
 
 
-__all__ = ["Files", "SharedPages", "install", "page_at_the_edge", "routers"]
+__all__ = ["FEW", "Files", "SharedPages", "install", "page_at_the_edge", "routers"]

@@ -13,6 +13,7 @@ translation (a table of messages) is marked with `N_`.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from gettext import NullTranslations
 from pathlib import Path
 from typing import Final
@@ -81,8 +82,13 @@ def fitting(tag: str) -> Language | None:
 
 def accepted(header: str) -> Language | None:
     """The first language of an Accept-Language header that we speak, by quality, then by order."""
+    return _accepted(header[:500])
+
+
+@lru_cache(512)
+def _accepted(header: str) -> Language | None:
     weighed: list[tuple[float, int, Language]] = []
-    for place, part in enumerate(header[:500].split(",")):
+    for place, part in enumerate(header.split(",")):
         tag, _, parameters = part.partition(";")
         language = fitting(tag)
         if language is not None:
@@ -100,19 +106,13 @@ def _quality(parameters: str) -> float:
 
 def language_of(connection: HTTPConnection, otherwise: str | None = None) -> Language:
     """What the reader chose (cookie), else what the browser asks for, else `otherwise` (the shop's), else English."""
-    chosen = by_tag(connection.cookies.get(COOKIE, ""))
-    return (
-        chosen
-        or accepted(connection.headers.get("accept-language", ""))
-        or (fitting(otherwise) if otherwise else None)
-        or LANGUAGES[0]
-    )
+    asked = asked_for(connection.cookies.get(COOKIE, ""), connection.headers.get("accept-language", ""))
+    return asked or (fitting(otherwise) if otherwise else None) or LANGUAGES[0]
 
 
-def names_a_language(connection: HTTPConnection) -> bool:
-    """Whether the reader or the browser asks for a language that we speak."""
-    chosen = by_tag(connection.cookies.get(COOKIE, ""))
-    return chosen is not None or accepted(connection.headers.get("accept-language", "")) is not None
+def asked_for(cookie: str, header: str) -> Language | None:
+    """What the reader chose, else what the browser asks for; None where we speak neither."""
+    return by_tag(cookie) or accepted(header)
 
 
 def speak(connection: HTTPConnection) -> NullTranslations:

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
-from uuid import UUID, uuid4
 
 from shopfloor.kernel.values import Money
 from shopfloor.web.languages import Language
@@ -78,10 +77,9 @@ class Choice:
 class PriceGroup:
     """Choices of one price: they share a form, because a form says which price was seen.
 
-    `wish_id` makes sending the form twice one purchase.
+    The form carries an id of its own (`shared_pages.Slot.WISH_ID`): sent twice it is one purchase.
     """
 
-    wish_id: UUID
     price: Money
     choices: Sequence[Choice]
 
@@ -119,7 +117,7 @@ def grouped(choices: Iterable[Choice]) -> list[PriceGroup]:
     by_price: dict[int, list[Choice]] = {}
     for choice in choices:
         by_price.setdefault(choice.price.minor, []).append(choice)
-    return [PriceGroup(uuid4(), group[0].price, group) for _, group in sorted(by_price.items())]
+    return [PriceGroup(group[0].price, group) for _, group in sorted(by_price.items())]
 
 
 def option_words(options: Sequence[str]) -> str:

@@ -1,32 +1,24 @@
 """The room of a show: a complete page with a buy form, and all that the island needs to make it alive."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from shopfloor import accounts, chat, live, orders
+from shopfloor import chat, live
+from shopfloor.accounts import Shop
 from shopfloor.accounts.api import Shopper, public
 from shopfloor.kernel.border import Id
-from shopfloor.kernel.http import Db
-from shopfloor.kernel.values import Money, now
-from shopfloor.web.languages import N_, Language, language_of
+from shopfloor.kernel.values import Money
+from shopfloor.web.languages import N_, Language
 from shopfloor.web.messages import MESSAGES
-from shopfloor.web.parts import (
-    Choice,
-    Content,
-    Left,
-    PriceGroup,
-    grouped,
-    option_words,
-    refused_by,
-    seller_facts,
-)
-from shopfloor.web.refusals import refused_text
+from shopfloor.web.parts import Choice, Content, Left, PriceGroup, grouped, option_words, seller_facts
 from shopfloor.web.replays import replay_url
-from shopfloor.web.templating import render
-from shopfloor.web.waitlist import in_line, refused_or_own
+from shopfloor.web.shared_pages import Frame, Reader, Slot, Sources, own_page, reader_of
+from shopfloor.web.templating import page_text
+from shopfloor.web.waitlist import why_refused
 
 router = APIRouter(include_in_schema=False)
 
@@ -147,55 +139,84 @@ class OfferForm:
 
 @router.get("/s/{shop}/live/{show_id}")
 @public
-async def room(request: Request, shop: str, show_id: Id, shopper: Shopper, db: Db) -> Response:
-    async with db.transaction() as tx:
-        found = await accounts.shop_by_slug(tx, shop)
-        show = await live.show(tx, shop_id=found.id, show_id=show_id)
-        state = await live.room_state(tx, show_id)
-        lines = [line.as_json() for line in await chat.recent_lines(tx, show_id)][-_RECENT:]
-        policy = await orders.shop_terms(tx, shop_id=found.id)
-        replay = await replay_url(tx, show)
-        language = language_of(request, found.locale)
-        line = await in_line(tx, found, shopper, language)
-        told = refused_text(refused_by(request.query_params), language)
-        refused = await refused_or_own(tx, request, found, shopper, told, language)
-    seller = seller_facts(
-        found.name,
-        pick_up_at=policy.pick_up_at,
-        language=language,
-    )
+async def room(request: Request, shop: str, show_id: Id, shopper: Shopper) -> Response:
+    reader = reader_of(request, why_refused(request, shopper))
+    return await own_page(request, shopper, make_room, reader, shop, show_id)
+
+
+async def make_room(sources: Sources, reader: Reader, shop: str, show_id: int) -> Frame:
+    """From memory; what is read is whether the show is over, once, and then what there is of it."""
+    facts = await sources.pages.shop(sources.db, shop)
+    found = facts.shop
+    language = reader.speaks(found)
+    seen = await _seen(sources, found, show_id)
+    refused = None
+    if reader.refused is not None:
+        async with sources.db.transaction() as tx:
+            refused = await reader.refused(tx, found, language)
+    show, state, lines = seen.show, seen.state, [line.as_json() for line in seen.lines]
+    seller = seller_facts(found.name, pick_up_at=facts.terms.pick_up_at, language=language)
     offers = offer_forms(state, language)
     shown = next((offer for offer in offers if offer.id == state.featured_id), None)
-    response = render(
-        request,
+    html = page_text(
         "shop/room.html",
+        language=language,
+        path=reader.path,
+        flashes=reader.flashes,
         shop=found,
         show=show,
         state=state,
         title=language.localised(show.titles, show.title),
         offers=offers,
+        wish_id=Slot.WISH_ID.mark,
         featured=shown,
         chat=lines,
         seller=seller,
         refused=refused,
-        replay=replay,
+        replay=seen.replay,
         words=island_words(language),
         island_data={
             "state": state,
             "chat": lines,
-            "now": int(now().timestamp() * 1000),
+            "now": Slot.NOW.json,
             "shop": {"id": found.id, "slug": found.slug, "name": found.name},
             "seller": seller,
             "starts_at": None if show.starts_at is None else show.starts_at.isoformat(),
-            "replay": replay,
-            "line": line,
+            "replay": seen.replay,
+            "waits": Slot.WAITS.json,
             "poster": None
             if shown is None or shown.picture is None
             else f"/pictures/{shown.picture}/960.webp",
         },
     )
-    response.headers["cache-control"] = "private, no-store"
-    return response
+    return Frame(found.id, html, language, cache_control="private, no-store")
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    show: live.Show
+    state: live.RoomState
+    lines: Sequence[live.ChatLine]
+    replay: str | None = None
+
+
+async def _seen(sources: Sources, shop: Shop, show_id: int) -> _Seen:
+    """A room as it is now.  Raises UnknownShow, also for a show of another shop.
+
+    That of a show to come or on air is opened, and stays in memory while it is asked for.
+    """
+    if sources.rooms.opened(show_id) is None:
+        async with sources.db.transaction() as tx:
+            show = await live.show(tx, shop_id=shop.id, show_id=show_id)
+            if show.status == live.ShowStatus.ENDED:
+                lines = (await chat.recent_lines(tx, show_id))[-_RECENT:]
+                return _Seen(show, await live.room_state(tx, show_id), lines, await replay_url(tx, show))
+    opened = await sources.rooms.current(show_id, shop_id=shop.id)
+    replay = None
+    if opened.show.status == live.ShowStatus.ENDED:
+        async with sources.db.transaction() as tx:
+            replay = await replay_url(tx, opened.show)
+    return _Seen(opened.show, opened.room.state, opened.room.lines(), replay)
 
 
 def offer_forms(state: live.RoomState, language: Language) -> list[OfferForm]:

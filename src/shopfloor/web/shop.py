@@ -1,7 +1,7 @@
 """The shops of this node, a shop, a product."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from operator import attrgetter
 from typing import Annotated, Final
@@ -9,29 +9,19 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
-from shopfloor import accounts, catalog, live, orders, stock
+from shopfloor import accounts, catalog, live, stock
 from shopfloor.accounts import Shop
 from shopfloor.accounts.api import Shopper, is_secure, public
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
-from shopfloor.kernel.database import Database, Tx
+from shopfloor.kernel.database import Tx
 from shopfloor.kernel.http import Db
 from shopfloor.kernel.values import Money
 from shopfloor.web import languages
-from shopfloor.web.languages import language_of, names_a_language
-from shopfloor.web.parts import (
-    Choice,
-    Content,
-    Left,
-    grouped,
-    option_words,
-    refused_by,
-    seller_facts,
-)
-from shopfloor.web.refusals import refused_text
-from shopfloor.web.shared_pages import SharedPages, is_everybodys
-from shopfloor.web.templating import render
-from shopfloor.web.waitlist import refused_or_own
+from shopfloor.web.parts import Choice, Content, Left, grouped, option_words, seller_facts
+from shopfloor.web.shared_pages import Frame, Reader, Slot, Sources, own_page, reader_of
+from shopfloor.web.templating import page_text, render
+from shopfloor.web.waitlist import why_refused
 
 router = APIRouter(include_in_schema=False)
 
@@ -76,59 +66,43 @@ async def front(request: Request, db: Db) -> Response:
 @router.get("/s/{shop}")
 @public
 async def storefront(
-    request: Request,
-    shop: str,
-    shopper: Shopper,
-    db: Db,
-    after: Id | None = None,
-    before: Id | None = None,
+    request: Request, shop: str, shopper: Shopper, after: Id | None = None, before: Id | None = None
 ) -> Response:
-    """Nothing of it is the shopper's own, so one is made for all who ask within a second."""
-
-    async def made() -> tuple[int, Response]:
-        return await _storefront(request, shop, db, after, before)
-
-    if not is_everybodys(request):
-        return (await made())[1]
-    pages: SharedPages = request.app.state.shared_pages
-    # Where neither cookie nor browser names a language, the shop's own decides.
-    asked = language_of(request) if names_a_language(request) else None
-    return await pages.answer(("storefront", shop, None if asked is None else asked.tag), made)
+    reader = replace(reader_of(request), after=after, before=before)
+    return await own_page(request, shopper, make_storefront, reader, shop)
 
 
-async def _storefront(
-    request: Request, shop: str, db: Database, after: int | None, before: int | None
-) -> tuple[int, Response]:
-    async with db.transaction() as tx:
-        found = await accounts.shop_by_slug(tx, shop)
+async def make_storefront(sources: Sources, reader: Reader, shop: str, _: int = 0) -> Frame:
+    """Nothing of it is a shopper's own."""
+    facts = await sources.pages.shop(sources.db, shop)
+    found = facts.shop
+    async with sources.db.transaction() as tx:
         shows = await programme(tx, found)
-        page = await paging.page(
+        listed = await paging.page(
             partial(catalog.products, tx, shop_id=found.id, status=catalog.Status.ACTIVE),
-            after=after,
-            before=before,
+            after=reader.after,
+            before=reader.before,
             limit=PAGE,
             key=attrgetter("id"),
         )
-        products = await tiles(tx, found, page.items)
-        covers = {show.id: await cover(tx, show) for show in [*shows.on_air, *shows.coming]}
-        counts = {show.id: (await live.room_state(tx, show.id)).viewers for show in shows.on_air}
-        policy = await orders.shop_terms(tx, shop_id=found.id)
-    return found.id, render(
-        request,
+        products = await tiles(tx, found, listed.items)
+        rooms = {show.id: await _room_state(tx, sources, show) for show in shows.on_air}
+    language = reader.speaks(found)
+    html = page_text(
         "shop/storefront.html",
+        language=language,
+        path=reader.path,
+        flashes=reader.flashes,
         shop=found,
         programme=shows,
         products=products,
-        page=page,
-        covers=covers,
-        viewers=counts,
-        seller=seller_facts(
-            found.name,
-            pick_up_at=policy.pick_up_at,
-            language=language_of(request, found.locale),
-        ),
+        page=listed,
+        covers={show_id: next(iter(state.pictures), None) for show_id, state in rooms.items()},
+        viewers={show_id: state.viewers for show_id, state in rooms.items()},
+        seller=seller_facts(found.name, pick_up_at=facts.terms.pick_up_at, language=language),
         events=[("page_view", {"shop_id": found.id})],
     )
+    return Frame(found.id, html, language, cache_control="private, no-cache")
 
 
 @router.get("/s/{shop}/replays")
@@ -151,9 +125,16 @@ async def replays(
 
 @router.get("/s/{shop}/p/{product_id}")
 @public
-async def product_page(request: Request, shop: str, product_id: Id, shopper: Shopper, db: Db) -> Response:
-    async with db.transaction() as tx:
-        found = await accounts.shop_by_slug(tx, shop)
+async def product_page(request: Request, shop: str, product_id: Id, shopper: Shopper) -> Response:
+    reader = reader_of(request, why_refused(request, shopper))
+    return await own_page(request, shopper, make_product_page, reader, shop, product_id)
+
+
+async def make_product_page(sources: Sources, reader: Reader, shop: str, product_id: int) -> Frame:
+    facts = await sources.pages.shop(sources.db, shop)
+    found = facts.shop
+    language = reader.speaks(found)
+    async with sources.db.transaction() as tx:
         product = await catalog.product(tx, shop_id=found.id, product_id=product_id)
         if product.status != catalog.Status.ACTIVE:
             raise catalog.UnknownProduct(product_id=product_id)
@@ -163,12 +144,12 @@ async def product_page(request: Request, shop: str, product_id: Id, shopper: Sho
         contents = await contents_of(tx, found, ids)
         lowest = await _lowest_before(tx, found, variants)
         pictures = await catalog.pictures(tx, shop_id=found.id, product_ids=[product.id])
-        policy = await orders.shop_terms(tx, shop_id=found.id)
-        shows = await programme(tx, found)
-        selling = [show for show in shows.on_air if await sells(tx, show, product.id)]
-        language = language_of(request, found.locale)
-        told = refused_text(refused_by(request.query_params), language)
-        refused = await refused_or_own(tx, request, found, shopper, told, language)
+        selling = [
+            show
+            for show in await _on_air(tx, found)
+            if (await _room_state(tx, sources, show)).sells(product.id)
+        ]
+        refused = None if reader.refused is None else await reader.refused(tx, found, language)
     choices = [
         Choice(
             variant.id,
@@ -179,27 +160,29 @@ async def product_page(request: Request, shop: str, product_id: Id, shopper: Sho
         )
         for variant in variants
     ]
-    facts = {"shop_id": found.id, "product_id": product.id}
-    response = render(
-        request,
+    ids_of = {"shop_id": found.id, "product_id": product.id}
+    html = page_text(
         "shop/product.html",
+        language=language,
+        path=reader.path,
+        flashes=reader.flashes,
         shop=found,
         product=product,
         description=language.localised(product.plains, product.plain),
         pictures=pictures,
         choices=choices,
         groups=grouped(choices),
+        wish_id=Slot.WISH_ID.mark,
         left=sum((choice.left for choice in choices), Left(0)),
         lowest=lowest,
         list_price=_list_price(variants),
-        policy=policy,
+        policy=facts.terms,
         selling=selling,
         refused=refused,
-        events=[("page_view", facts), ("view_item", facts)],
+        events=[("page_view", ids_of), ("view_item", ids_of)],
     )
     # The form carries an id of its own: going back must bring a fresh one.
-    response.headers["cache-control"] = "private, no-store"
-    return response
+    return Frame(found.id, html, language, cache_control="private, no-store")
 
 
 @router.post("/language")
@@ -230,7 +213,7 @@ async def programme(tx: Tx, shop: Shop) -> Programme:
     coming = await live.shows(tx, shop_id=shop.id, status=status.PLANNED)
     past = await live.shows(tx, shop_id=shop.id, status=status.ENDED, limit=_PAST_SHOWS + 1)
     return Programme(
-        on_air=await live.shows(tx, shop_id=shop.id, status=status.LIVE),
+        on_air=await _on_air(tx, shop),
         coming=sorted(coming, key=_begins),
         past=past[:_PAST_SHOWS],
         has_more_past=len(past) > _PAST_SHOWS,
@@ -287,15 +270,14 @@ async def contents_of(tx: Tx, shop: Shop, variant_ids: list[int]) -> dict[int, l
     }
 
 
-async def cover(tx: Tx, show: live.Show) -> str | None:
-    """A picture that stands for a show: of what is shown just now, else of the first offer."""
-    state = await live.room_state(tx, show.id)
-    return next(iter(state.pictures), None)
+async def _on_air(tx: Tx, shop: Shop) -> list[live.Show]:
+    return await live.shows(tx, shop_id=shop.id, status=live.ShowStatus.LIVE)
 
 
-async def sells(tx: Tx, show: live.Show, product_id: int) -> bool:
-    offers = await live.offers(tx, shop_id=show.shop_id, show_id=show.id)
-    return any(offer.product_id == product_id for offer in offers)
+async def _room_state(tx: Tx, sources: Sources, show: live.Show) -> live.RoomState:
+    """From memory where the room is open."""
+    opened = sources.rooms.opened(show.id)
+    return await live.room_state(tx, show.id) if opened is None else opened.room.state
 
 
 def _list_price(variants: Sequence[catalog.Variant]) -> Money | None:

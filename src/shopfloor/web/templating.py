@@ -77,24 +77,15 @@ Item = TypeVar("Item")
 
 def render(request: Request, template: str, /, *, status: int = 200, **context: Any) -> HTMLResponse:
     """The page, in the reader's language.  Flashes are shown once: their cookie is cleared by this answer."""
-    shop = context.get("shop")
-    language = language_of(request, getattr(shop, "locale", None))
-    zone = context.pop("zone", None) or zone_of(getattr(shop, "timezone", None))
+    language = language_of(request, getattr(context.get("shop"), "locale", None))
     query = request.url.query
-    html = (
-        environment(language.tag)
-        .get_template(template)
-        .render(
-            request=request,
-            language=language,
-            languages=LANGUAGES,
-            path=request.url.path + (f"?{query}" if query else ""),
-            now=now(),
-            zone=zone,
-            flashes=_flashes(request),
-            status=status,
-            **{"shop": None, "actor": None, "active": "", **context},
-        )
+    html = page_text(
+        template,
+        language=language,
+        path=request.url.path + (f"?{query}" if query else ""),
+        flashes=flashes_of(request),
+        status=status,
+        **context,
     )
     response = HTMLResponse(html, status_code=status)
     response.headers["content-language"] = language.tag
@@ -105,6 +96,34 @@ def render(request: Request, template: str, /, *, status: int = 200, **context: 
     return response
 
 
+def page_text(
+    template: str,
+    /,
+    *,
+    language: Language,
+    path: str,
+    flashes: Sequence[tuple[str, str]] = (),
+    status: int = 200,
+    **context: Any,
+) -> str:
+    """The text of a page.  Nothing of a request is in it but what is given."""
+    zone = context.pop("zone", None) or zone_of(getattr(context.get("shop"), "timezone", None))
+    return (
+        environment(language.tag)
+        .get_template(template)
+        .render(
+            language=language,
+            languages=LANGUAGES,
+            path=path,
+            now=now(),
+            zone=zone,
+            flashes=flashes,
+            status=status,
+            **{"shop": None, "actor": None, "active": "", **context},
+        )
+    )
+
+
 def flash(response: Response, kind: str, text: str) -> None:
     """Leave a message for the next page this visitor opens.  `kind`: good, wait, bad or info; `text`: translated."""
     assert kind in _FLASH_KINDS
@@ -112,7 +131,7 @@ def flash(response: Response, kind: str, text: str) -> None:
     response.set_cookie(FLASH_COOKIE, value, max_age=_SECOND, path="/", httponly=True, samesite="lax")
 
 
-def _flashes(request: Request) -> list[tuple[str, str]]:
+def flashes_of(request: Request) -> list[tuple[str, str]]:
     try:
         kind, text = msgspec.json.decode(unquote(request.cookies.get(FLASH_COOKIE, "")), type=tuple[str, str])
     except (msgspec.DecodeError, UnicodeEncodeError):

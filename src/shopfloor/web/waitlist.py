@@ -1,6 +1,6 @@
 """What is kept for a shopper: places in line as scripts ask for them, and the purchase a refusal leads back to."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import date
 from typing import Any, Final
 from uuid import UUID
@@ -11,7 +11,8 @@ from shopfloor import catalog, orders, purchases, stock
 from shopfloor.accounts import Shop
 from shopfloor.kernel.database import Tx
 from shopfloor.web.languages import N_, Language
-from shopfloor.web.parts import option_words
+from shopfloor.web.parts import option_words, refused_by
+from shopfloor.web.refusals import refused_text
 
 # Seconds until another look is worth it.  Who stands far back looks less often, so that a long line costs little.
 SOONEST: Final = 5
@@ -100,27 +101,36 @@ def _told(
 OWN: Final = N_("You already have the last units reserved. Check out before the time runs out.")
 
 
-async def refused_or_own(
-    tx: Tx,
-    request: Request,
-    shop: Shop,
-    shopper: UUID,
-    refused: Mapping[str, str] | None,
-    language: Language,
-) -> dict[str, str] | None:
-    """`refused` as the page shows it, led back to the buyer's own checkout where that is what stands in the way."""
-    if refused is None:
+def why_refused(
+    request: Request, shopper: UUID
+) -> Callable[[Tx, Shop, Language], Awaitable[dict[str, str] | None]] | None:
+    """What to say to a reader whose form came back to this page, led to the checkout of their own where that is what
+    stands in the way; None where nothing came back.
+    """
+    told = refused_by(request.query_params)
+    if told is None:
         return None
     kept = request.cookies.get(purchases.HELD_COOKIE, "")
+
+    async def why(tx: Tx, shop: Shop, language: Language) -> dict[str, str] | None:
+        refused = refused_text(told, language)
+        return None if refused is None else await _or_own(tx, shop, shopper, refused, kept, language)
+
+    return why
+
+
+async def _or_own(
+    tx: Tx, shop: Shop, shopper: UUID, refused: dict[str, str], kept: str, language: Language
+) -> dict[str, str]:
     if refused["code"] not in {stock.SOLD_OUT, stock.LIMIT, stock.TOO_LATE} or len(kept) != len(str(shopper)):
-        return dict(refused)
+        return refused
     try:
         hold = await stock.hold(tx, shop_id=shop.id, hold_id=UUID(kept))
     except (ValueError, stock.UnknownStock):
-        return dict(refused)
+        return refused
     variants = {str(part.variant_id) for part in hold.parts}
     mine = hold.buyer == shopper and hold.state is stock.HoldState.HELD
     if not mine or refused.get("variant") not in variants:
-        return dict(refused)
+        return refused
     own = f"/s/{shop.slug}/checkout/{hold.id}"
     return {**refused, "text": language.words.gettext(OWN), "own": own}

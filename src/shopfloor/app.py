@@ -155,7 +155,7 @@ class Node:
             self.gateway = live.Gateway(
                 self.rooms,
                 read_shopper=lambda cookie: accounts.read_shopper(self.keyring, cookie),
-                handlers=wiring.room_handlers(self.db, self.rooms, self.lake, self.door.buy),
+                handlers=wiring.room_handlers(self.db, self.rooms, self.lake, self.door.buy, self.pages),
                 origins=origins(self.settings),
                 proxies=self.settings.proxies,
             )

@@ -200,9 +200,8 @@ def followers(
 
 # What nobody must see a second longer on a page that is kept.
 SHOWN_AT_ONCE: Sequence[type[Any]] = (
-    live.ShowPlanned, live.ShowStarted, live.ShowEnded, live.ShowChanged, live.OfferAdded, live.OfferChanged,
-    live.OfferPriceChanged, live.OfferFeatured, live.NoticePosted, catalog.ProductChanged, catalog.PriceChanged,
-    catalog.BundleChanged, stock.UnitsArrived, stock.LotDelayed, chat.ChatHidden,
+    *live.Rooms.SHOWN_AT_ONCE, live.ShowPlanned, catalog.ProductChanged, catalog.PriceChanged, catalog.BundleChanged,
+    stock.UnitsArrived, stock.LotDelayed, chat.ChatHidden,
 )  # fmt: skip
 
 
@@ -241,7 +240,7 @@ class StaffOfChannels(media.Staff):
 
 
 def room_handlers(
-    db: Database, rooms: live.Rooms, lake: Collector, buy: live.BuyHandler
+    db: Database, rooms: live.Rooms, lake: Collector, buy: live.BuyHandler, pages: web.SharedPages
 ) -> live.RoomHandlers:
     """What the pages of a room ask for that lies above the room."""
 
@@ -278,7 +277,7 @@ def room_handlers(
             return "host"
         return "moderator" if actor.may(accounts.Permission.CHAT_MODERATE) else None
 
-    return live.RoomHandlers(buy=buy, chat=say, beat=keep_presence, staff=staff_role)
+    return live.RoomHandlers(buy=buy, chat=say, beat=keep_presence, staff=staff_role, posted=pages.forget)
 
 
 def remembered(beat: live.Beat) -> collector.Event:

@@ -106,6 +106,7 @@ class House:
     port: int
     opened: OpenRoom
     beats: list[Beat] = field(default_factory=list)
+    posted: list[int] = field(default_factory=list)
 
     @asynccontextmanager
     async def visit(
@@ -172,11 +173,15 @@ async def staff_door(token: str, shop_id: int) -> str | None:
 @asynccontextmanager
 async def running(limits: Limits | None = None, doors: RoomHandlers | None = None) -> AsyncGenerator[House]:
     beats: list[Beat] = []
+    posted: list[int] = []
     rooms = NoDatabase()
     gateway = Gateway(
         rooms,
         read_shopper=read_cookie,
-        handlers=doors or RoomHandlers(buy=buy_door, chat=chat_door, beat=beats.extend, staff=staff_door),
+        handlers=doors
+        or RoomHandlers(
+            buy=buy_door, chat=chat_door, beat=beats.extend, staff=staff_door, posted=posted.append
+        ),
         limits=limits or Limits(),
     )
     config = uvicorn.Config(
@@ -191,7 +196,7 @@ async def running(limits: Limits | None = None, doors: RoomHandlers | None = Non
     work = asyncio.create_task(gateway.run())
     port = server.servers[0].sockets[0].getsockname()[1]
     try:
-        yield House(gateway, rooms, port, rooms.put(7), beats)
+        yield House(gateway, rooms, port, rooms.put(7), beats, posted)
     finally:
         await gateway.drain(patience=2)
         server.should_exit = True
@@ -747,6 +752,9 @@ async def test_the_state_and_chat_without_a_socket(house: House) -> None:
         form = await http.post(
             "/room/7/chat", data={"text": "hello"}, headers={"Referer": "http://x/s/a/live/7?y=1"}
         )
+        # The page the form leads back to has the line.
+        assert [line.text for line in house.opened.room.lines()] == ["hello"]
+        assert house.posted == [1]
         as_json = await http.post("/room/7/chat", json={"text": "hello", "name": "Ann"})
         held = await http.post("/room/7/chat", json={"text": "spam"})
         too_fast = await http.post("/room/7/chat", json={"text": "hello"})

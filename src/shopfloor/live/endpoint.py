@@ -131,6 +131,10 @@ async def _chat(
         shown = {"held": True} if line is None else {"line": line.as_json()}
         await _reply(send, 202 if line is None else 201, wire.encode(shown))
         return
+    if line is not None:
+        channel.opened.room.say(line)
+    if gateway.handlers.posted is not None:
+        gateway.handlers.posted(channel.opened.shop_id)
     back = _own_path(headers.get("referer")) or f"/s/{channel.opened.room.state.show.shop}/live/{show_id}"
     await _reply(send, 303, b"", extra=[(b"location", back.encode())])
 

@@ -47,7 +47,8 @@ class RoomHandlers:
 
     `chat` returns the line, or None when it is held for review, or raises a Refusal.  `beat` takes who came,
     watched and left (for the collector).  `like` hears of likes (show, shopper, how many).  `staff` says what
-    the owner of a session token is in a shop: host, moderator or None.
+    the owner of a session token is in a shop: host, moderator or None.  `posted` hears of a line that came by a form:
+    its sender gets the page again, and looks for it (shop).
     """
 
     buy: BuyHandler | None = None
@@ -55,3 +56,4 @@ class RoomHandlers:
     like: LikeHandler | None = None
     beat: PresenceHandler | None = None
     staff: StaffRole | None = None
+    posted: Callable[[int], None] | None = None

@@ -13,7 +13,7 @@ import os
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from msgspec import UNSET
 
@@ -116,6 +116,11 @@ class OpenRoom:
 
 class Rooms:
     """`recent` brings the last lines of chat, from the module that keeps them."""
+
+    # Facts of what nobody must see as it was before; counters may come a little later.
+    SHOWN_AT_ONCE: ClassVar[tuple[type[Any], ...]] = (
+        OfferFeatured, OfferPriceChanged, NoticePosted, ShowStarted, ShowEnded, ShowChanged, OfferAdded, OfferChanged,
+    )  # fmt: skip
 
     def __init__(self, db: Database, *, recent: RecentLines | None = None) -> None:
         self._db = db

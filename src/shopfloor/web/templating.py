@@ -41,7 +41,7 @@ attributes (`fill`, `x`, `width`) are fine.  In templates undefined names raise.
 import json
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
 from functools import cache

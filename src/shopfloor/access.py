@@ -29,6 +29,20 @@ def password_link(settings: Settings, email: str) -> str:
     return f"{address.rstrip('/')}/reset/{_in_transaction(settings, make)}"
 
 
+def second_factor_off(settings: Settings, email: str) -> None:
+    """Switch off two-step sign-in for the person of this address."""
+
+    async def remove(tx: Tx) -> None:
+        try:
+            await accounts.second_factor.remove_second_factor_of(tx, email=email)
+        except accounts.UnknownMember:
+            raise ClickException(f"Nobody here has the address {email}.") from None
+        except accounts.second_factor.SecondFactorOff:
+            raise ClickException(f"{email} signs in without a code already.") from None
+
+    _in_transaction(settings, remove)
+
+
 def rotate_secret(settings: Settings, *, forget_old: bool) -> int:
     """The version of the new key."""
 

@@ -149,6 +149,15 @@ def password_reset(settings: Settings, email: str) -> None:
     click.echo(access.password_link(settings, email))
 
 
+@main.command("second-factor-off")
+@click.argument("email")
+@click.pass_obj
+def second_factor_off(settings: Settings, email: str) -> None:
+    """Switch off two-step sign-in for the person of EMAIL, who lost the device and the recovery codes."""
+    access.second_factor_off(settings, email)
+    click.echo(f"{email} signs in with the password alone.")
+
+
 @main.command("rotate-secret")
 @click.option(
     "--forget-old", is_flag=True, help="What was signed before is void at once: carts and known devices."

@@ -1,12 +1,15 @@
-"""`shopfloor password-reset` and `shopfloor rotate-secret`."""
+"""`shopfloor password-reset`, `second-factor-off` and `rotate-secret`."""
 
 import asyncio
+import base64
 import re
+import time
 
 import pytest
 from click.testing import CliRunner
 
 from shopfloor import accounts, cli
+from shopfloor.accounts import totp
 from shopfloor.kernel.database import Database
 
 ENVIRONMENT = {"SHOPFLOOR_BASE_URL": "https://shop.example/"}
@@ -56,3 +59,30 @@ async def test_the_command_changes_the_key_that_signs(
     async with database.transaction() as tx:
         keyring = await accounts.keyring(tx)
     assert (keyring.current, sorted(keyring.keys)) == (2, versions)
+
+
+async def test_the_command_switches_two_step_sign_in_off(
+    database: Database, dsn: str, owner: accounts.Joined
+) -> None:
+    code, said = await shopfloor(dsn, "second-factor-off", "mei@example.org")
+    assert (code, said) == (1, "Error: mei@example.org signs in without a code already.\n")
+    async with database.transaction() as tx:
+        setup = await accounts.second_factor.begin_second_factor(
+            tx, person=owner.person, session_token=owner.session, issuer="Shopfloor"
+        )
+        secret = base64.b32decode(setup.secret)
+        await accounts.second_factor.confirm_second_factor(
+            tx, person=owner.person, session_token=owner.session, name=setup.name,
+            code=totp.code_at(secret, totp.step_at(time.time())),
+        )  # fmt: skip
+    with pytest.raises(accounts.SecondFactorNeeded):
+        await accounts.sign_in(
+            database, email="mei@example.org", password="correct horse battery", address=""
+        )
+    code, said = await shopfloor(dsn, "second-factor-off", "Mei@Example.org")
+    assert (code, said) == (0, "Mei@Example.org signs in with the password alone.\n")
+    assert await accounts.sign_in(
+        database, email="mei@example.org", password="correct horse battery", address=""
+    )
+    code, said = await shopfloor(dsn, "second-factor-off", "nobody@example.org")
+    assert (code, said) == (1, "Error: Nobody here has the address nobody@example.org.\n")

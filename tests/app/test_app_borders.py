@@ -13,6 +13,7 @@ from shopfloor import app, web
 
 # What is open to everybody, on purpose.  A route that is added here is a decision.
 OPEN = {
+    ("POST", "/v1/session/code"), ("POST", "/sign-in/code"),
     ("POST", "/v1/password-reset"), ("GET", "/reset/{token}"), ("POST", "/reset/{token}"),
     ("POST", "/v1/session"), ("DELETE", "/v1/session"), ("POST", "/v1/claim"), ("POST", "/v1/invitations/join"),
     ("GET", "/robots.txt"), ("GET", "/favicon.ico"), ("GET", "/sitemap.xml"),

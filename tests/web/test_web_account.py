@@ -1,11 +1,14 @@
 """The pages of one's own account, and a lost password."""
 
+import base64
 import re
+import time
 
 import pytest
 from tests.web.conftest import Stage
 
 from shopfloor import accounts
+from shopfloor.accounts import totp
 from shopfloor.web.console.account import device_words
 
 PASSWORD = "a long enough one"
@@ -26,7 +29,7 @@ async def test_a_password_is_changed_on_the_page_and_other_devices_are_out(stage
     assert "Use at least 10 characters that are hard to guess." in page.text
     assert page.text.count('name="session"') == 2
     for data, field in (
-        ({"current": "wrong one here", "new": "a fresh long sentence"}, "e-current"),
+        ({"current": "wrong one here", "new": "a fresh long sentence"}, "e-present"),
         ({"current": PASSWORD, "new": "1234567890"}, "e-new"),
         ({"current": PASSWORD, "new": "Harbour2026"}, "e-new"),
     ):
@@ -109,3 +112,70 @@ async def test_the_browser_that_signed_in_is_not_locked_out_by_others_behind_its
 )  # fmt: skip
 def test_a_device_is_named_in_words(device: str, words: str) -> None:
     assert device_words(device) == words
+
+
+async def test_two_step_sign_in_is_turned_on_asked_for_and_turned_off(stage: Stage) -> None:
+    await sign_in(stage)
+    for wrong in ("", "wrong one here"):
+        answer = await stage.client.post("/account/second-factor", data={"password": wrong})
+        assert (answer.status_code, 'id="e-password-n"' in answer.text) == (401, True)
+    answer = await stage.client.post("/account/second-factor", data={"password": PASSWORD})
+    assert answer.status_code == 303
+    scan = answer.headers["location"]
+    page = (await stage.client.get(scan)).text
+    assert re.search(r'<svg[^>]* class="qr"[^>]*>.*?<path', page)
+    assert " style=" not in page
+    [secret] = re.findall(r"<code>((?:[A-Z2-7]{4} ){7}[A-Z2-7]{4})</code>", page)
+    key = base64.b32decode(secret.replace(" ", ""))
+
+    def code(later: int = 0) -> str:
+        return totp.code_at(key, totp.step_at(time.time()) + later)
+
+    answer = await stage.client.post(scan, data={"code": "12"})
+    assert (answer.status_code, 'id="e-code"' in answer.text, secret in answer.text) == (401, True, True)
+    answer = await stage.client.post(scan, data={"code": code(-1)})
+    shown = answer.headers["location"]
+    page = (await stage.client.get(shown)).text
+    recovery = re.findall(r"<li><code>([A-Z2-9-]{14})</code></li>", page)
+    assert len(recovery) == 10
+    file = await stage.client.get(f"{shown}.txt")
+    assert file.headers["content-disposition"] == 'attachment; filename="recovery-codes.txt"'
+    assert [line for line in file.text.splitlines() if line in recovery] == recovery
+    assert (await stage.client.get(scan)).status_code == 404
+    assert "10 recovery codes are left." in (await stage.client.get("/account")).text
+
+    earlier = stage.client.cookies["session"]
+    stage.client.cookies.delete("session")
+    assert (await stage.client.get(shown)).status_code == 303  # to the sign-in
+    answer = await stage.client.post(
+        "/sign-in", data={"email": "owner@example.com", "password": PASSWORD, "to": "/console/harbour/stock"}
+    )
+    assert (answer.status_code, "session" in answer.cookies) == (200, False)
+    [challenge] = re.findall(r'name="challenge" value="([^"]+)"', answer.text)
+    step = {"challenge": challenge, "to": "/console/harbour/stock"}
+    answer = await stage.client.post("/sign-in/code", data=step | {"code": "000000"})
+    assert (answer.status_code, 'id="e-code"' in answer.text) == (401, True)
+    answer = await stage.client.post("/sign-in/code", data=step | {"code": recovery[0]})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/console/harbour/stock")
+    page = (await stage.client.get("/account")).text
+    assert page.count('name="session"') == 2  # the one from before and that of the fixture are listed
+    assert "9 recovery codes are left." in page
+    assert (await stage.client.get(shown)).status_code == 404  # shown to the session that made them only
+    answer = await stage.client.post("/sign-in/code", data=step | {"code": recovery[1]})
+    assert (answer.status_code, "Signing in took too long" in answer.text) == (401, True)
+
+    for data, field in (
+        ({"password": "wrong one here", "code": code(1)}, "e-password-o"),
+        ({"password": PASSWORD, "code": "123456"}, "e-code-o"),
+        ({"password": PASSWORD}, "e-code-o"),
+    ):
+        answer = await stage.client.post("/account/second-factor-off", data=data)
+        assert (answer.status_code, f'id="{field}"' in answer.text) == (401, True)
+    answer = await stage.client.post(
+        "/account/second-factor-off", data={"password": PASSWORD, "code": recovery[1]}
+    )
+    assert answer.status_code == 303
+    stage.client.cookies.set("session", earlier)
+    assert (await stage.client.get("/account")).status_code == 200
+    stage.client.cookies.delete("session")
+    assert await sign_in(stage) == 303

@@ -5,7 +5,7 @@ another shop's object does not exist for them.  Tokens (sessions, links, keys) a
 only a hash is stored.
 """
 
-from shopfloor.accounts import faults, forms
+from shopfloor.accounts import faults, forms, second_factor
 from shopfloor.accounts.device import issue_device, read_device
 from shopfloor.accounts.events import (
     KeyIssued,
@@ -14,6 +14,8 @@ from shopfloor.accounts.events import (
     PersonJoined,
     PersonRemoved,
     RoleChanged,
+    SecondFactorRemoved,
+    SecondFactorSet,
     ShopCreated,
 )
 from shopfloor.accounts.models import (
@@ -38,7 +40,11 @@ from shopfloor.accounts.models import (
     Permission,
     Person,
     Role,
+    SecondFactorNeeded,
+    SecondFactorOff,
+    SecondFactorOn,
     Shop,
+    SignInExpired,
     SignInNeeded,
     SlugTaken,
     TooManyAttempts,
@@ -47,8 +53,10 @@ from shopfloor.accounts.models import (
     UnknownKey,
     UnknownMember,
     UnknownReset,
+    UnknownSetup,
     UnknownShop,
     WeakPassword,
+    WrongCode,
     WrongCredentials,
 )
 from shopfloor.accounts.service import (
@@ -122,8 +130,14 @@ __all__ = [
     "PersonRemoved",
     "Role",
     "RoleChanged",
+    "SecondFactorNeeded",
+    "SecondFactorOff",
+    "SecondFactorOn",
+    "SecondFactorRemoved",
+    "SecondFactorSet",
     "Shop",
     "ShopCreated",
+    "SignInExpired",
     "SignInNeeded",
     "SlugTaken",
     "TooManyAttempts",
@@ -132,8 +146,10 @@ __all__ = [
     "UnknownKey",
     "UnknownMember",
     "UnknownReset",
+    "UnknownSetup",
     "UnknownShop",
     "WeakPassword",
+    "WrongCode",
     "WrongCredentials",
     "accept",
     "actor",
@@ -174,6 +190,7 @@ __all__ = [
     "reset_password",
     "revoke_key",
     "rotate_secret",
+    "second_factor",
     "shop",
     "shop_by_slug",
     "shopper_of",

@@ -28,6 +28,7 @@ from starlette.routing import BaseRoute, Mount, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shopfloor import accounts
+from shopfloor.accounts import second_factor
 from shopfloor.accounts.device import COOKIE as DEVICE_COOKIE
 from shopfloor.accounts.models import (
     Actor,
@@ -49,7 +50,8 @@ from shopfloor.accounts.shopper import COOKIE as SHOPPER_COOKIE
 from shopfloor.kernel import public_address
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.client_address import UNKNOWN
-from shopfloor.kernel.http import Db, answer, refusals
+from shopfloor.kernel.database import Database
+from shopfloor.kernel.http import Db, answer, public_host, refusals
 from shopfloor.kernel.origin import is_same_site
 
 SESSION_COOKIE: Final = "session"
@@ -342,8 +344,52 @@ router = APIRouter(prefix="/v1", tags=["accounts"])
 
 
 class Credentials(BaseModel):
+    """`code`: of the authenticator app, or a recovery code, where the person has two-step sign-in."""
+
     email: str
     password: str
+    code: str = ""
+
+
+class Challenge(BaseModel):
+    """`challenge` came with `accounts.second_factor_needed`."""
+
+    challenge: str
+    code: str
+
+
+class Password(BaseModel):
+    password: str
+
+
+class PasswordAndCode(BaseModel):
+    password: str
+    code: str
+
+
+class SecondFactorOut(BaseModel):
+    is_on: bool
+    made_at: datetime | None = None
+    recovery_codes_left: int = 0
+
+
+class SetupOut(BaseModel):
+    """`setup` is sent back with a code; `uri` is what a QR code says to an app."""
+
+    setup: str
+    secret: str
+    uri: str
+
+
+class Confirmation(BaseModel):
+    setup: str
+    code: str
+
+
+class RecoveryCodes(BaseModel):
+    """Shown once: only hashes are kept."""
+
+    recovery_codes: list[str]
 
 
 class PersonOut(BaseModel):
@@ -469,11 +515,15 @@ def _joined_out(joined: Joined, request: Request, response: Response) -> MeOut:
 
 
 @router.post(
-    "/session", status_code=204, responses=refusals(accounts.WrongCredentials, accounts.TooManyAttempts)
+    "/session",
+    status_code=204,
+    responses=refusals(
+        accounts.WrongCredentials, accounts.SecondFactorNeeded, accounts.WrongCode, accounts.TooManyAttempts
+    ),
 )
 @public
 async def sign_in(body: Credentials, request: Request, response: Response, db: Db) -> None:
-    """Sign in; the answer sets the session cookie."""
+    """Sign in; the answer sets the session cookie.  Who has two-step sign-in sends a `code` too, or in a second step."""
     token = await accounts.sign_in(
         db,
         email=body.email,
@@ -482,9 +532,32 @@ async def sign_in(body: Credentials, request: Request, response: Response, db: D
         previous=request.cookies.get(SESSION_COOKIE),
         device=known_device(request, body.email),
         user_agent=user_agent(request),
+        code=body.code,
     )
     set_session(response, token, secure=is_secure(request))
     set_device(request, response, body.email)
+
+
+@router.post(
+    "/session/code",
+    status_code=204,
+    responses=refusals(accounts.WrongCode, accounts.SignInExpired, accounts.TooManyAttempts),
+)
+@public
+async def finish_sign_in(body: Challenge, request: Request, response: Response, db: Db) -> None:
+    """The second step: the challenge of the first, and a code."""
+    async with db.transaction() as tx:
+        person = await second_factor.challenged(tx, token=body.challenge)
+    token = await second_factor.finish_sign_in(
+        db,
+        token=body.challenge,
+        code=body.code,
+        previous=request.cookies.get(SESSION_COOKIE),
+        device=known_device(request, person.email),
+        user_agent=user_agent(request),
+    )
+    set_session(response, token, secure=is_secure(request))
+    set_device(request, response, person.email)
 
 
 @router.delete("/session", status_code=204)
@@ -557,6 +630,89 @@ async def end_session(session_id: str, person: SignedIn, db: Db) -> None:
     """Sign out on one device; fine also when it is signed out already."""
     async with db.transaction() as tx:
         await accounts.end_session(tx, person_id=person.id, session_id=session_id)
+
+
+async def prove(
+    request: Request, db: Database, person: Person, *, password: str, code: str | None = None
+) -> None:
+    """Before something only the person may do: the password, and a code where `code` is not None."""
+    device = known_device(request, person.email)
+    await accounts.check_password(
+        db, email=person.email, password=password, address=client_address(request), device=device
+    )
+    if code is not None:
+        await second_factor.check_code(db, person_id=person.id, code=code, device=device)
+
+
+@router.get("/me/second-factor", responses=refusals(accounts.SignInNeeded))
+async def my_second_factor(person: SignedIn, db: Db) -> SecondFactorOut:
+    """Whether I sign in with a code as well, and how many recovery codes are left."""
+    async with db.transaction() as tx:
+        found = await second_factor.second_factor_of(tx, person_id=person.id)
+    if found is None:
+        return SecondFactorOut(is_on=False)
+    return SecondFactorOut(is_on=True, made_at=found.made_at, recovery_codes_left=found.recovery_codes_left)
+
+
+@router.post(
+    "/me/second-factor",
+    status_code=201,
+    responses=refusals(accounts.WrongCredentials, accounts.SecondFactorOn, accounts.TooManyAttempts),
+)
+async def begin_second_factor(body: Password, person: SignedIn, request: Request, db: Db) -> SetupOut:
+    """A secret for an authenticator app.  Nothing changes until a code of it confirms it, within ten minutes."""
+    await prove(request, db, person, password=body.password)
+    async with db.transaction() as tx:
+        setup = await second_factor.begin_second_factor(
+            tx,
+            person=person,
+            session_token=request.cookies.get(SESSION_COOKIE, ""),
+            issuer=second_factor.issuer(public_host(request)),
+        )
+    return SetupOut(setup=setup.name, secret=setup.secret, uri=setup.uri)
+
+
+@router.post(
+    "/me/second-factor/confirm",
+    status_code=201,
+    responses=refusals(accounts.UnknownSetup, accounts.WrongCode, accounts.SecondFactorOn),
+)
+async def confirm_second_factor(
+    body: Confirmation, person: SignedIn, request: Request, db: Db
+) -> RecoveryCodes:
+    """From now on a code is asked for at sign-in.  The recovery codes are in this answer only."""
+    async with db.transaction() as tx:
+        codes = await second_factor.confirm_second_factor(
+            tx,
+            person=person,
+            session_token=request.cookies.get(SESSION_COOKIE, ""),
+            name=body.setup,
+            code=body.code,
+        )
+    return RecoveryCodes(recovery_codes=codes)
+
+
+_PROVEN: Final = (
+    accounts.WrongCredentials, accounts.WrongCode, accounts.SecondFactorOff, accounts.TooManyAttempts,
+)  # fmt: skip
+
+
+@router.post("/me/second-factor/recovery-codes", status_code=201, responses=refusals(*_PROVEN))
+async def renew_recovery_codes(
+    body: PasswordAndCode, person: SignedIn, request: Request, db: Db
+) -> RecoveryCodes:
+    """Ten new ones; the old ones no longer work."""
+    await prove(request, db, person, password=body.password, code=body.code)
+    async with db.transaction() as tx:
+        return RecoveryCodes(recovery_codes=await second_factor.renew_recovery_codes(tx, person_id=person.id))
+
+
+@router.post("/me/second-factor/remove", status_code=204, responses=refusals(*_PROVEN))
+async def remove_second_factor(body: PasswordAndCode, person: SignedIn, request: Request, db: Db) -> None:
+    """The password alone is enough again."""
+    await prove(request, db, person, password=body.password, code=body.code)
+    async with db.transaction() as tx:
+        await second_factor.remove_second_factor(tx, person_id=person.id)
 
 
 @router.post(
@@ -698,6 +854,17 @@ async def make_member_reset(person_id: int, actor: MembersManager, db: Db) -> To
     """A one-time link (`/reset/{token}`) with which a member sets a new password; the token is in this answer only."""
     async with db.transaction() as tx:
         return Token(token=await accounts.make_member_reset(tx, actor=actor, person_id=person_id))
+
+
+@router.delete(
+    "/{shop}/members/{person_id}/second-factor",
+    status_code=204,
+    responses=refusals(accounts.UnknownMember, accounts.NotAllowed, accounts.SecondFactorOff),
+)
+async def remove_member_second_factor(person_id: Id, actor: MembersManager, db: Db) -> None:
+    """For a member who lost the device: the password alone is enough until they set it up anew."""
+    async with db.transaction() as tx:
+        await second_factor.remove_member_second_factor(tx, actor=actor, person_id=person_id)
 
 
 @router.get("/{shop}/invitations", responses=refusals(accounts.UnknownShop, accounts.NotAllowed))

@@ -206,6 +206,24 @@ class WrongCredentials(Unauthenticated):
     code = "accounts.wrong_credentials"
 
 
+class SecondFactorNeeded(Unauthenticated):
+    """The password is right; a code of the authenticator app is needed as well."""
+
+    code = "accounts.second_factor_needed"
+
+
+class WrongCode(Unauthenticated):
+    """The code is wrong, was used before, or is too old."""
+
+    code = "accounts.wrong_code"
+
+
+class SignInExpired(Unauthenticated):
+    """This took too long; sign in again."""
+
+    code = "accounts.sign_in_expired"
+
+
 class TooManyAttempts(TooMany):
     """Too many tries; wait a quarter of an hour."""
 
@@ -258,6 +276,24 @@ class UnknownClaim(NotFound):
     """The link is not valid, or not any more."""
 
     code = "accounts.unknown_claim"
+
+
+class UnknownSetup(NotFound):
+    """The setup took too long; start it again."""
+
+    code = "accounts.unknown_setup"
+
+
+class SecondFactorOn(Conflict):
+    """Two-step sign-in is on already."""
+
+    code = "accounts.second_factor_on"
+
+
+class SecondFactorOff(Conflict):
+    """Two-step sign-in is off."""
+
+    code = "accounts.second_factor_off"
 
 
 class EmailTaken(Conflict):

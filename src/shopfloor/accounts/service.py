@@ -9,7 +9,7 @@ from uuid import UUID
 
 from psycopg.errors import UniqueViolation
 
-from shopfloor.accounts import forms, passwords, queries
+from shopfloor.accounts import forms, passwords, queries, totp
 from shopfloor.accounts.events import (
     KeyIssued,
     KeyRevoked,
@@ -96,9 +96,15 @@ async def rotate_secret(tx: Tx, *, forget_old: bool = False) -> Keyring:
 
     Processes that run keep the keyring they loaded: restart them.
     """
-    await keyring(tx)
+    before = await keyring(tx)
     version = await queries.last_secret_version(tx) + 1
     await queries.insert_secret_once(tx, version=version, value=secrets.token_bytes(32))
+    # What the old key sealed is not lost with it.
+    for row in await queries.second_factors(tx):
+        secret = totp.opened(before, row.person_id, row.key_version, row.sealed)
+        if secret is not None:
+            key_version, sealed = totp.sealed(await keyring(tx), row.person_id, secret)
+            await queries.reseal(tx, person_id=row.person_id, key_version=key_version, sealed=sealed)
     if forget_old:
         await queries.retire_secrets(tx, below=version)
     return await keyring(tx)
@@ -194,7 +200,8 @@ async def sign_out(tx: Tx, *, session_token: str) -> None:
 
 
 async def sign_out_everywhere(tx: Tx, *, person_id: int) -> int:
-    """End all sessions of a person; say how many there were."""
+    """End all sessions of a person, and sign-ins under way; say how many sessions there were."""
+    await queries.delete_challenges(tx, person_id=person_id)
     return await queries.delete_sessions(tx, person_id=person_id)
 
 
@@ -298,7 +305,7 @@ async def make_member_reset(tx: Tx, *, actor: Actor, person_id: int) -> str:
     Whoever has the link gets into everything that person can get into.  Raises UnknownMember; NotAllowed where that is
     more than the actor may do in this shop, another shop, or the node itself.
     """
-    await _lock_member(tx, actor, person_id)
+    await lock_member(tx, actor, person_id)
     person = await queries.person(tx, person_id=person_id)
     shops = await queries.memberships(tx, person_id=person_id)
     if person is None or person.is_operator or any(shop.id != actor.shop_id for shop in shops):
@@ -481,7 +488,7 @@ async def _take(tx: Tx, found: Invitation, person: Person) -> None:
 
 async def change_role(tx: Tx, *, actor: Actor, person_id: int, role: Role) -> None:
     """Raises UnknownMember, NotAllowed, or LastOwner."""
-    before = await _lock_member(tx, actor, person_id)
+    before = await lock_member(tx, actor, person_id)
     if not can_grant(actor, role):
         raise NotAllowed(permission=Permission.MEMBERS_MANAGE)
     if before is Role.OWNER and role is not Role.OWNER:
@@ -495,14 +502,15 @@ async def remove_member(tx: Tx, *, actor: Actor, person_id: int) -> None:
 
     Raises UnknownMember, NotAllowed, or LastOwner.
     """
-    role = await _lock_member(tx, actor, person_id)
+    role = await lock_member(tx, actor, person_id)
     if role is Role.OWNER:
         await _keep_an_owner(tx, actor.shop_id)
     await queries.delete_member(tx, shop_id=actor.shop_id, person_id=person_id)
     await outbox.record(tx, PersonRemoved(actor.shop_id, person_id, actor.person_id))
 
 
-async def _lock_member(tx: Tx, actor: Actor, person_id: int) -> Role:
+async def lock_member(tx: Tx, actor: Actor, person_id: int) -> Role:
+    """The role of a member whom the actor may change.  Raises UnknownMember or NotAllowed."""
     await queries.lock_shop(tx, shop_id=actor.shop_id)
     # The actor may have lost the role while waiting for the lock.
     own = await queries.role_in(tx, shop_id=actor.shop_id, person_id=actor.person_id)
@@ -570,6 +578,7 @@ async def forget_expired(tx: Tx) -> int:
         await queries.delete_expired_sessions(tx)
         + await queries.delete_expired_claims(tx)
         + await queries.delete_expired_resets(tx)
+        + await queries.delete_expired_challenges(tx)
         + await queries.delete_old_attempts(tx, minutes=ATTEMPT_MINUTES)
         + await forms.forget_secrets(tx)
         + await forms.forget_forms(tx)

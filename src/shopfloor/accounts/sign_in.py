@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Network, ip_address
 from typing import Final
 
-from shopfloor.accounts import passwords, queries
+from shopfloor.accounts import passwords, queries, second_factor
 from shopfloor.accounts.models import (
     LONGEST_PASSWORD,
     BadEmail,
@@ -39,10 +39,14 @@ async def sign_in(
     previous: str | None = None,
     device: str | None = None,
     user_agent: str = "",
+    code: str = "",
 ) -> str:
     """The token of a new session; the one the browser had (`previous`) ends.
 
     `device` is the name of a browser that signed in with this address before (`read_device`).
+
+    Raises SecondFactorNeeded where the person has one and no `code` is given; its `challenge` is what
+    `second_factor.finish_sign_in` takes with the code.  A `code` given may raise WrongCode.
 
     Raises WrongCredentials, the same and after the same work whether or not there is such a person, and
     TooManyAttempts once tries for this account or from this address went beyond their limit.
@@ -54,7 +58,14 @@ async def sign_in(
     proven = await _proven(db, email=email, password=password, limits=_limits(email, address, device))
     async with db.transaction() as tx:
         await _settle(tx, proven)
-        return await open_session(tx, person_id=proven.person_id, previous=previous, device=user_agent)
+        if await queries.second_factor(tx, person_id=proven.person_id) is None:
+            return await open_session(tx, person_id=proven.person_id, previous=previous, device=user_agent)
+        challenge = await second_factor.challenge(tx, person_id=proven.person_id)
+    if not code:
+        raise second_factor.needed(challenge)
+    return await second_factor.finish_sign_in(
+        db, token=challenge, code=code, previous=previous, device=device, user_agent=user_agent
+    )
 
 
 async def check_password(

@@ -143,6 +143,12 @@ def _address_of_page(request: Request, name: str, mark: object) -> str:
     return f"{request.url.path}?{urlencode([*kept, (name, str(mark))])}"
 
 
+def public_host(connection: HTTPConnection) -> str:
+    """The name under which people know this node."""
+    public: PublicAddress = connection.app.state.public
+    return public.host
+
+
 def install(app: FastAPI, db: Database, public: PublicAddress = LOCAL) -> None:
     app.state.database = db
     app.state.public = public

@@ -1,25 +1,27 @@
-"""What belongs to a person and to no shop: name, address, password, where they are signed in; and a lost password."""
+"""What belongs to a person and to no shop: name, address, password, second factor, sessions; and a lost password."""
 
 import re
 from typing import Annotated, Final
 
+import segno
 from fastapi import APIRouter, Form, Request
+from markupsafe import Markup
 from starlette.responses import RedirectResponse, Response
 
 from shopfloor import accounts
 from shopfloor.accounts.api import (
     SESSION_COOKIE,
     SignedIn,
-    client_address,
     is_secure,
-    known_device,
+    prove,
     public,
     set_device,
     set_session,
     user_agent,
 )
 from shopfloor.kernel.errors import Refusal
-from shopfloor.kernel.http import Db
+from shopfloor.kernel.http import Db, public_host
+from shopfloor.web.forms import digest, new_name
 from shopfloor.web.languages import N_, language_of, speak
 from shopfloor.web.refusals import message_of
 from shopfloor.web.templating import flash, render
@@ -55,6 +57,7 @@ async def _page(
     token = request.cookies.get(SESSION_COOKIE, "")
     async with db.transaction() as tx:
         sessions = await accounts.open_sessions(tx, person_id=person.id, session_token=token)
+        factor = await accounts.second_factor.second_factor_of(tx, person_id=person.id)
     return render(
         request,
         "console/account.html",
@@ -62,6 +65,7 @@ async def _page(
         values=values or {"name": person.name, "email": person.email},
         errors=errors or {},
         sessions=[(each, device_words(each.device)) for each in sessions],
+        factor=factor,
         status=status,
     )
 
@@ -70,16 +74,6 @@ def _back(request: Request, said: str) -> Response:
     response = RedirectResponse("/account", status_code=303)
     flash(response, "good", speak(request).gettext(said))
     return response
-
-
-async def _prove(request: Request, db: Db, person: accounts.Person, password: str) -> None:
-    await accounts.check_password(
-        db,
-        email=person.email,
-        password=password,
-        address=client_address(request),
-        device=known_device(request, person.email),
-    )
 
 
 @router.get("/account")
@@ -94,7 +88,7 @@ async def change_person(
     """Another name as it is; another address, with which one signs in, by the password."""
     try:
         if email.strip().lower() != person.email:
-            await _prove(request, db, person, current)
+            await prove(request, db, person, password=current)
         async with db.transaction() as tx:
             await accounts.change_person(tx, person_id=person.id, name=name, email=email)
     except Refusal as refusal:
@@ -117,7 +111,7 @@ async def change_password(
     request: Request, person: SignedIn, db: Db, current: Text = "", new: Text = ""
 ) -> Response:
     try:
-        await _prove(request, db, person, current)
+        await prove(request, db, person, password=current)
         async with db.transaction() as tx:
             token = await accounts.change_password(
                 tx, person_id=person.id, current=current, new=new, device=user_agent(request)
@@ -151,6 +145,152 @@ async def end_session(request: Request, person: SignedIn, db: Db, session: Text 
             token = request.cookies.get(SESSION_COOKIE, "")
             await accounts.end_other_sessions(tx, person_id=person.id, session_token=token)
     return _back(request, N_("Signed out there."))
+
+
+# The second factor
+
+
+def _issuer(request: Request) -> str:
+    return accounts.second_factor.issuer(public_host(request))
+
+
+def _session(request: Request) -> str:
+    return request.cookies.get(SESSION_COOKIE, "")
+
+
+def _refused(request: Request, refusal: Refusal) -> dict[str, str]:
+    """Beside the field it was typed in."""
+    field = {"accounts.wrong_credentials": "password", "accounts.wrong_code": "code"}.get(refusal.code, "")
+    return {field: _said(request, refusal)}
+
+
+@router.post("/account/second-factor")
+async def begin_second_factor(request: Request, person: SignedIn, db: Db, password: Text = "") -> Response:
+    try:
+        await prove(request, db, person, password=password)
+        async with db.transaction() as tx:
+            setup = await accounts.second_factor.begin_second_factor(
+                tx, person=person, session_token=_session(request), issuer=_issuer(request)
+            )
+    except Refusal as refusal:
+        errors = {"factor": _refused(request, refusal)}
+        return await _page(request, db, person, errors=errors, status=refusal.status)
+    return RedirectResponse(f"/account/second-factor/{setup.name}", status_code=303)
+
+
+@router.get("/account/second-factor/{name}")
+async def scan(request: Request, person: SignedIn, db: Db, name: str) -> Response:
+    """The code to scan, to this session only, for ten minutes."""
+    return await _scan_page(request, person, db, name, {})
+
+
+async def _scan_page(
+    request: Request, person: accounts.Person, db: Db, name: str, errors: dict[str, str], status: int = 200
+) -> Response:
+    async with db.transaction() as tx:
+        setup = await accounts.second_factor.setup_of(
+            tx, person=person, session_token=_session(request), name=name, issuer=_issuer(request)
+        )
+    drawing = segno.make(setup.uri, error="m", micro=False).svg_inline(
+        scale=5, border=4, dark="#000", light="#fff", svgclass="qr", lineclass=None
+    )
+    return render(
+        request,
+        "console/second_factor.html",
+        person=person,
+        setup=setup,
+        secret=" ".join(setup.secret[at : at + 4] for at in range(0, len(setup.secret), 4)),
+        # Made of numbers by a library of ours: nothing in it was typed.
+        drawing=Markup(drawing),  # noqa: S704
+        errors=errors,
+        status=status,
+    )
+
+
+@router.post("/account/second-factor/{name}")
+async def confirm_second_factor(
+    request: Request, person: SignedIn, db: Db, name: str, code: Text = ""
+) -> Response:
+    try:
+        async with db.transaction() as tx:
+            codes = await accounts.second_factor.confirm_second_factor(
+                tx, person=person, session_token=_session(request), name=name, code=code
+            )
+    except accounts.second_factor.WrongCode as refusal:
+        errors = {"code": message_of(refusal, language_of(request))}
+        return await _scan_page(request, person, db, name, errors, refusal.status)
+    return await _reveal(request, person, db, codes)
+
+
+@router.post("/account/recovery-codes")
+async def renew_recovery_codes(
+    request: Request, person: SignedIn, db: Db, password: Text = "", code: Text = ""
+) -> Response:
+    try:
+        await prove(request, db, person, password=password, code=code)
+        async with db.transaction() as tx:
+            codes = await accounts.second_factor.renew_recovery_codes(tx, person_id=person.id)
+    except Refusal as refusal:
+        errors = {"codes": _refused(request, refusal)}
+        return await _page(request, db, person, errors=errors, status=refusal.status)
+    return await _reveal(request, person, db, codes)
+
+
+async def _reveal(request: Request, person: accounts.Person, db: Db, codes: list[str]) -> Response:
+    name = new_name()
+    async with db.transaction() as tx:
+        await accounts.forms.keep_secret(
+            tx,
+            key=digest("recovery codes", name),
+            person_id=person.id,
+            session_token=_session(request),
+            secret="\n".join(codes),
+        )
+    return RedirectResponse(f"/account/recovery-codes/{name}", status_code=303)
+
+
+async def _revealed(request: Request, person: accounts.Person, db: Db, name: str) -> str:
+    """The codes under this name, for ten minutes and to the session that made them.  Raises UnknownSetup."""
+    async with db.transaction() as tx:
+        kept = await accounts.forms.kept_secret(
+            tx, key=digest("recovery codes", name), person_id=person.id, session_token=_session(request)
+        )
+    if kept is None:
+        raise accounts.UnknownKey
+    return kept
+
+
+@router.get("/account/recovery-codes/{name}.txt")
+async def recovery_codes_file(request: Request, person: SignedIn, db: Db, name: str) -> Response:
+    codes = await _revealed(request, person, db, name)
+    return Response(
+        f"{_issuer(request)} · {person.email}\n\n{codes}\n",
+        media_type="text/plain; charset=utf-8",
+        headers={
+            "content-disposition": 'attachment; filename="recovery-codes.txt"',
+            "cache-control": "private, no-store",
+        },
+    )
+
+
+@router.get("/account/recovery-codes/{name}")
+async def recovery_codes(request: Request, person: SignedIn, db: Db, name: str) -> Response:
+    codes = await _revealed(request, person, db, name)
+    return render(request, "console/recovery_codes.html", person=person, codes=codes.split("\n"), name=name)
+
+
+@router.post("/account/second-factor-off")
+async def remove_second_factor(
+    request: Request, person: SignedIn, db: Db, password: Text = "", code: Text = ""
+) -> Response:
+    try:
+        await prove(request, db, person, password=password, code=code)
+        async with db.transaction() as tx:
+            await accounts.second_factor.remove_second_factor(tx, person_id=person.id)
+    except Refusal as refusal:
+        errors = {"factor": _refused(request, refusal)}
+        return await _page(request, db, person, errors=errors, status=refusal.status)
+    return _back(request, N_("Two-step sign-in is off. Your password is enough again."))
 
 
 @router.get("/reset/{token}")

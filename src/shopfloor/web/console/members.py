@@ -26,11 +26,13 @@ async def members(desk: Viewer) -> Response:
     async with desk.work() as tx:
         listed = await accounts.members(tx, shop_id=desk.shop.id)
         invitations = await accounts.invitations(tx, shop_id=desk.shop.id)
+        with_factor = await accounts.second_factor.members_with_one(tx, shop_id=desk.shop.id)
     return desk.page(
         "members.html",
         active="members",
         members=listed,
         invitations=invitations,
+        with_factor=with_factor,
         roles=list(Role),
         link=secrets.get("link"),
         reset_link=secrets.get("reset_link"),
@@ -93,3 +95,16 @@ async def reset_password(desk: Manager, person_id: Id) -> Response:
     name = next((each.name or each.email for each in listed if each.person_id == person_id), "")
     link = public_link(desk.request, f"/reset/{token}")
     return await desk.reveal("/members", {"reset_link": link, "reset_name": name})
+
+
+@router.post("/{person_id}/second-factor")
+async def remove_second_factor(desk: Manager, person_id: Id) -> Response:
+    """For a member who lost the device."""
+    try:
+        async with desk.work() as tx:
+            await accounts.second_factor.remove_member_second_factor(
+                tx, actor=desk.actor, person_id=person_id
+            )
+    except Refusal as refusal:
+        return desk.refused("/members", refusal)
+    return desk.back("/members", desk.say(N_("Two-step sign-in is off for that member.")))

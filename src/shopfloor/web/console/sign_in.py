@@ -65,6 +65,8 @@ async def sign_in(
             device=known_device(request, email),
             user_agent=user_agent(request),
         )
+    except accounts.second_factor.SecondFactorNeeded as needed:
+        return _code_form(request, str(needed.facts["challenge"]), onward(to), {})
     except Refusal as refusal:
         errors = {"": message_of(refusal, language_of(request))}
         return render(
@@ -78,6 +80,46 @@ async def sign_in(
     response = RedirectResponse(onward(to), status_code=303)
     set_session(response, token, secure=is_secure(request))
     set_device(request, response, email)
+    return response
+
+
+def _code_form(
+    request: Request, challenge: str, to: str, errors: dict[str, str], status: int = 200
+) -> Response:
+    return render(
+        request, "console/sign_in_code.html", challenge=challenge, to=to, errors=errors, status=status
+    )
+
+
+@router.post("/sign-in/code")
+@public
+async def sign_in_code(
+    request: Request, db: Db, challenge: Text = "", code: Text = "", to: Text = "/console"
+) -> Response:
+    """The second step: a code of the app, or a recovery code."""
+    language = language_of(request)
+    try:
+        async with db.transaction() as tx:
+            person = await accounts.second_factor.challenged(tx, token=challenge)
+        token = await accounts.second_factor.finish_sign_in(
+            db,
+            token=challenge,
+            code=code,
+            previous=request.cookies.get(SESSION_COOKIE),
+            device=known_device(request, person.email),
+            user_agent=user_agent(request),
+        )
+    except Refusal as refusal:
+        message = message_of(refusal, language)
+        if refusal.code == "accounts.sign_in_expired":
+            return render(
+                request, "console/sign_in.html", to=onward(to), values={}, errors={"": message}, status=refusal.status
+            )  # fmt: skip
+        field = "code" if refusal.code == "accounts.wrong_code" else ""
+        return _code_form(request, challenge, onward(to), {field: message}, refusal.status)
+    response = RedirectResponse(onward(to), status_code=303)
+    set_session(response, token, secure=is_secure(request))
+    set_device(request, response, person.email)
     return response
 
 

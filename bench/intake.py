@@ -118,6 +118,8 @@ def wishes(
     *,
     lines: int = 1,
     limit: int | None = None,
+    default_limit: int | None = None,
+    networks: int = 0,
     make_id: Callable[[], UUID] = new_id,
 ) -> list[stock.Request]:
     return [
@@ -132,6 +134,8 @@ def wishes(
             limit_per_buyer=limit,
             show_id=pool,
             unit_prices=(12900,) * lines,
+            default_limit=default_limit,
+            network=1 + n % networks if networks else None,
         )
         for n in range(number)
     ]
@@ -327,6 +331,7 @@ TYPES = [
     "timestamptz",
     "timestamptz",
     "int8",
+    "int8",
 ]
 
 
@@ -334,7 +339,7 @@ def row(request: stock.Request, at: datetime) -> tuple[object, ...]:
     """The row that the product writes, columns in the order of the table."""
     return (
         request.id, 0, "held", "on_hand", None, 1, 0, 1, request.pool_id, 1, request.lines[0].variant_id, 12900, 7,
-        request.show_id, False, request.buyer, at, at, None,
+        request.show_id, False, request.buyer, at, at, None, None,
     )  # fmt: skip
 
 
@@ -353,12 +358,12 @@ async def copy(dsn: str, requests: Sequence[stock.Request]) -> float:
 async def copy_encoded(dsn: str, requests: Sequence[stock.Request]) -> float:
     """The same with rows encoded before the clock runs."""
     microseconds = int((datetime.now(UTC) - EPOCH_2000).total_seconds() * 1e6)
-    form = struct.Struct(">h i16s ih i4s i7s i ii ii iq iq iq iq iq iq iq i? i16s iq iq i")
+    form = struct.Struct(">h i16s ih i4s i7s i ii ii iq iq iq iq iq iq iq i? i16s iq iq i i")
     rows = b"".join(
         form.pack(
-            19, 16, request.id.bytes, 2, 0, 4, b"held", 7, b"on_hand", -1, 4, 1, 4, 0, 8, 1, 8, request.pool_id, 8, 1,
+            20, 16, request.id.bytes, 2, 0, 4, b"held", 7, b"on_hand", -1, 4, 1, 4, 0, 8, 1, 8, request.pool_id, 8, 1,
             8, request.lines[0].variant_id, 8, 12900, 8, 7, 8, request.pool_id, 1, False, 16, request.buyer.bytes,
-            8, microseconds, 8, microseconds, -1,
+            8, microseconds, 8, microseconds, -1, -1,
         )
         for request in requests
     )  # fmt: skip
@@ -504,6 +509,9 @@ def run(dsn: str, rounds: int, number: int) -> None:
         pool, variants = uvloop.run(shop.sale())
         note(limited=uvloop.run(sell(dsn, wishes(pool, variants, number // 2, limit=2)))["rate"])
         pool, variants = uvloop.run(shop.sale())
+        open_doors = wishes(pool, variants, number // 2, default_limit=10, networks=number // 4)
+        note(counted=uvloop.run(sell(dsn, open_doors))["rate"])
+        pool, variants = uvloop.run(shop.sale())
         note(random=uvloop.run(sell(dsn, wishes(pool, variants, number // 2, make_id=uuid4)))["rate"])
         pool, variants = uvloop.run(shop.sale(200, 5_000))
         note(many=uvloop.run(sell(dsn, wishes(pool, variants, number // 2)))["rate"])
@@ -550,6 +558,7 @@ def run(dsn: str, rounds: int, number: int) -> None:
         "Beside it",
         [
             ("limit per buyer on every request", rate("limited")),
+            ("as from a door: the default limit, networks of two buyers", rate("counted")),
             ("ids that are random (UUIDv4) instead of ordered", rate("random")),
             ("200 variants hot at once", rate("many")),
             ("carts of three lines, carts", rate("carts")),
@@ -577,6 +586,7 @@ def run(dsn: str, rounds: int, number: int) -> None:
         "single_transaction_ms": round(plain_ms, 2),
         "single_transaction_of_the_same_rows_ms": round(whole_ms, 2),
         "waiting": WAITING,
+        "counted_per_second": round(median(measured["counted"])),
         "limited_per_second": round(median(measured["limited"])),
         "many_variants_per_second": round(median(measured["many"])),
         "carts_per_second": round(median(measured["carts"])),

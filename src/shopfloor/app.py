@@ -50,6 +50,7 @@ from shopfloor.kernel.database import Database, DatabaseAway
 from shopfloor.kernel.edge import Edge
 from shopfloor.kernel.errors import NotFound
 from shopfloor.kernel.http_protocol import IDLE_SECONDS, make_guarded_protocol, sweep
+from shopfloor.kernel.network import Networks, own_networks
 from shopfloor.kernel.public_address import PublicAddress
 from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.startup import prepared_database
@@ -130,6 +131,7 @@ class Node:
         )
         self.arrivals = outbox.Arrivals(dsn)
         self.keyring: accounts.Keyring
+        self.networks: Networks
         self.gateway: live.Gateway
         self.buy: purchases.PurchaseEndpoint
 
@@ -143,6 +145,9 @@ class Node:
             stack.push_async_callback(self.lake.close)
             async with self.db.transaction() as tx:
                 self.keyring = await accounts.keyring(tx)
+            own = own_networks(self.settings.uncounted, public_host=self.public.host)
+            self.networks = Networks(self.keyring.keys[self.keyring.current], own)
+            self.door.networks = self.networks
             await self.intake.open()
             stack.push_async_callback(self.intake.close)
             stack.push_async_callback(self.door.close)
@@ -151,6 +156,7 @@ class Node:
                 self.keyring,
                 secure=self.public.is_secure,
                 origins=origins(self.settings),
+                proxies=self.settings.proxies,
             )
             self.gateway = live.Gateway(
                 self.rooms,
@@ -223,6 +229,7 @@ def build(node: Node) -> ASGIApp:
     )
     http.install(pages, node.db, node.public)
     pages.state.keyring = node.keyring
+    pages.state.networks = node.networks
     pages.state.settings = node.settings
     pages.state.media = node.media
     pages.state.rooms = node.rooms

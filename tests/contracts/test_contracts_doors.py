@@ -16,7 +16,7 @@ from shopfloor import orders, payments, purchases
 
 SOURCE = Path(shopfloor.__file__).parent
 LIMIT = 45
-NOT_YET: dict[str, int] = {"accounts": 75, "catalog": 50, "live": 56, "stock": 75}
+NOT_YET: dict[str, int] = {"accounts": 75, "catalog": 50, "live": 56, "stock": 81}
 # Plumbing is used name by name, and whoever composes a process is not used by others.
 WITHOUT_A_DOOR = {"kernel", "migrations", "reference"}
 MODULES = sorted(

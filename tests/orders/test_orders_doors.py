@@ -2,9 +2,10 @@
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 from uuid import UUID, uuid4
@@ -15,6 +16,8 @@ from tests.orders.conftest import PRICE, MakeMarket, Market, form
 from shopfloor import accounts, live, orders, purchases, stock
 from shopfloor.accounts import Keyring
 from shopfloor.kernel.database import DatabaseAway
+from shopfloor.kernel.network import Networks
+from shopfloor.orders.refusals import ContactLimit
 from shopfloor.purchases import OfferTermsCache, PurchaseEndpoint, PurchaseGateway, WaitlistHook, loader
 from shopfloor.stock import Intake
 
@@ -41,6 +44,7 @@ class Shop:
     terms: OfferTermsCache
     endpoint: PurchaseEndpoint
     shopper: UUID = field(default_factory=uuid4)
+    address: str = "10.0.0.9"
 
     def wish(self, **changes: object) -> dict[str, object]:
         return {
@@ -77,7 +81,7 @@ class Shop:
             "type": "http",
             "method": method,
             "headers": [(name.encode(), value.encode()) for name, value in given.items()],
-            "client": ("10.0.0.9", 1),
+            "client": (self.address, 1),
             "query_string": query.encode(),
         }
         await self.endpoint(scope, receive, send)
@@ -95,7 +99,13 @@ class Shop:
         """Through the socket's door."""
         future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         wish = live.Buy(**({**self.wish(), "id": uuid4()} | changes))  # pyright: ignore[reportArgumentType]
-        self.door.buy(wish, show_id=self.market.show_id, shopper=self.shopper, answer=future.set_result)
+        self.door.buy(
+            wish,
+            show_id=self.market.show_id,
+            shopper=self.shopper,
+            answer=future.set_result,
+            address=self.address,
+        )
         return json.loads(await future)
 
 
@@ -659,3 +669,132 @@ async def test_whoever_pays_first_pays_within_the_limit(open_doors: Any) -> None
     assert (one_more.json["code"], one_more.json["facts"]["limit"]) == ("stock.limit", 2)
     assert await shop.market.left() == 3
     await shop.market.assert_sound()
+
+
+async def flood(shop: Shop, number: int) -> list[tuple[UUID, dict[str, Any]]]:
+    """As many cookies from one address at one moment: shoppers and what they heard."""
+    shoppers = [uuid4() for _ in range(number)]
+
+    async def one(shopper: UUID) -> dict[str, Any]:
+        each = Shop(shop.market, shop.door, shop.terms, shop.endpoint, shopper)
+        return (await each.buy()).json
+
+    return list(zip(shoppers, await asyncio.gather(*map(one, shoppers)), strict=True))
+
+
+async def test_many_cookies_of_one_address_hold_a_tenth_and_whoever_pays_is_served(open_doors: Any) -> None:
+    shop: Shop = await open_doors(100)
+    shop.door.networks = Networks(b"salt")
+
+    heard = await flood(shop, 150)
+
+    assert Counter(answer["outcome"] for _, answer in heard) == {"held": 10, "open": 140}
+    assert await shop.market.left() == 90
+    shopper, answer = next(each for each in heard if each[1]["outcome"] == "open")
+    assert answer["code"] == "stock.network_limit"
+    assert answer["facts"]["helps"] == ["pay", "wait"]
+    placed = await shop.market.complete(UUID(answer["id"]), shopper)
+    assert (placed.status, placed.fulfilment_status) == ("placed", "unsecured")
+    assert await shop.market.left() == 90
+    async with shop.market.db.transaction() as tx:
+        paid = await orders.mark_paid(
+            tx, shop_id=shop.market.shop_id, order_id=placed.id, amount=placed.total, actor="person:1"
+        )
+    assert paid.secured
+    assert await shop.market.left() == 89
+    await shop.market.assert_sound()
+
+
+async def test_an_order_among_many_of_one_address_is_due_in_ten_minutes(open_doors: Any) -> None:
+    shop: Shop = await open_doors(100)
+    shop.door.networks = Networks(b"salt")
+    heard = await flood(shop, 4)
+
+    placed = [await shop.market.complete(UUID(answer["id"]), shopper) for shopper, answer in heard[:3]]
+
+    assert all(order.secured for order in placed)
+    minutes = [(order.payment_due_at - order.placed_at) / timedelta(minutes=1) for order in placed]  # pyright: ignore[reportOptionalOperand]
+    assert minutes == [10, 10, 10]
+
+
+async def test_an_order_of_one_household_has_the_shops_time_and_a_large_one_an_hour(open_doors: Any) -> None:
+    shop: Shop = await open_doors(40)
+    shop.door.networks = Networks(b"salt")
+    small, large = [
+        Shop(shop.market, shop.door, shop.terms, shop.endpoint, uuid4(), address=address)
+        for address in ("198.51.100.1", "198.51.100.2")
+    ]
+    placed: list[orders.Order] = []
+    for each, quantity in ((small, 4), (large, 5)):
+        answer = (await each.buy(quantity=quantity)).json
+        assert answer["outcome"] == "held"
+        placed.append(
+            await shop.market.complete(
+                UUID(answer["id"]), each.shopper, email=f"{quantity}@example.com", phone=""
+            )
+        )
+
+    hours = [(order.payment_due_at - order.placed_at) / timedelta(hours=1) for order in placed]  # pyright: ignore[reportOptionalOperand]
+    assert hours == [48, 1]
+
+
+async def test_both_doors_count_the_same_network(open_doors: Any) -> None:
+    shop: Shop = await open_doors(40)
+    shop.door.networks = Networks(b"salt")
+    heard: list[str] = []
+    for _ in range(3):
+        each = Shop(shop.market, shop.door, shop.terms, shop.endpoint, uuid4())
+        heard += [(await each.buy()).json["outcome"]]
+        each = Shop(shop.market, shop.door, shop.terms, shop.endpoint, uuid4())
+        heard += [(await each.frame())["outcome"]]
+
+    assert heard == ["held"] * 4 + ["open"] * 2
+
+
+async def test_one_tap_cannot_hold_all_where_the_offer_has_no_limit(open_doors: Any) -> None:
+    shop: Shop = await open_doors(200)
+
+    answer = await shop.buy(quantity=200)
+
+    assert (answer.status, answer.json["code"]) == (409, "stock.limit")
+    assert answer.json["facts"] == {
+        "offer_id": shop.market.offer_id, "limit": 10, "already": 0, "wanted": 200
+    }  # fmt: skip
+    assert await shop.market.left() == 200
+    async with shop.market.db.transaction() as tx:
+        await purchases.set_most_per_buyer(tx, shop_id=shop.market.shop_id, units=200)
+    shop.terms.forget_all()
+    assert (await shop.buy(quantity=200)).json["outcome"] == "held"
+
+
+async def test_a_contact_cannot_order_without_end_and_not_pay(open_doors: Any) -> None:
+    shop: Shop = await open_doors(100)
+    first, second = uuid4(), uuid4()
+    held = [
+        (await Shop(shop.market, shop.door, shop.terms, shop.endpoint, shopper).buy(quantity=6)).json
+        for shopper in (first, second)
+    ]
+    placed = await shop.market.complete(UUID(held[0]["id"]), first, email="Li.Na+1@Example.com", phone="")
+
+    with pytest.raises(ContactLimit) as refused:
+        await shop.market.complete(UUID(held[1]["id"]), second, email="li.na+2@example.com", phone="")
+
+    assert refused.value.code == "orders.contact_limit"
+    assert refused.value.facts == {
+        "variant_id": shop.market.variants[0], "limit": 10, "already": 6, "wanted": 6, "helps": ["pay", "wait"]
+    }  # fmt: skip
+    async with shop.market.db.transaction() as tx:
+        assert await tx.value("SELECT count(*) FROM orders.orders") == 1
+        await orders.mark_paid(
+            tx, shop_id=shop.market.shop_id, order_id=placed.id, amount=placed.total, actor="person:1"
+        )
+    again = await shop.market.complete(UUID(held[1]["id"]), second, email="li.na+2@example.com", phone="")
+    assert again.status == "placed"
+
+
+def test_an_address_from_a_header_counts_from_a_trusted_proxy_only(shop: Shop) -> None:
+    said = [(b"x-forwarded-for", b"198.51.100.1, 203.0.113.7")]
+
+    assert shop.endpoint.address_of("127.0.0.1", said) == "203.0.113.7"
+    assert shop.endpoint.address_of("192.0.2.1", said) == "192.0.2.1"
+    assert shop.endpoint.address_of("127.0.0.1", []) == "127.0.0.1"

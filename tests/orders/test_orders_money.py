@@ -9,7 +9,8 @@ from tests.orders.conftest import PRICE, MakeMarket, Market, form
 
 from shopfloor import orders, payments, purchases, stock
 from shopfloor.kernel.values import Money
-from shopfloor.orders import Party, PaymentStatus, Status, refusals, views
+from shopfloor.orders import Party, Status, refusals, views
+from shopfloor.orders.models import PaymentStatus
 from shopfloor.orders.sweeper import Swept
 
 CNY = "CNY"

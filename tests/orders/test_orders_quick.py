@@ -22,9 +22,11 @@ class SlowDoor:
 
     def __init__(self) -> None:
         self.asked: list[tuple[PurchaseRequest, UUID, OnReply]] = []
+        self.addresses: list[str] = []
         self.hold_back = False
 
-    def ask(self, wish: PurchaseRequest, *, shopper: UUID, reply: OnReply) -> None:
+    def ask(self, wish: PurchaseRequest, *, shopper: UUID, reply: OnReply, address: str = "") -> None:
+        self.addresses.append(address)
         self.asked.append((wish, shopper, reply))
         if not self.hold_back:
             self.answer(len(self.asked) - 1)

@@ -13,7 +13,9 @@ from shopfloor.orders import Party, ShopTerms
 from shopfloor.purchases import WaitingState
 
 
-async def join(market: Market, buyer: UUID, quantity: int = 1) -> purchases.Waiting:
+async def join(
+    market: Market, buyer: UUID, quantity: int = 1, *, network: int | None = None
+) -> purchases.Waiting:
     async with market.db.transaction() as tx:
         return await purchases.join(
             tx,
@@ -22,6 +24,7 @@ async def join(market: Market, buyer: UUID, quantity: int = 1) -> purchases.Wait
             buyer=buyer,
             quantity=quantity,
             offer_id=market.offer_id,
+            network=network,
         )
 
 
@@ -279,3 +282,24 @@ async def test_a_join_and_a_look_at_ones_place_read_no_more_of_a_longer_line(
 
     assert joining < 2000
     assert looking < 1000
+
+
+async def test_a_crowd_in_line_is_offered_its_share_and_those_behind_are_served(
+    make_market: MakeMarket,
+) -> None:
+    market = await make_market(5)
+    order, _ = await market.order(quantity=5)
+    crowd = [uuid4() for _ in range(6)]
+    others = [uuid4() for _ in range(2)]
+    for buyer in crowd:
+        await join(market, buyer, network=4711)
+    for buyer in others:
+        await join(market, buyer, network=4712)
+
+    await release(market, order)
+
+    found = [await place(market, buyer) for buyer in [*crowd, *others]]
+    states = [each.state for each in found if each is not None]
+    assert states == ["offered"] * 3 + ["waiting"] * 3 + ["offered"] * 2
+    assert [each.position for each in found if each is not None and each.state == "waiting"] == [1, 2, 3]
+    await market.assert_sound()

@@ -872,6 +872,12 @@ class LedgerMachine(RuleBasedStateMachine):
         assert done == ({hold_id} if any(piece.state in firm for piece in promise.pieces) else set())
 
     @rule(hold_id=ids)
+    def pay(self, hold_id: UUID) -> None:
+        """Moves no unit."""
+        buyer = self.model.promises[hold_id].request.buyer
+        self.do(lambda tx: stock.paid(tx, shop_id=self.shop, hold_id=hold_id, buyer=buyer))
+
+    @rule(hold_id=ids)
     def release(self, hold_id: UUID) -> None:
         freed = self.do(lambda tx: stock.release(tx, [hold_id], "changed mind"))
         promise = self.model.promises[hold_id]
@@ -1078,8 +1084,8 @@ def said(answer: stock.Answer) -> str:
 
 def test_the_rules_use_every_verb_that_changes_something() -> None:
     looking = {
-        "audit", "available", "hold", "holds_of", "levels", "locations", "movements", "pool", "pools", "shortages",
-        "units_in_bundles", "within_limits",
+        "audit", "available", "crowded_networks", "has_paid", "hold", "holds_of", "levels", "locations", "movements", "pool", "pools", "shortages",
+        "units_in_bundles", "unpaid_of_network", "unpaid_until", "within_limits",
     }  # fmt: skip
     verbs = {name for name in stock.__all__ if inspect.iscoroutinefunction(getattr(stock, name))}
     used = set(re.findall(r"stock\.(\w+)\(", inspect.getsource(LedgerMachine)))

@@ -229,6 +229,7 @@ export class RoomModel {
       ...purchaseOf(outcome, wish.variant_id, this.titleOf(offer, line), shown, `/s/${this.shop.slug}/checkout/${outcome.id}`),
       quantity: wish.quantity,
       ...(line === undefined ? {} : { total: money(wish.price_minor * wish.quantity, line.currency, this.language) }),
+      ...(outcome.code === undefined ? {} : { note: refusalText(outcome.code, outcome.message, this.say) }),
     };
     this.put({ busy: false, sheet: { is: "held", id: purchase.id } });
     this.remember(purchase);

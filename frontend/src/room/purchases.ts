@@ -18,6 +18,8 @@ export interface Purchase {
   /** Units, and what they come to in the reader's language. */
   readonly quantity?: number;
   readonly total?: string;
+  /** Why nothing is reserved, where the offer reserves. */
+  readonly note?: string;
 }
 
 /** The latest day that any part of a hold is ready; null when all is on the shelf. */

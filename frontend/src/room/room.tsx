@@ -215,6 +215,7 @@ function HeldSheet({ view, model, id }: { readonly view: View; readonly model: R
           <b class="clock">{countdown(seconds)}</b>
         </p>
       )}
+      {one.note !== undefined && <p class="note wait"><Icon name="alert" /><span>{one.note}</span></p>}
       {one.ready_on !== null && (
         <p class="note wait"><Icon name="calendar" /><span>{say(one.later ? "later_than_seen" : "ready_then", { date: day(one.ready_on, language) })}</span></p>
       )}

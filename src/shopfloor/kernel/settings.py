@@ -64,6 +64,10 @@ class Settings(BaseSettings):
         default="",
         description="Private networks that pictures of an imported file may be fetched from, as in 10.0.0.0/8; public addresses always may.",
     )
+    own_networks: str = Field(
+        default="",
+        description="Addresses or networks of your own, such as a shop floor's: their purchases count towards no network's share of unpaid units. While the public address is this machine's own, this machine is one of them.",
+    )
     log_format: Literal["console", "json"] = Field(
         default="console", description="How log lines are written."
     )
@@ -84,7 +88,7 @@ class Settings(BaseSettings):
     def _one_address(cls, value: str | None) -> str | None:
         return None if not value or not value.strip() else public_address.parse(value).origin
 
-    @field_validator("trusted_proxies", "fetch_networks")
+    @field_validator("trusted_proxies", "fetch_networks", "own_networks")
     @classmethod
     def _are_networks(cls, value: str) -> str:
         client_address.networks(value)
@@ -101,6 +105,10 @@ class Settings(BaseSettings):
     @property
     def fetchable(self) -> tuple[client_address.Network, ...]:
         return client_address.networks(self.fetch_networks)
+
+    @property
+    def uncounted(self) -> tuple[client_address.Network, ...]:
+        return client_address.networks(self.own_networks)
 
     @property
     def lake_dir(self) -> Path:

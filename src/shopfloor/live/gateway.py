@@ -310,7 +310,10 @@ class Gateway:
         return is_same_site(headers, self.origins)
 
     def address_of(self, peer: str, headers: Iterable[tuple[bytes, bytes]]) -> str:
-        return address_group(client_address(peer, headers, self.proxies))
+        return address_group(self.whole_address_of(peer, headers))
+
+    def whole_address_of(self, peer: str, headers: Iterable[tuple[bytes, bytes]]) -> str:
+        return client_address(peer, headers, self.proxies)
 
     def wait_to_chat(self, shopper: UUID, address: str) -> float:
         """Seconds this shopper has to wait, or 0.

@@ -19,7 +19,7 @@ class BuyHandler(Protocol):
     """
 
     def __call__(
-        self, buy: wire.Buy, /, *, show_id: int, shopper: UUID, answer: Answer
+        self, buy: wire.Buy, /, *, show_id: int, shopper: UUID, answer: Answer, address: str
     ) -> Awaitable[bytes] | None: ...
 
 

@@ -42,6 +42,8 @@ class Socket(WebSocket):
         self.show_id = 0
         self.shopper: UUID = cast("UUID", None)
         self.address: str | None = None
+        # The whole address, where `address` is the group that is counted.
+        self.came_from = ""
         self.session_token: str | None = None
         self.role = "viewer"
         self.channel: RoomChannel | None = None
@@ -141,6 +143,7 @@ class Socket(WebSocket):
         peer = self.transport.get_extra_info("peername")
         peer_address = str(peer[0]) if isinstance(peer, tuple | list) and peer else "unix"
         address = gateway.address_of(peer_address, raw)
+        self.came_from = gateway.whole_address_of(peer_address, raw)
         reason = gateway.admit(shopper, address)
         if reason is not None:
             return (503 if reason == "room.full" else 429), reason
@@ -201,7 +204,9 @@ class Socket(WebSocket):
             return
         self.waiting += 1
         try:
-            result = handler(buy, show_id=self.show_id, shopper=self.shopper, answer=self.answer)
+            result = handler(
+                buy, show_id=self.show_id, shopper=self.shopper, answer=self.answer, address=self.came_from
+            )
         except Refusal as refusal:
             self.waiting -= 1
             self.refuse(refusal, ref=str(buy.id))

@@ -24,7 +24,6 @@ from shopfloor.orders.models import (
     OrderLine,
     OrderView,
     Party,
-    PaymentStatus,
     ShopTerms,
     Status,
 )
@@ -35,6 +34,7 @@ from shopfloor.orders.refunds import mark_refunded, refund, refunds_owed, send_r
 from shopfloor.orders.refusals import CheckoutNotFound, NoDelay
 from shopfloor.orders.shipping import deliver, ship
 from shopfloor.orders.sweeper import sweep
+from shopfloor.orders.unpaid import release_network
 from shopfloor.orders.views import (
     counts,
     order,
@@ -58,7 +58,6 @@ __all__ = [
     "OrderReinstated",
     "OrderView",
     "Party",
-    "PaymentStatus",
     "ShopTerms",
     "ShopTermsChanged",
     "Status",
@@ -85,6 +84,7 @@ __all__ = [
     "record_charge",
     "refund",
     "refunds_owed",
+    "release_network",
     "send_refund",
     "set_shop_terms",
     "ship",

@@ -102,6 +102,7 @@ async def take_charge(
 async def tell_paid(
     tx: Tx, found: Order, lines: Sequence[OrderLine], *, purpose: str, amount_minor: int
 ) -> None:
+    await stock.paid(tx, shop_id=found.shop_id, hold_id=found.hold_id, buyer=found.buyer)
     shares, shipping = allot(amount_minor, lines, shipping_minor=found.shipping_minor)
     await outbox.record(
         tx,

@@ -17,11 +17,11 @@ from shopfloor import payments, purchases, stock
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.values import new_id, now
 from shopfloor.orders import checkout_queries, lifecycle, queries, views
-from shopfloor.orders.checkout_form import Form, form_hash, tidy
+from shopfloor.orders.checkout_form import Form, contact_keys, form_hash, tidy
 from shopfloor.orders.checkout_snapshot import from_hold, from_intent, from_lots, plain
 from shopfloor.orders.models import Bundle, Checkout, Item, Order, Status, Why
 from shopfloor.orders.placing import finalise
-from shopfloor.orders.refusals import CheckoutNotFound, KeyReused, TotalChanged
+from shopfloor.orders.refusals import CheckoutNotFound, ContactLimit, KeyReused, TotalChanged
 
 # A hold lasts at least this long once its buyer has sent the form: the provider needs time to answer.
 _PAYMENT_SECONDS: Final = 180
@@ -84,10 +84,12 @@ async def _checkout(tx: Tx, row: checkout_queries.CheckoutRow) -> Checkout:
     )
 
 
-async def prepare(tx: Tx, *, shop_id: int, hold_id: UUID, shopper: UUID, form: Form) -> Prepared:
+async def prepare(
+    tx: Tx, *, shop_id: int, hold_id: UUID, shopper: UUID, form: Form, network: int | None = None
+) -> Prepared:
     """Check everything, keep the units, write the draft.  The same form again finds the same order.
 
-    Raises CheckoutNotFound, FormRefused, KeyReused (sent before with other content), TotalChanged, purchases.HoldExpired
+    Raises CheckoutNotFound, ContactLimit, FormRefused, KeyReused (sent before with other content), TotalChanged, purchases.HoldExpired
     (the facts say what to wait for).
     """
     clean = tidy(form)
@@ -96,7 +98,8 @@ async def prepare(tx: Tx, *, shop_id: int, hold_id: UUID, shopper: UUID, form: F
     checkout = await begin_checkout(tx, shop_id=shop_id, hold_id=hold_id, shopper=shopper)
     if checkout.order_id is not None:
         return await _again(tx, checkout.order_id, clean)
-    kept = await _keep_units(tx, checkout)
+    await _within_contact_limit(tx, checkout, clean)
+    kept = await _keep_units(tx, checkout, network)
     sums = kept.totals(clean.delivery)
     if clean.expected_total_minor is not None and clean.expected_total_minor != sums.total.minor:
         raise TotalChanged(
@@ -154,14 +157,20 @@ async def _again(tx: Tx, order_id: UUID, form: Form) -> Prepared:
     return Prepared(order, (await payments.payments_for(tx, subject_id=order_id))[0])
 
 
-async def _keep_units(tx: Tx, checkout: Checkout) -> Checkout:
+async def _keep_units(tx: Tx, checkout: Checkout, network: int | None) -> Checkout:
     """The hold lasts until the provider has answered; a lapsed one is taken again if the units can be had."""
     if checkout.hold_id is None:
         await _still_there(tx, checkout)
         return checkout
     if checkout.hold_id in await stock.extend(tx, [checkout.hold_id], hold_seconds=_PAYMENT_SECONDS):
         return checkout
-    [answer] = await stock.rehold(tx, [checkout.hold_id], hold_seconds=_PAYMENT_SECONDS)
+    [answer] = await stock.rehold(tx, [checkout.hold_id], hold_seconds=_PAYMENT_SECONDS, network=network)
+    if isinstance(answer, stock.Refused) and answer.code == stock.NETWORK_LIMIT:
+        # Nothing is kept for who has enough unpaid already, but who pays gets the units.
+        await checkout_queries.let_pay_first(tx, id=checkout.id)
+        row = await checkout_queries.checkout(tx, id=checkout.id)
+        assert row is not None, "it is locked"
+        return await _keep_units(tx, await _checkout(tx, row), network)
     if isinstance(answer, stock.Refused):
         raise _gone(checkout, answer.code)
     hold = await stock.hold(tx, shop_id=checkout.shop_id, hold_id=checkout.hold_id)
@@ -170,6 +179,36 @@ async def _keep_units(tx: Tx, checkout: Checkout) -> Checkout:
     row = await checkout_queries.checkout(tx, id=checkout.id)
     assert row is not None, "it is locked"
     return await _checkout(tx, row)
+
+
+async def _within_contact_limit(tx: Tx, checkout: Checkout, form: Form) -> None:
+    """Unpaid units by mail address and phone: a new cookie does not make a new buyer.  Raises ContactLimit."""
+    if await stock.has_paid(tx, shop_id=checkout.shop_id, buyer=checkout.buyer):
+        return
+    offered = (
+        await purchases.offer_lines(tx, offer_id=checkout.offer_id) if checkout.offer_id is not None else []
+    )
+    limits = (offered[0].limit_per_buyer, offered[0].limit_per_show) if offered else ()
+    most = next((limit for limit in limits if limit is not None), None)
+    if most is None:
+        most = await purchases.most_per_buyer(tx, shop_id=checkout.shop_id)
+    wanted: dict[int, int] = {}
+    for item in checkout.items:
+        if item.bundle_id is None:
+            wanted[item.variant_id] = wanted.get(item.variant_id, 0) + item.quantity
+    mail, phone = contact_keys(form)
+    already = await checkout_queries.unpaid_of_contact(
+        tx, shop_id=checkout.shop_id, mail=mail, phone=phone, variant_ids=list(wanted)
+    )
+    for variant_id, units in wanted.items():
+        if already.get(variant_id, 0) and already[variant_id] + units > most:
+            raise ContactLimit(
+                variant_id=variant_id,
+                limit=most,
+                already=already[variant_id],
+                wanted=units,
+                helps=["pay", "wait"],
+            )
 
 
 async def _still_there(tx: Tx, checkout: Checkout) -> None:
@@ -230,6 +269,7 @@ async def complete(
     shopper: UUID,
     form: Form,
     providers: payments.Providers = payments.MANUAL_ONLY,
+    network: int | None = None,
 ) -> Order:
     """A purchase and a form become an order; the same form again gives the same order.
 
@@ -238,7 +278,9 @@ async def complete(
     """
     payments.provider(providers, form.provider)
     async with db.transaction() as tx:
-        prepared = await prepare(tx, shop_id=shop_id, hold_id=hold_id, shopper=shopper, form=form)
+        prepared = await prepare(
+            tx, shop_id=shop_id, hold_id=hold_id, shopper=shopper, form=form, network=network
+        )
     if prepared.order.status is not Status.DRAFT:
         return _told(prepared.order)
     return _told(await pay_and_finish(db, providers, prepared.order, prepared.payment))

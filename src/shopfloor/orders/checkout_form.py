@@ -129,3 +129,10 @@ def form_hash(form: Form) -> bytes:
 def payment_deadline(at: datetime, terms: ShopTerms, *, method: str) -> datetime | None:
     """When an unpaid order falls; cash is paid when the goods are handed over, so it has no deadline."""
     return None if method == "cash" else at + timedelta(hours=terms.pay_within_hours)
+
+
+def contact_keys(form: Form) -> tuple[str, str]:
+    """Mail address and phone as they are compared: without a tag, and by the last nine digits; '' for none."""
+    local, _, domain = form.email.casefold().rpartition("@")
+    digits = "".join(character for character in form.phone if character.isdecimal())
+    return f"{local.partition('+')[0]}@{domain}" if domain else "", digits[-9:]

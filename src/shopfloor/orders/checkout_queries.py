@@ -149,3 +149,26 @@ async def order_of_checkout(tx: Tx, *, checkout_id: UUID) -> UUID | None:
         """,
         checkout_id=checkout_id,
     )
+
+
+async def let_pay_first(tx: Tx, *, id: UUID) -> None:  # noqa: A002 -- the column's name
+    await tx.run("UPDATE orders.checkout SET policy = 'first_paid', held = false WHERE id = %(id)s", id=id)
+
+
+async def unpaid_of_contact(
+    tx: Tx, *, shop_id: int, mail: str, phone: str, variant_ids: Sequence[int]
+) -> dict[int, int]:
+    """Units in orders that nobody has paid anything for, by variant, of whoever gave this address or phone."""
+    cursor = await tx.connection.execute(
+        """
+        SELECT l.variant_id, sum(l.quantity)::int
+          FROM orders.orders AS o JOIN orders.line AS l ON l.order_id = o.id
+         WHERE o.shop_id = %(shop_id)s AND o.status = 'placed' AND o.charged_minor = 0 AND o.total_minor > 0
+           AND ((%(mail)s::text <> '' AND orders.mail_key(o.contact_email) = %(mail)s::text)
+                OR (%(phone)s::text <> '' AND orders.phone_key(o.contact_phone) = %(phone)s::text))
+           AND l.variant_id = ANY(%(variant_ids)s::bigint[]) AND l.bundle_id IS NULL
+         GROUP BY l.variant_id
+        """,
+        {"shop_id": shop_id, "mail": mail, "phone": phone, "variant_ids": list(variant_ids)},
+    )
+    return dict(await cursor.fetchall())

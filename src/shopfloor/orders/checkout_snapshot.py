@@ -149,7 +149,7 @@ async def _freeze(
         shop_id=shop_id,
         buyer=buyer,
         held=held,
-        policy=terms.policy if terms else stock.HoldPolicy.TIMER,
+        policy=(terms.policy if terms else stock.HoldPolicy.TIMER) if held else stock.HoldPolicy.FIRST_PAID,
         offer_id=offer_id,
         show_id=show_id,
         pool_id=pool_id,

@@ -85,6 +85,13 @@ async def _place(
     rules = await views.shop_terms(tx, shop_id=order.shop_id)
     at = now()
     deadline = payment_deadline(at, rules, method=order.method)
+    if secured and isinstance(outcome, payments.Awaiting):
+        soon = await stock.unpaid_until(tx, shop_id=order.shop_id, hold_id=order.hold_id, at=at)
+        if soon is not None:
+            # Cash is paid with the goods in hand: it has the time that a transfer has.
+            deadline = (
+                payment_deadline(at, rules, method="transfer") if deadline is None else min(deadline, soon)
+            )
     await queries.mark_placed(tx, order_id=order.id, at=at, payment_due_at=deadline, secured=secured)
     if secured:
         await lifecycle.note_arrivals(tx, order)

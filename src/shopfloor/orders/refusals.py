@@ -85,3 +85,9 @@ class NoDelay(Conflict):
     """There is no new date to answer."""
 
     code = "orders.no_delay"
+
+
+class ContactLimit(Conflict):
+    """This contact has unpaid orders for as many units as one buyer may have; pay for them first, or wait until they are cancelled."""
+
+    code = "orders.contact_limit"

@@ -31,7 +31,13 @@ from shopfloor.purchases.models import (
     WaitingState,
     asked_again,
 )
-from shopfloor.purchases.offer_terms import OfferTerms, OfferTermsCache, loader
+from shopfloor.purchases.offer_terms import (
+    OfferTerms,
+    OfferTermsCache,
+    loader,
+    most_per_buyer,
+    set_most_per_buyer,
+)
 from shopfloor.purchases.queries import OfferLineRow, offer_lines
 from shopfloor.purchases.waitlist import (
     claim_seconds,
@@ -86,9 +92,11 @@ __all__ = [
     "leave",
     "loader",
     "make_http_protocol",
+    "most_per_buyer",
     "offer_lines",
     "places",
     "serve",
     "set_claim_seconds",
+    "set_most_per_buyer",
     "who_waits",
 ]

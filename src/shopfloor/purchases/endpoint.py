@@ -10,7 +10,7 @@ here again (307), once; then it says that cookies are needed.
 import asyncio
 import html
 import time
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
 from datetime import date
 from typing import Any, Final
 from urllib.parse import parse_qs, urlencode
@@ -21,7 +21,7 @@ import msgspec
 from shopfloor import accounts, stock
 from shopfloor.accounts import Keyring
 from shopfloor.kernel import strict_json
-from shopfloor.kernel.client_address import address_group
+from shopfloor.kernel.client_address import Network, address_group, client_address, networks
 from shopfloor.kernel.database import DatabaseAway
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.origin import is_same_site
@@ -78,7 +78,9 @@ _RETRY: Final = (b"retry-after", b"1")
 
 
 class PurchaseEndpoint:
-    """The ASGI application for POST /buy.  `origins`: other addresses this shop is reached at."""
+    """The ASGI application for POST /buy.  `origins`: other addresses this shop is reached at; `proxies`: those
+    whose word on an address counts.
+    """
 
     def __init__(
         self,
@@ -87,6 +89,7 @@ class PurchaseEndpoint:
         *,
         secure: bool = False,
         origins: frozenset[str] = frozenset(),
+        proxies: Sequence[Network] = networks("127.0.0.1 ::1"),
         per_second: float = 20.0,
         burst: int = 50,
     ) -> None:
@@ -95,6 +98,7 @@ class PurchaseEndpoint:
         self._secure = secure
         self._origins = frozenset(origins)
         self._rate = Gcra(every=1 / per_second, burst=burst)
+        self._proxies = proxies
         self._known: dict[bytes, UUID] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -124,7 +128,8 @@ class PurchaseEndpoint:
             await self._ask_for_cookie(scope, send, purchase, is_json=is_json)
             return
         answered: asyncio.Future[PurchaseReply] = asyncio.get_running_loop().create_future()
-        self._door.ask(purchase, shopper=shopper, reply=_once(answered))
+        peer = scope.get("client") or ("",)
+        self._door.ask(purchase, shopper=shopper, reply=_once(answered), address=str(peer[0]))
         answer = await answered
         if is_json:
             await _send(send, status_of(answer), [_JSON, _NO_STORE], encode(answer))
@@ -160,7 +165,13 @@ class PurchaseEndpoint:
             return None
         return self._known.get(cookie) or self._remember(cookie, headers)
 
-    def take(self, shopper: UUID, body: bytes, reply: Callable[[int, bytes], None]) -> None:
+    def address_of(self, peer: str, headers: Iterable[tuple[bytes, bytes]]) -> str:
+        """Where a request came from; what a header says counts only from a proxy that is trusted."""
+        return client_address(peer, headers, self._proxies)
+
+    def take(
+        self, shopper: UUID, body: bytes, reply: Callable[[int, bytes], None], address: str = ""
+    ) -> None:
         """`reply` is called once, from the loop, with a status and a JSON body."""
         try:
             if self._rate.wait(shopper, time.monotonic()):
@@ -175,7 +186,10 @@ class PurchaseEndpoint:
             reply(refusal.status, encode(_refusal(refusal)))
         else:
             self._door.ask(
-                purchase, shopper=shopper, reply=lambda answer: reply(status_of(answer), encode(answer))
+                purchase,
+                shopper=shopper,
+                reply=lambda answer: reply(status_of(answer), encode(answer)),
+                address=address,
             )
 
     def _remember(self, cookie: bytes, headers: Iterable[tuple[bytes, bytes]]) -> UUID | None:
@@ -240,7 +254,7 @@ def _of_interest(headers: Iterable[tuple[bytes, bytes]]) -> tuple[bytes, bytes]:
 
 def status_of(answer: PurchaseReply) -> int:
     """200 held or open, 202 in line, else what the refusal says (409 where nothing else does)."""
-    if answer.code is None:
+    if answer.code is None or answer.outcome == "open":
         return 200
     if answer.outcome == "queued":
         return 202

@@ -5,6 +5,7 @@ intake.  Nothing here waits on the hot path: the answer comes through a callback
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from datetime import date, datetime
@@ -17,6 +18,8 @@ from shopfloor import stock
 from shopfloor.kernel import logs
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.network import Networks
+from shopfloor.kernel.rate_limit import Gcra
 from shopfloor.kernel.strict_json import RowId
 from shopfloor.kernel.values import MAX_MINOR, new_id
 from shopfloor.purchases import waitlist
@@ -29,9 +32,8 @@ from shopfloor.purchases.models import (
     HoldExpired,
     OfferClosed,
     OfferUnknown,
-    PriceChanged,
 )
-from shopfloor.purchases.offer_terms import OfferTerms, OfferTermsCache
+from shopfloor.purchases.offer_terms import OfferTerms, OfferTermsCache, why_not
 
 _log = logs.get("orders")
 
@@ -104,11 +106,13 @@ encode: Final = msgspec.json.Encoder().encode
 
 OnReply = Callable[[PurchaseReply], None]
 
-# A purchase with its shopper, and the room it was said in.
-_Asked = tuple[SinglePurchase | PurchaseRequest, UUID, OnReply, int | None]
+# A purchase with its shopper, the room it was said in, and the network it came from.
+_Asked = tuple[SinglePurchase | PurchaseRequest, UUID, OnReply, int | None, int | None]
 
 _SAID: Final = {
     stock.SOLD_OUT: "Sold out.",
+    stock.NETWORK_LIMIT: "Others on your network have many units reserved and not paid for. Nothing is reserved for"
+    " you: it is yours once you have paid.",
     stock.LIMIT: "You have reached the limit per person.",
     stock.UNKNOWN: "This is not on sale here.",
     stock.TOO_LATE: "It cannot be ready by the day you asked for.",
@@ -166,6 +170,7 @@ def _place(request: stock.Request, terms: OfferTerms, variant_id: int, quantity:
         "quantity": quantity,
         "unit_price_minor": terms.prices[variant_id],
         "currency": terms.currency,
+        "network": request.network,
     }
 
 
@@ -177,28 +182,38 @@ class PurchaseGateway:
         self._intake = intake
         self._terms = terms
         self._tasks: set[asyncio.Task[None]] = set()
+        self.networks: Networks | None = None
+        self._pays_first = Gcra(every=0.1, burst=300)
         # Wishes whose terms are being loaded, in the order of asking.
         self._early: dict[int, list[_Asked]] = {}
 
     # ── doors ─────────────────────────────────────────────────────────────────────────────────────────────
 
     def buy(
-        self, purchase: SinglePurchase, /, *, show_id: int, shopper: UUID, answer: Callable[[bytes], None]
+        self,
+        purchase: SinglePurchase,
+        /,
+        *,
+        show_id: int,
+        shopper: UUID,
+        answer: Callable[[bytes], None],
+        address: str = "",
     ) -> Awaitable[bytes] | None:
         """The door of the room socket: answers with an encoded message."""
 
         def reply(answered: PurchaseReply) -> None:
             answer(encode(answered))
 
-        self._ask(purchase.offer_id, (purchase, shopper, reply, show_id))
+        self._ask(purchase.offer_id, (purchase, shopper, reply, show_id, self._network_of(address)))
         return None
 
-    def ask(self, purchase: PurchaseRequest, *, shopper: UUID, reply: OnReply) -> None:
+    def ask(self, purchase: PurchaseRequest, *, shopper: UUID, reply: OnReply, address: str = "") -> None:
         """The door of POST /buy.  `reply` is called once, from the loop, perhaps before this returns."""
         if purchase.offer_id is None and len(purchase.lines) > 1:
-            self._spawn(self._ask_several(purchase, shopper, reply), purchase.id, reply)
+            network = self._network_of(address)
+            self._spawn(self._ask_several(purchase, shopper, reply, network), purchase.id, reply)
         else:
-            self._ask(_key(purchase), (purchase, shopper, reply, None))
+            self._ask(_key(purchase), (purchase, shopper, reply, None, self._network_of(address)))
 
     def where(self, purchase: PurchaseRequest) -> OfferTerms | None:
         """The terms a purchase is about, as known last: where a form goes back to."""
@@ -207,6 +222,9 @@ class PurchaseGateway:
     async def find(self, purchase: PurchaseRequest) -> OfferTerms | None:
         """The same, loaded where nobody has asked before."""
         return await self._terms.fetch(_key(purchase))
+
+    def _network_of(self, address: str) -> int | None:
+        return None if self.networks is None else self.networks.key(address)
 
     # ── behind them ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -232,7 +250,7 @@ class PurchaseGateway:
             _log.error("orders.door_broke", exc_info=problem)
             refusal = stock.IntakeUnknown()
         for asked in self._early.pop(key):
-            purchase, _, reply, _ = asked
+            purchase, _, reply, _, _ = asked
             try:
                 if terms is not None:
                     self._ask_now(asked, terms)
@@ -245,13 +263,13 @@ class PurchaseGateway:
                     reply(_refused(purchase.id, stock.IntakeUnknown()))
 
     def _ask_now(self, asked: "_Asked", terms: OfferTerms) -> None:
-        purchase, shopper, reply, show_id = asked
+        purchase, shopper, reply, show_id, network = asked
         if isinstance(purchase, PurchaseRequest) and (
             purchase.lines or purchase.variant_id is None or purchase.price_minor is None
         ):
-            self._ask_cart(purchase, [terms], shopper, reply)
+            self._ask_cart(purchase, [terms], shopper, reply, network)
         else:
-            self._ask_one(purchase, terms, shopper, reply, show_id)
+            self._ask_one(purchase, terms, shopper, reply, show_id, network)
 
     def _ask_one(
         self,
@@ -260,12 +278,13 @@ class PurchaseGateway:
         shopper: UUID,
         reply: OnReply,
         show_id: int | None,
+        network: int | None,
     ) -> None:
         """The hot path: one variant, terms at hand, no await."""
         variant_id = purchase.variant_id
         price = terms.prices.get(variant_id) if variant_id is not None else None
         if not terms.is_open or price is None or variant_id is None or price != purchase.price_minor:
-            reply(_refused(purchase.id, _why_not(terms, [(variant_id, purchase.price_minor)])))
+            reply(_refused(purchase.id, why_not(terms, [(variant_id, purchase.price_minor)])))
             return
         if show_id is not None and show_id != terms.show_id:
             reply(_refused(purchase.id, OfferUnknown(offer_id=terms.offer_id)))
@@ -289,11 +308,18 @@ class PurchaseGateway:
             terms.show_id,
             terms.limit_per_show,
             prices,
+            network,
+            terms.default_limit,
         )
         self._submit(request, terms, reply)
 
     def _ask_cart(
-        self, purchase: PurchaseRequest, found: Sequence[OfferTerms], shopper: UUID, reply: OnReply
+        self,
+        purchase: PurchaseRequest,
+        found: Sequence[OfferTerms],
+        shopper: UUID,
+        reply: OnReply,
+        network: int | None,
     ) -> None:
         """A small cart, or a purchase with something missing: `found` are the terms of its lines."""
         terms = found[0]
@@ -311,7 +337,7 @@ class PurchaseGateway:
             )
             return
         if not terms.is_open or any(known.get(variant_id) != price for variant_id, _, price in lines):
-            refusal = _why_not(terms, [(variant_id, price) for variant_id, _, price in lines], known)
+            refusal = why_not(terms, [(variant_id, price) for variant_id, _, price in lines], known)
             reply(_refused(purchase.id, refusal))
             return
         try:
@@ -332,6 +358,8 @@ class PurchaseGateway:
             show_id=terms.show_id,
             limit_per_show=terms.limit_per_show,
             unit_prices=unit_prices,
+            network=network,
+            default_limit=max((each.default_limit for each in found if each.default_limit), default=None),
         )
         self._submit(request, terms, reply)
 
@@ -341,6 +369,9 @@ class PurchaseGateway:
             return
 
         def decided(answer: stock.Answer | Refusal) -> None:
+            if type(answer) is stock.Refused and answer.code == stock.NETWORK_LIMIT:
+                self._pay_first(request, terms, reply, answer)
+                return
             if terms.bundles and type(answer) is stock.Refused:
                 answer = about_the_bundle(answer, request, terms.bundles)
             reply(self._answer(request.id, answer, terms))
@@ -375,7 +406,9 @@ class PurchaseGateway:
 
     # ── off the hot path ──────────────────────────────────────────────────────────────────────────────────
 
-    async def _ask_several(self, purchase: PurchaseRequest, shopper: UUID, reply: OnReply) -> None:
+    async def _ask_several(
+        self, purchase: PurchaseRequest, shopper: UUID, reply: OnReply, network: int | None
+    ) -> None:
         """A cart of the shop's own prices: each line has terms of its own."""
         if len(purchase.lines) > MAX_LINES:
             reply(_refused(purchase.id, BadPurchase(most_lines=MAX_LINES)))
@@ -391,14 +424,30 @@ class PurchaseGateway:
         elif not all(terms.is_open for terms in found):
             reply(_refused(purchase.id, OfferClosed(offer_id=purchase.offer_id)))
         else:
-            self._ask_cart(purchase, found, shopper, reply)
+            self._ask_cart(purchase, found, shopper, reply, network)
 
-    async def _open(self, request: stock.Request, terms: OfferTerms, reply: OnReply) -> None:
-        """Whoever pays first: keep the purchase, hold nothing; say at once when nothing is left."""
+    def _pay_first(
+        self, request: stock.Request, terms: OfferTerms, reply: OnReply, why: stock.Refused
+    ) -> None:
+        """Nothing is reserved, but who pays gets the units.  A flood of such taps is refused: each is written down."""
+        if request.network is not None and self._pays_first.wait(request.network, time.monotonic()):
+            reply(self._answer(request.id, why, terms))
+        else:
+            self._spawn(self._open(request, terms, reply, why), request.id, reply)
+
+    async def _open(
+        self, request: stock.Request, terms: OfferTerms, reply: OnReply, why: stock.Refused | None = None
+    ) -> None:
+        """Whoever pays first: keep the purchase, hold nothing; say at once when nothing is left.
+
+        `why`: the reason why nothing is held, where the offer would hold units.
+        """
         async with self._db.transaction() as tx:
             short = await open_intent(tx, request)
         if short is None:
-            reply(PurchaseReply(request.id, "open", url=_checkout_url(terms, request.id)))
+            url = _checkout_url(terms, request.id)
+            told = (None, None, None) if why is None else (why.code, _SAID[why.code], why.facts)
+            reply(PurchaseReply(request.id, "open", *told, url=url))
         else:
             reply(self._answer(request.id, about_the_bundle(short, request, terms.bundles), terms))
 
@@ -431,24 +480,6 @@ async def _heard(work: Coroutine[Any, Any, None], purchase_id: UUID, reply: OnRe
 
 
 _GONE: Final = frozenset({stock.HoldState.EXPIRED, stock.HoldState.RELEASED})
-
-
-def _why_not(
-    terms: OfferTerms, lines: Sequence[tuple[int | None, int | None]], prices: dict[int, int] | None = None
-) -> Refusal:
-    if not terms.is_open:
-        return OfferClosed(offer_id=terms.offer_id)
-    known = terms.prices if prices is None else prices
-    for variant_id, seen in lines:
-        if variant_id is None or variant_id not in known:
-            return OfferUnknown(offer_id=terms.offer_id, variant_id=variant_id)
-        if seen is None:
-            return BadPurchase("Say the price you saw.", variant_id=variant_id)
-        if known[variant_id] != seen:
-            return PriceChanged(
-                variant_id=variant_id, seen_minor=seen, price_minor=known[variant_id], currency=terms.currency
-            )
-    return BadPurchase()
 
 
 def _refused(purchase_id: UUID, refusal: Refusal, *, url: str | None = None) -> PurchaseReply:

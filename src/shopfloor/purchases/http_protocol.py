@@ -81,6 +81,7 @@ def make_http_protocol(endpoint: PurchaseEndpoint) -> type[HttpToolsProtocol]:
             self._pending = _Pending()
             self._slots: deque[_Slot] = deque()
             self._shopper: UUID | None = None
+            self._address = ""
             self._body: list[bytes] = []
             self._size = 0
             self._held_back = False
@@ -93,6 +94,8 @@ def make_http_protocol(endpoint: PurchaseEndpoint) -> type[HttpToolsProtocol]:
             if self._shopper is None:
                 super().on_headers_complete()
                 return
+            peer: Any = self.client
+            self._address = endpoint.address_of(peer[0] if peer else "", self.headers)
             self._body = []
             self._size = 0
 
@@ -154,7 +157,7 @@ def make_http_protocol(endpoint: PurchaseEndpoint) -> type[HttpToolsProtocol]:
                     self._flushes = True
                     self.loop.call_soon(self._flush)
 
-            endpoint.take(shopper, body, reply)
+            endpoint.take(shopper, body, reply, self._address)
 
         # Answers
 

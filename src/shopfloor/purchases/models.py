@@ -100,7 +100,7 @@ def asked_again(path: str, query: str) -> str | None:
 class Waiting:
     """A place in the line for a variant.  `position` counts from 1; 0 when not waiting (any more).
 
-    `turn`: the order of joining over all lines, where it was asked for.
+    `turn`: the order of joining over all lines, and the `network` it was joined from, where they were asked for.
     """
 
     id: UUID
@@ -118,6 +118,7 @@ class Waiting:
     joined_at: datetime
     position: int
     turn: int = 0
+    network: int | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "state", WaitingState(self.state))

@@ -7,18 +7,22 @@ the fact that changed it.  Should facts not arrive, terms older than `fresh_for`
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final
 
 import msgspec
 
 from shopfloor import catalog, stock
 from shopfloor.kernel import logs
-from shopfloor.kernel.database import Database
+from shopfloor.kernel.database import Database, Tx
+from shopfloor.kernel.errors import Refusal
 from shopfloor.purchases import queries
 from shopfloor.purchases.bundles import Composition, composed
+from shopfloor.purchases.models import MAX_PER_LINE, BadPurchase, OfferClosed, OfferUnknown, PriceChanged
 
-SHOP_HOLD_SECONDS: Final = 900
+SHOP_HOLD_SECONDS: Final = 600
+MOST_PER_BUYER: Final = 10
+"""What one buyer may have where neither the shop nor the offer says."""
 
 _log = logs.get("orders")
 
@@ -45,6 +49,43 @@ class OfferTerms(msgspec.Struct, frozen=True, gc=False):
     is_open: bool
     prices: dict[int, int]
     bundles: dict[int, Composition] = {}
+    default_limit: int | None = None
+    """What one buyer may have where the offer and its show set no limit (`stock.Request.default_limit`)."""
+
+
+def why_not(
+    terms: OfferTerms, lines: Sequence[tuple[int | None, int | None]], prices: dict[int, int] | None = None
+) -> Refusal:
+    if not terms.is_open:
+        return OfferClosed(offer_id=terms.offer_id)
+    known = terms.prices if prices is None else prices
+    for variant_id, seen in lines:
+        if variant_id is None or variant_id not in known:
+            return OfferUnknown(offer_id=terms.offer_id, variant_id=variant_id)
+        if seen is None:
+            return BadPurchase("Say the price you saw.", variant_id=variant_id)
+        if known[variant_id] != seen:
+            return PriceChanged(
+                variant_id=variant_id, seen_minor=seen, price_minor=known[variant_id], currency=terms.currency
+            )
+    return BadPurchase()
+
+
+def _default_limit(most: int, bundles: Iterable[Composition]) -> int:
+    """So many bundles, where it is one: limits count pieces."""
+    return most * max((bundle.pieces for bundle in bundles), default=1)
+
+
+async def most_per_buyer(tx: Tx, *, shop_id: int) -> int:
+    """What one buyer may have of an offer without a limit of its own."""
+    return await queries.most_per_buyer(tx, shop_id=shop_id) or MOST_PER_BUYER
+
+
+async def set_most_per_buyer(tx: Tx, *, shop_id: int, units: int) -> None:
+    """Raises BadPurchase."""
+    if not 1 <= units <= MAX_PER_LINE:
+        raise BadPurchase(quantity=units, largest=MAX_PER_LINE)
+    await queries.save_most_per_buyer(tx, shop_id=shop_id, units=units)
 
 
 Loader = Callable[[int], Awaitable[OfferTerms | None]]
@@ -157,7 +198,10 @@ async def _offer(db: Database, offer_id: int) -> OfferTerms | None:
         slug = await queries.shop_slug(tx, shop_id=lines[0].shop_id)
         prices = {line.variant_id: line.price_minor for line in lines}
         bundles = await catalog.bundles(tx, shop_id=lines[0].shop_id, variant_ids=list(prices))
+        most = await most_per_buyer(tx, shop_id=lines[0].shop_id)
     first = lines[0]
+    compositions = {key: composed(bundle, prices[key]) for key, bundle in bundles.items()}
+    unset = first.limit_per_buyer is None and first.limit_per_show is None
     return OfferTerms(
         key=offer_id,
         shop_id=first.shop_id,
@@ -173,7 +217,8 @@ async def _offer(db: Database, offer_id: int) -> OfferTerms | None:
         currency=first.currency,
         is_open=first.show_status == "live" and first.pool_id is not None,
         prices=prices,
-        bundles={variant_id: composed(bundle, prices[variant_id]) for variant_id, bundle in bundles.items()},
+        bundles=compositions,
+        default_limit=_default_limit(most, compositions.values()) if unset else None,
     )
 
 
@@ -186,6 +231,8 @@ async def _variant(db: Database, variant_id: int) -> OfferTerms | None:
         slug = await queries.shop_slug(tx, shop_id=shop_id)
         pool = await stock.open_pool(tx, shop_id=shop_id)
         bundles = await catalog.bundles(tx, shop_id=shop_id, variant_ids=[variant_id])
+        most = await most_per_buyer(tx, shop_id=shop_id)
+    compositions = {key: composed(bundle, variant.price_minor) for key, bundle in bundles.items()}
     return OfferTerms(
         key=-variant_id,
         shop_id=shop_id,
@@ -201,5 +248,6 @@ async def _variant(db: Database, variant_id: int) -> OfferTerms | None:
         currency=variant.currency,
         is_open=variant.status == "active",
         prices={variant_id: variant.price_minor},
-        bundles={key: composed(bundle, variant.price_minor) for key, bundle in bundles.items()},
+        bundles=compositions,
+        default_limit=_default_limit(most, compositions.values()),
     )

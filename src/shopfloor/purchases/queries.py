@@ -123,12 +123,12 @@ async def insert_waiting(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> list[Wait
     return await tx.every(
         Waiting,
         """
-        INSERT INTO purchases.waiting (id, shop_id, variant_id, offer_id, show_id, buyer, quantity, unit_price_minor, currency)
-        SELECT id, shop_id, variant_id, offer_id, show_id, buyer, quantity, price, currency
+        INSERT INTO purchases.waiting (id, shop_id, variant_id, offer_id, show_id, buyer, quantity, unit_price_minor, currency, network)
+        SELECT id, shop_id, variant_id, offer_id, show_id, buyer, quantity, price, currency, network
           FROM unnest(%(ids)s::uuid[], %(shops)s::bigint[], %(variants)s::bigint[], %(offers)s::bigint[],
                       %(shows)s::bigint[], %(buyers)s::uuid[], %(quantities)s::int[], %(prices)s::bigint[],
-                      %(currencies)s::text[]) WITH ORDINALITY
-            AS w(id, shop_id, variant_id, offer_id, show_id, buyer, quantity, price, currency, asked)
+                      %(currencies)s::text[], %(networks)s::bigint[]) WITH ORDINALITY
+            AS w(id, shop_id, variant_id, offer_id, show_id, buyer, quantity, price, currency, network, asked)
          ORDER BY asked
         ON CONFLICT DO NOTHING
         RETURNING id, shop_id, variant_id, offer_id, show_id, buyer, quantity, unit_price_minor, currency, state, hold_id,
@@ -143,6 +143,7 @@ async def insert_waiting(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> list[Wait
         quantities=[row["quantity"] for row in rows],
         prices=[row["unit_price_minor"] for row in rows],
         currencies=[row["currency"] for row in rows],
+        networks=[row.get("network") for row in rows],
     )
 
 
@@ -231,20 +232,24 @@ async def waiting(tx: Tx, *, id: UUID) -> Waiting | None:  # noqa: A002 -- the c
     )
 
 
-async def lock_waiting(tx: Tx, *, shop_id: int, variant_id: int, limit: int) -> list[Waiting]:
-    """The head of the line, in order, passing over whom another transaction is just serving."""
+async def lock_waiting(
+    tx: Tx, *, shop_id: int, variant_id: int, limit: int, without: Sequence[int] = ()
+) -> list[Waiting]:
+    """The head of the line, in order, passing over whom another transaction is just serving, and these networks."""
     return await tx.every(
         Waiting,
         """
         SELECT id, shop_id, variant_id, offer_id, show_id, buyer, quantity, unit_price_minor, currency, state, hold_id,
-               claim_until, joined_at, 0 AS position, turn
+               claim_until, joined_at, 0 AS position, turn, network
           FROM purchases.waiting
          WHERE shop_id = %(shop_id)s AND variant_id = %(variant_id)s AND state = 'waiting'
+           AND (network IS NULL OR network <> ALL(%(without)s::bigint[]))
          ORDER BY turn LIMIT %(limit)s FOR UPDATE SKIP LOCKED
         """,
         shop_id=shop_id,
         variant_id=variant_id,
         limit=limit,
+        without=list(without),
     )
 
 
@@ -263,7 +268,7 @@ async def mark_offered(tx: Tx, *, id: UUID, hold_id: UUID, until: datetime) -> N
 async def end_waiting(tx: Tx, *, id: UUID, state: str) -> bool:  # noqa: A002 -- the column's name
     ended = await tx.run(
         """
-        UPDATE purchases.waiting SET state = %(state)s, ended_at = now()
+        UPDATE purchases.waiting SET state = %(state)s, ended_at = now(), network = NULL
          WHERE id = %(id)s AND state IN ('waiting', 'offered')
         """,
         id=id,
@@ -354,4 +359,21 @@ async def save_claim_seconds(tx: Tx, *, shop_id: int, seconds: int) -> None:
         """,
         shop_id=shop_id,
         seconds=seconds,
+    )
+
+
+async def most_per_buyer(tx: Tx, *, shop_id: int) -> int | None:
+    return await tx.value(
+        "SELECT units FROM purchases.most_per_buyer WHERE shop_id = %(shop_id)s", shop_id=shop_id
+    )
+
+
+async def save_most_per_buyer(tx: Tx, *, shop_id: int, units: int) -> None:
+    await tx.run(
+        """
+        INSERT INTO purchases.most_per_buyer (shop_id, units) VALUES (%(shop_id)s, %(units)s)
+        ON CONFLICT (shop_id) DO UPDATE SET units = excluded.units
+        """,
+        shop_id=shop_id,
+        units=units,
     )

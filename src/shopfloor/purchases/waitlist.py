@@ -30,6 +30,8 @@ from shopfloor.purchases.models import (
 )
 
 _AT_ONCE = 200
+# So many networks in a row may be passed over for their shares before the rest of a line waits for the next release.
+_MOST_NETWORKS = 20
 
 
 async def claim_seconds(tx: Tx, *, shop_id: int) -> int:
@@ -42,9 +44,16 @@ async def set_claim_seconds(tx: Tx, *, shop_id: int, seconds: int) -> None:
 
 
 async def join(
-    tx: Tx, *, shop_id: int, variant_id: int, buyer: UUID, quantity: int = 1, offer_id: int | None = None
+    tx: Tx,
+    *,
+    shop_id: int,
+    variant_id: int,
+    buyer: UUID,
+    quantity: int = 1,
+    offer_id: int | None = None,
+    network: int | None = None,
 ) -> Waiting:
-    """Stand in line.  Who stands there already gets the same place back.
+    """Stand in line.  Who stands there already gets the same place back.  `network`: where the buyer asks from.
 
     Raises WaitingNotNeeded when enough units are free, OfferUnknown, BadPurchase.
     """
@@ -68,6 +77,7 @@ async def join(
         "quantity": quantity,
         "unit_price_minor": wish.price_minor,
         "currency": wish.currency,
+        "network": network,
     }
     joined = await join_all(tx, [row])
     if joined:
@@ -199,7 +209,8 @@ async def serve(tx: Tx, *, shop_id: int, pool_id: int, variant_ids: Sequence[int
     """Offer free units of these variants in this pool to the head of the line.
 
     What was released into a show that is over is in the open pool by now, and offered from there.  Who waits for
-    a bundle is served when its parts are there; of several lines for the same units, who joined first is.
+    a bundle is served when its parts are there; of several lines for the same units, who joined first is.  Networks
+    that hold their share of the units unpaid keep their places, and those behind them are served.
     """
     bundles = await catalog.bundles_with(tx, shop_id=shop_id, part_ids=variant_ids)
     wanted = await queries.variants_waited_for(tx, shop_id=shop_id, variant_ids=[*variant_ids, *bundles])
@@ -209,12 +220,19 @@ async def serve(tx: Tx, *, shop_id: int, pool_id: int, variant_ids: Sequence[int
     open_pool = await stock.open_pool(tx, shop_id=shop_id)
     served: list[Waiting] = []
     for pool in dict.fromkeys([pool_id, open_pool.id]):
-        free = await stock.available(tx, shop_id=shop_id, variant_ids=wanted, pool_id=pool)
-        chosen: list[Waiting] = []
-        for variant_id in wanted:
-            chosen += await _head(tx, shop_id=shop_id, variant_id=variant_id, free=free[variant_id].left)
-        chosen.sort(key=lambda place: place.turn)
-        served += await _offer(tx, chosen, pool_id=pool, seconds=seconds)
+        without: set[int] = set()
+        for _ in range(_MOST_NETWORKS):
+            free = await stock.available(tx, shop_id=shop_id, variant_ids=wanted, pool_id=pool)
+            chosen: list[Waiting] = []
+            for variant_id in wanted:
+                left = free[variant_id].left
+                chosen += await _head(tx, shop_id=shop_id, variant_id=variant_id, free=left, without=without)
+            chosen.sort(key=lambda place: place.turn)
+            offered, bound = await _offer(tx, chosen, pool_id=pool, seconds=seconds)
+            served += offered
+            if not bound:
+                break
+            without |= bound
     for show_id, group in _by_show(served):
         units = await _units(tx, shop_id=shop_id, show_id=show_id, group=group)
         await outbox.record(
@@ -232,22 +250,28 @@ async def forget_lapsed(tx: Tx, *, limit: int = 1000) -> None:
     await _end(tx, await queries.lapsed_offers(tx, before=now() - grace, limit=limit), WaitingState.LAPSED)
 
 
-async def _head(tx: Tx, *, shop_id: int, variant_id: int, free: int) -> list[Waiting]:
-    """Whom `free` units serve, in order."""
+async def _head(tx: Tx, *, shop_id: int, variant_id: int, free: int, without: set[int]) -> list[Waiting]:
+    """Whom `free` units serve, in order, passing over some networks."""
     chosen: list[Waiting] = []
     if free <= 0:
         return chosen
-    for place in await queries.lock_waiting(tx, shop_id=shop_id, variant_id=variant_id, limit=_AT_ONCE):
+    for place in await queries.lock_waiting(
+        tx, shop_id=shop_id, variant_id=variant_id, limit=_AT_ONCE, without=sorted(without)
+    ):
         if place.quantity <= free:
             free -= place.quantity
             chosen.append(place)
     return chosen
 
 
-async def _offer(tx: Tx, chosen: Sequence[Waiting], *, pool_id: int, seconds: int) -> list[Waiting]:
-    """One batch of holds.  Who has bought all that is allowed loses the place, which would block the line."""
+async def _offer(
+    tx: Tx, chosen: Sequence[Waiting], *, pool_id: int, seconds: int
+) -> tuple[list[Waiting], set[int]]:
+    """One batch of holds, and the networks that may not have more of them.  Who has bought all that is allowed loses
+    the place, which would block the line.
+    """
     if not chosen:
-        return []
+        return [], set()
     limits = await _limits(tx, chosen)
     bundles = await catalog.bundles(
         tx, shop_id=chosen[0].shop_id, variant_ids=[place.variant_id for place in chosen]
@@ -272,10 +296,12 @@ async def _offer(tx: Tx, chosen: Sequence[Waiting], *, pool_id: int, seconds: in
                 show_id=place.show_id,
                 limit_per_show=limits.get(place.offer_id, (None, None))[1],
                 unit_prices=prices,
+                network=place.network,
             )
         )
     answers = await stock.reserve(tx, requests)
     served: list[Waiting] = []
+    bound: set[int] = set()
     barred: list[Waiting] = []
     for place, answer in zip(chosen, answers, strict=True):
         if isinstance(answer, stock.Held):
@@ -291,8 +317,10 @@ async def _offer(tx: Tx, chosen: Sequence[Waiting], *, pool_id: int, seconds: in
             )
         elif answer.code == stock.LIMIT:
             barred.append(place)
+        elif answer.code == stock.NETWORK_LIMIT and place.network is not None:
+            bound.add(place.network)
     await _end(tx, barred, WaitingState.LAPSED)
-    return served
+    return served, bound
 
 
 async def _limits(tx: Tx, chosen: Sequence[Waiting]) -> dict[int | None, tuple[int | None, int | None]]:

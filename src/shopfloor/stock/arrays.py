@@ -21,6 +21,12 @@ class IntArray(bytes):
     __slots__ = ()
 
 
+class BigintArray(bytes):
+    """bigint[] in PostgreSQL's binary form."""
+
+    __slots__ = ()
+
+
 class _UuidArrayDumper(Dumper):
     oid = 2951
     format = Format.BINARY
@@ -33,10 +39,17 @@ class _IntArrayDumper(_UuidArrayDumper):
     oid = 1007
 
 
+class _BigintArrayDumper(_UuidArrayDumper):
+    oid = 1016
+
+
 psycopg.adapters.register_dumper(UuidArray, _UuidArrayDumper)
 
 
 psycopg.adapters.register_dumper(IntArray, _IntArrayDumper)
+
+
+psycopg.adapters.register_dumper(BigintArray, _BigintArrayDumper)
 
 
 _SIXTEEN = struct.pack(">i", 16)
@@ -64,3 +77,15 @@ def int_array(values: Sequence[int]) -> IntArray:
         return IntArray(head[:12])
     known = len(_NUMBERS)
     return IntArray(head + b"".join([_NUMBERS[v] if v < known else struct.pack(">ii", 4, v) for v in values]))
+
+
+_EIGHT = struct.pack(">i", 8)
+
+
+def bigint_array(values: Sequence[int]) -> BigintArray:
+    head = struct.pack(">iiIii", 1 if values else 0, 0, 20, len(values), 1)
+    if not values:
+        return BigintArray(head[:12])
+    return BigintArray(
+        head + _EIGHT + _EIGHT.join([value.to_bytes(8, "big", signed=True) for value in values])
+    )

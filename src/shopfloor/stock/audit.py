@@ -14,6 +14,7 @@ async def audit(tx: Tx) -> list[Check]:
         Check("holds sum to levels", levels_looked_at, tuple(await levels_unlike_holds(tx))),
         Check("no lot is oversold", levels_looked_at, tuple(await levels_oversold(tx))),
         Check("holds are whole", holds_looked_at, tuple(await holds_torn(tx))),
+        Check("only unpaid units name a network", holds_looked_at, tuple(await networks_kept(tx))),
         Check("every held hold has a timer", holds_looked_at, tuple(await holds_without_timer(tx))),
         Check(
             "closed pools keep nothing free",
@@ -88,6 +89,19 @@ async def holds_torn(tx: Tx) -> list[str]:
          GROUP BY id
         HAVING count(DISTINCT (shop_id, pool_id, buyer, offer_id, show_id, granted_at)) > 1
             OR min(part) <> 0 OR max(part) <> count(*) - 1
+         ORDER BY 1 LIMIT 100
+        """,
+    )
+
+
+async def networks_kept(tx: Tx) -> list[str]:
+    """What was given back, shipped or returned counts for nobody's share any longer."""
+    return await every(
+        tx,
+        str,
+        """
+        SELECT DISTINCT 'hold ' || id FROM stock.hold
+         WHERE network IS NOT NULL AND state NOT IN ('held', 'allocated')
          ORDER BY 1 LIMIT 100
         """,
     )

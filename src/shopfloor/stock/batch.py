@@ -29,6 +29,8 @@ class Shelf:
     shortfall: int = 0
     taken: int = 0
     granted: int = 0
+    size: int = 0
+    """What there is of it: free, held and promised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,8 @@ class Granted:
     expires_at: datetime
     ids: list[UUID] = field(default_factory=list)
     buyers: list[UUID] = field(default_factory=list)
+    networks: list[int] = field(default_factory=list)
+    """0 where it is not counted."""
 
 
 @dataclass(slots=True)

@@ -7,7 +7,6 @@ count there selects it.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 
 import msgspec
 from psycopg import AsyncCursor
@@ -15,23 +14,10 @@ from psycopg.types.json import Json
 
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import new_id
-from shopfloor.stock.arrays import IntArray, UuidArray, int_array, uuids
+from shopfloor.stock.arrays import BigintArray, IntArray, UuidArray, bigint_array, int_array, uuids
 from shopfloor.stock.batch import Decision, Group, PoolView, Row, Shelf
 from shopfloor.stock.events import StockChanged
 from shopfloor.stock.rows import LOTS, ask, hold_row, nothing
-
-
-async def lock_limits(tx: Tx, *, pool_ids: Sequence[int]) -> AsyncCursor[Any]:
-    """One queue per pool for whoever counts what a buyer has bought in it.  Before the levels, in one order."""
-    return await ask(
-        tx,
-        nothing,
-        """
-        SELECT pg_advisory_xact_lock(6008270000000000000 + pool_id)
-          FROM (SELECT pool_id FROM unnest(%(pool_ids)s::bigint[]) AS p (pool_id) ORDER BY pool_id) AS sorted
-        """,
-        {"pool_ids": list(pool_ids)},
-    )
 
 
 async def lock_levels(
@@ -110,7 +96,9 @@ def _shelf(
     shortfall: int,
 ) -> Shelf:
     free = quantity - held - allocated
-    return Shelf(level_id, pool_id, variant_id, location_id, LOTS[kind], ready_on, free, shortfall)
+    return Shelf(
+        level_id, pool_id, variant_id, location_id, LOTS[kind], ready_on, free, shortfall, 0, 0, quantity
+    )
 
 
 async def pool_views(tx: Tx, *, pool_ids: Sequence[int]) -> AsyncCursor[tuple[PoolView, datetime]]:
@@ -155,41 +143,6 @@ async def rows_by_id(tx: Tx, *, ids: UuidArray) -> AsyncCursor[Row]:
     )
 
 
-async def rows_of_buyers(tx: Tx, *, pool_ids: Sequence[int], buyers: UuidArray) -> AsyncCursor[Row]:
-    """What these buyers got under a limit in these pools and has not lapsed: what limits count."""
-    return await ask(
-        tx,
-        hold_row,
-        """
-        SELECT h.id, h.part, h.shop_id, h.pool_id, h.buyer, h.offer_id, h.show_id, h.level_id, h.variant_id,
-               h.quantity, h.returned, h.unit_price, h.limited, h.ready_on, h.lot_kind::text, h.state::text,
-               h.granted_at, h.expires_at, h.bundle_id
-          FROM stock.hold AS h
-         WHERE h.limited AND h.pool_id = ANY(%(pool_ids)s::bigint[]) AND h.buyer = ANY(%(buyers)s::uuid[])
-           AND h.state IN ('held', 'allocated', 'shipped')
-        """,
-        {"pool_ids": list(pool_ids), "buyers": buyers},
-    )
-
-
-async def lock_own(tx: Tx, *, pool_ids: Sequence[int], buyers: UuidArray) -> AsyncCursor[Row]:
-    """Holds of these buyers that may give way: those nobody is working on just now."""
-    return await ask(
-        tx,
-        hold_row,
-        """
-        SELECT h.id, h.part, h.shop_id, h.pool_id, h.buyer, h.offer_id, h.show_id, h.level_id, h.variant_id,
-               h.quantity, h.returned, h.unit_price, h.limited, h.ready_on, h.lot_kind::text, h.state::text,
-               h.granted_at, h.expires_at, h.bundle_id
-          FROM stock.hold AS h
-         WHERE h.limited AND h.pool_id = ANY(%(pool_ids)s::bigint[]) AND h.buyer = ANY(%(buyers)s::uuid[])
-           AND h.state = 'held'
-           FOR NO KEY UPDATE SKIP LOCKED
-        """,
-        {"pool_ids": list(pool_ids), "buyers": buyers},
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class Grants:
     """Rows of holds as they travel: what they have in common goes once, in `groups`.
@@ -199,6 +152,7 @@ class Grants:
 
     ids: UuidArray
     buyers: UuidArray
+    networks: BigintArray
     turns: IntArray
     groups: Sequence[Group]
     at: datetime
@@ -212,6 +166,7 @@ def grants(decision: Decision, *, taken: Sequence[tuple[int, int]], at: datetime
     return Grants(
         ids=uuids([hold_id for rows in granted for hold_id in rows.ids]),
         buyers=uuids([buyer for rows in granted for buyer in rows.buyers]),
+        networks=bigint_array([network for rows in granted for network in rows.networks]),
         turns=int_array([turn for turn, rows in enumerate(granted, 1) for _ in rows.ids]),
         groups=list(decision.granted),
         at=at,
@@ -234,11 +189,12 @@ async def write_grants(tx: Tx, grants: Grants) -> None:
         WITH written AS (
             INSERT INTO stock.hold (
                 id, part, shop_id, pool_id, level_id, variant_id, quantity, unit_price, offer_id, show_id,
-                ready_on, lot_kind, limited, bundle_id, buyer, granted_at, expires_at)
+                ready_on, lot_kind, limited, bundle_id, buyer, network, granted_at, expires_at)
             SELECT h.id, g.part, g.shop_id, g.pool_id, g.level_id, g.variant_id, g.quantity, g.unit_price,
                    g.offer_id, g.show_id, g.ready_on, g.lot_kind, g.limited, g.bundle_id, h.buyer,
-                   %(at)s, g.expires_at
-              FROM unnest(%(ids)s::uuid[], %(buyers)s::uuid[], %(turns)s::int[]) AS h (id, buyer, turn)
+                   nullif(h.network, 0), %(at)s, g.expires_at
+              FROM unnest(%(ids)s::uuid[], %(buyers)s::uuid[], %(networks)s::bigint[], %(turns)s::int[])
+                       AS h (id, buyer, network, turn)
               JOIN json_to_recordset(%(groups)s::json) AS g (
                        turn int, part smallint, shop_id bigint, pool_id bigint, level_id bigint,
                        variant_id bigint, quantity int, unit_price bigint, offer_id bigint, show_id bigint,
@@ -308,17 +264,18 @@ async def write_ahead(tx: Tx, grants: Grants, *, pool_view: PoolView, told_name:
         ), written AS (
             INSERT INTO stock.hold (
                 id, part, shop_id, pool_id, level_id, variant_id, quantity, unit_price, offer_id, show_id,
-                ready_on, lot_kind, limited, bundle_id, buyer, granted_at, expires_at)
+                ready_on, lot_kind, limited, bundle_id, buyer, network, granted_at, expires_at)
             SELECT h.id, g.part, g.shop_id, g.pool_id, g.level_id, g.variant_id, g.quantity, g.unit_price,
                    g.offer_id, g.show_id, g.ready_on, g.lot_kind, g.limited, g.bundle_id, h.buyer,
-                   %(at)s, g.expires_at
+                   nullif(h.network, 0), %(at)s, g.expires_at
               FROM sure
              CROSS JOIN json_to_recordset(%(groups)s::json) AS g (
                        turn int, part smallint, shop_id bigint, pool_id bigint, level_id bigint,
                        variant_id bigint, quantity int, unit_price bigint, offer_id bigint, show_id bigint,
                        ready_on date, lot_kind stock.lot_kind, limited boolean, bundle_id bigint,
                        expires_at timestamptz)
-              JOIN unnest(%(ids)s::uuid[], %(buyers)s::uuid[], %(turns)s::int[]) AS h (id, buyer, turn)
+              JOIN unnest(%(ids)s::uuid[], %(buyers)s::uuid[], %(networks)s::bigint[], %(turns)s::int[])
+                       AS h (id, buyer, network, turn)
                 ON g.turn = h.turn
              WHERE sure.is_so
         ), timed AS (
@@ -375,12 +332,14 @@ async def _write_ahead_alike(
         ), written AS (
             INSERT INTO stock.hold (
                 id, part, shop_id, pool_id, level_id, variant_id, quantity, unit_price, offer_id, show_id,
-                ready_on, lot_kind, limited, bundle_id, buyer, granted_at, expires_at)
+                ready_on, lot_kind, limited, bundle_id, buyer, network, granted_at, expires_at)
             SELECT h.id, %(part)s::smallint, %(shop_id)s::bigint, %(pool_id)s::bigint, %(level_id)s::bigint,
                    %(variant_id)s::bigint, %(quantity)s::int, %(unit_price)s::bigint, %(offer_id)s::bigint,
                    %(offered_in)s::bigint, %(ready_on)s::date, %(kind)s::text::stock.lot_kind, %(limited)s::boolean,
-                   %(bundle_id)s::bigint, h.buyer, %(at)s::timestamptz, %(expires_at)s::timestamptz
-              FROM counted CROSS JOIN unnest(%(ids)s::uuid[], %(buyers)s::uuid[]) AS h (id, buyer)
+                   %(bundle_id)s::bigint, h.buyer, nullif(h.network, 0), %(at)s::timestamptz,
+                   %(expires_at)s::timestamptz
+              FROM counted
+             CROSS JOIN unnest(%(ids)s::uuid[], %(buyers)s::uuid[], %(networks)s::bigint[]) AS h (id, buyer, network)
         ), timed AS (
             INSERT INTO stock.timer (due_at, hold_ids)
             SELECT %(expires_at)s::timestamptz, %(ids)s::uuid[] FROM counted
@@ -404,6 +363,7 @@ async def _write_ahead_alike(
         {
             "ids": grants.ids,
             "buyers": grants.buyers,
+            "networks": grants.networks,
             "at": grants.at,
             "units": sum(grants.granted),
             "part": part,
@@ -469,6 +429,7 @@ def _values(grants: Grants) -> dict[str, object]:
     return {
         "ids": grants.ids,
         "buyers": grants.buyers,
+        "networks": grants.networks,
         "turns": grants.turns,
         "groups": Json(
             [_group(turn, group) for turn, group in enumerate(grants.groups, 1)], dumps=msgspec.json.encode

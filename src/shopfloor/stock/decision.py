@@ -12,8 +12,9 @@ from typing import Final
 from uuid import UUID
 
 from shopfloor.kernel.values import MAX_QUANTITY
-from shopfloor.stock.batch import COUNTED, Allocation, Decision, Granted, Group, PoolView, Row, Shelf, Wanted
+from shopfloor.stock.batch import Allocation, Decision, Granted, Group, PoolView, Row, Shelf, Wanted
 from shopfloor.stock.events import RefusedPurchases, VariantLeft
+from shopfloor.stock.limits import Mine, limited, mine_of, over_limit
 from shopfloor.stock.models import (
     CLOSED,
     INVALID,
@@ -31,6 +32,7 @@ from shopfloor.stock.models import (
     Refused,
     Request,
 )
+from shopfloor.stock.shares import NO_SHARES, UNPAID_SECONDS, Shares
 
 MAX_LINES: Final = 100
 MAX_HOLD_SECONDS: Final = 90 * 24 * 3600
@@ -108,10 +110,6 @@ def summed(lines: Sequence[Line], prices: Sequence[int]) -> list[Wanted]:
     ]
 
 
-def limited(request: Request) -> bool:
-    return request.limit_per_buyer is not None or request.limit_per_show is not None
-
-
 def makes_no_sense(request: Request) -> bool:
     lines = request.lines
     prices = request.unit_prices
@@ -158,16 +156,18 @@ def decide(
     own: Mapping[int, Sequence[Row]],
     at: datetime,
     defer: bool,
+    shares: Shares = NO_SHARES,
 ) -> Decision:
     """Decide `requests` in order.  Marks what is taken on the shelves of `arranged`.
 
     `known`: stored rows by request id.  `bought`: stored rows by buyer, for limits.  `own`: rows, by buyer, of
-    holds that are locked and may give way.  (Keys are the integers of the UUIDs: they hash ten times faster.)
+    holds that are locked and may give way.  `shares`: what networks hold unpaid.  (Keys are the integers of the UUIDs:
+    they hash ten times faster.)
     """
     decision = Decision(answers=[None] * len(requests))
     answers = decision.answers
     first_of: dict[int, int] = {}
-    mine: dict[int, list[tuple[int | None, int | None, int, int]]] = {}
+    mine: dict[int, list[Mine]] = {}
     groups = decision.granted
     gone: set[UUID] = set()
     # What a request of this very content got before in this batch: most requests of a hot sale are alike.
@@ -191,6 +191,12 @@ def decide(
 
     def grant(number: int, request: Request, allocations: list[Allocation]) -> Granted:
         seconds = request.hold_seconds
+        network = 0
+        if shares.binds(request):
+            assert request.network is not None
+            network = request.network
+            seconds = min(seconds, UNPAID_SECONDS)
+            shares.add(request)
         expires_at = expiries.get(seconds)
         if expires_at is None:
             expires_at = expiries[seconds] = at + timedelta(seconds=seconds)
@@ -209,6 +215,7 @@ def decide(
                 rows = groups[group] = Granted((lot,), expires_at)
             rows.ids.append(request.id)
             rows.buyers.append(request.buyer)
+            rows.networks.append(network)
             lots = rows.lots if part == 0 else lots + rows.lots
         answers[number] = Held(request.id, expires_at, lots)
         assert rows is not None, "a request has lines"
@@ -229,28 +236,38 @@ def decide(
         # a limit a buyer who has bought nothing yet.
         lines = request.lines
         buyer = request.buyer.int
-        under_limit = request.limit_per_buyer is not None or request.limit_per_show is not None
+        may_replace = request.limit_per_buyer is not None or request.limit_per_show is not None
+        under_limit = may_replace or request.default_limit is not None
+        network = 0
+        if request.network is not None and buyer not in shares.proven:
+            network = request.network
         look: tuple[object, ...] | None = None
         if len(lines) == 1 and not (under_limit and (buyer in mine or buyer in bought)):
             line = lines[0]
             look = (
                 line.variant_id, line.quantity, request.pool_id, request.offer_id, request.show_id,
                 request.hold_seconds, request.unit_prices, request.shop_id, request.limit_per_buyer,
-                request.limit_per_show, request.latest_ready, line.bundle_id,
+                request.limit_per_show, request.latest_ready, line.bundle_id, request.default_limit, network == 0,
             )  # fmt: skip
             like = alike.get(look)
             if like is not None:
                 shelf, quantity, same = like
-                if shelf.free - shelf.taken >= quantity:
+                if shelf.free - shelf.taken >= quantity and (network == 0 or shares.refuses(request) is None):
                     shelf.taken += quantity
                     shelf.granted += quantity
                     same.ids.append(request.id)
                     same.buyers.append(request.buyer)
+                    same.networks.append(network)
+                    if network:
+                        shares.add(request)
                     answers[number] = Held(request.id, same.expires_at, same.lots)
                     if under_limit:
-                        mine[buyer] = [(request.offer_id, request.show_id, quantity, request.pool_id)]
+                        wanted_here = ((line.variant_id, quantity),)
+                        mine[buyer] = [
+                            (request.offer_id, request.show_id, quantity, request.pool_id, wanted_here)
+                        ]
                     continue
-            elif not under_limit:
+            elif not may_replace:
                 refusal = hopeless.get(look)
                 if refusal is not None:
                     facts, purchases = refusal
@@ -272,15 +289,18 @@ def decide(
 
         wanted = summed(lines, request.unit_prices)
         units = sum(quantity for _, quantity, _, _ in wanted)
-        problem = over_limit(request, units, bought.get(buyer, ()), mine.get(buyer, ()), gone)
+        problem = over_limit(request, wanted, bought.get(buyer, ()), mine.get(buyer, ()), gone)
         if problem is None:
             found = _find(request, wanted, arranged, {})
+            share = shares.refuses(request) if network and isinstance(found, list) else None
+            if share is not None:
+                # Not told as a refused purchase: who pays gets the units.
+                answers[number] = Refused(request.id, *share)
+                continue
             if isinstance(found, list):
                 same = grant(number, request, found)
                 if under_limit:
-                    mine.setdefault(buyer, []).append(
-                        (request.offer_id, request.show_id, units, request.pool_id)
-                    )
+                    mine.setdefault(buyer, []).append(mine_of(request, wanted, units))
                 if look is not None and len(found) == 1 and found[0][0].ready_on is None:
                     alike[look] = (found[0][0], units, same)
                 continue
@@ -292,8 +312,8 @@ def decide(
                 decision.deferred = True
                 continue  # answer stays None: decided again when the earlier one stands in the table
             replaced = None
-            if under_limit:
-                replaced = _give_way(request, wanted, units, arranged, bought, own, mine, gone)
+            if may_replace:
+                replaced = _give_way(request, wanted, arranged, bought, own, mine, gone)
             if replaced is not None:
                 rows, found = replaced
                 hopeless.clear()
@@ -305,7 +325,7 @@ def decide(
                     if shelf is not None:
                         shelf.taken -= row.quantity
                 grant(number, request, found)
-                mine.setdefault(buyer, []).append((request.offer_id, request.show_id, units, request.pool_id))
+                mine.setdefault(buyer, []).append(mine_of(request, wanted, units))
                 held = answers[number]
                 assert isinstance(held, Held)
                 answers[number] = Held(
@@ -316,7 +336,7 @@ def decide(
         if (
             look is not None
             and purchases is not None
-            and not under_limit
+            and not may_replace
             and code == SOLD_OUT
             and look not in alike
         ):
@@ -337,35 +357,6 @@ def _again(first: Request, request: Request, answer: Answer | None) -> Answer | 
     if isinstance(answer, Held):
         return Held(answer.id, answer.expires_at, answer.lots, answer.state, True, answer.replaced)
     return answer
-
-
-def over_limit(
-    request: Request,
-    units: int,
-    stored: Sequence[Row],
-    mine: Sequence[tuple[int | None, int | None, int, int]],
-    gone: set[UUID],
-) -> tuple[str, dict[str, object]] | None:
-    """Why this buyer may not have so many more.  `mine` is what the batch granted, `gone` what gives way in it."""
-    limits = (
-        (request.limit_per_buyer, request.offer_id, "offer_id"),
-        (request.limit_per_show, request.show_id, "show_id"),
-    )
-    for column, (limit, subject, name) in enumerate(limits):
-        if limit is None:
-            continue
-        already = sum(entry[2] for entry in mine if entry[column] == subject and entry[3] == request.pool_id)
-        for row in stored:
-            if (
-                (row.offer_id, row.show_id)[column] == subject
-                and row.pool_id == request.pool_id
-                and row.state in COUNTED
-                and row.id not in gone
-            ):
-                already += row.quantity - row.returned
-        if already + units > limit:
-            return LIMIT, {name: subject, "limit": limit, "already": already, "wanted": units}
-    return None
 
 
 def _find(
@@ -417,11 +408,10 @@ def _find(
 def _give_way(
     request: Request,
     wanted: Sequence[Wanted],
-    units: int,
     arranged: Mapping[tuple[int, int], Sequence[Shelf]],
     bought: Mapping[int, Sequence[Row]],
     own: Mapping[int, Sequence[Row]],
-    mine: Mapping[int, Sequence[tuple[int | None, int | None, int, int]]],
+    mine: Mapping[int, Sequence[Mine]],
     gone: set[UUID],
 ) -> tuple[list[Row], list[Allocation]] | None:
     """The buyer's own earlier holds, oldest first, that must give way for this request to succeed; or None."""
@@ -446,7 +436,7 @@ def _give_way(
         tried.add(hold_id)
         for row in parts:
             extra[row.level_id] = extra.get(row.level_id, 0) + row.quantity
-        if over_limit(request, units, bought.get(buyer, ()), mine.get(buyer, ()), tried) is not None:
+        if over_limit(request, wanted, bought.get(buyer, ()), mine.get(buyer, ()), tried) is not None:
             continue
         found = _find(request, wanted, arranged, extra)
         if isinstance(found, list):

@@ -1,12 +1,12 @@
 """The life of a hold after it was granted.  Each transition is guarded: one of two racers wins."""
 
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import MAX_QUANTITY
-from shopfloor.stock import batch_sql, queries
+from shopfloor.stock import limit_sql, queries
 from shopfloor.stock.batch import Row
 from shopfloor.stock.decision import standing
 from shopfloor.stock.ledger import LedgerSession, ensure_level, tell, tell_arrived
@@ -25,10 +25,18 @@ from shopfloor.stock.models import (
     Request,
     TooMuchReturned,
     UnknownStock,
+    UnpaidOfNetwork,
     WrongState,
 )
 from shopfloor.stock.reserving import grant_again, tell_released, whole
 from shopfloor.stock.rows import together
+from shopfloor.stock.shares import (
+    FEWEST,
+    LARGE_SECONDS,
+    UNPAID_SECONDS,
+    most_for_long,
+    most_of_network,
+)
 
 TIMERS_AT_ONCE = 50
 
@@ -83,10 +91,13 @@ async def extend(tx: Tx, hold_ids: Sequence[UUID], *, hold_seconds: int) -> set[
     return set(await queries.set_expiry(tx, ids=_unique(hold_ids), seconds=hold_seconds))
 
 
-async def rehold(tx: Tx, hold_ids: Sequence[UUID], *, hold_seconds: int) -> list[Answer]:
+async def rehold(
+    tx: Tx, hold_ids: Sequence[UUID], *, hold_seconds: int, network: int | None = None
+) -> list[Answer]:
     """Give holds that lapsed their units again, ready no later than promised; one answer per id, in order.
 
-    A hold that never lapsed is answered as it stands; a refusal means the money is to be given back.  Raises
+    A hold that never lapsed is answered as it stands; a refusal means the money is to be given back.  `network`: where
+    a buyer asks from who has not paid yet; its share counts.  Raises
     UnknownStock for an id that was never granted.
     """
     rows = await queries.lock_rows(tx, ids=_unique(hold_ids))
@@ -98,11 +109,13 @@ async def rehold(tx: Tx, hold_ids: Sequence[UUID], *, hold_seconds: int) -> list
         parts = by_id.get(hold_id)
         if parts is None:
             raise UnknownStock(hold_id=str(hold_id))
-        answers.append(await _rehold(tx, hold_id, parts, hold_seconds))
+        answers.append(await _rehold(tx, hold_id, parts, hold_seconds, network))
     return answers
 
 
-async def _rehold(tx: Tx, hold_id: UUID, parts: Sequence[Row], hold_seconds: int) -> Answer:
+async def _rehold(
+    tx: Tx, hold_id: UUID, parts: Sequence[Row], hold_seconds: int, network: int | None
+) -> Answer:
     first = parts[0]
     request = Request(
         id=hold_id,
@@ -117,6 +130,7 @@ async def _rehold(tx: Tx, hold_id: UUID, parts: Sequence[Row], hold_seconds: int
         limit_per_buyer=MAX_QUANTITY if first.limited else None,
         show_id=first.show_id,
         unit_prices=tuple(row.unit_price for row in parts),
+        network=network,
     )
     lapsed = {HoldState.RELEASED, HoldState.EXPIRED}
     if any(row.state not in lapsed for row in parts):
@@ -126,6 +140,43 @@ async def _rehold(tx: Tx, hold_id: UUID, parts: Sequence[Row], hold_seconds: int
         raise UnknownStock(hold_id=str(hold_id))
     answer = await grant_again(tx, request=request, open_pool_id=open_pool.id)
     return Refused(hold_id, answer.code, answer.facts) if isinstance(answer, Refused) else answer
+
+
+async def paid(tx: Tx, *, shop_id: int, hold_id: UUID, buyer: UUID) -> None:
+    """These units are paid for, and the shares of networks do not bind this buyer any longer.  Once or often."""
+    await queries.forget_network(tx, shop_id=shop_id, hold_id=hold_id)
+    await queries.insert_proven(tx, shop_id=shop_id, buyer=buyer)
+
+
+async def has_paid(tx: Tx, *, shop_id: int, buyer: UUID) -> bool:
+    """Whether this buyer has paid in this shop before."""
+    return await queries.is_proven(tx, shop_id=shop_id, buyer=buyer)
+
+
+async def unpaid_until(tx: Tx, *, shop_id: int, hold_id: UUID, at: datetime) -> datetime | None:
+    """By when an unpaid order for these units is due, where that is sooner than the shop says: ten minutes where
+    others behind the same network have not paid for theirs, an hour for more than a network may hold.
+    """
+    parts = await queries.unpaid_parts(tx, shop_id=shop_id, hold_id=hold_id)
+    if any(part.others >= most_for_long(part.size) for part in parts):
+        return at + timedelta(seconds=UNPAID_SECONDS)
+    if any(part.units > most_of_network(part.size) for part in parts):
+        return at + timedelta(seconds=LARGE_SECONDS)
+    return None
+
+
+async def crowded_networks(tx: Tx, *, shop_id: int) -> list[UnpaidOfNetwork]:
+    """Networks that hold at least half of their share of a variant unpaid, several buyers together."""
+    found = await queries.crowded_networks(tx, shop_id=shop_id, fewest=FEWEST)
+    return [row for row in found if 2 * row.units >= most_of_network(row.size)]
+
+
+async def unpaid_of_network(tx: Tx, *, shop_id: int, network: int) -> tuple[list[UUID], list[UUID]]:
+    """The holds of a network that nobody has paid for: those in checkouts, and those that orders have."""
+    found = await queries.unpaid_of_network(tx, shop_id=shop_id, network=network)
+    return [hold_id for hold_id, ordered in found if not ordered], [
+        hold_id for hold_id, ordered in found if ordered
+    ]
 
 
 async def ship(
@@ -293,7 +344,7 @@ async def _free(tx: Tx, rows: Sequence[Row], becomes: HoldState, reason: str) ->
     if not going:
         return []
     async with together(tx):
-        await batch_sql.lock_limits(tx, pool_ids=sorted({row.pool_id for row in going}))
+        await limit_sql.lock_limits(tx, pool_ids=sorted({row.pool_id for row in going}))
     ledger = await _ledger_of(tx, going)
     for row in held:
         ledger.change(row.level_id, held=-row.quantity)

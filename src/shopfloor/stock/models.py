@@ -150,6 +150,10 @@ class Request(msgspec.Struct, frozen=True, gc=False):
     show_id: int | None = None
     limit_per_show: int | None = None
     unit_prices: tuple[int, ...] = ()
+    network: int | None = None
+    """Where it was asked from (`kernel.network`); None is not counted."""
+    default_limit: int | None = None
+    """What a buyer may have where the merchant set no limit: of an offer; without an offer, of a variant at a time."""
 
 
 class Part(msgspec.Struct, frozen=True, gc=False):
@@ -184,11 +188,29 @@ Answer = Held | Refused
 
 SOLD_OUT = "stock.sold_out"
 LIMIT = "stock.limit"
+NETWORK_LIMIT = "stock.network_limit"
 UNKNOWN = "stock.unknown"
 TOO_LATE = "stock.too_late"
 MISMATCH = "stock.mismatch"
 CLOSED = "stock.closed"
 INVALID = "stock.invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class UnpaidOfNetwork:
+    """Units of a variant that several buyers behind one network hold and nobody has paid for, of `size`.
+
+    `held` checkouts and `ordered` orders.
+    """
+
+    network: int
+    pool_id: int
+    variant_id: int
+    units: int
+    buyers: int
+    held: int
+    ordered: int
+    size: int
 
 
 @dataclass(frozen=True, slots=True)

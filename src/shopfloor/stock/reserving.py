@@ -1,6 +1,6 @@
 """Reserve: a batch of wishes to buy, decided and written in the caller's transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from time import monotonic
@@ -9,14 +9,16 @@ from uuid import UUID
 
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
-from shopfloor.stock import batch_sql, queries
+from shopfloor.stock import batch_sql, limit_sql, queries
 from shopfloor.stock.arrays import UuidArray, uuids
 from shopfloor.stock.batch import Decision, PoolView, Row, Shelf, told
-from shopfloor.stock.decision import arrange, decide, left_of, limited, over_limit
+from shopfloor.stock.decision import arrange, decide, left_of, summed
 from shopfloor.stock.events import HoldsReleased, ReleasedHold, StockChanged
 from shopfloor.stock.ledger import LedgerSession, tell
+from shopfloor.stock.limits import gives_way, limited, over_limit
 from shopfloor.stock.models import Answer, HoldState, LotKind, Refused, Request
 from shopfloor.stock.rows import together
+from shopfloor.stock.shares import NO_SHARES, Key, Share, Shares, most_altogether, wanted
 from shopfloor.stock.speculation import Speculation
 
 
@@ -33,8 +35,10 @@ async def reserve(
     * All lines of a request or none; a request that does not fit does not stand in the way of later ones.
     * An id that was granted before gets the same answer again, with the state its hold has by now; with other
       content it gets `stock.mismatch`.  Refusals are not stored: a refused id is decided afresh.
-    * Under a limit, a buyer's own earlier hold that is still unpaid gives way when it is all that stands in the
-      way of a new one.
+    * Under a limit that the merchant set, a buyer's own earlier hold that is still unpaid gives way when it is all
+      that stands in the way of a new one.
+    * A network that holds its share of what is short, unpaid, gets no more (`shares`): who has paid here before is
+      not bound by it.
 
     `trust_new` looks up only the ids that are refused: if another was granted before, the transaction fails with
     a UniqueViolation and is to be run again without it.  The same error meets who grants an id at the very
@@ -64,9 +68,9 @@ async def within_limits(tx: Tx, request: Request) -> Refused | None:
     if not limited(request):
         return None
     stored = await (
-        await batch_sql.rows_of_buyers(tx, pool_ids=[request.pool_id], buyers=_buyers([request]))
+        await limit_sql.rows_of_buyers(tx, pool_ids=[request.pool_id], buyers=_buyers([request]))
     ).fetchall()
-    problem = over_limit(request, sum(line.quantity for line in request.lines), stored, (), set())
+    problem = over_limit(request, summed(request.lines, request.unit_prices), stored, (), set())
     return None if problem is None else Refused(request.id, *problem)
 
 
@@ -83,11 +87,8 @@ async def _once(
         return Decision(answers=[])
     pool_ids = sorted({request.pool_id for request in requests})
     variant_ids = sorted({line.variant_id for request in requests for line in request.lines})
-    counting = [
-        request
-        for request in requests
-        if request.limit_per_buyer is not None or request.limit_per_show is not None
-    ]
+    counting = [request for request in requests if limited(request)]
+    networks = {request.network for request in requests if request.network is not None}
     several = len(pool_ids) > 1
 
     async with together(tx):
@@ -95,7 +96,7 @@ async def _once(
             levels = await batch_sql.look_at_levels(tx, pool_ids=pool_ids, variant_ids=variant_ids)
         else:
             if counting:
-                await batch_sql.lock_limits(tx, pool_ids=pool_ids)
+                await limit_sql.lock_limits(tx, pool_ids=pool_ids)
             levels = await batch_sql.lock_levels(
                 tx, pool_ids=pool_ids, lenders_too=several, variant_ids=variant_ids
             )
@@ -105,7 +106,17 @@ async def _once(
             known_rows = await batch_sql.rows_by_id(tx, ids=_ids(requests))
         bought_rows = None
         if counting:
-            bought_rows = await batch_sql.rows_of_buyers(tx, pool_ids=pool_ids, buyers=_buyers(counting))
+            bought_rows = await limit_sql.rows_of_buyers(tx, pool_ids=pool_ids, buyers=_buyers(counting))
+        unpaid_rows = None
+        proven_rows = None
+        if networks:
+            counted = [request for request in requests if request.network is not None]
+            unpaid_rows = await limit_sql.unpaid_of_networks(
+                tx, pool_ids=pool_ids, variant_ids=variant_ids, networks=sorted(networks)
+            )
+            proven_rows = await limit_sql.proven(
+                tx, shop_ids=sorted({request.shop_id for request in counted}), buyers=_buyers(counted)
+            )
         shelves = await levels.fetchall()
         found = await pools.fetchall()
         seen = monotonic()
@@ -115,6 +126,11 @@ async def _once(
     pool_views = {pool_view.id: pool_view for pool_view, _ in found}
     at = found[0][1] if found else datetime.now(UTC)
     arranged = arrange(shelves, pool_views, variant_ids)
+    shares = NO_SHARES
+    if unpaid_rows is not None and proven_rows is not None:
+        proven = {buyer.int for buyer in await proven_rows.fetchall()}
+        shares = await _shares(tx, requests, arranged, await unpaid_rows.fetchall(), proven)
+    shares_at_first = shares.as_before()
     decision = decide(
         requests,
         arranged=arranged,
@@ -124,6 +140,7 @@ async def _once(
         own={},
         at=at,
         defer=defer,
+        shares=shares,
     )
     if known_rows is None:
         # The primary key tells of an id that is granted twice; of one that is refused nobody would.
@@ -142,7 +159,7 @@ async def _once(
         refused = [
             request
             for request, answer in zip(requests, decision.answers, strict=True)
-            if isinstance(answer, Refused) and limited(request)
+            if isinstance(answer, Refused) and gives_way(request)
         ]
         lent: list[Shelf] = []
         async with together(tx):
@@ -152,7 +169,7 @@ async def _once(
                 lenders_seen = True
             owning = None
             if refused:
-                owning = await batch_sql.lock_own(tx, pool_ids=pool_ids, buyers=_buyers(refused))
+                owning = await limit_sql.lock_own(tx, pool_ids=pool_ids, buyers=_buyers(refused))
             if lending is not None:
                 lent = await lending.fetchall()
             own_rows = [] if owning is None else await owning.fetchall()
@@ -171,7 +188,7 @@ async def _once(
             arranged = arrange(shelves, pool_views, variant_ids)
             decision = decide(
                 requests, arranged=arranged, pool_views=pool_views, known=known, bought=bought, own=own, at=at,
-                defer=defer,
+                defer=defer, shares=shares_at_first,
             )  # fmt: skip
     if unlocked and (decision.granted or decision.deferred):
         return await _once(
@@ -194,6 +211,36 @@ async def _once(
         lenders_seen=lenders_seen,
     )
     return decision
+
+
+async def _shares(
+    tx: Tx,
+    requests: Sequence[Request],
+    arranged: Mapping[Key, Sequence[Shelf]],
+    unpaid: Sequence[limit_sql.Unpaid],
+    proven: set[int],
+) -> Shares:
+    """What the networks of these requests hold unpaid; and all together, of what is nearly gone."""
+    parts: dict[Key, Share] = {}
+    scarce: list[Key] = []
+    for key, units in wanted(requests).items():
+        shelves = arranged.get(key, ())
+        size = sum(shelf.size for shelf in shelves)
+        parts[key] = Share(size)
+        if sum(max(0, shelf.free) for shelf in shelves) - units < size - most_altogether(size):
+            scarce.append(key)
+    for row in unpaid:
+        part = parts.get((row.pool_id, row.variant_id))
+        if part is not None:
+            part.add(row.network, row.buyer, row.units)
+    if scarce:
+        rows = await limit_sql.unpaid_altogether(
+            tx, pool_ids=sorted({key[0] for key in scarce}), variant_ids=sorted({key[1] for key in scarce})
+        )
+        totals = dict(await rows.fetchall())
+        for key in scarce:
+            parts[key].altogether = totals.get(key, 0)
+    return Shares(parts, proven)
 
 
 def _ids(requests: Sequence[Request]) -> UuidArray:
@@ -316,9 +363,18 @@ async def grant_again(tx: Tx, *, request: Request, open_pool_id: int) -> Answer:
         pool_views[request.pool_id] = replace(pool_view, is_open=True)
         for variant_id in variant_ids:
             arranged[request.pool_id, variant_id] = arranged.get((open_pool_id, variant_id), [])
+    shares = NO_SHARES
+    if request.network is not None:
+        unpaid = await limit_sql.unpaid_of_networks(
+            tx, pool_ids=[request.pool_id], variant_ids=variant_ids, networks=[request.network]
+        )
+        paid = await limit_sql.proven(tx, shop_ids=[request.shop_id], buyers=_buyers([request]))
+        proven = {buyer.int for buyer in await paid.fetchall()}
+        shares = await _shares(tx, [request], arranged, await unpaid.fetchall(), proven)
     decision = decide(
         [request],
         arranged=arranged, pool_views=pool_views, known={}, bought={}, own={}, at=found[0][1], defer=False,
+        shares=shares,
     )  # fmt: skip
     if decision.granted:
         await queries.delete_rows(tx, ids=[request.id])

@@ -19,11 +19,12 @@ import msgspec
 from psycopg.types.json import Json
 
 from shopfloor.kernel.database import Tx
-from shopfloor.stock import batch_sql
+from shopfloor.stock import batch_sql, limit_sql
 from shopfloor.stock.arrays import uuids
 from shopfloor.stock.batch import Decision, Group, PoolView, Shelf, told
-from shopfloor.stock.decision import decide, limited
+from shopfloor.stock.decision import decide
 from shopfloor.stock.events import HoldsGranted, PurchaseRefused
+from shopfloor.stock.limits import gives_way, limited
 from shopfloor.stock.models import SOLD_OUT, Answer, Held, LotKind, Refused, Request
 
 TRUSTED_SECONDS: Final = 10.0
@@ -96,7 +97,8 @@ class Speculation:
         pool_view = self._pool_view
         if pool_view is None or self._at is None or now - self._seen > TRUSTED_SECONDS:
             return None
-        if any(map(limited, requests)):
+        bound = any(request.network is not None or limited(request) for request in requests)
+        if bound and not self._refuses_all(requests):
             return None
         at = self._at + timedelta(seconds=now - self._seen)
         decision = decide(
@@ -125,6 +127,10 @@ class Speculation:
         for shelf in taken:
             shelf.taken = shelf.granted = 0
         return None if writing is None else SpeculativeBatch(answers, writing, refuses=held == 0)
+
+    def _refuses_all(self, requests: Sequence[Request]) -> bool:
+        """Nothing is left that a limit or a share could be about."""
+        return not any(map(gives_way, requests)) and all(shelf.free <= 0 for shelf in self._shelves.values())
 
     def _nothing_is_left(self, requests: Sequence[Request], answers: Sequence[Answer]) -> bool:
         """Whether all were refused because the only shelf of what they want is empty."""
@@ -160,6 +166,9 @@ async def warm_up(tx: Tx) -> None:
     await batch_sql.lock_levels(tx, pool_ids=[], lenders_too=False, variant_ids=[])
     await batch_sql.pool_views(tx, pool_ids=[])
     await batch_sql.rows_by_id(tx, ids=uuids([]))
+    await limit_sql.rows_of_buyers(tx, pool_ids=[], buyers=uuids([]))
+    await limit_sql.unpaid_of_networks(tx, pool_ids=[], variant_ids=[], networks=[])
+    await limit_sql.proven(tx, shop_ids=[], buyers=uuids([]))
     await batch_sql.write_grants(tx, empty)
     await batch_sql.write_ahead(tx, empty, pool_view=nobody, **fact)
     await batch_sql.write_ahead(tx, replace(empty, groups=[same]), pool_view=nobody, **fact)

@@ -14,6 +14,7 @@ from shopfloor.web.console import (
     account,
     media,
     members,
+    networks,
     orders,
     overview,
     plan,
@@ -35,7 +36,7 @@ from shopfloor.web.static import Files, files
 def routers() -> list[APIRouter]:
     """The routes of all pages."""
     desks = [
-        sign_in, account, overview, shows, studio, report, plan, orders, products, stock, suppliers, media, terms, members,
+        sign_in, account, overview, networks, shows, studio, report, plan, orders, products, stock, suppliers, media, terms, members,
     ]  # fmt: skip
     return [
         well_known.router,

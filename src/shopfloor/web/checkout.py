@@ -14,6 +14,7 @@ from shopfloor.accounts.api import Shopper, public
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import Db, public_link
+from shopfloor.kernel.network import Networks
 from shopfloor.kernel.values import Money, now
 from shopfloor.orders import Delivery
 from shopfloor.web.languages import N_, Language, language_of, speak
@@ -97,7 +98,9 @@ async def send_checkout(
         expected_total_minor=int(shown) if shown.isascii() and shown.isdigit() and len(shown) < 16 else None,
     )
     try:
-        order = await orders.complete(db, shop_id=found.id, hold_id=hold_id, shopper=shopper, form=form)
+        order = await orders.complete(
+            db, shop_id=found.id, hold_id=hold_id, shopper=shopper, form=form, network=_network_of(request)
+        )
     except orders.CheckoutNotFound:
         raise
     except Refusal as refusal:
@@ -111,6 +114,11 @@ async def send_checkout(
             request, found, begun, values, trouble_of(refusal, language), status=refusal.status
         )
     return RedirectResponse(f"/s/{found.slug}/orders/{order.id}", status_code=303)
+
+
+def _network_of(request: Request) -> int | None:
+    networks: Networks | None = getattr(request.app.state, "networks", None)
+    return None if networks is None or request.client is None else networks.key(request.client.host)
 
 
 def trouble_of(refusal: Refusal, language: Language) -> Trouble:
@@ -304,7 +312,13 @@ async def join_waitlist(
     async with db.transaction() as tx:
         found = await accounts.shop_by_slug(tx, shop)
         place = await purchases.join(
-            tx, shop_id=found.id, variant_id=variant_id, buyer=shopper, quantity=quantity, offer_id=offer_id
+            tx,
+            shop_id=found.id,
+            variant_id=variant_id,
+            buyer=shopper,
+            quantity=quantity,
+            offer_id=offer_id,
+            network=_network_of(request),
         )
     url = f"/s/{found.slug}/waitlist"
     if "application/json" in request.headers.get("accept", ""):

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from shopfloor import live, orders, stock
 from shopfloor.accounts import Permission
 from shopfloor.web.console.desk import Desk, at_page
+from shopfloor.web.console.networks import crowds
 
 router = APIRouter(prefix="/console/{shop}", include_in_schema=False)
 
@@ -32,6 +33,7 @@ async def overview(desk: Annotated[Desk, at_page("overview")]) -> Response:
             await stock.shortages(tx, shop_id=shop_id) if desk.actor.may(Permission.STOCK_VIEW) else []
         )
         bank_changes = await orders.bank_details.unseen(tx, actor=desk.actor)
+        crowded = await crowds(tx, desk)
         unpaid = await orders.orders(tx, shop_id=shop_id, status="placed", limit=NEXT)
     return desk.page(
         "overview.html",
@@ -43,5 +45,6 @@ async def overview(desk: Annotated[Desk, at_page("overview")]) -> Response:
         counts=counts,
         bank_changes=bank_changes,
         shortages=shortages,
+        crowds=crowded,
         unpaid=unpaid,
     )

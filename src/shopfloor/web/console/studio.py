@@ -17,6 +17,7 @@ from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.values import now
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.console.form_values import check_variants, id_of
+from shopfloor.web.console.networks import crowds
 from shopfloor.web.console.offers import (
     OfferRow,
     SlotRow,
@@ -91,6 +92,7 @@ async def studio(desk: Viewer, show_id: Id, shopper: Shopper) -> Response:
         intervals = await live.featured_intervals(tx, shop_id=shop_id, show_id=show_id)
         said = await chat.recent(tx, show_id=show_id, limit=60)
         held = await chat.held(tx, shop_id=shop_id, show_id=show_id, limit=HELD + 1)
+        crowded = await crowds(tx, desk)
         corrections = await live.notices(tx, shop_id=shop_id, show_id=show_id)
     camera = desk.request.app.state.media.status(show.channel_id) if show.channel_id else None
     featured = state.featured_id
@@ -116,6 +118,7 @@ async def studio(desk: Viewer, show_id: Id, shopper: Shopper) -> Response:
         more_held=len(held) > HELD,
         corrections=[notice for notice in corrections if notice.kind == live.NoticeKind.CORRECTION],
         camera=camera,
+        crowds=crowded,
         warnings=warnings(desk, camera) if camera is not None else [],
         checks=checks,
         ready=not any(check.kind == "bad" for check in checks),

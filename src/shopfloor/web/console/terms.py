@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form
 from starlette.responses import Response
 
-from shopfloor import orders
+from shopfloor import orders, purchases
 from shopfloor.accounts import Permission
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
@@ -39,7 +39,10 @@ async def terms(desk: Viewer, after: Id | None = None, before: Id | None = None)
                 limit=orders.bank_details.LISTED,
                 key=attrgetter("id"),
             )
-    return desk.page("terms.html", active="terms", policy=policy, changes=page.items, page=page)
+        most = await purchases.most_per_buyer(tx, shop_id=desk.shop.id)
+    return desk.page(
+        "terms.html", active="terms", policy=policy, changes=page.items, page=page, most_per_buyer=most
+    )
 
 
 @router.post("/pay-to")
@@ -69,6 +72,7 @@ async def change(
     free_from: Text = "",
     pay_within_hours: Text = "48",
     claim_minutes: Text = "5",
+    most_per_buyer: Text = "",
     balance_within_days: Text = "7",
     keep_deposit: Text = "",
 ) -> Response:
@@ -86,6 +90,9 @@ async def change(
                 keep_deposit=bool(keep_deposit),
             )
             await orders.bank_details.change_terms(tx, actor=desk.actor, terms=policy, pay_to=pay_to)
+            if most_per_buyer.strip():
+                units = desk.quantity(most_per_buyer)
+                await purchases.set_most_per_buyer(tx, shop_id=desk.shop.id, units=units)
     except Refusal as refusal:
         return desk.refused("/terms", refusal)
     return desk.back("/terms", desk.say(N_("Settings saved. They apply to new orders.")))

@@ -81,6 +81,7 @@ ENDS_SESSIONS: Final = frozenset(
 WITHOUT_SESSION: Final = frozenset(
     {"POST /v1/session", "POST /v1/claim", "POST /v1/invitations/join", "POST /v1/password-reset"}
 )
+ASKED: Final[set[str]] = set()
 MEMBERS: Final = frozenset({"DELETE /v1/{shop}/members/{person_id}", "PUT /v1/{shop}/members/{person_id}"})
 SHOP: Final = Shop(FACTS)
 
@@ -94,14 +95,21 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
         case.cookies["session"] = SHOP.somebodys_session(member=False)
     if label in ENDS_SESSIONS and case.cookies.get("session") == FACTS["session"]:
         case.cookies["session"] = SHOP.somebodys_session()
+    mode = None if case.meta is None else case.meta.generation.mode
+    first = mode is not None and mode.is_positive and label not in ASKED
+    if first:
+        # Once at least with nothing but real ids.
+        ASKED.add(label)
+        case.path_parameters.update({name: IDS[name][0] for name in case.path_parameters if IDS.get(name)})
     make = MAKERS.get(label)
     if make is None or not (case.cookies.get("session") or label in WITHOUT_SESSION):
         return
-    mode = None if case.meta is None else case.meta.generation.mode
     if mode is not None and mode.is_positive:
         path, body = make(SHOP)
-        case.path_parameters.update(path)
-        if body is not None and SHOP.dice.random() < 0.3:
+        case.path_parameters.update(
+            {name: value for name, value in path.items() if name in case.path_parameters}
+        )
+        if body is not None and (first or SHOP.dice.random() < 0.3):
             case.body = body
     elif label in MEMBERS and mode is not None:
         # Wrong elsewhere, but it may still be carried out; the owner is not to be sent away.

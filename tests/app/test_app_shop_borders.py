@@ -19,7 +19,7 @@ import pytest
 from fastapi.routing import APIRoute
 from psycopg import sql
 from tests.app.running import PASSWORD, PATIENCE, Owner, Running, variant_of
-from tests.app.test_app_borders import routes
+from tests.app.test_app_borders import as_documented, routes
 from tests.app.test_app_inputs import UUIDS, body_of, operations, resolved
 
 from shopfloor import web
@@ -495,12 +495,11 @@ def declared(two: Two) -> Iterator[Try]:
         for route in router.routes:
             if not isinstance(route, APIRoute) or not route.path.startswith("/console/{shop}/"):
                 continue
-            known = (
-                {"order_id": two.one.ids["purchase_order_id"]} if "/purchase-orders/" in route.path else {}
-            )
+            path = as_documented(route.path)
+            known = {"order_id": two.one.ids["purchase_order_id"]} if "/purchase-orders/" in path else {}
             names = [each.name for each in route.dependant.body_params]
             own = {
-                name: value_for(two.one, name, route.path) or TYPED.get(name, "")
+                name: value_for(two.one, name, path) or TYPED.get(name, "")
                 for name in names
                 if name != "file"
             }
@@ -509,11 +508,11 @@ def declared(two: Two) -> Iterator[Try]:
                     ("source", "target"), f"{two.one.ids['location_id']}:{two.one.ids['pool_id']}"
                 )
             for name in names:
-                for changed, what in exchanged(two, name, own.get(name, ""), route.path):
+                for changed, what in exchanged(two, name, own.get(name, ""), path):
                     yield Try(
-                        f"POST {route.path} {name}: {what}",
+                        f"POST {path} {name}: {what}",
                         "POST",
-                        two.one.path(route.path, **known),
+                        two.one.path(path, **known),
                         {"data": own | changed},
                     )
 

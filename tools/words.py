@@ -19,7 +19,7 @@ WEB = ROOT / "src/shopfloor/web"
 WORDS = WEB / "locale/zh_CN/LC_MESSAGES"
 METHODS = [("static/**", "ignore"), ("**.py", "python"), ("**.html", "jinja2")]
 OPTIONS = {"**.html": {"silent": "false", "trimmed": "true", "extensions": "jinja2.ext.do"}}
-KEYWORDS = {"_": None, "N_": None, "gettext": None, "ngettext": (1, 2)}
+KEYWORDS = {"_": None, "N_": None, "gettext": None, "ngettext": (1, 2), "pgettext": ((1, "c"), 2)}
 
 
 def main() -> int:
@@ -54,9 +54,9 @@ def extracted() -> dict[str, Catalog]:
     catalogues = {domain: Catalog(locale="zh_Hans_CN", domain=domain) for domain in ("shop", "console")}
     rows = list(extract_from_dir(WEB, METHODS, OPTIONS, KEYWORDS, comment_tags=["Words:"]))
     shop = {message for name, _, message, _, _ in rows if not is_console(name)}
-    for _name, _line, message, comments, _context in rows:
+    for _name, _line, message, comments, context in rows:
         domain = "shop" if message in shop else "console"
-        catalogues[domain].add(message, auto_comments=comments)
+        catalogues[domain].add(message, auto_comments=comments, context=context)
     return catalogues
 
 

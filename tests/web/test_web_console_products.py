@@ -34,6 +34,10 @@ async def variants(stage: Stage, product_id: int) -> list[catalog.Variant]:
 def test_values_are_split_however_they_are_typed() -> None:
     assert split_values(" S, M，L、M\nXL; ") == ["S", "M", "L", "XL"]
     assert split_values("  ") == []
+    assert split_values("S M L XL") == ["S", "M", "L", "XL"]
+    assert split_values("xs  3XL 38.5 36/38") == ["xs", "3XL", "38.5", "36/38"]
+    assert split_values("Sky blue") == ["Sky blue"]
+    assert split_values("Sky  blue, M | L / XL；均码") == ["Sky blue", "M", "L", "XL", "均码"]
 
 
 def test_each_combination_is_a_variant() -> None:

@@ -134,6 +134,11 @@ def test_every_refusal_says_something_in_both_languages() -> None:
         assert CHINESE.words.gettext(text) != text
 
 
+def test_money_that_came_in_is_not_goods_that_came_in() -> None:
+    assert CHINESE.words.pgettext("money", "Received") == "已收款"
+    assert "货" in CHINESE.words.gettext("Received")
+
+
 def test_a_code_nobody_translated_keeps_its_own_sentence() -> None:
     class Odd(Refusal):
         """Oddly refused."""

@@ -99,6 +99,9 @@ if (line !== null) {
   setTimeout(() => void look(), 5_000);
 }
 
+/** The places of the console scroll sideways on a phone: where one is stands in view. */
+document.querySelector(".side [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
 /** The first field that was refused gets the focus. */
 document.querySelector<HTMLElement>("[aria-invalid='true']")?.focus();
 

@@ -200,10 +200,17 @@ async def create(desk: Editor) -> Response:
     return desk.back(f"/products/{made.id}", desk.say(N_("Product created. Next: images and stock.")))
 
 
+_SEPARATORS: Final = re.compile(r"[,，、;；|\n]|\s/\s")
+# What people write as a size: S, XL, 3XL, XXS, 42, 38.5, 36/38.
+_SIZE: Final = re.compile(r"(?:\d?X{0,4}[SML]|\d{1,3}(?:[./]\d{1,3})?)", re.IGNORECASE)
+
+
 def split_values(text: str) -> list[str]:
-    """Typed as "S, M，L": each value once, in the order typed."""
-    plain = text.replace("，", ",").replace("、", ",").replace("\n", ",").replace(";", ",")
-    return list(dict.fromkeys(value.strip() for value in plain.split(",") if value.strip()))
+    """Typed as "S, M，L": each value once, in the order typed.  Sizes need no more than a space between them."""
+    values = [" ".join(value.split()) for value in _SEPARATORS.split(text)]
+    if len(values) == 1 and all(_SIZE.fullmatch(word) for word in values[0].split(" ")):
+        values = values[0].split(" ")
+    return list(dict.fromkeys(filter(None, values)))
 
 
 def new_variants(choices: Sequence[Sequence[str]], minor: int, sku: str) -> list[catalog.NewVariant]:

@@ -9,12 +9,13 @@ must react to a higher one, the fact is translated here into a plain call downwa
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 from starlette.requests import HTTPConnection
 
-from shopfloor import accounts, catalog, chat, collector, live, media, orders, purchases, stock, web
+from shopfloor import accounts, catalog, chat, collector, live, media, metrics, orders, purchases, stock, web
 from shopfloor.accounts.api import SESSION_COOKIE
 from shopfloor.collector import Collector
 from shopfloor.kernel.database import Database, Tx
@@ -25,7 +26,7 @@ from shopfloor.kernel.outbox import Consumer, Delivered, each
 def consumers(lake: Collector) -> list[Consumer]:
     """Everything the worker runs."""
 
-    async def keep_in_the_lake(_: Tx, batch: Sequence[Delivered]) -> None:
+    async def keep_in_the_lake(tx: Tx, batch: Sequence[Delivered]) -> None:
         events: list[collector.Event] = []
         for fact in batch:
             events += collector.from_fact(
@@ -34,6 +35,15 @@ def consumers(lake: Collector) -> list[Consumer]:
             # One fact can be two thousand purchases; where pages are served beside, buyers go first.
             await asyncio.sleep(0)
         await lake.append(events)
+        for fact in batch:
+            if fact.name == live.ShowEnded.name:
+                await count_the_peak(tx, fact.shop_id, fact.body["show_id"])
+
+    async def count_the_peak(tx: Tx, shop_id: int, show_id: int) -> None:
+        """All that the show said is in the lake now: its own pages say the same peak as its report."""
+        with suppress(metrics.UnknownShow):
+            viewers = await asyncio.to_thread(metrics.peak_viewers, lake.directory, shop_id, show_id)
+            await live.counters.set_peak(tx, shop_id=shop_id, show_id=show_id, viewers=viewers)
 
     return [
         Consumer("lake", keep_in_the_lake, limit=50),
@@ -47,16 +57,6 @@ async def _placed(tx: Tx, fact: orders.OrderPlaced) -> None:
     if fact.show_id is not None:
         await live.counters.count_order(tx, shop_id=fact.shop_id, show_id=fact.show_id)
         await chat.mark_buyer(tx, show_id=fact.show_id, shopper=fact.buyer)
-
-
-async def _reinstated(tx: Tx, fact: orders.OrderReinstated) -> None:
-    if fact.show_id is not None:
-        await live.counters.count_order(tx, shop_id=fact.shop_id, show_id=fact.show_id)
-
-
-async def _cancelled(tx: Tx, fact: orders.OrderCancelled) -> None:
-    if fact.show_id is not None:
-        await live.counters.count_order(tx, shop_id=fact.shop_id, show_id=fact.show_id, by=-1)
 
 
 async def _line_changed(
@@ -76,8 +76,6 @@ async def _consists_of(tx: Tx, fact: catalog.BundleChanged) -> None:
 COUNTED_IN_ROOMS: Mapping[type[Any], Callable[[Tx, Any], Any]] = {
     catalog.BundleChanged: _consists_of,
     orders.OrderPlaced: _placed,
-    orders.OrderReinstated: _reinstated,
-    orders.OrderCancelled: _cancelled,
     purchases.WaitlistJoined: _line_changed,
     purchases.WaitlistOffered: _line_changed,
     purchases.WaitlistEnded: _line_changed,

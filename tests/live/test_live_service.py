@@ -358,8 +358,6 @@ async def test_the_state_of_a_room(database: Database, goods: Goods) -> None:
         started = await live.start_show(tx, shop_id=goods.shop_id, show_id=show.id)
         await live.feature(tx, shop_id=goods.shop_id, show_id=show.id, offer_id=coat.id, at=77)
         await live.counters.count_order(tx, shop_id=goods.shop_id, show_id=show.id)
-        await live.counters.count_order(tx, shop_id=goods.shop_id, show_id=show.id)
-        await live.counters.count_order(tx, shop_id=goods.shop_id, show_id=show.id, by=-1)
         await live.counters.count_waiting(
             tx, shop_id=goods.shop_id, show_id=show.id, variant_id=goods.coats[0], units=6
         )

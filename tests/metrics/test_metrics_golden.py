@@ -51,6 +51,9 @@ def seconds(moments: Any, start: Any) -> list[float]:
         ("orders_placed", 5),
         ("orders_paid", 3),
         ("pay_rate", 3 / 5),
+        ("reached_show", 3),
+        ("reached_product", 3),
+        ("reached_hold", 3),
         ("buyers", 3),
         ("conversion", 1),
         ("units_paid", 5),
@@ -105,6 +108,7 @@ def test_products(report: metrics.ShowReport) -> None:
         {
             "product_id": 101,
             "exposed": 3,
+            "reached": 3,
             "clicked": 3,
             "held": 3,
             "paid": 3,
@@ -118,6 +122,7 @@ def test_products(report: metrics.ShowReport) -> None:
         {
             "product_id": 102,
             "exposed": 4,
+            "reached": 4,
             "clicked": 1,
             "held": 1,
             "paid": 1,
@@ -138,6 +143,7 @@ def test_variants_show_what_was_refused(report: metrics.ShowReport) -> None:
         "variant_id": 1001,
         "product_id": 101,
         "exposed": 3,
+        "reached": 3,
         "clicked": 2,
         "held": 1,
         "paid": 1,

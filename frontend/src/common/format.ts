@@ -28,12 +28,6 @@ export function day(iso: string, language: string): string {
   );
 }
 
-/** A moment in the reader's own zone: "Wed, 25 Nov, 09:11". */
-export function moment(iso: string, language: string): string {
-  const shape: Intl.DateTimeFormatOptions = { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
-  return new Intl.DateTimeFormat(language, shape).format(new Date(iso));
-}
-
 /** Seconds as "4:05"; never below zero. */
 export function countdown(seconds: number): string {
   const whole = Math.max(0, Math.ceil(seconds));

@@ -1,24 +1,8 @@
-// On every page: times in the reader's own zone, timers that run, dialogs that open.  Pages work without it.
+// On every page: timers that run, dialogs that open.  Pages work without it.
 
 import { ServerClock } from "../common/clock.ts";
 import { countdown } from "../common/format.ts";
 import { Collector, type Facts } from "../common/collect.ts";
-
-const language = document.documentElement.lang || "en";
-
-const SHAPES: Readonly<Record<string, Intl.DateTimeFormatOptions>> = {
-  datetime: { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" },
-  date: { weekday: "short", day: "numeric", month: "short" },
-  weekday: { weekday: "short", day: "numeric", month: "short" },
-  time: { hour: "2-digit", minute: "2-digit", hourCycle: "h23" },
-};
-
-/** <time datetime data-local="datetime">: the server wrote its own zone, here it becomes the reader's. */
-for (const element of document.querySelectorAll<HTMLTimeElement>("time[data-local]")) {
-  const shape = SHAPES[element.dataset["local"] ?? ""];
-  const at = new Date(element.dateTime);
-  if (shape !== undefined && !Number.isNaN(at.getTime())) element.textContent = new Intl.DateTimeFormat(language, shape).format(at);
-}
 
 /** [data-timer="ISO" data-now="ms"]: counts down by the server's clock; `soon` under a minute, `over` at the end. */
 for (const element of document.querySelectorAll<HTMLElement>("[data-timer]")) {

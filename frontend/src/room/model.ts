@@ -1,7 +1,7 @@
 // What the room page knows and does: the stream, the player, purchases and the collector behind one view.
 
 import { ServerClock } from "../common/clock.ts";
-import { day, moment, money } from "../common/format.ts";
+import { day, money } from "../common/format.ts";
 import type { Collector } from "../common/collect.ts";
 import type { Say } from "../common/words.ts";
 import { timeOrderedId } from "../common/ids.ts";
@@ -69,6 +69,7 @@ export interface RoomData {
   readonly now: number;
   readonly shop: { readonly id: number; readonly slug: string; readonly name: string };
   readonly seller: readonly (readonly [string, string])[];
+  /** In words, on the clocks of the shop. */
   readonly starts_at: string | null;
   readonly replay: string | null;
   readonly poster: string | null;
@@ -109,7 +110,7 @@ export class RoomModel {
     this.language = language;
     this.shop = data.shop;
     this.seller = data.seller;
-    this.startsAt = data.starts_at === null ? null : moment(data.starts_at, language);
+    this.startsAt = data.starts_at;
     this.replay = data.replay;
     this.poster = data.poster;
     this.waits = data.waits;

@@ -16,9 +16,9 @@ from shopfloor.live.models import (
 LEASE_SECONDS = 6.0
 
 
-async def count_order(tx: Tx, *, shop_id: int, show_id: int, by: int = 1) -> None:
-    """An order was placed in this show (by=-1: it does not count after all)."""
-    orders = await queries.add_orders(tx, show_id=show_id, by=by)
+async def count_order(tx: Tx, *, shop_id: int, show_id: int) -> None:
+    """An order was placed in this show; it counts whatever becomes of it, as in the figures."""
+    orders = await queries.add_orders(tx, show_id=show_id, by=1)
     await outbox.record(tx, ShowCounted(shop_id, show_id, orders))
 
 
@@ -60,3 +60,8 @@ async def share_presence(
 async def drop_presence(tx: Tx, *, process: str) -> None:
     """Count nobody in `process` any more."""
     await queries.drop_leases(tx, process=process)
+
+
+async def set_peak(tx: Tx, *, shop_id: int, show_id: int, viewers: int) -> None:
+    """The peak of viewers as the figures have it, to the second; the room's own count is a sample."""
+    await queries.set_peak(tx, shop_id=shop_id, show_id=show_id, viewers=viewers)

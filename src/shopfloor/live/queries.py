@@ -630,6 +630,20 @@ async def watching(tx: Tx, *, show_ids: Sequence[int]) -> list[Watching]:
     )
 
 
+async def set_peak(tx: Tx, *, shop_id: int, show_id: int, viewers: int) -> None:
+    """While a show is on air its peak only rises."""
+    await tx.run(
+        """
+        UPDATE live.show SET viewers_peak = %(viewers)s
+         WHERE id = %(show_id)s AND shop_id = %(shop_id)s AND viewers_peak <> %(viewers)s AND %(viewers)s > 0
+           AND (status = 'ended' OR viewers_peak < %(viewers)s)
+        """,
+        shop_id=shop_id,
+        show_id=show_id,
+        viewers=viewers,
+    )
+
+
 async def raise_peaks(tx: Tx, *, peaks: Sequence[Mapping[str, object]]) -> None:
     await tx.many(
         """

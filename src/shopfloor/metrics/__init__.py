@@ -23,17 +23,19 @@ from shopfloor.metrics.models import (
     VariantRow,
     VariantSignal,
 )
+from shopfloor.metrics.reports import report_of
 
 if TYPE_CHECKING:
     from shopfloor.metrics.registry import Metric
     from shopfloor.metrics.registry import metrics as every_metric
-    from shopfloor.metrics.service import show_report, shows, signals
+    from shopfloor.metrics.service import peak_viewers, show_report, shows, signals
 else:
     __getattr__ = late.names(
         __name__,
         {
             "Metric": "registry",
             "every_metric": "registry:metrics",
+            "peak_viewers": "service",
             "show_report": "service",
             "shows": "service",
             "signals": "service",
@@ -53,6 +55,8 @@ __all__ = [
     "VariantRow",
     "VariantSignal",
     "every_metric",
+    "peak_viewers",
+    "report_of",
     "show_report",
     "shows",
     "signals",

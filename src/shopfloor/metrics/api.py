@@ -1,7 +1,6 @@
 """/v1/{shop}/shows/{show_id}/report: the show report, as JSON and as CSV."""
 
-import asyncio
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
@@ -9,15 +8,11 @@ from starlette.responses import Response
 from shopfloor import live
 from shopfloor.accounts import Actor, Permission
 from shopfloor.accounts.api import allowed
-from shopfloor.kernel import http, late
+from shopfloor.kernel import http
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.http import Csv, refusals
 from shopfloor.metrics.models import ShowReport, UnknownShow
-
-if TYPE_CHECKING:
-    from shopfloor.metrics import service
-else:
-    service = late.module("shopfloor.metrics.service")
+from shopfloor.metrics.reports import report_of
 
 router = APIRouter(prefix="/v1/{shop}/shows/{show_id}", tags=["metrics"])
 
@@ -25,10 +20,11 @@ Viewer = Annotated[Actor, Depends(allowed(Permission.REPORT_VIEW))]
 
 
 async def _report(request: Request, actor: Actor, show_id: int) -> ShowReport:
-    async with http.database(request).transaction() as tx:
+    db = http.database(request)
+    async with db.transaction() as tx:
         await live.show(tx, shop_id=actor.shop_id, show_id=show_id)
     lake = request.app.state.settings.lake_dir
-    return await asyncio.to_thread(service.show_report, lake, actor.shop_id, show_id)
+    return await report_of(db, lake, shop_id=actor.shop_id, show_id=show_id)
 
 
 @router.get("/report", responses=refusals(live.UnknownShow, UnknownShow))

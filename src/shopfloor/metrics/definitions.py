@@ -229,14 +229,16 @@ def _interactions(t: Tables) -> Table:
 
 @metric(
     "interact_rate",
-    version=1,
+    version=2,
     unit="ratio",
-    en="Viewers with at least one chat line, like, share or follow, of all viewers (uv).",
-    zh="互动率：有评论、点赞、分享或关注的观众占 uv 的比例。",
+    en="Viewers of uv with at least one chat line, like, share or follow, of all viewers (uv).",
+    zh="互动率：uv 中有评论、点赞、分享或关注的观众占 uv 的比例。",
     basis="browser",
 )
 def interact_rate(t: Tables, by: Sequence[str]) -> Table:
-    return _quotient(_distinct(_interactions(t), by, "viewer"), uv(t, by))
+    found, sessions = _interactions(t), t["views"]
+    watched = sessions.filter(sessions.watched >= SHORTEST_VIEW).select("show_id", "viewer").distinct()
+    return _quotient(_distinct(found.inner_join(watched, ["show_id", "viewer"]), by, "viewer"), uv(t, by))
 
 
 @metric(
@@ -274,12 +276,16 @@ def exposed(t: Tables, by: Sequence[str]) -> Table:
     grains=("variant",),
 )
 def exposed_variant(t: Tables, by: Sequence[str]) -> Table:
+    return _distinct(_seen_variants(t), by, "viewer")
+
+
+def _seen_variants(t: Tables) -> Table:
+    """Who watched while which variant's offer was on screen."""
     seen, offers = t["exposures"], t["offer_variants"]
     offered = offers.select("show_id", "offer_id", "variant_id").distinct()
-    joined = seen.inner_join(
+    return seen.inner_join(
         offered, [seen.show_id == offered.show_id, seen.offer_id == offered.offer_id]
     ).select(seen.show_id, seen.viewer, offered.variant_id)
-    return _distinct(joined, by, "viewer")
 
 
 def _clicks(t: Tables) -> Table:
@@ -356,16 +362,103 @@ def buyers(t: Tables, by: Sequence[str]) -> Table:
     return _distinct(t["paid_lines"], by, "buyer")
 
 
+def _people(by: Sequence[str], *found: Table) -> Table:
+    """How many different people are in one of the tables, each with its column `person`."""
+    return _distinct(ibis.union(*(table.select(*by, "person") for table in found)), by, "person")
+
+
+def _watched(t: Tables) -> Table:
+    sessions = t["views"].rename(person="viewer")
+    return sessions.filter(sessions.watched >= SHORTEST_VIEW)
+
+
+def _opened(t: Tables) -> Table:
+    return _clicks(t).rename(person="viewer")
+
+
+def _held(t: Tables) -> Table:
+    return _holds(t).rename(person="viewer")
+
+
+def _paid(t: Tables) -> Table:
+    return t["paid_lines"].rename(person="buyer")
+
+
+@metric(
+    "reached_show",
+    version=1,
+    unit="people",
+    en="Distinct people who watched for 3 seconds or went further: opened a product, had units held or paid. "
+    "First step of the funnel.",
+    zh="漏斗第一步：观看满 3 秒，或更进一步（点开商品、锁定库存、付款）的去重人数。",
+    settles_days=_MONEY_DAYS,
+)
+def reached_show(t: Tables, by: Sequence[str]) -> Table:
+    return _people(by, _watched(t), _opened(t), _held(t), _paid(t))
+
+
+@metric(
+    "reached_product",
+    version=1,
+    unit="people",
+    en="Distinct people who opened a product or went further: had units held or paid. Second step of the funnel.",
+    zh="漏斗第二步：点开商品，或更进一步（锁定库存、付款）的去重人数。",
+    settles_days=_MONEY_DAYS,
+)
+def reached_product(t: Tables, by: Sequence[str]) -> Table:
+    return _people(by, _opened(t), _held(t), _paid(t))
+
+
+@metric(
+    "reached_hold",
+    version=1,
+    unit="people",
+    en="Distinct people for whom units were held, or who paid without. Third step of the funnel; the last is buyers.",
+    zh="漏斗第三步：锁定库存，或未锁定即付款的去重人数；最后一步为支付买家数。",
+    settles_days=_MONEY_DAYS,
+)
+def reached_hold(t: Tables, by: Sequence[str]) -> Table:
+    return _people(by, _held(t), _paid(t))
+
+
+@metric(
+    "reached",
+    version=1,
+    unit="people",
+    en="Distinct people who were watching while the product was on screen, opened it, had units of it held or paid "
+    "for it.",
+    zh="商品讲解期间在看、点开、锁定或购买该商品的去重人数。",
+    grains=("product",),
+    settles_days=_MONEY_DAYS,
+)
+def reached(t: Tables, by: Sequence[str]) -> Table:
+    return _people(by, t["exposures"].rename(person="viewer"), _opened(t), _held(t), _paid(t))
+
+
+@metric(
+    "reached_variant",
+    version=1,
+    unit="people",
+    en="Distinct people who were watching while the offer of the variant was on screen, chose it, had units of it "
+    "held or paid for it.",
+    zh="该规格所在商品讲解期间在看，或选择、锁定、购买该规格的去重人数。",
+    grains=("variant",),
+    settles_days=_MONEY_DAYS,
+)
+def reached_variant(t: Tables, by: Sequence[str]) -> Table:
+    return _people(by, _seen_variants(t).rename(person="viewer"), _opened(t), _held(t), _paid(t))
+
+
 @metric(
     "conversion",
-    version=1,
+    version=2,
     unit="ratio",
-    en="Buyers with a paid order, of all viewers (buyers / uv).",
-    zh="看播成交率：支付买家数 / uv。",
+    en="Buyers with a paid order, of everybody who reached the show (buyers / reached_show).",
+    zh="看播成交率：支付买家数 / reached_show。",
     settles_days=_MONEY_DAYS,
 )
 def conversion(t: Tables, by: Sequence[str]) -> Table:
-    return _quotient(buyers(t, by), uv(t, by))
+    return _quotient(buyers(t, by), reached_show(t, by))
 
 
 # ---- orders and money -------------------------------------------------------------------------------------

@@ -2,8 +2,8 @@
 
 import csv
 import io
-from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, tzinfo
 from typing import Any, Literal
 
 import msgspec
@@ -59,6 +59,7 @@ class ProductRow:
 
     product_id: int
     exposed: int
+    reached: int
     clicked: int
     held: int
     paid: int
@@ -77,6 +78,7 @@ class VariantRow:
     variant_id: int
     product_id: int | None
     exposed: int
+    reached: int
     clicked: int
     held: int
     paid: int
@@ -149,10 +151,28 @@ class ShowReport:
 
     @property
     def funnel(self) -> tuple[tuple[str, int], ...]:
-        """Distinct people at each step, for the show as a whole."""
-        steps = ("uv", "clickers", "holders", "buyers")
+        """Distinct people who reached each step or a later one, for the show as a whole: it never widens."""
+        steps = ("reached_show", "reached_product", "reached_hold", "buyers")
         names = ("exposure", "click", "hold", "paid")
         return tuple((name, self.figures[step].numerator) for name, step in zip(names, steps, strict=True))
+
+    def in_zone(self, zone: tzinfo) -> "ShowReport":
+        """The same moments, on the clocks of `zone`."""
+        return replace(
+            self,
+            started_at=self.started_at.astimezone(zone),
+            ended_at=None if self.ended_at is None else self.ended_at.astimezone(zone),
+            as_of=self.as_of.astimezone(zone),
+            figures={
+                key: replace(figure, as_of=figure.as_of.astimezone(zone))
+                for key, figure in self.figures.items()
+            },
+            minutes=tuple(replace(row, starts_at=row.starts_at.astimezone(zone)) for row in self.minutes),
+            features=tuple(
+                replace(one, starts_at=one.starts_at.astimezone(zone), ends_at=one.ends_at.astimezone(zone))
+                for one in self.features
+            ),
+        )
 
     def value(self, metric: str) -> float | int | None:
         return self.figures[metric].value

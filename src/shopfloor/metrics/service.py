@@ -31,6 +31,7 @@ assert definitions.__name__, "importing the definitions registers them"
 
 _PRODUCT: Final = {
     "exposed": "exposed",
+    "reached": "reached",
     "clicked": "clickers",
     "held": "holders",
     "paid": "buyers",
@@ -43,6 +44,7 @@ _PRODUCT: Final = {
 }
 _VARIANT: Final = _PRODUCT | {
     "exposed": "exposed_variant",
+    "reached": "reached_variant",
     "units_held": "units_held",
     "refusals": "refusals",
     "refused_buyers": "refused_buyers",
@@ -90,6 +92,13 @@ def show_report(
             asks=_asks(engine, features),
             checks=_checks(figures, products),
         )
+
+
+def peak_viewers(source: Path | collector.Lake, shop_id: int, show_id: int) -> int:
+    """The figure `pcu` of a show alone.  Raises UnknownShow."""
+    view = source if isinstance(source, collector.Lake) else collector.lake.open(source)
+    with computing(load(view, shop_id=shop_id, show_id=show_id, at=view.as_of.at)) as engine:
+        return engine.values("pcu", "show").get((), (0, None))[0]
 
 
 def signals(

@@ -17,7 +17,7 @@ from shopfloor.web.messages import MESSAGES
 from shopfloor.web.parts import Choice, Content, Left, PriceGroup, grouped, option_words, seller_facts
 from shopfloor.web.replays import replay_url
 from shopfloor.web.shared_pages import Frame, Reader, Slot, Sources, own_page, reader_of
-from shopfloor.web.templating import page_text
+from shopfloor.web.templating import page_text, when_words, zone_of
 from shopfloor.web.waitlist import why_refused
 
 router = APIRouter(include_in_schema=False)
@@ -181,7 +181,9 @@ async def make_room(sources: Sources, reader: Reader, shop: str, show_id: int) -
             "now": Slot.NOW.json,
             "shop": {"id": found.id, "slug": found.slug, "name": found.name},
             "seller": seller,
-            "starts_at": None if show.starts_at is None else show.starts_at.isoformat(),
+            "starts_at": None
+            if show.starts_at is None
+            else when_words(show.starts_at.astimezone(zone_of(found.timezone)), language),
             "replay": seen.replay,
             "waits": Slot.WAITS.json,
             "poster": None

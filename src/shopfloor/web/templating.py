@@ -25,7 +25,7 @@ Filters
     number, percent          1234 -> "1,234"; 0.123 -> "12.3%" (`percent(1)`)
     day                      "3 Dec": promises and other near days
     date, datetime, clock    "3 Dec 2026", "3 Dec 2026, 20:00", "20:00:10"; in `zone`
-    when                     a <time> element, shown in `zone` and turned by the browser to the reader's own time
+    when                     a <time> element, in `zone`
     duration                 seconds -> "1:02:33"
     in_words(titles)         `product.title|in_words(product.titles)`: the merchant's text in the reader's language
     minor                    Money -> "129.00": the value of a price input
@@ -137,6 +137,18 @@ def flashes_of(request: Request) -> list[tuple[str, str]]:
     except (msgspec.DecodeError, UnicodeEncodeError):
         return []
     return [(kind, text)] if kind in _FLASH_KINDS else []
+
+
+def zone_name(moment: datetime) -> str:
+    """What the clocks of its zone are called at this moment: "CET", or "UTC+08" where they have no name."""
+    name = f"{moment:%Z}"
+    return f"UTC{name}" if name.startswith(("+", "-")) else name
+
+
+def when_words(moment: datetime, language: Language) -> str:
+    """Day and time in the zone of `moment`, which they name: "Thu, Dec 3 20:00 CET"."""
+    day = dates.format_skeleton("MMMEd", moment, locale=language.locale)
+    return f"{day} {moment:%H:%M} {zone_name(moment)}"
 
 
 def zone_of(name: str | None) -> tzinfo:
@@ -286,28 +298,29 @@ def _filters(language: Language) -> dict[str, Any]:
     def moment(context: Context, value: datetime, shape: str = "medium") -> str:
         local = _local(context, value)
         assert isinstance(local, datetime)
-        return f"{dates.format_date(local, format=shape, locale=locale)} {local:%H:%M}"
+        return f"{dates.format_date(local, format=shape, locale=locale)} {local:%H:%M} {zone_name(local)}"
 
     @pass_context
-    def clock(context: Context, value: datetime, *, seconds: bool = True) -> str:
+    def clock(context: Context, value: datetime, *, seconds: bool = True, zone: bool = False) -> str:
+        """`zone`: with its name; without, the foot of the page says it."""
         local = _local(context, value)
         assert isinstance(local, datetime)
-        return f"{local:%H:%M:%S}" if seconds else f"{local:%H:%M}"
+        words = f"{local:%H:%M:%S}" if seconds else f"{local:%H:%M}"
+        return f"{words} {zone_name(local)}" if zone else words
 
     @pass_context
     def when(context: Context, value: datetime, shape: str = "datetime") -> Markup:
-        """`shape`: datetime, date, time, weekday.  The words are in `zone` and name it; scripts make them local."""
+        """`shape`: datetime, date, time, weekday.  The words are in `zone`, and name it where there is a clock."""
         local = _local(context, value)
         assert isinstance(local, datetime)
         forms = {
-            "datetime": lambda: f"{dates.format_skeleton('MMMEd', local, locale=locale)} {local:%H:%M}",
+            "datetime": lambda: when_words(local, language),
             "date": lambda: dates.format_skeleton("MMMEd", local, locale=locale),
             "weekday": lambda: dates.format_skeleton("MMMEd", local, locale=locale),
-            "time": lambda: f"{local:%H:%M}",
+            "time": lambda: f"{local:%H:%M} {zone_name(local)}",
         }
-        zone_name = f" {local:%Z}" if shape in {"datetime", "time"} else ""
-        return Markup('<time datetime="{}" data-local="{}">{}{}</time>').format(
-            value.astimezone(UTC).isoformat(timespec="seconds"), shape, forms[shape](), zone_name
+        return Markup('<time datetime="{}">{}</time>').format(
+            value.astimezone(UTC).isoformat(timespec="seconds"), forms[shape]()
         )
 
     def duration(seconds: float) -> str:

@@ -1,6 +1,5 @@
 """The report of a show: what happened, minute by minute, with the definition of every figure."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -44,6 +43,9 @@ LABELS: Final = {
     "clickers": N_("Clicked a product"),
     "holders": N_("Reserved units"),
     "units_held": N_("Units reserved"),
+    "reached_show": N_("Reached the show"),
+    "reached_product": N_("Reached a product"),
+    "reached_hold": N_("Reached a reservation"),
     "buyers": N_("Paying customers"),
     "conversion": N_("Conversion rate"),
     "orders_placed": N_("Orders placed"),
@@ -70,9 +72,9 @@ LABELS: Final = {
 HEADLINES: Final = ("uv", "pcu", "acu", "dwell_mean", "gmv_placed", "gmv_paid", "gmv_net", "conversion",
                     "orders_placed", "orders_paid", "density", "refused_buyers")  # fmt: skip
 STEPS: Final = (
-    ("uv", N_("Watched")),
-    ("clickers", N_("Clicked a product")),
-    ("holders", N_("Reserved units")),
+    ("reached_show", N_("Reached the show")),
+    ("reached_product", N_("Reached a product")),
+    ("reached_hold", N_("Reached a reservation")),
     ("buyers", N_("Paid")),
 )
 _ONE_DIGIT: Final = frozenset({"acu", "acu_legacy", "density", "density_k", "attach"})
@@ -178,7 +180,7 @@ async def _report(desk: Desk, show_id: int) -> ShowReport:
     async with desk.work() as tx:
         await live.show(tx, shop_id=desk.shop.id, show_id=show_id)
     lake = desk.request.app.state.settings.lake_dir
-    return await asyncio.to_thread(metrics.show_report, lake, desk.shop.id, show_id)
+    return await metrics.report_of(desk.db, lake, shop_id=desk.shop.id, show_id=show_id)
 
 
 async def names_of(tx: Tx, desk: Desk, report: ShowReport) -> Names:

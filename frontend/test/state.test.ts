@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { availability, availabilityOf, type ChatLine, chatAfter, firstChoice, inWords, type Line, lineWith, merged, type Offer, offersInOrder, piecesOf, type RoomState, valuesOf } from "../src/room/state.ts";
+import { availability, availabilityOf, type ChatLine, chatAfter, inWords, type Line, lineWith, merged, type Offer, offersInOrder, onlyChoices, optionKind, piecesOf, type RoomState, valuesOf } from "../src/room/state.ts";
 
 const line = (id: number, options: string[], left: number, later: [string, number][] = [], waiting = 0): Line => ({
   id, sku: `s${id}`, options, price_minor: 100 * id, currency: "CNY", left, later, waiting,
@@ -61,9 +61,12 @@ test("availability of an offer: now beats later, the earliest date wins", () => 
   assert.deepEqual(availabilityOf(offer(late, soon, line(4, ["XL"], 5), line(5, ["M"], 2))), { is: "now", left: 7 });
 });
 
-test("choosing: options find their line, the first choice is what can be had at once", () => {
+test("choosing: options find their line, and only what has one value is chosen already", () => {
   const shirt = offer(line(1, ["Indigo", "S"], 0), line(2, ["Indigo", "M"], 0, [["2026-12-03", 1]]), line(3, ["Oat", "S"], 4));
-  assert.equal(firstChoice(shirt)?.id, 3);
+  assert.deepEqual(onlyChoices({ ...shirt, option_names: ["Colour", "Size"] }), [undefined, undefined]);
+  const oat = offer(line(3, ["Oat", "S"], 4), line(4, ["Oat", "M"], 1));
+  assert.deepEqual(onlyChoices({ ...oat, option_names: ["Colour", "Size"] }), ["Oat", undefined]);
+  assert.deepEqual(["Size", "尺码", "Farbe", "Glaze"].map(optionKind), ["size", "size", "colour", "other"]);
   assert.equal(lineWith(shirt, ["Indigo", "M"])?.id, 2);
   assert.equal(lineWith(shirt, ["Oat", "M"]), undefined);
   assert.deepEqual(valuesOf(shirt, 0), ["Indigo", "Oat"]);

@@ -54,10 +54,13 @@ def test_buy_check_out_receipt(people: People, owner: Owner, make_stall: MakeSta
     expect(timer).to_contain_text(re.compile(r"(9|10):\d\d"))
     shown = timer.inner_text()
     expect(timer).not_to_have_text(shown)
+    expect(held).to_contain_text(re.compile(rf"{stall.title} · M · 1 × · .*99"))
     held.get_by_role("link", name="Check out").tap()
 
     expect(page.get_by_role("heading", name="Checkout")).to_be_visible()
-    expect(page.get_by_role("timer")).to_contain_text("Reserved for you until")
+    expect(page.get_by_role("timer")).to_contain_text(
+        re.compile(r"Reserved for you until \d\d:\d\d:\d\d CST")
+    )
     expect(page.get_by_role("timer").locator(".clock")).to_have_text(re.compile(r"^(9|10):\d\d$"))
     checkout = page.url
     fill_in(page)
@@ -70,6 +73,12 @@ def test_buy_check_out_receipt(people: People, owner: Owner, make_stall: MakeSta
     expect(page.get_by_text("Harbour Bank 6217 0000")).to_be_visible()
     expect(page.get_by_role("listitem").filter(has_text=stall.title)).to_contain_text("1 × ")
     receipt = page.url
+    expect(page.get_by_role("button", name="Copy")).to_be_visible()
+
+    # What was ordered waits for no checkout in the room.
+    with page.expect_response(re.compile(r"/waitlist\?holds=")):
+        page.goto(stall.path)
+    expect(page.locator(".hold-chip")).to_have_count(0)
 
     again = page.request.post(checkout, data=form, headers=FORM)
     assert (again.status, again.url) == (200, receipt)
@@ -125,6 +134,10 @@ def test_buy_check_out_receipt_without_a_script(people: People, owner: Owner, ma
 
     page.get_by_role("link", name="Buy").click()
     offer = page.locator(f"#offer-{stall.offer_id}")
+    # Nothing is chosen for the buyer: the button says what is missing, and sends nothing.
+    expect(offer.get_by_role("radio", checked=True)).to_have_count(0)
+    offer.get_by_role("button", name="Choose a size").click()
+    assert page.url.split("#")[0].endswith(stall.path)
     offer.get_by_role("radio", name=re.compile("^L")).check(force=True)
     offer.get_by_label("Quantity").fill("2")
     offer.get_by_role("button", name=re.compile("^Buy for .*99 each")).click()

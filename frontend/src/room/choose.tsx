@@ -1,12 +1,12 @@
 // The sheet of one offer: choose a variant, see price, stock and date, buy or wait.
 
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import { day, money } from "../common/format.ts";
 import { Icon } from "../common/icon.tsx";
 import type { Say } from "../common/words.ts";
 import type { Problem } from "./purchases.ts";
-import { availability, firstChoice, inWords, type Line, linesOf, lineWith, type Offer, piecesOf, valuesOf } from "./state.ts";
-import { optionText, pictureOf, stockKind, stockText } from "./texts.ts";
+import { availability, availabilityOf, inWords, type Line, linesOf, lineWith, type Offer, onlyChoices, optionKind, piecesOf, valuesOf } from "./state.ts";
+import { optionText, pictureOf, priceText, stockKind, stockText } from "./texts.ts";
 
 interface Props {
   readonly offer: Offer;
@@ -23,54 +23,65 @@ interface Props {
 }
 
 export function Choose({ offer, say, language, busy, slow, problem, own, chosen, buy, wait }: Props) {
-  const [id, setId] = useState(() => firstChoice(offer)?.id);
+  const lines = linesOf(offer);
+  const names = offer.option_names.length > 0 ? offer.option_names : [say("choice")];
+  const [picked, setPicked] = useState(() => onlyChoices(offer));
   const [wanted, setWanted] = useState(1);
-  const line = (id === undefined ? undefined : offer.lines[String(id)]) ?? firstChoice(offer);
-  if (line === undefined) return <p>{say("sold_out")}</p>;
-  const available = availability(line);
-  const pieces = piecesOf(line);
+  const form = useRef<HTMLFormElement>(null);
+  if (lines.length === 0) return <p>{say("sold_out")}</p>;
+  const missing = names.findIndex((_, index) => picked[index] === undefined);
+  // Nothing is chosen for the buyer where there are several: a size that was not looked at comes back.
+  const line = lines.length === 1 ? lines[0] : missing < 0 ? lineWith(offer, picked as string[]) : undefined;
+  const available = line === undefined ? availabilityOf(offer) : availability(line);
+  const pieces = line === undefined ? 1 : piecesOf(line);
   const limit = offer.limit ? Math.floor(offer.limit / pieces) : null;
   const most = Math.max(1, Math.min(limit ?? 10, available.is === "gone" ? 10 : available.left, 99));
   const quantity = Math.min(wanted, most);
   const picture = pictureOf(offer, 160);
-  const kept = available.is === "gone" && problem === null ? own(line) : undefined;
-  const pick = (next: Line) => {
-    setId(next.id);
-    chosen(next);
+  const kept = line !== undefined && available.is === "gone" && problem === null ? own(line) : undefined;
+  const pick = (index: number, value: string) => {
+    const options = names.map((_, i) => (i === index ? value : picked[i]));
+    // Where the other choices have nothing of this kind, they are made anew.
+    const fits = lines.some((one) => options.every((option, i) => option === undefined || one.options[i] === option));
+    const next = fits ? options : names.map((_, i) => (i === index ? value : undefined));
+    setPicked(next);
+    const found = next.every((option) => option !== undefined) ? lineWith(offer, next as string[]) : undefined;
+    if (found !== undefined) chosen(found);
   };
-  const price = money(line.price_minor * quantity, line.currency, language);
+  const price = line === undefined ? "" : money(line.price_minor * quantity, line.currency, language);
   return (
     <form
       class="choose"
+      ref={form}
       onSubmit={(event) => {
         event.preventDefault();
-        if (available.is === "gone") wait(line, quantity);
+        if (line === undefined) form.current?.querySelector<HTMLElement>(`[name="option-${missing}"]`)?.focus();
+        else if (available.is === "gone") wait(line, quantity);
         else buy(line, quantity);
       }}
     >
       <div class="choose-head">
         {picture !== null && <img class="thumb" src={picture} alt="" width={72} height={72} />}
         <div>
-          <p class="price big" aria-live="polite">{money(line.price_minor, line.currency, language)}</p>
+          <p class="price big" aria-live="polite">{line === undefined ? priceText(offer, say, language) : money(line.price_minor, line.currency, language)}</p>
           <p class={`text-${stockKind(available)}`} aria-live="polite">
             {stockText(available, say, language)}
             {available.is === "gone" && available.waiting > 0 && <span class="soft"> · {say("people_wait", { n: available.waiting })}</span>}
           </p>
-          <p class="soft small">{inWords(offer.title, offer.titles, language)}{optionText(line) && ` · ${optionText(line)}`}</p>
+          <p class="soft small">{inWords(offer.title, offer.titles, language)}{line !== undefined && optionText(line) && ` · ${optionText(line)}`}</p>
         </div>
       </div>
-      {linesOf(offer).length > 1 &&
-        (offer.option_names.length > 0 ? offer.option_names : [say("choice")]).map((name, index) => (
+      {lines.length > 1 &&
+        names.map((name, index) => (
           <fieldset key={name} class="field">
             <legend class="label">{name}</legend>
             <div class="choices">
               {valuesOf(offer, index).map((value) => {
-                const options = line.options.map((option, i) => (i === index ? value : option));
-                const target = lineWith(offer, options) ?? linesOf(offer).find((one) => one.options[index] === value);
-                const at = target === undefined ? null : availability(target);
+                const those = lines.filter((one) => one.options[index] === value && picked.every((option, i) => i === index || option === undefined || one.options[i] === option));
+                const gone = those.length > 0 && those.every((one) => availability(one).is === "gone");
                 return (
-                  <label key={value} class={at?.is === "gone" ? "choice gone" : "choice"}>
-                    <input type="radio" name={`option-${index}`} checked={line.options[index] === value} onChange={() => target !== undefined && pick(target)} />
+                  <label key={value} class={gone ? "choice gone" : "choice"}>
+                    <input type="radio" name={`option-${index}`} required checked={picked[index] === value} onChange={() => pick(index, value)} />
                     <span>{value}</span>
                   </label>
                 );
@@ -78,7 +89,7 @@ export function Choose({ offer, say, language, busy, slow, problem, own, chosen,
             </div>
           </fieldset>
         ))}
-      {line.parts !== undefined && (
+      {line?.parts !== undefined && (
         <div class="contents">
           <p class="label">{say("contains")}</p>
           <ul>
@@ -98,7 +109,7 @@ export function Choose({ offer, say, language, busy, slow, problem, own, chosen,
           </span>
         </div>
       )}
-      {available.is === "later" && (
+      {line !== undefined && available.is === "later" && (
         <p class="note wait"><Icon name="calendar" /><span>{say("consent_later", { date: day(available.ready_on, language) })}</span></p>
       )}
       {kept !== undefined && (
@@ -124,6 +135,8 @@ export function Choose({ offer, say, language, busy, slow, problem, own, chosen,
       <button class={available.is === "gone" ? "button main wide" : "button buy wide"} disabled={busy} aria-busy={busy}>
         {busy
           ? say("asking")
+          : line === undefined
+          ? say(`choose.${optionKind(names[missing] ?? "")}`, { name: names[missing] ?? "" })
           : available.is === "gone"
             ? say("join_waitlist")
             : available.is === "later"

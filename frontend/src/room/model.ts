@@ -47,6 +47,9 @@ export interface Place {
   readonly state: "waiting" | "offered";
   readonly position: number;
   readonly title: string;
+  readonly quantity: number;
+  readonly total_minor: number;
+  readonly currency: string;
   readonly hold_id: string | null;
   readonly claim_until: string | null;
   /** The day it is ready; null: on the shelf. */
@@ -294,8 +297,9 @@ export class RoomModel {
     if (settled.length > 0) this.forget(settled);
     const offered = places.filter((one) => one.state === "offered" && one.hold_id !== null);
     const fresh = offered.filter((one) => !this.view.purchases.some((known) => known.id === one.hold_id));
-    for (const { hold_id, variant_id, title, url, claim_until, ready_on } of fresh) {
-      if (hold_id !== null) this.remember({ id: hold_id, line: variant_id, title, url, expires_at: claim_until, ready_on, later: ready_on !== null });
+    for (const { hold_id, variant_id, title, quantity, total_minor, currency, url, claim_until, ready_on } of fresh) {
+      const total = money(total_minor, currency, this.language);
+      if (hold_id !== null) this.remember({ id: hold_id, line: variant_id, title, quantity, total, url, expires_at: claim_until, ready_on, later: ready_on !== null });
     }
     const waiting = places.filter((one) => one.state === "waiting");
     this.put({ places: waiting });

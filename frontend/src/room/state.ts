@@ -103,8 +103,19 @@ export function valuesOf(offer: Offer, index: number): readonly string[] {
   return [...new Set(linesOf(offer).map((line) => line.options[index] ?? ""))];
 }
 
-/** The first choice to show: what can be had at once, else what can be had, else the first. */
-export function firstChoice(offer: Offer): Line | undefined {
-  const lines = linesOf(offer);
-  return lines.find((line) => availability(line).is === "now") ?? lines.find((line) => availability(line).is === "later") ?? lines[0];
+/** What needs no choosing: the options that have one value only. */
+export function onlyChoices(offer: Offer): readonly (string | undefined)[] {
+  return offer.option_names.map((_, index) => {
+    const values = valuesOf(offer, index);
+    return values.length === 1 ? values[0] : undefined;
+  });
+}
+
+const SIZES = new Set(["size", "größe", "grösse", "taille", "talla", "taglia", "尺码", "尺寸", "尺碼", "大小", "码数"]);
+const COLOURS = new Set(["color", "colour", "farbe", "couleur", "colore", "颜色", "顏色", "色", "花色"]);
+
+/** Whether an option is a size or a colour, by the name the merchant gave it; as `web.parts.option_kind`. */
+export function optionKind(name: string): "size" | "colour" | "other" {
+  const word = name.trim().toLowerCase();
+  return SIZES.has(word) ? "size" : COLOURS.has(word) ? "colour" : "other";
 }

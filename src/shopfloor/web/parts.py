@@ -125,6 +125,18 @@ def option_words(options: Sequence[str]) -> str:
     return " · ".join(option for option in options if option and option != "Default Title")
 
 
+_SIZES: Final = frozenset(
+    {"size", "größe", "grösse", "taille", "talla", "taglia", "尺码", "尺寸", "尺碼", "大小", "码数"}
+)
+_COLOURS: Final = frozenset({"color", "colour", "farbe", "couleur", "colore", "颜色", "顏色", "色", "花色"})
+
+
+def option_kind(name: str) -> str | None:
+    """Whether an option of a product is its size or its colour, by the name the merchant gave it."""
+    word = name.strip().casefold()
+    return "size" if word in _SIZES else "colour" if word in _COLOURS else None
+
+
 def refused_by(query: Mapping[str, str]) -> dict[str, str] | None:
     """What a form that came back was refused for (`?refused=…`), as plain text."""
     code = query.get("refused") or ("queued" if query.get("outcome") == "queued" else "")

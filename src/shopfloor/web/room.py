@@ -34,6 +34,9 @@ WORDS: Final = {
     "chat": N_("Chat"),
     "chat_held": N_("A moderator will review your message first."),
     "check_out": N_("Check out"),
+    "choose.colour": N_("Choose a colour"),
+    "choose.other": N_("Choose: %(name)s"),
+    "choose.size": N_("Choose a size"),
     "choice": N_("Choice"),
     "close": N_("Close"),
     "contains": N_("Includes"),
@@ -129,6 +132,7 @@ class OfferForm:
     policy: str
     minutes: int
     limit: int | None
+    option_names: Sequence[str]
     left: Left
     groups: list[PriceGroup]
 
@@ -246,6 +250,7 @@ def offer_forms(state: live.RoomState, language: Language) -> list[OfferForm]:
                 policy=offer.policy,
                 minutes=max(1, round(offer.hold_seconds / 60)),
                 limit=offer.limit,
+                option_names=offer.option_names,
                 left=sum((choice.left for choice in choices), Left(0)),
                 groups=grouped(choices),
             )

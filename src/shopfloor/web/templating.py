@@ -65,6 +65,7 @@ from shopfloor.kernel.currencies import DECIMALS
 from shopfloor.kernel.values import Money, now
 from shopfloor.web.console.places import PLACES
 from shopfloor.web.languages import LANGUAGES, Language, language_of
+from shopfloor.web.parts import option_kind
 from shopfloor.web.static import asset
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -201,6 +202,7 @@ def environment(tag: str) -> Environment:
         "data": data,
         "form_key": form_key,
         "with_query": with_query,
+        "option_kind": option_kind,
         "money_of": Money,
         "places": PLACES,
     }

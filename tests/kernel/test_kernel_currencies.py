@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from shopfloor.kernel.currencies import DECIMALS
+from shopfloor.kernel.currencies import DECIMALS, MARKS
 
 SCRIPT = Path(__file__).parents[2] / "frontend/src/common/currencies.ts"
 
@@ -14,3 +14,7 @@ def test_scripts_and_server_have_one_table_of_decimals() -> None:
         for code, digits in re.findall(r"^  ([A-Z]{3}): (\d),$", SCRIPT.read_text(), re.MULTILINE)
     }
     assert table == {code: digits for code, digits in DECIMALS.items() if digits != 2}
+
+
+def test_scripts_and_server_have_one_table_of_marks() -> None:
+    assert dict(re.findall(r'^  "([^"]+)": "([A-Z ]+)",$', SCRIPT.read_text(), re.MULTILINE)) == MARKS

@@ -385,9 +385,8 @@ async def test_the_audit_names_what_was_tampered_with(
     first.write_bytes(original)
     assert sound(directory)
 
-    path = directory / "manifest.jsonl"
-    lines = path.read_bytes()
-    path.write_bytes(lines.replace(b'"sealed_at":"2', b'"sealed_at":"3', 1))
+    path = directory / "manifest/commits/000000000000.json"
+    path.write_bytes(path.read_bytes().replace(b'"sealed_at":"2', b'"sealed_at":"3', 1))
     failed = [check for check in collector.audit(directory) if not check.passed]
     assert [(check.name, check.offending) for check in failed] == [
         ("no line of the manifest was changed, moved or removed", ("one/00000002",))

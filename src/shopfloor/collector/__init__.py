@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from shopfloor.collector import lake
 from shopfloor.collector.audit import audit
+from shopfloor.collector.compaction import Compacted, compact, forget_writers
 from shopfloor.collector.endpoint import Endpoint
 from shopfloor.collector.facts import EXPLODED, compare, from_fact
 from shopfloor.collector.lake import AsOf, Lake
@@ -31,8 +32,10 @@ from shopfloor.collector.models import (
     Sealed,
     WriterTaken,
 )
+from shopfloor.collector.replay import Judged, judge
 from shopfloor.collector.sealer import rebuild_index, seal_everything
 from shopfloor.collector.service import Collector
+from shopfloor.collector.spill import FactIds
 from shopfloor.collector.vocabulary import BROWSER, PRESENCE, SERVER_ONLY, SHEDDING_ORDER
 from shopfloor.kernel import late
 
@@ -56,8 +59,11 @@ __all__ = [
     "Check",
     "Closing",
     "Collector",
+    "Compacted",
     "Endpoint",
     "Event",
+    "FactIds",
+    "Judged",
     "Lake",
     "LakeDamaged",
     "NotDurable",
@@ -65,8 +71,11 @@ __all__ = [
     "Sealed",
     "WriterTaken",
     "audit",
+    "compact",
     "compare",
+    "forget_writers",
     "from_fact",
+    "judge",
     "lake",
     "rebuild_index",
     "seal_everything",

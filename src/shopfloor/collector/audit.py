@@ -1,13 +1,15 @@
-"""Whether the lake is what it says it is."""
+"""Whether the lake is what it says it is.  However large it is, what is held of it in memory is bounded."""
 
-from collections.abc import Iterable
-from datetime import date
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-from shopfloor.collector import facts, lake, manifest
-from shopfloor.collector.models import SERVER, Check
+from shopfloor.collector import facts, index, lake, manifest
+from shopfloor.collector.models import DEDUP_DAYS, SERVER, Check
+from shopfloor.collector.spill import Spill
 from shopfloor.collector.vocabulary import PRESENCE
 from shopfloor.kernel import late
 
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 else:
     pq = late.module("pyarrow.parquet")
+
+_KEY: Final = 16
+_MOST: Final = 100
 
 
 def audit(directory: Path, fact_ids: Iterable[UUID] | None = None) -> list[Check]:
@@ -25,97 +30,148 @@ def audit(directory: Path, fact_ids: Iterable[UUID] | None = None) -> list[Check
     complaint; a fact that is delivered but not among `fact_ids` counts as `without_a_fact`.
     """
     view = lake.open(directory)
-    damaged = lake.damaged_files(directory, view.lines)
-    checks = [*_files(view, damaged), _books(view)]
+    damaged, count = lake.damaged_files(view.snapshot)
+    checks = [*_files(view, damaged, count), _books(view)]
     if damaged:
         # What is in a damaged file cannot be told; the check on the files says which.
         return checks
-    checks.append(_once(view))
+    checks.append(_once(view, directory))
     if fact_ids is not None:
-        checks.append(facts.compare(fact_ids, fact_ids_in(view)))
+        checks.append(_facts(directory, fact_ids, fact_ids_in(view)))
     return checks
 
 
-def fact_ids_in(view: lake.Lake) -> list[str]:
+def fact_ids_in(view: lake.Lake) -> Iterator[str]:
     """The ids of all events that are facts of ours: not presence, not what the collector says of itself."""
-    rows = view.table(names=["id", "source", "type"])
-    return [
-        identity
-        for identity, source, kind in zip(*(column.to_pylist() for column in rows.columns), strict=True)
-        if source.startswith(SERVER)
-        and source.removeprefix(SERVER).isdigit()
-        and kind not in PRESENCE
-        and not kind.startswith("collector.")
-    ]
+    for rows in view.batches(["id", "source", "type"]):
+        for identity, source, kind in zip(*(column.to_pylist() for column in rows.columns), strict=True):
+            if (
+                source.startswith(SERVER)
+                and source.removeprefix(SERVER).isdigit()
+                and kind not in PRESENCE
+                and not kind.startswith("collector.")
+            ):
+                yield identity
 
 
-def _files(view: lake.Lake, damaged: list[str]) -> list[Check]:
+def _facts(directory: Path, fact_ids: Iterable[UUID], lake_ids: Iterable[str]) -> Check:
+    """`facts.compare`, one part of all ids at a time: what belongs to a fact is in the part of its id."""
+    with Spill(directory) as outbox, Spill(directory) as found:
+        for fact in fact_ids:
+            outbox.add(str(fact).encode(), fact.bytes)
+        for identity in lake_ids:
+            found.add(identity.partition(":")[0].encode(), identity.encode())
+        whole: Check | None = None
+        for wanted, there in zip(outbox.parts(), found.parts(), strict=True):
+            part = facts.compare((UUID(bytes=each) for each in wanted), (each.decode() for each in there))
+            whole = part if whole is None else _joined(whole, part)
+    assert whole is not None
+    return whole
+
+
+def _joined(one: Check, other: Check) -> Check:
+    figures = {name: value + other.figures[name] for name, value in one.figures.items()}
+    offending = (*one.offending, *other.offending)[:_MOST]
+    return Check(one.name, one.passed and other.passed, figures, offending)
+
+
+def _files(view: lake.Lake, damaged: list[str], count: int) -> list[Check]:
     broken = manifest.verify_chain(view.directory)
-    rows: list[str] = []
-    for line in view.lines:
-        for file in line.events:
-            if file.path in damaged:
-                continue
-            if pq.read_metadata(view.directory / file.path).num_rows != file.rows:
-                rows.append(file.path)
-    count = sum(len(line.events) + len(line.bad_files) for line in view.lines)
+    wrong = set(damaged)
+    store = view.snapshot.store
+    rows = [
+        file.path
+        for file in view.snapshot.files()
+        if file.path not in wrong and pq.read_metadata(store.location(file.path)).num_rows != file.rows
+    ]
     return [
         Check(
             "every file of the lake is the one that was sealed",
             not damaged,
             {"files": count, "damaged": len(damaged)},
-            tuple(damaged[:100]),
+            tuple(damaged[:_MOST]),
         ),
         Check(
             "no line of the manifest was changed, moved or removed",
             not broken,
-            {"lines": len(view.lines), "broken": len(broken)},
-            tuple(broken[:100]),
+            {"lines": view.snapshot.commits + len(view.snapshot.foreign), "broken": len(broken)},
+            tuple(broken[:_MOST]),
         ),
         Check(
-            "files hold the rows they say", not rows, {"files": count, "wrong": len(rows)}, tuple(rows[:100])
+            "files hold the rows they say",
+            not rows,
+            {"files": count, "wrong": len(rows)},
+            tuple(rows[:_MOST]),
         ),
     ]
 
 
 def _books(view: lake.Lake) -> Check:
-    """The counts of each seal add up, and what was accepted is in its files."""
-    wrong = [
-        str(line.id)
-        for line in view.lines
-        if line.received != line.accepted + line.duplicate + line.bad
-        or line.accepted != sum(file.rows for file in line.events)
-        or line.bad != sum(file.rows for file in line.bad_files)
-    ]
-    figures = {
-        "received": sum(line.received for line in view.lines),
-        "accepted": sum(line.accepted for line in view.lines),
-        "duplicate": sum(line.duplicate for line in view.lines),
-        "bad": sum(line.bad for line in view.lines),
-        "unsealed": view.as_of.unsealed_events,
-        "torn_bytes": sum(line.torn_bytes for line in view.lines),
-    }
+    """The counts of each seal add up, what was accepted is in its files, and a compaction kept every row."""
+    wrong: list[str] = []
+    figures = dict.fromkeys(("received", "accepted", "duplicate", "bad"), 0)
+    torn = 0
+    rows = array("q")
+    for commit in view.snapshot.history():
+        line = commit.line
+        rows.append(sum(file.rows for file in line.events))
+        if line.is_seal:
+            kept = line.received == line.accepted + line.duplicate + line.bad
+            kept = kept and line.accepted == rows[-1] and line.bad == sum(f.rows for f in line.bad_files)
+        else:
+            kept = all(number < commit.number for number in line.replaced)
+            kept = kept and rows[-1] == sum(rows[number] for number in line.replaced)
+        if not kept:
+            wrong.append(commit.label)
+        for name in figures:
+            figures[name] += getattr(line, name)
+        torn += line.torn_bytes
+    figures |= {"unsealed": view.as_of.unsealed_events, "torn_bytes": torn}
     return Check(
-        "received = accepted + duplicate + bad at every seal", not wrong, figures, tuple(wrong[:100])
+        "received = accepted + duplicate + bad at every seal", not wrong, figures, tuple(wrong[:_MOST])
     )
 
 
-def _once(view: lake.Lake) -> Check:
+def _once(view: lake.Lake, directory: Path) -> Check:
     """No event is in the lake twice within the window of deduplication."""
-    rows = view.table(names=["source", "id", "received_at"])
-    last: dict[tuple[str, str], date] = {}
-    repeated: list[str] = []
-    for source, identity, received in zip(
-        rows["source"].to_pylist(), rows["id"].to_pylist(), rows["received_at"].to_pylist(), strict=True
-    ):
-        key = (source, identity)
-        earlier = last.get(key)
-        if earlier is not None and abs((received.date() - earlier).days) < 7:
-            repeated.append(f"{source} {identity}")
-        last[key] = received.date()
+    events = 0
+    repeated: set[bytes] = set()
+    with Spill(directory) as spill:
+        for rows in view.batches(["source", "id", "received_at"]):
+            events += rows.num_rows
+            for source, identity, received in zip(
+                *(rows[name].to_pylist() for name in ("source", "id", "received_at")), strict=True
+            ):
+                key = index.key(source, identity)
+                spill.add(key, key + received.toordinal().to_bytes(4, "little"))
+        count = 0
+        for part in spill.parts():
+            for key in _repeated(part):
+                count += 1
+                if len(repeated) < _MOST:
+                    repeated.add(key)
     return Check(
         "no event is in the lake twice",
-        not repeated,
-        {"events": rows.num_rows, "repeated": len(repeated)},
-        tuple(repeated[:100]),
+        not count,
+        {"events": events, "repeated": count},
+        tuple(_named(view, repeated)) if repeated else (),
     )
+
+
+def _repeated(rows: Sequence[bytes]) -> Iterator[bytes]:
+    days: dict[bytes, list[int]] = {}
+    for row in rows:
+        days.setdefault(row[:_KEY], []).append(int.from_bytes(row[_KEY:], "little"))
+    for key, seen in days.items():
+        seen.sort()
+        yield from (key for one, next_ in pairwise(seen) if next_ - one < DEDUP_DAYS)
+
+
+def _named(view: lake.Lake, keys: set[bytes]) -> Iterator[str]:
+    """Source and id of events of which only the key is known."""
+    left = set(keys)
+    for rows in view.batches(["source", "id"]):
+        for source, identity in zip(*(column.to_pylist() for column in rows.columns), strict=True):
+            if (key := index.key(source, identity)) in left:
+                left.discard(key)
+                yield f"{source} {identity}"

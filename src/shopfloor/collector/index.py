@@ -12,7 +12,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
-from shopfloor.collector.models import DEDUP_DAYS, SegmentId
+from shopfloor.collector.models import COMPACTION, DEDUP_DAYS, SegmentId
 
 # The mark in front keeps these apart from the statements for PostgreSQL, which a test prepares there.
 _TABLES: Final = """-- sqlite
@@ -33,6 +33,11 @@ _OWNERS: Final = (
 def key(source: str, identity: str) -> bytes:
     """Sixteen bytes that stand for an event; two different events share them with odds of 2^-64 at 2^32."""
     return blake2b(f"{source}\0{identity}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def compacted(commit: int) -> SegmentId:
+    """Who owns the events of a compacted file, when the index was made anew after the compaction."""
+    return SegmentId(COMPACTION, commit)
 
 
 def owners(directory: Path, keys: Sequence[bytes], since: date) -> dict[bytes, str]:

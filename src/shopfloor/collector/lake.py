@@ -7,29 +7,35 @@ each event once, also while sealers work.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from shopfloor.collector import index, log, manifest
 from shopfloor.collector.models import Event, LakeDamaged, SegmentId
 from shopfloor.kernel import late
+from shopfloor.kernel.storage import Missing
 from shopfloor.kernel.values import now
 
 if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.dataset as ds
+    import pyarrow.parquet as pq
 
     from shopfloor.collector import columns
 else:
     pa = late.module("pyarrow")
     pc = late.module("pyarrow.compute")
     ds = late.module("pyarrow.dataset")
+    pq = late.module("pyarrow.parquet")
     columns = late.module("shopfloor.collector.columns")
+
+_BATCH: Final = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +51,17 @@ class Lake:
     """A view of the lake at one moment; it does not change when more events arrive."""
 
     def __init__(
-        self, directory: Path, lines: Sequence[manifest.Line], tail: Sequence[tuple[datetime, Event]]
+        self, directory: Path, snapshot: manifest.Snapshot, tail: Sequence[tuple[datetime, Event]]
     ) -> None:
         self.directory = directory
-        self.lines = tuple(lines)
+        self.snapshot = snapshot
         self._tail = tuple(tail)
-        self.as_of = AsOf(now(), len(self.lines), len(self._tail))
+        self.as_of = AsOf(now(), snapshot.seals, len(self._tail))
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """The sealed files, in the order of their seals."""
-        return tuple(self.directory / file.path for line in self.lines for file in line.events)
+        """The files that hold the sealed events, in the order of their commits."""
+        return tuple(Path(self._location(file)) for file in self.snapshot.files())
 
     @cached_property
     def tail(self) -> columns.ArrowTable:
@@ -76,25 +82,41 @@ class Lake:
         """
         wanted = list(names or columns.SCHEMA.names)
         condition = _condition(shop_id=shop_id, show_id=show_id, types=types)
-        paths = [
-            str(self.directory / file.path)
-            for line in self.lines
-            for file in line.events
-            if show_id is None or file.shows is None or show_id in file.shows
-        ]
+        paths = [self._location(file) for file in self.snapshot.files(show_id=show_id)]
         parts: list[columns.ArrowTable] = []
-        try:
+        with _told():
             if paths:
                 sealed = ds.dataset(paths, schema=columns.SCHEMA, format="parquet")
                 parts.append(sealed.to_table(columns=wanted, filter=condition))
-        except (FileNotFoundError, pa.ArrowInvalid) as problem:
-            raise LakeDamaged(f"a file the manifest names cannot be read: {problem}") from problem
         tail = self.tail if condition is None else self.tail.filter(condition)
         parts.append(tail.select(wanted))
         return pa.concat_tables(parts)
 
+    def batches(self, names: Sequence[str]) -> Iterator[columns.ArrowTable]:
+        """Every event once, some columns, in pieces that fit into memory however large the lake is.
+
+        Raises LakeDamaged when a file the manifest names is gone.
+        """
+        for file in self.snapshot.files():
+            with _told(), pq.ParquetFile(self._location(file)) as opened:
+                for batch in opened.iter_batches(_BATCH, columns=list(names)):
+                    yield pa.Table.from_batches([batch]).select(list(names))
+        for start in range(0, len(self._tail), _BATCH):
+            yield columns.table(self._tail[start : start + _BATCH]).select(list(names))
+
     def count(self) -> int:
-        return sum(line.accepted for line in self.lines) + len(self._tail)
+        return self.snapshot.accepted + len(self._tail)
+
+    def _location(self, file: manifest.SealedFile) -> str:
+        return self.snapshot.store.location(file.path)
+
+
+@contextmanager
+def _told() -> Generator[None]:
+    try:
+        yield
+    except (FileNotFoundError, pa.ArrowInvalid) as problem:
+        raise LakeDamaged(f"a file the manifest names cannot be read: {problem}") from problem
 
 
 def open(directory: Path) -> Lake:  # noqa: A001 -- read as `lake.open`, as one opens a file
@@ -106,16 +128,15 @@ def open(directory: Path) -> Lake:  # noqa: A001 -- read as `lake.open`, as one 
             tail.append((segment, log.read(path)))
         except FileNotFoundError:
             continue
-    lines = manifest.read(directory)
-    return Lake(directory, lines, _first_copies(directory, lines, tail))
+    snapshot = manifest.load(directory)
+    return Lake(directory, snapshot, _first_copies(directory, snapshot, tail))
 
 
 def _first_copies(
-    directory: Path, lines: Sequence[manifest.Line], tail: Sequence[tuple[SegmentId, log.Contents]]
+    directory: Path, snapshot: manifest.Snapshot, tail: Sequence[tuple[SegmentId, log.Contents]]
 ) -> list[tuple[datetime, Event]]:
     """The unsealed events that no sealed file has and that did not come twice in the tail."""
-    sealed = {line.id for line in lines}
-    open_segments = [(segment, contents) for segment, contents in tail if segment not in sealed]
+    open_segments = [(segment, contents) for segment, contents in tail if not snapshot.is_sealed(segment)]
     arrived = [
         (str(segment), frame.received, entry, index.key(entry.source, entry.id))
         for segment, contents in open_segments
@@ -125,13 +146,13 @@ def _first_copies(
     ]
     if not arrived:
         return []
-    visible = {str(segment) for segment in sealed} | {str(segment) for segment, _ in open_segments}
+    visible = {str(segment) for segment, _ in open_segments}
     keys = [one for _, _, _, one in arrived]
     owners = {
         one: owner
         for one, owner in index.owners(directory, keys, arrived[0][1].date()).items()
         # A claim by a segment this view does not see must not hide the copy it does see.
-        if owner in visible
+        if owner in visible or snapshot.holds(SegmentId.read(owner))
     }
     first: dict[bytes, tuple[datetime, Event]] = {}
     for segment, received, event, one in arrived:
@@ -156,16 +177,24 @@ def _condition(*, shop_id: int | None, show_id: int | None, types: Sequence[str]
     return whole
 
 
-def damaged_files(directory: Path, lines: Sequence[manifest.Line]) -> list[str]:
-    """The files whose bytes are not those that were sealed."""
+def damaged_files(snapshot: manifest.Snapshot) -> tuple[list[str], int]:
+    """The files whose bytes are not those that were sealed, and how many there are in all."""
     wrong: list[str] = []
-    for line in lines:
-        for file in (*line.events, *line.bad_files):
-            try:
-                data = (directory / file.path).read_bytes()
-            except FileNotFoundError:
-                wrong.append(file.path)
-                continue
-            if hashlib.sha256(data).hexdigest() != file.sha256:
-                wrong.append(file.path)
-    return wrong
+    count = 0
+    for file in _every_file(snapshot):
+        count += 1
+        try:
+            data = snapshot.store.get(file.path)
+        except Missing:
+            wrong.append(file.path)
+            continue
+        if hashlib.sha256(data).hexdigest() != file.sha256:
+            wrong.append(file.path)
+    return wrong, count
+
+
+def _every_file(snapshot: manifest.Snapshot) -> Iterator[manifest.SealedFile]:
+    """The event files that count, and all bad events."""
+    yield from snapshot.files()
+    for commit in snapshot.with_bad():
+        yield from commit.line.bad_files

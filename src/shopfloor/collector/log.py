@@ -23,6 +23,7 @@ from typing import IO, Final
 import msgspec
 
 from shopfloor.collector.models import Entry, SegmentId, WriterTaken
+from shopfloor.kernel.storage import make_directory, sync_directory
 
 MARK: Final = b"SFLOG01\n"
 _HEAD: Final = struct.Struct("<IIq")
@@ -124,25 +125,6 @@ class Segment:
             self.size += written
 
 
-def sync_directory(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def make_directory(path: Path) -> None:
-    """Make `path` and its parents, each name durable."""
-    missing: list[Path] = []
-    while not path.exists():
-        missing.append(path)
-        path = path.parent
-    for child in reversed(missing):
-        child.mkdir(exist_ok=True)
-        sync_directory(child.parent)
-
-
 def writer_directory(directory: Path, writer: str) -> Path:
     return directory / "log" / writer
 
@@ -162,11 +144,39 @@ def segments(directory: Path) -> list[tuple[SegmentId, Path]]:
 def lock_writer(directory: Path, writer: str) -> IO[bytes]:
     """Claim the name `writer` for this process until the returned file is closed; refuse when it is taken."""
     home = writer_directory(directory, writer)
-    make_directory(home)
-    handle = (home / "lock").open("ab")
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    while True:
+        try:
+            make_directory(home)
+            handle = (home / "lock").open("ab")
+        except FileNotFoundError:
+            # Cleared away this moment.
+            continue
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            handle.close()
+            raise WriterTaken(f"another process writes to the log as {writer!r}") from None
+        # Whoever cleared the writer's directory away in between has left a lock that guards nothing.
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(handle.fileno()), (home / "lock").stat()):
+                return handle
         handle.close()
-        raise WriterTaken(f"another process writes to the log as {writer!r}") from None
-    return handle
+
+
+def forget_writers(directory: Path, before: datetime) -> int:
+    """Take away the directories of writers that are gone and have left nothing since `before`; how many."""
+    forgotten = 0
+    for home in sorted((directory / "log").glob("*/")):
+        if home.stat().st_mtime >= before.timestamp() or any(home.glob("*.log")):
+            continue
+        try:
+            lock = lock_writer(directory, home.name)
+        except WriterTaken:
+            continue
+        with lock:
+            # Nobody begins under this name meanwhile: the lock is ours, and whoever waits for it sees it go.
+            if not any(home.glob("*.log")):
+                (home / "lock").unlink()
+                home.rmdir()
+                forgotten += 1
+    return forgotten

@@ -13,6 +13,8 @@ MAX_EVENT: Final = 64 << 10
 MAX_BATCH: Final = 1_000
 DEDUP_DAYS: Final = 7
 SERVER: Final = "shopfloor/"
+# In the place of a writer; no writer can be called so.
+COMPACTION: Final = "~compaction"
 
 
 class Event(msgspec.Struct, frozen=True, array_like=True, tag="event", tag_field="kind"):
@@ -75,6 +77,12 @@ class SegmentId:
 
     def __str__(self) -> str:
         return f"{self.writer}/{self.number:08d}"
+
+    @classmethod
+    def read(cls, text: str) -> "SegmentId":
+        """What `str` wrote."""
+        writer, _, number = text.rpartition("/")
+        return cls(writer, int(number))
 
     @property
     def stem(self) -> str:

@@ -1,11 +1,11 @@
 """From closed log segments to files of the lake, each step safe to repeat after a crash at any point.
 
     decide     first copy of (source, id) within seven days wins; the decision is claimed in the index
-    write      temporary name, fsync, rename, fsync of the directory; same segment, same names, same bytes
-    name       one synced line in the manifest; only now do readers see the files
+    write      whole or not at all; same segment, same names, same bytes
+    name       one commit in the manifest; only now do readers see the files
     drop       the segment
 
-A crash before the line leaves files that no reader looks at and that the next attempt overwrites; a crash
+A crash before the commit leaves files that no reader looks at and that the next attempt overwrites; a crash
 after it leaves a segment that is dropped unread.
 """
 
@@ -13,9 +13,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import groupby
@@ -26,7 +25,8 @@ import msgspec
 
 from shopfloor.collector import index, log, manifest
 from shopfloor.collector.models import DEDUP_DAYS, Bad, Event, Sealed, SegmentId
-from shopfloor.kernel import late, logs
+from shopfloor.kernel import late, logs, storage
+from shopfloor.kernel.storage import Storage
 from shopfloor.kernel.values import now
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ else:
 Row = TypeVar("Row")
 
 _MOST_SHOWS_LISTED: Final = 64
+_ROW_GROUP: Final = 131_072
 _log = logs.get("collector")
 
 
@@ -60,12 +61,16 @@ class BadLine:
 def seal(directory: Path, wanted: Sequence[SegmentId]) -> list[Sealed]:
     """Seal those of `wanted` that are not sealed yet; the caller owns them and nobody appends any more."""
     sealed: list[Sealed] = []
-    with manifest.sealing(directory):
-        known = {line.id for line in manifest.read(directory)}
+    with manifest.sealing(directory) as found:
+        known = found
         for segment in wanted:
             path = log.segment_path(directory, segment)
-            if segment not in known and path.exists():
-                sealed.append(_seal_one(directory, segment, path))
+            if known.is_sealed(segment):
+                # Whoever sealed it may have died before that was durable.
+                known.store.settle(manifest.COMMITS)
+            elif path.exists():
+                result, known = _seal_one(directory, segment, path, known)
+                sealed.append(result)
             path.unlink(missing_ok=True)
     return sealed
 
@@ -94,11 +99,13 @@ def seal_everything(directory: Path) -> list[Sealed]:
 def next_number(directory: Path, writer: str) -> int:
     """The first segment number that `writer` never used."""
     used = [segment.number for segment, _ in log.segments(directory) if segment.writer == writer]
-    used += [line.segment for line in manifest.read(directory) if line.writer == writer]
-    return max(used, default=0) + 1
+    return max([*used, manifest.load(directory).last_number(writer)]) + 1
 
 
-def _seal_one(directory: Path, segment: SegmentId, path: Path) -> Sealed:
+def _seal_one(
+    directory: Path, segment: SegmentId, path: Path, known: manifest.Snapshot
+) -> tuple[Sealed, manifest.Snapshot]:
+    store = known.store
     contents = log.read(path)
     arrived = [(frame.received, entry) for frame in contents.frames for entry in frame.entries]
     bad = [(received, entry) for received, entry in arrived if isinstance(entry, Bad)]
@@ -106,11 +113,11 @@ def _seal_one(directory: Path, segment: SegmentId, path: Path) -> Sealed:
     day = arrived[0][0].date() if arrived else now().date()
     accepted = _decide(directory, segment, day, events)
 
-    event_files = [_write_events(directory, segment, hour, rows) for hour, rows in _by_hour(accepted)]
-    bad_files = [_write_bad(directory, segment, hour, rows) for hour, rows in _by_hour(bad)]
+    event_files = [_write_events(store, segment, hour, rows) for hour, rows in _by_hour(accepted)]
+    bad_files = [_write_bad(store, segment, hour, rows) for hour, rows in _by_hour(bad)]
     if contents.torn:
         _log.warning("collector.torn_segment", segment=str(segment), bytes=len(contents.torn))
-        _publish(directory / "torn" / f"{segment.stem}.bin", contents.torn)
+        store.put(f"torn/{segment.stem}.bin", contents.torn)
 
     result = Sealed(
         segment=segment,
@@ -120,8 +127,8 @@ def _seal_one(directory: Path, segment: SegmentId, path: Path) -> Sealed:
         bad=len(bad),
         torn_bytes=len(contents.torn),
     )
-    manifest.append(
-        directory,
+    after = manifest.append(
+        store,
         manifest.Line(
             writer=segment.writer,
             segment=segment.number,
@@ -136,8 +143,9 @@ def _seal_one(directory: Path, segment: SegmentId, path: Path) -> Sealed:
             bad_files=bad_files,
             previous="",
         ),
+        known,
     )
-    return result
+    return result, after
 
 
 def _decide(
@@ -166,33 +174,50 @@ def _by_hour(rows: Iterable[tuple[datetime, Row]]) -> Iterable[tuple[str, list[t
 
 
 def _write_events(
-    directory: Path, segment: SegmentId, hour: str, rows: list[tuple[datetime, Event]]
+    store: Storage, segment: SegmentId, hour: str, rows: list[tuple[datetime, Event]]
 ) -> manifest.SealedFile:
     rows.sort(key=lambda row: (row[1].show_id or 0, row[1].event_time, row[1].source, row[1].id))
-    sink = pa.BufferOutputStream()
-    pq.write_table(columns.table(rows), sink, compression="zstd", compression_level=3)
-    data = sink.getvalue().to_pybytes()
-    relative = f"events/hour={hour}/{segment.stem}.parquet"
-    _publish(directory / relative, data)
     times = [event.event_time for _, event in rows]
-    shows = sorted({event.show_id for _, event in rows if event.show_id is not None})
+    return write_table(
+        store,
+        f"events/hour={hour}/{segment.stem}.parquet",
+        columns.table(rows),
+        span=(min(times), max(times)),
+        shows={event.show_id for _, event in rows if event.show_id is not None},
+    )
+
+
+def write_table(
+    store: Storage,
+    name: str,
+    rows: columns.ArrowTable,
+    *,
+    span: tuple[datetime, datetime],
+    shows: Collection[int],
+) -> manifest.SealedFile:
+    """Events as a file of the lake, and what the manifest says of it.  The same rows give the same bytes."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(rows, sink, compression="zstd", compression_level=3, row_group_size=_ROW_GROUP)
+    data = sink.getvalue().to_pybytes()
+    store.put(name, data)
+    first, last = span
     return manifest.SealedFile(
-        path=relative,
+        path=name,
         sha256=hashlib.sha256(data).hexdigest(),
         bytes=len(data),
-        rows=len(rows),
-        first=min(times),
-        last=max(times),
-        shows=shows if len(shows) <= _MOST_SHOWS_LISTED else None,
+        rows=rows.num_rows,
+        first=first,
+        last=last,
+        shows=sorted(shows) if len(shows) <= _MOST_SHOWS_LISTED else None,
     )
 
 
 def _write_bad(
-    directory: Path, segment: SegmentId, hour: str, rows: list[tuple[datetime, Bad]]
+    store: Storage, segment: SegmentId, hour: str, rows: list[tuple[datetime, Bad]]
 ) -> manifest.SealedFile:
     data = b"".join(msgspec.json.encode(_bad_line(received, bad)) + b"\n" for received, bad in rows)
     relative = f"bad/hour={hour}/{segment.stem}.jsonl"
-    _publish(directory / relative, data)
+    store.put(relative, data)
     return manifest.SealedFile(
         path=relative, sha256=hashlib.sha256(data).hexdigest(), bytes=len(data), rows=len(rows)
     )
@@ -206,23 +231,12 @@ def _bad_line(received: datetime, bad: Bad) -> BadLine:
     return BadLine(received, bad.id, bad.reason, bad.viewer, raw, encoding)
 
 
-def _publish(path: Path, data: bytes) -> None:
-    """Put `data` at `path`, whole or not at all, durably."""
-    log.make_directory(path.parent)
-    temporary = path.with_suffix(path.suffix + ".tmp")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    log.sync_directory(path.parent)
-
-
-def read_bad(directory: Path, line: manifest.Line) -> list[tuple[BadLine, bytes]]:
+def read_bad(place: Path | Storage, line: manifest.Line) -> list[tuple[BadLine, bytes]]:
     """The bad events of one seal, with their bytes as they came."""
+    store = storage.of(place)
     found: list[tuple[BadLine, bytes]] = []
     for file in line.bad_files:
-        for raw in (directory / file.path).read_bytes().splitlines():
+        for raw in store.get(file.path).splitlines():
             bad = msgspec.json.decode(raw, type=BadLine)
             data: Any = base64.b64decode(bad.raw) if bad.encoding == "base64" else bad.raw.encode()
             found.append((bad, data))
@@ -231,17 +245,17 @@ def read_bad(directory: Path, line: manifest.Line) -> list[tuple[BadLine, bytes]
 
 def rebuild_index(directory: Path) -> int:
     """Make the index anew from the sealed files of the last week; return how many ids it holds."""
-    with manifest.sealing(directory):
-        lines = manifest.read(directory)
-        oldest = now().date() - timedelta(days=DEDUP_DAYS + 1)
+    with manifest.sealing(directory) as known:
+        since = now() - timedelta(days=DEDUP_DAYS + 1)
         claims: defaultdict[date, dict[SegmentId, list[bytes]]] = defaultdict(dict)
-        for line in lines:
-            for file in line.events:
+        for commit in known.live(since=since):
+            owner = commit.line.id if commit.line.is_seal else index.compacted(commit.number)
+            for file in commit.line.events:
                 day = date.fromisoformat(file.path.partition("hour=")[2][:10])
-                if day < oldest:
+                if day < since.date():
                     continue
-                rows = pq.read_table(directory / file.path, columns=["source", "id"])
-                claims[day].setdefault(line.id, []).extend(
+                rows = pq.read_table(known.store.location(file.path), columns=["source", "id"])
+                claims[day].setdefault(owner, []).extend(
                     index.key(source, identity)
                     for source, identity in zip(
                         rows["source"].to_pylist(), rows["id"].to_pylist(), strict=True

@@ -13,8 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Final, TypeVar
 
-from shopfloor.collector import index, log, manifest, sealer
-from shopfloor.collector.intake import parse_again
+from shopfloor.collector import index, log, manifest, replay, sealer
 from shopfloor.collector.models import (
     SERVER,
     Bad,
@@ -22,6 +21,7 @@ from shopfloor.collector.models import (
     Closing,
     Entry,
     Event,
+    LakeDamaged,
     NotDurable,
     Result,
     Sealed,
@@ -202,22 +202,19 @@ class Collector:
         return sealed
 
     async def replay(self, reasons: Sequence[str] | None = None) -> tuple[int, int]:
-        """Judge the bad events again by today's rules and take those that are good now.
+        """Judge the bad events again by today's rules and take those that are good now, each once for ever.
 
-        Returns how many were taken and how many are still bad; running it twice takes none twice (within the
-        window of deduplication).
+        Returns how many were taken and how many are still bad.
         """
         taken = still_bad = 0
-        for line in await asyncio.to_thread(manifest.read, self.directory):
-            for bad, raw in await asyncio.to_thread(sealer.read_bad, self.directory, line):
-                if reasons is not None and bad.reason not in reasons:
-                    continue
-                entry = parse_again(raw, received=bad.received_at, viewer=bad.viewer)
-                if isinstance(entry, Bad):
-                    still_bad += 1
-                    continue
-                (result,) = await self.append([entry])
-                taken += result.outcome == "ok"
+        for judged in await asyncio.to_thread(lambda: list(replay.judge(self.directory, reasons))):
+            still_bad += len(judged.bad)
+            if judged.good:
+                results = await self.append(list(judged.good.values()))
+                taken += sum(result.outcome == "ok" for result in results)
+                # What was given up for want of room was not taken.
+                kept = [place for place, result in zip(judged.good, results, strict=True) if result.outcome != "shed"]  # fmt: skip
+                await asyncio.to_thread(replay.remember, self.directory, judged.file, kept)
         return taken, still_bad
 
     @property
@@ -299,7 +296,7 @@ class Collector:
                 if self.counters.refused > self._refused_said:
                     await self._say_refused()
                 await self.seal()
-            except (OSError, NotDurable, manifest.LakeDamaged) as problem:
+            except (OSError, NotDurable, LakeDamaged) as problem:
                 # The log keeps everything; the next round tries again.
                 _log.error("collector.seal_failed", problem=str(problem))
 
@@ -345,7 +342,7 @@ class Collector:
     def _open(self) -> None:
         self._lock = log.lock_writer(self.directory, self.writer)
         self._number = sealer.next_number(self.directory, self.writer) - 1
-        if manifest.read(self.directory) and not index.days(self.directory):
+        if not index.days(self.directory) and manifest.load(self.directory).seals:
             sealer.rebuild_index(self.directory)
 
     def _write(self, frames: bytes, events: int) -> None:

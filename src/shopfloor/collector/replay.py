@@ -1,0 +1,64 @@
+"""Bad events, one file after the other, and which of them were taken later.
+
+An event that was bad is in a file of `bad/` with the reason and the bytes.  When the rules have changed, or a
+mistake of ours is mended, it is judged again; the number of its line is then kept beside the file, so that it is
+taken once, also when it is tried again after the week in which sources and ids are compared.
+"""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from shopfloor.collector import manifest, sealer
+from shopfloor.collector.intake import parse_again
+from shopfloor.collector.models import Bad, Event
+from shopfloor.kernel import storage
+from shopfloor.kernel.storage import Missing
+
+_TAKEN: Final = ".taken.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The bad events of one file by today's rules: what is good now, by line, and what is not, with its reason."""
+
+    file: str
+    good: dict[int, Event]
+    bad: tuple[Bad, ...]
+
+
+def judge(directory: Path, reasons: Collection[str] | None = None) -> Iterator[Judged]:
+    """All bad events that were not taken later; of `reasons`, those that were refused for one of them."""
+    store = storage.of(directory)
+    for commit in manifest.load(store).with_bad():
+        for file in commit.line.bad_files:
+            taken = _taken(directory, file.path)
+            good: dict[int, Event] = {}
+            bad: list[Bad] = []
+            single = msgspec.structs.replace(commit.line, bad_files=[file])
+            for place, (kept, raw) in enumerate(sealer.read_bad(store, single)):
+                if place in taken or (reasons is not None and kept.reason not in reasons):
+                    continue
+                entry = parse_again(raw, received=kept.received_at, viewer=kept.viewer)
+                if isinstance(entry, Event):
+                    good[place] = entry
+                else:
+                    bad.append(entry)
+            if good or bad:
+                yield Judged(file.path, good, tuple(bad))
+
+
+def remember(directory: Path, file: str, places: Collection[int]) -> None:
+    """These lines of a file of bad events were taken."""
+    taken = sorted(_taken(directory, file) | set(places))
+    storage.of(directory).put(file + _TAKEN, msgspec.json.encode(taken))
+
+
+def _taken(directory: Path, file: str) -> set[int]:
+    try:
+        return msgspec.json.decode(storage.of(directory).get(file + _TAKEN), type=set[int])
+    except Missing:
+        return set()

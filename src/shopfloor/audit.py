@@ -6,8 +6,7 @@ Every module audits what it owns; here they are set beside each other and the ou
 import asyncio
 import json
 from dataclasses import dataclass
-from typing import Any
-from uuid import UUID
+from typing import Any, Final
 
 from rich.console import Console
 
@@ -15,6 +14,8 @@ from shopfloor import collector, media, orders, shop_borders, stock, supply
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.startup import prepared_database
+
+FACTS_AT_ONCE: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +61,16 @@ async def run(db: Database, settings: Settings) -> list[Finding]:
     """All checks.  The database is looked at in one snapshot; files afterwards, so that what arrives meanwhile
     is no complaint.
     """
+    with collector.FactIds(settings.lake_dir) as delivered:
+        return await _run(db, settings, delivered)
+
+
+async def _run(db: Database, settings: Settings, delivered: collector.FactIds) -> list[Finding]:
     async with db.transaction() as tx:
         await tx.run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         ledger = await stock.audit(tx)
         ordered = await orders.audit(tx)
-        delivery, delivered = await _outbox(tx)
+        delivery = await _outbox(tx, delivered)
         plans = await _plans(tx)
         borders = await _borders(tx)
     findings = [
@@ -110,12 +116,15 @@ async def _borders(tx: Tx) -> list[Finding]:
     ]
 
 
-async def _outbox(tx: Tx) -> tuple[list[Finding], list[UUID]]:
-    """What no consumer could take, and the facts that the lake's consumer has been given."""
+async def _outbox(tx: Tx, delivered: collector.FactIds) -> list[Finding]:
+    """What no consumer could take; the facts that the lake's consumer has been given go to `delivered`, some at a
+    time, so that the memory this takes does not grow with the shop.
+    """
     cursor = await tx.value("SELECT position FROM kernel.consumer WHERE name = 'lake'") or 0
-    rows = await (
-        await tx.connection.execute("SELECT fact_id FROM kernel.outbox WHERE position <= %s", (cursor,))
-    ).fetchall()
+    async with tx.connection.cursor(name="facts") as facts:
+        await facts.execute("SELECT fact_id FROM kernel.outbox WHERE position <= %s", (cursor,))
+        while rows := await facts.fetchmany(FACTS_AT_ONCE):
+            delivered.add(fact_id for (fact_id,) in rows)
     parked = await (
         await tx.connection.execute("SELECT consumer || ' ' || fact_id || ' ' || error FROM kernel.parked")
     ).fetchall()
@@ -126,10 +135,10 @@ async def _outbox(tx: Tx) -> tuple[list[Finding], list[UUID]]:
         "outbox",
         "every fact was taken by every consumer",
         not parked,
-        {"delivered": len(rows), "waiting": waiting, "parked": len(parked)},
+        {"delivered": len(delivered), "waiting": waiting, "parked": len(parked)},
         tuple(str(row[0]) for row in parked[:100]),
     )
-    return [found], [row[0] for row in rows]
+    return [found]
 
 
 def show(findings: list[Finding]) -> None:

@@ -31,6 +31,7 @@ else:
 
 # Commands whose options stand with what they do: module, attribute, and the line in the list of commands.
 ELSEWHERE: Final = {
+    "lake": ("shopfloor.lake_commands", "command", "List, verify and compact the lake, and take bad events that are good by today's rules."),
     "loadtest": ("shopfloor.loadtest", "command", "Drive the show SHOW_ID of the shop at BASE_URL with a stated mix, say what it bore, and audit it."),
 }  # fmt: skip
 

@@ -46,6 +46,12 @@ def commands_page() -> str:
         assert command is not None
         own = click.Context(command, info_name=name, parent=context)
         lines += [f"## shopfloor {name}", "", "```", command.get_help(own), "```", ""]
+        if isinstance(command, click.Group):
+            for part in command.list_commands(own):
+                below = command.get_command(own, part)
+                assert below is not None
+                said = below.get_help(click.Context(below, info_name=part, parent=own))
+                lines += [f"### shopfloor {name} {part}", "", "```", said, "```", ""]
     return "\n".join(lines)
 
 

@@ -4,6 +4,8 @@ import asyncio
 import os
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final
 
@@ -20,6 +22,7 @@ EXPIRE_EVERY: Final = 0.5
 SWEEP_EVERY: Final = 10.0
 FETCH_EVERY: Final = 2.0
 FORGET_EVERY: Final = 3600.0
+COMPACT_EVERY: Final = 3600.0
 
 _log = logs.get("worker")
 
@@ -53,11 +56,34 @@ def loops(
         _every(FETCH_EVERY, "fetch_pictures", fetch_pictures),
         _every(FORGET_EVERY, "forget", forget),
         _every(FORGET_EVERY, "tidy", tidy),
+        _every(COMPACT_EVERY, "compact", lambda: compact(settings), first=COMPACT_EVERY),
     ]
 
 
-async def _every(seconds: float, name: str, act: Callable[[], Awaitable[None]]) -> None:
+async def compact(settings: Settings) -> None:
+    """`shopfloor lake compact`, in a process of its own: it takes the memory of a million events for a moment."""
+    # Started in no time; waiting for it is what takes long.
+    process = subprocess.Popen(  # noqa: ASYNC220
+        [sys.executable, "-m", "shopfloor", "lake", "compact"],
+        env=os.environ | {"SHOPFLOOR_DATA_DIR": str(settings.data_dir)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        ended = await asyncio.to_thread(process.wait)
+    except asyncio.CancelledError:
+        # It may be killed at any point.
+        process.kill()
+        raise
+    if ended:
+        _log.error("worker.failed", work="compact", status=ended)
+
+
+async def _every(
+    seconds: float, name: str, act: Callable[[], Awaitable[None]], *, first: float = 0.0
+) -> None:
     """Do it again and again; a failure is logged and tried again, for the next shopper is not its fault."""
+    await asyncio.sleep(first)
     while True:
         try:
             await act()

@@ -1,6 +1,7 @@
 """The JSON of supply: who may, and the whole way over HTTP."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -11,6 +12,7 @@ from tests.supply.conftest import SHOW, Works
 from shopfloor import accounts
 from shopfloor.accounts import api as accounts_api
 from shopfloor.kernel import http
+from shopfloor.kernel.values import now
 from shopfloor.supply import api
 
 
@@ -69,11 +71,46 @@ async def test_the_whole_way_over_http(works: Works, client: httpx.AsyncClient) 
     assert (await client.get("/v1/-/supplier/nonsense")).status_code == 404
 
 
+async def test_a_variant_made_to_order_is_sold_against_what_can_be_made(
+    works: Works, client: httpx.AsyncClient
+) -> None:
+    client.cookies.set("session", works.session)
+    quote = await works.quote(works.weaver, works.coat, capacity_use=10, lead_days=7, late_days=0)
+    path = f"/v1/mei/quotes/{quote.id}/makeable"
+    day = (now() + timedelta(days=30)).date().isoformat()
+    line = {"variant_id": works.coats[0], "location_id": works.location_id, "ready_on": day, "quantity": 12}
+
+    told = await client.put(path, json=line)
+    assert (told.status_code, told.json()) == (200, line)
+    assert [(kind, quantity) for kind, _, quantity, _ in await works.levels(works.coats[0])] == [
+        ("makeable", 12)
+    ]
+    # The same day again changes the quantity; nothing is added up.
+    assert (await client.put(path, json=line | {"quantity": 5})).json()["quantity"] == 5
+    refusals = [
+        (line | {"quantity": 10_000}, 422, "supply.over_capacity"),
+        (line | {"quantity": -1}, 422, "supply.bad_quantity"),
+        (line | {"ready_on": now().date().isoformat()}, 422, "supply.over_capacity"),
+        (line | {"variant_id": works.bowls[0]}, 422, "supply.unknown_line"),
+        (line | {"location_id": 999_999}, 404, "stock.unknown"),
+    ]
+    for body, status, code in refusals:
+        answer = await client.put(path, json=body)
+        assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert (await client.put("/v1/mei/quotes/999999/makeable", json=line)).json()[
+        "code"
+    ] == "supply.unknown_quote"
+    assert [(kind, quantity) for kind, _, quantity, _ in await works.levels(works.coats[0])] == [
+        ("makeable", 5)
+    ]
+
+
 VERBS: list[tuple[str, str, Any]] = [
     ("GET", "/v1/mei/suppliers", None),
     ("POST", "/v1/mei/suppliers", {"name": "X"}),
     ("GET", "/v1/mei/quotes", None),
     ("DELETE", "/v1/mei/quotes/1", None),
+    ("PUT", "/v1/mei/quotes/1/makeable", {"variant_id": 1, "location_id": 1, "quantity": 1}),
     ("GET", "/v1/mei/shows/77/plan", None),
     ("POST", "/v1/mei/shows/77/plan", {}),
     ("POST", "/v1/mei/plans/1/accept", None),

@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from shopfloor import catalog, live, supply
+from shopfloor import catalog, live, stock, supply
 from shopfloor.accounts import Actor, Key, Permission
 from shopfloor.accounts.api import allowed, keyed
 from shopfloor.kernel import paging
@@ -17,6 +17,7 @@ from shopfloor.kernel.border import IDS_AS_NAMES, Day, Id
 from shopfloor.kernel.http import Csv, Db, refusals, with_links
 from shopfloor.supply.models import (
     BadPlanRequest,
+    BadQuantity,
     BadSupplier,
     DateInThePast,
     DateTooFar,
@@ -26,6 +27,7 @@ from shopfloor.supply.models import (
     NoQuotes,
     NothingToOrder,
     OtherCurrency,
+    OverCapacity,
     PlanStale,
     PlanState,
     SolverFailed,
@@ -84,6 +86,22 @@ class NewQuote(BaseModel):
 class QuoteOut(NewQuote):
     id: int
     supplier_id: int
+
+
+class Makeable(BaseModel):
+    """What a supplier can make of a variant by a day; without a day, within the lead time of the quote."""
+
+    variant_id: Id
+    quantity: int
+    location_id: Id
+    ready_on: Day | None = None
+
+
+class MakeableOut(BaseModel):
+    variant_id: int
+    location_id: int
+    quantity: int
+    ready_on: date | None
 
 
 class PlanRequest(BaseModel):
@@ -349,6 +367,33 @@ async def add_quote(supplier_id: Id, body: NewQuote, actor: SuppliersEditor, db:
 async def withdraw_quote(quote_id: Id, actor: SuppliersEditor, db: Db) -> None:
     async with db.transaction() as tx:
         await supply.withdraw_quote(tx, shop_id=actor.shop_id, quote_id=quote_id)
+
+
+@router.put(
+    "/{shop}/quotes/{quote_id}/makeable",
+    responses=refusals(UnknownQuote, UnknownLine, BadQuantity, OverCapacity, stock.UnknownStock),
+)
+async def announce_makeable(quote_id: Id, body: Makeable, actor: SuppliersEditor, db: Db) -> MakeableOut:
+    """Sell a variant made to order, against what its supplier can make by a day.
+
+    The same quote, variant and day again changes the quantity; 0 ends it.
+    """
+    async with db.transaction() as tx:
+        level = await supply.announce_makeable(
+            tx,
+            shop_id=actor.shop_id,
+            quote_id=quote_id,
+            variant_id=body.variant_id,
+            quantity=body.quantity,
+            ready_on=body.ready_on,
+            location_id=body.location_id,
+        )
+    return MakeableOut(
+        variant_id=level.variant_id,
+        location_id=level.location_id,
+        quantity=level.quantity,
+        ready_on=level.ready_on,
+    )
 
 
 # Plans

@@ -153,6 +153,8 @@ def deadly(function):
         return function(*arguments, **named)
     return call
 
+# Loaded once, for all children; its threads begin with the first use.
+import pyarrow.parquet
 os.fsync, os.replace = deadly(os.fsync), deadly(os.replace)
 Path.replace, Path.unlink = deadly(Path.replace), deadly(Path.unlink)
 for line in sys.stdin:
@@ -165,6 +167,7 @@ for line in sys.stdin:
 """
 
 
+@pytest.mark.timeout(600)
 async def test_kill_9_at_every_step_of_a_seal_loses_and_doubles_nothing(
     make: Make, directory: Path, event: Callable[..., Event]
 ) -> None:

@@ -1,6 +1,7 @@
 """Levels are locked in one order, whatever the ids of pools are."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -39,7 +40,7 @@ async def a_shop_whose_open_pool_is_younger(db: Database) -> tuple[int, int]:
     return show, open_pool
 
 
-async def waits(db: Database, pid: int, work: "asyncio.Future[object]") -> None:
+async def waits(db: Database, pid: int, work: "asyncio.Future[Any]") -> None:
     """Until that connection waits for a lock, or has done its work without."""
     async with asyncio.timeout(20):
         while not work.done():

@@ -167,12 +167,12 @@ def _is_a(kind: str, value: Any) -> bool:
 
 def _walk(value: Any, schema: Mapping[str, Any], at: str, defs: Mapping[str, Any] | None = None) -> None:
     """Hold a JSON value to the types its schema names.  What the schema does not name is dropped, not looked at."""
-    defs = schema.get("$defs", {}) if defs is None else defs
+    known: Mapping[str, Any] = schema.get("$defs", {}) if defs is None else defs
     while "$ref" in schema:
-        schema = defs[schema["$ref"].rsplit("/", 1)[1]]
+        schema = known[schema["$ref"].rsplit("/", 1)[1]]
     choices = schema.get("anyOf") or schema.get("oneOf")
     if choices:
-        _walk_any(value, choices, at, defs)
+        _walk_any(value, choices, at, known)
         return
     kind = schema.get("type")
     if kind is not None and not _is_a(kind, value):
@@ -187,19 +187,19 @@ def _walk(value: Any, schema: Mapping[str, Any], at: str, defs: Mapping[str, Any
                 raise NumberTooLarge(field=at)
         case list():
             for inner in value:
-                _walk(inner, schema.get("items", {}), at, defs)
+                _walk(inner, schema.get("items", {}), at, known)
         case dict():
             named = schema.get("properties", {})
             others = schema.get("additionalProperties", True if "properties" not in schema else None)
             names = schema.get("propertyNames", {}).get("pattern", "")
             for name, inner in value.items():
                 if name in named:
-                    _walk(inner, named[name], f"{at}.{name}", defs)
+                    _walk(inner, named[name], f"{at}.{name}", known)
                 elif others:
                     _check_text(at, name)
                     if re.search(names, name) is None:
                         _refuse(at, f"No such name: {name[:40]}")
-                    _walk(inner, others if isinstance(others, dict) else {}, f"{at}.{name}"[:200], defs)
+                    _walk(inner, others if isinstance(others, dict) else {}, f"{at}.{name}"[:200], known)
         case _:
             pass
 

@@ -12,14 +12,20 @@ SOURCE = Path(shopfloor.__file__).parent
 
 
 def asked_for() -> set[str]:
-    """The members of `Permission` that code outside of their list names, by `Permission.X`."""
+    """The members of `Permission` that code outside of their list names, by `Permission.X`, also under a module."""
     return {
         node.attr
         for path in SOURCE.rglob("*.py")
         if path != SOURCE / "accounts" / "models.py"
         for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "Permission"
-    }  # fmt: skip
+        if isinstance(node, ast.Attribute) and _ends_in_permission(node.value)
+    }
+
+
+def _ends_in_permission(node: ast.expr) -> bool:
+    return (isinstance(node, ast.Name) and node.id in {"Permission", "_P"}) or (
+        isinstance(node, ast.Attribute) and node.attr == "Permission"
+    )
 
 
 ASKED = asked_for()

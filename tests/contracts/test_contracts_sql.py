@@ -25,6 +25,9 @@ def statements() -> Iterator[tuple[str, str]]:
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 sql = " ".join(node.value.split())
+                # What is composed of parts is no statement yet: whoever composes it tests it.
+                if re.search(r"\{\w+\}", sql):
+                    continue
                 if sql.startswith(SQL_WORDS) and re.search(r"\b(FROM|INTO|SET|SELECT)\b", sql):
                     yield f"{file.relative_to(SOURCE)}:{node.lineno}", node.value
 

@@ -13,7 +13,7 @@ from tests.orders.conftest import MakeMarket, Market, form
 from shopfloor import orders, payments
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.values import Money
-from shopfloor.orders import list_queries, queries, sweeper
+from shopfloor.orders import list_queries, queries, sweep_queries, sweeper
 from shopfloor.orders.models import Counts
 from shopfloor.payments import Charged, GivenBack
 
@@ -135,7 +135,7 @@ async def test_orders_are_found_by_indexes(full: Database, monkeypatch: pytest.M
         ),
         "anywhere": lambda tx: list_queries.found(tx, shop_id=7, search="欧阳", filters=EVERYTHING, limit=50),
         "counted": lambda tx: list_queries.count_by_status(tx, shop_id=7, statuses=["paid", "placed"]),
-        "unfinished": lambda tx: queries.unfinished(tx, before=BEGINNING, limit=10),
+        "unfinished": lambda tx: sweep_queries.unfinished(tx, before=BEGINNING, limit=10),
     }
     async with full.transaction() as tx:
         whole = {name: read_whole(await scans(tx, call)) for name, call in asked.items()}
@@ -334,7 +334,7 @@ async def test_drafts_of_one_provider_do_not_stand_before_all_others(market: Mar
     [other] = await drafts(market, "quick", 1)
 
     async with market.db.transaction() as tx:
-        found = await queries.unfinished(tx, before=datetime.now(UTC) + timedelta(minutes=1), limit=2)
+        found = await sweep_queries.unfinished(tx, before=datetime.now(UTC) + timedelta(minutes=1), limit=2)
 
     assert [draft.provider for draft in found] == ["hanging", "hanging", "quick"]
     assert found[-1].id == other

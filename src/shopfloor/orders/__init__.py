@@ -14,7 +14,6 @@ from shopfloor.orders.checkout_form import Address, Form
 from shopfloor.orders.events import (
     OrderCancelled,
     OrderPlaced,
-    OrderReinstated,
     ShopTermsChanged,
 )
 from shopfloor.orders.models import (
@@ -55,7 +54,6 @@ __all__ = [
     "OrderCancelled",
     "OrderLine",
     "OrderPlaced",
-    "OrderReinstated",
     "OrderView",
     "Party",
     "ShopTerms",

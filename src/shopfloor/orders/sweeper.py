@@ -16,7 +16,7 @@ from shopfloor.kernel import logs
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.values import now
-from shopfloor.orders import cancellation, lifecycle, queries
+from shopfloor.orders import cancellation, lifecycle, queries, sweep_queries
 from shopfloor.orders.checkout import pay_and_finish
 from shopfloor.orders.models import Party, Status, Why
 from shopfloor.orders.placing import finalise
@@ -52,19 +52,21 @@ async def sweep(
     """
     at = now()
     async with db.transaction() as tx:
-        drafts = await queries.unfinished(tx, before=at - abandoned, limit=limit)
-        unpaid = await queries.payment_overdue(tx, at=at, limit=limit)
-        balances = await queries.balance_overdue(tx, at=at, limit=limit)
+        drafts = await sweep_queries.unfinished(tx, before=at - abandoned, limit=limit)
+        unpaid = await sweep_queries.payment_overdue(tx, at=at, limit=limit)
+        balances = await sweep_queries.balance_overdue(tx, at=at, limit=limit)
     unpaid_fallen = await _let_fall(db, unpaid, Why.UNPAID)
     balances_fallen = await _let_fall(db, balances, Why.BALANCE_UNPAID)
-    by_provider: dict[str, list[queries.Draft]] = {}
+    by_provider: dict[str, list[sweep_queries.Draft]] = {}
     for draft in drafts:
         by_provider.setdefault(draft.provider, []).append(draft)
     resumed = await asyncio.gather(*(_resume_all(db, providers, waiting) for waiting in by_provider.values()))
     return Swept(resumed=sum(resumed), unpaid=unpaid_fallen, balances=balances_fallen)
 
 
-async def _resume_all(db: Database, providers: payments.Providers, drafts: Sequence[queries.Draft]) -> int:
+async def _resume_all(
+    db: Database, providers: payments.Providers, drafts: Sequence[sweep_queries.Draft]
+) -> int:
     """The drafts of one provider, in order, a few at once, until it turns out to be away."""
     waiting = iter(drafts)
     away = False
@@ -88,7 +90,7 @@ async def _resume_all(db: Database, providers: payments.Providers, drafts: Seque
     return sum(await asyncio.gather(*(work() for _ in range(min(AT_ONCE, len(drafts))))))
 
 
-async def _resume(db: Database, providers: payments.Providers, draft: queries.Draft) -> bool:
+async def _resume(db: Database, providers: payments.Providers, draft: sweep_queries.Draft) -> bool:
     """Raises ProviderAway."""
     async with db.transaction() as tx:
         order = await queries.order(tx, order_id=draft.id)
@@ -115,7 +117,7 @@ async def _resume(db: Database, providers: payments.Providers, draft: queries.Dr
     return True
 
 
-async def _let_fall(db: Database, keys: list[queries.Key], why: Why) -> int:
+async def _let_fall(db: Database, keys: list[sweep_queries.Key], why: Why) -> int:
     fallen = 0
     for key in keys:
         async with db.transaction() as tx:
@@ -123,7 +125,7 @@ async def _let_fall(db: Database, keys: list[queries.Key], why: Why) -> int:
     return fallen
 
 
-async def _fall_if_overdue(tx: Tx, key: queries.Key, why: Why) -> bool:
+async def _fall_if_overdue(tx: Tx, key: sweep_queries.Key, why: Why) -> bool:
     """Looked at again under the lock: the money may have come between."""
     order, lines = await lifecycle.lock(tx, shop_id=key.shop_id, order_id=key.id)
     if why is Why.UNPAID:

@@ -4,7 +4,6 @@ Promise: a repeated tap gets the first answer; nobody pays another price than th
 after it is on disk; the waitlist is served in the order of joining.
 """
 
-from shopfloor.purchases.bundles import composed, expanded
 from shopfloor.purchases.endpoint import HELD_COOKIE, PurchaseEndpoint
 from shopfloor.purchases.events import Place, UnitsWaiting, WaitlistEnded, WaitlistJoined, WaitlistOffered
 from shopfloor.purchases.gateway import (
@@ -83,8 +82,6 @@ __all__ = [
     "asked_again",
     "claim_seconds",
     "claimed",
-    "composed",
-    "expanded",
     "forget_lapsed",
     "hand_over",
     "intent",

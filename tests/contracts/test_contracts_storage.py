@@ -19,11 +19,11 @@ EXCEPTIONS = {
     "catalog/archive.py": "an uploaded archive, read with seeks and thrown away after the import",
     "demo/pictures.py": "the demo's pictures, made once on this machine",
 }
-VERBS = {"flock", "lockf", "fsync", "fdatasync", "rename", "hardlink_to"}
+VERBS = {"flock", "lockf", "fsync", "fdatasync", "hardlink_to"}
 
 
 def touched(file: Path) -> list[str]:
-    """The calls that only a file system has: `flock`, `fsync`, `rename`, and `replace` of one path by another."""
+    """The calls that only a file system has: `flock`, `fsync`, and `rename` or `replace` of one path by another."""
     found: list[str] = []
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Attribute) and node.attr in VERBS:
@@ -31,13 +31,13 @@ def touched(file: Path) -> list[str]:
         if (
             isinstance(node, ast.Call)
             and isinstance(node.func, ast.Attribute)
-            and node.func.attr == "replace"
+            and node.func.attr in {"replace", "rename"}
             and len(node.args) == 1
             and not node.keywords
             # The state of a live room is no file.
             and not (isinstance(node.func.value, ast.Attribute) and node.func.value.attr == "room")
         ):
-            found.append(f"{node.lineno} replace")
+            found.append(f"{node.lineno} {node.func.attr}")
     return found
 
 

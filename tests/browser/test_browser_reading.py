@@ -91,7 +91,7 @@ def test_the_room_says_what_it_is(people: People, make_stall: MakeStall) -> None
     )
     page.get_by_role("button", name="Choose a size").tap()
     expect(page.get_by_role("dialog", name=stall.title)).to_be_visible()
-    page.get_by_role("dialog").get_by_text("M", exact=True).tap()
+    page.get_by_role("radio", name="M").tap()
     expect(page.get_by_role("radio", name="M")).to_be_checked()
     expect(page.get_by_role("dialog")).to_contain_text("3 left")
     expect(page.get_by_role("button", name=re.compile("^Buy for .*99$"))).to_be_visible()

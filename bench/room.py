@@ -110,7 +110,7 @@ class Door:
         self.answered = 0
 
     def __call__(
-        self, buy: Buy, /, *, show_id: int, shopper: UUID, answer: Callable[[bytes], None]
+        self, buy: Buy, /, *, show_id: int, shopper: UUID, answer: Callable[[bytes], None], address: str
     ) -> Awaitable[bytes] | None:
         if not self.waiting:
             asyncio.get_running_loop().call_soon(self.flush)

@@ -138,7 +138,7 @@ class Broke(Conflict):
 
 
 def buy_door(
-    buy: Buy, /, *, show_id: int, shopper: UUID, answer: Callable[[bytes], None]
+    buy: Buy, /, *, show_id: int, shopper: UUID, answer: Callable[[bytes], None], address: str
 ) -> Awaitable[bytes] | None:
     if buy.quantity == 99:
         raise Broke("Not today.", wanted=99)

@@ -705,6 +705,12 @@ async def test_many_cookies_of_one_address_hold_a_tenth_and_whoever_pays_is_serv
     await shop.market.assert_sound()
 
 
+def time_to_pay(order: orders.Order) -> timedelta:
+    assert order.payment_due_at is not None
+    assert order.placed_at is not None
+    return order.payment_due_at - order.placed_at
+
+
 async def test_an_order_among_many_of_one_address_is_due_in_ten_minutes(open_doors: Any) -> None:
     shop: Shop = await open_doors(100)
     shop.door.networks = Networks(b"salt")
@@ -713,7 +719,7 @@ async def test_an_order_among_many_of_one_address_is_due_in_ten_minutes(open_doo
     placed = [await shop.market.complete(UUID(answer["id"]), shopper) for shopper, answer in heard[:3]]
 
     assert all(order.secured for order in placed)
-    minutes = [(order.payment_due_at - order.placed_at) / timedelta(minutes=1) for order in placed]  # pyright: ignore[reportOptionalOperand]
+    minutes = [time_to_pay(order) / timedelta(minutes=1) for order in placed]
     assert minutes == [10, 10, 10]
 
 
@@ -734,7 +740,7 @@ async def test_an_order_of_one_household_has_the_shops_time_and_a_large_one_an_h
             )
         )
 
-    hours = [(order.payment_due_at - order.placed_at) / timedelta(hours=1) for order in placed]  # pyright: ignore[reportOptionalOperand]
+    hours = [time_to_pay(order) / timedelta(hours=1) for order in placed]
     assert hours == [48, 1]
 
 

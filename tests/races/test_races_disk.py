@@ -115,7 +115,7 @@ class Market:
             "POST", f"/shows/{self.show}/offers",
             json={
                 "product_id": product["id"], "lines": [line], "policy": "timer", "hold_seconds": 3600,
-                "limit_per_buyer": None, "minutes": 5,
+                "limit_per_buyer": 100_000, "minutes": 5,
             },
         )["id"]  # fmt: skip
         owner.shop("POST", f"/shows/{self.show}/start")
@@ -187,7 +187,9 @@ class Market:
 
     async def ask_again(self, intake: Intake) -> None:
         asking, self.unknown = self.unknown, {}
-        async with httpx.AsyncClient(base_url=self.shop.address, timeout=60, trust_env=False) as client:
+        async with httpx.AsyncClient(
+            base_url=self.shop.address, timeout=60, trust_env=False, follow_redirects=True
+        ) as client:
             await asyncio.gather(*[
                 self.ask(client, wish_id) if door == "http" else self.submit(intake, wish_id)
                 for wish_id, door in asking.items()

@@ -469,6 +469,6 @@ async def test_another_shop_sees_and_changes_nothing(works: Works) -> None:
             await supply.receive(
                 tx, actor=stranger, purchase_order_id=sent.order.id, quantities={works.coats[0]: 1}
             )
-        with pytest.raises(supply.UnknownPlan):
+        with pytest.raises(supply.NoPlan):
             await supply.plan(tx, shop_id=works.other.id, show_id=SHOW)
         assert await queries.workloads(tx, shop_id=works.other.id) == []

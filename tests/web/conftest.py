@@ -1,6 +1,7 @@
 """A small shop behind the real pages: routers, cookies and error pages as the application composes them."""
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache, partial
@@ -17,7 +18,7 @@ from shopfloor import accounts, catalog, chat, live, media, orders, purchases, s
 from shopfloor.accounts import Keyring, Shop
 from shopfloor.accounts import api as accounts_api
 from shopfloor.kernel import http, outbox
-from shopfloor.kernel.database import Database
+from shopfloor.kernel.database import Database, DatabaseAway
 from shopfloor.kernel.edge import Edge
 from shopfloor.kernel.public_address import PublicAddress
 from shopfloor.kernel.settings import Settings
@@ -129,8 +130,9 @@ async def stage(database: Database, tmp_path: Path) -> AsyncIterator[Stage]:
 
     async def hear(_: httpx.Request) -> None:
         """As beside a running process: what was committed has been heard of before the next request."""
-        while await follower.step():
-            pass
+        with suppress(DatabaseAway):
+            while await follower.step():
+                pass
 
     hooks = {"request": [hear]}
     async with httpx.AsyncClient(

@@ -450,7 +450,7 @@ async def test_a_show_that_has_not_started_says_so(desk: Stage) -> None:
 
     assert answer.status_code == 200
     assert "The show hasn't started" in answer.text
-    assert sheet.status_code == 404
+    assert sheet.status_code == 409
 
 
 async def test_a_show_of_which_nothing_was_collected_says_that(desk: Stage) -> None:

@@ -1,7 +1,6 @@
 -- Units that nobody has paid for yet, by the network they were asked for from (a salted key, no address).  It is
 -- emptied when they are paid for or given back: what bears a network is open and unpaid.
 ALTER TABLE stock.hold ADD COLUMN network bigint;
-CREATE INDEX hold_unpaid ON stock.hold (pool_id, variant_id, network) WHERE network IS NOT NULL;
 
 -- Buyers who have paid in this shop: the limits of networks do not bind them.
 CREATE TABLE stock.proven (

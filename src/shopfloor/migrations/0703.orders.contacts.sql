@@ -5,7 +5,3 @@ $$;
 CREATE FUNCTION orders.phone_key(phone text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   SELECT right(regexp_replace(phone, '[^0-9]', '', 'g'), 9)
 $$;
-CREATE INDEX orders_unpaid_by_mail ON orders.orders (shop_id, orders.mail_key(contact_email))
-  WHERE status = 'placed' AND charged_minor = 0;
-CREATE INDEX orders_unpaid_by_phone ON orders.orders (shop_id, orders.phone_key(contact_phone))
-  WHERE status = 'placed' AND charged_minor = 0;

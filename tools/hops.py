@@ -1,6 +1,6 @@
 """Which functions a purchase passes, file by file: bought in a shop that runs, over its sockets, on a real database.
 
-`python tools/hops.py` starts a shop, sells one unit over the room's socket, one more (decided ahead) and one
+`python tools/hops.py` starts a shop, sells one unit over the room's socket, one more and one
 through POST /buy, and prints for each, in order, `module, file:function`, and how often a module is entered again.
 
 A hop is a call out of one file into another, or the begin of a task or callback.  What happens beside a purchase
@@ -231,7 +231,7 @@ def bought(place: Path) -> dict[str, list[Hop]]:
     calls = [line.split("\t") for line in (place / "hops").read_text().splitlines()]
     return {
         name: until_answered([Hop(*call) for of, *call in calls if of == str(number)])
-        for number, name in enumerate(("socket", "socket, decided ahead", "post"), 1)
+        for number, name in enumerate(("socket", "socket, again", "post"), 1)
     }
 
 

@@ -106,7 +106,7 @@ async def fill(tx: Tx) -> tuple[int, int, list[str]]:
     goods: list[tuple[int, int]] = []
     for number in range(PRODUCTS):
         product = await catalog.create_product(
-            tx, shop_id=shop.id, title=f"Bowl {number}", description="<p>Stoneware</p>", kind=catalog.Kind.SIZED,
+            tx, status=catalog.Status.ACTIVE, shop_id=shop.id, title=f"Bowl {number}", description="<p>Stoneware</p>", kind=catalog.Kind.SIZED,
             option_names=["Size"],
         )  # fmt: skip
         variant = await catalog.add_variant(

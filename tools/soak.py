@@ -313,7 +313,7 @@ async def found_shop(dsn: str) -> Shop:
         )  # fmt: skip
         shop_id = joined.shop.id
         product = await catalog.create_product(
-            tx, shop_id=shop_id, title="Shirt", kind=catalog.Kind.SIZED, option_names=["Size"],
+            tx, status=catalog.Status.ACTIVE, shop_id=shop_id, title="Shirt", kind=catalog.Kind.SIZED, option_names=["Size"],
             variants=[catalog.NewVariant(PRICE, [str(size)], f"S-{size}") for size in range(8)],
         )  # fmt: skip
         variants = [

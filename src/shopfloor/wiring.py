@@ -93,7 +93,13 @@ async def _arrived(tx: Tx, fact: stock.UnitsArrived) -> None:
     await purchases.serve(tx, shop_id=fact.shop_id, pool_id=fact.pool_id, variant_ids=fact.variants)
 
 
+async def _on_sale_again(tx: Tx, fact: catalog.ProductChanged) -> None:
+    if fact.status == catalog.Status.ACTIVE and fact.change == "updated":
+        await purchases.serve_again(tx, shop_id=fact.shop_id, product_id=fact.product_id)
+
+
 SERVES_THE_WAITLIST: Mapping[type[Any], Callable[[Tx, Any], Any]] = {
+    catalog.ProductChanged: _on_sale_again,
     stock.HoldsReleased: _released,
     stock.UnitsArrived: _arrived,
 }
@@ -174,6 +180,7 @@ def followers(
     also(chat.ChatHidden, lambda fact: rooms.hide(fact.show_id, str(fact.line_id)))
     also(catalog.ProductChanged, lambda fact: rooms.reload_shop(fact.shop_id))
     also(catalog.BundleChanged, lambda fact: rooms.reload_shop(fact.shop_id))
+    also(catalog.ProductChanged, lambda fact: terms.forget_product(fact.product_id))
     for kind in (catalog.PriceChanged, catalog.BundleChanged):
         also(kind, lambda fact: terms.forget_variant(fact.variant_id))
     for kind in (live.OfferAdded, live.OfferChanged, live.OfferPriceChanged):

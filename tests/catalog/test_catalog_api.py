@@ -37,7 +37,7 @@ async def test_a_product_over_http(client: httpx.AsyncClient) -> None:
     made = answer.json()
     (variant,) = made["variants"]
     assert (made["handle"], made["status"], variant["price"], variant["price_minor"], variant["currency"]) == (
-        "shirt", "active", "129.00", 12900, "EUR",
+        "shirt", "draft", "129.00", 12900, "EUR",
     )  # fmt: skip
     at = f"/v1/mine/products/{made['id']}"
     assert (await client.get(at)).json() == made

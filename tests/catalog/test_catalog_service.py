@@ -86,7 +86,7 @@ async def test_a_product_is_made_with_its_variants(database: Database, shops: Sh
         variants = await catalog.variants_of(tx, shop_id=shops.mine.id, product_ids=[made.id])
     assert made == catalog.Product(
         id=made.id, shop_id=shops.mine.id, handle="linen-shirt", title="Linen Shirt", titles={"zh_CN": "亚麻衬衫"},
-        description="Soft.\nLight.", descriptions={}, kind=Kind.SIZED, status=Status.ACTIVE, vendor="Mill",
+        description="Soft.\nLight.", descriptions={}, kind=Kind.SIZED, status=Status.DRAFT, vendor="Mill",
         product_type="", tags=["linen", "summer"], option_names=["Size", "Colour"], created_at=made.created_at,
         updated_at=made.updated_at, picture_sha=None, kept_plain="Soft.\nLight.", kept_plains={},
     )  # fmt: skip
@@ -106,7 +106,7 @@ async def test_a_product_is_made_with_its_variants(database: Database, shops: Sh
     ]  # fmt: skip
     assert (await facts(database))[-1][1] == {
         "shop_id": shops.mine.id, "product_id": made.id, "change": "created", "handle": "linen-shirt",
-        "title": "Linen Shirt", "kind": "sized", "status": "active",
+        "title": "Linen Shirt", "kind": "sized", "status": "draft",
     }  # fmt: skip
 
 
@@ -307,7 +307,7 @@ async def test_products_come_page_by_page(database: Database, shops: Shops) -> N
     async with database.transaction() as tx:
         made = [await catalog.create_product(tx, shop_id=shops.mine.id, title=f"p{n}") for n in range(5)]
         page = await catalog.products(tx, shop_id=shops.mine.id, limit=2)
-        rest = await catalog.products(tx, shop_id=shops.mine.id, after=page[-1].id, status=Status.ACTIVE)
+        rest = await catalog.products(tx, shop_id=shops.mine.id, after=page[-1].id, status=Status.DRAFT)
     assert [each.id for each in page + rest] == [each.id for each in made]
 
 

@@ -33,7 +33,7 @@ async def make_goods(db: Database, slug: str = "ada", units: int = 10) -> Goods:
         else:
             shop = await accounts.create_shop(tx, owner_id=1, name=slug, slug=slug, currency="EUR")
         coat = await catalog.create_product(
-            tx, shop_id=shop.id, title="Coat", titles={"zh_CN": "大衣"}, kind=catalog.Kind.SIZED,
+            tx, status=catalog.Status.ACTIVE, shop_id=shop.id, title="Coat", titles={"zh_CN": "大衣"}, kind=catalog.Kind.SIZED,
             option_names=["Size", "Colour"],
             variants=[
                 catalog.NewVariant(12_900, ["M", "Indigo"], "C-M"),
@@ -41,7 +41,11 @@ async def make_goods(db: Database, slug: str = "ada", units: int = 10) -> Goods:
             ],
         )  # fmt: skip
         bowl = await catalog.create_product(
-            tx, shop_id=shop.id, title="Bowl", variants=[catalog.NewVariant(2_500, [], "B")]
+            tx,
+            status=catalog.Status.ACTIVE,
+            shop_id=shop.id,
+            title="Bowl",
+            variants=[catalog.NewVariant(2_500, [], "B")],
         )
         coats = [each.id for each in await catalog.variants_of(tx, shop_id=shop.id, product_ids=[coat.id])]
         bowls = [each.id for each in await catalog.variants_of(tx, shop_id=shop.id, product_ids=[bowl.id])]

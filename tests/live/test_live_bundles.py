@@ -32,7 +32,11 @@ async def sets(database: Database) -> Sets:
     goods = await make_goods(database)
     async with database.transaction() as tx:
         made = await catalog.create_product(
-            tx, shop_id=goods.shop_id, title="Set", variants=[catalog.NewVariant(15_000)]
+            tx,
+            status=catalog.Status.ACTIVE,
+            shop_id=goods.shop_id,
+            title="Set",
+            variants=[catalog.NewVariant(15_000)],
         )
         [variant] = await catalog.variants_of(tx, shop_id=goods.shop_id, product_ids=[made.id])
         bundle = await catalog.set_parts(

@@ -199,7 +199,11 @@ async def make_pairs(make_market: MakeMarket, dsn: str) -> AsyncIterator[MakePai
         market = await make_market(units)
         async with market.db.transaction() as tx:
             made = await catalog.create_product(
-                tx, shop_id=market.shop_id, title="Pair", variants=[catalog.NewVariant(33_000, sku="PAIR")]
+                tx,
+                status=catalog.Status.ACTIVE,
+                shop_id=market.shop_id,
+                title="Pair",
+                variants=[catalog.NewVariant(33_000, sku="PAIR")],
             )
             [pair] = await catalog.variants_of(tx, shop_id=market.shop_id, product_ids=[made.id])
             await catalog.set_parts(

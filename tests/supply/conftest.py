@@ -120,11 +120,11 @@ async def works(database: Database) -> Works:
             tx, owner_id=joined.person.id, name="Kiln", slug="kiln", currency="EUR"
         )
         coat = await catalog.create_product(
-            tx, shop_id=shop.id, title="=Coat", option_names=["Size", "Colour"],
+            tx, status=catalog.Status.ACTIVE, shop_id=shop.id, title="=Coat", option_names=["Size", "Colour"],
             variants=[catalog.NewVariant(12_900, [size, "Indigo"], f"C-{size}") for size in "SML"],
         )  # fmt: skip
         bowl = await catalog.create_product(
-            tx, shop_id=shop.id, title="Bowl", kind=catalog.Kind.MADE_TO_ORDER,
+            tx, status=catalog.Status.ACTIVE, shop_id=shop.id, title="Bowl", kind=catalog.Kind.MADE_TO_ORDER,
             variants=[catalog.NewVariant(6_000, [], "B")],
         )  # fmt: skip
         ids = {

@@ -80,6 +80,7 @@ async def stage(database: Database, tmp_path: Path) -> AsyncIterator[Stage]:
         )
         shirt = await catalog.create_product(
             tx,
+            status=catalog.Status.ACTIVE,
             shop_id=shop.id,
             title="Shirt",
             titles={"zh_CN": "衬衫"},

@@ -77,7 +77,7 @@ async def tea(stage: Stage) -> Tea:
             ("Tea set", "茶具套装", 9_900),
         ):
             made = await catalog.create_product(
-                tx, shop_id=stage.shop.id, title=title, titles={"zh_CN": chinese},
+                tx, status=catalog.Status.ACTIVE, shop_id=stage.shop.id, title=title, titles={"zh_CN": chinese},
                 variants=[catalog.NewVariant(minor, sku=title.upper().replace(" ", "-"))],
             )  # fmt: skip
             [variant] = await catalog.variants_of(tx, shop_id=stage.shop.id, product_ids=[made.id])

@@ -112,7 +112,7 @@ async def test_limits_can_be_set_and_taken_away(client: httpx.AsyncClient, stage
 async def test_offer_a_product(client: httpx.AsyncClient, stage: Stage) -> None:
     async with stage.db.transaction() as tx:
         bowl = await catalog.create_product(
-            tx, shop_id=stage.shop.id, title="Bowl", option_names=["Glaze"],
+            tx, status=catalog.Status.ACTIVE, shop_id=stage.shop.id, title="Bowl", option_names=["Glaze"],
             variants=[catalog.NewVariant(2_500, ["Ash"]), catalog.NewVariant(2_700, ["Ink"])],
         )  # fmt: skip
         ash, ink = await catalog.variants_of(tx, shop_id=stage.shop.id, product_ids=[bowl.id])
@@ -138,7 +138,11 @@ async def test_offer_a_product(client: httpx.AsyncClient, stage: Stage) -> None:
 async def test_an_offer_that_makes_no_sense(client: httpx.AsyncClient, stage: Stage) -> None:
     async with stage.db.transaction() as tx:
         bowl = await catalog.create_product(
-            tx, shop_id=stage.shop.id, title="Bowl", variants=[catalog.NewVariant(2_500)]
+            tx,
+            status=catalog.Status.ACTIVE,
+            shop_id=stage.shop.id,
+            title="Bowl",
+            variants=[catalog.NewVariant(2_500)],
         )
         [only] = await catalog.variants_of(tx, shop_id=stage.shop.id, product_ids=[bowl.id])
     for typed in (

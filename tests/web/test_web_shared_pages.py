@@ -181,7 +181,12 @@ async def _meadow(stage: Stage) -> Shop:
         shop = await accounts.create_shop(tx, owner_id=owner, name="Meadow", slug="meadow", currency="EUR")
         place = await stock.add_location(tx, shop_id=shop.id, name="Barn", kind=stock.LocationKind.STORE)
         product = await catalog.create_product(
-            tx, shop_id=shop.id, title="Honey", kind=catalog.Kind.PIECE, option_names=[]
+            tx,
+            status=catalog.Status.ACTIVE,
+            shop_id=shop.id,
+            title="Honey",
+            kind=catalog.Kind.PIECE,
+            option_names=[],
         )
         variant = await catalog.add_variant(
             tx, shop_id=shop.id, product_id=product.id, variant=catalog.NewVariant(price_minor=777, sku="H")

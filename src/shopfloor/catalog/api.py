@@ -71,13 +71,15 @@ class VariantChange(BaseModel):
 
 
 class ProductIn(BaseModel):
+    """Left out, `status` is `draft`: nobody sees or buys it before it is `active`."""
+
     title: str
     handle: str | None = None
     titles: dict[str, str] = {}
     description: str = ""
     descriptions: dict[str, str] = {}
     kind: Kind = Kind.PIECE
-    status: Status = Status.ACTIVE
+    status: Status = Status.DRAFT
     vendor: str = ""
     product_type: str = ""
     tags: list[str] = []
@@ -350,10 +352,13 @@ async def create_product(body: ProductIn, actor: Editor, db: Db) -> ProductOut:
     responses=refusals(*_SHARED, SheetUnreadable, SheetTooLarge, ArchiveUnreadable, ArchiveTooLarge),
     openapi_extra=FILE_AS_BODY,
 )
-async def import_products(request: Request, actor: Editor, db: Db) -> ReportOut:
+async def import_products(
+    request: Request, actor: Editor, db: Db, new_status: Status = Status.DRAFT
+) -> ReportOut:
     """Take a Shopify product CSV, sent as the body, or a ZIP with it and its pictures.
 
-    Faulty products are told row by row, the others taken.  Pictures are fetched afterwards.
+    Faulty products are told row by row, the others taken.  Pictures are fetched afterwards.  New products get the
+    status that the file names in `Status` or `Published`, else `new_status`.
     """
     directory = request.app.state.settings.pictures_dir
     async with (
@@ -362,7 +367,7 @@ async def import_products(request: Request, actor: Editor, db: Db) -> ReportOut:
         db.transaction() as tx,
     ):
         report = await catalog.import_shopify_csv(
-            tx, shop_id=actor.shop_id, stream=found.stream, archive=found.archive
+            tx, shop_id=actor.shop_id, stream=found.stream, archive=found.archive, new_status=new_status
         )
     return ReportOut.model_validate(asdict(report))
 

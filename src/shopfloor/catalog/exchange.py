@@ -88,6 +88,7 @@ async def import_shopify_csv(
     archive: Archive | None = None,
     stock_is_taken: bool = False,
     is_trial: bool = False,
+    new_status: Status = Status.DRAFT,
 ) -> Report:
     """Take every product of the file that has no fault, whole; products known by their handle are updated.
 
@@ -95,6 +96,7 @@ async def import_shopify_csv(
     the file does not have leave what is there; variants that it does not name stay.  Pictures come from the
     `archive` where it has them, else from their address: `fetch_pictures` sees to both after the COMMIT, and a second
     import asks for none again.  `is_trial`: the caller will roll back, and nothing is laid aside.
+    `new_status`: that of new products for which the file names none.
 
     Raises SheetUnreadable when there is no usable header and SheetTooLarge beyond 50 MB or 200,000 rows; then
     nothing is taken at all (the caller's transaction rolls back).
@@ -115,7 +117,7 @@ async def import_shopify_csv(
             continue
         try:
             async with tx.connection.transaction():
-                is_new, counted = await _take(tx, shop_id, draft)
+                is_new, counted = await _take(tx, shop_id, draft, new_status)
                 pictures += await _note_pictures(tx, shop_id, draft, archive, is_trial=is_trial)
         except _FaultInRow as fault:
             refused += 1
@@ -138,12 +140,14 @@ def _far(row: int) -> Remark:
     )
 
 
-async def _take(tx: Tx, shop_id: int, draft: ProductDraft) -> tuple[bool, list[UnitsOnHand]]:
+async def _take(
+    tx: Tx, shop_id: int, draft: ProductDraft, new_status: Status
+) -> tuple[bool, list[UnitsOnHand]]:
     """Make or change one product; True when it is new, and what is on hand of it.  Raises _FaultInRow."""
     product_id = await queries.product_id_by_handle(tx, shop_id=shop_id, handle=draft.handle)
     try:
         if product_id is None:
-            product_id = await _create(tx, shop_id, draft)
+            product_id = await _create(tx, shop_id, draft, new_status)
             is_new = True
         else:
             await _update(tx, shop_id, product_id, draft)
@@ -192,7 +196,7 @@ async def _on_hand(
     ]
 
 
-async def _create(tx: Tx, shop_id: int, draft: ProductDraft) -> int:
+async def _create(tx: Tx, shop_id: int, draft: ProductDraft, new_status: Status) -> int:
     if draft.title is None:
         raise SheetIncomplete("A new product needs a title.")
     product = await service.create_product(
@@ -204,7 +208,7 @@ async def _create(tx: Tx, shop_id: int, draft: ProductDraft) -> int:
         description=draft.description or "",
         descriptions=draft.descriptions,
         kind=draft.kind or (Kind.SIZED if draft.option_names else Kind.PIECE),
-        status=draft.status or Status.ACTIVE,
+        status=draft.status or new_status,
         vendor=draft.vendor or "",
         product_type=draft.product_type or "",
         tags=draft.tags or (),

@@ -32,7 +32,9 @@ class Kind(StrEnum):
 
 
 class Status(StrEnum):
-    """Only what is active is seen in the shop; what is archived stays for the orders that name it."""
+    """Only what is active is seen and bought, in the shop and in shows; what is archived stays for the orders that
+    name it.
+    """
 
     DRAFT = "draft"
     ACTIVE = "active"

@@ -71,14 +71,16 @@ async def create_product(
     description: str = "",
     descriptions: Mapping[str, str] | None = None,
     kind: Kind = Kind.PIECE,
-    status: Status = Status.ACTIVE,
+    status: Status = Status.DRAFT,
     vendor: str = "",
     product_type: str = "",
     tags: Sequence[str] = (),
     option_names: Sequence[str] = (),
     variants: Sequence[NewVariant] = (),
 ) -> Product:
-    """A new product, with its first variants.  Without `handle` one is made from the title.
+    """A new product, with its first variants: a draft, unless it is said to be on sale at once.
+
+    Without `handle` one is made from the title.
 
     Raises HandleTaken, BadHandle, BadOptions, OptionsTaken, TooManyVariants, a refusal of the prices, or
     UnusableText.

@@ -29,6 +29,7 @@ from shopfloor.live.models import (
     OfferedAlready,
     OfferLine,
     Price,
+    ProductNotActive,
     Show,
     ShowStatus,
     Slot,
@@ -213,7 +214,9 @@ async def state(show_id: Id, actor: Viewer, db: Db) -> dict[str, Any]:
 
 
 @router.post(
-    "/{show_id}/feature", status_code=204, responses=refusals(UnknownShow, UnknownOffer, WrongStatus)
+    "/{show_id}/feature",
+    status_code=204,
+    responses=refusals(UnknownShow, UnknownOffer, WrongStatus, ProductNotActive),
 )
 async def feature(show_id: Id, body: FeatureIn, actor: Runner, db: Db) -> None:
     """Show an offer, or none."""
@@ -240,10 +243,12 @@ async def offers(show_id: Id, actor: Viewer, db: Db) -> list[Offer]:
 @router.post(
     "/{show_id}/offers",
     status_code=201,
-    responses=refusals(UnknownShow, WrongStatus, BadOffer, LimitBelowBundle, OfferedAlready),
+    responses=refusals(
+        UnknownShow, WrongStatus, BadOffer, LimitBelowBundle, OfferedAlready, ProductNotActive
+    ),
 )
 async def add_offer(show_id: Id, body: OfferIn, actor: Runner, db: Db) -> Offer:
-    """Offer a product, also on air."""
+    """Offer a product, also on air; there it must be active."""
     lines = [OfferLine(line.variant_id, line.price_minor, line.quota) for line in body.lines]
     async with db.transaction() as tx:
         return await live.add_offer(

@@ -207,7 +207,7 @@ class WrongStatus(Conflict):
 
 
 class NothingToSell(Conflict):
-    """A show needs at least one offer before it starts."""
+    """A show needs at least one offer of an active product before it starts."""
 
     code = "live.nothing_to_sell"
 
@@ -222,6 +222,12 @@ class OfferedAlready(Conflict):
     """The product is in the show already; change that offer."""
 
     code = "live.offered_already"
+
+
+class ProductNotActive(Conflict):
+    """The product is a draft or archived: publish it before it is shown or sold."""
+
+    code = "live.product_not_active"
 
 
 class BadOffer(Invalid):

@@ -21,6 +21,7 @@ from shopfloor.live.models import (
     OfferLine,
     OfferTerms,
     Price,
+    ProductNotActive,
     Show,
     ShowStatus,
     Slot,
@@ -48,14 +49,16 @@ async def add_offer(
     script: str = "",
     by: int | None = None,
 ) -> Offer:
-    """Offer a product in a show, with a slot at the end of the run of show; also on air.
+    """Offer a product in a show, with a slot at the end of the run of show; also on air, where it must be active.
 
     The quotas of a running show are set apart at once, as far as the open pool has them.
-    Raises BadOffer, LimitBelowBundle, OfferedAlready, UnknownShow, WrongStatus.
+    Raises BadOffer, LimitBelowBundle, OfferedAlready, ProductNotActive, UnknownShow, WrongStatus.
     """
     parent = await locked(tx, shop_id, show_id)
     refuse_ended(parent)
     currency = await _check_lines(tx, shop_id=shop_id, product_id=product_id, lines=lines)
+    if parent.status == ShowStatus.LIVE:
+        await refuse_inactive(tx, shop_id=shop_id, product_id=product_id)
     _check_terms(policy, hold_seconds, limit_per_buyer, deposit_percent)
     await _check_limits(tx, parent, lines, limit_per_buyer)
     offer_id = await queries.insert_offer(
@@ -103,6 +106,13 @@ async def add_offer(
         ),
     )
     return await offer(tx, shop_id=shop_id, show_id=show_id, offer_id=offer_id)
+
+
+async def refuse_inactive(tx: Tx, *, shop_id: int, product_id: int) -> None:
+    """Raises ProductNotActive for what viewers must not see."""
+    product = await catalog.product(tx, shop_id=shop_id, product_id=product_id)
+    if product.status != catalog.Status.ACTIVE:
+        raise ProductNotActive(product_id=product_id, title=product.title, status=str(product.status))
 
 
 async def change_offer(

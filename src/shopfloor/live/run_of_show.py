@@ -23,7 +23,7 @@ from shopfloor.live.models import (
     UnknownSlot,
     WrongStatus,
 )
-from shopfloor.live.offers import offer
+from shopfloor.live.offers import offer, refuse_inactive
 from shopfloor.live.shows import MAX_TITLE, locked, refuse_ended, show, video_ms
 from shopfloor.live.snapshot import notice_state
 
@@ -106,7 +106,10 @@ async def slots(tx: Tx, *, shop_id: int, show_id: int) -> list[Slot]:
 async def feature(
     tx: Tx, *, shop_id: int, show_id: int, offer_id: int | None, at: int | None = None, by: int | None = None
 ) -> None:
-    """Show an offer (None: none) from `at` on.  What was shown before stops there; the interval is kept."""
+    """Show an offer (None: none) from `at` on.  What was shown before stops there; the interval is kept.
+
+    Raises UnknownShow, WrongStatus, UnknownOffer, or ProductNotActive for a draft.
+    """
     parent = await locked(tx, shop_id, show_id)
     if parent.status != ShowStatus.LIVE:
         raise WrongStatus("Only a running show shows something.", status=str(parent.status))
@@ -114,6 +117,7 @@ async def feature(
     if offer_id is not None:
         found = await offer(tx, shop_id=shop_id, show_id=show_id, offer_id=offer_id)
         product_id = found.product_id
+        await refuse_inactive(tx, shop_id=shop_id, product_id=product_id)
     current = await queries.featured_now(tx, show_id=show_id)
     if (None if current is None else current.offer_id) == offer_id:
         return

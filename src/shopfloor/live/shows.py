@@ -7,7 +7,7 @@ caller does not know better they are taken from the wall clock.
 from collections.abc import Mapping
 from datetime import datetime
 
-from shopfloor import accounts, media, stock
+from shopfloor import accounts, catalog, media, stock
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.text import UnusableText, line
@@ -155,12 +155,17 @@ async def shows_on_air(tx: Tx, *, channel_id: int) -> list[Show]:
 async def start_show(tx: Tx, *, shop_id: int, show_id: int, by: int | None = None) -> Show:
     """On air: the quotas move into the show's own pool, as far as there are units.
 
+    Offers of drafts stay out of sight until their products are published.
     Raises WrongStatus, NothingToSell, ChannelBusy.
     """
     before = await locked(tx, shop_id, show_id)
     check_move(before, ShowStatus.LIVE)
-    if not await queries.offers(tx, show_id=show_id):
+    offered = [each.product_id for each in await queries.offers(tx, show_id=show_id)]
+    if not offered:
         raise NothingToSell
+    products = await catalog.products_by_id(tx, shop_id=shop_id, ids=offered)
+    if all(product.status != catalog.Status.ACTIVE for product in products.values()):
+        raise NothingToSell("None of the show's products is published.", products=offered)
     if before.channel_id is not None:
         others = await queries.shows_on_air(tx, channel_id=before.channel_id)
         if others:

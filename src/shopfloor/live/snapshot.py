@@ -37,12 +37,12 @@ async def room_state(tx: Tx, show_id: int) -> RoomState:
     shop = await accounts.shop(tx, found.shop_id)
     counts = await queries.counts(tx, show_id=show_id)
     current = await queries.featured_now(tx, show_id=show_id)
-    listed = await offers(tx, shop_id=found.shop_id, show_id=show_id)
-    offered, parts = await _offers_and_parts(tx, found, listed)
+    listed, offered, parts = await _on_sale(tx, found)
+    visible = {each.id for each in listed}
     return RoomState(
         show=show_state(found, shop.slug),
         featured=None
-        if current is None
+        if current is None or current.offer_id not in visible
         else FeaturedState(offer_id=current.offer_id, at=current.began_video),
         order=tuple(each.id for each in listed),
         offers={str(each.id): each for each in offered},
@@ -80,17 +80,19 @@ def notice_state(fact: NoticePosted) -> NoticeState | None:
     return NoticeState(kind=fact.kind, text=fact.text, texts=fact.texts, offer_id=fact.offer_id, at=fact.at)
 
 
-async def _offers_and_parts(
-    tx: Tx, show: Show, listed: Sequence[Offer]
-) -> tuple[list[OfferState], dict[str, LeftState]]:
-    """The offers; where some are bundles, also what is left of what they consist of."""
+async def _on_sale(tx: Tx, show: Show) -> tuple[list[Offer], list[OfferState], dict[str, LeftState]]:
+    """The offers whose products are active, as they are kept and as the room shows them; where some are bundles,
+    also what is left of what they consist of.
+    """
+    planned = await offers(tx, shop_id=show.shop_id, show_id=show.id)
+    products = await catalog.products_by_id(
+        tx, shop_id=show.shop_id, ids=[each.product_id for each in planned]
+    )
+    listed = [each for each in planned if products[each.product_id].status == catalog.Status.ACTIVE]
     variant_ids = sorted({line.variant_id for each in listed for line in each.lines})
     variants = {
         variant.id: variant for variant in await catalog.variants(tx, shop_id=show.shop_id, ids=variant_ids)
     }
-    products = await catalog.products_by_id(
-        tx, shop_id=show.shop_id, ids=[each.product_id for each in listed]
-    )
     bundles = await catalog.bundles(tx, shop_id=show.shop_id, variant_ids=variant_ids)
     part_ids = sorted({part.variant_id for bundle in bundles.values() for part in bundle.parts})
     left = await lefts(tx, show=show, variant_ids=sorted({*variant_ids, *part_ids}))
@@ -128,6 +130,7 @@ async def _offers_and_parts(
         )
 
     return (
+        listed,
         [offer_state(each, products[each.product_id]) for each in listed],
         {str(part_id): left_state(left[part_id]) for part_id in part_ids},
     )

@@ -47,6 +47,7 @@ from shopfloor.purchases.waitlist import (
     leave,
     places,
     serve,
+    serve_again,
     set_claim_seconds,
     who_waits,
 )
@@ -93,6 +94,7 @@ __all__ = [
     "offer_lines",
     "places",
     "serve",
+    "serve_again",
     "set_claim_seconds",
     "set_most_per_buyer",
     "who_waits",

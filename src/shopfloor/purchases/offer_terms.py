@@ -175,6 +175,12 @@ class OfferTermsCache:
         for key in [*sold, *self._loading]:
             self.forget(key)
 
+    def forget_product(self, product_id: int) -> None:
+        """It may have been taken off sale."""
+        sold = [key for key, terms in self._known.items() if terms.product_id == product_id]
+        for key in [*sold, *self._loading]:
+            self.forget(key)
+
     def forget_all(self) -> None:
         """After a gap in the facts."""
         for key in [*self._known, *self._loading]:
@@ -215,7 +221,9 @@ async def _offer(db: Database, offer_id: int) -> OfferTerms | None:
         limit_per_buyer=first.limit_per_buyer,
         limit_per_show=first.limit_per_show,
         currency=first.currency,
-        is_open=first.show_status == "live" and first.pool_id is not None,
+        is_open=first.show_status == "live"
+        and first.pool_id is not None
+        and first.product_status == catalog.Status.ACTIVE,
         prices=prices,
         bundles=compositions,
         default_limit=_default_limit(most, compositions.values()) if unset else None,
@@ -246,7 +254,7 @@ async def _variant(db: Database, variant_id: int) -> OfferTerms | None:
         limit_per_buyer=None,
         limit_per_show=None,
         currency=variant.currency,
-        is_open=variant.status == "active",
+        is_open=variant.status == catalog.Status.ACTIVE,
         prices={variant_id: variant.price_minor},
         bundles=compositions,
         default_limit=_default_limit(most, compositions.values()),

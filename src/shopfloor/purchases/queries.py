@@ -54,6 +54,7 @@ class OfferLineRow:
     deposit_percent: int | None
     pool_id: int | None
     show_status: str
+    product_status: str
 
 
 async def shop_slug(tx: Tx, *, shop_id: int) -> str | None:
@@ -68,9 +69,11 @@ async def offer_lines(tx: Tx, *, offer_id: int) -> list[OfferLineRow]:
     return await tx.every(
         OfferLineRow,
         """
-        SELECT offer_id, show_id, shop_id, product_id, variant_id, price_minor, currency, policy, hold_seconds,
-               limit_per_buyer, limit_per_show, deposit_percent, pool_id, show_status
-          FROM live.v_offer_line WHERE offer_id = %(offer_id)s
+        SELECT o.offer_id, o.show_id, o.shop_id, o.product_id, o.variant_id, o.price_minor, o.currency, o.policy,
+               o.hold_seconds, o.limit_per_buyer, o.limit_per_show, o.deposit_percent, o.pool_id, o.show_status,
+               p.status AS product_status
+          FROM live.v_offer_line o JOIN catalog.v_product p ON p.id = o.product_id
+         WHERE o.offer_id = %(offer_id)s
         """,
         offer_id=offer_id,
     )

@@ -22,6 +22,7 @@ from shopfloor.purchases.models import (
     CLAIM_SECONDS,
     MAX_PER_LINE,
     BadPurchase,
+    OfferClosed,
     OfferUnknown,
     Waiting,
     WaitingNotFound,
@@ -98,10 +99,10 @@ async def _wish(tx: Tx, *, shop_id: int, variant_id: int, offer_id: int | None) 
     if offer_id is not None:
         for line in await queries.offer_lines(tx, offer_id=offer_id):
             if line.shop_id == shop_id and line.variant_id == variant_id:
-                return line
+                return _on_sale(line)
         raise OfferUnknown(offer_id=offer_id, variant_id=variant_id)
     for variant in await queries.variants(tx, shop_id=shop_id, ids=[variant_id]):
-        return queries.OfferLineRow(
+        line = queries.OfferLineRow(
             offer_id=None,
             show_id=None,
             shop_id=shop_id,
@@ -116,8 +117,17 @@ async def _wish(tx: Tx, *, shop_id: int, variant_id: int, offer_id: int | None) 
             deposit_percent=None,
             pool_id=None,
             show_status="",
+            product_status=variant.status,
         )
+        return _on_sale(line)
     raise OfferUnknown(variant_id=variant_id)
+
+
+def _on_sale(line: queries.OfferLineRow) -> queries.OfferLineRow:
+    """Raises OfferClosed for a product that is a draft or archived."""
+    if line.product_status != catalog.Status.ACTIVE:
+        raise OfferClosed(offer_id=line.offer_id, variant_id=line.variant_id)
+    return line
 
 
 async def _placed(tx: Tx, places: Sequence[Waiting]) -> list[Waiting]:
@@ -210,10 +220,13 @@ async def serve(tx: Tx, *, shop_id: int, pool_id: int, variant_ids: Sequence[int
 
     What was released into a show that is over is in the open pool by now, and offered from there.  Who waits for
     a bundle is served when its parts are there; of several lines for the same units, who joined first is.  Networks
-    that hold their share of the units unpaid keep their places, and those behind them are served.
+    that hold their share of the units unpaid keep their places, and those behind them are served.  While a product is off
+    sale its line stands still.
     """
     bundles = await catalog.bundles_with(tx, shop_id=shop_id, part_ids=variant_ids)
     wanted = await queries.variants_waited_for(tx, shop_id=shop_id, variant_ids=[*variant_ids, *bundles])
+    if wanted:
+        wanted = await _of_active(tx, shop_id, wanted)
     if not wanted:
         return []
     seconds = await claim_seconds(tx, shop_id=shop_id)
@@ -242,6 +255,18 @@ async def serve(tx: Tx, *, shop_id: int, pool_id: int, variant_ids: Sequence[int
             ),
         )
     return served
+
+
+async def serve_again(tx: Tx, *, shop_id: int, product_id: int) -> list[Waiting]:
+    """A product is on sale again: its line moves on."""
+    variants = await catalog.variants_of(tx, shop_id=shop_id, product_ids=[product_id])
+    pool = await stock.open_pool(tx, shop_id=shop_id)
+    return await serve(tx, shop_id=shop_id, pool_id=pool.id, variant_ids=[each.id for each in variants])
+
+
+async def _of_active(tx: Tx, shop_id: int, variant_ids: Sequence[int]) -> list[int]:
+    known = {each.id: each.status for each in await queries.variants(tx, shop_id=shop_id, ids=variant_ids)}
+    return [each for each in variant_ids if known.get(each) == catalog.Status.ACTIVE]
 
 
 async def forget_lapsed(tx: Tx, *, limit: int = 1000) -> None:

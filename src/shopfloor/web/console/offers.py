@@ -53,6 +53,11 @@ class OfferRow:
         quotas = [line.quota for line in self.offer.lines if line.quota is not None]
         return sum(quotas) if quotas else None
 
+    @property
+    def is_active(self) -> bool:
+        """Viewers see and buy nothing else."""
+        return self.product.status == catalog.Status.ACTIVE
+
     def words(self, variant_id: int) -> str:
         return option_words(self.variants[variant_id].options)
 
@@ -159,6 +164,12 @@ def checklist(
         checks.append(Check("bad", say(N_("No products yet. Add one.")), "#add"))
         return checks
     checks.append(Check("good", say(N_("%(n)s products."), n=len(rows))))
+    hidden = [row for row in rows.values() if not row.is_active]
+    if hidden:
+        names = ", ".join(_name(desk, row) for row in hidden[:3]) + (" …" if len(hidden) > 3 else "")
+        words = say(N_("Not published, so viewers won't see it: %(names)s"), names=names)
+        kind = "bad" if len(hidden) == len(rows) else "wait"
+        checks.append(Check(kind, words, f"{address}/products/{hidden[0].product.id}"))
     empty = [row for row in rows.values() if not row.left.total]
     if empty:
         names = ", ".join(_name(desk, row) for row in empty[:3]) + (" …" if len(empty) > 3 else "")

@@ -9,6 +9,7 @@ from functools import partial
 from itertools import product as combinations
 from operator import attrgetter
 from typing import IO, Annotated, Final
+from urllib.parse import parse_qsl, urlencode
 
 from fastapi import APIRouter, Form, Query, UploadFile
 from starlette.datastructures import FormData
@@ -23,7 +24,7 @@ from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import public_link
 from shopfloor.kernel.values import Money
 from shopfloor.web.console.desk import Desk, at, at_page
-from shopfloor.web.console.form_values import check_variants
+from shopfloor.web.console.form_values import check_variants, id_of
 from shopfloor.web.console.languages import other_language
 from shopfloor.web.console.offers import variant_label
 from shopfloor.web.languages import N_
@@ -150,12 +151,42 @@ def _refused_fields(desk: Desk, refusal: Refusal, form: Sequence[str]) -> dict[s
     return {field if field in form else "": message_of(refusal, desk.language)}
 
 
+_STATUS_SAID: Final = {
+    catalog.Status.ACTIVE: N_("%(n)s published."),
+    catalog.Status.DRAFT: N_("%(n)s moved to drafts."),
+    catalog.Status.ARCHIVED: N_("%(n)s archived."),
+}
+
+
+@router.post("/status")
+async def set_statuses(desk: Editor, status: Annotated[catalog.Status, Form()]) -> Response:
+    """Publish, unpublish or archive the products chosen in the list: all of them, or none."""
+    form = await desk.request.form()
+    back = "/products" + _as_listed(str(form.get("listed", "")))
+    try:
+        chosen = sorted({id_of(str(value)) for value in form.getlist("product_id")})
+        async with desk.work() as tx:
+            for product_id in chosen:
+                await catalog.update_product(tx, shop_id=desk.shop.id, product_id=product_id, status=status)
+    except Refusal as refusal:
+        return desk.refused(back, refusal)
+    if not chosen:
+        return desk.back(back, desk.say(N_("Select products first.")))
+    return desk.back(back, desk.say(_STATUS_SAID[status], n=len(chosen)))
+
+
+def _as_listed(query: str) -> str:
+    """The list as it was: its own parameters, and nothing else that a form may have sent."""
+    kept = [(key, text) for key, text in parse_qsl(query) if key in {"search", "status", "after", "before"}]
+    return f"?{urlencode(kept)}" if kept else ""
+
+
 # One more product
 
 
 @router.get("/new")
 async def new(desk: Editor) -> Response:
-    return _new_form(desk, {"kind": "sized", "option1": desk.say(N_("Size"))}, {})
+    return _new_form(desk, {"kind": "sized", "option1": desk.say(N_("Size")), "status": "draft"}, {})
 
 
 def _new_form(
@@ -190,6 +221,7 @@ async def create(desk: Editor) -> Response:
                 description=values.get("description", ""),
                 descriptions={other_language(desk): values.get("other_description", "")},
                 kind=_kind(values.get("kind")),
+                status=_status(values.get("status")),
                 vendor=values.get("vendor", ""),
                 option_names=[name for name, _ in used],
                 variants=new_variants([chosen for _, chosen in used], minor, values.get("sku", "")),
@@ -197,7 +229,10 @@ async def create(desk: Editor) -> Response:
     except Refusal as refusal:
         errors = _refused_fields(desk, refusal, [*values, "option1", "values1"])
         return _new_form(desk, values, errors, refusal.status)
-    return desk.back(f"/products/{made.id}", desk.say(N_("Product created. Next: images and stock.")))
+    said = N_("Draft created. Add images and stock, then publish it.")
+    if made.status is catalog.Status.ACTIVE:
+        said = N_("Product created and published. Next: images and stock.")
+    return desk.back(f"/products/{made.id}", desk.say(said))
 
 
 _SEPARATORS: Final = re.compile(r"[,，、;；|\n]|\s/\s")
@@ -233,6 +268,11 @@ def _kind(text: str | None) -> catalog.Kind:
     return catalog.Kind(text) if text in set(catalog.Kind) else catalog.Kind.PIECE
 
 
+def _status(text: str | None) -> catalog.Status:
+    """That of a new product: a draft, where nothing else was chosen."""
+    return catalog.Status.ACTIVE if text == catalog.Status.ACTIVE else catalog.Status.DRAFT
+
+
 def _typed(form: FormData) -> dict[str, str]:
     return {name: value for name, value in form.items() if isinstance(value, str)}
 
@@ -251,6 +291,7 @@ async def take_sheet(
     file: UploadFile | None = None,
     images: UploadFile | None = None,
     location: Annotated[str, Form(max_length=20)] = "",
+    new_status: Annotated[str, Form(max_length=20)] = "",
     check: Annotated[str, Form(max_length=10)] = "",
 ) -> Response:
     """Products without fault are taken, the others are told row by row.  `check`: say what would happen, take nothing."""
@@ -271,6 +312,7 @@ async def take_sheet(
                     archive=found.archive,
                     stock_is_taken=location_id is not None,
                     is_trial=bool(check),
+                    new_status=_status(new_status),
                 )
                 if location_id is not None:
                     counted = await _count(tx, desk.shop.id, location_id, report)
@@ -279,9 +321,14 @@ async def take_sheet(
     except Refusal as refusal:
         field = "images" if refusal.code.startswith("catalog.zip_") else "file"
         return await _import_page(
-            desk, errors={field: message_of(refusal, desk.language)}, status=refusal.status
+            desk,
+            new_status=_status(new_status),
+            errors={field: message_of(refusal, desk.language)},
+            status=refusal.status,
         )
-    return await _import_page(desk, report=report, counted=counted, checked=bool(check))
+    return await _import_page(
+        desk, report=report, counted=counted, checked=bool(check), new_status=_status(new_status)
+    )
 
 
 def _sent(file: UploadFile | None) -> IO[bytes] | None:
@@ -359,6 +406,7 @@ async def _import_page(
     report: catalog.Report | None = None,
     counted: int = 0,
     checked: bool = False,
+    new_status: catalog.Status = catalog.Status.DRAFT,
     errors: Mapping[str, str] | None = None,
     status: int = 200,
 ) -> Response:
@@ -373,6 +421,7 @@ async def _import_page(
         report=report,
         counted=counted,
         checked=checked,
+        new_status=new_status,
         locations=locations,
         errors=errors or {},
         remarks=[] if report is None else _told(desk, report.errors),

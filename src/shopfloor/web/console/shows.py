@@ -171,10 +171,8 @@ async def _page(
         offered = {row.product.id for row in rows.values()}
         products = [
             product
-            for product in await catalog.products(
-                tx, shop_id=shop_id, status=catalog.Status.ACTIVE, search=search, limit=None
-            )
-            if product.id not in offered
+            for product in await catalog.products(tx, shop_id=shop_id, search=search, limit=None)
+            if product.id not in offered and _may_be_offered(product, show)
         ]
         adding = await _adding(tx, desk, add) if add is not None else None
     camera = desk.request.app.state.media.status(show.channel_id) if show.channel_id else None
@@ -211,6 +209,13 @@ async def _page(
         other=other_language(desk),
         status=status,
     )
+
+
+def _may_be_offered(product: catalog.Product, show: live.Show) -> bool:
+    """On air only what viewers can see; a show that is planned may be prepared with drafts."""
+    if product.status == catalog.Status.DRAFT:
+        return show.status == live.ShowStatus.PLANNED
+    return product.status == catalog.Status.ACTIVE
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,7 +170,11 @@ async def _whole_bundles(tx: Tx, show: live.Show) -> dict[int, tuple[int, int]]:
 
 def _following(run: Sequence[SlotRow], featured: int | None) -> int | None:
     """The offer that the run of show has after the one shown now; the first one when none is."""
-    ids = [row.offer.offer.id for row in run if row.offer is not None]
+    ids = [
+        row.offer.offer.id
+        for row in run
+        if row.offer is not None and (row.offer.is_active or row.offer.offer.id == featured)
+    ]
     if featured not in ids:
         return ids[0] if ids else None
     after = [offer_id for offer_id in ids[ids.index(featured) + 1 :] if offer_id != featured]

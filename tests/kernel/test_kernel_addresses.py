@@ -1,6 +1,8 @@
 """The public address, the client's address and the origin check: each read in one place."""
 
 import re
+import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -88,6 +90,28 @@ def test_no_wildcard_is_ever_printed() -> None:
 def test_whose_request_it_is(peer: str, said: str | None, address: str) -> None:
     headers = [] if said is None else [(b"x-forwarded-for", said.encode())]
     assert client_address(peer, headers, PROXIES) == address
+
+
+def test_an_address_is_read_anew_for_other_proxies_and_not_remembered_where_it_is_long() -> None:
+    said = [(b"x-forwarded-for", b"203.0.113.9")]
+    for _ in range(2):
+        assert client_address("10.1.1.1", said, networks("10.0.0.0/8")) == "203.0.113.9"
+        assert client_address("10.1.1.1", said, networks("192.168.0.0/16")) == "10.1.1.1"
+        assert client_address("10.1.1.1", said, [*networks("10.0.0.0/8")]) == "203.0.113.9"
+    held = bytes_kept_by(
+        lambda n: client_address("127.0.0.1", [(b"x-forwarded-for", b"%d" % n * 900)], PROXIES)
+    )
+    assert held < 100_000
+
+
+def bytes_kept_by(read: Callable[[int], object]) -> int:
+    """Bytes that stay after reading 300 strange things."""
+    tracemalloc.start()
+    for number in range(300):
+        read(number)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return held
 
 
 def test_addresses_of_one_site_are_one() -> None:

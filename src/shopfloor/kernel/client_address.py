@@ -1,6 +1,7 @@
 """Whose request is it?  The one place that reads `X-Forwarded-For`, and only where a trusted proxy wrote it."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 
@@ -8,8 +9,26 @@ UNKNOWN: Final = "unknown"
 _PREFIX: Final = 48
 # What no real chain of proxies is longer than.
 _HOPS: Final = 32
+# Who asks has mostly asked before, and reading an address costs more than all else that is done for a purchase.  What
+# is longer than this is read each time: what strangers write may not fill the memory.
+_REMEMBERED: Final = 20_000
+_LONGEST_REMEMBERED: Final = 200
 
 Network = IPv4Network | IPv6Network
+
+
+class _Networks(tuple[Network, ...]):  # noqa: SLOT001 -- a tuple has no room for slots
+    """Networks that are hashed once: they are part of the key under which every address is remembered."""
+
+    def __init__(self, found: Iterable[Network]) -> None:
+        self._hash = hash(tuple(self))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+
+def _hashed(proxies: Sequence[Network]) -> _Networks:
+    return proxies if type(proxies) is _Networks else _Networks(proxies)
 
 
 class BadProxies(ValueError):
@@ -24,7 +43,7 @@ def networks(text: str) -> tuple[Network, ...]:
             found.append(ip_network(part, strict=False))
         except ValueError as problem:
             raise BadProxies(f"'{part}' is no address and no network such as 10.0.0.0/8.") from problem
-    return tuple(found)
+    return _Networks(found)
 
 
 def _parsed(text: str) -> IPv4Address | IPv6Address | None:
@@ -43,8 +62,17 @@ def _parsed(text: str) -> IPv4Address | IPv6Address | None:
 
 
 def is_trusted(peer: str, proxies: Sequence[Network]) -> bool:
+    if len(peer) > _LONGEST_REMEMBERED:
+        return _is_trusted(peer, _hashed(proxies))
+    return _remembered_trust(peer, _hashed(proxies))
+
+
+def _is_trusted(peer: str, proxies: _Networks) -> bool:
     address = _parsed(peer)
     return address is not None and _within(address, proxies)
+
+
+_remembered_trust = lru_cache(_REMEMBERED)(_is_trusted)
 
 
 def _within(address: IPv4Address | IPv6Address, proxies: Sequence[Network]) -> bool:
@@ -56,13 +84,17 @@ def client_address(peer: str, headers: Iterable[tuple[bytes, bytes]], proxies: S
 
     `unknown` where a trusted proxy says nothing that is an address.
     """
+    said = b",".join([value for name, value in headers if name == b"x-forwarded-for"])
+    if len(peer) + len(said) > _LONGEST_REMEMBERED:
+        return _address(peer, said, _hashed(proxies))
+    return _remembered_address(peer, said, _hashed(proxies))
+
+
+def _address(peer: str, said: bytes, proxies: _Networks) -> str:
     address = _parsed(peer)
     if address is None:
         return UNKNOWN
-    if not _within(address, proxies):
-        return address.compressed
-    said = b",".join(value for name, value in headers if name == b"x-forwarded-for")
-    if not said:
+    if not said or not _within(address, proxies):
         return address.compressed
     for part in reversed(said.decode("latin-1").split(",")[-_HOPS:]):
         hop = _parsed(part)
@@ -72,6 +104,9 @@ def client_address(peer: str, headers: Iterable[tuple[bytes, bytes]], proxies: S
         if not _within(address, proxies):
             break
     return address.compressed
+
+
+_remembered_address = lru_cache(_REMEMBERED)(_address)
 
 
 def forwarded_scheme(
@@ -90,7 +125,14 @@ def is_own_machine(address: str) -> bool:
 
 def address_group(address: str) -> str:
     """Who an address belongs to: itself, or the /48 of an IPv6 address."""
+    return _group(address) if len(address) > _LONGEST_REMEMBERED else _remembered_group(address)
+
+
+def _group(address: str) -> str:
     found = _parsed(address)
     if not isinstance(found, IPv6Address) or found.is_loopback:
         return address if found is None else found.compressed
     return IPv6Network((found, _PREFIX), strict=False).network_address.compressed
+
+
+_remembered_group = lru_cache(_REMEMBERED)(_group)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -703,6 +704,27 @@ async def test_many_cookies_of_one_address_hold_a_tenth_and_whoever_pays_is_serv
     assert paid.secured
     assert await shop.market.left() == 89
     await shop.market.assert_sound()
+
+
+async def test_the_end_of_a_sale_is_not_written_down_tap_by_tap(open_doors: Any) -> None:
+    """Those who have never paid hold all they may, and more come from everywhere than can be offered to pay."""
+    shop: Shop = await open_doors(100)
+    shop.door.networks = Networks(b"salt")
+    doors = [
+        Shop(
+            shop.market, shop.door, shop.terms, shop.endpoint, uuid4(), address=f"198.51.{n // 200}.{n % 200}"
+        )
+        for n in range(800)
+    ]
+    begun = time.monotonic()
+
+    answers = await asyncio.gather(*(each.buy() for each in doors))
+    heard = Counter(answer.json["outcome"] for answer in answers)
+
+    assert heard["held"] == 90
+    assert heard["refused"] == 800 - 90 - heard["open"] > 0
+    assert 300 <= heard["open"] <= 300 + 100 * (time.monotonic() - begun)
+    assert await shop.market.left() == 10
 
 
 def time_to_pay(order: orders.Order) -> timedelta:

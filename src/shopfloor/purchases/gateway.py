@@ -184,6 +184,8 @@ class PurchaseGateway:
         self._tasks: set[asyncio.Task[None]] = set()
         self.networks: Networks | None = None
         self._pays_first = Gcra(every=0.1, burst=300)
+        # When all who have never paid hold what they may, whoever taps is told so, from whichever network.
+        self._pays_first_of_offer = Gcra(every=0.01, burst=300)
         # Wishes whose terms are being loaded, in the order of asking.
         self._early: dict[int, list[_Asked]] = {}
 
@@ -416,11 +418,8 @@ class PurchaseGateway:
         keys = [-line.variant_id for line in purchase.lines]
         found = [terms for key in keys if (terms := await self._terms.fetch(key)) is not None]
         if len(found) < len(keys) or any(terms.shop_id != found[0].shop_id for terms in found):
-            reply(
-                _refused(
-                    purchase.id, OfferUnknown(offer_id=purchase.offer_id, variant_id=purchase.variant_id)
-                )
-            )
+            unknown = OfferUnknown(offer_id=purchase.offer_id, variant_id=purchase.variant_id)
+            reply(_refused(purchase.id, unknown))
         elif not all(terms.is_open for terms in found):
             reply(_refused(purchase.id, OfferClosed(offer_id=purchase.offer_id)))
         else:
@@ -430,7 +429,9 @@ class PurchaseGateway:
         self, request: stock.Request, terms: OfferTerms, reply: OnReply, why: stock.Refused
     ) -> None:
         """Nothing is reserved, but who pays gets the units.  A flood of such taps is refused: each is written down."""
-        if request.network is not None and self._pays_first.wait(request.network, time.monotonic()):
+        now = time.monotonic()
+        too_often = request.network is not None and self._pays_first.wait(request.network, now)
+        if too_often or self._pays_first_of_offer.wait(terms.key, now):
             reply(self._answer(request.id, why, terms))
         else:
             self._spawn(self._open(request, terms, reply, why), request.id, reply)

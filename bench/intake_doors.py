@@ -2,7 +2,10 @@
 
 One server process (the product as `shopfloor web` runs it), one PostgreSQL with real fsync, one load generator;
 all of them share the processors of the machine.  A round is a fixed number of purchases of one hot variant by
-many shoppers; every answer that counts was written to disk before it was given.  `server us` is the processor
+shoppers who have not bought before, a few each, within the limit per buyer that an offer has where nobody set one;
+two shoppers share an address, which a trusted proxy names, and none of them has paid here before.  So every limit is
+counted and none binds: in the rows that sell all must be held, or the run fails.  Every answer that counts was written
+to disk before it was given.  `server us` is the processor
 time of the server process for one answer (PostgreSQL and the load generator come on top of it).
 
     socket      `buy` frames on the room socket
@@ -10,8 +13,12 @@ time of the server process for one answer (PostgreSQL and the load generator com
     one by one  the baseline: the same endpoint in the same process, one transaction per request
     2 servers   buyers spread over two such server processes on the same database (and the same processors)
     sold out    the tail of a sale: both doors when nearly every answer is a refusal
+    campus      all shoppers behind one address, more than it may hold unpaid; they have paid here before
+    over share  the same by shoppers who have never paid: the address holds its share already, nearly all are refused
+    ceiling     shoppers of many addresses want what is left for those who pay: nearly all are refused
 
     SOCKETS, CONNECTIONS, PURCHASES, ROUNDS   in the environment change the workload
+    ROWS="http|socket, sold out"              measures these rows only
 
 The last line is JSON: `socket_holds_per_second`, `http_holds_per_second`, `ratio_to_transaction` (HTTP against one
 by one), `…_two_servers` (two against one), `…_tail_per_second`.
@@ -41,22 +48,32 @@ import uvloop
 
 from shopfloor import accounts, app, live, purchases, stock
 from shopfloor.kernel import logs
+from shopfloor.kernel.connections import raise_file_limit
 from shopfloor.kernel.database import Database
+from shopfloor.kernel.edge import Edge
+from shopfloor.kernel.http_protocol import make_guarded_protocol
 from shopfloor.kernel.migrations import migrate
 from shopfloor.kernel.postgres import EmbeddedPostgres
 from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.values import new_id
 from shopfloor.stock.intake import IntakeUnknown, OnDecided
 
-SOCKETS = int(os.environ.get("SOCKETS", "1000"))
+SOCKETS = int(os.environ.get("SOCKETS", "4000"))
 CONNECTIONS = int(os.environ.get("CONNECTIONS", "256"))
-PURCHASES = int(os.environ.get("PURCHASES", "40000"))
+PURCHASES = int(os.environ.get("PURCHASES", "20000"))
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
-SHOPPERS = 2000
-WINDOW = 8
+# Only these rows, without the figures that compare them.
+ROWS = [name for name in os.environ.get("ROWS", "").split("|") if name]
+# What one shopper buys over HTTP in a round, and how many tap at the same time on a socket.
+EACH = 2
+WINDOW = 2
 BASELINE_CONNECTIONS = 32
 BASELINE_PURCHASES = 4000
 PRICE = 12_900
+SCARCE = 100
+# A campus may hold a tenth of this unpaid: less than it buys in a round.
+CAMPUS_UNITS = ROUNDS * PURCHASES + PURCHASES // 2
+CAMPUS = "203.0.113.7"
 
 
 # The server ------------------------------------------------------------------------------------------------
@@ -95,16 +112,25 @@ async def serve(dsn: str, data_dir: str) -> None:
         baseline = purchases.PurchaseGateway(
             db=pool, intake=cast("stock.Intake", OneByOne(pool)), terms=node.terms
         )
+        baseline.networks = node.networks
         # As `app.serve` does it.
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
         application = app.PathRouter(
-            app.build(node), {"/buy-one-by-one": purchases.PurchaseEndpoint(baseline, node.keyring)}
+            app.build(node),
+            {
+                "/buy-one-by-one": Edge(
+                    purchases.PurchaseEndpoint(baseline, node.keyring), proxies=settings.proxies
+                )
+            },
         )
         config = uvicorn.Config(
-            application, loop="none", http=purchases.make_http_protocol(node.buy), ws=live.make_protocol(node.gateway), lifespan="off",
-            log_config=None, access_log=False, backlog=4096, server_header=False,
+            application, loop="none", lifespan="off", log_config=None, access_log=False, backlog=4096,
+            server_header=False, proxy_headers=False, ws=live.make_protocol(node.gateway),
+            http=make_guarded_protocol(
+                purchases.make_http_protocol(node.buy), node.connections, settings.proxies
+            ),
         )  # fmt: skip
         print("port", listener.getsockname()[1], flush=True)
         await uvicorn.Server(config).serve(sockets=[listener])
@@ -145,15 +171,54 @@ def server(dsn: str, data_dir: str) -> Generator[Running]:
 
 @dataclass(frozen=True)
 class Goods:
+    """Variants.  `scarce` is sold out; of `ceiling` those who have never paid hold all they may; of `over_share` one
+    address does.
+    """
+
+    shop_id: int
     show_id: int
     offer_id: int
     plenty: int
     scarce: int
+    ceiling: int
+    campus: int
+    over_share: int
+    keyring: accounts.Keyring
+
+
+@dataclass(frozen=True)
+class Buyers:
+    """Shoppers of one round: their cookies, and the address a proxy names for each."""
+
     cookies: list[str]
+    addresses: list[str]
+
+
+def strangers(goods: Goods, count: int, *, address: str | None = None) -> Buyers:
+    """So many who have never been here, two to an address, or all behind one."""
+    first = int.from_bytes(os.urandom(2)) % 200
+    return Buyers(
+        [accounts.issue_shopper(goods.keyring) for _ in range(count)],
+        [
+            address or f"10.{first + n // 2 // 65536}.{n // 2 // 256 % 256}.{n // 2 % 256}"
+            for n in range(count)
+        ],
+    )
+
+
+async def regulars(dsn: str, goods: Goods, count: int) -> Buyers:
+    """Shoppers behind one address who have paid here before."""
+    buyers = strangers(goods, count, address=CAMPUS)
+    ids = [accounts.read_shopper(goods.keyring, cookie) for cookie in buyers.cookies]
+    async with await psycopg.AsyncConnection.connect(dsn) as connection:
+        await connection.execute(
+            "INSERT INTO stock.proven (shop_id, buyer) SELECT %s, unnest(%s::uuid[])", (goods.shop_id, ids)
+        )
+    return buyers
 
 
 async def stock_up(dsn: str) -> Goods:
-    """A show on air with one variant that never runs out and one with a hundred units."""
+    """A show on air with one variant that never runs out, two with a hundred units, and two that suffice for a campus."""
     db = Database(dsn, 2)
     await db.open()
     async with db.transaction() as tx:
@@ -173,7 +238,10 @@ async def stock_up(dsn: str) -> Goods:
         )
         location = await stock.add_location(tx, shop_id=shop_id, name="W", kind=stock.LocationKind.WAREHOUSE)
         variants: list[int] = []
-        for size, units in (("M", [1_000_000] * 4), ("L", [100])):
+        sizes = (
+            ("XL", [1_000_000] * 4), ("L", [SCARCE]), ("M", [SCARCE]), ("S", [CAMPUS_UNITS]), ("XS", [CAMPUS_UNITS]),
+        )  # fmt: skip
+        for size, units in sizes:
             variant_id = await tx.value(
                 """
                 WITH made AS (
@@ -202,7 +270,10 @@ async def stock_up(dsn: str) -> Goods:
             product_id=product_id,
             lines=[
                 live.OfferLine(variants[0], PRICE, quota=1_000_000),
-                live.OfferLine(variants[1], PRICE, quota=100),
+                live.OfferLine(variants[1], PRICE, quota=SCARCE),
+                live.OfferLine(variants[2], PRICE, quota=SCARCE),
+                live.OfferLine(variants[3], PRICE, quota=CAMPUS_UNITS),
+                live.OfferLine(variants[4], PRICE, quota=CAMPUS_UNITS),
             ],
         )
         await live.start_show(tx, shop_id=shop_id, show_id=show.id)
@@ -217,8 +288,7 @@ async def stock_up(dsn: str) -> Goods:
                 to_pool=(await live.show(tx, shop_id=shop_id, show_id=show.id)).pool_id,
             )
     await db.close()
-    cookies = [accounts.issue_shopper(keyring) for _ in range(SHOPPERS)]
-    return Goods(show.id, offer.id, variants[0], variants[1], cookies)
+    return Goods(shop_id, show.id, offer.id, *variants, keyring=keyring)
 
 
 # The load generator ----------------------------------------------------------------------------------------
@@ -318,12 +388,14 @@ def wish(goods: Goods, variant_id: int, *, tag: str = "") -> bytes:
     ).encode()
 
 
-def posts(goods: Goods, path: str, variant_id: int, cookies: Sequence[str], count: int) -> list[bytes]:
+def posts(goods: Goods, path: str, variant_id: int, buyers: Buyers, count: int) -> list[bytes]:
     made: list[bytes] = []
     for n in range(count):
         body = wish(goods, variant_id)
+        buyer = n % len(buyers.cookies)
         made.append(
-            f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncookie: shopper={cookies[n % len(cookies)]}\r\n"
+            f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncookie: shopper={buyers.cookies[buyer]}\r\n"
+            f"x-forwarded-for: {buyers.addresses[buyer]}\r\n"
             f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n".encode()
             + body
         )
@@ -390,14 +462,16 @@ async def over_http(
     purchases: int,
     connections: int,
     window: int,
+    shoppers: Buyers,
 ) -> Round:
     loop = asyncio.get_running_loop()
     finished, done = countdown(connections)
     buyers: list[Buyer] = []
-    each = SHOPPERS // connections
+    each = len(shoppers.cookies) // connections
     for n in range(connections):
-        cookies = goods.cookies[n * each : (n + 1) * each]
-        requests = posts(goods, path, variant_id, cookies, purchases // connections)
+        mine = slice(n * each, (n + 1) * each)
+        among = Buyers(shoppers.cookies[mine], shoppers.addresses[mine])
+        requests = posts(goods, path, variant_id, among, purchases // connections)
         buyer = Buyer(requests, window, b"HTTP/1.1 ", done)
         await loop.create_connection(lambda buyer=buyer: buyer, "127.0.0.1", running[n % len(running)].port)
         buyers.append(buyer)
@@ -406,6 +480,7 @@ async def over_http(
 
 async def over_sockets(running: Sequence[Running], goods: Goods, *, variant_id: int, purchases: int) -> Round:
     loop = asyncio.get_running_loop()
+    shoppers = strangers(goods, SOCKETS)
     finished, done = countdown(SOCKETS)
     buyers: list[SocketBuyer] = []
     for n in range(SOCKETS):
@@ -414,53 +489,74 @@ async def over_sockets(running: Sequence[Running], goods: Goods, *, variant_id: 
         handshake = (
             f"GET /room/{goods.show_id}/socket HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nupgrade: websocket\r\n"
             f"connection: upgrade\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n"
-            f"cookie: shopper={goods.cookies[n % SHOPPERS]}\r\n\r\n"
+            f"x-forwarded-for: {shoppers.addresses[n]}\r\ncookie: shopper={shoppers.cookies[n]}\r\n\r\n"
         ).encode()
         buyer = SocketBuyer(handshake, requests, WINDOW, b'"t":"answer"', done)
         await loop.create_connection(lambda buyer=buyer: buyer, "127.0.0.1", port)
         buyers.append(buyer)
-    await asyncio.wait_for(asyncio.gather(*(buyer.ready for buyer in buyers)), 30)
+    await asyncio.wait_for(asyncio.gather(*(buyer.ready for buyer in buyers)), 60)
     return await measure(running, buyers, finished)
 
 
 # The table -------------------------------------------------------------------------------------------------
 
 
-async def rounds(one: Running, other: Running, goods: Goods) -> dict[str, list[Round]]:
+SELLING = ("socket", "socket, 2 servers", "http", "http, 2 servers", "one by one", "http, campus")
+
+
+async def rounds(dsn: str, one: Running, other: Running, goods: Goods) -> dict[str, list[Round]]:
     """Every contender once per round, so that what the machine does meanwhile meets all of them."""
 
     def socket(variant: int, *running: Running) -> Callable[[], Any]:
         return lambda: over_sockets(running, goods, variant_id=variant, purchases=PURCHASES)
 
-    def http(variant: int, *running: Running) -> Callable[[], Any]:
-        return lambda: over_http(
-            running, goods, path="/buy", variant_id=variant, purchases=PURCHASES, connections=CONNECTIONS,
-            window=4,
+    def http(variant: int, *running: Running, shoppers: Buyers | None = None) -> Any:
+        return over_http(
+            running, goods, path="/buy", variant_id=variant, purchases=PURCHASES, connections=CONNECTIONS, window=4,
+            shoppers=shoppers or strangers(goods, PURCHASES // EACH),
         )  # fmt: skip
+
+    async def campus() -> Round:
+        return await http(goods.campus, one, shoppers=await regulars(dsn, goods, PURCHASES // EACH))
 
     contenders: dict[str, Callable[[], Any]] = {
         "socket": socket(goods.plenty, one),
         "socket, 2 servers": socket(goods.plenty, one, other),
-        "http": http(goods.plenty, one),
-        "http, 2 servers": http(goods.plenty, one, other),
+        "http": lambda: http(goods.plenty, one),
+        "http, 2 servers": lambda: http(goods.plenty, one, other),
         "one by one": lambda: over_http(
             [one], goods, path="/buy-one-by-one", variant_id=goods.plenty, purchases=BASELINE_PURCHASES,
-            connections=BASELINE_CONNECTIONS, window=1,
+            connections=BASELINE_CONNECTIONS, window=1, shoppers=strangers(goods, BASELINE_PURCHASES // EACH),
         ),
+        "http, campus": campus,
+        "http, over share": lambda: http(
+            goods.over_share, one, shoppers=strangers(goods, PURCHASES // EACH, address=CAMPUS)
+        ),
+        "http, ceiling": lambda: http(goods.ceiling, one),
         "socket, sold out": socket(goods.scarce, one),
-        "http, sold out": http(goods.scarce, one),
+        "http, sold out": lambda: http(goods.scarce, one),
     }  # fmt: skip
-    found: dict[str, list[Round]] = {name: [] for name in contenders}
+    found: dict[str, list[Round]] = {name: [] for name in contenders if not ROWS or name in ROWS}
+    # What can be had of the rows that refuse goes before the clock runs; so do the first who may pay without a hold.
+    await contenders["http, over share"]()
+    await contenders["http, ceiling"]()
+    await http(goods.scarce, one, shoppers=await regulars(dsn, goods, PURCHASES // EACH))
     for _ in range(ROUNDS):
-        for name, contender in contenders.items():
-            found[name].append(await contender())
+        for name, among in found.items():
+            among.append(await contenders[name]())
             await asyncio.sleep(0.5)
+    for name, rounds_ in found.items():
+        held = sum(round_.held for round_ in rounds_)
+        expected = sum(round_.answers for round_ in rounds_) if name in SELLING else 0
+        assert held == expected, f"{name}: {held} held of {expected}"
     return found
 
 
-async def held_rows(dsn: str) -> int:
+async def held_rows(dsn: str, *, without: Sequence[int]) -> int:
     async with await psycopg.AsyncConnection.connect(dsn) as connection:
-        cursor = await connection.execute("SELECT count(*) FROM stock.hold")
+        cursor = await connection.execute(
+            "SELECT count(*) FROM stock.hold WHERE variant_id <> ALL(%s)", (list(without),)
+        )
         row = await cursor.fetchone()
         assert row is not None
         return row[0]
@@ -469,12 +565,14 @@ async def held_rows(dsn: str) -> int:
 async def bench(dsn: str, data_dir: str) -> None:
     goods = await stock_up(dsn)
     with server(dsn, f"{data_dir}/one") as one, server(dsn, f"{data_dir}/other") as other:
-        found = await rounds(one, other, goods)
+        found = await rounds(dsn, one, other, goods)
     told = sum(round_.held for rounds_ in found.values() for round_ in rounds_)
-    kept = await held_rows(dsn)
+    kept = await held_rows(dsn, without=[goods.scarce, goods.ceiling, goods.over_share])
     report(found)
     print(f"holds told: {told}, holds in the database: {kept}")
     assert told == kept, "a hold was told that is not there, or is there and was not told"
+    if ROWS:
+        return
     rate = {name: statistics.median(r.per_second for r in found[name]) for name in found}
     print(
         json.dumps({
@@ -488,6 +586,9 @@ async def bench(dsn: str, data_dir: str) -> None:
             "http_tail_per_second": round(rate["http, sold out"]),
             "socket_tail_ratio": round(rate["socket, sold out"] / rate["socket"], 2),
             "http_tail_ratio": round(rate["http, sold out"] / rate["http"], 2),
+            "http_campus_per_second": round(rate["http, campus"]),
+            "http_over_share_per_second": round(rate["http, over share"]),
+            "http_ceiling_per_second": round(rate["http, ceiling"]),
             "p99_ms": {name: round(statistics.median(r.p99_ms for r in found[name]), 1) for name in found},
             "purchases": PURCHASES, "sockets": SOCKETS, "connections": CONNECTIONS, "rounds": ROUNDS,
             "cpus": os.cpu_count(), "python": platform.python_version(),
@@ -510,6 +611,7 @@ def report(found: dict[str, list[Round]]) -> None:
 
 
 def main() -> None:
+    raise_file_limit()
     if sys.argv[1:2] == ["serve"]:
         uvloop.run(serve(sys.argv[2], sys.argv[3]))
         return

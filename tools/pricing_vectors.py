@@ -456,7 +456,7 @@ def naive(question: Any) -> Any:
                 sending.append(told(rate, tax=tax))
     net = sum(each for each, _ in levied[len(lines) :])
     tax = sum(sum(paid) for _, paid in levied[len(lines) :])
-    delivery = {
+    delivery: dict[str, Any] = {
         "method": question.get("method"),
         "listed": sent,
         "discount": sent - pays,

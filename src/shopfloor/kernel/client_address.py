@@ -20,7 +20,7 @@ Network = IPv4Network | IPv6Network
 class _Networks(tuple[Network, ...]):  # noqa: SLOT001 -- a tuple has no room for slots
     """Networks that are hashed once: they are part of the key under which every address is remembered."""
 
-    def __init__(self, found: Iterable[Network]) -> None:
+    def __init__(self, _found: Iterable[Network] = (), /) -> None:
         self._hash = hash(tuple(self))
 
     def __hash__(self) -> int:

@@ -6,6 +6,7 @@ constraint, and by the races and properties under tests/.
 """
 
 from shopfloor.stock.audit import audit
+from shopfloor.stock.availability import Availability, assembled, available, units_in_bundles
 from shopfloor.stock.decision import MAX_LINES
 from shopfloor.stock.events import (
     GrantedHolds,
@@ -48,7 +49,6 @@ from shopfloor.stock.models import (
     UNKNOWN,
     WAYS,
     Answer,
-    Availability,
     BadQuantity,
     Check,
     CountStale,
@@ -78,32 +78,31 @@ from shopfloor.stock.models import (
     UnknownStock,
     UnpaidOfNetwork,
     WrongState,
-    assembled,
     check_sign,
 )
-from shopfloor.stock.reserving import reserve, within_limits
-from shopfloor.stock.service import (
+from shopfloor.stock.places import (
     add_location,
-    adjust,
-    announce_lot,
-    available,
     close_pool,
     close_show_pool,
-    count,
-    levels,
     locations,
-    lot_arrived,
-    movements,
     open_pool,
     open_show_pool,
     open_till_pool,
     pool,
     pools,
+)
+from shopfloor.stock.reserving import reserve, within_limits
+from shopfloor.stock.service import (
+    adjust,
+    announce_lot,
+    count,
+    levels,
+    lot_arrived,
+    movements,
     receive,
     shortages,
     sold,
     transfer,
-    units_in_bundles,
 )
 
 __all__ = [

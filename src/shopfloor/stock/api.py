@@ -15,7 +15,7 @@ from shopfloor.kernel.border import IDS_AS_NAMES, Id
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.http import Db, refusals, with_links
 from shopfloor.kernel.values import MAX_QUANTITY
-from shopfloor.stock import service
+from shopfloor.stock import places, service
 from shopfloor.stock.models import (
     BadQuantity,
     CountStale,
@@ -97,20 +97,20 @@ class Transfer(BaseModel):
 @router.get("/locations")
 async def locations(actor: Viewer, db: Db) -> list[Location]:
     async with db.transaction() as tx:
-        return await service.locations(tx, shop_id=actor.shop_id)
+        return await places.locations(tx, shop_id=actor.shop_id)
 
 
 @router.post("/locations", status_code=201)
 async def add_location(body: LocationIn, actor: Editor, db: Db) -> Location:
     """A place where units are; the same name again is the same place."""
     async with db.transaction() as tx:
-        return await service.add_location(tx, shop_id=actor.shop_id, name=body.name.strip(), kind=body.kind)
+        return await places.add_location(tx, shop_id=actor.shop_id, name=body.name.strip(), kind=body.kind)
 
 
 @router.get("/pools")
 async def pools(actor: Viewer, db: Db) -> list[Pool]:
     async with db.transaction() as tx:
-        return await service.pools(tx, shop_id=actor.shop_id)
+        return await places.pools(tx, shop_id=actor.shop_id)
 
 
 @router.post("/pools", status_code=201, responses=refusals(UnknownStock, BadQuantity, PoolClosed))
@@ -119,7 +119,7 @@ async def open_till_pool(body: PoolIn, actor: Editor, db: Db) -> Pool:
     async with db.transaction() as tx:
         for variant_id in body.quotas:
             await _own(tx, actor, variant_id)
-        return await service.open_till_pool(
+        return await places.open_till_pool(
             tx,
             shop_id=actor.shop_id,
             location_id=body.location_id,
@@ -133,11 +133,11 @@ async def open_till_pool(body: PoolIn, actor: Editor, db: Db) -> Pool:
 async def close_pool(pool_id: Id, actor: Editor, db: Db) -> Pool:
     """Let the rest flow back to the open pool.  Twice is once; a show's pool closes with its show."""
     async with db.transaction() as tx:
-        found = await service.pool(tx, shop_id=actor.shop_id, pool_id=pool_id)
+        found = await places.pool(tx, shop_id=actor.shop_id, pool_id=pool_id)
         if found.kind is PoolKind.SHOW:
             raise WrongState(pool_id=pool_id)
-        await service.close_pool(tx, shop_id=actor.shop_id, pool_id=pool_id)
-        return await service.pool(tx, shop_id=actor.shop_id, pool_id=pool_id)
+        await places.close_pool(tx, shop_id=actor.shop_id, pool_id=pool_id)
+        return await places.pool(tx, shop_id=actor.shop_id, pool_id=pool_id)
 
 
 @router.get("/levels")

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import MAX_QUANTITY
-from shopfloor.stock import limit_sql, queries
+from shopfloor.stock import limit_sql, network_queries, pool_queries, queries
 from shopfloor.stock.batch import Row
 from shopfloor.stock.decision import standing
 from shopfloor.stock.ledger import LedgerSession, ensure_level, tell, tell_arrived
@@ -135,7 +135,7 @@ async def _rehold(
     lapsed = {HoldState.RELEASED, HoldState.EXPIRED}
     if any(row.state not in lapsed for row in parts):
         return standing(request, parts)
-    open_pool = await queries.open_pool(tx, shop_id=first.shop_id)
+    open_pool = await pool_queries.open_pool(tx, shop_id=first.shop_id)
     if open_pool is None:
         raise UnknownStock(hold_id=str(hold_id))
     answer = await grant_again(tx, request=request, open_pool_id=open_pool.id)
@@ -144,20 +144,20 @@ async def _rehold(
 
 async def paid(tx: Tx, *, shop_id: int, hold_id: UUID, buyer: UUID) -> None:
     """These units are paid for, and the shares of networks do not bind this buyer any longer.  Once or often."""
-    await queries.forget_network(tx, shop_id=shop_id, hold_id=hold_id)
-    await queries.insert_proven(tx, shop_id=shop_id, buyer=buyer)
+    await network_queries.forget_network(tx, shop_id=shop_id, hold_id=hold_id)
+    await network_queries.insert_proven(tx, shop_id=shop_id, buyer=buyer)
 
 
 async def has_paid(tx: Tx, *, shop_id: int, buyer: UUID) -> bool:
     """Whether this buyer has paid in this shop before."""
-    return await queries.is_proven(tx, shop_id=shop_id, buyer=buyer)
+    return await network_queries.is_proven(tx, shop_id=shop_id, buyer=buyer)
 
 
 async def unpaid_until(tx: Tx, *, shop_id: int, hold_id: UUID, at: datetime) -> datetime | None:
     """By when an unpaid order for these units is due, where that is sooner than the shop says: ten minutes where
     others behind the same network have not paid for theirs, an hour for more than a network may hold.
     """
-    parts = await queries.unpaid_parts(tx, shop_id=shop_id, hold_id=hold_id)
+    parts = await network_queries.unpaid_parts(tx, shop_id=shop_id, hold_id=hold_id)
     if any(part.others >= most_for_long(part.size) for part in parts):
         return at + timedelta(seconds=UNPAID_SECONDS)
     if any(part.units > most_of_network(part.size) for part in parts):
@@ -167,13 +167,13 @@ async def unpaid_until(tx: Tx, *, shop_id: int, hold_id: UUID, at: datetime) -> 
 
 async def crowded_networks(tx: Tx, *, shop_id: int) -> list[UnpaidOfNetwork]:
     """Networks that hold at least half of their share of a variant unpaid, several buyers together."""
-    found = await queries.crowded_networks(tx, shop_id=shop_id, fewest=FEWEST)
+    found = await network_queries.crowded_networks(tx, shop_id=shop_id, fewest=FEWEST)
     return [row for row in found if 2 * row.units >= most_of_network(row.size)]
 
 
 async def unpaid_of_network(tx: Tx, *, shop_id: int, network: int) -> tuple[list[UUID], list[UUID]]:
     """The holds of a network that nobody has paid for: those in checkouts, and those that orders have."""
-    found = await queries.unpaid_of_network(tx, shop_id=shop_id, network=network)
+    found = await network_queries.unpaid_of_network(tx, shop_id=shop_id, network=network)
     return [hold_id for hold_id, ordered in found if not ordered], [
         hold_id for hold_id, ordered in found if ordered
     ]
@@ -198,7 +198,7 @@ async def ship(
         raise WrongState(hold_id=str(hold_id), states=sorted({row.state.value for row in leaving}))
     ledger = await _ledger_of(tx, leaving)
     if from_location is not None:
-        open_pool = await queries.open_pool(tx, shop_id=shop_id)
+        open_pool = await pool_queries.open_pool(tx, shop_id=shop_id)
         assert open_pool is not None, "a shop with holds has an open pool"
         others = await queries.lock_levels_of(
             tx,
@@ -272,9 +272,11 @@ async def put_back(
         if location_id is None:
             (level,) = await queries.levels_by_id(tx, level_ids=[rows[0].level_id])
             location_id = level.location_id
-        elif location_id not in {location.id for location in await queries.locations(tx, shop_id=shop_id)}:
+        elif location_id not in {
+            location.id for location in await pool_queries.locations(tx, shop_id=shop_id)
+        }:
             raise UnknownStock(location_id=location_id)
-        open_pool = await queries.open_pool(tx, shop_id=shop_id)
+        open_pool = await pool_queries.open_pool(tx, shop_id=shop_id)
         assert open_pool is not None, "a shop with holds has an open pool"
         level_id = await ensure_level(
             tx, shop_id=shop_id, variant_id=variant_id, location_id=location_id, pool_id=open_pool.id
@@ -376,7 +378,7 @@ async def _free(tx: Tx, rows: Sequence[Row], becomes: HoldState, reason: str) ->
 async def _flow_back_from_closed(tx: Tx, ledger: LedgerSession, rows: Sequence[Row]) -> None:
     """What became free on the levels of these rows does not stay in pools that are closed."""
     touched = [ledger.level(level_id) for level_id in sorted({row.level_id for row in rows})]
-    closed = set(await queries.closed_pools(tx, pool_ids=sorted({level.pool_id for level in touched})))
+    closed = set(await pool_queries.closed_pools(tx, pool_ids=sorted({level.pool_id for level in touched})))
     await flow_back(tx, [level for level in touched if level.pool_id in closed])
 
 
@@ -385,7 +387,7 @@ async def flow_back(tx: Tx, levels: Iterable[Level]) -> set[int]:
     moving = [level for level in levels if level.free]
     if not moving:
         return set()
-    open_pool = await queries.open_pool(tx, shop_id=moving[0].shop_id)
+    open_pool = await pool_queries.open_pool(tx, shop_id=moving[0].shop_id)
     assert open_pool is not None, "a shop with pools has an open pool"
     ledger = LedgerSession(moving)
     targets: list[tuple[Level, int]] = []

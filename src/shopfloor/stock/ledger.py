@@ -6,7 +6,7 @@ from datetime import date
 
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
-from shopfloor.stock import queries
+from shopfloor.stock import availability_queries, queries
 from shopfloor.stock.events import ShortageRaised, StockChanged, UnitsArrived, VariantLeft
 from shopfloor.stock.models import Level, LotKind
 
@@ -105,7 +105,7 @@ async def tell(tx: Tx, *, shop_id: int, variant_ids: Iterable[int]) -> None:
     asked = sorted(set(variant_ids))
     if not asked:
         return
-    found = await queries.left(tx, shop_id=shop_id, variant_ids=asked, pool_id=None)
+    found = await availability_queries.left(tx, shop_id=shop_id, variant_ids=asked, pool_id=None)
     pools: dict[tuple[int, int | None], dict[int, list[tuple[date | None, int]]]] = {}
     for pool_id, show_id, variant_id, ready_on, units in found:
         pools.setdefault((pool_id, show_id), {}).setdefault(variant_id, []).append((ready_on, units))

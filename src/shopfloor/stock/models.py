@@ -6,7 +6,7 @@ that are here, or expected for a lot that is not here yet), `held` (reserved wit
 (a count, a late delivery, an offline sale) have broken promises; promises themselves never can.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -248,45 +248,6 @@ class Hold:
     def ready_on(self) -> date | None:
         """The day all of it is ready; None when all was on hand."""
         return max((part.ready_on for part in self.parts if part.ready_on is not None), default=None)
-
-
-@dataclass(frozen=True, slots=True)
-class Availability:
-    """What one variant has left for buyers of a pool.  `lots`: later units by the day they are ready."""
-
-    left_now: int
-    lots: tuple[tuple[date, int], ...]
-
-    @property
-    def ready_on(self) -> date | None:
-        """None when there is something now (or nothing at all)."""
-        return None if self.left_now or not self.lots else self.lots[0][0]
-
-    @property
-    def left(self) -> int:
-        return self.left_now + sum(left for _, left in self.lots)
-
-
-def assembled(parts: Sequence[tuple[Availability, int]]) -> Availability:
-    """How many can be put together, where one takes so many units (at least 1) of each part, and by when: the
-    part that is scarcest or latest decides.
-    """
-    days = sorted({day for left, _ in parts for day, _ in left.lots})
-
-    def by(day: date) -> int:
-        return min(
-            (left.left_now + sum(units for ready, units in left.lots if ready <= day)) // quantity
-            for left, quantity in parts
-        )
-
-    left_now = before = min(left.left_now // quantity for left, quantity in parts)
-    lots: list[tuple[date, int]] = []
-    for day in days:
-        together = by(day)
-        if together > before:
-            lots.append((day, together - before))
-            before = together
-    return Availability(left_now, tuple(lots))
 
 
 @dataclass(frozen=True, slots=True)

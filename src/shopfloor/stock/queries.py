@@ -1,7 +1,6 @@
 """SQL of the ledger.  One function, one statement."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
@@ -10,16 +9,11 @@ from shopfloor.stock.batch import Row
 from shopfloor.stock.models import (
     HoldState,
     Level,
-    Location,
-    LocationKind,
     LotKind,
     Movement,
-    Pool,
-    PoolKind,
     Shortage,
-    UnpaidOfNetwork,
 )
-from shopfloor.stock.rows import LOTS, every, first, hold_row, one
+from shopfloor.stock.rows import LOTS, every, hold_row
 
 
 async def move(
@@ -208,164 +202,6 @@ async def rearm_timers(tx: Tx, *, ids: Sequence[int]) -> None:
     )
 
 
-def _location(location_id: int, shop_id: int, name: str, kind: str) -> Location:
-    return Location(location_id, shop_id, name, LocationKind(kind))
-
-
-async def insert_location(tx: Tx, *, shop_id: int, name: str, kind: LocationKind) -> Location:
-    return await one(
-        tx,
-        _location,
-        """
-        INSERT INTO stock.location (shop_id, name, kind)
-        VALUES (%(shop_id)s, %(name)s, %(kind)s::text::stock.location_kind)
-        ON CONFLICT (shop_id, name) DO UPDATE SET kind = excluded.kind
-        RETURNING id, shop_id, name, kind::text
-        """,
-        shop_id=shop_id,
-        name=name,
-        kind=kind.value,
-    )
-
-
-async def locations(tx: Tx, *, shop_id: int) -> list[Location]:
-    return await every(
-        tx,
-        _location,
-        "SELECT id, shop_id, name, kind::text FROM stock.location WHERE shop_id = %(shop_id)s ORDER BY id",
-        shop_id=shop_id,
-    )
-
-
-def _pool(
-    pool_id: int,
-    shop_id: int,
-    name: str,
-    kind: str,
-    show_id: int | None,
-    location_id: int | None,
-    borrows_future: bool,
-    is_open: bool,
-) -> Pool:
-    return Pool(pool_id, shop_id, name, PoolKind(kind), show_id, location_id, borrows_future, is_open)
-
-
-async def insert_open_pool(tx: Tx, *, shop_id: int) -> None:
-    await tx.run(
-        """
-        INSERT INTO stock.pool (shop_id, name, kind) VALUES (%(shop_id)s, 'open', 'open')
-        ON CONFLICT (shop_id) WHERE kind = 'open' DO NOTHING
-        """,
-        shop_id=shop_id,
-    )
-
-
-async def open_pool(tx: Tx, *, shop_id: int) -> Pool | None:
-    return await first(
-        tx,
-        _pool,
-        """
-        SELECT id, shop_id, name, kind::text, show_id, location_id, lender_id IS NOT NULL, is_open
-          FROM stock.pool WHERE shop_id = %(shop_id)s AND kind = 'open'
-        """,
-        shop_id=shop_id,
-    )
-
-
-async def insert_pool(
-    tx: Tx,
-    *,
-    shop_id: int,
-    name: str,
-    kind: PoolKind,
-    show_id: int | None,
-    location_id: int | None,
-    lender_id: int | None,
-) -> Pool:
-    return await one(
-        tx,
-        _pool,
-        """
-        INSERT INTO stock.pool (shop_id, name, kind, show_id, location_id, lender_id)
-        VALUES (%(shop_id)s, %(name)s, %(kind)s::text::stock.pool_kind, %(show_id)s, %(location_id)s, %(lender_id)s)
-        RETURNING id, shop_id, name, kind::text, show_id, location_id, lender_id IS NOT NULL, is_open
-        """,
-        shop_id=shop_id,
-        name=name,
-        kind=kind.value,
-        show_id=show_id,
-        location_id=location_id,
-        lender_id=lender_id,
-    )
-
-
-async def lock_pool_of_show(tx: Tx, *, shop_id: int, show_id: int) -> Pool | None:
-    return await first(
-        tx,
-        _pool,
-        """
-        SELECT id, shop_id, name, kind::text, show_id, location_id, lender_id IS NOT NULL, is_open
-          FROM stock.pool WHERE shop_id = %(shop_id)s AND show_id = %(show_id)s AND kind = 'show' FOR UPDATE
-        """,
-        shop_id=shop_id,
-        show_id=show_id,
-    )
-
-
-async def lock_pool(tx: Tx, *, shop_id: int, pool_id: int) -> Pool | None:
-    return await first(
-        tx,
-        _pool,
-        """
-        SELECT id, shop_id, name, kind::text, show_id, location_id, lender_id IS NOT NULL, is_open
-          FROM stock.pool WHERE shop_id = %(shop_id)s AND id = %(pool_id)s FOR UPDATE
-        """,
-        shop_id=shop_id,
-        pool_id=pool_id,
-    )
-
-
-async def share_pool(tx: Tx, *, shop_id: int, pool_id: int) -> Pool | None:
-    """The pool, kept from being closed until we are done."""
-    return await first(
-        tx,
-        _pool,
-        """
-        SELECT id, shop_id, name, kind::text, show_id, location_id, lender_id IS NOT NULL, is_open
-          FROM stock.pool WHERE shop_id = %(shop_id)s AND id = %(pool_id)s FOR SHARE
-        """,
-        shop_id=shop_id,
-        pool_id=pool_id,
-    )
-
-
-async def set_pool_open(tx: Tx, *, pool_id: int, is_open: bool) -> None:
-    await tx.run(
-        "UPDATE stock.pool SET is_open = %(is_open)s WHERE id = %(pool_id)s", pool_id=pool_id, is_open=is_open
-    )
-
-
-async def pools(tx: Tx, *, shop_id: int) -> list[Pool]:
-    return await every(
-        tx,
-        _pool,
-        """
-        SELECT id, shop_id, name, kind::text, show_id, location_id, lender_id IS NOT NULL, is_open
-          FROM stock.pool WHERE shop_id = %(shop_id)s ORDER BY id
-        """,
-        shop_id=shop_id,
-    )
-
-
-async def closed_pools(tx: Tx, *, pool_ids: Sequence[int]) -> list[int]:
-    return await every(
-        tx,
-        lambda pool_id: pool_id,
-        "SELECT id FROM stock.pool WHERE id = ANY(%(pool_ids)s::bigint[]) AND NOT is_open",
-        pool_ids=list(pool_ids),
-    )
-
-
 async def insert_level(
     tx: Tx,
     *,
@@ -528,78 +364,6 @@ async def levels(tx: Tx, *, shop_id: int, variant_ids: Sequence[int] | None) -> 
     )
 
 
-async def left(
-    tx: Tx, *, shop_id: int, variant_ids: Sequence[int], pool_id: int | None
-) -> list[tuple[int, int | None, int, date | None, int]]:
-    """(pool, show, variant, ready on, units), of all open pools where None is given."""
-
-    def make(
-        pool: int, show_id: int | None, variant_id: int, ready_on: date | None, units: int
-    ) -> tuple[int, int | None, int, date | None, int]:
-        return pool, show_id, variant_id, ready_on, units
-
-    return await every(
-        tx,
-        make,
-        """
-        SELECT pool_id, show_id, variant_id, ready_on, sum(left_now)::bigint
-          FROM stock.v_left
-         WHERE shop_id = %(shop_id)s AND variant_id = ANY(%(variant_ids)s::bigint[])
-           AND (%(pool_id)s::bigint IS NULL OR pool_id = %(pool_id)s::bigint)
-         GROUP BY pool_id, show_id, variant_id, ready_on
-         ORDER BY pool_id, variant_id, ready_on NULLS FIRST
-        """,
-        shop_id=shop_id,
-        variant_ids=list(variant_ids),
-        pool_id=pool_id,
-    )
-
-
-async def parts_of_bundles(
-    tx: Tx, *, shop_id: int, variant_ids: Sequence[int]
-) -> dict[int, list[tuple[int, int]]]:
-    """By variant, for those that are bundles: the parts, with the units of each."""
-    found: dict[int, list[tuple[int, int]]] = {}
-
-    def add(variant_id: int, part_id: int, quantity: int) -> None:
-        found.setdefault(variant_id, []).append((part_id, quantity))
-
-    await every(
-        tx,
-        add,
-        """
-        SELECT bundle_variant_id, variant_id, quantity FROM catalog.v_bundle_part
-         WHERE in_force AND shop_id = %(shop_id)s AND bundle_variant_id = ANY(%(variant_ids)s::bigint[])
-        """,
-        shop_id=shop_id,
-        variant_ids=list(variant_ids),
-    )
-    return found
-
-
-async def units_in_bundles(tx: Tx, *, shop_id: int, pool_id: int) -> dict[int, tuple[int, int]]:
-    """By bundle: held and allocated units."""
-    found: dict[int, tuple[int, int]] = {}
-
-    def add(bundle_id: int, held: int, allocated: int) -> None:
-        found[bundle_id] = held, allocated
-
-    await every(
-        tx,
-        add,
-        """
-        SELECT bundle_id, coalesce(sum(quantity) FILTER (WHERE state = 'held'), 0)::bigint,
-               coalesce(sum(quantity) FILTER (WHERE state = 'allocated'), 0)::bigint
-          FROM stock.hold
-         WHERE pool_id = %(pool_id)s AND shop_id = %(shop_id)s AND bundle_id IS NOT NULL
-         GROUP BY bundle_id
-        """,
-        shop_id=shop_id,
-        pool_id=pool_id,
-    )
-    return found
-
-
 async def movements(
     tx: Tx, *, shop_id: int, variant_id: int, after: int | None, before: int | None, limit: int
 ) -> list[Movement]:
@@ -687,104 +451,4 @@ async def insert_sale(tx: Tx, *, shop_id: int, source: str) -> int:
         """,
         shop_id=shop_id,
         source=source,
-    )
-
-
-async def forget_network(tx: Tx, *, shop_id: int, hold_id: UUID) -> None:
-    await tx.run(
-        """
-        UPDATE stock.hold SET network = NULL
-         WHERE id = %(hold_id)s AND shop_id = %(shop_id)s AND network IS NOT NULL
-        """,
-        hold_id=hold_id,
-        shop_id=shop_id,
-    )
-
-
-async def insert_proven(tx: Tx, *, shop_id: int, buyer: UUID) -> None:
-    await tx.run(
-        "INSERT INTO stock.proven (shop_id, buyer) VALUES (%(shop_id)s, %(buyer)s) ON CONFLICT DO NOTHING",
-        shop_id=shop_id,
-        buyer=buyer,
-    )
-
-
-async def is_proven(tx: Tx, *, shop_id: int, buyer: UUID) -> bool:
-    return await tx.value(
-        "SELECT EXISTS (SELECT FROM stock.proven WHERE shop_id = %(shop_id)s AND buyer = %(buyer)s)",
-        shop_id=shop_id,
-        buyer=buyer,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class UnpaidPart:
-    """Units of a hold that nobody has paid for, of how many there are, and what others of its network hold unpaid."""
-
-    units: int
-    size: int
-    others: int
-
-
-async def unpaid_parts(tx: Tx, *, shop_id: int, hold_id: UUID) -> list[UnpaidPart]:
-    """By variant, while the hold's network is counted and its buyer has never paid here."""
-    return await every(
-        tx,
-        UnpaidPart,
-        """
-        SELECT sum(h.quantity)::bigint,
-               coalesce((SELECT sum(l.quantity) FROM stock.level AS l
-                          WHERE l.pool_id = h.pool_id AND l.variant_id = h.variant_id), 0)::bigint,
-               coalesce((SELECT sum(o.quantity) FROM stock.hold AS o
-                          WHERE o.network = h.network AND o.pool_id = h.pool_id AND o.variant_id = h.variant_id
-                            AND o.network IS NOT NULL AND o.buyer <> h.buyer
-                            AND (o.state = 'allocated' OR (o.state = 'held' AND o.expires_at > clock_timestamp()))), 0)::bigint
-          FROM stock.hold AS h
-         WHERE h.id = %(hold_id)s AND h.shop_id = %(shop_id)s AND h.network IS NOT NULL
-           AND NOT EXISTS (SELECT FROM stock.proven AS p WHERE p.shop_id = h.shop_id AND p.buyer = h.buyer)
-         GROUP BY h.pool_id, h.variant_id, h.network, h.buyer
-        """,
-        hold_id=hold_id,
-        shop_id=shop_id,
-    )
-
-
-async def crowded_networks(tx: Tx, *, shop_id: int, fewest: int) -> list[UnpaidOfNetwork]:
-    """Where several buyers behind one network hold at least so many units of a variant unpaid; most first."""
-    return await every(
-        tx,
-        UnpaidOfNetwork,
-        """
-        SELECT h.network, h.pool_id, h.variant_id, sum(h.quantity)::bigint, count(DISTINCT h.buyer)::bigint,
-               count(DISTINCT h.id) FILTER (WHERE h.state = 'held')::bigint,
-               count(DISTINCT h.id) FILTER (WHERE h.state = 'allocated')::bigint,
-               coalesce((SELECT sum(l.quantity) FROM stock.level AS l
-                          WHERE l.pool_id = h.pool_id AND l.variant_id = h.variant_id), 0)::bigint
-          FROM stock.pool AS p
-          JOIN stock.hold AS h ON h.pool_id = p.id AND h.network IS NOT NULL
-         WHERE p.shop_id = %(shop_id)s
-           AND (h.state = 'allocated' OR (h.state = 'held' AND h.expires_at > clock_timestamp()))
-         GROUP BY h.network, h.pool_id, h.variant_id
-        HAVING sum(h.quantity) >= %(fewest)s AND count(DISTINCT h.buyer) > 1
-         ORDER BY sum(h.quantity) DESC, h.network LIMIT 20
-        """,
-        shop_id=shop_id,
-        fewest=fewest,
-    )
-
-
-async def unpaid_of_network(tx: Tx, *, shop_id: int, network: int) -> list[tuple[UUID, bool]]:
-    """The holds of a network that nobody has paid for, and whether an order has them."""
-    return await every(
-        tx,
-        lambda hold_id, ordered: (hold_id, ordered),
-        """
-        SELECT h.id, bool_or(h.state = 'allocated')
-          FROM stock.pool AS p
-          JOIN stock.hold AS h ON h.pool_id = p.id AND h.network = %(network)s AND h.network IS NOT NULL
-         WHERE p.shop_id = %(shop_id)s AND h.state IN ('held', 'allocated')
-         GROUP BY h.id ORDER BY h.id
-        """,
-        shop_id=shop_id,
-        network=network,
     )

@@ -4,67 +4,28 @@ Facts of the physical world (a count, a sale at a till, a short delivery) are ne
 break promises, the books show by how much (`shortfall`), and a ShortageRaised tells.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 
 from shopfloor.kernel import outbox, text
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import MAX_QUANTITY
-from shopfloor.stock import queries
+from shopfloor.stock import pool_queries, queries
 from shopfloor.stock.events import LotDelayed
-from shopfloor.stock.holds import flow_back
 from shopfloor.stock.ledger import LedgerSession, ensure_level, tell, tell_arrived
 from shopfloor.stock.models import (
-    Availability,
     BadQuantity,
     CountStale,
     Level,
-    Location,
-    LocationKind,
     LotKind,
     Movement,
     NotEnough,
-    Pool,
     PoolClosed,
-    PoolKind,
     Shortage,
     UnknownStock,
-    assembled,
     check_sign,
 )
-
-
-async def add_location(tx: Tx, *, shop_id: int, name: str, kind: LocationKind) -> Location:
-    """A place where units are; the same name again is the same place.  Raises UnusableText."""
-    name = text.name(name, field="name", longest=120)
-    await open_pool(tx, shop_id=shop_id)
-    return await queries.insert_location(tx, shop_id=shop_id, name=name, kind=kind)
-
-
-async def locations(tx: Tx, *, shop_id: int) -> list[Location]:
-    return await queries.locations(tx, shop_id=shop_id)
-
-
-async def open_pool(tx: Tx, *, shop_id: int) -> Pool:
-    """The pool of the web shop; made when missing."""
-    pool = await queries.open_pool(tx, shop_id=shop_id)
-    if pool is None:
-        await queries.insert_open_pool(tx, shop_id=shop_id)
-        pool = await queries.open_pool(tx, shop_id=shop_id)
-    assert pool is not None, "it was just made"
-    return pool
-
-
-async def pools(tx: Tx, *, shop_id: int) -> list[Pool]:
-    return await queries.pools(tx, shop_id=shop_id)
-
-
-async def pool(tx: Tx, *, shop_id: int, pool_id: int) -> Pool:
-    """Raises UnknownStock, also for a pool of another shop."""
-    for found in await queries.pools(tx, shop_id=shop_id):
-        if found.id == pool_id:
-            return found
-    raise UnknownStock(pool_id=pool_id)
+from shopfloor.stock.places import check_location, open_pool
 
 
 async def receive(
@@ -205,131 +166,6 @@ async def transfer(
     await tell_arrived(tx, shop_id=shop_id, pool_id=ledger.level(target).pool_id, variant_ids=[variant_id])
 
 
-async def open_show_pool(
-    tx: Tx,
-    *,
-    shop_id: int,
-    show_id: int,
-    quotas: Mapping[int, int],
-    name: str | None = None,
-    location_id: int | None = None,
-    borrows_future: bool = True,
-) -> Pool:
-    """Ring-fence units of the open pool for a show: of each variant what there is, at most its quota.
-
-    Again for the same show: opens it again if it was closed and tops it up to the quotas.  A quota of 0 makes
-    the variant known to the pool, so that it can be sold against supply (`borrows_future`).
-    """
-    lender = await open_pool(tx, shop_id=shop_id)
-    if location_id is not None:
-        await _location(tx, shop_id=shop_id, location_id=location_id)
-    pool = await queries.lock_pool_of_show(tx, shop_id=shop_id, show_id=show_id)
-    if pool is None:
-        pool = await queries.insert_pool(
-            tx, shop_id=shop_id, name=name or f"show {show_id}", kind=PoolKind.SHOW, show_id=show_id,
-            location_id=location_id, lender_id=lender.id if borrows_future else None,
-        )  # fmt: skip
-    elif not pool.is_open:
-        await queries.set_pool_open(tx, pool_id=pool.id, is_open=True)
-    await _fill(tx, lender=lender, pool=pool, quotas=quotas)
-    return await _pool(tx, shop_id=shop_id, pool_id=pool.id)
-
-
-async def close_show_pool(tx: Tx, *, shop_id: int, show_id: int) -> None:
-    """Let the rest flow back.  What is promised stays promised; what is released later flows back too.
-
-    Closing twice is closing once.  Raises UnknownStock when the show never had a pool.
-    """
-    pool = await queries.lock_pool_of_show(tx, shop_id=shop_id, show_id=show_id)
-    if pool is None:
-        raise UnknownStock(show_id=show_id)
-    await _close(tx, pool)
-
-
-async def open_till_pool(
-    tx: Tx,
-    *,
-    shop_id: int,
-    location_id: int,
-    name: str,
-    quotas: Mapping[int, int],
-    kind: PoolKind = PoolKind.TILL,
-) -> Pool:
-    """An escrow for a till (or a channel) that may go offline: nobody else sells these units meanwhile."""
-    name = text.name(name, field="name", longest=120)
-    lender = await open_pool(tx, shop_id=shop_id)
-    await _location(tx, shop_id=shop_id, location_id=location_id)
-    pool = await queries.insert_pool(
-        tx, shop_id=shop_id, name=name, kind=kind, show_id=None, location_id=location_id, lender_id=None
-    )
-    await _fill(tx, lender=lender, pool=pool, quotas=quotas)
-    return pool
-
-
-async def close_pool(tx: Tx, *, shop_id: int, pool_id: int) -> None:
-    """The same for any pool but the open one, which never closes."""
-    pool = await queries.lock_pool(tx, shop_id=shop_id, pool_id=pool_id)
-    if pool is None or pool.kind is PoolKind.OPEN:
-        raise UnknownStock(pool_id=pool_id)
-    await _close(tx, pool)
-
-
-async def _close(tx: Tx, pool: Pool) -> None:
-    levels = await queries.lock_levels_of(tx, shop_id=pool.shop_id, pool_ids=[pool.id], variant_ids=None)
-    await queries.set_pool_open(tx, pool_id=pool.id, is_open=False)
-    variants = await flow_back(tx, levels)
-    await tell(tx, shop_id=pool.shop_id, variant_ids=variants)
-    lender = await open_pool(tx, shop_id=pool.shop_id)
-    await tell_arrived(tx, shop_id=pool.shop_id, pool_id=lender.id, variant_ids=variants)
-
-
-async def _fill(tx: Tx, *, lender: Pool, pool: Pool, quotas: Mapping[int, int]) -> None:
-    """Move units on hand from the lender until the pool has its quotas, or the lender nothing more."""
-    if any(not 0 <= quantity <= MAX_QUANTITY for quantity in quotas.values()):
-        raise BadQuantity(quotas={str(variant_id): quantity for variant_id, quantity in quotas.items()})
-    variant_ids = sorted(quotas)
-    shelves = await queries.levels(tx, shop_id=pool.shop_id, variant_ids=variant_ids)
-    wanted = {
-        (level.variant_id, level.location_id)
-        for level in shelves
-        if level.pool_id == lender.id and pool.location_id in {None, level.location_id}
-    }
-    places = await queries.locations(tx, shop_id=pool.shop_id)
-    home = pool.location_id or (places[0].id if places else None)
-    if home is not None:
-        wanted |= {(variant_id, home) for variant_id in variant_ids}
-    plain: dict[tuple[int, int], int] = {}
-    for variant_id, location_id in sorted(wanted):
-        plain[variant_id, location_id] = await ensure_level(
-            tx, shop_id=pool.shop_id, variant_id=variant_id, location_id=location_id, pool_id=pool.id
-        )
-    levels = await queries.lock_levels_of(
-        tx, shop_id=pool.shop_id, pool_ids=[pool.id, lender.id], variant_ids=variant_ids
-    )
-    ledger = LedgerSession(levels)
-    for variant_id in variant_ids:
-        has = sum(
-            level.free
-            for level in levels
-            if level.pool_id == pool.id and level.variant_id == variant_id and level.kind is LotKind.ON_HAND
-        )
-        missing = quotas[variant_id] - has
-        for level in levels:
-            if (
-                level.pool_id == lender.id
-                and level.variant_id == variant_id
-                and level.kind is LotKind.ON_HAND
-                and (variant_id, level.location_id) in plain
-                and missing > 0
-            ):
-                units = min(level.free, missing)
-                ledger.change(level.id, quantity=-units)
-                ledger.change(plain[variant_id, level.location_id], quantity=units)
-                missing -= units
-    await ledger.write(tx, kind="moved", reason=f"into {pool.name}")
-    await tell(tx, shop_id=pool.shop_id, variant_ids=variant_ids)
-
-
 async def sold(
     tx: Tx, *, shop_id: int, pool_id: int, location_id: int, variant_id: int, quantity: int, source: str
 ) -> bool:
@@ -339,10 +175,10 @@ async def sold(
     promises.  Units the books did not know about are booked as found and sold at once.
     """
     _check(quantity)
-    own = await queries.lock_pool(tx, shop_id=shop_id, pool_id=pool_id)
+    own = await pool_queries.lock_pool(tx, shop_id=shop_id, pool_id=pool_id)
     if own is None:
         raise UnknownStock(pool_id=pool_id)
-    await _location(tx, shop_id=shop_id, location_id=location_id)
+    await check_location(tx, shop_id=shop_id, location_id=location_id)
     if not await queries.insert_sale(tx, shop_id=shop_id, source=source):
         return False
     open_id = (await open_pool(tx, shop_id=shop_id)).id
@@ -398,7 +234,7 @@ async def announce_lot(
         raise BadQuantity(quantity=quantity)
     if kind is LotKind.ON_HAND or not source:
         raise BadQuantity("An announced lot is incoming or makeable and has a source.")
-    await _location(tx, shop_id=shop_id, location_id=location_id)
+    await check_location(tx, shop_id=shop_id, location_id=location_id)
     pool = await open_pool(tx, shop_id=shop_id)
     level_id = await ensure_level(
         tx, shop_id=shop_id, variant_id=variant_id, location_id=location_id, pool_id=pool.id,
@@ -460,40 +296,6 @@ async def lot_arrived(
     return await queries.levels_by_id(tx, level_ids=[level.id for level in levels])
 
 
-async def available(
-    tx: Tx, *, shop_id: int, variant_ids: Sequence[int], pool_id: int | None = None
-) -> dict[int, Availability]:
-    """What is left for buyers of a pool (None: the open pool).  Every asked variant is in the answer.
-
-    Of a bundle, which has no units of its own: as many as can be put together of its parts.
-    """
-    if pool_id is None:
-        pool_id = (await open_pool(tx, shop_id=shop_id)).id
-    bundles = await queries.parts_of_bundles(tx, shop_id=shop_id, variant_ids=variant_ids)
-    units = {variant_id for variant_id in variant_ids if variant_id not in bundles}
-    units |= {part_id for parts in bundles.values() for part_id, _ in parts}
-    now = dict.fromkeys(units, 0)
-    later: dict[int, list[tuple[date, int]]] = {variant_id: [] for variant_id in units}
-    found = await queries.left(tx, shop_id=shop_id, variant_ids=sorted(units), pool_id=pool_id)
-    for _, _, variant_id, ready_on, left in found:
-        if ready_on is None:
-            now[variant_id] += left
-        elif left:
-            later[variant_id].append((ready_on, left))
-    free = {variant_id: Availability(now[variant_id], tuple(later[variant_id])) for variant_id in units}
-    return {
-        variant_id: assembled([(free[part_id], quantity) for part_id, quantity in bundles[variant_id]])
-        if variant_id in bundles
-        else free[variant_id]
-        for variant_id in variant_ids
-    }
-
-
-async def units_in_bundles(tx: Tx, *, shop_id: int, pool_id: int) -> dict[int, tuple[int, int]]:
-    """(held, allocated) units of parts by the bundle they were sold in, of this pool."""
-    return await queries.units_in_bundles(tx, shop_id=shop_id, pool_id=pool_id)
-
-
 async def levels(tx: Tx, *, shop_id: int, variant_ids: Sequence[int] | None = None) -> list[Level]:
     return await queries.levels(tx, shop_id=shop_id, variant_ids=variant_ids)
 
@@ -523,21 +325,12 @@ def _check(quantity: int) -> None:
         raise BadQuantity(quantity=quantity)
 
 
-async def _location(tx: Tx, *, shop_id: int, location_id: int) -> None:
-    if location_id not in {location.id for location in await queries.locations(tx, shop_id=shop_id)}:
-        raise UnknownStock(location_id=location_id)
-
-
-async def _pool(tx: Tx, *, shop_id: int, pool_id: int) -> Pool:
-    return await pool(tx, shop_id=shop_id, pool_id=pool_id)
-
-
 async def _shelf(tx: Tx, *, shop_id: int, location_id: int, variant_id: int, pool_id: int | None) -> int:
     """The plain shelf of a variant in a pool that is open and stays so until we are done."""
-    await _location(tx, shop_id=shop_id, location_id=location_id)
+    await check_location(tx, shop_id=shop_id, location_id=location_id)
     if pool_id is None:
         pool_id = (await open_pool(tx, shop_id=shop_id)).id
-    found = await queries.share_pool(tx, shop_id=shop_id, pool_id=pool_id)
+    found = await pool_queries.share_pool(tx, shop_id=shop_id, pool_id=pool_id)
     if found is None:
         raise UnknownStock(pool_id=pool_id)
     if not found.is_open:

@@ -1,0 +1,165 @@
+"""SQL of locations and pools.  One function, one statement."""
+
+from collections.abc import Sequence
+
+from shopfloor.kernel.database import Tx
+from shopfloor.stock.models import Location, LocationKind, Pool, PoolKind
+from shopfloor.stock.rows import every, first, one
+
+
+def _location(location_id: int, shop_id: int, name: str, kind: str) -> Location:
+    return Location(location_id, shop_id, name, LocationKind(kind))
+
+
+async def insert_location(tx: Tx, *, shop_id: int, name: str, kind: LocationKind) -> Location:
+    return await one(
+        tx,
+        _location,
+        """
+        INSERT INTO stock.location (shop_id, name, kind)
+        VALUES (%(shop_id)s, %(name)s, %(kind)s::text::stock.location_kind)
+        ON CONFLICT (shop_id, name) DO UPDATE SET kind = excluded.kind
+        RETURNING id, shop_id, name, kind::text
+        """,
+        shop_id=shop_id,
+        name=name,
+        kind=kind.value,
+    )
+
+
+async def locations(tx: Tx, *, shop_id: int) -> list[Location]:
+    return await every(
+        tx,
+        _location,
+        "SELECT id, shop_id, name, kind::text FROM stock.location WHERE shop_id = %(shop_id)s ORDER BY id",
+        shop_id=shop_id,
+    )
+
+
+def _pool(
+    pool_id: int,
+    shop_id: int,
+    name: str,
+    kind: str,
+    show_id: int | None,
+    location_id: int | None,
+    borrows_future: bool,
+    is_open: bool,
+) -> Pool:
+    return Pool(pool_id, shop_id, name, PoolKind(kind), show_id, location_id, borrows_future, is_open)
+
+
+async def insert_open_pool(tx: Tx, *, shop_id: int) -> None:
+    await tx.run(
+        """
+        INSERT INTO stock.pool (shop_id, name, kind) VALUES (%(shop_id)s, 'open', 'open')
+        ON CONFLICT (shop_id) WHERE kind = 'open' DO NOTHING
+        """,
+        shop_id=shop_id,
+    )
+
+
+async def open_pool(tx: Tx, *, shop_id: int) -> Pool | None:
+    return await first(
+        tx,
+        _pool,
+        """
+        SELECT id, shop_id, name, kind::text, show_id, location_id, lender_id IS NOT NULL, is_open
+          FROM stock.pool WHERE shop_id = %(shop_id)s AND kind = 'open'
+        """,
+        shop_id=shop_id,
+    )
+
+
+async def insert_pool(
+    tx: Tx,
+    *,
+    shop_id: int,
+    name: str,
+    kind: PoolKind,
+    show_id: int | None,
+    location_id: int | None,
+    lender_id: int | None,
+) -> Pool:
+    return await one(
+        tx,
+        _pool,
+        """
+        INSERT INTO stock.pool (shop_id, name, kind, show_id, location_id, lender_id)
+        VALUES (%(shop_id)s, %(name)s, %(kind)s::text::stock.pool_kind, %(show_id)s, %(location_id)s, %(lender_id)s)
+        RETURNING id, shop_id, name, kind::text, show_id, location_id, lender_id IS NOT NULL, is_open
+        """,
+        shop_id=shop_id,
+        name=name,
+        kind=kind.value,
+        show_id=show_id,
+        location_id=location_id,
+        lender_id=lender_id,
+    )
+
+
+async def lock_pool_of_show(tx: Tx, *, shop_id: int, show_id: int) -> Pool | None:
+    return await first(
+        tx,
+        _pool,
+        """
+        SELECT id, shop_id, name, kind::text, show_id, location_id, lender_id IS NOT NULL, is_open
+          FROM stock.pool WHERE shop_id = %(shop_id)s AND show_id = %(show_id)s AND kind = 'show' FOR UPDATE
+        """,
+        shop_id=shop_id,
+        show_id=show_id,
+    )
+
+
+async def lock_pool(tx: Tx, *, shop_id: int, pool_id: int) -> Pool | None:
+    return await first(
+        tx,
+        _pool,
+        """
+        SELECT id, shop_id, name, kind::text, show_id, location_id, lender_id IS NOT NULL, is_open
+          FROM stock.pool WHERE shop_id = %(shop_id)s AND id = %(pool_id)s FOR UPDATE
+        """,
+        shop_id=shop_id,
+        pool_id=pool_id,
+    )
+
+
+async def share_pool(tx: Tx, *, shop_id: int, pool_id: int) -> Pool | None:
+    """The pool, kept from being closed until we are done."""
+    return await first(
+        tx,
+        _pool,
+        """
+        SELECT id, shop_id, name, kind::text, show_id, location_id, lender_id IS NOT NULL, is_open
+          FROM stock.pool WHERE shop_id = %(shop_id)s AND id = %(pool_id)s FOR SHARE
+        """,
+        shop_id=shop_id,
+        pool_id=pool_id,
+    )
+
+
+async def set_pool_open(tx: Tx, *, pool_id: int, is_open: bool) -> None:
+    await tx.run(
+        "UPDATE stock.pool SET is_open = %(is_open)s WHERE id = %(pool_id)s", pool_id=pool_id, is_open=is_open
+    )
+
+
+async def pools(tx: Tx, *, shop_id: int) -> list[Pool]:
+    return await every(
+        tx,
+        _pool,
+        """
+        SELECT id, shop_id, name, kind::text, show_id, location_id, lender_id IS NOT NULL, is_open
+          FROM stock.pool WHERE shop_id = %(shop_id)s ORDER BY id
+        """,
+        shop_id=shop_id,
+    )
+
+
+async def closed_pools(tx: Tx, *, pool_ids: Sequence[int]) -> list[int]:
+    return await every(
+        tx,
+        lambda pool_id: pool_id,
+        "SELECT id FROM stock.pool WHERE id = ANY(%(pool_ids)s::bigint[]) AND NOT is_open",
+        pool_ids=list(pool_ids),
+    )

@@ -23,6 +23,7 @@ from shopfloor.live.room import (
     merged,
 )
 from shopfloor.live.state import NoticeState, OfferState, RoomState
+from shopfloor.stock import Availability
 
 
 def line(variant: int, left: int = 5, price: int = 100) -> dict[str, Any]:
@@ -88,10 +89,10 @@ def said(number: int, role: str = "viewer") -> ChatLine:
 def test_a_bundle_follows_its_parts() -> None:
     a = with_a_bundle()
 
-    patch = a.apply(VariantLeft(13, 4, None, ()))
+    patch = a.apply(VariantLeft(13, Availability(4)))
     assert patch == {"parts": {"13": {"left": 4}}, "offers": {"5": {"lines": {"12": {"left": 1}}}}}
     assert not a.urgent
-    patch = a.apply(VariantLeft(11, 0, date(2030, 12, 3), ((date(2030, 12, 3), 2),)))
+    patch = a.apply(VariantLeft(11, Availability(0, ((date(2030, 12, 3), 2),))))
     later = {"left": 0, "ready_on": "2030-12-03", "later": [["2030-12-03", 2]]}
     assert patch == {
         "parts": {"11": later},
@@ -106,7 +107,7 @@ def test_a_bundle_follows_its_parts() -> None:
 def test_a_part_that_runs_out_sells_the_bundle_out_at_once() -> None:
     a = with_a_bundle()
 
-    a.apply(VariantLeft(13, 3, None, ()))
+    a.apply(VariantLeft(13, Availability(3)))
 
     assert a.state.offers["5"].lines["12"].left == 0
     assert a.state.offers["4"].lines["11"].left == 3
@@ -114,13 +115,13 @@ def test_a_part_that_runs_out_sells_the_bundle_out_at_once() -> None:
 
 
 def test_stock_that_changed_is_a_patch_of_the_members_that_changed() -> None:
-    patch = room().apply(VariantLeft(9, 4, None, ()))
+    patch = room().apply(VariantLeft(9, Availability(4)))
 
     assert patch == {"offers": {"3": {"lines": {"9": {"left": 4}}}}}
 
 
 def test_later_lots_travel_as_dates_and_units() -> None:
-    patch = room().apply(VariantLeft(9, 0, date(2026, 12, 3), ((date(2026, 12, 3), 40),)))
+    patch = room().apply(VariantLeft(9, Availability(0, ((date(2026, 12, 3), 40),))))
 
     assert patch["offers"]["3"]["lines"]["9"] == {
         "left": 0,
@@ -154,16 +155,16 @@ def test_every_kind_of_change() -> None:
 def test_what_the_room_does_not_have_changes_nothing() -> None:
     a = room()
 
-    assert a.apply(VariantLeft(99, 1, None, ())) == {}
-    assert a.apply(VariantLeft(9, 5, None, ())) == {}
+    assert a.apply(VariantLeft(99, Availability(1))) == {}
+    assert a.apply(VariantLeft(9, Availability(5))) == {}
     assert a.tick(1) is None
     assert a.seq == 0
 
 
 def test_a_tick_carries_the_outcome_not_the_steps() -> None:
     a = room()
-    a.apply(VariantLeft(9, 4, None, ()))
-    a.apply(VariantLeft(9, 2, None, ()))
+    a.apply(VariantLeft(9, Availability(4)))
+    a.apply(VariantLeft(9, Availability(2)))
     a.apply(Counted(viewers=8))
     tick = a.tick(77)
 
@@ -184,13 +185,13 @@ def test_what_was_taken_back_within_a_tick_is_not_sent() -> None:
 
 def test_running_out_and_coming_back_and_featuring_are_urgent() -> None:
     a = room()
-    a.apply(VariantLeft(9, 4, None, ()))
+    a.apply(VariantLeft(9, Availability(4)))
     assert not a.urgent
-    a.apply(VariantLeft(9, 0, None, ()))
+    a.apply(VariantLeft(9, Availability(0)))
     assert a.urgent
     a.tick(1)
     assert not a.urgent
-    a.apply(VariantLeft(9, 1, None, ()))
+    a.apply(VariantLeft(9, Availability(1)))
     assert a.urgent
     a.tick(2)
     a.apply(Featured(3, 5))
@@ -200,7 +201,7 @@ def test_running_out_and_coming_back_and_featuring_are_urgent() -> None:
 def test_an_applied_change_does_not_reach_into_what_was_sent() -> None:
     a = room()
     before = a.snapshot(0)
-    a.apply(VariantLeft(9, 4, None, ()))
+    a.apply(VariantLeft(9, Availability(4)))
 
     assert a.snapshot(0) == before
     a.tick(1)

@@ -29,7 +29,7 @@ async def facts(db: Database, name: str) -> list[dict[str, Any]]:
 async def left(db: Database, goods: Goods, pool_id: int | None) -> dict[int, int]:
     async with db.transaction() as tx:
         found = await stock.available(tx, shop_id=goods.shop_id, variant_ids=goods.coats, pool_id=pool_id)
-        return {variant_id: each.left_now for variant_id, each in found.items()}
+        return {variant_id: each.now for variant_id, each in found.items()}
 
 
 async def refused(db: Database, code: str, act: Any) -> None:
@@ -205,7 +205,7 @@ async def test_offers_and_quotas_on_air_are_set_apart_at_once(database: Database
             tx, shop_id=goods.shop_id, variant_ids=goods.bowls, pool_id=started.pool_id
         )
     assert await left(database, goods, started.pool_id) == {goods.coats[0]: 3, goods.coats[1]: 0}
-    assert bowls[goods.bowls[0]].left_now == 10
+    assert bowls[goods.bowls[0]].now == 10
 
 
 async def test_featuring_keeps_the_intervals_on_both_clocks(database: Database, goods: Goods) -> None:

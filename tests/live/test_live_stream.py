@@ -43,6 +43,7 @@ from shopfloor.live.models import Show, ShowStatus
 from shopfloor.live.room import Counted, Featured, Room, VariantLeft, merged
 from shopfloor.live.rooms import OpenRoom
 from shopfloor.live.state import RoomState
+from shopfloor.stock import Availability
 
 
 def show_of(number: int) -> Show:
@@ -234,7 +235,7 @@ HELLO = {"t": "hello"}
 async def test_hello_gives_the_snapshot_and_changes_come_as_ticks(house: House) -> None:
     async with house.visit(hello=HELLO) as client:
         snapshot = await receive(client)
-        house.opened.apply(VariantLeft(9, 11, None, ()))
+        house.opened.apply(VariantLeft(9, Availability(11)))
         tick = await receive(client)
 
     assert snapshot["t"] == "snapshot"
@@ -864,7 +865,7 @@ async def test_the_client_in_the_documents_gets_snapshot_and_ticks(house: House,
     assert client.stdout is not None
     try:
         snapshot = json.loads(await asyncio.wait_for(client.stdout.readline(), 20))
-        house.opened.apply(VariantLeft(9, 11, None, ()))
+        house.opened.apply(VariantLeft(9, Availability(11)))
         tick = json.loads(await asyncio.wait_for(client.stdout.readline(), 20))
     finally:
         client.kill()

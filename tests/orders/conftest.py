@@ -95,7 +95,7 @@ class Market:
             free = await stock.available(
                 tx, shop_id=self.shop_id, variant_ids=[self.variants[variant]], pool_id=self.pool_id
             )
-        return free[self.variants[variant]].left
+        return free[self.variants[variant]].total
 
     async def hold_state(self, hold_id: UUID) -> stock.HoldState:
         async with self.db.transaction() as tx:

@@ -172,7 +172,7 @@ class Pairs:
             free = await stock.available(
                 tx, shop_id=self.market.shop_id, variant_ids=ids, pool_id=self.market.pool_id
             )
-        return free[ids[0]].left, free[ids[1]].left, free[ids[2]].left
+        return free[ids[0]].total, free[ids[1]].total, free[ids[2]].total
 
     async def set_parts(self, m: int, large: int) -> None:
         async with self.db.transaction() as tx:
@@ -304,7 +304,7 @@ async def test_a_cart_of_pairs_and_loose_coats_is_one_sum_per_coat(pairs: Pairs)
         free = await stock.available(
             tx, shop_id=pairs.market.shop_id, variant_ids=pairs.market.variants, pool_id=pool.id
         )
-    assert [free[variant].left for variant in pairs.market.variants] == [7, 0]
+    assert [free[variant].total for variant in pairs.market.variants] == [7, 0]
     seen = await pairs.checkout(held.id)
     assert seen.totals(orders.Delivery.SHIP).total.minor == 3 * 33_000 + 4 * PRICE
     shown = orders.shown(seen.items, seen.bundles)
@@ -428,7 +428,7 @@ async def test_parts_are_shipped_returned_and_refunded_by_themselves(pairs: Pair
         free = await stock.available(
             tx, shop_id=shop_id, variant_ids=[large.variant_id], pool_id=open_pool.id
         )
-    assert free[large.variant_id].left == 2
+    assert free[large.variant_id].total == 2
     await pairs.market.assert_sound()
 
 

@@ -229,7 +229,7 @@ async def test_returned_units_are_on_the_shelf_again(market: Market) -> None:
     assert back.refund_granted_minor == PRICE
     async with market.db.transaction() as tx:
         free = await stock.available(tx, shop_id=market.shop_id, variant_ids=[line.variant_id])
-    assert free[line.variant_id].left == 1
+    assert free[line.variant_id].total == 1
     await market.assert_sound()
 
 

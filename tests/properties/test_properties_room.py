@@ -26,6 +26,7 @@ from shopfloor.live.room import (
     merged,
 )
 from shopfloor.live.state import NoticeState, OfferState, RoomState, ShowState
+from shopfloor.stock import Availability
 
 # The machine may be busy; what is generated does not depend on how fast.
 patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -91,9 +92,7 @@ changes: st.SearchStrategy[Change] = st.one_of(
     st.builds(
         VariantLeft,
         st.sampled_from((*VARIANTS, *PARTS)),
-        st.integers(0, 9),
-        st.none() | days,
-        st.lists(st.tuples(days, small), max_size=2).map(tuple),
+        st.builds(Availability, st.integers(0, 9), st.lists(st.tuples(days, small), max_size=2).map(tuple)),
     ),
     st.builds(Waiting, st.sampled_from(VARIANTS), small),
     st.builds(Priced, st.sampled_from(OFFERS), st.sampled_from(VARIANTS), small, st.just("EUR")),

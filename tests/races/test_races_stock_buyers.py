@@ -218,7 +218,7 @@ async def test_a_pool_closes_while_buyers_reserve(database: Database) -> None:
     assert set(outcomes) <= {"held", "closed", "stock.closed"}
     async with database.transaction() as tx:
         left = await stock.available(tx, shop_id=SHOP, variant_ids=[HANFU])
-    assert left[HANFU].left_now == 100 - outcomes["held"]
+    assert left[HANFU].now == 100 - outcomes["held"]
     assert await broken(database) == []
 
 

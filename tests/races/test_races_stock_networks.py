@@ -75,7 +75,7 @@ async def unpaid(db: Database) -> int:
 
 async def free(db: Database) -> int:
     async with db.transaction() as tx:
-        return (await stock.available(tx, shop_id=SHOP, variant_ids=[LAMP]))[LAMP].left
+        return (await stock.available(tx, shop_id=SHOP, variant_ids=[LAMP]))[LAMP].total
 
 
 async def pay(db: Database, request: stock.Request) -> bool:

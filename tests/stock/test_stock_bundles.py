@@ -195,7 +195,7 @@ LEFT = st.builds(
 @given(st.lists(st.tuples(LEFT, st.integers(1, 5)), min_size=1, max_size=4))
 def test_putting_together_agrees_with_doing_it_day_by_day(parts: list[tuple[Availability, int]]) -> None:
     """Build one after the other, each day from what is there by then."""
-    shelves = [left.left_now for left, _ in parts]
+    shelves = [left.now for left, _ in parts]
 
     def build() -> int:
         made = 0
@@ -208,7 +208,7 @@ def test_putting_together_agrees_with_doing_it_day_by_day(parts: list[tuple[Avai
     lots: list[tuple[date, int]] = []
     for day in DAYS:
         shelves[:] = [
-            units + dict(left.lots).get(day, 0) for units, (left, _) in zip(shelves, parts, strict=True)
+            units + dict(left.later).get(day, 0) for units, (left, _) in zip(shelves, parts, strict=True)
         ]
         made = build()
         if made:

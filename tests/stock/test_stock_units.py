@@ -106,10 +106,10 @@ async def test_a_count_sets_what_was_counted(ledger: Any) -> None:
             )
 
     await count(10, 12)
-    assert (await ledger.left(HANFU)).left_now == 3
+    assert (await ledger.left(HANFU)).now == 3
     with pytest.raises(stock.CountStale):
         await count(10, 12)
-    assert (await ledger.left(HANFU)).left_now == 3
+    assert (await ledger.left(HANFU)).now == 3
     # Free units of the open pool go first (3), then the show's (4), then promises break (2).
     await count(12, 3)
     numbers = await ledger.numbers(HANFU)
@@ -177,11 +177,11 @@ async def test_a_show_pool_takes_its_quota_and_gives_the_rest_back(ledger: Any) 
 async def test_a_quota_takes_what_there_is_and_can_be_topped_up(ledger: Any) -> None:
     await ledger.receive(HANFU, 3)
     show = await ledger.show(3, {HANFU: 5})
-    assert (await ledger.left(HANFU, show)).left_now == 3
+    assert (await ledger.left(HANFU, show)).now == 3
     await ledger.receive(HANFU, 9)
     assert await ledger.show(3, {HANFU: 5}) == show
-    assert (await ledger.left(HANFU, show)).left_now == 5
-    assert (await ledger.left(HANFU)).left_now == 7
+    assert (await ledger.left(HANFU, show)).now == 5
+    assert (await ledger.left(HANFU)).now == 7
 
 
 async def test_a_till_keeps_its_escrow(ledger: Any) -> None:
@@ -190,10 +190,10 @@ async def test_a_till_keeps_its_escrow(ledger: Any) -> None:
         till = await stock.open_till_pool(
             tx, shop_id=1, location_id=ledger.store, name="till 1", quotas={HANFU: 2}
         )
-    assert (await ledger.left(HANFU)).left_now == 3
+    assert (await ledger.left(HANFU)).now == 3
     async with ledger.db.transaction() as tx:
         await stock.close_pool(tx, shop_id=1, pool_id=till.id)
-    assert (await ledger.left(HANFU)).left_now == 5
+    assert (await ledger.left(HANFU)).now == 5
     async with ledger.db.transaction() as tx:
         with pytest.raises(stock.UnknownStock):
             await stock.close_pool(tx, shop_id=1, pool_id=ledger.open_pool)

@@ -320,7 +320,7 @@ async def test_declining_takes_the_lot_back(works: Works) -> None:
         assert [each.missing for each in await stock.shortages(tx, shop_id=works.shop.id)] == [2]
         assert (await stock.available(tx, shop_id=works.shop.id, variant_ids=[works.coats[0]]))[
             works.coats[0]
-        ].left == 0
+        ].total == 0
 
 
 async def test_goods_that_come_are_on_the_shelf_once(works: Works) -> None:
@@ -344,7 +344,7 @@ async def test_goods_that_come_are_on_the_shelf_once(works: Works) -> None:
     assert done.received_at is not None
     async with works.db.transaction() as tx:
         left = await stock.available(tx, shop_id=works.shop.id, variant_ids=[variant])
-        assert (left[variant].left_now, left[variant].lots) == (quantity, ())
+        assert (left[variant].now, left[variant].later) == (quantity, ())
         assert all(check.passed for check in await stock.audit(tx))
     with pytest.raises(supply.BadQuantity):
         await receive(quantity - 1)

@@ -153,7 +153,7 @@ async def test_the_buyer_cancels_and_the_units_go_back(stage: Stage) -> None:
 
     assert (answer.status_code, answer.headers["location"]) == (303, place)
     assert "This order is cancelled" in shown
-    assert left[stage.variants[0].id].left_now == 3
+    assert left[stage.variants[0].id].now == 3
     assert "The order is cancelled." not in (await stage.client.get(place)).text
 
 

@@ -14,7 +14,6 @@ that finding the difference between two states costs as much as what changed, no
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from functools import cache
 from typing import Any, Final, cast
 
@@ -59,12 +58,10 @@ class ChatLine:
 
 @dataclass(frozen=True, slots=True)
 class VariantLeft:
-    """What can be bought of a variant: now, and later by the day it is ready."""
+    """What can be bought of a variant."""
 
     variant_id: int
-    left: int
-    ready_on: date | None
-    later: tuple[tuple[date, int], ...]
+    left: Availability
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +125,8 @@ Change = VariantLeft | Featured | Priced | OfferPut | ShowPut | Counted | Waitin
 def changed(state: RoomState, change: Change) -> RoomState:
     """The state after `change`.  What the room does not have (another show's variant) changes nothing."""
     match change:
-        case VariantLeft(variant_id, left, ready_on, later):
-            found = LeftState(left=left, ready_on=ready_on, later=later)
+        case VariantLeft(variant_id, left):
+            found = left_state(left)
             return _with_bundles(_with_left(state, variant_id, found), variant_id, found)
         case Waiting(variant_id, waiting):
             return _with_lines(state, variant_id, lambda line: replace(line, waiting=waiting))
@@ -207,7 +204,7 @@ def _with_bundles(state: RoomState, part_id: int, found: LeftState) -> RoomState
 
 
 def left_state(left: Availability) -> LeftState:
-    return LeftState(left=left.left_now, ready_on=left.ready_on, later=left.lots)
+    return LeftState(left=left.now, ready_on=left.ready_on, later=left.later)
 
 
 @cache

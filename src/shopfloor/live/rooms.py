@@ -269,8 +269,7 @@ class Rooms:
                 later = ()
                 opened.stale.add(variant.variant_id)
                 self._refresh_soon()
-            ready_on = later[0][0] if later and not variant.left else None
-            opened.apply(VariantLeft(variant.variant_id, variant.left, ready_on, later))
+            opened.apply(VariantLeft(variant.variant_id, stock.Availability(variant.left, later)))
 
     def _foreign_stock(self, opened: OpenRoom, fact: stock.StockChanged) -> None:
         variants = {variant.variant_id for variant in fact.variants if opened.has(variant.variant_id)}
@@ -331,10 +330,9 @@ class Rooms:
                     state = await snapshot.room_state(tx, opened.show.id)
                     opened.room.replace(state)
                 else:
-                    for variant_id, now in (
-                        await snapshot.lefts(tx, show=opened.show, variant_ids=stale)
-                    ).items():
-                        opened.room.apply(VariantLeft(variant_id, now.left_now, now.ready_on, now.lots))
+                    found = await snapshot.lefts(tx, show=opened.show, variant_ids=stale)
+                    for variant_id, left in found.items():
+                        opened.room.apply(VariantLeft(variant_id, left))
 
     async def share(self, *, viewers: Mapping[int, int], likes: Mapping[int, int]) -> None:
         """Tell the others how many watch here, take over how many watch everywhere."""

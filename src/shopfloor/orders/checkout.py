@@ -219,7 +219,7 @@ async def _still_there(tx: Tx, checkout: Checkout) -> None:
     free = await stock.available(
         tx, shop_id=checkout.shop_id, variant_ids=list(wanted), pool_id=checkout.pool_id
     )
-    if any(free[variant_id].left < quantity for variant_id, quantity in wanted.items()):
+    if any(free[variant_id].total < quantity for variant_id, quantity in wanted.items()):
         raise _gone(checkout, stock.SOLD_OUT)
 
 

@@ -67,7 +67,7 @@ async def from_intent(tx: Tx, *, hold_id: UUID) -> checkout_queries.CheckoutRow 
     for line in intent.lines:
         variant_id = line["variant_id"]
         already[variant_id] += line["quantity"]
-        expected_on = _expected_on(free[variant_id], already[variant_id])
+        expected_on = free[variant_id].ready_for(already[variant_id])
         wanted.append(
             _Wanted(
                 variant_id, line["quantity"], line["unit_price_minor"], expected_on, line.get("bundle_id")
@@ -85,18 +85,6 @@ async def from_intent(tx: Tx, *, hold_id: UUID) -> checkout_queries.CheckoutRow 
         tapped_at=intent.created_at,
         wanted=wanted,
     )
-
-
-def _expected_on(free: stock.Availability, quantity: int) -> date | None:
-    """The day by which so many units will be there; None when they are on the shelf, or nowhere."""
-    left = free.left_now
-    for day, units in free.lots:
-        if left >= quantity:
-            break
-        left += units
-        if left >= quantity:
-            return day
-    return None
 
 
 async def _freeze(

@@ -1,7 +1,6 @@
 """Taps where nothing is held before payment: kept as intents; whoever pays first gets the units."""
 
 import hashlib
-from datetime import date
 from uuid import UUID
 
 import msgspec
@@ -52,9 +51,9 @@ async def _short(tx: Tx, request: stock.Request) -> stock.Refused | None:
         tx, shop_id=request.shop_id, variant_ids=list(wanted), pool_id=request.pool_id
     )
     for variant_id, quantity in wanted.items():
-        left = _in_time(free[variant_id], request.latest_ready)
+        left = free[variant_id].by(request.latest_ready)
         if left < quantity:
-            day = _ready_for(free[variant_id], quantity)
+            day = free[variant_id].ready_for(quantity)
             code = stock.SOLD_OUT if day is None else stock.TOO_LATE
             refused = stock.RefusedPurchases(variant_id, quantity, code, [request.id], [request.buyer])
             await outbox.record(
@@ -81,17 +80,3 @@ async def _over(tx: Tx, request: stock.Request) -> stock.Refused | None:
             tx, stock.PurchaseRefused(request.shop_id, request.show_id, request.offer_id, each)
         )
     return refused
-
-
-def _ready_for(free: stock.Availability, quantity: int) -> date | None:
-    """The day by which so many will be there; None when that is never."""
-    running = free.left_now
-    for day, units in free.lots:
-        running += units
-        if running >= quantity:
-            return day
-    return None
-
-
-def _in_time(free: stock.Availability, latest: date | None) -> int:
-    return free.left_now + sum(units for day, units in free.lots if latest is None or day <= latest)

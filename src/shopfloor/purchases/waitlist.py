@@ -66,8 +66,8 @@ async def join(
     await _end(tx, standing, WaitingState.LAPSED)
     wish = await _wish(tx, shop_id=shop_id, variant_id=variant_id, offer_id=offer_id)
     free = await stock.available(tx, shop_id=shop_id, variant_ids=[variant_id], pool_id=wish.pool_id)
-    if free[variant_id].left >= quantity:
-        raise WaitingNotNeeded(variant_id=variant_id, left=free[variant_id].left)
+    if free[variant_id].total >= quantity:
+        raise WaitingNotNeeded(variant_id=variant_id, left=free[variant_id].total)
     row = {
         "id": new_id(),
         "shop_id": shop_id,
@@ -238,7 +238,7 @@ async def serve(tx: Tx, *, shop_id: int, pool_id: int, variant_ids: Sequence[int
             free = await stock.available(tx, shop_id=shop_id, variant_ids=wanted, pool_id=pool)
             chosen: list[Waiting] = []
             for variant_id in wanted:
-                left = free[variant_id].left
+                left = free[variant_id].total
                 chosen += await _head(tx, shop_id=shop_id, variant_id=variant_id, free=left, without=without)
             chosen.sort(key=lambda place: place.turn)
             offered, bound = await _offer(tx, chosen, pool_id=pool, seconds=seconds)

@@ -11,41 +11,50 @@ from shopfloor.stock.places import open_pool
 
 @dataclass(frozen=True, slots=True)
 class Availability:
-    """What one variant has left for buyers of a pool.  `lots`: later units by the day they are ready."""
+    """What buyers can have of a thing: `now` units on hand, `later` ones by the day they are ready, in order."""
 
-    left_now: int
-    lots: tuple[tuple[date, int], ...]
+    now: int = 0
+    later: tuple[tuple[date, int], ...] = ()
+
+    @property
+    def total(self) -> int:
+        return self.now + sum(units for _, units in self.later)
 
     @property
     def ready_on(self) -> date | None:
-        """None when there is something now (or nothing at all)."""
-        return None if self.left_now or not self.lots else self.lots[0][0]
+        """The first day with units; None when there is something now, or nothing at all."""
+        return None if self.now or not self.later else self.later[0][0]
 
-    @property
-    def left(self) -> int:
-        return self.left_now + sum(left for _, left in self.lots)
+    def by(self, day: date | None) -> int:
+        """Units that are ready on that day; None: on any."""
+        return self.now + sum(units for ready_on, units in self.later if day is None or ready_on <= day)
+
+    def ready_for(self, quantity: int) -> date | None:
+        """The first later day by which so many are ready; None when they are on hand, or never will be."""
+        if quantity <= self.now:
+            return None
+        return next((day for day, _ in self.later if self.by(day) >= quantity), None)
+
+    def __add__(self, other: "Availability") -> "Availability":
+        """What there is of two things together."""
+        days = dict(self.later)
+        for day, units in other.later:
+            days[day] = days.get(day, 0) + units
+        return Availability(self.now + other.now, tuple(sorted(days.items())))
 
 
 def assembled(parts: Sequence[tuple[Availability, int]]) -> Availability:
     """How many can be put together, where one takes so many units (at least 1) of each part, and by when: the
     part that is scarcest or latest decides.
     """
-    days = sorted({day for left, _ in parts for day, _ in left.lots})
-
-    def by(day: date) -> int:
-        return min(
-            (left.left_now + sum(units for ready, units in left.lots if ready <= day)) // quantity
-            for left, quantity in parts
-        )
-
-    left_now = before = min(left.left_now // quantity for left, quantity in parts)
-    lots: list[tuple[date, int]] = []
-    for day in days:
-        together = by(day)
+    now = before = min(part.now // quantity for part, quantity in parts)
+    later: list[tuple[date, int]] = []
+    for day in sorted({day for part, _ in parts for day, _ in part.later}):
+        together = min(part.by(day) // quantity for part, quantity in parts)
         if together > before:
-            lots.append((day, together - before))
+            later.append((day, together - before))
             before = together
-    return Availability(left_now, tuple(lots))
+    return Availability(now, tuple(later))
 
 
 async def available(

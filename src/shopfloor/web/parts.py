@@ -6,44 +6,10 @@ from datetime import date
 from typing import Final
 
 from shopfloor.kernel.values import Money
+from shopfloor.stock import Availability
 from shopfloor.web.languages import Language
 
 FEW: Final = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Left:
-    """What can be had of a thing: `now` units from the shelf, later ones by day."""
-
-    now: int
-    later: tuple[tuple[date, int], ...] = ()
-
-    @property
-    def total(self) -> int:
-        return self.now + sum(units for _, units in self.later)
-
-    @property
-    def ready_on(self) -> date | None:
-        """The first later day with units, when nothing is on the shelf."""
-        return None if self.now else next((day for day, units in self.later if units), None)
-
-    @property
-    def latest_shown(self) -> date:
-        """The last day a page shows of it, which buying agrees to; for what is only on the shelf, one before any lot."""
-        if not self.now:
-            return self.ready_on or date.min
-        return max((day for day, units in self.later if units), default=date.min)
-
-    @property
-    def kind(self) -> str:
-        """good: on the shelf; wait: later, with a date; bad: sold out."""
-        return "good" if self.now else "wait" if self.total else "bad"
-
-    def __add__(self, other: "Left") -> "Left":
-        days = dict(self.later)
-        for day, units in other.later:
-            days[day] = days.get(day, 0) + units
-        return Left(self.now + other.now, tuple(sorted(days.items())))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +30,20 @@ class Choice:
     variant_id: int
     words: str
     price: Money
-    left: Left
+    left: Availability
     contents: Sequence[Content] = ()
 
     @property
     def pieces(self) -> int:
         """What one counts towards a limit per buyer."""
         return sum(content.quantity for content in self.contents) or 1
+
+    @property
+    def latest_shown(self) -> date:
+        """The last day a page shows of it, which buying agrees to; for what is only on the shelf, one before any lot."""
+        if not self.left.now:
+            return self.left.ready_on or date.min
+        return max((day for day, _ in self.left.later), default=date.min)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,21 +59,19 @@ class PriceGroup:
     @property
     def first(self) -> int | None:
         """What is chosen until the buyer chooses: on the shelf before later; nothing when all is gone."""
-        for kind in ("good", "wait"):
-            for choice in self.choices:
-                if choice.left.kind == kind:
-                    return choice.variant_id
-        return None
+        on_hand = [choice for choice in self.choices if choice.left.now]
+        to_come = [choice for choice in self.choices if choice.left.total]
+        return next((choice.variant_id for choice in [*on_hand, *to_come]), None)
 
     @property
     def has_later(self) -> bool:
         """Whether anything of a choice here comes later than now."""
-        return any(choice.left.latest_shown > date.min for choice in self.choices)
+        return any(choice.latest_shown > date.min for choice in self.choices)
 
     @property
     def shown(self) -> str:
         """The days of what comes later, as the form sends them: "9=2026-12-03 12=2026-12-09"."""
-        days = ((choice.variant_id, choice.left.latest_shown) for choice in self.choices)
+        days = ((choice.variant_id, choice.latest_shown) for choice in self.choices)
         return " ".join(f"{variant_id}={day.isoformat()}" for variant_id, day in days if day > date.min)
 
     @property
@@ -109,7 +80,7 @@ class PriceGroup:
 
     @property
     def gone(self) -> list[Choice]:
-        return [choice for choice in self.choices if choice.left.kind == "bad"]
+        return [choice for choice in self.choices if not choice.left.total]
 
 
 def grouped(choices: Iterable[Choice]) -> list[PriceGroup]:

@@ -7,14 +7,14 @@ from typing import Final
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from shopfloor import chat, live
+from shopfloor import chat, live, stock
 from shopfloor.accounts import Shop
 from shopfloor.accounts.api import Shopper, public
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.values import Money
 from shopfloor.web.languages import N_, Language
 from shopfloor.web.messages import MESSAGES
-from shopfloor.web.parts import Choice, Content, Left, PriceGroup, grouped, option_words, seller_facts
+from shopfloor.web.parts import Choice, Content, PriceGroup, grouped, option_words, seller_facts
 from shopfloor.web.replays import replay_url
 from shopfloor.web.shared_pages import Frame, Reader, Slot, Sources, own_page, reader_of
 from shopfloor.web.templating import page_text, when_words, zone_of
@@ -133,7 +133,7 @@ class OfferForm:
     minutes: int
     limit: int | None
     option_names: Sequence[str]
-    left: Left
+    left: stock.Availability
     groups: list[PriceGroup]
 
     @property
@@ -234,7 +234,7 @@ def offer_forms(state: live.RoomState, language: Language) -> list[OfferForm]:
                 line.id,
                 option_words(line.options),
                 Money(line.price_minor, line.currency),
-                Left(line.left, line.later),
+                stock.Availability(line.left, line.later),
                 [
                     Content(part.quantity, part.title, part.titles, option_words(part.options))
                     for part in line.parts
@@ -251,7 +251,7 @@ def offer_forms(state: live.RoomState, language: Language) -> list[OfferForm]:
                 minutes=max(1, round(offer.hold_seconds / 60)),
                 limit=offer.limit,
                 option_names=offer.option_names,
-                left=sum((choice.left for choice in choices), Left(0)),
+                left=sum((choice.left for choice in choices), stock.Availability()),
                 groups=grouped(choices),
             )
         )

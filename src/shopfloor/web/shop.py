@@ -18,7 +18,7 @@ from shopfloor.kernel.database import Tx
 from shopfloor.kernel.http import Db
 from shopfloor.kernel.values import Money
 from shopfloor.web import languages
-from shopfloor.web.parts import Choice, Content, Left, grouped, option_words, seller_facts
+from shopfloor.web.parts import Choice, Content, grouped, option_words, seller_facts
 from shopfloor.web.shared_pages import Frame, Reader, Slot, Sources, own_page, reader_of
 from shopfloor.web.templating import page_text, render
 from shopfloor.web.waitlist import why_refused
@@ -38,7 +38,7 @@ class Tile:
     product: catalog.Product
     price: Money | None
     has_more_prices: bool
-    left: Left
+    left: stock.Availability
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +173,7 @@ async def make_product_page(sources: Sources, reader: Reader, shop: str, product
         choices=choices,
         groups=grouped(choices),
         wish_id=Slot.WISH_ID.mark,
-        left=sum((choice.left for choice in choices), Left(0)),
+        left=sum((choice.left for choice in choices), stock.Availability()),
         lowest=lowest,
         list_price=_list_price(variants),
         policy=facts.terms,
@@ -238,16 +238,15 @@ async def tiles(tx: Tx, shop: Shop, products: Sequence[catalog.Product]) -> list
                 product=product,
                 price=Money(prices[0], shop.currency) if prices else None,
                 has_more_prices=len(set(prices)) > 1,
-                left=sum((left[variant.id] for variant in variants[product.id]), Left(0)),
+                left=sum((left[variant.id] for variant in variants[product.id]), stock.Availability()),
             )
         )
     return found
 
 
-async def lefts(tx: Tx, shop: Shop, variant_ids: list[int]) -> dict[int, Left]:
+async def lefts(tx: Tx, shop: Shop, variant_ids: list[int]) -> dict[int, stock.Availability]:
     """What the open shop has left of each variant."""
-    found = await stock.available(tx, shop_id=shop.id, variant_ids=variant_ids)
-    return {variant_id: Left(each.left_now, each.lots) for variant_id, each in found.items()}
+    return await stock.available(tx, shop_id=shop.id, variant_ids=variant_ids)
 
 
 async def contents_of(tx: Tx, shop: Shop, variant_ids: list[int]) -> dict[int, list[Content]]:

@@ -10,7 +10,7 @@ from shopfloor import catalog, live, media, stock
 from shopfloor.kernel.database import Tx
 from shopfloor.web.console.desk import Desk
 from shopfloor.web.languages import N_
-from shopfloor.web.parts import Left, option_words
+from shopfloor.web.parts import option_words
 
 # What the video server says of a camera, in words.
 WARNINGS: Final = {
@@ -36,11 +36,11 @@ class OfferRow:
     offer: live.Offer
     product: catalog.Product
     variants: Mapping[int, catalog.Variant]
-    lefts: Mapping[int, Left]
+    lefts: Mapping[int, stock.Availability]
 
     @property
-    def left(self) -> Left:
-        return sum(self.lefts.values(), Left(0))
+    def left(self) -> stock.Availability:
+        return sum(self.lefts.values(), stock.Availability())
 
     @property
     def prices(self) -> tuple[int, int]:
@@ -124,10 +124,7 @@ async def offer_rows(tx: Tx, show: live.Show) -> dict[int, OfferRow]:
             offer,
             products[offer.product_id],
             {line.variant_id: variants[line.variant_id] for line in offer.lines},
-            {
-                line.variant_id: Left(found[line.variant_id].left_now, found[line.variant_id].lots)
-                for line in offer.lines
-            },
+            {line.variant_id: found[line.variant_id] for line in offer.lines},
         )
         for offer in offers
     }

@@ -28,7 +28,7 @@ from shopfloor.web.console.form_values import check_variants, id_of
 from shopfloor.web.console.languages import other_language
 from shopfloor.web.console.offers import variant_label
 from shopfloor.web.languages import N_
-from shopfloor.web.parts import Left, option_words
+from shopfloor.web.parts import option_words
 from shopfloor.web.refusals import message_of, sentence
 
 router = APIRouter(prefix="/console/{shop}/products", include_in_schema=False)
@@ -78,7 +78,7 @@ class Row:
     variants: int
     lowest: Money | None
     highest: Money | None
-    left: Left
+    left: stock.Availability
     apart: int
     """Units on the shelf that are set apart, for a show or a till."""
 
@@ -120,7 +120,7 @@ async def _rows(tx: Tx, desk: Desk, found: Sequence[catalog.Product]) -> list[Ro
     for product in found:
         own = [variant for variant in variants if variant.product_id == product.id]
         prices = sorted(variant.price_minor for variant in own)
-        left = sum((Left(lefts[one.id].left_now, lefts[one.id].lots) for one in own), Left(0))
+        left = sum((lefts[variant.id] for variant in own), stock.Availability())
         rows.append(
             Row(
                 product,
@@ -498,7 +498,7 @@ async def _page(
         product=product,
         variants=variants,
         pictures=pictures,
-        lefts={variant_id: Left(left.left_now, left.lots) for variant_id, left in lefts.items()},
+        lefts=lefts,
         apart=apart,
         lowest=lowest,
         histories=histories,

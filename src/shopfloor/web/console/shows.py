@@ -28,7 +28,6 @@ from shopfloor.web.console.offers import (
     variant_label,
 )
 from shopfloor.web.languages import N_
-from shopfloor.web.parts import Left
 from shopfloor.web.refusals import message_of
 from shopfloor.web.replays import replay_url
 
@@ -224,14 +223,14 @@ class Adding:
 
     product: catalog.Product
     variants: Sequence[catalog.Variant]
-    lefts: Mapping[int, Left]
+    lefts: Mapping[int, stock.Availability]
 
 
 async def _adding(tx: Tx, desk: Desk, product_id: int) -> Adding:
     product = await catalog.product(tx, shop_id=desk.shop.id, product_id=product_id)
     variants = await catalog.variants_of(tx, shop_id=desk.shop.id, product_ids=[product_id])
     found = await stock.available(tx, shop_id=desk.shop.id, variant_ids=[variant.id for variant in variants])
-    return Adding(product, variants, {key: Left(each.left_now, each.lots) for key, each in found.items()})
+    return Adding(product, variants, found)
 
 
 def local_input(moment: datetime | None, zone: str) -> str:

@@ -1084,8 +1084,8 @@ def said(answer: stock.Answer) -> str:
 
 def test_the_rules_use_every_verb_that_changes_something() -> None:
     looking = {
-        "audit", "available", "crowded_networks", "has_paid", "hold", "holds_of", "levels", "locations", "movements", "pool", "pools", "shortages",
-        "units_in_bundles", "unpaid_of_network", "unpaid_until", "within_limits",
+        "audit", "available", "crowded_networks", "has_paid", "hold", "holds_of", "levels", "locations", "movements", "pool", "pools", "quote",
+        "record_refused", "shortages", "units_in_bundles", "unpaid_of_network", "unpaid_until",
     }  # fmt: skip
     verbs = {name for name in stock.__all__ if inspect.iscoroutinefunction(getattr(stock, name))}
     used = set(re.findall(r"stock\.(\w+)\(", inspect.getsource(LedgerMachine)))

@@ -213,14 +213,17 @@ async def _within_contact_limit(tx: Tx, checkout: Checkout, form: Form) -> None:
 
 async def _still_there(tx: Tx, checkout: Checkout) -> None:
     """Where nothing is held: say now, rather than after the payment, that somebody else was faster."""
-    wanted: dict[int, int] = {}
-    for item in checkout.items:
-        wanted[item.variant_id] = wanted.get(item.variant_id, 0) + item.quantity
-    free = await stock.available(
-        tx, shop_id=checkout.shop_id, variant_ids=list(wanted), pool_id=checkout.pool_id
+    request = stock.Request(
+        id=checkout.id,
+        shop_id=checkout.shop_id,
+        pool_id=checkout.pool_id,
+        buyer=checkout.buyer,
+        lines=tuple(stock.Line(item.variant_id, item.quantity, item.bundle_id) for item in checkout.items),
+        hold_seconds=0,
     )
-    if any(free[variant_id].total < quantity for variant_id, quantity in wanted.items()):
-        raise _gone(checkout, stock.SOLD_OUT)
+    refused = (await stock.quote(tx, request)).refused
+    if refused is not None:
+        raise _gone(checkout, refused.code)
 
 
 def _gone(checkout: Checkout, code: str) -> purchases.HoldExpired:

@@ -60,19 +60,21 @@ async def from_intent(tx: Tx, *, hold_id: UUID) -> checkout_queries.CheckoutRow 
     intent = await purchases.intent(tx, intent_id=hold_id)
     if intent is None:
         return None
-    variant_ids = [line["variant_id"] for line in intent.lines]
-    free = await stock.available(tx, shop_id=intent.shop_id, variant_ids=variant_ids, pool_id=intent.pool_id)
-    wanted: list[_Wanted] = []
-    already = dict.fromkeys(variant_ids, 0)
-    for line in intent.lines:
-        variant_id = line["variant_id"]
-        already[variant_id] += line["quantity"]
-        expected_on = free[variant_id].ready_for(already[variant_id])
-        wanted.append(
-            _Wanted(
-                variant_id, line["quantity"], line["unit_price_minor"], expected_on, line.get("bundle_id")
-            )
-        )
+    request = stock.Request(
+        id=hold_id,
+        shop_id=intent.shop_id,
+        pool_id=intent.pool_id,
+        buyer=intent.buyer,
+        lines=tuple(
+            stock.Line(line["variant_id"], line["quantity"], line.get("bundle_id")) for line in intent.lines
+        ),
+        hold_seconds=0,
+    )
+    quote = await stock.quote(tx, request)
+    wanted = [
+        _Wanted(line.variant_id, line.quantity, kept["unit_price_minor"], ready_on, line.bundle_id)
+        for line, kept, ready_on in zip(request.lines, intent.lines, quote.ready_on, strict=True)
+    ]
     return await _freeze(
         tx,
         id=hold_id,

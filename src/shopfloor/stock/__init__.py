@@ -13,8 +13,6 @@ from shopfloor.stock.events import (
     HoldsGranted,
     HoldsReleased,
     LotDelayed,
-    PurchaseRefused,
-    RefusedPurchases,
     ReleasedHold,
     ShortageRaised,
     StockChanged,
@@ -91,7 +89,8 @@ from shopfloor.stock.places import (
     pool,
     pools,
 )
-from shopfloor.stock.reserving import reserve, within_limits
+from shopfloor.stock.quoting import Quote, quote, record_refused
+from shopfloor.stock.reserving import reserve
 from shopfloor.stock.service import (
     adjust,
     announce_lot,
@@ -147,9 +146,8 @@ __all__ = [
     "Pool",
     "PoolClosed",
     "PoolKind",
-    "PurchaseRefused",
+    "Quote",
     "Refused",
-    "RefusedPurchases",
     "ReleasedHold",
     "Request",
     "Shortage",
@@ -190,7 +188,9 @@ __all__ = [
     "pool",
     "pools",
     "put_back",
+    "quote",
     "receive",
+    "record_refused",
     "rehold",
     "release",
     "reserve",
@@ -201,5 +201,4 @@ __all__ = [
     "units_in_bundles",
     "unpaid_of_network",
     "unpaid_until",
-    "within_limits",
 ]

@@ -9,7 +9,7 @@ from shopfloor.orders import bank_details
 from shopfloor.orders.audit import audit
 from shopfloor.orders.cancellation import cancel, cancel_for_shopper, expire
 from shopfloor.orders.charges import mark_paid
-from shopfloor.orders.checkout import begin_checkout, complete, prepare
+from shopfloor.orders.checkout import Checkout, begin_checkout, complete, prepare
 from shopfloor.orders.checkout_form import Address, Form
 from shopfloor.orders.events import (
     OrderCancelled,
@@ -17,7 +17,6 @@ from shopfloor.orders.events import (
     ShopTermsChanged,
 )
 from shopfloor.orders.models import (
-    Checkout,
     Delivery,
     Order,
     OrderLine,

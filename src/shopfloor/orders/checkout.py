@@ -8,7 +8,8 @@ draft an order.  `complete` is the three together.
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Final
+from datetime import datetime
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -19,12 +20,54 @@ from shopfloor.kernel.values import new_id, now
 from shopfloor.orders import checkout_queries, lifecycle, queries, views
 from shopfloor.orders.checkout_form import Form, contact_keys, form_hash, tidy
 from shopfloor.orders.checkout_snapshot import from_hold, from_intent, from_lots, plain
-from shopfloor.orders.models import Bundle, Checkout, Item, Order, Status, Why
+from shopfloor.orders.models import (
+    Bundle,
+    Delivery,
+    Item,
+    Order,
+    ShopTerms,
+    Status,
+    Totals,
+    Why,
+    totals,
+)
 from shopfloor.orders.placing import finalise
 from shopfloor.orders.refusals import CheckoutNotFound, ContactLimit, KeyReused, TotalChanged
 
 # A hold lasts at least this long once its buyer has sent the form: the provider needs time to answer.
 _PAYMENT_SECONDS: Final = 180
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """A purchase on its way to an order, frozen as the buyer saw it.
+
+    `id` is the id the buyer's page made; `hold_id` the hold behind it now (another one after a re-hold, None
+    where nothing is held before payment).  `show_ms` is the time of the tap on the clock of the show.
+    """
+
+    id: UUID
+    shop_id: int
+    buyer: UUID
+    hold_id: UUID | None
+    policy: stock.HoldPolicy
+    offer_id: int | None
+    show_id: int | None
+    pool_id: int
+    host_id: int | None
+    host_name: str | None
+    show_ms: int | None
+    currency: str
+    items: list[Item]
+    bundles: list[Bundle]
+    page: dict[str, Any]
+    expires_at: datetime | None
+    renewals: int
+    order_id: UUID | None
+    shop_terms: ShopTerms
+
+    def totals(self, delivery: Delivery) -> Totals:
+        return totals(self.items, currency=self.currency, delivery=delivery, terms=self.shop_terms)
 
 
 @dataclass(frozen=True, slots=True)

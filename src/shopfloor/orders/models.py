@@ -143,38 +143,6 @@ class Totals:
 
 
 @dataclass(frozen=True, slots=True)
-class Checkout:
-    """A purchase on its way to an order, frozen as the buyer saw it.
-
-    `id` is the id the buyer's page made; `hold_id` the hold behind it now (another one after a re-hold, None
-    where nothing is held before payment).  `show_ms` is the time of the tap on the clock of the show.
-    """
-
-    id: UUID
-    shop_id: int
-    buyer: UUID
-    hold_id: UUID | None
-    policy: stock.HoldPolicy
-    offer_id: int | None
-    show_id: int | None
-    pool_id: int
-    host_id: int | None
-    host_name: str | None
-    show_ms: int | None
-    currency: str
-    items: list[Item]
-    bundles: list[Bundle]
-    page: dict[str, Any]
-    expires_at: datetime | None
-    renewals: int
-    order_id: UUID | None
-    shop_terms: ShopTerms
-
-    def totals(self, delivery: Delivery) -> Totals:
-        return totals(self.items, currency=self.currency, delivery=delivery, terms=self.shop_terms)
-
-
-@dataclass(frozen=True, slots=True)
 class Order:
     """`charged`, `refund_granted` and `refunded` are sums of payment events, never typed in.
 

@@ -1,7 +1,8 @@
 """Which functions a purchase passes, file by file: bought in a shop that runs, over its sockets, on a real database.
 
 `python tools/hops.py` starts a shop, sells one unit over the room's socket, one more and one
-through POST /buy, and prints for each, in order, `module, file:function`, and how often a module is entered again.
+through POST /buy, opens the checkout of the last and orders there, and prints for each, in order,
+`module, file:function`, and how often a module is entered again.
 
 A hop is a call out of one file into another, or the begin of a task or callback.  What happens beside a purchase
 (ticks, heartbeats, the relay) is not in the list: what belongs to it is known by its context, which tasks and
@@ -39,10 +40,17 @@ SOURCE: Final = str(Path(shopfloor.__file__).parent) + os.sep
 PATIENCE: Final = 90.0
 PASSWORD: Final = "one step after the other"
 SLUG: Final = "steps"
+FORM: Final = {
+    "name": "Ada", "phone": "+441632960001", "delivery": "ship", "street": "1 Quay", "city": "Hull",
+    "postcode": "HU1 1AA", "country": "GB", "method": "transfer",
+}  # fmt: skip
 # Plumbing is used everywhere; going through it is no visit.
 PLUMBING: Final = frozenset({"kernel"})
+PAGES: Final = PLUMBING | {"web"}
 SOCKET_BEGINS: Final = "Socket.received"
 POST_BEGINS: Final = "PurchaseEndpoint.take"
+CHECKOUT: Final = os.path.join("web", "checkout.py")  # noqa: PTH118 -- as it is written down, relative
+CHECKOUT_BEGINS: Final = frozenset({"checkout", "send_checkout"})
 
 # The answer is written to the socket: what follows is no longer waited for.
 ENDS: Final = ("Socket.flush", "PurchaseProtocol._flush")
@@ -82,7 +90,13 @@ class Recorder:
         if event != "call" or not code.co_filename.startswith(SOURCE):
             return
         function = code.co_qualname
-        if function == POST_BEGINS or (function == SOCKET_BEGINS and b'"buy"' in frame.f_locals["payload"]):
+        if function in CHECKOUT_BEGINS and code.co_filename == SOURCE + CHECKOUT:
+            if self._coroutines.get(id(frame)) is not frame:
+                self._coroutines[id(frame)] = frame
+                self._last += 1
+                self._purchase.set(self._last)
+                self._write(self._last, frame)
+        elif function == POST_BEGINS or (function == SOCKET_BEGINS and b'"buy"' in frame.f_locals["payload"]):
             self._last += 1
             self._purchase.set(self._last)
             for caller in reversed(list(callers(frame))):
@@ -226,18 +240,27 @@ def bought(place: Path) -> dict[str, list[Hop]]:
             f"{shop.address}/buy", json={"id": str(uuid4()), **wish}, headers=cookie, trust_env=False, timeout=PATIENCE
         )  # fmt: skip
         answers.append(posted.json())
+        page = shop.address + answers[-1]["url"]
+        looked = httpx.get(page, headers=cookie, trust_env=False, timeout=PATIENCE)
+        ordered = httpx.post(
+            page, data=FORM, headers=cookie | {"origin": shop.address}, trust_env=False, timeout=PATIENCE
+        )
+        if (looked.status_code, ordered.status_code) != (200, 303):
+            raise SystemExit(f"no order came of it: {looked.status_code}, {ordered.status_code}")
         if any(answer["outcome"] != "held" for answer in answers):
             raise SystemExit(f"a purchase was refused: {answers}")
     calls = [line.split("\t") for line in (place / "hops").read_text().splitlines()]
     return {
         name: until_answered([Hop(*call) for of, *call in calls if of == str(number)])
-        for number, name in enumerate(("socket", "socket, again", "post"), 1)
+        for number, name in enumerate(("socket", "socket, again", "post", "checkout", "order"), 1)
     }
 
 
 def until_answered(calls: Sequence[Hop]) -> list[Hop]:
-    """Those of the calls that leave a file, until the answer is written."""
-    last = next(number for number, call in enumerate(calls) if call.function.endswith(ENDS))
+    """Those of the calls that leave a file, until the answer is written; a page is written by the framework."""
+    written = (number for number, call in enumerate(calls) if call.function.endswith(ENDS))
+    asked = (number for number, call in reversed(list(enumerate(calls))) if call.module not in PAGES)
+    last = next(written, next(asked))
     hops = [call for call in calls[: last + 1] if call.caller != call.file]
     return [hop for hop, before in zip(hops, [None, *hops], strict=False) if hop != before]
 
@@ -245,7 +268,7 @@ def until_answered(calls: Sequence[Hop]) -> list[Hop]:
 def visits(hops: Sequence[Hop]) -> list[str]:
     """The modules in the order in which they are entered from another one, without the plumbing."""
     entered = [hops[0].module]
-    for hop in hops:
+    for hop in hops[1:]:
         caller = hop.caller.partition(os.sep)[0]
         if caller and hop.module != caller and not {hop.module, caller} & PLUMBING:
             entered.append(hop.module)

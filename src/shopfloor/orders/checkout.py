@@ -32,6 +32,7 @@ from shopfloor.orders.models import (
     totals,
 )
 from shopfloor.orders.placing import finalise
+from shopfloor.orders.presentation import Shown, shown
 from shopfloor.orders.refusals import CheckoutNotFound, ContactLimit, KeyReused, TotalChanged
 
 # A hold lasts at least this long once its buyer has sent the form: the provider needs time to answer.
@@ -65,9 +66,8 @@ class Checkout:
     renewals: int
     order_id: UUID | None
     shop_terms: ShopTerms
-
-    def totals(self, delivery: Delivery) -> Totals:
-        return totals(self.items, currency=self.currency, delivery=delivery, terms=self.shop_terms)
+    shown: Sequence[Shown[Item]]
+    totals: Mapping[Delivery, Totals]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,25 +85,38 @@ async def begin_checkout(tx: Tx, *, shop_id: int, hold_id: UUID, shopper: UUID) 
     `order_id` is set once it has become an order.  Raises CheckoutNotFound, also for another buyer's.
     """
     row = await checkout_queries.checkout(tx, id=hold_id)
+    hold = await _hold(tx, shop_id=shop_id, hold_id=hold_id) if row is None or row.held else None
     if row is None:
-        fresh = await from_hold(tx, shop_id=shop_id, hold_id=hold_id) or await from_intent(
-            tx, hold_id=hold_id
-        )
-        if fresh is None or fresh.shop_id != shop_id or fresh.buyer != shopper:
+        fresh = await (from_intent(tx, hold_id=hold_id) if hold is None else from_hold(tx, hold))
+        if fresh is None or not _is_of(fresh, shop_id, shopper):
             raise CheckoutNotFound(hold_id=str(hold_id))
         await checkout_queries.insert_checkout(tx, fresh)
         row = await checkout_queries.checkout(tx, id=hold_id)
-    if row is None or row.shop_id != shop_id or row.buyer != shopper:
+    if row is None or not _is_of(row, shop_id, shopper):
         raise CheckoutNotFound(hold_id=str(hold_id))
-    return await _checkout(tx, row)
+    return await _checkout(tx, row, hold)
 
 
-async def _checkout(tx: Tx, row: checkout_queries.CheckoutRow) -> Checkout:
+async def _hold(tx: Tx, *, shop_id: int, hold_id: UUID) -> stock.Hold | None:
+    try:
+        return await stock.hold(tx, shop_id=shop_id, hold_id=hold_id)
+    except stock.UnknownStock:
+        return None
+
+
+def _is_of(row: checkout_queries.CheckoutRow, shop_id: int, shopper: UUID) -> bool:
+    return row.shop_id == shop_id and row.buyer == shopper
+
+
+async def _checkout(tx: Tx, row: checkout_queries.CheckoutRow, hold: stock.Hold | None = None) -> Checkout:
+    """Without the `hold` nothing is said of the time that is left."""
     expires_at = None
-    if row.held:
-        hold = await stock.hold(tx, shop_id=row.shop_id, hold_id=row.id)
+    if hold is not None and row.held:
         lapsed = hold.state in {stock.HoldState.RELEASED, stock.HoldState.EXPIRED}
         expires_at = min(hold.expires_at, now()) if lapsed else hold.expires_at
+    items = msgspec.convert(row.items, list[Item])
+    bundles = msgspec.convert(row.bundles, list[Bundle])
+    terms = await views.shop_terms(tx, shop_id=row.shop_id)
     return Checkout(
         id=row.id,
         shop_id=row.shop_id,
@@ -117,46 +130,61 @@ async def _checkout(tx: Tx, row: checkout_queries.CheckoutRow) -> Checkout:
         host_name=row.host_name,
         show_ms=row.show_ms,
         currency=row.currency,
-        items=msgspec.convert(row.items, list[Item]),
-        bundles=msgspec.convert(row.bundles, list[Bundle]),
+        items=items,
+        bundles=bundles,
         page=row.page,
         expires_at=expires_at,
         renewals=row.renewals,
         order_id=await checkout_queries.order_of_checkout(tx, checkout_id=row.id),
-        shop_terms=await views.shop_terms(tx, shop_id=row.shop_id),
+        shop_terms=terms,
+        shown=shown(items, bundles),
+        totals={
+            delivery: totals(items, currency=row.currency, delivery=delivery, terms=terms)
+            for delivery in Delivery
+        },
     )
 
 
 async def prepare(
-    tx: Tx, *, shop_id: int, hold_id: UUID, shopper: UUID, form: Form, network: int | None = None
+    tx: Tx,
+    *,
+    shop_id: int,
+    hold_id: UUID,
+    shopper: UUID,
+    form: Form,
+    providers: payments.Providers | None = None,
+    network: int | None = None,
 ) -> Prepared:
     """Check everything, keep the units, write the draft.  The same form again finds the same order.
 
     Raises CheckoutNotFound, ContactLimit, FormRefused, KeyReused (sent before with other content), TotalChanged, purchases.HoldExpired
-    (the facts say what to wait for).
+    (the facts say what to wait for), payments.ProviderUnknown for one that is not among `providers`.
     """
     clean = tidy(form)
-    await begin_checkout(tx, shop_id=shop_id, hold_id=hold_id, shopper=shopper)
-    await checkout_queries.lock_checkout(tx, id=hold_id)
-    checkout = await begin_checkout(tx, shop_id=shop_id, hold_id=hold_id, shopper=shopper)
+    row = await checkout_queries.lock_checkout(tx, id=hold_id)
+    if row is None:
+        await begin_checkout(tx, shop_id=shop_id, hold_id=hold_id, shopper=shopper)
+        row = await checkout_queries.lock_checkout(tx, id=hold_id)
+    if row is None or not _is_of(row, shop_id, shopper):
+        raise CheckoutNotFound(hold_id=str(hold_id))
+    checkout = await _checkout(tx, row)
     if checkout.order_id is not None:
         return await _again(tx, checkout.order_id, clean)
     await _within_contact_limit(tx, checkout, clean)
-    kept = await _keep_units(tx, checkout, network)
-    sums = kept.totals(clean.delivery)
+    kept_row = await _keep_units(tx, row, network)
+    kept = checkout if kept_row is row else await _checkout(tx, kept_row)
+    sums = kept.totals[clean.delivery]
     if clean.expected_total_minor is not None and clean.expected_total_minor != sums.total.minor:
         raise TotalChanged(
             expected_minor=clean.expected_total_minor,
             total_minor=sums.total.minor,
             currency=sums.total.currency,
         )
-    row = await checkout_queries.checkout(tx, id=hold_id)
-    assert row is not None, "it is locked"
     order_id = new_id()
     await queries.insert_order(
         tx,
         id=order_id,
-        checkout=row,
+        checkout=kept_row,
         contact_name=clean.name,
         contact_phone=clean.phone,
         contact_email=clean.email,
@@ -184,6 +212,7 @@ async def prepare(
         provider_name=clean.provider,
         method=clean.method,
         actor="buyer",
+        among=providers,
     )
     return Prepared(await lifecycle.settle(tx, order_id=order_id), payment)
 
@@ -200,41 +229,36 @@ async def _again(tx: Tx, order_id: UUID, form: Form) -> Prepared:
     return Prepared(order, (await payments.payments_for(tx, subject_id=order_id))[0])
 
 
-async def _keep_units(tx: Tx, checkout: Checkout, network: int | None) -> Checkout:
+async def _keep_units(
+    tx: Tx, row: checkout_queries.CheckoutRow, network: int | None
+) -> checkout_queries.CheckoutRow:
     """The hold lasts until the provider has answered; a lapsed one is taken again if the units can be had."""
-    if checkout.hold_id is None:
-        await _still_there(tx, checkout)
-        return checkout
-    if checkout.hold_id in await stock.extend(tx, [checkout.hold_id], hold_seconds=_PAYMENT_SECONDS):
-        return checkout
-    [answer] = await stock.rehold(tx, [checkout.hold_id], hold_seconds=_PAYMENT_SECONDS, network=network)
+    if not row.held:
+        await _still_there(tx, row)
+        return row
+    if row.id in await stock.extend(tx, [row.id], hold_seconds=_PAYMENT_SECONDS):
+        return row
+    [answer] = await stock.rehold(tx, [row.id], hold_seconds=_PAYMENT_SECONDS, network=network)
     if isinstance(answer, stock.Refused) and answer.code == stock.NETWORK_LIMIT:
         # Nothing is kept for who has enough unpaid already, but who pays gets the units.
-        await checkout_queries.let_pay_first(tx, id=checkout.id)
-        row = await checkout_queries.checkout(tx, id=checkout.id)
-        assert row is not None, "it is locked"
-        return await _keep_units(tx, await _checkout(tx, row), network)
+        await checkout_queries.let_pay_first(tx, id=row.id)
+        return await _keep_units(tx, await _reload(tx, row), network)
     if isinstance(answer, stock.Refused):
-        raise _gone(checkout, answer.code)
-    hold = await stock.hold(tx, shop_id=checkout.shop_id, hold_id=checkout.hold_id)
-    items = from_lots(checkout.items, hold)
-    await checkout_queries.set_items(tx, id=checkout.id, items=plain(items), renewed=True)
-    row = await checkout_queries.checkout(tx, id=checkout.id)
-    assert row is not None, "it is locked"
-    return await _checkout(tx, row)
+        raise _gone(row, answer.code)
+    hold = await stock.hold(tx, shop_id=row.shop_id, hold_id=row.id)
+    items = from_lots(msgspec.convert(row.items, list[Item]), hold)
+    await checkout_queries.set_items(tx, id=row.id, items=plain(items), renewed=True)
+    return await _reload(tx, row)
+
+
+async def _reload(tx: Tx, row: checkout_queries.CheckoutRow) -> checkout_queries.CheckoutRow:
+    found = await checkout_queries.checkout(tx, id=row.id)
+    assert found is not None, "it is locked"
+    return found
 
 
 async def _within_contact_limit(tx: Tx, checkout: Checkout, form: Form) -> None:
     """Unpaid units by mail address and phone: a new cookie does not make a new buyer.  Raises ContactLimit."""
-    if await stock.has_paid(tx, shop_id=checkout.shop_id, buyer=checkout.buyer):
-        return
-    offered = (
-        await purchases.offer_lines(tx, offer_id=checkout.offer_id) if checkout.offer_id is not None else []
-    )
-    limits = (offered[0].limit_per_buyer, offered[0].limit_per_show) if offered else ()
-    most = next((limit for limit in limits if limit is not None), None)
-    if most is None:
-        most = await purchases.most_per_buyer(tx, shop_id=checkout.shop_id)
     wanted: dict[int, int] = {}
     for item in checkout.items:
         if item.bundle_id is None:
@@ -243,6 +267,15 @@ async def _within_contact_limit(tx: Tx, checkout: Checkout, form: Form) -> None:
     already = await checkout_queries.unpaid_of_contact(
         tx, shop_id=checkout.shop_id, mail=mail, phone=phone, variant_ids=list(wanted)
     )
+    if not any(already.values()) or await stock.has_paid(tx, shop_id=checkout.shop_id, buyer=checkout.buyer):
+        return
+    offered = (
+        await purchases.offer_lines(tx, offer_id=checkout.offer_id) if checkout.offer_id is not None else []
+    )
+    limits = (offered[0].limit_per_buyer, offered[0].limit_per_show) if offered else ()
+    most = next((limit for limit in limits if limit is not None), None)
+    if most is None:
+        most = await purchases.most_per_buyer(tx, shop_id=checkout.shop_id)
     for variant_id, units in wanted.items():
         if already.get(variant_id, 0) and already[variant_id] + units > most:
             raise ContactLimit(
@@ -254,32 +287,32 @@ async def _within_contact_limit(tx: Tx, checkout: Checkout, form: Form) -> None:
             )
 
 
-async def _still_there(tx: Tx, checkout: Checkout) -> None:
+async def _still_there(tx: Tx, row: checkout_queries.CheckoutRow) -> None:
     """Where nothing is held: say now, rather than after the payment, that somebody else was faster."""
+    items = msgspec.convert(row.items, list[Item])
     request = stock.Request(
-        id=checkout.id,
-        shop_id=checkout.shop_id,
-        pool_id=checkout.pool_id,
-        buyer=checkout.buyer,
-        lines=tuple(stock.Line(item.variant_id, item.quantity, item.bundle_id) for item in checkout.items),
+        id=row.id,
+        shop_id=row.shop_id,
+        pool_id=row.pool_id,
+        buyer=row.buyer,
+        lines=tuple(stock.Line(item.variant_id, item.quantity, item.bundle_id) for item in items),
         hold_seconds=0,
     )
     refused = (await stock.quote(tx, request)).refused
     if refused is not None:
-        raise _gone(checkout, refused.code)
+        raise _gone(row, refused.code)
 
 
-def _gone(checkout: Checkout, code: str) -> purchases.HoldExpired:
+def _gone(row: checkout_queries.CheckoutRow, code: str) -> purchases.HoldExpired:
+    bundles = msgspec.convert(row.bundles, list[Bundle])
+    items = msgspec.convert(row.items, list[Item])
     return purchases.HoldExpired(
         reason=code,
-        hold_id=str(checkout.id),
-        show_id=checkout.show_id,
+        hold_id=str(row.id),
+        show_id=row.show_id,
         wait_for=[
-            {"variant_id": each.variant_id, "offer_id": checkout.offer_id, "quantity": each.quantity}
-            for each in [
-                *checkout.bundles,
-                *(item for item in checkout.items if item.bundle_id is None),
-            ]
+            {"variant_id": each.variant_id, "offer_id": row.offer_id, "quantity": each.quantity}
+            for each in [*bundles, *(item for item in items if item.bundle_id is None)]
         ],
     )
 
@@ -322,10 +355,15 @@ async def complete(
     Raises what `prepare` raises, and payments.PaymentDeclined, payments.ProviderAway (the draft stays and is finished later, or
     by the same form again), purchases.HoldExpired, payments.ProviderUnknown.
     """
-    payments.provider(providers, form.provider)
     async with db.transaction() as tx:
         prepared = await prepare(
-            tx, shop_id=shop_id, hold_id=hold_id, shopper=shopper, form=form, network=network
+            tx,
+            shop_id=shop_id,
+            hold_id=hold_id,
+            shopper=shopper,
+            form=form,
+            providers=providers,
+            network=network,
         )
     if prepared.order.status is not Status.DRAFT:
         return _told(prepared.order)
@@ -350,4 +388,4 @@ async def pay_and_finish(
     else:
         outcome = await payments.start(providers, payment, label=order.id.hex[-8:].upper())
     async with db.transaction() as tx:
-        return await finalise(tx, shop_id=order.shop_id, payment_id=payment.id, outcome=outcome)
+        return await finalise(tx, payment, outcome)

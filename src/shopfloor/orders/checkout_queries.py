@@ -126,8 +126,16 @@ async def checkout(tx: Tx, *, id: UUID) -> CheckoutRow | None:  # noqa: A002 -- 
     )
 
 
-async def lock_checkout(tx: Tx, *, id: UUID) -> None:  # noqa: A002 -- the column's name
-    await tx.run("SELECT 1 FROM orders.checkout WHERE id = %(id)s FOR UPDATE", id=id)
+async def lock_checkout(tx: Tx, *, id: UUID) -> CheckoutRow | None:  # noqa: A002 -- the column's name
+    return await tx.first(
+        CheckoutRow,
+        """
+        SELECT id, shop_id, buyer, held, policy, offer_id, show_id, pool_id, host_id, host_name, show_ms, currency,
+               items, bundles, page, renewals
+          FROM orders.checkout WHERE id = %(id)s FOR UPDATE
+        """,
+        id=id,
+    )
 
 
 async def set_items(tx: Tx, *, id: UUID, items: Sequence[Mapping[str, Any]], renewed: bool) -> None:  # noqa: A002

@@ -14,14 +14,10 @@ from shopfloor.orders import checkout_queries, views
 from shopfloor.orders.models import Bundle, Item
 
 
-async def from_hold(tx: Tx, *, shop_id: int, hold_id: UUID) -> checkout_queries.CheckoutRow | None:
-    try:
-        hold = await stock.hold(tx, shop_id=shop_id, hold_id=hold_id)
-    except stock.UnknownStock:
-        return None
+async def from_hold(tx: Tx, hold: stock.Hold) -> checkout_queries.CheckoutRow:
     return await _freeze(
         tx,
-        id=hold_id,
+        id=hold.id,
         shop_id=hold.shop_id,
         buyer=hold.buyer,
         held=True,
@@ -102,9 +98,8 @@ async def _freeze(
     tapped_at: datetime,
     wanted: Sequence[_Wanted],
 ) -> checkout_queries.CheckoutRow:
-    compositions = await catalog.bundles_by_id(
-        tx, shop_id=shop_id, ids=[line.bundle_id for line in wanted if line.bundle_id is not None]
-    )
+    bundle_ids = [line.bundle_id for line in wanted if line.bundle_id is not None]
+    compositions = await catalog.bundles_by_id(tx, shop_id=shop_id, ids=bundle_ids) if bundle_ids else {}
     ids = [line.variant_id for line in wanted] + [bundle.variant_id for bundle in compositions.values()]
     variants = {row.id: row for row in await checkout_queries.variants(tx, shop_id=shop_id, ids=ids)}
     offered = await purchases.offer_lines(tx, offer_id=offer_id) if offer_id is not None else []

@@ -16,14 +16,12 @@ from shopfloor.orders.refusals import OrderNotFound, WrongAmount
 _OURS = "shopfloor"
 
 
-async def finalise(tx: Tx, *, shop_id: int, payment_id: UUID, outcome: payments.Outcome) -> Order:
+async def finalise(tx: Tx, payment: payments.Payment, outcome: payments.Outcome) -> Order:
     """Make the draft an order, as the provider's answer has it.  A second call finds it done.
 
     Units that cannot be had any more: the order falls, and what was charged is owed back.
     """
-    payment = await payments.payment(tx, payment_id=payment_id)
-    assert payment is not None, "prepare wrote it"
-    order, lines = await lifecycle.lock(tx, shop_id=shop_id, order_id=payment.subject_id)
+    order, lines = await lifecycle.lock(tx, shop_id=payment.shop_id, order_id=payment.subject_id)
     if order.status is not Status.DRAFT:
         return order
     if isinstance(outcome, payments.Declined):
@@ -61,8 +59,7 @@ async def record_charge(
     if known is not None:
         return order
     if order.status is Status.DRAFT:
-        charged = payments.Charged(reference, amount)
-        return await finalise(tx, shop_id=shop_id, payment_id=payment_id, outcome=charged)
+        return await finalise(tx, payment, payments.Charged(reference, amount))
     return await charges.take_charge(
         tx, order, payment, reference=reference, amount=amount, actor=actor, note=""
     )

@@ -106,7 +106,7 @@ async def _resume(db: Database, providers: payments.Providers, draft: sweep_quer
             await pay_and_finish(db, providers, order, payment)
         else:
             async with db.transaction() as tx:
-                await finalise(tx, shop_id=order.shop_id, payment_id=payment.id, outcome=known)
+                await finalise(tx, payment, known)
     except payments.ProviderAway:
         raise
     except Refusal as refusal:

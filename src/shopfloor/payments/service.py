@@ -48,8 +48,11 @@ async def open_payment(
     provider_name: str,
     method: str,
     actor: str = _OURS,
+    among: Providers | None = None,
 ) -> Payment:
-    """The attempt under way for this amount, or a new one."""
+    """The attempt under way for this amount, or a new one.  Raises ProviderUnknown for one that is not `among`."""
+    if among is not None:
+        provider(among, provider_name)
     over = {
         event.payment_id
         for event in await queries.events(tx, subject_id=subject_id)

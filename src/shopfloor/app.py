@@ -32,6 +32,7 @@ from shopfloor import (
     live,
     media,
     purchases,
+    shop_borders,
     specification,
     stock,
     web,
@@ -235,6 +236,7 @@ def build(node: Node) -> ASGIApp:
     pages.state.rooms = node.rooms
     pages.state.lake = node.lake
     pages.state.publish_to = node.publish_to
+    pages.state.named_by = shop_borders.named_by
     pages.include_router(probes)
     for module in JSON:
         pages.include_router(module.router)

@@ -4,6 +4,7 @@ Composite foreign keys `(shop_id, …)` refuse most of it when it is written.  T
 way of a purchase (holds, orders, waitlist) or point upward (a pool's show); this looks at all of it, key or not.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, LiteralString
 
@@ -110,6 +111,34 @@ async def references(tx: Tx) -> list[Reference]:
                 raise Undeclared(f"{table}, for {column.table}.{column.name}")
         found.append(Reference(column.table, column.name, target))
     return found
+
+
+async def named_by(tx: Tx, rows: Mapping[str, Sequence[int]]) -> list[str]:
+    """The tables in which a row names one of these rows, given by table and id."""
+    wanted = [each for each in await references(tx) if rows.get(each.target)]
+    wanted += await _owners(tx, rows)
+    if not wanted:
+        return []
+    asked = sql.SQL(" UNION ALL ").join(
+        sql.SQL("SELECT {name} WHERE EXISTS (SELECT FROM {table} WHERE {column} = ANY({ids}))").format(
+            name=sql.Literal(each.table),
+            table=_identifier(each.table),
+            column=sql.Identifier(each.column),
+            ids=sql.Literal(list(rows[each.target])),
+        )
+        for each in wanted
+    )
+    cursor = await tx.connection.execute(asked)
+    return sorted({row[0] for row in await cursor.fetchall()})
+
+
+async def _owners(tx: Tx, rows: Mapping[str, Sequence[int]]) -> list[Reference]:
+    """The columns by which rows without a shop say whose they are: they name rows as others do."""
+    return [
+        Reference(column.table, column.name, _target(column.table, column.name))
+        for column in await _columns(tx)
+        if _OWNER.get(column.table) == column.name and rows.get(_target(column.table, column.name))
+    ]
 
 
 async def crossed(tx: Tx, *, schema: str) -> Crossed:

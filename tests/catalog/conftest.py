@@ -9,7 +9,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from shopfloor import accounts, catalog
+from shopfloor import accounts, catalog, shop_borders
 from shopfloor.accounts import api as accounts_api
 from shopfloor.catalog import api
 from shopfloor.kernel import http
@@ -50,6 +50,7 @@ async def app(database: Database, tmp_path: Path) -> FastAPI:
     app = FastAPI()
     http.install(app, database)
     app.state.settings = SimpleNamespace(pictures_dir=tmp_path / "pictures")
+    app.state.named_by = shop_borders.named_by
     app.include_router(api.router)
     accounts_api.install(app, base_url=None)
     app.mount("/pictures", catalog.PictureFiles(tmp_path / "pictures"))

@@ -14,7 +14,19 @@ import pytest
 from fastapi import FastAPI
 from starlette.datastructures import State
 
-from shopfloor import accounts, catalog, chat, live, media, orders, purchases, stock, web, wiring
+from shopfloor import (
+    accounts,
+    catalog,
+    chat,
+    live,
+    media,
+    orders,
+    purchases,
+    shop_borders,
+    stock,
+    web,
+    wiring,
+)
 from shopfloor.accounts import Keyring, Shop
 from shopfloor.accounts import api as accounts_api
 from shopfloor.kernel import http, outbox
@@ -157,7 +169,15 @@ def _routed() -> tuple[FastAPI, dict[str, Any]]:
 async def _app(database: Database) -> tuple[FastAPI, Keyring]:
     app, state = _routed()
     rooms = live.Rooms(database, recent=chat.recent_lines)
-    app.state = State(state | {"database": database, "rooms": rooms, "shared_pages": web.SharedPages()})
+    app.state = State(
+        state
+        | {
+            "database": database,
+            "named_by": shop_borders.named_by,
+            "rooms": rooms,
+            "shared_pages": web.SharedPages(),
+        }
+    )
     async with database.transaction() as tx:
         keyring = app.state.keyring = await accounts.keyring(tx)
     return app, keyring

@@ -31,6 +31,7 @@ from shopfloor.catalog.models import (
     Bundle,
     BundlePart,
     HandleTaken,
+    InUse,
     Kind,
     NestedBundle,
     NewPart,
@@ -65,6 +66,7 @@ from shopfloor.catalog.pictures import (
     store_picture,
 )
 from shopfloor.catalog.plain import plain_text
+from shopfloor.catalog.removal import NamedBy, delete_product, delete_variants
 from shopfloor.catalog.service import (
     add_picture,
     add_variant,
@@ -111,7 +113,9 @@ __all__ = [
     "BundledUnits",
     "FailedPicture",
     "HandleTaken",
+    "InUse",
     "Kind",
+    "NamedBy",
     "NestedBundle",
     "NewPart",
     "NewVariant",
@@ -149,6 +153,8 @@ __all__ = [
     "bundles_by_id",
     "bundles_with",
     "create_product",
+    "delete_product",
+    "delete_variants",
     "export_shopify_csv",
     "fetch_pictures",
     "format_price",

@@ -440,6 +440,32 @@ async def update_product(product_id: Id, body: ProductChange, actor: Editor, db:
         return await _product_out(tx, product)
 
 
+@router.delete("/{product_id:id}", status_code=204, responses=refusals(*_SHARED, catalog.InUse))
+async def delete_product(product_id: Id, actor: Editor, db: Db, request: Request) -> None:
+    """Delete a product that was never sold, stocked or put in a show, with its variants, prices and pictures."""
+    async with db.transaction() as tx:
+        await catalog.delete_product(
+            tx, shop_id=actor.shop_id, product_id=product_id, named_by=request.app.state.named_by
+        )
+
+
+@router.delete(
+    "/{product_id}/variants/{variant_id}",
+    status_code=204,
+    responses=refusals(*_SHARED, catalog.UnknownVariant, catalog.InUse),
+)
+async def delete_variant(product_id: Id, variant_id: Id, actor: Editor, db: Db, request: Request) -> None:
+    """Delete a variant that was never sold, stocked or put in a show, with its prices."""
+    async with db.transaction() as tx:
+        await catalog.delete_variants(
+            tx,
+            shop_id=actor.shop_id,
+            product_id=product_id,
+            variant_ids=[variant_id],
+            named_by=request.app.state.named_by,
+        )
+
+
 @router.post(
     "/{product_id}/variants",
     status_code=201,

@@ -9,7 +9,7 @@ import msgspec
 
 @dataclass(frozen=True, slots=True)
 class ProductChanged:
-    """Made or changed; the values are those after it.  `change` is 'created' or 'updated'."""
+    """Made, changed or deleted; the values are those after it.  `change` is 'created', 'updated' or 'deleted'."""
 
     name: ClassVar[str] = "catalog.product_changed"
 

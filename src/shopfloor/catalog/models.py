@@ -221,6 +221,12 @@ class OptionsTaken(Conflict):
     code = "catalog.options_taken"
 
 
+class InUse(Conflict):
+    """It was sold, or something else names it: `uses` says what.  Archive the product instead."""
+
+    code = "catalog.in_use"
+
+
 class BadHandle(Invalid):
     """A handle has letters, digits and '-', up to 255 of them."""
 

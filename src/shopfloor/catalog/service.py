@@ -114,7 +114,7 @@ async def create_product(
         raise HandleTaken(handle=handle)
     if variants:
         await add_variants(tx, shop_id=shop_id, product_id=product_id, variants=variants)
-    return await _told(tx, shop_id, product_id, "created")
+    return await told(tx, shop_id, product_id, "created")
 
 
 async def _plain(description: str, descriptions: Mapping[str, str]) -> tuple[str, dict[str, str]]:
@@ -148,7 +148,8 @@ def _checked_tags(tags: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(tag for tag in cleaned if tag))
 
 
-async def _told(tx: Tx, shop_id: int, product_id: int, change: str) -> Product:
+async def told(tx: Tx, shop_id: int, product_id: int, change: str) -> Product:
+    """The product as it is now, and the fact that says so."""
     found = await product(tx, shop_id=shop_id, product_id=product_id)
     await outbox.record(
         tx,
@@ -211,7 +212,7 @@ async def update_product(
         tags=None if tags is None else _checked_tags(tags),
         option_names=option_names,
     )
-    return await _told(tx, shop_id, product_id, "updated")
+    return await told(tx, shop_id, product_id, "updated")
 
 
 async def _locked_product(tx: Tx, shop_id: int, product_id: int) -> Product:
@@ -502,7 +503,7 @@ async def add_picture(
         alt=line(alt, field="alt", longest=500),
         position=position,
     )
-    await _told(tx, shop_id, owner.id, "updated")
+    await told(tx, shop_id, owner.id, "updated")
     return next(
         each
         for each in await pictures(tx, shop_id=shop_id, product_ids=[product_id])
@@ -519,4 +520,4 @@ async def remove_picture(tx: Tx, *, shop_id: int, product_id: int, picture_id: i
     """The product is shown without it; the files stay for pages of orders that name them."""
     if not await queries.delete_picture(tx, shop_id=shop_id, product_id=product_id, picture_id=picture_id):
         raise UnknownPicture
-    await _told(tx, shop_id, product_id, "updated")
+    await told(tx, shop_id, product_id, "updated")

@@ -30,6 +30,7 @@ from shopfloor.web.console.offers import variant_label
 from shopfloor.web.languages import N_
 from shopfloor.web.parts import option_words
 from shopfloor.web.refusals import message_of, sentence
+from shopfloor.web.templating import flash
 
 router = APIRouter(prefix="/console/{shop}/products", include_in_schema=False)
 
@@ -553,6 +554,80 @@ async def set_status(desk: Editor, product_id: Id, status: Annotated[catalog.Sta
     except Refusal as refusal:
         return desk.refused(f"/products/{product_id}", refusal)
     return desk.back(f"/products/{product_id}", desk.say(said[status]))
+
+
+# What keeps a product or variant from being deleted, by `catalog.InUse.facts["uses"]`.
+_USES: Final = {
+    "bundle": N_("it's part of a bundle"),
+    "forecast": N_("a forecast counts it"),
+    "held": N_("it was in a checkout"),
+    "other": N_("something else refers to it"),
+    "plan": N_("a purchase plan includes it"),
+    "purchase_order": N_("it was ordered from a supplier"),
+    "quote": N_("a supplier quoted it"),
+    "show": N_("it's in a show"),
+    "sold": N_("it was ordered"),
+    "stock": N_("it has stock, or had"),
+    "waitlist": N_("somebody is or was on its waitlist"),
+}
+
+
+def _not_deleted(desk: Desk, refusal: Refusal, *, whole: bool) -> str:
+    """Why it stays, and what can be done instead."""
+    uses = refusal.facts.get("uses")
+    if not isinstance(uses, list):
+        return message_of(refusal, desk.language)
+    why = [desk.say(_USES[str(use)]) for use in uses]
+    words = (
+        N_(
+            "This product can't be deleted: %(reasons)s. Archive it instead; it then disappears from the shop."
+        )
+        if whole
+        else N_(
+            "Nothing was deleted: %(reasons)s. Archive the product, or set the stock of the variant to 0."
+        )
+    )
+    return desk.say(words, reasons=desk.say(N_("; ")).join(why))
+
+
+@router.post("/{product_id}/delete")
+async def delete(desk: Editor, product_id: Id) -> Response:
+    try:
+        async with desk.work() as tx:
+            await catalog.delete_product(
+                tx,
+                shop_id=desk.shop.id,
+                product_id=product_id,
+                named_by=desk.request.app.state.named_by,
+            )
+    except Refusal as refusal:
+        response = desk.back(f"/products/{product_id}")
+        flash(response, "bad", _not_deleted(desk, refusal, whole=True))
+        return response
+    return desk.back("/products", desk.say(N_("Product deleted.")))
+
+
+@router.post("/{product_id}/variants/delete")
+async def delete_variants(desk: Editor, product_id: Id) -> Response:
+    """Those that were chosen: all of them, or none."""
+    back = f"/products/{product_id}#variants"
+    try:
+        chosen = [id_of(str(value)) for value in (await desk.request.form()).getlist("variant_id")]
+        async with desk.work() as tx:
+            await catalog.delete_variants(
+                tx,
+                shop_id=desk.shop.id,
+                product_id=product_id,
+                variant_ids=chosen,
+                named_by=desk.request.app.state.named_by,
+            )
+    except Refusal as refusal:
+        response = desk.back(back)
+        flash(response, "bad", _not_deleted(desk, refusal, whole=False))
+        return response
+    if not chosen:
+        return desk.back(back, desk.say(N_("Select variants first.")))
+    return desk.back(back, desk.say(N_("Deleted.")))
 
 
 @router.post("/{product_id}/variants")

@@ -1,0 +1,103 @@
+"""Deleting in the console: what was never sold goes, what was is kept, with the reason and what to do instead."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from tests.web.conftest import Stage
+from tests.web.signed import signed_in
+from tests.web.test_web_checkout import FORM
+
+from shopfloor import catalog, stock
+
+HERE = "/console/harbour/products"
+
+
+@pytest.fixture
+async def client(stage: Stage, tmp_path: Path) -> httpx.AsyncClient:
+    return await signed_in(stage, tmp_path)
+
+
+async def everything(stage: Stage) -> list[Any]:
+    rows: list[Any] = []
+    async with stage.db.transaction() as tx:
+        for table in (
+            "catalog.product",
+            "catalog.variant",
+            "catalog.price",
+            "stock.level",
+            "orders.line",
+            "live.offer",
+        ):
+            cursor = await tx.connection.execute(f"SELECT * FROM {table} AS t ORDER BY t::text")  # pyright: ignore[reportArgumentType]
+            rows.append(await cursor.fetchall())
+    return rows
+
+
+def said(page: str) -> str:
+    found = re.search(r'class="note bad"[^>]*>.*?<p>(.*?)</p>', page, re.DOTALL)
+    assert found is not None, page[:3000]
+    return found[1]
+
+
+async def test_what_was_ordered_stays_with_the_reasons(stage: Stage, client: httpx.AsyncClient) -> None:
+    hold = await stage.hold()
+    total = {"total_ship": "14100", "total_pick_up": "12900"}
+    placed = await client.post(f"/s/harbour/checkout/{hold}", data=FORM | total)
+    assert placed.status_code == 303
+    before = await everything(stage)
+    answer = await client.post(f"{HERE}/{stage.shirt.id}/delete", follow_redirects=True)
+    assert said(answer.text) == (
+        "This product can&#39;t be deleted: it&#39;s in a show; it was ordered; it has stock, or had. Archive it "
+        "instead; it then disappears from the shop."
+    )
+    answer = await client.post(
+        f"{HERE}/{stage.shirt.id}/variants/delete",
+        data={"variant_id": [str(each.id) for each in stage.variants]},
+        follow_redirects=True,
+    )
+    assert said(answer.text).startswith("Nothing was deleted: it&#39;s in a show; it was ordered;")
+    assert await everything(stage) == before
+
+
+@pytest.mark.parametrize("kept_by", ["stock", "held"])
+async def test_what_has_stock_or_is_in_a_checkout_stays(
+    stage: Stage, client: httpx.AsyncClient, kept_by: str
+) -> None:
+    async with stage.db.transaction() as tx:
+        jug = await catalog.create_product(
+            tx, shop_id=stage.shop.id, title="Jug", variants=[catalog.NewVariant(3_000)]
+        )
+        (variant,) = await catalog.variants_of(tx, shop_id=stage.shop.id, product_ids=[jug.id])
+        (place,) = await stock.locations(tx, shop_id=stage.shop.id)
+        await stock.receive(
+            tx, shop_id=stage.shop.id, location_id=place.id, variant_id=variant.id, quantity=1
+        )
+    if kept_by == "held":
+        stage.variants.append(variant)
+        await stage.hold(3)
+    before = await everything(stage)
+    answer = await client.post(f"{HERE}/{jug.id}/delete", follow_redirects=True)
+    reasons = {"stock": "it has stock, or had", "held": "it was in a checkout; it has stock, or had"}[kept_by]
+    assert said(answer.text).startswith(f"This product can&#39;t be deleted: {reasons}. Archive it")
+    assert await everything(stage) == before
+
+
+async def test_what_nobody_bought_goes(stage: Stage, client: httpx.AsyncClient) -> None:
+    before = await everything(stage)
+    form = {"title": "Jug", "price": "30", "option1": "Size", "values1": "S, M, L", "kind": "sized"}
+    page = (await client.post(f"{HERE}/new", data=form, follow_redirects=True)).text
+    ids = re.findall(r'name="variant_id" value="(\d+)"> [SML]<', page)
+    assert len(ids) == 3
+    jug = re.search(r'action="(/console/harbour/products/\d+)/delete"', page)
+    assert jug is not None
+    page = (
+        await client.post(f"{jug[1]}/variants/delete", data={"variant_id": ids[:2]}, follow_redirects=True)
+    ).text
+    assert re.findall(r'name="variant_id" value="(\d+)"> [SML]<', page) == ids[2:]
+    answer = await client.post(f"{jug[1]}/delete", follow_redirects=True)
+    assert "Product deleted." in answer.text
+    assert (await client.get(jug[1])).status_code == 404
+    assert await everything(stage) == before

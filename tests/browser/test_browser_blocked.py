@@ -42,6 +42,9 @@ def test_chat_prices_stock_and_buying_without_a_socket(
             expect(each.get_by_role("log", name="Chat").get_by_text("I would like one, too")).to_have_count(1)
         expect(page.get_by_label("Say something")).to_have_value("")
 
+        page.get_by_role("button", name=re.compile("Like")).tap()
+        expect(watching.get_by_role("button", name=re.compile("Like"))).to_contain_text("1")
+
         owner.shop(
             "POST", f"/shows/{stall.show_id}/offers/{stall.offer_id}/price",
             json={"variant_id": stall.variant("M"), "price_minor": 7_900},

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from shopfloor.live.presence import Audience, Beat, BeatKind, total
+from shopfloor.live.presence import WITHOUT_A_SOCKET, Audience, Beat, BeatKind, total
 
 ANN, BOB = UUID(int=1), UUID(int=2)
 
@@ -52,6 +52,30 @@ def test_a_paused_player_is_none() -> None:
         a.beat(BOB, 2, playing=True, position=4.0, at=100.0 + at)
 
     assert a.count(160.0) == 0
+
+
+def test_a_tab_without_a_socket_is_forgotten_when_it_reports_no_longer() -> None:
+    a = audience()
+    assert next(beat.kind for beat in watch(a, ANN, WITHOUT_A_SOCKET, 100.0, 10)) is BeatKind.ENTER
+    a.beat(BOB, WITHOUT_A_SOCKET, playing=False, position=0.0, at=100.0)
+    assert (a.count(110.0), a.sweep(124.9)) == (1, [])
+
+    left = a.sweep(125.0)
+
+    assert [(beat.kind, beat.shopper, beat.at) for beat in left] == [(BeatKind.LEAVE, ANN, 110.0)]
+    assert a.count(125.0) == 0
+    assert a.everybody_leaves(125.0) == []
+    assert a.beat(BOB, WITHOUT_A_SOCKET, playing=True, position=26.0, at=126.0) == [], "starts anew"
+
+
+def test_who_changes_from_posts_to_a_socket_stays() -> None:
+    a = audience()
+    watch(a, ANN, WITHOUT_A_SOCKET, 100.0, 10)
+    beats = watch(a, ANN, "socket", 112.0, 30)
+
+    assert {beat.kind for beat in beats} == {BeatKind.HEARTBEAT}
+    assert a.sweep(142.0) == []
+    assert a.count(142.0) == 1
 
 
 def test_a_viewer_who_stops_is_gone_after_fifteen_seconds_and_comes_back_as_a_new_stay() -> None:

@@ -6,6 +6,7 @@ import json
 import socket
 import struct
 import sys
+import time
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
@@ -40,6 +41,7 @@ from shopfloor.live import (
 from shopfloor.live import gateway as gateway_file
 from shopfloor.live import websocket as websocket_file
 from shopfloor.live.models import Show, ShowStatus
+from shopfloor.live.presence import BeatKind
 from shopfloor.live.room import Counted, Featured, Room, VariantLeft, merged
 from shopfloor.live.rooms import OpenRoom
 from shopfloor.live.state import RoomState
@@ -778,6 +780,113 @@ async def test_the_state_and_chat_without_a_socket(house: House) -> None:
     assert wrong.status_code == 405
     assert nowhere.status_code == 404
     assert (nobody.status_code, nobody.json()["code"]) == (401, "room.no_session")
+
+
+async def test_who_watches_without_a_socket_is_counted_like_who_has_one(house: House) -> None:
+    posting, socketed = uuid4(), uuid4()
+    cookies = {"shopper": posting.hex}
+    async with (
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{house.port}", cookies=cookies) as http,
+        house.visit(socketed, hello=HELLO) as client,
+    ):
+        begun = asyncio.get_running_loop().time()
+        first = await http.post("/room/7/beat", json={"playing": True, "position": 3.0})
+        await client.send(json.dumps({"t": "beat", "playing": True, "position": 3.0}))
+        audience = (await house.gateway.channel(7)).audience
+        assert audience.count(time.time()) == 0, "where a player starts says nothing"
+        paused = await http.post("/room/7/beat", json={"playing": False, "position": 9.0})
+        assert audience.count(time.time()) == 0, "a paused player is none"
+        second = await http.post("/room/7/beat", json={"playing": True, "position": 99.0})
+        await client.send(json.dumps({"t": "beat", "playing": True, "position": 99.0}))
+        async with asyncio.timeout(5):
+            while audience.count(time.time()) < 2:
+                await asyncio.sleep(0.01)
+        took = asyncio.get_running_loop().time() - begun
+        async with asyncio.timeout(5):
+            while len(house.beats) < 4:
+                await asyncio.sleep(0.05)
+
+    assert [each.status_code for each in (first, paused, second)] == [204, 204, 204]
+    assert first.content == b""
+    assert {beat.shopper for beat in house.beats[:4]} == {posting, socketed}
+    assert [beat.kind for beat in house.beats if beat.shopper == posting][:2] == [
+        BeatKind.ENTER,
+        BeatKind.HEARTBEAT,
+    ]
+    assert all(beat.seconds <= took for beat in house.beats), "no more than the clock"
+
+
+async def test_likes_without_a_socket_are_counted_and_shown_and_limited() -> None:
+    async with running(Limits(posts_every=60.0, post_burst=3)) as house:
+        cookies = {"shopper": uuid4().hex}
+        async with (
+            httpx.AsyncClient(base_url=f"http://127.0.0.1:{house.port}", cookies=cookies) as http,
+            house.visit(hello=HELLO) as client,
+        ):
+            await receive(client)
+            liked = await http.post("/room/7/like", json={"n": 3})
+            assert (await receive(client, "tick"))["likes"] == 3
+            many = await http.post("/room/7/like", json={"n": 1000})
+            assert (await receive(client, "tick"))["likes"] == 20
+            none = await http.post("/room/7/like", json={"n": -5})
+            too_fast = await http.post("/room/7/like", json={})
+            beat = await http.post("/room/7/beat", json={"playing": True, "position": 1})
+            http.cookies.set("shopper", uuid4().hex)
+            other = await http.post("/room/7/like", json={})
+            assert (await receive(client, "tick"))["likes"] == 1
+            foreign = await http.post("/room/7/like", json={}, headers={"Origin": "https://evil.example"})
+            http.cookies.clear()
+            nobody = await http.post("/room/7/like", json={})
+
+    assert [each.status_code for each in (liked, many, none, other)] == [204] * 4
+    for refused in (too_fast, beat):
+        assert (refused.status_code, refused.json()["code"]) == (429, "room.too_fast")
+        assert 0 < refused.json()["facts"]["wait_ms"] <= 60_001
+    assert (foreign.status_code, foreign.json()["code"]) == (403, "room.foreign_origin")
+    assert (nobody.status_code, nobody.json()["code"]) == (401, "room.no_session")
+
+
+@pytest.mark.parametrize(
+    ("what", "body"),
+    [
+        ("like", b'{"n":9223372036854775808}'),
+        ("like", b'{"n":"3"}'),
+        ("like", b'{"n":1,"n":2}'),
+        ("like", b"[]"),
+        ("like", b""),
+        ("like", b'{"n":' + b"1" * 20_000 + b"}"),
+        ("beat", b"{}"),
+        ("beat", b'{"playing":1,"position":3}'),
+        ("beat", b'{"playing":true,"position":NaN}'),
+        ("beat", b'{"playing":true,"position":"3"}'),
+    ],
+)
+async def test_what_makes_no_sense_is_refused_and_counts_nobody(house: House, what: str, body: bytes) -> None:
+    async with httpx.AsyncClient(
+        base_url=f"http://127.0.0.1:{house.port}", cookies={"shopper": uuid4().hex}
+    ) as http:
+        refused = await http.post(f"/room/7/{what}", content=body)
+
+    assert (refused.status_code, refused.json()["code"].partition(".")[0]) in {(422, "room"), (422, "json")}
+    channel = await house.gateway.channel(7)
+    assert (channel.likes, channel.audience.everybody_leaves(time.time())) == (0, [])
+
+
+async def test_a_limit_outlasts_the_sweep_of_every_second() -> None:
+    async with (
+        running(Limits(chat_every=60.0, chat_burst=1)) as house,
+        httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{house.port}", cookies={"shopper": uuid4().hex}
+        ) as http,
+    ):
+        said = await http.post("/room/7/chat", json={"text": "hello"})
+        swept = house.gateway.now
+        async with asyncio.timeout(10):
+            while house.gateway.now < swept + 2.5:
+                await asyncio.sleep(0.05)
+        again = await http.post("/room/7/chat", json={"text": "hello"})
+
+    assert (said.status_code, again.status_code) == (201, 429)
 
 
 async def test_events_are_a_snapshot_and_ticks_and_go_on_where_a_page_was(house: House) -> None:

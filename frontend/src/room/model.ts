@@ -82,6 +82,8 @@ export interface RoomData {
 
 const BEAT = 5_000;
 const SLOW = 3_000;
+// Where each costs a request, likes of so many milliseconds go together.
+const GATHER = 2_000;
 
 export class RoomModel {
   view: View;
@@ -102,6 +104,7 @@ export class RoomModel {
   private listener: (view: View) => void = () => {};
   private wanted: { readonly featured: Featured | null; readonly heardAt: number } | undefined;
   private likes = 0;
+  private likedAt = 0;
   private ref = 0;
   /** Tries of one wish share an id: a tap after a lost answer asks about the same purchase. */
   private attempt: Attempt | undefined;
@@ -443,7 +446,22 @@ export class RoomModel {
         }
       }
     }
-    if (this.likes > 0 && this.socket.send({ t: "like", n: Math.min(this.likes, 20) })) this.likes = 0;
+    if (this.likes > 0) {
+      const n = Math.min(this.likes, 20);
+      if (this.socket.send({ t: "like", n })) this.likes -= n;
+      else if (this.socket.isBlocked && Date.now() - this.likedAt >= GATHER) {
+        this.likedAt = Date.now();
+        this.likes -= n;
+        this.post("like", { n });
+      }
+    }
+  }
+
+  /** Told where no socket passes; that it is lost once matters to nobody. */
+  private post(what: "like" | "beat", body: object): void {
+    fetch(`/room/${this.view.state.show.id}/${what}`, {
+      method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body),
+    }).catch(() => undefined);
   }
 
   private seen(id: number): void {
@@ -460,7 +478,8 @@ export class RoomModel {
   private beat(): void {
     if (this.player === undefined || this.view.state.show.status !== "live") return;
     const { playing, position } = this.player.position();
-    this.socket.send({ t: "beat", playing: playing && document.visibilityState === "visible", position });
+    const beat = { playing: playing && document.visibilityState === "visible", position };
+    if (!this.socket.send({ t: "beat", ...beat }) && this.socket.isBlocked) this.post("beat", beat);
   }
 
   private facts(offer: Offer, line?: Line): Record<string, string | number | null> {

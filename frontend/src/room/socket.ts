@@ -108,6 +108,11 @@ export class RoomSocket {
     return true;
   }
 
+  /** The network lets no socket by: what comes, comes as events, and what is said goes by POST. */
+  get isBlocked(): boolean {
+    return this.events !== undefined;
+  }
+
   /** The page is seen again, or the network is back: do not wait for the timer. */
   hurry(): void {
     if (this.socket === undefined) this.connect();

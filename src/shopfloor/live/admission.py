@@ -23,6 +23,11 @@ class Limits:
     chat_every_address: float = 0.25
     chat_burst_address: int = 40
     likes_at_once: int = 20
+    # Likes and beats of pages without a socket: two a second, where a page sends a beat every five and gathers likes.
+    posts_every: float = 0.5
+    post_burst: int = 10
+    posts_every_address: float = 0.02
+    post_burst_address: int = 400
 
 
 def cookie(header: str | None, name: str) -> str | None:

@@ -2,6 +2,8 @@
 
 GET  /room/{show_id}/state    the snapshot, as the socket gives it
 POST /room/{show_id}/chat     a line of chat, from a form (answered with a redirect) or as JSON
+POST /room/{show_id}/like     likes, as JSON
+POST /room/{show_id}/beat     where the player is, as JSON: who watches on is counted among the viewers
 GET  /room/{show_id}/events   server-sent events: a snapshot, then every tick
 """
 
@@ -9,28 +11,34 @@ import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
 from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
 
 import msgspec
 
 from shopfloor.kernel import strict_json
 from shopfloor.kernel.client_address import address_group
 from shopfloor.kernel.errors import Forbidden, Invalid, NotFound, Refusal, TooMany, Unauthenticated
+from shopfloor.kernel.strict_json import Int64
 from shopfloor.live import wire
 from shopfloor.live.admission import cookie
+from shopfloor.live.channel import RoomChannel
 from shopfloor.live.gateway import Gateway
 from shopfloor.live.handlers import Said
+from shopfloor.live.presence import WITHOUT_A_SOCKET
 from shopfloor.live.room import Room
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+B = TypeVar("B", bound=msgspec.Struct)
 
 MAX_BODY: Final = 16 * 1024
 QUEUE: Final = 64
 STILL_HERE: Final = 15.0
-_PATH: Final = re.compile(r"/room/(\d{1,18})/(state|chat|events)$")
+_PATH: Final = re.compile(r"/room/(\d{1,18})/(state|chat|like|beat|events)$")
 
 
 class NoSuchAddress(NotFound):
@@ -61,6 +69,21 @@ class ChatTooFast(TooMany):
     """Slow down."""
 
     code = "chat.too_fast"
+
+
+class TooFast(TooMany):
+    """Slow down."""
+
+    code = "room.too_fast"
+
+
+class LikesBody(msgspec.Struct):
+    n: Int64 = 1
+
+
+class BeatBody(msgspec.Struct):
+    playing: bool
+    position: float
 
 
 class ChatBody(msgspec.Struct):
@@ -98,20 +121,59 @@ async def _dispatch(
             await _events(gateway, show_id, headers.get("last-event-id", ""), receive, send)
         case "POST", "chat":
             await _chat(gateway, show_id, scope, headers, receive, send)
+        case "POST", "like":
+            asked = await _asked(gateway, show_id, scope, headers, receive, LikesBody)
+            gateway.like(asked.channel, asked.shopper, asked.body.n)
+            await _reply(send, 204, b"")
+        case "POST", "beat":
+            told = await _asked(gateway, show_id, scope, headers, receive, BeatBody)
+            gateway.beat(
+                told.channel,
+                told.shopper,
+                WITHOUT_A_SOCKET,
+                playing=told.body.playing,
+                position=told.body.position,
+            )
+            await _reply(send, 204, b"")
         case _:
             await _reply(
                 send, 405, wire.encode({"code": "room.wrong_method", "message": "Not this way.", "facts": {}})
             )
 
 
-async def _chat(
-    gateway: Gateway, show_id: int, scope: Scope, headers: dict[str, str], receive: Receive, send: Send
-) -> None:
+def _shopper(gateway: Gateway, scope: Scope, headers: dict[str, str]) -> UUID:
     if not gateway.is_same_site(scope["headers"]):
         raise ForeignOrigin
     shopper = gateway.read_shopper(cookie(headers.get("cookie"), "shopper") or "")
     if shopper is None:
         raise NoSession
+    return shopper
+
+
+@dataclass(frozen=True, slots=True)
+class _Posted(Generic[B]):
+    channel: RoomChannel
+    shopper: UUID
+    body: B
+
+
+async def _asked(
+    gateway: Gateway, show_id: int, scope: Scope, headers: dict[str, str], receive: Receive, kind: type[B]
+) -> _Posted[B]:
+    """What a page without a socket tells of itself, within the limits."""
+    shopper = _shopper(gateway, scope, headers)
+    body = _decoded(await _body(receive), kind)
+    address = address_group((scope.get("client") or ("",))[0])
+    wait = gateway.wait_to_post(shopper, address)
+    if wait:
+        raise TooFast(wait_ms=int(wait * 1000) + 1)
+    return _Posted(await gateway.channel(show_id), shopper, body)
+
+
+async def _chat(
+    gateway: Gateway, show_id: int, scope: Scope, headers: dict[str, str], receive: Receive, send: Send
+) -> None:
+    shopper = _shopper(gateway, scope, headers)
     if gateway.handlers.chat is None:
         raise NoSuchAddress
     as_json = headers.get("content-type", "").startswith("application/json")
@@ -151,12 +213,7 @@ def _own_path(address: str | None) -> str | None:
 
 def _chat_body(body: bytes, *, as_json: bool) -> ChatBody:
     if as_json:
-        try:
-            said = msgspec.json.decode(body, type=ChatBody)
-            strict_json.check(body)
-            return said
-        except (msgspec.DecodeError, RecursionError) as problem:
-            raise BadMessage(str(problem)[:200]) from problem
+        return _decoded(body, ChatBody)
     try:
         fields = parse_qs(body.decode(), max_num_fields=10)
     except ValueError as problem:
@@ -164,6 +221,15 @@ def _chat_body(body: bytes, *, as_json: bool) -> ChatBody:
     if "text" not in fields:
         raise BadMessage
     return ChatBody(fields["text"][0], fields.get("name", [None])[0])
+
+
+def _decoded(body: bytes, kind: type[B]) -> B:
+    try:
+        found = msgspec.json.decode(body, type=kind)
+        strict_json.check(body)
+    except (msgspec.DecodeError, RecursionError) as problem:
+        raise BadMessage(str(problem)[:200]) from problem
+    return found
 
 
 async def _body(receive: Receive) -> bytes:
@@ -253,11 +319,8 @@ async def _until_gone(receive: Receive) -> None:
 async def _reply(
     send: Send, status: int, body: bytes, *, extra: list[tuple[bytes, bytes]] | None = None
 ) -> None:
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
-        (b"cache-control", b"no-store"),
-        *(extra or []),
-    ]
+    headers = [(b"cache-control", b"no-store"), *(extra or [])]
+    if status != 204:
+        headers += [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

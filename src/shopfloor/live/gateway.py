@@ -39,6 +39,8 @@ BIG_TICK: Final = 0.2
 URGENT: Final = 0.02
 PRESENCE_EVERY: Final = 2.0
 IDLE_ROOM: Final = 60.0
+# Seconds on the clock of a player; no show is longer.
+LONGEST: Final = 1e9
 
 POLICY: Final = 1008
 _log = logs.get("live")
@@ -77,6 +79,11 @@ class Gateway:
         self.chat_rate_of_address = Gcra(
             every=self.limits.chat_every_address, burst=self.limits.chat_burst_address
         )
+        self.post_rate = Gcra(every=self.limits.posts_every, burst=self.limits.post_burst)
+        self.post_rate_of_address = Gcra(
+            every=self.limits.posts_every_address, burst=self.limits.post_burst_address
+        )
+        self.rates = (self.chat_rate, self.chat_rate_of_address, self.post_rate, self.post_rate_of_address)
         self._waiting_hello: set[Connection] = set()
         self._dirty: list[Connection] = []
         self._beats: list[Beat] = []
@@ -213,11 +220,13 @@ class Gateway:
                 each.keep_alive(now)
                 if turn % SLICE == SLICE - 1:
                     await asyncio.sleep(0)
-            self.chat_rate.forget(now)
+            # Those are limited by a clock that nobody sets.
+            for rate in self.rates:
+                rate.forget(time.monotonic())
             await self._hand_over_beats()
 
     def _forget_if_idle(self, channel: RoomChannel, now: float) -> None:
-        if channel.size or channel.listeners:
+        if channel.size or channel.listeners or channel.audience.count(now):
             channel.empty_since = now
         elif now - channel.empty_since > IDLE_ROOM:
             del self.channels[channel.show_id]
@@ -246,6 +255,24 @@ class Gateway:
             return
         for show_id, channel in channels.items():
             channel.likes -= likes[show_id]
+
+    # What pages tell of themselves, through a socket or by POST
+
+    def like(self, channel: RoomChannel, shopper: UUID, count: int) -> None:
+        likes = min(max(count, 0), self.limits.likes_at_once)
+        if likes:
+            channel.likes += likes
+            channel.opened.room.like(likes)
+            if self.handlers.like is not None:
+                self.handlers.like(channel.show_id, shopper, likes)
+
+    def beat(
+        self, channel: RoomChannel, shopper: UUID, tab: object, *, playing: bool, position: float
+    ) -> None:
+        if 0 <= position < LONGEST:
+            self.remember(
+                channel.audience.beat(shopper, tab, playing=playing, position=position, at=time.time())
+            )
 
     # Presence
 
@@ -321,9 +348,17 @@ class Gateway:
         New cookies cost nothing, so what one address says in all is bounded as well: far above what a household or
         an office says.
         """
-        now = time.monotonic()
-        wait = self.chat_rate.wait(shopper, now)
-        return wait or (0.0 if is_own_machine(address) else self.chat_rate_of_address.wait(address, now))
+        return _wait(self.chat_rate, self.chat_rate_of_address, shopper, address)
+
+    def wait_to_post(self, shopper: UUID, address: str) -> float:
+        """The same for likes and beats that come by POST."""
+        return _wait(self.post_rate, self.post_rate_of_address, shopper, address)
+
+
+def _wait(of_shopper: Gcra, of_address: Gcra, shopper: UUID, address: str) -> float:
+    now = time.monotonic()
+    wait = of_shopper.wait(shopper, now)
+    return wait or (0.0 if is_own_machine(address) else of_address.wait(address, now))
 
 
 async def _write_in_slices(work: Sequence[tuple[Sequence[Callable[[bytes], None]], bytes]]) -> None:

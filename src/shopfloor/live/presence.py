@@ -16,6 +16,8 @@ from typing import Final
 from uuid import UUID
 
 WATCHING: Final = 15.0
+# The tab of those who report by POST, however many pages they have open: nothing says when it is closed.
+WITHOUT_A_SOCKET: Final = "without a socket"
 # A player may catch up with the live edge faster than the clock by this much.
 TOLERANCE: Final = 0.25
 
@@ -128,9 +130,14 @@ class Audience:
         return [] if viewer.tabs else self._leave(shopper, viewer)
 
     def sweep(self, at: float) -> list[Beat]:
-        """Let those leave whose playback has not advanced for 15 seconds."""
+        """Let those leave whose playback has not advanced for 15 seconds, and forget who only reported by POST."""
         beats: list[Beat] = []
         for shopper, viewer in list(self._viewers.items()):
+            posted = viewer.tabs.get(WITHOUT_A_SOCKET)
+            if posted is not None and posted[1] <= at - WATCHING:
+                beats += self.gone(shopper, WITHOUT_A_SOCKET, at)
+                if shopper not in self._viewers:
+                    continue
             if viewer.entered and viewer.watched_at <= at - WATCHING:
                 beats += self._leave(shopper, viewer, keep=True)
         return beats

@@ -252,18 +252,9 @@ class Socket(WebSocket):
             case wire.Say():
                 self._chat(message, channel)
             case wire.Likes(n):
-                likes = min(max(n, 0), self.gateway.limits.likes_at_once)
-                if likes:
-                    channel.likes += likes
-                    channel.opened.room.like(likes)
-                    if self.gateway.handlers.like is not None:
-                        self.gateway.handlers.like(self.show_id, self.shopper, likes)
+                self.gateway.like(channel, self.shopper, n)
             case wire.Playing(playing, position):
-                if 0 <= position < 1e9:
-                    beats = channel.audience.beat(
-                        self.shopper, self, playing=playing, position=position, at=time.time()
-                    )
-                    self.gateway.remember(beats)
+                self.gateway.beat(channel, self.shopper, self, playing=playing, position=position)
             case _:
                 pass
 

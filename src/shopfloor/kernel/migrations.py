@@ -9,6 +9,8 @@ from psycopg.conninfo import conninfo_to_dict
 from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 from yoyo.connections import DatabaseURI
 
+from shopfloor.kernel.jobs.schema import bring_up_to_date
+
 MIGRATIONS = Path(str(resources.files("shopfloor") / "migrations"))
 OLDEST_SERVER = 150_000
 _LOCK = 0x5_40_9F_10_0F
@@ -49,4 +51,5 @@ def migrate(dsn: str) -> list[str]:
                 backend.apply_migrations(waiting)
         finally:
             backend.connection.close()
+        names += bring_up_to_date(lock)
     return names

@@ -27,6 +27,7 @@ from uuid import UUID
 
 import msgspec
 import psycopg
+from psycopg import sql
 from psycopg.types.json import Json
 
 from shopfloor.kernel import logs
@@ -288,12 +289,17 @@ async def drain(db: Database, consumers: Sequence[Consumer]) -> None:
         pass
 
 
-class Arrivals:
-    """Wakes readers of one process when facts have been committed; `listen` has to run meanwhile."""
+FACTS: Final = "shopfloor_facts"
 
-    def __init__(self, dsn: str) -> None:
+
+class Arrivals:
+    """Wakes readers of one process when facts, or what else is announced, have been committed; `listen` has to run
+    meanwhile.
+    """
+
+    def __init__(self, dsn: str, *, channels: Sequence[str] = (FACTS,)) -> None:
         self._dsn = dsn
-        self._waiting: set[asyncio.Event] = set()
+        self._waiting: dict[str, set[asyncio.Event]] = {channel: set() for channel in channels}
         self._listening = False
 
     async def listen(self) -> None:
@@ -309,26 +315,28 @@ class Arrivals:
         async with await psycopg.AsyncConnection.connect(
             self._dsn, autocommit=True, connect_timeout=10, application_name="shopfloor listener"
         ) as connection:
-            await connection.execute("LISTEN shopfloor_facts")
+            for channel in self._waiting:
+                await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
             # What was committed before the first notice could be heard is looked for once.
             self._listening = True
             self._wake()
-            async for _ in connection.notifies():
-                self._wake()
+            async for notice in connection.notifies():
+                self._wake(notice.channel)
 
-    def _wake(self) -> None:
-        for event in self._waiting:
-            event.set()
+    def _wake(self, *channels: str) -> None:
+        for channel in channels or self._waiting:
+            for event in self._waiting[channel]:
+                event.set()
 
     @contextlib.contextmanager
-    def bell(self) -> Generator[asyncio.Event]:
+    def bell(self, channel: str = FACTS) -> Generator[asyncio.Event]:
         """An event that is set whenever facts have arrived; its reader clears it before it looks."""
         event = asyncio.Event()
-        self._waiting.add(event)
+        self._waiting[channel].add(event)
         try:
             yield event
         finally:
-            self._waiting.discard(event)
+            self._waiting[channel].discard(event)
 
     async def sleep(self, event: asyncio.Event, pause: float) -> None:
         """Until `event` is set, or it is time to look unasked: after `pause` where notices cannot be heard."""

@@ -12,7 +12,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from importlib import metadata
 from ipaddress import ip_address
@@ -21,7 +21,7 @@ from typing import Any, Final
 import uvicorn
 import uvloop
 from fastapi import APIRouter, FastAPI, Request
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -35,6 +35,7 @@ from shopfloor import (
     shop_borders,
     specification,
     stock,
+    telemetry,
     web,
     wiring,
     worker,
@@ -51,6 +52,7 @@ from shopfloor.kernel.database import Database, DatabaseAway
 from shopfloor.kernel.edge import Edge
 from shopfloor.kernel.errors import NotFound
 from shopfloor.kernel.http_protocol import IDLE_SECONDS, make_guarded_protocol, sweep
+from shopfloor.kernel.jobs import queries
 from shopfloor.kernel.network import Networks, own_networks
 from shopfloor.kernel.public_address import PublicAddress
 from shopfloor.kernel.settings import Settings
@@ -61,7 +63,6 @@ from shopfloor.metrics import api as metrics_api
 from shopfloor.orders import api as orders_api
 from shopfloor.stock import api as stock_api
 from shopfloor.supply import api as supply_api
-from shopfloor.telemetry import Telemetry
 
 _log = logs.get("app")
 
@@ -130,7 +131,7 @@ class Node:
         self.follower = outbox.Follower(
             self.db, wiring.followers(self.db, self.rooms, self.terms, self.media, self.pages)
         )
-        self.arrivals = outbox.Arrivals(dsn)
+        self.arrivals = outbox.Arrivals(dsn, channels=worker.CHANNELS)
         self.keyring: accounts.Keyring
         self.networks: Networks
         self.gateway: live.Gateway
@@ -169,15 +170,15 @@ class Node:
             await self.media.join(self.address, step_around=20)
             stack.push_async_callback(self.media.close)
             await self.follower.start()
-            telemetry = Telemetry(
+            figures = telemetry.Telemetry(
                 intake=self.intake,
                 gateway=self.gateway,
                 lake=self.lake,
                 follower=self.follower,
                 connections=self.connections,
             )
-            REGISTRY.register(telemetry)
-            stack.callback(REGISTRY.unregister, telemetry)
+            REGISTRY.register(figures)
+            stack.callback(REGISTRY.unregister, figures)
             async with background(
                 self.arrivals.listen(), self.follower.run(self.arrivals), self.gateway.run()
             ):
@@ -348,11 +349,15 @@ async def healthz(db: http.Db) -> Response:
 
 @probes.get("/metrics")
 @accounts_api.public
-async def prometheus(request: Request) -> Response:
-    """Figures of this process for Prometheus; to the machine itself only."""
+async def prometheus(request: Request, db: http.Db) -> Response:
+    """Figures of this process for Prometheus, and the jobs of all; to the machine itself only."""
     if request.client is None or not is_own_machine(request.client.host):
         raise NotFound
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+    background = CollectorRegistry()
+    with suppress(DatabaseAway):
+        async with db.transaction() as tx:
+            background.register(telemetry.Jobs(await queries.counts(tx)))
+    return Response(generate_latest() + generate_latest(background), media_type=CONTENT_TYPE_LATEST)
 
 
 class Server(uvicorn.Server):

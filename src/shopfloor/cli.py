@@ -31,6 +31,7 @@ else:
 
 # Commands whose options stand with what they do: module, attribute, and the line in the list of commands.
 ELSEWHERE: Final = {
+    "jobs": ("shopfloor.job_commands", "command", "List what runs, waits or failed in the background, and try again what failed."),
     "lake": ("shopfloor.lake_commands", "command", "List, verify and compact the lake, and take bad events that are good by today's rules."),
     "loadtest": ("shopfloor.loadtest", "command", "Drive the show SHOW_ID of the shop at BASE_URL with a stated mix, say what it bore, and audit it."),
 }  # fmt: skip
@@ -103,7 +104,10 @@ def web(settings: Settings) -> None:
 @main.command("worker")
 @click.pass_obj
 def run_worker(settings: Settings) -> None:
-    """Run the background work only: delivery of facts, expiry of holds, resuming orders, sealing the lake."""
+    """Run the background work only: delivery of facts, expiry of holds, resuming orders, sealing the lake.
+
+    Reports, forecasts and plans are made by a process of its own, which ends when it is idle.
+    """
     worker.run(settings)
 
 

@@ -216,7 +216,7 @@ _COLUMNS: Final[LiteralString] = """
       JOIN pg_namespace n ON n.oid = c.relnamespace
       JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
      WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND right(a.attname, 3) = '_id'
-       AND n.nspname NOT IN ('kernel', 'public', 'information_schema') AND left(n.nspname, 3) <> 'pg_'
+       AND n.nspname NOT IN ('kernel', 'procrastinate', 'public', 'information_schema') AND left(n.nspname, 3) <> 'pg_'
      ORDER BY 1, a.attnum
     """
 

@@ -1,6 +1,6 @@
 """What a process tells Prometheus of itself, read from its parts when it is asked."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -10,6 +10,8 @@ from prometheus_client.registry import Collector as Source
 
 from shopfloor import collector, live, stock
 from shopfloor.kernel.connections import Connections
+from shopfloor.kernel.jobs import Phase
+from shopfloor.kernel.jobs.queries import Counted
 from shopfloor.kernel.outbox import Follower
 
 
@@ -51,6 +53,19 @@ class Telemetry(Source):
         yield _gauge("shopfloor_rooms", "Rooms this process has open", len(self._gateway.channels))
         yield _counters("shopfloor_collector", "Events by what became of them", asdict(self._lake.counters))
         yield _gauge("shopfloor_outbox_position", "Last fact this process has shown", self._follower.position)
+
+
+class Jobs(Source):
+    """What the whole installation has to do in the background; `failed` has been given up and waits for somebody."""
+
+    def __init__(self, counts: Sequence[Counted]) -> None:
+        self._counts = {each.phase: each.jobs for each in counts}
+
+    def collect(self) -> Iterable[Metric]:
+        family = GaugeMetricFamily("shopfloor_jobs", "Jobs by how far they are", labels=["phase"])
+        for phase in Phase:
+            family.add_metric([phase.value], self._counts.get(phase, 0))
+        yield family
 
 
 def _counters(name: str, words: str, values: dict[str, Any]) -> CounterMetricFamily:

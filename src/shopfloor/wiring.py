@@ -9,18 +9,32 @@ must react to a higher one, the fact is translated here into a plain call downwa
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from starlette.requests import HTTPConnection
 
-from shopfloor import accounts, catalog, chat, collector, live, media, metrics, orders, purchases, stock, web
+from shopfloor import (
+    accounts,
+    catalog,
+    chat,
+    collector,
+    demand,
+    live,
+    media,
+    metrics,
+    orders,
+    purchases,
+    stock,
+    supply,
+    web,
+)
 from shopfloor.accounts.api import SESSION_COOKIE
 from shopfloor.collector import Collector
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.outbox import Consumer, Delivered, each
+from shopfloor.kernel.values import now
 
 
 def consumers(lake: Collector) -> list[Consumer]:
@@ -37,20 +51,41 @@ def consumers(lake: Collector) -> list[Consumer]:
         await lake.append(events)
         for fact in batch:
             if fact.name == live.ShowEnded.name:
-                await count_the_peak(tx, fact.shop_id, fact.body["show_id"])
-
-    async def count_the_peak(tx: Tx, shop_id: int, show_id: int) -> None:
-        """All that the show said is in the lake now: its own pages say the same peak as its report."""
-        with suppress(metrics.UnknownShow):
-            viewers = await asyncio.to_thread(metrics.peak_viewers, lake.directory, shop_id, show_id)
-            await live.counters.set_peak(tx, shop_id=shop_id, show_id=show_id, viewers=viewers)
+                # All that the show said is in the lake now.
+                await read_the_show(tx, shop_id=fact.shop_id, show_id=fact.body["show_id"])
 
     return [
         Consumer("lake", keep_in_the_lake, limit=50),
         each("rooms", COUNTED_IN_ROOMS),
         each("waitlist", SERVES_THE_WAITLIST),
         each("presales", KEEPS_PRESALES),
+        each("signals", FOLLOWS_SIGNALS),
     ]
+
+
+async def read_the_show(tx: Tx, *, shop_id: int, show_id: int) -> None:
+    """At its end, and now and then while it is on air: its figures, and what it says will be wanted."""
+    await metrics.ask_report(tx, shop_id=shop_id, show_id=show_id)
+    await demand.ask_forecast(tx, shop_id=shop_id, show_id=show_id)
+
+
+async def read_shows_on_air(tx: Tx) -> None:
+    for show in await live.counters.on_air(tx):
+        await read_the_show(tx, shop_id=show.shop_id, show_id=show.show_id)
+
+
+async def _foreseen(tx: Tx, fact: demand.DemandForecast) -> None:
+    """What is foreseen is planned at once: the merchant only decides.  An older forecast than the newest is history."""
+    newest = await demand.forecast(tx, shop_id=fact.shop_id, show_id=fact.show_id)
+    if newest.id == fact.forecast_id and now() - newest.as_of < STILL_NEW:
+        await supply.follow_forecast(tx, shop_id=fact.shop_id, show_id=fact.show_id)
+
+
+STILL_NEW = timedelta(hours=1)
+
+FOLLOWS_SIGNALS: Mapping[type[Any], Callable[[Tx, Any], Any]] = {
+    demand.DemandForecast: _foreseen,
+}
 
 
 async def _placed(tx: Tx, fact: orders.OrderPlaced) -> None:

@@ -1,4 +1,7 @@
-"""The background work: delivery of facts, expiry of holds, resuming orders.  Any number may run at once."""
+"""The background work: delivery of facts, expiry of holds, resuming orders, starting who does jobs.
+
+Any number may run at once.
+"""
 
 import asyncio
 import os
@@ -11,10 +14,12 @@ from typing import Any, Final
 
 import uvloop
 
-from shopfloor import accounts, catalog, collector, orders, wiring
+from shopfloor import accounts, catalog, collector, job_handlers, orders, wiring
 from shopfloor.collector import Collector
 from shopfloor.kernel import logs, outbox
 from shopfloor.kernel.database import Database, DatabaseAway
+from shopfloor.kernel.jobs import dispatcher
+from shopfloor.kernel.jobs.dispatcher import Process
 from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.startup import prepared_database
 
@@ -22,7 +27,8 @@ EXPIRE_EVERY: Final = 0.5
 SWEEP_EVERY: Final = 10.0
 FETCH_EVERY: Final = 2.0
 FORGET_EVERY: Final = 3600.0
-COMPACT_EVERY: Final = 3600.0
+# What wakes who works in the background: facts, and jobs.
+CHANNELS: Final = (outbox.FACTS, dispatcher.CHANNEL)
 
 _log = logs.get("worker")
 
@@ -56,34 +62,35 @@ def loops(
         _every(FETCH_EVERY, "fetch_pictures", fetch_pictures),
         _every(FORGET_EVERY, "forget", forget),
         _every(FORGET_EVERY, "tidy", tidy),
-        _every(COMPACT_EVERY, "compact", lambda: compact(settings), first=COMPACT_EVERY),
+        dispatcher.run(
+            db,
+            job_handlers.handlers(settings),
+            start_in(settings, db.dsn),
+            arrivals,
+            periodic=job_handlers.periodic(wiring.read_shows_on_air),
+        ),
     ]
 
 
-async def compact(settings: Settings) -> None:
-    """`shopfloor lake compact`, in a process of its own: it takes the memory of a million events for a moment."""
-    # Started in no time; waiting for it is what takes long.
-    process = subprocess.Popen(  # noqa: ASYNC220
-        [sys.executable, "-m", "shopfloor", "lake", "compact"],
-        env=os.environ | {"SHOPFLOOR_DATA_DIR": str(settings.data_dir)},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        ended = await asyncio.to_thread(process.wait)
-    except asyncio.CancelledError:
-        # It may be killed at any point.
-        process.kill()
-        raise
-    if ended:
-        _log.error("worker.failed", work="compact", status=ended)
+def start_in(settings: Settings, dsn: str) -> Callable[[], Process]:
+    """Starts the process that does jobs: reports, forecasts, plans never share an interpreter with who sells."""
+
+    def start() -> Process:
+        return Process(
+            subprocess.Popen(
+                [sys.executable, "-m", "shopfloor", "jobs", "work", "--parent", str(os.getpid())],
+                env=os.environ
+                | {"SHOPFLOOR_DATA_DIR": str(settings.data_dir), "SHOPFLOOR_DATABASE_URL": dsn},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+            )
+        )
+
+    return start
 
 
-async def _every(
-    seconds: float, name: str, act: Callable[[], Awaitable[None]], *, first: float = 0.0
-) -> None:
+async def _every(seconds: float, name: str, act: Callable[[], Awaitable[None]]) -> None:
     """Do it again and again; a failure is logged and tried again, for the next shopper is not its fault."""
-    await asyncio.sleep(first)
     while True:
         try:
             await act()
@@ -104,7 +111,7 @@ async def _work(settings: Settings, dsn: str) -> None:
         settings.lake_dir, f"worker-{socket.gethostname()}-{os.getpid()}", seal_every=settings.seal_seconds
     )
     await lake.start()
-    arrivals = outbox.Arrivals(dsn)
+    arrivals = outbox.Arrivals(dsn, channels=CHANNELS)
     tasks = [asyncio.create_task(work) for work in (arrivals.listen(), *loops(db, lake, arrivals, settings))]
     await stop.wait()
     for task in tasks:

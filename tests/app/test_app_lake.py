@@ -9,10 +9,12 @@ from typing import Any
 import duckdb
 import pytest
 from click.testing import CliRunner, Result
+from tests.jobs import drain
 
-from shopfloor import collector, worker
+from shopfloor import collector, job_handlers
 from shopfloor.cli import main
 from shopfloor.collector import Bad, Event, index, manifest
+from shopfloor.kernel.database import Database
 from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.values import now
 
@@ -140,12 +142,14 @@ def test_the_documented_statement_reads_each_event_once_with_the_files_alone(
     assert answers(documented()) == [("orders.order_paid", 24)]
 
 
-async def test_the_worker_compacts_in_a_process_of_its_own(lake: Path) -> None:
+async def test_a_job_compacts_the_lake(lake: Path, dsn: str, database: Database) -> None:
     """A file of yesterday's that nobody committed is there before it, and gone after it."""
     stray = lake / "events/hour=2026-01-01T00/compacted-0123456789abcdef.parquet"
     stray.parent.mkdir()
     stray.write_bytes(b"")
 
-    await worker.compact(Settings(data_dir=lake.parent))
+    async with database.transaction() as tx:
+        await job_handlers.ask_to_compact(tx)
+    await drain(dsn, database, job_handlers.handlers(Settings(data_dir=lake.parent)))
 
     assert not stray.exists()

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from tests.jobs import working
 from tests.supply.conftest import SHOW, Works
 
 from shopfloor import accounts
@@ -14,6 +15,7 @@ from shopfloor.accounts import api as accounts_api
 from shopfloor.kernel import http
 from shopfloor.kernel.values import now
 from shopfloor.supply import api
+from shopfloor.supply.jobs import PLAN, make
 
 
 @pytest.fixture
@@ -26,7 +28,10 @@ async def client(works: Works) -> AsyncIterator[httpx.AsyncClient]:
     accounts_api.install(app, base_url=None)
     accounts_api.check_every_route_is_decided(app)
     transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://shop.test") as client:
+    async with (
+        working(works.db.dsn, works.db, {PLAN: make}),
+        httpx.AsyncClient(transport=transport, base_url="http://shop.test") as client,
+    ):
         yield client
 
 

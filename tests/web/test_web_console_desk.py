@@ -6,11 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.jobs import drain
 from tests.metrics import conftest as small
 from tests.web.conftest import Stage
 
-from shopfloor import accounts, collector, demand, live, media, stock, supply
+from shopfloor import accounts, collector, demand, job_handlers, live, media, metrics, stock, supply
 from shopfloor.kernel.settings import Settings
+from shopfloor.metrics import jobs as metrics_jobs
 from shopfloor.web.console import chart
 
 DESK = "/console/harbour"
@@ -27,6 +29,11 @@ async def desk(stage: Stage, tmp_path: Path) -> Stage:
     )
     assert response.headers["location"] == DESK
     return stage
+
+
+async def worked(desk: Stage) -> None:
+    """The worker has done what was asked for."""
+    await drain(desk.db.dsn, desk.db, job_handlers.handlers(desk.app.state.settings))
 
 
 async def colleague(desk: Stage, role: accounts.Role) -> None:
@@ -407,6 +414,8 @@ async def test_a_plan_becomes_orders_whose_goods_are_taken_in(desk: Stage) -> No
         f"{DESK}/suppliers/{made.id}/quotes", data=QUOTE | {"product_id": str(desk.shirt.id)}
     )
     planned = await desk.client.post(f"{DESK}/shows/{desk.show.id}/plan", data={"days": "21", "budget": ""})
+    waiting = (await desk.client.get(planned.headers["location"])).text
+    await worked(desk)
     page = (await desk.client.get(planned.headers["location"])).text
     async with desk.db.transaction() as tx:
         plan = await supply.plan(tx, shop_id=desk.shop.id, show_id=desk.show.id)
@@ -416,6 +425,9 @@ async def test_a_plan_becomes_orders_whose_goods_are_taken_in(desk: Stage) -> No
     async with desk.db.transaction() as tx:
         [order] = await supply.purchase_orders(tx, shop_id=desk.shop.id)
 
+    assert "Waiting to start" in waiting
+    assert '<meta http-equiv="refresh"' in waiting
+    assert '<meta http-equiv="refresh"' not in page
     assert "Seven Hills" in page
     assert f"CN¥{plan.purchase_minor / 100:,.2f}" in page
     assert re.search(r"<code>http://shop\.test/supplier/[^<]+</code>", accepted.text)
@@ -456,8 +468,11 @@ async def test_a_show_that_has_not_started_says_so(desk: Stage) -> None:
 async def test_a_show_of_which_nothing_was_collected_says_that(desk: Stage) -> None:
     async with desk.db.transaction() as tx:
         await live.start_show(tx, shop_id=desk.shop.id, show_id=desk.show.id)
+    waiting = await desk.client.get(f"{DESK}/shows/{desk.show.id}/report")
+    await worked(desk)
     answer = await desk.client.get(f"{DESK}/shows/{desk.show.id}/report")
 
+    assert "Waiting to start" in waiting.text
     assert "No data for this show yet" in answer.text
 
 
@@ -469,7 +484,84 @@ async def reported(desk: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
     await writer.start()
     await writer.append(small.written().events)
     await writer.close(seal=False)
+    async with desk.db.transaction() as tx:
+        await live.start_show(tx, shop_id=desk.shop.id, show_id=desk.show.id)
+    await desk.client.get(f"{DESK}/shows/{desk.show.id}/report")
+    await worked(desk)
     return desk
+
+
+async def test_a_report_is_made_anew_once_however_often_the_button_is_tapped(reported: Stage) -> None:
+    """The old one is read meanwhile; the page of who waits comes again, with or without a script."""
+    there = f"{DESK}/shows/{reported.show.id}/report"
+    before = (await reported.client.get(there)).text
+    form = {"form_key": re.findall(r'report/anew".*?name="form_key" value="([^"]+)"', before, re.DOTALL)[0]}
+    tapped = [await reported.client.post(f"{there}/anew", data=form) for _ in range(2)]
+    waiting = (await reported.client.get(tapped[0].headers["location"])).text
+    quiet = (await reported.client.get(there)).text
+    async with reported.db.transaction() as tx:
+        state = await metrics.report_state(tx, shop_id=reported.shop.id, show_id=reported.show.id)
+    await worked(reported)
+    after = (await reported.client.get(tapped[0].headers["location"])).text
+
+    assert state is not None
+    assert (state.asked, state.answered) == (2, 1)
+    assert "CN¥450.00" in waiting
+    assert '<meta http-equiv="refresh" content="2">' in waiting
+    assert '<progress max="1"' in quiet
+    assert "http-equiv" not in quiet, "who reads is not disturbed"
+    assert "<progress" not in after
+    as_of = [re.findall(r"As of ([^.]+)\.", page)[0] for page in (before, after)]
+    assert as_of[0] <= as_of[1]
+
+
+async def test_a_report_that_broke_says_what_to_do_and_is_not_made_again_by_looking(
+    desk: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metrics_jobs.service, "show_report", lambda *_: 1 / 0)
+    async with desk.db.transaction() as tx:
+        await live.start_show(tx, shop_id=desk.shop.id, show_id=desk.show.id)
+    there = f"{DESK}/shows/{desk.show.id}/report"
+    await desk.client.get(there)
+    async with desk.db.transaction() as tx:
+        await tx.run("UPDATE procrastinate.procrastinate_jobs SET attempts = 3")
+    await worked(desk)
+    english = (await desk.client.get(there)).text
+    chinese = (await desk.client.get(there, headers={"accept-language": "zh"})).text
+    async with desk.db.transaction() as tx:
+        state = await metrics.report_state(tx, shop_id=desk.shop.id, show_id=desk.show.id)
+
+    assert state is not None
+    assert (state.phase, state.asked) == ("failed", 1)
+    assert "Something broke on our side, several times. Try again;" in english
+    assert f"{DESK}/shows/{desk.show.id}/report/anew" in english
+    assert "系统多次出错。请重试" in chinese
+
+
+async def test_a_plan_made_while_another_is_accepted_does_not_order_the_same_again(
+    desk: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await foreseen(desk)
+    made = await supplier(desk)
+    await desk.client.post(
+        f"{DESK}/suppliers/{made.id}/quotes", data=QUOTE | {"product_id": str(desk.shirt.id)}
+    )
+    first = await supply.make_plan(desk.db, shop_id=desk.shop.id, show_id=desk.show.id)
+    someone = await actor(desk)
+    accepted: list[int] = []
+
+    async def accept_meanwhile() -> None:
+        if not accepted:
+            accepted.append(first.id)
+            async with desk.db.transaction() as tx:
+                await supply.accept(tx, actor=someone, plan_id=first.id)
+
+    second = await supply.make_plan(
+        desk.db, shop_id=desk.shop.id, show_id=desk.show.id, solving=accept_meanwhile
+    )
+
+    assert first.lines
+    assert second.lines == (), "all of it is on its way"
 
 
 async def test_the_report_says_what_happened_and_what_its_figures_mean(reported: Stage) -> None:

@@ -8,6 +8,7 @@ where the data cannot know, the line says so and why.
 from typing import TYPE_CHECKING
 
 from shopfloor.demand.events import DemandForecast
+from shopfloor.demand.jobs import ask_forecast, forecast_state
 from shopfloor.demand.models import (
     POINTS,
     Assumptions,
@@ -22,7 +23,6 @@ from shopfloor.demand.models import (
     UnknownForecast,
     say,
 )
-from shopfloor.demand.sensing import foresee
 from shopfloor.demand.service import forecast, forecast_show
 from shopfloor.kernel import late
 
@@ -44,9 +44,10 @@ __all__ = [
     "Reason",
     "Signal",
     "UnknownForecast",
+    "ask_forecast",
     "forecast",
     "forecast_show",
-    "foresee",
+    "forecast_state",
     "learn",
     "say",
 ]

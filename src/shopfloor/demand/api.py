@@ -3,14 +3,16 @@
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
 from shopfloor import live, metrics
 from shopfloor.accounts import Actor, Permission
 from shopfloor.accounts.api import allowed
-from shopfloor.demand import sensing, service
+from shopfloor.demand import service
+from shopfloor.demand.jobs import PATIENCE, ask_forecast, forecast_state
 from shopfloor.demand.models import BadHorizon, UnknownForecast
+from shopfloor.kernel import jobs
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.http import Db, refusals
 
@@ -32,11 +34,28 @@ async def newest(show_id: Id, actor: Viewer, db: Db) -> dict[str, Any]:
         return msgspec.to_builtins(await service.forecast(tx, shop_id=actor.shop_id, show_id=show_id))
 
 
-@router.post("", status_code=201, responses=refusals(live.UnknownShow, metrics.UnknownShow, BadHorizon))
-async def foresee(show_id: Id, body: Horizon, request: Request, actor: Viewer, db: Db) -> dict[str, Any]:
-    """Learn from all that the show has said so far."""
+@router.post(
+    "",
+    status_code=201,
+    responses=refusals(live.UnknownShow, metrics.UnknownShow, BadHorizon, jobs.NotReadyYet),
+)
+async def foresee(show_id: Id, body: Horizon, actor: Viewer, db: Db) -> dict[str, Any]:
+    """Learn from all that the show has said so far; wait for it as long as a request may."""
+    async with db.transaction() as tx:
+        show = await live.show(tx, shop_id=actor.shop_id, show_id=show_id)
+        if show.status is live.ShowStatus.PLANNED:
+            raise metrics.UnknownShow(show_id=show_id)
+        ticket = await ask_forecast(
+            tx, shop_id=actor.shop_id, show_id=show_id, horizon=body.horizon, urgent=True
+        )
+    await jobs.answer(db, ticket, patience=PATIENCE)
+    async with db.transaction() as tx:
+        return msgspec.to_builtins(await service.forecast(tx, shop_id=actor.shop_id, show_id=show_id))
+
+
+@router.get("/progress", responses=refusals(live.UnknownShow, jobs.NotAsked))
+async def progress(show_id: Id, actor: Viewer, db: Db) -> jobs.Progress:
+    """How far the newest forecast is that was asked for, by the end of the show or by somebody."""
     async with db.transaction() as tx:
         await live.show(tx, shop_id=actor.shop_id, show_id=show_id)
-    lake = request.app.state.settings.lake_dir
-    forecast = await sensing.foresee(db, lake, shop_id=actor.shop_id, show_id=show_id, horizon=body.horizon)
-    return msgspec.to_builtins(forecast)
+        return jobs.progress_of(await forecast_state(tx, shop_id=actor.shop_id, show_id=show_id))

@@ -1,18 +1,26 @@
 """From the lake to a forecast: what a show said about each variant, in the learner's terms."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from shopfloor import catalog, live, metrics
 from shopfloor.demand import service
 from shopfloor.demand.models import Forecast, Signal
-from shopfloor.kernel.database import Database
+from shopfloor.kernel.database import Database, Tx
 
 
-async def foresee(db: Database, lake: Path, *, shop_id: int, show_id: int, horizon: float = 1.0) -> Forecast:
-    """Read the show's signals, learn from them, and store a new version of its forecast.
+async def foresee(
+    db: Database,
+    lake: Path,
+    *,
+    shop_id: int,
+    show_id: int,
+    horizon: float = 1.0,
+    keep: Callable[[Tx, Forecast], Awaitable[None]],
+) -> Forecast:
+    """Read the show's signals, learn from them, and store a new version of its forecast, with `keep` beside it.
 
     The lake is read on a thread, with no transaction open.  Raises what `metrics.signals` and
     `forecast_show` raise.
@@ -30,13 +38,15 @@ async def foresee(db: Database, lake: Path, *, shop_id: int, show_id: int, horiz
         metrics.signals, lake, shop_id, show_id, options={key: each.options for key, each in variants.items()}
     )
     async with db.transaction() as tx:
-        return await service.forecast_show(
+        forecast = await service.forecast_show(
             tx,
             shop_id=shop_id,
             show_id=show_id,
             signals=of_parts(as_signals(seen, variants, products), bundles, variants, products),
             horizon=horizon,
         )
+        await keep(tx, forecast)
+        return forecast
 
 
 def as_signals(

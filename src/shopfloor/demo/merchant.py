@@ -1,6 +1,7 @@
 """The merchant of the demo, and its supplier: everything they do goes through the JSON interface."""
 
 import asyncio
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -223,16 +224,22 @@ class Merchant:
 
     # After the show
 
-    async def foresee(self, show_id: int) -> dict[str, Any]:
-        return await self.shop("POST", f"/shows/{show_id}/forecast", json={"horizon": 1.0})
-
-    async def plan(self, show_id: int) -> dict[str, Any]:
-        return await self.shop(
-            "POST",
-            f"/shows/{show_id}/plan",
-            json={"horizon_days": 28, "must_cover_hard": True, "seconds": 10},
-            timeout=60,
-        )
+    async def planned(self, show: "Show", *, patience: float = 120.0) -> dict[str, Any]:
+        """The plan that follows the end of a show by itself.  Raises Trouble when it does not come."""
+        assert show.ended is not None, "it follows the end"
+        path = f"/shows/{show.id}/plan"
+        end = time.monotonic() + patience
+        while time.monotonic() < end:
+            reply = await self.http.get(f"/v1/{self.slug}{path}/progress")
+            told: dict[str, Any] = reply.json()
+            if reply.status_code == 200 and told["ended_at"] is not None:
+                later = datetime.fromisoformat(told["ended_at"]) > show.ended
+                if later and told["phase"] in {"refused", "failed"}:
+                    raise Trouble(f"no plan was made: {told['error']}")
+                if later and told["phase"] == "done":
+                    return await self.shop("GET", path)
+            await asyncio.sleep(0.5)
+        raise Trouble(f"no plan was made in {patience:.0f} seconds")
 
     async def accept(self, plan_id: int) -> list[dict[str, Any]]:
         return await self.shop("POST", f"/plans/{plan_id}/accept")
@@ -243,6 +250,7 @@ class Show:
     merchant: Merchant
     id: int
     offers: dict[str, int]
+    ended: datetime | None = None
 
     async def start(self) -> None:
         await self.merchant.shop("POST", f"/shows/{self.id}/start")
@@ -252,6 +260,7 @@ class Show:
         await self.merchant.shop("POST", f"/shows/{self.id}/feature", json={"offer_id": offer})
 
     async def end(self) -> None:
+        self.ended = datetime.now(UTC)
         await self.merchant.shop("POST", f"/shows/{self.id}/end")
 
     async def state(self) -> dict[str, Any]:

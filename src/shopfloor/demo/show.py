@@ -384,12 +384,11 @@ def _shown(figure: dict[str, Any]) -> str:
 
 
 async def from_demand_to_supply(stage: Stage, show: Show) -> bool:
-    """Report, forecast, plan, purchase orders, the supplier's word.  True when something was promised."""
+    """The plan that the show itself made, purchase orders, the supplier's word.  True when something was promised."""
     await say_report(stage, show)
     stage.console.rule("from demand to supply")
     merchant = stage.merchant
-    await merchant.foresee(show.id)
-    plan = await merchant.plan(show.id)
+    plan = await merchant.planned(show)
     table = Table(title="plan", box=None, padding=(0, 2))
     for column in ("product", "variant", "units", "each", "sum"):
         table.add_column(column, justify="left" if column in {"product", "variant"} else "right")

@@ -65,3 +65,8 @@ async def drop_presence(tx: Tx, *, process: str) -> None:
 async def set_peak(tx: Tx, *, shop_id: int, show_id: int, viewers: int) -> None:
     """The peak of viewers as the figures have it, to the second; the room's own count is a sample."""
     await queries.set_peak(tx, shop_id=shop_id, show_id=show_id, viewers=viewers)
+
+
+async def on_air(tx: Tx) -> list[queries.OnAir]:
+    """The shows of all shops that run just now."""
+    return await queries.on_air(tx)

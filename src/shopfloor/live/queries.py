@@ -114,6 +114,18 @@ async def shows_on_air(tx: Tx, *, channel_id: int) -> list[Show]:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class OnAir:
+    shop_id: int
+    show_id: int
+
+
+async def on_air(tx: Tx) -> list[OnAir]:
+    return await tx.every(
+        OnAir, "SELECT shop_id, id AS show_id FROM live.show WHERE status = 'live' ORDER BY id"
+    )
+
+
 async def airtimes(tx: Tx, *, channel_id: int) -> list[media.Airtime]:
     return await tx.every(
         media.Airtime,

@@ -4,13 +4,14 @@ Promise: a number has one definition with a version and a unit, in words of two 
 is and whether it may still change; the same events give the same figure to the last bit.  Everything is
 computed from the lake, from whole files and the unsealed end of the log, so a report is never behind.
 
-    report = await asyncio.to_thread(metrics.show_report, data_dir / "lake", shop.id, show.id)
+    report = await metrics.report_of(db, shop_id=shop.id, show_id=show.id)    # made by a worker process
     report.value("gmv_paid"), report.funnel, report.minutes, report.to_csv()
 """
 
 from typing import TYPE_CHECKING
 
 from shopfloor.kernel import late
+from shopfloor.metrics.jobs import ask_report, report_of, report_state, stored_report
 from shopfloor.metrics.models import (
     Ask,
     Feature,
@@ -23,19 +24,17 @@ from shopfloor.metrics.models import (
     VariantRow,
     VariantSignal,
 )
-from shopfloor.metrics.reports import report_of
 
 if TYPE_CHECKING:
     from shopfloor.metrics.registry import Metric
     from shopfloor.metrics.registry import metrics as every_metric
-    from shopfloor.metrics.service import peak_viewers, show_report, shows, signals
+    from shopfloor.metrics.service import show_report, shows, signals
 else:
     __getattr__ = late.names(
         __name__,
         {
             "Metric": "registry",
             "every_metric": "registry:metrics",
-            "peak_viewers": "service",
             "show_report": "service",
             "shows": "service",
             "signals": "service",
@@ -54,10 +53,12 @@ __all__ = [
     "UnknownShow",
     "VariantRow",
     "VariantSignal",
+    "ask_report",
     "every_metric",
-    "peak_viewers",
     "report_of",
+    "report_state",
     "show_report",
     "shows",
     "signals",
+    "stored_report",
 ]

@@ -94,13 +94,6 @@ def show_report(
         )
 
 
-def peak_viewers(source: Path | collector.Lake, shop_id: int, show_id: int) -> int:
-    """The figure `pcu` of a show alone.  Raises UnknownShow."""
-    view = source if isinstance(source, collector.Lake) else collector.lake.open(source)
-    with computing(load(view, shop_id=shop_id, show_id=show_id, at=view.as_of.at)) as engine:
-        return engine.values("pcu", "show").get((), (0, None))[0]
-
-
 def signals(
     source: Path | collector.Lake,
     shop_id: int,

@@ -5,6 +5,7 @@ the best plan it can be; what a supplier confirms becomes a lot that can be sold
 transaction.
 """
 
+from shopfloor.supply.jobs import Wanted, ask_plan, follow_forecast, plan_state
 from shopfloor.supply.models import (
     BadQuantity,
     BadQuote,
@@ -64,18 +65,22 @@ __all__ = [
     "UnknownPlan",
     "UnknownPurchaseOrder",
     "UnknownSupplier",
+    "Wanted",
     "accept",
     "add_quote",
     "add_supplier",
     "announce_makeable",
+    "ask_plan",
     "check_promises",
     "confirm",
     "desk",
     "export_csv",
+    "follow_forecast",
     "make_plan",
     "open_order_counts",
     "outlook",
     "plan",
+    "plan_state",
     "purchase_order",
     "purchase_order_for_key",
     "purchase_orders",

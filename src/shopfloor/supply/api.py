@@ -12,9 +12,10 @@ from pydantic import BaseModel, Field
 from shopfloor import catalog, live, stock, supply
 from shopfloor.accounts import Actor, Key, Permission
 from shopfloor.accounts.api import allowed, keyed
-from shopfloor.kernel import paging
+from shopfloor.kernel import jobs, paging
 from shopfloor.kernel.border import IDS_AS_NAMES, Day, Id
 from shopfloor.kernel.http import Csv, Db, refusals, with_links
+from shopfloor.supply.jobs import PATIENCE
 from shopfloor.supply.models import (
     BadPlanRequest,
     BadQuantity,
@@ -37,7 +38,6 @@ from shopfloor.supply.models import (
     UnknownQuote,
     WrongState,
 )
-from shopfloor.supply.solver.matching import Limits
 
 router = APIRouter(prefix="/v1", tags=["supply"])
 
@@ -416,22 +416,34 @@ async def newest_plan(show_id: Id, actor: PlanViewer, db: Db) -> PlanOut:
         Infeasible,
         BadPlanRequest,
         SolverFailed,
+        jobs.NotReadyYet,
     ),
 )
 async def make_plan(show_id: Id, body: PlanRequest, actor: PlanAcceptor, db: Db) -> PlanOut:
-    """Plan against the show's newest forecast; takes up to `seconds`."""
-    plan = await supply.make_plan(
-        db,
+    """Plan against the show's newest forecast; takes up to `seconds`.  Later plans of the show ask for the same."""
+    wanted = supply.Wanted(
         shop_id=actor.shop_id,
         show_id=show_id,
         horizon_days=body.horizon_days,
         budget_minor=body.budget_minor,
         must_cover_hard=body.must_cover_hard,
         location_id=body.location_id,
-        limits=Limits(seconds=body.seconds),
+        seconds=body.seconds,
     )
     async with db.transaction() as tx:
+        ticket = await supply.ask_plan(tx, wanted)
+    await jobs.answer(db, ticket, patience=PATIENCE)
+    async with db.transaction() as tx:
+        plan = await supply.plan(tx, shop_id=actor.shop_id, show_id=show_id)
         return _plan_out(plan, await supply.outlook(tx, shop_id=actor.shop_id, plan_id=plan.id))
+
+
+@router.get("/{shop}/shows/{show_id}/plan/progress", responses=refusals(live.UnknownShow, jobs.NotAsked))
+async def plan_progress(show_id: Id, actor: PlanViewer, db: Db) -> jobs.Progress:
+    """How far the newest plan is that was asked for, by a new forecast or by somebody."""
+    async with db.transaction() as tx:
+        await live.show(tx, shop_id=actor.shop_id, show_id=show_id)
+        return jobs.progress_of(await supply.plan_state(tx, shop_id=actor.shop_id, show_id=show_id))
 
 
 @router.post(

@@ -12,7 +12,7 @@ judge the order lines again at any time.
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -80,6 +80,7 @@ class Gathered:
     problem: Problem
     quotes: Mapping[int, Quote]
     remarks: Mapping[str, int]
+    last_accepted: int | None
 
 
 async def gather(
@@ -101,6 +102,7 @@ async def gather(
     to demand, as certain.  Raises NoForecast, NoQuotes, BadPlanRequest.
     """
     _check_request(horizon_days, budget_minor)
+    last_accepted = await queries.last_accepted(tx, shop_id=shop_id, show_id=show_id)
     try:
         forecast = await demand.forecast(tx, shop_id=shop_id, show_id=show_id)
     except demand.UnknownForecast as missing:
@@ -147,6 +149,7 @@ async def gather(
         problem=problem,
         quotes={quote.id: quote for quote in usable},
         remarks=dict(remarks),
+        last_accepted=last_accepted,
     )
 
 
@@ -350,22 +353,36 @@ async def make_plan(
     location_id: int | None = None,
     today: date | None = None,
     limits: Limits | None = None,
+    solving: Callable[[], Awaitable[None]] | None = None,
+    keep: Callable[[Tx, Plan], Awaitable[None]] | None = None,
 ) -> Plan:
-    """Gather, solve on a thread with no transaction open, store.  Raises what these raise."""
-    async with db.transaction() as tx:
-        gathered = await gather(
-            tx,
-            shop_id=shop_id,
-            show_id=show_id,
-            horizon_days=horizon_days,
-            budget_minor=budget_minor,
-            must_cover_hard=must_cover_hard,
-            location_id=location_id,
-            today=today,
-        )
-    solution = await asyncio.to_thread(solve, gathered.problem, limits)
-    async with db.transaction() as tx:
-        return await store(tx, gathered=gathered, solution=solution)
+    """Gather, solve on a thread with no transaction open, store, with `keep` beside it.  Raises what these raise.
+
+    What was ordered meanwhile was not on its way when the plan was made: then it is made again.
+    """
+    while True:
+        async with db.transaction() as tx:
+            gathered = await gather(
+                tx,
+                shop_id=shop_id,
+                show_id=show_id,
+                horizon_days=horizon_days,
+                budget_minor=budget_minor,
+                must_cover_hard=must_cover_hard,
+                location_id=location_id,
+                today=today,
+            )
+        if solving is not None:
+            await solving()
+        solution = await asyncio.to_thread(solve, gathered.problem, limits)
+        async with db.transaction() as tx:
+            await queries.lock_show(tx, show_id=show_id)
+            if await queries.last_accepted(tx, shop_id=shop_id, show_id=show_id) != gathered.last_accepted:
+                continue
+            plan = await store(tx, gathered=gathered, solution=solution)
+            if keep is not None:
+                await keep(tx, plan)
+            return plan
 
 
 async def plan(tx: Tx, *, shop_id: int, show_id: int) -> Plan:

@@ -315,6 +315,17 @@ async def lock_show(tx: Tx, *, show_id: int) -> None:
     )
 
 
+async def last_accepted(tx: Tx, *, shop_id: int, show_id: int) -> int | None:
+    return await tx.value(
+        """
+        SELECT max(id) FROM supply.plan
+         WHERE shop_id = %(shop_id)s AND show_id = %(show_id)s AND state = 'accepted'
+        """,
+        shop_id=shop_id,
+        show_id=show_id,
+    )
+
+
 async def replace_proposed(tx: Tx, *, shop_id: int, show_id: int) -> None:
     await tx.run(
         """

@@ -15,10 +15,10 @@ from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import public_link
 from shopfloor.web.console.desk import Desk, at, at_page
+from shopfloor.web.console.making import making
 from shopfloor.web.languages import N_
 from shopfloor.web.parts import option_words
 from shopfloor.web.refusals import message_of
-from shopfloor.web.templating import zone_of
 
 router = APIRouter(prefix="/console/{shop}/shows/{show_id}/plan", include_in_schema=False)
 
@@ -114,11 +114,20 @@ async def _page(
         show = await live.show(tx, shop_id=shop_id, show_id=show_id)
         forecast = await _forecast(tx, shop_id, show_id)
         plan = await _plan(tx, shop_id, show_id)
+        foreseen = await demand.forecast_state(tx, shop_id=shop_id, show_id=show_id)
+        if foreseen is None and forecast is None and show.status is not live.ShowStatus.PLANNED:
+            # A show that ended before its end made one.
+            await demand.ask_forecast(tx, shop_id=shop_id, show_id=show_id, urgent=True)
+            foreseen = await demand.forecast_state(tx, shop_id=shop_id, show_id=show_id)
+        planned = await supply.plan_state(tx, shop_id=shop_id, show_id=show_id)
         suppliers = {one.id: one for one in await supply.suppliers(tx, shop_id=shop_id)}
         quotes = {one.id: one for one in await supply.quotes(tx, shop_id=shop_id)}
         goods = await _goods(tx, shop_id, forecast, plan)
         outlook = None if plan is None else await supply.outlook(tx, shop_id=shop_id, plan_id=plan.id)
         orders = [] if plan is None else await supply.purchase_orders(tx, shop_id=shop_id, plan_id=plan.id)
+    making_plan = making(desk, planned, missing=False)
+    if refused is None and making_plan is not None:
+        refused = making_plan.refusal
     return desk.page(
         "plan.html",
         active="shows",
@@ -131,6 +140,8 @@ async def _page(
         baskets=[] if plan is None else baskets(plan, goods, suppliers, quotes),
         left_out=[] if plan is None else left_out(desk, plan.remarks),
         orders=orders,
+        making=making(desk, foreseen, missing=forecast is None),
+        making_plan=making_plan,
         suppliers=suppliers,
         keys=keys or {},
         values=values or {"days": "21", "budget": ""},
@@ -241,18 +252,13 @@ def left_out(desk: Desk, remarks: object) -> list[str]:
 
 @router.post("/foresee")
 async def foresee(desk: Accepter, show_id: Id) -> Response:
-    """Learn from all that the show has said so far."""
-    path = f"/shows/{show_id}/plan"
-    lake = desk.request.app.state.settings.lake_dir
-    try:
-        await desk.claim()
-        forecast = await demand.foresee(desk.db, lake, shop_id=desk.shop.id, show_id=show_id)
-    except metrics.UnknownShow as refusal:
-        return desk.refused(path, refusal)
-    said = N_("Forecast from all data collected until %(time)s.")
-    return desk.back(
-        path, desk.say(said, time=f"{forecast.as_of.astimezone(zone_of(desk.shop.timezone)):%H:%M:%S}")
-    )
+    """Learn from all that the show has said so far; a plan follows by itself."""
+    async with desk.work() as tx:
+        show = await live.show(tx, shop_id=desk.shop.id, show_id=show_id)
+        if show.status is live.ShowStatus.PLANNED:
+            return desk.refused(f"/shows/{show_id}/plan", metrics.UnknownShow(show_id=show_id))
+        await demand.ask_forecast(tx, shop_id=desk.shop.id, show_id=show_id, urgent=True)
+    return desk.back(f"/shows/{show_id}/plan?wait=1")
 
 
 @router.post("")
@@ -274,14 +280,14 @@ async def make(desk: Accepter, show_id: Id, days: Text = "21", budget: Text = ""
         return await _page(desk, show_id, values=values, errors=errors, status=422)
     try:
         await desk.claim()
-        await supply.make_plan(
-            desk.db, shop_id=desk.shop.id, show_id=show_id, horizon_days=horizon, budget_minor=minor
-        )
+        async with desk.work() as tx:
+            await live.show(tx, shop_id=desk.shop.id, show_id=show_id)
+            await supply.ask_plan(
+                tx, supply.Wanted(desk.shop.id, show_id, horizon_days=horizon, budget_minor=minor)
+            )
     except Refusal as refusal:
         return await _page(desk, show_id, values=values, refused=refusal, status=refusal.status)
-    return desk.back(
-        f"/shows/{show_id}/plan#plan", desk.say(N_("The plan is ready. Review it, then accept it."))
-    )
+    return desk.back(f"/shows/{show_id}/plan?wait=1#plan")
 
 
 @router.post("/{plan_id}/accept")

@@ -10,12 +10,14 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from shopfloor import catalog, live, metrics
+from shopfloor.kernel import jobs
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
-from shopfloor.kernel.values import Money
+from shopfloor.kernel.values import Money, now
 from shopfloor.metrics import Figure, ShowReport
 from shopfloor.web.console.chart import chart
 from shopfloor.web.console.desk import Desk, at_page
+from shopfloor.web.console.making import making
 from shopfloor.web.languages import N_, Language
 from shopfloor.web.parts import option_words
 from shopfloor.web.templating import money_text
@@ -23,6 +25,11 @@ from shopfloor.web.templating import money_text
 router = APIRouter(prefix="/console/{shop}/shows/{show_id}", include_in_schema=False)
 
 Reader = Annotated[Desk, at_page("report")]
+
+# An older report is made anew when somebody opens it; so is one there was nothing for a moment ago.
+OLD: Final = timedelta(minutes=15)
+OLD_ON_AIR: Final = timedelta(minutes=1)
+ASK_AGAIN_AFTER: Final = timedelta(seconds=5)
 
 LABELS: Final = {
     "live_views": N_("Visits"),
@@ -130,21 +137,30 @@ class Names:
 
 @router.get("/report")
 async def page(desk: Reader, show_id: Id) -> Response:
-    """What the lake tells about the show; where it tells nothing yet, that."""
+    """The newest report there is; an old one is shown while a newer one is made."""
+    shop_id = desk.shop.id
     async with desk.work() as tx:
-        show = await live.show(tx, shop_id=desk.shop.id, show_id=show_id)
-    try:
-        report = await _report(desk, show_id)
-    except metrics.UnknownShow:
-        return desk.page("report.html", active="shows", show=show, report=None)
-    async with desk.work() as tx:
-        names = await names_of(tx, desk, report)
+        show = await live.show(tx, shop_id=shop_id, show_id=show_id)
+        report = await metrics.stored_report(tx, shop_id=shop_id, show_id=show_id)
+        state = await metrics.report_state(tx, shop_id=shop_id, show_id=show_id)
+        if show.status is not live.ShowStatus.PLANNED and _is_due(show, report, state):
+            await metrics.ask_report(tx, shop_id=shop_id, show_id=show_id, urgent=report is None)
+            state = await metrics.report_state(tx, shop_id=shop_id, show_id=show_id)
+        names = None if report is None else await names_of(tx, desk, report)
+    now_made = making(desk, state, missing=report is None)
+    if report is None:
+        if now_made is not None and isinstance(now_made.refusal, metrics.UnknownShow):
+            # It says so itself, with what to do.
+            now_made = None
+        return desk.page("report.html", active="shows", show=show, report=None, making=now_made)
+    assert names is not None, "of a report"
     told = {key: tell(desk, figure, report) for key, figure in report.figures.items()}
     return desk.page(
         "report.html",
         active="shows",
         show=show,
         report=report,
+        making=now_made,
         names=names,
         told=told,
         headlines=[told[key] for key in HEADLINES],
@@ -159,6 +175,26 @@ async def page(desk: Reader, show_id: Id) -> Response:
         ),
         currency=report.currency or desk.shop.currency,
     )
+
+
+def _is_due(show: live.Show, report: metrics.ShowReport | None, state: jobs.State | None) -> bool:
+    """Whether it is made (anew) because somebody looks at it.  What failed waits for a word."""
+    if state is None:
+        return True
+    if state.is_under_way or state.phase is jobs.Phase.FAILED:
+        return False
+    newest = (report.as_of if report is not None else None) or state.ended_at or state.asked_at
+    if report is None:
+        return now() - newest > ASK_AGAIN_AFTER
+    return now() - newest > (OLD_ON_AIR if show.status is live.ShowStatus.LIVE else OLD)
+
+
+@router.post("/report/anew")
+async def make_anew(desk: Reader, show_id: Id) -> Response:
+    async with desk.work() as tx:
+        await live.show(tx, shop_id=desk.shop.id, show_id=show_id)
+        await metrics.ask_report(tx, shop_id=desk.shop.id, show_id=show_id, urgent=True)
+    return desk.back(f"/shows/{show_id}/report?wait=1")
 
 
 @router.get("/report.csv")
@@ -177,10 +213,13 @@ async def as_json(desk: Reader, show_id: Id) -> Response:
 
 
 async def _report(desk: Desk, show_id: int) -> ShowReport:
+    """What the page shows; where it shows nothing yet, one that is waited for."""
     async with desk.work() as tx:
-        await live.show(tx, shop_id=desk.shop.id, show_id=show_id)
-    lake = desk.request.app.state.settings.lake_dir
-    return await metrics.report_of(desk.db, lake, shop_id=desk.shop.id, show_id=show_id)
+        show = await live.show(tx, shop_id=desk.shop.id, show_id=show_id)
+        if show.status is live.ShowStatus.PLANNED:
+            raise metrics.UnknownShow(show_id=show_id)
+        stored = await metrics.stored_report(tx, shop_id=desk.shop.id, show_id=show_id)
+    return stored or await metrics.report_of(desk.db, shop_id=desk.shop.id, show_id=show_id)
 
 
 async def names_of(tx: Tx, desk: Desk, report: ShowReport) -> Names:

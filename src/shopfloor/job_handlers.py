@@ -1,0 +1,64 @@
+"""Which job is done by what, and what is asked for without anybody's asking.
+
+A worker process does what `handlers` maps; the process beside the shop only knows the names.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from shopfloor import collector
+from shopfloor.demand import jobs as demand_jobs
+from shopfloor.kernel import jobs
+from shopfloor.kernel.database import Tx
+from shopfloor.kernel.jobs.service import Handlers, Periodic
+from shopfloor.kernel.settings import Settings
+from shopfloor.kernel.values import now
+from shopfloor.metrics import jobs as metrics_jobs
+from shopfloor.supply import jobs as supply_jobs
+
+COMPACT_EVERY: Final = 3600.0
+READ_SHOWS_EVERY: Final = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """A job that needs to be told nothing."""
+
+
+COMPACT: Final = jobs.Job("lake.compact", asked=Nothing)
+
+
+def handlers(settings: Settings) -> Handlers:
+    async def compact(run: jobs.Run, _: Nothing) -> None:
+        """It takes the memory of a million events for a moment, and may be killed at any point."""
+        done = await asyncio.to_thread(collector.compact, settings.lake_dir)
+        await run.progress(0.9, "forget_writers")
+        await asyncio.to_thread(collector.forget_writers, settings.lake_dir)
+        async with run.db.transaction() as tx:
+            await run.done(tx, as_of=now(), result={"files": done.files_before, "merged": done.files_after})
+
+    async def report(run: jobs.Run, asked: metrics_jobs.OfShow) -> None:
+        await metrics_jobs.make_report(run, asked, lake=settings.lake_dir)
+
+    async def forecast(run: jobs.Run, asked: demand_jobs.OfShow) -> None:
+        await demand_jobs.make_forecast(run, asked, lake=settings.lake_dir)
+
+    return {
+        COMPACT: compact,
+        metrics_jobs.REPORT: report,
+        demand_jobs.FORECAST: forecast,
+        supply_jobs.PLAN: supply_jobs.make,
+    }
+
+
+async def ask_to_compact(tx: Tx) -> None:
+    await jobs.ask(tx, COMPACT, Nothing(), key="")
+
+
+def periodic(read_shows_on_air: Callable[[Tx], Awaitable[None]]) -> Sequence[Periodic]:
+    return [
+        Periodic("lake.compact", COMPACT_EVERY, ask_to_compact),
+        Periodic("shows.read", READ_SHOWS_EVERY, read_shows_on_air),
+    ]

@@ -12,7 +12,7 @@ import uvicorn
 
 from shopfloor import accounts
 from shopfloor.purchases import PurchaseEndpoint, PurchaseRequest, make_http_protocol
-from shopfloor.purchases.gateway import OnReply, PurchaseReply
+from shopfloor.purchases.messages import OnReply, PurchaseReply
 
 KEYRING = accounts.Keyring(current=1, keys={1: b"k" * 32})
 

@@ -8,13 +8,11 @@ from shopfloor.purchases.endpoint import HELD_COOKIE, PurchaseEndpoint
 from shopfloor.purchases.events import Place, UnitsWaiting, WaitlistEnded, WaitlistJoined, WaitlistOffered
 from shopfloor.purchases.gateway import (
     PurchaseGateway,
-    PurchaseLine,
-    PurchaseReply,
-    PurchaseRequest,
     WaitlistHook,
 )
 from shopfloor.purchases.http_protocol import make_http_protocol
 from shopfloor.purchases.intents import intent
+from shopfloor.purchases.messages import PurchaseLine, PurchaseReply, PurchaseRequest
 from shopfloor.purchases.models import (
     BadPurchase,
     CookieNeeded,

@@ -26,7 +26,8 @@ from shopfloor.kernel.database import DatabaseAway
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.origin import is_same_site
 from shopfloor.kernel.rate_limit import Gcra
-from shopfloor.purchases.gateway import PurchaseGateway, PurchaseReply, PurchaseRequest, encode
+from shopfloor.purchases.gateway import PurchaseGateway
+from shopfloor.purchases.messages import PurchaseReply, PurchaseRequest, encode
 from shopfloor.purchases.models import (
     BadPurchase,
     CookieNeeded,

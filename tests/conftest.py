@@ -31,7 +31,7 @@ BEGIN
   SET LOCAL client_min_messages = warning;
   IF current_setting('is_superuser')::boolean THEN SET LOCAL session_replication_role = replica; END IF;
   FOR t IN SELECT c.oid::regclass FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-            WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition
+            WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.oid <> 'kernel.partition'::regclass
               AND n.nspname NOT IN ('public', 'pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg_%'
   LOOP
     IF current_setting('is_superuser')::boolean

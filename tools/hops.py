@@ -28,13 +28,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final, TextIO
-from uuid import uuid4
 
 import httpx
 from websockets.sync.client import ClientConnection, connect
 
 import shopfloor
 from shopfloor.demo.merchant import Merchant
+from shopfloor.kernel.values import new_id
 
 SOURCE: Final = str(Path(shopfloor.__file__).parent) + os.sep
 PATIENCE: Final = 90.0
@@ -234,10 +234,10 @@ def bought(place: Path) -> dict[str, list[Hop]]:
             socket.send('{"t":"hello"}')
             until(socket, "snapshot")
             for _ in range(2):
-                socket.send(json.dumps({"t": "buy", "id": str(uuid4()), **wish}))
+                socket.send(json.dumps({"t": "buy", "id": str(new_id()), **wish}))
                 answers.append(until(socket, "answer"))
         posted = httpx.post(
-            f"{shop.address}/buy", json={"id": str(uuid4()), **wish}, headers=cookie, trust_env=False, timeout=PATIENCE
+            f"{shop.address}/buy", json={"id": str(new_id()), **wish}, headers=cookie, trust_env=False, timeout=PATIENCE
         )  # fmt: skip
         answers.append(posted.json())
         page = shop.address + answers[-1]["url"]

@@ -11,6 +11,7 @@ from typing import Any, Final
 from rich.console import Console
 
 from shopfloor import collector, media, orders, shop_borders, stock, supply
+from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.startup import prepared_database
@@ -69,10 +70,13 @@ async def _run(db: Database, settings: Settings, delivered: collector.FactIds) -
     async with db.transaction() as tx:
         await tx.run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         ledger = await stock.audit(tx)
+        books = await stock.retention.books(tx)
         ordered = await orders.audit(tx)
         delivery = await _outbox(tx, delivered)
         plans = await _plans(tx)
         borders = await _borders(tx)
+        forgotten = await outbox.forgotten_until(tx)
+    ledger.append(await asyncio.to_thread(stock.retention.audit_archive, books, settings.archive_dir))
     findings = [
         *(_counted("stock", check.name, check.looked_at, check.offending) for check in ledger),
         *(_counted("orders", check.name, check.looked_at, check.offending) for check in ordered),
@@ -82,7 +86,7 @@ async def _run(db: Database, settings: Settings, delivered: collector.FactIds) -
     ]
     findings += [
         Finding("lake", check.name, check.passed, check.figures, check.offending)
-        for check in collector.audit(settings.lake_dir, delivered)
+        for check in collector.audit(settings.lake_dir, delivered, since=forgotten)
     ]
     findings += [
         Finding("media", check.name, check.passed, dict(check.figures), check.offending)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -12,7 +13,7 @@ import click
 from shopfloor.kernel import late
 
 if TYPE_CHECKING:
-    from shopfloor import access, app, audit, worker
+    from shopfloor import access, app, audit, retention, wiring, worker
     from shopfloor.demo import show as demo_show
     from shopfloor.kernel import logs, migrations, postgres, startup
     from shopfloor.kernel import settings as kernel_settings
@@ -21,6 +22,8 @@ else:
     access = late.module("shopfloor.access")
     app = late.module("shopfloor.app")
     audit = late.module("shopfloor.audit")
+    retention = late.module("shopfloor.retention")
+    wiring = late.module("shopfloor.wiring")
     worker = late.module("shopfloor.worker")
     demo_show = late.module("shopfloor.demo.show")
     logs = late.module("shopfloor.kernel.logs")
@@ -144,6 +147,20 @@ def run_audit(settings: Settings, *, as_json: bool) -> None:
     else:
         audit.show(findings)
     sys.exit(0 if all(finding.passed for finding in findings) else 1)
+
+
+@main.command("retention")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of lines.")
+@click.pass_obj
+def run_retention(settings: Settings, *, as_json: bool) -> None:
+    """Keep to the table of docs/retention.md now, as the worker does every hour; say what was dropped and archived."""
+    done = retention.of_installation(settings, wiring.CONSUMERS).as_dict()
+    if as_json:
+        click.echo(json.dumps(done))
+        return
+    for name, what in done.items():
+        said = ", ".join(what) or "none" if isinstance(what, list) else f"{what:,}"
+        click.echo(f"{name.replace('_', ' ')}: {said}")
 
 
 @main.command("password-reset")

@@ -39,6 +39,7 @@ from shopfloor import audit
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.startup import prepared_database
+from shopfloor.kernel.values import new_id
 
 SAMPLE: Final = 50
 # One shopper may buy so often in a second; a buyer here is several of them, one after the other.
@@ -415,7 +416,7 @@ async def _buy_http(
             await pace.turn()
             if time.monotonic() >= end:
                 return
-            wish_id = str(uuid4())
+            wish_id = str(new_id())
             wish: dict[str, Any] = {"id": wish_id, **goods.wish(draw, options.carts)}
             asked = time.monotonic()
             try:
@@ -448,7 +449,7 @@ async def _buy_socket(
                 await pace.turn()
                 if time.monotonic() >= end:
                     return
-                wish_id = str(uuid4())
+                wish_id = str(new_id())
                 twice = draw.random() < options.taps_twice
                 frame = json.dumps({"t": "buy", "id": wish_id, **goods.wish(draw, 0.0)})
                 asked = time.monotonic()

@@ -10,6 +10,7 @@ from pkgutil import walk_packages
 import click
 
 import shopfloor
+from shopfloor import retention
 from shopfloor.cli import main as commands
 from shopfloor.kernel.errors import every_refusal
 from shopfloor.kernel.settings import Settings
@@ -81,6 +82,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "settings.md": settings_page,
     "cli.md": commands_page,
     "refusals.md": refusals_page,
+    "retention.md": retention.page,
 }
 
 

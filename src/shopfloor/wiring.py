@@ -35,6 +35,7 @@ from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.outbox import Consumer, Delivered, each
 from shopfloor.kernel.values import now
+from shopfloor.orders.events import BuyerErased, ShopTermsChanged
 
 
 def consumers(lake: Collector) -> list[Consumer]:
@@ -60,7 +61,12 @@ def consumers(lake: Collector) -> list[Consumer]:
         each("waitlist", SERVES_THE_WAITLIST),
         each("presales", KEEPS_PRESALES),
         each("signals", FOLLOWS_SIGNALS),
+        each("erasures", FORGETS_PEOPLE),
     ]
+
+
+CONSUMERS: Sequence[str] = ("lake", "rooms", "waitlist", "presales", "signals", "erasures")
+"""Who must have taken a fact before it may be forgotten."""
 
 
 async def read_the_show(tx: Tx, *, shop_id: int, show_id: int) -> None:
@@ -163,6 +169,13 @@ KEEPS_PRESALES: Mapping[type[Any], Callable[[Tx, Any], Any]] = {
 }
 
 
+async def _erased(tx: Tx, fact: BuyerErased) -> None:
+    await chat.erase_names(tx, shop_id=fact.shop_id, shoppers=fact.shoppers)
+
+
+FORGETS_PEOPLE: Mapping[type[Any], Callable[[Tx, Any], Any]] = {BuyerErased: _erased}
+
+
 def followers(
     db: Database,
     rooms: live.Rooms,
@@ -234,7 +247,7 @@ def followers(
     # After what they change in open rooms: pages are made from those.
     for kind in SHOWN_AT_ONCE:
         also(kind, lambda fact: pages.forget(fact.shop_id))
-    also(orders.ShopTermsChanged, lambda fact: pages.forget_shop(fact.shop_id))
+    also(ShopTermsChanged, lambda fact: pages.forget_shop(fact.shop_id))
     return shown
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import uvloop
 
-from shopfloor import accounts, catalog, collector, job_handlers, orders, wiring
+from shopfloor import accounts, catalog, collector, job_handlers, orders, retention, wiring
 from shopfloor.collector import Collector
 from shopfloor.kernel import logs, outbox
 from shopfloor.kernel.database import Database, DatabaseAway
@@ -55,6 +55,9 @@ def loops(
     async def tidy() -> None:
         await catalog.tidy(db, settings.pictures_dir)
 
+    async def retain() -> None:
+        await retention.run(db, archive=settings.archive_dir, consumers=wiring.CONSUMERS)
+
     return [
         *(outbox.run(db, consumer, arrivals) for consumer in wiring.consumers(lake)),
         _every(EXPIRE_EVERY, "expire", expire),
@@ -62,6 +65,7 @@ def loops(
         _every(FETCH_EVERY, "fetch_pictures", fetch_pictures),
         _every(FORGET_EVERY, "forget", forget),
         _every(FORGET_EVERY, "tidy", tidy),
+        _every(FORGET_EVERY, "retain", retain),
         dispatcher.run(
             db,
             job_handlers.handlers(settings),

@@ -20,6 +20,7 @@ live, socket.py:Socket.received
 kernel, strict_json.py:check_names
 purchases, gateway.py:PurchaseGateway.buy
 kernel, network.py:Networks.key
+purchases, retention.py:age
 purchases, offer_terms.py:OfferTermsCache.get
 stock, intake.py:Intake.submit_nowait
 stock, intake.py:Intake._run

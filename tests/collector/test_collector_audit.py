@@ -2,6 +2,7 @@
 
 import tracemalloc
 from collections.abc import Awaitable, Callable, Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -41,10 +42,10 @@ async def test_a_missing_a_doubled_a_half_and_an_unknown_fact_are_found_among_ma
 
     most: list[int] = []
 
-    def counted(wanted: Iterable[UUID], there: Iterable[str]) -> collector.Check:
+    def counted(wanted: Iterable[UUID], there: Iterable[str], *, since: datetime | None) -> collector.Check:
         both = list(wanted), list(there)
         most.append(max(map(len, both)))
-        return compare(*both)
+        return compare(*both, since=since)
 
     compare = facts.compare
     monkeypatch.setattr(facts, "compare", counted)

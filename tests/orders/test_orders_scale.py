@@ -10,7 +10,7 @@ import pytest
 from tests.explained import read_whole, scans
 from tests.orders.conftest import MakeMarket, Market, form
 
-from shopfloor import orders, payments
+from shopfloor import orders, payments, stock
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.values import Money
 from shopfloor.orders import list_queries, queries, sweep_queries, sweeper
@@ -71,11 +71,18 @@ async def test_whether_units_have_arrived_reads_no_more_than_their_lot(database:
         ahead = [row[0] for row in await cursor.fetchall()]
         assert len(ahead) == 66
 
+        await tx.value("SELECT brin_summarize_new_values('stock.hold_by_age')")
+        since = datetime.now(UTC) - timedelta(hours=2)
+        aged = await scans(
+            tx, lambda tx: stock.retention.lapsed_holds(tx, since=since, until=since + timedelta(hours=1))
+        )
         found = await scans(tx, lambda tx: queries.arrived(tx, hold_ids=ahead[:5], variant_id=1))
         # 50 came of 66: those who bought first have them, whoever is asked about.
         assert await queries.arrived(tx, hold_ids=ahead, variant_id=1) == set(ahead[:50])
         assert await queries.arrived(tx, hold_ids=[ahead[49], ahead[50]], variant_id=1) == {ahead[49]}
 
+    assert ("Bitmap Heap Scan", "hold") in aged
+    assert read_whole(aged) == set()
     assert "hold" not in read_whole(found)
     assert ("Index Scan", "hold") in found or ("Bitmap Heap Scan", "hold") in found
 

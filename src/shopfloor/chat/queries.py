@@ -1,6 +1,6 @@
 """SQL of chat.  One function, one statement."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -252,4 +252,15 @@ async def remove_blocked_word(tx: Tx, *, shop_id: int, word: str) -> int:
         "DELETE FROM chat.blocked_word WHERE shop_id = %(shop_id)s AND word = %(word)s",
         shop_id=shop_id,
         word=word,
+    )
+
+
+async def erase_names(tx: Tx, *, shop_id: int, shoppers: Sequence[UUID]) -> int:
+    return await tx.run(
+        """
+        UPDATE chat.line SET name = ''
+         WHERE shop_id = %(shop_id)s AND shopper = ANY(%(shoppers)s::uuid[]) AND name <> ''
+        """,
+        shop_id=shop_id,
+        shoppers=list(shoppers),
     )

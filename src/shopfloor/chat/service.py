@@ -330,3 +330,8 @@ async def _log_word(tx: Tx, shop_id: int, action: str, word: str, by: int | None
         note="",
         by=by,
     )
+
+
+async def erase_names(tx: Tx, *, shop_id: int, shoppers: Sequence[UUID]) -> int:
+    """Their lines stay, without a name.  Returns how many lost one."""
+    return await queries.erase_names(tx, shop_id=shop_id, shoppers=shoppers)

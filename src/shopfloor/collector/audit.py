@@ -2,6 +2,7 @@
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -22,12 +23,15 @@ _KEY: Final = 16
 _MOST: Final = 100
 
 
-def audit(directory: Path, fact_ids: Iterable[UUID] | None = None) -> list[Check]:
+def audit(
+    directory: Path, fact_ids: Iterable[UUID] | None = None, *, since: datetime | None = None
+) -> list[Check]:
     """Check the files against the manifest, the books against the files, and the outbox against the lake.
 
     `fact_ids` are those the collector's consumer has been given; without them the outbox is not compared.
     The order matters to the caller: read the ids first, then call, so that what arrives meanwhile is no
-    complaint; a fact that is delivered but not among `fact_ids` counts as `without_a_fact`.
+    complaint; a fact that is delivered but not among `fact_ids` counts as `without_a_fact`.  `since`: the outbox has
+    forgotten its facts from before; what the lake has of them is all there is.
     """
     view = lake.open(directory)
     damaged, count = lake.damaged_files(view.snapshot)
@@ -37,7 +41,7 @@ def audit(directory: Path, fact_ids: Iterable[UUID] | None = None) -> list[Check
         return checks
     checks.append(_once(view, directory))
     if fact_ids is not None:
-        checks.append(_facts(directory, fact_ids, fact_ids_in(view)))
+        checks.append(_facts(directory, fact_ids, fact_ids_in(view), since=since))
     return checks
 
 
@@ -54,7 +58,9 @@ def fact_ids_in(view: lake.Lake) -> Iterator[str]:
                 yield identity
 
 
-def _facts(directory: Path, fact_ids: Iterable[UUID], lake_ids: Iterable[str]) -> Check:
+def _facts(
+    directory: Path, fact_ids: Iterable[UUID], lake_ids: Iterable[str], *, since: datetime | None
+) -> Check:
     """`facts.compare`, one part of all ids at a time: what belongs to a fact is in the part of its id."""
     with Spill(directory) as outbox, Spill(directory) as found:
         for fact in fact_ids:
@@ -63,7 +69,9 @@ def _facts(directory: Path, fact_ids: Iterable[UUID], lake_ids: Iterable[str]) -
             found.add(identity.partition(":")[0].encode(), identity.encode())
         whole: Check | None = None
         for wanted, there in zip(outbox.parts(), found.parts(), strict=True):
-            part = facts.compare((UUID(bytes=each) for each in wanted), (each.decode() for each in there))
+            part = facts.compare(
+                (UUID(bytes=each) for each in wanted), (each.decode() for each in there), since=since
+            )
             whole = part if whole is None else _joined(whole, part)
     assert whole is not None
     return whole

@@ -19,7 +19,7 @@ notifies who listens.  A notice can get lost with its connection; so they look b
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Final, Protocol
@@ -30,13 +30,14 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Json
 
-from shopfloor.kernel import logs
+from shopfloor.kernel import logs, partitions, progress
 from shopfloor.kernel.database import Database, DatabaseAway, Tx
 from shopfloor.kernel.values import new_id
 
 PLACE_LOCK: Final = 0x5_40_9F_10_01
 ATTEMPTS: Final = 8
 FOLLOWED_AT_ONCE: Final = 1000
+_FORGOTTEN: Final = "forget facts"
 # How long a reader that was told of nothing sleeps before it looks by itself.
 LOOK_EVERY: Final = 5.0
 
@@ -166,6 +167,48 @@ async def read(tx: Tx, *, after: int, limit: int, names: frozenset[str] | None =
         after=after,
         limit=limit,
         names=None if names is None else sorted(names),
+    )
+
+
+async def forget(tx: Tx, *, before: datetime, consumers: Collection[str]) -> list[str]:
+    """Drop the months that ended before that time, as far as each of `consumers` has taken all of their facts and
+    none of them is parked.  Returns their names.
+
+    The month with the last fact stays: the next position is counted from it.
+    """
+    dropped: list[str] = []
+    for month in await partitions.partitions(tx, schema="kernel", table="outbox"):
+        if month.until > before or not await _is_over(tx, month, consumers):
+            break
+        await partitions.drop(tx, schema="kernel", table="outbox", name=month.name)
+        await progress.reach(tx, _FORGOTTEN, month.until)
+        dropped.append(month.name)
+    return dropped
+
+
+async def forgotten_until(tx: Tx) -> datetime | None:
+    """Facts recorded before are in the lake only; None when none was ever dropped."""
+    return await progress.reached(tx, _FORGOTTEN)
+
+
+async def _is_over(tx: Tx, month: partitions.Partition, consumers: Collection[str]) -> bool:
+    return await tx.value(
+        """
+        WITH facts AS (
+            SELECT coalesce(max(position), 0) AS last, count(*) FILTER (WHERE position IS NULL) AS unplaced
+              FROM kernel.outbox
+             WHERE recorded_at < %(until)s AND (%(since)s::timestamptz IS NULL OR recorded_at >= %(since)s)
+        )
+        SELECT unplaced = 0
+           AND (last = 0 OR last < (SELECT max(position) FROM kernel.outbox WHERE position IS NOT NULL))
+           AND (SELECT count(*) FROM kernel.consumer
+                 WHERE name = ANY(%(consumers)s::text[]) AND position >= last) = cardinality(%(consumers)s::text[])
+           AND NOT EXISTS (SELECT FROM kernel.parked WHERE position <= last)
+          FROM facts
+        """,
+        since=month.since,
+        until=month.until,
+        consumers=sorted(consumers),
     )
 
 

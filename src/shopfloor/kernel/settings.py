@@ -111,6 +111,10 @@ class Settings(BaseSettings):
         return client_address.networks(self.own_networks)
 
     @property
+    def archive_dir(self) -> Path:
+        return self.data_dir / "archive"
+
+    @property
     def lake_dir(self) -> Path:
         return self.data_dir / "lake"
 

@@ -17,7 +17,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Final, Protocol
+from typing import IO, Final, Protocol
 
 _NAME: Final = re.compile(r"(?!.*(?:^|/)\.)[^/\0]+(?:/[^/\0]+)*")
 _TEMPORARY: Final = ".tmp"
@@ -171,7 +171,7 @@ class Directory:
     def _written(self, path: Path, data: bytes) -> Path:
         """`data` in a file of its own beside `path`, durable but for its name."""
         make_directory(path.parent)
-        temporary = path.with_name(f"{path.name}.{os.getpid()}-{next(_numbers)}{_TEMPORARY}")
+        temporary = _temporary(path)
         try:
             with temporary.open("wb") as file:
                 file.write(data)
@@ -182,6 +182,28 @@ class Directory:
             temporary.unlink(missing_ok=True)
             raise
         return temporary
+
+
+@contextmanager
+def written(path: Path) -> Generator[IO[bytes]]:
+    """A file that is too large for `put`: what the block writes is under `path`, whole and durable, when it is left;
+    where the block fails, `path` is what it was.
+    """
+    make_directory(path.parent)
+    temporary = _temporary(path)
+    try:
+        with temporary.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_directory(path.parent)
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f"{path.name}.{os.getpid()}-{next(_numbers)}{_TEMPORARY}")
 
 
 def of(place: Path | Storage) -> Storage:

@@ -75,5 +75,16 @@ def new_id() -> UUID:
     return UUID(int=_last_ms << 80 | 0x7 << 76 | _counter << 64 | 0b10 << 62 | tail)
 
 
+def made_at(id: UUID) -> datetime | None:  # noqa: A002 -- what it is called
+    """When an id of version 7 was made, as it says itself; None for ids that do not say."""
+    number = id.int
+    if number >> 76 & 0xF != 7 or number >> 62 & 0b11 != 0b10:
+        return None
+    try:
+        return datetime.fromtimestamp((number >> 80) / 1000, UTC)
+    except (OverflowError, ValueError):
+        return None
+
+
 def now() -> datetime:
     return datetime.now(UTC)

@@ -5,7 +5,7 @@ its total; units are an order's own before its buyer is told so; money that came
 owed back.
 """
 
-from shopfloor.orders import bank_details
+from shopfloor.orders import bank_details, erasure
 from shopfloor.orders.audit import audit
 from shopfloor.orders.cancellation import cancel, cancel_for_shopper, expire
 from shopfloor.orders.charges import mark_paid
@@ -14,7 +14,6 @@ from shopfloor.orders.checkout_form import Address, Form
 from shopfloor.orders.events import (
     OrderCancelled,
     OrderPlaced,
-    ShopTermsChanged,
 )
 from shopfloor.orders.models import (
     Delivery,
@@ -56,7 +55,6 @@ __all__ = [
     "OrderView",
     "Party",
     "ShopTerms",
-    "ShopTermsChanged",
     "Status",
     "answer_delay",
     "audit",
@@ -68,6 +66,7 @@ __all__ = [
     "counts",
     "delay",
     "deliver",
+    "erasure",
     "expire",
     "lot_delayed",
     "lot_ready",

@@ -17,12 +17,13 @@ from shopfloor.kernel.border import IDS_AS_NAMES, Day, Id
 from shopfloor.kernel.http import Db, refusals, with_links
 from shopfloor.kernel.text import UnusableText
 from shopfloor.kernel.values import MAX_MINOR, Money, new_id
-from shopfloor.orders import bank_details, cancellation, charges, presale, refunds, shipping, views
+from shopfloor.orders import bank_details, cancellation, charges, erasure, presale, refunds, shipping, views
 from shopfloor.orders.models import Order, OrderSummary, OrderView, Party, ShopTerms
 from shopfloor.orders.refusals import (
     AlreadyPaid,
     CannotCancel,
     KeyReused,
+    NobodyToErase,
     NoDelay,
     NotPaid,
     NotReady,
@@ -37,6 +38,7 @@ router = APIRouter(prefix="/v1/{shop}/orders", tags=["orders"])
 
 Viewer = Annotated[Actor, Depends(allowed(Permission.ORDERS_VIEW))]
 Manager = Annotated[Actor, Depends(allowed(Permission.ORDERS_MANAGE))]
+MembersManager = Annotated[Actor, Depends(allowed(Permission.MEMBERS_MANAGE))]
 MoneyViewer = Annotated[Actor, Depends(allowed(Permission.MONEY_VIEW))]
 MoneyManager = Annotated[Actor, Depends(allowed(Permission.MONEY_MANAGE))]
 Minor = Annotated[int, Field(ge=0, le=MAX_MINOR)]
@@ -93,6 +95,15 @@ class PayToBody(BaseModel):
     pay_to: str = Field(max_length=2000)
 
 
+class EraseIn(BaseModel):
+    """One of these; whoever it is, all of their orders and chat lines are meant."""
+
+    order_id: UUID | None = None
+    email: str | None = Field(None, min_length=3, max_length=200)
+    phone: str | None = Field(None, min_length=6, max_length=50)
+    shopper: UUID | None = None
+
+
 def _actor(actor: Actor) -> str:
     return f"person:{actor.person_id}"
 
@@ -143,6 +154,17 @@ async def orders(
             key=attrgetter("id"),
         )
     return with_links(request, response, found)
+
+
+@router.post("/erasures", status_code=201, responses=refusals(NobodyToErase, NotAllowed))
+async def erase(body: EraseIn, actor: MembersManager, db: Db) -> erasure.Erasure:
+    """Forget a person: name and contact go from orders and chat, for good; what was bought, paid and said stays.
+
+    Orders that are not over keep their contact until they are (`waiting`).
+    """
+    subject = erasure.Subject(body.order_id, body.email, body.phone, body.shopper)
+    async with db.transaction() as tx:
+        return await erasure.erase(tx, actor=actor, subject=subject)
 
 
 @router.get("/policy")

@@ -21,6 +21,7 @@ async def audit(tx: Tx) -> list[stock.Check]:
         ("orders: nobody paid more than the order", audit_overpaid),
         ("orders: promised units are allocated in the ledger", audit_secured),
         ("orders: allocated units belong to an order", audit_allocated),
+        ("orders: the product pages that buyers saw are there", audit_pages),
     )
     found: list[stock.Check] = []
     for name, look in checks:
@@ -111,5 +112,19 @@ async def audit_allocated(tx: Tx) -> AuditRow:
                coalesce(array_agg(h.id::text) FILTER (WHERE o.id IS NULL), '{}') AS offending
           FROM (SELECT DISTINCT id FROM stock.v_hold WHERE state = 'allocated') h
           LEFT JOIN orders.orders o ON o.hold_id = h.id AND o.secured
+        """,
+    )
+
+
+async def audit_pages(tx: Tx) -> AuditRow:
+    """Every product page that a checkout names is kept."""
+    return await tx.one(
+        AuditRow,
+        """
+        SELECT count(*)::int AS looked_at,
+               coalesce(array_agg(DISTINCT c.id::text) FILTER (WHERE t.hash IS NULL), '{}') AS offending
+          FROM orders.checkout c
+         CROSS JOIN jsonb_array_elements_text(c.page -> 'product_hashes') AS n (hash)
+          LEFT JOIN orders.page_text t ON t.shop_id = c.shop_id AND t.hash = decode(n.hash, 'hex')
         """,
     )

@@ -7,7 +7,7 @@ draft an order.  `complete` is the three together.
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -17,7 +17,7 @@ import msgspec
 from shopfloor import payments, purchases, stock
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.values import new_id, now
-from shopfloor.orders import checkout_queries, lifecycle, queries, views
+from shopfloor.orders import checkout_queries, lifecycle, page_texts, queries, views
 from shopfloor.orders.checkout_form import Form, contact_keys, form_hash, tidy
 from shopfloor.orders.checkout_snapshot import from_hold, from_intent, from_lots, plain
 from shopfloor.orders.models import (
@@ -90,7 +90,8 @@ async def begin_checkout(tx: Tx, *, shop_id: int, hold_id: UUID, shopper: UUID) 
         fresh = await (from_intent(tx, hold_id=hold_id) if hold is None else from_hold(tx, hold))
         if fresh is None or not _is_of(fresh, shop_id, shopper):
             raise CheckoutNotFound(hold_id=str(hold_id))
-        await checkout_queries.insert_checkout(tx, fresh)
+        page = await page_texts.put_away(tx, shop_id=shop_id, page=fresh.page)
+        await checkout_queries.insert_checkout(tx, replace(fresh, page=page))
         row = await checkout_queries.checkout(tx, id=hold_id)
     if row is None or not _is_of(row, shop_id, shopper):
         raise CheckoutNotFound(hold_id=str(hold_id))
@@ -132,7 +133,7 @@ async def _checkout(tx: Tx, row: checkout_queries.CheckoutRow, hold: stock.Hold 
         currency=row.currency,
         items=items,
         bundles=bundles,
-        page=row.page,
+        page=await page_texts.take_out(tx, shop_id=row.shop_id, page=row.page),
         expires_at=expires_at,
         renewals=row.renewals,
         order_id=await checkout_queries.order_of_checkout(tx, checkout_id=row.id),

@@ -126,6 +126,40 @@ async def checkout(tx: Tx, *, id: UUID) -> CheckoutRow | None:  # noqa: A002 -- 
     )
 
 
+async def insert_page_texts(tx: Tx, *, shop_id: int, texts: Mapping[str, Mapping[str, Any]]) -> None:
+    """By hash, in hexadecimal digits; in one order, so that two who come with the same do not wait for each other."""
+    await tx.many(
+        """
+        INSERT INTO orders.page_text (shop_id, hash, body)
+        VALUES (%(shop_id)s, decode(%(hash)s, 'hex'), %(body)s) ON CONFLICT DO NOTHING
+        """,
+        [
+            {"shop_id": shop_id, "hash": digest, "body": Jsonb(dict(body))}
+            for digest, body in sorted(texts.items())
+        ],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PageText:
+    hash: str
+    body: dict[str, Any]
+
+
+async def page_texts(tx: Tx, *, shop_id: int, hashes: Sequence[str]) -> dict[str, dict[str, Any]]:
+    rows = await tx.every(
+        PageText,
+        """
+        SELECT encode(hash, 'hex') AS hash, body FROM orders.page_text
+         WHERE shop_id = %(shop_id)s
+           AND hash = ANY(ARRAY(SELECT decode(h, 'hex') FROM unnest(%(hashes)s::text[]) AS u (h)))
+        """,
+        shop_id=shop_id,
+        hashes=list(hashes),
+    )
+    return {row.hash: row.body for row in rows}
+
+
 async def lock_checkout(tx: Tx, *, id: UUID) -> CheckoutRow | None:  # noqa: A002 -- the column's name
     return await tx.first(
         CheckoutRow,

@@ -185,3 +185,15 @@ class DeliveryDelayed:
     variant_id: int
     promised_on: date
     delayed_to: date
+
+
+@dataclass(frozen=True, slots=True)
+class BuyerErased:
+    """A person is to be forgotten: who bought with these cookies.  Says nothing else about them."""
+
+    name: ClassVar[str] = "orders.buyer_erased"
+
+    shop_id: int
+    erasure_id: UUID
+    shoppers: list[UUID]
+    orders: int

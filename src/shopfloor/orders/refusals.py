@@ -91,3 +91,9 @@ class ContactLimit(Conflict):
     """This contact has unpaid orders for as many units as one buyer may have; pay for them first, or wait until they are cancelled."""
 
     code = "orders.contact_limit"
+
+
+class NobodyToErase(NotFound):
+    """Nobody with these details has ordered here."""
+
+    code = "orders.nobody_to_erase"

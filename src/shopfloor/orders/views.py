@@ -10,7 +10,7 @@ from shopfloor import accounts, payments, purchases
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import now
-from shopfloor.orders import checkout_queries, list_queries, queries
+from shopfloor.orders import checkout_queries, list_queries, page_texts, queries
 from shopfloor.orders.events import ShopTermsChanged
 from shopfloor.orders.models import Counts, Due, Order, OrderSummary, OrderView, Party, ShopTerms, Status
 from shopfloor.orders.refusals import OrderNotFound
@@ -126,7 +126,7 @@ async def _view(tx: Tx, found: Order) -> OrderView:
         due=owed,
         buyer_may_cancel=may_cancel(found, lines, by=Party.BUYER, today=day),
         is_late=open_order and is_late(lines, today=day),
-        page=checkout.page,
+        page=await page_texts.take_out(tx, shop_id=found.shop_id, page=checkout.page),
         instructions=await _instructions(tx, found, owed),
         bundles=await queries.bundles(tx, order_id=found.id),
     )

@@ -4,6 +4,7 @@ Promise: a repeated tap gets the first answer; nobody pays another price than th
 after it is on disk; the waitlist is served in the order of joining.
 """
 
+from shopfloor.purchases import retention
 from shopfloor.purchases.endpoint import HELD_COOKIE, PurchaseEndpoint
 from shopfloor.purchases.events import Place, UnitsWaiting, WaitlistEnded, WaitlistJoined, WaitlistOffered
 from shopfloor.purchases.gateway import (
@@ -21,7 +22,6 @@ from shopfloor.purchases.models import (
     OfferUnknown,
     PriceChanged,
     TooFast,
-    TooLarge,
     Waiting,
     WaitingNotFound,
     WaitingNotNeeded,
@@ -68,7 +68,6 @@ __all__ = [
     "PurchaseReply",
     "PurchaseRequest",
     "TooFast",
-    "TooLarge",
     "UnitsWaiting",
     "Waiting",
     "WaitingNotFound",
@@ -91,6 +90,7 @@ __all__ = [
     "most_per_buyer",
     "offer_lines",
     "places",
+    "retention",
     "serve",
     "serve_again",
     "set_claim_seconds",

@@ -35,6 +35,7 @@ from shopfloor.purchases.models import (
     OfferClosed,
     OfferUnknown,
     PriceChanged,
+    PurchaseExpired,
     TooFast,
     TooLarge,
     asked_again,
@@ -68,8 +69,8 @@ _STATUS: Final = {
     stock.MISMATCH: 422,
     stock.INVALID: 422,
     **{kind.code: kind.status for kind in (
-        BadPurchase, strict_json.RepeatedName, strict_json.TooDeep, CookieNeeded, DatabaseAway, HoldExpired, stock.IntakeClosed, stock.IntakeFull, stock.IntakeUnknown, OfferClosed, OfferUnknown, PriceChanged,
-        TooFast, TooLarge,
+        BadPurchase, strict_json.RepeatedName, strict_json.TooDeep, CookieNeeded, DatabaseAway, HoldExpired, *stock.INTAKE_REFUSALS, OfferClosed,
+        OfferUnknown, PriceChanged, PurchaseExpired, TooFast, TooLarge,
     )},
 }  # fmt: skip
 

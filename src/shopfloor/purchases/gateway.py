@@ -18,7 +18,7 @@ from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.network import Networks
 from shopfloor.kernel.rate_limit import Gcra
 from shopfloor.kernel.values import new_id
-from shopfloor.purchases import waitlist
+from shopfloor.purchases import retention, waitlist
 from shopfloor.purchases.bundles import about_the_bundle, asked_for, expanded
 from shopfloor.purchases.intents import open_intent
 from shopfloor.purchases.messages import (
@@ -36,6 +36,7 @@ from shopfloor.purchases.models import (
     HoldExpired,
     OfferClosed,
     OfferUnknown,
+    PurchaseExpired,
 )
 from shopfloor.purchases.offer_terms import OfferTerms, OfferTermsCache, why_not
 
@@ -112,8 +113,16 @@ def _place(request: stock.Request, terms: OfferTerms, variant_id: int, quantity:
 class PurchaseGateway:
     """Everything behind POST /buy and behind the `buy` frame of the room socket."""
 
-    def __init__(self, *, db: Database, intake: stock.Intake, terms: OfferTermsCache) -> None:
+    def __init__(
+        self,
+        *,
+        db: Database,
+        intake: stock.Intake,
+        terms: OfferTermsCache,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._db = db
+        self._clock = clock
         self._intake = intake
         self._terms = terms
         self._tasks: set[asyncio.Task[None]] = set()
@@ -141,16 +150,26 @@ class PurchaseGateway:
         def reply(answered: PurchaseReply) -> None:
             answer(encode(answered))
 
-        self._ask(purchase.offer_id, (purchase, shopper, reply, show_id, self._network_of(address)))
+        asked = (purchase, shopper, reply, show_id, self._network_of(address))
+        age = retention.age(purchase.id, self._clock())
+        if age is retention.Age.YOUNG:
+            self._ask(purchase.offer_id, asked)
+        else:
+            self._admit(age, purchase.id, reply, lambda: self._ask(purchase.offer_id, asked))
         return None
 
     def ask(self, purchase: PurchaseRequest, *, shopper: UUID, reply: OnReply, address: str = "") -> None:
         """The door of POST /buy.  `reply` is called once, from the loop, perhaps before this returns."""
-        if purchase.offer_id is None and len(purchase.lines) > 1:
-            network = self._network_of(address)
-            self._spawn(self._ask_several(purchase, shopper, reply, network), purchase.id, reply)
+        age = retention.age(purchase.id, self._clock())
+        if age is retention.Age.YOUNG:
+            self._ask_one_or_several(purchase, shopper, reply, address)
         else:
-            self._ask(_key(purchase), (purchase, shopper, reply, None, self._network_of(address)))
+            self._admit(
+                age,
+                purchase.id,
+                reply,
+                lambda: self._ask_one_or_several(purchase, shopper, reply, address),
+            )
 
     def where(self, purchase: PurchaseRequest) -> OfferTerms | None:
         """The terms a purchase is about, as known last: where a form goes back to."""
@@ -163,7 +182,33 @@ class PurchaseGateway:
     def _network_of(self, address: str) -> int | None:
         return None if self.networks is None else self.networks.key(address)
 
+    def _admit(
+        self, age: retention.Age, purchase_id: UUID, reply: OnReply, go_on: Callable[[], None]
+    ) -> None:
+        """What was begun too long ago is not begun again: nobody remembers any more whether it was bought."""
+        if age is retention.Age.EXPIRED:
+            reply(_refused(purchase_id, _expired()))
+        else:
+            self._spawn(self._admit_untimed(purchase_id, reply, go_on), purchase_id, reply)
+
+    async def _admit_untimed(self, purchase_id: UUID, reply: OnReply, go_on: Callable[[], None]) -> None:
+        async with self._db.transaction() as tx:
+            spent = await retention.is_spent(tx, id=purchase_id)
+        if spent:
+            reply(_refused(purchase_id, _expired()))
+        else:
+            go_on()
+
     # ── behind them ───────────────────────────────────────────────────────────────────────────────────────
+
+    def _ask_one_or_several(
+        self, purchase: PurchaseRequest, shopper: UUID, reply: OnReply, address: str
+    ) -> None:
+        network = self._network_of(address)
+        if purchase.offer_id is None and len(purchase.lines) > 1:
+            self._spawn(self._ask_several(purchase, shopper, reply, network), purchase.id, reply)
+        else:
+            self._ask(_key(purchase), (purchase, shopper, reply, None, network))
 
     def _ask(self, key: int, asked: "_Asked") -> None:
         early = self._early.get(key)
@@ -420,6 +465,10 @@ _GONE: Final = frozenset({stock.HoldState.EXPIRED, stock.HoldState.RELEASED})
 
 def _refused(purchase_id: UUID, refusal: Refusal, *, url: str | None = None) -> PurchaseReply:
     return PurchaseReply(purchase_id, "refused", refusal.code, refusal.message, refusal.facts, url=url)
+
+
+def _expired() -> PurchaseExpired:
+    return PurchaseExpired(days=retention.WINDOW.days)
 
 
 def _checkout_url(terms: OfferTerms, purchase_id: UUID) -> str:

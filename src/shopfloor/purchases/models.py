@@ -38,6 +38,12 @@ class HoldExpired(Conflict):
     code = "orders.hold_expired"
 
 
+class PurchaseExpired(Conflict):
+    """This purchase was begun too long ago: begin a new one."""
+
+    code = "purchase.expired"
+
+
 class BadPurchase(Invalid):
     """The purchase makes no sense."""
 

@@ -5,6 +5,7 @@ the physical world may raise `shortfall`.  It is kept by the decision under the 
 constraint, and by the races and properties under tests/.
 """
 
+from shopfloor.stock import retention
 from shopfloor.stock.audit import audit
 from shopfloor.stock.availability import Availability, assembled, available, units_in_bundles
 from shopfloor.stock.decision import MAX_LINES
@@ -35,7 +36,7 @@ from shopfloor.stock.holds import (
     unpaid_of_network,
     unpaid_until,
 )
-from shopfloor.stock.intake import Intake, IntakeClosed, IntakeFull, IntakeUnknown
+from shopfloor.stock.intake import INTAKE_REFUSALS, Intake, IntakeClosed, IntakeFull, IntakeUnknown
 from shopfloor.stock.models import (
     CLOSED,
     INVALID,
@@ -106,6 +107,7 @@ from shopfloor.stock.service import (
 
 __all__ = [
     "CLOSED",
+    "INTAKE_REFUSALS",
     "INVALID",
     "LIMIT",
     "MAX_LINES",
@@ -194,6 +196,7 @@ __all__ = [
     "rehold",
     "release",
     "reserve",
+    "retention",
     "ship",
     "shortages",
     "sold",

@@ -67,6 +67,10 @@ class IntakeUnknown(Unavailable):
     code = "intake.unknown"
 
 
+INTAKE_REFUSALS: Final = (IntakeClosed, IntakeFull, IntakeUnknown)
+"""What the intake itself says, whatever is asked for."""
+
+
 Outcome = Held | Refused | Unavailable
 OnDecided = Callable[[Outcome], None]
 OnRefused = Callable[[Tx, list[Request], list[Answer]], Awaitable[list[Answer]]]

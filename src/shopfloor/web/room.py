@@ -117,7 +117,7 @@ WORDS: Final = {
 # Refusals that a tap in the room can meet.
 _REFUSALS: Final = (
     "stock.sold_out", "stock.limit", "stock.network_limit", "stock.too_late", "stock.mismatch", "stock.closed", "stock.unknown", "orders.price_changed",
-    "orders.offer_closed", "orders.offer_unknown", "orders.hold_expired", "orders.too_fast", "orders.bad_purchase",
+    "orders.offer_closed", "orders.offer_unknown", "orders.hold_expired", "purchase.expired", "orders.too_fast", "orders.bad_purchase",
     "intake.full", "intake.closed", "intake.unknown", "orders.cookie_needed", "orders.waiting_not_needed", "chat.too_fast", "chat.muted", "chat.repeated", "chat.bad_text", "chat.closed", "database.away",
 )  # fmt: skip
 

@@ -22,6 +22,7 @@ router = APIRouter(prefix="/console/{shop}/orders", include_in_schema=False)
 
 Viewer = Annotated[Desk, at_page("orders")]
 Manager = Annotated[Desk, at(Permission.ORDERS_MANAGE)]
+Keeper = Annotated[Desk, at(Permission.MEMBERS_MANAGE)]
 Text = Annotated[str, Form(max_length=500)]
 PAGE = 50
 
@@ -99,6 +100,24 @@ async def paid(desk: Manager, order_id: UUID, amount: Text = "", note: Text = ""
     except Refusal as refusal:
         return desk.refused(path, refusal)
     return desk.back(path, desk.say(N_("Marked as paid.")))
+
+
+@router.post("/{order_id}/erase")
+async def erase(desk: Keeper, order_id: UUID) -> Response:
+    """Whoever ordered this is forgotten, on all of their orders and in chat."""
+    path = f"/orders/{order_id}"
+    try:
+        async with desk.work() as tx:
+            done = await orders.erasure.erase(
+                tx, actor=desk.actor, subject=orders.erasure.Subject(order_id=order_id)
+            )
+    except Refusal as refusal:
+        return desk.refused(path, refusal)
+    if done.waiting:
+        return desk.back(
+            path, desk.say(N_("Erased. Orders in progress keep the contact details until they're complete."))
+        )
+    return desk.back(path, desk.say(N_("The customer's details were erased.")))
 
 
 @router.post("/{order_id}/ready")

@@ -1,0 +1,1 @@
+DO $$ BEGIN PERFORM kernel.bound_first('kernel', 'outbox', 'recorded_at'); END $$;

@@ -1,0 +1,1 @@
+ALTER TABLE kernel.outbox VALIDATE CONSTRAINT outbox_first_ends;

@@ -1,0 +1,1 @@
+DO $$ BEGIN PERFORM kernel.bound_first('stock', 'movement', 'at'); END $$;

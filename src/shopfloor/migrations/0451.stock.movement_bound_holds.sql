@@ -1,0 +1,1 @@
+ALTER TABLE stock.movement VALIDATE CONSTRAINT movement_first_ends;

@@ -1,0 +1,28 @@
+"""Checkouts that nobody finished are forgotten with their purchase; whatever became an order stays."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from shopfloor.kernel.database import Tx
+
+
+async def with_order(tx: Tx, *, ids: Sequence[UUID]) -> set[UUID]:
+    """Of these purchases, those of which an order was ever written, a declined one too."""
+    cursor = await tx.connection.execute(
+        """
+        SELECT DISTINCT checkout_id FROM orders.orders WHERE checkout_id = ANY(%(ids)s::uuid[])
+        """,
+        {"ids": list(ids)},
+    )
+    return {row[0] for row in await cursor.fetchall()}
+
+
+async def forget_checkouts(tx: Tx, *, ids: Sequence[UUID]) -> int:
+    return await tx.run(
+        """
+        DELETE FROM orders.checkout AS c
+         WHERE c.id = ANY(%(ids)s::uuid[])
+           AND NOT EXISTS (SELECT FROM orders.orders AS o WHERE o.checkout_id = c.id)
+        """,
+        ids=list(ids),
+    )

@@ -1,0 +1,280 @@
+"""What is kept, why, and how long: one table, and the work that keeps to it.
+
+Only technical rows are ever dropped: facts that everybody has taken, and purchases that never became an order.  The
+records of shows and orders are not touched by anything here; the journal of stock moves to files, where it stays.
+`docs/retention.md` is made from `CLASSES`.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+from shopfloor import purchases, stock
+from shopfloor.kernel import logs, outbox, partitions, progress
+from shopfloor.kernel.database import Database, Tx
+from shopfloor.kernel.settings import Settings
+from shopfloor.kernel.startup import prepared_database
+from shopfloor.kernel.values import now
+from shopfloor.orders import erasure
+from shopfloor.orders import retention as checkouts
+
+_log = logs.get("retention")
+
+# What one round takes at most, and how much of it in one transaction: buyers go first.
+IN_A_ROUND: Final = 50_000
+AT_ONCE: Final = 1_000
+_STEP: Final = timedelta(hours=1)
+_STEPS: Final = 2_000
+
+
+class Ends(StrEnum):
+    """How a class ends."""
+
+    NEVER = "is kept"
+    ROWS = "rows are dropped"
+    MONTHS = "whole months are dropped"
+    FILES = "whole months move to files, which are kept"
+
+
+@dataclass(frozen=True, slots=True)
+class Class:
+    """`after`: counted from the row's own time; None where nothing ends it."""
+
+    data: str
+    where: tuple[str, ...]
+    why: str
+    ends: Ends
+    after: timedelta | None = None
+
+
+FACTS: Final = Class(
+    "Facts that every consumer has taken",
+    ("kernel.outbox",),
+    "They are in the lake by then. Pages that are open and consumers that lag need the last of them.",
+    Ends.MONTHS,
+    timedelta(days=35),
+)
+HOLDS: Final = Class(
+    "Holds that were released or expired and never became an order, with their checkouts",
+    ("stock.hold", "orders.checkout"),
+    f"The same purchase id gets the same answer for {purchases.retention.WINDOW.days} days; then it is refused.",
+    Ends.ROWS,
+    2 * purchases.retention.WINDOW,
+)
+INTENTS: Final = Class(
+    "Purchases for which nothing was held and that were never paid, with their checkouts",
+    ("purchases.intent", "orders.checkout"),
+    f"The same purchase id gets the same answer for {purchases.retention.WINDOW.days} days; then it is refused.",
+    Ends.ROWS,
+    2 * purchases.retention.WINDOW,
+)
+JOURNAL: Final = Class(
+    "Movements of stock",
+    ("stock.movement",),
+    "They explain every level. A month that is closed is carried forward, so the journal still sums to the levels.",
+    Ends.FILES,
+    timedelta(days=400),
+)
+CLASSES: Final[tuple[Class, ...]] = (
+    FACTS,
+    HOLDS,
+    INTENTS,
+    JOURNAL,
+    Class(
+        "Ids of forgotten purchases that do not say when they were made",
+        ("purchases.spent",),
+        "So that none of them is ever bought again.",
+        Ends.NEVER,
+    ),
+    Class(
+        "Shows: recordings, run of show, offers, chat and its moderation",
+        ("live", "media", "chat", "recordings"),
+        "Record duties ask for at least three years after the last completed transaction of a show.",
+        Ends.NEVER,
+    ),
+    Class(
+        "Orders: lines, money in and out, and the product pages as their buyers saw them",
+        ("orders.orders", "orders.line", "orders.bundle", "orders.checkout", "orders.page_text", "payments"),
+        "Record duties ask for at least three years after the transaction; tax and warranty for longer.",
+        Ends.NEVER,
+    ),
+    Class(
+        "Who a buyer is: name, telephone, e-mail and address on orders, names on chat lines",
+        ("orders.orders", "orders.search", "chat.line"),
+        "Until a person asks to be erased; what was bought, paid and said stays, without the name.",
+        Ends.NEVER,
+    ),
+    Class(
+        "Events and facts for figures",
+        ("lake",),
+        "Figures can be made again from them. Buyers are random ids there.",
+        Ends.NEVER,
+    ),
+    Class(
+        "Catalogue, prices, waitlists, forecasts, plans, suppliers, people and roles",
+        ("catalog", "purchases.waiting", "demand", "supply", "accounts"),
+        "They explain what was offered, wanted and ordered. Sessions and links that are over are forgotten at once.",
+        Ends.NEVER,
+    ),
+)
+
+
+@dataclass(slots=True)
+class Done:
+    """What a round did."""
+
+    months_made: list[str] = field(default_factory=list[str])
+    months_dropped: list[str] = field(default_factory=list[str])
+    months_closed: list[str] = field(default_factory=list[str])
+    holds: int = 0
+    intents: int = 0
+    checkouts: int = 0
+    contacts: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+async def run(db: Database, *, archive: Path, consumers: Collection[str], at: datetime | None = None) -> Done:
+    """One round.  What is more than a round takes is left to the next; any number of processes may run it.
+
+    `consumers`: who must have taken a fact before it may go.  `at`: the time it is, for tests.
+    """
+    at = now() if at is None else at
+    done = Done()
+    async with db.transaction() as tx:
+        if not await tx.value("SELECT pg_try_advisory_xact_lock(%(lock)s)", lock=_LOCK):
+            return done
+        done.months_made += await partitions.keep_ahead(tx, schema="kernel", table="outbox", at=at)
+        done.months_made += await stock.retention.make_months(tx, at=at)
+    async with db.transaction() as tx:
+        done.months_dropped += await outbox.forget(tx, before=at - _after(FACTS), consumers=consumers)
+    done.months_closed += await stock.retention.close_months(db, before=at - _after(JOURNAL), archive=archive)
+    await _forget(db, done, at, _HOLDS)
+    await _forget(db, done, at, _INTENTS)
+    async with db.transaction() as tx:
+        done.contacts += await erasure.finish(tx)
+    if done != Done():
+        _log.info("retention.done", **done.as_dict())
+    return done
+
+
+_LOCK: Final = 0x5_40_9F_10_27
+
+
+@dataclass(frozen=True, slots=True)
+class _Purchases:
+    """A table of purchases that is gone through by time."""
+
+    kind: Class
+    counter: str
+    first: Callable[[Tx], Awaitable[datetime | None]]
+    between: Callable[[Tx, datetime, datetime], Awaitable[list[UUID]]]
+    forget: Callable[[Tx, Sequence[UUID]], Awaitable[int]]
+
+
+_HOLDS: Final = _Purchases(
+    HOLDS,
+    "holds",
+    stock.retention.first_hold,
+    lambda tx, since, until: stock.retention.lapsed_holds(tx, since=since, until=until),
+    lambda tx, ids: stock.retention.forget_holds(tx, ids=ids),
+)
+_INTENTS: Final = _Purchases(
+    INTENTS,
+    "intents",
+    purchases.retention.first_intent,
+    lambda tx, since, until: purchases.retention.intents(tx, since=since, until=until),
+    lambda tx, ids: purchases.retention.forget_intents(tx, ids=ids),
+)
+
+
+async def _forget(db: Database, done: Done, at: datetime, table: _Purchases) -> None:
+    """Hour by hour, each purchase once: what had no order by then never gets one, its time to be paid is over."""
+    until = at - _after(table.kind)
+    work = f"forget {table.counter}"
+    async with db.transaction() as tx:
+        since = await progress.reached(tx, work) or await table.first(tx)
+    if since is None:
+        return
+    for _ in range(_STEPS):
+        upto = min(since + _STEP, until)
+        if upto <= since or getattr(done, table.counter) >= IN_A_ROUND:
+            return
+        async with db.transaction() as tx:
+            ids = await table.between(tx, since, upto)
+        for start in range(0, len(ids), AT_ONCE):
+            await _forget_some(db, done, at, table, ids[start : start + AT_ONCE])
+        async with db.transaction() as tx:
+            await progress.reach(tx, work, upto)
+        since = upto
+
+
+async def _forget_some(
+    db: Database, done: Done, at: datetime, table: _Purchases, ids: Sequence[UUID]
+) -> None:
+    async with db.transaction() as tx:
+        ordered = await checkouts.with_order(tx, ids=ids)
+        free = [each for each in ids if each not in ordered]
+        await purchases.retention.mark_spent(tx, ids=free, at=at)
+        done.checkouts += await checkouts.forget_checkouts(tx, ids=free)
+        setattr(done, table.counter, getattr(done, table.counter) + await table.forget(tx, free))
+
+
+def _after(kind: Class) -> timedelta:
+    assert kind.after is not None, "this class ends"
+    return kind.after
+
+
+def of_installation(settings: Settings, consumers: Collection[str]) -> Done:
+    """A round on the installation that the settings name, with its database started when it must be."""
+
+    async def work(dsn: str) -> Done:
+        db = Database(dsn, settings.database_pool)
+        await db.open()
+        try:
+            return await run(db, archive=settings.archive_dir, consumers=consumers)
+        finally:
+            await db.close()
+
+    with prepared_database(settings) as dsn:
+        return asyncio.run(work(dsn))
+
+
+def page() -> str:
+    """`docs/retention.md`."""
+    lines = [
+        "# What is kept, and how long",
+        "",
+        "One table in the code (`shopfloor.retention.CLASSES`) says it; the worker keeps to it every hour, in small",
+        "steps. Only technical rows are dropped. Records of shows and orders are never dropped by Shopfloor.",
+        "",
+        "| what | where | how it ends | after | why |",
+        "|---|---|---|---|---|",
+    ]
+    for kind in CLASSES:
+        after = "" if kind.after is None else f"{kind.after.days} days"
+        where = ", ".join(f"`{name}`" for name in kind.where)
+        lines.append(f"| {kind.data} | {where} | {kind.ends.value} | {after} | {kind.why} |")
+    lines += [
+        "",
+        "**Purchase ids.** A page makes the id of a purchase with the time in it (UUID version 7). An id older than",
+        f"{purchases.retention.WINDOW.days} days is refused (`purchase.expired`), whether it is remembered or not. Programs that send other",
+        "UUIDs may do so: when such a purchase is forgotten, its id alone is kept and refused from then on.",
+        "",
+        "**Months.** `kernel.outbox` and `stock.movement` are cut by months (UTC); months are made three ahead of time.",
+        "A month of facts is dropped when every consumer has taken all of it and none of it is parked. A month of",
+        "movements is written to `archive/movements/<month>.csv.gz` in the data directory, carried forward into the",
+        "next month as movements of the kind `carried`, and only then taken from the database. `shopfloor audit` reads",
+        "the files again: they are the ones that were written, and come to exactly what was carried forward. Include",
+        "`archive` in what you back up.",
+        "",
+        "`shopfloor retention` runs a round by hand.",
+        "",
+    ]
+    return "\n".join(lines)

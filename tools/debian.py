@@ -9,7 +9,11 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-PACKAGES = {"SHOPFLOOR_FAKETIME": "faketime", "SHOPFLOOR_PGBOUNCER": "pgbouncer"}
+PACKAGES = {
+    "SHOPFLOOR_FAKETIME": "faketime",
+    "SHOPFLOOR_PEBBLE": "pebble",
+    "SHOPFLOOR_PGBOUNCER": "pgbouncer",
+}
 
 
 def find(variable: str) -> str:
@@ -17,8 +21,8 @@ def find(variable: str) -> str:
     given = os.environ.get(variable)
     if given:
         return given
-    if variable == "SHOPFLOOR_PGBOUNCER":
-        return shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin") or ""
+    if variable in {"SHOPFLOOR_PEBBLE", "SHOPFLOOR_PGBOUNCER"}:
+        return shutil.which(PACKAGES[variable], path=f"{os.environ.get('PATH', '')}:/usr/sbin") or ""
     return next((str(path) for path in sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))), "")
 
 

@@ -25,7 +25,11 @@ def password_link(settings: Settings, email: str) -> str:
             raise ClickException(f"Nobody here has the address {email}.") from None
 
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104
-    address = settings.base_url or f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+    address = (
+        settings.public.origin
+        if settings.public is not None
+        else f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+    )
     return f"{address.rstrip('/')}/reset/{_in_transaction(settings, make)}"
 
 

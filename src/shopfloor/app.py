@@ -10,9 +10,11 @@ import os
 import re
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 from importlib import metadata
 from ipaddress import ip_address
@@ -27,6 +29,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shopfloor import (
     accounts,
+    certificates,
     chat,
     collector,
     live,
@@ -54,9 +57,11 @@ from shopfloor.kernel.errors import NotFound
 from shopfloor.kernel.http_protocol import IDLE_SECONDS, make_guarded_protocol, sweep
 from shopfloor.kernel.jobs import queries
 from shopfloor.kernel.network import Networks, own_networks
+from shopfloor.kernel.postgres import CannotRun
 from shopfloor.kernel.public_address import PublicAddress
 from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.startup import prepared_database
+from shopfloor.kernel.tls import make_tls_protocol
 from shopfloor.live import api as live_api
 from shopfloor.media import api as media_api
 from shopfloor.metrics import api as metrics_api
@@ -70,24 +75,46 @@ _log = logs.get("app")
 def take_port(host: str, port: int) -> socket.socket:
     """A listening socket on `port`, or on the next free one above it.  Raises OSError after fifty tries."""
     for candidate in [0] if port == 0 else range(port, port + 50):
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((host, candidate))
-            listener.listen(4096)
-        except OSError:
-            listener.close()
-            continue
-        return listener
+        with suppress(OSError):
+            return _listener(host, candidate)
     raise OSError(f"no free port from {port} to {port + 49} on {host}")
+
+
+def take_exact_port(host: str, port: int) -> socket.socket:
+    """A listening socket on `port`, where others expect it.  Raises CannotRun with a sentence."""
+    try:
+        return _listener(host, port)
+    except PermissionError as problem:
+        raise CannotRun(
+            f"Port {port} may only be opened with a privilege of the system. Run as a service with "
+            "AmbientCapabilities=CAP_NET_BIND_SERVICE, or choose other ports with SHOPFLOOR_PORT and SHOPFLOOR_HTTP_PORT "
+            "and forward 443 and 80 to them."
+        ) from problem
+    except OSError as problem:
+        raise CannotRun(f"Port {port} cannot be opened on {host}: {problem.strerror}.") from problem
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(4096)
+    except OSError:
+        listener.close()
+        raise
+    return listener
 
 
 def near(listener: socket.socket) -> str:
     """How another process of this machine reaches `listener`."""
     host, port = listener.getsockname()[:2]
     if ip_address(host).is_unspecified:
-        host = "::1" if ":" in host else "127.0.0.1"
+        only_six = listener.family == socket.AF_INET6 and listener.getsockopt(
+            socket.IPPROTO_IPV6, socket.IPV6_V6ONLY
+        )
+        host = "::1" if only_six else "127.0.0.1"
     return f"http://{public_address.authority(host, port)}"
 
 
@@ -103,13 +130,15 @@ class Node:
         address: str = "",
         public: PublicAddress = public_address.LOCAL,
         connections: Connections | None = None,
+        certificate: certificates.Keeper | None = None,
     ) -> None:
         """`writer`: a name no other process that uses the lake has; `address`: where others of this machine reach
-        our pages; `public`: where people do.
+        our pages; `public`: where people do; `certificate`: where this process serves https itself.
         """
         self.settings = settings
         self.address = address
         self.public = settings.public or public
+        self.certificate = certificate
         self.connections = connections or Connections(room_for(raise_file_limit()), proxies=settings.proxies)
         self.db = Database(dsn, settings.database_pool)
         self.lake = collector.Collector(settings.lake_dir, writer, seal_every=settings.seal_seconds)
@@ -176,6 +205,7 @@ class Node:
                 lake=self.lake,
                 follower=self.follower,
                 connections=self.connections,
+                certificate=self.certificate,
             )
             REGISTRY.register(figures)
             stack.callback(REGISTRY.unregister, figures)
@@ -238,12 +268,14 @@ def build(node: Node) -> ASGIApp:
     pages.state.lake = node.lake
     pages.state.publish_to = node.publish_to
     pages.state.named_by = shop_borders.named_by
+    pages.state.certificate = node.certificate
     pages.include_router(probes)
     for module in JSON:
         pages.include_router(module.router)
     for router in web.routers():
         pages.include_router(router)
-    accounts_api.install(pages, base_url=node.settings.base_url)
+    known = node.public if node.settings.serves_https else node.settings.public
+    accounts_api.install(pages, public=known)
     web.install(pages, node.settings, node.pages)
     specification.describe(
         pages, public=accounts_api.public_operations(pages), cookie=accounts_api.SESSION_COOKIE
@@ -367,22 +399,43 @@ class Server(uvicorn.Server):
     camera port and database are still to be closed.
     """
 
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        # The other listener of the same process.
+        self.also_stop: list[Server] = []
+
     @contextmanager
     def capture_signals(self) -> Generator[None]:
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, self.handle_exit, number, None)
+            asyncio.get_running_loop().add_signal_handler(number, self._stop, number)
         yield
+
+    def _stop(self, number: int) -> None:
+        for server in (self, *self.also_stop):
+            server.handle_exit(number, None)
 
 
 async def serve(
     settings: Settings, dsn: str, *, background_work: bool, ready: Callable[[str, Node, str | None], None]
 ) -> None:
     """Serve until SIGTERM or SIGINT; then answer who waits, and stop.  `ready` is told the true address."""
-    listener = take_port(settings.host, settings.port)
+    listeners = listen(settings)
     writer = f"web-{socket.gethostname()}-{os.getpid()}"
-    host, port = listener.getsockname()[:2]
+    host, port = listeners.main.getsockname()[:2]
+    if settings.local_https and host == "::":
+        # What people type on a phone.
+        host = "0.0.0.0"  # noqa: S104 -- stands for the address by which others reach us
+    public = public_address.listening(host, port, secure=settings.serves_https)
+    keeper = (
+        certificates.Keeper(settings.certificates_dir, wanted_by(settings)) if settings.serves_https else None
+    )
     node = Node(
-        settings, dsn, writer=writer, address=near(listener), public=public_address.listening(host, port)
+        settings,
+        dsn,
+        writer=writer,
+        address=near(listeners.plain or listeners.main),
+        public=public,
+        certificate=keeper,
     )
     async with node.living():
         application = build(node)
@@ -391,30 +444,121 @@ async def serve(
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
-        config = uvicorn.Config(
-            application,
-            loop="none",
-            http=make_guarded_protocol(
-                purchases.make_http_protocol(node.buy), node.connections, settings.proxies
-            ),
-            ws=live.make_protocol(node.gateway),
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=10,
-            backlog=4096,
-            server_header=False,
-            # The edge reads what proxies say; idle connections are let go by the client first.
-            proxy_headers=False,
-            timeout_keep_alive=int(IDLE_SECONDS),
-        )
-        server = Server(config)
         async with node.db.transaction() as tx:
             claim = await accounts.ensure_owner_claim(tx)
-        ready(node.public.origin, node, claim)
         work = worker.loops(node.db, node.lake, node.arrivals, node.settings) if background_work else ()
         async with background(sweep(node.connections), *work):
-            await server.serve(sockets=[listener])
+            if keeper is None or listeners.plain is None:
+                server = server_of(node, application)
+                ready(node.public.origin, node, claim)
+                await server.serve(sockets=[listeners.main])
+            else:
+                await serve_https(
+                    node,
+                    application,
+                    keeper,
+                    listeners.main,
+                    listeners.plain,
+                    lambda: ready(node.public.origin, node, claim),
+                )
+
+
+async def serve_https(
+    node: Node,
+    application: ASGIApp,
+    keeper: certificates.Keeper,
+    secure: socket.socket,
+    plain: socket.socket,
+    ready: Callable[[], None],
+) -> None:
+    """Both ports, the plain one first: over it the authority checks that the domain leads here."""
+    own = node.public
+    explains = node.settings.local_https
+    beside = server_of(node, certificates.PlainPort(application, keeper, own, explains_trust=explains))
+    server = server_of(
+        node, certificates.SecurePort(application, keeper, own, node.settings.domains[1:]), keeper.context
+    )
+    beside.also_stop.append(server)
+    server.also_stop.append(beside)
+    async with background(keeper.run()):
+        first = asyncio.create_task(beside.serve(sockets=[plain]))
+        settled = asyncio.create_task(keeper.settled.wait())
+        await asyncio.wait((settled, first), return_when=asyncio.FIRST_COMPLETED)
+        settled.cancel()
+        if not beside.should_exit:
+            ready()
+        await server.serve(sockets=[secure])
+        beside.should_exit = True
+        await first
+
+
+def server_of(node: Node, application: ASGIApp, context: ssl.SSLContext | None = None) -> Server:
+    """A server for one listener; with `context` over TLS.  All share one count of connections."""
+    http_protocol: Any = make_guarded_protocol(
+        purchases.make_http_protocol(node.buy), node.connections, node.settings.proxies
+    )
+    if context is not None:
+        http_protocol = make_tls_protocol(http_protocol, context, node.connections)
+    config = uvicorn.Config(
+        application,
+        loop="none",
+        http=http_protocol,
+        ws=live.make_protocol(node.gateway),
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=10,
+        backlog=4096,
+        server_header=False,
+        # The edge reads what proxies say; idle connections are let go by the client first.
+        proxy_headers=False,
+        timeout_keep_alive=int(IDLE_SECONDS),
+    )
+    return Server(config)
+
+
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """`main` is what people use; `plain` stands beside it where that speaks TLS."""
+
+    main: socket.socket
+    plain: socket.socket | None = None
+
+
+def listen(settings: Settings) -> Listeners:
+    """The ports of the shop.  Raises CannotRun where https needs one that cannot be had."""
+    if not settings.serves_https:
+        return Listeners(take_port(settings.host, settings.port))
+    host = settings.host
+    if "host" not in settings.model_fields_set:
+        host = "::" if socket.has_dualstack_ipv6() else "0.0.0.0"  # noqa: S104 -- a shop with https is for others
+    usual = 443 if settings.domain else 8443
+    main = take_exact_port(host, settings.port if "port" in settings.model_fields_set else usual)
+    try:
+        plain = take_exact_port(host, settings.plain_port)
+    except CannotRun:
+        main.close()
+        raise
+    return Listeners(main, plain)
+
+
+def wanted_by(settings: Settings) -> Callable[[], certificates.Wanted]:
+    """What the certificate must be good for, asked again and again: a local network may change."""
+    if settings.local_https:
+        return lambda: certificates.Wanted(
+            source=certificates.Source.LOCAL,
+            names=certificates.own_names(),
+            addresses=certificates.own_addresses(),
+        )
+    wanted = certificates.Wanted(
+        source=certificates.Source.DOMAIN,
+        names=settings.domains,
+        directory=certificates.directory_address(settings.acme_directory),
+        email=settings.acme_email,
+        ca_file=settings.acme_ca_file,
+        terms_accepted=settings.acme_accept_terms,
+    )
+    return lambda: wanted
 
 
 def run(settings: Settings, *, background: bool = True) -> None:
@@ -425,9 +569,32 @@ def run(settings: Settings, *, background: bool = True) -> None:
         gc.unfreeze()
 
 
+def https_lines(address: str, node: Node) -> list[str]:
+    """What an operator must know of https, and what people's devices must be told."""
+    if node.settings.is_behind_proxy:
+        return [f"The proxy that serves {address} passes requests on to {node.address}"]
+    if node.certificate is None:
+        return []
+    state = node.certificate.state
+    lines: list[str] = []
+    if state.problem is not None:
+        again = "" if state.next_try_at is None else f" Next try at {state.next_try_at:%H:%M} UTC."
+        lines.append(f"The certificate was not obtained: {state.problem.message}{again}")
+    if node.settings.local_https:
+        plain = public_address.parse(node.address).port
+        host = public_address.authority(node.public.host, plain)
+        lines.append(f"Devices learn to trust this shop at http://{host}{certificates.TRUST}")
+        pem = node.certificate.store.authority()
+        if pem is not None:
+            der = ssl.PEM_cert_to_DER_cert(pem.decode())
+            lines.append(f"The fingerprint of its certificate (SHA-256): {web.fingerprint(der)}")
+    return lines
+
+
 def announce(address: str, node: Node, claim: str | None) -> None:
     """What a person waits for; the address last, so that nothing is shown before it is true."""
     lines = [f"Cameras publish to {node.publish_to()}"]
+    lines += https_lines(address, node)
     if claim is not None:
         lines.append(f"Nobody owns this node yet. Become its owner (works once): {address}/claim/{claim}")
     lines.append(f"Shopfloor is open at {address}")

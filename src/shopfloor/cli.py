@@ -13,7 +13,7 @@ import click
 from shopfloor.kernel import late
 
 if TYPE_CHECKING:
-    from shopfloor import access, app, audit, retention, wiring, worker
+    from shopfloor import access, app, audit, retention, status, wiring, worker
     from shopfloor.demo import show as demo_show
     from shopfloor.kernel import logs, migrations, postgres, startup
     from shopfloor.kernel import settings as kernel_settings
@@ -23,6 +23,7 @@ else:
     app = late.module("shopfloor.app")
     audit = late.module("shopfloor.audit")
     retention = late.module("shopfloor.retention")
+    status = late.module("shopfloor.status")
     wiring = late.module("shopfloor.wiring")
     worker = late.module("shopfloor.worker")
     demo_show = late.module("shopfloor.demo.show")
@@ -91,10 +92,45 @@ def main(ctx: click.Context) -> None:
 
 
 @main.command()
+@click.option(
+    "--domain",
+    multiple=True,
+    metavar="NAME",
+    help="Serve HTTPS for NAME, with a certificate obtained and renewed by ACME (Let's Encrypt). Again for further names.",
+)
+@click.option("--accept-terms", is_flag=True, help="You have read and accept the terms of the authority.")
+@click.option(
+    "--local-https",
+    is_flag=True,
+    help="Serve HTTPS on the local network, with an authority of the shop's own that devices are told to trust.",
+)
+@click.option("--behind-proxy", metavar="URL", help="A proxy serves HTTPS at URL and passes requests on.")
 @click.pass_obj
-def up(settings: Settings) -> None:
+def up(
+    settings: Settings,
+    *,
+    domain: tuple[str, ...],
+    accept_terms: bool,
+    local_https: bool,
+    behind_proxy: str | None,
+) -> None:
     """Run the shop: pages, rooms, camera port and background work in one process."""
-    app.run(settings)
+    if behind_proxy is not None and not behind_proxy.strip().lower().startswith("https://"):
+        raise click.ClickException(
+            f"--behind-proxy names the address at which the proxy serves HTTPS, as in https://shop.example; '{behind_proxy}' does not."
+        )
+    if behind_proxy is not None and (domain or local_https):
+        raise click.ClickException(
+            "HTTPS is served by the proxy or here, not both: leave out --behind-proxy or the other option."
+        )
+    given = {
+        "domain": ",".join(domain) or None, "acme_accept_terms": accept_terms or None, "local_https": local_https or None, "base_url": behind_proxy,
+    }  # fmt: skip
+    app.run(
+        kernel_settings.Settings(**{name: value for name, value in given.items() if value is not None})
+        if any(given.values())
+        else settings
+    )
 
 
 @main.command()
@@ -189,6 +225,16 @@ def rotate_secret(settings: Settings, *, forget_old: bool) -> None:
     """Sign cookies with a new key from now on.  Restart the processes that run."""
     version = access.rotate_secret(settings, forget_old=forget_old)
     click.echo(f"Key {version} signs from now on. Restart the processes that run.")
+
+
+@main.command("status")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of lines.")
+@click.pass_obj
+def show_status(settings: Settings, *, as_json: bool) -> None:
+    """Say how HTTPS stands: whose certificate, until when, and what kept it from being renewed.  Exit status 1 if it is not served."""
+    found = status.of_installation(settings)
+    click.echo(status.as_json(found) if as_json else "\n".join(status.lines(found)))
+    sys.exit(0 if found.is_well else 1)
 
 
 @main.command("settings")

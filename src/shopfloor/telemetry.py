@@ -8,7 +8,7 @@ from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector as Source
 
-from shopfloor import collector, live, stock
+from shopfloor import certificates, collector, live, stock
 from shopfloor.kernel.connections import Connections
 from shopfloor.kernel.jobs import Phase
 from shopfloor.kernel.jobs.queries import Counted
@@ -26,12 +26,14 @@ class Telemetry(Source):
         lake: collector.Collector,
         follower: Follower,
         connections: Connections,
+        certificate: certificates.Keeper | None = None,
     ) -> None:
         self._intake = intake
         self._gateway = gateway
         self._lake = lake
         self._follower = follower
         self._connections = connections
+        self._certificate = certificate
 
     def collect(self) -> Iterable[Metric]:
         figures = asdict(self._intake.figures)
@@ -53,6 +55,25 @@ class Telemetry(Source):
         yield _gauge("shopfloor_rooms", "Rooms this process has open", len(self._gateway.channels))
         yield _counters("shopfloor_collector", "Events by what became of them", asdict(self._lake.counters))
         yield _gauge("shopfloor_outbox_position", "Last fact this process has shown", self._follower.position)
+        if self._certificate is not None:
+            yield from _of_certificate(self._certificate)
+
+
+def _of_certificate(keeper: certificates.Keeper) -> Iterable[Metric]:
+    held = keeper.state.certificate
+    yield _gauge(
+        "shopfloor_certificate_expires_timestamp_seconds",
+        "When the certificate that is served ends, in seconds since 1970; 0 while there is none",
+        0.0 if held is None else held.not_after.timestamp(),
+    )
+    yield _gauge(
+        "shopfloor_certificate_failures",
+        "Tries in a row that brought no new certificate",
+        keeper.state.failures,
+    )
+    yield CounterMetricFamily(
+        "shopfloor_certificate_renewals", "Certificates obtained by this process", value=keeper.renewals
+    )
 
 
 class Jobs(Source):

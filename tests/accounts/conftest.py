@@ -38,7 +38,7 @@ async def app(database: Database) -> FastAPI:
     async with database.transaction() as tx:
         app.state.keyring = await accounts.keyring(tx)
     app.include_router(api.router)
-    api.install(app, base_url=None)
+    api.install(app, public=None)
     api.check_every_route_is_decided(app)
     return app
 

@@ -8,6 +8,7 @@ import queue
 import secrets
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -85,11 +86,12 @@ class Running:
         database: str | None = None,
         command: str = "up",
         files: int | None = None,
+        options: tuple[str, ...] = (),
         **settings: str,
     ) -> None:
         """`files`: how many open files the process may have."""
         self.data_dir = data_dir
-        self._command = [sys.executable, "-m", "shopfloor", command]
+        self._command = [sys.executable, "-m", "shopfloor", command, *options]
         if files is not None:
             self._command = ["/bin/sh", "-c", f'ulimit -n {files} && exec "$@"', "sh", *self._command]
         self.address = ""
@@ -181,12 +183,16 @@ class Owner:
     one lives in a thread of its own.
     """
 
-    def __init__(self, shop: Running, slug: str) -> None:
+    def __init__(self, shop: Running, slug: str, verify: ssl.SSLContext | bool = True) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
         self._http = httpx.AsyncClient(
-            base_url=shop.address, timeout=PATIENCE, headers={"origin": shop.address}, trust_env=False
+            base_url=shop.address,
+            timeout=PATIENCE,
+            headers={"origin": shop.address},
+            trust_env=False,
+            verify=verify,
         )
         self.slug = slug
         self.merchant = Merchant(self._http, slug=slug)

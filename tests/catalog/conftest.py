@@ -52,7 +52,7 @@ async def app(database: Database, tmp_path: Path) -> FastAPI:
     app.state.settings = SimpleNamespace(pictures_dir=tmp_path / "pictures")
     app.state.named_by = shop_borders.named_by
     app.include_router(api.router)
-    accounts_api.install(app, base_url=None)
+    accounts_api.install(app, public=None)
     app.mount("/pictures", catalog.PictureFiles(tmp_path / "pictures"))
     accounts_api.check_every_route_is_decided(app)
     return app

@@ -25,7 +25,7 @@ async def client(works: Works) -> AsyncIterator[httpx.AsyncClient]:
     async with works.db.transaction() as tx:
         app.state.keyring = await accounts.keyring(tx)
     app.include_router(api.router)
-    accounts_api.install(app, base_url=None)
+    accounts_api.install(app, public=None)
     accounts_api.check_every_route_is_decided(app)
     transport = httpx.ASGITransport(app)
     async with (

@@ -161,7 +161,7 @@ def _routed() -> tuple[FastAPI, dict[str, Any]]:
     http.install(app, cast("Database", None), PublicAddress("http", "shop.test"))
     for router in web.routers():
         app.include_router(router)
-    accounts_api.install(app, base_url=None)
+    accounts_api.install(app, public=None)
     web.install(app, Settings.model_validate({}), web.SharedPages())
     return app, dict(vars(app.state)["_state"])
 

@@ -327,9 +327,8 @@ class ShopperCookie:
         await self._app(scope, receive, with_cookie)
 
 
-def install(app: FastAPI, *, base_url: str | None) -> None:
-    """Add the middlewares.  The node's keyring stands in `app.state.keyring`."""
-    public = None if base_url is None else public_address.parse(base_url)
+def install(app: FastAPI, *, public: public_address.PublicAddress | None) -> None:
+    """Add the middlewares.  The node's keyring stands in `app.state.keyring`; `public` is its address, if known."""
     secure = public is not None and public.is_secure
     origin = () if public is None else (public.origin,)
     app.state.secure_cookies = secure

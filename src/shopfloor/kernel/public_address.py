@@ -129,6 +129,7 @@ def reachable(host: str) -> str:
     return "::1" if isinstance(address, IPv6Address) else "127.0.0.1"
 
 
-def listening(host: str, port: int) -> PublicAddress:
+def listening(host: str, port: int, *, secure: bool = False) -> PublicAddress:
     """The address to print where no public one is set."""
-    return PublicAddress("http", reachable(host), None if port == _PORTS["http"] else port)
+    scheme = "https" if secure else "http"
+    return PublicAddress(scheme, reachable(host), None if port == _PORTS[scheme] else port)

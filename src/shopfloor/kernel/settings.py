@@ -6,9 +6,9 @@ generated from here and a test holds them equal.
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shopfloor.kernel import client_address, public_address
@@ -56,6 +56,34 @@ class Settings(BaseSettings):
         default=None,
         description="Public address of the shop, as in https://shop.example; used in links, cookies and the check of where a request comes from.",
     )
+    domain: str = Field(
+        default="",
+        description="Names to serve HTTPS for, as in shop.example, with a certificate obtained and renewed by ACME; the first is the public address.",
+    )
+    local_https: bool = Field(
+        default=False,
+        description="Serve HTTPS on the local network, with certificates of an authority of this shop's own that devices are told to trust.",
+    )
+    http_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65535,
+        description="Port without TLS beside HTTPS, for the authority's check and to lead to HTTPS; 80 for a domain, 8000 on a local network.",
+    )
+    acme_directory: str = Field(
+        default="letsencrypt",
+        description="The authority: letsencrypt, letsencrypt-staging for trying out, or the address of an ACME directory.",
+    )
+    acme_email: str | None = Field(
+        default=None, description="Where the authority may write to about the certificate."
+    )
+    acme_accept_terms: bool = Field(
+        default=False, description="Whether you have read and accept the terms of the authority."
+    )
+    acme_ca_file: str | None = Field(
+        default=None,
+        description="Certificates (PEM) by which an authority of your own is recognised, when no public one signed its address.",
+    )
     trusted_proxies: str = Field(
         default="127.0.0.1, ::1",
         description="Addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed.",
@@ -83,6 +111,37 @@ class Settings(BaseSettings):
         default=10.0, gt=0, description="How often the collector turns its log into Parquet files."
     )
 
+    @field_validator("domain")
+    @classmethod
+    def _are_domains(cls, value: str) -> str:
+        return ",".join(dict.fromkeys(_domain(part) for part in value.replace(",", " ").split()))
+
+    @field_validator("acme_directory")
+    @classmethod
+    def _is_a_directory(cls, value: str) -> str:
+        given = value.strip()
+        if given in {"letsencrypt", "letsencrypt-staging"} or given.startswith("https://"):
+            return given
+        raise ValueError(
+            f"'{value}' is neither letsencrypt nor letsencrypt-staging nor an address that begins with https://."
+        )
+
+    @model_validator(mode="after")
+    def _one_way_to_https(self) -> Self:
+        if self.domain and self.local_https:
+            raise ValueError(
+                "Serve a domain or the local network, not both: --domain and --local-https exclude each other."
+            )
+        if (
+            self.domain
+            and self.public is not None
+            and (self.public.scheme, self.public.host) != ("https", self.domains[0])
+        ):
+            raise ValueError(
+                f"SHOPFLOOR_BASE_URL says {self.public.origin}, the domain says https://{self.domains[0]}. Leave out one of them."
+            )
+        return self
+
     @field_validator("base_url")
     @classmethod
     def _one_address(cls, value: str | None) -> str | None:
@@ -96,7 +155,32 @@ class Settings(BaseSettings):
 
     @property
     def public(self) -> public_address.PublicAddress | None:
-        return None if self.base_url is None else public_address.parse(self.base_url)
+        """Where people reach the shop, as far as the settings say it."""
+        if self.base_url is not None:
+            return public_address.parse(self.base_url)
+        if self.domain:
+            port = self.port if "port" in self.model_fields_set else 443
+            return public_address.PublicAddress("https", self.domains[0], None if port in {0, 443} else port)
+        return None
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        return tuple(self.domain.split(",")) if self.domain else ()
+
+    @property
+    def serves_https(self) -> bool:
+        """Whether TLS ends in this process."""
+        return bool(self.domain) or self.local_https
+
+    @property
+    def plain_port(self) -> int:
+        """The port without TLS where another one has it."""
+        return self.http_port if self.http_port is not None else 80 if self.domain else 8000
+
+    @property
+    def is_behind_proxy(self) -> bool:
+        """Whether people come by https, and something before us serves it."""
+        return not self.serves_https and self.public is not None and self.public.is_secure
 
     @property
     def proxies(self) -> tuple[client_address.Network, ...]:
@@ -126,11 +210,30 @@ class Settings(BaseSettings):
     def pictures_dir(self) -> Path:
         return self.data_dir / "pictures"
 
+    @property
+    def certificates_dir(self) -> Path:
+        return self.data_dir / "certificates"
+
+
+def _domain(text: str) -> str:
+    """A name that an authority can check.  Raises ValueError with a sentence for the operator."""
+    if "://" in text or "/" in text or ":" in text:
+        raise ValueError(f"'{text}' is an address; name the domain alone, as in shop.example.")
+    if text.startswith("*"):
+        raise ValueError(f"'{text}': a name with a star cannot be checked over HTTP; name each domain.")
+    name = public_address.parse(f"https://{text}").host
+    if "." not in name or name.replace(".", "").isdigit():
+        raise ValueError(
+            f"'{text}' is no domain on the internet, as in shop.example; for a local network use --local-https."
+        )
+    return name
+
 
 def sentences(problem: ValidationError) -> str:
     """What is wrong with the settings, for the operator: one line for each."""
     return "\n".join(
-        f"SHOPFLOOR_{str(error['loc'][0]).upper()}: {error['msg'].removeprefix('Value error, ')}"
+        (f"SHOPFLOOR_{str(error['loc'][0]).upper()}: " if error["loc"] else "")
+        + error["msg"].removeprefix("Value error, ")
         for error in problem.errors()
     )
 

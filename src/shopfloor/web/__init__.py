@@ -8,7 +8,7 @@ from fastapi import APIRouter, FastAPI
 
 from shopfloor.accounts.api import public
 from shopfloor.kernel.settings import Settings
-from shopfloor.web import checkout, forms, questions, refusals, room, shop, supplier, well_known
+from shopfloor.web import checkout, forms, https, questions, refusals, room, shop, supplier, well_known
 from shopfloor.web.compression import Compress
 from shopfloor.web.console import (
     account,
@@ -27,6 +27,7 @@ from shopfloor.web.console import (
     suppliers,
     terms,
 )
+from shopfloor.web.https import fingerprint
 from shopfloor.web.parts import FEW
 from shopfloor.web.refusals import page_at_the_edge
 from shopfloor.web.shared_pages import SharedPages, SharedPagesMiddleware
@@ -40,6 +41,7 @@ def routers() -> list[APIRouter]:
     ]  # fmt: skip
     return [
         well_known.router,
+        https.router,
         shop.router,
         room.router,
         checkout.router,
@@ -60,4 +62,4 @@ def install(app: FastAPI, settings: Settings, shared_pages: SharedPages) -> None
     app.add_middleware(SharedPagesMiddleware, pages=shared)
 
 
-__all__ = ["FEW", "Files", "SharedPages", "install", "page_at_the_edge", "routers"]
+__all__ = ["FEW", "Files", "SharedPages", "fingerprint", "install", "page_at_the_edge", "routers"]

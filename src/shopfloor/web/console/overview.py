@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from shopfloor import live, orders, stock
 from shopfloor.accounts import Permission
+from shopfloor.web import https
 from shopfloor.web.console.desk import Desk, at_page
 from shopfloor.web.console.networks import crowds
 
@@ -47,4 +48,6 @@ async def overview(desk: Annotated[Desk, at_page("overview")]) -> Response:
         shortages=shortages,
         crowds=crowded,
         unpaid=unpaid,
+        certificate=https.trouble(desk.request, desk.actor),
+        https_off=https.why_off(desk.request),
     )

@@ -6,7 +6,7 @@ import { Icon } from "../common/icon.tsx";
 import type { Say } from "../common/words.ts";
 import type { Problem } from "./purchases.ts";
 import { availability, availabilityOf, inWords, type Line, linesOf, lineWith, type Offer, onlyChoices, optionKind, piecesOf, valuesOf } from "./state.ts";
-import { optionText, pictureOf, priceText, stockKind, stockText } from "./texts.ts";
+import { optionText, optionWord, pictureOf, priceText, stockKind, stockText } from "./texts.ts";
 
 interface Props {
   readonly offer: Offer;
@@ -48,6 +48,7 @@ export function Choose({ offer, say, language, busy, slow, problem, own, chosen,
     const found = next.every((option) => option !== undefined) ? lineWith(offer, next as string[]) : undefined;
     if (found !== undefined) chosen(found);
   };
+  const chosenText = line === undefined ? "" : optionText(line, offer.option_texts, language);
   const price = line === undefined ? "" : money(line.price_minor * quantity, line.currency, language);
   return (
     <form
@@ -68,13 +69,13 @@ export function Choose({ offer, say, language, busy, slow, problem, own, chosen,
             {stockText(available, say, language)}
             {available.is === "gone" && available.waiting > 0 && <span class="soft"> · {say("people_wait", { n: available.waiting })}</span>}
           </p>
-          <p class="soft small">{inWords(offer.title, offer.titles, language)}{line !== undefined && optionText(line) && ` · ${optionText(line)}`}</p>
+          <p class="soft small">{inWords(offer.title, offer.titles, language)}{chosenText && ` · ${chosenText}`}</p>
         </div>
       </div>
       {lines.length > 1 &&
         names.map((name, index) => (
           <fieldset key={name} class="field">
-            <legend class="label">{name}</legend>
+            <legend class="label">{optionWord(name, offer.option_texts, language)}</legend>
             <div class="choices">
               {valuesOf(offer, index).map((value) => {
                 const those = lines.filter((one) => one.options[index] === value && picked.every((option, i) => i === index || option === undefined || one.options[i] === option));
@@ -82,7 +83,7 @@ export function Choose({ offer, say, language, busy, slow, problem, own, chosen,
                 return (
                   <label key={value} class={gone ? "choice gone" : "choice"}>
                     <input type="radio" name={`option-${index}`} required checked={picked[index] === value} onChange={() => pick(index, value)} />
-                    <span>{value}</span>
+                    <span>{optionWord(value, offer.option_texts, language)}</span>
                   </label>
                 );
               })}
@@ -94,7 +95,7 @@ export function Choose({ offer, say, language, busy, slow, problem, own, chosen,
           <p class="label">{say("contains")}</p>
           <ul>
             {line.parts.map((part) => (
-              <li key={part.id}><span class="num">{part.quantity} ×</span> {inWords(part.title, part.titles, language)} <span class="soft">{optionText(part)}</span></li>
+              <li key={part.id}><span class="num">{part.quantity} ×</span> {inWords(part.title, part.titles, language)} <span class="soft">{optionText(part, part.option_texts, language)}</span></li>
             ))}
           </ul>
         </div>

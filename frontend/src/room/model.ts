@@ -243,7 +243,7 @@ export class RoomModel {
   }
 
   private titleOf(offer: Offer | undefined, line: Line | undefined): string {
-    const options = line === undefined ? "" : optionText(line);
+    const options = line === undefined ? "" : optionText(line, offer?.option_texts, this.language);
     return (offer === undefined ? "" : inWords(offer.title, offer.titles, this.language)) + (options ? ` · ${options}` : "");
   }
 

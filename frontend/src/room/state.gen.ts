@@ -7,6 +7,7 @@ export interface BundlePart {
   readonly title: string;
   readonly titles: Readonly<Record<string, string>>;
   readonly options: readonly string[];
+  readonly option_texts?: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
 
 /** What can be bought: now, and later by the day it is ready. */
@@ -30,7 +31,7 @@ export interface LineState {
   readonly parts?: readonly BundlePart[];
 }
 
-/** A product on offer; `lines` by variant id. */
+/** A product on offer; `lines` by variant id.  `option_texts`: its options in other languages, by locale. */
 export interface OfferState {
   readonly id: number;
   readonly product_id: number;
@@ -44,6 +45,7 @@ export interface OfferState {
   readonly hold_seconds: number;
   readonly deposit_percent?: number | null;
   readonly lines: Readonly<Record<string, LineState>>;
+  readonly option_texts?: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
 
 /** The offer that is shown now, and since when. */

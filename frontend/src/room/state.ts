@@ -43,12 +43,17 @@ export function chatAfter(lines: readonly ChatLine[], fresh: readonly ChatLine[]
   return all.filter((line) => !gone.has(line.id)).slice(-SHOWN);
 }
 
-/** The merchant's text in the reader's language. */
-export function inWords(text: string, texts: Readonly<Record<string, string>> | undefined, language: string): string {
-  if (texts === undefined) return text;
+/** The entry of a merchant's `{locale: …}` in the reader's language. */
+export function inLanguage<T>(texts: Readonly<Record<string, T>> | undefined, language: string): T | undefined {
+  if (texts === undefined) return undefined;
   const short = language.split("-")[0] ?? language;
   const key = Object.keys(texts).find((one) => one.replace("_", "-") === language) ?? Object.keys(texts).sort().find((one) => one.split(/[-_]/)[0] === short);
-  return (key !== undefined ? texts[key] : undefined) ?? text;
+  return key === undefined ? undefined : texts[key];
+}
+
+/** The merchant's text in the reader's language. */
+export function inWords(text: string, texts: Readonly<Record<string, string>> | undefined, language: string): string {
+  return inLanguage(texts, language) ?? text;
 }
 
 export function offersInOrder(state: RoomState): readonly Offer[] {

@@ -3,7 +3,7 @@
 import { day, money } from "../common/format.ts";
 import type { Say } from "../common/words.ts";
 import type { Availability, Line, Offer } from "./state.ts";
-import { currencyOf, priceRange } from "./state.ts";
+import { currencyOf, inLanguage, priceRange } from "./state.ts";
 
 const FEW = 10;
 
@@ -24,9 +24,19 @@ export function priceText(offer: Offer, say: Say, language: string): string {
   return low === high ? shown : say("from_price", { price: shown });
 }
 
+type OptionTexts = Readonly<Record<string, Readonly<Record<string, string>>>> | undefined;
+
+/** The name or value of an option in the reader's language, where the merchant said so. */
+export function optionWord(word: string, texts: OptionTexts, language: string): string {
+  return inLanguage(texts, language)?.[word] ?? word;
+}
+
 /** "M · Indigo", or nothing for a thing of one kind. */
-export function optionText(line: Pick<Line, "options">): string {
-  return line.options.filter((option) => option !== "" && option !== "Default Title").join(" · ");
+export function optionText(line: Pick<Line, "options">, texts: OptionTexts, language: string): string {
+  return line.options
+    .filter((option) => option !== "" && option !== "Default Title")
+    .map((option) => optionWord(option, texts, language))
+    .join(" · ");
 }
 
 export function pictureOf(offer: Offer, size: 160 | 480): string | null {

@@ -84,6 +84,8 @@ class ProductIn(BaseModel):
     product_type: str = ""
     tags: list[str] = []
     option_names: list[str] = []
+    option_texts: dict[str, dict[str, str]] = {}
+    """By locale, what the names and values of the options are called there."""
     variants: list[VariantIn] = Field(default=[], max_length=200)
 
 
@@ -100,6 +102,7 @@ class ProductChange(BaseModel):
     product_type: str | None = None
     tags: list[str] | None = None
     option_names: list[str] | None = None
+    option_texts: dict[str, dict[str, str]] | None = None
 
 
 class PriceIn(BaseModel):
@@ -168,6 +171,7 @@ class ProductOut(BaseModel):
     product_type: str
     tags: list[str]
     option_names: list[str]
+    option_texts: dict[str, dict[str, str]]
     updated_at: datetime
     variants: list[VariantOut]
     pictures: list[PictureOut]
@@ -265,6 +269,7 @@ async def _products_out(tx: Tx, shop_id: int, products: list[Product]) -> list[P
             product_type=product.product_type,
             tags=product.tags,
             option_names=product.option_names,
+            option_texts=product.option_texts,
             updated_at=product.updated_at,
             variants=[
                 _variant_out(each, bundles.get(each.id)) for each in variants if each.product_id == product.id
@@ -342,6 +347,7 @@ async def create_product(body: ProductIn, actor: Editor, db: Db) -> ProductOut:
             product_type=body.product_type,
             tags=body.tags,
             option_names=body.option_names,
+            option_texts=body.option_texts,
             variants=[_new_variant(each, shop.currency) for each in body.variants],
         )
         return await _product_out(tx, product)
@@ -436,6 +442,7 @@ async def update_product(product_id: Id, body: ProductChange, actor: Editor, db:
             product_type=body.product_type,
             tags=body.tags,
             option_names=body.option_names,
+            option_texts=body.option_texts,
         )
         return await _product_out(tx, product)
 

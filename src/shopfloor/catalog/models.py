@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -67,6 +67,8 @@ class Product:
     picture_sha: str | None
     kept_plain: str | None = None
     kept_plains: dict[str, str] | None = None
+    option_texts: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
+    """By locale, what the names and values of the options are called there."""
 
     @property
     def plain(self) -> str:
@@ -387,6 +389,26 @@ def checked_translations(texts: Mapping[str, str], *, field: str, longest: int) 
         raise BadTranslation("At most 40 languages.", field=field)
     cleaned = {locale: prose(text, field=field, longest=longest) for locale, text in texts.items()}
     return {locale: text for locale, text in cleaned.items() if text}
+
+
+def checked_option_texts(texts: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
+    """What is empty is dropped: the name or value in the shop's language stands for it.
+
+    Raises BadTranslation, or UnusableText.
+    """
+    if len(texts) > 40 or any(_LOCALE.fullmatch(locale) is None for locale in texts):
+        raise BadTranslation(field="option_texts")
+    if any(len(words) > MAX_OPTIONS * (MAX_VARIANTS + 1) for words in texts.values()):
+        raise BadTranslation("More words than options can have.", field="option_texts")
+    cleaned = {
+        locale: {
+            line(word, field="option", longest=100, shortest=1): line(text, field="option", longest=100)
+            for word, text in words.items()
+        }
+        for locale, words in texts.items()
+    }
+    kept = {locale: {word: text for word, text in words.items() if text} for locale, words in cleaned.items()}
+    return {locale: words for locale, words in kept.items() if words}
 
 
 def translated(text: str, texts: Mapping[str, str], locale: str) -> str:

@@ -61,14 +61,16 @@ async def insert_product_once(
     product_type: str,
     tags: Sequence[str],
     option_names: Sequence[str],
+    option_texts: dict[str, dict[str, str]],
 ) -> int | None:
     """None when another product of the shop has this handle."""
     return await tx.value(
         """
         INSERT INTO catalog.product (shop_id, handle, title, titles, description, descriptions, plain, plains,
-                                     kind, status, vendor, product_type, tags, option_names)
+                                     kind, status, vendor, product_type, tags, option_names, option_texts)
         VALUES (%(shop_id)s, %(handle)s, %(title)s, %(titles)s, %(description)s, %(descriptions)s, %(plain)s,
-                %(plains)s, %(kind)s, %(status)s, %(vendor)s, %(product_type)s, %(tags)s::text[], %(option_names)s::text[])
+                %(plains)s, %(kind)s, %(status)s, %(vendor)s, %(product_type)s, %(tags)s::text[], %(option_names)s::text[],
+                %(option_texts)s)
         ON CONFLICT (shop_id, handle) DO NOTHING
         RETURNING id
         """,
@@ -86,6 +88,7 @@ async def insert_product_once(
         product_type=product_type,
         tags=list(tags),
         option_names=list(option_names),
+        option_texts=Jsonb(option_texts),
     )
 
 
@@ -105,6 +108,7 @@ async def update_product(
     product_type: str | None,
     tags: Sequence[str] | None,
     option_names: Sequence[str] | None,
+    option_texts: dict[str, dict[str, str]] | None,
 ) -> None:
     """None leaves a column as it is."""
     await tx.run(
@@ -122,6 +126,7 @@ async def update_product(
                product_type = coalesce(%(product_type)s::text, product_type),
                tags = coalesce(%(tags)s::text[], tags),
                option_names = coalesce(%(option_names)s::text[], option_names),
+               option_texts = coalesce(%(option_texts)s::jsonb, option_texts),
                updated_at = now()
          WHERE id = %(product_id)s
         """,
@@ -138,6 +143,7 @@ async def update_product(
         product_type=product_type,
         tags=None if tags is None else list(tags),
         option_names=None if option_names is None else list(option_names),
+        option_texts=None if option_texts is None else Jsonb(option_texts),
     )
 
 
@@ -171,7 +177,7 @@ async def products_by_ids(tx: Tx, *, shop_id: int, ids: Sequence[int]) -> list[P
                p.vendor, p.product_type, p.tags, p.option_names, p.created_at, p.updated_at,
                (SELECT sha256 FROM catalog.picture WHERE product_id = p.id ORDER BY position, id LIMIT 1)
                    AS picture_sha,
-               p.plain AS kept_plain, p.plains AS kept_plains
+               p.plain AS kept_plain, p.plains AS kept_plains, p.option_texts
           FROM catalog.product p
          WHERE p.shop_id = %(shop_id)s AND p.id = ANY(%(ids)s::bigint[]) ORDER BY p.id
         """,
@@ -198,7 +204,7 @@ async def products(
                p.vendor, p.product_type, p.tags, p.option_names, p.created_at, p.updated_at,
                (SELECT sha256 FROM catalog.picture WHERE product_id = p.id ORDER BY position, id LIMIT 1)
                    AS picture_sha,
-               p.plain AS kept_plain, p.plains AS kept_plains
+               p.plain AS kept_plain, p.plains AS kept_plains, p.option_texts
           FROM catalog.product p
          WHERE p.shop_id = %(shop_id)s
            AND (%(after)s::bigint IS NULL OR p.id > %(after)s)

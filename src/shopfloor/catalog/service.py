@@ -38,6 +38,7 @@ from shopfloor.catalog.models import (
     checked_handle,
     checked_minor,
     checked_option_names,
+    checked_option_texts,
     checked_options,
     checked_parts,
     checked_translations,
@@ -76,6 +77,7 @@ async def create_product(
     product_type: str = "",
     tags: Sequence[str] = (),
     option_names: Sequence[str] = (),
+    option_texts: Mapping[str, Mapping[str, str]] | None = None,
     variants: Sequence[NewVariant] = (),
 ) -> Product:
     """A new product, with its first variants: a draft, unless it is said to be on sale at once.
@@ -107,6 +109,7 @@ async def create_product(
             product_type=line(product_type, field="type", longest=255),
             tags=_checked_tags(tags),
             option_names=checked_option_names(option_names),
+            option_texts=checked_option_texts(option_texts or {}),
         )
         if product_id is not None:
             break
@@ -181,6 +184,7 @@ async def update_product(
     product_type: str | None = None,
     tags: Sequence[str] | None = None,
     option_names: Sequence[str] | None = None,
+    option_texts: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Product:
     """Change what is given.  Options of a product that has variants can be renamed, not added or removed."""
     before = await _locked_product(tx, shop_id, product_id)
@@ -211,6 +215,7 @@ async def update_product(
         product_type=None if product_type is None else line(product_type, field="type", longest=255),
         tags=None if tags is None else _checked_tags(tags),
         option_names=option_names,
+        option_texts=None if option_texts is None else checked_option_texts(option_texts),
     )
     return await told(tx, shop_id, product_id, "updated")
 

@@ -1,6 +1,6 @@
 """A room as the database has it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -94,6 +94,10 @@ async def _on_sale(tx: Tx, show: Show) -> tuple[list[Offer], list[OfferState], d
         variant.id: variant for variant in await catalog.variants(tx, shop_id=show.shop_id, ids=variant_ids)
     }
     bundles = await catalog.bundles(tx, shop_id=show.shop_id, variant_ids=variant_ids)
+    inside = {part.product_id for bundle in bundles.values() for part in bundle.parts} - products.keys()
+    if inside:
+        products |= await catalog.products_by_id(tx, shop_id=show.shop_id, ids=sorted(inside))
+    texts = {product.id: product.option_texts for product in products.values()}
     part_ids = sorted({part.variant_id for bundle in bundles.values() for part in bundle.parts})
     left = await lefts(tx, show=show, variant_ids=sorted({*variant_ids, *part_ids}))
     waiting = {row.variant_id: row.units for row in await queries.waiting(tx, show_id=show.id)}
@@ -110,7 +114,7 @@ async def _on_sale(tx: Tx, show: Show) -> tuple[list[Offer], list[OfferState], d
             ready_on=found.ready_on,
             later=found.later,
             waiting=waiting.get(line.variant_id, 0),
-            parts=_parts_of(bundles.get(line.variant_id)),
+            parts=_parts_of(bundles.get(line.variant_id), texts),
         )
 
     def offer_state(offer: Offer, product: catalog.Product) -> OfferState:
@@ -122,6 +126,7 @@ async def _on_sale(tx: Tx, show: Show) -> tuple[list[Offer], list[OfferState], d
             picture=product.picture_sha,
             kind=str(product.kind),
             option_names=tuple(product.option_names),
+            option_texts=product.option_texts,
             policy=offer.policy.value,
             limit=offer.limit_per_buyer,
             hold_seconds=offer.hold_seconds,
@@ -136,7 +141,9 @@ async def _on_sale(tx: Tx, show: Show) -> tuple[list[Offer], list[OfferState], d
     )
 
 
-def _parts_of(bundle: catalog.Bundle | None) -> tuple[BundlePart, ...]:
+def _parts_of(
+    bundle: catalog.Bundle | None, texts: Mapping[int, dict[str, dict[str, str]]]
+) -> tuple[BundlePart, ...]:
     """What one of a line consists of; nothing for a plain variant."""
     if bundle is None:
         return ()
@@ -147,6 +154,7 @@ def _parts_of(bundle: catalog.Bundle | None) -> tuple[BundlePart, ...]:
             title=part.title,
             titles=part.titles,
             options=tuple(part.options),
+            option_texts=texts.get(part.product_id, {}),
         )
         for part in bundle.parts
     )

@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 
-class BundlePart(msgspec.Struct, frozen=True, kw_only=True):
+class BundlePart(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """So many units of a variant in one bundle."""
 
     id: int
@@ -18,6 +18,7 @@ class BundlePart(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     titles: dict[str, str]
     options: tuple[str, ...]
+    option_texts: dict[str, dict[str, str]] = {}
 
 
 class LeftState(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,8 +44,8 @@ class LineState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     parts: tuple[BundlePart, ...] = ()
 
 
-class OfferState(msgspec.Struct, frozen=True, kw_only=True):
-    """A product on offer; `lines` by variant id."""
+class OfferState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A product on offer; `lines` by variant id.  `option_texts`: its options in other languages, by locale."""
 
     id: int
     product_id: int
@@ -58,6 +59,7 @@ class OfferState(msgspec.Struct, frozen=True, kw_only=True):
     hold_seconds: int
     deposit_percent: int | None
     lines: dict[str, LineState]
+    option_texts: dict[str, dict[str, str]] = {}
 
 
 class FeaturedState(msgspec.Struct, frozen=True, kw_only=True):

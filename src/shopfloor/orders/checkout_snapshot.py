@@ -150,7 +150,9 @@ async def _freeze(
             "offer": None if terms is None else msgspec.to_builtins(asdict(terms)),
             "items": plain(items),
             "bundles": plain(bundles),
-            "products": await _products(tx, shop_id=shop_id, ids=sorted({item.product_id for item in items})),
+            "products": await _products(
+                tx, shop_id=shop_id, ids=sorted({each.product_id for each in [*items, *bundles]})
+            ),
             "terms": asdict(await views.shop_terms(tx, shop_id=shop_id)),
         },
         renewals=0,
@@ -187,6 +189,7 @@ async def _products(tx: Tx, *, shop_id: int, ids: Sequence[int]) -> list[dict[st
             "description": product.plain,
             "descriptions": product.plains,
             "option_names": product.option_names,
+            "option_texts": product.option_texts,
             "pictures": [picture.sha256 for picture in shown if picture.product_id == product.id],
         }
         for product in (await catalog.products_by_id(tx, shop_id=shop_id, ids=ids)).values()

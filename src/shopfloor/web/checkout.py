@@ -12,13 +12,14 @@ from shopfloor import accounts, catalog, orders, purchases
 from shopfloor.accounts import Shop
 from shopfloor.accounts.api import Shopper, public
 from shopfloor.kernel.border import Id
+from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import Db, public_link
 from shopfloor.kernel.network import Networks
 from shopfloor.kernel.values import Money, now
 from shopfloor.orders import Delivery
 from shopfloor.web.languages import N_, Language, language_of, speak
-from shopfloor.web.parts import option_words
+from shopfloor.web.parts import Texts, option_words, texts_now, texts_sold
 from shopfloor.web.refusals import message_of
 from shopfloor.web.templating import flash, render
 from shopfloor.web.waitlist import in_line, kept_for, settled
@@ -53,9 +54,20 @@ async def checkout(request: Request, shop: str, hold_id: UUID, shopper: Shopper,
     async with db.transaction() as tx:
         found = await accounts.shop_by_slug(tx, shop)
         begun = await orders.begin_checkout(tx, shop_id=found.id, hold_id=hold_id, shopper=shopper)
+        texts = await _texts(tx, request, found, begun)
     if begun.order_id is not None:
         return RedirectResponse(f"/s/{found.slug}/orders/{begun.order_id}", status_code=303)
-    return _checkout_page(request, found, begun, {"delivery": "ship", "method": "transfer"}, Trouble())
+    values = {"delivery": "ship", "method": "transfer"}
+    return _checkout_page(request, found, begun, texts, values, Trouble())
+
+
+async def _texts(tx: Tx, request: Request, shop: Shop, begun: orders.Checkout) -> Texts:
+    """What is bought, in the reader's language."""
+    items = [each.bundle or each.lines[0] for each in begun.shown]
+    parts = [line for each in begun.shown for line in each.lines]
+    ids = sorted({each.product_id for each in [*items, *parts]})
+    products = await catalog.products_by_id(tx, shop_id=shop.id, ids=ids)
+    return texts_now(products.values(), language_of(request, shop.locale))
 
 
 @router.post("/s/{shop}/checkout/{hold_id}")
@@ -106,12 +118,13 @@ async def send_checkout(
     except Refusal as refusal:
         async with db.transaction() as tx:
             begun = await orders.begin_checkout(tx, shop_id=found.id, hold_id=hold_id, shopper=shopper)
+            texts = await _texts(tx, request, found, begun)
         values = {
             "name": name, "phone": phone, "email": email, "delivery": str(way), "street": street, "city": city,
             "region": region, "postcode": postcode, "country": country, "method": method, "note": note,
         }  # fmt: skip
         return _checkout_page(
-            request, found, begun, values, trouble_of(refusal, language), status=refusal.status
+            request, found, begun, texts, values, trouble_of(refusal, language), status=refusal.status
         )
     return RedirectResponse(f"/s/{found.slug}/orders/{order.id}", status_code=303)
 
@@ -136,6 +149,7 @@ def _checkout_page(
     request: Request,
     shop: Shop,
     begun: orders.Checkout,
+    texts: Texts,
     values: Mapping[str, str],
     trouble: Trouble,
     *,
@@ -161,7 +175,7 @@ def _checkout_page(
         trouble=trouble,
         is_over=begun.expires_at is not None and begun.expires_at <= at,
         server_ms=int(at.timestamp() * 1000),
-        option_words=option_words,
+        texts=texts,
         events=[("begin_checkout", facts)] if status == 200 else [],
     )
     response.headers["cache-control"] = "private, no-store"
@@ -190,7 +204,7 @@ async def receipt(
         policy=policy,
         money=lambda minor: Money(minor, order.currency),
         steps=steps_of(view),
-        option_words=option_words,
+        texts=texts_sold(view.page, language_of(request, found.locale)),
         link=str(public_link(request, f"/s/{found.slug}/orders/{order.id}?key={order.key}")),
         key=key,
         events=[("page_view", {"shop_id": found.id, "order_id": str(order.id)})],
@@ -369,6 +383,7 @@ async def waitlist(
         days=days,
         variants=variants,
         products=products,
+        texts=texts_now(products.values(), language_of(request, found.locale)),
         option_words=option_words,
         server_ms=int(now().timestamp() * 1000),
     )

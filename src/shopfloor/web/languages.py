@@ -12,11 +12,12 @@ In templates `_()`, `ngettext()` and `{% trans %}` are simply there.  A sentence
 translation (a table of messages) is marked with `N_`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from gettext import NullTranslations
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
 from babel import Locale
@@ -46,6 +47,15 @@ class Language:
             if isinstance(text, str) and text:
                 return text
         return otherwise
+
+    def words_of(self, texts: object) -> Mapping[str, str]:
+        """The words of a merchant's `{locale: {word: text}}` that fit this language."""
+        if isinstance(texts, Mapping):
+            known = cast("Mapping[str, Any]", texts)
+            for key in (self.tag, str(self.locale), self.tag.replace("-", "_"), self.locale.language):
+                if isinstance(known.get(key), Mapping):
+                    return known[key]
+        return {}
 
 
 def N_(text: str) -> str:  # noqa: N802 -- the name every extraction tool knows

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Final
+from typing import Any, Final, Protocol
 
+from shopfloor import catalog
 from shopfloor.kernel.values import Money
 from shopfloor.stock import Availability
 from shopfloor.web.languages import Language
@@ -91,9 +92,56 @@ def grouped(choices: Iterable[Choice]) -> list[PriceGroup]:
     return [PriceGroup(group[0].price, group) for _, group in sorted(by_price.items())]
 
 
-def option_words(options: Sequence[str]) -> str:
-    """As in "M · Indigo"; the stand-in that importers give things of one kind is left out."""
-    return " · ".join(option for option in options if option and option != "Default Title")
+def option_words(options: Sequence[str], words: Mapping[str, str] | None = None) -> str:
+    """As in "M · Indigo"; the stand-in that importers give things of one kind is left out.
+
+    `words`: what they are called in the reader's language, where the merchant said so.
+    """
+    known = words or {}
+    return " · ".join(known.get(option, option) for option in options if option and option != "Default Title")
+
+
+class Named(Protocol):
+    """What is bought, with the texts of the shop's language."""
+
+    @property
+    def product_id(self) -> int: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def options(self) -> Sequence[str]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """The words of products in the reader's language, by product; what has none there stays as it is."""
+
+    titles: Mapping[int, str]
+    words: Mapping[int, Mapping[str, str]]
+
+    def title(self, item: Named) -> str:
+        return self.titles.get(item.product_id, item.title)
+
+    def options(self, item: Named) -> str:
+        return option_words(item.options, self.words.get(item.product_id))
+
+
+def texts_now(products: Iterable[catalog.Product], language: Language) -> Texts:
+    """As the products are called now."""
+    found = list(products)
+    return Texts(
+        {each.id: language.localised(each.titles, each.title) for each in found},
+        {each.id: language.words_of(each.option_texts) for each in found},
+    )
+
+
+def texts_sold(page: Mapping[str, Any], language: Language) -> Texts:
+    """As an order keeps them (`OrderView.page`): the titles of its own products only where they have one there."""
+    found: list[dict[str, Any]] = page.get("products", [])
+    return Texts(
+        {each["id"]: language.localised(each.get("titles"), each["title"]) for each in found},
+        {each["id"]: language.words_of(each.get("option_texts")) for each in found},
+    )
 
 
 _SIZES: Final = frozenset(

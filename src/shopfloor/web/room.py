@@ -133,6 +133,8 @@ class OfferForm:
     minutes: int
     limit: int | None
     option_names: Sequence[str]
+    legend: str
+    """The names of the options, in the reader's language."""
     left: stock.Availability
     groups: list[PriceGroup]
 
@@ -229,14 +231,20 @@ def offer_forms(state: live.RoomState, language: Language) -> list[OfferForm]:
     """The offers of a room, in the order of its run, ready for forms."""
     forms: list[OfferForm] = []
     for offer in state.in_order():
+        words = language.words_of(offer.option_texts)
         choices = [
             Choice(
                 line.id,
-                option_words(line.options),
+                option_words(line.options, words),
                 Money(line.price_minor, line.currency),
                 stock.Availability(line.left, line.later),
                 [
-                    Content(part.quantity, part.title, part.titles, option_words(part.options))
+                    Content(
+                        part.quantity,
+                        part.title,
+                        part.titles,
+                        option_words(part.options, language.words_of(part.option_texts)),
+                    )
                     for part in line.parts
                 ],
             )
@@ -251,6 +259,7 @@ def offer_forms(state: live.RoomState, language: Language) -> list[OfferForm]:
                 minutes=max(1, round(offer.hold_seconds / 60)),
                 limit=offer.limit,
                 option_names=offer.option_names,
+                legend=" · ".join(words.get(name, name) for name in offer.option_names),
                 left=sum((choice.left for choice in choices), stock.Availability()),
                 groups=grouped(choices),
             )

@@ -18,6 +18,7 @@ from shopfloor.kernel.database import Tx
 from shopfloor.kernel.http import Db
 from shopfloor.kernel.values import Money
 from shopfloor.web import languages
+from shopfloor.web.languages import Language
 from shopfloor.web.parts import Choice, Content, grouped, option_words, seller_facts
 from shopfloor.web.shared_pages import Frame, Reader, Slot, Sources, own_page, reader_of
 from shopfloor.web.templating import page_text, render
@@ -141,7 +142,7 @@ async def make_product_page(sources: Sources, reader: Reader, shop: str, product
         variants = await catalog.variants_of(tx, shop_id=found.id, product_ids=[product.id])
         ids = [variant.id for variant in variants]
         left = await lefts(tx, found, ids)
-        contents = await contents_of(tx, found, ids)
+        contents = await contents_of(tx, found, ids, language)
         lowest = await _lowest_before(tx, found, variants)
         pictures = await catalog.pictures(tx, shop_id=found.id, product_ids=[product.id])
         selling = [
@@ -150,10 +151,11 @@ async def make_product_page(sources: Sources, reader: Reader, shop: str, product
             if (await _room_state(tx, sources, show)).sells(product.id)
         ]
         refused = None if reader.refused is None else await reader.refused(tx, found, language)
+    words = language.words_of(product.option_texts)
     choices = [
         Choice(
             variant.id,
-            option_words(variant.options),
+            option_words(variant.options, words),
             variant.price,
             left[variant.id],
             contents.get(variant.id, ()),
@@ -168,6 +170,7 @@ async def make_product_page(sources: Sources, reader: Reader, shop: str, product
         flashes=reader.flashes,
         shop=found,
         product=product,
+        option_names=[words.get(name, name) for name in product.option_names],
         description=language.localised(product.plains, product.plain),
         pictures=pictures,
         choices=choices,
@@ -249,7 +252,9 @@ async def lefts(tx: Tx, shop: Shop, variant_ids: list[int]) -> dict[int, stock.A
     return await stock.available(tx, shop_id=shop.id, variant_ids=variant_ids)
 
 
-async def contents_of(tx: Tx, shop: Shop, variant_ids: list[int]) -> dict[int, list[Content]]:
+async def contents_of(
+    tx: Tx, shop: Shop, variant_ids: list[int], language: Language
+) -> dict[int, list[Content]]:
     """By variant, what one of those that are bundles contains."""
     bundles = await catalog.bundles(tx, shop_id=shop.id, variant_ids=variant_ids)
     ids = sorted({part.product_id for bundle in bundles.values() for part in bundle.parts})
@@ -260,7 +265,7 @@ async def contents_of(tx: Tx, shop: Shop, variant_ids: list[int]) -> dict[int, l
                 part.quantity,
                 part.title,
                 part.titles,
-                option_words(part.options),
+                option_words(part.options, language.words_of(products[part.product_id].option_texts)),
                 part.product_id if products[part.product_id].status == catalog.Status.ACTIVE else None,
             )
             for part in bundle.parts

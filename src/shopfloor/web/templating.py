@@ -348,6 +348,7 @@ def _filters(language: Language) -> dict[str, Any]:
         "when": when,
         "duration": duration,
         "in_words": in_words,
+        "words_of": language.words_of,
         "id": short_id,
     }
 

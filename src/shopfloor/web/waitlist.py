@@ -84,7 +84,9 @@ def _told(
     variant = variants.get(place.variant_id)
     product = products.get(variant.product_id) if variant else None
     words = [language.localised(product.titles, product.title)] if product else []
-    words += [option_words(variant.options)] if variant and option_words(variant.options) else []
+    if product and variant:
+        options = option_words(variant.options, language.words_of(product.option_texts))
+        words += [options] if options else []
     offered = place.state == purchases.WaitingState.OFFERED and place.hold_id is not None
     return {
         "id": str(place.id),

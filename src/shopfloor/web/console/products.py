@@ -483,6 +483,8 @@ async def _page(
         }
         bundles, goods, cut = await _bundle_forms(tx, desk, variants)
     other = other_language(desk)
+    known = product.option_texts.get(other, {})
+    words = _option_values(variants)
     values = {
         "title": product.title,
         "other_title": product.titles.get(other, ""),
@@ -492,6 +494,8 @@ async def _page(
         "vendor": product.vendor,
         "tags": ", ".join(product.tags),
         **{f"option{n}": name for n, name in enumerate(product.option_names, 1)},
+        **{f"other_option{n}": known.get(name, "") for n, name in enumerate(product.option_names, 1)},
+        **{f"{VALUE}{value}": known.get(value, "") for value in words},
     }
     return desk.page(
         "product.html",
@@ -507,6 +511,7 @@ async def _page(
         goods=goods,
         goods_cut=cut,
         rows=ROWS,
+        option_values=[(f"{VALUE}{value}", value) for value in words],
         values={**values, **(typed or {})},
         errors=errors or {},
         other=other,
@@ -522,6 +527,7 @@ async def save(desk: Editor, product_id: Id) -> Response:
     try:
         async with desk.work() as tx:
             before = await catalog.product(tx, shop_id=desk.shop.id, product_id=product_id)
+            names = [typed.get(f"option{n}", name) for n, name in enumerate(before.option_names, 1)]
             await catalog.update_product(
                 tx,
                 shop_id=desk.shop.id,
@@ -533,12 +539,32 @@ async def save(desk: Editor, product_id: Id) -> Response:
                 kind=_kind(typed.get("kind", before.kind)),
                 vendor=typed.get("vendor", before.vendor),
                 tags=split_values(typed.get("tags", "")),
-                option_names=[typed.get(f"option{n}", name) for n, name in enumerate(before.option_names, 1)],
+                option_names=names,
+                option_texts={**before.option_texts, other: _option_texts(typed, names)},
             )
     except Refusal as refusal:
         errors = _refused_fields(desk, refusal, list(typed))
         return await _page(desk, product_id, typed=typed, errors=errors, status=refusal.status)
     return desk.back(f"/products/{product_id}", desk.say(N_("Saved.")))
+
+
+# A field for the translation of a value is called by the value.
+VALUE: Final = "other_value:"
+
+
+def _option_texts(typed: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:
+    """What options are called in the other language: their names by turn, their values by what they are."""
+    values = {name.removeprefix(VALUE): text for name, text in typed.items() if name.startswith(VALUE)}
+    return values | {
+        name: typed[f"other_option{n}"] for n, name in enumerate(names, 1) if f"other_option{n}" in typed
+    }
+
+
+def _option_values(variants: Sequence[catalog.Variant]) -> list[str]:
+    """Each once, option by option."""
+    most = max((len(variant.options) for variant in variants), default=0)
+    found = (variant.options[n] for n in range(most) for variant in variants if n < len(variant.options))
+    return [value for value in dict.fromkeys(found) if value != "Default Title"]
 
 
 @router.post("/{product_id}/status")

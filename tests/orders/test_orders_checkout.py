@@ -44,7 +44,7 @@ async def test_what_the_buyer_saw_is_frozen(market: Market) -> None:
 async def test_an_order_is_placed_and_its_units_are_its_own(market: Market) -> None:
     order, _ = await market.order(quantity=3)
 
-    assert (order.status, order.payment_status, order.fulfilment_status) == ("placed", "unpaid", "ready")
+    assert (order.status, order.payment_status, order.fulfilment_status) == ("placed", "unpaid", "on_hold")
     assert (order.goods_minor, order.shipping_minor, order.total_minor) == (3 * PRICE, 0, 3 * PRICE)
     assert await market.hold_state(order.hold_id) is stock.HoldState.ALLOCATED
     assert await market.left() == 7

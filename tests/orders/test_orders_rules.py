@@ -231,3 +231,13 @@ def test_what_is_wrong_with_a_form(changes: dict[str, object], wrong: dict[str, 
         tidy(form(**changes))
 
     assert refusal.value.facts == {"fields": wrong}
+
+
+@pytest.mark.parametrize("payment", list(PaymentStatus))
+def test_what_is_not_paid_in_full_is_on_hold_and_never_ready(payment: PaymentStatus) -> None:
+    is_owed = payment in {PaymentStatus.UNPAID, PaymentStatus.DEPOSIT_PAID}
+    expected = FulfilmentStatus.ON_HOLD if is_owed else FulfilmentStatus.READY
+    assert order(payment_status=payment, fulfilment_status="ready").fulfilment_status is expected
+    # Goods that are not there, or gone, are said to be that.
+    for other in ("unsecured", "waiting", "shipped", "returned"):
+        assert order(payment_status=payment, fulfilment_status=other).fulfilment_status == other

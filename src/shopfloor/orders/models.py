@@ -46,11 +46,23 @@ class PaymentStatus(StrEnum):
 class FulfilmentStatus(StrEnum):
     UNSECURED = "unsecured"
     WAITING = "waiting"
+    ON_HOLD = "on_hold"
+    """The goods are there, the money is not."""
     READY = "ready"
     PARTLY_SHIPPED = "partly_shipped"
     SHIPPED = "shipped"
     DELIVERED = "delivered"
     RETURNED = "returned"
+
+
+def fulfilment_for(stored: str, payment_status: str) -> FulfilmentStatus:
+    """The database says of goods that they are ready; an order that is not paid is on hold, and never ready."""
+    if stored == FulfilmentStatus.READY and payment_status in {
+        PaymentStatus.UNPAID,
+        PaymentStatus.DEPOSIT_PAID,
+    }:
+        return FulfilmentStatus.ON_HOLD
+    return FulfilmentStatus(stored)
 
 
 class Party(StrEnum):
@@ -205,7 +217,7 @@ class Order:
         put(self, "delivery", Delivery(self.delivery))
         put(self, "status", Status(self.status))
         put(self, "payment_status", PaymentStatus(self.payment_status))
-        put(self, "fulfilment_status", FulfilmentStatus(self.fulfilment_status))
+        put(self, "fulfilment_status", fulfilment_for(self.fulfilment_status, self.payment_status))
         put(self, "cancelled_by", Party(self.cancelled_by) if self.cancelled_by else None)
         put(self, "cancel_why", Why(self.cancel_why) if self.cancel_why else None)
 
@@ -313,6 +325,11 @@ class OrderSummary:
     titles: str
     late: bool
     placed_at: datetime
+
+    def __post_init__(self) -> None:
+        object.__setattr__(
+            self, "fulfilment_status", str(fulfilment_for(self.fulfilment_status, self.payment_status))
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,25 +1,28 @@
 """Suppliers, what they quote, what was ordered from them, and the goods when they come."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from operator import attrgetter
 from typing import Annotated, Final
 from uuid import UUID
 
+from babel.dates import format_date
 from fastapi import APIRouter, Form
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
-from shopfloor import accounts, catalog, supply
+from shopfloor import accounts, catalog, stock, supply
 from shopfloor.accounts import Permission
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
+from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import public_link
 from shopfloor.web.console.desk import Desk, at, at_page
-from shopfloor.web.console.form_values import day_of
+from shopfloor.web.console.form_values import day_of, id_of
 from shopfloor.web.languages import N_
+from shopfloor.web.parts import option_words
 from shopfloor.web.purchase_orders import csv_of, named
 from shopfloor.web.refusals import message_of
 
@@ -167,6 +170,8 @@ async def _one(
         known = await catalog.products_by_id(
             tx, shop_id=desk.shop.id, ids=sorted({quote.product_id for quote in quotes})
         )
+        made = await _made_to_order(tx, desk, quotes, known)
+        locations = await stock.locations(tx, shop_id=desk.shop.id)
     values, errors = changed or ({}, {})
     quote_values, quote_errors = quoted or ({}, {})
     return desk.page(
@@ -179,6 +184,8 @@ async def _one(
         page=orders,
         products=products,
         known=known,
+        made=made,
+        locations=locations,
         keys=keys,
         link=link,
         values=values
@@ -278,6 +285,82 @@ async def quote(desk: Editor, supplier_id: Id) -> Response:
         except catalog.UnknownProduct as refusal:
             reading.errors["product_id"] = message_of(refusal, desk.language)
     return await _one(desk, supplier_id, quoted=(values, reading.errors))
+
+
+@dataclass(frozen=True, slots=True)
+class MadeToOrder:
+    """A variant that a quote can make, and what of it is on sale before it is made."""
+
+    quote_id: int
+    variant: catalog.Variant
+    words: str
+    announced: Sequence[stock.Level]
+
+    @property
+    def choice(self) -> str:
+        return f"{self.quote_id}-{self.variant.id}"
+
+
+async def _made_to_order(
+    tx: Tx, desk: Desk, quotes: Sequence[supply.Quote], known: Mapping[int, catalog.Product]
+) -> list[MadeToOrder]:
+    variants = await catalog.variants_of(
+        tx, shop_id=desk.shop.id, product_ids=sorted({quote.product_id for quote in quotes})
+    )
+    levels = [
+        level
+        for level in await stock.levels(
+            tx, shop_id=desk.shop.id, variant_ids=[variant.id for variant in variants]
+        )
+        if level.kind is stock.LotKind.MAKEABLE and level.quantity
+    ]
+    found: list[MadeToOrder] = []
+    for quote in quotes:
+        product = known[quote.product_id]
+        title = desk.language.localised(product.titles, product.title)
+        for variant in variants:
+            if variant.product_id == quote.product_id:
+                words = " · ".join(filter(None, (title, option_words(variant.options))))
+                lots = [
+                    level
+                    for level in levels
+                    if level.variant_id == variant.id and level.source.startswith(f"quote:{quote.id}:")
+                ]
+                found.append(MadeToOrder(quote.id, variant, words, lots))
+    return found
+
+
+@router.post("/suppliers/{supplier_id}/makeable")
+async def announce_makeable(
+    desk: Editor,
+    supplier_id: Id,
+    item: Text = "",
+    units: Text = "",
+    ready_on: Text = "",
+    location_id: Text = "",
+) -> Response:
+    """Sell a variant before it is made, against what its supplier can make by a day; 0 units end it."""
+    back = f"/suppliers/{supplier_id}#makeable"
+    quote_id, _, variant_id = item.partition("-")
+    try:
+        async with desk.work() as tx:
+            await supply.supplier(tx, shop_id=desk.shop.id, supplier_id=supplier_id)
+            level = await supply.announce_makeable(
+                tx,
+                shop_id=desk.shop.id,
+                quote_id=id_of(quote_id),
+                variant_id=id_of(variant_id),
+                quantity=desk.quantity(units, least=0),
+                ready_on=day_of(ready_on),
+                location_id=id_of(location_id),
+            )
+    except Refusal as refusal:
+        return desk.refused(back, refusal)
+    if not level.quantity:
+        return desk.back(back, desk.say(N_("No longer sold before it is made.")))
+    day = "" if level.ready_on is None else format_date(level.ready_on, "long", desk.language.locale)
+    said = N_("On sale: %(n)s units, ready on %(day)s.")
+    return desk.back(back, desk.say(said, n=level.quantity, day=day))
 
 
 # What `supply` calls a field, and what the form calls it.

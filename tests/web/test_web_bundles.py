@@ -170,7 +170,7 @@ async def test_the_buyer_sees_one_price_from_checkout_to_receipt(tea: Tea) -> No
     assert "Tea set 2 × Pot 8 × Cup In stock CN¥198.00 2 × CN¥99.00" in text(page)
     assert "CN¥43.00" not in text(page), "no share of a part is shown"
     chinese = text(await look(client, f"/s/harbour/checkout/{hold}", **CHINESE))
-    assert "2 × Pot 8 × Cup" in chinese
+    assert "茶具套装 2 × 茶壶 8 × 茶杯" in chinese
     totals = dict(re.findall(r'name="(total_\w+)" value="(\d+)"', page))
     assert totals == {"total_ship": "21000", "total_pick_up": "19800"}
     form = {"name": "Lin", "phone": "+86 138 0000 1111", "street": "Pier 3", "city": "Ningbo"} | totals

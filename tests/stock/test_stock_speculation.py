@@ -1,5 +1,6 @@
 """Deciding ahead: what is remembered may be wrong, and then nothing of it is written."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -12,7 +13,7 @@ from psycopg.errors import SerializationFailure, UniqueViolation
 from tests.stock.conftest import SHOP, Ledger
 
 from shopfloor import stock
-from shopfloor.stock.speculation import Speculation, SpeculativeBatch, carry_out, warm_up
+from shopfloor.stock.speculation import Speculation, SpeculativeBatch, answers_of, carry_out, warm_up
 
 HANFU, SCARF = 101, 102
 SHOW = 5
@@ -414,3 +415,207 @@ async def test_a_sale_of_the_last_on_hand_says_nothing_of_later_lots(ahead: Ahea
         "ready_on": "2030-01-05",
         "later": [["2030-01-05", 30]],
     }
+
+
+# Under limits and shares: decided as if nobody had bought before, and asked about under the locks.
+
+CAMPUS, HOME = 901, 902
+DEFAULT = {"default_limit": 3}
+OF_OFFER = {"limit_per_buyer": 3}
+OF_SHOW = {"limit_per_show": 3}
+OF_VARIANT = {"default_limit": 3, "offer_id": None}
+
+
+def of_the_shop(ahead: Ahead, lines: Any, **more: Any) -> stock.Request:
+    offer = {"offer_id": 7} | more
+    return ahead.ledger.want(lines, pool=ahead.pool, show_id=SHOW, **offer)
+
+
+async def stored(ahead: Ahead, requests: Sequence[stock.Request]) -> list[tuple[Any, ...]]:
+    async with ahead.ledger.db.transaction() as tx:
+        cursor = await tx.connection.execute(
+            """
+            SELECT variant_id, quantity, limited, network, extract(epoch FROM expires_at - granted_at)::int
+              FROM stock.hold WHERE id = ANY(%s) ORDER BY array_position(%s, id), part
+            """,
+            ([request.id for request in requests], [request.id for request in requests]),
+        )
+        return list(await cursor.fetchall())
+
+
+@pytest.mark.parametrize("variants", [(HANFU,), (HANFU, SCARF)], ids=["one is hot", "two are"])
+async def test_under_limits_and_shares_the_same_rows_are_written(
+    ahead: Ahead, variants: tuple[int, ...]
+) -> None:
+    """Also for who has paid here before: no network, and all the time the offer gives."""
+    payer = uuid4()
+    async with ahead.ledger.db.transaction() as tx:
+        await tx.run("INSERT INTO stock.proven VALUES (%(shop)s, %(buyer)s)", shop=SHOP, buyer=payer)
+
+    def wants() -> list[stock.Request]:
+        return [
+            of_the_shop(ahead, {variant: 1}, network=CAMPUS, hold_seconds=900, buyer=buyer, default_limit=9)
+            for variant in variants
+            for buyer in (uuid4(), payer)
+        ]
+
+    planned, decided = wants(), wants()
+    plan = ahead.plan(*planned)
+    assert plan is not None
+    async with ahead.ledger.db.transaction() as tx:
+        payers = await carry_out(tx, plan)
+    answers = await answers_of(plan, payers)
+    as_usual = await ahead.ledger.reserve(*decided)
+
+    assert await stored(ahead, planned) == await stored(ahead, decided)
+    assert await stored(ahead, planned) == [
+        (variant, 1, True, network, seconds)
+        for variant in variants
+        for network, seconds in ((CAMPUS, 600), (None, 900))
+    ]
+    for request, answer, other in zip(planned, answers, as_usual, strict=True):
+        assert isinstance(answer, stock.Held)
+        assert isinstance(other, stock.Held)
+        assert abs(answer.expires_at - other.expires_at) < timedelta(seconds=30)
+        assert (await ahead.ledger.hold(request.id)).expires_at == answer.expires_at
+
+
+@pytest.mark.parametrize("limit", [DEFAULT, OF_OFFER, OF_SHOW, OF_VARIANT], ids=str)
+async def test_nobody_gets_over_a_limit_ahead(ahead: Ahead, limit: dict[str, Any]) -> None:
+    buyer = uuid4()
+    await ahead.ledger.reserve(of_the_shop(ahead, {HANFU: 1}, buyer=buyer, **limit))
+    # What somebody else has does not count, nor what this buyer has of what the limit is not about.
+    await ahead.ledger.reserve(of_the_shop(ahead, {HANFU: 3}, **limit))
+    aside = {"offer_id": 8, "limit_per_buyer": 3}
+    if limit in (DEFAULT, OF_OFFER):
+        await ahead.ledger.reserve(of_the_shop(ahead, {HANFU: 1}, buyer=buyer, **aside))
+    before = await ahead.state()
+
+    over = ahead.plan(
+        of_the_shop(ahead, {HANFU: 3}, buyer=buyer, **limit), of_the_shop(ahead, {HANFU: 1}, **limit)
+    )
+    with pytest.raises(SerializationFailure):
+        await ahead.carry_out(over)
+    assert await ahead.state() == before
+
+    within = ahead.plan(
+        *[of_the_shop(ahead, {HANFU: 1}, buyer=buyer, **limit) for _ in range(2)],
+        of_the_shop(ahead, {HANFU: 3}, **limit),
+    )
+    await ahead.carry_out(within)
+    one_more = ahead.plan(of_the_shop(ahead, {HANFU: 1}, buyer=buyer, **limit))
+    with pytest.raises(SerializationFailure):
+        await ahead.carry_out(one_more)
+    assert (await ahead.state())[HANFU] == (before[HANFU][0] + 5, before[HANFU][1] + 3)
+
+
+async def test_more_than_a_limit_in_one_batch_is_no_plan(ahead: Ahead) -> None:
+    buyer = uuid4()
+    assert ahead.plan(*[of_the_shop(ahead, {HANFU: 2}, buyer=buyer, **DEFAULT) for _ in range(2)]) is None
+
+
+async def test_what_came_back_counts_no_longer_ahead_either(ahead: Ahead) -> None:
+    first = of_the_shop(ahead, {HANFU: 3}, **DEFAULT)
+    await ahead.ledger.reserve(first)
+    again = ahead.plan(of_the_shop(ahead, {HANFU: 3}, buyer=first.buyer, **DEFAULT))
+    async with ahead.ledger.db.transaction() as tx:
+        await stock.release(tx, [first.id], "gave up")
+    await ahead.carry_out(again)
+    assert (await ahead.state())[HANFU] == (4, 3)
+
+
+async def test_a_network_gets_its_share_ahead_and_no_unit_more(ahead: Ahead) -> None:
+    """A tenth of a hundred: what the network has unpaid by now, from whichever process, and what is asked for."""
+    await ahead.ledger.reserve(*[of_the_shop(ahead, {HANFU: 1}, network=CAMPUS) for _ in range(7)])
+    over = ahead.plan(*[of_the_shop(ahead, {HANFU: 2}, network=CAMPUS) for _ in range(2)])
+    with pytest.raises(SerializationFailure):
+        await ahead.carry_out(over)
+    whole = ahead.plan(
+        *[of_the_shop(ahead, {HANFU: 1}, network=CAMPUS) for _ in range(3)],
+        *[of_the_shop(ahead, {HANFU: 5}, network=HOME) for _ in range(2)],
+    )
+    await ahead.carry_out(whole)
+    for network in (CAMPUS, HOME):
+        with pytest.raises(SerializationFailure):
+            await ahead.carry_out(ahead.plan(of_the_shop(ahead, {HANFU: 1}, network=network)))
+    assert (await ahead.state())[HANFU] == (21, 13)
+
+
+async def test_who_has_paid_takes_nothing_of_the_share_ahead(ahead: Ahead) -> None:
+    buyers = [uuid4() for _ in range(12)]
+    async with ahead.ledger.db.transaction() as tx:
+        await tx.run(
+            "INSERT INTO stock.proven SELECT %(shop)s, unnest(%(buyers)s::uuid[])", shop=SHOP, buyers=buyers
+        )
+    wants = [of_the_shop(ahead, {HANFU: 1}, network=CAMPUS, buyer=buyer) for buyer in buyers]
+    await ahead.carry_out(
+        ahead.plan(*wants, *[of_the_shop(ahead, {HANFU: 5}, network=CAMPUS) for _ in range(2)])
+    )
+    assert (await ahead.state())[HANFU] == (23, 15)
+
+
+async def test_the_last_tenth_is_not_given_ahead(ahead: Ahead) -> None:
+    """Ninety of a hundred at most for who has never paid: 99 are left, so 89 may go without looking."""
+
+    def of_many(units: int) -> list[stock.Request]:
+        return [of_the_shop(ahead, {HANFU: 1}, network=number) for number in range(1, units + 1)]
+
+    assert ahead.plan(*of_many(90)) is None
+    plan = ahead.plan(*of_many(89))
+    await ahead.ledger.reserve(of_the_shop(ahead, {HANFU: 1}))
+    with pytest.raises(SerializationFailure):
+        await ahead.carry_out(plan)
+    assert (await ahead.state())[HANFU] == (2, 2)
+    # Who is not counted may have it.
+    await ahead.carry_out(ahead.plan(of_the_shop(ahead, {HANFU: 5})))
+
+
+async def test_after_a_refusal_batches_under_limits_are_decided_under_the_lock_for_a_moment(
+    ahead: Ahead,
+) -> None:
+    buyer = uuid4()
+    async with ahead.ledger.db.transaction() as tx:
+        wants = [of_the_shop(ahead, {HANFU: 2}, buyer=buyer, **DEFAULT) for _ in range(2)]
+        answers = await stock.reserve(tx, wants, speculation=ahead.memory)
+    assert [type(answer) for answer in answers] == [stock.Held, stock.Refused]
+    assert ahead.plan(of_the_shop(ahead, {HANFU: 1}, **DEFAULT)) is None
+    assert ahead.plan(of_the_shop(ahead, {HANFU: 1})) is not None
+    assert ahead.plan(of_the_shop(ahead, {HANFU: 1}, **DEFAULT), seconds=0.6) is not None
+
+
+async def test_what_is_sold_out_is_refused_ahead_beside_what_is_not(ahead: Ahead) -> None:
+    await sold_out(ahead)
+    plan = ahead.plan(*[of_the_shop(ahead, {SCARF: 1}, network=CAMPUS, **DEFAULT) for _ in range(2)])
+    assert plan is not None
+    assert plan.refuses
+    assert (
+        ahead.plan(of_the_shop(ahead, {SCARF: 1}, **DEFAULT), of_the_shop(ahead, {HANFU: 1}, **DEFAULT))
+        is None
+    )
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"default_limit": 3}, {"network": CAMPUS}, {"network": CAMPUS, "default_limit": 3}],
+    ids=["limit", "share", "both"],
+)
+async def test_two_at_the_same_moment_count_together(ahead: Ahead, more: dict[str, Any]) -> None:
+    """The second is under way before the first is committed: it waits, and sees what the first has written."""
+    buyer = uuid4()
+    units = 3 if "default_limit" in more else 9
+    plans = [ahead.plan(of_the_shop(ahead, {HANFU: units}, buyer=buyer, **more)) for _ in range(2)]
+    first, second = plans
+    assert first is not None
+    async with ahead.ledger.db.transaction() as tx:
+        await carry_out(tx, first)
+        waiting = asyncio.create_task(ahead.carry_out(second))
+        async with ahead.ledger.db.transaction() as other:
+            async with asyncio.timeout(10):
+                while not await other.value(
+                    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+                ):
+                    await asyncio.sleep(0.01)
+                    await other.run("SELECT pg_stat_clear_snapshot()")
+    with pytest.raises(SerializationFailure):
+        await waiting
+    assert (await ahead.state())[HANFU] == (1 + units, 2)

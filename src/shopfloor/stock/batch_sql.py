@@ -158,9 +158,17 @@ class Grants:
     at: datetime
     level_ids: list[int]
     granted: list[int]
+    payers_until: datetime
+    """When holds lapse of those who bear a network and turn out to have paid here before (`write_ahead` only)."""
 
 
-def grants(decision: Decision, *, taken: Sequence[tuple[int, int]], at: datetime) -> Grants:
+def grants(
+    decision: Decision,
+    *,
+    taken: Sequence[tuple[int, int]],
+    at: datetime,
+    payers_until: datetime | None = None,
+) -> Grants:
     """`taken`: units by level."""
     granted = decision.granted.values()
     return Grants(
@@ -172,6 +180,7 @@ def grants(decision: Decision, *, taken: Sequence[tuple[int, int]], at: datetime
         at=at,
         level_ids=[level_id for level_id, _ in taken],
         granted=[units for _, units in taken],
+        payers_until=payers_until or at,
     )
 
 
@@ -226,6 +235,7 @@ async def write_ahead(tx: Tx, grants: Grants, *, pool_view: PoolView, told_name:
     must be open, and the clock as believed, or the statement fails with a SerializationFailure.  How much is left
     is known only here, so the fact that says it (`StockChanged`) is made here (without `later` where the pool has a
     lender, whose later lots are not looked at); `told` is the body of the other.
+    Who has paid in the shop bears no network (looked at only where one is given).
     The levels are locked in the order of `lock_levels`, which within one pool is that of their ids; what is read of other rows is as of the beginning of the
     statement.  Without rows nothing is written.
     """
@@ -236,7 +246,10 @@ async def write_ahead(tx: Tx, grants: Grants, *, pool_view: PoolView, told_name:
         tx,
         nothing,
         """
-        WITH locked AS MATERIALIZED (
+        WITH payers AS MATERIALIZED (
+            SELECT p.buyer FROM stock.proven AS p
+             WHERE p.shop_id = %(shop_id)s::bigint AND p.buyer = ANY(%(buyers)s::uuid[])
+        ), locked AS MATERIALIZED (
             SELECT l.id, t.granted
               FROM unnest(%(level_ids)s::bigint[], %(granted)s::int[]) AS t (level_id, granted)
               JOIN stock.level AS l ON l.id = t.level_id AND l.id = ANY(%(level_ids)s::bigint[])
@@ -267,7 +280,10 @@ async def write_ahead(tx: Tx, grants: Grants, *, pool_view: PoolView, told_name:
                 ready_on, lot_kind, limited, bundle_id, buyer, network, granted_at, expires_at)
             SELECT h.id, g.part, g.shop_id, g.pool_id, g.level_id, g.variant_id, g.quantity, g.unit_price,
                    g.offer_id, g.show_id, g.ready_on, g.lot_kind, g.limited, g.bundle_id, h.buyer,
-                   nullif(h.network, 0), %(at)s, g.expires_at
+                   CASE WHEN h.network = 0 OR h.buyer IN (SELECT buyer FROM payers) THEN NULL ELSE h.network END,
+                   %(at)s,
+                   CASE WHEN h.network <> 0 AND h.buyer IN (SELECT buyer FROM payers) THEN %(payers_until)s
+                        ELSE g.expires_at END
               FROM sure
              CROSS JOIN json_to_recordset(%(groups)s::json) AS g (
                        turn int, part smallint, shop_id bigint, pool_id bigint, level_id bigint,
@@ -319,7 +335,10 @@ async def _write_ahead_alike(
         tx,
         nothing,
         """
-        WITH counted AS (
+        WITH payers AS MATERIALIZED (
+            SELECT p.buyer FROM stock.proven AS p
+             WHERE p.shop_id = %(shop_id)s::bigint AND p.buyer = ANY(%(buyers)s::uuid[])
+        ), counted AS (
             UPDATE stock.level AS l SET held = l.held + %(units)s::int
              WHERE l.id = %(level_id)s::bigint AND l.quantity - l.held - l.allocated >= %(units)s::int
                AND (SELECT is_open FROM stock.pool WHERE id = %(pool_id)s::bigint)
@@ -336,8 +355,11 @@ async def _write_ahead_alike(
             SELECT h.id, %(part)s::smallint, %(shop_id)s::bigint, %(pool_id)s::bigint, %(level_id)s::bigint,
                    %(variant_id)s::bigint, %(quantity)s::int, %(unit_price)s::bigint, %(offer_id)s::bigint,
                    %(offered_in)s::bigint, %(ready_on)s::date, %(kind)s::text::stock.lot_kind, %(limited)s::boolean,
-                   %(bundle_id)s::bigint, h.buyer, nullif(h.network, 0), %(at)s::timestamptz,
-                   %(expires_at)s::timestamptz
+                   %(bundle_id)s::bigint, h.buyer,
+                   CASE WHEN h.network = 0 OR h.buyer IN (SELECT buyer FROM payers) THEN NULL ELSE h.network END,
+                   %(at)s::timestamptz,
+                   CASE WHEN h.network <> 0 AND h.buyer IN (SELECT buyer FROM payers) THEN %(payers_until)s::timestamptz
+                        ELSE %(expires_at)s::timestamptz END
               FROM counted
              CROSS JOIN unnest(%(ids)s::uuid[], %(buyers)s::uuid[], %(networks)s::bigint[]) AS h (id, buyer, network)
         ), timed AS (
@@ -365,6 +387,7 @@ async def _write_ahead_alike(
             "buyers": grants.buyers,
             "networks": grants.networks,
             "at": grants.at,
+            "payers_until": grants.payers_until,
             "units": sum(grants.granted),
             "part": part,
             "level_id": level_id,
@@ -435,6 +458,7 @@ def _values(grants: Grants) -> dict[str, object]:
             [_group(turn, group) for turn, group in enumerate(grants.groups, 1)], dumps=msgspec.json.encode
         ),
         "at": grants.at,
+        "payers_until": grants.payers_until,
         "level_ids": grants.level_ids,
         "granted": grants.granted,
     }

@@ -37,7 +37,7 @@ from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import TooMany, Unavailable
 from shopfloor.stock.models import INVALID, SOLD_OUT, Answer, Held, Refused, Request
 from shopfloor.stock.reserving import reserve
-from shopfloor.stock.speculation import Speculation, SpeculativeBatch, carry_out, warm_up
+from shopfloor.stock.speculation import Speculation, SpeculativeBatch, answers_of, carry_out, warm_up
 
 SOLD_OUT_SECONDS: Final = 0.2
 DISTRUST_SECONDS: Final = 1.0
@@ -281,14 +281,17 @@ class Intake:
         try:
             async with self._connection() as connection:
                 tx = Tx(connection)
-                if beside is not None or lane.answered or len(lane.waiting) >= self._ahead:
+                several = beside is not None or plan.bounds is not None
+                if several or lane.answered or len(lane.waiting) >= self._ahead:
                     async with connection.pipeline():
                         await connection.execute("BEGIN")
-                        await carry_out(tx, plan)
+                        payers = await carry_out(tx, plan)
                         if beside is not None:
                             answers = await beside(tx, batch.requests, plan.answers)
                         await connection.execute("COMMIT")
                         self._meanwhile(lane)
+                    if payers is not None:
+                        answers = await answers_of(plan, payers)
                 else:
                     await carry_out(tx, plan)
         except (errors.LockNotAvailable, errors.QueryCanceled):
@@ -297,6 +300,8 @@ class Intake:
             return [IntakeUnknown() for _ in batch.requests]
         except (psycopg.Error, OSError) as problem:
             self._forget(lane)
+            if plan.bounds is not None:
+                lane.speculation.distrust_bounds(monotonic())
             self.figures.mistaken += 1
             batch.look_up = True
             if isinstance(problem, errors.UniqueViolation):

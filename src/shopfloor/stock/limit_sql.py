@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from psycopg import AsyncCursor
+from psycopg.types.json import Json
 
 from shopfloor.kernel.database import Tx
-from shopfloor.stock.arrays import UuidArray, bigint_array
+from shopfloor.stock.arrays import BigintArray, IntArray, UuidArray, bigint_array
 from shopfloor.stock.batch import Row
 from shopfloor.stock.rows import ask, hold_row, nothing
+from shopfloor.stock.shares import FEWEST, FEWEST_ALTOGETHER
 
 
 async def lock_limits(tx: Tx, *, pool_ids: Sequence[int]) -> AsyncCursor[Any]:
@@ -125,4 +128,127 @@ async def lock_own(tx: Tx, *, pool_ids: Sequence[int], buyers: UuidArray) -> Asy
            FOR NO KEY UPDATE SKIP LOCKED
         """,
         {"pool_ids": list(pool_ids), "buyers": buyers},
+    )
+
+
+class Bound(msgspec.Struct, frozen=True, gc=False):
+    """Wishes of a batch that are alike, by their `turn` in it, and what limits say of their buyers: so many of the
+    offer, of the show, of the variant (where the purchase is of no offer); None where nothing is said.
+    """
+
+    turn: int
+    variant_id: int
+    quantity: int
+    offer_id: int | None
+    show_id: int | None
+    of_offer: int | None
+    of_show: int | None
+    of_variant: int | None
+
+
+async def expect_within_bounds(
+    tx: Tx,
+    *,
+    shop_id: int,
+    pool_id: int,
+    variant_ids: Sequence[int],
+    buyers: UuidArray,
+    networks: BigintArray,
+    turns: IntArray,
+    bounds: Sequence[Bound],
+) -> AsyncCursor[list[UUID]]:
+    """That a whole batch stays within all limits and shares, or the statement fails with a SerializationFailure.
+    Returns those of its buyers who have paid in this shop: no share binds them.
+
+    To be asked after `lock_limits` and `lock_levels` have been waited for: it must see what whoever had those locks
+    before has written.  (What is asked for and what there is are added up, not joined: the planner cannot know how
+    many there are of either.)  It may say no where `limits` and `shares` would not (a buyer who is alone in a network), and
+    then the batch is decided by them.  That buyers stay within their limits among the wishes of the batch itself is
+    not looked at: who decided it has.
+    """
+
+    def make(_: bool, payers: list[UUID]) -> list[UUID]:
+        return payers
+
+    return await ask(
+        tx,
+        make,
+        """
+        WITH asked AS MATERIALIZED (
+            SELECT h.buyer, nullif(h.network, 0) AS network, g.*
+              FROM json_to_recordset(%(bounds)s::json) AS g (
+                       turn int, variant_id bigint, quantity int, offer_id bigint, show_id bigint, of_offer int,
+                       of_show int, of_variant int)
+              JOIN unnest(%(buyers)s::uuid[], %(networks)s::bigint[], %(turns)s::int[]) AS h (buyer, network, turn)
+                ON g.turn = h.turn
+        ), bought AS MATERIALIZED (
+            SELECT h.buyer, h.offer_id, h.show_id, h.variant_id, sum(h.quantity - h.returned) AS units,
+                   coalesce(sum(h.quantity) FILTER (WHERE h.state <> 'shipped'), 0) AS open
+              FROM stock.hold AS h
+             WHERE h.limited AND h.pool_id = %(pool_id)s::bigint AND h.buyer = ANY(%(buyers)s::uuid[])
+               AND h.state IN ('held', 'allocated', 'shipped')
+             GROUP BY h.buyer, h.offer_id, h.show_id, h.variant_id
+        ), payers AS MATERIALIZED (
+            SELECT p.buyer FROM stock.proven AS p
+             WHERE p.shop_id = %(shop_id)s::bigint AND p.buyer = ANY(%(buyers)s::uuid[])
+        ), shelf AS MATERIALIZED (
+            SELECT l.variant_id, sum(l.quantity) AS size, sum(greatest(0, l.quantity - l.held - l.allocated)) AS free,
+                   greatest(%(fewest)s::bigint, sum(l.quantity) / 10) AS share
+              FROM stock.level AS l
+             WHERE l.pool_id = %(pool_id)s::bigint AND l.variant_id = ANY(%(variant_ids)s::bigint[])
+             GROUP BY l.variant_id
+        ), broken AS (
+            SELECT 1 AS one
+              FROM (SELECT buyer, offer_id, quantity AS units, of_offer AS most FROM asked WHERE of_offer IS NOT NULL
+                    UNION ALL
+                    SELECT buyer, offer_id, units, NULL FROM bought) AS w
+             GROUP BY buyer, offer_id HAVING sum(units) > min(most)
+            UNION ALL
+            SELECT 1
+              FROM (SELECT buyer, show_id, quantity AS units, of_show AS most FROM asked WHERE of_show IS NOT NULL
+                    UNION ALL
+                    SELECT buyer, show_id, units, NULL FROM bought) AS w
+             GROUP BY buyer, show_id HAVING sum(units) > min(most)
+            UNION ALL
+            SELECT 1
+              FROM (SELECT buyer, variant_id, quantity AS units, of_variant AS most
+                      FROM asked WHERE of_variant IS NOT NULL
+                    UNION ALL
+                    SELECT buyer, variant_id, open, NULL FROM bought) AS w
+             GROUP BY buyer, variant_id HAVING sum(units) > min(most)
+            UNION ALL
+            SELECT 1
+              FROM (SELECT network, variant_id, quantity AS units, true AS is_asked
+                      FROM asked WHERE network IS NOT NULL AND buyer NOT IN (SELECT buyer FROM payers)
+                    UNION ALL
+                    SELECT h.network, h.variant_id, h.quantity, false
+                      FROM stock.hold AS h
+                     WHERE h.network IS NOT NULL AND h.network = ANY(%(networks)s::bigint[])
+                       AND h.pool_id = %(pool_id)s::bigint AND h.variant_id = ANY(%(variant_ids)s::bigint[])
+                       AND (h.state = 'allocated' OR (h.state = 'held' AND h.expires_at > clock_timestamp()))) AS w
+             GROUP BY network, variant_id
+            HAVING bool_or(is_asked) AND sum(units) > (SELECT min(share) FROM shelf)
+               AND sum(units) > (SELECT share FROM shelf WHERE shelf.variant_id = w.variant_id)
+            UNION ALL
+            SELECT 1
+              FROM (SELECT variant_id, sum(quantity) AS units, count(network) AS counted
+                      FROM asked GROUP BY variant_id) AS w
+              JOIN shelf AS s USING (variant_id)
+             WHERE w.counted > 0
+               AND s.free - w.units < s.size - greatest(%(fewest_altogether)s::bigint, s.size - s.size / 10)
+        )
+        SELECT stock.expect(NOT EXISTS (SELECT FROM broken)),
+               coalesce((SELECT array_agg(buyer) FROM payers), '{}'::uuid[])
+        """,
+        {
+            "shop_id": shop_id,
+            "pool_id": pool_id,
+            "variant_ids": list(variant_ids),
+            "buyers": buyers,
+            "networks": networks,
+            "turns": turns,
+            "bounds": Json(bounds, dumps=msgspec.json.encode),
+            "fewest": FEWEST,
+            "fewest_altogether": FEWEST_ALTOGETHER,
+        },
     )

@@ -195,7 +195,10 @@ async def _once(
             tx, requests, trust_new=trust_new, unlocked=False, defer=defer, speculation=speculation
         )
     if speculation is not None:
-        speculation.learn(pool_views=pool_views, shelves=shelves, variant_ids=variant_ids, at=at, seen=seen)
+        speculation.learn(
+            pool_views=pool_views, shelves=shelves, variant_ids=variant_ids, at=at, seen=seen,
+            answers=decision.answers,
+        )  # fmt: skip
     if decision.replaced:
         assert loose is not None
         await _release_replaced(tx, decision, loose)

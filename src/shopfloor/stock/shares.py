@@ -18,7 +18,7 @@ LARGE_SECONDS: Final = 3600
 """The time to pay for an unpaid order that takes more of an offer than a network may hold."""
 FEWEST: Final = 3
 """What a household may hold of the smallest offer."""
-_FEWEST_ALTOGETHER: Final = 20
+FEWEST_ALTOGETHER: Final = 20
 
 Key = tuple[int, int]
 
@@ -30,7 +30,7 @@ def most_of_network(size: int) -> int:
 
 def most_altogether(size: int) -> int:
     """All who have never paid: the last tenth is for who pays."""
-    return max(_FEWEST_ALTOGETHER, size - size // 10)
+    return max(FEWEST_ALTOGETHER, size - size // 10)
 
 
 def most_for_long(size: int) -> int:
@@ -87,6 +87,8 @@ class Shares:
 
     def refuses(self, request: Request) -> tuple[str, dict[str, object]] | None:
         assert request.network is not None, "only those are counted"
+        if not self.parts:
+            return None
         for variant_id, units in units_of(request).items():
             share = self.parts.get((request.pool_id, variant_id))
             if share is None:
@@ -98,6 +100,8 @@ class Shares:
 
     def add(self, request: Request) -> None:
         assert request.network is not None, "only those are counted"
+        if not self.parts:
+            return
         for variant_id, units in units_of(request).items():
             share = self.parts.get((request.pool_id, variant_id))
             if share is not None:

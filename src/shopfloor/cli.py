@@ -123,7 +123,7 @@ def up(
         raise click.ClickException(
             "HTTPS is served by the proxy or here, not both: leave out --behind-proxy or the other option."
         )
-    given = {
+    given: dict[str, Any] = {
         "domain": ",".join(domain) or None, "acme_accept_terms": accept_terms or None, "local_https": local_https or None, "base_url": behind_proxy,
     }  # fmt: skip
     app.run(

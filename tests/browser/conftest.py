@@ -22,7 +22,7 @@ ARGUMENTS: Final = (
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--autoplay-policy=no-user-gesture-required",
 )  # fmt: skip
-PHONE: Final = {
+PHONE: Final[dict[str, Any]] = {
     "viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2,
 }  # fmt: skip
 # Milliseconds that a page may take for one step, on a machine with much else to do.

@@ -111,6 +111,6 @@ def test_a_phone_learns_to_trust_the_shop_and_buys_over_tls(lan: Lan) -> None:
         expect(page.get_by_role("heading", name="Checkout")).to_be_visible()
         assert page.url.startswith(f"{lan.node.address}/s/corner/checkout/")
         cookies = page.context.cookies()
-        assert {each["name"]: each.get("secure") for each in cookies}["shopper"] is True
+        assert {each.get("name"): each.get("secure") for each in cookies}["shopper"] is True
         assert troubles == []
         trusting.close()

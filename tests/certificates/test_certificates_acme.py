@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.app.running import Running, place, until
@@ -25,8 +26,8 @@ NAME = "shop.example"
 LIFE = 30
 
 
-def shop(data_dir: Path, authority: Authority, plain: int, **settings: str) -> Running:
-    given = {
+def shop(data_dir: Path, authority: Authority, plain: int, **settings: Any) -> Running:
+    given: dict[str, Any] = {
         "DOMAIN": f"{NAME}, www.{NAME}", "HOST": "127.0.0.1", "PORT": str(free_port()), "HTTP_PORT": str(plain),
         "ACME_DIRECTORY": authority.directory, "ACME_CA_FILE": authority.ca_file, "ACME_EMAIL": f"ada@{NAME}",
         "ACME_ACCEPT_TERMS": "true", "LOG_LEVEL": "INFO",
@@ -127,7 +128,7 @@ def test_obtained_renewed_without_closing_a_connection_and_kept_when_it_cannot_b
         # Renewed while somebody is connected: who comes next gets the new one, who is there stays.
         held = secured(node, root)
         assert is_healthy(held)
-        second = until("another certificate", lambda: (now := serial(node, root)) != first and now)
+        second = until("another certificate", lambda: now if (now := serial(node, root)) != first else "")
         assert is_healthy(held)
         held.close()
         assert figure(plain, "renewals_total") == 2

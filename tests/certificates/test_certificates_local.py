@@ -126,7 +126,7 @@ def test_video_comes_over_tls(lan: Lan) -> None:
         )
         address = f"/media/{channel['id']}/live.m3u8"
         playlist = until(
-            "a playlist", lambda: (answer := lan.get(address)).status_code == 200 and "#EXTINF" in answer.text and answer.text
+            "a playlist", lambda: answer.text if (answer := lan.get(address)).status_code == 200 and "#EXTINF" in answer.text else ""
         )  # fmt: skip
         segment = next(line for line in playlist.splitlines() if line and not line.startswith("#"))
         video = lan.get(urljoin(address, segment))

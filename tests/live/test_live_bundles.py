@@ -80,7 +80,7 @@ async def free(database: Database, sets: Sets, pool_id: int | None) -> tuple[int
     ids = [*sets.parts, sets.variant_id]
     async with database.transaction() as tx:
         left = await stock.available(tx, shop_id=sets.goods.shop_id, variant_ids=ids, pool_id=pool_id)
-    return left[ids[0]].left, left[ids[1]].left, left[ids[2]].left
+    return left[ids[0]].total, left[ids[1]].total, left[ids[2]].total
 
 
 async def test_the_quota_of_a_bundle_sets_its_parts_apart(database: Database, sets: Sets) -> None:
@@ -134,7 +134,7 @@ async def test_a_set_changed_on_air_sets_its_new_parts_apart(database: Database,
         left = await stock.available(
             tx, shop_id=sets.goods.shop_id, variant_ids=[other], pool_id=show.pool_id
         )
-    assert left[other].left == 3
+    assert left[other].total == 3
     process.rooms.reload_shop(sets.goods.shop_id)
     await process.catch_up()
     line = opened.room.state.offers[str(offer.id)].lines[str(sets.variant_id)]

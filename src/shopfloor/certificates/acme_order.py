@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import certifi
-import josepy
 import requests
 from acme import challenges, client, errors, messages
 from cryptography import x509
@@ -22,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from cryptography.x509.verification import PolicyBuilder, VerificationError
 from cryptography.x509.verification import Store as Roots
+from josepy import jwa, jwk
 
 from shopfloor.certificates.models import Certificate, Problem, Source, Wanted, renewal
 from shopfloor.certificates.store import Store
@@ -76,7 +76,7 @@ def _order(wanted: Wanted, store: Store) -> Certificate:
     account_key = _account_key(wanted.directory, store)
     network = client.ClientNetwork(
         account_key,
-        alg=josepy.ES256,
+        alg=jwa.ES256,
         verify_ssl=wanted.ca_file or True,  # pyright: ignore[reportArgumentType] -- handed on to requests
         user_agent=f"shopfloor/{metadata.version('shopfloor')}",
         timeout=ANSWER_SECONDS,
@@ -92,7 +92,7 @@ def _order(wanted: Wanted, store: Store) -> Certificate:
     authority = client.ClientV2(directory, network)
     _use_account(authority, wanted, accepted=terms is not None and wanted.terms_accepted)
     key = ec.generate_private_key(ec.SECP256R1())
-    pending = authority.new_order(_request(key, wanted.names))
+    pending: Any = authority.new_order(_request(key, wanted.names))
     answers: dict[str, str] = {}
     asked: list[tuple[Any, Any]] = []
     for authorization in pending.authorizations:
@@ -204,10 +204,10 @@ def _account_key(directory: str, store: Store) -> Any:
     try:
         kept = json.loads(store.files.get(name))
     except FileNotFoundError:
-        made = josepy.JWKEC(key=ec.generate_private_key(ec.SECP256R1()))
+        made = jwk.JWKEC(key=ec.generate_private_key(ec.SECP256R1()))
         store.files.put(name, json.dumps({"directory": directory, "key": made.to_json()}).encode())
         return made
-    return josepy.JWKEC.from_json(kept["key"])
+    return jwk.JWKEC.from_json(kept["key"])
 
 
 def _use_account(authority: client.ClientV2, wanted: Wanted, *, accepted: bool) -> None:
@@ -222,9 +222,10 @@ def _use_account(authority: client.ClientV2, wanted: Wanted, *, accepted: bool) 
 
 
 def _why_not_validated(problem: errors.ValidationError) -> str:
+    failed: list[Any] = list(problem.failed_authzrs)
     said = [
         f"{authorization.body.identifier.value}: {challenge.error.detail}"
-        for authorization in problem.failed_authzrs
+        for authorization in failed
         for challenge in authorization.body.challenges
         if challenge.error is not None
     ]

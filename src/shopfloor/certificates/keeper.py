@@ -111,6 +111,7 @@ class Keeper:
             sys.executable, "-m", "shopfloor.certificates.program", str(self.directory),
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
+        broke = b""
         try:
             async with asyncio.timeout(LONGEST_ORDER):
                 said, broke = await process.communicate(msgspec.json.encode(wanted))

@@ -6,8 +6,8 @@ It holds no library of the work itself.  Several processes may run it: the datab
 import asyncio
 import subprocess
 import time
-from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Protocol
 
 import psycopg
 
@@ -92,7 +92,7 @@ async def _strike(db: Database, periodic: Sequence[Periodic], next_strike: dict[
             next_strike[each.name] = time.monotonic() + AFTER_TROUBLE
 
 
-async def rescue(db: Database, by_name: dict[str, Job[object]], *, silent: float) -> int:
+async def rescue(db: Database, by_name: Mapping[str, Job[Any]], *, silent: float) -> int:
     """Put jobs back into the queue whose worker is gone; one that took its worker with it too often is dead."""
     async with db.transaction() as tx:
         found = await queries.stalled(tx, silent=silent)

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Concatenate, Final
 
 import msgspec
 import procrastinate
@@ -71,7 +71,9 @@ class Hands:
             self.idle_since = time.monotonic()
 
 
-def _task(db: Database, job: Job[Any], handler: Handler, hands: Hands) -> Callable[..., Awaitable[None]]:
+def _task(
+    db: Database, job: Job[Any], handler: Handler, hands: Hands
+) -> Callable[Concatenate[procrastinate.JobContext, ...], Awaitable[None]]:
     async def do(context: procrastinate.JobContext, *, key: str) -> None:
         job_id = context.job.id
         assert job_id is not None, "it came from the queue"
@@ -161,8 +163,8 @@ async def work(
     )
     app = procrastinate.App(connector=connector)
     for job, handler in handlers.items():
-        app.task(
-            _task(db, job, handler, hands), name=job.name, queue=job.queue, retry=Backoff(), pass_context=True
+        app.task(name=job.name, queue=job.queue, retry=Backoff(), pass_context=True)(
+            _task(db, job, handler, hands)
         )
     async with app.open_async():
         worker = Worker(

@@ -200,5 +200,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    # As pip installs: the code is compiled once, by the first of the tries at the latest, the baseline's as ours.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     sys.exit(main())

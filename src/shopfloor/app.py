@@ -444,6 +444,7 @@ async def serve(
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
+        gc.enable()
         async with node.db.transaction() as tx:
             claim = await accounts.ensure_owner_claim(tx)
         work = worker.loops(node.db, node.lake, node.arrivals, node.settings) if background_work else ()

@@ -7,6 +7,8 @@ import pytest
 
 LAKE = {"duckdb", "ibis", "pandas", "pyarrow", "sqlglot"}
 SOLVER = {"highspy", "numpy"}
+# What orders a certificate, in a process that ends.
+ACME = {"acme", "josepy", "cryptography", "OpenSSL", "requests"}
 
 
 def loaded(program: str) -> set[str]:
@@ -24,15 +26,17 @@ def test_a_question_to_the_command_line_loads_the_command_line(arguments: list[s
 
     assert "click" in found
     assert arguments == ["up", "--help"] or "pydantic" not in found
-    assert found & {"fastapi", "jinja2", "psycopg", "uvicorn", *LAKE, *SOLVER} == set()
+    assert found & {"fastapi", "jinja2", "psycopg", "uvicorn", *LAKE, *SOLVER, *ACME} == set()
 
 
 @pytest.mark.parametrize("module", ["app", "worker"])
-def test_a_process_that_sells_loads_neither_the_lake_nor_the_solver(module: str) -> None:
+def test_a_process_that_sells_loads_neither_the_lake_nor_the_solver_nor_what_orders_certificates(
+    module: str,
+) -> None:
     found = loaded(f"import shopfloor.{module}")
 
     assert "psycopg" in found
-    assert found & (LAKE | SOLVER) == set()
+    assert found & (LAKE | SOLVER | ACME) == set()
 
 
 @pytest.mark.parametrize(
@@ -41,6 +45,7 @@ def test_a_process_that_sells_loads_neither_the_lake_nor_the_solver(module: str)
         ("from shopfloor import metrics; metrics.show_report", "ibis"),
         ("from shopfloor import collector; collector.SCHEMA", "pyarrow"),
         ("from shopfloor.demand import learn", "numpy"),
+        ("import shopfloor.certificates.program", "acme"),
         (
             "from shopfloor.supply.solver.direct import quiet_solver; quiet_solver(seconds=1, gap=0)",
             "highspy",

@@ -107,6 +107,13 @@ class Running:
             self.environment["SHOPFLOOR_DATABASE_URL"] = database
 
     @property
+    def database_url(self) -> str:
+        """The database that this shop keeps its rows in."""
+        return self.environment.get(
+            "SHOPFLOOR_DATABASE_URL", f"host={self.data_dir}/postgres/run user=postgres dbname=shopfloor"
+        )
+
+    @property
     def log(self) -> str:
         """What the process said on its standard error."""
         return (self.data_dir / "stderr").read_text(errors="replace")

@@ -1,7 +1,8 @@
 """Every id that can be sent, from one shop, of a thing of another shop and of nothing at all: refused, nothing changed.
 
 What can be sent is read from the running application: each id of each body of its document (also lists of ids, and
-ids that are keys), each id in each path, each field of each form of the console, as the pages themselves show them.
+ids that are keys), each id in each path and each query, each field of each form of the console, as the pages
+themselves show them.
 """
 
 import json
@@ -9,6 +10,7 @@ import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from difflib import ndiff
 from html.parser import HTMLParser
 from typing import Any, Final, Self
 from urllib.parse import unquote
@@ -103,11 +105,8 @@ def tenants(node: Running, owner: Owner) -> Iterator[Two]:
         "POST", "/v1/invitations/join",
         json={"token": invited["token"], "email": "other@second.example", "password": PASSWORD, "name": "Otto"},
     )  # fmt: skip
-    url = node.environment.get(
-        "SHOPFLOOR_DATABASE_URL", f"host={node.data_dir}/postgres/run user=postgres dbname=shopfloor"
-    )
     clients: list[httpx.Client] = []
-    with psycopg.connect(url, autocommit=True) as database:
+    with psycopg.connect(node.database_url, autocommit=True) as database:
         both: list[Tenant] = []
         for person in (owner, stranger):
             client = httpx.Client(
@@ -162,10 +161,27 @@ def fill(node: Running, person: Owner, database: "psycopg.Connection[Any]") -> d
         """,
         [said, shop_id[0], show, uuid.uuid4()],
     )
-    return {name: str(value) for name, value in (ids | {"chat_line": said}).items()}
+    run = uuid.uuid4()
+    database.execute(
+        """
+        INSERT INTO media.run (id, channel_id, shop_id, anchor, ended_at, end_cause, codecs, width, height,
+               target_duration, init_sha256, init_length, file, chain)
+        VALUES (%s, %s, %s, now(), now(), 'ended', '', 0, 0, 2, %s, 1, '', %s)
+        """,
+        [run, channel["id"], shop_id[0], bytes(32), bytes(32)],
+    )
+    return {name: str(value) for name, value in (ids | {"chat_line": said, "run_id": run}).items()}
 
 
-def supplies(database: "psycopg.Connection[Any]", shop_id: int, ids: dict[str, Any]) -> dict[str, Any]:
+def supplies(
+    database: "psycopg.Connection[Any]",
+    shop_id: int,
+    ids: dict[str, Any],
+    *,
+    currency: str = "CNY",
+    quantity: int = 5,
+    unit_minor: int = 100,
+) -> dict[str, Any]:
     """A plan and a purchase order on its way, written as a plan that was accepted leaves them."""
     forecast = database.execute(
         "INSERT INTO demand.forecast (shop_id, show_id, version, as_of, horizon) VALUES (%s, %s, 1, now(), 1) RETURNING id",
@@ -177,10 +193,10 @@ def supplies(database: "psycopg.Connection[Any]", shop_id: int, ids: dict[str, A
         INSERT INTO supply.plan (shop_id, show_id, version, state, as_of, forecast_id, location_id, needed_by, currency,
                scale, cost_scaled, bound_scaled, purchase_minor, lost_scaled, left_scaled, revenue_scaled, digest, problem,
                solver, seconds, remarks)
-        VALUES (%s, %s, 1, 'accepted', now(), %s, %s, '2030-01-01', 'CNY', 1, 0, 0, 0, 0, 0, 0, '', '{}', '', 0, '[]')
+        VALUES (%s, %s, 1, 'accepted', now(), %s, %s, '2030-01-01', %s, 1, 0, 0, 0, 0, 0, 0, '', '{}', '', 0, '[]')
         RETURNING id
         """,
-        [shop_id, ids["show_id"], forecast[0], ids["location_id"]],
+        [shop_id, ids["show_id"], forecast[0], ids["location_id"], currency],
     ).fetchone()
     assert plan is not None
     order = uuid.uuid4()
@@ -188,17 +204,26 @@ def supplies(database: "psycopg.Connection[Any]", shop_id: int, ids: dict[str, A
         """
         INSERT INTO supply.purchase_order (id, shop_id, supplier_id, plan_id, show_id, location_id, state, currency,
                setup_minor, cost_minor, created_at, sent_at)
-        VALUES (%s, %s, %s, %s, %s, %s, 'sent', 'CNY', 0, 100, now(), now())
+        VALUES (%s, %s, %s, %s, %s, %s, 'sent', %s, 0, %s, now(), now())
         """,
-        [order, shop_id, ids["supplier_id"], plan[0], ids["show_id"], ids["location_id"]],
+        [
+            order,
+            shop_id,
+            ids["supplier_id"],
+            plan[0],
+            ids["show_id"],
+            ids["location_id"],
+            currency,
+            quantity * unit_minor,
+        ],
     )
     database.execute(
         """
         INSERT INTO supply.purchase_line (order_id, position, product_id, variant_id, quantity, unit_minor, capacity_use,
                expected_on)
-        VALUES (%s, 1, %s, %s, 5, 100, 1, '2030-01-01')
+        VALUES (%s, 1, %s, %s, %s, %s, 1, '2030-01-01')
         """,
-        [order, ids["product_id"], ids["variant_id"]],
+        [order, ids["product_id"], ids["variant_id"], quantity, unit_minor],
     )
     return {"plan_id": plan[0], "purchase_order_id": order}
 
@@ -402,6 +427,85 @@ def sample(two: Two, method: str, path: str) -> Any:
             schema = body_of(two.document, operation)
             return None if schema is None else fine(two.document, schema, two.one, path)
     return None
+
+
+# Ids in a query whose name does not say of what.
+QUERIED: Final = {"watch": "run_id", "camera": "channel_id", "add": "product_id", "holds": "order_id"}
+# Where a page of a list goes on, and what it lists.
+CURSORS: Final = frozenset({"after", "before"})
+LISTED: Final = {
+    "replays": "show_id", "lines": "chat_line", "mutes": "mute_id", "media": "run_id", "terms": "change_id",
+    "changes": "change_id", "stock": "variant_id", "movements": "movement_id",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A query with an id of the other shop, and the same with one that nothing has."""
+
+    path: str
+    name: str
+    foreign: str
+    unknown: str
+
+    def address(self, value: str) -> str:
+        return f"{self.path}?{self.name}={value}"
+
+
+def queries(two: Two) -> Iterator[Asking]:
+    """Each id of each query, of JSON and of pages."""
+    documented = [
+        (method, path, [each["name"] for each in operation.get("parameters", []) if each["in"] == "query"])
+        for method, path, operation in operations(two.document)
+    ]
+    pages = [
+        ("GET", as_documented(route.path), [each.name for each in route.dependant.query_params])
+        for router in web.routers()
+        for route in router.routes
+        if isinstance(route, APIRoute) and "GET" in route.methods
+    ]
+    for method, path, names in [*documented, *pages]:
+        if method != "GET" or "{shop}" not in path:
+            continue
+        for name in names:
+            theirs = value_for(two.other, QUERIED.get(name, name), path)
+            if name in CURSORS:
+                listed = path.rstrip("/").rsplit("/", 1)[-1]
+                theirs = two.other.ids.get(LISTED.get(listed, f"{listed.rstrip('s').replace('-', '_')}_id"))
+            elif name not in QUERIED and not is_id(name):
+                continue
+            theirs = theirs or two.other.ids["show_id"]
+            more = {"order_id": two.one.ids["purchase_order_id"]} if "/purchase-orders/" in path else {}
+            unknown = str(UNKNOWN) if theirs.isdecimal() else NO_ONE
+            yield Asking(two.one.path(path, **more), name, theirs, unknown)
+
+
+def seen_in(answer: httpx.Response, asked: str) -> str:
+    """What an answer says, without what is new in each: keys of forms, nonces, and the id that was asked for."""
+    text = re.sub(r'(name="form_key" value|nonce)="[^"]*"', "", answer.text)
+    return re.sub(rf'(?<==){asked}\b|"{asked}"', "·", text)
+
+
+def test_no_id_of_a_query_shows_or_changes_another_shop(two: Two) -> None:
+    asked = list(queries(two))
+    before, wrong = two.digest(), list[str]()
+    for each in asked:
+        # What another shop has is answered as what nobody has: with the same words, and nothing is written.
+        foreign, unknown = (two.one.http.get(each.address(value)) for value in (each.foreign, each.unknown))
+        told = foreign.status_code, seen_in(foreign, each.foreign)
+        if each.name in CURSORS:
+            if foreign.status_code not in {200, 404, 422}:
+                wrong.append(f"{each.address(each.foreign)}: {foreign.status_code} {foreign.text[:200]}")
+        elif told != (unknown.status_code, seen_in(unknown, each.unknown)) or foreign.status_code >= 500:
+            lines = ndiff(*(text.splitlines() for text in (told[1], seen_in(unknown, each.unknown))))
+            other = "; ".join(line.strip()[:150] for line in lines if line[0] in "+-")
+            wrong.append(
+                f"{each.address(each.foreign)}: {foreign.status_code}, {unknown.status_code} {other}"
+            )
+    assert wrong == []
+    assert two.digest() == before
+    assert len({(each.path, each.name) for each in asked if each.name not in CURSORS}) >= 9
+    assert sum(each.name in CURSORS for each in asked) > 20
 
 
 class Forms(HTMLParser):

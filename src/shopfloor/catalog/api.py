@@ -12,8 +12,6 @@ from starlette.responses import Response
 
 from shopfloor import accounts, catalog
 from shopfloor.accounts.api import allowed
-from shopfloor.catalog.archive import ArchiveTooLarge, ArchiveUnreadable
-from shopfloor.catalog.dialect import SheetTooLarge, SheetUnreadable
 from shopfloor.catalog.models import (
     Bundle,
     Kind,
@@ -28,11 +26,11 @@ from shopfloor.catalog.models import (
     parse_price,
 )
 from shopfloor.catalog.pictures import MAX_PICTURE_BYTES, NotAPicture, PictureTooLarge
-from shopfloor.catalog.uploads import MAX_IMPORT_BYTES, opened_import, receive_picture, received
+from shopfloor.catalog.uploads import IMPORT_REFUSALS, MAX_IMPORT_BYTES, opened_import, receive_picture
 from shopfloor.kernel import paging
-from shopfloor.kernel.amounts import PriceLeap
+from shopfloor.kernel.amounts import AmountAmbiguous, PriceLeap
 from shopfloor.kernel.border import LARGEST_ID, Id, Moment
-from shopfloor.kernel.database import Tx
+from shopfloor.kernel.database import Rollback, Tx
 from shopfloor.kernel.http import FILE_AS_BODY, Csv, Db, public_link, refusals, with_links
 
 router = APIRouter(prefix="/v1/{shop}/products", tags=["catalog"])
@@ -42,10 +40,14 @@ Editor = Annotated[accounts.Actor, Depends(allowed(accounts.Permission.CATALOG_E
 
 _SHARED = (accounts.SignInNeeded, accounts.NotAllowed, accounts.UnknownShop, catalog.UnknownProduct)
 
+_PRICE = (
+    catalog.PriceUnreadable, catalog.PriceNegative, catalog.PriceDecimals, catalog.PriceTooLarge, AmountAmbiguous,
+)  # fmt: skip
+
 # Where files are sent, below /v1/{shop} and /console/{shop}, and how large they may be.
 LARGE_BODIES: Final = {
     r"/products/[0-9]+/pictures": MAX_PICTURE_BYTES,
-    r"/products/import": MAX_IMPORT_BYTES,
+    r"/(?:products|stock)/import": MAX_IMPORT_BYTES,
 }
 
 
@@ -327,7 +329,15 @@ async def list_products(
     "",
     status_code=201,
     responses=refusals(
-        *_SHARED, catalog.HandleTaken, catalog.OptionsTaken, catalog.BadOptions, catalog.PriceUnreadable
+        *_SHARED,
+        *_PRICE,
+        catalog.HandleTaken,
+        catalog.BadHandle,
+        catalog.OptionsTaken,
+        catalog.BadOptions,
+        catalog.BadTranslation,
+        catalog.BadWeight,
+        catalog.TooManyVariants,
     ),
 )
 async def create_product(body: ProductIn, actor: Editor, db: Db) -> ProductOut:
@@ -355,26 +365,33 @@ async def create_product(body: ProductIn, actor: Editor, db: Db) -> ProductOut:
 
 @router.post(
     "/import",
-    responses=refusals(*_SHARED, SheetUnreadable, SheetTooLarge, ArchiveUnreadable, ArchiveTooLarge),
+    responses=refusals(*_SHARED, *IMPORT_REFUSALS),
     openapi_extra=FILE_AS_BODY,
 )
 async def import_products(
-    request: Request, actor: Editor, db: Db, new_status: Status = Status.DRAFT
+    request: Request, actor: Editor, db: Db, new_status: Status = Status.DRAFT, check: bool = False
 ) -> ReportOut:
-    """Take a Shopify product CSV, sent as the body, or a ZIP with it and its pictures.
+    """Take a Shopify product CSV, sent as the body, or a ZIP with it and its pictures; `POST …/stock/import` its stock too.
 
     Faulty products are told row by row, the others taken.  Pictures are fetched afterwards.  New products get the
-    status that the file names in `Status` or `Published`, else `new_status`.
+    status that the file names in `Status` or `Published`, else `new_status`.  With `check` nothing is changed: the
+    answer says what would be.
     """
     directory = request.app.state.settings.pictures_dir
     async with (
-        received(request.stream()) as file,
-        opened_import(file, None, directory) as found,
+        opened_import(request.stream(), None, directory) as found,
         db.transaction() as tx,
     ):
         report = await catalog.import_shopify_csv(
-            tx, shop_id=actor.shop_id, stream=found.stream, archive=found.archive, new_status=new_status
+            tx,
+            shop_id=actor.shop_id,
+            stream=found.stream,
+            archive=found.archive,
+            is_trial=check,
+            new_status=new_status,
         )
+        if check:
+            raise Rollback
     return ReportOut.model_validate(asdict(report))
 
 
@@ -425,7 +442,7 @@ async def get_product(product_id: Id, actor: Viewer, db: Db) -> ProductOut:
         return await _product_out(tx, await catalog.product(tx, shop_id=actor.shop_id, product_id=product_id))
 
 
-@router.patch("/{product_id:id}", responses=refusals(*_SHARED, catalog.BadOptions))
+@router.patch("/{product_id:id}", responses=refusals(*_SHARED, catalog.BadOptions, catalog.BadTranslation))
 async def update_product(product_id: Id, body: ProductChange, actor: Editor, db: Db) -> ProductOut:
     async with db.transaction() as tx:
         product = await catalog.update_product(
@@ -476,7 +493,14 @@ async def delete_variant(product_id: Id, variant_id: Id, actor: Editor, db: Db, 
 @router.post(
     "/{product_id}/variants",
     status_code=201,
-    responses=refusals(*_SHARED, catalog.OptionsTaken, catalog.BadOptions, catalog.TooManyVariants),
+    responses=refusals(
+        *_SHARED,
+        *_PRICE,
+        catalog.OptionsTaken,
+        catalog.BadOptions,
+        catalog.BadWeight,
+        catalog.TooManyVariants,
+    ),
 )
 async def add_variant(product_id: Id, body: VariantIn, actor: Editor, db: Db) -> VariantOut:
     async with db.transaction() as tx:
@@ -488,7 +512,7 @@ async def add_variant(product_id: Id, body: VariantIn, actor: Editor, db: Db) ->
 
 
 @router.patch(
-    "/variants/{variant_id}", responses=refusals(*_SHARED, catalog.UnknownVariant, catalog.BadWeight)
+    "/variants/{variant_id}", responses=refusals(*_SHARED, *_PRICE, catalog.UnknownVariant, catalog.BadWeight)
 )
 async def update_variant(variant_id: Id, body: VariantChange, actor: Editor, db: Db) -> VariantOut:
     async with db.transaction() as tx:
@@ -536,8 +560,7 @@ async def price_history(variant_id: Id, actor: Viewer, db: Db) -> list[PriceOut]
     responses=refusals(
         *_SHARED,
         catalog.UnknownVariant,
-        catalog.PriceUnreadable,
-        catalog.PriceNegative,
+        *_PRICE,
         catalog.PricePast,
         PriceLeap,
     ),

@@ -71,6 +71,11 @@ class Report:
     pictures: int
     """How many pictures will be fetched now."""
 
+    @property
+    def units(self) -> dict[int, int]:
+        """What is on hand, by variant; where the file says it twice, the last row holds."""
+        return {each.variant_id: each.units for each in self.on_hand}
+
 
 class _FaultInRow(Exception):
     """Undoes a product half taken, and says which row it was."""

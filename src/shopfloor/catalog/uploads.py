@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-from shopfloor.catalog.archive import MAX_ZIP_BYTES, Archive, ArchiveTooLarge, is_archive
+from shopfloor.catalog.archive import MAX_ZIP_BYTES, Archive, ArchiveTooLarge, ArchiveUnreadable, is_archive
 from shopfloor.catalog.dialect import MAX_CSV_BYTES, SheetTooLarge, SheetUnreadable
 from shopfloor.catalog.imports import staging_dir
 from shopfloor.catalog.pictures import (
@@ -23,6 +23,8 @@ from shopfloor.kernel.errors import Refusal
 MAX_IMPORT_BYTES: Final = MAX_CSV_BYTES + MAX_ZIP_BYTES
 _IN_MEMORY: Final = 1024 * 1024
 
+IMPORT_REFUSALS: Final = (SheetUnreadable, SheetTooLarge, ArchiveUnreadable, ArchiveTooLarge)
+
 
 @dataclass(frozen=True, slots=True)
 class ProductFile:
@@ -34,13 +36,17 @@ class ProductFile:
 
 @asynccontextmanager
 async def opened_import(
-    file: IO[bytes] | None, images: IO[bytes] | None, pictures_dir: Path
+    file: IO[bytes] | AsyncIterable[bytes] | None, images: IO[bytes] | None, pictures_dir: Path
 ) -> AsyncGenerator[ProductFile]:
-    """A CSV, with `images` as the ZIP beside it; or a ZIP with both.
+    """A CSV, with `images` as the ZIP beside it; or a ZIP with both, which may be the body of a request.
 
     Raises SheetUnreadable where there is no file or no CSV in the ZIP, SheetTooLarge, ArchiveUnreadable or
     ArchiveTooLarge.
     """
+    if isinstance(file, AsyncIterable):
+        async with _received(file) as whole, opened_import(whole, images, pictures_dir) as found:
+            yield found
+        return
     if file is None or not (size := await asyncio.to_thread(_size, file)):
         raise SheetUnreadable
     is_zip = await asyncio.to_thread(is_archive, file)
@@ -60,7 +66,7 @@ async def opened_import(
 
 
 @asynccontextmanager
-async def received(parts: AsyncIterable[bytes]) -> AsyncGenerator[IO[bytes]]:
+async def _received(parts: AsyncIterable[bytes]) -> AsyncGenerator[IO[bytes]]:
     """The body of a request as a file, up to the largest import.  Raises ArchiveTooLarge, without reading the rest."""
     with tempfile.SpooledTemporaryFile(_IN_MEMORY) as file:
         await _receive(parts, file, most=MAX_ZIP_BYTES, refusal=ArchiveTooLarge(largest=MAX_ZIP_BYTES))

@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from typing import Any, LiteralString, TypeVar
 
 import msgspec
+import psycopg
 from psycopg import AsyncConnection, DataError, InterfaceError, OperationalError
 from psycopg.rows import class_row
 from psycopg.types.json import set_json_loads
@@ -41,6 +42,10 @@ class Unstorable(Invalid):
     """Something in the request is no text or no number that can be kept."""
 
     code = "database.unstorable"
+
+
+class Rollback(psycopg.Rollback):
+    """Raised in a transaction that was only a trial: it goes no further than the block, and nothing is kept."""
 
 
 class Tx:

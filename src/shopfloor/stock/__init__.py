@@ -36,6 +36,7 @@ from shopfloor.stock.holds import (
     unpaid_of_network,
     unpaid_until,
 )
+from shopfloor.stock.imports import count_imported
 from shopfloor.stock.intake import INTAKE_REFUSALS, Intake, IntakeClosed, IntakeFull, IntakeUnknown
 from shopfloor.stock.models import (
     CLOSED,
@@ -173,6 +174,7 @@ __all__ = [
     "close_show_pool",
     "confirm",
     "count",
+    "count_imported",
     "crowded_networks",
     "expire",
     "extend",

@@ -1,5 +1,6 @@
 """/v1/{shop}/stock: levels, receipts and transfers, for the console's fellow programs."""
 
+from dataclasses import asdict
 from functools import partial
 from operator import attrgetter
 from typing import Annotated, Literal
@@ -10,12 +11,13 @@ from pydantic import BaseModel, Field
 from shopfloor import catalog
 from shopfloor.accounts import Actor, Permission
 from shopfloor.accounts.api import allowed
+from shopfloor.catalog import api as catalog_api
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import IDS_AS_NAMES, Id
-from shopfloor.kernel.database import Tx
-from shopfloor.kernel.http import Db, refusals, with_links
+from shopfloor.kernel.database import Rollback, Tx
+from shopfloor.kernel.http import FILE_AS_BODY, Db, refusals, with_links
 from shopfloor.kernel.values import MAX_QUANTITY
-from shopfloor.stock import places, service
+from shopfloor.stock import imports, places, service
 from shopfloor.stock.models import (
     BadQuantity,
     CountStale,
@@ -37,6 +39,7 @@ router = APIRouter(prefix="/v1/{shop}/stock", tags=["stock"])
 
 Viewer = Annotated[Actor, Depends(allowed(Permission.STOCK_VIEW))]
 Editor = Annotated[Actor, Depends(allowed(Permission.STOCK_EDIT))]
+CatalogEditor = Annotated[Actor, Depends(allowed(Permission.CATALOG_EDIT))]
 Units = Annotated[int, Field(ge=1, le=MAX_QUANTITY)]
 
 
@@ -92,6 +95,12 @@ class Transfer(BaseModel):
     to_location: Id
     from_pool: Id | None = None
     to_pool: Id | None = None
+
+
+class ImportedOut(catalog_api.ReportOut):
+    """What `POST …/products/import` says, and how many variants had another number on hand before."""
+
+    counted: int
 
 
 @router.get("/locations")
@@ -245,6 +254,47 @@ async def transfer(body: Transfer, actor: Editor, db: Db) -> None:
             from_pool=body.from_pool,
             to_pool=body.to_pool,
         )
+
+
+@router.post(
+    "/import",
+    responses=refusals(UnknownStock, BadQuantity, CountStale, *catalog_api.IMPORT_REFUSALS),
+    openapi_extra=FILE_AS_BODY,
+)
+async def import_goods(
+    request: Request,
+    actor: Editor,
+    _: CatalogEditor,
+    db: Db,
+    location_id: Id,
+    new_status: catalog.Status = catalog.Status.DRAFT,
+    check: bool = False,
+) -> ImportedOut:
+    """Take a file as `POST …/products/import` does, and set what is on hand at a location to what it says.
+
+    Each number is a count: the same file again changes nothing, and what is reserved stays reserved.  Refused as a
+    whole when units come or go meanwhile.  With `check` nothing is changed: the answer says what would be.
+    """
+    directory = request.app.state.settings.pictures_dir
+    async with (
+        catalog.opened_import(request.stream(), None, directory) as found,
+        db.transaction() as tx,
+    ):
+        report = await catalog.import_shopify_csv(
+            tx,
+            shop_id=actor.shop_id,
+            stream=found.stream,
+            archive=found.archive,
+            stock_is_taken=True,
+            is_trial=check,
+            new_status=new_status,
+        )
+        counted = await imports.count_imported(
+            tx, shop_id=actor.shop_id, location_id=location_id, units=report.units
+        )
+        if check:
+            raise Rollback
+    return ImportedOut.model_validate(asdict(report) | {"counted": counted})
 
 
 async def _own(tx: Tx, actor: Actor, variant_id: int) -> None:

@@ -1,9 +1,7 @@
 """Products: the list, one product with its variants, prices and pictures, and whole sheets in and out."""
 
 import re
-from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import product as combinations
@@ -19,7 +17,7 @@ from shopfloor import accounts, catalog, stock
 from shopfloor.accounts import Permission
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import LARGEST_ID, Id
-from shopfloor.kernel.database import Tx
+from shopfloor.kernel.database import Rollback, Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import public_link
 from shopfloor.kernel.values import Money
@@ -301,24 +299,25 @@ async def take_sheet(
     try:
         location_id = await _chosen_location(desk, location)
         directory = desk.request.app.state.settings.pictures_dir
-        with suppress(_NothingTaken):
-            async with (
-                catalog.opened_import(_sent(file), _sent(images), directory) as found,
-                desk.work() as tx,
-            ):
-                report = await catalog.import_shopify_csv(
-                    tx,
-                    shop_id=desk.shop.id,
-                    stream=found.stream,
-                    archive=found.archive,
-                    stock_is_taken=location_id is not None,
-                    is_trial=bool(check),
-                    new_status=_status(new_status),
+        async with (
+            catalog.opened_import(_sent(file), _sent(images), directory) as found,
+            desk.work() as tx,
+        ):
+            report = await catalog.import_shopify_csv(
+                tx,
+                shop_id=desk.shop.id,
+                stream=found.stream,
+                archive=found.archive,
+                stock_is_taken=location_id is not None,
+                is_trial=bool(check),
+                new_status=_status(new_status),
+            )
+            if location_id is not None:
+                counted = await stock.count_imported(
+                    tx, shop_id=desk.shop.id, location_id=location_id, units=report.units
                 )
-                if location_id is not None:
-                    counted = await _count(tx, desk.shop.id, location_id, report)
-                if check:
-                    raise _NothingTaken
+            if check:
+                raise Rollback
     except Refusal as refusal:
         field = "images" if refusal.code.startswith("catalog.zip_") else "file"
         return await _import_page(
@@ -363,10 +362,6 @@ async def retry_images(desk: Editor) -> Response:
     return desk.back("/products/import/images")
 
 
-class _NothingTaken(Exception):
-    """Takes back what was only tried."""
-
-
 async def _chosen_location(desk: Desk, location: str) -> int | None:
     """Raises NotAllowed without the right to change stock, stock.UnknownStock for a location of another shop."""
     if not location:
@@ -378,27 +373,6 @@ async def _chosen_location(desk: Desk, location: str) -> int | None:
     if location not in known:
         raise stock.UnknownStock(location_id=location[:20])
     return known[location]
-
-
-async def _count(tx: Tx, shop_id: int, location_id: int, report: catalog.Report) -> int:
-    """Set what is on hand to what the file says, so that a second import changes nothing; how many variants moved."""
-    here: Counter[int] = Counter()
-    ids = sorted({each.variant_id for each in report.on_hand})
-    for level in await stock.levels(tx, shop_id=shop_id, variant_ids=ids):
-        if level.location_id == location_id and level.kind is stock.LotKind.ON_HAND:
-            here[level.variant_id] += level.quantity
-    moved = [each for each in report.on_hand if each.units != here[each.variant_id]]
-    for each in sorted(moved, key=lambda each: each.variant_id):
-        await stock.count(
-            tx,
-            shop_id=shop_id,
-            location_id=location_id,
-            variant_id=each.variant_id,
-            seen=here[each.variant_id],
-            counted=each.units,
-            reason="import",
-        )
-    return len(moved)
 
 
 async def _import_page(

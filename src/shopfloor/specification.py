@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
-from shopfloor.kernel.text import STORABLE
+from shopfloor.kernel.text import STORABLE, UnusableText
 
 SESSION: Final = "session"
 _REFUSAL: Final = {
@@ -84,6 +84,10 @@ def _complete(operation: dict[str, Any], path: str, method: str, *, is_public: b
     said["422"] = "The request makes no sense: `facts` say where."
     for status, description in said.items():
         responses.setdefault(status, {"description": description})
+    if "application/json" in operation.get("requestBody", {}).get("content", {}):
+        # Every text that is written down comes through one reader (kernel.text).
+        plain = responses["422"]["description"].removesuffix(".")
+        responses["422"]["description"] = f"{plain}, {UnusableText.code}"
     responses["422"]["description"] = responses["422"]["description"].replace("Validation Error", said["422"])
     for status, response in responses.items():
         if status.startswith(("4", "5")):

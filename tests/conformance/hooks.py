@@ -3,6 +3,7 @@
 import atexit
 import json
 import os
+import re
 from collections import Counter, defaultdict
 from datetime import date
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any, Final
 import schemathesis
 from hypothesis import strategies
 from tests.app.running import picture
-from tests.conformance.makers import MAKERS, Shop
+from tests.conformance.makers import ASKED_AS, MAKERS, Shop
 
 FACTS: Final[dict[str, Any]] = json.loads(Path(os.environ["SHOPFLOOR_CONFORMANCE_FACTS"]).read_text())
 IDS: Final[dict[str, list[Any]]] = FACTS["ids"]
@@ -86,6 +87,26 @@ MEMBERS: Final = frozenset({"DELETE /v1/{shop}/members/{person_id}", "PUT /v1/{s
 SHOP: Final = Shop(FACTS)
 
 
+MAY_BE_NONE: Final = frozenset({"host_id", "channel_id", "offer_id"})
+
+
+def _named(body: Any) -> Any:
+    """The body of a request that fits the document, with ids that somebody has.
+
+    What a body names and nobody has is answered with 404, which says nothing of what the address names.
+    """
+    if isinstance(body, list):
+        return [_named(each) for each in body]
+    if not isinstance(body, dict):
+        return body
+    return {
+        name: IDS[name][0]
+        if name in IDS and isinstance(value, type(IDS[name][0])) and value not in IDS[name]
+        else _named(value)
+        for name, value in body.items()
+    }
+
+
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
     label = case.operation.label
@@ -101,6 +122,16 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
         # Once at least with nothing but real ids.
         ASKED.add(label)
         case.path_parameters.update({name: IDS[name][0] for name in case.path_parameters if IDS.get(name)})
+    if mode is not None and mode.is_positive:
+        case.body = _named(case.body)
+        if case.meta.phase.name.name == "STATEFUL" and isinstance(case.body, dict):
+            # Links lead to what was just made: it has nothing of what a body may name yet.
+            case.body |= dict.fromkeys(MAY_BE_NONE & case.body.keys())
+    ask = ASKED_AS.get(label)
+    if ask is not None and mode is not None and mode.is_positive and (first or SHOP.dice.random() < 0.3):
+        # Each costs some requests of its own, and what it proves may be tried a few times only.
+        case.cookies["session"], case.body = ask(SHOP)
+        return
     make = MAKERS.get(label)
     if make is None or not (case.cookies.get("session") or label in WITHOUT_SESSION):
         return
@@ -122,10 +153,32 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
 @schemathesis.check
 def what_fits_the_document_is_never_malformed(ctx: Any, response: Any, case: Any) -> None:
     """A refusal of what the document allows names a rule of the trade, never the shape of the request."""
-    mode = None if case.meta is None else case.meta.generation.mode
-    if mode is not None and mode.is_positive and response.status_code in {400, 413, 415, 422}:
+    if _fits(case) and response.status_code in {400, 413, 415, 422}:
         code = response.json()["code"]
         assert code not in {"invalid", "number.too_large", "json.too_deep"}, response.text
+
+
+def _fits(case: Any) -> bool:
+    """Whether it was made to fit the document; a link may put the null of an answer into an address."""
+    mode = None if case.meta is None else case.meta.generation.mode
+    return mode is not None and mode.is_positive and "/None" not in case.formatted_path
+
+
+# Said of any request, and documented for all of them at once.
+ALWAYS: Final = frozenset({401, 403, 429})
+SAID_OF_THE_SHOP: Final = "accounts.unknown_shop"
+
+
+@schemathesis.check
+def the_document_says_why_it_is_refused(ctx: Any, response: Any, case: Any) -> None:
+    """What fits the document is carried out, or refused with a code that the document has for this operation."""
+    if not _fits(case) or response.status_code < 400 or response.status_code in ALWAYS:
+        return
+    code = response.json()["code"]
+    said = (
+        case.operation.definition.raw["responses"].get(str(response.status_code), {}).get("description", "")
+    )
+    assert code == SAID_OF_THE_SHOP or code in re.split(r"[,\s]+", said), f"{code} is not documented: {said}"
 
 
 ANSWERED: Final[defaultdict[str, Counter[str]]] = defaultdict(Counter)

@@ -1,5 +1,6 @@
 """What an operation uses up, made anew for each time it is asked for: a show to end, an order to cancel, a link."""
 
+import base64
 import hashlib
 import random
 import secrets
@@ -14,10 +15,14 @@ import psycopg
 from tests.app.running import picture
 from tests.upgrade.previous import PASSWORD, SHOP, Buyer, Show
 
+from shopfloor.accounts import totp
+
 # Solving takes a moment each time: of these there are a few, used again.
 MOST_PLANS: Final = 6
 
 Made = tuple[dict[str, Any], Any]
+# The session of somebody of their own, and what is asked in it.
+Asked = tuple[str, Any]
 
 
 class Stall(Show):
@@ -42,7 +47,7 @@ class Shop:
         self.lock = threading.RLock()
         self._on_air: Stall | None = None
         self._kept: dict[bool, Stall] = {}
-        self.horizon = 1.0
+        self.horizon = 20.0
         self.plans: list[int] = []
         self.sent: list[tuple[dict[str, Any], str]] = []
         self.days = 30
@@ -90,6 +95,9 @@ class Shop:
         return person
 
     def somebodys_session(self, *, member: bool = True) -> str:
+        return self.session_of(self.somebody(member=member))
+
+    def session_of(self, person: int) -> str:
         token = secrets.token_urlsafe(32)
         self.sql(
             """
@@ -97,9 +105,21 @@ class Shop:
             VALUES (%(hash)s, %(person)s, now() + interval '1 day') RETURNING 1
             """,
             hash=hashlib.sha256(token.encode()).digest(),
-            person=self.somebody(member=member),
+            person=person,
         )
         return token
+
+    def as_somebody(self, session: str, path: str, body: object) -> Any:
+        """What `POST /v1{path}` answers in this session, also when it is refused."""
+        with httpx.Client(
+            base_url=self.address, timeout=60, trust_env=False, cookies={"session": session}
+        ) as http:
+            return http.post(f"/v1{path}", json=body).json()
+
+    def forget_attempts(self) -> None:
+        """Whoever tries passwords at random is kept out after a while, and with them who comes from the same address."""
+        with self.lock:
+            self._sql.execute("DELETE FROM accounts.attempt")
 
     # Goods, shows, orders
 
@@ -111,7 +131,7 @@ class Shop:
         for variant in product["variants"]:
             self.call(
                 "POST", "/stock/receipts",
-                {"location_id": self.ids["location_id"][0], "variant_id": variant["id"], "quantity": 1000, "reason": "made"},
+                {"location_id": self.ids["location_id"][0], "variant_id": variant["id"], "quantity": 1_000_000, "reason": "made"},
             )  # fmt: skip
         return product
 
@@ -140,9 +160,12 @@ class Shop:
     def order(self, *, paid: bool = False, shipped: bool = False) -> str:
         with self.lock:
             if self._on_air is None:
-                self._on_air = self.show(started=True, quota=900)
+                # So many that what one buyer's network has unpaid stays a small share of them.
+                self._on_air = self.show(started=True, quota=900_000)
         with Buyer(self, self._on_air) as buyer:  # pyright: ignore[reportArgumentType]
-            order = buyer.order(buyer.buy(self._on_air.variant))
+            # Somebody else each time: what one contact has unpaid is limited.
+            phone = f"+86 13{self.dice.randrange(10**9):09d}"
+            order = buyer.order(buyer.buy(self._on_air.variant), phone=phone)
         if paid or shipped:
             self.call("POST", f"/orders/{order}/paid", self.due(order))
         if shipped:
@@ -301,7 +324,24 @@ def _claims(shop: Shop) -> Made:
 
 
 def _signs_in(shop: Shop) -> Made:
-    return {}, {"email": "owner@harbour.example", "password": PASSWORD}
+    """As somebody who has not been kept out by those who tried before."""
+    (email,) = shop.sql("SELECT email FROM accounts.person WHERE id = %(id)s", id=shop.somebody())
+    shop.forget_attempts()
+    return {}, {"email": email, "password": PASSWORD}
+
+
+def _two_step_member(shop: Shop) -> Made:
+    person = shop.somebody()
+    _turned_on(shop, shop.session_of(person))
+    return {"person_id": person}, None
+
+
+def _counted(shop: Shop) -> Made:
+    product = shop.product()
+    [level] = shop.call("GET", f"/stock/levels?variant_id={product['variants'][0]['id']}")
+    return {}, {
+        "location_id": level["location_id"], "variant_id": level["variant_id"], "seen": level["quantity"], "counted": 7,
+    }  # fmt: skip
 
 
 def _password(shop: Shop) -> Made:
@@ -381,8 +421,58 @@ def _to_receive(shop: Shop) -> Made:
     return {"purchase_order_id": path["purchase_order_id"]}, {"received": received}
 
 
+# Two-step sign-in, of somebody of their own each time
+
+
+def _begins(shop: Shop) -> Asked:
+    return shop.somebodys_session(member=False), {"password": PASSWORD}
+
+
+def _confirms(shop: Shop) -> Asked:
+    return _setup(shop, shop.somebodys_session(member=False))
+
+
+def _setup(shop: Shop, session: str) -> Asked:
+    shop.forget_attempts()
+    setup = shop.as_somebody(session, "/me/second-factor", {"password": PASSWORD})
+    secret = base64.b32decode(setup["secret"] + "=" * (-len(setup["secret"]) % 8))
+    code = totp.code_at(secret, totp.step_at(datetime.now(UTC).timestamp()))
+    return session, {"setup": setup["setup"], "code": code}
+
+
+def _turned_on(shop: Shop, session: str) -> Asked:
+    _, body = _setup(shop, session)
+    codes = shop.as_somebody(session, "/me/second-factor/confirm", body)["recovery_codes"]
+    return session, {"password": PASSWORD, "code": codes[0]}
+
+
+def _proves(shop: Shop) -> Asked:
+    return _turned_on(shop, shop.somebodys_session(member=False))
+
+
+def _second_step(shop: Shop) -> Asked:
+    session, proof = _proves(shop)
+    (email,) = shop.sql(
+        "SELECT email FROM accounts.person p JOIN accounts.session s ON s.person_id = p.id WHERE s.token_hash = %(hash)s",
+        hash=hashlib.sha256(session.encode()).digest(),
+    )
+    needed = shop.as_somebody(session, "/session", {"email": email, "password": PASSWORD})
+    return session, {"challenge": needed["facts"]["challenge"], "code": proof["code"]}
+
+
+ASKED_AS: Final[Mapping[str, Callable[[Shop], Asked]]] = {
+    "POST /v1/me/second-factor": _begins,
+    "POST /v1/me/second-factor/confirm": _confirms,
+    "POST /v1/me/second-factor/recovery-codes": _proves,
+    "POST /v1/me/second-factor/remove": _proves,
+    "POST /v1/session/code": _second_step,
+}
+
+
 MAKERS: Final[Mapping[str, Callable[[Shop], Made]]] = {
     "POST /v1/session": _signs_in,
+    "DELETE /v1/{shop}/members/{person_id}/second-factor": _two_step_member,
+    "POST /v1/{shop}/stock/counts": _counted,
     "POST /v1/shops": _new_shop,
     "POST /v1/{shop}/products": _new_product,
     "POST /v1/{shop}/products/{product_id}/variants": _new_variant,

@@ -56,6 +56,15 @@ class Report:
             answers.values()
         )
 
+    def refused(self, operation: str) -> str:
+        """Why requests that fit the document were refused, with how often."""
+        answers = self.answered.get(operation, {})
+        return ", ".join(
+            f"{times} × {what.removeprefix('positive ')}"
+            for what, times in sorted(answers.items(), key=lambda each: -each[1])
+            if what.startswith("positive ") and not what.startswith("positive 2")
+        )
+
     def without_success(self) -> list[str]:
         return [each for each in self.answered if each not in WITHOUT_SUCCESS and not self.successes(each)[0]]
 
@@ -82,7 +91,7 @@ def run(
             [
                 PROGRAM, "--config-file", directory / "schemathesis.toml", "run", f"{facts.address}/v1/openapi.json",
                 "--checks", "all", "--phases", phases, "--max-examples", str(examples), "--seed", str(seed),
-                "--workers", "2", "--report", "json", "--report-json-path", directory / "report.json", *more,
+                "--workers", "1", "--report", "json", "--report-json-path", directory / "report.json", *more,
             ],
             check=False, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=directory,
         )  # fmt: skip
@@ -108,7 +117,7 @@ def main() -> int:
         print(report.said)
         for operation in sorted(report.answered):
             done, sent = report.successes(operation)
-            print(f"{done:6d} of {sent:6d}  {operation}")
+            print(f"{done:6d} of {sent:6d}  {operation}  {report.refused(operation)}")
         missing = report.without_success()
         print(
             f"carried out {report.share():.0%} of what fits the document; never: {', '.join(missing) or 'none'}"

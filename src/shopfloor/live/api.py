@@ -8,7 +8,7 @@ import msgspec
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from shopfloor import live
+from shopfloor import accounts, live
 from shopfloor.accounts import Actor, Permission
 from shopfloor.accounts.api import allowed
 from shopfloor.kernel import paging
@@ -170,7 +170,7 @@ async def shows(
     return with_links(request, response, found)
 
 
-@router.post("", status_code=201, responses=refusals(BadShow))
+@router.post("", status_code=201, responses=refusals(BadShow, accounts.UnknownMember))
 async def plan(body: ShowIn, actor: Runner, db: Db) -> Show:
     """Plan a show."""
     async with db.transaction() as tx:
@@ -184,7 +184,10 @@ async def show(show_id: Id, actor: Viewer, db: Db) -> Show:
         return await live.show(tx, shop_id=actor.shop_id, show_id=show_id)
 
 
-@router.patch("/{show_id}", responses=refusals(UnknownShow, WrongStatus, BadShow))
+@router.patch(
+    "/{show_id}",
+    responses=refusals(UnknownShow, WrongStatus, BadShow, accounts.UnknownMember),
+)
 async def change(show_id: Id, body: ShowChange, actor: Runner, db: Db) -> Show:
     """Change what is given."""
     async with db.transaction() as tx:

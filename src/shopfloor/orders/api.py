@@ -9,7 +9,7 @@ import msgspec
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from shopfloor import payments
+from shopfloor import payments, purchases
 from shopfloor.accounts import Actor, NotAllowed, Permission
 from shopfloor.accounts.api import allowed
 from shopfloor.kernel import paging
@@ -234,7 +234,10 @@ async def mark_paid(order_id: UUID, body: Paid, actor: Manager, db: Db) -> dict[
     return await _told(db, actor, changed)
 
 
-@router.post("/{order_id}/ship", responses=refusals(OrderNotFound, NotPaid, NotReady, OrderClosed))
+@router.post(
+    "/{order_id}/ship",
+    responses=refusals(OrderNotFound, NotPaid, NotReady, OrderClosed, purchases.BadPurchase),
+)
 async def ship(order_id: UUID, body: Shipped, actor: Manager, db: Db) -> dict[str, Any]:
     async with db.transaction() as tx:
         changed = await shipping.ship(
@@ -278,7 +281,7 @@ async def ready(order_id: UUID, actor: Manager, db: Db) -> dict[str, Any]:
     return await _told(db, actor, changed)
 
 
-@router.post("/{order_id}/delay", responses=refusals(OrderNotFound, NoDelay))
+@router.post("/{order_id}/delay", responses=refusals(OrderNotFound, NoDelay, purchases.BadPurchase))
 async def delay(order_id: UUID, body: Delayed, actor: Manager, db: Db) -> dict[str, Any]:
     """It will come later than promised: the buyer may take the new date, or everything back."""
     async with db.transaction() as tx:
@@ -293,7 +296,10 @@ async def delay(order_id: UUID, body: Delayed, actor: Manager, db: Db) -> dict[s
 
 
 @router.post(
-    "/{order_id}/refunds", responses=refusals(OrderNotFound, payments.OverRefund, WrongCurrency, KeyReused)
+    "/{order_id}/refunds",
+    responses=refusals(
+        OrderNotFound, payments.OverRefund, WrongAmount, WrongCurrency, KeyReused, purchases.BadPurchase
+    ),
 )
 async def refund(order_id: UUID, body: Refunded, actor: Manager, db: Db) -> dict[str, Any]:
     """Decide to give money back.  payments.Providers send it at once; by hand, say so with `/refunds/{refund_id}/sent`."""

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from shopfloor import catalog, live, stock, supply
-from shopfloor.accounts import Actor, Key, Permission
+from shopfloor.accounts import Actor, Key, Permission, UnknownKey
 from shopfloor.accounts.api import allowed, keyed
 from shopfloor.kernel import jobs, paging
 from shopfloor.kernel.border import IDS_AS_NAMES, Day, Id
@@ -526,7 +526,7 @@ async def receive(purchase_order_id: UUID, body: ReceivedLines, actor: Receiver,
 SupplierKey = Annotated[Key, Depends(keyed("supplier"))]
 
 
-@router.get("/-/supplier/{key}")
+@router.get("/-/supplier/{key}", responses=refusals(UnknownKey))
 async def supplier_desk(
     key: str,
     request: Request,
@@ -546,6 +546,7 @@ async def supplier_desk(
 @router.post(
     "/-/supplier/{key}/orders/{purchase_order_id}",
     responses=refusals(
+        UnknownKey,
         supply.UnknownPurchaseOrder,
         WrongState,
         UnknownLine,

@@ -19,6 +19,9 @@ LARGEST = 2**63 - 1
 NOT_YET = {
     "/v1/{shop}/shows/{show_id}/forecast": "demand.unknown",
     "/v1/{shop}/shows/{show_id}/plan": "supply.no_plan",
+    "/v1/{shop}/shows/{show_id}/forecast/progress": "jobs.not_asked",
+    "/v1/{shop}/shows/{show_id}/plan/progress": "jobs.not_asked",
+    "/v1/{shop}/shows/{show_id}/report/progress": "jobs.not_asked",
     "/v1/{shop}/shows/{show_id}/report": "metrics.unknown_show",
     "/v1/{shop}/shows/{show_id}/report.csv": "metrics.unknown_show",
 }

@@ -16,6 +16,8 @@ MESSAGES: Final = {
     "database.away": N_("The shop is briefly unavailable. Try again in a moment; nothing was lost."),
     "forbidden": N_("Your role in this shop doesn't allow this."),
     "invalid": N_("We couldn't read this request."),
+    "jobs.not_asked": N_("Nothing has been made here yet."),
+    "jobs.not_ready": N_("This is taking longer than usual. It continues in the background; try again in a moment."),
     "json.repeated_name": N_("“%(name)s” appears twice in one object. Send it once."),
     "json.too_deep": N_("This JSON is nested too deeply."),
     "number.not_finite": N_("NaN and Infinity aren't numbers in JSON."),

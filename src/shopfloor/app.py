@@ -59,6 +59,7 @@ from shopfloor.kernel.jobs import queries
 from shopfloor.kernel.network import Networks, own_networks
 from shopfloor.kernel.postgres import CannotRun
 from shopfloor.kernel.public_address import PublicAddress
+from shopfloor.kernel.services import Services
 from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.startup import prepared_database
 from shopfloor.kernel.tls import make_tls_protocol
@@ -259,16 +260,22 @@ def build(node: Node) -> ASGIApp:
         # One type for each thing, whichever way it goes.
         separate_input_output_schemas=False,
     )
-    http.install(pages, node.db, node.public)
-    pages.state.keyring = node.keyring
-    pages.state.networks = node.networks
-    pages.state.settings = node.settings
-    pages.state.media = node.media
-    pages.state.rooms = node.rooms
-    pages.state.lake = node.lake
-    pages.state.publish_to = node.publish_to
-    pages.state.named_by = shop_borders.named_by
-    pages.state.certificate = node.certificate
+    http.install(
+        pages,
+        Services(
+            db=node.db,
+            public=node.public,
+            settings=node.settings,
+            networks=node.networks,
+            named_by=shop_borders.named_by,
+            publish_to=node.publish_to,
+            parts=[
+                part
+                for part in (node.keyring, node.media, node.rooms, node.pages, node.certificate)
+                if part is not None
+            ],
+        ),
+    )
     pages.include_router(probes)
     for module in JSON:
         pages.include_router(module.router)
@@ -276,7 +283,7 @@ def build(node: Node) -> ASGIApp:
         pages.include_router(router)
     known = node.public if node.settings.serves_https else node.settings.public
     accounts_api.install(pages, public=known)
-    web.install(pages, node.settings, node.pages)
+    web.install(pages)
     specification.describe(
         pages, public=accounts_api.public_operations(pages), cookie=accounts_api.SESSION_COOKIE
     )

@@ -10,6 +10,7 @@ from shopfloor import accounts
 from shopfloor.accounts import api
 from shopfloor.kernel import http
 from shopfloor.kernel.database import Database
+from shopfloor.kernel.services import Services
 
 PASSWORD = "correct horse battery"
 
@@ -34,9 +35,9 @@ async def owner(database: Database) -> accounts.Joined:
 @pytest.fixture
 async def app(database: Database) -> FastAPI:
     app = FastAPI()
-    http.install(app, database)
     async with database.transaction() as tx:
-        app.state.keyring = await accounts.keyring(tx)
+        keyring = await accounts.keyring(tx)
+    http.install(app, Services(database, parts=[keyring]))
     app.include_router(api.router)
     api.install(app, public=None)
     api.check_every_route_is_decided(app)

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -14,6 +13,8 @@ from shopfloor.accounts import api as accounts_api
 from shopfloor.catalog import api
 from shopfloor.kernel import http
 from shopfloor.kernel.database import Database
+from shopfloor.kernel.services import Services
+from shopfloor.kernel.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,8 @@ async def shops(database: Database) -> Shops:
 @pytest.fixture
 async def app(database: Database, tmp_path: Path) -> FastAPI:
     app = FastAPI()
-    http.install(app, database)
-    app.state.settings = SimpleNamespace(pictures_dir=tmp_path / "pictures")
-    app.state.named_by = shop_borders.named_by
+    settings = Settings.model_validate({"data_dir": tmp_path})
+    http.install(app, Services(database, settings=settings, named_by=shop_borders.named_by))
     app.include_router(api.router)
     accounts_api.install(app, public=None)
     app.mount("/pictures", catalog.PictureFiles(tmp_path / "pictures"))

@@ -68,3 +68,36 @@ def test_every_module_says_what_it_promises() -> None:
     ]
 
     assert silent == []
+
+
+def test_what_the_application_gives_is_asked_of_one_value() -> None:
+    """No strings on `app.state`: what an endpoint needs has a name and a type in `kernel.services`."""
+    users = [
+        f"{file.relative_to(SOURCE)}:{node.lineno}"
+        for file in FILES
+        if file != SOURCE / "kernel/services.py"
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Attribute) and node.attr == "state" and _is_an_application(node.value)
+    ]
+
+    assert users == []
+
+
+def _is_an_application(node: ast.expr) -> bool:
+    """`app`, `request.app`, `pages` (as FastAPI is called where it is assembled), `scope["app"]`."""
+    match node:
+        case ast.Name(id="app" | "pages" | "application"):
+            return True
+        case ast.Attribute(attr="app"):
+            return True
+        case ast.Subscript(slice=ast.Constant(value="app")):
+            return True
+    return False
+
+
+@pytest.mark.parametrize("source", ["request.app.state.x", "app.state.x = 1", "scope['app'].state"])
+def test_an_application_is_seen_where_it_hides(source: str) -> None:
+    assert any(
+        isinstance(node, ast.Attribute) and node.attr == "state" and _is_an_application(node.value)
+        for node in ast.walk(ast.parse(source))
+    )

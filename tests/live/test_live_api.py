@@ -13,6 +13,7 @@ from shopfloor.accounts import api as accounts_api
 from shopfloor.chat import api as chat_api
 from shopfloor.kernel import http
 from shopfloor.kernel.database import Database
+from shopfloor.kernel.services import Services
 from shopfloor.live import api as live_api
 
 
@@ -24,7 +25,7 @@ async def goods(database: Database) -> Goods:
 @pytest.fixture
 async def app(database: Database) -> FastAPI:
     made = FastAPI()
-    http.install(made, database)
+    http.install(made, Services(database))
     made.include_router(live_api.router)
     made.include_router(chat_api.router)
     accounts_api.check_every_route_is_decided(made)

@@ -10,6 +10,7 @@ from tests.orders.conftest import PRICE, Market
 
 from shopfloor import accounts, orders
 from shopfloor.kernel import http
+from shopfloor.kernel.services import Services
 from shopfloor.orders import api
 
 
@@ -36,7 +37,7 @@ async def member(market: Market, role: accounts.Role) -> str:
 async def client(market: Market) -> AsyncIterator[httpx.AsyncClient]:
     """Signed in as the owner."""
     app = FastAPI()
-    http.install(app, market.db)
+    http.install(app, Services(market.db))
     app.include_router(api.router)
     token = await member(market, accounts.Role.OWNER)
     async with httpx.AsyncClient(

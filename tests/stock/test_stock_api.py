@@ -11,6 +11,7 @@ from tests.orders.test_orders_api import member
 
 from shopfloor import accounts, stock
 from shopfloor.kernel import http
+from shopfloor.kernel.services import Services
 from shopfloor.stock import api
 
 make_market, market = small.make_market, small.market
@@ -20,7 +21,7 @@ make_market, market = small.make_market, small.market
 async def client(market: Market) -> AsyncIterator[httpx.AsyncClient]:
     """Signed in as the owner."""
     app = FastAPI()
-    http.install(app, market.db)
+    http.install(app, Services(market.db))
     app.include_router(api.router)
     token = await member(market, accounts.Role.OWNER)
     async with httpx.AsyncClient(

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -16,6 +15,8 @@ from shopfloor import accounts, catalog, stock
 from shopfloor.accounts.models import PERMISSIONS
 from shopfloor.kernel import http
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.services import Services
+from shopfloor.kernel.settings import Settings
 from shopfloor.stock import api
 
 make_market, market = small.make_market, small.market
@@ -32,8 +33,8 @@ HERE = "/v1/garden-1/stock/import"
 @pytest.fixture
 async def app(market: Market, tmp_path: Path) -> FastAPI:
     app = FastAPI()
-    http.install(app, market.db)
-    app.state.settings = SimpleNamespace(pictures_dir=tmp_path / "pictures")
+    settings = Settings.model_validate({"data_dir": tmp_path})
+    http.install(app, Services(market.db, settings=settings))
     app.include_router(api.router)
     return app
 

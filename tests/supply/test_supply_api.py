@@ -13,6 +13,7 @@ from tests.supply.conftest import SHOW, Works
 from shopfloor import accounts
 from shopfloor.accounts import api as accounts_api
 from shopfloor.kernel import http
+from shopfloor.kernel.services import Services
 from shopfloor.kernel.values import now
 from shopfloor.supply import api
 from shopfloor.supply.jobs import PLAN, make
@@ -21,9 +22,9 @@ from shopfloor.supply.jobs import PLAN, make
 @pytest.fixture
 async def client(works: Works) -> AsyncIterator[httpx.AsyncClient]:
     app = FastAPI()
-    http.install(app, works.db)
     async with works.db.transaction() as tx:
-        app.state.keyring = await accounts.keyring(tx)
+        keyring = await accounts.keyring(tx)
+    http.install(app, Services(works.db, parts=[keyring]))
     app.include_router(api.router)
     accounts_api.install(app, public=None)
     accounts_api.check_every_route_is_decided(app)

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
 from fastapi import FastAPI
-from starlette.datastructures import State
 
 from shopfloor import (
     accounts,
@@ -29,11 +28,11 @@ from shopfloor import (
 )
 from shopfloor.accounts import Keyring, Shop
 from shopfloor.accounts import api as accounts_api
-from shopfloor.kernel import http, outbox
+from shopfloor.kernel import http, outbox, services
 from shopfloor.kernel.database import Database, DatabaseAway
 from shopfloor.kernel.edge import Edge
 from shopfloor.kernel.public_address import PublicAddress
-from shopfloor.kernel.settings import Settings
+from shopfloor.kernel.services import Services
 from shopfloor.kernel.values import now
 
 
@@ -128,11 +127,13 @@ async def stage(database: Database, tmp_path: Path) -> AsyncIterator[Stage]:
             product_id=shirt.id,
             lines=[live.OfferLine(variant.id, 9_900) for variant in variants],
         )
-    app, keyring = await _app(database)
+    given = await _app(database)
+    app, keyring = _routed(), given.part(Keyring)
     terms = purchases.OfferTermsCache(purchases.loader(database))
     cameras = media.MediaServer(database, tmp_path / "recordings", "127.0.0.1", 0)
     follower = outbox.Follower(
-        database, wiring.followers(database, app.state.rooms, terms, cameras, app.state.shared_pages)
+        database,
+        wiring.followers(database, given.part(live.Rooms), terms, cameras, given.part(web.SharedPages)),
     )
     await follower.start()
     shopper = uuid4()
@@ -154,30 +155,27 @@ async def stage(database: Database, tmp_path: Path) -> AsyncIterator[Stage]:
         yield Stage(database, app, client, shop, shirt, variants, show, shopper)
 
 
-# Building its routes takes longer than most tests: the application is built once, and its state is each test's own.
+# Building its routes takes longer than most tests: the application is built once, and its services are each test's own.
 @cache
-def _routed() -> tuple[FastAPI, dict[str, Any]]:
+def _routed() -> FastAPI:
     app = FastAPI()
-    http.install(app, cast("Database", None), PublicAddress("http", "shop.test"))
+    http.install(app, Services(cast("Database", None)))
     for router in web.routers():
         app.include_router(router)
     accounts_api.install(app, public=None)
-    web.install(app, Settings.model_validate({}), web.SharedPages())
-    return app, dict(vars(app.state)["_state"])
+    web.install(app)
+    return app
 
 
-async def _app(database: Database) -> tuple[FastAPI, Keyring]:
-    app, state = _routed()
-    rooms = live.Rooms(database, recent=chat.recent_lines)
-    app.state = State(
-        state
-        | {
-            "database": database,
-            "named_by": shop_borders.named_by,
-            "rooms": rooms,
-            "shared_pages": web.SharedPages(),
-        }
-    )
+async def _app(database: Database) -> Services:
+    """The services of the application, which hold for this test."""
     async with database.transaction() as tx:
-        keyring = app.state.keyring = await accounts.keyring(tx)
-    return app, keyring
+        keyring = await accounts.keyring(tx)
+    given = Services(
+        database,
+        PublicAddress("http", "shop.test"),
+        named_by=shop_borders.named_by,
+        parts=[keyring, live.Rooms(database, recent=chat.recent_lines), web.SharedPages()],
+    )
+    services.install(_routed(), given)
+    return given

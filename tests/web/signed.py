@@ -1,18 +1,22 @@
 """The owner of the small shop, signed in, with what pages of cameras and pictures ask the application for."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import httpx
+from tests.services import give
 from tests.web.conftest import Stage
 
 from shopfloor import media
+from shopfloor.kernel.settings import Settings
 
 
 async def signed_in(stage: Stage, directory: Path) -> httpx.AsyncClient:
-    stage.app.state.settings = SimpleNamespace(pictures_dir=directory / "pictures")
-    stage.app.state.media = media.MediaServer(stage.db, directory / "recordings", "127.0.0.1", 0)
-    stage.app.state.publish_to = lambda: "rtmp://0.0.0.0:1935/live"
+    give(
+        stage.app,
+        media.MediaServer(stage.db, directory / "recordings", "127.0.0.1", 0),
+        settings=Settings.model_validate({"data_dir": directory}),
+        publish_to=lambda: "rtmp://0.0.0.0:1935/live",
+    )
     answer = await stage.client.post(
         "/sign-in", data={"email": "owner@example.com", "password": "a long enough one"}
     )

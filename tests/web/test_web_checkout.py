@@ -10,6 +10,7 @@ import pytest
 from tests.web.conftest import Stage
 
 from shopfloor import accounts, orders, purchases, stock
+from shopfloor.kernel.services import services_in
 from shopfloor.kernel.values import now
 from shopfloor.web import waitlist
 
@@ -29,7 +30,7 @@ async def count(stage: Stage) -> int:
 
 
 def stranger(stage: Stage) -> httpx.AsyncClient:
-    cookies = {"shopper": accounts.issue_shopper(stage.app.state.keyring, uuid4())}
+    cookies = {"shopper": accounts.issue_shopper(services_in(stage.app).part(accounts.Keyring), uuid4())}
     return httpx.AsyncClient(
         transport=httpx.ASGITransport(stage.app),
         base_url="http://shop.test",

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from tests.jobs import drain
 from tests.metrics import conftest as small
+from tests.services import give
 from tests.web.conftest import Stage
 
 from shopfloor import accounts, collector, demand, job_handlers, live, media, metrics, stock, supply
+from shopfloor.kernel.services import services_in
 from shopfloor.kernel.settings import Settings
 from shopfloor.metrics import jobs as metrics_jobs
 from shopfloor.web.console import chart
@@ -21,9 +23,12 @@ DESK = "/console/harbour"
 @pytest.fixture
 async def desk(stage: Stage, tmp_path: Path) -> Stage:
     """The stage with its owner signed in, and a lake that is empty."""
-    stage.app.state.settings = Settings.model_validate({"data_dir": tmp_path})
-    stage.app.state.media = media.MediaServer(stage.db, tmp_path / "recordings", "127.0.0.1", 0)
-    stage.app.state.publish_to = lambda: "rtmp://127.0.0.1:1935/live"
+    give(
+        stage.app,
+        media.MediaServer(stage.db, tmp_path / "recordings", "127.0.0.1", 0),
+        settings=Settings.model_validate({"data_dir": tmp_path}),
+        publish_to=lambda: "rtmp://127.0.0.1:1935/live",
+    )
     response = await stage.client.post(
         "/sign-in", data={"email": "owner@example.com", "password": "a long enough one", "to": DESK}
     )
@@ -33,7 +38,7 @@ async def desk(stage: Stage, tmp_path: Path) -> Stage:
 
 async def worked(desk: Stage) -> None:
     """The worker has done what was asked for."""
-    await drain(desk.db.dsn, desk.db, job_handlers.handlers(desk.app.state.settings))
+    await drain(desk.db.dsn, desk.db, job_handlers.handlers(services_in(desk.app).given))
 
 
 async def colleague(desk: Stage, role: accounts.Role) -> None:
@@ -480,7 +485,7 @@ async def test_a_show_of_which_nothing_was_collected_says_that(desk: Stage) -> N
 async def reported(desk: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
     """The desk of a show of which everything was collected."""
     monkeypatch.setattr(small, "SHOW", desk.show.id)
-    writer = collector.Collector(desk.app.state.settings.lake_dir, "test")
+    writer = collector.Collector(services_in(desk.app).given.lake_dir, "test")
     await writer.start()
     await writer.append(small.written().events)
     await writer.close(seal=False)

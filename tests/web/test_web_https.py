@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from fastapi import FastAPI
@@ -12,17 +12,21 @@ from starlette.requests import Request
 from shopfloor import accounts, certificates
 from shopfloor.accounts import PERMISSIONS, Role
 from shopfloor.certificates import Certificate, Problem, Source, State
+from shopfloor.kernel.database import Database
 from shopfloor.kernel.public_address import PublicAddress
+from shopfloor.kernel.services import Services, install
 from shopfloor.kernel.settings import Settings
 from shopfloor.web import https
 from shopfloor.web.https import Feature
 
 
-def page(address: str, settings: Settings, *, language: str = "en", keeper: object = None) -> Request:
+def page(
+    address: str, settings: Settings, *, language: str = "en", keeper: certificates.Keeper | None = None
+) -> Request:
     app = FastAPI()
-    app.state.settings = settings
-    app.state.public = settings.public or PublicAddress("http", "localhost")
-    app.state.certificate = keeper
+    public = settings.public or PublicAddress("http", "localhost")
+    parts = [] if keeper is None else [keeper]
+    install(app, Services(cast("Database", None), public, settings=settings, parts=parts))
     scheme, _, rest = address.partition("://")
     host, _, path = rest.partition("/")
     return Request(

@@ -17,6 +17,7 @@ from tests.web.conftest import Stage
 from shopfloor import accounts, catalog, chat, live, orders, purchases, stock
 from shopfloor.kernel.database import Database, DatabaseAway
 from shopfloor.kernel.edge import Edge
+from shopfloor.kernel.services import services_in
 from shopfloor.web.languages import LANGUAGES
 from shopfloor.web.shared_pages import Frame, SharedPages, Slot
 
@@ -245,7 +246,7 @@ async def test_nothing_of_one_shopper_or_shop_reaches_another(stage: Stage) -> N
             quantity=500,
         )
         await live.start_show(tx, shop_id=stage.shop.id, show_id=stage.show.id)
-    keyring = stage.app.state.keyring
+    keyring = services_in(stage.app).part(accounts.Keyring)
     staff = (
         await stage.client.post(
             "/sign-in", data={"email": "owner@example.com", "password": "a long enough one"}
@@ -424,7 +425,7 @@ async def test_first_page_of_a_flash_sale_comes_from_memory(stage: Stage, statem
     assert (await stage.client.get(address)).status_code == 200
     held = await stage.hold()
     await _wait(stage, stage.shop.id, stage.variants[2].id, stage.shopper)
-    pages: SharedPages = stage.app.state.shared_pages
+    pages: SharedPages = services_in(stage.app).part(SharedPages)
     mine = f"shopper={stage.client.cookies['shopper']}; held={held}"
     asked: dict[str, int] = {}
     for name, cookie in {"buyer": mine, "newcomer": "", "unknown": "shopper=1.2.3"}.items():
@@ -443,7 +444,7 @@ async def test_first_page_of_a_flash_sale_comes_from_memory(stage: Stage, statem
 
 
 async def test_those_who_ask_together_are_one_statement(stage: Stage, statements: Statements) -> None:
-    pages: SharedPages = stage.app.state.shared_pages
+    pages: SharedPages = services_in(stage.app).part(SharedPages)
     shoppers = [uuid4() for _ in range(200)]
     for shopper in shoppers[::50]:
         await _wait(stage, stage.shop.id, stage.variants[2].id, shopper)
@@ -458,7 +459,7 @@ async def test_those_who_ask_together_are_one_statement(stage: Stage, statements
 async def test_who_asks_while_others_are_answered_hears_what_happened_since(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pages: SharedPages = stage.app.state.shared_pages
+    pages: SharedPages = services_in(stage.app).part(SharedPages)
     reading, go = asyncio.Event(), asyncio.Event()
     read = purchases.who_waits
 
@@ -483,7 +484,7 @@ async def test_room_stays_while_the_database_is_away(stage: Stage, monkeypatch: 
         await live.start_show(tx, shop_id=stage.shop.id, show_id=stage.show.id)
     address = f"/s/harbour/live/{stage.show.id}"
     assert '"waits":false' in (await stage.client.get(address)).text
-    stage.app.state.shared_pages.forget(stage.shop.id)
+    services_in(stage.app).part(SharedPages).forget(stage.shop.id)
 
     def away(_: Database) -> Any:
         raise DatabaseAway
@@ -502,10 +503,10 @@ async def test_storefront_asks_as_often_however_many_shows_were_and_not_at_all_w
     stage: Stage, statements: Statements
 ) -> None:
     async def asked() -> int:
-        stage.app.state.shared_pages.forget(stage.shop.id)
+        services_in(stage.app).part(SharedPages).forget(stage.shop.id)
         assert (await stage.client.get("/s/harbour")).status_code == 200
         statements.sql.clear()
-        stage.app.state.shared_pages.forget(stage.shop.id)
+        services_in(stage.app).part(SharedPages).forget(stage.shop.id)
         assert (await stage.client.get("/s/harbour")).status_code == 200
         return len(statements.sql)
 
@@ -695,7 +696,7 @@ async def test_what_the_shop_changes_shows_at_once(kept: Stage) -> None:
     assert '<section class="ticket"' in html
     assert "Rain outside" in html
     said = await line()
-    kept.app.state.shared_pages.forget(shop)
+    services_in(kept.app).part(SharedPages).forget(shop)
     assert "Rude words" in await _shown(kept, room)
     async with kept.db.transaction() as tx:
         await chat.hide(tx, shop_id=shop, line_id=said.id, reason=chat.Reason.SPAM)

@@ -53,6 +53,7 @@ from shopfloor.kernel.client_address import UNKNOWN
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.http import Db, answer, public_host, refusals
 from shopfloor.kernel.origin import is_same_site
+from shopfloor.kernel.services import services_of
 
 SESSION_COOKIE: Final = "session"
 _YEAR: Final = 365 * 86_400
@@ -158,8 +159,7 @@ Shopper = Annotated[UUID, Depends(shopper)]
 
 
 def _keyring(connection: HTTPConnection) -> Keyring:
-    keyring: Keyring = connection.app.state.keyring
-    return keyring
+    return services_of(connection).part(Keyring)
 
 
 class UndecidedRoutes(Exception):
@@ -275,7 +275,7 @@ def user_agent(request: Request) -> str:
 
 def is_secure(request: HTTPConnection) -> bool:
     """Are cookies to be kept to https?  Decided by the public address of the shop."""
-    return bool(request.app.state.secure_cookies)
+    return services_of(request).public.is_secure
 
 
 def client_address(request: HTTPConnection) -> str:
@@ -328,10 +328,9 @@ class ShopperCookie:
 
 
 def install(app: FastAPI, *, public: public_address.PublicAddress | None) -> None:
-    """Add the middlewares.  The node's keyring stands in `app.state.keyring`; `public` is its address, if known."""
+    """Add the middlewares; `public` is the address of the shop, if known."""
     secure = public is not None and public.is_secure
     origin = () if public is None else (public.origin,)
-    app.state.secure_cookies = secure
     app.add_middleware(ShopperCookie, secure=secure)
     app.add_middleware(SameSite, origins=origin)
 

@@ -66,7 +66,7 @@ from shopfloor.catalog.pictures import (
     store_picture,
 )
 from shopfloor.catalog.plain import plain_text
-from shopfloor.catalog.removal import NamedBy, delete_product, delete_variants
+from shopfloor.catalog.removal import delete_product, delete_variants
 from shopfloor.catalog.service import (
     add_picture,
     add_variant,
@@ -115,7 +115,6 @@ __all__ = [
     "HandleTaken",
     "InUse",
     "Kind",
-    "NamedBy",
     "NestedBundle",
     "NewPart",
     "NewVariant",

@@ -32,6 +32,7 @@ from shopfloor.kernel.amounts import AmountAmbiguous, PriceLeap
 from shopfloor.kernel.border import LARGEST_ID, Id, Moment
 from shopfloor.kernel.database import Rollback, Tx
 from shopfloor.kernel.http import FILE_AS_BODY, Csv, Db, public_link, refusals, with_links
+from shopfloor.kernel.services import services_of
 
 router = APIRouter(prefix="/v1/{shop}/products", tags=["catalog"])
 
@@ -377,7 +378,7 @@ async def import_products(
     status that the file names in `Status` or `Published`, else `new_status`.  With `check` nothing is changed: the
     answer says what would be.
     """
-    directory = request.app.state.settings.pictures_dir
+    directory = services_of(request).given.pictures_dir
     async with (
         opened_import(request.stream(), None, directory) as found,
         db.transaction() as tx,
@@ -469,7 +470,7 @@ async def delete_product(product_id: Id, actor: Editor, db: Db, request: Request
     """Delete a product that was never sold, stocked or put in a show, with its variants, prices and pictures."""
     async with db.transaction() as tx:
         await catalog.delete_product(
-            tx, shop_id=actor.shop_id, product_id=product_id, named_by=request.app.state.named_by
+            tx, shop_id=actor.shop_id, product_id=product_id, named_by=services_of(request).named_by
         )
 
 
@@ -486,7 +487,7 @@ async def delete_variant(product_id: Id, variant_id: Id, actor: Editor, db: Db, 
             shop_id=actor.shop_id,
             product_id=product_id,
             variant_ids=[variant_id],
-            named_by=request.app.state.named_by,
+            named_by=services_of(request).named_by,
         )
 
 
@@ -594,7 +595,7 @@ async def add_picture(
     """Add the picture sent as the body; what it shows, in words, goes into `alt`."""
     async with db.transaction() as tx:
         await catalog.product(tx, shop_id=actor.shop_id, product_id=product_id)
-    picture = await receive_picture(request.stream(), request.app.state.settings.pictures_dir)
+    picture = await receive_picture(request.stream(), services_of(request).given.pictures_dir)
     async with db.transaction() as tx:
         added = await catalog.add_picture(
             tx, shop_id=actor.shop_id, product_id=product_id, picture=picture, alt=alt

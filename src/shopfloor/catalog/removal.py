@@ -4,7 +4,7 @@ Most of what can name a variant stands above the catalogue.  Whoever composes th
 the same table of columns by which the audit keeps shops apart, so that nothing new can be forgotten here.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from shopfloor.catalog import queries, service
@@ -12,8 +12,8 @@ from shopfloor.catalog.events import ProductChanged
 from shopfloor.catalog.models import InUse, UnknownProduct, UnknownVariant
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.services import NamedBy
 
-NamedBy = Callable[[Tx, Mapping[str, Sequence[int]]], Awaitable[Sequence[str]]]
 """The tables with a row that names one of these rows, given by table and id."""
 
 # Goes with what is deleted.

@@ -13,11 +13,11 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.routing import compile_path
 
-from shopfloor.kernel import border, logs
+from shopfloor.kernel import border, logs, services
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.paging import Page
-from shopfloor.kernel.public_address import LOCAL, PublicAddress
+from shopfloor.kernel.services import services_of
 from shopfloor.kernel.values import new_id
 
 Item = TypeVar("Item")
@@ -26,8 +26,7 @@ _log = logs.get("http")
 
 
 def database(connection: HTTPConnection) -> Database:
-    db: Database = connection.app.state.database
-    return db
+    return services_of(connection).db
 
 
 # The pool, not a connection: a connection held by a request that streams would be gone for as long.
@@ -118,8 +117,7 @@ def log_incident(problem: BaseException, **facts: object) -> str:
 
 def public_link(connection: HTTPConnection, path: str) -> str:
     """The full address of `path`, from the public address of the shop: what `Host` says is anybody's word."""
-    public: PublicAddress = connection.app.state.public
-    return public.link(path)
+    return services_of(connection).public.link(path)
 
 
 def with_links(request: Request, response: Response, turned: Page[Item]) -> list[Item]:
@@ -145,13 +143,11 @@ def _address_of_page(request: Request, name: str, mark: object) -> str:
 
 def public_host(connection: HTTPConnection) -> str:
     """The name under which people know this node."""
-    public: PublicAddress = connection.app.state.public
-    return public.host
+    return services_of(connection).public.host
 
 
-def install(app: FastAPI, db: Database, public: PublicAddress = LOCAL) -> None:
-    app.state.database = db
-    app.state.public = public
+def install(app: FastAPI, given: services.Services) -> None:
+    services.install(app, given)
     app.router.dependencies.append(Depends(border.check))
     app.add_exception_handler(Refusal, render_refusal)
     app.add_exception_handler(RequestValidationError, render_invalid)

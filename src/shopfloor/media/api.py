@@ -11,6 +11,7 @@ from shopfloor.accounts import Actor, Permission
 from shopfloor.accounts.api import allowed
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.http import Db, refusals
+from shopfloor.kernel.services import services_of
 from shopfloor.media import service
 from shopfloor.media.models import Channel, ChannelUnknown, Coverage, Status
 from shopfloor.media.server import MediaServer
@@ -50,12 +51,11 @@ class RunOut(BaseModel):
 
 
 def _server(request: Request) -> MediaServer:
-    server: MediaServer = request.app.state.media
-    return server
+    return services_of(request).part(MediaServer)
 
 
 def _out(request: Request, channel: Channel, key: str) -> ChannelOut:
-    return ChannelOut(id=channel.id, name=channel.name, key=key, publish_to=request.app.state.publish_to())
+    return ChannelOut(id=channel.id, name=channel.name, key=key, publish_to=services_of(request).publish_to())
 
 
 @router.get("")

@@ -16,6 +16,7 @@ from shopfloor.kernel import paging
 from shopfloor.kernel.border import IDS_AS_NAMES, Id
 from shopfloor.kernel.database import Rollback, Tx
 from shopfloor.kernel.http import FILE_AS_BODY, Db, refusals, with_links
+from shopfloor.kernel.services import services_of
 from shopfloor.kernel.values import MAX_QUANTITY
 from shopfloor.stock import imports, places, service
 from shopfloor.stock.models import (
@@ -275,7 +276,7 @@ async def import_goods(
     Each number is a count: the same file again changes nothing, and what is reserved stays reserved.  Refused as a
     whole when units come or go meanwhile.  With `check` nothing is changed: the answer says what would be.
     """
-    directory = request.app.state.settings.pictures_dir
+    directory = services_of(request).given.pictures_dir
     async with (
         catalog.opened_import(request.stream(), None, directory) as found,
         db.transaction() as tx,

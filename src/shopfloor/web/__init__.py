@@ -7,7 +7,6 @@ Call `install` after `kernel.http.install`, whose answers to programs it keeps.
 from fastapi import APIRouter, FastAPI
 
 from shopfloor.accounts.api import public
-from shopfloor.kernel.settings import Settings
 from shopfloor.web import checkout, forms, https, questions, refusals, room, shop, supplier, well_known
 from shopfloor.web.compression import Compress
 from shopfloor.web.console import (
@@ -50,10 +49,9 @@ def routers() -> list[APIRouter]:
     ]
 
 
-def install(app: FastAPI, settings: Settings, shared_pages: SharedPages) -> None:
+def install(app: FastAPI) -> None:
     """Static files, error pages; compression around whatever answers, but for the pages that are shared."""
     app.mount("/static", public(files()), name="static")
-    app.state.shared_pages = shared_pages
     refusals.install(app)
     forms.install(app)
     questions.install(app)

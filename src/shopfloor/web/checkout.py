@@ -15,7 +15,7 @@ from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import Db, public_link
-from shopfloor.kernel.network import Networks
+from shopfloor.kernel.services import services_of
 from shopfloor.kernel.values import Money, now
 from shopfloor.orders import Delivery
 from shopfloor.web.languages import N_, Language, language_of, speak
@@ -130,7 +130,7 @@ async def send_checkout(
 
 
 def _network_of(request: Request) -> int | None:
-    networks: Networks | None = getattr(request.app.state, "networks", None)
+    networks = services_of(request).networks
     return None if networks is None or request.client is None else networks.key(request.client.host)
 
 

@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shopfloor import accounts
-from shopfloor.kernel.database import Database
+from shopfloor.kernel.services import services_in, services_of
 from shopfloor.web.languages import N_, speak
 from shopfloor.web.templating import flash
 
@@ -71,7 +71,7 @@ class KeepAnswers:
 
         async def noting(message: Message) -> None:
             if message["type"] == "http.response.start" and "form_claimed" in state:
-                db: Database = scope["app"].state.database
+                db = services_in(scope["app"]).db
                 location = Headers(raw=message["headers"]).get("location", scope["path"])
                 async with db.transaction() as tx:
                     if message["status"] < _REFUSED:
@@ -88,7 +88,7 @@ class KeepAnswers:
 async def answer_again(request: Request, problem: Exception) -> Response:
     """To where the first answer stands; who taps twice may be here before it does."""
     assert isinstance(problem, AlreadyDone)
-    db: Database = request.app.state.database
+    db = services_of(request).db
     location: str | None = None
     for _ in range(_TRIES):
         async with db.transaction() as tx:

@@ -22,7 +22,7 @@ from shopfloor import accounts, certificates
 from shopfloor.accounts.api import public
 from shopfloor.kernel.errors import NotFound
 from shopfloor.kernel.public_address import PublicAddress, authority
-from shopfloor.kernel.settings import Settings
+from shopfloor.kernel.services import services_of
 from shopfloor.web.languages import N_, language_of
 from shopfloor.web.templating import render
 
@@ -78,8 +78,8 @@ def why_off(request: Request, feature: Feature | None = None) -> Off | None:
     if is_secure(request):
         return None
     words = language_of(request).words
-    settings: Settings = request.app.state.settings
-    own: PublicAddress = request.app.state.public
+    services = services_of(request)
+    settings, own = services.given, services.public
     reason = words.gettext(_ALL_OFF if feature is None else _OFF[feature])
     path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     if settings.local_https:
@@ -110,7 +110,7 @@ class Trouble:
 
 def trouble(request: Request, actor: accounts.Actor) -> Trouble | None:
     """What members who manage the shop's people are told of the certificate; None while all is well."""
-    keeper: certificates.Keeper | None = getattr(request.app.state, "certificate", None)
+    keeper = services_of(request).find(certificates.Keeper)
     if keeper is None or not actor.may(accounts.Permission.MEMBERS_MANAGE):
         return None
     state, now = keeper.state, datetime.now(UTC)
@@ -128,10 +128,10 @@ def trouble(request: Request, actor: accounts.Actor) -> Trouble | None:
 async def trust(request: Request) -> Response:
     """How a device learns to trust this shop on its local network."""
     keeper, der = _local_authority(request)
-    settings: Settings = request.app.state.settings
+    settings = services_of(request).given
     host = _asked_host(request, keeper)
     plain = PublicAddress("http", host, None if settings.plain_port == 80 else settings.plain_port)
-    own: PublicAddress = request.app.state.public
+    own = services_of(request).public
     address = plain.link(certificates.TRUST)
     drawing = segno.make(address, error="m", micro=False).svg_inline(
         scale=5, border=4, dark="#000", light="#fff", svgclass="qr", lineclass=None, omitsize=True
@@ -158,8 +158,8 @@ async def authority_certificate(request: Request) -> Response:
 
 
 def _local_authority(request: Request) -> tuple[certificates.Keeper, bytes]:
-    keeper: certificates.Keeper | None = getattr(request.app.state, "certificate", None)
-    settings: Settings = request.app.state.settings
+    keeper = services_of(request).find(certificates.Keeper)
+    settings = services_of(request).given
     pem = keeper.store.authority() if keeper is not None and settings.local_https else None
     if keeper is None or pem is None:
         raise NotFound
@@ -180,7 +180,7 @@ def _asked_host(request: Request, keeper: certificates.Keeper) -> str:
     """The name or address by which this device found us, where the certificate is good for it."""
     host = certificates.host_of(request.scope)
     held = keeper.state.certificate
-    own: PublicAddress = request.app.state.public
+    own = services_of(request).public
     loopback = host in {"localhost", "127.0.0.1", "::1"}
     known = held is not None and host in {*held.names, *held.addresses} and not loopback
     return host if known else own.host

@@ -18,8 +18,9 @@ from shopfloor import accounts
 from shopfloor.accounts import Actor, Shop
 from shopfloor.accounts.api import SESSION_COOKIE
 from shopfloor.kernel import http
-from shopfloor.kernel.database import Database, DatabaseAway
+from shopfloor.kernel.database import DatabaseAway
 from shopfloor.kernel.errors import Forbidden, Refusal, TooMany, Unauthenticated
+from shopfloor.kernel.services import services_of
 from shopfloor.web.languages import N_, Language, language_of
 from shopfloor.web.messages import MESSAGES
 from shopfloor.web.questions import way_back
@@ -95,7 +96,7 @@ async def _where(request: Request, problem: Exception | None) -> _Where:
     in_console = place[1:2] in (["console"], ["account"])
     if len(place) < 3 or place[1] not in {"s", "console"} or isinstance(problem, DatabaseAway):
         return _Where(in_console=in_console)
-    db: Database = request.app.state.database
+    db = services_of(request).db
     try:
         async with db.transaction() as tx:
             if in_console:

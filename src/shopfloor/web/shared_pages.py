@@ -34,6 +34,7 @@ from shopfloor.kernel.database import Database, DatabaseAway, Tx
 from shopfloor.kernel.encodings import choose
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.origin import is_asked_for_from_elsewhere
+from shopfloor.kernel.services import services_in
 from shopfloor.kernel.values import now
 from shopfloor.web import languages
 from shopfloor.web.languages import Language
@@ -212,7 +213,8 @@ Make = Callable[[Sources, Reader, str, int], Awaitable[Frame]]
 
 
 def sources_of(app: Any) -> Sources:
-    return Sources(app.state.database, app.state.rooms, app.state.shared_pages)
+    services = services_in(app)
+    return Sources(services.db, services.part(live.Rooms), services.part(SharedPages))
 
 
 async def own_page(
@@ -411,8 +413,8 @@ class SharedPagesMiddleware:
 
     async def _answer(self, asked: _Asked, scope: Scope, send: Send) -> bool:
         """False, with nothing sent, where the long way has to say why not."""
-        state = scope["app"].state
-        pages: SharedPages = state.shared_pages
+        services = services_in(scope["app"])
+        pages = services.part(SharedPages)
         language = asked.reader.language
         key = (asked.kind, asked.shop, asked.number, None if language is None else language.tag)
 
@@ -425,18 +427,17 @@ class SharedPagesMiddleware:
         except Refusal:
             return False
         headers = [*frame.headers]
-        shopper = accounts.shopper_of(state.keyring, scope["headers"])
+        keyring = services.part(accounts.Keyring)
+        shopper = accounts.shopper_of(keyring, scope["headers"])
         if shopper is None:
-            cookie = accounts.issue_shopper(state.keyring)
-            headers.append(accounts.cookie_header(cookie, secure=state.secure_cookies))
+            cookie = accounts.issue_shopper(keyring)
+            headers.append(accounts.cookie_header(cookie, secure=services.public.is_secure))
         if frame.etag is not None and asked.known and _is_known(asked.known, frame.etag):
             await send({"type": "http.response.start", "status": 304, "headers": headers[1:]})
             await send({"type": "http.response.body", "body": b""})
             return True
         waits = (
-            frame.has_own
-            and shopper is not None
-            and await pages.waits(state.database, frame.shop_id, shopper)
+            frame.has_own and shopper is not None and await pages.waits(services.db, frame.shop_id, shopper)
         )
         if asked.packed:
             body = frame.packed(waits=waits)

@@ -15,6 +15,7 @@ from shopfloor.accounts.api import SESSION_COOKIE, allowed
 from shopfloor.kernel.amounts import AmountAmbiguous, PriceLeap
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.http import database
 from shopfloor.kernel.values import Money
 from shopfloor.web import questions
 from shopfloor.web.console.form_values import minor_of, quantity_of
@@ -195,7 +196,7 @@ def at(permission: Permission) -> Any:
     """`Annotated[Desk, at(Permission.X)]`: the desk of somebody who may do this; others are refused."""
 
     async def sit(request: Request, actor: Annotated[Actor, Depends(allowed(permission))]) -> Desk:
-        db: Database = request.app.state.database
+        db = database(request)
         async with db.transaction() as tx:
             shop = await accounts.shop(tx, actor.shop_id)
         sent = await form_sent(request, actor.person_id)

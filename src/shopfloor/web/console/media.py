@@ -15,6 +15,7 @@ from shopfloor.accounts import Permission
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.services import services_of
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.console.offers import warnings
 from shopfloor.web.languages import N_
@@ -92,7 +93,7 @@ async def _page(
 ) -> Response:
     """`key` is a channel and its stream key, shown once: we keep its hash."""
     shop_id = desk.shop.id
-    server: media.MediaServer = desk.request.app.state.media
+    server = services_of(desk.request).part(media.MediaServer)
     async with desk.work() as tx:
         shows = [show for show in await live.shows(tx, shop_id=shop_id) if show.channel_id is not None]
         listed: list[Camera] = []
@@ -138,7 +139,7 @@ async def _page(
 
 def _publish_to(desk: Desk) -> str:
     """What OBS calls the server: our camera port, by the name under which this page was opened."""
-    address: str = desk.request.app.state.publish_to()
+    address = services_of(desk.request).publish_to()
     host = desk.request.url.hostname or "127.0.0.1"
     port = address.rpartition(":")[2]
     return f"rtmp://{f'[{host}]' if ':' in host else host}:{port}"

@@ -20,6 +20,7 @@ from shopfloor.kernel.border import LARGEST_ID, Id
 from shopfloor.kernel.database import Rollback, Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import public_link
+from shopfloor.kernel.services import services_of
 from shopfloor.kernel.values import Money
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.console.form_values import check_variants, id_of
@@ -298,7 +299,7 @@ async def take_sheet(
     counted = 0
     try:
         location_id = await _chosen_location(desk, location)
-        directory = desk.request.app.state.settings.pictures_dir
+        directory = services_of(desk.request).given.pictures_dir
         async with (
             catalog.opened_import(_sent(file), _sent(images), directory) as found,
             desk.work() as tx,
@@ -598,7 +599,7 @@ async def delete(desk: Editor, product_id: Id) -> Response:
                 tx,
                 shop_id=desk.shop.id,
                 product_id=product_id,
-                named_by=desk.request.app.state.named_by,
+                named_by=services_of(desk.request).named_by,
             )
     except Refusal as refusal:
         response = desk.back(f"/products/{product_id}")
@@ -619,7 +620,7 @@ async def delete_variants(desk: Editor, product_id: Id) -> Response:
                 shop_id=desk.shop.id,
                 product_id=product_id,
                 variant_ids=chosen,
-                named_by=desk.request.app.state.named_by,
+                named_by=services_of(desk.request).named_by,
             )
     except Refusal as refusal:
         response = desk.back(back)
@@ -840,7 +841,7 @@ async def add_picture(
     try:
         async with desk.work() as tx:
             await catalog.product(tx, shop_id=desk.shop.id, product_id=product_id)
-        made = await catalog.receive_picture(_parts(picture), desk.request.app.state.settings.pictures_dir)
+        made = await catalog.receive_picture(_parts(picture), services_of(desk.request).given.pictures_dir)
         async with desk.work() as tx:
             await catalog.add_picture(tx, shop_id=desk.shop.id, product_id=product_id, picture=made, alt=alt)
     except Refusal as refusal:

@@ -17,6 +17,7 @@ from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.services import services_of
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.console.form_values import check_variants, id_of, moment_of
 from shopfloor.web.console.languages import other_language
@@ -174,7 +175,9 @@ async def _page(
             if product.id not in offered and _may_be_offered(product, show)
         ]
         adding = await _adding(tx, desk, add) if add is not None else None
-    camera = desk.request.app.state.media.status(show.channel_id) if show.channel_id else None
+    camera = (
+        services_of(desk.request).part(media.MediaServer).status(show.channel_id) if show.channel_id else None
+    )
     values = {
         "title": show.title,
         "other_title": show.titles.get(other_language(desk), ""),

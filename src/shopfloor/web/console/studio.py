@@ -8,12 +8,13 @@ from uuid import UUID
 from fastapi import APIRouter, Form
 from starlette.responses import Response
 
-from shopfloor import catalog, chat, live, stock
+from shopfloor import catalog, chat, live, media, stock
 from shopfloor.accounts import Permission
 from shopfloor.accounts.api import Shopper
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.services import services_of
 from shopfloor.kernel.values import now
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.console.form_values import check_variants, id_of
@@ -94,7 +95,9 @@ async def studio(desk: Viewer, show_id: Id, shopper: Shopper) -> Response:
         held = await chat.held(tx, shop_id=shop_id, show_id=show_id, limit=HELD + 1)
         crowded = await crowds(tx, desk)
         corrections = await live.notices(tx, shop_id=shop_id, show_id=show_id)
-    camera = desk.request.app.state.media.status(show.channel_id) if show.channel_id else None
+    camera = (
+        services_of(desk.request).part(media.MediaServer).status(show.channel_id) if show.channel_id else None
+    )
     featured = state.featured_id
     run, minutes = run_of_show(slots, rows, show.started_at or show.starts_at)
     used = {slot.offer_id for slot in slots}

@@ -33,6 +33,7 @@ from shopfloor.kernel.database import Database, DatabaseAway
 from shopfloor.kernel.edge import Edge
 from shopfloor.kernel.public_address import PublicAddress
 from shopfloor.kernel.services import Services
+from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.values import now
 
 
@@ -174,6 +175,7 @@ async def _app(database: Database) -> Services:
     given = Services(
         database,
         PublicAddress("http", "shop.test"),
+        settings=Settings(),
         named_by=shop_borders.named_by,
         parts=[keyring, live.Rooms(database, recent=chat.recent_lines), web.SharedPages()],
     )

@@ -8,6 +8,9 @@ from typing import Any, cast
 import pytest
 from fastapi import FastAPI
 from starlette.requests import Request
+from tests.services import give
+from tests.web.conftest import Stage
+from tests.web.signed import signed_in
 
 from shopfloor import accounts, certificates
 from shopfloor.accounts import PERMISSIONS, Role
@@ -125,3 +128,23 @@ def test_the_console_tells_owners_of_a_certificate_that_was_not_renewed_and_ends
     keeper.state = State(failures=1, problem=problem)
     assert https.trouble(request, actor(Role.OWNER)) == https.Trouble(None, True, "Too slow.", None)
     assert https.trouble(page("http://localhost/", Settings()), actor(Role.OWNER)) is None
+
+
+async def test_the_first_page_of_the_console_says_both(stage: Stage, tmp_path: Path) -> None:
+    client = await signed_in(stage, tmp_path)
+    page = await client.get("/console/harbour")
+    assert page.status_code == 200
+    assert (
+        "Camera, notifications, offline use and scanners stay off: this page came without HTTPS." in page.text
+    )
+    assert "Start Shopfloor with --domain" in page.text
+    assert "certificate for HTTPS" not in page.text
+
+    wanted = certificates.Wanted(source=Source.LOCAL, names=("localhost",))
+    keeper = certificates.Keeper(tmp_path / "certificates", lambda: wanted)
+    keeper.state = State(failures=1, problem=Problem(code="x", message="The disk is <full>."))
+    give(stage.app, keeper)
+    chinese = await client.get("/console/harbour", headers={"accept-language": "zh-CN"})
+    assert "店铺还没有 HTTPS 证书" in chinese.text
+    assert "The disk is &lt;full&gt;." in chinese.text
+    assert "摄像头、通知、离线使用和扫码均不可用" in chinese.text

@@ -27,7 +27,14 @@ MAX_REDIRECTS: Final = 5
 MAX_URL: Final = 2_000
 # Other ports are where databases, mail and consoles listen.
 PORTS: Final = frozenset({80, 443})
-_AGENT: Final = "Shopfloor (picture import)"
+_HEADERS: Final = {
+    "user-agent": "Shopfloor (picture import)", "accept": "*/*", "accept-encoding": "identity", "connection": "keep-alive",
+}  # fmt: skip
+# Seconds for a step that brings nothing.
+_PATIENCE: Final = {"timeout": dict.fromkeys(("connect", "read", "write", "pool"), 5.0)}
+_TROUBLE: Final = (
+    httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError, httpcore.UnsupportedProtocol,
+)  # fmt: skip
 _NAT64: Final = IPv6Network("64:ff9b::/96")
 # Of protocols, not of servers (RFC 6890); the interpreter's tables have only parts of them.
 _OF_PROTOCOLS: Final = (IPv4Network("192.0.0.0/24"), IPv4Network("192.88.99.0/24"))
@@ -138,20 +145,6 @@ class _Guarded(httpcore.AsyncNetworkBackend):
         await asyncio.sleep(seconds)
 
 
-class _Transport(httpx.AsyncHTTPTransport):
-    """httpx over connections that were checked; it has no setting for that."""
-
-    def __init__(self, guarded: _Guarded) -> None:
-        super().__init__(trust_env=False)
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=httpx.create_ssl_context(trust_env=False),
-            max_connections=16,
-            max_keepalive_connections=4,
-            keepalive_expiry=5.0,
-            network_backend=guarded,
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class Fetched:
     """`content_type` without its parameters, in lower case."""
@@ -165,12 +158,16 @@ class Outbound:
 
     def __init__(self, *, allowed: Sequence[Network] = (), resolve: Resolve = _resolved) -> None:
         """`allowed`: networks that may be connected to though they are private, at any port."""
-        self._http = httpx.AsyncClient(
-            transport=_Transport(_Guarded(allowed, resolve)), follow_redirects=False, trust_env=False
+        self._connections = httpcore.AsyncConnectionPool(
+            ssl_context=httpx.create_ssl_context(trust_env=False),
+            max_connections=16,
+            max_keepalive_connections=4,
+            keepalive_expiry=5.0,
+            network_backend=_Guarded(allowed, resolve),
         )
 
     async def close(self) -> None:
-        await self._http.aclose()
+        await self._connections.aclose()
 
     async def get(self, url: str, *, most_bytes: int, types: Sequence[str], seconds: float = 20.0) -> Fetched:
         """The file at `url`, after redirects, whole.
@@ -188,31 +185,32 @@ class Outbound:
                     url = urljoin(url, found)
         except TimeoutError:
             raise Unreachable("The server was too slow.") from None
-        except (httpx.HTTPError, httpx.InvalidURL, httpcore.NetworkError, OSError) as problem:
+        except (httpx.InvalidURL, *_TROUBLE, OSError) as problem:
             raise Unreachable(problem=type(problem).__name__) from problem
         raise NotThere("The address leads from one address to the next without end.")
 
     async def _one(self, url: str, most_bytes: int, types: Sequence[str]) -> Fetched | str:
         """The file, or the address that the server points to."""
-        headers = {"user-agent": _AGENT, "accept": "*/*", "accept-encoding": "identity"}
-        async with self._http.stream("GET", url, headers=headers) as answer:
-            if answer.is_redirect:
-                return answer.headers.get("location", "")
-            if answer.status_code in {408, 425, 429} or answer.status_code >= 500:
-                raise Unreachable(status=answer.status_code)
-            if answer.status_code != 200:
-                raise NotThere(status=answer.status_code)
-            kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
-            if (
-                not kind.startswith(tuple(types))
-                or answer.headers.get("content-encoding", "identity") != "identity"
-            ):
+        asked = httpx.URL(url)
+        address = httpcore.URL(
+            scheme=asked.raw_scheme, host=asked.raw_host, port=asked.port, target=asked.raw_path
+        )
+        async with self._connections.stream("GET", address, headers=_HEADERS, extensions=_PATIENCE) as answer:
+            headers = httpx.Headers(answer.headers)
+            if 300 <= answer.status < 400:
+                return headers.get("location", "")
+            if answer.status in {408, 425, 429} or answer.status >= 500:
+                raise Unreachable(status=answer.status)
+            if answer.status != 200:
+                raise NotThere(status=answer.status)
+            kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+            if not kind.startswith(tuple(types)) or headers.get("content-encoding", "identity") != "identity":
                 raise WrongType(content_type=kind[:100])
-            announced = answer.headers.get("content-length", "")
+            announced = headers.get("content-length", "")
             if announced.isdecimal() and int(announced[:18]) > most_bytes:
                 raise FileTooLarge(largest=most_bytes)
             data = bytearray()
-            async for part in answer.aiter_raw():
+            async for part in answer.aiter_stream():
                 data += part
                 if len(data) > most_bytes:
                     raise FileTooLarge(largest=most_bytes)

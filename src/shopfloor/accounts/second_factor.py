@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from shopfloor.accounts import forms, queries, totp
+from shopfloor.accounts import forms, member_queries, queries, second_factor_queries, session_queries, totp
 from shopfloor.accounts.events import SecondFactorRemoved, SecondFactorSet
 from shopfloor.accounts.models import (
     Actor,
@@ -87,10 +87,10 @@ class SecondFactor:
 
 
 async def second_factor_of(tx: Tx, *, person_id: int) -> SecondFactor | None:
-    row = await queries.second_factor(tx, person_id=person_id)
+    row = await second_factor_queries.second_factor(tx, person_id=person_id)
     if row is None:
         return None
-    return SecondFactor(row.made_at, await queries.recovery_codes_left(tx, person_id=person_id))
+    return SecondFactor(row.made_at, await second_factor_queries.recovery_codes_left(tx, person_id=person_id))
 
 
 def issuer(host: str) -> str:
@@ -100,7 +100,7 @@ def issuer(host: str) -> str:
 
 async def members_with_one(tx: Tx, *, shop_id: int) -> set[int]:
     """Those of a shop who sign in with a code, by person."""
-    return set(await queries.members_with_second_factor(tx, shop_id=shop_id))
+    return set(await second_factor_queries.members_with_second_factor(tx, shop_id=shop_id))
 
 
 # Setting it up
@@ -112,7 +112,7 @@ def _setup_key(name: str) -> bytes:
 
 async def begin_second_factor(tx: Tx, *, person: Person, session_token: str, issuer: str) -> Setup:
     """A new secret, kept for this session for ten minutes.  Ask for the password before.  Raises SecondFactorOn."""
-    if await queries.second_factor(tx, person_id=person.id) is not None:
+    if await second_factor_queries.second_factor(tx, person_id=person.id) is not None:
         raise SecondFactorOn
     name, secret = new_token(), totp.new_secret()
     await forms.keep_secret(
@@ -153,20 +153,20 @@ async def confirm_second_factor(
     if step is None:
         raise WrongCode
     version, stored = totp.sealed(await keyring(tx), person.id, secret)
-    if not await queries.insert_second_factor_once(
+    if not await second_factor_queries.insert_second_factor_once(
         tx, person_id=person.id, key_version=version, sealed=stored, last_step=step
     ):
         raise SecondFactorOn
     await forms.forget_form(tx, key=_setup_key(name))
-    for shop in await queries.memberships(tx, person_id=person.id):
+    for shop in await member_queries.memberships(tx, person_id=person.id):
         await outbox.record(tx, SecondFactorSet(shop.id, person.id))
     return await _new_codes(tx, person.id)
 
 
 async def _new_codes(tx: Tx, person_id: int) -> list[str]:
     codes = totp.new_recovery_codes()
-    await queries.delete_recovery_codes(tx, person_id=person_id)
-    await queries.insert_recovery_codes(
+    await second_factor_queries.delete_recovery_codes(tx, person_id=person_id)
+    await second_factor_queries.insert_recovery_codes(
         tx, person_id=person_id, hashes=[totp.recovery_hash(person_id, code) for code in codes]
     )
     return codes
@@ -174,7 +174,7 @@ async def _new_codes(tx: Tx, person_id: int) -> list[str]:
 
 async def renew_recovery_codes(tx: Tx, *, person_id: int) -> list[str]:
     """New ones in place of all that were left.  Ask for password and code before.  Raises SecondFactorOff."""
-    if await queries.second_factor(tx, person_id=person_id) is None:
+    if await second_factor_queries.second_factor(tx, person_id=person_id) is None:
         raise SecondFactorOff
     return await _new_codes(tx, person_id)
 
@@ -194,20 +194,22 @@ async def check_code(db: Database, *, person_id: int, code: str, device: str | N
         else (hashlib.sha256(f"code device\n{person_id}\n{device}".encode()).digest(), DEVICE_LIMIT)
     )
     async with db.transaction() as tx:
-        beyond = await queries.count_attempts(tx, buckets=[bucket], limits=[limit], minutes=ATTEMPT_MINUTES)
+        beyond = await session_queries.count_attempts(
+            tx, buckets=[bucket], limits=[limit], minutes=ATTEMPT_MINUTES
+        )
     if beyond:
         raise TooManyAttempts(minutes=ATTEMPT_MINUTES)
     async with db.transaction() as tx:
         await _use(tx, person_id, totp.typed(code))
-        await queries.forget_attempts(tx, buckets=[bucket])
+        await session_queries.forget_attempts(tx, buckets=[bucket])
 
 
 async def _use(tx: Tx, person_id: int, code: str) -> None:
-    row = await queries.second_factor(tx, person_id=person_id)
+    row = await second_factor_queries.second_factor(tx, person_id=person_id)
     if row is None:
         raise SecondFactorOff
     if not totp.is_time_code(code):
-        used = await queries.use_recovery_code(
+        used = await second_factor_queries.use_recovery_code(
             tx, person_id=person_id, code_hash=totp.recovery_hash(person_id, code)
         )
         if not used:
@@ -215,14 +217,14 @@ async def _use(tx: Tx, person_id: int, code: str) -> None:
         return
     secret = totp.opened(await keyring(tx), person_id, row.key_version, row.sealed)
     step = None if secret is None else totp.matching_step(secret, code, seconds=now().timestamp())
-    if step is None or not await queries.use_step(tx, person_id=person_id, step=step):
+    if step is None or not await second_factor_queries.use_step(tx, person_id=person_id, step=step):
         raise WrongCode
 
 
 async def challenge(tx: Tx, *, person_id: int) -> str:
     """The password was right: the token with which the code is handed in."""
     token = new_token()
-    await queries.insert_challenge(
+    await second_factor_queries.insert_challenge(
         tx, token_hash=hash_token(token), person_id=person_id, minutes=CHALLENGE_MINUTES
     )
     return token
@@ -234,7 +236,7 @@ def needed(token: str) -> SecondFactorNeeded:
 
 async def challenged(tx: Tx, *, token: str) -> Person:
     """Who is signing in.  Raises SignInExpired."""
-    person = await queries.challenged(tx, token_hash=hash_token(token))
+    person = await second_factor_queries.challenged(tx, token_hash=hash_token(token))
     if person is None:
         raise SignInExpired
     return person
@@ -258,7 +260,7 @@ async def finish_sign_in(
     await check_code(db, person_id=person.id, code=code, device=device)
     async with db.transaction() as tx:
         # A password that was changed meanwhile has ended this sign-in too.
-        if not await queries.delete_challenge(tx, token_hash=hash_token(token)):
+        if not await second_factor_queries.delete_challenge(tx, token_hash=hash_token(token)):
             raise SignInExpired
         return await open_session(tx, person_id=person.id, previous=previous, device=user_agent)
 
@@ -278,7 +280,7 @@ async def remove_member_second_factor(tx: Tx, *, actor: Actor, person_id: int) -
     """
     await lock_member(tx, actor, person_id)
     person = await queries.person(tx, person_id=person_id)
-    shops = await queries.memberships(tx, person_id=person_id)
+    shops = await member_queries.memberships(tx, person_id=person_id)
     if person is None or person.is_operator or any(shop.id != actor.shop_id for shop in shops):
         raise NotAllowed(permission=Permission.MEMBERS_MANAGE)
     await _remove(tx, person_id, removed_by=actor.person_id)
@@ -293,9 +295,9 @@ async def remove_second_factor_of(tx: Tx, *, email: str) -> None:
 
 
 async def _remove(tx: Tx, person_id: int, *, removed_by: int | None) -> None:
-    if not await queries.delete_second_factor(tx, person_id=person_id):
+    if not await second_factor_queries.delete_second_factor(tx, person_id=person_id):
         raise SecondFactorOff
-    await queries.delete_recovery_codes(tx, person_id=person_id)
-    await queries.delete_challenges(tx, person_id=person_id)
-    for shop in await queries.memberships(tx, person_id=person_id):
+    await second_factor_queries.delete_recovery_codes(tx, person_id=person_id)
+    await second_factor_queries.delete_challenges(tx, person_id=person_id)
+    for shop in await member_queries.memberships(tx, person_id=person_id):
         await outbox.record(tx, SecondFactorRemoved(shop.id, person_id, removed_by))

@@ -9,7 +9,15 @@ from uuid import UUID
 
 from psycopg.errors import UniqueViolation
 
-from shopfloor.accounts import forms, passwords, queries, totp
+from shopfloor.accounts import (
+    forms,
+    member_queries,
+    passwords,
+    queries,
+    second_factor_queries,
+    session_queries,
+    totp,
+)
 from shopfloor.accounts.events import (
     KeyIssued,
     KeyRevoked,
@@ -100,11 +108,13 @@ async def rotate_secret(tx: Tx, *, forget_old: bool = False) -> Keyring:
     version = await queries.last_secret_version(tx) + 1
     await queries.insert_secret_once(tx, version=version, value=secrets.token_bytes(32))
     # What the old key sealed is not lost with it.
-    for row in await queries.second_factors(tx):
+    for row in await second_factor_queries.second_factors(tx):
         secret = totp.opened(before, row.person_id, row.key_version, row.sealed)
         if secret is not None:
             key_version, sealed = totp.sealed(await keyring(tx), row.person_id, secret)
-            await queries.reseal(tx, person_id=row.person_id, key_version=key_version, sealed=sealed)
+            await second_factor_queries.reseal(
+                tx, person_id=row.person_id, key_version=key_version, sealed=sealed
+            )
     if forget_old:
         await queries.retire_secrets(tx, below=version)
     return await keyring(tx)
@@ -184,7 +194,7 @@ async def open_session(tx: Tx, *, person_id: int, previous: str | None = None, d
     if previous is not None:
         await sign_out(tx, session_token=previous)
     token = new_token()
-    await queries.insert_session(
+    await session_queries.insert_session(
         tx,
         token_hash=hash_token(token),
         person_id=person_id,
@@ -196,13 +206,13 @@ async def open_session(tx: Tx, *, person_id: int, previous: str | None = None, d
 
 async def sign_out(tx: Tx, *, session_token: str) -> None:
     """End this session.  Nothing happens when there is none."""
-    await queries.delete_session(tx, token_hash=hash_token(session_token))
+    await session_queries.delete_session(tx, token_hash=hash_token(session_token))
 
 
 async def sign_out_everywhere(tx: Tx, *, person_id: int) -> int:
     """End all sessions of a person, and sign-ins under way; say how many sessions there were."""
-    await queries.delete_challenges(tx, person_id=person_id)
-    return await queries.delete_sessions(tx, person_id=person_id)
+    await second_factor_queries.delete_challenges(tx, person_id=person_id)
+    return await session_queries.delete_sessions(tx, person_id=person_id)
 
 
 async def signed_in(tx: Tx, session_token: str | None) -> Person:
@@ -210,11 +220,11 @@ async def signed_in(tx: Tx, session_token: str | None) -> Person:
     if session_token is None:
         raise SignInNeeded
     token_hash = hash_token(session_token)
-    session = await queries.session(tx, token_hash=token_hash)
+    session = await session_queries.session(tx, token_hash=token_hash)
     if session is None:
         raise SignInNeeded
     if session.stale:
-        await queries.move_session_on(
+        await session_queries.move_session_on(
             tx, token_hash=token_hash, days=SESSION_DAYS, at_most_days=SESSION_AT_MOST_DAYS
         )
     return Person(session.id, session.email, session.name, session.is_operator)
@@ -223,7 +233,11 @@ async def signed_in(tx: Tx, session_token: str | None) -> Person:
 async def actor(tx: Tx, session_token: str | None, shop_slug: str) -> Actor:
     """Who acts in this shop.  Raises SignInNeeded, or UnknownShop when the person does not belong to it."""
     person = await signed_in(tx, session_token)
-    row = await queries.membership(tx, person_id=person.id, slug=shop_slug) if is_slug(shop_slug) else None
+    row = (
+        await member_queries.membership(tx, person_id=person.id, slug=shop_slug)
+        if is_slug(shop_slug)
+        else None
+    )
     if row is None:
         raise UnknownShop
     role = Role(row.role)
@@ -232,7 +246,7 @@ async def actor(tx: Tx, session_token: str | None, shop_slug: str) -> Actor:
 
 async def open_sessions(tx: Tx, *, person_id: int, session_token: str) -> list[OpenSession]:
     """Where this person is signed in, the asking session first."""
-    return await queries.sessions(tx, person_id=person_id, this=hash_token(session_token))
+    return await session_queries.sessions(tx, person_id=person_id, this=hash_token(session_token))
 
 
 async def end_session(tx: Tx, *, person_id: int, session_id: str) -> None:
@@ -241,12 +255,14 @@ async def end_session(tx: Tx, *, person_id: int, session_id: str) -> None:
         token_hash = bytes.fromhex(session_id)
     except ValueError:
         return
-    await queries.delete_session_of(tx, person_id=person_id, token_hash=token_hash)
+    await session_queries.delete_session_of(tx, person_id=person_id, token_hash=token_hash)
 
 
 async def end_other_sessions(tx: Tx, *, person_id: int, session_token: str) -> int:
     """End all sessions of this person but the asking one; say how many there were."""
-    return await queries.delete_other_sessions(tx, person_id=person_id, this=hash_token(session_token))
+    return await session_queries.delete_other_sessions(
+        tx, person_id=person_id, this=hash_token(session_token)
+    )
 
 
 async def change_person(tx: Tx, *, person_id: int, name: str, email: str) -> None:
@@ -281,7 +297,9 @@ async def change_password(tx: Tx, *, person_id: int, current: str, new: str, dev
 
 async def _shop_names(tx: Tx, person_id: int) -> list[str]:
     return [
-        name for row in await queries.memberships(tx, person_id=person_id) for name in (row.name, row.slug)
+        name
+        for row in await member_queries.memberships(tx, person_id=person_id)
+        for name in (row.name, row.slug)
     ]
 
 
@@ -307,7 +325,7 @@ async def make_member_reset(tx: Tx, *, actor: Actor, person_id: int) -> str:
     """
     await lock_member(tx, actor, person_id)
     person = await queries.person(tx, person_id=person_id)
-    shops = await queries.memberships(tx, person_id=person_id)
+    shops = await member_queries.memberships(tx, person_id=person_id)
     if person is None or person.is_operator or any(shop.id != actor.shop_id for shop in shops):
         raise NotAllowed(permission=Permission.MEMBERS_MANAGE)
     return await _new_reset(tx, person_id=person_id, made_by=actor.person_id)
@@ -359,7 +377,7 @@ async def create_shop(
 ) -> Shop:
     """A new tenant with its first owner.  Raises SlugTaken or BadShop."""
     wanted = checked_shop(name=name, slug=slug, currency=currency, locale=locale, timezone=timezone)
-    shop = await queries.insert_shop_once(
+    shop = await member_queries.insert_shop_once(
         tx,
         slug=wanted.slug,
         name=wanted.name,
@@ -369,7 +387,7 @@ async def create_shop(
     )
     if shop is None:
         raise SlugTaken(slug=slug)
-    await queries.insert_member_once(tx, shop_id=shop.id, person_id=owner_id, role=Role.OWNER)
+    await member_queries.insert_member_once(tx, shop_id=shop.id, person_id=owner_id, role=Role.OWNER)
     await outbox.record(tx, ShopCreated(shop.id, shop.slug, shop.currency, owner_id))
     await outbox.record(tx, PersonJoined(shop.id, owner_id, Role.OWNER))
     return shop
@@ -377,7 +395,7 @@ async def create_shop(
 
 async def shop(tx: Tx, shop_id: int) -> Shop:
     """Raises UnknownShop."""
-    found = await queries.shop(tx, shop_id=shop_id)
+    found = await member_queries.shop(tx, shop_id=shop_id)
     if found is None:
         raise UnknownShop
     return found
@@ -385,21 +403,21 @@ async def shop(tx: Tx, shop_id: int) -> Shop:
 
 async def shop_by_slug(tx: Tx, slug: str) -> Shop:
     """Raises UnknownShop."""
-    found = await queries.shop_by_slug(tx, slug=slug) if is_slug(slug) else None
+    found = await member_queries.shop_by_slug(tx, slug=slug) if is_slug(slug) else None
     if found is None:
         raise UnknownShop
     return found
 
 
 async def shops(tx: Tx) -> list[Shop]:
-    return await queries.shops(tx)
+    return await member_queries.shops(tx)
 
 
 # Who belongs to a shop
 
 
 async def memberships(tx: Tx, person_id: int) -> list[Membership]:
-    rows = await queries.memberships(tx, person_id=person_id)
+    rows = await member_queries.memberships(tx, person_id=person_id)
     return [
         Membership(
             Shop(row.id, row.slug, row.name, row.currency, row.locale, row.timezone), role=Role(row.role)
@@ -409,7 +427,7 @@ async def memberships(tx: Tx, person_id: int) -> list[Membership]:
 
 
 async def members(tx: Tx, *, shop_id: int) -> list[Member]:
-    return [replace(each, role=Role(each.role)) for each in await queries.members(tx, shop_id=shop_id)]
+    return [replace(each, role=Role(each.role)) for each in await member_queries.members(tx, shop_id=shop_id)]
 
 
 async def invite(tx: Tx, *, actor: Actor, role: Role, email: str | None = None) -> Invited:
@@ -420,7 +438,7 @@ async def invite(tx: Tx, *, actor: Actor, role: Role, email: str | None = None) 
     if not can_grant(actor, role):
         raise NotAllowed(permission=Permission.MEMBERS_MANAGE)
     token = new_token()
-    invitation = await queries.insert_invitation(
+    invitation = await member_queries.insert_invitation(
         tx,
         shop_id=actor.shop_id,
         token_hash=hash_token(token),
@@ -435,7 +453,7 @@ async def invite(tx: Tx, *, actor: Actor, role: Role, email: str | None = None) 
 
 async def invitation(tx: Tx, *, token: str) -> Invitation:
     """The invitation behind a link, to show it.  Raises UnknownInvitation."""
-    found = await queries.invitation(tx, token_hash=hash_token(token))
+    found = await member_queries.invitation(tx, token_hash=hash_token(token))
     if found is None:
         raise UnknownInvitation
     return replace(found, role=Role(found.role))
@@ -443,13 +461,15 @@ async def invitation(tx: Tx, *, token: str) -> Invitation:
 
 async def invitations(tx: Tx, *, shop_id: int) -> list[Invitation]:
     """Those that wait for an answer."""
-    return [replace(each, role=Role(each.role)) for each in await queries.invitations(tx, shop_id=shop_id)]
+    return [
+        replace(each, role=Role(each.role)) for each in await member_queries.invitations(tx, shop_id=shop_id)
+    ]
 
 
 async def withdraw_invitation(tx: Tx, *, actor: Actor, invitation_id: int) -> None:
     if not actor.may(Permission.MEMBERS_MANAGE):
         raise NotAllowed(permission=Permission.MEMBERS_MANAGE)
-    if not await queries.withdraw_invitation(tx, shop_id=actor.shop_id, invitation_id=invitation_id):
+    if not await member_queries.withdraw_invitation(tx, shop_id=actor.shop_id, invitation_id=invitation_id):
         raise UnknownInvitation
 
 
@@ -479,9 +499,11 @@ async def accept(tx: Tx, *, token: str, person: Person) -> Membership:
 
 
 async def _take(tx: Tx, found: Invitation, person: Person) -> None:
-    if not await queries.accept_invitation(tx, invitation_id=found.id, person_id=person.id):
+    if not await member_queries.accept_invitation(tx, invitation_id=found.id, person_id=person.id):
         raise UnknownInvitation
-    if not await queries.insert_member_once(tx, shop_id=found.shop_id, person_id=person.id, role=found.role):
+    if not await member_queries.insert_member_once(
+        tx, shop_id=found.shop_id, person_id=person.id, role=found.role
+    ):
         raise AlreadyMember
     await outbox.record(tx, PersonJoined(found.shop_id, person.id, found.role))
 
@@ -493,7 +515,7 @@ async def change_role(tx: Tx, *, actor: Actor, person_id: int, role: Role) -> No
         raise NotAllowed(permission=Permission.MEMBERS_MANAGE)
     if before is Role.OWNER and role is not Role.OWNER:
         await _keep_an_owner(tx, actor.shop_id)
-    await queries.set_role(tx, shop_id=actor.shop_id, person_id=person_id, role=role)
+    await member_queries.set_role(tx, shop_id=actor.shop_id, person_id=person_id, role=role)
     await outbox.record(tx, RoleChanged(actor.shop_id, person_id, role, actor.person_id))
 
 
@@ -505,18 +527,18 @@ async def remove_member(tx: Tx, *, actor: Actor, person_id: int) -> None:
     role = await lock_member(tx, actor, person_id)
     if role is Role.OWNER:
         await _keep_an_owner(tx, actor.shop_id)
-    await queries.delete_member(tx, shop_id=actor.shop_id, person_id=person_id)
+    await member_queries.delete_member(tx, shop_id=actor.shop_id, person_id=person_id)
     await outbox.record(tx, PersonRemoved(actor.shop_id, person_id, actor.person_id))
 
 
 async def lock_member(tx: Tx, actor: Actor, person_id: int) -> Role:
     """The role of a member whom the actor may change.  Raises UnknownMember or NotAllowed."""
-    await queries.lock_shop(tx, shop_id=actor.shop_id)
+    await member_queries.lock_shop(tx, shop_id=actor.shop_id)
     # The actor may have lost the role while waiting for the lock.
-    own = await queries.role_in(tx, shop_id=actor.shop_id, person_id=actor.person_id)
+    own = await member_queries.role_in(tx, shop_id=actor.shop_id, person_id=actor.person_id)
     if own != actor.role:
         raise NotAllowed(permission=Permission.MEMBERS_MANAGE)
-    role = await queries.role_in(tx, shop_id=actor.shop_id, person_id=person_id)
+    role = await member_queries.role_in(tx, shop_id=actor.shop_id, person_id=person_id)
     if role is None:
         raise UnknownMember
     if not can_grant(actor, Role(role)):
@@ -525,7 +547,7 @@ async def lock_member(tx: Tx, actor: Actor, person_id: int) -> Role:
 
 
 async def _keep_an_owner(tx: Tx, shop_id: int) -> None:
-    if await queries.owners(tx, shop_id=shop_id) == 1:
+    if await member_queries.owners(tx, shop_id=shop_id) == 1:
         raise LastOwner
 
 
@@ -537,7 +559,7 @@ async def issue_key(
 ) -> str:
     """The token of a new key that opens `purpose` for this subject; kept as a hash, so it is shown only now."""
     token = new_token()
-    key = await queries.insert_key(
+    key = await member_queries.insert_key(
         tx,
         shop_id=shop_id,
         token_hash=hash_token(token),
@@ -551,7 +573,7 @@ async def issue_key(
 
 async def read_key(tx: Tx, *, token: str, purpose: str) -> Key:
     """Raises UnknownKey for a token that is wrong, for another purpose, revoked or expired."""
-    key = await queries.key(tx, token_hash=hash_token(token), purpose=purpose)
+    key = await member_queries.key(tx, token_hash=hash_token(token), purpose=purpose)
     if key is None:
         raise UnknownKey
     return key
@@ -559,12 +581,12 @@ async def read_key(tx: Tx, *, token: str, purpose: str) -> Key:
 
 async def keys(tx: Tx, *, shop_id: int, purpose: str, subject_id: int | UUID) -> list[Key]:
     """The keys that still open something."""
-    return await queries.keys(tx, shop_id=shop_id, purpose=purpose, subject=str(subject_id))
+    return await member_queries.keys(tx, shop_id=shop_id, purpose=purpose, subject=str(subject_id))
 
 
 async def revoke_key(tx: Tx, *, shop_id: int, key_id: int) -> None:
     """Raises UnknownKey."""
-    if not await queries.revoke_key(tx, shop_id=shop_id, key_id=key_id):
+    if not await member_queries.revoke_key(tx, shop_id=shop_id, key_id=key_id):
         raise UnknownKey
     await outbox.record(tx, KeyRevoked(shop_id, key_id))
 
@@ -575,11 +597,11 @@ async def revoke_key(tx: Tx, *, shop_id: int, key_id: int) -> None:
 async def forget_expired(tx: Tx) -> int:
     """Delete what has expired: sessions, claims, counts of sign-ins, forms.  Say how many rows.  Run it hourly."""
     return (
-        await queries.delete_expired_sessions(tx)
+        await session_queries.delete_expired_sessions(tx)
         + await queries.delete_expired_claims(tx)
         + await queries.delete_expired_resets(tx)
-        + await queries.delete_expired_challenges(tx)
-        + await queries.delete_old_attempts(tx, minutes=ATTEMPT_MINUTES)
+        + await second_factor_queries.delete_expired_challenges(tx)
+        + await session_queries.delete_old_attempts(tx, minutes=ATTEMPT_MINUTES)
         + await forms.forget_secrets(tx)
         + await forms.forget_forms(tx)
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Network, ip_address
 from typing import Final
 
-from shopfloor.accounts import passwords, queries, second_factor
+from shopfloor.accounts import passwords, queries, second_factor, second_factor_queries, session_queries
 from shopfloor.accounts.models import (
     LONGEST_PASSWORD,
     BadEmail,
@@ -58,7 +58,7 @@ async def sign_in(
     proven = await _proven(db, email=email, password=password, limits=_limits(email, address, device))
     async with db.transaction() as tx:
         await _settle(tx, proven)
-        if await queries.second_factor(tx, person_id=proven.person_id) is None:
+        if await second_factor_queries.second_factor(tx, person_id=proven.person_id) is None:
             return await open_session(tx, person_id=proven.person_id, previous=previous, device=user_agent)
         challenge = await second_factor.challenge(tx, person_id=proven.person_id)
     if not code:
@@ -93,7 +93,7 @@ class _Proven:
 async def _proven(db: Database, *, email: str, password: str, limits: dict[bytes, int]) -> _Proven:
     ordered = sorted(limits)
     async with db.transaction() as tx:
-        beyond = await queries.count_attempts(
+        beyond = await session_queries.count_attempts(
             tx, buckets=ordered, limits=[limits[b] for b in ordered], minutes=ATTEMPT_MINUTES
         )
         known = await queries.credentials(tx, email=email)
@@ -117,7 +117,7 @@ async def _settle(tx: Tx, proven: _Proven) -> None:
     # A password changed while this one was checked has ended all sessions: this must not open another.
     if not await queries.is_password_hash(tx, person_id=proven.person_id, password_hash=password_hash):
         raise WrongCredentials
-    await queries.forget_attempts(tx, buckets=proven.buckets)
+    await session_queries.forget_attempts(tx, buckets=proven.buckets)
 
 
 def _limits(email: str, address: str, device: str | None) -> dict[bytes, int]:

@@ -22,7 +22,7 @@ from shopfloor import accounts, catalog, demand, stock
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.values import MAX_MINOR, now
-from shopfloor.supply import queries
+from shopfloor.supply import plan_queries, queries
 from shopfloor.supply.events import PlanProposed
 from shopfloor.supply.inventory_position import on_its_way
 from shopfloor.supply.models import (
@@ -102,7 +102,7 @@ async def gather(
     to demand, as certain.  Raises NoForecast, NoQuotes, BadPlanRequest.
     """
     _check_request(horizon_days, budget_minor)
-    last_accepted = await queries.last_accepted(tx, shop_id=shop_id, show_id=show_id)
+    last_accepted = await plan_queries.last_accepted(tx, shop_id=shop_id, show_id=show_id)
     try:
         forecast = await demand.forecast(tx, shop_id=shop_id, show_id=show_id)
     except demand.UnknownForecast as missing:
@@ -260,8 +260,8 @@ async def store(tx: Tx, *, gathered: Gathered, solution: Solution) -> Plan:
     verdict = judge(problem, solution.buys)
     if verdict.broken or verdict != solution.verdict:
         raise AssertionError(f"a plan that does not hold: {verdict.broken[:3]}")
-    await queries.lock_show(tx, show_id=gathered.show_id)
-    await queries.replace_proposed(tx, shop_id=gathered.shop_id, show_id=gathered.show_id)
+    await plan_queries.lock_show(tx, show_id=gathered.show_id)
+    await plan_queries.replace_proposed(tx, shop_id=gathered.shop_id, show_id=gathered.show_id)
     lines = _lines(gathered, solution.buys)
     proposed = Plan(
         id=0,
@@ -287,10 +287,10 @@ async def store(tx: Tx, *, gathered: Gathered, solution: Solution) -> Plan:
         remarks=gathered.remarks,
         lines=(),
     )
-    head = await queries.insert_plan(tx, plan=proposed, problem=problem)
+    head = await plan_queries.insert_plan(tx, plan=proposed, problem=problem)
     setups = {quote.id: quote.terms.setup_minor for quote in gathered.quotes.values()}
-    await queries.insert_plan_lines(tx, plan_id=head.id, lines=lines, setups=setups)
-    plan = queries.stored_plan(head, lines)
+    await plan_queries.insert_plan_lines(tx, plan_id=head.id, lines=lines, setups=setups)
+    plan = plan_queries.stored_plan(head, lines)
     await outbox.record(
         tx,
         PlanProposed(
@@ -376,8 +376,11 @@ async def make_plan(
             await solving()
         solution = await asyncio.to_thread(solve, gathered.problem, limits)
         async with db.transaction() as tx:
-            await queries.lock_show(tx, show_id=show_id)
-            if await queries.last_accepted(tx, shop_id=shop_id, show_id=show_id) != gathered.last_accepted:
+            await plan_queries.lock_show(tx, show_id=show_id)
+            if (
+                await plan_queries.last_accepted(tx, shop_id=shop_id, show_id=show_id)
+                != gathered.last_accepted
+            ):
                 continue
             plan = await store(tx, gathered=gathered, solution=solution)
             if keep is not None:
@@ -387,18 +390,18 @@ async def make_plan(
 
 async def plan(tx: Tx, *, shop_id: int, show_id: int) -> Plan:
     """The newest plan of the show.  Raises NoPlan."""
-    head = await queries.latest_plan(tx, shop_id=shop_id, show_id=show_id)
+    head = await plan_queries.latest_plan(tx, shop_id=shop_id, show_id=show_id)
     if head is None:
         raise NoPlan(show_id=show_id)
-    return queries.stored_plan(head, await queries.plan_lines(tx, plan_id=head.id))
+    return plan_queries.stored_plan(head, await plan_queries.plan_lines(tx, plan_id=head.id))
 
 
 async def plan_by_id(tx: Tx, *, shop_id: int, plan_id: int) -> Plan:
     """Raises UnknownPlan."""
-    head = await queries.plan(tx, shop_id=shop_id, plan_id=plan_id)
+    head = await plan_queries.plan(tx, shop_id=shop_id, plan_id=plan_id)
     if head is None:
         raise UnknownPlan(plan_id=plan_id)
-    return queries.stored_plan(head, await queries.plan_lines(tx, plan_id=head.id))
+    return plan_queries.stored_plan(head, await plan_queries.plan_lines(tx, plan_id=head.id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -432,7 +435,7 @@ async def outlook(tx: Tx, *, shop_id: int, plan_id: int) -> Outlook:
 
 async def _stored(tx: Tx, *, shop_id: int, plan_id: int) -> tuple[Plan, Problem, list[Buy]]:
     plan = await plan_by_id(tx, shop_id=shop_id, plan_id=plan_id)
-    stored = await queries.problem(tx, shop_id=shop_id, plan_id=plan_id)
+    stored = await plan_queries.problem(tx, shop_id=shop_id, plan_id=plan_id)
     assert stored is not None, "the plan was there"
     problem = msgspec.convert(stored.problem, Problem)
     return plan, problem, [Buy(line.quote_id, line.variant_id, line.quantity) for line in plan.lines]

@@ -13,7 +13,7 @@ from shopfloor.accounts import Actor
 from shopfloor.kernel import outbox, paging
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import MAX_QUANTITY, new_id, now
-from shopfloor.supply import queries
+from shopfloor.supply import plan_queries, purchase_order_queries
 from shopfloor.supply.events import (
     OrderedLine,
     PlanAccepted,
@@ -58,12 +58,12 @@ async def accept(tx: Tx, *, actor: Actor, plan_id: int) -> list[Sent]:
     Only the newest plan of its show, once.  Raises UnknownPlan, PlanStale, NothingToOrder.
     """
     plan = await plan_by_id(tx, shop_id=actor.shop_id, plan_id=plan_id)
-    await queries.lock_show(tx, show_id=plan.show_id)
-    if not await queries.accept_plan(tx, shop_id=actor.shop_id, plan_id=plan_id):
+    await plan_queries.lock_show(tx, show_id=plan.show_id)
+    if not await plan_queries.accept_plan(tx, shop_id=actor.shop_id, plan_id=plan_id):
         raise PlanStale(plan_id=plan_id)
     if not plan.lines:
         raise NothingToOrder(plan_id=plan_id)
-    setups = {each.quote_id: each for each in await queries.setups(tx, plan_id=plan_id)}
+    setups = {each.quote_id: each for each in await plan_queries.setups(tx, plan_id=plan_id)}
     there = await on_its_way(
         tx, shop_id=actor.shop_id, variant_ids=sorted({each.variant_id for each in plan.lines})
     )
@@ -93,13 +93,13 @@ async def _send_new(
     plan: Plan,
     supplier_id: int,
     lines: Sequence[PlanLine],
-    setups: Mapping[int, queries.Setup],
+    setups: Mapping[int, plan_queries.Setup],
     owed: dict[int, int],
 ) -> Sent:
     """One supplier's order.  `owed` loses what this order takes over for buyers of makeable units."""
     order_id, at = new_id(), now()
     setup = sum(setups[quote_id].setup_minor for quote_id in {each.quote_id for each in lines})
-    await queries.insert_order(
+    await purchase_order_queries.insert_order(
         tx,
         order_id=order_id,
         shop_id=plan.shop_id,
@@ -129,8 +129,8 @@ async def _send_new(
                 "expected_on": each.expected_on,
             }
         )
-    await queries.insert_order_lines(tx, rows)
-    await queries.send_order(tx, order_id=order_id, at=at)
+    await purchase_order_queries.insert_order_lines(tx, rows)
+    await purchase_order_queries.send_order(tx, order_id=order_id, at=at)
     order = await purchase_order(tx, shop_id=plan.shop_id, purchase_order_id=order_id)
     key = await accounts.issue_key(
         tx, shop_id=plan.shop_id, purpose=KEY_PURPOSE, subject_id=supplier_id, lasts=timedelta(days=365)
@@ -163,7 +163,7 @@ async def purchase_orders(
     limit: int | None = None,
 ) -> list[PurchaseOrder]:
     """Newest first: all of them, or a page of at most `limit` (`kernel.paging`)."""
-    heads = await queries.orders(
+    heads = await purchase_order_queries.orders(
         tx,
         shop_id=shop_id,
         supplier_id=supplier_id,
@@ -173,16 +173,18 @@ async def purchase_orders(
         before=before,
         limit=limit,
     )
-    lines = await queries.order_lines(tx, order_ids=[head.id for head in heads])
-    return [queries.purchase_order(head, lines) for head in heads]
+    lines = await purchase_order_queries.order_lines(tx, order_ids=[head.id for head in heads])
+    return [purchase_order_queries.purchase_order(head, lines) for head in heads]
 
 
 async def purchase_order(tx: Tx, *, shop_id: int, purchase_order_id: UUID) -> PurchaseOrder:
     """Raises UnknownPurchaseOrder."""
-    heads = await queries.orders(tx, shop_id=shop_id, order_id=purchase_order_id)
+    heads = await purchase_order_queries.orders(tx, shop_id=shop_id, order_id=purchase_order_id)
     if not heads:
         raise UnknownPurchaseOrder(purchase_order_id=str(purchase_order_id))
-    return queries.purchase_order(heads[0], await queries.order_lines(tx, order_ids=[purchase_order_id]))
+    return purchase_order_queries.purchase_order(
+        heads[0], await purchase_order_queries.order_lines(tx, order_ids=[purchase_order_id])
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +213,9 @@ async def desk(
     """
     known = await accounts.read_key(tx, token=key, purpose=KEY_PURPOSE)
     found = await supplier(tx, shop_id=known.shop_id, supplier_id=known.subject_id)
-    of_supplier = partial(queries.orders, tx, shop_id=known.shop_id, supplier_id=found.id, sent_only=True)
+    of_supplier = partial(
+        purchase_order_queries.orders, tx, shop_id=known.shop_id, supplier_id=found.id, sent_only=True
+    )
     waiting = await of_supplier(states=[OrderState.SENT])
     answered = await paging.page(
         partial(of_supplier, states=[state for state in OrderState if state is not OrderState.SENT]),
@@ -223,18 +227,18 @@ async def desk(
     heads = [*waiting, *answered.items]
     if purchase_order_id is not None and all(head.id != purchase_order_id for head in heads):
         heads += await of_supplier(order_id=purchase_order_id)
-    lines = await queries.order_lines(tx, order_ids=[head.id for head in heads])
-    orders = tuple(queries.purchase_order(head, lines) for head in heads)
+    lines = await purchase_order_queries.order_lines(tx, order_ids=[head.id for head in heads])
+    orders = tuple(purchase_order_queries.purchase_order(head, lines) for head in heads)
     return Desk(found, orders, next=answered.next, previous=answered.previous)
 
 
-def _head_id(head: queries.OrderHead) -> UUID:
+def _head_id(head: purchase_order_queries.OrderHead) -> UUID:
     return head.id
 
 
 async def open_order_counts(tx: Tx, *, shop_id: int) -> dict[int, int]:
     """By supplier, how many purchase orders wait for an answer or for goods."""
-    return await queries.order_counts(tx, shop_id=shop_id, states=OPEN_STATES)
+    return await purchase_order_queries.order_counts(tx, shop_id=shop_id, states=OPEN_STATES)
 
 
 async def purchase_order_for_key(tx: Tx, *, key: str, purchase_order_id: UUID) -> PurchaseOrder:
@@ -255,10 +259,12 @@ async def confirm(
     as they are.  Raises UnknownKey, UnknownPurchaseOrder, WrongState, and what `check_promises` raises.
     """
     known = await accounts.read_key(tx, token=key, purpose=KEY_PURPOSE)
-    head = await queries.lock_order(tx, shop_id=known.shop_id, order_id=purchase_order_id)
+    head = await purchase_order_queries.lock_order(tx, shop_id=known.shop_id, order_id=purchase_order_id)
     if head is None or head.supplier_id != known.subject_id or head.sent_at is None:
         raise UnknownPurchaseOrder(purchase_order_id=str(purchase_order_id))
-    order = queries.purchase_order(head, await queries.order_lines(tx, order_ids=[purchase_order_id]))
+    order = purchase_order_queries.purchase_order(
+        head, await purchase_order_queries.order_lines(tx, order_ids=[purchase_order_id])
+    )
     check_promises(order, lines, today=today or now().date())
     changed = _changed(order, lines)
     if not changed:
@@ -266,7 +272,7 @@ async def confirm(
     if order.state not in ANSWERABLE or any(each.received for each in changed):
         raise WrongState("Goods have come already.", state=order.state)
 
-    await queries.answer_lines(
+    await purchase_order_queries.answer_lines(
         tx,
         [
             {
@@ -281,7 +287,7 @@ async def confirm(
     for each in sorted(changed, key=lambda each: each.variant_id):
         await _announce(tx, order, each)
     after = {each.variant_id: each for each in (*order.lines, *changed)}
-    await queries.set_order_state(
+    await purchase_order_queries.set_order_state(
         tx, order_id=order.id, state=state_after(list(after.values())), answered_at=now(), received_at=None
     )
     answered = await purchase_order(tx, shop_id=order.shop_id, purchase_order_id=order.id)
@@ -346,12 +352,14 @@ async def receive(
     buyers, stock raises a shortage.  More than ordered is taken in: it is there.  The order is done when every
     line that was confirmed has come.  Raises UnknownPurchaseOrder, WrongState, UnknownLine, BadQuantity.
     """
-    head = await queries.lock_order(tx, shop_id=actor.shop_id, order_id=purchase_order_id)
+    head = await purchase_order_queries.lock_order(tx, shop_id=actor.shop_id, order_id=purchase_order_id)
     if head is None:
         raise UnknownPurchaseOrder(purchase_order_id=str(purchase_order_id))
     if head.sent_at is None:
         raise WrongState(state=head.state)
-    order = queries.purchase_order(head, await queries.order_lines(tx, order_ids=[purchase_order_id]))
+    order = purchase_order_queries.purchase_order(
+        head, await purchase_order_queries.order_lines(tx, order_ids=[purchase_order_id])
+    )
     lines = {each.variant_id: each for each in order.lines}
     for variant_id, total in quantities.items():
         if variant_id not in lines:
@@ -369,7 +377,7 @@ async def receive(
         return order
     for variant_id, total in came.items():
         await _take_in(tx, order, lines[variant_id], total - lines[variant_id].received)
-    await queries.receive_lines(
+    await purchase_order_queries.receive_lines(
         tx,
         [
             {"order_id": order.id, "variant_id": variant_id, "received": total}
@@ -382,7 +390,7 @@ async def receive(
         for each in order.lines
     )
     if complete:
-        await queries.set_order_state(
+        await purchase_order_queries.set_order_state(
             tx, order_id=order.id, state=OrderState.RECEIVED, answered_at=None, received_at=now()
         )
     await outbox.record(

@@ -1,0 +1,289 @@
+"""SQL of shops, their members, invitations and keys.  One function, one statement."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from shopfloor.accounts.models import Invitation, Key, Member, Role, Shop
+from shopfloor.kernel.database import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class MembershipRow:
+    id: int
+    slug: str
+    name: str
+    currency: str
+    locale: str
+    timezone: str
+    role: str
+
+
+# Shops and members
+
+
+async def insert_shop_once(
+    tx: Tx, *, slug: str, name: str, currency: str, locale: str, timezone: str
+) -> Shop | None:
+    """None when another shop has this slug."""
+    return await tx.first(
+        Shop,
+        """
+        INSERT INTO accounts.shop (slug, name, currency, locale, timezone)
+        VALUES (%(slug)s, %(name)s, %(currency)s, %(locale)s, %(timezone)s)
+        ON CONFLICT (slug) DO NOTHING
+        RETURNING id, slug, name, currency, locale, timezone
+        """,
+        slug=slug,
+        name=name,
+        currency=currency,
+        locale=locale,
+        timezone=timezone,
+    )
+
+
+async def shop(tx: Tx, *, shop_id: int) -> Shop | None:
+    return await tx.first(
+        Shop,
+        "SELECT id, slug, name, currency, locale, timezone FROM accounts.shop WHERE id = %(shop_id)s",
+        shop_id=shop_id,
+    )
+
+
+async def shop_by_slug(tx: Tx, *, slug: str) -> Shop | None:
+    return await tx.first(
+        Shop,
+        "SELECT id, slug, name, currency, locale, timezone FROM accounts.shop WHERE slug = %(slug)s",
+        slug=slug,
+    )
+
+
+async def shops(tx: Tx) -> list[Shop]:
+    return await tx.every(
+        Shop, "SELECT id, slug, name, currency, locale, timezone FROM accounts.shop ORDER BY id"
+    )
+
+
+async def lock_shop(tx: Tx, *, shop_id: int) -> None:
+    """Changes to who belongs to a shop happen one after the other."""
+    await tx.run("SELECT 1 FROM accounts.shop WHERE id = %(shop_id)s FOR NO KEY UPDATE", shop_id=shop_id)
+
+
+async def insert_member_once(tx: Tx, *, shop_id: int, person_id: int, role: Role) -> bool:
+    return (
+        await tx.run(
+            """
+        INSERT INTO accounts.member (shop_id, person_id, role) VALUES (%(shop_id)s, %(person_id)s, %(role)s)
+        ON CONFLICT DO NOTHING
+        """,
+            shop_id=shop_id,
+            person_id=person_id,
+            role=role,
+        )
+        == 1
+    )
+
+
+async def set_role(tx: Tx, *, shop_id: int, person_id: int, role: Role) -> None:
+    await tx.run(
+        "UPDATE accounts.member SET role = %(role)s WHERE shop_id = %(shop_id)s AND person_id = %(person_id)s",
+        shop_id=shop_id,
+        person_id=person_id,
+        role=role,
+    )
+
+
+async def delete_member(tx: Tx, *, shop_id: int, person_id: int) -> None:
+    await tx.run(
+        "DELETE FROM accounts.member WHERE shop_id = %(shop_id)s AND person_id = %(person_id)s",
+        shop_id=shop_id,
+        person_id=person_id,
+    )
+
+
+async def role_in(tx: Tx, *, shop_id: int, person_id: int) -> str | None:
+    return await tx.value(
+        "SELECT role FROM accounts.member WHERE shop_id = %(shop_id)s AND person_id = %(person_id)s",
+        shop_id=shop_id,
+        person_id=person_id,
+    )
+
+
+async def owners(tx: Tx, *, shop_id: int) -> int:
+    return await tx.value(
+        "SELECT count(*) FROM accounts.member WHERE shop_id = %(shop_id)s AND role = 'owner'", shop_id=shop_id
+    )
+
+
+async def members(tx: Tx, *, shop_id: int) -> list[Member]:
+    return await tx.every(
+        Member,
+        """
+        SELECT m.shop_id, m.person_id, p.email, p.name, m.role, m.joined_at
+          FROM accounts.member m JOIN accounts.person p ON p.id = m.person_id
+         WHERE m.shop_id = %(shop_id)s ORDER BY m.joined_at, m.person_id
+        """,
+        shop_id=shop_id,
+    )
+
+
+async def memberships(tx: Tx, *, person_id: int) -> list[MembershipRow]:
+    return await tx.every(
+        MembershipRow,
+        """
+        SELECT s.id, s.slug, s.name, s.currency, s.locale, s.timezone, m.role
+          FROM accounts.member m JOIN accounts.shop s ON s.id = m.shop_id
+         WHERE m.person_id = %(person_id)s ORDER BY s.id
+        """,
+        person_id=person_id,
+    )
+
+
+async def membership(tx: Tx, *, person_id: int, slug: str) -> MembershipRow | None:
+    return await tx.first(
+        MembershipRow,
+        """
+        SELECT s.id, s.slug, s.name, s.currency, s.locale, s.timezone, m.role
+          FROM accounts.member m JOIN accounts.shop s ON s.id = m.shop_id
+         WHERE m.person_id = %(person_id)s AND s.slug = %(slug)s
+        """,
+        person_id=person_id,
+        slug=slug,
+    )
+
+
+# Invitations
+
+
+async def insert_invitation(
+    tx: Tx, *, shop_id: int, token_hash: bytes, role: Role, email: str | None, invited_by: int, days: int
+) -> Invitation:
+    return await tx.one(
+        Invitation,
+        """
+        INSERT INTO accounts.invitation (shop_id, token_hash, role, email, invited_by, expires_at)
+        VALUES (%(shop_id)s, %(token_hash)s, %(role)s, %(email)s, %(invited_by)s,
+                now() + make_interval(days => %(days)s))
+        RETURNING id, shop_id, role, email, expires_at
+        """,
+        shop_id=shop_id,
+        token_hash=token_hash,
+        role=role,
+        email=email,
+        invited_by=invited_by,
+        days=days,
+    )
+
+
+async def invitation(tx: Tx, *, token_hash: bytes) -> Invitation | None:
+    return await tx.first(
+        Invitation,
+        """
+        SELECT id, shop_id, role, email, expires_at FROM accounts.invitation
+         WHERE token_hash = %(token_hash)s AND accepted_at IS NULL AND withdrawn_at IS NULL AND expires_at > now()
+        """,
+        token_hash=token_hash,
+    )
+
+
+async def invitations(tx: Tx, *, shop_id: int) -> list[Invitation]:
+    return await tx.every(
+        Invitation,
+        """
+        SELECT id, shop_id, role, email, expires_at FROM accounts.invitation
+         WHERE shop_id = %(shop_id)s AND accepted_at IS NULL AND withdrawn_at IS NULL AND expires_at > now()
+         ORDER BY id
+        """,
+        shop_id=shop_id,
+    )
+
+
+async def accept_invitation(tx: Tx, *, invitation_id: int, person_id: int) -> bool:
+    """False when it was used or withdrawn in a transaction that ran beside this one."""
+    return (
+        await tx.run(
+            """
+        UPDATE accounts.invitation SET accepted_at = now(), accepted_by = %(person_id)s
+         WHERE id = %(invitation_id)s AND accepted_at IS NULL AND withdrawn_at IS NULL AND expires_at > now()
+        """,
+            invitation_id=invitation_id,
+            person_id=person_id,
+        )
+        == 1
+    )
+
+
+async def withdraw_invitation(tx: Tx, *, shop_id: int, invitation_id: int) -> bool:
+    return (
+        await tx.run(
+            """
+        UPDATE accounts.invitation SET withdrawn_at = now()
+         WHERE id = %(invitation_id)s AND shop_id = %(shop_id)s AND accepted_at IS NULL AND withdrawn_at IS NULL
+        """,
+            shop_id=shop_id,
+            invitation_id=invitation_id,
+        )
+        == 1
+    )
+
+
+# Keys
+
+
+async def insert_key(
+    tx: Tx, *, shop_id: int, token_hash: bytes, purpose: str, subject: str, expires_at: datetime | None
+) -> Key:
+    return await tx.one(
+        Key,
+        """
+        INSERT INTO accounts.access_key (shop_id, token_hash, purpose, subject, expires_at)
+        VALUES (%(shop_id)s, %(token_hash)s, %(purpose)s, %(subject)s, %(expires_at)s)
+        RETURNING id, shop_id, purpose, subject, expires_at
+        """,
+        shop_id=shop_id,
+        token_hash=token_hash,
+        purpose=purpose,
+        subject=subject,
+        expires_at=expires_at,
+    )
+
+
+async def key(tx: Tx, *, token_hash: bytes, purpose: str) -> Key | None:
+    return await tx.first(
+        Key,
+        """
+        SELECT id, shop_id, purpose, subject, expires_at FROM accounts.access_key
+         WHERE token_hash = %(token_hash)s AND purpose = %(purpose)s AND revoked_at IS NULL
+           AND (expires_at IS NULL OR expires_at > now())
+        """,
+        token_hash=token_hash,
+        purpose=purpose,
+    )
+
+
+async def keys(tx: Tx, *, shop_id: int, purpose: str, subject: str) -> list[Key]:
+    return await tx.every(
+        Key,
+        """
+        SELECT id, shop_id, purpose, subject, expires_at FROM accounts.access_key
+         WHERE shop_id = %(shop_id)s AND purpose = %(purpose)s AND subject = %(subject)s AND revoked_at IS NULL
+           AND (expires_at IS NULL OR expires_at > now())
+         ORDER BY id
+        """,
+        shop_id=shop_id,
+        purpose=purpose,
+        subject=subject,
+    )
+
+
+async def revoke_key(tx: Tx, *, shop_id: int, key_id: int) -> bool:
+    return (
+        await tx.run(
+            """
+        UPDATE accounts.access_key SET revoked_at = now()
+         WHERE id = %(key_id)s AND shop_id = %(shop_id)s AND revoked_at IS NULL
+        """,
+            shop_id=shop_id,
+            key_id=key_id,
+        )
+        == 1
+    )

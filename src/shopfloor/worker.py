@@ -10,23 +10,26 @@ import socket
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
+from datetime import timedelta
 from typing import Any, Final
 
 import uvloop
 
 from shopfloor import accounts, catalog, collector, job_handlers, orders, retention, wiring
 from shopfloor.collector import Collector
-from shopfloor.kernel import logs, outbox
+from shopfloor.kernel import backups, logs, outbox
 from shopfloor.kernel.database import Database, DatabaseAway
 from shopfloor.kernel.jobs import dispatcher
 from shopfloor.kernel.jobs.dispatcher import Process
 from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.startup import prepared_database
+from shopfloor.kernel.values import now
 
 EXPIRE_EVERY: Final = 0.5
 SWEEP_EVERY: Final = 10.0
 FETCH_EVERY: Final = 2.0
 FORGET_EVERY: Final = 3600.0
+BACKUP_LOOK_EVERY: Final = 300.0
 # What wakes who works in the background: facts, and jobs.
 CHANNELS: Final = (outbox.FACTS, dispatcher.CHANNEL)
 
@@ -58,6 +61,9 @@ def loops(
     async def retain() -> None:
         await retention.run(db, archive=settings.archive_dir, consumers=wiring.CONSUMERS)
 
+    async def back_up() -> None:
+        await take_backup(db, settings)
+
     return [
         *(outbox.run(db, consumer, arrivals) for consumer in wiring.consumers(lake)),
         _every(EXPIRE_EVERY, "expire", expire),
@@ -66,6 +72,7 @@ def loops(
         _every(FORGET_EVERY, "forget", forget),
         _every(FORGET_EVERY, "tidy", tidy),
         _every(FORGET_EVERY, "retain", retain),
+        _every(BACKUP_LOOK_EVERY, "backup", back_up),
         dispatcher.run(
             db,
             job_handlers.handlers(settings),
@@ -74,6 +81,34 @@ def loops(
             periodic=job_handlers.periodic(wiring.read_shows_on_air),
         ),
     ]
+
+
+async def take_backup(db: Database, settings: Settings) -> None:
+    """`shopfloor backup`, in a process of its own, when it is time for one.  One at a time in a directory."""
+    if settings.backup_dir is None:
+        return
+    async with db.transaction() as tx:
+        last = await backups.last(tx)
+    if last is not None and now() - last < timedelta(hours=settings.backup_hours):
+        return
+    # Started in no time; waiting for it is what takes long.
+    process = subprocess.Popen(  # noqa: ASYNC220
+        [sys.executable, "-m", "shopfloor", "backup"],
+        env=os.environ
+        | {"SHOPFLOOR_DATA_DIR": str(settings.data_dir), "SHOPFLOOR_DATABASE_URL": db.dsn}
+        | {"SHOPFLOOR_BACKUP_DIR": str(settings.backup_dir)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        _, said = await asyncio.to_thread(process.communicate)
+    except asyncio.CancelledError:
+        # It may be killed at any point.
+        process.kill()
+        raise
+    if process.returncode:
+        _log.error("worker.backup_failed", said=said.decode(errors="replace").strip()[-1000:])
 
 
 def start_in(settings: Settings, dsn: str) -> Callable[[], Process]:

@@ -11,7 +11,7 @@ import shopfloor
 SOURCE = Path(shopfloor.__file__).parent
 FILES = sorted(SOURCE.rglob("*.py"))
 COMPOSITION = {
-    "app", "telemetry", "wiring", "worker", "audit", "access", "retention", "cli", "demo", "job_commands", "job_handlers",
+    "app", "telemetry", "wiring", "worker", "audit", "access", "retention", "backup", "backup_commands", "cli", "demo", "job_commands", "job_handlers",
     "lake_commands", "loadtest", "__main__",
 }  # fmt: skip
 # An edge may use the edges of modules below: `accounts.api` is who-may of every route.

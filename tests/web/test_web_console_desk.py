@@ -703,3 +703,27 @@ async def test_who_may_only_look_sets_nothing_apart(desk: Stage) -> None:
     assert (await desk.client.post(f"{DESK}/stock/pools", data=form)).status_code == 403
     assert "Set units apart" not in (await desk.client.get(f"{DESK}/stock")).text
     assert await units_by_kind(desk) == {"open": 3}
+
+
+async def test_owners_hear_of_a_backup_that_is_due(desk: Stage) -> None:
+    async def overview(language: str = "en") -> str:
+        return (await desk.client.get(DESK, headers={"accept-language": language})).text
+
+    assert "backup" not in await overview()
+    async with desk.db.transaction() as tx:
+        await tx.run(
+            "INSERT INTO kernel.backup (taken_at, place, bytes, seconds)"
+            " VALUES (now() - interval '25 hours', '/mnt/backups', 1, 1)"
+        )
+    assert "The last backup was taken on" in await overview()
+    assert "<code>shopfloor backup --to …</code>" in await overview()
+    async with desk.db.transaction() as tx:
+        await tx.run(
+            "INSERT INTO kernel.backup (taken_at, place, bytes, seconds)"
+            " VALUES (now() - interval '23 hours', '/mnt/backups', 1, 1)"
+        )
+    assert "backup" not in await overview()
+    async with desk.db.transaction() as tx:
+        await tx.run("DELETE FROM kernel.backup WHERE taken_at > now() - interval '24 hours'")
+    await colleague(desk, accounts.Role.HOST)
+    assert "backup" not in await overview()

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from shopfloor.collector import lake
 from shopfloor.collector.audit import audit
 from shopfloor.collector.compaction import Compacted, compact, forget_writers
+from shopfloor.collector.copying import begin_copy, facts_in
 from shopfloor.collector.endpoint import Endpoint
 from shopfloor.collector.facts import EXPLODED, compare, from_fact
 from shopfloor.collector.lake import AsOf, Lake
@@ -71,8 +72,10 @@ __all__ = [
     "Sealed",
     "WriterTaken",
     "audit",
+    "begin_copy",
     "compact",
     "compare",
+    "facts_in",
     "forget_writers",
     "from_fact",
     "judge",

@@ -327,6 +327,23 @@ def read(place: Path | Storage) -> list[Line]:
     return [commit.line for commit in load(place).history() if commit.line.is_seal]
 
 
+def objects(snapshot: Snapshot) -> Iterator[tuple[str, bytes]]:
+    """The objects that make exactly this manifest in an empty storage."""
+    store, checkpoint = snapshot.store, snapshot.checkpoint
+    for number, page in enumerate(checkpoint.pages):
+        name = _page_name(number, page.commits)
+        try:
+            data = store.get(name)
+        except Missing:
+            lines = _page_lines(store, number, page.commits)
+            data = gzip.compress(b"".join(raw + b"\n" for raw in lines), 6, mtime=0)
+        yield name, data
+    if checkpoint.commits:
+        yield _checkpoint_name(checkpoint.commits), msgspec.json.encode(checkpoint)
+    for commit in snapshot.tail:
+        yield _commit_name(commit.number), commit.raw
+
+
 def append(place: Path | Storage, line: Line, snapshot: Snapshot | None = None) -> Snapshot:
     """Commit `line`, durably, and return the manifest with it.
 

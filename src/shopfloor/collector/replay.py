@@ -57,6 +57,11 @@ def remember(directory: Path, file: str, places: Collection[int]) -> None:
     storage.of(directory).put(file + _TAKEN, msgspec.json.encode(taken))
 
 
+def is_note(name: str) -> bool:
+    """Whether an object says what was taken of a file of bad events."""
+    return name.endswith(_TAKEN)
+
+
 def _taken(directory: Path, file: str) -> set[int]:
     try:
         return msgspec.json.decode(storage.of(directory).get(file + _TAKEN), type=set[int])

@@ -16,6 +16,11 @@ OLDEST_SERVER = 150_000
 _LOCK = 0x5_40_9F_10_0F
 
 
+def known() -> list[str]:
+    """The names of the migrations of this release."""
+    return [migration.id for migration in yoyo.read_migrations(str(MIGRATIONS))]
+
+
 def migrate(dsn: str) -> list[str]:
     """Apply what is missing, in order, and return the names of what was applied.
 

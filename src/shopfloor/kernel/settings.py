@@ -111,6 +111,21 @@ class Settings(BaseSettings):
         default=10.0, gt=0, description="How often the collector turns its log into Parquet files."
     )
 
+    backup_dir: Path | None = Field(
+        default=None,
+        description="Where backups are kept, best on another disk; while it is set, the background work takes them by itself.",
+    )
+    backup_hours: float = Field(
+        default=24.0, gt=0, le=24 * 366, description="How many hours after the last backup the next is taken."
+    )
+    backup_keep: int = Field(
+        default=7, ge=0, description="How many backups are kept when another one is taken; 0 keeps all."
+    )
+    backup_passphrase_file: Path | None = Field(
+        default=None,
+        description="A file with the passphrase that seals signing keys and certificates in backups; without it they are left out.",
+    )
+
     @field_validator("domain")
     @classmethod
     def _are_domains(cls, value: str) -> str:

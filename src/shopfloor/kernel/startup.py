@@ -14,6 +14,8 @@ from shopfloor.kernel.postgres import CannotRun, EmbeddedPostgres
 from shopfloor.kernel.settings import Settings
 
 LOOK_EVERY: Final = 1.0
+# A file of the data directory that is there while a backup is restored into it.
+RESTORING: Final = "restore-unfinished"
 
 _log = logs.get("startup")
 
@@ -25,6 +27,11 @@ def prepared_database(settings: Settings, *, migrated: bool = True) -> Generator
     Raises CannotRun when the embedded server cannot work here or a pool stands before a given one, RuntimeError
     when a given one is too old.
     """
+    if (settings.data_dir / RESTORING).exists():
+        raise CannotRun(
+            f"A backup was being restored into {settings.data_dir} and that did not finish: what is there is not "
+            "whole. Remove that directory and restore again."
+        )
     with _closed_to_others(settings):
         if settings.database_url is None:
             with EmbeddedPostgres(settings.data_dir) as server:
@@ -49,7 +56,12 @@ def _closed_to_others(settings: Settings) -> Generator[None]:
         if not settings.data_dir.exists():
             settings.data_dir.mkdir(parents=True)
             settings.data_dir.chmod(0o711)
-        for directory in (settings.lake_dir, settings.recordings_dir, settings.pictures_dir):
+        for directory in (
+            settings.lake_dir,
+            settings.recordings_dir,
+            settings.pictures_dir,
+            settings.archive_dir,
+        ):
             if directory.is_dir() and directory.stat().st_uid == os.geteuid():
                 directory.chmod(directory.stat().st_mode & 0o7700)
     except OSError as problem:

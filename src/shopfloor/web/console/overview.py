@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from shopfloor import live, orders, stock
 from shopfloor.accounts import Permission
+from shopfloor.kernel import backups
 from shopfloor.web import https
 from shopfloor.web.console.desk import Desk, at_page
 from shopfloor.web.console.networks import crowds
@@ -35,6 +36,7 @@ async def overview(desk: Annotated[Desk, at_page("overview")]) -> Response:
         )
         bank_changes = await orders.bank_details.unseen(tx, actor=desk.actor)
         crowded = await crowds(tx, desk)
+        backup_due = await backups.due(tx) if desk.actor.may(Permission.MEMBERS_MANAGE) else None
         unpaid = await orders.orders(tx, shop_id=shop_id, status="placed", limit=NEXT)
     return desk.page(
         "overview.html",
@@ -48,6 +50,7 @@ async def overview(desk: Annotated[Desk, at_page("overview")]) -> Response:
         shortages=shortages,
         crowds=crowded,
         unpaid=unpaid,
+        backup_due=backup_due,
         certificate=https.trouble(desk.request, desk.actor),
         https_off=https.why_off(desk.request),
     )

@@ -107,7 +107,7 @@ ONE_THING = {
     "/s/{shop}/p/{product_id}", "/s/{shop}/live/{show_id}", "/s/{shop}/checkout/{hold_id}",
     "/s/{shop}/orders/{order_id}", "/reset/{token}", "/claim/{token}", "/join/{token}", "/sign-in", "/robots.txt",
     "/account/second-factor/{name}", "/account/recovery-codes/{name}", "/account/recovery-codes/{name}.txt",
-    "/favicon.ico", "/supplier/{key}/orders/{order_id}.csv", "/console/{shop}/orders/{order_id}",
+    "/trust", "/trust/shopfloor.crt", "/favicon.ico", "/supplier/{key}/orders/{order_id}.csv", "/console/{shop}/orders/{order_id}",
     "/console/{shop}/products/new", "/console/{shop}/products/import", "/console/{shop}/products/import/images", "/console/{shop}/products/export.csv",
     "/console/{shop}/products/{product_id}", "/console/{shop}/purchase-orders/{order_id}",
     "/console/{shop}/purchase-orders/{order_id}.csv", "/console/{shop}/shows/{show_id}/plan",
@@ -183,7 +183,7 @@ INSERT INTO orders.orders (id, shop_id, number, checkout_id, hold_id, buyer, pol
                            goods_minor, shipping_minor, total_minor, first_minor, status, payment_status,
                            fulfilment_status, form_hash, key, placed_at)
 SELECT gen_random_uuid(), 1, n, id, id, buyer, 'timer', 1, 'Ann', '', '', 'ship', 'manual', '', '', 'en', 'CNY',
-       900, 0, 900, 900, 'placed', 'unpaid', 'unfulfilled', '', 'k', now() - n / 3 * interval '1 minute'
+       900, 0, 900, 900, 'placed', 'unpaid', 'ready', '', 'k', now() - n / 3 * interval '1 minute'
   FROM (SELECT id, buyer, row_number() OVER () AS n FROM orders.checkout) c;
 INSERT INTO orders.pay_to_change (shop_id, before, after)
 SELECT 1, '', 'Account ' || n FROM generate_series(1, %(rows)s) n;

@@ -4,7 +4,7 @@ A list is found in two steps: which orders, by an index of its own, and then wha
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Final, LiteralString
 from uuid import UUID
@@ -27,8 +27,46 @@ class Filters:
     before: UUID | None
 
 
+_FILTERS: Final = """
+    (%(status)s::text IS NULL OR o.status = %(status)s)
+    AND (%(payment_status)s::text IS NULL OR o.payment_status = %(payment_status)s)
+    AND (%(show_id)s::bigint IS NULL OR o.show_id = %(show_id)s)
+    """
+
+
+def _page(placed_at: LiteralString, order_id: LiteralString) -> LiteralString:
+    """After one order, or before another, newest first."""
+    return """
+        (%(after)s::uuid IS NULL OR ({placed_at}, {id}) <
+            (SELECT placed_at, id FROM orders.orders WHERE id = %(after)s))
+        AND (%(before)s::uuid IS NULL OR ({placed_at}, {id}) >
+            (SELECT placed_at, id FROM orders.orders WHERE id = %(before)s))
+        """.replace("{placed_at}", placed_at).replace("{id}", order_id)
+
+
+def _order(placed_at: LiteralString, order_id: LiteralString) -> LiteralString:
+    """Newest first; a page before an order is read from its end."""
+    return """
+        ORDER BY CASE WHEN %(before)s::uuid IS NULL THEN {placed_at} END DESC,
+                 CASE WHEN %(before)s::uuid IS NULL THEN {id} END DESC, {placed_at}, {id}
+        """.replace("{placed_at}", placed_at).replace("{id}", order_id)
+
+
+# What the statements below have in common, by the columns that it is said of.
+_PARTS: Final[Sequence[tuple[LiteralString, LiteralString]]] = (
+    ("{filters}", _FILTERS),
+    ("{page_of_orders}", _page("o.placed_at", "o.id")),
+    ("{page_of_search}", _page("placed_at", "order_id")),
+    ("{order_of_orders}", _order("o.placed_at", "o.id")),
+    ("{order_of_search}", _order("placed_at", "order_id")),
+    ("{order_of_found}", _order("s.placed_at", "s.order_id")),
+)
+
+
 async def _ids(tx: Tx, sql: LiteralString, **values: object) -> list[UUID]:
     """Planned anew each time: which index serves a list depends on what is asked for."""
+    for name, part in _PARTS:
+        sql = sql.replace(name, part)
     cursor = await tx.connection.execute(sql, values, prepare=False)
     return [row[0] for row in await cursor.fetchall()]
 
@@ -39,23 +77,13 @@ async def newest(tx: Tx, *, shop_id: int, filters: Filters, limit: int) -> list[
         """
         SELECT o.id FROM orders.orders o
          WHERE o.shop_id = %(shop_id)s AND o.placed_at IS NOT NULL
-           AND (%(status)s::text IS NULL OR o.status = %(status)s)
-           AND (%(payment_status)s::text IS NULL OR o.payment_status = %(payment_status)s)
-           AND (%(show_id)s::bigint IS NULL OR o.show_id = %(show_id)s)
-           AND (%(after)s::uuid IS NULL OR (o.placed_at, o.id) <
-                (SELECT placed_at, id FROM orders.orders WHERE id = %(after)s))
-           AND (%(before)s::uuid IS NULL OR (o.placed_at, o.id) >
-                (SELECT placed_at, id FROM orders.orders WHERE id = %(before)s))
-         ORDER BY CASE WHEN %(before)s::uuid IS NULL THEN o.placed_at END DESC,
-                  CASE WHEN %(before)s::uuid IS NULL THEN o.id END DESC, o.placed_at, o.id LIMIT %(limit)s
+           AND {filters}
+           AND {page_of_orders}
+         {order_of_orders} LIMIT %(limit)s
         """,
         shop_id=shop_id,
         limit=limit,
-        status=filters.status,
-        payment_status=filters.payment_status,
-        show_id=filters.show_id,
-        after=filters.after,
-        before=filters.before,
+        **asdict(filters),
     )
 
 
@@ -65,21 +93,12 @@ async def found_by_number(tx: Tx, *, shop_id: int, number: int, filters: Filters
         """
         SELECT o.id FROM orders.orders o
          WHERE o.shop_id = %(shop_id)s AND o.number = %(number)s
-           AND (%(status)s::text IS NULL OR o.status = %(status)s)
-           AND (%(payment_status)s::text IS NULL OR o.payment_status = %(payment_status)s)
-           AND (%(show_id)s::bigint IS NULL OR o.show_id = %(show_id)s)
-           AND (%(after)s::uuid IS NULL OR (o.placed_at, o.id) <
-                (SELECT placed_at, id FROM orders.orders WHERE id = %(after)s))
-           AND (%(before)s::uuid IS NULL OR (o.placed_at, o.id) >
-                (SELECT placed_at, id FROM orders.orders WHERE id = %(before)s))
+           AND {filters}
+           AND {page_of_orders}
         """,
         shop_id=shop_id,
         number=number,
-        status=filters.status,
-        payment_status=filters.payment_status,
-        show_id=filters.show_id,
-        after=filters.after,
-        before=filters.before,
+        **asdict(filters),
     )
 
 
@@ -96,33 +115,22 @@ async def found_among_newest(
         WITH newest AS MATERIALIZED (
             SELECT order_id, placed_at, text FROM orders.search
              WHERE shop_id = %(shop_id)s
-               AND (%(after)s::uuid IS NULL OR (placed_at, order_id) <
-                    (SELECT placed_at, id FROM orders.orders WHERE id = %(after)s))
-               AND (%(before)s::uuid IS NULL OR (placed_at, order_id) >
-                    (SELECT placed_at, id FROM orders.orders WHERE id = %(before)s))
-             ORDER BY CASE WHEN %(before)s::uuid IS NULL THEN placed_at END DESC,
-                      CASE WHEN %(before)s::uuid IS NULL THEN order_id END DESC, placed_at, order_id LIMIT %(newest)s
+               AND {page_of_search}
+             {order_of_search} LIMIT %(newest)s
         )
         SELECT o.id
           FROM newest s
          CROSS JOIN LATERAL (SELECT id, status, payment_status, show_id
                                FROM orders.orders WHERE id = s.order_id OFFSET 0) o
          WHERE strpos(s.text, lower(%(search)s)) > 0
-           AND (%(status)s::text IS NULL OR o.status = %(status)s)
-           AND (%(payment_status)s::text IS NULL OR o.payment_status = %(payment_status)s)
-           AND (%(show_id)s::bigint IS NULL OR o.show_id = %(show_id)s)
-         ORDER BY CASE WHEN %(before)s::uuid IS NULL THEN s.placed_at END DESC,
-                  CASE WHEN %(before)s::uuid IS NULL THEN s.order_id END DESC, s.placed_at, s.order_id LIMIT %(limit)s
+           AND {filters}
+         {order_of_found} LIMIT %(limit)s
         """,
         shop_id=shop_id,
         search=search,
         newest=_NEWEST,
         limit=limit,
-        status=filters.status,
-        payment_status=filters.payment_status,
-        show_id=filters.show_id,
-        after=filters.after,
-        before=filters.before,
+        **asdict(filters),
     )
 
 
@@ -135,26 +143,16 @@ async def found(tx: Tx, *, shop_id: int, search: str, filters: Filters, limit: i
             SELECT order_id, placed_at FROM orders.search
              WHERE orders.search_pieces(shop_id, text) @> orders.search_keys(%(shop_id)s::bigint, %(search)s)
                AND shop_id = %(shop_id)s AND strpos(text, lower(%(search)s)) > 0
-               AND (%(after)s::uuid IS NULL OR (placed_at, order_id) <
-                    (SELECT placed_at, id FROM orders.orders WHERE id = %(after)s))
-               AND (%(before)s::uuid IS NULL OR (placed_at, order_id) >
-                    (SELECT placed_at, id FROM orders.orders WHERE id = %(before)s))
+               AND {page_of_search}
         )
         SELECT o.id FROM found s JOIN orders.orders o ON o.id = s.order_id
-         WHERE (%(status)s::text IS NULL OR o.status = %(status)s)
-           AND (%(payment_status)s::text IS NULL OR o.payment_status = %(payment_status)s)
-           AND (%(show_id)s::bigint IS NULL OR o.show_id = %(show_id)s)
-         ORDER BY CASE WHEN %(before)s::uuid IS NULL THEN s.placed_at END DESC,
-                  CASE WHEN %(before)s::uuid IS NULL THEN s.order_id END DESC, s.placed_at, s.order_id LIMIT %(limit)s
+         WHERE {filters}
+         {order_of_found} LIMIT %(limit)s
         """,
         shop_id=shop_id,
         search=search,
         limit=limit,
-        status=filters.status,
-        payment_status=filters.payment_status,
-        show_id=filters.show_id,
-        after=filters.after,
-        before=filters.before,
+        **asdict(filters),
     )
 
 

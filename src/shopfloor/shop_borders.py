@@ -38,6 +38,7 @@ _NAMED: Final = {
     "subject_id": "orders.orders",
     "supplier_id": "supply.supplier",
     "variant_id": "catalog.variant",
+    "zone_id": "pricing.zone",
 }
 _NAMED_THERE: Final = {("supply.purchase_line", "order_id"): "supply.purchase_order"}
 # What is of no shop.  People belong to several shops and leave them: what they did stays with their number.
@@ -60,6 +61,7 @@ _OWNER: Final = {
     "media.segment": "run_id",
     "orders.bundle": "order_id",
     "orders.line": "order_id",
+    "orders.tax_line": "order_id",
     "stock.movement": "level_id",
     "supply.plan_line": "plan_id",
     "supply.purchase_line": "order_id",

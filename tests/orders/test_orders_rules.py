@@ -23,7 +23,7 @@ from shopfloor.orders.models import (
     totals,
 )
 from shopfloor.orders.refusals import FormRefused
-from shopfloor.orders.statuses import allot, derive, due, is_late, may_cancel, refund_on_cancel
+from shopfloor.orders.statuses import allot, derive, due, give_back, is_late, may_cancel, refund_on_cancel
 from shopfloor.purchases import BadPurchase
 from shopfloor.stock import HoldPolicy
 
@@ -134,7 +134,7 @@ def test_first_and_balance_are_the_total(rows: list[tuple[int, int, bool, int]],
         item(price, quantity, LATER if later else None, deposit) for price, quantity, later, deposit in rows
     ]
 
-    sums = totals(items, currency="CNY", delivery=Delivery.SHIP, terms=ShopTerms(shipping_minor=shipping))
+    sums = totals(items, currency="CNY", shipping_minor=shipping)
 
     assert sums.goods.minor == sum(price * quantity for price, quantity, _, _ in rows)
     assert sums.goods + sums.shipping == sums.total
@@ -154,9 +154,30 @@ def test_shares_of_an_amount_sum_to_it(amounts: list[int], shipping: int, total:
     assert min([*parts, rest]) >= 0
 
 
+@given(
+    st.lists(st.integers(0, 10**9), min_size=1, max_size=20),
+    st.integers(0, 10**6),
+    st.lists(st.integers(1, 10**9), max_size=10),
+)
+def test_refunds_in_parts_give_each_line_back_what_it_cost(
+    amounts: list[int], shipping: int, wanted: list[int]
+) -> None:
+    lines = [line(amount_minor=amount) for amount in amounts]
+    left, before, back = sum(amounts) + shipping, list[int](), [0] * (len(amounts) + 1)
+    for most in [*wanted, left]:
+        amount = min(most, left)
+        parts, rest = give_back(amount, before, lines, shipping_minor=shipping)
+        assert sum(parts) + rest == amount
+        back = [gone + part for gone, part in zip(back, [*parts, rest], strict=True)]
+        before.append(amount)
+        left -= amount
+
+    assert back == [*amounts, shipping]
+
+
 def test_a_total_beyond_all_orders_is_refused() -> None:
     with pytest.raises(BadPurchase):
-        totals([item(10**12, 2)], currency="CNY", delivery=Delivery.SHIP, terms=ShopTerms())
+        totals([item(10**12, 2)], currency="CNY", shipping_minor=0)
 
 
 def test_what_is_due() -> None:

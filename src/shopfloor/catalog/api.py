@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from shopfloor import accounts, catalog
+from shopfloor import accounts, catalog, pricing
 from shopfloor.accounts.api import allowed
 from shopfloor.catalog.models import (
     Bundle,
@@ -133,6 +133,12 @@ class PartIn(BaseModel):
 
     variant_id: Id
     quantity: int = 1
+
+
+class TaxClassIn(BaseModel):
+    """`standard`, `reduced`, `none`, or a class of the shop."""
+
+    tax_class: str = Field(max_length=40)
 
 
 class PartsIn(BaseModel):
@@ -528,6 +534,18 @@ async def update_variant(variant_id: Id, body: VariantChange, actor: Editor, db:
         )
         bundles = await catalog.bundles(tx, shop_id=actor.shop_id, variant_ids=[variant_id])
     return _variant_out(variant, bundles.get(variant_id))
+
+
+@router.put(
+    "/{product_id}/tax-class", responses=refusals(*_SHARED, catalog.UnknownProduct, pricing.UnknownRule)
+)
+async def set_tax_class(product_id: Id, body: TaxClassIn, actor: Editor, db: Db) -> TaxClassIn:
+    """What a product is taxed as."""
+    async with db.transaction() as tx:
+        await catalog.set_tax_class(
+            tx, shop_id=actor.shop_id, product_id=product_id, tax_class=body.tax_class
+        )
+    return body
 
 
 @router.put(

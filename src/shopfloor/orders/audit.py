@@ -17,6 +17,8 @@ async def audit(tx: Tx) -> list[stock.Check]:
     checks = (
         ("orders: lines add up to the order", audit_line_sums),
         ("orders: the lines of a bundle add up to it", audit_bundle_sums),
+        ("orders: tax lines add up to the tax of the order", audit_tax_sums),
+        ("orders: what was asked is what the order costs", audit_asked),
         ("orders: sums are those of the payment events", audit_payment_sums),
         ("orders: nobody paid more than the order", audit_overpaid),
         ("orders: promised units are allocated in the ledger", audit_secured),
@@ -54,6 +56,37 @@ async def audit_bundle_sums(tx: Tx) -> AuditRow:
           FROM orders.bundle b
           LEFT JOIN (SELECT order_id, bundle_id, sum(amount_minor) AS amount
                        FROM orders.line WHERE bundle_id IS NOT NULL GROUP BY order_id, bundle_id) l USING (order_id, bundle_id)
+        """,
+    )
+
+
+async def audit_tax_sums(tx: Tx) -> AuditRow:
+    """Of orders from before there was a price function there is nothing to add up."""
+    return await tx.one(
+        AuditRow,
+        """
+        SELECT count(*)::int AS looked_at,
+               coalesce(array_agg(o.id::text) FILTER (WHERE o.tax_minor <> coalesce(t.tax, 0)
+                 OR o.tax_minor <> coalesce(l.tax, 0) + (o.calculation #>> '{shipping,tax}')::bigint
+                 OR o.total_minor <> (o.calculation #>> '{totals,total}')::bigint), '{}') AS offending
+          FROM orders.orders o
+          LEFT JOIN (SELECT order_id, sum(tax_minor) AS tax FROM orders.tax_line GROUP BY order_id) t ON t.order_id = o.id
+          LEFT JOIN (SELECT order_id, sum(tax_minor) AS tax FROM orders.line GROUP BY order_id) l ON l.order_id = o.id
+         WHERE o.calculation IS NOT NULL
+        """,
+    )
+
+
+async def audit_asked(tx: Tx) -> AuditRow:
+    """The first attempt asks for what is due at once, the one for the balance for the rest."""
+    return await tx.one(
+        AuditRow,
+        """
+        SELECT count(*)::int AS looked_at,
+               coalesce(array_agg(p.id::text) FILTER (WHERE p.amount_minor IS DISTINCT FROM CASE p.purpose
+                 WHEN 'balance' THEN o.total_minor - o.first_minor ELSE o.first_minor END
+                 OR p.currency IS DISTINCT FROM o.currency), '{}') AS offending
+          FROM payments.v_payment p JOIN orders.orders o ON o.id = p.subject_id
         """,
     )
 

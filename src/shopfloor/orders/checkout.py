@@ -14,23 +14,13 @@ from uuid import UUID
 
 import msgspec
 
-from shopfloor import payments, purchases, stock
+from shopfloor import payments, pricing, purchases, stock
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.values import new_id, now
-from shopfloor.orders import checkout_queries, lifecycle, page_texts, queries, views
+from shopfloor.orders import checkout_queries, lifecycle, page_texts, queries, quoting, views
 from shopfloor.orders.checkout_form import Form, contact_keys, form_hash, tidy
 from shopfloor.orders.checkout_snapshot import from_hold, from_intent, from_lots, plain
-from shopfloor.orders.models import (
-    Bundle,
-    Delivery,
-    Item,
-    Order,
-    ShopTerms,
-    Status,
-    Totals,
-    Why,
-    totals,
-)
+from shopfloor.orders.models import Bundle, Item, Order, ShopTerms, Status, Why
 from shopfloor.orders.placing import finalise
 from shopfloor.orders.presentation import Shown, shown
 from shopfloor.orders.refusals import CheckoutNotFound, ContactLimit, KeyReused, TotalChanged
@@ -67,7 +57,6 @@ class Checkout:
     order_id: UUID | None
     shop_terms: ShopTerms
     shown: Sequence[Shown[Item]]
-    totals: Mapping[Delivery, Totals]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +128,13 @@ async def _checkout(tx: Tx, row: checkout_queries.CheckoutRow, hold: stock.Hold 
         order_id=await checkout_queries.order_of_checkout(tx, checkout_id=row.id),
         shop_terms=terms,
         shown=shown(items, bundles),
-        totals={
-            delivery: totals(items, currency=row.currency, delivery=delivery, terms=terms)
-            for delivery in Delivery
-        },
     )
+
+
+async def quote(tx: Tx, checkout: Checkout, place: pricing.Place | None = None) -> quoting.Quote:
+    """What the checkout costs, for each way it can be delivered.  Raises purchases.BadPurchase."""
+    basket = quoting.Basket(checkout.shop_id, checkout.currency, checkout.items, checkout.shop_terms)
+    return await quoting.quote(tx, basket, place)
 
 
 async def prepare(
@@ -174,7 +165,8 @@ async def prepare(
     await _within_contact_limit(tx, checkout, clean)
     kept_row = await _keep_units(tx, row, network)
     kept = checkout if kept_row is row else await _checkout(tx, kept_row)
-    sums = kept.totals[clean.delivery]
+    way = quoting.chosen(await quote(tx, kept, quoting.place_of(clean.address)), clean)
+    sums = way.totals
     if clean.expected_total_minor is not None and clean.expected_total_minor != sums.total.minor:
         raise TotalChanged(
             expected_minor=clean.expected_total_minor,
@@ -199,11 +191,15 @@ async def prepare(
         shipping_minor=sums.shipping.minor,
         total_minor=sums.total.minor,
         first_minor=sums.first.minor,
+        tax_minor=way.breakdown.totals.tax,
+        shipping_name=way.name,
+        calculation=pricing.plain(way.breakdown),
         form_hash=form_hash(clean),
         key=secrets.token_urlsafe(18),
     )
-    await queries.insert_bundles(tx, order_id=order_id, bundles=kept.bundles)
-    await queries.insert_lines(tx, _rows(order_id, kept.items))
+    await queries.insert_bundles(tx, order_id=order_id, bundles=quoting.whole(kept.bundles, way.items))
+    await queries.insert_lines(tx, _rows(order_id, way.items))
+    await queries.insert_tax_lines(tx, order_id=order_id, taxes=way.breakdown.taxes)
     payment = await payments.open_payment(
         tx,
         shop_id=shop_id,
@@ -336,6 +332,9 @@ def _rows(order_id: UUID, items: Sequence[Item]) -> list[Mapping[str, object]]:
             "first_minor": item.first_minor,
             "ready_on": item.ready_on,
             "bundle_id": item.bundle_id,
+            "discount_minor": item.discount_minor,
+            "tax_minor": item.tax_minor,
+            "tax_included": item.tax_included,
         }
         for position, item in enumerate(items)
     ]

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -37,6 +37,8 @@ class Form:
     note: str = ""
     locale: str = "en"
     expected_total_minor: int | None = None
+    shipping_method: str = ""
+    """One of the ways that the quote has; without it the first of this delivery."""
 
 
 METHODS: Final[Mapping[Delivery, frozenset[str]]] = {
@@ -94,6 +96,8 @@ def _wrong_fields(form: Form) -> dict[str, str]:
         wrong["email"] = "not_an_address"
     if len(form.note) > 1000:
         wrong["note"] = "too_long"
+    if len(form.shipping_method) > 40:
+        wrong["delivery"] = "too_long"
     if len(form.locale) > 16:
         wrong["locale"] = "too_long"
     if form.delivery is Delivery.SHIP:
@@ -122,7 +126,10 @@ def form_hash(form: Form) -> bytes:
     """Equal for a repeated form, different when anything the order keeps is different.  The total the page
     showed and the language of the page are not part of what was ordered.
     """
-    kept = replace(form, expected_total_minor=None, locale="")
+    kept = asdict(replace(form, expected_total_minor=None, locale=""))
+    if not form.shipping_method:
+        # As forms were before there was a choice: one that is sent again finds its order.
+        del kept["shipping_method"]
     return hashlib.sha256(msgspec.json.encode(kept, order="deterministic")).digest()
 
 

@@ -98,7 +98,8 @@ class ShopTerms:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A line as the buyer saw it.  `ready_on` is None for units on the shelf, else the day they are ready.
+    """A line as the buyer saw it; once it is priced, `amount_minor` is what is paid for it, with tax and less
+    discounts.  `ready_on` is None for units on the shelf, else the day they are ready.
 
     `bundle_id`: the bundle it is a part of; the price is its share of the bundle's.
     """
@@ -116,6 +117,9 @@ class Item:
     ready_on: date | None = None
     deposit_percent: int | None = None
     bundle_id: int | None = None
+    discount_minor: int = 0
+    tax_minor: int = 0
+    tax_included: bool = True
 
     @property
     def first_minor(self) -> int:
@@ -210,6 +214,11 @@ class Order:
     shipped_at: datetime | None
     delivered_at: datetime | None
     cancelled_at: datetime | None
+    tax_minor: int = 0
+    """Of the total."""
+    shipping_name: str = ""
+    calculation: dict[str, Any] | None = None
+    """The answer of the price function that the buyer ordered for; None for orders from before there was one."""
 
     def __post_init__(self) -> None:
         put = object.__setattr__
@@ -262,6 +271,9 @@ class OrderLine:
     shipped_quantity: int
     returned_quantity: int
     bundle_id: int | None = None
+    discount_minor: int = 0
+    tax_minor: int = 0
+    tax_included: bool = True
 
     @property
     def is_ready(self) -> bool:
@@ -339,24 +351,16 @@ class Due:
     by: datetime | None
 
 
-def totals(items: Sequence[Item], *, currency: str, delivery: Delivery, terms: ShopTerms) -> Totals:
-    """Raises purchases.BadPurchase when the sum is beyond what the product accepts."""
+def totals(items: Sequence[Item], *, currency: str, shipping_minor: int) -> Totals:
+    """Of lines that are priced.  Raises purchases.BadPurchase when the sum is beyond what the product accepts."""
     goods = sum(item.amount_minor for item in items)
-    shipping = shipping_minor(goods, delivery=delivery, terms=terms)
-    if goods + shipping > MAX_MINOR:
+    if goods + shipping_minor > MAX_MINOR:
         raise purchases.BadPurchase("The total is larger than an order can be.", largest_minor=MAX_MINOR)
-    first = sum(item.first_minor for item in items) + shipping
+    first = sum(item.first_minor for item in items) + shipping_minor
     return Totals(
         goods=Money(goods, currency),
-        shipping=Money(shipping, currency),
-        total=Money(goods + shipping, currency),
+        shipping=Money(shipping_minor, currency),
+        total=Money(goods + shipping_minor, currency),
         first=Money(first, currency),
-        balance=Money(goods + shipping - first, currency),
+        balance=Money(goods + shipping_minor - first, currency),
     )
-
-
-def shipping_minor(goods_minor: int, *, delivery: Delivery, terms: ShopTerms) -> int:
-    free_from = terms.free_shipping_from_minor
-    if delivery is Delivery.PICK_UP or (free_from is not None and goods_minor >= free_from):
-        return 0
-    return terms.shipping_minor

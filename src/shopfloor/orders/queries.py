@@ -8,6 +8,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
+from shopfloor import pricing
 from shopfloor.kernel.database import Tx
 from shopfloor.orders.checkout_queries import CheckoutRow
 from shopfloor.orders.models import Bundle, Order, OrderLine, ShopTerms
@@ -79,6 +80,9 @@ async def insert_order(
     first_minor: int,
     form_hash: bytes,
     key: str,
+    tax_minor: int,
+    shipping_name: str,
+    calculation: Mapping[str, Any],
 ) -> None:
     await tx.run(
         """
@@ -86,13 +90,13 @@ async def insert_order(
           id, shop_id, checkout_id, hold_id, buyer, policy, offer_id, show_id, pool_id, host_id, host_name, show_ms,
           contact_name, contact_phone, contact_email, delivery, address, provider, method, note, locale, currency,
           goods_minor, shipping_minor, total_minor, first_minor, status, payment_status, fulfilment_status,
-          form_hash, key)
+          form_hash, key, tax_minor, shipping_name, calculation)
         VALUES (
           %(id)s, %(shop_id)s, %(checkout_id)s, %(checkout_id)s, %(buyer)s, %(policy)s, %(offer_id)s, %(show_id)s,
           %(pool_id)s, %(host_id)s, %(host_name)s, %(show_ms)s, %(contact_name)s, %(contact_phone)s,
           %(contact_email)s, %(delivery)s, %(address)s, %(provider)s, %(method)s, %(note)s, %(locale)s,
           %(currency)s, %(goods_minor)s, %(shipping_minor)s, %(total_minor)s, %(first_minor)s, 'draft', 'unpaid',
-          'unsecured', %(form_hash)s, %(key)s)
+          'unsecured', %(form_hash)s, %(key)s, %(tax_minor)s, %(shipping_name)s, %(calculation)s)
         """,
         id=id,
         shop_id=checkout.shop_id,
@@ -121,6 +125,33 @@ async def insert_order(
         first_minor=first_minor,
         form_hash=form_hash,
         key=key,
+        tax_minor=tax_minor,
+        shipping_name=shipping_name,
+        calculation=Jsonb(dict(calculation)),
+    )
+
+
+async def insert_tax_lines(tx: Tx, *, order_id: UUID, taxes: Sequence[pricing.TaxLine]) -> None:
+    await tx.many(
+        """
+        INSERT INTO orders.tax_line (order_id, position, country, region, tax_class, name, percent, net_minor, tax_minor)
+        VALUES (%(order_id)s, %(position)s, %(country)s, %(region)s, %(tax_class)s, %(name)s, %(percent)s, %(net)s,
+                %(tax)s)
+        """,
+        [
+            {
+                "order_id": order_id,
+                "position": position,
+                "country": line.country,
+                "region": line.region,
+                "tax_class": line.tax_class,
+                "name": line.name,
+                "percent": line.rate,
+                "net": line.net,
+                "tax": line.tax,
+            }
+            for position, line in enumerate(taxes)
+        ],
     )
 
 
@@ -152,10 +183,11 @@ async def insert_lines(tx: Tx, rows: Sequence[Mapping[str, object]]) -> None:
     await tx.many(
         """
         INSERT INTO orders.line (order_id, position, variant_id, product_id, offer_id, title, sku, options, picture_sha,
-                                 quantity, unit_price_minor, amount_minor, first_minor, ready_on, bundle_id)
+                                 quantity, unit_price_minor, amount_minor, first_minor, ready_on, bundle_id,
+                                 discount_minor, tax_minor, tax_included)
         VALUES (%(order_id)s, %(position)s, %(variant_id)s, %(product_id)s, %(offer_id)s, %(title)s, %(sku)s,
                 %(options)s, %(picture_sha)s, %(quantity)s, %(unit_price_minor)s, %(amount_minor)s,
-                %(first_minor)s, %(ready_on)s, %(bundle_id)s)
+                %(first_minor)s, %(ready_on)s, %(bundle_id)s, %(discount_minor)s, %(tax_minor)s, %(tax_included)s)
         """,
         rows,
     )
@@ -193,7 +225,8 @@ async def order(tx: Tx, *, order_id: UUID) -> Order | None:
                locale, currency, goods_minor, shipping_minor, total_minor, first_minor, charged_minor,
                refund_granted_minor, refunded_minor, status, payment_status, fulfilment_status, secured,
                form_hash, key, tracking, cancelled_by, cancel_why, cancel_note, payment_due_at, balance_due_at,
-               created_at, placed_at, paid_at, shipped_at, delivered_at, cancelled_at
+               created_at, placed_at, paid_at, shipped_at, delivered_at, cancelled_at, tax_minor,
+               shipping_name, calculation
           FROM orders.orders WHERE id = %(order_id)s
         """,
         order_id=order_id,
@@ -206,7 +239,7 @@ async def lines(tx: Tx, *, order_id: UUID) -> list[OrderLine]:
         """
         SELECT id, order_id, position, variant_id, product_id, offer_id, title, sku, options, picture_sha, quantity,
                unit_price_minor, amount_minor, first_minor, ready_on, ready_at, delayed_to, delay_accepted,
-               shipped_quantity, returned_quantity, bundle_id
+               shipped_quantity, returned_quantity, bundle_id, discount_minor, tax_minor, tax_included
           FROM orders.line WHERE order_id = %(order_id)s ORDER BY position
         """,
         order_id=order_id,

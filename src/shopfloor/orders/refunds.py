@@ -12,7 +12,7 @@ from shopfloor.orders.events import OrderRefunded, RefundPaid
 from shopfloor.orders.lifecycle import fact_lines, lock, number_of, settle
 from shopfloor.orders.models import Order, OrderLine
 from shopfloor.orders.refusals import KeyReused, OrderNotFound, WrongAmount, WrongCurrency
-from shopfloor.orders.statuses import allot
+from shopfloor.orders.statuses import give_back
 
 
 async def refund(
@@ -65,11 +65,12 @@ async def grant(tx: Tx, found: Order, amount_minor: int, *, refund_id: UUID, not
     """Owe `amount_minor` to the buyer, newest charge first, and say so.  Nothing for nothing."""
     if amount_minor <= 0:
         return
+    before = await _granted_before(tx, found)
     await payments.grant_refund(
         tx, subject_id=found.id, amount_minor=amount_minor, refund_id=refund_id, note=note, actor=actor
     )
     lines = await queries.lines(tx, order_id=found.id)
-    shares, shipping = allot(amount_minor, lines, shipping_minor=found.shipping_minor)
+    shares, shipping = give_back(amount_minor, before, lines, shipping_minor=found.shipping_minor)
     await outbox.record(
         tx,
         OrderRefunded(
@@ -85,6 +86,16 @@ async def grant(tx: Tx, found: Order, amount_minor: int, *, refund_id: UUID, not
             lines=fact_lines(lines, shares),
         ),
     )
+
+
+async def _granted_before(tx: Tx, found: Order) -> list[int]:
+    """The refunds of an order so far, in the order in which they were decided."""
+    by_refund: dict[str, int] = {}
+    for event in await payments.events_for(tx, subject_id=found.id):
+        if event.kind is payments.PaymentEventKind.REFUND_GRANTED:
+            refund = event.reference.split("/")[0]
+            by_refund[refund] = by_refund.get(refund, 0) + event.amount_minor
+    return list(by_refund.values())
 
 
 async def refunds_owed(tx: Tx, *, shop_id: int, order_id: UUID) -> dict[UUID, Money]:

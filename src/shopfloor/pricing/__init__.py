@@ -4,20 +4,64 @@ Promise: lines and shipping sum to the total, net and tax to gross, shares to wh
 the last minor unit; the same question has the same answer; refunds in parts give back exactly what was paid.
 """
 
-from shopfloor.pricing.models import Breakdown, Option, Question, plain, read
-from shopfloor.pricing.price import options, price
+from shopfloor.pricing import records, service
+from shopfloor.pricing.countries import COUNTRIES
+from shopfloor.pricing.events import DeliveryChanged, TaxesChanged
+from shopfloor.pricing.models import (
+    Breakdown,
+    DeliveryKind,
+    Line,
+    Method,
+    Option,
+    Place,
+    PriceBy,
+    Question,
+    Rounding,
+    Shipping,
+    TaxLine,
+    TaxPlace,
+    Zone,
+    plain,
+    read,
+)
+from shopfloor.pricing.price import options, price, with_method
 from shopfloor.pricing.rationals import of_units, refund_parts
-from shopfloor.pricing.refusals import NoSuchDelivery
+from shopfloor.pricing.records import Rules
+from shopfloor.pricing.refusals import BadPeriod, BadSteps, NoSuchDelivery, TooLarge, UnknownRule
+from shopfloor.pricing.service import know_tax_class, rules
 
 __all__ = [
+    "COUNTRIES",
+    "BadPeriod",
+    "BadSteps",
     "Breakdown",
+    "DeliveryChanged",
+    "DeliveryKind",
+    "Line",
+    "Method",
     "NoSuchDelivery",
     "Option",
+    "Place",
+    "PriceBy",
     "Question",
+    "Rounding",
+    "Rules",
+    "Shipping",
+    "TaxLine",
+    "TaxPlace",
+    "TaxesChanged",
+    "TooLarge",
+    "UnknownRule",
+    "Zone",
+    "know_tax_class",
     "of_units",
     "options",
     "plain",
     "price",
     "read",
+    "records",
     "refund_parts",
+    "rules",
+    "service",
+    "with_method",
 ]

@@ -351,7 +351,7 @@ def check(question: Question) -> None:
     if sum(line.quantity * line.unit_price for line in question.lines) > MAX_MINOR:
         raise TooLarge(field="total", most=MAX_MINOR)
     for rate in question.taxes.rates:
-        _percentage("rate", rate.rate, most=_MOST_RATE)
+        check_percentage("rate", rate.rate, most=_MOST_RATE)
     _check_shipping(question.shipping)
     _check_discounts(question)
 
@@ -371,7 +371,7 @@ def _check_discounts(question: Question) -> None:
     _check_unique("discounts", [discount.id for discount in question.discounts])
     known = {line.id for line in question.lines}
     for discount in question.discounts:
-        _percentage("percent", discount.percent, most=100)
+        check_percentage("percent", discount.percent, most=100)
         for name in ("amount", "minimum", "minimum_quantity", "cap"):
             _within(name, getattr(discount, name), most=MAX_MINOR)
         _within("every", discount.every, least=1, most=MAX_MINOR)
@@ -396,7 +396,7 @@ def _within(field: str, value: int | None, *, most: int, least: int = 0) -> None
         raise TooLarge(field=field, most=most)
 
 
-def _percentage(field: str, text: str, *, most: int) -> None:
+def check_percentage(field: str, text: str, *, most: int) -> None:
     """Raises RateUnreadable, Negative or TooLarge."""
     if text.startswith("-"):
         raise Negative(field=field, given=text[:20], least=0)

@@ -45,6 +45,11 @@ def price(question: Question) -> Breakdown:
     return msgspec.structs.replace(told, lines=[by_id[line.id] for line in question.lines])
 
 
+def with_method(question: Question, method: str | None) -> Question:
+    """The same order, delivered this way."""
+    return msgspec.structs.replace(question, method=method)
+
+
 def _by_id(question: Question) -> Question:
     return msgspec.structs.replace(question, lines=sorted(question.lines, key=lambda line: line.id))
 

@@ -19,11 +19,13 @@ from shopfloor.web.console import (
     plan,
     products,
     report,
+    shipping,
     shows,
     sign_in,
     stock,
     studio,
     suppliers,
+    taxes,
     terms,
 )
 from shopfloor.web.https import fingerprint
@@ -36,7 +38,8 @@ from shopfloor.web.static import Files, files
 def routers() -> list[APIRouter]:
     """The routes of all pages."""
     desks = [
-        sign_in, account, overview, networks, shows, studio, report, plan, orders, products, stock, suppliers, media, terms, members,
+        sign_in, account, overview, networks, shows, studio, report, plan, orders, products, stock, suppliers, media, terms, taxes,
+        shipping, members,
     ]  # fmt: skip
     return [
         well_known.router,

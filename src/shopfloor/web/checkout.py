@@ -21,6 +21,7 @@ from shopfloor.orders import Delivery
 from shopfloor.web.languages import N_, Language, language_of, speak
 from shopfloor.web.parts import Texts, option_words, texts_now, texts_sold
 from shopfloor.web.refusals import message_of
+from shopfloor.web.regions import countries, country_name
 from shopfloor.web.templating import flash, render
 from shopfloor.web.waitlist import in_line, kept_for, settled
 
@@ -37,6 +38,7 @@ FIELD_ERRORS: Final = {
     "not_a_phone_number": N_("Enter a valid phone number."),
     "not_an_address": N_("Enter a valid email address."),
     "not_for_this_delivery": N_("Cash is available for pickup only."),
+    "not_to_this_place": N_("This delivery isn't available for your address. Choose another one."),
 }
 
 
@@ -54,11 +56,11 @@ async def checkout(request: Request, shop: str, hold_id: UUID, shopper: Shopper,
     async with db.transaction() as tx:
         found = await accounts.shop_by_slug(tx, shop)
         begun = await orders.begin_checkout(tx, shop_id=found.id, hold_id=hold_id, shopper=shopper)
+        if begun.order_id is not None:
+            return RedirectResponse(f"/s/{found.slug}/orders/{begun.order_id}", status_code=303)
         texts = await _texts(tx, request, found, begun)
-    if begun.order_id is not None:
-        return RedirectResponse(f"/s/{found.slug}/orders/{begun.order_id}", status_code=303)
-    values = {"delivery": "ship", "method": "transfer"}
-    return _checkout_page(request, found, begun, texts, values, Trouble())
+        quoted = await orders.quote(tx, begun)
+    return _checkout_page(request, found, begun, quoted, texts, {"method": "transfer"}, Trouble())
 
 
 async def _texts(tx: Tx, request: Request, shop: Shop, begun: orders.Checkout) -> Texts:
@@ -89,24 +91,35 @@ async def send_checkout(
     country: Text = "",
     method: Text = "transfer",
     note: Text = "",
-    total_ship: Text = "",
-    total_pick_up: Text = "",
+    look: Text = "",
 ) -> Response:
-    """Order.  The same form again leads to the same order."""
+    """Order; with `look` only show what it costs to send it there.  The same form again leads to the same order."""
     async with db.transaction() as tx:
         found = await accounts.shop_by_slug(tx, shop)
     language = language_of(request, found.locale)
-    way = Delivery.PICK_UP if delivery == "pick_up" else Delivery.SHIP
-    shown = total_pick_up if way is Delivery.PICK_UP else total_ship
+    way = Delivery.PICK_UP if delivery.startswith("pick_up") else Delivery.SHIP
+    shown = str((await request.form()).get(f"total_{delivery}", ""))
+    values = {
+        "name": name, "phone": phone, "email": email, "delivery": delivery, "street": street, "city": city,
+        "region": region, "postcode": postcode, "country": country, "method": method, "note": note,
+    }  # fmt: skip
+    address = orders.Address(street, city, postcode, region, country)
+    if look:
+        async with db.transaction() as tx:
+            begun = await orders.begin_checkout(tx, shop_id=found.id, hold_id=hold_id, shopper=shopper)
+            texts = await _texts(tx, request, found, begun)
+            quoted = await orders.quote(tx, begun, orders.place_of(address))
+        return _checkout_page(request, found, begun, quoted, texts, values, Trouble())
     form = orders.Form(
         name=name,
         delivery=way,
         phone=phone,
         email=email,
-        address=orders.Address(street, city, postcode, region, country),
+        address=address,
         method=method,
         note=note,
         locale=language.tag,
+        shipping_method=delivery.removeprefix(way).removeprefix("_"),
         expected_total_minor=int(shown) if shown.isascii() and shown.isdigit() and len(shown) < 16 else None,
     )
     try:
@@ -119,12 +132,9 @@ async def send_checkout(
         async with db.transaction() as tx:
             begun = await orders.begin_checkout(tx, shop_id=found.id, hold_id=hold_id, shopper=shopper)
             texts = await _texts(tx, request, found, begun)
-        values = {
-            "name": name, "phone": phone, "email": email, "delivery": str(way), "street": street, "city": city,
-            "region": region, "postcode": postcode, "country": country, "method": method, "note": note,
-        }  # fmt: skip
+            quoted = await orders.quote(tx, begun, orders.place_of(address))
         return _checkout_page(
-            request, found, begun, texts, values, trouble_of(refusal, language), status=refusal.status
+            request, found, begun, quoted, texts, values, trouble_of(refusal, language), status=refusal.status
         )
     return RedirectResponse(f"/s/{found.slug}/orders/{order.id}", status_code=303)
 
@@ -149,6 +159,7 @@ def _checkout_page(
     request: Request,
     shop: Shop,
     begun: orders.Checkout,
+    quoted: orders.Quote,
     texts: Texts,
     values: Mapping[str, str],
     trouble: Trouble,
@@ -156,6 +167,9 @@ def _checkout_page(
     status: int = 200,
 ) -> Response:
     at = now()
+    language = language_of(request, shop.locale)
+    names = [way_name(way) for way in quoted.ways]
+    chosen = values.get("delivery") if values.get("delivery") in names else next(iter(names), "")
     facts = {
         "shop_id": shop.id,
         "show_id": begun.show_id,
@@ -169,9 +183,12 @@ def _checkout_page(
         shop=shop,
         checkout=begun,
         shown=begun.shown,
-        ship=begun.totals[Delivery.SHIP],
-        pick_up=begun.totals[Delivery.PICK_UP],
-        values=values,
+        quote=quoted,
+        ways=list(zip(names, quoted.ways, strict=True)),
+        first=quoted.ways[0].totals if quoted.ways else None,
+        countries=countries(language, quoted.countries) if quoted.asks_country else [],
+        money=lambda minor: Money(minor, begun.currency),
+        values={"country": quoted.place.country if quoted.asks_country else "", **values, "delivery": chosen},
         trouble=trouble,
         is_over=begun.expires_at is not None and begun.expires_at <= at,
         server_ms=int(at.timestamp() * 1000),
@@ -180,6 +197,11 @@ def _checkout_page(
     )
     response.headers["cache-control"] = "private, no-store"
     return response
+
+
+def way_name(way: orders.Way) -> str:
+    """What the form calls a way of delivery: `ship`, `pick_up`, or one of these with the shop's own number."""
+    return way.delivery.value if way.id == way.delivery else f"{way.delivery}_{way.id}"
 
 
 @router.get("/s/{shop}/orders/{order_id}")
@@ -205,6 +227,7 @@ async def receipt(
         money=lambda minor: Money(minor, order.currency),
         steps=steps_of(view),
         texts=texts_sold(view.page, language_of(request, found.locale)),
+        country=country_name(language_of(request, found.locale), (order.address or {}).get("country", "")),
         link=str(public_link(request, f"/s/{found.slug}/orders/{order.id}?key={order.key}")),
         key=key,
         events=[("page_view", {"shop_id": found.id, "order_id": str(order.id)})],

@@ -18,6 +18,7 @@ from babel.core import get_global
 from babel.numbers import get_currency_name, get_territory_currencies
 from starlette.requests import HTTPConnection
 
+from shopfloor import pricing
 from shopfloor.kernel.currencies import DECIMALS
 from shopfloor.kernel.values import now
 from shopfloor.web.languages import N_, Language
@@ -180,3 +181,14 @@ def _city(name: str, locale: Locale) -> str:
 def _signed(offset: timedelta) -> str:
     minutes = round(offset.total_seconds() / 60)
     return f"{'−' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
+
+
+def countries(language: Language, codes: Sequence[str] = ()) -> list[tuple[str, str]]:
+    """These countries, or all that goods can be sent to, by code and name, in the order of the reader's alphabet."""
+    names = [(code, country_name(language, code)) for code in codes or pricing.COUNTRIES]
+    return sorted(names, key=lambda each: each[1].casefold())
+
+
+def country_name(language: Language, code: str) -> str:
+    """What the reader calls a country; what is no code stays as it is."""
+    return language.locale.territories.get(code, code)

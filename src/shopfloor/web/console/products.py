@@ -13,7 +13,7 @@ from fastapi import APIRouter, Form, Query, UploadFile
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
-from shopfloor import accounts, catalog, stock
+from shopfloor import accounts, catalog, pricing, stock
 from shopfloor.accounts import Permission
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import LARGEST_ID, Id
@@ -457,6 +457,8 @@ async def _page(
             for variant in variants
         }
         bundles, goods, cut = await _bundle_forms(tx, desk, variants)
+        classes = await pricing.service.tax_classes(tx, shop_id=desk.shop.id)
+        taxed = await catalog.tax_classes(tx, shop_id=desk.shop.id, product_ids=[product_id])
     other = other_language(desk)
     known = product.option_texts.get(other, {})
     words = _option_values(variants)
@@ -474,6 +476,8 @@ async def _page(
     }
     return desk.page(
         "product.html",
+        classes=classes,
+        tax_class=taxed.get(product_id, "standard"),
         active="products",
         product=product,
         variants=variants,

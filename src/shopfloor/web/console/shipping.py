@@ -1,0 +1,262 @@
+"""Where a shop delivers, how, and what it costs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form
+from starlette.responses import Response
+
+from shopfloor import catalog, orders, pricing
+from shopfloor.accounts import Permission
+from shopfloor.kernel import amounts
+from shopfloor.kernel.border import Id
+from shopfloor.kernel.errors import Refusal
+from shopfloor.web.console.desk import Desk, at, at_page
+from shopfloor.web.console.taxes import entries, number
+from shopfloor.web.languages import N_
+from shopfloor.web.refusals import message_of
+from shopfloor.web.regions import countries, country_name
+
+router = APIRouter(prefix="/console/{shop}/shipping", include_in_schema=False)
+
+Viewer = Annotated[Desk, at_page("shipping")]
+Manager = Annotated[Desk, at(Permission.ORDERS_MANAGE)]
+CatalogEditor = Annotated[Desk, at(Permission.CATALOG_EDIT)]
+Text = Annotated[str, Form(max_length=20_000)]
+
+
+@router.get("")
+async def shipping(desk: Viewer) -> Response:
+    async with desk.db.transaction() as tx:
+        rules = await pricing.rules(tx, shop_id=desk.shop.id)
+        policy = await orders.shop_terms(tx, shop_id=desk.shop.id)
+    return desk.page(
+        "shipping.html",
+        active="terms",
+        zones=rules.zones,
+        methods=rules.methods,
+        zone_names={zone.id: zone.name for zone in rules.zones},
+        policy=policy,
+        country_name=lambda code: country_name(desk.language, code),
+    )
+
+
+async def _zone_page(desk: Desk, values: Mapping[str, Any], refusal: Refusal | None = None) -> Response:
+    return desk.page(
+        "shipping_zone.html",
+        active="terms",
+        status=200 if refusal is None else refusal.status,
+        values=values,
+        errors={} if refusal is None else {"": message_of(refusal, desk.language)},
+        countries=countries(desk.language),
+    )
+
+
+@router.get("/zone")
+async def zone(desk: Manager, id: Id | None = None) -> Response:  # noqa: A002 -- the name in the address
+    async with desk.db.transaction() as tx:
+        known = {each.id: each for each in (await pricing.rules(tx, shop_id=desk.shop.id)).zones}
+    if id is None:
+        return await _zone_page(desk, {"id": 0, "position": len(known) + 1, "countries": []})
+    if id not in known:
+        raise pricing.UnknownRule(zone_id=id)
+    lists = ("regions", "postcodes", "except_regions", "except_postcodes")
+    found = asdict(known[id])
+    return await _zone_page(desk, found | {name: ", ".join(found[name]) for name in lists})
+
+
+@router.post("/zone")
+async def save_zone(
+    desk: Manager,
+    countries: Annotated[list[str] | None, Form(max_length=300)] = None,
+    id: Text = "0",  # noqa: A002 -- the field's name
+    position: Text = "1",
+    name: Text = "",
+    regions: Text = "",
+    postcodes: Text = "",
+    except_regions: Text = "",
+    except_postcodes: Text = "",
+) -> Response:
+    typed = {
+        "id": id, "position": position, "name": name, "countries": countries or [], "regions": regions,
+        "postcodes": postcodes, "except_regions": except_regions, "except_postcodes": except_postcodes,
+    }  # fmt: skip
+    try:
+        async with desk.work() as tx:
+            await pricing.service.save_zone(
+                tx,
+                shop_id=desk.shop.id,
+                zone=pricing.records.Zone(
+                    id=number(id),
+                    position=desk.quantity(position),
+                    name=name,
+                    countries=countries or [],
+                    regions=entries(regions),
+                    postcodes=entries(postcodes),
+                    except_regions=entries(except_regions),
+                    except_postcodes=entries(except_postcodes),
+                ),
+            )
+    except Refusal as refusal:
+        return await _zone_page(desk, typed, refusal)
+    return desk.back("/shipping", desk.say(N_("Zone saved.")))
+
+
+@router.post("/zone/{zone_id:id}/remove")
+async def remove_zone(desk: Manager, zone_id: Id) -> Response:
+    try:
+        async with desk.work() as tx:
+            await pricing.service.remove_zone(tx, shop_id=desk.shop.id, zone_id=zone_id)
+    except Refusal as refusal:
+        return desk.refused("/shipping", refusal)
+    return desk.back("/shipping", desk.say(N_("Zone deleted.")))
+
+
+async def _method_page(desk: Desk, values: Mapping[str, Any], refusal: Refusal | None = None) -> Response:
+    async with desk.db.transaction() as tx:
+        zones = (await pricing.rules(tx, shop_id=desk.shop.id)).zones
+    return desk.page(
+        "shipping_method.html",
+        active="terms",
+        status=200 if refusal is None else refusal.status,
+        values=values,
+        errors={} if refusal is None else {"": message_of(refusal, desk.language)},
+        zones=zones,
+        countries=countries(desk.language),
+    )
+
+
+@router.get("/method")
+async def method(desk: Manager, id: Id | None = None) -> Response:  # noqa: A002 -- the name in the address
+    async with desk.db.transaction() as tx:
+        known = {each.id: each for each in (await pricing.rules(tx, shop_id=desk.shop.id)).methods}
+    if id is None:
+        return await _method_page(
+            desk, {"id": 0, "position": len(known) + 1, "kind": "ship", "price_by": "flat"}
+        )
+    if id not in known:
+        raise pricing.UnknownRule(method_id=id)
+    found = known[id]
+    currency = desk.shop.currency
+    return await _method_page(
+        desk,
+        asdict(found)
+        | {
+            "amount": amounts.written(found.amount_minor, currency),
+            "free_from": ""
+            if found.free_from_minor is None
+            else amounts.written(found.free_from_minor, currency),
+            "postcodes": ", ".join(found.postcodes),
+            "steps": _written(found, currency),
+        },
+    )
+
+
+@router.post("/method")
+async def save_method(
+    desk: Manager,
+    id: Text = "0",  # noqa: A002 -- the field's name
+    position: Text = "1",
+    kind: Text = "ship",
+    zone_id: Text = "",
+    name: Text = "",
+    note: Text = "",
+    price_by: Text = "flat",
+    amount: Text = "",
+    steps: Text = "",
+    free_from: Text = "",
+    country: Text = "",
+    region: Text = "",
+    postcodes: Text = "",
+) -> Response:
+    typed = {
+        "id": id, "position": position, "kind": kind, "zone_id": zone_id, "name": name, "note": note,
+        "price_by": price_by, "amount": amount, "steps": steps, "free_from": free_from, "country": country,
+        "region": region, "postcodes": postcodes,
+    }  # fmt: skip
+    try:
+        async with desk.work() as tx:
+            by = pricing.PriceBy(price_by) if price_by in set(pricing.PriceBy) else pricing.PriceBy.FLAT
+            await pricing.service.save_method(
+                tx,
+                shop_id=desk.shop.id,
+                method=pricing.records.Method(
+                    id=number(id),
+                    position=desk.quantity(position),
+                    kind=pricing.DeliveryKind(kind)
+                    if kind in set(pricing.DeliveryKind)
+                    else pricing.DeliveryKind.SHIP,
+                    name=name,
+                    zone_id=number(zone_id) or None,
+                    note=note,
+                    price_by=by,
+                    amount_minor=desk.minor(amount) if by is pricing.PriceBy.FLAT and amount.strip() else 0,
+                    steps=_steps(desk, steps, by),
+                    free_from_minor=desk.minor(free_from) if free_from.strip() else None,
+                    country=country,
+                    region=region,
+                    postcodes=entries(postcodes),
+                ),
+            )
+    except Refusal as refusal:
+        return await _method_page(desk, typed, refusal)
+    return desk.back("/shipping", desk.say(N_("Delivery method saved.")))
+
+
+@router.post("/method/{method_id:id}/remove")
+async def remove_method(desk: Manager, method_id: Id) -> Response:
+    try:
+        async with desk.work() as tx:
+            await pricing.service.remove_method(tx, shop_id=desk.shop.id, method_id=method_id)
+    except Refusal as refusal:
+        return desk.refused("/shipping", refusal)
+    return desk.back("/shipping", desk.say(N_("Delivery method deleted.")))
+
+
+@router.post("/product/{product_id:id}")
+async def product(desk: CatalogEditor, product_id: Id, tax_class: Text = "standard") -> Response:
+    """What a product is taxed as, and what its variants weigh."""
+    typed = await desk.request.form()
+    try:
+        async with desk.work() as tx:
+            await catalog.set_tax_class(tx, shop_id=desk.shop.id, product_id=product_id, tax_class=tax_class)
+            for variant in await catalog.variants_of(tx, shop_id=desk.shop.id, product_ids=[product_id]):
+                given = typed.get(f"grams-{variant.id}")
+                if isinstance(given, str) and given.strip():
+                    grams = desk.quantity(given, least=0)
+                    await catalog.update_variant(tx, shop_id=desk.shop.id, variant_id=variant.id, grams=grams)
+    except Refusal as refusal:
+        return desk.refused(f"/products/{product_id}", refusal)
+    return desk.back(f"/products/{product_id}#delivery", desk.say(N_("Tax class and weights saved.")))
+
+
+def _steps(desk: Desk, typed: str, by: pricing.PriceBy) -> list[dict[str, int | None]]:
+    """One step a line: up to how much, and the price; `*` for what is beyond.  Raises pricing.BadSteps and what is
+    refused of amounts and quantities.
+    """
+    if by is pricing.PriceBy.FLAT:
+        return []
+    found: list[dict[str, int | None]] = []
+    for line in typed.splitlines():
+        words = line.replace("=", " ").replace("：", " ").replace(":", " ").split()
+        if not words:
+            continue
+        if len(words) != 2:
+            raise pricing.BadSteps(step=len(found) + 1)
+        size, price = words
+        up_to = None
+        if size != "*":
+            up_to = desk.minor(size) if by is pricing.PriceBy.VALUE else desk.quantity(size)
+        found.append({"up_to": up_to, "amount": desk.minor(price)})
+    return found
+
+
+def _written(method: pricing.records.Method, currency: str) -> str:
+    def size(up_to: int | None) -> str:
+        if up_to is None:
+            return "*"
+        return amounts.written(up_to, currency) if method.price_by == pricing.PriceBy.VALUE else str(up_to)
+
+    steps: Sequence[Mapping[str, Any]] = method.steps
+    return "\n".join(f"{size(step['up_to'])} {amounts.written(step['amount'], currency)}" for step in steps)

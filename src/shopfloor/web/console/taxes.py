@@ -1,0 +1,212 @@
+"""How a shop taxes: settings, classes and rates."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import date
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form
+from starlette.responses import Response
+
+from shopfloor import pricing
+from shopfloor.accounts import Permission
+from shopfloor.kernel.border import Id
+from shopfloor.kernel.errors import Refusal
+from shopfloor.web.console.desk import Desk, at, at_page
+from shopfloor.web.languages import N_
+from shopfloor.web.refusals import message_of
+from shopfloor.web.regions import countries, country_name
+
+STANDARD = "standard"
+
+router = APIRouter(prefix="/console/{shop}/taxes", include_in_schema=False)
+
+Viewer = Annotated[Desk, at_page("taxes")]
+Manager = Annotated[Desk, at(Permission.ORDERS_MANAGE)]
+Text = Annotated[str, Form(max_length=5000)]
+
+
+async def taxes_page(
+    desk: Desk, values: Mapping[str, Any] | None = None, refusal: Refusal | None = None
+) -> Response:
+    async with desk.db.transaction() as tx:
+        rules = await pricing.rules(tx, shop_id=desk.shop.id)
+        classes = await pricing.service.tax_classes(tx, shop_id=desk.shop.id)
+        rates = await pricing.service.tax_rates(tx, shop_id=desk.shop.id)
+    kept = (
+        asdict(rules.settings)
+        if rules.settings
+        else {"included": True, "rounding": "line", "place": "destination"}
+    )
+    errors = {} if refusal is None else {"": message_of(refusal, desk.language)}
+    return desk.page(
+        "taxes.html",
+        active="terms",
+        status=200 if refusal is None else refusal.status,
+        settings=rules.settings,
+        values=kept | {"shipping_class": kept.get("shipping_class") or ""} | dict(values or {}),
+        errors=errors,
+        classes=classes,
+        rates=rates,
+        countries=countries(desk.language),
+        country_name=lambda code: country_name(desk.language, code),
+    )
+
+
+@router.get("")
+async def taxes(desk: Viewer) -> Response:
+    return await taxes_page(desk)
+
+
+@router.post("")
+async def change(
+    desk: Manager,
+    origin_country: Text = "",
+    origin_region: Text = "",
+    included: Text = "yes",
+    rounding: Text = "line",
+    place: Text = "destination",
+    shipping_class: Text = "",
+    tax_number: Text = "",
+) -> Response:
+    typed = {
+        "origin_country": origin_country, "origin_region": origin_region, "included": included == "yes",
+        "rounding": rounding, "place": place, "shipping_class": shipping_class, "tax_number": tax_number,
+    }  # fmt: skip
+    try:
+        async with desk.work() as tx:
+            await pricing.service.set_taxes(
+                tx,
+                shop_id=desk.shop.id,
+                wanted=pricing.records.TaxSettings(
+                    origin_country=origin_country,
+                    included=included == "yes",
+                    rounding=pricing.Rounding.ORDER if rounding == "order" else pricing.Rounding.LINE,
+                    place=pricing.TaxPlace.ORIGIN if place == "origin" else pricing.TaxPlace.DESTINATION,
+                    origin_region=origin_region,
+                    shipping_class=shipping_class or None,
+                    tax_number=tax_number,
+                ),
+            )
+    except Refusal as refusal:
+        return await taxes_page(desk, typed, refusal)
+    return desk.back("/taxes", desk.say(N_("Settings saved. They apply to new orders.")))
+
+
+@router.post("/classes")
+async def save_class(desk: Manager, code: Text = "", name: Text = "") -> Response:
+    try:
+        async with desk.work() as tx:
+            await pricing.service.save_tax_class(tx, shop_id=desk.shop.id, code=code.strip(), name=name)
+    except Refusal as refusal:
+        return await taxes_page(desk, {"code": code, "class_name": name}, refusal)
+    return desk.back("/taxes#classes", desk.say(N_("Tax class saved.")))
+
+
+@router.post("/classes/remove")
+async def remove_class(desk: Manager, code: Text) -> Response:
+    try:
+        async with desk.work() as tx:
+            await pricing.service.remove_tax_class(tx, shop_id=desk.shop.id, code=code)
+    except Refusal as refusal:
+        return desk.refused("/taxes", refusal)
+    return desk.back("/taxes#classes", desk.say(N_("Tax class deleted.")))
+
+
+async def _rate_page(desk: Desk, values: Mapping[str, Any], refusal: Refusal | None = None) -> Response:
+    async with desk.db.transaction() as tx:
+        classes = await pricing.service.tax_classes(tx, shop_id=desk.shop.id)
+    return desk.page(
+        "tax_rate.html",
+        active="terms",
+        status=200 if refusal is None else refusal.status,
+        values=values,
+        errors={} if refusal is None else {"": message_of(refusal, desk.language)},
+        classes=classes,
+        countries=countries(desk.language),
+    )
+
+
+@router.get("/rate")
+async def rate(desk: Manager, id: Id | None = None) -> Response:  # noqa: A002 -- the name in the address
+    async with desk.db.transaction() as tx:
+        known = {each.id: each for each in await pricing.service.tax_rates(tx, shop_id=desk.shop.id)}
+    if id is None:
+        return await _rate_page(desk, {"id": 0, "country": "", "tax_class": STANDARD})
+    if id not in known:
+        raise pricing.UnknownRule(rate_id=id)
+    found = known[id]
+    return await _rate_page(
+        desk,
+        asdict(found) | {"regions": ", ".join(found.regions), "postcodes": ", ".join(found.postcodes)},
+    )
+
+
+@router.post("/rate")
+async def save_rate(
+    desk: Manager,
+    id: Text = "0",  # noqa: A002 -- the field's name
+    country: Text = "",
+    percent: Text = "",
+    tax_class: Text = STANDARD,
+    name: Text = "",
+    regions: Text = "",
+    postcodes: Text = "",
+    valid_from: Text = "",
+    valid_until: Text = "",
+    adds: Text = "",
+) -> Response:
+    typed = {
+        "id": id, "country": country, "percent": percent, "tax_class": tax_class, "name": name, "regions": regions,
+        "postcodes": postcodes, "valid_from": valid_from, "valid_until": valid_until, "adds": adds,
+    }  # fmt: skip
+    try:
+        async with desk.work() as tx:
+            await pricing.service.save_tax_rate(
+                tx,
+                shop_id=desk.shop.id,
+                rate=pricing.records.TaxRate(
+                    id=number(id),
+                    country=country,
+                    percent=percent.replace("%", "").replace(",", ".").strip(),
+                    tax_class=tax_class,
+                    name=name,
+                    regions=entries(regions),
+                    postcodes=entries(postcodes),
+                    valid_from=_day(valid_from),
+                    valid_until=_day(valid_until),
+                    adds=bool(adds),
+                ),
+            )
+    except Refusal as refusal:
+        return await _rate_page(desk, typed, refusal)
+    return desk.back("/taxes#rates", desk.say(N_("Tax rate saved.")))
+
+
+@router.post("/rate/{rate_id:id}/remove")
+async def remove_rate(desk: Manager, rate_id: Id) -> Response:
+    try:
+        async with desk.work() as tx:
+            await pricing.service.remove_tax_rate(tx, shop_id=desk.shop.id, rate_id=rate_id)
+    except Refusal as refusal:
+        return desk.refused("/taxes", refusal)
+    return desk.back("/taxes#rates", desk.say(N_("Tax rate deleted.")))
+
+
+def entries(typed: str) -> list[str]:
+    """A list that was typed: by comma, also the Chinese one, by semicolon or by line."""
+    for sign in "，、;；\n\r":
+        typed = typed.replace(sign, ",")
+    return [each.strip() for each in typed.split(",") if each.strip()]
+
+
+def number(typed: str) -> int:
+    return int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 18 else 0
+
+
+def _day(typed: str) -> date | None:
+    """Raises pricing.BadPeriod."""
+    try:
+        return date.fromisoformat(typed.strip()) if typed.strip() else None
+    except ValueError:
+        raise pricing.BadPeriod(given=typed[:20]) from None

@@ -143,7 +143,16 @@ def fill(node: Running, person: Owner, database: "psycopg.Connection[Any]") -> d
     order = bought(node, person.slug, show, offer, variant_of(products[0], "S"))
     lines = person.shop("GET", f"/orders/{order}")["lines"]
     me = person.call("GET", "/v1/me")
+    person.shop("PUT", "/taxes", json={"origin_country": "DE"})
+    rate = person.shop("POST", "/taxes/rates", json={"country": "DE", "percent": "19"})
+    zone = person.shop("POST", "/shipping/zones", json={"name": "Home", "countries": ["DE"]})
+    method = person.shop(
+        "POST",
+        "/shipping/methods",
+        {"kind": "ship", "name": "Parcel", "zone_id": zone["id"], "amount_minor": 100},
+    )
     ids = {
+        "rate_id": rate["id"], "zone_id": zone["id"], "method_id": method["id"],
         "shop": person.slug, "channel_id": channel["id"], "product_id": products[0]["id"], "show_id": show,
         "variant_id": variant_of(products[0], "S"), "offer_id": offer, "slot_id": slot["id"],
         "supplier_id": supplier["id"], "quote_id": quote["id"], "invitation_id": invitation["id"],
@@ -286,7 +295,8 @@ FITTING: Final[dict[str, Any]] = QUOTE | {
     "minimum": 1, "limit_per_buyer": 4, "limit_per_show": None, "deposit_percent": None, "hold_seconds": 600, "at": None,
     "seen": 9, "counted": 9, "email": None, "amount_minor": 100, "budget_minor": None, "pool_id": None, "from_pool": None,
     "to_pool": None, "handle": None, "horizon_days": 28, "seconds": 1.0, "script": "", "valid_from": None, "valid_until": None,
-    "shopper": "11111111-1111-4111-8111-111111111111",
+    "shopper": "11111111-1111-4111-8111-111111111111", "country": "DE", "origin_country": "DE", "countries": ["DE"],
+    "percent": "19", "tax_class": "standard", "shipping_class": None, "tax_number": "", "steps": [], "postcodes": ["1*"],
 }  # fmt: skip
 
 
@@ -563,6 +573,7 @@ TYPED: Final = {
     "by": "1", "units": "1", "price": "100", "quantity": "1", "name": "New", "title": "New", "minutes": "5", "amount": "99",
     "note": "x", "text": "x", "new_price": "100", "capacity": "", "lead_days": "3", "late_days": "1", "minimum1": "1",
     "unit1": "1", "delayed_to": "2031-01-01", "tracking": "x", "email": "",
+    "country": "DE", "origin_country": "DE", "percent": "19", "position": "1", "tax_class": "standard", "kind": "ship",
 }  # fmt: skip
 
 

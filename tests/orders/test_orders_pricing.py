@@ -271,7 +271,7 @@ async def test_refunds_in_parts_give_each_line_back_exactly_what_was_paid(market
             """
             SELECT array_agg(sum ORDER BY position) FROM (
               SELECT l.position, sum((e ->> 'amount_minor')::bigint)
-                FROM kernel.outbox o, jsonb_array_elements(o. -> 'lines') e
+                FROM kernel.outbox o, json_array_elements(o.body -> 'lines') e
                 JOIN orders.line l ON l.id = (e ->> 'line_id')::bigint
                WHERE o.name = 'orders.order_refunded' GROUP BY l.position) s
             """

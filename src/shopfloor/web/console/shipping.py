@@ -54,15 +54,15 @@ async def _zone_page(desk: Desk, values: Mapping[str, Any], refusal: Refusal | N
 
 
 @router.get("/zone")
-async def zone(desk: Manager, id: Id | None = None) -> Response:  # noqa: A002 -- the name in the address
+async def zone(desk: Manager, zone_id: Id | None = None) -> Response:
     async with desk.db.transaction() as tx:
         known = {each.id: each for each in (await pricing.rules(tx, shop_id=desk.shop.id)).zones}
-    if id is None:
-        return await _zone_page(desk, {"id": 0, "position": len(known) + 1, "countries": []})
-    if id not in known:
-        raise pricing.UnknownRule(zone_id=id)
+    if zone_id is None:
+        return await _zone_page(desk, {"position": len(known) + 1, "countries": []})
+    if zone_id not in known:
+        raise pricing.UnknownRule(zone_id=zone_id)
     lists = ("regions", "postcodes", "except_regions", "except_postcodes")
-    found = asdict(known[id])
+    found = asdict(known[zone_id])
     return await _zone_page(desk, found | {name: ", ".join(found[name]) for name in lists})
 
 
@@ -70,7 +70,7 @@ async def zone(desk: Manager, id: Id | None = None) -> Response:  # noqa: A002 -
 async def save_zone(
     desk: Manager,
     countries: Annotated[list[str] | None, Form(max_length=300)] = None,
-    id: Text = "0",  # noqa: A002 -- the field's name
+    zone_id: Text = "",
     position: Text = "1",
     name: Text = "",
     regions: Text = "",
@@ -79,7 +79,7 @@ async def save_zone(
     except_postcodes: Text = "",
 ) -> Response:
     typed = {
-        "id": id, "position": position, "name": name, "countries": countries or [], "regions": regions,
+        "id": zone_id, "position": position, "name": name, "countries": countries or [], "regions": regions,
         "postcodes": postcodes, "except_regions": except_regions, "except_postcodes": except_postcodes,
     }  # fmt: skip
     try:
@@ -88,7 +88,7 @@ async def save_zone(
                 tx,
                 shop_id=desk.shop.id,
                 zone=pricing.records.Zone(
-                    id=number(id),
+                    id=number(zone_id),
                     position=desk.quantity(position),
                     name=name,
                     countries=countries or [],
@@ -128,16 +128,14 @@ async def _method_page(desk: Desk, values: Mapping[str, Any], refusal: Refusal |
 
 
 @router.get("/method")
-async def method(desk: Manager, id: Id | None = None) -> Response:  # noqa: A002 -- the name in the address
+async def method(desk: Manager, method_id: Id | None = None) -> Response:
     async with desk.db.transaction() as tx:
         known = {each.id: each for each in (await pricing.rules(tx, shop_id=desk.shop.id)).methods}
-    if id is None:
-        return await _method_page(
-            desk, {"id": 0, "position": len(known) + 1, "kind": "ship", "price_by": "flat"}
-        )
-    if id not in known:
-        raise pricing.UnknownRule(method_id=id)
-    found = known[id]
+    if method_id is None:
+        return await _method_page(desk, {"position": len(known) + 1, "kind": "ship", "price_by": "flat"})
+    if method_id not in known:
+        raise pricing.UnknownRule(method_id=method_id)
+    found = known[method_id]
     currency = desk.shop.currency
     return await _method_page(
         desk,
@@ -156,7 +154,7 @@ async def method(desk: Manager, id: Id | None = None) -> Response:  # noqa: A002
 @router.post("/method")
 async def save_method(
     desk: Manager,
-    id: Text = "0",  # noqa: A002 -- the field's name
+    method_id: Text = "",
     position: Text = "1",
     kind: Text = "ship",
     zone_id: Text = "",
@@ -171,7 +169,7 @@ async def save_method(
     postcodes: Text = "",
 ) -> Response:
     typed = {
-        "id": id, "position": position, "kind": kind, "zone_id": zone_id, "name": name, "note": note,
+        "id": method_id, "position": position, "kind": kind, "zone_id": zone_id, "name": name, "note": note,
         "price_by": price_by, "amount": amount, "steps": steps, "free_from": free_from, "country": country,
         "region": region, "postcodes": postcodes,
     }  # fmt: skip
@@ -182,7 +180,7 @@ async def save_method(
                 tx,
                 shop_id=desk.shop.id,
                 method=pricing.records.Method(
-                    id=number(id),
+                    id=number(method_id),
                     position=desk.quantity(position),
                     kind=pricing.DeliveryKind(kind)
                     if kind in set(pricing.DeliveryKind)

@@ -128,14 +128,14 @@ async def _rate_page(desk: Desk, values: Mapping[str, Any], refusal: Refusal | N
 
 
 @router.get("/rate")
-async def rate(desk: Manager, id: Id | None = None) -> Response:  # noqa: A002 -- the name in the address
+async def rate(desk: Manager, rate_id: Id | None = None) -> Response:
     async with desk.db.transaction() as tx:
         known = {each.id: each for each in await pricing.service.tax_rates(tx, shop_id=desk.shop.id)}
-    if id is None:
-        return await _rate_page(desk, {"id": 0, "country": "", "tax_class": STANDARD})
-    if id not in known:
-        raise pricing.UnknownRule(rate_id=id)
-    found = known[id]
+    if rate_id is None:
+        return await _rate_page(desk, {"country": "", "tax_class": STANDARD})
+    if rate_id not in known:
+        raise pricing.UnknownRule(rate_id=rate_id)
+    found = known[rate_id]
     return await _rate_page(
         desk,
         asdict(found) | {"regions": ", ".join(found.regions), "postcodes": ", ".join(found.postcodes)},
@@ -145,7 +145,7 @@ async def rate(desk: Manager, id: Id | None = None) -> Response:  # noqa: A002 -
 @router.post("/rate")
 async def save_rate(
     desk: Manager,
-    id: Text = "0",  # noqa: A002 -- the field's name
+    rate_id: Text = "",
     country: Text = "",
     percent: Text = "",
     tax_class: Text = STANDARD,
@@ -157,7 +157,7 @@ async def save_rate(
     adds: Text = "",
 ) -> Response:
     typed = {
-        "id": id, "country": country, "percent": percent, "tax_class": tax_class, "name": name, "regions": regions,
+        "id": rate_id, "country": country, "percent": percent, "tax_class": tax_class, "name": name, "regions": regions,
         "postcodes": postcodes, "valid_from": valid_from, "valid_until": valid_until, "adds": adds,
     }  # fmt: skip
     try:
@@ -166,7 +166,7 @@ async def save_rate(
                 tx,
                 shop_id=desk.shop.id,
                 rate=pricing.records.TaxRate(
-                    id=number(id),
+                    id=number(rate_id),
                     country=country,
                     percent=percent.replace("%", "").replace(",", ".").strip(),
                     tax_class=tax_class,

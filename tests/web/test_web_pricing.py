@@ -1,0 +1,196 @@
+"""Tax and shipping on pages: set in the console, seen before ordering, charged as seen; without JavaScript."""
+
+import re
+
+from tests.web.conftest import Stage
+
+from shopfloor import pricing
+from shopfloor.pricing.models import DeliveryKind
+from shopfloor.pricing.records import Method, TaxRate, TaxSettings, Zone
+
+FORM = {
+    "name": "Lin Yue", "phone": "+86 139 1234 5678", "street": "1 Pier Road", "city": "Ningbo", "method": "transfer",
+}  # fmt: skip
+
+
+async def rules(stage: Stage, *, included: bool) -> None:
+    async with stage.db.transaction() as tx:
+        shop_id = stage.shop.id
+        await pricing.service.set_taxes(
+            tx, shop_id=shop_id, wanted=TaxSettings(origin_country="CN", included=included)
+        )
+        for country, percent in (("CN", "13"), ("DE", "19")):
+            await pricing.service.save_tax_rate(
+                tx, shop_id=shop_id, rate=TaxRate(0, country, percent, name="VAT")
+            )
+        for position, (name, countries, amount) in enumerate(
+            (("Home", ["CN"], 800), ("World", ["DE", "FR"], 9_900))
+        ):
+            zone = await pricing.service.save_zone(
+                tx, shop_id=shop_id, zone=Zone(0, position, name, countries)
+            )
+            await pricing.service.save_method(
+                tx,
+                shop_id=shop_id,
+                method=Method(0, position, DeliveryKind.SHIP, f"{name} parcel", zone.id, amount_minor=amount),
+            )
+        await pricing.service.save_method(
+            tx, shop_id=shop_id, method=Method(0, 9, DeliveryKind.PICK_UP, "Old Pier", note="9 to 18")
+        )
+
+
+def seen(page: str) -> dict[str, str]:
+    return dict(re.findall(r'name="(total_\w+)" value="(\d+)"', page))
+
+
+def ways(page: str) -> list[str]:
+    return re.findall(r'name="delivery" value="(\w+)"', page)
+
+
+async def placed(stage: Stage) -> list[tuple[int, int, str]]:
+    async with stage.db.transaction() as tx:
+        cursor = await tx.connection.execute(
+            "SELECT total_minor, tax_minor, shipping_name FROM orders.orders WHERE number IS NOT NULL"
+        )
+        return [tuple(row) for row in await cursor.fetchall()]
+
+
+async def test_what_is_shown_for_an_address_is_what_is_charged(stage: Stage) -> None:
+    await rules(stage, included=False)
+    hold = await stage.hold()
+    address = f"/s/harbour/checkout/{hold}"
+    first = (await stage.client.get(address)).text
+    assert "Home parcel" in first
+    assert re.search(r'<option value="CN" selected>China</option>', first)
+    assert {*re.findall(r'<option value="(\w\w)"', first)} == {"CN", "DE", "FR"}
+
+    looked = await stage.client.post(address, data=FORM | {"country": "DE", "look": "1"})
+    assert looked.status_code == 200
+    [parcel, store] = ways(looked.text)
+    totals = seen(looked.text)
+    # 129.00 and 99.00, each with 19 % on top.
+    assert totals == {f"total_{parcel}": "27132", f"total_{store}": "14577"}
+    assert "World parcel" in looked.text
+    assert 'value="Lin Yue"' in looked.text
+    assert await placed(stage) == []
+
+    sent = await stage.client.post(address, data=FORM | totals | {"country": "DE", "delivery": parcel})
+    assert sent.status_code == 303
+    assert await placed(stage) == [(27_132, 4_332, "World parcel")]
+    receipt = (await stage.client.get(sent.headers["location"])).text
+    for words in ("World parcel", "CN¥271.32", "plus VAT 19 %", "CN¥43.32", "Germany"):
+        assert words in receipt
+
+
+async def test_another_address_than_the_shown_one_is_asked_about_and_not_ordered(stage: Stage) -> None:
+    await rules(stage, included=True)
+    hold = await stage.hold()
+    address = f"/s/harbour/checkout/{hold}"
+    page = (await stage.client.get(address)).text
+    [parcel, store] = ways(page)
+
+    elsewhere = await stage.client.post(
+        address, data=FORM | seen(page) | {"country": "DE", "delivery": parcel}
+    )
+    assert elsewhere.status_code == 422
+    assert "isn&#39;t available for your address" in elsewhere.text
+    [other, _] = ways(elsewhere.text)
+    assert other != parcel
+    stale = await stage.client.post(
+        address, data=FORM | {f"total_{other}": "1", "country": "DE", "delivery": other}
+    )
+    assert stale.status_code == 409
+    assert await placed(stage) == []
+
+    fetched = await stage.client.post(
+        address, data=FORM | seen(page) | {"country": "CN", "delivery": store, "method": "cash"}
+    )
+    assert fetched.status_code == 303
+    assert await placed(stage) == [(12_900, 1_484, "Old Pier")]
+    assert "including VAT 13 %" in (await stage.client.get(fetched.headers["location"])).text
+
+
+async def test_nothing_goes_to_a_country_that_is_not_served(stage: Stage) -> None:
+    await rules(stage, included=True)
+    hold = await stage.hold()
+    for country in ("US", "", "China"):
+        answer = await stage.client.post(
+            f"/s/harbour/checkout/{hold}", data=FORM | {"country": country, "delivery": "ship"}
+        )
+        assert answer.status_code == 422
+    assert await placed(stage) == []
+
+
+async def test_a_merchant_sets_tax_and_shipping(stage: Stage) -> None:
+    client, base = stage.client, "/console/harbour"
+    await sign_in(stage)
+    empty = (await client.get(f"{base}/taxes")).text
+    assert "No rates yet." in empty
+    wrong = await client.post(
+        f"{base}/taxes", data={"origin_country": "DE", "tax_number": "DE136695977", "included": "yes"}
+    )
+    assert wrong.status_code == 422
+    assert "can&#39;t be a tax number" in wrong.text
+    assert 'value="DE136695977"' in wrong.text
+
+    await client.post(
+        f"{base}/taxes", data={"origin_country": "DE", "tax_number": "DE 136 695 976", "included": "no"}
+    )
+    assert "No tax is charged yet" in (await client.get(f"{base}/taxes")).text
+    bad = await client.post(f"{base}/taxes/rate", data={"country": "DE", "percent": "nineteen"})
+    assert (bad.status_code, "at most six decimals" in bad.text) == (422, True)
+    await client.post(
+        f"{base}/taxes/rate",
+        data={
+            "country": "DE",
+            "percent": "19,5 %",
+            "name": "USt",
+            "postcodes": "1*，2*",
+            "valid_from": "2026-01-01",
+        },
+    )
+    await client.post(f"{base}/taxes/classes", data={"code": "books", "name": "Books"})
+    assert "No zones yet." in (await client.get(f"{base}/shipping")).text
+    await client.post(
+        f"{base}/shipping/zone", data={"name": "EU", "countries": ["DE", "FR"], "position": "1"}
+    )
+    async with stage.db.transaction() as tx:
+        [zone] = (await pricing.rules(tx, shop_id=stage.shop.id)).zones
+    for text, status in (("1000 4.90\n500 6.90", 422), ("1000", 422), ("1000 4.90\n* 9,90", 303)):
+        saved = await client.post(
+            f"{base}/shipping/method",
+            data={"name": "Parcel", "zone_id": zone.id, "price_by": "weight", "steps": text, "position": "1"},
+        )
+        assert saved.status_code == status
+    removed = await client.post(f"{base}/shipping/zone/{zone.id}/remove")
+    assert removed.headers["location"].endswith("/shipping")
+    await client.post(
+        f"{base}/shipping/product/{stage.shirt.id}",
+        data={"tax_class": "books", f"grams-{stage.variants[0].id}": "450"},
+    )
+
+    async with stage.db.transaction() as tx:
+        found = await pricing.rules(tx, shop_id=stage.shop.id)
+        [rate] = await pricing.service.tax_rates(tx, shop_id=stage.shop.id)
+        told = await tx.value("SELECT tax_class FROM catalog.product WHERE id = %(id)s", id=stage.shirt.id)
+        grams = await tx.value("SELECT grams FROM catalog.variant WHERE id = %(id)s", id=stage.variants[0].id)
+    assert found.settings is not None
+    assert (found.settings.included, found.settings.tax_number) == (False, "DE 136 695 976")
+    assert (rate.percent, rate.postcodes, str(rate.valid_from)) == ("19.5", ["1*", "2*"], "2026-01-01")
+    assert [each.name for each in found.zones] == ["EU"]
+    assert [each.steps for each in found.methods] == [
+        [{"up_to": 1000, "amount": 490}, {"up_to": None, "amount": 990}]
+    ]
+    assert (told, grams) == ("books", 450)
+    for page in ("/taxes", f"/taxes/rate?rate_id={rate.id}", "/shipping", f"/shipping/zone?zone_id={zone.id}",
+                 f"/shipping/method?method_id={found.methods[0].id}", f"/products/{stage.shirt.id}"):  # fmt: skip
+        assert (await client.get(base + page)).status_code == 200, page
+
+
+async def sign_in(stage: Stage) -> None:
+    """As the owner."""
+    answer = await stage.client.post(
+        "/sign-in",
+        data={"email": "owner@example.com", "password": "a long enough one", "to": "/console/harbour"},
+    )
+    assert answer.status_code == 303

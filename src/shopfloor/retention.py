@@ -99,7 +99,15 @@ CLASSES: Final[tuple[Class, ...]] = (
     ),
     Class(
         "Orders: lines, money in and out, and the product pages as their buyers saw them",
-        ("orders.orders", "orders.line", "orders.bundle", "orders.checkout", "orders.page_text", "payments"),
+        (
+            "orders.orders",
+            "orders.line",
+            "orders.bundle",
+            "orders.tax_line",
+            "orders.checkout",
+            "orders.page_text",
+            "payments",
+        ),
         "Record duties ask for at least three years after the transaction; tax and warranty for longer.",
         Ends.NEVER,
     ),
@@ -116,8 +124,8 @@ CLASSES: Final[tuple[Class, ...]] = (
         Ends.NEVER,
     ),
     Class(
-        "Catalogue, prices, waitlists, forecasts, plans, suppliers, people and roles",
-        ("catalog", "purchases.waiting", "demand", "supply", "accounts"),
+        "Catalogue, prices, tax, shipping, waitlists, forecasts, plans, suppliers, people and roles",
+        ("catalog", "pricing", "purchases.waiting", "demand", "supply", "accounts"),
         "They explain what was offered, wanted and ordered. Sessions and links that are over are forgotten at once.",
         Ends.NEVER,
     ),

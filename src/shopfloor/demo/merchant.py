@@ -77,6 +77,8 @@ class Merchant:
                     "pick_up_at": "Harbour & Kiln, 8 Quay Street, open 10 to 19",
                 },
             )  # fmt: skip
+            await self.shop("PUT", "/taxes", json={"origin_country": "CN", "place": "origin"})
+            await self.shop("POST", "/taxes/rates", json={"country": "CN", "percent": "13", "name": "VAT"})
         added = 0
         for good in GOODS:
             if good.handle not in known:

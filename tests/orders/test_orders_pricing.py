@@ -54,8 +54,10 @@ async def deliver(market: Market) -> dict[str, int]:
 
 async def quoted(market: Market, hold: UUID, buyer: UUID, address: Address | None = None) -> orders.Quote:
     async with market.db.transaction() as tx:
-        begun = await orders.begin_checkout(tx, shop_id=market.shop_id, hold_id=hold, shopper=buyer)
-        return await orders.quote(tx, begun, orders.place_of(address))
+        begun = await orders.begin_checkout(
+            tx, shop_id=market.shop_id, hold_id=hold, shopper=buyer, address=address
+        )
+        return begun.quote
 
 
 async def view_of(market: Market, order: orders.Order) -> orders.OrderView:

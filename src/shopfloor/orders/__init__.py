@@ -9,7 +9,7 @@ from shopfloor.orders import bank_details, erasure
 from shopfloor.orders.audit import audit
 from shopfloor.orders.cancellation import cancel, cancel_for_shopper, expire
 from shopfloor.orders.charges import mark_paid
-from shopfloor.orders.checkout import Checkout, begin_checkout, complete, prepare, quote
+from shopfloor.orders.checkout import Checkout, begin_checkout, complete, prepare
 from shopfloor.orders.checkout_form import Address, Form
 from shopfloor.orders.events import (
     OrderCancelled,
@@ -27,7 +27,7 @@ from shopfloor.orders.models import (
 from shopfloor.orders.placing import record_charge
 from shopfloor.orders.presale import answer_delay, delay, lot_delayed, lot_ready, mark_ready
 from shopfloor.orders.presentation import shown
-from shopfloor.orders.quoting import Quote, Way, place_of
+from shopfloor.orders.quoting import Quote, Way
 from shopfloor.orders.refunds import mark_refunded, refund, refunds_owed, send_refund
 from shopfloor.orders.refusals import CheckoutNotFound, NoDelay
 from shopfloor.orders.shipping import deliver, ship
@@ -79,9 +79,7 @@ __all__ = [
     "order",
     "order_for_shopper",
     "orders",
-    "place_of",
     "prepare",
-    "quote",
     "record_charge",
     "refund",
     "refunds_owed",

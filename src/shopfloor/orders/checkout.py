@@ -14,11 +14,11 @@ from uuid import UUID
 
 import msgspec
 
-from shopfloor import payments, pricing, purchases, stock
+from shopfloor import payments, purchases, stock
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.values import new_id, now
 from shopfloor.orders import checkout_queries, lifecycle, page_texts, queries, quoting, views
-from shopfloor.orders.checkout_form import Form, contact_keys, form_hash, tidy
+from shopfloor.orders.checkout_form import Address, Form, contact_keys, form_hash, tidy
 from shopfloor.orders.checkout_snapshot import from_hold, from_intent, from_lots, plain
 from shopfloor.orders.models import Bundle, Item, Order, ShopTerms, Status, Why
 from shopfloor.orders.placing import finalise
@@ -57,6 +57,7 @@ class Checkout:
     order_id: UUID | None
     shop_terms: ShopTerms
     shown: Sequence[Shown[Item]]
+    quote: quoting.Quote
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +68,13 @@ class Prepared:
     payment: payments.Payment
 
 
-async def begin_checkout(tx: Tx, *, shop_id: int, hold_id: UUID, shopper: UUID) -> Checkout:
+async def begin_checkout(
+    tx: Tx, *, shop_id: int, hold_id: UUID, shopper: UUID, address: Address | None = None
+) -> Checkout:
     """The purchase as its buyer saw it, frozen by the first look.  Looking renews nothing.
 
     `expires_at` in the past: the time is over; sending the form tries to get the same units again.
-    `order_id` is set once it has become an order.  Raises CheckoutNotFound, also for another buyer's.
+    `address`: where it is to go, for the `quote`.  `order_id` is set once it has become an order.  Raises CheckoutNotFound, also for another buyer's.
     """
     row = await checkout_queries.checkout(tx, id=hold_id)
     hold = await _hold(tx, shop_id=shop_id, hold_id=hold_id) if row is None or row.held else None
@@ -84,7 +87,7 @@ async def begin_checkout(tx: Tx, *, shop_id: int, hold_id: UUID, shopper: UUID) 
         row = await checkout_queries.checkout(tx, id=hold_id)
     if row is None or not _is_of(row, shop_id, shopper):
         raise CheckoutNotFound(hold_id=str(hold_id))
-    return await _checkout(tx, row, hold)
+    return await _checkout(tx, row, hold, address=address)
 
 
 async def _hold(tx: Tx, *, shop_id: int, hold_id: UUID) -> stock.Hold | None:
@@ -98,7 +101,13 @@ def _is_of(row: checkout_queries.CheckoutRow, shop_id: int, shopper: UUID) -> bo
     return row.shop_id == shop_id and row.buyer == shopper
 
 
-async def _checkout(tx: Tx, row: checkout_queries.CheckoutRow, hold: stock.Hold | None = None) -> Checkout:
+async def _checkout(
+    tx: Tx,
+    row: checkout_queries.CheckoutRow,
+    hold: stock.Hold | None = None,
+    *,
+    address: Address | None = None,
+) -> Checkout:
     """Without the `hold` nothing is said of the time that is left."""
     expires_at = None
     if hold is not None and row.held:
@@ -128,13 +137,10 @@ async def _checkout(tx: Tx, row: checkout_queries.CheckoutRow, hold: stock.Hold 
         order_id=await checkout_queries.order_of_checkout(tx, checkout_id=row.id),
         shop_terms=terms,
         shown=shown(items, bundles),
+        quote=await quoting.quote(
+            tx, shop_id=row.shop_id, currency=row.currency, items=items, terms=terms, address=address
+        ),
     )
-
-
-async def quote(tx: Tx, checkout: Checkout, place: pricing.Place | None = None) -> quoting.Quote:
-    """What the checkout costs, for each way it can be delivered.  Raises purchases.BadPurchase."""
-    basket = quoting.Basket(checkout.shop_id, checkout.currency, checkout.items, checkout.shop_terms)
-    return await quoting.quote(tx, basket, place)
 
 
 async def prepare(
@@ -159,13 +165,13 @@ async def prepare(
         row = await checkout_queries.lock_checkout(tx, id=hold_id)
     if row is None or not _is_of(row, shop_id, shopper):
         raise CheckoutNotFound(hold_id=str(hold_id))
-    checkout = await _checkout(tx, row)
+    checkout = await _checkout(tx, row, address=clean.address)
     if checkout.order_id is not None:
         return await _again(tx, checkout.order_id, clean)
     await _within_contact_limit(tx, checkout, clean)
     kept_row = await _keep_units(tx, row, network)
-    kept = checkout if kept_row is row else await _checkout(tx, kept_row)
-    way = quoting.chosen(await quote(tx, kept, quoting.place_of(clean.address)), clean)
+    kept = checkout if kept_row is row else await _checkout(tx, kept_row, address=clean.address)
+    way = quoting.chosen(kept.quote, clean)
     sums = way.totals
     if clean.expected_total_minor is not None and clean.expected_total_minor != sums.total.minor:
         raise TotalChanged(
@@ -193,7 +199,7 @@ async def prepare(
         first_minor=sums.first.minor,
         tax_minor=way.breakdown.totals.tax,
         shipping_name=way.name,
-        calculation=pricing.plain(way.breakdown),
+        calculation=way.calculation,
         form_hash=form_hash(clean),
         key=secrets.token_urlsafe(18),
     )

@@ -66,6 +66,28 @@ async def variants(tx: Tx, *, shop_id: int, ids: Sequence[int]) -> list[VariantR
     )
 
 
+@dataclass(frozen=True, slots=True)
+class GoodsRow:
+    """What decides about shipping and tax of a variant, as it is now."""
+
+    id: int
+    grams: int
+    tax_class: str
+
+
+async def goods(tx: Tx, *, shop_id: int, variant_ids: Sequence[int]) -> dict[int, GoodsRow]:
+    found = await tx.every(
+        GoodsRow,
+        """
+        SELECT id, grams, tax_class FROM catalog.v_goods
+         WHERE shop_id = %(shop_id)s AND id = ANY(%(ids)s)
+        """,
+        shop_id=shop_id,
+        ids=list(variant_ids),
+    )
+    return {row.id: row for row in found}
+
+
 async def host_name(tx: Tx, *, shop_id: int, person_id: int) -> str | None:
     return await tx.value(
         "SELECT name FROM accounts.v_member WHERE shop_id = %(shop_id)s AND person_id = %(person_id)s",

@@ -25,6 +25,7 @@ from shopfloor.pricing.models import (
     read,
 )
 from shopfloor.pricing.price import options, price, with_method
+from shopfloor.pricing.quotes import PricedWay, quote
 from shopfloor.pricing.rationals import of_units, refund_parts
 from shopfloor.pricing.records import Rules
 from shopfloor.pricing.refusals import BadPeriod, BadSteps, NoSuchDelivery, TooLarge, UnknownRule
@@ -43,6 +44,7 @@ __all__ = [
     "Option",
     "Place",
     "PriceBy",
+    "PricedWay",
     "Question",
     "Rounding",
     "Rules",
@@ -58,6 +60,7 @@ __all__ = [
     "options",
     "plain",
     "price",
+    "quote",
     "read",
     "records",
     "refund_parts",

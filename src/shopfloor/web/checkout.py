@@ -59,8 +59,7 @@ async def checkout(request: Request, shop: str, hold_id: UUID, shopper: Shopper,
         if begun.order_id is not None:
             return RedirectResponse(f"/s/{found.slug}/orders/{begun.order_id}", status_code=303)
         texts = await _texts(tx, request, found, begun)
-        quoted = await orders.quote(tx, begun)
-    return _checkout_page(request, found, begun, quoted, texts, {"method": "transfer"}, Trouble())
+    return _checkout_page(request, found, begun, texts, {"method": "transfer"}, Trouble())
 
 
 async def _texts(tx: Tx, request: Request, shop: Shop, begun: orders.Checkout) -> Texts:
@@ -106,10 +105,11 @@ async def send_checkout(
     address = orders.Address(street, city, postcode, region, country)
     if look:
         async with db.transaction() as tx:
-            begun = await orders.begin_checkout(tx, shop_id=found.id, hold_id=hold_id, shopper=shopper)
+            begun = await orders.begin_checkout(
+                tx, shop_id=found.id, hold_id=hold_id, shopper=shopper, address=address
+            )
             texts = await _texts(tx, request, found, begun)
-            quoted = await orders.quote(tx, begun, orders.place_of(address))
-        return _checkout_page(request, found, begun, quoted, texts, values, Trouble())
+        return _checkout_page(request, found, begun, texts, values, Trouble())
     form = orders.Form(
         name=name,
         delivery=way,
@@ -130,11 +130,12 @@ async def send_checkout(
         raise
     except Refusal as refusal:
         async with db.transaction() as tx:
-            begun = await orders.begin_checkout(tx, shop_id=found.id, hold_id=hold_id, shopper=shopper)
+            begun = await orders.begin_checkout(
+                tx, shop_id=found.id, hold_id=hold_id, shopper=shopper, address=address
+            )
             texts = await _texts(tx, request, found, begun)
-            quoted = await orders.quote(tx, begun, orders.place_of(address))
         return _checkout_page(
-            request, found, begun, quoted, texts, values, trouble_of(refusal, language), status=refusal.status
+            request, found, begun, texts, values, trouble_of(refusal, language), status=refusal.status
         )
     return RedirectResponse(f"/s/{found.slug}/orders/{order.id}", status_code=303)
 
@@ -159,7 +160,6 @@ def _checkout_page(
     request: Request,
     shop: Shop,
     begun: orders.Checkout,
-    quoted: orders.Quote,
     texts: Texts,
     values: Mapping[str, str],
     trouble: Trouble,
@@ -168,6 +168,7 @@ def _checkout_page(
 ) -> Response:
     at = now()
     language = language_of(request, shop.locale)
+    quoted = begun.quote
     names = [way_name(way) for way in quoted.ways]
     chosen = values.get("delivery") if values.get("delivery") in names else next(iter(names), "")
     facts = {

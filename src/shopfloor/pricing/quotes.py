@@ -1,0 +1,91 @@
+"""What an order costs in a shop, for each way it can be delivered: the shop's rules and the price function in one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from shopfloor import accounts
+from shopfloor.kernel.database import Tx
+from shopfloor.kernel.values import now
+from shopfloor.pricing import service
+from shopfloor.pricing.models import Breakdown, DeliveryKind, Line, Place, Question, Shipping, plain
+from shopfloor.pricing.price import options, price, with_method
+from shopfloor.pricing.records import Rules
+
+# A country that no country has: what is sent somewhere, where the shop does not ask where.
+_SOMEWHERE: Final = "ZZ"
+
+
+@dataclass(frozen=True, slots=True)
+class PricedWay:
+    """`name` and `note` are the shop's own, empty for a shop that has set none.  `calculation` is the breakdown as JSON."""
+
+    id: str
+    kind: DeliveryKind
+    name: str
+    note: str
+    breakdown: Breakdown
+    calculation: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Quoted:
+    """`asks_country`: the country of the address decides; `place` is the one these prices are for.
+
+    `countries`: those that something is brought to; empty where all are.
+    """
+
+    ways: list[PricedWay]
+    place: Place
+    asks_country: bool
+    countries: list[str]
+
+
+async def quote(
+    tx: Tx, *, shop_id: int, currency: str, lines: Sequence[Line], place: Place | None, otherwise: Shipping
+) -> Quoted:
+    """`otherwise`: how a shop delivers that has set nothing.  Without a place: as within the shop's own country.
+
+    Raises what `price` raises.
+    """
+    rules = await service.rules(tx, shop_id=shop_id)
+    home = rules.taxes.origin.country or next(
+        (each for zone in rules.zones for each in zone.countries if each != "*"), _SOMEWHERE
+    )
+    day = now().date()
+    if rules.has_taxes:
+        zone = ZoneInfo((await accounts.shop(tx, shop_id)).timezone)
+        day = now().astimezone(zone).date()
+    question = Question(
+        currency=currency,
+        date=day,
+        lines=list(lines),
+        destination=place if place is not None and rules.asks_country else Place(country=home),
+        taxes=rules.taxes,
+        shipping=rules.shipping if rules.has_delivery else otherwise,
+    )
+    own = {str(method.id): method for method in rules.methods}
+    ways: list[PricedWay] = []
+    for option in options(question):
+        told = price(with_method(question, option.id))
+        method = own.get(option.id)
+        ways.append(
+            PricedWay(
+                id=option.id,
+                kind=option.kind,
+                name="" if method is None else method.name,
+                note="" if method is None else method.note,
+                breakdown=told,
+                calculation=plain(told),
+            )
+        )
+    return Quoted(ways, question.destination, rules.asks_country, _countries(rules))
+
+
+def _countries(rules: Rules) -> list[str]:
+    """Where something goes to, by ship or locally; empty for everywhere."""
+    zones = {method.zone_id for method in rules.methods}
+    named = {each for zone in rules.zones if zone.id in zones for each in zone.countries}
+    named |= {method.country for method in rules.methods if method.kind == DeliveryKind.LOCAL}
+    return [] if "*" in named or not rules.has_delivery else sorted(named)

@@ -232,7 +232,7 @@ async def test_classes_of_products_and_rounding_by_order(market: Market) -> None
         await pricing.service.save_tax_rate(
             tx, shop_id=market.shop_id, rate=TaxRate(0, "CN", "9", tax_class="reduced", name="VAT")
         )
-        await catalog.set_tax_class(
+        await catalog.update_product(
             tx, shop_id=market.shop_id, product_id=market.product_id, tax_class="reduced"
         )
     hold, buyer = await market.hold(lines={market.variants[0]: 1, market.variants[1]: 1})
@@ -241,7 +241,7 @@ async def test_classes_of_products_and_rounding_by_order(market: Market) -> None
 
     assert order.tax_minor == round(2 * PRICE * 0.09)
     async with market.db.transaction() as tx:
-        await catalog.set_tax_class(
+        await catalog.update_product(
             tx, shop_id=market.shop_id, product_id=market.product_id, tax_class="none"
         )
     other, somebody = await market.hold()

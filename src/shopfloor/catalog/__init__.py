@@ -90,8 +90,6 @@ from shopfloor.catalog.service import (
     variants_of,
 )
 from shopfloor.catalog.sheet import Remark
-from shopfloor.catalog.tax_classes import of_products as tax_classes
-from shopfloor.catalog.tax_classes import set_class as set_tax_class
 from shopfloor.catalog.uploads import ProductFile, opened_import, receive_picture
 
 __all__ = [
@@ -178,9 +176,7 @@ __all__ = [
     "retry_pictures",
     "set_parts",
     "set_price",
-    "set_tax_class",
     "store_picture",
-    "tax_classes",
     "tidy",
     "translated",
     "update_product",

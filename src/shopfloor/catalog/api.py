@@ -542,7 +542,7 @@ async def update_variant(variant_id: Id, body: VariantChange, actor: Editor, db:
 async def set_tax_class(product_id: Id, body: TaxClassIn, actor: Editor, db: Db) -> TaxClassIn:
     """What a product is taxed as."""
     async with db.transaction() as tx:
-        await catalog.set_tax_class(
+        await catalog.update_product(
             tx, shop_id=actor.shop_id, product_id=product_id, tax_class=body.tax_class
         )
     return body

@@ -69,6 +69,7 @@ class Product:
     kept_plains: dict[str, str] | None = None
     option_texts: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
     """By locale, what the names and values of the options are called there."""
+    tax_class: str = "standard"
 
     @property
     def plain(self) -> str:

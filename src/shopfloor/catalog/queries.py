@@ -177,7 +177,8 @@ async def products_by_ids(tx: Tx, *, shop_id: int, ids: Sequence[int]) -> list[P
                p.vendor, p.product_type, p.tags, p.option_names, p.created_at, p.updated_at,
                (SELECT sha256 FROM catalog.picture WHERE product_id = p.id ORDER BY position, id LIMIT 1)
                    AS picture_sha,
-               p.plain AS kept_plain, p.plains AS kept_plains, p.option_texts
+               p.plain AS kept_plain, p.plains AS kept_plains, p.option_texts,
+               coalesce(p.tax_class, 'standard') AS tax_class
           FROM catalog.product p
          WHERE p.shop_id = %(shop_id)s AND p.id = ANY(%(ids)s::bigint[]) ORDER BY p.id
         """,
@@ -204,7 +205,8 @@ async def products(
                p.vendor, p.product_type, p.tags, p.option_names, p.created_at, p.updated_at,
                (SELECT sha256 FROM catalog.picture WHERE product_id = p.id ORDER BY position, id LIMIT 1)
                    AS picture_sha,
-               p.plain AS kept_plain, p.plains AS kept_plains, p.option_texts
+               p.plain AS kept_plain, p.plains AS kept_plains, p.option_texts,
+               coalesce(p.tax_class, 'standard') AS tax_class
           FROM catalog.product p
          WHERE p.shop_id = %(shop_id)s
            AND (%(after)s::bigint IS NULL OR p.id > %(after)s)

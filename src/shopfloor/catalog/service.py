@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from shopfloor import accounts
-from shopfloor.catalog import queries
+from shopfloor.catalog import queries, tax_classes
 from shopfloor.catalog.events import BundleChanged, BundledUnits, PriceChanged, ProductChanged
 from shopfloor.catalog.models import (
     LONGEST_DESCRIPTION,
@@ -185,9 +185,15 @@ async def update_product(
     tags: Sequence[str] | None = None,
     option_names: Sequence[str] | None = None,
     option_texts: Mapping[str, Mapping[str, str]] | None = None,
+    tax_class: str | None = None,
 ) -> Product:
-    """Change what is given.  Options of a product that has variants can be renamed, not added or removed."""
+    """Change what is given.  Options of a product that has variants can be renamed, not added or removed.
+
+    Raises also pricing.UnknownRule (no such tax class).
+    """
     before = await _locked_product(tx, shop_id, product_id)
+    if tax_class is not None:
+        await tax_classes.set_class(tx, shop_id=shop_id, product_id=product_id, tax_class=tax_class)
     if option_names is not None:
         option_names = checked_option_names(option_names)
         if len(option_names) != len(before.option_names) and await queries.count_variants(

@@ -27,7 +27,6 @@ from shopfloor.orders.models import (
 from shopfloor.orders.placing import record_charge
 from shopfloor.orders.presale import answer_delay, delay, lot_delayed, lot_ready, mark_ready
 from shopfloor.orders.presentation import shown
-from shopfloor.orders.quoting import Quote, Way
 from shopfloor.orders.refunds import mark_refunded, refund, refunds_owed, send_refund
 from shopfloor.orders.refusals import CheckoutNotFound, NoDelay
 from shopfloor.orders.shipping import deliver, ship
@@ -55,10 +54,8 @@ __all__ = [
     "OrderPlaced",
     "OrderView",
     "Party",
-    "Quote",
     "ShopTerms",
     "Status",
-    "Way",
     "answer_delay",
     "audit",
     "bank_details",

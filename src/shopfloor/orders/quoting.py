@@ -18,9 +18,12 @@ SHIP, PICK_UP = "ship", "pick_up"
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A way of delivery with all it costs.  `name` is the shop's own; without one the page has words for it."""
+    """A way of delivery with all it costs.  `field`: what a form calls it, `ship`, `pick_up`, or one of these with the
+    shop's own number.  `name` is the shop's own; without one the page has words for it.
+    """
 
     id: str
+    field: str
     kind: pricing.DeliveryKind
     delivery: Delivery
     name: str
@@ -138,10 +141,12 @@ def _way(told: pricing.PricedWay, items: Sequence[Item], currency: str) -> Way:
         )
         for item, line in zip(items, told.breakdown.lines, strict=True)
     ]
+    delivery = Delivery.PICK_UP if told.kind is pricing.DeliveryKind.PICK_UP else Delivery.SHIP
     return Way(
         id=told.id,
+        field=told.id if told.id in {SHIP, PICK_UP} else f"{delivery}_{told.id}",
         kind=told.kind,
-        delivery=Delivery.PICK_UP if told.kind is pricing.DeliveryKind.PICK_UP else Delivery.SHIP,
+        delivery=delivery,
         name=told.name,
         note=told.note,
         totals=totals(priced, currency=currency, shipping_minor=told.breakdown.totals.shipping),

@@ -169,7 +169,7 @@ def _checkout_page(
     at = now()
     language = language_of(request, shop.locale)
     quoted = begun.quote
-    names = [way_name(way) for way in quoted.ways]
+    names = [way.field for way in quoted.ways]
     chosen = values.get("delivery") if values.get("delivery") in names else next(iter(names), "")
     facts = {
         "shop_id": shop.id,
@@ -198,11 +198,6 @@ def _checkout_page(
     )
     response.headers["cache-control"] = "private, no-store"
     return response
-
-
-def way_name(way: orders.Way) -> str:
-    """What the form calls a way of delivery: `ship`, `pick_up`, or one of these with the shop's own number."""
-    return way.delivery.value if way.id == way.delivery else f"{way.delivery}_{way.id}"
 
 
 @router.get("/s/{shop}/orders/{order_id}")

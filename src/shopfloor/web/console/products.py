@@ -458,7 +458,6 @@ async def _page(
         }
         bundles, goods, cut = await _bundle_forms(tx, desk, variants)
         classes = await pricing.service.tax_classes(tx, shop_id=desk.shop.id)
-        taxed = await catalog.tax_classes(tx, shop_id=desk.shop.id, product_ids=[product_id])
     other = other_language(desk)
     known = product.option_texts.get(other, {})
     words = _option_values(variants)
@@ -477,7 +476,7 @@ async def _page(
     return desk.page(
         "product.html",
         classes=classes,
-        tax_class=taxed.get(product_id, "standard"),
+        tax_class=product.tax_class,
         active="products",
         product=product,
         variants=variants,

@@ -218,7 +218,7 @@ async def product(desk: CatalogEditor, product_id: Id, tax_class: Text = "standa
     typed = await desk.request.form()
     try:
         async with desk.work() as tx:
-            await catalog.set_tax_class(tx, shop_id=desk.shop.id, product_id=product_id, tax_class=tax_class)
+            await catalog.update_product(tx, shop_id=desk.shop.id, product_id=product_id, tax_class=tax_class)
             for variant in await catalog.variants_of(tx, shop_id=desk.shop.id, product_ids=[product_id]):
                 given = typed.get(f"grams-{variant.id}")
                 if isinstance(given, str) and given.strip():

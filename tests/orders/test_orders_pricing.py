@@ -11,6 +11,7 @@ from shopfloor import catalog, orders, payments, pricing
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.values import Money
 from shopfloor.orders import Address, Delivery
+from shopfloor.orders.quoting import Quote
 from shopfloor.pricing.models import DeliveryKind, PriceBy, Rounding
 from shopfloor.pricing.records import Method, TaxRate, TaxSettings, Zone
 
@@ -52,7 +53,7 @@ async def deliver(market: Market) -> dict[str, int]:
     return {method.name: method.id for method in saved}
 
 
-async def quoted(market: Market, hold: UUID, buyer: UUID, address: Address | None = None) -> orders.Quote:
+async def quoted(market: Market, hold: UUID, buyer: UUID, address: Address | None = None) -> Quote:
     async with market.db.transaction() as tx:
         begun = await orders.begin_checkout(
             tx, shop_id=market.shop_id, hold_id=hold, shopper=buyer, address=address

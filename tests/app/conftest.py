@@ -9,6 +9,7 @@ from tests.app.running import Owner, Running, database_url, place
 @pytest.fixture(scope="module")
 def node() -> Iterator[Running]:
     with place() as data_dir, database_url() as database, Running(data_dir, database=database) as running:
+        running.hurry()
         yield running
 
 

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Coroutine, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
@@ -24,26 +24,14 @@ import psycopg
 from PIL import Image, ImageDraw
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
+from tests.waiting import PATIENCE
 
 from shopfloor.demo.merchant import Merchant
 
 STATIC: Final = Path(__file__).parents[2] / "src/shopfloor/web/static"
-# How long a slow machine with much else to do may take for what takes it a second.
-PATIENCE: Final = 90.0
 PASSWORD: Final = "a kiln full of bowls"
 
 Answer = TypeVar("Answer")
-
-
-def until(what: str, true: Callable[[], Answer | None], *, patience: float = PATIENCE) -> Answer:
-    """Ask until there is an answer that counts as true; fail with `what` when there is none in time."""
-    end = time.monotonic() + patience
-    while True:
-        answer = true()
-        if answer:
-            return answer
-        assert time.monotonic() < end, f"waited {patience:.0f} s in vain: {what}"
-        time.sleep(0.1)
 
 
 @contextmanager
@@ -112,6 +100,15 @@ class Running:
         return self.environment.get(
             "SHOPFLOOR_DATABASE_URL", f"host={self.data_dir}/postgres/run user=postgres dbname=shopfloor"
         )
+
+    def hurry(self) -> None:
+        """No test pulls the plug of this server: its commits need not wait for the disk."""
+        if "SHOPFLOOR_DATABASE_URL" in self.environment:
+            return
+        with psycopg.connect(self.database_url, autocommit=True) as connection:
+            for setting in ("fsync", "full_page_writes"):
+                connection.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(setting)))
+            connection.execute("SELECT pg_reload_conf()")
 
     @property
     def log(self) -> str:

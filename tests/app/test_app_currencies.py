@@ -17,8 +17,9 @@ from typing import Any, Final
 import httpx
 import psycopg
 import pytest
-from tests.app.running import PATIENCE, Owner, Running, until
+from tests.app.running import PATIENCE, Owner, Running
 from tests.app.test_app_shop_borders import supplies
+from tests.waiting import until
 
 from shopfloor.demo.forms import Form, find_form
 from shopfloor.kernel.currencies import DECIMALS

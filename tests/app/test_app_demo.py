@@ -9,7 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.app.running import place, until
+from tests.app.running import place
+from tests.waiting import until
 
 PATIENCE = 240
 

@@ -15,7 +15,8 @@ from xml.etree import ElementTree as ET
 import httpx
 import imageio_ffmpeg
 import pytest
-from tests.app.running import Owner, Running, until
+from tests.app.running import Owner, Running
+from tests.waiting import until
 
 from shopfloor.kernel.headers import HEADERS
 

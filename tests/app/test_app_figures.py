@@ -15,7 +15,8 @@ from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
-from tests.app.running import PATIENCE, Owner, Running, until, variant_of
+from tests.app.running import PATIENCE, Owner, Running, variant_of
+from tests.waiting import until
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.app.running import PATIENCE, Owner, Running, until, variant_of
+from tests.app.running import PATIENCE, Owner, Running, variant_of
 from tests.app.test_app_figures import Person
+from tests.waiting import until
 
 from shopfloor.demo.merchant import CURRENCY, Trouble
 

@@ -6,7 +6,8 @@ import signal
 import uuid
 
 import httpx
-from tests.app.running import Owner, Running, place, until, variant_of
+from tests.app.running import Owner, Running, place, variant_of
+from tests.waiting import until
 
 
 def ask(shop: Running, path: str) -> httpx.Response:

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 import httpx
 import psycopg
 import pytest
-from tests.app.running import PASSWORD, Owner, Running, database_url, place, until, variant_of
+from tests.app.running import PASSWORD, Owner, Running, database_url, place, variant_of
+from tests.waiting import until
 
 
 def get(address: str, path: str) -> httpx.Response:

@@ -14,8 +14,9 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.app.running import Owner, Running, database_url, place, until, variant_of
+from tests.app.running import Owner, Running, database_url, place, variant_of
 from tests.media import checker, film
+from tests.waiting import until
 from websockets.sync.client import ClientConnection, connect
 
 PRICE = 9_900

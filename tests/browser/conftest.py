@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 import imageio_ffmpeg
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
-from tests.app.running import PATIENCE, Owner, Running, database_url, place, until
+from tests.app.running import PATIENCE, Owner, Running, database_url, place
+from tests.waiting import until
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
 import chromium

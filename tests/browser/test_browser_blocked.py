@@ -5,9 +5,10 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
-from tests.app.running import Owner, until
+from tests.app.running import Owner
 from tests.browser.blocking_proxy import BlockingProxy
 from tests.browser.conftest import STEP, MakeStall, People, enter
+from tests.waiting import until
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=STEP)

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from playwright.sync_api import Page, Route, WebSocketRoute, expect
-from tests.app.running import Owner, until
+from tests.app.running import Owner
 from tests.browser.conftest import STEP, MakeStall, People, Stall, enter
+from tests.waiting import until
 
 
 def tap_buy(page: Page, stall: Stall) -> None:

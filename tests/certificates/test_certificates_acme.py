@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.app.running import Running, place, until
+from tests.app.running import Running, place
 from tests.certificates.pebble import Authority, free_port, needs_pebble, pebble
+from tests.waiting import until
 
 from shopfloor.certificates import Source, Wanted
 from shopfloor.certificates.program import make

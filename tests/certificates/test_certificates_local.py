@@ -17,8 +17,9 @@ import httpx
 import imageio_ffmpeg
 import pytest
 import websockets
-from tests.app.running import Owner, Running, database_url, place, until
+from tests.app.running import Owner, Running, database_url, place
 from tests.certificates.pebble import free_port
+from tests.waiting import until
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from tests.waiting import soon
 
 from shopfloor import collector
 from shopfloor.collector import Bad, Event, index, log, manifest, sealer
@@ -327,11 +328,7 @@ async def test_a_process_that_runs_full_seals_by_itself(directory: Path, event: 
     one = collector.Collector(directory, "one", seal_every=3600, reserve=0)
     await one.start()
     await one.append([event(str(n)) for n in range(40_000)])
-    for _ in range(200):
-        if manifest.read(directory):
-            break
-        await asyncio.sleep(0.05)
-    lines = manifest.read(directory)
+    lines = await soon("it seals", lambda: manifest.read(directory), every=0.05)
     await one.close()
 
     assert [line.accepted for line in lines] == [40_000]

@@ -14,6 +14,7 @@ from typing import Any
 import psycopg
 import pytest
 from tests.jobs import PATIENCE, drain, until_quiet, working
+from tests.waiting import soon
 
 from shopfloor.kernel import jobs, outbox
 from shopfloor.kernel.database import Database, Tx
@@ -94,10 +95,7 @@ async def queued(db: Database) -> list[str]:
 
 
 async def until(what: str, true: Callable[[], Awaitable[object]]) -> None:
-    end = asyncio.get_running_loop().time() + PATIENCE
-    while not await true():
-        assert asyncio.get_running_loop().time() < end, what
-        await asyncio.sleep(0.02)
+    await soon(what, true)
 
 
 async def test_a_job_runs_after_its_commit_and_its_result_is_kept(dsn: str, database: Database) -> None:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from tests.waiting import soon
 
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Database, Tx
@@ -249,10 +250,7 @@ async def test_looking_for_facts_writes_nothing(dsn: str) -> None:
 
 
 async def eventually(what: str, true: Any) -> None:
-    end = asyncio.get_running_loop().time() + 30
-    while not await true():
-        assert asyncio.get_running_loop().time() < end, what
-        await asyncio.sleep(0.02)
+    await soon(what, true)
 
 
 @contextlib.asynccontextmanager

@@ -13,6 +13,7 @@ import pytest
 import uvicorn
 from tests.media import checker, film
 from tests.media.test_media_show import Everybody, always, play
+from tests.waiting import soon
 
 from shopfloor import media
 from shopfloor.kernel.database import Database
@@ -59,14 +60,6 @@ async def process(database: Database, directory: Path) -> AsyncGenerator[Process
             await server.close()
             web.should_exit = True
             await task
-
-
-async def soon(what: str, true: Any) -> None:
-    for _ in range(200):
-        if true():
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError(what)
 
 
 async def a_camera(database: Database) -> tuple[int, str]:

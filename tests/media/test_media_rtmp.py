@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import uvloop
 from tests.media.film import Tag, encoder, frame
+from tests.waiting import soon
 
 from shopfloor.media import amf
 from shopfloor.media.chunks import (
@@ -73,11 +74,8 @@ async def serving(limits: Limits | None = None) -> AsyncGenerator[tuple[RtmpServ
         await server.close()
 
 
-async def until(condition: object, seconds: float = 5) -> None:
-    assert callable(condition)
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.01)
+async def until(condition: Callable[[], object], seconds: float = 5) -> None:
+    await soon("what the next line needs", condition, patience=seconds)
 
 
 async def still_works(port: int) -> None:

@@ -21,6 +21,7 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from tests.media import checker, film
+from tests.waiting import soon
 
 from shopfloor import media
 from shopfloor.kernel.database import Database
@@ -99,9 +100,7 @@ async def studio(database: Database, directory: Path, **options: Any) -> AsyncGe
 
 
 async def until(condition: Callable[[], object], seconds: float = 10) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.02)
+    await soon("what the next line needs", condition, patience=seconds)
 
 
 async def written(

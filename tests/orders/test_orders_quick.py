@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 import uvicorn
+from tests.waiting import soon
 
 from shopfloor import accounts
 from shopfloor.purchases import PurchaseEndpoint, PurchaseRequest, make_http_protocol
@@ -158,15 +159,13 @@ async def test_answers_leave_in_the_order_of_asking(server: Server) -> None:
     client = await connect(server)
     server.door.hold_back = True
     client.send(request() + request() + PAGE + request())
-    while len(server.door.asked) < 2:
-        await asyncio.sleep(0.01)
+    await soon("all are asked", lambda: len(server.door.asked) >= 2)
 
     server.door.answer(1)
     await asyncio.sleep(0.05)
     server.door.answer(0)
     first, second, page = [await client.receive() for _ in range(3)]
-    while len(server.door.asked) < 3:
-        await asyncio.sleep(0.01)
+    await soon("all are asked", lambda: len(server.door.asked) >= 3)
     server.door.answer(2)
     fourth = await client.receive()
 
@@ -259,8 +258,7 @@ async def test_who_waits_is_answered_before_the_server_stops(server: Server) -> 
     client = await connect(server)
     server.door.hold_back = True
     client.send(request())
-    while not server.door.asked:
-        await asyncio.sleep(0.01)
+    await soon("it is asked", lambda: server.door.asked)
 
     server.server.should_exit = True
     await asyncio.sleep(0.3)
@@ -274,8 +272,7 @@ async def test_a_buyer_who_has_gone_breaks_nothing(server: Server) -> None:
     client = await connect(server)
     server.door.hold_back = True
     client.send(request() + request())
-    while len(server.door.asked) < 2:
-        await asyncio.sleep(0.01)
+    await soon("all are asked", lambda: len(server.door.asked) >= 2)
     client.writer.transport.abort()
     await asyncio.sleep(0.05)
 

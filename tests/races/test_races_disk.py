@@ -19,7 +19,8 @@ from typing import Final, Self
 import httpx
 import psycopg
 import pytest
-from tests.app.running import PATIENCE, Owner, Running, place, until, variant_of
+from tests.app.running import PATIENCE, Owner, Running, place, variant_of
+from tests.waiting import until
 
 from shopfloor import stock
 from shopfloor.kernel.postgres import EmbeddedPostgres, server_user

@@ -27,9 +27,12 @@ MAX_REDIRECTS: Final = 5
 MAX_URL: Final = 2_000
 # Other ports are where databases, mail and consoles listen.
 PORTS: Final = frozenset({80, 443})
-_HEADERS: Final = {
-    "user-agent": "Shopfloor (picture import)", "accept": "*/*", "accept-encoding": "identity", "connection": "keep-alive",
-}  # fmt: skip
+_HEADERS: Final = [
+    (b"user-agent", b"Shopfloor (picture import)"),
+    (b"accept", b"*/*"),
+    (b"accept-encoding", b"identity"),
+    (b"connection", b"keep-alive"),
+]
 # Seconds for a step that brings nothing.
 _PATIENCE: Final = {"timeout": dict.fromkeys(("connect", "read", "write", "pool"), 5.0)}
 _TROUBLE: Final = (

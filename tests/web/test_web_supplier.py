@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 from tests.web.conftest import Stage
@@ -247,3 +248,18 @@ async def test_a_day_that_has_passed_is_confirmed_for_today(workshop: Workshop) 
     await workshop.answer(answer="all")
 
     assert {line.ready_on for line in (await workshop.now()).lines} == {now().date()}
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Pago_Pago"])
+async def test_days_are_those_of_the_shop_and_its_zone_is_named(workshop: Workshop, zone: str) -> None:
+    """Of these two, at least one has another day than UTC, whatever the time is."""
+    async with workshop.stage.db.transaction() as tx:
+        await tx.run("UPDATE accounts.shop SET timezone = %(zone)s", zone=zone)
+    today = now().astimezone(ZoneInfo(zone)).date()
+    page = (await workshop.stage.client.get(workshop.address)).text
+    assert f"Times: {zone}." in page
+    assert f'min="{today}"' in page
+    days = {f"d-{line.variant_id}": str(today) for line in workshop.order.lines}
+    status, _ = await workshop.answer(**workshop.lines() | days)
+    assert status == 303
+    assert {line.ready_on for line in (await workshop.now()).lines} == {today}

@@ -22,7 +22,7 @@ from shopfloor.web.console.form_values import day_of, quantity_of
 from shopfloor.web.languages import N_, Language, language_of
 from shopfloor.web.purchase_orders import Line, csv_of, named
 from shopfloor.web.refusals import message_of
-from shopfloor.web.templating import flash, render
+from shopfloor.web.templating import flash, render, zone_of
 
 # Whoever holds the key may do all of this: `supply` reads it in every call, and refuses with UnknownKey.
 router = APIRouter(prefix="/supplier/{key}", include_in_schema=False)
@@ -101,7 +101,7 @@ def _page(
         at=at,
         values=values or {},
         errors=errors or {},
-        today=now().date(),
+        today=today_of(opened.shop),
     )
     return _unseen(response)
 
@@ -146,11 +146,14 @@ async def answer(request: Request, key: str, order_id: UUID, db: Db) -> Response
         raise supply.UnknownPurchaseOrder(purchase_order_id=str(order_id))
     language = opened.language(request)
     values = _understood(request, key, opened, values, questions.sent(typed))
-    promises, errors = promised(order, values, opened.shop, language, today=now().date())
+    today = today_of(opened.shop)
+    promises, errors = promised(order, values, opened.shop, language, today=today)
     if not errors:
         try:
             async with db.transaction() as tx:
-                order = await supply.confirm(tx, key=key, purchase_order_id=order_id, lines=promises)
+                order = await supply.confirm(
+                    tx, key=key, purchase_order_id=order_id, lines=promises, today=today
+                )
         except Refusal as refusal:
             errors = {_field(refusal): message_of(refusal, language)}
     if errors:
@@ -162,6 +165,11 @@ async def answer(request: Request, key: str, order_id: UUID, db: Db) -> Response
     }.get(order.state, N_("Thank you. The shop now sells on your promise."))
     flash(response, "good", language.words.gettext(said))
     return response
+
+
+def today_of(shop: Shop) -> date:
+    """The day it is in the shop, by which dates are promised; the foot of the page names its zone."""
+    return now().astimezone(zone_of(shop.timezone)).date()
 
 
 def _understood(

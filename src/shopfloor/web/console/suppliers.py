@@ -19,12 +19,14 @@ from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import public_link
+from shopfloor.kernel.values import now
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.console.form_values import day_of, id_of
 from shopfloor.web.languages import N_
 from shopfloor.web.parts import option_words
 from shopfloor.web.purchase_orders import csv_of, named
 from shopfloor.web.refusals import message_of
+from shopfloor.web.templating import zone_of
 
 router = APIRouter(prefix="/console/{shop}", include_in_schema=False)
 
@@ -353,6 +355,7 @@ async def announce_makeable(
                 quantity=desk.quantity(units, least=0),
                 ready_on=day_of(ready_on),
                 location_id=id_of(location_id),
+                today=now().astimezone(zone_of(desk.shop.timezone)).date(),
             )
     except Refusal as refusal:
         return desk.refused(back, refusal)

@@ -247,6 +247,7 @@ def followers(
     # After what they change in open rooms: pages are made from those.
     for kind in SHOWN_AT_ONCE:
         also(kind, lambda fact: pages.forget(fact.shop_id))
+    also(accounts.shop_settings.ShopChanged, lambda fact: pages.forget_shop(fact.shop_id))
     also(ShopTermsChanged, lambda fact: pages.forget_shop(fact.shop_id))
     return shown
 

@@ -5,7 +5,7 @@ another shop's object does not exist for them.  Tokens (sessions, links, keys) a
 only a hash is stored.
 """
 
-from shopfloor.accounts import faults, forms, second_factor
+from shopfloor.accounts import faults, forms, second_factor, shop_settings
 from shopfloor.accounts.device import issue_device, read_device
 from shopfloor.accounts.events import (
     KeyIssued,
@@ -193,6 +193,7 @@ __all__ = [
     "second_factor",
     "shop",
     "shop_by_slug",
+    "shop_settings",
     "shopper_of",
     "shops",
     "sign_in",

@@ -41,6 +41,21 @@ async def insert_shop_once(
     )
 
 
+async def update_shop(tx: Tx, *, shop: Shop) -> None:
+    await tx.run(
+        """
+        UPDATE accounts.shop
+           SET name = %(name)s, locale = %(locale)s, timezone = %(timezone)s, currency = %(currency)s
+         WHERE id = %(shop_id)s
+        """,
+        shop_id=shop.id,
+        name=shop.name,
+        locale=shop.locale,
+        timezone=shop.timezone,
+        currency=shop.currency,
+    )
+
+
 async def shop(tx: Tx, *, shop_id: int) -> Shop | None:
     return await tx.first(
         Shop,

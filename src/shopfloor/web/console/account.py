@@ -308,7 +308,8 @@ async def reset(request: Request, token: str, db: Db, password: Text = "") -> Re
         async with db.transaction() as tx:
             person = await accounts.reset_for(tx, token=token)
             await accounts.reset_password(tx, token=token, password=password)
-    except accounts.WeakPassword as refusal:
+    except Refusal as refusal:
+        # A link that is over says so again.
         async with db.transaction() as tx:
             person = await accounts.reset_for(tx, token=token)
         errors = {"password": message_of(refusal, language_of(request))}

@@ -1,5 +1,6 @@
 """The shop's terms: how buyers pay, what shipping costs, how long they may take."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from operator import attrgetter
@@ -8,25 +9,41 @@ from typing import Annotated
 from fastapi import APIRouter, Form
 from starlette.responses import Response
 
-from shopfloor import orders, purchases
+from shopfloor import accounts, catalog, orders, purchases
 from shopfloor.accounts import Permission
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import Refusal
+from shopfloor.web import regions
 from shopfloor.web.console.desk import Desk, at, at_page
-from shopfloor.web.languages import N_
+from shopfloor.web.languages import LANGUAGES, N_, by_tag, fitting
+from shopfloor.web.refusals import message_of
 
 router = APIRouter(prefix="/console/{shop}/terms", include_in_schema=False)
 
 Viewer = Annotated[Desk, at_page("terms")]
 Manager = Annotated[Desk, at(Permission.ORDERS_MANAGE)]
 MoneyManager = Annotated[Desk, at(Permission.MONEY_MANAGE)]
+Owner = Annotated[Desk, at(Permission.MEMBERS_MANAGE)]
 Text = Annotated[str, Form(max_length=2000)]
 
 
 @router.get("")
 async def terms(desk: Viewer, after: Id | None = None, before: Id | None = None) -> Response:
     """`after` and `before` turn the history of the bank details."""
+    return await _page(desk, after=after, before=before)
+
+
+async def _page(
+    desk: Desk,
+    *,
+    after: int | None = None,
+    before: int | None = None,
+    typed: Mapping[str, str] | None = None,
+    errors: Mapping[str, str] | None = None,
+    status: int = 200,
+) -> Response:
+    """`typed` over what is kept of the shop, where its form came back."""
     async with desk.work() as tx:
         policy = await orders.shop_terms(tx, shop_id=desk.shop.id)
         sees = desk.actor.may(Permission.MONEY_VIEW)
@@ -40,9 +57,66 @@ async def terms(desk: Viewer, after: Id | None = None, before: Id | None = None)
                 key=attrgetter("id"),
             )
         most = await purchases.most_per_buyer(tx, shop_id=desk.shop.id)
+        is_empty = not await catalog.products(tx, shop_id=desk.shop.id, limit=1)
+    shop, tongue = desk.shop, fitting(desk.shop.locale)
+    others = [] if tongue is not None else [(shop.locale, shop.locale)]
+    kept = {
+        "name": shop.name,
+        "locale": shop.locale if tongue is None else tongue.tag,
+        "timezone": regions.canonical(shop.timezone),
+        "currency": shop.currency,
+    }
     return desk.page(
-        "terms.html", active="terms", policy=policy, changes=page.items, page=page, most_per_buyer=most
+        "terms.html",
+        active="terms",
+        status=status,
+        policy=policy,
+        changes=page.items,
+        page=page,
+        most_per_buyer=most,
+        values={**kept, **(typed or {})},
+        errors=errors or {},
+        tongues=[*others, *((language.tag, language.name) for language in LANGUAGES)],
+        zones=regions.zone_groups(desk.language),
+        currencies=regions.currencies(desk.language.tag),
+        is_empty=is_empty,
     )
+
+
+@router.post("/shop")
+async def change_shop(
+    desk: Owner, name: Text = "", locale: Text = "", timezone: Text = "", currency: Text = ""
+) -> Response:
+    """What the shop is called, and where it is.  The currency is that of all prices: it stays once there are any."""
+    typed = {"name": name, "locale": locale, "timezone": timezone, "currency": currency}
+    chosen = by_tag(locale)
+    tongue = desk.shop.locale if chosen is None else chosen.tag.replace("-", "_")
+    faults = accounts.faults.of_shop(
+        name=name,
+        slug=desk.shop.slug,
+        currency=currency or desk.shop.currency,
+        locale=tongue,
+        timezone=timezone,
+    )
+    if faults:
+        errors = {field: message_of(fault, desk.language) for field, fault in faults.items()}
+        return await _page(desk, typed=typed, errors=errors, status=422)
+    async with desk.work() as tx:
+        is_other = bool(currency) and currency != desk.shop.currency
+        if is_other and await catalog.products(tx, shop_id=desk.shop.id, limit=1):
+            words = N_("The currency can't change any more: there are prices in %(currency)s.")
+            errors = {"currency": desk.say(words, currency=desk.shop.currency)}
+            return await _page(desk, typed=typed, errors=errors, status=409)
+        await accounts.shop_settings.change(
+            tx,
+            actor=desk.actor,
+            name=name,
+            # What fits already stays as it is: zh_TW is not made zh_CN by saving the name.
+            locale=desk.shop.locale if chosen == fitting(desk.shop.locale) else tongue,
+            timezone=timezone,
+            currency=currency or None,
+        )
+    return desk.back("/terms", desk.say(N_("Saved.")))
 
 
 @router.post("/pay-to")

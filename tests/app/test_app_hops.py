@@ -29,6 +29,8 @@ stock, speculation.py:Speculation.plan
 stock, limits.py:limited
 stock, limits.py:gives_way
 stock, decision.py:decide
+stock, limits.py:limited
+stock, limits.py:gives_way
 stock, limits.py:over_limit
 stock, shares.py:Shares.binds
 stock, limits.py:limited

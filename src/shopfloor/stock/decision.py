@@ -5,6 +5,7 @@ by the day they are ready.  A request that does not fit does not stand in the wa
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
@@ -14,7 +15,7 @@ from uuid import UUID
 from shopfloor.kernel.values import MAX_QUANTITY
 from shopfloor.stock.batch import Allocation, Decision, Granted, Group, PoolView, Row, Shelf, Wanted
 from shopfloor.stock.events import RefusedPurchases, VariantLeft
-from shopfloor.stock.limits import Mine, limited, mine_of, over_limit
+from shopfloor.stock.limits import Mine, gives_way, limited, mine_of, over_limit
 from shopfloor.stock.models import (
     CLOSED,
     INVALID,
@@ -146,6 +147,36 @@ def standing(request: Request, rows: Sequence[Row]) -> Held:
     return Held(request.id, first.expires_at, lots, state, replayed=True)
 
 
+_Look = tuple[object, ...]
+
+
+@dataclass(slots=True)
+class _Batch:
+    """A batch while it is being decided."""
+
+    arranged: Mapping[tuple[int, int], Sequence[Shelf]]
+    pool_views: Mapping[int, PoolView]
+    bought: Mapping[int, Sequence[Row]]
+    own: Mapping[int, Sequence[Row]]
+    at: datetime
+    defer: bool
+    shares: Shares
+    decision: Decision
+    mine: dict[int, list[Mine]] = field(default_factory=dict[int, list[Mine]])
+    """What the batch has granted, by buyer, where limits count."""
+    gone: set[UUID] = field(default_factory=set[UUID])
+    """Earlier holds that give way in it."""
+    alike: dict[_Look, tuple[Shelf, int, Granted]] = field(
+        default_factory=dict[_Look, tuple[Shelf, int, Granted]]
+    )
+    """What a request of this very content got before in this batch: most requests of a hot sale are alike."""
+    hopeless: dict[_Look, tuple[dict[str, object], RefusedPurchases]] = field(
+        default_factory=dict[_Look, tuple[dict[str, object], RefusedPurchases]]
+    )
+    """And what was refused: units only become fewer within a batch, unless a hold gives way."""
+    expiries: dict[int, datetime] = field(default_factory=dict[int, datetime])
+
+
 def decide(
     requests: Sequence[Request],
     *,
@@ -165,183 +196,208 @@ def decide(
     they hash ten times faster.)
     """
     decision = Decision(answers=[None] * len(requests))
+    batch = _Batch(arranged, pool_views, bought, own, at, defer, shares, decision)
     answers = decision.answers
     first_of: dict[int, int] = {}
-    mine: dict[int, list[Mine]] = {}
-    groups = decision.granted
-    gone: set[UUID] = set()
-    # What a request of this very content got before in this batch: most requests of a hot sale are alike.
-    alike: dict[tuple[object, ...], tuple[Shelf, int, Granted]] = {}
-    # And what was refused: units only become fewer within a batch, unless a hold gives way.
-    hopeless: dict[tuple[object, ...], tuple[dict[str, object], RefusedPurchases]] = {}
-    expiries: dict[int, datetime] = {}
-
-    def refuse(number: int, request: Request, code: str, facts: dict[str, object]) -> RefusedPurchases | None:
-        answers[number] = Refused(request.id, code, facts)
-        among = decision.refused.setdefault((request.shop_id, request.show_id, request.offer_id), {})
-        same = None
-        for line in request.lines:
-            key = (line.variant_id, line.quantity, code)
-            same = among.get(key)
-            if same is None:
-                same = among[key] = RefusedPurchases(*key, [], [])
-            same.ids.append(request.id)
-            same.buyers.append(request.buyer)
-        return same
-
-    def grant(number: int, request: Request, allocations: list[Allocation]) -> Granted:
-        seconds = request.hold_seconds
-        network = 0
-        if shares.binds(request):
-            assert request.network is not None
-            network = request.network
-            seconds = min(seconds, UNPAID_SECONDS)
-            shares.add(request)
-        expires_at = expiries.get(seconds)
-        if expires_at is None:
-            expires_at = expiries[seconds] = at + timedelta(seconds=seconds)
-        lots: tuple[Part, ...] = ()
-        rows: Granted | None = None
-        for part, (shelf, quantity, price, bundle) in enumerate(allocations):
-            shelf.taken += quantity
-            shelf.granted += quantity
-            group: Group = (
-                part, request.shop_id, request.pool_id, shelf.id, shelf.variant_id, quantity, price,
-                request.offer_id, request.show_id, shelf.ready_on, shelf.kind, limited(request), expires_at, bundle,
-            )  # fmt: skip
-            rows = groups.get(group)
-            if rows is None:
-                lot = Part(shelf.variant_id, quantity, shelf.ready_on, shelf.kind)
-                rows = groups[group] = Granted((lot,), expires_at)
-            rows.ids.append(request.id)
-            rows.buyers.append(request.buyer)
-            rows.networks.append(network)
-            lots = rows.lots if part == 0 else lots + rows.lots
-        answers[number] = Held(request.id, expires_at, lots)
-        assert rows is not None, "a request has lines"
-        return rows
-
     for number, request in enumerate(requests):
         id_key = request.id.int
         earlier = first_of.setdefault(id_key, number)
         if earlier != number:
             answers[number] = _again(requests[earlier], request, answers[earlier])
-            continue
-        stored = known.get(id_key)
-        if stored is not None:
+        elif (stored := known.get(id_key)) is not None:
             answers[number] = replay(request, stored)
-            continue
-
-        # The everyday case, straight through: one line, the same as somebody's before, units on hand; and under
-        # a limit a buyer who has bought nothing yet.
-        lines = request.lines
-        buyer = request.buyer.int
-        may_replace = request.limit_per_buyer is not None or request.limit_per_show is not None
-        under_limit = may_replace or request.default_limit is not None
-        network = 0
-        if request.network is not None and buyer not in shares.proven:
-            network = request.network
-        look: tuple[object, ...] | None = None
-        if len(lines) == 1 and not (under_limit and (buyer in mine or buyer in bought)):
-            line = lines[0]
-            look = (
-                line.variant_id, line.quantity, request.pool_id, request.offer_id, request.show_id,
-                request.hold_seconds, request.unit_prices, request.shop_id, request.limit_per_buyer,
-                request.limit_per_show, request.latest_ready, line.bundle_id, request.default_limit, network == 0,
-            )  # fmt: skip
-            like = alike.get(look)
-            if like is not None:
-                shelf, quantity, same = like
-                if shelf.free - shelf.taken >= quantity and (network == 0 or shares.refuses(request) is None):
-                    shelf.taken += quantity
-                    shelf.granted += quantity
-                    same.ids.append(request.id)
-                    same.buyers.append(request.buyer)
-                    same.networks.append(network)
-                    if network:
-                        shares.add(request)
-                    answers[number] = Held(request.id, same.expires_at, same.lots)
-                    if under_limit:
-                        wanted_here = ((line.variant_id, quantity),)
-                        mine[buyer] = [
-                            (request.offer_id, request.show_id, quantity, request.pool_id, wanted_here)
-                        ]
-                    continue
-            elif not may_replace:
-                refusal = hopeless.get(look)
-                if refusal is not None:
-                    facts, purchases = refusal
-                    answers[number] = Refused(request.id, SOLD_OUT, facts)
-                    purchases.ids.append(request.id)
-                    purchases.buyers.append(request.buyer)
-                    continue
-
-        pool_view = pool_views.get(request.pool_id)
-        if makes_no_sense(request):
-            refuse(number, request, INVALID, {})
-            continue
-        if pool_view is None or pool_view.shop_id != request.shop_id:
-            refuse(number, request, UNKNOWN, {"pool_id": request.pool_id})
-            continue
-        if not pool_view.is_open:
-            refuse(number, request, CLOSED, {"pool_id": request.pool_id})
-            continue
-
-        wanted = summed(lines, request.unit_prices)
-        units = sum(quantity for _, quantity, _, _ in wanted)
-        problem = over_limit(request, wanted, bought.get(buyer, ()), mine.get(buyer, ()), gone)
-        if problem is None:
-            found = _find(request, wanted, arranged, {})
-            share = shares.refuses(request) if network and isinstance(found, list) else None
-            if share is not None:
-                # Not told as a refused purchase: who pays gets the units.
-                answers[number] = Refused(request.id, *share)
-                continue
-            if isinstance(found, list):
-                same = grant(number, request, found)
-                if under_limit:
-                    mine.setdefault(buyer, []).append(mine_of(request, wanted, units))
-                if look is not None and len(found) == 1 and found[0][0].ready_on is None:
-                    alike[look] = (found[0][0], units, same)
-                continue
-            problem = found
-        code, facts = problem
-        if code in {LIMIT, SOLD_OUT, TOO_LATE}:
-            decision.short = True
-            if defer and under_limit and buyer in mine:
-                decision.deferred = True
-                continue  # answer stays None: decided again when the earlier one stands in the table
-            replaced = None
-            if may_replace:
-                replaced = _give_way(request, wanted, arranged, bought, own, mine, gone)
-            if replaced is not None:
-                rows, found = replaced
-                hopeless.clear()
-                for row in rows:
-                    gone.add(row.id)
-                    decision.replaced.setdefault(row.id, []).append(row)
-                for row in rows:
-                    shelf = _shelf_of(row, arranged)
-                    if shelf is not None:
-                        shelf.taken -= row.quantity
-                grant(number, request, found)
-                mine.setdefault(buyer, []).append(mine_of(request, wanted, units))
-                held = answers[number]
-                assert isinstance(held, Held)
-                answers[number] = Held(
-                    held.id, held.expires_at, held.lots, replaced=tuple(dict.fromkeys(row.id for row in rows))
-                )
-                continue
-        purchases = refuse(number, request, code, facts)
-        if (
-            look is not None
-            and purchases is not None
-            and not may_replace
-            and code == SOLD_OUT
-            and look not in alike
-        ):
-            hopeless[look] = (facts, purchases)
+        else:
+            network = request.network or 0
+            if network and request.buyer.int in shares.proven:
+                network = 0
+            look = _look(batch, request, network)
+            if look is None or not _as_another(batch, number, request, look, network):
+                _decide_alone(batch, number, request, look, network)
     return decision
+
+
+def _look(batch: _Batch, request: Request, network: int) -> _Look | None:
+    """The content of an everyday request, of which there are many alike: one line, and under a limit a buyer who has
+    bought nothing yet.
+    """
+    if len(request.lines) != 1:
+        return None
+    if limited(request):
+        buyer = request.buyer.int
+        if buyer in batch.mine or buyer in batch.bought:
+            return None
+    line = request.lines[0]
+    return (
+        line.variant_id, line.quantity, request.pool_id, request.offer_id, request.show_id,
+        request.hold_seconds, request.unit_prices, request.shop_id, request.limit_per_buyer,
+        request.limit_per_show, request.latest_ready, line.bundle_id, request.default_limit, network == 0,
+    )  # fmt: skip
+
+
+def _as_another(batch: _Batch, number: int, request: Request, look: _Look, network: int) -> bool:
+    """Straight through: whether somebody asked for the same before, and it can be answered in the same way."""
+    like = batch.alike.get(look)
+    if like is None:
+        return not gives_way(request) and _refused_as_another(batch, number, request, look)
+    shelf, quantity, same = like
+    if shelf.free - shelf.taken < quantity:
+        return False
+    if network:
+        if batch.shares.refuses(request) is not None:
+            return False
+        batch.shares.add(request)
+    shelf.taken += quantity
+    shelf.granted += quantity
+    same.ids.append(request.id)
+    same.buyers.append(request.buyer)
+    same.networks.append(network)
+    batch.decision.answers[number] = Held(request.id, same.expires_at, same.lots)
+    if limited(request):
+        wanted_here = ((request.lines[0].variant_id, quantity),)
+        batch.mine[request.buyer.int] = [
+            (request.offer_id, request.show_id, quantity, request.pool_id, wanted_here)
+        ]
+    return True
+
+
+def _refused_as_another(batch: _Batch, number: int, request: Request, look: _Look) -> bool:
+    refusal = batch.hopeless.get(look)
+    if refusal is None:
+        return False
+    facts, purchases = refusal
+    batch.decision.answers[number] = Refused(request.id, SOLD_OUT, facts)
+    purchases.ids.append(request.id)
+    purchases.buyers.append(request.buyer)
+    return True
+
+
+def _decide_alone(batch: _Batch, number: int, request: Request, look: _Look | None, network: int) -> None:
+    """Limits first, then the shelves, then shares; what cannot be had perhaps later, or for an earlier hold."""
+    problem = _nonsense(batch, request)
+    if problem is not None:
+        _refuse(batch, number, request, *problem)
+        return
+    wanted = summed(request.lines, request.unit_prices)
+    buyer = request.buyer.int
+    found = over_limit(
+        request, wanted, batch.bought.get(buyer, ()), batch.mine.get(buyer, ()), batch.gone
+    ) or _find(request, wanted, batch.arranged, {})
+    if isinstance(found, list):
+        share = batch.shares.refuses(request) if network else None
+        if share is not None:
+            # Not told as a refused purchase: who pays gets the units.
+            batch.decision.answers[number] = Refused(request.id, *share)
+            return
+        same = _grant(batch, number, request, wanted, found)
+        if look is not None and len(found) == 1 and found[0][0].ready_on is None:
+            batch.alike[look] = (found[0][0], found[0][1], same)
+        return
+    code, facts = found
+    if code in {LIMIT, SOLD_OUT, TOO_LATE}:
+        batch.decision.short = True
+        if batch.defer and limited(request) and buyer in batch.mine:
+            # The answer stays None: decided again when the earlier one stands in the table.
+            batch.decision.deferred = True
+            return
+        if gives_way(request) and _replace(batch, number, request, wanted):
+            return
+    purchases = _refuse(batch, number, request, code, facts)
+    if (
+        look is not None
+        and purchases is not None
+        and not gives_way(request)
+        and code == SOLD_OUT
+        and look not in batch.alike
+    ):
+        batch.hopeless[look] = (facts, purchases)
+
+
+def _nonsense(batch: _Batch, request: Request) -> tuple[str, dict[str, object]] | None:
+    """What no shelf has to be looked at for."""
+    if makes_no_sense(request):
+        return INVALID, {}
+    pool_view = batch.pool_views.get(request.pool_id)
+    if pool_view is None or pool_view.shop_id != request.shop_id:
+        return UNKNOWN, {"pool_id": request.pool_id}
+    return None if pool_view.is_open else (CLOSED, {"pool_id": request.pool_id})
+
+
+def _refuse(
+    batch: _Batch, number: int, request: Request, code: str, facts: dict[str, object]
+) -> RefusedPurchases | None:
+    """Answer, and tell it as a refused purchase of each line; returns what the last line is told among."""
+    batch.decision.answers[number] = Refused(request.id, code, facts)
+    among = batch.decision.refused.setdefault((request.shop_id, request.show_id, request.offer_id), {})
+    same = None
+    for line in request.lines:
+        key = (line.variant_id, line.quantity, code)
+        same = among.get(key)
+        if same is None:
+            same = among[key] = RefusedPurchases(*key, [], [])
+        same.ids.append(request.id)
+        same.buyers.append(request.buyer)
+    return same
+
+
+def _grant(
+    batch: _Batch, number: int, request: Request, wanted: Sequence[Wanted], allocations: list[Allocation]
+) -> Granted:
+    """Answer, take the units, and count them where limits and shares do; returns the rows that the last of it is among."""
+    seconds = request.hold_seconds
+    network = 0
+    if batch.shares.binds(request):
+        assert request.network is not None
+        network = request.network
+        seconds = min(seconds, UNPAID_SECONDS)
+        batch.shares.add(request)
+    expires_at = batch.expiries.get(seconds)
+    if expires_at is None:
+        expires_at = batch.expiries[seconds] = batch.at + timedelta(seconds=seconds)
+    lots: tuple[Part, ...] = ()
+    rows: Granted | None = None
+    for part, (shelf, quantity, price, bundle) in enumerate(allocations):
+        shelf.taken += quantity
+        shelf.granted += quantity
+        group: Group = (
+            part, request.shop_id, request.pool_id, shelf.id, shelf.variant_id, quantity, price,
+            request.offer_id, request.show_id, shelf.ready_on, shelf.kind, limited(request), expires_at, bundle,
+        )  # fmt: skip
+        rows = batch.decision.granted.get(group)
+        if rows is None:
+            lot = Part(shelf.variant_id, quantity, shelf.ready_on, shelf.kind)
+            rows = batch.decision.granted[group] = Granted((lot,), expires_at)
+        rows.ids.append(request.id)
+        rows.buyers.append(request.buyer)
+        rows.networks.append(network)
+        lots = rows.lots if part == 0 else lots + rows.lots
+    batch.decision.answers[number] = Held(request.id, expires_at, lots)
+    assert rows is not None, "a request has lines"
+    if limited(request):
+        units = sum(entry[1] for entry in wanted)
+        batch.mine.setdefault(request.buyer.int, []).append(mine_of(request, wanted, units))
+    return rows
+
+
+def _replace(batch: _Batch, number: int, request: Request, wanted: Sequence[Wanted]) -> bool:
+    """Grant it for earlier holds of the buyer's own, where they are all that stands in its way."""
+    replaced = _give_way(request, wanted, batch.arranged, batch.bought, batch.own, batch.mine, batch.gone)
+    if replaced is None:
+        return False
+    rows, found = replaced
+    batch.hopeless.clear()
+    for row in rows:
+        batch.gone.add(row.id)
+        batch.decision.replaced.setdefault(row.id, []).append(row)
+        shelf = _shelf_of(row, batch.arranged)
+        if shelf is not None:
+            shelf.taken -= row.quantity
+    _grant(batch, number, request, wanted, found)
+    held = batch.decision.answers[number]
+    assert isinstance(held, Held)
+    batch.decision.answers[number] = Held(
+        held.id, held.expires_at, held.lots, replaced=tuple(dict.fromkeys(row.id for row in rows))
+    )
+    return True
 
 
 def _again(first: Request, request: Request, answer: Answer | None) -> Answer | None:

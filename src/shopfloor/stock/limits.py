@@ -11,7 +11,12 @@ Mine = tuple[int | None, int | None, int, int, tuple[tuple[int, int], ...]]
 
 
 def limited(request: Request) -> bool:
-    return gives_way(request) or request.default_limit is not None
+    # Asked several times for each request: one call less counts.
+    return (
+        request.default_limit is not None
+        or request.limit_per_buyer is not None
+        or request.limit_per_show is not None
+    )
 
 
 def gives_way(request: Request) -> bool:

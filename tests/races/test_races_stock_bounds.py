@@ -114,7 +114,8 @@ def race(dsn: str, pool: int, buyers: int) -> tuple[list[str], Counter[str]]:
     killed, other = start(dsn, pool, buyers, ONE), start(dsn, pool, buyers, OTHER)
     go(killed, other)
     assert killed.stdout is not None
-    told = [killed.stdout.readline().strip() for _ in range(500)]
+    told = [killed.stdout.readline().strip() for _ in range(100)]
+    assert killed.poll() is None
     killed.kill()
     rest, _ = killed.communicate(timeout=60)
     told += [line for line in rest.splitlines() if len(line) == 36]

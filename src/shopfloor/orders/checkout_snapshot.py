@@ -186,13 +186,14 @@ async def _products(tx: Tx, *, shop_id: int, ids: Sequence[int]) -> list[dict[st
             "id": product.id,
             "title": product.title,
             "titles": product.titles,
-            "description": product.plain,
-            "descriptions": product.plains,
+            "description": plain_text,
+            "descriptions": plain_texts,
             "option_names": product.option_names,
             "option_texts": product.option_texts,
             "pictures": [picture.sha256 for picture in shown if picture.product_id == product.id],
         }
         for product in (await catalog.products_by_id(tx, shop_id=shop_id, ids=ids)).values()
+        for plain_text, plain_texts in [product.without_markup]
     ]
 
 

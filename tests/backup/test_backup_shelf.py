@@ -303,7 +303,7 @@ async def test_a_shop_does_not_start_on_half_a_restore(
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("shopfloor.backup.restoring._files", killed)
+    monkeypatch.setattr(shelf, "copied", killed)
     with pytest.raises(KeyboardInterrupt):
         backup.restore(there, found)
     monkeypatch.undo()

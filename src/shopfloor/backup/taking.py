@@ -13,13 +13,13 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Final, cast
+from typing import Final, LiteralString, cast
 
 import msgspec
 import psycopg
@@ -145,7 +145,7 @@ def take(
 
 
 @contextmanager
-def _as_sentences(place: Path) -> Iterator[None]:
+def _as_sentences(place: Path) -> Generator[None]:
     try:
         yield
     except OSError as problem:
@@ -250,7 +250,7 @@ def counted(connection: psycopg.Connection) -> dict[str, int]:
     }
 
 
-def _row(connection: psycopg.Connection, query: "sql.LiteralString | sql.Composed") -> tuple[object, ...]:
+def _row(connection: psycopg.Connection, query: "LiteralString | sql.Composed") -> tuple[object, ...]:
     row = connection.execute(query).fetchone()
     assert row is not None, "it always has a row"
     return row

@@ -149,7 +149,7 @@ def fill(node: Running, person: Owner, database: "psycopg.Connection[Any]") -> d
     method = person.shop(
         "POST",
         "/shipping/methods",
-        {"kind": "ship", "name": "Parcel", "zone_id": zone["id"], "amount_minor": 100},
+        json={"kind": "ship", "name": "Parcel", "zone_id": zone["id"], "amount_minor": 100},
     )
     ids = {
         "rate_id": rate["id"], "zone_id": zone["id"], "method_id": method["id"],

@@ -60,7 +60,7 @@ async def zone(desk: Manager, zone_id: Id | None = None) -> Response:
     if zone_id is None:
         return await _zone_page(desk, {"position": len(known) + 1, "countries": []})
     if zone_id not in known:
-        raise pricing.UnknownRule(zone_id=zone_id)
+        raise pricing.UnknownRule
     lists = ("regions", "postcodes", "except_regions", "except_postcodes")
     found = asdict(known[zone_id])
     return await _zone_page(desk, found | {name: ", ".join(found[name]) for name in lists})
@@ -134,7 +134,7 @@ async def method(desk: Manager, method_id: Id | None = None) -> Response:
     if method_id is None:
         return await _method_page(desk, {"position": len(known) + 1, "kind": "ship", "price_by": "flat"})
     if method_id not in known:
-        raise pricing.UnknownRule(method_id=method_id)
+        raise pricing.UnknownRule
     found = known[method_id]
     currency = desk.shop.currency
     return await _method_page(

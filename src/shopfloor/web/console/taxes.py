@@ -134,7 +134,7 @@ async def rate(desk: Manager, rate_id: Id | None = None) -> Response:
     if rate_id is None:
         return await _rate_page(desk, {"country": "", "tax_class": STANDARD})
     if rate_id not in known:
-        raise pricing.UnknownRule(rate_id=rate_id)
+        raise pricing.UnknownRule
     found = known[rate_id]
     return await _rate_page(
         desk,

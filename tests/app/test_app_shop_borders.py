@@ -472,7 +472,7 @@ def queries(two: Two) -> Iterator[Asking]:
         ("GET", as_documented(route.path), [each.name for each in route.dependant.query_params])
         for router in web.routers()
         for route in router.routes
-        if isinstance(route, APIRoute) and "GET" in route.methods
+        if isinstance(route, APIRoute) and "GET" in (route.methods or ())
     ]
     for method, path, names in [*documented, *pages]:
         if method != "GET" or "{shop}" not in path:
@@ -507,7 +507,7 @@ def test_no_id_of_a_query_shows_or_changes_another_shop(two: Two) -> None:
             if foreign.status_code not in {200, 404, 422}:
                 wrong.append(f"{each.address(each.foreign)}: {foreign.status_code} {foreign.text[:200]}")
         elif told != (unknown.status_code, seen_in(unknown, each.unknown)) or foreign.status_code >= 500:
-            lines = ndiff(*(text.splitlines() for text in (told[1], seen_in(unknown, each.unknown))))
+            lines = ndiff(told[1].splitlines(), seen_in(unknown, each.unknown).splitlines())
             other = "; ".join(line.strip()[:150] for line in lines if line[0] in "+-")
             wrong.append(
                 f"{each.address(each.foreign)}: {foreign.status_code}, {unknown.status_code} {other}"

@@ -116,15 +116,16 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
         case.cookies["session"] = SHOP.somebodys_session(member=False)
     if label in ENDS_SESSIONS and case.cookies.get("session") == FACTS["session"]:
         case.cookies["session"] = SHOP.somebodys_session()
-    mode = None if case.meta is None else case.meta.generation.mode
+    meta = case.meta
+    mode = None if meta is None else meta.generation.mode
     first = mode is not None and mode.is_positive and label not in ASKED
     if first:
         # Once at least with nothing but real ids.
         ASKED.add(label)
         case.path_parameters.update({name: IDS[name][0] for name in case.path_parameters if IDS.get(name)})
-    if mode is not None and mode.is_positive:
+    if meta is not None and meta.generation.mode.is_positive:
         case.body = _named(case.body)
-        if case.meta.phase.name.name == "STATEFUL" and isinstance(case.body, dict):
+        if meta.phase.name.name == "STATEFUL" and isinstance(case.body, dict):
             # Links lead to what was just made: it has nothing of what a body may name yet.
             case.body |= dict.fromkeys(MAY_BE_NONE & case.body.keys())
     ask = ASKED_AS.get(label)
@@ -160,7 +161,8 @@ def what_fits_the_document_is_never_malformed(ctx: Any, response: Any, case: Any
 
 def _fits(case: Any) -> bool:
     """Whether it was made to fit the document; a link may put the null of an answer into an address."""
-    mode = None if case.meta is None else case.meta.generation.mode
+    meta = case.meta
+    mode = None if meta is None else meta.generation.mode
     return mode is not None and mode.is_positive and "/None" not in case.formatted_path
 
 

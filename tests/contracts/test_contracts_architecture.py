@@ -92,7 +92,8 @@ def _is_an_application(node: ast.expr) -> bool:
             return True
         case ast.Subscript(slice=ast.Constant(value="app")):
             return True
-    return False
+        case _:
+            return False
 
 
 @pytest.mark.parametrize("source", ["request.app.state.x", "app.state.x = 1", "scope['app'].state"])

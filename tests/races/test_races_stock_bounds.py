@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4, uuid5
 
 from shopfloor import stock
@@ -31,7 +32,7 @@ async def a_sale(db: Database, units: int = UNITS) -> int:
 
 
 @asynccontextmanager
-async def an_intake(dsn: str, **more: int) -> AsyncGenerator[Intake]:
+async def an_intake(dsn: str, **more: Any) -> AsyncGenerator[Intake]:
     intake = Intake(dsn, ahead=16, **more)
     await intake.open()
     try:

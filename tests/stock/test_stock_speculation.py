@@ -427,7 +427,7 @@ OF_VARIANT = {"default_limit": 3, "offer_id": None}
 
 
 def of_the_shop(ahead: Ahead, lines: Any, **more: Any) -> stock.Request:
-    offer = {"offer_id": 7} | more
+    offer: dict[str, Any] = {"offer_id": 7} | more
     return ahead.ledger.want(lines, pool=ahead.pool, show_id=SHOW, **offer)
 
 

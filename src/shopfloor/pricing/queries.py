@@ -1,5 +1,6 @@
 """SQL of pricing.  One function, one statement; rows come back as the dataclass they fill."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 
 from psycopg.types.json import Jsonb
@@ -213,5 +214,5 @@ async def remove_method(tx: Tx, *, shop_id: int, method_id: int) -> int:
     )
 
 
-def _without_id(values: dict[str, object]) -> dict[str, object]:
+def _without_id(values: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in values.items() if name != "id"}

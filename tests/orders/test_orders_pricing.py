@@ -283,7 +283,7 @@ async def test_refunds_in_parts_give_each_line_back_exactly_what_was_paid(market
     await sound(market)
 
 
-async def test_a_deposit_is_a_part_of_what_is_paid_with_tax(market: Market) -> None:
+async def test_the_audit_names_an_order_whose_tax_lines_do_not_add_up(market: Market) -> None:
     """The audit finds what does not add up: broken by hand, it is named."""
     await tax(market)
     hold, buyer = await market.hold()

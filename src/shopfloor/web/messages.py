@@ -211,6 +211,7 @@ MESSAGES: Final = {
     "room.bad_message": N_("Write something first."),
     "room.foreign_origin": N_("This request came from a page that isn't ours."),
     "room.no_session": N_("Open a page of the shop first."),
+    "room.too_fast": N_("Slow down a little, please."),
     "room.no_such_address": N_("Page not found."),
     # stock
     "stock.bad_quantity": N_("Enter a whole number from 1 to 1,000,000."),

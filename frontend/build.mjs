@@ -18,9 +18,13 @@ import { build } from "esbuild";
 const out = resolve(process.argv[2] ?? "../src/shopfloor/web/static");
 mkdirSync(out, { recursive: true });
 
-const styles = readdirSync("css").filter((name) => name.endsWith(".css")).map((name) => join("css", name));
+const styles = readdirSync("css")
+  .filter((name) => name.endsWith(".css"))
+  .map((name) => join("css", name));
 const islands = readdirSync("src")
-  .map((name) => ["main.tsx", "main.ts"].map((main) => join("src", name, main)).find((path) => existsSync(path)))
+  .map((name) =>
+    ["main.tsx", "main.ts"].map((main) => join("src", name, main)).find((path) => existsSync(path)),
+  )
   .filter((path) => path !== undefined);
 
 const result = await build({
@@ -49,7 +53,9 @@ const weight = (file) => gzipSync(readFileSync(join(out, file)), { level: 9 }).l
 for (const [path, output] of Object.entries(result.metafile.outputs)) {
   if (!/^(css|src)\//.test(output.entryPoint ?? "")) continue;
   const file = relative(out, resolve(path));
-  const name = output.entryPoint.startsWith("css/") ? basename(output.entryPoint) : `${output.entryPoint.split("/")[1]}.js`;
+  const name = output.entryPoint.startsWith("css/")
+    ? basename(output.entryPoint)
+    : `${output.entryPoint.split("/")[1]}.js`;
   const imports = output.imports
     .filter((one) => one.kind === "import-statement")
     .map((one) => relative(out, resolve(one.path)));
@@ -59,9 +65,15 @@ for (const [path, output] of Object.entries(result.metafile.outputs)) {
 const symbols = readdirSync("icons")
   .filter((name) => name.endsWith(".svg"))
   .sort()
-  .map((name) => `<symbol id="${basename(name, ".svg")}" viewBox="0 0 24 24">${readFileSync(join("icons", name), "utf8").trim()}</symbol>`);
+  .map(
+    (name) =>
+      `<symbol id="${basename(name, ".svg")}" viewBox="0 0 24 24">${readFileSync(join("icons", name), "utf8").trim()}</symbol>`,
+  );
 const sprite = `<svg xmlns="http://www.w3.org/2000/svg">${symbols.join("")}</svg>`;
-const plain = [["icons.svg", sprite], ...readdirSync("public").map((name) => [name, readFileSync(join("public", name))])];
+const plain = [
+  ["icons.svg", sprite],
+  ...readdirSync("public").map((name) => [name, readFileSync(join("public", name))]),
+];
 for (const [name, content] of plain) {
   const hash = createHash("sha256").update(content).digest("hex").slice(0, 8).toUpperCase();
   const file = `${basename(name, extname(name))}-${hash}${extname(name)}`;
@@ -77,7 +89,10 @@ const packed = [];
 for (const file of files) {
   const content = readFileSync(join(out, file));
   const best = { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: content.length };
-  for (const [suffix, bytes] of [["br", brotliCompressSync(content, { params: best })], ["gz", gzipSync(content, { level: 9 })]]) {
+  for (const [suffix, bytes] of [
+    ["br", brotliCompressSync(content, { params: best })],
+    ["gz", gzipSync(content, { level: 9 })],
+  ]) {
     if (bytes.length >= content.length) continue;
     writeFileSync(join(out, `${file}.${suffix}`), bytes);
     packed.push(`${file}.${suffix}`);

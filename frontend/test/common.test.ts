@@ -56,7 +56,14 @@ test("the collector sends again with the same ids until the batch was taken", as
   const bodies: { id: string; sequence: number; type: string; data: unknown }[][] = [];
   let taken = false;
   let next = 0;
-  const collector = new Collector({ shop_id: 1 }, async (body) => { bodies.push(JSON.parse(body)); return taken; }, () => `id${next++}`);
+  const collector = new Collector(
+    { shop_id: 1 },
+    async (body) => {
+      bodies.push(JSON.parse(body));
+      return taken;
+    },
+    () => `id${next++}`,
+  );
   collector.note("view_item", { product_id: 4 });
   collector.note("add_to_cart");
   await collector.flush();
@@ -64,7 +71,10 @@ test("the collector sends again with the same ids until the batch was taken", as
   await collector.flush();
   await collector.flush();
   const shown = bodies.map((batch) => batch.map((one) => [one.id, one.sequence, one.type]));
-  const expected = [["id1", 1, "view_item"], ["id2", 2, "add_to_cart"]];
+  const expected = [
+    ["id1", 1, "view_item"],
+    ["id2", 2, "add_to_cart"],
+  ];
   assert.deepEqual(shown, [expected, expected]);
   assert.deepEqual(bodies[0]?.[0]?.data, { shop_id: 1, product_id: 4 });
 });

@@ -4,14 +4,44 @@ import { isFinal, post, PurchaseClient, type Wish } from "../src/room/buy.ts";
 import { ownOf, type Purchase, purchaseOf } from "../src/room/purchases.ts";
 import type { Answer } from "../src/room/socket.ts";
 
-const wish: Wish = { id: "u1", offer_id: 3, variant_id: 9, quantity: 1, price_minor: 100, latest_ready: "2026-11-22" };
+const wish: Wish = {
+  id: "u1",
+  offer_id: 3,
+  variant_id: 9,
+  quantity: 1,
+  price_minor: 100,
+  latest_ready: "2026-11-22",
+};
 const held: Answer = { t: "answer", id: "u1", outcome: "held", url: "/s/x/checkout/u1" };
-const refused = (code: string): Answer => ({ t: "answer", id: "u1", outcome: "refused", code, message: code });
+const refused = (code: string): Answer => ({
+  t: "answer",
+  id: "u1",
+  outcome: "refused",
+  code,
+  message: code,
+});
 
 test("what is refused for the moment is asked again at once through the other door, with the same id", async () => {
-  for (const code of ["intake.full", "intake.unknown", "intake.closed", "database.away", "orders.too_fast", "room.too_fast"]) {
+  for (const code of [
+    "intake.full",
+    "intake.unknown",
+    "intake.closed",
+    "database.away",
+    "orders.too_fast",
+    "room.too_fast",
+  ]) {
     const posted: string[] = [];
-    const client = new PurchaseClient(() => { queueMicrotask(() => client.answered(refused(code))); return true; }, async (one) => { posted.push(one.id); return held; }, 60);
+    const client = new PurchaseClient(
+      () => {
+        queueMicrotask(() => client.answered(refused(code)));
+        return true;
+      },
+      async (one) => {
+        posted.push(one.id);
+        return held;
+      },
+      60,
+    );
     assert.deepEqual(await client.buy(wish), held);
     assert.deepEqual(posted, ["u1"]);
   }
@@ -19,7 +49,14 @@ test("what is refused for the moment is asked again at once through the other do
 
 test("what stays refused for the moment is no answer to the wish", async () => {
   let posts = 0;
-  const client = new PurchaseClient(() => false, async () => { posts += 1; return refused("intake.full"); }, 2);
+  const client = new PurchaseClient(
+    () => false,
+    async () => {
+      posts += 1;
+      return refused("intake.full");
+    },
+    2,
+  );
   const outcome = await client.buy(wish);
   assert.deepEqual(outcome, refused("intake.full"));
   assert.equal(isFinal(outcome), false);
@@ -28,14 +65,28 @@ test("what stays refused for the moment is no answer to the wish", async () => {
 
 test("a refusal of the wish is final at once", async () => {
   let posts = 0;
-  const client = new PurchaseClient(() => { queueMicrotask(() => client.answered(refused("stock.sold_out"))); return true; }, async () => { posts += 1; return held; }, 20);
+  const client = new PurchaseClient(
+    () => {
+      queueMicrotask(() => client.answered(refused("stock.sold_out")));
+      return true;
+    },
+    async () => {
+      posts += 1;
+      return held;
+    },
+    20,
+  );
   const outcome = await client.buy(wish);
   assert.equal(isFinal(outcome), true);
   assert.equal(posts, 0);
 });
 
 test("an answer that comes when nobody waits says so, so that the page can take it still", async () => {
-  const client = new PurchaseClient(() => true, async () => null, 1);
+  const client = new PurchaseClient(
+    () => true,
+    async () => null,
+    1,
+  );
   assert.deepEqual(await client.buy(wish), { t: "unknown", id: "u1" });
   assert.equal(client.answered(held), false);
 });
@@ -43,9 +94,21 @@ test("an answer that comes when nobody waits says so, so that the page can take 
 test("a busy shop answers in JSON, a proxy that reaches nobody does not", async () => {
   const fetched = globalThis.fetch;
   try {
-    globalThis.fetch = async () => new Response(JSON.stringify({ code: "intake.full", message: "Full." }), { status: 503, headers: { "content-type": "application/json" } });
-    assert.deepEqual(await post(7, wish), { t: "answer", id: "u1", outcome: "refused", code: "intake.full", message: "Full.", facts: {} });
-    globalThis.fetch = async () => new Response("<html>", { status: 502, headers: { "content-type": "text/html" } });
+    globalThis.fetch = async () =>
+      new Response(JSON.stringify({ code: "intake.full", message: "Full." }), {
+        status: 503,
+        headers: { "content-type": "application/json" },
+      });
+    assert.deepEqual(await post(7, wish), {
+      t: "answer",
+      id: "u1",
+      outcome: "refused",
+      code: "intake.full",
+      message: "Full.",
+      facts: {},
+    });
+    globalThis.fetch = async () =>
+      new Response("<html>", { status: 502, headers: { "content-type": "text/html" } });
     assert.equal(await post(7, wish), null);
   } finally {
     globalThis.fetch = fetched;
@@ -54,9 +117,21 @@ test("a busy shop answers in JSON, a proxy that reaches nobody does not", async 
 
 test("whoever keeps units of a line is led to them, until their time is over", () => {
   const hold = { id: "h", expires_at: "2026-12-01T00:05:00Z", parts: [] };
-  const mine: readonly Purchase[] = [purchaseOf({ ...held, hold }, 9, "Shirt", null, "/x"), purchaseOf(held, 8, "Bowl", null, "/x")];
+  const mine: readonly Purchase[] = [
+    purchaseOf({ ...held, hold }, 9, "Shirt", null, "/x"),
+    purchaseOf(held, 8, "Bowl", null, "/x"),
+  ];
   assert.equal(ownOf(mine, 9, () => 10)?.url, "/s/x/checkout/u1");
-  assert.equal(ownOf(mine, 9, () => 0), undefined);
-  assert.equal(ownOf(mine, 8, () => 10), undefined);
-  assert.equal(ownOf(mine, 7, () => 10), undefined);
+  assert.equal(
+    ownOf(mine, 9, () => 0),
+    undefined,
+  );
+  assert.equal(
+    ownOf(mine, 8, () => 10),
+    undefined,
+  );
+  assert.equal(
+    ownOf(mine, 7, () => 10),
+    undefined,
+  );
 });

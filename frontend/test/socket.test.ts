@@ -8,20 +8,31 @@ class FakeSocket {
   onopen: (() => void) | null = null;
   onmessage: ((event: { data: string }) => void) | null = null;
   onclose: (() => void) | null = null;
-  send(text: string) { this.sent.push(JSON.parse(text)); }
-  close() { this.readyState = 3; this.onclose?.(); }
-  say(message: object) { this.onmessage?.({ data: JSON.stringify(message) }); }
+  send(text: string) {
+    this.sent.push(JSON.parse(text));
+  }
+  close() {
+    this.readyState = 3;
+    this.onclose?.();
+  }
+  say(message: object) {
+    this.onmessage?.({ data: JSON.stringify(message) });
+  }
 }
 
 function room() {
   const sockets: FakeSocket[] = [];
   const heard: Message[] = [];
   const states: Connection[] = [];
-  const socket = new RoomSocket("ws://x", { message: (one) => heard.push(one), connection: (one) => states.push(one) }, () => {
-    const fake = new FakeSocket();
-    sockets.push(fake);
-    return fake as unknown as WebSocket;
-  });
+  const socket = new RoomSocket(
+    "ws://x",
+    { message: (one) => heard.push(one), connection: (one) => states.push(one) },
+    () => {
+      const fake = new FakeSocket();
+      sockets.push(fake);
+      return fake as unknown as WebSocket;
+    },
+  );
   const at = (index: number) => {
     const found = sockets[index];
     assert.ok(found, `there is no connection ${index}`);
@@ -99,10 +110,22 @@ test("a connection that says nothing for long is given up", () => {
 });
 
 test("the pause between tries grows, is random, and ends at half a minute", () => {
-  assert.equal(backOff(0, () => 0), 250);
-  assert.equal(backOff(0, () => 1), 500);
-  assert.equal(backOff(3, () => 0.5), 3_000);
-  assert.equal(backOff(50, () => 1), 30_000);
+  assert.equal(
+    backOff(0, () => 0),
+    250,
+  );
+  assert.equal(
+    backOff(0, () => 1),
+    500,
+  );
+  assert.equal(
+    backOff(3, () => 0.5),
+    3_000,
+  );
+  assert.equal(
+    backOff(50, () => 1),
+    30_000,
+  );
 });
 
 class FakeEvents {
@@ -110,9 +133,15 @@ class FakeEvents {
   onmessage: ((event: MessageEvent) => void) | null = null;
   onerror: ((event: Event) => void) | null = null;
   readonly url: string;
-  constructor(url: string) { this.url = url; }
-  close() { this.readyState = 2; }
-  say(message: object) { this.onmessage?.({ data: JSON.stringify(message) } as MessageEvent); }
+  constructor(url: string) {
+    this.url = url;
+  }
+  close() {
+    this.readyState = 2;
+  }
+  say(message: object) {
+    this.onmessage?.({ data: JSON.stringify(message) } as MessageEvent);
+  }
 }
 
 function blocked() {
@@ -153,10 +182,16 @@ test("after two handshakes that fail, the room comes as events", () => {
   // The second says nothing at all.
   assert.equal(sockets.length, 2);
   mock.timers.tick(8_000);
-  assert.deepEqual(events.map((one) => one.url), ["https://x/room/7/events"]);
+  assert.deepEqual(
+    events.map((one) => one.url),
+    ["https://x/room/7/events"],
+  );
   last(events).say(snapshot);
   last(events).say({ t: "tick", seq: 8, now: 2 });
-  assert.deepEqual(heard.map((one) => one.t), ["snapshot", "tick"]);
+  assert.deepEqual(
+    heard.map((one) => one.t),
+    ["snapshot", "tick"],
+  );
   assert.equal(states.at(-1), "open");
   assert.equal(socket.send({ t: "like", n: 1 }), false, "nothing can be said this way");
   socket.close();

@@ -4,16 +4,24 @@
 function presetZone(): void {
   const select = document.querySelector<HTMLSelectElement>("select[data-zone='usual']");
   const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  const option = [...(select?.options ?? [])].find((one) => one.value === own || (one.dataset["also"] ?? "").split(" ").includes(own));
+  const option = [...(select?.options ?? [])].find(
+    (one) => one.value === own || (one.dataset["also"] ?? "").split(" ").includes(own),
+  );
   if (select !== null && option !== undefined) select.value = option.value;
 }
 
 /** <form data-stays>: when it is refused, its new page takes its place, and the password that was typed stays typed. */
 async function send(form: HTMLFormElement): Promise<void> {
-  const typed = [...form.querySelectorAll<HTMLInputElement>("input[type='password']")].map((input) => [input.name, input.value] as const);
+  const typed = [...form.querySelectorAll<HTMLInputElement>("input[type='password']")].map(
+    (input) => [input.name, input.value] as const,
+  );
   // Name by name: what is in a form of this kind is text.
   const fields = [...new FormData(form)].map(([name, value]) => [name, String(value)]);
-  const response = await fetch(form.action, { method: "POST", body: new URLSearchParams(fields), headers: { accept: "text/html" } });
+  const response = await fetch(form.action, {
+    method: "POST",
+    body: new URLSearchParams(fields),
+    headers: { accept: "text/html" },
+  });
   if (response.redirected) {
     location.assign(response.url);
     return;
@@ -41,7 +49,9 @@ document.addEventListener("submit", (event) => {
   const button = form.querySelector("button");
   button?.setAttribute("disabled", "");
   // Without the script's way, the browser's own: it says what went wrong.
-  send(form).catch(() => form.submit()).finally(() => button?.removeAttribute("disabled"));
+  send(form)
+    .catch(() => form.submit())
+    .finally(() => button?.removeAttribute("disabled"));
 });
 
 presetZone();

@@ -10,23 +10,44 @@ const NOT_UNITS = /days|hours|minutes|capacity_use/;
 export function echo(told: HTMLElement, language: string): void {
   const currency = told.dataset["currency"] ?? "EUR";
   const locale = (told.dataset["locale"] ?? "en").replace("_", "-");
-  const sign = new Intl.NumberFormat(locale).formatToParts(1.5).find((part) => part.type === "decimal")?.value === "," ? "," : ".";
+  const sign =
+    new Intl.NumberFormat(locale).formatToParts(1.5).find((part) => part.type === "decimal")?.value === ","
+      ? ","
+      : ".";
   const digits = decimals(currency);
-  const money = new Intl.NumberFormat(language, { style: "currency", currency, minimumFractionDigits: digits, maximumFractionDigits: digits });
+  const money = new Intl.NumberFormat(language, {
+    style: "currency",
+    currency,
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+  });
   const plain = new Intl.NumberFormat(language);
-  const units = (value: number): string => (told.dataset[value === 1 ? "unit" : "units"] ?? "").replace("%(num)s", plain.format(value));
+  const units = (value: number): string =>
+    (told.dataset[value === 1 ? "unit" : "units"] ?? "").replace("%(num)s", plain.format(value));
 
   const words = (read: Read, say: (value: number) => string): string => {
     if ("refused" in read) return "";
     if ("value" in read) return say(read.value);
-    return (told.dataset["either"] ?? "").replace("%(smaller)s", read.smaller).replace("%(larger)s", read.larger);
+    return (told.dataset["either"] ?? "")
+      .replace("%(smaller)s", read.smaller)
+      .replace("%(larger)s", read.larger);
   };
 
   const look = (input: unknown): void => {
     if (!(input instanceof HTMLInputElement) || input.autocomplete === "one-time-code") return;
-    if (input.inputMode === "decimal") put(input, words(readMinor(input.value, currency, sign), (value) => money.format(value / 10 ** digits)));
+    if (input.inputMode === "decimal")
+      put(
+        input,
+        words(readMinor(input.value, currency, sign), (value) => money.format(value / 10 ** digits)),
+      );
     else if (input.inputMode === "numeric")
-      put(input, words(readQuantity(input.value, -1_000_000, sign), NOT_UNITS.test(input.name) ? (value) => plain.format(value) : units));
+      put(
+        input,
+        words(
+          readQuantity(input.value, -1_000_000, sign),
+          NOT_UNITS.test(input.name) ? (value) => plain.format(value) : units,
+        ),
+      );
   };
   document.addEventListener("input", (event) => look(event.target));
   // Typed before this script was there.

@@ -4,8 +4,14 @@
 import { MARKS, NOT_TWO } from "./currencies.ts";
 
 /** An amount in minor units or a quantity; two readings; or the code of the refusal. */
-export type Read = { readonly value: number } | { readonly smaller: string; readonly larger: string } | { readonly refused: string };
-type Digits = { readonly whole: string; readonly fraction: string } | { readonly smaller: string; readonly larger: string } | null;
+export type Read =
+  | { readonly value: number }
+  | { readonly smaller: string; readonly larger: string }
+  | { readonly refused: string };
+type Digits =
+  | { readonly whole: string; readonly fraction: string }
+  | { readonly smaller: string; readonly larger: string }
+  | null;
 
 const LONGEST = 40;
 const MAX_MINOR = 10n ** 12n;
@@ -34,7 +40,8 @@ export function readQuantity(text: string, least: number, sign: string): Read {
   const negative = plain.startsWith("-");
   const found = digitsOf(negative ? plain.slice(1) : plain.replace(/^\+/, ""), 0, sign);
   if (found === null) return refused;
-  if ("smaller" in found) return negative ? { smaller: `-${found.smaller}`, larger: `-${found.larger}` } : found;
+  if ("smaller" in found)
+    return negative ? { smaller: `-${found.smaller}`, larger: `-${found.larger}` } : found;
   if (found.fraction !== "" || found.whole.length > 18) return refused;
   const value = negative ? -Number(found.whole) : Number(found.whole);
   return value < least || value > MAX_QUANTITY ? refused : { value };
@@ -49,7 +56,10 @@ function bare(text: string, currency: string | null): string | null {
     .replace(/\s/g, " ")
     .trim();
   if (currency === null) return plain;
-  const fitting = [currency, ...Object.keys(MARKS).filter((mark) => MARKS[mark]?.split(" ").includes(currency))];
+  const fitting = [
+    currency,
+    ...Object.keys(MARKS).filter((mark) => MARKS[mark]?.split(" ").includes(currency)),
+  ];
   const either = fitting
     .sort((one, other) => other.length - one.length)
     .map((mark) => mark.replace(/[$.*+?^(){}|[\]\\/]/g, "\\$&"))
@@ -82,12 +92,17 @@ function digitsOf(text: string, decimals: number, sign: string): Digits {
   }
   if (signs.length > 1) return plainly(text, "");
   const [whole = "", fraction = ""] = text.split(last);
-  if (fraction.length !== 3 || whole.length < 1 || whole.length > 3 || whole.startsWith("0")) return { whole: whole || "0", fraction };
+  if (fraction.length !== 3 || whole.length < 1 || whole.length > 3 || whole.startsWith("0"))
+    return { whole: whole || "0", fraction };
   if (decimals === 3 && (last === "." || last === sign)) return { whole, fraction };
   const exact = !/[^0]/.test(fraction.slice(decimals));
-  if ((last !== sign || decimals === 0) && !(exact && (decimals > 0 || last === sign))) return { whole: whole + fraction, fraction: "" };
+  if ((last !== sign || decimals === 0) && !(exact && (decimals > 0 || last === sign)))
+    return { whole: whole + fraction, fraction: "" };
   if (!exact) return { whole, fraction };
-  return { smaller: decimals > 0 ? `${whole}.${fraction.slice(0, decimals)}` : whole, larger: whole + fraction };
+  return {
+    smaller: decimals > 0 ? `${whole}.${fraction.slice(0, decimals)}` : whole,
+    larger: whole + fraction,
+  };
 }
 
 function plainly(text: string, fraction: string): Digits {
@@ -95,6 +110,8 @@ function plainly(text: string, fraction: string): Digits {
   if (separators.size === 0) return { whole: text, fraction };
   const [one = ""] = separators;
   const group = one === "." ? "\\." : one;
-  const grouped = new RegExp(`^(?:[0-9]{1,3}(?:${group}[0-9]{3})+|[0-9]{1,2}(?:${group}[0-9]{2})+${group}[0-9]{3})$`);
+  const grouped = new RegExp(
+    `^(?:[0-9]{1,3}(?:${group}[0-9]{3})+|[0-9]{1,2}(?:${group}[0-9]{2})+${group}[0-9]{3})$`,
+  );
   return separators.size > 1 || !grouped.test(text) ? null : { whole: text.replaceAll(one, ""), fraction };
 }

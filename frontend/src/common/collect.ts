@@ -45,7 +45,14 @@ export class Collector {
     const time = new Date().toISOString();
     const data = { ...this.common, ...facts };
     this.queue.push({
-      specversion: "1.0", id: this.newId(), source: "page", type, time, sessionid: this.session, sequence: ++this.sequence, data,
+      specversion: "1.0",
+      id: this.newId(),
+      source: "page",
+      type,
+      time,
+      sessionid: this.session,
+      sequence: ++this.sequence,
+      data,
     });
     if (this.queue.length > KEPT) this.queue.splice(0, this.queue.length - KEPT);
     this.timer ??= setTimeout(() => void this.flush(), this.delay);
@@ -59,7 +66,9 @@ export class Collector {
     const batch = this.queue.slice(0, BATCH);
     const sentat = new Date().toISOString();
     this.sending = true;
-    const taken = await this.send(JSON.stringify(batch.map((entry) => ({ ...entry, sentat }))), last).catch(() => false);
+    const taken = await this.send(JSON.stringify(batch.map((entry) => ({ ...entry, sentat }))), last).catch(
+      () => false,
+    );
     this.sending = false;
     this.delay = taken ? WAIT : Math.min(this.delay * 2, 60_000);
     if (taken) this.queue = this.queue.filter((entry) => !batch.includes(entry));
@@ -77,6 +86,11 @@ export class Collector {
 
 async function sendToServer(body: string, last: boolean): Promise<boolean> {
   if (last) return navigator.sendBeacon("/e", new Blob([body], { type: "text/plain" }));
-  const response = await fetch("/e", { method: "POST", headers: { "content-type": "application/json" }, body, keepalive: body.length < 60_000 });
+  const response = await fetch("/e", {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body,
+    keepalive: body.length < 60_000,
+  });
   return response.status < 429;
 }

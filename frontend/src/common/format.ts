@@ -39,5 +39,8 @@ export function countdown(seconds: number): string {
 
 /** 1234 -> "1,234", 12 345 678 -> "12M", in the way of the language. */
 export function count(value: number, language: string): string {
-  return new Intl.NumberFormat(language, value >= 10_000 ? { notation: "compact", maximumFractionDigits: 1 } : {}).format(value);
+  return new Intl.NumberFormat(
+    language,
+    value >= 10_000 ? { notation: "compact", maximumFractionDigits: 1 } : {},
+  ).format(value);
 }

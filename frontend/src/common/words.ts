@@ -11,7 +11,9 @@ export function pageData<T>(id: string): T {
 
 /** Fill `%(name)s` in a sentence. */
 export function fill(sentence: string, values: Readonly<Record<string, string | number>> = {}): string {
-  return sentence.replace(/%\((\w+)\)s/g, (whole, name: string) => (name in values ? String(values[name]) : whole));
+  return sentence.replace(/%\((\w+)\)s/g, (whole, name: string) =>
+    name in values ? String(values[name]) : whole,
+  );
 }
 
 export type Say = (key: string, values?: Readonly<Record<string, string | number>>) => string;

@@ -69,7 +69,14 @@ if (line !== null) {
     let pause = 15;
     try {
       const response = await fetch(location.pathname, { headers: { accept: "application/json" } });
-      const told = (await response.json()) as { readonly places: readonly { readonly id: string; readonly state: string; readonly position: number }[]; readonly again_in: number };
+      const told = (await response.json()) as {
+        readonly places: readonly {
+          readonly id: string;
+          readonly state: string;
+          readonly position: number;
+        }[];
+        readonly again_in: number;
+      };
       if (told.places.map((one) => `${one.id}:${one.state}:${one.position}`).join(" ") !== shown) {
         location.reload();
         return;
@@ -94,5 +101,6 @@ const events = document.getElementById("events");
 if (events !== null) {
   const collector = new Collector({});
   collector.flushWhenHidden();
-  for (const [type, facts] of JSON.parse(events.textContent ?? "[]") as [string, Facts][]) collector.note(type, facts);
+  for (const [type, facts] of JSON.parse(events.textContent ?? "[]") as [string, Facts][])
+    collector.note(type, facts);
 }

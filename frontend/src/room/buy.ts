@@ -20,7 +20,16 @@ export type Outcome = Answer | { readonly t: "unknown"; readonly id: string };
 
 /** Refusals of the moment, not of the wish: what became of it is not known, or nobody has looked at it yet. */
 const OF_THE_MOMENT: ReadonlySet<string> = new Set([
-  "intake.full", "intake.unknown", "intake.closed", "database.away", "orders.too_fast", "room.too_fast", "room.hello_first", "room.not_here", "unavailable", "bug",
+  "intake.full",
+  "intake.unknown",
+  "intake.closed",
+  "database.away",
+  "orders.too_fast",
+  "room.too_fast",
+  "room.hello_first",
+  "room.not_here",
+  "unavailable",
+  "bug",
 ]);
 
 /** Whether a wish is settled by this answer.  If not, it is to be asked again with the same id. */
@@ -32,12 +41,19 @@ const PATIENCE = 2_000;
 const TRIES = 3;
 
 export class PurchaseClient {
-  private readonly waiting = new Map<string, { readonly settle: (answer: Answer) => void; readonly hurry: (answer: Answer) => void }>();
+  private readonly waiting = new Map<
+    string,
+    { readonly settle: (answer: Answer) => void; readonly hurry: (answer: Answer) => void }
+  >();
   private readonly bySocket: (message: object) => boolean;
   private readonly byPost: (wish: Wish) => Promise<Answer | null>;
   private readonly patience: number;
 
-  constructor(bySocket: (message: object) => boolean, byPost: (wish: Wish) => Promise<Answer | null>, patience = PATIENCE) {
+  constructor(
+    bySocket: (message: object) => boolean,
+    byPost: (wish: Wish) => Promise<Answer | null>,
+    patience = PATIENCE,
+  ) {
     this.bySocket = bySocket;
     this.byPost = byPost;
     this.patience = patience;
@@ -77,7 +93,10 @@ export class PurchaseClient {
         const answer = await Promise.race([heard, this.byPost(wish).catch(() => null)]);
         if (answer !== null && isFinal(answer)) return answer;
         last = answer ?? last;
-        const late = await Promise.race([heard, sleep(this.patience * (attempt + 1) * (0.5 + Math.random() / 2))]);
+        const late = await Promise.race([
+          heard,
+          sleep(this.patience * (attempt + 1) * (0.5 + Math.random() / 2)),
+        ]);
         if (late !== undefined) return late;
       }
       return last ?? { t: "unknown", id: wish.id };
@@ -102,5 +121,12 @@ export async function post(room: number, wish: Wish): Promise<Answer | null> {
   if (!(response.headers.get("content-type") ?? "").startsWith("application/json")) return null;
   const body = (await response.json()) as Partial<Answer> & { code?: string; message?: string };
   if (body.outcome !== undefined) return { ...body, t: "answer", id: wish.id, outcome: body.outcome };
-  return { t: "answer", id: wish.id, outcome: "refused", code: body.code ?? "invalid", message: body.message ?? "", facts: body.facts ?? {} };
+  return {
+    t: "answer",
+    id: wish.id,
+    outcome: "refused",
+    code: body.code ?? "invalid",
+    message: body.message ?? "",
+    facts: body.facts ?? {},
+  };
 }

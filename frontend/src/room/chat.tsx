@@ -3,7 +3,10 @@ import { Icon } from "../common/icon.tsx";
 import type { Say } from "../common/words.ts";
 import type { ChatLine } from "./state.ts";
 
-interface ListProps { readonly lines: readonly ChatLine[]; readonly say: Say }
+interface ListProps {
+  readonly lines: readonly ChatLine[];
+  readonly say: Say;
+}
 
 /** The last lines, fading upward.  Scrolls with the talk unless the reader has scrolled back. */
 export function ChatList({ lines, say }: ListProps) {
@@ -39,7 +42,9 @@ function Lines({ lines, say }: ListProps) {
           {line.role !== "system" && (
             <b>
               {line.name || say("guest")}
-              {(line.role === "host" || line.role === "moderator" || line.role === "buyer") && <i>{say(`role.${line.role}`)}</i>}
+              {(line.role === "host" || line.role === "moderator" || line.role === "buyer") && (
+                <i>{say(`role.${line.role}`)}</i>
+              )}
             </b>
           )}{" "}
           <span>{line.text}</span>
@@ -67,10 +72,15 @@ export function ChatForm({ say, send, problem }: FormProps) {
         if (trimmed === "") return;
         const sent = send(trimmed);
         if (sent === true) setText("");
-        else void Promise.resolve(sent).then((left) => left && setText((now) => (now.trim() === trimmed ? "" : now)));
+        else
+          void Promise.resolve(sent).then(
+            (left) => left && setText((now) => (now.trim() === trimmed ? "" : now)),
+          );
       }}
     >
-      <label class="for-readers" for="chat-text">{say("say_something")}</label>
+      <label class="for-readers" for="chat-text">
+        {say("say_something")}
+      </label>
       <input
         id="chat-text"
         name="text"
@@ -87,7 +97,11 @@ export function ChatForm({ say, send, problem }: FormProps) {
           <Icon name="send" />
         </button>
       )}
-      {problem !== null && <p class="chat-problem" id="chat-problem" role="status">{problem}</p>}
+      {problem !== null && (
+        <p class="chat-problem" id="chat-problem" role="status">
+          {problem}
+        </p>
+      )}
     </form>
   );
 }

@@ -5,7 +5,19 @@ import { day, money } from "../common/format.ts";
 import { Icon } from "../common/icon.tsx";
 import type { Say } from "../common/words.ts";
 import type { Problem } from "./purchases.ts";
-import { availability, availabilityOf, inWords, type Line, linesOf, lineWith, type Offer, onlyChoices, optionKind, piecesOf, valuesOf } from "./state.ts";
+import {
+  availability,
+  availabilityOf,
+  inWords,
+  type Line,
+  linesOf,
+  lineWith,
+  type Offer,
+  onlyChoices,
+  optionKind,
+  piecesOf,
+  valuesOf,
+} from "./state.ts";
 import { optionText, optionWord, pictureOf, priceText, stockKind, stockText } from "./texts.ts";
 
 interface Props {
@@ -42,10 +54,14 @@ export function Choose({ offer, say, language, busy, slow, problem, own, chosen,
   const pick = (index: number, value: string) => {
     const options = names.map((_, i) => (i === index ? value : picked[i]));
     // Where the other choices have nothing of this kind, they are made anew.
-    const fits = lines.some((one) => options.every((option, i) => option === undefined || one.options[i] === option));
+    const fits = lines.some((one) =>
+      options.every((option, i) => option === undefined || one.options[i] === option),
+    );
     const next = fits ? options : names.map((_, i) => (i === index ? value : undefined));
     setPicked(next);
-    const found = next.every((option) => option !== undefined) ? lineWith(offer, next as string[]) : undefined;
+    const found = next.every((option) => option !== undefined)
+      ? lineWith(offer, next as string[])
+      : undefined;
     if (found !== undefined) chosen(found);
   };
   const chosenText = line === undefined ? "" : optionText(line, offer.option_texts, language);
@@ -56,7 +72,8 @@ export function Choose({ offer, say, language, busy, slow, problem, own, chosen,
       ref={form}
       onSubmit={(event) => {
         event.preventDefault();
-        if (line === undefined) form.current?.querySelector<HTMLElement>(`[name="option-${missing}"]`)?.focus();
+        if (line === undefined)
+          form.current?.querySelector<HTMLElement>(`[name="option-${missing}"]`)?.focus();
         else if (available.is === "gone") wait(line, quantity);
         else buy(line, quantity);
       }}
@@ -64,12 +81,21 @@ export function Choose({ offer, say, language, busy, slow, problem, own, chosen,
       <div class="choose-head">
         {picture !== null && <img class="thumb" src={picture} alt="" width={72} height={72} />}
         <div>
-          <p class="price big" aria-live="polite">{line === undefined ? priceText(offer, say, language) : money(line.price_minor, line.currency, language)}</p>
+          <p class="price big" aria-live="polite">
+            {line === undefined
+              ? priceText(offer, say, language)
+              : money(line.price_minor, line.currency, language)}
+          </p>
           <p class={`text-${stockKind(available)}`} aria-live="polite">
             {stockText(available, say, language)}
-            {available.is === "gone" && available.waiting > 0 && <span class="soft"> · {say("people_wait", { n: available.waiting })}</span>}
+            {available.is === "gone" && available.waiting > 0 && (
+              <span class="soft"> · {say("people_wait", { n: available.waiting })}</span>
+            )}
           </p>
-          <p class="soft small">{inWords(offer.title, offer.titles, language)}{chosenText && ` · ${chosenText}`}</p>
+          <p class="soft small">
+            {inWords(offer.title, offer.titles, language)}
+            {chosenText && ` · ${chosenText}`}
+          </p>
         </div>
       </div>
       {lines.length > 1 &&
@@ -78,11 +104,23 @@ export function Choose({ offer, say, language, busy, slow, problem, own, chosen,
             <legend class="label">{optionWord(name, offer.option_texts, language)}</legend>
             <div class="choices">
               {valuesOf(offer, index).map((value) => {
-                const those = lines.filter((one) => one.options[index] === value && picked.every((option, i) => i === index || option === undefined || one.options[i] === option));
+                const those = lines.filter(
+                  (one) =>
+                    one.options[index] === value &&
+                    picked.every(
+                      (option, i) => i === index || option === undefined || one.options[i] === option,
+                    ),
+                );
                 const gone = those.length > 0 && those.every((one) => availability(one).is === "gone");
                 return (
                   <label key={value} class={gone ? "choice gone" : "choice"}>
-                    <input type="radio" name={`option-${index}`} required checked={picked[index] === value} onChange={() => pick(index, value)} />
+                    <input
+                      type="radio"
+                      name={`option-${index}`}
+                      required
+                      checked={picked[index] === value}
+                      onChange={() => pick(index, value)}
+                    />
                     <span>{optionWord(value, offer.option_texts, language)}</span>
                   </label>
                 );
@@ -95,30 +133,67 @@ export function Choose({ offer, say, language, busy, slow, problem, own, chosen,
           <p class="label">{say("contains")}</p>
           <ul>
             {line.parts.map((part) => (
-              <li key={part.id}><span class="num">{part.quantity} ×</span> {inWords(part.title, part.titles, language)} <span class="soft">{optionText(part, part.option_texts, language)}</span></li>
+              <li key={part.id}>
+                <span class="num">{part.quantity} ×</span> {inWords(part.title, part.titles, language)}{" "}
+                <span class="soft">{optionText(part, part.option_texts, language)}</span>
+              </li>
             ))}
           </ul>
         </div>
       )}
       {most > 1 && (
         <div class="row apart">
-          <span class="label" id="quantity-label">{say("quantity")}{limit !== null && <span class="optional"> {pieces > 1 ? say("limit_pieces", { n: limit, pieces }) : say("limit", { n: limit })}</span>}</span>
+          <span class="label" id="quantity-label">
+            {say("quantity")}
+            {limit !== null && (
+              <span class="optional">
+                {" "}
+                {pieces > 1 ? say("limit_pieces", { n: limit, pieces }) : say("limit", { n: limit })}
+              </span>
+            )}
+          </span>
           <span class="stepper">
-            <button type="button" aria-label={say("fewer")} disabled={quantity <= 1} onClick={() => setWanted(quantity - 1)}><Icon name="minus" /></button>
-            <input aria-labelledby="quantity-label" inputMode="numeric" value={quantity} onInput={(event) => setWanted(Math.max(1, Math.min(most, Number(event.currentTarget.value) || 1)))} />
-            <button type="button" aria-label={say("more")} disabled={quantity >= most} onClick={() => setWanted(quantity + 1)}><Icon name="plus" /></button>
+            <button
+              type="button"
+              aria-label={say("fewer")}
+              disabled={quantity <= 1}
+              onClick={() => setWanted(quantity - 1)}
+            >
+              <Icon name="minus" />
+            </button>
+            <input
+              aria-labelledby="quantity-label"
+              inputMode="numeric"
+              value={quantity}
+              onInput={(event) =>
+                setWanted(Math.max(1, Math.min(most, Number(event.currentTarget.value) || 1)))
+              }
+            />
+            <button
+              type="button"
+              aria-label={say("more")}
+              disabled={quantity >= most}
+              onClick={() => setWanted(quantity + 1)}
+            >
+              <Icon name="plus" />
+            </button>
           </span>
         </div>
       )}
       {line !== undefined && available.is === "later" && (
-        <p class="note wait"><Icon name="calendar" /><span>{say("consent_later", { date: day(available.ready_on, language) })}</span></p>
+        <p class="note wait">
+          <Icon name="calendar" />
+          <span>{say("consent_later", { date: day(available.ready_on, language) })}</span>
+        </p>
       )}
       {kept !== undefined && (
         <div class="note good">
           <Icon name="check" />
           <div class="stack tight">
             <p>{say("own_hold")}</p>
-            <a class="button buy" href={kept}>{say("check_out")}</a>
+            <a class="button buy" href={kept}>
+              {say("check_out")}
+            </a>
           </div>
         </div>
       )}
@@ -127,22 +202,39 @@ export function Choose({ offer, say, language, busy, slow, problem, own, chosen,
           <Icon name="alert" />
           <div class="stack tight">
             <p>{problem.text}</p>
-            {problem.url !== undefined && <a class="button buy" href={problem.url}>{say("check_out")}</a>}
+            {problem.url !== undefined && (
+              <a class="button buy" href={problem.url}>
+                {say("check_out")}
+              </a>
+            )}
           </div>
         </div>
       )}
-      {slow && <p class="note wait" role="status"><Icon name="clock" /><span>{say("still_asking")}</span></p>}
-      {available.is !== "gone" && <p class="soft small">{say(`policy.${offer.policy}`, { minutes: Math.max(1, Math.round(offer.hold_seconds / 60)) })}</p>}
-      <button class={available.is === "gone" ? "button main wide" : "button buy wide"} disabled={busy} aria-busy={busy}>
+      {slow && (
+        <p class="note wait" role="status">
+          <Icon name="clock" />
+          <span>{say("still_asking")}</span>
+        </p>
+      )}
+      {available.is !== "gone" && (
+        <p class="soft small">
+          {say(`policy.${offer.policy}`, { minutes: Math.max(1, Math.round(offer.hold_seconds / 60)) })}
+        </p>
+      )}
+      <button
+        class={available.is === "gone" ? "button main wide" : "button buy wide"}
+        disabled={busy}
+        aria-busy={busy}
+      >
         {busy
           ? say("asking")
           : line === undefined
-          ? say(`choose.${optionKind(names[missing] ?? "")}`, { name: names[missing] ?? "" })
-          : available.is === "gone"
-            ? say("join_waitlist")
-            : available.is === "later"
-              ? say("buy_later", { price, date: day(available.ready_on, language) })
-              : say("buy_for", { price })}
+            ? say(`choose.${optionKind(names[missing] ?? "")}`, { name: names[missing] ?? "" })
+            : available.is === "gone"
+              ? say("join_waitlist")
+              : available.is === "later"
+                ? say("buy_later", { price, date: day(available.ready_on, language) })
+                : say("buy_for", { price })}
       </button>
     </form>
   );

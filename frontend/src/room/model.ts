@@ -8,9 +8,30 @@ import { timeOrderedId } from "../common/ids.ts";
 import { isFinal, ON_THE_SHELF, type Outcome, post, PurchaseClient, type Wish } from "./buy.ts";
 import { isDue } from "./moment.ts";
 import { Player, type Playing } from "./player.ts";
-import { type Attempt, load, loadAttempt, open as stillOpen, ownOf, type Problem, type Purchase, purchaseOf, save, saveAttempt } from "./purchases.ts";
+import {
+  type Attempt,
+  load,
+  loadAttempt,
+  open as stillOpen,
+  ownOf,
+  type Problem,
+  type Purchase,
+  purchaseOf,
+  save,
+  saveAttempt,
+} from "./purchases.ts";
 import { type Answer, type Connection, type Message, RoomSocket } from "./socket.ts";
-import { availability, type ChatLine, chatAfter, type Featured, inWords, type Line, merged, type Offer, type RoomState } from "./state.ts";
+import {
+  availability,
+  type ChatLine,
+  chatAfter,
+  type Featured,
+  inWords,
+  type Line,
+  merged,
+  type Offer,
+  type RoomState,
+} from "./state.ts";
 import { optionText, refusalText } from "./texts.ts";
 
 export type SheetView =
@@ -129,11 +150,28 @@ export class RoomModel {
       message: (message) => this.heard(message),
       connection: (connection) => this.put({ connection }),
     });
-    this.purchase = new PurchaseClient((message) => this.socket.send(message), (wish) => post(show, wish));
+    this.purchase = new PurchaseClient(
+      (message) => this.socket.send(message),
+      (wish) => post(show, wish),
+    );
     this.view = {
-      state: data.state, chat: data.chat, featured: data.state.featured?.offer_id ?? null, connection: "connecting", playing: "idle",
-      muted: true, soundAsked: false, tall: true, liked: false, replaying: false, sheet: { is: "none" }, busy: false, slow: false, problem: null, chatProblem: null,
-      purchases: load(show), places: [],
+      state: data.state,
+      chat: data.chat,
+      featured: data.state.featured?.offer_id ?? null,
+      connection: "connecting",
+      playing: "idle",
+      muted: true,
+      soundAsked: false,
+      tall: true,
+      liked: false,
+      replaying: false,
+      sheet: { is: "none" },
+      busy: false,
+      slow: false,
+      problem: null,
+      chatProblem: null,
+      purchases: load(show),
+      places: [],
     };
   }
 
@@ -189,10 +227,21 @@ export class RoomModel {
     if (this.view.busy) return;
     const available = availability(line);
     const told = this.told?.line === line.id ? this.told.ready_on : null;
-    const shown = [available.is === "later" ? available.ready_on : null, told].filter((one) => one !== null).sort().at(-1) ?? null;
+    const shown =
+      [available.is === "later" ? available.ready_on : null, told]
+        .filter((one) => one !== null)
+        .sort()
+        .at(-1) ?? null;
     const key = [offer.id, line.id, quantity, line.price_minor].join("/");
     const id = this.attempt?.key === key ? this.attempt.wish.id : timeOrderedId();
-    const wish = { id, offer_id: offer.id, variant_id: line.id, quantity, price_minor: line.price_minor, latest_ready: shown ?? ON_THE_SHELF };
+    const wish = {
+      id,
+      offer_id: offer.id,
+      variant_id: line.id,
+      quantity,
+      price_minor: line.price_minor,
+      latest_ready: shown ?? ON_THE_SHELF,
+    };
     this.collector.note("add_to_cart", { ...this.facts(offer, line), quantity, hold_id: id });
     await this.ask({ key, wish, shown, at: Date.now() });
   }
@@ -214,7 +263,10 @@ export class RoomModel {
 
   private finish(outcome: Outcome, wish: Wish, shown: string | null): void {
     if (outcome.t === "unknown" || !isFinal(outcome)) {
-      const text = outcome.t === "unknown" ? this.say("no_answer") : refusalText(outcome.code, outcome.message, this.say);
+      const text =
+        outcome.t === "unknown"
+          ? this.say("no_answer")
+          : refusalText(outcome.code, outcome.message, this.say);
       this.put({ busy: false, problem: { code: "unknown", text } });
       return;
     }
@@ -233,9 +285,17 @@ export class RoomModel {
       return;
     }
     const purchase = {
-      ...purchaseOf(outcome, wish.variant_id, this.titleOf(offer, line), shown, `/s/${this.shop.slug}/checkout/${outcome.id}`),
+      ...purchaseOf(
+        outcome,
+        wish.variant_id,
+        this.titleOf(offer, line),
+        shown,
+        `/s/${this.shop.slug}/checkout/${outcome.id}`,
+      ),
       quantity: wish.quantity,
-      ...(line === undefined ? {} : { total: money(wish.price_minor * wish.quantity, line.currency, this.language) }),
+      ...(line === undefined
+        ? {}
+        : { total: money(wish.price_minor * wish.quantity, line.currency, this.language) }),
       ...(outcome.code === undefined ? {} : { note: refusalText(outcome.code, outcome.message, this.say) }),
     };
     this.put({ busy: false, sheet: { is: "held", id: purchase.id } });
@@ -244,7 +304,10 @@ export class RoomModel {
 
   private titleOf(offer: Offer | undefined, line: Line | undefined): string {
     const options = line === undefined ? "" : optionText(line, offer?.option_texts, this.language);
-    return (offer === undefined ? "" : inWords(offer.title, offer.titles, this.language)) + (options ? ` · ${options}` : "");
+    return (
+      (offer === undefined ? "" : inWords(offer.title, offer.titles, this.language)) +
+      (options ? ` · ${options}` : "")
+    );
   }
 
   private remember(purchase: Purchase): void {
@@ -263,7 +326,10 @@ export class RoomModel {
   private refused(answer: Answer, wish: Wish): Problem {
     const code = answer.code ?? "";
     const own = this.ownCheckout(wish.variant_id);
-    if (own !== undefined && (code === "stock.sold_out" || code === "stock.limit" || code === "stock.too_late")) {
+    if (
+      own !== undefined &&
+      (code === "stock.sold_out" || code === "stock.limit" || code === "stock.too_late")
+    ) {
       return { code, text: this.say("own_hold"), url: own };
     }
     const later = answer.facts?.["ready_on"];
@@ -283,13 +349,29 @@ export class RoomModel {
       const response = await fetch(url, {
         method: "POST",
         headers: { accept: "application/json", "content-type": "application/x-www-form-urlencoded" },
-        body: new URLSearchParams({ offer_id: String(offer.id), variant_id: String(line.id), quantity: String(quantity) }),
+        body: new URLSearchParams({
+          offer_id: String(offer.id),
+          variant_id: String(line.id),
+          quantity: String(quantity),
+        }),
       });
-      const body = (await response.json()) as { code?: string; message?: string; position?: number; url?: string };
+      const body = (await response.json()) as {
+        code?: string;
+        message?: string;
+        position?: number;
+        url?: string;
+      };
       if (response.ok) {
-        this.put({ busy: false, sheet: { is: "waiting", position: body.position ?? 0, url: body.url ?? url } });
+        this.put({
+          busy: false,
+          sheet: { is: "waiting", position: body.position ?? 0, url: body.url ?? url },
+        });
         this.lookAgain(1);
-      } else this.put({ busy: false, problem: { code: body.code ?? "", text: refusalText(body.code, body.message, this.say) } });
+      } else
+        this.put({
+          busy: false,
+          problem: { code: body.code ?? "", text: refusalText(body.code, body.message, this.say) },
+        });
     } catch {
       this.put({ busy: false, problem: { code: "unknown", text: this.say("no_answer") } });
     }
@@ -300,16 +382,39 @@ export class RoomModel {
     if (settled.length > 0) this.forget(settled);
     const offered = places.filter((one) => one.state === "offered" && one.hold_id !== null);
     const fresh = offered.filter((one) => !this.view.purchases.some((known) => known.id === one.hold_id));
-    for (const { hold_id, variant_id, title, quantity, total_minor, currency, url, claim_until, ready_on } of fresh) {
+    for (const {
+      hold_id,
+      variant_id,
+      title,
+      quantity,
+      total_minor,
+      currency,
+      url,
+      claim_until,
+      ready_on,
+    } of fresh) {
       const total = money(total_minor, currency, this.language);
-      if (hold_id !== null) this.remember({ id: hold_id, line: variant_id, title, quantity, total, url, expires_at: claim_until, ready_on, later: ready_on !== null });
+      if (hold_id !== null)
+        this.remember({
+          id: hold_id,
+          line: variant_id,
+          title,
+          quantity,
+          total,
+          url,
+          expires_at: claim_until,
+          ready_on,
+          later: ready_on !== null,
+        });
     }
     const waiting = places.filter((one) => one.state === "waiting");
     this.put({ places: waiting });
     const { sheet } = this.view;
     const first = fresh[0]?.hold_id;
-    if (first != null && (sheet.is === "none" || sheet.is === "waiting" || sheet.is === "bag")) this.put({ sheet: { is: "held", id: first } });
-    else if (sheet.is === "waiting" && waiting[0] !== undefined) this.put({ sheet: { ...sheet, position: waiting[0].position } });
+    if (first != null && (sheet.is === "none" || sheet.is === "waiting" || sheet.is === "bag"))
+      this.put({ sheet: { is: "held", id: first } });
+    else if (sheet.is === "waiting" && waiting[0] !== undefined)
+      this.put({ sheet: { ...sheet, position: waiting[0].position } });
     if (places.length > 0) this.lookAgain(again_in);
   }
 
@@ -325,8 +430,12 @@ export class RoomModel {
 
   private async look(): Promise<void> {
     try {
-      const holds = this.openPurchases().map((one) => one.id).join(",");
-      const response = await fetch(`/s/${this.shop.slug}/waitlist${holds === "" ? "" : `?holds=${holds}`}`, { headers: { accept: "application/json" } });
+      const holds = this.openPurchases()
+        .map((one) => one.id)
+        .join(",");
+      const response = await fetch(`/s/${this.shop.slug}/waitlist${holds === "" ? "" : `?holds=${holds}`}`, {
+        headers: { accept: "application/json" },
+      });
       if (!response.ok) throw new Error(String(response.status));
       this.stand((await response.json()) as Places);
     } catch {
@@ -350,7 +459,12 @@ export class RoomModel {
         headers: { accept: "application/json", "content-type": "application/json" },
         body: JSON.stringify({ text }),
       });
-      const body = (await response.json()) as { readonly held?: boolean; readonly line?: ChatLine; readonly code?: string; readonly message?: string };
+      const body = (await response.json()) as {
+        readonly held?: boolean;
+        readonly line?: ChatLine;
+        readonly code?: string;
+        readonly message?: string;
+      };
       if (response.ok) {
         if (body.line !== undefined) this.put({ chat: chatAfter(this.view.chat, [body.line]) });
         this.put({ chatProblem: body.held === true ? this.say("chat_held") : null });
@@ -401,7 +515,10 @@ export class RoomModel {
         break;
       case "tick": {
         this.clock.heard(message.now);
-        const state = message.patch === undefined ? this.view.state : (merged(this.view.state, message.patch) as RoomState);
+        const state =
+          message.patch === undefined
+            ? this.view.state
+            : (merged(this.view.state, message.patch) as RoomState);
         this.put({ state, chat: chatAfter(this.view.chat, message.chat, message.hidden) });
         if (message.patch !== undefined && typeof message.patch === "object" && message.patch !== null) {
           if ("show" in message.patch) this.follow();
@@ -411,12 +528,20 @@ export class RoomModel {
       }
       case "answer":
         // Too late for the tap, not for the purchase.
-        if (!this.purchase.answered(message) && this.attempt?.wish.id === message.id && isFinal(message)) this.finish(message, this.attempt.wish, this.attempt.shown);
+        if (!this.purchase.answered(message) && this.attempt?.wish.id === message.id && isFinal(message))
+          this.finish(message, this.attempt.wish, this.attempt.shown);
         break;
       case "error":
         // What concerns a purchase is answered as one; the rest belongs to the chat line.
         if (this.attempt !== undefined && message.ref === this.attempt.wish.id) {
-          this.purchase.answered({ t: "answer", id: message.ref, outcome: "refused", code: message.code, message: message.message, facts: message.facts ?? {} });
+          this.purchase.answered({
+            t: "answer",
+            id: message.ref,
+            outcome: "refused",
+            code: message.code,
+            message: message.message,
+            facts: message.facts ?? {},
+          });
         } else this.put({ chatProblem: refusalText(message.code, message.message, this.say) });
         break;
       case "ack":
@@ -460,7 +585,9 @@ export class RoomModel {
   /** Told where no socket passes; that it is lost once matters to nobody. */
   private post(what: "like" | "beat", body: object): void {
     fetch(`/room/${this.view.state.show.id}/${what}`, {
-      method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body),
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(body),
     }).catch(() => undefined);
   }
 
@@ -486,7 +613,9 @@ export class RoomModel {
     return {
       offer_id: offer.id,
       product_id: offer.product_id,
-      ...(line === undefined ? {} : { variant_id: line.id, price_minor: line.price_minor, currency: line.currency }),
+      ...(line === undefined
+        ? {}
+        : { variant_id: line.id, price_minor: line.price_minor, currency: line.currency }),
     };
   }
 

@@ -136,11 +136,14 @@ export class Player {
     this.hls?.destroy();
     this.hls = undefined;
     clearTimeout(this.retry);
-    this.retry = setTimeout(() => {
-      if (this.source !== source) return;
-      this.source = undefined;
-      void this.play(source);
-    }, 1_500 + Math.random() * 1_500);
+    this.retry = setTimeout(
+      () => {
+        if (this.source !== source) return;
+        this.source = undefined;
+        void this.play(source);
+      },
+      1_500 + Math.random() * 1_500,
+    );
   }
 
   private toPresent(): void {

@@ -5,7 +5,11 @@ import type { Wish } from "./buy.ts";
 import type { Answer } from "./socket.ts";
 
 /** `url`: a way on. */
-export interface Problem { readonly code: string; readonly text: string; readonly url?: string }
+export interface Problem {
+  readonly code: string;
+  readonly text: string;
+  readonly url?: string;
+}
 
 export interface Purchase {
   readonly id: string;
@@ -29,7 +33,13 @@ export function readyOn(answer: Answer): string | null {
 }
 
 /** A granted purchase; `shown` is the day the buyer had before the eyes, null for "now". */
-export function purchaseOf(answer: Answer, line: number, title: string, shown: string | null, fallbackUrl: string): Purchase {
+export function purchaseOf(
+  answer: Answer,
+  line: number,
+  title: string,
+  shown: string | null,
+  fallbackUrl: string,
+): Purchase {
   const ready = readyOn(answer);
   return {
     id: answer.id,
@@ -43,12 +53,19 @@ export function purchaseOf(answer: Answer, line: number, title: string, shown: s
 }
 
 /** Purchases that can still be completed. */
-export function open(purchases: readonly Purchase[], secondsUntil: (moment: string) => number): readonly Purchase[] {
+export function open(
+  purchases: readonly Purchase[],
+  secondsUntil: (moment: string) => number,
+): readonly Purchase[] {
   return purchases.filter((one) => one.expires_at === null || secondsUntil(one.expires_at) > 0);
 }
 
 /** The purchase that keeps units of this line for this buyer already: nobody is sold out against themselves. */
-export function ownOf(purchases: readonly Purchase[], line: number, secondsUntil: (moment: string) => number): Purchase | undefined {
+export function ownOf(
+  purchases: readonly Purchase[],
+  line: number,
+  secondsUntil: (moment: string) => number,
+): Purchase | undefined {
   return open(purchases, secondsUntil).find((one) => one.line === line && one.expires_at !== null);
 }
 
@@ -64,7 +81,10 @@ export interface Attempt {
 const KEPT_FOR = 24 * 3_600_000;
 
 export function load(show: number): readonly Purchase[] {
-  const kept = read(localStorage, `purchases.${show}`) as { readonly at: number; readonly purchases: readonly Purchase[] } | null;
+  const kept = read(localStorage, `purchases.${show}`) as {
+    readonly at: number;
+    readonly purchases: readonly Purchase[];
+  } | null;
   return kept !== null && Date.now() - kept.at < KEPT_FOR ? kept.purchases : [];
 }
 

@@ -31,40 +31,91 @@ export function RoomPage({ model }: { readonly model: RoomModel }) {
   const viewers = isLive && view.playing === "playing" ? Math.max(1, state.viewers) : state.viewers;
 
   return (
-    <div class="room" data-shape={view.tall ? "tall" : "wide"} data-status={view.replaying ? "replay" : state.show.status} data-connection={view.connection}>
+    <div
+      class="room"
+      data-shape={view.tall ? "tall" : "wide"}
+      data-status={view.replaying ? "replay" : state.show.status}
+      data-connection={view.connection}
+    >
       <div class="stage">
-        <video ref={video} playsInline muted controls={view.replaying} aria-label={say("video_of", { title })} {...(model.poster === null ? {} : { poster: model.poster })} />
+        <video
+          ref={video}
+          playsInline
+          muted
+          controls={view.replaying}
+          aria-label={say("video_of", { title })}
+          {...(model.poster === null ? {} : { poster: model.poster })}
+        />
         <StageWords view={view} model={model} />
       </div>
       <header class="room-top">
-        <a class="glass round" href={`/s/${shop.slug}`} aria-label={say("to_shop", { shop: shop.name })}><Icon name="back" /></a>
+        <a class="glass round" href={`/s/${shop.slug}`} aria-label={say("to_shop", { shop: shop.name })}>
+          <Icon name="back" />
+        </a>
         <div class="room-name">
           <h1>{title}</h1>
           <p>
             {isLive && <span class="badge live">{say("live")}</span>}
-            {!isOver && <span class="viewers" aria-label={say("viewers", { n: viewers })}><Icon name="eye" /> {count(viewers, language)}</span>}
-            {view.connection === "lost" && <span class="badge wait" role="status">{say("reconnecting")}</span>}
+            {!isOver && (
+              <span class="viewers" aria-label={say("viewers", { n: viewers })}>
+                <Icon name="eye" /> {count(viewers, language)}
+              </span>
+            )}
+            {view.connection === "lost" && (
+              <span class="badge wait" role="status">
+                {say("reconnecting")}
+              </span>
+            )}
           </p>
         </div>
-        <button class="glass" onClick={() => model.open({ is: "seller" })}><Icon name="shield" /> {say("who_sells")}</button>
+        <button class="glass" onClick={() => model.open({ is: "seller" })}>
+          <Icon name="shield" /> {say("who_sells")}
+        </button>
       </header>
       <div class="deck" id="offers" tabIndex={-1}>
         {state.notice && (
-          <p class={`notice ${state.notice.kind}`} role="status"><Icon name="info" /> <span>{inWords(state.notice.text, state.notice.texts, language)}</span></p>
+          <p class={`notice ${state.notice.kind}`} role="status">
+            <Icon name="info" /> <span>{inWords(state.notice.text, state.notice.texts, language)}</span>
+          </p>
         )}
         {!isOver && <ChatList lines={view.chat} say={say} />}
         <Holds view={view} model={model} />
-        {featured !== undefined && <Ticket key={featured.id} offer={featured} say={say} language={language} choose={() => model.choose(featured)} />}
+        {featured !== undefined && (
+          <Ticket
+            key={featured.id}
+            offer={featured}
+            say={say}
+            language={language}
+            choose={() => model.choose(featured)}
+          />
+        )}
         <div class="controls">
           {!isOver && <ChatForm say={say} problem={view.chatProblem} send={(text) => model.speak(text)} />}
-          {!isOver && <button class="glass round" aria-label={view.muted ? say("sound_on") : say("sound_off")} aria-pressed={!view.muted} onClick={() => model.sound()}>
-            <Icon name={view.muted ? "mute" : "sound"} />
-          </button>}
-          {!isOver && <button class={view.liked ? "glass round liked" : "glass round"} aria-label={say("like", { n: state.likes })} onClick={() => model.like()}>
-            <Icon name="heart" />
-            <small aria-hidden="true">{count(state.likes, language)}</small>
-          </button>}
-          <button class="glass round bag-button" aria-label={say("all_offers", { n: state.order.length })} onClick={() => model.open({ is: "bag" })}>
+          {!isOver && (
+            <button
+              class="glass round"
+              aria-label={view.muted ? say("sound_on") : say("sound_off")}
+              aria-pressed={!view.muted}
+              onClick={() => model.sound()}
+            >
+              <Icon name={view.muted ? "mute" : "sound"} />
+            </button>
+          )}
+          {!isOver && (
+            <button
+              class={view.liked ? "glass round liked" : "glass round"}
+              aria-label={say("like", { n: state.likes })}
+              onClick={() => model.like()}
+            >
+              <Icon name="heart" />
+              <small aria-hidden="true">{count(state.likes, language)}</small>
+            </button>
+          )}
+          <button
+            class="glass round bag-button"
+            aria-label={say("all_offers", { n: state.order.length })}
+            onClick={() => model.open({ is: "bag" })}
+          >
             <Icon name="bag" />
             <small aria-hidden="true">{state.order.length}</small>
           </button>
@@ -75,12 +126,25 @@ export function RoomPage({ model }: { readonly model: RoomModel }) {
         <Bag view={view} model={model} />
       </aside>
       {view.sheet.is === "bag" && (
-        <Sheet title={say("offers")} say={say} close={() => model.open({ is: "none" })}><Bag view={view} model={model} /></Sheet>
+        <Sheet title={say("offers")} say={say} close={() => model.open({ is: "none" })}>
+          <Bag view={view} model={model} />
+        </Sheet>
       )}
       {opened !== undefined && (
-        <Sheet key={opened.id} title={inWords(opened.title, opened.titles, language)} say={say} close={() => model.open({ is: "none" })}>
+        <Sheet
+          key={opened.id}
+          title={inWords(opened.title, opened.titles, language)}
+          say={say}
+          close={() => model.open({ is: "none" })}
+        >
           <Choose
-            offer={opened} say={say} language={language} busy={view.busy} slow={view.slow} problem={view.problem} own={(line) => model.ownCheckout(line.id)}
+            offer={opened}
+            say={say}
+            language={language}
+            busy={view.busy}
+            slow={view.slow}
+            problem={view.problem}
+            own={(line) => model.ownCheckout(line.id)}
             chosen={(line) => model.chosen(opened, line)}
             buy={(line, quantity) => void model.buy(opened, line, quantity)}
             wait={(line, quantity) => void model.wait(opened, line, quantity)}
@@ -90,9 +154,15 @@ export function RoomPage({ model }: { readonly model: RoomModel }) {
       {view.sheet.is === "held" && <HeldSheet view={view} model={model} id={view.sheet.id} />}
       {view.sheet.is === "waiting" && (
         <Sheet title={say("waiting_title")} say={say} close={() => model.open({ is: "none" })}>
-          <p>{view.sheet.position > 0 ? say("waiting_position", { n: view.sheet.position }) : say("waiting_noted")}</p>
+          <p>
+            {view.sheet.position > 0
+              ? say("waiting_position", { n: view.sheet.position })
+              : say("waiting_noted")}
+          </p>
           <p class="soft">{say("waiting_how")}</p>
-          <a class="button wide" href={view.sheet.url}>{say("see_place")}</a>
+          <a class="button wide" href={view.sheet.url}>
+            {say("see_place")}
+          </a>
         </Sheet>
       )}
       {view.sheet.is === "seller" && (
@@ -123,21 +193,38 @@ function StageWords({ view, model }: { readonly view: View; readonly model: Room
         <p class="stage-title">{say("over")}</p>
         <p>{say("thanks")}</p>
         <p class="row">
-          {model.replay !== null && <button class="button" onClick={() => model.watchAgain()}><Icon name="play" /> {say("replay")}</button>}
-          <a class="button" href={`/s/${model.shop.slug}`}>{say("to_shop", { shop: model.shop.name })}</a>
+          {model.replay !== null && (
+            <button class="button" onClick={() => model.watchAgain()}>
+              <Icon name="play" /> {say("replay")}
+            </button>
+          )}
+          <a class="button" href={`/s/${model.shop.slug}`}>
+            {say("to_shop", { shop: model.shop.name })}
+          </a>
         </p>
       </div>
     );
   }
   if (view.playing === "blocked") {
     return (
-      <button class="stage-words tap" onClick={() => model.start()}><Icon name="play" big /> {say("tap_to_play")}</button>
+      <button class="stage-words tap" onClick={() => model.start()}>
+        <Icon name="play" big /> {say("tap_to_play")}
+      </button>
     );
   }
   if (view.playing === "failed") return <p class="stage-words">{say("no_video")}</p>;
-  if (view.playing !== "playing") return <p class="stage-words quiet" role="status">{say("video_coming")}</p>;
+  if (view.playing !== "playing")
+    return (
+      <p class="stage-words quiet" role="status">
+        {say("video_coming")}
+      </p>
+    );
   if (view.muted && !view.soundAsked) {
-    return <button class="tap-sound glass" onClick={() => model.sound()}><Icon name="mute" /> {say("tap_for_sound")}</button>;
+    return (
+      <button class="tap-sound glass" onClick={() => model.sound()}>
+        <Icon name="mute" /> {say("tap_for_sound")}
+      </button>
+    );
   }
   return null;
 }
@@ -155,10 +242,21 @@ function Bag({ view, model }: { readonly view: View; readonly model: RoomModel }
           <li key={offer.id}>
             <button onClick={() => model.choose(offer, true)}>
               <span class="bag-number num">{index + 1}</span>
-              {picture === null ? <span class="thumb"><Icon name="tag" big /></span> : <img class="thumb" src={picture} alt="" width={64} height={64} loading="lazy" />}
+              {picture === null ? (
+                <span class="thumb">
+                  <Icon name="tag" big />
+                </span>
+              ) : (
+                <img class="thumb" src={picture} alt="" width={64} height={64} loading="lazy" />
+              )}
               <span class="words">
                 <b>{inWords(offer.title, offer.titles, language)}</b>
-                <span><span class="price">{priceText(offer, say, language)}</span> <span class={`small text-${stockKind(available)}`}>{stockText(available, say, language)}</span></span>
+                <span>
+                  <span class="price">{priceText(offer, say, language)}</span>{" "}
+                  <span class={`small text-${stockKind(available)}`}>
+                    {stockText(available, say, language)}
+                  </span>
+                </span>
                 {view.featured === offer.id && <span class="badge live">{say("shown_now")}</span>}
               </span>
               <Icon name="next" />
@@ -186,8 +284,13 @@ function Holds({ view, model }: { readonly view: View; readonly model: RoomModel
       {open.map((one) => (
         <a key={one.id} class="hold-chip" href={one.url}>
           <Icon name="clock" />
-          <span class="clip">{one.title}{boughtText(one)}</span>
-          {one.expires_at !== null && <b class="num">{countdown(model.clock.secondsUntil(one.expires_at))}</b>}
+          <span class="clip">
+            {one.title}
+            {boughtText(one)}
+          </span>
+          {one.expires_at !== null && (
+            <b class="num">{countdown(model.clock.secondsUntil(one.expires_at))}</b>
+          )}
           <span class="strong">{model.say("check_out")}</span>
         </a>
       ))}
@@ -200,27 +303,56 @@ function boughtText({ quantity, total }: Purchase): string {
   return quantity === undefined || total === undefined ? "" : ` · ${quantity} × · ${total}`;
 }
 
-function HeldSheet({ view, model, id }: { readonly view: View; readonly model: RoomModel; readonly id: string }) {
+function HeldSheet({
+  view,
+  model,
+  id,
+}: {
+  readonly view: View;
+  readonly model: RoomModel;
+  readonly id: string;
+}) {
   const { say, language } = model;
   useTicking(true);
   const one = view.purchases.find((purchase) => purchase.id === id);
   if (one === undefined) return null;
   const seconds = one.expires_at === null ? null : model.clock.secondsUntil(one.expires_at);
   return (
-    <Sheet title={seconds === null ? say("yours_to_pay") : say("held_for_you")} say={say} close={() => model.open({ is: "none" })}>
-      <p class="strong">{one.title}{boughtText(one)}</p>
+    <Sheet
+      title={seconds === null ? say("yours_to_pay") : say("held_for_you")}
+      say={say}
+      close={() => model.open({ is: "none" })}
+    >
+      <p class="strong">
+        {one.title}
+        {boughtText(one)}
+      </p>
       {seconds !== null && (
         <p class={seconds === 0 ? "timer over" : seconds < 60 ? "timer soon" : "timer"} role="timer">
           <span>{seconds === 0 ? say("hold_over") : say("hold_left")}</span>
           <b class="clock">{countdown(seconds)}</b>
         </p>
       )}
-      {one.note !== undefined && <p class="note wait"><Icon name="alert" /><span>{one.note}</span></p>}
-      {one.ready_on !== null && (
-        <p class="note wait"><Icon name="calendar" /><span>{say(one.later ? "later_than_seen" : "ready_then", { date: day(one.ready_on, language) })}</span></p>
+      {one.note !== undefined && (
+        <p class="note wait">
+          <Icon name="alert" />
+          <span>{one.note}</span>
+        </p>
       )}
-      <a class="button buy wide" href={one.url}>{say("check_out")}</a>
-      <button class="button plain wide" onClick={() => model.open({ is: "none" })}>{say("keep_watching")}</button>
+      {one.ready_on !== null && (
+        <p class="note wait">
+          <Icon name="calendar" />
+          <span>
+            {say(one.later ? "later_than_seen" : "ready_then", { date: day(one.ready_on, language) })}
+          </span>
+        </p>
+      )}
+      <a class="button buy wide" href={one.url}>
+        {say("check_out")}
+      </a>
+      <button class="button plain wide" onClick={() => model.open({ is: "none" })}>
+        {say("keep_watching")}
+      </button>
     </Sheet>
   );
 }

@@ -40,7 +40,11 @@ export function Sheet({ title, say, close, children }: Props) {
       <div class="sheet-body">
         <header>
           <h2>{title}</h2>
-          <button class="button plain round" aria-label={say("close")} onClick={() => dialog.current?.close()}>
+          <button
+            class="button plain round"
+            aria-label={say("close")}
+            onClick={() => dialog.current?.close()}
+          >
             <Icon name="cross" />
           </button>
         </header>

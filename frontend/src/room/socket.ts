@@ -3,16 +3,54 @@
 
 import type { ChatLine, RoomState } from "./state.ts";
 
-export interface Snapshot { readonly t: "snapshot"; readonly epoch: string; readonly seq: number; readonly now: number; readonly state: RoomState; readonly chat: readonly ChatLine[] }
-export interface Tick { readonly t: "tick"; readonly seq: number; readonly now: number; readonly patch?: unknown; readonly chat?: readonly ChatLine[]; readonly hidden?: readonly string[]; readonly likes?: number }
-export interface Part { readonly variant_id: number; readonly quantity: number; readonly ready_on?: string | null }
-export interface Answer {
-  readonly t: "answer"; readonly id: string; readonly outcome: "held" | "open" | "queued" | "refused"; readonly code?: string; readonly message?: string;
-  readonly facts?: Readonly<Record<string, unknown>>; readonly hold?: { readonly id: string; readonly expires_at: string; readonly parts: readonly Part[] }; readonly url?: string;
+export interface Snapshot {
+  readonly t: "snapshot";
+  readonly epoch: string;
+  readonly seq: number;
+  readonly now: number;
+  readonly state: RoomState;
+  readonly chat: readonly ChatLine[];
 }
-export interface Problem { readonly t: "error"; readonly ref: string; readonly code: string; readonly message: string; readonly facts?: Readonly<Record<string, unknown>> }
-export interface Ack { readonly t: "ack"; readonly ref: string; readonly held?: boolean }
-export interface Bye { readonly t: "bye"; readonly retry_after_ms: number }
+export interface Tick {
+  readonly t: "tick";
+  readonly seq: number;
+  readonly now: number;
+  readonly patch?: unknown;
+  readonly chat?: readonly ChatLine[];
+  readonly hidden?: readonly string[];
+  readonly likes?: number;
+}
+export interface Part {
+  readonly variant_id: number;
+  readonly quantity: number;
+  readonly ready_on?: string | null;
+}
+export interface Answer {
+  readonly t: "answer";
+  readonly id: string;
+  readonly outcome: "held" | "open" | "queued" | "refused";
+  readonly code?: string;
+  readonly message?: string;
+  readonly facts?: Readonly<Record<string, unknown>>;
+  readonly hold?: { readonly id: string; readonly expires_at: string; readonly parts: readonly Part[] };
+  readonly url?: string;
+}
+export interface Problem {
+  readonly t: "error";
+  readonly ref: string;
+  readonly code: string;
+  readonly message: string;
+  readonly facts?: Readonly<Record<string, unknown>>;
+}
+export interface Ack {
+  readonly t: "ack";
+  readonly ref: string;
+  readonly held?: boolean;
+}
+export interface Bye {
+  readonly t: "bye";
+  readonly retry_after_ms: number;
+}
 export type Message = Snapshot | Tick | Answer | Problem | Ack | Bye;
 
 export type Connection = "connecting" | "open" | "lost";
@@ -88,7 +126,8 @@ export class RoomSocket {
     socket.onopen = () => {
       this.opened = true;
       // Coming back from events: only an answer shows that the socket carries anything, and a snapshot is one.
-      const resume = this.epoch === undefined || this.events !== undefined ? {} : { epoch: this.epoch, seq: this.seq };
+      const resume =
+        this.epoch === undefined || this.events !== undefined ? {} : { epoch: this.epoch, seq: this.seq };
       socket.send(JSON.stringify({ t: "hello", ...resume }));
       if ("epoch" in resume) this.giveUpAfter(SILENCE);
     };
@@ -209,6 +248,8 @@ export class RoomSocket {
     if (this.events === undefined && this.refused >= REFUSED) this.listen();
     const told = this.after === undefined ? undefined : this.after * (1 + Math.random());
     this.after = undefined;
-    this.again(told ?? (this.events === undefined ? backOff(this.failures++) : RETURN * (0.5 + Math.random())));
+    this.again(
+      told ?? (this.events === undefined ? backOff(this.failures++) : RETURN * (0.5 + Math.random())),
+    );
   }
 }

@@ -1,6 +1,13 @@
 // What everybody in the room sees, and how ticks change it.  Pure.
 
-import type { BundlePart, FeaturedState, LineState, NoticeState, OfferState, RoomState } from "./state.gen.ts";
+import type {
+  BundlePart,
+  FeaturedState,
+  LineState,
+  NoticeState,
+  OfferState,
+  RoomState,
+} from "./state.gen.ts";
 
 export type { RoomState };
 export type Part = BundlePart;
@@ -35,7 +42,11 @@ function isObject(value: unknown): value is Record<string, unknown> {
 const SHOWN = 80;
 
 /** The chat after new lines came and others were taken out; the same line twice is one line. */
-export function chatAfter(lines: readonly ChatLine[], fresh: readonly ChatLine[] = [], hidden: readonly string[] = []): readonly ChatLine[] {
+export function chatAfter(
+  lines: readonly ChatLine[],
+  fresh: readonly ChatLine[] = [],
+  hidden: readonly string[] = [],
+): readonly ChatLine[] {
   if (fresh.length === 0 && hidden.length === 0) return lines;
   const gone = new Set(hidden);
   const known = new Set(lines.map((line) => line.id));
@@ -44,15 +55,26 @@ export function chatAfter(lines: readonly ChatLine[], fresh: readonly ChatLine[]
 }
 
 /** The entry of a merchant's `{locale: …}` in the reader's language. */
-export function inLanguage<T>(texts: Readonly<Record<string, T>> | undefined, language: string): T | undefined {
+export function inLanguage<T>(
+  texts: Readonly<Record<string, T>> | undefined,
+  language: string,
+): T | undefined {
   if (texts === undefined) return undefined;
   const short = language.split("-")[0] ?? language;
-  const key = Object.keys(texts).find((one) => one.replace("_", "-") === language) ?? Object.keys(texts).sort().find((one) => one.split(/[-_]/)[0] === short);
+  const key =
+    Object.keys(texts).find((one) => one.replace("_", "-") === language) ??
+    Object.keys(texts)
+      .sort()
+      .find((one) => one.split(/[-_]/)[0] === short);
   return key === undefined ? undefined : texts[key];
 }
 
 /** The merchant's text in the reader's language. */
-export function inWords(text: string, texts: Readonly<Record<string, string>> | undefined, language: string): string {
+export function inWords(
+  text: string,
+  texts: Readonly<Record<string, string>> | undefined,
+  language: string,
+): string {
   return inLanguage(texts, language) ?? text;
 }
 
@@ -70,7 +92,10 @@ export function piecesOf(line: Line): number {
 }
 
 /** now: from the shelf; later: sold against supply, with a date; gone: nothing to sell, one can wait. */
-export type Availability = { readonly is: "now"; readonly left: number } | { readonly is: "later"; readonly left: number; readonly ready_on: string } | { readonly is: "gone"; readonly waiting: number };
+export type Availability =
+  | { readonly is: "now"; readonly left: number }
+  | { readonly is: "later"; readonly left: number; readonly ready_on: string }
+  | { readonly is: "gone"; readonly waiting: number };
 
 export function availability(line: Line): Availability {
   if (line.left > 0) return { is: "now", left: line.left };
@@ -84,8 +109,15 @@ export function availabilityOf(offer: Offer): Availability {
   const all = linesOf(offer).map(availability);
   const now = all.filter((one) => one.is === "now");
   if (now.length > 0) return { is: "now", left: now.reduce((sum, one) => sum + one.left, 0) };
-  const later = all.filter((one) => one.is === "later").sort((one, other) => one.ready_on.localeCompare(other.ready_on));
-  return later[0] ?? { is: "gone", waiting: all.reduce((sum, one) => sum + (one.is === "gone" ? one.waiting : 0), 0) };
+  const later = all
+    .filter((one) => one.is === "later")
+    .sort((one, other) => one.ready_on.localeCompare(other.ready_on));
+  return (
+    later[0] ?? {
+      is: "gone",
+      waiting: all.reduce((sum, one) => sum + (one.is === "gone" ? one.waiting : 0), 0),
+    }
+  );
 }
 
 /** Lowest and highest price of an offer. */
@@ -116,7 +148,19 @@ export function onlyChoices(offer: Offer): readonly (string | undefined)[] {
   });
 }
 
-const SIZES = new Set(["size", "größe", "grösse", "taille", "talla", "taglia", "尺码", "尺寸", "尺碼", "大小", "码数"]);
+const SIZES = new Set([
+  "size",
+  "größe",
+  "grösse",
+  "taille",
+  "talla",
+  "taglia",
+  "尺码",
+  "尺寸",
+  "尺碼",
+  "大小",
+  "码数",
+]);
 const COLOURS = new Set(["color", "colour", "farbe", "couleur", "colore", "颜色", "顏色", "色", "花色"]);
 
 /** Whether an option is a size or a colour, by the name the merchant gave it; as `web.parts.option_kind`. */

@@ -9,7 +9,8 @@ const FEW = 10;
 
 /** What stands beside a price: "12 left", "Ready 3 Dec", "Sold out".  A number only where it matters. */
 export function stockText(available: Availability, say: Say, language: string): string {
-  if (available.is === "now") return available.left <= FEW ? say("only_left", { n: available.left }) : say("in_stock");
+  if (available.is === "now")
+    return available.left <= FEW ? say("only_left", { n: available.left }) : say("in_stock");
   if (available.is === "later") return say("ready_on", { date: day(available.ready_on, language) });
   return say("sold_out");
 }
@@ -41,7 +42,9 @@ export function optionText(line: Pick<Line, "options">, texts: OptionTexts, lang
 
 export function pictureOf(offer: Offer, size: 160 | 480): string | null {
   if (!offer.picture) return null;
-  return offer.picture.startsWith("/") ? offer.picture.replace(/\/\d+\.webp$/, `/${size}.webp`) : `/pictures/${offer.picture}/${size}.webp`;
+  return offer.picture.startsWith("/")
+    ? offer.picture.replace(/\/\d+\.webp$/, `/${size}.webp`)
+    : `/pictures/${offer.picture}/${size}.webp`;
 }
 
 /** The refusal in the reader's language, else as the server wrote it. */

@@ -17,7 +17,13 @@ export function Ticket({ offer, say, language, choose }: Props) {
   const title = inWords(offer.title, offer.titles, language);
   return (
     <section class="ticket" aria-label={say("shown_now")} data-offer={offer.id}>
-      {picture === null ? <span class="thumb"><Icon name="tag" big /></span> : <img class="thumb" src={picture} alt="" width={72} height={72} />}
+      {picture === null ? (
+        <span class="thumb">
+          <Icon name="tag" big />
+        </span>
+      ) : (
+        <img class="thumb" src={picture} alt="" width={72} height={72} />
+      )}
       <div class="words">
         <h2>{title}</h2>
         <p class="ticket-price">

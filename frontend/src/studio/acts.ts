@@ -33,5 +33,7 @@ function contents(action: string, body: URLSearchParams): string {
 
 /** Not `randomUUID`: a shop on the local network has no secure context. */
 function randomKey(): string {
-  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return [...crypto.getRandomValues(new Uint8Array(16))]
+    .map((byte) => byte.toString(16).padStart(2, "0"))
+    .join("");
 }

@@ -99,7 +99,8 @@ function run(studio: HTMLElement): void {
 
   // ── forms ─────────────────────────────────────────────────────────────────────────────────────────
   document.addEventListener("input", (event) => {
-    if (event.target instanceof HTMLInputElement && event.target.closest("[data-part]") !== null) event.target.dataset["touched"] = "";
+    if (event.target instanceof HTMLInputElement && event.target.closest("[data-part]") !== null)
+      event.target.dataset["touched"] = "";
   });
 
   document.addEventListener("submit", (event) => {
@@ -130,7 +131,9 @@ function run(studio: HTMLElement): void {
       }
       const answered = form.closest("dialog");
       answered?.remove();
-      for (const input of (answered === null ? form : document).querySelectorAll<HTMLInputElement>("[data-touched]")) {
+      for (const input of (answered === null ? form : document).querySelectorAll<HTMLInputElement>(
+        "[data-touched]",
+      )) {
         delete input.dataset["touched"];
         if (input === document.activeElement) input.blur();
       }
@@ -164,7 +167,11 @@ function run(studio: HTMLElement): void {
   // ── numbers that the stream brings ────────────────────────────────────────────────────────────────
   function bind(): void {
     if (state === undefined) return;
-    const numbers: Readonly<Record<string, number>> = { viewers: state.viewers, orders: state.orders, likes: state.likes };
+    const numbers: Readonly<Record<string, number>> = {
+      viewers: state.viewers,
+      orders: state.orders,
+      likes: state.likes,
+    };
     for (const element of document.querySelectorAll<HTMLElement>("[data-bind]")) {
       const value = numbers[element.dataset["bind"] ?? ""];
       if (value !== undefined) put(element, count(value, language));
@@ -184,7 +191,8 @@ function run(studio: HTMLElement): void {
   function ticking(): void {
     for (const element of document.querySelectorAll<HTMLElement>("[data-since]")) {
       const since = Date.parse(element.dataset["since"] ?? "");
-      if (!Number.isNaN(since)) put(element, countdown(Math.max(0, Math.floor((clock.now() - since) / 1000))));
+      if (!Number.isNaN(since))
+        put(element, countdown(Math.max(0, Math.floor((clock.now() - since) / 1000))));
     }
   }
   setInterval(ticking, 1_000);
@@ -232,7 +240,8 @@ function run(studio: HTMLElement): void {
     text.textContent = line.text;
     said.append(" ", text);
     item.append(said);
-    if (menu !== null && (line.role === "viewer" || line.role === "buyer")) item.append(menuFor(menu, line.id));
+    if (menu !== null && (line.role === "viewer" || line.role === "buyer"))
+      item.append(menuFor(menu, line.id));
     return item;
   }
 
@@ -300,7 +309,12 @@ function run(studio: HTMLElement): void {
   const video = document.querySelector<HTMLVideoElement>("[data-preview]");
   const words = document.querySelector<HTMLElement>("[data-preview-words]");
   const sound = document.querySelector<HTMLButtonElement>("[data-sound]");
-  const texts: Readonly<Partial<Record<Playing, string>>> = { playing: "", waiting: "", loading: say("coming"), failed: say("no_video") };
+  const texts: Readonly<Partial<Record<Playing, string>>> = {
+    playing: "",
+    waiting: "",
+    loading: say("coming"),
+    failed: say("no_video"),
+  };
   const player =
     video === null
       ? undefined
@@ -316,7 +330,12 @@ function run(studio: HTMLElement): void {
   sound?.addEventListener("click", () => {
     void player?.unmute(video?.muted === true);
     sound.setAttribute("aria-pressed", String(video?.muted === false));
-    sound.querySelector("use")?.setAttribute("href", `${document.documentElement.dataset["icons"] ?? ""}#${video?.muted === false ? "sound" : "mute"}`);
+    sound
+      .querySelector("use")
+      ?.setAttribute(
+        "href",
+        `${document.documentElement.dataset["icons"] ?? ""}#${video?.muted === false ? "sound" : "mute"}`,
+      );
   });
 
   /** Play while the camera sends. */
@@ -344,13 +363,21 @@ function run(studio: HTMLElement): void {
 
 /** More than counters: what is shown, what is offered and at which price, what is sold out, the notice, the show itself. */
 function changedInStructure(before: RoomState, after: RoomState): boolean {
-  if (before.show !== after.show || before.featured !== after.featured || before.order !== after.order || before.notice !== after.notice) return true;
+  if (
+    before.show !== after.show ||
+    before.featured !== after.featured ||
+    before.order !== after.order ||
+    before.notice !== after.notice
+  )
+    return true;
   return Object.entries(after.offers).some(([id, offer]) => {
     const known = before.offers[id];
     if (known === undefined) return true;
     return Object.entries(offer.lines).some(([variant, line]) => {
       const was = known.lines[variant];
-      return was === undefined || was.price_minor !== line.price_minor || (was.left === 0) !== (line.left === 0);
+      return (
+        was === undefined || was.price_minor !== line.price_minor || (was.left === 0) !== (line.left === 0)
+      );
     });
   });
 }

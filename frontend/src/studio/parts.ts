@@ -4,7 +4,8 @@
 /** Make `old` like `fresh`, element by element. */
 export function morph(old: Element, fresh: Element): void {
   sameAttributes(old, fresh);
-  if (old instanceof HTMLInputElement && fresh instanceof HTMLInputElement && !isTouched(old)) old.value = fresh.value;
+  if (old instanceof HTMLInputElement && fresh instanceof HTMLInputElement && !isTouched(old))
+    old.value = fresh.value;
   if (old instanceof HTMLTextAreaElement) return;
   const before = [...old.childNodes];
   const after = [...fresh.childNodes];
@@ -25,7 +26,9 @@ function isSame(one: Element, other: Element): boolean {
 
 /** Typed into and not sent yet, or being typed into. */
 function isTouched(input: HTMLInputElement): boolean {
-  return input === document.activeElement || (input.type !== "hidden" && input.dataset["touched"] !== undefined);
+  return (
+    input === document.activeElement || (input.type !== "hidden" && input.dataset["touched"] !== undefined)
+  );
 }
 
 function sameAttributes(old: Element, fresh: Element): void {

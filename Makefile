@@ -24,7 +24,7 @@ test: setup assets ## everything: lint, types, borders, unit, race and browser t
 test-loaded: setup assets ## the tests twice in a row while every core is busy
 	@$(BIN)/python tools/check.py --only tests --loaded --times 2
 
-lint: setup ## style, types and borders only
+lint: setup ## style, types and borders only, of Python and of the front end
 	@$(BIN)/python tools/check.py --only lint
 
 schemathesis: setup assets ## all operations of the OpenAPI document, 200 examples each, a fixed and a new seed
@@ -47,8 +47,9 @@ lock: setup ## renew requirements.lock from pyproject.toml
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --group dev --extra ffmpeg --generate-hashes \
 	  --no-emit-index-url --no-header --no-annotate pyproject.toml -o requirements.lock
 
-format: setup ## put the code in order
+format: setup assets ## put the code in order, of Python and of the front end
 	@$(BIN)/ruff check --fix-only -q . ; $(BIN)/ruff format -q .
+	@cd frontend && PATH="$(abspath $(BIN)):$$PATH" npm run --silent format
 
 clean: ## remove what was built (not the data of the demo)
 	@rm -rf src/shopfloor/web/static frontend/node_modules .pytest_cache .ruff_cache .hypothesis

@@ -10,7 +10,7 @@
 // manifest.json says which name became which file, what each script imports at once (to be preloaded) and how many
 // bytes each weighs compressed; Python reads it to write links and to hold the budgets.
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, extname, join, relative, resolve } from "node:path";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { build } from "esbuild";

@@ -74,7 +74,11 @@ def main() -> int:
     if arguments.only != "tests":
         held = min(step(name, command) for name, command in LINT.items())
         assets.install()
-        for name, script in (("island types", "check"), ("island tests", "test")):
+        for name, script in (
+            ("front end style", "lint"),
+            ("front end types", "check"),
+            ("front end tests", "test"),
+        ):
             command = [assets.program("npm"), "run", "--silent", script]
             held = step(name, command, cwd=assets.FRONTEND, env=assets.environment()) and held
     if arguments.only != "lint":

@@ -4,7 +4,7 @@ import { Acts } from "../src/studio/acts.ts";
 
 function numbered(): Acts {
   let count = 0;
-  return new Acts(() => `k${(count += 1)}`);
+  return new Acts(() => `k${++count}`);
 }
 
 const send = (acts: Acts, action: string, fields: string): URLSearchParams => {

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { timeOrderedId } from "../src/common/ids.ts";
 import { ServerClock } from "../src/common/clock.ts";
 import { Collector } from "../src/common/collect.ts";
 import { countdown, day, money } from "../src/common/format.ts";
+import { timeOrderedId } from "../src/common/ids.ts";
 import { fill, speaker } from "../src/common/words.ts";
 import { isDue } from "../src/room/moment.ts";
 

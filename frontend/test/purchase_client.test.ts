@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isFinal, post, PurchaseClient, type Wish } from "../src/room/buy.ts";
+import { isFinal, PurchaseClient, post, type Wish } from "../src/room/buy.ts";
 import { ownOf, type Purchase, purchaseOf } from "../src/room/purchases.ts";
 import type { Answer } from "../src/room/socket.ts";
 

@@ -1,8 +1,8 @@
 // On every page: timers that run, dialogs that open.  Pages work without it.
 
 import { ServerClock } from "../common/clock.ts";
-import { countdown } from "../common/format.ts";
 import { Collector, type Facts } from "../common/collect.ts";
+import { countdown } from "../common/format.ts";
 
 /** [data-timer="ISO" data-now="ms"]: counts down by the server's clock; `soon` under a minute, `over` at the end. */
 for (const element of document.querySelectorAll<HTMLElement>("[data-timer]")) {

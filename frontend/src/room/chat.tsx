@@ -20,6 +20,7 @@ export function ChatList({ lines, say }: ListProps) {
     <div
       class="chat"
       ref={list}
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must scroll from the keyboard too
       tabIndex={0}
       aria-label={say("chat")}
       role="log"
@@ -93,7 +94,7 @@ export function ChatForm({ say, send, problem }: FormProps) {
         onInput={(event) => setText(event.currentTarget.value)}
       />
       {text.trim() !== "" && (
-        <button class="glass round" aria-label={say("send")}>
+        <button type="submit" class="glass round" aria-label={say("send")}>
           <Icon name="send" />
         </button>
       )}

@@ -222,6 +222,7 @@ export function Choose({ offer, say, language, busy, slow, problem, own, chosen,
         </p>
       )}
       <button
+        type="submit"
         class={available.is === "gone" ? "button main wide" : "button buy wide"}
         disabled={busy}
         aria-busy={busy}

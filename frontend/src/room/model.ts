@@ -1,24 +1,24 @@
 // What the room page knows and does: the stream, the player, purchases and the collector behind one view.
 
 import { ServerClock } from "../common/clock.ts";
-import { day, money } from "../common/format.ts";
 import type { Collector } from "../common/collect.ts";
-import type { Say } from "../common/words.ts";
+import { day, money } from "../common/format.ts";
 import { timeOrderedId } from "../common/ids.ts";
-import { isFinal, ON_THE_SHELF, type Outcome, post, PurchaseClient, type Wish } from "./buy.ts";
+import type { Say } from "../common/words.ts";
+import { isFinal, ON_THE_SHELF, type Outcome, PurchaseClient, post, type Wish } from "./buy.ts";
 import { isDue } from "./moment.ts";
 import { Player, type Playing } from "./player.ts";
 import {
   type Attempt,
   load,
   loadAttempt,
-  open as stillOpen,
   ownOf,
   type Problem,
   type Purchase,
   purchaseOf,
   save,
   saveAttempt,
+  open as stillOpen,
 } from "./purchases.ts";
 import { type Answer, type Connection, type Message, RoomSocket } from "./socket.ts";
 import {

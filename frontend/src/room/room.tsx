@@ -57,7 +57,7 @@ export function RoomPage({ model }: { readonly model: RoomModel }) {
           <p>
             {isLive && <span class="badge live">{say("live")}</span>}
             {!isOver && (
-              <span class="viewers" aria-label={say("viewers", { n: viewers })}>
+              <span class="viewers" role="img" aria-label={say("viewers", { n: viewers })}>
                 <Icon name="eye" /> {count(viewers, language)}
               </span>
             )}
@@ -68,7 +68,7 @@ export function RoomPage({ model }: { readonly model: RoomModel }) {
             )}
           </p>
         </div>
-        <button class="glass" onClick={() => model.open({ is: "seller" })}>
+        <button type="button" class="glass" onClick={() => model.open({ is: "seller" })}>
           <Icon name="shield" /> {say("who_sells")}
         </button>
       </header>
@@ -93,6 +93,7 @@ export function RoomPage({ model }: { readonly model: RoomModel }) {
           {!isOver && <ChatForm say={say} problem={view.chatProblem} send={(text) => model.speak(text)} />}
           {!isOver && (
             <button
+              type="button"
               class="glass round"
               aria-label={view.muted ? say("sound_on") : say("sound_off")}
               aria-pressed={!view.muted}
@@ -103,6 +104,7 @@ export function RoomPage({ model }: { readonly model: RoomModel }) {
           )}
           {!isOver && (
             <button
+              type="button"
               class={view.liked ? "glass round liked" : "glass round"}
               aria-label={say("like", { n: state.likes })}
               onClick={() => model.like()}
@@ -112,6 +114,7 @@ export function RoomPage({ model }: { readonly model: RoomModel }) {
             </button>
           )}
           <button
+            type="button"
             class="glass round bag-button"
             aria-label={say("all_offers", { n: state.order.length })}
             onClick={() => model.open({ is: "bag" })}
@@ -194,7 +197,7 @@ function StageWords({ view, model }: { readonly view: View; readonly model: Room
         <p>{say("thanks")}</p>
         <p class="row">
           {model.replay !== null && (
-            <button class="button" onClick={() => model.watchAgain()}>
+            <button type="button" class="button" onClick={() => model.watchAgain()}>
               <Icon name="play" /> {say("replay")}
             </button>
           )}
@@ -207,7 +210,7 @@ function StageWords({ view, model }: { readonly view: View; readonly model: Room
   }
   if (view.playing === "blocked") {
     return (
-      <button class="stage-words tap" onClick={() => model.start()}>
+      <button type="button" class="stage-words tap" onClick={() => model.start()}>
         <Icon name="play" big /> {say("tap_to_play")}
       </button>
     );
@@ -221,7 +224,7 @@ function StageWords({ view, model }: { readonly view: View; readonly model: Room
     );
   if (view.muted && !view.soundAsked) {
     return (
-      <button class="tap-sound glass" onClick={() => model.sound()}>
+      <button type="button" class="tap-sound glass" onClick={() => model.sound()}>
         <Icon name="mute" /> {say("tap_for_sound")}
       </button>
     );
@@ -240,7 +243,7 @@ function Bag({ view, model }: { readonly view: View; readonly model: RoomModel }
         const picture = pictureOf(offer, 160);
         return (
           <li key={offer.id}>
-            <button onClick={() => model.choose(offer, true)}>
+            <button type="button" onClick={() => model.choose(offer, true)}>
               <span class="bag-number num">{index + 1}</span>
               {picture === null ? (
                 <span class="thumb">
@@ -350,7 +353,7 @@ function HeldSheet({
       <a class="button buy wide" href={one.url}>
         {say("check_out")}
       </a>
-      <button class="button plain wide" onClick={() => model.open({ is: "none" })}>
+      <button type="button" class="button plain wide" onClick={() => model.open({ is: "none" })}>
         {say("keep_watching")}
       </button>
     </Sheet>

@@ -26,6 +26,7 @@ export function Sheet({ title, say, close, children }: Props) {
     };
   }, []);
   return (
+    // biome-ignore lint/a11y/useKeyWithClickEvents: Escape closes a dialog by itself
     <dialog
       class="sheet"
       ref={dialog}
@@ -41,6 +42,7 @@ export function Sheet({ title, say, close, children }: Props) {
         <header>
           <h2>{title}</h2>
           <button
+            type="button"
             class="button plain round"
             aria-label={say("close")}
             onClick={() => dialog.current?.close()}

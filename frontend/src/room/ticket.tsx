@@ -31,7 +31,7 @@ export function Ticket({ offer, say, language, choose }: Props) {
           <span class={`stock text-${stockKind(available)}`}>{stockText(available, say, language)}</span>
         </p>
       </div>
-      <button class="button buy" onClick={choose}>
+      <button type="button" class="button buy" onClick={choose}>
         {available.is === "gone" ? say("wait_for_it") : available.is === "later" ? say("order") : say("buy")}
       </button>
     </section>

@@ -1,9 +1,9 @@
 // The studio, alive: the room stream for numbers and chat, the preview, and forms that answer without leaving the page.
 // What has structure (the card, the run, the camera, held lines) is the server's own page, fetched again when it changed.
 
-import { countdown, count } from "../common/format.ts";
-import { pageData, speaker, type Words } from "../common/words.ts";
 import { ServerClock } from "../common/clock.ts";
+import { count, countdown } from "../common/format.ts";
+import { pageData, speaker, type Words } from "../common/words.ts";
 import { Player, type Playing } from "../room/player.ts";
 import { type Message, RoomSocket } from "../room/socket.ts";
 import { type ChatLine, merged, type RoomState } from "../room/state.ts";

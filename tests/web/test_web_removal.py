@@ -59,6 +59,11 @@ async def test_what_was_ordered_stays_with_the_reasons(stage: Stage, client: htt
         follow_redirects=True,
     )
     assert said(answer.text).startswith("Nothing was deleted: it&#39;s in a show; it was ordered;")
+    # Neither of the two ways out makes it deletable, and the words do not say so.
+    assert said(answer.text).endswith(
+        ". To stop selling such a variant, set its stock to 0; it stays in the product. To hide everything, archive the "
+        "product."
+    )
     assert await everything(stage) == before
 
 

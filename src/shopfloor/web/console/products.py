@@ -588,7 +588,8 @@ def _not_deleted(desk: Desk, refusal: Refusal, *, whole: bool) -> str:
         )
         if whole
         else N_(
-            "Nothing was deleted: %(reasons)s. Archive the product, or set the stock of the variant to 0."
+            "Nothing was deleted: %(reasons)s. To stop selling such a variant, set its stock to 0; it stays in "
+            "the product. To hide everything, archive the product."
         )
     )
     return desk.say(words, reasons=desk.say(N_("; ")).join(why))

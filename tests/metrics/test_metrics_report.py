@@ -8,9 +8,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid5
 
+import msgspec
 import pytest
 
 from shopfloor import collector, metrics
+from shopfloor.collector.intake import parse
+from shopfloor.kernel.values import now
 
 START = datetime(2026, 11, 22, 20, 0, tzinfo=UTC)
 SHOP, SHOW = 1, 7
@@ -206,6 +209,7 @@ async def test_json_and_csv_carry_version_unit_as_of_and_state(small_show: Path)
         "denominator": None,
         "as_of": body["as_of"],
         "state": "provisional",
+        "basis": "orders",
         "value": 40000,
         "name": "gmv_net@1",
     }
@@ -219,7 +223,7 @@ async def test_json_and_csv_carry_version_unit_as_of_and_state(small_show: Path)
         if (row["section"], row["key"], row["metric"]) == ("variant", "1001", "units_paid")
     )
     assert sold["value"] == "1"
-    assert {row["section"] for row in rows} == {"show", "product", "variant", "minute"}
+    assert {row["section"] for row in rows} == {"show", "product", "variant", "minute", "refused"}
 
 
 async def test_a_million_is_summed_without_rounding(tmp_path: Path) -> None:
@@ -233,3 +237,160 @@ async def test_a_million_is_summed_without_rounding(tmp_path: Path) -> None:
     report = await report_of(tmp_path, [*SHOW_OF_100, *events])
 
     assert report.value("gmv_paid") == 1000 * big
+
+
+def sent(identity: str, kind: str, show: object = SHOW, **data: object) -> dict[str, object]:
+    return {"specversion": "1.0", "id": identity, "type": kind, "data": {"show_id": show, **data}}
+
+
+def came_in(*events: dict[str, object]) -> list[collector.Event | collector.Bad]:
+    return parse(json.dumps(events).encode(), received=now(), viewer="v")
+
+
+async def test_a_report_says_how_many_events_were_refused_by_reason(tmp_path: Path) -> None:
+    one = collector.Collector(tmp_path, "test")
+    await one.start()
+    began = now()
+    started = collector.from_fact(
+        "live.show_started", {"shop_id": SHOP, "show_id": SHOW}, uuid5(UUID(int=2), "start"), SHOP, began
+    )
+    await one.append(started)
+    await one.append(
+        came_in(
+            sent("a", "view_item"),
+            sent("b", "made_up"),
+            sent("c", "made_up"),
+            sent("d", "Not A Type"),
+            sent("e", "orders.order_paid"),
+            sent("f", "live.like", quantity=2**63),
+            sent("g", "live.like", quantity=-1),
+            sent("h", "live.like", quantity="many"),
+            sent("i", "view_item", amount_minor=-5),
+            sent("j", "made_up", show=8),
+            sent("k", "live.like", show=8, quantity=10**6),
+            sent("l", "view_item", show="seven"),
+        )
+    )
+    await one.seal()
+    # What is not sealed yet counts as well, and so do requests of which nothing was read.
+    await one.append(
+        [
+            *came_in(sent("m", "made_up")),
+            collector.Bad("#body", "malformed", b"\xff{", None),
+            too_fast("1", 3),
+        ]
+    )
+    await one.append([too_fast("2", 4), too_fast("3", 100, source="browser/x")])
+    await one.append([too_fast("4", 50, at=began - timedelta(hours=1))])
+    await one.close(seal=False)
+
+    report = metrics.show_report(tmp_path, SHOP, SHOW)
+
+    assert report.refused == metrics.Refused(unknown_type=5, bad_quantity=3, other=1, no_show=2, too_fast=7)
+    assert report.value("clicks") == 1
+    assert json.loads(report.to_json())["refused"] == {
+        "unknown_type": 5,
+        "bad_quantity": 3,
+        "other": 1,
+        "no_show": 2,
+        "too_fast": 7,
+    }
+    rows = csv.DictReader(io.StringIO(report.to_csv()))
+    assert [(row["metric"], row["value"], row["unit"]) for row in rows if row["section"] == "refused"] == [
+        ("unknown_type", "5", "events"),
+        ("bad_quantity", "3", "events"),
+        ("other", "1", "events"),
+        ("no_show", "2", "events"),
+        ("too_fast", "7", "requests"),
+    ]
+
+
+def too_fast(
+    identity: str, requests: int, *, at: datetime | None = None, source: str = "shopfloor/collector/test"
+) -> collector.Event:
+    return collector.Event(
+        id=identity,
+        source=source,
+        type=collector.REFUSED,
+        event_time=at or now(),
+        actor_kind="system",
+        quantity=requests,
+    )
+
+
+async def test_what_came_in_before_and_after_a_show_is_not_refused_in_it(tmp_path: Path) -> None:
+    one = collector.Collector(tmp_path, "test")
+    await one.start()
+    await one.append(SHOW_OF_100)
+    await one.append(came_in(sent("b", "made_up")))
+    await one.close()
+
+    report = metrics.show_report(tmp_path, SHOP, SHOW)
+
+    # Both facts are of last week, the event is of today.
+    assert report.refused == metrics.Refused(0, 0, 0, 0, 0)
+
+
+def test_a_report_that_was_kept_before_it_said_so_can_be_read(small_show: Path) -> None:
+    old = json.loads(msgspec.json.encode(metrics.show_report(small_show, SHOP, SHOW)))
+    del old["refused"]
+    for figure in old["figures"].values():
+        del figure["basis"]
+
+    read = msgspec.json.decode(json.dumps(old), type=metrics.ShowReport)
+
+    assert read.refused is None
+    assert read.value("gmv_paid") == 45000
+
+
+async def test_no_figure_moves_by_what_it_does_not_rest_on(small_show: Path, tmp_path: Path) -> None:
+    view = collector.lake.open(small_show)
+    told = view.table(show_id=SHOW)
+    invented = [
+        collector.Event(
+            id=f"{kind}-{person}",
+            source=f"browser/{person}",
+            type=kind,
+            event_time=at(100),
+            shop_id=SHOP,
+            show_id=SHOW,
+            viewer=f"invented-{person}",
+            product_id=101,
+            variant_id=1001,
+            quantity=5,
+        )
+        for kind in collector.BROWSER
+        for person in range(3)
+    ]
+    rows = [event_of(row) for row in told.to_pylist()]
+    all_told = metrics.show_report(small_show, SHOP, SHOW)
+    more = await report_of(tmp_path / "more", [*rows, *invented])
+    orders = [row for row in rows if row.type.startswith(("orders.order_", "live.show_"))]
+    fewer = await report_of(tmp_path / "fewer", orders)
+
+    def moved(other: metrics.ShowReport) -> set[str]:
+        return {
+            key
+            for key, figure in all_told.figures.items()
+            if (figure.numerator, figure.denominator)
+            != (other.figures[key].numerator, other.figures[key].denominator)
+        }
+
+    resting = {
+        basis: {key for key, figure in all_told.figures.items() if figure.basis == basis}
+        for basis in ("browser", "server", "orders")
+    }
+    assert all(figure.basis for figure in all_told.figures.values())
+    assert moved(more) <= resting["browser"]
+    assert {"clicks", "clickers", "interactions", "reached_show", "reached_product", "conversion"} <= moved(
+        more
+    )
+    assert moved(fewer) & resting["orders"] == set()
+    assert {"gmv_paid", "gmv_net", "orders_paid", "aov", "density"} <= resting["orders"]
+    assert {"uv", "acu", "holders"} <= moved(fewer)
+
+
+def event_of(row: dict[str, object]) -> collector.Event:
+    extra = row.pop("extra")
+    del row["received_at"]
+    return collector.Event(**row, extra=None if extra is None else json.loads(str(extra)))  # pyright: ignore[reportArgumentType]

@@ -21,6 +21,7 @@ from shopfloor.collector.endpoint import Endpoint
 from shopfloor.collector.facts import EXPLODED, compare, from_fact
 from shopfloor.collector.lake import AsOf, Lake
 from shopfloor.collector.models import (
+    REFUSED,
     SERVER,
     Bad,
     Busy,
@@ -33,7 +34,7 @@ from shopfloor.collector.models import (
     Sealed,
     WriterTaken,
 )
-from shopfloor.collector.replay import Judged, judge
+from shopfloor.collector.replay import Judged, bad_events, judge
 from shopfloor.collector.sealer import rebuild_index, seal_everything
 from shopfloor.collector.service import Collector
 from shopfloor.collector.spill import FactIds
@@ -49,6 +50,7 @@ __all__ = [
     "BROWSER",
     "EXPLODED",
     "PRESENCE",
+    "REFUSED",
     "SCHEMA",
     "SERVER",
     "SERVER_ONLY",
@@ -72,6 +74,7 @@ __all__ = [
     "Sealed",
     "WriterTaken",
     "audit",
+    "bad_events",
     "begin_copy",
     "compact",
     "compare",

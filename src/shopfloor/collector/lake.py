@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from shopfloor.collector import index, log, manifest
-from shopfloor.collector.models import Event, LakeDamaged, SegmentId
+from shopfloor.collector.models import Bad, Event, LakeDamaged, SegmentId
 from shopfloor.kernel import late
 from shopfloor.kernel.storage import Missing
 from shopfloor.kernel.values import now
@@ -51,11 +51,16 @@ class Lake:
     """A view of the lake at one moment; it does not change when more events arrive."""
 
     def __init__(
-        self, directory: Path, snapshot: manifest.Snapshot, tail: Sequence[tuple[datetime, Event]]
+        self,
+        directory: Path,
+        snapshot: manifest.Snapshot,
+        tail: Sequence[tuple[datetime, Event]],
+        bad_tail: Sequence[tuple[datetime, Bad]] = (),
     ) -> None:
         self.directory = directory
         self.snapshot = snapshot
         self._tail = tuple(tail)
+        self.bad_tail = tuple(bad_tail)
         self.as_of = AsOf(now(), snapshot.seals, len(self._tail))
 
     @property
@@ -129,7 +134,15 @@ def open(directory: Path) -> Lake:  # noqa: A001 -- read as `lake.open`, as one 
         except FileNotFoundError:
             continue
     snapshot = manifest.load(directory)
-    return Lake(directory, snapshot, _first_copies(directory, snapshot, tail))
+    bad = [
+        (frame.received, entry)
+        for segment, contents in tail
+        if not snapshot.is_sealed(segment)
+        for frame in contents.frames
+        for entry in frame.entries
+        if isinstance(entry, Bad)
+    ]
+    return Lake(directory, snapshot, _first_copies(directory, snapshot, tail), bad)
 
 
 def _first_copies(

@@ -13,6 +13,8 @@ MAX_EVENT: Final = 64 << 10
 MAX_BATCH: Final = 1_000
 DEDUP_DAYS: Final = 7
 SERVER: Final = "shopfloor/"
+# The type of the event that says how many requests came too fast to be read.
+REFUSED: Final = "collector.refused"
 # In the place of a writer; no writer can be called so.
 COMPACTION: Final = "~compaction"
 

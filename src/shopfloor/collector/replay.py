@@ -7,6 +7,7 @@ taken once, also when it is tried again after the week in which sources and ids 
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,7 @@ import msgspec
 
 from shopfloor.collector import manifest, sealer
 from shopfloor.collector.intake import parse_again
+from shopfloor.collector.lake import Lake
 from shopfloor.collector.models import Bad, Event
 from shopfloor.kernel import storage
 from shopfloor.kernel.storage import Missing
@@ -49,6 +51,22 @@ def judge(directory: Path, reasons: Collection[str] | None = None) -> Iterator[J
                     bad.append(entry)
             if good or bad:
                 yield Judged(file.path, good, tuple(bad))
+
+
+def bad_events(view: Lake, since: datetime, until: datetime) -> Iterator[Bad]:
+    """What was received between the two and is no event to this day, sealed or not."""
+    for commit in view.snapshot.with_bad():
+        for file in commit.line.bad_files:
+            # Files are by the hour: of a year of them only those of the show are read.
+            hour = datetime.fromisoformat(file.path.partition("hour=")[2][:13] + ":00+00:00")
+            if hour > until or hour + timedelta(hours=1) <= since:
+                continue
+            taken = _taken(view.directory, file.path)
+            single = msgspec.structs.replace(commit.line, bad_files=[file])
+            for place, (kept, raw) in enumerate(sealer.read_bad(view.snapshot.store, single)):
+                if place not in taken and since <= kept.received_at <= until:
+                    yield Bad(kept.id, kept.reason, raw, kept.viewer)
+    yield from (bad for received, bad in view.bad_tail if since <= received <= until)
 
 
 def remember(directory: Path, file: str, places: Collection[int]) -> None:

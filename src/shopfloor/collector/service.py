@@ -15,6 +15,7 @@ from typing import IO, Final, TypeVar
 
 from shopfloor.collector import index, log, manifest, replay, sealer
 from shopfloor.collector.models import (
+    REFUSED,
     SERVER,
     Bad,
     Busy,
@@ -325,7 +326,7 @@ class Collector:
                 Event(
                     id=str(new_id()),
                     source=f"{SERVER}collector/{self.writer}",
-                    type="collector.refused",
+                    type=REFUSED,
                     event_time=now(),
                     actor_kind="system",
                     quantity=refused - self._refused_said,

@@ -111,6 +111,7 @@ def units_held(t: Tables, by: Sequence[str]) -> Table:
     zh="有全额支付订单的去重买家数。",
     grains=ALL,
     settles_days=MONEY_DAYS,
+    basis="orders",
 )
 def buyers(t: Tables, by: Sequence[str]) -> Table:
     return distinct(t["paid_lines"], by, "buyer")
@@ -146,6 +147,7 @@ def _paid(t: Tables) -> Table:
     "First step of the funnel.",
     zh="漏斗第一步：观看满 3 秒，或更进一步（点开商品、锁定库存、付款）的去重人数。",
     settles_days=MONEY_DAYS,
+    basis="browser",
 )
 def reached_show(t: Tables, by: Sequence[str]) -> Table:
     return _people(by, _watched(t), _opened(t), _held(t), _paid(t))
@@ -158,6 +160,7 @@ def reached_show(t: Tables, by: Sequence[str]) -> Table:
     en="Distinct people who opened a product or went further: had units held or paid. Second step of the funnel.",
     zh="漏斗第二步：点开商品，或更进一步（锁定库存、付款）的去重人数。",
     settles_days=MONEY_DAYS,
+    basis="browser",
 )
 def reached_product(t: Tables, by: Sequence[str]) -> Table:
     return _people(by, _opened(t), _held(t), _paid(t))
@@ -184,6 +187,7 @@ def reached_hold(t: Tables, by: Sequence[str]) -> Table:
     zh="商品讲解期间在看、点开、锁定或购买该商品的去重人数。",
     grains=("product",),
     settles_days=MONEY_DAYS,
+    basis="browser",
 )
 def reached(t: Tables, by: Sequence[str]) -> Table:
     return _people(by, t["exposures"].rename(person="viewer"), _opened(t), _held(t), _paid(t))
@@ -198,6 +202,7 @@ def reached(t: Tables, by: Sequence[str]) -> Table:
     zh="该规格所在商品讲解期间在看，或选择、锁定、购买该规格的去重人数。",
     grains=("variant",),
     settles_days=MONEY_DAYS,
+    basis="browser",
 )
 def reached_variant(t: Tables, by: Sequence[str]) -> Table:
     return _people(by, _seen_variants(t).rename(person="viewer"), _opened(t), _held(t), _paid(t))
@@ -210,6 +215,7 @@ def reached_variant(t: Tables, by: Sequence[str]) -> Table:
     en="Buyers with a paid order, of everybody who reached the show (buyers / reached_show).",
     zh="看播成交率：支付买家数 / reached_show。",
     settles_days=MONEY_DAYS,
+    basis="browser",
 )
 def conversion(t: Tables, by: Sequence[str]) -> Table:
     return quotient(buyers(t, by), reached_show(t, by))

@@ -12,6 +12,10 @@ from shopfloor.kernel.errors import Conflict
 
 State = Literal["provisional", "final"]
 
+Basis = Literal["orders", "server", "browser"]
+"""What a figure rests on: orders and payments alone; also what the server saw or did itself, which is who watched,
+said and had units held; or also what browsers report, which anybody can invent within limits."""
+
 
 class UnknownShow(Conflict):
     """The lake knows no start of this show in this shop."""
@@ -40,6 +44,8 @@ class Figure:
     denominator: int | None
     as_of: datetime
     state: State
+    # None in reports that were made and kept before figures said it.
+    basis: Basis | None = None
 
     @property
     def value(self) -> float | int | None:
@@ -131,6 +137,22 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
+class Refused:
+    """What browsers sent while the show ran and no figure counts, by reason.
+
+    What can be read names its show, and only that of this show is here: events of a type that browsers may not
+    send, those with a quantity no page sends, and all others that make no sense.  What cannot be read is of any
+    show: requests that came too fast, which may hold many events, and events that name no show.
+    """
+
+    unknown_type: int
+    bad_quantity: int
+    other: int
+    no_show: int
+    too_fast: int
+
+
+@dataclass(frozen=True, slots=True)
 class ShowReport:
     """A show in figures, as of a moment.  Amounts are minor units of `currency`."""
 
@@ -148,6 +170,8 @@ class ShowReport:
     features: tuple[Feature, ...]
     asks: tuple[Ask, ...]
     checks: dict[str, bool] = field(default_factory=dict[str, bool])
+    # None in reports that were made and kept before they said it.
+    refused: Refused | None = None
 
     @property
     def funnel(self) -> tuple[tuple[str, int], ...]:
@@ -210,6 +234,9 @@ class ShowReport:
                         continue
                     shown = " ".join(map(str, value)) if isinstance(value, tuple) else value
                     rows.writerow([section, values[key], name, shown, _unit(name), as_of, self.state])
+        for reason, count in () if self.refused is None else asdict(self.refused).items():
+            unit = "requests" if reason == "too_fast" else "events"
+            rows.writerow(["refused", self.show_id, reason, count, unit, as_of, self.state])
         return sheet.getvalue()
 
 

@@ -27,6 +27,7 @@ def _placed(t: Tables) -> Table:
     en="Orders created, paid or not.",
     zh="创建的订单数，无论是否支付。",
     grains=SERIES,
+    basis="orders",
 )
 def orders_placed(t: Tables, by: Sequence[str]) -> Table:
     return distinct(_placed(t), by, "order_id")
@@ -40,6 +41,7 @@ def orders_placed(t: Tables, by: Sequence[str]) -> Table:
     zh="全额支付的订单数，按付清的分钟归属。",
     grains=SERIES,
     settles_days=MONEY_DAYS,
+    basis="orders",
 )
 def orders_paid(t: Tables, by: Sequence[str]) -> Table:
     return distinct(t["paid_lines"], by, "order_id")
@@ -52,6 +54,7 @@ def orders_paid(t: Tables, by: Sequence[str]) -> Table:
     en="Paid orders of created orders.",
     zh="支付率：已支付订单数 / 创建订单数。",
     settles_days=MONEY_DAYS,
+    basis="orders",
 )
 def pay_rate(t: Tables, by: Sequence[str]) -> Table:
     return quotient(orders_paid(t, by), orders_placed(t, by))
@@ -65,6 +68,7 @@ def pay_rate(t: Tables, by: Sequence[str]) -> Table:
     zh="已全额支付订单中的件数。",
     grains=SERIES,
     settles_days=MONEY_DAYS,
+    basis="orders",
 )
 def units_paid(t: Tables, by: Sequence[str]) -> Table:
     lines = t["paid_lines"]
@@ -78,6 +82,7 @@ def units_paid(t: Tables, by: Sequence[str]) -> Table:
     en="Value of the goods in created orders, paid or not.",
     zh="创建订单的商品金额，无论是否支付。",
     grains=SERIES,
+    basis="orders",
 )
 def gmv_placed(t: Tables, by: Sequence[str]) -> Table:
     placed = _placed(t)
@@ -92,6 +97,7 @@ def gmv_placed(t: Tables, by: Sequence[str]) -> Table:
     zh="全额支付订单的商品实收金额，未扣退款。",
     grains=SERIES,
     settles_days=MONEY_DAYS,
+    basis="orders",
 )
 def gmv_paid(t: Tables, by: Sequence[str]) -> Table:
     lines = t["paid_lines"]
@@ -106,6 +112,7 @@ def gmv_paid(t: Tables, by: Sequence[str]) -> Table:
     zh="gmv_paid 扣除目前已知的取消与退款；定稿前会变动。",
     grains=SERIES,
     settles_days=MONEY_DAYS,
+    basis="orders",
 )
 def gmv_net(t: Tables, by: Sequence[str]) -> Table:
     lines = t["paid_lines"]
@@ -119,6 +126,7 @@ def gmv_net(t: Tables, by: Sequence[str]) -> Table:
     en="Captured on orders that are not paid in full yet; no part of gmv_paid.",
     zh="尚未付清订单的已收定金，不计入 gmv_paid。",
     settles_days=MONEY_DAYS,
+    basis="orders",
 )
 def deposits(t: Tables, by: Sequence[str]) -> Table:
     lines, orders = t["order_lines"], t["orders"]
@@ -158,6 +166,7 @@ def uv_value(t: Tables, by: Sequence[str]) -> Table:
     en="gmv_paid per buyer (gmv_paid / buyers).",
     zh="客单价：gmv_paid / 支付买家数。",
     settles_days=MONEY_DAYS,
+    basis="orders",
 )
 def aov(t: Tables, by: Sequence[str]) -> Table:
     return quotient(gmv_paid(t, by), buyers(t, by))
@@ -170,6 +179,7 @@ def aov(t: Tables, by: Sequence[str]) -> Table:
     en="gmv_paid per unit (gmv_paid / units_paid).",
     zh="件单价：gmv_paid / 支付件数。",
     settles_days=MONEY_DAYS,
+    basis="orders",
 )
 def asp(t: Tables, by: Sequence[str]) -> Table:
     return quotient(gmv_paid(t, by), units_paid(t, by))
@@ -182,6 +192,7 @@ def asp(t: Tables, by: Sequence[str]) -> Table:
     en="Units per buyer (units_paid / buyers).",
     zh="连带率：支付件数 / 支付买家数。",
     settles_days=MONEY_DAYS,
+    basis="orders",
 )
 def attach(t: Tables, by: Sequence[str]) -> Table:
     return quotient(units_paid(t, by), buyers(t, by))
@@ -216,6 +227,7 @@ def _density(t: Tables) -> Table:
     zh="成交密度：含当前分钟在内最近 5 分钟的每分钟支付订单数；整场取最大值。",
     grains=("show", "minute"),
     settles_days=MONEY_DAYS,
+    basis="orders",
 )
 def density(t: Tables, by: Sequence[str]) -> Table:
     sliding = _density(t)

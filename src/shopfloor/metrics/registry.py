@@ -8,18 +8,17 @@ quotient; the division itself is done once, at the very end, outside any engine.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import ibis
 import ibis.expr.operations as ops
+
+from shopfloor.metrics.models import Basis
 
 # Ibis makes columns and their methods at run time; no checker can follow, the tests do.
 Table: TypeAlias = Any
 Tables: TypeAlias = Mapping[str, Table]
 Definition: TypeAlias = Callable[[Tables, Sequence[str]], Table]
-
-Basis: TypeAlias = Literal["server", "browser"]
-"""What the server saw or did itself, or also what browsers report, which anybody can invent within limits."""
 
 GRAINS: Final = {
     "show": ("show_id",),

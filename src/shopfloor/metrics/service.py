@@ -9,6 +9,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+import pyarrow.compute
+
 from shopfloor import collector
 from shopfloor.metrics import definitions
 from shopfloor.metrics.engine import Engine, Values, computing, quotients
@@ -19,6 +22,7 @@ from shopfloor.metrics.models import (
     Figure,
     MinuteRow,
     ProductRow,
+    Refused,
     ShowReport,
     State,
     VariantRow,
@@ -26,6 +30,9 @@ from shopfloor.metrics.models import (
 )
 from shopfloor.metrics.registry import metrics
 from shopfloor.metrics.tables import DENSITY_MINUTES
+
+# Its functions are made at import from what the library holds; no checker can see them.
+pc: Any = pyarrow.compute
 
 assert definitions.__name__, "importing the definitions registers them"
 
@@ -51,6 +58,14 @@ _VARIANT: Final = _PRODUCT | {
     "waitlist_joins": "waitlist_joins",
     "waitlist_units": "waitlist_units",
 }
+# The reasons of the collector that a report tells by name.
+_REASONS: Final = {
+    "type": "unknown_type",
+    "unknown_type": "unknown_type",
+    "server_only": "unknown_type",
+    "quantity": "bad_quantity",
+    "range:quantity": "bad_quantity",
+}
 _MINUTE: Final = {
     "viewers": "pcu",
     "orders_placed": "orders_placed",
@@ -58,6 +73,14 @@ _MINUTE: Final = {
     "gmv_placed": "gmv_placed",
     "gmv_paid": "gmv_paid",
 }
+
+
+class _Data(msgspec.Struct):
+    show_id: Any = None
+
+
+class _Named(msgspec.Struct):
+    data: _Data
 
 
 def show_report(
@@ -91,6 +114,7 @@ def show_report(
             features=features,
             asks=_asks(engine, features),
             checks=_checks(figures, products),
+            refused=_refused(view, show_id, moment(loaded.started), moment(loaded.until)),
         )
 
 
@@ -177,6 +201,7 @@ def _figures(engine: Engine, loaded: Loaded, as_of: datetime) -> dict[str, Figur
             denominator=denominator,
             as_of=as_of,
             state=_state(loaded, as_of, metric.settles_days),
+            basis=metric.basis,
         )
     return figures
 
@@ -272,6 +297,36 @@ def _count(values: Values, key: int) -> int:
 def _seconds(values: Values, key: int) -> float:
     numerator, denominator = values.get((key,), (0, 1))
     return numerator / (denominator or 1)
+
+
+def _refused(view: collector.Lake, show_id: int, since: datetime, until: datetime) -> Refused:
+    """What came in while the show ran and is in no figure."""
+    told = view.table(types=[collector.REFUSED], names=["source", "event_time", "quantity"])
+    ours = pc.starts_with(told["source"], collector.SERVER)
+    within = pc.and_(pc.greater_equal(told["event_time"], since), pc.less_equal(told["event_time"], until))
+    found: Counter[str] = Counter()
+    for bad in collector.bad_events(view, since, until):
+        named = _show_named(bad.raw)
+        if named is None:
+            found["no_show"] += 1
+        elif named == show_id:
+            found[_REASONS.get(bad.reason, "other")] += 1
+    return Refused(
+        unknown_type=found["unknown_type"],
+        bad_quantity=found["bad_quantity"],
+        other=found["other"],
+        no_show=found["no_show"],
+        too_fast=sum(told.filter(pc.and_(ours, within))["quantity"].to_pylist()),
+    )
+
+
+def _show_named(raw: bytes) -> int | None:
+    """The show that what came in says it is of."""
+    try:
+        named = msgspec.json.decode(raw, type=_Named).data.show_id
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    return named if isinstance(named, int) and not isinstance(named, bool) else None
 
 
 def _checks(figures: Mapping[str, Figure], products: Mapping[int, Mapping[str, Any]]) -> dict[str, bool]:

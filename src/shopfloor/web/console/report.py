@@ -84,12 +84,17 @@ STEPS: Final = (
     ("reached_hold", N_("Reached a reservation")),
     ("buyers", N_("Paid")),
 )
+BASES: Final = {
+    "orders": N_("Rests on orders and payments."),
+    "server": N_("Rests on what the server saw."),
+    "browser": N_("Rests on what browsers report."),
+}
 _ONE_DIGIT: Final = frozenset({"acu", "acu_legacy", "density", "density_k", "attach"})
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A figure as people read it.  `small` says what the value alone does not."""
+    """A figure as people read it.  `small` says what the value alone does not, `basis` what it rests on."""
 
     figure: Figure
     label: str
@@ -248,7 +253,12 @@ def tell(desk: Desk, figure: Figure, report: ShowReport) -> Told:
     label = desk.say(LABELS[figure.id]) if figure.id in LABELS else figure.id
     currency = report.currency or desk.shop.currency
     return Told(
-        figure, label, _shown(figure, currency, desk.language), _made_of(figure), definition, metric.basis
+        figure,
+        label,
+        _shown(figure, currency, desk.language),
+        _made_of(figure),
+        definition,
+        desk.say(BASES[metric.basis]),
     )
 
 

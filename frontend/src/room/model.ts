@@ -509,7 +509,8 @@ export class RoomModel {
     switch (message.t) {
       case "snapshot":
         this.clock.heard(message.now);
-        this.put({ state: message.state, chat: chatAfter(this.view.chat, message.chat) });
+        // All of it: a line that was hidden while nobody listened here is not in it.
+        this.put({ state: message.state, chat: message.chat });
         this.follow();
         this.feature(message.state.featured ?? null, true);
         break;

@@ -337,3 +337,81 @@ def test_what_is_not_turned_is_there_whole(filled: Filled, path: str) -> None:
     page = filled.http.get(filled.path(path))
     assert page.status_code == 200, page.text[:2000]
     assert set(filled.rows(query)) - set(re.findall(pattern, page.text)) == set()
+
+
+# Pages that say which rows of how many they show, and how many a page has.
+NUMBERED = {
+    "/s/{shop}": 60,
+    "/s/{shop}/replays": 60,
+    "/console/{shop}/products": 40,
+    "/console/{shop}/orders": 50,
+    "/console/{shop}/orders?payment=unpaid": 50,
+    "/console/{shop}/orders?status=placed": 50,
+    "/console/{shop}/orders?search=Ann": 50,
+    "/console/{shop}/stock": 40,
+    "/console/{shop}/shows": 50,
+    "/console/{shop}/suppliers": 20,
+    "/console/{shop}/suppliers/{supplier_id}": 20,
+}
+
+
+def links(page: str, kind: str) -> str | None:
+    found = re.search(f'rel="{kind}" href="([^"]+)"', page)
+    return found[1].replace("&amp;", "&") if found else None
+
+
+@pytest.mark.parametrize("path", sorted(NUMBERED))
+def test_a_page_says_which_rows_of_how_many_it_shows(filled: Filled, path: str) -> None:
+    size = NUMBERED[path]
+    total = len(filled.rows(ROWS_OF[path.partition("?")[0]][1]))
+    wanted = [
+        f"{first:,}–{min(first + size - 1, total):,} of {total:,}" for first in range(1, total + 1, size)
+    ]
+    said: list[str] = []
+    address: str | None = filled.path(path)
+    page = ""
+    while address is not None:
+        page = filled.http.get(address).text
+        said += re.findall(r"[0-9,]+–[0-9,]+ of [0-9,+]+", page)
+        address = links(page, "next")
+    assert said == wanted
+
+    back = said[-1:]
+    while (address := links(page, "prev")) is not None:
+        page = filled.http.get(address).text
+        back += re.findall(r"[0-9,]+–[0-9,]+ of [0-9,+]+", page)
+    assert back == wanted[::-1]
+
+
+def test_a_page_that_shows_everything_counts_nothing(filled: Filled) -> None:
+    page = filled.http.get("/console/corner/products?search=Bowl+229").text
+
+    assert "Bowl 229" in page
+    assert re.findall(r"[0-9]+–[0-9]+ of ", page) == []
+
+
+def test_a_page_counts_in_the_language_it_is_read_in(filled: Filled) -> None:
+    page = filled.http.get("/s/corner", headers={"accept-language": "zh-CN"}).text
+
+    assert "第 1–60 条，共 231 条" in page
+
+
+def test_of_ten_thousand_rows_and_more_nobody_counts_the_rest(filled: Filled) -> None:
+    with filled.database.transaction(force_rollback=False):
+        filled.database.execute(
+            "INSERT INTO catalog.product (shop_id, handle, title, kind, status)"
+            " SELECT 2, 'many' || n, 'Plate ' || n, 'sized', 'active' FROM generate_series(1, 10030) n"
+        )
+        filled.database.execute(
+            "INSERT INTO accounts.member (shop_id, person_id, role) VALUES (2, 1, 'owner') ON CONFLICT DO NOTHING"
+        )
+    ids = [int(one) for one in filled.rows("SELECT id FROM catalog.product WHERE shop_id = 2 ORDER BY id")]
+    try:
+        here = "/console/shop1/products"
+        assert "1–40 of 10,000+" in filled.http.get(here).text
+        assert "10,001–10,030 of 10,030" in filled.http.get(f"{here}?after={ids[9999]}").text
+        assert "9,961–10,000 of 10,000+" in filled.http.get(f"{here}?after={ids[9959]}").text
+        # So far down nobody knows how far.
+        assert "10,000+ in all" in filled.http.get(f"{here}?after={ids[10009]}").text
+    finally:
+        filled.database.execute("DELETE FROM catalog.product WHERE shop_id = 2")

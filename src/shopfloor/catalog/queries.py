@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from psycopg.types.json import Jsonb
 
 from shopfloor.catalog.models import BundlePart, Picture, Price, Product, Variant
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.paging import MOST_COUNTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +189,33 @@ async def products_by_ids(tx: Tx, *, shop_id: int, ids: Sequence[int]) -> list[P
     )
 
 
+# What a list of products is narrowed down to; where nothing is looked for, no text is put together.
+_LISTED: Final = """p.shop_id = %(shop_id)s
+           AND (%(before)s::bigint IS NULL OR p.id < %(before)s)
+           AND (%(status)s::text IS NULL OR p.status = %(status)s::text)
+           AND (cardinality(%(patterns)s::text[]) = 0
+             OR concat_ws(E'\n', p.title, p.handle, p.vendor, p.product_type, array_to_string(p.tags, E'\n'),
+                   (SELECT string_agg(value, E'\n') FROM jsonb_each_text(p.titles)),
+                   (SELECT string_agg(sku, E'\n') FROM catalog.variant WHERE product_id = p.id)
+               ) ILIKE ALL (%(patterns)s::text[]))"""
+
+
+async def count_products(
+    tx: Tx, *, shop_id: int, patterns: Sequence[str], status: str | None, before: int | None
+) -> int:
+    """At most one more than is counted (`kernel.paging`)."""
+    return await tx.value(
+        "SELECT count(*) FROM (SELECT FROM catalog.product p WHERE {listed} LIMIT %(most)s + 1) AS counted".replace(
+            "{listed}", _LISTED
+        ),
+        shop_id=shop_id,
+        patterns=list(patterns),
+        status=status,
+        before=before,
+        most=MOST_COUNTED,
+    )
+
+
 async def products(
     tx: Tx,
     *,
@@ -208,16 +237,10 @@ async def products(
                p.plain AS kept_plain, p.plains AS kept_plains, p.option_texts,
                coalesce(p.tax_class, 'standard') AS tax_class
           FROM catalog.product p
-         WHERE p.shop_id = %(shop_id)s
+         WHERE {listed}
            AND (%(after)s::bigint IS NULL OR p.id > %(after)s)
-           AND (%(before)s::bigint IS NULL OR p.id < %(before)s)
-           AND (%(status)s::text IS NULL OR p.status = %(status)s::text)
-           AND concat_ws(E'\n', p.title, p.handle, p.vendor, p.product_type, array_to_string(p.tags, E'\n'),
-                   (SELECT string_agg(value, E'\n') FROM jsonb_each_text(p.titles)),
-                   (SELECT string_agg(sku, E'\n') FROM catalog.variant WHERE product_id = p.id)
-               ) ILIKE ALL (%(patterns)s::text[])
          ORDER BY CASE WHEN %(before)s::bigint IS NULL THEN p.id END, p.id DESC LIMIT %(limit)s::bigint
-        """,
+        """.replace("{listed}", _LISTED),
         shop_id=shop_id,
         patterns=list(patterns),
         status=status,

@@ -46,7 +46,7 @@ from shopfloor.catalog.models import (
 )
 from shopfloor.catalog.pictures import ProcessedPicture
 from shopfloor.catalog.plain import plain_text, plain_texts
-from shopfloor.kernel import outbox
+from shopfloor.kernel import outbox, paging
 from shopfloor.kernel.amounts import check_leap
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.text import line, prose
@@ -245,6 +245,23 @@ async def products_by_id(tx: Tx, *, shop_id: int, ids: Sequence[int]) -> dict[in
     return {each.id: _typed(each) for each in await queries.products_by_ids(tx, shop_id=shop_id, ids=ids)}
 
 
+async def _count_products(
+    tx: Tx, *, shop_id: int, search: str = "", status: Status | None = None, before: int | None = None
+) -> paging.Counted:
+    return paging.capped(
+        await queries.count_products(
+            tx, shop_id=shop_id, patterns=_patterns(search), status=status, before=before
+        )
+    )
+
+
+def _patterns(search: str) -> list[str]:
+    words = line(search, field="search", longest=200).split()[:10]
+    escaped = [word.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_") for word in words]
+    return [f"%{word}%" for word in escaped]
+
+
+@paging.counted_by(_count_products)
 async def products(
     tx: Tx,
     *,
@@ -258,12 +275,10 @@ async def products(
     """In the order they were made, a page of them (`kernel.paging`) or, with a `limit` of None, all; `search` looks for each of its words in
     title, translations, handle, vendor, type, tags and SKUs.
     """
-    words = line(search, field="search", longest=200).split()[:10]
-    escaped = [word.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_") for word in words]
     found = await queries.products(
         tx,
         shop_id=shop_id,
-        patterns=[f"%{word}%" for word in escaped],
+        patterns=_patterns(search),
         status=status,
         after=after,
         before=before,

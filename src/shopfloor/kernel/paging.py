@@ -3,17 +3,24 @@
 A list has one order, and a page begins `after` a row or ends `before` one, named by its id: rows that are added
 meanwhile neither repeat nor hide another.  The statement of a list takes `after`, `before` and `limit`; with
 `before` it gives the rows nearest to that one first.
+
+Pages for people also say where in the whole list they are.  Counting stops at MOST_COUNTED rows, so that it costs
+little however long the list is.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from dataclasses import dataclass, replace
+from functools import partial, update_wrapper
+from typing import Any, Final, Generic, ParamSpec, Protocol, TypeVar
+
+MOST_COUNTED: Final = 10_000
 
 Row = TypeVar("Row")
 Row_co = TypeVar("Row_co", covariant=True)
 Item = TypeVar("Item")
 Mark_contra = TypeVar("Mark_contra", bound=object, contravariant=True)
 Key = TypeVar("Key", bound=object)
+Given = ParamSpec("Given")
 
 
 class Fetch(Protocol[Mark_contra, Row_co]):
@@ -25,12 +32,60 @@ class Fetch(Protocol[Mark_contra, Row_co]):
 
 
 @dataclass(frozen=True, slots=True)
+class Counted:
+    """So many rows, or, where counting stopped, at least so many."""
+
+    rows: int
+    or_more: bool = False
+
+
+def capped(rows: int) -> Counted:
+    """What a statement says that counts one row more than MOST_COUNTED at most."""
+    return Counted(min(rows, MOST_COUNTED), rows > MOST_COUNTED)
+
+
+@dataclass(frozen=True, slots=True)
 class Page(Generic[Item]):
-    """`next` is the id after which the next page begins, `previous` the one before which the previous one ends."""
+    """`next` is the id after which the next page begins, `previous` the one before which the previous one ends.
+
+    Of a page that was numbered, `total` is how many rows the list has and `first` the number of its first row, from
+    1; None where so many are before it that nobody counted them.
+    """
 
     items: list[Item]
     next: object | None = None
     previous: object | None = None
+    first: int | None = None
+    total: Counted | None = None
+
+    @property
+    def last(self) -> int | None:
+        return None if self.first is None else self.first + len(self.items) - 1
+
+
+class Listing(Generic[Given, Row]):
+    """A list function that knows how to count: `count` takes the same filters and `before`, and no page."""
+
+    def __init__(
+        self, rows: Callable[Given, Awaitable[list[Row]]], count: Callable[..., Awaitable[Counted]]
+    ) -> None:
+        self._rows = rows
+        self.count = count
+        update_wrapper(self, rows)
+
+    def __call__(self, *given: Given.args, **named: Given.kwargs) -> Awaitable[list[Row]]:
+        return self._rows(*given, **named)
+
+
+def counted_by(
+    count: Callable[..., Awaitable[Counted]],
+) -> Callable[[Callable[Given, Awaitable[list[Row]]]], Listing[Given, Row]]:
+    """Tell a list function how many rows there are, in all or before one of them."""
+
+    def tell(rows: Callable[Given, Awaitable[list[Row]]]) -> Listing[Given, Row]:
+        return Listing(rows, count)
+
+    return tell
 
 
 async def page(
@@ -56,3 +111,27 @@ async def page(
         next=key(items[-1]) if len(found) > limit else None,
         previous=key(items[0]) if items and after is not None else None,
     )
+
+
+async def numbered(
+    listing: Listing[..., Row],
+    *given: Any,
+    limit: int,
+    after: Key | None = None,
+    before: Key | None = None,
+    key: Callable[[Row], Key],
+    **filters: Any,
+) -> Page[Row]:
+    """A page that says where in the list it is; what the page itself tells is not counted."""
+    found = await page(partial(listing, *given, **filters), limit=limit, after=after, before=before, key=key)
+    count = partial(listing.count, *given, **filters)
+    earlier = Counted(0) if found.previous is None else await count(before=found.previous)
+    if earlier.or_more:
+        return replace(found, total=earlier)
+    first, seen = earlier.rows + 1, earlier.rows + len(found.items)
+    if found.next is None:
+        return replace(found, first=first, total=Counted(seen))
+    total = await count(before=None)
+    # Counting may have stopped before this page, or have seen less than it did; one more is there in any case.
+    least = seen if total.or_more else seen + 1
+    return replace(found, first=first, total=replace(total, rows=max(total.rows, least)))

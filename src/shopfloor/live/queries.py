@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 import msgspec
 from psycopg.types.json import Jsonb
 
 from shopfloor import media
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.paging import MOST_COUNTED
 from shopfloor.live.models import FeaturedInterval, Notice, OfferTerms, Price, Show, Slot, Watching
 from shopfloor.live.state import NoticeState
 
@@ -68,6 +70,24 @@ async def locked_show(tx: Tx, *, shop_id: int, show_id: int) -> Show | None:
     )
 
 
+_LISTED: Final = """shop_id = %(shop_id)s AND (%(status)s::text IS NULL OR status = %(status)s::text)
+           AND (%(before)s::bigint IS NULL OR (coalesce(started_at, starts_at, created_at), id) >
+                (SELECT coalesce(started_at, starts_at, created_at), id FROM live.show WHERE id = %(before)s))"""
+
+
+async def count_shows(tx: Tx, *, shop_id: int, status: str | None, before: int | None) -> int:
+    """At most one more than is counted (`kernel.paging`)."""
+    return await tx.value(
+        "SELECT count(*) FROM (SELECT FROM live.show WHERE {listed} LIMIT %(most)s + 1) AS counted".replace(
+            "{listed}", _LISTED
+        ),
+        shop_id=shop_id,
+        status=status,
+        before=before,
+        most=MOST_COUNTED,
+    )
+
+
 async def shows(
     tx: Tx,
     *,
@@ -84,16 +104,14 @@ async def shows(
         SELECT id, shop_id, title, titles, status, channel_id, host_id, pool_id, limit_per_show,
                starts_at, started_at, ended_at, viewers_peak, notice
           FROM live.show
-         WHERE shop_id = %(shop_id)s AND (%(status)s::text IS NULL OR status = %(status)s::text)
+         WHERE {listed}
            AND (%(after)s::bigint IS NULL OR (coalesce(started_at, starts_at, created_at), id) <
                 (SELECT coalesce(started_at, starts_at, created_at), id FROM live.show WHERE id = %(after)s))
-           AND (%(before)s::bigint IS NULL OR (coalesce(started_at, starts_at, created_at), id) >
-                (SELECT coalesce(started_at, starts_at, created_at), id FROM live.show WHERE id = %(before)s))
          ORDER BY CASE WHEN %(before)s::bigint IS NULL THEN coalesce(started_at, starts_at, created_at) END DESC,
                   CASE WHEN %(before)s::bigint IS NULL THEN id END DESC,
                   coalesce(started_at, starts_at, created_at), id
          LIMIT %(limit)s::bigint
-        """,
+        """.replace("{listed}", _LISTED),
         shop_id=shop_id,
         status=status,
         after=after,

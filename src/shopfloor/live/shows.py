@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from shopfloor import accounts, catalog, media, stock
-from shopfloor.kernel import outbox
+from shopfloor.kernel import outbox, paging
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.text import UnusableText, line
 from shopfloor.kernel.values import MAX_QUANTITY, now
@@ -127,6 +127,17 @@ async def airtimes(tx: Tx, *, channel_id: int) -> list[media.Airtime]:
     return await queries.airtimes(tx, channel_id=channel_id)
 
 
+async def _count_shows(
+    tx: Tx, *, shop_id: int, status: ShowStatus | None = None, before: int | None = None
+) -> paging.Counted:
+    return paging.capped(
+        await queries.count_shows(
+            tx, shop_id=shop_id, status=None if status is None else str(status), before=before
+        )
+    )
+
+
+@paging.counted_by(_count_shows)
 async def shows(
     tx: Tx,
     *,

@@ -156,6 +156,38 @@ async def found(tx: Tx, *, shop_id: int, search: str, filters: Filters, limit: i
     )
 
 
+async def count(
+    tx: Tx, *, shop_id: int, search: str, number: int | None, filters: Filters, most: int
+) -> tuple[int, bool]:
+    """How many fit among the newest `most` orders of the status, and whether there are more of these.
+
+    Nobody waits for a total: what is rare is not looked for behind them.
+    """
+    sql = """
+        SELECT count(*) FILTER (WHERE o.place <= %(most)s
+                 AND (%(payment_status)s::text IS NULL OR o.payment_status = %(payment_status)s)
+                 AND (%(show_id)s::bigint IS NULL OR o.show_id = %(show_id)s)
+                 AND (%(search)s::text = '' OR o.number = %(number)s::bigint
+                      OR EXISTS (SELECT FROM orders.search s
+                                  WHERE s.order_id = o.id AND strpos(s.text, lower(%(search)s)) > 0))),
+               count(*) > %(most)s
+          FROM (SELECT o.id, o.number, o.payment_status, o.show_id,
+                       row_number() OVER (ORDER BY o.placed_at DESC, o.id DESC) AS place
+                  FROM orders.orders o
+                 WHERE o.shop_id = %(shop_id)s AND o.placed_at IS NOT NULL
+                   AND (%(status)s::text IS NULL OR o.status = %(status)s)
+                   AND {page_of_orders}
+                 ORDER BY o.placed_at DESC, o.id DESC LIMIT %(most)s + 1) AS o
+        """
+    for name, part in _PARTS:
+        sql = sql.replace(name, part)
+    values = asdict(filters) | {"shop_id": shop_id, "search": search, "number": number, "most": most}
+    cursor = await tx.connection.execute(sql, values, prepare=False)
+    row = await cursor.fetchone()
+    assert row is not None, "of an aggregate"
+    return row[0], row[1]
+
+
 async def summaries(tx: Tx, *, ids: Sequence[UUID], today: date) -> list[OrderSummary]:
     """Newest first."""
     return await tx.every(

@@ -7,7 +7,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from shopfloor import accounts, payments, purchases
-from shopfloor.kernel import outbox
+from shopfloor.kernel import outbox, paging
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import now
 from shopfloor.orders import checkout_queries, list_queries, page_texts, queries
@@ -37,6 +37,38 @@ async def set_shop_terms(tx: Tx, *, shop_id: int, terms: ShopTerms) -> None:
     await outbox.record(tx, ShopTermsChanged(shop_id))
 
 
+async def _count_orders(
+    tx: Tx,
+    *,
+    shop_id: int,
+    status: str | None = None,
+    payment_status: str | None = None,
+    show_id: int | None = None,
+    search: str | None = None,
+    before: UUID | None = None,
+) -> paging.Counted:
+    wanted = _wanted(search)
+    found, more = await list_queries.count(
+        tx,
+        shop_id=shop_id,
+        search=wanted,
+        number=_number(wanted),
+        filters=list_queries.Filters(status, payment_status, show_id, None, before),
+        most=paging.MOST_COUNTED,
+    )
+    return paging.Counted(found, or_more=more)
+
+
+def _wanted(search: str | None) -> str:
+    return search.strip().removeprefix("#") if search else ""
+
+
+def _number(wanted: str) -> int | None:
+    is_number = wanted.isascii() and wanted.isdigit() and len(wanted) <= _LONGEST_NUMBER
+    return int(wanted) if is_number else None
+
+
+@paging.counted_by(_count_orders)
 async def orders(
     tx: Tx,
     *,
@@ -55,7 +87,7 @@ async def orders(
     """
     filters = list_queries.Filters(status, payment_status, show_id, after, before)
     limit = max(1, min(limit, 201))
-    wanted = search.strip().removeprefix("#") if search else ""
+    wanted = _wanted(search)
     if wanted:
         ids = await _found(tx, shop_id=shop_id, wanted=wanted, filters=filters, limit=limit)
     else:
@@ -69,8 +101,9 @@ async def _found(
 ) -> list[UUID]:
     """By number, and by part of a name, phone or e-mail: first where most searches end, then everywhere."""
     ids: list[UUID] = []
-    if wanted.isascii() and wanted.isdigit() and len(wanted) <= _LONGEST_NUMBER:
-        ids = await list_queries.found_by_number(tx, shop_id=shop_id, number=int(wanted), filters=filters)
+    number = _number(wanted)
+    if number is not None:
+        ids = await list_queries.found_by_number(tx, shop_id=shop_id, number=number, filters=filters)
     near = await list_queries.found_among_newest(
         tx, shop_id=shop_id, search=wanted, filters=filters, limit=limit
     )

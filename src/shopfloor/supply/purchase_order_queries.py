@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Final
 from uuid import UUID
 
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.paging import MOST_COUNTED
 from shopfloor.supply.models import (
     OrderState,
     PurchaseLine,
@@ -144,6 +146,37 @@ async def lock_order(tx: Tx, *, shop_id: int, order_id: UUID) -> OrderHead | Non
     )
 
 
+_LISTED: Final = """shop_id = %(shop_id)s
+           AND (%(supplier_id)s::bigint IS NULL OR supplier_id = %(supplier_id)s)
+           AND (%(plan_id)s::bigint IS NULL OR plan_id = %(plan_id)s)
+           AND (%(states)s::text[] IS NULL OR state = ANY (%(states)s::text[]))
+           AND (%(before)s::uuid IS NULL OR (created_at, serial) >
+                (SELECT created_at, serial FROM supply.purchase_order WHERE id = %(before)s))"""
+
+
+async def count_orders(
+    tx: Tx,
+    *,
+    shop_id: int,
+    supplier_id: int | None = None,
+    plan_id: int | None = None,
+    states: Sequence[str] | None = None,
+    before: UUID | None = None,
+) -> int:
+    """At most one more than is counted (`kernel.paging`)."""
+    return await tx.value(
+        "SELECT count(*) FROM (SELECT FROM supply.purchase_order WHERE {listed} LIMIT %(most)s + 1) AS counted".replace(
+            "{listed}", _LISTED
+        ),
+        shop_id=shop_id,
+        supplier_id=supplier_id,
+        plan_id=plan_id,
+        states=None if states is None else list(states),
+        before=before,
+        most=MOST_COUNTED,
+    )
+
+
 async def orders(
     tx: Tx,
     *,
@@ -164,20 +197,15 @@ async def orders(
         SELECT id, serial, shop_id, supplier_id, plan_id, show_id, location_id, state, currency, setup_minor,
                cost_minor, created_at, sent_at, answered_at, received_at
           FROM supply.purchase_order
-         WHERE shop_id = %(shop_id)s
+         WHERE {listed}
            AND (%(order_id)s::uuid IS NULL OR id = %(order_id)s)
-           AND (%(supplier_id)s::bigint IS NULL OR supplier_id = %(supplier_id)s)
-           AND (%(plan_id)s::bigint IS NULL OR plan_id = %(plan_id)s)
            AND (NOT %(sent_only)s::boolean OR sent_at IS NOT NULL)
-           AND (%(states)s::text[] IS NULL OR state = ANY (%(states)s::text[]))
            AND (%(after)s::uuid IS NULL OR (created_at, serial) <
                 (SELECT created_at, serial FROM supply.purchase_order WHERE id = %(after)s))
-           AND (%(before)s::uuid IS NULL OR (created_at, serial) >
-                (SELECT created_at, serial FROM supply.purchase_order WHERE id = %(before)s))
          ORDER BY CASE WHEN %(before)s::uuid IS NULL THEN created_at END DESC,
                   CASE WHEN %(before)s::uuid IS NULL THEN serial END DESC, created_at, serial
          LIMIT %(limit)s::bigint
-        """,
+        """.replace("{listed}", _LISTED),
         shop_id=shop_id,
         order_id=order_id,
         supplier_id=supplier_id,

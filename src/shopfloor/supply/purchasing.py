@@ -151,6 +151,22 @@ async def _send_new(
     return Sent(order, key)
 
 
+async def _count_purchase_orders(
+    tx: Tx,
+    *,
+    shop_id: int,
+    supplier_id: int | None = None,
+    states: Sequence[OrderState] | None = None,
+    before: UUID | None = None,
+) -> paging.Counted:
+    return paging.capped(
+        await purchase_order_queries.count_orders(
+            tx, shop_id=shop_id, supplier_id=supplier_id, states=states, before=before
+        )
+    )
+
+
+@paging.counted_by(_count_purchase_orders)
 async def purchase_orders(
     tx: Tx,
     *,

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from operator import attrgetter
 from typing import Annotated, Final
 
@@ -79,8 +78,11 @@ async def make_storefront(sources: Sources, reader: Reader, shop: str, _: int = 
     found = facts.shop
     async with sources.db.transaction() as tx:
         shows = await programme(tx, found)
-        listed = await paging.page(
-            partial(catalog.products, tx, shop_id=found.id, status=catalog.Status.ACTIVE),
+        listed = await paging.numbered(
+            catalog.products,
+            tx,
+            shop_id=found.id,
+            status=catalog.Status.ACTIVE,
             after=reader.after,
             before=reader.before,
             limit=PAGE,
@@ -114,8 +116,11 @@ async def replays(
     """Every show that ended, the latest first."""
     async with db.transaction() as tx:
         found = await accounts.shop_by_slug(tx, shop)
-        page = await paging.page(
-            partial(live.shows, tx, shop_id=found.id, status=live.ShowStatus.ENDED),
+        page = await paging.numbered(
+            live.shows,
+            tx,
+            shop_id=found.id,
+            status=live.ShowStatus.ENDED,
             after=after,
             before=before,
             limit=PAGE,

@@ -1,6 +1,5 @@
 """Orders: the list, one order, and what a merchant does with it."""
 
-from functools import partial
 from operator import attrgetter
 from typing import Annotated
 from uuid import UUID
@@ -38,16 +37,14 @@ async def listing(
     before: UUID | None = None,
 ) -> Response:
     async with desk.work() as tx:
-        found = await paging.page(
-            partial(
-                orders.orders,
-                tx,
-                shop_id=desk.shop.id,
-                status=status or None,
-                payment_status=payment or None,
-                show_id=show,
-                search=search,
-            ),
+        found = await paging.numbered(
+            orders.orders,
+            tx,
+            shop_id=desk.shop.id,
+            status=status or None,
+            payment_status=payment or None,
+            show_id=show,
+            search=search,
             after=after,
             before=before,
             limit=PAGE,

@@ -92,8 +92,12 @@ async def listing(
     before: Id | None = None,
 ) -> Response:
     async with desk.work() as tx:
-        found = await paging.page(
-            partial(catalog.products, tx, shop_id=desk.shop.id, search=search, status=status),
+        found = await paging.numbered(
+            catalog.products,
+            tx,
+            shop_id=desk.shop.id,
+            search=search,
+            status=status,
             after=after,
             before=before,
             limit=PAGE,

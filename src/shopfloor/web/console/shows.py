@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from operator import attrgetter
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo
@@ -61,8 +60,11 @@ async def _list(
         # Every show on air or to come, however many ended since; those that ended are turned page by page.
         on_air = await live.shows(tx, shop_id=shop_id, status=live.ShowStatus.LIVE)
         planned = await live.shows(tx, shop_id=shop_id, status=live.ShowStatus.PLANNED)
-        ended = await paging.page(
-            partial(live.shows, tx, shop_id=shop_id, status=live.ShowStatus.ENDED),
+        ended = await paging.numbered(
+            live.shows,
+            tx,
+            shop_id=shop_id,
+            status=live.ShowStatus.ENDED,
             after=after,
             before=before,
             limit=PAGE,

@@ -38,8 +38,11 @@ async def levels(
 ) -> Response:
     shop_id = desk.shop.id
     async with desk.work() as tx:
-        page = await paging.page(
-            partial(catalog.products, tx, shop_id=shop_id, search=search),
+        page = await paging.numbered(
+            catalog.products,
+            tx,
+            shop_id=shop_id,
+            search=search,
             after=after,
             before=before,
             limit=PAGE,

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from operator import attrgetter
 from typing import Annotated, Final
 from uuid import UUID
@@ -84,8 +83,11 @@ async def _listing(
         suppliers = await supply.suppliers(tx, shop_id=desk.shop.id)
         quotes = await supply.quotes(tx, shop_id=desk.shop.id)
         open_orders = await supply.open_order_counts(tx, shop_id=desk.shop.id)
-        orders = await paging.page(
-            partial(supply.purchase_orders, tx, shop_id=desk.shop.id, states=supply.OPEN_STATES),
+        orders = await paging.numbered(
+            supply.purchase_orders,
+            tx,
+            shop_id=desk.shop.id,
+            states=supply.OPEN_STATES,
             after=after,
             before=before,
             limit=PAGE,
@@ -160,8 +162,11 @@ async def _one(
     async with desk.work() as tx:
         supplier = await supply.supplier(tx, shop_id=desk.shop.id, supplier_id=supplier_id)
         quotes = await supply.quotes(tx, shop_id=desk.shop.id, supplier_id=supplier_id)
-        orders = await paging.page(
-            partial(supply.purchase_orders, tx, shop_id=desk.shop.id, supplier_id=supplier_id),
+        orders = await paging.numbered(
+            supply.purchase_orders,
+            tx,
+            shop_id=desk.shop.id,
+            supplier_id=supplier_id,
             after=after,
             before=before,
             limit=PAGE,

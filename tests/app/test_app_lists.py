@@ -98,6 +98,8 @@ WHOLE = {
         r'<article [^>]*id="order-([0-9a-f-]{36})"',
         "SELECT id FROM supply.purchase_order WHERE state = 'sent'",
     ),
+    "/console/{shop}/shipping": (r"zone_id=(\d+)", "SELECT id FROM pricing.zone"),
+    "/console/{shop}/taxes": (r"rate_id=(\d+)", "SELECT id FROM pricing.tax_rate"),
     "/sitemap.xml": (r"/p/(\d+)<", "SELECT id FROM catalog.product"),
     "/console": (r'href="/console/([a-z0-9-]+)"', "SELECT slug FROM accounts.shop"),
     "/": (r'href="/s/([a-z0-9-]+)"', "SELECT slug FROM accounts.shop"),
@@ -112,6 +114,7 @@ ONE_THING = {
     "/console/{shop}/products/{product_id}", "/console/{shop}/purchase-orders/{order_id}",
     "/console/{shop}/purchase-orders/{order_id}.csv", "/console/{shop}/shows/{show_id}/plan",
     "/console/{shop}/shows/{show_id}/report", "/console/{shop}/shows/{show_id}/report.csv",
+    "/console/{shop}/shipping/method", "/console/{shop}/shipping/zone", "/console/{shop}/taxes/rate",
     "/console/{shop}/shows/{show_id}/report.json", "/console/{shop}/shows/{show_id}/studio",
 }  # fmt: skip
 
@@ -189,6 +192,13 @@ INSERT INTO orders.pay_to_change (shop_id, before, after)
 SELECT 1, '', 'Account ' || n FROM generate_series(1, %(rows)s) n;
 INSERT INTO purchases.waiting (id, shop_id, variant_id, buyer, quantity, unit_price_minor, currency)
 SELECT gen_random_uuid(), 1, id, %(buyer)s, 1, 900, 'CNY' FROM catalog.variant;
+INSERT INTO pricing.zone (shop_id, position, name, countries, regions, postcodes, except_regions, except_postcodes)
+SELECT 1, 100 + n, 'Zone ' || n, '{DE}', '{}', '{}', '{}', '{}' FROM generate_series(1, %(rows)s) n;
+INSERT INTO pricing.tax_class (shop_id, code, name) VALUES (1, 'lists', 'Lists');
+INSERT INTO pricing.tax_settings (shop_id, included, rounding, place, origin_country, origin_region, tax_number)
+VALUES (1, true, 'line', 'destination', 'DE', '', '') ON CONFLICT DO NOTHING;
+INSERT INTO pricing.tax_rate (shop_id, country, regions, postcodes, tax_class, name, percent, adds)
+SELECT 1, 'DE', '{}', ARRAY[n::text], 'lists', 'Rate ' || n, '19', false FROM generate_series(1, %(rows)s) n;
 INSERT INTO accounts.shop (slug, name, currency, locale, timezone)
 SELECT 'shop' || n, 'Shop ' || n, 'CNY', 'en', 'UTC' FROM generate_series(1, %(rows)s) n;
 INSERT INTO accounts.member (shop_id, person_id, role) SELECT id, 1, 'owner' FROM accounts.shop WHERE id > 1;

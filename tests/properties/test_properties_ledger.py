@@ -552,8 +552,10 @@ class LedgerMachine(RuleBasedStateMachine):
             pool_id=self.model.open_pool,
         )
 
-    @rule(variant=st.sampled_from(VARIANTS), place=st.integers(0, 1), counted=st.integers(0, 8))
-    def count_shelf(self, variant: int, place: int, counted: int) -> None:
+    @rule(
+        variant=st.sampled_from(VARIANTS), place=st.integers(0, 1), counted=st.integers(0, 8), imported=st.booleans()
+    )  # fmt: skip
+    def count_shelf(self, variant: int, place: int, counted: int, *, imported: bool) -> None:
         location, open_pool = self.places[place], self.model.open_pool
         self.model.lot((variant, open_pool, location, ""))
         here = [
@@ -580,7 +582,15 @@ class LedgerMachine(RuleBasedStateMachine):
             raise AssertionError("a stale count went through")
         except stock.CountStale:
             pass
-        assert verb(seen) == counted
+        if imported:
+            changed = self.do(
+                lambda tx: stock.count_imported(
+                    tx, shop_id=self.shop, location_id=location, units={variant: counted}
+                )
+            )
+            assert changed == int(counted != seen)
+        else:
+            assert verb(seen) == counted
         if counted > seen:
             self.model.come(variant, location, counted - seen)
             return

@@ -49,6 +49,15 @@ AMERICA = [
     },
     {"country": "US", "rate": "4", "name": "Sales tax", "regions": ["NY"]},
 ]
+LEVIES = [
+    {"country": "DE", "rate": "19", "name": "USt"},
+    {"country": "DE", "rate": "10", "tax_class": "wine", "name": "Levy", "adds": True},
+    {"country": "FR", "rate": "20", "name": "TVA"},
+    {"country": "CH", "rate": "8.1", "name": "MWST", "adds": True},
+    {"country": "*", "rate": "3", "name": "Elsewhere"},
+    {"country": "*", "rate": "4", "name": "Levy", "adds": True},
+    {"country": "*", "rate": "6", "tax_class": "wine", "name": "Levy", "adds": True},
+]
 ELSEWHERE = [
     {"country": "JP", "rate": "10", "name": "消費税"},
     {"country": "JP", "rate": "8", "tax_class": "reduced", "name": "消費税"},
@@ -152,28 +161,35 @@ def is_in(place: Any, countries: Any, regions: Any, postcodes: Any) -> Any:
 def rates_for(taxes: Any, tax_class: Any, place: Any, day: Any) -> Any:
     if tax_class == "none":
         return []
-    for wanted in (tax_class, "standard"):
-        best: Any = None
-        best_rank: Any = None
-        beside: list[Any] = []
-        for rate in taxes.get("rates", []):
-            if rate.get("tax_class", "standard") != wanted:
-                continue
-            if day < rate.get("valid_from", "") or day > rate.get("valid_until", "9999"):
-                continue
-            if not is_in(place, [rate["country"]], rate.get("regions", []), rate.get("postcodes", [])):
-                continue
-            if rate.get("adds"):
-                beside.append(rate)
-                continue
-            rank = 0
-            if rate["country"] != "*":
-                rank = 1 + bool(rate.get("regions")) + 2 * bool(rate.get("postcodes"))
-            if best is None or (rank, rate.get("valid_from", "")) > best_rank:
-                best, best_rank = rate, (rank, rate.get("valid_from", ""))
-        if best or beside:
-            return [each for each in [best, *beside] if each]
-    return []
+    at_home = False
+    base: dict[str, Any] = {}
+    extra: dict[str, list[Any]] = {}
+    for rate in taxes.get("rates", []):
+        its_class = rate.get("tax_class", "standard")
+        if its_class not in (tax_class, "standard"):
+            continue
+        if day < rate.get("valid_from", "") or day > rate.get("valid_until", "9999"):
+            continue
+        if not is_in(place, [rate["country"]], rate.get("regions", []), rate.get("postcodes", [])):
+            continue
+        at_home = at_home or rate["country"] != "*"
+        if rate.get("adds"):
+            extra.setdefault(its_class, []).append(rate)
+            continue
+        rank = 0
+        if rate["country"] != "*":
+            rank = 1 + bool(rate.get("regions")) + 2 * bool(rate.get("postcodes"))
+        if its_class not in base or (rank, rate.get("valid_from", "")) > base[its_class][0]:
+            base[its_class] = ((rank, rate.get("valid_from", "")), rate)
+    if at_home:
+        extra = {
+            its_class: [rate for rate in rates if rate["country"] != "*"]
+            for its_class, rates in extra.items()
+        }
+    if tax_class in base:
+        return [base[tax_class][1], *extra.get(tax_class, [])]
+    first = [base["standard"][1]] if "standard" in base else []
+    return first + (extra.get(tax_class) or extra.get("standard") or [])
 
 
 def told(rate: Any, **more: Any) -> Any:
@@ -608,6 +624,89 @@ def published() -> Any:
                 taxes={"included": False, "rates": AMERICA},
             ),
             {"net": 10000, "tax": 1200, "total": 11200},
+        ),
+        (
+            "An additional rate everywhere else is not charged beside a country's own",
+            ask(
+                "EUR",
+                [line(1, 1, 10000)],
+                destination={"country": "DE"},
+                taxes={"included": False, "rates": LEVIES},
+            ),
+            {"net": 10000, "tax": 1900, "total": 11900},
+        ),
+        (
+            "nor beside one that is additional itself",
+            ask(
+                "EUR",
+                [line(1, 1, 10000)],
+                destination={"country": "CH"},
+                taxes={"included": False, "rates": LEVIES},
+            ),
+            {"net": 10000, "tax": 1110, "total": 11110},
+        ),
+        (
+            "nor for a class that is taxed there as standard",
+            ask(
+                "EUR",
+                [line(1, 1, 10000, tax_class="wine")],
+                destination={"country": "FR"},
+                taxes={"included": False, "rates": LEVIES},
+            ),
+            {"net": 10000, "tax": 2000, "total": 12000},
+        ),
+        (
+            "An additional rate everywhere else is charged where there is no other",
+            ask(
+                "EUR",
+                [line(1, 1, 10000)],
+                destination={"country": "BR"},
+                taxes={"included": False, "rates": LEVIES},
+            ),
+            {"net": 10000, "tax": 700, "total": 10700},
+        ),
+        (
+            "A class with an additional rate only has it beside the standard rate",
+            ask(
+                "EUR",
+                [line(1, 1, 10000, tax_class="wine")],
+                destination={"country": "DE"},
+                taxes={"included": False, "rates": LEVIES},
+            ),
+            {"net": 10000, "tax": 2900, "total": 12900},
+        ),
+        (
+            "and the same out of a price that contains both",
+            ask(
+                "EUR",
+                [line(1, 1, 12900, tax_class="wine")],
+                destination={"country": "DE"},
+                taxes={"included": True, "rates": LEVIES},
+            ),
+            {"net": 10000, "tax": 2900, "total": 12900},
+        ),
+        (
+            "British Columbia: a class's additional rate in place of the standard's",
+            ask(
+                "CAD",
+                [line(1, 1, 10000, tax_class="liquor"), line(2, 1, 10000)],
+                destination={"country": "CA", "region": "BC"},
+                taxes={
+                    "included": False,
+                    "rates": [
+                        *AMERICA,
+                        {
+                            "country": "CA",
+                            "rate": "10",
+                            "tax_class": "liquor",
+                            "name": "PST",
+                            "regions": ["BC"],
+                            "adds": True,
+                        },
+                    ],
+                },
+            ),
+            {"net": 20000, "tax": 2700, "total": 22700},
         ),
         (
             "Ontario: 13 % instead of 5 %",

@@ -1,11 +1,12 @@
 """SQL of pricing.  One function, one statement; rows come back as the dataclass they fill."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from psycopg.types.json import Jsonb
 
 from shopfloor.kernel.database import Tx
+from shopfloor.pricing.models import DeliveryKind, PriceBy, Rounding, TaxPlace
 from shopfloor.pricing.records import Method, TaxClass, TaxRate, TaxSettings, Zone
 
 
@@ -17,7 +18,7 @@ async def lock(tx: Tx, *, shop_id: int) -> None:
 
 
 async def settings(tx: Tx, *, shop_id: int) -> TaxSettings | None:
-    return await tx.first(
+    found = await tx.first(
         TaxSettings,
         """
         SELECT origin_country, included, rounding, place, origin_region, shipping_class, tax_number
@@ -25,6 +26,10 @@ async def settings(tx: Tx, *, shop_id: int) -> TaxSettings | None:
         """,
         shop_id=shop_id,
     )
+    if found is None:
+        return None
+    # Rows have words where records have enums.
+    return replace(found, rounding=Rounding(found.rounding), place=TaxPlace(found.place))
 
 
 async def save_settings(tx: Tx, *, shop_id: int, wanted: TaxSettings) -> None:
@@ -166,7 +171,7 @@ async def remove_zone(tx: Tx, *, shop_id: int, zone_id: int) -> int:
 
 
 async def methods(tx: Tx, *, shop_id: int) -> list[Method]:
-    return await tx.every(
+    found = await tx.every(
         Method,
         """
         SELECT id, position, kind, name, zone_id, note, price_by, amount_minor, steps, free_from_minor, country,
@@ -175,6 +180,7 @@ async def methods(tx: Tx, *, shop_id: int) -> list[Method]:
         """,
         shop_id=shop_id,
     )
+    return [replace(each, kind=DeliveryKind(each.kind), price_by=PriceBy(each.price_by)) for each in found]
 
 
 async def insert_method(tx: Tx, *, shop_id: int, method: Method) -> int:

@@ -70,28 +70,47 @@ def tax_place(question: Question, pick_up: Place | None) -> Place:
 def applying(rules: Taxes, *, tax_class: str, place: Place, day: date) -> tuple[Applied, ...]:
     """The rates for a class at a place on a day: the closest one, and those that are levied beside it.
 
-    A class that has no rate there is taxed like the standard class; `none` is never taxed.
+    A class that has no rate there is taxed like the standard class, and one that has additional rates only has them
+    beside the standard rate; `none` is never taxed.
     """
     if tax_class == UNTAXED:
         return ()
-    for wanted in (tax_class, STANDARD):
-        fitting = [
-            (_closeness(rate, place), rate.valid_from or date.min, -number, rate)
-            for number, rate in enumerate(rules.rates)
-            if rate.tax_class == wanted and _applies(rate, place, day)
-        ]
-        instead = [each for each in fitting if not each[3].adds]
-        beside: dict[tuple[str, tuple[str, ...], tuple[str, ...], str], tuple[int, date, int, Rate]] = {}
-        for each in fitting:
-            rate = each[3]
-            key = (rate.country.upper(), tuple(rate.regions), tuple(rate.postcodes), rate.name)
-            if rate.adds and (key not in beside or beside[key][:3] < each[:3]):
-                beside[key] = each
-        chosen = [max(instead, key=lambda each: each[:3])[3]] if instead else []
-        chosen += [each[3] for each in sorted(beside.values(), key=lambda each: -each[2])]
-        if chosen:
-            return tuple(_applied(rate) for rate in chosen)
-    return ()
+    fitting = [
+        (_closeness(rate, place), rate.valid_from or date.min, -number, rate)
+        for number, rate in enumerate(rules.rates)
+        if rate.tax_class in {tax_class, STANDARD} and _applies(rate, place, day)
+    ]
+    has_own = any(closeness for closeness, *_ in fitting)
+    instead = {
+        wanted: [each for each in fitting if each[3].tax_class == wanted and not each[3].adds]
+        for wanted in (tax_class, STANDARD)
+    }
+    beside = {
+        wanted: _beside(
+            [
+                each
+                for each in fitting
+                # Everywhere else is no place that has a rate of its own.
+                if each[3].tax_class == wanted and each[3].adds and (each[0] or not has_own)
+            ]
+        )
+        for wanted in (tax_class, STANDARD)
+    }
+    closest = instead[tax_class] or instead[STANDARD]
+    added = beside[tax_class] if instead[tax_class] or beside[tax_class] else beside[STANDARD]
+    chosen = [max(closest, key=lambda each: each[:3])[3]] if closest else []
+    return tuple(_applied(rate) for rate in [*chosen, *added])
+
+
+def _beside(fitting: Sequence[tuple[int, date, int, Rate]]) -> list[Rate]:
+    """Each additional rate once, as it was set last."""
+    last: dict[tuple[str, tuple[str, ...], tuple[str, ...], str], tuple[int, date, int, Rate]] = {}
+    for each in fitting:
+        rate = each[3]
+        key = (rate.country.upper(), tuple(rate.regions), tuple(rate.postcodes), rate.name)
+        if key not in last or last[key][:3] < each[:3]:
+            last[key] = each
+    return [each[3] for each in sorted(last.values(), key=lambda each: -each[2])]
 
 
 def _applies(rate: Rate, place: Place, day: date) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from pydantic import TypeAdapter
 from tests.orders.conftest import PRICE, Market
 
 from shopfloor import catalog, orders, payments, pricing
@@ -12,7 +13,7 @@ from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.values import Money
 from shopfloor.orders import Address, Delivery
 from shopfloor.orders.quoting import Quote
-from shopfloor.pricing.models import DeliveryKind, PriceBy, Rounding
+from shopfloor.pricing.models import DeliveryKind, PriceBy, Rounding, TaxPlace
 from shopfloor.pricing.records import Method, TaxRate, TaxSettings, Zone
 
 GERMANY = Address(street="Torstraße 1", city="Berlin", postcode="10115", country="DE")
@@ -225,6 +226,24 @@ async def test_an_order_keeps_its_calculation_when_the_rules_change(market: Mark
     assert after.calculation == order.calculation
     assert (after.total_minor, after.tax_minor, after.shipping_name) == (13_800, 1_588, "Parcel")
     await sound(market)
+
+
+@pytest.mark.filterwarnings("error")
+async def test_what_is_kept_comes_back_as_what_it_is(market: Market) -> None:
+    await deliver(market)
+    await tax(market, rounding=Rounding.ORDER)
+    async with market.db.transaction() as tx:
+        found = await pricing.rules(tx, shop_id=market.shop_id)
+    settings = found.settings
+    assert settings is not None
+    assert (settings.rounding, type(settings.rounding)) == (Rounding.ORDER, Rounding)
+    assert (settings.place, type(settings.place)) == (TaxPlace.DESTINATION, TaxPlace)
+    assert [type(method.kind) for method in found.methods] == [DeliveryKind] * 4
+    assert [method.price_by.name for method in found.methods] == ["WEIGHT", "FLAT", "FLAT", "FLAT"]
+    # Where a word stands in place of an enum this warns.
+    told = TypeAdapter(list[Method]).dump_python(found.methods, mode="json")
+    assert [method["kind"] for method in told] == ["ship", "ship", "local", "pick_up"]
+    assert TypeAdapter(TaxSettings).dump_python(settings, mode="json")["rounding"] == "order"
 
 
 async def test_classes_of_products_and_rounding_by_order(market: Market) -> None:

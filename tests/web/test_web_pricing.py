@@ -1,7 +1,9 @@
 """Tax and shipping on pages: set in the console, seen before ordering, charged as seen; without JavaScript."""
 
 import re
+from typing import Any
 
+import pytest
 from tests.web.conftest import Stage
 
 from shopfloor import pricing
@@ -185,6 +187,112 @@ async def test_a_merchant_sets_tax_and_shipping(stage: Stage) -> None:
     for page in ("/taxes", f"/taxes/rate?rate_id={rate.id}", "/shipping", f"/shipping/zone?zone_id={zone.id}",
                  f"/shipping/method?method_id={found.methods[0].id}", f"/products/{stage.shirt.id}"):  # fmt: skip
         assert (await client.get(base + page)).status_code == 200, page
+
+
+def marked(page: str) -> list[str]:
+    """The fields of a form that came back which it finds fault with."""
+    return re.findall(r'name="(\w+)" aria-invalid="true"', page)
+
+
+async def kept(stage: Stage) -> tuple[int, int, int]:
+    """How many rates, zones and methods there are."""
+    async with stage.db.transaction() as tx:
+        rates = await pricing.service.tax_rates(tx, shop_id=stage.shop.id)
+        rules = await pricing.rules(tx, shop_id=stage.shop.id)
+    return len(rates), len(rules.zones), len(rules.methods)
+
+
+@pytest.mark.parametrize("hidden", ["abc", "-1", "0", " ", "1.0", "９", str(2**63 - 1), "987654321"])
+async def test_only_a_form_without_an_id_makes_a_new_rule(stage: Stage, hidden: str) -> None:
+    await rules(stage, included=True)
+    await sign_in(stage)
+    async with stage.db.transaction() as tx:
+        zone = (await pricing.rules(tx, shop_id=stage.shop.id)).zones[0]
+    before = await kept(stage)
+    for path, data in (
+        ("taxes/rate", {"rate_id": hidden, "country": "DE", "percent": "7"}),
+        ("shipping/zone", {"zone_id": hidden, "name": "New", "countries": ["US"]}),
+        ("shipping/method", {"method_id": hidden, "name": "New", "zone_id": str(zone.id)}),
+        ("shipping/method", {"name": "New", "zone_id": hidden}),
+    ):
+        answer = await stage.client.post(f"/console/harbour/{path}", data=data)
+        assert (answer.status_code, "it may have been deleted" in answer.text) == (404, True), path
+    assert await kept(stage) == before
+
+
+@pytest.mark.parametrize(
+    ("path", "data", "field"),
+    [
+        ("taxes/rate", {"percent": "7"}, "country"),
+        ("taxes/rate", {"country": "DE", "percent": "seven"}, "percent"),
+        ("taxes/rate", {"country": "DE", "percent": "-7"}, "percent"),
+        ("taxes/rate", {"country": "DE", "percent": "1001"}, "percent"),
+        ("taxes/rate", {"country": "DE", "percent": "7", "tax_class": "nobodys"}, "tax_class"),
+        ("taxes/rate", {"country": "DE", "percent": "7", "name": "n" * 41}, "name"),
+        ("taxes/rate", {"country": "DE", "percent": "7", "regions": ",".join("abcdefghijklmnopqrstu")}, "regions"),
+        ("taxes/rate", {"country": "DE", "percent": "7", "valid_from": "0001-01-01"}, "valid_from"),
+        ("taxes/rate", {"country": "DE", "percent": "7", "valid_from": "1999-12-31"}, "valid_from"),
+        ("taxes/rate", {"country": "DE", "percent": "7", "valid_until": "2200-01-01"}, "valid_until"),
+        ("taxes/rate", {"country": "DE", "percent": "7", "valid_until": "9999-12-31"}, "valid_until"),
+        ("taxes/rate", {"country": "DE", "percent": "7", "valid_from": "2026-W05-1"}, "valid_from"),
+        ("taxes/rate", {"country": "DE", "percent": "7", "valid_from": "20260101"}, "valid_from"),
+        (
+            "taxes/rate",
+            {"country": "DE", "percent": "7", "valid_from": "2026-02-01", "valid_until": "2026-01-31"},
+            "valid_until",
+        ),
+        ("shipping/zone", {"name": "New"}, "countries"),
+        ("shipping/zone", {"countries": ["US"]}, "name"),
+        ("shipping/zone", {"name": "New", "countries": ["US"], "position": "first"}, "position"),
+        ("shipping/zone", {"name": "New", "countries": ["US"], "postcodes": "1" * 101}, "postcodes"),
+        ("shipping/method", {"name": "New"}, "zone_id"),
+        ("shipping/method", {"zone_id": "?"}, "name"),
+        ("shipping/method", {"name": "New", "zone_id": "?", "kind": "drone"}, "kind"),
+        ("shipping/method", {"name": "New", "zone_id": "?", "price_by": "size"}, "price_by"),
+        ("shipping/method", {"name": "New", "zone_id": "?", "amount": "much"}, "amount"),
+        ("shipping/method", {"name": "New", "zone_id": "?", "free_from": "-1"}, "free_from"),
+        ("shipping/method", {"name": "New", "zone_id": "?", "position": "0"}, "position"),
+        ("shipping/method", {"name": "New", "zone_id": "?", "price_by": "weight", "steps": "500 x"}, "steps"),
+        ("shipping/method", {"name": "New", "zone_id": "?", "price_by": "weight", "steps": "5 1\n4 1"}, "steps"),
+        ("shipping/method", {"name": "New", "kind": "local"}, "country"),
+        ("shipping/method", {"name": "New", "kind": "local", "country": "DE"}, "postcodes"),
+        ("shipping/method", {"name": "New", "kind": "pick_up", "country": "Germany"}, "country"),
+    ],
+)  # fmt: skip
+async def test_what_is_refused_is_said_beside_its_field(
+    stage: Stage, path: str, data: dict[str, Any], field: str
+) -> None:
+    await rules(stage, included=True)
+    await sign_in(stage)
+    async with stage.db.transaction() as tx:
+        zone = (await pricing.rules(tx, shop_id=stage.shop.id)).zones[0]
+    before = await kept(stage)
+    if data.get("zone_id") == "?":
+        data = data | {"zone_id": str(zone.id)}
+    answer = await stage.client.post(f"/console/harbour/{path}", data=data)
+    assert (answer.status_code, marked(answer.text)) == (404 if field == "tax_class" else 422, [field])
+    assert f'id="e-{field}"' in answer.text
+    assert await kept(stage) == before
+
+
+@pytest.mark.parametrize(
+    ("typed", "percent"),
+    [("１９", "19"), ("７．５％", "7.5"), ("７，５", "7.5"), ("9.975 %", "9.975")],
+)
+async def test_a_percentage_may_be_typed_on_any_keyboard(stage: Stage, typed: str, percent: str) -> None:
+    await sign_in(stage)
+    answer = await stage.client.post(
+        "/console/harbour/taxes/rate",
+        data={"country": "DE", "percent": typed, "valid_from": "2000-01-01", "valid_until": "2199-12-31"},
+    )
+    assert answer.status_code == 303
+    async with stage.db.transaction() as tx:
+        [rate] = await pricing.service.tax_rates(tx, shop_id=stage.shop.id)
+    assert (rate.percent, str(rate.valid_from), str(rate.valid_until)) == (
+        percent,
+        "2000-01-01",
+        "2199-12-31",
+    )
 
 
 async def sign_in(stage: Stage) -> None:

@@ -9,7 +9,7 @@ import pytest
 from tests.web.conftest import Stage
 from tests.web.signed import signed_in
 
-from shopfloor import catalog, live, orders
+from shopfloor import catalog, live, orders, pricing
 
 HERE = "/console/harbour"
 
@@ -161,7 +161,7 @@ async def test_both_readings_are_buttons_and_the_chosen_one_is_taken(
     asked = await client.post(path, data={**kept, "shipping": "1.290"})
     assert asked.status_code == 422
     action, unseen, buttons = question(asked)
-    assert buttons == [("1.290=1.29", "CN¥1.29"), ("1.290=1290", "CN¥1,290.00")]
+    assert buttons == [("a:1.290=1.29", "CN¥1.29"), ("a:1.290=1290", "CN¥1,290.00")]
     async with stage.db.transaction() as tx:
         assert (await orders.shop_terms(tx, shop_id=stage.shop.id)).shipping_minor == 1_200
     answer = await client.post(action, data={**unseen, "reading": buttons[button][0]})
@@ -179,7 +179,7 @@ async def test_two_questions_one_after_the_other(client: httpx.AsyncClient, stag
     assert [words for _, words in first[2]] == ["CN¥1.29", "CN¥1,290.00"]
     second = question(await client.post(path, data=first[1] | {"reading": [first[2][1][0]]}))
     assert [words for _, words in second[2]] == ["CN¥2.59", "CN¥2,590.00"]
-    assert second[1]["reading"] == ["1.290=1290"]
+    assert second[1]["reading"] == ["a:1.290=1290"]
     third = question(
         await client.post(path, data=second[1] | {"reading": [*second[1]["reading"], second[2][1][0]]})
     )
@@ -194,16 +194,76 @@ async def test_quantities_ask_as_well(client: httpx.AsyncClient, stage: Stage) -
     asked = await client.post(path, data={"title": "Autumn", "limit_per_show": "2.000"})
     assert asked.status_code == 422
     action, unseen, buttons = question(asked)
-    assert buttons == [("2.000=2", "2"), ("2.000=2000", "2,000")]
-    assert (await client.post(action, data={**unseen, "reading": "2.000=2000"})).status_code == 303
+    assert buttons == [("q:2.000=2", "2"), ("q:2.000=2000", "2,000")]
+    assert (await client.post(action, data={**unseen, "reading": "q:2.000=2000"})).status_code == 303
     async with stage.db.transaction() as tx:
         assert (await live.show(tx, shop_id=stage.shop.id, show_id=stage.show.id)).limit_per_show == 2_000
 
 
 async def test_a_reading_is_read_like_anything_typed(client: httpx.AsyncClient, stage: Stage) -> None:
     path = f"{HERE}/products/{stage.shirt.id}/variants"
-    answer = await client.post(path, data={**table(stage, "1.290", "129", "129"), "reading": "1.290=$5"})
+    answer = await client.post(path, data={**table(stage, "1.290", "129", "129"), "reading": "a:1.290=$5"})
     assert answer.status_code == 422
+    assert await prices(stage) == [12_900] * 3
+
+
+async def zone_of(stage: Stage) -> int:
+    async with stage.db.transaction() as tx:
+        zone = await pricing.service.save_zone(
+            tx, shop_id=stage.shop.id, zone=pricing.records.Zone(0, 1, "All", ["*"])
+        )
+    return zone.id
+
+
+async def test_an_answer_about_a_quantity_says_nothing_of_an_amount(
+    client: httpx.AsyncClient, stage: Stage
+) -> None:
+    """1.000 is one gram or a thousand, and one dinar in any case."""
+    async with stage.db.transaction() as tx:
+        await tx.run("UPDATE accounts.shop SET currency = 'KWD' WHERE id = %(id)s", id=stage.shop.id)
+    path = f"{HERE}/shipping/method"
+    typed = {
+        "name": "Parcel", "zone_id": str(await zone_of(stage)), "price_by": "weight",
+        "steps": "1.000 1.000\n* 2.500", "free_from": "1.000",
+    }  # fmt: skip
+    asked = await client.post(path, data=typed)
+    assert asked.status_code == 422
+    action, unseen, buttons = question(asked)
+    assert buttons == [("q:1.000=1", "1"), ("q:1.000=1000", "1,000")]
+
+    answer = await client.post(action, data={**unseen, "reading": "q:1.000=1000"})
+
+    assert answer.status_code == 303
+    async with stage.db.transaction() as tx:
+        [method] = (await pricing.rules(tx, shop_id=stage.shop.id)).methods
+    assert method.steps == [{"up_to": 1000, "amount": 1000}, {"up_to": None, "amount": 2500}]
+    assert method.free_from_minor == 1000
+
+
+async def test_a_quantity_and_an_amount_of_the_same_text_are_asked_about_one_by_one(
+    client: httpx.AsyncClient, stage: Stage
+) -> None:
+    path = f"{HERE}/shipping/method"
+    typed = {
+        "name": "Parcel", "zone_id": str(await zone_of(stage)), "price_by": "weight", "steps": "1.000 1.000",
+    }  # fmt: skip
+    first = question(await client.post(path, data=typed))
+    assert [value for value, _ in first[2]] == ["q:1.000=1", "q:1.000=1000"]
+    second = question(await client.post(path, data=first[1] | {"reading": ["q:1.000=1000"]}))
+    assert second[2] == [("a:1.000=1.00", "CN¥1.00"), ("a:1.000=1000", "CN¥1,000.00")]
+    done = await client.post(path, data=second[1] | {"reading": ["q:1.000=1000", second[2][0][0]]})
+    assert done.status_code == 303
+    async with stage.db.transaction() as tx:
+        [method] = (await pricing.rules(tx, shop_id=stage.shop.id)).methods
+    assert method.steps == [{"up_to": 1000, "amount": 100}]
+
+
+async def test_an_answer_to_what_is_no_question_changes_nothing(
+    client: httpx.AsyncClient, stage: Stage
+) -> None:
+    path = f"{HERE}/products/{stage.shirt.id}/variants"
+    answer = await client.post(path, data={**table(stage, "129", "129", "129"), "reading": "a:129=130"})
+    assert answer.status_code == 303
     assert await prices(stage) == [12_900] * 3
 
 

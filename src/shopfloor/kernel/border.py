@@ -71,6 +71,11 @@ def _day_in_the_calendar(day: date) -> date:
     return day
 
 
+def read_day(text: str) -> date:
+    """A day as it is written in a request.  Raises ValueError."""
+    return _day_in_the_calendar(date.fromisoformat(_written_out(text)))
+
+
 _CALENDAR: Final[dict[str, Any]] = {"pattern": "^2[01][0-9]{2}-"}
 # A time, and a day, that any database and time zone can hold.
 Moment = Annotated[

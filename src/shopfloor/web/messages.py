@@ -144,6 +144,7 @@ MESSAGES: Final = {
     "intake.full": N_("A lot of people are buying right now. Try again; it stays one purchase."),
     "intake.unknown": N_("We don't know the outcome yet. Try again; it stays one purchase."),
     # forms
+    "form.not_a_choice": N_("Choose one of the options."),
     "form.not_a_date": N_("Enter a date such as 2026-12-03."),
     "form.not_a_name": N_("Enter a name."),
     # live

@@ -5,8 +5,9 @@ The answer is the same form sent again, so it works without a script: everything
 changes in between is asked again.
 """
 
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
@@ -23,6 +24,13 @@ READING: Final = "reading"
 CONFIRM: Final = "confirm"
 
 
+class Kind(StrEnum):
+    """What a text is read as: `1.000` is one thousand grams, and one dinar."""
+
+    AMOUNT = "a"
+    QUANTITY = "q"
+
+
 class Question(Exception):
     """Leaves the work undone; `page` asks."""
 
@@ -36,22 +44,37 @@ class Sent:
     """What a form sent, with the answers to what was asked before."""
 
     fields: tuple[tuple[str, str], ...] = ()
-    readings: Mapping[str, str] = field(default_factory=dict[str, str])
+    readings: Mapping[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
+    """What was chosen, by kind and text."""
     confirmed: frozenset[str] = frozenset()
 
-    def meant(self, text: str) -> str:
-        """`text`, or the reading of it that was chosen."""
-        return self.readings.get(text.strip(), text)
+    def meant(self, kind: Kind, text: str, read: Callable[[str], int]) -> int:
+        """What `read` makes of `text`, or of the reading that was chosen where it has two.
+
+        Raises what `read` raises; AmountAmbiguous as long as neither was chosen.
+        """
+        try:
+            return read(text)
+        except AmountAmbiguous as refusal:
+            chosen = self.readings.get((kind, text.strip()))
+            if chosen is None or chosen not in {refusal.facts["smaller"], refusal.facts["larger"]}:
+                raise
+        return read(chosen)
 
 
 def sent(form: FormData) -> Sent:
     fields = tuple(
         (name, value) for name, value in form.multi_items() if isinstance(value, str) and name != forms.FIELD
     )
-    chosen = [value.partition("=") for name, value in fields if name == READING]
+    readings: dict[tuple[str, str], str] = {}
+    for name, value in fields:
+        if name == READING:
+            kind, _, answer = value.partition(":")
+            given, _, meant = answer.rpartition("=")
+            readings[kind, given] = meant
     return Sent(
         fields,
-        {given: meant for given, _, meant in chosen},
+        readings,
         frozenset(value for name, value in fields if name == CONFIRM),
     )
 
@@ -66,9 +89,10 @@ class Choice:
 
 def choices(refusal: AmountAmbiguous, text: str, currency: str | None) -> list[Choice]:
     """The readings of `text`, as amounts of `currency` or as quantities."""
+    kind = Kind.QUANTITY if currency is None else Kind.AMOUNT
     return [
         Choice(
-            f"{text.strip()}={meant}",
+            f"{kind}:{text.strip()}={meant}",
             int(meant) if currency is None else Money(amounts.read_minor(meant, currency), currency),
         )
         for meant in (str(refusal.facts["smaller"]), str(refusal.facts["larger"]))

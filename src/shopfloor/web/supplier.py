@@ -176,12 +176,16 @@ def _understood(
     request: Request, key: str, opened: Opened, values: Mapping[str, str], sent: questions.Sent
 ) -> dict[str, str]:
     """`values` with the readings that were chosen.  Raises Question for a quantity that can be read in two ways."""
-    found = {name: sent.meant(value) if name.startswith("q-") else value for name, value in values.items()}
-    for name, text in found.items():
+    found = dict(values)
+    for name, text in values.items():
         if not name.startswith("q-"):
             continue
         try:
-            quantity_of(text, opened.shop, least=0)
+            found[name] = str(
+                sent.meant(
+                    questions.Kind.QUANTITY, text, lambda typed: quantity_of(typed, opened.shop, least=0)
+                )
+            )
         except AmountAmbiguous as refusal:
             page = render(
                 request,

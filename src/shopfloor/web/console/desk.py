@@ -129,14 +129,16 @@ class Desk:
         Raises what `amounts.read_minor` raises, but Question where both readings are offered.
         """
         try:
-            return minor_of(self.sent.meant(text), self.shop)
+            return self.sent.meant(questions.Kind.AMOUNT, text, lambda typed: minor_of(typed, self.shop))
         except AmountAmbiguous as refusal:
             raise self._which(refusal, text, self.shop.currency) from None
 
     def quantity(self, text: str, *, least: int = 1) -> int:
         """A quantity that was typed.  Raises what `amounts.read_quantity` raises, and Question like `minor`."""
         try:
-            return quantity_of(self.sent.meant(text), self.shop, least=least)
+            return self.sent.meant(
+                questions.Kind.QUANTITY, text, lambda typed: quantity_of(typed, self.shop, least=least)
+            )
         except AmountAmbiguous as refusal:
             raise self._which(refusal, text, None) from None
 

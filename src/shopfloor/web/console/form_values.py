@@ -2,15 +2,19 @@
 
 from collections.abc import Collection, Iterable
 from datetime import UTC, date, datetime
+from enum import Enum
 from functools import cache
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from babel.numbers import get_decimal_symbol
 
 from shopfloor import catalog
 from shopfloor.accounts import Shop
-from shopfloor.kernel import amounts
+from shopfloor.kernel import amounts, border
 from shopfloor.kernel.errors import Invalid
+
+E = TypeVar("E", bound=Enum)
 
 
 class NotAName(Invalid):
@@ -23,6 +27,12 @@ class NotADate(Invalid):
     """This is no date."""
 
     code = "form.not_a_date"
+
+
+class NotAChoice(Invalid):
+    """This is none of the options."""
+
+    code = "form.not_a_choice"
 
 
 def minor_of(text: str, shop: Shop) -> int:
@@ -38,6 +48,14 @@ def quantity_of(text: str, shop: Shop, *, least: int = 1) -> int:
 def id_of(text: str) -> int:
     """An id as a form has it; 0, which nothing has, for anything else that was sent."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
+
+
+def choice_of(options: type[E], text: str, *, field: str) -> E:
+    """Raises NotAChoice."""
+    try:
+        return options(text)
+    except ValueError:
+        raise NotAChoice(field=field, given=text[:40]) from None
 
 
 def check_variants(fields: Iterable[str], *words: str, known: Collection[int]) -> None:
@@ -64,10 +82,10 @@ def moment_of(text: str, zone: str) -> datetime | None:
 
 
 def day_of(text: str) -> date | None:
-    """The value of a `date` input; None when empty.  Raises NotADate."""
+    """The value of a `date` input, from 2000 to 2199; None when empty.  Raises NotADate."""
     if not text.strip():
         return None
     try:
-        return date.fromisoformat(text.strip())
+        return border.read_day(text.strip())
     except ValueError:
         raise NotADate(given=text[:40]) from None

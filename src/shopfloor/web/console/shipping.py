@@ -13,9 +13,9 @@ from shopfloor.kernel import amounts
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import Refusal
 from shopfloor.web.console.desk import Desk, at, at_page
-from shopfloor.web.console.taxes import entries, number
+from shopfloor.web.console.form_values import choice_of
+from shopfloor.web.console.taxes import about, entries, errors_of, rule_id
 from shopfloor.web.languages import N_
-from shopfloor.web.refusals import message_of
 from shopfloor.web.regions import countries, country_name
 
 router = APIRouter(prefix="/console/{shop}/shipping", include_in_schema=False)
@@ -48,7 +48,7 @@ async def _zone_page(desk: Desk, values: Mapping[str, Any], refusal: Refusal | N
         active="terms",
         status=200 if refusal is None else refusal.status,
         values=values,
-        errors={} if refusal is None else {"": message_of(refusal, desk.language)},
+        errors=errors_of(desk, refusal, values, {"pricing.country": "countries"}),
         countries=countries(desk.language),
     )
 
@@ -84,12 +84,14 @@ async def save_zone(
     }  # fmt: skip
     try:
         async with desk.work() as tx:
+            with about("position"):
+                place = desk.quantity(position)
             await pricing.service.save_zone(
                 tx,
                 shop_id=desk.shop.id,
                 zone=pricing.records.Zone(
-                    id=number(zone_id),
-                    position=desk.quantity(position),
+                    id=rule_id(zone_id),
+                    position=place,
                     name=name,
                     countries=countries or [],
                     regions=entries(regions),
@@ -113,6 +115,12 @@ async def remove_zone(desk: Manager, zone_id: Id) -> Response:
     return desk.back("/shipping", desk.say(N_("Zone deleted.")))
 
 
+def _method_fields(values: Mapping[str, Any]) -> Mapping[str, str]:
+    """What is refused of a method without naming its field."""
+    lacks = "zone_id" if values.get("kind") == "ship" else "postcodes" if values.get("country") else "country"
+    return {"pricing.country": "country", "pricing.steps": "steps", "pricing.delivery": lacks}
+
+
 async def _method_page(desk: Desk, values: Mapping[str, Any], refusal: Refusal | None = None) -> Response:
     async with desk.db.transaction() as tx:
         zones = (await pricing.rules(tx, shop_id=desk.shop.id)).zones
@@ -121,7 +129,7 @@ async def _method_page(desk: Desk, values: Mapping[str, Any], refusal: Refusal |
         active="terms",
         status=200 if refusal is None else refusal.status,
         values=values,
-        errors={} if refusal is None else {"": message_of(refusal, desk.language)},
+        errors=errors_of(desk, refusal, values, _method_fields(values)),
         zones=zones,
         countries=countries(desk.language),
     )
@@ -175,23 +183,31 @@ async def save_method(
     }  # fmt: skip
     try:
         async with desk.work() as tx:
-            by = pricing.PriceBy(price_by) if price_by in set(pricing.PriceBy) else pricing.PriceBy.FLAT
+            by = choice_of(pricing.PriceBy, price_by, field="price_by")
+            with about("position"):
+                place = desk.quantity(position)
+            with about("amount"):
+                flat = desk.minor(amount) if by is pricing.PriceBy.FLAT and amount.strip() else 0
+            with about("steps"):
+                staged = _steps(desk, steps, by)
+            with about("free_from"):
+                free = desk.minor(free_from) if free_from.strip() else None
+            with about("zone_id"):
+                zone = rule_id(zone_id) or None
             await pricing.service.save_method(
                 tx,
                 shop_id=desk.shop.id,
                 method=pricing.records.Method(
-                    id=number(method_id),
-                    position=desk.quantity(position),
-                    kind=pricing.DeliveryKind(kind)
-                    if kind in set(pricing.DeliveryKind)
-                    else pricing.DeliveryKind.SHIP,
+                    id=rule_id(method_id),
+                    position=place,
+                    kind=choice_of(pricing.DeliveryKind, kind, field="kind"),
                     name=name,
-                    zone_id=number(zone_id) or None,
+                    zone_id=zone,
                     note=note,
                     price_by=by,
-                    amount_minor=desk.minor(amount) if by is pricing.PriceBy.FLAT and amount.strip() else 0,
-                    steps=_steps(desk, steps, by),
-                    free_from_minor=desk.minor(free_from) if free_from.strip() else None,
+                    amount_minor=flat,
+                    steps=staged,
+                    free_from_minor=free,
                     country=country,
                     region=region,
                     postcodes=entries(postcodes),

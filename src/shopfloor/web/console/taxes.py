@@ -1,9 +1,10 @@
 """How a shop taxes: settings, classes and rates."""
 
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Form
 from starlette.responses import Response
@@ -13,6 +14,7 @@ from shopfloor.accounts import Permission
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import Refusal
 from shopfloor.web.console.desk import Desk, at, at_page
+from shopfloor.web.console.form_values import choice_of, day_of, id_of
 from shopfloor.web.languages import N_
 from shopfloor.web.refusals import message_of
 from shopfloor.web.regions import countries, country_name
@@ -81,8 +83,8 @@ async def change(
                 wanted=pricing.records.TaxSettings(
                     origin_country=origin_country,
                     included=included == "yes",
-                    rounding=pricing.Rounding.ORDER if rounding == "order" else pricing.Rounding.LINE,
-                    place=pricing.TaxPlace.ORIGIN if place == "origin" else pricing.TaxPlace.DESTINATION,
+                    rounding=choice_of(pricing.Rounding, rounding, field="rounding"),
+                    place=choice_of(pricing.TaxPlace, place, field="place"),
                     origin_region=origin_region,
                     shipping_class=shipping_class or None,
                     tax_number=tax_number,
@@ -113,6 +115,13 @@ async def remove_class(desk: Manager, code: Text) -> Response:
     return desk.back("/taxes#classes", desk.say(N_("Tax class deleted.")))
 
 
+# What is refused of a rate without naming its field.
+_RATE_FIELDS: Final = {
+    "pricing.country": "country", "pricing.rate": "percent", "pricing.negative": "percent",
+    "pricing.too_large": "percent", "pricing.period": "valid_until",
+}  # fmt: skip
+
+
 async def _rate_page(desk: Desk, values: Mapping[str, Any], refusal: Refusal | None = None) -> Response:
     async with desk.db.transaction() as tx:
         classes = await pricing.service.tax_classes(tx, shop_id=desk.shop.id)
@@ -121,7 +130,7 @@ async def _rate_page(desk: Desk, values: Mapping[str, Any], refusal: Refusal | N
         active="terms",
         status=200 if refusal is None else refusal.status,
         values=values,
-        errors={} if refusal is None else {"": message_of(refusal, desk.language)},
+        errors=errors_of(desk, refusal, values, _RATE_FIELDS),
         classes=classes,
         countries=countries(desk.language),
     )
@@ -162,19 +171,23 @@ async def save_rate(
     }  # fmt: skip
     try:
         async with desk.work() as tx:
+            with about("valid_from"):
+                first = day_of(valid_from)
+            with about("valid_until"):
+                last = day_of(valid_until)
             await pricing.service.save_tax_rate(
                 tx,
                 shop_id=desk.shop.id,
                 rate=pricing.records.TaxRate(
-                    id=number(rate_id),
+                    id=rule_id(rate_id),
                     country=country,
-                    percent=percent.replace("%", "").replace(",", ".").strip(),
+                    percent=_percent(percent),
                     tax_class=tax_class,
                     name=name,
                     regions=entries(regions),
                     postcodes=entries(postcodes),
-                    valid_from=_day(valid_from),
-                    valid_until=_day(valid_until),
+                    valid_from=first,
+                    valid_until=last,
                     adds=bool(adds),
                 ),
             )
@@ -200,13 +213,40 @@ def entries(typed: str) -> list[str]:
     return [each.strip() for each in typed.split(",") if each.strip()]
 
 
-def number(typed: str) -> int:
-    return int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 18 else 0
+def rule_id(typed: str) -> int:
+    """The id that a form carries unseen; 0, for a new rule, where it carries none.  Raises pricing.UnknownRule."""
+    if not typed:
+        return 0
+    found = id_of(typed)
+    if not found:
+        raise pricing.UnknownRule(given=typed[:20])
+    return found
 
 
-def _day(typed: str) -> date | None:
-    """Raises pricing.BadPeriod."""
+@contextmanager
+def about(field: str) -> Iterator[None]:
+    """What is refused meanwhile is about this field of the form."""
     try:
-        return date.fromisoformat(typed.strip()) if typed.strip() else None
-    except ValueError:
-        raise pricing.BadPeriod(given=typed[:20]) from None
+        yield
+    except Refusal as refusal:
+        refusal.facts.setdefault("field", field)
+        raise
+
+
+def errors_of(
+    desk: Desk, refusal: Refusal | None, fields: Collection[str], usual: Mapping[str, str]
+) -> dict[str, str]:
+    """Why a form is refused, by the field it is about; by none where it is about all of it.
+
+    That is the field that the refusal names, or has a fact of, or what is `usual` for its code.
+    """
+    if refusal is None:
+        return {}
+    told = [str(refusal.facts.get("field", "")), usual.get(refusal.code, ""), *refusal.facts]
+    name = next((name for name in told if name in fields), "")
+    return {name: message_of(refusal, desk.language)}
+
+
+def _percent(typed: str) -> str:
+    """With the digits and signs of a Chinese or Japanese keyboard as well."""
+    return unicodedata.normalize("NFKC", typed).replace("%", "").replace(",", ".").strip()

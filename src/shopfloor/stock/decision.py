@@ -6,7 +6,7 @@ by the day they are ready.  A request that does not fit does not stand in the wa
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
 from typing import Final
@@ -14,7 +14,7 @@ from uuid import UUID
 
 from shopfloor.kernel.values import MAX_QUANTITY
 from shopfloor.stock.batch import Allocation, Decision, Granted, Group, PoolView, Row, Shelf, Wanted
-from shopfloor.stock.events import RefusedPurchases, VariantLeft
+from shopfloor.stock.events import RefusedPurchases
 from shopfloor.stock.limits import Mine, gives_way, limited, mine_of, over_limit
 from shopfloor.stock.models import (
     CLOSED,
@@ -28,7 +28,6 @@ from shopfloor.stock.models import (
     Held,
     HoldState,
     Line,
-    LotKind,
     Part,
     Refused,
     Request,
@@ -37,61 +36,6 @@ from shopfloor.stock.shares import NO_SHARES, UNPAID_SECONDS, Shares
 
 MAX_LINES: Final = 100
 MAX_HOLD_SECONDS: Final = 90 * 24 * 3600
-_KINDS: Final = {LotKind.ON_HAND: 0, LotKind.INCOMING: 1, LotKind.MAKEABLE: 2}
-
-
-def shelf_order(shelf: Shelf, pool_id: int) -> tuple[date, int, bool, int, int]:
-    """On hand first, then by the day it is ready; own units before borrowed ones."""
-    return (
-        shelf.ready_on or date.min,
-        _KINDS[shelf.kind],
-        shelf.pool_id != pool_id,
-        shelf.location_id,
-        shelf.id,
-    )
-
-
-def arrange(
-    shelves: Sequence[Shelf], pool_views: Mapping[int, PoolView], variants: Sequence[int]
-) -> dict[tuple[int, int], list[Shelf]]:
-    """By pool and variant, in selling order.  A lender's later units stand behind the pool's own."""
-    by_key: dict[tuple[int, int], list[Shelf]] = {}
-    for shelf in shelves:
-        by_key.setdefault((shelf.pool_id, shelf.variant_id), []).append(shelf)
-    arranged: dict[tuple[int, int], list[Shelf]] = {}
-    for pool_view in pool_views.values():
-        for variant_id in variants:
-            found = list(by_key.get((pool_view.id, variant_id), ()))
-            if pool_view.lender_id is not None:
-                found += [
-                    shelf
-                    for shelf in by_key.get((pool_view.lender_id, variant_id), ())
-                    if shelf.kind is not LotKind.ON_HAND
-                    and pool_view.location_id in {None, shelf.location_id}
-                ]
-            if found:
-                if len(found) > 1:
-                    found.sort(key=lambda shelf: shelf_order(shelf, pool_view.id))
-                arranged[pool_view.id, variant_id] = found
-    return arranged
-
-
-def left_of(variant_id: int, shelves: Sequence[Shelf], *, all_seen: bool) -> VariantLeft:
-    """What is left on these shelves.  Where the lender's later units were not looked at, nothing is said of later."""
-    now = 0
-    later: dict[date, int] = {}
-    for shelf in shelves:
-        left = shelf.free - shelf.taken
-        if left <= 0:
-            continue
-        if shelf.ready_on is None:
-            now += left
-        else:
-            later[shelf.ready_on] = later.get(shelf.ready_on, 0) + left
-    if not all_seen:
-        return VariantLeft(variant_id, now, None)
-    dates = sorted(later.items())
-    return VariantLeft(variant_id, now, dates[0][0] if not now and dates else None, dates)
 
 
 def summed(lines: Sequence[Line], prices: Sequence[int]) -> list[Wanted]:

@@ -12,13 +12,14 @@ from shopfloor.kernel.database import Tx
 from shopfloor.stock import batch_sql, limit_sql, queries
 from shopfloor.stock.arrays import UuidArray, uuids
 from shopfloor.stock.batch import Decision, PoolView, Row, Shelf, told
-from shopfloor.stock.decision import arrange, decide, left_of, summed
+from shopfloor.stock.decision import decide, summed
 from shopfloor.stock.events import HoldsReleased, ReleasedHold, StockChanged
 from shopfloor.stock.ledger import LedgerSession, tell
 from shopfloor.stock.limits import gives_way, limited, over_limit
 from shopfloor.stock.models import Answer, HoldState, LotKind, Refused, Request
 from shopfloor.stock.rows import together
 from shopfloor.stock.shares import NO_SHARES, Key, Share, Shares, most_altogether, wanted
+from shopfloor.stock.shelves import arrange, left_of
 from shopfloor.stock.speculation import Speculation
 
 

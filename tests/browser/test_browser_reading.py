@@ -118,7 +118,7 @@ def test_the_room_without_a_script_says_what_it_is(people: People, make_stall: M
           - region "In this show":
             - heading "In this show" [level=2]
             - group:
-              - group "Choice":
+              - group "Size":
                 - radio "M 3 left"
               - spinbutton "Quantity": "1"
               - button "Choose a size"

@@ -7,6 +7,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from html.parser import HTMLParser
 from typing import Any
 
 import httpx
@@ -464,3 +465,117 @@ def test_names_in_the_document_are_those_of_the_trade(world: World) -> None:
                 assert response["content"]["application/json"]["schema"] == {
                     "$ref": "#/components/schemas/Refusal"
                 }
+
+
+@dataclass(slots=True)
+class Form:
+    """`fields`: what a browser would send; `numbers`: those of them where a number is typed or chosen."""
+
+    action: str
+    fields: dict[str, str]
+    numbers: list[str]
+
+
+class Forms(HTMLParser):
+    """The forms of a page that write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[Form] = []
+        self._form: Form | None = None
+        self._select = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if tag == "form":
+            self._form = Form(given.get("action", ""), {}, []) if given.get("method") == "post" else None
+            self.found += [self._form] if self._form is not None else []
+        if self._form is None:
+            return
+        name = given.get("name", "")
+        if tag == "option" and self._select:
+            if given.get("value", "").isdigit() and self._select not in self._form.numbers:
+                self._form.numbers.append(self._select)
+            if "selected" in given or not self._form.fields[self._select]:
+                self._form.fields[self._select] = given.get("value", "")
+        elif tag == "select":
+            self._select = name
+            self._form.fields[name] = ""
+        elif tag in {"input", "textarea"} and name:
+            self._input(self._form, name, given)
+
+    def _input(self, form: Form, name: str, given: dict[str, str]) -> None:
+        kind = given.get("type", "text")
+        if kind in {"checkbox", "radio", "file"}:
+            if "checked" in given:
+                form.fields[name] = given.get("value", "on")
+            return
+        number = kind == "number" or given.get("inputmode") in {"numeric", "decimal"}
+        if number:
+            form.numbers.append(name)
+        missing = "1" if number else "2030-01-01" if kind.startswith("date") else "abc"
+        form.fields[name] = given.get("value") or (missing if "required" in given else "")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "form":
+            self._form = None
+        elif tag == "select":
+            self._select = ""
+
+
+LARGE_NUMBERS = [10**6, 2**31, 2**63]
+
+
+def test_no_large_number_in_a_form_of_the_console_is_an_incident(world: World) -> None:
+    """Each field with a number, the others as the page has them: what the columns cannot hold is refused first."""
+    requests: list[tuple[str, str, dict[str, Any]]] = []
+    walked: set[str] = set()
+    for method, path in routes():
+        if method != "GET" or not path.startswith("/console/{shop}"):
+            continue
+        page = world.http.get(world.fill(path))
+        if page.status_code != 200 or "html" not in page.headers["content-type"]:
+            continue
+        forms = Forms()
+        forms.feed(page.text)
+        for form in forms.found:
+            walked |= {name.partition("-")[0] for name in form.numbers}
+            requests += [
+                ("POST", form.action, {"data": form.fields | {name: str(large)}})
+                for name in form.numbers
+                for large in LARGE_NUMBERS
+            ]
+    answers = send_all(world, requests)
+
+    assert incidents(answers) == []
+    assert {
+        "pay_within_hours", "balance_within_days", "claim_minutes", "most_per_buyer", "lead_days", "capacity_use",
+        "position", "percent", "limit_per_show", "by", "units", "new_price", "grams", "minutes",
+    } - walked == set()  # fmt: skip
+    assert Counter(answer.status_code for _, answer in answers)[422] > 20
+
+
+@pytest.mark.parametrize(
+    ("field", "most"),
+    [
+        ("pay_within_hours", 8760),
+        ("claim_minutes", 1440),
+        ("balance_within_days", 365),
+        ("most_per_buyer", 999),
+    ],
+)
+def test_the_settings_take_the_largest_that_the_shop_can_keep_and_no_more(
+    world: World, field: str, most: int
+) -> None:
+    def sent(value: int) -> int:
+        return world.http.post("/console/corner/terms", data={field: str(value)}).status_code
+
+    def kept() -> str:
+        forms = Forms()
+        forms.feed(world.http.get("/console/corner/terms").text)
+        return next(form.fields[field] for form in forms.found if field in form.fields)
+
+    assert (sent(most), kept()) == (303, str(most))
+    assert sent(most - 1) == 303
+    assert sent(most + 1) < 500
+    assert kept() == str(most - 1)

@@ -83,10 +83,10 @@ class Delayed(BaseModel):
 class PolicyBody(BaseModel):
     shipping_minor: Minor = 0
     free_shipping_from_minor: Minor | None = None
-    pay_within_hours: int = Field(48, ge=1, le=8760)
-    balance_within_days: int = Field(7, ge=1, le=365)
+    pay_within_hours: int = Field(48, ge=1, le=ShopTerms.MOST_PAY_WITHIN_HOURS)
+    balance_within_days: int = Field(7, ge=1, le=ShopTerms.MOST_BALANCE_WITHIN_DAYS)
     keep_deposit: bool = True
-    claim_seconds: int = Field(300, ge=10, le=86_400)
+    claim_seconds: int = Field(300, ge=10, le=ShopTerms.MOST_CLAIM_SECONDS)
     pay_to: str | None = Field(None, max_length=2000, description="Left out: as it is. Needs `money.manage`.")
     pick_up_at: str = Field("", max_length=2000)
 

@@ -86,6 +86,10 @@ class Why(StrEnum):
 class ShopTerms:
     """What a shop asks and promises.  Amounts in minor units of the shop's currency."""
 
+    MOST_PAY_WITHIN_HOURS: ClassVar[int] = 8760
+    MOST_BALANCE_WITHIN_DAYS: ClassVar[int] = 365
+    MOST_CLAIM_SECONDS: ClassVar[int] = 86_400
+
     shipping_minor: int = 0
     free_shipping_from_minor: int | None = None
     pay_within_hours: int = 48

@@ -16,7 +16,7 @@ from shopfloor.kernel.amounts import AmountAmbiguous, PriceLeap
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import database
-from shopfloor.kernel.values import Money
+from shopfloor.kernel.values import MAX_QUANTITY, Money
 from shopfloor.web import questions
 from shopfloor.web.console.form_values import minor_of, quantity_of
 from shopfloor.web.console.places import PLACES
@@ -133,11 +133,13 @@ class Desk:
         except AmountAmbiguous as refusal:
             raise self._which(refusal, text, self.shop.currency) from None
 
-    def quantity(self, text: str, *, least: int = 1) -> int:
+    def quantity(self, text: str, *, least: int = 1, most: int = MAX_QUANTITY) -> int:
         """A quantity that was typed.  Raises what `amounts.read_quantity` raises, and Question like `minor`."""
         try:
             return self.sent.meant(
-                questions.Kind.QUANTITY, text, lambda typed: quantity_of(typed, self.shop, least=least)
+                questions.Kind.QUANTITY,
+                text,
+                lambda typed: quantity_of(typed, self.shop, least=least, most=most),
             )
         except AmountAmbiguous as refusal:
             raise self._which(refusal, text, None) from None

@@ -13,6 +13,7 @@ from shopfloor import catalog
 from shopfloor.accounts import Shop
 from shopfloor.kernel import amounts, border
 from shopfloor.kernel.errors import Invalid
+from shopfloor.kernel.values import MAX_QUANTITY
 
 E = TypeVar("E", bound=Enum)
 
@@ -40,9 +41,9 @@ def minor_of(text: str, shop: Shop) -> int:
     return amounts.read_minor(text, shop.currency, decimal_sign=_decimal_sign(shop.locale))
 
 
-def quantity_of(text: str, shop: Shop, *, least: int = 1) -> int:
+def quantity_of(text: str, shop: Shop, *, least: int = 1, most: int = MAX_QUANTITY) -> int:
     """Raises what `amounts.read_quantity` raises."""
-    return amounts.read_quantity(text, least=least, decimal_sign=_decimal_sign(shop.locale))
+    return amounts.read_quantity(text, least=least, most=most, decimal_sign=_decimal_sign(shop.locale))
 
 
 def id_of(text: str) -> int:

@@ -158,9 +158,12 @@ async def change(
                 pick_up_at=pick_up_at.strip(),
                 shipping_minor=desk.minor(shipping),
                 free_shipping_from_minor=desk.minor(free_from) if free_from.strip() else None,
-                pay_within_hours=desk.quantity(pay_within_hours),
-                claim_seconds=60 * desk.quantity(claim_minutes),
-                balance_within_days=desk.quantity(balance_within_days),
+                pay_within_hours=desk.quantity(pay_within_hours, most=orders.ShopTerms.MOST_PAY_WITHIN_HOURS),
+                claim_seconds=60
+                * desk.quantity(claim_minutes, most=orders.ShopTerms.MOST_CLAIM_SECONDS // 60),
+                balance_within_days=desk.quantity(
+                    balance_within_days, most=orders.ShopTerms.MOST_BALANCE_WITHIN_DAYS
+                ),
                 keep_deposit=bool(keep_deposit),
             )
             await orders.bank_details.change_terms(tx, actor=desk.actor, terms=policy, pay_to=pay_to)

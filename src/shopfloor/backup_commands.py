@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
@@ -15,6 +16,8 @@ from shopfloor.kernel.postgres import CannotRun
 from shopfloor.kernel.startup import prepared_database
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from shopfloor.kernel.settings import Settings
 
 _WORDS: Final = {
@@ -140,14 +143,41 @@ def verify(path: Path) -> None:
 @click.option("--in", "place", type=click.Path(path_type=Path), help="Where backups are kept [SHOPFLOOR_BACKUP_DIR].")  # fmt: skip
 @click.pass_obj
 def list_backups(settings: Settings, *, place: Path | None) -> None:
-    """Say which backups there are, oldest first."""
+    """Say which backups there are, oldest first; exit status 1 if one cannot be read."""
     place = place or settings.backup_dir
     if place is None:
         raise click.UsageError("Say where: --in DIRECTORY, or set SHOPFLOOR_BACKUP_DIR.")
-    for path in backup.finished(place):
-        found = backup.opened(path)
+    try:
+        there = backup.named(place)
+    except OSError as problem:
+        raise CannotRun(f"The backups in {place} cannot be listed: {problem.strerror}.") from problem
+    if not there:
+        click.echo(f"There is no backup in {place}.", err=True)
+    unreadable = False
+    for path in there:
+        try:
+            found = backup.opened(path)
+        except backup.BackupDamaged as damaged:
+            unreadable = True
+            click.echo(f"{path}  damaged: {'; '.join(damaged.problems)}")
+            continue
+        except CannotRun as problem:
+            unreadable = True
+            click.echo(f"{path}  cannot be read: {problem}")
+            continue
         keys = "with keys" if found.manifest.has_keys else "without keys"
         click.echo(f"{path}  {size(found.bytes):>12}  release {found.manifest.release}  {keys}")
+    if unreadable:
+        sys.exit(1)
+
+
+@contextmanager
+def _nothing_restored() -> Generator[None]:
+    """Every byte of a backup is checked before the first is written."""
+    try:
+        yield
+    except backup.BackupDamaged as damaged:
+        raise CannotRun(f"Nothing was restored. {damaged}") from damaged
 
 
 @click.command("restore")
@@ -157,11 +187,12 @@ def list_backups(settings: Settings, *, place: Path | None) -> None:
 @click.pass_obj
 def restore(settings: Settings, *, path: Path, passphrase_file: Path | None, no_audit: bool) -> None:
     """Restore the backup at PATH (or the newest in it) into an empty data directory and database."""
-    found = backup.opened(path)
+    with _nothing_restored():
+        found = backup.opened(path)
     # One that was named is meant; the one of the settings may be newer than this backup.
     wanted = passphrase_file is not None or found.manifest.has_keys
     passphrase = _passphrase(settings, passphrase_file) if wanted else None
-    with _Shown() as shown:
+    with _nothing_restored(), _Shown() as shown:
         applied = backup.restore(settings, found, passphrase=passphrase, progress=shown)
     taken = found.manifest.taken_at
     click.echo(f"{settings.data_dir} is the shop of {taken:%Y-%m-%d %H:%M:%S} UTC, from {found.path}.")

@@ -10,12 +10,14 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from click.testing import CliRunner
 from tests.backup.conftest import Place
 from tests.backup.test_backup_drill import failed, restore, rows, take
 from tests.orders.conftest import Market
 
 from shopfloor import backup
 from shopfloor.backup import sealed, shelf
+from shopfloor.cli import main
 from shopfloor.kernel.postgres import CannotRun
 from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.startup import RESTORING, prepared_database
@@ -313,3 +315,110 @@ async def test_a_shop_does_not_start_on_half_a_restore(
         pass
     with pytest.raises(backup.RestoreFailed, match="did not finish"):
         await restore(there, found)
+
+
+@pytest.fixture
+def call(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str, str]]:
+    monkeypatch.setenv("SHOPFLOOR_DATA_DIR", str(settings.data_dir))
+    monkeypatch.setenv("SHOPFLOOR_DATABASE_URL", str(settings.database_url))
+
+    def called(*arguments: str) -> tuple[int, str, str]:
+        done = CliRunner().invoke(main, list(arguments))
+        return done.exit_code, done.stdout, done.stderr
+
+    return called
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda manifest: manifest.write_bytes(b"{"), "damaged: manifest.json cannot be read"),
+        (lambda manifest: manifest.write_bytes(b""), "damaged: manifest.json cannot be read"),
+        (lambda manifest: manifest.write_bytes(b'{"release": "\xff"}'), "damaged: manifest.json cannot be read"),
+        (lambda manifest: manifest.write_bytes(b"[" * 100_000), "damaged: manifest.json cannot be read"),
+        (lambda manifest: manifest.write_bytes(b'{"format": 1}'), "damaged: manifest.json cannot be read"),
+        (lambda manifest: manifest.unlink(), "damaged: manifest.json is missing"),
+        (lambda manifest: manifest.write_bytes(b'{"format": 9}'), "made by a later release"),
+    ],
+)  # fmt: skip
+async def test_the_list_says_which_one_cannot_be_read_and_goes_on(
+    shop: Market,
+    settings: Settings,
+    tmp_path: Path,
+    call: Callable[..., tuple[int, str, str]],
+    damage: Callable[[Path], None],
+    said: str,
+) -> None:
+    place = tmp_path / "backups"
+    first = (await take(settings, place)).backup.path
+    second = (await take(settings, place)).backup.path
+    damage(first / shelf.MANIFEST)
+
+    status, out, _ = await asyncio.to_thread(call, "backup", "list", "--in", str(place))
+
+    rows_of = out.splitlines()
+    assert status == 1
+    assert [row.split("  ")[0] for row in rows_of] == [str(first), str(second)]
+    assert said in rows_of[0]
+    assert "without keys" in rows_of[1]
+    # Nobody asked for a restore.
+    verified, _, words = await asyncio.to_thread(call, "backup", "verify", str(first))
+    assert verified != 0
+    assert "restored" not in words.replace("cannot be restored", "")
+
+
+def test_a_place_that_is_not_there_is_no_empty_list(
+    tmp_path: Path, call: Callable[..., tuple[int, str, str]]
+) -> None:
+    status, out, words = call("backup", "list", "--in", str(tmp_path / "gone"))
+    assert (status, out) == (1, "")
+    assert f"The backups in {tmp_path / 'gone'} cannot be listed: No such file or directory." in words
+
+    (tmp_path / "file").write_bytes(b"")
+    status, _, words = call("backup", "list", "--in", str(tmp_path / "file"))
+    assert (status, "Not a directory" in words) == (1, True)
+
+    (tmp_path / "empty").mkdir()
+    status, out, words = call("backup", "list", "--in", str(tmp_path / "empty"))
+    assert (status, out) == (0, "")
+    assert f"There is no backup in {tmp_path / 'empty'}." in words
+
+
+async def test_a_restore_from_a_damaged_one_says_that_it_did_nothing(
+    shop: Market, settings: Settings, tmp_path: Path, call: Callable[..., tuple[int, str, str]]
+) -> None:
+    path = (await take(settings, tmp_path / "backups")).backup.path
+    (path / shelf.MANIFEST).write_bytes(b"{")
+
+    status, _, words = await asyncio.to_thread(call, "restore", str(path))
+
+    assert (status, "Nothing was restored." in words, f"{path} is damaged." in words) == (1, True, True)
+
+
+@pytest.mark.parametrize("foreign", ["notes.txt", "certificates/key.pem", "lake/events", ".env"])
+async def test_not_beside_what_is_somebody_elses(
+    shop: Market, settings: Settings, elsewhere: Place, tmp_path: Path, foreign: str
+) -> None:
+    found = (await take(settings, tmp_path / "backups")).backup
+    there = elsewhere()
+    (there.data_dir / foreign).parent.mkdir(parents=True)
+    (there.data_dir / foreign).write_bytes(b"mine")
+
+    with pytest.raises(
+        backup.RestoreFailed, match=rf"is not empty: it has {foreign.split('/', maxsplit=1)[0]}\."
+    ):
+        await restore(there, found)
+
+    assert (there.data_dir / foreign).read_bytes() == b"mine"
+    assert rows(there) == {}
+
+
+async def test_beside_itself_and_what_is_empty(shop: Market, settings: Settings, elsewhere: Place) -> None:
+    there = elsewhere()
+    found = (await take(settings, there.data_dir / "backups")).backup
+    (there.data_dir / "lost+found").mkdir()
+    (there.data_dir / "recordings").mkdir()
+
+    await restore(there, found)
+
+    assert await failed(there) == []

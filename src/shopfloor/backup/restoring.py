@@ -52,7 +52,7 @@ def restore(
             f"This backup was made by Shopfloor {manifest.release}, which is newer than this one: it knows "
             f"{newer[0]}. Restore it with that release or a newer one."
         )
-    _refuse_what_is_there(settings)
+    _refuse_what_is_there(settings, backup)
     wrong = shelf.verify(backup, progress)
     if wrong:
         raise BackupDamaged(backup.path, wrong)
@@ -77,7 +77,7 @@ def restore(
     return applied
 
 
-def _refuse_what_is_there(settings: Settings) -> None:
+def _refuse_what_is_there(settings: Settings, backup: Backup) -> None:
     home = settings.data_dir
     if (home / RESTORING).exists():
         raise RestoreFailed(
@@ -85,12 +85,37 @@ def _refuse_what_is_there(settings: Settings) -> None:
             + (" and the tables of the database" if settings.database_url else "")
             + ", then restore again."
         )
-    full = [part for part in _PARTS if (home / part).is_dir() and any((home / part).iterdir())]
+    full = _in_the_way(home, backup)
     if full:
+        more = f" and {len(full) - 10} more" if len(full) > 10 else ""
         raise RestoreFailed(
-            f"{home} is not empty: it has {', '.join(full)}. A backup is restored into an empty directory only; "
+            f"{home} is not empty: it has {', '.join(full[:10])}{more}. A backup is restored into an empty directory only; "
             "name another one with SHOPFLOOR_DATA_DIR."
         )
+
+
+def _in_the_way(home: Path, backup: Backup) -> list[str]:
+    """What a restore would mix with, the parts of a shop first.
+
+    Not the database (its tables are looked at when it is up), an empty directory, what a file system puts at its
+    root, or the place where the backup itself is.
+    """
+    if not home.exists():
+        return []
+    try:
+        lies = backup.path.resolve()
+        full = [
+            each.name
+            for each in home.iterdir()
+            if each.name not in {"postgres", "lost+found"}
+            and not (each.is_dir() and not any(each.iterdir()))
+            and not lies.is_relative_to(each.resolve())
+        ]
+    except OSError as problem:
+        raise RestoreFailed(f"Shopfloor cannot read {home}: {problem.strerror}.") from problem
+    return sorted(
+        full, key=lambda name: (name not in _PARTS, _PARTS.index(name) if name in _PARTS else 0, name)
+    )
 
 
 def _refuse_tables(settings: Settings, dsn: str) -> None:

@@ -59,8 +59,7 @@ class BackupDamaged(CannotRun):
         shown = "".join(f"\n  {each}" for each in problems[:20])
         more = f"\n  and {len(problems) - 20} more" if len(problems) > 20 else ""
         super().__init__(
-            f"{path} is damaged; nothing was restored. Take another backup, or fetch the file from a copy of this one."
-            f"{shown}{more}"
+            f"{path} is damaged. Take another backup, or fetch the file from a copy of this one.{shown}{more}"
         )
         self.problems = problems
 
@@ -128,14 +127,14 @@ def opened(path: Path) -> Backup:
         path = inside[-1]
     if path.name.endswith(UNFINISHED):
         raise CannotRun(f"{path} was never finished; it cannot be restored.")
-    raw = (path / MANIFEST).read_bytes()
     try:
+        raw = (path / MANIFEST).read_bytes()
         if msgspec.json.decode(raw, type=_Form).format > FORMAT:
             raise CannotRun(
                 f"{path} was made by a later release of Shopfloor. Restore it with that release or a newer one."
             )
         return Backup(path, msgspec.json.decode(raw, type=Manifest))
-    except msgspec.MsgspecError as problem:
+    except (OSError, ValueError, RecursionError, msgspec.MsgspecError) as problem:
         raise BackupDamaged(path, [f"{MANIFEST} cannot be read: {problem}"]) from problem
 
 
@@ -144,12 +143,17 @@ class _Form(msgspec.Struct):
 
 
 def finished(place: Path) -> list[Path]:
-    """The backups in a directory, oldest first."""
+    """The backups in a directory, oldest first; none where it is not there."""
     try:
-        inside = sorted(place.iterdir(), key=lambda path: path.name)
+        return [path for path in named(place) if (path / MANIFEST).is_file()]
     except (FileNotFoundError, NotADirectoryError):
         return []
-    return [path for path in inside if _NAME.fullmatch(path.name) and (path / MANIFEST).is_file()]
+
+
+def named(place: Path) -> list[Path]:
+    """The directories that have the name of a backup, oldest first, damaged or not.  Raises OSError."""
+    inside = sorted(place.iterdir(), key=lambda path: path.name)
+    return [path for path in inside if _NAME.fullmatch(path.name) and path.is_dir()]
 
 
 def newest(place: Path) -> Backup | None:

@@ -1,6 +1,7 @@
 """The console's JSON: who may, what it says, and the refusals it passes on."""
 
 from collections.abc import AsyncIterator
+from uuid import uuid4
 
 import httpx
 import psycopg
@@ -88,6 +89,9 @@ async def test_cancel_and_refund(market: Market, client: httpx.AsyncClient) -> N
 
     gone = await client.post(f"/{order.id}/cancel", json={"note": "damaged"})
     assert gone.json()["order"]["refund_granted_minor"] == PRICE
+    unknown = await client.post(f"/{order.id}/refunds/{uuid4()}/sent")
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "orders.refund_not_found")
+    assert (await client.get(f"/{order.id}")).json() == gone.json()
     granted = [event for event in gone.json()["payments"] if event["kind"] == "refund_granted"]
     sent = gone
     for event in granted:

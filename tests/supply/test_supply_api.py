@@ -97,7 +97,7 @@ async def test_a_variant_made_to_order_is_sold_against_what_can_be_made(
         (line | {"quantity": 10_000}, 422, "supply.over_capacity"),
         (line | {"quantity": -1}, 422, "supply.bad_quantity"),
         (line | {"ready_on": now().date().isoformat()}, 422, "supply.over_capacity"),
-        (line | {"variant_id": works.bowls[0]}, 422, "supply.unknown_line"),
+        (line | {"variant_id": works.bowls[0]}, 422, "supply.not_quoted"),
         (line | {"location_id": 999_999}, 404, "stock.unknown"),
     ]
     for body, status, code in refusals:

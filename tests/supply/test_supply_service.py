@@ -19,6 +19,7 @@ from shopfloor.supply.models import (
     NoForecast,
     NoQuotes,
     NothingToOrder,
+    NotQuoted,
     OtherCurrency,
     OverCapacity,
     PlanStale,
@@ -423,7 +424,7 @@ async def test_makeable_units_are_bounded_by_capacity(works: Works) -> None:
         await announce(works.coats[1], 9)
     assert refused.value.facts["most"] == 8
     assert (await announce(works.coats[1], 28, TODAY + timedelta(days=14))).quantity == 28
-    with pytest.raises(UnknownLine):
+    with pytest.raises(NotQuoted):
         await announce(works.bowls[0], 1)
 
 

@@ -30,6 +30,7 @@ from shopfloor.orders.refusals import (
     NotShipped,
     OrderClosed,
     OrderNotFound,
+    RefundNotFound,
     WrongAmount,
     WrongCurrency,
 )
@@ -321,7 +322,7 @@ async def refund(order_id: UUID, body: Refunded, actor: Manager, db: Db) -> dict
     return await _told(db, actor, changed)
 
 
-@router.post("/{order_id}/refunds/{refund_id}/sent", responses=refusals(OrderNotFound))
+@router.post("/{order_id}/refunds/{refund_id}/sent", responses=refusals(OrderNotFound, RefundNotFound))
 async def refund_sent(order_id: UUID, refund_id: UUID, actor: Manager, db: Db) -> dict[str, Any]:
     async with db.transaction() as tx:
         changed = await refunds.mark_refunded(

@@ -4,6 +4,7 @@ Orders that are not over need their contact: they keep it until they are, and lo
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -108,6 +109,18 @@ async def finish(tx: Tx, *, limit: int = 100) -> int:
                 tx, id=erasure_id, waiting=[each for each in ids if each not in over], more=len(over)
             )
     return erased
+
+
+async def waits_since(tx: Tx, *, shop_id: int, order_id: UUID) -> datetime | None:
+    """When the erasure was asked for that this order waits for; None where there is none."""
+    return await tx.value(
+        """
+        SELECT min(at) FROM orders.erasure
+         WHERE waiting <> '{}' AND waiting @> ARRAY[%(order_id)s::uuid] AND shop_id = %(shop_id)s
+        """,
+        shop_id=shop_id,
+        order_id=order_id,
+    )
 
 
 async def by_id(tx: Tx, *, shop_id: int, order_id: UUID) -> list[_Found]:

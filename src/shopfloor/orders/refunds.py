@@ -11,7 +11,7 @@ from shopfloor.orders import queries, views
 from shopfloor.orders.events import OrderRefunded, RefundPaid
 from shopfloor.orders.lifecycle import fact_lines, lock, number_of, settle
 from shopfloor.orders.models import Order, OrderLine
-from shopfloor.orders.refusals import KeyReused, OrderNotFound, WrongAmount, WrongCurrency
+from shopfloor.orders.refusals import KeyReused, RefundNotFound, WrongAmount, WrongCurrency
 from shopfloor.orders.statuses import give_back
 
 
@@ -113,11 +113,11 @@ async def refunds_owed(tx: Tx, *, shop_id: int, order_id: UUID) -> dict[UUID, Mo
 async def mark_refunded(
     tx: Tx, *, shop_id: int, order_id: UUID, refund_id: UUID, actor: str, note: str = ""
 ) -> Order:
-    """The money has left.  Saying it twice is saying it once.  Raises OrderNotFound for an unknown refund."""
+    """The money has left.  Saying it twice is saying it once.  Raises OrderNotFound, RefundNotFound."""
     found, _ = await lock(tx, shop_id=shop_id, order_id=order_id)
     granted = await payments.granted_parts(tx, subject_id=order_id, refund_id=refund_id)
     if not granted:
-        raise OrderNotFound(refund_id=str(refund_id))
+        raise RefundNotFound(refund_id=str(refund_id))
     sent = await payments.mark_refund_sent(tx, granted, refund_id=refund_id, actor=actor, note=note)
     if sent:
         await outbox.record(

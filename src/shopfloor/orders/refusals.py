@@ -9,6 +9,12 @@ class OrderNotFound(NotFound):
     code = "orders.not_found"
 
 
+class RefundNotFound(NotFound):
+    """The order has no such refund."""
+
+    code = "orders.refund_not_found"
+
+
 class CheckoutNotFound(NotFound):
     """There is no such purchase here, or it is somebody else's."""
 

@@ -27,6 +27,7 @@ from shopfloor.supply.models import (
     NoForecast,
     NoQuotes,
     NothingToOrder,
+    NotQuoted,
     OtherCurrency,
     OverCapacity,
     PlanStale,
@@ -371,7 +372,7 @@ async def withdraw_quote(quote_id: Id, actor: SuppliersEditor, db: Db) -> None:
 
 @router.put(
     "/{shop}/quotes/{quote_id}/makeable",
-    responses=refusals(UnknownQuote, UnknownLine, BadQuantity, OverCapacity, stock.UnknownStock),
+    responses=refusals(UnknownQuote, NotQuoted, BadQuantity, OverCapacity, stock.UnknownStock),
 )
 async def announce_makeable(quote_id: Id, body: Makeable, actor: SuppliersEditor, db: Db) -> MakeableOut:
     """Sell a variant made to order, against what its supplier can make by a day.

@@ -126,6 +126,12 @@ class UnknownLine(Invalid):
     code = "supply.unknown_line"
 
 
+class NotQuoted(Invalid):
+    """The quote does not cover this variant."""
+
+    code = "supply.not_quoted"
+
+
 class TwiceTheSame(Invalid):
     """A variant is named twice."""
 

@@ -12,11 +12,11 @@ from shopfloor.supply.events import CapacityAnnounced, QuoteAdded, QuoteWithdraw
 from shopfloor.supply.models import (
     BadQuantity,
     BadQuote,
+    NotQuoted,
     OtherCurrency,
     OverCapacity,
     Quote,
     QuoteTerms,
-    UnknownLine,
     UnknownQuote,
     check_terms,
 )
@@ -76,7 +76,7 @@ async def announce_makeable(
 
     The same quote, variant and day again changes the quantity; units sold as makeable enter the next plan as
     certain demand.  All that is announced under a quote is bounded by the supplier's capacity up to the day.
-    Raises UnknownQuote, UnknownLine, BadQuantity, OverCapacity.
+    Raises UnknownQuote, NotQuoted, BadQuantity, OverCapacity.
     """
     found = await queries.quotes(tx, shop_id=shop_id, quote_id=quote_id)
     if not found:
@@ -84,7 +84,7 @@ async def announce_makeable(
     quote, today = found[0], today or now().date()
     [variant] = await catalog.variants(tx, shop_id=shop_id, ids=[variant_id]) or [None]
     if variant is None or variant.product_id != quote.product_id:
-        raise UnknownLine(variant_id=variant_id)
+        raise NotQuoted(variant_id=variant_id, quote_id=quote_id)
     if not 0 <= quantity <= MAX_QUANTITY:
         raise BadQuantity(variant_id=variant_id)
     earliest = today + timedelta(days=quote.terms.lead_days + quote.terms.late_days)

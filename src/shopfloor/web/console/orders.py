@@ -68,6 +68,7 @@ async def one(desk: Viewer, order_id: UUID) -> Response:
     async with desk.work() as tx:
         view = await orders.order(tx, shop_id=desk.shop.id, order_id=order_id)
         owed = await orders.refunds_owed(tx, shop_id=desk.shop.id, order_id=order_id)
+        erasure_since = await orders.erasure.waits_since(tx, shop_id=desk.shop.id, order_id=order_id)
     return desk.page(
         "order.html",
         active="orders",
@@ -75,6 +76,7 @@ async def one(desk: Viewer, order_id: UUID) -> Response:
         shown=orders.shown(view.lines, view.bundles),
         order=view.order,
         refunds_owed=owed,
+        erasure_since=erasure_since,
         refund_key=new_id(),
     )
 

@@ -36,6 +36,7 @@ from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.outbox import Consumer, Delivered, each
 from shopfloor.kernel.values import now
 from shopfloor.orders.events import BuyerErased, ShopTermsChanged
+from shopfloor.pricing.events import DeliveryChanged
 
 
 def consumers(lake: Collector) -> list[Consumer]:
@@ -249,6 +250,7 @@ def followers(
         also(kind, lambda fact: pages.forget(fact.shop_id))
     also(accounts.shop_settings.ShopChanged, lambda fact: pages.forget_shop(fact.shop_id))
     also(ShopTermsChanged, lambda fact: pages.forget_shop(fact.shop_id))
+    also(DeliveryChanged, lambda fact: pages.forget_shop(fact.shop_id))
     return shown
 
 

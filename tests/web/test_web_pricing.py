@@ -1,12 +1,13 @@
 """Tax and shipping on pages: set in the console, seen before ordering, charged as seen; without JavaScript."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from tests.web.conftest import Stage
 
-from shopfloor import pricing
+from shopfloor import orders, pricing, web
 from shopfloor.pricing.models import DeliveryKind
 from shopfloor.pricing.records import Method, TaxRate, TaxSettings, Zone
 
@@ -187,6 +188,82 @@ async def test_a_merchant_sets_tax_and_shipping(stage: Stage) -> None:
     for page in ("/taxes", f"/taxes/rate?rate_id={rate.id}", "/shipping", f"/shipping/zone?zone_id={zone.id}",
                  f"/shipping/method?method_id={found.methods[0].id}", f"/products/{stage.shirt.id}"):  # fmt: skip
         assert (await client.get(base + page)).status_code == 200, page
+
+
+def amounts_of(page: str, of: str) -> list[str]:
+    """The amounts on a page after the first place that says `of`."""
+    text = re.sub(r"<[^>]+>", " ", page[page.index(of) :])
+    return re.findall(r"CN¥[\d,.]+", text)
+
+
+async def test_tax_on_top_stands_apart_on_every_page_of_an_order(stage: Stage) -> None:
+    await rules(stage, included=False)
+    hold = await stage.hold()
+    address = f"/s/harbour/checkout/{hold}"
+    page = (await stage.client.get(address)).text
+    # 13 % on top of 129.00 and 8.00.
+    assert amounts_of(page, "<small")[0] == "CN¥8.00"
+    [parcel, _] = ways(page)
+    assert amounts_of(page, 'class="sum num way way-1"')[:4] == [
+        "CN¥129.00",
+        "CN¥8.00",
+        "CN¥17.81",
+        "CN¥154.81",
+    ]
+    sent = await stage.client.post(address, data=FORM | seen(page) | {"country": "CN", "delivery": parcel})
+    assert sent.status_code == 303
+    receipt = (await stage.client.get(sent.headers["location"])).text
+    # The line, each unit, and then the sum: goods, shipping, tax, total.
+    told = ["CN¥129.00", "CN¥129.00", "CN¥129.00", "CN¥8.00", "CN¥17.81", "CN¥154.81"]
+    assert amounts_of(receipt, 'id="lines"')[:6] == told
+    await sign_in(stage)
+    async with stage.db.transaction() as tx:
+        order_id = await tx.value("SELECT id FROM orders.orders WHERE number IS NOT NULL")
+    console = (await stage.client.get(f"/console/harbour/orders/{order_id}")).text
+    assert amounts_of(console, "<table")[:6] == told
+
+
+async def test_tax_in_the_price_is_in_the_lines_and_the_shipping(stage: Stage) -> None:
+    await rules(stage, included=True)
+    hold = await stage.hold()
+    address = f"/s/harbour/checkout/{hold}"
+    page = (await stage.client.get(address)).text
+    assert amounts_of(page, "<small")[0] == "CN¥8.00"
+    [parcel, _] = ways(page)
+    sent = await stage.client.post(address, data=FORM | seen(page) | {"country": "CN", "delivery": parcel})
+    receipt = (await stage.client.get(sent.headers["location"])).text
+    told = ["CN¥129.00", "CN¥129.00", "CN¥129.00", "CN¥8.00", "CN¥137.00", "CN¥15.76"]
+    assert amounts_of(receipt, 'id="lines"')[:6] == told
+
+
+async def test_a_product_page_promises_no_shipping_that_depends_on_the_address(stage: Stage) -> None:
+    async with stage.db.transaction() as tx:
+        terms = await orders.shop_terms(tx, shop_id=stage.shop.id)
+        free = replace(terms, shipping_minor=0, pick_up_at="Old Pier")
+        await orders.set_shop_terms(tx, shop_id=stage.shop.id, terms=free)
+    page = f"/s/harbour/p/{stage.shirt.id}"
+    before = (await stage.client.get(page)).text
+    assert ("Free shipping" in before, "Pickup: Old Pier" in before) == (True, True)
+    earlier = await stage.hold()
+    await stage.client.get(f"/s/harbour/checkout/{earlier}")
+
+    await rules(stage, included=True)
+    stage.app.state.services.part(web.SharedPages).forget_shop(stage.shop.id)
+
+    now = (await stage.client.get(page)).text
+    assert "Shipping is worked out at checkout" in now
+    assert ("Free shipping" in now, "Pickup: Old Pier" in now) == (False, False)
+    chinese = (await stage.client.get(page, headers={"accept-language": "zh-CN"})).text
+    assert "运费在结账时计算" in chinese
+    hold = await stage.hold()
+    first = (await stage.client.get(f"/s/harbour/checkout/{hold}")).text
+    [parcel, _] = ways(first)
+    sent = await stage.client.post(
+        f"/s/harbour/checkout/{hold}", data=FORM | seen(first) | {"country": "CN", "delivery": parcel}
+    )
+    receipt = (await stage.client.get(sent.headers["location"])).text
+    kept_page = receipt[receipt.index('id="seen"') :]
+    assert ("Shipping is worked out at checkout" in kept_page, "Free shipping" in kept_page) == (True, False)
 
 
 def marked(page: str) -> list[str]:

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from tests.web.conftest import Stage
 
-from shopfloor import accounts, catalog, chat, live, orders, purchases, stock
+from shopfloor import accounts, catalog, chat, live, orders, pricing, purchases, stock
 from shopfloor.kernel.database import Database, DatabaseAway
 from shopfloor.kernel.edge import Edge
 from shopfloor.kernel.services import services_in
@@ -663,6 +663,13 @@ async def test_what_the_shop_changes_shows_at_once(kept: Stage) -> None:
             tx, shop_id=shop, terms=orders.ShopTerms(shipping_minor=4_200, pick_up_at="New Pier")
         )
     assert (await everywhere()).count("New Pier") >= 3
+    assert "CN¥42" in await _shown(kept, product)
+    async with kept.db.transaction() as tx:
+        method = pricing.records.Method(0, 1, pricing.DeliveryKind.PICK_UP, "Old Pier")
+        method = await pricing.service.save_method(tx, shop_id=shop, method=method)
+    assert "Shipping is worked out at checkout" in await _shown(kept, product)
+    async with kept.db.transaction() as tx:
+        await pricing.service.remove_method(tx, shop_id=shop, method_id=method.id)
     assert "CN¥42" in await _shown(kept, product)
     async with kept.db.transaction() as tx:
         await catalog.update_product(tx, shop_id=shop, product_id=kept.shirt.id, title="Jacket")

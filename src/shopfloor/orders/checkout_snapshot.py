@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from shopfloor import catalog, purchases, stock
+from shopfloor import catalog, pricing, purchases, stock
 from shopfloor.kernel.database import Tx
 from shopfloor.orders import checkout_queries, views
 from shopfloor.orders.models import Bundle, Item
@@ -154,6 +154,7 @@ async def _freeze(
                 tx, shop_id=shop_id, ids=sorted({each.product_id for each in [*items, *bundles]})
             ),
             "terms": asdict(await views.shop_terms(tx, shop_id=shop_id)),
+            "shipping_at_checkout": await pricing.has_delivery(tx, shop_id=shop_id),
         },
         renewals=0,
     )

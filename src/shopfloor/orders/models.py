@@ -126,6 +126,11 @@ class Item:
     tax_included: bool = True
 
     @property
+    def listed_minor(self) -> int:
+        """The amount as prices are written: without the tax that is added to them."""
+        return self.amount_minor if self.tax_included else self.amount_minor - self.tax_minor
+
+    @property
     def first_minor(self) -> int:
         """What is asked now for this line: all of it, or the deposit of a presale line."""
         if self.ready_on is None or self.deposit_percent is None:
@@ -278,6 +283,11 @@ class OrderLine:
     discount_minor: int = 0
     tax_minor: int = 0
     tax_included: bool = True
+
+    @property
+    def listed_minor(self) -> int:
+        """The amount as prices are written: without the tax that is added to them."""
+        return self.amount_minor if self.tax_included else self.amount_minor - self.tax_minor
 
     @property
     def is_ready(self) -> bool:

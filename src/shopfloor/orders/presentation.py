@@ -12,7 +12,7 @@ L = TypeVar("L", Item, OrderLine)
 
 @dataclass(frozen=True, slots=True)
 class Contained(Generic[L]):
-    """Units of a variant within a bundle, with their share of its price."""
+    """Units of a variant within a bundle, with their share of its price as prices are written."""
 
     line: L
     quantity: int
@@ -30,6 +30,11 @@ class Shown(Generic[L]):
     lines: list[L]
     ready_on: date | None
     contents: list[Contained[L]]
+
+    @property
+    def amount_minor(self) -> int:
+        """As prices are written, so that the lines of a page come to its goods."""
+        return sum(line.listed_minor for line in self.lines)
 
 
 def shown(lines: Sequence[L], bundles: Sequence[Bundle]) -> list[Shown[L]]:
@@ -56,6 +61,6 @@ def _contents(lines: Sequence[L]) -> list[Contained[L]]:
     for line in lines:
         alike.setdefault((line.variant_id, line.ready_on), []).append(line)
     return [
-        Contained(same[0], sum(line.quantity for line in same), sum(line.amount_minor for line in same))
+        Contained(same[0], sum(line.quantity for line in same), sum(line.listed_minor for line in same))
         for same in alike.values()
     ]

@@ -29,7 +29,7 @@ from shopfloor.pricing.quotes import PricedWay, quote
 from shopfloor.pricing.rationals import of_units, refund_parts
 from shopfloor.pricing.records import Rules
 from shopfloor.pricing.refusals import BadPeriod, BadSteps, NoSuchDelivery, TooLarge, UnknownRule
-from shopfloor.pricing.service import know_tax_class, rules
+from shopfloor.pricing.service import has_delivery, know_tax_class, rules
 
 __all__ = [
     "COUNTRIES",
@@ -55,6 +55,7 @@ __all__ = [
     "TooLarge",
     "UnknownRule",
     "Zone",
+    "has_delivery",
     "know_tax_class",
     "of_units",
     "options",

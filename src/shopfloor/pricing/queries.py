@@ -170,6 +170,12 @@ async def remove_zone(tx: Tx, *, shop_id: int, zone_id: int) -> int:
     )
 
 
+async def has_methods(tx: Tx, *, shop_id: int) -> bool:
+    return await tx.value(
+        "SELECT EXISTS (SELECT FROM pricing.method WHERE shop_id = %(shop_id)s)", shop_id=shop_id
+    )
+
+
 async def methods(tx: Tx, *, shop_id: int) -> list[Method]:
     found = await tx.every(
         Method,

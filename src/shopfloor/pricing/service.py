@@ -49,6 +49,11 @@ async def rules(tx: Tx, *, shop_id: int) -> Rules:
     )
 
 
+async def has_delivery(tx: Tx, *, shop_id: int) -> bool:
+    """Whether the shop has ways of delivery of its own, so that shipping depends on the order and its address."""
+    return await queries.has_methods(tx, shop_id=shop_id)
+
+
 async def tax_classes(tx: Tx, *, shop_id: int) -> list[TaxClass]:
     """The classes of a shop; `standard`, `reduced` and `none` are always there."""
     kept = {each.code: each for each in await queries.classes(tx, shop_id=shop_id)}

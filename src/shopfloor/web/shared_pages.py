@@ -28,7 +28,7 @@ from fastapi import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from shopfloor import accounts, live, orders, purchases
+from shopfloor import accounts, live, orders, pricing, purchases
 from shopfloor.accounts import Shop
 from shopfloor.kernel.database import Database, DatabaseAway, Tx
 from shopfloor.kernel.encodings import choose
@@ -207,6 +207,8 @@ class Sources:
 class ShopFacts:
     shop: Shop
     terms: orders.ShopTerms
+    shipping_at_checkout: bool
+    """What shipping costs depends on the order and where it goes; the terms do not say."""
 
 
 Make = Callable[[Sources, Reader, str, int], Awaitable[Frame]]
@@ -334,7 +336,11 @@ class SharedPages:
         seen = self._changes
         async with db.transaction() as tx:
             shop = await accounts.shop_by_slug(tx, slug)
-            found = ShopFacts(shop, await orders.shop_terms(tx, shop_id=shop.id))
+            found = ShopFacts(
+                shop,
+                await orders.shop_terms(tx, shop_id=shop.id),
+                await pricing.has_delivery(tx, shop_id=shop.id),
+            )
         # What changed while it was read may be in it or not.
         if seen == self._changes:
             if len(self._shops) >= MOST_SHOPS:

@@ -185,6 +185,7 @@ async def make_product_page(sources: Sources, reader: Reader, shop: str, product
         lowest=lowest,
         list_price=_list_price(variants),
         policy=facts.terms,
+        shipping_at_checkout=facts.shipping_at_checkout,
         selling=selling,
         refused=refused,
         events=[("page_view", ids_of), ("view_item", ids_of)],

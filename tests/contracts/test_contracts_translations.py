@@ -17,11 +17,11 @@ def messages(domain: str) -> list[Message]:
         return [message for message in read_po(file) if message.id]
 
 
-def texts(value: str | list[str] | tuple[str, ...]) -> list[str]:
-    return [value] if isinstance(value, str) else list(value)
+def texts(value: str | list[str] | tuple[str, ...] | None) -> list[str]:
+    return [value] if isinstance(value, str) else list(value or ())
 
 
-def gaps(value: str | list[str] | tuple[str, ...]) -> set[str]:
+def gaps(value: str | list[str] | tuple[str, ...] | None) -> set[str]:
     return {name for text in texts(value) for name in _GAP.findall(text) if name}
 
 

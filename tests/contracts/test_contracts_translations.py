@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from babel.messages.catalog import Message
@@ -17,11 +18,11 @@ def messages(domain: str) -> list[Message]:
         return [message for message in read_po(file) if message.id]
 
 
-def texts(value: str | list[str] | tuple[str, ...] | None) -> list[str]:
+def texts(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else list(value or ())
 
 
-def gaps(value: str | list[str] | tuple[str, ...] | None) -> set[str]:
+def gaps(value: Any) -> set[str]:
     return {name for text in texts(value) for name in _GAP.findall(text) if name}
 
 

@@ -1,7 +1,7 @@
 """How a shop taxes: settings, classes and rates."""
 
 import unicodedata
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Annotated, Any, Final
@@ -224,7 +224,7 @@ def rule_id(typed: str) -> int:
 
 
 @contextmanager
-def about(field: str) -> Iterator[None]:
+def about(field: str) -> Generator[None]:
     """What is refused meanwhile is about this field of the form."""
     try:
         yield

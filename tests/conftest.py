@@ -61,15 +61,12 @@ LONG = (
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What shares a fixture stays in one worker: a file, and all that is seen in the browser."""
+    """The longest files first."""
 
     def rank(item: pytest.Item) -> int:
         return next((place for place, long in enumerate(LONG) if item.nodeid.startswith(long)), len(LONG))
 
     items.sort(key=rank)
-    for item in items:
-        file = item.nodeid.split("::", 1)[0]
-        item.add_marker(pytest.mark.xdist_group("browser" if file.startswith("tests/browser/") else file))
 
 
 def hurry(dsn: str) -> None:

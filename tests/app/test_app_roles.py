@@ -134,6 +134,6 @@ def test_no_page_leads_a_role_to_what_it_may_not_do(
 
 def _guard(target: str) -> Permission:
     for (method, path), permission in GUARDS.items():
-        if method == "POST" and re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", path), target):
+        if method == "POST" and re.fullmatch(re.sub(r"\{[\w:]+\}", "[^/]+", path), target):
             return permission
     raise AssertionError(target)

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, Generic, TypeVar
 
-from shopfloor.kernel.errors import NotFound, Unavailable
+from shopfloor.kernel.errors import Conflict, Unavailable
 
 Asked = TypeVar("Asked")
 Found = TypeVar("Found")
@@ -114,7 +114,7 @@ class Progress:
     error: dict[str, Any] | None
 
 
-class NotAsked(NotFound):
+class NotAsked(Conflict):
     """Nobody has asked for this yet."""
 
     code = "jobs.not_asked"

@@ -6,7 +6,7 @@ happens to walk that path.
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -20,16 +20,43 @@ SQL_WORDS = ("SELECT ", "INSERT ", "UPDATE ", "DELETE ", "WITH ")
 PARAMETER = re.compile(r"%\((\w+)\)[sbt]|%b|%s|%t")
 
 
+def trees() -> dict[str, ast.Module]:
+    return {
+        str(file.relative_to(SOURCE)): ast.parse(file.read_text()) for file in sorted(SOURCE.rglob("*.py"))
+    }
+
+
+def beginnings(found: Iterable[ast.Module]) -> dict[str, str]:
+    """Texts with a name of their own, which statements begin with: `SELECT_HOLDS + "WHERE ..."`."""
+    return {
+        node.target.id: node.value.value
+        for tree in found
+        for node in tree.body
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+        if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    }
+
+
 def statements() -> Iterator[tuple[str, str]]:
-    for file in sorted(SOURCE.rglob("*.py")):
-        for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                sql = " ".join(node.value.split())
-                # What is composed of parts is no statement yet: whoever composes it tests it.
-                if re.search(r"\{\w+\}", sql):
+    found = trees()
+    named = beginnings(found.values())
+    for file, tree in found.items():
+        for node in ast.walk(tree):
+            match node:
+                case ast.Constant(value=str(text)):
+                    pass
+                case ast.BinOp(left=ast.Name(id=name), op=ast.Add(), right=ast.Constant(value=str(rest))) if (
+                    name in named
+                ):
+                    text = named[name] + rest
+                case _:
                     continue
-                if sql.startswith(SQL_WORDS) and re.search(r"\b(FROM|INTO|SET|SELECT)\b", sql):
-                    yield f"{file.relative_to(SOURCE)}:{node.lineno}", node.value
+            sql = " ".join(text.split())
+            # What is composed of parts is no statement yet: whoever composes it tests it.
+            if re.search(r"\{\w+\}", sql):
+                continue
+            if sql.startswith(SQL_WORDS) and re.search(r"\b(FROM|INTO|SET|SELECT)\b", sql):
+                yield f"{file}:{node.lineno}", text
 
 
 def numbered(sql: str) -> str:
@@ -58,4 +85,12 @@ def test_the_schema_accepts_it(connection: psycopg.Connection, where: str, sql: 
 
 
 def test_the_walk_finds_statements() -> None:
-    assert len(list(statements())) > 50
+    found = list(statements())
+    assert len(found) > 50
+    assert (
+        sum(
+            "FROM stock.hold AS h" in sql and "WHERE" in sql and "h.part, h.shop_id" in sql
+            for _, sql in found
+        )
+        == 7
+    )

@@ -17,7 +17,7 @@ from shopfloor.kernel.values import new_id
 from shopfloor.stock.arrays import BigintArray, IntArray, UuidArray, bigint_array, int_array, uuids
 from shopfloor.stock.batch import Decision, Group, PoolView, Row, Shelf
 from shopfloor.stock.events import StockChanged
-from shopfloor.stock.rows import LOTS, ask, hold_row, nothing
+from shopfloor.stock.rows import LOTS, SELECT_HOLDS, ask, hold_row, nothing
 
 
 async def lock_levels(
@@ -131,11 +131,8 @@ async def rows_by_id(tx: Tx, *, ids: UuidArray) -> AsyncCursor[Row]:
     return await ask(
         tx,
         hold_row,
-        """
-        SELECT h.id, h.part, h.shop_id, h.pool_id, h.buyer, h.offer_id, h.show_id, h.level_id, h.variant_id,
-               h.quantity, h.returned, h.unit_price, h.limited, h.ready_on, h.lot_kind::text, h.state::text,
-               h.granted_at, h.expires_at, h.bundle_id
-          FROM stock.hold AS h
+        SELECT_HOLDS
+        + """
          WHERE h.id = ANY(%(ids)s::uuid[])
          ORDER BY h.id, h.part
         """,

@@ -12,7 +12,7 @@ from psycopg.types.json import Json
 from shopfloor.kernel.database import Tx
 from shopfloor.stock.arrays import BigintArray, IntArray, UuidArray, bigint_array
 from shopfloor.stock.batch import Row
-from shopfloor.stock.rows import ask, hold_row, nothing
+from shopfloor.stock.rows import SELECT_HOLDS, ask, hold_row, nothing
 from shopfloor.stock.shares import FEWEST, FEWEST_ALTOGETHER
 
 
@@ -34,11 +34,8 @@ async def rows_of_buyers(tx: Tx, *, pool_ids: Sequence[int], buyers: UuidArray) 
     return await ask(
         tx,
         hold_row,
-        """
-        SELECT h.id, h.part, h.shop_id, h.pool_id, h.buyer, h.offer_id, h.show_id, h.level_id, h.variant_id,
-               h.quantity, h.returned, h.unit_price, h.limited, h.ready_on, h.lot_kind::text, h.state::text,
-               h.granted_at, h.expires_at, h.bundle_id
-          FROM stock.hold AS h
+        SELECT_HOLDS
+        + """
          WHERE h.limited AND h.pool_id = ANY(%(pool_ids)s::bigint[]) AND h.buyer = ANY(%(buyers)s::uuid[])
            AND h.state IN ('held', 'allocated', 'shipped')
         """,
@@ -118,11 +115,8 @@ async def lock_own(tx: Tx, *, pool_ids: Sequence[int], buyers: UuidArray) -> Asy
     return await ask(
         tx,
         hold_row,
-        """
-        SELECT h.id, h.part, h.shop_id, h.pool_id, h.buyer, h.offer_id, h.show_id, h.level_id, h.variant_id,
-               h.quantity, h.returned, h.unit_price, h.limited, h.ready_on, h.lot_kind::text, h.state::text,
-               h.granted_at, h.expires_at, h.bundle_id
-          FROM stock.hold AS h
+        SELECT_HOLDS
+        + """
          WHERE h.limited AND h.pool_id = ANY(%(pool_ids)s::bigint[]) AND h.buyer = ANY(%(buyers)s::uuid[])
            AND h.state = 'held'
            FOR NO KEY UPDATE SKIP LOCKED

@@ -13,7 +13,7 @@ from shopfloor.stock.models import (
     Movement,
     Shortage,
 )
-from shopfloor.stock.rows import LOTS, every, hold_row
+from shopfloor.stock.rows import LOTS, SELECT_HOLDS, every, hold_row
 
 
 async def move(
@@ -63,11 +63,8 @@ async def lock_rows(tx: Tx, *, ids: Sequence[UUID]) -> list[Row]:
     return await every(
         tx,
         hold_row,
-        """
-        SELECT h.id, h.part, h.shop_id, h.pool_id, h.buyer, h.offer_id, h.show_id, h.level_id, h.variant_id,
-               h.quantity, h.returned, h.unit_price, h.limited, h.ready_on, h.lot_kind::text, h.state::text,
-               h.granted_at, h.expires_at, h.bundle_id
-          FROM stock.hold AS h
+        SELECT_HOLDS
+        + """
          WHERE h.id = ANY(%(ids)s::uuid[])
          ORDER BY h.id, h.part
            FOR UPDATE
@@ -81,11 +78,8 @@ async def lock_due_rows(tx: Tx, *, ids: Sequence[UUID]) -> list[Row]:
     return await every(
         tx,
         hold_row,
-        """
-        SELECT h.id, h.part, h.shop_id, h.pool_id, h.buyer, h.offer_id, h.show_id, h.level_id, h.variant_id,
-               h.quantity, h.returned, h.unit_price, h.limited, h.ready_on, h.lot_kind::text, h.state::text,
-               h.granted_at, h.expires_at, h.bundle_id
-          FROM stock.hold AS h
+        SELECT_HOLDS
+        + """
          WHERE h.id = ANY(%(ids)s::uuid[]) AND h.state = 'held' AND h.expires_at <= clock_timestamp()
          ORDER BY h.id, h.part
            FOR UPDATE SKIP LOCKED
@@ -390,11 +384,8 @@ async def rows_of_hold(tx: Tx, *, shop_id: int, hold_id: UUID) -> list[Row]:
     return await every(
         tx,
         hold_row,
-        """
-        SELECT h.id, h.part, h.shop_id, h.pool_id, h.buyer, h.offer_id, h.show_id, h.level_id, h.variant_id,
-               h.quantity, h.returned, h.unit_price, h.limited, h.ready_on, h.lot_kind::text, h.state::text,
-               h.granted_at, h.expires_at, h.bundle_id
-          FROM stock.hold AS h
+        SELECT_HOLDS
+        + """
          WHERE h.shop_id = %(shop_id)s AND h.id = %(hold_id)s
          ORDER BY h.part
         """,
@@ -408,11 +399,8 @@ async def rows_of_buyer(tx: Tx, *, shop_id: int, buyer: UUID) -> list[Row]:
     return await every(
         tx,
         hold_row,
-        """
-        SELECT h.id, h.part, h.shop_id, h.pool_id, h.buyer, h.offer_id, h.show_id, h.level_id, h.variant_id,
-               h.quantity, h.returned, h.unit_price, h.limited, h.ready_on, h.lot_kind::text, h.state::text,
-               h.granted_at, h.expires_at, h.bundle_id
-          FROM stock.hold AS h
+        SELECT_HOLDS  # noqa: S608 -- constants, both
+        + """
          WHERE h.id IN (
                 SELECT id FROM stock.hold
                  WHERE limited AND pool_id IN (SELECT id FROM stock.pool WHERE shop_id = %(shop_id)s)

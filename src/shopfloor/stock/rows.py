@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from datetime import date, datetime
-from typing import LiteralString, TypeVar
+from typing import Final, LiteralString, TypeVar
 from uuid import UUID
 
 from psycopg import AsyncCursor
@@ -56,6 +56,15 @@ async def one(tx: Tx, make: Callable[..., T], sql: LiteralString, **values: obje
     if row is None:
         raise LookupError("no row where there must be one")
     return row
+
+
+# Holds as `hold_row` takes them, column by column; a statement goes on from here.
+SELECT_HOLDS: Final[LiteralString] = """
+        SELECT h.id, h.part, h.shop_id, h.pool_id, h.buyer, h.offer_id, h.show_id, h.level_id, h.variant_id,
+               h.quantity, h.returned, h.unit_price, h.limited, h.ready_on, h.lot_kind::text, h.state::text,
+               h.granted_at, h.expires_at, h.bundle_id
+          FROM stock.hold AS h
+"""
 
 
 def hold_row(

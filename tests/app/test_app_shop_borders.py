@@ -71,7 +71,7 @@ class Two:
                 for row in self.database.execute(
                     """
                     SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-                     WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname !~ '^(pg_|information|public)'
+                     WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname !~ '^(pg_|information|public|procrastinate)'
                     """
                 )
                 if row[0] not in LOGS

@@ -18,6 +18,7 @@ from shopfloor import accounts, live, orders, purchases, stock
 from shopfloor.accounts import Keyring
 from shopfloor.kernel.database import DatabaseAway
 from shopfloor.kernel.network import Networks
+from shopfloor.kernel.values import new_id
 from shopfloor.orders.refusals import ContactLimit
 from shopfloor.purchases import OfferTermsCache, PurchaseEndpoint, PurchaseGateway, WaitlistHook, loader
 from shopfloor.stock import Intake
@@ -49,7 +50,7 @@ class Shop:
 
     def wish(self, **changes: object) -> dict[str, object]:
         return {
-            "id": str(uuid4()),
+            "id": str(new_id()),
             "offer_id": self.market.offer_id,
             "variant_id": self.market.variants[0],
             "quantity": 1,
@@ -99,7 +100,7 @@ class Shop:
     async def frame(self, **changes: object) -> dict[str, Any]:
         """Through the socket's door."""
         future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        wish = live.Buy(**({**self.wish(), "id": uuid4()} | changes))  # pyright: ignore[reportArgumentType]
+        wish = live.Buy(**({**self.wish(), "id": new_id()} | changes))  # pyright: ignore[reportArgumentType]
         self.door.buy(
             wish,
             show_id=self.market.show_id,

@@ -56,6 +56,7 @@ from shopfloor.catalog.models import (
     picture_path,
     translated,
 )
+from shopfloor.catalog.pages import ProductPage, product_pages
 from shopfloor.catalog.pictures import (
     MAX_PICTURE_BYTES,
     NotAPicture,
@@ -135,6 +136,7 @@ __all__ = [
     "Product",
     "ProductChanged",
     "ProductFile",
+    "ProductPage",
     "Remark",
     "Report",
     "SheetTooLarge",
@@ -168,6 +170,7 @@ __all__ = [
     "process_picture",
     "processed",
     "product",
+    "product_pages",
     "products",
     "products_by_id",
     "receive_picture",

@@ -79,11 +79,6 @@ class Product:
     def plains(self) -> dict[str, str]:
         return plain_texts(self.descriptions) if self.kept_plains is None else self.kept_plains
 
-    @property
-    def without_markup(self) -> tuple[str, dict[str, str]]:
-        """The description and its translations as plain text."""
-        return self.plain, self.plains
-
     def title_in(self, locale: str) -> str:
         return translated(self.title, self.titles, locale)
 

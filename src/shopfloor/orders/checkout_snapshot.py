@@ -150,9 +150,12 @@ async def _freeze(
             "offer": None if terms is None else msgspec.to_builtins(asdict(terms)),
             "items": plain(items),
             "bundles": plain(bundles),
-            "products": await _products(
-                tx, shop_id=shop_id, ids=sorted({each.product_id for each in [*items, *bundles]})
-            ),
+            "products": [
+                asdict(page)
+                for page in await catalog.product_pages(
+                    tx, shop_id=shop_id, ids=sorted({each.product_id for each in [*items, *bundles]})
+                )
+            ],
             "terms": asdict(await views.shop_terms(tx, shop_id=shop_id)),
             "shipping_at_checkout": await pricing.has_delivery(tx, shop_id=shop_id),
         },
@@ -177,25 +180,6 @@ def _whole(bundle: catalog.Bundle, variant: checkout_queries.VariantRow, items: 
         unit_price_minor=amount_minor // quantity,
         amount_minor=amount_minor,
     )
-
-
-async def _products(tx: Tx, *, shop_id: int, ids: Sequence[int]) -> list[dict[str, Any]]:
-    """The product pages as they are at this moment, in all languages."""
-    shown = await catalog.pictures(tx, shop_id=shop_id, product_ids=ids)
-    return [
-        {
-            "id": product.id,
-            "title": product.title,
-            "titles": product.titles,
-            "description": plain_text,
-            "descriptions": plain_texts,
-            "option_names": product.option_names,
-            "option_texts": product.option_texts,
-            "pictures": [picture.sha256 for picture in shown if picture.product_id == product.id],
-        }
-        for product in (await catalog.products_by_id(tx, shop_id=shop_id, ids=ids)).values()
-        for plain_text, plain_texts in [product.without_markup]
-    ]
 
 
 def plain(items: Sequence[Item | Bundle]) -> list[dict[str, Any]]:

@@ -35,8 +35,9 @@ from shopfloor.kernel.settings import Settings
 # Room that stays free on the disk, for what else writes there: perhaps the shop itself.
 SPARE: Final = 256 << 20
 _LOOK_EVERY: Final = 32 << 20
-# Kept only where a passphrase seals them: private keys, which a shop can have made anew.
-SEALED_FILES: Final = ("certificates",)
+# Kept only where a passphrase seals them: private keys, which a shop can have made anew, and the key of its secrets,
+# which can be entered again.
+SEALED_FILES: Final = ("certificates", "secrets")
 _CONSUMER: Final = "lake"
 
 _log = logs.get("backup")

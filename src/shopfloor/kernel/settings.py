@@ -11,7 +11,7 @@ from typing import Literal, Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from shopfloor.kernel import client_address, public_address
+from shopfloor.kernel import client_address, public_address, secrets
 
 
 def default_data_dir() -> Path:
@@ -111,6 +111,12 @@ class Settings(BaseSettings):
         default=10.0, gt=0, description="How often the collector turns its log into Parquet files."
     )
 
+    secrets_key: str = Field(
+        default="",
+        repr=False,
+        description="The key (32 bytes in Base64) that encrypts what shops keep secret, such as passwords of their accounts elsewhere; several, separated by commas, while it is changed, the new one first. Without it a key is kept in the data directory.",
+    )
+
     backup_dir: Path | None = Field(
         default=None,
         description="Where backups are kept, best on another disk; while it is set, the background work takes them by itself.",
@@ -125,6 +131,12 @@ class Settings(BaseSettings):
         default=None,
         description="A file with the passphrase that seals signing keys and certificates in backups; without it they are left out.",
     )
+
+    @field_validator("secrets_key")
+    @classmethod
+    def _are_keys(cls, value: str) -> str:
+        secrets.keys_of(value)
+        return value
 
     @field_validator("domain")
     @classmethod
@@ -228,6 +240,10 @@ class Settings(BaseSettings):
     @property
     def certificates_dir(self) -> Path:
         return self.data_dir / "certificates"
+
+    @property
+    def secrets_dir(self) -> Path:
+        return self.data_dir / "secrets"
 
 
 def _domain(text: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shopfloor.catalog import queries, service
+from shopfloor.catalog import picture_queries, service
 from shopfloor.kernel.database import Tx
 
 
@@ -23,7 +23,7 @@ class ProductPage:
 
 async def product_pages(tx: Tx, *, shop_id: int, ids: Sequence[int]) -> list[ProductPage]:
     """Those of `ids` that the shop has."""
-    shown = await queries.pictures(tx, shop_id=shop_id, product_ids=ids)
+    shown = await picture_queries.pictures(tx, shop_id=shop_id, product_ids=ids)
     return [
         ProductPage(
             id=product.id,

@@ -7,7 +7,7 @@ the same table of columns by which the audit keeps shops apart, so that nothing 
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from shopfloor.catalog import queries, service
+from shopfloor.catalog import removal_queries, service
 from shopfloor.catalog.events import ProductChanged
 from shopfloor.catalog.models import InUse, UnknownProduct, UnknownVariant
 from shopfloor.kernel import outbox
@@ -47,13 +47,13 @@ _OTHER: Final = "other"
 
 async def delete_product(tx: Tx, *, shop_id: int, product_id: int, named_by: NamedBy) -> None:
     """Delete a product with its variants, prices and pictures.  Raises UnknownProduct, or InUse: archive it then."""
-    if not await queries.lock_to_delete(tx, shop_id=shop_id, product_id=product_id):
+    if not await removal_queries.lock_to_delete(tx, shop_id=shop_id, product_id=product_id):
         raise UnknownProduct
     product = await service.product(tx, shop_id=shop_id, product_id=product_id)
     variants = await service.variants_of(tx, shop_id=shop_id, product_ids=[product_id])
     await _delete_variants(tx, shop_id, product_id, [each.id for each in variants], named_by, whole=True)
-    await queries.delete_pictures(tx, product_id=product_id)
-    await queries.delete_product(tx, product_id=product_id)
+    await removal_queries.delete_pictures(tx, product_id=product_id)
+    await removal_queries.delete_product(tx, product_id=product_id)
     await outbox.record(
         tx,
         ProductChanged(
@@ -72,7 +72,7 @@ async def delete_variants(
     tx: Tx, *, shop_id: int, product_id: int, variant_ids: Sequence[int], named_by: NamedBy
 ) -> None:
     """Delete these variants of a product, all or none.  Raises UnknownProduct, UnknownVariant, or InUse."""
-    if not await queries.lock_to_delete(tx, shop_id=shop_id, product_id=product_id):
+    if not await removal_queries.lock_to_delete(tx, shop_id=shop_id, product_id=product_id):
         raise UnknownProduct
     known = {each.id for each in await service.variants_of(tx, shop_id=shop_id, product_ids=[product_id])}
     wanted = sorted(set(variant_ids))
@@ -87,18 +87,18 @@ async def _delete_variants(
     tx: Tx, shop_id: int, product_id: int, variant_ids: Sequence[int], named_by: NamedBy, *, whole: bool
 ) -> None:
     named = {"catalog.product": [product_id] if whole else [], "catalog.variant": variant_ids}
-    named["catalog.bundle"] = await queries.bundle_ids(tx, variant_ids=variant_ids)
+    named["catalog.bundle"] = await removal_queries.bundle_ids(tx, variant_ids=variant_ids)
     tables = [table for table in await named_by(tx, named) if table not in GOES_ALONG]
     reasons = {REASONS.get(table, _OTHER) for table in tables}
-    if await queries.parts_of_others(tx, variant_ids=variant_ids):
+    if await removal_queries.parts_of_others(tx, variant_ids=variant_ids):
         reasons.add("bundle")
     if "sold" in reasons:
         # Orders and stock are two sides of it.
         reasons -= {"held"}
     if reasons:
         raise InUse(product_id=product_id, variants=list(variant_ids), uses=sorted(reasons))
-    await queries.allow_deletion(tx, shop_id=shop_id, variant_ids=variant_ids)
-    await queries.delete_compositions(tx, variant_ids=variant_ids)
-    await queries.delete_bundles(tx, variant_ids=variant_ids)
-    await queries.delete_prices(tx, variant_ids=variant_ids)
-    await queries.delete_variants(tx, variant_ids=variant_ids)
+    await removal_queries.allow_deletion(tx, shop_id=shop_id, variant_ids=variant_ids)
+    await removal_queries.delete_compositions(tx, variant_ids=variant_ids)
+    await removal_queries.delete_bundles(tx, variant_ids=variant_ids)
+    await removal_queries.delete_prices(tx, variant_ids=variant_ids)
+    await removal_queries.delete_variants(tx, variant_ids=variant_ids)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from shopfloor import accounts
-from shopfloor.catalog import queries, tax_classes
+from shopfloor.catalog import bundle_queries, picture_queries, queries, tax_classes
 from shopfloor.catalog.events import BundleChanged, BundledUnits, PriceChanged, ProductChanged
 from shopfloor.catalog.models import (
     LONGEST_DESCRIPTION,
@@ -394,11 +394,11 @@ async def set_parts(tx: Tx, *, shop_id: int, variant_id: int, parts: Sequence[Ne
             raise NestedBundle(variant_id=nested[0])
         if await bundles_with(tx, shop_id=shop_id, part_ids=[variant_id]):
             raise NestedBundle("The variant is a part of another bundle.", variant_id=variant_id)
-    await queries.end_bundle(tx, variant_id=variant_id)
+    await bundle_queries.end_bundle(tx, variant_id=variant_id)
     bundle_id = None
     if parts:
-        bundle_id = await queries.insert_bundle(tx, shop_id=shop_id, variant_id=variant_id)
-        await queries.insert_parts(
+        bundle_id = await bundle_queries.insert_bundle(tx, shop_id=shop_id, variant_id=variant_id)
+        await bundle_queries.insert_parts(
             tx,
             shop_id=shop_id,
             bundle_id=bundle_id,
@@ -413,19 +413,19 @@ async def set_parts(tx: Tx, *, shop_id: int, variant_id: int, parts: Sequence[Ne
 
 async def bundles(tx: Tx, *, shop_id: int, variant_ids: Sequence[int]) -> dict[int, Bundle]:
     """By variant, what those of `variant_ids` that are bundles consist of now."""
-    parts = await queries.bundle_parts(tx, shop_id=shop_id, variant_ids=variant_ids)
+    parts = await bundle_queries.bundle_parts(tx, shop_id=shop_id, variant_ids=variant_ids)
     return {bundle.variant_id: bundle for bundle in _whole(parts)}
 
 
 async def bundles_with(tx: Tx, *, shop_id: int, part_ids: Sequence[int]) -> dict[int, Bundle]:
     """By variant, the bundles that have one of `part_ids` in them now."""
-    parts = await queries.bundle_parts(tx, shop_id=shop_id, part_ids=part_ids)
+    parts = await bundle_queries.bundle_parts(tx, shop_id=shop_id, part_ids=part_ids)
     return {bundle.variant_id: bundle for bundle in _whole(parts)}
 
 
 async def bundles_by_id(tx: Tx, *, shop_id: int, ids: Sequence[int]) -> dict[int, Bundle]:
     """Compositions by their id, also those that others have taken the place of."""
-    parts = await queries.bundle_parts(tx, shop_id=shop_id, bundle_ids=ids)
+    parts = await bundle_queries.bundle_parts(tx, shop_id=shop_id, bundle_ids=ids)
     return {bundle.id: bundle for bundle in _whole(parts)}
 
 
@@ -519,7 +519,7 @@ async def add_picture(
     Raises UnknownProduct.
     """
     owner = await _locked_product(tx, shop_id, product_id)
-    await queries.insert_picture_once(
+    await picture_queries.insert_picture_once(
         tx,
         shop_id=shop_id,
         product_id=product_id,
@@ -539,11 +539,13 @@ async def add_picture(
 
 async def pictures(tx: Tx, *, shop_id: int, product_ids: Sequence[int]) -> list[Picture]:
     """The pictures of these products, product by product in their position."""
-    return await queries.pictures(tx, shop_id=shop_id, product_ids=product_ids)
+    return await picture_queries.pictures(tx, shop_id=shop_id, product_ids=product_ids)
 
 
 async def remove_picture(tx: Tx, *, shop_id: int, product_id: int, picture_id: int) -> None:
     """The product is shown without it; the files stay for pages of orders that name them."""
-    if not await queries.delete_picture(tx, shop_id=shop_id, product_id=product_id, picture_id=picture_id):
+    if not await picture_queries.delete_picture(
+        tx, shop_id=shop_id, product_id=product_id, picture_id=picture_id
+    ):
         raise UnknownPicture
     await told(tx, shop_id, product_id, "updated")

@@ -7,7 +7,7 @@ from shopfloor.kernel import outbox
 from shopfloor.kernel.amounts import check_leap
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import MAX_MINOR, MAX_QUANTITY, now
-from shopfloor.live import queries
+from shopfloor.live import offer_queries, run_of_show_queries
 from shopfloor.live.events import (
     OfferAdded,
     OfferChanged,
@@ -61,7 +61,7 @@ async def add_offer(
         await refuse_inactive(tx, shop_id=shop_id, product_id=product_id)
     _check_terms(policy, hold_seconds, limit_per_buyer, deposit_percent)
     await _check_limits(tx, parent, lines, limit_per_buyer)
-    offer_id = await queries.insert_offer(
+    offer_id = await offer_queries.insert_offer(
         tx,
         show_id=show_id,
         product_id=product_id,
@@ -85,9 +85,9 @@ async def add_offer(
         }
         for position, line in enumerate(lines)
     ]
-    await queries.insert_lines(tx, lines=rows)
-    await queries.insert_prices(tx, prices=rows)
-    await queries.insert_slot(
+    await offer_queries.insert_lines(tx, lines=rows)
+    await offer_queries.insert_prices(tx, prices=rows)
+    await run_of_show_queries.insert_slot(
         tx, show_id=show_id, offer_id=offer_id, minutes=minutes, role=str(role), title="", script=script
     )
     if parent.status == ShowStatus.LIVE:
@@ -144,8 +144,8 @@ async def change_offer(
         before.line(variant_id)
         if not 0 <= quota <= MAX_QUANTITY:
             raise BadOffer("A quota is a whole number up to a million.", variant_id=variant_id, quota=quota)
-        await queries.set_quota(tx, offer_id=offer_id, variant_id=variant_id, quota=quota)
-    await queries.update_offer(
+        await offer_queries.set_quota(tx, offer_id=offer_id, variant_id=variant_id, quota=quota)
+    await offer_queries.update_offer(
         tx,
         offer_id=offer_id,
         policy=str(policy),
@@ -185,8 +185,8 @@ async def set_offer_price(
     if line.price_minor == price_minor:
         return
     check_leap(line.price_minor, price_minor, parent_offer.currency, confirmed=confirmed)
-    await queries.set_price(tx, offer_id=offer_id, variant_id=variant_id, price_minor=price_minor)
-    await queries.insert_prices(
+    await offer_queries.set_price(tx, offer_id=offer_id, variant_id=variant_id, price_minor=price_minor)
+    await offer_queries.insert_prices(
         tx,
         prices=[
             {
@@ -218,19 +218,19 @@ async def set_offer_price(
 async def prices(tx: Tx, *, shop_id: int, show_id: int) -> list[Price]:
     """Every price of the show, oldest first."""
     await show(tx, shop_id=shop_id, show_id=show_id)
-    return await queries.prices(tx, show_id=show_id)
+    return await offer_queries.prices(tx, show_id=show_id)
 
 
 async def offers(tx: Tx, *, shop_id: int, show_id: int) -> list[Offer]:
     """In the order of the run of show."""
     await show(tx, shop_id=shop_id, show_id=show_id)
-    found = {row.id: row for row in await queries.offers(tx, show_id=show_id)}
+    found = {row.id: row for row in await offer_queries.offers(tx, show_id=show_id)}
     lines: dict[int, list[OfferLine]] = {offer_id: [] for offer_id in found}
     currency: dict[int, str] = {}
-    for row in await queries.lines(tx, show_id=show_id):
+    for row in await offer_queries.lines(tx, show_id=show_id):
         lines[row.offer_id].append(OfferLine(row.variant_id, row.price_minor, row.quota))
         currency[row.offer_id] = row.currency
-    order = _run_of_show(await queries.slots(tx, show_id=show_id), list(found))
+    order = _run_of_show(await run_of_show_queries.slots(tx, show_id=show_id), list(found))
     return [
         Offer(
             row.id,
@@ -257,17 +257,17 @@ async def offer(tx: Tx, *, shop_id: int, show_id: int, offer_id: int) -> Offer:
 
 async def offer_terms(tx: Tx, offer_id: int) -> dict[int, OfferTerms]:
     """All that an intake must know of an offer, by variant; empty when there is no such offer."""
-    return {terms.variant_id: terms for terms in await queries.offer_terms(tx, offer_id=offer_id)}
+    return {terms.variant_id: terms for terms in await offer_queries.offer_terms(tx, offer_id=offer_id)}
 
 
 async def show_terms(tx: Tx, show_id: int) -> list[OfferTerms]:
     """The same for every offer of a show."""
-    return await queries.show_terms(tx, show_id=show_id)
+    return await offer_queries.show_terms(tx, show_id=show_id)
 
 
 async def set_parts_apart(tx: Tx, *, shop_id: int, variant_id: int) -> None:
     """A variant consists of other parts from now on: running shows that offer it set those apart."""
-    for show_id in await queries.shows_offering(tx, shop_id=shop_id, variant_id=variant_id):
+    for show_id in await offer_queries.shows_offering(tx, shop_id=shop_id, variant_id=variant_id):
         if (await locked(tx, shop_id, show_id)).status == ShowStatus.LIVE:
             await set_apart(tx, shop_id=shop_id, show_id=show_id)
 

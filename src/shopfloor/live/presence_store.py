@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
-from shopfloor.live import queries
+from shopfloor.live import offer_queries, presence_queries, queries
 from shopfloor.live.events import (
     ShowCounted,
     WaitingChanged,
@@ -18,19 +18,19 @@ LEASE_SECONDS = 6.0
 
 async def count_order(tx: Tx, *, shop_id: int, show_id: int) -> None:
     """An order was placed in this show; it counts whatever becomes of it, as in the figures."""
-    orders = await queries.add_orders(tx, show_id=show_id, by=1)
+    orders = await presence_queries.add_orders(tx, show_id=show_id, by=1)
     await outbox.record(tx, ShowCounted(shop_id, show_id, orders))
 
 
 async def count_waiting(tx: Tx, *, shop_id: int, show_id: int, variant_id: int, units: int) -> None:
     """So many units of a variant are waited for in this show now."""
-    await queries.set_waiting(tx, show_id=show_id, variant_id=variant_id, units=units)
+    await presence_queries.set_waiting(tx, show_id=show_id, variant_id=variant_id, units=units)
     await outbox.record(tx, WaitingChanged(shop_id, show_id, variant_id, units))
 
 
 async def count_offers(tx: Tx, *, shop_id: int) -> dict[int, int]:
     """By show, how many products it offers; shows without one are missing."""
-    return await queries.offer_counts(tx, shop_id=shop_id)
+    return await offer_queries.offer_counts(tx, shop_id=shop_id)
 
 
 async def share_presence(
@@ -40,18 +40,18 @@ async def share_presence(
 
     The viewers of a process that stops telling are gone after six seconds.
     """
-    await queries.add_likes(
+    await presence_queries.add_likes(
         tx, likes=[{"show_id": show_id, "likes": count} for show_id, count in sorted(likes.items()) if count]
     )
-    await queries.renew_leases(
+    await presence_queries.renew_leases(
         tx,
         leases=[
             {"process": process, "show_id": show_id, "viewers": count, "seconds": LEASE_SECONDS}
             for show_id, count in sorted(viewers.items())
         ],
     )
-    totals = await queries.watching(tx, show_ids=sorted({*viewers, *likes}))
-    await queries.raise_peaks(
+    totals = await presence_queries.watching(tx, show_ids=sorted({*viewers, *likes}))
+    await presence_queries.raise_peaks(
         tx, peaks=[{"show_id": total.show_id, "viewers": total.viewers} for total in totals if total.viewers]
     )
     return totals
@@ -59,12 +59,12 @@ async def share_presence(
 
 async def drop_presence(tx: Tx, *, process: str) -> None:
     """Count nobody in `process` any more."""
-    await queries.drop_leases(tx, process=process)
+    await presence_queries.drop_leases(tx, process=process)
 
 
 async def set_peak(tx: Tx, *, shop_id: int, show_id: int, viewers: int) -> None:
     """The peak of viewers as the figures have it, to the second; the room's own count is a sample."""
-    await queries.set_peak(tx, shop_id=shop_id, show_id=show_id, viewers=viewers)
+    await presence_queries.set_peak(tx, shop_id=shop_id, show_id=show_id, viewers=viewers)
 
 
 async def on_air(tx: Tx) -> list[queries.OnAir]:

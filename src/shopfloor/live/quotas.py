@@ -3,13 +3,13 @@
 from shopfloor import catalog, stock
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import MAX_QUANTITY
-from shopfloor.live import queries
+from shopfloor.live import offer_queries
 
 
 async def set_apart(tx: Tx, *, shop_id: int, show_id: int) -> stock.Pool:
     """Units for the quotas of all offers; of a bundle, units of its parts."""
     quotas: dict[int, int] = {}
-    lines = await queries.lines(tx, show_id=show_id)
+    lines = await offer_queries.lines(tx, show_id=show_id)
     bundles = await catalog.bundles(tx, shop_id=shop_id, variant_ids=[line.variant_id for line in lines])
     for line in lines:
         if line.quota is None:

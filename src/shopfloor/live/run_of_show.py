@@ -6,7 +6,7 @@ from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.text import UnusableText, line, prose
 from shopfloor.kernel.values import now
-from shopfloor.live import queries
+from shopfloor.live import run_of_show_queries
 from shopfloor.live.events import (
     NoticePosted,
     OfferFeatured,
@@ -47,7 +47,7 @@ async def add_slot(
     title, script = _checked_slot(minutes, title, script)
     if offer_id is not None:
         await offer(tx, shop_id=shop_id, show_id=show_id, offer_id=offer_id)
-    slot = await queries.insert_slot(
+    slot = await run_of_show_queries.insert_slot(
         tx, show_id=show_id, offer_id=offer_id, minutes=minutes, role=str(role), title=title, script=script
     )
     await outbox.record(tx, ShowChanged(shop_id, show_id))
@@ -71,7 +71,7 @@ async def change_slot(
     title, script = _checked_slot(
         minutes, before.title if title is None else title, before.script if script is None else script
     )
-    await queries.update_slot(
+    await run_of_show_queries.update_slot(
         tx, slot_id=slot_id, minutes=minutes, role=str(role or before.role), title=title, script=script
     )
     return await _slot(tx, show_id=show_id, slot_id=slot_id)
@@ -81,26 +81,26 @@ async def remove_slot(tx: Tx, *, shop_id: int, show_id: int, slot_id: int) -> No
     """Take a slot out of the run of show; the offer itself stays."""
     refuse_ended(await locked(tx, shop_id, show_id))
     await _slot(tx, show_id=show_id, slot_id=slot_id)
-    await queries.delete_slot(tx, slot_id=slot_id)
+    await run_of_show_queries.delete_slot(tx, slot_id=slot_id)
     await outbox.record(tx, ShowChanged(shop_id, show_id))
 
 
 async def order_slots(tx: Tx, *, shop_id: int, show_id: int, slot_ids: Sequence[int]) -> list[Slot]:
     """Put the run of show in this order.  Raises BadShow unless exactly its slots are named."""
     refuse_ended(await locked(tx, shop_id, show_id))
-    known = await queries.slots(tx, show_id=show_id)
+    known = await run_of_show_queries.slots(tx, show_id=show_id)
     if sorted(slot_ids) != sorted(slot.id for slot in known):
         raise BadShow("Name every slot of the show once.", slots=[slot.id for slot in known])
-    await queries.place_slots(
+    await run_of_show_queries.place_slots(
         tx, places=[{"slot_id": slot_id, "position": turn} for turn, slot_id in enumerate(slot_ids, 1)]
     )
     await outbox.record(tx, ShowChanged(shop_id, show_id))
-    return await queries.slots(tx, show_id=show_id)
+    return await run_of_show_queries.slots(tx, show_id=show_id)
 
 
 async def slots(tx: Tx, *, shop_id: int, show_id: int) -> list[Slot]:
     await show(tx, shop_id=shop_id, show_id=show_id)
-    return await queries.slots(tx, show_id=show_id)
+    return await run_of_show_queries.slots(tx, show_id=show_id)
 
 
 async def feature(
@@ -118,14 +118,14 @@ async def feature(
         found = await offer(tx, shop_id=shop_id, show_id=show_id, offer_id=offer_id)
         product_id = found.product_id
         await refuse_inactive(tx, shop_id=shop_id, product_id=product_id)
-    current = await queries.featured_now(tx, show_id=show_id)
+    current = await run_of_show_queries.featured_now(tx, show_id=show_id)
     if (None if current is None else current.offer_id) == offer_id:
         return
     moment = now()
     video = video_ms(moment) if at is None else at
-    await queries.close_featured_interval(tx, show_id=show_id, at=moment, video=video)
+    await run_of_show_queries.close_featured_interval(tx, show_id=show_id, at=moment, video=video)
     if offer_id is not None:
-        await queries.open_featured_interval(
+        await run_of_show_queries.open_featured_interval(
             tx, show_id=show_id, offer_id=offer_id, at=moment, video=video, by=by
         )
     await outbox.record(tx, OfferFeatured(shop_id, show_id, offer_id, product_id, video))
@@ -134,7 +134,7 @@ async def feature(
 async def featured_intervals(tx: Tx, *, shop_id: int, show_id: int) -> list[FeaturedInterval]:
     """When what was shown, in order."""
     await show(tx, shop_id=shop_id, show_id=show_id)
-    return await queries.featured_intervals(tx, show_id=show_id)
+    return await run_of_show_queries.featured_intervals(tx, show_id=show_id)
 
 
 async def post_notice(
@@ -156,7 +156,7 @@ async def post_notice(
     if offer_id is not None:
         await offer(tx, shop_id=shop_id, show_id=show_id, offer_id=offer_id)
     video = video_ms(now()) if at is None else at
-    notice = await queries.insert_notice(
+    notice = await run_of_show_queries.insert_notice(
         tx,
         show_id=show_id,
         kind=str(kind),
@@ -167,7 +167,7 @@ async def post_notice(
         by=by,
     )
     fact = NoticePosted(shop_id, show_id, str(kind), notice.text, notice.texts, offer_id, video)
-    await queries.set_notice(tx, show_id=show_id, notice=notice_state(fact))
+    await run_of_show_queries.set_notice(tx, show_id=show_id, notice=notice_state(fact))
     await outbox.record(tx, fact)
     return notice
 
@@ -176,18 +176,18 @@ async def clear_notice(tx: Tx, *, shop_id: int, show_id: int) -> None:
     """Take the notice down; the record keeps it."""
     parent = await locked(tx, shop_id, show_id)
     if parent.notice is not None:
-        await queries.set_notice(tx, show_id=show_id, notice=None)
+        await run_of_show_queries.set_notice(tx, show_id=show_id, notice=None)
         fact = NoticePosted(shop_id, show_id, "notice", "", {}, None, video_ms(now()))
         await outbox.record(tx, fact)
 
 
 async def notices(tx: Tx, *, shop_id: int, show_id: int) -> list[Notice]:
     await show(tx, shop_id=shop_id, show_id=show_id)
-    return await queries.notices(tx, show_id=show_id)
+    return await run_of_show_queries.notices(tx, show_id=show_id)
 
 
 async def _slot(tx: Tx, *, show_id: int, slot_id: int) -> Slot:
-    for slot in await queries.slots(tx, show_id=show_id):
+    for slot in await run_of_show_queries.slots(tx, show_id=show_id):
         if slot.id == slot_id:
             return slot
     raise UnknownSlot(slot_id=slot_id)

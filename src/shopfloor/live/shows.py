@@ -12,7 +12,7 @@ from shopfloor.kernel import outbox, paging
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.text import UnusableText, line
 from shopfloor.kernel.values import MAX_QUANTITY, now
-from shopfloor.live import queries
+from shopfloor.live import offer_queries, queries, run_of_show_queries
 from shopfloor.live.events import (
     OfferFeatured,
     ShowChanged,
@@ -171,7 +171,7 @@ async def start_show(tx: Tx, *, shop_id: int, show_id: int, by: int | None = Non
     """
     before = await locked(tx, shop_id, show_id)
     check_move(before, ShowStatus.LIVE)
-    offered = [each.product_id for each in await queries.offers(tx, show_id=show_id)]
+    offered = [each.product_id for each in await offer_queries.offers(tx, show_id=show_id)]
     if not offered:
         raise NothingToSell
     products = await catalog.products_by_id(tx, shop_id=shop_id, ids=offered)
@@ -196,7 +196,7 @@ async def end_show(tx: Tx, *, shop_id: int, show_id: int, by: int | None = None)
     assert before.pool_id is not None, "a running show has a pool"
     at = now()
     video = video_ms(at)
-    if await queries.close_featured_interval(tx, show_id=show_id, at=at, video=video) is not None:
+    if await run_of_show_queries.close_featured_interval(tx, show_id=show_id, at=at, video=video) is not None:
         await outbox.record(tx, OfferFeatured(shop_id, show_id, None, None, video))
     await queries.set_ended(tx, show_id=show_id, at=at)
     await stock.close_show_pool(tx, shop_id=shop_id, show_id=show_id)

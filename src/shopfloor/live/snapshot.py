@@ -6,7 +6,7 @@ import msgspec
 
 from shopfloor import accounts, catalog, media, stock
 from shopfloor.kernel.database import Tx
-from shopfloor.live import queries
+from shopfloor.live import presence_queries, run_of_show_queries
 from shopfloor.live.events import (
     NoticePosted,
 )
@@ -35,8 +35,8 @@ async def room_state(tx: Tx, show_id: int) -> RoomState:
     """A fresh snapshot of a room from the database.  Raises UnknownShow."""
     found = await public_show(tx, show_id)
     shop = await accounts.shop(tx, found.shop_id)
-    counts = await queries.counts(tx, show_id=show_id)
-    current = await queries.featured_now(tx, show_id=show_id)
+    counts = await presence_queries.counts(tx, show_id=show_id)
+    current = await run_of_show_queries.featured_now(tx, show_id=show_id)
     listed, offered, parts = await _on_sale(tx, found)
     visible = {each.id for each in listed}
     return RoomState(
@@ -100,7 +100,7 @@ async def _on_sale(tx: Tx, show: Show) -> tuple[list[Offer], list[OfferState], d
     texts = {product.id: product.option_texts for product in products.values()}
     part_ids = sorted({part.variant_id for bundle in bundles.values() for part in bundle.parts})
     left = await lefts(tx, show=show, variant_ids=sorted({*variant_ids, *part_ids}))
-    waiting = {row.variant_id: row.units for row in await queries.waiting(tx, show_id=show.id)}
+    waiting = {row.variant_id: row.units for row in await presence_queries.waiting(tx, show_id=show.id)}
 
     def line_state(line: OfferLine, currency: str) -> LineState:
         found = left_state(left[line.variant_id])

@@ -17,6 +17,8 @@ from shopfloor.web.console import (
     orders,
     overview,
     plan,
+    product_import,
+    product_list,
     products,
     report,
     shipping,
@@ -38,7 +40,8 @@ from shopfloor.web.static import Files, files
 def routers() -> list[APIRouter]:
     """The routes of all pages."""
     desks = [
-        sign_in, account, overview, networks, shows, studio, report, plan, orders, products, stock, suppliers, media, terms, taxes,
+        sign_in, account, overview, networks, shows, studio, report, plan, orders, product_list,
+        product_import, products, stock, suppliers, media, terms, taxes,
         shipping, members,
     ]  # fmt: skip
     return [

@@ -1,34 +1,28 @@
-"""Products: the list, one product with its variants, prices and pictures, and whole sheets in and out."""
+"""One product with its variants, prices, pictures and bundles."""
 
 import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import product as combinations
-from operator import attrgetter
-from typing import IO, Annotated, Final
-from urllib.parse import parse_qsl, urlencode
+from typing import Annotated, Final
 
-from fastapi import APIRouter, Form, Query, UploadFile
+from fastapi import APIRouter, Form, UploadFile
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
-from shopfloor import accounts, catalog, pricing, stock
+from shopfloor import catalog, pricing, stock
 from shopfloor.accounts import Permission
-from shopfloor.kernel import paging
-from shopfloor.kernel.border import LARGEST_ID, Id
-from shopfloor.kernel.database import Rollback, Tx
+from shopfloor.kernel.border import Id
+from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
-from shopfloor.kernel.http import public_link
 from shopfloor.kernel.services import services_of
-from shopfloor.kernel.values import Money
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.console.form_values import check_variants, id_of
 from shopfloor.web.console.languages import other_language
 from shopfloor.web.console.offers import variant_label
+from shopfloor.web.console.product_bundles import ROWS, bundle_forms, variant_meant
 from shopfloor.web.languages import N_
-from shopfloor.web.parts import option_words
-from shopfloor.web.refusals import message_of, sentence
+from shopfloor.web.refusals import message_of
 from shopfloor.web.templating import flash
 
 router = APIRouter(prefix="/console/{shop}/products", include_in_schema=False)
@@ -37,14 +31,9 @@ Viewer = Annotated[Desk, at_page("products")]
 Editor = Annotated[Desk, at(Permission.CATALOG_EDIT)]
 Text = Annotated[str, Form()]
 
-PAGE: Final = 40
 OPTIONS: Final = range(1, catalog.MAX_OPTIONS + 1)
-# Rows of a bundle's form, and how many goods its list offers.
-ROWS: Final = range(1, catalog.MAX_PARTS + 1)
-MOST_NAMES: Final = 500
 # Bytes of an upload that are taken at once.
 _PART: Final = 256 * 1024
-_NUMBERED: Final = re.compile(r"\(#([0-9]{1,18})\)$")
 # What a refusal calls a thing, and the field of the form in which it was typed.
 _FIELDS: Final = {
     "title": "title",
@@ -70,74 +59,6 @@ _FIELD_OF_CODE: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A product as the list shows it."""
-
-    product: catalog.Product
-    variants: int
-    lowest: Money | None
-    highest: Money | None
-    left: stock.Availability
-    apart: int
-    """Units on the shelf that are set apart, for a show or a till."""
-
-
-@router.get("")
-async def listing(
-    desk: Viewer,
-    search: Annotated[str, Query(max_length=200)] = "",
-    status: catalog.Status | None = None,
-    after: Annotated[int | None, Query(ge=0, le=LARGEST_ID)] = None,
-    before: Id | None = None,
-) -> Response:
-    async with desk.work() as tx:
-        found = await paging.numbered(
-            catalog.products,
-            tx,
-            shop_id=desk.shop.id,
-            search=search,
-            status=status,
-            after=after,
-            before=before,
-            limit=PAGE,
-            key=attrgetter("id"),
-        )
-        rows = await _rows(tx, desk, found.items)
-    return desk.page(
-        "products.html",
-        active="products",
-        rows=rows,
-        search=search,
-        status_now=status,
-        page=found,
-    )
-
-
-async def _rows(tx: Tx, desk: Desk, found: Sequence[catalog.Product]) -> list[Row]:
-    variants = await catalog.variants_of(
-        tx, shop_id=desk.shop.id, product_ids=[product.id for product in found]
-    )
-    lefts = await stock.available(tx, shop_id=desk.shop.id, variant_ids=[variant.id for variant in variants])
-    apart = await set_apart(tx, desk.shop.id, list(lefts))
-    rows: list[Row] = []
-    for product in found:
-        own = [variant for variant in variants if variant.product_id == product.id]
-        prices = sorted(variant.price_minor for variant in own)
-        left = sum((lefts[variant.id] for variant in own), stock.Availability())
-        rows.append(
-            Row(
-                product,
-                len(own),
-                desk.money(prices[0]) if prices else None,
-                desk.money(prices[-1]) if prices else None,
-                left,
-                sum(apart.get(one.id, 0) for one in own),
-            )
-        )
-    return rows
-
-
 async def set_apart(tx: Tx, shop_id: int, variant_ids: Sequence[int]) -> dict[int, int]:
     """By variant, the free units on the shelf that the open shop cannot sell just now."""
     open_pool = await stock.open_pool(tx, shop_id=shop_id)
@@ -153,36 +74,6 @@ def _refused_fields(desk: Desk, refusal: Refusal, form: Sequence[str]) -> dict[s
     named = str(refusal.facts.get("field", ""))
     field = _FIELDS.get(named) or _FIELD_OF_CODE.get(refusal.code, "")
     return {field if field in form else "": message_of(refusal, desk.language)}
-
-
-_STATUS_SAID: Final = {
-    catalog.Status.ACTIVE: N_("%(n)s published."),
-    catalog.Status.DRAFT: N_("%(n)s moved to drafts."),
-    catalog.Status.ARCHIVED: N_("%(n)s archived."),
-}
-
-
-@router.post("/status")
-async def set_statuses(desk: Editor, status: Annotated[catalog.Status, Form()]) -> Response:
-    """Publish, unpublish or archive the products chosen in the list: all of them, or none."""
-    form = await desk.request.form()
-    back = "/products" + _as_listed(str(form.get("listed", "")))
-    try:
-        chosen = sorted({id_of(str(value)) for value in form.getlist("product_id")})
-        async with desk.work() as tx:
-            for product_id in chosen:
-                await catalog.update_product(tx, shop_id=desk.shop.id, product_id=product_id, status=status)
-    except Refusal as refusal:
-        return desk.refused(back, refusal)
-    if not chosen:
-        return desk.back(back, desk.say(N_("Select products first.")))
-    return desk.back(back, desk.say(_STATUS_SAID[status], n=len(chosen)))
-
-
-def _as_listed(query: str) -> str:
-    """The list as it was: its own parameters, and nothing else that a form may have sent."""
-    kept = [(key, text) for key, text in parse_qsl(query) if key in {"search", "status", "after", "before"}]
-    return f"?{urlencode(kept)}" if kept else ""
 
 
 # One more product
@@ -225,7 +116,7 @@ async def create(desk: Editor) -> Response:
                 description=values.get("description", ""),
                 descriptions={other_language(desk): values.get("other_description", "")},
                 kind=_kind(values.get("kind")),
-                status=_status(values.get("status")),
+                status=status_of(values.get("status")),
                 vendor=values.get("vendor", ""),
                 option_names=[name for name, _ in used],
                 variants=new_variants([chosen for _, chosen in used], minor, values.get("sku", "")),
@@ -272,7 +163,7 @@ def _kind(text: str | None) -> catalog.Kind:
     return catalog.Kind(text) if text in set(catalog.Kind) else catalog.Kind.PIECE
 
 
-def _status(text: str | None) -> catalog.Status:
+def status_of(text: str | None) -> catalog.Status:
     """That of a new product: a draft, where nothing else was chosen."""
     return catalog.Status.ACTIVE if text == catalog.Status.ACTIVE else catalog.Status.DRAFT
 
@@ -281,154 +172,10 @@ def _typed(form: FormData) -> dict[str, str]:
     return {name: value for name, value in form.items() if isinstance(value, str)}
 
 
-# Sheets
-
-
-@router.get("/import")
-async def sheet(desk: Editor) -> Response:
-    return await _import_page(desk)
-
-
-@router.post("/import")
-async def take_sheet(
-    desk: Editor,
-    file: UploadFile | None = None,
-    images: UploadFile | None = None,
-    location: Annotated[str, Form(max_length=20)] = "",
-    new_status: Annotated[str, Form(max_length=20)] = "",
-    check: Annotated[str, Form(max_length=10)] = "",
-) -> Response:
-    """Products without fault are taken, the others are told row by row.  `check`: say what would happen, take nothing."""
-    report: catalog.Report | None = None
-    counted = 0
-    try:
-        location_id = await _chosen_location(desk, location)
-        directory = services_of(desk.request).given.pictures_dir
-        async with (
-            catalog.opened_import(_sent(file), _sent(images), directory) as found,
-            desk.work() as tx,
-        ):
-            report = await catalog.import_shopify_csv(
-                tx,
-                shop_id=desk.shop.id,
-                stream=found.stream,
-                archive=found.archive,
-                stock_is_taken=location_id is not None,
-                is_trial=bool(check),
-                new_status=_status(new_status),
-            )
-            if location_id is not None:
-                counted = await stock.count_imported(
-                    tx, shop_id=desk.shop.id, location_id=location_id, units=report.units
-                )
-            if check:
-                raise Rollback
-    except Refusal as refusal:
-        field = "images" if refusal.code.startswith("catalog.zip_") else "file"
-        return await _import_page(
-            desk,
-            new_status=_status(new_status),
-            errors={field: message_of(refusal, desk.language)},
-            status=refusal.status,
-        )
-    return await _import_page(
-        desk, report=report, counted=counted, checked=bool(check), new_status=_status(new_status)
-    )
-
-
-def _sent(file: UploadFile | None) -> IO[bytes] | None:
-    return None if file is None or not file.size else file.file
-
-
-async def _parts(file: UploadFile | None) -> AsyncGenerator[bytes]:
+async def upload_parts(file: UploadFile | None) -> AsyncGenerator[bytes]:
     """What was chosen in a form; nothing where nothing was."""
     while file is not None and (part := await file.read(_PART)):
         yield part
-
-
-@router.get("/import/images")
-async def image_progress(desk: Editor) -> Response:
-    """How far the pictures of imported files are."""
-    async with desk.work() as tx:
-        found = await catalog.picture_progress(tx, shop_id=desk.shop.id)
-    return desk.page(
-        "import_images.html",
-        active="products",
-        progress=found,
-        failures=[(each, sentence(each.reason, "", {}, desk.language)) for each in found.failures],
-    )
-
-
-@router.post("/import/images")
-async def retry_images(desk: Editor) -> Response:
-    """Try those again that were given up."""
-    async with desk.work() as tx:
-        await catalog.retry_pictures(tx, shop_id=desk.shop.id)
-    return desk.back("/products/import/images")
-
-
-async def _chosen_location(desk: Desk, location: str) -> int | None:
-    """Raises NotAllowed without the right to change stock, stock.UnknownStock for a location of another shop."""
-    if not location:
-        return None
-    if not desk.actor.may(Permission.STOCK_EDIT):
-        raise accounts.NotAllowed(permission=Permission.STOCK_EDIT)
-    async with desk.db.transaction() as tx:
-        known = {str(each.id): each.id for each in await stock.locations(tx, shop_id=desk.shop.id)}
-    if location not in known:
-        raise stock.UnknownStock(location_id=location[:20])
-    return known[location]
-
-
-async def _import_page(
-    desk: Desk,
-    *,
-    report: catalog.Report | None = None,
-    counted: int = 0,
-    checked: bool = False,
-    new_status: catalog.Status = catalog.Status.DRAFT,
-    errors: Mapping[str, str] | None = None,
-    status: int = 200,
-) -> Response:
-    locations: list[stock.Location] = []
-    if desk.actor.may(Permission.STOCK_EDIT):
-        async with desk.db.transaction() as tx:
-            locations = await stock.locations(tx, shop_id=desk.shop.id)
-    return desk.page(
-        "import.html",
-        active="products",
-        status=status,
-        report=report,
-        counted=counted,
-        checked=checked,
-        new_status=new_status,
-        locations=locations,
-        errors=errors or {},
-        remarks=[] if report is None else _told(desk, report.errors),
-        notes=[] if report is None else _told(desk, report.notes),
-    )
-
-
-def _told(desk: Desk, remarks: Sequence[catalog.Remark]) -> list[tuple[int, str, str]]:
-    return [
-        (remark.row, remark.column, sentence(remark.code, remark.message, {}, desk.language))
-        for remark in remarks
-    ]
-
-
-@router.get("/export.csv")
-async def export(desk: Viewer) -> Response:
-    """All products as a CSV that the import and Shopify read."""
-    async with desk.work() as tx:
-        text = await catalog.export_shopify_csv(
-            tx, shop_id=desk.shop.id, base_url=public_link(desk.request, "")
-        )
-    # The mark at the start makes spreadsheets read UTF-8.
-    return Response(
-        text.encode("utf-8-sig"),
-        media_type="text/csv; charset=utf-8",
-        headers={"content-disposition": f'attachment; filename="{desk.shop.slug}-products.csv"'},
-    )
 
 
 # One product
@@ -460,7 +207,7 @@ async def _page(
             variant.id: await catalog.prices(tx, shop_id=desk.shop.id, variant_id=variant.id)
             for variant in variants
         }
-        bundles, goods, cut = await _bundle_forms(tx, desk, variants)
+        bundles, goods, cut = await bundle_forms(tx, desk, variants)
         classes = await pricing.service.tax_classes(tx, shop_id=desk.shop.id)
     other = other_language(desk)
     known = product.option_texts.get(other, {})
@@ -730,7 +477,7 @@ async def save_parts(desk: Editor, product_id: Id, variant_id: Annotated[Id, For
             if not text:
                 continue
             field, units = f"part-{variant_id}-{n}", f"units-{variant_id}-{n}"
-            part_id = await _meant(tx, desk.shop.id, text)
+            part_id = await variant_meant(tx, desk.shop.id, text)
             if part_id is None:
                 errors[field] = desk.say(N_("No product matches. Choose from the list or enter a SKU."))
                 continue
@@ -753,94 +500,6 @@ async def save_parts(desk: Editor, product_id: Id, variant_id: Annotated[Id, For
     return desk.back(f"/products/{product_id}#bundles", desk.say(said))
 
 
-async def _meant(tx: Tx, shop_id: int, text: str) -> int | None:
-    """The variant that a row of a bundle names: "Cup · White (#12)" as the list offers it, or a SKU."""
-    numbered = _NUMBERED.search(text)
-    if numbered is not None:
-        found = await catalog.variants(tx, shop_id=shop_id, ids=[int(numbered[1])])
-        return found[0].id if found else None
-    products = await catalog.products(tx, shop_id=shop_id, search=text, limit=None)
-    variants = await catalog.variants_of(tx, shop_id=shop_id, product_ids=[each.id for each in products])
-    known = [variant.id for variant in variants if variant.sku.casefold() == text.casefold()]
-    return known[0] if len(known) == 1 else None
-
-
-@dataclass(frozen=True, slots=True)
-class BundleForm:
-    """What a variant consists of, as its form begins: (name, units), and the bundles it is a part of itself."""
-
-    variant: catalog.Variant
-    rows: Sequence[tuple[str, int]]
-    part_of: Sequence[str]
-    own_units: int
-    """Units that stand in the books for the variant itself; a bundle does not sell them."""
-
-
-async def _bundle_forms(
-    tx: Tx, desk: Desk, variants: Sequence[catalog.Variant]
-) -> tuple[list[BundleForm], list[str], bool]:
-    """The forms, the names of what can be a part, and whether these are only the first of them."""
-    shop_id, ids = desk.shop.id, [variant.id for variant in variants]
-    bundles = await catalog.bundles(tx, shop_id=shop_id, variant_ids=ids)
-    around = await catalog.bundles_with(tx, shop_id=shop_id, part_ids=ids)
-    names = await _names(tx, desk, sorted(around))
-    own: dict[int, int] = {}
-    for level in await stock.levels(tx, shop_id=shop_id, variant_ids=ids):
-        own[level.variant_id] = own.get(level.variant_id, 0) + level.quantity
-    forms: list[BundleForm] = []
-    for variant in variants:
-        bundle = bundles.get(variant.id)
-        parts = () if bundle is None else bundle.parts
-        forms.append(
-            BundleForm(
-                variant,
-                [
-                    (
-                        _named(desk, part.title, part.titles, part.options, part.variant_id),
-                        part.quantity,
-                    )
-                    for part in parts
-                ],
-                [
-                    names[whole]
-                    for whole, other in around.items()
-                    if any(part.variant_id == variant.id for part in other.parts)
-                ],
-                own.get(variant.id, 0),
-            )
-        )
-    products = await catalog.products(tx, shop_id=shop_id, limit=MOST_NAMES)
-    goods = await catalog.variants_of(tx, shop_id=shop_id, product_ids=[each.id for each in products])
-    cut = len(products) == MOST_NAMES or len(goods) > MOST_NAMES
-    possible = await _names(tx, desk, [variant.id for variant in goods[:MOST_NAMES]])
-    nested = await catalog.bundles(tx, shop_id=shop_id, variant_ids=list(possible))
-    return forms, [name for variant_id, name in possible.items() if variant_id not in nested], cut
-
-
-async def _names(tx: Tx, desk: Desk, variant_ids: Sequence[int]) -> dict[int, str]:
-    variants = await catalog.variants(tx, shop_id=desk.shop.id, ids=variant_ids)
-    products = await catalog.products_by_id(
-        tx, shop_id=desk.shop.id, ids=sorted({variant.product_id for variant in variants})
-    )
-    return {
-        variant.id: _named(
-            desk,
-            products[variant.product_id].title,
-            products[variant.product_id].titles,
-            variant.options,
-            variant.id,
-        )
-        for variant in variants
-    }
-
-
-def _named(desk: Desk, title: str, titles: Mapping[str, str], options: Sequence[str], variant_id: int) -> str:
-    words = " · ".join(
-        word for word in (desk.language.localised(titles, title), option_words(options)) if word
-    )
-    return f"{words} (#{variant_id})"
-
-
 @router.post("/{product_id}/pictures")
 async def add_picture(
     desk: Editor, product_id: Id, picture: UploadFile | None = None, alt: Text = ""
@@ -849,7 +508,9 @@ async def add_picture(
     try:
         async with desk.work() as tx:
             await catalog.product(tx, shop_id=desk.shop.id, product_id=product_id)
-        made = await catalog.receive_picture(_parts(picture), services_of(desk.request).given.pictures_dir)
+        made = await catalog.receive_picture(
+            upload_parts(picture), services_of(desk.request).given.pictures_dir
+        )
         async with desk.work() as tx:
             await catalog.add_picture(tx, shop_id=desk.shop.id, product_id=product_id, picture=made, alt=alt)
     except Refusal as refusal:

@@ -1,0 +1,160 @@
+"""Whole sheets of products in and out, and their images."""
+
+from collections.abc import Mapping, Sequence
+from typing import IO, Annotated
+
+from fastapi import APIRouter, Form, UploadFile
+from starlette.responses import Response
+
+from shopfloor import accounts, catalog, stock
+from shopfloor.accounts import Permission
+from shopfloor.kernel.database import Rollback
+from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.http import public_link
+from shopfloor.kernel.services import services_of
+from shopfloor.web.console.desk import Desk
+from shopfloor.web.console.products import Editor, Viewer, status_of
+from shopfloor.web.refusals import message_of, sentence
+
+router = APIRouter(prefix="/console/{shop}/products", include_in_schema=False)
+
+
+@router.get("/import")
+async def sheet(desk: Editor) -> Response:
+    return await _import_page(desk)
+
+
+@router.post("/import")
+async def take_sheet(
+    desk: Editor,
+    file: UploadFile | None = None,
+    images: UploadFile | None = None,
+    location: Annotated[str, Form(max_length=20)] = "",
+    new_status: Annotated[str, Form(max_length=20)] = "",
+    check: Annotated[str, Form(max_length=10)] = "",
+) -> Response:
+    """Products without fault are taken, the others are told row by row.  `check`: say what would happen, take nothing."""
+    report: catalog.Report | None = None
+    counted = 0
+    try:
+        location_id = await _chosen_location(desk, location)
+        directory = services_of(desk.request).given.pictures_dir
+        async with (
+            catalog.opened_import(_sent(file), _sent(images), directory) as found,
+            desk.work() as tx,
+        ):
+            report = await catalog.import_shopify_csv(
+                tx,
+                shop_id=desk.shop.id,
+                stream=found.stream,
+                archive=found.archive,
+                stock_is_taken=location_id is not None,
+                is_trial=bool(check),
+                new_status=status_of(new_status),
+            )
+            if location_id is not None:
+                counted = await stock.count_imported(
+                    tx, shop_id=desk.shop.id, location_id=location_id, units=report.units
+                )
+            if check:
+                raise Rollback
+    except Refusal as refusal:
+        field = "images" if refusal.code.startswith("catalog.zip_") else "file"
+        return await _import_page(
+            desk,
+            new_status=status_of(new_status),
+            errors={field: message_of(refusal, desk.language)},
+            status=refusal.status,
+        )
+    return await _import_page(
+        desk, report=report, counted=counted, checked=bool(check), new_status=status_of(new_status)
+    )
+
+
+def _sent(file: UploadFile | None) -> IO[bytes] | None:
+    return None if file is None or not file.size else file.file
+
+
+@router.get("/import/images")
+async def image_progress(desk: Editor) -> Response:
+    """How far the pictures of imported files are."""
+    async with desk.work() as tx:
+        found = await catalog.picture_progress(tx, shop_id=desk.shop.id)
+    return desk.page(
+        "import_images.html",
+        active="products",
+        progress=found,
+        failures=[(each, sentence(each.reason, "", {}, desk.language)) for each in found.failures],
+    )
+
+
+@router.post("/import/images")
+async def retry_images(desk: Editor) -> Response:
+    """Try those again that were given up."""
+    async with desk.work() as tx:
+        await catalog.retry_pictures(tx, shop_id=desk.shop.id)
+    return desk.back("/products/import/images")
+
+
+async def _chosen_location(desk: Desk, location: str) -> int | None:
+    """Raises NotAllowed without the right to change stock, stock.UnknownStock for a location of another shop."""
+    if not location:
+        return None
+    if not desk.actor.may(Permission.STOCK_EDIT):
+        raise accounts.NotAllowed(permission=Permission.STOCK_EDIT)
+    async with desk.db.transaction() as tx:
+        known = {str(each.id): each.id for each in await stock.locations(tx, shop_id=desk.shop.id)}
+    if location not in known:
+        raise stock.UnknownStock(location_id=location[:20])
+    return known[location]
+
+
+async def _import_page(
+    desk: Desk,
+    *,
+    report: catalog.Report | None = None,
+    counted: int = 0,
+    checked: bool = False,
+    new_status: catalog.Status = catalog.Status.DRAFT,
+    errors: Mapping[str, str] | None = None,
+    status: int = 200,
+) -> Response:
+    locations: list[stock.Location] = []
+    if desk.actor.may(Permission.STOCK_EDIT):
+        async with desk.db.transaction() as tx:
+            locations = await stock.locations(tx, shop_id=desk.shop.id)
+    return desk.page(
+        "import.html",
+        active="products",
+        status=status,
+        report=report,
+        counted=counted,
+        checked=checked,
+        new_status=new_status,
+        locations=locations,
+        errors=errors or {},
+        remarks=[] if report is None else _told(desk, report.errors),
+        notes=[] if report is None else _told(desk, report.notes),
+    )
+
+
+def _told(desk: Desk, remarks: Sequence[catalog.Remark]) -> list[tuple[int, str, str]]:
+    return [
+        (remark.row, remark.column, sentence(remark.code, remark.message, {}, desk.language))
+        for remark in remarks
+    ]
+
+
+@router.get("/export.csv")
+async def export(desk: Viewer) -> Response:
+    """All products as a CSV that the import and Shopify read."""
+    async with desk.work() as tx:
+        text = await catalog.export_shopify_csv(
+            tx, shop_id=desk.shop.id, base_url=public_link(desk.request, "")
+        )
+    # The mark at the start makes spreadsheets read UTF-8.
+    return Response(
+        text.encode("utf-8-sig"),
+        media_type="text/csv; charset=utf-8",
+        headers={"content-disposition": f'attachment; filename="{desk.shop.slug}-products.csv"'},
+    )

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import re
 import socket
 import stat
@@ -10,6 +11,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
+from uuid import uuid4
 from xml.etree import ElementTree as ET
 
 import httpx
@@ -174,6 +177,93 @@ def test_a_body_of_unknown_length_is_refused_when_it_is_too_much(
     answer = ask(node, "POST", path, content=endless(), headers={"content-type": kind})
     assert (answer.status_code, answer.json()["code"]) == (413, "request.too_large")
     assert answer.headers["connection"] == "close"
+
+
+CUT_OFF = 8
+
+
+def sent(node: Running, path: str, kind: str, body: bytes, *, cookie: str, by: str, cut: bool) -> bytes:
+    """What a raw socket gets for a body that says it is longer than it is, where `cut`, and then ends."""
+    host, _, port = node.address.removeprefix("http://").partition(":")
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: {host}:{port}\r\nOrigin: {node.address}\r\nCookie: {cookie}\r\n"
+        f"Content-Type: {kind}\r\nConnection: close\r\n"
+    )
+    if by == "length":
+        data = f"{head}Content-Length: {len(body) + (CUT_OFF if cut else 0)}\r\n\r\n".encode() + body
+    else:
+        end = b"" if cut else b"0\r\n\r\n"
+        data = f"{head}Transfer-Encoding: chunked\r\n\r\n{len(body):x}\r\n".encode() + body + b"\r\n" + end
+    with socket.create_connection((host, int(port)), timeout=60) as stream:
+        stream.sendall(data)
+        if cut:
+            stream.shutdown(socket.SHUT_WR)
+        answer = b""
+        while True:
+            try:
+                piece = stream.recv(65_536)
+            except ConnectionResetError:
+                return answer
+            if not piece:
+                return answer
+            answer += piece
+
+
+@pytest.mark.parametrize("by", ["length", "chunks"])
+def test_a_body_that_is_cut_off_is_nothing_and_one_that_is_too_long_is_refused(
+    node: Running, owner: Owner, product: dict[str, Any], by: str
+) -> None:
+    """Each body is all that is meant already: only its end is missing."""
+    goods = owner.product("Cut shirt", {"M": 9})
+    show = owner.show("Cut off")
+    offer = owner.offer(show, goods, {"M": 9})
+    owner.shop("POST", f"/shows/{show}/start")
+    buy = {
+        "offer_id": offer, "variant_id": goods["variants"][0]["id"], "quantity": 1, "price_minor": 9_900,
+    }  # fmt: skip
+    cookie = httpx.get(f"{node.address}/s/corner/live/{show}", timeout=60, trust_env=False).headers[
+        "set-cookie"
+    ]
+    cookie = cookie.split(";")[0]
+
+    def bodies(path: str) -> tuple[str, bytes]:
+        if path == "/buy":
+            return "application/json", json.dumps({"id": str(uuid4()), **buy}).encode()
+        if path == "/buy?form":
+            return "application/x-www-form-urlencoded", urlencode({"id": str(uuid4()), **buy}).encode()
+        if path == "/e":
+            return "application/json", json.dumps([{"id": str(uuid4()), "type": "page_view"}]).encode()
+        if path.endswith("/like"):
+            return "application/json", b'{"n":3}'
+        return "application/json", json.dumps({"text": f"cut by {by}"}).encode()
+
+    def state() -> dict[str, Any]:
+        return ask(node, "GET", f"/room/{show}/state").json()
+
+    paths = ["/buy", "/buy?form", "/e", f"/room/{show}/like", f"/room/{show}/chat"]
+    for path in paths:
+        kind, body = bodies(path)
+        assert sent(node, path, kind, body, cookie=cookie, by=by, cut=True) == b"", path
+    said = [sent(node, path, *bodies(path), cookie=cookie, by=by, cut=False)[9:12] for path in paths]
+    too_long = [
+        sent(node, path, bodies(path)[0], b" " * (1 << 18), cookie=cookie, by=by, cut=False)[9:12]
+        for path in paths
+        if path != "/e"
+    ]
+
+    assert said == [b"200", b"303", b"200", b"204", b"201"]
+    assert too_long == [b"413"] * 4
+    until(
+        "what came whole is shown",
+        lambda: (
+            (now := state())["state"]["likes"] == 3
+            and [line["text"] for line in now["chat"]] == [f"cut by {by}"]
+        ),
+    )
+    held = {
+        level["variant_id"]: level["held"] for level in owner.shop("GET", "/stock/levels") if level["held"]
+    }
+    assert held[buy["variant_id"]] == 2
 
 
 def connections(node: Running) -> int:

@@ -8,8 +8,8 @@
 
 import math
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -18,12 +18,9 @@ from shopfloor.collector.intake import parse
 from shopfloor.collector.models import MAX_BODY, Bad, Malformed, TooFast, TooLarge, UnsupportedMedia
 from shopfloor.collector.quotas import Quotas
 from shopfloor.collector.service import Collector
+from shopfloor.kernel.asgi import CutOffError, Receive, Scope, Send, read_body
 from shopfloor.kernel.errors import Refusal, Unavailable
 from shopfloor.kernel.values import now
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 RETRY_AFTER: Final = b"2"
 # A beacon sent while a page is closed cannot ask leave for application/json; it comes as plain text.
@@ -75,33 +72,26 @@ class Endpoint:
             await _answer(send, refusal.status, refusal.body(), (b"retry-after", RETRY_AFTER))
         except Refusal as refusal:
             await _answer(send, refusal.status, refusal.body())
+        except CutOffError:
+            return
         else:
-            if results is not None:
-                await _answer(send, 200, {"results": results})
+            await _answer(send, 200, {"results": results})
 
-    async def _take(self, scope: Scope, receive: Receive) -> dict[str, str] | None:
+    async def _take(self, scope: Scope, receive: Receive) -> dict[str, str]:
         headers = dict(scope["headers"])
         media = headers.get(b"content-type", b"").partition(b";")[0].strip().lower().decode("latin-1")
         if media not in _MEDIA:
             raise UnsupportedMedia(media=media[:100])
-        announced = headers.get(b"content-length", b"")
-        size = int(announced[:20]) if announced.isdigit() else None
-        if size is not None and size > MAX_BODY:
-            raise TooLarge(limit=MAX_BODY)
         address = (scope.get("client") or ("",))[0]
         viewer = self._viewer(scope)
         self._check(self._quotas.request(address, viewer, self._clock()))
-        # What is announced is paid for before it is read; else each piece as it comes.
-        if size is not None:
-            self._check(self._quotas.body(address, viewer, size, self._clock()))
-
-        def pay(piece: int) -> None:
-            if size is None:
-                self._check(self._quotas.body(address, viewer, piece, self._clock()))
-
-        body = await _body(receive, pay)
-        if body is None:
-            return None
+        body = await read_body(
+            scope,
+            receive,
+            limit=MAX_BODY,
+            too_large=lambda: TooLarge(limit=MAX_BODY),
+            pay=lambda length: self._check(self._quotas.body(address, viewer, length, self._clock())),
+        )
         try:
             entries = parse(body, received=now(), viewer=None if viewer is None else str(viewer))
         except Malformed:
@@ -114,24 +104,6 @@ class Endpoint:
     def _check(self, seconds: float) -> None:
         if seconds:
             raise TooFast(math.ceil(seconds))
-
-
-async def _body(receive: Receive, pay: Callable[[int], None]) -> bytes | None:
-    """The whole body, or None when the client went away; refuses more than the limit while reading."""
-    parts: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        part: bytes = message.get("body", b"")
-        size += len(part)
-        if size > MAX_BODY:
-            raise TooLarge(limit=MAX_BODY)
-        pay(len(part))
-        parts.append(part)
-        if not message.get("more_body"):
-            return b"".join(parts)
 
 
 async def _answer(send: Send, status: int, body: object, *headers: tuple[bytes, bytes]) -> None:

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shopfloor.kernel import http
+from shopfloor.kernel.asgi import BodyTooLarge, announced_length
 from shopfloor.kernel.client_address import Network, client_address, forwarded_scheme
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.headers import RAW_HEADERS
@@ -26,13 +27,6 @@ DRAIN_SECONDS: Final = 2.0
 MayBeLarge = Callable[[Scope], Awaitable[int]]
 # A page that says the refusal to people; None where a program asks.
 PageOf = Callable[[Scope, Refusal], Awaitable[Response | None]]
-
-
-class BodyTooLarge(Refusal):
-    """The request is too large."""
-
-    status = 413
-    code = "request.too_large"
 
 
 class Edge:
@@ -155,9 +149,9 @@ class _Body:
         self.refusal: BodyTooLarge | None = None
 
     async def check_announced(self) -> None:
-        for name, value in self._scope["headers"]:
-            if name == b"content-length" and value.isdigit():
-                await self._check(int(value[:18]))
+        announced = announced_length(self._scope)
+        if announced is not None:
+            await self._check(announced)
 
     async def _check(self, size: int) -> None:
         if size > self._limit and not self._asked and self._may_be_large is not None:

@@ -10,15 +10,15 @@ GET  /room/{show_id}/events   server-sent events: a snapshot, then every tick
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
 import msgspec
 
 from shopfloor.kernel import strict_json
+from shopfloor.kernel.asgi import Application, CutOffError, Receive, Scope, Send, read_body
 from shopfloor.kernel.client_address import address_group
 from shopfloor.kernel.errors import Forbidden, Invalid, NotFound, Refusal, TooMany, Unauthenticated
 from shopfloor.kernel.strict_json import Int64
@@ -30,9 +30,6 @@ from shopfloor.live.handlers import Said
 from shopfloor.live.presence import WITHOUT_A_SOCKET
 from shopfloor.live.room import Room
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 B = TypeVar("B", bound=msgspec.Struct)
 
 MAX_BODY: Final = 16 * 1024
@@ -91,7 +88,7 @@ class ChatBody(msgspec.Struct):
     name: str | None = None
 
 
-def room_endpoint(gateway: Gateway) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+def room_endpoint(gateway: Gateway) -> Application:
     """The ASGI application; mount it, or route `/room/` to it."""
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
@@ -102,6 +99,8 @@ def room_endpoint(gateway: Gateway) -> Callable[[Scope, Receive, Send], Awaitabl
             await _dispatch(gateway, scope, headers, receive, send)
         except Refusal as refusal:
             await _reply(send, refusal.status, wire.encode(refusal.body()))
+        except CutOffError:
+            return
 
     return application
 
@@ -162,7 +161,7 @@ async def _asked(
 ) -> _Posted[B]:
     """What a page without a socket tells of itself, within the limits."""
     shopper = _shopper(gateway, scope, headers)
-    body = _decoded(await _body(receive), kind)
+    body = _decoded(await read_body(scope, receive, limit=MAX_BODY), kind)
     address = address_group((scope.get("client") or ("",))[0])
     wait = gateway.wait_to_post(shopper, address)
     if wait:
@@ -177,7 +176,7 @@ async def _chat(
     if gateway.handlers.chat is None:
         raise NoSuchAddress
     as_json = headers.get("content-type", "").startswith("application/json")
-    body = _chat_body(await _body(receive), as_json=as_json)
+    body = _chat_body(await read_body(scope, receive, limit=MAX_BODY), as_json=as_json)
     channel = await gateway.channel(show_id)
     role = "viewer"
     token = cookie(headers.get("cookie"), "session")
@@ -230,21 +229,6 @@ def _decoded(body: bytes, kind: type[B]) -> B:
     except (msgspec.DecodeError, RecursionError) as problem:
         raise BadMessage(str(problem)[:200]) from problem
     return found
-
-
-async def _body(receive: Receive) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            raise BadMessage
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > MAX_BODY:
-            raise BadMessage("That is too long.", bytes=MAX_BODY)
-        if not message.get("more_body"):
-            return b"".join(parts)
 
 
 async def _events(gateway: Gateway, show_id: int, last_id: str, receive: Receive, send: Send) -> None:

@@ -10,9 +10,9 @@ here again (307), once; then it says that cookies are needed.
 import asyncio
 import html
 import time
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
-from typing import Any, Final
+from typing import Final
 from urllib.parse import parse_qs, urlencode
 from uuid import UUID
 
@@ -21,6 +21,7 @@ import msgspec
 from shopfloor import accounts, stock
 from shopfloor.accounts import Keyring
 from shopfloor.kernel import strict_json
+from shopfloor.kernel.asgi import CutOffError, Receive, Scope, Send, read_body
 from shopfloor.kernel.client_address import Network, address_group, client_address, networks
 from shopfloor.kernel.database import DatabaseAway
 from shopfloor.kernel.errors import Refusal
@@ -41,11 +42,6 @@ from shopfloor.purchases.models import (
     asked_again,
 )
 from shopfloor.purchases.offer_terms import OfferTerms
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 PATH: Final = "/buy"
 MAX_BODY: Final = 8 * 1024
@@ -118,13 +114,16 @@ class PurchaseEndpoint:
             asker = shopper or address_group((scope.get("client") or ("",))[0])
             if self._rate.wait(asker, time.monotonic()):
                 raise TooFast
-            body = await _body(receive)
+            body = await read_body(scope, receive, limit=MAX_BODY, too_large=_too_large)
             purchase = _decode(body) if is_json else _form(content_type, body)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as problem:
             await self._refuse(send, BadPurchase(why=str(problem)[:300]), is_json=is_json)
             return
         except Refusal as refusal:
             await self._refuse(send, refusal, is_json=is_json)
+            return
+        except CutOffError:
+            # Whoever left in the middle of a wish has not said it.
             return
         if shopper is None:
             await self._ask_for_cookie(scope, send, purchase, is_json=is_json)
@@ -179,7 +178,7 @@ class PurchaseEndpoint:
             if self._rate.wait(shopper, time.monotonic()):
                 raise TooFast
             if len(body) > MAX_BODY:
-                raise TooLarge(most_bytes=MAX_BODY)
+                raise _too_large()
             purchase = _decode(body)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as problem:
             refusal = BadPurchase(why=str(problem)[:300])
@@ -236,6 +235,10 @@ class PurchaseEndpoint:
         secure = "; Secure" if self._secure else ""
         kept = f"{HELD_COOKIE}={hold_id}; Path=/; Max-Age=86400; HttpOnly; SameSite=Lax{secure}"
         return b"set-cookie", kept.encode("ascii")
+
+
+def _too_large() -> TooLarge:
+    return TooLarge(most_bytes=MAX_BODY)
 
 
 def _refusal(refusal: Refusal) -> PurchaseReply:
@@ -296,19 +299,6 @@ def _once(future: "asyncio.Future[PurchaseReply]") -> Callable[[PurchaseReply], 
             future.set_result(answer)
 
     return reply
-
-
-async def _body(receive: Receive) -> bytes:
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    while message.get("more_body"):
-        message = await receive()
-        body += message.get("body", b"")
-        if len(body) > MAX_BODY:
-            break
-    if len(body) > MAX_BODY:
-        raise TooLarge(most_bytes=MAX_BODY)
-    return body
 
 
 def _form(content_type: bytes, body: bytes) -> PurchaseRequest:

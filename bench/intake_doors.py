@@ -51,7 +51,7 @@ from shopfloor.kernel import logs
 from shopfloor.kernel.connections import raise_file_limit
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.edge import Edge
-from shopfloor.kernel.http_protocol import make_guarded_protocol
+from shopfloor.kernel.http_protocol import make_guarded_protocol, sweep
 from shopfloor.kernel.migrations import migrate
 from shopfloor.kernel.postgres import EmbeddedPostgres
 from shopfloor.kernel.settings import Settings
@@ -133,7 +133,8 @@ async def serve(dsn: str, data_dir: str) -> None:
             ),
         )  # fmt: skip
         print("port", listener.getsockname()[1], flush=True)
-        await uvicorn.Server(config).serve(sockets=[listener])
+        async with app.background(sweep(node.connections)):
+            await uvicorn.Server(config).serve(sockets=[listener])
     await pool.close()
 
 
@@ -367,7 +368,7 @@ class SocketBuyer(Buyer):
         self.rest += data
         if not self.greeted and b"\r\n\r\n" in self.rest:
             if b" 101 " not in self.rest.split(b"\r\n", 1)[0]:
-                self.ready.set_exception(RuntimeError(self.rest[:300]))
+                self.ready.set_exception(RuntimeError(self.rest[:3000]))
             self.greeted = True
             self.transport.write(frame(b'{"t":"hello"}'))
         elif b'"t":"snapshot"' in self.rest:

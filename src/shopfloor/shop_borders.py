@@ -20,6 +20,7 @@ _NAMED: Final = {
     "change_id": "orders.pay_to_change",
     "channel_id": "media.channel",
     "checkout_id": "orders.checkout",
+    "connection_id": "payments.connection",
     "forecast_id": "demand.forecast",
     "hold_id": "stock.hold",
     "lender_id": "stock.pool",

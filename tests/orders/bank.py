@@ -9,10 +9,10 @@ from pathlib import Path
 from uuid import UUID
 
 from shopfloor.kernel.values import Money
-from shopfloor.payments import Attempt, Charged, GivenBack
+from shopfloor.payments import Attempt, Charged, GivenBack, Provider
 
 
-class Bank:
+class Bank(Provider):
     """Takes the money at once.  `dies`: whoever asks is killed "before" or "after" the money is taken."""
 
     name = "bank"
@@ -47,22 +47,22 @@ class Bank:
             )
         if self._dies == "after":
             os.kill(os.getpid(), signal.SIGKILL)
-        charged = await self.look_up(attempt.id)
+        charged = await self.look_up(attempt)
         assert charged is not None, "it was just taken"
         return charged
 
-    async def look_up(self, attempt_id: UUID) -> Charged | None:
+    async def look_up(self, attempt: Attempt) -> Charged | None:
         with self._book() as book:
             row = book.execute(
-                "SELECT minor, currency FROM charge WHERE attempt = ?", (str(attempt_id),)
+                "SELECT minor, currency FROM charge WHERE attempt = ?", (str(attempt.id),)
             ).fetchone()
-        return None if row is None else Charged(f"bank/{attempt_id}", Money(*row))
+        return None if row is None else Charged(f"bank/{attempt.id}", Money(*row))
 
-    async def give_back(self, attempt_id: UUID, *, refund_id: UUID, amount: Money) -> GivenBack:
+    async def give_back(self, attempt: Attempt, *, refund_id: UUID, amount: Money) -> GivenBack:
         with self._book() as book:
             book.execute(
                 "INSERT OR IGNORE INTO refund VALUES (?, ?, ?)",
-                (str(refund_id), str(attempt_id), amount.minor),
+                (str(refund_id), str(attempt.id), amount.minor),
             )
         return GivenBack(f"bank-refund/{refund_id}")
 

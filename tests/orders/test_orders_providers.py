@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 from tests.orders.bank import Bank
@@ -11,12 +11,14 @@ from tests.orders.conftest import PRICE, MakeMarket, Market, form
 
 from shopfloor import orders, payments, stock
 from shopfloor.kernel.values import Money, new_id
-from shopfloor.orders import Status, refusals
-from shopfloor.payments import Attempt, Awaiting, Charged, Declined, GivenBack, Manual, Provider
+from shopfloor.orders import Status
+from shopfloor.orders.reports import apply_report
+from shopfloor.payments import Attempt, Awaiting, Charged, Declined, GivenBack, Provider
+from shopfloor.payments.providers import Manual
 
 
 @dataclass
-class Instant:
+class Instant(Provider):
     """Stands for a provider that takes the money at once.  `amounts` is what the outside world remembers."""
 
     name: str = "instant"
@@ -35,14 +37,14 @@ class Instant:
         self.amounts.setdefault(attempt.id, attempt.amount)
         return Charged(f"psp/{attempt.id}", self.amounts[attempt.id])
 
-    async def look_up(self, attempt_id: UUID) -> Charged | None:
+    async def look_up(self, attempt: Attempt) -> Charged | None:
         if self.away:
             raise payments.ProviderAway
-        if attempt_id not in self.amounts:
+        if attempt.id not in self.amounts:
             return None
-        return Charged(f"psp/{attempt_id}", self.amounts[attempt_id])
+        return Charged(f"psp/{attempt.id}", self.amounts[attempt.id])
 
-    async def give_back(self, attempt_id: UUID, *, refund_id: UUID, amount: Money) -> GivenBack:
+    async def give_back(self, attempt: Attempt, *, refund_id: UUID, amount: Money) -> GivenBack:
         self.sent_back.setdefault(refund_id, amount)
         return GivenBack(f"psp-refund/{refund_id}")
 
@@ -69,7 +71,7 @@ async def test_a_lookup_tells_what_start_told(provider: Provider) -> None:
     attempt = Attempt(id=new_id(), method="transfer", amount=Money(500, "CNY"), label="1001")
     started = await provider.start(attempt)
 
-    known = await provider.look_up(attempt.id)
+    known = await provider.look_up(attempt)
 
     assert type(known) is type(started)
     if isinstance(started, Charged):
@@ -81,8 +83,8 @@ async def test_a_refund_sent_twice_is_one_refund(provider: Provider) -> None:
     await provider.start(attempt)
     refund_id = new_id()
 
-    first = await provider.give_back(attempt.id, refund_id=refund_id, amount=Money(200, "CNY"))
-    again = await provider.give_back(attempt.id, refund_id=refund_id, amount=Money(200, "CNY"))
+    first = await provider.give_back(attempt, refund_id=refund_id, amount=Money(200, "CNY"))
+    again = await provider.give_back(attempt, refund_id=refund_id, amount=Money(200, "CNY"))
 
     assert first == again
 
@@ -214,27 +216,32 @@ async def test_charged_but_the_units_are_gone_is_owed_back_and_never_lost(make_m
     await market.assert_sound()
 
 
+async def the_payment(market: Market, order: orders.Order) -> payments.Payment:
+    async with market.db.transaction() as tx:
+        return (await payments.payments_for(tx, subject_id=order.id))[-1]
+
+
+async def report(market: Market, payment: payments.Payment, outcome: payments.Outcome) -> orders.Order:
+    async with market.db.transaction() as tx:
+        return await apply_report(tx, payment=payment, outcome=outcome)
+
+
+async def open_differences(market: Market) -> list[tuple[str, int, str]]:
+    async with market.db.transaction() as tx:
+        found = await payments.differences.differences(tx, shop_id=market.shop_id)
+    return [(each.kind.value, each.amount_minor, each.currency) for each in found]
+
+
 async def test_a_providers_message_twice_is_one_charge(market: Market) -> None:
     order, _ = await market.order()
-    async with market.db.transaction() as tx:
-        payment_id = await tx.value("SELECT id FROM orders.payment")
+    payment = await the_payment(market, order)
 
     for _ in range(2):
-        async with market.db.transaction() as tx:
-            paid = await orders.record_charge(
-                tx,
-                shop_id=market.shop_id,
-                payment_id=payment_id,
-                reference="psp/1",
-                amount=order.total,
-                actor="psp",
-            )
+        paid = await report(market, payment, Charged("psp/1", order.total))
         assert paid.charged_minor == PRICE
-    with pytest.raises(refusals.OrderNotFound):
-        async with market.db.transaction() as tx:
-            await orders.record_charge(
-                tx, shop_id=market.shop_id, payment_id=uuid4(), reference="x", amount=order.total, actor="psp"
-            )
+
+    assert await open_differences(market) == []
+    assert len(await market.facts("orders.order_paid")) == 1
 
 
 async def test_a_providers_message_that_overtakes_its_answer_is_the_same_charge(
@@ -247,10 +254,9 @@ async def test_a_providers_message_that_overtakes_its_answer_is_the_same_charge(
         async def start(self, attempt: Attempt) -> Charged:
             charged = await super().start(attempt)
             async with market.db.transaction() as tx:
-                await orders.record_charge(
-                    tx, shop_id=market.shop_id, payment_id=attempt.id, reference=charged.reference,
-                    amount=charged.amount, actor="bank",
-                )  # fmt: skip
+                payment = await payments.payment(tx, payment_id=attempt.id)
+                assert payment is not None
+                await apply_report(tx, payment=payment, outcome=charged)
             return charged
 
     bank = Quick(tmp_path / "bank")
@@ -267,26 +273,91 @@ async def test_a_providers_message_that_overtakes_its_answer_is_the_same_charge(
     await market.assert_sound()
 
 
-async def test_a_providers_message_with_another_amount_changes_nothing(market: Market) -> None:
+@pytest.mark.parametrize(
+    ("amount", "kind"),
+    [
+        (Money(PRICE - 1, "CNY"), "amount"),
+        (Money(PRICE + 1, "CNY"), "amount"),
+        (Money(PRICE, "EUR"), "currency"),
+    ],
+)
+async def test_money_that_does_not_fit_is_a_difference_and_not_the_orders(
+    market: Market, amount: Money, kind: str
+) -> None:
     order, _ = await market.order()
-    async with market.db.transaction() as tx:
-        payment_id = await tx.value("SELECT id FROM orders.payment")
+    payment = await the_payment(market, order)
 
-    for amount in (Money(PRICE - 1, "CNY"), Money(PRICE, "EUR")):
-        with pytest.raises((refusals.WrongAmount, refusals.WrongCurrency)):
-            async with market.db.transaction() as tx:
-                await orders.record_charge(
-                    tx,
-                    shop_id=market.shop_id,
-                    payment_id=payment_id,
-                    reference="psp/1",
-                    amount=amount,
-                    actor="psp",
-                )
+    for _ in range(2):
+        await report(market, payment, Charged("psp/1", amount))
 
     async with market.db.transaction() as tx:
         view = await orders.order(tx, shop_id=market.shop_id, order_id=order.id)
     assert (view.order.status, view.order.charged_minor) == (Status.PLACED, 0)
+    assert await open_differences(market) == [(kind, amount.minor, amount.currency)]
+    await market.assert_sound()
+
+
+async def test_money_that_comes_twice_is_a_difference(market: Market) -> None:
+    order, _ = await market.order()
+    payment = await the_payment(market, order)
+
+    await report(market, payment, Charged("psp/1", order.total))
+    after = await report(market, payment, Charged("psp/2", order.total))
+
+    assert (after.status, after.charged_minor) == (Status.PAID, PRICE)
+    assert await open_differences(market) == [("twice", PRICE, "CNY")]
+    assert len(await market.facts("orders.order_paid")) == 1
+    await market.assert_sound()
+
+
+async def test_money_for_an_order_that_fell_brings_it_back(market: Market) -> None:
+    order, _ = await market.order()
+    payment = await the_payment(market, order)
+    async with market.db.transaction() as tx:
+        await tx.run("UPDATE orders.orders SET payment_due_at = now() - interval '1 minute'")
+    await orders.sweep(market.db)
+
+    back = await report(market, payment, Charged("psp/1", order.total))
+
+    assert (back.status, back.secured) == (Status.PAID, True)
+    assert await open_differences(market) == []
+    await market.assert_sound()
+
+
+async def test_money_for_an_order_that_was_cancelled_is_owed_back_and_money_after_that_is_a_difference(
+    market: Market,
+) -> None:
+    order, _ = await market.order()
+    payment = await the_payment(market, order)
+    async with market.db.transaction() as tx:
+        await orders.cancel(
+            tx, shop_id=market.shop_id, order_id=order.id, by=orders.Party.MERCHANT, actor="person:1"
+        )
+
+    owed = await report(market, payment, Charged("psp/1", order.total))
+    after = await report(market, payment, Charged("psp/2", order.total))
+
+    assert (owed.status, owed.refund_owed_minor) == (Status.CANCELLED, PRICE)
+    assert (after.charged_minor, after.refund_owed_minor) == (PRICE, PRICE)
+    assert await open_differences(market) == [("late", PRICE, "CNY")]
+    await market.assert_sound()
+
+
+async def test_money_for_a_purchase_that_never_became_an_order_is_a_difference(market: Market) -> None:
+    hold_id, shopper = await market.hold()
+    instant = Instant(decline="insufficient funds")
+    with pytest.raises(payments.PaymentDeclined):
+        await complete(market, instant, hold_id, shopper)
+    async with market.db.transaction() as tx:
+        payment = await payments.payment(
+            tx, payment_id=await tx.value("SELECT id FROM payments.payment ORDER BY created_at DESC LIMIT 1")
+        )
+    assert payment is not None
+
+    after = await report(market, payment, Charged("psp/1", Money(PRICE, "CNY")))
+
+    assert (after.status, after.number, after.charged_minor) == (Status.CANCELLED, None, 0)
+    assert await open_differences(market) == [("late", PRICE, "CNY")]
     await market.assert_sound()
 
 

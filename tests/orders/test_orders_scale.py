@@ -253,7 +253,7 @@ async def test_numbers_taken_at_once_are_never_the_same(database: Database) -> N
 
 
 @dataclass
-class Timed:
+class Timed(payments.Provider):
     """A provider that answers when it is let; counts how many ask it at once."""
 
     name: str
@@ -265,7 +265,7 @@ class Timed:
     async def start(self, attempt: payments.Attempt) -> Charged:
         return Charged(f"psp/{attempt.id}", attempt.amount)
 
-    async def look_up(self, attempt_id: UUID) -> None:
+    async def look_up(self, attempt: payments.Attempt) -> None:
         self.asked += 1
         self.asking += 1
         self.most = max(self.most, self.asking)
@@ -274,7 +274,7 @@ class Timed:
         finally:
             self.asking -= 1
 
-    async def give_back(self, attempt_id: UUID, *, refund_id: UUID, amount: Money) -> GivenBack:
+    async def give_back(self, attempt: payments.Attempt, *, refund_id: UUID, amount: Money) -> GivenBack:
         raise AssertionError("nobody asked for money back")
 
 

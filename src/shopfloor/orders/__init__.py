@@ -5,7 +5,7 @@ its total; units are an order's own before its buyer is told so; money that came
 owed back.
 """
 
-from shopfloor.orders import bank_details, erasure
+from shopfloor.orders import bank_details, erasure, paying
 from shopfloor.orders.audit import audit
 from shopfloor.orders.cancellation import cancel, cancel_for_shopper, expire
 from shopfloor.orders.charges import mark_paid
@@ -24,7 +24,6 @@ from shopfloor.orders.models import (
     ShopTerms,
     Status,
 )
-from shopfloor.orders.placing import record_charge
 from shopfloor.orders.presale import answer_delay, delay, lot_delayed, lot_ready, mark_ready
 from shopfloor.orders.presentation import shown
 from shopfloor.orders.refunds import mark_refunded, refund, refunds_owed, send_refund
@@ -76,8 +75,8 @@ __all__ = [
     "order",
     "order_for_shopper",
     "orders",
+    "paying",
     "prepare",
-    "record_charge",
     "refund",
     "refunds_owed",
     "release_network",

@@ -2,11 +2,11 @@
 
 `begin_checkout` freezes what the buyer saw.  `prepare` turns it and the form into a draft order, or finds the order
 that the same form made before.  Then the provider is asked, with nothing locked.  `placing.finalise` makes the
-draft an order.  `complete` is the three together.
+draft an order; `reports.apply_report` leads there.  `complete` is the three together.
 """
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -18,13 +18,23 @@ from shopfloor import payments, purchases, stock
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.values import new_id, now
 from shopfloor.orders import checkout_queries, lifecycle, page_texts, queries, quoting, views
-from shopfloor.orders.checkout_form import Address, Form, contact_keys, form_hash, tidy
+from shopfloor.orders.checkout_form import (
+    PAY_ONLINE_WITHIN,
+    Address,
+    Form,
+    contact_keys,
+    form_hash,
+    tidy,
+)
 from shopfloor.orders.checkout_snapshot import from_hold, from_intent, from_lots, plain
 from shopfloor.orders.models import Bundle, Item, Order, ShopTerms, Status, Why
-from shopfloor.orders.placing import finalise
+from shopfloor.orders.placing import finalise, is_online
 from shopfloor.orders.presentation import Shown, shown
 from shopfloor.orders.refusals import CheckoutNotFound, ContactLimit, KeyReused, TotalChanged
+from shopfloor.orders.reports import apply_report, label_of
 
+# From the id of an order and its key.
+ReturnTo = Callable[[UUID, str], str]
 # A hold lasts at least this long once its buyer has sent the form: the provider needs time to answer.
 _PAYMENT_SECONDS: Final = 180
 
@@ -152,8 +162,11 @@ async def prepare(
     form: Form,
     providers: payments.Providers | None = None,
     network: int | None = None,
+    return_to: ReturnTo | None = None,
 ) -> Prepared:
     """Check everything, keep the units, write the draft.  The same form again finds the same order.
+
+    `return_to` makes the address to which a provider sends the buyer back.
 
     Raises CheckoutNotFound, ContactLimit, FormRefused, KeyReused (sent before with other content), TotalChanged, purchases.HoldExpired
     (the facts say what to wait for), payments.ProviderUnknown for one that is not among `providers`.
@@ -179,7 +192,7 @@ async def prepare(
             total_minor=sums.total.minor,
             currency=sums.total.currency,
         )
-    order_id = new_id()
+    order_id, key = new_id(), secrets.token_urlsafe(18)
     await queries.insert_order(
         tx,
         id=order_id,
@@ -201,7 +214,7 @@ async def prepare(
         shipping_name=way.name,
         calculation=way.calculation,
         form_hash=form_hash(clean),
-        key=secrets.token_urlsafe(18),
+        key=key,
     )
     await queries.insert_bundles(tx, order_id=order_id, bundles=quoting.whole(kept.bundles, way.items))
     await queries.insert_lines(tx, _rows(order_id, way.items))
@@ -216,6 +229,9 @@ async def prepare(
         method=clean.method,
         actor="buyer",
         among=providers,
+        connection_id=clean.connection_id,
+        return_url="" if return_to is None else return_to(order_id, key),
+        expires_at=None if clean.provider == "manual" else now() + PAY_ONLINE_WITHIN,
     )
     return Prepared(await lifecycle.settle(tx, order_id=order_id), payment)
 
@@ -355,6 +371,8 @@ async def complete(
     form: Form,
     providers: payments.Providers = payments.MANUAL_ONLY,
     network: int | None = None,
+    return_to: ReturnTo | None = None,
+    payer: payments.attempts.Payer = payments.attempts.NOBODY,
 ) -> Order:
     """A purchase and a form become an order; the same form again gives the same order.
 
@@ -370,10 +388,11 @@ async def complete(
             form=form,
             providers=providers,
             network=network,
+            return_to=return_to,
         )
     if prepared.order.status is not Status.DRAFT:
         return _told(prepared.order)
-    return _told(await pay_and_finish(db, providers, prepared.order, prepared.payment))
+    return _told(await pay_and_finish(db, providers, prepared.order, prepared.payment, payer=payer))
 
 
 def _told(order: Order) -> Order:
@@ -386,12 +405,19 @@ def _told(order: Order) -> Order:
 
 
 async def pay_and_finish(
-    db: Database, providers: payments.Providers, order: Order, payment: payments.Payment
+    db: Database,
+    providers: payments.Providers,
+    order: Order,
+    payment: payments.Payment,
+    *,
+    payer: payments.attempts.Payer = payments.attempts.NOBODY,
 ) -> Order:
     """Phases two and three.  `start` with the same attempt asks for the money once, however often we come."""
     if payment.amount_minor == 0:
         outcome = payments.Awaiting()
     else:
-        outcome = await payments.start(providers, payment, label=order.id.hex[-8:].upper())
+        outcome = await payments.start(providers, payment, label=label_of(order), payer=payer)
     async with db.transaction() as tx:
-        return await finalise(tx, payment, outcome)
+        if not is_online(payment):
+            return await finalise(tx, payment, outcome)
+        return await apply_report(tx, payment=payment, outcome=outcome)

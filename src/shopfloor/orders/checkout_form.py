@@ -36,6 +36,8 @@ class Form:
     method: str = "transfer"
     note: str = ""
     locale: str = "en"
+    connection_id: int | None = None
+    """The shop's account with the provider."""
     expected_total_minor: int | None = None
     shipping_method: str = ""
     """One of the ways that the quote has; without it the first of this delivery."""
@@ -127,14 +129,22 @@ def form_hash(form: Form) -> bytes:
     showed and the language of the page are not part of what was ordered.
     """
     kept = asdict(replace(form, expected_total_minor=None, locale=""))
+    if form.connection_id is None:
+        del kept["connection_id"]
     if not form.shipping_method:
         # As forms were before there was a choice: one that is sent again finds its order.
         del kept["shipping_method"]
     return hashlib.sha256(msgspec.json.encode(kept, order="deterministic")).digest()
 
 
-def payment_deadline(at: datetime, terms: ShopTerms, *, method: str) -> datetime | None:
+# Who pays online does it now: so long may he try again.
+PAY_ONLINE_WITHIN: Final = timedelta(minutes=30)
+
+
+def payment_deadline(at: datetime, terms: ShopTerms, *, method: str, online: bool = False) -> datetime | None:
     """When an unpaid order falls; cash is paid when the goods are handed over, so it has no deadline."""
+    if online:
+        return at + PAY_ONLINE_WITHIN
     return None if method == "cash" else at + timedelta(hours=terms.pay_within_hours)
 
 

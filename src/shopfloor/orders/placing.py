@@ -1,7 +1,6 @@
 """From a draft to an order, as the provider's answer has it; every step may be repeated."""
 
 from collections.abc import Sequence
-from uuid import UUID
 
 from shopfloor import payments, purchases, stock
 from shopfloor.kernel import outbox
@@ -11,9 +10,14 @@ from shopfloor.orders import cancellation, charges, lifecycle, queries, views
 from shopfloor.orders.checkout_form import payment_deadline
 from shopfloor.orders.events import OrderPlaced
 from shopfloor.orders.models import Order, OrderLine, Party, Status, Why
-from shopfloor.orders.refusals import OrderNotFound, WrongAmount
+from shopfloor.orders.refusals import WrongAmount
 
 _OURS = "shopfloor"
+
+
+def is_online(payment: payments.Payment) -> bool:
+    """A provider brings the money; else a person says when it is there."""
+    return payment.provider != "manual"
 
 
 async def finalise(tx: Tx, payment: payments.Payment, outcome: payments.Outcome) -> Order:
@@ -24,6 +28,8 @@ async def finalise(tx: Tx, payment: payments.Payment, outcome: payments.Outcome)
     order, lines = await lifecycle.lock(tx, shop_id=payment.shop_id, order_id=payment.subject_id)
     if order.status is not Status.DRAFT:
         return order
+    if isinstance(outcome, payments.Closed):
+        outcome = payments.Declined(outcome.reason)
     if isinstance(outcome, payments.Declined):
         await payments.record(
             tx,
@@ -41,48 +47,26 @@ async def finalise(tx: Tx, payment: payments.Payment, outcome: payments.Outcome)
     return await _place(tx, order, lines, payment, outcome)
 
 
-async def record_charge(
-    tx: Tx, *, shop_id: int, payment_id: UUID, reference: str, amount: Money, actor: str
-) -> Order:
-    """A provider says that the money of this attempt is there; the same message twice is one charge.
-
-    It may come before the provider's own answer: then it makes the draft an order.  Raises OrderNotFound,
-    WrongAmount, WrongCurrency.
-    """
-    payment = await payments.payment(tx, payment_id=payment_id)
-    if payment is None:
-        raise OrderNotFound(payment_id=str(payment_id))
-    order, _ = await lifecycle.lock(tx, shop_id=shop_id, order_id=payment.subject_id)
-    known = await payments.known_charge(
-        tx, shop_id=shop_id, provider_name=payment.provider, reference=reference
-    )
-    if known is not None:
-        return order
-    if order.status is Status.DRAFT:
-        return await finalise(tx, payment, payments.Charged(reference, amount))
-    return await charges.take_charge(
-        tx, order, payment, reference=reference, amount=amount, actor=actor, note=""
-    )
-
-
 async def _place(
     tx: Tx,
     order: Order,
     lines: Sequence[OrderLine],
     payment: payments.Payment,
-    outcome: payments.Awaiting | payments.Charged,
+    outcome: payments.Outcome,
 ) -> Order:
-    needs_units = order.policy is not stock.HoldPolicy.FIRST_PAID or isinstance(outcome, payments.Charged)
+    is_charged = isinstance(outcome, payments.Charged)
+    needs_units = order.policy is not stock.HoldPolicy.FIRST_PAID or is_charged
     secured = needs_units and await lifecycle.secure(tx, order, lines)
-    if needs_units and not secured and isinstance(outcome, payments.Awaiting):
+    if needs_units and not secured and not is_charged:
+        await payments.attempts.move(tx, payment, outcome)
         await queries.mark_cancelled(
             tx, order_id=order.id, at=now(), by=Party.SYSTEM, why=Why.SOLD_OUT, note=""
         )
         return await lifecycle.settle(tx, order_id=order.id)
     rules = await views.shop_terms(tx, shop_id=order.shop_id)
     at = now()
-    deadline = payment_deadline(at, rules, method=order.method)
-    if secured and isinstance(outcome, payments.Awaiting):
+    deadline = payment_deadline(at, rules, method=order.method, online=is_online(payment))
+    if secured and not is_charged:
         soon = await stock.unpaid_until(tx, shop_id=order.shop_id, hold_id=order.hold_id, at=at)
         if soon is not None:
             # Cash is paid with the goods in hand: it has the time that a transfer has.
@@ -95,6 +79,8 @@ async def _place(
     placed = await lifecycle.settle(tx, order_id=order.id)
     await _tell_placed(tx, placed, lines)
     await purchases.claimed(tx, hold_id=order.hold_id)
+    if is_online(payment) and not isinstance(outcome, payments.Charged):
+        await payments.attempts.move(tx, payment, outcome)
     if isinstance(outcome, payments.Charged):
         _same_amount(outcome, payment)
         await payments.record(

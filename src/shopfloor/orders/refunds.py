@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from shopfloor import payments, purchases, stock
-from shopfloor.kernel import outbox
+from shopfloor.kernel import logs, outbox
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.values import Money
 from shopfloor.orders import queries, views
@@ -13,6 +13,8 @@ from shopfloor.orders.lifecycle import fact_lines, lock, number_of, settle
 from shopfloor.orders.models import Order, OrderLine
 from shopfloor.orders.refusals import KeyReused, RefundNotFound, WrongAmount, WrongCurrency
 from shopfloor.orders.statuses import give_back
+
+_log = logs.get("orders")
 
 
 async def refund(
@@ -111,14 +113,32 @@ async def refunds_owed(tx: Tx, *, shop_id: int, order_id: UUID) -> dict[UUID, Mo
 
 
 async def mark_refunded(
-    tx: Tx, *, shop_id: int, order_id: UUID, refund_id: UUID, actor: str, note: str = ""
+    tx: Tx,
+    *,
+    shop_id: int,
+    order_id: UUID,
+    refund_id: UUID,
+    actor: str,
+    note: str = "",
+    payment_id: UUID | None = None,
 ) -> Order:
-    """The money has left.  Saying it twice is saying it once.  Raises OrderNotFound, RefundNotFound."""
+    """The money has left; with `payment_id` the part of it that came from there.  Saying it twice is saying it once.
+
+    Raises OrderNotFound, RefundNotFound.
+    """
     found, _ = await lock(tx, shop_id=shop_id, order_id=order_id)
-    granted = await payments.granted_parts(tx, subject_id=order_id, refund_id=refund_id)
+    granted = [
+        part
+        for part in await payments.granted_parts(tx, subject_id=order_id, refund_id=refund_id)
+        if payment_id is None or part[0].id == payment_id
+    ]
     if not granted:
         raise RefundNotFound(refund_id=str(refund_id))
     sent = await payments.mark_refund_sent(tx, granted, refund_id=refund_id, actor=actor, note=note)
+    for payment, _ in granted:
+        await payments.refunds.note(
+            tx, refund_id=refund_id, payment_id=payment.id, outcome=payments.GivenBack(None)
+        )
     if sent:
         await outbox.record(
             tx,
@@ -140,16 +160,97 @@ async def send_refund(
     order_id: UUID,
     refund_id: UUID,
     actor: str,
-    providers: payments.Providers = payments.MANUAL_ONLY,
+    providers: payments.Providers | payments.Source = payments.MANUAL_ONLY,
 ) -> bool:
-    """Ask the providers to send a granted refund.  True when it has left; False when it is for the merchant to
-    send by hand and `mark_refunded`.
+    """Ask the providers to send a granted refund.  True when all of it has left; False when some is on its way, has
+    failed, or is for the merchant to send by hand and `mark_refunded`.
+
+    A provider that is away is asked again by `send_due`.  Raises OrderNotFound, RefundNotFound.
     """
     async with db.transaction() as tx:
-        await views.order(tx, shop_id=shop_id, order_id=order_id)
+        view = await views.order(tx, shop_id=shop_id, order_id=order_id)
         parts = await payments.granted_parts(tx, subject_id=order_id, refund_id=refund_id)
-    sent = await payments.send_refund(providers, parts, refund_id=refund_id)
-    if sent:
-        async with db.transaction() as tx:
-            await mark_refunded(tx, shop_id=shop_id, order_id=order_id, refund_id=refund_id, actor=actor)
-    return sent
+        tries = {each.payment_id: each for each in await payments.refunds.tries(tx, refund_ids=[refund_id])}
+    sent = {
+        event.payment_id
+        for event in view.payments
+        if event.kind is payments.PaymentEventKind.REFUNDED and event.reference.startswith(f"{refund_id}/")
+    }
+    known = await payments.of_shop(providers, shop_id)
+    left = bool(parts)
+    for payment, amount_minor in parts:
+        if payment.id in sent:
+            continue
+        before = tries.get(payment.id)
+        again = before is not None and (before.tries > 0 or before.state == "pending")
+        left &= await _send_part(
+            db, known, payment, amount_minor, refund_id=refund_id, actor=actor, again=again
+        )
+    return left
+
+
+async def _send_part(
+    db: Database,
+    providers: payments.Providers,
+    payment: payments.Payment,
+    amount_minor: int,
+    *,
+    refund_id: UUID,
+    actor: str,
+    again: bool,
+) -> bool:
+    """Whether it has left.  No transaction is open while the provider is asked."""
+    if not payment.is_online:
+        return False
+    async with db.transaction() as tx:
+        charge = await payments.attempts.charge_of(tx, payment)
+    try:
+        outcome = await payments.give_back(
+            providers,
+            payment,
+            label=payment.subject_id.hex[-8:].upper(),
+            charge=charge,
+            refund_id=refund_id,
+            amount=Money(amount_minor, payment.currency),
+            again=again,
+        )
+    except payments.ProviderAway:
+        return False
+    except payments.ProviderUnknown:
+        # The account was removed: the merchant sends it by hand.
+        outcome = payments.refunds.RefundFailed("account_removed")
+    async with db.transaction() as tx:
+        if isinstance(outcome, payments.GivenBack) and outcome.reference is not None:
+            await mark_refunded(
+                tx,
+                shop_id=payment.shop_id,
+                order_id=payment.subject_id,
+                refund_id=refund_id,
+                actor=actor,
+                payment_id=payment.id,
+            )
+            return True
+        await payments.refunds.note(tx, refund_id=refund_id, payment_id=payment.id, outcome=outcome)
+    return False
+
+
+async def send_due(db: Database, providers: payments.Providers | payments.Source, *, limit: int = 50) -> int:
+    """Send what is granted and was not sent yet, and ask about what was only accepted; returns how many were tried."""
+    async with db.transaction() as tx:
+        waiting = await payments.refunds.take_due(tx, limit=limit)
+        found = [await payments.payment(tx, payment_id=each.payment_id) for each in waiting]
+    for due, payment in zip(waiting, found, strict=True):
+        assert payment is not None, "by foreign key"
+        try:
+            await _send_part(
+                db,
+                await payments.of_shop(providers, due.shop_id),
+                payment,
+                due.amount_minor,
+                refund_id=due.refund,
+                actor="shopfloor",
+                again=due.tries > 0 or due.state == "pending",
+            )
+        except Exception as problem:  # noqa: BLE001 -- one that breaks must not keep others from theirs
+            _log.error("orders.refund_not_sent", refund_id=str(due.refund), exc_info=problem)
+    return len(waiting)

@@ -16,10 +16,10 @@ from shopfloor.kernel import logs
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.values import now
-from shopfloor.orders import cancellation, lifecycle, queries, sweep_queries
+from shopfloor.orders import cancellation, lifecycle, paying, queries, sweep_queries
 from shopfloor.orders.checkout import pay_and_finish
 from shopfloor.orders.models import Party, Status, Why
-from shopfloor.orders.placing import finalise
+from shopfloor.orders.reports import apply_report, label_of
 
 # A draft younger than this is being worked on by the request that made it.
 ABANDONED: Final = timedelta(seconds=30)
@@ -41,7 +41,7 @@ class Swept:
 async def sweep(
     db: Database,
     *,
-    providers: payments.Providers = payments.MANUAL_ONLY,
+    providers: payments.Providers | payments.Source = payments.MANUAL_ONLY,
     limit: int = 200,
     abandoned: timedelta = ABANDONED,
 ) -> Swept:
@@ -55,8 +55,8 @@ async def sweep(
         drafts = await sweep_queries.unfinished(tx, before=at - abandoned, limit=limit)
         unpaid = await sweep_queries.payment_overdue(tx, at=at, limit=limit)
         balances = await sweep_queries.balance_overdue(tx, at=at, limit=limit)
-    unpaid_fallen = await _let_fall(db, unpaid, Why.UNPAID)
-    balances_fallen = await _let_fall(db, balances, Why.BALANCE_UNPAID)
+    unpaid_fallen = await _let_fall(db, providers, unpaid, Why.UNPAID)
+    balances_fallen = await _let_fall(db, providers, balances, Why.BALANCE_UNPAID)
     by_provider: dict[str, list[sweep_queries.Draft]] = {}
     for draft in drafts:
         by_provider.setdefault(draft.provider, []).append(draft)
@@ -65,7 +65,7 @@ async def sweep(
 
 
 async def _resume_all(
-    db: Database, providers: payments.Providers, drafts: Sequence[sweep_queries.Draft]
+    db: Database, providers: payments.Providers | payments.Source, drafts: Sequence[sweep_queries.Draft]
 ) -> int:
     """The drafts of one provider, in order, a few at once, until it turns out to be away."""
     waiting = iter(drafts)
@@ -79,7 +79,7 @@ async def _resume_all(
             if away or asyncio.get_running_loop().time() > until:
                 break
             try:
-                resumed += await _resume(db, providers, draft)
+                resumed += await _resume(db, await payments.of_shop(providers, draft.shop_id), draft)
             except payments.ProviderAway as refusal:
                 away = True
                 _log.warning("orders.not_resumed", order_id=str(draft.id), code=refusal.code)
@@ -101,12 +101,12 @@ async def _resume(db: Database, providers: payments.Providers, draft: sweep_quer
     try:
         known = None
         if payment.amount_minor:
-            known = await payments.look_up(providers, payment)
+            known = await payments.look_up(providers, payment, label=label_of(order))
         if known is None:
             await pay_and_finish(db, providers, order, payment)
         else:
             async with db.transaction() as tx:
-                await finalise(tx, payment, known)
+                await apply_report(tx, payment=payment, outcome=known)
     except payments.ProviderAway:
         raise
     except Refusal as refusal:
@@ -117,16 +117,19 @@ async def _resume(db: Database, providers: payments.Providers, draft: sweep_quer
     return True
 
 
-async def _let_fall(db: Database, keys: list[sweep_queries.Key], why: Why) -> int:
+async def _let_fall(
+    db: Database, providers: payments.Providers | payments.Source, keys: list[sweep_queries.Key], why: Why
+) -> int:
     fallen = 0
     for key in keys:
-        async with db.transaction() as tx:
-            fallen += await _fall_if_overdue(tx, key, why)
+        if await paying.close_all(db, providers, shop_id=key.shop_id, order_id=key.id):
+            async with db.transaction() as tx:
+                fallen += await _fall_if_overdue(tx, key, why)
     return fallen
 
 
 async def _fall_if_overdue(tx: Tx, key: sweep_queries.Key, why: Why) -> bool:
-    """Looked at again under the lock: the money may have come between."""
+    """Looked at again under the lock: the money may have come between, or somebody begun to pay."""
     order, lines = await lifecycle.lock(tx, shop_id=key.shop_id, order_id=key.id)
     if why is Why.UNPAID:
         over = order.payment_due_at is not None and order.payment_due_at < now()
@@ -135,6 +138,8 @@ async def _fall_if_overdue(tx: Tx, key: sweep_queries.Key, why: Why) -> bool:
         over = order.balance_due_at is not None and order.balance_due_at < now()
         over = over and order.charged_minor < order.total_minor
     if not over or order.status is not Status.PLACED:
+        return False
+    if await payments.attempts.open_at_providers(tx, subject_id=order.id):
         return False
     await cancellation.fall(tx, order, lines, by=Party.SYSTEM, why=why, note="", actor="shopfloor")
     return True

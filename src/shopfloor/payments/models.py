@@ -6,9 +6,10 @@ What is paid for is a *subject*, known by its id alone: an order today.
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
-from shopfloor.kernel.errors import Conflict, Invalid, Unavailable
+from shopfloor.kernel.errors import Conflict, Invalid, NotFound, Unavailable
 
 
 class ProviderUnknown(Invalid):
@@ -27,6 +28,48 @@ class ProviderAway(Unavailable):
     """The payment provider does not answer; your purchase is kept, ask again with the same form."""
 
     code = "orders.provider_away"
+
+
+class NotAble(Conflict):
+    """This way to pay cannot do that."""
+
+    code = "payments.not_able"
+
+
+class Forged(Invalid):
+    """This message is not from the payment provider, or not of now."""
+
+    code = "payments.forged"
+
+
+class BillNotReady(Unavailable):
+    """The payment provider has not closed that day yet."""
+
+    code = "payments.bill_not_ready"
+
+
+class PaymentBusy(Conflict):
+    """Another payment for this order is not over yet."""
+
+    code = "payments.busy"
+
+
+class ConnectionNotFound(NotFound):
+    """This shop has no such payment account."""
+
+    code = "payments.connection_not_found"
+
+
+class ConnectionRefused(Invalid):
+    """These details of the payment account cannot be used."""
+
+    code = "payments.connection_refused"
+
+
+class SecretsLost(Conflict):
+    """The secrets of this payment account cannot be opened with the key of this installation; enter them again."""
+
+    code = "payments.secrets_lost"
 
 
 class OverRefund(Conflict):
@@ -69,9 +112,29 @@ class PaymentEvent:
         object.__setattr__(self, "purpose", Purpose(self.purpose) if self.purpose else None)
 
 
+class State(StrEnum):
+    """Where an attempt stands.  `captured` is reached from every other: money is a fact."""
+
+    CREATED = "created"
+    ACTION_REQUIRED = "action_required"
+    PENDING = "pending"
+    AUTHORISED = "authorised"
+    CAPTURED = "captured"
+    DECLINED = "declined"
+    CLOSED = "closed"
+
+    @property
+    def is_over(self) -> bool:
+        return self in {State.CAPTURED, State.DECLINED, State.CLOSED}
+
+
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """An attempt to be paid.  `id` is the idempotency key at the provider."""
+    """An attempt to be paid.  `id` is the idempotency key at the provider.
+
+    `action` is what the buyer has to do, as `providers.Action`; `note` why the last card was refused; `look_at` when
+    the provider is asked next, after `looks` times.
+    """
 
     id: UUID
     shop_id: int
@@ -81,6 +144,78 @@ class Payment:
     method: str
     amount_minor: int
     currency: str
+    connection_id: int | None = None
+    reference: str = ""
+    state: State = State.CREATED
+    action: dict[str, Any] | None = None
+    note: str = ""
+    return_url: str = ""
+    expires_at: datetime | None = None
+    look_at: datetime | None = None
+    looks: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "purpose", Purpose(self.purpose))
+        object.__setattr__(self, "state", State(self.state))
+
+    @property
+    def is_online(self) -> bool:
+        """A provider brings the money; else a person says when it is there."""
+        return self.provider != "manual"
+
+    @property
+    def account(self) -> str:
+        """The key of its provider among `Providers`."""
+        return self.provider if self.connection_id is None else f"{self.provider}/{self.connection_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What an attempt went through, beside money."""
+
+    payment_id: UUID
+    kind: str
+    note: str
+    recorded_at: datetime
+
+
+class DifferenceKind(StrEnum):
+    AMOUNT = "amount"
+    """Too much or too little."""
+    CURRENCY = "currency"
+    TWICE = "twice"
+    """Nothing was due any more."""
+    LATE = "late"
+    """The order is over, and was settled before."""
+    UNKNOWN = "unknown"
+    """Of no attempt of ours."""
+    REFUND_FAILED = "refund_failed"
+    """What was given back has come back."""
+    MISSING_HERE = "missing_here"
+    MISSING_THERE = "missing_there"
+    FEE = "fee"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Money that fits no order, until somebody closes it."""
+
+    id: UUID
+    shop_id: int
+    payment_id: UUID | None
+    connection_id: int | None
+    kind: DifferenceKind
+    provider: str
+    reference: str
+    amount_minor: int
+    currency: str
+    expected_minor: int | None
+    opened_at: datetime
+    closed_at: datetime | None
+    closed_by: str
+    how: str | None
+    note: str
+    subject_id: UUID | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "kind", DifferenceKind(self.kind))

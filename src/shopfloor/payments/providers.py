@@ -1,50 +1,126 @@
-"""Ways to be paid: the interface that providers fill, and the one that needs no provider.
+"""Ways to be paid: the port that providers fill, and the one that needs no provider.
 
-A provider is called with no transaction open.  `Attempt.id` never changes for one attempt to be paid; a
-provider must treat a repeated `start` with the same id as the same attempt.  That is what the contract test
-asks of every provider.
+A provider is called with no transaction open, and only reports: what follows from a report is decided in one place,
+under the payment's lock, whether the buyer's page or the provider's notification brought it.  `Attempt.id` never
+changes for one attempt to be paid, and an attempt is never used for a second try of the buyer; a provider treats a
+repeated call with the same id as the same call.  That is what the contract test asks of every provider.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from enum import StrEnum
 from typing import Any, Protocol
 from uuid import UUID
 
+from typing_extensions import override
+
 from shopfloor.kernel.values import Money
-from shopfloor.payments.models import ProviderUnknown
+from shopfloor.payments.models import NotAble, ProviderUnknown
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """`label` is what the payer reads on the statement."""
+    """One try to be paid.  `id.hex` is 32 characters, which every provider takes as a reference.
+
+    `label` is what the payer reads on the statement.  `reference` and `charge` are the provider's own ids of what
+    `start` made and of the money that came, '' as long as there are none.  `device`: "phone", "desktop" or "wechat".
+    """
 
     id: UUID
     method: str
     amount: Money
     label: str
+    reference: str = ""
+    charge: str = ""
+    description: str = ""
+    return_url: str = ""
+    expires_at: datetime | None = None
+    locale: str = "en"
+    device: str = "desktop"
+    client_address: str = ""
+    payer: str = ""
+    """Who pays, where the provider must know: the openid inside WeChat."""
+    capture_later: bool = False
+    """Reserve the money only."""
+
+
+# ── what becomes of an attempt ────────────────────────────────────────────────────────────────────────────
+
+
+class ActionKind(StrEnum):
+    REDIRECT = "redirect"
+    """`url` is the page on which the buyer pays."""
+    FORM = "form"
+    """`fields` are posted to `url`."""
+    QR = "qr"
+    """`url` is what the code says."""
+    JSAPI = "jsapi"
+    """`fields` are handed to the app that the page is open in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """The buyer has something to do.  `declined`: why the last card was refused on the provider's page."""
+
+    kind: ActionKind
+    url: str
+    reference: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict[str, str])
+    expires_at: datetime | None = None
+    declined: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Awaiting:
-    """The money is on its way, or will be brought; the order is placed and waits for it."""
+    """The money will be brought; the order is placed and waits for it."""
 
     instructions: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True)
-class Charged:
-    """The money is here.  `reference` is the provider's id of this charge."""
+class Pending:
+    """The buyer has done his part and the provider is at work, perhaps for days."""
+
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Authorised:
+    """The money is reserved until `capture_before` and not taken."""
 
     reference: str
     amount: Money
+    capture_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Charged:
+    """The money is here.  `reference` is the provider's id of this charge; `fee` what it kept of it, if it says so."""
+
+    reference: str
+    amount: Money
+    fee: Money | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Declined:
+    """It is over, and nothing was charged."""
+
     reason: str
 
 
-Outcome = Awaiting | Charged | Declined
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Nobody can pay it any more, and nobody has."""
+
+    reason: str = ""
+
+
+Outcome = Action | Awaiting | Pending | Authorised | Charged | Declined | Closed
+
+
+# ── money back ────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,47 +130,218 @@ class GivenBack:
     reference: str | None
 
 
-class Provider(Protocol):
-    """Each call may raise ProviderAway; asking again with the same id is always safe."""
+@dataclass(frozen=True, slots=True)
+class RefundPending:
+    """Accepted, which proves nothing yet: `look_up_refund` tells how it ended."""
 
-    @property
-    def name(self) -> str: ...
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RefundFailed:
+    """The money stays here, and is still owed."""
+
+    reason: str
+
+
+RefundOutcome = GivenBack | RefundPending | RefundFailed
+
+
+# ── what a provider sends by itself ───────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A request to our address, as it came.  `trusted`: verified when it was taken; its time is not looked at again."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: bytes
+    received_at: datetime
+    trusted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """The buyer asked the bank for the money.  `state`: "open", "won" or "lost"."""
+
+    reference: str
+    amount: Money
+    state: str
+    reason: str = ""
+    due_by: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a message says of one attempt.  `outcome` None: it only says that something happened, so ask."""
+
+    attempt_id: UUID | None
+    reference: str = ""
+    outcome: Outcome | None = None
+    refund_id: UUID | None = None
+    refund: RefundOutcome | None = None
+    dispute: Dispute | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """The exact answer that the provider wants."""
+
+    status: int = 200
+    body: bytes = b""
+    content_type: str = "text/plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """`key` is the same for a message that is sent again."""
+
+    key: str
+    reports: Sequence[Report]
+    acknowledgement: Acknowledgement = Acknowledgement()
+
+
+# ── the provider's books, and what it can do ──────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class BillRow:
+    """One movement on the provider's account.  `kind`: "charge", "refund", "fee", "dispute", "payout" or "other".
+
+    `amount` is what the buyer paid or got back, never negative; `fee` what the provider kept of it, negative where it
+    came back.
+    """
+
+    kind: str
+    reference: str
+    amount: Money
+    at: datetime
+    attempt_id: UUID | None = None
+    refund_id: UUID | None = None
+    fee: Money | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Whether a connection works.  `said` is the account's name, or what is wrong in the provider's words."""
+
+    ok: bool
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What pages and policies read; nobody asks for the provider's name."""
+
+    online: bool = True
+    """The provider brings the money; else the merchant says when it is there."""
+    authorise: bool = False
+    refund_parts: bool = True
+    refund_age: timedelta | None = None
+    most_refunds: int | None = None
+    refund_spacing: timedelta = timedelta(0)
+    smallest_life: timedelta = timedelta(0)
+    """The shortest time after which an attempt can end by itself; `close` ends it at any time."""
+    currencies: frozenset[str] | None = None
+    """None for all."""
+    bills: bool = False
+
+
+class Provider(Protocol):
+    """Each call may raise ProviderAway; asking again with the same ids is always safe.
+
+    Inherit from it to have the calls refused that a provider does not offer.
+    """
+
+    name: str
+    abilities: Abilities = Abilities()
 
     async def start(self, attempt: Attempt) -> Outcome:
-        """Ask for the money."""
+        """Ask for the money.  The same attempt has the same action while that lives."""
         ...
 
-    async def look_up(self, attempt_id: UUID) -> Outcome | None:
+    async def look_up(self, attempt: Attempt) -> Outcome | None:
         """What became of an attempt; None when the provider never heard of it."""
         ...
 
-    async def give_back(self, attempt_id: UUID, *, refund_id: UUID, amount: Money) -> GivenBack:
+    async def give_back(self, attempt: Attempt, *, refund_id: UUID, amount: Money) -> RefundOutcome:
         """Send money back; the same `refund_id` again sends it once."""
         ...
 
+    async def look_up_refund(
+        self, attempt: Attempt, *, refund_id: UUID, amount: Money
+    ) -> RefundOutcome | None:
+        """What became of a refund; None when the provider never heard of it."""
+        raise NotAble
 
-class Manual:
+    async def close(self, attempt: Attempt) -> Outcome | None:
+        """End it, so that nobody pays it later: Closed, or what was faster; None when nobody ever heard of it."""
+        raise NotAble
+
+    async def capture(self, attempt: Attempt, *, capture_id: UUID, amount: Money) -> Outcome:
+        """Take the money that is reserved, all or part of it; what is left is let go."""
+        raise NotAble
+
+    def receive(self, message: Message) -> Received:
+        """Read a message.  Raises Forged when it is not the provider's, or not of now."""
+        raise NotAble
+
+    async def bill(self, day: date) -> Sequence[BillRow]:
+        """What moved on a day of the provider's calendar.  Raises BillNotReady."""
+        raise NotAble
+
+    async def check(self) -> Checked:
+        """Ask something harmless, to see that the connection works."""
+        return Checked(ok=True, said="")
+
+
+class Manual(Provider):
     """Bank transfer, or cash when the goods are picked up.  The merchant says when the money is there."""
 
     name = "manual"
+    abilities = Abilities(online=False)
 
+    @override
     async def start(self, attempt: Attempt) -> Outcome:
         return Awaiting({"method": attempt.method, "label": attempt.label})
 
-    async def look_up(self, attempt_id: UUID) -> Outcome | None:
+    @override
+    async def look_up(self, attempt: Attempt) -> Outcome | None:
         return Awaiting()
 
-    async def give_back(self, attempt_id: UUID, *, refund_id: UUID, amount: Money) -> GivenBack:
+    @override
+    async def give_back(self, attempt: Attempt, *, refund_id: UUID, amount: Money) -> RefundOutcome:
         return GivenBack(reference=None)
+
+    @override
+    async def look_up_refund(
+        self, attempt: Attempt, *, refund_id: UUID, amount: Money
+    ) -> RefundOutcome | None:
+        return GivenBack(reference=None)
+
+    @override
+    async def close(self, attempt: Attempt) -> Outcome | None:
+        return Closed()
 
 
 Providers = Mapping[str, Provider]
+"""By `Payment.account`: the name of a provider, for a connection with its number behind it (`stripe/7`)."""
+
+Source = Callable[[int], Awaitable[Providers]]
+"""The providers of a shop."""
 
 MANUAL_ONLY: Providers = {"manual": Manual()}
 
 
-def provider(providers: Providers, name: str) -> Provider:
+async def of_shop(providers: Providers | Source, shop_id: int) -> Providers:
+    return await providers(shop_id) if callable(providers) else providers
+
+
+def provider(providers: Providers, account: str) -> Provider:
     """Raises ProviderUnknown."""
-    if name not in providers:
-        raise ProviderUnknown(provider=name, known=sorted(providers))
-    return providers[name]
+    if account not in providers:
+        raise ProviderUnknown(provider=account, known=sorted(providers))
+    return providers[account]

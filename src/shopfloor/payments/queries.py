@@ -1,16 +1,23 @@
 """SQL of payments.  One function, one statement; rows come back as the dataclass they fill."""
 
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
+from psycopg.types.json import Jsonb
+
 from shopfloor.kernel.database import Tx
-from shopfloor.payments.models import Payment, PaymentEvent
+from shopfloor.payments.models import Payment, PaymentEvent, Step
 
 
 async def insert_payment(tx: Tx, payment: Payment) -> None:
     await tx.run(
         """
-        INSERT INTO payments.payment (id, shop_id, subject_id, purpose, provider, method, amount_minor, currency)
-        VALUES (%(id)s, %(shop_id)s, %(subject_id)s, %(purpose)s, %(provider)s, %(method)s, %(amount)s, %(currency)s)
+        INSERT INTO payments.payment (id, shop_id, subject_id, purpose, provider, method, amount_minor, currency,
+                                      connection_id, return_url, expires_at, look_at)
+        VALUES (%(id)s, %(shop_id)s, %(subject_id)s, %(purpose)s, %(provider)s, %(method)s, %(amount)s, %(currency)s,
+                %(connection_id)s, %(return_url)s, %(expires_at)s, %(look_at)s)
         """,
         id=payment.id,
         shop_id=payment.shop_id,
@@ -20,6 +27,10 @@ async def insert_payment(tx: Tx, payment: Payment) -> None:
         method=payment.method,
         amount=payment.amount_minor,
         currency=payment.currency,
+        connection_id=payment.connection_id,
+        return_url=payment.return_url,
+        expires_at=payment.expires_at,
+        look_at=payment.look_at,
     )
 
 
@@ -28,7 +39,8 @@ async def payments(tx: Tx, *, subject_id: UUID) -> list[Payment]:
     return await tx.every(
         Payment,
         """
-        SELECT id, shop_id, subject_id, purpose, provider, method, amount_minor, currency
+        SELECT id, shop_id, subject_id, purpose, provider, method, amount_minor, currency, connection_id, reference,
+               state, action, note, return_url, expires_at, look_at, looks
           FROM payments.payment WHERE subject_id = %(subject_id)s ORDER BY created_at, id
         """,
         subject_id=subject_id,
@@ -39,10 +51,101 @@ async def payment(tx: Tx, *, id: UUID) -> Payment | None:  # noqa: A002 -- the c
     return await tx.first(
         Payment,
         """
-        SELECT id, shop_id, subject_id, purpose, provider, method, amount_minor, currency
+        SELECT id, shop_id, subject_id, purpose, provider, method, amount_minor, currency, connection_id, reference,
+               state, action, note, return_url, expires_at, look_at, looks
           FROM payments.payment WHERE id = %(id)s
         """,
         id=id,
+    )
+
+
+async def lock_payment(tx: Tx, *, id: UUID) -> Payment | None:  # noqa: A002 -- the column's name
+    """As it is, and nobody else changes it before this transaction ends."""
+    return await tx.first(
+        Payment,
+        """
+        SELECT id, shop_id, subject_id, purpose, provider, method, amount_minor, currency, connection_id, reference,
+               state, action, note, return_url, expires_at, look_at, looks
+          FROM payments.payment WHERE id = %(id)s FOR UPDATE
+        """,
+        id=id,
+    )
+
+
+async def save_state(
+    tx: Tx,
+    *,
+    id: UUID,  # noqa: A002 -- the column's name
+    state: str,
+    reference: str,
+    action: dict[str, Any] | None,
+    note: str,
+    look_at: datetime | None,
+) -> None:
+    await tx.run(
+        """
+        UPDATE payments.payment
+           SET state = %(state)s, reference = %(reference)s, action = %(action)s, note = %(note)s,
+               look_at = %(look_at)s
+         WHERE id = %(id)s
+        """,
+        id=id,
+        state=state,
+        reference=reference,
+        action=None if action is None else Jsonb(action),
+        note=note,
+        look_at=look_at,
+    )
+
+
+async def put_off(tx: Tx, *, ids: Sequence[UUID], look_at: Sequence[datetime]) -> None:
+    """They are looked at now; the next time is written before, for whoever dies on the way."""
+    await tx.run(
+        """
+        UPDATE payments.payment p SET look_at = n.look_at, looks = looks + 1
+          FROM unnest(%(ids)s::uuid[], %(look_at)s::timestamptz[]) AS n (id, look_at) WHERE p.id = n.id
+        """,
+        ids=list(ids),
+        look_at=list(look_at),
+    )
+
+
+async def to_look_at(tx: Tx, *, at: datetime, limit: int) -> list[Payment]:
+    return await tx.every(
+        Payment,
+        """
+        SELECT id, shop_id, subject_id, purpose, provider, method, amount_minor, currency, connection_id, reference,
+               state, action, note, return_url, expires_at, look_at, looks
+          FROM payments.payment WHERE look_at <= %(at)s ORDER BY look_at LIMIT %(limit)s
+           FOR UPDATE SKIP LOCKED
+        """,
+        at=at,
+        limit=limit,
+    )
+
+
+async def insert_step(tx: Tx, *, id: UUID, shop_id: int, payment_id: UUID, kind: str, note: str) -> None:  # noqa: A002 -- the column's name
+    await tx.run(
+        """
+        INSERT INTO payments.step (id, shop_id, payment_id, kind, note)
+        VALUES (%(id)s, %(shop_id)s, %(payment_id)s, %(kind)s, %(note)s)
+        """,
+        id=id,
+        shop_id=shop_id,
+        payment_id=payment_id,
+        kind=kind,
+        note=note,
+    )
+
+
+async def steps(tx: Tx, *, payment_ids: Sequence[UUID]) -> list[Step]:
+    return await tx.every(
+        Step,
+        """
+        SELECT payment_id, kind, note, recorded_at FROM payments.step
+         WHERE payment_id = ANY(%(ids)s) ORDER BY recorded_at, id
+        """,
+        ids=list(payment_ids),
     )
 
 

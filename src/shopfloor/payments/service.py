@@ -5,13 +5,14 @@ Whoever owns the subject holds its lock; nothing here decides what is due.
 
 import asyncio
 from collections.abc import Coroutine, Sequence
+from datetime import datetime
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.text import cleaned
-from shopfloor.kernel.values import Money, new_id
-from shopfloor.payments import queries
+from shopfloor.kernel.values import Money, new_id, now
+from shopfloor.payments import attempts, queries, refunds
 from shopfloor.payments.models import (
     OverRefund,
     Payment,
@@ -19,10 +20,12 @@ from shopfloor.payments.models import (
     PaymentEventKind,
     ProviderAway,
     Purpose,
+    State,
 )
-from shopfloor.payments.providers import Attempt, Outcome, Providers, provider
+from shopfloor.payments.providers import Closed, Outcome, Providers, RefundOutcome, provider
 
 _OURS = "shopfloor"
+_ENDS: Final = {PaymentEventKind.CHARGED: State.CAPTURED, PaymentEventKind.FAILED: State.DECLINED}
 
 # A provider that has not answered by then counts as away; asking again with the same id is always safe.
 DEADLINE: Final = 20.0
@@ -30,7 +33,7 @@ DEADLINE: Final = 20.0
 T = TypeVar("T")
 
 
-async def _in_time(answer: Coroutine[Any, Any, T]) -> T:
+async def in_time(answer: Coroutine[Any, Any, T]) -> T:
     try:
         async with asyncio.timeout(DEADLINE):
             return await answer
@@ -49,18 +52,15 @@ async def open_payment(
     method: str,
     actor: str = _OURS,
     among: Providers | None = None,
+    connection_id: int | None = None,
+    return_url: str = "",
+    expires_at: datetime | None = None,
 ) -> Payment:
-    """The attempt under way for this amount, or a new one.  Raises ProviderUnknown for one that is not `among`."""
-    if among is not None:
-        provider(among, provider_name)
-    over = {
-        event.payment_id
-        for event in await queries.events(tx, subject_id=subject_id)
-        if event.kind in {PaymentEventKind.CHARGED, PaymentEventKind.FAILED}
-    }
-    for payment in await queries.payments(tx, subject_id=subject_id):
-        if payment.id not in over and (payment.purpose, payment.amount_minor) == (purpose, amount.minor):
-            return payment
+    """The attempt under way for this amount in this way, or a new one.
+
+    Raises ProviderUnknown for a way that is not `among`.  A way other than that of an attempt under way is a new
+    attempt; whoever opens it sees to it that the other one is closed.
+    """
     payment = Payment(
         id=new_id(),
         shop_id=shop_id,
@@ -70,7 +70,24 @@ async def open_payment(
         method=method,
         amount_minor=amount.minor,
         currency=amount.currency,
+        connection_id=connection_id,
+        return_url=return_url,
+        expires_at=expires_at,
+        look_at=None if provider_name == "manual" else now() + attempts.FIRST_LOOK,
     )
+    if among is not None:
+        provider(among, payment.account)
+    over = {
+        event.payment_id
+        for event in await queries.events(tx, subject_id=subject_id)
+        if event.kind in {PaymentEventKind.CHARGED, PaymentEventKind.FAILED}
+    }
+    for known in await queries.payments(tx, subject_id=subject_id):
+        same = (known.purpose, known.amount_minor, known.account, known.method) == (
+            purpose, amount.minor, payment.account, method,
+        )  # fmt: skip
+        if same and known.id not in over and not known.state.is_over:
+            return known
     await queries.insert_payment(tx, payment)
     await record(
         tx, payment, PaymentEventKind.REQUESTED, amount.minor, reference=str(payment.id), actor=actor
@@ -89,6 +106,8 @@ async def record(
     note: str = "",
 ) -> bool:
     """Append what happened to the money; False when this message is known."""
+    if kind in _ENDS:
+        await attempts.end(tx, payment, _ENDS[kind], note=note)
     return await queries.insert_event(
         tx,
         id=new_id(),
@@ -124,20 +143,44 @@ async def known_charge(tx: Tx, *, shop_id: int, provider_name: str, reference: s
     )
 
 
-async def start(providers: Providers, attempt: Payment, *, label: str) -> Outcome:
+async def start(
+    providers: Providers, payment: Payment, *, label: str, payer: attempts.Payer = attempts.NOBODY
+) -> Outcome:
     """Ask for the money; with the same attempt again it is asked for once.  No transaction is open."""
-    asked = Attempt(
-        id=attempt.id,
-        method=attempt.method,
-        amount=Money(attempt.amount_minor, attempt.currency),
-        label=label,
-    )
-    return await _in_time(provider(providers, attempt.provider).start(asked))
+    asked = attempts.asked(payment, label=label, payer=payer)
+    return await in_time(provider(providers, payment.account).start(asked))
 
 
-async def look_up(providers: Providers, attempt: Payment) -> Outcome | None:
+async def look_up(providers: Providers, payment: Payment, *, label: str) -> Outcome | None:
     """What became of an attempt; None when the provider never heard of it.  No transaction is open."""
-    return await _in_time(provider(providers, attempt.provider).look_up(attempt.id))
+    asked = attempts.asked(payment, label=label)
+    return await in_time(provider(providers, payment.account).look_up(asked))
+
+
+async def close(providers: Providers, payment: Payment, *, label: str) -> Outcome:
+    """End an attempt, so that nobody pays it later: Closed, or what was faster.  No transaction is open."""
+    asked = attempts.asked(payment, label=label)
+    return await in_time(provider(providers, payment.account).close(asked)) or Closed()
+
+
+async def give_back(
+    providers: Providers,
+    payment: Payment,
+    *,
+    label: str,
+    charge: str,
+    refund_id: UUID,
+    amount: Money,
+    again: bool = False,
+) -> RefundOutcome:
+    """Have money of a charge sent back; `again`: it was asked for before, so look first.  No transaction is open."""
+    asked = attempts.asked(payment, label=label, charge=charge)
+    known = provider(providers, payment.account)
+    if again:
+        found = await in_time(known.look_up_refund(asked, refund_id=refund_id, amount=amount))
+        if found is not None:
+            return found
+    return await in_time(known.give_back(asked, refund_id=refund_id, amount=amount))
 
 
 # ── money out ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -165,6 +208,8 @@ async def grant_refund(
                 actor=actor,
                 note=cleaned(note, one_line=False)[:1000],
             )
+            if charged.is_online:
+                await refunds.ask(tx, charged, refund_id=refund_id, amount_minor=part)
             left -= part
     if left:
         raise OverRefund(given_minor=amount_minor, refundable_minor=amount_minor - left)
@@ -179,21 +224,6 @@ async def granted_parts(tx: Tx, *, subject_id: UUID, refund_id: UUID) -> list[tu
     }
     charged = await queries.payments(tx, subject_id=subject_id)
     return [(payment, granted[payment.id]) for payment in charged if payment.id in granted]
-
-
-async def send_refund(providers: Providers, parts: Sequence[tuple[Payment, int]], *, refund_id: UUID) -> bool:
-    """Ask the providers to send the parts of a granted refund.  True when all has left; False when some is to be
-    sent by hand.  No transaction is open.
-    """
-    sent = True
-    for payment, amount_minor in parts:
-        answer = await _in_time(
-            provider(providers, payment.provider).give_back(
-                payment.id, refund_id=refund_id, amount=Money(amount_minor, payment.currency)
-            )
-        )
-        sent = sent and answer.reference is not None
-    return sent and bool(parts)
 
 
 async def mark_refund_sent(

@@ -1,0 +1,171 @@
+"""Paying an order that is there: start an attempt, look what became of it, close it before units are let go.
+
+No transaction is open while a provider is asked, and what it says is applied by `reports.apply_report`.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from shopfloor import payments
+from shopfloor.kernel import logs
+from shopfloor.kernel.database import Database, Tx
+from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.values import now
+from shopfloor.orders import lifecycle, queries
+from shopfloor.orders.checkout_form import PAY_ONLINE_WITHIN
+from shopfloor.orders.models import Due, Order, Status
+from shopfloor.orders.refusals import AlreadyPaid, OrderNotFound
+from shopfloor.orders.reports import apply_report, label_of
+from shopfloor.orders.statuses import due
+
+_log = logs.get("orders")
+
+
+async def begin(
+    db: Database,
+    providers: payments.Providers,
+    *,
+    shop_id: int,
+    order_id: UUID,
+    way: payments.connections.Way,
+    return_url: str,
+    payer: payments.attempts.Payer = payments.attempts.NOBODY,
+) -> payments.Payment:
+    """Ask for what is due on an order, in this way; the attempt that is under way in it is the same attempt.
+
+    An attempt in another way is closed before: nobody pays twice because he changed his mind.  Raises OrderNotFound,
+    AlreadyPaid, PaymentBusy (the other attempt cannot be closed: its provider is at work on it), ProviderAway.
+    """
+    async with db.transaction() as tx:
+        found, _ = await lifecycle.lock(tx, shop_id=shop_id, order_id=order_id)
+        owed = _owed(found)
+        others = [
+            each
+            for each in await payments.attempts.open_at_providers(tx, subject_id=order_id)
+            if (each.connection_id, each.amount_minor) != (way.connection_id, owed.amount.minor)
+        ]
+    for other in others:
+        if not await _close(db, providers, found, other):
+            raise payments.PaymentBusy
+    async with db.transaction() as tx:
+        found, _ = await lifecycle.lock(tx, shop_id=shop_id, order_id=order_id)
+        owed = _owed(found)
+        payment = await payments.open_payment(
+            tx,
+            shop_id=shop_id,
+            subject_id=order_id,
+            purpose=owed.purpose,
+            amount=owed.amount,
+            provider_name=way.provider,
+            method=way.method,
+            actor="buyer",
+            among=providers,
+            connection_id=way.connection_id,
+            return_url=return_url,
+            expires_at=_end(owed.by),
+        )
+    outcome = await payments.start(providers, payment, label=label_of(found), payer=payer)
+    async with db.transaction() as tx:
+        await apply_report(tx, payment=payment, outcome=outcome)
+        return await payments.attempts.lock(tx, payment_id=payment.id)
+
+
+def _owed(found: Order) -> Due:
+    """Raises AlreadyPaid where nothing is to be paid now."""
+    owed = due(found)
+    if owed is None or (owed.by is not None and owed.by <= now()):
+        raise AlreadyPaid(order_id=str(found.id), charged_minor=found.charged_minor)
+    if owed.purpose is payments.Purpose.BALANCE and owed.by is None:
+        # It is asked for when the goods are there.
+        raise AlreadyPaid(order_id=str(found.id), charged_minor=found.charged_minor)
+    return owed
+
+
+def _end(by: datetime | None) -> datetime:
+    """An attempt ends with the order's own time, at the latest."""
+    end = now() + PAY_ONLINE_WITHIN
+    return end if by is None else min(end, by)
+
+
+async def look(db: Database, providers: payments.Providers, *, payment: payments.Payment) -> payments.Payment:
+    """Ask what became of an attempt, and apply it; at its end, or for an order that is over, close it.
+
+    Raises ProviderAway.
+    """
+    async with db.transaction() as tx:
+        order = await queries.order(tx, order_id=payment.subject_id)
+    if order is None:
+        raise OrderNotFound(order_id=str(payment.subject_id))
+    label = label_of(order)
+    outcome = await payments.look_up(providers, payment, label=label)
+    if outcome is None and payment.state is payments.State.CREATED and not _is_over(order, payment):
+        # Our question never arrived, or its answer was lost: the same question again.
+        outcome = await payments.start(providers, payment, label=label)
+    elif not isinstance(outcome, payments.Charged | payments.Declined | payments.Closed) and _is_over(
+        order, payment
+    ):
+        outcome = await payments.close(providers, payment, label=label)
+    async with db.transaction() as tx:
+        if outcome is not None:
+            await apply_report(tx, payment=payment, outcome=outcome)
+        return await payments.attempts.lock(tx, payment_id=payment.id)
+
+
+def _is_over(order: Order, payment: payments.Payment) -> bool:
+    """Whether nobody should pay this any more."""
+    late = payment.expires_at is not None and payment.expires_at <= now()
+    return late or order.status is Status.CANCELLED or due(order) is None
+
+
+async def close_all(
+    db: Database, providers: payments.Providers | payments.Source, *, shop_id: int, order_id: UUID
+) -> bool:
+    """Close what could still be paid on an order; False where a provider did not say that it is closed."""
+    async with db.transaction() as tx:
+        open_ones = await payments.attempts.open_at_providers(tx, subject_id=order_id)
+        order = await queries.order(tx, order_id=order_id) if open_ones else None
+    if order is None:
+        return True
+    known = await payments.of_shop(providers, shop_id)
+    for payment in open_ones:
+        try:
+            if not await _close(db, known, order, payment):
+                return False
+        except Refusal as refusal:
+            # The units stay where they are until it is certain that nobody pays for them.
+            _log.warning("orders.not_closed", order_id=str(order_id), code=refusal.code)
+            return False
+    return True
+
+
+async def _close(
+    db: Database, providers: payments.Providers, order: Order, payment: payments.Payment
+) -> bool:
+    """Whether it is over now, one way or the other.  Raises ProviderAway, ProviderUnknown."""
+    outcome = await payments.close(providers, payment, label=label_of(order))
+    async with db.transaction() as tx:
+        await apply_report(tx, payment=payment, outcome=outcome)
+        return (await payments.attempts.lock(tx, payment_id=payment.id)).state.is_over
+
+
+async def poll(db: Database, providers: payments.Providers | payments.Source, *, limit: int = 50) -> int:
+    """Ask about attempts of which nothing was heard; returns how many were asked about.
+
+    One that cannot be asked now is asked later: its next time was written before.
+    """
+    async with db.transaction() as tx:
+        waiting = await payments.attempts.take_due(tx, limit=limit)
+    for payment in waiting:
+        try:
+            await look(db, await payments.of_shop(providers, payment.shop_id), payment=payment)
+        except Refusal as refusal:
+            _log.warning("orders.not_looked_up", payment_id=str(payment.id), code=refusal.code)
+        except Exception as problem:  # noqa: BLE001 -- one that breaks must not keep others from theirs
+            _log.error("orders.not_looked_up", payment_id=str(payment.id), exc_info=problem)
+    return len(waiting)
+
+
+async def current(tx: Tx, *, order_id: UUID) -> payments.Payment | None:
+    """The newest attempt at a provider."""
+    known = [each for each in await payments.payments_for(tx, subject_id=order_id) if each.is_online]
+    return known[-1] if known else None

@@ -1,0 +1,170 @@
+"""Where attempts to be paid stand, and when their provider is asked next.
+
+An attempt is changed under the lock of its row, by whoever brings a report: the page of the buyer, a notification,
+our own question.  `captured` is reached from every state and left by none.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from shopfloor.kernel.database import Tx
+from shopfloor.kernel.values import Money, new_id, now
+from shopfloor.payments import queries
+from shopfloor.payments.models import Payment, PaymentEventKind, State, Step
+from shopfloor.payments.providers import Action, Attempt, Authorised, Closed, Declined, Outcome, Pending
+
+FIRST_LOOK: Final = timedelta(seconds=20)
+# Seconds between our questions where the provider says nothing by itself; then the last again and again.
+_LOOKS: Final = (20, 40, 60, 120, 240, 480, 900, 1800, 3600)
+
+
+async def lock(tx: Tx, *, payment_id: UUID) -> Payment:
+    """Whoever owns the subject has locked it before."""
+    found = await queries.lock_payment(tx, id=payment_id)
+    assert found is not None, "attempts are never deleted"
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Payer:
+    """Who is in front of the page: some providers have another way for each device.  `openid` inside WeChat."""
+
+    locale: str = "en"
+    device: str = "desktop"
+    client_address: str = ""
+    openid: str = ""
+
+
+NOBODY: Final = Payer()
+
+
+def asked(payment: Payment, *, label: str, payer: Payer = NOBODY, charge: str = "") -> Attempt:
+    """An attempt as its provider is told of it."""
+    return Attempt(
+        id=payment.id,
+        method=payment.method,
+        amount=Money(payment.amount_minor, payment.currency),
+        label=label,
+        reference=payment.reference,
+        charge=charge,
+        return_url=payment.return_url,
+        expires_at=payment.expires_at,
+        locale=payer.locale,
+        device=payer.device,
+        client_address=payer.client_address,
+        payer=payer.openid,
+    )
+
+
+async def charge_of(tx: Tx, payment: Payment) -> str:
+    """The provider's id of the money that came, '' where none has."""
+    charged = [
+        event.reference
+        for event in await queries.events(tx, subject_id=payment.subject_id)
+        if event.payment_id == payment.id and event.kind is PaymentEventKind.CHARGED
+    ]
+    return charged[0] if charged else ""
+
+
+def action_of(payment: Payment) -> Action | None:
+    """What the buyer has to do, while there is something."""
+    if payment.action is None or payment.state is not State.ACTION_REQUIRED:
+        return None
+    return msgspec.convert(payment.action, Action)
+
+
+async def move(tx: Tx, payment: Payment, outcome: Outcome) -> None:
+    """Write down where a locked attempt stands.  Money is recorded as an event instead."""
+    match outcome:
+        case Action():
+            await _save(
+                tx,
+                payment,
+                State.ACTION_REQUIRED,
+                outcome.reference,
+                action=_plain(outcome),
+                note=outcome.declined,
+            )
+        case Pending():
+            await _save(tx, payment, State.PENDING, outcome.reference)
+        case Authorised():
+            await _save(tx, payment, State.AUTHORISED, outcome.reference)
+        case Declined():
+            await end(tx, payment, State.DECLINED, note=outcome.reason)
+        case Closed():
+            await end(tx, payment, State.CLOSED, note=outcome.reason)
+        case _:
+            pass
+
+
+def _plain(action: Action) -> dict[str, Any]:
+    plain: dict[str, Any] = msgspec.to_builtins(asdict(action))
+    return plain
+
+
+async def end(tx: Tx, payment: Payment, state: State, *, note: str = "") -> None:
+    """Nothing more is asked about it."""
+    await _save(tx, payment, state, "", note=note)
+
+
+async def _save(
+    tx: Tx,
+    payment: Payment,
+    state: State,
+    reference: str,
+    *,
+    action: dict[str, Any] | None = None,
+    note: str = "",
+) -> None:
+    if payment.state is State.CAPTURED or (payment.state.is_over and state is not State.CAPTURED):
+        # A late word about what is over changes nothing, unless it is money.
+        return
+    note = note[:500]
+    await queries.save_state(
+        tx,
+        id=payment.id,
+        state=state,
+        reference=reference or payment.reference,
+        action=action,
+        note=note,
+        look_at=None if state.is_over else payment.look_at,
+    )
+    if payment.is_online and (payment.state, payment.note) != (state, note):
+        await queries.insert_step(
+            tx, id=new_id(), shop_id=payment.shop_id, payment_id=payment.id, kind=state, note=note
+        )
+
+
+async def open_at_providers(tx: Tx, *, subject_id: UUID) -> list[Payment]:
+    """The attempts that somebody could still pay, oldest first."""
+    return [
+        payment
+        for payment in await queries.payments(tx, subject_id=subject_id)
+        if payment.is_online and not payment.state.is_over
+    ]
+
+
+async def take_due(tx: Tx, *, at: datetime | None = None, limit: int = 50) -> list[Payment]:
+    """Attempts whose providers are to be asked now; each is asked again later, whatever becomes of this process."""
+    at = now() if at is None else at
+    due = await queries.to_look_at(tx, at=at, limit=limit)
+    if due:
+        await queries.put_off(tx, ids=[each.id for each in due], look_at=[_next(each, at) for each in due])
+    return due
+
+
+def _next(payment: Payment, at: datetime) -> datetime:
+    """Once more at its end, to close it."""
+    pause = timedelta(seconds=_LOOKS[min(payment.looks, len(_LOOKS) - 1)])
+    if payment.expires_at is not None and at < payment.expires_at:
+        return min(at + pause, payment.expires_at)
+    return at + max(pause, timedelta(seconds=60))
+
+
+async def steps(tx: Tx, *, payments: Sequence[Payment]) -> list[Step]:
+    return await queries.steps(tx, payment_ids=[each.id for each in payments])

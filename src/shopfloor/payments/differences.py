@@ -1,0 +1,125 @@
+"""Money that fits no order: a row for each, until a person has closed it."""
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from shopfloor.kernel.database import Tx
+from shopfloor.kernel.text import cleaned
+from shopfloor.kernel.values import Money, new_id, now
+from shopfloor.payments import queries
+from shopfloor.payments.models import Difference, DifferenceKind, NotAble, Payment
+
+SENT_BACK: Final = "sent_back"
+SETTLED: Final = "settled"
+
+
+class DifferenceClosed(NotAble):
+    """Somebody closed this difference before."""
+
+    code = "payments.difference_closed"
+
+
+async def open_for(
+    tx: Tx,
+    payment: Payment,
+    kind: DifferenceKind,
+    *,
+    reference: str,
+    amount: Money,
+    expected_minor: int | None,
+) -> bool:
+    """Money of an attempt that its order cannot take.  False when it is known."""
+    if await _is_known(tx, payment, reference):
+        return False
+    inserted = await tx.run(
+        """
+        INSERT INTO payments.difference (id, shop_id, payment_id, connection_id, kind, provider, reference,
+                                         amount_minor, currency, expected_minor)
+        VALUES (%(id)s, %(shop_id)s, %(payment_id)s, %(connection_id)s, %(kind)s, %(provider)s, %(reference)s,
+                %(amount)s, %(currency)s, %(expected)s)
+        ON CONFLICT (shop_id, provider, kind, reference) DO NOTHING
+        """,
+        id=new_id(),
+        shop_id=payment.shop_id,
+        payment_id=payment.id,
+        connection_id=payment.connection_id,
+        kind=kind,
+        provider=payment.provider,
+        reference=reference,
+        amount=amount.minor,
+        currency=amount.currency,
+        expected=expected_minor,
+    )
+    return inserted == 1
+
+
+async def _is_known(tx: Tx, payment: Payment, reference: str) -> bool:
+    """The same charge is one difference, whatever kind it was when it came first."""
+    found: bool = await tx.value(
+        """
+        SELECT EXISTS (SELECT FROM payments.difference
+                        WHERE shop_id = %(shop_id)s AND provider = %(provider)s AND reference = %(reference)s
+                          AND kind IN ('amount', 'currency', 'twice', 'late', 'unknown'))
+        """,
+        shop_id=payment.shop_id,
+        provider=payment.provider,
+        reference=reference,
+    )
+    return found
+
+
+async def differences(tx: Tx, *, shop_id: int, closed: bool = False, limit: int = 200) -> list[Difference]:
+    """Open ones, oldest first; `closed`: those that were closed last."""
+    return await tx.every(
+        Difference,
+        """
+        SELECT d.id, d.shop_id, d.payment_id, d.connection_id, d.kind, d.provider, d.reference, d.amount_minor, d.currency,
+               d.expected_minor, d.opened_at, d.closed_at, d.closed_by, d.how, d.note, p.subject_id
+          FROM payments.difference d LEFT JOIN payments.payment p ON p.id = d.payment_id
+         WHERE d.shop_id = %(shop_id)s AND (d.closed_at IS NOT NULL) = %(closed)s
+         ORDER BY CASE WHEN %(closed)s THEN d.closed_at END DESC, d.opened_at, d.id LIMIT %(limit)s
+        """,
+        shop_id=shop_id,
+        closed=closed,
+        limit=limit,
+    )
+
+
+async def lock(tx: Tx, *, shop_id: int, difference_id: UUID) -> Difference | None:
+    """An open one, kept from everybody else until this transaction ends; None for one that is closed or not here."""
+    return await tx.first(
+        Difference,
+        """
+        SELECT d.id, d.shop_id, d.payment_id, d.connection_id, d.kind, d.provider, d.reference, d.amount_minor, d.currency,
+               d.expected_minor, d.opened_at, d.closed_at, d.closed_by, d.how, d.note, p.subject_id
+          FROM payments.difference d LEFT JOIN payments.payment p ON p.id = d.payment_id
+         WHERE d.shop_id = %(shop_id)s AND d.id = %(id)s AND d.closed_at IS NULL FOR UPDATE OF d
+        """,
+        shop_id=shop_id,
+        id=difference_id,
+    )
+
+
+async def close(
+    tx: Tx, *, shop_id: int, difference_id: UUID, how: str, actor: str, note: str, at: datetime | None = None
+) -> None:
+    """Say how it was settled.  Raises DifferenceClosed."""
+    if await lock(tx, shop_id=shop_id, difference_id=difference_id) is None:
+        raise DifferenceClosed
+    await tx.run(
+        """
+        UPDATE payments.difference SET closed_at = %(at)s, closed_by = %(actor)s, how = %(how)s, note = %(note)s
+         WHERE shop_id = %(shop_id)s AND id = %(id)s
+        """,
+        at=now() if at is None else at,
+        actor=actor,
+        how=how,
+        note=cleaned(note, one_line=False)[:1000],
+        shop_id=shop_id,
+        id=difference_id,
+    )
+
+
+async def payment_of(tx: Tx, found: Difference) -> Payment | None:
+    return None if found.payment_id is None else await queries.payment(tx, id=found.payment_id)

@@ -1,0 +1,125 @@
+"""The way of refunds to providers: asked, accepted, done or failed; each share of a charge on its own.
+
+What is owed stands in the payment events; here stands who is asked, how often, and what came of it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from shopfloor.kernel.database import Tx
+from shopfloor.kernel.values import now
+from shopfloor.payments.models import Payment
+from shopfloor.payments.providers import GivenBack, RefundFailed, RefundOutcome, RefundPending
+
+# Seconds until a provider is asked again: whether it is done, or because it did not answer.
+_PAUSES: Final = (15, 60, 120, 300, 600, 1800, 3600)
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """`state`: waiting (not accepted yet), pending (accepted), done, failed.  `refund` is the refund's id."""
+
+    refund: UUID
+    payment_id: UUID
+    shop_id: int
+    amount_minor: int
+    state: str
+    reference: str
+    reason: str
+    tries: int
+
+
+async def ask(tx: Tx, payment: Payment, *, refund_id: UUID, amount_minor: int) -> None:
+    """It is to be sent; `take_due` has it from now on."""
+    await tx.run(
+        """
+        INSERT INTO payments.refund_try (refund, payment_id, shop_id, amount_minor, state, next_at)
+        VALUES (%(refund)s, %(payment_id)s, %(shop_id)s, %(amount)s, 'waiting', %(at)s)
+        ON CONFLICT DO NOTHING
+        """,
+        refund=refund_id,
+        payment_id=payment.id,
+        shop_id=payment.shop_id,
+        amount=amount_minor,
+        at=now(),
+    )
+
+
+async def ask_again(tx: Tx, *, shop_id: int, refund_id: UUID) -> int:
+    """After it failed: try what is not done once more, at once."""
+    return await tx.run(
+        """
+        UPDATE payments.refund_try SET state = 'waiting', reason = '', tries = 0, next_at = %(at)s
+         WHERE shop_id = %(shop_id)s AND refund = %(refund)s AND state = 'failed'
+        """,
+        at=now(),
+        shop_id=shop_id,
+        refund=refund_id,
+    )
+
+
+async def take_due(tx: Tx, *, at: datetime | None = None, limit: int = 50) -> list[Try]:
+    """What is to be sent or asked about now; each comes again later, whatever becomes of this process."""
+    at = now() if at is None else at
+    due = await tx.every(
+        Try,
+        """
+        SELECT refund, payment_id, shop_id, amount_minor, state, reference, reason, tries
+          FROM payments.refund_try WHERE next_at <= %(at)s ORDER BY next_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+        """,
+        at=at,
+        limit=limit,
+    )
+    await tx.many(
+        """
+        UPDATE payments.refund_try SET tries = tries + 1, next_at = %(next_at)s
+         WHERE refund = %(refund)s AND payment_id = %(payment_id)s
+        """,
+        [
+            {
+                "refund": each.refund,
+                "payment_id": each.payment_id,
+                "next_at": at + timedelta(seconds=_PAUSES[min(each.tries, len(_PAUSES) - 1)]),
+            }
+            for each in due
+        ],
+    )
+    return due
+
+
+async def tries(tx: Tx, *, refund_ids: Sequence[UUID]) -> list[Try]:
+    return await tx.every(
+        Try,
+        """
+        SELECT refund, payment_id, shop_id, amount_minor, state, reference, reason, tries
+          FROM payments.refund_try WHERE refund = ANY(%(refunds)s) ORDER BY refund, payment_id
+        """,
+        refunds=list(refund_ids),
+    )
+
+
+async def note(tx: Tx, *, refund_id: UUID, payment_id: UUID, outcome: RefundOutcome) -> None:
+    """What the provider said.  What is done stays done."""
+    match outcome:
+        case GivenBack():
+            state, reference, reason = "done", outcome.reference or "", ""
+        case RefundPending():
+            state, reference, reason = "pending", outcome.reference, ""
+        case RefundFailed():
+            state, reference, reason = "failed", "", outcome.reason
+    await tx.run(
+        """
+        UPDATE payments.refund_try
+           SET state = %(state)s, reference = coalesce(nullif(%(reference)s, ''), reference), reason = %(reason)s,
+               next_at = CASE WHEN %(state)s IN ('done', 'failed') THEN NULL ELSE next_at END
+         WHERE refund = %(refund)s AND payment_id = %(payment_id)s AND state <> 'done'
+        """,
+        state=state,
+        reference=reference,
+        reason=reason[:500],
+        refund=refund_id,
+        payment_id=payment_id,
+    )

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from shopfloor import collector, metrics
 from shopfloor.collector.facts import EXPLODED
+from shopfloor.collector.vocabulary import SERVER_ONLY
 from shopfloor.metrics.engine import metric_sql
 from shopfloor.metrics.registry import derived_tables
 
@@ -100,7 +101,7 @@ def events_page() -> str:
         "within the 72 hours before it was received; `extra.clock_jump` marks those that had to be moved.",
         "",
         "Types with these beginnings come from the server alone and are refused here (`bad:server_only`):",
-        f"{', '.join(f'`{prefix}*`' for prefix in collector.SERVER_ONLY)}, `purchase`, `refund`; the exceptions are",
+        f"{', '.join(f'`{prefix}*`' for prefix in SERVER_ONLY)}, `purchase`, `refund`; the exceptions are",
         "listed below. Other types are kept as they are. Fields that are no columns go to `extra`.",
         "",
         f"When the disk fills, events of browsers are given up in this order: {', '.join(collector.SHEDDING_ORDER)}.",

@@ -1,22 +1,34 @@
-"""How wide the front doors are: the names of a module that other modules import, through submodules too.
+"""How wide the front doors are: the names of a module that other modules use, through submodules too.
 
 A door through which everything fits is a wall missing: at most 45 names.  What was wider when this was written is
-listed with its width, which may only shrink.
+listed with its width, which may only shrink.  And a door shows nothing that nobody
+comes for: what a module exports, another module or a test uses.
 """
 
 import ast
 from collections import defaultdict
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 import shopfloor
-from shopfloor import orders, payments, purchases
 
 SOURCE = Path(shopfloor.__file__).parent
+TESTS = Path(__file__).parents[1]
 LIMIT = 45
-NOT_YET: dict[str, int] = {"accounts": 75, "catalog": 50, "live": 56, "stock": 81}
+NOT_YET: dict[str, int] = {
+    "accounts": 98,
+    "catalog": 53,
+    "live": 59,
+    "orders": 51,
+    "payments": 60,
+    "stock": 85,
+}
+# What the next step of these modules uses.
+AHEAD = {"orders": {"paying"}, "payments": {"Action", "Authorised", "NotAble", "provider"}}
 # Plumbing is used name by name, and whoever composes a process is not used by others.
 WITHOUT_A_DOOR = {"kernel", "migrations", "reference"}
 MODULES = sorted(
@@ -24,33 +36,84 @@ MODULES = sorted(
     for path in SOURCE.iterdir()
     if (path / "__init__.py").exists() and path.name not in WITHOUT_A_DOOR
 )
+# Files of a module, dotted: a way through one of them is not a name.
+FILES = {
+    module: {
+        ".".join(
+            part for part in file.relative_to(SOURCE / module).with_suffix("").parts if part != "__init__"
+        )
+        for file in (SOURCE / module).rglob("*.py")
+    }
+    - {""}
+    for module in MODULES
+}
+DOORS: dict[str, ModuleType] = {module: import_module(f"shopfloor.{module}") for module in MODULES}
+EXPORTED: dict[str, set[str]] = {
+    module: {name for name in getattr(door, "__all__", ()) if not isinstance(getattr(door, name), ModuleType)}
+    for module, door in DOORS.items()
+}
+# A file that is exported lets what is in it through name by name; by what it is called and where it is.
+SHOWN: dict[str, dict[str, str]] = {
+    module: {
+        name: exported.__name__.removeprefix(f"shopfloor.{module}.")
+        for name in getattr(door, "__all__", ())
+        if isinstance(exported := getattr(door, name), ModuleType)
+    }
+    for module, door in DOORS.items()
+}
 
 
-def names_used() -> dict[str, set[str]]:
+def names_in(tree: ast.AST, *, own: str = "") -> Iterator[tuple[str, str]]:
+    """(module, name) of all that a file takes from other modules: `level.x`, and `file.level.x` through a file."""
+    local: dict[str, tuple[str, str]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            assert not any(alias.name.startswith("shopfloor.") for alias in node.names), (
+                "import names, not paths"
+            )
+        if not isinstance(node, ast.ImportFrom) or (node.module or "").partition(".")[0] != "shopfloor":
+            continue
+        for alias in node.names:
+            module, _, rest = f"{node.module}.{alias.name}".partition(".")[2].partition(".")
+            if module not in MODULES or module == own:
+                continue
+            rest = SHOWN[module].get(rest, rest)
+            if not rest or rest in FILES[module] - EXPORTED[module]:
+                local[alias.asname or alias.name] = module, rest
+            else:
+                yield module, rest
+    inner: set[int] = set()
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Attribute) or id(node) in inner:
+            continue
+        names: list[str] = []
+        place: ast.expr = node
+        while isinstance(place, ast.Attribute):
+            names.insert(0, place.attr)
+            inner.add(id(place))
+            place = place.value
+        if not isinstance(place, ast.Name) or place.id not in local:
+            continue
+        module, way = local[place.id]
+        for name in names:
+            way = f"{way}.{name}" if way else SHOWN[module].get(name, name)
+            if way not in FILES[module] or way in EXPORTED[module]:
+                yield module, way
+                break
+
+
+def names_used(root: Path, *, by_module: bool) -> dict[str, set[str]]:
     """By module: what files outside of it take from it."""
     used: dict[str, set[str]] = defaultdict(set)
-    for file in SOURCE.rglob("*.py"):
-        own = file.relative_to(SOURCE).parts[0]
-        tree = ast.parse(file.read_text())
-        local: dict[str, str] = {}
-        for node in ast.walk(tree):
-            if isinstance(node, ast.ImportFrom) and node.module == "shopfloor":
-                local |= {
-                    alias.asname or alias.name: alias.name for alias in node.names if alias.name in MODULES
-                }
-            elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("shopfloor."):
-                module = (node.module or "").split(".")[1]
-                if module in MODULES and module != own:
-                    used[module] |= {alias.name for alias in node.names}
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-                module = local.get(node.value.id)
-                if module is not None and module != own:
-                    used[module].add(node.attr)
+    for file in root.rglob("*.py"):
+        own = file.relative_to(root).parts[0] if by_module else ""
+        for module, name in names_in(ast.parse(file.read_text()), own=own):
+            used[module].add(name)
     return used
 
 
-USED = names_used()
+USED = names_used(SOURCE, by_module=True)
+TESTED = names_used(TESTS, by_module=False)
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -62,9 +125,41 @@ def test_a_front_door_is_narrow(module: str) -> None:
     assert module not in NOT_YET or width > LIMIT, "it fits now: take it from the list"
 
 
-@pytest.mark.parametrize("module", [orders, payments, purchases], ids=lambda module: module.__name__)
-def test_a_front_door_lists_no_more_than_the_limit(module: ModuleType) -> None:
-    assert len(module.__all__) <= LIMIT
+@pytest.mark.parametrize("module", MODULES)
+def test_a_front_door_shows_nothing_that_nobody_comes_for(module: str) -> None:
+    assert EXPORTED[module] - USED[module] - TESTED[module] - AHEAD.get(module, set()) == set()
+    used = {name.rpartition(".")[0] for name in USED[module] | TESTED[module]}
+    assert set(SHOWN[module].values()) - used - AHEAD.get(module, set()) == set()
+
+
+@pytest.mark.parametrize(
+    ("code", "names"),
+    [
+        (
+            "from shopfloor import stock\nstock.reserve(stock.Line(1, 2))",
+            {("stock", "reserve"), ("stock", "Line")},
+        ),
+        ("from shopfloor.stock import reserve as take", {("stock", "reserve")}),
+        ("from shopfloor.stock.reserving import reserve", {("stock", "reserving.reserve")}),
+        ("from shopfloor.stock import reserving\nreserving.reserve", {("stock", "reserving.reserve")}),
+        ("from shopfloor import stock\nstock.reserving.reserve.x", {("stock", "reserving.reserve")}),
+        # A file and a function of the same name: what is exported is the function.
+        ("from shopfloor import catalog\ncatalog.pictures(1)", {("catalog", "pictures")}),
+        ("from shopfloor import stock as goods\ngoods.HoldState.ACTIVE.value", {("stock", "HoldState")}),
+        (
+            "from shopfloor import accounts\naccounts.second_factor.setup_of",
+            {("accounts", "second_factor.setup_of")},
+        ),
+        (
+            "from shopfloor.accounts import second_factor\nsecond_factor.issuer",
+            {("accounts", "second_factor.issuer")},
+        ),
+        ("from shopfloor.kernel import outbox\noutbox.record", set()),
+        ("from shopfloor import live\nlive.show", set()),
+    ],
+)
+def test_names_are_counted_however_they_are_reached(code: str, names: set[tuple[str, str]]) -> None:
+    assert set(names_in(ast.parse(code), own="live")) == names
 
 
 ON_THE_PATH = [

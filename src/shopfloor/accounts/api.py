@@ -28,7 +28,7 @@ from starlette.routing import BaseRoute, Mount, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shopfloor import accounts
-from shopfloor.accounts import second_factor
+from shopfloor.accounts import models, second_factor, service
 from shopfloor.accounts.device import COOKIE as DEVICE_COOKIE
 from shopfloor.accounts.models import (
     Actor,
@@ -47,6 +47,7 @@ from shopfloor.accounts.models import (
 )
 from shopfloor.accounts.service import SESSION_AT_MOST_DAYS
 from shopfloor.accounts.shopper import COOKIE as SHOPPER_COOKIE
+from shopfloor.accounts.sign_in import check_password
 from shopfloor.kernel import public_address
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.client_address import UNKNOWN
@@ -516,7 +517,7 @@ def _joined_out(joined: Joined, request: Request, response: Response) -> MeOut:
     "/session",
     status_code=204,
     responses=refusals(
-        accounts.WrongCredentials, accounts.SecondFactorNeeded, accounts.WrongCode, accounts.TooManyAttempts
+        accounts.WrongCredentials, accounts.SecondFactorNeeded, models.WrongCode, accounts.TooManyAttempts
     ),
 )
 @public
@@ -539,7 +540,7 @@ async def sign_in(body: Credentials, request: Request, response: Response, db: D
 @router.post(
     "/session/code",
     status_code=204,
-    responses=refusals(accounts.WrongCode, accounts.SignInExpired, accounts.TooManyAttempts),
+    responses=refusals(models.WrongCode, models.SignInExpired, accounts.TooManyAttempts),
 )
 @public
 async def finish_sign_in(body: Challenge, request: Request, response: Response, db: Db) -> None:
@@ -573,7 +574,7 @@ async def sign_out(request: Request, response: Response, db: Db) -> None:
 async def sign_out_everywhere(person: SignedIn, request: Request, response: Response, db: Db) -> None:
     """Sign out here and on every other device."""
     async with db.transaction() as tx:
-        await accounts.sign_out_everywhere(tx, person_id=person.id)
+        await service.sign_out_everywhere(tx, person_id=person.id)
     clear_session(response, secure=is_secure(request))
 
 
@@ -593,7 +594,7 @@ async def change_password(
 ) -> None:
     """Change my password; every other session of mine ends."""
     # The current password is checked as a sign-in is, so that a stolen session cannot guess it faster.
-    await accounts.check_password(
+    await check_password(
         db,
         email=person.email,
         password=body.current,
@@ -608,7 +609,7 @@ async def change_password(
 
 
 @router.get("/me/sessions", responses=refusals(accounts.SignInNeeded))
-async def list_sessions(person: SignedIn, request: Request, db: Db) -> list[accounts.OpenSession]:
+async def list_sessions(person: SignedIn, request: Request, db: Db) -> list[models.OpenSession]:
     """Where I am signed in; this session first."""
     token = request.cookies.get(SESSION_COOKIE, "")
     async with db.transaction() as tx:
@@ -635,7 +636,7 @@ async def prove(
 ) -> None:
     """Before something only the person may do: the password, and a code where `code` is not None."""
     device = known_device(request, person.email)
-    await accounts.check_password(
+    await check_password(
         db, email=person.email, password=password, address=client_address(request), device=device
     )
     if code is not None:
@@ -655,7 +656,7 @@ async def my_second_factor(person: SignedIn, db: Db) -> SecondFactorOut:
 @router.post(
     "/me/second-factor",
     status_code=201,
-    responses=refusals(accounts.WrongCredentials, accounts.SecondFactorOn, accounts.TooManyAttempts),
+    responses=refusals(accounts.WrongCredentials, models.SecondFactorOn, accounts.TooManyAttempts),
 )
 async def begin_second_factor(body: Password, person: SignedIn, request: Request, db: Db) -> SetupOut:
     """A secret for an authenticator app.  Nothing changes until a code of it confirms it, within ten minutes."""
@@ -673,7 +674,7 @@ async def begin_second_factor(body: Password, person: SignedIn, request: Request
 @router.post(
     "/me/second-factor/confirm",
     status_code=201,
-    responses=refusals(accounts.UnknownSetup, accounts.WrongCode, accounts.SecondFactorOn),
+    responses=refusals(models.UnknownSetup, models.WrongCode, models.SecondFactorOn),
 )
 async def confirm_second_factor(
     body: Confirmation, person: SignedIn, request: Request, db: Db
@@ -691,7 +692,7 @@ async def confirm_second_factor(
 
 
 _PROVEN: Final = (
-    accounts.WrongCredentials, accounts.WrongCode, accounts.SecondFactorOff, accounts.TooManyAttempts,
+    accounts.WrongCredentials, models.WrongCode, models.SecondFactorOff, accounts.TooManyAttempts,
 )  # fmt: skip
 
 
@@ -781,7 +782,7 @@ async def create_shop(body: NewShop, person: SignedIn, db: Db) -> ShopOut:
 @router.post(
     "/invitations/join",
     status_code=201,
-    responses=refusals(accounts.UnknownInvitation, accounts.OtherEmail, accounts.EmailTaken),
+    responses=refusals(accounts.UnknownInvitation, accounts.OtherEmail, models.EmailTaken),
 )
 @public
 async def join(body: Answer, request: Request, response: Response, db: Db) -> MeOut:
@@ -857,7 +858,7 @@ async def make_member_reset(person_id: int, actor: MembersManager, db: Db) -> To
 @router.delete(
     "/{shop}/members/{person_id}/second-factor",
     status_code=204,
-    responses=refusals(accounts.UnknownMember, accounts.NotAllowed, accounts.SecondFactorOff),
+    responses=refusals(accounts.UnknownMember, accounts.NotAllowed, models.SecondFactorOff),
 )
 async def remove_member_second_factor(person_id: Id, actor: MembersManager, db: Db) -> None:
     """For a member who lost the device: the password alone is enough until they set it up anew."""
@@ -874,7 +875,7 @@ async def list_invitations(actor: MembersManager, db: Db) -> list[InvitationOut]
 @router.post(
     "/{shop}/invitations",
     status_code=201,
-    responses=refusals(accounts.UnknownShop, accounts.NotAllowed, accounts.BadEmail),
+    responses=refusals(accounts.UnknownShop, accounts.NotAllowed, models.BadEmail),
 )
 async def invite(body: NewInvitation, actor: MembersManager, db: Db) -> InvitationOut:
     """Invite somebody; the token is in this answer only."""

@@ -6,17 +6,7 @@ moment; a restore checks every byte first and goes into an empty place only.
 
 from shopfloor.backup.restoring import RestoreFailed, restore
 from shopfloor.backup.sealed import WrongPassphrase
-from shopfloor.backup.shelf import (
-    Backup,
-    BackupDamaged,
-    BackupFailed,
-    Busy,
-    finished,
-    named,
-    newest,
-    opened,
-    verify,
-)
+from shopfloor.backup.shelf import Backup, BackupDamaged, BackupFailed, Busy, finished, named, opened, verify
 from shopfloor.backup.taking import Taken, take
 
 __all__ = [
@@ -29,7 +19,6 @@ __all__ = [
     "WrongPassphrase",
     "finished",
     "named",
-    "newest",
     "opened",
     "restore",
     "take",

@@ -4,23 +4,15 @@ Promise: a variant always has a price in the shop's currency and every price it 
 consists of variants that are no bundles, and what it consisted of stays on record; a picture that is served was decoded and encoded by us and carries nothing but pixels.
 """
 
-from shopfloor.catalog.archive import ArchiveTooLarge, ArchiveUnreadable
+from shopfloor.catalog.archive import ArchiveUnreadable
 from shopfloor.catalog.dialect import MAX_CSV_BYTES, SheetTooLarge, SheetUnreadable
 from shopfloor.catalog.endpoint import PictureFiles
-from shopfloor.catalog.events import BundleChanged, BundledUnits, PriceChanged, ProductChanged
+from shopfloor.catalog.events import BundleChanged, PriceChanged, ProductChanged
 from shopfloor.catalog.exchange import Report, export_shopify_csv, import_shopify_csv
-from shopfloor.catalog.imports import (
-    FailedPicture,
-    PictureProgress,
-    fetch_pictures,
-    picture_progress,
-    retry_pictures,
-    tidy,
-)
+from shopfloor.catalog.imports import fetch_pictures, picture_progress, retry_pictures, tidy
 from shopfloor.catalog.models import (
     MAX_OPTIONS,
     MAX_PARTS,
-    MAX_PER_PART,
     MAX_VARIANTS,
     PICTURE_SIZES,
     BadBundle,
@@ -37,13 +29,9 @@ from shopfloor.catalog.models import (
     NewPart,
     NewVariant,
     OptionsTaken,
-    Picture,
-    Price,
-    PriceDecimals,
     PriceNegative,
     PricePast,
     PriceTooLarge,
-    PriceUnreadable,
     Product,
     Status,
     TooManyVariants,
@@ -53,25 +41,15 @@ from shopfloor.catalog.models import (
     Variant,
     format_price,
     parse_price,
-    picture_path,
     translated,
 )
-from shopfloor.catalog.pages import ProductPage, product_pages
-from shopfloor.catalog.pictures import (
-    MAX_PICTURE_BYTES,
-    NotAPicture,
-    PictureTooLarge,
-    ProcessedPicture,
-    process_picture,
-    processed,
-    store_picture,
-)
+from shopfloor.catalog.pages import product_pages
+from shopfloor.catalog.pictures import MAX_PICTURE_BYTES, NotAPicture, PictureTooLarge, ProcessedPicture
 from shopfloor.catalog.plain import plain_text
 from shopfloor.catalog.removal import delete_product, delete_variants
 from shopfloor.catalog.service import (
     add_picture,
     add_variant,
-    add_variants,
     bundles,
     bundles_by_id,
     bundles_with,
@@ -91,17 +69,15 @@ from shopfloor.catalog.service import (
     variants_of,
 )
 from shopfloor.catalog.sheet import Remark
-from shopfloor.catalog.uploads import ProductFile, opened_import, receive_picture
+from shopfloor.catalog.uploads import opened_import, receive_picture
 
 __all__ = [
     "MAX_CSV_BYTES",
     "MAX_OPTIONS",
     "MAX_PARTS",
-    "MAX_PER_PART",
     "MAX_PICTURE_BYTES",
     "MAX_VARIANTS",
     "PICTURE_SIZES",
-    "ArchiveTooLarge",
     "ArchiveUnreadable",
     "BadBundle",
     "BadHandle",
@@ -111,8 +87,6 @@ __all__ = [
     "Bundle",
     "BundleChanged",
     "BundlePart",
-    "BundledUnits",
-    "FailedPicture",
     "HandleTaken",
     "InUse",
     "Kind",
@@ -121,22 +95,15 @@ __all__ = [
     "NewVariant",
     "NotAPicture",
     "OptionsTaken",
-    "Picture",
     "PictureFiles",
-    "PictureProgress",
     "PictureTooLarge",
-    "Price",
     "PriceChanged",
-    "PriceDecimals",
     "PriceNegative",
     "PricePast",
     "PriceTooLarge",
-    "PriceUnreadable",
     "ProcessedPicture",
     "Product",
     "ProductChanged",
-    "ProductFile",
-    "ProductPage",
     "Remark",
     "Report",
     "SheetTooLarge",
@@ -149,7 +116,6 @@ __all__ = [
     "Variant",
     "add_picture",
     "add_variant",
-    "add_variants",
     "bundles",
     "bundles_by_id",
     "bundles_with",
@@ -162,13 +128,10 @@ __all__ = [
     "import_shopify_csv",
     "opened_import",
     "parse_price",
-    "picture_path",
     "picture_progress",
     "pictures",
     "plain_text",
     "prices",
-    "process_picture",
-    "processed",
     "product",
     "product_pages",
     "products",
@@ -179,7 +142,6 @@ __all__ = [
     "retry_pictures",
     "set_parts",
     "set_price",
-    "store_picture",
     "tidy",
     "translated",
     "update_product",

@@ -19,6 +19,8 @@ from shopfloor.catalog.models import (
     NewVariant,
     Picture,
     Price,
+    PriceDecimals,
+    PriceUnreadable,
     Product,
     Status,
     Variant,
@@ -42,7 +44,7 @@ Editor = Annotated[accounts.Actor, Depends(allowed(accounts.Permission.CATALOG_E
 _SHARED = (accounts.SignInNeeded, accounts.NotAllowed, accounts.UnknownShop, catalog.UnknownProduct)
 
 _PRICE = (
-    catalog.PriceUnreadable, catalog.PriceNegative, catalog.PriceDecimals, catalog.PriceTooLarge, AmountAmbiguous,
+    PriceUnreadable, catalog.PriceNegative, PriceDecimals, catalog.PriceTooLarge, AmountAmbiguous,
 )  # fmt: skip
 
 # Where files are sent, below /v1/{shop} and /console/{shop}, and how large they may be.

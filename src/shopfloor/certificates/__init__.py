@@ -14,7 +14,7 @@ from shopfloor.certificates.models import (
     directory_address,
 )
 from shopfloor.certificates.plain_port import TRUST, PlainPort, SecurePort, host_of
-from shopfloor.certificates.store import Store, files_at, last_used, open_store
+from shopfloor.certificates.store import Store, files_at, last_used
 
 __all__ = [
     "TRUST",
@@ -31,7 +31,6 @@ __all__ = [
     "files_at",
     "host_of",
     "last_used",
-    "open_store",
     "own_addresses",
     "own_names",
 ]

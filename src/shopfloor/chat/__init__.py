@@ -5,25 +5,8 @@ reason on record.  Complaints cannot be removed as a class.
 """
 
 from shopfloor.chat.asks import EMPTY, Asks, Vocabulary, asks, vocabulary
-from shopfloor.chat.events import ChatHeld, ChatHidden, ChatSaid, ShopperMuted
-from shopfloor.chat.models import (
-    BadName,
-    BadText,
-    BadWord,
-    ChatClosed,
-    Line,
-    Moderation,
-    Mute,
-    Muted,
-    NoReason,
-    Reason,
-    Repeated,
-    Role,
-    State,
-    TooFast,
-    UnknownLine,
-    WordProtected,
-)
+from shopfloor.chat.events import ChatHidden, ChatSaid
+from shopfloor.chat.models import BadName, BadText, BadWord, Line, Muted, Reason, Role, State, WordProtected
 from shopfloor.chat.rules import name_of
 from shopfloor.chat.service import (
     allow_word,
@@ -50,22 +33,13 @@ __all__ = [
     "BadName",
     "BadText",
     "BadWord",
-    "ChatClosed",
-    "ChatHeld",
     "ChatHidden",
     "ChatSaid",
     "Line",
-    "Moderation",
-    "Mute",
     "Muted",
-    "NoReason",
     "Reason",
-    "Repeated",
     "Role",
-    "ShopperMuted",
     "State",
-    "TooFast",
-    "UnknownLine",
     "Vocabulary",
     "WordProtected",
     "allow_word",

@@ -15,30 +15,28 @@ from typing import TYPE_CHECKING
 
 from shopfloor.collector import lake
 from shopfloor.collector.audit import audit
-from shopfloor.collector.compaction import Compacted, compact, forget_writers
+from shopfloor.collector.compaction import compact, forget_writers
 from shopfloor.collector.copying import begin_copy, facts_in
 from shopfloor.collector.endpoint import Endpoint
-from shopfloor.collector.facts import EXPLODED, compare, from_fact
-from shopfloor.collector.lake import AsOf, Lake
+from shopfloor.collector.facts import compare, from_fact
+from shopfloor.collector.lake import Lake
 from shopfloor.collector.models import (
     REFUSED,
     SERVER,
     Bad,
-    Busy,
     Check,
     Closing,
     Event,
     LakeDamaged,
     NotDurable,
-    Result,
     Sealed,
     WriterTaken,
 )
-from shopfloor.collector.replay import Judged, bad_events, judge
+from shopfloor.collector.replay import bad_events, judge
 from shopfloor.collector.sealer import rebuild_index, seal_everything
 from shopfloor.collector.service import Collector
 from shopfloor.collector.spill import FactIds
-from shopfloor.collector.vocabulary import BROWSER, PRESENCE, SERVER_ONLY, SHEDDING_ORDER
+from shopfloor.collector.vocabulary import BROWSER, SHEDDING_ORDER
 from shopfloor.kernel import late
 
 if TYPE_CHECKING:
@@ -48,29 +46,21 @@ else:
 
 __all__ = [
     "BROWSER",
-    "EXPLODED",
-    "PRESENCE",
     "REFUSED",
     "SCHEMA",
     "SERVER",
-    "SERVER_ONLY",
     "SHEDDING_ORDER",
     "WORDS",
-    "AsOf",
     "Bad",
-    "Busy",
     "Check",
     "Closing",
     "Collector",
-    "Compacted",
     "Endpoint",
     "Event",
     "FactIds",
-    "Judged",
     "Lake",
     "LakeDamaged",
     "NotDurable",
-    "Result",
     "Sealed",
     "WriterTaken",
     "audit",

@@ -8,43 +8,33 @@ from shopfloor.live import presence_store as counters
 from shopfloor.live.admission import Limits
 from shopfloor.live.endpoint import room_endpoint
 from shopfloor.live.events import (
-    NoticePosted,
     OfferAdded,
     OfferChanged,
     OfferFeatured,
     OfferPriceChanged,
     ShowChanged,
-    ShowCounted,
     ShowEnded,
     ShowPlanned,
     ShowStarted,
-    WaitingChanged,
 )
 from shopfloor.live.gateway import Gateway
 from shopfloor.live.handlers import BuyHandler, RoomHandlers, Said
 from shopfloor.live.models import (
-    BadOffer,
     BadShow,
-    ChannelBusy,
     FeaturedInterval,
     LimitBelowBundle,
     NothingToSell,
-    Notice,
     NoticeKind,
     Offer,
     OfferedAlready,
     OfferLine,
-    OfferTerms,
-    Price,
     ProductNotActive,
     Show,
     ShowStatus,
     Slot,
     SlotRole,
-    UnknownOffer,
     UnknownShow,
     UnknownSlot,
-    Watching,
     WrongStatus,
 )
 from shopfloor.live.offers import (
@@ -56,9 +46,8 @@ from shopfloor.live.offers import (
     prices,
     set_offer_price,
     set_parts_apart,
-    show_terms,
 )
-from shopfloor.live.presence import Beat, BeatKind
+from shopfloor.live.presence import Beat
 from shopfloor.live.presence_store import drop_presence, share_presence
 from shopfloor.live.room import ChatLine
 from shopfloor.live.rooms import Rooms
@@ -92,31 +81,24 @@ from shopfloor.live.state import RoomState
 from shopfloor.live.wire import Buy
 
 __all__ = [
-    "BadOffer",
     "BadShow",
     "Beat",
-    "BeatKind",
     "Buy",
     "BuyHandler",
-    "ChannelBusy",
     "ChatLine",
     "FeaturedInterval",
     "Gateway",
     "LimitBelowBundle",
     "Limits",
     "NothingToSell",
-    "Notice",
     "NoticeKind",
-    "NoticePosted",
     "Offer",
     "OfferAdded",
     "OfferChanged",
     "OfferFeatured",
     "OfferLine",
     "OfferPriceChanged",
-    "OfferTerms",
     "OfferedAlready",
-    "Price",
     "ProductNotActive",
     "RoomHandlers",
     "RoomState",
@@ -124,18 +106,14 @@ __all__ = [
     "Said",
     "Show",
     "ShowChanged",
-    "ShowCounted",
     "ShowEnded",
     "ShowPlanned",
     "ShowStarted",
     "ShowStatus",
     "Slot",
     "SlotRole",
-    "UnknownOffer",
     "UnknownShow",
     "UnknownSlot",
-    "WaitingChanged",
-    "Watching",
     "WrongStatus",
     "add_offer",
     "add_slot",
@@ -166,7 +144,6 @@ __all__ = [
     "set_parts_apart",
     "share_presence",
     "show",
-    "show_terms",
     "shows",
     "shows_on_air",
     "slots",

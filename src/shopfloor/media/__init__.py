@@ -8,16 +8,11 @@ every recorded segment has its hash, and every hole its row.
 
 from shopfloor.media.access import Airtime, Staff
 from shopfloor.media.audit import audit
-from shopfloor.media.events import MediaEnded, MediaStarted
 from shopfloor.media.models import (
     Channel,
     ChannelUnknown,
-    Check,
-    Coverage,
-    EndCause,
     Gap,
     GapCause,
-    Moment,
     MomentReused,
     RecordingsInUse,
     Run,
@@ -25,10 +20,8 @@ from shopfloor.media.models import (
     Segment,
     Status,
     playback_url,
-    preview_url,
     replay_url,
 )
-from shopfloor.media.rtmp import ConnectionCount, Limits
 from shopfloor.media.server import MediaServer
 from shopfloor.media.service import (
     BadChannelName,
@@ -51,17 +44,9 @@ __all__ = [
     "BadChannelName",
     "Channel",
     "ChannelUnknown",
-    "Check",
-    "ConnectionCount",
-    "Coverage",
-    "EndCause",
     "Gap",
     "GapCause",
-    "Limits",
-    "MediaEnded",
     "MediaServer",
-    "MediaStarted",
-    "Moment",
     "MomentReused",
     "RecordingsInUse",
     "Run",
@@ -78,7 +63,6 @@ __all__ = [
     "is_recorded",
     "latest_runs",
     "playback_url",
-    "preview_url",
     "replay_url",
     "rotate_key",
     "run",

@@ -13,28 +13,22 @@ from typing import TYPE_CHECKING
 from shopfloor.kernel import late
 from shopfloor.metrics.jobs import ask_report, report_of, report_state, stored_report
 from shopfloor.metrics.models import (
-    Ask,
-    Feature,
     Figure,
     MinuteRow,
     MixedCurrencies,
-    ProductRow,
     Refused,
     ShowReport,
     UnknownShow,
-    VariantRow,
     VariantSignal,
 )
 
 if TYPE_CHECKING:
-    from shopfloor.metrics.registry import Metric
     from shopfloor.metrics.registry import metrics as every_metric
     from shopfloor.metrics.service import show_report, shows, signals
 else:
     __getattr__ = late.names(
         __name__,
         {
-            "Metric": "registry",
             "every_metric": "registry:metrics",
             "show_report": "service",
             "shows": "service",
@@ -43,17 +37,12 @@ else:
     )
 
 __all__ = [
-    "Ask",
-    "Feature",
     "Figure",
-    "Metric",
     "MinuteRow",
     "MixedCurrencies",
-    "ProductRow",
     "Refused",
     "ShowReport",
     "UnknownShow",
-    "VariantRow",
     "VariantSignal",
     "ask_report",
     "every_metric",

@@ -11,10 +11,7 @@ from shopfloor.orders.cancellation import cancel, cancel_for_shopper, expire
 from shopfloor.orders.charges import mark_paid
 from shopfloor.orders.checkout import Checkout, begin_checkout, complete, prepare
 from shopfloor.orders.checkout_form import Address, Form
-from shopfloor.orders.events import (
-    OrderCancelled,
-    OrderPlaced,
-)
+from shopfloor.orders.events import OrderPlaced
 from shopfloor.orders.models import (
     Delivery,
     Order,
@@ -48,7 +45,6 @@ __all__ = [
     "Form",
     "NoDelay",
     "Order",
-    "OrderCancelled",
     "OrderLine",
     "OrderPlaced",
     "OrderView",

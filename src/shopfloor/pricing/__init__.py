@@ -6,16 +6,13 @@ the last minor unit; the same question has the same answer; refunds in parts giv
 
 from shopfloor.pricing import records, service
 from shopfloor.pricing.countries import COUNTRIES
-from shopfloor.pricing.events import DeliveryChanged, TaxesChanged
 from shopfloor.pricing.models import (
     Breakdown,
     DeliveryKind,
     Line,
     Method,
-    Option,
     Place,
     PriceBy,
-    Question,
     Rounding,
     Shipping,
     TaxLine,
@@ -24,34 +21,26 @@ from shopfloor.pricing.models import (
     plain,
     read,
 )
-from shopfloor.pricing.price import options, price, with_method
+from shopfloor.pricing.price import options, price
 from shopfloor.pricing.quotes import PricedWay, quote
 from shopfloor.pricing.rationals import of_units, refund_parts
-from shopfloor.pricing.records import Rules
-from shopfloor.pricing.refusals import BadPeriod, BadSteps, NoSuchDelivery, TooLarge, UnknownRule
+from shopfloor.pricing.refusals import BadSteps, TooLarge, UnknownRule
 from shopfloor.pricing.service import has_delivery, know_tax_class, rules
 
 __all__ = [
     "COUNTRIES",
-    "BadPeriod",
     "BadSteps",
     "Breakdown",
-    "DeliveryChanged",
     "DeliveryKind",
     "Line",
     "Method",
-    "NoSuchDelivery",
-    "Option",
     "Place",
     "PriceBy",
     "PricedWay",
-    "Question",
     "Rounding",
-    "Rules",
     "Shipping",
     "TaxLine",
     "TaxPlace",
-    "TaxesChanged",
     "TooLarge",
     "UnknownRule",
     "Zone",
@@ -67,5 +56,4 @@ __all__ = [
     "refund_parts",
     "rules",
     "service",
-    "with_method",
 ]

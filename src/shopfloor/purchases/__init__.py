@@ -6,7 +6,7 @@ after it is on disk; the waitlist is served in the order of joining.
 
 from shopfloor.purchases import retention
 from shopfloor.purchases.endpoint import HELD_COOKIE, PurchaseEndpoint
-from shopfloor.purchases.events import Place, UnitsWaiting, WaitlistEnded, WaitlistJoined, WaitlistOffered
+from shopfloor.purchases.events import WaitlistEnded, WaitlistJoined, WaitlistOffered
 from shopfloor.purchases.gateway import (
     PurchaseGateway,
     WaitlistHook,
@@ -19,9 +19,6 @@ from shopfloor.purchases.models import (
     CookieNeeded,
     HoldExpired,
     OfferClosed,
-    OfferUnknown,
-    PriceChanged,
-    TooFast,
     Waiting,
     WaitingNotFound,
     WaitingNotNeeded,
@@ -35,9 +32,8 @@ from shopfloor.purchases.offer_terms import (
     most_per_buyer,
     set_most_per_buyer,
 )
-from shopfloor.purchases.queries import OfferLineRow, offer_lines
+from shopfloor.purchases.queries import offer_lines
 from shopfloor.purchases.waitlist import (
-    claim_seconds,
     claimed,
     forget_lapsed,
     hand_over,
@@ -56,19 +52,13 @@ __all__ = [
     "CookieNeeded",
     "HoldExpired",
     "OfferClosed",
-    "OfferLineRow",
     "OfferTerms",
     "OfferTermsCache",
-    "OfferUnknown",
-    "Place",
-    "PriceChanged",
     "PurchaseEndpoint",
     "PurchaseGateway",
     "PurchaseLine",
     "PurchaseReply",
     "PurchaseRequest",
-    "TooFast",
-    "UnitsWaiting",
     "Waiting",
     "WaitingNotFound",
     "WaitingNotNeeded",
@@ -78,7 +68,6 @@ __all__ = [
     "WaitlistJoined",
     "WaitlistOffered",
     "asked_again",
-    "claim_seconds",
     "claimed",
     "forget_lapsed",
     "hand_over",

@@ -41,7 +41,6 @@ from shopfloor.supply.purchasing import (
 )
 from shopfloor.supply.quotes import add_quote, announce_makeable, quotes, withdraw_quote
 from shopfloor.supply.sheet import export_csv
-from shopfloor.supply.solver.outlook import Outlook
 from shopfloor.supply.suppliers import add_supplier, supplier, supplier_key, suppliers, update_supplier
 
 __all__ = [
@@ -51,7 +50,6 @@ __all__ = [
     "Desk",
     "NoPlan",
     "OrderState",
-    "Outlook",
     "Plan",
     "PlanLine",
     "Promise",

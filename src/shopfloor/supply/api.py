@@ -39,6 +39,7 @@ from shopfloor.supply.models import (
     UnknownQuote,
     WrongState,
 )
+from shopfloor.supply.solver.outlook import Outlook
 
 router = APIRouter(prefix="/v1", tags=["supply"])
 
@@ -246,7 +247,7 @@ def _quote_out(quote: supply.Quote) -> QuoteOut:
     )
 
 
-def _plan_out(plan: supply.Plan, outlook: supply.Outlook) -> PlanOut:
+def _plan_out(plan: supply.Plan, outlook: Outlook) -> PlanOut:
     return PlanOut(
         id=plan.id,
         show_id=plan.show_id,

@@ -39,6 +39,15 @@ def _of_npm(name: str) -> Callable[[], str | None]:
     return lambda: shutil.which(name, path=str(assets.FRONTEND / "node_modules/.bin"))
 
 
+# Clients of payment providers by others: only tests of theirs want them, so they have a lockfile of their own.
+PAYMENT_CLIENTS = assets.ROOT / "tests/payments/foreign"
+
+
+def _payment_clients() -> str | None:
+    found = PAYMENT_CLIENTS / "node_modules/alipay-sdk"
+    return str(found.parent) if found.is_dir() else None
+
+
 PROGRAMS = (
     Foreign(
         "pgbouncer", lambda: debian.find("SHOPFLOOR_PGBOUNCER"), ("tests/kernel/test_kernel_pgbouncer.py",)
@@ -48,6 +57,7 @@ PROGRAMS = (
     ),
     Foreign("faketime", lambda: debian.find("SHOPFLOOR_FAKETIME"), ("tests/races/test_races_clock.py",)),
     Foreign("openapi-typescript", _of_npm("openapi-typescript"), ("tests/app/test_app_clients.py",)),
+    Foreign("payment-clients", _payment_clients, ("tests/payments/test_payments_foreign.py",)),
     Foreign("chromium", chromium.find, ("tests/browser",)),
     Foreign("spark", _on_path("spark-submit")),
     Foreign("obs", _on_path("obs", "obs-studio")),
@@ -55,6 +65,13 @@ PROGRAMS = (
     Foreign("vlc", _on_path("cvlc", "vlc")),
     Foreign("mpv", _on_path("mpv")),
 )
+
+
+def _install_payment_clients() -> None:
+    """Where the registry is reachable; else they are missing."""
+    subprocess.run(
+        [assets.program("npm"), "ci", "--silent"], check=False, cwd=PAYMENT_CLIENTS, env=assets.environment()
+    )
 
 
 def run(program: Foreign) -> tuple[bool, str]:
@@ -82,6 +99,8 @@ def main() -> int:
         parser.error(f"no such program: {', '.join(sorted(unknown))}")
     chosen = [each for each in PROGRAMS if not arguments.names or each.name in arguments.names]
     assets.install()
+    if any(program.name == "payment-clients" for program in chosen):
+        _install_payment_clients()
     os.environ.update(debian.ensure())
     held, lines = True, list[str]()
     for program in chosen:

@@ -30,6 +30,12 @@ class ProviderAway(Unavailable):
     code = "orders.provider_away"
 
 
+class AccountRefused(ProviderAway):
+    """The payment provider does not accept this shop's account."""
+
+    code = "payments.account_refused"
+
+
 class NotAble(Conflict):
     """This way to pay cannot do that."""
 

@@ -36,6 +36,7 @@ MESSAGES: Final = {
     "amount.negative": N_("An amount can't be negative."),
     "amount.too_large": N_("This amount is above the maximum."),
     "amount.unreadable": N_("Enter an amount such as 129.00."),
+    "payments.account_refused": N_("The payment service doesn't accept this shop's account at the moment. Choose another way to pay."),
     "payments.bill_not_ready": N_("The payment service hasn't closed that day yet. Try again tomorrow."),
     "payments.busy": N_("Another payment for this order is still being processed. Wait a moment, then check again."),
     "payments.connection_not_found": N_("Payment account not found."),

@@ -34,6 +34,7 @@ from shopfloor import (
     collector,
     live,
     media,
+    promotions,
     purchases,
     shop_borders,
     specification,
@@ -68,6 +69,7 @@ from shopfloor.media import api as media_api
 from shopfloor.metrics import api as metrics_api
 from shopfloor.orders import api as orders_api
 from shopfloor.pricing import api as pricing_api
+from shopfloor.promotions import api as promotions_api
 from shopfloor.stock import api as stock_api
 from shopfloor.supply import api as supply_api
 
@@ -272,7 +274,15 @@ def build(node: Node) -> ASGIApp:
             publish_to=node.publish_to,
             parts=[
                 part
-                for part in (node.keyring, node.media, node.rooms, node.pages, node.certificate)
+                for part in (
+                    node.keyring,
+                    node.media,
+                    node.rooms,
+                    node.pages,
+                    node.certificate,
+                    promotions.CodeGuard(),
+                    promotions.Claims(node.db),
+                )
                 if part is not None
             ],
         ),
@@ -369,8 +379,8 @@ class PathRouter:
 
 
 JSON = (
-    accounts_api, catalog_api, stock_api, media_api, live_api, chat_api, orders_api, pricing_api, metrics_api, demand_api,
-    supply_api,
+    accounts_api, catalog_api, stock_api, media_api, live_api, chat_api, orders_api, pricing_api, promotions_api, metrics_api,
+    demand_api, supply_api,
 )  # fmt: skip
 
 probes = APIRouter(include_in_schema=False)

@@ -107,6 +107,7 @@ CLASSES: Final[tuple[Class, ...]] = (
             "orders.checkout",
             "orders.page_text",
             "payments",
+            "promotions.use",
         ),
         "Record duties ask for at least three years after the transaction; tax and warranty for longer.",
         Ends.NEVER,
@@ -124,8 +125,8 @@ CLASSES: Final[tuple[Class, ...]] = (
         Ends.NEVER,
     ),
     Class(
-        "Catalogue, prices, tax, shipping, waitlists, forecasts, plans, suppliers, people and roles",
-        ("catalog", "pricing", "purchases.waiting", "demand", "supply", "accounts"),
+        "Catalogue, prices, tax, shipping, discounts and claimed coupons, waitlists, forecasts, plans, suppliers, people and roles",
+        ("catalog", "pricing", "promotions", "purchases.waiting", "demand", "supply", "accounts"),
         "They explain what was offered, wanted and ordered. Sessions and links that are over are forgotten at once.",
         Ends.NEVER,
     ),

@@ -21,6 +21,7 @@ _NAMED: Final = {
     "channel_id": "media.channel",
     "checkout_id": "orders.checkout",
     "connection_id": "payments.connection",
+    "discount_id": "promotions.discount",
     "forecast_id": "demand.forecast",
     "hold_id": "stock.hold",
     "lender_id": "stock.pool",

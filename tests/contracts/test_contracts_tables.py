@@ -14,7 +14,7 @@ import shopfloor
 
 SOURCE = Path(shopfloor.__file__).parent
 ORDER = [
-    "kernel", "accounts", "pricing", "catalog", "collector", "stock", "media", "live", "payments", "purchases", "orders", "chat",
+    "kernel", "accounts", "pricing", "catalog", "collector", "stock", "media", "live", "promotions", "payments", "purchases", "orders", "chat",
     "metrics", "demand", "supply", "integrity", "settlement", "federation",
 ]  # fmt: skip
 WRITES = re.compile(r"\b(?:INSERT\s+INTO|(?<!FOR )UPDATE|DELETE\s+FROM)\s+(?:ONLY\s+)?(\w+)\.(\w+)")

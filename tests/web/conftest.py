@@ -20,6 +20,7 @@ from shopfloor import (
     live,
     media,
     orders,
+    promotions,
     purchases,
     shop_borders,
     stock,
@@ -177,7 +178,13 @@ async def _app(database: Database) -> Services:
         PublicAddress("http", "shop.test"),
         settings=Settings(),
         named_by=shop_borders.named_by,
-        parts=[keyring, live.Rooms(database, recent=chat.recent_lines), web.SharedPages()],
+        parts=[
+            keyring,
+            live.Rooms(database, recent=chat.recent_lines),
+            web.SharedPages(),
+            promotions.CodeGuard(),
+            promotions.Claims(database),
+        ],
     )
     services.install(_routed(), given)
     return given

@@ -83,7 +83,7 @@ async def test_a_total_that_changed_is_shown_again_instead_of_ordered(stage: Sta
     )
 
     assert answer.status_code == 409
-    assert "The total has changed." in answer.text
+    assert "Check the new total" in answer.text
     assert 'value="Lin Yue"' in answer.text
     assert await count(stage) == 0
 

@@ -30,6 +30,10 @@ class Gcra:
         self._whole_at[key] = whole_at + self._every * cost
         return 0.0
 
+    def short(self, key: object, now: float) -> float:
+        """The seconds until one may be taken from the allowance of `key`; takes nothing."""
+        return max(0.0, self._whole_at.get(key, now) - self._slack - now)
+
     def forget(self, now: float) -> None:
         """Drop the keys whose allowance is whole."""
         self._whole_at = {key: whole_at for key, whole_at in self._whole_at.items() if whole_at > now}

@@ -18,6 +18,7 @@ async def audit(tx: Tx) -> list[stock.Check]:
         ("orders: lines add up to the order", audit_line_sums),
         ("orders: the lines of a bundle add up to it", audit_bundle_sums),
         ("orders: tax lines add up to the tax of the order", audit_tax_sums),
+        ("orders: shares of discounts add up to what was counted", audit_discount_sums),
         ("orders: what was asked is what the order costs", audit_asked),
         ("orders: sums are those of the payment events", audit_payment_sums),
         ("orders: nobody paid more than the order", audit_overpaid),
@@ -72,6 +73,27 @@ async def audit_tax_sums(tx: Tx) -> AuditRow:
           FROM orders.orders o
           LEFT JOIN (SELECT order_id, sum(tax_minor) AS tax FROM orders.tax_line GROUP BY order_id) t ON t.order_id = o.id
           LEFT JOIN (SELECT order_id, sum(tax_minor) AS tax FROM orders.line GROUP BY order_id) l ON l.order_id = o.id
+         WHERE o.calculation IS NOT NULL
+        """,
+    )
+
+
+async def audit_discount_sums(tx: Tx) -> AuditRow:
+    """Lines and shipping have all of it, as many uses are counted as the order has, and none of one that fell."""
+    return await tx.one(
+        AuditRow,
+        """
+        SELECT count(*)::int AS looked_at,
+               coalesce(array_agg(o.id::text) FILTER (WHERE
+                   (o.calculation #>> '{totals,discount}')::bigint <> coalesce(u.amount, 0)
+                OR (o.calculation #>> '{totals,discount}')::bigint
+                     <> l.discount + (o.calculation #>> '{shipping,discount}')::bigint
+                OR coalesce(u.counts, 0) <> CASE WHEN o.cancelled_at IS NULL THEN coalesce(u.uses, 0) ELSE 0 END),
+                '{}') AS offending
+          FROM orders.orders o
+          JOIN (SELECT order_id, sum(discount_minor) AS discount FROM orders.line GROUP BY order_id) l ON l.order_id = o.id
+          LEFT JOIN (SELECT order_id, sum(amount_minor) AS amount, count(*) AS uses, count(*) FILTER (WHERE counts) AS counts
+                       FROM promotions.v_use GROUP BY order_id) u ON u.order_id = o.id
          WHERE o.calculation IS NOT NULL
         """,
     )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID, uuid5
 
-from shopfloor import payments, stock
+from shopfloor import payments, promotions, purchases, stock
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import Money
@@ -124,9 +124,9 @@ async def tell_paid(
 
 
 async def _paid_late(tx: Tx, found: Order, lines: Sequence[OrderLine]) -> Order:
-    """The order had fallen.  Bring it back, or owe the money."""
+    """The order had fallen.  Bring it back, with its units and its discounts, or owe the money."""
     fell_by_itself = found.cancel_why in {Why.UNPAID, Why.SOLD_OUT}
-    if not fell_by_itself or not await secure(tx, found, lines):
+    if not fell_by_itself or not await _stands_again(tx, found, lines):
         await grant(
             tx, found, found.refundable_minor, refund_id=uuid5(found.id, f"late-{found.charged_minor}"),
             note="paid after the order was cancelled", actor=_OURS,
@@ -147,6 +147,16 @@ async def _paid_late(tx: Tx, found: Order, lines: Sequence[OrderLine]) -> Order:
         ),
     )
     return await settle(tx, order_id=found.id)
+
+
+async def _stands_again(tx: Tx, found: Order, lines: Sequence[OrderLine]) -> bool:
+    """Units first, then discounts, as whoever orders locks them."""
+    if not await secure(tx, found, lines):
+        return False
+    if await promotions.take_again(tx, shop_id=found.shop_id, order_id=found.id):
+        return True
+    await purchases.hand_over(tx, await stock.release(tx, [found.hold_id], "cancelled"))
+    return False
 
 
 async def _first_paid(tx: Tx, found: Order, lines: Sequence[OrderLine]) -> Order:

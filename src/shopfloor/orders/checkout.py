@@ -17,7 +17,7 @@ import msgspec
 from shopfloor import payments, purchases, stock
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.values import new_id, now
-from shopfloor.orders import checkout_queries, lifecycle, page_texts, queries, quoting, views
+from shopfloor.orders import checkout_queries, discounts, lifecycle, page_texts, queries, quoting, views
 from shopfloor.orders.checkout_form import (
     PAY_ONLINE_WITHIN,
     Address,
@@ -79,12 +79,20 @@ class Prepared:
 
 
 async def begin_checkout(
-    tx: Tx, *, shop_id: int, hold_id: UUID, shopper: UUID, address: Address | None = None
+    tx: Tx,
+    *,
+    shop_id: int,
+    hold_id: UUID,
+    shopper: UUID,
+    address: Address | None = None,
+    codes: Sequence[str] = (),
+    email: str = "",
+    phone: str = "",
 ) -> Checkout:
     """The purchase as its buyer saw it, frozen by the first look.  Looking renews nothing.
 
     `expires_at` in the past: the time is over; sending the form tries to get the same units again.
-    `address`: where it is to go, for the `quote`.  `order_id` is set once it has become an order.  Raises CheckoutNotFound, also for another buyer's.
+    `address`, `codes` and who asks, as far as it is known, are for the `quote`.  `order_id` is set once it has become an order.  Raises CheckoutNotFound, also for another buyer's.
     """
     row = await checkout_queries.checkout(tx, id=hold_id)
     hold = await _hold(tx, shop_id=shop_id, hold_id=hold_id) if row is None or row.held else None
@@ -97,7 +105,8 @@ async def begin_checkout(
         row = await checkout_queries.checkout(tx, id=hold_id)
     if row is None or not _is_of(row, shop_id, shopper):
         raise CheckoutNotFound(hold_id=str(hold_id))
-    return await _checkout(tx, row, hold, address=address)
+    asked = _asked(row, codes, email=email, phone=phone)
+    return await _checkout(tx, row, hold, address=address, asked=asked)
 
 
 async def _hold(tx: Tx, *, shop_id: int, hold_id: UUID) -> stock.Hold | None:
@@ -105,6 +114,13 @@ async def _hold(tx: Tx, *, shop_id: int, hold_id: UUID) -> stock.Hold | None:
         return await stock.hold(tx, shop_id=shop_id, hold_id=hold_id)
     except stock.UnknownStock:
         return None
+
+
+def _asked(
+    row: checkout_queries.CheckoutRow, codes: Sequence[str], *, email: str, phone: str
+) -> discounts.Asked:
+    mail, number = contact_keys(email=email, phone=phone)
+    return discounts.Asked(row.buyer, row.show_id, tuple(codes), mail, number)
 
 
 def _is_of(row: checkout_queries.CheckoutRow, shop_id: int, shopper: UUID) -> bool:
@@ -116,6 +132,7 @@ async def _checkout(
     row: checkout_queries.CheckoutRow,
     hold: stock.Hold | None = None,
     *,
+    asked: discounts.Asked,
     address: Address | None = None,
 ) -> Checkout:
     """Without the `hold` nothing is said of the time that is left."""
@@ -148,7 +165,14 @@ async def _checkout(
         shop_terms=terms,
         shown=shown(items, bundles),
         quote=await quoting.quote(
-            tx, shop_id=row.shop_id, currency=row.currency, items=items, terms=terms, address=address
+            tx,
+            shop_id=row.shop_id,
+            currency=row.currency,
+            items=items,
+            bundles=bundles,
+            terms=terms,
+            asked=asked,
+            address=address,
         ),
     )
 
@@ -168,8 +192,9 @@ async def prepare(
 
     `return_to` makes the address to which a provider sends the buyer back.
 
-    Raises CheckoutNotFound, ContactLimit, FormRefused, KeyReused (sent before with other content), TotalChanged, purchases.HoldExpired
-    (the facts say what to wait for), payments.ProviderUnknown for one that is not among `providers`.
+    Raises CheckoutNotFound, ContactLimit, FormRefused, KeyReused (sent before with other content), TotalChanged,
+    promotions.DiscountGone (the last of it was used meanwhile), purchases.HoldExpired (the facts say what to wait
+    for), payments.ProviderUnknown for one that is not among `providers`.
     """
     clean = tidy(form)
     row = await checkout_queries.lock_checkout(tx, id=hold_id)
@@ -178,13 +203,17 @@ async def prepare(
         row = await checkout_queries.lock_checkout(tx, id=hold_id)
     if row is None or not _is_of(row, shop_id, shopper):
         raise CheckoutNotFound(hold_id=str(hold_id))
-    checkout = await _checkout(tx, row, address=clean.address)
+    asked = _asked(row, clean.codes, email=clean.email, phone=clean.phone)
+    checkout = await _checkout(tx, row, address=clean.address, asked=asked)
     if checkout.order_id is not None:
         return await _again(tx, checkout.order_id, clean)
     await _within_contact_limit(tx, checkout, clean)
     kept_row = await _keep_units(tx, row, network)
-    kept = checkout if kept_row is row else await _checkout(tx, kept_row, address=clean.address)
+    kept = checkout
+    if kept_row is not row:
+        kept = await _checkout(tx, kept_row, address=clean.address, asked=asked)
     way = quoting.chosen(kept.quote, clean)
+    discounts.check_codes(way.codes)
     sums = way.totals
     if clean.expected_total_minor is not None and clean.expected_total_minor != sums.total.minor:
         raise TotalChanged(
@@ -233,7 +262,10 @@ async def prepare(
         return_url="" if return_to is None else return_to(order_id, key),
         expires_at=None if clean.provider == "manual" else now() + PAY_ONLINE_WITHIN,
     )
-    return Prepared(await lifecycle.settle(tx, order_id=order_id), payment)
+    prepared = Prepared(await lifecycle.settle(tx, order_id=order_id), payment)
+    # Last, for others who use the same discount wait from here on.
+    await discounts.take(tx, shop_id=shop_id, order_id=order_id, asked=asked, taken=way.taken)
+    return prepared
 
 
 async def _again(tx: Tx, order_id: UUID, form: Form) -> Prepared:
@@ -282,7 +314,7 @@ async def _within_contact_limit(tx: Tx, checkout: Checkout, form: Form) -> None:
     for item in checkout.items:
         if item.bundle_id is None:
             wanted[item.variant_id] = wanted.get(item.variant_id, 0) + item.quantity
-    mail, phone = contact_keys(form)
+    mail, phone = contact_keys(email=form.email, phone=form.phone)
     already = await checkout_queries.unpaid_of_contact(
         tx, shop_id=checkout.shop_id, mail=mail, phone=phone, variant_ids=list(wanted)
     )

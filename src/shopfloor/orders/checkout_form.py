@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from shopfloor import promotions
 from shopfloor.kernel.text import cleaned
 from shopfloor.orders.models import Delivery, ShopTerms
 from shopfloor.orders.refusals import FormRefused
@@ -41,6 +42,8 @@ class Form:
     expected_total_minor: int | None = None
     shipping_method: str = ""
     """One of the ways that the quote has; without it the first of this delivery."""
+    codes: tuple[str, ...] = ()
+    """Discount codes, as they were typed."""
 
 
 METHODS: Final[Mapping[Delivery, frozenset[str]]] = {
@@ -70,6 +73,7 @@ def tidy(form: Form) -> Form:
         phone=_line(form.phone),
         email=_line(form.email),
         note=cleaned(_CONTROL.sub(" ", form.note), one_line=True),
+        codes=tuple(promotions.apart(" ".join(form.codes))),
         address=None
         if address is None or form.delivery is Delivery.PICK_UP
         else Address(
@@ -134,6 +138,8 @@ def form_hash(form: Form) -> bytes:
     if not form.shipping_method:
         # As forms were before there was a choice: one that is sent again finds its order.
         del kept["shipping_method"]
+    if not form.codes:
+        del kept["codes"]
     return hashlib.sha256(msgspec.json.encode(kept, order="deterministic")).digest()
 
 
@@ -148,8 +154,8 @@ def payment_deadline(at: datetime, terms: ShopTerms, *, method: str, online: boo
     return None if method == "cash" else at + timedelta(hours=terms.pay_within_hours)
 
 
-def contact_keys(form: Form) -> tuple[str, str]:
+def contact_keys(*, email: str, phone: str) -> tuple[str, str]:
     """Mail address and phone as they are compared: without a tag, and by the last nine digits; '' for none."""
-    local, _, domain = form.email.casefold().rpartition("@")
-    digits = "".join(character for character in form.phone if character.isdecimal())
+    local, _, domain = email.casefold().rpartition("@")
+    digits = "".join(character for character in phone if character.isdecimal())
     return f"{local.partition('+')[0]}@{domain}" if domain else "", digits[-9:]

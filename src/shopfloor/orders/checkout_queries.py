@@ -236,3 +236,23 @@ async def unpaid_of_contact(
         {"shop_id": shop_id, "mail": mail, "phone": phone, "variant_ids": list(variant_ids)},
     )
     return dict(await cursor.fetchall())
+
+
+async def orders_of_person(
+    tx: Tx, *, shop_id: int, buyer: UUID, mail: str, phone: str, but: UUID | None
+) -> list[UUID]:
+    """Orders that were not cancelled, of this browser or of whoever gave this address or phone; `but` this one."""
+    cursor = await tx.connection.execute(
+        """
+        SELECT id FROM orders.orders
+         WHERE buyer = %(buyer)s AND shop_id = %(shop_id)s AND cancelled_at IS NULL AND id IS DISTINCT FROM %(but)s::uuid
+        UNION SELECT id FROM orders.orders
+         WHERE shop_id = %(shop_id)s AND cancelled_at IS NULL AND contact_email <> '' AND %(mail)s::text <> ''
+           AND orders.mail_key(contact_email) = %(mail)s::text AND id IS DISTINCT FROM %(but)s::uuid
+        UNION SELECT id FROM orders.orders
+         WHERE shop_id = %(shop_id)s AND cancelled_at IS NULL AND contact_phone <> '' AND %(phone)s::text <> ''
+           AND orders.phone_key(contact_phone) = %(phone)s::text AND id IS DISTINCT FROM %(but)s::uuid
+        """,
+        {"shop_id": shop_id, "buyer": buyer, "mail": mail, "phone": phone, "but": but},
+    )
+    return [row[0] for row in await cursor.fetchall()]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from shopfloor import payments, purchases, stock
+from shopfloor import payments, promotions, purchases, stock
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import Money, now
@@ -43,6 +43,7 @@ async def finalise(tx: Tx, payment: payments.Payment, outcome: payments.Outcome)
         await queries.mark_cancelled(
             tx, order_id=order.id, at=now(), by=Party.SYSTEM, why=Why.DECLINED, note=outcome.reason[:1000]
         )
+        await promotions.give_back(tx, shop_id=order.shop_id, order_id=order.id)
         return await lifecycle.settle(tx, order_id=order.id)
     return await _place(tx, order, lines, payment, outcome)
 
@@ -62,6 +63,7 @@ async def _place(
         await queries.mark_cancelled(
             tx, order_id=order.id, at=now(), by=Party.SYSTEM, why=Why.SOLD_OUT, note=""
         )
+        await promotions.give_back(tx, shop_id=order.shop_id, order_id=order.id)
         return await lifecycle.settle(tx, order_id=order.id)
     rules = await views.shop_terms(tx, shop_id=order.shop_id)
     at = now()

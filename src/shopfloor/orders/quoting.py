@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from shopfloor import pricing, purchases
+from shopfloor import pricing, promotions, purchases
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import MAX_MINOR
-from shopfloor.orders import checkout_queries
+from shopfloor.orders import checkout_queries, discounts
 from shopfloor.orders.checkout_form import Address, Form
 from shopfloor.orders.models import Bundle, Delivery, Item, ShopTerms, Totals, totals
 from shopfloor.orders.refusals import FormRefused
@@ -32,6 +32,8 @@ class Way:
     breakdown: pricing.Breakdown
     calculation: dict[str, Any]
     items: list[Item]
+    codes: list[discounts.CodeTold]
+    taken: list[promotions.Taken]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,9 @@ async def quote(
     shop_id: int,
     currency: str,
     items: Sequence[Item],
+    bundles: Sequence[Bundle],
     terms: ShopTerms,
+    asked: discounts.Asked,
     address: Address | None = None,
 ) -> Quote:
     """Without an address that names a country: as the goods would go within the shop's own.
@@ -82,6 +86,8 @@ async def quote(
         )
         for number, item in enumerate(items)
     ]
+    found = await discounts.offered(tx, shop_id=shop_id, currency=currency, asked=asked)
+    products = discounts.products_of(items, bundles, [line.id for line in lines])
     try:
         told = await pricing.quote(
             tx,
@@ -90,12 +96,18 @@ async def quote(
             lines=lines,
             place=place_of(address),
             otherwise=_simple(terms),
+            discounts=[each.rule(products) for each in found.offered],
+            budgets={
+                each.rule_id: each.discount.left_minor
+                for each in found.offered
+                if each.discount.left_minor is not None
+            },
         )
     except pricing.TooLarge:
         raise purchases.BadPurchase(
             "The total is larger than an order can be.", largest_minor=MAX_MINOR
         ) from None
-    ways = [_way(way, items, currency) for way in told.ways]
+    ways = [_way(way, items, currency, asked, found) for way in told.ways]
     return Quote(ways, told.place, told.asks_country, told.countries)
 
 
@@ -130,7 +142,13 @@ def _simple(terms: ShopTerms) -> pricing.Shipping:
     )
 
 
-def _way(told: pricing.PricedWay, items: Sequence[Item], currency: str) -> Way:
+def _way(
+    told: pricing.PricedWay,
+    items: Sequence[Item],
+    currency: str,
+    asked: discounts.Asked,
+    found: promotions.Candidates,
+) -> Way:
     priced = [
         replace(
             item,
@@ -151,6 +169,8 @@ def _way(told: pricing.PricedWay, items: Sequence[Item], currency: str) -> Way:
         note=told.note,
         totals=totals(priced, currency=currency, shipping_minor=told.breakdown.totals.shipping),
         breakdown=told.breakdown,
-        calculation=told.calculation,
+        calculation=discounts.named(told.calculation, found, told.breakdown),
         items=priced,
+        codes=discounts.told_of_codes(asked, found, told.breakdown),
+        taken=discounts.taken_of(found, told.breakdown),
     )

@@ -9,6 +9,10 @@ from shopfloor.pricing.countries import COUNTRIES
 from shopfloor.pricing.models import (
     Breakdown,
     DeliveryKind,
+    Discount,
+    DiscountKind,
+    DiscountLevel,
+    DiscountStep,
     Line,
     Method,
     Place,
@@ -17,14 +21,16 @@ from shopfloor.pricing.models import (
     Shipping,
     TaxLine,
     TaxPlace,
+    WhyNot,
     Zone,
+    check_percentage,
     plain,
     read,
 )
 from shopfloor.pricing.price import options, price
 from shopfloor.pricing.quotes import PricedWay, quote
 from shopfloor.pricing.rationals import of_units, refund_parts
-from shopfloor.pricing.refusals import BadSteps, TooLarge, UnknownRule
+from shopfloor.pricing.refusals import BadSteps, Negative, RateUnreadable, TooLarge, UnknownRule
 from shopfloor.pricing.service import has_delivery, know_tax_class, rules
 
 __all__ = [
@@ -32,18 +38,26 @@ __all__ = [
     "BadSteps",
     "Breakdown",
     "DeliveryKind",
+    "Discount",
+    "DiscountKind",
+    "DiscountLevel",
+    "DiscountStep",
     "Line",
     "Method",
+    "Negative",
     "Place",
     "PriceBy",
     "PricedWay",
+    "RateUnreadable",
     "Rounding",
     "Shipping",
     "TaxLine",
     "TaxPlace",
     "TooLarge",
     "UnknownRule",
+    "WhyNot",
     "Zone",
+    "check_percentage",
     "has_delivery",
     "know_tax_class",
     "of_units",

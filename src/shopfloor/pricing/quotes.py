@@ -1,18 +1,23 @@
 """What an order costs in a shop, for each way it can be delivered: the shop's rules and the price function in one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from shopfloor import accounts
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import now
 from shopfloor.pricing import service
-from shopfloor.pricing.models import Breakdown, DeliveryKind, Line, Place, Question, Shipping, plain
+from shopfloor.pricing.models import Breakdown, DeliveryKind, Discount, Line, Place, Question, Shipping, plain
 from shopfloor.pricing.price import options, price, with_method
 from shopfloor.pricing.records import Rules
+from shopfloor.pricing.refusals import NoSuchDelivery
 
+_NO_BUDGETS: Final[Mapping[str, int]] = MappingProxyType({})
 # A country that no country has: what is sent somewhere, where the shop does not ask where.
 _SOMEWHERE: Final = "ZZ"
 
@@ -43,11 +48,20 @@ class Quoted:
 
 
 async def quote(
-    tx: Tx, *, shop_id: int, currency: str, lines: Sequence[Line], place: Place | None, otherwise: Shipping
+    tx: Tx,
+    *,
+    shop_id: int,
+    currency: str,
+    lines: Sequence[Line],
+    place: Place | None,
+    otherwise: Shipping,
+    discounts: Sequence[Discount] = (),
+    budgets: Mapping[str, int] = _NO_BUDGETS,
 ) -> Quoted:
     """`otherwise`: how a shop delivers that has set nothing.  Without a place: as within the shop's own country.
 
-    Raises what `price` raises.
+    `budgets`: what is left for some of the `discounts`; one that would come to more does not apply at all, so that
+    nobody gets less of it than was announced.  Raises what `price` raises.
     """
     rules = await service.rules(tx, shop_id=shop_id)
     home = rules.taxes.origin.country or next(
@@ -64,11 +78,16 @@ async def quote(
         destination=place if place is not None and rules.asks_country else Place(country=home),
         taxes=rules.taxes,
         shipping=rules.shipping if rules.has_delivery else otherwise,
+        discounts=list(discounts),
     )
     own = {str(method.id): method for method in rules.methods}
     ways: list[PricedWay] = []
     for option in options(question):
-        told = price(with_method(question, option.id))
+        try:
+            told = _within(budgets, with_method(question, option.id))
+        except NoSuchDelivery:
+            # Offered for what the goods would have come to with a discount that is used up.
+            continue
         method = own.get(option.id)
         ways.append(
             PricedWay(
@@ -81,6 +100,16 @@ async def quote(
             )
         )
     return Quoted(ways, question.destination, rules.asks_country, _countries(rules))
+
+
+def _within(budgets: Mapping[str, int], question: Question) -> Breakdown:
+    """The price without discounts that come to more than is left for them."""
+    told = price(question)
+    over = {each.id for each in told.discounts if each.amount > budgets.get(each.id, each.amount)}
+    if not over:
+        return told
+    kept = [each for each in question.discounts if each.id not in over]
+    return _within(budgets, msgspec.structs.replace(question, discounts=kept))
 
 
 def _countries(rules: Rules) -> list[str]:

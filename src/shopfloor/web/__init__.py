@@ -7,10 +7,22 @@ Call `install` after `kernel.http.install`, whose answers to programs it keeps.
 from fastapi import APIRouter, FastAPI
 
 from shopfloor.accounts.api import public
-from shopfloor.web import checkout, forms, https, questions, refusals, room, shop, supplier, well_known
+from shopfloor.web import (
+    checkout,
+    coupons,
+    forms,
+    https,
+    questions,
+    refusals,
+    room,
+    shop,
+    supplier,
+    well_known,
+)
 from shopfloor.web.compression import Compress
 from shopfloor.web.console import (
     account,
+    discounts,
     media,
     members,
     networks,
@@ -41,8 +53,8 @@ def routers() -> list[APIRouter]:
     """The routes of all pages."""
     desks = [
         sign_in, account, overview, networks, shows, studio, report, plan, orders, product_list,
-        product_import, products, stock, suppliers, media, terms, taxes,
-        shipping, members,
+        product_import, products, stock, suppliers, media, discounts, terms,
+        taxes, shipping, members,
     ]  # fmt: skip
     return [
         well_known.router,
@@ -50,6 +62,7 @@ def routers() -> list[APIRouter]:
         shop.router,
         room.router,
         checkout.router,
+        coupons.router,
         supplier.router,
         *(desk.router for desk in desks),
     ]

@@ -1,5 +1,6 @@
 """From a hold to an order: the checkout, the receipt, the waitlist."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Literal
@@ -8,7 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from shopfloor import accounts, catalog, orders, purchases
+from shopfloor import accounts, catalog, orders, promotions, purchases
 from shopfloor.accounts import Shop
 from shopfloor.accounts.api import Shopper, public
 from shopfloor.kernel.border import Id
@@ -22,7 +23,7 @@ from shopfloor.web.languages import N_, Language, language_of, speak
 from shopfloor.web.parts import Texts, option_words, texts_now, texts_sold
 from shopfloor.web.refusals import message_of
 from shopfloor.web.regions import countries, country_name
-from shopfloor.web.templating import flash, render
+from shopfloor.web.templating import flash, money_text, render
 from shopfloor.web.waitlist import in_line, kept_for, settled
 
 router = APIRouter(include_in_schema=False)
@@ -39,7 +40,22 @@ FIELD_ERRORS: Final = {
     "not_an_address": N_("Enter a valid email address."),
     "not_for_this_delivery": N_("Cash is available for pickup only."),
     "not_to_this_place": N_("This delivery isn't available for your address. Choose another one."),
+    "code_unknown": N_("This code doesn't exist. Check the spelling, or leave the field empty."),
+    "code_not_started": N_("This code isn't valid yet."),
+    "code_ended": N_("This code is no longer valid."),
+    "code_used_up": N_("This code has been used up."),
+    "code_already_used": N_("You have already used this code."),
+    "code_other_show": N_("This code is only valid in a certain show."),
+    "code_not_first": N_("This code is only valid for a first order."),
+    "code_other_currency": N_("This code isn't valid in this currency."),
+    "code_no_line": N_("This code isn't valid for these items."),
+    "code_below_minimum": N_("Your order is below the minimum for this code."),
+    "code_too_few": N_("Your order has too few items for this code."),
 }
+# What a code that was given comes to, where it is no error.
+BETTER_ALREADY: Final = N_("Another discount on this order is better.")
+NOTHING_TO_LOWER: Final = N_("There is nothing left to discount.")
+SHORT_OF_MINIMUM: Final = N_("%(amount)s more to use this code.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +106,7 @@ async def send_checkout(
     country: Text = "",
     method: Text = "transfer",
     note: Text = "",
+    code: Text = "",
     look: Text = "",
 ) -> Response:
     """Order; with `look` only show what it costs to send it there.  The same form again leads to the same order."""
@@ -101,15 +118,31 @@ async def send_checkout(
     values = {
         "name": name, "phone": phone, "email": email, "delivery": delivery, "street": street, "city": city,
         "region": region, "postcode": postcode, "country": country, "method": method, "note": note,
+        "code": code,
     }  # fmt: skip
+    codes = promotions.apart(code)
+    guard = services_of(request).find(promotions.CodeGuard) if codes else None
+    network = _network_of(request)
     address = orders.Address(street, city, postcode, region, country)
+    refused: Refusal | None = None
+    try:
+        if guard is not None:
+            guard.check(shopper=shopper, network=network, now=time.monotonic())
+    except promotions.TooManyTries as refusal:
+        refused, codes, look = refusal, [], "1"
     if look:
         async with db.transaction() as tx:
             begun = await orders.begin_checkout(
-                tx, shop_id=found.id, hold_id=hold_id, shopper=shopper, address=address
-            )
+                tx, shop_id=found.id, hold_id=hold_id, shopper=shopper, address=address, codes=codes, email=email,
+                phone=phone,
+            )  # fmt: skip
             texts = await _texts(tx, request, found, begun)
-        return _checkout_page(request, found, begun, texts, values, Trouble())
+        trouble = Trouble()
+        if refused is not None:
+            trouble = Trouble(fields={"code": message_of(refused, language)})
+        _count_misses(guard, begun, shopper, network)
+        status = 200 if refused is None else refused.status
+        return _checkout_page(request, found, begun, texts, values, trouble, status=status)
     form = orders.Form(
         name=name,
         delivery=way,
@@ -120,24 +153,59 @@ async def send_checkout(
         note=note,
         locale=language.tag,
         shipping_method=delivery.removeprefix(way).removeprefix("_"),
+        codes=tuple(codes),
         expected_total_minor=int(shown) if shown.isascii() and shown.isdigit() and len(shown) < 16 else None,
     )
     try:
         order = await orders.complete(
-            db, shop_id=found.id, hold_id=hold_id, shopper=shopper, form=form, network=_network_of(request)
+            db, shop_id=found.id, hold_id=hold_id, shopper=shopper, form=form, network=network
         )
     except orders.CheckoutNotFound:
         raise
     except Refusal as refusal:
         async with db.transaction() as tx:
             begun = await orders.begin_checkout(
-                tx, shop_id=found.id, hold_id=hold_id, shopper=shopper, address=address
-            )
+                tx, shop_id=found.id, hold_id=hold_id, shopper=shopper, address=address, codes=codes, email=email,
+                phone=phone,
+            )  # fmt: skip
             texts = await _texts(tx, request, found, begun)
+        _count_misses(guard, begun, shopper, network)
         return _checkout_page(
             request, found, begun, texts, values, trouble_of(refusal, language), status=refusal.status
         )
     return RedirectResponse(f"/s/{found.slug}/orders/{order.id}", status_code=303)
+
+
+def _count_misses(
+    guard: promotions.CodeGuard | None, begun: orders.Checkout, shopper: UUID, network: int | None
+) -> None:
+    """Codes that do not exist, so that nobody guesses for long."""
+    told = begun.quote.ways[0].codes if begun.quote.ways else []
+    for each in told:
+        if guard is not None and each.why == promotions.Why.UNKNOWN:
+            guard.missed(shopper=shopper, network=network, now=time.monotonic())
+
+
+def _code_notes(begun: orders.Checkout, chosen: str, language: Language) -> list[tuple[str, str, bool]]:
+    """Each code that was given: as it was typed, what became of it, and whether that is good."""
+    words = language.words.gettext
+    way = next((way for way in begun.quote.ways if way.field == chosen), None)
+    notes: list[tuple[str, str, bool]] = []
+    for each in way.codes if way is not None else []:
+        match each.why:
+            case None:
+                amount = money_text(Money(-each.amount_minor, begun.currency), language)
+                notes.append((each.code, f"{each.title}: {amount}", True))
+            case "other_is_better":
+                notes.append((each.code, words(BETTER_ALREADY), True))
+            case "nothing_left":
+                notes.append((each.code, words(NOTHING_TO_LOWER), True))
+            case "below_minimum":
+                amount = money_text(Money(each.missing, begun.currency), language)
+                notes.append((each.code, words(SHORT_OF_MINIMUM) % {"amount": amount}, False))
+            case why:
+                notes.append((each.code, words(FIELD_ERRORS[f"code_{why}"]), False))
+    return notes
 
 
 def _network_of(request: Request) -> int | None:
@@ -187,6 +255,7 @@ def _checkout_page(
         quote=quoted,
         ways=list(zip(names, quoted.ways, strict=True)),
         first=quoted.ways[0].totals if quoted.ways else None,
+        code_notes=_code_notes(begun, chosen or "", language),
         countries=countries(language, quoted.countries) if quoted.asks_country else [],
         money=lambda minor: Money(minor, begun.currency),
         values={"country": quoted.place.country if quoted.asks_country else "", **values, "delivery": chosen},

@@ -31,6 +31,7 @@ PLACES: Final[Mapping[str, Place]] = MappingProxyType(
         "suppliers": Place("/suppliers", _P.SUPPLIERS_VIEW, N_("Suppliers"), "factory"),
         "media": Place("/media", _P.SHOW_VIEW, N_("Cameras"), "wifi"),
         "terms": Place("/terms", _P.ORDERS_VIEW, N_("Settings"), "money"),
+        "discounts": Place("/discounts", _P.ORDERS_VIEW, N_("Discounts"), "percent"),
         "taxes": Place("/taxes", _P.ORDERS_VIEW, N_("Taxes")),
         "shipping": Place("/shipping", _P.ORDERS_VIEW, N_("Shipping and pickup")),
         "members": Place("/members", _P.MEMBERS_VIEW, N_("Members"), "people"),

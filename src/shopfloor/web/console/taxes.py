@@ -181,7 +181,7 @@ async def save_rate(
                 rate=pricing.records.TaxRate(
                     id=rule_id(rate_id),
                     country=country,
-                    percent=_percent(percent),
+                    percent=percentage(percent),
                     tax_class=tax_class,
                     name=name,
                     regions=entries(regions),
@@ -247,6 +247,6 @@ def errors_of(
     return {name: message_of(refusal, desk.language)}
 
 
-def _percent(typed: str) -> str:
+def percentage(typed: str) -> str:
     """With the digits and signs of a Chinese or Japanese keyboard as well."""
     return unicodedata.normalize("NFKC", typed).replace("%", "").replace(",", ".").strip()

@@ -1,0 +1,64 @@
+"""Discounts: who may have which, how often, and what is left of their limits.
+
+Promise: a limit holds however many order at once; what an order used is given back at most once; what a discount comes
+to is worked out in `pricing`, and what an order got is what was counted.
+"""
+
+from shopfloor.promotions import service
+from shopfloor.promotions.audit import audit
+from shopfloor.promotions.claims import Claims, claim, coupon
+from shopfloor.promotions.codes import CodeGuard, apart, key
+from shopfloor.promotions.events import CouponsClaimed, DiscountChanged
+from shopfloor.promotions.models import (
+    Candidates,
+    Discount,
+    Method,
+    Offered,
+    State,
+    Taken,
+    Why,
+)
+from shopfloor.promotions.refusals import (
+    AllClaimed,
+    BadCode,
+    CodeTaken,
+    DiscountGone,
+    DiscountIncomplete,
+    NotClaimable,
+    TooManyTries,
+    UnknownDiscount,
+)
+from shopfloor.promotions.using import candidates, give_back, known_buyer, take, take_again
+
+__all__ = [
+    "AllClaimed",
+    "BadCode",
+    "Candidates",
+    "Claims",
+    "CodeGuard",
+    "CodeTaken",
+    "CouponsClaimed",
+    "Discount",
+    "DiscountChanged",
+    "DiscountGone",
+    "DiscountIncomplete",
+    "Method",
+    "NotClaimable",
+    "Offered",
+    "State",
+    "Taken",
+    "TooManyTries",
+    "UnknownDiscount",
+    "Why",
+    "apart",
+    "audit",
+    "candidates",
+    "claim",
+    "coupon",
+    "give_back",
+    "key",
+    "known_buyer",
+    "service",
+    "take",
+    "take_again",
+]

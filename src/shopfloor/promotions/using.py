@@ -1,0 +1,183 @@
+"""Which discounts an order may have, and their uses: taken with the order, given back at most once with it.
+
+Whoever uses a discount holds its allowance until the order is committed, so that a limit is decided one order after
+the other; the CHECK on it has the last word.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from shopfloor.kernel.database import Tx
+from shopfloor.promotions import queries
+from shopfloor.promotions.codes import key
+from shopfloor.promotions.models import Candidates, Discount, Method, Offered, State, Taken, Why
+from shopfloor.promotions.refusals import DiscountGone
+
+Earlier = Callable[[], Awaitable[Sequence[UUID]]]
+"""The orders that the same person placed before and that were not cancelled."""
+
+_WHY = {
+    State.SCHEDULED: Why.NOT_STARTED, State.PAUSED: Why.ENDED, State.ENDED: Why.ENDED, State.USED_UP: Why.USED_UP,
+}  # fmt: skip
+
+
+async def candidates(
+    tx: Tx,
+    *,
+    shop_id: int,
+    currency: str,
+    buyer: UUID,
+    show_id: int | None,
+    codes: Sequence[str],
+    at: datetime,
+) -> Candidates:
+    """The discounts that an order of this buyer may have with these codes, its goods aside."""
+    refused: dict[str, Why] = {}
+    offered = [
+        Offered(each)
+        for each in await queries.automatic(tx, shop_id=shop_id, buyer=buyer, at=at)
+        if _why_not(each, currency=currency, show_id=show_id, at=at) is None
+    ]
+    wanted = {key(code): code for code in codes if key(code)}
+    if wanted:
+        known = {
+            each.key: each for each in await queries.codes_by_key(tx, shop_id=shop_id, keys=list(wanted))
+        }
+        ids = sorted({each.discount_id for each in known.values()})
+        brought = {each.id: each for each in await queries.by_ids(tx, shop_id=shop_id, ids=ids)}
+        taken: set[int] = set()
+        for folded in wanted:
+            code = known.get(folded)
+            if code is None:
+                refused[folded] = Why.UNKNOWN
+                continue
+            found = brought[code.discount_id]
+            why = _why_not(found, currency=currency, show_id=show_id, at=at)
+            if why is None and (code.is_used_up or found.id in taken):
+                # Two codes of one discount are not two discounts.
+                why = Why.ALREADY_USED if found.id in taken else Why.USED_UP
+            if why is not None:
+                refused[folded] = why
+            else:
+                taken.add(found.id)
+                offered.append(Offered(found, folded, code.written))
+    return Candidates(offered, refused)
+
+
+def _why_not(found: Discount, *, currency: str, show_id: int | None, at: datetime) -> Why | None:
+    why = _WHY.get(found.state(at))
+    if why is not None:
+        return why
+    if found.show_id is not None and found.show_id != show_id:
+        return Why.OTHER_SHOW
+    return None if found.currency == currency else Why.OTHER_CURRENCY
+
+
+async def known_buyer(tx: Tx, found: Candidates, earlier: Sequence[UUID]) -> Candidates:
+    """Without what is for somebody's first order only, or has been used by this person as often as it may be."""
+    limited = [each.discount.id for each in found.offered if each.discount.per_buyer is not None]
+    used: dict[int, int] = {}
+    if limited and earlier:
+        used = await queries.uses_of_orders(tx, discount_ids=limited, order_ids=earlier)
+    out: dict[int, Why] = {}
+    for each in found.offered:
+        most = each.discount.per_buyer
+        if each.discount.first_order and earlier:
+            out[each.discount.id] = Why.NOT_FIRST
+        elif most is not None and used.get(each.discount.id, 0) >= most:
+            out[each.discount.id] = Why.ALREADY_USED
+    return found.without(out)
+
+
+async def take(
+    tx: Tx, *, shop_id: int, order_id: UUID, buyer: UUID, taken: Sequence[Taken], earlier: Earlier
+) -> None:
+    """Use these discounts for an order, in its transaction and at its end: others wait from here on.
+
+    Raises DiscountGone when one of them cannot be had any more.
+    """
+    if not taken:
+        return
+    wanted = sorted(taken, key=lambda each: each.discount_id)
+    found = await queries.lock_allowances(tx, shop_id=shop_id, ids=[each.discount_id for each in wanted])
+    limited = [each for each in found.values() if each.per_buyer is not None or each.first_order]
+    before: Sequence[UUID] = await earlier() if limited else ()
+    used: dict[int, int] = {}
+    if before:
+        used = await queries.uses_of_orders(
+            tx, discount_ids=[each.discount_id for each in limited], order_ids=before
+        )
+    for each in wanted:
+        allowance = found.get(each.discount_id)
+        if allowance is None:
+            raise DiscountGone(discount_id=each.discount_id)
+        _check(allowance, each.amount_minor, before=len(before), used=used.get(each.discount_id, 0))
+    keys = [each.key for each in wanted if each.key is not None]
+    if keys and await queries.use_codes(tx, shop_id=shop_id, keys=keys) < len(keys):
+        raise DiscountGone(codes=keys)
+    coupons = [each.discount_id for each in wanted if found[each.discount_id].method == Method.COUPON]
+    if coupons and await queries.use_claims(tx, ids=coupons, buyer=buyer, order_id=order_id) < len(coupons):
+        raise DiscountGone(discount_ids=coupons)
+    ids, amounts = [each.discount_id for each in wanted], [each.amount_minor for each in wanted]
+    await queries.add_uses(tx, ids=ids, amounts=amounts)
+    await queries.insert_uses(
+        tx,
+        shop_id=shop_id,
+        order_id=order_id,
+        buyer=buyer,
+        ids=ids,
+        amounts=amounts,
+        keys=[each.key for each in wanted],
+    )
+
+
+def _check(allowance: queries.Allowance, amount_minor: int, *, before: int, used: int) -> None:
+    gone = (
+        (allowance.most_uses is not None and allowance.uses >= allowance.most_uses)
+        or (
+            allowance.budget_minor is not None
+            and allowance.spent_minor + amount_minor > allowance.budget_minor
+        )
+        or (allowance.first_order and before > 0)
+        or (allowance.per_buyer is not None and used >= allowance.per_buyer)
+    )
+    if gone:
+        raise DiscountGone(discount_id=allowance.discount_id, title=allowance.title)
+
+
+async def give_back(tx: Tx, *, shop_id: int, order_id: UUID) -> None:
+    """The order is no more: what it used of discounts may be used by others.  A second time gives nothing back."""
+    used = await queries.uses_of(tx, shop_id=shop_id, order_id=order_id, returned=False)
+    if used:
+        await queries.lock_allowances(tx, shop_id=shop_id, ids=[each.discount_id for each in used])
+        await queries.give_back(tx, order_id=order_id)
+
+
+async def take_again(tx: Tx, *, shop_id: int, order_id: UUID) -> bool:
+    """The order is back, at the price it had; False where a discount of it cannot be had any more."""
+    used = await queries.uses_of(tx, shop_id=shop_id, order_id=order_id, returned=True)
+    if not used:
+        return True
+    found = await queries.lock_allowances(tx, shop_id=shop_id, ids=[each.discount_id for each in used])
+    for each in used:
+        allowance = found[each.discount_id]
+        if (allowance.most_uses is not None and allowance.uses >= allowance.most_uses) or (
+            allowance.budget_minor is not None
+            and allowance.spent_minor + each.amount_minor > allowance.budget_minor
+        ):
+            return False
+    keys = [each.code_key for each in used if each.code_key is not None]
+    coupons = [each.discount_id for each in used if found[each.discount_id].method == Method.COUPON]
+    # Nobody else uses a code or a coupon of these discounts meanwhile: their allowances are locked.
+    if keys and await queries.codes_left(tx, shop_id=shop_id, keys=keys) < len(keys):
+        return False
+    if coupons and await queries.claims_left(tx, ids=coupons, buyer=used[0].buyer) < len(coupons):
+        return False
+    await queries.use_codes(tx, shop_id=shop_id, keys=keys)
+    await queries.use_claims(tx, ids=coupons, buyer=used[0].buyer, order_id=order_id)
+    await queries.add_uses(
+        tx, ids=[each.discount_id for each in used], amounts=[each.amount_minor for each in used]
+    )
+    await queries.count_again(tx, order_id=order_id)
+    return True

@@ -28,7 +28,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.typing import Origin
 
 from shopfloor.demo.forms import find_form
-from shopfloor.demo.goods import GOODS, OPTION_NAMES_ZH, OPTION_VALUES_ZH
+from shopfloor.demo.goods import CODE, GOODS, OPTION_NAMES_ZH, OPTION_VALUES_ZH
 
 BEAT: Final = 5.0
 SIZES: Final = {"S": 0.17, "M": 0.35, "L": 0.31, "XL": 0.17}
@@ -338,15 +338,25 @@ class Visit:
             world.tally.add("no checkout")
             return
         picks_up = shopper.random.random() < 0.15
-        answers = form.filled(
-            name=shopper.name,
-            phone=f"1380000{shopper.number:04d}",
-            delivery="pick_up" if picks_up else "ship",
-            street="" if picks_up else f"{shopper.number} Harbour Road",
-            city="" if picks_up else "Xiamen",
-            method="cash" if picks_up else "transfer",
-        )
-        done = await self.http.post(form.action, data=answers)
+        wanted = "pick_up" if picks_up else "ship"
+        ways = [way for way in form.choices.get("delivery", []) if way.startswith(wanted)]
+        filled = {
+            "name": shopper.name,
+            "phone": f"1380000{shopper.number:04d}",
+            "delivery": ways[0] if ways else wanted,
+            "street": "" if picks_up else f"{shopper.number} Harbour Road",
+            "city": "" if picks_up else "Xiamen",
+            "method": "cash" if picks_up else "transfer",
+        }
+        if shopper.number % 4 == 0:
+            # A follower: enters the code and looks at what it takes off; where nothing, orders without it.
+            applied = await self.http.post(form.action, data=form.filled(**filled, code=CODE) | {"look": "1"})
+            form = find_form(applied.text, form.action) or form
+            if 'class="note good" role="status"' in applied.text:
+                world.tally.add("code applied")
+            else:
+                filled["code"] = ""
+        done = await self.http.post(form.action, data=form.filled(**filled))
         if done.status_code == 303 and "/orders/" in done.headers["location"]:
             world.tally.add("ordered")
             if shopper.pays < 0.9:

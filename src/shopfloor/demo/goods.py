@@ -40,6 +40,8 @@ class Good:
 
 SHOP_NAME = "Harbour & Kiln 港与窑"
 SHOP_SLUG = "harbour"
+# The discount code that is told to followers.
+CODE = "HARBOUR10"
 
 GOODS = (
     Good(

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import httpx
 
-from shopfloor.demo.goods import GOODS, SHOP_NAME, SHOP_SLUG, Good
+from shopfloor.demo.goods import CODE, GOODS, SHOP_NAME, SHOP_SLUG, Good
 from shopfloor.demo.pictures import still_paths
 
 EMAIL: Final = "owner@harbour.example"
@@ -79,6 +79,8 @@ class Merchant:
             )  # fmt: skip
             await self.shop("PUT", "/taxes", json={"origin_country": "CN", "place": "origin"})
             await self.shop("POST", "/taxes/rates", json={"country": "CN", "percent": "13", "name": "VAT"})
+            await self._set_up_delivery()
+            await self._set_up_discounts()
         added = 0
         for good in GOODS:
             if good.handle not in known:
@@ -86,6 +88,46 @@ class Merchant:
                 added += 1
         self.products = {product["handle"]: product for product in await self.shop("GET", "/products")}
         return added
+
+    async def _set_up_delivery(self) -> None:
+        """Parcels at home and abroad, and the store."""
+        zones = {
+            name: await self.shop(
+                "POST", "/shipping/zones", json={"name": name, "countries": countries, "position": place}
+            )
+            for place, (name, countries) in enumerate((("China", ["CN"]), ("Abroad", ["*"])), start=1)
+        }
+        methods: tuple[dict[str, Any], ...] = (
+            {
+                "kind": "ship", "name": "Standard parcel 标准快递", "note": "2 to 4 days", "zone_id": zones["China"]["id"],
+                "amount_minor": 1_200, "free_from_minor": 30_000,
+            },
+            {
+                "kind": "ship", "name": "Express 次日达", "note": "Next day", "zone_id": zones["China"]["id"],
+                "amount_minor": 2_500,
+            },
+            {"kind": "ship", "name": "Air parcel 国际空运", "zone_id": zones["Abroad"]["id"], "amount_minor": 12_000},
+            {"kind": "pick_up", "name": "Harbour & Kiln", "note": "8 Quay Street, open 10 to 19"},
+        )  # fmt: skip
+        for place, method in enumerate(methods, start=1):
+            await self.shop("POST", "/shipping/methods", json=method | {"position": place})
+
+    async def _set_up_discounts(self) -> None:
+        """A code that a part of the audience knows, and an amount off from a sum on for everybody."""
+        await self.shop(
+            "POST", "/discounts",
+            json={
+                "title": "For followers 粉丝专享", "method": "code", "code": CODE, "kind": "percentage", "percent": "10",
+                "per_buyer": 1, "budget_minor": 500_000,
+            },
+        )  # fmt: skip
+        await self.shop(
+            "POST", "/discounts",
+            json={
+                "title": "满减 Spend more, save more", "method": "automatic", "kind": "amount",
+                "steps": [{"from_amount": 20_000, "amount": 1_500}, {"from_amount": 40_000, "amount": 4_000}],
+            },
+        )  # fmt: skip
 
     async def _add(self, good: Good, stills: Path, location_id: int) -> None:
         product = await self.shop(

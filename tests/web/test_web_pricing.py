@@ -379,3 +379,24 @@ async def sign_in(stage: Stage) -> None:
         data={"email": "owner@example.com", "password": "a long enough one", "to": "/console/harbour"},
     )
     assert answer.status_code == 303
+
+
+async def test_countries_are_ticked_by_group_without_a_script(stage: Stage) -> None:
+    await sign_in(stage)
+    page = (await stage.client.get("/console/harbour/shipping/zone")).text
+    boxes = re.findall(r'name="countries" value="(\w\w)"', page)
+    assert sorted(boxes) == sorted(pricing.COUNTRIES)
+    assert "European Union" in page
+    saved = await stage.client.post(
+        "/console/harbour/shipping/zone",
+        data={"name": "Europe", "countries": ["CH", "DE"], "country_groups": ["EU"], "position": "1"},
+    )
+    assert saved.status_code == 303
+    async with stage.db.transaction() as tx:
+        [zone] = (await pricing.rules(tx, shop_id=stage.shop.id)).zones
+    assert (len(zone.countries), zone.countries[:2], {"AT", "SE", "NO"} & {*zone.countries}) == (
+        28, ["CH", "DE"], {"AT", "SE"},
+    )  # fmt: skip
+    kept = (await stage.client.get(f"/console/harbour/shipping/zone?zone_id={zone.id}")).text
+    ticked = re.findall(r'name="countries" value="(\w\w)" checked', kept)
+    assert sorted(ticked) == sorted(zone.countries)

@@ -90,6 +90,39 @@ if (line !== null) {
   setTimeout(() => void look(), 5_000);
 }
 
+/** Long checklists: a field that leaves only what has the typed words, and boxes that tick all of their group. */
+for (const field of document.querySelectorAll<HTMLElement>("[data-narrows]")) {
+  const lists = [...(field.parentElement?.querySelectorAll<HTMLDetailsElement>(".checklist") ?? [])];
+  const box = field.querySelector("input");
+  field.hidden = false;
+  box?.addEventListener("input", () => {
+    const wanted = box.value.trim().toLocaleLowerCase();
+    for (const list of lists) {
+      let any = false;
+      for (const label of list.querySelectorAll<HTMLElement>(".checks .check")) {
+        const fits = (label.textContent ?? "").toLocaleLowerCase().includes(wanted);
+        label.hidden = !fits;
+        any ||= fits;
+      }
+      list.hidden = !any;
+      if (wanted !== "") list.open = any;
+    }
+  });
+  for (const list of lists) {
+    const all = list.querySelector<HTMLInputElement>("[name=country_groups]");
+    const boxes = [...list.querySelectorAll<HTMLInputElement>(".checks input")];
+    // Without a script the box only adds; with one it also says what is ticked.
+    if (all !== null) all.checked = boxes.every((each) => each.checked);
+    list.addEventListener("change", (event) => {
+      if (all === null) return;
+      if (event.target === all) for (const each of boxes) each.checked = all.checked;
+      else all.checked = boxes.every((each) => each.checked);
+      const count = list.querySelector("summary .num");
+      if (count !== null) count.textContent = `${boxes.filter((each) => each.checked).length}/${boxes.length}`;
+    });
+  }
+}
+
 /** The places of the console scroll sideways on a phone: where one is stands in view. */
 document.querySelector(".side [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 

@@ -189,6 +189,85 @@ def countries(language: Language, codes: Sequence[str] = ()) -> list[tuple[str, 
     return sorted(names, key=lambda each: each[1].casefold())
 
 
+@dataclass(frozen=True, slots=True)
+class CountryGroup:
+    """`code` is what a form sends for all of it."""
+
+    code: str
+    name: str
+    countries: list[tuple[str, str]]
+
+
+EUROPEAN_UNION: Final = frozenset(
+    [
+        "AT",
+        "BE",
+        "BG",
+        "CY",
+        "CZ",
+        "DE",
+        "DK",
+        "EE",
+        "ES",
+        "FI",
+        "FR",
+        "GR",
+        "HR",
+        "HU",
+        "IE",
+        "IT",
+        "LT",
+        "LU",
+        "LV",
+        "MT",
+        "NL",
+        "PL",
+        "PT",
+        "RO",
+        "SE",
+        "SI",
+        "SK",
+    ]
+)
+_CONTINENTS: Final = {"Europe": "150", "Asia": "142", "America": "019", "Africa": "002", "Pacific": "009"}
+# Those whose time zone is not called by their continent.
+_ELSEWHERE: Final[Mapping[str, str]] = MappingProxyType(
+    dict.fromkeys(["AU", "CC", "CX", "HM"], "009")
+    | dict.fromkeys(["CV", "IO", "KM", "MG", "MU", "RE", "SC", "SH", "TF", "YT"], "002")
+    | dict.fromkeys(["AQ", "BM", "BV", "CL", "EC", "FK", "GS"], "019")
+    | dict.fromkeys(["FO", "IS", "SJ"], "150")
+    | {"MV": "142", "TR": "142"}
+)
+
+
+def country_groups(language: Language) -> list[CountryGroup]:
+    """All countries by where they are, the European Union first; each country stands once."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for code, name in countries(language):
+        found.setdefault(continent(code), []).append((code, name))
+    order = ("EU", "150", "142", "019", "002", "009")
+    return [CountryGroup(each, country_name(language, each), found[each]) for each in order]
+
+
+@cache
+def continent(code: str) -> str:
+    """`EU`, or the United Nations' number of the continent."""
+    if code in EUROPEAN_UNION:
+        return "EU"
+    if code in _ELSEWHERE:
+        return _ELSEWHERE[code]
+    zones = cast("Mapping[str, Sequence[str]]", get_global("territory_zones")).get(code, ())
+    return next(
+        (_CONTINENTS[zone.partition("/")[0]] for zone in zones if zone.partition("/")[0] in _CONTINENTS),
+        "019",
+    )
+
+
+def countries_in(groups: Sequence[str]) -> list[str]:
+    """The countries of these groups."""
+    return sorted(code for code in pricing.COUNTRIES if continent(code) in groups)
+
+
 def country_name(language: Language, code: str) -> str:
     """What the reader calls a country; what is no code stays as it is."""
     return language.locale.territories.get(code, code)

@@ -16,7 +16,7 @@ from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.console.form_values import choice_of
 from shopfloor.web.console.taxes import about, entries, errors_of, rule_id
 from shopfloor.web.languages import N_
-from shopfloor.web.regions import countries, country_name
+from shopfloor.web.regions import countries, countries_in, country_groups, country_name
 
 router = APIRouter(prefix="/console/{shop}/shipping", include_in_schema=False)
 
@@ -49,7 +49,7 @@ async def _zone_page(desk: Desk, values: Mapping[str, Any], refusal: Refusal | N
         status=200 if refusal is None else refusal.status,
         values=values,
         errors=errors_of(desk, refusal, values, {"pricing.country": "countries"}),
-        countries=countries(desk.language),
+        groups=country_groups(desk.language),
     )
 
 
@@ -70,6 +70,7 @@ async def zone(desk: Manager, zone_id: Id | None = None) -> Response:
 async def save_zone(
     desk: Manager,
     countries: Annotated[list[str] | None, Form(max_length=300)] = None,
+    country_groups: Annotated[list[str] | None, Form(max_length=10)] = None,
     zone_id: Text = "",
     position: Text = "1",
     name: Text = "",
@@ -78,8 +79,9 @@ async def save_zone(
     except_regions: Text = "",
     except_postcodes: Text = "",
 ) -> Response:
+    chosen = list(dict.fromkeys([*(countries or []), *countries_in(country_groups or [])]))
     typed = {
-        "id": zone_id, "position": position, "name": name, "countries": countries or [], "regions": regions,
+        "id": zone_id, "position": position, "name": name, "countries": chosen, "regions": regions,
         "postcodes": postcodes, "except_regions": except_regions, "except_postcodes": except_postcodes,
     }  # fmt: skip
     try:
@@ -93,7 +95,7 @@ async def save_zone(
                     id=rule_id(zone_id),
                     position=place,
                     name=name,
-                    countries=countries or [],
+                    countries=chosen,
                     regions=entries(regions),
                     postcodes=entries(postcodes),
                     except_regions=entries(except_regions),

@@ -40,6 +40,9 @@ LISTS = {
     "/v1/{shop}/channels": "SELECT count(*) FROM media.channel",
     "/v1/{shop}/channels/{channel_id}/runs": "SELECT count(*) FROM media.run",
     "/v1/{shop}/orders": "SELECT count(*) FROM orders.orders",
+    "/v1/{shop}/discounts": "SELECT count(*) FROM promotions.discount",
+    "/v1/{shop}/discounts/{discount_id}/codes": "SELECT count(*) FROM promotions.code WHERE discount_id = 1",
+    "/v1/{shop}/discounts/{discount_id}/uses": "SELECT count(*) FROM promotions.use WHERE discount_id = 1",
     "/v1/{shop}/orders/policy/pay-to/changes": "SELECT count(*) FROM orders.pay_to_change",
     "/v1/{shop}/stock/locations": "SELECT count(*) FROM stock.location",
     "/v1/{shop}/stock/pools": "SELECT count(*) FROM stock.pool",
@@ -58,6 +61,7 @@ ROWS_OF = {
     "/account": (r'name="session" value="(\w+)"', "SELECT encode(token_hash, 'hex') FROM accounts.session ORDER BY created_at OFFSET 1"),
     "/console/{shop}/products": (r'/products/(\d+)"', "SELECT id FROM catalog.product"),
     "/console/{shop}/orders": (r'/orders/([0-9a-f-]{36})"', "SELECT id FROM orders.orders"),
+    "/console/{shop}/discounts": (r'/discounts/(\d+)"', "SELECT id FROM promotions.discount"),
     "/console/{shop}/stock": (r'<h2 id="p-(\d+)"', "SELECT id FROM catalog.product"),
     "/console/{shop}/stock/{variant_id}": (r">(move \d+)<", "SELECT reason FROM stock.movement WHERE reason LIKE 'move%'"),
     "/console/{shop}/shows": (
@@ -114,7 +118,8 @@ ONE_THING = {
     "/console/{shop}/products/{product_id}", "/console/{shop}/purchase-orders/{order_id}",
     "/console/{shop}/purchase-orders/{order_id}.csv", "/console/{shop}/shows/{show_id}/plan",
     "/console/{shop}/shows/{show_id}/report", "/console/{shop}/shows/{show_id}/report.csv",
-    "/console/{shop}/shipping/method", "/console/{shop}/shipping/zone", "/console/{shop}/taxes/rate",
+    "/console/{shop}/discounts/new", "/console/{shop}/discounts/{discount_id}", "/s/{shop}/coupons/{slug}",
+    "/console/{shop}/discounts/{discount_id}/codes.csv", "/console/{shop}/shipping/method", "/console/{shop}/shipping/zone", "/console/{shop}/taxes/rate",
     "/console/{shop}/shows/{show_id}/report.json", "/console/{shop}/shows/{show_id}/studio",
 }  # fmt: skip
 
@@ -192,6 +197,15 @@ INSERT INTO orders.pay_to_change (shop_id, before, after)
 SELECT 1, '', 'Account ' || n FROM generate_series(1, %(rows)s) n;
 INSERT INTO purchases.waiting (id, shop_id, variant_id, buyer, quantity, unit_price_minor, currency)
 SELECT gen_random_uuid(), 1, id, %(buyer)s, 1, 900, 'CNY' FROM catalog.variant;
+INSERT INTO promotions.discount (shop_id, title, method, kind, level, percent, amount_minor, steps, minimum_minor,
+                                 minimum_quantity, first_order, priority, combines, paused, currency)
+SELECT 1, 'Discount ' || n, 'code', 'amount', 'order', '0', 100, '[]', 0, 0, false, 0, false, false, 'CNY'
+  FROM generate_series(1, %(rows)s) n;
+INSERT INTO promotions.allowance (shop_id, discount_id) SELECT 1, id FROM promotions.discount;
+INSERT INTO promotions.code (shop_id, key, written, discount_id)
+SELECT 1, 'code' || n, 'CODE' || n, 1 FROM generate_series(1, %(rows)s) n;
+INSERT INTO promotions.use (order_id, discount_id, shop_id, buyer, amount_minor)
+SELECT id, 1, 1, buyer, 100 FROM orders.orders;
 INSERT INTO pricing.zone (shop_id, position, name, countries, regions, postcodes, except_regions, except_postcodes)
 SELECT 1, 100 + n, 'Zone ' || n, '{DE}', '{}', '{}', '{}', '{}' FROM generate_series(1, %(rows)s) n;
 INSERT INTO pricing.tax_class (shop_id, code, name) VALUES (1, 'lists', 'Lists');

@@ -28,7 +28,7 @@ from shopfloor import web
 
 # What a name must have in it to be that of an id: `location_id`, `from_location`, `slot_ids`, `price-17`.
 NOUNS: Final = frozenset({
-    "camera", "channel", "host", "line", "location", "offer", "order", "person", "plan", "pool", "product", "quote",
+    "camera", "channel", "discount", "host", "line", "location", "offer", "order", "person", "plan", "pool", "product", "quote",
     "show", "slot", "source", "supplier", "target", "variant",
 })  # fmt: skip
 # With a noun in their name and no id in them.
@@ -151,8 +151,12 @@ def fill(node: Running, person: Owner, database: "psycopg.Connection[Any]") -> d
         "/shipping/methods",
         json={"kind": "ship", "name": "Parcel", "zone_id": zone["id"], "amount_minor": 100},
     )
+    discount = person.shop(
+        "POST", "/discounts",
+        json={"title": "Ten", "method": "code", "code": "TEN", "kind": "amount", "amount_minor": 1000},
+    )  # fmt: skip
     ids = {
-        "rate_id": rate["id"], "zone_id": zone["id"], "method_id": method["id"],
+        "discount_id": discount["id"], "rate_id": rate["id"], "zone_id": zone["id"], "method_id": method["id"],
         "shop": person.slug, "channel_id": channel["id"], "product_id": products[0]["id"], "show_id": show,
         "variant_id": variant_of(products[0], "S"), "offer_id": offer, "slot_id": slot["id"],
         "supplier_id": supplier["id"], "quote_id": quote["id"], "invitation_id": invitation["id"],
@@ -297,6 +301,7 @@ FITTING: Final[dict[str, Any]] = QUOTE | {
     "to_pool": None, "handle": None, "horizon_days": 28, "seconds": 1.0, "script": "", "valid_from": None, "valid_until": None,
     "shopper": "11111111-1111-4111-8111-111111111111", "country": "DE", "origin_country": "DE", "countries": ["DE"],
     "percent": "19", "tax_class": "standard", "shipping_class": None, "tax_number": "", "steps": [], "postcodes": ["1*"],
+    "ends_at": None, "level": "order", "method": "automatic",
 }  # fmt: skip
 
 

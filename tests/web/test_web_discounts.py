@@ -223,7 +223,7 @@ async def test_a_coupon_is_claimed_on_its_page_and_applied_at_checkout(stage: St
         )  # fmt: skip
     page = "/s/harbour/coupons/night"
     shown = (await stage.client.get(page)).text
-    for words in ("Night coupon", "CN¥20 off", "From CN¥50", "Claim the coupon", "1 left"):
+    for words in ("Night coupon", "CN¥20 off", "From CN¥50", "Claim the coupon", "1 coupon left"):
         assert words in shown
     for _ in range(2):
         claimed = await stage.client.post(page)

@@ -103,7 +103,7 @@ CREATE TABLE promotions.use (
     FOREIGN KEY (shop_id, discount_id) REFERENCES promotions.discount (shop_id, id),
     FOREIGN KEY (shop_id, code_key) REFERENCES promotions.code (shop_id, key)
 );
-CREATE INDEX use_of_discount ON promotions.use (shop_id, discount_id, taken_at DESC);
+CREATE INDEX use_of_discount ON promotions.use (shop_id, discount_id, order_id DESC);
 CREATE INDEX use_of_code ON promotions.use (shop_id, code_key) WHERE code_key IS NOT NULL;
 
 -- Discounts that orders have; `counts` until the order falls.

@@ -3,6 +3,7 @@
 from functools import partial
 from operator import attrgetter
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, Field
@@ -155,18 +156,26 @@ async def remove(discount_id: Id, actor: Manager, db: Db) -> Response:
 
 @router.get("/{discount_id}/codes", responses=refusals(UnknownDiscount))
 async def list_codes(
+    request: Request,
+    response: Response,
     discount_id: Id,
     actor: Viewer,
     db: Db,
-    after: Annotated[str, Query(max_length=80)] = "",
+    after: Annotated[str | None, Query(max_length=80)] = None,
+    before: Annotated[str | None, Query(max_length=80)] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> list[Code]:
-    """By `key`; the next page begins `after` the last one."""
+    """By `key`.  The header `Link` leads to the next page."""
     async with db.transaction() as tx:
         await service.discount(tx, shop_id=actor.shop_id, discount_id=discount_id)
-        return await service.codes_of(
-            tx, shop_id=actor.shop_id, discount_id=discount_id, after=after, limit=limit
+        found = await paging.page(
+            partial(service.codes_of, tx, shop_id=actor.shop_id, discount_id=discount_id),
+            after=after,
+            before=before,
+            limit=limit,
+            key=attrgetter("key"),
         )
+    return with_links(request, response, found)
 
 
 @router.post(
@@ -198,9 +207,23 @@ async def add_codes(discount_id: Id, body: CodesBody, actor: Manager, db: Db) ->
 
 @router.get("/{discount_id}/uses", responses=refusals(UnknownDiscount))
 async def list_uses(
-    discount_id: Id, actor: Viewer, db: Db, limit: Annotated[int, Query(ge=1, le=200)] = 50
+    request: Request,
+    response: Response,
+    discount_id: Id,
+    actor: Viewer,
+    db: Db,
+    after: UUID | None = None,
+    before: UUID | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> list[Use]:
     """The newest orders that used it; `returned_at` of those that were cancelled."""
     async with db.transaction() as tx:
         await service.discount(tx, shop_id=actor.shop_id, discount_id=discount_id)
-        return await service.uses(tx, shop_id=actor.shop_id, discount_id=discount_id, limit=limit)
+        found = await paging.page(
+            partial(service.uses, tx, shop_id=actor.shop_id, discount_id=discount_id),
+            after=after,
+            before=before,
+            limit=limit,
+            key=attrgetter("order_id"),
+        )
+    return with_links(request, response, found)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
 from shopfloor import pricing
 
@@ -187,7 +188,7 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    order_id: str
+    order_id: UUID
     amount_minor: int
     code: str | None
     taken_at: datetime

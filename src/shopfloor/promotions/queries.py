@@ -293,7 +293,21 @@ async def drop_code(tx: Tx, *, shop_id: int, discount_id: int, key: str) -> bool
     )
 
 
-async def codes(tx: Tx, *, shop_id: int, discount_id: int, after: str, limit: int) -> list[Code]:
+async def codes(
+    tx: Tx, *, shop_id: int, discount_id: int, after: str | None, before: str | None, limit: int
+) -> list[Code]:
+    if before is not None:
+        return await tx.every(
+            Code,
+            """
+            SELECT key, written, most_uses, uses FROM promotions.code
+             WHERE shop_id = %(shop_id)s AND discount_id = %(id)s AND key < %(before)s ORDER BY key DESC LIMIT %(limit)s
+            """,
+            shop_id=shop_id,
+            id=discount_id,
+            before=before,
+            limit=limit,
+        )
     return await tx.every(
         Code,
         """
@@ -302,7 +316,7 @@ async def codes(tx: Tx, *, shop_id: int, discount_id: int, after: str, limit: in
         """,
         shop_id=shop_id,
         id=discount_id,
-        after=after,
+        after=after or "",
         limit=limit,
     )
 
@@ -540,16 +554,40 @@ async def count_again(tx: Tx, *, order_id: UUID) -> None:
     )
 
 
-async def recent_uses(tx: Tx, *, shop_id: int, discount_id: int, limit: int) -> list[Use]:
+_USE: Final[LiteralString] = """
+    SELECT u.order_id, u.amount_minor, c.written AS code, u.taken_at, u.returned_at
+      FROM promotions.use u LEFT JOIN promotions.code c ON c.shop_id = u.shop_id AND c.key = u.code_key
+"""
+
+
+async def uses(
+    tx: Tx, *, shop_id: int, discount_id: int, after: UUID | None, before: UUID | None, limit: int
+) -> list[Use]:
+    """The newest first: ids of orders say when they were made."""
+    if before is not None:
+        return await tx.every(
+            Use,
+            _USE
+            + """
+             WHERE u.shop_id = %(shop_id)s AND u.discount_id = %(id)s AND u.order_id > %(before)s
+             ORDER BY u.order_id LIMIT %(limit)s
+            """,
+            shop_id=shop_id,
+            id=discount_id,
+            before=before,
+            limit=limit,
+        )
     return await tx.every(
         Use,
-        """
-        SELECT u.order_id::text AS order_id, u.amount_minor, c.written AS code, u.taken_at, u.returned_at
-          FROM promotions.use u LEFT JOIN promotions.code c ON c.shop_id = u.shop_id AND c.key = u.code_key
-         WHERE u.shop_id = %(shop_id)s AND u.discount_id = %(id)s ORDER BY u.taken_at DESC, u.order_id LIMIT %(limit)s
+        _USE
+        + """
+         WHERE u.shop_id = %(shop_id)s AND u.discount_id = %(id)s
+           AND (%(after)s::uuid IS NULL OR u.order_id < %(after)s::uuid)
+         ORDER BY u.order_id DESC LIMIT %(limit)s
         """,
         shop_id=shop_id,
         id=discount_id,
+        after=after,
         limit=limit,
     )
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 from psycopg.errors import CheckViolation, ForeignKeyViolation, UniqueViolation
 
@@ -264,11 +265,30 @@ async def remove_code(tx: Tx, *, shop_id: int, discount_id: int, code: str) -> N
 
 
 async def codes_of(
-    tx: Tx, *, shop_id: int, discount_id: int, after: str = "", limit: int = 100
+    tx: Tx,
+    *,
+    shop_id: int,
+    discount_id: int,
+    after: str | None = None,
+    before: str | None = None,
+    limit: int = 100,
 ) -> list[Code]:
-    return await queries.codes(tx, shop_id=shop_id, discount_id=discount_id, after=after, limit=limit)
+    """By key, a page of them (`kernel.paging`)."""
+    return await queries.codes(
+        tx, shop_id=shop_id, discount_id=discount_id, after=after, before=before, limit=limit
+    )
 
 
-async def uses(tx: Tx, *, shop_id: int, discount_id: int, limit: int = 50) -> list[Use]:
-    """The newest orders that used it."""
-    return await queries.recent_uses(tx, shop_id=shop_id, discount_id=discount_id, limit=limit)
+async def uses(
+    tx: Tx,
+    *,
+    shop_id: int,
+    discount_id: int,
+    after: UUID | None = None,
+    before: UUID | None = None,
+    limit: int = 50,
+) -> list[Use]:
+    """The newest orders that used it, a page of them."""
+    return await queries.uses(
+        tx, shop_id=shop_id, discount_id=discount_id, after=after, before=before, limit=limit
+    )

@@ -74,6 +74,7 @@ async def _form(
     refusal: Refusal | None = None,
     discount_id: int = 0,
     code_errors: Mapping[str, str] | None = None,
+    code_values: Mapping[str, str] | None = None,
 ) -> Response:
     shop_id = desk.shop.id
     async with desk.db.transaction() as tx:
@@ -104,6 +105,7 @@ async def _form(
         values=values,
         errors=errors_of(desk, refusal, values, usual),
         code_errors=code_errors or {},
+        code_values=code_values or {},
         found=found,
         state=None if found is None else found.state(now()),
         codes=codes,
@@ -326,7 +328,7 @@ async def add_codes(
         async with desk.db.transaction() as tx:
             found = await promotions.service.discount(tx, shop_id=desk.shop.id, discount_id=discount_id)
         told = errors_of(desk, refusal, typed, {"promotions.code": "codes", "promotions.code_taken": "codes"})
-        page = await _form(desk, _kept(desk, found) | typed, None, discount_id, told)
+        page = await _form(desk, _kept(desk, found), None, discount_id, told, typed)
         page.status_code = refusal.status
         return page
     return desk.back(f"/discounts/{discount_id}#codes", desk.say(N_("Codes added.")))
@@ -339,7 +341,7 @@ async def export_codes(desk: Viewer, discount_id: Id) -> Response:
     sheet.writerow(["code", "uses", "most_uses"])
     async with desk.db.transaction() as tx:
         await promotions.service.discount(tx, shop_id=desk.shop.id, discount_id=discount_id)
-        after = ""
+        after: str | None = None
         while True:
             codes = await promotions.service.codes_of(
                 tx, shop_id=desk.shop.id, discount_id=discount_id, after=after, limit=1000

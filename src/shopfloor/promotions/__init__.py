@@ -8,43 +8,28 @@ from shopfloor.promotions import service
 from shopfloor.promotions.audit import audit
 from shopfloor.promotions.claims import Claims, claim, coupon
 from shopfloor.promotions.codes import CodeGuard, apart, key
-from shopfloor.promotions.events import CouponsClaimed, DiscountChanged
 from shopfloor.promotions.models import (
     Candidates,
     Discount,
     Method,
-    Offered,
     State,
     Taken,
     Why,
 )
 from shopfloor.promotions.refusals import (
-    AllClaimed,
-    BadCode,
-    CodeTaken,
-    DiscountGone,
     DiscountIncomplete,
-    NotClaimable,
     TooManyTries,
     UnknownDiscount,
 )
 from shopfloor.promotions.using import candidates, give_back, known_buyer, take, take_again
 
 __all__ = [
-    "AllClaimed",
-    "BadCode",
     "Candidates",
     "Claims",
     "CodeGuard",
-    "CodeTaken",
-    "CouponsClaimed",
     "Discount",
-    "DiscountChanged",
-    "DiscountGone",
     "DiscountIncomplete",
     "Method",
-    "NotClaimable",
-    "Offered",
     "State",
     "Taken",
     "TooManyTries",

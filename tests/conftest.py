@@ -16,39 +16,12 @@ from argon2 import PasswordHasher
 from argon2.profiles import CHEAPEST
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
+from tests.emptying import Emptying
 
 from shopfloor.accounts import passwords
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.migrations import migrate
 from shopfloor.kernel.postgres import EmbeddedPostgres
-
-# Emptying a table makes new files for it, its TOAST and each of its indexes: twenty times the work of deleting the
-# few rows of a test.  Without foreign keys and triggers, which only a superuser may leave out, the order is no matter.
-EMPTY_EVERYTHING = """
-DO $$
-DECLARE t regclass; s record; names text := '';
-BEGIN
-  SET LOCAL client_min_messages = warning;
-  IF current_setting('is_superuser')::boolean THEN SET LOCAL session_replication_role = replica; END IF;
-  FOR t IN SELECT c.oid::regclass FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-            WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.oid <> 'kernel.partition'::regclass
-              AND n.nspname NOT IN ('public', 'pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg_%'
-  LOOP
-    IF current_setting('is_superuser')::boolean
-       AND (SELECT sum(pg_relation_size(relid)) FROM pg_partition_tree(t)) <= 262144
-    THEN EXECUTE 'DELETE FROM ' || t::text;
-    ELSE names := names || ', ' || t::text;
-    END IF;
-  END LOOP;
-  IF names <> '' THEN EXECUTE 'TRUNCATE ' || substr(names, 3) || ' CASCADE'; END IF;
-  FOR s IN SELECT schemaname, sequencename, start_value FROM pg_sequences
-            WHERE last_value IS NOT NULL AND schemaname <> 'public'
-  LOOP
-    PERFORM setval(format('%I.%I', s.schemaname, s.sequencename), s.start_value, false);
-  END LOOP;
-END $$
-"""
-
 
 # Files that take a minute or so: first, so that no worker is left with one of them at the end.
 LONG = (
@@ -119,11 +92,17 @@ def migrated(reachable_directory: Path) -> Iterator[str]:
         connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
+@pytest.fixture(scope="session")
+def emptying(migrated: str) -> Iterator[Emptying]:
+    empty = Emptying(migrated)
+    yield empty
+    empty.close()
+
+
 @pytest.fixture
-def dsn(migrated: str) -> str:
+def dsn(migrated: str, emptying: Emptying) -> str:
     """Connection string of the test database, all tables empty."""
-    with psycopg.connect(migrated, autocommit=True) as connection:
-        connection.execute(EMPTY_EVERYTHING)
+    emptying()
     return migrated
 
 

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +19,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 from msgspec.structs import replace
-from tests.conftest import EMPTY_EVERYTHING
+from tests.emptying import Emptying
 from tests.orders.bank import Bank
 from tests.orders.conftest import PRICE, MakeMarket, Market, form, make_market
 
@@ -72,9 +73,8 @@ def clocked(reachable_directory: Path) -> Iterator[tuple[str, Path]]:
 def dsn(clocked: tuple[str, Path]) -> str:
     given, clock = clocked
     clock.write_text("+0\n")
-    with psycopg.connect(given, autocommit=True) as connection:
-        connection.execute("SET client_min_messages = warning")
-        connection.execute(EMPTY_EVERYTHING)
+    with closing(Emptying(given)) as empty:
+        empty()
     return given
 
 

@@ -5,9 +5,11 @@ it, the session makes a database of its own on that server and drops it at the e
 """
 
 import os
+import secrets
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import psycopg
@@ -15,7 +17,7 @@ import pytest
 from argon2 import PasswordHasher
 from argon2.profiles import CHEAPEST
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from tests.emptying import Emptying
 
 from shopfloor.accounts import passwords
@@ -79,7 +81,8 @@ def migrated(reachable_directory: Path) -> Iterator[str]:
         with EmbeddedPostgres(reachable_directory) as server:
             hurry(server.dsn)
             migrate(server.dsn)
-            yield server.dsn
+            with _kept_new(server.dsn):
+                yield server.dsn
         return
     name = f"shopfloor_test_{os.getpid()}"
     with psycopg.connect(given, autocommit=True) as connection:
@@ -87,9 +90,49 @@ def migrated(reachable_directory: Path) -> Iterator[str]:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     dsn = make_conninfo(given, dbname=name)
     migrate(dsn)
-    yield dsn
+    with _kept_new(dsn):
+        yield dsn
     with psycopg.connect(given, autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _copy(name: str) -> str:
+    return f"{name}_new"
+
+
+def _name(dsn: str) -> str:
+    return str(conninfo_to_dict(dsn)["dbname"])
+
+
+@contextmanager
+def _kept_new(dsn: str) -> Generator[None]:
+    """A copy of this database, before anything is in it, for `new_database`."""
+    with another_database(dsn, name=_copy(_name(dsn)), template=_name(dsn)):
+        yield
+
+
+@contextmanager
+def another_database(dsn: str, *, name: str, template: str) -> Generator[str]:
+    """A database of this name on the server of `dsn`, made of a template, while it is needed."""
+    made = sql.Identifier(name)
+    with psycopg.connect(make_conninfo(dsn, dbname="postgres"), autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(made))
+        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(made, sql.Identifier(template)))
+    try:
+        yield make_conninfo(dsn, dbname=name)
+    finally:
+        with psycopg.connect(make_conninfo(dsn, dbname="postgres"), autocommit=True) as connection:
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(made))
+
+
+NewDatabase = Callable[[], AbstractContextManager[str]]
+
+
+@pytest.fixture(scope="session")
+def new_database(migrated: str) -> NewDatabase:
+    """Makes migrated databases with nothing in them: a tenth of the work of a server of one's own."""
+    name = _name(migrated)
+    return lambda: another_database(migrated, name=f"{name}_{secrets.token_hex(3)}", template=_copy(name))
 
 
 @pytest.fixture(scope="session")

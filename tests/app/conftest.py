@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 
 import pytest
-from tests.app.running import Owner, Running, database_url, place
+from tests.app.running import Owner, Running, place
+from tests.conftest import NewDatabase
 
 
 @pytest.fixture(scope="module")
-def node() -> Iterator[Running]:
-    with place() as data_dir, database_url() as database, Running(data_dir, database=database) as running:
-        running.hurry()
+def node(new_database: NewDatabase) -> Iterator[Running]:
+    with place() as data_dir, new_database() as database, Running(data_dir, database=database) as running:
         yield running
 
 

@@ -101,15 +101,6 @@ class Running:
             "SHOPFLOOR_DATABASE_URL", f"host={self.data_dir}/postgres/run user=postgres dbname=shopfloor"
         )
 
-    def hurry(self) -> None:
-        """No test pulls the plug of this server: its commits need not wait for the disk."""
-        if "SHOPFLOOR_DATABASE_URL" in self.environment:
-            return
-        with psycopg.connect(self.database_url, autocommit=True) as connection:
-            for setting in ("fsync", "full_page_writes"):
-                connection.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(setting)))
-            connection.execute("SELECT pg_reload_conf()")
-
     @property
     def log(self) -> str:
         """What the process said on its standard error."""

@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
-from tests.app.running import PATIENCE, Owner, Running, database_url, place
+from tests.app.running import PATIENCE, Owner, Running, place
+from tests.conftest import NewDatabase
 
 VIEWERS = 2_000
 # A proxy of the machine itself says whose connection it is.
@@ -40,7 +41,7 @@ class Room:
 
 
 @pytest.fixture(scope="module")
-def room() -> Iterator[Room]:
+def room(new_database: NewDatabase) -> Iterator[Room]:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = VIEWERS + FLOODED + 500
     if hard != resource.RLIM_INFINITY and hard < needed:
@@ -49,7 +50,7 @@ def room() -> Iterator[Room]:
         resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
     with (
         place() as data_dir,
-        database_url() as database,
+        new_database() as database,
         Running(data_dir, database=database, files=FILES) as node,
     ):
         owner = Owner(node, "corner")

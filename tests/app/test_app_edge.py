@@ -152,8 +152,6 @@ def test_the_files_of_a_shop_are_nobody_elses(node: Running, owner: Owner, produ
     pictures = [path for path in kept[2].rglob("*") if path.is_file()]
     assert pictures
     assert [path for path in pictures if open_to_others(path)] == []
-    database = node.data_dir / "postgres/data"
-    assert not database.exists() or not open_to_others(database)
 
 
 @pytest.mark.parametrize(

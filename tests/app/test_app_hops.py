@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.app.running import PATIENCE, database_url
+from tests.app.running import PATIENCE
+from tests.conftest import NewDatabase
 
 ROOT = Path(__file__).parents[2]
 HOPS = ROOT / "tools" / "hops.py"
@@ -63,11 +64,10 @@ live, socket.py:Socket.flush
 
 
 @pytest.fixture(scope="module")
-def purchases() -> dict[str, dict[str, Any]]:
-    with database_url() as database:
+def purchases(new_database: NewDatabase) -> dict[str, dict[str, Any]]:
+    with new_database() as database:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("SHOPFLOOR_")}
-        if database is not None:
-            environment["SHOPFLOOR_DATABASE_URL"] = database
+        environment["SHOPFLOOR_DATABASE_URL"] = database
         done = subprocess.run(
             [sys.executable, HOPS, "--json"],
             check=False, capture_output=True, text=True, timeout=4 * PATIENCE, env=environment,

@@ -15,8 +15,9 @@ from uuid import uuid4
 import httpx
 import psycopg
 import pytest
-from tests.app.running import PATIENCE, Owner, Running, database_url, place
+from tests.app.running import PATIENCE, Owner, Running, place
 from tests.app.test_app_borders import routes
+from tests.conftest import NewDatabase
 
 ROWS = 230
 
@@ -233,8 +234,8 @@ class Filled:
 
 
 @pytest.fixture(scope="module")
-def filled() -> Iterator[Filled]:
-    with place() as data_dir, database_url() as database, Running(data_dir, database=database) as node:
+def filled(new_database: NewDatabase) -> Iterator[Filled]:
+    with place() as data_dir, new_database() as database, Running(data_dir, database=database) as node:
         owner = Owner(node, "corner")
         owner.claim(node.claim)
         product = owner.product("Bowl", {"S": 3})
@@ -245,9 +246,8 @@ def filled() -> Iterator[Filled]:
         key = owner.shop("POST", f"/suppliers/{supplier['id']}/key")["key"]
         session = owner.cookie("session")
         owner.close()
-        dsn = database or f"host={data_dir}/postgres/run user=postgres dbname=shopfloor"
         with (
-            psycopg.connect(dsn, autocommit=True) as connection,
+            psycopg.connect(database, autocommit=True) as connection,
             httpx.Client(
                 base_url=node.address, timeout=PATIENCE, trust_env=False, cookies={"session": session}
             ) as client,

@@ -14,7 +14,8 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.app.running import Owner, Running, database_url, place, variant_of
+from tests.app.running import Owner, Running, place, variant_of
+from tests.conftest import NewDatabase
 from tests.media import checker, film
 from tests.waiting import until
 from websockets.sync.client import ClientConnection, connect
@@ -25,9 +26,8 @@ PRICE = 9_900
 class Several:
     """Two `shopfloor web` and one `shopfloor worker`; the first started records."""
 
-    def __init__(self, stack: ExitStack) -> None:
+    def __init__(self, stack: ExitStack, database: str) -> None:
         data_dir = stack.enter_context(place())
-        database = stack.enter_context(database_url())
         self.one = stack.enter_context(Running(data_dir, database=database, command="web"))
         self.two = stack.enter_context(Running(data_dir, database=database, command="web"))
         worker = subprocess.Popen([sys.executable, "-m", "shopfloor", "worker"], env=self.one.environment)
@@ -51,9 +51,9 @@ class Several:
 
 
 @pytest.fixture(scope="module")
-def several() -> Iterator[Several]:
-    with ExitStack() as stack:
-        yield Several(stack)
+def several(new_database: NewDatabase) -> Iterator[Several]:
+    with new_database() as database, ExitStack() as stack:
+        yield Several(stack, database)
 
 
 class Page:

@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 import imageio_ffmpeg
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
-from tests.app.running import PATIENCE, Owner, Running, database_url, place
+from tests.app.running import PATIENCE, Owner, Running, place
+from tests.conftest import NewDatabase
 from tests.waiting import until
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
@@ -32,11 +33,11 @@ DESK: Final = {"viewport": {"width": 1280, "height": 900}}
 
 
 @pytest.fixture(scope="session")
-def shop() -> Iterator[Running]:
+def shop(new_database: NewDatabase) -> Iterator[Running]:
     """The product, started as its operator starts it."""
     with (
         place() as data_dir,
-        database_url() as database,
+        new_database() as database,
         Running(data_dir, database=database, SEAL_SECONDS="2") as running,
     ):
         yield running

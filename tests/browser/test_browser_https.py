@@ -13,9 +13,10 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from playwright.sync_api import Error, expect, sync_playwright
-from tests.app.running import PATIENCE, Owner, Running, database_url, place
+from tests.app.running import PATIENCE, Owner, Running, place
 from tests.browser.conftest import ARGUMENTS, PHONE, STEP, chromium
 from tests.certificates.pebble import free_port
+from tests.conftest import NewDatabase
 
 pytestmark = pytest.mark.browser
 # Where pictures of the pages go, for eyes.
@@ -30,11 +31,11 @@ class Lan:
 
 
 @pytest.fixture(scope="module")
-def lan() -> Iterator[Lan]:
+def lan(new_database: NewDatabase) -> Iterator[Lan]:
     plain = free_port()
     with (
         place() as data_dir,
-        database_url() as database,
+        new_database() as database,
         Running(
             data_dir, database=database, options=("--local-https",), HOST="127.0.0.1", PORT=str(free_port()), HTTP_PORT=str(plain)
         ) as node,

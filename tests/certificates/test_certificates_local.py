@@ -17,8 +17,9 @@ import httpx
 import imageio_ffmpeg
 import pytest
 import websockets
-from tests.app.running import Owner, Running, database_url, place
+from tests.app.running import Owner, Running, place
 from tests.certificates.pebble import free_port
+from tests.conftest import NewDatabase
 from tests.waiting import until
 
 
@@ -44,11 +45,11 @@ class Lan:
 
 
 @pytest.fixture(scope="module")
-def lan() -> Iterator[Lan]:
+def lan(new_database: NewDatabase) -> Iterator[Lan]:
     plain = free_port()
     with (
         place() as data_dir,
-        database_url() as database,
+        new_database() as database,
         Running(
             data_dir, database=database, options=("--local-https",), HOST="127.0.0.1", PORT=str(free_port()), HTTP_PORT=str(plain)
         ) as node,

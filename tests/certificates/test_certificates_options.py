@@ -7,7 +7,8 @@ from pathlib import Path
 import httpx
 import pytest
 from click.testing import CliRunner
-from tests.app.running import Running, database_url, place
+from tests.app.running import Running, place
+from tests.conftest import NewDatabase
 
 from shopfloor import app, cli
 from shopfloor.kernel.postgres import CannotRun
@@ -56,10 +57,12 @@ def test_a_port_of_https_that_is_taken_is_never_another_one(taken: int) -> None:
         app.listen(plain)
 
 
-def test_behind_a_proxy_it_says_where_to_pass_requests_on_to_and_keeps_cookies_to_https() -> None:
+def test_behind_a_proxy_it_says_where_to_pass_requests_on_to_and_keeps_cookies_to_https(
+    new_database: NewDatabase,
+) -> None:
     with (
         place() as data_dir,
-        database_url() as database,
+        new_database() as database,
         Running(data_dir, database=database, options=("--behind-proxy", "https://Shop.Example/")) as node,
     ):
         assert node.address == "https://shop.example"

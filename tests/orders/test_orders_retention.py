@@ -12,15 +12,13 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
-from psycopg import sql
-from psycopg.conninfo import make_conninfo
+from tests.conftest import NewDatabase
 from tests.orders.conftest import PRICE, MakeMarket, Market
 
 from shopfloor import live, orders, retention, stock, wiring, worker
 from shopfloor.collector import Collector
 from shopfloor.kernel import outbox, partitions
 from shopfloor.kernel.database import Database
-from shopfloor.kernel.migrations import migrate
 from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.values import made_at, new_id
 from shopfloor.purchases import OfferTermsCache, PurchaseGateway, PurchaseRequest, WaitlistHook, loader
@@ -32,26 +30,11 @@ NOBODY: list[str] = []
 BUYER = UUID(int=5)
 
 
-@pytest.fixture(scope="module")
-def template(migrated: str) -> Iterator[str]:
-    """Months are made and dropped here: each test has a database of its own, made of this one."""
-    with psycopg.connect(migrated, autocommit=True) as connection:
-        name = f"{connection.info.dbname}_retention"
-        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
-        migrate(make_conninfo(migrated, dbname=name))
-        yield name
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
-
-
 @pytest.fixture
-def dsn(migrated: str, template: str) -> Iterator[str]:
-    name = f"{template}_copy"
-    with psycopg.connect(migrated, autocommit=True) as connection:
-        connection.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
-        )
-        yield make_conninfo(migrated, dbname=name)
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+def dsn(new_database: NewDatabase) -> Iterator[str]:
+    """Months are made and dropped here: each test has a database of its own."""
+    with new_database() as made:
+        yield made
 
 
 async def at(

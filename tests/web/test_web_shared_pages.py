@@ -342,6 +342,8 @@ async def test_price_and_limit_of_a_show_stay_in_its_room(stage: Stage) -> None:
             lines=[live.OfferLine(stage.variants[0].id, 8_800, 2)],
             limit_per_buyer=3,
         )
+        for each in (stage.show, other):
+            await live.start_show(tx, shop_id=stage.shop.id, show_id=each.id)
     pages = {
         f"/s/harbour/live/{stage.show.id}": ({"9900"}, {"99"}),
         f"/s/harbour/live/{other.id}": ({"8800"}, {"3"}),
@@ -586,6 +588,8 @@ async def _shown(stage: Stage, address: str) -> str:
 
 
 async def test_sold_out_shows_at_once(kept: Stage) -> None:
+    async with kept.db.transaction() as tx:
+        await live.start_show(tx, shop_id=kept.shop.id, show_id=kept.show.id)
     storefront, product, room = (
         "/s/harbour",
         f"/s/harbour/p/{kept.shirt.id}",

@@ -7,8 +7,6 @@ all; each fault is told with row, column, code and message.  Rows are counted as
 header is row 1.
 """
 
-import csv
-import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -33,6 +31,7 @@ from shopfloor.catalog.models import (
     checked_translations,
     parse_price,
 )
+from shopfloor.kernel import sheets
 from shopfloor.kernel.amounts import read_quantity
 from shopfloor.kernel.errors import Invalid, Refusal
 from shopfloor.kernel.text import line, prose
@@ -148,9 +147,7 @@ _READ: Final = frozenset({
 })  # fmt: skip
 _OF_A_VARIANT: Final = ("option1 value", "option2 value", "option3 value", "variant price", "variant sku")
 _TRANSLATION: Final = re.compile(r"(title|body \(html\)) \[([A-Za-z_]{2,11})\]")
-_FORMULA: Final = re.compile(r"'*[=+\-@\t\r]")
 _TEXT_FORMULA: Final = re.compile(r'="([^"]*)"')
-_QUOTED_FORMULA: Final = re.compile(r"'+[=+\-@\t\r]")
 _GRAMS: Final = re.compile(r"([0-9]{1,12})(?:\.0*)?")
 _SCIENTIFIC: Final = re.compile(r"[0-9](?:[.,][0-9]+)?E\+?[0-9]{1,2}", re.IGNORECASE)
 _WITH_DECIMALS: Final = re.compile(r"([0-9]{6,})[.,]0+")
@@ -510,29 +507,16 @@ class _Parser:
         return PictureDraft(row, url, position, self._line(row, record, "image alt text", 500) or "")
 
 
-def quoted(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula; `unquoted` gives back what it was."""
-    return f"'{cell}" if _FORMULA.match(cell) else cell
-
-
-def unquoted(cell: str) -> str:
-    return cell[1:] if _QUOTED_FORMULA.match(cell) else cell
-
-
 def _plain(cell: str) -> str:
     """What a cell says, without the wrapping by which spreadsheets keep text: `="0012"` or `'=1`."""
     cell = cell.strip()
     found = _TEXT_FORMULA.fullmatch(cell)
-    return found[1] if found is not None else unquoted(cell)
+    return found[1] if found is not None else sheets.unguarded(cell)
 
 
 def written(rows: Iterable[Sequence[str]]) -> str:
-    """The text of a CSV file, lines ended as RFC 4180 wants them, no cell a formula."""
-    out = io.StringIO(newline="")
-    writer = csv.writer(out, lineterminator="\r\n")
-    for row in rows:
-        writer.writerow([quoted(cell) for cell in row])
-    return out.getvalue()
+    """The text of the file, no cell a formula."""
+    return sheets.written([sheets.guarded(cell) for cell in row] for row in rows)
 
 
 def _lost_zeros(barcode: str) -> bool:

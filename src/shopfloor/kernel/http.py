@@ -1,6 +1,7 @@
 """What every HTTP endpoint shares: the database at hand, refusals as answers, incidents with a number."""
 
 import re
+from collections.abc import AsyncGenerator
 from functools import lru_cache
 from typing import Annotated, Any, Final, TypeVar
 from urllib.parse import parse_qsl, urlencode
@@ -10,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import iter_route_contexts
 from starlette.requests import HTTPConnection
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import compile_path
 
 from shopfloor.kernel import border, logs, services
@@ -46,6 +47,22 @@ class Csv(Response):
     """A spreadsheet, named as one in the document."""
 
     media_type = "text/csv"
+
+
+async def as_download(pieces: AsyncGenerator[bytes], name: str) -> Response:
+    """A spreadsheet that is sent while it is made.  What cannot be begun is refused as any answer is."""
+    first = await anext(pieces)
+
+    async def whole() -> AsyncGenerator[bytes]:
+        yield first
+        async for piece in pieces:
+            yield piece
+
+    return StreamingResponse(
+        whole(),
+        media_type="text/csv; charset=utf-8",
+        headers={"content-disposition": f'attachment; filename="{name}"', "cache-control": "no-store"},
+    )
 
 
 # For `openapi_extra`: the body is a file, sent as it is.

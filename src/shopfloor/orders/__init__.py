@@ -5,7 +5,7 @@ its total; units are an order's own before its buyer is told so; money that came
 owed back.
 """
 
-from shopfloor.orders import bank_details, erasure, paying
+from shopfloor.orders import bank_details, erasure, export, paying
 from shopfloor.orders.audit import audit
 from shopfloor.orders.cancellation import cancel, cancel_for_shopper, expire
 from shopfloor.orders.charges import mark_paid
@@ -63,6 +63,7 @@ __all__ = [
     "deliver",
     "erasure",
     "expire",
+    "export",
     "lot_delayed",
     "lot_ready",
     "mark_paid",

@@ -14,10 +14,20 @@ from shopfloor.accounts import Actor, NotAllowed, Permission
 from shopfloor.accounts.api import allowed
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import IDS_AS_NAMES, Day, Id
-from shopfloor.kernel.http import Db, refusals, with_links
+from shopfloor.kernel.http import Csv, Db, as_download, refusals, with_links
 from shopfloor.kernel.text import UnusableText
 from shopfloor.kernel.values import MAX_MINOR, Money, new_id
-from shopfloor.orders import bank_details, cancellation, charges, erasure, presale, refunds, shipping, views
+from shopfloor.orders import (
+    bank_details,
+    cancellation,
+    charges,
+    erasure,
+    export,
+    presale,
+    refunds,
+    shipping,
+    views,
+)
 from shopfloor.orders.models import Order, OrderSummary, OrderView, Party, ShopTerms
 from shopfloor.orders.refusals import (
     AlreadyPaid,
@@ -155,6 +165,21 @@ async def orders(
             key=attrgetter("id"),
         )
     return with_links(request, response, found)
+
+
+@router.get("/export", response_class=Csv)
+async def export_orders(
+    actor: Viewer,
+    db: Db,
+    *,
+    status: str | None = None,
+    payment_status: str | None = None,
+    show_id: Id | None = None,
+    search: Annotated[str | None, Query(max_length=100)] = None,
+) -> Response:
+    """The orders as a spreadsheet, a row for each line, narrowed down as the list is."""
+    wanted = export.Wanted(status, payment_status, show_id, search)
+    return await as_download(export.sheet(db, shop_id=actor.shop_id, wanted=wanted), "orders.csv")
 
 
 @router.post("/erasures", status_code=201, responses=refusals(NobodyToErase, NotAllowed))

@@ -3,11 +3,10 @@
 Numbers are numbers and days are ISO days.  Text that a spreadsheet would run as a formula gets an apostrophe.
 """
 
-import csv
-import io
 from uuid import UUID
 
 from shopfloor import catalog
+from shopfloor.kernel import sheets
 from shopfloor.kernel.amounts import written as written_amount
 from shopfloor.kernel.database import Tx
 from shopfloor.supply.models import PurchaseOrder, Supplier
@@ -18,11 +17,6 @@ COLUMNS = (
     "order", "supplier", "line", "sku", "product", "options", "quantity", "unit_price", "line_total", "currency",
     "expected_on", "confirmed", "ready_on", "received",
 )  # fmt: skip
-
-
-def text(cell: str) -> str:
-    """The cell as text, never as a formula: what starts like one is quoted."""
-    return f"'{cell}" if cell.lstrip(" '").startswith(("=", "+", "-", "@")) or cell[:1] in "\t\r\n" else cell
 
 
 async def export_csv(tx: Tx, *, shop_id: int, purchase_order_id: UUID) -> str:
@@ -43,27 +37,24 @@ def written(
     variants: dict[int, catalog.Variant],
     products: dict[int, catalog.Product],
 ) -> str:
-    out = io.StringIO(newline="")
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(COLUMNS)
-    for at, line in enumerate(order.lines, start=1):
-        variant, product = variants.get(line.variant_id), products.get(line.product_id)
-        writer.writerow(
-            [
-                order.number,
-                text(maker.name),
-                at,
-                text("" if variant is None else variant.sku),
-                text("" if product is None else product.title),
-                text("" if variant is None else " / ".join(variant.options)),
-                line.quantity,
-                written_amount(line.unit_minor, order.currency),
-                written_amount(line.unit_minor * line.quantity, order.currency),
-                order.currency,
-                line.expected_on.isoformat(),
-                "" if line.confirmed is None else line.confirmed,
-                "" if line.ready_on is None else line.ready_on.isoformat(),
-                line.received,
-            ]
-        )
-    return out.getvalue()
+    rows = [
+        [
+            order.number,
+            sheets.guarded(maker.name),
+            at,
+            sheets.guarded("" if variant is None else variant.sku),
+            sheets.guarded("" if product is None else product.title),
+            sheets.guarded("" if variant is None else " / ".join(variant.options)),
+            line.quantity,
+            written_amount(line.unit_minor, order.currency),
+            written_amount(line.unit_minor * line.quantity, order.currency),
+            order.currency,
+            line.expected_on.isoformat(),
+            line.confirmed,
+            None if line.ready_on is None else line.ready_on.isoformat(),
+            line.received,
+        ]
+        for at, line in enumerate(order.lines, start=1)
+        for variant, product in [(variants.get(line.variant_id), products.get(line.product_id))]
+    ]
+    return sheets.written([COLUMNS, *rows])

@@ -12,6 +12,7 @@ from shopfloor.accounts import Permission
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.http import as_download
 from shopfloor.kernel.values import Money, new_id
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.console.form_values import NotADate, day_of
@@ -59,8 +60,23 @@ async def listing(
         counts=counts,
         status_now=status,
         payment_now=payment,
+        show_now=show,
         search=search or "",
     )
+
+
+@router.get("/export.csv")
+async def exported(
+    desk: Viewer,
+    status: Annotated[str | None, Query(max_length=20)] = None,
+    payment: Annotated[str | None, Query(max_length=20)] = None,
+    show: Id | None = None,
+    search: Annotated[str | None, Query(max_length=100)] = None,
+) -> Response:
+    """What the list is narrowed down to, all of it, as a spreadsheet."""
+    wanted = orders.export.Wanted(status or None, payment or None, show, search)
+    pieces = orders.export.sheet(desk.db, shop_id=desk.shop.id, wanted=wanted)
+    return await as_download(pieces, f"{desk.shop.slug}-orders.csv")
 
 
 @router.get("/{order_id}")

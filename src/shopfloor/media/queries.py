@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.paging import MOST_COUNTED
 from shopfloor.media.models import Admission, Channel, Gap, Moment, Run, Segment
 
 
@@ -224,6 +225,23 @@ async def latest_runs(
         after=after,
         before=before,
         limit=limit,
+    )
+
+
+async def count_runs(tx: Tx, *, channel_id: int, before: UUID | None) -> int:
+    """At most one more than is counted (`kernel.paging`)."""
+    return await tx.value(
+        """
+        SELECT count(*) FROM (
+            SELECT FROM media.run
+             WHERE channel_id = %(channel_id)s
+               AND (%(before)s::uuid IS NULL OR (anchor, id) >
+                    (SELECT anchor, id FROM media.run WHERE id = %(before)s))
+             LIMIT %(most)s + 1) AS counted
+        """,
+        channel_id=channel_id,
+        before=before,
+        most=MOST_COUNTED,
     )
 
 

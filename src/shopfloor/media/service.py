@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from shopfloor.kernel import outbox, text
+from shopfloor.kernel import outbox, paging, text
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Invalid
 from shopfloor.media import queries
@@ -98,6 +98,12 @@ async def runs(tx: Tx, *, shop_id: int, channel_id: int) -> list[Run]:
     return await queries.runs(tx, channel_id=channel_id)
 
 
+async def _count_runs(tx: Tx, *, shop_id: int, channel_id: int, before: UUID | None = None) -> paging.Counted:
+    await channel(tx, shop_id=shop_id, channel_id=channel_id)
+    return paging.capped(await queries.count_runs(tx, channel_id=channel_id, before=before))
+
+
+@paging.counted_by(_count_runs)
 async def latest_runs(
     tx: Tx,
     *,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from shopfloor.accounts import Actor, NotAllowed, Permission, Role
-from shopfloor.kernel import text
+from shopfloor.kernel import paging, text
 from shopfloor.kernel.database import Tx
 from shopfloor.orders import views
 from shopfloor.orders.models import ShopTerms
@@ -53,6 +53,22 @@ async def change(tx: Tx, *, actor: Actor, pay_to: str) -> ShopTerms:
     return await change_terms(tx, actor=actor, terms=await _locked(tx, actor), pay_to=pay_to)
 
 
+async def _count_changes(tx: Tx, *, shop_id: int, before: int | None = None) -> paging.Counted:
+    counted = await tx.value(
+        """
+        SELECT count(*) FROM (
+            SELECT FROM orders.pay_to_change
+             WHERE shop_id = %(shop_id)s AND (%(before)s::bigint IS NULL OR id > %(before)s)
+             LIMIT %(most)s + 1) AS counted
+        """,
+        shop_id=shop_id,
+        before=before,
+        most=paging.MOST_COUNTED,
+    )
+    return paging.capped(counted)
+
+
+@paging.counted_by(_count_changes)
 async def changes(
     tx: Tx, *, shop_id: int, after: int | None = None, before: int | None = None, limit: int = LISTED
 ) -> list[PayToChange]:

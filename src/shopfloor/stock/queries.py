@@ -5,6 +5,7 @@ from datetime import date
 from uuid import UUID
 
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.paging import MOST_COUNTED
 from shopfloor.stock.batch import Row
 from shopfloor.stock.models import (
     HoldState,
@@ -377,6 +378,23 @@ async def movements(
         after=after,
         before=before,
         limit=limit,
+    )
+
+
+async def count_movements(tx: Tx, *, shop_id: int, variant_id: int, before: int | None) -> int:
+    """At most one more than is counted (`kernel.paging`)."""
+    return await tx.value(
+        """
+        SELECT count(*) FROM (
+            SELECT FROM stock.movement AS m JOIN stock.level AS l ON l.id = m.level_id
+             WHERE l.shop_id = %(shop_id)s AND l.variant_id = %(variant_id)s
+               AND (%(before)s::bigint IS NULL OR m.id > %(before)s)
+             LIMIT %(most)s + 1) AS counted
+        """,
+        shop_id=shop_id,
+        variant_id=variant_id,
+        before=before,
+        most=MOST_COUNTED,
     )
 
 

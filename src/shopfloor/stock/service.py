@@ -7,7 +7,7 @@ break promises, the books show by how much (`shortfall`), and a ShortageRaised t
 from collections.abc import Sequence
 from datetime import date
 
-from shopfloor.kernel import outbox, text
+from shopfloor.kernel import outbox, paging, text
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import MAX_QUANTITY
 from shopfloor.stock import pool_queries, queries
@@ -300,6 +300,15 @@ async def levels(tx: Tx, *, shop_id: int, variant_ids: Sequence[int] | None = No
     return await queries.levels(tx, shop_id=shop_id, variant_ids=variant_ids)
 
 
+async def _count_movements(
+    tx: Tx, *, shop_id: int, variant_id: int, before: int | None = None
+) -> paging.Counted:
+    return paging.capped(
+        await queries.count_movements(tx, shop_id=shop_id, variant_id=variant_id, before=before)
+    )
+
+
+@paging.counted_by(_count_movements)
 async def movements(
     tx: Tx,
     *,

@@ -541,7 +541,7 @@ async def supplier_desk(
     """Every order that waits for an answer, then a page of the others; the header `Link` leads to the next."""
     async with db.transaction() as tx:
         found = await supply.desk(tx, key=key, after=after, before=before)
-    with_links(request, response, paging.Page([], next=found.next, previous=found.previous))
+    with_links(request, response, found.page)
     return DeskOut(supplier=found.supplier.name, orders=[_order_out(order) for order in found.orders])
 
 

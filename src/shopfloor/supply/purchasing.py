@@ -207,13 +207,12 @@ async def purchase_order(tx: Tx, *, shop_id: int, purchase_order_id: UUID) -> Pu
 class Desk:
     """What a supplier sees behind the key: who they are and what was ordered from them, newest first.
 
-    `next` and `previous` lead to the pages around this one, as in `kernel.paging`.
+    `page` is that of the orders that have an answer.
     """
 
     supplier: Supplier
     orders: tuple[PurchaseOrder, ...]
-    next: object | None = None
-    previous: object | None = None
+    page: paging.Page[purchase_order_queries.OrderHead]
 
 
 async def desk(
@@ -233,8 +232,12 @@ async def desk(
         purchase_order_queries.orders, tx, shop_id=known.shop_id, supplier_id=found.id, sent_only=True
     )
     waiting = await of_supplier(states=[OrderState.SENT])
-    answered = await paging.page(
-        partial(of_supplier, states=[state for state in OrderState if state is not OrderState.SENT]),
+    answered = await paging.numbered(
+        _of_supplier,
+        tx,
+        shop_id=known.shop_id,
+        supplier_id=found.id,
+        states=[state for state in OrderState if state not in {OrderState.DRAFT, OrderState.SENT}],
         after=after,
         before=before,
         limit=DESK_PAGE,
@@ -245,7 +248,10 @@ async def desk(
         heads += await of_supplier(order_id=purchase_order_id)
     lines = await purchase_order_queries.order_lines(tx, order_ids=[head.id for head in heads])
     orders = tuple(purchase_order_queries.purchase_order(head, lines) for head in heads)
-    return Desk(found, orders, next=answered.next, previous=answered.previous)
+    return Desk(found, orders, answered)
+
+
+_of_supplier: Final = paging.Listing(purchase_order_queries.orders, _count_purchase_orders)
 
 
 def _head_id(head: purchase_order_queries.OrderHead) -> UUID:

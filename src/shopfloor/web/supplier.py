@@ -94,7 +94,7 @@ def _page(
         supplier=opened.desk.supplier,
         waiting=waiting,
         answered=[order for order in opened.desk.orders if order not in waiting],
-        page=opened.desk,
+        page=opened.desk.page,
         lines=opened.lines,
         answerable=[order.id for order in opened.desk.orders if _answerable(order)],
         address=f"/supplier/{key}",

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 from operator import attrgetter
 from typing import Annotated, Final
 from uuid import UUID
@@ -99,8 +98,11 @@ async def _page(
         listed: list[Camera] = []
         for channel in await media.channels(tx, shop_id=shop_id):
             _, after, before = turned if turned[0] == channel.id else (None, None, None)
-            runs = await paging.page(
-                partial(media.latest_runs, tx, shop_id=shop_id, channel_id=channel.id),
+            runs = await paging.numbered(
+                media.latest_runs,
+                tx,
+                shop_id=shop_id,
+                channel_id=channel.id,
                 after=after,
                 before=before,
                 limit=RECORDINGS,

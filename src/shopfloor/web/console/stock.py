@@ -1,7 +1,6 @@
 """Stock: what is where, what is promised, and what people do to it."""
 
 from collections.abc import Iterable
-from functools import partial
 from operator import attrgetter
 from typing import Annotated, Final
 
@@ -270,8 +269,11 @@ async def journal(
             raise catalog.UnknownVariant
         [variant] = found
         product = await catalog.product(tx, shop_id=desk.shop.id, product_id=variant.product_id)
-        moved = await paging.page(
-            partial(stock.movements, tx, shop_id=desk.shop.id, variant_id=variant_id),
+        moved = await paging.numbered(
+            stock.movements,
+            tx,
+            shop_id=desk.shop.id,
+            variant_id=variant_id,
             after=after,
             before=before,
             limit=MOVEMENTS,

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 from operator import attrgetter
 from typing import Annotated
 
@@ -49,8 +48,10 @@ async def _page(
         sees = desk.actor.may(Permission.MONEY_VIEW)
         page: paging.Page[orders.bank_details.PayToChange] = paging.Page([])
         if sees:
-            page = await paging.page(
-                partial(orders.bank_details.changes, tx, shop_id=desk.shop.id),
+            page = await paging.numbered(
+                orders.bank_details.changes,
+                tx,
+                shop_id=desk.shop.id,
                 after=after,
                 before=before,
                 limit=orders.bank_details.LISTED,

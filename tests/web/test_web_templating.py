@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 import shopfloor
+from shopfloor import web
 from shopfloor.kernel.errors import Refusal, every_refusal
 from shopfloor.kernel.values import Money
 from shopfloor.web.languages import LANGUAGES, accepted, own_path
@@ -61,6 +62,19 @@ def test_numbers() -> None:
     assert (
         shown("{{ 1234567|number }} {{ 0.1234|percent(1) }} {{ 3753|duration }}") == "1,234,567 12.3% 1:02:33"
     )
+
+
+def test_no_field_of_the_console_loses_a_comma() -> None:
+    """Browsers drop a decimal comma from fields of the type `number` where their language has a point: 1,5 is 15."""
+    templates = Path(web.__file__).parent / "templates"
+    forms = [
+        *templates.glob("console/*.html"),
+        *templates.glob("supplier/*.html"),
+        templates / "base_console.html",
+    ]
+
+    assert len(forms) > 30
+    assert [form.name for form in forms if re.search(r"type=.?[\"']?number", form.read_text())] == []
 
 
 def test_data_in_a_page_cannot_end_its_own_script() -> None:

@@ -3,8 +3,8 @@
 import { type Read, readMinor, readQuantity } from "../common/amounts.ts";
 import { decimals } from "../common/format.ts";
 
-// Whole numbers that count days, minutes or shares, not units.
-const NOT_UNITS = /days|hours|minutes|capacity_use/;
+// Numbers that are neither units nor money: days, minutes, grams, places in an order, shares.
+const BARE = /days|hours|minutes|grams|position|deposit|percent|capacity_use/;
 
 /** `told` carries the shop's currency and language, and the words of the hints. */
 export function echo(told: HTMLElement, language: string): void {
@@ -35,7 +35,7 @@ export function echo(told: HTMLElement, language: string): void {
 
   const look = (input: unknown): void => {
     if (!(input instanceof HTMLInputElement) || input.autocomplete === "one-time-code") return;
-    if (input.inputMode === "decimal")
+    if (input.inputMode === "decimal" && !BARE.test(input.name))
       put(
         input,
         words(readMinor(input.value, currency, sign), (value) => money.format(value / 10 ** digits)),
@@ -45,7 +45,7 @@ export function echo(told: HTMLElement, language: string): void {
         input,
         words(
           readQuantity(input.value, -1_000_000, sign),
-          NOT_UNITS.test(input.name) ? (value) => plain.format(value) : units,
+          BARE.test(input.name) ? (value) => plain.format(value) : units,
         ),
       );
   };

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ServerClock } from "../src/common/clock.ts";
 import { Collector } from "../src/common/collect.ts";
-import { countdown, day, money } from "../src/common/format.ts";
+import { away, countdown, day, money } from "../src/common/format.ts";
 import { timeOrderedId } from "../src/common/ids.ts";
 import { fill, speaker } from "../src/common/words.ts";
 import { isDue } from "../src/room/moment.ts";
@@ -85,4 +85,13 @@ test("ids follow time, and say so", () => {
   assert.match(early, /^01234567-89ab-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
   assert.ok(early < late);
   assert.notEqual(timeOrderedId(1), timeOrderedId(1));
+});
+
+test("how long it is, in the largest unit of which there are two", () => {
+  assert.equal(away(45 * 60, "en"), "in 45 minutes");
+  assert.equal(away(119 * 60, "en"), "in 119 minutes");
+  assert.equal(away(2 * 3600, "en"), "in 2 hours");
+  assert.equal(away(26 * 3600 + 420, "en"), "in 26 hours");
+  assert.equal(away(72 * 3600, "en"), "in 3 days");
+  assert.equal(away(3 * 86_400, "zh-CN"), "3天后");
 });

@@ -44,3 +44,12 @@ export function count(value: number, language: string): string {
     value >= 10_000 ? { notation: "compact", maximumFractionDigits: 1 } : {},
   ).format(value);
 }
+
+/** "in 3 days", "in 26 hours", "in 45 minutes": the largest unit of which there are two at least. */
+export function away(seconds: number, language: string): string {
+  const words = new Intl.RelativeTimeFormat(language, { numeric: "always" });
+  const minutes = Math.ceil(seconds / 60);
+  if (minutes < 120) return words.format(minutes, "minute");
+  const hours = Math.round(minutes / 60);
+  return hours < 48 ? words.format(hours, "hour") : words.format(Math.round(hours / 24), "day");
+}

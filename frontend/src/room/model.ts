@@ -93,8 +93,10 @@ export interface RoomData {
   readonly now: number;
   readonly shop: { readonly id: number; readonly slug: string; readonly name: string };
   readonly seller: readonly (readonly [string, string])[];
-  /** In words, on the clocks of the shop. */
-  readonly starts_at: string | null;
+  /** When it starts: in words, on the clocks of the shop, and as a moment. */
+  readonly starts: { readonly words: string; readonly at: string } | null;
+  /** After the show: the one that comes next. */
+  readonly next: { readonly title: string; readonly url: string; readonly starts: string | null } | null;
   readonly replay: string | null;
   readonly poster: string | null;
   /** Whether something is kept for the reader, or waited for: then it is worth a look. */
@@ -112,7 +114,8 @@ export class RoomModel {
   readonly language: string;
   readonly shop: RoomData["shop"];
   readonly seller: RoomData["seller"];
-  readonly startsAt: string | null;
+  readonly starts: RoomData["starts"];
+  readonly next: RoomData["next"];
   readonly replay: string | null;
   readonly poster: string | null;
   private readonly waits: boolean;
@@ -137,7 +140,8 @@ export class RoomModel {
     this.language = language;
     this.shop = data.shop;
     this.seller = data.seller;
-    this.startsAt = data.starts_at;
+    this.starts = data.starts;
+    this.next = data.next;
     this.replay = data.replay;
     this.poster = data.poster;
     this.waits = data.waits;

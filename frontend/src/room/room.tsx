@@ -1,7 +1,7 @@
 // The room: the video is the page, everything else lies on it.
 
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { count, countdown, day } from "../common/format.ts";
+import { away, count, countdown, day } from "../common/format.ts";
 import { Icon } from "../common/icon.tsx";
 import { ChatForm, ChatList } from "./chat.tsx";
 import { Choose } from "./choose.tsx";
@@ -27,6 +27,8 @@ export function RoomPage({ model }: { readonly model: RoomModel }) {
   const opened = view.sheet.is === "offer" ? state.offers[String(view.sheet.offer)] : undefined;
   const isLive = state.show.status === "live";
   const isOver = state.show.status === "ended" && !view.replaying;
+  // Before and after the show: what it will have, or had, is looked at in the shop.
+  const isIdle = !isLive && !view.replaying;
   // Who watches is a viewer at once; the count of everybody follows within seconds.
   const viewers = isLive && view.playing === "playing" ? Math.max(1, state.viewers) : state.viewers;
 
@@ -56,7 +58,7 @@ export function RoomPage({ model }: { readonly model: RoomModel }) {
           <h1>{title}</h1>
           <p>
             {isLive && <span class="badge live">{say("live")}</span>}
-            {!isOver && (
+            {isLive && (
               <span class="viewers" role="img" aria-label={say("viewers", { n: viewers })}>
                 <Icon name="eye" /> {count(viewers, language)}
               </span>
@@ -89,44 +91,47 @@ export function RoomPage({ model }: { readonly model: RoomModel }) {
             choose={() => model.choose(featured)}
           />
         )}
-        <div class="controls">
-          {!isOver && <ChatForm say={say} problem={view.chatProblem} send={(text) => model.speak(text)} />}
-          {!isOver && (
-            <button
-              type="button"
-              class="glass round"
-              aria-label={view.muted ? say("sound_on") : say("sound_off")}
-              aria-pressed={!view.muted}
-              onClick={() => model.sound()}
-            >
-              <Icon name={view.muted ? "mute" : "sound"} />
-            </button>
-          )}
-          {!isOver && (
-            <button
-              type="button"
-              class={view.liked ? "glass round liked" : "glass round"}
-              aria-label={say("like", { n: state.likes })}
-              onClick={() => model.like()}
-            >
-              <Icon name="heart" />
-              <small aria-hidden="true">{count(state.likes, language)}</small>
-            </button>
-          )}
-          <button
-            type="button"
-            class="glass round bag-button"
-            aria-label={say("all_offers", { n: state.order.length })}
-            onClick={() => model.open({ is: "bag" })}
-          >
-            <Icon name="bag" />
-            <small aria-hidden="true">{state.order.length}</small>
-          </button>
-        </div>
+        {isIdle && <Goods view={view} model={model} strip />}
+        {!isOver && (
+          <div class="controls">
+            <ChatForm say={say} problem={view.chatProblem} send={(text) => model.speak(text)} />
+            {!isIdle && (
+              <>
+                <button
+                  type="button"
+                  class="glass round"
+                  aria-label={view.muted ? say("sound_on") : say("sound_off")}
+                  aria-pressed={!view.muted}
+                  onClick={() => model.sound()}
+                >
+                  <Icon name={view.muted ? "mute" : "sound"} />
+                </button>
+                <button
+                  type="button"
+                  class={view.liked ? "glass round liked" : "glass round"}
+                  aria-label={say("like", { n: state.likes })}
+                  onClick={() => model.like()}
+                >
+                  <Icon name="heart" />
+                  <small aria-hidden="true">{count(state.likes, language)}</small>
+                </button>
+                <button
+                  type="button"
+                  class="glass round bag-button"
+                  aria-label={say("all_offers", { n: state.order.length })}
+                  onClick={() => model.open({ is: "bag" })}
+                >
+                  <Icon name="bag" />
+                  <small aria-hidden="true">{state.order.length}</small>
+                </button>
+              </>
+            )}
+          </div>
+        )}
       </div>
       <aside class="room-side" aria-label={say("offers")}>
         <h2>{say("offers")}</h2>
-        <Bag view={view} model={model} />
+        {isIdle ? <Goods view={view} model={model} /> : <Bag view={view} model={model} />}
       </aside>
       {view.sheet.is === "bag" && (
         <Sheet title={say("offers")} say={say} close={() => model.open({ is: "none" })}>
@@ -182,11 +187,19 @@ function StageWords({ view, model }: { readonly view: View; readonly model: Room
   const { say } = model;
   const { show } = view.state;
   if (show.status === "planned") {
+    // Nobody waits on a page for a day.
+    const isNear = model.starts === null || model.clock.secondsUntil(model.starts.at) <= 3_600;
     return (
       <div class="stage-words">
-        <p class="stage-title">{say("not_yet")}</p>
-        {model.startsAt !== null && <p>{say("starts_at", { time: model.startsAt })}</p>}
-        <p>{say("stay_here")}</p>
+        <p class="soft">{say("not_yet")}</p>
+        <p class="stage-title">{inWords(show.title, show.titles, model.language)}</p>
+        {model.starts !== null && (
+          <p>
+            {say("starts_at", { time: model.starts.words })}
+            <Until model={model} at={model.starts.at} />
+          </p>
+        )}
+        {isNear && <p class="soft">{say("stay_here")}</p>}
       </div>
     );
   }
@@ -205,6 +218,14 @@ function StageWords({ view, model }: { readonly view: View; readonly model: Room
             {say("to_shop", { shop: model.shop.name })}
           </a>
         </p>
+        {model.next !== null && (
+          <p>
+            {say("next_show")}
+            <br />
+            <a href={model.next.url}>{model.next.title}</a>
+            {model.next.starts !== null && <span class="soft"> · {model.next.starts}</span>}
+          </p>
+        )}
       </div>
     );
   }
@@ -230,6 +251,54 @@ function StageWords({ view, model }: { readonly view: View; readonly model: Room
     );
   }
   return null;
+}
+
+/** How long it is until the show, without a clock that runs. */
+function Until({ model, at }: { readonly model: RoomModel; readonly at: string }) {
+  useTicking(true, 5_000);
+  const seconds = model.clock.secondsUntil(at);
+  return (
+    <span class="until">{seconds <= 60 ? model.say("starts_soon") : away(seconds, model.language)}</span>
+  );
+}
+
+/** The goods of a show that sells nothing now: a picture, a name and a price lead to the shop. */
+function Goods({
+  view,
+  model,
+  strip = false,
+}: {
+  readonly view: View;
+  readonly model: RoomModel;
+  readonly strip?: boolean;
+}) {
+  const { say, language, shop } = model;
+  const offers = offersInOrder(view.state);
+  if (offers.length === 0) return strip ? null : <p class="soft">{say("no_offers")}</p>;
+  return (
+    <ul class={strip ? "strip" : "bag"} aria-label={say("offers")}>
+      {offers.map((offer: Offer) => {
+        const picture = pictureOf(offer, strip ? 480 : 160);
+        return (
+          <li key={offer.id}>
+            <a href={`/s/${shop.slug}/p/${offer.product_id}`}>
+              {picture === null ? (
+                <span class="thumb">
+                  <Icon name="tag" big />
+                </span>
+              ) : (
+                <img class="thumb" src={picture} alt="" width={64} height={64} loading="lazy" />
+              )}
+              <span class="words">
+                <b>{inWords(offer.title, offer.titles, language)}</b>
+                <span class="price">{priceText(offer, say, language)}</span>
+              </span>
+            </a>
+          </li>
+        );
+      })}
+    </ul>
+  );
 }
 
 function Bag({ view, model }: { readonly view: View; readonly model: RoomModel }) {
@@ -374,12 +443,12 @@ function SellerFacts({ model }: { readonly model: RoomModel }) {
   );
 }
 
-function useTicking(on: boolean): number {
+function useTicking(on: boolean, every = 500): number {
   const [tick, setTick] = useState(0);
   useEffect(() => {
     if (!on) return undefined;
-    const timer = setInterval(() => setTick((value) => value + 1), 500);
+    const timer = setInterval(() => setTick((value) => value + 1), every);
     return () => clearInterval(timer);
-  }, [on]);
+  }, [on, every]);
   return tick;
 }

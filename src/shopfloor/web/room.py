@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from fastapi import APIRouter, Request
@@ -11,7 +12,8 @@ from shopfloor import chat, live, stock
 from shopfloor.accounts import Shop
 from shopfloor.accounts.api import Shopper, public
 from shopfloor.kernel.border import Id
-from shopfloor.kernel.values import Money
+from shopfloor.kernel.database import Tx
+from shopfloor.kernel.values import Money, now
 from shopfloor.web.languages import N_, Language
 from shopfloor.web.messages import MESSAGES
 from shopfloor.web.parts import Choice, Content, PriceGroup, grouped, option_words, seller_facts
@@ -60,6 +62,7 @@ WORDS: Final = {
     "limit_pieces": N_("max. %(n)s per customer (%(pieces)s pieces each)"),
     "live": N_("Live"),
     "more": N_("One more"),
+    "next_show": N_("Next show"),
     "no_answer": N_("No answer yet. Tap again if you like: it still counts as one purchase."),
     "no_offers": N_("No products yet."),
     "no_video": N_("This browser can't play the video. Everything else works."),
@@ -91,6 +94,7 @@ WORDS: Final = {
     "sound_off": N_("Sound off"),
     "sound_on": N_("Sound on"),
     "starts_at": N_("Starts %(time)s"),
+    "starts_soon": N_("Starting any moment"),
     "still_asking": N_("Still trying. This stays one purchase."),
     "stay_here": N_("Stay on this page: the show starts here automatically."),
     "tap_for_sound": N_("Tap for sound"),
@@ -127,6 +131,7 @@ class OfferForm:
     """An offer as the page without scripts sells it."""
 
     id: int
+    product_id: int
     title: str
     picture: str | None
     policy: str
@@ -164,6 +169,14 @@ async def make_room(sources: Sources, reader: Reader, shop: str, show_id: int) -
     seller = seller_facts(found.name, pick_up_at=facts.terms.pick_up_at, language=language)
     offers = offer_forms(state, language)
     shown = next((offer for offer in offers if offer.id == state.featured_id), None)
+    poster = _poster(show, offers, shown)
+    next_show = None
+    if seen.next is not None:
+        next_show = {
+            "title": language.localised(seen.next.titles, seen.next.title),
+            "url": f"/s/{found.slug}/live/{seen.next.id}",
+            "starts": None if seen.next.starts_at is None else _when(seen.next.starts_at, found, language),
+        }
     html = page_text(
         "shop/room.html",
         language=language,
@@ -176,6 +189,8 @@ async def make_room(sources: Sources, reader: Reader, shop: str, show_id: int) -
         offers=offers,
         wish_id=Slot.WISH_ID.mark,
         featured=shown,
+        poster=poster,
+        next_show=next_show,
         chat=lines,
         seller=seller,
         refused=refused,
@@ -187,14 +202,13 @@ async def make_room(sources: Sources, reader: Reader, shop: str, show_id: int) -
             "now": Slot.NOW.json,
             "shop": {"id": found.id, "slug": found.slug, "name": found.name},
             "seller": seller,
-            "starts_at": None
+            "starts": None
             if show.starts_at is None
-            else when_words(show.starts_at.astimezone(zone_of(found.timezone)), language),
+            else {"words": _when(show.starts_at, found, language), "at": show.starts_at.isoformat()},
+            "next": next_show,
             "replay": seen.replay,
             "waits": Slot.WAITS.json,
-            "poster": None
-            if shown is None or shown.picture is None
-            else f"/pictures/{shown.picture}/960.webp",
+            "poster": poster,
         },
     )
     return Frame(found.id, html, language, cache_control="private, no-store")
@@ -206,6 +220,25 @@ class _Seen:
     state: live.RoomState
     lines: Sequence[live.ChatLine]
     replay: str | None = None
+    next: live.Show | None = None
+
+
+def _when(moment: datetime, shop: Shop, language: Language) -> str:
+    return when_words(moment.astimezone(zone_of(shop.timezone)), language)
+
+
+def _poster(show: live.Show, offers: Sequence[OfferForm], shown: OfferForm | None) -> str | None:
+    """Behind the video: what is shown; before and after the show, one of its goods."""
+    candidates = [shown] if show.status == live.ShowStatus.LIVE else [shown, *offers]
+    picture = next((offer.picture for offer in candidates if offer is not None and offer.picture), None)
+    return None if picture is None else f"/pictures/{picture}/960.webp"
+
+
+async def _after(tx: Tx, shop: Shop, show: live.Show) -> tuple[str | None, live.Show | None]:
+    """What there is when a show is over: its replay, and the show that comes next."""
+    coming = await live.shows(tx, shop_id=shop.id, status=live.ShowStatus.PLANNED)
+    known = [each for each in coming if each.starts_at is not None and each.starts_at > now()]
+    return await replay_url(tx, show), min(known, key=lambda each: (each.starts_at, each.id), default=None)
 
 
 async def _seen(sources: Sources, shop: Shop, show_id: int) -> _Seen:
@@ -218,13 +251,13 @@ async def _seen(sources: Sources, shop: Shop, show_id: int) -> _Seen:
             show = await live.show(tx, shop_id=shop.id, show_id=show_id)
             if show.status == live.ShowStatus.ENDED:
                 lines = (await chat.recent_lines(tx, show_id))[-_RECENT:]
-                return _Seen(show, await live.room_state(tx, show_id), lines, await replay_url(tx, show))
+                return _Seen(show, await live.room_state(tx, show_id), lines, *await _after(tx, shop, show))
     opened = await sources.rooms.current(show_id, shop_id=shop.id)
-    replay = None
+    after: tuple[str | None, live.Show | None] = (None, None)
     if opened.show.status == live.ShowStatus.ENDED:
         async with sources.db.transaction() as tx:
-            replay = await replay_url(tx, opened.show)
-    return _Seen(opened.show, opened.room.state, opened.room.lines(), replay)
+            after = await _after(tx, shop, opened.show)
+    return _Seen(opened.show, opened.room.state, opened.room.lines(), *after)
 
 
 def offer_forms(state: live.RoomState, language: Language) -> list[OfferForm]:
@@ -253,6 +286,7 @@ def offer_forms(state: live.RoomState, language: Language) -> list[OfferForm]:
         forms.append(
             OfferForm(
                 id=offer.id,
+                product_id=offer.product_id,
                 title=language.localised(offer.titles, offer.title),
                 picture=offer.picture,
                 policy=offer.policy,

@@ -4,6 +4,7 @@ import csv
 import io
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from tests.orders.conftest import PRICE, MakeMarket, Market
@@ -13,12 +14,8 @@ from shopfloor.kernel import sheets
 from shopfloor.orders import export
 
 
-async def exported(market: Market, **wanted: object) -> list[dict[str, str]]:
-    pieces = export.sheet(
-        market.db,
-        shop_id=market.shop_id,
-        wanted=export.Wanted(**wanted),  # pyright: ignore[reportArgumentType]
-    )
+async def exported(market: Market, **wanted: Any) -> list[dict[str, str]]:
+    pieces = export.sheet(market.db, shop_id=market.shop_id, **wanted)
     text = b"".join([piece async for piece in pieces]).decode("utf-8-sig")
     return list(csv.DictReader(io.StringIO(text, newline="")))
 
@@ -62,7 +59,7 @@ async def test_a_file_is_made_in_pieces_and_has_every_order_once(
     numbers = {f"#{(await market.order())[0].number}" for _ in range(5)}
     monkeypatch.setattr(export, "AT_ONCE", 2)
 
-    pieces = export.sheet(market.db, shop_id=market.shop_id, wanted=export.Wanted())
+    pieces = export.sheet(market.db, shop_id=market.shop_id)
     texts = [piece.decode("utf-8-sig") async for piece in pieces]
 
     assert [len(list(csv.reader(io.StringIO(text)))) for text in texts] == [3, 2, 1]

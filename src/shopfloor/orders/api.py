@@ -178,8 +178,15 @@ async def export_orders(
     search: Annotated[str | None, Query(max_length=100)] = None,
 ) -> Response:
     """The orders as a spreadsheet, a row for each line, narrowed down as the list is."""
-    wanted = export.Wanted(status, payment_status, show_id, search)
-    return await as_download(export.sheet(db, shop_id=actor.shop_id, wanted=wanted), "orders.csv")
+    pieces = export.sheet(
+        db,
+        shop_id=actor.shop_id,
+        status=status,
+        payment_status=payment_status,
+        show_id=show_id,
+        search=search,
+    )
+    return await as_download(pieces, "orders.csv")
 
 
 @router.post("/erasures", status_code=201, responses=refusals(NobodyToErase, NotAllowed))

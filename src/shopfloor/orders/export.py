@@ -6,7 +6,6 @@ already.  Amounts are digits with a decimal point; times are the shop's own, wit
 """
 
 from collections.abc import AsyncGenerator, Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Final
@@ -37,41 +36,34 @@ OF_LINE: Final = (
 HEADER: Final = ("Name", *OF_ORDER, *OF_LINE)
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What the list is narrowed down to, as in `views.orders`."""
-
-    status: str | None = None
-    payment_status: str | None = None
-    show_id: int | None = None
-    search: str | None = None
-
-
-async def sheet(db: Database, *, shop_id: int, wanted: Wanted) -> AsyncGenerator[bytes]:
-    """The file in pieces, newest order first.  Each piece is of its own moment."""
+async def sheet(
+    db: Database,
+    *,
+    shop_id: int,
+    status: str | None = None,
+    payment_status: str | None = None,
+    show_id: int | None = None,
+    search: str | None = None,
+) -> AsyncGenerator[bytes]:
+    """The file in pieces, newest order first, narrowed down as the list is.  Each piece is of its own moment."""
     before, after = sheets.MARK + sheets.written([HEADER]), None
     while True:
         async with db.transaction() as tx:
-            ids = await _page(tx, shop_id, wanted, after)
-            rows = await _rows(tx, shop_id, ids)
+            found = await views.orders(
+                tx,
+                shop_id=shop_id,
+                status=status,
+                payment_status=payment_status,
+                show_id=show_id,
+                search=search,
+                after=after,
+                limit=AT_ONCE,
+            )
+            rows = await _rows(tx, shop_id, [order.id for order in found])
         yield (before + sheets.written(rows)).encode()
-        if len(ids) < AT_ONCE:
+        if len(found) < AT_ONCE:
             return
-        before, after = "", ids[-1]
-
-
-async def _page(tx: Tx, shop_id: int, wanted: Wanted, after: UUID | None) -> list[UUID]:
-    found = await views.orders(
-        tx,
-        shop_id=shop_id,
-        status=wanted.status,
-        payment_status=wanted.payment_status,
-        show_id=wanted.show_id,
-        search=wanted.search,
-        after=after,
-        limit=AT_ONCE,
-    )
-    return [order.id for order in found]
+        before, after = "", found[-1].id
 
 
 async def _rows(tx: Tx, shop_id: int, ids: Sequence[UUID]) -> list[list[object]]:

@@ -74,8 +74,14 @@ async def exported(
     search: Annotated[str | None, Query(max_length=100)] = None,
 ) -> Response:
     """What the list is narrowed down to, all of it, as a spreadsheet."""
-    wanted = orders.export.Wanted(status or None, payment or None, show, search)
-    pieces = orders.export.sheet(desk.db, shop_id=desk.shop.id, wanted=wanted)
+    pieces = orders.export.sheet(
+        desk.db,
+        shop_id=desk.shop.id,
+        status=status or None,
+        payment_status=payment or None,
+        show_id=show,
+        search=search,
+    )
     return await as_download(pieces, f"{desk.shop.slug}-orders.csv")
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from operator import attrgetter
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Form
 from starlette.responses import Response
@@ -20,6 +20,7 @@ from shopfloor.web.refusals import message_of
 
 router = APIRouter(prefix="/console/{shop}/terms", include_in_schema=False)
 
+CHANGES: Final = 50
 Viewer = Annotated[Desk, at_page("terms")]
 Manager = Annotated[Desk, at(Permission.ORDERS_MANAGE)]
 MoneyManager = Annotated[Desk, at(Permission.MONEY_MANAGE)]
@@ -54,7 +55,7 @@ async def _page(
                 shop_id=desk.shop.id,
                 after=after,
                 before=before,
-                limit=orders.bank_details.LISTED,
+                limit=CHANGES,
                 key=attrgetter("id"),
             )
         most = await purchases.most_per_buyer(tx, shop_id=desk.shop.id)

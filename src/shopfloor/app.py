@@ -68,6 +68,7 @@ from shopfloor.live import api as live_api
 from shopfloor.media import api as media_api
 from shopfloor.metrics import api as metrics_api
 from shopfloor.orders import api as orders_api
+from shopfloor.policies import api as policies_api
 from shopfloor.pricing import api as pricing_api
 from shopfloor.promotions import api as promotions_api
 from shopfloor.stock import api as stock_api
@@ -379,8 +380,8 @@ class PathRouter:
 
 
 JSON = (
-    accounts_api, catalog_api, stock_api, media_api, live_api, chat_api, orders_api, pricing_api, promotions_api, metrics_api,
-    demand_api, supply_api,
+    accounts_api, catalog_api, stock_api, media_api, live_api, chat_api, policies_api, orders_api, pricing_api, promotions_api,
+    metrics_api, demand_api, supply_api,
 )  # fmt: skip
 
 probes = APIRouter(include_in_schema=False)

@@ -35,7 +35,8 @@ from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.outbox import Consumer, Delivered, each
 from shopfloor.kernel.values import now
-from shopfloor.orders.events import BuyerErased, ShopTermsChanged
+from shopfloor.orders.events import BuyerErased
+from shopfloor.policies import ShopTermsChanged
 from shopfloor.pricing.events import DeliveryChanged
 
 

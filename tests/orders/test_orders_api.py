@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI
 from tests.orders.conftest import PRICE, Market
 
-from shopfloor import accounts, orders
+from shopfloor import accounts, policies
 from shopfloor.kernel import http
 from shopfloor.kernel.services import Services
 from shopfloor.orders import api
@@ -129,7 +129,7 @@ async def test_who_may(market: Market, client: httpx.AsyncClient) -> None:
 async def test_where_money_goes_over_json(market: Market, client: httpx.AsyncClient) -> None:
     async def state() -> tuple[str, int, int]:
         async with market.db.transaction() as tx:
-            terms = await orders.shop_terms(tx, shop_id=market.shop_id)
+            terms = await policies.shop_terms(tx, shop_id=market.shop_id)
             changes = await tx.value("SELECT count(*) FROM orders.pay_to_change")
             return terms.pay_to, terms.shipping_minor, changes
 
@@ -154,7 +154,7 @@ async def test_where_money_goes_over_json(market: Market, client: httpx.AsyncCli
 
 async def test_the_record_of_where_money_goes_cannot_be_rewritten(market: Market) -> None:
     async with market.db.transaction() as tx:
-        await orders.set_shop_terms(tx, shop_id=market.shop_id, terms=orders.ShopTerms(pay_to="Bank 1"))
+        await policies.set_shop_terms(tx, shop_id=market.shop_id, terms=policies.ShopTerms(pay_to="Bank 1"))
     for statement in ("UPDATE orders.pay_to_change SET after = 'x'", "DELETE FROM orders.pay_to_change"):
         with pytest.raises(psycopg.errors.RaiseException):
             async with market.db.transaction() as tx:

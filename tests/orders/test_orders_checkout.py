@@ -6,9 +6,10 @@ from uuid import uuid4
 import pytest
 from tests.orders.conftest import PRICE, MakeMarket, Market, form
 
-from shopfloor import orders, purchases, stock
+from shopfloor import orders, policies, purchases, stock
 from shopfloor.kernel.values import Money
-from shopfloor.orders import Delivery, ShopTerms, Status, refusals
+from shopfloor.orders import Delivery, Status, refusals
+from shopfloor.policies import ShopTerms
 
 
 async def count(market: Market, table: str) -> int:
@@ -65,7 +66,7 @@ async def test_numbers_count_up_in_each_shop(make_market: MakeMarket) -> None:
 async def test_shipping_is_added_unless_free_or_picked_up(market: Market) -> None:
     rules = ShopTerms(shipping_minor=1_500, free_shipping_from_minor=3 * PRICE)
     async with market.db.transaction() as tx:
-        await orders.set_shop_terms(tx, shop_id=market.shop_id, terms=rules)
+        await policies.set_shop_terms(tx, shop_id=market.shop_id, terms=rules)
 
     shipped, _ = await market.order(quantity=2)
     free, _ = await market.order(quantity=3)
@@ -121,7 +122,7 @@ async def test_a_stranger_finds_no_purchase(market: Market) -> None:
 async def test_a_changed_total_is_said_before_anything_happens(market: Market) -> None:
     hold_id, shopper = await market.hold()
     async with market.db.transaction() as tx:
-        await orders.set_shop_terms(tx, shop_id=market.shop_id, terms=ShopTerms(shipping_minor=800))
+        await policies.set_shop_terms(tx, shop_id=market.shop_id, terms=ShopTerms(shipping_minor=800))
 
     with pytest.raises(refusals.TotalChanged) as refusal:
         await orders.complete(

@@ -6,10 +6,11 @@ from zoneinfo import ZoneInfo
 import pytest
 from tests.orders.conftest import PRICE, MakeMarket, Market, form
 
-from shopfloor import orders, stock
+from shopfloor import orders, policies, stock
 from shopfloor.kernel.values import Money, now
-from shopfloor.orders import Party, ShopTerms, refusals
+from shopfloor.orders import Party, refusals
 from shopfloor.payments import Purpose
+from shopfloor.policies import ShopTerms
 
 SOON = now().date() + timedelta(days=10)
 DEPOSIT = 3_870  # 30 % of 12,900
@@ -113,7 +114,7 @@ async def test_paid_but_not_arrived_is_not_shipped(make_market: MakeMarket) -> N
 @pytest.mark.parametrize(("kept", "owed"), [(True, 0), (False, DEPOSIT)])
 async def test_a_balance_nobody_pays_ends_the_order(presale: Market, kept: bool, owed: int) -> None:
     async with presale.db.transaction() as tx:
-        await orders.set_shop_terms(tx, shop_id=presale.shop_id, terms=ShopTerms(keep_deposit=kept))
+        await policies.set_shop_terms(tx, shop_id=presale.shop_id, terms=ShopTerms(keep_deposit=kept))
     order, _ = await presale.order()
     await pay(presale, order, DEPOSIT)
     await arrive(presale)

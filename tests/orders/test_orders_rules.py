@@ -17,13 +17,13 @@ from shopfloor.orders.models import (
     OrderLine,
     Party,
     PaymentStatus,
-    ShopTerms,
     Status,
     Why,
     totals,
 )
 from shopfloor.orders.refusals import FormRefused
 from shopfloor.orders.statuses import allot, derive, due, give_back, is_late, may_cancel, refund_on_cancel
+from shopfloor.policies import ShopTerms
 from shopfloor.purchases import BadPurchase
 from shopfloor.stock import HoldPolicy
 

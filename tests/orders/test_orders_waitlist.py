@@ -7,9 +7,10 @@ from uuid import UUID, uuid4
 import pytest
 from tests.orders.conftest import PRICE, MakeMarket, Market, form
 
-from shopfloor import orders, purchases, stock
+from shopfloor import orders, policies, purchases, stock
 from shopfloor.kernel.database import Tx
-from shopfloor.orders import Party, ShopTerms
+from shopfloor.orders import Party
+from shopfloor.policies import ShopTerms
 from shopfloor.purchases import WaitingState
 
 
@@ -122,7 +123,7 @@ async def test_a_lapsed_offer_goes_to_the_next(make_market: MakeMarket) -> None:
 async def test_the_claim_time_is_the_shops(sold_out: tuple[Market, orders.Order]) -> None:
     market, order = sold_out
     async with market.db.transaction() as tx:
-        await orders.set_shop_terms(tx, shop_id=market.shop_id, terms=ShopTerms(claim_seconds=60))
+        await policies.set_shop_terms(tx, shop_id=market.shop_id, terms=ShopTerms(claim_seconds=60))
     ann = uuid4()
     await join(market, ann)
 

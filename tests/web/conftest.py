@@ -19,7 +19,7 @@ from shopfloor import (
     chat,
     live,
     media,
-    orders,
+    policies,
     promotions,
     purchases,
     shop_borders,
@@ -86,10 +86,10 @@ async def stage(database: Database, tmp_path: Path) -> AsyncIterator[Stage]:
         )
         shop = await accounts.shop_by_slug(tx, "harbour")
         place = await stock.add_location(tx, shop_id=shop.id, name="Shelf", kind=stock.LocationKind.STORE)
-        await orders.set_shop_terms(
+        await policies.set_shop_terms(
             tx,
             shop_id=shop.id,
-            terms=orders.ShopTerms(shipping_minor=1_200, pay_to="Bank 4711", pick_up_at="Old Pier 3"),
+            terms=policies.ShopTerms(shipping_minor=1_200, pay_to="Bank 4711", pick_up_at="Old Pier 3"),
         )
         shirt = await catalog.create_product(
             tx,

@@ -4,7 +4,8 @@ import re
 
 from tests.web.conftest import Stage
 
-from shopfloor import accounts, orders
+from shopfloor import accounts, policies
+from shopfloor.policies import bank_details
 from shopfloor.web.console.form_values import (
     day_of,
     moment_of,
@@ -33,8 +34,8 @@ async def member(stage: Stage, role: accounts.Role, name: str) -> str:
 
 async def kept(stage: Stage) -> tuple[str, int, list[tuple[str, str]]]:
     async with stage.db.transaction() as tx:
-        terms = await orders.shop_terms(tx, shop_id=stage.shop.id)
-        changes = await orders.bank_details.changes(tx, shop_id=stage.shop.id)
+        terms = await policies.shop_terms(tx, shop_id=stage.shop.id)
+        changes = await bank_details.changes(tx, shop_id=stage.shop.id)
     return terms.pay_to, terms.shipping_minor, [(each.before, each.after) for each in changes]
 
 
@@ -112,10 +113,10 @@ async def test_the_first_bank_details_of_a_shop_are_no_news_to_who_gives_them(st
     async with stage.db.transaction() as tx:
         actor = await accounts.actor(tx, owner, "harbour")
         # What was there before any person of this release gave it is told.
-        assert [each.changed_by for each in await orders.bank_details.unseen(tx, actor=actor)] == [None]
-        await orders.bank_details.change(tx, actor=actor, pay_to="")
-        [emptied, _] = await orders.bank_details.unseen(tx, actor=actor)
+        assert [each.changed_by for each in await bank_details.unseen(tx, actor=actor)] == [None]
+        await bank_details.change(tx, actor=actor, pay_to="")
+        [emptied, _] = await bank_details.unseen(tx, actor=actor)
         assert (emptied.before, emptied.after, emptied.changed_by_name) == ("Bank 4711", "", "Ona")
-        await orders.bank_details.mark_seen(tx, actor=actor, change_id=emptied.id)
-        await orders.bank_details.change(tx, actor=actor, pay_to="Bank 2")
-        assert await orders.bank_details.unseen(tx, actor=actor) == []
+        await bank_details.mark_seen(tx, actor=actor, change_id=emptied.id)
+        await bank_details.change(tx, actor=actor, pay_to="Bank 2")
+        assert await bank_details.unseen(tx, actor=actor) == []

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.web.conftest import Stage
 
-from shopfloor import orders, pricing, web
+from shopfloor import policies, pricing, web
 from shopfloor.pricing.models import DeliveryKind
 from shopfloor.pricing.records import Method, TaxRate, TaxSettings, Zone
 
@@ -238,9 +238,9 @@ async def test_tax_in_the_price_is_in_the_lines_and_the_shipping(stage: Stage) -
 
 async def test_a_product_page_promises_no_shipping_that_depends_on_the_address(stage: Stage) -> None:
     async with stage.db.transaction() as tx:
-        terms = await orders.shop_terms(tx, shop_id=stage.shop.id)
+        terms = await policies.shop_terms(tx, shop_id=stage.shop.id)
         free = replace(terms, shipping_minor=0, pick_up_at="Old Pier")
-        await orders.set_shop_terms(tx, shop_id=stage.shop.id, terms=free)
+        await policies.set_shop_terms(tx, shop_id=stage.shop.id, terms=free)
     page = f"/s/harbour/p/{stage.shirt.id}"
     before = (await stage.client.get(page)).text
     assert ("Free shipping" in before, "Pickup: Old Pier" in before) == (True, True)

@@ -9,7 +9,7 @@ import pytest
 from tests.web.conftest import Stage
 from tests.web.signed import signed_in
 
-from shopfloor import catalog, live, orders, pricing
+from shopfloor import catalog, live, policies, pricing
 
 HERE = "/console/harbour"
 
@@ -163,11 +163,11 @@ async def test_both_readings_are_buttons_and_the_chosen_one_is_taken(
     action, unseen, buttons = question(asked)
     assert buttons == [("a:1.290=1.29", "CN¥1.29"), ("a:1.290=1290", "CN¥1,290.00")]
     async with stage.db.transaction() as tx:
-        assert (await orders.shop_terms(tx, shop_id=stage.shop.id)).shipping_minor == 1_200
+        assert (await policies.shop_terms(tx, shop_id=stage.shop.id)).shipping_minor == 1_200
     answer = await client.post(action, data={**unseen, "reading": buttons[button][0]})
     assert answer.status_code == 303
     async with stage.db.transaction() as tx:
-        found = await orders.shop_terms(tx, shop_id=stage.shop.id)
+        found = await policies.shop_terms(tx, shop_id=stage.shop.id)
     assert (found.shipping_minor, found.pay_within_hours, found.pay_to) == (minor, 48, "Bank")
 
 

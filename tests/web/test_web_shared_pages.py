@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from tests.web.conftest import Stage
 
-from shopfloor import accounts, catalog, chat, live, orders, pricing, purchases, stock
+from shopfloor import accounts, catalog, chat, live, orders, policies, pricing, purchases, stock
 from shopfloor.kernel.database import Database, DatabaseAway
 from shopfloor.kernel.edge import Edge
 from shopfloor.kernel.services import services_in
@@ -657,8 +657,8 @@ async def test_what_the_shop_changes_shows_at_once(kept: Stage) -> None:
     before = await everywhere()
     assert await everywhere() != "" and _OWN.sub("", await everywhere()) == _OWN.sub("", before)  # noqa: PT018
     async with kept.db.transaction() as tx:
-        await orders.set_shop_terms(
-            tx, shop_id=shop, terms=orders.ShopTerms(shipping_minor=4_200, pick_up_at="New Pier")
+        await policies.set_shop_terms(
+            tx, shop_id=shop, terms=policies.ShopTerms(shipping_minor=4_200, pick_up_at="New Pier")
         )
     assert (await everywhere()).count("New Pier") >= 3
     assert "CN¥42" in await _shown(kept, product)
@@ -718,7 +718,7 @@ async def test_shop_that_changed_while_it_was_read_is_read_again(
 ) -> None:
     pages = SharedPages()
     reading, go = asyncio.Event(), asyncio.Event()
-    read = orders.shop_terms
+    read = policies.shop_terms
 
     async def slow(*arguments: Any, **named: Any) -> Any:
         found = await read(*arguments, **named)
@@ -730,7 +730,9 @@ async def test_shop_that_changed_while_it_was_read_is_read_again(
     before = asyncio.create_task(pages.shop(stage.db, "harbour"))
     await reading.wait()
     async with stage.db.transaction() as tx:
-        await orders.set_shop_terms(tx, shop_id=stage.shop.id, terms=orders.ShopTerms(pick_up_at="New Pier"))
+        await policies.set_shop_terms(
+            tx, shop_id=stage.shop.id, terms=policies.ShopTerms(pick_up_at="New Pier")
+        )
     pages.forget_shop(stage.shop.id)
     go.set()
     assert (await before).terms.pick_up_at == "Old Pier 3"

@@ -5,7 +5,7 @@ its total; units are an order's own before its buyer is told so; money that came
 owed back.
 """
 
-from shopfloor.orders import bank_details, erasure, export, paying
+from shopfloor.orders import erasure, export, paying
 from shopfloor.orders.audit import audit
 from shopfloor.orders.cancellation import cancel, cancel_for_shopper, expire
 from shopfloor.orders.charges import mark_paid
@@ -18,7 +18,6 @@ from shopfloor.orders.models import (
     OrderLine,
     OrderView,
     Party,
-    ShopTerms,
     Status,
 )
 from shopfloor.orders.presale import answer_delay, delay, lot_delayed, lot_ready, mark_ready
@@ -33,8 +32,6 @@ from shopfloor.orders.views import (
     order,
     order_for_shopper,
     orders,
-    set_shop_terms,
-    shop_terms,
 )
 
 __all__ = [
@@ -49,11 +46,9 @@ __all__ = [
     "OrderPlaced",
     "OrderView",
     "Party",
-    "ShopTerms",
     "Status",
     "answer_delay",
     "audit",
-    "bank_details",
     "begin_checkout",
     "cancel",
     "cancel_for_shopper",
@@ -78,9 +73,7 @@ __all__ = [
     "refunds_owed",
     "release_network",
     "send_refund",
-    "set_shop_terms",
     "ship",
-    "shop_terms",
     "shown",
     "sweep",
 ]

@@ -15,10 +15,8 @@ from shopfloor.accounts.api import allowed
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import IDS_AS_NAMES, Day, Id
 from shopfloor.kernel.http import Csv, Db, as_download, refusals, with_links
-from shopfloor.kernel.text import UnusableText
 from shopfloor.kernel.values import MAX_MINOR, Money, new_id
 from shopfloor.orders import (
-    bank_details,
     cancellation,
     charges,
     erasure,
@@ -28,7 +26,7 @@ from shopfloor.orders import (
     shipping,
     views,
 )
-from shopfloor.orders.models import Order, OrderSummary, OrderView, Party, ShopTerms
+from shopfloor.orders.models import Order, OrderSummary, OrderView, Party
 from shopfloor.orders.refusals import (
     AlreadyPaid,
     CannotCancel,
@@ -89,21 +87,6 @@ class Refunded(BaseModel):
 
 class Delayed(BaseModel):
     delayed_to: Day
-
-
-class PolicyBody(BaseModel):
-    shipping_minor: Minor = 0
-    free_shipping_from_minor: Minor | None = None
-    pay_within_hours: int = Field(48, ge=1, le=ShopTerms.MOST_PAY_WITHIN_HOURS)
-    balance_within_days: int = Field(7, ge=1, le=ShopTerms.MOST_BALANCE_WITHIN_DAYS)
-    keep_deposit: bool = True
-    claim_seconds: int = Field(300, ge=10, le=ShopTerms.MOST_CLAIM_SECONDS)
-    pay_to: str | None = Field(None, max_length=2000, description="Left out: as it is. Needs `money.manage`.")
-    pick_up_at: str = Field("", max_length=2000)
-
-
-class PayToBody(BaseModel):
-    pay_to: str = Field(max_length=2000)
 
 
 class EraseIn(BaseModel):
@@ -198,49 +181,6 @@ async def erase(body: EraseIn, actor: MembersManager, db: Db) -> erasure.Erasure
     subject = erasure.Subject(body.order_id, body.email, body.phone, body.shopper)
     async with db.transaction() as tx:
         return await erasure.erase(tx, actor=actor, subject=subject)
-
-
-@router.get("/policy")
-async def policy(actor: Viewer, db: Db) -> ShopTerms:
-    """What the shop asks for shipping, payment and presale."""
-    async with db.transaction() as tx:
-        return await views.shop_terms(tx, shop_id=actor.shop_id)
-
-
-@router.put("/policy", responses=refusals(NotAllowed, UnusableText))
-async def set_policy(body: PolicyBody, actor: Manager, db: Db) -> ShopTerms:
-    terms = ShopTerms(**body.model_dump(exclude={"pay_to"}))
-    async with db.transaction() as tx:
-        return await bank_details.change_terms(tx, actor=actor, terms=terms, pay_to=body.pay_to)
-
-
-@router.put("/policy/pay-to", responses=refusals(NotAllowed, UnusableText))
-async def set_pay_to(body: PayToBody, actor: MoneyManager, db: Db) -> ShopTerms:
-    """Where buyers send money, and nothing else.  Goes on record and is told to the owners."""
-    async with db.transaction() as tx:
-        return await bank_details.change(tx, actor=actor, pay_to=body.pay_to)
-
-
-@router.get("/policy/pay-to/changes")
-async def list_pay_to_changes(
-    request: Request,
-    response: Response,
-    actor: MoneyViewer,
-    db: Db,
-    after: Id | None = None,
-    before: Id | None = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-) -> list[bank_details.PayToChange]:
-    """Who changed where buyers send money, newest first.  The header `Link` leads to the next page."""
-    async with db.transaction() as tx:
-        found = await paging.page(
-            partial(bank_details.changes, tx, shop_id=actor.shop_id),
-            after=after,
-            before=before,
-            limit=limit,
-            key=attrgetter("id"),
-        )
-    return with_links(request, response, found)
 
 
 @router.get("/{order_id}", responses=refusals(OrderNotFound))

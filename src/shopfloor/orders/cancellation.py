@@ -15,7 +15,8 @@ from shopfloor.orders.models import Order, OrderLine, Party, Status, Why
 from shopfloor.orders.refunds import grant
 from shopfloor.orders.refusals import CannotCancel
 from shopfloor.orders.statuses import may_cancel, refund_on_cancel
-from shopfloor.orders.views import order_for_shopper, shop_terms, today
+from shopfloor.orders.views import order_for_shopper, today
+from shopfloor.policies import shop_terms
 
 
 async def cancel(

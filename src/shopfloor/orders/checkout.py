@@ -14,10 +14,10 @@ from uuid import UUID
 
 import msgspec
 
-from shopfloor import payments, purchases, stock
+from shopfloor import payments, policies, purchases, stock
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.values import new_id, now
-from shopfloor.orders import checkout_queries, discounts, lifecycle, page_texts, queries, quoting, views
+from shopfloor.orders import checkout_queries, discounts, lifecycle, page_texts, queries, quoting
 from shopfloor.orders.checkout_form import (
     PAY_ONLINE_WITHIN,
     Address,
@@ -27,11 +27,12 @@ from shopfloor.orders.checkout_form import (
     tidy,
 )
 from shopfloor.orders.checkout_snapshot import from_hold, from_intent, from_lots, plain
-from shopfloor.orders.models import Bundle, Item, Order, ShopTerms, Status, Why
+from shopfloor.orders.models import Bundle, Item, Order, Status, Why
 from shopfloor.orders.placing import finalise, is_online
 from shopfloor.orders.presentation import Shown, shown
 from shopfloor.orders.refusals import CheckoutNotFound, ContactLimit, KeyReused, TotalChanged
 from shopfloor.orders.reports import apply_report, label_of
+from shopfloor.policies import ShopTerms
 
 # From the id of an order and its key.
 ReturnTo = Callable[[UUID, str], str]
@@ -142,7 +143,7 @@ async def _checkout(
         expires_at = min(hold.expires_at, now()) if lapsed else hold.expires_at
     items = msgspec.convert(row.items, list[Item])
     bundles = msgspec.convert(row.bundles, list[Bundle])
-    terms = await views.shop_terms(tx, shop_id=row.shop_id)
+    terms = await policies.shop_terms(tx, shop_id=row.shop_id)
     return Checkout(
         id=row.id,
         shop_id=row.shop_id,

@@ -11,8 +11,9 @@ import msgspec
 
 from shopfloor import promotions
 from shopfloor.kernel.text import cleaned
-from shopfloor.orders.models import Delivery, ShopTerms
+from shopfloor.orders.models import Delivery
 from shopfloor.orders.refusals import FormRefused
+from shopfloor.policies import ShopTerms
 
 
 @dataclass(frozen=True, slots=True)

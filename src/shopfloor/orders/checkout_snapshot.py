@@ -8,9 +8,9 @@ from uuid import UUID
 
 import msgspec
 
-from shopfloor import catalog, pricing, purchases, stock
+from shopfloor import catalog, policies, pricing, purchases, stock
 from shopfloor.kernel.database import Tx
-from shopfloor.orders import checkout_queries, views
+from shopfloor.orders import checkout_queries
 from shopfloor.orders.models import Bundle, Item
 
 
@@ -156,7 +156,7 @@ async def _freeze(
                     tx, shop_id=shop_id, ids=sorted({each.product_id for each in [*items, *bundles]})
                 )
             ],
-            "terms": asdict(await views.shop_terms(tx, shop_id=shop_id)),
+            "terms": asdict(await policies.shop_terms(tx, shop_id=shop_id)),
             "shipping_at_checkout": await pricing.has_delivery(tx, shop_id=shop_id),
         },
         renewals=0,

@@ -22,15 +22,6 @@ class FactLine:
 
 
 @dataclass(frozen=True, slots=True)
-class ShopTermsChanged:
-    """A shop set its rules for payment, shipping and presale."""
-
-    name: ClassVar[str] = "orders.shop_terms_changed"
-
-    shop_id: int
-
-
-@dataclass(frozen=True, slots=True)
 class OrderPlaced:
     """`amount_minor` is goods plus shipping; `show_ms` the time of the tap on the clock of the show."""
 

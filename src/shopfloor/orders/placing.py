@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from shopfloor import payments, promotions, purchases, stock
+from shopfloor import payments, policies, promotions, purchases, stock
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import Money, now
-from shopfloor.orders import cancellation, charges, lifecycle, queries, views
+from shopfloor.orders import cancellation, charges, lifecycle, queries
 from shopfloor.orders.checkout_form import payment_deadline
 from shopfloor.orders.events import OrderPlaced
 from shopfloor.orders.models import Order, OrderLine, Party, Status, Why
@@ -65,7 +65,7 @@ async def _place(
         )
         await promotions.give_back(tx, shop_id=order.shop_id, order_id=order.id)
         return await lifecycle.settle(tx, order_id=order.id)
-    rules = await views.shop_terms(tx, shop_id=order.shop_id)
+    rules = await policies.shop_terms(tx, shop_id=order.shop_id)
     at = now()
     deadline = payment_deadline(at, rules, method=order.method, online=is_online(payment))
     if secured and not is_charged:

@@ -8,7 +8,7 @@
 from datetime import date, timedelta
 from uuid import UUID
 
-from shopfloor import payments, purchases
+from shopfloor import payments, policies, purchases
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import Money, now
@@ -58,7 +58,7 @@ async def _ask_for_balance(tx: Tx, order: Order) -> None:
         or not all(line.is_ready for line in lines)
     ):
         return
-    rules = await views.shop_terms(tx, shop_id=order.shop_id)
+    rules = await policies.shop_terms(tx, shop_id=order.shop_id)
     by = None if order.method == "cash" else now() + timedelta(days=rules.balance_within_days)
     if by is not None:
         await queries.set_balance_due(tx, order_id=order.id, at=by)

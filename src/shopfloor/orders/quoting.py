@@ -9,8 +9,9 @@ from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import MAX_MINOR
 from shopfloor.orders import checkout_queries, discounts
 from shopfloor.orders.checkout_form import Address, Form
-from shopfloor.orders.models import Bundle, Delivery, Item, ShopTerms, Totals, totals
+from shopfloor.orders.models import Bundle, Delivery, Item, Totals, totals
 from shopfloor.orders.refusals import FormRefused
+from shopfloor.policies import ShopTerms
 
 SHIP, PICK_UP = "ship", "pick_up"
 """The ways of a shop that has set none: everywhere at one price, and pick-up."""

@@ -9,17 +9,8 @@ from datetime import date
 
 from shopfloor import payments, pricing
 from shopfloor.kernel.values import Money, split_minor
-from shopfloor.orders.models import (
-    Due,
-    FulfilmentStatus,
-    Order,
-    OrderLine,
-    Party,
-    PaymentStatus,
-    ShopTerms,
-    Status,
-    Why,
-)
+from shopfloor.orders.models import Due, FulfilmentStatus, Order, OrderLine, Party, PaymentStatus, Status, Why
+from shopfloor.policies import ShopTerms
 
 
 def due(order: Order) -> Due | None:

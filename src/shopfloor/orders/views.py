@@ -1,4 +1,4 @@
-"""Looking at orders: the merchant's list, one order with everything a page shows, a shop's terms."""
+"""Looking at orders: the merchant's list and one order with everything a page shows."""
 
 from datetime import date
 from hmac import compare_digest
@@ -6,35 +6,24 @@ from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from shopfloor import accounts, payments, purchases
-from shopfloor.kernel import outbox, paging
+from shopfloor import accounts, payments
+from shopfloor.kernel import paging
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import now
 from shopfloor.orders import checkout_queries, list_queries, page_texts, queries
-from shopfloor.orders.events import ShopTermsChanged
-from shopfloor.orders.models import Counts, Due, Order, OrderSummary, OrderView, Party, ShopTerms, Status
+from shopfloor.orders.models import Counts, Due, Order, OrderSummary, OrderView, Party, Status
 from shopfloor.orders.refusals import OrderNotFound
 from shopfloor.orders.statuses import due, is_late, may_cancel
+from shopfloor.policies import shop_terms
 
 # Numbers that a bigint holds for certain.
 _LONGEST_NUMBER: Final = 18
-
-
-async def shop_terms(tx: Tx, *, shop_id: int) -> ShopTerms:
-    """The shop's rules for payment, shipping and presale; defaults until it has set some."""
-    return await queries.shop_terms(tx, shop_id=shop_id) or ShopTerms()
 
 
 async def today(tx: Tx, *, shop_id: int) -> date:
     """The day it is where the shop is: the days it promises are its own."""
     zone = (await accounts.shop(tx, shop_id)).timezone
     return now().astimezone(ZoneInfo(zone)).date()
-
-
-async def set_shop_terms(tx: Tx, *, shop_id: int, terms: ShopTerms) -> None:
-    await queries.save_shop_terms(tx, shop_id=shop_id, terms=terms)
-    await purchases.set_claim_seconds(tx, shop_id=shop_id, seconds=terms.claim_seconds)
-    await outbox.record(tx, ShopTermsChanged(shop_id))
 
 
 async def _count_orders(

@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from shopfloor import accounts, catalog, orders, promotions, purchases
+from shopfloor import accounts, catalog, orders, policies, promotions, purchases
 from shopfloor.accounts import Shop
 from shopfloor.accounts.api import Shopper, public
 from shopfloor.kernel.border import Id
@@ -279,7 +279,7 @@ async def receipt(
         view = await orders.order_for_shopper(
             tx, shop_id=found.id, order_id=order_id, shopper=shopper, key=key
         )
-        policy = await orders.shop_terms(tx, shop_id=found.id)
+        policy = await policies.shop_terms(tx, shop_id=found.id)
     order = view.order
     return render(
         request,

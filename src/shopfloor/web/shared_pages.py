@@ -28,7 +28,7 @@ from fastapi import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from shopfloor import accounts, live, orders, pricing, purchases
+from shopfloor import accounts, live, policies, pricing, purchases
 from shopfloor.accounts import Shop
 from shopfloor.kernel.database import Database, DatabaseAway, Tx
 from shopfloor.kernel.encodings import choose
@@ -206,7 +206,7 @@ class Sources:
 @dataclass(frozen=True, slots=True)
 class ShopFacts:
     shop: Shop
-    terms: orders.ShopTerms
+    terms: policies.ShopTerms
     shipping_at_checkout: bool
     """What shipping costs depends on the order and where it goes; the terms do not say."""
 
@@ -338,7 +338,7 @@ class SharedPages:
             shop = await accounts.shop_by_slug(tx, slug)
             found = ShopFacts(
                 shop,
-                await orders.shop_terms(tx, shop_id=shop.id),
+                await policies.shop_terms(tx, shop_id=shop.id),
                 await pricing.has_delivery(tx, shop_id=shop.id),
             )
         # What changed while it was read may be in it or not.

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import Request
 
-from shopfloor import catalog, orders, purchases, stock
+from shopfloor import catalog, policies, purchases, stock
 from shopfloor.accounts import Shop
 from shopfloor.kernel.database import Tx
 from shopfloor.web.languages import N_, Language
@@ -41,7 +41,7 @@ async def in_line(tx: Tx, shop: Shop, shopper: UUID, language: Language) -> dict
             for place in places
         ],
         "again_in": again_in(
-            places, (await orders.shop_terms(tx, shop_id=shop.id)).claim_seconds if places else 0
+            places, (await policies.shop_terms(tx, shop_id=shop.id)).claim_seconds if places else 0
         ),
     }
 

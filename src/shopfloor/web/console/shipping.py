@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form
 from starlette.responses import Response
 
-from shopfloor import catalog, orders, pricing
+from shopfloor import catalog, policies, pricing
 from shopfloor.accounts import Permission
 from shopfloor.kernel import amounts
 from shopfloor.kernel.border import Id
@@ -30,7 +30,7 @@ Text = Annotated[str, Form(max_length=20_000)]
 async def shipping(desk: Viewer) -> Response:
     async with desk.db.transaction() as tx:
         rules = await pricing.rules(tx, shop_id=desk.shop.id)
-        policy = await orders.shop_terms(tx, shop_id=desk.shop.id)
+        policy = await policies.shop_terms(tx, shop_id=desk.shop.id)
     return desk.page(
         "shipping.html",
         active="terms",

@@ -8,11 +8,12 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Form
 from starlette.responses import Response
 
-from shopfloor import accounts, catalog, orders, purchases
+from shopfloor import accounts, catalog, policies, purchases
 from shopfloor.accounts import Permission
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import Refusal
+from shopfloor.policies import bank_details
 from shopfloor.web import regions
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.languages import LANGUAGES, N_, by_tag, fitting
@@ -45,12 +46,12 @@ async def _page(
 ) -> Response:
     """`typed` over what is kept of the shop, where its form came back."""
     async with desk.work() as tx:
-        policy = await orders.shop_terms(tx, shop_id=desk.shop.id)
+        policy = await policies.shop_terms(tx, shop_id=desk.shop.id)
         sees = desk.actor.may(Permission.MONEY_VIEW)
-        page: paging.Page[orders.bank_details.PayToChange] = paging.Page([])
+        page: paging.Page[bank_details.PayToChange] = paging.Page([])
         if sees:
             page = await paging.numbered(
-                orders.bank_details.changes,
+                bank_details.changes,
                 tx,
                 shop_id=desk.shop.id,
                 after=after,
@@ -126,7 +127,7 @@ async def change_pay_to(desk: MoneyManager, pay_to: Text = "") -> Response:
     """The bank details have a form of their own: they take another permission than the rest."""
     try:
         async with desk.work() as tx:
-            await orders.bank_details.change(tx, actor=desk.actor, pay_to=pay_to)
+            await bank_details.change(tx, actor=desk.actor, pay_to=pay_to)
     except Refusal as refusal:
         return desk.refused("/terms", refusal)
     return desk.back("/terms", desk.say(N_("Bank details saved.")))
@@ -135,7 +136,7 @@ async def change_pay_to(desk: MoneyManager, pay_to: Text = "") -> Response:
 @router.post("/pay-to/seen")
 async def pay_to_seen(desk: MoneyManager, change: Annotated[Id, Form()]) -> Response:
     async with desk.work() as tx:
-        await orders.bank_details.mark_seen(tx, actor=desk.actor, change_id=change)
+        await bank_details.mark_seen(tx, actor=desk.actor, change_id=change)
     return desk.back("")
 
 
@@ -154,21 +155,23 @@ async def change(
 ) -> Response:
     try:
         async with desk.work() as tx:
-            before = await orders.shop_terms(tx, shop_id=desk.shop.id)
+            before = await policies.shop_terms(tx, shop_id=desk.shop.id)
             policy = replace(
                 before,
                 pick_up_at=pick_up_at.strip(),
                 shipping_minor=desk.minor(shipping),
                 free_shipping_from_minor=desk.minor(free_from) if free_from.strip() else None,
-                pay_within_hours=desk.quantity(pay_within_hours, most=orders.ShopTerms.MOST_PAY_WITHIN_HOURS),
+                pay_within_hours=desk.quantity(
+                    pay_within_hours, most=policies.ShopTerms.MOST_PAY_WITHIN_HOURS
+                ),
                 claim_seconds=60
-                * desk.quantity(claim_minutes, most=orders.ShopTerms.MOST_CLAIM_SECONDS // 60),
+                * desk.quantity(claim_minutes, most=policies.ShopTerms.MOST_CLAIM_SECONDS // 60),
                 balance_within_days=desk.quantity(
-                    balance_within_days, most=orders.ShopTerms.MOST_BALANCE_WITHIN_DAYS
+                    balance_within_days, most=policies.ShopTerms.MOST_BALANCE_WITHIN_DAYS
                 ),
                 keep_deposit=bool(keep_deposit),
             )
-            await orders.bank_details.change_terms(tx, actor=desk.actor, terms=policy, pay_to=pay_to)
+            await bank_details.change_terms(tx, actor=desk.actor, terms=policy, pay_to=pay_to)
             if most_per_buyer.strip():
                 units = desk.quantity(most_per_buyer)
                 await purchases.set_most_per_buyer(tx, shop_id=desk.shop.id, units=units)

@@ -9,8 +9,8 @@ from datetime import datetime
 from shopfloor.accounts import Actor, NotAllowed, Permission, Role
 from shopfloor.kernel import paging, text
 from shopfloor.kernel.database import Tx
-from shopfloor.orders import views
-from shopfloor.orders.models import ShopTerms
+from shopfloor.policies import service
+from shopfloor.policies.models import ShopTerms
 
 LISTED = 50
 LONGEST = 2000
@@ -43,7 +43,7 @@ async def change_terms(tx: Tx, *, actor: Actor, terms: ShopTerms, pay_to: str | 
     changed = replace(terms, pay_to=wanted, pick_up_at=pick_up_at)
     if changed != before:
         await tx.value("SELECT set_config('shopfloor.person_id', %(id)s, true)", id=str(actor.person_id))
-        await views.set_shop_terms(tx, shop_id=actor.shop_id, terms=changed)
+        await service.set_shop_terms(tx, shop_id=actor.shop_id, terms=changed)
     return changed
 
 
@@ -133,7 +133,7 @@ async def _locked(tx: Tx, actor: Actor) -> ShopTerms:
     await tx.value(
         "SELECT pg_advisory_xact_lock(hashtextextended('orders.policy', %(shop_id)s))", shop_id=actor.shop_id
     )
-    return await views.shop_terms(tx, shop_id=actor.shop_id)
+    return await service.shop_terms(tx, shop_id=actor.shop_id)
 
 
 def _require(actor: Actor, permission: Permission) -> None:

@@ -1,0 +1,22 @@
+"""What a shop asks and promises."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class ShopTerms:
+    """What a shop asks and promises.  Amounts in minor units of the shop's currency."""
+
+    MOST_PAY_WITHIN_HOURS: ClassVar[int] = 8760
+    MOST_BALANCE_WITHIN_DAYS: ClassVar[int] = 365
+    MOST_CLAIM_SECONDS: ClassVar[int] = 86_400
+
+    shipping_minor: int = 0
+    free_shipping_from_minor: int | None = None
+    pay_within_hours: int = 48
+    balance_within_days: int = 7
+    keep_deposit: bool = True
+    claim_seconds: int = 300
+    pay_to: str = ""
+    pick_up_at: str = ""

@@ -13,6 +13,7 @@ from shopfloor import accounts, policies
 from shopfloor.kernel import http
 from shopfloor.kernel.services import Services
 from shopfloor.orders import api
+from shopfloor.policies import api as policies_api
 
 
 async def member(market: Market, role: accounts.Role) -> str:
@@ -39,6 +40,7 @@ async def client(market: Market) -> AsyncIterator[httpx.AsyncClient]:
     """Signed in as the owner."""
     app = FastAPI()
     http.install(app, Services(market.db))
+    app.include_router(policies_api.router)
     app.include_router(api.router)
     token = await member(market, accounts.Role.OWNER)
     async with httpx.AsyncClient(

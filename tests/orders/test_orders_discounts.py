@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 from tests.orders.conftest import PRICE, MakeMarket, Market
 
-from shopfloor import orders, pricing, promotions
+from shopfloor import orders, policies, pricing, promotions
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.values import Money
 from shopfloor.orders import Party
@@ -239,8 +239,8 @@ async def test_an_amount_off_from_a_sum_for_each_sum_and_for_each_unit(
 
 async def test_free_shipping_by_code(market: Market) -> None:
     async with market.db.transaction() as tx:
-        await orders.set_shop_terms(
-            tx, shop_id=market.shop_id, terms=replace(orders.ShopTerms(), shipping_minor=800)
+        await policies.set_shop_terms(
+            tx, shop_id=market.shop_id, terms=replace(policies.ShopTerms(), shipping_minor=800)
         )
     discount = await coded(market, "POSTFREE", FREE)
 

@@ -77,6 +77,8 @@ class Prepared:
 
     order: Order
     payment: payments.Payment
+    terms: ShopTerms | None = None
+    """Those it was prepared under, where it was prepared just now."""
 
 
 async def begin_checkout(
@@ -263,7 +265,7 @@ async def prepare(
         return_url="" if return_to is None else return_to(order_id, key),
         expires_at=None if clean.provider == "manual" else now() + PAY_ONLINE_WITHIN,
     )
-    prepared = Prepared(await lifecycle.settle(tx, order_id=order_id), payment)
+    prepared = Prepared(await lifecycle.settle(tx, order_id=order_id), payment, checkout.shop_terms)
     # Last, for others who use the same discount wait from here on.
     await discounts.take(tx, shop_id=shop_id, order_id=order_id, asked=asked, taken=way.taken)
     return prepared
@@ -425,7 +427,11 @@ async def complete(
         )
     if prepared.order.status is not Status.DRAFT:
         return _told(prepared.order)
-    return _told(await pay_and_finish(db, providers, prepared.order, prepared.payment, payer=payer))
+    return _told(
+        await pay_and_finish(
+            db, providers, prepared.order, prepared.payment, payer=payer, terms=prepared.terms
+        )
+    )
 
 
 def _told(order: Order) -> Order:
@@ -444,6 +450,7 @@ async def pay_and_finish(
     payment: payments.Payment,
     *,
     payer: payments.attempts.Payer = payments.attempts.NOBODY,
+    terms: ShopTerms | None = None,
 ) -> Order:
     """Phases two and three.  `start` with the same attempt asks for the money once, however often we come."""
     if payment.amount_minor == 0:
@@ -452,5 +459,5 @@ async def pay_and_finish(
         outcome = await payments.start(providers, payment, label=label_of(order), payer=payer)
     async with db.transaction() as tx:
         if not is_online(payment):
-            return await finalise(tx, payment, outcome)
+            return await finalise(tx, payment, outcome, terms=terms)
         return await apply_report(tx, payment=payment, outcome=outcome)

@@ -20,10 +20,17 @@ def is_online(payment: payments.Payment) -> bool:
     return payment.provider != "manual"
 
 
-async def finalise(tx: Tx, payment: payments.Payment, outcome: payments.Outcome) -> Order:
+async def finalise(
+    tx: Tx,
+    payment: payments.Payment,
+    outcome: payments.Outcome,
+    *,
+    terms: policies.ShopTerms | None = None,
+) -> Order:
     """Make the draft an order, as the provider's answer has it.  A second call finds it done.
 
-    Units that cannot be had any more: the order falls, and what was charged is owed back.
+    Units that cannot be had any more: the order falls, and what was charged is owed back.  `terms`: the shop's, where
+    they have just been read.
     """
     order, lines = await lifecycle.lock(tx, shop_id=payment.shop_id, order_id=payment.subject_id)
     if order.status is not Status.DRAFT:
@@ -45,7 +52,7 @@ async def finalise(tx: Tx, payment: payments.Payment, outcome: payments.Outcome)
         )
         await promotions.give_back(tx, shop_id=order.shop_id, order_id=order.id)
         return await lifecycle.settle(tx, order_id=order.id)
-    return await _place(tx, order, lines, payment, outcome)
+    return await _place(tx, order, lines, payment, outcome, terms)
 
 
 async def _place(
@@ -54,6 +61,7 @@ async def _place(
     lines: Sequence[OrderLine],
     payment: payments.Payment,
     outcome: payments.Outcome,
+    terms: policies.ShopTerms | None,
 ) -> Order:
     is_charged = isinstance(outcome, payments.Charged)
     needs_units = order.policy is not stock.HoldPolicy.FIRST_PAID or is_charged
@@ -65,7 +73,7 @@ async def _place(
         )
         await promotions.give_back(tx, shop_id=order.shop_id, order_id=order.id)
         return await lifecycle.settle(tx, order_id=order.id)
-    rules = await policies.shop_terms(tx, shop_id=order.shop_id)
+    rules = terms or await policies.shop_terms(tx, shop_id=order.shop_id)
     at = now()
     deadline = payment_deadline(at, rules, method=order.method, online=is_online(payment))
     if secured and not is_charged:

@@ -5,10 +5,9 @@ from typing import Annotated, Final
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from shopfloor import live, orders, stock
+from shopfloor import live, orders, policies, stock
 from shopfloor.accounts import Permission
 from shopfloor.kernel import backups
-from shopfloor.policies import bank_details
 from shopfloor.web import https
 from shopfloor.web.console.desk import Desk, at_page
 from shopfloor.web.console.networks import crowds
@@ -35,7 +34,7 @@ async def overview(desk: Annotated[Desk, at_page("overview")]) -> Response:
         shortages = (
             await stock.shortages(tx, shop_id=shop_id) if desk.actor.may(Permission.STOCK_VIEW) else []
         )
-        bank_changes = await bank_details.unseen(tx, actor=desk.actor)
+        bank_changes = await policies.bank_details.unseen(tx, actor=desk.actor)
         crowded = await crowds(tx, desk)
         backup_due = await backups.due(tx) if desk.actor.may(Permission.MEMBERS_MANAGE) else None
         unpaid = await orders.orders(tx, shop_id=shop_id, status="placed", limit=NEXT)

@@ -13,7 +13,6 @@ from shopfloor.accounts import Permission
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import Refusal
-from shopfloor.policies import bank_details
 from shopfloor.web import regions
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.languages import LANGUAGES, N_, by_tag, fitting
@@ -48,10 +47,10 @@ async def _page(
     async with desk.work() as tx:
         policy = await policies.shop_terms(tx, shop_id=desk.shop.id)
         sees = desk.actor.may(Permission.MONEY_VIEW)
-        page: paging.Page[bank_details.PayToChange] = paging.Page([])
+        page: paging.Page[policies.bank_details.PayToChange] = paging.Page([])
         if sees:
             page = await paging.numbered(
-                bank_details.changes,
+                policies.bank_details.changes,
                 tx,
                 shop_id=desk.shop.id,
                 after=after,
@@ -127,7 +126,7 @@ async def change_pay_to(desk: MoneyManager, pay_to: Text = "") -> Response:
     """The bank details have a form of their own: they take another permission than the rest."""
     try:
         async with desk.work() as tx:
-            await bank_details.change(tx, actor=desk.actor, pay_to=pay_to)
+            await policies.bank_details.change(tx, actor=desk.actor, pay_to=pay_to)
     except Refusal as refusal:
         return desk.refused("/terms", refusal)
     return desk.back("/terms", desk.say(N_("Bank details saved.")))
@@ -136,7 +135,7 @@ async def change_pay_to(desk: MoneyManager, pay_to: Text = "") -> Response:
 @router.post("/pay-to/seen")
 async def pay_to_seen(desk: MoneyManager, change: Annotated[Id, Form()]) -> Response:
     async with desk.work() as tx:
-        await bank_details.mark_seen(tx, actor=desk.actor, change_id=change)
+        await policies.bank_details.mark_seen(tx, actor=desk.actor, change_id=change)
     return desk.back("")
 
 
@@ -171,7 +170,7 @@ async def change(
                 ),
                 keep_deposit=bool(keep_deposit),
             )
-            await bank_details.change_terms(tx, actor=desk.actor, terms=policy, pay_to=pay_to)
+            await policies.bank_details.change_terms(tx, actor=desk.actor, terms=policy, pay_to=pay_to)
             if most_per_buyer.strip():
                 units = desk.quantity(most_per_buyer)
                 await purchases.set_most_per_buyer(tx, shop_id=desk.shop.id, units=units)

@@ -10,13 +10,12 @@ again through the other door gets the same holds, and no more was granted than w
 its database is at hand (the settings are those of the installation).
 """
 
-from shopfloor.loadtest.command_line import command, show
+from shopfloor.loadtest.command_line import show
 from shopfloor.loadtest.report import Latency, Options, Report
 
 __all__ = [
     "Latency",
     "Options",
     "Report",
-    "command",
     "show",
 ]

@@ -20,6 +20,7 @@ from shopfloor import (
     chat,
     collector,
     demand,
+    invoicing,
     live,
     media,
     metrics,
@@ -35,7 +36,7 @@ from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.outbox import Consumer, Delivered, each
 from shopfloor.kernel.values import now
-from shopfloor.orders.events import BuyerErased
+from shopfloor.orders.events import BuyerErased, OrderPaid, OrderRefunded
 from shopfloor.policies import ShopTermsChanged
 from shopfloor.pricing.events import DeliveryChanged
 
@@ -64,10 +65,21 @@ def consumers(lake: Collector) -> list[Consumer]:
         each("presales", KEEPS_PRESALES),
         each("signals", FOLLOWS_SIGNALS),
         each("erasures", FORGETS_PEOPLE),
+        each("parcels", orders.PLANS_PARCELS),
+        each("papers", WRITES_PAPERS),
     ]
 
 
-CONSUMERS: Sequence[str] = ("lake", "rooms", "waitlist", "presales", "signals", "erasures")
+CONSUMERS: Sequence[str] = (
+    "lake",
+    "rooms",
+    "waitlist",
+    "presales",
+    "signals",
+    "erasures",
+    "parcels",
+    "papers",
+)
 """Who must have taken a fact before it may be forgotten."""
 
 
@@ -169,6 +181,17 @@ KEEPS_PRESALES: Mapping[type[Any], Callable[[Tx, Any], Any]] = {
     stock.UnitsArrived: _ready,
     stock.LotDelayed: _delayed,
 }
+
+
+async def _paid(tx: Tx, fact: OrderPaid) -> None:
+    await invoicing.invoice_when_due(tx, shop_id=fact.shop_id, order_id=fact.order_id)
+
+
+async def _given_back(tx: Tx, fact: OrderRefunded) -> None:
+    await invoicing.credit(tx, shop_id=fact.shop_id, order_id=fact.order_id)
+
+
+WRITES_PAPERS: Mapping[type[Any], Callable[[Tx, Any], Any]] = {OrderPaid: _paid, OrderRefunded: _given_back}
 
 
 async def _erased(tx: Tx, fact: BuyerErased) -> None:

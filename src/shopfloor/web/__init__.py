@@ -23,6 +23,8 @@ from shopfloor.web.compression import Compress
 from shopfloor.web.console import (
     account,
     discounts,
+    fulfilment,
+    invoices,
     media,
     members,
     networks,
@@ -52,7 +54,7 @@ from shopfloor.web.static import Files, files
 def routers() -> list[APIRouter]:
     """The routes of all pages."""
     desks = [
-        sign_in, account, overview, networks, shows, studio, report, plan, orders, product_list,
+        sign_in, account, overview, networks, shows, studio, report, plan, orders, fulfilment, invoices, product_list,
         product_import, products, stock, suppliers, media, discounts, terms,
         taxes, shipping, members,
     ]  # fmt: skip

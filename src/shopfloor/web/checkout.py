@@ -9,7 +9,17 @@ from uuid import UUID
 from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from shopfloor import accounts, catalog, orders, policies, promotions, purchases
+from shopfloor import (
+    accounts,
+    catalog,
+    documents,
+    fulfilment,
+    invoicing,
+    orders,
+    policies,
+    promotions,
+    purchases,
+)
 from shopfloor.accounts import Shop
 from shopfloor.accounts.api import Shopper, public
 from shopfloor.kernel.border import Id
@@ -20,6 +30,7 @@ from shopfloor.kernel.services import services_of
 from shopfloor.kernel.values import Money, now
 from shopfloor.orders import Delivery
 from shopfloor.web.languages import N_, Language, language_of, speak
+from shopfloor.web.papers import pdf
 from shopfloor.web.parts import Texts, option_words, texts_now, texts_sold
 from shopfloor.web.refusals import message_of
 from shopfloor.web.regions import countries, country_name
@@ -280,6 +291,9 @@ async def receipt(
             tx, shop_id=found.id, order_id=order_id, shopper=shopper, key=key
         )
         policy = await policies.shop_terms(tx, shop_id=found.id)
+        parcels = await fulfilment.of_order(tx, shop_id=found.id, order_id=order_id)
+        papers = await documents.of_subject(tx, shop_id=found.id, subject_id=order_id)
+        seller = await documents.seller(tx, shop_id=found.id)
     order = view.order
     return render(
         request,
@@ -289,6 +303,10 @@ async def receipt(
         shown=orders.shown(view.lines, view.bundles),
         order=order,
         policy=policy,
+        parcels=[each for each in parcels if each.state is not fulfilment.State.CANCELLED],
+        lines_by_id={line.id: line for line in view.lines},
+        papers=papers,
+        may_invoice=seller.is_complete and view.due is None and order.status != orders.Status.CANCELLED,
         money=lambda minor: Money(minor, order.currency),
         steps=steps_of(view),
         texts=texts_sold(view.page, language_of(request, found.locale)),
@@ -345,6 +363,48 @@ def steps_of(view: orders.OrderView) -> list[Step]:
         Step(words[0], "done") if is_done else Step(words[1], "now" if i == following else "later")
         for i, (words, is_done) in enumerate(course)
     ]
+
+
+@router.post("/s/{shop}/orders/{order_id}/papers")
+@public
+async def ask_paper(
+    request: Request,
+    shop: str,
+    order_id: UUID,
+    shopper: Shopper,
+    db: Db,
+    key: Key = None,
+    kind: Annotated[str, Form(max_length=20)] = "receipt",
+) -> Response:
+    """A receipt of what was paid, or the invoice; its file comes in a moment."""
+    async with db.transaction() as tx:
+        found = await accounts.shop_by_slug(tx, shop)
+        await orders.order_for_shopper(tx, shop_id=found.id, order_id=order_id, shopper=shopper, key=key)
+    words = language_of(request, found.locale).words
+    query = f"?key={key}" if key else ""
+    response = RedirectResponse(f"/s/{found.slug}/orders/{order_id}{query}#papers", status_code=303)
+    make = invoicing.invoice if kind == "invoice" else invoicing.receipt
+    try:
+        async with db.transaction() as tx:
+            await make(tx, shop_id=found.id, order_id=order_id)
+    except Refusal as refusal:
+        flash(response, "bad", message_of(refusal, language_of(request, found.locale)))
+        return response
+    flash(response, "good", words.gettext(N_("Your document is being made. Reload this page in a moment.")))
+    return response
+
+
+@router.get("/s/{shop}/orders/{order_id}/papers/{document_id}")
+@public
+async def paper(
+    shop: str, order_id: UUID, document_id: UUID, shopper: Shopper, db: Db, key: Key = None
+) -> Response:
+    """To whoever may open the order."""
+    async with db.transaction() as tx:
+        found = await accounts.shop_by_slug(tx, shop)
+        await orders.order_for_shopper(tx, shop_id=found.id, order_id=order_id, shopper=shopper, key=key)
+        file = await documents.file(tx, shop_id=found.id, document_id=document_id, subject_id=order_id)
+    return pdf(file.name, file.content)
 
 
 @router.post("/s/{shop}/orders/{order_id}/cancel")

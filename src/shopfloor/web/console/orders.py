@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Form, Query
 from starlette.responses import Response
 
-from shopfloor import orders, purchases
+from shopfloor import documents, fulfilment, orders, purchases
 from shopfloor.accounts import Permission
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
@@ -91,6 +91,9 @@ async def one(desk: Viewer, order_id: UUID) -> Response:
         view = await orders.order(tx, shop_id=desk.shop.id, order_id=order_id)
         owed = await orders.refunds_owed(tx, shop_id=desk.shop.id, order_id=order_id)
         erasure_since = await orders.erasure.waits_since(tx, shop_id=desk.shop.id, order_id=order_id)
+        parcels = await fulfilment.of_order(tx, shop_id=desk.shop.id, order_id=order_id)
+        papers = await documents.of_subject(tx, shop_id=desk.shop.id, subject_id=order_id)
+        seller = await documents.seller(tx, shop_id=desk.shop.id)
     return desk.page(
         "order.html",
         active="orders",
@@ -100,6 +103,9 @@ async def one(desk: Viewer, order_id: UUID) -> Response:
         refunds_owed=owed,
         erasure_since=erasure_since,
         refund_key=new_id(),
+        parcels=parcels,
+        papers=papers,
+        seller=seller,
     )
 
 
@@ -183,7 +189,7 @@ async def ship(desk: Manager, order_id: UUID, tracking: Text = "") -> Response:
     path = f"/orders/{order_id}"
     try:
         async with desk.work() as tx:
-            await orders.ship(
+            await orders.shipping.ship(
                 tx,
                 shop_id=desk.shop.id,
                 order_id=order_id,
@@ -200,7 +206,7 @@ async def deliver(desk: Manager, order_id: UUID) -> Response:
     path = f"/orders/{order_id}"
     try:
         async with desk.work() as tx:
-            await orders.deliver(
+            await orders.shipping.deliver(
                 tx, shop_id=desk.shop.id, order_id=order_id, actor=f"person:{desk.actor.person_id}"
             )
     except Refusal as refusal:

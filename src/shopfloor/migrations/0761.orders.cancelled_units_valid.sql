@@ -1,1 +1,0 @@
-ALTER TABLE orders.line VALIDATE CONSTRAINT line_cancelled;

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from shopfloor import collector, media, orders, payments, promotions, shop_borders, stock, supply
+from shopfloor import collector, invoicing, media, orders, promotions, shop_borders, stock, supply
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.settings import Settings
@@ -73,7 +73,7 @@ async def _run(db: Database, settings: Settings, delivered: collector.FactIds) -
         books = await stock.retention.books(tx)
         ordered = await orders.audit(tx)
         discounted = await promotions.audit(tx)
-        paid = await payments.audit(tx)
+        papers = await invoicing.audit(tx)
         delivery = await _outbox(tx, delivered)
         plans = await _plans(tx)
         borders = await _borders(tx)
@@ -83,7 +83,7 @@ async def _run(db: Database, settings: Settings, delivered: collector.FactIds) -
         *(_counted("stock", check.name, check.looked_at, check.offending) for check in ledger),
         *(_counted("orders", check.name, check.looked_at, check.offending) for check in ordered),
         *(_counted("promotions", check.name, check.looked_at, check.offending) for check in discounted),
-        *(_counted("payments", check.name, check.looked_at, check.offending) for check in paid),
+        *(_counted("documents", check.name, check.looked_at, check.offending) for check in papers),
         plans,
         *borders,
         *delivery,

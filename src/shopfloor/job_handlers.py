@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from shopfloor import collector
+from shopfloor import collector, invoicing, warehouse
 from shopfloor.demand import jobs as demand_jobs
 from shopfloor.kernel import jobs
 from shopfloor.kernel.database import Tx
@@ -50,6 +50,8 @@ def handlers(settings: Settings) -> Handlers:
         metrics_jobs.REPORT: report,
         demand_jobs.FORECAST: forecast,
         supply_jobs.PLAN: supply_jobs.make,
+        invoicing.FILES: invoicing.make_files,
+        warehouse.sheets.SHEET: warehouse.sheets.make,
     }
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-from shopfloor import purchases, stock
+from shopfloor import documents, purchases, stock
 from shopfloor.kernel import logs, outbox, partitions, progress
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.settings import Settings
@@ -80,6 +80,13 @@ JOURNAL: Final = Class(
     Ends.FILES,
     timedelta(days=400),
 )
+SHEETS: Final = Class(
+    "Printed pick lists, packing slips and labels",
+    ("documents.sheet",),
+    "They carry addresses and are for the day's work; they can be printed again.",
+    Ends.ROWS,
+    timedelta(days=7),
+)
 CLASSES: Final[tuple[Class, ...]] = (
     FACTS,
     HOLDS,
@@ -98,7 +105,7 @@ CLASSES: Final[tuple[Class, ...]] = (
         Ends.NEVER,
     ),
     Class(
-        "Orders: lines, money in and out, and the product pages as their buyers saw them",
+        "Orders: lines, money in and out, parcels, and the product pages as their buyers saw them",
         (
             "orders.orders",
             "orders.line",
@@ -106,12 +113,20 @@ CLASSES: Final[tuple[Class, ...]] = (
             "orders.tax_line",
             "orders.checkout",
             "orders.page_text",
+            "fulfilment",
             "payments",
             "promotions.use",
         ),
         "Record duties ask for at least three years after the transaction; tax and warranty for longer.",
         Ends.NEVER,
     ),
+    Class(
+        "Invoices, credit notes and receipts, with the names and addresses that stand on them",
+        ("documents.document", "documents.series", "documents.seller"),
+        "Tax law asks for seven to ten years; they are not changed when a buyer is erased.",
+        Ends.NEVER,
+    ),
+    SHEETS,
     Class(
         "Who a buyer is: name, telephone, e-mail and address on orders, names on chat lines",
         ("orders.orders", "orders.search", "chat.line"),
@@ -144,6 +159,7 @@ class Done:
     intents: int = 0
     checkouts: int = 0
     contacts: int = 0
+    sheets: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -168,6 +184,8 @@ async def run(db: Database, *, archive: Path, consumers: Collection[str], at: da
     await _forget(db, done, at, _INTENTS)
     async with db.transaction() as tx:
         done.contacts += await erasure.finish(tx)
+    async with db.transaction() as tx:
+        done.sheets += await documents.forget_sheets(tx, before=at - _after(SHEETS), limit=AT_ONCE)
     if done != Done():
         _log.info("retention.done", **done.as_dict())
     return done

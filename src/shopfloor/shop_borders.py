@@ -30,6 +30,7 @@ _NAMED: Final = {
     "location_id": "stock.location",
     "offer_id": "live.offer",
     "order_id": "orders.orders",
+    "parcel_id": "fulfilment.parcel",
     "payment_id": "payments.payment",
     "plan_id": "supply.plan",
     "pool_id": "stock.pool",
@@ -42,7 +43,10 @@ _NAMED: Final = {
     "variant_id": "catalog.variant",
     "zone_id": "pricing.zone",
 }
-_NAMED_THERE: Final = {("supply.purchase_line", "order_id"): "supply.purchase_order"}
+_NAMED_THERE: Final = {
+    ("fulfilment.parcel_line", "line_id"): "orders.line",
+    ("supply.purchase_line", "order_id"): "supply.purchase_order",
+}
 # What is of no shop.  People belong to several shops and leave them: what they did stays with their number.
 _OF_NO_SHOP: Final = frozenset({"fact_id", "host_id", "person_id"})
 # Whose a row is that does not say so itself: the row that this column names.
@@ -50,6 +54,7 @@ _OWNER: Final = {
     "catalog.picture_source": "product_id",
     "catalog.price": "variant_id",
     "chat.buyer": "show_id",
+    "fulfilment.parcel_line": "parcel_id",
     "demand.line": "forecast_id",
     "live.counter": "show_id",
     "live.explained": "show_id",

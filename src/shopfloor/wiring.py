@@ -20,6 +20,7 @@ from shopfloor import (
     chat,
     collector,
     demand,
+    invoicing,
     live,
     media,
     metrics,
@@ -31,17 +32,11 @@ from shopfloor import (
 )
 from shopfloor.accounts.api import SESSION_COOKIE
 from shopfloor.collector import Collector
-from shopfloor.kernel import secrets
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.outbox import Consumer, Delivered, each
-from shopfloor.kernel.public_address import PublicAddress
-from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.values import now
-from shopfloor.orders.events import BuyerErased
-from shopfloor.payments.connections import Connections
-from shopfloor.payments.kinds import KINDS, sandbox_kind
-from shopfloor.payments.sandbox import Sandbox
+from shopfloor.orders.events import BuyerErased, OrderPaid, OrderRefunded
 from shopfloor.policies import ShopTermsChanged
 from shopfloor.pricing.events import DeliveryChanged
 
@@ -70,10 +65,21 @@ def consumers(lake: Collector) -> list[Consumer]:
         each("presales", KEEPS_PRESALES),
         each("signals", FOLLOWS_SIGNALS),
         each("erasures", FORGETS_PEOPLE),
+        each("parcels", orders.PLANS_PARCELS),
+        each("papers", WRITES_PAPERS),
     ]
 
 
-CONSUMERS: Sequence[str] = ("lake", "rooms", "waitlist", "presales", "signals", "erasures")
+CONSUMERS: Sequence[str] = (
+    "lake",
+    "rooms",
+    "waitlist",
+    "presales",
+    "signals",
+    "erasures",
+    "parcels",
+    "papers",
+)
 """Who must have taken a fact before it may be forgotten."""
 
 
@@ -177,6 +183,17 @@ KEEPS_PRESALES: Mapping[type[Any], Callable[[Tx, Any], Any]] = {
 }
 
 
+async def _paid(tx: Tx, fact: OrderPaid) -> None:
+    await invoicing.invoice_when_due(tx, shop_id=fact.shop_id, order_id=fact.order_id)
+
+
+async def _given_back(tx: Tx, fact: OrderRefunded) -> None:
+    await invoicing.credit(tx, shop_id=fact.shop_id, order_id=fact.order_id)
+
+
+WRITES_PAPERS: Mapping[type[Any], Callable[[Tx, Any], Any]] = {OrderPaid: _paid, OrderRefunded: _given_back}
+
+
 async def _erased(tx: Tx, fact: BuyerErased) -> None:
     await chat.erase_names(tx, shop_id=fact.shop_id, shoppers=fact.shoppers)
 
@@ -266,20 +283,6 @@ SHOWN_AT_ONCE: Sequence[type[Any]] = (
     *live.Rooms.SHOWN_AT_ONCE, live.ShowPlanned, catalog.ProductChanged, catalog.PriceChanged, catalog.BundleChanged,
     stock.UnitsArrived, stock.LotDelayed, chat.ChatHidden,
 )  # fmt: skip
-
-
-def payment_accounts(
-    db: Database, settings: Settings, public: Callable[[], PublicAddress]
-) -> tuple[Connections, Sandbox | None]:
-    """The payment accounts of all shops, and payments without money where the operator allows them."""
-    sandbox = None
-    known = dict(KINDS)
-    if settings.test_payments:
-        sandbox = Sandbox(
-            settings.data_dir / "test-payments.db", address=lambda: public().link("/test-payments")
-        )
-        known["test"] = sandbox_kind(sandbox)
-    return Connections(db, lambda: secrets.box(settings), known, public=public), sandbox
 
 
 def airtimes(db: Database) -> Callable[[int], Awaitable[Sequence[media.Airtime]]]:

@@ -24,12 +24,13 @@ NOT_YET: dict[str, int] = {
     "accounts": 98,
     "catalog": 53,
     "live": 59,
-    "orders": 49,
-    "payments": 83,
-    "stock": 85,
+    "orders": 51,
+    "payments": 60,
+    "pricing": 46,
+    "stock": 87,
 }
 # What the next step of these modules uses.
-AHEAD = {"payments": {"Action", "Authorised", "NotAble"}}
+AHEAD = {"orders": {"paying"}, "payments": {"Action", "Authorised", "NotAble", "provider"}}
 # Plumbing is used name by name, and whoever composes a process is not used by others.
 WITHOUT_A_DOOR = {"kernel", "migrations", "reference"}
 MODULES = sorted(

@@ -10,6 +10,7 @@ from tests.orders.conftest import PRICE, MakeMarket, Market
 from shopfloor import orders, purchases, stock, wiring
 from shopfloor.kernel import outbox
 from shopfloor.kernel.values import Money, now
+from shopfloor.orders.models import OrderLine
 
 SOON = now().date() + timedelta(days=10)
 LATER = SOON + timedelta(days=7)
@@ -59,7 +60,7 @@ async def receive(market: Market, quantity: int) -> None:
         )
 
 
-async def line_of(market: Market, order: orders.Order) -> orders.OrderLine:
+async def line_of(market: Market, order: orders.Order) -> OrderLine:
     async with market.db.transaction() as tx:
         [line] = (await orders.order(tx, shop_id=market.shop_id, order_id=order.id)).lines
     return line

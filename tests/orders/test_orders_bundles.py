@@ -402,7 +402,7 @@ async def test_parts_are_shipped_returned_and_refunded_by_themselves(pairs: Pair
     shop_id = pairs.market.shop_id
     async with pairs.db.transaction() as tx:
         await orders.mark_paid(tx, shop_id=shop_id, order_id=placed.id, amount=placed.total, actor="person:1")
-        await orders.ship(tx, shop_id=shop_id, order_id=placed.id, actor="person:1")
+        await orders.shipping.ship(tx, shop_id=shop_id, order_id=placed.id, actor="person:1")
     view = await pairs.view(placed)
     assert [line.shipped_quantity for line in view.lines] == [2, 2, 2]
     large = view.lines[1]

@@ -28,8 +28,10 @@ async def delivered(market: Market, **changes: object) -> tuple[orders.Order, UU
         await orders.mark_paid(
             tx, shop_id=market.shop_id, order_id=placed.id, amount=placed.total, actor="person:1"
         )
-        await orders.ship(tx, shop_id=market.shop_id, order_id=placed.id, actor="person:1")
-        return await orders.deliver(tx, shop_id=market.shop_id, order_id=placed.id, actor="person:1"), shopper
+        await orders.shipping.ship(tx, shop_id=market.shop_id, order_id=placed.id, actor="person:1")
+        return await orders.shipping.deliver(
+            tx, shop_id=market.shop_id, order_id=placed.id, actor="person:1"
+        ), shopper
 
 
 async def contacts(market: Market) -> dict[int, tuple[Any, ...]]:

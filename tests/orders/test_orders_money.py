@@ -219,7 +219,7 @@ async def test_a_refund_is_sent_once(market: Market) -> None:
 async def test_returned_units_are_on_the_shelf_again(market: Market) -> None:
     order, _ = await market.paid(quantity=2)
     async with market.db.transaction() as tx:
-        await orders.ship(tx, shop_id=market.shop_id, order_id=order.id, actor=MERCHANT)
+        await orders.shipping.ship(tx, shop_id=market.shop_id, order_id=order.id, actor=MERCHANT)
         [line] = (await orders.order(tx, shop_id=market.shop_id, order_id=order.id)).lines
 
     back = await refund(market, order, PRICE, put_back={line.id: 1})
@@ -274,13 +274,15 @@ async def test_cancelling_twice_is_cancelling_once(market: Market) -> None:
 async def test_what_has_left_the_house_is_not_cancelled(market: Market) -> None:
     order, _ = await market.paid()
     async with market.db.transaction() as tx:
-        await orders.ship(tx, shop_id=market.shop_id, order_id=order.id, actor=MERCHANT, tracking="SF123")
+        await orders.shipping.ship(
+            tx, shop_id=market.shop_id, order_id=order.id, actor=MERCHANT, tracking="SF123"
+        )
 
     with pytest.raises(refusals.CannotCancel):
         await cancel(market, order)
 
     async with market.db.transaction() as tx:
-        done = await orders.deliver(tx, shop_id=market.shop_id, order_id=order.id, actor=MERCHANT)
+        done = await orders.shipping.deliver(tx, shop_id=market.shop_id, order_id=order.id, actor=MERCHANT)
     assert (done.status, done.fulfilment_status, done.tracking) == ("delivered", "delivered", "SF123")
     await market.assert_sound()
 
@@ -292,10 +294,10 @@ async def test_nothing_is_shipped_before_it_is_paid_nor_delivered_before_it_is_s
 
     with pytest.raises(refusals.NotPaid) as refusal:
         async with market.db.transaction() as tx:
-            await orders.ship(tx, shop_id=market.shop_id, order_id=order.id, actor=MERCHANT)
+            await orders.shipping.ship(tx, shop_id=market.shop_id, order_id=order.id, actor=MERCHANT)
     with pytest.raises(refusals.NotShipped):
         async with market.db.transaction() as tx:
-            await orders.deliver(tx, shop_id=market.shop_id, order_id=order.id, actor=MERCHANT)
+            await orders.shipping.deliver(tx, shop_id=market.shop_id, order_id=order.id, actor=MERCHANT)
 
     assert refusal.value.facts == {"due_minor": PRICE, "currency": CNY, "purpose": "full"}
     assert await market.hold_state(order.hold_id) is stock.HoldState.ALLOCATED

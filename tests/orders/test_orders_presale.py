@@ -9,6 +9,7 @@ from tests.orders.conftest import PRICE, MakeMarket, Market, form
 from shopfloor import orders, policies, stock
 from shopfloor.kernel.values import Money, now
 from shopfloor.orders import Party, refusals
+from shopfloor.orders.models import OrderLine
 from shopfloor.payments import Purpose
 from shopfloor.policies import ShopTerms
 
@@ -16,7 +17,7 @@ SOON = now().date() + timedelta(days=10)
 DEPOSIT = 3_870  # 30 % of 12,900
 
 
-async def lines(market: Market, order: orders.Order) -> list[orders.OrderLine]:
+async def lines(market: Market, order: orders.Order) -> list[OrderLine]:
     async with market.db.transaction() as tx:
         return (await orders.order(tx, shop_id=market.shop_id, order_id=order.id)).lines
 
@@ -83,7 +84,7 @@ async def test_deposit_then_arrival_then_balance_then_shipped(presale: Market) -
     assert (deposited.status, deposited.payment_status) == ("placed", "deposit_paid")
     with pytest.raises(refusals.NotPaid):
         async with presale.db.transaction() as tx:
-            await orders.ship(tx, shop_id=presale.shop_id, order_id=order.id, actor="person:1")
+            await orders.shipping.ship(tx, shop_id=presale.shop_id, order_id=order.id, actor="person:1")
 
     assert await arrive(presale) == 1
     [asked] = await presale.facts("orders.balance_requested")
@@ -95,7 +96,7 @@ async def test_deposit_then_arrival_then_balance_then_shipped(presale: Market) -
     paid = await pay(presale, order, PRICE - DEPOSIT)
     assert (paid.status, paid.payment_status, paid.fulfilment_status) == ("paid", "paid", "ready")
     async with presale.db.transaction() as tx:
-        shipped = await orders.ship(tx, shop_id=presale.shop_id, order_id=order.id, actor="person:1")
+        shipped = await orders.shipping.ship(tx, shop_id=presale.shop_id, order_id=order.id, actor="person:1")
     assert shipped.status == "shipped"
     await presale.assert_sound()
 
@@ -106,7 +107,7 @@ async def test_paid_but_not_arrived_is_not_shipped(make_market: MakeMarket) -> N
 
     with pytest.raises(refusals.NotReady) as refusal:
         async with market.db.transaction() as tx:
-            await orders.ship(tx, shop_id=market.shop_id, order_id=order.id, actor="person:1")
+            await orders.shipping.ship(tx, shop_id=market.shop_id, order_id=order.id, actor="person:1")
 
     assert refusal.value.facts == {"line_ids": [line.id for line in await lines(market, order)]}
 

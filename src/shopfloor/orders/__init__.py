@@ -5,7 +5,7 @@ its total; units are an order's own before its buyer is told so; money that came
 owed back.
 """
 
-from shopfloor.orders import erasure, export, paying
+from shopfloor.orders import erasure, export, paying, shipping
 from shopfloor.orders.audit import audit
 from shopfloor.orders.cancellation import cancel, cancel_for_shopper, expire
 from shopfloor.orders.charges import mark_paid
@@ -15,16 +15,15 @@ from shopfloor.orders.events import OrderPlaced
 from shopfloor.orders.models import (
     Delivery,
     Order,
-    OrderLine,
     OrderView,
     Party,
     Status,
 )
+from shopfloor.orders.packing import PLANS_PARCELS
 from shopfloor.orders.presale import answer_delay, delay, lot_delayed, lot_ready, mark_ready
 from shopfloor.orders.presentation import shown
 from shopfloor.orders.refunds import mark_refunded, refund, refunds_owed, send_refund
 from shopfloor.orders.refusals import CheckoutNotFound, NoDelay
-from shopfloor.orders.shipping import deliver, ship
 from shopfloor.orders.sweeper import sweep
 from shopfloor.orders.unpaid import release_network
 from shopfloor.orders.views import (
@@ -35,6 +34,7 @@ from shopfloor.orders.views import (
 )
 
 __all__ = [
+    "PLANS_PARCELS",
     "Address",
     "Checkout",
     "CheckoutNotFound",
@@ -42,7 +42,6 @@ __all__ = [
     "Form",
     "NoDelay",
     "Order",
-    "OrderLine",
     "OrderPlaced",
     "OrderView",
     "Party",
@@ -55,7 +54,6 @@ __all__ = [
     "complete",
     "counts",
     "delay",
-    "deliver",
     "erasure",
     "expire",
     "export",
@@ -73,7 +71,7 @@ __all__ = [
     "refunds_owed",
     "release_network",
     "send_refund",
-    "ship",
+    "shipping",
     "shown",
     "sweep",
 ]

@@ -24,6 +24,8 @@ async def audit(tx: Tx) -> list[stock.Check]:
         ("orders: nobody paid more than the order", audit_overpaid),
         ("orders: promised units are allocated in the ledger", audit_secured),
         ("orders: allocated units belong to an order", audit_allocated),
+        ("orders: parcels hold no more than was ordered", audit_parcels),
+        ("orders: what was shipped left the ledger once", audit_shipped),
         ("orders: the product pages that buyers saw are there", audit_pages),
     )
     found: list[stock.Check] = []
@@ -147,8 +149,8 @@ async def audit_secured(tx: Tx) -> AuditRow:
         """
         SELECT count(*)::int AS looked_at,
                coalesce(array_agg(l.order_id || '/' || l.variant_id)
-                        FILTER (WHERE h.units IS DISTINCT FROM l.units), '{}') AS offending
-          FROM (SELECT o.id AS order_id, o.hold_id, l.variant_id, sum(l.quantity) AS units
+                        FILTER (WHERE coalesce(h.units, 0) <> l.units), '{}') AS offending
+          FROM (SELECT o.id AS order_id, o.hold_id, l.variant_id, sum(l.quantity - l.cancelled_quantity) AS units
                   FROM orders.orders o JOIN orders.line l ON l.order_id = o.id
                  WHERE o.secured GROUP BY o.id, o.hold_id, l.variant_id) l
           LEFT JOIN (SELECT id, variant_id, sum(quantity) AS units FROM stock.v_hold
@@ -167,6 +169,42 @@ async def audit_allocated(tx: Tx) -> AuditRow:
                coalesce(array_agg(h.id::text) FILTER (WHERE o.id IS NULL), '{}') AS offending
           FROM (SELECT DISTINCT id FROM stock.v_hold WHERE state = 'allocated') h
           LEFT JOIN orders.orders o ON o.hold_id = h.id AND o.secured
+        """,
+    )
+
+
+async def audit_parcels(tx: Tx) -> AuditRow:
+    """Of each line: what is in parcels was ordered, and what left in them counts as shipped."""
+    return await tx.one(
+        AuditRow,
+        """
+        SELECT count(*)::int AS looked_at,
+               coalesce(array_agg(l.order_id || '/' || l.id)
+                        FILTER (WHERE p.units > l.quantity - l.cancelled_quantity OR p.gone > l.shipped_quantity), '{}')
+                 AS offending
+          FROM (SELECT n.line_id, sum(n.quantity) AS units,
+                       coalesce(sum(n.quantity) FILTER (WHERE p.left_at IS NOT NULL), 0) AS gone
+                  FROM fulfilment.v_parcel_line n JOIN fulfilment.v_parcel p ON p.id = n.parcel_id
+                 WHERE p.state <> 'cancelled' GROUP BY n.line_id) p
+          JOIN orders.line l ON l.id = p.line_id
+        """,
+    )
+
+
+async def audit_shipped(tx: Tx) -> AuditRow:
+    """Per order and variant: units that lines say left, and those that the ledger let go."""
+    return await tx.one(
+        AuditRow,
+        """
+        SELECT count(*)::int AS looked_at,
+               coalesce(array_agg(l.order_id || '/' || l.variant_id)
+                        FILTER (WHERE coalesce(h.units, 0) <> l.units), '{}') AS offending
+          FROM (SELECT o.id AS order_id, o.hold_id, l.variant_id, sum(l.shipped_quantity) AS units
+                  FROM orders.orders o JOIN orders.line l ON l.order_id = o.id
+                 WHERE o.shipped_at IS NOT NULL GROUP BY o.id, o.hold_id, l.variant_id) l
+          LEFT JOIN (SELECT id, variant_id, sum(quantity) AS units FROM stock.v_hold
+                      WHERE state IN ('shipped', 'returned') GROUP BY id, variant_id) h
+            ON h.id = l.hold_id AND h.variant_id = l.variant_id
         """,
     )
 

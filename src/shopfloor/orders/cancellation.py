@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID, uuid5
 
-from shopfloor import payments, promotions, purchases, stock
+from shopfloor import fulfilment, payments, promotions, purchases, stock
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.text import cleaned
@@ -57,6 +57,7 @@ async def fall(
     actor: str,
 ) -> Order:
     """End a locked order: release, cancel, grant what is owed, hand the units to who waits."""
+    await fulfilment.cancel_order(tx, shop_id=found.shop_id, order_id=found.id, actor=actor)
     freed = await stock.release(tx, [found.hold_id], "cancelled")
     await queries.mark_cancelled(
         tx, order_id=found.id, at=now(), by=by, why=why, note=cleaned(note, one_line=False)[:1000]

@@ -265,11 +265,17 @@ class OrderLine:
     discount_minor: int = 0
     tax_minor: int = 0
     tax_included: bool = True
+    cancelled_quantity: int = 0
+    """Units that could not be found and were given up."""
 
     @property
     def listed_minor(self) -> int:
         """The amount as prices are written: without the tax that is added to them."""
         return self.amount_minor if self.tax_included else self.amount_minor - self.tax_minor
+
+    @property
+    def wanted_quantity(self) -> int:
+        return self.quantity - self.cancelled_quantity
 
     @property
     def is_ready(self) -> bool:

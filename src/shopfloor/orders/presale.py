@@ -12,7 +12,7 @@ from shopfloor import payments, policies, purchases
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import Money, now
-from shopfloor.orders import cancellation, lifecycle, queries, views
+from shopfloor.orders import cancellation, lifecycle, packing, queries, views
 from shopfloor.orders.events import BalanceRequested, DeliveryDelayed
 from shopfloor.orders.models import Order, OrderLine, Party, Why
 from shopfloor.orders.refusals import AlreadyPaid, NoDelay, NotReady
@@ -32,7 +32,9 @@ async def lot_ready(tx: Tx, *, shop_id: int, variant_id: int, ready_on: date | N
         await lifecycle.lock(tx, shop_id=shop_id, order_id=order_id)
         if await queries.mark_ready(tx, order_id=order_id, variant_id=variant_id, at=now()):
             moved += 1
-            await _ask_for_balance(tx, await lifecycle.settle(tx, order_id=order_id))
+            settled = await lifecycle.settle(tx, order_id=order_id)
+            await _ask_for_balance(tx, settled)
+            await packing.plan(tx, settled)
     return moved
 
 
@@ -44,6 +46,7 @@ async def mark_ready(tx: Tx, *, shop_id: int, order_id: UUID, actor: str) -> Ord
         await queries.mark_ready(tx, order_id=order_id, variant_id=variant_id, at=now())
     settled = await lifecycle.settle(tx, order_id=order_id)
     await _ask_for_balance(tx, settled)
+    await packing.plan(tx, settled)
     return await lifecycle.settle(tx, order_id=order_id)
 
 

@@ -195,7 +195,8 @@ async def lines(tx: Tx, *, order_id: UUID) -> list[OrderLine]:
         """
         SELECT id, order_id, position, variant_id, product_id, offer_id, title, sku, options, picture_sha, quantity,
                unit_price_minor, amount_minor, first_minor, ready_on, ready_at, delayed_to, delay_accepted,
-               shipped_quantity, returned_quantity, bundle_id, discount_minor, tax_minor, tax_included
+               shipped_quantity, returned_quantity, bundle_id, discount_minor, tax_minor, tax_included,
+               cancelled_quantity
           FROM orders.line WHERE order_id = %(order_id)s ORDER BY position
         """,
         order_id=order_id,
@@ -254,28 +255,37 @@ async def unmark_cancelled(tx: Tx, *, order_id: UUID) -> None:
     )
 
 
-async def mark_shipped(tx: Tx, *, line_ids: Sequence[int]) -> None:
+async def add_shipped(tx: Tx, *, units: Mapping[int, int]) -> None:
+    """So many more units of each line have left; fewer where it was a mistake to say so."""
     await tx.run(
-        "UPDATE orders.line SET shipped_quantity = quantity WHERE id = ANY(%(line_ids)s)",
-        line_ids=list(line_ids),
+        """
+        UPDATE orders.line l SET shipped_quantity = l.shipped_quantity + u.units
+          FROM unnest(%(line_ids)s::bigint[], %(units)s::int[]) AS u (line_id, units)
+         WHERE l.id = u.line_id
+        """,
+        line_ids=list(units),
+        units=list(units.values()),
     )
 
 
-async def note_shipment(tx: Tx, *, order_id: UUID, at: datetime, tracking: str) -> None:
+async def add_cancelled(tx: Tx, *, line_id: int, quantity: int) -> None:
     await tx.run(
-        """
-        UPDATE orders.orders
-           SET shipped_at = %(at)s,
-               tracking = concat_ws(' ', nullif(tracking, ''), nullif(%(tracking)s::text, ''))
-         WHERE id = %(order_id)s
-        """,
+        "UPDATE orders.line SET cancelled_quantity = cancelled_quantity + %(quantity)s WHERE id = %(line_id)s",
+        line_id=line_id,
+        quantity=quantity,
+    )
+
+
+async def note_shipment(tx: Tx, *, order_id: UUID, at: datetime | None, tracking: str) -> None:
+    await tx.run(
+        "UPDATE orders.orders SET shipped_at = %(at)s, tracking = %(tracking)s WHERE id = %(order_id)s",
         order_id=order_id,
         at=at,
         tracking=tracking,
     )
 
 
-async def mark_delivered(tx: Tx, *, order_id: UUID, at: datetime) -> None:
+async def mark_delivered(tx: Tx, *, order_id: UUID, at: datetime | None) -> None:
     await tx.run(
         "UPDATE orders.orders SET delivered_at = %(at)s WHERE id = %(order_id)s", order_id=order_id, at=at
     )
@@ -436,22 +446,3 @@ async def set_balance_due(tx: Tx, *, order_id: UUID, at: datetime) -> None:
         order_id=order_id,
         at=at,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Numbered:
-    id: UUID
-    number: int
-
-
-async def numbers(tx: Tx, *, shop_id: int, order_ids: Sequence[UUID]) -> dict[UUID, int]:
-    rows = await tx.every(
-        Numbered,
-        """
-        SELECT id, number FROM orders.orders
-         WHERE shop_id = %(shop_id)s AND id = ANY(%(ids)s) AND number IS NOT NULL
-        """,
-        shop_id=shop_id,
-        ids=list(order_ids),
-    )
-    return {row.id: row.number for row in rows}

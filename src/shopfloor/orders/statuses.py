@@ -73,7 +73,7 @@ def _payment_status(order: Order) -> PaymentStatus:
 
 
 def _fulfilment_status(order: Order, lines: Sequence[OrderLine]) -> FulfilmentStatus:
-    wanted = sum(line.quantity for line in lines)
+    wanted = sum(line.wanted_quantity for line in lines)
     shipped = sum(line.shipped_quantity for line in lines)
     if shipped and sum(line.returned_quantity for line in lines) >= wanted:
         return FulfilmentStatus.RETURNED
@@ -94,7 +94,7 @@ def is_late(lines: Sequence[OrderLine], *, today: date) -> bool:
 
 
 def _is_late(line: OrderLine, today: date) -> bool:
-    if line.ship_by is None or line.shipped_quantity >= line.quantity:
+    if line.ship_by is None or line.shipped_quantity >= line.wanted_quantity:
         return False
     announced = line.delayed_to is not None and not line.delay_accepted
     return announced or (line.ready_at is None and today > line.ship_by)

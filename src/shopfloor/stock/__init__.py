@@ -5,7 +5,7 @@ the physical world may raise `shortfall`.  It is kept by the decision under the 
 constraint, and by the races and properties under tests/.
 """
 
-from shopfloor.stock import retention
+from shopfloor.stock import mending, retention
 from shopfloor.stock.audit import audit
 from shopfloor.stock.availability import Availability, assembled, available, units_in_bundles
 from shopfloor.stock.decision import MAX_LINES
@@ -161,6 +161,7 @@ __all__ = [
     "levels",
     "locations",
     "lot_arrived",
+    "mending",
     "movements",
     "open_pool",
     "open_show_pool",

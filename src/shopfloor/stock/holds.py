@@ -1,8 +1,10 @@
 """The life of a hold after it was granted.  Each transition is guarded: one of two racers wins."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import MAX_QUANTITY
@@ -49,10 +51,10 @@ async def confirm(tx: Tx, hold_ids: Sequence[UUID]) -> set[UUID]:
     """
     rows = await queries.lock_rows(tx, ids=_unique(hold_ids))
     turning = [row for row in rows if row.state is HoldState.HELD]
-    ledger = await _ledger_of(tx, turning)
+    ledger = await ledger_of(tx, turning)
     for row in turning:
         ledger.change(row.level_id, held=-row.quantity, allocated=row.quantity)
-    await _turn(tx, turning, HoldState.HELD, HoldState.ALLOCATED)
+    await turn(tx, turning, HoldState.HELD, HoldState.ALLOCATED)
     await ledger.write(tx, kind="allocated")
     firm = {HoldState.HELD, HoldState.ALLOCATED, HoldState.SHIPPED, HoldState.RETURNED}
     return {row.id for row in rows if row.state in firm}
@@ -184,19 +186,23 @@ async def ship(
     *,
     hold_id: UUID,
     variant_ids: Sequence[int] | None = None,
+    units: Mapping[int, int] | None = None,
     from_location: int | None = None,
 ) -> Hold:
-    """Allocated → shipped, all parts or those of `variant_ids`; the units leave the books.
+    """Allocated → shipped: all parts, those of `variant_ids`, or so many `units` of each variant; they leave the books.
 
     From another location than the one that was promised: its free units of the open pool go out, and the
     promised ones become free.  Raises WrongState, and NotHere when the units have not arrived.
     """
-    rows = await _rows(tx, hold_id=hold_id)
+    rows = await rows_of(tx, hold_id=hold_id)
     shop_id = rows[0].shop_id
-    leaving = [row for row in rows if variant_ids is None or row.variant_id in set(variant_ids)]
+    if units is not None:
+        leaving = await exactly(tx, rows, units, HoldState.ALLOCATED)
+    else:
+        leaving = [row for row in rows if variant_ids is None or row.variant_id in set(variant_ids)]
     if not leaving or any(row.state is not HoldState.ALLOCATED for row in leaving):
         raise WrongState(hold_id=str(hold_id), states=sorted({row.state.value for row in leaving}))
-    ledger = await _ledger_of(tx, leaving)
+    ledger = await ledger_of(tx, leaving)
     if from_location is not None:
         open_pool = await pool_queries.open_pool(tx, shop_id=shop_id)
         assert open_pool is not None, "a shop with holds has an open pool"
@@ -209,12 +215,40 @@ async def ship(
         ledger.add(others)
     for row in leaving:
         _take_out(ledger, row, from_location)
-    await _turn(tx, leaving, HoldState.ALLOCATED, HoldState.SHIPPED)
+    await turn(tx, leaving, HoldState.ALLOCATED, HoldState.SHIPPED)
     variants = await ledger.write(tx, kind="shipped", reason=str(hold_id))
     if from_location is not None:
         await _flow_back_from_closed(tx, ledger, leaving)
         await tell(tx, shop_id=shop_id, variant_ids=variants)
     return as_hold(await queries.rows_of_hold(tx, shop_id=shop_id, hold_id=hold_id))
+
+
+async def exactly(tx: Tx, rows: Sequence[Row], units: Mapping[int, int], state: HoldState) -> list[Row]:
+    """The locked parts in this state with exactly so many units of each variant; a part is cut in two where it has more.
+
+    Raises WrongState where there are not so many.
+    """
+    taken: list[Row] = []
+    parts = len(rows)
+    for variant_id, wanted in sorted(units.items()):
+        missing = wanted
+        for row in rows:
+            free = row.variant_id == variant_id and row.state is state and not row.returned
+            if not missing or not free:
+                continue
+            if row.quantity > missing:
+                await queries.split(tx, hold_id=row.id, part=row.part, keeps=missing, new_part=parts)
+                parts += 1
+                row = replace(row, quantity=missing)  # noqa: PLW2901 -- the part as it is now
+            taken.append(row)
+            missing -= row.quantity
+        if missing or wanted < 1:
+            raise WrongState(
+                hold_id=str(rows[0].id),
+                states=sorted({row.state.value for row in rows}),
+                variant_id=variant_id,
+            )
+    return taken
 
 
 def _take_out(ledger: LedgerSession, row: Row, from_location: int | None) -> None:
@@ -256,7 +290,7 @@ async def put_back(
     """
     if not 1 <= quantity <= MAX_QUANTITY:
         raise BadQuantity(quantity=quantity)
-    everything = await _rows(tx, hold_id=hold_id)
+    everything = await rows_of(tx, hold_id=hold_id)
     shop_id = everything[0].shop_id
     rows = [row for row in everything if row.variant_id == variant_id]
     out = sum(row.quantity - row.returned for row in rows if row.state is HoldState.SHIPPED)
@@ -347,13 +381,13 @@ async def _free(tx: Tx, rows: Sequence[Row], becomes: HoldState, reason: str) ->
         return []
     async with together(tx):
         await limit_sql.lock_limits(tx, pool_ids=sorted({row.pool_id for row in going}))
-    ledger = await _ledger_of(tx, going)
+    ledger = await ledger_of(tx, going)
     for row in held:
         ledger.change(row.level_id, held=-row.quantity)
     for row in allocated:
         ledger.change(row.level_id, allocated=-row.quantity)
-    await _turn(tx, held, HoldState.HELD, becomes)
-    await _turn(tx, allocated, HoldState.ALLOCATED, becomes)
+    await turn(tx, held, HoldState.HELD, becomes)
+    await turn(tx, allocated, HoldState.ALLOCATED, becomes)
     await ledger.write(tx, kind=becomes.value, reason=reason)
     await _flow_back_from_closed(tx, ledger, going)
     await tell_released(tx, going, reason=reason)
@@ -404,14 +438,14 @@ async def flow_back(tx: Tx, levels: Iterable[Level]) -> set[int]:
     return await ledger.write(tx, kind="moved", reason="flowed back")
 
 
-async def _rows(tx: Tx, *, hold_id: UUID) -> list[Row]:
+async def rows_of(tx: Tx, *, hold_id: UUID) -> list[Row]:
     rows = await queries.lock_rows(tx, ids=[hold_id])
     if not rows:
         raise UnknownStock(hold_id=str(hold_id))
     return rows
 
 
-async def _ledger_of(tx: Tx, rows: Sequence[Row]) -> LedgerSession:
+async def ledger_of(tx: Tx, rows: Sequence[Row]) -> LedgerSession:
     """Lock the levels of these rows, and the other lots beside them, in the one order."""
     if not rows:
         return LedgerSession([])
@@ -419,7 +453,7 @@ async def _ledger_of(tx: Tx, rows: Sequence[Row]) -> LedgerSession:
     return LedgerSession(await queries.levels_by_id(tx, level_ids=sorted(level_ids), lock=True))
 
 
-async def _turn(tx: Tx, rows: Sequence[Row], was: HoldState, becomes: HoldState) -> None:
+async def turn(tx: Tx, rows: Sequence[Row], was: HoldState, becomes: HoldState) -> None:
     if not rows:
         return
     changed = await queries.set_state(

@@ -124,6 +124,28 @@ async def set_state(
     )
 
 
+async def split(tx: Tx, *, hold_id: UUID, part: int, keeps: int, new_part: int) -> None:
+    """A locked part keeps so many units; what is more becomes a part of its own that is like it."""
+    await tx.run(
+        """
+        WITH cut AS (
+            UPDATE stock.hold SET quantity = %(keeps)s WHERE id = %(hold_id)s AND part = %(part)s RETURNING id, part
+        )
+        INSERT INTO stock.hold (id, part, state, lot_kind, ready_on, quantity, returned, shop_id, pool_id, level_id,
+                                variant_id, unit_price, offer_id, show_id, limited, buyer, granted_at, expires_at,
+                                bundle_id, network)
+        SELECT h.id, %(new_part)s, h.state, h.lot_kind, h.ready_on, h.quantity - %(keeps)s, 0, h.shop_id, h.pool_id,
+               h.level_id, h.variant_id, h.unit_price, h.offer_id, h.show_id, h.limited, h.buyer, h.granted_at,
+               h.expires_at, h.bundle_id, h.network
+          FROM stock.hold h JOIN cut USING (id, part)
+        """,
+        hold_id=hold_id,
+        part=part,
+        keeps=keeps,
+        new_part=new_part,
+    )
+
+
 async def set_expiry(tx: Tx, *, ids: Sequence[UUID], seconds: int) -> list[UUID]:
     return await every(
         tx,

@@ -12,7 +12,6 @@ from shopfloor.web import (
     coupons,
     forms,
     https,
-    paying,
     questions,
     refusals,
     room,
@@ -24,12 +23,13 @@ from shopfloor.web.compression import Compress
 from shopfloor.web.console import (
     account,
     discounts,
+    fulfilment,
+    invoices,
     media,
     members,
     networks,
     orders,
     overview,
-    payments,
     plan,
     product_import,
     product_list,
@@ -54,9 +54,9 @@ from shopfloor.web.static import Files, files
 def routers() -> list[APIRouter]:
     """The routes of all pages."""
     desks = [
-        sign_in, account, overview, networks, shows, studio, report, plan, orders, product_list,
+        sign_in, account, overview, networks, shows, studio, report, plan, orders, fulfilment, invoices, product_list,
         product_import, products, stock, suppliers, media, discounts, terms,
-        taxes, shipping, payments, members,
+        taxes, shipping, members,
     ]  # fmt: skip
     return [
         well_known.router,
@@ -65,7 +65,6 @@ def routers() -> list[APIRouter]:
         room.router,
         checkout.router,
         coupons.router,
-        paying.router,
         supplier.router,
         *(desk.router for desk in desks),
     ]

@@ -1,7 +1,7 @@
 """From a hold to an order: the checkout, the receipt, the waitlist."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
@@ -9,7 +9,17 @@ from uuid import UUID
 from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from shopfloor import accounts, catalog, orders, payments, policies, promotions, purchases
+from shopfloor import (
+    accounts,
+    catalog,
+    documents,
+    fulfilment,
+    invoicing,
+    orders,
+    policies,
+    promotions,
+    purchases,
+)
 from shopfloor.accounts import Shop
 from shopfloor.accounts.api import Shopper, public
 from shopfloor.kernel.border import Id
@@ -19,9 +29,8 @@ from shopfloor.kernel.http import Db, public_link
 from shopfloor.kernel.services import services_of
 from shopfloor.kernel.values import Money, now
 from shopfloor.orders import Delivery
-from shopfloor.payments.connections import Way
-from shopfloor.web import paying
 from shopfloor.web.languages import N_, Language, language_of, speak
+from shopfloor.web.papers import pdf
 from shopfloor.web.parts import Texts, option_words, texts_now, texts_sold
 from shopfloor.web.refusals import message_of
 from shopfloor.web.regions import countries, country_name
@@ -77,9 +86,7 @@ async def checkout(request: Request, shop: str, hold_id: UUID, shopper: Shopper,
         if begun.order_id is not None:
             return RedirectResponse(f"/s/{found.slug}/orders/{begun.order_id}", status_code=303)
         texts = await _texts(tx, request, found, begun)
-        online = await paying.ways(tx, request, shop_id=found.id)
-    chosen = {"method": online[0].name if online else "transfer"}
-    return _checkout_page(request, found, begun, texts, chosen, Trouble(), online)
+    return _checkout_page(request, found, begun, texts, {"method": "transfer"}, Trouble())
 
 
 async def _texts(tx: Tx, request: Request, shop: Shop, begun: orders.Checkout) -> Texts:
@@ -141,23 +148,19 @@ async def send_checkout(
                 phone=phone,
             )  # fmt: skip
             texts = await _texts(tx, request, found, begun)
-            online = await paying.ways(tx, request, shop_id=found.id)
         trouble = Trouble()
         if refused is not None:
             trouble = Trouble(fields={"code": message_of(refused, language)})
         _count_misses(guard, begun, shopper, network)
         status = 200 if refused is None else refused.status
-        return _checkout_page(request, found, begun, texts, values, trouble, online, status=status)
-    chosen = await paying.chosen(db, request, shop_id=found.id, method=method)
+        return _checkout_page(request, found, begun, texts, values, trouble, status=status)
     form = orders.Form(
         name=name,
         delivery=way,
         phone=phone,
         email=email,
         address=address,
-        provider="manual" if chosen is None else chosen.provider,
-        method=method if chosen is None else chosen.method,
-        connection_id=None if chosen is None else chosen.connection_id,
+        method=method,
         note=note,
         locale=language.tag,
         shipping_method=delivery.removeprefix(way).removeprefix("_"),
@@ -166,17 +169,7 @@ async def send_checkout(
     )
     try:
         order = await orders.complete(
-            db,
-            shop_id=found.id,
-            hold_id=hold_id,
-            shopper=shopper,
-            form=form,
-            network=network,
-            providers=payments.MANUAL_ONLY
-            if chosen is None
-            else await paying.providers(request, shop_id=found.id),
-            return_to=paying.return_to(request, found.slug),
-            payer=paying.payer(request, language),
+            db, shop_id=found.id, hold_id=hold_id, shopper=shopper, form=form, network=network
         )
     except orders.CheckoutNotFound:
         raise
@@ -187,13 +180,11 @@ async def send_checkout(
                 phone=phone,
             )  # fmt: skip
             texts = await _texts(tx, request, found, begun)
-            online = await paying.ways(tx, request, shop_id=found.id)
         _count_misses(guard, begun, shopper, network)
         return _checkout_page(
-            request, found, begun, texts, values, trouble_of(refusal, language), online, status=refusal.status
+            request, found, begun, texts, values, trouble_of(refusal, language), status=refusal.status
         )
-    on = "/pay" if chosen is not None and order.charged_minor < order.first_minor else ""
-    return RedirectResponse(f"/s/{found.slug}/orders/{order.id}{on}", status_code=303)
+    return RedirectResponse(f"/s/{found.slug}/orders/{order.id}", status_code=303)
 
 
 def _count_misses(
@@ -251,7 +242,6 @@ def _checkout_page(
     texts: Texts,
     values: Mapping[str, str],
     trouble: Trouble,
-    online: Sequence[Way],
     *,
     status: int = 200,
 ) -> Response:
@@ -281,7 +271,6 @@ def _checkout_page(
         money=lambda minor: Money(minor, begun.currency),
         values={"country": quoted.place.country if quoted.asks_country else "", **values, "delivery": chosen},
         trouble=trouble,
-        methods=paying.choices(online, language),
         is_over=begun.expires_at is not None and begun.expires_at <= at,
         server_ms=int(at.timestamp() * 1000),
         texts=texts,
@@ -302,7 +291,9 @@ async def receipt(
             tx, shop_id=found.id, order_id=order_id, shopper=shopper, key=key
         )
         policy = await policies.shop_terms(tx, shop_id=found.id)
-        online = await paying.payable(tx, request, view)
+        parcels = await fulfilment.of_order(tx, shop_id=found.id, order_id=order_id)
+        papers = await documents.of_subject(tx, shop_id=found.id, subject_id=order_id)
+        seller = await documents.seller(tx, shop_id=found.id)
     order = view.order
     return render(
         request,
@@ -312,14 +303,16 @@ async def receipt(
         shown=orders.shown(view.lines, view.bundles),
         order=order,
         policy=policy,
+        parcels=[each for each in parcels if each.state is not fulfilment.State.CANCELLED],
+        lines_by_id={line.id: line for line in view.lines},
+        papers=papers,
+        may_invoice=seller.is_complete and view.due is None and order.status != orders.Status.CANCELLED,
         money=lambda minor: Money(minor, order.currency),
         steps=steps_of(view),
         texts=texts_sold(view.page, language_of(request, found.locale)),
         country=country_name(language_of(request, found.locale), (order.address or {}).get("country", "")),
         link=str(public_link(request, f"/s/{found.slug}/orders/{order.id}?key={order.key}")),
         key=key,
-        online=paying.choices(online, language_of(request, found.locale), other=False),
-        paying_now=order.provider != "manual",
         events=[("page_view", {"shop_id": found.id, "order_id": str(order.id)})],
     )
 
@@ -370,6 +363,48 @@ def steps_of(view: orders.OrderView) -> list[Step]:
         Step(words[0], "done") if is_done else Step(words[1], "now" if i == following else "later")
         for i, (words, is_done) in enumerate(course)
     ]
+
+
+@router.post("/s/{shop}/orders/{order_id}/papers")
+@public
+async def ask_paper(
+    request: Request,
+    shop: str,
+    order_id: UUID,
+    shopper: Shopper,
+    db: Db,
+    key: Key = None,
+    kind: Annotated[str, Form(max_length=20)] = "receipt",
+) -> Response:
+    """A receipt of what was paid, or the invoice; its file comes in a moment."""
+    async with db.transaction() as tx:
+        found = await accounts.shop_by_slug(tx, shop)
+        await orders.order_for_shopper(tx, shop_id=found.id, order_id=order_id, shopper=shopper, key=key)
+    words = language_of(request, found.locale).words
+    query = f"?key={key}" if key else ""
+    response = RedirectResponse(f"/s/{found.slug}/orders/{order_id}{query}#papers", status_code=303)
+    make = invoicing.invoice if kind == "invoice" else invoicing.receipt
+    try:
+        async with db.transaction() as tx:
+            await make(tx, shop_id=found.id, order_id=order_id)
+    except Refusal as refusal:
+        flash(response, "bad", message_of(refusal, language_of(request, found.locale)))
+        return response
+    flash(response, "good", words.gettext(N_("Your document is being made. Reload this page in a moment.")))
+    return response
+
+
+@router.get("/s/{shop}/orders/{order_id}/papers/{document_id}")
+@public
+async def paper(
+    shop: str, order_id: UUID, document_id: UUID, shopper: Shopper, db: Db, key: Key = None
+) -> Response:
+    """To whoever may open the order."""
+    async with db.transaction() as tx:
+        found = await accounts.shop_by_slug(tx, shop)
+        await orders.order_for_shopper(tx, shop_id=found.id, order_id=order_id, shopper=shopper, key=key)
+        file = await documents.file(tx, shop_id=found.id, document_id=document_id, subject_id=order_id)
+    return pdf(file.name, file.content)
 
 
 @router.post("/s/{shop}/orders/{order_id}/cancel")

@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Form, Query
 from starlette.responses import Response
 
-from shopfloor import orders, purchases
+from shopfloor import documents, fulfilment, orders, purchases
 from shopfloor.accounts import Permission
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
@@ -17,7 +17,6 @@ from shopfloor.kernel.values import Money, new_id
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.console.form_values import NotADate, day_of
 from shopfloor.web.languages import N_
-from shopfloor.web.paying import connections_of
 
 router = APIRouter(prefix="/console/{shop}/orders", include_in_schema=False)
 
@@ -92,6 +91,9 @@ async def one(desk: Viewer, order_id: UUID) -> Response:
         view = await orders.order(tx, shop_id=desk.shop.id, order_id=order_id)
         owed = await orders.refunds_owed(tx, shop_id=desk.shop.id, order_id=order_id)
         erasure_since = await orders.erasure.waits_since(tx, shop_id=desk.shop.id, order_id=order_id)
+        parcels = await fulfilment.of_order(tx, shop_id=desk.shop.id, order_id=order_id)
+        papers = await documents.of_subject(tx, shop_id=desk.shop.id, subject_id=order_id)
+        seller = await documents.seller(tx, shop_id=desk.shop.id)
     return desk.page(
         "order.html",
         active="orders",
@@ -101,6 +103,9 @@ async def one(desk: Viewer, order_id: UUID) -> Response:
         refunds_owed=owed,
         erasure_since=erasure_since,
         refund_key=new_id(),
+        parcels=parcels,
+        papers=papers,
+        seller=seller,
     )
 
 
@@ -184,7 +189,7 @@ async def ship(desk: Manager, order_id: UUID, tracking: Text = "") -> Response:
     path = f"/orders/{order_id}"
     try:
         async with desk.work() as tx:
-            await orders.ship(
+            await orders.shipping.ship(
                 tx,
                 shop_id=desk.shop.id,
                 order_id=order_id,
@@ -201,7 +206,7 @@ async def deliver(desk: Manager, order_id: UUID) -> Response:
     path = f"/orders/{order_id}"
     try:
         async with desk.work() as tx:
-            await orders.deliver(
+            await orders.shipping.deliver(
                 tx, shop_id=desk.shop.id, order_id=order_id, actor=f"person:{desk.actor.person_id}"
             )
     except Refusal as refusal:
@@ -234,34 +239,18 @@ async def refund(
     path = f"/orders/{order_id}"
     try:
         minor = desk.minor(amount)
-        refund_id = UUID(key) if key else new_id()
         async with desk.work() as tx:
-            order = await orders.refund(
+            await orders.refund(
                 tx,
                 shop_id=desk.shop.id,
                 order_id=order_id,
                 amount=Money(minor, desk.shop.currency),
                 actor=f"person:{desk.actor.person_id}",
                 note=note,
-                refund_id=refund_id,
+                refund_id=UUID(key) if key else new_id(),
             )
-        known = connections_of(desk.request)
-        left = known is not None and await orders.send_refund(
-            desk.db,
-            shop_id=desk.shop.id,
-            order_id=order_id,
-            refund_id=refund_id,
-            actor=f"person:{desk.actor.person_id}",
-            providers=known.of,
-        )
     except (Refusal, ValueError) as refusal:
         return desk.refused(path, refusal if isinstance(refusal, Refusal) else purchases.BadPurchase())
-    if left:
-        return desk.back(path, desk.say(N_("Refunded to where the money came from.")))
-    if order.provider != "manual":
-        return desk.back(
-            path, desk.say(N_("Refund approved. It is being sent to where the money came from."))
-        )
     return desk.back(path, desk.say(N_("Refund approved. Send the money, then record it here.")))
 
 

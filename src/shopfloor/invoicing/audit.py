@@ -1,0 +1,47 @@
+"""The audit of papers: each invariant with what was looked at and the keys that break it."""
+
+from dataclasses import dataclass
+
+from shopfloor import documents, stock
+from shopfloor.kernel.database import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    looked_at: int
+    offending: list[str]
+
+
+async def audit(tx: Tx) -> list[stock.Check]:
+    """The invariants of papers over all shops."""
+    numbers, gaps = await documents.audit.gaps(tx)
+    files, damaged = await documents.audit.damaged(tx)
+    papers = await _unlike_orders(tx)
+    return [
+        stock.Check("numbers of invoices and credit notes run without gaps", numbers, tuple(gaps)),
+        stock.Check("the files of documents are as they were kept", files, tuple(damaged)),
+        stock.Check(
+            "invoices are of what was ordered, credit notes of no more than was refunded",
+            papers.looked_at,
+            tuple(papers.offending),
+        ),
+    ]
+
+
+async def _unlike_orders(tx: Tx) -> _Looked:
+    return await tx.one(
+        _Looked,
+        """
+        SELECT count(*)::int AS looked_at,
+               coalesce(array_agg(o.id::text)
+                        FILTER (WHERE d.invoiced <> o.total_minor OR d.taxed > o.total_minor
+                                OR d.credited > CASE WHEN d.invoiced IS NULL THEN 0 ELSE o.refund_granted_minor END
+                                OR d.credited_tax > d.taxed), '{}') AS offending
+          FROM (SELECT subject_id, sum(total_minor) FILTER (WHERE kind = 'invoice') AS invoiced,
+                       sum(tax_minor) FILTER (WHERE kind = 'invoice') AS taxed,
+                       coalesce(sum(total_minor) FILTER (WHERE kind = 'credit_note'), 0) AS credited,
+                       coalesce(sum(tax_minor) FILTER (WHERE kind = 'credit_note'), 0) AS credited_tax
+                  FROM documents.v_document GROUP BY subject_id) d
+          JOIN orders.v_order o ON o.id = d.subject_id
+        """,
+    )

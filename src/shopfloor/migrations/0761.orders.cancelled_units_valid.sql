@@ -1,0 +1,1 @@
+ALTER TABLE orders.line VALIDATE CONSTRAINT line_cancelled;

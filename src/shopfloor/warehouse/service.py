@@ -1,0 +1,313 @@
+"""Parcels with what their orders know of them: the to-do list, what goes where, lists for carriers and back from them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Final
+from uuid import UUID
+
+from shopfloor import catalog, fulfilment, orders
+from shopfloor.kernel import paging
+from shopfloor.kernel.database import Database, Tx
+from shopfloor.kernel.errors import Refusal
+from shopfloor.warehouse import queries
+from shopfloor.warehouse.queries import Filters, PackedItem, ParcelSummary, Recipient
+
+AT_ONCE: Final = 500
+"""So many parcels are worked on by one press of a button."""
+STATES: Final = tuple(fulfilment.State)
+_LONGEST_NUMBER: Final = 18
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A parcel as who packs it sees it; `codes` are what scanners read of each line: SKU, barcode."""
+
+    parcel: fulfilment.Parcel
+    recipient: Recipient
+    items: list[PackedItem]
+    codes: Mapping[int, tuple[str, ...]]
+    grams: int | None
+    """What its goods weigh, where that is known of all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What became of a list from a carrier."""
+
+    shipped: int = 0
+    tracked: int = 0
+    unchanged: int = 0
+    empty: int = 0
+    refused: list[tuple[int, Refusal]] = field(default_factory=list[tuple[int, Refusal]])
+    """Row and why."""
+
+
+async def listing(
+    tx: Tx,
+    *,
+    shop_id: int,
+    state: str | None = None,
+    show_id: int | None = None,
+    location_id: int | None = None,
+    search: str | None = None,
+    after: UUID | None = None,
+    before: UUID | None = None,
+    limit: int = 50,
+) -> paging.Page[ParcelSummary]:
+    """A page of the to-do list, oldest first; a search (order number or tracking number) looks in all states."""
+    wanted = (search or "").strip().removeprefix("#")
+    filters = Filters(None if wanted else state, show_id, location_id)
+    if wanted:
+        number = wanted.upper().partition("-P")[0]
+        filters = replace(
+            filters,
+            tracking=wanted,
+            number=int(number)
+            if number.isascii() and number.isdigit() and len(number) <= _LONGEST_NUMBER
+            else None,
+        )
+    return await paging.page(
+        partial(_rows, tx, shop_id, filters),
+        after=after,
+        before=before,
+        limit=limit,
+        key=lambda row: row.id,
+    )
+
+
+async def _rows(
+    tx: Tx, shop_id: int, filters: Filters, *, after: UUID | None, before: UUID | None, limit: int
+) -> list[ParcelSummary]:
+    ids = await queries.page(
+        tx, shop_id=shop_id, filters=replace(filters, after=after, before=before), limit=limit
+    )
+    return await queries.summaries(tx, ids=ids)
+
+
+async def matching(
+    tx: Tx, *, shop_id: int, state: str, show_id: int | None = None, location_id: int | None = None
+) -> list[UUID]:
+    """All of a list, at most AT_ONCE of them, oldest first."""
+    return await queries.page(
+        tx, shop_id=shop_id, filters=Filters(state, show_id, location_id), limit=AT_ONCE
+    )
+
+
+async def counts(
+    tx: Tx, *, shop_id: int, show_id: int | None = None, location_id: int | None = None
+) -> dict[str, int]:
+    """How many are at which step, counted up to 10,000."""
+    return await queries.counts(
+        tx, shop_id=shop_id, show_id=show_id, location_id=location_id, states=list(STATES), most=10_000
+    )
+
+
+async def shows(tx: Tx, *, shop_id: int) -> list[queries.ShowToPack]:
+    return await queries.shows(tx, shop_id=shop_id)
+
+
+async def packed(tx: Tx, *, shop_id: int, ids: Sequence[UUID]) -> list[Packed]:
+    """In the order of orders."""
+    parcels = await fulfilment.parcels(tx, shop_id=shop_id, ids=ids)
+    rows = await queries.items(tx, parcel_ids=[each.id for each in parcels])
+    people = {
+        each.order_id: each
+        for each in await queries.recipients(tx, order_ids=[each.order_id for each in parcels])
+    }
+    known = {
+        each.id: each
+        for each in await catalog.variants(tx, shop_id=shop_id, ids=sorted({row.variant_id for row in rows}))
+    }
+    inside: dict[UUID, list[PackedItem]] = {}
+    for row in rows:
+        inside.setdefault(row.parcel_id, []).append(row)
+    return [
+        Packed(
+            parcel,
+            people[parcel.order_id],
+            inside.get(parcel.id, []),
+            {
+                row.line_id: tuple(filter(None, (row.sku, known[row.variant_id].barcode)))
+                if row.variant_id in known
+                else (row.sku,)
+                for row in inside.get(parcel.id, [])
+            },
+            _grams(inside.get(parcel.id, []), known),
+        )
+        for parcel in parcels
+    ]
+
+
+def _grams(rows: Sequence[PackedItem], known: Mapping[int, catalog.Variant]) -> int | None:
+    total = 0
+    for row in rows:
+        grams = known[row.variant_id].grams if row.variant_id in known else None
+        if not grams:
+            return None
+        total += grams * row.quantity
+    return total
+
+
+async def scan(tx: Tx, *, shop_id: int, parcel_id: UUID, code: str, actor: str) -> fulfilment.Parcel:
+    """A unit with this code (barcode or SKU, however its letters are cased) was taken from the shelf.
+
+    Raises ParcelNotFound, WrongStep, WrongItem, AllPicked.
+    """
+    wanted = code.strip().casefold()
+    [found] = await packed(tx, shop_id=shop_id, ids=[parcel_id]) or [None]
+    if found is None:
+        raise fulfilment.ParcelNotFound(parcel_id=str(parcel_id))
+    fitting = [
+        line_id
+        for line_id, codes in found.codes.items()
+        if wanted and any(_same(wanted, each.casefold()) for each in codes)
+    ]
+    return await fulfilment.pick(tx, shop_id=shop_id, parcel_id=parcel_id, line_ids=fitting, actor=actor)
+
+
+def _same(read: str, known: str) -> bool:
+    """A UPC and the EAN that is it with a zero before it are one code."""
+    return read == known or (
+        read.isdigit()
+        and known.isdigit()
+        and min(len(read), len(known)) >= 12
+        and read.zfill(14) == known.zfill(14)
+    )
+
+
+async def by_code(tx: Tx, *, shop_id: int, code: str) -> UUID | None:
+    """The parcel whose label this is: its own number, or its tracking number where only one has it."""
+    if not code.strip():
+        return None
+    found = await listing(tx, shop_id=shop_id, search=code, limit=10)
+    exact = [
+        row.id
+        for row in found.items
+        if code.strip().casefold() in {row.number.casefold(), row.tracking.casefold()}
+    ]
+    return exact[0] if len(exact) == 1 else None
+
+
+async def carrier_list(tx: Tx, *, shop_id: int, ids: Sequence[UUID], encoding: str) -> bytes:
+    """What a carrier's program takes: parcels that are shipped, not those that are picked up."""
+    rows: list[fulfilment.sheet.OutRow] = []
+    for each in await packed(tx, shop_id=shop_id, ids=ids):
+        if each.parcel.delivery is fulfilment.Delivery.PICK_UP:
+            continue
+        address = each.recipient.address or {}
+        rows.append(
+            fulfilment.sheet.OutRow(
+                parcel=each.parcel.number,
+                order=str(each.parcel.order_number),
+                name=each.recipient.contact_name,
+                phone=each.recipient.contact_phone,
+                street=address.get("street", ""),
+                city=address.get("city", ""),
+                region=address.get("region", ""),
+                postcode=address.get("postcode", ""),
+                country=address.get("country", ""),
+                units=sum(item.quantity for item in each.items),
+                contents=", ".join(f"{item.quantity} × {item.title}" for item in each.items),
+                weight_grams=each.grams,
+                note=each.recipient.note,
+                tracking=each.parcel.tracking,
+                carrier=each.parcel.carrier,
+            )
+        )
+    return fulfilment.carriers.GENERIC.written(rows, encoding=encoding)
+
+
+async def import_tracking(
+    db: Database, *, shop_id: int, data: bytes, carrier: str, ship: bool, actor: str
+) -> Imported:
+    """A carrier's list with tracking numbers: each row on its own, and the same list again changes nothing.
+
+    `carrier`: of rows that name none.  `ship`: parcels that get a number leave with it.  Raises SheetUnreadable.
+    """
+    told = fulfilment.carriers.GENERIC.read(data)
+    done = Imported(empty=told.empty)
+    for row in told.rows:
+        try:
+            async with db.transaction() as tx:
+                became = await _take_row(tx, shop_id, row, carrier=carrier, ship=ship, actor=actor)
+        except Refusal as refusal:
+            done.refused.append((row.row, refusal))
+        else:
+            done = replace(done, **{became: getattr(done, became) + 1})
+    return done
+
+
+async def _take_row(
+    tx: Tx, shop_id: int, row: fulfilment.sheet.InRow, *, carrier: str, ship: bool, actor: str
+) -> str:
+    parcel_id = await _meant(tx, shop_id, row)
+    before = await fulfilment.parcel(tx, shop_id=shop_id, parcel_id=parcel_id)
+    tracked = await orders.shipping.track_parcel(
+        tx,
+        shop_id=shop_id,
+        parcel_id=parcel_id,
+        carrier=row.carrier or (carrier if not before.carrier else ""),
+        tracking=row.tracking,
+        actor=actor,
+        replaces=False,
+    )
+    if ship and tracked.state in fulfilment.HERE:
+        await orders.shipping.send_parcel(tx, shop_id=shop_id, parcel_id=parcel_id, actor=actor)
+        return "shipped"
+    return (
+        "unchanged" if (tracked.tracking, tracked.carrier) == (before.tracking, before.carrier) else "tracked"
+    )
+
+
+async def _meant(tx: Tx, shop_id: int, row: fulfilment.sheet.InRow) -> UUID:
+    """Raises ParcelNotFound, AmbiguousParcel."""
+    order, mark, position = row.parcel.strip().removeprefix("#").upper().partition("-P")
+    order = order or row.order
+    if not (order.isascii() and order.isdigit() and len(order) <= _LONGEST_NUMBER):
+        raise fulfilment.ParcelNotFound(parcel=row.parcel or row.order)
+    ids = await fulfilment.ids_by_number(tx, shop_id=shop_id, order_number=int(order))
+    parcels = await fulfilment.parcels(tx, shop_id=shop_id, ids=ids)
+    if mark:
+        parcels = [each for each in parcels if str(each.position) == position]
+    if not parcels:
+        raise fulfilment.ParcelNotFound(parcel=row.parcel or row.order)
+    if len(parcels) > 1:
+        same = [each for each in parcels if each.tracking == row.tracking]
+        parcels = same or [each for each in parcels if each.state in fulfilment.HERE and not each.tracking]
+    if len(parcels) != 1:
+        raise fulfilment.AmbiguousParcel(order=order)
+    return parcels[0].id
+
+
+async def send_parcels(
+    db: Database, *, shop_id: int, parcel_ids: Sequence[UUID], actor: str, carrier: str = ""
+) -> dict[UUID, Refusal]:
+    """Each in a transaction of its own, so that one that may not leave keeps no other.  Returns those that stayed, and why.
+
+    Broken off, it is simply done again: what has left does not leave again.
+    """
+    stayed: dict[UUID, Refusal] = {}
+    for parcel_id in dict.fromkeys(parcel_ids):
+        try:
+            async with db.transaction() as tx:
+                await orders.shipping.send_parcel(
+                    tx, shop_id=shop_id, parcel_id=parcel_id, actor=actor, carrier=carrier
+                )
+        except Refusal as refusal:
+            stayed[parcel_id] = refusal
+    return stayed
+
+
+async def arrived_parcels(
+    db: Database, *, shop_id: int, parcel_ids: Sequence[UUID], actor: str
+) -> dict[UUID, Refusal]:
+    """As `send_parcels`: their buyers have them."""
+    stayed: dict[UUID, Refusal] = {}
+    for parcel_id in dict.fromkeys(parcel_ids):
+        try:
+            async with db.transaction() as tx:
+                await orders.shipping.parcel_arrived(tx, shop_id=shop_id, parcel_id=parcel_id, actor=actor)
+        except Refusal as refusal:
+            stayed[parcel_id] = refusal
+    return stayed

@@ -1,0 +1,466 @@
+"""Fulfilment: what is to pick, pack and send, one parcel, what is printed, and lists for carriers and back."""
+
+from collections.abc import Mapping
+from typing import Annotated, Final
+from uuid import UUID
+
+from fastapi import APIRouter, Form, Query, UploadFile
+from starlette.responses import Response
+
+from shopfloor import documents, fulfilment, live, orders, stock, warehouse
+from shopfloor.accounts import Permission
+from shopfloor.documents import SheetKind
+from shopfloor.fulfilment import State
+from shopfloor.kernel.border import Id
+from shopfloor.kernel.database import Tx
+from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.values import now
+from shopfloor.web.console.desk import Desk, at, at_page
+from shopfloor.web.console.making import making
+from shopfloor.web.languages import N_
+from shopfloor.web.papers import pdf
+from shopfloor.web.refusals import message_of
+from shopfloor.web.templating import flash
+
+router = APIRouter(prefix="/console/{shop}/fulfilment", include_in_schema=False)
+
+Viewer = Annotated[Desk, at_page("fulfilment")]
+Manager = Annotated[Desk, at(Permission.ORDERS_MANAGE)]
+Text = Annotated[str, Form(max_length=500)]
+PAGE: Final = 50
+TABS: Final = (
+    State.TO_PICK,
+    State.PICKED,
+    State.PACKED,
+    State.READY_TO_COLLECT,
+    State.SHIPPED,
+    State.DELIVERED,
+    State.COLLECTED,
+)
+STEPS: Final = frozenset({State.PICKED, State.PACKED, State.READY_TO_COLLECT})
+SHEETS: Final = frozenset(SheetKind)
+# What a press of a button did, by what it is called.
+SAID: Final = {
+    "picked": N_("%(n)s picked."),
+    "packed": N_("%(n)s packed."),
+    "ready_to_collect": N_("%(n)s ready for pickup."),
+    "send": N_("%(n)s shipped or handed over."),
+    "delivered": N_("%(n)s delivered."),
+}
+_SHOWN: Final = 5
+
+
+class NoParcels(Refusal):
+    """Choose parcels first."""
+
+    status = 422
+    code = "fulfilment.none_chosen"
+
+
+@router.get("")
+async def listing(
+    desk: Viewer,
+    state: Annotated[str, Query(max_length=20)] = State.TO_PICK.value,
+    show: Id | None = None,
+    location: Id | None = None,
+    search: Annotated[str | None, Query(max_length=100)] = None,
+    after: UUID | None = None,
+    before: UUID | None = None,
+) -> Response:
+    shop_id = desk.shop.id
+    async with desk.work() as tx:
+        page = await warehouse.listing(
+            tx,
+            shop_id=shop_id,
+            state=state if state in TABS else State.TO_PICK.value,
+            show_id=show,
+            location_id=location,
+            search=search,
+            after=after,
+            before=before,
+            limit=PAGE,
+        )
+        counts = await warehouse.counts(tx, shop_id=shop_id, show_id=show, location_id=location)
+        waiting = {each.show_id: each.parcels for each in await warehouse.shows(tx, shop_id=shop_id)}
+        titles = {
+            show_id: (await live.show(tx, shop_id=shop_id, show_id=show_id)).title for show_id in waiting
+        }
+        places = await stock.locations(tx, shop_id=shop_id)
+        carriers = await fulfilment.carriers.of_shop(tx, shop_id=shop_id)
+    return desk.page(
+        "fulfilment.html",
+        active="fulfilment",
+        parcels=page.items,
+        page=page,
+        counts=counts,
+        tabs=TABS,
+        state_now=state,
+        show_now=show,
+        location_now=location,
+        search=search or "",
+        shows=[(show_id, titles[show_id], n) for show_id, n in waiting.items()],
+        locations=places,
+        place_names={place.id: place.name for place in places},
+        carriers=carriers,
+        at_once=warehouse.AT_ONCE,
+    )
+
+
+@router.post("/scan")
+async def find(desk: Manager, code: Text = "") -> Response:
+    """A label was scanned: on to its parcel."""
+    async with desk.db.transaction() as tx:
+        found = await warehouse.by_code(tx, shop_id=desk.shop.id, code=code)
+    if found is None:
+        return desk.refused("/fulfilment", fulfilment.ParcelNotFound(code=code))
+    return desk.back(f"/fulfilment/{found}")
+
+
+@router.post("/act")
+async def act(
+    desk: Manager,
+    parcels: Annotated[list[UUID] | None, Form(max_length=500)] = None,
+    every: Text = "",
+    state: Text = "",
+    show: Text = "",
+    location: Text = "",
+    action: Text = "",
+    carrier: Text = "",
+    encoding: Text = "utf-8",
+) -> Response:
+    """One button for many parcels: those that are ticked, or all of the list."""
+    query = "&".join(
+        f"{name}={value}"
+        for name, value in (("state", state), ("show", show), ("location", location))
+        if value.isascii() and value.replace("_", "").isalnum()
+    )
+    back = f"/fulfilment?{query}" if query else "/fulfilment"
+    try:
+        async with desk.db.transaction() as tx:
+            ids = await _chosen(tx, desk, parcels or [], every, state, show, location)
+        if action in SHEETS:
+            async with desk.work() as tx:
+                sheet_id = await warehouse.sheets.ask(
+                    tx, shop_id=desk.shop.id, kind=SheetKind(action), parcel_ids=ids
+                )
+            return desk.back(f"/fulfilment/prints/{sheet_id}?wait=1")
+        if action == "csv":
+            return await _list_for_carrier(desk, ids, encoding)
+        await desk.claim()
+        done, stayed = await _carry_out(desk, action, ids, carrier.strip())
+    except Refusal as refusal:
+        return desk.refused(back, refusal)
+    if not stayed:
+        return desk.back(back, desk.say(SAID[action], n=done))
+    response = desk.back(back)
+    flash(response, "bad", f"{desk.say(SAID[action], n=done)} {await _why(desk, stayed)}")
+    return response
+
+
+async def _chosen(
+    tx: Tx, desk: Desk, ticked: list[UUID], every: str, state: str, show: str, location: str
+) -> list[UUID]:
+    """Raises NoParcels."""
+    if every and state in TABS:
+        return await warehouse.matching(
+            tx,
+            shop_id=desk.shop.id,
+            state=state,
+            show_id=int(show) if show.isdigit() else None,
+            location_id=int(location) if location.isdigit() else None,
+        )
+    if not ticked:
+        raise NoParcels
+    return ticked
+
+
+async def _list_for_carrier(desk: Desk, ids: list[UUID], encoding: str) -> Response:
+    chosen = encoding if encoding in fulfilment.sheet.ENCODINGS else "utf-8"
+    async with desk.db.transaction() as tx:
+        content = await warehouse.carrier_list(tx, shop_id=desk.shop.id, ids=ids, encoding=chosen)
+    return Response(
+        content,
+        media_type=f"text/csv; charset={chosen}",
+        headers={"content-disposition": f'attachment; filename="parcels-{now():%Y-%m-%d}.csv"'},
+    )
+
+
+async def _carry_out(
+    desk: Desk, action: str, ids: list[UUID], carrier: str
+) -> tuple[int, Mapping[UUID, Refusal]]:
+    """How many did it, and why the others did not.  Raises fulfilment.WrongStep for what is no step."""
+    actor = f"person:{desk.actor.person_id}"
+    if action in STEPS:
+        async with desk.db.transaction() as tx:
+            moved = await fulfilment.step(
+                tx, shop_id=desk.shop.id, parcel_ids=ids, to=State(action), actor=actor
+            )
+        return len(moved), {}
+    if action == "send":
+        stayed = await warehouse.send_parcels(
+            desk.db, shop_id=desk.shop.id, parcel_ids=ids, actor=actor, carrier=carrier
+        )
+    elif action == "delivered":
+        stayed = await warehouse.arrived_parcels(desk.db, shop_id=desk.shop.id, parcel_ids=ids, actor=actor)
+    else:
+        raise fulfilment.WrongStep(step=action)
+    return len(ids) - len(stayed), stayed
+
+
+async def _why(desk: Desk, stayed: Mapping[UUID, Refusal]) -> str:
+    async with desk.db.transaction() as tx:
+        known = {
+            each.id: each.number
+            for each in await fulfilment.parcels(tx, shop_id=desk.shop.id, ids=list(stayed))
+        }
+    told = [
+        f"{known.get(parcel_id, '?')}: {message_of(refusal, desk.language)}"
+        for parcel_id, refusal in list(stayed.items())[:_SHOWN]
+    ]
+    head = desk.say(N_("%(n)s could not."), n=len(stayed))
+    return " ".join([head, *told, *(["…"] if len(stayed) > _SHOWN else [])])
+
+
+@router.post("/tracking")
+async def tracking(
+    desk: Manager, file: UploadFile | None = None, carrier: Text = "", ship: Text = ""
+) -> Response:
+    """A carrier's list with tracking numbers."""
+    try:
+        await desk.claim()
+        data = b"" if file is None else await file.read(fulfilment.sheet.MAX_BYTES + 1)
+        done = await warehouse.import_tracking(
+            desk.db,
+            shop_id=desk.shop.id,
+            data=data,
+            carrier=carrier.strip(),
+            ship=bool(ship),
+            actor=f"person:{desk.actor.person_id}",
+        )
+    except Refusal as refusal:
+        return desk.refused("/fulfilment", refusal)
+    said = desk.say(
+        N_("%(shipped)s shipped, %(tracked)s got a number, %(unchanged)s had it already."),
+        shipped=done.shipped,
+        tracked=done.tracked,
+        unchanged=done.unchanged,
+    )
+    path = "/fulfilment?state=shipped" if done.shipped else "/fulfilment"
+    if not done.refused:
+        return desk.back(path, said)
+    rows = [
+        desk.say(N_("row %(row)s: %(why)s"), row=row, why=message_of(refusal, desk.language))
+        for row, refusal in done.refused[:_SHOWN]
+    ]
+    head = desk.say(N_("%(n)s could not."), n=len(done.refused))
+    response = desk.back(path)
+    flash(response, "bad", " ".join([said, head, *rows, *(["…"] if len(done.refused) > _SHOWN else [])]))
+    return response
+
+
+@router.get("/prints/{sheet_id}")
+async def prints(desk: Viewer, sheet_id: UUID) -> Response:
+    """How far a sheet is, and where its file is."""
+    async with desk.db.transaction() as tx:
+        sheet = await documents.sheet(tx, shop_id=desk.shop.id, sheet_id=sheet_id)
+        state = await warehouse.sheets.state(tx, sheet_id=sheet_id)
+    return desk.page(
+        "prints.html",
+        active="fulfilment",
+        sheet=sheet,
+        making=making(desk, state, missing=sheet.made_at is None),
+    )
+
+
+@router.get("/prints/{sheet_id}/file")
+async def print_file(desk: Viewer, sheet_id: UUID) -> Response:
+    async with desk.db.transaction() as tx:
+        found = await documents.sheet_file(tx, shop_id=desk.shop.id, sheet_id=sheet_id)
+    return pdf(found.name, found.content)
+
+
+@router.get("/carriers")
+async def carriers(desk: Viewer) -> Response:
+    return await _carriers_page(desk, {}, {})
+
+
+async def _carriers_page(
+    desk: Desk, values: Mapping[str, str], errors: Mapping[str, str], status: int = 200
+) -> Response:
+    async with desk.db.transaction() as tx:
+        known = await fulfilment.carriers.of_shop(tx, shop_id=desk.shop.id)
+    return desk.page(
+        "carriers.html", active="fulfilment", status=status, carriers=known, values=values, errors=errors
+    )
+
+
+@router.post("/carriers")
+async def add_carrier(desk: Manager, name: Text = "", tracking_url: Text = "") -> Response:
+    try:
+        async with desk.work() as tx:
+            await fulfilment.carriers.add(tx, shop_id=desk.shop.id, name=name, tracking_url=tracking_url)
+    except Refusal as refusal:
+        at_field = "tracking_url" if refusal.code == "fulfilment.tracking_link" else "name"
+        return await _carriers_page(
+            desk,
+            {"name": name, "tracking_url": tracking_url},
+            {at_field: message_of(refusal, desk.language)},
+            refusal.status,
+        )
+    return desk.back("/fulfilment/carriers", desk.say(N_("Carrier added.")))
+
+
+@router.post("/carriers/{carrier_id:id}/remove")
+async def remove_carrier(desk: Manager, carrier_id: Id) -> Response:
+    try:
+        async with desk.work() as tx:
+            await fulfilment.carriers.remove(tx, shop_id=desk.shop.id, carrier_id=carrier_id)
+    except Refusal as refusal:
+        return desk.refused("/fulfilment/carriers", refusal)
+    return desk.back("/fulfilment/carriers", desk.say(N_("Carrier removed.")))
+
+
+@router.get("/{parcel_id}")
+async def one(desk: Viewer, parcel_id: UUID) -> Response:
+    shop_id = desk.shop.id
+    async with desk.db.transaction() as tx:
+        parcel = await fulfilment.parcel(tx, shop_id=shop_id, parcel_id=parcel_id)
+        [packed] = await warehouse.packed(tx, shop_id=shop_id, ids=[parcel_id])
+        history = await fulfilment.history(tx, parcel_id=parcel_id)
+        siblings = await fulfilment.of_order(tx, shop_id=shop_id, order_id=parcel.order_id)
+        carriers = await fulfilment.carriers.of_shop(tx, shop_id=shop_id)
+        names = {place.id: place.name for place in await stock.locations(tx, shop_id=shop_id)}
+    return desk.page(
+        "parcel.html",
+        active="fulfilment",
+        parcel=parcel,
+        packed=packed,
+        history=history,
+        siblings=[each for each in siblings if each.id != parcel_id and each.state is not State.CANCELLED],
+        carriers=carriers,
+        place=names.get(parcel.location_id, ""),
+        here=parcel.state in fulfilment.HERE,
+        gone=parcel.state in fulfilment.GONE,
+    )
+
+
+@router.post("/{parcel_id}/scan")
+async def scan(desk: Manager, parcel_id: UUID, code: Text = "") -> Response:
+    """One unit, scanned or typed; with the last one the parcel is picked."""
+    path = f"/fulfilment/{parcel_id}"
+    try:
+        async with desk.work() as tx:
+            await warehouse.scan(
+                tx,
+                shop_id=desk.shop.id,
+                parcel_id=parcel_id,
+                code=code,
+                actor=f"person:{desk.actor.person_id}",
+            )
+    except Refusal as refusal:
+        return desk.refused(path, refusal)
+    return desk.back(path, desk.say(N_("Scanned: %(code)s"), code=code.strip()))
+
+
+@router.post("/{parcel_id}/undo")
+async def undo(desk: Manager, parcel_id: UUID) -> Response:
+    path = f"/fulfilment/{parcel_id}"
+    try:
+        async with desk.work() as tx:
+            await orders.shipping.undo_step(
+                tx, shop_id=desk.shop.id, parcel_id=parcel_id, actor=f"person:{desk.actor.person_id}"
+            )
+    except Refusal as refusal:
+        return desk.refused(path, refusal)
+    return desk.back(path, desk.say(N_("Step undone.")))
+
+
+@router.post("/{parcel_id}/track")
+async def track(desk: Manager, parcel_id: UUID, carrier: Text = "", tracking: Text = "") -> Response:
+    path = f"/fulfilment/{parcel_id}"
+    try:
+        async with desk.work() as tx:
+            await orders.shipping.track_parcel(
+                tx,
+                shop_id=desk.shop.id,
+                parcel_id=parcel_id,
+                carrier=carrier,
+                tracking=tracking,
+                actor=f"person:{desk.actor.person_id}",
+            )
+    except Refusal as refusal:
+        return desk.refused(path, refusal)
+    return desk.back(path, desk.say(N_("Tracking number saved.")))
+
+
+@router.post("/{parcel_id}/send")
+async def send(desk: Manager, parcel_id: UUID, carrier: Text = "", tracking: Text = "") -> Response:
+    """It leaves, with the number that was typed."""
+    path = f"/fulfilment/{parcel_id}"
+    try:
+        async with desk.work() as tx:
+            await orders.shipping.send_parcel(
+                tx,
+                shop_id=desk.shop.id,
+                parcel_id=parcel_id,
+                actor=f"person:{desk.actor.person_id}",
+                carrier=carrier,
+                tracking=tracking,
+            )
+    except Refusal as refusal:
+        return desk.refused(path, refusal)
+    return desk.back(path, desk.say(N_("Shipped or handed over.")))
+
+
+@router.post("/{parcel_id}/short")
+async def short(
+    desk: Manager, parcel_id: UUID, line_id: Text = "", quantity: Text = "1", then: Text = "refund"
+) -> Response:
+    """Units that are not on the shelf: money back, or they wait for the next that come in."""
+    path = f"/fulfilment/{parcel_id}"
+    try:
+        units = desk.quantity(quantity)
+        async with desk.work() as tx:
+            await orders.shipping.short(
+                tx,
+                shop_id=desk.shop.id,
+                parcel_id=parcel_id,
+                line_id=_line(line_id),
+                quantity=units,
+                then="wait" if then == "wait" else "refund",
+                actor=f"person:{desk.actor.person_id}",
+            )
+    except Refusal as refusal:
+        return desk.refused(path, refusal)
+    said = (
+        N_("Noted. They wait in a parcel of their own.")
+        if then == "wait"
+        else N_("Noted. The refund is approved; send the money from the order's page.")
+    )
+    return desk.back(path, desk.say(said))
+
+
+@router.post("/{parcel_id}/split")
+async def split(desk: Manager, parcel_id: UUID, line_id: Text = "", quantity: Text = "1") -> Response:
+    """These units go into a parcel of their own."""
+    path = f"/fulfilment/{parcel_id}"
+    try:
+        units = desk.quantity(quantity)
+        async with desk.work() as tx:
+            made = await fulfilment.split(
+                tx,
+                shop_id=desk.shop.id,
+                parcel_id=parcel_id,
+                units={_line(line_id): units},
+                actor=f"person:{desk.actor.person_id}",
+            )
+    except Refusal as refusal:
+        return desk.refused(path, refusal)
+    return desk.back(f"/fulfilment/{made.id}", desk.say(N_("Split into a second parcel.")))
+
+
+def _line(text: str) -> int:
+    """Raises fulfilment.NotInParcel."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise fulfilment.NotInParcel(line_id=text[:20])
+    return int(text)

@@ -1,0 +1,82 @@
+"""Invoices: who they are from, and the papers of an order."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Form
+from starlette.responses import Response
+
+from shopfloor import documents, invoicing
+from shopfloor.accounts import Permission
+from shopfloor.kernel.errors import Refusal
+from shopfloor.web.console.desk import Desk, at, at_page
+from shopfloor.web.languages import N_
+from shopfloor.web.papers import pdf
+from shopfloor.web.refusals import message_of
+
+router = APIRouter(prefix="/console/{shop}", include_in_schema=False)
+
+Viewer = Annotated[Desk, at_page("invoices")]
+Manager = Annotated[Desk, at(Permission.ORDERS_MANAGE)]
+MoneyManager = Annotated[Desk, at(Permission.MONEY_MANAGE)]
+Text = Annotated[str, Form(max_length=1000)]
+
+
+async def _page(
+    desk: Desk, values: Mapping[str, Any], errors: Mapping[str, str], status: int = 200
+) -> Response:
+    return desk.page("invoices.html", active="terms", status=status, values=values, errors=errors)
+
+
+@router.get("/invoices")
+async def seller(desk: Viewer) -> Response:
+    async with desk.db.transaction() as tx:
+        known = await documents.seller(tx, shop_id=desk.shop.id)
+    return await _page(desk, asdict(known), {})
+
+
+@router.post("/invoices")
+async def set_seller(
+    desk: MoneyManager,
+    name: Text = "",
+    address: Text = "",
+    tax_number: Text = "",
+    registration: Text = "",
+    email: Text = "",
+    footer: Text = "",
+    invoice_prefix: Text = "",
+    credit_prefix: Text = "",
+    automatic: Text = "",
+) -> Response:
+    wanted = documents.Seller(
+        name.strip(), address.strip(), tax_number, registration, email, footer, invoice_prefix, credit_prefix,
+        automatic=bool(automatic),
+    )  # fmt: skip
+    try:
+        async with desk.work() as tx:
+            await documents.set_seller(tx, shop_id=desk.shop.id, wanted=wanted)
+    except Refusal as refusal:
+        field = str(refusal.facts.get("field", "name"))
+        return await _page(desk, asdict(wanted), {field: message_of(refusal, desk.language)}, refusal.status)
+    return desk.back("/invoices", desk.say(N_("Saved.")))
+
+
+@router.post("/orders/{order_id}/papers")
+async def issue(desk: Manager, order_id: UUID, kind: Text = "") -> Response:
+    path = f"/orders/{order_id}"
+    make = invoicing.invoice if kind == "invoice" else invoicing.receipt
+    try:
+        async with desk.work() as tx:
+            await make(tx, shop_id=desk.shop.id, order_id=order_id)
+    except Refusal as refusal:
+        return desk.refused(path, refusal)
+    return desk.back(f"{path}#papers", desk.say(N_("Issued. The PDF is ready in a moment.")))
+
+
+@router.get("/orders/{order_id}/papers/{document_id}")
+async def download(desk: Viewer, order_id: UUID, document_id: UUID) -> Response:
+    async with desk.db.transaction() as tx:
+        found = await documents.file(tx, shop_id=desk.shop.id, document_id=document_id, subject_id=order_id)
+    return pdf(found.name, found.content)

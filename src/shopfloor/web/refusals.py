@@ -49,6 +49,14 @@ ADVICE: Final = N_("An owner of the shop can change your role under Members.")
 _PROGRAMS: Final = ("/v1/", "/room/", "/media/", "/e", "/metrics", "/healthz", "/static/", "/pictures/")
 
 
+class SentBack(Exception):
+    """A form was refused, and leads back to its page, which says why."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__("sent back")
+        self.response = response
+
+
 def message_of(refusal: Refusal, language: Language) -> str:
     """The refusal in the reader's language."""
     return sentence(refusal.code, refusal.message, refusal.facts, language)
@@ -238,7 +246,13 @@ def _of_status(status: int) -> Refusal:
     return kind(MESSAGES[kind.code])
 
 
+async def answer_sent_back(request: Request, problem: Exception) -> Response:
+    assert isinstance(problem, SentBack)
+    return problem.response
+
+
 def install(app: FastAPI) -> None:
+    app.add_exception_handler(SentBack, answer_sent_back)
     app.add_exception_handler(Refusal, answer_refusal)
     app.add_exception_handler(HTTPException, answer_http)
     app.add_exception_handler(RequestValidationError, answer_invalid)

@@ -1,8 +1,8 @@
 """What every page of the console needs: who acts in which shop, and how a refused form comes back."""
 
 import json
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -22,7 +22,7 @@ from shopfloor.web.console.form_values import minor_of, quantity_of
 from shopfloor.web.console.places import PLACES
 from shopfloor.web.forms import AlreadyDone, digest, form_sent, new_name
 from shopfloor.web.languages import Language, language_of
-from shopfloor.web.refusals import message_of
+from shopfloor.web.refusals import SentBack, message_of
 from shopfloor.web.templating import flash, render
 
 
@@ -183,6 +183,14 @@ class Desk:
     def say(self, message: str, **facts: object) -> str:
         """`message` (a marked English sentence) in the reader's language."""
         return self.language.words.gettext(message) % facts if facts else self.language.words.gettext(message)
+
+    @contextmanager
+    def back_if_refused(self, path: str) -> Generator[None]:
+        """What is refused inside leads back to this page, with why it did not work."""
+        try:
+            yield
+        except Refusal as refusal:
+            raise SentBack(self.refused(path, refusal)) from refusal
 
     def refused(self, path: str, refusal: Refusal) -> Response:
         """Back to a page with why it did not work."""

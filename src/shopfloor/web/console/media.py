@@ -173,9 +173,7 @@ async def add(desk: Editor, name: Annotated[str, Form()] = "") -> Response:
 @router.post("/{channel_id}/key")
 async def rotate(desk: Editor, channel_id: Id) -> Response:
     """A new key; whoever sends with the old one is cut off."""
-    try:
+    with desk.back_if_refused("/media"):
         async with desk.work() as tx:
             _, key = await media.rotate_key(tx, shop_id=desk.shop.id, channel_id=channel_id)
-    except Refusal as refusal:
-        return desk.refused("/media", refusal)
     return await desk.reveal("/media", {"channel": str(channel_id), "key": key})

@@ -8,7 +8,6 @@ from starlette.responses import Response
 from shopfloor import accounts
 from shopfloor.accounts import Permission, Role
 from shopfloor.kernel.border import Id
-from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import public_link
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.languages import N_
@@ -44,54 +43,44 @@ async def members(desk: Viewer) -> Response:
 async def invite(
     desk: Manager, role: Annotated[Role, Form()], email: Annotated[str, Form(max_length=320)] = ""
 ) -> Response:
-    try:
+    with desk.back_if_refused("/members"):
         async with desk.work() as tx:
             invited = await accounts.invite(tx, actor=desk.actor, role=role, email=email.strip() or None)
-    except Refusal as refusal:
-        return desk.refused("/members", refusal)
     link = public_link(desk.request, f"/join/{invited.token}")
     return await desk.reveal("/members", {"link": link})
 
 
 @router.post("/invitations/{invitation_id}/withdraw")
 async def withdraw(desk: Manager, invitation_id: Id) -> Response:
-    try:
+    with desk.back_if_refused("/members"):
         async with desk.work() as tx:
             await accounts.withdraw_invitation(tx, actor=desk.actor, invitation_id=invitation_id)
-    except Refusal as refusal:
-        return desk.refused("/members", refusal)
     return desk.back("/members", desk.say(N_("Invitation withdrawn.")))
 
 
 @router.post("/{person_id}/role")
 async def change_role(desk: Manager, person_id: Id, role: Annotated[Role, Form()]) -> Response:
-    try:
+    with desk.back_if_refused("/members"):
         async with desk.work() as tx:
             await accounts.change_role(tx, actor=desk.actor, person_id=person_id, role=role)
-    except Refusal as refusal:
-        return desk.refused("/members", refusal)
     return desk.back("/members", desk.say(N_("Role changed.")))
 
 
 @router.post("/{person_id}/remove")
 async def remove(desk: Manager, person_id: Id) -> Response:
-    try:
+    with desk.back_if_refused("/members"):
         async with desk.work() as tx:
             await accounts.remove_member(tx, actor=desk.actor, person_id=person_id)
-    except Refusal as refusal:
-        return desk.refused("/members", refusal)
     return desk.back("/members", desk.say(N_("That person is no longer a member of the shop.")))
 
 
 @router.post("/{person_id}/password")
 async def reset_password(desk: Manager, person_id: Id) -> Response:
     """A link with which a member sets a new password."""
-    try:
+    with desk.back_if_refused("/members"):
         async with desk.work() as tx:
             token = await accounts.make_member_reset(tx, actor=desk.actor, person_id=person_id)
             listed = await accounts.members(tx, shop_id=desk.shop.id)
-    except Refusal as refusal:
-        return desk.refused("/members", refusal)
     name = next((each.name or each.email for each in listed if each.person_id == person_id), "")
     link = public_link(desk.request, f"/reset/{token}")
     return await desk.reveal("/members", {"reset_link": link, "reset_name": name})
@@ -100,11 +89,9 @@ async def reset_password(desk: Manager, person_id: Id) -> Response:
 @router.post("/{person_id}/second-factor")
 async def remove_second_factor(desk: Manager, person_id: Id) -> Response:
     """For a member who lost the device."""
-    try:
+    with desk.back_if_refused("/members"):
         async with desk.work() as tx:
             await accounts.second_factor.remove_member_second_factor(
                 tx, actor=desk.actor, person_id=person_id
             )
-    except Refusal as refusal:
-        return desk.refused("/members", refusal)
     return desk.back("/members", desk.say(N_("Two-step sign-in is off for that member.")))

@@ -112,7 +112,7 @@ async def one(desk: Viewer, order_id: UUID) -> Response:
 @router.post("/{order_id}/paid")
 async def paid(desk: Manager, order_id: UUID, amount: Text = "", note: Text = "", key: Text = "") -> Response:
     path = f"/orders/{order_id}"
-    try:
+    with desk.back_if_refused(path):
         minor = desk.minor(amount)
         async with desk.work() as tx:
             await orders.mark_paid(
@@ -124,8 +124,6 @@ async def paid(desk: Manager, order_id: UUID, amount: Text = "", note: Text = ""
                 note=note,
                 key=key or None,
             )
-    except Refusal as refusal:
-        return desk.refused(path, refusal)
     return desk.back(path, desk.say(N_("Marked as paid.")))
 
 
@@ -133,13 +131,11 @@ async def paid(desk: Manager, order_id: UUID, amount: Text = "", note: Text = ""
 async def erase(desk: Keeper, order_id: UUID) -> Response:
     """Whoever ordered this is forgotten, on all of their orders and in chat."""
     path = f"/orders/{order_id}"
-    try:
+    with desk.back_if_refused(path):
         async with desk.work() as tx:
             done = await orders.erasure.erase(
                 tx, actor=desk.actor, subject=orders.erasure.Subject(order_id=order_id)
             )
-    except Refusal as refusal:
-        return desk.refused(path, refusal)
     if done.waiting:
         return desk.back(
             path, desk.say(N_("Erased. Orders in progress keep the contact details until they're complete."))
@@ -151,13 +147,11 @@ async def erase(desk: Keeper, order_id: UUID) -> Response:
 async def ready(desk: Manager, order_id: UUID) -> Response:
     """What was sold before it was there is there now; the buyer is asked for the balance."""
     path = f"/orders/{order_id}"
-    try:
+    with desk.back_if_refused(path):
         async with desk.work() as tx:
             changed = await orders.mark_ready(
                 tx, shop_id=desk.shop.id, order_id=order_id, actor=f"person:{desk.actor.person_id}"
             )
-    except Refusal as refusal:
-        return desk.refused(path, refusal)
     asked = changed.balance_due_at is not None and changed.charged_minor < changed.total_minor
     said = N_("Goods received. The customer is asked to pay the balance.") if asked else N_("Goods received.")
     return desk.back(path, desk.say(said))
@@ -167,7 +161,7 @@ async def ready(desk: Manager, order_id: UUID) -> Response:
 async def delay(desk: Manager, order_id: UUID, delayed_to: Text = "") -> Response:
     """It comes later than promised: the buyer may take the new date, or everything back."""
     path = f"/orders/{order_id}"
-    try:
+    with desk.back_if_refused(path):
         day = day_of(delayed_to)
         if day is None:
             raise NotADate(given="")
@@ -179,15 +173,13 @@ async def delay(desk: Manager, order_id: UUID, delayed_to: Text = "") -> Respons
                 delayed_to=day,
                 actor=f"person:{desk.actor.person_id}",
             )
-    except Refusal as refusal:
-        return desk.refused(path, refusal)
     return desk.back(path, desk.say(N_("The customer is asked to accept the new date or get a full refund.")))
 
 
 @router.post("/{order_id}/ship")
 async def ship(desk: Manager, order_id: UUID, tracking: Text = "") -> Response:
     path = f"/orders/{order_id}"
-    try:
+    with desk.back_if_refused(path):
         async with desk.work() as tx:
             await orders.shipping.ship(
                 tx,
@@ -196,28 +188,24 @@ async def ship(desk: Manager, order_id: UUID, tracking: Text = "") -> Response:
                 actor=f"person:{desk.actor.person_id}",
                 tracking=tracking,
             )
-    except Refusal as refusal:
-        return desk.refused(path, refusal)
     return desk.back(path, desk.say(N_("Marked as shipped.")))
 
 
 @router.post("/{order_id}/deliver")
 async def deliver(desk: Manager, order_id: UUID) -> Response:
     path = f"/orders/{order_id}"
-    try:
+    with desk.back_if_refused(path):
         async with desk.work() as tx:
             await orders.shipping.deliver(
                 tx, shop_id=desk.shop.id, order_id=order_id, actor=f"person:{desk.actor.person_id}"
             )
-    except Refusal as refusal:
-        return desk.refused(path, refusal)
     return desk.back(path, desk.say(N_("Marked as delivered.")))
 
 
 @router.post("/{order_id}/cancel")
 async def cancel(desk: Manager, order_id: UUID, note: Text = "") -> Response:
     path = f"/orders/{order_id}"
-    try:
+    with desk.back_if_refused(path):
         async with desk.work() as tx:
             await orders.cancel(
                 tx,
@@ -227,8 +215,6 @@ async def cancel(desk: Manager, order_id: UUID, note: Text = "") -> Response:
                 actor=f"person:{desk.actor.person_id}",
                 note=note,
             )
-    except Refusal as refusal:
-        return desk.refused(path, refusal)
     return desk.back(path, desk.say(N_("Order cancelled; its units are back on sale.")))
 
 
@@ -257,7 +243,7 @@ async def refund(
 @router.post("/{order_id}/refunded")
 async def refunded(desk: Manager, order_id: UUID, refund_id: Annotated[UUID, Form()]) -> Response:
     path = f"/orders/{order_id}"
-    try:
+    with desk.back_if_refused(path):
         async with desk.work() as tx:
             await orders.mark_refunded(
                 tx,
@@ -266,6 +252,4 @@ async def refunded(desk: Manager, order_id: UUID, refund_id: Annotated[UUID, For
                 refund_id=refund_id,
                 actor=f"person:{desk.actor.person_id}",
             )
-    except Refusal as refusal:
-        return desk.refused(path, refusal)
     return desk.back(path, desk.say(N_("Marked as refunded.")))

@@ -293,10 +293,8 @@ async def make(desk: Accepter, show_id: Id, days: Text = "21", budget: Text = ""
 @router.post("/{plan_id}/accept")
 async def accept(desk: Accepter, show_id: Id, plan_id: Id) -> Response:
     """The suppliers' links are shown once: we keep their hashes."""
-    try:
+    with desk.back_if_refused(f"/shows/{show_id}/plan"):
         async with desk.work() as tx:
             sent = await supply.accept(tx, actor=desk.actor, plan_id=plan_id)
-    except Refusal as refusal:
-        return desk.refused(f"/shows/{show_id}/plan", refusal)
     links = {str(one.order.id): public_link(desk.request, f"/supplier/{one.key}") for one in sent}
     return await desk.reveal(f"/shows/{show_id}/plan", links)

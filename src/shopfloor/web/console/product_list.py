@@ -13,7 +13,6 @@ from shopfloor import catalog, stock
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import LARGEST_ID, Id
 from shopfloor.kernel.database import Tx
-from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.values import Money
 from shopfloor.web.console.desk import Desk
 from shopfloor.web.console.form_values import id_of
@@ -105,13 +104,11 @@ async def set_statuses(desk: Editor, status: Annotated[catalog.Status, Form()]) 
     """Publish, unpublish or archive the products chosen in the list: all of them, or none."""
     form = await desk.request.form()
     back = "/products" + _as_listed(str(form.get("listed", "")))
-    try:
+    with desk.back_if_refused(back):
         chosen = sorted({id_of(str(value)) for value in form.getlist("product_id")})
         async with desk.work() as tx:
             for product_id in chosen:
                 await catalog.update_product(tx, shop_id=desk.shop.id, product_id=product_id, status=status)
-    except Refusal as refusal:
-        return desk.refused(back, refusal)
     if not chosen:
         return desk.back(back, desk.say(N_("Select products first.")))
     return desk.back(back, desk.say(_STATUS_SAID[status], n=len(chosen)))

@@ -303,11 +303,9 @@ async def set_status(desk: Editor, product_id: Id, status: Annotated[catalog.Sta
         catalog.Status.DRAFT: N_("Moved to drafts: only you can see it."),
         catalog.Status.ARCHIVED: N_("Product archived. Its orders and prices stay on record."),
     }
-    try:
+    with desk.back_if_refused(f"/products/{product_id}"):
         async with desk.work() as tx:
             await catalog.update_product(tx, shop_id=desk.shop.id, product_id=product_id, status=status)
-    except Refusal as refusal:
-        return desk.refused(f"/products/{product_id}", refusal)
     return desk.back(f"/products/{product_id}", desk.say(said[status]))
 
 
@@ -521,11 +519,9 @@ async def add_picture(
 
 @router.post("/{product_id}/pictures/{picture_id}/remove")
 async def remove_picture(desk: Editor, product_id: Id, picture_id: Id) -> Response:
-    try:
+    with desk.back_if_refused(f"/products/{product_id}#pictures"):
         async with desk.work() as tx:
             await catalog.remove_picture(
                 tx, shop_id=desk.shop.id, product_id=product_id, picture_id=picture_id
             )
-    except Refusal as refusal:
-        return desk.refused(f"/products/{product_id}#pictures", refusal)
     return desk.back(f"/products/{product_id}#pictures", desk.say(N_("Image removed.")))

@@ -109,11 +109,9 @@ async def save_zone(
 
 @router.post("/zone/{zone_id:id}/remove")
 async def remove_zone(desk: Manager, zone_id: Id) -> Response:
-    try:
+    with desk.back_if_refused("/shipping"):
         async with desk.work() as tx:
             await pricing.service.remove_zone(tx, shop_id=desk.shop.id, zone_id=zone_id)
-    except Refusal as refusal:
-        return desk.refused("/shipping", refusal)
     return desk.back("/shipping", desk.say(N_("Zone deleted.")))
 
 
@@ -222,11 +220,9 @@ async def save_method(
 
 @router.post("/method/{method_id:id}/remove")
 async def remove_method(desk: Manager, method_id: Id) -> Response:
-    try:
+    with desk.back_if_refused("/shipping"):
         async with desk.work() as tx:
             await pricing.service.remove_method(tx, shop_id=desk.shop.id, method_id=method_id)
-    except Refusal as refusal:
-        return desk.refused("/shipping", refusal)
     return desk.back("/shipping", desk.say(N_("Delivery method deleted.")))
 
 
@@ -234,7 +230,7 @@ async def remove_method(desk: Manager, method_id: Id) -> Response:
 async def product(desk: CatalogEditor, product_id: Id, tax_class: Text = "standard") -> Response:
     """What a product is taxed as, and what its variants weigh."""
     typed = await desk.request.form()
-    try:
+    with desk.back_if_refused(f"/products/{product_id}"):
         async with desk.work() as tx:
             await catalog.update_product(tx, shop_id=desk.shop.id, product_id=product_id, tax_class=tax_class)
             for variant in await catalog.variants_of(tx, shop_id=desk.shop.id, product_ids=[product_id]):
@@ -242,8 +238,6 @@ async def product(desk: CatalogEditor, product_id: Id, tax_class: Text = "standa
                 if isinstance(given, str) and given.strip():
                     grams = desk.quantity(given, least=0)
                     await catalog.update_variant(tx, shop_id=desk.shop.id, variant_id=variant.id, grams=grams)
-    except Refusal as refusal:
-        return desk.refused(f"/products/{product_id}", refusal)
     return desk.back(f"/products/{product_id}#delivery", desk.say(N_("Tax class and weights saved.")))
 
 

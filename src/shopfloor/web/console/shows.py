@@ -365,7 +365,7 @@ async def change_offer(desk: Runner, show_id: Id, offer_id: Id) -> Response:
     form = await desk.request.form()
     typed = {name: value for name, value in form.items() if isinstance(value, str)}
     path = f"/shows/{show_id}#offer-{offer_id}"
-    try:
+    with desk.back_if_refused(path):
         async with desk.work() as tx:
             offer = await live.offer(tx, shop_id=desk.shop.id, show_id=show_id, offer_id=offer_id)
             check_variants(typed, "price", "quota", known={line.variant_id for line in offer.lines})
@@ -391,8 +391,6 @@ async def change_offer(desk: Runner, show_id: Id, offer_id: Id) -> Response:
                 if typed.get(f"price-{line.variant_id}", "").strip()
             }
             await set_offer_prices(tx, desk, offer, prices, reason="changed in the console")
-    except Refusal as refusal:
-        return desk.refused(path, refusal)
     return desk.back(path, desk.say(N_("Saved.")))
 
 
@@ -404,7 +402,7 @@ async def add_slot(
     desk: Runner, show_id: Id, title: Text = "", minutes: Text = "5", offer_id: Text = "", script: Text = ""
 ) -> Response:
     """Talk, or another turn of an offer."""
-    try:
+    with desk.back_if_refused(f"/shows/{show_id}#run"):
         number = id_of(offer_id) if offer_id else None
         async with desk.work() as tx:
             await live.add_slot(
@@ -417,8 +415,6 @@ async def add_slot(
                 title=title.strip(),
                 script=script,
             )
-    except Refusal as refusal:
-        return desk.refused(f"/shows/{show_id}#run", refusal)
     return desk.back(f"/shows/{show_id}#run", desk.say(N_("Added at the end of the run of show.")))
 
 
@@ -433,7 +429,7 @@ async def change_slot(
     script: Text = "",
 ) -> Response:
     path = f"/shows/{show_id}#slot-{slot_id}"
-    try:
+    with desk.back_if_refused(path):
         async with desk.work() as tx:
             await live.change_slot(
                 tx,
@@ -445,8 +441,6 @@ async def change_slot(
                 title=title.strip(),
                 script=script,
             )
-    except Refusal as refusal:
-        return desk.refused(path, refusal)
     return desk.back(path, desk.say(N_("Saved.")))
 
 
@@ -455,7 +449,7 @@ async def move_slot(
     desk: Runner, show_id: Id, slot_id: Id, to: Annotated[str, Form(max_length=4)]
 ) -> Response:
     """One place up or down; at the end of the list nothing happens."""
-    try:
+    with desk.back_if_refused(f"/shows/{show_id}#run"):
         async with desk.work() as tx:
             ids = [slot.id for slot in await live.slots(tx, shop_id=desk.shop.id, show_id=show_id)]
             await live.order_slots(
@@ -464,8 +458,6 @@ async def move_slot(
                 show_id=show_id,
                 slot_ids=moved(ids, slot_id, -1 if to == "up" else 1),
             )
-    except Refusal as refusal:
-        return desk.refused(f"/shows/{show_id}#run", refusal)
     return desk.back(f"/shows/{show_id}#slot-{slot_id}")
 
 
@@ -482,20 +474,16 @@ def moved(ids: Sequence[int], which: int, by: int) -> list[int]:
 @router.post("/{show_id}/slots/{slot_id}/remove")
 async def remove_slot(desk: Runner, show_id: Id, slot_id: Id) -> Response:
     """Out of the run; what it offered can still be bought."""
-    try:
+    with desk.back_if_refused(f"/shows/{show_id}#run"):
         async with desk.work() as tx:
             await live.remove_slot(tx, shop_id=desk.shop.id, show_id=show_id, slot_id=slot_id)
-    except Refusal as refusal:
-        return desk.refused(f"/shows/{show_id}#run", refusal)
     return desk.back(f"/shows/{show_id}#run", desk.say(N_("Slot removed from the run of show.")))
 
 
 @router.post("/{show_id}/start")
 async def start(desk: Runner, show_id: Id) -> Response:
     """On air, and to the studio."""
-    try:
+    with desk.back_if_refused(f"/shows/{show_id}"):
         async with desk.work() as tx:
             await live.start_show(tx, shop_id=desk.shop.id, show_id=show_id, by=desk.actor.person_id)
-    except Refusal as refusal:
-        return desk.refused(f"/shows/{show_id}", refusal)
     return desk.back(f"/shows/{show_id}/studio", desk.say(N_("You're live.")))

@@ -195,7 +195,7 @@ async def move(
     units: Text = "",
 ) -> Response:
     """Units from one place and purpose to another; each is named as "<location>:<pool>"."""
-    try:
+    with desk.back_if_refused("/stock"):
         quantity = desk.quantity(units)
         (from_location, from_pool), (to_location, to_pool) = _spot(source), _spot(target)
         async with desk.work() as tx:
@@ -211,8 +211,6 @@ async def move(
                 from_pool=from_pool,
                 to_pool=to_pool,
             )
-    except Refusal as refusal:
-        return desk.refused("/stock", refusal)
     return desk.back("/stock", desk.say(N_("Units moved.")))
 
 
@@ -230,7 +228,7 @@ async def open_pool(
     """Something that sells on its own, perhaps offline, and needs units nobody else sells."""
     if not name.strip() or kind not in {stock.PoolKind.TILL, stock.PoolKind.CHANNEL}:
         return desk.refused("/stock#apart", NotAName())
-    try:
+    with desk.back_if_refused("/stock#apart"):
         async with desk.work() as tx:
             await stock.open_till_pool(
                 tx,
@@ -240,21 +238,17 @@ async def open_pool(
                 quotas={},
                 kind=stock.PoolKind(kind),
             )
-    except Refusal as refusal:
-        return desk.refused("/stock#apart", refusal)
     return desk.back("/stock#apart", desk.say(N_("Created. Move units to it.")))
 
 
 @router.post("/pools/{pool_id}/close")
 async def close_pool(desk: Editor, pool_id: Id) -> Response:
     """What is free flows back to the open stock; what is promised stays promised."""
-    try:
+    with desk.back_if_refused("/stock#apart"):
         async with desk.work() as tx:
             if (await stock.pool(tx, shop_id=desk.shop.id, pool_id=pool_id)).kind is stock.PoolKind.SHOW:
                 raise stock.WrongState(pool_id=pool_id)
             await stock.close_pool(tx, shop_id=desk.shop.id, pool_id=pool_id)
-    except Refusal as refusal:
-        return desk.refused("/stock#apart", refusal)
     return desk.back("/stock#apart", desk.say(N_("Closed. Available units returned to open stock.")))
 
 

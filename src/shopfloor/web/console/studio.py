@@ -13,7 +13,6 @@ from shopfloor.accounts import Permission
 from shopfloor.accounts.api import Shopper
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
-from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.services import services_of
 from shopfloor.kernel.values import now
 from shopfloor.web.console.desk import Desk, at, at_page
@@ -200,14 +199,12 @@ def _back(desk: Desk, show_id: int, said: str | None = None, *, at: str = "") ->
 @router.post("/feature")
 async def feature(desk: Runner, show_id: Id, offer_id: Annotated[str, Form(max_length=19)] = "") -> Response:
     """Show this offer; none when empty."""
-    try:
+    with desk.back_if_refused(f"/shows/{show_id}/studio"):
         number = id_of(offer_id) if offer_id else None
         async with desk.work() as tx:
             await live.feature(
                 tx, shop_id=desk.shop.id, show_id=show_id, offer_id=number, by=desk.actor.person_id
             )
-    except Refusal as refusal:
-        return desk.refused(f"/shows/{show_id}/studio", refusal)
     return _back(desk, show_id)
 
 
@@ -216,7 +213,7 @@ async def price(desk: Runner, show_id: Id, offer_id: Annotated[Id, Form()]) -> R
     """New prices of an offer from now on; `price` stands for all of its variants, `price-ID` for one."""
     form = await desk.request.form()
     typed = {name: value.strip() for name, value in form.items() if isinstance(value, str)}
-    try:
+    with desk.back_if_refused(f"/shows/{show_id}/studio"):
         async with desk.work() as tx:
             offer = await live.offer(tx, shop_id=desk.shop.id, show_id=show_id, offer_id=offer_id)
             check_variants(typed, "price", known={line.variant_id for line in offer.lines})
@@ -226,8 +223,6 @@ async def price(desk: Runner, show_id: Id, offer_id: Annotated[Id, Form()]) -> R
             }
             prices = {variant_id: desk.minor(text) for variant_id, text in texts.items() if text}
             await set_offer_prices(tx, desk, offer, prices, reason="changed on air")
-    except Refusal as refusal:
-        return desk.refused(f"/shows/{show_id}/studio", refusal)
     return _back(
         desk, show_id, desk.say(N_("The new price is live on every page. Reserved items keep their price."))
     )
@@ -238,7 +233,7 @@ async def notice(
     desk: Runner, show_id: Id, text: Text = "", kind: Annotated[str, Form(max_length=20)] = "notice"
 ) -> Response:
     """A notice on top of the room, or the correction of something said."""
-    try:
+    with desk.back_if_refused(f"/shows/{show_id}/studio"):
         async with desk.work() as tx:
             state = await live.room_state(tx, show_id)
             await live.post_notice(
@@ -250,38 +245,30 @@ async def notice(
                 offer_id=state.featured_id if kind == "correction" else None,
                 by=desk.actor.person_id,
             )
-    except Refusal as refusal:
-        return desk.refused(f"/shows/{show_id}/studio", refusal)
     return _back(desk, show_id, desk.say(N_("Everyone in the room sees it.")))
 
 
 @router.post("/notice/clear")
 async def clear_notice(desk: Runner, show_id: Id) -> Response:
-    try:
+    with desk.back_if_refused(f"/shows/{show_id}/studio"):
         async with desk.work() as tx:
             await live.clear_notice(tx, shop_id=desk.shop.id, show_id=show_id)
-    except Refusal as refusal:
-        return desk.refused(f"/shows/{show_id}/studio", refusal)
     return _back(desk, show_id, desk.say(N_("Notice removed; it stays on record.")))
 
 
 @router.post("/start")
 async def start(desk: Runner, show_id: Id) -> Response:
-    try:
+    with desk.back_if_refused(f"/shows/{show_id}/studio"):
         async with desk.work() as tx:
             await live.start_show(tx, shop_id=desk.shop.id, show_id=show_id, by=desk.actor.person_id)
-    except Refusal as refusal:
-        return desk.refused(f"/shows/{show_id}/studio", refusal)
     return _back(desk, show_id, desk.say(N_("You're live.")))
 
 
 @router.post("/end")
 async def end(desk: Runner, show_id: Id) -> Response:
-    try:
+    with desk.back_if_refused(f"/shows/{show_id}/studio"):
         async with desk.work() as tx:
             await live.end_show(tx, shop_id=desk.shop.id, show_id=show_id, by=desk.actor.person_id)
-    except Refusal as refusal:
-        return desk.refused(f"/shows/{show_id}/studio", refusal)
     return _back(desk, show_id, desk.say(N_("The show has ended. Remaining units returned to open stock.")))
 
 
@@ -297,7 +284,7 @@ async def hide(
     mute: Annotated[str, Form(max_length=10)] = "",
 ) -> Response:
     """Take a line out, with a reason; with `mute` its writer only reads for a while."""
-    try:
+    with desk.back_if_refused(f"/shows/{show_id}/studio"):
         async with desk.work() as tx:
             line = await chat.hide(
                 tx, shop_id=desk.shop.id, line_id=line_id, reason=reason, by=desk.actor.person_id
@@ -312,17 +299,13 @@ async def hide(
                     show_id=show_id,
                     by=desk.actor.person_id,
                 )
-    except Refusal as refusal:
-        return desk.refused(f"/shows/{show_id}/studio", refusal)
     said = N_("Message hidden; its author is muted for 10 minutes.") if mute else N_("Message hidden.")
     return _back(desk, show_id, desk.say(said), at="#chat")
 
 
 @router.post("/approve")
 async def approve(desk: Moderator, show_id: Id, line_id: Annotated[UUID, Form()]) -> Response:
-    try:
+    with desk.back_if_refused(f"/shows/{show_id}/studio"):
         async with desk.work() as tx:
             await chat.approve(tx, shop_id=desk.shop.id, line_id=line_id, by=desk.actor.person_id)
-    except Refusal as refusal:
-        return desk.refused(f"/shows/{show_id}/studio", refusal)
     return _back(desk, show_id, at="#chat")

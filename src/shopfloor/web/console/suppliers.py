@@ -349,7 +349,7 @@ async def announce_makeable(
     """Sell a variant before it is made, against what its supplier can make by a day; 0 units end it."""
     back = f"/suppliers/{supplier_id}#makeable"
     quote_id, _, variant_id = item.partition("-")
-    try:
+    with desk.back_if_refused(back):
         async with desk.work() as tx:
             await supply.supplier(tx, shop_id=desk.shop.id, supplier_id=supplier_id)
             level = await supply.announce_makeable(
@@ -362,8 +362,6 @@ async def announce_makeable(
                 location_id=id_of(location_id),
                 today=now().astimezone(zone_of(desk.shop.timezone)).date(),
             )
-    except Refusal as refusal:
-        return desk.refused(back, refusal)
     if not level.quantity:
         return desk.back(back, desk.say(N_("No longer sold before it is made.")))
     day = "" if level.ready_on is None else format_date(level.ready_on, "long", desk.language.locale)
@@ -429,11 +427,9 @@ def _terms(reading: Reading, values: Mapping[str, str]) -> supply.QuoteTerms | N
 
 @router.post("/suppliers/{supplier_id}/quotes/{quote_id}/withdraw")
 async def withdraw(desk: Editor, supplier_id: Id, quote_id: Id) -> Response:
-    try:
+    with desk.back_if_refused(f"/suppliers/{supplier_id}"):
         async with desk.work() as tx:
             await supply.withdraw_quote(tx, shop_id=desk.shop.id, quote_id=quote_id, supplier_id=supplier_id)
-    except Refusal as refusal:
-        return desk.refused(f"/suppliers/{supplier_id}", refusal)
     return desk.back(
         f"/suppliers/{supplier_id}", desk.say(N_("Quote withdrawn; existing orders aren't affected."))
     )

@@ -107,11 +107,9 @@ async def save_class(desk: Manager, code: Text = "", name: Text = "") -> Respons
 
 @router.post("/classes/remove")
 async def remove_class(desk: Manager, code: Text) -> Response:
-    try:
+    with desk.back_if_refused("/taxes"):
         async with desk.work() as tx:
             await pricing.service.remove_tax_class(tx, shop_id=desk.shop.id, code=code)
-    except Refusal as refusal:
-        return desk.refused("/taxes", refusal)
     return desk.back("/taxes#classes", desk.say(N_("Tax class deleted.")))
 
 
@@ -198,11 +196,9 @@ async def save_rate(
 
 @router.post("/rate/{rate_id:id}/remove")
 async def remove_rate(desk: Manager, rate_id: Id) -> Response:
-    try:
+    with desk.back_if_refused("/taxes"):
         async with desk.work() as tx:
             await pricing.service.remove_tax_rate(tx, shop_id=desk.shop.id, rate_id=rate_id)
-    except Refusal as refusal:
-        return desk.refused("/taxes", refusal)
     return desk.back("/taxes#rates", desk.say(N_("Tax rate deleted.")))
 
 

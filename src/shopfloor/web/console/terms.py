@@ -12,7 +12,6 @@ from shopfloor import accounts, catalog, policies, purchases
 from shopfloor.accounts import Permission
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
-from shopfloor.kernel.errors import Refusal
 from shopfloor.web import regions
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.languages import LANGUAGES, N_, by_tag, fitting
@@ -124,11 +123,9 @@ async def change_shop(
 @router.post("/pay-to")
 async def change_pay_to(desk: MoneyManager, pay_to: Text = "") -> Response:
     """The bank details have a form of their own: they take another permission than the rest."""
-    try:
+    with desk.back_if_refused("/terms"):
         async with desk.work() as tx:
             await policies.bank_details.change(tx, actor=desk.actor, pay_to=pay_to)
-    except Refusal as refusal:
-        return desk.refused("/terms", refusal)
     return desk.back("/terms", desk.say(N_("Bank details saved.")))
 
 
@@ -152,7 +149,7 @@ async def change(
     balance_within_days: Text = "7",
     keep_deposit: Text = "",
 ) -> Response:
-    try:
+    with desk.back_if_refused("/terms"):
         async with desk.work() as tx:
             before = await policies.shop_terms(tx, shop_id=desk.shop.id)
             policy = replace(
@@ -174,6 +171,4 @@ async def change(
             if most_per_buyer.strip():
                 units = desk.quantity(most_per_buyer)
                 await purchases.set_most_per_buyer(tx, shop_id=desk.shop.id, units=units)
-    except Refusal as refusal:
-        return desk.refused("/terms", refusal)
     return desk.back("/terms", desk.say(N_("Settings saved. They apply to new orders.")))

@@ -4,8 +4,8 @@ import pytest
 
 from shopfloor import catalog
 from shopfloor.catalog import models
-from shopfloor.catalog.sheet import quoted, unquoted
 from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.sheets import guarded, unguarded
 from shopfloor.kernel.values import MAX_MINOR, Money
 
 
@@ -100,5 +100,5 @@ def test_markup_becomes_text() -> None:
     "cell", ["=1+1", "+1", "-1", "@x", "'=1", "''=1", "\t=1", "a", "", "'a", "1-2", "it's"]
 )
 def test_a_cell_that_looks_like_a_formula_comes_back(cell: str) -> None:
-    assert not quoted(cell).startswith(("=", "+", "-", "@", "\t", "\r"))
-    assert unquoted(quoted(cell)) == cell
+    assert not guarded(cell).startswith(("=", "+", "-", "@", "\t", "\r"))
+    assert unguarded(guarded(cell)) == cell

@@ -45,6 +45,7 @@ from shopfloor import (
     worker,
 )
 from shopfloor.accounts import api as accounts_api
+from shopfloor.accounts import people_api, shops_api
 from shopfloor.catalog import api as catalog_api
 from shopfloor.catalog.endpoint import PictureFiles
 from shopfloor.chat import api as chat_api
@@ -380,7 +381,7 @@ class PathRouter:
 
 
 JSON = (
-    accounts_api, catalog_api, stock_api, media_api, live_api, chat_api, policies_api, orders_api, pricing_api, promotions_api,
+    people_api, shops_api, catalog_api, stock_api, media_api, live_api, chat_api, policies_api, orders_api, pricing_api, promotions_api,
     metrics_api, demand_api, supply_api,
 )  # fmt: skip
 

@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 
 from shopfloor import accounts
-from shopfloor.accounts import api
+from shopfloor.accounts import api, people_api, shops_api
 from shopfloor.kernel import http
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.services import Services
@@ -38,7 +38,8 @@ async def app(database: Database) -> FastAPI:
     async with database.transaction() as tx:
         keyring = await accounts.keyring(tx)
     http.install(app, Services(database, parts=[keyring]))
-    app.include_router(api.router)
+    app.include_router(people_api.router)
+    app.include_router(shops_api.router)
     api.install(app, public=None)
     api.check_every_route_is_decided(app)
     return app

@@ -316,9 +316,7 @@ async def found_shop(dsn: str) -> Shop:
             tx, status=catalog.Status.ACTIVE, shop_id=shop_id, title="Shirt", kind=catalog.Kind.SIZED, option_names=["Size"],
             variants=[catalog.NewVariant(PRICE, [str(size)], f"S-{size}") for size in range(8)],
         )  # fmt: skip
-        variants = [
-            each.id for each in await catalog.variants_of(tx, shop_id=shop_id, product_ids=[product.id])
-        ]
+        variants = [each.id for each in await catalog.variants(tx, shop_id=shop_id, product_ids=[product.id])]
         place = await stock.add_location(
             tx, shop_id=shop_id, name="warehouse", kind=stock.LocationKind.WAREHOUSE
         )

@@ -33,7 +33,7 @@ class Tea:
 
 async def one(tx: Tx, shop_id: int, title: str, minor: int) -> int:
     made = await catalog.create_product(tx, shop_id=shop_id, title=title, variants=[NewVariant(minor)])
-    return (await catalog.variants_of(tx, shop_id=shop_id, product_ids=[made.id]))[0].id
+    return (await catalog.variants(tx, shop_id=shop_id, product_ids=[made.id]))[0].id
 
 
 @pytest.fixture
@@ -90,8 +90,8 @@ async def test_a_variant_consists_of_others(database: Database, tea: Tea) -> Non
     async with database.transaction() as tx:
         every = [tea.tea_set, tea.pot, tea.foreign]
         assert await catalog.bundles(tx, shop_id=tea.shop_id, variant_ids=every) == {tea.tea_set: made}
-        assert await catalog.bundles_with(tx, shop_id=tea.shop_id, part_ids=[tea.cup]) == {tea.tea_set: made}
-        assert await catalog.bundles_with(tx, shop_id=tea.shop_id, part_ids=[tea.tea_set]) == {}
+        assert await catalog.bundles(tx, shop_id=tea.shop_id, part_ids=[tea.cup]) == {tea.tea_set: made}
+        assert await catalog.bundles(tx, shop_id=tea.shop_id, part_ids=[tea.tea_set]) == {}
         cursor = await tx.connection.execute("SELECT name, body FROM kernel.outbox")
         [(name, body)] = await cursor.fetchall()
         product_id = (await catalog.variants(tx, shop_id=tea.shop_id, ids=[tea.tea_set]))[0].product_id

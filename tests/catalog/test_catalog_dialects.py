@@ -34,7 +34,7 @@ async def kept(database: Database, shops: Shops) -> list[tuple[str, str, str, st
     """Title, description, SKU, barcode and price of every variant."""
     async with database.transaction() as tx:
         products = {each.id: each for each in await catalog.products(tx, shop_id=shops.mine.id)}
-        variants = await catalog.variants_of(tx, shop_id=shops.mine.id, product_ids=list(products))
+        variants = await catalog.variants(tx, shop_id=shops.mine.id, product_ids=list(products))
     return [
         (products[v.product_id].title, products[v.product_id].description, v.sku, v.barcode, v.price_minor)
         for v in variants

@@ -42,7 +42,7 @@ async def kept(database: Database, shop: accounts.Shop) -> list[tuple[str, list[
     """Handle, and options, SKU and price of each variant."""
     async with database.transaction() as tx:
         products = await catalog.products(tx, shop_id=shop.id)
-        variants = await catalog.variants_of(tx, shop_id=shop.id, product_ids=[each.id for each in products])
+        variants = await catalog.variants(tx, shop_id=shop.id, product_ids=[each.id for each in products])
     return [
         (p.handle, [(v.options, v.sku, v.price_minor) for v in variants if v.product_id == p.id])
         for p in products
@@ -68,7 +68,7 @@ async def test_products_variants_and_addresses_are_taken(
     assert await kept(database, shops.mine) == [SHIRT_KEPT, CUP_KEPT]
     async with database.transaction() as tx:
         shirt, cup = await catalog.products(tx, shop_id=shops.mine.id)
-        variants = await catalog.variants_of(tx, shop_id=shops.mine.id, product_ids=[shirt.id])
+        variants = await catalog.variants(tx, shop_id=shops.mine.id, product_ids=[shirt.id])
     assert (shirt.title, shirt.description, shirt.vendor, shirt.product_type, shirt.tags, shirt.kind, shirt.status) == (
         "Linen Shirt", "<p>Soft</p>", "Mill", "Shirts", ["linen", "summer"], "sized", "active",
     )  # fmt: skip
@@ -105,7 +105,7 @@ async def test_a_second_import_updates_by_handle(database: Database, shops: Shop
     ]
     async with database.transaction() as tx:
         (shirt,) = await catalog.products(tx, shop_id=shops.mine.id)
-        (first, *_) = await catalog.variants_of(tx, shop_id=shops.mine.id, product_ids=[shirt.id])
+        (first, *_) = await catalog.variants(tx, shop_id=shops.mine.id, product_ids=[shirt.id])
         history = await catalog.prices(tx, shop_id=shops.mine.id, variant_id=first.id)
     assert (shirt.title, shirt.description, shirt.tags) == (
         "Linen Shirt II",

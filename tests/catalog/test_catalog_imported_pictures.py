@@ -126,7 +126,7 @@ async def test_pictures_come_from_their_addresses_once(
     async with database.transaction() as tx:
         (cup,) = await catalog.products(tx, shop_id=shops.mine.id)
         first, second = await catalog.pictures(tx, shop_id=shops.mine.id, product_ids=[cup.id])
-        (variant,) = await catalog.variants_of(tx, shop_id=shops.mine.id, product_ids=[cup.id])
+        (variant,) = await catalog.variants(tx, shop_id=shops.mine.id, product_ids=[cup.id])
         sheet = await catalog.export_shopify_csv(tx, shop_id=shops.mine.id, base_url="https://shop.example")
     assert variant.compare_at_minor == 1500
     assert (tmp_path / first.sha256 / "160.webp").exists()
@@ -335,7 +335,7 @@ async def test_list_prices_are_kept_changed_and_taken_away(
     async def listed() -> int | None:
         async with database.transaction() as tx:
             (cup,) = await catalog.products(tx, shop_id=shops.mine.id)
-            (variant,) = await catalog.variants_of(tx, shop_id=shops.mine.id, product_ids=[cup.id])
+            (variant,) = await catalog.variants(tx, shop_id=shops.mine.id, product_ids=[cup.id])
         return variant.compare_at_minor
 
     await take(database, shops.mine, head + f"cup,Cup,12.00,{cell}\n")

@@ -33,7 +33,7 @@ async def make(tx: Tx, shop_id: int, title: str, *options: str) -> tuple[catalog
         option_names=["Size"],
         variants=[NewVariant(12_900, [option]) for option in options],
     )
-    variants = await catalog.variants_of(tx, shop_id=shop_id, product_ids=[made.id])
+    variants = await catalog.variants(tx, shop_id=shop_id, product_ids=[made.id])
     return made, [each.id for each in variants]
 
 
@@ -95,7 +95,7 @@ async def test_a_variant_goes_and_the_others_keep_their_prices(database: Databas
         made, (small, medium, large) = await make(tx, mine, "Shirt", "S", "M", "L")
     await delete_variants(database, mine, made.id, small, large)
     async with database.transaction() as tx:
-        (left,) = await catalog.variants_of(tx, shop_id=mine, product_ids=[made.id])
+        (left,) = await catalog.variants(tx, shop_id=mine, product_ids=[made.id])
         assert (left.id, left.options, left.price_minor) == (medium, ["M"], 12_900)
         # The combination is free again.
         await catalog.add_variant(tx, shop_id=mine, product_id=made.id, variant=NewVariant(1, ["S"]))

@@ -83,7 +83,7 @@ async def test_a_product_is_made_with_its_variants(database: Database, shops: Sh
     made = await shirt(database, shops.mine)
 
     async with database.transaction() as tx:
-        variants = await catalog.variants_of(tx, shop_id=shops.mine.id, product_ids=[made.id])
+        variants = await catalog.variants(tx, shop_id=shops.mine.id, product_ids=[made.id])
     assert made == catalog.Product(
         id=made.id, shop_id=shops.mine.id, handle="linen-shirt", title="Linen Shirt", titles={"zh_CN": "亚麻衬衫"},
         description="Soft.\nLight.", descriptions={}, kind=Kind.SIZED, status=Status.DRAFT, vendor="Mill",
@@ -237,7 +237,7 @@ async def test_another_shops_product_is_not_there_for_any_verb(database: Databas
     me, there = shops.mine.id, shops.other.id
     picture = ProcessedPicture("a" * 64, 1, 1, {})
     async with database.transaction() as tx:
-        variant = (await catalog.variants_of(tx, shop_id=me, product_ids=[made.id]))[0]
+        variant = (await catalog.variants(tx, shop_id=me, product_ids=[made.id]))[0]
         added = await catalog.add_picture(tx, shop_id=me, product_id=made.id, picture=picture)
     for kind, work in (
         (catalog.UnknownProduct, lambda tx: catalog.product(tx, shop_id=there, product_id=made.id)),
@@ -273,7 +273,7 @@ async def test_another_shops_product_is_not_there_for_any_verb(database: Databas
         await refused(kind, database, work)
     async with database.transaction() as tx:
         assert await catalog.variants(tx, shop_id=there, ids=[variant.id]) == []
-        assert await catalog.variants_of(tx, shop_id=there, product_ids=[made.id]) == []
+        assert await catalog.variants(tx, shop_id=there, product_ids=[made.id]) == []
         assert await catalog.pictures(tx, shop_id=there, product_ids=[made.id]) == []
         assert await catalog.products(tx, shop_id=there) == []
         assert await catalog.products_by_id(tx, shop_id=there, ids=[made.id]) == {}
@@ -317,7 +317,7 @@ async def test_products_come_page_by_page(database: Database, shops: Shops) -> N
 async def one_variant(database: Database, shops: Shops) -> int:
     made = await shirt(database, shops.mine, option_names=[], variants=[NewVariant(12900)])
     async with database.transaction() as tx:
-        return (await catalog.variants_of(tx, shop_id=shops.mine.id, product_ids=[made.id]))[0].id
+        return (await catalog.variants(tx, shop_id=shops.mine.id, product_ids=[made.id]))[0].id
 
 
 async def test_a_price_takes_effect_at_once_and_the_one_before_stays_on_record(

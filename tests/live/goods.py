@@ -47,8 +47,8 @@ async def make_goods(db: Database, slug: str = "ada", units: int = 10) -> Goods:
             title="Bowl",
             variants=[catalog.NewVariant(2_500, [], "B")],
         )
-        coats = [each.id for each in await catalog.variants_of(tx, shop_id=shop.id, product_ids=[coat.id])]
-        bowls = [each.id for each in await catalog.variants_of(tx, shop_id=shop.id, product_ids=[bowl.id])]
+        coats = [each.id for each in await catalog.variants(tx, shop_id=shop.id, product_ids=[coat.id])]
+        bowls = [each.id for each in await catalog.variants(tx, shop_id=shop.id, product_ids=[bowl.id])]
         where = await stock.add_location(
             tx, shop_id=shop.id, name="Warehouse", kind=stock.LocationKind.WAREHOUSE
         )

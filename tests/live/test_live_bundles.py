@@ -38,7 +38,7 @@ async def sets(database: Database) -> Sets:
             title="Set",
             variants=[catalog.NewVariant(15_000)],
         )
-        [variant] = await catalog.variants_of(tx, shop_id=goods.shop_id, product_ids=[made.id])
+        [variant] = await catalog.variants(tx, shop_id=goods.shop_id, product_ids=[made.id])
         bundle = await catalog.set_parts(
             tx,
             shop_id=goods.shop_id,

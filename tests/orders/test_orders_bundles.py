@@ -205,7 +205,7 @@ async def make_pairs(make_market: MakeMarket, dsn: str) -> AsyncIterator[MakePai
                 title="Pair",
                 variants=[catalog.NewVariant(33_000, sku="PAIR")],
             )
-            [pair] = await catalog.variants_of(tx, shop_id=market.shop_id, product_ids=[made.id])
+            [pair] = await catalog.variants(tx, shop_id=market.shop_id, product_ids=[made.id])
             await catalog.set_parts(
                 tx,
                 shop_id=market.shop_id,

@@ -62,7 +62,7 @@ async def send(client: httpx.AsyncClient, sheet: str = SHEET, **asked: Any) -> d
 async def goods(tx: Tx, shop_id: int) -> dict[int, str]:
     """SKU by variant."""
     ids = [each.id for each in await catalog.products(tx, shop_id=shop_id)]
-    return {each.id: each.sku for each in await catalog.variants_of(tx, shop_id=shop_id, product_ids=ids)}
+    return {each.id: each.sku for each in await catalog.variants(tx, shop_id=shop_id, product_ids=ids)}
 
 
 async def books(market: Market, location_id: int) -> dict[str, int]:

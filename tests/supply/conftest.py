@@ -129,7 +129,7 @@ async def works(database: Database) -> Works:
         )  # fmt: skip
         ids = {
             product.id: [
-                each.id for each in await catalog.variants_of(tx, shop_id=shop.id, product_ids=[product.id])
+                each.id for each in await catalog.variants(tx, shop_id=shop.id, product_ids=[product.id])
             ]
             for product in (coat, bowl)
         }

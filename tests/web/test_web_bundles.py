@@ -80,7 +80,7 @@ async def tea(stage: Stage) -> Tea:
                 tx, status=catalog.Status.ACTIVE, shop_id=stage.shop.id, title=title, titles={"zh_CN": chinese},
                 variants=[catalog.NewVariant(minor, sku=title.upper().replace(" ", "-"))],
             )  # fmt: skip
-            [variant] = await catalog.variants_of(tx, shop_id=stage.shop.id, product_ids=[made.id])
+            [variant] = await catalog.variants(tx, shop_id=stage.shop.id, product_ids=[made.id])
             products.append(made.id)
             variants.append(variant.id)
         await catalog.set_parts(

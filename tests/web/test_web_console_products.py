@@ -11,7 +11,7 @@ from tests.web.conftest import Stage
 from tests.web.signed import signed_in
 
 from shopfloor import catalog, stock
-from shopfloor.web.console.products import new_variants, split_values
+from shopfloor.web.console.products import split_values
 
 HERE = "/console/harbour/products"
 
@@ -28,7 +28,7 @@ async def products(stage: Stage) -> list[catalog.Product]:
 
 async def variants(stage: Stage, product_id: int) -> list[catalog.Variant]:
     async with stage.db.transaction() as tx:
-        return await catalog.variants_of(tx, shop_id=stage.shop.id, product_ids=[product_id])
+        return await catalog.variants(tx, shop_id=stage.shop.id, product_ids=[product_id])
 
 
 def test_values_are_split_however_they_are_typed() -> None:
@@ -41,18 +41,18 @@ def test_values_are_split_however_they_are_typed() -> None:
 
 
 def test_each_combination_is_a_variant() -> None:
-    made = new_variants([["S", "M"], ["Blue"]], 500, "T")
+    made = catalog.NewVariant.of_each([["S", "M"], ["Blue"]], 500, "T")
     assert [(one.options, one.sku, one.price_minor) for one in made] == [
         (["S", "Blue"], "T-S-Blue", 500),
         (["M", "Blue"], "T-M-Blue", 500),
     ]
-    assert [(one.options, one.sku) for one in new_variants([], 500, "T")] == [([], "T")]
+    assert [(one.options, one.sku) for one in catalog.NewVariant.of_each([], 500, "T")] == [([], "T")]
 
 
 def test_too_many_combinations_are_refused_before_they_are_made() -> None:
     values = [str(n) for n in range(100)]
     with pytest.raises(catalog.TooManyVariants):
-        new_variants([values, values, values], 500, "")
+        catalog.NewVariant.of_each([values, values, values], 500, "")
 
 
 async def test_nobody_sees_it_without_signing_in(stage: Stage) -> None:
@@ -210,7 +210,7 @@ async def on_hand(stage: Stage) -> dict[str, int]:
     """Units on hand by title."""
     async with stage.db.transaction() as tx:
         found = {each.id: each.title for each in await catalog.products(tx, shop_id=stage.shop.id)}
-        variants = await catalog.variants_of(tx, shop_id=stage.shop.id, product_ids=list(found))
+        variants = await catalog.variants(tx, shop_id=stage.shop.id, product_ids=list(found))
         levels = await stock.levels(tx, shop_id=stage.shop.id, variant_ids=[each.id for each in variants])
     units = {each.id: 0 for each in variants}
     for level in levels:
@@ -284,7 +284,7 @@ async def test_a_list_price_is_shown_until_the_price_has_a_history(
     client: httpx.AsyncClient, stage: Stage
 ) -> None:
     async with stage.db.transaction() as tx:
-        variants = await catalog.variants_of(tx, shop_id=stage.shop.id, product_ids=[stage.shirt.id])
+        variants = await catalog.variants(tx, shop_id=stage.shop.id, product_ids=[stage.shirt.id])
     cheapest = min(variants, key=lambda each: each.price_minor)
     path, field = f"{HERE}/{stage.shirt.id}/variants", f"compare-{cheapest.id}"
     page = f"/s/{stage.shop.slug}/p/{stage.shirt.id}"

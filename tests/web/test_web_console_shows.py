@@ -115,7 +115,7 @@ async def test_offer_a_product(client: httpx.AsyncClient, stage: Stage) -> None:
             tx, status=catalog.Status.ACTIVE, shop_id=stage.shop.id, title="Bowl", option_names=["Glaze"],
             variants=[catalog.NewVariant(2_500, ["Ash"]), catalog.NewVariant(2_700, ["Ink"])],
         )  # fmt: skip
-        ash, ink = await catalog.variants_of(tx, shop_id=stage.shop.id, product_ids=[bowl.id])
+        ash, ink = await catalog.variants(tx, shop_id=stage.shop.id, product_ids=[bowl.id])
     page = (await client.get(f"{HERE}/{stage.show.id}?add={bowl.id}")).text
     assert f'name="price-{ash.id}" value="25.00"' in page
     answer = await client.post(
@@ -144,7 +144,7 @@ async def test_an_offer_that_makes_no_sense(client: httpx.AsyncClient, stage: St
             title="Bowl",
             variants=[catalog.NewVariant(2_500)],
         )
-        [only] = await catalog.variants_of(tx, shop_id=stage.shop.id, product_ids=[bowl.id])
+        [only] = await catalog.variants(tx, shop_id=stage.shop.id, product_ids=[bowl.id])
     for typed in (
         {f"price-{only.id}": "cheap"},
         {f"price-{only.id}": ""},

@@ -173,7 +173,7 @@ async def test_a_draft_is_not_added_on_air_and_a_show_of_drafts_does_not_start(s
         jug = await catalog.create_product(
             tx, shop_id=stage.shop.id, title="Jug", variants=[catalog.NewVariant(3_000)]
         )
-        (variant,) = await catalog.variants_of(tx, shop_id=stage.shop.id, product_ids=[jug.id])
+        (variant,) = await catalog.variants(tx, shop_id=stage.shop.id, product_ids=[jug.id])
         later = await live.plan_show(tx, shop_id=stage.shop.id, title="Later")
     await on_air(stage)
     lines = [live.OfferLine(variant.id, 3_000, None)]

@@ -21,7 +21,7 @@ async def client(stage: Stage, tmp_path: Path) -> httpx.AsyncClient:
 
 async def prices(stage: Stage) -> list[int]:
     async with stage.db.transaction() as tx:
-        found = await catalog.variants_of(tx, shop_id=stage.shop.id, product_ids=[stage.shirt.id])
+        found = await catalog.variants(tx, shop_id=stage.shop.id, product_ids=[stage.shirt.id])
     return [variant.price_minor for variant in found]
 
 

@@ -75,7 +75,7 @@ async def test_what_has_stock_or_is_in_a_checkout_stays(
         jug = await catalog.create_product(
             tx, shop_id=stage.shop.id, title="Jug", variants=[catalog.NewVariant(3_000)]
         )
-        (variant,) = await catalog.variants_of(tx, shop_id=stage.shop.id, product_ids=[jug.id])
+        (variant,) = await catalog.variants(tx, shop_id=stage.shop.id, product_ids=[jug.id])
         (place,) = await stock.locations(tx, shop_id=stage.shop.id)
         await stock.receive(
             tx, shop_id=stage.shop.id, location_id=place.id, variant_id=variant.id, quantity=1

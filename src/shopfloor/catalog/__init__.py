@@ -11,9 +11,6 @@ from shopfloor.catalog.events import BundleChanged, PriceChanged, ProductChanged
 from shopfloor.catalog.exchange import Report, export_shopify_csv, import_shopify_csv
 from shopfloor.catalog.imports import fetch_pictures, picture_progress, retry_pictures, tidy
 from shopfloor.catalog.models import (
-    MAX_OPTIONS,
-    MAX_PARTS,
-    MAX_VARIANTS,
     PICTURE_SIZES,
     BadBundle,
     BadHandle,
@@ -52,7 +49,6 @@ from shopfloor.catalog.service import (
     add_variant,
     bundles,
     bundles_by_id,
-    bundles_with,
     create_product,
     pictures,
     prices,
@@ -66,17 +62,12 @@ from shopfloor.catalog.service import (
     update_product,
     update_variant,
     variants,
-    variants_of,
 )
-from shopfloor.catalog.sheet import Remark
 from shopfloor.catalog.uploads import opened_import, receive_picture
 
 __all__ = [
     "MAX_CSV_BYTES",
-    "MAX_OPTIONS",
-    "MAX_PARTS",
     "MAX_PICTURE_BYTES",
-    "MAX_VARIANTS",
     "PICTURE_SIZES",
     "ArchiveUnreadable",
     "BadBundle",
@@ -104,7 +95,6 @@ __all__ = [
     "ProcessedPicture",
     "Product",
     "ProductChanged",
-    "Remark",
     "Report",
     "SheetTooLarge",
     "SheetUnreadable",
@@ -118,7 +108,6 @@ __all__ = [
     "add_variant",
     "bundles",
     "bundles_by_id",
-    "bundles_with",
     "create_product",
     "delete_product",
     "delete_variants",
@@ -147,5 +136,4 @@ __all__ = [
     "update_product",
     "update_variant",
     "variants",
-    "variants_of",
 ]

@@ -263,7 +263,7 @@ def _price_out(price: Price) -> PriceOut:
 
 async def _products_out(tx: Tx, shop_id: int, products: list[Product]) -> list[ProductOut]:
     ids = [product.id for product in products]
-    variants = await catalog.variants_of(tx, shop_id=shop_id, product_ids=ids)
+    variants = await catalog.variants(tx, shop_id=shop_id, product_ids=ids)
     pictures = await catalog.pictures(tx, shop_id=shop_id, product_ids=ids)
     bundles = await catalog.bundles(tx, shop_id=shop_id, variant_ids=[variant.id for variant in variants])
     return [

@@ -161,7 +161,7 @@ async def _take(
         raise _FaultInRow(draft.row, "handle", refusal) from refusal
     known = {
         tuple(each.options): each
-        for each in await service.variants_of(tx, shop_id=shop_id, product_ids=[product_id])
+        for each in await service.variants(tx, shop_id=shop_id, product_ids=[product_id])
     }
     new: list[NewVariant] = []
     for variant in draft.variants:
@@ -192,7 +192,7 @@ async def _on_hand(
         return []
     ids = {
         tuple(each.options): each.id
-        for each in await service.variants_of(tx, shop_id=shop_id, product_ids=[product_id])
+        for each in await service.variants(tx, shop_id=shop_id, product_ids=[product_id])
     }
     return [
         UnitsOnHand(each.row, ids[tuple(each.options)], each.units)
@@ -337,7 +337,7 @@ async def export_shopify_csv(tx: Tx, *, shop_id: int, base_url: str | None = Non
     for source in await import_queries.picture_sources(tx, shop_id=shop_id):
         sources.setdefault(source.product_id, []).append((source.url, source.alt))
     variants: dict[int, list[Variant]] = {}
-    for variant in await service.variants_of(tx, shop_id=shop_id, product_ids=ids):
+    for variant in await service.variants(tx, shop_id=shop_id, product_ids=ids):
         variants.setdefault(variant.product_id, []).append(variant)
     header = [*_FIXED, *(f"{text} [{locale}]" for locale in locales for text in ("Title", "Body (HTML)"))]
     rows = (

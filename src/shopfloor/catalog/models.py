@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from itertools import product as combinations
+from math import prod
+from typing import ClassVar, Final
 
 from shopfloor.catalog.plain import plain_text, plain_texts
 from shopfloor.kernel import amounts
@@ -48,6 +50,8 @@ class Product:
     Descriptions are as they were given, possibly HTML from an import: pages show `plain` and `plains`, made of
     them when they were written, and never the markup.
     """
+
+    MOST_OPTIONS: ClassVar[int] = MAX_OPTIONS
 
     id: int
     shop_id: int
@@ -137,6 +141,8 @@ class BundlePart:
 class Bundle:
     """What a variant consists of.  `id` names this composition for good: another one gets another id."""
 
+    MOST_PARTS: ClassVar[int] = MAX_PARTS
+
     id: int
     variant_id: int
     parts: tuple[BundlePart, ...]
@@ -192,6 +198,21 @@ class NewVariant:
     barcode: str = ""
     grams: int = 0
     compare_at_minor: int | None = None
+
+    @classmethod
+    def of_each(cls, choices: Sequence[Sequence[str]], minor: int, sku: str) -> "list[NewVariant]":
+        """Every combination of the options' values, at one price; SKUs are the given one with the options behind it.
+
+        Raises TooManyVariants, before they are made.
+        """
+        if prod(map(len, choices)) > MAX_VARIANTS:
+            raise TooManyVariants(most=MAX_VARIANTS)
+        sku = sku.strip()
+        is_one = all(len(chosen) <= 1 for chosen in choices)
+        return [
+            cls(minor, list(values), sku if is_one or not sku else "-".join([sku, *values]))
+            for values in combinations(*choices)
+        ]
 
 
 class UnknownProduct(NotFound):

@@ -50,7 +50,7 @@ async def delete_product(tx: Tx, *, shop_id: int, product_id: int, named_by: Nam
     if not await removal_queries.lock_to_delete(tx, shop_id=shop_id, product_id=product_id):
         raise UnknownProduct
     product = await service.product(tx, shop_id=shop_id, product_id=product_id)
-    variants = await service.variants_of(tx, shop_id=shop_id, product_ids=[product_id])
+    variants = await service.variants(tx, shop_id=shop_id, product_ids=[product_id])
     await _delete_variants(tx, shop_id, product_id, [each.id for each in variants], named_by, whole=True)
     await removal_queries.delete_pictures(tx, product_id=product_id)
     await removal_queries.delete_product(tx, product_id=product_id)
@@ -74,7 +74,7 @@ async def delete_variants(
     """Delete these variants of a product, all or none.  Raises UnknownProduct, UnknownVariant, or InUse."""
     if not await removal_queries.lock_to_delete(tx, shop_id=shop_id, product_id=product_id):
         raise UnknownProduct
-    known = {each.id for each in await service.variants_of(tx, shop_id=shop_id, product_ids=[product_id])}
+    known = {each.id for each in await service.variants(tx, shop_id=shop_id, product_ids=[product_id])}
     wanted = sorted(set(variant_ids))
     if not known.issuperset(wanted):
         raise UnknownVariant

@@ -360,14 +360,16 @@ async def update_variant(
     return (await variants(tx, shop_id=shop_id, ids=[variant_id]))[0]
 
 
-async def variants(tx: Tx, *, shop_id: int, ids: Sequence[int]) -> list[Variant]:
-    """Those of `ids` that the shop has, in order of id, with the price in force."""
+async def variants(
+    tx: Tx, *, shop_id: int, ids: Sequence[int] = (), product_ids: Sequence[int] | None = None
+) -> list[Variant]:
+    """Those of `ids` that the shop has, in order of id, with the price in force.
+
+    With `product_ids` all variants of these products instead, product by product in their position.
+    """
+    if product_ids is not None:
+        return await queries.variants_of(tx, shop_id=shop_id, product_ids=product_ids)
     return await queries.variants(tx, shop_id=shop_id, ids=ids)
-
-
-async def variants_of(tx: Tx, *, shop_id: int, product_ids: Sequence[int]) -> list[Variant]:
-    """All variants of these products, product by product in their position."""
-    return await queries.variants_of(tx, shop_id=shop_id, product_ids=product_ids)
 
 
 # Bundles
@@ -392,7 +394,7 @@ async def set_parts(tx: Tx, *, shop_id: int, variant_id: int, parts: Sequence[Ne
         nested = sorted(await bundles(tx, shop_id=shop_id, variant_ids=part_ids))
         if nested:
             raise NestedBundle(variant_id=nested[0])
-        if await bundles_with(tx, shop_id=shop_id, part_ids=[variant_id]):
+        if await bundles(tx, shop_id=shop_id, part_ids=[variant_id]):
             raise NestedBundle("The variant is a part of another bundle.", variant_id=variant_id)
     await bundle_queries.end_bundle(tx, variant_id=variant_id)
     bundle_id = None
@@ -411,15 +413,13 @@ async def set_parts(tx: Tx, *, shop_id: int, variant_id: int, parts: Sequence[Ne
     return (await bundles(tx, shop_id=shop_id, variant_ids=[variant_id])).get(variant_id)
 
 
-async def bundles(tx: Tx, *, shop_id: int, variant_ids: Sequence[int]) -> dict[int, Bundle]:
-    """By variant, what those of `variant_ids` that are bundles consist of now."""
-    parts = await bundle_queries.bundle_parts(tx, shop_id=shop_id, variant_ids=variant_ids)
-    return {bundle.variant_id: bundle for bundle in _whole(parts)}
-
-
-async def bundles_with(tx: Tx, *, shop_id: int, part_ids: Sequence[int]) -> dict[int, Bundle]:
-    """By variant, the bundles that have one of `part_ids` in them now."""
-    parts = await bundle_queries.bundle_parts(tx, shop_id=shop_id, part_ids=part_ids)
+async def bundles(
+    tx: Tx, *, shop_id: int, variant_ids: Sequence[int] = (), part_ids: Sequence[int] = ()
+) -> dict[int, Bundle]:
+    """By variant, what those of `variant_ids` that are bundles consist of now; and the bundles that have one of
+    `part_ids` in them.
+    """
+    parts = await bundle_queries.bundle_parts(tx, shop_id=shop_id, variant_ids=variant_ids, part_ids=part_ids)
     return {bundle.variant_id: bundle for bundle in _whole(parts)}
 
 

@@ -223,7 +223,7 @@ async def serve(tx: Tx, *, shop_id: int, pool_id: int, variant_ids: Sequence[int
     that hold their share of the units unpaid keep their places, and those behind them are served.  While a product is off
     sale its line stands still.
     """
-    bundles = await catalog.bundles_with(tx, shop_id=shop_id, part_ids=variant_ids)
+    bundles = await catalog.bundles(tx, shop_id=shop_id, part_ids=variant_ids)
     wanted = await queries.variants_waited_for(tx, shop_id=shop_id, variant_ids=[*variant_ids, *bundles])
     if wanted:
         wanted = await _of_active(tx, shop_id, wanted)
@@ -259,7 +259,7 @@ async def serve(tx: Tx, *, shop_id: int, pool_id: int, variant_ids: Sequence[int
 
 async def serve_again(tx: Tx, *, shop_id: int, product_id: int) -> list[Waiting]:
     """A product is on sale again: its line moves on."""
-    variants = await catalog.variants_of(tx, shop_id=shop_id, product_ids=[product_id])
+    variants = await catalog.variants(tx, shop_id=shop_id, product_ids=[product_id])
     pool = await stock.open_pool(tx, shop_id=shop_id)
     return await serve(tx, shop_id=shop_id, pool_id=pool.id, variant_ids=[each.id for each in variants])
 

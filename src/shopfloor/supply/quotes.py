@@ -117,7 +117,7 @@ async def announce_makeable(
 
 async def _announced(tx: Tx, quote: Quote, *, besides: tuple[int, str], until: date) -> int:
     """Makeable units announced under `quote` for days up to `until`, without the one lot `besides`."""
-    variants = await catalog.variants_of(tx, shop_id=quote.shop_id, product_ids=[quote.product_id])
+    variants = await catalog.variants(tx, shop_id=quote.shop_id, product_ids=[quote.product_id])
     levels = await stock.levels(tx, shop_id=quote.shop_id, variant_ids=[each.id for each in variants])
     return sum(
         level.quantity

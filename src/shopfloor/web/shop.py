@@ -144,7 +144,7 @@ async def make_product_page(sources: Sources, reader: Reader, shop: str, product
         product = await catalog.product(tx, shop_id=found.id, product_id=product_id)
         if product.status != catalog.Status.ACTIVE:
             raise catalog.UnknownProduct(product_id=product_id)
-        variants = await catalog.variants_of(tx, shop_id=found.id, product_ids=[product.id])
+        variants = await catalog.variants(tx, shop_id=found.id, product_ids=[product.id])
         ids = [variant.id for variant in variants]
         left = await lefts(tx, found, ids)
         contents = await contents_of(tx, found, ids, language)
@@ -237,7 +237,7 @@ async def tiles(tx: Tx, shop: Shop, products: Sequence[catalog.Product]) -> list
     """Each with its lowest price and what is left."""
     found: list[Tile] = []
     variants: dict[int, list[catalog.Variant]] = {product.id: [] for product in products}
-    for variant in await catalog.variants_of(tx, shop_id=shop.id, product_ids=list(variants)):
+    for variant in await catalog.variants(tx, shop_id=shop.id, product_ids=list(variants)):
         variants[variant.product_id].append(variant)
     left = await lefts(tx, shop, [variant.id for group in variants.values() for variant in group])
     for product in products:

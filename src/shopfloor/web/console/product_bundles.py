@@ -11,7 +11,7 @@ from shopfloor.web.console.desk import Desk
 from shopfloor.web.parts import option_words
 
 # Rows of a bundle's form, and how many goods its list offers.
-ROWS: Final = range(1, catalog.MAX_PARTS + 1)
+ROWS: Final = range(1, catalog.Bundle.MOST_PARTS + 1)
 MOST_NAMES: Final = 500
 _NUMBERED: Final = re.compile(r"\(#([0-9]{1,18})\)$")
 
@@ -23,7 +23,7 @@ async def variant_meant(tx: Tx, shop_id: int, text: str) -> int | None:
         found = await catalog.variants(tx, shop_id=shop_id, ids=[int(numbered[1])])
         return found[0].id if found else None
     products = await catalog.products(tx, shop_id=shop_id, search=text, limit=None)
-    variants = await catalog.variants_of(tx, shop_id=shop_id, product_ids=[each.id for each in products])
+    variants = await catalog.variants(tx, shop_id=shop_id, product_ids=[each.id for each in products])
     known = [variant.id for variant in variants if variant.sku.casefold() == text.casefold()]
     return known[0] if len(known) == 1 else None
 
@@ -45,7 +45,7 @@ async def bundle_forms(
     """The forms, the names of what can be a part, and whether these are only the first of them."""
     shop_id, ids = desk.shop.id, [variant.id for variant in variants]
     bundles = await catalog.bundles(tx, shop_id=shop_id, variant_ids=ids)
-    around = await catalog.bundles_with(tx, shop_id=shop_id, part_ids=ids)
+    around = await catalog.bundles(tx, shop_id=shop_id, part_ids=ids)
     names = await _names(tx, desk, sorted(around))
     own: dict[int, int] = {}
     for level in await stock.levels(tx, shop_id=shop_id, variant_ids=ids):
@@ -73,7 +73,7 @@ async def bundle_forms(
             )
         )
     products = await catalog.products(tx, shop_id=shop_id, limit=MOST_NAMES)
-    goods = await catalog.variants_of(tx, shop_id=shop_id, product_ids=[each.id for each in products])
+    goods = await catalog.variants(tx, shop_id=shop_id, product_ids=[each.id for each in products])
     cut = len(products) == MOST_NAMES or len(goods) > MOST_NAMES
     possible = await _names(tx, desk, [variant.id for variant in goods[:MOST_NAMES]])
     nested = await catalog.bundles(tx, shop_id=shop_id, variant_ids=list(possible))

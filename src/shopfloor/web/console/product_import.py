@@ -1,6 +1,6 @@
 """Whole sheets of products in and out, and their images."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import IO, Annotated
 
 from fastapi import APIRouter, Form, UploadFile
@@ -133,16 +133,17 @@ async def _import_page(
         new_status=new_status,
         locations=locations,
         errors=errors or {},
-        remarks=[] if report is None else _told(desk, report.errors),
-        notes=[] if report is None else _told(desk, report.notes),
+        **_told(desk, report),
     )
 
 
-def _told(desk: Desk, remarks: Sequence[catalog.Remark]) -> list[tuple[int, str, str]]:
-    return [
-        (remark.row, remark.column, sentence(remark.code, remark.message, {}, desk.language))
-        for remark in remarks
-    ]
+def _told(desk: Desk, report: catalog.Report | None) -> dict[str, list[tuple[int, str, str]]]:
+    """What is wrong in which row, and what else there is to say of one."""
+    found = {} if report is None else {"remarks": report.errors, "notes": report.notes}
+    return {"remarks": [], "notes": []} | {
+        name: [(one.row, one.column, sentence(one.code, one.message, {}, desk.language)) for one in remarks]
+        for name, remarks in found.items()
+    }
 
 
 @router.get("/export.csv")

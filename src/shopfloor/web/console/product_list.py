@@ -69,9 +69,7 @@ async def listing(
 
 
 async def _rows(tx: Tx, desk: Desk, found: Sequence[catalog.Product]) -> list[Row]:
-    variants = await catalog.variants_of(
-        tx, shop_id=desk.shop.id, product_ids=[product.id for product in found]
-    )
+    variants = await catalog.variants(tx, shop_id=desk.shop.id, product_ids=[product.id for product in found])
     lefts = await stock.available(tx, shop_id=desk.shop.id, variant_ids=[variant.id for variant in variants])
     apart = await set_apart(tx, desk.shop.id, list(lefts))
     rows: list[Row] = []

@@ -3,7 +3,6 @@
 import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from functools import partial
-from itertools import product as combinations
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Form, UploadFile
@@ -12,6 +11,7 @@ from starlette.responses import Response
 
 from shopfloor import catalog, pricing, stock
 from shopfloor.accounts import Permission
+from shopfloor.kernel.amounts import written
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
@@ -31,7 +31,7 @@ Viewer = Annotated[Desk, at_page("products")]
 Editor = Annotated[Desk, at(Permission.CATALOG_EDIT)]
 Text = Annotated[str, Form()]
 
-OPTIONS: Final = range(1, catalog.MAX_OPTIONS + 1)
+OPTIONS: Final = range(1, catalog.Product.MOST_OPTIONS + 1)
 # Bytes of an upload that are taken at once.
 _PART: Final = 256 * 1024
 # What a refusal calls a thing, and the field of the form in which it was typed.
@@ -119,7 +119,9 @@ async def create(desk: Editor) -> Response:
                 status=status_of(values.get("status")),
                 vendor=values.get("vendor", ""),
                 option_names=[name for name, _ in used],
-                variants=new_variants([chosen for _, chosen in used], minor, values.get("sku", "")),
+                variants=catalog.NewVariant.of_each(
+                    [chosen for _, chosen in used], minor, values.get("sku", "")
+                ),
             )
     except Refusal as refusal:
         errors = _refused_fields(desk, refusal, [*values, "option1", "values1"])
@@ -141,22 +143,6 @@ def split_values(text: str) -> list[str]:
     if len(values) == 1 and all(_SIZE.fullmatch(word) for word in values[0].split(" ")):
         values = values[0].split(" ")
     return list(dict.fromkeys(filter(None, values)))
-
-
-def new_variants(choices: Sequence[Sequence[str]], minor: int, sku: str) -> list[catalog.NewVariant]:
-    """Every combination, at one price; SKUs are the given one with the options behind it."""
-    many = sum(1 for chosen in choices if len(chosen) > 1) > 0
-    total = 1
-    for chosen in choices:
-        total *= len(chosen)
-    if total > catalog.MAX_VARIANTS:
-        raise catalog.TooManyVariants(most=catalog.MAX_VARIANTS)
-    return [
-        catalog.NewVariant(
-            minor, list(values), "-".join([sku.strip(), *values]) if sku.strip() and many else sku.strip()
-        )
-        for values in combinations(*choices)
-    ]
 
 
 def _kind(text: str | None) -> catalog.Kind:
@@ -197,7 +183,7 @@ async def _page(
     """The page; `typed` over what is kept, where a form came back."""
     async with desk.work() as tx:
         product = await catalog.product(tx, shop_id=desk.shop.id, product_id=product_id)
-        variants = await catalog.variants_of(tx, shop_id=desk.shop.id, product_ids=[product_id])
+        variants = await catalog.variants(tx, shop_id=desk.shop.id, product_ids=[product_id])
         ids = [variant.id for variant in variants]
         pictures = await catalog.pictures(tx, shop_id=desk.shop.id, product_ids=[product_id])
         lefts = await stock.available(tx, shop_id=desk.shop.id, variant_ids=ids)
@@ -391,7 +377,7 @@ async def save_variants(desk: Editor, product_id: Id) -> Response:
     errors: dict[str, str] = {}
     async with desk.work() as tx:
         await catalog.product(tx, shop_id=desk.shop.id, product_id=product_id)
-        variants = await catalog.variants_of(tx, shop_id=desk.shop.id, product_ids=[product_id])
+        variants = await catalog.variants(tx, shop_id=desk.shop.id, product_ids=[product_id])
     check_variants(typed, "price", "sku", known={variant.id for variant in variants})
     prices: dict[int, int] = {}
     list_prices: dict[int, int | None] = {}
@@ -405,7 +391,9 @@ async def save_variants(desk: Editor, product_id: Id) -> Response:
             errors[field] = message_of(refusal, desk.language)
         field = f"price-{variant.id}"
         try:
-            prices[variant.id] = desk.minor(typed.get(field, str(catalog.format_price(variant.price))))
+            prices[variant.id] = desk.minor(
+                typed.get(field, written(variant.price.minor, variant.price.currency))
+            )
         except Refusal as refusal:
             errors[field] = message_of(refusal, desk.language)
     if errors:

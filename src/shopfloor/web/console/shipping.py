@@ -233,7 +233,7 @@ async def product(desk: CatalogEditor, product_id: Id, tax_class: Text = "standa
     with desk.back_if_refused(f"/products/{product_id}"):
         async with desk.work() as tx:
             await catalog.update_product(tx, shop_id=desk.shop.id, product_id=product_id, tax_class=tax_class)
-            for variant in await catalog.variants_of(tx, shop_id=desk.shop.id, product_ids=[product_id]):
+            for variant in await catalog.variants(tx, shop_id=desk.shop.id, product_ids=[product_id]):
                 given = typed.get(f"grams-{variant.id}")
                 if isinstance(given, str) and given.strip():
                     grams = desk.quantity(given, least=0)

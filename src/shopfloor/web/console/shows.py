@@ -233,7 +233,7 @@ class Adding:
 
 async def _adding(tx: Tx, desk: Desk, product_id: int) -> Adding:
     product = await catalog.product(tx, shop_id=desk.shop.id, product_id=product_id)
-    variants = await catalog.variants_of(tx, shop_id=desk.shop.id, product_ids=[product_id])
+    variants = await catalog.variants(tx, shop_id=desk.shop.id, product_ids=[product_id])
     found = await stock.available(tx, shop_id=desk.shop.id, variant_ids=[variant.id for variant in variants])
     return Adding(product, variants, found)
 
@@ -288,7 +288,7 @@ async def add_offer(desk: Runner, show_id: Id, product_id: Annotated[Id, Form()]
     typed = {name: value for name, value in form.items() if isinstance(value, str)}
     try:
         async with desk.work() as tx:
-            variants = await catalog.variants_of(tx, shop_id=desk.shop.id, product_ids=[product_id])
+            variants = await catalog.variants(tx, shop_id=desk.shop.id, product_ids=[product_id])
             check_variants(typed, "price", "quota", known={variant.id for variant in variants})
             lines = [
                 live.OfferLine(

@@ -61,7 +61,7 @@ async def levels(
             )
         }
         ids = [product.id for product in products]
-        kinds = await catalog.variants_of(tx, shop_id=shop_id, product_ids=ids)
+        kinds = await catalog.variants(tx, shop_id=shop_id, product_ids=ids)
         pictures = await catalog.pictures(tx, shop_id=shop_id, product_ids=ids)
         bundles = await catalog.bundles(tx, shop_id=shop_id, variant_ids=[kind.id for kind in kinds])
         together = await stock.available(tx, shop_id=shop_id, variant_ids=list(bundles))

@@ -311,7 +311,7 @@ class MadeToOrder:
 async def _made_to_order(
     tx: Tx, desk: Desk, quotes: Sequence[supply.Quote], known: Mapping[int, catalog.Product]
 ) -> list[MadeToOrder]:
-    variants = await catalog.variants_of(
+    variants = await catalog.variants(
         tx, shop_id=desk.shop.id, product_ids=sorted({quote.product_id for quote in quotes})
     )
     levels = [

@@ -7,6 +7,18 @@ only a hash is stored.
 
 from shopfloor.accounts import faults, forms, second_factor, shop_settings
 from shopfloor.accounts.device import issue_device, read_device
+from shopfloor.accounts.keys import issue_key, keys, read_key, revoke_key
+from shopfloor.accounts.members import (
+    accept,
+    change_role,
+    invitation,
+    invitations,
+    invite,
+    members,
+    memberships,
+    remove_member,
+    withdraw_invitation,
+)
 from shopfloor.accounts.models import (
     PERMISSIONS,
     Actor,
@@ -39,45 +51,31 @@ from shopfloor.accounts.models import (
     WrongCredentials,
 )
 from shopfloor.accounts.service import (
-    accept,
     actor,
     change_password,
     change_person,
-    change_role,
     check_claim,
     claim_owner,
-    create_shop,
-    end_other_sessions,
-    end_session,
     ensure_owner_claim,
     forget_expired,
-    invitation,
-    invitations,
-    invite,
-    issue_key,
     join,
     keyring,
-    keys,
     make_member_reset,
     make_reset,
-    members,
-    memberships,
-    open_session,
-    open_sessions,
-    read_key,
-    remove_member,
     reset_for,
     reset_password,
-    revoke_key,
     rotate_secret,
-    shop,
-    shop_by_slug,
-    shops,
+)
+from shopfloor.accounts.sessions import (
+    end_other_sessions,
+    end_session,
+    open_session,
+    open_sessions,
     sign_out,
     signed_in,
-    withdraw_invitation,
 )
 from shopfloor.accounts.shopper import cookie_header, issue_shopper, read_shopper, shopper_of
+from shopfloor.accounts.shops import create_shop, shop, shop_by_slug, shops
 from shopfloor.accounts.sign_in import sign_in
 
 __all__ = [

@@ -38,7 +38,7 @@ from shopfloor.accounts.models import (
     Person,
     UnknownKey,
 )
-from shopfloor.accounts.service import SESSION_AT_MOST_DAYS
+from shopfloor.accounts.sessions import SESSION_AT_MOST_DAYS
 from shopfloor.accounts.shopper import COOKIE as SHOPPER_COOKIE
 from shopfloor.accounts.sign_in import check_password
 from shopfloor.kernel import public_address

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
 from shopfloor import accounts
-from shopfloor.accounts import models, second_factor, service
+from shopfloor.accounts import models, second_factor, sessions
 from shopfloor.accounts.api import (
     SESSION_COOKIE,
     SignedIn,
@@ -148,7 +148,7 @@ async def sign_out(request: Request, response: Response, db: Db) -> None:
 async def sign_out_everywhere(person: SignedIn, request: Request, response: Response, db: Db) -> None:
     """Sign out here and on every other device."""
     async with db.transaction() as tx:
-        await service.sign_out_everywhere(tx, person_id=person.id)
+        await sessions.sign_out_everywhere(tx, person_id=person.id)
     clear_session(response, secure=is_secure(request))
 
 

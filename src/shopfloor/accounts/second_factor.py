@@ -12,6 +12,7 @@ from typing import Final
 
 from shopfloor.accounts import forms, member_queries, queries, second_factor_queries, session_queries, totp
 from shopfloor.accounts.events import SecondFactorRemoved, SecondFactorSet
+from shopfloor.accounts.members import lock_member
 from shopfloor.accounts.models import (
     Actor,
     NotAllowed,
@@ -27,14 +28,9 @@ from shopfloor.accounts.models import (
     WrongCode,
     checked_email,
 )
-from shopfloor.accounts.service import (
-    ATTEMPT_MINUTES,
-    hash_token,
-    keyring,
-    lock_member,
-    new_token,
-    open_session,
-)
+from shopfloor.accounts.service import ATTEMPT_MINUTES, keyring
+from shopfloor.accounts.sessions import open_session
+from shopfloor.accounts.tokens import hash_token, new_token
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.values import now

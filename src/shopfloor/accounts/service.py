@@ -1,11 +1,7 @@
-"""People come in, belong to shops, invite others and leave."""
+"""People come in, act in a shop, and change what is theirs."""
 
-import hashlib
 import secrets
-from dataclasses import replace
-from datetime import timedelta
 from typing import Final
-from uuid import UUID
 
 from psycopg.errors import UniqueViolation
 
@@ -18,73 +14,37 @@ from shopfloor.accounts import (
     session_queries,
     totp,
 )
-from shopfloor.accounts.events import (
-    KeyIssued,
-    KeyRevoked,
-    PersonInvited,
-    PersonJoined,
-    PersonRemoved,
-    RoleChanged,
-    ShopCreated,
-)
-from shopfloor.accounts.faults import checked_shop
+from shopfloor.accounts.members import invitation, lock_member, take_invitation
 from shopfloor.accounts.models import (
     PERMISSIONS,
     Actor,
-    AlreadyMember,
     EmailTaken,
-    Invitation,
-    Invited,
     Joined,
-    Key,
     Keyring,
-    LastOwner,
-    Member,
-    Membership,
     NotAllowed,
-    OpenSession,
     OtherEmail,
     Permission,
     Person,
     Role,
-    Shop,
     SignInNeeded,
-    SlugTaken,
     UnknownClaim,
-    UnknownInvitation,
-    UnknownKey,
     UnknownMember,
     UnknownReset,
     UnknownShop,
     WrongCredentials,
-    can_grant,
     checked_email,
     checked_password,
     is_slug,
 )
-from shopfloor.kernel import outbox
+from shopfloor.accounts.sessions import open_session, sign_out_everywhere, signed_in
+from shopfloor.accounts.shops import create_shop, shop
+from shopfloor.accounts.tokens import hash_token, new_token
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.text import line
-from shopfloor.kernel.values import now
 
 CLAIM_HOURS: Final = 24
 RESET_HOURS: Final = 2
-INVITATION_DAYS: Final = 7
-# A session ends after this many days without use, and in any case after the second number.
-SESSION_DAYS: Final = 14
-SESSION_AT_MOST_DAYS: Final = 90
 ATTEMPT_MINUTES: Final = 15
-_DEVICE_LETTERS: Final = 300
-
-
-def new_token() -> str:
-    """256 random bits, fit for an address."""
-    return secrets.token_urlsafe(32)
-
-
-def hash_token(token: str) -> bytes:
-    """What is stored of a token.  It is random and long, so a plain hash is enough."""
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
 # The node's own secret
@@ -183,51 +143,7 @@ async def _new_person(tx: Tx, *, email: str, name: str, password_hash: str, is_o
     return person
 
 
-# Sessions
-
-
-async def open_session(tx: Tx, *, person_id: int, previous: str | None = None, device: str = "") -> str:
-    """A new session token.  `previous` is whatever token the browser brought: it ends here, never goes on.
-
-    `device` is what the browser calls itself (`User-Agent`).
-    """
-    if previous is not None:
-        await sign_out(tx, session_token=previous)
-    token = new_token()
-    await session_queries.insert_session(
-        tx,
-        token_hash=hash_token(token),
-        person_id=person_id,
-        days=SESSION_DAYS,
-        device="".join(filter(str.isprintable, device))[:_DEVICE_LETTERS],
-    )
-    return token
-
-
-async def sign_out(tx: Tx, *, session_token: str) -> None:
-    """End this session.  Nothing happens when there is none."""
-    await session_queries.delete_session(tx, token_hash=hash_token(session_token))
-
-
-async def sign_out_everywhere(tx: Tx, *, person_id: int) -> int:
-    """End all sessions of a person, and sign-ins under way; say how many sessions there were."""
-    await second_factor_queries.delete_challenges(tx, person_id=person_id)
-    return await session_queries.delete_sessions(tx, person_id=person_id)
-
-
-async def signed_in(tx: Tx, session_token: str | None) -> Person:
-    """Whose session this is; using it moves its expiry on.  Raises SignInNeeded."""
-    if session_token is None:
-        raise SignInNeeded
-    token_hash = hash_token(session_token)
-    session = await session_queries.session(tx, token_hash=token_hash)
-    if session is None:
-        raise SignInNeeded
-    if session.stale:
-        await session_queries.move_session_on(
-            tx, token_hash=token_hash, days=SESSION_DAYS, at_most_days=SESSION_AT_MOST_DAYS
-        )
-    return Person(session.id, session.email, session.name, session.is_operator)
+# People
 
 
 async def actor(tx: Tx, session_token: str | None, shop_slug: str) -> Actor:
@@ -242,27 +158,6 @@ async def actor(tx: Tx, session_token: str | None, shop_slug: str) -> Actor:
         raise UnknownShop
     role = Role(row.role)
     return Actor(person_id=person.id, shop_id=row.id, role=role, permissions=PERMISSIONS[role])
-
-
-async def open_sessions(tx: Tx, *, person_id: int, session_token: str) -> list[OpenSession]:
-    """Where this person is signed in, the asking session first."""
-    return await session_queries.sessions(tx, person_id=person_id, this=hash_token(session_token))
-
-
-async def end_session(tx: Tx, *, person_id: int, session_id: str) -> None:
-    """End one of this person's sessions.  Nothing happens when there is none of this id."""
-    try:
-        token_hash = bytes.fromhex(session_id)
-    except ValueError:
-        return
-    await session_queries.delete_session_of(tx, person_id=person_id, token_hash=token_hash)
-
-
-async def end_other_sessions(tx: Tx, *, person_id: int, session_token: str) -> int:
-    """End all sessions of this person but the asking one; say how many there were."""
-    return await session_queries.delete_other_sessions(
-        tx, person_id=person_id, this=hash_token(session_token)
-    )
 
 
 async def change_person(tx: Tx, *, person_id: int, name: str, email: str) -> None:
@@ -362,115 +257,7 @@ async def reset_password(tx: Tx, *, token: str, password: str) -> Person:
     return person
 
 
-# Shops
-
-
-async def create_shop(
-    tx: Tx,
-    *,
-    owner_id: int,
-    name: str,
-    slug: str,
-    currency: str,
-    locale: str = "en",
-    timezone: str = "UTC",
-) -> Shop:
-    """A new tenant with its first owner.  Raises SlugTaken or BadShop."""
-    wanted = checked_shop(name=name, slug=slug, currency=currency, locale=locale, timezone=timezone)
-    shop = await member_queries.insert_shop_once(
-        tx,
-        slug=wanted.slug,
-        name=wanted.name,
-        currency=wanted.currency,
-        locale=wanted.locale,
-        timezone=wanted.timezone,
-    )
-    if shop is None:
-        raise SlugTaken(slug=slug)
-    await member_queries.insert_member_once(tx, shop_id=shop.id, person_id=owner_id, role=Role.OWNER)
-    await outbox.record(tx, ShopCreated(shop.id, shop.slug, shop.currency, owner_id))
-    await outbox.record(tx, PersonJoined(shop.id, owner_id, Role.OWNER))
-    return shop
-
-
-async def shop(tx: Tx, shop_id: int) -> Shop:
-    """Raises UnknownShop."""
-    found = await member_queries.shop(tx, shop_id=shop_id)
-    if found is None:
-        raise UnknownShop
-    return found
-
-
-async def shop_by_slug(tx: Tx, slug: str) -> Shop:
-    """Raises UnknownShop."""
-    found = await member_queries.shop_by_slug(tx, slug=slug) if is_slug(slug) else None
-    if found is None:
-        raise UnknownShop
-    return found
-
-
-async def shops(tx: Tx) -> list[Shop]:
-    return await member_queries.shops(tx)
-
-
-# Who belongs to a shop
-
-
-async def memberships(tx: Tx, person_id: int) -> list[Membership]:
-    rows = await member_queries.memberships(tx, person_id=person_id)
-    return [
-        Membership(
-            Shop(row.id, row.slug, row.name, row.currency, row.locale, row.timezone), role=Role(row.role)
-        )
-        for row in rows
-    ]
-
-
-async def members(tx: Tx, *, shop_id: int) -> list[Member]:
-    return [replace(each, role=Role(each.role)) for each in await member_queries.members(tx, shop_id=shop_id)]
-
-
-async def invite(tx: Tx, *, actor: Actor, role: Role, email: str | None = None) -> Invited:
-    """A one-time link that makes somebody a member, good for seven days; with `email`, only that person.
-
-    Raises NotAllowed when the role may do what the actor may not.
-    """
-    if not can_grant(actor, role):
-        raise NotAllowed(permission=Permission.MEMBERS_MANAGE)
-    token = new_token()
-    invitation = await member_queries.insert_invitation(
-        tx,
-        shop_id=actor.shop_id,
-        token_hash=hash_token(token),
-        role=role,
-        email=checked_email(email) if email else None,
-        invited_by=actor.person_id,
-        days=INVITATION_DAYS,
-    )
-    await outbox.record(tx, PersonInvited(actor.shop_id, invitation.id, role, actor.person_id))
-    return Invited(replace(invitation, role=role), token)
-
-
-async def invitation(tx: Tx, *, token: str) -> Invitation:
-    """The invitation behind a link, to show it.  Raises UnknownInvitation."""
-    found = await member_queries.invitation(tx, token_hash=hash_token(token))
-    if found is None:
-        raise UnknownInvitation
-    return replace(found, role=Role(found.role))
-
-
-async def invitations(tx: Tx, *, shop_id: int) -> list[Invitation]:
-    """Those that wait for an answer."""
-    return [
-        replace(each, role=Role(each.role)) for each in await member_queries.invitations(tx, shop_id=shop_id)
-    ]
-
-
-async def withdraw_invitation(tx: Tx, *, actor: Actor, invitation_id: int) -> None:
-    if not actor.may(Permission.MEMBERS_MANAGE):
-        raise NotAllowed(permission=Permission.MEMBERS_MANAGE)
-    if not await member_queries.withdraw_invitation(tx, shop_id=actor.shop_id, invitation_id=invitation_id):
-        raise UnknownInvitation
+# Invitations
 
 
 async def join(tx: Tx, *, token: str, email: str, password: str, name: str = "") -> Joined:
@@ -484,111 +271,9 @@ async def join(tx: Tx, *, token: str, email: str, password: str, name: str = "")
         checked_password(password, email=email, names=(joined.name, joined.slug))
     )
     person = await _new_person(tx, email=email, name=name, password_hash=password_hash, is_operator=False)
-    await _take(tx, found, person)
+    await take_invitation(tx, found, person)
     token = await open_session(tx, person_id=person.id)
     return Joined(person, joined, found.role, token)
-
-
-async def accept(tx: Tx, *, token: str, person: Person) -> Membership:
-    """Somebody signed in takes an invitation.  Raises AlreadyMember, and the invitation stays."""
-    found = await invitation(tx, token=token)
-    if found.email not in {None, person.email}:
-        raise OtherEmail
-    await _take(tx, found, person)
-    return Membership(await shop(tx, found.shop_id), found.role)
-
-
-async def _take(tx: Tx, found: Invitation, person: Person) -> None:
-    if not await member_queries.accept_invitation(tx, invitation_id=found.id, person_id=person.id):
-        raise UnknownInvitation
-    if not await member_queries.insert_member_once(
-        tx, shop_id=found.shop_id, person_id=person.id, role=found.role
-    ):
-        raise AlreadyMember
-    await outbox.record(tx, PersonJoined(found.shop_id, person.id, found.role))
-
-
-async def change_role(tx: Tx, *, actor: Actor, person_id: int, role: Role) -> None:
-    """Raises UnknownMember, NotAllowed, or LastOwner."""
-    before = await lock_member(tx, actor, person_id)
-    if not can_grant(actor, role):
-        raise NotAllowed(permission=Permission.MEMBERS_MANAGE)
-    if before is Role.OWNER and role is not Role.OWNER:
-        await _keep_an_owner(tx, actor.shop_id)
-    await member_queries.set_role(tx, shop_id=actor.shop_id, person_id=person_id, role=role)
-    await outbox.record(tx, RoleChanged(actor.shop_id, person_id, role, actor.person_id))
-
-
-async def remove_member(tx: Tx, *, actor: Actor, person_id: int) -> None:
-    """The person does not belong to the shop any more, from the next request on.
-
-    Raises UnknownMember, NotAllowed, or LastOwner.
-    """
-    role = await lock_member(tx, actor, person_id)
-    if role is Role.OWNER:
-        await _keep_an_owner(tx, actor.shop_id)
-    await member_queries.delete_member(tx, shop_id=actor.shop_id, person_id=person_id)
-    await outbox.record(tx, PersonRemoved(actor.shop_id, person_id, actor.person_id))
-
-
-async def lock_member(tx: Tx, actor: Actor, person_id: int) -> Role:
-    """The role of a member whom the actor may change.  Raises UnknownMember or NotAllowed."""
-    await member_queries.lock_shop(tx, shop_id=actor.shop_id)
-    # The actor may have lost the role while waiting for the lock.
-    own = await member_queries.role_in(tx, shop_id=actor.shop_id, person_id=actor.person_id)
-    if own != actor.role:
-        raise NotAllowed(permission=Permission.MEMBERS_MANAGE)
-    role = await member_queries.role_in(tx, shop_id=actor.shop_id, person_id=person_id)
-    if role is None:
-        raise UnknownMember
-    if not can_grant(actor, Role(role)):
-        raise NotAllowed(permission=Permission.MEMBERS_MANAGE)
-    return Role(role)
-
-
-async def _keep_an_owner(tx: Tx, shop_id: int) -> None:
-    if await member_queries.owners(tx, shop_id=shop_id) == 1:
-        raise LastOwner
-
-
-# Keys
-
-
-async def issue_key(
-    tx: Tx, *, shop_id: int, purpose: str, subject_id: int | UUID, lasts: timedelta | None = None
-) -> str:
-    """The token of a new key that opens `purpose` for this subject; kept as a hash, so it is shown only now."""
-    token = new_token()
-    key = await member_queries.insert_key(
-        tx,
-        shop_id=shop_id,
-        token_hash=hash_token(token),
-        purpose=purpose,
-        subject=str(subject_id),
-        expires_at=None if lasts is None else now() + lasts,
-    )
-    await outbox.record(tx, KeyIssued(shop_id, key.id, purpose, key.subject))
-    return token
-
-
-async def read_key(tx: Tx, *, token: str, purpose: str) -> Key:
-    """Raises UnknownKey for a token that is wrong, for another purpose, revoked or expired."""
-    key = await member_queries.key(tx, token_hash=hash_token(token), purpose=purpose)
-    if key is None:
-        raise UnknownKey
-    return key
-
-
-async def keys(tx: Tx, *, shop_id: int, purpose: str, subject_id: int | UUID) -> list[Key]:
-    """The keys that still open something."""
-    return await member_queries.keys(tx, shop_id=shop_id, purpose=purpose, subject=str(subject_id))
-
-
-async def revoke_key(tx: Tx, *, shop_id: int, key_id: int) -> None:
-    """Raises UnknownKey."""
-    if not await member_queries.revoke_key(tx, shop_id=shop_id, key_id=key_id):
-        raise UnknownKey
-    await outbox.record(tx, KeyRevoked(shop_id, key_id))
 
 
 # Housekeeping

@@ -17,7 +17,8 @@ from shopfloor.accounts.models import (
     WrongCredentials,
     checked_email,
 )
-from shopfloor.accounts.service import ATTEMPT_MINUTES, open_session
+from shopfloor.accounts.service import ATTEMPT_MINUTES
+from shopfloor.accounts.sessions import open_session
 from shopfloor.kernel.database import Database, Tx
 
 # Tries in a quarter of an hour: for one account from one network, from one network for any account, for one account

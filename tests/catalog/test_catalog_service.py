@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from shopfloor import accounts, catalog
+from shopfloor import accounts, catalog, pricing
 from shopfloor.catalog import Kind, NewVariant, Status
 from shopfloor.catalog.pictures import ProcessedPicture
 from shopfloor.kernel.amounts import PriceLeap
@@ -277,7 +277,7 @@ async def test_another_shops_product_is_not_there_for_any_verb(database: Databas
         assert await catalog.pictures(tx, shop_id=there, product_ids=[made.id]) == []
         assert await catalog.products(tx, shop_id=there) == []
         assert await catalog.products_by_id(tx, shop_id=there, ids=[made.id]) == {}
-        assert await catalog.reference_prices(tx, shop_id=there, variant_ids=[variant.id]) == {}
+        assert await catalog.reference_prices(tx, shop_id=there, variants=[variant]) == {}
 
 
 @pytest.mark.parametrize(
@@ -461,9 +461,77 @@ async def test_the_lowest_price_of_thirty_days_before_the_present_one(
                 minor=minor,
                 days=days,
             )
-        found = await catalog.reference_prices(tx, shop_id=shops.mine.id, variant_ids=[variant_id])
+        [variant] = await catalog.variants(tx, shop_id=shops.mine.id, ids=[variant_id])
+        found = await catalog.reference_prices(tx, shop_id=shops.mine.id, variants=[variant])
         await tx.run("ALTER TABLE catalog.price ENABLE TRIGGER price_is_append_only")
-    assert found == ({} if reference is None else {variant_id: Money(reference, "EUR")})
+    assert {each: told.price for each, told in found.items()} == (
+        {} if reference is None else {variant_id: Money(reference, "EUR")}
+    )
+    assert all(
+        (told.days, told.is_higher) == (30, told.price.minor > variant.price_minor) for told in found.values()
+    )
+
+
+@pytest.mark.parametrize(
+    ("country", "days", "lowest"), [("DE", None, 3000), ("CN", None, 4000), ("DE", 7, 4000), ("CN", 60, 2000)]
+)
+async def test_days_before_a_reduction_are_those_of_the_country_or_of_the_shop(
+    database: Database, shops: Shops, country: str, days: int | None, lowest: int
+) -> None:
+    variant_id = await one_variant(database, shops)
+    async with database.transaction() as tx:
+        await pricing.service.set_taxes(
+            tx,
+            shop_id=shops.mine.id,
+            wanted=pricing.records.TaxSettings(origin_country=country, reference_days=days),
+        )
+        await tx.run("ALTER TABLE catalog.price DISABLE TRIGGER price_is_append_only")
+        await tx.run("DELETE FROM catalog.price")
+        for ago, minor in ((90, 2000), (45, 3000), (20, 4000), (0, 1500)):
+            await tx.run(
+                """
+                INSERT INTO catalog.price (variant_id, minor, valid_from, recorded_at)
+                VALUES (%(variant_id)s, %(minor)s, now() - make_interval(days => %(days)s),
+                        now() - make_interval(days => %(days)s))
+                """,
+                variant_id=variant_id,
+                minor=minor,
+                days=ago,
+            )
+        [variant] = await catalog.variants(tx, shop_id=shops.mine.id, ids=[variant_id])
+        found = await catalog.reference_prices(tx, shop_id=shops.mine.id, variants=[variant])
+        await tx.run("ALTER TABLE catalog.price ENABLE TRIGGER price_is_append_only")
+    told = found[variant_id]
+    assert (told.price, told.is_higher) == (Money(lowest, "EUR"), True)
+
+
+async def test_a_list_price_is_shown_for_the_amount_that_somebody_stands_for(
+    database: Database, shops: Shops
+) -> None:
+    variant_id = await one_variant(database, shops)
+    me = shops.mine.id
+
+    async def told(**changes: Any) -> tuple[int, str, bool] | None:
+        async with database.transaction() as tx:
+            variant = await catalog.update_variant(tx, shop_id=me, variant_id=variant_id, **changes)
+            found = (await catalog.reference_prices(tx, shop_id=me, variants=[variant])).get(variant_id)
+        return None if found is None else (found.price.minor, found.source or "", found.is_higher)
+
+    said = {"list_price_set_by": "Maker", "list_price_evidence": "maker.example/prices"}
+    with pytest.raises(catalog.ListPriceUnsourced):
+        await told(**said)
+    assert await told(compare_at_minor=99_900) is None
+    with pytest.raises(catalog.ListPriceUnsourced):
+        await told(list_price_set_by="Maker", list_price_evidence=" ")
+    assert await told(**said) == (99_900, "Maker", True)
+    # Another amount, as an import may bring it, is not what they stand for.
+    assert await told(compare_at_minor=89_900) is None
+    assert await told(compare_at_minor=99_900) == (99_900, "Maker", True)
+    assert await told(compare_at_minor=1, **said) == (1, "Maker", False)
+    assert await told(list_price_set_by="") is None
+    async with database.transaction() as tx:
+        rows = await tx.value("SELECT array_agg(minor || source ORDER BY id) FROM catalog.list_price_source")
+    assert rows == ["99900Maker", "1Maker", "1"]
 
 
 async def test_pictures_of_a_product(database: Database, shops: Shops) -> None:

@@ -280,7 +280,7 @@ async def test_a_broken_zip_is_told_beside_its_field(client: httpx.AsyncClient, 
     assert [one.title for one in await products(stage)] == ["Shirt"]
 
 
-async def test_a_list_price_is_shown_until_the_price_has_a_history(
+async def test_a_list_price_is_shown_once_somebody_stands_for_it(
     client: httpx.AsyncClient, stage: Stage
 ) -> None:
     async with stage.db.transaction() as tx:
@@ -291,11 +291,25 @@ async def test_a_list_price_is_shown_until_the_price_has_a_history(
     assert (await client.post(path, data={field: "1,2,3"})).status_code == 422
     assert "List price" not in (await client.get(page)).text
     assert (await client.post(path, data={field: "1999.00"})).status_code == 303
-    assert "List price: " in (await client.get(page)).text
+    assert "1,999" not in (await client.get(page)).text
+    unproven = await client.post(path, data={"set_by": "Maker"})
+    assert (unproven.status_code, 'id="e-evidence"' in unproven.text) == (422, True)
+    assert "1,999" not in (await client.get(page)).text
+    proven = {"set_by": "Maker", "evidence": "maker.example/prices"}
+    assert (await client.post(path, data=proven)).status_code == 303
+    shown = '<s class="num">CN¥1,999</s> list price of Maker'
+    assert shown in (await client.get(page)).text
+    assert 'value="maker.example/prices"' in (await client.get(f"{HERE}/{stage.shirt.id}")).text
     assert (await client.post(path, data={f"sku-{cheapest.id}": "NEW"})).status_code == 303
-    assert "List price: " in (await client.get(page)).text
+    assert shown in (await client.get(page)).text
+    assert (await client.post(path, data={field: "1998.00"})).status_code == 303
+    assert "1,99" not in (await client.get(page)).text
+    # An earlier price of the shop's own goes before what anybody else says.
+    assert (await client.post(path, data={field: "1999.00", **proven})).status_code == 303
+    assert (await client.post(path, data={f"price-{cheapest.id}": "99.00"})).status_code == 303
+    assert '<s class="num">CN¥129</s> lowest price of the 7 days before' in (await client.get(page)).text
     assert (await client.post(path, data={field: ""})).status_code == 303
-    assert "List price" not in (await client.get(page)).text
+    assert '<s class="num">CN¥129</s>' in (await client.get(page)).text
 
 
 async def test_a_checked_sheet_changes_nothing(client: httpx.AsyncClient, stage: Stage) -> None:

@@ -22,6 +22,7 @@ from shopfloor.catalog.models import (
     HandleTaken,
     InUse,
     Kind,
+    ListPriceUnsourced,
     NestedBundle,
     NewPart,
     NewVariant,
@@ -43,6 +44,7 @@ from shopfloor.catalog.models import (
 from shopfloor.catalog.pages import product_pages
 from shopfloor.catalog.pictures import MAX_PICTURE_BYTES, NotAPicture, PictureTooLarge, ProcessedPicture
 from shopfloor.catalog.plain import plain_text
+from shopfloor.catalog.references import reference_prices
 from shopfloor.catalog.removal import delete_product, delete_variants
 from shopfloor.catalog.service import (
     add_picture,
@@ -55,7 +57,6 @@ from shopfloor.catalog.service import (
     product,
     products,
     products_by_id,
-    reference_prices,
     remove_picture,
     set_parts,
     set_price,
@@ -81,6 +82,7 @@ __all__ = [
     "HandleTaken",
     "InUse",
     "Kind",
+    "ListPriceUnsourced",
     "NestedBundle",
     "NewPart",
     "NewVariant",

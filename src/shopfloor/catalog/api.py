@@ -15,6 +15,7 @@ from shopfloor.accounts.api import allowed
 from shopfloor.catalog.models import (
     Bundle,
     Kind,
+    ListPriceUnsourced,
     NewPart,
     NewVariant,
     Picture,
@@ -67,12 +68,18 @@ class VariantIn(BaseModel):
 
 
 class VariantChange(BaseModel):
-    """What is given changes; `compare_at` of 0 takes the list price away."""
+    """What is given changes; `compare_at` of 0 takes the list price away.
+
+    A list price is shown once somebody stands for it: `list_price_set_by`, such as the maker, with evidence (an address
+    or a document).  An empty source takes it back.
+    """
 
     sku: str | None = None
     barcode: str | None = None
     grams: int | None = None
     compare_at: str | None = None
+    list_price_set_by: str | None = None
+    list_price_evidence: str = ""
 
 
 class ProductIn(BaseModel):
@@ -521,7 +528,8 @@ async def add_variant(product_id: Id, body: VariantIn, actor: Editor, db: Db) ->
 
 
 @router.patch(
-    "/variants/{variant_id}", responses=refusals(*_SHARED, *_PRICE, catalog.UnknownVariant, catalog.BadWeight)
+    "/variants/{variant_id}",
+    responses=refusals(*_SHARED, *_PRICE, catalog.UnknownVariant, catalog.BadWeight, ListPriceUnsourced),
 )
 async def update_variant(variant_id: Id, body: VariantChange, actor: Editor, db: Db) -> VariantOut:
     async with db.transaction() as tx:
@@ -533,6 +541,8 @@ async def update_variant(variant_id: Id, body: VariantChange, actor: Editor, db:
             barcode=body.barcode,
             grams=body.grams,
             compare_at_minor=_list_price(body.compare_at, (await accounts.shop(tx, actor.shop_id)).currency),
+            list_price_set_by=body.list_price_set_by,
+            list_price_evidence=body.list_price_evidence,
         )
         bundles = await catalog.bundles(tx, shop_id=actor.shop_id, variant_ids=[variant_id])
     return _variant_out(variant, bundles.get(variant_id))

@@ -323,6 +323,12 @@ class PricePast(Conflict):
     code = "catalog.price_past"
 
 
+class ListPriceUnsourced(Invalid):
+    """A list price that somebody stands for needs an amount, and evidence that others can look at."""
+
+    code = "catalog.list_price_unsourced"
+
+
 _HANDLE = re.compile(r"[\w]([\w.-]*[\w])?")
 _LOCALE = re.compile(r"[a-z]{2,3}(_[A-Z][a-z]{3})?(_[A-Z]{2})?")
 

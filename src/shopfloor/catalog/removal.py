@@ -7,7 +7,7 @@ the same table of columns by which the audit keeps shops apart, so that nothing 
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from shopfloor.catalog import removal_queries, service
+from shopfloor.catalog import reference_queries, removal_queries, service
 from shopfloor.catalog.events import ProductChanged
 from shopfloor.catalog.models import InUse, UnknownProduct, UnknownVariant
 from shopfloor.kernel import outbox
@@ -19,7 +19,8 @@ from shopfloor.kernel.services import NamedBy
 # Goes with what is deleted.
 GOES_ALONG: Final = frozenset(
     {
-        "catalog.bundle", "catalog.bundle_part", "catalog.picture", "catalog.picture_source", "catalog.price",
+        "catalog.bundle", "catalog.bundle_part", "catalog.list_price_source", "catalog.picture",
+        "catalog.picture_source", "catalog.price",
         "catalog.variant",
     }
 )  # fmt: skip
@@ -33,6 +34,7 @@ REASONS: Final[Mapping[str, str]] = {
     "live.waiting": "show",
     "orders.bundle": "sold",
     "orders.line": "sold",
+    "promotions.discount_product": "discount",
     "purchases.waiting": "waitlist",
     "purchases.waiting_count": "waitlist",
     "purchases.waiting_units": "waitlist",
@@ -101,4 +103,5 @@ async def _delete_variants(
     await removal_queries.delete_compositions(tx, variant_ids=variant_ids)
     await removal_queries.delete_bundles(tx, variant_ids=variant_ids)
     await removal_queries.delete_prices(tx, variant_ids=variant_ids)
+    await reference_queries.delete_sources(tx, variant_ids=variant_ids)
     await removal_queries.delete_variants(tx, variant_ids=variant_ids)

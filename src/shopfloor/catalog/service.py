@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from shopfloor import accounts
-from shopfloor.catalog import bundle_queries, picture_queries, queries, tax_classes
+from shopfloor.catalog import bundle_queries, picture_queries, queries, references, tax_classes
 from shopfloor.catalog.events import BundleChanged, BundledUnits, PriceChanged, ProductChanged
 from shopfloor.catalog.models import (
     LONGEST_DESCRIPTION,
@@ -52,8 +52,6 @@ from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.text import line, prose
 from shopfloor.kernel.values import Money
 
-# The days of Article 6a of the Price Indication Directive.
-REFERENCE_DAYS: Final = 30
 MOST_AT_ONCE: Final = 500
 # Characters of markup that are read in well under a millisecond.
 SHORT: Final = 4_000
@@ -342,10 +340,13 @@ async def update_variant(
     barcode: str | None = None,
     grams: int | None = None,
     compare_at_minor: int | None = None,
+    list_price_set_by: str | None = None,
+    list_price_evidence: str = "",
 ) -> Variant:
     """Change what is given; a list price of 0 takes it away.  Options stay: another combination is another variant.
 
-    Raises UnknownVariant, BadWeight, UnusableText, or a refusal of the price.
+    `list_price_set_by` says who stands for the list price, with evidence: only then it is shown (`references`).
+    Raises UnknownVariant, BadWeight, UnusableText, ListPriceUnsourced, or a refusal of the price.
     """
     if not await queries.update_variant(
         tx,
@@ -357,7 +358,12 @@ async def update_variant(
         compare_at_minor=None if compare_at_minor is None else checked_minor(compare_at_minor),
     ):
         raise UnknownVariant
-    return (await variants(tx, shop_id=shop_id, ids=[variant_id]))[0]
+    [variant] = await variants(tx, shop_id=shop_id, ids=[variant_id])
+    if list_price_set_by is not None:
+        await references.say_source(
+            tx, shop_id=shop_id, variant=variant, source=list_price_set_by, evidence=list_price_evidence
+        )
+    return variant
 
 
 async def variants(
@@ -489,17 +495,6 @@ async def prices(tx: Tx, *, shop_id: int, variant_id: int) -> list[Price]:
     if not found:
         raise UnknownVariant
     return found
-
-
-async def reference_prices(tx: Tx, *, shop_id: int, variant_ids: Sequence[int]) -> dict[int, Money]:
-    """By variant, the lowest price of the 30 days before its present price began.
-
-    That is what a reduction may be shown against.  A variant that never cost anything else is not in there.
-    """
-    found = await queries.lowest_before_present(
-        tx, shop_id=shop_id, variant_ids=variant_ids, days=REFERENCE_DAYS
-    )
-    return {row.variant_id: Money(row.minor, row.currency) for row in found}
 
 
 # Pictures

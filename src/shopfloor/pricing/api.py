@@ -45,6 +45,12 @@ class TaxSettingsBody(BaseModel):
     origin_region: Word = ""
     shipping_class: str | None = Field(None, max_length=40)
     tax_number: str = Field("", max_length=30)
+    reference_days: int | None = Field(
+        None,
+        ge=1,
+        le=365,
+        description="A reduction is shown against the lowest price of so many days before it.",
+    )
 
 
 class TaxClassBody(BaseModel):

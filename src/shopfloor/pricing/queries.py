@@ -21,7 +21,7 @@ async def settings(tx: Tx, *, shop_id: int) -> TaxSettings | None:
     found = await tx.first(
         TaxSettings,
         """
-        SELECT origin_country, included, rounding, place, origin_region, shipping_class, tax_number
+        SELECT origin_country, included, rounding, place, origin_region, shipping_class, tax_number, reference_days
           FROM pricing.tax_settings WHERE shop_id = %(shop_id)s
         """,
         shop_id=shop_id,
@@ -36,13 +36,14 @@ async def save_settings(tx: Tx, *, shop_id: int, wanted: TaxSettings) -> None:
     await tx.run(
         """
         INSERT INTO pricing.tax_settings (shop_id, origin_country, included, rounding, place, origin_region,
-                                          shipping_class, tax_number)
+                                          shipping_class, tax_number, reference_days)
         VALUES (%(shop_id)s, %(origin_country)s, %(included)s, %(rounding)s, %(place)s, %(origin_region)s,
-                %(shipping_class)s, %(tax_number)s)
+                %(shipping_class)s, %(tax_number)s, %(reference_days)s)
         ON CONFLICT (shop_id) DO UPDATE
           SET origin_country = excluded.origin_country, included = excluded.included,
               rounding = excluded.rounding, place = excluded.place, origin_region = excluded.origin_region,
-              shipping_class = excluded.shipping_class, tax_number = excluded.tax_number
+              shipping_class = excluded.shipping_class, tax_number = excluded.tax_number,
+              reference_days = excluded.reference_days
         """,
         shop_id=shop_id,
         **asdict(wanted),

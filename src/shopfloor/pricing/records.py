@@ -19,6 +19,8 @@ class TaxSettings:
     origin_region: str = ""
     shipping_class: str | None = None
     tax_number: str = ""
+    reference_days: int | None = None
+    """Of how many days before a reduction the lowest price is shown; None: what is usual in the country."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,8 @@ async def tax_rates(tx: Tx, *, shop_id: int) -> list[TaxRate]:
 async def set_taxes(tx: Tx, *, shop_id: int, wanted: TaxSettings) -> TaxSettings:
     """Raises UnknownCountry, BadTaxNumber, UnknownRule (no such class)."""
     await queries.lock(tx, shop_id=shop_id)
+    if wanted.reference_days is not None and not 1 <= wanted.reference_days <= 365:
+        raise Negative(field="reference_days", least=1, most=365)
     number = text.line(wanted.tax_number, field="tax_number", longest=30)
     clean = replace(
         wanted,

@@ -110,6 +110,7 @@ MESSAGES: Final = {
     "catalog.picture_too_large": N_("The image is too large: 15 MB and 50 megapixels at most."),
     "catalog.price_decimals": N_("This price has more decimals than its currency allows."),
     "catalog.price_negative": N_("A price can't be negative."),
+    "catalog.list_price_unsourced": N_("Say where the list price can be read: an address or a document."),
     "catalog.price_past": N_("A new price can't start before one that has already taken effect."),
     "catalog.price_too_large": N_("This price is above the maximum."),
     "catalog.price_unreadable": N_("Enter a price such as 129.00."),

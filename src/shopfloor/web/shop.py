@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
@@ -148,7 +148,7 @@ async def make_product_page(sources: Sources, reader: Reader, shop: str, product
         ids = [variant.id for variant in variants]
         left = await lefts(tx, found, ids)
         contents = await contents_of(tx, found, ids, language)
-        lowest = await _lowest_before(tx, found, variants)
+        reference = await _reference(tx, found, variants)
         pictures = await catalog.pictures(tx, shop_id=found.id, product_ids=[product.id])
         selling = [
             show
@@ -182,8 +182,7 @@ async def make_product_page(sources: Sources, reader: Reader, shop: str, product
         groups=grouped(choices),
         wish_id=Slot.WISH_ID.mark,
         left=sum((choice.left for choice in choices), stock.Availability()),
-        lowest=lowest,
-        list_price=_list_price(variants),
+        reference=reference,
         policy=facts.terms,
         shipping_at_checkout=facts.shipping_at_checkout,
         selling=selling,
@@ -290,19 +289,10 @@ async def _room_state(tx: Tx, sources: Sources, show: live.Show) -> live.RoomSta
     return await live.room_state(tx, show.id) if opened is None else opened.room.state
 
 
-def _list_price(variants: Sequence[catalog.Variant]) -> Money | None:
-    """That of the cheapest variant, where there is something to save."""
+async def _reference(tx: Tx, shop: Shop, variants: Sequence[catalog.Variant]) -> Any:
+    """What the price of the cheapest variant is shown against; None where it is no reduction of it."""
     if not variants:
         return None
     cheapest = min(variants, key=lambda variant: variant.price_minor)
-    found = cheapest.list_price
-    return found if found is not None and found.minor > cheapest.price_minor else None
-
-
-async def _lowest_before(tx: Tx, shop: Shop, variants: Sequence[catalog.Variant]) -> Money | None:
-    """The lowest price of the 30 days before today's, of the cheapest variant; None when it never had another."""
-    if not variants:
-        return None
-    cheapest = min(variants, key=lambda variant: variant.price_minor)
-    found = await catalog.reference_prices(tx, shop_id=shop.id, variant_ids=[cheapest.id])
-    return found.get(cheapest.id)
+    found = (await catalog.reference_prices(tx, shop_id=shop.id, variants=[cheapest])).get(cheapest.id)
+    return found if found is not None and found.is_higher else None

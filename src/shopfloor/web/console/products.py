@@ -188,7 +188,7 @@ async def _page(
         pictures = await catalog.pictures(tx, shop_id=desk.shop.id, product_ids=[product_id])
         lefts = await stock.available(tx, shop_id=desk.shop.id, variant_ids=ids)
         apart = await set_apart(tx, desk.shop.id, ids)
-        lowest = await catalog.reference_prices(tx, shop_id=desk.shop.id, variant_ids=ids)
+        references = await catalog.reference_prices(tx, shop_id=desk.shop.id, variants=variants)
         histories = {
             variant.id: await catalog.prices(tx, shop_id=desk.shop.id, variant_id=variant.id)
             for variant in variants
@@ -220,7 +220,8 @@ async def _page(
         pictures=pictures,
         lefts=lefts,
         apart=apart,
-        lowest=lowest,
+        references=references,
+        sourced=next((each for each in references.values() if each.source), None),
         histories=histories,
         bundles=bundles,
         goods=goods,
@@ -302,6 +303,7 @@ _USES: Final = {
     "held": N_("it was in a checkout"),
     "other": N_("something else refers to it"),
     "plan": N_("a purchase plan includes it"),
+    "discount": N_("a discount names it"),
     "purchase_order": N_("it was ordered from a supplier"),
     "quote": N_("a supplier quoted it"),
     "show": N_("it's in a show"),
@@ -403,13 +405,19 @@ async def save_variants(desk: Editor, product_id: Id) -> Response:
         async with desk.work() as tx:
             for variant in variants:
                 sku = typed.get(f"sku-{variant.id}", variant.sku)
-                if sku.strip() != variant.sku or list_prices[variant.id] is not None:
+                listed = list_prices[variant.id] or (
+                    variant.compare_at_minor if list_prices[variant.id] is None else 0
+                )
+                says = bool(typed.get("set_by", "").strip()) and bool(listed)
+                if sku.strip() != variant.sku or list_prices[variant.id] is not None or says:
                     await catalog.update_variant(
                         tx,
                         shop_id=desk.shop.id,
                         variant_id=variant.id,
                         sku=sku,
                         compare_at_minor=list_prices[variant.id],
+                        list_price_set_by=typed["set_by"] if says else None,
+                        list_price_evidence=typed.get("evidence", ""),
                     )
                 await leaps.set(
                     variant.id,
@@ -425,7 +433,8 @@ async def save_variants(desk: Editor, product_id: Id) -> Response:
                 )
             desk.ask(leaps)
     except Refusal as refusal:
-        errors = {"variants": message_of(refusal, desk.language)}
+        field = "evidence" if refusal.facts.get("field") == "list_price_evidence" else "variants"
+        errors = {field: message_of(refusal, desk.language)}
         return await _page(desk, product_id, typed=typed, errors=errors, status=refusal.status)
     return desk.back(f"/products/{product_id}#variants", desk.say(N_("Prices and SKUs are saved.")))
 

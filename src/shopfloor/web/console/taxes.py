@@ -70,13 +70,17 @@ async def change(
     place: Text = "destination",
     shipping_class: Text = "",
     tax_number: Text = "",
+    reference_days: Text = "",
 ) -> Response:
     typed = {
         "origin_country": origin_country, "origin_region": origin_region, "included": included == "yes",
         "rounding": rounding, "place": place, "shipping_class": shipping_class, "tax_number": tax_number,
+        "reference_days": reference_days,
     }  # fmt: skip
     try:
         async with desk.work() as tx:
+            with about("reference_days"):
+                days = desk.quantity(reference_days, most=365) if reference_days.strip() else None
             await pricing.service.set_taxes(
                 tx,
                 shop_id=desk.shop.id,
@@ -88,6 +92,7 @@ async def change(
                     origin_region=origin_region,
                     shipping_class=shipping_class or None,
                     tax_number=tax_number,
+                    reference_days=days,
                 ),
             )
     except Refusal as refusal:

@@ -95,6 +95,10 @@ async def _counted(tx: Any) -> Any:
     )
 
 
+async def nobody() -> Sequence[UUID]:
+    return []
+
+
 async def cancelled(market: Market, order: orders.Order) -> None:
     async with market.db.transaction() as tx:
         await orders.cancel(
@@ -180,7 +184,7 @@ async def test_products_and_shows_that_a_discount_is_about(make_market: MakeMark
     async with market.db.transaction() as tx:
         found = await promotions.candidates(
             tx, shop_id=market.shop_id, currency="CNY", buyer=uuid4(), show_id=None, codes=["TONIGHT"],
-            at=datetime.now(UTC),
+            at=datetime.now(UTC), earlier=nobody,
         )  # fmt: skip
     assert (found.offered, found.refused) == ([], {"tonight": "other_show"})
 

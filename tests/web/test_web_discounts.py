@@ -46,6 +46,7 @@ async def test_a_merchant_makes_a_code_and_a_buyer_uses_it(stage: Stage) -> None
         await tx.run("UPDATE accounts.shop SET timezone = 'Asia/Shanghai'")
     await sign_in(stage)
     assert "No discounts yet" in (await stage.client.get(DESK)).text
+    assert (await stage.client.get(f"{DESK}/new")).status_code == 200
     made = await stage.client.post(DESK, data=NEW | {"most_uses": "2", "starts_at": "2026-01-01T00:00"})
     assert made.status_code == 303
     [discount] = await discounts(stage)

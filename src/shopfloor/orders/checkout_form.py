@@ -74,7 +74,7 @@ def tidy(form: Form) -> Form:
         phone=_line(form.phone),
         email=_line(form.email),
         note=cleaned(_CONTROL.sub(" ", form.note), one_line=True),
-        codes=tuple(promotions.apart(" ".join(form.codes))),
+        codes=tuple(promotions.apart(" ".join(form.codes))) if form.codes else (),
         address=None
         if address is None or form.delivery is Delivery.PICK_UP
         else Address(

@@ -40,7 +40,7 @@ class CodeTold:
 
 
 async def offered(tx: Tx, *, shop_id: int, currency: str, asked: Asked) -> promotions.Candidates:
-    found = await promotions.candidates(
+    return await promotions.candidates(
         tx,
         shop_id=shop_id,
         currency=currency,
@@ -48,10 +48,8 @@ async def offered(tx: Tx, *, shop_id: int, currency: str, asked: Asked) -> promo
         show_id=asked.show_id,
         codes=asked.codes,
         at=now(),
+        earlier=partial(_earlier, tx, shop_id=shop_id, asked=asked),
     )
-    if not found.asks_history:
-        return found
-    return await promotions.known_buyer(tx, found, await _earlier(tx, shop_id=shop_id, asked=asked))
 
 
 def products_of(items: Sequence[Item], bundles: Sequence[Bundle], line_ids: Sequence[str]) -> dict[str, int]:
@@ -125,6 +123,8 @@ async def take(
     tx: Tx, *, shop_id: int, order_id: UUID, asked: Asked, taken: Sequence[promotions.Taken]
 ) -> None:
     """Raises promotions.DiscountGone."""
+    if not taken:
+        return
     await promotions.take(
         tx,
         shop_id=shop_id,

@@ -21,7 +21,7 @@ from shopfloor.promotions.refusals import (
     TooManyTries,
     UnknownDiscount,
 )
-from shopfloor.promotions.using import candidates, give_back, known_buyer, take, take_again
+from shopfloor.promotions.using import candidates, give_back, take, take_again
 
 __all__ = [
     "Candidates",
@@ -42,7 +42,6 @@ __all__ = [
     "coupon",
     "give_back",
     "key",
-    "known_buyer",
     "service",
     "take",
     "take_again",

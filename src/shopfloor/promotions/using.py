@@ -31,6 +31,7 @@ async def candidates(
     show_id: int | None,
     codes: Sequence[str],
     at: datetime,
+    earlier: Earlier,
 ) -> Candidates:
     """The discounts that an order of this buyer may have with these codes, its goods aside."""
     refused: dict[str, Why] = {}
@@ -52,17 +53,18 @@ async def candidates(
             if code is None:
                 refused[folded] = Why.UNKNOWN
                 continue
-            found = brought[code.discount_id]
-            why = _why_not(found, currency=currency, show_id=show_id, at=at)
-            if why is None and (code.is_used_up or found.id in taken):
+            discount = brought[code.discount_id]
+            why = _why_not(discount, currency=currency, show_id=show_id, at=at)
+            if why is None and (code.is_used_up or discount.id in taken):
                 # Two codes of one discount are not two discounts.
-                why = Why.ALREADY_USED if found.id in taken else Why.USED_UP
+                why = Why.ALREADY_USED if discount.id in taken else Why.USED_UP
             if why is not None:
                 refused[folded] = why
             else:
-                taken.add(found.id)
-                offered.append(Offered(found, folded, code.written))
-    return Candidates(offered, refused)
+                taken.add(discount.id)
+                offered.append(Offered(discount, folded, code.written))
+    found = Candidates(offered, refused)
+    return await _known_buyer(tx, found, await earlier()) if found.asks_history else found
 
 
 def _why_not(found: Discount, *, currency: str, show_id: int | None, at: datetime) -> Why | None:
@@ -74,7 +76,7 @@ def _why_not(found: Discount, *, currency: str, show_id: int | None, at: datetim
     return None if found.currency == currency else Why.OTHER_CURRENCY
 
 
-async def known_buyer(tx: Tx, found: Candidates, earlier: Sequence[UUID]) -> Candidates:
+async def _known_buyer(tx: Tx, found: Candidates, earlier: Sequence[UUID]) -> Candidates:
     """Without what is for somebody's first order only, or has been used by this person as often as it may be."""
     limited = [each.discount.id for each in found.offered if each.discount.per_buyer is not None]
     used: dict[int, int] = {}
@@ -97,8 +99,6 @@ async def take(
 
     Raises DiscountGone when one of them cannot be had any more.
     """
-    if not taken:
-        return
     wanted = sorted(taken, key=lambda each: each.discount_id)
     found = await queries.lock_allowances(tx, shop_id=shop_id, ids=[each.discount_id for each in wanted])
     limited = [each for each in found.values() if each.per_buyer is not None or each.first_order]

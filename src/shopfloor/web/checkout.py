@@ -131,7 +131,7 @@ async def send_checkout(
         "region": region, "postcode": postcode, "country": country, "method": method, "note": note,
         "code": code,
     }  # fmt: skip
-    codes = promotions.apart(code)
+    codes = promotions.apart(code) if code.strip() else []
     guard = services_of(request).find(promotions.CodeGuard) if codes else None
     network = _network_of(request)
     address = orders.Address(street, city, postcode, region, country)

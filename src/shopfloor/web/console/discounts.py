@@ -121,10 +121,12 @@ async def _form(
 
 @router.get("/new")
 async def new(desk: Manager, method: Method = Method.CODE) -> Response:
-    return await _form(desk, {"method": method, "kind": "percentage", "level": "order", "products": []})
+    return await _form(
+        desk, {"method": method, "kind": "percentage", "level": "order", "show": "", "products": []}
+    )
 
 
-@router.get("/{discount_id:id}")
+@router.get("/{discount_id}")
 async def discount(desk: Viewer, discount_id: Id) -> Response:
     async with desk.db.transaction() as tx:
         found = await promotions.service.discount(tx, shop_id=desk.shop.id, discount_id=discount_id)
@@ -334,7 +336,7 @@ async def add_codes(
     return desk.back(f"/discounts/{discount_id}#codes", desk.say(N_("Codes added.")))
 
 
-@router.get("/{discount_id:id}/codes.csv")
+@router.get("/{discount_id}/codes.csv")
 async def export_codes(desk: Viewer, discount_id: Id) -> Response:
     rows = io.StringIO()
     sheet = csv.writer(rows)

@@ -954,6 +954,77 @@ def systematic() -> Any:
         ask("EUR", [line(1, 1000000, 999999)], destination={"country": "DE"}, taxes={"rates": DE}),
     )
     yield from discounts()
+    yield from discounts_elsewhere()
+
+
+def discounts_elsewhere() -> Any:
+    """Discounts in currencies of none, two and three decimals, at the edges of their steps, with tax and shipping."""
+    markets: list[Any] = [
+        ("EUR", "DE", DE, 1), ("CNY", "CN", CHINA, 1), ("JPY", "JP", ELSEWHERE, 1), ("KWD", "KW", ELSEWHERE, 10),
+    ]  # fmt: skip
+    for number, (currency, country, rates, unit) in enumerate(markets):
+        lines: Any = [
+            line(1, 3, 3333 * unit, weight=200), line(2, 1, 1 * unit, tax_class="reduced", weight=50),
+            line(3, 7, 143 * unit, weight=10), line(4, 1, 0, tax_class="none"), line(5, 2, 2501 * unit, weight=300),
+        ]  # fmt: skip
+        goods = sum(each["quantity"] * each["unit_price"] for each in lines)
+        steps = [
+            {"from_amount": goods // 2, "amount": 500 * unit},
+            {"from_amount": goods, "amount": 1777 * unit},
+        ]
+        above = [*steps, {"from_amount": goods + 1, "amount": 9999 * unit}]
+        tables: dict[str, Any] = {
+            "the step that is just reached": [{"id": "a", "kind": "amount", "steps": steps}],
+            "the step that is one short": [{"id": "a", "kind": "amount", "steps": above}],
+            "a step on what another left": [
+                {"id": "a", "kind": "amount", "amount": 1, "combines": True, "priority": 0},
+                {"id": "b", "kind": "amount", "steps": steps, "combines": True, "priority": 1},
+            ],
+            "for every full sum, at most": [
+                {"id": "a", "kind": "amount", "amount": 301 * unit, "every": 2000 * unit, "cap": 2000 * unit}
+            ],
+            "a sum for every unit of goods": [{"id": "a", "kind": "amount", "amount": 1, "every": goods}],
+            "an odd share of lines that differ": [
+                {"id": "a", "kind": "percentage", "percent": "33.333333", "combines": True},
+                {"id": "b", "kind": "amount", "amount": 1001, "lines": ["02", "03", "04"], "combines": True},
+            ],
+            "lines, order and shipping": [
+                {"id": "a", "kind": "percentage", "level": "lines", "percent": "12.5", "lines": ["01", "05"]},
+                {"id": "b", "kind": "amount", "amount": 777 * unit},
+                {"id": "c", "kind": "free_shipping", "cap": 151},
+                {"id": "d", "kind": "free_shipping", "minimum": goods - 3000 * unit},
+            ],
+            "more than each unit costs": [
+                {"id": "a", "kind": "amount", "level": "lines", "amount": 200 * unit, "lines": ["02", "03"]}
+            ],
+            "all of it in two": [
+                {"id": "a", "kind": "amount", "amount": goods - 1, "combines": True},
+                {"id": "b", "kind": "amount", "amount": 5, "combines": True, "priority": 1},
+            ],
+            "a code in other letters": [
+                {"id": "a", "kind": "percentage", "percent": "7.7", "code": "Straße"},
+                {"id": "b", "kind": "amount", "amount": 1, "code": "双十一", "combines": True},
+            ],
+            "a minimum of units of some lines": [
+                {"id": "a", "kind": "percentage", "percent": "10", "lines": ["03"], "minimum_quantity": 7},
+                {"id": "b", "kind": "percentage", "percent": "50", "lines": ["05"], "minimum_quantity": 3},
+            ],
+        }  # fmt: skip
+        for turn, (name, rules) in enumerate(tables.items()):
+            included, rounding = (number + turn) % 2 == 0, "order" if turn % 3 == 0 else "line"
+            yield (
+                f"{currency}: {name}, included {included}, by {rounding}",
+                ask(
+                    currency,
+                    lines,
+                    destination={"country": country},
+                    taxes={"included": included, "rounding": rounding, "rates": rates},
+                    shipping=SHIPPING,
+                    method="heavy" if turn % 2 else "parcel",
+                    discounts=rules,
+                    codes=[" STRASSE ", "双十一"],
+                ),
+            )
 
 
 def discounts() -> Any:

@@ -69,6 +69,7 @@ from shopfloor.live import api as live_api
 from shopfloor.media import api as media_api
 from shopfloor.metrics import api as metrics_api
 from shopfloor.orders import api as orders_api
+from shopfloor.payments import api as payments_api
 from shopfloor.policies import api as policies_api
 from shopfloor.pricing import api as pricing_api
 from shopfloor.promotions import api as promotions_api
@@ -163,6 +164,7 @@ class Node:
             counter=CallbackCount(self.connections),
         )
         self.pages = web.SharedPages()
+        self.payments, self.test_payments = wiring.payment_accounts(self.db, settings, lambda: self.public)
         self.follower = outbox.Follower(
             self.db, wiring.followers(self.db, self.rooms, self.terms, self.media, self.pages)
         )
@@ -178,6 +180,7 @@ class Node:
         async with AsyncExitStack() as stack:
             await self.db.open()
             stack.push_async_callback(self.db.close)
+            stack.push_async_callback(self.payments.close)
             await self.lake.start()
             stack.push_async_callback(self.lake.close)
             async with self.db.transaction() as tx:
@@ -284,6 +287,7 @@ def build(node: Node) -> ASGIApp:
                     node.certificate,
                     promotions.CodeGuard(),
                     promotions.Claims(node.db),
+                    node.payments,
                 )
                 if part is not None
             ],
@@ -312,6 +316,11 @@ def build(node: Node) -> ASGIApp:
             "/media/": below("/media", node.media.origin),
             "/pictures/": PictureFiles(node.settings.pictures_dir),
             "/static/": web.Files(pages),
+            **(
+                {}
+                if node.test_payments is None
+                else {"/test-payments/": below("/test-payments", node.test_payments.pages)}
+            ),
         },
     )
 
@@ -381,8 +390,8 @@ class PathRouter:
 
 
 JSON = (
-    people_api, shops_api, catalog_api, stock_api, media_api, live_api, chat_api, policies_api, orders_api, pricing_api, promotions_api,
-    metrics_api, demand_api, supply_api,
+    people_api, shops_api, catalog_api, stock_api, media_api, live_api, chat_api, policies_api, orders_api, payments_api, pricing_api,
+    promotions_api, metrics_api, demand_api, supply_api,
 )  # fmt: skip
 
 probes = APIRouter(include_in_schema=False)
@@ -468,7 +477,11 @@ async def serve(
         gc.enable()
         async with node.db.transaction() as tx:
             claim = await accounts.ensure_owner_claim(tx)
-        work = worker.loops(node.db, node.lake, node.arrivals, node.settings) if background_work else ()
+        work = (
+            worker.loops(node.db, node.lake, node.arrivals, node.settings, node.payments.of)
+            if background_work
+            else ()
+        )
         async with background(sweep(node.connections), *work):
             if keeper is None or listeners.plain is None:
                 server = server_of(node, application)

@@ -32,11 +32,17 @@ from shopfloor import (
 )
 from shopfloor.accounts.api import SESSION_COOKIE
 from shopfloor.collector import Collector
+from shopfloor.kernel import secrets
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.outbox import Consumer, Delivered, each
+from shopfloor.kernel.public_address import PublicAddress
+from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.values import now
 from shopfloor.orders.events import BuyerErased, OrderPaid, OrderRefunded
+from shopfloor.payments.connections import Connections
+from shopfloor.payments.kinds import KINDS, sandbox_kind
+from shopfloor.payments.sandbox import Sandbox
 from shopfloor.policies import ShopTermsChanged
 from shopfloor.pricing.events import DeliveryChanged
 
@@ -283,6 +289,20 @@ SHOWN_AT_ONCE: Sequence[type[Any]] = (
     *live.Rooms.SHOWN_AT_ONCE, live.ShowPlanned, catalog.ProductChanged, catalog.PriceChanged, catalog.BundleChanged,
     stock.UnitsArrived, stock.LotDelayed, chat.ChatHidden,
 )  # fmt: skip
+
+
+def payment_accounts(
+    db: Database, settings: Settings, public: Callable[[], PublicAddress]
+) -> tuple[Connections, Sandbox | None]:
+    """The payment accounts of all shops, and payments without money where the operator allows them."""
+    sandbox = None
+    known = dict(KINDS)
+    if settings.test_payments:
+        sandbox = Sandbox(
+            settings.data_dir / "test-payments.db", address=lambda: public().link("/test-payments")
+        )
+        known["test"] = sandbox_kind(sandbox)
+    return Connections(db, lambda: secrets.box(settings), known, public=public), sandbox
 
 
 def airtimes(db: Database) -> Callable[[int], Awaitable[Sequence[media.Airtime]]]:

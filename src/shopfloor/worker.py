@@ -15,18 +15,20 @@ from typing import Any, Final
 
 import uvloop
 
-from shopfloor import accounts, catalog, collector, job_handlers, orders, retention, wiring
+from shopfloor import accounts, catalog, collector, job_handlers, orders, payments, retention, wiring
 from shopfloor.collector import Collector
 from shopfloor.kernel import backups, logs, outbox
 from shopfloor.kernel.database import Database, DatabaseAway
 from shopfloor.kernel.jobs import dispatcher
 from shopfloor.kernel.jobs.dispatcher import Process
+from shopfloor.kernel.public_address import LOCAL
 from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.startup import prepared_database
 from shopfloor.kernel.values import now
 
 EXPIRE_EVERY: Final = 0.5
 SWEEP_EVERY: Final = 10.0
+PAYMENTS_EVERY: Final = 1.0
 FETCH_EVERY: Final = 2.0
 FORGET_EVERY: Final = 3600.0
 BACKUP_LOOK_EVERY: Final = 300.0
@@ -37,16 +39,23 @@ _log = logs.get("worker")
 
 
 def loops(
-    db: Database, lake: Collector, arrivals: outbox.Arrivals, settings: Settings
+    db: Database,
+    lake: Collector,
+    arrivals: outbox.Arrivals,
+    settings: Settings,
+    accounts_of: Callable[[int], Awaitable[payments.Providers]],
 ) -> list[Coroutine[Any, Any, None]]:
-    """Each runs until it is cancelled; `arrivals` listens meanwhile."""
+    """Each runs until it is cancelled; `arrivals` listens meanwhile; `accounts_of`: the payment accounts of a shop."""
 
     async def expire() -> None:
         async with db.transaction() as tx:
             await orders.expire(tx)
 
     async def sweep() -> None:
-        await orders.sweep(db)
+        await orders.sweep(db, providers=accounts_of)
+
+    async def hear_payments() -> None:
+        await orders.paying.work(db, accounts_of)
 
     async def forget() -> None:
         async with db.transaction() as tx:
@@ -68,6 +77,7 @@ def loops(
         *(outbox.run(db, consumer, arrivals) for consumer in wiring.consumers(lake)),
         _every(EXPIRE_EVERY, "expire", expire),
         _every(SWEEP_EVERY, "sweep", sweep),
+        _every(PAYMENTS_EVERY, "payments", hear_payments),
         _every(FETCH_EVERY, "fetch_pictures", fetch_pictures),
         _every(FORGET_EVERY, "forget", forget),
         _every(FORGET_EVERY, "tidy", tidy),
@@ -151,11 +161,14 @@ async def _work(settings: Settings, dsn: str) -> None:
     )
     await lake.start()
     arrivals = outbox.Arrivals(dsn, channels=CHANNELS)
-    tasks = [asyncio.create_task(work) for work in (arrivals.listen(), *loops(db, lake, arrivals, settings))]
+    known, _ = wiring.payment_accounts(db, settings, lambda: settings.public or LOCAL)
+    work = loops(db, lake, arrivals, settings, known.of)
+    tasks = [asyncio.create_task(each) for each in (arrivals.listen(), *work)]
     await stop.wait()
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+    await known.close()
     await lake.close()
     await db.close()
 

@@ -166,6 +166,7 @@ def fill(node: Running, person: Owner, database: "psycopg.Connection[Any]") -> d
     shop_id = database.execute("SELECT id FROM accounts.shop WHERE slug = %s", [person.slug]).fetchone()
     assert shop_id is not None
     ids |= supplies(database, shop_id[0], ids | {"show_id": planned})
+    ids |= owed(database, shop_id[0])
     said = uuid.uuid4()
     database.execute(
         """
@@ -184,6 +185,27 @@ def fill(node: Running, person: Owner, database: "psycopg.Connection[Any]") -> d
         [run, channel["id"], shop_id[0], bytes(32), bytes(32)],
     )
     return {name: str(value) for name, value in (ids | {"chat_line": said, "run_id": run}).items()}
+
+
+def owed(database: "psycopg.Connection[Any]", shop_id: int) -> dict[str, Any]:
+    """An account with a provider whose secrets nobody can open, and money of it that fits no order."""
+    account = database.execute(
+        """
+        INSERT INTO payments.connection (shop_id, provider, mode, label, fields, sealed)
+        VALUES (%s, 'stripe', 'test', '', '{}', '') RETURNING id
+        """,
+        [shop_id],
+    ).fetchone()
+    assert account is not None
+    difference = uuid.uuid4()
+    database.execute(
+        """
+        INSERT INTO payments.difference (id, shop_id, connection_id, kind, provider, reference, amount_minor, currency)
+        VALUES (%s, %s, %s, 'unknown', 'stripe', %s, 100, 'CNY')
+        """,
+        [difference, shop_id, account[0], str(difference)],
+    )
+    return {"account_id": account[0], "difference_id": difference}
 
 
 def supplies(

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from shopfloor import live, orders, stock
+from shopfloor import live, orders, payments, stock
 from shopfloor.kernel.database import Database
 from shopfloor.orders import Address, Delivery, Form
 
@@ -123,7 +123,9 @@ class Market:
     async def assert_sound(self) -> None:
         async with self.db.transaction() as tx:
             broken = [
-                check for check in [*await orders.audit(tx), *await stock.audit(tx)] if not check.passed
+                check
+                for check in [*await orders.audit(tx), *await payments.audit(tx), *await stock.audit(tx)]
+                if not check.passed
             ]
         assert broken == []
 

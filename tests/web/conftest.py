@@ -36,6 +36,7 @@ from shopfloor.kernel.public_address import PublicAddress
 from shopfloor.kernel.services import Services
 from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.values import now
+from shopfloor.payments import api as payments_api
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +163,7 @@ async def stage(database: Database, tmp_path: Path) -> AsyncIterator[Stage]:
 def _routed() -> FastAPI:
     app = FastAPI()
     http.install(app, Services(cast("Database", None)))
-    for router in web.routers():
+    for router in (payments_api.router, *web.routers()):
         app.include_router(router)
     accounts_api.install(app, public=None)
     web.install(app)

@@ -13,8 +13,10 @@ the money, which the merchant of the demo then finds on the account.
 
 import asyncio
 import contextlib
+import html
 import json
 import random
+import re
 import sys
 import time
 import uuid
@@ -338,6 +340,9 @@ class Visit:
             world.tally.add("no checkout")
             return
         picks_up = shopper.random.random() < 0.15
+        online = next((way for way in form.choices.get("method", []) if way.startswith("pay-")), None)
+        if shopper.random.random() < 0.5:
+            online = None
         wanted = "pick_up" if picks_up else "ship"
         ways = [way for way in form.choices.get("delivery", []) if way.startswith(wanted)]
         filled = {
@@ -346,7 +351,7 @@ class Visit:
             "delivery": ways[0] if ways else wanted,
             "street": "" if picks_up else f"{shopper.number} Harbour Road",
             "city": "" if picks_up else "Xiamen",
-            "method": "cash" if picks_up else "transfer",
+            "method": online or ("cash" if picks_up else "transfer"),
         }
         if shopper.number % 4 == 0:
             # A follower: enters the code and looks at what it takes off; where nothing, orders without it.
@@ -359,12 +364,36 @@ class Visit:
         done = await self.http.post(form.action, data=form.filled(**filled))
         if done.status_code == 303 and "/orders/" in done.headers["location"]:
             world.tally.add("ordered")
-            if shopper.pays < 0.9:
+            if done.headers["location"].endswith("/pay"):
+                await self.pay_online(done.headers["location"])
+            elif shopper.pays < 0.9:
                 await asyncio.sleep(shopper.random.uniform(0.5, 3))
                 world.tally.add("paid")
                 world.out({"paid": done.headers["location"].split("/orders/")[1].split("?")[0]})
         else:
             world.tally.add(f"checkout {done.status_code}")
+
+    async def pay_online(self, place: str) -> None:
+        """On the provider's page, as people do it: some cards are declined at first, some windows closed."""
+        shopper, world = self.shopper, self.world
+        found = re.search(r'href="([^"]*/test-payments/pay/[^"]+)"', (await self.http.get(place)).text)
+        if found is None:
+            world.tally.add("no payment page")
+            return
+        page = html.unescape(found[1])
+        await asyncio.sleep(shopper.random.uniform(0.3, 1.5))
+        if shopper.pays >= 0.95:
+            world.tally.add("walked away from paying")
+            return
+        [choice] = shopper.random.choices(
+            ("pay", "secure", "decline", "later", "twice", "silent", "gone"), (50, 15, 12, 8, 5, 5, 5)
+        )
+        await self.http.post(page, data={"choice": choice})
+        if choice in {"decline", "secure"}:
+            await self.http.post(page, data={"choice": "pay"})
+        if choice != "gone":
+            await self.http.get(place.removesuffix("/pay") + "/payment")
+        world.tally.add("paid online")
 
 
 class World:

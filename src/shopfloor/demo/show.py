@@ -119,7 +119,11 @@ async def _end(child: asyncio.subprocess.Process, seconds: float, *, told: bool 
 
 
 def _environment(place: Path) -> dict[str, str]:
-    return os.environ | {"SHOPFLOOR_DATA_DIR": str(place), "PYTHONUNBUFFERED": "1"}
+    return os.environ | {
+        "SHOPFLOOR_DATA_DIR": str(place),
+        "SHOPFLOOR_TEST_PAYMENTS": "true",
+        "PYTHONUNBUFFERED": "1",
+    }
 
 
 async def _run(

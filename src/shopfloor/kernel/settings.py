@@ -132,6 +132,11 @@ class Settings(BaseSettings):
         description="A file with the passphrase that seals signing keys and certificates in backups; without it they are left out.",
     )
 
+    test_payments: bool = Field(
+        default=False,
+        description="Let shops connect test payments, with which buyers pay without money: for trying out, never for a shop that sells.",
+    )
+
     @field_validator("secrets_key")
     @classmethod
     def _are_keys(cls, value: str) -> str:

@@ -15,6 +15,7 @@ from shopfloor.accounts.api import allowed
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import IDS_AS_NAMES, Day, Id
 from shopfloor.kernel.http import Csv, Db, as_download, refusals, with_links
+from shopfloor.kernel.services import services_of
 from shopfloor.kernel.values import MAX_MINOR, Money, new_id
 from shopfloor.orders import (
     cancellation,
@@ -274,7 +275,7 @@ async def delay(order_id: UUID, body: Delayed, actor: Manager, db: Db) -> dict[s
         OrderNotFound, payments.OverRefund, WrongAmount, WrongCurrency, KeyReused, purchases.BadPurchase
     ),
 )
-async def refund(order_id: UUID, body: Refunded, actor: Manager, db: Db) -> dict[str, Any]:
+async def refund(request: Request, order_id: UUID, body: Refunded, actor: Manager, db: Db) -> dict[str, Any]:
     """Decide to give money back.  payments.Providers send it at once; by hand, say so with `/refunds/{refund_id}/sent`."""
     refund_id = body.refund_id or new_id()
     async with db.transaction() as tx:
@@ -288,8 +289,14 @@ async def refund(order_id: UUID, body: Refunded, actor: Manager, db: Db) -> dict
             actor=_actor(actor),
             put_back=body.put_back,
         )
+    known = services_of(request).find(payments.connections.Connections)
     await refunds.send_refund(
-        db, shop_id=actor.shop_id, order_id=order_id, refund_id=refund_id, actor=_actor(actor)
+        db,
+        shop_id=actor.shop_id,
+        order_id=order_id,
+        refund_id=refund_id,
+        actor=_actor(actor),
+        providers=payments.MANUAL_ONLY if known is None else known.of,
     )
     return await _told(db, actor, changed)
 

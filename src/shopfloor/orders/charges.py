@@ -17,6 +17,7 @@ from shopfloor.orders.refusals import AlreadyPaid, KeyReused, WrongAmount, Wrong
 from shopfloor.orders.statuses import allot, unpaid
 
 _OURS = "shopfloor"
+BY_HAND = "manual"
 
 
 async def mark_paid(
@@ -37,7 +38,7 @@ async def mark_paid(
     """
     found, _ = await lock(tx, shop_id=shop_id, order_id=order_id)
     if key is not None:
-        known = await payments.known_charge(tx, shop_id=shop_id, provider_name=found.provider, reference=key)
+        known = await payments.known_charge(tx, shop_id=shop_id, provider_name=BY_HAND, reference=key)
         if known is not None:
             if known.subject_id != order_id or known.amount_minor != amount.minor:
                 raise KeyReused(key=key)
@@ -53,15 +54,15 @@ async def mark_paid(
 
 
 async def open_payment(tx: Tx, found: Order, owed: Due) -> payments.Payment:
-    """The attempt under way for what is owed, or a new one."""
+    """The attempt under way for what is owed by hand, or a new one: of a provider's money the provider tells."""
     return await payments.open_payment(
         tx,
         shop_id=found.shop_id,
         subject_id=found.id,
         purpose=owed.purpose,
         amount=owed.amount,
-        provider_name=found.provider,
-        method=found.method,
+        provider_name=BY_HAND,
+        method=found.method if found.provider == BY_HAND else "transfer",
     )
 
 

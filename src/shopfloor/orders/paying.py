@@ -3,20 +3,26 @@
 No transaction is open while a provider is asked, and what it says is applied by `reports.apply_report`.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from shopfloor import payments
 from shopfloor.kernel import logs
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.errors import Refusal
-from shopfloor.kernel.values import now
-from shopfloor.orders import lifecycle, queries
+from shopfloor.kernel.values import Money, now
+from shopfloor.orders import lifecycle, queries, refunds
 from shopfloor.orders.checkout_form import PAY_ONLINE_WITHIN
 from shopfloor.orders.models import Due, Order, Status
 from shopfloor.orders.refusals import AlreadyPaid, OrderNotFound
 from shopfloor.orders.reports import apply_report, label_of
 from shopfloor.orders.statuses import due
+from shopfloor.payments.models import TooManyAttempts
+
+# Who tries out stolen cards tries many.
+MOST_ATTEMPTS: Final = 10
 
 _log = logs.get("orders")
 
@@ -34,7 +40,8 @@ async def begin(
     """Ask for what is due on an order, in this way; the attempt that is under way in it is the same attempt.
 
     An attempt in another way is closed before: nobody pays twice because he changed his mind.  Raises OrderNotFound,
-    AlreadyPaid, PaymentBusy (the other attempt cannot be closed: its provider is at work on it), ProviderAway.
+    AlreadyPaid, PaymentBusy (the other attempt cannot be closed: its provider is at work on it), ProviderAway,
+    TooManyAttempts.
     """
     async with db.transaction() as tx:
         found, _ = await lifecycle.lock(tx, shop_id=shop_id, order_id=order_id)
@@ -50,6 +57,9 @@ async def begin(
     async with db.transaction() as tx:
         found, _ = await lifecycle.lock(tx, shop_id=shop_id, order_id=order_id)
         owed = _owed(found)
+        known = await payments.payments_for(tx, subject_id=order_id)
+        if sum(each.state.is_over for each in known) >= MOST_ATTEMPTS:
+            raise TooManyAttempts(limit=MOST_ATTEMPTS)
         payment = await payments.open_payment(
             tx,
             shop_id=shop_id,
@@ -169,3 +179,112 @@ async def current(tx: Tx, *, order_id: UUID) -> payments.Payment | None:
     """The newest attempt at a provider."""
     known = [each for each in await payments.payments_for(tx, subject_id=order_id) if each.is_online]
     return known[-1] if known else None
+
+
+async def work(db: Database, providers: payments.Source) -> None:
+    """One round: what providers wrote, what they did not write, and what is to be given back."""
+    await work_inbox(db, providers)
+    await poll(db, providers)
+    await refunds.send_due(db, providers)
+
+
+async def work_inbox(db: Database, providers: payments.Source, *, limit: int = 100) -> int:
+    """Apply what providers wrote, in the order in which it came; returns how many messages were looked at.
+
+    What fails is tried again later and shown in the console; what was applied before changes nothing.
+    """
+    async with db.transaction() as tx:
+        letters = await payments.inbox.take_due(tx, limit=limit)
+    for letter in letters:
+        try:
+            said = await _read(db, await providers(letter.shop_id), letter)
+            async with db.transaction() as tx:
+                await payments.inbox.done(tx, letter_id=letter.id, said=said)
+        except Exception as problem:  # noqa: BLE001 -- one message that breaks must not keep others from theirs
+            code = problem.code if isinstance(problem, Refusal) else type(problem).__name__
+            _log.warning("orders.message_not_applied", letter_id=str(letter.id), code=code)
+            async with db.transaction() as tx:
+                await payments.inbox.failed(tx, letter_id=letter.id, said=code)
+    return len(letters)
+
+
+async def _read(db: Database, providers: payments.Providers, letter: payments.inbox.Letter) -> str:
+    """What was done with it, in a word."""
+    known = payments.provider(providers, f"{letter.provider}/{letter.connection_id}")
+    said: list[str] = []
+    for report in known.receive(letter.message).reports:
+        if report.refund_id is not None and report.refund is not None:
+            said.append(await refunds.report(db, letter.shop_id, report.refund_id, report.refund))
+        elif report.attempt_id is not None:
+            said.append(await _about_attempt(db, providers, letter, report.attempt_id, report.outcome))
+    return ", ".join(said) or "nothing_of_ours"
+
+
+async def _about_attempt(
+    db: Database,
+    providers: payments.Providers,
+    letter: payments.inbox.Letter,
+    attempt_id: UUID,
+    outcome: payments.Outcome | None,
+) -> str:
+    async with db.transaction() as tx:
+        payment = await payments.payment(tx, payment_id=attempt_id)
+        is_ours = payment is not None and (payment.shop_id, payment.connection_id) == (
+            letter.shop_id,
+            letter.connection_id,
+        )
+        if payment is None or not is_ours:
+            if isinstance(outcome, payments.Charged):
+                account = await payments.connections.connection(
+                    tx, shop_id=letter.shop_id, connection_id=letter.connection_id
+                )
+                await payments.differences.open_unknown(
+                    tx, account, reference=outcome.reference, amount=outcome.amount
+                )
+                return "unknown"
+            return "nothing_of_ours"
+    if outcome is None:
+        return (await look(db, providers, payment=payment)).state
+    async with db.transaction() as tx:
+        await apply_report(tx, payment=payment, outcome=outcome)
+        return (await payments.attempts.lock(tx, payment_id=payment.id)).state
+
+
+async def send_difference_back(
+    db: Database, providers: payments.Source, *, shop_id: int, difference_id: UUID, actor: str
+) -> bool:
+    """Money that fits no order goes back to where it came from; False when its provider refuses.
+
+    The difference is closed when the provider has accepted it; pressed twice, it is sent once.  Raises
+    payments.DifferenceClosed, ProviderAway, ProviderUnknown (the account was removed).
+    """
+    async with db.transaction() as tx:
+        found = await payments.differences.lock(tx, shop_id=shop_id, difference_id=difference_id)
+        payment = None if found is None else await payments.differences.payment_of(tx, found)
+    if found is None or payment is None:
+        raise payments.differences.DifferenceClosed
+    outcome = await payments.give_back(
+        await providers(shop_id),
+        payment,
+        label=payment.subject_id.hex[-8:].upper(),
+        charge=found.reference,
+        refund_id=found.id,
+        amount=Money(found.amount_minor, found.currency),
+    )
+    if isinstance(outcome, payments.refunds.RefundFailed):
+        return False
+    async with db.transaction() as tx:
+        await payments.differences.close(
+            tx,
+            shop_id=shop_id,
+            difference_id=difference_id,
+            how=payments.differences.SENT_BACK,
+            actor=actor,
+            note="",
+        )
+    return True
+
+
+async def numbers(tx: Tx, *, shop_id: int, order_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """What people call these orders."""
+    return await queries.numbers(tx, shop_id=shop_id, order_ids=order_ids)

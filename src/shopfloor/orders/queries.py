@@ -446,3 +446,22 @@ async def set_balance_due(tx: Tx, *, order_id: UUID, at: datetime) -> None:
         order_id=order_id,
         at=at,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    id: UUID
+    number: int
+
+
+async def numbers(tx: Tx, *, shop_id: int, order_ids: Sequence[UUID]) -> dict[UUID, int]:
+    rows = await tx.every(
+        Numbered,
+        """
+        SELECT id, number FROM orders.orders
+         WHERE shop_id = %(shop_id)s AND id = ANY(%(ids)s) AND number IS NOT NULL
+        """,
+        shop_id=shop_id,
+        ids=list(order_ids),
+    )
+    return {row.id: row.number for row in rows}

@@ -254,3 +254,36 @@ async def send_due(db: Database, providers: payments.Providers | payments.Source
         except Exception as problem:  # noqa: BLE001 -- one that breaks must not keep others from theirs
             _log.error("orders.refund_not_sent", refund_id=str(due.refund), exc_info=problem)
     return len(waiting)
+
+
+async def report(db: Database, shop_id: int, refund_id: UUID, outcome: payments.refunds.RefundOutcome) -> str:
+    """What a provider says of a refund by itself, in a word of what was done.
+
+    One that failed after it was done is a difference: the money is here again, and still the buyer's.
+    """
+    async with db.transaction() as tx:
+        known = await payments.refunds.of_refund(tx, shop_id=shop_id, refund_id=refund_id)
+        for each in known:
+            payment = await payments.payment(tx, payment_id=each.payment_id)
+            assert payment is not None, "by foreign key"
+            if isinstance(outcome, payments.GivenBack):
+                await mark_refunded(
+                    tx,
+                    shop_id=shop_id,
+                    order_id=payment.subject_id,
+                    refund_id=refund_id,
+                    actor=payment.provider,
+                    payment_id=payment.id,
+                )
+            elif each.state == "done" and isinstance(outcome, payments.refunds.RefundFailed):
+                await payments.differences.open_for(
+                    tx,
+                    payment,
+                    payments.DifferenceKind.REFUND_FAILED,
+                    reference=f"{refund_id}/{payment.id}",
+                    amount=Money(each.amount_minor, payment.currency),
+                    expected_minor=0,
+                )
+            else:
+                await payments.refunds.note(tx, refund_id=refund_id, payment_id=payment.id, outcome=outcome)
+    return "refund" if known else "nothing_of_ours"

@@ -4,7 +4,8 @@ Promise: events are appended and never changed; a provider's message is one even
 attempt asks for its money once; no more is given back than came in.  What is paid for is a subject known by its id.
 """
 
-from shopfloor.payments import attempts, connections, differences, refunds
+from shopfloor.payments import attempts, connections, differences, inbox, refunds
+from shopfloor.payments.audit import audit
 from shopfloor.payments.models import (
     DifferenceKind,
     NotAble,
@@ -81,6 +82,7 @@ __all__ = [
     "Source",
     "State",
     "attempts",
+    "audit",
     "close",
     "connections",
     "differences",
@@ -88,6 +90,7 @@ __all__ = [
     "give_back",
     "grant_refund",
     "granted_parts",
+    "inbox",
     "known_charge",
     "look_up",
     "mark_refund_sent",

@@ -1,16 +1,18 @@
 """A shop's own accounts with providers: kept with sealed secrets, switched on and off, checked, and made into providers.
 
-Secrets leave the vault for the adapter that signs with them and for nobody else.
+Secrets are opened for the adapter that signs with them and for nobody else.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 from psycopg.types.json import Jsonb
 
-from shopfloor.kernel import late, logs
+from shopfloor.kernel import late, logs, secrets
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.public_address import PublicAddress
 from shopfloor.kernel.values import now
@@ -18,10 +20,8 @@ from shopfloor.payments.models import (
     ConnectionNotFound,
     ConnectionRefused,
     ProviderAway,
-    SecretsLost,
 )
 from shopfloor.payments.providers import Checked, Manual, Provider, Providers
-from shopfloor.payments.vault import Vault
 
 if TYPE_CHECKING:
     import httpx
@@ -68,6 +68,8 @@ class Kind:
     build: Callable[[Account], Provider]
     method: str = "online"
     modes: Sequence[str] = MODES
+    makes: Callable[[], Mapping[str, str]] = dict
+    """Secrets that nobody types."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +121,14 @@ class Connections:
     def __init__(
         self,
         db: Database,
-        vault: Vault,
+        box: Callable[[], secrets.Box],
         kinds: Mapping[str, Kind],
         *,
         public: Callable[[], PublicAddress],
         http: "httpx.AsyncClient | None" = None,
     ) -> None:
         self.kinds = kinds
-        self.vault = vault
+        self._box_of = box
         self._db = db
         self._public = public
         self._http = http
@@ -156,11 +158,24 @@ class Connections:
                 return None
             try:
                 made = (row.version, kind.build(self._account(row)))
-            except (SecretsLost, ValueError) as problem:
+            except (secrets.CannotOpen, ValueError) as problem:
                 _log.warning("payments.account_unusable", connection_id=row.id, problem=str(problem))
                 return None
             self._made[row.id] = made
         return made[1]
+
+    @cached_property
+    def _box(self) -> secrets.Box:
+        """Made when the first secret is kept or used."""
+        return self._box_of()
+
+    def _opened(self, row: _Row) -> dict[str, str]:
+        """Raises secrets.CannotOpen."""
+        about = _about(row.shop_id, row.provider)
+        return msgspec.json.decode(self._box.open(row.sealed, about=about), type=dict[str, str])
+
+    def _sealed(self, known: Mapping[str, str], *, shop_id: int, provider: str) -> bytes:
+        return self._box.seal(msgspec.json.encode(dict(known)).decode(), about=_about(shop_id, provider))
 
     def _client(self) -> "httpx.AsyncClient":
         if self._http is None:
@@ -173,7 +188,7 @@ class Connections:
             shop_id=row.shop_id,
             mode=row.mode,
             fields=row.fields,
-            secrets=self.vault.open(row.sealed, about=_about(row.shop_id, row.provider)),
+            secrets=self._opened(row),
             notify_url=self._public().link(f"/payments/{row.provider}/{row.id}/notify"),
             http=self._client(),
         )
@@ -224,22 +239,24 @@ class Connections:
             if row.provider != provider:
                 raise ConnectionNotFound(connection_id=connection_id)
             try:
-                kept = self.vault.open(row.sealed, about=_about(shop_id, provider))
-            except SecretsLost:
+                kept = self._opened(row)
+            except secrets.CannotOpen:
                 kept = {}
         told = {each.name: values.get(each.name, "").strip() for each in kind.fields}
         wrong = {name: "too_long" for name, value in told.items() if len(value) > LONGEST}
-        secrets = {
+        hidden = {
             each.name: told[each.name] or kept.get(each.name, "") for each in kind.fields if each.secret
         }
         plain = {each.name: told[each.name] for each in kind.fields if not each.secret}
+        for name, made in kind.makes().items():
+            hidden[name] = kept.get(name) or made
         wrong |= {
-            each.name: "missing" for each in kind.fields if each.required and not (secrets | plain)[each.name]
+            each.name: "missing" for each in kind.fields if each.required and not (hidden | plain)[each.name]
         }
         if wrong:
             raise ConnectionRefused(fields=wrong)
         try:
-            kind.build(Account(0, shop_id, mode, plain, secrets, "", self._client()))
+            kind.build(Account(0, shop_id, mode, plain, hidden, "", self._client()))
         except ValueError as problem:
             raise ConnectionRefused(fields={str(problem): "not_usable"}) from problem
         return await _save(
@@ -250,7 +267,7 @@ class Connections:
             mode=mode,
             label=label.strip()[:60],
             fields=plain,
-            sealed=self.vault.seal(secrets, about=_about(shop_id, provider)),
+            sealed=self._sealed(hidden, shop_id=shop_id, provider=provider),
         )
 
     async def seal_anew(self) -> int:
@@ -259,14 +276,13 @@ class Connections:
             rows = await _all_rows(tx)
             done = 0
             for row in rows:
-                about = _about(row.shop_id, row.provider)
-                if self.vault.is_current(row.sealed):
+                if self._box.is_current(row.sealed):
                     continue
                 try:
-                    secrets = self.vault.open(row.sealed, about=about)
-                except SecretsLost:
+                    known = self._opened(row)
+                except secrets.CannotOpen:
                     continue
-                await _save_sealed(tx, row, self.vault.seal(secrets, about=about))
+                await _save_sealed(tx, row, self._sealed(known, shop_id=row.shop_id, provider=row.provider))
                 done += 1
         return done
 

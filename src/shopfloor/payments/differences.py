@@ -8,6 +8,7 @@ from shopfloor.kernel.database import Tx
 from shopfloor.kernel.text import cleaned
 from shopfloor.kernel.values import Money, new_id, now
 from shopfloor.payments import queries
+from shopfloor.payments.connections import Connection
 from shopfloor.payments.models import Difference, DifferenceKind, NotAble, Payment
 
 SENT_BACK: Final = "sent_back"
@@ -50,6 +51,25 @@ async def open_for(
         amount=amount.minor,
         currency=amount.currency,
         expected=expected_minor,
+    )
+    return inserted == 1
+
+
+async def open_unknown(tx: Tx, connection: Connection, *, reference: str, amount: Money) -> bool:
+    """Money that a provider reports of no attempt of ours.  False when it is known."""
+    inserted = await tx.run(
+        """
+        INSERT INTO payments.difference (id, shop_id, connection_id, kind, provider, reference, amount_minor, currency)
+        VALUES (%(id)s, %(shop_id)s, %(connection_id)s, 'unknown', %(provider)s, %(reference)s, %(amount)s, %(currency)s)
+        ON CONFLICT (shop_id, provider, kind, reference) DO NOTHING
+        """,
+        id=new_id(),
+        shop_id=connection.shop_id,
+        connection_id=connection.id,
+        provider=connection.provider,
+        reference=reference,
+        amount=amount.minor,
+        currency=amount.currency,
     )
     return inserted == 1
 

@@ -1,8 +1,64 @@
 """The providers that a shop can connect."""
 
+import secrets
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from shopfloor.payments.connections import Kind
+from typing_extensions import override
 
-KINDS: Final[Mapping[str, Kind]] = {}
+from shopfloor.kernel import late
+from shopfloor.payments import stripe
+from shopfloor.payments.connections import Account, Kind
+from shopfloor.payments.models import ProviderAway
+from shopfloor.payments.providers import Checked
+from shopfloor.payments.sandbox import Sandbox, webhook_secret
+
+if TYPE_CHECKING:
+    import httpx
+else:
+    httpx = late.module("httpx")
+
+KINDS: Final[Mapping[str, Kind]] = {"stripe": stripe.KIND}
+TEST: Final = "test"
+# No name that a resolver knows: the sandbox is asked inside this process.
+_INSIDE: Final = "http://test-payments"
+
+
+class TestPayments(stripe.Stripe):
+    """The provider without money."""
+
+    @override
+    async def check(self) -> Checked:
+        """Also says where it may tell us what happened."""
+        try:
+            await self._ask(
+                "POST",
+                "/v1/webhook_endpoints",
+                [("url", self._account.notify_url), ("enabled_events[]", "*")],
+            )
+        except (ProviderAway, stripe.Refused):
+            return Checked(ok=False, said="away")
+        return await super().check()
+
+
+def sandbox_kind(sandbox: Sandbox) -> Kind:
+    """Payments without money, where the operator allows them."""
+    inside = httpx.AsyncClient(transport=httpx.ASGITransport(sandbox))
+
+    def build(account: Account) -> TestPayments:
+        key = account.secrets["secret_key"]
+        known = {"secret_key": key, "webhook_secret": webhook_secret(key)}
+        return TestPayments(
+            Account(account.id, account.shop_id, "test", {}, known, account.notify_url, inside),
+            base=_INSIDE,
+            name=TEST,
+        )
+
+    return Kind(
+        name=TEST,
+        fields=(),
+        build=build,
+        method="card",
+        modes=("test",),
+        makes=lambda: {"secret_key": f"sk_test_{secrets.token_hex(16)}"},
+    )

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from shopfloor.kernel.errors import Conflict, Invalid, NotFound, Unavailable
+from shopfloor.kernel.errors import Conflict, Invalid, NotFound, TooMany, Unavailable
 
 
 class ProviderUnknown(Invalid):
@@ -60,6 +60,12 @@ class PaymentBusy(Conflict):
     code = "payments.busy"
 
 
+class TooManyAttempts(TooMany):
+    """Too many tries to pay this order."""
+
+    code = "payments.too_many_attempts"
+
+
 class ConnectionNotFound(NotFound):
     """This shop has no such payment account."""
 
@@ -70,12 +76,6 @@ class ConnectionRefused(Invalid):
     """These details of the payment account cannot be used."""
 
     code = "payments.connection_refused"
-
-
-class SecretsLost(Conflict):
-    """The secrets of this payment account cannot be opened with the key of this installation; enter them again."""
-
-    code = "payments.secrets_lost"
 
 
 class OverRefund(Conflict):

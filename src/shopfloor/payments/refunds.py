@@ -32,6 +32,21 @@ class Try:
     tries: int
 
 
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A refund on its way, for who looks after it.  `subject_id` names what was paid for."""
+
+    refund: UUID
+    payment_id: UUID
+    subject_id: UUID
+    provider: str
+    amount_minor: int
+    currency: str
+    state: str
+    reason: str
+    tries: int
+
+
 async def ask(tx: Tx, payment: Payment, *, refund_id: UUID, amount_minor: int) -> None:
     """It is to be sent; `take_due` has it from now on."""
     await tx.run(
@@ -98,6 +113,25 @@ async def tries(tx: Tx, *, refund_ids: Sequence[UUID]) -> list[Try]:
           FROM payments.refund_try WHERE refund = ANY(%(refunds)s) ORDER BY refund, payment_id
         """,
         refunds=list(refund_ids),
+    )
+
+
+async def of_refund(tx: Tx, *, shop_id: int, refund_id: UUID) -> list[Try]:
+    return [each for each in await tries(tx, refund_ids=[refund_id]) if each.shop_id == shop_id]
+
+
+async def open_tries(tx: Tx, *, shop_id: int, limit: int = 100) -> list[Open]:
+    """What a shop owes through providers and has not left yet; what failed first."""
+    return await tx.every(
+        Open,
+        """
+        SELECT r.refund, r.payment_id, p.subject_id, p.provider, r.amount_minor, p.currency, r.state, r.reason, r.tries
+          FROM payments.refund_try r JOIN payments.payment p ON p.id = r.payment_id
+         WHERE r.shop_id = %(shop_id)s AND r.state <> 'done'
+         ORDER BY r.state <> 'failed', r.refund LIMIT %(limit)s
+        """,
+        shop_id=shop_id,
+        limit=limit,
     )
 
 

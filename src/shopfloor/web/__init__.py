@@ -12,6 +12,7 @@ from shopfloor.web import (
     coupons,
     forms,
     https,
+    paying,
     questions,
     refusals,
     room,
@@ -30,6 +31,7 @@ from shopfloor.web.console import (
     networks,
     orders,
     overview,
+    payments,
     plan,
     product_import,
     product_list,
@@ -56,7 +58,7 @@ def routers() -> list[APIRouter]:
     desks = [
         sign_in, account, overview, networks, shows, studio, report, plan, orders, fulfilment, invoices, product_list,
         product_import, products, stock, suppliers, media, discounts, terms,
-        taxes, shipping, members,
+        taxes, shipping, payments, members,
     ]  # fmt: skip
     return [
         well_known.router,
@@ -65,6 +67,7 @@ def routers() -> list[APIRouter]:
         room.router,
         checkout.router,
         coupons.router,
+        paying.router,
         supplier.router,
         *(desk.router for desk in desks),
     ]

@@ -1,7 +1,7 @@
 """From a hold to an order: the checkout, the receipt, the waitlist."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
@@ -16,6 +16,7 @@ from shopfloor import (
     fulfilment,
     invoicing,
     orders,
+    payments,
     policies,
     promotions,
     purchases,
@@ -29,6 +30,8 @@ from shopfloor.kernel.http import Db, public_link
 from shopfloor.kernel.services import services_of
 from shopfloor.kernel.values import Money, now
 from shopfloor.orders import Delivery
+from shopfloor.payments.connections import Way
+from shopfloor.web import paying
 from shopfloor.web.languages import N_, Language, language_of, speak
 from shopfloor.web.papers import pdf
 from shopfloor.web.parts import Texts, option_words, texts_now, texts_sold
@@ -86,7 +89,9 @@ async def checkout(request: Request, shop: str, hold_id: UUID, shopper: Shopper,
         if begun.order_id is not None:
             return RedirectResponse(f"/s/{found.slug}/orders/{begun.order_id}", status_code=303)
         texts = await _texts(tx, request, found, begun)
-    return _checkout_page(request, found, begun, texts, {"method": "transfer"}, Trouble())
+        online = await paying.ways(tx, request, shop_id=found.id)
+    chosen = {"method": online[0].name if online else "transfer"}
+    return _checkout_page(request, found, begun, texts, chosen, Trouble(), online)
 
 
 async def _texts(tx: Tx, request: Request, shop: Shop, begun: orders.Checkout) -> Texts:
@@ -148,19 +153,23 @@ async def send_checkout(
                 phone=phone,
             )  # fmt: skip
             texts = await _texts(tx, request, found, begun)
+            online = await paying.ways(tx, request, shop_id=found.id)
         trouble = Trouble()
         if refused is not None:
             trouble = Trouble(fields={"code": message_of(refused, language)})
         _count_misses(guard, begun, shopper, network)
         status = 200 if refused is None else refused.status
-        return _checkout_page(request, found, begun, texts, values, trouble, status=status)
+        return _checkout_page(request, found, begun, texts, values, trouble, online, status=status)
+    chosen = await paying.chosen(db, request, shop_id=found.id, method=method)
     form = orders.Form(
         name=name,
         delivery=way,
         phone=phone,
         email=email,
         address=address,
-        method=method,
+        provider="manual" if chosen is None else chosen.provider,
+        method=method if chosen is None else chosen.method,
+        connection_id=None if chosen is None else chosen.connection_id,
         note=note,
         locale=language.tag,
         shipping_method=delivery.removeprefix(way).removeprefix("_"),
@@ -169,7 +178,17 @@ async def send_checkout(
     )
     try:
         order = await orders.complete(
-            db, shop_id=found.id, hold_id=hold_id, shopper=shopper, form=form, network=network
+            db,
+            shop_id=found.id,
+            hold_id=hold_id,
+            shopper=shopper,
+            form=form,
+            network=network,
+            providers=payments.MANUAL_ONLY
+            if chosen is None
+            else await paying.providers(request, shop_id=found.id),
+            return_to=paying.return_to(request, found.slug),
+            payer=paying.payer(request, language),
         )
     except orders.CheckoutNotFound:
         raise
@@ -180,11 +199,13 @@ async def send_checkout(
                 phone=phone,
             )  # fmt: skip
             texts = await _texts(tx, request, found, begun)
+            online = await paying.ways(tx, request, shop_id=found.id)
         _count_misses(guard, begun, shopper, network)
         return _checkout_page(
-            request, found, begun, texts, values, trouble_of(refusal, language), status=refusal.status
+            request, found, begun, texts, values, trouble_of(refusal, language), online, status=refusal.status
         )
-    return RedirectResponse(f"/s/{found.slug}/orders/{order.id}", status_code=303)
+    on = "/pay" if chosen is not None and order.charged_minor < order.first_minor else ""
+    return RedirectResponse(f"/s/{found.slug}/orders/{order.id}{on}", status_code=303)
 
 
 def _count_misses(
@@ -242,6 +263,7 @@ def _checkout_page(
     texts: Texts,
     values: Mapping[str, str],
     trouble: Trouble,
+    online: Sequence[Way],
     *,
     status: int = 200,
 ) -> Response:
@@ -271,6 +293,7 @@ def _checkout_page(
         money=lambda minor: Money(minor, begun.currency),
         values={"country": quoted.place.country if quoted.asks_country else "", **values, "delivery": chosen},
         trouble=trouble,
+        methods=paying.choices(online, language),
         is_over=begun.expires_at is not None and begun.expires_at <= at,
         server_ms=int(at.timestamp() * 1000),
         texts=texts,
@@ -294,6 +317,7 @@ async def receipt(
         parcels = await fulfilment.of_order(tx, shop_id=found.id, order_id=order_id)
         papers = await documents.of_subject(tx, shop_id=found.id, subject_id=order_id)
         seller = await documents.seller(tx, shop_id=found.id)
+        online = await paying.payable(tx, request, view)
     order = view.order
     return render(
         request,
@@ -313,6 +337,8 @@ async def receipt(
         country=country_name(language_of(request, found.locale), (order.address or {}).get("country", "")),
         link=str(public_link(request, f"/s/{found.slug}/orders/{order.id}?key={order.key}")),
         key=key,
+        online=paying.choices(online, language_of(request, found.locale), other=False),
+        paying_now=order.provider != "manual",
         events=[("page_view", {"shop_id": found.id, "order_id": str(order.id)})],
     )
 

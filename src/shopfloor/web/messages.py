@@ -43,8 +43,8 @@ MESSAGES: Final = {
     "payments.connection_refused": N_("These details can't be used. Check them and save again."),
     "payments.difference_closed": N_("Someone has already closed this difference."),
     "payments.forged": N_("This message isn't from the payment service."),
+    "payments.too_many_attempts": N_("Too many tries to pay this order. Contact the seller."),
     "payments.not_able": N_("This payment method can't do that."),
-    "payments.secrets_lost": N_("The keys of this payment account can't be read any more. Enter them again."),
     "price.leap": N_("The price goes from %(old)s to %(new)s. Confirm that this is right."),
     "quantity.unreadable": N_("Enter a whole number from %(least)s to %(most)s."),
     # accounts

@@ -17,6 +17,7 @@ from shopfloor.kernel.values import Money, new_id
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.console.form_values import NotADate, day_of
 from shopfloor.web.languages import N_
+from shopfloor.web.paying import connections_of
 
 router = APIRouter(prefix="/console/{shop}/orders", include_in_schema=False)
 
@@ -225,18 +226,34 @@ async def refund(
     path = f"/orders/{order_id}"
     try:
         minor = desk.minor(amount)
+        refund_id = UUID(key) if key else new_id()
         async with desk.work() as tx:
-            await orders.refund(
+            order = await orders.refund(
                 tx,
                 shop_id=desk.shop.id,
                 order_id=order_id,
                 amount=Money(minor, desk.shop.currency),
                 actor=f"person:{desk.actor.person_id}",
                 note=note,
-                refund_id=UUID(key) if key else new_id(),
+                refund_id=refund_id,
             )
+        known = connections_of(desk.request)
+        left = known is not None and await orders.send_refund(
+            desk.db,
+            shop_id=desk.shop.id,
+            order_id=order_id,
+            refund_id=refund_id,
+            actor=f"person:{desk.actor.person_id}",
+            providers=known.of,
+        )
     except (Refusal, ValueError) as refusal:
         return desk.refused(path, refusal if isinstance(refusal, Refusal) else purchases.BadPurchase())
+    if left:
+        return desk.back(path, desk.say(N_("Refunded to where the money came from.")))
+    if order.provider != "manual":
+        return desk.back(
+            path, desk.say(N_("Refund approved. It is being sent to where the money came from."))
+        )
     return desk.back(path, desk.say(N_("Refund approved. Send the money, then record it here.")))
 
 

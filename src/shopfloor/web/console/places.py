@@ -36,6 +36,7 @@ PLACES: Final[Mapping[str, Place]] = MappingProxyType(
         "taxes": Place("/taxes", _P.ORDERS_VIEW, N_("Taxes")),
         "invoices": Place("/invoices", _P.ORDERS_VIEW, N_("Invoices")),
         "shipping": Place("/shipping", _P.ORDERS_VIEW, N_("Shipping and pickup")),
+        "payments": Place("/payments", _P.MONEY_VIEW, N_("Payments")),
         "members": Place("/members", _P.MEMBERS_VIEW, N_("Members"), "people"),
         "studio": Place("/shows/{show_id}/studio", _P.SHOW_VIEW, N_("Studio")),
         "report": Place("/shows/{show_id}/report", _P.REPORT_VIEW, N_("Report")),

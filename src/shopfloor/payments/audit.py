@@ -1,0 +1,68 @@
+"""The audit of payments: each invariant with what was looked at and the keys that break it."""
+
+from dataclasses import dataclass
+
+from shopfloor import stock
+from shopfloor.kernel.database import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    looked_at: int
+    offending: list[str]
+
+
+async def audit(tx: Tx) -> list[stock.Check]:
+    """The invariants of payments over all shops."""
+    checks = (
+        ("payments: what was captured has an order or a difference", captured),
+        ("payments: no more is given back than came in", given_back),
+        ("payments: what a provider has given back is recorded", done),
+    )
+    found: list[stock.Check] = []
+    for name, look in checks:
+        row = await look(tx)
+        found.append(stock.Check(name, row.looked_at, tuple(row.offending)))
+    return found
+
+
+async def captured(tx: Tx) -> AuditRow:
+    return await tx.one(
+        AuditRow,
+        """
+        SELECT count(*)::int AS looked_at,
+               coalesce(array_agg(p.id::text) FILTER (
+                 WHERE NOT EXISTS (SELECT FROM payments.event e WHERE e.payment_id = p.id AND e.kind = 'charged')
+                   AND NOT EXISTS (SELECT FROM payments.difference d WHERE d.payment_id = p.id)), '{}') AS offending
+          FROM payments.payment p WHERE p.state = 'captured'
+        """,
+    )
+
+
+async def given_back(tx: Tx) -> AuditRow:
+    return await tx.one(
+        AuditRow,
+        """
+        SELECT count(*)::int AS looked_at,
+               coalesce(array_agg(payment_id::text) FILTER (WHERE granted > charged OR refunded > granted), '{}') AS offending
+          FROM (SELECT payment_id, coalesce(sum(amount_minor) FILTER (WHERE kind = 'charged'), 0) AS charged,
+                       coalesce(sum(amount_minor) FILTER (WHERE kind = 'refund_granted'), 0) AS granted,
+                       coalesce(sum(amount_minor) FILTER (WHERE kind = 'refunded'), 0) AS refunded
+                  FROM payments.event GROUP BY payment_id) sums
+        """,
+    )
+
+
+async def done(tx: Tx) -> AuditRow:
+    return await tx.one(
+        AuditRow,
+        """
+        SELECT count(*)::int AS looked_at,
+               coalesce(array_agg(r.refund || '/' || r.payment_id) FILTER (
+                 WHERE r.state = 'done' AND NOT EXISTS (
+                   SELECT FROM payments.event e
+                    WHERE e.payment_id = r.payment_id AND e.kind = 'refunded'
+                      AND e.reference = r.refund || '/' || r.payment_id)), '{}') AS offending
+          FROM payments.refund_try r
+        """,
+    )

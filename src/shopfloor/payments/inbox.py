@@ -1,0 +1,140 @@
+"""What providers send: kept raw once, answered at once, worked off in the order in which it came."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from shopfloor.kernel.database import Tx
+from shopfloor.kernel.values import new_id, now
+from shopfloor.payments.connections import Connection
+from shopfloor.payments.providers import Message
+
+# Of headers, what a signature is made of and what says which message it is; never cookies or a proxy's own.
+_KEPT: Final = 40
+_LONGEST_HEADER: Final = 4_000
+# Seconds until what failed is tried again.
+_PAUSES: Final = (5, 30, 120, 600, 3600)
+_MOST_TRIES: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message that was kept.  `done_at` None: still to be worked off."""
+
+    id: UUID
+    shop_id: int
+    connection_id: int
+    provider: str
+    key: str
+    method: str
+    path: str
+    headers: dict[str, Any]
+    body: bytes
+    received_at: datetime
+    done_at: datetime | None
+    tries: int
+    said: str
+
+    @property
+    def message(self) -> Message:
+        """As the provider's adapter reads it: it was verified when it came."""
+        return Message(self.method, self.path, self.headers, bytes(self.body), self.received_at, trusted=True)
+
+
+async def keep(tx: Tx, connection: Connection, message: Message, *, key: str) -> bool:
+    """False when it is known: a message that is sent again is one message."""
+    inserted = await tx.run(
+        """
+        INSERT INTO payments.inbox (id, shop_id, connection_id, key, method, path, headers, body, received_at)
+        VALUES (%(id)s, %(shop_id)s, %(connection_id)s, %(key)s, %(method)s, %(path)s, %(headers)s, %(body)s, %(at)s)
+        ON CONFLICT (connection_id, key) DO NOTHING
+        """,
+        id=new_id(),
+        shop_id=connection.shop_id,
+        connection_id=connection.id,
+        key=key[:255],
+        method=message.method,
+        path=message.path[:500],
+        headers=Jsonb(
+            {
+                name: value[:_LONGEST_HEADER]
+                for name, value in list(message.headers.items())[:_KEPT]
+                if name not in {"cookie", "authorization"} and not name.startswith("x-forwarded")
+            }
+        ),
+        body=message.body,
+        at=message.received_at,
+    )
+    return inserted == 1
+
+
+async def take_due(tx: Tx, *, at: datetime | None = None, limit: int = 100) -> list[Letter]:
+    """What is to be worked off now, oldest first; each comes again later, whatever becomes of this process."""
+    at = now() if at is None else at
+    due = await tx.every(
+        Letter,
+        """
+        SELECT i.id, i.shop_id, i.connection_id, c.provider, i.key, i.method, i.path, i.headers, i.body, i.received_at,
+               i.done_at, i.tries, i.said
+          FROM payments.inbox i JOIN payments.connection c ON c.id = i.connection_id
+         WHERE i.done_at IS NULL AND i.next_at <= %(at)s AND i.tries < %(most)s
+         ORDER BY i.id LIMIT %(limit)s FOR UPDATE OF i SKIP LOCKED
+        """,
+        at=at,
+        most=_MOST_TRIES,
+        limit=limit,
+    )
+    await tx.many(
+        "UPDATE payments.inbox SET tries = tries + 1, next_at = %(next_at)s WHERE id = %(id)s",
+        [
+            {"id": each.id, "next_at": at + timedelta(seconds=_PAUSES[min(each.tries, len(_PAUSES) - 1)])}
+            for each in due
+        ],
+    )
+    return due
+
+
+async def done(tx: Tx, *, letter_id: UUID, said: str = "") -> None:
+    await tx.run(
+        "UPDATE payments.inbox SET done_at = %(at)s, said = %(said)s WHERE id = %(id)s",
+        at=now(),
+        said=said[:300],
+        id=letter_id,
+    )
+
+
+async def failed(tx: Tx, *, letter_id: UUID, said: str) -> None:
+    await tx.run("UPDATE payments.inbox SET said = %(said)s WHERE id = %(id)s", said=said[:300], id=letter_id)
+
+
+async def replay(tx: Tx, *, shop_id: int, letter_id: UUID | None = None) -> int:
+    """Work off again: one message, or all that were given up.  What was applied before changes nothing."""
+    return await tx.run(
+        """
+        UPDATE payments.inbox SET done_at = NULL, tries = 0, next_at = %(at)s, said = ''
+         WHERE shop_id = %(shop_id)s
+           AND CASE WHEN %(id)s::uuid IS NULL THEN done_at IS NULL AND tries >= %(most)s ELSE id = %(id)s END
+        """,
+        at=now(),
+        shop_id=shop_id,
+        id=letter_id,
+        most=_MOST_TRIES,
+    )
+
+
+async def stuck(tx: Tx, *, shop_id: int, limit: int = 50) -> list[Letter]:
+    """Messages that could not be worked off, the newest first."""
+    return await tx.every(
+        Letter,
+        """
+        SELECT i.id, i.shop_id, i.connection_id, c.provider, i.key, i.method, i.path, i.headers, i.body, i.received_at,
+               i.done_at, i.tries, i.said
+          FROM payments.inbox i JOIN payments.connection c ON c.id = i.connection_id
+         WHERE i.shop_id = %(shop_id)s AND i.done_at IS NULL AND i.tries > 1 ORDER BY i.id DESC LIMIT %(limit)s
+        """,
+        shop_id=shop_id,
+        limit=limit,
+    )

@@ -1,0 +1,650 @@
+"""A payment provider without money: it speaks as Stripe does, and has the page on which a buyer pays.
+
+For trying the shop out, for the demo's audience, and for tests, which keep it honest with Stripe's own client.  It
+follows Stripe's documentation where ours asks it something, refuses what Stripe refuses there, and is a server of its
+own: `Sandbox(path)` is an ASGI application, and what it knows is in the file, for as many processes as there are.
+
+What a buyer may do on its page is in `CHOICES`; a card that is declined may be tried again, as there.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import json
+import secrets
+import sqlite3
+import time
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qsl
+
+from starlette.background import BackgroundTask
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.routing import Route, Router
+from starlette.types import Receive, Scope, Send
+
+from shopfloor.kernel import late
+
+if TYPE_CHECKING:
+    import httpx
+else:
+    httpx = late.module("httpx")
+
+CHOICES: Final = ("pay", "secure", "decline", "later", "later_fail", "twice", "silent", "gone")
+"""Pays; pays after 3-D Secure; is declined; is told later, well or badly; is told twice; is never told; pays and closes
+the window.
+"""
+# Seconds until a bank that decides later has decided.
+LATER: Final = 6.0
+_SHORTEST_LIFE: Final = 30 * 60
+_LONGEST_LIFE: Final = 24 * 3600
+_FEE_PERCENT: Final = 2
+
+
+class Problem(Exception):
+    def __init__(
+        self, status: int, message: str, *, code: str = "", kind: str = "invalid_request_error"
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.body = {"error": {"type": kind, "message": message, **({"code": code} if code else {})}}
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What it knows, by account: the secret key that asked."""
+
+    path: Path
+
+    @contextmanager
+    def open(self) -> Generator["Book"]:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        book = sqlite3.connect(self.path, timeout=30, isolation_level=None)
+        try:
+            book.execute("PRAGMA journal_mode = WAL")
+            book.executescript(
+                """
+                CREATE TABLE IF NOT EXISTS object (
+                  id TEXT PRIMARY KEY, account TEXT, kind TEXT, body TEXT, made INTEGER);
+                CREATE TABLE IF NOT EXISTS answer (
+                  account TEXT, key TEXT, path TEXT, form TEXT, status INTEGER, body TEXT, PRIMARY KEY (account, key));
+                CREATE TABLE IF NOT EXISTS listener (account TEXT, url TEXT, PRIMARY KEY (account, url));
+                """
+            )
+            book.execute("BEGIN IMMEDIATE")
+            yield Book(book)
+            book.execute("COMMIT")
+        except BaseException:
+            if book.in_transaction:
+                book.execute("ROLLBACK")
+            raise
+        finally:
+            book.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """The books under their lock."""
+
+    rows: sqlite3.Connection
+
+    def put(self, account: str, thing: Mapping[str, Any]) -> None:
+        self.rows.execute(
+            "INSERT INTO object VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body",
+            (thing["id"], account, thing["object"], json.dumps(thing), int(time.time())),
+        )
+
+    def get(self, kind: str, name: str, account: str | None = None) -> dict[str, Any]:
+        row = self.rows.execute(
+            "SELECT body FROM object WHERE id = ? AND kind = ? AND (? IS NULL OR account = ?)",
+            (name, kind, account, account),
+        ).fetchone()
+        if row is None:
+            raise Problem(404, f"No such {kind}: '{name}'", code="resource_missing")
+        found: dict[str, Any] = json.loads(row[0])
+        return found
+
+    def account_of(self, name: str) -> str:
+        row = self.rows.execute("SELECT account FROM object WHERE id = ?", (name,)).fetchone()
+        return "" if row is None else str(row[0])
+
+    def every(self, kind: str, account: str) -> list[dict[str, Any]]:
+        found = self.rows.execute(
+            "SELECT body FROM object WHERE kind = ? AND account = ? ORDER BY rowid DESC", (kind, account)
+        )
+        return [json.loads(row[0]) for row in found]
+
+
+def webhook_secret(account: str) -> str:
+    """By which messages to this account are signed."""
+    return "whsec_" + hashlib.sha256(b"sandbox " + account.encode()).hexdigest()[:32]
+
+
+def signature(body: bytes, secret: str, at: int) -> str:
+    signed = hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
+    return f"t={at},v1={signed}"
+
+
+def _new(prefix: str) -> str:
+    return f"{prefix}_{secrets.token_hex(12)}"
+
+
+class Sandbox:
+    """`root`: where it stands below another application; `address`: under which buyers reach it."""
+
+    def __init__(
+        self, path: Path, *, address: Callable[[], str], clock: Callable[[], float] = time.time
+    ) -> None:
+        self.books = Books(path)
+        self.address = address
+        self.clock = clock
+        pages = [
+            Route("/pay/{name}", self._page, methods=["GET"]),
+            Route("/pay/{name}", self._decide, methods=["POST"]),
+        ]
+        # What everybody may reach where the interface is asked inside the process.
+        self.pages = Router(pages)
+        self._routes = Router(
+            [
+                Route("/v1/account", self._account, methods=["GET"]),
+                Route("/v1/webhook_endpoints", self._listen, methods=["POST"]),
+                Route("/v1/checkout/sessions", self._create, methods=["POST"]),
+                Route("/v1/checkout/sessions/{name}", self._retrieve, methods=["GET"]),
+                Route("/v1/checkout/sessions/{name}/expire", self._expire, methods=["POST"]),
+                Route("/v1/payment_intents/{name}", self._intent, methods=["GET"]),
+                Route("/v1/payment_intents/{name}/capture", self._capture, methods=["POST"]),
+                Route("/v1/payment_intents/{name}/cancel", self._cancel, methods=["POST"]),
+                Route("/v1/refunds", self._refund, methods=["POST"]),
+                Route("/v1/refunds", self._refunds, methods=["GET"]),
+                Route("/v1/balance_transactions", self._balance, methods=["GET"]),
+                *pages,
+            ]
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._routes(scope, receive, send)
+        except Problem as problem:
+            await JSONResponse(problem.body, status_code=problem.status)(scope, receive, send)
+
+    # ── its interface ─────────────────────────────────────────────────────────────────────────────────────
+
+    @staticmethod
+    def _who(request: Request) -> str:
+        kind, _, key = request.headers.get("authorization", "").partition(" ")
+        if kind != "Bearer" or not key.startswith("sk_test_") or len(key) > 200:
+            raise Problem(401, "Invalid API Key provided", kind="invalid_request_error")
+        return key
+
+    @asynccontextmanager
+    async def _once(
+        self, request: Request
+    ) -> AsyncGenerator[tuple[Book, str, dict[str, str], list[Response]]]:
+        """The books for a question that changes something; with its key again it has the answer it had."""
+        account = self._who(request)
+        form = dict(parse_qsl((await request.body()).decode(), keep_blank_values=True))
+        key = request.headers.get("idempotency-key", "")
+        written = json.dumps(form, sort_keys=True)
+        given: list[Response] = []
+        with self.books.open() as book:
+            if key:
+                row = book.rows.execute(
+                    "SELECT path, form, status, body FROM answer WHERE account = ? AND key = ?",
+                    (account, key),
+                ).fetchone()
+                if row is not None:
+                    if row[:2] != (request.url.path, written):
+                        raise Problem(
+                            400,
+                            "Keys for idempotent requests can only be used with the same parameters they were first used with.",
+                            kind="idempotency_error",
+                        )
+                    given.append(
+                        Response(
+                            row[3], row[2], {"idempotent-replayed": "true"}, media_type="application/json"
+                        )
+                    )
+            known = bool(given)
+            yield book, account, form, given
+            if key and not known:
+                book.rows.execute(
+                    "INSERT INTO answer VALUES (?, ?, ?, ?, ?, ?)",
+                    (
+                        account,
+                        key,
+                        request.url.path,
+                        written,
+                        given[0].status_code,
+                        bytes(given[0].body).decode(),
+                    ),
+                )
+
+    async def _account(self, request: Request) -> Response:
+        account = self._who(request)
+        name = "acct_" + hashlib.sha256(account.encode()).hexdigest()[:16]
+        return JSONResponse(
+            {"id": name, "object": "account", "settings": {"dashboard": {"display_name": "Test payments"}}}
+        )
+
+    async def _listen(self, request: Request) -> Response:
+        async with self._once(request) as (book, account, form, given):
+            book.rows.execute("INSERT OR IGNORE INTO listener VALUES (?, ?)", (account, form.get("url", "")))
+            if not given:
+                given.append(
+                    JSONResponse(
+                        {
+                            "id": _new("we"), "object": "webhook_endpoint", "url": form.get("url", ""),
+                            "secret": webhook_secret(account),
+                        }
+                    )
+                )  # fmt: skip
+        return given[0]
+
+    async def _create(self, request: Request) -> Response:
+        async with self._once(request) as (book, account, form, given):
+            if given:
+                return given[0]
+            now = int(self.clock())
+            try:
+                unit = int(form["line_items[0][price_data][unit_amount]"])
+                amount = unit * int(form["line_items[0][quantity]"])
+                currency = form["line_items[0][price_data][currency]"].lower()
+                ends = int(form.get("expires_at") or now + _LONGEST_LIFE)
+            except (KeyError, ValueError) as problem:
+                raise Problem(
+                    400, f"Missing required param: {problem}.", code="parameter_missing"
+                ) from problem
+            if form.get("mode") != "payment" or not form.get("success_url"):
+                raise Problem(400, "Missing required param: success_url.", code="parameter_missing")
+            if amount < 1:
+                raise Problem(
+                    400, "This value must be greater than or equal to 1.", code="parameter_invalid_integer"
+                )
+            if not now + _SHORTEST_LIFE <= ends <= now + _LONGEST_LIFE:
+                raise Problem(
+                    400,
+                    "The `expires_at` timestamp must be between 30 minutes and 24 hours from Checkout Session creation.",
+                )
+            name = _new("cs_test")
+            session = {
+                "id": name, "object": "checkout.session", "amount_total": amount, "currency": currency,
+                "status": "open", "payment_status": "unpaid", "payment_intent": None, "livemode": False,
+                "client_reference_id": form.get("client_reference_id"),
+                "metadata": _nested(form, "metadata"), "expires_at": ends, "created": now,
+                "success_url": form["success_url"], "cancel_url": form.get("cancel_url"),
+                "url": f"{self.address()}/pay/{name}",
+                "_intent_metadata": _nested(form, "payment_intent_data[metadata]"),
+                "_manual": form.get("payment_intent_data[capture_method]") == "manual",
+                "_name": form.get("line_items[0][price_data][product_data][name]", ""),
+            }  # fmt: skip
+            book.put(account, session)
+            given.append(JSONResponse(_shown(session)))
+        return given[0]
+
+    async def _retrieve(self, request: Request) -> Response:
+        account = self._who(request)
+        expand = request.query_params.getlist("expand[]") + [
+            value
+            for key, value in request.query_params.multi_items()
+            if key.startswith("expand[") and key != "expand[]"
+        ]
+        with self.books.open() as book:
+            session = self._settled(book, request.path_params["name"], account)
+            told = _shown(session)
+            if session["payment_intent"] and any(each.startswith("payment_intent") for each in expand):
+                intent = book.get("payment_intent", session["payment_intent"], account)
+                if intent["latest_charge"] and "payment_intent.latest_charge.balance_transaction" in expand:
+                    intent["latest_charge"] = book.get("charge", intent["latest_charge"], account)
+                told["payment_intent"] = _shown(intent)
+        return JSONResponse(told)
+
+    async def _expire(self, request: Request) -> Response:
+        async with self._once(request) as (book, account, _, given):
+            if given:
+                return given[0]
+            session = self._settled(book, request.path_params["name"], account)
+            if session["status"] != "open":
+                raise Problem(
+                    400,
+                    f'Only Checkout Sessions with a status in ["open"] can be expired. This Checkout Session has a status of `{session["status"]}`.',
+                )
+            session["status"] = "expired"
+            book.put(account, session)
+            given.append(JSONResponse(_shown(session)))
+        return given[0]
+
+    async def _intent(self, request: Request) -> Response:
+        account = self._who(request)
+        with self.books.open() as book:
+            return JSONResponse(_shown(book.get("payment_intent", request.path_params["name"], account)))
+
+    async def _capture(self, request: Request) -> Response:
+        async with self._once(request) as (book, account, form, given):
+            if given:
+                return given[0]
+            intent = book.get("payment_intent", request.path_params["name"], account)
+            if intent["status"] != "requires_capture":
+                raise Problem(
+                    400, "This PaymentIntent could not be captured.", code="payment_intent_unexpected_state"
+                )
+            amount = int(form.get("amount_to_capture") or intent["amount"])
+            if not 1 <= amount <= intent["amount"]:
+                raise Problem(
+                    400, "The amount to capture is more than what was authorised.", code="amount_too_large"
+                )
+            self._take(book, account, intent, amount)
+            given.append(JSONResponse(_shown(intent)))
+        return given[0]
+
+    async def _cancel(self, request: Request) -> Response:
+        async with self._once(request) as (book, account, _, given):
+            if given:
+                return given[0]
+            intent = book.get("payment_intent", request.path_params["name"], account)
+            if intent["status"] in {"succeeded", "canceled"}:
+                raise Problem(
+                    400, "You cannot cancel this PaymentIntent.", code="payment_intent_unexpected_state"
+                )
+            intent |= {"status": "canceled", "amount_capturable": 0}
+            book.put(account, intent)
+            given.append(JSONResponse(_shown(intent)))
+        return given[0]
+
+    async def _refund(self, request: Request) -> Response:
+        async with self._once(request) as (book, account, form, given):
+            if given:
+                return given[0]
+            intent = book.get("payment_intent", form.get("payment_intent", ""), account)
+            left = intent["amount_received"] - intent["_refunded"]
+            amount = int(form.get("amount") or left)
+            if intent["amount_received"] and left <= 0:
+                raise Problem(400, "Charge has already been refunded.", code="charge_already_refunded")
+            if not 1 <= amount <= left:
+                raise Problem(
+                    400, f"Refund amount ({amount}) is greater than unrefunded amount on charge ({left}).",
+                    code="amount_too_large",
+                )  # fmt: skip
+            intent["_refunded"] += amount
+            refund = {
+                "id": _new("re"), "object": "refund", "amount": amount, "currency": intent["currency"],
+                "payment_intent": intent["id"], "charge": intent["latest_charge"], "status": "succeeded",
+                "metadata": _nested(form, "metadata"), "created": int(self.clock()),
+            }  # fmt: skip
+            book.put(account, intent)
+            book.put(account, refund)
+            self._book(book, account, "refund", -amount, 0, refund)
+            given.append(JSONResponse(refund))
+        return given[0]
+
+    async def _refunds(self, request: Request) -> Response:
+        account = self._who(request)
+        wanted = request.query_params.get("payment_intent")
+        with self.books.open() as book:
+            found = [
+                each for each in book.every("refund", account) if wanted in {None, each["payment_intent"]}
+            ]
+        return JSONResponse({"object": "list", "url": "/v1/refunds", "has_more": False, "data": found[:100]})
+
+    async def _balance(self, request: Request) -> Response:
+        account = self._who(request)
+        asked = request.query_params
+        since, until = int(asked.get("created[gte]", 0)), int(asked.get("created[lt]", 2**53))
+        with self.books.open() as book:
+            rows = [
+                row for row in book.every("balance_transaction", account) if since <= row["created"] < until
+            ]
+            if "starting_after" in asked:
+                names = [row["id"] for row in rows]
+                rows = (
+                    rows[names.index(asked["starting_after"]) + 1 :]
+                    if asked["starting_after"] in names
+                    else []
+                )
+            limit = int(asked.get("limit", 10))
+            page = rows[:limit]
+            if any(key.startswith("expand") for key in asked):
+                page = [
+                    row | {"source": _shown(book.get(_kind(row["source"]), row["source"], account))}
+                    for row in page
+                ]
+        return JSONResponse(
+            {"object": "list", "url": "/v1/balance_transactions", "has_more": len(rows) > limit, "data": page}
+        )
+
+    # ── what happens ──────────────────────────────────────────────────────────────────────────────────────
+
+    def _settled(self, book: Book, name: str, account: str | None = None) -> dict[str, Any]:
+        """A session as it is by now: over, or decided by a bank that took its time."""
+        session = book.get("checkout.session", name, account)
+        now = self.clock()
+        if session["status"] == "open" and session["expires_at"] <= now:
+            session["status"] = "expired"
+            book.put(book.account_of(name), session)
+        if session.get("_decides_at") and session["_decides_at"] <= now:
+            owner = book.account_of(name)
+            intent = book.get("payment_intent", session["payment_intent"], owner)
+            if session.pop("_decides_at") and session.pop("_decides") == "pay":
+                session["payment_status"] = "paid"
+                self._take(book, owner, intent, intent["amount"])
+            else:
+                intent |= {
+                    "status": "requires_payment_method",
+                    "last_payment_error": {
+                        "code": "payment_intent_payment_attempt_failed",
+                        "message": "The bank refused.",
+                    },
+                }
+                book.put(owner, intent)
+            book.put(owner, session)
+        return session
+
+    def _take(self, book: Book, account: str, intent: dict[str, Any], amount: int) -> None:
+        charge = {
+            "id": _new("ch"), "object": "charge", "amount": amount, "currency": intent["currency"],
+            "payment_intent": intent["id"], "metadata": intent["metadata"],
+        }  # fmt: skip
+        intent |= {
+            "status": "succeeded", "amount_received": amount, "amount_capturable": 0,
+            "latest_charge": charge["id"], "last_payment_error": None,
+        }  # fmt: skip
+        row = self._book(book, account, "charge", amount, amount * _FEE_PERCENT // 100, charge)
+        book.put(account, charge | {"balance_transaction": row})
+        book.put(account, intent)
+
+    def _book(
+        self, book: Book, account: str, kind: str, amount: int, fee: int, source: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        row = {
+            "id": _new("txn"), "object": "balance_transaction", "amount": amount, "fee": fee, "net": amount - fee,
+            "currency": source["currency"], "type": kind, "source": source["id"], "created": int(self.clock()),
+        }  # fmt: skip
+        book.put(account, row)
+        return row
+
+    def decide(self, name: str, choice: str) -> list[tuple[float, str]]:
+        """What the buyer did on the page; the messages that follow, as (seconds from now, type of event)."""
+        with self.books.open() as book:
+            session = self._settled(book, name)
+            account = book.account_of(name)
+            if session["status"] != "open":
+                return []
+            if session["payment_intent"] is None:
+                intent: dict[str, Any] = {
+                    "id": _new("pi"), "object": "payment_intent", "amount": session["amount_total"],
+                    "amount_received": 0, "amount_capturable": 0, "currency": session["currency"],
+                    "status": "requires_payment_method", "metadata": session["_intent_metadata"],
+                    "latest_charge": None, "last_payment_error": None, "_refunded": 0, "_session": name,
+                    "capture_method": "manual" if session["_manual"] else "automatic",
+                }  # fmt: skip
+                session["payment_intent"] = intent["id"]
+            else:
+                intent = book.get("payment_intent", session["payment_intent"], account)
+            done: list[tuple[float, str]] = []
+            if choice == "decline":
+                intent["last_payment_error"] = {"code": "card_declined", "message": "Your card was declined."}
+                done = [(0.0, "payment_intent.payment_failed")]
+            elif choice in {"later", "later_fail"}:
+                session |= {
+                    "status": "complete", "_decides_at": self.clock() + LATER,
+                    "_decides": "pay" if choice == "later" else "fail",
+                }  # fmt: skip
+                intent |= {"status": "processing", "last_payment_error": None}
+                end = "succeeded" if choice == "later" else "failed"
+                done = [
+                    (0.0, "checkout.session.completed"),
+                    (LATER + 0.1, f"checkout.session.async_payment_{end}"),
+                ]
+            elif session["_manual"]:
+                session |= {"status": "complete"}
+                intent |= {"status": "requires_capture", "amount_capturable": intent["amount"]}
+                done = [(0.0, "checkout.session.completed")]
+            else:
+                session |= {"status": "complete", "payment_status": "paid"}
+                self._take(book, account, intent, intent["amount"])
+                done = [] if choice == "silent" else [(0.0, "checkout.session.completed")]
+                done += [(0.0, "payment_intent.succeeded")] if choice == "twice" else []
+            book.put(account, intent)
+            book.put(account, session)
+        return done
+
+    async def tell(self, name: str, after: float, kind: str, *, times: int = 1) -> None:
+        """Send a message of this type to who listens, signed.  Nobody is told again who does not answer."""
+        await asyncio.sleep(after)
+        with self.books.open() as book:
+            session = self._settled(book, name)
+            account = book.account_of(name)
+            about = session
+            if kind.startswith("payment_intent."):
+                about = book.get("payment_intent", session["payment_intent"], account)
+            listeners = [
+                row[0] for row in book.rows.execute("SELECT url FROM listener WHERE account = ?", (account,))
+            ]
+        event = {
+            "id": _new("evt"), "object": "event", "type": kind, "livemode": False, "created": int(self.clock()),
+            "data": {"object": _shown(about)},
+        }  # fmt: skip
+        body = json.dumps(event).encode()
+        headers = {
+            "content-type": "application/json",
+            "stripe-signature": signature(body, webhook_secret(account), int(self.clock())),
+        }
+        async with httpx.AsyncClient(timeout=10.0) as client:
+            for url in listeners:
+                for _ in range(times):
+                    try:
+                        await client.post(url, content=body, headers=headers)
+                    except httpx.HTTPError:
+                        break
+
+    # ── the page of the buyer ─────────────────────────────────────────────────────────────────────────────
+
+    async def _page(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        with self.books.open() as book:
+            try:
+                session = self._settled(book, name)
+            except Problem:
+                return _document("Not found", "<p>There is no such payment.</p>", status=404)
+            said = ""
+            if session["payment_intent"]:
+                intent = book.get("payment_intent", session["payment_intent"])
+                said = (intent["last_payment_error"] or {}).get("message", "")
+        if session["status"] != "open":
+            return _document(
+                "Test payment",
+                f'<p>This payment is over.</p><p><a href="{escape(session["success_url"])}">Back to the shop</a></p>',
+            )
+        return _document("Test payment", _choices(session, said, secure="secure" in request.query_params))
+
+    async def _decide(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        form = dict(parse_qsl((await request.body()).decode()))
+        choice = form.get("choice", "")
+        here = f"{self.address()}/pay/{name}"
+        if choice == "secure":
+            return RedirectResponse(f"{here}?secure=1", status_code=303)
+        if choice not in CHOICES:
+            return RedirectResponse(here, status_code=303)
+        try:
+            told = self.decide(name, choice)
+            with self.books.open() as book:
+                session = self._settled(book, name)
+        except Problem:
+            return _document("Not found", "<p>There is no such payment.</p>", status=404)
+
+        async def tell() -> None:
+            for after, kind in told:
+                await self.tell(name, after, kind, times=2 if choice == "twice" else 1)
+
+        after = BackgroundTask(tell)
+        if choice == "decline":
+            return RedirectResponse(here, status_code=303, background=after)
+        if choice == "gone":
+            page = _document("Test payment", "<p>Paid. You can close this window.</p>")
+            page.background = after
+            return page
+        # Not by a redirect: a browser follows one out of a form only to where the form may lead.
+        page = _document(
+            "Test payment",
+            f'<p>Back to the shop…</p><p><a class="button main" href="{escape(session["success_url"])}">Back to the shop</a></p>',
+            head=f'<meta http-equiv="refresh" content="0;url={escape(session["success_url"])}">',
+        )
+        page.background = after
+        return page
+
+
+def _kind(name: str) -> str:
+    return {"ch": "charge", "re": "refund", "pi": "payment_intent"}[name.partition("_")[0]]
+
+
+def _nested(form: Mapping[str, str], name: str) -> dict[str, str]:
+    return {
+        key[len(name) + 1 : -1]: value
+        for key, value in form.items()
+        if key.startswith(f"{name}[") and key.endswith("]")
+    }
+
+
+def _shown(thing: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in thing.items() if not key.startswith("_")}
+
+
+def _choices(session: Mapping[str, Any], said: str, *, secure: bool) -> str:
+    amount = f"{session['amount_total']} {session['currency'].upper()}"
+    buttons = (
+        [("pay", "Complete authentication"), ("decline", "Fail authentication")]
+        if secure
+        else [
+            ("pay", "Pay"),
+            ("secure", "Pay with 3-D Secure"),
+            ("decline", "Card is declined"),
+            ("later", "Pay by a bank that takes its time"),
+            ("later_fail", "Pay by a bank that refuses later"),
+            ("twice", "Pay, and be told twice"),
+            ("silent", "Pay, and tell nobody"),
+            ("gone", "Pay, and close the window"),
+        ]
+    )
+    rows = "".join(
+        f'<p><button name="choice" value="{value}">{words}</button></p>' for value, words in buttons
+    )
+    wrong = f'<p role="alert"><strong>{escape(said)}</strong></p>' if said else ""
+    back = session.get("cancel_url") or session["success_url"]
+    return (
+        f"<p>No money moves here.</p><p><strong>{escape(session['_name'])}</strong> · {amount} (smallest unit)</p>{wrong}"
+        f'<form method="post">{rows}</form><p><a href="{escape(back)}">Back without paying</a></p>'
+    )
+
+
+def _document(title: str, content: str, *, status: int = 200, head: str = "") -> HTMLResponse:
+    return HTMLResponse(
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+        f'<meta name="viewport" content="width=device-width">{head}</head><body><main><h1>{title}</h1>{content}</main></body></html>',
+        status_code=status,
+        headers={"cache-control": "no-store"},
+    )

@@ -1,0 +1,280 @@
+"""Payments: the accounts with which a shop is paid, money that fits no order, refunds that did not leave."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from fastapi import APIRouter, Form, Query, Request
+from starlette.responses import Response
+
+from shopfloor import orders, payments
+from shopfloor.accounts import Permission
+from shopfloor.kernel.border import Id
+from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.http import public_link
+from shopfloor.kernel.values import Money
+from shopfloor.payments.connections import Connections
+from shopfloor.payments.models import ConnectionNotFound, ConnectionRefused
+from shopfloor.web.console.desk import Desk, at, at_page
+from shopfloor.web.languages import N_
+from shopfloor.web.paying import connections_of
+
+router = APIRouter(prefix="/console/{shop}/payments", include_in_schema=False)
+
+Viewer = Annotated[Desk, at_page("payments")]
+Manager = Annotated[Desk, at(Permission.MONEY_MANAGE)]
+Text = Annotated[str, Form(max_length=20_000)]
+
+NAMES: Final = {
+    "stripe": N_("Stripe"),
+    "alipay": N_("Alipay"),
+    "wechat": N_("WeChat Pay"),
+    "test": N_("Test payments"),
+    "manual": N_("Bank transfer and cash"),
+}
+# Each field as (label, hint); by the name that the provider's adapter gives it.
+FIELDS: Final = {
+    "secret_key": (N_("Secret key"), N_("Starts with sk_live_ or sk_test_. A restricted key works too.")),
+    "webhook_secret": (
+        N_("Webhook signing secret"),
+        N_("Starts with whsec_. Stripe shows it after you add the address below as a webhook endpoint."),
+    ),
+}
+ERRORS: Final = {
+    "missing": N_("Fill this in."),
+    "too_long": N_("This is too long."),
+    "not_usable": N_("This can't be used. Check that it is complete and belongs to the mode you chose."),
+}
+# What a check says when it is no sentence of the provider.
+SAID: Final = {
+    "key_refused": N_("The key was refused. Copy it again."),
+    "webhook_secret_missing": N_(
+        "The key works. The webhook signing secret is missing: payments are confirmed later without it."
+    ),
+    "away": N_("The payment service isn't responding. Try again later."),
+    "secrets_lost": N_("The keys of this payment account can't be read any more. Enter them again."),
+}
+KINDS: Final = {
+    "amount": N_("Another amount than was asked for"),
+    "currency": N_("Another currency"),
+    "twice": N_("Paid twice"),
+    "late": N_("Paid after the order was over"),
+    "unknown": N_("Belongs to no order"),
+    "refund_failed": N_("A refund came back"),
+    "missing_here": N_("On the statement, not here"),
+    "missing_there": N_("Here, not on the statement"),
+    "fee": N_("Another fee"),
+}
+
+
+def _known(request: Request) -> Connections:
+    found = connections_of(request)
+    if found is None:
+        raise ConnectionNotFound
+    return found
+
+
+@router.get("")
+async def desk_page(desk: Viewer) -> Response:
+    async with desk.db.transaction() as tx:
+        accounts = await payments.connections.connections(tx, shop_id=desk.shop.id)
+        differences = await payments.differences.differences(tx, shop_id=desk.shop.id)
+        refunds = await payments.refunds.open_tries(tx, shop_id=desk.shop.id)
+        letters = await payments.inbox.stuck(tx, shop_id=desk.shop.id)
+        numbers = await orders.paying.numbers(
+            tx,
+            shop_id=desk.shop.id,
+            order_ids=[each.subject_id for each in [*differences, *refunds] if each.subject_id is not None],
+        )
+    known = _known(desk.request)
+    return desk.page(
+        "payments.html",
+        active="terms",
+        accounts=accounts,
+        kinds=list(known.kinds),
+        names=NAMES,
+        said=lambda account: desk.say(SAID[account.said]) if account.said in SAID else account.said,
+        differences=differences,
+        words=KINDS,
+        refunds=refunds,
+        letters=letters,
+        numbers=numbers,
+        money=Money,
+    )
+
+
+async def _form_page(
+    desk: Desk,
+    *,
+    provider: str,
+    values: Mapping[str, Any],
+    account: payments.connections.Connection | None,
+    refusal: ConnectionRefused | None = None,
+) -> Response:
+    kind = _known(desk.request).kinds.get(provider)
+    if kind is None:
+        raise ConnectionNotFound
+    wrong = refusal.facts.get("fields") if refusal is not None else None
+    errors = (
+        {str(name): desk.say(ERRORS.get(str(why), ERRORS["missing"])) for name, why in wrong.items()}
+        if isinstance(wrong, Mapping)
+        else {}
+    )
+    return desk.page(
+        "payment_account.html",
+        active="terms",
+        status=200 if refusal is None else refusal.status,
+        kind=kind,
+        account=account,
+        name=NAMES.get(provider, provider),
+        fields=[(each, *FIELDS.get(each.name, (each.name, ""))) for each in kind.fields],
+        values=values,
+        errors=errors,
+        notify_url=""
+        if account is None
+        else public_link(desk.request, f"/payments/{account.provider}/{account.id}/notify"),
+    )
+
+
+@router.get("/account")
+async def account_page(
+    desk: Manager,
+    provider: Annotated[str, Query(max_length=40)] = "stripe",
+    account_id: Id | None = None,
+) -> Response:
+    if account_id is None:
+        return await _form_page(desk, provider=provider, values={"mode": "test"}, account=None)
+    async with desk.db.transaction() as tx:
+        found = await payments.connections.connection(tx, shop_id=desk.shop.id, connection_id=account_id)
+    values = {**found.fields, "mode": found.mode, "label": found.label}
+    return await _form_page(desk, provider=found.provider, values=values, account=found)
+
+
+@router.post("/account")
+async def save_account(
+    desk: Manager,
+    provider: Text = "",
+    account_id: Text = "",
+    mode: Text = "test",
+    label: Text = "",
+) -> Response:
+    """Secrets that are left empty stay as they are; none is ever shown again."""
+    typed = {name: str(value) for name, value in (await desk.request.form()).items()}
+    number = (
+        int(account_id) if account_id.isascii() and account_id.isdigit() and len(account_id) < 19 else None
+    )
+    known = _known(desk.request)
+    found = None
+    try:
+        async with desk.work() as tx:
+            if number is not None:
+                found = await payments.connections.connection(tx, shop_id=desk.shop.id, connection_id=number)
+            saved = await known.save(
+                tx,
+                shop_id=desk.shop.id,
+                provider=provider,
+                mode=mode,
+                values=typed,
+                label=label,
+                connection_id=number,
+            )
+    except ConnectionRefused as refusal:
+        kind = known.kinds.get(provider)
+        secret = {each.name for each in kind.fields if each.secret} if kind is not None else set[str]()
+        values = {name: value for name, value in typed.items() if name not in secret}
+        return await _form_page(desk, provider=provider, values=values, account=found, refusal=refusal)
+    await known.check(shop_id=desk.shop.id, connection_id=saved)
+    return desk.back("/payments", desk.say(N_("Saved and checked. Switch it on when buyers may use it.")))
+
+
+@router.post("/account/{account_id}/check")
+async def check_account(desk: Manager, account_id: Id) -> Response:
+    try:
+        await desk.claim()
+        checked = await _known(desk.request).check(shop_id=desk.shop.id, connection_id=account_id)
+    except Refusal as refusal:
+        return desk.refused("/payments", refusal)
+    return desk.back(
+        "/payments",
+        desk.say(N_("The connection works."))
+        if checked.ok
+        else desk.say(N_("The connection doesn't work yet.")),
+    )
+
+
+@router.post("/account/{account_id}/switch")
+async def switch_account(desk: Manager, account_id: Id, on: Text = "") -> Response:
+    try:
+        async with desk.work() as tx:
+            await payments.connections.switch(
+                tx, shop_id=desk.shop.id, connection_id=account_id, on=on == "yes"
+            )
+    except Refusal as refusal:
+        return desk.refused("/payments", refusal)
+    said = N_("Buyers can pay with it now.") if on == "yes" else N_("Switched off. Refunds still work.")
+    return desk.back("/payments", desk.say(said))
+
+
+@router.post("/account/{account_id}/remove")
+async def remove_account(desk: Manager, account_id: Id) -> Response:
+    try:
+        async with desk.work() as tx:
+            await payments.connections.remove(tx, shop_id=desk.shop.id, connection_id=account_id)
+    except Refusal as refusal:
+        return desk.refused("/payments", refusal)
+    return desk.back("/payments", desk.say(N_("Removed. Its keys are forgotten.")))
+
+
+@router.post("/differences/{difference_id}/back")
+async def send_back(desk: Manager, difference_id: UUID) -> Response:
+    """The money goes back to where it came from."""
+    try:
+        await desk.claim()
+        left = await orders.paying.send_difference_back(
+            desk.db,
+            _known(desk.request).of,
+            shop_id=desk.shop.id,
+            difference_id=difference_id,
+            actor=f"person:{desk.actor.person_id}",
+        )
+    except Refusal as refusal:
+        return desk.refused("/payments", refusal)
+    said = (
+        N_("The money is on its way back.") if left else N_("The payment service refused. Send it by hand.")
+    )
+    return desk.back("/payments", desk.say(said))
+
+
+@router.post("/differences/{difference_id}/settle")
+async def settle(desk: Manager, difference_id: UUID, note: Text = "") -> Response:
+    """It was settled by hand; the note says how."""
+    try:
+        async with desk.work() as tx:
+            await payments.differences.close(
+                tx,
+                shop_id=desk.shop.id,
+                difference_id=difference_id,
+                how=payments.differences.SETTLED,
+                actor=f"person:{desk.actor.person_id}",
+                note=note,
+            )
+    except Refusal as refusal:
+        return desk.refused("/payments", refusal)
+    return desk.back("/payments", desk.say(N_("Closed.")))
+
+
+@router.post("/refunds/{refund_id}/again")
+async def refund_again(desk: Manager, refund_id: UUID) -> Response:
+    try:
+        async with desk.work() as tx:
+            await payments.refunds.ask_again(tx, shop_id=desk.shop.id, refund_id=refund_id)
+    except Refusal as refusal:
+        return desk.refused("/payments", refusal)
+    return desk.back("/payments", desk.say(N_("The refund is sent again.")))
+
+
+@router.post("/messages/again")
+async def messages_again(desk: Manager) -> Response:
+    async with desk.work() as tx:
+        await payments.inbox.replay(tx, shop_id=desk.shop.id)
+    return desk.back("/payments", desk.say(N_("The messages are read again.")))

@@ -1,0 +1,421 @@
+"""From the checkout to a provider's page and back, by plain pages, and what the merchant sees of it."""
+
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from tests.services import give
+from tests.web.conftest import Stage
+
+from shopfloor import orders, payments
+from shopfloor.kernel import secrets
+from shopfloor.kernel.public_address import PublicAddress
+from shopfloor.payments.connections import Connections, switch
+from shopfloor.payments.kinds import KINDS, sandbox_kind
+from shopfloor.payments.sandbox import Sandbox
+
+FORM = {
+    "name": "Lin Yue",
+    "phone": "+86 138 0000 1111",
+    "delivery": "ship",
+    "street": "Pier 3",
+    "city": "Ningbo",
+}
+
+
+@dataclass(frozen=True)
+class Till:
+    """A shop whose buyers pay with test payments."""
+
+    stage: Stage
+    sandbox: Sandbox
+    connections: Connections
+    account_id: int
+
+    @property
+    def client(self) -> httpx.AsyncClient:
+        return self.stage.client
+
+    @property
+    def way(self) -> str:
+        return f"pay-{self.account_id}"
+
+    async def ordered(self) -> str:
+        """The address of an order whose buyer is on the way to pay."""
+        hold = await self.stage.hold()
+        answer = await self.client.post(f"/s/harbour/checkout/{hold}", data=FORM | {"method": self.way})
+        assert answer.status_code == 303
+        assert answer.headers["location"].endswith("/pay")
+        return answer.headers["location"].removesuffix("/pay")
+
+    async def session(self, place: str) -> str:
+        """The provider's page to which the hand-over leads."""
+        page = (await self.client.get(f"{place}/pay")).text
+        [name] = set(re.findall(r"http://shop\.test/test-payments/pay/(cs_test_\w+)", page))
+        return name
+
+    async def order(self, place: str) -> orders.Order:
+        async with self.stage.db.transaction() as tx:
+            found = await orders.order(
+                tx, shop_id=self.stage.shop.id, order_id=UUID(place.rpartition("/")[2])
+            )
+        return found.order
+
+    async def background(self) -> None:
+        await orders.paying.work(self.stage.db, self.connections.of)
+
+
+@pytest.fixture
+async def till(stage: Stage, tmp_path: Path) -> AsyncIterator[Till]:
+    sandbox = Sandbox(tmp_path / "books.db", address=lambda: "http://shop.test/test-payments")
+    box = secrets.Box((b"k" * 32,))
+    known = Connections(
+        stage.db,
+        lambda: box,
+        {**KINDS, "test": sandbox_kind(sandbox)},
+        public=lambda: PublicAddress("http", "shop.test"),
+    )
+    give(stage.app, known, public=PublicAddress("http", "shop.test"))
+    async with stage.db.transaction() as tx:
+        account_id = await known.save(
+            tx, shop_id=stage.shop.id, provider="test", mode="test", values={}, label=""
+        )
+        await switch(tx, shop_id=stage.shop.id, connection_id=account_id, on=True)
+    yield Till(stage, sandbox, known, account_id)
+    await known.close()
+    async with stage.db.transaction() as tx:
+        checks = [*await orders.audit(tx), *await payments.audit(tx)]
+    assert [check.name for check in checks if not check.passed] == []
+
+
+async def test_a_buyer_chooses_pays_and_comes_back_to_a_paid_order(till: Till) -> None:
+    hold = await till.stage.hold()
+    checkout = (await till.client.get(f"/s/harbour/checkout/{hold}")).text
+    assert f'value="{till.way}" required checked' in checkout
+    assert "Bank transfer" in checkout
+
+    answer = await till.client.post(f"/s/harbour/checkout/{hold}", data=FORM | {"method": till.way})
+    place = answer.headers["location"].removesuffix("/pay")
+    again = await till.client.post(f"/s/harbour/checkout/{hold}", data=FORM | {"method": till.way})
+    handed = await till.client.get(f"{place}/pay")
+    assert again.headers["location"] == answer.headers["location"]
+    assert handed.status_code == 200
+    assert 'http-equiv="refresh" content="0;url=http://shop.test/test-payments/pay/cs_test_' in handed.text
+    assert "form-action 'self';" in handed.headers.get("content-security-policy", "form-action 'self';")
+    assert handed.headers["referrer-policy"] == "strict-origin"
+    assert (await till.order(place)).status is orders.Status.PLACED
+
+    till.sandbox.decide(await till.session(place), "pay")
+    back = await till.client.get(f"{place}/payment")
+    receipt = (await till.client.get(place)).text
+
+    assert (back.status_code, back.headers["location"]) == (303, place)
+    assert (await till.order(place)).status is orders.Status.PAID
+    assert "Payment received. Thank you." in receipt
+    assert "Pay CN¥141.00 now" not in receipt
+
+
+async def test_who_comes_back_without_paying_may_pay_again_and_is_told_no_lie(till: Till) -> None:
+    place = await till.ordered()
+
+    page = (await till.client.get(f"{place}/payment")).text
+    assert "Not paid yet" in page
+    assert f'name="way" value="{till.way}"' in page
+
+    till.sandbox.decide(await till.session(place), "decline")
+    declined = (await till.client.get(f"{place}/payment")).text
+    assert "The payment was declined" in declined
+    assert (await till.order(place)).charged_minor == 0
+
+    again = await till.client.post(f"{place}/pay", data={"way": till.way})
+    assert again.headers["location"] == f"{place}/pay"
+    till.sandbox.decide(await till.session(place), "pay")
+    await till.client.get(f"{place}/payment")
+    assert (await till.order(place)).status is orders.Status.PAID
+
+
+async def test_a_bank_that_refuses_later_leaves_the_order_to_be_paid_in_a_new_attempt(
+    till: Till, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = await till.ordered()
+    first = await till.session(place)
+    till.sandbox.decide(first, "later_fail")
+    waiting = (await till.client.get(f"{place}/payment")).text
+    assert "Your payment is being confirmed" in waiting
+    assert 'http-equiv="refresh"' in waiting
+    later = till.sandbox.clock() + 60
+    monkeypatch.setattr(till.sandbox, "clock", lambda: later)
+
+    refused = (await till.client.get(f"{place}/payment")).text
+    assert "The payment was declined" in refused
+    await till.client.post(f"{place}/pay", data={"way": till.way})
+    second = await till.session(place)
+    till.sandbox.decide(second, "pay")
+    await till.client.get(f"{place}/payment")
+
+    assert first != second
+    assert (await till.order(place)).status is orders.Status.PAID
+
+
+async def test_another_device_pays_with_the_link_and_a_stranger_sees_nothing(till: Till) -> None:
+    place = await till.ordered()
+    key = (await till.order(place)).key
+    transport = httpx.ASGITransport(till.stage.app)
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://shop.test", headers={"accept": "text/html"}
+    ) as phone:
+        for page in (place, f"{place}/pay", f"{place}/payment"):
+            assert (await phone.get(page)).status_code == 404
+        assert (await phone.post(f"{place}/pay", data={"way": till.way})).status_code == 404
+        handed = await phone.get(f"{place}/pay?key={key}")
+        assert handed.status_code == 200
+        till.sandbox.decide(await till.session(place), "pay")
+        back = await phone.get(f"{place}/payment?key={key}")
+    assert back.headers["location"] == f"{place}?key={key}"
+    assert (await till.order(place)).status is orders.Status.PAID
+
+
+async def sent(
+    till: Till, monkeypatch: pytest.MonkeyPatch, name: str, kind: str, *, times: int = 1
+) -> list[int]:
+    """The provider's own messages, delivered to our address; what we answered."""
+    answers: list[int] = []
+    real = httpx.AsyncClient
+
+    class Line(real):
+        async def post(self, url: Any, **kwargs: Any) -> httpx.Response:
+            async with real(transport=httpx.ASGITransport(till.stage.app)) as line:
+                answer = await line.post(url, **kwargs)
+            answers.append(answer.status_code)
+            return answer
+
+    monkeypatch.setattr("shopfloor.payments.sandbox.httpx.AsyncClient", Line)
+    await till.sandbox.tell(name, 0, kind, times=times)
+    monkeypatch.undo()
+    return answers
+
+
+async def test_a_notification_pays_without_the_buyer_and_twice_is_once(
+    till: Till, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = await till.ordered()
+    await till.connections.check(shop_id=till.stage.shop.id, connection_id=till.account_id)
+    name = await till.session(place)
+    till.sandbox.decide(name, "gone")
+
+    answers = await sent(till, monkeypatch, name, "checkout.session.completed", times=2)
+    before = await till.order(place)
+    await till.background()
+    await till.background()
+
+    assert answers == [200, 200]
+    assert before.status is orders.Status.PLACED
+    assert (await till.order(place)).status is orders.Status.PAID
+    async with till.stage.db.transaction() as tx:
+        assert await tx.value("SELECT count(*) FROM payments.inbox") == 1
+        assert await tx.value("SELECT count(*) FROM payments.event WHERE kind = 'charged'") == 1
+        assert await tx.value("SELECT said FROM payments.inbox WHERE done_at IS NOT NULL") == "captured"
+        # Again from the raw message: nothing changes.
+        letter_id = await tx.value("SELECT id FROM payments.inbox")
+        assert await payments.inbox.replay(tx, shop_id=till.stage.shop.id, letter_id=letter_id) == 1
+    await till.background()
+    async with till.stage.db.transaction() as tx:
+        assert await tx.value("SELECT count(*) FROM payments.event WHERE kind = 'charged'") == 1
+        assert await payments.differences.differences(tx, shop_id=till.stage.shop.id) == []
+
+
+async def test_a_forged_notification_is_refused_and_kept_nowhere(till: Till) -> None:
+    async with till.stage.db.transaction() as tx:
+        number = till.account_id
+    address = f"/payments/test/{number}/notify"
+    headers = {"stripe-signature": "t=1,v1=00", "accept": "application/json"}
+
+    assert (await till.client.post(address, content=b"{}", headers=headers)).status_code == 422
+    assert (await till.client.post(f"/payments/stripe/{number}/notify", content=b"{}")).status_code == 404
+    assert (await till.client.post("/payments/test/999/notify", content=b"{}")).status_code == 404
+    async with till.stage.db.transaction() as tx:
+        assert await tx.value("SELECT count(*) FROM payments.inbox") == 0
+
+
+async def test_what_was_paid_in_silence_is_asked_for(till: Till) -> None:
+    place = await till.ordered()
+    till.sandbox.decide(await till.session(place), "silent")
+    await till.background()
+    assert (await till.order(place)).status is orders.Status.PLACED
+
+    async with till.stage.db.transaction() as tx:
+        await tx.run("UPDATE payments.payment SET look_at = now() WHERE look_at IS NOT NULL")
+    await till.background()
+
+    assert (await till.order(place)).status is orders.Status.PAID
+
+
+async def overdue(till: Till) -> None:
+    async with till.stage.db.transaction() as tx:
+        await tx.run("UPDATE orders.orders SET payment_due_at = now() - interval '1 minute'")
+
+
+async def test_units_are_let_go_only_when_nobody_can_pay_any_more(till: Till) -> None:
+    place = await till.ordered()
+    name = await till.session(place)
+    await overdue(till)
+
+    await orders.sweep(till.stage.db)
+    assert (await till.order(place)).status is orders.Status.PLACED, "nobody could close it"
+    await orders.sweep(till.stage.db, providers=till.connections.of)
+
+    assert (await till.order(place)).status is orders.Status.CANCELLED
+    assert till.sandbox.decide(name, "pay") == [], "it is closed at the provider"
+
+
+async def test_money_that_came_just_before_the_close_is_the_orders(till: Till) -> None:
+    place = await till.ordered()
+    till.sandbox.decide(await till.session(place), "silent")
+    await overdue(till)
+
+    await orders.sweep(till.stage.db, providers=till.connections.of)
+
+    found = await till.order(place)
+    assert (found.status, found.cancelled_at) == (orders.Status.PAID, None)
+
+
+async def owner(till: Till) -> None:
+    answer = await till.client.post(
+        "/sign-in", data={"email": "owner@example.com", "password": "a long enough one"}
+    )
+    assert answer.status_code == 303
+
+
+async def test_a_refund_goes_back_to_where_the_money_came_from_once(till: Till) -> None:
+    await owner(till)
+    place = await till.ordered()
+    till.sandbox.decide(await till.session(place), "pay")
+    await till.client.get(f"{place}/payment")
+    number = place.rpartition("/")[2]
+    page = (await till.client.get(f"/console/harbour/orders/{number}")).text
+    [key] = re.findall(r'name="key" value="([0-9a-f-]{36})"', page)
+
+    for _ in range(2):
+        answer = await till.client.post(
+            f"/console/harbour/orders/{number}/refund", data={"amount": "41.00", "key": key}
+        )
+        assert answer.status_code == 303
+
+    found = await till.order(place)
+    assert (found.refund_granted_minor, found.refunded_minor) == (4_100, 4_100)
+    with till.sandbox.books.open() as book:
+        [(refunded,)] = book.rows.execute(
+            "SELECT sum(json_extract(body, '$.amount')) FROM object WHERE kind = 'refund'"
+        ).fetchall()
+    assert refunded == 4_100
+
+
+async def test_money_for_a_cancelled_order_goes_back_by_itself(till: Till) -> None:
+    place = await till.ordered()
+    name = await till.session(place)
+    await till.client.post(f"{place}/cancel")
+    till.sandbox.decide(name, "silent")
+    async with till.stage.db.transaction() as tx:
+        await tx.run("UPDATE payments.payment SET look_at = now()")
+
+    await till.background()
+    await till.background()
+
+    found = await till.order(place)
+    assert (found.status, found.charged_minor, found.refunded_minor) == (
+        orders.Status.CANCELLED,
+        14_100,
+        14_100,
+    )
+
+
+async def test_an_order_that_was_paid_twice_is_a_difference_that_the_merchant_sends_back(till: Till) -> None:
+    await owner(till)
+    place = await till.ordered()
+    name = await till.session(place)
+    async with till.stage.db.transaction() as tx:
+        found = await till.order(place)
+        await orders.mark_paid(
+            tx, shop_id=till.stage.shop.id, order_id=found.id, amount=found.total, actor="person:1"
+        )
+    till.sandbox.decide(name, "silent")
+    async with till.stage.db.transaction() as tx:
+        await tx.run("UPDATE payments.payment SET look_at = now() WHERE provider = 'test'")
+        await tx.run("UPDATE payments.payment SET state = 'action_required' WHERE provider = 'test'")
+    await till.background()
+
+    desk = (await till.client.get("/console/harbour/payments")).text
+    assert "Paid twice" in desk
+    [address] = set(re.findall(r'action="(/console/harbour/payments/differences/[0-9a-f-]+/back)"', desk))
+    first = await till.client.post(address)
+    again = await till.client.post(address)
+
+    assert (first.status_code, again.status_code) == (303, 303)
+    after = (await till.client.get("/console/harbour/payments")).text
+    assert "Paid twice" not in after
+    with till.sandbox.books.open() as book:
+        [(number, amount)] = book.rows.execute(
+            "SELECT count(*), sum(json_extract(body, '$.amount')) FROM object WHERE kind = 'refund'"
+        ).fetchall()
+    assert (number, amount) == (1, 14_100)
+    assert (await till.order(place)).refunded_minor == 0
+
+
+async def test_accounts_are_connected_checked_and_never_show_their_secrets(till: Till) -> None:
+    await owner(till)
+    page = (await till.client.get("/console/harbour/payments/account?provider=stripe")).text
+    assert "Secret key" in page
+
+    wrong = await till.client.post(
+        "/console/harbour/payments/account",
+        data={"provider": "stripe", "mode": "live", "secret_key": "sk_test_secret1", "webhook_secret": ""},
+    )
+    assert wrong.status_code == 422
+    assert "sk_test_secret1" not in wrong.text
+    async with till.stage.db.transaction() as tx:
+        assert await tx.value("SELECT count(*) FROM payments.connection WHERE provider = 'stripe'") == 0
+
+
+async def test_secrets_are_sealed_and_without_their_key_the_account_has_to_be_entered_again(
+    till: Till,
+) -> None:
+    values = {"secret_key": "sk_test_very_secret", "webhook_secret": "whsec_very_secret"}
+    shop_id = till.stage.shop.id
+    async with till.stage.db.transaction() as tx:
+        account_id = await till.connections.save(
+            tx, shop_id=shop_id, provider="stripe", mode="test", values=values
+        )
+        row = str(
+            await tx.value(
+                "SELECT to_jsonb(c)::text || encode(sealed, 'escape') FROM payments.connection c WHERE id = %(id)s",
+                id=account_id,
+            )
+        )
+    assert "very_secret" not in row
+    assert f"stripe/{account_id}" in await till.connections.of(shop_id)
+
+    def with_keys(*keys: bytes) -> Connections:
+        return Connections(
+            till.stage.db,
+            lambda: secrets.Box(keys),
+            KINDS,
+            public=lambda: PublicAddress("http", "shop.test"),
+        )
+
+    restored = with_keys(b"x" * 32)
+    assert list(await restored.of(shop_id)) == ["manual"]
+    checked = await restored.check(shop_id=shop_id, connection_id=account_id)
+    assert (checked.ok, checked.said) == (False, "secrets_lost")
+    rotating = with_keys(b"n" * 32, b"k" * 32)
+    assert await rotating.seal_anew() == 2
+    assert f"stripe/{account_id}" in await with_keys(b"n" * 32).of(shop_id)
+    async with till.stage.db.transaction() as tx:
+        await rotating.save(
+            tx, shop_id=shop_id, provider="stripe", mode="test", values={}, connection_id=account_id
+        )
+    assert f"stripe/{account_id}" in await rotating.of(shop_id), "an empty secret stays as it was"

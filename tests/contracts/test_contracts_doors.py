@@ -89,9 +89,9 @@ def names_in(tree: ast.AST, *, own: str = "") -> Iterator[tuple[str, str]]:
         said = [
             word.value for word in words if isinstance(word, ast.Constant) and isinstance(word.value, str)
         ]
-        for place, name in pairwise(said):
-            module, _, way = place.removeprefix("shopfloor.").partition(".")
-            if place.startswith("shopfloor.") and module in MODULES and module != own:
+        for path, name in pairwise(said):
+            module, _, way = path.removeprefix("shopfloor.").partition(".")
+            if path.startswith("shopfloor.") and module in MODULES and module != own:
                 yield module, f"{way}.{name}".lstrip(".")
     inner: set[int] = set()
     for node in ast.walk(tree):

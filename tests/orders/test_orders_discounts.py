@@ -532,7 +532,7 @@ async def test_a_coupon_is_claimed_once_used_once_and_back_with_the_order(market
     async def claim(*buyers: UUID) -> list[str | None]:
         async with market.db.transaction() as tx:
             found = await promotions.claim(tx, shop_id=market.shop_id, discount_id=coupon.id, buyers=buyers)
-        return [None if found[each] is None else type(found[each]).code for each in buyers]
+        return [None if (refused := found[each]) is None else refused.code for each in buyers]
 
     assert await claim(mine, mine) == [None, None]
     assert await claim(second, late, mine) == [None, "promotions.all_claimed", None]

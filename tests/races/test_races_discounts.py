@@ -20,14 +20,13 @@ __all__ = ["make_market"]
 BUYERS = 20
 
 
-async def discount(market: Market, code: str = "", **rules: Any) -> Discount:
+async def discount(market: Market, code: str = "", **changes: Any) -> Discount:
+    rules: dict[str, Any] = {"amount_minor": 1_000} | changes
     async with market.db.transaction() as tx:
         return await promotions.service.save(
             tx,
             shop_id=market.shop_id,
-            wanted=Discount(
-                id=0, title="Raced", kind=DiscountKind.AMOUNT, currency="", **{"amount_minor": 1_000, **rules}
-            ),
+            wanted=Discount(id=0, title="Raced", kind=DiscountKind.AMOUNT, currency="", **rules),
             code=code,
         )
 

@@ -79,7 +79,7 @@ async def save_zone(
     except_regions: Text = "",
     except_postcodes: Text = "",
 ) -> Response:
-    chosen = list(dict.fromkeys([*(countries or []), *countries_in(country_groups or [])]))
+    chosen: list[str] = list(dict.fromkeys([*(countries or []), *countries_in(country_groups or [])]))
     typed = {
         "id": zone_id, "position": position, "name": name, "countries": chosen, "regions": regions,
         "postcodes": postcodes, "except_regions": except_regions, "except_postcodes": except_postcodes,

@@ -30,6 +30,7 @@ MARKS: Final[Mapping[str, str]] = MappingProxyType(
         "SRD TOP TTD TWD USD UYU WST XCD ZWG",
         "US$": "USD", "A$": "AUD", "AU$": "AUD", "C$": "CAD NIO", "CA$": "CAD", "HK$": "HKD", "NT$": "TWD", "S$": "SGD",
         "NZ$": "NZD", "MX$": "MXN", "R$": "BRL", "MOP$": "MOP",
+        "EC$": "XCD", "CN¥": "CNY", "JP¥": "JPY", "FCFA": "XAF XOF", "F CFA": "XAF XOF", "CFPF": "XPF", "FCFP": "XPF", "Cg.": "XCG",
         "€": "EUR", "£": "EGP FKP GBP GIP LBP SDG SHP SSP SYP", "¥": "CNY JPY", "RMB": "CNY", "元": "CNY HKD MOP TWD",
         "圆": "CNY", "块": "CNY", "円": "JPY", "圓": "HKD TWD", "₩": "KPW KRW", "원": "KRW", "₽": "RUB", "руб": "RUB",
         "руб.": "RUB", "₹": "INR", "₨": "INR LKR MUR NPR PKR SCR", "Rs": "INR LKR MUR NPR PKR SCR",

@@ -62,6 +62,17 @@ def test_marks_are_not_heaped_on_one_letter(mark: str) -> None:
         assert heaped == "Ź\u0301\u0301\u0301oe"
 
 
+@pytest.mark.parametrize("written", ["\u1c89\u1c8a", "\U00010d40\U00010d4a", "\U00016100", "\U0001faea"])
+def test_a_script_that_is_newer_than_the_tables_is_a_name(written: str) -> None:
+    assert text.name(written, field="name", longest=24) == written
+    assert text.said(written, longest=24) == written
+
+
+@pytest.mark.parametrize("reserved", ["\u2065", "\ufff0", "\U000e0fff"])
+def test_what_is_reserved_for_the_invisible_is_none(reserved: str) -> None:
+    assert text.is_blank(reserved)
+
+
 @pytest.mark.parametrize(
     "blank",
     ["", " ", "\u3164", "\u2800", "\u200b", "\u200b\u2800\u3164", "\uffa0", "\u115f", "\u1160", "\u2060", "\ufeff",

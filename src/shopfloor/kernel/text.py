@@ -144,7 +144,8 @@ def _can_be_seen(char: str) -> bool:
         return False
     kind = unicodedata.category(char)
     if kind == "Cn":
-        return _is_picture(char)
+        # Letters of scripts that are newer than the tables, too; not what is reserved for the invisible.
+        return _may_be_assigned(char) and not 0xE0000 <= ord(char) <= 0xE0FFF
     return kind[0] in "LNPS" or kind in {"Mc", "Co"} or _VISIBLE_FORMATS.match(char) is not None
 
 

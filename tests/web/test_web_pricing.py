@@ -172,6 +172,16 @@ async def test_a_merchant_sets_tax_and_shipping(stage: Stage) -> None:
         data={"tax_class": "books", f"grams-{stage.variants[0].id}": "450"},
     )
 
+    # Nothing is saved, and nobody is told so, of a form that names a variant of another product.
+    for unknown in ("999999", "0", "x"):
+        foreign = await client.post(
+            f"{base}/shipping/product/{stage.shirt.id}",
+            data={"tax_class": "standard", f"grams-{unknown}": "7"},
+            follow_redirects=True,
+        )
+        assert "Variant not found." in foreign.text
+        assert "Tax class and weights saved." not in foreign.text
+
     async with stage.db.transaction() as tx:
         found = await pricing.rules(tx, shop_id=stage.shop.id)
         [rate] = await pricing.service.tax_rates(tx, shop_id=stage.shop.id)

@@ -13,7 +13,7 @@ from shopfloor.kernel import amounts
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import Refusal
 from shopfloor.web.console.desk import Desk, at, at_page
-from shopfloor.web.console.form_values import choice_of
+from shopfloor.web.console.form_values import check_variants, choice_of
 from shopfloor.web.console.taxes import about, entries, errors_of, rule_id
 from shopfloor.web.languages import N_
 from shopfloor.web.regions import countries, countries_in, country_groups, country_name
@@ -233,7 +233,9 @@ async def product(desk: CatalogEditor, product_id: Id, tax_class: Text = "standa
     with desk.back_if_refused(f"/products/{product_id}"):
         async with desk.work() as tx:
             await catalog.update_product(tx, shop_id=desk.shop.id, product_id=product_id, tax_class=tax_class)
-            for variant in await catalog.variants(tx, shop_id=desk.shop.id, product_ids=[product_id]):
+            variants = await catalog.variants(tx, shop_id=desk.shop.id, product_ids=[product_id])
+            check_variants(typed, "grams", known={variant.id for variant in variants})
+            for variant in variants:
                 given = typed.get(f"grams-{variant.id}")
                 if isinstance(given, str) and given.strip():
                     grams = desk.quantity(given, least=0)

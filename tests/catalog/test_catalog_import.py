@@ -335,3 +335,45 @@ def test_every_code_of_an_import_is_in_the_docs() -> None:
 
     assert len(raised) > 8
     assert {code for code in raised if f"`{code}`" not in text} == set()
+
+
+TRANSLATED = (
+    "Handle,Title,Option1 Name,Option1 Value,Option2 Name,Option2 Value,Variant Price,"
+    "Option1 Name [zh_CN],Option1 Value [zh_CN],Option2 Name [zh_cn],Option2 Value [zh_CN],Option1 Value [de]\n"
+    "hat,Hat,Colour,Red,Size,S,10,颜色,红,尺码,小,Rot\n"
+    "hat,,,Red,,L,10,,,,大,\n"
+    "hat,,,Blue,,L,10,,蓝,,,Blau\n"
+)
+
+
+async def test_options_are_called_in_other_languages_as_the_file_says(
+    database: Database, shops: Shops
+) -> None:
+    report = await take(database, shops.mine, TRANSLATED)
+    assert (report.created, report.ignored_columns, told(report)) == (1, [], [])
+    async with database.transaction() as tx:
+        (hat,) = await catalog.products(tx, shop_id=shops.mine.id)
+    assert hat.option_texts == {
+        "de": {"Red": "Rot", "Blue": "Blau"},
+        "zh_CN": {"Colour": "颜色", "Red": "红", "Blue": "蓝", "Size": "尺码", "S": "小", "L": "大"},
+    }
+
+    # Written, read back in another shop, and written again: the same.
+    text = await export(database, shops.mine)
+    async with database.transaction() as tx:
+        twin = await accounts.create_shop(tx, owner_id=1, name="Twin", slug="twin", currency="EUR")
+    await take(database, twin, text)
+    assert await export(database, twin) == text
+
+    # A file without these columns leaves them; an empty cell takes one away; what is not named stays.
+    await take(
+        database,
+        shops.mine,
+        "Handle,Option1 Name,Option1 Value,Option2 Name,Option2 Value,Variant Price\nhat,Colour,Red,Size,S,10\n",
+    )
+    await take(
+        database, shops.mine, TRANSLATED.replace(",Rot\n", ",\n").replace("hat,,,Blue,,L,10,,蓝,,,Blau\n", "")
+    )
+    async with database.transaction() as tx:
+        (after,) = await catalog.products(tx, shop_id=shops.mine.id)
+    assert after.option_texts == {"de": {"Blue": "Blau"}, "zh_CN": hat.option_texts["zh_CN"]}

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Final
 
@@ -218,6 +218,7 @@ async def _create(tx: Tx, shop_id: int, draft: ProductDraft, new_status: Status)
         product_type=draft.product_type or "",
         tags=draft.tags or (),
         option_names=draft.option_names,
+        option_texts=_merged({}, draft),
     )
     return product.id
 
@@ -240,7 +241,19 @@ async def _update(tx: Tx, shop_id: int, product_id: int, draft: ProductDraft) ->
         product_type=draft.product_type,
         tags=draft.tags,
         option_names=draft.option_names,
+        option_texts=_merged(before.option_texts, draft),
     )
+
+
+def _merged(before: Mapping[str, Mapping[str, str]], draft: ProductDraft) -> dict[str, dict[str, str]] | None:
+    """What options are called elsewhere, with what the file says of it; what it does not name stays."""
+    if draft.option_texts is None:
+        return None
+    merged = {locale: dict(words) for locale, words in before.items()}
+    for locale, words in draft.option_texts.items():
+        known = {**merged.get(locale, {}), **words}
+        merged[locale] = {word: text for word, text in known.items() if text}
+    return {locale: words for locale, words in merged.items() if words}
 
 
 async def _change_variant(tx: Tx, shop_id: int, before: Variant, draft: VariantDraft) -> None:
@@ -321,6 +334,9 @@ _FIXED: Final = (
 )  # fmt: skip
 
 
+_OPTIONS: Final = tuple(f"Option{n} {part}" for n in (1, 2, 3) for part in ("Name", "Value"))
+
+
 async def export_shopify_csv(tx: Tx, *, shop_id: int, base_url: str | None = None) -> str:
     """All products of the shop, as text, in columns that Shopify reads and `import_shopify_csv` reads back.
 
@@ -339,11 +355,16 @@ async def export_shopify_csv(tx: Tx, *, shop_id: int, base_url: str | None = Non
     variants: dict[int, list[Variant]] = {}
     for variant in await service.variants(tx, shop_id=shop_id, product_ids=ids):
         variants.setdefault(variant.product_id, []).append(variant)
-    header = [*_FIXED, *(f"{text} [{locale}]" for locale in locales for text in ("Title", "Body (HTML)"))]
+    spoken = sorted({locale for each in products for locale in each.option_texts})
+    header = [
+        *_FIXED,
+        *(f"{text} [{locale}]" for locale in locales for text in ("Title", "Body (HTML)")),
+        *(f"{column} [{locale}]" for locale in spoken for column in _OPTIONS),
+    ]
     rows = (
         row
         for product in products
-        for row in _rows(product, variants.get(product.id, []), sources.get(product.id, []), locales)
+        for row in _rows(product, variants.get(product.id, []), sources.get(product.id, []), locales, spoken)
     )
     return written([header, *rows])
 
@@ -357,7 +378,11 @@ def _address(base_url: str, picture: Picture) -> str:
 
 
 def _rows(
-    product: Product, variants: list[Variant], pictures: list[tuple[str, str]], locales: list[str]
+    product: Product,
+    variants: list[Variant],
+    pictures: list[tuple[str, str]],
+    locales: list[str],
+    spoken: list[str],
 ) -> Iterator[list[str]]:
     for turn in range(max(len(variants), len(pictures), 1)):
         row = dict.fromkeys(_FIXED, "")
@@ -388,7 +413,15 @@ def _rows(
                 "Image Position": str(turn + 1),
                 "Image Alt Text": pictures[turn][1],
             }
-        yield [*row.values(), *translations]
+        yield [
+            *row.values(),
+            *translations,
+            *(
+                product.option_texts.get(locale, {}).get(row[column], "")
+                for locale in spoken
+                for column in _OPTIONS
+            ),
+        ]
 
 
 def _variant_cells(variant: Variant) -> dict[str, str]:

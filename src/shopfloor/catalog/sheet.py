@@ -27,6 +27,7 @@ from shopfloor.catalog.models import (
     checked_grams,
     checked_handle,
     checked_option_names,
+    checked_option_texts,
     checked_options,
     checked_translations,
     parse_price,
@@ -110,6 +111,7 @@ class ProductDraft:
     kind: Kind | None
     status: Status | None
     option_names: list[str]
+    option_texts: dict[str, dict[str, str]] | None
     variants: list[VariantDraft]
     pictures: list[PictureDraft]
     notes: list[Remark]
@@ -146,12 +148,16 @@ _READ: Final = frozenset({
     "image src", "image position", "image alt text",
 })  # fmt: skip
 _OF_A_VARIANT: Final = ("option1 value", "option2 value", "option3 value", "variant price", "variant sku")
-_TRANSLATION: Final = re.compile(r"(title|body \(html\)) \[([A-Za-z_]{2,11})\]")
+_TRANSLATION: Final = re.compile(r"(title|body \(html\)|option[1-3] (?:name|value)) \[([A-Za-z_]{2,11})\]")
+_OPTION_TRANSLATION: Final = re.compile(r"option[1-3] (?:name|value) \[(\w+)\]")
 _TEXT_FORMULA: Final = re.compile(r'="([^"]*)"')
 _GRAMS: Final = re.compile(r"([0-9]{1,12})(?:\.0*)?")
 _SCIENTIFIC: Final = re.compile(r"[0-9](?:[.,][0-9]+)?E\+?[0-9]{1,2}", re.IGNORECASE)
 _WITH_DECIMALS: Final = re.compile(r"([0-9]{6,})[.,]0+")
 _LENGTHS_OF_GTIN: Final = (8, 12, 13, 14)
+_MOST_DIGITS: Final = 15
+# What programs make of a column of whole numbers.
+_WHOLE: Final = re.compile(r"(-?[0-9]+)[.,]00?")
 # A picture in the ZIP beside the file; anything with a scheme is no name.
 _FILE_NAME: Final = re.compile(r"[^:\\]+\.(?:jpe?g|png|webp|gif|avif)", re.IGNORECASE)
 _POSITION: Final = re.compile(r"[1-9][0-9]{0,5}")
@@ -309,6 +315,7 @@ class _Parser:
             kind=self._one_of(row, first, "kind", Kind),
             status=self._status(row, first),
             option_names=names or [],
+            option_texts=self._option_texts(records) if names else None,
             variants=[] if names is None else self._variants(records, names),
             pictures=[picture for each in records if (picture := self._picture(*each)) is not None],
             notes=self._notes,
@@ -389,6 +396,37 @@ class _Parser:
             return None
         return self._try(row, "option1 name", lambda: checked_option_names(given))
 
+    def _option_texts(
+        self, records: Sequence[tuple[int, dict[str, str]]]
+    ) -> dict[str, dict[str, str]] | None:
+        """By locale what options and their values are called; '' where the cell is empty.  None without such columns."""
+        row, first = records[0]
+        locales = {found[1] for column in first if (found := _OPTION_TRANSLATION.fullmatch(column))}
+        texts: dict[str, dict[str, str]] = {locale: {} for locale in locales}
+        for turn, (_, record) in enumerate(records):
+            for n in range(1, MAX_OPTIONS + 1):
+                # The names stand in the first row only.
+                for column in (f"option{n} value", *([] if turn else [f"option{n} name"])):
+                    word = record.get(column, "")
+                    for locale in locales if word else ():
+                        text = record.get(f"{column} [{locale}]", "")
+                        texts[locale][word] = text or texts[locale].get(word, "")
+        if not texts:
+            return None
+        # Checked as they will be kept; what is empty takes away what was there.
+        kept = {
+            locale: {word: text for word, text in words.items() if text} for locale, words in texts.items()
+        }
+        checked = self._try(row, "option1 value", lambda: checked_option_texts(kept))
+        return (
+            None
+            if checked is None
+            else {
+                locale: {**dict.fromkeys(words, ""), **checked.get(locale, {})}
+                for locale, words in texts.items()
+            }
+        )
+
     def _variants(
         self, records: Sequence[tuple[int, dict[str, str]]], names: Sequence[str]
     ) -> list[VariantDraft]:
@@ -465,6 +503,23 @@ class _Parser:
             message = f"A spreadsheet wrote it as {text}: its digits are lost, and it was left out."
             self._notes.append(Remark(row, column, "catalog.csv_code_lost", message))
             return None
+        if (
+            len(text) > _MOST_DIGITS
+            and text.isascii()
+            and text.isdigit()
+            and not text[_MOST_DIGITS:].strip("0")
+        ):
+            message = f"A spreadsheet keeps fifteen digits; check the zeros at the end of {text}."
+            self._notes.append(Remark(row, column, "catalog.csv_code_rounded", message))
+        if (
+            column == "variant barcode"
+            and len(text) in _LENGTHS_OF_GTIN
+            and text.isascii()
+            and text.isdigit()
+            and not _is_gtin(text)
+        ):
+            message = f"The check digit of {text} is wrong; it was taken as it is."
+            self._notes.append(Remark(row, column, "catalog.csv_code_check_digit", message))
         if column == "variant barcode" and _lost_zeros(text):
             message = (
                 f"A spreadsheet seems to have taken zeros from the front of {text}; it was taken as it is."
@@ -477,7 +532,9 @@ class _Parser:
         text = record.get("variant inventory qty", "")
         if not text:
             return None
-        units = self._try(row, "variant inventory qty", lambda: read_quantity(text, least=-MAX_QUANTITY))
+        whole = _WHOLE.fullmatch(text)
+        plain = text if whole is None else whole[1]
+        units = self._try(row, "variant inventory qty", lambda: read_quantity(plain, least=-MAX_QUANTITY))
         if units is not None and units < 0:
             message = f"{units} units on hand were taken as 0."
             self._notes.append(Remark(row, "variant inventory qty", "catalog.csv_stock_below_zero", message))

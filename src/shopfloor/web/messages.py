@@ -87,6 +87,8 @@ MESSAGES: Final = {
     "catalog.csv_bad_published": N_("Use TRUE or FALSE."),
     "catalog.csv_bad_status": N_("Unknown status: use active, draft or archived."),
     "catalog.csv_code_lost": N_("A spreadsheet shortened this number, so its digits are lost. It was left out."),
+    "catalog.csv_code_check_digit": N_("The check digit of this barcode is wrong. It was imported as it is."),
+    "catalog.csv_code_rounded": N_("Spreadsheets keep 15 digits. Check the zeros at the end of this number."),
     "catalog.csv_code_shortened": N_("A spreadsheet seems to have removed leading zeros. The barcode was imported as it is."),
     "catalog.csv_code_with_decimals": N_("A spreadsheet added decimals. They were removed."),
     "catalog.csv_encoding": N_("This isn't text in UTF-8."),

@@ -74,6 +74,8 @@ class Shop:
     proposed: str
     """What the form that records the payment says is due."""
     exported: dict[str, str]
+    listed: list[dict[str, str]]
+    """The orders as a spreadsheet, after the payment."""
 
 
 class Walk:
@@ -150,6 +152,7 @@ class Walk:
             self.call("GET", f"/{slug}/orders/{order}")["order"],
             form.values["amount"],
             {row["Title"]: row["Variant Price"] for row in exported},
+            rows(self.page(self.desk, f"{here}/orders/export.csv")),
         )  # fmt: skip
 
     def bought(self, shopper: httpx.Client, **what: int) -> tuple[str, dict[str, str]]:
@@ -252,6 +255,16 @@ def test_the_export_has_what_each_way_in_was_given(shops: dict[str, Shop]) -> No
     assert exported == {
         code: dict.fromkeys(("By CSV", "By form", "By JSON"), amount(code)) for code in CURRENCIES
     }
+
+
+def test_the_orders_as_a_spreadsheet_have_what_was_charged(shops: dict[str, Shop]) -> None:
+    money = ("Subtotal", "Total", "Received", "Lineitem price", "Lineitem total")
+    listed = {
+        code: [(row["Currency"], *(row[name] for name in money)) for row in shop.listed]
+        for code, shop in shops.items()
+    }
+
+    assert listed == {code: [(code, *[amount(code)] * len(money))] for code in CURRENCIES}
 
 
 @pytest.mark.parametrize("currency", SHOWN)

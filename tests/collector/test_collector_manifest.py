@@ -100,7 +100,7 @@ def test_no_page_that_has_the_show_is_passed_over(
     directory: Path, shows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where the shows of a page are too many to list, or are not listed at all."""
-    monkeypatch.setattr(manifest, "_MOST_SHOWS_LISTED", 4)
+    monkeypatch.setattr(manifest, "MOST_SHOWS_LISTED", 4)
     chance = random.Random(shows)
     wanted: dict[int, list[str]] = {}
     for number in range(1, 150):

@@ -51,15 +51,6 @@ NOTHING_HAPPENS: Final = {
         "test_rows_written_beside_a_refusal_stand_or_fall_with_the_batch", "test_who_waits_shares_the_next_transaction",
     ],
 }  # fmt: skip
-# Names of the product that begin with an underscore and are used by a test all the same.  To become fewer, never more.
-PRIVATE: Final = {
-    ("collector/test_collector_manifest.py", "_MOST_SHOWS_LISTED"),
-    ("kernel/test_kernel_jobs.py", "_files"),
-    ("media/test_media_show.py", "_feeds"),
-    ("orders/test_orders_doors.py", "_load"),
-    ("orders/test_orders_retention.py", "_write"),
-    ("races/test_races_stock_intake.py", "_recent"),
-}
 # Public in spite of their names.
 OF_TUPLES: Final = frozenset({"_asdict", "_exit", "_fields", "_make", "_replace"})
 
@@ -138,11 +129,10 @@ def test_nobody_sleeps_but_where_a_pause_is_what_is_tested() -> None:
     assert sorted(allowed - found) == [], "does not sleep any longer: take it off the list"
 
 
-def test_no_further_private_name_of_the_product_is_used() -> None:
+def test_no_private_name_of_the_product_is_used() -> None:
     found = {(file, name) for file, tree in files().items() for name in private(tree)}
 
-    assert sorted(found - PRIVATE) == [], "hold what it does, by its public names"
-    assert sorted(PRIVATE - found) == [], "not used any longer: take it off the list"
+    assert sorted(found) == [], "hold what it does, by its public names"
 
 
 def test_a_pause_and_a_private_name_are_seen() -> None:

@@ -582,13 +582,13 @@ def test_a_later_release_of_the_library_brings_its_migrations(
 ) -> None:
     """And where one of them fails, none of them is there."""
     (tmp_path / "migrations").mkdir()
-    real = schema._files()  # pyright: ignore[reportPrivateUsage]
+    real = schema.sql_files()
     for path in (real / "migrations").glob("*.sql"):
         (tmp_path / "migrations" / path.name).write_bytes(path.read_bytes())
     (tmp_path / "migrations/99.00.00_01_more.sql").write_text(
         "CREATE FUNCTION procrastinate_more() RETURNS regclass LANGUAGE sql AS $$ SELECT 'procrastinate_jobs'::regclass $$;"
     )
-    monkeypatch.setattr(schema, "_files", lambda: tmp_path)
+    monkeypatch.setattr(schema, "sql_files", lambda: tmp_path)
     with psycopg.connect(migrated, autocommit=True) as connection:
         later = tmp_path / "migrations/99.00.00_02_broken.sql"
         later.write_text("SELECT 1/0")

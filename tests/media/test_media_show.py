@@ -409,7 +409,7 @@ async def test_before_the_show_and_after_it_the_picture_is_for_staff(
         shows.append(Airtime(7, 1, from_ms(anchor + 4_500), None))
         await at.server.shows_changed(at.channel)
         first = asyncio.create_task(at.playlist())
-        await until(lambda: at.server._feeds[at.channel].waiting == 1)  # pyright: ignore[reportPrivateUsage]
+        await until(lambda: at.server.feeds[at.channel].waiting == 1)
         send(4_000, 6_500)
         shown = await first
         assert [in_ms(each.pdt) - anchor for each in shown.segments if each.pdt] in ([5_000], [5_000, 6_000])
@@ -430,7 +430,7 @@ async def test_before_the_show_and_after_it_the_picture_is_for_staff(
         assert (await at.http.get(preview)).status_code == 404
         last = shown.segments[-1].msn
         waiting = asyncio.create_task(at.playlist(f"?_HLS_msn={last + 1}"))
-        await until(lambda: at.server._feeds[at.channel].waiting == 1)  # pyright: ignore[reportPrivateUsage]
+        await until(lambda: at.server.feeds[at.channel].waiting == 1)
 
         shows[0] = Airtime(7, 1, from_ms(anchor + 4_500), from_ms(anchor + 8_500))
         await at.server.shows_changed(at.channel)

@@ -485,13 +485,13 @@ async def test_who_asks_before_the_terms_are_known_is_served_in_the_order_of_ask
     """The offer opens and all ask at once, and some while what was asked for is on its way already."""
     shop = await open_doors(3)
     loads: list[int] = []
-    load = shop.terms._load  # pyright: ignore[reportPrivateUsage]
+    load = shop.terms.load
 
     async def counted(key: int) -> purchases.OfferTerms | None:
         loads.append(key)
         return await load(key)
 
-    shop.terms._load = counted  # pyright: ignore[reportPrivateUsage]
+    shop.terms.load = counted
     frames = [asyncio.create_task(shop.frame()) for _ in range(3)]
     await asyncio.sleep(0)
     posts = [asyncio.create_task(shop.buy()) for _ in range(3)]
@@ -507,7 +507,7 @@ async def test_terms_that_cannot_be_loaded_are_said_to_all_who_ask(shop: Shop) -
     async def load(key: int) -> purchases.OfferTerms | None:
         raise DatabaseAway if key == shop.market.offer_id else RuntimeError
 
-    shop.terms._load = load  # pyright: ignore[reportPrivateUsage]
+    shop.terms.load = load
     away = await asyncio.gather(shop.buy(), shop.buy())
     broken = await shop.buy(offer_id=shop.market.offer_id + 1)
 
@@ -517,7 +517,7 @@ async def test_terms_that_cannot_be_loaded_are_said_to_all_who_ask(shop: Shop) -
 
 
 async def test_an_early_wish_that_breaks_is_answered_and_so_are_those_behind_it(shop: Shop) -> None:
-    load = shop.terms._load  # pyright: ignore[reportPrivateUsage]
+    load = shop.terms.load
     broken, sound = shop.market.variants
 
     async def damaged(key: int) -> purchases.OfferTerms | None:
@@ -526,7 +526,7 @@ async def test_an_early_wish_that_breaks_is_answered_and_so_are_those_behind_it(
         terms.bundles[broken] = object()  # pyright: ignore[reportArgumentType] -- no terms of ours look like this
         return terms
 
-    shop.terms._load = damaged  # pyright: ignore[reportPrivateUsage]
+    shop.terms.load = damaged
     first, second = await asyncio.wait_for(asyncio.gather(shop.buy(), shop.buy(variant_id=sound)), 20)
 
     assert (first.status, first.json["code"]) == (503, "intake.unknown")

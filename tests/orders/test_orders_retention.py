@@ -409,7 +409,7 @@ async def test_a_month_that_changed_while_it_was_written_is_not_closed(
     market: Market, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await market.paid()
-    real = journal._write  # pyright: ignore[reportPrivateUsage]
+    real = journal.write_month
 
     def write(*given: Any) -> Any:
         written = real(*given)
@@ -417,7 +417,7 @@ async def test_a_month_that_changed_while_it_was_written_is_not_closed(
             connection.execute("INSERT INTO stock.movement (level_id, kind, quantity) VALUES (1, 'x', 7)")
         return written
 
-    monkeypatch.setattr("shopfloor.stock.journal._write", write)
+    monkeypatch.setattr("shopfloor.stock.journal.write_month", write)
     rows = await count(market.db, "SELECT count(*) FROM stock.movement")
 
     with pytest.raises(RuntimeError, match="movement_first is not what its file says"):

@@ -401,7 +401,7 @@ async def test_what_one_process_granted_another_does_not_refuse(
                 await stock.close_show_pool(tx, shop_id=SHOP, show_id=5)
         for _ in range(2):  # the second time, "sold out" is remembered
             again, beside = await asyncio.gather(other.submit(tap), other.submit(wish(pool)))
-            other._recent.clear()  # pyright: ignore[reportPrivateUsage] -- as if it were long ago
+            other.recent.clear()  # as if it were long ago
             assert said(beside) == ("stock.closed" if closed else "stock.sold_out")
             assert isinstance(first, stock.Held)
             assert isinstance(again, stock.Held)

@@ -39,7 +39,7 @@ FIRST_RELEASE: Final = "manifest.jsonl"
 COMMITS: Final = "manifest/commits/"
 PAGES: Final = "manifest/pages/"
 CHECKPOINTS: Final = "manifest/checkpoints/"
-_MOST_SHOWS_LISTED: Final = 64
+MOST_SHOWS_LISTED: Final = 64
 _TRIES: Final = 100
 _CHUNK: Final = 1 << 20
 
@@ -480,7 +480,7 @@ def _counted(old: Page | None, lines: Sequence[Line], sha256: str) -> Page:
         rows=(old.rows if old else 0) + sum(file.rows for line in lines for file in line.events),
         live=(old.live if old else 0) + sum(bool(line.events) for line in lines),
         shows=None
-        if unlisted or len(shows) > _MOST_SHOWS_LISTED or (old and old.shows is None)
+        if unlisted or len(shows) > MOST_SHOWS_LISTED or (old and old.shows is None)
         else sorted(shows),
         between=None if unlisted or not shows else (min(shows), max(shows)),
         compactions=(old.compactions if old else 0) + sum(not line.is_seal for line in lines),

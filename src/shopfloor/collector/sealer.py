@@ -41,7 +41,6 @@ else:
 
 Row = TypeVar("Row")
 
-_MOST_SHOWS_LISTED: Final = 64
 _ROW_GROUP: Final = 131_072
 _log = logs.get("collector")
 
@@ -208,7 +207,7 @@ def write_table(
         rows=rows.num_rows,
         first=first,
         last=last,
-        shows=sorted(shows) if len(shows) <= _MOST_SHOWS_LISTED else None,
+        shows=sorted(shows) if len(shows) <= manifest.MOST_SHOWS_LISTED else None,
     )
 
 

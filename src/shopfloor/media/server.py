@@ -90,7 +90,7 @@ class MediaServer:
         self._spare = spare
         self._rtmp = RtmpServer(self._admit, limits=limits, counter=counter)
         self._channels: dict[int, ChannelState] = {}
-        self._feeds: dict[int, Feed] = {}
+        self.feeds: dict[int, Feed] = {}
         self._admissions: dict[int, Admission] = {}
         self._recordings: set[Recording] = set()
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="recorder")
@@ -103,7 +103,7 @@ class MediaServer:
         self.access = Access(airtimes, staff or Staff())
         self._relay = RelayClient(self._leadership.watch, self.access.cookie)
         self.origin = Origin(
-            self._feeds, self.files, self, self.access, airing=self._airing, elsewhere=self._elsewhere
+            self.feeds, self.files, self, self.access, airing=self._airing, elsewhere=self._elsewhere
         )
 
     async def start(self, *, step_around: int = 0) -> int:
@@ -341,7 +341,7 @@ class MediaServer:
         state = self._channels.get(channel_id)
         if state is None:
             # Sequence numbers begin at the time, so that they are above those of an earlier process.
-            feed = self._feeds[channel_id] = Feed(first_msn=int(time.time()))
+            feed = self.feeds[channel_id] = Feed(first_msn=int(time.time()))
             state = self._channels[channel_id] = ChannelState(channel_id, feed)
         return state
 

@@ -95,7 +95,7 @@ class OfferTermsCache:
     def __init__(
         self, load: Loader, *, fresh_for: float = 5.0, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._load = load
+        self.load = load
         self._fresh_for = fresh_for
         self._clock = clock
         self._known: dict[int, OfferTerms] = {}
@@ -139,7 +139,7 @@ class OfferTermsCache:
     async def _refresh(self, key: int) -> OfferTerms | None:
         while True:
             epoch = self._epochs.get(key, 0)
-            terms = await self._load(key)
+            terms = await self.load(key)
             if self._epochs.get(key, 0) == epoch:
                 break
         if terms is None:

@@ -152,7 +152,7 @@ class Intake:
         self._lanes: dict[int, _Lane] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
-        self._recent: set[int] = set()
+        self.recent: set[int] = set()
         self._older: set[int] = set()
         self._sold_out: dict[tuple[int, int], float] = {}
         self._distrust_until = 0.0
@@ -321,11 +321,11 @@ class Intake:
         Only this process's last ids are remembered; of others' the primary key tells.
         """
         ids = {request.id.int for request in requests}
-        known = not (ids.isdisjoint(self._recent) and ids.isdisjoint(self._older))
-        self._recent |= ids
-        if len(self._recent) > REMEMBERED:
-            self._older = self._recent
-            self._recent = set()
+        known = not (ids.isdisjoint(self.recent) and ids.isdisjoint(self._older))
+        self.recent |= ids
+        if len(self.recent) > REMEMBERED:
+            self._older = self.recent
+            self.recent = set()
         return known
 
     def _note_refusals(self, requests: list[Request], outcomes: Sequence[Outcome]) -> None:

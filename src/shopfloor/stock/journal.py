@@ -64,14 +64,14 @@ async def close_months(db: Database, *, before: datetime, archive: Path) -> list
             if month.until <= before
         ]
     for month in due:
-        written = await asyncio.to_thread(_write, db.dsn, month, archive)
+        written = await asyncio.to_thread(write_month, db.dsn, month, archive)
         async with db.transaction() as tx:
             await _close(tx, month, written)
         closed.append(month.name)
     return closed
 
 
-def _write(dsn: str, month: partitions.Partition, archive: Path) -> ClosedMonth:
+def write_month(dsn: str, month: partitions.Partition, archive: Path) -> ClosedMonth:
     """The month's rows as a file, complete or not there; written again it is the same file, byte for byte."""
     target = archive / "movements" / f"{month.name}.csv.gz"
     rows = sql.SQL("COPY (SELECT {} FROM stock.{} ORDER BY id) TO STDOUT (FORMAT csv, HEADER)").format(

@@ -15,7 +15,7 @@ from psycopg import sql
 SCHEMA: Final = "procrastinate"
 
 
-def _files() -> Path:
+def sql_files() -> Path:
     """Found without loading the library."""
     spec = find_spec("procrastinate")
     assert spec is not None, "a dependency"
@@ -25,7 +25,7 @@ def _files() -> Path:
 
 def bring_up_to_date(connection: psycopg.Connection) -> list[str]:
     """Apply what is missing, all or nothing, and return the names of what was applied."""
-    files = _files()
+    files = sql_files()
     known = [path.stem for path in sorted((files / "migrations").glob("*.sql"))]
     with connection.transaction():
         connection.execute(

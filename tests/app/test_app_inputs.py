@@ -89,6 +89,10 @@ def world(node: Running, owner: Owner) -> Iterator[World]:
     invitation = owner.shop("POST", "/invitations", json={"role": "host", "email": None})
     pool = owner.shop("POST", "/stock/pools", json={"name": "Till", "location_id": owner.warehouse()})
     picture = owner.shop("GET", f"/products/{product['id']}")["pictures"][0]
+    discount = owner.shop(
+        "POST", "/discounts",
+        json={"title": "Ten", "method": "code", "code": "TEN", "kind": "amount", "amount_minor": 1000},
+    )  # fmt: skip
     with httpx.Client(
         base_url=node.address,
         timeout=PATIENCE,
@@ -101,7 +105,7 @@ def world(node: Running, owner: Owner) -> Iterator[World]:
             "shop": "corner", "channel_id": str(channel["id"]), "product_id": str(product["id"]), "show_id": str(show),
             "variant_id": str(product["variants"][0]["id"]), "offer_id": str(offer), "slot_id": str(slot["id"]),
             "supplier_id": str(supplier["id"]), "invitation_id": str(invitation["id"]), "picture_id": str(picture["id"]),
-            "pool_id": str(pool["id"]), "person_id": str(me.get("id", 1)), "word": "spam", "key": "none", "token": "none",
+            "pool_id": str(pool["id"]), "discount_id": str(discount["id"]), "person_id": str(me.get("id", 1)), "word": "spam", "key": "none", "token": "none",
             **{name: str(uuid.uuid4()) for name in UUIDS},
         }  # fmt: skip
         yield World(client.get("/v1/openapi.json").json(), ids, client, node.address)

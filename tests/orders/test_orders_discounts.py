@@ -163,6 +163,13 @@ async def test_a_code_that_gives_nothing_says_why_and_is_not_ordered_with(
     )
 
 
+async def test_the_longest_code_and_a_percentage_with_zeros_ahead_are_kept(market: Market) -> None:
+    # Folded it is twice as long.
+    discount = await coded(market, "ß" * 40, PERCENT, percent="000007.50")
+    assert (discount.percent, discount.code) == ("7.50", "ß" * 40)
+    assert (await told(market, "SS" * 40))[0] == PRICE - 968
+
+
 async def test_codes_that_nobody_made_and_those_of_another_shop_are_unknown(make_market: MakeMarket) -> None:
     mine, other = await make_market(), await make_market()
     await coded(other, "THEIRS")

@@ -100,6 +100,8 @@ def _checked(wanted: Discount) -> Discount:
         most_claims=wanted.most_claims if wanted.method is Method.COUPON else None,
     )
     pricing.check_percentage("percent", clean.percent, most=100)
+    whole, dot, rest = clean.percent.partition(".")
+    clean = replace(clean, percent=f"{int(whole)}{dot}{rest}")
     if kind is pricing.DiscountKind.PERCENTAGE and not clean.percent.strip("0."):
         raise DiscountIncomplete(field="percent")
     if is_amount and not steps and clean.amount_minor <= 0:

@@ -104,6 +104,7 @@ def test_a_purchase_over_the_socket_goes_straight_through(purchases: dict[str, d
                 "promotions",
                 "pricing",
                 "catalog",
+                "payments",
                 "web",
             ],
         ),

@@ -262,7 +262,7 @@ async def prepare(
         actor="buyer",
         among=providers,
         connection_id=clean.connection_id,
-        return_url="" if return_to is None else return_to(order_id, key),
+        return_url="" if return_to is None or clean.provider == "manual" else return_to(order_id, key),
         expires_at=None if clean.provider == "manual" else now() + PAY_ONLINE_WITHIN,
     )
     prepared = Prepared(await lifecycle.settle(tx, order_id=order_id), payment, checkout.shop_terms)

@@ -67,6 +67,8 @@ class Books:
         book = sqlite3.connect(self.path, timeout=30, isolation_level=None)
         try:
             book.execute("PRAGMA journal_mode = WAL")
+            # Nothing here is worth waiting for a disk: it is asked beside a shop that sells.
+            book.execute("PRAGMA synchronous = OFF")
             book.executescript(
                 """
                 CREATE TABLE IF NOT EXISTS object (

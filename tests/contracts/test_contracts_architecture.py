@@ -1,6 +1,7 @@
 """Rules about the shape of the code that import-linter cannot state."""
 
 import ast
+import configparser
 from pathlib import Path
 
 import grimp
@@ -9,6 +10,7 @@ import pytest
 import shopfloor
 
 SOURCE = Path(shopfloor.__file__).parent
+ROOT = Path(__file__).parents[2]
 FILES = sorted(SOURCE.rglob("*.py"))
 COMPOSITION = {
     "app", "telemetry", "wiring", "worker", "audit", "access", "retention", "backup", "backup_commands", "cli", "demo", "job_commands", "job_handlers",
@@ -42,6 +44,19 @@ def test_modules_are_used_only_through_their_front_door() -> None:
     }
 
     assert side_doors == set()
+
+
+def test_the_drawing_shows_the_layers_as_they_are_checked() -> None:
+    rules = configparser.ConfigParser()
+    rules.read(ROOT / ".importlinter")
+    layers = [
+        {name.strip() for name in layer.split("|") if "(" not in name}
+        for layer in rules["importlinter:contract:layers"]["layers"].splitlines()
+    ]
+    modules = [layer for layer in layers[layers.index({"web"}) + 1 : layers.index({"kernel"})] if layer]
+    lines = (ROOT / "docs/architecture.md").read_text().split("──\n")[1].splitlines()[:-1]
+
+    assert [{name.strip() for name in line.strip().split("  ")[0].split("|")} for line in lines] == modules
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(SOURCE)))

@@ -19,7 +19,6 @@ from shopfloor.orders.models import Due, Order, Status
 from shopfloor.orders.refusals import AlreadyPaid, OrderNotFound
 from shopfloor.orders.reports import apply_report, label_of
 from shopfloor.orders.statuses import due
-from shopfloor.payments.models import TooManyAttempts
 
 # Who tries out stolen cards tries many.
 MOST_ATTEMPTS: Final = 10
@@ -41,7 +40,7 @@ async def begin(
 
     An attempt in another way is closed before: nobody pays twice because he changed his mind.  Raises OrderNotFound,
     AlreadyPaid, PaymentBusy (the other attempt cannot be closed: its provider is at work on it), ProviderAway,
-    TooManyAttempts.
+    payments.TooManyAttempts.
     """
     async with db.transaction() as tx:
         found, _ = await lifecycle.lock(tx, shop_id=shop_id, order_id=order_id)
@@ -59,7 +58,7 @@ async def begin(
         owed = _owed(found)
         known = await payments.payments_for(tx, subject_id=order_id)
         if sum(each.state.is_over for each in known) >= MOST_ATTEMPTS:
-            raise TooManyAttempts(limit=MOST_ATTEMPTS)
+            raise payments.TooManyAttempts(limit=MOST_ATTEMPTS)
         payment = await payments.open_payment(
             tx,
             shop_id=shop_id,

@@ -7,6 +7,8 @@ attempt asks for its money once; no more is given back than came in.  What is pa
 from shopfloor.payments import attempts, connections, differences, inbox, refunds
 from shopfloor.payments.audit import audit
 from shopfloor.payments.models import (
+    ConnectionNotFound,
+    ConnectionRefused,
     DifferenceKind,
     NotAble,
     OverRefund,
@@ -19,6 +21,7 @@ from shopfloor.payments.models import (
     ProviderUnknown,
     Purpose,
     State,
+    TooManyAttempts,
 )
 from shopfloor.payments.providers import (
     MANUAL_ONLY,
@@ -62,6 +65,8 @@ __all__ = [
     "Awaiting",
     "Charged",
     "Closed",
+    "ConnectionNotFound",
+    "ConnectionRefused",
     "Declined",
     "DifferenceKind",
     "GivenBack",
@@ -81,6 +86,7 @@ __all__ = [
     "Purpose",
     "Source",
     "State",
+    "TooManyAttempts",
     "attempts",
     "audit",
     "close",

@@ -30,7 +30,6 @@ from shopfloor.kernel.http import Db, public_link
 from shopfloor.kernel.services import services_of
 from shopfloor.kernel.values import Money, now
 from shopfloor.orders import Delivery
-from shopfloor.payments.connections import Way
 from shopfloor.web import paying
 from shopfloor.web.languages import N_, Language, language_of, speak
 from shopfloor.web.papers import pdf
@@ -263,7 +262,7 @@ def _checkout_page(
     texts: Texts,
     values: Mapping[str, str],
     trouble: Trouble,
-    online: Sequence[Way],
+    online: Sequence[payments.connections.Way],
     *,
     status: int = 200,
 ) -> Response:

@@ -22,8 +22,6 @@ from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.headers import POLICY
 from shopfloor.kernel.http import Db, public_link
 from shopfloor.kernel.services import services_of
-from shopfloor.payments.attempts import Payer
-from shopfloor.payments.connections import Connections, Way
 from shopfloor.web.languages import N_, Language, language_of
 from shopfloor.web.refusals import message_of
 from shopfloor.web.templating import flash, render
@@ -40,11 +38,11 @@ WAYS: Final = {
 }
 
 
-def connections_of(request: Request) -> Connections | None:
-    return services_of(request).find(Connections)
+def connections_of(request: Request) -> payments.connections.Connections | None:
+    return services_of(request).find(payments.connections.Connections)
 
 
-async def ways(tx: Tx, request: Request, *, shop_id: int) -> list[Way]:
+async def ways(tx: Tx, request: Request, *, shop_id: int) -> list[payments.connections.Way]:
     """What buyers of this shop may pay with online."""
     known = connections_of(request)
     if known is None:
@@ -52,7 +50,9 @@ async def ways(tx: Tx, request: Request, *, shop_id: int) -> list[Way]:
     return await payments.connections.ways(tx, shop_id=shop_id, kinds=known.kinds)
 
 
-async def chosen(db: Database, request: Request, *, shop_id: int, method: str) -> Way | None:
+async def chosen(
+    db: Database, request: Request, *, shop_id: int, method: str
+) -> payments.connections.Way | None:
     """The way that a form names; None for what needs no provider, or is not offered any more."""
     if not method.startswith("pay-"):
         return None
@@ -65,7 +65,9 @@ async def providers(request: Request, *, shop_id: int) -> payments.Providers:
     return payments.MANUAL_ONLY if known is None else await known.of(shop_id)
 
 
-def choices(found: Sequence[Way], language: Language, *, other: bool = True) -> list[tuple[str, str, str]]:
+def choices(
+    found: Sequence[payments.connections.Way], language: Language, *, other: bool = True
+) -> list[tuple[str, str, str]]:
     """(value, words, small print); with `other` also what needs no provider."""
     say = language.words.gettext
     listed: list[tuple[str, str, str]] = []
@@ -93,14 +95,14 @@ def return_to(request: Request, slug: str) -> Callable[[UUID, str], str]:
     return link
 
 
-def payer(request: Request, language: Language) -> Payer:
+def payer(request: Request, language: Language) -> payments.attempts.Payer:
     agent = request.headers.get("user-agent", "").casefold()
     device = "wechat" if "micromessenger" in agent else "phone" if "mobile" in agent else "desktop"
     address = "" if request.client is None else request.client.host
-    return Payer(locale=language.tag, device=device, client_address=address)
+    return payments.attempts.Payer(locale=language.tag, device=device, client_address=address)
 
 
-async def payable(tx: Tx, request: Request, view: orders.OrderView) -> list[Way]:
+async def payable(tx: Tx, request: Request, view: orders.OrderView) -> list[payments.connections.Way]:
     """With what the buyer may pay now what is due on an order."""
     if view.due is None or view.balance_later or view.order.method == "cash":
         return []

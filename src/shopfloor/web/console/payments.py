@@ -13,8 +13,6 @@ from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import public_link
 from shopfloor.kernel.values import Money
-from shopfloor.payments.connections import Connections
-from shopfloor.payments.models import ConnectionNotFound, ConnectionRefused
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.languages import N_
 from shopfloor.web.paying import connections_of
@@ -67,10 +65,10 @@ KINDS: Final = {
 }
 
 
-def _known(request: Request) -> Connections:
+def _known(request: Request) -> payments.connections.Connections:
     found = connections_of(request)
     if found is None:
-        raise ConnectionNotFound
+        raise payments.ConnectionNotFound
     return found
 
 
@@ -109,11 +107,11 @@ async def _form_page(
     provider: str,
     values: Mapping[str, Any],
     account: payments.connections.Connection | None,
-    refusal: ConnectionRefused | None = None,
+    refusal: payments.ConnectionRefused | None = None,
 ) -> Response:
     kind = _known(desk.request).kinds.get(provider)
     if kind is None:
-        raise ConnectionNotFound
+        raise payments.ConnectionNotFound
     wrong = refusal.facts.get("fields") if refusal is not None else None
     errors = (
         {str(name): desk.say(ERRORS.get(str(why), ERRORS["missing"])) for name, why in wrong.items()}
@@ -178,7 +176,7 @@ async def save_account(
                 label=label,
                 connection_id=number,
             )
-    except ConnectionRefused as refusal:
+    except payments.ConnectionRefused as refusal:
         kind = known.kinds.get(provider)
         secret = {each.name for each in kind.fields if each.secret} if kind is not None else set[str]()
         values = {name: value for name, value in typed.items() if name not in secret}

@@ -478,7 +478,9 @@ async def serve(
         async with node.db.transaction() as tx:
             claim = await accounts.ensure_owner_claim(tx)
         work = (
-            worker.loops(node.db, node.lake, node.arrivals, node.settings, node.payments.of)
+            worker.loops(
+                node.db, node.lake, node.arrivals, node.settings, node.payments.of, origin=node.public.origin
+            )
             if background_work
             else ()
         )

@@ -40,6 +40,7 @@ ELSEWHERE: Final = {
     "restore": ("shopfloor.backup_commands", "restore", "Restore the backup at PATH (or the newest in it) into an empty data directory and database."),
     "jobs": ("shopfloor.job_commands", "command", "List what runs, waits or failed in the background, and try again what failed."),
     "lake": ("shopfloor.lake_commands", "command", "List, verify and compact the lake, and take bad events that are good by today's rules."),
+    "messages": ("shopfloor.message_commands", "command", "Try the mail server; send what is due by hand."),
     "loadtest": ("shopfloor.loadtest.command_line", "command", "Drive the show SHOW_ID of the shop at BASE_URL with a stated mix, say what it bore, and audit it."),
 }  # fmt: skip
 

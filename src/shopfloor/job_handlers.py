@@ -20,6 +20,7 @@ from shopfloor.supply import jobs as supply_jobs
 
 COMPACT_EVERY: Final = 3600.0
 READ_SHOWS_EVERY: Final = 120.0
+REMIND_EVERY: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +60,11 @@ async def ask_to_compact(tx: Tx) -> None:
     await jobs.ask(tx, COMPACT, Nothing(), key="")
 
 
-def periodic(read_shows_on_air: Callable[[Tx], Awaitable[None]]) -> Sequence[Periodic]:
+def periodic(
+    read_shows_on_air: Callable[[Tx], Awaitable[None]], remind: Callable[[Tx], Awaitable[object]]
+) -> Sequence[Periodic]:
     return [
+        Periodic("messages.remind", REMIND_EVERY, remind),
         Periodic("lake.compact", COMPACT_EVERY, ask_to_compact),
         Periodic("shows.read", READ_SHOWS_EVERY, read_shows_on_air),
     ]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-from shopfloor import documents, purchases, stock
+from shopfloor import documents, notifications, purchases, stock
 from shopfloor.kernel import logs, outbox, partitions, progress
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.settings import Settings
@@ -134,14 +134,43 @@ CLASSES: Final[tuple[Class, ...]] = (
         Ends.NEVER,
     ),
     Class(
+        "Messages that were sent: kind, time, recipient, and what the mail server said",
+        ("notifications.notice",),
+        "They are evidence of what a buyer was told. The recipient goes when the person asks to be erased.",
+        Ends.NEVER,
+    ),
+    Class(
+        "What was sent to webhooks, with its answer",
+        ("webhooks.delivery",),
+        "To see what a program of the shop was told, and to send it again.",
+        Ends.ROWS,
+        timedelta(days=30),
+    ),
+    Class(
+        "Who asked to be reminded of a show or told of a place in line, and who unsubscribed (as a hash)",
+        ("notifications.reminder", "notifications.place_contact", "notifications.unsubscribed"),
+        "The first two until they were told; the last so that it stays so.",
+        Ends.NEVER,
+    ),
+    Class(
         "Events and facts for figures",
         ("lake",),
         "Figures can be made again from them. Buyers are random ids there.",
         Ends.NEVER,
     ),
     Class(
-        "Catalogue, prices, tax, shipping, discounts and claimed coupons, waitlists, forecasts, plans, suppliers, people and roles",
-        ("catalog", "pricing", "promotions", "purchases.waiting", "demand", "supply", "accounts"),
+        "Catalogue, prices, tax, shipping, discounts and claimed coupons, waitlists, forecasts, plans, suppliers, people and roles, words of messages",
+        (
+            "catalog",
+            "pricing",
+            "promotions",
+            "purchases.waiting",
+            "demand",
+            "supply",
+            "accounts",
+            "notifications",
+            "webhooks.endpoint",
+        ),
         "They explain what was offered, wanted and ordered. Sessions and links that are over are forgotten at once.",
         Ends.NEVER,
     ),
@@ -183,7 +212,10 @@ async def run(db: Database, *, archive: Path, consumers: Collection[str], at: da
     await _forget(db, done, at, _HOLDS)
     await _forget(db, done, at, _INTENTS)
     async with db.transaction() as tx:
-        done.contacts += await erasure.finish(tx)
+        finished = await erasure.finish(tx)
+        done.contacts += finished
+        if finished:
+            await notifications.forget_finished(tx)
     async with db.transaction() as tx:
         done.sheets += await documents.forget_sheets(tx, before=at - _after(SHEETS), limit=AT_ONCE)
     if done != Done():

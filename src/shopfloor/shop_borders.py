@@ -23,6 +23,7 @@ _NAMED: Final = {
     "connection_id": "payments.connection",
     "discount_id": "promotions.discount",
     "forecast_id": "demand.forecast",
+    "endpoint_id": "webhooks.endpoint",
     "hold_id": "stock.hold",
     "lender_id": "stock.pool",
     "level_id": "stock.level",

@@ -24,21 +24,24 @@ from shopfloor import (
     live,
     media,
     metrics,
+    notifications,
     orders,
     purchases,
     stock,
     supply,
     web,
+    webhooks,
 )
 from shopfloor.accounts.api import SESSION_COOKIE
 from shopfloor.collector import Collector
 from shopfloor.kernel import secrets
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.errors import Refusal
-from shopfloor.kernel.outbox import Consumer, Delivered, each
+from shopfloor.kernel.outbox import Consumer, Delivered, decode, each
 from shopfloor.kernel.public_address import PublicAddress
 from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.values import now
+from shopfloor.notifications import telling
 from shopfloor.orders.events import BuyerErased, OrderPaid, OrderRefunded
 from shopfloor.payments.connections import Connections
 from shopfloor.payments.kinds import KINDS, sandbox_kind
@@ -47,8 +50,8 @@ from shopfloor.policies import ShopTermsChanged
 from shopfloor.pricing.events import DeliveryChanged
 
 
-def consumers(lake: Collector) -> list[Consumer]:
-    """Everything the worker runs."""
+def consumers(lake: Collector, settings: Settings | None = None) -> list[Consumer]:
+    """Everything the worker runs.  Without `settings` there is no key for what only the reader of a message may know."""
 
     async def keep_in_the_lake(tx: Tx, batch: Sequence[Delivered]) -> None:
         events: list[collector.Event] = []
@@ -73,6 +76,8 @@ def consumers(lake: Collector) -> list[Consumer]:
         each("erasures", FORGETS_PEOPLE),
         each("parcels", orders.PLANS_PARCELS),
         each("papers", WRITES_PAPERS),
+        _tells_people(settings),
+        Consumer("webhooks", webhooks.hear, names=frozenset(webhooks.EVENTS)),
     ]
 
 
@@ -85,6 +90,8 @@ CONSUMERS: Sequence[str] = (
     "erasures",
     "parcels",
     "papers",
+    "messages",
+    "webhooks",
 )
 """Who must have taken a fact before it may be forgotten."""
 
@@ -202,9 +209,28 @@ WRITES_PAPERS: Mapping[type[Any], Callable[[Tx, Any], Any]] = {OrderPaid: _paid,
 
 async def _erased(tx: Tx, fact: BuyerErased) -> None:
     await chat.erase_names(tx, shop_id=fact.shop_id, shoppers=fact.shoppers)
+    await notifications.forget_buyers(tx, shop_id=fact.shop_id, buyers=fact.shoppers)
 
 
 FORGETS_PEOPLE: Mapping[type[Any], Callable[[Tx, Any], Any]] = {BuyerErased: _erased}
+
+
+def _tells_people(settings: Settings | None) -> Consumer:
+    """What happened becomes messages: the id of the fact decides that there is one."""
+    heard = {kind.name: (kind, hear) for kind, hear in telling.HEARD.items()}
+    sent = telling.heard.PurchaseOrderSent
+    names = frozenset(heard) | (frozenset() if settings is None else {sent.name})
+
+    async def tell(tx: Tx, batch: Sequence[Delivered]) -> None:
+        for fact in batch:
+            if fact.name in heard:
+                kind, hear = heard[fact.name]
+                await hear(tx, decode(kind, fact), fact.fact_id)
+            elif fact.name == sent.name and settings is not None:
+                box = secrets.box(settings)
+                await telling.purchase_order_sent(tx, decode(sent, fact), fact.fact_id, box=box)
+
+    return Consumer("messages", tell, names=names)
 
 
 def followers(

@@ -11,20 +11,34 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 
 import uvloop
 
-from shopfloor import accounts, catalog, collector, job_handlers, orders, payments, retention, wiring
+from shopfloor import (
+    accounts,
+    catalog,
+    collector,
+    job_handlers,
+    notifications,
+    orders,
+    payments,
+    retention,
+    webhooks,
+    wiring,
+)
 from shopfloor.collector import Collector
-from shopfloor.kernel import backups, logs, outbox
+from shopfloor.kernel import backups, logs, outbox, public_address, secrets
 from shopfloor.kernel.database import Database, DatabaseAway
 from shopfloor.kernel.jobs import dispatcher
 from shopfloor.kernel.jobs.dispatcher import Process
+from shopfloor.kernel.postgres import CannotRun
 from shopfloor.kernel.public_address import LOCAL
 from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.startup import prepared_database
 from shopfloor.kernel.values import now
+from shopfloor.notifications import telling
 
 EXPIRE_EVERY: Final = 0.5
 SWEEP_EVERY: Final = 10.0
@@ -32,6 +46,7 @@ PAYMENTS_EVERY: Final = 1.0
 FETCH_EVERY: Final = 2.0
 FORGET_EVERY: Final = 3600.0
 BACKUP_LOOK_EVERY: Final = 300.0
+SEND_LOOK_EVERY: Final = 1.0
 # What wakes who works in the background: facts, and jobs.
 CHANNELS: Final = (outbox.FACTS, dispatcher.CHANNEL)
 
@@ -44,8 +59,16 @@ def loops(
     arrivals: outbox.Arrivals,
     settings: Settings,
     accounts_of: Callable[[int], Awaitable[payments.Providers]],
+    *,
+    origin: str | None = None,
 ) -> list[Coroutine[Any, Any, None]]:
-    """Each runs until it is cancelled; `arrivals` listens meanwhile; `accounts_of`: the payment accounts of a shop."""
+    """Each runs until it is cancelled; `arrivals` listens meanwhile; `accounts_of`: the payment accounts of a shop;
+    `origin`: where people reach the shop.
+
+    Raises CannotRun where the settings name a mail server that makes no sense.
+    """
+    own = own_mail_server(settings)
+    public = origin or address_of(settings)
 
     async def expire() -> None:
         async with db.transaction() as tx:
@@ -60,6 +83,8 @@ def loops(
     async def forget() -> None:
         async with db.transaction() as tx:
             await accounts.forget_expired(tx)
+        async with db.transaction() as tx:
+            await webhooks.forget(tx)
 
     async def fetch_pictures() -> None:
         await catalog.fetch_pictures(db, settings.pictures_dir, allowed=settings.fetchable)
@@ -74,7 +99,10 @@ def loops(
         await take_backup(db, settings)
 
     return [
-        *(outbox.run(db, consumer, arrivals) for consumer in wiring.consumers(lake)),
+        *(outbox.run(db, consumer, arrivals) for consumer in wiring.consumers(lake, settings)),
+        send_messages(
+            db, arrivals, own, start_sending_in(settings, db.dsn, public), partial(secrets.box, settings)
+        ),
         _every(EXPIRE_EVERY, "expire", expire),
         _every(SWEEP_EVERY, "sweep", sweep),
         _every(PAYMENTS_EVERY, "payments", hear_payments),
@@ -88,7 +116,7 @@ def loops(
             job_handlers.handlers(settings),
             start_in(settings, db.dsn),
             arrivals,
-            periodic=job_handlers.periodic(wiring.read_shows_on_air),
+            periodic=job_handlers.periodic(wiring.read_shows_on_air, telling.remind),
         ),
     ]
 
@@ -136,6 +164,82 @@ def start_in(settings: Settings, dsn: str) -> Callable[[], Process]:
         )
 
     return start
+
+
+def own_mail_server(settings: Settings) -> notifications.MailServer | None:
+    """Raises CannotRun with a sentence."""
+    try:
+        return notifications.own_server(settings)
+    except ValueError as problem:
+        raise CannotRun(f"SHOPFLOOR_SMTP_URL: {problem}") from problem
+
+
+def address_of(settings: Settings) -> str:
+    """Where people reach the shop, as far as a process that does not serve it can know."""
+    if settings.public is not None:
+        return settings.public.origin
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104
+    return f"http://{public_address.authority(host, settings.port)}"
+
+
+def start_sending_in(settings: Settings, dsn: str, origin: str) -> Callable[[], Process]:
+    """Starts the process that sends messages: writing and sending them never shares an interpreter with who sells."""
+
+    def start() -> Process:
+        return Process(
+            subprocess.Popen(
+                [
+                    sys.executable,
+                    "-m",
+                    "shopfloor",
+                    "messages",
+                    "work",
+                    "--parent",
+                    str(os.getpid()),
+                    "--origin",
+                    origin,
+                ],
+                env=os.environ
+                | {"SHOPFLOOR_DATA_DIR": str(settings.data_dir), "SHOPFLOOR_DATABASE_URL": dsn}
+                | {"SHOPFLOOR_SMTP_URL": settings.smtp_url, "SHOPFLOOR_MAIL_FROM": settings.mail_from},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+            )
+        )
+
+    return start
+
+
+async def send_messages(
+    db: Database,
+    arrivals: outbox.Arrivals,
+    own: notifications.MailServer | None,
+    start: Callable[[], Process],
+    box: Callable[[], secrets.Box],
+) -> None:
+    """Until it is cancelled: start a process that sends while there is something to send.  It ends with us."""
+    child: Process | None = None
+    try:
+        with arrivals.bell() as event:
+            while True:
+                event.clear()
+                try:
+                    async with db.transaction() as tx:
+                        await notifications.answer_resets(tx, box=box)
+                        wanted = await notifications.something_to_send(tx, own=own)
+                        wanted = wanted or await webhooks.something_due(tx)
+                    if wanted and (child is None or not child.is_alive):
+                        child = start()
+                except (DatabaseAway, OSError) as problem:
+                    _log.warning("worker.cannot_send", why=f"{type(problem).__name__}: {problem}"[:300])
+                except Exception as problem:  # noqa: BLE001 -- the loop is the boundary
+                    _log.error("worker.failed", work="send_messages", exc_info=problem)
+                await arrivals.sleep(event, SEND_LOOK_EVERY)
+                # What just happened becomes messages a moment later.
+                await asyncio.sleep(SEND_LOOK_EVERY)
+    finally:
+        if child is not None:
+            await child.end()
 
 
 async def _every(seconds: float, name: str, act: Callable[[], Awaitable[None]]) -> None:

@@ -36,6 +36,7 @@ NO_IDS: Final = frozenset({"limit_per_show"})
 # What tells whose turn it was, and what goes on by itself.
 LOGS: Final = frozenset({
     "accounts.attempt", "accounts.form_answer", "accounts.session", "kernel.consumer", "live.presence_lease",
+    "kernel.job_clock", "notifications.notice",
 })  # fmt: skip
 UNKNOWN: Final = 987_654_321
 NO_ONE: Final = "00000000-0000-4000-8000-00000000dead"
@@ -184,6 +185,7 @@ def fill(node: Running, person: Owner, database: "psycopg.Connection[Any]") -> d
         """,
         [run, channel["id"], shop_id[0], bytes(32), bytes(32)],
     )
+    ids |= told(database, shop_id[0])
     return {name: str(value) for name, value in (ids | {"chat_line": said, "run_id": run}).items()}
 
 
@@ -206,6 +208,35 @@ def owed(database: "psycopg.Connection[Any]", shop_id: int) -> dict[str, Any]:
         [difference, shop_id, account[0], str(difference)],
     )
     return {"account_id": account[0], "difference_id": difference}
+
+
+def told(database: "psycopg.Connection[Any]", shop_id: int) -> dict[str, Any]:
+    """A message that was sent, and a webhook with something in its log."""
+    notice, delivery = uuid.uuid4(), uuid.uuid4()
+    database.execute(
+        """
+        INSERT INTO notifications.notice (id, shop_id, fact_id, kind, channel, recipient, locale, facts, state, urgency,
+               expires_at, ended_at)
+        VALUES (%s, %s, %s, 'test', 'mail', 'mei@example.com', 'en', '{}', 'kept', 0, now(), now())
+        """,
+        [notice, shop_id, notice],
+    )
+    endpoint = database.execute(
+        """
+        INSERT INTO webhooks.endpoint (shop_id, url, secret, events, disabled_at, disabled_why)
+        VALUES (%s, 'https://erp.example.com/', '', '{orders.order_paid}', now(), 'by_hand') RETURNING id
+        """,
+        [shop_id],
+    ).fetchone()
+    assert endpoint is not None
+    database.execute(
+        """
+        INSERT INTO webhooks.delivery (id, shop_id, endpoint_id, message, event, body, state, ended_at)
+        VALUES (%s, %s, %s, 'msg', 'orders.order_paid', '{}', 'failed', now())
+        """,
+        [delivery, shop_id, endpoint[0]],
+    )
+    return {"notice_id": notice, "endpoint_id": endpoint[0], "delivery_id": delivery}
 
 
 def supplies(

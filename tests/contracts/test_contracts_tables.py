@@ -17,7 +17,7 @@ SOURCE = Path(shopfloor.__file__).parent
 ORDER = [
     "kernel", "accounts", "pricing", "catalog", "collector", "stock", "media", "live", "promotions", "payments", "purchases", "policies",
     "orders", "chat",
-    "metrics", "demand", "supply", "integrity", "settlement", "federation",
+    "metrics", "demand", "supply", "integrity", "notifications", "webhooks", "settlement", "federation",
 ]  # fmt: skip
 OWNERS = {
     "orders.policy": "policies",

@@ -463,7 +463,7 @@ async def test_another_shop_sees_and_changes_nothing(works: Works) -> None:
     stranger = accounts.Actor(1, works.other.id, accounts.Role.OWNER, frozenset(accounts.Permission))
     async with works.db.transaction() as tx:
         with pytest.raises(supply.UnknownSupplier):
-            await supply.supplier_key(tx, actor=stranger, supplier_id=works.weaver.id)
+            await supply.supplier_key(tx, shop_id=stranger.shop_id, supplier_id=works.weaver.id)
         with pytest.raises(UnknownQuote):
             await supply.withdraw_quote(tx, shop_id=works.other.id, quote_id=quote.id)
         with pytest.raises(supply.UnknownPurchaseOrder):

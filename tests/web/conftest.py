@@ -130,7 +130,7 @@ async def stage(database: Database, tmp_path: Path) -> AsyncIterator[Stage]:
             product_id=shirt.id,
             lines=[live.OfferLine(variant.id, 9_900) for variant in variants],
         )
-    given = await _app(database)
+    given = await _app(database, tmp_path)
     app, keyring = _routed(), given.part(Keyring)
     terms = purchases.OfferTermsCache(purchases.loader(database))
     cameras = media.MediaServer(database, tmp_path / "recordings", "127.0.0.1", 0)
@@ -170,14 +170,14 @@ def _routed() -> FastAPI:
     return app
 
 
-async def _app(database: Database) -> Services:
+async def _app(database: Database, data_dir: Path) -> Services:
     """The services of the application, which hold for this test."""
     async with database.transaction() as tx:
         keyring = await accounts.keyring(tx)
     given = Services(
         database,
         PublicAddress("http", "shop.test"),
-        settings=Settings(),
+        settings=Settings(data_dir=data_dir),
         named_by=shop_borders.named_by,
         parts=[
             keyring,

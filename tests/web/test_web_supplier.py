@@ -220,7 +220,7 @@ async def test_a_link_that_was_stopped_or_never_was_says_so_in_plain_words(works
 async def test_a_key_opens_the_orders_of_its_supplier_only(workshop: Workshop) -> None:
     async with workshop.stage.db.transaction() as tx:
         other = await supply.add_supplier(tx, shop_id=workshop.stage.shop.id, name="Kiln")
-        key = await supply.supplier_key(tx, actor=workshop.actor, supplier_id=other.id)
+        key = await supply.supplier_key(tx, shop_id=workshop.actor.shop_id, supplier_id=other.id)
     client = workshop.stage.client
     page = await client.get(f"/supplier/{key}")
     posted = await client.post(f"/supplier/{key}/orders/{workshop.order.id}", data={"answer": "all"})

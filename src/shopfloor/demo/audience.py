@@ -348,6 +348,7 @@ class Visit:
         filled = {
             "name": shopper.name,
             "phone": f"1380000{shopper.number:04d}",
+            "email": f"shopper{shopper.number}@audience.example",
             "delivery": ways[0] if ways else wanted,
             "street": "" if picks_up else f"{shopper.number} Harbour Road",
             "city": "" if picks_up else "Xiamen",

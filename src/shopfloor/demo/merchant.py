@@ -196,7 +196,7 @@ class Merchant:
         for name, handles, lead_days, capacity, tiers, lot in SUPPLIERS:
             supplier = await self.shop(
                 "POST", "/suppliers",
-                json={"name": name, "email": "", "locale": "zh_CN", "capacity_per_week": capacity},
+                json={"name": name, "email": "orders@supplier.example", "locale": "zh_CN", "capacity_per_week": capacity},
             )  # fmt: skip
             for handle in handles:
                 price = next(good.price_minor for good in GOODS if good.handle == handle)

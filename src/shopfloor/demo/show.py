@@ -122,6 +122,9 @@ def _environment(place: Path) -> dict[str, str]:
     return os.environ | {
         "SHOPFLOOR_DATA_DIR": str(place),
         "SHOPFLOOR_TEST_PAYMENTS": "true",
+        # The audience is made up: its messages stay in the console, whatever server this machine has.
+        "SHOPFLOOR_SMTP_URL": "",
+        "SHOPFLOOR_MAIL_FROM": "",
         "PYTHONUNBUFFERED": "1",
     }
 
@@ -433,5 +436,6 @@ def tell_where(stage: Stage, show: Show) -> None:
     table.add_row("console", f"{stage.address}/console/{stage.merchant.slug}")
     table.add_row("report", f"{stage.address}/console/{stage.merchant.slug}/shows/{show.id}/report")
     table.add_row("plan", f"{stage.address}/console/{stage.merchant.slug}/shows/{show.id}/plan")
+    table.add_row("messages", f"{stage.address}/console/{stage.merchant.slug}/messages")
     table.add_row("sign in", f"{EMAIL}   password {stage.password}")
     stage.console.print(table)

@@ -8,7 +8,7 @@ Networks that an operator names in the settings may be private.
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final, cast
@@ -156,6 +156,17 @@ class Fetched:
     content_type: str
 
 
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """What a server answered; `text` is the beginning of it, as far as it is text."""
+
+    status: int
+    text: str
+
+
+_MOST_ANSWER: Final = 2_000
+
+
 class Outbound:
     """Keeps a few connections; close it."""
 
@@ -191,6 +202,37 @@ class Outbound:
         except (httpx.InvalidURL, *_TROUBLE, OSError) as problem:
             raise Unreachable(problem=type(problem).__name__) from problem
         raise NotThere("The address leads from one address to the next without end.")
+
+    async def post(
+        self, url: str, *, body: bytes, headers: Mapping[str, str], seconds: float = 20.0
+    ) -> Posted:
+        """What the server at `url` says to this.  Redirects are answers like any other: nothing is sent elsewhere.
+
+        Raises AddressRefused, which stays so, and Unreachable.
+        """
+        asked = httpx.URL(_checked(url))
+        address = httpcore.URL(
+            scheme=asked.raw_scheme, host=asked.raw_host, port=asked.port, target=asked.raw_path
+        )
+        sent = [(name.encode(), value.encode()) for name, value in headers.items()]
+        sent += [(b"content-length", b"%d" % len(body)), (b"accept-encoding", b"identity")]
+        try:
+            async with (
+                asyncio.timeout(seconds),
+                self._connections.stream(
+                    "POST", address, headers=sent, content=body, extensions=_PATIENCE
+                ) as answer,
+            ):
+                data = bytearray()
+                async for part in answer.aiter_stream():
+                    data += part
+                    if len(data) > _MOST_ANSWER:
+                        break
+                return Posted(answer.status, data[:_MOST_ANSWER].decode("utf-8", "replace"))
+        except TimeoutError:
+            raise Unreachable("The server was too slow.") from None
+        except (httpx.InvalidURL, *_TROUBLE, OSError) as problem:
+            raise Unreachable(problem=type(problem).__name__) from problem
 
     async def _one(self, url: str, most_bytes: int, types: Sequence[str]) -> Fetched | str:
         """The file, or the address that the server points to."""

@@ -90,7 +90,7 @@ class Settings(BaseSettings):
     )
     fetch_networks: str = Field(
         default="",
-        description="Private networks that pictures of an imported file may be fetched from, as in 10.0.0.0/8; public addresses always may.",
+        description="Private networks that addresses typed by merchants (pictures of an import, mail servers, webhooks) may lead to, as in 10.0.0.0/8; public addresses always may.",
     )
     own_networks: str = Field(
         default="",
@@ -111,6 +111,15 @@ class Settings(BaseSettings):
         default=10.0, gt=0, description="How often the collector turns its log into Parquet files."
     )
 
+    smtp_url: str = Field(
+        default="",
+        repr=False,
+        description="The mail server that carries messages, as in smtp://user:password@mail.shop.example:587 (STARTTLS), smtps:// (TLS) or smtp+plain:// (without, on an own network); a shop may name its own in the console. Without any, messages are kept in the console and sent to nobody.",
+    )
+    mail_from: str = Field(
+        default="",
+        description="The address messages come from, as in orders@shop.example; needed with a mail server.",
+    )
     secrets_key: str = Field(
         default="",
         repr=False,

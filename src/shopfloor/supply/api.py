@@ -328,7 +328,7 @@ async def change_supplier(
 async def new_key(supplier_id: Id, actor: SuppliersEditor, db: Db) -> dict[str, str]:
     """A new key of the supplier's page; it is in this answer only."""
     async with db.transaction() as tx:
-        return {"key": await supply.supplier_key(tx, actor=actor, supplier_id=supplier_id)}
+        return {"key": await supply.supplier_key(tx, shop_id=actor.shop_id, supplier_id=supplier_id)}
 
 
 @router.get("/{shop}/quotes")

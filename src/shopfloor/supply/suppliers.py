@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 from shopfloor import accounts
-from shopfloor.accounts import Actor
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.text import line
@@ -94,12 +93,12 @@ async def supplier(tx: Tx, *, shop_id: int, supplier_id: int) -> Supplier:
     return found
 
 
-async def supplier_key(tx: Tx, *, actor: Actor, supplier_id: int) -> str:
+async def supplier_key(tx: Tx, *, shop_id: int, supplier_id: int) -> str:
     """A new key of the supplier's page, shown only now; earlier ones stay valid until they are revoked.
 
     Raises UnknownSupplier.
     """
-    await supplier(tx, shop_id=actor.shop_id, supplier_id=supplier_id)
+    await supplier(tx, shop_id=shop_id, supplier_id=supplier_id)
     return await accounts.issue_key(
-        tx, shop_id=actor.shop_id, purpose=KEY_PURPOSE, subject_id=supplier_id, lasts=timedelta(days=365)
+        tx, shop_id=shop_id, purpose=KEY_PURPOSE, subject_id=supplier_id, lasts=timedelta(days=365)
     )

@@ -18,6 +18,7 @@ from shopfloor.web import (
     room,
     shop,
     supplier,
+    unsubscribe,
     well_known,
 )
 from shopfloor.web.compression import Compress
@@ -28,6 +29,7 @@ from shopfloor.web.console import (
     invoices,
     media,
     members,
+    messages,
     networks,
     orders,
     overview,
@@ -45,6 +47,7 @@ from shopfloor.web.console import (
     suppliers,
     taxes,
     terms,
+    webhooks,
 )
 from shopfloor.web.https import fingerprint
 from shopfloor.web.parts import FEW
@@ -58,7 +61,7 @@ def routers() -> list[APIRouter]:
     desks = [
         sign_in, account, overview, networks, shows, studio, report, plan, orders, fulfilment, invoices, product_list,
         product_import, products, stock, suppliers, media, discounts, terms,
-        taxes, shipping, payments, members,
+        taxes, shipping, payments, members, messages, webhooks,
     ]  # fmt: skip
     return [
         well_known.router,
@@ -69,6 +72,7 @@ def routers() -> list[APIRouter]:
         coupons.router,
         paying.router,
         supplier.router,
+        unsubscribe.router,
         *(desk.router for desk in desks),
     ]
 

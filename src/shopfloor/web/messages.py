@@ -202,6 +202,18 @@ MESSAGES: Final = {
     "invoicing.cancelled": N_("A cancelled order gets no invoice."),
     "invoicing.not_paid": N_("The invoice comes when the order is paid in full."),
     "invoicing.nothing_paid": N_("Nothing has been paid on this order yet."),
+    # messages
+    "webhooks.no_events": N_("Choose at least one event."),
+    "webhooks.not_an_endpoint": N_("Enter an address that starts with https://, without a user name."),
+    "webhooks.too_many_endpoints": N_("You have 20 webhooks, the maximum. Delete one first."),
+    "webhooks.unknown_endpoint": N_("Webhook not found."),
+    "notifications.cannot_go_again": N_("This message is on its way, or holds a link for one use. Ask for a new link instead."),
+    "notifications.not_a_server": N_("Enter the host and port of your outgoing mail server."),
+    "notifications.not_an_address": N_("Enter an email address such as name@example.com."),
+    "notifications.show_started": N_("This show has started already."),
+    "notifications.too_many": N_("Too many requests from here. Try again in a few minutes."),
+    "notifications.unknown_notice": N_("Message not found."),
+    "notifications.unknown_placeholder": N_("{%(name)s} isn't available here. You can use: %(allowed)s."),
     # orders
     "orders.already_paid": N_("Nothing is due on this order."),
     "orders.bad_purchase": N_("We couldn't read this purchase."),

@@ -5,10 +5,12 @@ from typing import Annotated
 from fastapi import APIRouter, Form
 from starlette.responses import Response
 
-from shopfloor import accounts
+from shopfloor import accounts, notifications
 from shopfloor.accounts import Permission, Role
+from shopfloor.kernel import secrets
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.http import public_link
+from shopfloor.kernel.services import services_of
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.languages import N_
 
@@ -46,6 +48,18 @@ async def invite(
     with desk.back_if_refused("/members"):
         async with desk.work() as tx:
             invited = await accounts.invite(tx, actor=desk.actor, role=role, email=email.strip() or None)
+            invitation = invited.invitation
+            if invitation.email is not None:
+                # The link is shown as well: mail may be slow, or not set up.
+                await notifications.invite(
+                    tx,
+                    box=secrets.box(services_of(desk.request).given),
+                    shop=desk.shop,
+                    email=invitation.email,
+                    role=str(invitation.role),
+                    expires_at=invitation.expires_at,
+                    token=invited.token,
+                )
     link = public_link(desk.request, f"/join/{invited.token}")
     return await desk.reveal("/members", {"link": link})
 

@@ -7,13 +7,14 @@ from uuid import UUID
 from fastapi import APIRouter, Form, Query
 from starlette.responses import Response
 
-from shopfloor import documents, fulfilment, orders, purchases
+from shopfloor import documents, fulfilment, notifications, orders, purchases
 from shopfloor.accounts import Permission
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import as_download
 from shopfloor.kernel.values import Money, new_id
+from shopfloor.web.console import messages
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.console.form_values import NotADate, day_of
 from shopfloor.web.languages import N_
@@ -95,6 +96,7 @@ async def one(desk: Viewer, order_id: UUID) -> Response:
         parcels = await fulfilment.of_order(tx, shop_id=desk.shop.id, order_id=order_id)
         papers = await documents.of_subject(tx, shop_id=desk.shop.id, subject_id=order_id)
         seller = await documents.seller(tx, shop_id=desk.shop.id)
+        told = await notifications.of_order(tx, shop_id=desk.shop.id, order_id=order_id)
     return desk.page(
         "order.html",
         active="orders",
@@ -103,6 +105,9 @@ async def one(desk: Viewer, order_id: UUID) -> Response:
         order=view.order,
         refunds_owed=owed,
         erasure_since=erasure_since,
+        told=told,
+        told_as=messages.labels(desk),
+        told_states=messages.STATES,
         refund_key=new_id(),
         parcels=parcels,
         papers=papers,

@@ -33,6 +33,8 @@ PLACES: Final[Mapping[str, Place]] = MappingProxyType(
         "media": Place("/media", _P.SHOW_VIEW, N_("Cameras"), "wifi"),
         "terms": Place("/terms", _P.ORDERS_VIEW, N_("Settings"), "money"),
         "discounts": Place("/discounts", _P.ORDERS_VIEW, N_("Discounts"), "percent"),
+        "messages": Place("/messages", _P.ORDERS_VIEW, N_("Messages"), "send"),
+        "webhooks": Place("/webhooks", _P.MEMBERS_VIEW, N_("Webhooks")),
         "taxes": Place("/taxes", _P.ORDERS_VIEW, N_("Taxes")),
         "invoices": Place("/invoices", _P.ORDERS_VIEW, N_("Invoices")),
         "shipping": Place("/shipping", _P.ORDERS_VIEW, N_("Shipping and pickup")),

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from shopfloor import accounts
+from shopfloor import accounts, notifications
 from shopfloor.accounts.api import (
     SESSION_COOKIE,
     MaybeSignedIn,
@@ -27,6 +27,7 @@ from shopfloor.web import regions
 from shopfloor.web.languages import language_of
 from shopfloor.web.refusals import message_of
 from shopfloor.web.templating import render
+from shopfloor.web.unsubscribe import count_request
 
 router = APIRouter(include_in_schema=False)
 
@@ -121,6 +122,35 @@ async def sign_in_code(
     set_session(response, token, secure=is_secure(request))
     set_device(request, response, person.email)
     return response
+
+
+@router.get("/forgot")
+@public
+async def forgot_page(request: Request) -> Response:
+    return render(request, "console/forgot.html", values={}, errors={}, sent="")
+
+
+@router.post("/forgot")
+@public
+async def forgot(request: Request, db: Db, email: Annotated[str, Form(max_length=320)] = "") -> Response:
+    """Says the same of every address, known or not."""
+    language = language_of(request)
+    try:
+        count_request(request)
+        async with db.transaction() as tx:
+            await notifications.ask_reset(tx, email=email, locale=language.tag)
+    except Refusal as refusal:
+        field = "email" if refusal.code == "notifications.not_an_address" else ""
+        errors = {field: message_of(refusal, language)}
+        return render(
+            request,
+            "console/forgot.html",
+            values={"email": email},
+            errors=errors,
+            sent="",
+            status=refusal.status,
+        )
+    return render(request, "console/forgot.html", values={}, errors={}, sent=email.strip())
 
 
 @router.post("/sign-out")

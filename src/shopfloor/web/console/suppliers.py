@@ -250,7 +250,7 @@ async def change(
 @router.post("/suppliers/{supplier_id}/key")
 async def new_key(desk: Editor, supplier_id: Id) -> Response:
     async with desk.work() as tx:
-        key = await supply.supplier_key(tx, actor=desk.actor, supplier_id=supplier_id)
+        key = await supply.supplier_key(tx, shop_id=desk.shop.id, supplier_id=supplier_id)
     link = public_link(desk.request, f"/supplier/{key}")
     return await desk.reveal(f"/suppliers/{supplier_id}", {"link": link})
 

@@ -1,0 +1,94 @@
+"""`shopfloor messages`: the process that sends them, and a trial of the mail server."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+
+import click
+
+from shopfloor import notifications
+from shopfloor.kernel import secrets
+from shopfloor.kernel.database import Database
+from shopfloor.kernel.settings import Settings
+from shopfloor.kernel.startup import prepared_database
+from shopfloor.notifications import sending
+from shopfloor.webhooks import delivering
+
+IDLE = 20.0
+
+
+@click.group("messages")
+def command() -> None:
+    """Try the mail server; send what is due by hand."""
+
+
+def _server(settings: Settings) -> notifications.MailServer | None:
+    try:
+        return notifications.own_server(settings)
+    except ValueError as problem:
+        raise click.ClickException(f"SHOPFLOOR_SMTP_URL: {problem}") from problem
+
+
+@command.command("try")
+@click.argument("address")
+@click.pass_obj
+def try_out(settings: Settings, address: str) -> None:
+    """Send a test message to ADDRESS through SHOPFLOOR_SMTP_URL and say what the server answered."""
+    server = _server(settings)
+    if server is None:
+        raise click.ClickException("SHOPFLOOR_SMTP_URL names no mail server.")
+    try:
+        taken, said = sending.try_server(server, address)
+    except sending.ServerTrouble as problem:
+        raise click.ClickException(str(problem)) from problem
+    click.echo(f"{'taken' if taken else 'not taken'}: {said}")
+    if not taken:
+        raise SystemExit(1)
+
+
+@command.command(hidden=True)
+@click.option("--parent", type=int, help="End with this process.")
+@click.option("--origin", required=True, help="The public address that links begin with.")
+@click.pass_obj
+def work(settings: Settings, parent: int | None, origin: str) -> None:
+    """Send what is due until there is nothing for a while.  `worker` and `up` start this when something is to do."""
+    # Who buys goes first.
+    os.nice(10)
+    if parent is None:
+        with prepared_database(settings) as dsn:
+            asyncio.run(_work(settings, dsn, origin, None))
+    else:
+        assert settings.database_url is not None, "said by the parent"
+        asyncio.run(_work(settings, settings.database_url, origin, parent))
+
+
+async def _work(settings: Settings, dsn: str, origin: str, parent: int | None) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    db = Database(dsn, 4)
+    await db.open()
+    box = secrets.box(settings)
+    sender = sending.Sender(db, origin, box, own=_server(settings), allowed=settings.fetchable)
+    deliverer = delivering.Deliverer(db, box, allowed=settings.fetchable)
+    watching = asyncio.create_task(_end_with(parent, stop))
+    try:
+        # Each in its own time: a slow receiver keeps back no mail.
+        await asyncio.gather(
+            sending.run(sender.run_once, idle=IDLE, stop=stop),
+            sending.run(deliverer.run_once, idle=IDLE, stop=stop),
+        )
+    finally:
+        watching.cancel()
+        await deliverer.close()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(db.close(), 2.0)
+
+
+async def _end_with(parent: int | None, stop: asyncio.Event) -> None:
+    while parent is None or os.getppid() == parent:
+        await asyncio.sleep(1.0)
+    stop.set()

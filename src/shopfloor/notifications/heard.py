@@ -1,0 +1,119 @@
+"""What messages read of the facts of orders, parcels and purchases: their names, and the fields that are told.
+
+A fact of this name may have more fields; those here are in each of them, which a test holds.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import ClassVar
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    name: ClassVar[str] = "orders.order_placed"
+
+    shop_id: int
+    order_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    name: ClassVar[str] = "orders.order_paid"
+
+    shop_id: int
+    order_id: UUID
+    purpose: str
+    paid_in_full: bool
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceRequested:
+    name: ClassVar[str] = "orders.balance_requested"
+
+    shop_id: int
+    order_id: UUID
+    amount_minor: int
+    due_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Delayed:
+    name: ClassVar[str] = "orders.delivery_delayed"
+
+    shop_id: int
+    order_id: UUID
+    variant_id: int
+    promised_on: date
+    delayed_to: date
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    line_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shipped:
+    name: ClassVar[str] = "orders.order_shipped"
+
+    shop_id: int
+    order_id: UUID
+    complete: bool
+    tracking: str
+    lines: list[Line]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    name: ClassVar[str] = "orders.order_delivered"
+
+    shop_id: int
+    order_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class RefundPaid:
+    name: ClassVar[str] = "orders.refund_paid"
+
+    shop_id: int
+    order_id: UUID
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    name: ClassVar[str] = "orders.order_cancelled"
+
+    shop_id: int
+    order_id: UUID
+    by: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reinstated:
+    name: ClassVar[str] = "orders.order_reinstated"
+
+    shop_id: int
+    order_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyToCollect:
+    name: ClassVar[str] = "fulfilment.ready_to_collect"
+
+    shop_id: int
+    order_id: UUID
+    lines: list[Line]
+
+
+@dataclass(frozen=True, slots=True)
+class PurchaseOrderSent:
+    name: ClassVar[str] = "supply.purchase_order_sent"
+
+    shop_id: int
+    purchase_order_id: UUID
+    supplier_id: int
+    number: str

@@ -1,0 +1,467 @@
+"""What a message says: a letter of plain values, made of what happened, the order, and the words of shop and language.
+
+No I/O here: `Context` holds what was read.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from functools import cache
+from typing import Any, Final
+from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from babel import Locale, dates, numbers
+
+from shopfloor.accounts import Shop
+from shopfloor.kernel.currencies import DECIMALS
+from shopfloor.notifications.models import Kind, Wording, fill, one_line
+from shopfloor.notifications.queries import Told, ToldBundle, ToldLine
+from shopfloor.notifications.texts import LOCALES, ROLES, TEXTS, WORDS, language_for
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of goods."""
+
+    title: str
+    detail: str
+    amount: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    label: str
+    value: str
+    strong: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """Everything a reader sees, in one language; how it looks is `rendering`'s business."""
+
+    language: str
+    shop: str
+    subject: str
+    heading: str
+    intro: list[str]
+    button: str = ""
+    link: str = ""
+    rows: list[Row] = field(default_factory=list[Row])
+    sums: list[Fact] = field(default_factory=list[Fact])
+    facts: list[Fact] = field(default_factory=list[Fact])
+    notes: list[str] = field(default_factory=list[str])
+    footer: list[str] = field(default_factory=list[str])
+    link_below: str = ""
+    unsubscribe: str = ""
+    unsubscribe_label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a message is made of beside its own facts.  `secret`: a path that only its reader may know."""
+
+    shop: Shop
+    origin: str
+    wording: Mapping[tuple[str, str], Wording]
+    pay_to: str = ""
+    pick_up_at: str = ""
+    order: Told | None = None
+    lines: Sequence[ToldLine] = ()
+    bundles: Sequence[ToldBundle] = ()
+    titles: Mapping[int, Mapping[str, str]] = field(default_factory=dict[int, Mapping[str, str]])
+    secret: str = ""
+    unsubscribe: str = ""
+    may_answer: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What is told: its kind, to whom, in which language."""
+
+    kind: Kind
+    name: str
+    locale: str
+    facts: Mapping[str, Any]
+
+
+class _Speech:
+    """Amounts and times as the reader writes them."""
+
+    def __init__(self, language: str, shop: Shop, currency: str) -> None:
+        self.language = language
+        self.locale: Locale = LOCALES[language]
+        self.words = WORDS[language]
+        self.currency = currency
+        try:
+            self.zone = ZoneInfo(shop.timezone)
+        except (ZoneInfoNotFoundError, ValueError):
+            self.zone = ZoneInfo("UTC")
+
+    def money(self, minor: int) -> str:
+        return numbers.format_currency(
+            Decimal(minor).scaleb(-DECIMALS[self.currency]),
+            self.currency,
+            format=_pattern(self.language, DECIMALS[self.currency]),
+            locale=self.locale,
+            currency_digits=False,
+        )
+
+    def day(self, value: date) -> str:
+        return dates.format_skeleton("yMMMd", value, locale=self.locale)
+
+    def moment(self, at: datetime) -> str:
+        there = at.astimezone(self.zone)
+        name = f"{there:%Z}"
+        zone = f"UTC{name}" if name.startswith(("+", "-")) else name
+        return f"{dates.format_skeleton('MMMEd', there, locale=self.locale)} {there:%H:%M} {zone}"
+
+    def say(self, key: str, **values: object) -> str:
+        return fill(self.words[key], {name: str(value) for name, value in values.items()})
+
+
+@cache
+def _pattern(language: str, decimals: int) -> str:
+    """How the language writes an amount, with the decimals of its currency (ISO 4217)."""
+    found: str = LOCALES[language].currency_formats["standard"].pattern
+    return re.sub(r"0(\.0+)?", f"0.{'0' * decimals}" if decimals else "0", found, count=1)
+
+
+def write(about: About, context: Context) -> Letter:
+    """The letter.  Facts that an older release left out are left out of it."""
+    language = language_for(about.locale, context.shop.locale)
+    text = TEXTS[language][about.kind]
+    order = context.order
+    speech = _Speech(language, context.shop, order.currency if order else context.shop.currency)
+    values = _values(about, context, speech)
+    own = context.wording.get((about.kind, language)) or Wording(about.kind, language)
+    subject = one_line(fill(own.subject or text.subject, values))[:300]
+    intro = fill(own.intro or text.intro, values)
+    rows, sums = ([], []) if order is None else _goods(about, context, order, speech)
+    return Letter(
+        language=language,
+        shop=context.shop.name,
+        subject=subject,
+        heading=text.heading,
+        intro=[part.strip() for part in intro.split("\n\n") if part.strip()],
+        button=text.button,
+        link=_link(about, context) if text.button else "",
+        rows=rows,
+        sums=sums,
+        facts=_facts(about, context, speech),
+        notes=_notes(about, context, speech),
+        footer=_footer(about, context, speech),
+        link_below=speech.words["link_below"],
+        unsubscribe=context.unsubscribe,
+        unsubscribe_label=speech.words["unsubscribe"],
+    )
+
+
+def _values(about: About, context: Context, speech: _Speech) -> dict[str, str]:
+    """What the words may name."""
+    facts, order = about.facts, context.order
+    values = {"name": about.name, "shop": context.shop.name}
+    if order is not None:
+        values |= {
+            "number": str(order.number),
+            "total": speech.money(order.total_minor),
+            "tracking": order.tracking,
+        }
+    if "amount_minor" in facts:
+        values["amount"] = speech.money(facts["amount_minor"])
+    if facts.get("tracking"):
+        values["tracking"] = str(facts["tracking"])
+    moment = _moment(
+        facts.get("due_at") or facts.get("claim_until") or facts.get("starts_at") or facts.get("expires_at")
+    )
+    if moment is not None:
+        values |= {"date": speech.moment(moment), "time": speech.moment(moment)}
+    if facts.get("delayed_to"):
+        values["date"] = speech.day(date.fromisoformat(facts["delayed_to"]))
+    values["product"] = _product(about, context, speech)
+    for name in ("number", "supplier", "days", "address"):
+        if name in facts:
+            values[name] = str(facts[name])
+    if "titles" in facts or "title" in facts:
+        values["show"] = _titled(facts.get("title", ""), facts.get("titles"), speech)
+    if "role" in facts:
+        values["role"] = ROLES[speech.language].get(facts["role"], facts["role"])
+    return values
+
+
+def _product(about: About, context: Context, speech: _Speech) -> str:
+    facts = about.facts
+    variant_id = facts.get("variant_id")
+    line = next((each for each in context.lines if each.variant_id == variant_id), None)
+    if line is not None:
+        options = " · ".join(line.options)
+        title = _localised(line.title, context.titles.get(line.product_id), speech)
+    else:
+        options = " · ".join(facts.get("options", ()))
+        title = _titled(facts.get("title", ""), facts.get("titles"), speech)
+    name = f"{title} ({options})" if options and title else title
+    quantity = facts.get("quantity", 1)
+    return f"{quantity} × {name}" if quantity > 1 and name else name
+
+
+def _titled(title: str, titles: Any, speech: _Speech) -> str:
+    return _localised(title, titles if isinstance(titles, dict) else None, speech)
+
+
+def _localised(title: str, titles: Mapping[str, str] | None, speech: _Speech) -> str:
+    for key in (
+        speech.language,
+        str(speech.locale),
+        speech.language.replace("-", "_"),
+        speech.locale.language,
+    ):
+        found = (titles or {}).get(key)
+        if isinstance(found, str) and found:
+            return found
+    return title
+
+
+def _goods(about: About, context: Context, order: Told, speech: _Speech) -> tuple[list[Row], list[Fact]]:
+    """What was bought; what a parcel holds, where the message is about one."""
+    wanted: list[int] | None = about.facts.get("line_ids") if about.kind in _PARCELS else None
+    lines = [each for each in context.lines if wanted is None or each.id in wanted]
+    rows: list[Row] = []
+    bundles = {each.bundle_id: each for each in context.bundles}
+    told: set[int] = set()
+    for line in lines:
+        bundle = bundles.get(line.bundle_id) if line.bundle_id is not None and wanted is None else None
+        if bundle is None:
+            rows.append(_row(line, context, speech, priced=wanted is None))
+        elif bundle.bundle_id not in told:
+            told.add(bundle.bundle_id)
+            inside = [each for each in lines if each.bundle_id == bundle.bundle_id]
+            rows.append(_bundle_row(bundle, inside, context, speech))
+    if wanted is not None or about.kind not in _WITH_SUMS:
+        return rows, []
+    listed = sum(each.listed_minor for each in context.lines)
+    sums = [Fact(speech.words["goods"], speech.money(listed))]
+    if order.shipping_minor or order.delivery == "ship":
+        label = f"{speech.words['shipping']}{' · ' + order.shipping_name if order.shipping_name else ''}"
+        sums.append(Fact(label, speech.money(order.shipping_minor)))
+    added = order.goods_minor - listed
+    if added > 0:
+        sums.append(Fact(speech.words["tax_on"], speech.money(added)))
+    sums.append(Fact(speech.words["total"], speech.money(order.total_minor), strong=True))
+    if order.tax_minor and not added:
+        sums.append(Fact(speech.words["tax_in"], speech.money(order.tax_minor)))
+    if about.kind is Kind.ORDER_PLACED and order.first_minor < order.total_minor:
+        sums.append(Fact(speech.words["due"], speech.money(order.first_minor)))
+        sums.append(Fact(speech.words["later"], speech.money(order.total_minor - order.first_minor)))
+    return rows, sums
+
+
+_PARCELS: Final = frozenset({Kind.SHIPPED, Kind.READY_TO_COLLECT, Kind.RETURNED})
+_WITH_SUMS: Final = frozenset({
+    Kind.ORDER_PLACED, Kind.ORDER_PAID, Kind.BALANCE_DUE, Kind.PAY_REMINDER, Kind.CANCELLED, Kind.REINSTATED,
+})  # fmt: skip
+
+
+def _row(line: ToldLine, context: Context, speech: _Speech, *, priced: bool) -> Row:
+    details = [" · ".join(line.options)] if line.options else []
+    details.append(speech.say("times", n=line.quantity))
+    ready = line.delayed_to or line.ready_on
+    if ready is not None:
+        details.append(speech.say("ready_on", day=speech.day(ready)))
+    return Row(
+        _localised(line.title, context.titles.get(line.product_id), speech),
+        " · ".join(details),
+        speech.money(line.listed_minor) if priced else "",
+    )
+
+
+def _bundle_row(bundle: ToldBundle, inside: Sequence[ToldLine], context: Context, speech: _Speech) -> Row:
+    parts = [
+        f"{each.quantity} × {_localised(each.title, context.titles.get(each.product_id), speech)}"
+        for each in inside
+    ]
+    details = [" · ".join(bundle.options)] if bundle.options else []
+    details += [speech.say("times", n=bundle.quantity), speech.say("contains", what=", ".join(parts))]
+    ready = max((each.ready_on for each in inside if each.ready_on is not None), default=None)
+    if ready is not None:
+        details.append(speech.say("ready_on", day=speech.day(ready)))
+    return Row(
+        _localised(bundle.title, context.titles.get(bundle.product_id), speech),
+        " · ".join(details),
+        speech.money(sum(each.listed_minor for each in inside)),
+    )
+
+
+def _facts(about: About, context: Context, speech: _Speech) -> list[Fact]:
+    """What stands by itself: how to pay, where it goes, when."""
+    words, order, facts = speech.words, context.order, about.facts
+    found: list[Fact] = []
+    if order is None:
+        until = _moment(facts.get("claim_until"))
+        if about.kind is Kind.PLACE_OFFERED and until is not None:
+            found.append(Fact(words["until"], speech.moment(until), strong=True))
+        starts = _moment(facts.get("starts_at"))
+        if about.kind is Kind.SHOW_STARTS and starts is not None:
+            found.append(Fact(words["starts"], speech.moment(starts), strong=True))
+        return found
+    owes = about.kind in {Kind.PAY_REMINDER, Kind.BALANCE_DUE} or (
+        about.kind is Kind.ORDER_PLACED and order.charged_minor < order.first_minor
+    )
+    if owes and order.method == "transfer":
+        amount = facts.get("amount_minor", order.first_minor - order.charged_minor)
+        found += [
+            Fact(words["amount"], speech.money(amount), strong=True),
+            *([Fact(words["pay_to"], context.pay_to)] if context.pay_to else []),
+            Fact(words["reference"], str(order.number), strong=True),
+        ]
+    if about.kind is Kind.SHIPPED and facts.get("tracking"):
+        found.append(Fact(words["tracking"], str(facts["tracking"]), strong=True))
+    if about.kind is Kind.DATE_CHANGED:
+        found += [
+            Fact(words["promised"], speech.day(date.fromisoformat(facts["promised_on"]))),
+            Fact(words["new_date"], speech.day(date.fromisoformat(facts["delayed_to"])), strong=True),
+        ]
+    if order.delivery == "pick_up" and about.kind in {
+        Kind.ORDER_PLACED,
+        Kind.ORDER_PAID,
+        Kind.READY_TO_COLLECT,
+    }:
+        place = order.shipping_name or context.pick_up_at
+        found += [Fact(words["collect_at"], place)] if place else []
+    if order.delivery == "ship" and order.address and about.kind in {Kind.ORDER_PLACED, Kind.SHIPPED}:
+        found.append(Fact(words["ships_to"], _address(order)))
+    return found
+
+
+def _address(order: Told) -> str:
+    part = order.address or {}
+    city = " ".join(str(part[name]) for name in ("postcode", "city") if part.get(name))
+    lines = [order.contact_name, str(part.get("street", "")), city, str(part.get("region") or "")]
+    return "\n".join(line for line in lines if line)
+
+
+def _notes(about: About, context: Context, speech: _Speech) -> list[str]:
+    words, order, facts = speech.words, context.order, about.facts
+    notes: list[str] = []
+    if about.kind is Kind.PLACE_OFFERED:
+        notes.append(words["same_browser"])
+    if order is None:
+        return notes
+    if about.kind is Kind.ORDER_PLACED:
+        if order.method == "cash":
+            notes.append(words["cash"])
+        elif order.charged_minor < order.first_minor:
+            due = _moment(facts.get("due_at")) or order.payment_due_at
+            notes += [speech.say("pay_by", day=speech.moment(due))] if due is not None else []
+        notes.append(words["keep_link"])
+    if about.kind is Kind.ORDER_PAID and facts.get("purpose") == "deposit":
+        notes.append(words["deposit"])
+    if about.kind is Kind.SHIPPED and not facts.get("complete", True):
+        notes.append(words["more_follows"])
+    if about.kind is Kind.CANCELLED:
+        why = words.get(f"why_{facts.get('why')}", "")
+        notes += [why] if why else []
+        notes += [words["refund_follows"]] if facts.get("refunds") else []
+    return notes
+
+
+def _footer(about: About, context: Context, speech: _Speech) -> list[str]:
+    about_what = {
+        Kind.PLACE_OFFERED: "about_place",
+        Kind.SHOW_STARTS: "about_reminder",
+        Kind.PURCHASE_ORDER: "about_work",
+        Kind.WEBHOOK_STOPPED: "about_work",
+        Kind.TEST: "about_work",
+        Kind.INVITATION: "about_account",
+        Kind.PASSWORD_FORGOTTEN: "about_account",
+    }.get(about.kind, "about_order")
+    answer = [speech.words["answer_to"]] if context.may_answer and about_what != "about_account" else []
+    return [*answer, speech.say(about_what, shop=context.shop.name)]
+
+
+def _link(about: About, context: Context) -> str:
+    shop, facts = context.shop.slug, about.facts
+    if context.secret:
+        return context.origin + context.secret
+    if context.order is not None:
+        return f"{context.origin}/s/{shop}/orders/{context.order.id}?key={context.order.key}"
+    match about.kind:
+        case Kind.PLACE_OFFERED:
+            return f"{context.origin}/s/{shop}/checkout/{facts['hold_id']}"
+        case Kind.SHOW_STARTS:
+            return f"{context.origin}/s/{shop}/live/{facts['show_id']}"
+        case Kind.WEBHOOK_STOPPED:
+            return f"{context.origin}/console/{shop}/webhooks"
+        case _:
+            return ""
+
+
+def _moment(text: Any) -> datetime | None:
+    if not isinstance(text, str) or not text:
+        return None
+    found = datetime.fromisoformat(text)
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+
+
+def sample(
+    kind: Kind, shop: Shop, *, language: str, now: datetime
+) -> tuple[About, Told | None, list[ToldLine]]:
+    """A message as it could be, for the preview: nobody's order."""
+    zh = language == "zh-CN"
+    name = "林梅" if zh else "Mei Lin"
+    order_id = UUID(int=0)
+    scale = 10 ** DECIMALS[shop.currency]
+    price = 129 * scale
+    lines = [
+        ToldLine(
+            1, order_id, 0, 1, 1, "亚麻外套" if zh else "Linen overshirt", ["M"], 2, 2 * price, None, None, None
+        ),
+        ToldLine(
+            2, order_id, 1, 2, 2, "手作茶碗" if zh else "Tea bowl", [], 1, 68 * scale,
+            (now + timedelta(days=12)).date(), None, None,
+        ),
+    ]  # fmt: skip
+    goods = sum(line.listed_minor for line in lines)
+    order = Told(
+        id=order_id, shop_id=shop.id, number=1042, buyer=order_id, contact_name=name,
+        contact_email="mei@shop.example", delivery="ship",
+        address={"street": "花园路 12 号" if zh else "12 Garden Road", "postcode": "310000", "city": "杭州" if zh else "Hangzhou"},
+        method="transfer", locale=language, currency=shop.currency, goods_minor=goods, shipping_minor=10 * scale,
+        shipping_name="", tax_minor=0, total_minor=goods + 10 * scale, first_minor=goods + 10 * scale, charged_minor=0,
+        key="preview", tracking="SF1234567890", status="placed", payment_status="unpaid", cancel_why=None, cancel_note="",
+        payment_due_at=now + timedelta(days=2), balance_due_at=None,
+    )  # fmt: skip
+    later = (now + timedelta(hours=1)).isoformat()
+    facts: dict[str, Any] = {
+        "amount_minor": order.total_minor, "due_at": later, "tracking": "SF1234567890", "complete": True,
+        "line_ids": [1, 2], "purpose": "full", "variant_id": 2, "promised_on": (now + timedelta(days=12)).date().isoformat(),
+    }  # fmt: skip
+    match kind:
+        case Kind.PLACE_OFFERED:
+            facts = {
+                "title": lines[0].title,
+                "options": ["M"],
+                "claim_until": later,
+                "hold_id": str(order_id),
+            }
+            return About(kind, name, language, facts), None, []
+        case Kind.SHOW_STARTS:
+            title = "丰收之夜" if zh else "Harvest evening"
+            return About(kind, "", language, {"title": title, "starts_at": later, "show_id": 1}), None, []
+        case Kind.PURCHASE_ORDER:
+            supplier = "江南织造" if zh else "Riverside Mill"
+            return About(kind, supplier, language, {"number": "PO-17", "supplier": supplier}), None, []
+        case Kind.INVITATION:
+            return About(kind, "", language, {"role": "host", "expires_at": later}), None, []
+        case Kind.WEBHOOK_STOPPED:
+            return About(kind, "", language, {"address": "https://erp.example/hook", "days": 5}), None, []
+        case Kind.PASSWORD_FORGOTTEN | Kind.TEST:
+            return About(kind, "", language, {}), None, []
+        case Kind.DATE_CHANGED:
+            facts |= {"delayed_to": (now + timedelta(days=20)).date().isoformat()}
+        case Kind.CANCELLED:
+            facts |= {"why": "unpaid"}
+        case _:
+            pass
+    return About(kind, name, language, facts), order, lines

@@ -1,0 +1,355 @@
+"""Kinds of messages, what becomes of one, mail servers and wording.  No I/O here."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+from uuid import UUID
+
+from shopfloor.kernel.errors import Conflict, Invalid, NotFound
+
+
+class Kind(StrEnum):
+    """What is told.  A value never changes its meaning."""
+
+    ORDER_PLACED = "order_placed"
+    ORDER_PAID = "order_paid"
+    PAY_REMINDER = "pay_reminder"
+    BALANCE_DUE = "balance_due"
+    PLACE_OFFERED = "place_offered"
+    DATE_CHANGED = "date_changed"
+    SHIPPED = "shipped"
+    READY_TO_COLLECT = "ready_to_collect"
+    DELIVERED = "delivered"
+    RETURNED = "returned"
+    REFUNDED = "refunded"
+    CANCELLED = "cancelled"
+    REINSTATED = "reinstated"
+    SHOW_STARTS = "show_starts"
+    INVITATION = "invitation"
+    PASSWORD_FORGOTTEN = "password_forgotten"  # noqa: S105 -- what the message is about
+    PURCHASE_ORDER = "purchase_order"
+    WEBHOOK_STOPPED = "webhook_stopped"
+    TEST = "test"
+
+
+class Channel(StrEnum):
+    MAIL = "mail"
+    SMS = "sms"
+    PUSH = "push"
+
+
+class State(StrEnum):
+    QUEUED = "queued"
+    SENDING = "sending"
+    SENT = "sent"
+    """A server took it."""
+    KEPT = "kept"
+    """Nothing carries mail here: it can be read in the console, and went nowhere."""
+    REFUSED = "refused"
+    """A server will never take it."""
+    FAILED = "failed"
+    """Tried until it was of no use any more."""
+    UNKNOWN = "unknown"
+    """Handed over twice without an answer: it may have arrived, and is not sent a third time."""
+    DROPPED = "dropped"
+    """Not needed any more, or not wanted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """`urgency`: lower goes first; `lasts`: how long it is of use; `own_words`: whether a shop may word it itself;
+    `placeholders`: what its words may name; `about_order`: without it one may unsubscribe, unless it was asked for by
+    its reader just now (`asked_for`).
+    """
+
+    urgency: int
+    lasts: timedelta
+    placeholders: tuple[str, ...] = ()
+    about_order: bool = False
+    asked_for: bool = False
+    secret: bool = False
+
+    @property
+    def own_words(self) -> bool:
+        return bool(self.placeholders)
+
+    @property
+    def may_unsubscribe(self) -> bool:
+        return not self.about_order and not self.asked_for
+
+
+_DAYS: Final = timedelta(days=4)
+_ORDER: Final = ("name", "shop", "number", "total")
+TRAITS: Final[Mapping[Kind, Traits]] = {
+    Kind.ORDER_PLACED: Traits(2, _DAYS, _ORDER, about_order=True),
+    Kind.ORDER_PAID: Traits(2, _DAYS, (*_ORDER, "amount"), about_order=True),
+    Kind.PAY_REMINDER: Traits(1, timedelta(days=1), (*_ORDER, "amount", "date"), about_order=True),
+    Kind.BALANCE_DUE: Traits(1, _DAYS, (*_ORDER, "amount", "date"), about_order=True),
+    Kind.PLACE_OFFERED: Traits(0, timedelta(hours=1), ("shop", "product", "time"), about_order=True),
+    Kind.DATE_CHANGED: Traits(2, _DAYS, (*_ORDER, "product", "date"), about_order=True),
+    Kind.SHIPPED: Traits(2, _DAYS, (*_ORDER, "tracking"), about_order=True),
+    Kind.READY_TO_COLLECT: Traits(2, _DAYS, _ORDER, about_order=True),
+    Kind.DELIVERED: Traits(3, _DAYS, _ORDER, about_order=True),
+    Kind.RETURNED: Traits(2, _DAYS, _ORDER, about_order=True),
+    Kind.REFUNDED: Traits(2, _DAYS, (*_ORDER, "amount"), about_order=True),
+    Kind.CANCELLED: Traits(2, _DAYS, _ORDER, about_order=True),
+    Kind.REINSTATED: Traits(2, _DAYS, _ORDER, about_order=True),
+    Kind.SHOW_STARTS: Traits(1, timedelta(minutes=30), ("shop", "show", "time")),
+    Kind.INVITATION: Traits(1, timedelta(days=7), asked_for=True, secret=True),
+    Kind.PASSWORD_FORGOTTEN: Traits(0, timedelta(hours=2), asked_for=True, secret=True),
+    Kind.PURCHASE_ORDER: Traits(2, _DAYS, ("shop", "number", "supplier"), about_order=True, secret=True),
+    Kind.WEBHOOK_STOPPED: Traits(2, _DAYS, asked_for=True),
+    Kind.TEST: Traits(0, timedelta(minutes=10), asked_for=True),
+}
+
+# A server that answers "later" is asked again after these times, then with the last, until the notice is of no use.
+WAITS: Final = (
+    timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1), timedelta(hours=3),
+    timedelta(hours=6),
+)  # fmt: skip
+# What of names no mail can be sent to anywhere: they are in no directory by agreement (RFC 2606).
+NOWHERE: Final = (".example", ".invalid")
+MOST_UNCERTAIN: Final = 2
+LONGEST_SUBJECT: Final = 200
+LONGEST_INTRO: Final = 4000
+
+
+def wait_after(attempts: int) -> timedelta:
+    return WAITS[min(max(attempts, 1), len(WAITS)) - 1]
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A message to somebody, and what became of it."""
+
+    id: UUID
+    shop_id: int
+    kind: Kind
+    channel: Channel
+    recipient: str
+    name: str
+    locale: str
+    order_id: UUID | None
+    state: State
+    attempts: int
+    subject: str
+    code: str
+    reply: str
+    facts: dict[str, Any]
+    created_at: datetime
+    due_at: datetime
+    expires_at: datetime
+    ended_at: datetime | None
+    order_number: int | None = None
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__
+        put(self, "kind", Kind(self.kind))
+        put(self, "channel", Channel(self.channel))
+        put(self, "state", State(self.state))
+
+    @property
+    def may_go_again(self) -> bool:
+        """A link of one use is not sent again: ask for a new one."""
+        ended = self.state not in {State.QUEUED, State.SENDING}
+        return ended and self.recipient != "" and not TRAITS[self.kind].secret
+
+
+@dataclass(frozen=True, slots=True)
+class NewNotice:
+    """What is to be told to one person.  The same (fact, kind, channel, recipient) again is the same notice."""
+
+    shop_id: int
+    fact_id: UUID
+    kind: Kind
+    recipient: str
+    locale: str
+    name: str = ""
+    order_id: UUID | None = None
+    buyer: UUID | None = None
+    facts: dict[str, Any] = field(default_factory=dict[str, Any])
+    sealed: bytes | None = None
+    expires_at: datetime | None = None
+    channel: Channel = Channel.MAIL
+    again_by: int | None = None
+
+
+class Security(StrEnum):
+    TLS = "tls"
+    STARTTLS = "starttls"
+    NONE = "none"
+
+
+PORTS: Final[Mapping[Security, int]] = {Security.TLS: 465, Security.STARTTLS: 587, Security.NONE: 25}
+# Where a merchant's server may listen; an operator's may anywhere.
+MAIL_PORTS: Final = frozenset({25, 465, 587, 2465, 2525, 2587})
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class MailServer:
+    """`sender` is the address messages come from.  `guarded`: a merchant named it, so it must be a public one."""
+
+    host: str
+    port: int
+    security: Security
+    username: str = ""
+    password: str = ""
+    sender: str = ""
+    reply_to: str = ""
+    guarded: bool = True
+
+    @property
+    def target(self) -> str:
+        return f"{self.username}@{self.host}:{self.port} {self.sender}"
+
+
+_ADDRESS: Final = re.compile(r"[^\s@<>()\[\],;:\\\"]{1,64}@[^\s@<>()\[\],;:\\\"]{1,253}")
+
+
+def is_address(text: str) -> bool:
+    """Whether mail could be sent to it at all: one address, without a name, comment or list around it."""
+    if len(text) > 254 or not text.isprintable() or _ADDRESS.fullmatch(text) is None:
+        return False
+    domain = text.rpartition("@")[2]
+    labels = domain.split(".")
+    return len(labels) > 1 and all(
+        0 < len(label) <= 63 and not label.startswith("-") and not label.endswith("-") for label in labels
+    )
+
+
+def is_nowhere(address: str) -> bool:
+    return address.lower().endswith(NOWHERE)
+
+
+def server_of(url: str, *, sender: str) -> MailServer | None:
+    """The installation's server, as in `smtp://user:password@mail.shop.example:587` (STARTTLS), `smtps://` (TLS) or
+    `smtp+plain://` (no TLS: only on the own machine or network).  None for none.  Raises ValueError with a sentence.
+    """
+    if not url.strip():
+        return None
+    parts = urlsplit(url.strip())
+    security = {"smtps": Security.TLS, "smtp": Security.STARTTLS, "smtp+plain": Security.NONE}.get(
+        parts.scheme
+    )
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
+    if security is None or not parts.hostname or port == 0 or parts.path.strip("/") or parts.query:
+        raise ValueError(
+            "A mail server is named as in smtp://user:password@mail.shop.example:587 (STARTTLS), smtps:// (TLS) or "
+            "smtp+plain:// (without TLS); write @ and : of a password as %40 and %3A."
+        )
+    if not is_address(sender):
+        raise ValueError("With a mail server, SHOPFLOOR_MAIL_FROM names the address messages come from.")
+    return MailServer(
+        parts.hostname,
+        port or PORTS[security],
+        security,
+        unquote(parts.username or ""),
+        unquote(parts.password or ""),
+        sender,
+        guarded=False,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ShopMail:
+    """What a merchant sees of the own mail server: never the password.  `usable` False where it has to be entered
+    again.
+    """
+
+    host: str
+    port: int
+    security: Security
+    username: str
+    sender: str
+    reply_to: str
+    has_password: bool
+    changed_at: datetime
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "security", Security(self.security))
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why a server takes nothing just now."""
+
+    since: datetime
+    reason: str
+    next_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """A shop's words for a kind of message: empty means ours."""
+
+    kind: Kind
+    locale: str
+    subject: str = ""
+    intro: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "kind", Kind(self.kind))
+
+
+_PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
+
+
+def check_words(kind: Kind, text: str, *, field: str) -> None:
+    """Raises UnknownPlaceholder."""
+    allowed = TRAITS[kind].placeholders
+    for name in _PLACEHOLDER.findall(text):
+        if name.strip() not in allowed:
+            raise UnknownPlaceholder(field=field, name=name.strip()[:40], allowed=", ".join(allowed))
+
+
+def fill(text: str, values: Mapping[str, str]) -> str:
+    """Each `{name}` that is known gives way to its value, once: what a value holds is no placeholder."""
+    return _PLACEHOLDER.sub(lambda found: values.get(found[1].strip(), found[0]), text)
+
+
+def one_line(text: str) -> str:
+    """What may stand in a header."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+
+
+class UnknownNotice(NotFound):
+    """There is no such message."""
+
+    code = "notifications.unknown_notice"
+
+
+class CannotGoAgain(Conflict):
+    """This message is on its way, or holds a link of one use."""
+
+    code = "notifications.cannot_go_again"
+
+
+class NotAnAddress(Invalid):
+    """This is no address that mail could be sent to."""
+
+    code = "notifications.not_an_address"
+
+
+class UnknownPlaceholder(Invalid):
+    """The text names something that this kind of message does not know."""
+
+    code = "notifications.unknown_placeholder"
+
+
+class NotAServer(Invalid):
+    """Name a mail server: its host, its port, and the address messages come from."""
+
+    code = "notifications.not_a_server"
+
+
+class ShowIsOver(Conflict):
+    """The show is on air already, or over."""
+
+    code = "notifications.show_started"

@@ -1,0 +1,318 @@
+"""Notices leave: claimed in batches, written, handed to one connection of their server, and what it said is kept.
+
+Any number of processes may send.  A batch is claimed under SKIP LOCKED for as long as it takes; before bytes leave, that
+they are about to leave is committed for the few messages that are next.  So a process that dies leaves behind messages
+that certainly did not leave, which are queued again, and at most ten of which nobody knows: those are sent once more
+with the same Message-ID, never a third time.
+
+A server that is away costs no message an attempt: its batch goes back, and it is asked again later.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Final
+from uuid import UUID
+
+import psycopg
+
+from shopfloor.kernel import logs
+from shopfloor.kernel.client_address import Network
+from shopfloor.kernel.database import Database, DatabaseAway, Tx
+from shopfloor.kernel.secrets import Box
+from shopfloor.kernel.values import new_id, now
+from shopfloor.notifications import composing, queries, service
+from shopfloor.notifications.letters import Letter
+from shopfloor.notifications.models import MOST_UNCERTAIN, Channel, MailServer, State, wait_after
+from shopfloor.notifications.queries import Claimed, Ending
+from shopfloor.notifications.rendering import Envelope, envelope
+from shopfloor.notifications.smtp import (
+    Accepted,
+    Later,
+    Line,
+    NotSent,
+    Outcome,
+    Refused,
+    ServerTrouble,
+    Uncertain,
+)
+
+BATCH: Final = 100
+# What may be in doubt after a death.
+HANDED_AT_ONCE: Final = 10
+# A claim outlasts the slowest that a server may be with what is handed to it at once.
+CLAIM_SECONDS: Final = 240.0
+_CHUNK_SECONDS: Final = 30.0
+_TROUBLE_WAITS: Final = (5.0, 30.0, 120.0, 300.0)
+
+_log = logs.get("notifications")
+
+
+@dataclass(slots=True)
+class Sender:
+    """Sends what is due, for all shops.  `origin`: the public address that links begin with."""
+
+    db: Database
+    origin: str
+    box: Box
+    own: MailServer | None = None
+    allowed: Sequence[Network] = ()
+    patience: float = 30.0
+    batch: int = BATCH
+    handed_at_once: int = HANDED_AT_ONCE
+    claim_seconds: float = CLAIM_SECONDS
+    _troubles: dict[str, int] = field(default_factory=dict[str, int])
+    _quiet_until: dict[str, float] = field(default_factory=dict[str, float])
+
+    async def run_once(self) -> int:
+        """Everything that is due now, of every server that takes it.  Returns how many notices were dealt with."""
+        async with self.db.transaction() as tx:
+            await queries.take_back(tx)
+            shop_ids = await queries.shops_due(tx)
+            servers = await service.servers_of(tx, shop_ids=shop_ids, box=self.box, own=self.own)
+        by_server: dict[MailServer | None, list[int]] = {}
+        for shop_id, server in servers.items():
+            by_server.setdefault(server, []).append(shop_id)
+        work = [
+            self._drain(server, shops) for server, shops in by_server.items() if not self._is_quiet(server)
+        ]
+        return sum(await asyncio.gather(*work))
+
+    def _is_quiet(self, server: MailServer | None) -> bool:
+        return server is not None and monotonic() < self._quiet_until.get(server.target, 0.0)
+
+    async def _drain(self, server: MailServer | None, shop_ids: Sequence[int]) -> int:
+        """Batch after batch over one connection."""
+        done = 0
+        line = None if server is None else Line(server, allowed=self.allowed, patience=self.patience)
+        try:
+            while True:
+                claim = new_id()
+                async with self.db.transaction() as tx:
+                    batch = await queries.claim(
+                        tx, shop_ids=shop_ids, claim=claim, seconds=self.claim_seconds, limit=self.batch
+                    )
+                if not batch:
+                    return done
+                going_on = await _Batch(self, server, line, claim, batch).send()
+                done += len(batch)
+                if not going_on:
+                    return done
+        finally:
+            if line is not None:
+                await asyncio.to_thread(line.close)
+
+    async def trouble(self, server: MailServer, reason: str) -> None:
+        """The server takes nothing just now: ask it later, less and less often, and say so."""
+        count = self._troubles.get(server.target, 0)
+        self._troubles[server.target] = count + 1
+        pause = _TROUBLE_WAITS[min(count, len(_TROUBLE_WAITS) - 1)]
+        self._quiet_until[server.target] = monotonic() + pause
+        _log.warning("notifications.server_trouble", host=server.host, reason=reason[:300])
+        async with self.db.transaction() as tx:
+            await queries.note_trouble(tx, target=server.target, reason=reason, seconds=pause)
+
+    async def works(self, server: MailServer) -> None:
+        """Whichever process had trouble with it."""
+        self._troubles.pop(server.target, None)
+        async with self.db.transaction() as tx:
+            await queries.forget_trouble(tx, target=server.target)
+
+
+@dataclass(slots=True)
+class _Batch:
+    """One claim on its way."""
+
+    sender: Sender
+    server: MailServer | None
+    line: Line | None
+    claim: UUID
+    notices: Sequence[Claimed]
+    _endings: list[Ending] = field(default_factory=list[Ending])
+
+    async def send(self) -> bool:
+        """False where the server takes nothing any more just now."""
+        letters = await self._letters()
+        ready: list[tuple[Claimed, Letter]] = []
+        for each in self.notices:
+            composed = letters[each.id]
+            ended = self._ended_already(each, composed)
+            if ended is None:
+                ready.append((each, composed.letter))
+            else:
+                self._endings.append(ended)
+        if self.server is None or self.line is None:
+            await self._write()
+            return True
+        for start in range(0, len(ready), self.sender.handed_at_once):
+            chunk = ready[start : start + self.sender.handed_at_once]
+            if not await self._hand_over(self.server, self.line, chunk):
+                rest = ready[start + len(chunk) :]
+                self._endings += [_back(each, "server", "") for each, _ in rest]
+                await self._write()
+                return False
+        await self._write()
+        await self.sender.works(self.server)
+        return True
+
+    async def _letters(self) -> Mapping[UUID, composing.Composed]:
+        async with self.sender.db.transaction() as tx:
+            return await composing.compose(
+                tx,
+                self.notices,
+                origin=self.sender.origin,
+                sealed={each.id: each.sealed for each in self.notices if each.sealed is not None},
+                box=self.sender.box,
+                may_answer=self.server is not None,
+            )
+
+    def _ended_already(self, each: Claimed, composed: composing.Composed) -> Ending | None:
+        """Those that do not go to a server at all."""
+        subject = composed.letter.subject
+        if composed.code == "not_needed":
+            return Ending(each.id, State.DROPPED, subject, "not_needed", counted=False)
+        if each.channel != Channel.MAIL:
+            return Ending(each.id, State.KEPT, subject, "no_server", counted=False)
+        if self.server is None:
+            return Ending(each.id, State.KEPT, subject, "no_server", counted=False)
+        if composed.code:
+            return Ending(each.id, State.FAILED, subject, composed.code, counted=False)
+        if each.expires_at <= now():
+            code = "no_answer" if each.uncertain else "too_late"
+            return Ending(each.id, State.FAILED, subject, code, counted=False)
+        return None
+
+    async def _hand_over(
+        self, server: MailServer, line: Line, chunk: Sequence[tuple[Claimed, Letter]]
+    ) -> bool:
+        """Open the line first: what certainly did not leave is in no doubt."""
+        try:
+            await asyncio.to_thread(line.open)
+        except ServerTrouble as problem:
+            self._endings += [_back(each, "server", str(problem)) for each, _ in chunk]
+            await self.sender.trouble(server, str(problem))
+            return False
+        envelopes = [
+            envelope(
+                letter,
+                id=each.id,
+                at=each.created_at,
+                sender=server.sender,
+                recipient=each.recipient,
+                reply_to=server.reply_to,
+            )
+            for each, letter in chunk
+        ]
+        mine = await self._say_that_they_leave([each.id for each, _ in chunk])
+        going = [
+            (each, letter, message)
+            for (each, letter), message in zip(chunk, envelopes, strict=True)
+            if each.id in mine
+        ]
+        outcomes, problem = await asyncio.to_thread(_send_all, line, [message for _, _, message in going])
+        for (each, letter, _), outcome in zip(going, outcomes, strict=True):
+            self._endings.append(_ending(each, letter, outcome))
+        if problem:
+            await self.sender.trouble(server, problem)
+            return False
+        return True
+
+    async def _say_that_they_leave(self, ids: Sequence[UUID]) -> frozenset[UUID]:
+        """In one transaction with what became of those before them."""
+        async with self.sender.db.transaction() as tx:
+            await self._write_in(tx)
+            return frozenset(
+                await queries.hand(tx, ids=ids, claim=self.claim, seconds=self.sender.claim_seconds)
+            )
+
+    async def _write(self) -> None:
+        async with self.sender.db.transaction() as tx:
+            await self._write_in(tx)
+
+    async def _write_in(self, tx: Tx) -> None:
+        endings = self._endings
+        if endings:
+            await queries.end(tx, claim=self.claim, endings=endings)
+            self._endings = []
+
+
+def _send_all(line: Line, messages: Sequence[Envelope]) -> tuple[list[Outcome], str]:
+    """What the server said of each, and why it took no more.  In a thread."""
+    outcomes: list[Outcome] = []
+    problem = ""
+    end = monotonic() + _CHUNK_SECONDS
+    for message in messages:
+        if problem or monotonic() > end:
+            outcomes.append(NotSent(problem or "the server is slow"))
+            continue
+        try:
+            outcomes.append(line.send(message))
+        except ServerTrouble as trouble:
+            problem = str(trouble)
+            outcomes.append(NotSent(problem))
+    return outcomes, problem
+
+
+def _back(each: Claimed, code: str, reply: str) -> Ending:
+    """It did not leave, through no fault of its own."""
+    return Ending(each.id, State.QUEUED, "", code, reply, due_in=5.0, counted=False)
+
+
+def _ending(each: Claimed, letter: Letter, outcome: Outcome) -> Ending:
+    match outcome:
+        case Accepted(reply):
+            return Ending(each.id, State.SENT, letter.subject, "", reply)
+        case Refused(reply):
+            return Ending(each.id, State.REFUSED, letter.subject, "refused", reply)
+        case Later(reply):
+            pause = wait_after(each.attempts + 1).total_seconds()
+            return Ending(each.id, State.QUEUED, letter.subject, "later", reply, due_in=pause)
+        case Uncertain(reply):
+            again = each.uncertain + 1 < MOST_UNCERTAIN
+            return Ending(
+                each.id,
+                State.QUEUED if again else State.UNKNOWN,
+                letter.subject,
+                "no_answer",
+                reply,
+                due_in=wait_after(each.attempts + 1).total_seconds(),
+                uncertain=True,
+            )
+        case NotSent(reply):
+            return _back(each, "server", reply)
+
+
+async def run(
+    once: Callable[[], Awaitable[int]], *, idle: float, stop: asyncio.Event, pause: float = 0.5
+) -> None:
+    """Do rounds until there was nothing for `idle` seconds, or `stop` is set."""
+    idle_since = monotonic()
+    while not stop.is_set():
+        try:
+            if await once():
+                idle_since = monotonic()
+                continue
+        except (DatabaseAway, psycopg.Error) as problem:
+            _log.warning("notifications.database_away", why=type(problem).__name__)
+        if monotonic() - idle_since >= idle:
+            return
+        try:
+            await asyncio.wait_for(stop.wait(), pause)
+        except TimeoutError:
+            continue
+
+
+def try_server(server: MailServer, recipient: str) -> tuple[bool, str]:
+    """Send a message that means nothing: whether it was taken, and what the server said.  Raises ServerTrouble."""
+    letter = Letter(
+        "en", "Shopfloor", "Test message from Shopfloor", "Mail works", ["If you can read this, mail works."]
+    )
+    line = Line(server)
+    try:
+        outcome = line.send(
+            envelope(letter, id=new_id(), at=now(), sender=server.sender, recipient=recipient)
+        )
+    finally:
+        line.close()
+    return isinstance(outcome, Accepted), outcome.reply

@@ -1,0 +1,304 @@
+"""Who is told what when something happened: one function for each fact, called through `wiring`.
+
+The fact decides that a message exists (`fact_id`), whatever is delivered twice; facts that carry no id of their own
+have one made of what they are about.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID, uuid5
+
+from shopfloor import catalog, live, purchases, supply
+from shopfloor.kernel.database import Tx
+from shopfloor.kernel.secrets import Box
+from shopfloor.kernel.values import now
+from shopfloor.notifications import heard, queries
+from shopfloor.notifications.models import Kind, NewNotice
+from shopfloor.notifications.service import tell
+from shopfloor.notifications.texts import language_for
+
+# Before their time is over, and before a show starts.
+REMIND_HOURS: Final = 24
+BEFORE_SHOW: Final = timedelta(minutes=15)
+AT_ONCE: Final = 500
+
+
+async def about_order(
+    tx: Tx,
+    kind: Kind,
+    *,
+    shop_id: int,
+    order_id: UUID,
+    fact_id: UUID,
+    facts: Mapping[str, Any] | None = None,
+    expires_at: datetime | None = None,
+) -> None:
+    """To whoever placed the order, in the language it was placed in; nobody without an address."""
+    found = await queries.told(tx, ids=[order_id])
+    order = next((each for each in found if each.shop_id == shop_id), None)
+    if order is not None:
+        await _to_buyer(tx, kind, order, fact_id=fact_id, facts=facts or {}, expires_at=expires_at)
+
+
+async def _to_buyer(
+    tx: Tx,
+    kind: Kind,
+    order: queries.Told,
+    *,
+    fact_id: UUID,
+    facts: Mapping[str, Any],
+    expires_at: datetime | None = None,
+) -> None:
+    await tell(
+        tx,
+        NewNotice(
+            shop_id=order.shop_id,
+            fact_id=fact_id,
+            kind=kind,
+            recipient=order.contact_email,
+            locale=language_for(order.locale),
+            name=order.contact_name,
+            order_id=order.id,
+            buyer=order.buyer,
+            facts=dict(facts),
+            expires_at=expires_at,
+        ),
+    )
+
+
+def _moment(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+async def placed(tx: Tx, fact: heard.Placed, fact_id: UUID) -> None:
+    await about_order(tx, Kind.ORDER_PLACED, shop_id=fact.shop_id, order_id=fact.order_id, fact_id=fact_id)
+
+
+async def paid(tx: Tx, fact: heard.Paid, fact_id: UUID) -> None:
+    facts = {
+        "amount_minor": fact.amount_minor,
+        "purpose": fact.purpose,
+        "paid_in_full": fact.paid_in_full,
+    }
+    await about_order(
+        tx, Kind.ORDER_PAID, shop_id=fact.shop_id, order_id=fact.order_id, fact_id=fact_id, facts=facts
+    )
+
+
+async def balance_requested(tx: Tx, fact: heard.BalanceRequested, fact_id: UUID) -> None:
+    facts: dict[str, Any] = {"amount_minor": fact.amount_minor}
+    facts |= {} if fact.due_at is None else {"due_at": _moment(fact.due_at)}
+    await about_order(
+        tx, Kind.BALANCE_DUE, shop_id=fact.shop_id, order_id=fact.order_id, fact_id=fact_id, facts=facts
+    )
+
+
+async def delayed(tx: Tx, fact: heard.Delayed, fact_id: UUID) -> None:
+    facts = {
+        "variant_id": fact.variant_id,
+        "promised_on": fact.promised_on.isoformat(),
+        "delayed_to": fact.delayed_to.isoformat(),
+    }
+    await about_order(
+        tx, Kind.DATE_CHANGED, shop_id=fact.shop_id, order_id=fact.order_id, fact_id=fact_id, facts=facts
+    )
+
+
+async def shipped(tx: Tx, fact: heard.Shipped, fact_id: UUID) -> None:
+    """What is handed over at the counter needs no message."""
+    found = await queries.told(tx, ids=[fact.order_id])
+    if not found or found[0].shop_id != fact.shop_id or found[0].delivery != "ship":
+        return
+    facts = {
+        "tracking": fact.tracking,
+        "complete": fact.complete,
+        "line_ids": [line.line_id for line in fact.lines],
+    }
+    await _to_buyer(tx, Kind.SHIPPED, found[0], fact_id=fact_id, facts=facts)
+
+
+async def delivered(tx: Tx, fact: heard.Delivered, fact_id: UUID) -> None:
+    found = await queries.told(tx, ids=[fact.order_id])
+    if found and found[0].shop_id == fact.shop_id and found[0].delivery == "ship":
+        await _to_buyer(tx, Kind.DELIVERED, found[0], fact_id=fact_id, facts={})
+
+
+async def ready_to_collect(tx: Tx, fact: heard.ReadyToCollect, fact_id: UUID) -> None:
+    facts = {"line_ids": [line.line_id for line in fact.lines]}
+    await about_order(
+        tx, Kind.READY_TO_COLLECT, shop_id=fact.shop_id, order_id=fact.order_id, fact_id=fact_id, facts=facts
+    )
+
+
+async def refund_paid(tx: Tx, fact: heard.RefundPaid, fact_id: UUID) -> None:
+    await about_order(
+        tx,
+        Kind.REFUNDED,
+        shop_id=fact.shop_id,
+        order_id=fact.order_id,
+        fact_id=fact_id,
+        facts={"amount_minor": fact.amount_minor},
+    )
+
+
+async def cancelled(tx: Tx, fact: heard.Cancelled, fact_id: UUID) -> None:
+    found = await queries.told(tx, ids=[fact.order_id])
+    if found and found[0].shop_id == fact.shop_id:
+        facts = {"why": fact.why, "by": fact.by, "refunds": found[0].charged_minor > 0}
+        await _to_buyer(tx, Kind.CANCELLED, found[0], fact_id=fact_id, facts=facts)
+
+
+async def reinstated(tx: Tx, fact: heard.Reinstated, fact_id: UUID) -> None:
+    await about_order(tx, Kind.REINSTATED, shop_id=fact.shop_id, order_id=fact.order_id, fact_id=fact_id)
+
+
+async def place_offered(tx: Tx, fact: purchases.WaitlistOffered, fact_id: UUID) -> None:
+    """To where they asked to be told, else to where their last order here is reached."""
+    for place in fact.places:
+        if place.hold_id is None or place.claim_until is None:
+            continue
+        contact = await queries.place_contact(tx, waiting=place.waiting_id)
+        email, locale = ("", "") if contact is None else (contact.email, contact.locale)
+        if contact is None:
+            order = await queries.newest_told_of_buyer(tx, shop_id=fact.shop_id, buyer=place.buyer)
+            if order is None:
+                continue
+            email, locale = order.contact_email, language_for(order.locale)
+        facts = {
+            "hold_id": str(place.hold_id),
+            "claim_until": _moment(place.claim_until),
+            "quantity": place.quantity,
+            **await _goods(tx, fact.shop_id, place.variant_id),
+        }
+        await tell(
+            tx,
+            NewNotice(
+                shop_id=fact.shop_id,
+                fact_id=uuid5(fact_id, str(place.waiting_id)),
+                kind=Kind.PLACE_OFFERED,
+                recipient=email,
+                locale=locale,
+                buyer=place.buyer,
+                facts=facts,
+                expires_at=place.claim_until,
+            ),
+        )
+
+
+async def place_ended(tx: Tx, fact: purchases.WaitlistEnded, fact_id: UUID) -> None:
+    await queries.delete_place_contacts(tx, waiting=[place.waiting_id for place in fact.places])
+
+
+async def _goods(tx: Tx, shop_id: int, variant_id: int) -> dict[str, Any]:
+    found = await catalog.variants(tx, shop_id=shop_id, ids=[variant_id])
+    if not found:
+        return {"title": ""}
+    products = await catalog.products_by_id(tx, shop_id=shop_id, ids=[found[0].product_id])
+    product = products.get(found[0].product_id)
+    options = [str(value) for value in found[0].options]
+    return {
+        "title": "" if product is None else product.title,
+        "titles": {} if product is None else dict(product.titles),
+        "options": options,
+    }
+
+
+async def purchase_order_sent(tx: Tx, fact: heard.PurchaseOrderSent, fact_id: UUID, *, box: Box) -> None:
+    """The supplier's link goes out by itself, where we know an address: a key of its own, made for this message."""
+    supplier = await supply.supplier(tx, shop_id=fact.shop_id, supplier_id=fact.supplier_id)
+    if not supplier.email:
+        return
+    key = await supply.supplier_key(tx, shop_id=fact.shop_id, supplier_id=fact.supplier_id)
+    await tell(
+        tx,
+        NewNotice(
+            shop_id=fact.shop_id,
+            fact_id=fact_id,
+            kind=Kind.PURCHASE_ORDER,
+            recipient=supplier.email,
+            locale=language_for(supplier.locale),
+            name=supplier.name,
+            facts={"number": fact.number, "supplier": supplier.name, "order": str(fact.purchase_order_id)},
+        ),
+        box=box,
+        secret=f"/supplier/{key}",
+    )
+
+
+# By the clock
+
+
+async def remind(tx: Tx) -> int:
+    """What is told because of the time it is: unpaid orders and balances, shows that start.  Returns how many."""
+    told = 0
+    for order in await queries.to_be_reminded(tx, lead_hours=REMIND_HOURS, limit=AT_ONCE):
+        assert order.payment_due_at is not None, "asked for by it"
+        told += await _remind(tx, order, order.first_minor - order.charged_minor, order.payment_due_at)
+    for order in await queries.balances_to_be_reminded(tx, lead_hours=REMIND_HOURS, limit=AT_ONCE):
+        assert order.balance_due_at is not None, "asked for by it"
+        told += await _remind(tx, order, order.total_minor - order.charged_minor, order.balance_due_at)
+    return told + await remind_of_shows(tx)
+
+
+async def _remind(tx: Tx, order: queries.Told, amount_minor: int, due_at: datetime) -> int:
+    facts = {"amount_minor": amount_minor, "due_at": _moment(due_at)}
+    await _to_buyer(
+        tx,
+        Kind.PAY_REMINDER,
+        order,
+        fact_id=uuid5(order.id, f"pay_reminder {_moment(due_at)}"),
+        facts=facts,
+        expires_at=due_at,
+    )
+    return 1
+
+
+async def remind_of_shows(tx: Tx) -> int:
+    """A show that starts within a quarter of an hour, or has just started; of one that is over nobody is told."""
+    told = 0
+    for show_id in await queries.reminders_waiting(tx):
+        show = await live.public_show(tx, show_id)
+        soon = show.starts_at is not None and show.starts_at - now() <= BEFORE_SHOW
+        if show.status == live.ShowStatus.PLANNED and not soon:
+            continue
+        for reminder in await queries.take_reminders(tx, show_id=show_id):
+            if show.status == live.ShowStatus.ENDED:
+                continue
+            starts = show.started_at or show.starts_at or now()
+            await tell(
+                tx,
+                NewNotice(
+                    shop_id=reminder.shop_id,
+                    fact_id=reminder.id,
+                    kind=Kind.SHOW_STARTS,
+                    recipient=reminder.email,
+                    locale=reminder.locale,
+                    facts={
+                        "show_id": show.id,
+                        "title": show.title,
+                        "titles": dict(show.titles),
+                        "starts_at": _moment(starts),
+                    },
+                    expires_at=starts + timedelta(minutes=45),
+                ),
+            )
+            told += 1
+    return told
+
+
+HEARD: Final[Mapping[type[Any], Any]] = {
+    heard.Placed: placed,
+    heard.Paid: paid,
+    heard.BalanceRequested: balance_requested,
+    heard.Delayed: delayed,
+    heard.Shipped: shipped,
+    heard.Delivered: delivered,
+    heard.ReadyToCollect: ready_to_collect,
+    heard.RefundPaid: refund_paid,
+    heard.Cancelled: cancelled,
+    heard.Reinstated: reinstated,
+    purchases.WaitlistOffered: place_offered,
+    purchases.WaitlistEnded: place_ended,
+}
+"""Each is told the fact and its id."""

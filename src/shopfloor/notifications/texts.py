@@ -1,0 +1,420 @@
+"""What messages say when a shop has no words of its own, in each language.  No I/O here.
+
+A `subject` and an `intro` may name placeholders of the kind (`models.TRAITS`); the other texts are ours alone.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from babel import Locale
+
+from shopfloor.notifications.models import Kind
+
+LANGUAGES: Final = ("en", "zh-CN")
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """`label` is what the console calls the kind; `button` leads to the page the message is about."""
+
+    label: str
+    subject: str
+    heading: str
+    intro: str
+    button: str = ""
+
+
+_EN: Final[Mapping[Kind, Text]] = {
+    Kind.ORDER_PLACED: Text(
+        "Order placed",
+        "Your order #{number} at {shop}",
+        "Thank you for your order",
+        "Hello {name}, we have received your order #{number}.",
+        "View order",
+    ),
+    Kind.ORDER_PAID: Text(
+        "Payment received",
+        "We received your payment for order #{number}",
+        "Payment received",
+        "Hello {name}, we received your payment of {amount} for order #{number}. Thank you.",
+        "View order",
+    ),
+    Kind.PAY_REMINDER: Text(
+        "Payment reminder",
+        "Order #{number}: please pay by {date}",
+        "We haven't received your payment yet",
+        "Hello {name}, your order #{number} is waiting for your payment of {amount}. Please pay by {date}, "
+        "or the order is cancelled and the items go to someone else.",
+        "Pay now",
+    ),
+    Kind.BALANCE_DUE: Text(
+        "Balance due",
+        "Your order #{number} is ready: the balance is due",
+        "Your items have arrived",
+        "Hello {name}, the items of your order #{number} are here. The balance of {amount} is due now; "
+        "once it is paid, we send them to you.",
+        "Pay the balance",
+    ),
+    Kind.PLACE_OFFERED: Text(
+        "Waitlist: your turn",
+        "It's your turn: {product}",
+        "It's your turn",
+        "{product} is reserved for you until {time}. After that it goes to the next person in line.",
+        "Check out",
+    ),
+    Kind.DATE_CHANGED: Text(
+        "Delivery date changed",
+        "Order #{number}: new delivery date",
+        "Your order will be later than promised",
+        "Hello {name}, we are sorry: {product} will be ready on {date}, later than we promised. "
+        "You can accept the new date, or cancel and get all of your money back.",
+        "Accept or cancel",
+    ),
+    Kind.SHIPPED: Text(
+        "Shipped",
+        "Your order #{number} is on its way",
+        "Your order is on its way",
+        "Hello {name}, we have sent your order #{number}.",
+        "View order",
+    ),
+    Kind.READY_TO_COLLECT: Text(
+        "Ready to collect",
+        "Your order #{number} is ready to collect",
+        "Ready to collect",
+        "Hello {name}, your order #{number} is ready. Bring this message, or your order number.",
+        "View order",
+    ),
+    Kind.DELIVERED: Text(
+        "Delivered",
+        "Your order #{number} has arrived",
+        "Your order has arrived",
+        "Hello {name}, your order #{number} has been delivered. We hope you like it.",
+        "View order",
+    ),
+    Kind.RETURNED: Text(
+        "Return received",
+        "We received your return for order #{number}",
+        "We received your return",
+        "Hello {name}, what you sent back from order #{number} has arrived.",
+        "View order",
+    ),
+    Kind.REFUNDED: Text(
+        "Refund sent",
+        "Your refund for order #{number}",
+        "We sent your refund",
+        "Hello {name}, we have sent back {amount} for order #{number}. Depending on your bank, it can take a few "
+        "days to arrive.",
+        "View order",
+    ),
+    Kind.CANCELLED: Text(
+        "Order cancelled",
+        "Your order #{number} is cancelled",
+        "Your order is cancelled",
+        "Hello {name}, your order #{number} is cancelled.",
+        "View order",
+    ),
+    Kind.REINSTATED: Text(
+        "Order reinstated",
+        "Your order #{number} is on again",
+        "Your order is on again",
+        "Hello {name}, your payment for order #{number} came after it was cancelled. The items are still here, so the "
+        "order stands again.",
+        "View order",
+    ),
+    Kind.SHOW_STARTS: Text(
+        "Show starts soon",
+        "{show} starts at {time}",
+        "The show starts soon",
+        "{show} starts at {time}. You asked us to remind you.",
+        "Watch live",
+    ),
+    Kind.INVITATION: Text(
+        "Invitation",
+        "You are invited to work in {shop}",
+        "You are invited",
+        "You are invited to work in {shop} as {role}. The link works once, until {date}.",
+        "Accept invitation",
+    ),
+    Kind.PASSWORD_FORGOTTEN: Text(
+        "Password forgotten",
+        "Set a new password",
+        "Set a new password",
+        "Somebody, probably you, asked for a new password for your account. The link works once, within two hours. "
+        "If it wasn't you, ignore this message: your password stays as it is.",
+        "Set new password",
+    ),
+    Kind.PURCHASE_ORDER: Text(
+        "Purchase order to a supplier",
+        "Purchase order {number} from {shop}",
+        "A new purchase order",
+        "Hello {supplier}, {shop} orders from you. On your page you can confirm quantities and dates; the link is for "
+        "you alone.",
+        "Open purchase order",
+    ),
+    Kind.WEBHOOK_STOPPED: Text(
+        "Webhook stopped",
+        "{shop}: a webhook was turned off",
+        "A webhook was turned off",
+        "{address} has not accepted anything for {days} days, so we stopped sending to it. What happened meanwhile is in "
+        "its log. Turn it on again when it works.",
+        "Open webhooks",
+    ),
+    Kind.TEST: Text(
+        "Test message",
+        "Test message from {shop}",
+        "Mail works",
+        "This is a test message from {shop}. If you can read it, mail works.",
+    ),
+}
+_ZH: Final[Mapping[Kind, Text]] = {
+    Kind.ORDER_PLACED: Text(
+        "下单成功",
+        "{shop}：已收到您的订单 #{number}",
+        "感谢您的订购",
+        "{name}，您好！我们已收到您的订单 #{number}。",
+        "查看订单",
+    ),
+    Kind.ORDER_PAID: Text(
+        "付款成功",
+        "订单 #{number} 已收到您的付款",
+        "已收到付款",
+        "{name}，您好！我们已收到您为订单 #{number} 支付的 {amount}，谢谢。",
+        "查看订单",
+    ),
+    Kind.PAY_REMINDER: Text(
+        "付款提醒",
+        "订单 #{number} 请在 {date} 前付款",
+        "尚未收到您的付款",
+        "{name}，您好！您的订单 #{number} 还需支付 {amount}。请在 {date} 前付款，逾期订单将自动取消，商品会让给其他顾客。",
+        "立即付款",
+    ),
+    Kind.BALANCE_DUE: Text(
+        "支付尾款",
+        "订单 #{number} 的商品已到货，请支付尾款",
+        "您的商品已到货",
+        "{name}，您好！订单 #{number} 的商品已经到货，请支付尾款 {amount}，付款后我们即为您发货。",
+        "支付尾款",
+    ),
+    Kind.PLACE_OFFERED: Text(
+        "候补：轮到您了",
+        "轮到您了：{product}",
+        "轮到您了",
+        "{product} 已为您保留至 {time}，逾期将让给下一位。",
+        "去结算",
+    ),
+    Kind.DATE_CHANGED: Text(
+        "交货日期变更",
+        "订单 #{number} 的交货日期有变",
+        "您的订单将晚于承诺日期",
+        "{name}，您好！非常抱歉，{product} 要到 {date} 才能备好，晚于我们的承诺。您可以接受新日期，也可以取消订单并全额退款。",
+        "接受或取消",
+    ),
+    Kind.SHIPPED: Text(
+        "已发货",
+        "订单 #{number} 已发货",
+        "您的订单已发货",
+        "{name}，您好！您的订单 #{number} 已经发出。",
+        "查看订单",
+    ),
+    Kind.READY_TO_COLLECT: Text(
+        "可以自提",
+        "订单 #{number} 可以自提了",
+        "可以自提了",
+        "{name}，您好！您的订单 #{number} 已备好。取货时请出示本邮件或报订单号。",
+        "查看订单",
+    ),
+    Kind.DELIVERED: Text(
+        "已送达",
+        "订单 #{number} 已送达",
+        "您的订单已送达",
+        "{name}，您好！您的订单 #{number} 已送达，希望您喜欢。",
+        "查看订单",
+    ),
+    Kind.RETURNED: Text(
+        "已收到退货",
+        "已收到订单 #{number} 的退货",
+        "已收到您的退货",
+        "{name}，您好！您从订单 #{number} 退回的商品已收到。",
+        "查看订单",
+    ),
+    Kind.REFUNDED: Text(
+        "已退款",
+        "订单 #{number} 的退款已汇出",
+        "退款已汇出",
+        "{name}，您好！订单 #{number} 的退款 {amount} 已经汇出，到账时间视银行而定，可能需要几天。",
+        "查看订单",
+    ),
+    Kind.CANCELLED: Text(
+        "订单已取消",
+        "订单 #{number} 已取消",
+        "您的订单已取消",
+        "{name}，您好！您的订单 #{number} 已取消。",
+        "查看订单",
+    ),
+    Kind.REINSTATED: Text(
+        "订单已恢复",
+        "订单 #{number} 已恢复",
+        "您的订单已恢复",
+        "{name}，您好！订单 #{number} 取消之后我们收到了您的付款。商品还有货，因此订单已恢复。",
+        "查看订单",
+    ),
+    Kind.SHOW_STARTS: Text(
+        "开播提醒",
+        "{show} 将于 {time} 开播",
+        "直播马上开始",
+        "{show} 将于 {time} 开播。这是您预约的提醒。",
+        "观看直播",
+    ),
+    Kind.INVITATION: Text(
+        "邀请",
+        "邀请您加入 {shop}",
+        "您收到一份邀请",
+        "{shop} 邀请您以“{role}”身份加入。链接仅可使用一次，{date} 前有效。",
+        "接受邀请",
+    ),
+    Kind.PASSWORD_FORGOTTEN: Text(
+        "忘记密码",
+        "设置新密码",
+        "设置新密码",
+        "有人（可能是您本人）为您的账号申请了新密码。链接仅可使用一次，两小时内有效。如果不是您本人操作，请忽略本邮件，密码不会改变。",
+        "设置新密码",
+    ),
+    Kind.PURCHASE_ORDER: Text(
+        "给供应商的采购单",
+        "{shop} 的采购单 {number}",
+        "新的采购单",
+        "{supplier}，您好！{shop} 向您下了采购单。您可以在您的页面上确认数量和日期，该链接仅供您本人使用。",
+        "打开采购单",
+    ),
+    Kind.WEBHOOK_STOPPED: Text(
+        "Webhook 已停用",
+        "{shop}：一个 Webhook 已停用",
+        "一个 Webhook 已停用",
+        "{address} 已连续 {days} 天没有接收任何消息，因此我们停止了发送。期间的消息都在它的日志里，恢复正常后请重新启用。",
+        "打开 Webhook",
+    ),
+    Kind.TEST: Text(
+        "测试邮件",
+        "来自 {shop} 的测试邮件",
+        "邮件正常",
+        "这是来自 {shop} 的测试邮件。能看到它，就说明邮件可以正常发送。",
+    ),
+}
+TEXTS: Final[Mapping[str, Mapping[Kind, Text]]] = {"en": _EN, "zh-CN": _ZH}
+
+WORDS: Final[Mapping[str, Mapping[str, str]]] = {
+    "en": {
+        "order": "Order",
+        "goods": "Subtotal",
+        "shipping": "Shipping",
+        "tax_in": "Including tax",
+        "tax_on": "Tax",
+        "total": "Total",
+        "discount": "Discounts",
+        "paid": "Paid",
+        "due": "Due now",
+        "later": "Balance, when your items are ready",
+        "ready_on": "ready on {day}",
+        "times": "× {n}",
+        "ships_to": "Ships to",
+        "collect_at": "Collect at",
+        "tracking": "Tracking",
+        "pay_to": "How to pay",
+        "pay_by": "Pay by {day}",
+        "reference": "Payment reference",
+        "cash": "You pay when you collect it.",
+        "deposit": "This is your deposit. The balance is due when your items are ready.",
+        "more_follows": "The other items of your order follow separately.",
+        "refund_follows": "What you paid is refunded.",
+        "why_asked": "",
+        "why_unpaid": "It wasn't paid in time.",
+        "why_balance_unpaid": "The balance wasn't paid in time.",
+        "why_late": "You chose not to wait for the new date.",
+        "why_sold_out": "The items are sold.",
+        "why_declined": "The payment was declined.",
+        "contains": "In it: {what}",
+        "about_order": "You get this message because of your order at {shop}.",
+        "about_place": "You get this message because you are on a waitlist at {shop}.",
+        "about_reminder": "You get this message because you asked {shop} to remind you.",
+        "about_work": "You get this message because you work with {shop}.",
+        "about_account": "You get this message because somebody entered your email address at {shop}.",
+        "unsubscribe": "Unsubscribe",
+        "keep_link": "The link opens your order without signing in. Don't forward this message.",
+        "link_below": "If the button doesn't work, open this address:",
+        "answer_to": "Questions? Reply to this message.",
+        "same_browser": "Open it in the browser in which you joined the waitlist.",
+        "until": "Reserved until",
+        "promised": "Promised for",
+        "new_date": "New date",
+        "starts": "Starts",
+        "amount": "Amount",
+    },
+    "zh-CN": {
+        "order": "订单",
+        "goods": "商品小计",
+        "shipping": "运费",
+        "tax_in": "其中税额",
+        "tax_on": "税费",
+        "total": "合计",
+        "discount": "优惠",
+        "paid": "已付",
+        "due": "现在应付",
+        "later": "尾款（到货后支付）",
+        "ready_on": "{day} 备好",
+        "times": "× {n}",
+        "ships_to": "收货地址",
+        "collect_at": "自提地点",
+        "tracking": "物流单号",
+        "pay_to": "付款方式",
+        "pay_by": "请在 {day} 前付款",
+        "reference": "付款备注",
+        "cash": "取货时付款。",
+        "deposit": "这是定金，商品到货后再支付尾款。",
+        "more_follows": "订单中的其他商品将另行寄出。",
+        "refund_follows": "您支付的款项将退还给您。",
+        "why_asked": "",
+        "why_unpaid": "未在规定时间内付款。",
+        "why_balance_unpaid": "未在规定时间内支付尾款。",
+        "why_late": "您选择不再等待新的日期。",
+        "why_sold_out": "商品已售完。",
+        "why_declined": "付款未成功。",
+        "contains": "包含：{what}",
+        "about_order": "您收到本邮件，是因为您在 {shop} 下了订单。",
+        "about_place": "您收到本邮件，是因为您在 {shop} 参加了候补。",
+        "about_reminder": "您收到本邮件，是因为您请 {shop} 提醒您。",
+        "about_work": "您收到本邮件，是因为您与 {shop} 有工作往来。",
+        "about_account": "您收到本邮件，是因为有人在 {shop} 填写了您的邮箱。",
+        "unsubscribe": "退订",
+        "keep_link": "该链接无需登录即可打开您的订单，请勿转发本邮件。",
+        "link_below": "如果按钮无法点击，请打开以下地址：",
+        "answer_to": "如有疑问，请直接回复本邮件。",
+        "same_browser": "请在加入候补时所用的浏览器中打开。",
+        "until": "保留至",
+        "promised": "承诺日期",
+        "new_date": "新日期",
+        "starts": "开播时间",
+        "amount": "金额",
+    },
+}
+ROLES: Final[Mapping[str, Mapping[str, str]]] = {
+    "en": {
+        "owner": "owner", "merchandiser": "merchandiser", "host": "host", "moderator": "moderator", "finance": "finance",
+        "shop_assistant": "shop assistant", "supplier": "supplier", "partner": "partner host", "analyst": "analyst",
+    },
+    "zh-CN": {
+        "owner": "店主", "merchandiser": "商品运营", "host": "主播", "moderator": "场控", "finance": "财务",
+        "shop_assistant": "店员", "supplier": "供应商", "partner": "合作主播", "analyst": "分析员",
+    },
+}  # fmt: skip
+LOCALES: Final[Mapping[str, Locale]] = {"en": Locale("en"), "zh-CN": Locale.parse("zh_Hans_CN")}
+
+
+def language_for(*locales: str) -> str:
+    """The language of the first locale that we speak: `zh_TW`, `zh-Hans` and `zh` are told in zh-CN."""
+    for locale in locales:
+        first = locale.replace("_", "-").lower().split("-")[0]
+        for language in LANGUAGES:
+            if language.split("-")[0].lower() == first:
+                return language
+    return LANGUAGES[0]

@@ -1,0 +1,359 @@
+"""Messages: what was told to whom and what became of it, the shop's mail server, its own words."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from fastapi import APIRouter, Form, Query
+from starlette.responses import HTMLResponse, Response
+
+from shopfloor import notifications
+from shopfloor.accounts import Permission
+from shopfloor.kernel import secrets
+from shopfloor.kernel.errors import NotFound, Refusal
+from shopfloor.kernel.services import services_of
+from shopfloor.kernel.settings import Settings
+from shopfloor.notifications import Kind, MailServer, Security, State, Wording
+from shopfloor.web.console.desk import Desk, at, at_page
+from shopfloor.web.languages import N_, by_tag
+from shopfloor.web.refusals import message_of
+
+router = APIRouter(prefix="/console/{shop}/messages", include_in_schema=False)
+
+Viewer = Annotated[Desk, at_page("messages")]
+Manager = Annotated[Desk, at(Permission.ORDERS_MANAGE)]
+Owner = Annotated[Desk, at(Permission.MEMBERS_MANAGE)]
+Text = Annotated[str, Form(max_length=5000)]
+WordedKind = Annotated[Kind, Form()]
+Tongue = Annotated[str, Form(max_length=10)]
+PAGE: Final = 50
+
+# Why a message went nowhere, or waits.
+REASONS: Final[Mapping[str, str]] = {
+    "no_server": N_("No mail server is set up, so it was kept here and sent to nobody."),
+    "nowhere": N_("This address can't exist, so it was kept here and sent to nobody."),
+    "not_an_address": N_("This isn't an email address."),
+    "refused": N_("The mail server refused it for good."),
+    "later": N_("The mail server asked us to try again later."),
+    "no_answer": N_("The mail server took it and didn't confirm: it may have arrived."),
+    "server": N_("The mail server can't be reached, or doesn't let us in."),
+    "too_late": N_("It could not be sent before it was of no use any more."),
+    "not_needed": N_("It was no longer needed."),
+    "unsubscribed": N_("The recipient has unsubscribed."),
+    "erased": N_("The recipient's details were erased."),
+    "no_link": N_("Its link can't be read any more. Ask for a new one."),
+    "broken": N_("Something went wrong on our side while writing it."),
+}
+STATES: Final[Mapping[State, tuple[str, str]]] = {
+    State.QUEUED: (N_("Waiting"), "wait"),
+    State.SENDING: (N_("Waiting"), "wait"),
+    State.SENT: (N_("Delivered to the mail server"), "good"),
+    State.KEPT: (N_("Kept here"), ""),
+    State.REFUSED: (N_("Refused"), "bad"),
+    State.FAILED: (N_("Not sent"), "bad"),
+    State.UNKNOWN: (N_("Uncertain"), "bad"),
+    State.DROPPED: (N_("Not needed"), ""),
+}
+# A message is a page of somebody else's words: it may load nothing and start nothing.
+_CAGE: Final = (
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "sandbox allow-popups allow-popups-to-escape-sandbox"
+)
+
+
+def settings_of(desk: Desk) -> Settings:
+    return services_of(desk.request).given
+
+
+def own_server(desk: Desk) -> MailServer | None:
+    """The installation's; None where it has none, or names one that makes no sense (the worker says so)."""
+    try:
+        return notifications.own_server(settings_of(desk))
+    except ValueError:
+        return None
+
+
+def origin_of(desk: Desk) -> str:
+    return services_of(desk.request).public.origin
+
+
+def labels(desk: Desk) -> Mapping[Kind, Any]:
+    return notifications.TEXTS[desk.language.tag if desk.language.tag in notifications.TEXTS else "en"]
+
+
+def _as_mail(html: str) -> Response:
+    response = HTMLResponse(html)
+    response.headers["content-security-policy"] = _CAGE
+    response.headers["cache-control"] = "private, no-store"
+    return response
+
+
+@router.get("")
+async def log(
+    desk: Viewer,
+    state: State | None = None,
+    kind: Kind | None = None,
+    search: Annotated[str, Query(max_length=100)] = "",
+    after: UUID | None = None,
+    before: UUID | None = None,
+) -> Response:
+    own = own_server(desk)
+    async with desk.db.transaction() as tx:
+        page = await notifications.page_of(
+            tx,
+            shop_id=desk.shop.id,
+            search=search,
+            state=state,
+            kind=kind,
+            after=after,
+            before=before,
+            limit=PAGE,
+        )
+        counts = await notifications.counts(tx, shop_id=desk.shop.id)
+        server = await notifications.mail_server(tx, shop_id=desk.shop.id)
+        trouble = await notifications.trouble(tx, shop_id=desk.shop.id, own=own)
+    return desk.page(
+        "messages.html",
+        active="messages",
+        page=page,
+        notices=page.items,
+        counts=counts,
+        state_now=state,
+        kind_now=kind,
+        search=search,
+        has_server=own is not None or server is not None,
+        trouble=trouble,
+        texts=labels(desk),
+        states=STATES,
+    )
+
+
+@router.get("/settings")
+async def settings(desk: Viewer) -> Response:
+    return await _settings_page(desk)
+
+
+async def _settings_page(
+    desk: Desk, typed: Mapping[str, Any] | None = None, refusal: Refusal | None = None
+) -> Response:
+    own = own_server(desk)
+    async with desk.db.transaction() as tx:
+        server = await notifications.mail_server(tx, shop_id=desk.shop.id)
+        trouble = await notifications.trouble(tx, shop_id=desk.shop.id, own=own)
+    kept = {"security": "starttls", "port": 587}
+    if server is not None:
+        names = ("host", "port", "security", "username", "sender", "reply_to")
+        kept = {name: str(getattr(server, name)) for name in names}
+    errors: dict[str, str] = {}
+    if refusal is not None:
+        errors[str(refusal.facts.get("field", ""))] = message_of(refusal, desk.language)
+    return desk.page(
+        "messages_settings.html",
+        active="messages",
+        status=200 if refusal is None else refusal.status,
+        server=server,
+        own=own,
+        trouble=trouble,
+        values={**kept, **(typed or {})},
+        errors=errors,
+    )
+
+
+@router.post("/settings")
+async def save_settings(
+    desk: Owner,
+    host: Text = "",
+    port: Annotated[str, Form(max_length=10)] = "587",
+    security: Annotated[Security, Form()] = Security.STARTTLS,
+    username: Text = "",
+    password: Text = "",
+    sender: Text = "",
+    reply_to: Text = "",
+) -> Response:
+    typed = {
+        "host": host, "port": port, "security": str(security), "username": username, "sender": sender,
+        "reply_to": reply_to,
+    }  # fmt: skip
+    try:
+        async with desk.work() as tx:
+            await notifications.save_mail_server(
+                tx,
+                box=secrets.box(settings_of(desk)),
+                shop_id=desk.shop.id,
+                host=host,
+                port=int(port) if port.isascii() and port.isdigit() else 0,
+                security=security,
+                username=username,
+                password=password,
+                sender=sender,
+                reply_to=reply_to,
+            )
+    except Refusal as refusal:
+        return await _settings_page(desk, typed, refusal)
+    return desk.back(
+        "/messages/settings", desk.say(N_("Mail server saved. Send yourself a test message now."))
+    )
+
+
+@router.post("/settings/remove")
+async def remove_settings(desk: Owner) -> Response:
+    async with desk.work() as tx:
+        await notifications.remove_mail_server(tx, shop_id=desk.shop.id)
+    return desk.back("/messages/settings", desk.say(N_("Mail server removed.")))
+
+
+@router.post("/settings/test")
+async def send_test(desk: Manager, recipient: Text = "") -> Response:
+    try:
+        async with desk.work() as tx:
+            made = await notifications.send_test(
+                tx, shop=desk.shop, recipient=recipient, person_id=desk.actor.person_id
+            )
+    except Refusal as refusal:
+        return desk.refused("/messages/settings", refusal)
+    return desk.back(
+        f"/messages/{made}", desk.say(N_("Test message queued. Reload this page to see what became of it."))
+    )
+
+
+@router.get("/wording")
+async def wordings(desk: Viewer) -> Response:
+    async with desk.db.transaction() as tx:
+        own = await notifications.wording(tx, shop_id=desk.shop.id)
+    kinds = [kind for kind in Kind if notifications.TRAITS[kind].own_words]
+    return desk.page(
+        "messages_wording.html",
+        active="messages",
+        kinds=kinds,
+        own=own,
+        texts=labels(desk),
+        tongues=[(tag, _tongue(tag)) for tag in notifications.TEXTS],
+    )
+
+
+def _tongue(tag: str) -> str:
+    found = by_tag(tag)
+    return tag if found is None else found.name
+
+
+async def _words_page(
+    desk: Desk,
+    kind: Kind,
+    tongue: str,
+    typed: Mapping[str, str] | None = None,
+    refusal: Refusal | None = None,
+) -> Response:
+    if not notifications.TRAITS[kind].own_words or tongue not in notifications.TEXTS:
+        raise NotFound
+    async with desk.db.transaction() as tx:
+        own = (await notifications.wording(tx, shop_id=desk.shop.id)).get((kind, tongue))
+    ours = notifications.TEXTS[tongue][kind]
+    values = {
+        "subject": own.subject if own is not None and own.subject else ours.subject,
+        "intro": own.intro if own is not None and own.intro else ours.intro,
+    }
+    errors: dict[str, str] = {}
+    if refusal is not None:
+        errors[str(refusal.facts.get("field", ""))] = message_of(refusal, desk.language)
+    return desk.page(
+        "messages_words.html",
+        active="messages",
+        status=200 if refusal is None else refusal.status,
+        kind=kind,
+        tongue=tongue,
+        tongue_name=_tongue(tongue),
+        label=labels(desk)[kind].label,
+        placeholders=notifications.TRAITS[kind].placeholders,
+        is_own=own is not None,
+        values={**values, **(typed or {})},
+        errors=errors,
+    )
+
+
+@router.get("/words")
+async def words(
+    desk: Manager, kind: Kind = Kind.ORDER_PLACED, tongue: Annotated[str, Query(max_length=10)] = "en"
+) -> Response:
+    return await _words_page(desk, kind, tongue)
+
+
+@router.post("/words")
+async def save_words(
+    desk: Manager, kind: WordedKind, tongue: Tongue, subject: Text = "", intro: Text = ""
+) -> Response:
+    try:
+        async with desk.work() as tx:
+            await notifications.save_wording(
+                tx, shop_id=desk.shop.id, wording=Wording(kind, tongue, subject, intro)
+            )
+    except notifications.UnknownNotice:
+        raise NotFound from None
+    except Refusal as refusal:
+        return await _words_page(desk, kind, tongue, {"subject": subject, "intro": intro}, refusal)
+    return desk.back("/messages/wording", desk.say(N_("Text saved.")))
+
+
+@router.post("/words/reset")
+async def reset_words(desk: Manager, kind: WordedKind, tongue: Tongue) -> Response:
+    """Back to the words that come with Shopfloor."""
+    try:
+        async with desk.work() as tx:
+            await notifications.save_wording(tx, shop_id=desk.shop.id, wording=Wording(kind, tongue))
+    except notifications.UnknownNotice:
+        raise NotFound from None
+    return desk.back("/messages/wording", desk.say(N_("Original text restored.")))
+
+
+@router.post("/words/preview")
+async def preview(
+    desk: Manager, kind: WordedKind, tongue: Tongue, subject: Text = "", intro: Text = ""
+) -> Response:
+    """The message as its reader would see it; nothing is kept."""
+    try:
+        wording = notifications.checked_wording(Wording(kind, tongue, subject, intro))
+    except notifications.UnknownNotice:
+        raise NotFound from None
+    except Refusal as refusal:
+        return await _words_page(desk, kind, tongue, {"subject": subject, "intro": intro}, refusal)
+    return _as_mail(notifications.preview(desk.shop, wording, origin=origin_of(desk)).html)
+
+
+@router.get("/{notice_id}")
+async def one(desk: Viewer, notice_id: UUID) -> Response:
+    async with desk.db.transaction() as tx:
+        notice, shown = await notifications.shown(
+            tx, shop_id=desk.shop.id, notice_id=notice_id, origin=origin_of(desk)
+        )
+    return desk.page(
+        "message.html",
+        active="messages",
+        notice=notice,
+        shown=shown,
+        label=labels(desk)[notice.kind].label,
+        states=STATES,
+        reason=desk.say(REASONS[notice.code]) if notice.code in REASONS else "",
+    )
+
+
+@router.get("/{notice_id}/view")
+async def view(desk: Viewer, notice_id: UUID) -> Response:
+    """As its reader sees it."""
+    async with desk.db.transaction() as tx:
+        _, shown = await notifications.shown(
+            tx, shop_id=desk.shop.id, notice_id=notice_id, origin=origin_of(desk)
+        )
+    return _as_mail(shown.html)
+
+
+@router.post("/{notice_id}/again")
+async def again(desk: Manager, notice_id: UUID) -> Response:
+    try:
+        async with desk.work() as tx:
+            made = await notifications.send_again(
+                tx, shop_id=desk.shop.id, notice_id=notice_id, person_id=desk.actor.person_id
+            )
+    except notifications.UnknownNotice:
+        raise
+    except Refusal as refusal:
+        return desk.refused(f"/messages/{notice_id}", refusal)
+    return desk.back(f"/messages/{made}", desk.say(N_("It will be sent again.")))

@@ -1,0 +1,437 @@
+"""Messages reach a real mail server once, whatever it does, and the log says what became of them."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from typing import Any
+from uuid import UUID
+
+import pytest
+from tests.notifications.conftest import BOX, ORIGIN, Post
+from tests.orders.conftest import Market
+
+from shopfloor import notifications, orders
+from shopfloor.fulfilment import events as fulfilment_events
+from shopfloor.kernel.database import Database
+from shopfloor.kernel.values import new_id
+from shopfloor.notifications import Kind, NewNotice, State, heard, queries
+from shopfloor.notifications.sending import Sender
+from shopfloor.orders import events as order_events
+from shopfloor.supply import events as supply_events
+
+Hear = Callable[[], Any]
+
+
+async def log(market: Market) -> list[notifications.Notice]:
+    """Oldest first."""
+    async with market.db.transaction() as tx:
+        page = await notifications.page_of(tx, shop_id=market.shop_id, limit=200)
+    return page.items[::-1]
+
+
+async def tell(market: Market, *recipients: str, kind: Kind = Kind.TEST, **more: Any) -> list[UUID]:
+    found: list[UUID] = []
+    async with market.db.transaction() as tx:
+        for recipient in recipients:
+            made = await notifications.tell(
+                tx, NewNotice(market.shop_id, new_id(), kind, recipient, "en", **more), box=BOX
+            )
+            assert made is not None
+            found.append(made)
+    return found
+
+
+async def make_due(db: Database) -> None:
+    async with db.transaction() as tx:
+        await tx.run(
+            "UPDATE notifications.notice SET due_at = now() - interval '1 second' WHERE state = 'queued'"
+        )
+
+
+async def claims_run_out(db: Database) -> None:
+    async with db.transaction() as tx:
+        await tx.run(
+            "UPDATE notifications.notice SET claimed_until = now() - interval '1 second' WHERE state = 'sending'"
+        )
+
+
+async def test_an_order_is_told_once_in_the_language_of_its_buyer(
+    market: Market, sender: Sender, post: Post, hear: Hear
+) -> None:
+    placed, _ = await market.order(quantity=2, locale="zh-CN", name="林, 梅\u202e")
+
+    for _ in range(2):
+        await hear()
+        # Delivered again, as after a lost cursor.
+        async with market.db.transaction() as tx:
+            await tx.run("UPDATE kernel.consumer SET position = 0 WHERE name = 'messages'")
+        await sender.run_once()
+
+    [mail] = post.taken
+    assert mail["Subject"] == f"Garden：已收到您的订单 #{placed.number}"
+    assert mail["To"] == "mei@example.com"
+    assert mail["From"] == "Garden <shop@garden.test>"
+    [told] = await log(market)
+    assert mail["Message-ID"] == f"<{told.id}@garden.test>"
+    assert (told.kind, told.state, told.order_number, told.reply) == (
+        Kind.ORDER_PLACED,
+        State.SENT,
+        placed.number,
+        "250 taken",
+    )
+    plain, html = (part.get_content() for part in mail.iter_parts())  # pyright: ignore[reportAttributeAccessIssue]
+    link = f"{ORIGIN}/s/garden-1/orders/{placed.id}?key={placed.key}"
+    assert link in plain
+    assert f'href="{link}"' in html
+    assert "¥258.00" in plain
+    assert "林, 梅" in plain
+    assert 'lang="zh-CN"' in html
+    assert mail["List-Unsubscribe"] is None, "what an order needs cannot be unsubscribed from"
+    assert all(len(line) <= 998 for line in post.raw[0].split(b"\r\n"))
+    assert post.raw[0].isascii()
+
+
+async def test_each_step_of_an_order_is_told(market: Market, sender: Sender, post: Post, hear: Hear) -> None:
+    paid, _ = await market.paid(quantity=2)
+    async with market.db.transaction() as tx:
+        await orders.ship(tx, shop_id=market.shop_id, order_id=paid.id, actor="person:1", tracking="SF 12<3")
+        await orders.deliver(tx, shop_id=market.shop_id, order_id=paid.id, actor="person:1")
+    other, shopper = await market.order()
+    async with market.db.transaction() as tx:
+        await orders.cancel_for_shopper(tx, shop_id=market.shop_id, order_id=other.id, shopper=shopper)
+    await hear()
+    await sender.run_once()
+
+    told = [(each.kind, each.order_number) for each in await log(market)]
+    assert sorted(told) == sorted(
+        [
+            *(
+                (kind, paid.number)
+                for kind in (Kind.ORDER_PLACED, Kind.ORDER_PAID, Kind.SHIPPED, Kind.DELIVERED)
+            ),
+            (Kind.ORDER_PLACED, other.number),
+            (Kind.CANCELLED, other.number),
+        ]
+    )
+    shipped = next(mail for mail in post.taken if "on its way" in mail["Subject"])
+    plain, html = (part.get_content() for part in shipped.iter_parts())  # pyright: ignore[reportAttributeAccessIssue]
+    assert "SF 12<3" in plain
+    assert "SF 12&lt;3" in html
+    assert "<3" not in html
+
+
+async def test_a_server_that_takes_a_message_and_loses_the_line_gets_it_once_more_and_never_again(
+    market: Market, sender: Sender, post: Post
+) -> None:
+    post.on_data = lambda _: "lose"
+    await tell(market, "mei@example.com")
+
+    for _ in range(4):
+        await sender.run_once()
+        await make_due(market.db)
+
+    assert len(post.taken) == 2, "once, and once more"
+    assert len({mail["Message-ID"] for mail in post.taken}) == 1
+    [told] = await log(market)
+    assert (told.state, told.code, told.attempts) == (State.UNKNOWN, "no_answer", 2)
+
+
+async def test_later_is_later_and_never_is_never(market: Market, sender: Sender, post: Post) -> None:
+    seen: list[str] = []
+
+    def answer(address: str) -> str | None:
+        seen.append(address)
+        if address == "gone@example.com":
+            return "550 5.1.1 no such mailbox"
+        return "451 4.7.1 greylisted" if address == "grey@example.com" and seen.count(address) == 1 else None
+
+    post.on_rcpt = answer
+    await tell(market, "gone@example.com", "grey@example.com", "mei@example.com")
+
+    await sender.run_once()
+
+    told = {each.recipient: each for each in await log(market)}
+    assert [mail["To"] for mail in post.taken] == ["mei@example.com"], (
+        "one that is refused keeps back no other"
+    )
+    gone, grey = told["gone@example.com"], told["grey@example.com"]
+    assert (gone.state, gone.code, gone.reply) == (State.REFUSED, "refused", "550 5.1.1 no such mailbox")
+    assert (grey.state, grey.code, grey.reply) == (State.QUEUED, "later", "451 4.7.1 greylisted")
+    assert (grey.due_at - grey.created_at).total_seconds() >= 60
+    await make_due(market.db)
+    await sender.run_once()
+    assert sorted(mail["To"] for mail in post.taken) == ["grey@example.com", "mei@example.com"]
+    assert seen.count("gone@example.com") == 1
+
+
+async def test_a_server_that_is_away_costs_nothing_but_time(
+    market: Market, sender: Sender, post: Post
+) -> None:
+    await tell(market, *(f"shopper{n}@example.com" for n in range(15)))
+    port = post.controller.port
+    post.controller.stop()
+
+    await sender.run_once()
+    assert await sender.run_once() == 0, "it is not asked again at once"
+
+    told = await log(market)
+    assert {(each.state, each.code, each.attempts) for each in told} == {(State.QUEUED, "server", 0)}
+    async with market.db.transaction() as tx:
+        trouble = await notifications.trouble(tx, shop_id=market.shop_id, own=sender.own)
+    assert trouble is not None
+    assert f"127.0.0.1:{port}" in trouble.reason
+
+    post.controller = type(post.controller)(post, hostname="127.0.0.1", port=port)
+    post.controller.start()
+    await make_due(market.db)
+    await Sender(market.db, ORIGIN, BOX, own=sender.own).run_once()
+
+    assert len(post.taken) == 15
+    async with market.db.transaction() as tx:
+        assert await notifications.trouble(tx, shop_id=market.shop_id, own=sender.own) is None, (
+            "it works again"
+        )
+
+
+async def test_who_dies_leaves_at_most_one_duplicate_of_what_was_in_its_hands(
+    market: Market, sender: Sender, post: Post, database: Database
+) -> None:
+    """It dies after the server took the first ten, before that is written down."""
+    await tell(market, *(f"shopper{n}@example.com" for n in range(25)))
+    written = queries.end
+    dead = asyncio.CancelledError("kill -9")
+
+    async def die(*_: Any, **__: Any) -> int:
+        raise dead
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(queries, "end", die)
+        with pytest.raises(asyncio.CancelledError):
+            await sender.run_once()
+    assert queries.end is written
+    assert len(post.taken) == 10
+
+    await claims_run_out(database)
+    await sender.run_once()
+
+    ids = [mail["Message-ID"] for mail in post.taken]
+    assert len(set(ids)) == 25, "none is lost"
+    assert len(ids) == 35, "ten of them twice"
+    assert {each.state for each in await log(market)} == {State.SENT}
+
+
+async def test_two_senders_share_the_work(
+    market: Market, sender: Sender, post: Post, database: Database
+) -> None:
+    await tell(market, *(f"shopper{n}@example.com" for n in range(40)))
+    other = Sender(database, ORIGIN, BOX, own=post.server, batch=7)
+    sender.batch = 7
+
+    await asyncio.gather(sender.run_once(), other.run_once())
+
+    assert sorted(mail["To"] for mail in post.taken) == sorted(f"shopper{n}@example.com" for n in range(40))
+
+
+@pytest.mark.parametrize(
+    ("recipient", "state", "code"),
+    [
+        ("mei@example.com\r\nBcc: all@example.com", State.REFUSED, "not_an_address"),
+        ("mei@example.com, all@example.com", State.REFUSED, "not_an_address"),
+        ("<mei@example.com>", State.REFUSED, "not_an_address"),
+        ("mei@localhost", State.REFUSED, "not_an_address"),
+        ("mei@-example.com", State.REFUSED, "not_an_address"),
+        ("mei@shop.example", State.KEPT, "nowhere"),
+        ("mei@nowhere.invalid", State.KEPT, "nowhere"),
+    ],
+)
+async def test_what_is_no_address_goes_to_no_server(
+    market: Market, sender: Sender, post: Post, recipient: str, state: State, code: str
+) -> None:
+    await tell(market, recipient)
+
+    await sender.run_once()
+
+    [told] = await log(market)
+    assert (told.state, told.code) == (state, code)
+    assert post.seen == 0
+
+
+async def test_names_make_no_headers(market: Market, sender: Sender, post: Post) -> None:
+    async with market.db.transaction() as tx:
+        await tx.run(
+            "UPDATE accounts.shop SET name = %(name)s WHERE id = %(id)s",
+            name='Mei, "the" Shop <x@example.org>\n Bcc: y@example.org',
+            id=market.shop_id,
+        )
+    await tell(market, "mei@example.com")
+
+    await sender.run_once()
+
+    [mail] = post.taken
+    [who] = mail["From"].addresses
+    assert who.addr_spec == "shop@garden.test"
+    assert who.display_name == 'Mei, "the" Shop <x@example.org> Bcc: y@example.org'
+    assert mail["Bcc"] is None
+    assert mail["Subject"] == 'Test message from Mei, "the" Shop <x@example.org> Bcc: y@example.org'
+
+
+async def test_a_domain_of_any_script_is_reached(market: Market, sender: Sender, post: Post) -> None:
+    await tell(market, "mei@bücher.test", "林@例子.test")
+
+    await sender.run_once()
+
+    assert sorted(mail["To"] for mail in post.taken) == ["mei@xn--bcher-kva.test", "林@xn--fsqu00a.test"]
+
+
+async def test_a_link_of_one_use_is_sealed_until_it_has_left_and_never_sent_again(
+    market: Market, sender: Sender, post: Post, database: Database
+) -> None:
+    async with database.transaction() as tx:
+        made = await notifications.tell(
+            tx,
+            NewNotice(market.shop_id, new_id(), Kind.PASSWORD_FORGOTTEN, "mei@example.com", "en"),
+            box=BOX,
+            secret="/reset/tell-nobody",
+        )
+        assert made is not None
+        kept = await tx.value("SELECT notice::text FROM notifications.notice WHERE id = %(id)s", id=made)
+    assert "tell-nobody" not in kept
+
+    await sender.run_once()
+
+    [mail] = post.taken
+    assert f"{ORIGIN}/reset/tell-nobody" in mail.get_body().get_content()
+    async with database.transaction() as tx:
+        assert await tx.value("SELECT sealed IS NULL FROM notifications.notice WHERE id = %(id)s", id=made)
+        _, shown = await notifications.shown(tx, shop_id=market.shop_id, notice_id=made, origin=ORIGIN)
+    assert "tell-nobody" not in shown.html + shown.text
+    with pytest.raises(notifications.models.CannotGoAgain):
+        async with database.transaction() as tx:
+            await notifications.send_again(tx, shop_id=market.shop_id, notice_id=made, person_id=1)
+    assert len(await log(market)) == 1
+
+
+async def test_send_again_goes_to_where_the_order_is_reached_now(
+    market: Market, sender: Sender, post: Post, hear: Hear
+) -> None:
+    placed, _ = await market.order()
+    await hear()
+    await sender.run_once()
+    async with market.db.transaction() as tx:
+        await tx.run(
+            "UPDATE orders.orders SET contact_email = 'right@example.com' WHERE id = %(id)s", id=placed.id
+        )
+        [first] = await notifications.of_order(tx, shop_id=market.shop_id, order_id=placed.id)
+        await notifications.send_again(tx, shop_id=market.shop_id, notice_id=first.id, person_id=1)
+
+    await sender.run_once()
+
+    assert [mail["To"] for mail in post.taken] == ["mei@example.com", "right@example.com"]
+    assert len({mail["Message-ID"] for mail in post.taken}) == 2, "it is another message"
+
+
+async def test_a_reminder_of_what_was_paid_meanwhile_is_none(
+    market: Market, sender: Sender, post: Post, hear: Hear
+) -> None:
+    placed, _ = await market.order()
+    async with market.db.transaction() as tx:
+        await tx.run(
+            """
+            UPDATE orders.orders SET placed_at = now() - interval '40 hours', payment_due_at = now() + interval '8 hours'
+             WHERE id = %(id)s
+            """,
+            id=placed.id,
+        )
+        for _ in range(2):
+            await notifications.telling.remind(tx)
+        [reminder] = [
+            each
+            for each in await notifications.of_order(tx, shop_id=market.shop_id, order_id=placed.id)
+            if each.kind is Kind.PAY_REMINDER
+        ]
+    async with market.db.transaction() as tx:
+        await orders.mark_paid(
+            tx, shop_id=market.shop_id, order_id=placed.id, amount=placed.total, actor="person:1"
+        )
+
+    await sender.run_once()
+
+    told = {each.id: each for each in await log(market)}[reminder.id]
+    assert (told.state, told.code) == (State.DROPPED, "not_needed")
+    assert post.taken == []
+
+
+async def test_without_a_server_messages_are_kept(market: Market, database: Database, hear: Hear) -> None:
+    await market.order()
+    await hear()
+
+    async with database.transaction() as tx:
+        assert not await notifications.something_to_send(tx, own=None)
+
+    [told] = await log(market)
+    assert (told.state, told.code) == (State.KEPT, "no_server")
+    async with database.transaction() as tx:
+        _, shown = await notifications.shown(tx, shop_id=market.shop_id, notice_id=told.id, origin=ORIGIN)
+    assert "Thank you for your order" in shown.html
+
+
+async def test_one_click_unsubscribes_from_what_is_about_no_order(
+    market: Market, sender: Sender, post: Post, hear: Hear
+) -> None:
+    facts = {"show_id": market.show_id, "title": "Friday show", "starts_at": "2030-01-01T20:00:00Z"}
+    [first] = await tell(market, "Mei@example.com", kind=Kind.SHOW_STARTS, facts=facts)
+    await sender.run_once()
+    [mail] = post.taken
+    assert mail["List-Unsubscribe"] == f"<{ORIGIN}/s/garden-1/unsubscribe/{first}>"
+    assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+
+    async with market.db.transaction() as tx:
+        await notifications.unsubscribe(tx, shop_id=market.shop_id, notice_id=first)
+    await tell(market, "mei@EXAMPLE.com", kind=Kind.SHOW_STARTS, facts=facts)
+    await market.order()
+    await hear()
+    await sender.run_once()
+
+    assert [each.state for each in await log(market)] == [State.SENT, State.DROPPED, State.SENT]
+    assert "order" in post.taken[-1]["Subject"]
+
+
+async def test_who_is_forgotten_is_forgotten_here(
+    market: Market, sender: Sender, post: Post, hear: Hear
+) -> None:
+    placed, shopper = await market.paid()
+    await hear()
+    await sender.run_once()
+    async with market.db.transaction() as tx:
+        await notifications.forget_buyers(tx, shop_id=market.shop_id, buyers=[shopper])
+    assert {each.recipient for each in await log(market)} == {"mei@example.com"}, "the order still needs it"
+
+    async with market.db.transaction() as tx:
+        await tx.run("UPDATE orders.orders SET contact_email = '' WHERE id = %(id)s", id=placed.id)
+        await notifications.forget_buyers(tx, shop_id=market.shop_id, buyers=[shopper])
+
+    told = await log(market)
+    assert {(each.recipient, each.name) for each in told} == {("", "")}
+    assert len(told) == 2
+
+
+def test_what_is_read_of_a_fact_is_in_it() -> None:
+    """Facts are heard by their names: whoever renames one, or a field of it, is told here."""
+    real = {
+        kind.name: {field.name for field in fields(kind)}
+        for module in (order_events, supply_events, fulfilment_events)
+        for kind in vars(module).values()
+        if isinstance(kind, type) and is_dataclass(kind) and isinstance(getattr(kind, "name", None), str)
+    }
+    read = [
+        kind
+        for kind in vars(heard).values()
+        if isinstance(kind, type) and is_dataclass(kind) and isinstance(getattr(kind, "name", None), str)
+    ]
+
+    assert len(read) == 11
+    for kind in read:
+        assert {field.name for field in fields(kind)} <= real[kind.name], kind
+    assert {field.name for field in fields(heard.Line)} <= {
+        field.name for field in fields(order_events.FactLine)
+    }

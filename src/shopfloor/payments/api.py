@@ -26,7 +26,7 @@ async def notify(
     """Verified, kept once, and answered at once with what this provider wants to hear; what follows comes after."""
     known = services_of(request).find(Connections)
     if known is None:
-        raise ConnectionNotFound(connection_id=connection)
+        raise ConnectionNotFound
     account, built = await known.one(provider=provider, connection_id=connection)
     message = Message(
         method=request.method,

@@ -199,7 +199,7 @@ class Connections:
             row = await _row_anywhere(tx, connection_id=connection_id)
         built = None if row is None or row.provider != provider else self._provider(row)
         if row is None or built is None:
-            raise ConnectionNotFound(connection_id=connection_id)
+            raise ConnectionNotFound
         return row, built
 
     async def check(self, *, shop_id: int, connection_id: int) -> Checked:
@@ -237,7 +237,7 @@ class Connections:
         if connection_id is not None:
             row = await _row(tx, shop_id=shop_id, connection_id=connection_id)
             if row.provider != provider:
-                raise ConnectionNotFound(connection_id=connection_id)
+                raise ConnectionNotFound
             try:
                 kept = self._opened(row)
             except secrets.CannotOpen:
@@ -312,7 +312,7 @@ async def connection(tx: Tx, *, shop_id: int, connection_id: int) -> Connection:
     for each in await connections(tx, shop_id=shop_id):
         if each.id == connection_id:
             return each
-    raise ConnectionNotFound(connection_id=connection_id)
+    raise ConnectionNotFound
 
 
 async def switch(tx: Tx, *, shop_id: int, connection_id: int, on: bool) -> None:
@@ -375,7 +375,7 @@ async def _row_anywhere(tx: Tx, *, connection_id: int) -> _Row | None:
 async def _row(tx: Tx, *, shop_id: int, connection_id: int) -> _Row:
     row = await _row_anywhere(tx, connection_id=connection_id)
     if row is None or row.shop_id != shop_id:
-        raise ConnectionNotFound(connection_id=connection_id)
+        raise ConnectionNotFound
     return row
 
 

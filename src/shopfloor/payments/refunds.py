@@ -10,12 +10,19 @@ from typing import Final
 from uuid import UUID
 
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.errors import Conflict
 from shopfloor.kernel.values import now
 from shopfloor.payments.models import Payment
 from shopfloor.payments.providers import GivenBack, RefundFailed, RefundOutcome, RefundPending
 
 # Seconds until a provider is asked again: whether it is done, or because it did not answer.
 _PAUSES: Final = (15, 60, 120, 300, 600, 1800, 3600)
+
+
+class NotFailed(Conflict):
+    """This refund has not failed, so there is nothing to send again."""
+
+    code = "payments.refund_not_failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +70,9 @@ async def ask(tx: Tx, payment: Payment, *, refund_id: UUID, amount_minor: int) -
     )
 
 
-async def ask_again(tx: Tx, *, shop_id: int, refund_id: UUID) -> int:
-    """After it failed: try what is not done once more, at once."""
-    return await tx.run(
+async def ask_again(tx: Tx, *, shop_id: int, refund_id: UUID) -> None:
+    """After it failed: try what is not done once more, at once.  Raises NotFailed."""
+    asked = await tx.run(
         """
         UPDATE payments.refund_try SET state = 'waiting', reason = '', tries = 0, next_at = %(at)s
          WHERE shop_id = %(shop_id)s AND refund = %(refund)s AND state = 'failed'
@@ -74,6 +81,8 @@ async def ask_again(tx: Tx, *, shop_id: int, refund_id: UUID) -> int:
         shop_id=shop_id,
         refund=refund_id,
     )
+    if not asked:
+        raise NotFailed
 
 
 async def take_due(tx: Tx, *, at: datetime | None = None, limit: int = 50) -> list[Try]:

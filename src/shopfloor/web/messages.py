@@ -43,6 +43,7 @@ MESSAGES: Final = {
     "payments.connection_refused": N_("These details can't be used. Check them and save again."),
     "payments.difference_closed": N_("Someone has already closed this difference."),
     "payments.forged": N_("This message isn't from the payment service."),
+    "payments.refund_not_failed": N_("This refund hasn't failed, so there is nothing to send again."),
     "payments.too_many_attempts": N_("Too many tries to pay this order. Contact the seller."),
     "payments.not_able": N_("This payment method can't do that."),
     "price.leap": N_("The price goes from %(old)s to %(new)s. Confirm that this is right."),

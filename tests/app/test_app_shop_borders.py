@@ -8,7 +8,7 @@ themselves show them.
 import json
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import ndiff
 from html.parser import HTMLParser
@@ -28,7 +28,7 @@ from shopfloor import web
 
 # What a name must have in it to be that of an id: `location_id`, `from_location`, `slot_ids`, `price-17`.
 NOUNS: Final = frozenset({
-    "camera", "channel", "discount", "host", "line", "location", "offer", "order", "person", "plan", "pool", "product", "quote",
+    "camera", "channel", "discount", "host", "line", "location", "offer", "order", "parcel", "person", "plan", "pool", "product", "quote",
     "show", "slot", "source", "supplier", "target", "variant",
 })  # fmt: skip
 # With a noun in their name and no id in them.
@@ -168,6 +168,7 @@ def fill(node: Running, person: Owner, database: "psycopg.Connection[Any]") -> d
     assert shop_id is not None
     ids |= supplies(database, shop_id[0], ids | {"show_id": planned})
     ids |= owed(database, shop_id[0])
+    ids |= packed(database, shop_id[0], ids)
     said = uuid.uuid4()
     database.execute(
         """
@@ -324,6 +325,43 @@ def bought(node: Running, shop: str, show: int, offer: int, variant: int) -> str
         return answer.headers["location"].split("/orders/")[1].split("?")[0]
 
 
+def packed(database: "psycopg.Connection[Any]", shop_id: int, ids: Mapping[str, Any]) -> dict[str, str]:
+    """A parcel of the order, a carrier, a receipt and a sheet."""
+    parcel, document, sheet = uuid.uuid4(), uuid.uuid4(), uuid.uuid4()
+    order = ids["order_id"]
+    database.execute(
+        """
+        INSERT INTO fulfilment.parcel (id, shop_id, order_id, order_number, position, hold_id, location_id, delivery, state)
+        SELECT %s, shop_id, id, number, 1, hold_id, %s, 'ship', 'to_pick' FROM orders.orders WHERE id = %s
+        """,
+        [parcel, ids["location_id"], order],
+    )
+    database.execute(
+        "INSERT INTO fulfilment.parcel_line (parcel_id, line_id, variant_id, quantity) VALUES (%s, %s, %s, 1)",
+        [parcel, ids["line_id"], ids["variant_id"]],
+    )
+    carrier = database.execute(
+        "INSERT INTO fulfilment.carrier (shop_id, name, tracking_url) VALUES (%s, 'Ours', '') RETURNING id",
+        [shop_id],
+    ).fetchone()
+    database.execute(
+        """
+        INSERT INTO documents.document (id, shop_id, kind, subject_id, source, year, number, currency, total_minor,
+                                        tax_minor, content, file, sha256, made_at)
+        VALUES (%s, %s, 'receipt', %s, %s, 2026, '', 'CNY', 0, 0, '{}', 'x', sha256('x'), now())
+        """,
+        [document, shop_id, order, order],
+    )
+    database.execute(
+        "INSERT INTO documents.sheet (id, shop_id, kind, asked, file, made_at) VALUES (%s, %s, 'label', %s, 'x', now())",
+        [sheet, shop_id, [str(parcel)]],
+    )
+    assert carrier is not None
+    return {
+        "parcel_id": str(parcel), "carrier_id": str(carrier[0]), "document_id": str(document), "sheet_id": str(sheet),
+    }  # fmt: skip
+
+
 # What can be sent
 
 
@@ -337,7 +375,7 @@ def value_for(tenant: Tenant, name: str, path: str) -> str | None:
     ids = tenant.ids
     stem = re.sub(r"s$", "", name)
     for known in (stem, f"{stem}_id", f"{stem.split('_')[-1]}_id"):
-        if known == "line_id" and "/orders/" not in path:
+        if known == "line_id" and "/orders/" not in path and "/fulfilment/" not in path:
             return ids["chat_line"]
         if known == "order_id" and "purchase" in path:
             return ids["purchase_order_id"]

@@ -8,6 +8,7 @@ from shopfloor.fulfilment import carriers, sheet
 from shopfloor.fulfilment.models import (
     GONE,
     HERE,
+    LEAVES,
     AmbiguousParcel,
     Delivery,
     NotInParcel,
@@ -24,6 +25,8 @@ from shopfloor.fulfilment.service import (
     cancel_order,
     lock,
     of_order,
+    of_orders,
+    order_of,
     parcel,
     parcels,
     pick,
@@ -39,6 +42,7 @@ from shopfloor.fulfilment.service import (
 __all__ = [
     "GONE",
     "HERE",
+    "LEAVES",
     "AmbiguousParcel",
     "Delivery",
     "NotInParcel",
@@ -54,6 +58,8 @@ __all__ = [
     "ids_by_number",
     "lock",
     "of_order",
+    "of_orders",
+    "order_of",
     "parcel",
     "parcel_number",
     "parcels",

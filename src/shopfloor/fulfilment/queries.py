@@ -140,16 +140,27 @@ async def set_all_picked(tx: Tx, *, parcel_ids: Sequence[UUID], picked: bool) ->
     )
 
 
-async def lock(tx: Tx, *, shop_id: int, ids: Sequence[UUID]) -> list[UUID]:
-    """Those of this shop, locked in the one order in which parcels are locked."""
-    cursor = await tx.connection.execute(
+async def order_of(tx: Tx, *, shop_id: int, parcel_id: UUID) -> UUID | None:
+    return await tx.value(
+        "SELECT order_id FROM fulfilment.parcel WHERE id = %(id)s AND shop_id = %(shop_id)s",
+        id=parcel_id,
+        shop_id=shop_id,
+    )
+
+
+async def lock(tx: Tx, *, shop_id: int, ids: Sequence[UUID]) -> list[Parcel]:
+    """Those of this shop, locked in the one order in which parcels are locked; without their lines."""
+    return await tx.every(
+        Parcel,
         """
-        SELECT id FROM fulfilment.parcel WHERE shop_id = %(shop_id)s AND id = ANY(%(ids)s::uuid[])
+        SELECT id, shop_id, order_id, order_number, position, hold_id, location_id, show_id, delivery, state, ready_on,
+               carrier, tracking, tracking_url, created_at, left_at, arrived_at
+          FROM fulfilment.parcel WHERE shop_id = %(shop_id)s AND id = ANY(%(ids)s::uuid[])
          ORDER BY id FOR UPDATE
         """,
-        {"shop_id": shop_id, "ids": list(ids)},
+        shop_id=shop_id,
+        ids=list(ids),
     )
-    return [row[0] for row in await cursor.fetchall()]
 
 
 async def parcels(tx: Tx, *, shop_id: int, ids: Sequence[UUID]) -> list[Parcel]:
@@ -167,12 +178,13 @@ async def parcels(tx: Tx, *, shop_id: int, ids: Sequence[UUID]) -> list[Parcel]:
     )
 
 
-async def ids_of_order(tx: Tx, *, shop_id: int, order_id: UUID) -> list[UUID]:
+async def ids_of_orders(tx: Tx, *, shop_id: int, order_ids: Sequence[UUID]) -> list[UUID]:
     cursor = await tx.connection.execute(
         """
-        SELECT id FROM fulfilment.parcel WHERE order_id = %(order_id)s AND shop_id = %(shop_id)s ORDER BY position
+        SELECT id FROM fulfilment.parcel WHERE order_id = ANY(%(order_ids)s::uuid[]) AND shop_id = %(shop_id)s
+         ORDER BY order_number, position
         """,
-        {"order_id": order_id, "shop_id": shop_id},
+        {"order_ids": list(order_ids), "shop_id": shop_id},
     )
     return [row[0] for row in await cursor.fetchall()]
 

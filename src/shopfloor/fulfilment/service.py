@@ -54,21 +54,34 @@ async def parcel(tx: Tx, *, shop_id: int, parcel_id: UUID) -> Parcel:
     return found[0]
 
 
+async def order_of(tx: Tx, *, shop_id: int, parcel_id: UUID) -> UUID:
+    """Whose it is.  Raises ParcelNotFound."""
+    order_id = await queries.order_of(tx, shop_id=shop_id, parcel_id=parcel_id)
+    if order_id is None:
+        raise ParcelNotFound(parcel_id=str(parcel_id))
+    return order_id
+
+
 async def of_order(tx: Tx, *, shop_id: int, order_id: UUID) -> list[Parcel]:
     """All of them in order, cancelled ones too."""
-    return await parcels(
-        tx, shop_id=shop_id, ids=await queries.ids_of_order(tx, shop_id=shop_id, order_id=order_id)
-    )
+    return await of_orders(tx, shop_id=shop_id, order_ids=[order_id])
+
+
+async def of_orders(tx: Tx, *, shop_id: int, order_ids: Sequence[UUID]) -> list[Parcel]:
+    ids = await queries.ids_of_orders(tx, shop_id=shop_id, order_ids=order_ids)
+    return await parcels(tx, shop_id=shop_id, ids=ids) if ids else []
 
 
 async def lock(tx: Tx, *, shop_id: int, parcel_ids: Sequence[UUID]) -> list[Parcel]:
     """As they are, and nobody else changes them before this transaction ends.  Raises ParcelNotFound for any."""
     wanted = list(dict.fromkeys(parcel_ids))
-    found = set(await queries.lock(tx, shop_id=shop_id, ids=wanted))
-    missing = [str(each) for each in wanted if each not in found]
-    if missing:
-        raise ParcelNotFound(parcel_id=missing[0])
-    return await parcels(tx, shop_id=shop_id, ids=wanted)
+    found = await queries.lock(tx, shop_id=shop_id, ids=wanted)
+    if len(found) < len(wanted):
+        known = {each.id for each in found}
+        raise ParcelNotFound(parcel_id=str(next(each for each in wanted if each not in known)))
+    inside = await queries.lines(tx, ids=wanted)
+    locked = [replace(each, lines=inside.get(each.id, [])) for each in found]
+    return sorted(locked, key=lambda each: (each.order_number, each.position))
 
 
 async def plan(
@@ -224,7 +237,7 @@ async def take_out(
 
 async def cancel_order(tx: Tx, *, shop_id: int, order_id: UUID, actor: str) -> None:
     """Its order fell: what has not left will not leave."""
-    known = await queries.ids_of_order(tx, shop_id=shop_id, order_id=order_id)
+    known = await queries.ids_of_orders(tx, shop_id=shop_id, order_ids=[order_id])
     if known:
         locked = await lock(tx, shop_id=shop_id, parcel_ids=known)
         await _put(tx, shop_id, [each.id for each in locked if each.state in HERE], State.CANCELLED, actor)
@@ -302,7 +315,8 @@ async def send(tx: Tx, found: Parcel, *, actor: str) -> Parcel:
     if found.state not in HERE:
         raise WrongStep(parcel=found.number, step=leaves, state=found.state)
     await stock.ship(tx, hold_id=found.hold_id, units=found.units)
-    await queries.set_all_picked(tx, parcel_ids=[found.id], picked=True)
+    if any(line.picked < line.quantity for line in found.lines):
+        await queries.set_all_picked(tx, parcel_ids=[found.id], picked=True)
     await _put(tx, found.shop_id, [found.id], leaves, actor)
     fact = (
         ParcelCollected(found.shop_id, found.id, found.order_id, found.number, _packed(found))
@@ -374,7 +388,11 @@ async def track(
     if not replaces and found.tracking and found.tracking != tracking:
         raise OtherTracking(parcel=found.number, tracking=found.tracking)
     carrier = carrier or found.carrier
-    url = await carriers.tracking_url(tx, shop_id=found.shop_id, carrier=carrier, tracking=tracking)
+    url = (
+        await carriers.tracking_url(tx, shop_id=found.shop_id, carrier=carrier, tracking=tracking)
+        if tracking
+        else ""
+    )
     await queries.set_tracking(tx, parcel_id=found.id, carrier=carrier, tracking=tracking, tracking_url=url)
     await queries.note(
         tx,

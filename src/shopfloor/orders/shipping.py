@@ -61,15 +61,15 @@ async def send_parcel(
     packing.check_may_leave(found, lines, {line.line_id for line in parcel.lines})
     parcel = await fulfilment.track(tx, parcel, carrier=carrier, tracking=tracking, actor=actor)
     await _send(tx, found, lines, parcel, actor=actor)
-    return await fulfilment.parcel(tx, shop_id=shop_id, parcel_id=parcel_id)
+    return replace(parcel, state=fulfilment.LEAVES[parcel.delivery])
 
 
 async def _locked(
     tx: Tx, *, shop_id: int, parcel_id: UUID
 ) -> tuple[Order, list[OrderLine], fulfilment.Parcel]:
     """The order first, the parcel after it."""
-    parcel = await fulfilment.parcel(tx, shop_id=shop_id, parcel_id=parcel_id)
-    found, lines = await lock(tx, shop_id=shop_id, order_id=parcel.order_id)
+    order_id = await fulfilment.order_of(tx, shop_id=shop_id, parcel_id=parcel_id)
+    found, lines = await lock(tx, shop_id=shop_id, order_id=order_id)
     [parcel] = await fulfilment.lock(tx, shop_id=shop_id, parcel_ids=[parcel_id])
     return found, lines, parcel
 

@@ -67,20 +67,18 @@ async def _data(tx: Tx, wanted: documents.Sheet) -> dict[str, Any]:
             "places": _places(found, names),
         }
     sender = [seller.name or shop.name, *seller.address.splitlines()]
-    siblings = {
-        order_id: [
-            each
-            for each in await fulfilment.of_order(tx, shop_id=shop.id, order_id=order_id)
-            if each.state is not fulfilment.State.CANCELLED
-        ]
-        for order_id in {each.parcel.order_id for each in found}
-    }
+    siblings: dict[UUID, list[fulfilment.Parcel]] = {}
+    for each in await fulfilment.of_orders(
+        tx, shop_id=shop.id, order_ids=sorted({each.parcel.order_id for each in found})
+    ):
+        if each.state is not fulfilment.State.CANCELLED:
+            siblings.setdefault(each.order_id, []).append(each)
     shown = _slip if wanted.kind is SheetKind.PACKING_SLIP else _label
     return data | {
         "title": documents.words.words(lang)[
             "packing_slip" if wanted.kind is SheetKind.PACKING_SLIP else "parcel"
         ],
-        "parcels": [shown(each, sender, siblings[each.parcel.order_id], lang) for each in found],
+        "parcels": [shown(each, sender, siblings.get(each.parcel.order_id, []), lang) for each in found],
     }
 
 

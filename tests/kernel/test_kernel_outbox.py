@@ -336,3 +336,32 @@ async def test_a_lost_notice_delays_a_fact_and_loses_none(
             await outbox.record(tx, Told(1, "silent"))
             await tx.run("ALTER TABLE kernel.outbox ENABLE TRIGGER outbox_notify")
         await eventually("the fact is found", all_heard)
+
+
+class Counting(Database):
+    begun = 0
+
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[Tx, None]:
+        self.begun += 1
+        async with super().transaction() as tx:
+            yield tx
+
+
+async def test_a_fact_costs_each_reader_two_transactions(dsn: str, database: Database) -> None:
+    """One looks, one takes; nobody looks again for what would ring the bell."""
+    reading = Counting(dsn)
+    await reading.open()
+    ear, followed = Ear(), list[Told]()
+    async with readers(dsn, reading, ear, followed):
+        await tell(database, "0")
+        await eventually("the first is heard", lambda: len(ear.heard) == len(followed) == 1)
+        before = reading.begun
+        for number in range(1, 11):
+            await tell(database, str(number))
+            await eventually(
+                "it is heard", lambda number=number: len(ear.heard) == len(followed) == number + 1
+            )
+        # A notice that comes while somebody looks anyway costs one look more.
+        assert 2 * 10 * 2 - 2 <= reading.begun - before <= 2 * 10 * 2 + 6
+    await reading.close()

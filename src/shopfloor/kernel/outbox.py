@@ -229,55 +229,70 @@ def decode(kind: type[Any], delivered: Delivered) -> Any:
     return msgspec.convert(delivered.body, kind, strict=False)
 
 
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """How many facts were taken, and whether there may be more that no notice will tell of."""
+
+    took: int
+    behind: bool
+
+
 async def deliver(db: Database, consumer: Consumer, *, limit: int | None = None) -> int:
     """Hand the next facts to `consumer`; return how many it took.
 
     A batch that fails is tried again one fact at a time; a fact that fails `ATTEMPTS` times is parked, with
     its error, where the audit finds it.  Two processes never run the same consumer at once.
     """
-    limit = consumer.limit if limit is None else limit
+    return (await _try_step(db, consumer, consumer.limit if limit is None else limit)).took
+
+
+async def _try_step(db: Database, consumer: Consumer, limit: int) -> _Step:
     try:
-        return await _deliver(db, consumer, limit=limit)
+        return await _step(db, consumer, limit)
     except DatabaseAway:
         raise
     except Exception as problem:  # noqa: BLE001 -- whatever a handler raises must not stop the others
         if limit > 1:
-            return await deliver(db, consumer, limit=1)
-        return await _failed(db, consumer, problem)
+            return _Step((await _try_step(db, consumer, 1)).took, behind=True)
+        return _Step(await _failed(db, consumer, problem), behind=True)
 
 
-async def _deliver(db: Database, consumer: Consumer, *, limit: int) -> int:
-    if not await _is_behind(db, consumer):
-        return 0
+async def _step(db: Database, consumer: Consumer, limit: int) -> _Step:
+    seen, position = await _where(db, consumer)
+    if position is not None and position >= seen.last:
+        return _Step(0, behind=seen.unplaced)
     async with db.transaction() as tx:
         position = await _lock_cursor(tx, consumer.name)
         if position is None:
-            return 0
+            return _Step(0, behind=True)
         batch = await read(tx, after=position, limit=limit, names=consumer.names)
         if batch:
             await consumer.handle(tx, batch)
-            await _move_cursor(tx, consumer.name, batch[-1].position)
-        return len(batch)
+            position = batch[-1].position
+            await _move_cursor(tx, consumer.name, position)
+    return _Step(len(batch), behind=seen.unplaced or position < seen.last)
 
 
-async def _is_behind(db: Database, consumer: Consumer) -> bool:
-    """Place what can be placed; say whether there is anything for `consumer`, now or as soon as it is placed."""
+async def _where(db: Database, consumer: Consumer) -> tuple[Seen, int | None]:
+    """Place what can be placed; say what there is, and up to where `consumer` has it."""
     async with db.transaction() as tx:
         seen = await place(tx)
         position = await tx.value(
             "SELECT position FROM kernel.consumer WHERE name = %(name)s", name=consumer.name
         )
-    return seen.unplaced or position is None or position < seen.last
+    return seen, position
 
 
 async def _lock_cursor(tx: Tx, name: str) -> int | None:
-    await tx.run(
-        "INSERT INTO kernel.consumer (name) VALUES (%(name)s) ON CONFLICT (name) DO NOTHING",
-        name=name,
-    )
-    return await tx.value(
-        "SELECT position FROM kernel.consumer WHERE name = %(name)s FOR UPDATE SKIP LOCKED", name=name
-    )
+    """None while another process has it."""
+    locked = "SELECT position FROM kernel.consumer WHERE name = %(name)s FOR UPDATE SKIP LOCKED"
+    position = await tx.value(locked, name=name)
+    if position is None:
+        await tx.run(
+            "INSERT INTO kernel.consumer (name) VALUES (%(name)s) ON CONFLICT (name) DO NOTHING", name=name
+        )
+        position = await tx.value(locked, name=name)
+    return position
 
 
 async def _move_cursor(tx: Tx, name: str, position: int) -> None:
@@ -393,15 +408,17 @@ async def run(db: Database, consumer: Consumer, arrivals: Arrivals, *, pause: fl
         while True:
             event.clear()
             try:
-                if await deliver(db, consumer):
-                    continue
-                behind = await _is_behind(db, consumer)
+                step = await _try_step(db, consumer, consumer.limit)
             except DatabaseAway:
                 _log.warning("outbox.database_away", consumer=consumer.name)
                 await asyncio.sleep(1.0)
                 continue
-            # Behind, and nothing taken: another process is at it, or a fact has failed and is tried again.
-            await (asyncio.sleep(pause) if behind else arrivals.sleep(event, pause))
+            if not step.behind:
+                # What was committed since we looked has rung the bell.
+                await arrivals.sleep(event, pause)
+            elif not step.took:
+                # Another process is at it, or a fact has failed and is tried again.
+                await asyncio.sleep(pause)
 
 
 FollowHandler = Callable[[Any], Awaitable[None] | None]
@@ -429,14 +446,13 @@ class Follower:
 
     async def step(self) -> int:
         """Hand over what there is; return how many facts that were."""
-        return (await self._step())[0]
+        return (await self._step()).took
 
-    async def _step(self) -> tuple[int, bool]:
-        """Also: whether there is more to come that could not be placed yet."""
+    async def _step(self) -> _Step:
         async with self._db.transaction() as tx:
             seen = await place(tx)
         if seen.last <= self.position:
-            return 0, seen.unplaced
+            return _Step(0, behind=seen.unplaced)
         async with self._db.transaction() as tx:
             batch = await read(tx, after=self.position, limit=FOLLOWED_AT_ONCE, names=self._names)
         for delivered in batch:
@@ -447,7 +463,7 @@ class Follower:
                 if done is not None:
                     await done
             self.position = delivered.position
-        return len(batch), seen.unplaced
+        return _Step(len(batch), behind=seen.unplaced or self.position < seen.last)
 
     async def run(self, arrivals: Arrivals) -> None:
         """Look whenever facts arrive, with a pause between two looks unless there was more to take: in a rush, facts
@@ -457,13 +473,13 @@ class Follower:
             while True:
                 event.clear()
                 try:
-                    took, unplaced = await self._step()
+                    step = await self._step()
                 except DatabaseAway:
                     await asyncio.sleep(1.0)
                     continue
-                if took == FOLLOWED_AT_ONCE:
+                if step.took == FOLLOWED_AT_ONCE:
                     continue
-                if took or unplaced:
+                if step.took or step.behind:
                     await asyncio.sleep(self._pause)
-                else:
+                if not step.behind:
                     await arrivals.sleep(event, self._pause)

@@ -148,7 +148,9 @@ class Node:
         self.certificate = certificate
         self.connections = connections or Connections(room_for(raise_file_limit()), proxies=settings.proxies)
         self.db = Database(dsn, settings.database_pool)
-        self.lake = collector.Collector(settings.lake_dir, writer, seal_every=settings.seal_seconds)
+        self.lake = collector.Collector(
+            settings.lake_dir, writer, seal_every=settings.seal_seconds, sealing=collector.SealingProcess()
+        )
         self.terms = purchases.OfferTermsCache(purchases.loader(self.db))
         waitlist = purchases.WaitlistHook(self.terms)
         self.intake = stock.Intake(dsn, on_refused=waitlist.join, capacity=settings.intake_queue)

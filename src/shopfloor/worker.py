@@ -261,7 +261,10 @@ async def _work(settings: Settings, dsn: str) -> None:
     db = Database(dsn, settings.database_pool)
     await db.open()
     lake = collector.Collector(
-        settings.lake_dir, f"worker-{socket.gethostname()}-{os.getpid()}", seal_every=settings.seal_seconds
+        settings.lake_dir,
+        f"worker-{socket.gethostname()}-{os.getpid()}",
+        seal_every=settings.seal_seconds,
+        sealing=collector.SealingProcess(),
     )
     await lake.start()
     arrivals = outbox.Arrivals(dsn, channels=CHANNELS)

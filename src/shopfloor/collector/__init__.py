@@ -34,6 +34,7 @@ from shopfloor.collector.models import (
 )
 from shopfloor.collector.replay import bad_events, judge
 from shopfloor.collector.sealer import rebuild_index, seal_everything
+from shopfloor.collector.sealing_process import SealingProcess
 from shopfloor.collector.service import Collector
 from shopfloor.collector.spill import FactIds
 from shopfloor.collector.vocabulary import BROWSER, SHEDDING_ORDER
@@ -62,6 +63,7 @@ __all__ = [
     "LakeDamaged",
     "NotDurable",
     "Sealed",
+    "SealingProcess",
     "WriterTaken",
     "audit",
     "bad_events",

@@ -28,6 +28,7 @@ from shopfloor.collector.models import (
     Sealed,
     SegmentId,
 )
+from shopfloor.collector.sealing_process import SealingProcess
 from shopfloor.collector.vocabulary import SHEDDING_ORDER, shedding_class
 from shopfloor.kernel import logs
 from shopfloor.kernel.values import new_id, now
@@ -74,7 +75,8 @@ class Collector:
 
     `writer` names this process in the lake; two live processes never share one.  `reserve` is the free space
     below which browsers' events are given up, class by class; facts of the server are taken as long as the
-    disk takes them.  `sync` and `free` reach the operating system and are given only by tests.
+    disk takes them.  `sealing`: what seals, here or in a process of its own; it is ended with the collector.  `sync`
+    and `free` reach the operating system and are given only by tests.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class Collector:
         *,
         seal_every: float = 10.0,
         reserve: int = 256 << 20,
+        sealing: SealingProcess | None = None,
         sync: Callable[[int], None] = os.fdatasync,
         free: Callable[[Path], int] = free_bytes,
     ) -> None:
@@ -94,6 +97,7 @@ class Collector:
         self.counters = Counters()
         self._seal_every = seal_every
         self._reserve = reserve
+        self._sealing = sealing
         self._sync = sync
         self._free = free
         self._segment: log.Segment | None = None
@@ -145,6 +149,8 @@ class Collector:
                 self._lock.close()
                 self._lock = None
             self._disk.shutdown()
+            if self._sealing is not None:
+                await asyncio.to_thread(self._sealing.end)
 
     async def append(self, events: Sequence[Entry]) -> list[Result]:
         """Keep `events`; one result for each, in order.  When it returns, they are on the disk.
@@ -384,6 +390,5 @@ class Collector:
             for segment, _ in log.segments(self.directory)
             if segment.writer == self.writer and segment.number <= number
         ]
-        return sealer.seal(
-            self.directory, [*mine, *sealer.orphans(self.directory, except_writer=self.writer)]
-        )
+        seal = sealer.seal if self._sealing is None else self._sealing.seal
+        return seal(self.directory, [*mine, *sealer.orphans(self.directory, except_writer=self.writer)])

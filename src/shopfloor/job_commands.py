@@ -15,8 +15,8 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from shopfloor import job_handlers
-from shopfloor.kernel.database import Database
+from shopfloor import job_handlers, live
+from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.jobs import Job, State, queries, runner, service
 from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.startup import prepared_database
@@ -114,13 +114,20 @@ def work(settings: Settings, parent: int | None) -> None:
         asyncio.run(_work(settings, settings.database_url, parent))
 
 
+async def _a_show_is_on_air(tx: Tx) -> bool:
+    """It is read every two minutes."""
+    return bool(await live.counters.on_air(tx))
+
+
 async def _work(settings: Settings, dsn: str, parent: int | None) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     db = Database(dsn, runner.AT_ONCE + 1)
     await db.open()
-    await runner.work(dsn, db, job_handlers.handlers(settings), parent=parent, stop=stop)
+    await runner.work(
+        dsn, db, job_handlers.handlers(settings), parent=parent, stop=stop, more_to_come=_a_show_is_on_air
+    )
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(db.close(), 2.0)
     if stop.is_set():

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from shopfloor import collector, invoicing, warehouse
+from shopfloor import collector, invoicing, retention, warehouse, wiring
 from shopfloor.demand import jobs as demand_jobs
 from shopfloor.kernel import jobs
 from shopfloor.kernel.database import Tx
@@ -19,6 +19,7 @@ from shopfloor.metrics import jobs as metrics_jobs
 from shopfloor.supply import jobs as supply_jobs
 
 COMPACT_EVERY: Final = 3600.0
+RETAIN_EVERY: Final = 3600.0
 READ_SHOWS_EVERY: Final = 120.0
 REMIND_EVERY: Final = 60.0
 
@@ -29,6 +30,7 @@ class Nothing:
 
 
 COMPACT: Final = jobs.Job("lake.compact", asked=Nothing)
+RETAIN: Final = jobs.Job("retention.round", asked=Nothing)
 
 
 def handlers(settings: Settings) -> Handlers:
@@ -40,6 +42,11 @@ def handlers(settings: Settings) -> Handlers:
         async with run.db.transaction() as tx:
             await run.done(tx, as_of=now(), result={"files": done.files_before, "merged": done.files_after})
 
+    async def retain(run: jobs.Run, _: Nothing) -> None:
+        done = await retention.run(run.db, archive=settings.archive_dir, consumers=wiring.CONSUMERS)
+        async with run.db.transaction() as tx:
+            await run.done(tx, as_of=now(), result=done.as_dict())
+
     async def report(run: jobs.Run, asked: metrics_jobs.OfShow) -> None:
         await metrics_jobs.make_report(run, asked, lake=settings.lake_dir)
 
@@ -48,6 +55,7 @@ def handlers(settings: Settings) -> Handlers:
 
     return {
         COMPACT: compact,
+        RETAIN: retain,
         metrics_jobs.REPORT: report,
         demand_jobs.FORECAST: forecast,
         supply_jobs.PLAN: supply_jobs.make,
@@ -60,11 +68,16 @@ async def ask_to_compact(tx: Tx) -> None:
     await jobs.ask(tx, COMPACT, Nothing(), key="")
 
 
+async def ask_to_retain(tx: Tx) -> None:
+    await jobs.ask(tx, RETAIN, Nothing(), key="")
+
+
 def periodic(
     read_shows_on_air: Callable[[Tx], Awaitable[None]], remind: Callable[[Tx], Awaitable[object]]
 ) -> Sequence[Periodic]:
     return [
         Periodic("messages.remind", REMIND_EVERY, remind),
         Periodic("lake.compact", COMPACT_EVERY, ask_to_compact),
+        Periodic("retention.round", RETAIN_EVERY, ask_to_retain),
         Periodic("shows.read", READ_SHOWS_EVERY, read_shows_on_air),
     ]

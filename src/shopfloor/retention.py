@@ -201,11 +201,10 @@ async def run(db: Database, *, archive: Path, consumers: Collection[str], at: da
     """
     at = now() if at is None else at
     done = Done()
-    async with db.transaction() as tx:
-        if not await tx.value("SELECT pg_try_advisory_xact_lock(%(lock)s)", lock=_LOCK):
-            return done
-        done.months_made += await partitions.keep_ahead(tx, schema="kernel", table="outbox", at=at)
-        done.months_made += await stock.retention.make_months(tx, at=at)
+    made = await make_months(db, at=at)
+    if made is None:
+        return done
+    done.months_made += made
     async with db.transaction() as tx:
         done.months_dropped += await outbox.forget(tx, before=at - _after(FACTS), consumers=consumers)
     done.months_closed += await stock.retention.close_months(db, before=at - _after(JOURNAL), archive=archive)
@@ -221,6 +220,16 @@ async def run(db: Database, *, archive: Path, consumers: Collection[str], at: da
     if done != Done():
         _log.info("retention.done", **done.as_dict())
     return done
+
+
+async def make_months(db: Database, *, at: datetime | None = None) -> list[str] | None:
+    """Make the months that are to come, ahead of time; None while another process is at it."""
+    at = now() if at is None else at
+    async with db.transaction() as tx:
+        if not await tx.value("SELECT pg_try_advisory_xact_lock(%(lock)s)", lock=_LOCK):
+            return None
+        made = await partitions.keep_ahead(tx, schema="kernel", table="outbox", at=at)
+        return [*made, *await stock.retention.make_months(tx, at=at)]
 
 
 _LOCK: Final = 0x5_40_9F_10_27

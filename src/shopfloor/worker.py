@@ -92,8 +92,8 @@ def loops(
     async def tidy() -> None:
         await catalog.tidy(db, settings.pictures_dir)
 
-    async def retain() -> None:
-        await retention.run(db, archive=settings.archive_dir, consumers=wiring.CONSUMERS)
+    async def make_months() -> None:
+        await retention.make_months(db)
 
     async def back_up() -> None:
         await take_backup(db, settings)
@@ -109,7 +109,7 @@ def loops(
         _every(FETCH_EVERY, "fetch_pictures", fetch_pictures),
         _every(FORGET_EVERY, "forget", forget),
         _every(FORGET_EVERY, "tidy", tidy),
-        _every(FORGET_EVERY, "retain", retain),
+        _every(FORGET_EVERY, "make_months", make_months),
         _every(BACKUP_LOOK_EVERY, "backup", back_up),
         dispatcher.run(
             db,

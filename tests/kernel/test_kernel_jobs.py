@@ -519,6 +519,34 @@ async def test_a_worker_ends_when_there_is_nothing_to_do(dsn: str, database: Dat
         assert await tx.value("SELECT count(*) FROM procrastinate.procrastinate_workers") == 0
 
 
+async def test_an_idle_worker_stays_while_more_is_to_come_and_does_not_grow(
+    dsn: str, database: Database
+) -> None:
+    adding = Adding()
+    asked = 0
+
+    async def three_times(_: Tx) -> bool:
+        nonlocal asked
+        asked += 1
+        if asked == 3:
+            await ask(database, 2)
+        return asked <= 3
+
+    async def always(_: Tx) -> bool:
+        return True
+
+    await ask(database, 1)
+    await asyncio.wait_for(
+        runner.work(dsn, database, adding.handlers, idle=0.1, more_to_come=three_times), PATIENCE
+    )
+    # One worker did what came later too, and ended when it was told that no more would come.
+    assert (sorted(adding.began), asked) == ([1, 2], 4)
+
+    await asyncio.wait_for(
+        runner.work(dsn, database, adding.handlers, idle=0.1, more_to_come=always, most_memory=1), PATIENCE
+    )
+
+
 async def test_periodic_work_is_asked_for_once_whoever_asks(database: Database) -> None:
     async def act(tx: Tx) -> None:
         await jobs.ask(tx, ADD, Sum([1]), key="tick")

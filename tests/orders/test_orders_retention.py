@@ -13,11 +13,12 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 from tests.conftest import NewDatabase
+from tests.jobs import drain
 from tests.orders.conftest import PRICE, MakeMarket, Market
 
-from shopfloor import live, orders, retention, stock, wiring, worker
+from shopfloor import job_handlers, live, orders, retention, stock, wiring, worker
 from shopfloor.collector import Collector
-from shopfloor.kernel import outbox, partitions
+from shopfloor.kernel import jobs, outbox, partitions
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.values import made_at, new_id
@@ -427,8 +428,26 @@ async def test_a_month_that_changed_while_it_was_written_is_not_closed(
     assert await count(market.db, "SELECT count(*) FROM stock.closed_month") == 0
 
 
-async def test_the_worker_keeps_to_the_table(market: Market, dsn: str, tmp_path: Path) -> None:
-    """Months are there ahead of time with nobody asking for it."""
+async def test_a_round_is_a_job_that_is_asked_for_every_hour(
+    market: Market, dsn: str, tmp_path: Path
+) -> None:
+    settings = Settings(data_dir=tmp_path, database_url=dsn)
+    periodic = {each.name: each for each in job_handlers.periodic(wiring.read_shows_on_air, wiring.read_shows_on_air)}
+    assert periodic["retention.round"].seconds == 3600
+    async with market.db.transaction() as tx:
+        await periodic["retention.round"].act(tx)
+
+    await drain(dsn, market.db, job_handlers.handlers(settings))
+
+    async with market.db.transaction() as tx:
+        done = await jobs.result(tx, job_handlers.RETAIN, "", retention.Done)
+    assert done is not None
+    assert {name.rpartition("_20")[0] for name in done.value.months_made} == {"outbox", "movement"}
+    assert await count(market.db, "SELECT count(*) FROM kernel.partition") >= 2 * partitions.AHEAD
+
+
+async def test_the_worker_makes_the_months_to_come(market: Market, dsn: str, tmp_path: Path) -> None:
+    """They are there ahead of time with nobody asking for it."""
     lake = Collector(tmp_path / "lake", "w")
     settings = Settings(data_dir=tmp_path, database_url=dsn)
     work: list[asyncio.Task[None]] = []

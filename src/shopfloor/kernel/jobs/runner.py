@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Concatenate, Final
 
 import msgspec
@@ -23,7 +24,7 @@ from procrastinate.retry import BaseRetryStrategy, RetryDecision
 from procrastinate.worker import Worker
 
 from shopfloor.kernel import logs
-from shopfloor.kernel.database import Database, DatabaseAway
+from shopfloor.kernel.database import Database, DatabaseAway, Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.jobs import dispatcher, queries
 from shopfloor.kernel.jobs.models import QUEUE, Job, Phase, Superseded
@@ -32,10 +33,14 @@ from shopfloor.kernel.jobs.service import Handler, Handlers, Run, lock_of
 from shopfloor.kernel.values import new_id
 
 IDLE: Final = 20.0
+# A worker that stays for what is to come starts anew when it has grown: solvers and readers keep what they once took.
+MOST_MEMORY: Final = 600 * 2**20
 AT_ONCE: Final = 2
 LOOK_EVERY: Final = 1.0
 
 _log = logs.get("jobs")
+
+MoreToCome = Callable[[Tx], Awaitable[bool]]
 
 
 class Again(Exception):
@@ -152,8 +157,14 @@ async def work(
     silent: float = dispatcher.SILENT,
     parent: int | None = None,
     stop: asyncio.Event | None = None,
+    more_to_come: MoreToCome | None = None,
+    most_memory: int = MOST_MEMORY,
 ) -> None:
-    """Do jobs until there were none for `idle` seconds, `stop` is set, or the process `parent` is gone."""
+    """Do jobs until there were none for `idle` seconds, `stop` is set, or the process `parent` is gone.
+
+    While there is `more_to_come` an idle worker stays, unless it has grown to `most_memory`: to start costs more
+    than to wait.
+    """
     hands = Hands()
     connector = procrastinate.PsycopgConnector(
         conninfo=dsn,
@@ -177,37 +188,65 @@ async def work(
             stalled_worker_timeout=silent,
             install_signal_handlers=False,
         )
-        watching = asyncio.create_task(_watch(db, worker, hands, idle=idle, parent=parent, stop=stop))
+        stays = _Stays(idle, more_to_come, most_memory)
+        watching = asyncio.create_task(_watch(db, worker, hands, stays, parent=parent, stop=stop))
         try:
             await worker.run()
         finally:
             watching.cancel()
 
 
+@dataclass(frozen=True, slots=True)
+class _Stays:
+    """How long a worker with nothing to do stays."""
+
+    idle: float
+    more_to_come: MoreToCome | None
+    most_memory: int
+
+    async def is_over(self, db: Database, hands: Hands) -> bool:
+        if hands.running or time.monotonic() - hands.idle_since < self.idle:
+            return False
+        if self.more_to_come is None or memory() >= self.most_memory:
+            return True
+        async with db.transaction() as tx:
+            if not await self.more_to_come(tx):
+                return True
+        hands.idle_since = time.monotonic()
+        return False
+
+
+def memory() -> int:
+    """Bytes of this process that are in memory."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
 async def _watch(
     db: Database,
     worker: Worker,
     hands: Hands,
+    stays: _Stays,
     *,
-    idle: float,
     parent: int | None,
     stop: asyncio.Event | None,
 ) -> None:
     """Stop `worker` when it is time."""
     lost_before: set[int] = set()
+    pause = min(LOOK_EVERY, max(stays.idle, 0.05))
     while True:
         if stop is None:
-            await asyncio.sleep(min(LOOK_EVERY, max(idle, 0.05)))
+            await asyncio.sleep(pause)
         else:
             with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), min(LOOK_EVERY, max(idle, 0.05)))
+                await asyncio.wait_for(stop.wait(), pause)
         if (stop is not None and stop.is_set()) or (parent is not None and os.getppid() != parent):
             break
-        if not hands.running and time.monotonic() - hands.idle_since >= idle:
-            break
-        if worker.worker_id is None:
-            continue
         with suppress(DatabaseAway, psycopg.Error):
+            if await stays.is_over(db, hands):
+                break
+            if worker.worker_id is None:
+                continue
             async with db.transaction() as tx:
                 lost = {*await queries.held(tx, worker_id=worker.worker_id)} - hands.running
             if lost & lost_before:

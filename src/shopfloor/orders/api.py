@@ -184,14 +184,15 @@ async def erase(body: EraseIn, actor: MembersManager, db: Db) -> erasure.Erasure
         return await erasure.erase(tx, actor=actor, subject=subject)
 
 
-@router.get("/{order_id}", responses=refusals(OrderNotFound))
+@router.get("/{order_id:uuid}", responses=refusals(OrderNotFound))
 async def order(order_id: UUID, actor: Viewer, db: Db) -> dict[str, Any]:
     async with db.transaction() as tx:
         return shown(await views.order(tx, shop_id=actor.shop_id, order_id=order_id))
 
 
 @router.post(
-    "/{order_id}/paid", responses=refusals(OrderNotFound, WrongAmount, WrongCurrency, AlreadyPaid, KeyReused)
+    "/{order_id:uuid}/paid",
+    responses=refusals(OrderNotFound, WrongAmount, WrongCurrency, AlreadyPaid, KeyReused),
 )
 async def mark_paid(order_id: UUID, body: Paid, actor: Manager, db: Db) -> dict[str, Any]:
     """The money is here: exactly what is due."""
@@ -209,7 +210,7 @@ async def mark_paid(order_id: UUID, body: Paid, actor: Manager, db: Db) -> dict[
 
 
 @router.post(
-    "/{order_id}/ship",
+    "/{order_id:uuid}/ship",
     responses=refusals(OrderNotFound, NotPaid, NotReady, OrderClosed, purchases.BadPurchase),
 )
 async def ship(order_id: UUID, body: Shipped, actor: Manager, db: Db) -> dict[str, Any]:
@@ -225,14 +226,14 @@ async def ship(order_id: UUID, body: Shipped, actor: Manager, db: Db) -> dict[st
     return await _told(db, actor, changed)
 
 
-@router.post("/{order_id}/deliver", responses=refusals(OrderNotFound, NotShipped))
+@router.post("/{order_id:uuid}/deliver", responses=refusals(OrderNotFound, NotShipped))
 async def deliver(order_id: UUID, actor: Manager, db: Db) -> dict[str, Any]:
     async with db.transaction() as tx:
         changed = await shipping.deliver(tx, shop_id=actor.shop_id, order_id=order_id, actor=_actor(actor))
     return await _told(db, actor, changed)
 
 
-@router.post("/{order_id}/cancel", responses=refusals(OrderNotFound, CannotCancel))
+@router.post("/{order_id:uuid}/cancel", responses=refusals(OrderNotFound, CannotCancel))
 async def cancel(order_id: UUID, body: Cancelled, actor: Manager, db: Db) -> dict[str, Any]:
     """Units go back, first to who waits for them; what was paid is owed back."""
     async with db.transaction() as tx:
@@ -247,7 +248,7 @@ async def cancel(order_id: UUID, body: Cancelled, actor: Manager, db: Db) -> dic
     return await _told(db, actor, changed)
 
 
-@router.post("/{order_id}/ready", responses=refusals(OrderNotFound, OrderClosed))
+@router.post("/{order_id:uuid}/ready", responses=refusals(OrderNotFound, OrderClosed))
 async def ready(order_id: UUID, actor: Manager, db: Db) -> dict[str, Any]:
     """The presale lines are there: asks for the balance."""
     async with db.transaction() as tx:
@@ -255,7 +256,7 @@ async def ready(order_id: UUID, actor: Manager, db: Db) -> dict[str, Any]:
     return await _told(db, actor, changed)
 
 
-@router.post("/{order_id}/delay", responses=refusals(OrderNotFound, NoDelay, purchases.BadPurchase))
+@router.post("/{order_id:uuid}/delay", responses=refusals(OrderNotFound, NoDelay, purchases.BadPurchase))
 async def delay(order_id: UUID, body: Delayed, actor: Manager, db: Db) -> dict[str, Any]:
     """It will come later than promised: the buyer may take the new date, or everything back."""
     async with db.transaction() as tx:
@@ -270,7 +271,7 @@ async def delay(order_id: UUID, body: Delayed, actor: Manager, db: Db) -> dict[s
 
 
 @router.post(
-    "/{order_id}/refunds",
+    "/{order_id:uuid}/refunds",
     responses=refusals(
         OrderNotFound, payments.OverRefund, WrongAmount, WrongCurrency, KeyReused, purchases.BadPurchase
     ),
@@ -301,7 +302,7 @@ async def refund(request: Request, order_id: UUID, body: Refunded, actor: Manage
     return await _told(db, actor, changed)
 
 
-@router.post("/{order_id}/refunds/{refund_id}/sent", responses=refusals(OrderNotFound, RefundNotFound))
+@router.post("/{order_id:uuid}/refunds/{refund_id}/sent", responses=refusals(OrderNotFound, RefundNotFound))
 async def refund_sent(order_id: UUID, refund_id: UUID, actor: Manager, db: Db) -> dict[str, Any]:
     async with db.transaction() as tx:
         changed = await refunds.mark_refunded(

@@ -206,7 +206,7 @@ async def receive(body: Receipt, actor: Editor, db: Db) -> Level:
 @router.post(
     "/adjustments",
     status_code=201,
-    responses=refusals(UnknownStock, BadQuantity, SignContradicts, NotEnough),
+    responses=refusals(UnknownStock, BadQuantity, SignContradicts, NotEnough, PoolClosed),
 )
 async def adjust(body: Adjustment, actor: Editor, db: Db) -> Level:
     async with db.transaction() as tx:

@@ -124,7 +124,10 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
         ASKED.add(label)
         case.path_parameters.update({name: IDS[name][0] for name in case.path_parameters if IDS.get(name)})
     if meta is not None and meta.generation.mode.is_positive:
-        case.body = _named(case.body)
+        named = _named(case.body)
+        # A body that is set anew is judged anew, and a file does not fit what the document says of text.
+        if named != case.body:
+            case.body = named
         if meta.phase.name.name == "STATEFUL" and isinstance(case.body, dict):
             # Links lead to what was just made: it has nothing of what a body may name yet.
             case.body |= dict.fromkeys(MAY_BE_NONE & case.body.keys())

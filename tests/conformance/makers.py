@@ -50,6 +50,7 @@ class Shop:
         self.horizon = 20.0
         self.plans: list[int] = []
         self.sent: list[tuple[dict[str, Any], str]] = []
+        self._policy = self.call("GET", "/orders/policy")
         self.days = 30
 
     def try_call(self, method: str, path: str, body: object = None) -> Any:
@@ -162,15 +163,30 @@ class Shop:
             if self._on_air is None:
                 # So many that what one buyer's network has unpaid stays a small share of them.
                 self._on_air = self.show(started=True, quota=900_000)
-        with Buyer(self, self._on_air) as buyer:  # pyright: ignore[reportArgumentType]
-            # Somebody else each time: what one contact has unpaid is limited.
-            phone = f"+86 13{self.dice.randrange(10**9):09d}"
-            order = buyer.order(buyer.buy(self._on_air.variant), phone=phone)
+        try:
+            order = self._ordered(self._on_air)
+        except AssertionError:
+            self.put_right()
+            order = self._ordered(self._on_air)
         if paid or shipped:
             self.call("POST", f"/orders/{order}/paid", self.due(order))
         if shipped:
             self.call("POST", f"/orders/{order}/ship", {})
         return order
+
+    def _ordered(self, show: Stall) -> str:
+        with Buyer(self, show) as buyer:  # pyright: ignore[reportArgumentType]
+            # Somebody else each time: what one contact has unpaid is limited.
+            phone = f"+86 13{self.dice.randrange(10**9):09d}"
+            return buyer.order(buyer.buy(show.variant), phone=phone)
+
+    def put_right(self) -> None:
+        """What was asked at random may have left a shop in which nothing can be ordered, or delivered nowhere."""
+        self.call("PUT", "/orders/policy", self._policy)
+        shipping = self.call("GET", "/shipping")
+        for kind in ("methods", "zones"):
+            for each in shipping[kind]:
+                self.call("DELETE", f"/shipping/{kind}/{each['id']}")
 
     def due(self, order: str) -> dict[str, Any]:
         due = self.call("GET", f"/orders/{order}")["due"]["amount"]
@@ -237,6 +253,63 @@ def _slot(shop: Shop) -> Made:
     show = shop.call("POST", "/shows", {"title": "Planned"})["id"]
     slot = shop.call("POST", f"/shows/{show}/slots", {"title": "First", "minutes": 5})["id"]
     return {"show_id": show, "slot_id": slot}, None
+
+
+def _unused_product(shop: Shop) -> Made:
+    return {
+        "product_id": shop.call("POST", "/products", {"title": "Unused", "variants": [{"price": "9.00"}]})[
+            "id"
+        ]
+    }, None
+
+
+def _taxes(shop: Shop) -> Made:
+    return {}, {"origin_country": "CN"}
+
+
+def _taxed(shop: Shop) -> Made:
+    return {"product_id": shop.product()["id"]}, {"tax_class": "reduced"}
+
+
+def _new_rate(shop: Shop) -> Made:
+    return {}, {"country": "FR", "percent": "5.5", "postcodes": [f"{shop.dice.randrange(10**5):05d}"]}
+
+
+def _rate(shop: Shop) -> Made:
+    _, body = _new_rate(shop)
+    return {"rate_id": shop.call("POST", "/taxes/rates", body)["id"]}, body
+
+
+def _new_zone(shop: Shop) -> Made:
+    return {}, {"name": "One more", "countries": ["FR"], "postcodes": [f"{shop.dice.randrange(10**5):05d}"]}
+
+
+def _zone(shop: Shop) -> Made:
+    _, body = _new_zone(shop)
+    return {"zone_id": shop.call("POST", "/shipping/zones", body)["id"]}, body
+
+
+def _new_discount(shop: Shop) -> Made:
+    return {}, {
+        "title": "Ten percent", "method": "code", "kind": "percentage", "percent": "10", "code": secrets.token_hex(6),
+    }  # fmt: skip
+
+
+def _discount(shop: Shop) -> Made:
+    _, body = _new_discount(shop)
+    return {"discount_id": shop.call("POST", "/discounts", body)["id"]}, body
+
+
+def _discount_only(shop: Shop) -> Made:
+    return _discount(shop)[0], None
+
+
+def _paused(shop: Shop) -> Made:
+    return _discount(shop)[0], {"paused": True}
+
+
+def _more_codes(shop: Shop) -> Made:
+    return _discount(shop)[0], {"count": 2}
 
 
 def _planned(shop: Shop) -> Made:
@@ -383,10 +456,27 @@ def _plan(shop: Shop) -> Made:
     with shop.lock:
         if len(shop.plans) < MOST_PLANS:
             shop.horizon = min(90.0, shop.horizon * 1.4)
+            _empty_shelves(shop, show)
             shop.call("POST", f"/shows/{show}/forecast", {"horizon": shop.horizon})
             body = {"horizon_days": 28, "must_cover_hard": True, "seconds": 5}
             shop.plans.append(shop.call("POST", f"/shows/{show}/plan", body)["id"])
         return {"plan_id": shop.plans[-1]}, None
+
+
+def _empty_shelves(shop: Shop, show: int) -> None:
+    """Nothing is ordered while there is plenty: all that is not promised of what the show offered is counted away."""
+    for offer in shop.call("GET", f"/shows/{show}/offers"):
+        for line in offer["lines"]:
+            for level in shop.call("GET", f"/stock/levels?variant_id={line['variant_id']}"):
+                kept = level["held"] + level["allocated"]
+                if level["quantity"] > kept:
+                    shop.try_call(
+                        "POST", "/stock/counts",
+                        {
+                            "location_id": level["location_id"], "variant_id": line["variant_id"],
+                            "seen": level["quantity"], "counted": kept,
+                        },
+                    )  # fmt: skip
 
 
 def _sent(shop: Shop) -> tuple[dict[str, Any], str]:
@@ -477,6 +567,23 @@ MAKERS: Final[Mapping[str, Callable[[Shop], Made]]] = {
     "POST /v1/{shop}/products": _new_product,
     "POST /v1/{shop}/products/{product_id}/variants": _new_variant,
     "PATCH /v1/{shop}/shows/{show_id}": _still_planned,
+    "DELETE /v1/{shop}/products/{product_id}": _unused_product,
+    "PUT /v1/{shop}/products/{product_id}/tax-class": _taxed,
+    "PUT /v1/{shop}/taxes": _taxes,
+    "POST /v1/{shop}/taxes/rates": _new_rate,
+    "PUT /v1/{shop}/taxes/rates/{rate_id}": _rate,
+    "DELETE /v1/{shop}/taxes/rates/{rate_id}": _rate,
+    "POST /v1/{shop}/shipping/zones": _new_zone,
+    "PUT /v1/{shop}/shipping/zones/{zone_id}": _zone,
+    "DELETE /v1/{shop}/shipping/zones/{zone_id}": _zone,
+    "POST /v1/{shop}/discounts": _new_discount,
+    "GET /v1/{shop}/discounts/{discount_id}": _discount_only,
+    "PUT /v1/{shop}/discounts/{discount_id}": _discount,
+    "DELETE /v1/{shop}/discounts/{discount_id}": _discount_only,
+    "GET /v1/{shop}/discounts/{discount_id}/codes": _discount_only,
+    "GET /v1/{shop}/discounts/{discount_id}/uses": _discount_only,
+    "POST /v1/{shop}/discounts/{discount_id}/pause": _paused,
+    "POST /v1/{shop}/discounts/{discount_id}/codes": _more_codes,
     "POST /v1/{shop}/shows/{show_id}/slots": _still_planned,
     "PATCH /v1/{shop}/shows/{show_id}/slots/{slot_id}": _slot,
     "PUT /v1/{shop}/shows/{show_id}/slots/order": _to_order,

@@ -91,7 +91,7 @@ def run(
             [
                 PROGRAM, "--config-file", directory / "schemathesis.toml", "run", f"{facts.address}/v1/openapi.json",
                 "--checks", "all", "--phases", phases, "--max-examples", str(examples), "--seed", str(seed),
-                "--workers", "1", "--report", "json", "--report-json-path", directory / "report.json", *more,
+                "--workers", "1", "--request-timeout", "90", "--report", "json", "--report-json-path", directory / "report.json", *more,
             ],
             check=False, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=directory,
         )  # fmt: skip

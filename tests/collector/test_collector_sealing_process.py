@@ -11,7 +11,8 @@ import pytest
 from tests.waiting import until
 
 from shopfloor import collector
-from shopfloor.collector import log, sealing_process
+from shopfloor.collector import log
+from shopfloor.collector.models import SegmentId
 from shopfloor.collector.sealing_process import SealingProcess
 
 Make = Callable[..., Awaitable[collector.Collector]]
@@ -107,28 +108,12 @@ def test_it_ends_with_its_parent(tmp_path: Path) -> None:
     until("it ended with its parent", lambda: is_gone(child))
 
 
-async def test_what_cannot_be_sealed_is_said_by_kind_and_sealed_in_the_next_round(
-    make: Make, directory: Path, event: Callable[..., collector.Event], sealing: SealingProcess,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    one = await make(sealing=sealing)
-    await one.append([event("a")])
-    answers = iter(
-        [
-            sealing_process.Answer([], kind="LakeDamaged", problem="a file is missing"),
-            sealing_process.Answer([], kind="OSError", problem="No space left on device"),
-            None,
-            None,
-        ]
-    )
-    with monkeypatch.context() as patch:
-        patch.setattr(sealing, "_ask", lambda *_: next(answers))
-        with pytest.raises(collector.LakeDamaged, match="a file is missing"):
-            await one.seal()
-        with pytest.raises(OSError, match="No space left"):
-            await one.seal()
-        with pytest.raises(OSError, match="without an answer"):
-            await one.seal()
-
-    await one.seal()
-    assert ids(directory) == ["a"]
+def test_what_cannot_be_sealed_is_said_where_it_was_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "lake").write_text("no directory")
+    process = SealingProcess()
+    try:
+        with pytest.raises(OSError, match="lake"):
+            process.seal(tmp_path / "lake", [SegmentId("one", 1)])
+        assert process.pid is not None, "it serves the next round"
+    finally:
+        process.end()

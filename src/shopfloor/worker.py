@@ -43,6 +43,7 @@ from shopfloor.notifications import telling
 EXPIRE_EVERY: Final = 0.5
 SWEEP_EVERY: Final = 10.0
 PAYMENTS_EVERY: Final = 1.0
+RECONCILE_EVERY: Final = 3600.0
 FETCH_EVERY: Final = 2.0
 FORGET_EVERY: Final = 3600.0
 BACKUP_LOOK_EVERY: Final = 300.0
@@ -80,6 +81,9 @@ def loops(
     async def hear_payments() -> None:
         await orders.paying.work(db, accounts_of)
 
+    async def reconcile() -> None:
+        await orders.reconciling.reconcile(db, accounts_of)
+
     async def forget() -> None:
         async with db.transaction() as tx:
             await accounts.forget_expired(tx)
@@ -106,6 +110,7 @@ def loops(
         _every(EXPIRE_EVERY, "expire", expire),
         _every(SWEEP_EVERY, "sweep", sweep),
         _every(PAYMENTS_EVERY, "payments", hear_payments),
+        _every(RECONCILE_EVERY, "reconcile", reconcile),
         _every(FETCH_EVERY, "fetch_pictures", fetch_pictures),
         _every(FORGET_EVERY, "forget", forget),
         _every(FORGET_EVERY, "tidy", tidy),

@@ -5,7 +5,7 @@ its total; units are an order's own before its buyer is told so; money that came
 owed back.
 """
 
-from shopfloor.orders import erasure, export, paying, shipping
+from shopfloor.orders import erasure, export, paying, reconciling, shipping
 from shopfloor.orders.audit import audit
 from shopfloor.orders.cancellation import cancel, cancel_for_shopper, expire
 from shopfloor.orders.charges import mark_paid
@@ -67,6 +67,7 @@ __all__ = [
     "orders",
     "paying",
     "prepare",
+    "reconciling",
     "refund",
     "refunds_owed",
     "release_network",

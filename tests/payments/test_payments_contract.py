@@ -3,10 +3,12 @@
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from uuid import UUID
 
 import httpx
 import pytest
 from tests.orders.bank import Bank
+from tests.payments.fakes import accounts as fakes
 from tests.payments.sandboxes import Served, serving
 
 from shopfloor.kernel.values import Money, new_id
@@ -20,6 +22,8 @@ from shopfloor.payments.providers import (
     Manual,
     Provider,
     RefundFailed,
+    RefundOutcome,
+    RefundPending,
 )
 
 pytestmark = pytest.mark.xdist_group("payments_contract")
@@ -37,9 +41,13 @@ class Case:
 
     provider: Provider
     pay: Callable[[Attempt], Awaitable[None]] | None
+    opens: Callable[[Action], Awaitable[object]] | None = None
+    """The provider hears of the attempt when the buyer comes to its page."""
+    settle: Callable[[], None] = lambda: None
+    """Refunds that were accepted are made."""
 
 
-@pytest.fixture(params=["manual", "bank", "stripe"])
+@pytest.fixture(params=["manual", "bank", "stripe", "alipay", "alipay page", "wechat"])
 async def case(request: pytest.FixtureRequest, tmp_path: Path, served: Served) -> AsyncGenerator[Case]:
     async with httpx.AsyncClient() as http:
 
@@ -49,7 +57,21 @@ async def case(request: pytest.FixtureRequest, tmp_path: Path, served: Served) -
         async def paid_at_once(attempt: Attempt) -> None:
             pass
 
+        alipay, wechat = fakes.alipay(), fakes.wechat()
+
+        async def paid_with_alipay(attempt: Attempt) -> None:
+            alipay.pay(attempt.id.hex)
+
+        async def paid_with_wechat(attempt: Attempt) -> None:
+            wechat.pay(attempt.id.hex)
+
+        async def opened(action: Action) -> object:
+            return await alipay.client().get(action.url)
+
         known = {
+            "alipay": Case(fakes.alipay_adapter(alipay, desktop="qr"), paid_with_alipay),
+            "alipay page": Case(fakes.alipay_adapter(alipay), paid_with_alipay, opens=opened),
+            "wechat": Case(fakes.wechat_adapter(wechat), paid_with_wechat, settle=wechat.settle),
             "manual": Case(Manual(), None),
             "bank": Case(Bank(tmp_path / "bank"), paid_at_once),
             "stripe": Case(served.adapter(http), pay),
@@ -69,7 +91,18 @@ def an_attempt(minor: int = 500) -> Attempt:
 
 async def begun(case: Case, attempt: Attempt) -> Attempt:
     started = await case.provider.start(attempt)
+    if isinstance(started, Action) and case.opens is not None:
+        await case.opens(started)
     return replace(attempt, reference=started.reference) if isinstance(started, Action) else attempt
+
+
+async def given_back(case: Case, attempt: Attempt, refund_id: UUID, amount: Money) -> RefundOutcome | None:
+    """How a refund ends."""
+    outcome: RefundOutcome | None = await case.provider.give_back(attempt, refund_id=refund_id, amount=amount)
+    if isinstance(outcome, RefundPending):
+        case.settle()
+        outcome = await case.provider.look_up_refund(attempt, refund_id=refund_id, amount=amount)
+    return outcome
 
 
 async def paid(case: Case, minor: int = 500) -> Attempt:
@@ -100,9 +133,9 @@ async def test_money_is_given_back_in_parts_each_once_and_never_more_than_came(c
     attempt = await paid(case)
     first, second = new_id(), new_id()
 
-    one = await case.provider.give_back(attempt, refund_id=first, amount=Money(200, "CNY"))
-    again = await case.provider.give_back(attempt, refund_id=first, amount=Money(200, "CNY"))
-    rest = await case.provider.give_back(attempt, refund_id=second, amount=Money(300, "CNY"))
+    one = await given_back(case, attempt, first, Money(200, "CNY"))
+    again = await given_back(case, attempt, first, Money(200, "CNY"))
+    rest = await given_back(case, attempt, second, Money(300, "CNY"))
 
     assert one == again
     assert isinstance(one, GivenBack)
@@ -136,6 +169,8 @@ async def test_a_question_whose_answer_was_lost_can_be_closed(case: Case) -> Non
         pytest.skip("this bank takes the money at once")
     attempt = an_attempt()
     started = await case.provider.start(attempt)
+    if isinstance(started, Action) and case.opens is not None:
+        await case.opens(started)
 
     assert isinstance(await case.provider.close(attempt), Closed)
     if isinstance(started, Action):

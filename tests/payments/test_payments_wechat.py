@@ -315,6 +315,19 @@ async def test_who_is_in_front_of_the_page_is_told_once_for_each_code(desk: Desk
     assert await built(desk.http, app_secret="wrong").who(query["code"][0]) is None
 
 
+async def test_inside_of_wechat_nothing_is_ordered_before_it_is_known_for_whom(desk: Desk) -> None:
+    provider, one = built(desk.http, app_secret="app secret"), attempt("wechat")
+
+    before = await provider.start(one)
+    assert before == Action(ActionKind.JSAPI, "", expires_at=one.expires_at)
+    assert desk.fake.calls == []
+    assert await provider.look_up(one) is None
+    known = await provider.start(replace(one, payer="oUpF8uMuAJO_M2pxb1Q9zNjWeS6o"))
+
+    assert isinstance(known, Action)
+    assert (known.kind, bool(known.fields), len(desk.fake.orders)) == (ActionKind.JSAPI, True, 1)
+
+
 # ── answers that are none ─────────────────────────────────────────────────────────────────────────────────
 
 

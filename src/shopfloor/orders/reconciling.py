@@ -14,9 +14,6 @@ from shopfloor.kernel.database import Database
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.values import now
 from shopfloor.orders.paying import look
-from shopfloor.payments import statements
-from shopfloor.payments.connections import Connection
-from shopfloor.payments.models import BillNotReady
 
 # A bill of a hundred thousand lines takes longer than an answer about one payment.
 BILL_DEADLINE: Final = 300.0
@@ -31,7 +28,7 @@ async def reconcile(db: Database, providers: payments.Source, *, today: date | N
     """
     at = now().date() if today is None else today
     async with db.transaction() as tx:
-        accounts = await statements.accounts(tx)
+        accounts = await payments.statements.accounts(tx)
     found = 0
     for account in accounts:
         try:
@@ -43,36 +40,38 @@ async def reconcile(db: Database, providers: payments.Source, *, today: date | N
     return found
 
 
-async def _account(db: Database, known: payments.Providers, account: Connection, *, today: date) -> int:
+async def _account(
+    db: Database, known: payments.Providers, account: payments.connections.Connection, *, today: date
+) -> int:
     provider = known.get(f"{account.provider}/{account.id}")
     if provider is None or not provider.abilities.bills:
         return 0
     async with db.transaction() as tx:
-        unread = await statements.unread_days(tx, account, today=today)
+        unread = await payments.statements.unread_days(tx, account, today=today)
     for day in unread:
         try:
             async with asyncio.timeout(BILL_DEADLINE):
                 rows = await provider.bill(day)
-        except (BillNotReady, TimeoutError, payments.ProviderAway, payments.NotAble):
+        except (TimeoutError, Refusal):
             # The days after it are compared with it.
             break
         async with db.transaction() as tx:
-            await statements.keep(tx, account, day=day, rows=rows)
+            await payments.statements.keep(tx, account, day=day, rows=rows)
     async with db.transaction() as tx:
-        days = await statements.uncompared_days(tx, account)
+        days = await payments.statements.uncompared_days(tx, account)
     found = 0
     for day in days:
         await _ask_about_unbooked(db, known, account, day)
         async with db.transaction() as tx:
-            found += await statements.compare(tx, account, day=day)
+            found += await payments.statements.compare(tx, account, day=day)
     return found
 
 
 async def _ask_about_unbooked(
-    db: Database, known: payments.Providers, account: Connection, day: date
+    db: Database, known: payments.Providers, account: payments.connections.Connection, day: date
 ) -> None:
     async with db.transaction() as tx:
-        missing = await statements.unbooked(tx, account, day=day)
+        missing = await payments.statements.unbooked(tx, account, day=day)
     for each in missing:
         async with db.transaction() as tx:
             payment = await payments.payment(tx, payment_id=each.attempt)

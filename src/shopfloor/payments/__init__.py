@@ -4,7 +4,7 @@ Promise: events are appended and never changed; a provider's message is one even
 attempt asks for its money once; no more is given back than came in.  What is paid for is a subject known by its id.
 """
 
-from shopfloor.payments import attempts, connections, differences, inbox, refunds
+from shopfloor.payments import attempts, connections, differences, inbox, providers, refunds, statements
 from shopfloor.payments.audit import audit
 from shopfloor.payments.models import (
     ConnectionNotFound,
@@ -105,7 +105,9 @@ __all__ = [
     "payment",
     "payments_for",
     "provider",
+    "providers",
     "record",
     "refunds",
     "start",
+    "statements",
 ]

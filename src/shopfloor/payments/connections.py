@@ -70,6 +70,11 @@ class Kind:
     modes: Sequence[str] = MODES
     makes: Callable[[], Mapping[str, str]] = dict
     """Secrets that nobody types."""
+    currencies: frozenset[str] | None = None
+    """What can be paid in; None for all."""
+
+    def takes(self, currency: str) -> bool:
+        return self.currencies is None or currency in self.currencies
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,12 +292,12 @@ class Connections:
         return done
 
 
-async def ways(tx: Tx, *, shop_id: int, kinds: Mapping[str, Kind]) -> list[Way]:
-    """What buyers of a shop may pay with online, in the order in which the accounts were connected."""
+async def ways(tx: Tx, *, shop_id: int, kinds: Mapping[str, Kind], currency: str) -> list[Way]:
+    """What buyers of a shop may pay `currency` with online, in the order in which the accounts were connected."""
     return [
         Way(row.id, row.provider, kinds[row.provider].method, row.label, row.mode == "test")
         for row in await connections(tx, shop_id=shop_id)
-        if row.is_on and row.provider in kinds
+        if row.is_on and row.provider in kinds and kinds[row.provider].takes(currency)
     ]
 
 

@@ -8,17 +8,19 @@ from typing_extensions import override
 
 from shopfloor.kernel import late
 from shopfloor.payments import stripe
+from shopfloor.payments.alipay import kind as alipay
 from shopfloor.payments.connections import Account, Kind
 from shopfloor.payments.models import ProviderAway
 from shopfloor.payments.providers import Checked
 from shopfloor.payments.sandbox import Sandbox, webhook_secret
+from shopfloor.payments.wechat import kind as wechat
 
 if TYPE_CHECKING:
     import httpx
 else:
     httpx = late.module("httpx")
 
-KINDS: Final[Mapping[str, Kind]] = {"stripe": stripe.KIND}
+KINDS: Final[Mapping[str, Kind]] = {each.name: each for each in (stripe.KIND, alipay.KIND, wechat.KIND)}
 TEST: Final = "test"
 # No name that a resolver knows: the sandbox is asked inside this process.
 _INSIDE: Final = "http://test-payments"

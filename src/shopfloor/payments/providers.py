@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 from uuid import UUID
 
 from typing_extensions import override
@@ -296,6 +296,22 @@ class Provider(Protocol):
     async def check(self) -> Checked:
         """Ask something harmless, to see that the connection works."""
         return Checked(ok=True, said="")
+
+
+@runtime_checkable
+class AsksWho(Protocol):
+    """A provider that must know who pays before it is asked for the money, and lets the buyer's app say it."""
+
+    @property
+    def asks_who(self) -> bool: ...
+
+    def who_address(self, *, back: str, state: str) -> str:
+        """Where that is said; it comes back to `back` with a code."""
+        ...
+
+    async def who(self, code: str) -> str | None:
+        """Who it was; None for a code that is none, or used up."""
+        ...
 
 
 class Manual(Provider):

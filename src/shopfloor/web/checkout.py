@@ -88,7 +88,7 @@ async def checkout(request: Request, shop: str, hold_id: UUID, shopper: Shopper,
         if begun.order_id is not None:
             return RedirectResponse(f"/s/{found.slug}/orders/{begun.order_id}", status_code=303)
         texts = await _texts(tx, request, found, begun)
-        online = await paying.ways(tx, request, shop_id=found.id)
+        online = await paying.ways(tx, request, shop_id=found.id, currency=found.currency)
     chosen = {"method": online[0].name if online else "transfer"}
     return _checkout_page(request, found, begun, texts, chosen, Trouble(), online)
 
@@ -152,14 +152,14 @@ async def send_checkout(
                 phone=phone,
             )  # fmt: skip
             texts = await _texts(tx, request, found, begun)
-            online = await paying.ways(tx, request, shop_id=found.id)
+            online = await paying.ways(tx, request, shop_id=found.id, currency=found.currency)
         trouble = Trouble()
         if refused is not None:
             trouble = Trouble(fields={"code": message_of(refused, language)})
         _count_misses(guard, begun, shopper, network)
         status = 200 if refused is None else refused.status
         return _checkout_page(request, found, begun, texts, values, trouble, online, status=status)
-    chosen = await paying.chosen(db, request, shop_id=found.id, method=method)
+    chosen = await paying.chosen(db, request, shop=found, method=method)
     form = orders.Form(
         name=name,
         delivery=way,
@@ -198,7 +198,7 @@ async def send_checkout(
                 phone=phone,
             )  # fmt: skip
             texts = await _texts(tx, request, found, begun)
-            online = await paying.ways(tx, request, shop_id=found.id)
+            online = await paying.ways(tx, request, shop_id=found.id, currency=found.currency)
         _count_misses(guard, begun, shopper, network)
         return _checkout_page(
             request, found, begun, texts, values, trouble_of(refusal, language), online, status=refusal.status

@@ -6,8 +6,9 @@ so.  Coming back proves nothing; the provider is asked.
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Annotated, Final
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 from uuid import UUID
 
 import segno
@@ -42,22 +43,23 @@ def connections_of(request: Request) -> payments.connections.Connections | None:
     return services_of(request).find(payments.connections.Connections)
 
 
-async def ways(tx: Tx, request: Request, *, shop_id: int) -> list[payments.connections.Way]:
-    """What buyers of this shop may pay with online."""
+async def ways(tx: Tx, request: Request, *, shop_id: int, currency: str) -> list[payments.connections.Way]:
+    """What buyers of this shop may pay `currency` with online."""
     known = connections_of(request)
     if known is None:
         return []
-    return await payments.connections.ways(tx, shop_id=shop_id, kinds=known.kinds)
+    return await payments.connections.ways(tx, shop_id=shop_id, kinds=known.kinds, currency=currency)
 
 
 async def chosen(
-    db: Database, request: Request, *, shop_id: int, method: str
+    db: Database, request: Request, *, shop: accounts.Shop, method: str
 ) -> payments.connections.Way | None:
     """The way that a form names; None for what needs no provider, or is not offered any more."""
     if not method.startswith("pay-"):
         return None
     async with db.transaction() as tx:
-        return next((way for way in await ways(tx, request, shop_id=shop_id) if way.name == method), None)
+        online = await ways(tx, request, shop_id=shop.id, currency=shop.currency)
+    return next((way for way in online if way.name == method), None)
 
 
 async def providers(request: Request, *, shop_id: int) -> payments.Providers:
@@ -106,11 +108,12 @@ async def payable(tx: Tx, request: Request, view: orders.OrderView) -> list[paym
     """With what the buyer may pay now what is due on an order."""
     if view.due is None or view.balance_later or view.order.method == "cash":
         return []
-    return await ways(tx, request, shop_id=view.order.shop_id)
+    return await ways(tx, request, shop_id=view.order.shop_id, currency=view.order.currency)
 
 
-def _path(slug: str, order_id: UUID, key: str | None, page: str = "") -> str:
-    return f"/s/{slug}/orders/{order_id}{page}" + ("" if key is None else f"?key={key}")
+def _path(slug: str, order_id: UUID, key: str | None, page: str = "", **more: str) -> str:
+    asked = ({} if key is None else {"key": key}) | more
+    return f"/s/{slug}/orders/{order_id}{page}" + (f"?{urlencode(asked)}" if asked else "")
 
 
 @router.post("/s/{shop}/orders/{order_id}/pay")
@@ -166,6 +169,11 @@ async def hand_over(
     action = None if payment is None else payments.attempts.action_of(payment)
     if action is None or view.due is None:
         return RedirectResponse(_path(found.slug, order_id, key, "/payment"), status_code=303)
+    assert payment is not None
+    if action.kind == "jsapi" and not action.fields:
+        return RedirectResponse(
+            _path(found.slug, order_id, key, "/who", way=f"pay-{payment.connection_id}"), status_code=303
+        )
     code = None
     if action.kind == "qr":
         code = Markup(segno.make(action.url, error="m").svg_inline(scale=6, border=2))  # noqa: S704 -- made by segno
@@ -189,6 +197,70 @@ async def hand_over(
             "form-action 'self'", f"form-action 'self' {parts.scheme}://{parts.netloc}"
         )
     return response
+
+
+@router.get("/s/{shop}/orders/{order_id}/who")
+@public
+async def who(
+    request: Request,
+    shop: str,
+    order_id: UUID,
+    shopper: Shopper,
+    db: Db,
+    way: Annotated[str, Query(max_length=40)] = "",
+    code: Annotated[str, Query(max_length=200)] = "",
+    key: Key = None,
+) -> Response:
+    """Inside WeChat: lets WeChat say who is in front of the page, and comes back with it to pay.
+
+    By a page that leads on, as every way out of here.  Who cannot be known is shown the order.
+    """
+    async with db.transaction() as tx:
+        found = await accounts.shop_by_slug(tx, shop)
+        view = await orders.order_for_shopper(
+            tx, shop_id=found.id, order_id=order_id, shopper=shopper, key=key
+        )
+        chosen = next((each for each in await payable(tx, request, view) if each.name == way), None)
+    known = await providers(request, shop_id=found.id)
+    provider = None if chosen is None else known.get(f"{chosen.provider}/{chosen.connection_id}")
+    language = language_of(request, found.locale)
+    if chosen is None or not isinstance(provider, payments.providers.AsksWho) or not provider.asks_who:
+        return RedirectResponse(_path(found.slug, order_id, key), status_code=303)
+    if not code:
+        back = str(public_link(request, _path(found.slug, order_id, key, "/who", way=way)))
+        response = render(
+            request,
+            "shop/pay.html",
+            shop=found,
+            order=view.order,
+            due=view.due,
+            action=payments.Action(
+                payments.providers.ActionKind.REDIRECT, provider.who_address(back=back, state=way)
+            ),
+            code=None,
+            back=_path(found.slug, order_id, key),
+            check=_path(found.slug, order_id, key, "/payment"),
+        )
+        response.headers["cache-control"] = "private, no-store"
+        return response
+    try:
+        told = await provider.who(code)
+        if told is None:
+            raise payments.ProviderAway
+        await orders.paying.begin(
+            db,
+            known,
+            shop_id=found.id,
+            order_id=order_id,
+            way=chosen,
+            return_url=return_to(request, found.slug)(order_id, view.order.key),
+            payer=replace(payer(request, language), device="wechat", openid=told),
+        )
+    except Refusal as refusal:
+        response = RedirectResponse(_path(found.slug, order_id, key), status_code=303)
+        flash(response, "bad", message_of(refusal, language))
+        return response
+    return RedirectResponse(_path(found.slug, order_id, key, "/pay"), status_code=303)
 
 
 @router.get("/s/{shop}/orders/{order_id}/payment")
@@ -223,6 +295,10 @@ async def came_back(
         ):
             flash(response, "good", language.words.gettext(N_("Payment received. Thank you.")))
         return response
+    action = payments.attempts.action_of(payment)
+    if action is not None and action.kind == "qr":
+        # Nobody has scanned it yet: back to the code, which asks again in a moment.
+        return RedirectResponse(_path(found.slug, order_id, key, "/pay"), status_code=303)
     response = render(
         request,
         "shop/payment.html",
@@ -231,7 +307,7 @@ async def came_back(
         due=view.due,
         payment=payment,
         waits=payment.state in {"created", "pending", "authorised"},
-        action=payments.attempts.action_of(payment),
+        action=action,
         online=choices(online, language, other=False),
         pay=_path(found.slug, order_id, key, "/pay"),
         check=_path(found.slug, order_id, key, "/payment"),

@@ -53,7 +53,7 @@ class Trade:
 @dataclass
 class FakeAlipay:
     """`script`: what happens to the next calls, by method: "lost" (done, and the answer is lost), "busy" (20000),
-    "away" (502), "unsigned", "forged", "slow refund" (10000 without fund_change, done when asked for).
+    "away" (502), "unsigned", "forged", "slow refund" (10000 without fund_change), "nothing yet" (asked for it too soon).
     """
 
     key: rsa.RSAPrivateKey
@@ -212,7 +212,7 @@ class FakeAlipay:
             return self._refund(found, content, slow=what == "slow refund")
         if method == "alipay.trade.fastpay.refund.query":
             amount = found.refunds.get(content["out_request_no"])
-            if amount is None:
+            if amount is None or what == "nothing yet":
                 return _success()
             return _success(
                 out_trade_no=found.out_trade_no, trade_no=found.trade_no, out_request_no=content["out_request_no"],

@@ -32,4 +32,4 @@ def build(account: Account) -> Provider:
     return provider.build(account, gateway=GATEWAYS[account.mode])
 
 
-KIND: Final = Kind("alipay", FIELDS, build)
+KIND: Final = Kind("alipay", FIELDS, build, currencies=frozenset({"CNY"}))

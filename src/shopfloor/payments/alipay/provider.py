@@ -9,7 +9,7 @@ import httpx
 from cryptography.hazmat.primitives.asymmetric import rsa
 from typing_extensions import override
 
-from shopfloor.kernel.values import Money, now
+from shopfloor.kernel.values import Money, made_at, now
 from shopfloor.payments.alipay import client
 from shopfloor.payments.alipay.bills import read_bill
 from shopfloor.payments.alipay.messages import (
@@ -95,7 +95,7 @@ class Alipay(Provider):
         return "wap" if attempt.device == "phone" else "page"
 
     def _page(self, attempt: Attempt, product: Literal["page", "wap"]) -> Action:
-        expires_at = attempt.expires_at or now() + LIFE
+        expires_at = _end(attempt)
         return Action(
             ActionKind.REDIRECT,
             client.page_address(
@@ -107,6 +107,8 @@ class Alipay(Provider):
                 expires_at=expires_at,
                 notify_url=self._notify_url,
                 return_url=attempt.return_url,
+                # The same attempt is the same page, however often it is asked for.
+                at=made_at(attempt.id),
             ),
             # Alipay has no number of its own before the buyer comes; which page it is, has to be known later.
             reference=product,
@@ -114,7 +116,7 @@ class Alipay(Provider):
         )
 
     async def _code(self, attempt: Attempt) -> Outcome:
-        expires_at = min(attempt.expires_at or now() + LIFE, now() + timedelta(hours=2))
+        expires_at = min(_end(attempt), now() + timedelta(hours=2))
         answer = await client.precreate(
             self._http,
             self.account,
@@ -167,7 +169,11 @@ class Alipay(Provider):
         )
         if refund.failed:
             return RefundFailed(refund.failed)
-        return GivenBack(refund_id.hex) if refund.done else RefundPending(refund_id.hex)
+        if not refund.done:
+            # Asked for before, or not through yet: 10000 is said of both.
+            found = await self.look_up_refund(attempt, refund_id=refund_id, amount=amount)
+            return found or RefundPending(refund_id.hex)
+        return GivenBack(refund_id.hex)
 
     @override
     async def look_up_refund(
@@ -229,6 +235,10 @@ class Alipay(Provider):
         except AccountRefused as refusal:
             return Checked(ok=False, said=str(refusal.facts.get("reason") or refusal.message))
         return Checked(ok=True, said=self.account.app_id)
+
+
+def _end(attempt: Attempt) -> datetime:
+    return attempt.expires_at or (made_at(attempt.id) or now()) + LIFE
 
 
 def _over(trade: Trade) -> Outcome:

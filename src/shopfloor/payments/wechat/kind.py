@@ -31,4 +31,4 @@ def build(account: Account) -> Provider:
     return provider.build(account, addresses=Addresses())
 
 
-KIND: Final = Kind("wechat", FIELDS, build, modes=("live",))
+KIND: Final = Kind("wechat", FIELDS, build, modes=("live",), currencies=frozenset({"CNY"}))

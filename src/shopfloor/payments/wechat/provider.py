@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 from urllib.parse import urlencode, urlsplit
 from uuid import UUID
@@ -10,7 +10,7 @@ from uuid import UUID
 import httpx
 from typing_extensions import override
 
-from shopfloor.kernel.values import Money, now
+from shopfloor.kernel.values import Money, made_at, now
 from shopfloor.payments.connections import Account
 from shopfloor.payments.entries import Entries
 from shopfloor.payments.keys import check_pair, key_of, read_certificates, read_private_key, read_public_key
@@ -90,7 +90,7 @@ class WechatPay(Provider):
         self._h5 = h5
 
     def _door(self, attempt: Attempt) -> str:
-        # Without the openid JSAPI is refused, and H5 is refused inside of WeChat: a code can be held down there.
+        # Without the openid JSAPI is refused, and H5 is refused inside of WeChat.
         if attempt.device == "wechat":
             return "jsapi" if attempt.payer else "native"
         return "h5" if attempt.device == "phone" and self._h5 and attempt.client_address else "native"
@@ -110,8 +110,11 @@ class WechatPay(Provider):
     async def start(self, attempt: Attempt) -> Outcome:
         if attempt.amount.currency != "CNY":
             return Declined("currency")
+        if attempt.device == "wechat" and not attempt.payer and self.asks_who:
+            # Nothing is ordered before it is known for whom: an order once made for a code is for a code only.
+            return Action(ActionKind.JSAPI, "", expires_at=attempt.expires_at)
         door = self._door(attempt)
-        expires_at = attempt.expires_at or now() + LIFE
+        expires_at = _end(attempt)
         answer = await client.order(
             self._http,
             self.account,
@@ -138,7 +141,7 @@ class WechatPay(Provider):
         found = fields.get(name)
         if not isinstance(found, str) or not found:
             raise ProviderAway(answer=f"no {name}")
-        until = min(attempt.expires_at or now() + LIFE, now() + LIVES[door])
+        until = min(_end(attempt), now() + LIVES[door])
         if door == "native":
             return Action(ActionKind.QR, found, reference=found, expires_at=until)
         if door == "jsapi":
@@ -267,6 +270,10 @@ class WechatPay(Provider):
         except AccountRefused as refusal:
             return Checked(ok=False, said=str(refusal.facts.get("reason") or refusal.message))
         return Checked(ok=True, said=self.account.mchid)
+
+
+def _end(attempt: Attempt) -> datetime:
+    return attempt.expires_at or (made_at(attempt.id) or now()) + LIFE
 
 
 def _over(found: Transaction) -> Outcome:

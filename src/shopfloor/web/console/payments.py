@@ -13,6 +13,7 @@ from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import public_link
 from shopfloor.kernel.values import Money
+from shopfloor.web.console import payment_fields
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.languages import N_
 from shopfloor.web.paying import connections_of
@@ -37,11 +38,14 @@ FIELDS: Final = {
         N_("Webhook signing secret"),
         N_("Starts with whsec_. Stripe shows it after you add the address below as a webhook endpoint."),
     ),
+    **payment_fields.ALIPAY,
+    **payment_fields.WECHAT,
 }
 ERRORS: Final = {
     "missing": N_("Fill this in."),
     "too_long": N_("This is too long."),
     "not_usable": N_("This can't be used. Check that it is complete and belongs to the mode you chose."),
+    **payment_fields.ERRORS,
 }
 # What a check says when it is no sentence of the provider.
 SAID: Final = {
@@ -79,6 +83,7 @@ async def desk_page(desk: Viewer) -> Response:
         differences = await payments.differences.differences(tx, shop_id=desk.shop.id)
         refunds = await payments.refunds.open_tries(tx, shop_id=desk.shop.id)
         letters = await payments.inbox.stuck(tx, shop_id=desk.shop.id)
+        books = await payments.statements.statements(tx, shop_id=desk.shop.id)
         numbers = await orders.paying.numbers(
             tx,
             shop_id=desk.shop.id,
@@ -89,7 +94,8 @@ async def desk_page(desk: Viewer) -> Response:
         "payments.html",
         active="terms",
         accounts=accounts,
-        kinds=list(known.kinds),
+        kinds=[name for name, kind in known.kinds.items() if kind.takes(desk.shop.currency)],
+        statements=books,
         names=NAMES,
         said=lambda account: desk.say(SAID[account.said]) if account.said in SAID else account.said,
         differences=differences,
@@ -126,6 +132,10 @@ async def _form_page(
         account=account,
         name=NAMES.get(provider, provider),
         fields=[(each, *FIELDS.get(each.name, (each.name, ""))) for each in kind.fields],
+        choices={
+            name: [(value, desk.say(words)) for value, words in listed]
+            for name, listed in payment_fields.CHOICES.items()
+        },
         values=values,
         errors=errors,
         notify_url=""

@@ -16,7 +16,7 @@ from tests.conftest import NewDatabase
 from tests.jobs import drain
 from tests.orders.conftest import PRICE, MakeMarket, Market
 
-from shopfloor import job_handlers, live, orders, retention, stock, wiring, worker
+from shopfloor import job_handlers, live, orders, payments, retention, stock, wiring, worker
 from shopfloor.collector import Collector
 from shopfloor.kernel import jobs, outbox, partitions
 from shopfloor.kernel.database import Database
@@ -453,7 +453,11 @@ async def test_the_worker_makes_the_months_to_come(market: Market, dsn: str, tmp
     lake = Collector(tmp_path / "lake", "w")
     settings = Settings(data_dir=tmp_path, database_url=dsn)
     work: list[asyncio.Task[None]] = []
-    for loop in worker.loops(market.db, lake, outbox.Arrivals(dsn), settings):
+
+    async def unasked(shop_id: int) -> payments.Providers:
+        raise AssertionError(shop_id)
+
+    for loop in worker.loops(market.db, lake, outbox.Arrivals(dsn), settings, unasked):
         if getattr(loop, "__name__", "") == "_every":
             work.append(asyncio.create_task(loop))
         else:

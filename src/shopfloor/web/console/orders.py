@@ -96,7 +96,7 @@ async def one(desk: Viewer, order_id: UUID) -> Response:
         parcels = await fulfilment.of_order(tx, shop_id=desk.shop.id, order_id=order_id)
         papers = await documents.of_subject(tx, shop_id=desk.shop.id, subject_id=order_id)
         seller = await documents.seller(tx, shop_id=desk.shop.id)
-        told = await notifications.of_order(tx, shop_id=desk.shop.id, order_id=order_id)
+        sent = await notifications.of_order(tx, shop_id=desk.shop.id, order_id=order_id)
     return desk.page(
         "order.html",
         active="orders",
@@ -105,9 +105,9 @@ async def one(desk: Viewer, order_id: UUID) -> Response:
         order=view.order,
         refunds_owed=owed,
         erasure_since=erasure_since,
-        told=told,
-        told_as=messages.labels(desk),
-        told_states=messages.STATES,
+        messages=sent,
+        message_labels=messages.labels(desk),
+        message_states=messages.STATES,
         refund_key=new_id(),
         parcels=parcels,
         papers=papers,

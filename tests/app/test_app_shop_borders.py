@@ -36,7 +36,7 @@ NO_IDS: Final = frozenset({"limit_per_show"})
 # What tells whose turn it was, and what goes on by itself.
 LOGS: Final = frozenset({
     "accounts.attempt", "accounts.form_answer", "accounts.session", "kernel.consumer", "live.presence_lease",
-    "kernel.job_clock", "notifications.notice",
+    "kernel.job", "kernel.job_clock", "notifications.notice",
 })  # fmt: skip
 UNKNOWN: Final = 987_654_321
 NO_ONE: Final = "00000000-0000-4000-8000-00000000dead"

@@ -3,23 +3,42 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
-from typing import Any
+from email.message import EmailMessage
+from types import ModuleType
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import pytest
 from tests.notifications.conftest import BOX, ORIGIN, Post
 from tests.orders.conftest import Market
 
-from shopfloor import notifications, orders
+from shopfloor import fulfilment, notifications, orders
 from shopfloor.fulfilment import events as fulfilment_events
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.values import new_id
-from shopfloor.notifications import Kind, NewNotice, State, heard, queries
+from shopfloor.notifications import Kind, NewNotice, State, heard, queries, telling
+from shopfloor.notifications.models import CannotGoAgain
 from shopfloor.notifications.sending import Sender
 from shopfloor.orders import events as order_events
+from shopfloor.orders import packing, shipping
 from shopfloor.supply import events as supply_events
 
 Hear = Callable[[], Any]
+
+UPS = "https://www.ups.com/track?tracknum="
+
+
+class Bodies(NamedTuple):
+    plain: str
+    html: str
+
+
+def both_bodies(mail: EmailMessage) -> Bodies:
+    found: dict[str, str] = {}
+    for part in mail.iter_parts():
+        assert isinstance(part, EmailMessage)
+        found[part.get_content_type()] = part.get_content().replace("\r\n", "\n")
+    return Bodies(found["text/plain"], found["text/html"])
 
 
 async def log(market: Market) -> list[notifications.Notice]:
@@ -79,7 +98,7 @@ async def test_an_order_is_told_once_in_the_language_of_its_buyer(
         placed.number,
         "250 taken",
     )
-    plain, html = (part.get_content() for part in mail.iter_parts())  # pyright: ignore[reportAttributeAccessIssue]
+    plain, html = both_bodies(mail)
     link = f"{ORIGIN}/s/garden-1/orders/{placed.id}?key={placed.key}"
     assert link in plain
     assert f'href="{link}"' in html
@@ -94,8 +113,10 @@ async def test_an_order_is_told_once_in_the_language_of_its_buyer(
 async def test_each_step_of_an_order_is_told(market: Market, sender: Sender, post: Post, hear: Hear) -> None:
     paid, _ = await market.paid(quantity=2)
     async with market.db.transaction() as tx:
-        await orders.ship(tx, shop_id=market.shop_id, order_id=paid.id, actor="person:1", tracking="SF 12<3")
-        await orders.deliver(tx, shop_id=market.shop_id, order_id=paid.id, actor="person:1")
+        await shipping.ship(
+            tx, shop_id=market.shop_id, order_id=paid.id, actor="person:1", tracking="SF 12<3"
+        )
+        await shipping.deliver(tx, shop_id=market.shop_id, order_id=paid.id, actor="person:1")
     other, shopper = await market.order()
     async with market.db.transaction() as tx:
         await orders.cancel_for_shopper(tx, shop_id=market.shop_id, order_id=other.id, shopper=shopper)
@@ -114,10 +135,85 @@ async def test_each_step_of_an_order_is_told(market: Market, sender: Sender, pos
         ]
     )
     shipped = next(mail for mail in post.taken if "on its way" in mail["Subject"])
-    plain, html = (part.get_content() for part in shipped.iter_parts())  # pyright: ignore[reportAttributeAccessIssue]
+    plain, html = both_bodies(shipped)
     assert "SF 12<3" in plain
     assert "SF 12&lt;3" in html
     assert "<3" not in html
+
+
+async def test_each_parcel_is_told_with_its_number_its_link_and_what_is_in_it(
+    market: Market, sender: Sender, post: Post, hear: Hear
+) -> None:
+    paid, _ = await market.paid(quantity=3)
+    async with market.db.transaction() as tx:
+        await packing.plan_order(tx, shop_id=market.shop_id, order_id=paid.id)
+        [first] = await fulfilment.of_order(tx, shop_id=market.shop_id, order_id=paid.id)
+        second = await fulfilment.split(
+            tx,
+            shop_id=market.shop_id,
+            parcel_id=first.id,
+            units={first.lines[0].line_id: 1},
+            actor="person:1",
+        )
+        for parcel, carrier, tracking in ((first, "DHL", "JD 014/6"), (second, "EMS", "EA<7>CN")):
+            await shipping.send_parcel(
+                tx,
+                shop_id=market.shop_id,
+                parcel_id=parcel.id,
+                actor="person:1",
+                carrier=carrier,
+                tracking=tracking,
+            )
+    await hear()
+    await sender.run_once()
+
+    one, two = (both_bodies(mail) for mail in post.taken if "on its way" in mail["Subject"])
+    link = "https://www.dhl.com/global-en/home/tracking.html?tracking-id=JD%20014%2F6"
+    assert f"Tracking · DHL:\nJD 014/6\n{link}\n" in one.plain
+    assert f'href="{link}"' in one.html
+    assert "× 2" in one.plain
+    assert "follow separately" in one.plain
+    assert "EA<7>CN" not in one.plain
+    assert "Tracking · EMS:\nEA<7>CN\nhttps://www.ems.com.cn/\n" in two.plain
+    assert "EA&lt;7&gt;CN</a>" in two.html
+    assert "× 1" in two.plain
+    assert "follow separately" not in two.plain
+
+
+async def test_a_number_that_is_known_after_a_parcel_left_is_told(
+    market: Market, sender: Sender, post: Post, hear: Hear
+) -> None:
+    paid, _ = await market.paid()
+    async with market.db.transaction() as tx:
+        await shipping.ship(tx, shop_id=market.shop_id, order_id=paid.id, actor="person:1")
+        [parcel] = await fulfilment.of_order(tx, shop_id=market.shop_id, order_id=paid.id)
+
+    async def track(tracking: str) -> None:
+        async with market.db.transaction() as tx:
+            await shipping.track_parcel(
+                tx,
+                shop_id=market.shop_id,
+                parcel_id=parcel.id,
+                carrier="UPS",
+                tracking=tracking,
+                actor="person:1",
+            )
+        await hear()
+        await sender.run_once()
+
+    await hear()
+    await sender.run_once()
+    await track("1Z9")
+    await track("1Z9")
+    told = [both_bodies(mail) for mail in post.taken if "on its way" in mail["Subject"]]
+    assert [f"1Z9\n{UPS}1Z9\n" in each.plain for each in told] == [False, True]
+
+    async with market.db.transaction() as tx:
+        await shipping.deliver(tx, shop_id=market.shop_id, order_id=paid.id, actor="person:1")
+    await track("1Z8")
+    assert len([mail for mail in post.taken if "on its way" in mail["Subject"]]) == 2, (
+        "who has it needs no number"
+    )
 
 
 async def test_a_server_that_takes_a_message_and_loses_the_line_gets_it_once_more_and_never_again(
@@ -300,12 +396,12 @@ async def test_a_link_of_one_use_is_sealed_until_it_has_left_and_never_sent_agai
     await sender.run_once()
 
     [mail] = post.taken
-    assert f"{ORIGIN}/reset/tell-nobody" in mail.get_body().get_content()
+    assert f"{ORIGIN}/reset/tell-nobody" in both_bodies(mail).plain
     async with database.transaction() as tx:
         assert await tx.value("SELECT sealed IS NULL FROM notifications.notice WHERE id = %(id)s", id=made)
         _, shown = await notifications.shown(tx, shop_id=market.shop_id, notice_id=made, origin=ORIGIN)
     assert "tell-nobody" not in shown.html + shown.text
-    with pytest.raises(notifications.models.CannotGoAgain):
+    with pytest.raises(CannotGoAgain):
         async with database.transaction() as tx:
             await notifications.send_again(tx, shop_id=market.shop_id, notice_id=made, person_id=1)
     assert len(await log(market)) == 1
@@ -343,7 +439,7 @@ async def test_a_reminder_of_what_was_paid_meanwhile_is_none(
             id=placed.id,
         )
         for _ in range(2):
-            await notifications.telling.remind(tx)
+            await telling.remind(tx)
         [reminder] = [
             each
             for each in await notifications.of_order(tx, shop_id=market.shop_id, order_id=placed.id)
@@ -415,23 +511,28 @@ async def test_who_is_forgotten_is_forgotten_here(
     assert len(told) == 2
 
 
+def facts_of(module: ModuleType) -> dict[str, set[str]]:
+    """The fields of each of its facts, by the name of the fact."""
+    found: dict[str, set[str]] = {}
+    for kind in vars(module).values():
+        name = getattr(kind, "name", None)
+        if isinstance(kind, type) and is_dataclass(kind) and isinstance(name, str):
+            found[name] = {field.name for field in fields(kind)}
+    return found
+
+
 def test_what_is_read_of_a_fact_is_in_it() -> None:
     """Facts are heard by their names: whoever renames one, or a field of it, is told here."""
     real = {
-        kind.name: {field.name for field in fields(kind)}
+        name: told
         for module in (order_events, supply_events, fulfilment_events)
-        for kind in vars(module).values()
-        if isinstance(kind, type) and is_dataclass(kind) and isinstance(getattr(kind, "name", None), str)
+        for name, told in facts_of(module).items()
     }
-    read = [
-        kind
-        for kind in vars(heard).values()
-        if isinstance(kind, type) and is_dataclass(kind) and isinstance(getattr(kind, "name", None), str)
-    ]
+    read = facts_of(heard)
 
-    assert len(read) == 11
-    for kind in read:
-        assert {field.name for field in fields(kind)} <= real[kind.name], kind
-    assert {field.name for field in fields(heard.Line)} <= {
-        field.name for field in fields(order_events.FactLine)
-    }
+    assert len(read) == 12
+    for name, told in read.items():
+        assert told <= real[name], name
+    inside = {field.name for field in fields(heard.Line)}
+    assert inside <= {field.name for field in fields(order_events.FactLine)}
+    assert inside <= {field.name for field in fields(fulfilment_events.PackedLine)}

@@ -52,6 +52,7 @@ class Delayed:
 @dataclass(frozen=True, slots=True)
 class Line:
     line_id: int
+    quantity: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,19 @@ class Shipped:
     complete: bool
     tracking: str
     lines: list[Line]
+    carrier: str = ""
+    tracking_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tracked:
+    name: ClassVar[str] = "fulfilment.parcel_tracked"
+
+    shop_id: int
+    order_id: UUID
+    carrier: str
+    tracking: str
+    tracking_url: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ class Fact:
     label: str
     value: str
     strong: bool = False
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +234,8 @@ def _goods(about: About, context: Context, order: Told, speech: _Speech) -> tupl
     for line in lines:
         bundle = bundles.get(line.bundle_id) if line.bundle_id is not None and wanted is None else None
         if bundle is None:
-            rows.append(_row(line, context, speech, priced=wanted is None))
+            units = about.facts.get("units", {}).get(str(line.id), line.quantity)
+            rows.append(_row(line, units, context, speech, priced=wanted is None))
         elif bundle.bundle_id not in told:
             told.add(bundle.bundle_id)
             inside = [each for each in lines if each.bundle_id == bundle.bundle_id]
@@ -263,9 +265,9 @@ _WITH_SUMS: Final = frozenset({
 })  # fmt: skip
 
 
-def _row(line: ToldLine, context: Context, speech: _Speech, *, priced: bool) -> Row:
+def _row(line: ToldLine, units: int, context: Context, speech: _Speech, *, priced: bool) -> Row:
     details = [" · ".join(line.options)] if line.options else []
-    details.append(speech.say("times", n=line.quantity))
+    details.append(speech.say("times", n=units))
     ready = line.delayed_to or line.ready_on
     if ready is not None:
         details.append(speech.say("ready_on", day=speech.day(ready)))
@@ -316,7 +318,9 @@ def _facts(about: About, context: Context, speech: _Speech) -> list[Fact]:
             Fact(words["reference"], str(order.number), strong=True),
         ]
     if about.kind is Kind.SHIPPED and facts.get("tracking"):
-        found.append(Fact(words["tracking"], str(facts["tracking"]), strong=True))
+        label = f"{words['tracking']}{' · ' + facts['carrier'] if facts.get('carrier') else ''}"
+        link = str(facts.get("tracking_url") or "")
+        found.append(Fact(label, str(facts["tracking"]), strong=True, link=link))
     if about.kind is Kind.DATE_CHANGED:
         found += [
             Fact(words["promised"], speech.day(date.fromisoformat(facts["promised_on"]))),
@@ -434,8 +438,10 @@ def sample(
     )  # fmt: skip
     later = (now + timedelta(hours=1)).isoformat()
     facts: dict[str, Any] = {
-        "amount_minor": order.total_minor, "due_at": later, "tracking": "SF1234567890", "complete": True,
-        "line_ids": [1, 2], "purpose": "full", "variant_id": 2, "promised_on": (now + timedelta(days=12)).date().isoformat(),
+        "amount_minor": order.total_minor, "due_at": later, "complete": True, "line_ids": [1, 2], "purpose": "full",
+        "carrier": "顺丰速运" if zh else "SF Express", "tracking": order.tracking,
+        "tracking_url": "https://www.sf-express.com/", "variant_id": 2,
+        "promised_on": (now + timedelta(days=12)).date().isoformat(),
     }  # fmt: skip
     match kind:
         case Kind.PLACE_OFFERED:

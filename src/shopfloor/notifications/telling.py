@@ -4,7 +4,7 @@ The fact decides that a message exists (`fact_id`), whatever is delivered twice;
 have one made of what they are about.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID, uuid5
@@ -110,12 +110,30 @@ async def shipped(tx: Tx, fact: heard.Shipped, fact_id: UUID) -> None:
     found = await queries.told(tx, ids=[fact.order_id])
     if not found or found[0].shop_id != fact.shop_id or found[0].delivery != "ship":
         return
-    facts = {
-        "tracking": fact.tracking,
-        "complete": fact.complete,
-        "line_ids": [line.line_id for line in fact.lines],
-    }
+    facts = {**_tracking(fact), "complete": fact.complete, **_inside(fact.lines)}
     await _to_buyer(tx, Kind.SHIPPED, found[0], fact_id=fact_id, facts=facts)
+
+
+async def tracked(tx: Tx, fact: heard.Tracked, fact_id: UUID) -> None:
+    """A parcel under way has another number now, or its first: what was told of it leads nowhere."""
+    found = await queries.told(tx, ids=[fact.order_id])
+    if not found or found[0].shop_id != fact.shop_id or found[0].delivery != "ship":
+        return
+    if fact.tracking and found[0].status != "delivered":
+        facts = {**_tracking(fact), **_inside([])}
+        await _to_buyer(tx, Kind.SHIPPED, found[0], fact_id=fact_id, facts=facts)
+
+
+def _tracking(fact: heard.Shipped | heard.Tracked) -> dict[str, Any]:
+    return {"carrier": fact.carrier, "tracking": fact.tracking, "tracking_url": fact.tracking_url}
+
+
+def _inside(lines: Sequence[heard.Line]) -> dict[str, Any]:
+    """What a parcel holds: less than was ordered, where the rest is in another."""
+    return {
+        "line_ids": [line.line_id for line in lines],
+        "units": {str(line.line_id): line.quantity for line in lines},
+    }
 
 
 async def delivered(tx: Tx, fact: heard.Delivered, fact_id: UUID) -> None:
@@ -125,9 +143,13 @@ async def delivered(tx: Tx, fact: heard.Delivered, fact_id: UUID) -> None:
 
 
 async def ready_to_collect(tx: Tx, fact: heard.ReadyToCollect, fact_id: UUID) -> None:
-    facts = {"line_ids": [line.line_id for line in fact.lines]}
     await about_order(
-        tx, Kind.READY_TO_COLLECT, shop_id=fact.shop_id, order_id=fact.order_id, fact_id=fact_id, facts=facts
+        tx,
+        Kind.READY_TO_COLLECT,
+        shop_id=fact.shop_id,
+        order_id=fact.order_id,
+        fact_id=fact_id,
+        facts=_inside(fact.lines),
     )
 
 
@@ -293,6 +315,7 @@ HEARD: Final[Mapping[type[Any], Any]] = {
     heard.BalanceRequested: balance_requested,
     heard.Delayed: delayed,
     heard.Shipped: shipped,
+    heard.Tracked: tracked,
     heard.Delivered: delivered,
     heard.ReadyToCollect: ready_to_collect,
     heard.RefundPaid: refund_paid,

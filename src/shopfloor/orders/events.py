@@ -127,7 +127,10 @@ class RefundPaid:
 
 @dataclass(frozen=True, slots=True)
 class OrderShipped:
-    """These lines left the house; `complete` when nothing is left to ship."""
+    """These lines left the house in one parcel; `complete` when nothing is left to ship.
+
+    `tracking_url` is empty where the carrier has no such page.
+    """
 
     name: ClassVar[str] = "orders.order_shipped"
 
@@ -139,6 +142,9 @@ class OrderShipped:
     complete: bool
     tracking: str
     lines: list[FactLine]
+    # A fact of an older release has neither.
+    carrier: str = ""
+    tracking_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

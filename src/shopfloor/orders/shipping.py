@@ -95,6 +95,8 @@ async def _send(
             complete=settled.status is Status.SHIPPED,
             tracking=parcel.tracking,
             lines=fact_lines(leaving),
+            carrier=parcel.carrier,
+            tracking_url=parcel.tracking_url,
         ),
     )
     return await _complete(tx, settled) if gone.state in _HANDED_OVER else settled

@@ -158,9 +158,9 @@ async def test_what_is_closed_cannot_be_paid_and_what_is_paid_cannot_be_closed(c
         await case.pay(attempt)
         assert isinstance(await case.provider.look_up(attempt), Closed)
         done = await paid(case)
-        assert await case.provider.close(done) == Charged(
-            done.charge, done.amount, (await case.provider.look_up(done)).fee
-        )
+        charged = await case.provider.look_up(done)
+        assert isinstance(charged, Charged)
+        assert await case.provider.close(done) == Charged(done.charge, done.amount, charged.fee)
 
 
 async def test_a_question_whose_answer_was_lost_can_be_closed(case: Case) -> None:

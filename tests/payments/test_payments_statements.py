@@ -14,7 +14,7 @@ from shopfloor.orders.reconciling import reconcile
 from shopfloor.payments import statements
 from shopfloor.payments.connections import Connection
 from shopfloor.payments.models import BillNotReady, Payment, PaymentEventKind, Purpose
-from shopfloor.payments.providers import Abilities, BillRow, Provider
+from shopfloor.payments.providers import Abilities, Attempt, BillRow, Outcome, Provider, RefundOutcome
 
 DAY = date(2026, 11, 29)
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
@@ -277,6 +277,18 @@ class Books(Provider):
     def __init__(self) -> None:
         self.days: dict[date, Sequence[BillRow] | Exception] = {}
         self.asked: list[date] = []
+
+    @override
+    async def start(self, attempt: Attempt) -> Outcome:
+        raise NotImplementedError
+
+    @override
+    async def look_up(self, attempt: Attempt) -> Outcome | None:
+        raise NotImplementedError
+
+    @override
+    async def give_back(self, attempt: Attempt, *, refund_id: UUID, amount: Money) -> RefundOutcome:
+        raise NotImplementedError
 
     @override
     async def bill(self, day: date) -> Sequence[BillRow]:

@@ -79,8 +79,10 @@ def test_stripes_own_client_makes_pays_captures_and_refunds(served: Served) -> N
     served.sandbox.decide(session.id, "pay")
 
     found = known.v1.checkout.sessions.retrieve(session.id, {"expand": ["payment_intent"]})
-    assert found.payment_intent.status == "requires_capture"
-    taken = known.v1.payment_intents.capture(found.payment_intent.id, {"amount_to_capture": 400})
+    intent = found.payment_intent
+    assert isinstance(intent, theirs.PaymentIntent)
+    assert intent.status == "requires_capture"
+    taken = known.v1.payment_intents.capture(intent.id, {"amount_to_capture": 400})
     assert (taken.status, taken.amount_received) == ("succeeded", 400)
     refund = known.v1.refunds.create({"payment_intent": taken.id, "amount": 100})
     assert refund.status == "succeeded"

@@ -11,7 +11,7 @@ from shopfloor import accounts, notifications
 from shopfloor.kernel import secrets
 from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.values import new_id
-from shopfloor.notifications import Kind, NewNotice, State
+from shopfloor.notifications import Kind, NewNotice, State, service, telling
 
 
 async def sign_in(stage: Stage) -> None:
@@ -96,7 +96,7 @@ async def test_a_password_is_sealed_kept_for_its_server_and_never_shown(
     async def server() -> notifications.MailServer:
         box = secrets.box(Settings(data_dir=tmp_path))  # pyright: ignore[reportArgumentType]
         async with stage.db.transaction() as tx:
-            found = await notifications.service.servers_of(tx, shop_ids=[stage.shop.id], box=box, own=None)
+            found = await service.servers_of(tx, shop_ids=[stage.shop.id], box=box, own=None)
         kept = found[stage.shop.id]
         assert kept is not None
         return kept
@@ -215,8 +215,8 @@ async def test_who_asks_is_reminded_once(stage: Stage) -> None:
     for email in ("mei@example.com", "MEI@example.com", "nonsense"):
         assert (await stage.client.post(at, data={"email": email})).status_code == 303
     async with stage.db.transaction() as tx:
-        assert await notifications.telling.remind(tx) == 1
-        assert await notifications.telling.remind(tx) == 0
+        assert await telling.remind(tx) == 1
+        assert await telling.remind(tx) == 0
 
     [told] = await notices(stage)
     assert (told.kind, told.recipient, told.facts["title"]) == (Kind.SHOW_STARTS, "mei@example.com", "Autumn")

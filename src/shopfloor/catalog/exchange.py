@@ -385,7 +385,7 @@ def _rows(
     spoken: list[str],
 ) -> Iterator[list[str]]:
     for turn in range(max(len(variants), len(pictures), 1)):
-        row = dict.fromkeys(_FIXED, "")
+        row: dict[str, str] = dict.fromkeys(_FIXED, "")
         row["Handle"] = product.handle
         translations = [""] * (2 * len(locales))
         if turn == 0:

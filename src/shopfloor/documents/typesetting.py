@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -32,7 +33,7 @@ def pdf(template: str, data: dict[str, Any]) -> bytes:
         try:
             return typst.compile(
                 source,
-                font_paths=_font_paths(),
+                font_paths=_fonts(),
                 ignore_system_fonts=True,
                 sys_inputs={"data": told},
                 pdf_standards=[standard] if standard else [],
@@ -43,13 +44,14 @@ def pdf(template: str, data: dict[str, Any]) -> bytes:
     raise AssertionError("one of the two returned or raised")
 
 
-def _font_paths() -> list[str]:
+@cache
+def _fonts() -> "typst.Fonts":
     found: list[str] = []
     for package in _FONTS:
         spec = find_spec(package)
         assert spec is not None, "it is installed with us"
         found += spec.submodule_search_locations or []
-    return found
+    return typst.Fonts(include_system_fonts=False, font_paths=found)
 
 
 def _broken(value: Any) -> Any:

@@ -42,14 +42,17 @@ from shopfloor.notifications import telling
 
 EXPIRE_EVERY: Final = 0.5
 SWEEP_EVERY: Final = 10.0
-PAYMENTS_EVERY: Final = 1.0
+# In a rush, messages are better worked off many at a time.
+PAYMENTS_PAUSE: Final = 0.2
+# Where nobody can be rung for.
+PAYMENTS_LOOK_EVERY: Final = 1.0
 RECONCILE_EVERY: Final = 3600.0
 FETCH_EVERY: Final = 2.0
 FORGET_EVERY: Final = 3600.0
 BACKUP_LOOK_EVERY: Final = 300.0
 SEND_LOOK_EVERY: Final = 1.0
-# What wakes who works in the background: facts, and jobs.
-CHANNELS: Final = (outbox.FACTS, dispatcher.CHANNEL)
+# What wakes who works in the background: facts, jobs, and what concerns money.
+CHANNELS: Final = (outbox.FACTS, dispatcher.CHANNEL, payments.inbox.CHANNEL)
 
 _log = logs.get("worker")
 
@@ -109,7 +112,7 @@ def loops(
         ),
         _every(EXPIRE_EVERY, "expire", expire),
         _every(SWEEP_EVERY, "sweep", sweep),
-        _every(PAYMENTS_EVERY, "payments", hear_payments),
+        _whenever(arrivals, payments.inbox.CHANNEL, "payments", hear_payments),
         _every(RECONCILE_EVERY, "reconcile", reconcile),
         _every(FETCH_EVERY, "fetch_pictures", fetch_pictures),
         _every(FORGET_EVERY, "forget", forget),
@@ -257,6 +260,23 @@ async def _every(seconds: float, name: str, act: Callable[[], Awaitable[None]]) 
         except Exception as problem:  # noqa: BLE001 -- the loop is the boundary
             _log.error("worker.failed", work=name, exc_info=problem)
         await asyncio.sleep(seconds)
+
+
+async def _whenever(
+    arrivals: outbox.Arrivals, channel: str, name: str, act: Callable[[], Awaitable[None]]
+) -> None:
+    """Do it when it is rung for, and now and then unasked; a failure is logged and tried again."""
+    with arrivals.bell(channel) as event:
+        while True:
+            event.clear()
+            try:
+                await act()
+            except DatabaseAway:
+                _log.warning("worker.database_away", work=name)
+            except Exception as problem:  # noqa: BLE001 -- the loop is the boundary
+                _log.error("worker.failed", work=name, exc_info=problem)
+            await asyncio.sleep(PAYMENTS_PAUSE)
+            await arrivals.sleep(event, PAYMENTS_LOOK_EVERY)
 
 
 async def _work(settings: Settings, dsn: str) -> None:

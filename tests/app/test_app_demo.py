@@ -29,6 +29,7 @@ def of(data_dir: Path) -> list[str]:
     return found
 
 
+@pytest.mark.timeout(PATIENCE + 180)
 @pytest.mark.parametrize("moment", ["a shop of three trades", "live at"])
 def test_told_to_end_it_leaves_nothing_behind(moment: str) -> None:
     with place() as data_dir:

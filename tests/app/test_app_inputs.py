@@ -32,7 +32,10 @@ NOT_YET = {
     "/v1/{shop}/shows/{show_id}/report": "metrics.unknown_show",
     "/v1/{shop}/shows/{show_id}/report.csv": "metrics.unknown_show",
 }
-UUIDS = ("hold_id", "waiting_id", "line_id", "fact_id", "order_id", "refund_id", "difference_id")
+UUIDS = (
+    "hold_id", "waiting_id", "line_id", "fact_id", "order_id", "refund_id", "difference_id", "sheet_id", "parcel_id",
+    "notice_id", "document_id", "delivery_id",
+)  # fmt: skip
 BAD_IDS = [
     str(LARGEST),
     str(2**63),

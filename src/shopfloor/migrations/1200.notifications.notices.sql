@@ -19,7 +19,7 @@ CREATE TABLE notifications.notice (
   sealed        bytea,
   state         text NOT NULL DEFAULT 'queued'
                 CHECK (state IN ('queued', 'sending', 'sent', 'kept', 'refused', 'failed', 'unknown', 'dropped')),
-  urgency       smallint NOT NULL,
+  urgency       int NOT NULL,
   due_at        timestamptz NOT NULL DEFAULT now(),
   expires_at    timestamptz NOT NULL,
   claim         uuid,

@@ -12,6 +12,8 @@ from shopfloor.kernel.values import new_id, now
 from shopfloor.payments.connections import Connection
 from shopfloor.payments.providers import Message
 
+# What rings where somebody works off what is due: what was written here, and what is to be given back.
+CHANNEL: Final = "shopfloor_payments"
 # Of headers, what a signature is made of and what says which message it is; never cookies or a proxy's own.
 _KEPT: Final = 40
 _LONGEST_HEADER: Final = 4_000
@@ -68,7 +70,14 @@ async def keep(tx: Tx, connection: Connection, message: Message, *, key: str) ->
         body=message.body,
         at=message.received_at,
     )
+    if inserted:
+        await ring(tx)
     return inserted == 1
+
+
+async def ring(tx: Tx) -> None:
+    """Something is due: whoever works it off wakes when this is committed."""
+    await tx.value("SELECT pg_notify(%(channel)s, '')", channel=CHANNEL)
 
 
 async def take_due(tx: Tx, *, at: datetime | None = None, limit: int = 100) -> list[Letter]:
@@ -112,6 +121,7 @@ async def failed(tx: Tx, *, letter_id: UUID, said: str) -> None:
 
 async def replay(tx: Tx, *, shop_id: int, letter_id: UUID | None = None) -> int:
     """Work off again: one message, or all that were given up.  What was applied before changes nothing."""
+    await ring(tx)
     return await tx.run(
         """
         UPDATE payments.inbox SET done_at = NULL, tries = 0, next_at = %(at)s, said = ''

@@ -12,6 +12,7 @@ from uuid import UUID
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Conflict
 from shopfloor.kernel.values import now
+from shopfloor.payments import inbox
 from shopfloor.payments.models import Payment
 from shopfloor.payments.providers import GivenBack, RefundFailed, RefundOutcome, RefundPending
 
@@ -68,6 +69,7 @@ async def ask(tx: Tx, payment: Payment, *, refund_id: UUID, amount_minor: int) -
         amount=amount_minor,
         at=now(),
     )
+    await inbox.ring(tx)
 
 
 async def ask_again(tx: Tx, *, shop_id: int, refund_id: UUID) -> None:
@@ -83,6 +85,7 @@ async def ask_again(tx: Tx, *, shop_id: int, refund_id: UUID) -> None:
     )
     if not asked:
         raise NotFailed
+    await inbox.ring(tx)
 
 
 async def take_due(tx: Tx, *, at: datetime | None = None, limit: int = 50) -> list[Try]:

@@ -25,7 +25,8 @@ OPEN = {
     ("POST", "/s/{shop}/orders/{order_id}/delay"), ("GET", "/s/{shop}/waitlist"),
     ("POST", "/s/{shop}/waitlist"), ("POST", "/s/{shop}/waitlist/{waiting_id}/leave"), ("GET", "/sign-in"),
     ("POST", "/sign-in"), ("POST", "/sign-out"), ("GET", "/claim/{token}"), ("POST", "/claim/{token}"),
-    ("GET", "/join/{token}"), ("POST", "/join/{token}"),
+    ("GET", "/join/{token}"), ("POST", "/join/{token}"), ("GET", "/forgot"), ("POST", "/forgot"),
+    ("GET", "/s/{shop}/coupons/{slug}"), ("POST", "/s/{shop}/coupons/{slug}"), ("POST", "/s/{shop}/live/{show_id}/remind"),
 }  # fmt: skip
 VALUES = {"shop": "corner", "key": "no-such-key", "token": "no-such-token"}
 
@@ -155,6 +156,8 @@ def test_things_of_one_shop_are_not_found_through_another(
         for page in (f"/console/second/shows/{show}", f"/console/second/products/{product['id']}", f"/s/second/live/{show}",
                      f"/s/second/p/{product['id']}"):  # fmt: skip
             assert client.get(page).status_code == 404, page
+        asked = client.post(f"/s/second/live/{show}/remind", data={"email": "ann@corner.example"})
+        assert asked.status_code == 404, asked.text
         assert client.get("/v1/second/products").json() == []
         assert client.get("/v1/second/shows").json() == []
         assert client.get("/v1/second/stock/levels").json() == []

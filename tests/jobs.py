@@ -8,7 +8,8 @@ from shopfloor.kernel.database import Database
 from shopfloor.kernel.jobs import runner
 from shopfloor.kernel.jobs.service import Handlers
 
-PATIENCE = 60.0
+# How long a slow machine with much else to do may take.
+PATIENCE = 150.0
 
 
 @asynccontextmanager

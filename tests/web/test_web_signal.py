@@ -16,7 +16,8 @@ from types import FrameType
 from uuid import UUID, uuid4
 
 import httpx
-from tests.jobs import drain
+import pytest
+from tests.jobs import PATIENCE, drain
 from tests.web.conftest import Stage
 
 import shopfloor
@@ -87,6 +88,8 @@ async def deliver(db: Database, lake: collector.Collector) -> None:
     await outbox.drain(db, wiring.consumers(lake))
 
 
+# Each call is written down, which takes its time.
+@pytest.mark.timeout(2 * PATIENCE + 60)
 async def test_a_signal_becomes_a_promise_with_no_hand_but_the_merchants(
     stage: Stage, tmp_path: Path
 ) -> None:

@@ -63,6 +63,13 @@ ROWS_OF = {
     "/console/{shop}/products": (r'/products/(\d+)"', "SELECT id FROM catalog.product"),
     "/console/{shop}/orders": (r'/orders/([0-9a-f-]{36})"', "SELECT id FROM orders.orders"),
     "/console/{shop}/discounts": (r'/discounts/(\d+)"', "SELECT id FROM promotions.discount"),
+    "/console/{shop}/fulfilment": (r'/fulfilment/([0-9a-f-]{36})"', "SELECT id FROM fulfilment.parcel"),
+    "/console/{shop}/messages": (r'/messages/([0-9a-f-]{36})"', "SELECT id FROM notifications.notice"),
+    "/console/{shop}/payments": (r"/differences/([0-9a-f-]{36})/settle", "SELECT id FROM payments.difference"),
+    "/console/{shop}/webhooks/{endpoint_id}": (
+        r"/deliveries/([0-9a-f-]{36})/again",
+        "SELECT id FROM webhooks.delivery",
+    ),
     "/console/{shop}/stock": (r'<h2 id="p-(\d+)"', "SELECT id FROM catalog.product"),
     "/console/{shop}/stock/{variant_id}": (r">(move \d+)<", "SELECT reason FROM stock.movement WHERE reason LIKE 'move%'"),
     "/console/{shop}/shows": (
@@ -105,6 +112,8 @@ WHOLE = {
     ),
     "/console/{shop}/shipping": (r"zone_id=(\d+)", "SELECT id FROM pricing.zone"),
     "/console/{shop}/taxes": (r"rate_id=(\d+)", "SELECT id FROM pricing.tax_rate"),
+    "/console/{shop}/fulfilment/carriers": (r">(Carrier \d+)<", "SELECT name FROM fulfilment.carrier"),
+    "/console/{shop}/webhooks": (r'/webhooks/(\d+)"', "SELECT id FROM webhooks.endpoint"),
     "/sitemap.xml": (r"/p/(\d+)<", "SELECT id FROM catalog.product"),
     "/console": (r'href="/console/([a-z0-9-]+)"', "SELECT slug FROM accounts.shop"),
     "/": (r'href="/s/([a-z0-9-]+)"', "SELECT slug FROM accounts.shop"),
@@ -123,6 +132,13 @@ ONE_THING = {
     "/console/{shop}/discounts/new", "/console/{shop}/discounts/{discount_id}", "/s/{shop}/coupons/{slug}",
     "/console/{shop}/discounts/{discount_id}/codes.csv", "/console/{shop}/shipping/method", "/console/{shop}/shipping/zone", "/console/{shop}/taxes/rate",
     "/console/{shop}/shows/{show_id}/report.json", "/console/{shop}/shows/{show_id}/studio",
+    "/console/{shop}/fulfilment/{parcel_id}", "/console/{shop}/fulfilment/prints/{sheet_id}",
+    "/console/{shop}/fulfilment/prints/{sheet_id}/file", "/console/{shop}/invoices", "/console/{shop}/payments/account",
+    "/console/{shop}/messages/{notice_id}", "/console/{shop}/messages/{notice_id}/view", "/console/{shop}/messages/settings",
+    "/console/{shop}/messages/wording", "/console/{shop}/messages/words",
+    "/console/{shop}/orders/{order_id}/papers/{document_id}", "/s/{shop}/orders/{order_id}/papers/{document_id}",
+    "/s/{shop}/orders/{order_id}/pay", "/s/{shop}/orders/{order_id}/payment", "/s/{shop}/orders/{order_id}/who",
+    "/s/{shop}/unsubscribe/{notice_id}", "/forgot",
 }  # fmt: skip
 
 FILL = """
@@ -215,6 +231,22 @@ INSERT INTO pricing.tax_settings (shop_id, included, rounding, place, origin_cou
 VALUES (1, true, 'line', 'destination', 'DE', '', '') ON CONFLICT DO NOTHING;
 INSERT INTO pricing.tax_rate (shop_id, country, regions, postcodes, tax_class, name, percent, adds)
 SELECT 1, 'DE', '{}', ARRAY[n::text], 'lists', 'Rate ' || n, '19', false FROM generate_series(1, %(rows)s) n;
+INSERT INTO fulfilment.parcel (id, shop_id, order_id, order_number, position, hold_id, location_id, delivery, state)
+SELECT gen_random_uuid(), 1, id, number, 1, hold_id, 1, 'ship', 'to_pick' FROM orders.orders;
+INSERT INTO fulfilment.carrier (shop_id, name, tracking_url)
+SELECT 1, 'Carrier ' || n, '' FROM generate_series(1, %(rows)s) n;
+INSERT INTO notifications.notice (id, shop_id, fact_id, kind, channel, recipient, locale, facts, state, urgency,
+                                  expires_at, created_at, ended_at)
+SELECT gen_random_uuid(), 1, gen_random_uuid(), 'order_placed', 'mail', 'ann@corner.example', 'en', '{}', 'kept', 1,
+       now(), now() - n / 3 * interval '1 minute', now() FROM generate_series(1, %(rows)s) n;
+INSERT INTO payments.difference (id, shop_id, kind, provider, reference, amount_minor, currency, opened_at)
+SELECT gen_random_uuid(), 1, 'unknown', 'test', 'r' || n, 900, 'CNY', now() - n / 3 * interval '1 minute'
+  FROM generate_series(1, %(rows)s) n;
+INSERT INTO webhooks.endpoint (shop_id, url, secret, events, disabled_at, disabled_why)
+SELECT 1, 'https://n' || n || '.example', '', '{order.placed}', now(), 'by_hand' FROM generate_series(1, 20) n;
+INSERT INTO webhooks.delivery (id, shop_id, endpoint_id, message, event, body, state, created_at, ended_at)
+SELECT gen_random_uuid(), 1, 1, 'm' || n, 'order.placed', '{}', 'delivered', now() - n / 3 * interval '1 minute', now()
+  FROM generate_series(1, %(rows)s) n;
 INSERT INTO accounts.shop (slug, name, currency, locale, timezone)
 SELECT 'shop' || n, 'Shop ' || n, 'CNY', 'en', 'UTC' FROM generate_series(1, %(rows)s) n;
 INSERT INTO accounts.member (shop_id, person_id, role) SELECT id, 1, 'owner' FROM accounts.shop WHERE id > 1;

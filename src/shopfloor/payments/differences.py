@@ -1,9 +1,11 @@
 """Money that fits no order: a row for each, until a person has closed it."""
 
 from datetime import datetime
+from functools import partial
 from typing import Final
 from uuid import UUID
 
+from shopfloor.kernel import paging
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.text import cleaned
 from shopfloor.kernel.values import Money, new_id, now
@@ -89,8 +91,18 @@ async def _is_known(tx: Tx, payment: Payment, reference: str) -> bool:
     return found
 
 
-async def differences(tx: Tx, *, shop_id: int, closed: bool = False, limit: int = 200) -> list[Difference]:
-    """Open ones, oldest first; `closed`: those that were closed last."""
+async def differences(
+    tx: Tx,
+    *,
+    shop_id: int,
+    closed: bool = False,
+    after: UUID | None = None,
+    before: UUID | None = None,
+    limit: int = 200,
+) -> list[Difference]:
+    """Open ones, oldest first, of which a page begins `after` one, or ends `before` it and has the nearest first;
+    `closed`: those that were closed last.
+    """
     return await tx.every(
         Difference,
         """
@@ -98,11 +110,33 @@ async def differences(tx: Tx, *, shop_id: int, closed: bool = False, limit: int 
                d.expected_minor, d.opened_at, d.closed_at, d.closed_by, d.how, d.note, p.subject_id
           FROM payments.difference d LEFT JOIN payments.payment p ON p.id = d.payment_id
          WHERE d.shop_id = %(shop_id)s AND (d.closed_at IS NOT NULL) = %(closed)s
-         ORDER BY CASE WHEN %(closed)s THEN d.closed_at END DESC, d.opened_at, d.id LIMIT %(limit)s
+           AND (%(after)s::uuid IS NULL OR (d.opened_at, d.id) >
+                (SELECT opened_at, id FROM payments.difference WHERE id = %(after)s))
+           AND (%(before)s::uuid IS NULL OR (d.opened_at, d.id) <
+                (SELECT opened_at, id FROM payments.difference WHERE id = %(before)s))
+         ORDER BY CASE WHEN %(closed)s THEN d.closed_at END DESC,
+                  CASE WHEN %(before)s::uuid IS NOT NULL THEN d.opened_at END DESC,
+                  CASE WHEN %(before)s::uuid IS NOT NULL THEN d.id END DESC, d.opened_at, d.id
+         LIMIT %(limit)s
         """,
         shop_id=shop_id,
         closed=closed,
+        after=after,
+        before=before,
         limit=limit,
+    )
+
+
+async def page_of(
+    tx: Tx, *, shop_id: int, after: UUID | None = None, before: UUID | None = None, limit: int = 50
+) -> paging.Page[Difference]:
+    """A page of the open ones."""
+    return await paging.page(
+        partial(differences, tx, shop_id=shop_id),
+        after=after,
+        before=before,
+        limit=limit,
+        key=lambda each: each.id,
     )
 
 

@@ -77,17 +77,17 @@ def _known(request: Request) -> payments.connections.Connections:
 
 
 @router.get("")
-async def desk_page(desk: Viewer) -> Response:
+async def desk_page(desk: Viewer, after: UUID | None = None, before: UUID | None = None) -> Response:
     async with desk.db.transaction() as tx:
         accounts = await payments.connections.connections(tx, shop_id=desk.shop.id)
-        differences = await payments.differences.differences(tx, shop_id=desk.shop.id)
+        page = await payments.differences.page_of(tx, shop_id=desk.shop.id, after=after, before=before)
         refunds = await payments.refunds.open_tries(tx, shop_id=desk.shop.id)
         letters = await payments.inbox.stuck(tx, shop_id=desk.shop.id)
         books = await payments.statements.statements(tx, shop_id=desk.shop.id)
         numbers = await orders.paying.numbers(
             tx,
             shop_id=desk.shop.id,
-            order_ids=[each.subject_id for each in [*differences, *refunds] if each.subject_id is not None],
+            order_ids=[each.subject_id for each in [*page.items, *refunds] if each.subject_id is not None],
         )
     known = _known(desk.request)
     return desk.page(
@@ -98,7 +98,8 @@ async def desk_page(desk: Viewer) -> Response:
         statements=books,
         names=NAMES,
         said=lambda account: desk.say(SAID[account.said]) if account.said in SAID else account.said,
-        differences=differences,
+        differences=page.items,
+        page=page,
         words=KINDS,
         refunds=refunds,
         letters=letters,

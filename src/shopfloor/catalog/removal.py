@@ -28,6 +28,7 @@ GOES_ALONG: Final = frozenset(
 REASONS: Final[Mapping[str, str]] = {
     "demand.line": "forecast",
     "demand.observation": "forecast",
+    "fulfilment.parcel_line": "sold",
     "live.offer": "show",
     "live.offer_line": "show",
     "live.offer_price": "show",

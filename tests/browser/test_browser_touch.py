@@ -37,7 +37,10 @@ def test_what_is_pressed_is_large_enough(people: People, owner: Owner, make_stal
         f"{console}/shows/{stall.show_id}", f"{console}/orders", f"{console}/products",
         f"{console}/products/{stall.product['id']}", f"{console}/products/new", f"{console}/stock",
         f"{console}/stock/{stall.variant('M')}", f"{console}/suppliers", f"{console}/media", f"{console}/terms",
-        f"{console}/members", "/account",
+        f"{console}/members", "/account", "/forgot", f"{console}/fulfilment", f"{console}/fulfilment/carriers",
+        f"{console}/discounts", f"{console}/discounts/new", f"{console}/messages", f"{console}/messages/settings",
+        f"{console}/messages/wording", f"{console}/messages/words", f"{console}/webhooks", f"{console}/payments",
+        f"{console}/payments/account", f"{console}/invoices", f"{console}/shipping", f"{console}/taxes",
     ):  # fmt: skip
         page.goto(path)
         found = page.locator(PRESSED).evaluate_all(SMALL)

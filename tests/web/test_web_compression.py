@@ -162,7 +162,7 @@ async def test_page_another_site_asks_for_has_its_true_length(
 
 
 async def test_secrets_of_a_page_are_fresh_in_each_answer(stage: Stage) -> None:
-    path = f"/s/harbour/live/{stage.show.id}"
+    path = f"/s/harbour/p/{stage.shirt.id}"
     ids = [re.findall(r'name="id" value="([^"]+)"', (await stage.client.get(path)).text) for _ in range(2)]
     assert ids[0]
     assert not set(ids[0]) & set(ids[1])

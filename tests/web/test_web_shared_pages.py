@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from tests.web.conftest import Stage
 
-from shopfloor import accounts, catalog, chat, live, orders, policies, pricing, purchases, stock
+from shopfloor import accounts, catalog, chat, live, policies, pricing, purchases, stock
 from shopfloor.kernel.database import Database, DatabaseAway
 from shopfloor.kernel.edge import Edge
 from shopfloor.kernel.services import services_in
@@ -726,7 +726,7 @@ async def test_shop_that_changed_while_it_was_read_is_read_again(
         await go.wait()
         return found
 
-    monkeypatch.setattr(orders, "shop_terms", slow)
+    monkeypatch.setattr(policies, "shop_terms", slow)
     before = asyncio.create_task(pages.shop(stage.db, "harbour"))
     await reading.wait()
     async with stage.db.transaction() as tx:

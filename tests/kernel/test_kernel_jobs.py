@@ -537,7 +537,8 @@ async def test_an_idle_worker_stays_while_more_is_to_come_and_does_not_grow(
 
     await ask(database, 1)
     await asyncio.wait_for(
-        runner.work(dsn, database, adding.handlers, idle=0.1, more_to_come=three_times), PATIENCE
+        runner.work(dsn, database, adding.handlers, idle=0.1, more_to_come=three_times, most_memory=1 << 40),
+        PATIENCE,
     )
     # One worker did what came later too, and ended when it was told that no more would come.
     assert (sorted(adding.began), asked) == ([1, 2], 4)

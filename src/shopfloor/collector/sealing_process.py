@@ -7,7 +7,6 @@ moment is replaced and asked again.
 """
 
 import os
-import resource
 import select
 import subprocess
 import sys
@@ -22,7 +21,7 @@ import msgspec
 
 from shopfloor.collector import sealer
 from shopfloor.collector.models import LakeDamaged, NotDurable, Sealed, SegmentId
-from shopfloor.kernel import logs
+from shopfloor.kernel import logs, memory
 
 IDLE: Final = 120.0
 MOST_MEMORY: Final = 400 << 20
@@ -144,7 +143,7 @@ def serve(directory: Path, idle: float) -> None:
         if not line:
             return
         answers.write(msgspec.json.encode(_round(directory, line)) + b"\n")
-        if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 > MOST_MEMORY:
+        if memory.resident() > MOST_MEMORY:
             return
 
 

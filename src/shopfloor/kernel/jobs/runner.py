@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, Concatenate, Final
 
 import msgspec
@@ -23,7 +22,7 @@ from procrastinate.jobs import Job as Queued
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
 from procrastinate.worker import Worker
 
-from shopfloor.kernel import logs
+from shopfloor.kernel import logs, memory
 from shopfloor.kernel.database import Database, DatabaseAway, Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.jobs import dispatcher, queries
@@ -207,19 +206,13 @@ class _Stays:
     async def is_over(self, db: Database, hands: Hands) -> bool:
         if hands.running or time.monotonic() - hands.idle_since < self.idle:
             return False
-        if self.more_to_come is None or memory() >= self.most_memory:
+        if self.more_to_come is None or memory.resident() >= self.most_memory:
             return True
         async with db.transaction() as tx:
             if not await self.more_to_come(tx):
                 return True
         hands.idle_since = time.monotonic()
         return False
-
-
-def memory() -> int:
-    """Bytes of this process that are in memory."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 async def _watch(

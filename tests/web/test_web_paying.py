@@ -419,3 +419,24 @@ async def test_secrets_are_sealed_and_without_their_key_the_account_has_to_be_en
             tx, shop_id=shop_id, provider="stripe", mode="test", values={}, connection_id=account_id
         )
     assert f"stripe/{account_id}" in await rotating.of(shop_id), "an empty secret stays as it was"
+
+
+async def test_a_list_that_is_cut_says_so(till: Till) -> None:
+    await owner(till)
+    for count in (100, 101):
+        async with till.stage.db.transaction() as tx:
+            await tx.run(
+                """
+                INSERT INTO payments.inbox (id, shop_id, connection_id, key, method, path, headers, body, received_at, tries, said)
+                SELECT gen_random_uuid(), %(shop)s, %(account)s, n::text, 'POST', '/', '{}', '', now(), 2, 'unread ' || n
+                  FROM generate_series(1, %(count)s::int) n
+                ON CONFLICT DO NOTHING
+                """,
+                shop=till.stage.shop.id,
+                account=till.account_id,
+                count=count,
+            )
+        page = (await till.client.get("/console/harbour/payments")).text
+
+        assert page.count("unread ") == 100
+        assert ("Only the first 100 are shown." in page) is (count == 101)

@@ -275,8 +275,8 @@ ON CONFLICT (shop_id, provider, kind, reference) DO NOTHING
 """
 
 
-async def statements(tx: Tx, *, shop_id: int, limit: int = 14) -> list[Statement]:
-    """The days that were read, newest first, a row for each currency."""
+async def statements(tx: Tx, *, shop_id: int, days: int = 14) -> list[Statement]:
+    """The last days that were read, newest first, a row for each account and currency."""
     return await tx.every(
         Statement,
         """
@@ -288,9 +288,10 @@ async def statements(tx: Tx, *, shop_id: int, limit: int = 14) -> list[Statement
           FROM payments.statement s
           LEFT JOIN payments.statement_line l ON l.connection_id = s.connection_id AND l.day = s.day
          WHERE s.shop_id = %(shop_id)s
+           AND s.day > (SELECT max(day) FROM payments.statement WHERE shop_id = %(shop_id)s) - %(days)s::int
          GROUP BY s.connection_id, s.day, s.read_at, l.currency
-         ORDER BY s.day DESC, s.connection_id, currency LIMIT %(limit)s
+         ORDER BY s.day DESC, s.connection_id, currency
         """,
         shop_id=shop_id,
-        limit=limit,
+        days=days,
     )

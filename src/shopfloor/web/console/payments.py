@@ -24,6 +24,8 @@ Viewer = Annotated[Desk, at_page("payments")]
 Manager = Annotated[Desk, at(Permission.MONEY_MANAGE)]
 Text = Annotated[str, Form(max_length=20_000)]
 
+# Refunds and messages that wait are worked off from the top: no pages to turn.
+_SHOWN: Final = 100
 NAMES: Final = {
     "stripe": N_("Stripe"),
     "alipay": N_("Alipay"),
@@ -81,8 +83,8 @@ async def desk_page(desk: Viewer, after: UUID | None = None, before: UUID | None
     async with desk.db.transaction() as tx:
         accounts = await payments.connections.connections(tx, shop_id=desk.shop.id)
         page = await payments.differences.page_of(tx, shop_id=desk.shop.id, after=after, before=before)
-        refunds = await payments.refunds.open_tries(tx, shop_id=desk.shop.id)
-        letters = await payments.inbox.stuck(tx, shop_id=desk.shop.id)
+        refunds = await payments.refunds.open_tries(tx, shop_id=desk.shop.id, limit=_SHOWN + 1)
+        letters = await payments.inbox.stuck(tx, shop_id=desk.shop.id, limit=_SHOWN + 1)
         books = await payments.statements.statements(tx, shop_id=desk.shop.id)
         numbers = await orders.paying.numbers(
             tx,
@@ -101,8 +103,10 @@ async def desk_page(desk: Viewer, after: UUID | None = None, before: UUID | None
         differences=page.items,
         page=page,
         words=KINDS,
-        refunds=refunds,
-        letters=letters,
+        refunds=refunds[:_SHOWN],
+        letters=letters[:_SHOWN],
+        more_refunds=len(refunds) > _SHOWN,
+        more_letters=len(letters) > _SHOWN,
         numbers=numbers,
         money=Money,
     )

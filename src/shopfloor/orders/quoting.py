@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from shopfloor import pricing, promotions, purchases
+from shopfloor.kernel.countries import COUNTRIES
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import MAX_MINOR
 from shopfloor.orders import checkout_queries, discounts
@@ -53,7 +54,7 @@ class Quote:
 def place_of(address: Address | None) -> pricing.Place | None:
     """Where an address is, as prices go by it; None where it names no country by its two letters."""
     country = (address.country if address else "").strip().upper()
-    if address is None or country not in pricing.COUNTRIES:
+    if address is None or country not in COUNTRIES:
         return None
     return pricing.Place(country=country, region=address.region, postcode=address.postcode)
 

@@ -5,7 +5,6 @@ the last minor unit; the same question has the same answer; refunds in parts giv
 """
 
 from shopfloor.pricing import records, service
-from shopfloor.pricing.countries import COUNTRIES
 from shopfloor.pricing.models import (
     Breakdown,
     DeliveryKind,
@@ -34,7 +33,6 @@ from shopfloor.pricing.refusals import BadSteps, Negative, RateUnreadable, TooLa
 from shopfloor.pricing.service import has_delivery, know_tax_class, rules
 
 __all__ = [
-    "COUNTRIES",
     "BadSteps",
     "Breakdown",
     "DeliveryKind",

@@ -8,10 +8,10 @@ from typing import Final
 from psycopg.errors import ForeignKeyViolation
 
 from shopfloor.kernel import outbox, text
+from shopfloor.kernel.countries import COUNTRIES
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import MAX_MINOR
 from shopfloor.pricing import queries, tax_numbers
-from shopfloor.pricing.countries import COUNTRIES
 from shopfloor.pricing.events import DeliveryChanged, TaxesChanged
 from shopfloor.pricing.models import STANDARD, UNTAXED, DeliveryKind, PriceBy, check_percentage
 from shopfloor.pricing.places import ANYWHERE

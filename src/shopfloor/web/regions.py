@@ -18,7 +18,7 @@ from babel.core import get_global
 from babel.numbers import get_currency_name, get_territory_currencies
 from starlette.requests import HTTPConnection
 
-from shopfloor import pricing
+from shopfloor.kernel.countries import COUNTRIES
 from shopfloor.kernel.currencies import DECIMALS
 from shopfloor.kernel.values import now
 from shopfloor.web.languages import N_, Language
@@ -185,7 +185,7 @@ def _signed(offset: timedelta) -> str:
 
 def countries(language: Language, codes: Sequence[str] = ()) -> list[tuple[str, str]]:
     """These countries, or all that goods can be sent to, by code and name, in the order of the reader's alphabet."""
-    names = [(code, country_name(language, code)) for code in codes or pricing.COUNTRIES]
+    names = [(code, country_name(language, code)) for code in codes or COUNTRIES]
     return sorted(names, key=lambda each: each[1].casefold())
 
 
@@ -265,7 +265,7 @@ def continent(code: str) -> str:
 
 def countries_in(groups: Sequence[str]) -> list[str]:
     """The countries of these groups."""
-    return sorted(code for code in pricing.COUNTRIES if continent(code) in groups)
+    return sorted(code for code in COUNTRIES if continent(code) in groups)
 
 
 def country_name(language: Language, code: str) -> str:

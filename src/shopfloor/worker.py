@@ -25,6 +25,7 @@ from shopfloor import (
     orders,
     payments,
     retention,
+    stock,
     webhooks,
     wiring,
 )
@@ -40,7 +41,9 @@ from shopfloor.kernel.startup import prepared_database
 from shopfloor.kernel.values import now
 from shopfloor.notifications import telling
 
+# How often holds are released in a rush, and how long a shop without holds sleeps.
 EXPIRE_EVERY: Final = 0.5
+EXPIRE_LOOK_EVERY: Final = 10.0
 SWEEP_EVERY: Final = 10.0
 # In a rush, messages are better worked off many at a time.
 PAYMENTS_PAUSE: Final = 0.2
@@ -51,6 +54,8 @@ FETCH_EVERY: Final = 2.0
 FORGET_EVERY: Final = 3600.0
 BACKUP_LOOK_EVERY: Final = 300.0
 SEND_LOOK_EVERY: Final = 1.0
+# For what is due at a time of which no notice tells: a retry, a reminder.
+DUE_EVERY: Final = 5.0
 # What wakes who works in the background: facts, jobs, and what concerns money.
 CHANNELS: Final = (outbox.FACTS, dispatcher.CHANNEL, payments.inbox.CHANNEL)
 
@@ -73,10 +78,6 @@ def loops(
     """
     own = own_mail_server(settings)
     public = origin or address_of(settings)
-
-    async def expire() -> None:
-        async with db.transaction() as tx:
-            await orders.expire(tx)
 
     async def sweep() -> None:
         await orders.sweep(db, providers=accounts_of)
@@ -110,7 +111,7 @@ def loops(
         send_messages(
             db, arrivals, own, start_sending_in(settings, db.dsn, public), partial(secrets.box, settings)
         ),
-        _every(EXPIRE_EVERY, "expire", expire),
+        expire_holds(db, arrivals),
         _every(SWEEP_EVERY, "sweep", sweep),
         _whenever(arrivals, payments.inbox.CHANNEL, "payments", hear_payments),
         _every(RECONCILE_EVERY, "reconcile", reconcile),
@@ -242,12 +243,31 @@ async def send_messages(
                     _log.warning("worker.cannot_send", why=f"{type(problem).__name__}: {problem}"[:300])
                 except Exception as problem:  # noqa: BLE001 -- the loop is the boundary
                     _log.error("worker.failed", work="send_messages", exc_info=problem)
-                await arrivals.sleep(event, SEND_LOOK_EVERY)
+                await arrivals.sleep(event, SEND_LOOK_EVERY, most=DUE_EVERY)
                 # What just happened becomes messages a moment later.
                 await asyncio.sleep(SEND_LOOK_EVERY)
     finally:
         if child is not None:
             await child.end()
+
+
+async def expire_holds(db: Database, arrivals: outbox.Arrivals) -> None:
+    """Until it is cancelled: release holds when their time is over.  Who holds something tells by a fact."""
+    with arrivals.bell() as event:
+        while True:
+            event.clear()
+            idle = 0.0
+            try:
+                async with db.transaction() as tx:
+                    await orders.expire(tx)
+                    idle = await stock.seconds_to_next_expiry(tx, most=EXPIRE_LOOK_EVERY)
+            except DatabaseAway:
+                _log.warning("worker.database_away", work="expire")
+            except Exception as problem:  # noqa: BLE001 -- the loop is the boundary
+                _log.error("worker.failed", work="expire", exc_info=problem)
+            await asyncio.sleep(EXPIRE_EVERY)
+            if idle > EXPIRE_EVERY:
+                await arrivals.sleep(event, EXPIRE_EVERY, most=idle - EXPIRE_EVERY)
 
 
 async def _every(seconds: float, name: str, act: Callable[[], Awaitable[None]]) -> None:
@@ -276,7 +296,7 @@ async def _whenever(
             except Exception as problem:  # noqa: BLE001 -- the loop is the boundary
                 _log.error("worker.failed", work=name, exc_info=problem)
             await asyncio.sleep(PAYMENTS_PAUSE)
-            await arrivals.sleep(event, PAYMENTS_LOOK_EVERY)
+            await arrivals.sleep(event, PAYMENTS_LOOK_EVERY, most=DUE_EVERY)
 
 
 async def _work(settings: Settings, dsn: str) -> None:

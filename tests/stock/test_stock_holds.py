@@ -74,6 +74,24 @@ async def test_only_what_is_due_expires(ledger: Any) -> None:
     assert await ledger.audit() == []
 
 
+async def test_it_is_known_when_the_next_hold_is_over(ledger: Any) -> None:
+    await ledger.receive(HANFU, 9)
+    want = ledger.want({HANFU: 1}, hold_seconds=600)
+
+    async def idle(most: float) -> float:
+        async with ledger.db.transaction() as tx:
+            return await stock.seconds_to_next_expiry(tx, most=most)
+
+    assert await idle(10.0) == 10.0
+    await ledger.reserve(want)
+    assert await idle(10.0) == 10.0
+    assert 0.0 < await idle(10_000.0) <= 600.0
+    await ledger.let_time_pass(want.id)
+    assert await idle(10.0) == 0.0
+    await ledger.expire()
+    assert await idle(10.0) == 10.0
+
+
 async def test_expiry_skips_what_somebody_works_on_and_comes_back(ledger: Any) -> None:
     await ledger.receive(HANFU, 9)
     one, other = ledger.want({HANFU: 1}), ledger.want({HANFU: 1})

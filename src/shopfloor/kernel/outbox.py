@@ -38,8 +38,9 @@ PLACE_LOCK: Final = 0x5_40_9F_10_01
 ATTEMPTS: Final = 8
 FOLLOWED_AT_ONCE: Final = 1000
 _FORGOTTEN: Final = "forget facts"
-# How long a reader that was told of nothing sleeps before it looks by itself.
-LOOK_EVERY: Final = 5.0
+# How long a reader that was told of nothing sleeps before it looks by itself.  A connection over which notices come
+# that is lost wakes everybody, so this is for what nobody thought of.
+LOOK_EVERY: Final = 20.0
 
 _log = logs.get("outbox")
 
@@ -396,10 +397,13 @@ class Arrivals:
         finally:
             self._waiting[channel].discard(event)
 
-    async def sleep(self, event: asyncio.Event, pause: float) -> None:
-        """Until `event` is set, or it is time to look unasked: after `pause` where notices cannot be heard."""
+    async def sleep(self, event: asyncio.Event, pause: float, *, most: float | None = None) -> None:
+        """Until `event` is set, or it is time to look unasked: after `pause` where notices cannot be heard, else after
+        `most` seconds (LOOK_EVERY if not given).
+        """
+        heard = LOOK_EVERY if most is None else most
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(event.wait(), LOOK_EVERY if self._listening else pause)
+            await asyncio.wait_for(event.wait(), heard if self._listening else pause)
 
 
 async def run(db: Database, consumer: Consumer, arrivals: Arrivals, *, pause: float = 0.1) -> None:

@@ -88,6 +88,11 @@ async def expire(tx: Tx, *, limit: int = 1000) -> list[Freed]:
     return freed
 
 
+async def seconds_to_next_expiry(tx: Tx, *, most: float) -> float:
+    """How long nothing is to be expired, by the database's clock; at most `most`, never less than zero."""
+    return await queries.seconds_to_next_timer(tx, most=most)
+
+
 async def extend(tx: Tx, hold_ids: Sequence[UUID], *, hold_seconds: int) -> set[UUID]:
     """A held hold lasts at least `hold_seconds` from now.  Returns the ids that are still held."""
     return set(await queries.set_expiry(tx, ids=_unique(hold_ids), seconds=hold_seconds))

@@ -196,6 +196,16 @@ async def due_timers(tx: Tx, *, limit: int) -> list[tuple[int, list[UUID]]]:
     )
 
 
+async def seconds_to_next_timer(tx: Tx, *, most: float) -> float:
+    return await tx.value(
+        """
+        SELECT greatest(0, least(%(most)s::float8, extract(epoch FROM min(due_at) - clock_timestamp())::float8))
+          FROM stock.timer
+        """,
+        most=most,
+    )
+
+
 async def rearm_timers(tx: Tx, *, ids: Sequence[int]) -> None:
     """Keep what of their holds is still held, due when the first of it is (in a second at the earliest)."""
     await tx.run(

@@ -21,6 +21,8 @@ from shopfloor.kernel.outbox import Arrivals
 # What procrastinate says when a job is put into any queue.
 CHANNEL: Final = "procrastinate_any_queue_v1"
 HEARTBEAT: Final = 5.0
+# For what is due at a time of which no notice tells.
+LOOK_EVERY: Final = 5.0
 # A worker that gave no sign of life for so long is taken for dead.
 SILENT: Final = 20.0
 AFTER_TROUBLE: Final = 10.0
@@ -71,7 +73,7 @@ async def run(
                     _log.warning("jobs.dispatcher_waits", why=f"{type(problem).__name__}: {problem}"[:300])
                     await asyncio.sleep(1.0)
                     continue
-                await arrivals.sleep(event, 1.0)
+                await arrivals.sleep(event, 1.0, most=LOOK_EVERY)
     finally:
         if child is not None:
             await child.end()

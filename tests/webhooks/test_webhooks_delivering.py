@@ -17,6 +17,7 @@ from shopfloor import fulfilment, notifications, webhooks, wiring
 from shopfloor.collector import Collector
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Database
+from shopfloor.kernel.errors import NotFound
 from shopfloor.notifications import Kind
 from shopfloor.webhooks.delivering import Deliverer
 from shopfloor.webhooks.queries import Delivery
@@ -110,6 +111,72 @@ async def test_another_library_verifies_what_arrives(
     assert (delivered.state, delivered.status, delivered.attempts) == ("delivered", 204, 1)
     assert json.loads(delivered.body) == json.loads(body)
     await deliverer.close()
+
+
+async def test_a_rolled_secret_signs_beside_the_new_one_for_a_day(
+    market: Market, receiver: Receiver, lake: Collector
+) -> None:
+    made = await connect(market, receiver.url, "orders.order_placed")
+    async with market.db.transaction() as tx:
+        rolled = await webhooks.roll_secret(tx, box=BOX, shop_id=market.shop_id, endpoint_id=made.id)
+        shown = await webhooks.endpoint(tx, shop_id=market.shop_id, endpoint_id=made.id)
+    assert rolled.id == made.id
+    assert rolled.secret != made.secret
+    assert shown.previous_until is not None
+    deliverer = Deliverer(market.db, BOX, allowed=LOCAL)
+    await market.order()
+    await hear(market, lake)
+    await deliverer.run_once()
+
+    [(headers, body)] = receiver.got
+    for secret in (made.secret, rolled.secret):
+        assert Webhook(secret).verify(body, headers)["type"] == "orders.order_placed"
+
+    async with market.db.transaction() as tx:
+        await tx.run("UPDATE webhooks.endpoint SET previous_until = now() - interval '1 second'")
+    await market.order()
+    await hear(market, lake)
+    await deliverer.run_once()
+
+    _, (headers, body) = receiver.got
+    Webhook(rolled.secret).verify(body, headers)
+    with pytest.raises(WebhookVerificationError):
+        Webhook(made.secret).verify(body, headers)
+    await deliverer.close()
+
+
+async def test_a_secret_that_cannot_be_read_is_rolled_and_what_it_stopped_goes_on(
+    market: Market, receiver: Receiver, lake: Collector
+) -> None:
+    made = await connect(market, receiver.url, "orders.order_placed")
+    async with market.db.transaction() as tx:
+        await tx.run("UPDATE webhooks.endpoint SET secret = 'sealed with a key that is gone'")
+    await market.order()
+    await hear(market, lake)
+    deliverer = Deliverer(market.db, BOX, allowed=LOCAL)
+    await deliverer.run_once()
+    assert receiver.got == []
+
+    async with market.db.transaction() as tx:
+        rolled = await webhooks.roll_secret(tx, box=BOX, shop_id=market.shop_id, endpoint_id=made.id)
+        shown = await webhooks.endpoint(tx, shop_id=market.shop_id, endpoint_id=made.id)
+        [failed] = await log(market, made)
+        await webhooks.deliver_again(tx, shop_id=market.shop_id, endpoint_id=made.id, delivery_id=failed.id)
+    await deliverer.run_once()
+
+    assert (shown.disabled_why, shown.previous_until) == ("", None)
+    [(headers, body)] = receiver.got
+    assert Webhook(rolled.secret).verify(body, headers)["type"] == "orders.order_placed"
+    await deliverer.close()
+
+
+async def test_another_shop_rolls_nothing(market: Market, receiver: Receiver) -> None:
+    made = await connect(market, receiver.url, "orders.order_placed")
+
+    with pytest.raises(NotFound) as refused:
+        async with market.db.transaction() as tx:
+            await webhooks.roll_secret(tx, box=BOX, shop_id=market.shop_id + 1, endpoint_id=made.id)
+    assert refused.value.code == "webhooks.unknown_endpoint"
 
 
 async def test_it_is_tried_again_under_the_same_id_with_a_time_of_its_own(

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
@@ -61,15 +62,23 @@ class Deliverer:
     async def _deliver(self, claim: UUID, each: Claimed) -> None:
         async with self._at_once:
             try:
-                about = models.about_secret(each.shop_id, each.endpoint_id, each.url)
-                secret = self.box.open(each.secret, about=about)
+                secrets = self._secrets(each)
             except CannotOpen:
                 await self._keyless(claim, each)
                 return
-            answer = await self._post(each, secret)
+            answer = await self._post(each, secrets)
         await self._keep(claim, each, answer)
 
-    async def _post(self, each: Claimed, secret: str) -> _Answer:
+    def _secrets(self, each: Claimed) -> list[str]:
+        """What signs, the newest first.  Raises CannotOpen where the newest cannot be read."""
+        about = models.about_secret(each.shop_id, each.endpoint_id, each.url)
+        found = [self.box.open(each.secret, about=about)]
+        if each.previous_secret is not None:
+            with suppress(CannotOpen):
+                found.append(self.box.open(each.previous_secret, about=about))
+        return found
+
+    async def _post(self, each: Claimed, secrets: Sequence[str]) -> _Answer:
         if self._client is None:
             self._client = Outbound(allowed=self.allowed)
         body = each.body.encode()
@@ -79,7 +88,10 @@ class Deliverer:
             "user-agent": "Shopfloor (webhooks)",
             "webhook-id": each.message,
             "webhook-timestamp": str(timestamp),
-            "webhook-signature": models.sign(secret, message=each.message, timestamp=timestamp, body=body),
+            "webhook-signature": " ".join(
+                models.sign(secret, message=each.message, timestamp=timestamp, body=body)
+                for secret in secrets
+            ),
         }
         try:
             posted = await self._client.post(each.url, body=body, headers=headers, seconds=self.seconds)

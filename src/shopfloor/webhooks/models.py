@@ -26,6 +26,8 @@ MOST_ENDPOINTS: Final = 20
 WAITS: Final = (5.0, 300.0, 1800.0, 7200.0, 18_000.0, 36_000.0, 50_400.0, 72_000.0, 86_400.0)
 GIVES_UP_AFTER: Final = timedelta(days=5)
 KEPT_FOR: Final = timedelta(days=30)
+# How long a secret that was rolled signs beside the new one.
+PREVIOUS_FOR: Final = timedelta(hours=24)
 PREFIX: Final = "whsec_"
 
 

@@ -20,6 +20,7 @@ class Endpoint:
     failing_since: datetime | None
     disabled_at: datetime | None
     disabled_why: str
+    previous_until: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +62,27 @@ async def set_secret(tx: Tx, *, endpoint_id: int, secret: bytes) -> None:
     )
 
 
+async def roll_secret(tx: Tx, *, endpoint_id: int, secret: bytes, previous_until: datetime | None) -> None:
+    """The secret of now becomes the previous one, where `previous_until` says how long that counts."""
+    await tx.run(
+        """
+        UPDATE webhooks.endpoint
+           SET previous_secret = CASE WHEN %(until)s::timestamptz IS NULL THEN NULL ELSE secret END,
+               previous_until = %(until)s, secret = %(secret)s
+         WHERE id = %(endpoint_id)s
+        """,
+        endpoint_id=endpoint_id,
+        secret=secret,
+        until=previous_until,
+    )
+
+
 async def endpoints(tx: Tx, *, shop_id: int) -> list[Endpoint]:
     return await tx.every(
         Endpoint,
         """
-        SELECT id, shop_id, url, events, created_at, failing_since, disabled_at, disabled_why
+        SELECT id, shop_id, url, events, created_at, failing_since, disabled_at, disabled_why,
+               CASE WHEN previous_until > now() THEN previous_until END AS previous_until
           FROM webhooks.endpoint WHERE shop_id = %(shop_id)s ORDER BY id LIMIT 100
         """,
         shop_id=shop_id,
@@ -76,7 +93,8 @@ async def endpoint(tx: Tx, *, shop_id: int, endpoint_id: int) -> Endpoint | None
     return await tx.first(
         Endpoint,
         """
-        SELECT id, shop_id, url, events, created_at, failing_since, disabled_at, disabled_why
+        SELECT id, shop_id, url, events, created_at, failing_since, disabled_at, disabled_why,
+               CASE WHEN previous_until > now() THEN previous_until END AS previous_until
           FROM webhooks.endpoint WHERE shop_id = %(shop_id)s AND id = %(endpoint_id)s
         """,
         shop_id=shop_id,
@@ -232,6 +250,7 @@ class Claimed:
     attempts: int
     url: str
     secret: bytes
+    previous_secret: bytes | None
 
 
 async def claim(tx: Tx, *, claim: UUID, seconds: float, most_each: int) -> list[Claimed]:
@@ -240,7 +259,8 @@ async def claim(tx: Tx, *, claim: UUID, seconds: float, most_each: int) -> list[
         Claimed,
         """
         WITH due AS (
-            SELECT d.id, e.url, e.secret
+            SELECT d.id, e.url, e.secret,
+                   CASE WHEN e.previous_until > now() THEN e.previous_secret END AS previous_secret
               FROM webhooks.endpoint e
              CROSS JOIN LATERAL (
                    SELECT id FROM webhooks.delivery
@@ -250,7 +270,8 @@ async def claim(tx: Tx, *, claim: UUID, seconds: float, most_each: int) -> list[
         UPDATE webhooks.delivery n
            SET state = 'sending', claim = %(claim)s, claimed_until = now() + make_interval(secs => %(seconds)s)
           FROM due WHERE n.id = due.id
-        RETURNING n.id, n.shop_id, n.endpoint_id, n.message, n.body, n.attempts, due.url, due.secret
+        RETURNING n.id, n.shop_id, n.endpoint_id, n.message, n.body, n.attempts, due.url, due.secret,
+                  due.previous_secret
         """,
         claim=claim,
         seconds=seconds,

@@ -19,6 +19,7 @@ from shopfloor.webhooks.models import (
     KEPT_FOR,
     MOST_ENDPOINTS,
     PREFIX,
+    PREVIOUS_FOR,
     TRIAL,
     Made,
     NoEvents,
@@ -55,10 +56,34 @@ async def add_endpoint(
         raise NoEvents(field="events")
     if len(await queries.endpoints(tx, shop_id=shop_id)) >= MOST_ENDPOINTS:
         raise TooManyEndpoints
-    secret = PREFIX + base64.b64encode(os.urandom(24)).decode()
+    secret = _new_secret()
     endpoint_id = await queries.insert_endpoint(tx, shop_id=shop_id, url=address, secret=b"", events=wanted)
     sealed = box.seal(secret, about=about_secret(shop_id, endpoint_id, address))
     await queries.set_secret(tx, endpoint_id=endpoint_id, secret=sealed)
+    return Made(endpoint_id, secret)
+
+
+def _new_secret() -> str:
+    return PREFIX + base64.b64encode(os.urandom(24)).decode()
+
+
+async def roll_secret(tx: Tx, *, box: Box, shop_id: int, endpoint_id: int) -> Made:
+    """A new secret.  The one before signs beside it for PREVIOUS_FOR; one that nobody can read is gone at once, and what
+    was turned off because of it is turned on.
+
+    Raises UnknownEndpoint.
+    """
+    found = await endpoint(tx, shop_id=shop_id, endpoint_id=endpoint_id)
+    readable = found.disabled_why != "key"
+    secret = _new_secret()
+    await queries.roll_secret(
+        tx,
+        endpoint_id=endpoint_id,
+        secret=box.seal(secret, about=about_secret(shop_id, endpoint_id, found.url)),
+        previous_until=now() + PREVIOUS_FOR if readable else None,
+    )
+    if not readable:
+        await queries.enable(tx, shop_id=shop_id, endpoint_id=endpoint_id)
     return Made(endpoint_id, secret)
 
 

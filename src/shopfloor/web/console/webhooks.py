@@ -27,7 +27,7 @@ WHY_OFF: Final[Mapping[str, str]] = {
     "by_hand": N_("Turned off"),
     "failing": N_("Turned off: it accepted nothing for days"),
     "gone": N_("Turned off: it answered that it is gone (410)"),
-    "key": N_("Turned off: its secret can't be read any more. Delete it and add it again."),
+    "key": N_("Turned off: its secret can no longer be read. Roll the secret."),
 }
 STATES: Final[Mapping[str, tuple[str, str]]] = {
     "queued": (N_("Waiting"), "wait"),
@@ -121,6 +121,18 @@ async def again(desk: Owner, endpoint_id: Id, delivery_id: UUID) -> Response:
             tx, shop_id=desk.shop.id, endpoint_id=endpoint_id, delivery_id=delivery_id
         )
     return desk.back(f"/webhooks/{endpoint_id}", desk.say(N_("It will be sent again.")))
+
+
+@router.post("/{endpoint_id:id}/secret")
+async def roll_secret(desk: Owner, endpoint_id: Id) -> Response:
+    async with desk.work() as tx:
+        made = await webhooks.roll_secret(
+            tx,
+            box=secrets.box(services_of(desk.request).given),
+            shop_id=desk.shop.id,
+            endpoint_id=endpoint_id,
+        )
+    return await desk.reveal(f"/webhooks/{endpoint_id}", {"secret": made.secret})
 
 
 @router.post("/{endpoint_id:id}/on")

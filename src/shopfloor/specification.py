@@ -80,8 +80,8 @@ def _complete(operation: dict[str, Any], path: str, method: str, *, is_public: b
         said["400"] = "The body is not what its content type says."
         said["413"] = "The body is too large."
     if method != "get":
-        said["409"] = "Not in this state, not any more, or not twice."
-    said["422"] = "The request makes no sense: `facts` say where."
+        said["409"] = "Not in this state, no longer, or not twice."
+    said["422"] = "The request is invalid: `facts` say where."
     for status, description in said.items():
         responses.setdefault(status, {"description": description})
     if "application/json" in operation.get("requestBody", {}).get("content", {}):

@@ -74,7 +74,7 @@ def loops(
     """Each runs until it is cancelled; `arrivals` listens meanwhile; `accounts_of`: the payment accounts of a shop;
     `origin`: where people reach the shop.
 
-    Raises CannotRun where the settings name a mail server that makes no sense.
+    Raises CannotRun where the settings name a mail server that is invalid.
     """
     own = own_mail_server(settings)
     public = origin or address_of(settings)

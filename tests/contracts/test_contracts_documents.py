@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 import pytest
+from babel.messages.pofile import read_po
 
 from shopfloor import cli
 from shopfloor.kernel.headers import HEADERS
@@ -43,6 +44,20 @@ def test_the_first_change_names_what_is_there() -> None:
 
     assert len(names) > 10
     assert [name for name in sorted(names) if name not in code and not (DOCS.parent / name).exists()] == []
+
+
+AVOIDED = re.compile(r"(?<!many )(?<!much )\bany more\b|\bto who waits\b|\bmakes? no sense\b", re.IGNORECASE)
+# Where they are named as what to avoid.
+NAMES_THEM = {DOCS / "style.md"}
+
+
+def test_no_page_and_no_message_uses_a_word_to_avoid() -> None:
+    pages = {str(page): page.read_text() for page in PAGES_OF_TEXT if page not in NAMES_THEM}
+    for catalog in (DOCS.parent / "src/shopfloor/web/locale/zh_CN/LC_MESSAGES").glob("*.po"):
+        with catalog.open("rb") as file:
+            pages |= {f"{catalog.name}: {message.id}": str(message.id) for message in read_po(file)}
+
+    assert {where: found for where, text in pages.items() if (found := AVOIDED.findall(text))} == {}
 
 
 # What pages say of the program

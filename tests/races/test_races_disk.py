@@ -2,7 +2,7 @@
 
 The shop is the real one, in a process of its own; buyers come through its door and, beside it, through the intake of
 another process.  Once its database lies on a small file system that fills up; once the files of the server may not
-grow any more, which needs no mount.
+grow further, which needs no mount.
 """
 
 import asyncio

@@ -112,7 +112,7 @@ async def test_a_payment_marked_by_two_people_is_one_payment(make_market: MakeMa
 
 @pytest.mark.parametrize("by", [Party.BUYER, Party.MERCHANT])
 async def test_cancelling_while_the_money_arrives(make_market: MakeMarket, by: Party) -> None:
-    """Either the money was first (then a buyer cannot cancel any more), or it is owed back."""
+    """Either the money was first (then a buyer can no longer cancel), or it is owed back."""
     market = await make_market()
     for _ in range(6):
         order, _ = await market.order()

@@ -59,7 +59,7 @@ export class PurchaseClient {
     this.patience = patience;
   }
 
-  /** An answer came over the stream.  False: nobody waits for it here any more. */
+  /** An answer came over the stream.  False: nobody waits for it here. */
   answered(answer: Answer): boolean {
     const waits = this.waiting.get(answer.id);
     if (waits === undefined) return false;

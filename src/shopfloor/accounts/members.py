@@ -127,7 +127,7 @@ async def change_role(tx: Tx, *, actor: Actor, person_id: int, role: Role) -> No
 
 
 async def remove_member(tx: Tx, *, actor: Actor, person_id: int) -> None:
-    """The person does not belong to the shop any more, from the next request on.
+    """The person no longer belongs to the shop, from the next request on.
 
     Raises UnknownMember, NotAllowed, or LastOwner.
     """

@@ -255,25 +255,25 @@ class UnknownMember(NotFound):
 
 
 class UnknownKey(NotFound):
-    """The link is not valid, or not any more."""
+    """This link is invalid or has expired."""
 
     code = "accounts.unknown_key"
 
 
 class UnknownInvitation(NotFound):
-    """The invitation is not valid, or not any more."""
+    """This invitation is invalid or has expired."""
 
     code = "accounts.unknown_invitation"
 
 
 class UnknownReset(NotFound):
-    """The link is not valid, or not any more."""
+    """This link is invalid or has expired."""
 
     code = "accounts.unknown_reset"
 
 
 class UnknownClaim(NotFound):
-    """The link is not valid, or not any more."""
+    """This link is invalid or has expired."""
 
     code = "accounts.unknown_claim"
 

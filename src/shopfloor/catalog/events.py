@@ -47,7 +47,7 @@ class BundledUnits(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class BundleChanged:
-    """What a variant consists of from now on; without `parts` it is no bundle any more."""
+    """What a variant consists of from now on; without `parts` it is no longer a bundle."""
 
     name: ClassVar[str] = "catalog.bundle_changed"
 

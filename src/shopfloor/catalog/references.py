@@ -74,7 +74,7 @@ async def reference_prices(tx: Tx, *, shop_id: int, variants: Sequence[Variant])
 
 
 async def say_source(tx: Tx, *, shop_id: int, variant: Variant, source: str, evidence: str) -> None:
-    """Who stands for the list price that the variant has now; nobody any more for an empty `source`.
+    """Who stands for the list price that the variant has now; nobody for an empty `source`.
 
     Saying it again records nothing.  Raises ListPriceUnsourced without `evidence` or without a list price.
     """

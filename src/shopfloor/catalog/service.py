@@ -382,7 +382,7 @@ async def variants(
 
 
 async def set_parts(tx: Tx, *, shop_id: int, variant_id: int, parts: Sequence[NewPart]) -> Bundle | None:
-    """From now on one `variant_id` consists of these units; of none: it is no bundle any more.
+    """From now on one `variant_id` consists of these units; of none: it is no longer a bundle.
 
     Purchases made before keep what they were made from.  Nothing is recorded when nothing changes.
     Raises UnknownVariant, BadBundle, or NestedBundle: a part is a bundle, or the variant a part of one.

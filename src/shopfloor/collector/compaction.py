@@ -1,4 +1,4 @@
-"""Many small files of an hour become one; and what nobody reads any more is deleted.
+"""Many small files of an hour become one; and what is no longer read is deleted.
 
 A compaction writes the new files, reads them back, and makes one commit that puts them in the place of the old
 ones: a reader sees the old files or the new ones, each event once.  The old files stay for a day, for those who

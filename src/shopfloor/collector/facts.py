@@ -83,7 +83,7 @@ def compare(fact_ids: Iterable[UUID], lake_ids: Iterable[str], *, since: datetim
     """Every fact of the outbox is in the lake exactly once.
 
     `lake_ids` are the ids of all events whose source is a shop of ours.  Facts whose id was made before `since` need
-    not be in the outbox any more.
+    no longer be in the outbox.
     """
     found: defaultdict[str, list[str]] = defaultdict(list)
     for lake_id in lake_ids:

@@ -74,7 +74,7 @@ def claim(directory: Path, day: date, segment: SegmentId, keys: Sequence[bytes])
 
 
 def forget(directory: Path, before: date) -> None:
-    """Drop the days no decision can need any more."""
+    """Drop the days that no decision can need."""
     for day, path in _days(directory):
         if day < before:
             path.unlink(missing_ok=True)

@@ -126,7 +126,7 @@ class Busy(Unavailable):
 
 
 class Closing(Unavailable):
-    """Not any more: the process is shutting down; send the same events again."""
+    """The process is shutting down; send the same events again."""
 
     code = "collector.closing"
 

@@ -58,7 +58,7 @@ class BadLine:
 
 
 def seal(directory: Path, wanted: Sequence[SegmentId]) -> list[Sealed]:
-    """Seal those of `wanted` that are not sealed yet; the caller owns them and nobody appends any more."""
+    """Seal those of `wanted` that are not sealed yet; the caller owns them and nobody else appends."""
     sealed: list[Sealed] = []
     with manifest.sealing(directory) as found:
         known = found

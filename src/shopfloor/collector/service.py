@@ -272,7 +272,7 @@ class Collector:
             for waiting in batch:
                 if not waiting.done.done():
                     waiting.done.set_exception(NotDurable(cause=os.strerror(problem.errno or 0)))
-                    # Nobody may be listening any more; that is no reason for a warning.
+                    # Nobody may be listening by now; that is no reason for a warning.
                     waiting.done.exception()
         else:
             self.counters.commits += 1

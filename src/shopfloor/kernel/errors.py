@@ -1,11 +1,11 @@
 """Refusals: the ways the product says no on purpose.
 
     Refusal
-    ├── Invalid          422  the request makes no sense
+    ├── Invalid          422  the request is invalid
     ├── Unauthenticated  401  we do not know who you are
     ├── Forbidden        403  you may not
     ├── NotFound         404  there is no such thing, or not for you
-    ├── Conflict         409  not in this state, not any more, not twice
+    ├── Conflict         409  not in this state, no longer, not twice
     ├── TooMany          429  slow down
     └── Unavailable      503  not now; nothing was done, or ask again with the same id
 

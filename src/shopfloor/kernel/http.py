@@ -112,7 +112,7 @@ async def render_invalid(_: Request, problem: Exception) -> Response:
         for error in problem.errors()
     ]
     return JSONResponse(
-        {"code": "invalid", "message": "The request makes no sense.", "facts": {"fields": fields}},
+        {"code": "invalid", "message": "The request is invalid.", "facts": {"fields": fields}},
         status_code=422,
     )
 

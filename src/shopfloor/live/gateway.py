@@ -101,7 +101,7 @@ class Gateway:
             group.create_task(self._share_forever())
 
     async def drain(self, *, retry_after_ms: int = 10_000, patience: float = 5.0) -> None:
-        """Answer who waits for an answer, tell all to come back later, and count nobody any more."""
+        """Answer who waits for an answer, tell all to come back later, and count nobody from now on."""
         self.draining = True
         for each in list(self.sockets):
             each.shutdown(retry_after_ms)

@@ -231,7 +231,7 @@ class ProductNotActive(Conflict):
 
 
 class BadOffer(Invalid):
-    """The offer makes no sense: see the facts."""
+    """The offer is invalid: see the facts."""
 
     code = "live.bad_offer"
 
@@ -243,7 +243,7 @@ class LimitBelowBundle(Invalid):
 
 
 class BadShow(Invalid):
-    """The show makes no sense: see the facts."""
+    """The show is invalid: see the facts."""
 
     code = "live.bad_show"
 

@@ -58,7 +58,7 @@ async def share_presence(
 
 
 async def drop_presence(tx: Tx, *, process: str) -> None:
-    """Count nobody in `process` any more."""
+    """Count nobody in `process` from now on."""
     await presence_queries.drop_leases(tx, process=process)
 
 

@@ -190,7 +190,7 @@ class Rooms:
         self.wake()
 
     def forget(self, show_id: int) -> None:
-        """Nobody is here any more; the next visitor opens the room afresh, with a new epoch."""
+        """Nobody is here; the next visitor opens the room afresh, with a new epoch."""
         self._open.pop(show_id, None)
 
     def _with(self, show_id: int, act: Callable[[OpenRoom], object]) -> None:

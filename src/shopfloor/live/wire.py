@@ -71,7 +71,7 @@ _loose = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 def reference(payload: bytes | bytearray) -> str:
-    """What a message that makes no sense calls itself, so that its sender knows which one it was."""
+    """What a message that cannot be read calls itself, so that its sender knows which one it was."""
     try:
         message = _loose(payload)
     except (msgspec.DecodeError, RecursionError):

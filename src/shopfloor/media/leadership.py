@@ -72,7 +72,7 @@ class Leadership:
             self._task = asyncio.create_task(self._tell_others(address), name="media leader record")
 
     async def leave(self) -> None:
-        """Neither wait for our turn any more nor say that it is ours."""
+        """No longer wait for our turn, nor say that it is ours."""
         if self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError):

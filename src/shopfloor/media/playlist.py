@@ -270,7 +270,7 @@ class Window:
         return rendered
 
     def final(self, *, since: int) -> Rendered:
-        """The playlist from `since` on, as it is when nothing comes any more."""
+        """The playlist from `since` on, as it is when nothing more comes."""
         hint = "#EXT-X-PRELOAD-HINT"
         lines = [line for line in self._lines(since) if not line.startswith(hint)]
         return packed([*lines, *([] if lines[-1] == "#EXT-X-ENDLIST" else ["#EXT-X-ENDLIST"])])

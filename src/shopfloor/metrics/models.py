@@ -141,7 +141,7 @@ class Refused:
     """What browsers sent while the show ran and no figure counts, by reason.
 
     What can be read names its show, and only that of this show is here: events of a type that browsers may not
-    send, those with a quantity no page sends, and all others that make no sense.  What cannot be read is of any
+    send, those with a quantity no page sends, and all other invalid ones.  What cannot be read is of any
     show: requests that came too fast, which may hold many events, and events that name no show.
     """
 
@@ -257,7 +257,7 @@ class VariantSignal:
     `exposure` counts while it was featured and could be bought, on hand or against supply; `exposure_total`
     while it was featured.  `questions` are the sizes and colours asked for in chat while its product was shown,
     in lower case, with how many lines; `asks` those that name an option of this variant.  `sold_out_at` are the
-    moments when nothing of it could be bought any more.
+    moments when nothing of it could be bought.
     """
 
     variant_id: int

@@ -52,11 +52,11 @@ class State(StrEnum):
     REFUSED = "refused"
     """A server will never take it."""
     FAILED = "failed"
-    """Tried until it was of no use any more."""
+    """Tried until it was no longer of use."""
     UNKNOWN = "unknown"
     """Handed over twice without an answer: it may have arrived, and is not sent a third time."""
     DROPPED = "dropped"
-    """Not needed any more, or not wanted."""
+    """No longer needed, or not wanted."""
 
 
 @dataclass(frozen=True, slots=True)

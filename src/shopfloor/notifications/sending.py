@@ -132,7 +132,7 @@ class _Batch:
     _endings: list[Ending] = field(default_factory=list[Ending])
 
     async def send(self) -> bool:
-        """False where the server takes nothing any more just now."""
+        """False where the server takes nothing more just now."""
         letters = await self._letters()
         ready: list[tuple[Claimed, Letter]] = []
         for each in self.notices:

@@ -396,7 +396,7 @@ async def tell_of_place(
 
 
 async def unsubscribe(tx: Tx, *, shop_id: int, notice_id: UUID) -> None:
-    """Nothing but what their orders need goes to the reader of this message any more.  Raises UnknownNotice."""
+    """Nothing but what their orders need goes to the reader of this message from now on.  Raises UnknownNotice."""
     found = await notice(tx, shop_id=shop_id, notice_id=notice_id)
     if not found.recipient:
         return

@@ -186,7 +186,7 @@ class DeliveryDelayed:
 
 @dataclass(frozen=True, slots=True)
 class BuyerErased:
-    """A person is to be forgotten: who bought with these cookies.  Says nothing else about them."""
+    """A person asked to be forgotten: who bought with these cookies.  Says nothing else about them."""
 
     name: ClassVar[str] = "orders.buyer_erased"
 

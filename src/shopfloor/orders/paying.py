@@ -121,7 +121,7 @@ async def look(db: Database, providers: payments.Providers, *, payment: payments
 
 
 def _is_over(order: Order, payment: payments.Payment) -> bool:
-    """Whether nobody should pay this any more."""
+    """Whether this should no longer be paid."""
     late = payment.expires_at is not None and payment.expires_at <= now()
     return late or order.status is Status.CANCELLED or due(order) is None
 

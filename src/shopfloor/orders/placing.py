@@ -29,7 +29,7 @@ async def finalise(
 ) -> Order:
     """Make the draft an order, as the provider's answer has it.  A second call finds it done.
 
-    Units that cannot be had any more: the order falls, and what was charged is owed back.  `terms`: the shop's, where
+    Units that are gone: the order falls, and what was charged is owed back.  `terms`: the shop's, where
     they have just been read.
     """
     order, lines = await lifecycle.lock(tx, shop_id=payment.shop_id, order_id=payment.subject_id)

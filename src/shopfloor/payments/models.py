@@ -190,7 +190,7 @@ class DifferenceKind(StrEnum):
     """Too much or too little."""
     CURRENCY = "currency"
     TWICE = "twice"
-    """Nothing was due any more."""
+    """Nothing was due by then."""
     LATE = "late"
     """The order is over, and was settled before."""
     UNKNOWN = "unknown"

@@ -112,7 +112,7 @@ class Declined:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """Nobody can pay it any more, and nobody has."""
+    """It can no longer be paid, and nobody has paid it."""
 
     reason: str = ""
 

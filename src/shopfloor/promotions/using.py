@@ -97,7 +97,7 @@ async def take(
 ) -> None:
     """Use these discounts for an order, in its transaction and at its end: others wait from here on.
 
-    Raises DiscountGone when one of them cannot be had any more.
+    Raises DiscountGone when one of them can no longer be had.
     """
     wanted = sorted(taken, key=lambda each: each.discount_id)
     found = await queries.lock_allowances(tx, shop_id=shop_id, ids=[each.discount_id for each in wanted])
@@ -155,7 +155,7 @@ async def give_back(tx: Tx, *, shop_id: int, order_id: UUID) -> None:
 
 
 async def take_again(tx: Tx, *, shop_id: int, order_id: UUID) -> bool:
-    """The order is back, at the price it had; False where a discount of it cannot be had any more."""
+    """The order is back, at the price it had; False where a discount of it can no longer be had."""
     used = await queries.uses_of(tx, shop_id=shop_id, order_id=order_id, returned=True)
     if not used:
         return True

@@ -270,7 +270,7 @@ _HTML: Final = (b"content-type", b"text/html; charset=utf-8")
 
 
 def _page(code: str, message: str) -> bytes:
-    """For the rare form that belongs to no page of ours any more."""
+    """For the rare form that no longer belongs to a page of ours."""
     text, mark = html.escape(message), html.escape(code)
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'

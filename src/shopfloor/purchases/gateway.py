@@ -54,7 +54,7 @@ _SAID: Final = {
     stock.TOO_LATE: "It cannot be ready by the day you asked for.",
     stock.MISMATCH: "This id was used for another purchase.",
     stock.CLOSED: "This sale is over.",
-    stock.INVALID: "This purchase makes no sense.",
+    stock.INVALID: "We couldn't read this purchase.",
 }
 
 
@@ -185,7 +185,7 @@ class PurchaseGateway:
     def _admit(
         self, age: retention.Age, purchase_id: UUID, reply: OnReply, go_on: Callable[[], None]
     ) -> None:
-        """What was begun too long ago is not begun again: nobody remembers any more whether it was bought."""
+        """What was begun too long ago is not begun again: nobody remembers whether it was bought."""
         if age is retention.Age.EXPIRED:
             reply(_refused(purchase_id, _expired()))
         else:

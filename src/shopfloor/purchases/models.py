@@ -45,7 +45,7 @@ class PurchaseExpired(Conflict):
 
 
 class BadPurchase(Invalid):
-    """The purchase makes no sense."""
+    """We couldn't read this purchase."""
 
     code = "orders.bad_purchase"
 
@@ -104,7 +104,7 @@ def asked_again(path: str, query: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A place in the line for a variant.  `position` counts from 1; 0 when not waiting (any more).
+    """A place in the line for a variant.  `position` counts from 1; 0 when not waiting.
 
     `turn`: the order of joining over all lines, and the `network` it was joined from, where they were asked for.
     """

@@ -265,7 +265,7 @@ def _told(fact: HoldsGranted | PurchaseRefused) -> dict[str, Any]:
 async def carry_out(tx: Tx, plan: SpeculativeBatch) -> AsyncCursor[list[UUID]] | None:
     """Write a plan; to be committed by the caller.  What is returned is for `answers_of`, after that.
 
-    Raises SerializationFailure where the shelves are not as believed any more or somebody is over a limit or a share,
+    Raises SerializationFailure where the shelves are no longer as believed or somebody is over a limit or a share,
     and UniqueViolation where an id was granted before: then the batch is to be decided by `reserve`.
     """
     payers = None

@@ -232,7 +232,7 @@ class Quote:
 
 
 def check_terms(terms: QuoteTerms) -> None:
-    """Raises BadQuote with the `field` that makes no sense."""
+    """Raises BadQuote with the `field` that is invalid."""
 
     def need(holds: bool, field: str, message: str) -> None:
         if not holds:

@@ -261,7 +261,7 @@ MESSAGES: Final = {
     "room.too_fast": N_("Slow down a little, please."),
     "room.no_such_address": N_("Page not found."),
     # secrets
-    "secrets.cannot_open": N_("This was encrypted with a key that isn't here any more. Enter it again."),
+    "secrets.cannot_open": N_("This was encrypted with a key that is no longer here. Enter it again."),
     # stock
     "stock.bad_quantity": N_("Enter a whole number from 1 to 1,000,000."),
     "stock.sign_contradicts": N_("The sign of the quantity contradicts what happened: received and found add units, damaged and lost take them off."),

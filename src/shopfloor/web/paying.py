@@ -54,7 +54,7 @@ async def ways(tx: Tx, request: Request, *, shop_id: int, currency: str) -> list
 async def chosen(
     db: Database, request: Request, *, shop: accounts.Shop, method: str
 ) -> payments.connections.Way | None:
-    """The way that a form names; None for what needs no provider, or is not offered any more."""
+    """The way that a form names; None for what needs no provider, or is no longer offered."""
     if not method.startswith("pay-"):
         return None
     async with db.transaction() as tx:

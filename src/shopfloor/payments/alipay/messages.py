@@ -32,7 +32,7 @@ class TradeState(StrEnum):
 class Trade:
     """`payment_id` is None where the number is none of ours.  Amounts in fen; those not said are None.
 
-    `refunded`: what went back so far.  `refundable` False: paid, and no refund is taken any more.
+    `refunded`: what went back so far.  `refundable` False: paid, and refunds are no longer taken.
     """
 
     payment_id: UUID | None

@@ -140,7 +140,7 @@ def check_problem(problem: Problem) -> None:
             if not 0 <= need.hard <= need.demand[0]:
                 raise ValueError(f"hard demand of variant {need.variant_id} must be in every scenario")
             if need.available < 0 or need.late_minor < 0 or not 0 <= need.salvage_minor < need.price_minor:
-                raise ValueError(f"amounts of variant {need.variant_id} make no sense")
+                raise ValueError(f"amounts of variant {need.variant_id} are invalid")
             if need.salvage_minor >= cheapest.get(style.product_id, need.price_minor):
                 raise ValueError(f"left-over units of variant {need.variant_id} would be worth buying")
 

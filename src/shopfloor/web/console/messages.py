@@ -37,11 +37,11 @@ REASONS: Final[Mapping[str, str]] = {
     "later": N_("The mail server asked us to try again later."),
     "no_answer": N_("The mail server took it and didn't confirm: it may have arrived."),
     "server": N_("The mail server can't be reached, or doesn't let us in."),
-    "too_late": N_("It could not be sent before it was of no use any more."),
+    "too_late": N_("It could not be sent while it was of use."),
     "not_needed": N_("It was no longer needed."),
     "unsubscribed": N_("The recipient has unsubscribed."),
     "erased": N_("The recipient's details were erased."),
-    "no_link": N_("Its link can't be read any more. Ask for a new one."),
+    "no_link": N_("Its link can no longer be read. Ask for a new one."),
     "broken": N_("Something went wrong on our side while writing it."),
 }
 STATES: Final[Mapping[State, tuple[str, str]]] = {
@@ -66,7 +66,7 @@ def settings_of(desk: Desk) -> Settings:
 
 
 def own_server(desk: Desk) -> MailServer | None:
-    """The installation's; None where it has none, or names one that makes no sense (the worker says so)."""
+    """The installation's; None where it has none, or names one that is invalid (the worker says so)."""
     try:
         return notifications.own_server(settings_of(desk))
     except ValueError:

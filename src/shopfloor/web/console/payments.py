@@ -56,7 +56,7 @@ SAID: Final = {
         "The key works. The webhook signing secret is missing: payments are confirmed later without it."
     ),
     "away": N_("The payment service isn't responding. Try again later."),
-    "secrets_lost": N_("The keys of this payment account can't be read any more. Enter them again."),
+    "secrets_lost": N_("The keys of this payment account can no longer be read. Enter them again."),
 }
 KINDS: Final = {
     "amount": N_("Another amount than was asked for"),

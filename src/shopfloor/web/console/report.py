@@ -242,7 +242,7 @@ async def names_of(tx: Tx, desk: Desk, report: ShowReport) -> Names:
 
 
 def final_on(report: ShowReport) -> datetime | None:
-    """When the last of its figures cannot change any more; None while the show runs."""
+    """When the last of its figures can no longer change; None while the show runs."""
     longest = max(metric.settles_days for metric in metrics.every_metric().values())
     return None if report.ended_at is None else report.ended_at + timedelta(days=longest)
 

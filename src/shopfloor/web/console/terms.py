@@ -105,7 +105,7 @@ async def change_shop(
     async with desk.work() as tx:
         is_other = bool(currency) and currency != desk.shop.currency
         if is_other and await catalog.products(tx, shop_id=desk.shop.id, limit=1):
-            words = N_("The currency can't change any more: there are prices in %(currency)s.")
+            words = N_("The currency can no longer change: there are prices in %(currency)s.")
             errors = {"currency": desk.say(words, currency=desk.shop.currency)}
             return await _page(desk, typed=typed, errors=errors, status=409)
         await accounts.shop_settings.change(

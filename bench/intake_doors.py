@@ -46,7 +46,7 @@ import psycopg
 import uvicorn
 import uvloop
 
-from shopfloor import accounts, app, live, purchases, stock
+from shopfloor import accounts, app, live, purchases, rooms, stock
 from shopfloor.kernel import logs
 from shopfloor.kernel.connections import raise_file_limit
 from shopfloor.kernel.database import Database
@@ -127,7 +127,7 @@ async def serve(dsn: str, data_dir: str) -> None:
         )
         config = uvicorn.Config(
             application, loop="none", lifespan="off", log_config=None, access_log=False, backlog=4096,
-            server_header=False, proxy_headers=False, ws=live.make_protocol(node.gateway),
+            server_header=False, proxy_headers=False, ws=rooms.make_protocol(node.gateway),
             http=make_guarded_protocol(
                 purchases.make_http_protocol(node.buy), node.connections, settings.proxies
             ),

@@ -34,11 +34,11 @@ import uvicorn
 import uvloop
 
 from shopfloor.kernel.database import Database
-from shopfloor.live import Buy, Gateway, Limits, RoomHandlers, Rooms, make_protocol, room_endpoint, wire
 from shopfloor.live.models import Show, ShowStatus
-from shopfloor.live.room import ChatLine, Room
-from shopfloor.live.rooms import OpenRoom
-from shopfloor.live.state import LineState, OfferState, RoomState, ShowState
+from shopfloor.rooms import Buy, Gateway, Limits, RoomHandlers, Rooms, make_protocol, room_endpoint, wire
+from shopfloor.rooms.room import ChatLine, Room
+from shopfloor.rooms.rooms import OpenRoom
+from shopfloor.rooms.state import LineState, OfferState, RoomState, ShowState
 
 SOCKETS = int(os.environ.get("SOCKETS", "1000"))
 SECONDS = 4.0

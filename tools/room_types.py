@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from shopfloor.live import state
+from shopfloor.rooms import state
 
 TARGET = Path(__file__).parents[1] / "frontend" / "src" / "room" / "state.gen.ts"
 STRUCTS = (
@@ -25,7 +25,7 @@ STRUCTS = (
 
 def typescript() -> str:
     """The whole file.  A member that may be null may be absent: merge patches take nulls out."""
-    head = "// Made from src/shopfloor/live/state.py by tools/room_types.py; change it there.\n"
+    head = "// Made from src/shopfloor/rooms/state.py by tools/room_types.py; change it there.\n"
     return head + "".join(_interface(struct) for struct in STRUCTS)
 
 

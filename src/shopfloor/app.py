@@ -32,10 +32,10 @@ from shopfloor import (
     certificates,
     chat,
     collector,
-    live,
     media,
     promotions,
     purchases,
+    rooms,
     shop_borders,
     specification,
     stock,
@@ -73,6 +73,7 @@ from shopfloor.payments import api as payments_api
 from shopfloor.policies import api as policies_api
 from shopfloor.pricing import api as pricing_api
 from shopfloor.promotions import api as promotions_api
+from shopfloor.rooms import api as rooms_api
 from shopfloor.stock import api as stock_api
 from shopfloor.supply import api as supply_api
 
@@ -155,7 +156,7 @@ class Node:
         waitlist = purchases.WaitlistHook(self.terms)
         self.intake = stock.Intake(dsn, on_refused=waitlist.join, capacity=settings.intake_queue)
         self.door = purchases.PurchaseGateway(db=self.db, intake=self.intake, terms=self.terms)
-        self.rooms = live.Rooms(self.db, recent=chat.recent_lines)
+        self.rooms = rooms.Rooms(self.db, recent=chat.recent_lines)
         self.media = media.MediaServer(
             self.db,
             settings.recordings_dir,
@@ -173,7 +174,7 @@ class Node:
         self.arrivals = outbox.Arrivals(dsn, channels=worker.CHANNELS)
         self.keyring: accounts.Keyring
         self.networks: Networks
-        self.gateway: live.Gateway
+        self.gateway: rooms.Gateway
         self.buy: purchases.PurchaseEndpoint
 
     @asynccontextmanager
@@ -200,7 +201,7 @@ class Node:
                 origins=origins(self.settings),
                 proxies=self.settings.proxies,
             )
-            self.gateway = live.Gateway(
+            self.gateway = rooms.Gateway(
                 self.rooms,
                 read_shopper=lambda cookie: accounts.read_shopper(self.keyring, cookie),
                 handlers=wiring.room_handlers(self.db, self.rooms, self.lake, self.door.buy, self.pages),
@@ -314,7 +315,7 @@ def build(node: Node) -> ASGIApp:
             "/e": collector.Endpoint(
                 node.lake, viewer=lambda scope: accounts.shopper_of(node.keyring, scope["headers"])
             ),
-            "/room/": live.room_endpoint(node.gateway),
+            "/room/": rooms.room_endpoint(node.gateway),
             "/media/": below("/media", node.media.origin),
             "/pictures/": PictureFiles(node.settings.pictures_dir),
             "/static/": web.Files(pages),
@@ -392,7 +393,7 @@ class PathRouter:
 
 
 JSON = (
-    people_api, shops_api, catalog_api, stock_api, media_api, live_api, chat_api, policies_api, orders_api, payments_api, pricing_api,
+    people_api, shops_api, catalog_api, stock_api, media_api, live_api, rooms_api, chat_api, policies_api, orders_api, payments_api, pricing_api,
     promotions_api, metrics_api, demand_api, supply_api,
 )  # fmt: skip
 
@@ -542,7 +543,7 @@ def server_of(node: Node, application: ASGIApp, context: ssl.SSLContext | None =
         application,
         loop="none",
         http=http_protocol,
-        ws=live.make_protocol(node.gateway),
+        ws=rooms.make_protocol(node.gateway),
         lifespan="off",
         log_config=None,
         access_log=False,

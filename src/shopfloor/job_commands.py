@@ -116,7 +116,7 @@ def work(settings: Settings, parent: int | None) -> None:
 
 async def _a_show_is_on_air(tx: Tx) -> bool:
     """It is read every two minutes."""
-    return bool(await live.counters.on_air(tx))
+    return bool(await live.on_air(tx))
 
 
 async def _work(settings: Settings, dsn: str, parent: int | None) -> None:

@@ -8,7 +8,7 @@ from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector as Source
 
-from shopfloor import certificates, collector, live, stock
+from shopfloor import certificates, collector, rooms, stock
 from shopfloor.kernel.connections import Connections
 from shopfloor.kernel.jobs import Phase
 from shopfloor.kernel.jobs.queries import Counted
@@ -22,7 +22,7 @@ class Telemetry(Source):
         self,
         *,
         intake: stock.Intake,
-        gateway: live.Gateway,
+        gateway: rooms.Gateway,
         lake: collector.Collector,
         follower: Follower,
         connections: Connections,

@@ -48,6 +48,7 @@ from shopfloor.payments.kinds import KINDS, sandbox_kind
 from shopfloor.payments.sandbox import Sandbox
 from shopfloor.policies import ShopTermsChanged
 from shopfloor.pricing.events import DeliveryChanged
+from shopfloor.rooms import Beat, BuyHandler, ChatLine, RoomHandlers, Rooms, Said, counters
 
 
 def consumers(lake: Collector, settings: Settings | None = None) -> list[Consumer]:
@@ -103,7 +104,7 @@ async def read_the_show(tx: Tx, *, shop_id: int, show_id: int) -> None:
 
 
 async def read_shows_on_air(tx: Tx) -> None:
-    for show in await live.counters.on_air(tx):
+    for show in await live.on_air(tx):
         await read_the_show(tx, shop_id=show.shop_id, show_id=show.show_id)
 
 
@@ -123,7 +124,7 @@ FOLLOWS_SIGNALS: Mapping[type[Any], Callable[[Tx, Any], Any]] = {
 
 async def _placed(tx: Tx, fact: orders.OrderPlaced) -> None:
     if fact.show_id is not None:
-        await live.counters.count_order(tx, shop_id=fact.shop_id, show_id=fact.show_id)
+        await counters.count_order(tx, shop_id=fact.shop_id, show_id=fact.show_id)
         await chat.mark_buyer(tx, show_id=fact.show_id, shopper=fact.buyer)
 
 
@@ -132,7 +133,7 @@ async def _line_changed(
 ) -> None:
     if fact.show_id is not None:
         for row in fact.waiting:
-            await live.counters.count_waiting(
+            await counters.count_waiting(
                 tx, shop_id=fact.shop_id, show_id=fact.show_id, variant_id=row.variant_id, units=row.units
             )
 
@@ -235,7 +236,7 @@ def _tells_people(settings: Settings | None) -> Consumer:
 
 def followers(
     db: Database,
-    rooms: live.Rooms,
+    rooms: Rooms,
     terms: purchases.OfferTermsCache,
     cameras: media.MediaServer,
     pages: web.SharedPages,
@@ -312,7 +313,7 @@ def followers(
 
 # What nobody must see a second longer on a page that is kept.
 SHOWN_AT_ONCE: Sequence[type[Any]] = (
-    *live.Rooms.SHOWN_AT_ONCE, live.ShowPlanned, catalog.ProductChanged, catalog.PriceChanged, catalog.BundleChanged,
+    *Rooms.SHOWN_AT_ONCE, live.ShowPlanned, catalog.ProductChanged, catalog.PriceChanged, catalog.BundleChanged,
     stock.UnitsArrived, stock.LotDelayed, chat.ChatHidden,
 )  # fmt: skip
 
@@ -366,11 +367,11 @@ class StaffOfChannels(media.Staff):
 
 
 def room_handlers(
-    db: Database, rooms: live.Rooms, lake: Collector, buy: live.BuyHandler, pages: web.SharedPages
-) -> live.RoomHandlers:
+    db: Database, rooms: Rooms, lake: Collector, buy: BuyHandler, pages: web.SharedPages
+) -> RoomHandlers:
     """What the pages of a room ask for that lies above the room."""
 
-    async def say(said: live.Said) -> live.ChatLine | None:
+    async def say(said: Said) -> ChatLine | None:
         async with db.transaction() as tx:
             line = await chat.say(
                 tx,
@@ -389,7 +390,7 @@ def room_handlers(
         opened = rooms.opened(show_id)
         return chat.EMPTY if opened is None else chat.vocabulary(opened.room.state.option_values)
 
-    async def keep_presence(beats: Sequence[live.Beat]) -> None:
+    async def keep_presence(beats: Sequence[Beat]) -> None:
         await lake.append([remembered(beat) for beat in beats])
 
     async def staff_role(token: str, shop_id: int) -> str | None:
@@ -403,10 +404,10 @@ def room_handlers(
             return "host"
         return "moderator" if actor.may(accounts.Permission.CHAT_MODERATE) else None
 
-    return live.RoomHandlers(buy=buy, chat=say, beat=keep_presence, staff=staff_role, posted=pages.forget)
+    return RoomHandlers(buy=buy, chat=say, beat=keep_presence, staff=staff_role, posted=pages.forget)
 
 
-def remembered(beat: live.Beat) -> collector.Event:
+def remembered(beat: Beat) -> collector.Event:
     """A heartbeat of the room as an event of the lake."""
     at = datetime.fromtimestamp(beat.at, UTC)
     return collector.Event(

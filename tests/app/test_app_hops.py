@@ -16,8 +16,8 @@ HOPS = ROOT / "tools" / "hops.py"
 DOCUMENT = ROOT / "docs" / "architecture.md"
 
 OVER_THE_SOCKET = """
-live, websocket.py:WebSocket.data_received
-live, socket.py:Socket.received
+rooms, websocket.py:WebSocket.data_received
+rooms, socket.py:Socket.received
 kernel, strict_json.py:check_names
 purchases, gateway.py:PurchaseGateway.buy
 kernel, network.py:Networks.key
@@ -55,11 +55,11 @@ stock, rows.py:ask
 stock, arrays.py:_UuidArrayDumper.dump
 stock, speculation.py:answers_of
 purchases, gateway.py:PurchaseGateway._submit.<locals>.decided
-live, socket.py:Socket.answer
-live, wire.py:frame
-live, gateway.py:Gateway.dirty
-live, gateway.py:Gateway._flush
-live, socket.py:Socket.flush
+rooms, socket.py:Socket.answer
+rooms, wire.py:frame
+rooms, gateway.py:Gateway.dirty
+rooms, gateway.py:Gateway._flush
+rooms, socket.py:Socket.flush
 """
 
 
@@ -84,8 +84,8 @@ def test_a_purchase_over_the_socket_goes_straight_through(purchases: dict[str, d
     ("name", "visits"),
     [
         # Only the first one reads the terms of the offer, and what its bundles are made of.
-        ("socket", ["live", "purchases", "catalog", "stock", "purchases", "live"]),
-        ("socket, again", ["live", "purchases", "stock", "purchases", "live"]),
+        ("socket", ["rooms", "purchases", "catalog", "stock", "purchases", "rooms"]),
+        ("socket, again", ["rooms", "purchases", "stock", "purchases", "rooms"]),
         # The kernel guards the connection, so the way of a POST begins there.
         ("post", ["kernel", "stock", "purchases"]),
         # The first look freezes what the page shows: the offer's terms, and the products with their pictures.

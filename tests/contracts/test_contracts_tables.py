@@ -15,11 +15,15 @@ import shopfloor
 
 SOURCE = Path(shopfloor.__file__).parent
 ORDER = [
-    "kernel", "accounts", "pricing", "catalog", "collector", "stock", "media", "live", "promotions", "payments", "purchases", "policies",
+    "kernel", "accounts", "pricing", "catalog", "collector", "stock", "media", "live", "rooms", "promotions", "payments", "purchases", "policies",
     "orders", "chat",
     "metrics", "demand", "supply", "integrity", "notifications", "webhooks", "settlement", "federation",
 ]  # fmt: skip
 OWNERS = {
+    "live.counter": "rooms",
+    "live.notice": "rooms",
+    "live.presence_lease": "rooms",
+    "live.waiting": "rooms",
     "orders.policy": "policies",
     "orders.pay_to_change": "policies",
     "orders.pay_to_seen": "policies",

@@ -15,6 +15,7 @@ from shopfloor.kernel import http
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.services import Services
 from shopfloor.live import api as live_api
+from shopfloor.rooms import api as rooms_api
 
 
 @pytest.fixture
@@ -27,6 +28,7 @@ async def app(database: Database) -> FastAPI:
     made = FastAPI()
     http.install(made, Services(database))
     made.include_router(live_api.router)
+    made.include_router(rooms_api.router)
     made.include_router(chat_api.router)
     accounts_api.check_every_route_is_decided(made)
     return made

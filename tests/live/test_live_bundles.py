@@ -10,7 +10,7 @@ from tests.live.test_live_rooms import Process, fresh
 
 from shopfloor import catalog, live, stock, wiring
 from shopfloor.kernel.database import Database
-from shopfloor.live.state import LineState
+from shopfloor.rooms.state import LineState
 
 
 @dataclass(frozen=True)

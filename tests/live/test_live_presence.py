@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from shopfloor.live.presence import WITHOUT_A_SOCKET, Audience, Beat, BeatKind, total
+from shopfloor.rooms.presence import WITHOUT_A_SOCKET, Audience, Beat, BeatKind, total
 
 ANN, BOB = UUID(int=1), UUID(int=2)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from shopfloor.live.room import (
+from shopfloor.rooms.room import (
     CHAT_PER_TICK,
     RECENT,
     RING,
@@ -22,7 +22,7 @@ from shopfloor.live.room import (
     difference,
     merged,
 )
-from shopfloor.live.state import NoticeState, OfferState, RoomState
+from shopfloor.rooms.state import NoticeState, OfferState, RoomState
 from shopfloor.stock import Availability
 
 

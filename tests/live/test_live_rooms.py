@@ -12,7 +12,8 @@ from tests.live.goods import Goods, make_goods, plan
 from shopfloor import live, stock
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.outbox import Follower
-from shopfloor.live.room import difference
+from shopfloor.rooms import ChatLine, Gateway, Rooms, RoomState, counters, post_notice, room_state
+from shopfloor.rooms.room import difference
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ class Process:
     """What one web process has of it: rooms and a follower."""
 
     def __init__(self, db: Database) -> None:
-        self.rooms = live.Rooms(db)
+        self.rooms = Rooms(db)
         self.follower = Follower(db, self.rooms.handlers())
 
     async def catch_up(self) -> None:
@@ -34,14 +35,14 @@ class Process:
             pass
 
 
-async def fresh(db: Database, show_id: int) -> live.RoomState:
+async def fresh(db: Database, show_id: int) -> RoomState:
     async with db.transaction() as tx:
-        return await live.room_state(tx, show_id)
+        return await room_state(tx, show_id)
 
 
 async def test_an_unknown_room(database: Database, goods: Goods) -> None:
     with pytest.raises(live.UnknownShow):
-        await live.Rooms(database).get(4711)
+        await Rooms(database).get(4711)
 
 
 async def test_two_processes_show_the_same_true_counters(database: Database, goods: Goods) -> None:
@@ -57,7 +58,7 @@ async def test_two_processes_show_the_same_true_counters(database: Database, goo
     await two.rooms.get(show.id)
     async with database.transaction() as tx:
         await buy(tx, goods, show.id, goods.coats[0], 1)
-        await live.counters.count_order(tx, shop_id=goods.shop_id, show_id=show.id)
+        await counters.count_order(tx, shop_id=goods.shop_id, show_id=show.id)
     for process in (one, two):
         await process.catch_up()
     await one.rooms.share(viewers={show.id: 5}, likes={show.id: 2})
@@ -130,14 +131,14 @@ async def test_room_that_only_a_page_opened_gets_ticks_and_is_forgotten(
 ) -> None:
     async with database.transaction() as tx:
         show, _ = await plan(tx, goods)
-    rooms = live.Rooms(database)
+    rooms = Rooms(database)
     opened = await rooms.get(show.id)
-    opened.room.say(live.ChatLine("1", "Ann", "hello", "viewer", 1))
+    opened.room.say(ChatLine("1", "Ann", "hello", "viewer", 1))
     assert [line.text for line in opened.room.lines()] == ["hello"]
-    opened.room.say(live.ChatLine("2", "Ann", "rude", "viewer", 2))
+    opened.room.say(ChatLine("2", "Ann", "rude", "viewer", 2))
     opened.room.hide("2")
     assert [line.text for line in opened.room.lines()] == ["hello"]
-    gateway = live.Gateway(rooms, read_shopper=lambda _: None)
+    gateway = Gateway(rooms, read_shopper=lambda _: None)
     running = asyncio.create_task(gateway.run())
     async with asyncio.timeout(20):
         while not opened.room.recent:
@@ -145,7 +146,7 @@ async def test_room_that_only_a_page_opened_gets_ticks_and_is_forgotten(
         opened.room.hide("1")
         assert opened.room.lines() == []
         assert rooms.opened(show.id) is opened
-        monkeypatch.setattr("shopfloor.live.gateway.IDLE_ROOM", 0.0)
+        monkeypatch.setattr("shopfloor.rooms.gateway.IDLE_ROOM", 0.0)
         while rooms.opened(show.id) is not None:
             await asyncio.sleep(0.05)
     assert gateway.channels == {}
@@ -163,7 +164,7 @@ async def test_facts_that_come_while_a_room_is_read_are_not_lost(database: Datab
     handlers = process.rooms.handlers()
     with opened.reading():
         async with database.transaction() as tx:
-            old = await live.room_state(tx, show.id)
+            old = await room_state(tx, show.id)
         fact = live.OfferPriceChanged(goods.shop_id, show.id, offer.id, 1, goods.coats[0], 5, 9_900, "EUR", 1)
         handlers[live.OfferPriceChanged](fact)
         opened.room.replace(old)
@@ -244,10 +245,10 @@ async def test_any_sequence_of_verbs(database: Database, goods: Goods, seed: int
                     tx, **ours, offer_id=coat.id, quotas={dice.choice(goods.coats): dice.randrange(6)}
                 )
             case 11:
-                await live.post_notice(tx, **ours, text=f"note {dice.randrange(3)}")
+                await post_notice(tx, **ours, text=f"note {dice.randrange(3)}")
             case 12:
-                await live.counters.count_order(tx, **ours)
-                await live.counters.count_waiting(tx, **ours, variant_id=variant, units=dice.randrange(4))
+                await counters.count_order(tx, **ours)
+                await counters.count_waiting(tx, **ours, variant_id=variant, units=dice.randrange(4))
             case 13:
                 slots = [slot.id for slot in await live.slots(tx, **ours)]
                 dice.shuffle(slots)

@@ -7,10 +7,11 @@ import psycopg
 import pytest
 from tests.live.goods import Goods, camera, make_goods, plan
 
-from shopfloor import live, stock
+from shopfloor import live, rooms, stock
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.errors import Refusal
-from shopfloor.live import wire
+from shopfloor.kernel.values import video_ms
+from shopfloor.rooms import wire
 
 
 @pytest.fixture
@@ -146,7 +147,7 @@ async def test_another_shop_sees_nothing_and_changes_nothing(database: Database,
         lambda tx: live.set_offer_price(
             tx, **theirs, offer_id=offer.id, variant_id=goods.coats[0], price_minor=1
         ),
-        lambda tx: live.post_notice(tx, **theirs, text="hello"),
+        lambda tx: rooms.post_notice(tx, **theirs, text="hello"),
         lambda tx: live.feature(tx, **theirs, offer_id=offer.id),
     ):
         await refused(database, "live.unknown_show", act)
@@ -222,7 +223,7 @@ async def test_featuring_keeps_the_intervals_on_both_clocks(database: Database, 
     )
     async with database.transaction() as tx:
         await live.start_show(tx, shop_id=goods.shop_id, show_id=show.id)
-    base = live.video_ms(show.starts_at) if show.starts_at else 1_000_000
+    base = video_ms(show.starts_at) if show.starts_at else 1_000_000
     for at, offer_id in (
         (base, coat.id),
         (base + 5_000, coat.id),
@@ -336,20 +337,22 @@ async def test_a_correction_is_shown_and_kept(database: Database, goods: Goods) 
     async with database.transaction() as tx:
         show, coat = await plan(tx, goods)
         await live.start_show(tx, shop_id=goods.shop_id, show_id=show.id)
-        await live.post_notice(
+        await rooms.post_notice(
             tx, shop_id=goods.shop_id, show_id=show.id, text="It is wool, not silk",
-            kind=live.NoticeKind.CORRECTION, offer_id=coat.id, at=5,
+            kind=rooms.NoticeKind.CORRECTION, offer_id=coat.id, at=5,
         )  # fmt: skip
-        state = await live.room_state(tx, show.id)
-        await live.clear_notice(tx, shop_id=goods.shop_id, show_id=show.id)
-        after = await live.room_state(tx, show.id)
-        kept = await live.notices(tx, shop_id=goods.shop_id, show_id=show.id)
+        state = await rooms.room_state(tx, show.id)
+        await rooms.clear_notice(tx, shop_id=goods.shop_id, show_id=show.id)
+        after = await rooms.room_state(tx, show.id)
+        kept = await rooms.notices(tx, shop_id=goods.shop_id, show_id=show.id)
 
     assert msgspec.to_builtins(state.notice) == {
         "kind": "correction", "text": "It is wool, not silk", "texts": {}, "offer_id": coat.id, "at": 5,
     }  # fmt: skip
     assert after.notice is None
-    assert [(each.kind, each.text) for each in kept] == [(live.NoticeKind.CORRECTION, "It is wool, not silk")]
+    assert [(each.kind, each.text) for each in kept] == [
+        (rooms.NoticeKind.CORRECTION, "It is wool, not silk")
+    ]
 
 
 async def test_the_state_of_a_room(database: Database, goods: Goods) -> None:
@@ -357,13 +360,13 @@ async def test_the_state_of_a_room(database: Database, goods: Goods) -> None:
         show, coat = await plan(tx, goods, channel_id=await camera(tx, goods))
         started = await live.start_show(tx, shop_id=goods.shop_id, show_id=show.id)
         await live.feature(tx, shop_id=goods.shop_id, show_id=show.id, offer_id=coat.id, at=77)
-        await live.counters.count_order(tx, shop_id=goods.shop_id, show_id=show.id)
-        await live.counters.count_waiting(
+        await rooms.counters.count_order(tx, shop_id=goods.shop_id, show_id=show.id)
+        await rooms.counters.count_waiting(
             tx, shop_id=goods.shop_id, show_id=show.id, variant_id=goods.coats[0], units=6
         )
-        totals = await live.share_presence(tx, process="a", viewers={show.id: 7}, likes={show.id: 3})
-        await live.share_presence(tx, process="b", viewers={show.id: 2}, likes={show.id: 4})
-        state = await live.room_state(tx, show.id)
+        totals = await rooms.share_presence(tx, process="a", viewers={show.id: 7}, likes={show.id: 3})
+        await rooms.share_presence(tx, process="b", viewers={show.id: 2}, likes={show.id: 4})
+        state = await rooms.room_state(tx, show.id)
         peak = (await live.show(tx, shop_id=goods.shop_id, show_id=show.id)).viewers_peak
 
     def line(variant_id: int, sku: str, size: str, waiting: int) -> dict[str, Any]:
@@ -402,11 +405,11 @@ async def test_the_viewers_of_a_process_that_stopped_telling_are_gone(
 ) -> None:
     async with database.transaction() as tx:
         show, _ = await plan(tx, goods)
-        await live.share_presence(tx, process="dead", viewers={show.id: 7}, likes={})
+        await rooms.share_presence(tx, process="dead", viewers={show.id: 7}, likes={})
         await tx.run("UPDATE live.presence_lease SET expires_at = clock_timestamp() - interval '1 second'")
-        totals = await live.share_presence(tx, process="alive", viewers={show.id: 2}, likes={})
-        await live.drop_presence(tx, process="alive")
-        state = await live.room_state(tx, show.id)
+        totals = await rooms.share_presence(tx, process="alive", viewers={show.id: 2}, likes={})
+        await rooms.drop_presence(tx, process="alive")
+        state = await rooms.room_state(tx, show.id)
 
     assert [total.viewers for total in totals] == [2]
     assert state.viewers == 0
@@ -492,7 +495,7 @@ async def test_titles_are_cleaned_as_all_text_is(database: Database) -> None:
         slot = await live.add_slot(
             tx, shop_id=goods.shop_id, show_id=made.id, title="\ufeffTalk", script="One\u202e\r\ntwo"
         )
-        notice = await live.post_notice(
+        notice = await rooms.post_notice(
             tx,
             shop_id=goods.shop_id,
             show_id=made.id,
@@ -503,7 +506,7 @@ async def test_titles_are_cleaned_as_all_text_is(database: Database) -> None:
             with pytest.raises(live.BadShow):
                 await live.plan_show(tx, shop_id=goods.shop_id, title=blank)
             with pytest.raises(live.BadShow):
-                await live.post_notice(tx, shop_id=goods.shop_id, show_id=made.id, text=blank)
+                await rooms.post_notice(tx, shop_id=goods.shop_id, show_id=made.id, text=blank)
         shows = await live.shows(tx, shop_id=goods.shop_id)
 
     assert made.title == "Tea c\u00e9remony"

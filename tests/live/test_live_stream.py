@@ -25,7 +25,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.errors import Conflict
-from shopfloor.live import (
+from shopfloor.live.models import Show, ShowStatus
+from shopfloor.rooms import (
     Beat,
     Buy,
     ChatLine,
@@ -38,13 +39,12 @@ from shopfloor.live import (
     room_endpoint,
     wire,
 )
-from shopfloor.live import gateway as gateway_file
-from shopfloor.live import websocket as websocket_file
-from shopfloor.live.models import Show, ShowStatus
-from shopfloor.live.presence import BeatKind
-from shopfloor.live.room import Counted, Featured, Room, VariantLeft, merged
-from shopfloor.live.rooms import OpenRoom
-from shopfloor.live.state import RoomState
+from shopfloor.rooms import gateway as gateway_file
+from shopfloor.rooms import websocket as websocket_file
+from shopfloor.rooms.presence import BeatKind
+from shopfloor.rooms.room import Counted, Featured, Room, VariantLeft, merged
+from shopfloor.rooms.rooms import OpenRoom
+from shopfloor.rooms.state import RoomState
 from shopfloor.stock import Availability
 
 

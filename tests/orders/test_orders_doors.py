@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 import pytest
 from tests.orders.conftest import PRICE, MakeMarket, Market, form
 
-from shopfloor import accounts, live, orders, purchases, stock
+from shopfloor import accounts, live, orders, purchases, rooms, stock
 from shopfloor.accounts import Keyring
 from shopfloor.kernel.database import DatabaseAway
 from shopfloor.kernel.network import Networks
@@ -100,7 +100,7 @@ class Shop:
     async def frame(self, **changes: object) -> dict[str, Any]:
         """Through the socket's door."""
         future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        wish = live.Buy(**({**self.wish(), "id": new_id()} | changes))  # pyright: ignore[reportArgumentType]
+        wish = rooms.Buy(**({**self.wish(), "id": new_id()} | changes))  # pyright: ignore[reportArgumentType]
         self.door.buy(
             wish,
             show_id=self.market.show_id,

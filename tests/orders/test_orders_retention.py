@@ -16,7 +16,7 @@ from tests.conftest import NewDatabase
 from tests.jobs import drain
 from tests.orders.conftest import PRICE, MakeMarket, Market
 
-from shopfloor import job_handlers, live, orders, payments, retention, stock, wiring, worker
+from shopfloor import job_handlers, orders, payments, retention, rooms, stock, wiring, worker
 from shopfloor.collector import Collector
 from shopfloor.kernel import jobs, outbox, partitions
 from shopfloor.kernel.database import Database
@@ -163,7 +163,7 @@ async def door(market: Market, dsn: str) -> AsyncIterator[Any]:
         made.append(gateway)
         answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         if frame:
-            wish = live.Buy(
+            wish = rooms.Buy(
                 id=purchase_id,
                 offer_id=market.offer_id,
                 variant_id=market.variants[0],

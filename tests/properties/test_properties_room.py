@@ -8,8 +8,8 @@ import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shopfloor.live import wire
-from shopfloor.live.room import (
+from shopfloor.rooms import wire
+from shopfloor.rooms.room import (
     RECENT,
     Change,
     ChatLine,
@@ -25,7 +25,7 @@ from shopfloor.live.room import (
     difference,
     merged,
 )
-from shopfloor.live.state import NoticeState, OfferState, RoomState, ShowState
+from shopfloor.rooms.state import NoticeState, OfferState, RoomState, ShowState
 from shopfloor.stock import Availability
 
 # The machine may be busy; what is generated does not depend on how fast.

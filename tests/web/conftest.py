@@ -22,6 +22,7 @@ from shopfloor import (
     policies,
     promotions,
     purchases,
+    rooms,
     shop_borders,
     stock,
     web,
@@ -136,7 +137,7 @@ async def stage(database: Database, tmp_path: Path) -> AsyncIterator[Stage]:
     cameras = media.MediaServer(database, tmp_path / "recordings", "127.0.0.1", 0)
     follower = outbox.Follower(
         database,
-        wiring.followers(database, given.part(live.Rooms), terms, cameras, given.part(web.SharedPages)),
+        wiring.followers(database, given.part(rooms.Rooms), terms, cameras, given.part(web.SharedPages)),
     )
     await follower.start()
     shopper = uuid4()
@@ -181,7 +182,7 @@ async def _app(database: Database, data_dir: Path) -> Services:
         named_by=shop_borders.named_by,
         parts=[
             keyring,
-            live.Rooms(database, recent=chat.recent_lines),
+            rooms.Rooms(database, recent=chat.recent_lines),
             web.SharedPages(),
             promotions.CodeGuard(),
             promotions.Claims(database),

@@ -7,9 +7,9 @@ import pytest
 from tests.web.conftest import Stage
 from tests.web.signed import signed_in
 
-from shopfloor import catalog, chat, live, media, stock
+from shopfloor import catalog, chat, live, media, rooms, stock
 from shopfloor.kernel.database import Tx
-from shopfloor.web.console.shows import moved
+from shopfloor.live.run_of_show import moved
 
 HERE = "/console/harbour/shows"
 
@@ -36,7 +36,7 @@ async def show(stage: Stage) -> live.Show:
 
 async def featured(stage: Stage) -> int | None:
     async with stage.db.transaction() as tx:
-        state = await live.room_state(tx, stage.show.id)
+        state = await rooms.room_state(tx, stage.show.id)
     return state.featured_id
 
 
@@ -222,8 +222,8 @@ async def test_a_show_from_start_to_end(client: httpx.AsyncClient, stage: Stage)
 
     await client.post(f"{studio}/notice", data={"text": "It is cotton.", "kind": "correction"})
     async with stage.db.transaction() as tx:
-        [said] = await live.notices(tx, shop_id=stage.shop.id, show_id=stage.show.id)
-    assert (said.kind, said.text, said.offer_id) == (live.NoticeKind.CORRECTION, "It is cotton.", before.id)
+        [said] = await rooms.notices(tx, shop_id=stage.shop.id, show_id=stage.show.id)
+    assert (said.kind, said.text, said.offer_id) == (rooms.NoticeKind.CORRECTION, "It is cotton.", before.id)
     await client.post(f"{studio}/notice/clear")
     assert (await show(stage)).notice is None
 

@@ -9,7 +9,7 @@ import pytest
 from tests.web.conftest import Stage
 from tests.web.signed import signed_in
 
-from shopfloor import catalog, live, purchases
+from shopfloor import catalog, live, purchases, rooms
 from shopfloor.kernel.errors import Refusal
 
 HERE = "/console/harbour/products"
@@ -117,7 +117,7 @@ async def everywhere(stage: Stage) -> dict[str, bool]:
     """Where a stranger sees the shirt."""
     get = stage.client.get
     async with stage.db.transaction() as tx:
-        state = await live.room_state(tx, stage.show.id)
+        state = await rooms.room_state(tx, stage.show.id)
     return {
         "storefront": "Shirt" in (await get("/s/harbour")).text,
         "product page": (await get(f"/s/harbour/p/{stage.shirt.id}")).status_code == 200,
@@ -162,7 +162,7 @@ async def test_a_draft_is_not_put_on_air(stage: Stage, client: httpx.AsyncClient
             await live.feature(tx, shop_id=stage.shop.id, show_id=stage.show.id, offer_id=offer.id)
     assert refusal.value.code == "live.product_not_active"
     async with stage.db.transaction() as tx:
-        assert (await live.room_state(tx, stage.show.id)).featured is None
+        assert (await rooms.room_state(tx, stage.show.id)).featured is None
     assert '<button class="button">Feature' not in (await client.get(studio)).text
     answer = await client.post(f"{studio}/feature", data={"offer_id": str(offer.id)}, follow_redirects=True)
     assert "“Shirt” isn&#39;t published, so viewers can&#39;t see or buy it. Publish it first." in answer.text

@@ -9,7 +9,7 @@ from tests.web.conftest import Stage
 from tests.web.signed import signed_in
 from tests.web.test_web_checkout import FORM
 
-from shopfloor import catalog, live
+from shopfloor import catalog, live, rooms
 from shopfloor.kernel.errors import Refusal
 
 CHINESE = {"accept-language": "zh-CN"}
@@ -66,7 +66,7 @@ async def test_shop_and_room_speak_the_language_of_the_reader(stage: Stage) -> N
     await translate(stage, TEXTS)
     async with stage.db.transaction() as tx:
         await live.start_show(tx, shop_id=stage.shop.id, show_id=stage.show.id)
-        state = await live.room_state(tx, stage.show.id)
+        state = await rooms.room_state(tx, stage.show.id)
     assert [offer.option_texts for offer in state.in_order()] == [TEXTS]
     for path in (f"/s/harbour/p/{stage.shirt.id}", f"/s/harbour/live/{stage.show.id}"):
         chinese = (await stage.client.get(path, headers=CHINESE)).text

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from tests.web.conftest import Stage
 
-from shopfloor import accounts, catalog, chat, live, policies, pricing, purchases, stock
+from shopfloor import accounts, catalog, chat, live, policies, pricing, purchases, rooms, stock
 from shopfloor.kernel.database import Database, DatabaseAway
 from shopfloor.kernel.edge import Edge
 from shopfloor.kernel.services import services_in
@@ -693,8 +693,8 @@ async def test_what_the_shop_changes_shows_at_once(kept: Stage) -> None:
             price_minor=9_100,
         )
         await live.feature(tx, shop_id=shop, show_id=kept.show.id, offer_id=offer.id)
-        await live.post_notice(
-            tx, shop_id=shop, show_id=kept.show.id, kind=live.NoticeKind.NOTICE, text="Rain outside"
+        await rooms.post_notice(
+            tx, shop_id=shop, show_id=kept.show.id, kind=rooms.NoticeKind.NOTICE, text="Rain outside"
         )
     html = await _shown(kept, room)
     assert 'value="9100"' in html

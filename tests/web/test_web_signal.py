@@ -27,7 +27,8 @@ from shopfloor.kernel.database import Database
 from shopfloor.kernel.services import services_in
 from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.values import now
-from shopfloor.live.presence import BeatKind
+from shopfloor.rooms import Beat, Rooms
+from shopfloor.rooms.presence import BeatKind
 
 SOURCE = str(Path(shopfloor.__file__).parent) + os.sep
 DOCUMENT = Path(__file__).parents[2] / "docs" / "architecture.md"
@@ -96,7 +97,7 @@ async def test_a_signal_becomes_a_promise_with_no_hand_but_the_merchants(
     db, shop_id, variant = stage.db, stage.shop.id, stage.variants[0]
     settings = Settings.model_validate({"data_dir": tmp_path})
     handlers = job_handlers.handlers(settings)
-    rooms = services_in(stage.app).part(live.Rooms)
+    rooms = services_in(stage.app).part(Rooms)
     lake = collector.Collector(settings.lake_dir, "test")
     await lake.start()
     async with db.transaction() as tx:
@@ -125,7 +126,7 @@ async def test_a_signal_becomes_a_promise_with_no_hand_but_the_merchants(
     await lake.append(
         [
             wiring.remembered(
-                live.Beat(
+                Beat(
                     BeatKind.HEARTBEAT, shop_id, stage.show.id, UUID(int=viewer), "1", 15.0,
                     now().timestamp() - 570 + 15 * beat, 15.0 * beat, offer.id,
                 )

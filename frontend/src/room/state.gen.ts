@@ -1,4 +1,4 @@
-// Made from src/shopfloor/live/state.py by tools/room_types.py; change it there.
+// Made from src/shopfloor/rooms/state.py by tools/room_types.py; change it there.
 
 /** So many units of a variant in one bundle. */
 export interface BundlePart {

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from shopfloor import accounts, live
+from shopfloor import accounts, live, rooms
 from shopfloor.chat import queries, rules
 from shopfloor.chat.asks import EMPTY, Vocabulary, asks
 from shopfloor.chat.events import ChatHeld, ChatHidden, ChatSaid, ShopperMuted
@@ -27,7 +27,7 @@ from shopfloor.chat.models import (
 from shopfloor.kernel import outbox
 from shopfloor.kernel import text as text_rules
 from shopfloor.kernel.database import Tx
-from shopfloor.kernel.values import new_id, now
+from shopfloor.kernel.values import new_id, now, video_ms
 
 # A writer may say three lines at once and one every 1.5 seconds on average.
 WINDOW: Final = timedelta(seconds=4.5)
@@ -193,7 +193,7 @@ async def recent(tx: Tx, *, show_id: int, limit: int = 50) -> list[Line]:
     return list(reversed(await queries.recent(tx, show_id=show_id, limit=limit)))
 
 
-async def recent_lines(tx: Tx, show_id: int) -> Sequence[live.ChatLine]:
+async def recent_lines(tx: Tx, show_id: int) -> Sequence[rooms.ChatLine]:
     """The same in the shape of the room: what `live.Rooms` asks for when it opens one."""
     return [room_line(line) for line in await recent(tx, show_id=show_id)]
 
@@ -249,14 +249,14 @@ async def blocked_words(tx: Tx, *, shop_id: int) -> list[str]:
     return await queries.blocked_words(tx, shop_id=shop_id)
 
 
-def room_line(line: Line) -> live.ChatLine:
+def room_line(line: Line) -> rooms.ChatLine:
     """A line as rooms show it."""
-    return live.ChatLine(str(line.id), line.name, line.text, str(line.role), live.video_ms(line.at))
+    return rooms.ChatLine(str(line.id), line.name, line.text, str(line.role), video_ms(line.at))
 
 
-def said_line(fact: ChatSaid) -> live.ChatLine:
+def said_line(fact: ChatSaid) -> rooms.ChatLine:
     """The same from the fact: what wiring hands to `Rooms.say`."""
-    return live.ChatLine(str(fact.line_id), fact.author, fact.text, fact.role, fact.at)
+    return rooms.ChatLine(str(fact.line_id), fact.author, fact.text, fact.role, fact.at)
 
 
 def _said(line: Line, asked: dict[str, list[str]]) -> ChatSaid:
@@ -268,7 +268,7 @@ def _said(line: Line, asked: dict[str, list[str]]) -> ChatSaid:
         line.name,
         str(line.role),
         line.text,
-        live.video_ms(line.at),
+        video_ms(line.at),
         asked,
     )
 

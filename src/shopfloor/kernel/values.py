@@ -88,3 +88,8 @@ def made_at(id: UUID) -> datetime | None:  # noqa: A002 -- what it is called
 
 def now() -> datetime:
     return datetime.now(UTC)
+
+
+def video_ms(at: datetime) -> int:
+    """A moment as the clock of the video counts it: milliseconds since 1970."""
+    return int(at.timestamp() * 1000)

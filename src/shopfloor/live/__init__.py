@@ -1,12 +1,8 @@
-"""Shows: what is offered, when it is shown, who watches, and the stream that keeps every open page true.
+"""Shows: what is offered at which price, in which order it is shown, and when.
 
-Promise: what a page shows is what a fresh look into the database would show, a tick later; a viewer is
-somebody whose playback advances; the price history and the intervals in which things were shown are kept.
+Promise: the price history and the intervals in which things were shown are kept; a show that ended stays as it was.
 """
 
-from shopfloor.live import presence_store as counters
-from shopfloor.live.admission import Limits
-from shopfloor.live.endpoint import room_endpoint
 from shopfloor.live.events import (
     OfferAdded,
     OfferChanged,
@@ -17,14 +13,11 @@ from shopfloor.live.events import (
     ShowPlanned,
     ShowStarted,
 )
-from shopfloor.live.gateway import Gateway
-from shopfloor.live.handlers import BuyHandler, RoomHandlers, Said
 from shopfloor.live.models import (
     BadShow,
     FeaturedInterval,
     LimitBelowBundle,
     NothingToSell,
-    NoticeKind,
     Offer,
     OfferedAlready,
     OfferLine,
@@ -33,6 +26,7 @@ from shopfloor.live.models import (
     ShowStatus,
     Slot,
     SlotRole,
+    UnknownOffer,
     UnknownShow,
     UnknownSlot,
     WrongStatus,
@@ -40,6 +34,7 @@ from shopfloor.live.models import (
 from shopfloor.live.offers import (
     add_offer,
     change_offer,
+    count_offers,
     offer,
     offer_terms,
     offers,
@@ -47,19 +42,13 @@ from shopfloor.live.offers import (
     set_offer_price,
     set_parts_apart,
 )
-from shopfloor.live.presence import Beat
-from shopfloor.live.presence_store import drop_presence, share_presence
-from shopfloor.live.room import ChatLine
-from shopfloor.live.rooms import Rooms
 from shopfloor.live.run_of_show import (
     add_slot,
     change_slot,
-    clear_notice,
     feature,
     featured_intervals,
-    notices,
+    move_slot,
     order_slots,
-    post_notice,
     remove_slot,
     slots,
 )
@@ -67,31 +56,23 @@ from shopfloor.live.shows import (
     airtimes,
     change_show,
     end_show,
+    locked,
+    on_air,
     plan_show,
     public_show,
+    set_notice,
+    set_peaks,
     show,
     shows,
     shows_on_air,
     start_show,
-    video_ms,
 )
-from shopfloor.live.snapshot import room_state
-from shopfloor.live.socket import make_protocol
-from shopfloor.live.state import RoomState
-from shopfloor.live.wire import Buy
 
 __all__ = [
     "BadShow",
-    "Beat",
-    "Buy",
-    "BuyHandler",
-    "ChatLine",
     "FeaturedInterval",
-    "Gateway",
     "LimitBelowBundle",
-    "Limits",
     "NothingToSell",
-    "NoticeKind",
     "Offer",
     "OfferAdded",
     "OfferChanged",
@@ -100,10 +81,6 @@ __all__ = [
     "OfferPriceChanged",
     "OfferedAlready",
     "ProductNotActive",
-    "RoomHandlers",
-    "RoomState",
-    "Rooms",
-    "Said",
     "Show",
     "ShowChanged",
     "ShowEnded",
@@ -112,6 +89,7 @@ __all__ = [
     "ShowStatus",
     "Slot",
     "SlotRole",
+    "UnknownOffer",
     "UnknownShow",
     "UnknownSlot",
     "WrongStatus",
@@ -121,32 +99,28 @@ __all__ = [
     "change_offer",
     "change_show",
     "change_slot",
-    "clear_notice",
-    "counters",
-    "drop_presence",
+    "count_offers",
     "end_show",
     "feature",
     "featured_intervals",
-    "make_protocol",
-    "notices",
+    "locked",
+    "move_slot",
     "offer",
     "offer_terms",
     "offers",
+    "on_air",
     "order_slots",
     "plan_show",
-    "post_notice",
     "prices",
     "public_show",
     "remove_slot",
-    "room_endpoint",
-    "room_state",
+    "set_notice",
     "set_offer_price",
     "set_parts_apart",
-    "share_presence",
+    "set_peaks",
     "show",
     "shows",
     "shows_on_air",
     "slots",
     "start_show",
-    "video_ms",
 ]

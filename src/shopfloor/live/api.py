@@ -2,9 +2,8 @@
 
 from functools import partial
 from operator import attrgetter
-from typing import Annotated, Any
+from typing import Annotated
 
-import msgspec
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
@@ -23,8 +22,6 @@ from shopfloor.live.models import (
     FeaturedInterval,
     LimitBelowBundle,
     NothingToSell,
-    Notice,
-    NoticeKind,
     Offer,
     OfferedAlready,
     OfferLine,
@@ -120,14 +117,6 @@ class FeatureIn(BaseModel):
     at: VideoMs | None = None
 
 
-class NoticeIn(BaseModel):
-    text: Annotated[str, Field(min_length=1, max_length=500)]
-    texts: dict[str, str] = {}
-    kind: NoticeKind = NoticeKind.NOTICE
-    offer_id: Id | None = None
-    at: VideoMs | None = None
-
-
 class SlotIn(BaseModel):
     offer_id: Id | None = None
     minutes: Annotated[int, Field(ge=0, le=1440)] = 5
@@ -206,14 +195,6 @@ async def end(show_id: Id, actor: Runner, db: Db) -> Show:
     """Go off air; what is left of the quotas flows back."""
     async with db.transaction() as tx:
         return await live.end_show(tx, shop_id=actor.shop_id, show_id=show_id, by=actor.person_id)
-
-
-@router.get("/{show_id}/state", responses=refusals(UnknownShow))
-async def state(show_id: Id, actor: Viewer, db: Db) -> dict[str, Any]:
-    """What the room shows, fresh from the database."""
-    async with db.transaction() as tx:
-        await live.show(tx, shop_id=actor.shop_id, show_id=show_id)
-        return msgspec.to_builtins(await live.room_state(tx, show_id))
 
 
 @router.post(
@@ -345,28 +326,3 @@ async def remove_slot(show_id: Id, slot_id: Id, actor: Runner, db: Db) -> None:
     """Take a slot out; its offer stays."""
     async with db.transaction() as tx:
         await live.remove_slot(tx, shop_id=actor.shop_id, show_id=show_id, slot_id=slot_id)
-
-
-@router.get("/{show_id}/notices", responses=refusals(UnknownShow))
-async def notices(show_id: Id, actor: Viewer, db: Db) -> list[Notice]:
-    """Notices and corrections of the show, oldest first."""
-    async with db.transaction() as tx:
-        return await live.notices(tx, shop_id=actor.shop_id, show_id=show_id)
-
-
-@router.post(
-    "/{show_id}/notices", status_code=201, responses=refusals(UnknownShow, UnknownOffer, WrongStatus, BadShow)
-)
-async def post_notice(show_id: Id, body: NoticeIn, actor: Runner, db: Db) -> Notice:
-    """Put a notice or a correction on top of the room."""
-    async with db.transaction() as tx:
-        return await live.post_notice(
-            tx, shop_id=actor.shop_id, show_id=show_id, by=actor.person_id, **body.model_dump()
-        )
-
-
-@router.delete("/{show_id}/notices", status_code=204, responses=refusals(UnknownShow))
-async def clear_notice(show_id: Id, actor: Runner, db: Db) -> None:
-    """Take the notice down; the record keeps it."""
-    async with db.transaction() as tx:
-        await live.clear_notice(tx, shop_id=actor.shop_id, show_id=show_id)

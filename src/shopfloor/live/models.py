@@ -37,11 +37,6 @@ class SlotRole(StrEnum):
     TALK = "talk"
 
 
-class NoticeKind(StrEnum):
-    NOTICE = "notice"
-    CORRECTION = "correction"
-
-
 @dataclass(frozen=True, slots=True)
 class Show:
     id: int
@@ -61,6 +56,11 @@ class Show:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "status", ShowStatus(self.status))
+
+    def refuse_ended(self) -> None:
+        """Raises WrongStatus once the show is over: it stays as it was."""
+        if self.status == ShowStatus.ENDED:
+            raise WrongStatus("The show is over.", status=str(self.status))
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,21 +135,6 @@ class Price:
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
-    id: int
-    show_id: int
-    kind: NoticeKind
-    text: str
-    texts: dict[str, str]
-    offer_id: int | None
-    at: datetime
-    video: int
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "kind", NoticeKind(self.kind))
-
-
-@dataclass(frozen=True, slots=True)
 class OfferTerms:
     """All an intake must know to sell a variant in a show.  Prices in minor units."""
 
@@ -171,15 +156,6 @@ class OfferTerms:
     def __post_init__(self) -> None:
         object.__setattr__(self, "policy", HoldPolicy(self.policy))
         object.__setattr__(self, "show_status", ShowStatus(self.show_status))
-
-
-@dataclass(frozen=True, slots=True)
-class Watching:
-    """The true counters of a show over all processes."""
-
-    show_id: int
-    viewers: int
-    likes: int
 
 
 class UnknownShow(NotFound):

@@ -6,7 +6,7 @@ from shopfloor import catalog
 from shopfloor.kernel import outbox
 from shopfloor.kernel.amounts import check_leap
 from shopfloor.kernel.database import Tx
-from shopfloor.kernel.values import MAX_MINOR, MAX_QUANTITY, now
+from shopfloor.kernel.values import MAX_MINOR, MAX_QUANTITY, now, video_ms
 from shopfloor.live import offer_queries, run_of_show_queries
 from shopfloor.live.events import (
     OfferAdded,
@@ -29,7 +29,7 @@ from shopfloor.live.models import (
     UnknownOffer,
 )
 from shopfloor.live.quotas import set_apart
-from shopfloor.live.shows import locked, refuse_ended, show, video_ms
+from shopfloor.live.shows import locked, show
 from shopfloor.stock import HoldPolicy
 
 
@@ -55,7 +55,7 @@ async def add_offer(
     Raises BadOffer, LimitBelowBundle, OfferedAlready, ProductNotActive, UnknownShow, WrongStatus.
     """
     parent = await locked(tx, shop_id, show_id)
-    refuse_ended(parent)
+    parent.refuse_ended()
     currency = await _check_lines(tx, shop_id=shop_id, product_id=product_id, lines=lines)
     if parent.status == ShowStatus.LIVE:
         await refuse_inactive(tx, shop_id=shop_id, product_id=product_id)
@@ -132,7 +132,7 @@ async def change_offer(
     None leaves a term as it is; a limit or deposit of 0 takes it away.
     """
     parent = await locked(tx, shop_id, show_id)
-    refuse_ended(parent)
+    parent.refuse_ended()
     before = await offer(tx, shop_id=shop_id, show_id=show_id, offer_id=offer_id)
     policy = policy or before.policy
     hold_seconds = hold_seconds or before.hold_seconds
@@ -178,7 +178,7 @@ async def set_offer_price(
     that is not `confirmed`.
     """
     parent = await locked(tx, shop_id, show_id)
-    refuse_ended(parent)
+    parent.refuse_ended()
     parent_offer = await offer(tx, shop_id=shop_id, show_id=show_id, offer_id=offer_id)
     line = parent_offer.line(variant_id)
     _check_price(variant_id, price_minor)
@@ -253,6 +253,11 @@ async def offer(tx: Tx, *, shop_id: int, show_id: int, offer_id: int) -> Offer:
         if found.id == offer_id:
             return found
     raise UnknownOffer(offer_id=offer_id)
+
+
+async def count_offers(tx: Tx, *, shop_id: int) -> dict[int, int]:
+    """By show, how many products it offers; shows without one are missing."""
+    return await offer_queries.offer_counts(tx, shop_id=shop_id)
 
 
 async def offer_terms(tx: Tx, offer_id: int) -> dict[int, OfferTerms]:

@@ -199,3 +199,25 @@ async def set_ended(tx: Tx, *, show_id: int, at: datetime) -> None:
         show_id=show_id,
         at=at,
     )
+
+
+async def set_peaks(tx: Tx, *, peaks: Mapping[int, int], shop_id: int | None) -> None:
+    """With `shop_id`, of shows of that shop that ended as well.  While a show is on air its peak only rises."""
+    await tx.many(
+        """
+        UPDATE live.show SET viewers_peak = %(viewers)s
+         WHERE id = %(show_id)s AND %(viewers)s > 0
+           AND (viewers_peak < %(viewers)s AND status = 'live' AND %(shop_id)s::bigint IS NULL
+                OR viewers_peak <> %(viewers)s AND shop_id = %(shop_id)s
+                   AND (status = 'ended' OR viewers_peak < %(viewers)s))
+        """,
+        [{"show_id": show_id, "viewers": viewers, "shop_id": shop_id} for show_id, viewers in peaks.items()],
+    )
+
+
+async def set_notice(tx: Tx, *, show_id: int, notice: Mapping[str, object] | None) -> None:
+    await tx.run(
+        "UPDATE live.show SET notice = %(notice)s WHERE id = %(show_id)s",
+        show_id=show_id,
+        notice=None if notice is None else Jsonb(dict(notice)),
+    )

@@ -1,22 +1,16 @@
 """What a show does in which order: slots, what is shown just now, notices."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.text import UnusableText, line, prose
-from shopfloor.kernel.values import now
+from shopfloor.kernel.values import now, video_ms
 from shopfloor.live import run_of_show_queries
-from shopfloor.live.events import (
-    NoticePosted,
-    OfferFeatured,
-    ShowChanged,
-)
+from shopfloor.live.events import OfferFeatured, ShowChanged
 from shopfloor.live.models import (
     BadShow,
     FeaturedInterval,
-    Notice,
-    NoticeKind,
     ShowStatus,
     Slot,
     SlotRole,
@@ -24,10 +18,8 @@ from shopfloor.live.models import (
     WrongStatus,
 )
 from shopfloor.live.offers import offer, refuse_inactive
-from shopfloor.live.shows import MAX_TITLE, locked, refuse_ended, show, video_ms
-from shopfloor.live.snapshot import notice_state
+from shopfloor.live.shows import MAX_TITLE, locked, show
 
-MAX_NOTICE = 500
 MAX_SCRIPT = 20_000
 
 
@@ -43,7 +35,7 @@ async def add_slot(
     script: str = "",
 ) -> Slot:
     """A slot at the end of the run of show: talk, or another turn of an offer."""
-    refuse_ended(await locked(tx, shop_id, show_id))
+    (await locked(tx, shop_id, show_id)).refuse_ended()
     title, script = _checked_slot(minutes, title, script)
     if offer_id is not None:
         await offer(tx, shop_id=shop_id, show_id=show_id, offer_id=offer_id)
@@ -65,7 +57,7 @@ async def change_slot(
     title: str | None = None,
     script: str | None = None,
 ) -> Slot:
-    refuse_ended(await locked(tx, shop_id, show_id))
+    (await locked(tx, shop_id, show_id)).refuse_ended()
     before = await _slot(tx, show_id=show_id, slot_id=slot_id)
     minutes = before.minutes if minutes is None else minutes
     title, script = _checked_slot(
@@ -79,7 +71,7 @@ async def change_slot(
 
 async def remove_slot(tx: Tx, *, shop_id: int, show_id: int, slot_id: int) -> None:
     """Take a slot out of the run of show; the offer itself stays."""
-    refuse_ended(await locked(tx, shop_id, show_id))
+    (await locked(tx, shop_id, show_id)).refuse_ended()
     await _slot(tx, show_id=show_id, slot_id=slot_id)
     await run_of_show_queries.delete_slot(tx, slot_id=slot_id)
     await outbox.record(tx, ShowChanged(shop_id, show_id))
@@ -87,7 +79,7 @@ async def remove_slot(tx: Tx, *, shop_id: int, show_id: int, slot_id: int) -> No
 
 async def order_slots(tx: Tx, *, shop_id: int, show_id: int, slot_ids: Sequence[int]) -> list[Slot]:
     """Put the run of show in this order.  Raises BadShow unless exactly its slots are named."""
-    refuse_ended(await locked(tx, shop_id, show_id))
+    (await locked(tx, shop_id, show_id)).refuse_ended()
     known = await run_of_show_queries.slots(tx, show_id=show_id)
     if sorted(slot_ids) != sorted(slot.id for slot in known):
         raise BadShow("Name every slot of the show once.", slots=[slot.id for slot in known])
@@ -96,6 +88,22 @@ async def order_slots(tx: Tx, *, shop_id: int, show_id: int, slot_ids: Sequence[
     )
     await outbox.record(tx, ShowChanged(shop_id, show_id))
     return await run_of_show_queries.slots(tx, show_id=show_id)
+
+
+async def move_slot(tx: Tx, *, shop_id: int, show_id: int, slot_id: int, by: int) -> None:
+    """So many places further down, or up; ends stop it.  Raises UnknownSlot."""
+    ids = [slot.id for slot in await slots(tx, shop_id=shop_id, show_id=show_id)]
+    await order_slots(tx, shop_id=shop_id, show_id=show_id, slot_ids=moved(ids, slot_id, by))
+
+
+def moved(ids: Sequence[int], which: int, by: int) -> list[int]:
+    """`ids` with one of them `by` places further down; ends stop it.  Raises UnknownSlot."""
+    if which not in ids:
+        raise UnknownSlot(slot_id=which)
+    order = list(ids)
+    place = order.index(which)
+    order.insert(max(0, min(len(order) - 1, place + by)), order.pop(place))
+    return order
 
 
 async def slots(tx: Tx, *, shop_id: int, show_id: int) -> list[Slot]:
@@ -137,71 +145,11 @@ async def featured_intervals(tx: Tx, *, shop_id: int, show_id: int) -> list[Feat
     return await run_of_show_queries.featured_intervals(tx, show_id=show_id)
 
 
-async def post_notice(
-    tx: Tx,
-    *,
-    shop_id: int,
-    show_id: int,
-    text: str,
-    texts: Mapping[str, str] | None = None,
-    kind: NoticeKind = NoticeKind.NOTICE,
-    offer_id: int | None = None,
-    by: int | None = None,
-    at: int | None = None,
-) -> Notice:
-    """A notice, or the correction of something said, on top of the room and in the show's record."""
-    parent = await locked(tx, shop_id, show_id)
-    refuse_ended(parent)
-    text, texts = _notice(text), {locale: _notice(each) for locale, each in (texts or {}).items()}
-    if offer_id is not None:
-        await offer(tx, shop_id=shop_id, show_id=show_id, offer_id=offer_id)
-    video = video_ms(now()) if at is None else at
-    notice = await run_of_show_queries.insert_notice(
-        tx,
-        show_id=show_id,
-        kind=str(kind),
-        text=text,
-        texts=texts,
-        offer_id=offer_id,
-        video=video,
-        by=by,
-    )
-    fact = NoticePosted(shop_id, show_id, str(kind), notice.text, notice.texts, offer_id, video)
-    await run_of_show_queries.set_notice(tx, show_id=show_id, notice=notice_state(fact))
-    await outbox.record(tx, fact)
-    return notice
-
-
-async def clear_notice(tx: Tx, *, shop_id: int, show_id: int) -> None:
-    """Take the notice down; the record keeps it."""
-    parent = await locked(tx, shop_id, show_id)
-    if parent.notice is not None:
-        await run_of_show_queries.set_notice(tx, show_id=show_id, notice=None)
-        fact = NoticePosted(shop_id, show_id, "notice", "", {}, None, video_ms(now()))
-        await outbox.record(tx, fact)
-
-
-async def notices(tx: Tx, *, shop_id: int, show_id: int) -> list[Notice]:
-    await show(tx, shop_id=shop_id, show_id=show_id)
-    return await run_of_show_queries.notices(tx, show_id=show_id)
-
-
 async def _slot(tx: Tx, *, show_id: int, slot_id: int) -> Slot:
     for slot in await run_of_show_queries.slots(tx, show_id=show_id):
         if slot.id == slot_id:
             return slot
     raise UnknownSlot(slot_id=slot_id)
-
-
-def _notice(text: str) -> str:
-    """As it is kept.  Raises BadShow."""
-    try:
-        found = prose(text, field="text", longest=MAX_NOTICE)
-    except UnusableText as problem:
-        raise BadShow(f"A notice has 1 to {MAX_NOTICE} characters.", length=len(text)) from problem
-    if not found:
-        raise BadShow(f"A notice has 1 to {MAX_NOTICE} characters.", length=len(text))
-    return found
 
 
 def _checked_slot(minutes: int, title: str, script: str) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from shopfloor import accounts, catalog, media, stock
 from shopfloor.kernel import outbox, paging
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.text import UnusableText, line
-from shopfloor.kernel.values import MAX_QUANTITY, now
+from shopfloor.kernel.values import MAX_QUANTITY, now, video_ms
 from shopfloor.live import offer_queries, queries, run_of_show_queries
 from shopfloor.live.events import (
     OfferFeatured,
@@ -33,11 +33,6 @@ from shopfloor.live.models import (
 from shopfloor.live.quotas import set_apart
 
 MAX_TITLE = 120
-
-
-def video_ms(at: datetime) -> int:
-    """A moment as the clock of the video counts it."""
-    return int(at.timestamp() * 1000)
 
 
 async def plan_show(
@@ -83,7 +78,7 @@ async def change_show(
 ) -> Show:
     """Change what is given; None leaves a thing as it is, a limit of 0 takes it away.  A show that ended stays as it was."""
     before = await locked(tx, shop_id, show_id)
-    refuse_ended(before)
+    before.refuse_ended()
     limit_per_show = before.limit_per_show if limit_per_show is None else limit_per_show or None
     title, titles = checked_titles(
         before.title if title is None else title, before.titles if titles is None else titles
@@ -163,6 +158,11 @@ async def shows_on_air(tx: Tx, *, channel_id: int) -> list[Show]:
     return await queries.shows_on_air(tx, channel_id=channel_id)
 
 
+async def on_air(tx: Tx) -> list[queries.OnAir]:
+    """The shows of all shops that run just now."""
+    return await queries.on_air(tx)
+
+
 async def start_show(tx: Tx, *, shop_id: int, show_id: int, by: int | None = None) -> Show:
     """On air: the quotas move into the show's own pool, as far as there are units.
 
@@ -205,16 +205,25 @@ async def end_show(tx: Tx, *, shop_id: int, show_id: int, by: int | None = None)
     return await show(tx, shop_id=shop_id, show_id=show_id)
 
 
+async def set_peaks(tx: Tx, *, peaks: Mapping[int, int], shop_id: int | None = None) -> None:
+    """The most viewers at once, by show, where a running show had fewer before.
+
+    With `shop_id` they come from the figures of that shop, to the second (a room's own count is a sample): then they
+    hold for shows that ended as well.
+    """
+    await queries.set_peaks(tx, peaks=peaks, shop_id=shop_id)
+
+
+async def set_notice(tx: Tx, *, show_id: int, notice: Mapping[str, object] | None) -> None:
+    """What stands on top of the room just now.  Lock the show before."""
+    await queries.set_notice(tx, show_id=show_id, notice=notice)
+
+
 async def locked(tx: Tx, shop_id: int, show_id: int) -> Show:
     found = await queries.locked_show(tx, shop_id=shop_id, show_id=show_id)
     if found is None:
         raise UnknownShow(show_id=show_id)
     return found
-
-
-def refuse_ended(show: Show) -> None:
-    if show.status == ShowStatus.ENDED:
-        raise WrongStatus("The show is over.", status=str(show.status))
 
 
 async def _check_crew(tx: Tx, *, shop_id: int, channel_id: int | None, host_id: int | None) -> None:

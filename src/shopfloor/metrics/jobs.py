@@ -43,8 +43,8 @@ async def make_report(run: jobs.Run, asked: OfShow, *, lake: Path) -> None:
     await run.progress(0.1, "reading")
     report = await asyncio.to_thread(service.show_report, lake, asked.shop_id, asked.show_id)
     async with run.db.transaction() as tx:
-        await live.counters.set_peak(
-            tx, shop_id=asked.shop_id, show_id=asked.show_id, viewers=report.figures["pcu"].numerator
+        await live.set_peaks(
+            tx, peaks={asked.show_id: report.figures["pcu"].numerator}, shop_id=asked.shop_id
         )
         await run.done(tx, as_of=report.as_of, result=report)
 

@@ -8,7 +8,7 @@ from typing import Final
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from shopfloor import chat, live, stock
+from shopfloor import chat, live, rooms, stock
 from shopfloor.accounts import Shop
 from shopfloor.accounts.api import Shopper, public
 from shopfloor.kernel.border import Id
@@ -217,8 +217,8 @@ async def make_room(sources: Sources, reader: Reader, shop: str, show_id: int) -
 @dataclass(frozen=True, slots=True)
 class _Seen:
     show: live.Show
-    state: live.RoomState
-    lines: Sequence[live.ChatLine]
+    state: rooms.RoomState
+    lines: Sequence[rooms.ChatLine]
     replay: str | None = None
     next: live.Show | None = None
 
@@ -251,7 +251,7 @@ async def _seen(sources: Sources, shop: Shop, show_id: int) -> _Seen:
             show = await live.show(tx, shop_id=shop.id, show_id=show_id)
             if show.status == live.ShowStatus.ENDED:
                 lines = (await chat.recent_lines(tx, show_id))[-_RECENT:]
-                return _Seen(show, await live.room_state(tx, show_id), lines, *await _after(tx, shop, show))
+                return _Seen(show, await rooms.room_state(tx, show_id), lines, *await _after(tx, shop, show))
     opened = await sources.rooms.current(show_id, shop_id=shop.id)
     after: tuple[str | None, live.Show | None] = (None, None)
     if opened.show.status == live.ShowStatus.ENDED:
@@ -260,7 +260,7 @@ async def _seen(sources: Sources, shop: Shop, show_id: int) -> _Seen:
     return _Seen(opened.show, opened.room.state, opened.room.lines(), *after)
 
 
-def offer_forms(state: live.RoomState, language: Language) -> list[OfferForm]:
+def offer_forms(state: rooms.RoomState, language: Language) -> list[OfferForm]:
     """The offers of a room, in the order of its run, ready for forms."""
     forms: list[OfferForm] = []
     for offer in state.in_order():

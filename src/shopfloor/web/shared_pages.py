@@ -28,7 +28,7 @@ from fastapi import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from shopfloor import accounts, live, policies, pricing, purchases
+from shopfloor import accounts, policies, pricing, purchases
 from shopfloor.accounts import Shop
 from shopfloor.kernel.database import Database, DatabaseAway, Tx
 from shopfloor.kernel.encodings import choose
@@ -36,6 +36,7 @@ from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.origin import is_asked_for_from_elsewhere
 from shopfloor.kernel.services import services_in
 from shopfloor.kernel.values import now
+from shopfloor.rooms import Rooms
 from shopfloor.web import languages
 from shopfloor.web.languages import Language
 from shopfloor.web.templating import FLASH_COOKIE, flashes_of
@@ -199,7 +200,7 @@ class Sources:
     """What pages are made from."""
 
     db: Database
-    rooms: live.Rooms
+    rooms: Rooms
     pages: "SharedPages"
 
 
@@ -216,7 +217,7 @@ Make = Callable[[Sources, Reader, str, int], Awaitable[Frame]]
 
 def sources_of(app: Any) -> Sources:
     services = services_in(app)
-    return Sources(services.db, services.part(live.Rooms), services.part(SharedPages))
+    return Sources(services.db, services.part(Rooms), services.part(SharedPages))
 
 
 async def own_page(

@@ -16,6 +16,7 @@ from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.http import Db
 from shopfloor.kernel.values import Money
+from shopfloor.rooms import RoomState, room_state
 from shopfloor.web import languages
 from shopfloor.web.languages import Language
 from shopfloor.web.parts import Choice, Content, grouped, option_words, seller_facts
@@ -283,10 +284,10 @@ async def _on_air(tx: Tx, shop: Shop) -> list[live.Show]:
     return await live.shows(tx, shop_id=shop.id, status=live.ShowStatus.LIVE)
 
 
-async def _room_state(tx: Tx, sources: Sources, show: live.Show) -> live.RoomState:
+async def _room_state(tx: Tx, sources: Sources, show: live.Show) -> RoomState:
     """From memory where the room is open."""
     opened = sources.rooms.opened(show.id)
-    return await live.room_state(tx, show.id) if opened is None else opened.room.state
+    return await room_state(tx, show.id) if opened is None else opened.room.state
 
 
 async def _reference(tx: Tx, shop: Shop, variants: Sequence[catalog.Variant]) -> Any:

@@ -71,7 +71,7 @@ async def _list(
             key=attrgetter("id"),
         )
         channels = await media.channels(tx, shop_id=shop_id)
-        offered = await live.counters.count_offers(tx, shop_id=shop_id)
+        offered = await live.count_offers(tx, shop_id=shop_id)
     chosen = {"channel_id": str(channels[0].id)} if channels else {}
     return desk.page(
         "shows.html",
@@ -451,24 +451,10 @@ async def move_slot(
     """One place up or down; at the end of the list nothing happens."""
     with desk.back_if_refused(f"/shows/{show_id}#run"):
         async with desk.work() as tx:
-            ids = [slot.id for slot in await live.slots(tx, shop_id=desk.shop.id, show_id=show_id)]
-            await live.order_slots(
-                tx,
-                shop_id=desk.shop.id,
-                show_id=show_id,
-                slot_ids=moved(ids, slot_id, -1 if to == "up" else 1),
+            await live.move_slot(
+                tx, shop_id=desk.shop.id, show_id=show_id, slot_id=slot_id, by=-1 if to == "up" else 1
             )
     return desk.back(f"/shows/{show_id}#slot-{slot_id}")
-
-
-def moved(ids: Sequence[int], which: int, by: int) -> list[int]:
-    """`ids` with one of them `by` places further down; ends stop it.  Raises UnknownSlot."""
-    if which not in ids:
-        raise live.UnknownSlot(slot_id=which)
-    order = list(ids)
-    place = order.index(which)
-    order.insert(max(0, min(len(order) - 1, place + by)), order.pop(place))
-    return order
 
 
 @router.post("/{show_id}/slots/{slot_id}/remove")

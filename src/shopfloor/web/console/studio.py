@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Form
 from starlette.responses import Response
 
-from shopfloor import catalog, chat, live, media, stock
+from shopfloor import catalog, chat, live, media, rooms, stock
 from shopfloor.accounts import Permission
 from shopfloor.accounts.api import Shopper
 from shopfloor.kernel.border import Id
@@ -87,13 +87,13 @@ async def studio(desk: Viewer, show_id: Id, shopper: Shopper) -> Response:
         show = await live.show(tx, shop_id=shop_id, show_id=show_id)
         rows = await offer_rows(tx, show)
         slots = await live.slots(tx, shop_id=shop_id, show_id=show_id)
-        state = await live.room_state(tx, show_id)
+        state = await rooms.room_state(tx, show_id)
         counts = await _counts(tx, show, rows, state)
         intervals = await live.featured_intervals(tx, shop_id=shop_id, show_id=show_id)
         said = await chat.recent(tx, show_id=show_id, limit=60)
         held = await chat.held(tx, shop_id=shop_id, show_id=show_id, limit=HELD + 1)
         crowded = await crowds(tx, desk)
-        corrections = await live.notices(tx, shop_id=shop_id, show_id=show_id)
+        corrections = await rooms.notices(tx, shop_id=shop_id, show_id=show_id)
     camera = (
         services_of(desk.request).part(media.MediaServer).status(show.channel_id) if show.channel_id else None
     )
@@ -118,7 +118,7 @@ async def studio(desk: Viewer, show_id: Id, shopper: Shopper) -> Response:
         said=said,
         held=held[:HELD],
         more_held=len(held) > HELD,
-        corrections=[notice for notice in corrections if notice.kind == live.NoticeKind.CORRECTION],
+        corrections=[notice for notice in corrections if notice.kind == rooms.NoticeKind.CORRECTION],
         camera=camera,
         crowds=crowded,
         warnings=warnings(desk, camera) if camera is not None else [],
@@ -131,7 +131,7 @@ async def studio(desk: Viewer, show_id: Id, shopper: Shopper) -> Response:
 
 
 async def _counts(
-    tx: Tx, show: live.Show, rows: Mapping[int, OfferRow], state: live.RoomState
+    tx: Tx, show: live.Show, rows: Mapping[int, OfferRow], state: rooms.RoomState
 ) -> dict[int, Count]:
     """By variant.  Held and sold are of the units set apart for this show; later units are not split by show.
 
@@ -235,13 +235,13 @@ async def notice(
     """A notice on top of the room, or the correction of something said."""
     with desk.back_if_refused(f"/shows/{show_id}/studio"):
         async with desk.work() as tx:
-            state = await live.room_state(tx, show_id)
-            await live.post_notice(
+            state = await rooms.room_state(tx, show_id)
+            await rooms.post_notice(
                 tx,
                 shop_id=desk.shop.id,
                 show_id=show_id,
                 text=text,
-                kind=live.NoticeKind.CORRECTION if kind == "correction" else live.NoticeKind.NOTICE,
+                kind=rooms.NoticeKind.CORRECTION if kind == "correction" else rooms.NoticeKind.NOTICE,
                 offer_id=state.featured_id if kind == "correction" else None,
                 by=desk.actor.person_id,
             )
@@ -252,7 +252,7 @@ async def notice(
 async def clear_notice(desk: Runner, show_id: Id) -> Response:
     with desk.back_if_refused(f"/shows/{show_id}/studio"):
         async with desk.work() as tx:
-            await live.clear_notice(tx, shop_id=desk.shop.id, show_id=show_id)
+            await rooms.clear_notice(tx, shop_id=desk.shop.id, show_id=show_id)
     return _back(desk, show_id, desk.say(N_("Notice removed; it stays on record.")))
 
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from shopfloor.live import wire
-from shopfloor.live.presence import Audience
-from shopfloor.live.room import RING
-from shopfloor.live.rooms import OpenRoom
+from shopfloor.rooms import wire
+from shopfloor.rooms.presence import Audience
+from shopfloor.rooms.room import RING
+from shopfloor.rooms.rooms import OpenRoom
 
 SNAPSHOT_FRESH: Final = 1.0
 

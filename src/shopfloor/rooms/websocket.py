@@ -16,7 +16,7 @@ from websockets.server import ServerProtocol
 from websockets.speedups import apply_mask
 
 from shopfloor.kernel.headers import HEADERS
-from shopfloor.live import wire
+from shopfloor.rooms import wire
 
 SEND_BUFFER: Final = 64 * 1024
 SLOW_ABOVE: Final = 64 * 1024

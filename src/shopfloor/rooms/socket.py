@@ -19,13 +19,13 @@ from websockets.http11 import Request
 from shopfloor.kernel import strict_json
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import log_incident
-from shopfloor.live import wire
-from shopfloor.live.admission import cookie
-from shopfloor.live.channel import RoomChannel
-from shopfloor.live.gateway import POLICY, Gateway
-from shopfloor.live.handlers import ChatHandler, Said
-from shopfloor.live.models import UnknownShow
-from shopfloor.live.websocket import WebSocket
+from shopfloor.live import UnknownShow
+from shopfloor.rooms import wire
+from shopfloor.rooms.admission import cookie
+from shopfloor.rooms.channel import RoomChannel
+from shopfloor.rooms.gateway import POLICY, Gateway
+from shopfloor.rooms.handlers import ChatHandler, Said
+from shopfloor.rooms.websocket import WebSocket
 
 CUT_ABOVE: Final = 256 * 1024
 GOING_AWAY_SOON: Final = 1012

@@ -21,14 +21,14 @@ from shopfloor.kernel.database import DatabaseAway
 from shopfloor.kernel.http import log_incident
 from shopfloor.kernel.origin import is_same_site
 from shopfloor.kernel.rate_limit import Gcra
-from shopfloor.live import wire
-from shopfloor.live.admission import Limits
-from shopfloor.live.channel import Connection, RoomChannel
-from shopfloor.live.handlers import RoomHandlers
-from shopfloor.live.presence import Audience, Beat
-from shopfloor.live.room import Tick
-from shopfloor.live.rooms import OpenRoom, Rooms
-from shopfloor.live.websocket import STALLED
+from shopfloor.rooms import wire
+from shopfloor.rooms.admission import Limits
+from shopfloor.rooms.channel import Connection, RoomChannel
+from shopfloor.rooms.handlers import RoomHandlers
+from shopfloor.rooms.presence import Audience, Beat
+from shopfloor.rooms.room import Tick
+from shopfloor.rooms.rooms import OpenRoom, Rooms
+from shopfloor.rooms.websocket import STALLED
 
 HELLO_WITHIN: Final = 5.0
 SLICE: Final = 500

@@ -4,22 +4,19 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from shopfloor import accounts, catalog, media, stock
+from shopfloor import accounts, catalog, live, media, stock
 from shopfloor.kernel.database import Tx
-from shopfloor.live import presence_queries, run_of_show_queries
-from shopfloor.live.events import (
-    NoticePosted,
-)
-from shopfloor.live.models import (
+from shopfloor.live import (
     Offer,
     OfferLine,
     Show,
     ShowStatus,
+    public_show,
 )
-from shopfloor.live.offers import offers
-from shopfloor.live.room import left_state
-from shopfloor.live.shows import public_show
-from shopfloor.live.state import (
+from shopfloor.rooms import presence_queries
+from shopfloor.rooms.events import NoticePosted
+from shopfloor.rooms.room import left_state
+from shopfloor.rooms.state import (
     BundlePart,
     FeaturedState,
     LeftState,
@@ -36,7 +33,7 @@ async def room_state(tx: Tx, show_id: int) -> RoomState:
     found = await public_show(tx, show_id)
     shop = await accounts.shop(tx, found.shop_id)
     counts = await presence_queries.counts(tx, show_id=show_id)
-    current = await run_of_show_queries.featured_now(tx, show_id=show_id)
+    current = await presence_queries.featured_now(tx, show_id=show_id)
     listed, offered, parts = await _on_sale(tx, found)
     visible = {each.id for each in listed}
     return RoomState(
@@ -84,7 +81,7 @@ async def _on_sale(tx: Tx, show: Show) -> tuple[list[Offer], list[OfferState], d
     """The offers whose products are active, as they are kept and as the room shows them; where some are bundles,
     also what is left of what they consist of.
     """
-    planned = await offers(tx, shop_id=show.shop_id, show_id=show.id)
+    planned = await live.offers(tx, shop_id=show.shop_id, show_id=show.id)
     products = await catalog.products_by_id(
         tx, shop_id=show.shop_id, ids=[each.product_id for each in planned]
     )

@@ -20,21 +20,22 @@ from msgspec import UNSET
 from shopfloor import stock
 from shopfloor.kernel import logs
 from shopfloor.kernel.database import Database, DatabaseAway, Tx
-from shopfloor.live import presence_store, snapshot
-from shopfloor.live.events import (
-    NoticePosted,
+from shopfloor.live import (
     OfferAdded,
     OfferChanged,
     OfferFeatured,
     OfferPriceChanged,
+    Show,
     ShowChanged,
-    ShowCounted,
     ShowEnded,
     ShowStarted,
-    WaitingChanged,
+    ShowStatus,
+    UnknownShow,
+    public_show,
 )
-from shopfloor.live.models import Show, ShowStatus, UnknownShow
-from shopfloor.live.room import (
+from shopfloor.rooms import presence_store, snapshot
+from shopfloor.rooms.events import NoticePosted, ShowCounted, WaitingChanged
+from shopfloor.rooms.room import (
     RECENT,
     Change,
     ChatLine,
@@ -46,7 +47,6 @@ from shopfloor.live.room import (
     VariantLeft,
     Waiting,
 )
-from shopfloor.live.shows import public_show
 
 # Between two readings of the same room for changes that facts do not spell out.
 PAUSE: Final = 0.2

@@ -1,17 +1,13 @@
-"""The counters of a show that all processes share: viewers, likes, orders, units waited for, products offered."""
+"""The counters of a show that all processes share: viewers, likes, orders, units waited for."""
 
 from collections.abc import Mapping
 
+from shopfloor import live
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
-from shopfloor.live import offer_queries, presence_queries, queries
-from shopfloor.live.events import (
-    ShowCounted,
-    WaitingChanged,
-)
-from shopfloor.live.models import (
-    Watching,
-)
+from shopfloor.rooms import presence_queries
+from shopfloor.rooms.events import ShowCounted, WaitingChanged
+from shopfloor.rooms.models import Watching
 
 LEASE_SECONDS = 6.0
 
@@ -26,11 +22,6 @@ async def count_waiting(tx: Tx, *, shop_id: int, show_id: int, variant_id: int, 
     """So many units of a variant are waited for in this show now."""
     await presence_queries.set_waiting(tx, show_id=show_id, variant_id=variant_id, units=units)
     await outbox.record(tx, WaitingChanged(shop_id, show_id, variant_id, units))
-
-
-async def count_offers(tx: Tx, *, shop_id: int) -> dict[int, int]:
-    """By show, how many products it offers; shows without one are missing."""
-    return await offer_queries.offer_counts(tx, shop_id=shop_id)
 
 
 async def share_presence(
@@ -51,22 +42,10 @@ async def share_presence(
         ],
     )
     totals = await presence_queries.watching(tx, show_ids=sorted({*viewers, *likes}))
-    await presence_queries.raise_peaks(
-        tx, peaks=[{"show_id": total.show_id, "viewers": total.viewers} for total in totals if total.viewers]
-    )
+    await live.set_peaks(tx, peaks={total.show_id: total.viewers for total in totals if total.viewers})
     return totals
 
 
 async def drop_presence(tx: Tx, *, process: str) -> None:
     """Count nobody in `process` from now on."""
     await presence_queries.drop_leases(tx, process=process)
-
-
-async def set_peak(tx: Tx, *, shop_id: int, show_id: int, viewers: int) -> None:
-    """The peak of viewers as the figures have it, to the second; the room's own count is a sample."""
-    await presence_queries.set_peak(tx, shop_id=shop_id, show_id=show_id, viewers=viewers)
-
-
-async def on_air(tx: Tx) -> list[queries.OnAir]:
-    """The shows of all shops that run just now."""
-    return await queries.on_air(tx)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
-from shopfloor.live import wire
-from shopfloor.live.presence import Beat
-from shopfloor.live.room import ChatLine
+from shopfloor.rooms import wire
+from shopfloor.rooms.presence import Beat
+from shopfloor.rooms.room import ChatLine
 
 Answer = Callable[[bytes], None]
 

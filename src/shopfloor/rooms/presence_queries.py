@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from shopfloor.kernel.database import Tx
-from shopfloor.live.models import Watching
+from shopfloor.rooms.models import Watching
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,31 +106,21 @@ async def watching(tx: Tx, *, show_ids: Sequence[int]) -> list[Watching]:
                (SELECT coalesce(sum(lease.viewers), 0)::bigint FROM live.presence_lease lease
                  WHERE lease.show_id = show.id AND lease.expires_at > clock_timestamp()) AS viewers,
                coalesce((SELECT counter.likes FROM live.counter counter WHERE counter.show_id = show.id), 0) AS likes
-          FROM live.show WHERE show.id = ANY(%(show_ids)s) ORDER BY show.id
+          FROM live.v_show show WHERE show.id = ANY(%(show_ids)s) ORDER BY show.id
         """,
         show_ids=list(show_ids),
     )
 
 
-async def set_peak(tx: Tx, *, shop_id: int, show_id: int, viewers: int) -> None:
-    """While a show is on air its peak only rises."""
-    await tx.run(
-        """
-        UPDATE live.show SET viewers_peak = %(viewers)s
-         WHERE id = %(show_id)s AND shop_id = %(shop_id)s AND viewers_peak <> %(viewers)s AND %(viewers)s > 0
-           AND (status = 'ended' OR viewers_peak < %(viewers)s)
-        """,
-        shop_id=shop_id,
+@dataclass(frozen=True, slots=True)
+class FeaturedRow:
+    offer_id: int
+    began_video: int
+
+
+async def featured_now(tx: Tx, *, show_id: int) -> FeaturedRow | None:
+    return await tx.first(
+        FeaturedRow,
+        "SELECT offer_id, began_video FROM live.v_explained WHERE show_id = %(show_id)s AND ended_at IS NULL",
         show_id=show_id,
-        viewers=viewers,
-    )
-
-
-async def raise_peaks(tx: Tx, *, peaks: Sequence[Mapping[str, object]]) -> None:
-    await tx.many(
-        """
-        UPDATE live.show SET viewers_peak = %(viewers)s
-         WHERE id = %(show_id)s AND viewers_peak < %(viewers)s AND status = 'live'
-        """,
-        peaks,
     )

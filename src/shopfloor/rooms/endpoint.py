@@ -22,13 +22,13 @@ from shopfloor.kernel.asgi import Application, CutOffError, Receive, Scope, Send
 from shopfloor.kernel.client_address import address_group
 from shopfloor.kernel.errors import Forbidden, Invalid, NotFound, Refusal, TooMany, Unauthenticated
 from shopfloor.kernel.strict_json import Int64
-from shopfloor.live import wire
-from shopfloor.live.admission import cookie
-from shopfloor.live.channel import RoomChannel
-from shopfloor.live.gateway import Gateway
-from shopfloor.live.handlers import Said
-from shopfloor.live.presence import WITHOUT_A_SOCKET
-from shopfloor.live.room import Room
+from shopfloor.rooms import wire
+from shopfloor.rooms.admission import cookie
+from shopfloor.rooms.channel import RoomChannel
+from shopfloor.rooms.gateway import Gateway
+from shopfloor.rooms.handlers import Said
+from shopfloor.rooms.presence import WITHOUT_A_SOCKET
+from shopfloor.rooms.room import Room
 
 B = TypeVar("B", bound=msgspec.Struct)
 

@@ -20,7 +20,7 @@ from typing import Any, Final, cast
 import msgspec
 from msgspec.structs import replace
 
-from shopfloor.live.state import (
+from shopfloor.rooms.state import (
     FeaturedState,
     LeftState,
     LineState,

@@ -1,0 +1,44 @@
+"""Live rooms: who watches, what stands on top, and the stream that keeps every open page true.
+
+Promise: what a page shows is what a fresh look into the database would show, a tick later; a viewer is
+somebody whose playback advances.
+"""
+
+from shopfloor.rooms import presence_store as counters
+from shopfloor.rooms.admission import Limits
+from shopfloor.rooms.endpoint import room_endpoint
+from shopfloor.rooms.gateway import Gateway
+from shopfloor.rooms.handlers import BuyHandler, RoomHandlers, Said
+from shopfloor.rooms.models import NoticeKind
+from shopfloor.rooms.notices import clear_notice, notices, post_notice
+from shopfloor.rooms.presence import Beat
+from shopfloor.rooms.presence_store import drop_presence, share_presence
+from shopfloor.rooms.room import ChatLine
+from shopfloor.rooms.rooms import Rooms
+from shopfloor.rooms.snapshot import room_state
+from shopfloor.rooms.socket import make_protocol
+from shopfloor.rooms.state import RoomState
+from shopfloor.rooms.wire import Buy
+
+__all__ = [
+    "Beat",
+    "Buy",
+    "BuyHandler",
+    "ChatLine",
+    "Gateway",
+    "Limits",
+    "NoticeKind",
+    "RoomHandlers",
+    "RoomState",
+    "Rooms",
+    "Said",
+    "clear_notice",
+    "counters",
+    "drop_presence",
+    "make_protocol",
+    "notices",
+    "post_notice",
+    "room_endpoint",
+    "room_state",
+    "share_presence",
+]

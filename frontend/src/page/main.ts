@@ -118,7 +118,8 @@ for (const field of document.querySelectorAll<HTMLElement>("[data-narrows]")) {
       if (event.target === all) for (const each of boxes) each.checked = all.checked;
       else all.checked = boxes.every((each) => each.checked);
       const count = list.querySelector("summary .num");
-      if (count !== null) count.textContent = `${boxes.filter((each) => each.checked).length}/${boxes.length}`;
+      if (count !== null)
+        count.textContent = `${boxes.filter((each) => each.checked).length}/${boxes.length}`;
     });
   }
 }

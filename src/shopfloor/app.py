@@ -22,7 +22,7 @@ from typing import Any, Final
 
 import uvicorn
 import uvloop
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import FastAPI, Request
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -61,6 +61,7 @@ from shopfloor.kernel.jobs import queries
 from shopfloor.kernel.network import Networks, own_networks
 from shopfloor.kernel.postgres import CannotRun
 from shopfloor.kernel.public_address import PublicAddress
+from shopfloor.kernel.routes import Router, add_routes
 from shopfloor.kernel.services import Services
 from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.startup import prepared_database
@@ -296,16 +297,13 @@ def build(node: Node) -> ASGIApp:
             ],
         ),
     )
-    pages.include_router(probes)
-    for module in JSON:
-        pages.include_router(module.router)
-    for router in web.routers():
-        pages.include_router(router)
+    for router in (probes, *(module.router for module in JSON), *web.routers()):
+        add_routes(pages, router)
     known = node.public if node.settings.serves_https else node.settings.public
     accounts_api.install(pages, public=known)
     web.install(pages)
     specification.describe(
-        pages, public=accounts_api.public_operations(pages), cookie=accounts_api.SESSION_COOKIE
+        pages, public=partial(accounts_api.public_operations, pages), cookie=accounts_api.SESSION_COOKIE
     )
     accounts_api.check_every_route_is_decided(pages, public_paths={"/static"})
     router = PathRouter(
@@ -397,7 +395,7 @@ JSON = (
     promotions_api, metrics_api, demand_api, supply_api,
 )  # fmt: skip
 
-probes = APIRouter(include_in_schema=False)
+probes = Router(include_in_schema=False)
 
 
 @probes.get("/healthz")

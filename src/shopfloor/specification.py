@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Callable
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -27,16 +28,16 @@ _UNDERSCORES: Final = re.compile("_+")
 _MODULE_PATH: Final = re.compile(r"^shopfloor__(\w+?)__(?:\w+__)*(\w+)$")
 
 
-def describe(app: FastAPI, *, public: set[tuple[str, str]], cookie: str) -> None:
+def describe(app: FastAPI, *, public: Callable[[], set[tuple[str, str]]], cookie: str) -> None:
     """Let `app` answer with this document.  Made once, when it is first asked for.
 
-    `public` operations (method, path) need no session; `cookie` is where it stands.
+    `public` says which operations (method, path) need no session; `cookie` is where it stands.
     """
     plain = app.openapi
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = completed(plain(), public=public, cookie=cookie)
+            app.openapi_schema = completed(plain(), public=public(), cookie=cookie)
         return app.openapi_schema
 
     app.openapi = openapi

@@ -4,9 +4,14 @@ import ast
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
 
 import shopfloor
+from shopfloor import app, web
 from shopfloor.accounts import Permission
+from shopfloor.accounts.api import check_every_route_is_decided
+from shopfloor.kernel.routes import add_routes
 
 SOURCE = Path(shopfloor.__file__).parent
 
@@ -53,3 +58,14 @@ def test_templates_ask_for_permissions_that_exist() -> None:
         and not word.endswith((".html", ".css", ".js"))
     ]  # fmt: skip
     assert wrong == []
+
+
+def test_every_route_can_be_built_and_says_who_may_use_it() -> None:
+    product = FastAPI(openapi_url=None)
+    for router in (app.probes, *(module.router for module in app.JSON), *web.routers()):
+        add_routes(product, router)
+
+    check_every_route_is_decided(product)
+    built = [route.dependant for route in product.routes if isinstance(route, APIRoute)]
+
+    assert len(built) > 300

@@ -46,6 +46,7 @@ from shopfloor.kernel.client_address import UNKNOWN
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.http import Db, answer
 from shopfloor.kernel.origin import is_same_site
+from shopfloor.kernel.routes import LateRoute
 from shopfloor.kernel.services import services_of
 
 SESSION_COOKIE: Final = "session"
@@ -166,6 +167,8 @@ class UndecidedRoutes(Exception):
 def check_every_route_is_decided(app: FastAPI, *, public_paths: Collection[str] = ()) -> None:
     """Raise UndecidedRoutes when a route neither names who may use it nor is public.
 
+    Of a route that is not built yet this is found out before it answers for the first time, and then it does not.
+
     `public_paths` names raw routes and mounts that are open to everybody, as they were given to the router.
     """
     documents = {app.openapi_url, app.docs_url, app.redoc_url, app.swagger_ui_oauth2_redirect_url}
@@ -191,8 +194,14 @@ def _wants_session(dependant: Dependant) -> bool:
 
 
 def _undecided(routes: Sequence[BaseRoute], *, known: set[str], above: str) -> Iterable[str]:
+    built: list[BaseRoute] = []
+    for route in routes:
+        if not isinstance(route, LateRoute) or route.is_built:
+            built.append(route)
+        elif above + route.path not in known and not _is_public(route.endpoint):
+            route.when_built(_check)
     # What a router says of all its routes is in the context, not in the route.
-    for context in iter_route_contexts(routes):
+    for context in iter_route_contexts(built):
         path = above + (context.path or "")
         if path in known or _is_public(context.endpoint):
             continue
@@ -209,6 +218,11 @@ def _undecided(routes: Sequence[BaseRoute], *, known: set[str], above: str) -> I
                 yield path
         else:
             yield path or repr(route)
+
+
+def _check(route: APIRoute) -> None:
+    if not _decides(route.dependant):
+        raise UndecidedRoutes([route.path])
 
 
 def _is_public(endpoint: object) -> bool:

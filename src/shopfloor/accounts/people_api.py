@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Final
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from pydantic import BaseModel
 
 from shopfloor import accounts
@@ -24,8 +24,9 @@ from shopfloor.accounts.api import (
 from shopfloor.accounts.shops_api import MeOut, membership_out, person_out
 from shopfloor.accounts.sign_in import check_password
 from shopfloor.kernel.http import Db, public_host, refusals
+from shopfloor.kernel.routes import Router
 
-router = APIRouter(prefix="/v1", tags=["accounts"])
+router = Router(prefix="/v1", tags=["accounts"])
 
 
 class Credentials(BaseModel):

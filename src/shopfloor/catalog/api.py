@@ -6,7 +6,7 @@ from functools import partial
 from operator import attrgetter
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import Depends, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
@@ -35,9 +35,10 @@ from shopfloor.kernel.amounts import AmountAmbiguous, PriceLeap
 from shopfloor.kernel.border import LARGEST_ID, Id, Moment
 from shopfloor.kernel.database import Rollback, Tx
 from shopfloor.kernel.http import FILE_AS_BODY, Csv, Db, public_link, refusals, with_links
+from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
 
-router = APIRouter(prefix="/v1/{shop}/products", tags=["catalog"])
+router = Router(prefix="/v1/{shop}/products", tags=["catalog"])
 
 Viewer = Annotated[accounts.Actor, Depends(allowed(accounts.Permission.CATALOG_VIEW))]
 Editor = Annotated[accounts.Actor, Depends(allowed(accounts.Permission.CATALOG_EDIT))]

@@ -4,21 +4,31 @@
 the SHA-256 of what was uploaded, so a picture that is sent twice is stored once and never changes.
 """
 
+from __future__ import annotations
+
 import asyncio
 import hashlib
 import io
 import os
 import tempfile
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any, Final, cast
-
-from PIL import Image, ImageCms, ImageOps
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from shopfloor.catalog.models import PICTURE_SIZES
+from shopfloor.kernel import late
 from shopfloor.kernel.errors import Invalid
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from PIL import Image, ImageCms, ImageOps
+else:
+    Image = late.module("PIL.Image")
+    ImageCms = late.module("PIL.ImageCms")
+    ImageOps = late.module("PIL.ImageOps")
 
 MAX_PICTURE_BYTES: Final = 15 * 1024 * 1024
 MAX_PIXELS: Final = 50_000_000
@@ -109,7 +119,7 @@ def _in_srgb(picture: Image.Image, profile: Any) -> Image.Image:
     if isinstance(profile, bytes) and profile:
         try:
             converted = ImageCms.profileToProfile(
-                picture, ImageCms.ImageCmsProfile(io.BytesIO(profile)), _SRGB, outputMode=wanted
+                picture, ImageCms.ImageCmsProfile(io.BytesIO(profile)), _srgb(), outputMode=wanted
             )
         except (ImageCms.PyCMSError, OSError, ValueError):
             # A profile that is broken or for other channels is no reason to refuse the picture.
@@ -119,7 +129,9 @@ def _in_srgb(picture: Image.Image, profile: Any) -> Image.Image:
     return picture if picture.mode == wanted else picture.convert(wanted)
 
 
-_SRGB: Final = ImageCms.createProfile("sRGB")
+@cache
+def _srgb() -> Any:
+    return ImageCms.createProfile("sRGB")
 
 
 def _webp(picture: Image.Image) -> bytes:

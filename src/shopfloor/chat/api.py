@@ -5,7 +5,7 @@ from operator import attrgetter
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from shopfloor import chat
@@ -15,8 +15,9 @@ from shopfloor.chat.models import BadWord, Line, Moderation, Mute, Reason, Unkno
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.http import Db, refusals, with_links
+from shopfloor.kernel.routes import Router
 
-router = APIRouter(prefix="/v1/{shop}/chat", tags=["chat"])
+router = Router(prefix="/v1/{shop}/chat", tags=["chat"])
 
 Moderator = Annotated[Actor, Depends(allowed(Permission.CHAT_MODERATE))]
 Note = Annotated[str, Field(max_length=500)]

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from pydantic import BaseModel, Field
 
 from shopfloor import live, metrics
@@ -15,8 +15,9 @@ from shopfloor.demand.models import BadHorizon, UnknownForecast
 from shopfloor.kernel import jobs
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.http import Db, refusals
+from shopfloor.kernel.routes import Router
 
-router = APIRouter(prefix="/v1/{shop}/shows/{show_id}/forecast", tags=["demand"])
+router = Router(prefix="/v1/{shop}/shows/{show_id}/forecast", tags=["demand"])
 
 Viewer = Annotated[Actor, Depends(allowed(Permission.PLAN_VIEW))]
 

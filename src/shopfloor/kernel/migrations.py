@@ -2,14 +2,22 @@
 
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
-import yoyo
 from psycopg.conninfo import conninfo_to_dict
-from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
-from yoyo.connections import DatabaseURI
 
+from shopfloor.kernel import late
 from shopfloor.kernel.jobs.schema import bring_up_to_date
+
+if TYPE_CHECKING:
+    import yoyo
+    from yoyo import connections as yoyo_connections
+    from yoyo.backends.core import postgresql as yoyo_postgresql
+else:
+    yoyo = late.module("yoyo")
+    yoyo_connections = late.module("yoyo.connections")
+    yoyo_postgresql = late.module("yoyo.backends.core.postgresql")
 
 MIGRATIONS = Path(str(resources.files("shopfloor") / "migrations"))
 OLDEST_SERVER = 150_000
@@ -35,8 +43,10 @@ def migrate(dsn: str) -> list[str]:
                 f"Shopfloor needs PostgreSQL 15 or newer; this server is {lock.info.server_version // 10_000}."
             )
         lock.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
+        if _is_current(lock):
+            return bring_up_to_date(lock)
         parts = conninfo_to_dict(dsn)
-        uri = DatabaseURI(
+        uri = yoyo_connections.DatabaseURI(
             scheme="postgresql+psycopg",
             username=parts.pop("user", None),
             password=parts.pop("password", None),
@@ -45,7 +55,7 @@ def migrate(dsn: str) -> list[str]:
             database=parts.pop("dbname", None),
             args={key: str(value) for key, value in parts.items()},
         )
-        backend = PostgresqlPsycopgBackend(uri, "_yoyo_migration")
+        backend = yoyo_postgresql.PostgresqlPsycopgBackend(uri, "_yoyo_migration")
         try:
             backend.init_database()
             backend.break_lock()
@@ -58,3 +68,11 @@ def migrate(dsn: str) -> list[str]:
             backend.connection.close()
         names += bring_up_to_date(lock)
     return names
+
+
+def _is_current(connection: psycopg.Connection) -> bool:
+    """Whether nothing is missing, as at nearly every start; asked without the library that applies migrations."""
+    if connection.execute("SELECT to_regclass('_yoyo_migration')").fetchone() == (None,):
+        return False
+    applied = {name for (name,) in connection.execute("SELECT migration_id FROM _yoyo_migration").fetchall()}
+    return {path.stem for path in MIGRATIONS.glob("*.sql")} <= applied

@@ -4,7 +4,7 @@ from functools import partial
 from operator import attrgetter
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from shopfloor import accounts, live
@@ -14,6 +14,7 @@ from shopfloor.kernel import paging
 from shopfloor.kernel.amounts import PriceLeap
 from shopfloor.kernel.border import IDS_AS_NAMES, Id, Moment
 from shopfloor.kernel.http import Db, refusals, with_links
+from shopfloor.kernel.routes import Router
 from shopfloor.kernel.values import MAX_MINOR, MAX_QUANTITY
 from shopfloor.live.models import (
     BadOffer,
@@ -38,7 +39,7 @@ from shopfloor.live.models import (
 )
 from shopfloor.stock import HoldPolicy
 
-router = APIRouter(prefix="/v1/{shop}/shows", tags=["shows"])
+router = Router(prefix="/v1/{shop}/shows", tags=["shows"])
 
 Viewer = Annotated[Actor, Depends(allowed(Permission.SHOW_VIEW))]
 Runner = Annotated[Actor, Depends(allowed(Permission.SHOW_RUN))]

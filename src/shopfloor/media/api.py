@@ -4,20 +4,21 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 from pydantic import BaseModel, Field
 
 from shopfloor.accounts import Actor, Permission
 from shopfloor.accounts.api import allowed
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.http import Db, refusals
+from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
 from shopfloor.media import service
 from shopfloor.media.models import Channel, ChannelUnknown, Coverage, Status
 from shopfloor.media.server import MediaServer
 from shopfloor.media.service import BadChannelName
 
-router = APIRouter(prefix="/v1/{shop}/channels", tags=["media"])
+router = Router(prefix="/v1/{shop}/channels", tags=["media"])
 
 Viewer = Annotated[Actor, Depends(allowed(Permission.SHOW_VIEW))]
 Editor = Annotated[Actor, Depends(allowed(Permission.MEDIA_EDIT))]

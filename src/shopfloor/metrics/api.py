@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from starlette.responses import Response
 
 from shopfloor import live
@@ -12,11 +12,12 @@ from shopfloor.kernel import jobs
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.http import Csv, Db, refusals
+from shopfloor.kernel.routes import Router
 from shopfloor.kernel.values import now
 from shopfloor.metrics.jobs import report_of, report_state, stored_report
 from shopfloor.metrics.models import ShowReport, UnknownShow
 
-router = APIRouter(prefix="/v1/{shop}/shows/{show_id}", tags=["metrics"])
+router = Router(prefix="/v1/{shop}/shows/{show_id}", tags=["metrics"])
 
 Viewer = Annotated[Actor, Depends(allowed(Permission.REPORT_VIEW))]
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from shopfloor import payments, purchases
@@ -15,6 +15,7 @@ from shopfloor.accounts.api import allowed
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import IDS_AS_NAMES, Day, Id
 from shopfloor.kernel.http import Csv, Db, as_download, refusals, with_links
+from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
 from shopfloor.kernel.values import MAX_MINOR, Money, new_id
 from shopfloor.orders import (
@@ -44,7 +45,7 @@ from shopfloor.orders.refusals import (
     WrongCurrency,
 )
 
-router = APIRouter(prefix="/v1/{shop}/orders", tags=["orders"])
+router = Router(prefix="/v1/{shop}/orders", tags=["orders"])
 
 Viewer = Annotated[Actor, Depends(allowed(Permission.ORDERS_VIEW))]
 Manager = Annotated[Actor, Depends(allowed(Permission.ORDERS_MANAGE))]

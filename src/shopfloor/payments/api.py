@@ -2,12 +2,13 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
+from fastapi import Path, Request
 from starlette.responses import Response
 
 from shopfloor.accounts.api import public
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.http import Db
+from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
 from shopfloor.kernel.values import now
 from shopfloor.payments import inbox
@@ -15,7 +16,7 @@ from shopfloor.payments.connections import Connections
 from shopfloor.payments.models import ConnectionNotFound
 from shopfloor.payments.providers import Message
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 
 
 @router.post("/payments/{provider}/{connection}/notify")

@@ -4,7 +4,7 @@ from functools import partial
 from operator import attrgetter
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from shopfloor.accounts import Actor, NotAllowed, Permission
@@ -12,12 +12,13 @@ from shopfloor.accounts.api import allowed
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.http import Db, refusals, with_links
+from shopfloor.kernel.routes import Router
 from shopfloor.kernel.text import UnusableText
 from shopfloor.kernel.values import MAX_MINOR
 from shopfloor.policies import bank_details, service
 from shopfloor.policies.models import ShopTerms
 
-router = APIRouter(prefix="/v1/{shop}/orders", tags=["orders"])
+router = Router(prefix="/v1/{shop}/orders", tags=["orders"])
 
 Viewer = Annotated[Actor, Depends(allowed(Permission.ORDERS_VIEW))]
 Manager = Annotated[Actor, Depends(allowed(Permission.ORDERS_MANAGE))]

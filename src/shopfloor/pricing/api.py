@@ -2,13 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import Depends, Response
 from pydantic import BaseModel, Field
 
 from shopfloor.accounts import Actor, Permission
 from shopfloor.accounts.api import allowed
 from shopfloor.kernel.border import Day, Id
 from shopfloor.kernel.http import Db, refusals
+from shopfloor.kernel.routes import Router
 from shopfloor.kernel.text import UnusableText
 from shopfloor.kernel.values import MAX_MINOR
 from shopfloor.pricing import service
@@ -29,7 +30,7 @@ from shopfloor.pricing.refusals import (
     UnknownRule,
 )
 
-router = APIRouter(prefix="/v1/{shop}", tags=["tax and shipping"])
+router = Router(prefix="/v1/{shop}", tags=["tax and shipping"])
 
 Viewer = Annotated[Actor, Depends(allowed(Permission.ORDERS_VIEW))]
 Manager = Annotated[Actor, Depends(allowed(Permission.ORDERS_MANAGE))]

@@ -5,7 +5,7 @@ from operator import attrgetter
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from shopfloor import pricing
@@ -14,6 +14,7 @@ from shopfloor.accounts.api import allowed
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id, Moment
 from shopfloor.kernel.http import Db, refusals, with_links
+from shopfloor.kernel.routes import Router
 from shopfloor.kernel.text import UnusableText
 from shopfloor.kernel.values import MAX_MINOR
 from shopfloor.promotions import service
@@ -28,7 +29,7 @@ from shopfloor.promotions.refusals import (
     UnknownDiscount,
 )
 
-router = APIRouter(prefix="/v1/{shop}/discounts", tags=["discounts"])
+router = Router(prefix="/v1/{shop}/discounts", tags=["discounts"])
 
 Viewer = Annotated[Actor, Depends(allowed(Permission.ORDERS_VIEW))]
 Manager = Annotated[Actor, Depends(allowed(Permission.ORDERS_MANAGE))]

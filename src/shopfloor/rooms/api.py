@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from pydantic import BaseModel, Field
 
 from shopfloor import live, rooms
@@ -11,10 +11,11 @@ from shopfloor.accounts import Actor, Permission
 from shopfloor.accounts.api import allowed
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.http import Db, refusals
+from shopfloor.kernel.routes import Router
 from shopfloor.live import BadShow, UnknownOffer, UnknownShow, WrongStatus
 from shopfloor.rooms.models import Notice, NoticeKind
 
-router = APIRouter(prefix="/v1/{shop}/shows", tags=["shows"])
+router = Router(prefix="/v1/{shop}/shows", tags=["shows"])
 
 Viewer = Annotated[Actor, Depends(allowed(Permission.SHOW_VIEW))]
 Runner = Annotated[Actor, Depends(allowed(Permission.SHOW_RUN))]

@@ -5,7 +5,7 @@ from functools import partial
 from operator import attrgetter
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from shopfloor import catalog
@@ -16,6 +16,7 @@ from shopfloor.kernel import paging
 from shopfloor.kernel.border import IDS_AS_NAMES, Id
 from shopfloor.kernel.database import Rollback, Tx
 from shopfloor.kernel.http import FILE_AS_BODY, Db, refusals, with_links
+from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
 from shopfloor.kernel.values import MAX_QUANTITY
 from shopfloor.stock import imports, places, service
@@ -36,7 +37,7 @@ from shopfloor.stock.models import (
     WrongState,
 )
 
-router = APIRouter(prefix="/v1/{shop}/stock", tags=["stock"])
+router = Router(prefix="/v1/{shop}/stock", tags=["stock"])
 
 Viewer = Annotated[Actor, Depends(allowed(Permission.STOCK_VIEW))]
 Editor = Annotated[Actor, Depends(allowed(Permission.STOCK_EDIT))]

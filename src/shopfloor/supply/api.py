@@ -6,7 +6,7 @@ from operator import attrgetter
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from shopfloor import catalog, live, stock, supply
@@ -15,6 +15,7 @@ from shopfloor.accounts.api import allowed, keyed
 from shopfloor.kernel import jobs, paging
 from shopfloor.kernel.border import IDS_AS_NAMES, Day, Id
 from shopfloor.kernel.http import Csv, Db, refusals, with_links
+from shopfloor.kernel.routes import Router
 from shopfloor.supply.jobs import PATIENCE
 from shopfloor.supply.models import (
     BadPlanRequest,
@@ -41,7 +42,7 @@ from shopfloor.supply.models import (
 )
 from shopfloor.supply.solver.outlook import Outlook
 
-router = APIRouter(prefix="/v1", tags=["supply"])
+router = Router(prefix="/v1", tags=["supply"])
 
 PlanViewer = Annotated[Actor, Depends(allowed(Permission.PLAN_VIEW))]
 PlanAcceptor = Annotated[Actor, Depends(allowed(Permission.PLAN_ACCEPT))]

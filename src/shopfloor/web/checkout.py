@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import Form, Query, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from shopfloor import (
@@ -27,6 +27,7 @@ from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import Db, public_link
+from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
 from shopfloor.kernel.values import Money, now
 from shopfloor.orders import Delivery
@@ -39,7 +40,7 @@ from shopfloor.web.regions import countries, country_name
 from shopfloor.web.templating import flash, money_text, render
 from shopfloor.web.waitlist import in_line, kept_for, settled
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 
 Text = Annotated[str, Form()]
 Key = Annotated[str | None, Query(max_length=200)]

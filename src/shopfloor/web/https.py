@@ -14,7 +14,7 @@ from ipaddress import ip_address
 from typing import Final
 
 import segno
-from fastapi import APIRouter, Request
+from fastapi import Request
 from markupsafe import Markup
 from starlette.responses import Response
 
@@ -22,11 +22,12 @@ from shopfloor import accounts, certificates
 from shopfloor.accounts.api import public
 from shopfloor.kernel.errors import NotFound
 from shopfloor.kernel.public_address import PublicAddress, authority
+from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
 from shopfloor.web.languages import N_, language_of
 from shopfloor.web.templating import render
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 
 DOCUMENTATION: Final = "docs/https.md"
 # Renewal begins with a third of its life left: at this point several tries have failed.

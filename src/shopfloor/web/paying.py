@@ -12,7 +12,7 @@ from urllib.parse import urlencode, urlsplit
 from uuid import UUID
 
 import segno
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import Form, Query, Request
 from markupsafe import Markup
 from starlette.responses import RedirectResponse, Response
 
@@ -22,12 +22,13 @@ from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.headers import POLICY
 from shopfloor.kernel.http import Db, public_link
+from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
 from shopfloor.web.languages import N_, Language, language_of
 from shopfloor.web.refusals import message_of
 from shopfloor.web.templating import flash, render
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 
 Key = Annotated[str | None, Query(max_length=200)]
 # What a way to pay is called, and what it says below; by provider.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from shopfloor import chat, live, rooms, stock
@@ -13,6 +13,7 @@ from shopfloor.accounts import Shop
 from shopfloor.accounts.api import Shopper, public
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.routes import Router
 from shopfloor.kernel.values import Money, now
 from shopfloor.web.languages import N_, Language
 from shopfloor.web.messages import MESSAGES
@@ -22,7 +23,7 @@ from shopfloor.web.shared_pages import Frame, Reader, Slot, Sources, own_page, r
 from shopfloor.web.templating import page_text, when_words, zone_of
 from shopfloor.web.waitlist import why_refused
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 
 _RECENT: Final = 50
 

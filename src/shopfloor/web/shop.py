@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Form, Request
+from fastapi import Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from shopfloor import accounts, catalog, live, stock
@@ -15,6 +15,7 @@ from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.http import Db
+from shopfloor.kernel.routes import Router
 from shopfloor.kernel.values import Money
 from shopfloor.rooms import RoomState, room_state
 from shopfloor.web import languages
@@ -24,7 +25,7 @@ from shopfloor.web.shared_pages import Frame, Reader, Slot, Sources, own_page, r
 from shopfloor.web.templating import page_text, render
 from shopfloor.web.waitlist import why_refused
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 
 _PAST_SHOWS: Final = 6
 # How many products and replays one page shows.

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Final
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import RedirectResponse, Response
 
 from shopfloor import accounts, supply
@@ -16,6 +16,7 @@ from shopfloor.kernel.amounts import AmountAmbiguous
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import Db
+from shopfloor.kernel.routes import Router
 from shopfloor.kernel.values import now
 from shopfloor.web import questions
 from shopfloor.web.console.form_values import day_of, quantity_of
@@ -25,7 +26,7 @@ from shopfloor.web.refusals import message_of
 from shopfloor.web.templating import flash, render, zone_of
 
 # Whoever holds the key may do all of this: `supply` reads it in every call, and refuses with UnknownKey.
-router = APIRouter(prefix="/supplier/{key}", include_in_schema=False)
+router = Router(prefix="/supplier/{key}", include_in_schema=False)
 
 _DAY_CODES: Final = frozenset({"supply.date_in_the_past", "supply.date_too_far", "form.not_a_date"})
 

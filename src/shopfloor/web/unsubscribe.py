@@ -7,7 +7,7 @@ from time import monotonic
 from typing import Annotated, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Request
+from fastapi import Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from shopfloor import accounts, notifications, purchases
@@ -16,11 +16,12 @@ from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import TooMany
 from shopfloor.kernel.http import Db
 from shopfloor.kernel.rate_limit import Gcra
+from shopfloor.kernel.routes import Router
 from shopfloor.web.languages import language_of, speak
 from shopfloor.web.refusals import message_of
 from shopfloor.web.templating import flash, render
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 
 Email = Annotated[str, Form(max_length=320)]
 

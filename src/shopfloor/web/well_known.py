@@ -3,15 +3,16 @@
 from typing import Final
 from xml.sax.saxutils import escape
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from shopfloor import accounts, catalog
 from shopfloor.accounts.api import public
 from shopfloor.kernel.http import Db, public_link
+from shopfloor.kernel.routes import Router
 from shopfloor.web.static import asset
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 
 _PRIVATE: Final = (
     "/console/",

@@ -4,7 +4,7 @@ import re
 from typing import Annotated, Final
 
 import segno
-from fastapi import APIRouter, Form, Request
+from fastapi import Form, Request
 from markupsafe import Markup
 from starlette.responses import RedirectResponse, Response
 
@@ -21,12 +21,13 @@ from shopfloor.accounts.api import (
 )
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import Db, public_host
+from shopfloor.kernel.routes import Router
 from shopfloor.web.forms import digest, new_name
 from shopfloor.web.languages import N_, language_of, speak
 from shopfloor.web.refusals import message_of
 from shopfloor.web.templating import flash, render
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 
 Text = Annotated[str, Form(max_length=2000)]
 _BROWSERS: Final = (

@@ -8,7 +8,7 @@ from functools import partial
 from operator import attrgetter
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Form, Query
+from fastapi import Form, Query
 from starlette.responses import Response
 
 from shopfloor import catalog, live, pricing, promotions
@@ -17,6 +17,7 @@ from shopfloor.kernel import amounts, paging
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import public_link
+from shopfloor.kernel.routes import Router
 from shopfloor.kernel.values import now
 from shopfloor.promotions import Discount, Method, State
 from shopfloor.web.console.desk import Desk, at, at_page
@@ -25,7 +26,7 @@ from shopfloor.web.console.shows import local_input
 from shopfloor.web.console.taxes import about, errors_of, percentage, rule_id
 from shopfloor.web.languages import N_
 
-router = APIRouter(prefix="/console/{shop}/discounts", include_in_schema=False)
+router = Router(prefix="/console/{shop}/discounts", include_in_schema=False)
 
 Viewer = Annotated[Desk, at_page("discounts")]
 Manager = Annotated[Desk, at(Permission.ORDERS_MANAGE)]

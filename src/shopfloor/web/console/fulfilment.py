@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Query, UploadFile
+from fastapi import Form, Query, UploadFile
 from starlette.responses import Response
 
 from shopfloor import documents, fulfilment, live, orders, stock, warehouse
@@ -14,6 +14,7 @@ from shopfloor.fulfilment import State
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.routes import Router
 from shopfloor.kernel.values import now
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.console.making import making
@@ -22,7 +23,7 @@ from shopfloor.web.papers import pdf
 from shopfloor.web.refusals import message_of
 from shopfloor.web.templating import flash
 
-router = APIRouter(prefix="/console/{shop}/fulfilment", include_in_schema=False)
+router = Router(prefix="/console/{shop}/fulfilment", include_in_schema=False)
 
 Viewer = Annotated[Desk, at_page("fulfilment")]
 Manager = Annotated[Desk, at(Permission.ORDERS_MANAGE)]

@@ -5,18 +5,19 @@ from dataclasses import asdict
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Form
+from fastapi import Form
 from starlette.responses import Response
 
 from shopfloor import documents, invoicing
 from shopfloor.accounts import Permission
 from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.routes import Router
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.languages import N_
 from shopfloor.web.papers import pdf
 from shopfloor.web.refusals import message_of
 
-router = APIRouter(prefix="/console/{shop}", include_in_schema=False)
+router = Router(prefix="/console/{shop}", include_in_schema=False)
 
 Viewer = Annotated[Desk, at_page("invoices")]
 Manager = Annotated[Desk, at(Permission.ORDERS_MANAGE)]

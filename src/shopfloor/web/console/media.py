@@ -6,7 +6,7 @@ from operator import attrgetter
 from typing import Annotated, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Form
+from fastapi import Form
 from starlette.responses import Response
 
 from shopfloor import live, media
@@ -14,13 +14,14 @@ from shopfloor.accounts import Permission
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.console.offers import warnings
 from shopfloor.web.languages import N_
 from shopfloor.web.refusals import message_of
 
-router = APIRouter(prefix="/console/{shop}/media", include_in_schema=False)
+router = Router(prefix="/console/{shop}/media", include_in_schema=False)
 
 Viewer = Annotated[Desk, at_page("media")]
 Editor = Annotated[Desk, at(Permission.MEDIA_EDIT)]

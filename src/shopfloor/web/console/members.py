@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form
+from fastapi import Form
 from starlette.responses import Response
 
 from shopfloor import accounts, notifications
@@ -10,11 +10,12 @@ from shopfloor.accounts import Permission, Role
 from shopfloor.kernel import secrets
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.http import public_link
+from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.languages import N_
 
-router = APIRouter(prefix="/console/{shop}/members", include_in_schema=False)
+router = Router(prefix="/console/{shop}/members", include_in_schema=False)
 
 Viewer = Annotated[Desk, at_page("members")]
 Manager = Annotated[Desk, at(Permission.MEMBERS_MANAGE)]

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Query
+from fastapi import Form, Query
 from starlette.responses import HTMLResponse, Response
 
 from shopfloor import notifications
 from shopfloor.accounts import Permission
 from shopfloor.kernel import secrets
 from shopfloor.kernel.errors import NotFound, Refusal
+from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
 from shopfloor.kernel.settings import Settings
 from shopfloor.notifications import Kind, MailServer, Security, State, Wording
@@ -18,7 +19,7 @@ from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.languages import N_, by_tag
 from shopfloor.web.refusals import message_of
 
-router = APIRouter(prefix="/console/{shop}/messages", include_in_schema=False)
+router = Router(prefix="/console/{shop}/messages", include_in_schema=False)
 
 Viewer = Annotated[Desk, at_page("messages")]
 Manager = Annotated[Desk, at(Permission.ORDERS_MANAGE)]

@@ -3,18 +3,19 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Form
+from fastapi import Form
 from starlette.responses import Response
 
 from shopfloor import catalog, orders, stock
 from shopfloor.accounts import Permission
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.routes import Router
 from shopfloor.web.console.desk import Desk, at
 from shopfloor.web.languages import N_
 from shopfloor.web.parts import option_words
 
-router = APIRouter(prefix="/console/{shop}/networks", include_in_schema=False)
+router = Router(prefix="/console/{shop}/networks", include_in_schema=False)
 
 Manager = Annotated[Desk, at(Permission.ORDERS_MANAGE)]
 

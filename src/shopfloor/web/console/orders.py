@@ -4,7 +4,7 @@ from operator import attrgetter
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Query
+from fastapi import Form, Query
 from starlette.responses import Response
 
 from shopfloor import documents, fulfilment, notifications, orders, purchases
@@ -13,6 +13,7 @@ from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import as_download
+from shopfloor.kernel.routes import Router
 from shopfloor.kernel.values import Money, new_id
 from shopfloor.web.console import messages
 from shopfloor.web.console.desk import Desk, at, at_page
@@ -20,7 +21,7 @@ from shopfloor.web.console.form_values import NotADate, day_of
 from shopfloor.web.languages import N_
 from shopfloor.web.paying import connections_of
 
-router = APIRouter(prefix="/console/{shop}/orders", include_in_schema=False)
+router = Router(prefix="/console/{shop}/orders", include_in_schema=False)
 
 Viewer = Annotated[Desk, at_page("orders")]
 Manager = Annotated[Desk, at(Permission.ORDERS_MANAGE)]

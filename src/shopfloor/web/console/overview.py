@@ -2,17 +2,17 @@
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter
 from starlette.responses import Response
 
 from shopfloor import live, orders, policies, stock
 from shopfloor.accounts import Permission
 from shopfloor.kernel import backups
+from shopfloor.kernel.routes import Router
 from shopfloor.web import https
 from shopfloor.web.console.desk import Desk, at_page
 from shopfloor.web.console.networks import crowds
 
-router = APIRouter(prefix="/console/{shop}", include_in_schema=False)
+router = Router(prefix="/console/{shop}", include_in_schema=False)
 
 # How many of each the page names; their own pages have the rest.
 NEXT: Final = 5

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import Form, Query, Request
 from starlette.responses import Response
 
 from shopfloor import orders, payments
@@ -12,13 +12,14 @@ from shopfloor.accounts import Permission
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import public_link
+from shopfloor.kernel.routes import Router
 from shopfloor.kernel.values import Money
 from shopfloor.web.console import payment_fields
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.languages import N_
 from shopfloor.web.paying import connections_of
 
-router = APIRouter(prefix="/console/{shop}/payments", include_in_schema=False)
+router = Router(prefix="/console/{shop}/payments", include_in_schema=False)
 
 Viewer = Annotated[Desk, at_page("payments")]
 Manager = Annotated[Desk, at(Permission.MONEY_MANAGE)]

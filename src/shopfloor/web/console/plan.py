@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Form
+from fastapi import Form
 from starlette.responses import Response
 
 from shopfloor import catalog, demand, live, metrics, supply
@@ -14,13 +14,14 @@ from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import public_link
+from shopfloor.kernel.routes import Router
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.console.making import making
 from shopfloor.web.languages import N_
 from shopfloor.web.parts import option_words
 from shopfloor.web.refusals import message_of
 
-router = APIRouter(prefix="/console/{shop}/shows/{show_id}/plan", include_in_schema=False)
+router = Router(prefix="/console/{shop}/shows/{show_id}/plan", include_in_schema=False)
 
 Viewer = Annotated[Desk, at_page("plan")]
 Accepter = Annotated[Desk, at(Permission.PLAN_ACCEPT)]

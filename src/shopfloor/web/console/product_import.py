@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import IO, Annotated
 
-from fastapi import APIRouter, Form, UploadFile
+from fastapi import Form, UploadFile
 from starlette.responses import Response
 
 from shopfloor import accounts, catalog, stock
@@ -11,12 +11,13 @@ from shopfloor.accounts import Permission
 from shopfloor.kernel.database import Rollback
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import public_link
+from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
 from shopfloor.web.console.desk import Desk
 from shopfloor.web.console.products import Editor, Viewer, status_of
 from shopfloor.web.refusals import message_of, sentence
 
-router = APIRouter(prefix="/console/{shop}/products", include_in_schema=False)
+router = Router(prefix="/console/{shop}/products", include_in_schema=False)
 
 
 @router.get("/import")

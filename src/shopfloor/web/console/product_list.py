@@ -6,20 +6,21 @@ from operator import attrgetter
 from typing import Annotated, Final
 from urllib.parse import parse_qsl, urlencode
 
-from fastapi import APIRouter, Form, Query
+from fastapi import Form, Query
 from starlette.responses import Response
 
 from shopfloor import catalog, stock
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import LARGEST_ID, Id
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.routes import Router
 from shopfloor.kernel.values import Money
 from shopfloor.web.console.desk import Desk
 from shopfloor.web.console.form_values import id_of
 from shopfloor.web.console.products import Editor, Viewer, set_apart
 from shopfloor.web.languages import N_
 
-router = APIRouter(prefix="/console/{shop}/products", include_in_schema=False)
+router = Router(prefix="/console/{shop}/products", include_in_schema=False)
 
 PAGE: Final = 40
 

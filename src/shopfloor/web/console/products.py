@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from functools import partial
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Form, UploadFile
+from fastapi import Form, UploadFile
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
@@ -15,6 +15,7 @@ from shopfloor.kernel.amounts import written
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.console.form_values import check_variants, id_of
@@ -25,7 +26,7 @@ from shopfloor.web.languages import N_
 from shopfloor.web.refusals import message_of
 from shopfloor.web.templating import flash
 
-router = APIRouter(prefix="/console/{shop}/products", include_in_schema=False)
+router = Router(prefix="/console/{shop}/products", include_in_schema=False)
 
 Viewer = Annotated[Desk, at_page("products")]
 Editor = Annotated[Desk, at(Permission.CATALOG_EDIT)]

@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 from typing import Annotated, Final
 
 from babel import numbers
-from fastapi import APIRouter
 from starlette.responses import Response
 
 from shopfloor import catalog, live, metrics
 from shopfloor.kernel import jobs
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.routes import Router
 from shopfloor.kernel.values import Money, now
 from shopfloor.metrics import Figure, ShowReport
 from shopfloor.web.console.chart import chart
@@ -22,7 +22,7 @@ from shopfloor.web.languages import N_, Language
 from shopfloor.web.parts import option_words
 from shopfloor.web.templating import money_text
 
-router = APIRouter(prefix="/console/{shop}/shows/{show_id}", include_in_schema=False)
+router = Router(prefix="/console/{shop}/shows/{show_id}", include_in_schema=False)
 
 Reader = Annotated[Desk, at_page("report")]
 

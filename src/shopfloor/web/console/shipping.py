@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form
+from fastapi import Form
 from starlette.responses import Response
 
 from shopfloor import catalog, policies, pricing
@@ -12,13 +12,14 @@ from shopfloor.accounts import Permission
 from shopfloor.kernel import amounts
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.routes import Router
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.console.form_values import check_variants, choice_of
 from shopfloor.web.console.taxes import about, entries, errors_of, rule_id
 from shopfloor.web.languages import N_
 from shopfloor.web.regions import countries, countries_in, country_groups, country_name
 
-router = APIRouter(prefix="/console/{shop}/shipping", include_in_schema=False)
+router = Router(prefix="/console/{shop}/shipping", include_in_schema=False)
 
 Viewer = Annotated[Desk, at_page("shipping")]
 Manager = Annotated[Desk, at(Permission.ORDERS_MANAGE)]

@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Form, Query
+from fastapi import Form, Query
 from starlette.responses import Response
 
 from shopfloor import catalog, live, media, stock
@@ -16,6 +16,7 @@ from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.console.form_values import check_variants, id_of, moment_of
@@ -31,7 +32,7 @@ from shopfloor.web.languages import N_
 from shopfloor.web.refusals import message_of
 from shopfloor.web.replays import replay_url
 
-router = APIRouter(prefix="/console/{shop}/shows", include_in_schema=False)
+router = Router(prefix="/console/{shop}/shows", include_in_schema=False)
 
 Viewer = Annotated[Desk, at_page("shows")]
 Runner = Annotated[Desk, at(Permission.SHOW_RUN)]

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import Form, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from shopfloor import accounts, notifications
@@ -23,13 +23,14 @@ from shopfloor.accounts.api import (
 )
 from shopfloor.kernel.errors import Conflict, Forbidden, Refusal
 from shopfloor.kernel.http import Db
+from shopfloor.kernel.routes import Router
 from shopfloor.web import regions
 from shopfloor.web.languages import language_of
 from shopfloor.web.refusals import message_of
 from shopfloor.web.templating import render
 from shopfloor.web.unsubscribe import count_request
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 
 Text = Annotated[str, Form()]
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from operator import attrgetter
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Form, Query
+from fastapi import Form, Query
 from starlette.responses import Response
 
 from shopfloor import catalog, stock
@@ -12,13 +12,14 @@ from shopfloor.accounts import Permission
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.routes import Router
 from shopfloor.kernel.values import MAX_QUANTITY
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.console.form_values import NotAName
 from shopfloor.web.languages import N_
 from shopfloor.web.refusals import message_of
 
-router = APIRouter(prefix="/console/{shop}/stock", include_in_schema=False)
+router = Router(prefix="/console/{shop}/stock", include_in_schema=False)
 
 Viewer = Annotated[Desk, at_page("stock")]
 Editor = Annotated[Desk, at(Permission.STOCK_EDIT)]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Form
+from fastapi import Form
 from starlette.responses import Response
 
 from shopfloor import catalog, chat, live, media, rooms, stock
@@ -13,6 +13,7 @@ from shopfloor.accounts import Permission
 from shopfloor.accounts.api import Shopper
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
 from shopfloor.kernel.values import now
 from shopfloor.web.console.desk import Desk, at, at_page
@@ -29,7 +30,7 @@ from shopfloor.web.console.offers import (
 )
 from shopfloor.web.languages import N_
 
-router = APIRouter(prefix="/console/{shop}/shows/{show_id}/studio", include_in_schema=False)
+router = Router(prefix="/console/{shop}/shows/{show_id}/studio", include_in_schema=False)
 
 Viewer = Annotated[Desk, at_page("studio")]
 Runner = Annotated[Desk, at(Permission.SHOW_RUN)]

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from uuid import UUID
 
 from babel.dates import format_date
-from fastapi import APIRouter, Form
+from fastapi import Form
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
@@ -18,6 +18,7 @@ from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import public_link
+from shopfloor.kernel.routes import Router
 from shopfloor.kernel.values import now
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.console.form_values import day_of, id_of
@@ -27,7 +28,7 @@ from shopfloor.web.purchase_orders import csv_of, named
 from shopfloor.web.refusals import message_of
 from shopfloor.web.templating import zone_of
 
-router = APIRouter(prefix="/console/{shop}", include_in_schema=False)
+router = Router(prefix="/console/{shop}", include_in_schema=False)
 
 Viewer = Annotated[Desk, at_page("suppliers")]
 Editor = Annotated[Desk, at(Permission.SUPPLIERS_EDIT)]

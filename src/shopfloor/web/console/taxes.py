@@ -6,13 +6,14 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Form
+from fastapi import Form
 from starlette.responses import Response
 
 from shopfloor import pricing
 from shopfloor.accounts import Permission
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.routes import Router
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.console.form_values import choice_of, day_of, id_of
 from shopfloor.web.languages import N_
@@ -21,7 +22,7 @@ from shopfloor.web.regions import countries, country_name
 
 STANDARD = "standard"
 
-router = APIRouter(prefix="/console/{shop}/taxes", include_in_schema=False)
+router = Router(prefix="/console/{shop}/taxes", include_in_schema=False)
 
 Viewer = Annotated[Desk, at_page("taxes")]
 Manager = Annotated[Desk, at(Permission.ORDERS_MANAGE)]

@@ -5,19 +5,20 @@ from dataclasses import replace
 from operator import attrgetter
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Form
+from fastapi import Form
 from starlette.responses import Response
 
 from shopfloor import accounts, catalog, policies, purchases
 from shopfloor.accounts import Permission
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
+from shopfloor.kernel.routes import Router
 from shopfloor.web import regions
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.languages import LANGUAGES, N_, by_tag, fitting
 from shopfloor.web.refusals import message_of
 
-router = APIRouter(prefix="/console/{shop}/terms", include_in_schema=False)
+router = Router(prefix="/console/{shop}/terms", include_in_schema=False)
 
 CHANGES: Final = 50
 Viewer = Annotated[Desk, at_page("terms")]

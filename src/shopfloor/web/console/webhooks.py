@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Form
+from fastapi import Form
 from starlette.responses import Response
 
 from shopfloor import webhooks
@@ -12,12 +12,13 @@ from shopfloor.accounts import Permission
 from shopfloor.kernel import secrets
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.languages import N_
 from shopfloor.web.refusals import message_of
 
-router = APIRouter(prefix="/console/{shop}/webhooks", include_in_schema=False)
+router = Router(prefix="/console/{shop}/webhooks", include_in_schema=False)
 
 Viewer = Annotated[Desk, at_page("webhooks")]
 Owner = Annotated[Desk, at(Permission.MEMBERS_MANAGE)]

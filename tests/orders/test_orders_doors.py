@@ -211,6 +211,27 @@ async def test_a_refused_form_goes_back_to_the_room_and_says_why(shop: Shop) -> 
     assert parse_qs(place.query)["refused"] == ["stock.sold_out"]
 
 
+@pytest.mark.parametrize(("typed", "units"), [(" 2 ", 2), ("２", 2), ("+2", 2)])
+async def test_a_quantity_in_a_form_is_read_as_people_type_it(shop: Shop, typed: str, units: int) -> None:
+    wish = shop.wish(quantity=typed)
+
+    answer = await shop.form(wish)
+
+    assert answer.headers["location"] == f"/s/garden-1/checkout/{wish['id']}"
+    assert await shop.market.left() == 3 - units
+
+
+@pytest.mark.parametrize("typed", ["1,5", "1.5", "two", "", "0", "-1", "1e3", "1000", "1,000", "9" * 60])
+async def test_a_quantity_that_is_none_leads_back_to_its_page_and_says_so(shop: Shop, typed: str) -> None:
+    answer = await shop.form(shop.wish(quantity=typed))
+
+    place = urlsplit(answer.headers["location"])
+    assert (answer.status, place.path) == (303, f"/s/garden-1/live/{shop.market.show_id}")
+    told = parse_qs(place.query)
+    assert (told["refused"], told["least"], told["most"]) == (["quantity.unreadable"], ["1"], ["999"])
+    assert await shop.market.left() == 3
+
+
 async def test_a_cart_is_all_or_nothing(shop: Shop) -> None:
     m, big = shop.market.variants
     lines = [

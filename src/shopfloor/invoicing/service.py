@@ -230,7 +230,7 @@ def _tax_shares(told: dict[str, Any] | None, lines: int) -> list[list[dict[str, 
 
 
 def _rate_name(tax: dict[str, Any]) -> str:
-    return f"{tax['name']} {tax['rate']} %".strip()
+    return f"{tax['name']} {tax['rate']}%".strip()
 
 
 async def _maker(tx: Tx, found: orders.Order) -> "_Maker":
@@ -280,7 +280,7 @@ class _Maker:
                 " · ".join(filter(None, (documents.words.options(line.options), line.sku))),
                 str(line.quantity),
                 documents.words.money(line.unit_price_minor, found.currency, self.lang),
-                ", ".join(f"{each['rate']} %" for each in shares),
+                ", ".join(f"{each['rate']}%" for each in shares),
                 documents.words.money(line.unit_price_minor * line.quantity, found.currency, self.lang),
             )
             for line, shares in zip(lines, taxes[:-1], strict=True)

@@ -8,6 +8,7 @@ What a buyer may do on its page is in `CHOICES`; a card that is declined may be 
 """
 
 import asyncio
+import base64
 import hashlib
 import hmac
 import json
@@ -29,6 +30,8 @@ from starlette.routing import Route, Router
 from starlette.types import Receive, Scope, Send
 
 from shopfloor.kernel import late
+from shopfloor.kernel.amounts import written
+from shopfloor.kernel.headers import POLICY
 
 if TYPE_CHECKING:
     import httpx
@@ -617,7 +620,8 @@ def _shown(thing: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _choices(session: Mapping[str, Any], said: str, *, secure: bool) -> str:
-    amount = f"{session['amount_total']} {session['currency'].upper()}"
+    currency = session["currency"].upper()
+    amount = f"{currency} {written(session['amount_total'], currency)}"
     buttons = (
         [("pay", "Complete authentication"), ("decline", "Fail authentication")]
         if secure
@@ -638,15 +642,31 @@ def _choices(session: Mapping[str, Any], said: str, *, secure: bool) -> str:
     wrong = f'<p role="alert"><strong>{escape(said)}</strong></p>' if said else ""
     back = session.get("cancel_url") or session["success_url"]
     return (
-        f"<p>No money moves here.</p><p><strong>{escape(session['_name'])}</strong> · {amount} (smallest unit)</p>{wrong}"
+        f"<p>No money moves here.</p><p><strong>{amount}</strong> · {escape(session['_name'])}</p>{wrong}"
         f'<form method="post">{rows}</form><p><a href="{escape(back)}">Back without paying</a></p>'
     )
+
+
+# The page stands for a payment service's: it has none of the shop's style, but can be read and touched on a phone.
+_STYLE: Final = (
+    ":root{color-scheme:light dark}body{font:1rem/1.5 system-ui,sans-serif;margin:0}"
+    "main{max-width:26rem;margin:auto;padding:1.5rem 1rem}p{margin:.75rem 0}"
+    "button,.button{font:inherit;box-sizing:border-box;width:100%;min-height:2.75rem;padding:.5rem 1rem;text-align:left}"
+    "a{display:inline-block;padding:.625rem 0}"
+)
+_STYLE_HASH: Final = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 
 
 def _document(title: str, content: str, *, status: int = 200, head: str = "") -> HTMLResponse:
     return HTMLResponse(
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        f'<meta name="viewport" content="width=device-width">{head}</head><body><main><h1>{title}</h1>{content}</main></body></html>',
+        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style>{head}</head>'
+        f"<body><main><h1>{title}</h1>{content}</main></body></html>",
         status_code=status,
-        headers={"cache-control": "no-store"},
+        headers={
+            "cache-control": "no-store",
+            "content-security-policy": POLICY.replace(
+                "style-src 'self'", f"style-src 'sha256-{_STYLE_HASH}'"
+            ),
+        },
     )

@@ -21,6 +21,7 @@ import msgspec
 from shopfloor import accounts, stock
 from shopfloor.accounts import Keyring
 from shopfloor.kernel import strict_json
+from shopfloor.kernel.amounts import QuantityUnreadable, read_quantity
 from shopfloor.kernel.asgi import CutOffError, Receive, Scope, Send, read_body
 from shopfloor.kernel.client_address import Network, address_group, client_address, networks
 from shopfloor.kernel.database import DatabaseAway
@@ -30,6 +31,7 @@ from shopfloor.kernel.rate_limit import Gcra
 from shopfloor.purchases.gateway import PurchaseGateway
 from shopfloor.purchases.messages import PurchaseReply, PurchaseRequest, encode
 from shopfloor.purchases.models import (
+    MAX_PER_LINE,
     BadPurchase,
     CookieNeeded,
     HoldExpired,
@@ -65,7 +67,7 @@ _STATUS: Final = {
     stock.MISMATCH: 422,
     stock.INVALID: 422,
     **{kind.code: kind.status for kind in (
-        BadPurchase, strict_json.RepeatedName, strict_json.TooDeep, CookieNeeded, DatabaseAway, HoldExpired, *stock.INTAKE_REFUSALS, OfferClosed,
+        BadPurchase, QuantityUnreadable, strict_json.RepeatedName, strict_json.TooDeep, CookieNeeded, DatabaseAway, HoldExpired, *stock.INTAKE_REFUSALS, OfferClosed,
         OfferUnknown, PriceChanged, PurchaseExpired, TooFast, TooLarge,
     )},
 }  # fmt: skip
@@ -115,7 +117,7 @@ class PurchaseEndpoint:
             if self._rate.wait(asker, time.monotonic()):
                 raise TooFast
             body = await read_body(scope, receive, limit=MAX_BODY, too_large=_too_large)
-            purchase = _decode(body) if is_json else _form(content_type, body)
+            purchase, unread = (_decode(body), None) if is_json else _form(content_type, body)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as problem:
             await self._refuse(send, BadPurchase(why=str(problem)[:300]), is_json=is_json)
             return
@@ -127,6 +129,12 @@ class PurchaseEndpoint:
             return
         if shopper is None:
             await self._ask_for_cookie(scope, send, purchase, is_json=is_json)
+            return
+        if unread is not None:
+            # Back to the page the form came from, which says it beside the form.
+            await self._door.find(purchase)
+            told = PurchaseReply(purchase.id, "refused", unread.code, unread.message, unread.facts)
+            await self._redirect(send, purchase, told)
             return
         answered: asyncio.Future[PurchaseReply] = asyncio.get_running_loop().create_future()
         peer = scope.get("client") or ("",)
@@ -285,7 +293,11 @@ def _back(terms: OfferTerms, purchase: PurchaseRequest, answer: PurchaseReply) -
         "variant": purchase.variant_id,
     }
     facts = answer.facts or {}
-    told |= {key: facts[key] for key in ("left", "price_minor", "position", "ready_on") if key in facts}
+    told |= {
+        key: facts[key]
+        for key in ("left", "price_minor", "position", "ready_on", "least", "most")
+        if key in facts
+    }
     if answer.outcome == "queued":
         told["outcome"] = "queued"
     query = urlencode({key: value for key, value in told.items() if value is not None})
@@ -301,8 +313,10 @@ def _once(future: "asyncio.Future[PurchaseReply]") -> Callable[[PurchaseReply], 
     return reply
 
 
-def _form(content_type: bytes, body: bytes) -> PurchaseRequest:
+def _form(content_type: bytes, body: bytes) -> tuple[PurchaseRequest, Refusal | None]:
     """A form's fields; `variant_id`, `quantity` and `price_minor` may come several times, for a small cart.
+
+    Quantities are read as people type them; with the refusal of one that can't be, as if it were 1.
 
     A form with several variants to choose from says in `shown` of which it shows a later day, as in
     "9=2026-12-03 12=2026-12-09"; of the others it agrees to what is on the shelf.
@@ -323,7 +337,14 @@ def _form(content_type: bytes, body: bytes) -> PurchaseRequest:
             (days.get(variant, _ON_THE_SHELF) for variant in fields.get("variant_id", ())),
             default=_ON_THE_SHELF,
         )
-    several = [fields.get(name, []) for name in ("variant_id", "quantity", "price_minor")]
+    unread: Refusal | None = None
+    quantities = list(fields.get("quantity", []))
+    for n, text in enumerate(quantities):
+        try:
+            quantities[n] = str(read_quantity(text, most=MAX_PER_LINE))
+        except Refusal:
+            quantities[n], unread = "1", QuantityUnreadable(given=text[:40], least=1, most=MAX_PER_LINE)
+    several = [fields.get("variant_id", []), quantities, fields.get("price_minor", [])]
     if len(several[0]) > 1:
         if len({len(values) for values in several}) > 1:
             raise BadPurchase("Each line needs a variant, a quantity and a price.")
@@ -336,7 +357,7 @@ def _form(content_type: bytes, body: bytes) -> PurchaseRequest:
             if values
         }
     try:
-        return msgspec.convert(plain, PurchaseRequest, strict=False)
+        return msgspec.convert(plain, PurchaseRequest, strict=False), unread
     except ValueError as problem:
         raise BadPurchase(why=str(problem)[:300]) from problem
 

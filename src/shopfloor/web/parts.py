@@ -165,7 +165,7 @@ def refused_by(query: Mapping[str, str]) -> dict[str, str] | None:
         "code": code[:80],
         **{
             key: query[key][:40]
-            for key in ("offer", "variant", "left", "position", "ready_on")
+            for key in ("offer", "variant", "left", "position", "ready_on", "least", "most")
             if key in query
         },
     }

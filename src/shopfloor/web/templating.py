@@ -23,6 +23,7 @@ Always there
 Filters
     money                    Money -> "¥129.00" in the reader's way; `money(whole=True)` leaves out ".00"
     number, percent          1234 -> "1,234"; 0.123 -> "12.3%" (`percent(1)`)
+    rate                     "9.975" -> "9.975%": a rate as it is kept
     day                      "3 Dec": promises and other near days
     date, datetime, clock    "3 Dec 2026", "3 Dec 2026, 20:00", "20:00:10"; in `zone`
     when                     a <time> element, in `zone`
@@ -288,6 +289,10 @@ def _filters(language: Language) -> dict[str, Any]:
             value, format="#,##0" + ("." + "0" * digits if digits else "") + "%", locale=locale
         )
 
+    def rate(text: str) -> str:
+        """A tax rate as it is kept, such as "9.975"."""
+        return numbers.format_percent(Decimal(text) / 100, format="#,##0.######%", locale=locale)
+
     @pass_context
     def day(context: Context, value: date | datetime | str, shape: str = "medium") -> str:
         return dates.format_date(_local(context, value), format=shape, locale=locale)
@@ -341,6 +346,7 @@ def _filters(language: Language) -> dict[str, Any]:
         "minor": minor,
         "number": number,
         "percent": percent,
+        "rate": rate,
         "date": day,
         "day": short_day,
         "datetime": moment,

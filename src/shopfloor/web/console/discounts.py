@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 from fastapi import Form, Query
 from starlette.responses import Response
 
-from shopfloor import catalog, live, pricing, promotions
+from shopfloor import catalog, live, orders, pricing, promotions
 from shopfloor.accounts import Permission
 from shopfloor.kernel import amounts, paging
 from shopfloor.kernel.border import Id
@@ -80,11 +80,14 @@ async def _form(
     shop_id = desk.shop.id
     async with desk.db.transaction() as tx:
         found = None
-        codes, uses = [], []
+        codes, uses, numbers = [], [], {}
         if discount_id:
             found = await promotions.service.discount(tx, shop_id=shop_id, discount_id=discount_id)
             codes = await promotions.service.codes_of(tx, shop_id=shop_id, discount_id=discount_id, limit=20)
             uses = await promotions.service.uses(tx, shop_id=shop_id, discount_id=discount_id, limit=20)
+            numbers = await orders.paying.numbers(
+                tx, shop_id=shop_id, order_ids=[each.order_id for each in uses]
+            )
         products = await catalog.products(tx, shop_id=shop_id, status=catalog.Status.ACTIVE, limit=LISTED)
         chosen = [id_of(str(each)) for each in values.get("products", [])]
         missing = [each for each in chosen if each not in {product.id for product in products}]
@@ -111,6 +114,7 @@ async def _form(
         state=None if found is None else found.state(now()),
         codes=codes,
         uses=uses,
+        numbers=numbers,
         products=products,
         chosen=chosen,
         shows=shows,

@@ -46,8 +46,8 @@ REASONS: Final[Mapping[str, str]] = {
     "broken": N_("Something went wrong on our side while writing it."),
 }
 STATES: Final[Mapping[State, tuple[str, str]]] = {
-    State.QUEUED: (N_("Waiting"), "wait"),
-    State.SENDING: (N_("Waiting"), "wait"),
+    State.QUEUED: (N_("Queued"), "wait"),
+    State.SENDING: (N_("Queued"), "wait"),
     State.SENT: (N_("Delivered to the mail server"), "good"),
     State.KEPT: (N_("Kept here"), ""),
     State.REFUSED: (N_("Refused"), "bad"),

@@ -31,8 +31,8 @@ WHY_OFF: Final[Mapping[str, str]] = {
     "key": N_("Turned off: its secret can no longer be read. Roll the secret."),
 }
 STATES: Final[Mapping[str, tuple[str, str]]] = {
-    "queued": (N_("Waiting"), "wait"),
-    "sending": (N_("Waiting"), "wait"),
+    "queued": (N_("Queued"), "wait"),
+    "sending": (N_("Queued"), "wait"),
     "delivered": (N_("Accepted"), "good"),
     "failed": (N_("Failed"), "bad"),
 }

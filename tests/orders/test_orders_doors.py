@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 import pytest
 from tests.orders.conftest import PRICE, MakeMarket, Market, form
 
-from shopfloor import accounts, live, orders, purchases, rooms, stock
+from shopfloor import accounts, catalog, live, orders, purchases, rooms, stock
 from shopfloor.accounts import Keyring
 from shopfloor.kernel.database import DatabaseAway
 from shopfloor.kernel.network import Networks
@@ -230,6 +230,24 @@ async def test_a_quantity_that_is_none_leads_back_to_its_page_and_says_so(shop: 
     told = parse_qs(place.query)
     assert (told["refused"], told["least"], told["most"]) == (["quantity.unreadable"], ["1"], ["999"])
     assert await shop.market.left() == 3
+
+
+async def test_an_archived_variant_is_not_sold_in_the_show_nor_on_its_page(shop: Shop) -> None:
+    gone, stays = shop.market.variants
+    async with shop.market.db.transaction() as tx:
+        (variant,) = await catalog.variants(tx, shop_id=shop.market.shop_id, ids=[gone])
+        await catalog.archive_variants(
+            tx, shop_id=shop.market.shop_id, product_id=variant.product_id, variant_ids=[gone]
+        )
+    before = await shop.market.left()
+
+    in_show = await shop.buy()
+    on_page = await shop.buy(offer_id=None)
+
+    assert (in_show.status, in_show.json["code"]) == (404, "orders.offer_unknown")
+    assert (on_page.status, on_page.json["code"]) == (409, "orders.offer_closed")
+    assert await shop.market.left() == before
+    assert (await shop.buy(variant_id=stays)).json["outcome"] == "held"
 
 
 async def test_a_cart_is_all_or_nothing(shop: Shop) -> None:

@@ -10,7 +10,7 @@ from tests.web.conftest import Stage
 from tests.web.signed import signed_in
 from tests.web.test_web_checkout import FORM
 
-from shopfloor import catalog, stock
+from shopfloor import catalog, live, stock
 
 HERE = "/console/harbour/products"
 
@@ -60,10 +60,7 @@ async def test_what_was_ordered_stays_with_the_reasons(stage: Stage, client: htt
     )
     assert said(answer.text).startswith("Nothing was deleted: it&#39;s in a show; it was ordered;")
     # Neither of the two ways out makes it deletable, and the words do not say so.
-    assert said(answer.text).endswith(
-        ". To stop selling such a variant, set its stock to 0; it stays in the product. To hide everything, archive the "
-        "product."
-    )
+    assert said(answer.text).endswith(". Archive such a variant instead; it then disappears from the shop.")
     assert await everything(stage) == before
 
 
@@ -105,4 +102,70 @@ async def test_what_nobody_bought_goes(stage: Stage, client: httpx.AsyncClient) 
     answer = await client.post(f"{jug[1]}/delete", follow_redirects=True)
     assert "Product deleted." in answer.text
     assert (await client.get(jug[1])).status_code == 404
+    assert await everything(stage) == before
+
+
+async def test_one_size_is_archived_with_its_stock_and_comes_back(
+    stage: Stage, client: httpx.AsyncClient
+) -> None:
+    """What never can be deleted leaves the shop, the rooms and new offers, and nothing of its record is touched."""
+    gone, stays = stage.variants[0], stage.variants[1]
+    async with stage.db.transaction() as tx:
+        await live.start_show(tx, shop_id=stage.shop.id, show_id=stage.show.id)
+    product, room = f"/s/harbour/p/{stage.shirt.id}", f"/s/harbour/live/{stage.show.id}"
+
+    async def sold() -> dict[str, list[bool]]:
+        """Whether each of the two is there for shoppers, on the page and in the room."""
+        page = (await client.get(product)).text
+        async with stage.db.transaction() as tx:
+            state = await live.room_state(tx, stage.show.id)
+        lines = {key for offer in state.offers.values() for key in offer.lines}
+        return {
+            "page": [f'name="variant_id" value="{each.id}"' in page for each in (gone, stays)],
+            "room": [str(each.id) in lines for each in (gone, stays)],
+        }
+
+    assert await sold() == {"page": [True, True], "room": [True, True]}
+    assert (await client.get(room)).status_code == 200
+    kept = await everything(stage)
+    answer = await client.post(
+        f"{HERE}/{stage.shirt.id}/variants/archive", data={"variant_id": str(gone.id)}, follow_redirects=True
+    )
+    assert "Archived: shoppers no longer see it." in answer.text
+    assert "Its units stay in stock: 3." in answer.text
+    assert "Archived variants" in answer.text
+    assert await sold() == {"page": [False, True], "room": [False, True]}
+    # Its place in orders, prices, stock and offers is as it was.
+    after = await everything(stage)
+    assert [after[n] for n in (0, 2, 3, 4, 5)] == [kept[n] for n in (0, 2, 3, 4, 5)]
+    refused = await client.post(
+        "/s/harbour/waitlist", data={"variant_id": str(gone.id)}, headers={"accept": "application/json"}
+    )
+    assert (refused.status_code, refused.json()["code"]) == (409, "orders.offer_closed")
+    assert (
+        f'name="price-{gone.id}"'
+        not in (await client.get(f"/console/harbour/shows/{stage.show.id}?add={stage.shirt.id}")).text
+    )
+    answer = await client.post(
+        f"{HERE}/{stage.shirt.id}/variants/archive",
+        data={"variant_id": str(gone.id), "archived": "no"},
+        follow_redirects=True,
+    )
+    assert "On sale again." in answer.text
+    assert await sold() == {"page": [True, True], "room": [True, True]}
+    assert await everything(stage) == kept
+
+
+async def test_the_last_size_stays_and_the_words_say_what_to_do(
+    stage: Stage, client: httpx.AsyncClient
+) -> None:
+    before = await everything(stage)
+    answer = await client.post(
+        f"{HERE}/{stage.shirt.id}/variants/archive",
+        data={"variant_id": [str(each.id) for each in stage.variants]},
+        follow_redirects=True,
+    )
+    assert said(answer.text) == (
+        "At least one variant stays on sale. To take all of them off sale, archive the product."
+    )
     assert await everything(stage) == before

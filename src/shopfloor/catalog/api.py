@@ -83,6 +83,10 @@ class VariantChange(BaseModel):
     list_price_evidence: str = ""
 
 
+class ArchivedIn(BaseModel):
+    archived: bool
+
+
 class ProductIn(BaseModel):
     """Left out, `status` is `draft`: nobody sees or buys it before it is `active`."""
 
@@ -165,6 +169,7 @@ class VariantOut(BaseModel):
     currency: str
     grams: int
     compare_at: str | None
+    archived_at: datetime | None = None
     parts: list[PartIn] = []
 
 
@@ -243,6 +248,7 @@ def _variant_out(variant: Variant, bundle: Bundle | None = None) -> VariantOut:
         currency=variant.currency,
         grams=variant.grams,
         compare_at=None if variant.list_price is None else format_price(variant.list_price),
+        archived_at=variant.archived_at,
         parts=[PartIn(variant_id=part.variant_id, quantity=part.quantity) for part in bundle.parts]
         if bundle
         else [],
@@ -505,6 +511,25 @@ async def delete_variant(product_id: Id, variant_id: Id, actor: Editor, db: Db, 
             variant_ids=[variant_id],
             named_by=services_of(request).named_by,
         )
+
+
+@router.put(
+    "/{product_id}/variants/{variant_id}/archived",
+    responses=refusals(*_SHARED, catalog.UnknownVariant, catalog.LastVariant),
+)
+async def archive_variant(
+    product_id: Id, variant_id: Id, body: ArchivedIn, actor: Editor, db: Db
+) -> ProductOut:
+    """Take a variant off sale while the rest of the product stays, or put it back; what names it stays on record."""
+    async with db.transaction() as tx:
+        await catalog.archive_variants(
+            tx,
+            shop_id=actor.shop_id,
+            product_id=product_id,
+            variant_ids=[variant_id],
+            archived=body.archived,
+        )
+        return await _product_out(tx, await catalog.product(tx, shop_id=actor.shop_id, product_id=product_id))
 
 
 @router.post(

@@ -354,7 +354,9 @@ async def export_shopify_csv(tx: Tx, *, shop_id: int, base_url: str | None = Non
         sources.setdefault(source.product_id, []).append((source.url, source.alt))
     variants: dict[int, list[Variant]] = {}
     for variant in await service.variants(tx, shop_id=shop_id, product_ids=ids):
-        variants.setdefault(variant.product_id, []).append(variant)
+        # The format knows products that are archived, no variants.
+        if not variant.is_archived:
+            variants.setdefault(variant.product_id, []).append(variant)
     spoken = sorted({locale for each in products for locale in each.option_texts})
     header = [
         *_FIXED,

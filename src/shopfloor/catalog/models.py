@@ -102,6 +102,12 @@ class Variant:
     grams: int
     position: int
     compare_at_minor: int | None = None
+    archived_at: datetime | None = None
+
+    @property
+    def is_archived(self) -> bool:
+        """It is no longer sold, whatever its product is."""
+        return self.archived_at is not None
 
     @property
     def price(self) -> Money:
@@ -249,6 +255,12 @@ class InUse(Conflict):
     """It was sold, or something else names it: `uses` says what.  Archive the product instead."""
 
     code = "catalog.in_use"
+
+
+class LastVariant(Conflict):
+    """A product keeps at least one variant that is not archived.  Archive the product instead."""
+
+    code = "catalog.last_variant"
 
 
 class BadHandle(Invalid):

@@ -351,7 +351,7 @@ async def variants(tx: Tx, *, shop_id: int, ids: Sequence[int]) -> list[Variant]
         Variant,
         """
         SELECT v.id, v.product_id, v.shop_id, v.sku, own.barcode, v.options, v.price_minor, v.currency, own.grams,
-               v.position, own.compare_at_minor
+               v.position, own.compare_at_minor, own.archived_at
           FROM catalog.v_variant v JOIN catalog.variant own ON own.id = v.id
          WHERE v.shop_id = %(shop_id)s AND v.id = ANY(%(ids)s::bigint[]) ORDER BY v.id
         """,
@@ -365,7 +365,7 @@ async def variants_of(tx: Tx, *, shop_id: int, product_ids: Sequence[int]) -> li
         Variant,
         """
         SELECT v.id, v.product_id, v.shop_id, v.sku, own.barcode, v.options, v.price_minor, v.currency, own.grams,
-               v.position, own.compare_at_minor
+               v.position, own.compare_at_minor, own.archived_at
           FROM catalog.v_variant v JOIN catalog.variant own ON own.id = v.id
          WHERE v.shop_id = %(shop_id)s AND v.product_id = ANY(%(product_ids)s::bigint[])
          ORDER BY v.product_id, v.position

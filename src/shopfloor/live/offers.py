@@ -324,6 +324,9 @@ async def _check_lines(tx: Tx, *, shop_id: int, product_id: int, lines: Sequence
     strangers = [variant_id for variant_id in wanted if variant_id not in known]
     if strangers:
         raise BadOffer("These are not variants of the product.", product_id=product_id, variants=strangers)
+    archived = [variant.id for variant in variants if variant.is_archived]
+    if archived:
+        raise BadOffer("These variants are archived.", product_id=product_id, variants=archived)
     for line in lines:
         _check_price(line.variant_id, line.price_minor)
         if line.quota is not None and not 0 <= line.quota <= MAX_QUANTITY:

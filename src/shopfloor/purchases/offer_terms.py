@@ -202,7 +202,9 @@ async def _offer(db: Database, offer_id: int) -> OfferTerms | None:
         if not lines:
             return None
         slug = await queries.shop_slug(tx, shop_id=lines[0].shop_id)
-        prices = {line.variant_id: line.price_minor for line in lines}
+        # A line whose variant is archived is no line of the offer; where all are, the product is no longer sold.
+        sold = [line for line in lines if line.product_status == catalog.Status.ACTIVE]
+        prices = {line.variant_id: line.price_minor for line in sold or lines}
         bundles = await catalog.bundles(tx, shop_id=lines[0].shop_id, variant_ids=list(prices))
         most = await most_per_buyer(tx, shop_id=lines[0].shop_id)
     first = lines[0]
@@ -221,9 +223,7 @@ async def _offer(db: Database, offer_id: int) -> OfferTerms | None:
         limit_per_buyer=first.limit_per_buyer,
         limit_per_show=first.limit_per_show,
         currency=first.currency,
-        is_open=first.show_status == "live"
-        and first.pool_id is not None
-        and first.product_status == catalog.Status.ACTIVE,
+        is_open=first.show_status == "live" and first.pool_id is not None and bool(sold),
         prices=prices,
         bundles=compositions,
         default_limit=_default_limit(most, compositions.values()) if unset else None,

@@ -71,8 +71,8 @@ async def offer_lines(tx: Tx, *, offer_id: int) -> list[OfferLineRow]:
         """
         SELECT o.offer_id, o.show_id, o.shop_id, o.product_id, o.variant_id, o.price_minor, o.currency, o.policy,
                o.hold_seconds, o.limit_per_buyer, o.limit_per_show, o.deposit_percent, o.pool_id, o.show_status,
-               p.status AS product_status
-          FROM live.v_offer_line o JOIN catalog.v_product p ON p.id = o.product_id
+               v.status AS product_status
+          FROM live.v_offer_line o JOIN catalog.v_variant v ON v.id = o.variant_id
          WHERE o.offer_id = %(offer_id)s
         """,
         offer_id=offer_id,

@@ -1,6 +1,7 @@
 """A room as the database has it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import msgspec
 
@@ -85,11 +86,19 @@ async def _on_sale(tx: Tx, show: Show) -> tuple[list[Offer], list[OfferState], d
     products = await catalog.products_by_id(
         tx, shop_id=show.shop_id, ids=[each.product_id for each in planned]
     )
-    listed = [each for each in planned if products[each.product_id].status == catalog.Status.ACTIVE]
-    variant_ids = sorted({line.variant_id for each in listed for line in each.lines})
+    ids = sorted({line.variant_id for each in planned for line in each.lines})
     variants = {
-        variant.id: variant for variant in await catalog.variants(tx, shop_id=show.shop_id, ids=variant_ids)
+        each.id: each
+        for each in await catalog.variants(tx, shop_id=show.shop_id, ids=ids)
+        if not each.is_archived
     }
+    listed = [
+        replace(each, lines=lines)
+        for each in planned
+        if products[each.product_id].status == catalog.Status.ACTIVE
+        and (lines := tuple(line for line in each.lines if line.variant_id in variants))
+    ]
+    variant_ids = sorted({line.variant_id for each in listed for line in each.lines})
     bundles = await catalog.bundles(tx, shop_id=show.shop_id, variant_ids=variant_ids)
     inside = {part.product_id for bundle in bundles.values() for part in bundle.parts} - products.keys()
     if inside:

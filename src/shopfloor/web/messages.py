@@ -105,6 +105,7 @@ MESSAGES: Final = {
     "catalog.csv_too_many_cells": N_("The row has more cells than the header."),
     "catalog.csv_too_many_rows": N_("The product has too many rows."),
     "catalog.handle_taken": N_("Another product already uses this handle."),
+    "catalog.last_variant": N_("At least one variant stays on sale. To take all of them off sale, archive the product."),
     "catalog.in_use": N_("It's in use and can't be deleted. Archive the product instead."),
     "catalog.nested_bundle": N_("A bundle can't contain another bundle."),
     "catalog.not_a_picture": N_("This image can't be read. Use JPEG, PNG, WebP, GIF or AVIF."),

@@ -146,7 +146,8 @@ async def make_product_page(sources: Sources, reader: Reader, shop: str, product
         product = await catalog.product(tx, shop_id=found.id, product_id=product_id)
         if product.status != catalog.Status.ACTIVE:
             raise catalog.UnknownProduct(product_id=product_id)
-        variants = await catalog.variants(tx, shop_id=found.id, product_ids=[product.id])
+        every = await catalog.variants(tx, shop_id=found.id, product_ids=[product.id])
+        variants = [variant for variant in every if not variant.is_archived]
         ids = [variant.id for variant in variants]
         left = await lefts(tx, found, ids)
         contents = await contents_of(tx, found, ids, language)
@@ -239,7 +240,8 @@ async def tiles(tx: Tx, shop: Shop, products: Sequence[catalog.Product]) -> list
     found: list[Tile] = []
     variants: dict[int, list[catalog.Variant]] = {product.id: [] for product in products}
     for variant in await catalog.variants(tx, shop_id=shop.id, product_ids=list(variants)):
-        variants[variant.product_id].append(variant)
+        if not variant.is_archived:
+            variants[variant.product_id].append(variant)
     left = await lefts(tx, shop, [variant.id for group in variants.values() for variant in group])
     for product in products:
         prices = sorted(variant.price.minor for variant in variants[product.id])

@@ -1,7 +1,7 @@
 """What a show offers and in which order, as its pages and the studio show it, and what is missing before it goes on air."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
@@ -56,7 +56,9 @@ class OfferRow:
     @property
     def is_active(self) -> bool:
         """Viewers see and buy nothing else."""
-        return self.product.status == catalog.Status.ACTIVE
+        return self.product.status == catalog.Status.ACTIVE and not all(
+            variant.is_archived for variant in self.variants.values()
+        )
 
     def words(self, variant_id: int) -> str:
         return option_words(self.variants[variant_id].options)
@@ -119,6 +121,13 @@ async def offer_rows(tx: Tx, show: live.Show) -> dict[int, OfferRow]:
     )
     pool_id = show.pool_id if show.status == live.ShowStatus.LIVE else None
     found = await stock.available(tx, shop_id=show.shop_id, variant_ids=ids, pool_id=pool_id)
+    if show.status != live.ShowStatus.ENDED:
+        # What was sold is history; before and during a show only what can be sold counts.
+        sold = {variant.id for variant in variants.values() if not variant.is_archived}
+        offers = [
+            replace(each, lines=tuple(line for line in each.lines if line.variant_id in sold) or each.lines)
+            for each in offers
+        ]
     return {
         offer.id: OfferRow(
             offer,

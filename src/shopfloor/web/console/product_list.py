@@ -75,7 +75,7 @@ async def _rows(tx: Tx, desk: Desk, found: Sequence[catalog.Product]) -> list[Ro
     apart = await set_apart(tx, desk.shop.id, list(lefts))
     rows: list[Row] = []
     for product in found:
-        own = [variant for variant in variants if variant.product_id == product.id]
+        own = [each for each in variants if each.product_id == product.id and not each.is_archived]
         prices = sorted(variant.price_minor for variant in own)
         left = sum((lefts[variant.id] for variant in own), stock.Availability())
         rows.append(

@@ -326,8 +326,7 @@ def _not_deleted(desk: Desk, refusal: Refusal, *, whole: bool) -> str:
         )
         if whole
         else N_(
-            "Nothing was deleted: %(reasons)s. To stop selling such a variant, set its stock to 0; it stays in "
-            "the product. To hide everything, archive the product."
+            "Nothing was deleted: %(reasons)s. Archive such a variant instead; it then disappears from the shop."
         )
     )
     return desk.say(words, reasons=desk.say(N_("; ")).join(why))
@@ -371,6 +370,36 @@ async def delete_variants(desk: Editor, product_id: Id) -> Response:
     if not chosen:
         return desk.back(back, desk.say(N_("Select variants first.")))
     return desk.back(back, desk.say(N_("Deleted.")))
+
+
+@router.post("/{product_id}/variants/archive")
+async def archive_variants(
+    desk: Editor, product_id: Id, archived: Annotated[str, Form()] = "yes"
+) -> Response:
+    """Off sale, or back on sale: all of those that were chosen, or none."""
+    back = f"/products/{product_id}#variants"
+    chosen = [id_of(str(value)) for value in (await desk.request.form()).getlist("variant_id")]
+    with desk.back_if_refused(back):
+        async with desk.work() as tx:
+            await catalog.archive_variants(
+                tx,
+                shop_id=desk.shop.id,
+                product_id=product_id,
+                variant_ids=chosen,
+                archived=archived == "yes",
+            )
+            lefts = await stock.available(tx, shop_id=desk.shop.id, variant_ids=chosen)
+    if not chosen:
+        return desk.back(back, desk.say(N_("Select variants first.")))
+    if archived != "yes":
+        return desk.back(back, desk.say(N_("On sale again.")))
+    units = sum(left.now for left in lefts.values())
+    said = desk.say(N_("Archived: shoppers no longer see it. Orders and prices stay on record."))
+    if units:
+        said += " " + desk.say(
+            N_("Its units stay in stock: %(units)s. Correct the stock if they are gone."), units=units
+        )
+    return desk.back(back, said)
 
 
 @router.post("/{product_id}/variants")

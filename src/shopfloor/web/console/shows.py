@@ -234,7 +234,8 @@ class Adding:
 
 async def _adding(tx: Tx, desk: Desk, product_id: int) -> Adding:
     product = await catalog.product(tx, shop_id=desk.shop.id, product_id=product_id)
-    variants = await catalog.variants(tx, shop_id=desk.shop.id, product_ids=[product_id])
+    every = await catalog.variants(tx, shop_id=desk.shop.id, product_ids=[product_id])
+    variants = [variant for variant in every if not variant.is_archived]
     found = await stock.available(tx, shop_id=desk.shop.id, variant_ids=[variant.id for variant in variants])
     return Adding(product, variants, found)
 

@@ -312,9 +312,10 @@ class MadeToOrder:
 async def _made_to_order(
     tx: Tx, desk: Desk, quotes: Sequence[supply.Quote], known: Mapping[int, catalog.Product]
 ) -> list[MadeToOrder]:
-    variants = await catalog.variants(
+    every = await catalog.variants(
         tx, shop_id=desk.shop.id, product_ids=sorted({quote.product_id for quote in quotes})
     )
+    variants = [variant for variant in every if not variant.is_archived]
     levels = [
         level
         for level in await stock.levels(

@@ -645,3 +645,43 @@ for (let seed = 1; seed <= 40; seed++) {
     }
   });
 }
+
+const onCamera: RoomState = { ...opening, show: { ...opening.show, channel_id: 5 } };
+const over = { show: { ...onCamera.show, status: "ended" } };
+
+test("who is there when the show ends is offered the replay once there is one", async () => {
+  let recorded = false;
+  const around = browser((request) =>
+    request.url.endsWith("replay.m3u8") ? (recorded ? {} : { code: "not_found" }) : undefined,
+  );
+  const { model, socket } = inside(around, { state: onCamera });
+  const asked = () => around.requests.filter((each) => each.url === "/media/5/shows/7/replay.m3u8").length;
+  socket.say(tick(8, over));
+  await settled();
+  assert.deepEqual([asked(), model.view.replay], [0, null]);
+  mock.timers.tick(4_000);
+  await settled();
+  assert.deepEqual([asked(), model.view.replay], [1, null]);
+  recorded = true;
+  mock.timers.tick(10_000);
+  await settled();
+  assert.deepEqual([asked(), model.view.replay], [2, "/media/5/shows/7/replay.m3u8"]);
+  mock.timers.tick(500_000);
+  await settled();
+  assert.equal(asked(), 2);
+});
+
+test("a show that was over before, or had no camera, is not asked for its replay", async () => {
+  for (const state of [{ ...onCamera, ...over } as RoomState, opening]) {
+    const around = browser(() => ({}));
+    const { model, socket } = inside(around, { state });
+    socket.say(tick(8, { show: { ...state.show, status: "ended" } }));
+    mock.timers.tick(500_000);
+    await settled();
+    assert.deepEqual(
+      [around.requests.filter((each) => each.url.includes("replay")).length, model.view.replay],
+      [0, null],
+    );
+    mock.timers.reset();
+  }
+});

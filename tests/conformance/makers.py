@@ -356,6 +356,47 @@ def _picture(shop: Shop) -> Made:
     return {"product_id": product, "picture_id": added["id"]}, None
 
 
+def _more_pictures(shop: Shop) -> Made:
+    """A product has room for some pictures only."""
+    return _unused_product(shop)
+
+
+def _two_sizes(shop: Shop) -> dict[str, Any]:
+    product = shop.call(
+        "POST", "/products",
+        {"title": "Two", "option_names": ["Size"], "variants": [{"options": [size], "price": "9.00"} for size in "SM"]},
+    )  # fmt: skip
+    return {"product_id": product["id"], "variant_id": product["variants"][0]["id"]}
+
+
+def _unused_variant(shop: Shop) -> Made:
+    return _two_sizes(shop), None
+
+
+def _archived(shop: Shop) -> Made:
+    return _two_sizes(shop), {"archived": True}
+
+
+def _new_class(shop: Shop) -> Made:
+    return {"code": f"class-{secrets.token_hex(4)}"}, {"name": "Books"}
+
+
+def _class(shop: Shop) -> Made:
+    path, body = _new_class(shop)
+    shop.call("PUT", f"/taxes/classes/{path['code']}", body)
+    return path, None
+
+
+def _new_method(shop: Shop) -> Made:
+    zone = _zone(shop)[0]["zone_id"]
+    return {}, {"name": "Parcel", "kind": "ship", "zone_id": zone, "amount_minor": 500}
+
+
+def _method(shop: Shop) -> Made:
+    _, body = _new_method(shop)
+    return {"method_id": shop.call("POST", "/shipping/methods", body)["id"]}, body
+
+
 def _word(shop: Shop) -> Made:
     word = secrets.token_hex(6)
     shop.call("POST", "/chat/words", {"word": word})
@@ -602,7 +643,15 @@ MAKERS: Final[Mapping[str, Callable[[Shop], Made]]] = {
     "DELETE /v1/{shop}/members/{person_id}": _member,
     "PUT /v1/{shop}/members/{person_id}": _member,
     "POST /v1/{shop}/members/{person_id}/password-reset": _member,
+    "POST /v1/{shop}/products/{product_id}/pictures": _more_pictures,
     "DELETE /v1/{shop}/products/{product_id}/pictures/{picture_id}": _picture,
+    "DELETE /v1/{shop}/products/{product_id}/variants/{variant_id}": _unused_variant,
+    "PUT /v1/{shop}/products/{product_id}/variants/{variant_id}/archived": _archived,
+    "PUT /v1/{shop}/taxes/classes/{code}": _new_class,
+    "DELETE /v1/{shop}/taxes/classes/{code}": _class,
+    "POST /v1/{shop}/shipping/methods": _new_method,
+    "PUT /v1/{shop}/shipping/methods/{method_id}": _method,
+    "DELETE /v1/{shop}/shipping/methods/{method_id}": _method,
     "POST /v1/{shop}/stock/pools/{pool_id}/close": _pool,
     "POST /v1/{shop}/shows/{show_id}/start": _planned,
     "POST /v1/{shop}/shows/{show_id}/end": _live,

@@ -51,6 +51,8 @@ export interface View {
   readonly tall: boolean;
   readonly liked: boolean;
   readonly replaying: boolean;
+  /** Where an ended show can be watched again. */
+  readonly replay: string | null;
   readonly sheet: SheetView;
   readonly busy: boolean;
   /** The answer takes longer than people expect. */
@@ -107,6 +109,8 @@ const BEAT = 5_000;
 const SLOW = 3_000;
 // Where each costs a request, likes of so many milliseconds go together.
 const GATHER = 2_000;
+// When a room that ended asks whether there is a recording, each time after up to twice as long.
+const REPLAY_AFTER = [2_000, 5_000, 15_000, 60_000];
 
 export class RoomModel {
   view: View;
@@ -116,7 +120,6 @@ export class RoomModel {
   readonly seller: RoomData["seller"];
   readonly starts: RoomData["starts"];
   readonly next: RoomData["next"];
-  readonly replay: string | null;
   readonly poster: string | null;
   private readonly waits: boolean;
   private looking: ReturnType<typeof setTimeout> | undefined;
@@ -128,6 +131,7 @@ export class RoomModel {
   private listener: (view: View) => void = () => {};
   private wanted: { readonly featured: Featured | null; readonly heardAt: number } | undefined;
   private likes = 0;
+  private wasLive = false;
   private likedAt = 0;
   private ref = 0;
   /** Tries of one wish share an id: a tap after a lost answer asks about the same purchase. */
@@ -142,7 +146,6 @@ export class RoomModel {
     this.seller = data.seller;
     this.starts = data.starts;
     this.next = data.next;
-    this.replay = data.replay;
     this.poster = data.poster;
     this.waits = data.waits;
     this.collector = collector;
@@ -169,6 +172,7 @@ export class RoomModel {
       tall: true,
       liked: false,
       replaying: false,
+      replay: data.replay,
       sheet: { is: "none" },
       busy: false,
       slow: false,
@@ -498,7 +502,7 @@ export class RoomModel {
   /** Watch an ended show again, in the same place. */
   watchAgain(): void {
     this.put({ replaying: true });
-    void this.player?.play(this.replay);
+    void this.player?.play(this.view.replay);
   }
 
   openPurchases(): readonly Purchase[] {
@@ -601,9 +605,28 @@ export class RoomModel {
     if (offer !== undefined) this.collector.note("view_promotion", this.facts(offer));
   }
 
+  /** Who was there when the show ended is offered the replay as soon as there is one. */
+  private async findReplay(channel: number, show: number): Promise<void> {
+    const address = `/media/${channel}/shows/${show}/replay.m3u8`;
+    for (const pause of REPLAY_AFTER) {
+      // The whole room hears of the end at once: it does not ask at once.
+      await new Promise((done) => setTimeout(done, pause * (1 + Math.random())));
+      if (this.view.state.show.status !== "ended") return;
+      const answer = await fetch(address).catch(() => undefined);
+      if (answer?.ok === true) {
+        this.put({ replay: address });
+        return;
+      }
+    }
+  }
+
   /** Play while the show is on. */
   private follow(): void {
-    const { status, playback } = this.view.state.show;
+    const { id, status, playback, channel_id: channel } = this.view.state.show;
+    const ended = this.wasLive && status === "ended";
+    this.wasLive = status === "live";
+    if (ended && this.view.replay === null && channel !== undefined && channel !== null)
+      void this.findReplay(channel, id);
     if (!this.view.replaying) void this.player?.play(status === "live" ? (playback ?? null) : null);
   }
 

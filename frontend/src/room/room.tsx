@@ -209,7 +209,7 @@ function StageWords({ view, model }: { readonly view: View; readonly model: Room
         <p class="stage-title">{say("over")}</p>
         <p>{say("thanks")}</p>
         <p class="row">
-          {model.replay !== null && (
+          {view.replay !== null && (
             <button type="button" class="button" onClick={() => model.watchAgain()}>
               <Icon name="play" /> {say("replay")}
             </button>

@@ -646,7 +646,7 @@ MAKERS: Final[Mapping[str, Callable[[Shop], Made]]] = {
     "POST /v1/{shop}/products/{product_id}/pictures": _more_pictures,
     "DELETE /v1/{shop}/products/{product_id}/pictures/{picture_id}": _picture,
     "DELETE /v1/{shop}/products/{product_id}/variants/{variant_id}": _unused_variant,
-    "PUT /v1/{shop}/products/{product_id}/variants/{variant_id}/archived": _archived,
+    "PATCH /v1/{shop}/products/variants/{variant_id}": _archived,
     "PUT /v1/{shop}/taxes/classes/{code}": _new_class,
     "DELETE /v1/{shop}/taxes/classes/{code}": _class,
     "POST /v1/{shop}/shipping/methods": _new_method,

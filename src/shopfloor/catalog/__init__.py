@@ -22,7 +22,6 @@ from shopfloor.catalog.models import (
     HandleTaken,
     InUse,
     Kind,
-    LastVariant,
     ListPriceUnsourced,
     NestedBundle,
     NewPart,
@@ -46,7 +45,7 @@ from shopfloor.catalog.pages import product_pages
 from shopfloor.catalog.pictures import MAX_PICTURE_BYTES, NotAPicture, PictureTooLarge, ProcessedPicture
 from shopfloor.catalog.plain import plain_text
 from shopfloor.catalog.references import reference_prices
-from shopfloor.catalog.removal import archive_variants, delete_product, delete_variants
+from shopfloor.catalog.removal import delete_product, delete_variants
 from shopfloor.catalog.service import (
     add_picture,
     add_variant,
@@ -83,7 +82,6 @@ __all__ = [
     "HandleTaken",
     "InUse",
     "Kind",
-    "LastVariant",
     "ListPriceUnsourced",
     "NestedBundle",
     "NewPart",
@@ -110,7 +108,6 @@ __all__ = [
     "Variant",
     "add_picture",
     "add_variant",
-    "archive_variants",
     "bundles",
     "bundles_by_id",
     "create_product",

@@ -15,6 +15,7 @@ from shopfloor.accounts.api import allowed
 from shopfloor.catalog.models import (
     Bundle,
     Kind,
+    LastVariant,
     ListPriceUnsourced,
     NewPart,
     NewVariant,
@@ -72,7 +73,7 @@ class VariantChange(BaseModel):
     """What is given changes; `compare_at` of 0 takes the list price away.
 
     A list price is shown once somebody stands for it: `list_price_set_by`, such as the maker, with evidence (an address
-    or a document).  An empty source takes it back.
+    or a document).  An empty source takes it back.  `archived` takes the variant off sale and keeps its product there.
     """
 
     sku: str | None = None
@@ -81,10 +82,7 @@ class VariantChange(BaseModel):
     compare_at: str | None = None
     list_price_set_by: str | None = None
     list_price_evidence: str = ""
-
-
-class ArchivedIn(BaseModel):
-    archived: bool
+    archived: bool | None = None
 
 
 class ProductIn(BaseModel):
@@ -513,25 +511,6 @@ async def delete_variant(product_id: Id, variant_id: Id, actor: Editor, db: Db, 
         )
 
 
-@router.put(
-    "/{product_id}/variants/{variant_id}/archived",
-    responses=refusals(*_SHARED, catalog.UnknownVariant, catalog.LastVariant),
-)
-async def archive_variant(
-    product_id: Id, variant_id: Id, body: ArchivedIn, actor: Editor, db: Db
-) -> ProductOut:
-    """Take a variant off sale while the rest of the product stays, or put it back; what names it stays on record."""
-    async with db.transaction() as tx:
-        await catalog.archive_variants(
-            tx,
-            shop_id=actor.shop_id,
-            product_id=product_id,
-            variant_ids=[variant_id],
-            archived=body.archived,
-        )
-        return await _product_out(tx, await catalog.product(tx, shop_id=actor.shop_id, product_id=product_id))
-
-
 @router.post(
     "/{product_id}/variants",
     status_code=201,
@@ -555,7 +534,9 @@ async def add_variant(product_id: Id, body: VariantIn, actor: Editor, db: Db) ->
 
 @router.patch(
     "/variants/{variant_id}",
-    responses=refusals(*_SHARED, *_PRICE, catalog.UnknownVariant, catalog.BadWeight, ListPriceUnsourced),
+    responses=refusals(
+        *_SHARED, *_PRICE, catalog.UnknownVariant, catalog.BadWeight, ListPriceUnsourced, LastVariant
+    ),
 )
 async def update_variant(variant_id: Id, body: VariantChange, actor: Editor, db: Db) -> VariantOut:
     async with db.transaction() as tx:
@@ -569,6 +550,7 @@ async def update_variant(variant_id: Id, body: VariantChange, actor: Editor, db:
             compare_at_minor=_list_price(body.compare_at, (await accounts.shop(tx, actor.shop_id)).currency),
             list_price_set_by=body.list_price_set_by,
             list_price_evidence=body.list_price_evidence,
+            archived=body.archived,
         )
         bundles = await catalog.bundles(tx, shop_id=actor.shop_id, variant_ids=[variant_id])
     return _variant_out(variant, bundles.get(variant_id))

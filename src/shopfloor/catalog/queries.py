@@ -340,6 +340,14 @@ async def update_variant(
     )
 
 
+async def set_archived(tx: Tx, *, variant_id: int, archived: bool) -> None:
+    await tx.run(
+        "UPDATE catalog.variant SET archived_at = CASE WHEN %(archived)s THEN now() END WHERE id = %(variant_id)s",
+        variant_id=variant_id,
+        archived=archived,
+    )
+
+
 async def count_variants(tx: Tx, *, product_id: int) -> int:
     return await tx.value(
         "SELECT count(*) FROM catalog.variant WHERE product_id = %(product_id)s", product_id=product_id

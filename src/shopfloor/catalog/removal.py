@@ -1,4 +1,4 @@
-"""Variants are archived; products and variants are deleted, as long as nothing anywhere names them: no stock, order, show or quote.
+"""Products and variants are deleted, as long as nothing anywhere names them: no stock, order, show or quote.
 
 Most of what can name a variant stands above the catalogue.  Whoever composes the process says how to find it, from
 the same table of columns by which the audit keeps shops apart, so that nothing new can be forgotten here.
@@ -9,7 +9,7 @@ from typing import Final
 
 from shopfloor.catalog import reference_queries, removal_queries, service
 from shopfloor.catalog.events import ProductChanged
-from shopfloor.catalog.models import InUse, LastVariant, UnknownProduct, UnknownVariant
+from shopfloor.catalog.models import InUse, UnknownProduct, UnknownVariant
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.services import NamedBy
@@ -84,27 +84,6 @@ async def delete_variants(
     if wanted:
         await _delete_variants(tx, shop_id, product_id, wanted, named_by, whole=False)
         await service.told(tx, shop_id, product_id, "updated")
-
-
-async def archive_variants(
-    tx: Tx, *, shop_id: int, product_id: int, variant_ids: Sequence[int], archived: bool = True
-) -> None:
-    """Take these variants of a product off sale, or put them back; their orders, prices and stock stay on record.
-
-    What is in a checkout can still be bought.  Raises UnknownProduct, UnknownVariant, or LastVariant.
-    """
-    if not await removal_queries.lock_to_delete(tx, shop_id=shop_id, product_id=product_id):
-        raise UnknownProduct
-    known = {each.id: each for each in await service.variants(tx, shop_id=shop_id, product_ids=[product_id])}
-    if not known.keys() >= set(variant_ids):
-        raise UnknownVariant
-    changed = sorted({each for each in variant_ids if known[each].is_archived is not archived})
-    if not changed:
-        return
-    if archived and all(each.is_archived or each.id in changed for each in known.values()):
-        raise LastVariant(product_id=product_id, variants=changed)
-    await removal_queries.set_archived(tx, variant_ids=changed, archived=archived)
-    await service.told(tx, shop_id, product_id, "updated")
 
 
 async def _delete_variants(

@@ -26,17 +26,6 @@ async def lock_to_delete(tx: Tx, *, shop_id: int, product_id: int) -> bool:
     return bool(found)
 
 
-async def set_archived(tx: Tx, *, variant_ids: Sequence[int], archived: bool) -> None:
-    await tx.run(
-        """
-        UPDATE catalog.variant SET archived_at = CASE WHEN %(archived)s THEN now() END
-         WHERE id = ANY(%(variant_ids)s::bigint[])
-        """,
-        variant_ids=list(variant_ids),
-        archived=archived,
-    )
-
-
 async def bundle_ids(tx: Tx, *, variant_ids: Sequence[int]) -> list[int]:
     """All that these variants ever consisted of."""
     found = await tx.every(

@@ -19,6 +19,7 @@ from shopfloor.catalog.models import (
     BundlePart,
     HandleTaken,
     Kind,
+    LastVariant,
     NestedBundle,
     NewPart,
     NewVariant,
@@ -342,12 +343,18 @@ async def update_variant(
     compare_at_minor: int | None = None,
     list_price_set_by: str | None = None,
     list_price_evidence: str = "",
+    archived: bool | None = None,
 ) -> Variant:
     """Change what is given; a list price of 0 takes it away.  Options stay: another combination is another variant.
 
+    `archived` takes the variant off sale while the rest of its product stays, or puts it back; its orders, prices and
+    stock stay on record, and what is in a checkout can still be bought.
+
     `list_price_set_by` says who stands for the list price, with evidence: only then it is shown (`references`).
-    Raises UnknownVariant, BadWeight, UnusableText, ListPriceUnsourced, or a refusal of the price.
+    Raises UnknownVariant, BadWeight, UnusableText, ListPriceUnsourced, LastVariant, or a refusal of the price.
     """
+    if archived is not None:
+        await _set_archived(tx, shop_id, variant_id, archived=archived)
     if not await queries.update_variant(
         tx,
         shop_id=shop_id,
@@ -364,6 +371,21 @@ async def update_variant(
             tx, shop_id=shop_id, variant=variant, source=list_price_set_by, evidence=list_price_evidence
         )
     return variant
+
+
+async def _set_archived(tx: Tx, shop_id: int, variant_id: int, *, archived: bool) -> None:
+    for found in await variants(tx, shop_id=shop_id, ids=[variant_id]):
+        # Two at once would each leave the other as the last.
+        await queries.lock_product(tx, shop_id=shop_id, product_id=found.product_id)
+        known = {
+            each.id: each for each in await variants(tx, shop_id=shop_id, product_ids=[found.product_id])
+        }
+        if known[variant_id].is_archived is archived:
+            return
+        if archived and all(each.is_archived for each in known.values() if each.id != variant_id):
+            raise LastVariant(product_id=found.product_id, variant_id=variant_id)
+        await queries.set_archived(tx, variant_id=variant_id, archived=archived)
+        await told(tx, shop_id, found.product_id, "updated")
 
 
 async def variants(

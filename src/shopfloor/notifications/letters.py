@@ -265,9 +265,13 @@ _WITH_SUMS: Final = frozenset({
 })  # fmt: skip
 
 
+def _choice(options: Sequence[str], units: int, speech: _Speech) -> str:
+    """As in "Oat · S × 2"."""
+    return f"{' · '.join(options)} {speech.say('times', n=units)}".strip()
+
+
 def _row(line: ToldLine, units: int, context: Context, speech: _Speech, *, priced: bool) -> Row:
-    details = [" · ".join(line.options)] if line.options else []
-    details.append(speech.say("times", n=units))
+    details = [_choice(line.options, units, speech)]
     ready = line.delayed_to or line.ready_on
     if ready is not None:
         details.append(speech.say("ready_on", day=speech.day(ready)))
@@ -283,8 +287,8 @@ def _bundle_row(bundle: ToldBundle, inside: Sequence[ToldLine], context: Context
         f"{each.quantity} × {_localised(each.title, context.titles.get(each.product_id), speech)}"
         for each in inside
     ]
-    details = [" · ".join(bundle.options)] if bundle.options else []
-    details += [speech.say("times", n=bundle.quantity), speech.say("contains", what=", ".join(parts))]
+    details = [_choice(bundle.options, bundle.quantity, speech)]
+    details.append(speech.say("contains", what=", ".join(parts)))
     ready = max((each.ready_on for each in inside if each.ready_on is not None), default=None)
     if ready is not None:
         details.append(speech.say("ready_on", day=speech.day(ready)))

@@ -381,13 +381,13 @@ async def archive_variants(
     chosen = [id_of(str(value)) for value in (await desk.request.form()).getlist("variant_id")]
     with desk.back_if_refused(back):
         async with desk.work() as tx:
-            await catalog.archive_variants(
-                tx,
-                shop_id=desk.shop.id,
-                product_id=product_id,
-                variant_ids=chosen,
-                archived=archived == "yes",
-            )
+            own = await catalog.variants(tx, shop_id=desk.shop.id, product_ids=[product_id])
+            if not {variant.id for variant in own}.issuperset(chosen):
+                raise catalog.UnknownVariant
+            for each in sorted(set(chosen)):
+                await catalog.update_variant(
+                    tx, shop_id=desk.shop.id, variant_id=each, archived=archived == "yes"
+                )
             lefts = await stock.available(tx, shop_id=desk.shop.id, variant_ids=chosen)
     if not chosen:
         return desk.back(back, desk.say(N_("Select variants first.")))

@@ -10,7 +10,7 @@ from tests.web.conftest import Stage
 from tests.web.signed import signed_in
 from tests.web.test_web_checkout import FORM
 
-from shopfloor import catalog, live, stock
+from shopfloor import catalog, live, rooms, stock
 
 HERE = "/console/harbour/products"
 
@@ -118,7 +118,7 @@ async def test_one_size_is_archived_with_its_stock_and_comes_back(
         """Whether each of the two is there for shoppers, on the page and in the room."""
         page = (await client.get(product)).text
         async with stage.db.transaction() as tx:
-            state = await live.room_state(tx, stage.show.id)
+            state = await rooms.room_state(tx, stage.show.id)
         lines = {key for offer in state.offers.values() for key in offer.lines}
         return {
             "page": [f'name="variant_id" value="{each.id}"' in page for each in (gone, stays)],

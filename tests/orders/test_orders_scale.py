@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -11,6 +12,7 @@ from tests.explained import read_whole, scans
 from tests.orders.conftest import MakeMarket, Market, form
 
 from shopfloor import orders, payments, stock
+from shopfloor.kernel import paging
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.values import Money
 from shopfloor.orders import list_queries, queries, sweep_queries, sweeper
@@ -20,6 +22,8 @@ from shopfloor.payments import Charged, GivenBack
 BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 EVERYTHING = list_queries.Filters(None, None, None, None, None)
 PAID = list_queries.Filters("paid", None, None, None, None)
+READY = list_queries.Filters(None, None, None, None, None, fulfilment_status="ready")
+REFUND_DUE = list_queries.Filters(None, "refund_due", None, None, None)
 
 
 async def many_holds(db: Database, *, level_id: int, ahead_level_id: int) -> None:
@@ -120,8 +124,30 @@ async def many_orders(db: Database, *, number: int = 8_000) -> None:
               FROM made
             """
         )
+        # Of 7: all but the newest bought one thing, which has a variant of its own for every thousandth.
+        await tx.run(
+            """
+            INSERT INTO catalog.product (id, shop_id, handle, title, titles, description, descriptions, kind, status,
+                                         option_names)
+            OVERRIDING SYSTEM VALUE
+            VALUES (20, 7, 'kettle', 'Copper kettle', '{"zh-CN": "紫铜壶"}', '', '{}', 'sized', 'active', '{Size}')
+            """
+        )
+        await tx.run(
+            """
+            INSERT INTO catalog.variant (id, shop_id, product_id, sku, options, currency, position) OVERRIDING SYSTEM VALUE
+            VALUES (21, 7, 20, 'KET-S', '{S}', 'CNY', 1), (22, 7, 20, 'KET-XL', '{XL}', 'CNY', 2)
+            """
+        )
+        await tx.run(
+            """
+            INSERT INTO orders.sold (shop_id, variant_id, placed_at, order_id)
+            SELECT 7, CASE WHEN mod(number, 1000) = 0 THEN 22 ELSE 21 END, placed_at, id
+              FROM orders.orders WHERE shop_id = 7 AND number < 9000
+            """
+        )
     async with db.transaction() as tx:
-        await tx.run("ANALYZE orders.orders, orders.search")
+        await tx.run("ANALYZE orders.orders, orders.search, orders.sold")
 
 
 @pytest.fixture
@@ -141,6 +167,17 @@ async def test_orders_are_found_by_indexes(full: Database, monkeypatch: pytest.M
             tx, shop_id=7, search="欧阳", filters=EVERYTHING, limit=50
         ),
         "anywhere": lambda tx: list_queries.found(tx, shop_id=7, search="欧阳", filters=EVERYTHING, limit=50),
+        "ready": lambda tx: list_queries.newest(tx, shop_id=7, filters=READY, limit=50),
+        "how many are ready": lambda tx: list_queries.count(tx, shop_id=7, filters=READY, most=1000),
+        "how many get money back": lambda tx: list_queries.count(
+            tx, shop_id=7, filters=REFUND_DUE, most=1000
+        ),
+        "of a product": lambda tx: list_queries.found_by_variants(
+            tx, shop_id=7, variants=[21, 22], filters=EVERYTHING, limit=50
+        ),
+        "how many are found": lambda tx: list_queries.count_found(
+            tx, shop_id=7, search="欧阳", number=1002, variants=[22], filters=PAID, most=1000
+        ),
         "counted": lambda tx: list_queries.count_by_status(tx, shop_id=7, statuses=["paid", "placed"]),
         "unfinished": lambda tx: sweep_queries.unfinished(tx, before=BEGINNING, limit=10),
     }
@@ -185,6 +222,96 @@ async def test_common_and_rare_are_both_found_newest_first(full: Database) -> No
 
     assert [order.number for order in first + second] == [9000, 8998, 8996, 8994, 8992, 8990]
     assert [order.number for order in paid] == list(range(9000, 1000, -500))
+
+
+async def test_what_was_bought_finds_the_order(full: Database) -> None:
+    async with full.transaction() as tx:
+        by_title = await orders.orders(tx, shop_id=7, search="copper KETTLE", limit=2)
+        by_name_in_chinese = await orders.orders(tx, shop_id=7, search="铜壶", limit=2, after=by_title[-1].id)
+        back = await orders.orders(tx, shop_id=7, search="铜壶", limit=1, before=by_title[-1].id)
+        by_sku = await orders.orders(tx, shop_id=7, search="ket-xl")
+        with_another = await orders.orders(tx, shop_id=7, search="ket", status="paid", limit=1)
+        elsewhere = await orders.orders(tx, shop_id=8, search="kettle")
+
+    assert [order.number for order in by_title + by_name_in_chinese] == [8998, 8996, 8994, 8992]
+    assert [order.number for order in back] == [8998]
+    assert [order.number for order in by_sku] == [8000, 7000, 6000, 5000, 4000, 3000, 2000]
+    assert [order.number for order in with_another] == [8500]
+    assert elsewhere == []
+
+
+async def test_the_order_of_that_number_comes_first_and_once(full: Database) -> None:
+    """Its number is part of the telephone number of one that was placed later, and of some addresses."""
+    async with full.transaction() as tx:
+        first = await orders.orders(tx, shop_id=7, search="#1002", limit=2)
+        second = await orders.orders(tx, shop_id=7, search="#1002", limit=200, after=first[-1].id)
+        count = await orders.orders.count(tx, shop_id=7, search="#1002")
+
+    numbers = [order.number for order in first + second]
+    assert numbers[0] == 1002
+    assert numbers[1:] == sorted(set(numbers) - {1002}, reverse=True)
+    assert 2002 in numbers
+    assert count == paging.Counted(len(numbers))
+
+
+async def test_a_count_says_how_many_are_found_and_stops_where_it_is_very_many(full: Database) -> None:
+    async with full.transaction() as tx:
+        count = orders.orders.count
+        counted = {
+            "all": await count(tx, shop_id=7),
+            "one state": await count(tx, shop_id=7, status="paid"),
+            "a name": await count(tx, shop_id=7, search="欧阳"),
+            "a name in another state": await count(tx, shop_id=7, search="欧阳", status="paid"),
+            "a SKU": await count(tx, shop_id=7, search="KET-XL"),
+            "very many": await count(tx, shop_id=7, search="example.com"),
+        }
+        [eighth] = await orders.orders(tx, shop_id=7, search="8000", limit=1)
+        before_it = await count(tx, shop_id=7, search="KET-XL", before=eighth.id)
+        [fifth] = await orders.orders(tx, shop_id=7, search="5000", limit=1)
+        before_the_fifth = await count(tx, shop_id=7, search="KET-XL", before=fifth.id)
+
+    assert counted == {
+        "all": paging.Counted(4000),
+        "one state": paging.Counted(16),
+        "a name": paging.Counted(1),
+        "a name in another state": paging.Counted(0),
+        "a SKU": paging.Counted(7),
+        "very many": paging.Counted(1000, or_more=True),
+    }
+    assert (before_it, before_the_fifth) == (paging.Counted(0), paging.Counted(3))
+
+
+async def test_a_list_is_narrowed_down_by_each_of_its_filters(full: Database) -> None:
+    async with full.transaction() as tx:
+        await tx.run(
+            """
+            UPDATE orders.orders
+               SET fulfilment_status = 'ready', show_id = 5,
+                   payment_status = CASE WHEN number = 5000 THEN 'unpaid' WHEN number = 5002 THEN 'refund_due' ELSE 'paid' END,
+                   status = CASE WHEN number = 5006 THEN 'cancelled' ELSE 'placed' END
+             WHERE shop_id = 7 AND number BETWEEN 5000 AND 5006
+            """
+        )
+
+        async def found(**filters: Any) -> list[int]:
+            return [order.number for order in await orders.orders(tx, shop_id=7, limit=200, **filters)]
+
+        assert await found(fulfilment_status="ready") == [5004, 5002]
+        assert await found(fulfilment_status="on_hold") == [5000]
+        assert await found(payment_status="refund_due") == [5002]
+        assert await found(channel="show") == [5006, 5004, 5002, 5000]
+        assert await found(channel="show", search="+86 139", status="placed") == [5004, 5002, 5000]
+        assert await found(channel="shop", search="00004004") == []
+        assert len(await found(channel="shop", search="00004008")) == 1
+        # Number 5002 was placed 4002 minutes into the year: on the third of January.
+        assert await found(since=date(2026, 1, 3), until=date(2026, 1, 3), channel="show") == [
+            5006,
+            5004,
+            5002,
+            5000,
+        ]
+        assert await found(since=date(2026, 1, 4), channel="show") == []
+        assert await found(until=date(2026, 1, 2), channel="show") == []
 
 
 # Numbers.

@@ -2,7 +2,7 @@
 
 from functools import partial
 from operator import attrgetter
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -100,6 +100,32 @@ class EraseIn(BaseModel):
     shopper: UUID | None = None
 
 
+def _narrowing(
+    *,
+    status: str | None = None,
+    payment_status: str | None = None,
+    fulfilment_status: str | None = None,
+    show_id: Id | None = None,
+    channel: Literal["show", "shop"] | None = None,
+    since: Day | None = None,
+    until: Day | None = None,
+    search: Annotated[str | None, Query(max_length=100)] = None,
+) -> views.Narrowed:
+    return views.Narrowed(
+        status=status,
+        payment_status=payment_status,
+        fulfilment_status=fulfilment_status,
+        show_id=show_id,
+        channel=channel,
+        since=since,
+        until=until,
+        search=search,
+    )
+
+
+Narrowing = Annotated[views.Narrowed, Depends(_narrowing)]
+
+
 def _actor(actor: Actor) -> str:
     return f"person:{actor.person_id}"
 
@@ -124,10 +150,7 @@ async def orders(
     actor: Viewer,
     db: Db,
     *,
-    status: str | None = None,
-    payment_status: str | None = None,
-    show_id: Id | None = None,
-    search: Annotated[str | None, Query(max_length=100)] = None,
+    narrowed: Narrowing,
     after: UUID | None = None,
     before: UUID | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
@@ -139,10 +162,7 @@ async def orders(
                 views.orders,
                 tx,
                 shop_id=actor.shop_id,
-                status=status,
-                payment_status=payment_status,
-                show_id=show_id,
-                search=search,
+                **narrowed,
             ),
             after=after,
             before=before,
@@ -156,20 +176,13 @@ async def orders(
 async def export_orders(
     actor: Viewer,
     db: Db,
-    *,
-    status: str | None = None,
-    payment_status: str | None = None,
-    show_id: Id | None = None,
-    search: Annotated[str | None, Query(max_length=100)] = None,
+    narrowed: Narrowing,
 ) -> Response:
     """The orders as a spreadsheet, a row for each line, narrowed down as the list is."""
     pieces = export.sheet(
         db,
         shop_id=actor.shop_id,
-        status=status,
-        payment_status=payment_status,
-        show_id=show_id,
-        search=search,
+        **narrowed,
     )
     return await as_download(pieces, "orders.csv")
 

@@ -8,7 +8,7 @@ already.  Amounts are digits with a decimal point; times are the shop's own, wit
 from collections.abc import AsyncGenerator, Callable, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Final
+from typing import Final, Unpack
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -40,25 +40,13 @@ async def sheet(
     db: Database,
     *,
     shop_id: int,
-    status: str | None = None,
-    payment_status: str | None = None,
-    show_id: int | None = None,
-    search: str | None = None,
+    **narrowed: Unpack[views.Narrowed],
 ) -> AsyncGenerator[bytes]:
     """The file in pieces, newest order first, narrowed down as the list is.  Each piece is of its own moment."""
     before, after = sheets.MARK + sheets.written([HEADER]), None
     while True:
         async with db.transaction() as tx:
-            found = await views.orders(
-                tx,
-                shop_id=shop_id,
-                status=status,
-                payment_status=payment_status,
-                show_id=show_id,
-                search=search,
-                after=after,
-                limit=AT_ONCE,
-            )
+            found = await views.orders(tx, shop_id=shop_id, after=after, limit=AT_ONCE, **narrowed)
             rows = await _rows(tx, shop_id, [order.id for order in found])
         yield (before + sheets.written(rows)).encode()
         if len(found) < AT_ONCE:

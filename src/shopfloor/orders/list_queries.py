@@ -5,7 +5,7 @@ A list is found in two steps: which orders, by an index of its own, and then wha
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Final, LiteralString
 from uuid import UUID
 
@@ -14,6 +14,8 @@ from shopfloor.orders.models import Counts, OrderSummary
 
 # Among so many of the newest orders, what is common enough to fill a page is found without the index of pieces.
 _NEWEST: Final = 2000
+# Of so many variants that are called alike orders are looked for.
+_MOST_VARIANTS: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +27,33 @@ class Filters:
     show_id: int | None
     after: UUID | None
     before: UUID | None
+    fulfilment_status: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    outside_shows: bool | None = None
+
+    @property
+    def narrows(self) -> bool:
+        """Something but the page is asked for."""
+        return any(
+            value is not None for name, value in asdict(self).items() if name not in {"after", "before"}
+        )
 
 
+# Goods that are ready stand as that, whether or not they are paid: what is not is on hold (`models.fulfilment_for`).
+# Nothing is to do for the goods of an order that is cancelled.
 _FILTERS: Final = """
     (%(status)s::text IS NULL OR o.status = %(status)s)
     AND (%(payment_status)s::text IS NULL OR o.payment_status = %(payment_status)s)
     AND (%(show_id)s::bigint IS NULL OR o.show_id = %(show_id)s)
+    AND (%(fulfilment_status)s::text IS NULL
+         OR o.fulfilment_status = CASE %(fulfilment_status)s WHEN 'on_hold' THEN 'ready' ELSE %(fulfilment_status)s END
+        AND o.status <> 'cancelled')
+    AND (%(fulfilment_status)s::text IS NULL OR %(fulfilment_status)s::text NOT IN ('ready', 'on_hold')
+         OR (o.payment_status IN ('unpaid', 'deposit_paid')) = (%(fulfilment_status)s::text = 'on_hold'))
+    AND (%(since)s::timestamptz IS NULL OR o.placed_at >= %(since)s)
+    AND (%(until)s::timestamptz IS NULL OR o.placed_at < %(until)s)
+    AND (%(outside_shows)s::boolean IS NULL OR (o.show_id IS NULL) = %(outside_shows)s)
     """
 
 
@@ -57,17 +80,24 @@ _PARTS: Final[Sequence[tuple[LiteralString, LiteralString]]] = (
     ("{filters}", _FILTERS),
     ("{page_of_orders}", _page("o.placed_at", "o.id")),
     ("{page_of_search}", _page("placed_at", "order_id")),
+    ("{page_of_found}", _page("s.placed_at", "s.order_id")),
+    ("{page_of_sold}", _page("s.placed_at", "s.order_id")),
     ("{order_of_orders}", _order("o.placed_at", "o.id")),
     ("{order_of_search}", _order("placed_at", "order_id")),
     ("{order_of_found}", _order("s.placed_at", "s.order_id")),
+    ("{order_of_sold}", _order("s.placed_at", "s.order_id")),
 )
+
+
+def _whole(sql: LiteralString) -> LiteralString:
+    for name, part in _PARTS:
+        sql = sql.replace(name, part)
+    return sql
 
 
 async def _ids(tx: Tx, sql: LiteralString, **values: object) -> list[UUID]:
     """Planned anew each time: which index serves a list depends on what is asked for."""
-    for name, part in _PARTS:
-        sql = sql.replace(name, part)
-    cursor = await tx.connection.execute(sql, values, prepare=False)
+    cursor = await tx.connection.execute(_whole(sql), values, prepare=False)
     return [row[0] for row in await cursor.fetchall()]
 
 
@@ -120,7 +150,7 @@ async def found_among_newest(
         )
         SELECT o.id
           FROM newest s
-         CROSS JOIN LATERAL (SELECT id, status, payment_status, show_id
+         CROSS JOIN LATERAL (SELECT id, status, payment_status, fulfilment_status, show_id, placed_at
                                FROM orders.orders WHERE id = s.order_id OFFSET 0) o
          WHERE strpos(s.text, lower(%(search)s)) > 0
            AND {filters}
@@ -135,7 +165,7 @@ async def found_among_newest(
 
 
 async def found(tx: Tx, *, shop_id: int, search: str, filters: Filters, limit: int) -> list[UUID]:
-    """Part of a name, phone or e-mail, wherever it is."""
+    """Part of a name, phone or e-mail, wherever it is: sorted first, so that no more orders are looked at than asked."""
     return await _ids(
         tx,
         """
@@ -145,7 +175,10 @@ async def found(tx: Tx, *, shop_id: int, search: str, filters: Filters, limit: i
                AND shop_id = %(shop_id)s AND strpos(text, lower(%(search)s)) > 0
                AND {page_of_search}
         )
-        SELECT o.id FROM found s JOIN orders.orders o ON o.id = s.order_id
+        SELECT o.id
+          FROM (SELECT order_id, placed_at FROM found s {order_of_found} OFFSET 0) s
+         CROSS JOIN LATERAL (SELECT id, status, payment_status, fulfilment_status, show_id, placed_at
+                               FROM orders.orders WHERE id = s.order_id OFFSET 0) o
          WHERE {filters}
          {order_of_found} LIMIT %(limit)s
         """,
@@ -156,36 +189,117 @@ async def found(tx: Tx, *, shop_id: int, search: str, filters: Filters, limit: i
     )
 
 
-async def count(
-    tx: Tx, *, shop_id: int, search: str, number: int | None, filters: Filters, most: int
-) -> tuple[int, bool]:
-    """How many fit among the newest `most` orders of the status, and whether there are more of these.
-
-    Nobody waits for a total: what is rare is not looked for behind them.
-    """
-    sql = """
-        SELECT count(*) FILTER (WHERE o.place <= %(most)s
-                 AND (%(payment_status)s::text IS NULL OR o.payment_status = %(payment_status)s)
-                 AND (%(show_id)s::bigint IS NULL OR o.show_id = %(show_id)s)
-                 AND (%(search)s::text = '' OR o.number = %(number)s::bigint
-                      OR EXISTS (SELECT FROM orders.search s
-                                  WHERE s.order_id = o.id AND strpos(s.text, lower(%(search)s)) > 0))),
-               count(*) > %(most)s
-          FROM (SELECT o.id, o.number, o.payment_status, o.show_id,
-                       row_number() OVER (ORDER BY o.placed_at DESC, o.id DESC) AS place
-                  FROM orders.orders o
-                 WHERE o.shop_id = %(shop_id)s AND o.placed_at IS NOT NULL
-                   AND (%(status)s::text IS NULL OR o.status = %(status)s)
-                   AND {page_of_orders}
-                 ORDER BY o.placed_at DESC, o.id DESC LIMIT %(most)s + 1) AS o
+async def variants_named(tx: Tx, *, shop_id: int, search: str) -> list[int]:
+    """What has this in its title, in any language, or in its SKU; the newest, where it is very many."""
+    cursor = await tx.connection.execute(
         """
-    for name, part in _PARTS:
-        sql = sql.replace(name, part)
-    values = asdict(filters) | {"shop_id": shop_id, "search": search, "number": number, "most": most}
-    cursor = await tx.connection.execute(sql, values, prepare=False)
+        SELECT id FROM catalog.v_named
+         WHERE shop_id = %(shop_id)s
+           AND (strpos(lower(title), lower(%(search)s)) > 0 OR strpos(lower(titles::text), lower(%(search)s)) > 0
+                OR strpos(lower(sku), lower(%(search)s)) > 0)
+         ORDER BY id DESC LIMIT %(most)s
+        """,
+        {"shop_id": shop_id, "search": search, "most": _MOST_VARIANTS},
+    )
+    return [row[0] for row in await cursor.fetchall()]
+
+
+async def found_by_variants(
+    tx: Tx, *, shop_id: int, variants: Sequence[int], filters: Filters, limit: int
+) -> list[UUID]:
+    """Of each variant the newest that fit, by an index in that order; then the newest of these."""
+    return await _ids(
+        tx,
+        """
+        SELECT order_id
+          FROM (SELECT DISTINCT s.order_id, s.placed_at
+                  FROM unnest(%(variants)s::bigint[]) AS v (id)
+                 CROSS JOIN LATERAL (
+                    SELECT s.order_id, s.placed_at
+                      FROM orders.sold s
+                     CROSS JOIN LATERAL (SELECT id, status, payment_status, fulfilment_status, show_id, placed_at
+                                           FROM orders.orders WHERE id = s.order_id OFFSET 0) o
+                     WHERE s.shop_id = %(shop_id)s AND s.variant_id = v.id
+                       AND {page_of_sold}
+                       AND {filters}
+                     {order_of_sold} LIMIT %(limit)s) s) AS found
+         {order_of_search} LIMIT %(limit)s
+        """,
+        shop_id=shop_id,
+        variants=list(variants),
+        limit=limit,
+        **asdict(filters),
+    )
+
+
+async def count(tx: Tx, *, shop_id: int, filters: Filters, most: int) -> int:
+    """How many fit, one more than `most` at most; from the newest, so that what stands before a page is near."""
+    return await _count(
+        tx,
+        """
+        SELECT count(*)
+          FROM (SELECT FROM orders.orders o
+                 WHERE o.shop_id = %(shop_id)s AND o.placed_at IS NOT NULL
+                   AND {filters}
+                   AND {page_of_orders}
+                 ORDER BY o.placed_at DESC LIMIT %(most)s + 1) AS counted
+        """,
+        shop_id=shop_id,
+        most=most,
+        **asdict(filters),
+    )
+
+
+async def count_found(
+    tx: Tx,
+    *,
+    shop_id: int,
+    search: str,
+    number: int | None,
+    variants: Sequence[int],
+    filters: Filters,
+    most: int,
+) -> int:
+    """How many a search finds; where it is more than `most`, some number above it: nobody waits for a total."""
+    return await _count(
+        tx,
+        """
+        SELECT count(*)
+          FROM ((SELECT s.order_id FROM orders.search s
+                  WHERE orders.search_pieces(s.shop_id, s.text) @> orders.search_keys(%(shop_id)s::bigint, %(search)s)
+                    AND s.shop_id = %(shop_id)s AND strpos(s.text, lower(%(search)s)) > 0
+                    AND {page_of_found}
+                    AND (NOT %(narrows)s::boolean
+                         OR EXISTS (SELECT FROM orders.orders o WHERE o.id = s.order_id AND {filters} OFFSET 0))
+                  LIMIT %(most)s + 1)
+                UNION
+                (SELECT s.order_id FROM orders.sold s
+                  WHERE s.shop_id = %(shop_id)s AND s.variant_id = ANY(%(variants)s::bigint[])
+                    AND {page_of_sold}
+                    AND (NOT %(narrows)s::boolean
+                         OR EXISTS (SELECT FROM orders.orders o WHERE o.id = s.order_id AND {filters} OFFSET 0))
+                  LIMIT %(most)s + 1)
+                UNION
+                (SELECT o.id FROM orders.orders o
+                  WHERE o.shop_id = %(shop_id)s AND o.number = %(number)s
+                    AND {filters})) AS counted
+        """,
+        shop_id=shop_id,
+        search=search,
+        number=number,
+        variants=list(variants),
+        narrows=filters.narrows,
+        most=most,
+        **asdict(filters),
+    )
+
+
+async def _count(tx: Tx, sql: LiteralString, **values: object) -> int:
+    """Planned anew each time, like `_ids`."""
+    cursor = await tx.connection.execute(_whole(sql), values, prepare=False)
     row = await cursor.fetchone()
     assert row is not None, "of an aggregate"
-    return row[0], row[1]
+    return row[0]
 
 
 async def summaries(tx: Tx, *, ids: Sequence[UUID], today: date) -> list[OrderSummary]:

@@ -1,8 +1,10 @@
 """Looking at orders: the merchant's list and one order with everything a page shows."""
 
-from datetime import date
+from dataclasses import replace
+from datetime import date, datetime, time, timedelta
+from functools import partial
 from hmac import compare_digest
-from typing import Any, Final
+from typing import Any, Final, TypedDict, Unpack
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -18,6 +20,10 @@ from shopfloor.policies import shop_terms
 
 # Numbers that a bigint holds for certain.
 _LONGEST_NUMBER: Final = 18
+CHANNEL_SHOW: Final = "show"
+CHANNEL_SHOP: Final = "shop"
+# What a search finds is counted so far.
+MOST_FOUND: Final = 1000
 
 
 async def today(tx: Tx, *, shop_id: int) -> date:
@@ -26,26 +32,75 @@ async def today(tx: Tx, *, shop_id: int) -> date:
     return now().astimezone(ZoneInfo(zone)).date()
 
 
-async def _count_orders(
-    tx: Tx,
-    *,
-    shop_id: int,
-    status: str | None = None,
-    payment_status: str | None = None,
-    show_id: int | None = None,
-    search: str | None = None,
-    before: UUID | None = None,
-) -> paging.Counted:
-    wanted = _wanted(search)
-    found, more = await list_queries.count(
-        tx,
-        shop_id=shop_id,
-        search=wanted,
-        number=_number(wanted),
-        filters=list_queries.Filters(status, payment_status, show_id, None, before),
-        most=paging.MOST_COUNTED,
+class Narrowed(TypedDict, total=False):
+    """What a list of orders is narrowed down to; days are the shop's.
+
+    `search`: a number, or part of a name, phone (as written, or its digits), e-mail, or of the title or SKU of a
+    product.  `channel`: "show", or "shop" for what was sold outside of shows.
+    """
+
+    status: str | None
+    payment_status: str | None
+    fulfilment_status: str | None
+    show_id: int | None
+    channel: str | None
+    since: date | None
+    until: date | None
+    search: str | None
+
+
+async def _filters(
+    tx: Tx, shop_id: int, narrowed: Narrowed, *, after: UUID | None = None, before: UUID | None = None
+) -> list_queries.Filters:
+    first_day, last_day = narrowed.get("since"), narrowed.get("until")
+    since = until = None
+    if first_day or last_day:
+        zone = ZoneInfo((await accounts.shop(tx, shop_id)).timezone)
+        since, until = _midnight(first_day, zone), _midnight(last_day and last_day + timedelta(days=1), zone)
+    return list_queries.Filters(
+        narrowed.get("status"),
+        narrowed.get("payment_status"),
+        narrowed.get("show_id"),
+        after,
+        before,
+        narrowed.get("fulfilment_status"),
+        since,
+        until,
+        {CHANNEL_SHOP: True, CHANNEL_SHOW: False}.get(narrowed.get("channel") or ""),
     )
-    return paging.Counted(found, or_more=more)
+
+
+def _midnight(day: date | None, zone: ZoneInfo) -> datetime | None:
+    return None if day is None else datetime.combine(day, time(), zone)
+
+
+async def _count_orders(
+    tx: Tx, *, shop_id: int, before: UUID | None = None, **narrowed: Unpack[Narrowed]
+) -> paging.Counted:
+    filters = await _filters(tx, shop_id, narrowed, before=before)
+    wanted = _wanted(narrowed.get("search"))
+    if not wanted:
+        return paging.capped(
+            await list_queries.count(tx, shop_id=shop_id, filters=filters, most=paging.MOST_COUNTED)
+        )
+    variants = await list_queries.variants_named(tx, shop_id=shop_id, search=wanted)
+
+    async def found(within: list_queries.Filters) -> int:
+        return await list_queries.count_found(
+            tx,
+            shop_id=shop_id,
+            search=wanted,
+            number=_number(wanted),
+            variants=variants,
+            filters=within,
+            most=MOST_FOUND,
+        )
+
+    total = await found(replace(filters, before=None))
+    if total > MOST_FOUND:
+        # Where in so many a page stands would take reading them all.
+        return paging.Counted(MOST_FOUND, or_more=True)
+    return paging.Counted(total if before is None else await found(filters))
 
 
 def _wanted(search: str | None) -> str:
@@ -53,7 +108,8 @@ def _wanted(search: str | None) -> str:
 
 
 def _number(wanted: str) -> int | None:
-    is_number = wanted.isascii() and wanted.isdigit() and len(wanted) <= _LONGEST_NUMBER
+    """An order's number; with zeros before it, it is the end of a telephone number."""
+    is_number = wanted.isascii() and wanted.isdigit() and len(wanted) <= _LONGEST_NUMBER and wanted[0] != "0"
     return int(wanted) if is_number else None
 
 
@@ -62,43 +118,55 @@ async def orders(
     tx: Tx,
     *,
     shop_id: int,
-    status: str | None = None,
-    payment_status: str | None = None,
-    show_id: int | None = None,
-    search: str | None = None,
     after: UUID | None = None,
     before: UUID | None = None,
     limit: int = 50,
+    **narrowed: Unpack[Narrowed],
 ) -> list[OrderSummary]:
-    """A shop's orders, newest first, a page of them (`kernel.paging`).
-
-    `search`: a number, or part of a name, phone (as written, or its digits) or e-mail.
+    """A shop's orders, newest first, a page of them (`kernel.paging`).  An order whose number is looked for comes
+    before all others.
     """
-    filters = list_queries.Filters(status, payment_status, show_id, after, before)
+    filters = await _filters(tx, shop_id, narrowed, after=after, before=before)
     limit = max(1, min(limit, 201))
-    wanted = _wanted(search)
+    wanted = _wanted(narrowed.get("search"))
     if wanted:
         ids = await _found(tx, shop_id=shop_id, wanted=wanted, filters=filters, limit=limit)
     else:
         ids = await list_queries.newest(tx, shop_id=shop_id, filters=filters, limit=limit)
     listed = await list_queries.summaries(tx, ids=ids, today=await today(tx, shop_id=shop_id))
-    return listed[:limit] if before is None else listed[::-1][:limit]
+    first = [each for each in listed if each.number == _number(wanted)]
+    rest = [each for each in listed if each.number != _number(wanted)]
+    return [*first, *rest][:limit] if before is None else rest[::-1][:limit]
 
 
 async def _found(
     tx: Tx, *, shop_id: int, wanted: str, filters: list_queries.Filters, limit: int
 ) -> list[UUID]:
-    """By number, and by part of a name, phone or e-mail: first where most searches end, then everywhere."""
-    ids: list[UUID] = []
+    """By number, by part of a name, phone or e-mail, and by what was bought; more than `limit`, where several ways
+    find something.
+
+    A text is looked for first where most searches end, then everywhere.  The order of that number stands on the first
+    page, whenever it was placed, and on no other.
+    """
     number = _number(wanted)
+    numbered: list[UUID] = []
     if number is not None:
-        ids = await list_queries.found_by_number(tx, shop_id=shop_id, number=number, filters=filters)
-    near = await list_queries.found_among_newest(
-        tx, shop_id=shop_id, search=wanted, filters=filters, limit=limit
+        anywhere = replace(filters, after=None, before=None)
+        numbered = await list_queries.found_by_number(tx, shop_id=shop_id, number=number, filters=anywhere)
+    variants = await list_queries.variants_named(tx, shop_id=shop_id, search=wanted)
+    find = partial(list_queries.found, tx, shop_id=shop_id, search=wanted, filters=filters, limit=limit + 1)
+    near = partial(
+        list_queries.found_among_newest, tx, shop_id=shop_id, search=wanted, filters=filters, limit=limit + 1
     )
-    if len(near) < limit:
-        near = await list_queries.found(tx, shop_id=shop_id, search=wanted, filters=filters, limit=limit)
-    return [*ids, *near]
+    ids = await near()
+    if len(ids) <= limit:
+        ids = await find()
+    if variants:
+        ids += await list_queries.found_by_variants(
+            tx, shop_id=shop_id, variants=variants, filters=filters, limit=limit + 1
+        )
+    on_first_page = numbered if filters.after is None and filters.before is None else []
+    return [*on_first_page, *(each for each in dict.fromkeys(ids) if each not in numbered)]
 
 
 async def counts(tx: Tx, *, shop_id: int) -> Counts:

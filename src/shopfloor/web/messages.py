@@ -216,6 +216,10 @@ MESSAGES: Final = {
     "notifications.too_many": N_("Too many requests from here. Try again in a few minutes."),
     "notifications.unknown_notice": N_("Message not found."),
     "notifications.unknown_placeholder": N_("{%(name)s} isn't available here. You can use: %(allowed)s."),
+    # back office
+    "backoffice.nothing_due": N_("Nothing is due on this order."),
+    "backoffice.nothing_noted": N_("Write a note first."),
+    "backoffice.paid_online": N_("This order is paid online: its provider says when the money is there."),
     # orders
     "orders.already_paid": N_("Nothing is due on this order."),
     "orders.bad_purchase": N_("We couldn't read this purchase."),
@@ -228,6 +232,7 @@ MESSAGES: Final = {
     "purchase.expired": N_("This purchase was started too long ago. Start again."),
     "orders.hold_expired": N_("This reservation expired, and the items are sold."),
     "orders.key_reused": N_("This was already submitted with different content. Reload the page."),
+    "orders.none_chosen": N_("Choose orders first."),
     "orders.nobody_to_erase": N_("No customer found with these details."),
     "orders.no_delay": N_("There is no new date to respond to."),
     "orders.not_found": N_("Order not found."),

@@ -1,25 +1,29 @@
 """Orders: the list, one order, and what a merchant does with it."""
 
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from operator import attrgetter
-from typing import Annotated
+from typing import Annotated, Any, Final
+from urllib.parse import urlencode
 from uuid import UUID
 
-from fastapi import Form, Query
+from fastapi import Depends, Form, Query
 from starlette.responses import Response
 
-from shopfloor import documents, fulfilment, notifications, orders, purchases
+from shopfloor import backoffice, documents, fulfilment, live, notifications, orders, purchases, warehouse
 from shopfloor.accounts import Permission
 from shopfloor.kernel import paging
-from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import as_download
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.values import Money, new_id
-from shopfloor.web.console import messages
+from shopfloor.web.console import messages, order_history
 from shopfloor.web.console.desk import Desk, at, at_page
-from shopfloor.web.console.form_values import NotADate, day_of
+from shopfloor.web.console.form_values import NotAChoice, NotADate, day_of, id_of
 from shopfloor.web.languages import N_
 from shopfloor.web.paying import connections_of
+from shopfloor.web.refusals import message_of
+from shopfloor.web.templating import flash
 
 router = Router(prefix="/console/{shop}/orders", include_in_schema=False)
 
@@ -28,64 +32,186 @@ Manager = Annotated[Desk, at(Permission.ORDERS_MANAGE)]
 Keeper = Annotated[Desk, at(Permission.MEMBERS_MANAGE)]
 Text = Annotated[str, Form(max_length=500)]
 PAGE = 50
+SHOWS_OFFERED: Final = 50
+# What a press of a button did to many orders, by what it is called.
+DONE: Final = {"paid": N_("%(n)s marked as paid."), "ship": N_("%(n)s marked as shipped.")}
+_EXPLAINED: Final = 5
+
+
+class NoOrders(Refusal):
+    """Choose orders first."""
+
+    status = 422
+    code = "orders.none_chosen"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the list is narrowed down to, as it stands in its address: an empty field narrows nothing."""
+
+    status: str = ""
+    payment: str = ""
+    fulfilment: str = ""
+    show: str = ""
+    channel: str = ""
+    since: str = ""
+    until: str = ""
+    search: str = ""
+
+    def narrowed(self) -> dict[str, Any]:
+        """Raises NotADate."""
+        return {
+            "status": self.status or None,
+            "payment_status": self.payment or None,
+            "fulfilment_status": self.fulfilment or None,
+            "show_id": id_of(self.show) if self.show else None,
+            "channel": self.channel or None,
+            "since": day_of(self.since),
+            "until": day_of(self.until),
+            "search": self.search,
+        }
+
+    @property
+    def path(self) -> str:
+        said = {name: value for name, value in asdict(self).items() if value}
+        return f"/orders?{urlencode(said)}" if said else "/orders"
+
+
+Word = Annotated[str, Query(max_length=20)]
+
+
+def asked(
+    *,
+    status: Word = "",
+    payment: Word = "",
+    fulfilment: Word = "",
+    show: Word = "",
+    channel: Word = "",
+    since: Word = "",
+    until: Word = "",
+    search: Annotated[str, Query(max_length=100)] = "",
+) -> Asked:
+    return Asked(status, payment, fulfilment, show, channel, since, until, search)
+
+
+Narrowing = Annotated[Asked, Depends(asked)]
 
 
 @router.get("")
 async def listing(
-    desk: Viewer,
-    status: Annotated[str | None, Query(max_length=20)] = None,
-    payment: Annotated[str | None, Query(max_length=20)] = None,
-    show: Id | None = None,
-    search: Annotated[str | None, Query(max_length=100)] = None,
-    after: UUID | None = None,
-    before: UUID | None = None,
+    desk: Viewer, asked: Narrowing, after: UUID | None = None, before: UUID | None = None
 ) -> Response:
+    refused = ""
+    try:
+        narrowed = asked.narrowed()
+    except NotADate as refusal:
+        refused = message_of(refusal, desk.language)
+        asked = replace(asked, since="", until="")
+        narrowed = asked.narrowed()
     async with desk.work() as tx:
         found = await paging.numbered(
             orders.orders,
             tx,
             shop_id=desk.shop.id,
-            status=status or None,
-            payment_status=payment or None,
-            show_id=show,
-            search=search,
             after=after,
             before=before,
             limit=PAGE,
             key=attrgetter("id"),
+            **narrowed,
         )
         counts = await orders.counts(tx, shop_id=desk.shop.id)
+        shows = [
+            (show.id, show.title) for show in await live.shows(tx, shop_id=desk.shop.id, limit=SHOWS_OFFERED)
+        ]
+        chosen = narrowed["show_id"]
+        if chosen and chosen not in dict(shows):
+            shows.append((chosen, (await live.show(tx, shop_id=desk.shop.id, show_id=chosen)).title))
     return desk.page(
         "orders.html",
         active="orders",
         orders=found.items,
         page=found,
         counts=counts,
-        status_now=status,
-        payment_now=payment,
-        show_now=show,
-        search=search or "",
+        asked=asked,
+        refused=refused,
+        shows=shows,
+        show_titles=dict(shows),
+        at_once=backoffice.bulk.AT_ONCE,
     )
 
 
 @router.get("/export.csv")
-async def exported(
-    desk: Viewer,
-    status: Annotated[str | None, Query(max_length=20)] = None,
-    payment: Annotated[str | None, Query(max_length=20)] = None,
-    show: Id | None = None,
-    search: Annotated[str | None, Query(max_length=100)] = None,
-) -> Response:
+async def exported(desk: Viewer, asked: Narrowing) -> Response:
     """What the list is narrowed down to, all of it, as a spreadsheet."""
-    pieces = orders.export.sheet(
-        desk.db,
-        shop_id=desk.shop.id,
-        status=status or None,
-        payment_status=payment or None,
-        show_id=show,
-        search=search,
-    )
+    try:
+        narrowed = asked.narrowed()
+    except NotADate as refusal:
+        return desk.refused("/orders", refusal)
+    pieces = orders.export.sheet(desk.db, shop_id=desk.shop.id, **narrowed)
     return await as_download(pieces, f"{desk.shop.slug}-orders.csv")
+
+
+@router.post("/act")
+async def act(
+    desk: Manager,
+    asked: Narrowing,
+    ticked: Annotated[list[UUID] | None, Form(alias="orders", max_length=500)] = None,
+    every: Text = "",
+    action: Text = "",
+) -> Response:
+    """One button for many orders: those that are ticked, or all of the list that the address narrows down to."""
+    actor = f"person:{desk.actor.person_id}"
+    try:
+        ids = ticked or []
+        if every:
+            async with desk.db.transaction() as tx:
+                ids = await backoffice.bulk.matching(tx, shop_id=desk.shop.id, **asked.narrowed())
+        if not ids:
+            raise NoOrders
+        if action == "slips":
+            return await _slips(desk, ids)
+        if action not in DONE:
+            raise NotAChoice(field="action", given=action[:40])
+        await desk.claim()
+        do = backoffice.bulk.pay if action == "paid" else backoffice.bulk.ship
+        stayed = await do(desk.db, shop_id=desk.shop.id, order_ids=ids, actor=actor)
+    except Refusal as refusal:
+        return desk.refused(asked.path, refusal)
+    said = desk.say(DONE[action], n=len(ids) - len(stayed))
+    if not stayed:
+        return desk.back(asked.path, said)
+    response = desk.back(asked.path)
+    flash(response, "bad", f"{said} {await _why(desk, stayed)}")
+    return response
+
+
+async def _slips(desk: Desk, ids: list[UUID]) -> Response:
+    """Packing slips of all parcels of these orders that are in the house.  Raises ParcelNotFound where there is none."""
+    async with desk.work() as tx:
+        parcels = await fulfilment.of_orders(tx, shop_id=desk.shop.id, order_ids=ids)
+        sheet_id = await warehouse.sheets.ask(
+            tx,
+            shop_id=desk.shop.id,
+            kind=documents.SheetKind.PACKING_SLIP,
+            parcel_ids=[each.id for each in parcels if each.state in fulfilment.HERE],
+        )
+    return desk.back(f"/fulfilment/prints/{sheet_id}?wait=1")
+
+
+async def _why(desk: Desk, stayed: Mapping[UUID, Refusal]) -> str:
+    few = list(stayed.items())[:_EXPLAINED]
+    told: list[str] = []
+    async with desk.db.transaction() as tx:
+        for order_id, refusal in few:
+            why = message_of(refusal, desk.language)
+            try:
+                number = (await orders.order(tx, shop_id=desk.shop.id, order_id=order_id)).order.number
+            except Refusal:
+                told.append(why)
+            else:
+                told.append(f"#{number}: {why}")
+    head = desk.say(N_("%(n)s could not."), n=len(stayed))
+    return " ".join([head, *told, *(["…"] if len(stayed) > len(few) else [])])
 
 
 @router.get("/{order_id}")
@@ -98,6 +224,7 @@ async def one(desk: Viewer, order_id: UUID) -> Response:
         papers = await documents.of_subject(tx, shop_id=desk.shop.id, subject_id=order_id)
         seller = await documents.seller(tx, shop_id=desk.shop.id)
         sent = await notifications.of_order(tx, shop_id=desk.shop.id, order_id=order_id)
+        history = await order_history.of_order(tx, desk, view, parcels=parcels, papers=papers, sent=sent)
     return desk.page(
         "order.html",
         active="orders",
@@ -106,9 +233,10 @@ async def one(desk: Viewer, order_id: UUID) -> Response:
         order=view.order,
         refunds_owed=owed,
         erasure_since=erasure_since,
-        messages=sent,
+        history=history,
+        messages=list({each.kind: each for each in sent if each.may_go_again}.values())[::-1],
         message_labels=messages.labels(desk),
-        message_states=messages.STATES,
+        pay_link=f"{messages.origin_of(desk)}/s/{desk.shop.slug}/orders/{order_id}?key={view.order.key}",
         refund_key=new_id(),
         parcels=parcels,
         papers=papers,
@@ -132,6 +260,23 @@ async def paid(desk: Manager, order_id: UUID, amount: Text = "", note: Text = ""
                 key=key or None,
             )
     return desk.back(path, desk.say(N_("Marked as paid.")))
+
+
+@router.post("/{order_id}/notes")
+async def note(
+    desk: Manager, order_id: UUID, words: Annotated[str, Form(alias="text", max_length=4000)] = ""
+) -> Response:
+    path = f"/orders/{order_id}"
+    with desk.back_if_refused(path):
+        async with desk.work() as tx:
+            await backoffice.notes.write(
+                tx,
+                shop_id=desk.shop.id,
+                order_id=order_id,
+                words=words,
+                actor=f"person:{desk.actor.person_id}",
+            )
+    return desk.back(f"{path}#history", desk.say(N_("Note added.")))
 
 
 @router.post("/{order_id}/erase")

@@ -21,6 +21,7 @@ _NAMED: Final = {
     "channel_id": "media.channel",
     "checkout_id": "orders.checkout",
     "connection_id": "payments.connection",
+    "customer_id": "customers.customer",
     "discount_id": "promotions.discount",
     "forecast_id": "demand.forecast",
     "endpoint_id": "webhooks.endpoint",

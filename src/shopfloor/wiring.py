@@ -19,6 +19,7 @@ from shopfloor import (
     catalog,
     chat,
     collector,
+    customers,
     demand,
     invoicing,
     live,
@@ -75,6 +76,7 @@ def consumers(lake: Collector, settings: Settings | None = None) -> list[Consume
         each("presales", KEEPS_PRESALES),
         each("signals", FOLLOWS_SIGNALS),
         each("erasures", FORGETS_PEOPLE),
+        each("customers", KNOWS_CUSTOMERS),
         each("parcels", orders.PLANS_PARCELS),
         each("papers", WRITES_PAPERS),
         _tells_people(settings),
@@ -89,6 +91,7 @@ CONSUMERS: Sequence[str] = (
     "presales",
     "signals",
     "erasures",
+    "customers",
     "parcels",
     "papers",
     "messages",
@@ -211,9 +214,17 @@ WRITES_PAPERS: Mapping[type[Any], Callable[[Tx, Any], Any]] = {OrderPaid: _paid,
 async def _erased(tx: Tx, fact: BuyerErased) -> None:
     await chat.erase_names(tx, shop_id=fact.shop_id, shoppers=fact.shoppers)
     await notifications.forget_buyers(tx, shop_id=fact.shop_id, buyers=fact.shoppers)
+    await customers.forget_erased(tx, shop_id=fact.shop_id, shoppers=fact.shoppers)
 
 
 FORGETS_PEOPLE: Mapping[type[Any], Callable[[Tx, Any], Any]] = {BuyerErased: _erased}
+
+
+async def _bought(tx: Tx, fact: orders.OrderPlaced) -> None:
+    await customers.note_order(tx, shop_id=fact.shop_id, order_id=fact.order_id)
+
+
+KNOWS_CUSTOMERS: Mapping[type[Any], Callable[[Tx, Any], Any]] = {orders.OrderPlaced: _bought}
 
 
 def _tells_people(settings: Settings | None) -> Consumer:

@@ -20,6 +20,7 @@ from shopfloor import (
     accounts,
     catalog,
     collector,
+    customers,
     job_handlers,
     notifications,
     orders,
@@ -93,6 +94,8 @@ def loops(
             await accounts.forget_expired(tx)
         async with db.transaction() as tx:
             await webhooks.forget(tx)
+        async with db.transaction() as tx:
+            await customers.signing_in.forget_over(tx)
 
     async def fetch_pictures() -> None:
         await catalog.fetch_pictures(db, settings.pictures_dir, allowed=settings.fetchable)

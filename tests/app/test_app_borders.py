@@ -27,6 +27,10 @@ OPEN = {
     ("POST", "/sign-in"), ("POST", "/sign-out"), ("GET", "/claim/{token}"), ("POST", "/claim/{token}"),
     ("GET", "/join/{token}"), ("POST", "/join/{token}"), ("GET", "/forgot"), ("POST", "/forgot"),
     ("GET", "/s/{shop}/coupons/{slug}"), ("POST", "/s/{shop}/coupons/{slug}"), ("POST", "/s/{shop}/live/{show_id}/remind"),
+    ("GET", "/s/{shop}/orders"), ("POST", "/s/{shop}/orders/forget"), ("POST", "/s/{shop}/checkout/{hold_id}/forget"),
+    ("GET", "/s/{shop}/account"), ("GET", "/s/{shop}/account/sign-in"), ("POST", "/s/{shop}/account/sign-in"),
+    ("GET", "/s/{shop}/account/code"), ("POST", "/s/{shop}/account/code"), ("GET", "/s/{shop}/account/code/{code}"),
+    ("POST", "/s/{shop}/account/sign-out"),
 }  # fmt: skip
 # Open to the one person, or provider, whose it is: for everybody else it is not there.
 THEIRS = {
@@ -35,6 +39,15 @@ THEIRS = {
     ("GET", "/s/{shop}/orders/{order_id}/pay"), ("GET", "/s/{shop}/orders/{order_id}/who"),
     ("GET", "/s/{shop}/orders/{order_id}/payment"), ("GET", "/s/{shop}/unsubscribe/{notice_id}"),
     ("POST", "/s/{shop}/unsubscribe/{notice_id}"), ("POST", "/s/{shop}/waitlist/{waiting_id}/mail"),
+}  # fmt: skip
+# Of the account of a customer, who signs in at the shop: no session of the console opens them.
+OF_CUSTOMERS = {
+    ("POST", "/s/{shop}/account/name"), ("POST", "/s/{shop}/account/news"),
+    ("POST", "/s/{shop}/account/reminders/{reminder_id}/remove"), ("GET", "/s/{shop}/account/addresses/new"),
+    ("POST", "/s/{shop}/account/addresses"), ("GET", "/s/{shop}/account/addresses/{address_id}"),
+    ("POST", "/s/{shop}/account/addresses/{address_id}"), ("POST", "/s/{shop}/account/addresses/{address_id}/default"),
+    ("POST", "/s/{shop}/account/addresses/{address_id}/remove"), ("GET", "/s/{shop}/account/data.json"),
+    ("GET", "/s/{shop}/account/erase"), ("POST", "/s/{shop}/account/erase"),
 }  # fmt: skip
 VALUES = {"shop": "corner", "key": "no-such-key", "token": "no-such-token"}
 
@@ -60,7 +73,16 @@ def routes() -> list[tuple[str, str]]:
 def filled(path: str) -> str:
     """A path with something in each gap; numbers that exist in the first shop where anything exists."""
     for name in [part.split("}")[0] for part in path.split("{")[1:]]:
-        is_uuid = name in {"hold_id", "waiting_id", "line_id", "fact_id", "order_id"}
+        is_uuid = name in {
+            "hold_id",
+            "waiting_id",
+            "line_id",
+            "fact_id",
+            "order_id",
+            "address_id",
+            "reminder_id",
+            "customer_id",
+        }
         path = path.replace(f"{{{name}}}", VALUES.get(name, str(uuid.uuid4()) if is_uuid else "1"))
     return path
 
@@ -121,8 +143,13 @@ def test_a_session_of_another_shop_finds_nothing(node: Running, owner: Owner, st
     product = owner.product("Linen shirt", {"M": 5})
     owner.offer(owner.show("Evening"), product, {"M": 5})
     cookies = {"session": stranger.cookie("session")}
-    inside = [(method, path) for method, path in routes() if "{shop}" in path and (method, path) not in OPEN]
+    inside = [
+        (method, path)
+        for method, path in routes()
+        if "{shop}" in path and (method, path) not in OPEN | OF_CUSTOMERS
+    ]
 
+    assert {send(node, method, path, cookies).status_code for method, path in OF_CUSTOMERS} == {401}
     answers = {(method, path): send(node, method, path, cookies).status_code for method, path in inside}
 
     assert len(answers) > 110

@@ -24,6 +24,7 @@ from shopfloor import app, web
 LARGEST = 2**63 - 1
 # Nothing of these exists in a shop before it is made there: they say so, in their own words.
 NOT_YET = {
+    "/v1/{shop}/customers/{customer_id}": "customers.unknown",
     "/v1/{shop}/shows/{show_id}/forecast": "demand.unknown",
     "/v1/{shop}/shows/{show_id}/plan": "supply.no_plan",
     "/v1/{shop}/shows/{show_id}/forecast/progress": "jobs.not_asked",
@@ -34,7 +35,7 @@ NOT_YET = {
 }
 UUIDS = (
     "hold_id", "waiting_id", "line_id", "fact_id", "order_id", "refund_id", "difference_id", "sheet_id", "parcel_id",
-    "notice_id", "document_id", "delivery_id",
+    "notice_id", "document_id", "delivery_id", "customer_id", "address_id", "reminder_id",
 )  # fmt: skip
 BAD_IDS = [
     str(LARGEST),

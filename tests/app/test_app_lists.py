@@ -41,6 +41,7 @@ LISTS = {
     "/v1/{shop}/channels": "SELECT count(*) FROM media.channel",
     "/v1/{shop}/channels/{channel_id}/runs": "SELECT count(*) FROM media.run",
     "/v1/{shop}/orders": "SELECT count(*) FROM orders.orders",
+    "/v1/{shop}/customers": "SELECT count(*) FROM customers.customer",
     "/v1/{shop}/discounts": "SELECT count(*) FROM promotions.discount",
     "/v1/{shop}/discounts/{discount_id}/codes": "SELECT count(*) FROM promotions.code WHERE discount_id = 1",
     "/v1/{shop}/discounts/{discount_id}/uses": "SELECT count(*) FROM promotions.use WHERE discount_id = 1",
@@ -62,6 +63,8 @@ ROWS_OF = {
     "/account": (r'name="session" value="(\w+)"', "SELECT encode(token_hash, 'hex') FROM accounts.session ORDER BY created_at OFFSET 1"),
     "/console/{shop}/products": (r'/products/(\d+)"', "SELECT id FROM catalog.product"),
     "/console/{shop}/orders": (r'/orders/([0-9a-f-]{36})"', "SELECT id FROM orders.orders"),
+    "/console/{shop}/customers": (r'/customers/([0-9a-f-]{36})"', "SELECT id FROM customers.customer"),
+    "/s/{shop}/orders": (r'/s/corner/orders/([0-9a-f-]{36})"', "SELECT id FROM orders.orders"),
     "/console/{shop}/discounts": (r'/discounts/(\d+)"', "SELECT id FROM promotions.discount"),
     "/console/{shop}/fulfilment": (r'/fulfilment/([0-9a-f-]{36})"', "SELECT id FROM fulfilment.parcel"),
     "/console/{shop}/messages": (r'/messages/([0-9a-f-]{36})"', "SELECT id FROM notifications.notice"),
@@ -138,7 +141,10 @@ ONE_THING = {
     "/console/{shop}/messages/wording", "/console/{shop}/messages/words",
     "/console/{shop}/orders/{order_id}/papers/{document_id}", "/s/{shop}/orders/{order_id}/papers/{document_id}",
     "/s/{shop}/orders/{order_id}/pay", "/s/{shop}/orders/{order_id}/payment", "/s/{shop}/orders/{order_id}/who",
-    "/s/{shop}/unsubscribe/{notice_id}", "/forgot",
+    "/s/{shop}/unsubscribe/{notice_id}", "/forgot", "/console/{shop}/customers/{customer_id}",
+    "/s/{shop}/account", "/s/{shop}/account/sign-in", "/s/{shop}/account/code", "/s/{shop}/account/code/{code}",
+    "/s/{shop}/account/addresses/new", "/s/{shop}/account/addresses/{address_id}", "/s/{shop}/account/data.json",
+    "/s/{shop}/account/erase",
 }  # fmt: skip
 
 FILL = """
@@ -203,7 +209,7 @@ INSERT INTO supply.purchase_order (id, shop_id, supplier_id, location_id, state,
 SELECT gen_random_uuid(), 1, 1, 1, state, 'CNY', 0, 1, now() - n / 3 * interval '1 minute', now()
   FROM generate_series(1, %(rows)s) n, unnest('{sent,confirmed,received}'::text[]) state;
 INSERT INTO orders.checkout (id, shop_id, buyer, held, policy, pool_id, currency, items, page)
-SELECT gen_random_uuid(), 1, gen_random_uuid(), true, 'timer', 1, 'CNY', '[]', '{}' FROM generate_series(1, %(rows)s);
+SELECT gen_random_uuid(), 1, %(buyer)s, true, 'timer', 1, 'CNY', '[]', '{}' FROM generate_series(1, %(rows)s);
 INSERT INTO orders.orders (id, shop_id, number, checkout_id, hold_id, buyer, policy, pool_id, contact_name,
                            contact_phone, contact_email, delivery, provider, method, note, locale, currency,
                            goods_minor, shipping_minor, total_minor, first_minor, status, payment_status,
@@ -211,6 +217,9 @@ INSERT INTO orders.orders (id, shop_id, number, checkout_id, hold_id, buyer, pol
 SELECT gen_random_uuid(), 1, n, id, id, buyer, 'timer', 1, 'Ann', '', '', 'ship', 'manual', '', '', 'en', 'CNY',
        900, 0, 900, 900, 'placed', 'unpaid', 'ready', '', 'k', now() - n / 3 * interval '1 minute'
   FROM (SELECT id, buyer, row_number() OVER () AS n FROM orders.checkout) c;
+INSERT INTO customers.customer (id, shop_id, email, name, created_at)
+SELECT gen_random_uuid(), 1, 'c' || n || '@corner.example', 'Ann', now() - n / 3 * interval '1 minute'
+  FROM generate_series(1, %(rows)s) n;
 INSERT INTO orders.pay_to_change (shop_id, before, after)
 SELECT 1, '', 'Account ' || n FROM generate_series(1, %(rows)s) n;
 INSERT INTO purchases.waiting (id, shop_id, variant_id, buyer, quantity, unit_price_minor, currency)
@@ -402,6 +411,8 @@ NUMBERED = {
     "/s/{shop}/replays": 60,
     "/console/{shop}/products": 40,
     "/console/{shop}/orders": 50,
+    "/console/{shop}/customers": 50,
+    "/console/{shop}/customers?search=Ann": 50,
     "/console/{shop}/orders?payment=unpaid": 50,
     "/console/{shop}/orders?status=placed": 50,
     "/console/{shop}/orders?search=Ann": 50,

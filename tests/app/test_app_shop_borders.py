@@ -23,6 +23,7 @@ from psycopg import sql
 from tests.app.running import PASSWORD, PATIENCE, Owner, Running, variant_of
 from tests.app.test_app_borders import as_documented, routes
 from tests.app.test_app_inputs import UUIDS, body_of, operations, resolved
+from tests.waiting import until
 
 from shopfloor import web
 
@@ -187,7 +188,20 @@ def fill(node: Running, person: Owner, database: "psycopg.Connection[Any]") -> d
         [run, channel["id"], shop_id[0], bytes(32), bytes(32)],
     )
     ids |= told(database, shop_id[0])
+    ids |= known(database, shop_id[0], order)
     return {name: str(value) for name, value in (ids | {"chat_line": said, "run_id": run}).items()}
+
+
+def known(database: "psycopg.Connection[Any]", shop_id: int, order: str) -> dict[str, Any]:
+    """Who bought, once everybody has heard of the order."""
+
+    def customer() -> Any:
+        return database.execute(
+            "SELECT customer_id FROM customers.order_of WHERE shop_id = %s AND order_id = %s",
+            [shop_id, order],
+        ).fetchone()
+
+    return {"customer_id": until("the order is a customer's", customer)[0]}
 
 
 def owed(database: "psycopg.Connection[Any]", shop_id: int) -> dict[str, Any]:

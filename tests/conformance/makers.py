@@ -325,6 +325,17 @@ def _order(shop: Shop) -> Made:
     return {"order_id": order}, None
 
 
+def _customer(shop: Shop) -> Made:
+    (customer,) = shop.sql(
+        """
+        INSERT INTO customers.customer (id, shop_id, email, name)
+        SELECT gen_random_uuid(), id, %(email)s, 'Ann' FROM accounts.shop ORDER BY id LIMIT 1 RETURNING id::text
+        """,
+        email=f"{secrets.token_hex(6)}@corner.example",
+    )
+    return {"customer_id": customer}, None
+
+
 def _to_pay(shop: Shop) -> Made:
     order = shop.order()
     return {"order_id": order}, shop.due(order)
@@ -617,6 +628,8 @@ MAKERS: Final[Mapping[str, Callable[[Shop], Made]]] = {
     "POST /v1/{shop}/shipping/zones": _new_zone,
     "PUT /v1/{shop}/shipping/zones/{zone_id}": _zone,
     "DELETE /v1/{shop}/shipping/zones/{zone_id}": _zone,
+    "GET /v1/{shop}/customers/{customer_id}": _customer,
+    "DELETE /v1/{shop}/customers/{customer_id}": _customer,
     "POST /v1/{shop}/discounts": _new_discount,
     "GET /v1/{shop}/discounts/{discount_id}": _discount_only,
     "PUT /v1/{shop}/discounts/{discount_id}": _discount,

@@ -30,6 +30,7 @@ from shopfloor import (
 )
 from shopfloor.accounts import Keyring, Shop
 from shopfloor.accounts import api as accounts_api
+from shopfloor.customers import api as customers_api
 from shopfloor.kernel import http, outbox, services
 from shopfloor.kernel.database import Database, DatabaseAway
 from shopfloor.kernel.edge import Edge
@@ -164,7 +165,7 @@ async def stage(database: Database, tmp_path: Path) -> AsyncIterator[Stage]:
 def _routed() -> FastAPI:
     app = FastAPI()
     http.install(app, Services(cast("Database", None)))
-    for router in (payments_api.router, *web.routers()):
+    for router in (payments_api.router, customers_api.router, *web.routers()):
         app.include_router(router)
     accounts_api.install(app, public=None)
     web.install(app)

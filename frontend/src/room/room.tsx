@@ -70,6 +70,9 @@ export function RoomPage({ model }: { readonly model: RoomModel }) {
             )}
           </p>
         </div>
+        <a class="glass round" href={`/s/${shop.slug}/orders`} aria-label={say("my_orders")}>
+          <Icon name="receipt" />
+        </a>
         <button type="button" class="glass" onClick={() => model.open({ is: "seller" })}>
           <Icon name="shield" /> {say("who_sells")}
         </button>

@@ -436,6 +436,7 @@ def tell_where(stage: Stage, show: Show) -> None:
     table.add_row("console", f"{stage.address}/console/{stage.merchant.slug}")
     table.add_row("report", f"{stage.address}/console/{stage.merchant.slug}/shows/{show.id}/report")
     table.add_row("plan", f"{stage.address}/console/{stage.merchant.slug}/shows/{show.id}/plan")
+    table.add_row("customers", f"{stage.address}/console/{stage.merchant.slug}/customers")
     table.add_row("messages", f"{stage.address}/console/{stage.merchant.slug}/messages")
     table.add_row("sign in", f"{EMAIL}   password {stage.password}")
     stage.console.print(table)

@@ -6,7 +6,6 @@ goes out for people who cannot exist.
 """
 
 from shopfloor.notifications.models import (
-    TRAITS,
     Kind,
     MailServer,
     NewNotice,
@@ -18,6 +17,7 @@ from shopfloor.notifications.models import (
     UnknownNotice,
     Wording,
 )
+from shopfloor.notifications.readers import Reader
 from shopfloor.notifications.service import (
     answer_resets,
     ask_reset,
@@ -51,12 +51,12 @@ from shopfloor.notifications.texts import LANGUAGES, TEXTS
 __all__ = [
     "LANGUAGES",
     "TEXTS",
-    "TRAITS",
     "Kind",
     "MailServer",
     "NewNotice",
     "NotAnAddress",
     "Notice",
+    "Reader",
     "Security",
     "ShowIsOver",
     "State",

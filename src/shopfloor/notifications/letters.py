@@ -307,6 +307,9 @@ def _facts(about: About, context: Context, speech: _Speech) -> list[Fact]:
         until = _moment(facts.get("claim_until"))
         if about.kind is Kind.PLACE_OFFERED and until is not None:
             found.append(Fact(words["until"], speech.moment(until), strong=True))
+        if about.kind is Kind.SIGN_IN_CODE and context.secret.rpartition("/")[2]:
+            # It stands at the end of its link, and nowhere else.
+            found.append(Fact(words["code"], context.secret.rpartition("/")[2], strong=True))
         starts = _moment(facts.get("starts_at"))
         if about.kind is Kind.SHOW_STARTS and starts is not None:
             found.append(Fact(words["starts"], speech.moment(starts), strong=True))
@@ -383,6 +386,7 @@ def _footer(about: About, context: Context, speech: _Speech) -> list[str]:
         Kind.TEST: "about_work",
         Kind.INVITATION: "about_account",
         Kind.PASSWORD_FORGOTTEN: "about_account",
+        Kind.SIGN_IN_CODE: "about_account",
     }.get(about.kind, "about_order")
     answer = [speech.words["answer_to"]] if context.may_answer and about_what != "about_account" else []
     return [*answer, speech.say(about_what, shop=context.shop.name)]
@@ -466,7 +470,7 @@ def sample(
             return About(kind, "", language, {"role": "host", "expires_at": later}), None, []
         case Kind.WEBHOOK_STOPPED:
             return About(kind, "", language, {"address": "https://erp.example/hook", "days": 5}), None, []
-        case Kind.PASSWORD_FORGOTTEN | Kind.TEST:
+        case Kind.PASSWORD_FORGOTTEN | Kind.SIGN_IN_CODE | Kind.TEST:
             return About(kind, "", language, {}), None, []
         case Kind.DATE_CHANGED:
             facts |= {"delayed_to": (now + timedelta(days=20)).date().isoformat()}

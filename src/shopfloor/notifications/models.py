@@ -31,9 +31,20 @@ class Kind(StrEnum):
     SHOW_STARTS = "show_starts"
     INVITATION = "invitation"
     PASSWORD_FORGOTTEN = "password_forgotten"  # noqa: S105 -- what the message is about
+    SIGN_IN_CODE = "sign_in_code"
     PURCHASE_ORDER = "purchase_order"
     WEBHOOK_STOPPED = "webhook_stopped"
     TEST = "test"
+
+    @property
+    def own_words(self) -> bool:
+        """Whether a shop may word it itself."""
+        return TRAITS[self].own_words
+
+    @property
+    def placeholders(self) -> tuple[str, ...]:
+        """What its words may name."""
+        return TRAITS[self].placeholders
 
 
 class Channel(StrEnum):
@@ -101,6 +112,7 @@ TRAITS: Final[Mapping[Kind, Traits]] = {
     Kind.SHOW_STARTS: Traits(1, timedelta(minutes=30), ("shop", "show", "time")),
     Kind.INVITATION: Traits(1, timedelta(days=7), asked_for=True, secret=True),
     Kind.PASSWORD_FORGOTTEN: Traits(0, timedelta(hours=2), asked_for=True, secret=True),
+    Kind.SIGN_IN_CODE: Traits(0, timedelta(minutes=15), asked_for=True, secret=True),
     Kind.PURCHASE_ORDER: Traits(2, _DAYS, ("shop", "number", "supplier"), about_order=True, secret=True),
     Kind.WEBHOOK_STOPPED: Traits(2, _DAYS, asked_for=True),
     Kind.TEST: Traits(0, timedelta(minutes=10), asked_for=True),

@@ -767,6 +767,40 @@ async def forget_people(tx: Tx, *, shop_id: int, buyers: Sequence[UUID]) -> int:
     )
 
 
+async def forget_address(tx: Tx, *, shop_id: int, email: str) -> int:
+    """An address that is to be forgotten, but on orders that still need their contact."""
+    return await tx.run(
+        """
+        UPDATE notifications.notice n
+           SET recipient = '', name = '', reply = '', sealed = NULL,
+               state = CASE WHEN state IN ('queued', 'sending') THEN 'dropped' ELSE state END,
+               code = CASE WHEN state IN ('queued', 'sending') THEN 'erased' ELSE code END,
+               ended_at = coalesce(ended_at, now()), claim = NULL, claimed_until = NULL, handed_at = NULL,
+               fact_id = n.id
+         WHERE shop_id = %(shop_id)s AND lower(recipient) = lower(%(email)s)
+           AND NOT EXISTS (SELECT FROM orders.v_told o WHERE o.id = n.order_id AND o.contact_email <> '')
+        """,
+        shop_id=shop_id,
+        email=email,
+    )
+
+
+async def forget_waiting_address(tx: Tx, *, shop_id: int, email: str) -> int:
+    return await tx.run(
+        "DELETE FROM notifications.place_contact WHERE shop_id = %(shop_id)s AND lower(email) = lower(%(email)s)",
+        shop_id=shop_id,
+        email=email,
+    )
+
+
+async def forget_reminders(tx: Tx, *, shop_id: int, email: str) -> int:
+    return await tx.run(
+        "DELETE FROM notifications.reminder WHERE shop_id = %(shop_id)s AND lower(email) = lower(%(email)s)",
+        shop_id=shop_id,
+        email=email,
+    )
+
+
 async def forget_place_contacts(tx: Tx, *, shop_id: int, buyers: Sequence[UUID]) -> int:
     return await tx.run(
         "DELETE FROM notifications.place_contact WHERE shop_id = %(shop_id)s AND buyer = ANY(%(buyers)s)",

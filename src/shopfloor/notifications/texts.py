@@ -144,6 +144,14 @@ _EN: Final[Mapping[Kind, Text]] = {
         "If it wasn't you, ignore this message: your password stays as it is.",
         "Set new password",
     ),
+    Kind.SIGN_IN_CODE: Text(
+        "Sign-in code",
+        "Your code for {shop}",
+        "Your code to sign in",
+        "Enter this code on the device where you asked for it. It works once, within 15 minutes.\n\n"
+        "If you didn't ask for it, ignore this message, and tell the code to nobody.",
+        "Sign in on this device",
+    ),
     Kind.PURCHASE_ORDER: Text(
         "Purchase order to a supplier",
         "Purchase order {number} from {shop}",
@@ -280,6 +288,13 @@ _ZH: Final[Mapping[Kind, Text]] = {
         "有人（可能是您本人）为您的账号申请了新密码。链接仅可使用一次，两小时内有效。如果不是您本人操作，请忽略本邮件，密码不会改变。",
         "设置新密码",
     ),
+    Kind.SIGN_IN_CODE: Text(
+        "登录验证码",
+        "您在 {shop} 的验证码",
+        "您的登录验证码",
+        "请在申请验证码的设备上输入。验证码 15 分钟内有效，仅可使用一次。\n\n如果不是您本人操作，请忽略本邮件，切勿将验证码告诉任何人。",
+        "在本设备上登录",
+    ),
     Kind.PURCHASE_ORDER: Text(
         "给供应商的采购单",
         "{shop} 的采购单 {number}",
@@ -341,6 +356,7 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "about_account": "You get this message because somebody entered your email address at {shop}.",
         "unsubscribe": "Unsubscribe",
         "keep_link": "The link opens your order without signing in. Don't forward this message.",
+        "code": "Your code",
         "link_below": "If the button doesn't work, open this address:",
         "answer_to": "Questions? Reply to this message.",
         "same_browser": "Open it in the browser in which you joined the waitlist.",
@@ -387,6 +403,7 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "about_account": "您收到本邮件，是因为有人在 {shop} 填写了您的邮箱。",
         "unsubscribe": "退订",
         "keep_link": "该链接无需登录即可打开您的订单，请勿转发本邮件。",
+        "code": "验证码",
         "link_below": "如果按钮无法点击，请打开以下地址：",
         "answer_to": "如有疑问，请直接回复本邮件。",
         "same_browser": "请在加入候补时所用的浏览器中打开。",

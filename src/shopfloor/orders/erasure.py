@@ -21,12 +21,17 @@ _SHORTEST_PHONE: Final = 6
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One of these.  Everything of whoever placed such an order is meant, and of the browsers it was placed with."""
+    """One of these.  Everything of whoever placed such an order is meant, and of the browsers it was placed with.
+
+    `exactly` means these orders and no other, with the names that `browsers` gave in chat: for who proved to be somebody.
+    """
 
     order_id: UUID | None = None
     email: str | None = None
     phone: str | None = None
     shopper: UUID | None = None
+    exactly: tuple[UUID, ...] | None = None
+    browsers: tuple[UUID, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,28 +53,40 @@ class _Found:
     over: bool
 
 
-async def erase(tx: Tx, *, actor: Actor, subject: Subject) -> Erasure:
-    """Raises NotAllowed, NobodyToErase."""
-    if not actor.may(Permission.MEMBERS_MANAGE):
-        raise NotAllowed(permission=Permission.MEMBERS_MANAGE)
-    found = await _orders_of(tx, shop_id=actor.shop_id, subject=subject)
-    shoppers = sorted({each.buyer for each in found} | ({subject.shopper} if subject.shopper else set()))
-    if not shoppers:
-        raise NobodyToErase
+async def erase(tx: Tx, *, actor: Actor | None, subject: Subject, shop_id: int | None = None) -> Erasure:
+    """`actor` None, with `shop_id`: a customer asks for the own orders, and has proved that they are.
+
+    Raises NotAllowed, NobodyToErase.
+    """
+    if actor is None:
+        assert shop_id is not None, "a customer is one of a shop"
+        assert subject.exactly is not None, "of others' orders nobody decides for them"
+    else:
+        shop_id = actor.shop_id
+        if not actor.may(Permission.MEMBERS_MANAGE):
+            raise NotAllowed(permission=Permission.MEMBERS_MANAGE)
+    if subject.exactly is None:
+        found = await _orders_of(tx, shop_id=shop_id, subject=subject)
+        shoppers = sorted({each.buyer for each in found} | ({subject.shopper} if subject.shopper else set()))
+        if not shoppers:
+            raise NobodyToErase
+    else:
+        found = await by_ids(tx, shop_id=shop_id, ids=list(subject.exactly))
+        shoppers = sorted(subject.browsers)
     erasure = Erasure(
         new_id(),
-        await erase_contacts(tx, shop_id=actor.shop_id, ids=[each.id for each in found if each.over]),
+        await erase_contacts(tx, shop_id=shop_id, ids=[each.id for each in found if each.over]),
         sorted(each.number for each in found if not each.over),
     )
     await insert_erasure(
         tx,
         id=erasure.id,
-        shop_id=actor.shop_id,
-        person_id=actor.person_id,
+        shop_id=shop_id,
+        person_id=None if actor is None else actor.person_id,
         erased=erasure.erased,
         waiting=[each.id for each in found if not each.over],
     )
-    await outbox.record(tx, BuyerErased(actor.shop_id, erasure.id, shoppers, erasure.erased))
+    await outbox.record(tx, BuyerErased(shop_id, erasure.id, shoppers, erasure.erased))
     return erasure
 
 
@@ -136,6 +153,19 @@ async def by_id(tx: Tx, *, shop_id: int, order_id: UUID) -> list[_Found]:
     )
 
 
+async def by_ids(tx: Tx, *, shop_id: int, ids: list[UUID]) -> list[_Found]:
+    return await tx.every(
+        _Found,
+        """
+        SELECT id, number, buyer, contact_email, contact_phone,
+               status = 'delivered' OR (status = 'cancelled' AND refund_granted_minor = refunded_minor) AS over
+          FROM orders.orders WHERE id = ANY(%(ids)s::uuid[]) AND shop_id = %(shop_id)s AND placed_at IS NOT NULL
+        """,
+        shop_id=shop_id,
+        ids=ids,
+    )
+
+
 async def by_buyers(tx: Tx, *, shop_id: int, buyers: list[UUID]) -> list[_Found]:
     return await tx.every(
         _Found,
@@ -186,7 +216,7 @@ async def insert_erasure(
     *,
     id: UUID,  # noqa: A002 -- the column's name
     shop_id: int,
-    person_id: int,
+    person_id: int | None,
     erased: int,
     waiting: list[UUID],
 ) -> None:

@@ -10,6 +10,7 @@ from shopfloor.accounts.api import public
 from shopfloor.web import (
     checkout,
     coupons,
+    customers,
     forms,
     https,
     paying,
@@ -49,6 +50,9 @@ from shopfloor.web.console import (
     terms,
     webhooks,
 )
+from shopfloor.web.console import (
+    customers as customer_desk,
+)
 from shopfloor.web.https import fingerprint
 from shopfloor.web.parts import FEW
 from shopfloor.web.refusals import page_at_the_edge
@@ -59,7 +63,7 @@ from shopfloor.web.static import Files, files
 def routers() -> list[APIRouter]:
     """The routes of all pages."""
     desks = [
-        sign_in, account, overview, networks, shows, studio, report, plan, orders, fulfilment, invoices, product_list,
+        sign_in, account, overview, networks, shows, studio, report, plan, orders, customer_desk, fulfilment, invoices, product_list,
         product_import, products, stock, suppliers, media, discounts, terms,
         taxes, shipping, payments, members, messages, webhooks,
     ]  # fmt: skip
@@ -70,6 +74,7 @@ def routers() -> list[APIRouter]:
         room.router,
         checkout.router,
         coupons.router,
+        customers.router,
         paying.router,
         supplier.router,
         unsubscribe.router,

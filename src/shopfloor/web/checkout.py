@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from shopfloor import (
     accounts,
     catalog,
+    customers,
     documents,
     fulfilment,
     invoicing,
@@ -32,6 +33,7 @@ from shopfloor.kernel.services import services_of
 from shopfloor.kernel.values import Money, now
 from shopfloor.orders import Delivery
 from shopfloor.web import paying
+from shopfloor.web.customers import customer_of, pastes_addresses
 from shopfloor.web.languages import N_, Language, language_of, speak
 from shopfloor.web.papers import pdf
 from shopfloor.web.parts import Texts, option_words, texts_now, texts_sold
@@ -82,16 +84,52 @@ class Trouble:
 
 @router.get("/s/{shop}/checkout/{hold_id}")
 @public
-async def checkout(request: Request, shop: str, hold_id: UUID, shopper: Shopper, db: Db) -> Response:
+async def checkout(
+    request: Request, shop: str, hold_id: UUID, shopper: Shopper, db: Db, to: UUID | None = None
+) -> Response:
+    """Filled in with an address of the account (`to` chooses one), or of the last order of this browser."""
     async with db.transaction() as tx:
         found = await accounts.shop_by_slug(tx, shop)
         begun = await orders.begin_checkout(tx, shop_id=found.id, hold_id=hold_id, shopper=shopper)
         if begun.order_id is not None:
             return RedirectResponse(f"/s/{found.slug}/orders/{begun.order_id}", status_code=303)
+        customer = await customer_of(tx, request, found, shopper)
+        known = await customers.account.remembered(
+            tx, shop_id=found.id, shopper=shopper, customer=customer, address_id=to
+        )
+        if known is not None:
+            place = {name: str(known.address.get(name) or "") for name in _PARTS}
+            begun = await orders.begin_checkout(
+                tx, shop_id=found.id, hold_id=hold_id, shopper=shopper,
+                address=orders.Address(**place) if known.address else None, email=known.email, phone=known.phone,
+            )  # fmt: skip
+        addresses = [] if customer is None else await customers.account.addresses(tx, customer=customer)
         texts = await _texts(tx, request, found, begun)
         online = await paying.ways(tx, request, shop_id=found.id, currency=found.currency)
-    chosen = {"method": online[0].name if online else "transfer"}
-    return _checkout_page(request, found, begun, texts, chosen, Trouble(), online)
+    values = {"method": online[0].name if online else "transfer"}
+    if known is not None:
+        country = {} if begun.quote.asks_country else {"country": str(known.address.get("country") or "")}
+        values |= {"name": known.name, "phone": known.phone, "email": known.email}
+        values |= {name: str(known.address.get(name) or "") for name in _PARTS if name != "country"} | country
+    return _checkout_page(
+        request, found, begun, texts, values, Trouble(), online,
+        customer=customer, addresses=addresses, is_remembered=known is not None,
+    )  # fmt: skip
+
+
+_PARTS: Final = ("street", "city", "postcode", "region", "country")
+
+
+@router.post("/s/{shop}/checkout/{hold_id}/forget")
+@public
+async def forget_address(request: Request, shop: str, hold_id: UUID, shopper: Shopper, db: Db) -> Response:
+    """Nothing of earlier orders is filled in any more in this browser."""
+    async with db.transaction() as tx:
+        found = await accounts.shop_by_slug(tx, shop)
+        await customers.account.forget_browser(tx, shop_id=found.id, shopper=shopper)
+    response = RedirectResponse(f"/s/{found.slug}/checkout/{hold_id}", status_code=303)
+    flash(response, "good", speak(request).gettext(N_("Your address is no longer filled in here.")))
+    return response
 
 
 async def _texts(tx: Tx, request: Request, shop: Shop, begun: orders.Checkout) -> Texts:
@@ -124,6 +162,8 @@ async def send_checkout(
     note: Text = "",
     code: Text = "",
     look: Text = "",
+    pasted: Text = "",
+    fill: Text = "",
 ) -> Response:
     """Order; with `look` only show what it costs to send it there.  The same form again leads to the same order."""
     async with db.transaction() as tx:
@@ -136,6 +176,12 @@ async def send_checkout(
         "region": region, "postcode": postcode, "country": country, "method": method, "note": note,
         "code": code,
     }  # fmt: skip
+    if fill:
+        values |= customers.filled_in(pasted)
+        look, street, city, region, postcode = (
+            "1",
+            *(values[part] for part in ("street", "city", "region", "postcode")),
+        )
     codes = promotions.apart(code) if code.strip() else []
     guard = services_of(request).find(promotions.CodeGuard) if codes else None
     network = _network_of(request)
@@ -266,6 +312,9 @@ def _checkout_page(
     online: Sequence[payments.connections.Way],
     *,
     status: int = 200,
+    customer: customers.Customer | None = None,
+    addresses: Sequence[customers.account.Address] = (),
+    is_remembered: bool = False,
 ) -> Response:
     at = now()
     language = language_of(request, shop.locale)
@@ -297,6 +346,10 @@ def _checkout_page(
         is_over=begun.expires_at is not None and begun.expires_at <= at,
         server_ms=int(at.timestamp() * 1000),
         texts=texts,
+        customer=customer,
+        addresses=addresses,
+        is_remembered=is_remembered,
+        pastes=pastes_addresses(shop, language),
         events=[("begin_checkout", facts)] if status == 200 else [],
     )
     response.headers["cache-control"] = "private, no-store"

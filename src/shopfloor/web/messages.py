@@ -77,6 +77,17 @@ MESSAGES: Final = {
     "accounts.weak_password": N_("Use at least 10 characters that are hard to guess."),
     "accounts.wrong_code": N_("This code is wrong or was already used. Wait for the next one and try again."),
     "accounts.wrong_credentials": N_("Wrong email or password."),
+    # customers
+    "customers.address_refused": N_("Check the marked fields."),
+    "customers.code_over": N_("This code is no longer valid. Ask for a new one."),
+    "customers.not_an_email": N_("Enter a valid email address."),
+    "customers.not_confirmed": N_("This isn't the email address of this account."),
+    "customers.sign_in_first": N_("Sign in to your account at this shop."),
+    "customers.too_many_addresses": N_("You can keep %(most)s addresses. Remove one first."),
+    "customers.too_many_codes": N_("Too many codes were asked for. Try again later."),
+    "customers.unknown": N_("This customer doesn't exist, or was erased."),
+    "customers.unknown_address": N_("This address no longer exists."),
+    "customers.wrong_code": N_("This isn't the code we sent last. Check it and try again."),
     # catalog
     "catalog.bad_bundle": N_("A bundle can contain up to 10 different products, 1 to 999 units of each, but not itself."),
     "catalog.bad_handle": N_("Use only letters, digits and “-” in a handle, at most 255 characters."),

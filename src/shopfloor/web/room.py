@@ -116,6 +116,7 @@ WORDS: Final = {
     "waiting_noted": N_("You're on the waitlist."),
     "waiting_position": N_("You're no. %(n)s on the waitlist."),
     "waiting_title": N_("On the waitlist"),
+    "my_orders": N_("My orders"),
     "who_sells": N_("Seller info"),
     "yours_to_pay": N_("Pay first to get it"),
 }

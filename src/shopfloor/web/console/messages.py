@@ -221,7 +221,7 @@ async def send_test(desk: Manager, recipient: Text = "") -> Response:
 async def wordings(desk: Viewer) -> Response:
     async with desk.db.transaction() as tx:
         own = await notifications.wording(tx, shop_id=desk.shop.id)
-    kinds = [kind for kind in Kind if notifications.TRAITS[kind].own_words]
+    kinds = [kind for kind in Kind if kind.own_words]
     return desk.page(
         "messages_wording.html",
         active="messages",
@@ -244,7 +244,7 @@ async def _words_page(
     typed: Mapping[str, str] | None = None,
     refusal: Refusal | None = None,
 ) -> Response:
-    if not notifications.TRAITS[kind].own_words or tongue not in notifications.TEXTS:
+    if not kind.own_words or tongue not in notifications.TEXTS:
         raise NotFound
     async with desk.db.transaction() as tx:
         own = (await notifications.wording(tx, shop_id=desk.shop.id)).get((kind, tongue))
@@ -264,7 +264,7 @@ async def _words_page(
         tongue=tongue,
         tongue_name=_tongue(tongue),
         label=labels(desk)[kind].label,
-        placeholders=notifications.TRAITS[kind].placeholders,
+        placeholders=kind.placeholders,
         is_own=own is not None,
         values={**values, **(typed or {})},
         errors=errors,

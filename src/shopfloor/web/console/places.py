@@ -26,6 +26,7 @@ PLACES: Final[Mapping[str, Place]] = MappingProxyType(
         "overview": Place("", _P.CATALOG_VIEW, N_("Overview"), "home"),
         "shows": Place("/shows", _P.SHOW_VIEW, N_("Shows"), "camera"),
         "orders": Place("/orders", _P.ORDERS_VIEW, N_("Orders"), "receipt"),
+        "customers": Place("/customers", _P.ORDERS_VIEW, N_("Customers"), "heart"),
         "fulfilment": Place("/fulfilment", _P.ORDERS_VIEW, N_("Fulfilment"), "box"),
         "products": Place("/products", _P.CATALOG_VIEW, N_("Products"), "tag"),
         "stock": Place("/stock", _P.STOCK_VIEW, N_("Stock"), "shelf"),

@@ -1,0 +1,260 @@
+"""What a customer does with the own account: orders, addresses, what is wanted by mail, all that is kept."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from shopfloor import notifications, orders
+from shopfloor.customers import queries, service, signing_in
+from shopfloor.customers.models import (
+    MOST_ADDRESSES,
+    Address,
+    AddressForm,
+    AddressRefused,
+    Bought,
+    Customer,
+    NotConfirmed,
+    Remembered,
+    Source,
+    TooManyAddresses,
+    UnknownAddress,
+    normal_email,
+)
+from shopfloor.kernel import text
+from shopfloor.kernel.database import Tx
+from shopfloor.kernel.values import new_id
+
+_LONGEST: Final[Mapping[str, int]] = {
+    "name": 120, "phone": 40, "street": 200, "city": 200, "region": 200, "postcode": 20, "country": 60,
+}  # fmt: skip
+_NEEDED: Final = ("name", "street", "city")
+
+# Orders
+
+
+async def bought(
+    tx: Tx,
+    *,
+    shop_id: int,
+    shopper: UUID,
+    customer_id: UUID | None,
+    after: UUID | None = None,
+    before: UUID | None = None,
+    limit: int = 50,
+) -> list[Bought]:
+    """Orders of the account and of this browser, newest first, a page of them (`kernel.paging`)."""
+    return await queries.bought(
+        tx,
+        shop_id=shop_id,
+        shopper=shopper,
+        customer_id=customer_id,
+        after=after,
+        before=before,
+        limit=max(1, min(limit, 201)),
+    )
+
+
+async def remembered(
+    tx: Tx, *, shop_id: int, shopper: UUID, customer: Customer | None, address_id: UUID | None = None
+) -> Remembered | None:
+    """What a checkout is filled in with: an address of the account, else what the last order said; None for nothing."""
+    if customer is not None:
+        listed = await queries.addresses(tx, shop_id=shop_id, customer_id=customer.id)
+        chosen = next((each for each in listed if each.id == address_id), None) or next(iter(listed), None)
+        if chosen is not None:
+            return Remembered(chosen.name, chosen.phone or customer.phone, customer.email, _parts(chosen))
+        last = await queries.newest_of_customer(tx, shop_id=shop_id, customer_id=customer.id)
+        if last is None:
+            return Remembered(customer.name, customer.phone, customer.email, {})
+        return Remembered(last.contact_name, last.contact_phone, customer.email, last.address or {})
+    last = await queries.newest_of_browser(tx, shop_id=shop_id, shopper=shopper)
+    if last is None:
+        return None
+    return Remembered(last.contact_name, last.contact_phone, last.contact_email, last.address or {})
+
+
+def _parts(address: Address) -> dict[str, Any]:
+    return {name: getattr(address, name) for name in ("street", "city", "region", "postcode", "country")}
+
+
+async def forget_browser(tx: Tx, *, shop_id: int, shopper: UUID) -> None:
+    """Fill in nothing of what was ordered with this browser so far."""
+    await queries.forget_browser(tx, shop_id=shop_id, shopper=shopper)
+
+
+# The own name and addresses
+
+
+async def rename(tx: Tx, *, customer: Customer, name: str) -> None:
+    """Raises UnusableText."""
+    kept = text.line(name, field="name", longest=_LONGEST["name"])
+    await queries.rename(tx, shop_id=customer.shop_id, customer_id=customer.id, name=kept)
+
+
+async def addresses(tx: Tx, *, customer: Customer) -> list[Address]:
+    """The default first."""
+    return await queries.addresses(tx, shop_id=customer.shop_id, customer_id=customer.id)
+
+
+def tidied(form: AddressForm) -> AddressForm:
+    """Raises AddressRefused with `fields`: {field: missing or too_long}, all of them at once."""
+    clean = AddressForm(
+        **{name: " ".join(text.cleaned(value, one_line=True).split()) for name, value in asdict(form).items()}
+    )
+    wrong = {
+        name: "missing" if not value else "too_long"
+        for name, value in asdict(clean).items()
+        if (not value and name in _NEEDED) or len(value) > _LONGEST[name]
+    }
+    if wrong:
+        raise AddressRefused(fields=wrong)
+    return clean
+
+
+async def add_address(tx: Tx, *, customer: Customer, form: AddressForm, is_default: bool = False) -> UUID:
+    """The first one is the default.  Raises AddressRefused, TooManyAddresses."""
+    clean = tidied(form)
+    where = {"shop_id": customer.shop_id, "customer_id": customer.id}
+    await queries.lock_customer(tx, **where)
+    listed = await queries.addresses(tx, **where)
+    if len(listed) >= MOST_ADDRESSES:
+        raise TooManyAddresses(most=MOST_ADDRESSES)
+    is_default = is_default or not listed
+    if is_default:
+        await queries.clear_default(tx, **where)
+    address_id = new_id()
+    await queries.insert_address(tx, address_id=address_id, form=clean, is_default=is_default, **where)
+    return address_id
+
+
+async def address(tx: Tx, *, customer: Customer, address_id: UUID) -> Address:
+    """Raises UnknownAddress."""
+    for each in await addresses(tx, customer=customer):
+        if each.id == address_id:
+            return each
+    raise UnknownAddress
+
+
+async def change_address(
+    tx: Tx, *, customer: Customer, address_id: UUID, form: AddressForm, is_default: bool = False
+) -> None:
+    """Raises AddressRefused, UnknownAddress."""
+    clean = tidied(form)
+    where = {"shop_id": customer.shop_id, "customer_id": customer.id}
+    if not await queries.update_address(tx, address_id=address_id, form=clean, **where):
+        raise UnknownAddress
+    if is_default:
+        await make_default(tx, customer=customer, address_id=address_id)
+
+
+async def make_default(tx: Tx, *, customer: Customer, address_id: UUID) -> None:
+    """Raises UnknownAddress."""
+    where = {"shop_id": customer.shop_id, "customer_id": customer.id}
+    await queries.lock_customer(tx, **where)
+    await queries.clear_default(tx, **where)
+    if not await queries.set_default(tx, address_id=address_id, **where):
+        raise UnknownAddress
+
+
+async def remove_address(tx: Tx, *, customer: Customer, address_id: UUID) -> None:
+    """Another becomes the default where this one was.  Raises UnknownAddress."""
+    where = {"shop_id": customer.shop_id, "customer_id": customer.id}
+    await queries.lock_customer(tx, **where)
+    was_default = await queries.delete_address(tx, address_id=address_id, **where)
+    if was_default is None:
+        raise UnknownAddress
+    left = await queries.addresses(tx, **where)
+    if was_default and left:
+        await queries.set_default(tx, address_id=left[0].id, **where)
+
+
+# What is wanted by mail
+
+
+def reader_of(customer: Customer) -> notifications.Reader:
+    return notifications.Reader(customer.shop_id, customer.email)
+
+
+async def wants_news(tx: Tx, *, customer: Customer) -> bool:
+    """Whether news and offers may be sent: the last answer was yes, and nobody has unsubscribed since."""
+    said = await queries.consents(tx, shop_id=customer.shop_id, customer_id=customer.id)
+    if not said or not said[0].granted:
+        return False
+    return not await reader_of(customer).has_unsubscribed(tx)
+
+
+async def answer_news(tx: Tx, *, customer: Customer, granted: bool, source: Source, wording: str) -> None:
+    """Keep a yes or a no, with its time, where it was said, and the words that were asked."""
+    await queries.insert_consent(
+        tx,
+        consent_id=new_id(),
+        shop_id=customer.shop_id,
+        customer_id=customer.id,
+        granted=granted,
+        source=source,
+        wording=wording[:500],
+    )
+    if granted:
+        await reader_of(customer).subscribe_again(tx)
+
+
+# All that is kept, and the end of it
+
+
+async def all_that_is_kept(tx: Tx, *, customer: Customer) -> dict[str, Any]:
+    """Everything of a customer, as JSON.  Chat only of browsers in which they signed in: others are not proved theirs."""
+    where = {"shop_id": customer.shop_id, "customer_id": customer.id}
+    joined = await queries.joined(tx, **where)
+    browsers = await queries.browsers(tx, **where)
+    told = {
+        "customer": service.as_json(customer),
+        "orders": [
+            {
+                **await _order(tx, shop_id=customer.shop_id, order_id=each.order_id),
+                "in_account_since": each.joined_at,
+                "in_account_because": each.why,
+            }
+            for each in joined
+        ],
+        "addresses": await queries.addresses(tx, **where),
+        "consents": await queries.consents(tx, **where),
+        "sessions": [
+            {"device": each.device, "started_at": each.started_at, "seen_at": each.seen_at}
+            for each in await signing_in.sessions(tx, **where)
+        ],
+        "notes_of_the_shop": [
+            {"text": each.text, "at": each.at} for each in await queries.notes(tx, **where)
+        ],
+        "messages": await reader_of(customer).told(tx),
+        "reminders": await reader_of(customer).reminders(tx),
+        "unsubscribed": await reader_of(customer).has_unsubscribed(tx),
+        "chat": await queries.said(tx, shop_id=customer.shop_id, shoppers=browsers),
+        "browsers": browsers,
+    }
+    kept: dict[str, Any] = msgspec.to_builtins(told)
+    return kept
+
+
+async def _order(tx: Tx, *, shop_id: int, order_id: UUID) -> dict[str, Any]:
+    view = msgspec.to_builtins(await orders.order(tx, shop_id=shop_id, order_id=order_id))
+    for name in ("key", "form_hash"):
+        view["order"].pop(name, None)
+    view.pop("page", None)
+    return view
+
+
+async def erase(tx: Tx, *, customer: Customer, confirmed: str) -> list[int]:
+    """The numbers of orders that keep their contact until they are over.  Raises NotConfirmed."""
+    if normal_email(confirmed) != customer.email:
+        raise NotConfirmed(field="email")
+    erasure = await service.forget(tx, customer=customer)
+    return erasure.waiting
+
+
+def form_of(address: Address) -> AddressForm:
+    return replace(
+        AddressForm(), **{name: getattr(address, name) for name in AddressForm.__dataclass_fields__}
+    )

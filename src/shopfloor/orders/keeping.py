@@ -1,0 +1,116 @@
+"""The units of a purchase are kept while it becomes an order, and nobody orders without end and does not pay."""
+
+from typing import Final, Protocol
+from uuid import UUID
+
+import msgspec
+
+from shopfloor import purchases, stock
+from shopfloor.kernel.database import Tx
+from shopfloor.orders import checkout_queries
+from shopfloor.orders.checkout_form import Form, contact_keys
+from shopfloor.orders.checkout_snapshot import from_lots, plain
+from shopfloor.orders.models import Bundle, Item
+from shopfloor.orders.refusals import ContactLimit
+
+# A hold lasts at least this long once its buyer has sent the form: the provider needs time to answer.
+_PAYMENT_SECONDS: Final = 180
+
+
+class _Purchase(Protocol):
+    @property
+    def shop_id(self) -> int: ...
+    @property
+    def buyer(self) -> UUID: ...
+    @property
+    def offer_id(self) -> int | None: ...
+    @property
+    def items(self) -> list[Item]: ...
+
+
+async def keep_units(
+    tx: Tx, row: checkout_queries.CheckoutRow, network: int | None
+) -> checkout_queries.CheckoutRow:
+    """The hold lasts until the provider has answered; a lapsed one is taken again if the units can be had."""
+    if not row.held:
+        await _still_there(tx, row)
+        return row
+    if row.id in await stock.extend(tx, [row.id], hold_seconds=_PAYMENT_SECONDS):
+        return row
+    [answer] = await stock.rehold(tx, [row.id], hold_seconds=_PAYMENT_SECONDS, network=network)
+    if isinstance(answer, stock.Refused) and answer.code == stock.NETWORK_LIMIT:
+        # Nothing is kept for who has enough unpaid already, but who pays gets the units.
+        await checkout_queries.let_pay_first(tx, id=row.id)
+        return await keep_units(tx, await _reload(tx, row), network)
+    if isinstance(answer, stock.Refused):
+        raise _gone(row, answer.code)
+    hold = await stock.hold(tx, shop_id=row.shop_id, hold_id=row.id)
+    items = from_lots(msgspec.convert(row.items, list[Item]), hold)
+    await checkout_queries.set_items(tx, id=row.id, items=plain(items), renewed=True)
+    return await _reload(tx, row)
+
+
+async def _reload(tx: Tx, row: checkout_queries.CheckoutRow) -> checkout_queries.CheckoutRow:
+    found = await checkout_queries.checkout(tx, id=row.id)
+    assert found is not None, "it is locked"
+    return found
+
+
+async def within_contact_limit(tx: Tx, checkout: _Purchase, form: Form) -> None:
+    """Unpaid units by mail address and phone: a new cookie does not make a new buyer.  Raises ContactLimit."""
+    wanted: dict[int, int] = {}
+    for item in checkout.items:
+        if item.bundle_id is None:
+            wanted[item.variant_id] = wanted.get(item.variant_id, 0) + item.quantity
+    mail, phone = contact_keys(email=form.email, phone=form.phone)
+    already = await checkout_queries.unpaid_of_contact(
+        tx, shop_id=checkout.shop_id, mail=mail, phone=phone, variant_ids=list(wanted)
+    )
+    if not any(already.values()) or await stock.has_paid(tx, shop_id=checkout.shop_id, buyer=checkout.buyer):
+        return
+    offered = (
+        await purchases.offer_lines(tx, offer_id=checkout.offer_id) if checkout.offer_id is not None else []
+    )
+    limits = (offered[0].limit_per_buyer, offered[0].limit_per_show) if offered else ()
+    most = next((limit for limit in limits if limit is not None), None)
+    if most is None:
+        most = await purchases.most_per_buyer(tx, shop_id=checkout.shop_id)
+    for variant_id, units in wanted.items():
+        if already.get(variant_id, 0) and already[variant_id] + units > most:
+            raise ContactLimit(
+                variant_id=variant_id,
+                limit=most,
+                already=already[variant_id],
+                wanted=units,
+                helps=["pay", "wait"],
+            )
+
+
+async def _still_there(tx: Tx, row: checkout_queries.CheckoutRow) -> None:
+    """Where nothing is held: say now, rather than after the payment, that somebody else was faster."""
+    items = msgspec.convert(row.items, list[Item])
+    request = stock.Request(
+        id=row.id,
+        shop_id=row.shop_id,
+        pool_id=row.pool_id,
+        buyer=row.buyer,
+        lines=tuple(stock.Line(item.variant_id, item.quantity, item.bundle_id) for item in items),
+        hold_seconds=0,
+    )
+    refused = (await stock.quote(tx, request)).refused
+    if refused is not None:
+        raise _gone(row, refused.code)
+
+
+def _gone(row: checkout_queries.CheckoutRow, code: str) -> purchases.HoldExpired:
+    bundles = msgspec.convert(row.bundles, list[Bundle])
+    items = msgspec.convert(row.items, list[Item])
+    return purchases.HoldExpired(
+        reason=code,
+        hold_id=str(row.id),
+        show_id=row.show_id,
+        wait_for=[
+            {"variant_id": each.variant_id, "offer_id": row.offer_id, "quantity": each.quantity}
+            for each in [*bundles, *(item for item in items if item.bundle_id is None)]
+        ],
+    )

@@ -80,14 +80,14 @@ async def levels_oversold(tx: Tx) -> list[str]:
 
 
 async def holds_torn(tx: Tx) -> list[str]:
-    """Parts of one hold that disagree about whose it is."""
+    """Parts of one hold that disagree about whose it is; several of one buyer may have been joined."""
     return await every(
         tx,
         str,
         """
         SELECT 'hold ' || id FROM stock.hold
          GROUP BY id
-        HAVING count(DISTINCT (shop_id, pool_id, buyer, offer_id, show_id, granted_at)) > 1
+        HAVING count(DISTINCT (shop_id, buyer)) > 1
             OR min(part) <> 0 OR max(part) <> count(*) - 1
          ORDER BY 1 LIMIT 100
         """,

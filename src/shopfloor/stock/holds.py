@@ -1,16 +1,17 @@
 """The life of a hold after it was granted.  Each transition is guarded: one of two racers wins."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from msgspec.structs import replace
 
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import MAX_QUANTITY
-from shopfloor.stock import limit_sql, network_queries, pool_queries, queries
+from shopfloor.stock import joining_queries, limit_sql, network_queries, pool_queries, queries
 from shopfloor.stock.batch import Row
 from shopfloor.stock.decision import standing
+from shopfloor.stock.joining import as_before, grant_joined_again, join, open_pool_of, pools_of
 from shopfloor.stock.ledger import LedgerSession, ensure_level, tell, tell_arrived
 from shopfloor.stock.models import (
     Answer,
@@ -20,11 +21,9 @@ from shopfloor.stock.models import (
     HoldPart,
     HoldState,
     Level,
-    Line,
     LotKind,
     NotHere,
     Refused,
-    Request,
     TooMuchReturned,
     UnknownStock,
     UnpaidOfNetwork,
@@ -93,9 +92,18 @@ async def seconds_to_next_expiry(tx: Tx, *, most: float) -> float:
     return await queries.seconds_to_next_timer(tx, most=most)
 
 
-async def extend(tx: Tx, hold_ids: Sequence[UUID], *, hold_seconds: int) -> set[UUID]:
-    """A held hold lasts at least `hold_seconds` from now.  Returns the ids that are still held."""
-    return set(await queries.set_expiry(tx, ids=_unique(hold_ids), seconds=hold_seconds))
+async def extend(
+    tx: Tx, hold_ids: Sequence[UUID], *, hold_seconds: int, into: UUID | None = None
+) -> set[UUID]:
+    """A held hold lasts at least `hold_seconds` from now.  Returns the ids that are still held.
+
+    With `into`, one of them, they become one hold under its id; raises WrongState unless all of them are held by one
+    buyer.
+    """
+    still = set(await queries.set_expiry(tx, ids=_unique(hold_ids), seconds=hold_seconds))
+    if into is not None:
+        await join(tx, into=into, hold_ids=hold_ids)
+    return still
 
 
 async def rehold(
@@ -123,29 +131,16 @@ async def rehold(
 async def _rehold(
     tx: Tx, hold_id: UUID, parts: Sequence[Row], hold_seconds: int, network: int | None
 ) -> Answer:
-    first = parts[0]
-    request = Request(
-        id=hold_id,
-        shop_id=first.shop_id,
-        pool_id=first.pool_id,
-        buyer=first.buyer,
-        lines=tuple(Line(row.variant_id, row.quantity, row.bundle_id) for row in parts),
-        hold_seconds=hold_seconds,
-        latest_ready=max((row.ready_on for row in parts if row.ready_on is not None), default=date.min),
-        offer_id=first.offer_id,
-        # What was bought under a limit goes on counting; it was within the limit when it was granted.
-        limit_per_buyer=MAX_QUANTITY if first.limited else None,
-        show_id=first.show_id,
-        unit_prices=tuple(row.unit_price for row in parts),
-        network=network,
-    )
+    request = as_before(hold_id, parts, hold_seconds=hold_seconds, network=network)
     lapsed = {HoldState.RELEASED, HoldState.EXPIRED}
     if any(row.state not in lapsed for row in parts):
         return standing(request, parts)
-    open_pool = await pool_queries.open_pool(tx, shop_id=first.shop_id)
-    if open_pool is None:
-        raise UnknownStock(hold_id=str(hold_id))
-    answer = await grant_again(tx, request=request, open_pool_id=open_pool.id)
+    open_pool_id = await open_pool_of(tx, shop_id=request.shop_id, hold_id=hold_id)
+    if len(pools_of(parts)) > 1:
+        return await grant_joined_again(
+            tx, hold_id, parts, hold_seconds=hold_seconds, network=network, open_pool_id=open_pool_id
+        )
+    answer = await grant_again(tx, request=request, open_pool_id=open_pool_id)
     return Refused(hold_id, answer.code, answer.facts) if isinstance(answer, Refused) else answer
 
 
@@ -334,6 +329,14 @@ async def hold(tx: Tx, *, shop_id: int, hold_id: UUID) -> Hold:
     if not rows:
         raise UnknownStock(hold_id=str(hold_id))
     return as_hold(rows)
+
+
+async def held_by(tx: Tx, *, shop_id: int, buyer: UUID, pool_id: int | None = None) -> list[Hold]:
+    """What this buyer has in pools that are open, or in this one, and has not ordered; in the order of buying."""
+    by_id: dict[UUID, list[Row]] = {}
+    for row in await joining_queries.held_by(tx, shop_id=shop_id, buyer=buyer, pool_id=pool_id):
+        by_id.setdefault(row.id, []).append(row)
+    return [as_hold(rows) for rows in by_id.values()]
 
 
 async def holds_of(tx: Tx, *, shop_id: int, buyer: UUID) -> list[Hold]:

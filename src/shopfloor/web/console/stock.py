@@ -247,7 +247,8 @@ async def close_pool(desk: Editor, pool_id: Id) -> Response:
     """What is free flows back to the open stock; what is promised stays promised."""
     with desk.back_if_refused("/stock#apart"):
         async with desk.work() as tx:
-            if (await stock.pool(tx, shop_id=desk.shop.id, pool_id=pool_id)).kind is stock.PoolKind.SHOW:
+            known = {pool.id: pool for pool in await stock.pools(tx, shop_id=desk.shop.id)}
+            if pool_id in known and known[pool_id].kind is stock.PoolKind.SHOW:
                 raise stock.WrongState(pool_id=pool_id)
             await stock.close_pool(tx, shop_id=desk.shop.id, pool_id=pool_id)
     return desk.back("/stock#apart", desk.say(N_("Closed. Available units returned to open stock.")))

@@ -1,0 +1,71 @@
+"""SQL of holds that become one.  One function, one statement."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from shopfloor.kernel.database import Tx
+from shopfloor.stock.batch import Row
+from shopfloor.stock.rows import SELECT_HOLDS, every, hold_row
+
+
+async def held_by(tx: Tx, *, shop_id: int, buyer: UUID, pool_id: int | None) -> list[Row]:
+    """By the index of buyers, in pools that are open or the one that is named."""
+    return await every(
+        tx,
+        hold_row,
+        SELECT_HOLDS  # noqa: S608 -- constants, both
+        + """
+         WHERE h.id IN (
+                SELECT id FROM stock.hold
+                 WHERE limited AND buyer = %(buyer)s AND state = 'held' AND expires_at > clock_timestamp()
+                   AND pool_id IN (SELECT id FROM stock.pool
+                                    WHERE shop_id = %(shop_id)s AND (is_open OR id = %(pool_id)s)))
+         ORDER BY h.granted_at, h.id, h.part
+        """,
+        shop_id=shop_id,
+        buyer=buyer,
+        pool_id=pool_id,
+    )
+
+
+async def move_parts(tx: Tx, *, into: UUID, ids: Sequence[UUID], first_part: int) -> None:
+    """Held parts of locked holds become parts of a locked one; what they were is released and counts for nobody."""
+    await tx.run(
+        """
+        WITH moving AS MATERIALIZED (
+            SELECT h.*, (row_number() OVER (ORDER BY h.id, h.part) - 1 + %(first_part)s)::smallint AS place
+              FROM stock.hold h WHERE h.id = ANY(%(ids)s::uuid[])
+        ), moved AS (
+            INSERT INTO stock.hold (id, part, state, lot_kind, ready_on, quantity, returned, shop_id, pool_id, level_id,
+                                    variant_id, unit_price, offer_id, show_id, limited, buyer, granted_at, expires_at,
+                                    bundle_id, network)
+            SELECT %(into)s, m.place, m.state, m.lot_kind, m.ready_on, m.quantity, m.returned, m.shop_id, m.pool_id,
+                   m.level_id, m.variant_id, m.unit_price, m.offer_id, m.show_id, m.limited, m.buyer, m.granted_at,
+                   a.expires_at, m.bundle_id, m.network
+              FROM moving m CROSS JOIN (SELECT expires_at FROM stock.hold WHERE id = %(into)s AND part = 0) a
+        )
+        UPDATE stock.hold SET state = 'released', network = NULL WHERE id = ANY(%(ids)s::uuid[])
+        """,
+        into=into,
+        ids=list(ids),
+        first_part=first_part,
+    )
+
+
+async def rename_parts(tx: Tx, *, ids: Sequence[UUID], becomes: UUID) -> None:
+    """Holds that this transaction granted become one, under another id, with a timer of its own."""
+    await tx.run(
+        """
+        WITH renamed AS (
+            UPDATE stock.hold h SET id = %(becomes)s, part = n.place
+              FROM (SELECT id, part, (row_number() OVER (ORDER BY id, part) - 1)::smallint AS place
+                      FROM stock.hold WHERE id = ANY(%(ids)s::uuid[])) n
+             WHERE h.id = n.id AND h.part = n.part
+            RETURNING h.expires_at
+        )
+        INSERT INTO stock.timer (due_at, hold_ids)
+        SELECT min(expires_at), ARRAY[%(becomes)s::uuid] FROM renamed
+        """,
+        ids=list(ids),
+        becomes=becomes,
+    )

@@ -93,6 +93,37 @@ def test_buy_check_out_receipt(people: People, owner: Owner, make_stall: MakeSta
     assert stock_left(owner, stall) == 2
 
 
+def test_what_is_bought_in_a_show_is_one_basket(people: People, owner: Owner, make_stall: MakeStall) -> None:
+    stall = make_stall({"M": 3, "L": 3})
+    page = enter(people.phone(), stall)
+
+    for size in ("M", "L"):
+        page.get_by_role("region", name="Featured now").get_by_role("button", name="Buy").tap()
+        sheet = page.get_by_role("dialog", name=stall.title)
+        sheet.get_by_text(size, exact=True).tap()
+        sheet.get_by_role("button", name=re.compile("^Buy for .*99$")).tap()
+        held = page.get_by_role("dialog", name="Reserved for you")
+        expect(held).to_contain_text(f"{stall.title} · {size}")
+        if size == "M":
+            held.get_by_role("button", name="Keep watching").tap()
+    expect(held.get_by_role("listitem")).to_contain_text(re.compile(r" · M.*1 × .*99.*\d:\d\d"))
+    held.get_by_role("button", name="Keep watching").tap()
+
+    basket = page.get_by_role("region", name="Your basket")
+    expect(basket.get_by_role("listitem")).to_have_count(2)
+    expect(basket.get_by_role("listitem").first).to_contain_text(re.compile(r" · L.*1 × .*99.*\d:\d\d"))
+    basket.get_by_role("link", name=re.compile(r"^Check out 2 for .*198$")).tap()
+
+    expect(page.get_by_role("timer")).to_contain_text("The first of your items is reserved until")
+    expect(page.locator(".basket-line")).to_have_count(2)
+    fill_in(page)
+    page.get_by_role("button", name=re.compile(r"^Order for .*210\.00")).tap()
+
+    number = order_number(page)
+    assert orders_of(owner, stall) == [number.removeprefix("#")]
+    assert stock_left(owner, stall) == 4
+
+
 def test_two_taps_on_order_make_one_order(people: People, owner: Owner, make_stall: MakeStall) -> None:
     stall = make_stall({"M": 3})
     page = enter(people.phone(), stall)

@@ -1,6 +1,6 @@
 """A shop with goods, a show on air and buyers."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID, uuid4
@@ -48,30 +48,40 @@ class Market:
         seconds: int = 300,
         lines: Mapping[int, int] | None = None,
         hold_id: UUID | None = None,
+        open_shop: bool = False,
     ) -> tuple[UUID, UUID]:
-        """(hold, buyer) of a purchase in the show; fails when it is refused."""
+        """(hold, buyer) of a purchase in the show, or without it; fails when it is refused."""
         shopper = buyer or uuid4()
         wanted = lines or {self.variants[variant]: quantity}
         request = stock.Request(
             id=hold_id or uuid4(),
             shop_id=self.shop_id,
-            pool_id=self.pool_id,
+            pool_id=await self._open_pool() if open_shop else self.pool_id,
             buyer=shopper,
             lines=tuple(stock.Line(variant_id, units) for variant_id, units in wanted.items()),
             hold_seconds=seconds,
-            offer_id=self.offer_id,
-            show_id=self.show_id,
+            offer_id=None if open_shop else self.offer_id,
+            show_id=None if open_shop else self.show_id,
             unit_prices=tuple(PRICE for _ in wanted),
+            # As every purchase at the door of the shop has one.
+            default_limit=1_000,
         )
         async with self.db.transaction() as tx:
             [answer] = await stock.reserve(tx, [request])
         assert isinstance(answer, stock.Held), answer
         return request.id, shopper
 
-    async def complete(self, hold_id: UUID, shopper: UUID, **changes: object) -> orders.Order:
+    async def _open_pool(self) -> int:
+        async with self.db.transaction() as tx:
+            pools = await stock.pools(tx, shop_id=self.shop_id)
+        return next(pool.id for pool in pools if pool.kind is stock.PoolKind.OPEN)
+
+    async def complete(
+        self, hold_id: UUID, shopper: UUID, also: Sequence[UUID] = (), **changes: object
+    ) -> orders.Order:
         """The form is sent, right but for `changes`."""
         return await orders.complete(
-            self.db, shop_id=self.shop_id, hold_id=hold_id, shopper=shopper, form=form(**changes)
+            self.db, shop_id=self.shop_id, hold_id=hold_id, shopper=shopper, form=form(**changes), also=also
         )
 
     async def order(self, *, quantity: int = 1, **changes: object) -> tuple[orders.Order, UUID]:

@@ -303,7 +303,11 @@ export class RoomModel {
       quantity: wish.quantity,
       ...(line === undefined
         ? {}
-        : { total: money(wish.price_minor * wish.quantity, line.currency, this.language) }),
+        : {
+            total: money(wish.price_minor * wish.quantity, line.currency, this.language),
+            minor: wish.price_minor * wish.quantity,
+            currency: line.currency,
+          }),
       ...(outcome.code === undefined ? {} : { note: refusalText(outcome.code, outcome.message, this.say) }),
     };
     this.put({ busy: false, sheet: { is: "held", id: purchase.id } });
@@ -319,7 +323,7 @@ export class RoomModel {
   }
 
   private remember(purchase: Purchase): void {
-    const purchases = [...this.view.purchases.filter((one) => one.id !== purchase.id), purchase].slice(-5);
+    const purchases = [...this.view.purchases.filter((one) => one.id !== purchase.id), purchase].slice(-20);
     save(this.view.state.show.id, purchases);
     this.put({ purchases });
   }
@@ -409,6 +413,8 @@ export class RoomModel {
           title,
           quantity,
           total,
+          minor: total_minor,
+          currency,
           url,
           expires_at: claim_until,
           ready_on,

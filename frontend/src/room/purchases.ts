@@ -22,6 +22,9 @@ export interface Purchase {
   /** Units, and what they come to in the reader's language. */
   readonly quantity?: number;
   readonly total?: string;
+  /** The same as a number, so that what is bought in one show can be summed up. */
+  readonly minor?: number;
+  readonly currency?: string;
   /** Why nothing is reserved, where the offer reserves. */
   readonly note?: string;
 }
@@ -58,6 +61,17 @@ export function open(
   secondsUntil: (moment: string) => number,
 ): readonly Purchase[] {
   return purchases.filter((one) => one.expires_at === null || secondsUntil(one.expires_at) > 0);
+}
+
+/** What several purchases come to, in minor units; null where one of them does not say, or in another currency. */
+export function sumOf(purchases: readonly Purchase[]): { minor: number; currency: string } | null {
+  let sum: { minor: number; currency: string } | null = null;
+  for (const one of purchases) {
+    if (one.minor === undefined || one.currency === undefined) return null;
+    if (sum !== null && sum.currency !== one.currency) return null;
+    sum = { minor: (sum?.minor ?? 0) + one.minor, currency: one.currency };
+  }
+  return sum;
 }
 
 /** The purchase that keeps units of this line for this buyer already: nobody is sold out against themselves. */

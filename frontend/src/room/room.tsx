@@ -1,12 +1,12 @@
 // The room: the video is the page, everything else lies on it.
 
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { away, count, countdown, day } from "../common/format.ts";
+import { away, count, countdown, day, money } from "../common/format.ts";
 import { Icon } from "../common/icon.tsx";
 import { ChatForm, ChatList } from "./chat.tsx";
 import { Choose } from "./choose.tsx";
 import type { RoomModel, View } from "./model.ts";
-import type { Purchase } from "./purchases.ts";
+import { type Purchase, sumOf } from "./purchases.ts";
 import { Sheet } from "./sheet.tsx";
 import { availabilityOf, inWords, type Offer, offersInOrder } from "./state.ts";
 import { pictureOf, priceText, stockKind, stockText } from "./texts.ts";
@@ -356,20 +356,61 @@ function Holds({ view, model }: { readonly view: View; readonly model: RoomModel
           <span class="strong num">{model.say("waiting_chip", { n: one.position })}</span>
         </a>
       ))}
-      {open.map((one) => (
-        <a key={one.id} class="hold-chip" href={one.url}>
-          <Icon name="clock" />
-          <span class="clip">
-            {one.title}
-            {boughtText(one)}
-          </span>
-          {one.expires_at !== null && (
-            <b class="num">{countdown(model.clock.secondsUntil(one.expires_at))}</b>
-          )}
-          <span class="strong">{model.say("check_out")}</span>
-        </a>
-      ))}
+      {open.length > 1 ? (
+        <section class="hold-basket" aria-label={model.say("basket")}>
+          <BasketLines model={model} open={open} />
+          <CheckOut model={model} open={open} />
+        </section>
+      ) : (
+        open.map((one) => (
+          <a key={one.id} class="hold-chip" href={one.url}>
+            <Icon name="clock" />
+            <span class="clip">
+              {one.title}
+              {boughtText(one)}
+            </span>
+            {one.expires_at !== null && (
+              <b class="num">{countdown(model.clock.secondsUntil(one.expires_at))}</b>
+            )}
+            <span class="strong">{model.say("check_out")}</span>
+          </a>
+        ))
+      )}
     </>
+  );
+}
+
+/** What is kept for the visitor, the latest on top, each with its time. */
+function BasketLines({ model, open }: { readonly model: RoomModel; readonly open: readonly Purchase[] }) {
+  return (
+    <ul class="basket-lines">
+      {[...open].reverse().map((one) => (
+        <li key={one.id}>
+          <span class="clip">{one.title}</span>
+          <span class="num">
+            {one.quantity === undefined ? "" : `${one.quantity} × `}
+            {one.total ?? ""}
+          </span>
+          <b class="num">
+            {one.expires_at === null ? "" : countdown(model.clock.secondsUntil(one.expires_at))}
+          </b>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+/** One way to the checkout for all of it. */
+function CheckOut({ model, open }: { readonly model: RoomModel; readonly open: readonly Purchase[] }) {
+  const sum = sumOf(open);
+  const units = open.reduce((all, one) => all + (one.quantity ?? 1), 0);
+  const total = sum === null ? "" : money(sum.minor, sum.currency, model.language);
+  return (
+    <a class="button buy wide" href={open[0]?.url ?? ""}>
+      {sum === null
+        ? model.say("check_out")
+        : model.say("check_out_all", { n: count(units, model.language), total })}
+    </a>
   );
 }
 
@@ -391,6 +432,7 @@ function HeldSheet({
   useTicking(true);
   const one = view.purchases.find((purchase) => purchase.id === id);
   if (one === undefined) return null;
+  const others = model.openPurchases().filter((each) => each.id !== id && each.expires_at !== null);
   const seconds = one.expires_at === null ? null : model.clock.secondsUntil(one.expires_at);
   return (
     <Sheet
@@ -422,9 +464,16 @@ function HeldSheet({
           </span>
         </p>
       )}
-      <a class="button buy wide" href={one.url}>
-        {say("check_out")}
-      </a>
+      {others.length > 0 ? (
+        <>
+          <BasketLines model={model} open={others} />
+          <CheckOut model={model} open={[...others, one]} />
+        </>
+      ) : (
+        <a class="button buy wide" href={one.url}>
+          {say("check_out")}
+        </a>
+      )}
       <button type="button" class="button plain wide" onClick={() => model.open({ is: "none" })}>
         {say("keep_watching")}
       </button>

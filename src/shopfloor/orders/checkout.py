@@ -7,7 +7,7 @@ draft an order; `reports.apply_report` leads there.  `complete` is the three tog
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -17,7 +17,16 @@ import msgspec
 from shopfloor import payments, policies, purchases, stock
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.values import new_id, now
-from shopfloor.orders import checkout_queries, discounts, keeping, lifecycle, page_texts, queries, quoting
+from shopfloor.orders import (
+    baskets,
+    checkout_queries,
+    discounts,
+    keeping,
+    lifecycle,
+    page_texts,
+    queries,
+    quoting,
+)
 from shopfloor.orders.checkout_form import (
     PAY_ONLINE_WITHIN,
     Address,
@@ -26,7 +35,6 @@ from shopfloor.orders.checkout_form import (
     form_hash,
     tidy,
 )
-from shopfloor.orders.checkout_snapshot import from_hold, from_intent
 from shopfloor.orders.models import Bundle, Item, Order, Status, Why
 from shopfloor.orders.placing import finalise, is_online
 from shopfloor.orders.presentation import Shown, shown
@@ -67,6 +75,8 @@ class Checkout:
     shop_terms: ShopTerms
     shown: Sequence[Shown[Item]]
     quote: quoting.Quote
+    lines: Sequence[baskets.BasketLine] = ()
+    """The purchases that are checked out together, each with its own clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,32 +99,18 @@ async def begin_checkout(
     codes: Sequence[str] = (),
     email: str = "",
     phone: str = "",
+    also: Sequence[UUID] | None = (),
 ) -> Checkout:
     """The purchase as its buyer saw it, frozen by the first look.  Looking renews nothing.
 
     `expires_at` in the past: the time is over; sending the form tries to get the same units again.
-    `address`, `codes` and who asks, as far as it is known, are for the `quote`.  `order_id` is set once it has become an order.  Raises CheckoutNotFound, also for another buyer's.
+    `address`, `codes` and who asks, as far as it is known, are for the `quote`.  `also`: what is checked out with it
+    (`baskets.look`); its `id` is then one that is kept.  `order_id` is set once it has become an order.  Raises
+    CheckoutNotFound, also for another buyer's.
     """
-    row = await checkout_queries.checkout(tx, id=hold_id)
-    hold = await _hold(tx, shop_id=shop_id, hold_id=hold_id) if row is None or row.held else None
-    if row is None:
-        fresh = await (from_intent(tx, hold_id=hold_id) if hold is None else from_hold(tx, hold))
-        if fresh is None or not _is_of(fresh, shop_id, shopper):
-            raise CheckoutNotFound(hold_id=str(hold_id))
-        page = await page_texts.put_away(tx, shop_id=shop_id, page=fresh.page)
-        await checkout_queries.insert_checkout(tx, replace(fresh, page=page))
-        row = await checkout_queries.checkout(tx, id=hold_id)
-    if row is None or not _is_of(row, shop_id, shopper):
-        raise CheckoutNotFound(hold_id=str(hold_id))
-    asked = _asked(row, codes, email=email, phone=phone)
-    return await _checkout(tx, row, hold, address=address, asked=asked)
-
-
-async def _hold(tx: Tx, *, shop_id: int, hold_id: UUID) -> stock.Hold | None:
-    try:
-        return await stock.hold(tx, shop_id=shop_id, hold_id=hold_id)
-    except stock.UnknownStock:
-        return None
+    basket = await baskets.look(tx, shop_id=shop_id, hold_id=hold_id, shopper=shopper, also=also)
+    asked = _asked(basket.row, codes, email=email, phone=phone)
+    return await _checkout(tx, basket.row, basket, address=address, asked=asked)
 
 
 def _asked(
@@ -124,20 +120,17 @@ def _asked(
     return discounts.Asked(row.buyer, row.show_id, tuple(codes), mail, number)
 
 
-def _is_of(row: checkout_queries.CheckoutRow, shop_id: int, shopper: UUID) -> bool:
-    return row.shop_id == shop_id and row.buyer == shopper
-
-
 async def _checkout(
     tx: Tx,
     row: checkout_queries.CheckoutRow,
-    hold: stock.Hold | None = None,
+    basket: baskets.Basket | None = None,
     *,
     asked: discounts.Asked,
     address: Address | None = None,
 ) -> Checkout:
-    """Without the `hold` nothing is said of the time that is left."""
+    """Without the `basket` nothing is said of the time that is left."""
     expires_at = None
+    hold = None if basket is None else basket.hold
     if hold is not None and row.held:
         lapsed = hold.state in {stock.HoldState.RELEASED, stock.HoldState.EXPIRED}
         expires_at = min(hold.expires_at, now()) if lapsed else hold.expires_at
@@ -162,9 +155,12 @@ async def _checkout(
         page=await page_texts.take_out(tx, shop_id=row.shop_id, page=row.page),
         expires_at=expires_at,
         renewals=row.renewals,
-        order_id=await checkout_queries.order_of_checkout(tx, checkout_id=row.id),
+        order_id=await checkout_queries.order_of_checkout(tx, checkout_id=row.id)
+        if basket is None
+        else basket.order_id,
         shop_terms=terms,
         shown=shown(items, bundles),
+        lines=[] if basket is None else basket.lines,
         quote=await quoting.quote(
             tx,
             shop_id=row.shop_id,
@@ -188,22 +184,20 @@ async def prepare(
     providers: payments.Providers | None = None,
     network: int | None = None,
     return_to: ReturnTo | None = None,
+    also: Sequence[UUID] = (),
 ) -> Prepared:
     """Check everything, keep the units, write the draft.  The same form again finds the same order.
 
+    `also`: purchases that are ordered with this one, all of them or none.
+
     `return_to` makes the address to which a provider sends the buyer back.
 
-    Raises CheckoutNotFound, ContactLimit, FormRefused, KeyReused (sent before with other content), TotalChanged,
+    Raises BasketChanged, CheckoutNotFound, ContactLimit, FormRefused, KeyReused (sent before with other content), TotalChanged,
     promotions.DiscountGone (the last of it was used meanwhile), purchases.HoldExpired (the facts say what to wait
     for), payments.ProviderUnknown for one that is not among `providers`.
     """
     clean = tidy(form)
-    row = await checkout_queries.lock_checkout(tx, id=hold_id)
-    if row is None:
-        await begin_checkout(tx, shop_id=shop_id, hold_id=hold_id, shopper=shopper)
-        row = await checkout_queries.lock_checkout(tx, id=hold_id)
-    if row is None or not _is_of(row, shop_id, shopper):
-        raise CheckoutNotFound(hold_id=str(hold_id))
+    row = await _locked(tx, shop_id=shop_id, hold_id=hold_id, shopper=shopper, also=also, network=network)
     asked = _asked(row, clean.codes, email=clean.email, phone=clean.phone)
     checkout = await _checkout(tx, row, address=clean.address, asked=asked)
     if checkout.order_id is not None:
@@ -269,6 +263,25 @@ async def prepare(
     return prepared
 
 
+async def _locked(
+    tx: Tx, *, shop_id: int, hold_id: UUID, shopper: UUID, also: Sequence[UUID], network: int | None
+) -> checkout_queries.CheckoutRow:
+    if also:
+        return await baskets.gather(
+            tx, shop_id=shop_id, shopper=shopper, hold_ids=[hold_id, *also], network=network
+        )
+    row = await checkout_queries.lock_checkout(tx, id=hold_id)
+    if row is None:
+        await baskets.begin(tx, shop_id=shop_id, hold_id=hold_id, shopper=shopper)
+        row = await checkout_queries.lock_checkout(tx, id=hold_id)
+    if row is not None and row.joined_to is not None:
+        # It was ordered with another while this waited.
+        row = await checkout_queries.lock_checkout(tx, id=hold_id)
+    if row is None or not baskets.is_of(row, shop_id, shopper):
+        raise CheckoutNotFound(hold_id=str(hold_id))
+    return row
+
+
 async def _again(tx: Tx, order_id: UUID, form: Form) -> Prepared:
     order = await queries.order(tx, order_id=order_id)
     assert order is not None, "the index that named it says so"
@@ -318,6 +331,7 @@ async def complete(
     network: int | None = None,
     return_to: ReturnTo | None = None,
     payer: payments.attempts.Payer = payments.attempts.NOBODY,
+    also: Sequence[UUID] = (),
 ) -> Order:
     """A purchase and a form become an order; the same form again gives the same order.
 
@@ -334,6 +348,7 @@ async def complete(
             providers=providers,
             network=network,
             return_to=return_to,
+            also=also,
         )
     if prepared.order.status is not Status.DRAFT:
         return _told(prepared.order)

@@ -29,6 +29,8 @@ class CheckoutRow:
     bundles: list[Any]
     page: dict[str, Any]
     renewals: int
+    joined_to: UUID | None = None
+    """The purchase with which it is checked out; that one has its items."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,7 @@ async def checkout(tx: Tx, *, id: UUID) -> CheckoutRow | None:  # noqa: A002 -- 
         CheckoutRow,
         """
         SELECT id, shop_id, buyer, held, policy, offer_id, show_id, pool_id, host_id, host_name, show_ms, currency,
-               items, bundles, page, renewals
+               items, bundles, page, renewals, joined_to
           FROM orders.checkout WHERE id = %(id)s
         """,
         id=id,
@@ -183,12 +185,14 @@ async def page_texts(tx: Tx, *, shop_id: int, hashes: Sequence[str]) -> dict[str
 
 
 async def lock_checkout(tx: Tx, *, id: UUID) -> CheckoutRow | None:  # noqa: A002 -- the column's name
+    """The purchase, or the one with which it is checked out."""
     return await tx.first(
         CheckoutRow,
         """
         SELECT id, shop_id, buyer, held, policy, offer_id, show_id, pool_id, host_id, host_name, show_ms, currency,
-               items, bundles, page, renewals
-          FROM orders.checkout WHERE id = %(id)s FOR UPDATE
+               items, bundles, page, renewals, joined_to
+          FROM orders.checkout
+         WHERE id = coalesce((SELECT joined_to FROM orders.checkout WHERE id = %(id)s), %(id)s) FOR UPDATE
         """,
         id=id,
     )

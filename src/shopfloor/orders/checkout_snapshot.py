@@ -189,7 +189,7 @@ def plain(items: Sequence[Item | Bundle]) -> list[dict[str, Any]]:
 def from_lots(items: Sequence[Item], hold: stock.Hold) -> list[Item]:
     """The same goods at the same prices, by the lots they come from now."""
     seen = {item.variant_id: item for item in items}
-    deposit = next((item.deposit_percent for item in items if item.deposit_percent), None)
+    deposits = {item.offer_id: item.deposit_percent for item in items if item.deposit_percent}
     return [
         Item(
             variant_id=line.variant_id,
@@ -203,7 +203,7 @@ def from_lots(items: Sequence[Item], hold: stock.Hold) -> list[Item]:
             unit_price_minor=line.unit_price_minor,
             amount_minor=line.unit_price_minor * line.quantity,
             ready_on=line.ready_on,
-            deposit_percent=deposit if line.ready_on else None,
+            deposit_percent=deposits.get(seen[line.variant_id].offer_id) if line.ready_on else None,
             bundle_id=line.bundle_id,
         )
         for line in _by_lot(hold)

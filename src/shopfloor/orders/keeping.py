@@ -14,7 +14,7 @@ from shopfloor.orders.models import Bundle, Item
 from shopfloor.orders.refusals import ContactLimit
 
 # A hold lasts at least this long once its buyer has sent the form: the provider needs time to answer.
-_PAYMENT_SECONDS: Final = 180
+PAYMENT_SECONDS: Final = 180
 
 
 class _Purchase(Protocol):
@@ -22,8 +22,6 @@ class _Purchase(Protocol):
     def shop_id(self) -> int: ...
     @property
     def buyer(self) -> UUID: ...
-    @property
-    def offer_id(self) -> int | None: ...
     @property
     def items(self) -> list[Item]: ...
 
@@ -35,22 +33,22 @@ async def keep_units(
     if not row.held:
         await _still_there(tx, row)
         return row
-    if row.id in await stock.extend(tx, [row.id], hold_seconds=_PAYMENT_SECONDS):
+    if row.id in await stock.extend(tx, [row.id], hold_seconds=PAYMENT_SECONDS):
         return row
-    [answer] = await stock.rehold(tx, [row.id], hold_seconds=_PAYMENT_SECONDS, network=network)
+    [answer] = await stock.rehold(tx, [row.id], hold_seconds=PAYMENT_SECONDS, network=network)
     if isinstance(answer, stock.Refused) and answer.code == stock.NETWORK_LIMIT:
         # Nothing is kept for who has enough unpaid already, but who pays gets the units.
         await checkout_queries.let_pay_first(tx, id=row.id)
-        return await keep_units(tx, await _reload(tx, row), network)
+        return await keep_units(tx, await reload(tx, row), network)
     if isinstance(answer, stock.Refused):
-        raise _gone(row, answer.code)
+        raise gone(row, answer.code)
     hold = await stock.hold(tx, shop_id=row.shop_id, hold_id=row.id)
     items = from_lots(msgspec.convert(row.items, list[Item]), hold)
     await checkout_queries.set_items(tx, id=row.id, items=plain(items), renewed=True)
-    return await _reload(tx, row)
+    return await reload(tx, row)
 
 
-async def _reload(tx: Tx, row: checkout_queries.CheckoutRow) -> checkout_queries.CheckoutRow:
+async def reload(tx: Tx, row: checkout_queries.CheckoutRow) -> checkout_queries.CheckoutRow:
     found = await checkout_queries.checkout(tx, id=row.id)
     assert found is not None, "it is locked"
     return found
@@ -59,23 +57,27 @@ async def _reload(tx: Tx, row: checkout_queries.CheckoutRow) -> checkout_queries
 async def within_contact_limit(tx: Tx, checkout: _Purchase, form: Form) -> None:
     """Unpaid units by mail address and phone: a new cookie does not make a new buyer.  Raises ContactLimit."""
     wanted: dict[int, int] = {}
+    offers: dict[int, set[int]] = {}
     for item in checkout.items:
         if item.bundle_id is None:
             wanted[item.variant_id] = wanted.get(item.variant_id, 0) + item.quantity
+            offers.setdefault(item.variant_id, set()).update([item.offer_id] if item.offer_id else [])
     mail, phone = contact_keys(email=form.email, phone=form.phone)
     already = await checkout_queries.unpaid_of_contact(
         tx, shop_id=checkout.shop_id, mail=mail, phone=phone, variant_ids=list(wanted)
     )
     if not any(already.values()) or await stock.has_paid(tx, shop_id=checkout.shop_id, buyer=checkout.buyer):
         return
-    offered = (
-        await purchases.offer_lines(tx, offer_id=checkout.offer_id) if checkout.offer_id is not None else []
-    )
-    limits = (offered[0].limit_per_buyer, offered[0].limit_per_show) if offered else ()
-    most = next((limit for limit in limits if limit is not None), None)
-    if most is None:
-        most = await purchases.most_per_buyer(tx, shop_id=checkout.shop_id)
+    most_of = {
+        offer_id: await _most_of_offer(tx, offer_id) for offer_id in sorted(set().union(*offers.values()))
+    }
+    default: int | None = None
     for variant_id, units in wanted.items():
+        limits = [most for each in offers[variant_id] if (most := most_of[each]) is not None]
+        if not limits and default is None:
+            default = await purchases.most_per_buyer(tx, shop_id=checkout.shop_id)
+        most = min(limits) if limits else default
+        assert most is not None, "asked where there is none"
         if already.get(variant_id, 0) and already[variant_id] + units > most:
             raise ContactLimit(
                 variant_id=variant_id,
@@ -84,6 +86,13 @@ async def within_contact_limit(tx: Tx, checkout: _Purchase, form: Form) -> None:
                 wanted=units,
                 helps=["pay", "wait"],
             )
+
+
+async def _most_of_offer(tx: Tx, offer_id: int) -> int | None:
+    """What one buyer may have of it, as its merchant set it."""
+    offered = await purchases.offer_lines(tx, offer_id=offer_id)
+    limits = (offered[0].limit_per_buyer, offered[0].limit_per_show) if offered else ()
+    return next((limit for limit in limits if limit is not None), None)
 
 
 async def _still_there(tx: Tx, row: checkout_queries.CheckoutRow) -> None:
@@ -99,10 +108,10 @@ async def _still_there(tx: Tx, row: checkout_queries.CheckoutRow) -> None:
     )
     refused = (await stock.quote(tx, request)).refused
     if refused is not None:
-        raise _gone(row, refused.code)
+        raise gone(row, refused.code)
 
 
-def _gone(row: checkout_queries.CheckoutRow, code: str) -> purchases.HoldExpired:
+def gone(row: checkout_queries.CheckoutRow, code: str) -> purchases.HoldExpired:
     bundles = msgspec.convert(row.bundles, list[Bundle])
     items = msgspec.convert(row.items, list[Item])
     return purchases.HoldExpired(

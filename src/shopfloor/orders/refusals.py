@@ -27,6 +27,12 @@ class TotalChanged(Conflict):
     code = "orders.total_changed"
 
 
+class BasketChanged(Conflict):
+    """Part of this basket has been ordered, or cannot be ordered together any more; look again before you order."""
+
+    code = "orders.basket_changed"
+
+
 class FormRefused(Invalid):
     """Something in the form is missing or cannot be right."""
 

@@ -10,7 +10,9 @@ async def with_order(tx: Tx, *, ids: Sequence[UUID]) -> set[UUID]:
     """Of these purchases, those of which an order was ever written, a declined one too."""
     cursor = await tx.connection.execute(
         """
-        SELECT DISTINCT checkout_id FROM orders.orders WHERE checkout_id = ANY(%(ids)s::uuid[])
+        SELECT c.id FROM orders.checkout AS c
+         WHERE c.id = ANY(%(ids)s::uuid[])
+           AND EXISTS (SELECT FROM orders.orders AS o WHERE o.checkout_id IN (c.id, c.joined_to))
         """,
         {"ids": list(ids)},
     )
@@ -22,7 +24,7 @@ async def forget_checkouts(tx: Tx, *, ids: Sequence[UUID]) -> int:
         """
         DELETE FROM orders.checkout AS c
          WHERE c.id = ANY(%(ids)s::uuid[])
-           AND NOT EXISTS (SELECT FROM orders.orders AS o WHERE o.checkout_id = c.id)
+           AND NOT EXISTS (SELECT FROM orders.orders AS o WHERE o.checkout_id IN (c.id, c.joined_to))
         """,
         ids=list(ids),
     )

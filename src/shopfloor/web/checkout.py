@@ -74,6 +74,9 @@ NOTHING_TO_LOWER: Final = N_("There is nothing left to discount.")
 SHORT_OF_MINIMUM: Final = N_("%(amount)s more to use this code.")
 
 
+_BASKET_CHANGED: Final = "orders.basket_changed"
+
+
 @dataclass(frozen=True, slots=True)
 class Trouble:
     """Why a form came back: `fields` beside their fields, `general` on top."""
@@ -85,12 +88,23 @@ class Trouble:
 @router.get("/s/{shop}/checkout/{hold_id}")
 @public
 async def checkout(
-    request: Request, shop: str, hold_id: UUID, shopper: Shopper, db: Db, to: UUID | None = None
+    request: Request,
+    shop: str,
+    hold_id: UUID,
+    shopper: Shopper,
+    db: Db,
+    *,
+    to: UUID | None = None,
+    only: bool = False,
 ) -> Response:
-    """Filled in with an address of the account (`to` chooses one), or of the last order of this browser."""
+    """All that its shopper holds, with `only` this purchase by itself; filled in with an address of the account (`to`
+    chooses one), or of the last order of this browser.
+    """
     async with db.transaction() as tx:
         found = await accounts.shop_by_slug(tx, shop)
-        begun = await orders.begin_checkout(tx, shop_id=found.id, hold_id=hold_id, shopper=shopper)
+        begun = await orders.begin_checkout(
+            tx, shop_id=found.id, hold_id=hold_id, shopper=shopper, also=() if only else None
+        )
         if begun.order_id is not None:
             return RedirectResponse(f"/s/{found.slug}/orders/{begun.order_id}", status_code=303)
         customer = await customer_of(tx, request, found, shopper)
@@ -100,7 +114,7 @@ async def checkout(
         if known is not None:
             place = {name: str(known.address.get(name) or "") for name in _PARTS}
             begun = await orders.begin_checkout(
-                tx, shop_id=found.id, hold_id=hold_id, shopper=shopper,
+                tx, shop_id=found.id, hold_id=hold_id, shopper=shopper, also=() if only else None,
                 address=orders.Address(**place) if known.address else None, email=known.email, phone=known.phone,
             )  # fmt: skip
         addresses = [] if customer is None else await customers.account.addresses(tx, customer=customer)
@@ -134,8 +148,9 @@ async def forget_address(request: Request, shop: str, hold_id: UUID, shopper: Sh
 
 async def _texts(tx: Tx, request: Request, shop: Shop, begun: orders.Checkout) -> Texts:
     """What is bought, in the reader's language."""
-    items = [each.bundle or each.lines[0] for each in begun.shown]
-    parts = [line for each in begun.shown for line in each.lines]
+    everything = [*begun.shown, *(each for line in begun.lines for each in line.shown)]
+    items = [each.bundle or each.lines[0] for each in everything]
+    parts = [line for each in everything for line in each.lines]
     ids = sorted({each.product_id for each in [*items, *parts]})
     products = await catalog.products_by_id(tx, shop_id=shop.id, ids=ids)
     return texts_now(products.values(), language_of(request, shop.locale))
@@ -164,8 +179,9 @@ async def send_checkout(
     look: Text = "",
     pasted: Text = "",
     fill: Text = "",
+    lines: Text = "",
 ) -> Response:
-    """Order; with `look` only show what it costs to send it there.  The same form again leads to the same order."""
+    """Order the `lines` that the page showed; with `look` only show what it costs to send it there.  The same form again leads to the same order."""
     async with db.transaction() as tx:
         found = await accounts.shop_by_slug(tx, shop)
     language = language_of(request, found.locale)
@@ -183,6 +199,7 @@ async def send_checkout(
             *(values[part] for part in ("street", "city", "region", "postcode")),
         )
     codes = promotions.apart(code) if code.strip() else []
+    also = _purchases(lines, but=hold_id)
     guard = services_of(request).find(promotions.CodeGuard) if codes else None
     network = _network_of(request)
     address = orders.Address(street, city, postcode, region, country)
@@ -196,7 +213,7 @@ async def send_checkout(
         async with db.transaction() as tx:
             begun = await orders.begin_checkout(
                 tx, shop_id=found.id, hold_id=hold_id, shopper=shopper, address=address, codes=codes, email=email,
-                phone=phone,
+                phone=phone, also=also,
             )  # fmt: skip
             texts = await _texts(tx, request, found, begun)
             online = await paying.ways(tx, request, shop_id=found.id, currency=found.currency)
@@ -235,6 +252,7 @@ async def send_checkout(
             else await paying.providers(request, shop_id=found.id),
             return_to=paying.return_to(request, found.slug),
             payer=paying.payer(request, language),
+            also=also,
         )
     except orders.CheckoutNotFound:
         raise
@@ -242,16 +260,27 @@ async def send_checkout(
         async with db.transaction() as tx:
             begun = await orders.begin_checkout(
                 tx, shop_id=found.id, hold_id=hold_id, shopper=shopper, address=address, codes=codes, email=email,
-                phone=phone,
+                phone=phone, also=also,
             )  # fmt: skip
             texts = await _texts(tx, request, found, begun)
             online = await paying.ways(tx, request, shop_id=found.id, currency=found.currency)
         _count_misses(guard, begun, shopper, network)
+        if begun.order_id is not None and refusal.code == _BASKET_CHANGED:
+            return RedirectResponse(f"/s/{found.slug}/orders/{begun.order_id}", status_code=303)
         return _checkout_page(
             request, found, begun, texts, values, trouble_of(refusal, language), online, status=refusal.status
         )
     on = "/pay" if chosen is not None and order.charged_minor < order.first_minor else ""
     return RedirectResponse(f"/s/{found.slug}/orders/{order.id}{on}", status_code=303)
+
+
+def _purchases(text: str, *, but: UUID) -> list[UUID]:
+    """Ids with commas between them, as the page wrote them.  Raises CheckoutNotFound for what is none."""
+    try:
+        found = [UUID(each) for each in text.split(",") if each]
+    except ValueError:
+        raise orders.CheckoutNotFound(lines=text[:100]) from None
+    return [each for each in found if each != but]
 
 
 def _count_misses(
@@ -320,6 +349,7 @@ def _checkout_page(
     language = language_of(request, shop.locale)
     quoted = begun.quote
     names = [way.field for way in quoted.ways]
+    kept = [each for each in begun.lines if not each.is_over]
     chosen = values.get("delivery") if values.get("delivery") in names else next(iter(names), "")
     facts = {
         "shop_id": shop.id,
@@ -343,6 +373,9 @@ def _checkout_page(
         values={"country": quoted.place.country if quoted.asks_country else "", **values, "delivery": chosen},
         trouble=trouble,
         methods=paying.choices(online, language),
+        kept=kept,
+        over=[each for each in begun.lines if each.is_over],
+        soonest=min((each.expires_at for each in kept if each.expires_at is not None), default=None),
         is_over=begun.expires_at is not None and begun.expires_at <= at,
         server_ms=int(at.timestamp() * 1000),
         texts=texts,

@@ -233,6 +233,7 @@ MESSAGES: Final = {
     "backoffice.paid_online": N_("This order is paid online: its provider says when the money is there."),
     # orders
     "orders.already_paid": N_("Nothing is due on this order."),
+    "orders.basket_changed": N_("Part of this basket has already been ordered or has changed. Check what's left."),
     "orders.bad_purchase": N_("We couldn't read this purchase."),
     "orders.cannot_cancel": N_("This order can no longer be cancelled."),
     "orders.checkout_not_found": N_("Purchase not found, or it belongs to another browser."),

@@ -124,6 +124,31 @@ def test_what_is_bought_in_a_show_is_one_basket(people: People, owner: Owner, ma
     assert stock_left(owner, stall) == 4
 
 
+def test_what_is_bought_later_in_a_show_leaves_in_the_same_parcel(
+    people: People, owner: Owner, make_stall: MakeStall
+) -> None:
+    stall = make_stall({"M": 3})
+    page = enter(people.phone(), stall)
+    hold_in_the_room(page, stall.title)
+    page.get_by_role("dialog", name="Reserved for you").get_by_role("link", name="Check out").tap()
+    fill_in(page)
+    page.get_by_role("button", name=re.compile(r"^Order for .*111\.00")).tap()
+    first = order_number(page)
+
+    page.goto(stall.path)
+    hold_in_the_room(page, stall.title)
+    page.get_by_role("dialog", name="Reserved for you").get_by_role("link", name="Check out").tap()
+
+    expect(page.get_by_label(f"With order {first}, in one parcel")).to_be_checked()
+    expect(page.get_by_label("Street and number")).to_be_hidden()
+    expect(page.get_by_label("Name")).to_have_value("Mei Lin")
+    page.get_by_role("button", name=re.compile(r"^Order for .*99\.00")).tap()
+    second = order_number(page)
+    expect(page.get_by_text("Ships in one parcel with")).to_contain_text(f"order {first}")
+    expect(page.get_by_role("main")).to_contain_text("8 Quay Street")
+    assert orders_of(owner, stall) == [second.removeprefix("#"), first.removeprefix("#")]
+
+
 def test_two_taps_on_order_make_one_order(people: People, owner: Owner, make_stall: MakeStall) -> None:
     stall = make_stall({"M": 3})
     page = enter(people.phone(), stall)

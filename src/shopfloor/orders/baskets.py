@@ -191,7 +191,7 @@ async def gather(
     """These purchases as one, locked: its units are kept, and it is the one that has all of their items.
 
     Where they were made one before, that one.  Raises CheckoutNotFound, BasketChanged where some have been ordered or
-    cannot be ordered together, purchases.HoldExpired for the first that cannot be had any more.
+    cannot be ordered together, purchases.HoldExpired for the first that can no longer be had.
     """
     wanted = list(dict.fromkeys(hold_ids))
     if len(wanted) > MOST:

@@ -26,8 +26,10 @@ from shopfloor.orders import (
     page_texts,
     queries,
     quoting,
+    together,
 )
 from shopfloor.orders.checkout_form import (
+    JOIN,
     PAY_ONLINE_WITHIN,
     Address,
     Form,
@@ -127,8 +129,9 @@ async def _checkout(
     *,
     asked: discounts.Asked,
     address: Address | None = None,
+    lock: bool = False,
 ) -> Checkout:
-    """Without the `basket` nothing is said of the time that is left."""
+    """With `lock` the order whose parcel this one may join stays as it is.  Without the `basket` nothing is said of the time that is left."""
     expires_at = None
     hold = None if basket is None else basket.hold
     if hold is not None and row.held:
@@ -170,6 +173,7 @@ async def _checkout(
             terms=terms,
             asked=asked,
             address=address,
+            joins=await together.earlier(tx, shop_id=row.shop_id, buyer=row.buyer, terms=terms, lock=lock),
         ),
     )
 
@@ -199,14 +203,15 @@ async def prepare(
     clean = tidy(form)
     row = await _locked(tx, shop_id=shop_id, hold_id=hold_id, shopper=shopper, also=also, network=network)
     asked = _asked(row, clean.codes, email=clean.email, phone=clean.phone)
-    checkout = await _checkout(tx, row, address=clean.address, asked=asked)
+    joining = clean.shipping_method == JOIN
+    checkout = await _checkout(tx, row, address=clean.address, asked=asked, lock=joining)
     if checkout.order_id is not None:
         return await _again(tx, checkout.order_id, clean)
     await keeping.within_contact_limit(tx, checkout, clean)
     kept_row = await keeping.keep_units(tx, row, network)
     kept = checkout
     if kept_row is not row:
-        kept = await _checkout(tx, kept_row, address=clean.address, asked=asked)
+        kept = await _checkout(tx, kept_row, address=clean.address, asked=asked, lock=joining)
     way = quoting.chosen(kept.quote, clean)
     discounts.check_codes(way.codes)
     sums = way.totals
@@ -225,7 +230,7 @@ async def prepare(
         contact_phone=clean.phone,
         contact_email=clean.email,
         delivery=clean.delivery,
-        address=None if clean.address is None else asdict(clean.address),
+        address=_where(clean, way),
         provider=clean.provider,
         method=clean.method,
         note=clean.note,
@@ -239,6 +244,7 @@ async def prepare(
         calculation=way.calculation,
         form_hash=form_hash(clean),
         key=key,
+        joins_order_id=None if way.joins is None else way.joins.id,
     )
     await queries.insert_bundles(tx, order_id=order_id, bundles=quoting.whole(kept.bundles, way.items))
     await queries.insert_lines(tx, _rows(order_id, way.items))
@@ -261,6 +267,13 @@ async def prepare(
     # Last, for others who use the same discount wait from here on.
     await discounts.take(tx, shop_id=shop_id, order_id=order_id, asked=asked, taken=way.taken)
     return prepared
+
+
+def _where(form: Form, way: quoting.Way) -> dict[str, Any] | None:
+    """The address it goes to: that of the order whose parcel it joins, or the form's."""
+    if way.joins is not None:
+        return way.joins.address
+    return None if form.address is None else asdict(form.address)
 
 
 async def _locked(

@@ -47,6 +47,10 @@ class Form:
     """Discount codes, as they were typed."""
 
 
+JOIN: Final = "join"
+"""The way of delivery that needs no address: it goes where an earlier order goes."""
+
+
 METHODS: Final[Mapping[Delivery, frozenset[str]]] = {
     Delivery.SHIP: frozenset({"transfer"}),
     Delivery.PICK_UP: frozenset({"transfer", "cash"}),
@@ -76,7 +80,7 @@ def tidy(form: Form) -> Form:
         note=cleaned(_CONTROL.sub(" ", form.note), one_line=True),
         codes=tuple(promotions.apart(" ".join(form.codes))) if form.codes else (),
         address=None
-        if address is None or form.delivery is Delivery.PICK_UP
+        if address is None or form.delivery is Delivery.PICK_UP or form.shipping_method == JOIN
         else Address(
             street=_line(address.street),
             city=_line(address.city),
@@ -107,7 +111,7 @@ def _wrong_fields(form: Form) -> dict[str, str]:
         wrong["delivery"] = "too_long"
     if len(form.locale) > 16:
         wrong["locale"] = "too_long"
-    if form.delivery is Delivery.SHIP:
+    if form.delivery is Delivery.SHIP and form.shipping_method != JOIN:
         parts = form.address or Address("", "")
         for name, value, needed in (
             ("street", parts.street, True),

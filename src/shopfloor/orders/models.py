@@ -210,6 +210,8 @@ class Order:
     shipping_name: str = ""
     calculation: dict[str, Any] | None = None
     """The answer of the price function that the buyer ordered for; None for orders from before there was one."""
+    joins_order_id: UUID | None = None
+    """The order in whose parcel it leaves."""
 
     def __post_init__(self) -> None:
         put = object.__setattr__
@@ -293,6 +295,15 @@ class OrderLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Companion:
+    """Another order that leaves in the same parcel."""
+
+    id: UUID
+    number: int
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
 class OrderView:
     """One order with everything a page shows."""
 
@@ -307,6 +318,8 @@ class OrderView:
     """Products, prices and terms as the buyer saw them, frozen when the checkout was opened first."""
     instructions: dict[str, Any] = field(default_factory=dict[str, Any])
     bundles: list[Bundle] = field(default_factory=list[Bundle])
+    together: list[Companion] = field(default_factory=list[Companion])
+    """Other orders that leave in the same parcel."""
 
     @property
     def awaits_goods(self) -> bool:

@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from shopfloor import pricing, promotions, purchases
 from shopfloor.kernel.countries import COUNTRIES
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import MAX_MINOR
-from shopfloor.orders import checkout_queries, discounts
-from shopfloor.orders.checkout_form import Address, Form
+from shopfloor.orders import checkout_queries, discounts, together
+from shopfloor.orders.checkout_form import JOIN, Address, Form
 from shopfloor.orders.models import Bundle, Delivery, Item, Totals, totals
 from shopfloor.orders.refusals import FormRefused
 from shopfloor.policies import ShopTerms
@@ -36,6 +37,8 @@ class Way:
     items: list[Item]
     codes: list[discounts.CodeTold]
     taken: list[promotions.Taken]
+    joins: together.Earlier | None = None
+    """The order in whose parcel it leaves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +72,9 @@ async def quote(
     terms: ShopTerms,
     asked: discounts.Asked,
     address: Address | None = None,
+    joins: together.Earlier | None = None,
 ) -> Quote:
-    """Without an address that names a country: as the goods would go within the shop's own.
+    """With `joins` also as it goes in the parcel of that order, named first.  Without an address that names a country: as the goods would go within the shop's own.
 
     Raises purchases.BadPurchase when the sum is beyond what the product accepts.
     """
@@ -90,37 +94,52 @@ async def quote(
     ]
     found = await discounts.offered(tx, shop_id=shop_id, currency=currency, asked=asked)
     products = discounts.products_of(items, bundles, [line.id for line in lines])
+    ask = partial(
+        pricing.quote,
+        tx,
+        shop_id=shop_id,
+        currency=currency,
+        lines=lines,
+        otherwise=_simple(terms),
+        discounts=[each.rule(products) for each in found.offered],
+        budgets={
+            each.rule_id: each.discount.left_minor
+            for each in found.offered
+            if each.discount.left_minor is not None
+        },
+    )
     try:
-        told = await pricing.quote(
-            tx,
-            shop_id=shop_id,
-            currency=currency,
-            lines=lines,
-            place=place_of(address),
-            otherwise=_simple(terms),
-            discounts=[each.rule(products) for each in found.offered],
-            budgets={
-                each.rule_id: each.discount.left_minor
-                for each in found.offered
-                if each.discount.left_minor is not None
-            },
+        told = await ask(place=place_of(address))
+        with_earlier = (
+            [] if joins is None else (await ask(place=place_of(joins.to), instead=together.FREE)).ways
         )
     except pricing.TooLarge:
         raise purchases.BadPurchase(
             "The total is larger than an order can be.", largest_minor=MAX_MINOR
         ) from None
-    ways = [_way(way, items, currency, asked, found) for way in told.ways]
+    ways = [
+        *(replace(_way(way, items, currency, asked, found), joins=joins) for way in with_earlier),
+        *(_way(way, items, currency, asked, found) for way in told.ways),
+    ]
     return Quote(ways, told.place, told.asks_country, told.countries)
 
 
 def chosen(quoted: Quote, form: Form) -> Way:
     """The way that the form asks for, or the first of its kind.  Raises FormRefused where there is none."""
-    if quoted.asks_country and form.delivery is Delivery.SHIP and place_of(form.address) is None:
+    joining = form.shipping_method == JOIN
+    if (
+        quoted.asks_country
+        and not joining
+        and form.delivery is Delivery.SHIP
+        and place_of(form.address) is None
+    ):
         raise FormRefused(fields={"country": "missing"})
     for way in quoted.ways:
-        if way.delivery is form.delivery and form.shipping_method in {"", way.id}:
+        # Nobody's order joins another unless its buyer chose so.
+        asked_for = form.shipping_method == way.id or (not form.shipping_method and way.joins is None)
+        if way.delivery is form.delivery and asked_for:
             return way
-    raise FormRefused(fields={"delivery": "not_to_this_place"})
+    raise FormRefused(fields={"delivery": "parcel_gone" if joining else "not_to_this_place"})
 
 
 def whole(bundles: Sequence[Bundle], items: Sequence[Item]) -> list[Bundle]:

@@ -28,7 +28,7 @@ class TotalChanged(Conflict):
 
 
 class BasketChanged(Conflict):
-    """Part of this basket has been ordered, or cannot be ordered together any more; look again before you order."""
+    """Part of this basket has been ordered, or can no longer be ordered together; look again before you order."""
 
     code = "orders.basket_changed"
 

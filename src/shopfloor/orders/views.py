@@ -12,7 +12,7 @@ from shopfloor import accounts, payments
 from shopfloor.kernel import paging
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import now
-from shopfloor.orders import checkout_queries, list_queries, page_texts, queries
+from shopfloor.orders import checkout_queries, list_queries, page_texts, queries, together
 from shopfloor.orders.models import Counts, Due, Order, OrderSummary, OrderView, Party, Status
 from shopfloor.orders.refusals import OrderNotFound
 from shopfloor.orders.statuses import due, is_late, may_cancel
@@ -219,6 +219,7 @@ async def _view(tx: Tx, found: Order) -> OrderView:
         page=await page_texts.take_out(tx, shop_id=found.shop_id, page=checkout.page),
         instructions=await _instructions(tx, found, owed),
         bundles=await queries.bundles(tx, order_id=found.id),
+        together=await together.companions(tx, shop_id=found.shop_id, order_id=found.id),
     )
 
 

@@ -36,6 +36,7 @@ class PolicyBody(BaseModel):
     claim_seconds: int = Field(300, ge=10, le=ShopTerms.MOST_CLAIM_SECONDS)
     pay_to: str | None = Field(None, max_length=2000, description="Left out: as it is. Needs `money.manage`.")
     pick_up_at: str = Field("", max_length=2000)
+    together_hours: int = Field(24, ge=0, le=ShopTerms.MOST_TOGETHER_HOURS)
 
 
 class PayToBody(BaseModel):

@@ -11,6 +11,7 @@ class ShopTerms:
     MOST_PAY_WITHIN_HOURS: ClassVar[int] = 8760
     MOST_BALANCE_WITHIN_DAYS: ClassVar[int] = 365
     MOST_CLAIM_SECONDS: ClassVar[int] = 86_400
+    MOST_TOGETHER_HOURS: ClassVar[int] = 720
 
     shipping_minor: int = 0
     free_shipping_from_minor: int | None = None
@@ -20,3 +21,5 @@ class ShopTerms:
     claim_seconds: int = 300
     pay_to: str = ""
     pick_up_at: str = ""
+    together_hours: int = 24
+    """So long after a show, or after an order without one, later orders join its parcel; 0: never."""

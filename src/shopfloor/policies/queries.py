@@ -9,7 +9,7 @@ async def shop_terms(tx: Tx, *, shop_id: int) -> ShopTerms | None:
         ShopTerms,
         """
         SELECT shipping_minor, free_shipping_from_minor, pay_within_hours, balance_within_days, keep_deposit,
-               claim_seconds, pay_to, pick_up_at
+               claim_seconds, pay_to, pick_up_at, together_hours
           FROM orders.policy WHERE shop_id = %(shop_id)s
         """,
         shop_id=shop_id,
@@ -20,9 +20,9 @@ async def save_shop_terms(tx: Tx, *, shop_id: int, terms: ShopTerms) -> None:
     await tx.run(
         """
         INSERT INTO orders.policy (shop_id, shipping_minor, free_shipping_from_minor, pay_within_hours,
-                                   balance_within_days, keep_deposit, claim_seconds, pay_to, pick_up_at)
+                                   balance_within_days, keep_deposit, claim_seconds, pay_to, pick_up_at, together_hours)
         VALUES (%(shop_id)s, %(shipping)s, %(free_from)s, %(pay_within)s, %(balance_within)s, %(keep)s,
-                %(claim)s, %(pay_to)s, %(pick_up_at)s)
+                %(claim)s, %(pay_to)s, %(pick_up_at)s, %(together)s)
         ON CONFLICT (shop_id) DO UPDATE
           SET shipping_minor = excluded.shipping_minor,
               free_shipping_from_minor = excluded.free_shipping_from_minor,
@@ -31,7 +31,8 @@ async def save_shop_terms(tx: Tx, *, shop_id: int, terms: ShopTerms) -> None:
               keep_deposit = excluded.keep_deposit,
               claim_seconds = excluded.claim_seconds,
               pay_to = excluded.pay_to,
-              pick_up_at = excluded.pick_up_at
+              pick_up_at = excluded.pick_up_at,
+              together_hours = excluded.together_hours
         """,
         shop_id=shop_id,
         shipping=terms.shipping_minor,
@@ -42,4 +43,5 @@ async def save_shop_terms(tx: Tx, *, shop_id: int, terms: ShopTerms) -> None:
         claim=terms.claim_seconds,
         pay_to=terms.pay_to,
         pick_up_at=terms.pick_up_at,
+        together=terms.together_hours,
     )

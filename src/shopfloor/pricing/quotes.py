@@ -57,8 +57,9 @@ async def quote(
     otherwise: Shipping,
     discounts: Sequence[Discount] = (),
     budgets: Mapping[str, int] = _NO_BUDGETS,
+    instead: Shipping | None = None,
 ) -> Quoted:
-    """`otherwise`: how a shop delivers that has set nothing.  Without a place: as within the shop's own country.
+    """`otherwise`: how a shop delivers that has set nothing; `instead` of whatever it has set.  Without a place: as within the shop's own country.
 
     `budgets`: what is left for some of the `discounts`; one that would come to more does not apply at all, so that
     nobody gets less of it than was announced.  Raises what `price` raises.
@@ -77,7 +78,7 @@ async def quote(
         lines=list(lines),
         destination=place if place is not None and rules.asks_country else Place(country=home),
         taxes=rules.taxes,
-        shipping=rules.shipping if rules.has_delivery else otherwise,
+        shipping=instead or (rules.shipping if rules.has_delivery else otherwise),
         discounts=list(discounts),
     )
     own = {str(method.id): method for method in rules.methods}

@@ -56,6 +56,7 @@ FIELD_ERRORS: Final = {
     "not_an_address": N_("Enter a valid email address."),
     "not_for_this_delivery": N_("Cash is available for pickup only."),
     "not_to_this_place": N_("This delivery isn't available for your address. Choose another one."),
+    "parcel_gone": N_("That order has been packed or cancelled. Choose how this one is sent."),
     "code_unknown": N_("This code doesn't exist. Check the spelling, or leave the field empty."),
     "code_not_started": N_("This code isn't valid yet."),
     "code_ended": N_("This code is no longer valid."),

@@ -149,6 +149,7 @@ async def change(
     most_per_buyer: Text = "",
     balance_within_days: Text = "7",
     keep_deposit: Text = "",
+    together_hours: Text = "",
 ) -> Response:
     with desk.back_if_refused("/terms"):
         async with desk.work() as tx:
@@ -167,6 +168,11 @@ async def change(
                     balance_within_days, most=policies.ShopTerms.MOST_BALANCE_WITHIN_DAYS
                 ),
                 keep_deposit=bool(keep_deposit),
+                together_hours=desk.quantity(
+                    together_hours, least=0, most=policies.ShopTerms.MOST_TOGETHER_HOURS
+                )
+                if together_hours.strip()
+                else before.together_hours,
             )
             await policies.bank_details.change_terms(tx, actor=desk.actor, terms=policy, pay_to=pay_to)
             if most_per_buyer.strip():

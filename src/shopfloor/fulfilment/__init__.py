@@ -4,7 +4,7 @@ Promise: a parcel never has more units than were ordered; its units leave the bo
 and are in them again when that was a mistake; what happened to it is written down with who did it.
 """
 
-from shopfloor.fulfilment import carriers, sheet
+from shopfloor.fulfilment import boxes, carriers, sheet
 from shopfloor.fulfilment.models import (
     GONE,
     HERE,
@@ -12,6 +12,7 @@ from shopfloor.fulfilment.models import (
     AmbiguousParcel,
     Delivery,
     NotInParcel,
+    NotTogether,
     Parcel,
     ParcelNotFound,
     Planned,
@@ -46,12 +47,14 @@ __all__ = [
     "AmbiguousParcel",
     "Delivery",
     "NotInParcel",
+    "NotTogether",
     "Parcel",
     "ParcelNotFound",
     "Planned",
     "State",
     "WrongStep",
     "arrive",
+    "boxes",
     "cancel_order",
     "carriers",
     "history",

@@ -65,6 +65,12 @@ class NothingToUndo(Conflict):
     code = "fulfilment.nothing_to_undo"
 
 
+class NotTogether(Conflict):
+    """These parcels cannot go in one box: only shipped ones from one location to one address can."""
+
+    code = "fulfilment.not_together"
+
+
 class NotInParcel(Invalid):
     """That is not in this parcel, or not so many of it."""
 
@@ -158,6 +164,8 @@ class Parcel:
     created_at: datetime
     left_at: datetime | None
     arrived_at: datetime | None
+    box_id: UUID | None = None
+    """The parcel in whose box it lies; None in its own."""
     lines: list[ParcelLine] = field(default_factory=list[ParcelLine])
 
     def __post_init__(self) -> None:

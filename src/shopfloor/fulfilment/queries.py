@@ -154,7 +154,7 @@ async def lock(tx: Tx, *, shop_id: int, ids: Sequence[UUID]) -> list[Parcel]:
         Parcel,
         """
         SELECT id, shop_id, order_id, order_number, position, hold_id, location_id, show_id, delivery, state, ready_on,
-               carrier, tracking, tracking_url, created_at, left_at, arrived_at
+               carrier, tracking, tracking_url, created_at, left_at, arrived_at, box_id
           FROM fulfilment.parcel WHERE shop_id = %(shop_id)s AND id = ANY(%(ids)s::uuid[])
          ORDER BY id FOR UPDATE
         """,
@@ -169,7 +169,7 @@ async def parcels(tx: Tx, *, shop_id: int, ids: Sequence[UUID]) -> list[Parcel]:
         Parcel,
         """
         SELECT id, shop_id, order_id, order_number, position, hold_id, location_id, show_id, delivery, state, ready_on,
-               carrier, tracking, tracking_url, created_at, left_at, arrived_at
+               carrier, tracking, tracking_url, created_at, left_at, arrived_at, box_id
           FROM fulfilment.parcel WHERE shop_id = %(shop_id)s AND id = ANY(%(ids)s::uuid[])
          ORDER BY order_number, position
         """,
@@ -244,6 +244,58 @@ async def set_tracking(tx: Tx, *, parcel_id: UUID, carrier: str, tracking: str, 
         carrier=carrier,
         tracking=tracking,
         tracking_url=tracking_url,
+    )
+
+
+async def ids_in_box(tx: Tx, *, shop_id: int, parcel_id: UUID) -> list[UUID]:
+    """Of the box in which it lies, itself included."""
+    cursor = await tx.connection.execute(
+        """
+        WITH box AS (
+            SELECT coalesce(box_id, id) AS id FROM fulfilment.parcel WHERE id = %(id)s AND shop_id = %(shop_id)s
+        )
+        SELECT p.id FROM fulfilment.parcel p JOIN box b ON p.id = b.id OR p.box_id = b.id ORDER BY p.id
+        """,
+        {"id": parcel_id, "shop_id": shop_id},
+    )
+    return [row[0] for row in await cursor.fetchall()]
+
+
+async def with_their_boxes(tx: Tx, *, shop_id: int, ids: Sequence[UUID]) -> list[UUID]:
+    """These, and what lies in a box with one of them."""
+    cursor = await tx.connection.execute(
+        """
+        SELECT p.id FROM fulfilment.parcel p
+          JOIN (SELECT DISTINCT coalesce(box_id, id) AS id FROM fulfilment.parcel
+                 WHERE shop_id = %(shop_id)s AND id = ANY(%(ids)s::uuid[])) b ON p.id = b.id OR p.box_id = b.id
+        """,
+        {"shop_id": shop_id, "ids": list(ids)},
+    )
+    return list(dict.fromkeys([*ids, *(row[0] for row in await cursor.fetchall())]))
+
+
+async def set_box(tx: Tx, *, ids: Sequence[UUID], box_id: UUID | None) -> None:
+    await tx.run(
+        "UPDATE fulfilment.parcel SET box_id = %(box_id)s WHERE id = ANY(%(ids)s::uuid[])",
+        ids=list(ids),
+        box_id=box_id,
+    )
+
+
+async def leave_boxes(tx: Tx, *, ids: Sequence[UUID]) -> None:
+    """These lie in no box with others any longer; a box that one of them gave its name has that of another."""
+    await tx.run(
+        """
+        WITH heir AS (
+            SELECT box_id, (array_agg(id ORDER BY id))[1] AS id FROM fulfilment.parcel
+             WHERE box_id = ANY(%(ids)s::uuid[]) AND NOT id = ANY(%(ids)s::uuid[]) GROUP BY box_id
+        )
+        UPDATE fulfilment.parcel p
+           SET box_id = CASE WHEN p.id = ANY(%(ids)s::uuid[]) THEN NULL
+                             ELSE nullif((SELECT h.id FROM heir h WHERE h.box_id = p.box_id), p.id) END
+         WHERE (p.id = ANY(%(ids)s::uuid[]) AND p.box_id IS NOT NULL) OR p.box_id = ANY(%(ids)s::uuid[])
+        """,
+        ids=list(ids),
     )
 
 

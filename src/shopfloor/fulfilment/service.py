@@ -246,6 +246,8 @@ async def cancel_order(tx: Tx, *, shop_id: int, order_id: UUID, actor: str) -> N
 async def _put(tx: Tx, shop_id: int, ids: Sequence[UUID], state: State, actor: str) -> None:
     if ids:
         await queries.set_state(tx, ids=ids, state=state, at=now())
+        if state is State.CANCELLED:
+            await queries.leave_boxes(tx, ids=ids)
         await queries.note(tx, shop_id=shop_id, parcel_ids=ids, kind=state, actor=actor, facts={})
 
 
@@ -257,6 +259,9 @@ async def step(tx: Tx, *, shop_id: int, parcel_ids: Sequence[UUID], to: State, a
     """
     if to not in HERE:
         raise WrongStep(step=to)
+    if to is State.PACKED:
+        # A box is closed with all that lies in it.
+        parcel_ids = await queries.with_their_boxes(tx, shop_id=shop_id, ids=parcel_ids)
     locked = await lock(tx, shop_id=shop_id, parcel_ids=parcel_ids)
     moving = [each for each in locked if _moves(each, to)]
     ids = [each.id for each in moving]

@@ -6,10 +6,10 @@ from uuid import UUID
 
 from shopfloor import fulfilment, purchases
 from shopfloor.kernel.database import Tx
-from shopfloor.orders import queries
+from shopfloor.orders import queries, together
 from shopfloor.orders.events import OrderPaid, OrderPlaced, OrderReinstated
 from shopfloor.orders.lifecycle import lock
-from shopfloor.orders.models import Order, OrderLine, Status
+from shopfloor.orders.models import Delivery, Order, OrderLine, Status
 from shopfloor.orders.refusals import NotPaid, NotReady, OrderClosed
 from shopfloor.orders.statuses import due
 
@@ -93,6 +93,24 @@ async def _plan_lines(tx: Tx, found: Order, lines: Sequence[OrderLine]) -> None:
             delivery=fulfilment.Delivery(found.delivery),
             lines=missing,
         )
+        await _put_together(tx, found)
+
+
+async def _put_together(tx: Tx, found: Order) -> None:
+    """What leaves in the parcel of another order goes into one box with it."""
+    if found.delivery is not Delivery.SHIP:
+        return
+    others = await together.companions(tx, shop_id=found.shop_id, order_id=found.id)
+    if not others:
+        return
+    mine = await fulfilment.of_order(tx, shop_id=found.shop_id, order_id=found.id)
+    theirs = await fulfilment.of_orders(tx, shop_id=found.shop_id, order_ids=[each.id for each in others])
+    for parcel in mine:
+        into = next((each for each in theirs if fulfilment.boxes.fits(parcel, each)), None)
+        if into is not None and parcel.box_id is None:
+            await fulfilment.boxes.put_together(
+                tx, shop_id=found.shop_id, parcel_id=parcel.id, with_parcel_id=into.id, actor="shopfloor"
+            )
 
 
 async def parcels_with(

@@ -51,10 +51,34 @@ async def ship(
 async def send_parcel(
     tx: Tx, *, shop_id: int, parcel_id: UUID, actor: str, carrier: str = "", tracking: str = ""
 ) -> fulfilment.Parcel:
-    """It leaves with the carrier, or with its buyer where it is picked up.  Twice is once.
+    """It leaves with the carrier, or with its buyer where it is picked up; with all that lies in its box.  Twice is once.
 
     Raises ParcelNotFound, WrongStep, NotPaid with what is due, NotReady, OrderClosed, stock.NotHere.
     """
+    box = await fulfilment.boxes.members(tx, shop_id=shop_id, parcel_id=parcel_id)
+    if len(box) > 1:
+        # All orders before any parcel, in one order.
+        for order_id in sorted({each.order_id for each in box}):
+            await lock(tx, shop_id=shop_id, order_id=order_id)
+    sent = await _send_one(
+        tx, shop_id=shop_id, parcel_id=parcel_id, actor=actor, carrier=carrier, tracking=tracking
+    )
+    for each in box:
+        if each.id != parcel_id and each.state in fulfilment.HERE:
+            await _send_one(
+                tx,
+                shop_id=shop_id,
+                parcel_id=each.id,
+                actor=actor,
+                carrier=sent.carrier,
+                tracking=sent.tracking,
+            )
+    return sent
+
+
+async def _send_one(
+    tx: Tx, *, shop_id: int, parcel_id: UUID, actor: str, carrier: str, tracking: str
+) -> fulfilment.Parcel:
     found, lines, parcel = await _locked(tx, shop_id=shop_id, parcel_id=parcel_id)
     if parcel.state in fulfilment.GONE:
         return parcel

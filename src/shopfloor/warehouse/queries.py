@@ -46,6 +46,8 @@ class ParcelSummary:
     paid: bool
     units: int
     titles: str
+    box_number: str | None = None
+    """The parcel in whose box it lies."""
 
     @property
     def number(self) -> str:
@@ -92,10 +94,11 @@ async def summaries(tx: Tx, *, ids: Sequence[UUID]) -> list[ParcelSummary]:
         SELECT p.id, p.order_id, p.order_number, p.position, p.state, p.delivery, p.location_id, p.show_id, p.ready_on,
                p.carrier, p.tracking, p.tracking_url, p.created_at, o.contact_name,
                coalesce(o.address ->> 'city', '') AS city, coalesce(o.address ->> 'country', '') AS country,
-               o.paid, n.units, n.titles
+               o.paid, n.units, n.titles, b.order_number || '-P' || b.position AS box_number
           FROM unnest(%(ids)s::uuid[]) WITH ORDINALITY AS w (id, at)
           JOIN fulfilment.v_parcel p ON p.id = w.id
           JOIN orders.v_recipient o ON o.order_id = p.order_id
+          LEFT JOIN fulfilment.v_parcel b ON b.id = p.box_id
          CROSS JOIN LATERAL (
                SELECT coalesce(sum(i.quantity), 0)::int AS units,
                       coalesce(string_agg(i.quantity || ' × ' || concat_ws(' · ', t.title,
@@ -209,3 +212,20 @@ async def recipients(tx: Tx, *, order_ids: Sequence[UUID]) -> list[Recipient]:
         """,
         ids=list(order_ids),
     )
+
+
+async def of_same_person(tx: Tx, *, shop_id: int, order_id: UUID, most: int = 20) -> list[UUID]:
+    """Parcels that are not packed, of whoever gave the mail address or phone of this order."""
+    cursor = await tx.connection.execute(
+        """
+        SELECT p.id FROM fulfilment.v_parcel p
+          JOIN orders.v_recipient o ON o.order_id = p.order_id
+          JOIN orders.v_recipient mine ON mine.order_id = %(order_id)s
+         WHERE p.shop_id = %(shop_id)s AND p.state IN ('to_pick', 'picked') AND p.delivery = 'ship'
+           AND ((o.contact_email <> '' AND o.contact_email = mine.contact_email)
+                OR (o.contact_phone <> '' AND o.contact_phone = mine.contact_phone))
+         ORDER BY p.id LIMIT %(most)s
+        """,
+        {"shop_id": shop_id, "order_id": order_id, "most": most},
+    )
+    return [row[0] for row in await cursor.fetchall()]

@@ -149,6 +149,12 @@ def _grams(rows: Sequence[PackedItem], known: Mapping[int, catalog.Variant]) -> 
     return total
 
 
+def together_grams(inside: Sequence[Packed]) -> int | None:
+    """What the goods in a box weigh, where that is known of all of them."""
+    weights = [each.grams for each in inside]
+    return None if any(each is None for each in weights) else sum(each or 0 for each in weights)
+
+
 async def scan(tx: Tx, *, shop_id: int, parcel_id: UUID, code: str, actor: str) -> fulfilment.Parcel:
     """A unit with this code (barcode or SKU, however its letters are cased) was taken from the shelf.
 
@@ -189,17 +195,70 @@ async def by_code(tx: Tx, *, shop_id: int, code: str) -> UUID | None:
     return exact[0] if len(exact) == 1 else None
 
 
+async def put_together(
+    tx: Tx, *, shop_id: int, parcel_id: UUID, number: str, actor: str
+) -> list[fulfilment.Parcel]:
+    """A parcel goes into the box of the one with this number, where both go to one address.
+
+    Raises ParcelNotFound, NotTogether, WrongStep.
+    """
+    other = await by_code(tx, shop_id=shop_id, code=number)
+    if other is None:
+        raise fulfilment.ParcelNotFound(parcel=number[:40])
+    both = await packed(tx, shop_id=shop_id, ids=[parcel_id, other])
+    if len({_where(each) for each in both}) != 1:
+        raise fulfilment.NotTogether(parcel_id=str(parcel_id), other=number[:40])
+    return await fulfilment.boxes.put_together(
+        tx, shop_id=shop_id, parcel_id=parcel_id, with_parcel_id=other, actor=actor
+    )
+
+
+def _where(each: Packed) -> tuple[str, ...]:
+    address = each.recipient.address or {}
+    return tuple(
+        " ".join(str(address.get(name) or "").casefold().split())
+        for name in ("street", "city", "region", "postcode", "country")
+    )
+
+
+async def may_go_with(tx: Tx, *, shop_id: int, parcel_id: UUID) -> list[fulfilment.Parcel]:
+    """Parcels of the same buyer or contact into whose box this one could go."""
+    [mine] = await packed(tx, shop_id=shop_id, ids=[parcel_id])
+    ids = await queries.of_same_person(tx, shop_id=shop_id, order_id=mine.parcel.order_id)
+    box = mine.parcel.box_id or mine.parcel.id
+    return [
+        each.parcel
+        for each in await packed(tx, shop_id=shop_id, ids=ids)
+        if fulfilment.boxes.fits(mine.parcel, each.parcel)
+        and (each.parcel.box_id or each.parcel.id) != box
+        and _where(each) == _where(mine)
+    ]
+
+
+async def boxes_of(tx: Tx, *, shop_id: int, ids: Sequence[UUID]) -> dict[UUID, list[Packed]]:
+    """What lies in the boxes of these parcels: by the parcel that gives a box its label, it first."""
+    found: dict[UUID, list[Packed]] = {}
+    everything = await fulfilment.boxes.with_members(tx, shop_id=shop_id, parcel_ids=ids)
+    for each in await packed(tx, shop_id=shop_id, ids=everything):
+        found.setdefault(each.parcel.box_id or each.parcel.id, []).append(each)
+    return {
+        leader: sorted(inside, key=lambda each: each.parcel.id != leader) for leader, inside in found.items()
+    }
+
+
 async def carrier_list(tx: Tx, *, shop_id: int, ids: Sequence[UUID], encoding: str) -> bytes:
-    """What a carrier's program takes: parcels that are shipped, not those that are picked up."""
+    """What a carrier's program takes: a row for each box that is shipped, not for what is picked up."""
     rows: list[fulfilment.sheet.OutRow] = []
-    for each in await packed(tx, shop_id=shop_id, ids=ids):
+    for inside in (await boxes_of(tx, shop_id=shop_id, ids=ids)).values():
+        each = inside[0]
         if each.parcel.delivery is fulfilment.Delivery.PICK_UP:
             continue
+        items = [item for one in inside for item in one.items]
         address = each.recipient.address or {}
         rows.append(
             fulfilment.sheet.OutRow(
                 parcel=each.parcel.number,
-                order=str(each.parcel.order_number),
+                order=" + ".join(dict.fromkeys(str(one.parcel.order_number) for one in inside)),
                 name=each.recipient.contact_name,
                 phone=each.recipient.contact_phone,
                 street=address.get("street", ""),
@@ -207,9 +266,9 @@ async def carrier_list(tx: Tx, *, shop_id: int, ids: Sequence[UUID], encoding: s
                 region=address.get("region", ""),
                 postcode=address.get("postcode", ""),
                 country=address.get("country", ""),
-                units=sum(item.quantity for item in each.items),
-                contents=", ".join(f"{item.quantity} × {item.title}" for item in each.items),
-                weight_grams=each.grams,
+                units=sum(item.quantity for item in items),
+                contents=", ".join(f"{item.quantity} × {item.title}" for item in items),
+                weight_grams=together_grams(inside),
                 note=each.recipient.note,
                 tracking=each.parcel.tracking,
                 carrier=each.parcel.carrier,

@@ -73,12 +73,18 @@ async def _data(tx: Tx, wanted: documents.Sheet) -> dict[str, Any]:
     ):
         if each.state is not fulfilment.State.CANCELLED:
             siblings.setdefault(each.order_id, []).append(each)
-    shown = _slip if wanted.kind is SheetKind.PACKING_SLIP else _label
+    if wanted.kind is SheetKind.PACKING_SLIP:
+        return data | {
+            "title": documents.words.words(lang)["packing_slip"],
+            "parcels": [_slip(each, sender, siblings.get(each.parcel.order_id, []), lang) for each in found],
+        }
+    boxes = await service.boxes_of(tx, shop_id=shop.id, ids=[each.parcel.id for each in found])
     return data | {
-        "title": documents.words.words(lang)[
-            "packing_slip" if wanted.kind is SheetKind.PACKING_SLIP else "parcel"
+        "title": documents.words.words(lang)["parcel"],
+        "parcels": [
+            _label(inside, sender, siblings.get(inside[0].parcel.order_id, []), lang)
+            for inside in boxes.values()
         ],
-        "parcels": [shown(each, sender, siblings.get(each.parcel.order_id, []), lang) for each in found],
     }
 
 
@@ -148,10 +154,14 @@ def _slip(
 
 
 def _label(
-    each: Packed, sender: list[str], siblings: Sequence[fulfilment.Parcel], lang: str
+    inside: Sequence[Packed], sender: list[str], siblings: Sequence[fulfilment.Parcel], lang: str
 ) -> dict[str, Any]:
-    units = sum(item.quantity for item in each.items)
-    weight = f"{each.grams / 1000:.2f} kg" if each.grams else ""
+    """One for all that lies in a box."""
+    each = inside[0]
+    units = sum(item.quantity for one in inside for item in one.items)
+    grams = service.together_grams(inside)
+    orders = " + ".join(dict.fromkeys(f"#{one.parcel.order_number}" for one in inside))
+    weight = f"{grams / 1000:.2f} kg" if grams else ""
     pick_up = each.parcel.delivery is fulfilment.Delivery.PICK_UP
     code = each.parcel.tracking
     return {
@@ -168,7 +178,7 @@ def _label(
         "number": each.parcel.number,
         "part": _part(each, siblings, lang),
         "facts": [
-            f"{documents.words.words(lang)['order']} #{each.parcel.order_number}",
+            f"{documents.words.words(lang)['order']} {orders}",
             " · ".join(filter(None, (weight, f"{documents.words.words(lang)['units']} {units}"))),
         ],
     }

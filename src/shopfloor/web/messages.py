@@ -205,6 +205,7 @@ MESSAGES: Final = {
     "fulfilment.carrier_not_found": N_("This carrier is gone."),
     "fulfilment.none_chosen": N_("Choose parcels first."),
     "fulfilment.not_in_parcel": N_("This parcel doesn't have that many units of it."),
+    "fulfilment.not_together": N_("These parcels can't share a box: only unpacked ones from one location to one address can."),
     "fulfilment.nothing_to_undo": N_("There is no step to undo."),
     "fulfilment.other_tracking": N_("Parcel %(parcel)s already has the tracking number %(tracking)s."),
     "fulfilment.parcel_not_found": N_("There is no such parcel."),

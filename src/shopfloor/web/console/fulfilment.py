@@ -329,6 +329,8 @@ async def one(desk: Viewer, parcel_id: UUID) -> Response:
         [packed] = await warehouse.packed(tx, shop_id=shop_id, ids=[parcel_id])
         history = await fulfilment.history(tx, parcel_id=parcel_id)
         siblings = await fulfilment.of_order(tx, shop_id=shop_id, order_id=parcel.order_id)
+        box = await fulfilment.boxes.members(tx, shop_id=shop_id, parcel_id=parcel_id)
+        fitting = await warehouse.may_go_with(tx, shop_id=shop_id, parcel_id=parcel_id)
         carriers = await fulfilment.carriers.of_shop(tx, shop_id=shop_id)
         names = {place.id: place.name for place in await stock.locations(tx, shop_id=shop_id)}
     return desk.page(
@@ -338,6 +340,8 @@ async def one(desk: Viewer, parcel_id: UUID) -> Response:
         packed=packed,
         history=history,
         siblings=[each for each in siblings if each.id != parcel_id and each.state is not State.CANCELLED],
+        box=[each for each in box if each.id != parcel_id],
+        fitting=fitting,
         carriers=carriers,
         place=names.get(parcel.location_id, ""),
         here=parcel.state in fulfilment.HERE,
@@ -411,6 +415,25 @@ async def send(desk: Manager, parcel_id: UUID, carrier: Text = "", tracking: Tex
     except Refusal as refusal:
         return desk.refused(path, refusal)
     return desk.back(path, desk.say(N_("Shipped or handed over.")))
+
+
+@router.post("/{parcel_id}/box")
+async def box(desk: Manager, parcel_id: UUID, number: Text = "") -> Response:
+    """Into one box with another parcel to the same address; without a number out of the box it shares."""
+    path, actor = f"/fulfilment/{parcel_id}", f"person:{desk.actor.person_id}"
+    try:
+        async with desk.work() as tx:
+            if number:
+                await warehouse.put_together(
+                    tx, shop_id=desk.shop.id, parcel_id=parcel_id, number=number, actor=actor
+                )
+            else:
+                await fulfilment.boxes.take_apart(tx, shop_id=desk.shop.id, parcel_id=parcel_id, actor=actor)
+    except Refusal as refusal:
+        return desk.refused(path, refusal)
+    if not number:
+        return desk.back(path, desk.say(N_("In a box of its own now.")))
+    return desk.back(path, desk.say(N_("In one box now. They get one label and are shipped together.")))
 
 
 @router.post("/{parcel_id}/short")

@@ -149,6 +149,34 @@ def test_what_is_bought_later_in_a_show_leaves_in_the_same_parcel(
     assert orders_of(owner, stall) == [second.removeprefix("#"), first.removeprefix("#")]
 
 
+def test_the_cart_of_the_shop_is_checked_out_with_what_is_reserved(
+    people: People, owner: Owner, make_stall: MakeStall
+) -> None:
+    stall = make_stall({"M": 3})
+    cup = owner.product("Tea cup", {"White": 2, "Blue": 2}, price="20.00", option_names=("Colour",))
+    page = people.phone(script=False).new_page()
+    page.goto(f"/s/{owner.slug}/p/{cup['id']}")
+    page.get_by_role("radio", name=re.compile("^Blue")).check(force=True)
+    page.get_by_role("button", name="Add to basket").click()
+    expect(page.get_by_role("listitem")).to_contain_text("Blue")
+    expect(page.get_by_role("button", name=re.compile(r"^Check out for .*20\.00"))).to_be_visible()
+    page.goto(stall.path)
+    page.locator(f"#offer-{stall.offer_id}").get_by_role("button", name=re.compile("^Buy for")).click()
+    expect(page.get_by_role("heading", name="Checkout")).to_be_visible()
+
+    page.goto(f"/s/{owner.slug}/cart")
+    expect(page.locator("#reserved")).to_contain_text("1 item is reserved for you")
+    page.get_by_role("button", name=re.compile(r"^Check out for .*20\.00")).click()
+
+    expect(page.locator(".basket-line")).to_have_count(2)
+    fill_in(page)
+    page.get_by_role("button", name=re.compile(r"^Order for .*131\.00")).click()
+    number = order_number(page)
+    assert orders_of(owner, stall) == [number.removeprefix("#")]
+    page.goto(f"/s/{owner.slug}/cart")
+    expect(page.get_by_role("heading", name="Your basket is empty")).to_be_visible()
+
+
 def test_two_taps_on_order_make_one_order(people: People, owner: Owner, make_stall: MakeStall) -> None:
     stall = make_stall({"M": 3})
     page = enter(people.phone(), stall)

@@ -293,6 +293,9 @@ def _back(terms: OfferTerms, purchase: PurchaseRequest, answer: PurchaseReply) -
         "variant": purchase.variant_id,
     }
     facts = answer.facts or {}
+    in_cart = bool(purchase.lines) and terms.show_id is None
+    if in_cart:
+        told["variant"] = facts.get("variant_id")
     told |= {
         key: facts[key]
         for key in ("left", "price_minor", "position", "ready_on", "least", "most")
@@ -302,6 +305,7 @@ def _back(terms: OfferTerms, purchase: PurchaseRequest, answer: PurchaseReply) -
         told["outcome"] = "queued"
     query = urlencode({key: value for key, value in told.items() if value is not None})
     page = f"live/{terms.show_id}" if terms.show_id is not None else f"p/{terms.product_id}"
+    page = "cart" if in_cart else page
     return f"/s/{terms.shop}/{page}?{query}"
 
 

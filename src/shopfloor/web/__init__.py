@@ -8,6 +8,7 @@ from fastapi import APIRouter, FastAPI
 
 from shopfloor.accounts.api import public
 from shopfloor.web import (
+    cart,
     checkout,
     coupons,
     customers,
@@ -72,6 +73,7 @@ def routers() -> list[APIRouter]:
         https.router,
         shop.router,
         room.router,
+        cart.router,
         checkout.router,
         coupons.router,
         customers.router,

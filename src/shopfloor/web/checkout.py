@@ -32,6 +32,7 @@ from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
 from shopfloor.kernel.values import Money, now
 from shopfloor.orders import Delivery
+from shopfloor.web import cart as carts
 from shopfloor.web import paying
 from shopfloor.web.customers import customer_of, pastes_addresses
 from shopfloor.web.languages import N_, Language, language_of, speak
@@ -272,7 +273,15 @@ async def send_checkout(
             request, found, begun, texts, values, trouble_of(refusal, language), online, status=refusal.status
         )
     on = "/pay" if chosen is not None and order.charged_minor < order.first_minor else ""
-    return RedirectResponse(f"/s/{found.slug}/orders/{order.id}{on}", status_code=303)
+    response = RedirectResponse(f"/s/{found.slug}/orders/{order.id}{on}", status_code=303)
+    if carts.COOKIE in request.cookies:
+        async with db.transaction() as tx:
+            view = await orders.order_for_shopper(tx, shop_id=found.id, order_id=order.id, shopper=shopper)
+        bought = [each.variant_id for each in [*view.lines, *view.bundles]]
+        left = carts.without(request, bought)
+        if left is not None:
+            carts.keep(response, request, found, left)
+    return response
 
 
 def _purchases(text: str, *, but: UUID) -> list[UUID]:

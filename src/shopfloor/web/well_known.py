@@ -21,6 +21,7 @@ _PRIVATE: Final = (
     "/claim/",
     "/join/",
     "/supplier/",
+    "/s/*/cart",
     "/s/*/checkout/",
     "/s/*/orders/",
 )

@@ -16,6 +16,7 @@ SHOWN: Final = 100
 
 # What a column of that name names, wherever it stands; where the same name means two things, by table.
 _NAMED: Final = {
+    "box_id": "fulfilment.parcel",
     "bundle_id": "catalog.bundle",
     "change_id": "orders.pay_to_change",
     "channel_id": "media.channel",
@@ -26,6 +27,7 @@ _NAMED: Final = {
     "forecast_id": "demand.forecast",
     "endpoint_id": "webhooks.endpoint",
     "hold_id": "stock.hold",
+    "joins_order_id": "orders.orders",
     "lender_id": "stock.pool",
     "level_id": "stock.level",
     "line_id": "chat.line",

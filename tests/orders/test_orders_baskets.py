@@ -430,3 +430,34 @@ async def test_the_last_use_of_a_code_goes_to_one_basket(market: Market) -> None
             assert await market.hold_state(first) is stock.HoldState.HELD
             assert await market.hold_state(second) is stock.HoldState.HELD
     await market.assert_sound()
+
+
+async def test_what_a_show_only_code_takes_off_is_shown_and_charged_from_either_purchase(
+    market: Market,
+) -> None:
+    async with market.db.transaction() as tx:
+        await promotions.service.save(
+            tx,
+            shop_id=market.shop_id,
+            wanted=Discount(
+                id=0,
+                title="In the show",
+                kind=DiscountKind.AMOUNT,
+                currency="",
+                amount_minor=1_000,
+                method=Method.CODE,
+                show_id=market.show_id,
+            ),
+            code="SHOW",
+        )
+    first, second, buyer = await holds(market, open_shop=True)
+    async with market.db.transaction() as tx:
+        seen = await orders.begin_checkout(
+            tx, shop_id=market.shop_id, hold_id=second, shopper=buyer, also=[first], codes=["SHOW"]
+        )
+    shown = seen.quote.ways[0].totals.total.minor
+
+    order = await market.complete(second, buyer, also=[first], codes=("SHOW",), expected_total_minor=shown)
+
+    assert order.total_minor == shown == 3 * PRICE - 1_000 + SHIPPING
+    assert order.show_id == market.show_id

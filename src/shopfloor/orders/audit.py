@@ -27,6 +27,8 @@ async def audit(tx: Tx) -> list[stock.Check]:
         ("orders: parcels hold no more than was ordered", audit_parcels),
         ("orders: what was shipped left the ledger once", audit_shipped),
         ("orders: the product pages that buyers saw are there", audit_pages),
+        ("orders: a purchase of a basket is in one order, with others of its buyer", audit_baskets),
+        ("orders: orders in one parcel are of one buyer", audit_together),
     )
     found: list[stock.Check] = []
     for name, look in checks:
@@ -219,5 +221,40 @@ async def audit_pages(tx: Tx) -> AuditRow:
           FROM orders.checkout c
          CROSS JOIN jsonb_array_elements_text(c.page -> 'product_hashes') AS n (hash)
           LEFT JOIN orders.page_text t ON t.shop_id = c.shop_id AND t.hash = decode(n.hash, 'hex')
+        """,
+    )
+
+
+async def audit_baskets(tx: Tx) -> AuditRow:
+    """What is checked out with another purchase is of the same buyer, ordered there and nowhere else, and holds nothing."""
+    return await tx.one(
+        AuditRow,
+        """
+        SELECT count(*)::int AS looked_at,
+               coalesce(array_agg(c.id::text)
+                        FILTER (WHERE r.id IS NULL OR r.joined_to IS NOT NULL OR r.buyer <> c.buyer OR r.shop_id <> c.shop_id
+                                   OR EXISTS (SELECT FROM orders.orders o WHERE o.checkout_id = c.id
+                                                 AND o.cancel_why IS DISTINCT FROM 'declined')
+                                   OR EXISTS (SELECT FROM stock.v_hold h WHERE h.id = c.id
+                                                 AND h.state IN ('held', 'allocated', 'shipped'))), '{}') AS offending
+          FROM orders.checkout c
+          LEFT JOIN orders.checkout r ON r.id = c.joined_to
+         WHERE c.joined_to IS NOT NULL
+        """,
+    )
+
+
+async def audit_together(tx: Tx) -> AuditRow:
+    """An order that leaves in the parcel of another is of its buyer; that one joins none itself, and is shipped."""
+    return await tx.one(
+        AuditRow,
+        """
+        SELECT count(*)::int AS looked_at,
+               coalesce(array_agg(o.id::text)
+                        FILTER (WHERE e.id IS NULL OR e.buyer <> o.buyer OR e.shop_id <> o.shop_id
+                                   OR e.joins_order_id IS NOT NULL OR e.delivery <> 'ship'), '{}') AS offending
+          FROM orders.orders o
+          LEFT JOIN orders.orders e ON e.id = o.joins_order_id
+         WHERE o.joins_order_id IS NOT NULL
         """,
     )

@@ -127,10 +127,13 @@ async def look(
     base = first if first in kept or (first in open_ones and not kept) else (kept or open_ones)[0]
     inside = [base] if base not in kept else _fitting(base, kept)
     over = [each for each in open_ones if each not in kept and each is not base]
+    # As `gather` does it: the order is the show's where one of them is.
+    root = next((each for each in inside if each.row.show_id is not None), base)
+    inside = [root, *(each for each in inside if each is not root)]
     items, bundles = goods_of([each.row for each in inside])
     lines = [each.line() for each in inside] + [each.line(is_over=True) for each in over]
-    row = replace(base.row, items=plain(items), bundles=plain(bundles))
-    return Basket(row, base.hold, lines, None)
+    row = replace(root.row, items=plain(items), bundles=plain(bundles))
+    return Basket(row, root.hold, lines, None)
 
 
 async def _held_too(tx: Tx, first: Begun) -> list[UUID]:

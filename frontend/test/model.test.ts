@@ -313,6 +313,8 @@ test("a purchase: the wish names what was shown, the hold is the buyer's own, al
     later: false,
     quantity: 2,
     total: "€20.60",
+    minor: 2060,
+    currency: "EUR",
   };
   assert.deepEqual(model.view.purchases, [purchase]);
   const anew = page().model;

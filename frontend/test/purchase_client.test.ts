@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isFinal, PurchaseClient, post, type Wish } from "../src/room/buy.ts";
-import { ownOf, type Purchase, purchaseOf } from "../src/room/purchases.ts";
+import { ownOf, type Purchase, purchaseOf, sumOf } from "../src/room/purchases.ts";
 import type { Answer } from "../src/room/socket.ts";
 
 const wish: Wish = {
@@ -134,4 +134,17 @@ test("whoever keeps units of a line is led to them, until their time is over", (
     ownOf(mine, 7, () => 10),
     undefined,
   );
+});
+
+test("purchases are summed up where each says what it comes to, in one currency", () => {
+  const shirt: Purchase = {
+    ...purchaseOf(held, 9, "Shirt", null, "/x"),
+    minor: 12_900,
+    currency: "CNY",
+  };
+  const bowl: Purchase = { ...purchaseOf(held, 8, "Bowl", null, "/x"), minor: 1_050, currency: "CNY" };
+  assert.deepEqual(sumOf([shirt, bowl]), { minor: 13_950, currency: "CNY" });
+  assert.equal(sumOf([]), null);
+  assert.equal(sumOf([shirt, { ...bowl, currency: "EUR" }]), null);
+  assert.equal(sumOf([shirt, purchaseOf(held, 7, "Cup", null, "/x")]), null);
 });

@@ -64,14 +64,17 @@ export function open(
 }
 
 /** What several purchases come to, in minor units; null where one of them does not say, or in another currency. */
-export function sumOf(purchases: readonly Purchase[]): { minor: number; currency: string } | null {
-  let sum: { minor: number; currency: string } | null = null;
+export function sumOf(
+  purchases: readonly Purchase[],
+): { readonly minor: number; readonly currency: string } | null {
+  const currency = purchases[0]?.currency;
+  if (currency === undefined) return null;
+  let minor = 0;
   for (const one of purchases) {
-    if (one.minor === undefined || one.currency === undefined) return null;
-    if (sum !== null && sum.currency !== one.currency) return null;
-    sum = { minor: (sum?.minor ?? 0) + one.minor, currency: one.currency };
+    if (one.minor === undefined || one.currency !== currency) return null;
+    minor += one.minor;
   }
-  return sum;
+  return { minor, currency };
 }
 
 /** The purchase that keeps units of this line for this buyer already: nobody is sold out against themselves. */

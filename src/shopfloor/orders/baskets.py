@@ -72,15 +72,19 @@ class Basket:
     order_id: UUID | None
 
 
-async def begin(tx: Tx, *, shop_id: int, hold_id: UUID, shopper: UUID) -> Begun:
+async def begin(
+    tx: Tx, *, shop_id: int, hold_id: UUID, shopper: UUID, known: stock.Hold | None = None
+) -> Begun:
     """The purchase as its buyer saw it, frozen by the first look; or the one with which it was ordered.
 
-    Raises CheckoutNotFound, also for another buyer's.
+    `known`: its hold, where it has just been read.  Raises CheckoutNotFound, also for another buyer's.
     """
     row = await checkout_queries.checkout(tx, id=hold_id)
     if row is not None and row.joined_to is not None and row.joined_to != hold_id:
         return await begin(tx, shop_id=shop_id, hold_id=row.joined_to, shopper=shopper)
-    hold = await _hold(tx, shop_id=shop_id, hold_id=hold_id) if row is None or row.held else None
+    hold = known
+    if hold is None and (row is None or row.held):
+        hold = await _hold(tx, shop_id=shop_id, hold_id=hold_id)
     if row is None:
         fresh = await (from_intent(tx, hold_id=hold_id) if hold is None else from_hold(tx, hold))
         if fresh is None or not is_of(fresh, shop_id, shopper):
@@ -112,16 +116,24 @@ async def look(
     What is over is told apart where something else is kept; a purchase that is alone stays in its basket, for sending
     the form tries to get the same units again.  Raises CheckoutNotFound.
     """
-    first = await begin(tx, shop_id=shop_id, hold_id=hold_id, shopper=shopper)
-    known = {first.row.id: first}
+    holds: dict[UUID, stock.Hold] = {}
+    looking = also is None
     if also is None:
-        also = await _held_too(tx, first)
-    for each in also[: MOST - 1]:
-        begun = await begin(tx, shop_id=shop_id, hold_id=each, shopper=shopper)
-        known.setdefault(begun.row.id, begun)
+        hold = await _hold(tx, shop_id=shop_id, hold_id=hold_id)
+        if hold is not None:
+            held = await stock.held_by(tx, shop_id=shop_id, buyer=shopper, pool_id=hold.pool_id)
+            holds = {each.id: each for each in [*held, hold]}
+        also = list(holds)
+    first = await begin(tx, shop_id=shop_id, hold_id=hold_id, shopper=shopper, known=holds.get(hold_id))
+    known = {first.row.id: first}
+    if first.row.held:
+        for each in [each for each in also if each != hold_id][: MOST - 1]:
+            begun = await begin(tx, shop_id=shop_id, hold_id=each, shopper=shopper, known=holds.get(each))
+            known.setdefault(begun.row.id, begun)
     orders = await basket_queries.ordered(tx, ids=list(known))
     open_ones = [each for each in known.values() if each.row.id not in orders]
-    if not open_ones:
+    if not open_ones or (looking and first not in open_ones):
+        # An old address of what has been ordered leads to the order.
         return Basket(first.row, first.hold, [first.line()], orders[first.row.id])
     kept = [each for each in open_ones if each.is_kept]
     base = first if first in kept or (first in open_ones and not kept) else (kept or open_ones)[0]
@@ -134,15 +146,6 @@ async def look(
     lines = [each.line() for each in inside] + [each.line(is_over=True) for each in over]
     row = replace(root.row, items=plain(items), bundles=plain(bundles))
     return Basket(row, root.hold, lines, None)
-
-
-async def _held_too(tx: Tx, first: Begun) -> list[UUID]:
-    if not first.row.held:
-        return []
-    held = await stock.held_by(
-        tx, shop_id=first.row.shop_id, buyer=first.row.buyer, pool_id=first.row.pool_id
-    )
-    return [each.id for each in held if each.id != first.row.id]
 
 
 def _fitting(base: Begun, others: Iterable[Begun]) -> list[Begun]:

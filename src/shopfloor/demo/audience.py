@@ -335,7 +335,8 @@ class Visit:
             return
         await asyncio.sleep(shopper.random.uniform(0.5, 2.5))
         page = await self.http.get(url, headers={"accept-language": shopper.language})
-        form = find_form(page.text, url.split("?", maxsplit=1)[0])
+        # All that this shopper has reserved is in it, under the address of one of the purchases.
+        form = find_form(page.text, f"/s/{world.shop}/checkout/")
         if form is None:
             world.tally.add("no checkout")
             return

@@ -100,7 +100,7 @@ def test_what_is_bought_in_a_show_is_one_basket(people: People, owner: Owner, ma
     for size in ("M", "L"):
         page.get_by_role("region", name="Featured now").get_by_role("button", name="Buy").tap()
         sheet = page.get_by_role("dialog", name=stall.title)
-        sheet.get_by_text(size, exact=True).tap()
+        sheet.get_by_role("radio", name=re.compile(rf"^{size}\b")).check(force=True)
         sheet.get_by_role("button", name=re.compile("^Buy for .*99$")).tap()
         held = page.get_by_role("dialog", name="Reserved for you")
         expect(held).to_contain_text(f"{stall.title} · {size}")

@@ -96,5 +96,5 @@ def test_the_walk_finds_statements() -> None:
             "FROM stock.hold AS h" in sql and "WHERE" in sql and "h.part, h.shop_id" in sql
             for _, sql in found
         )
-        == 7
+        == 8
     )

@@ -149,9 +149,14 @@ async def test_a_parcel_waits_until_so_long_after_its_show(
         await tx.run(
             "UPDATE orders.orders SET placed_at = now() - make_interval(hours => %(hours)s)", hours=placed
         )
-        await tx.run(
-            "UPDATE live.show SET ended_at = now() - make_interval(hours => %(hours)s)", hours=show_ended
-        )
+        if show_ended is not None:
+            await tx.run(
+                """
+                UPDATE live.show SET status = 'ended', started_at = now() - interval '40 hours',
+                       ended_at = now() - make_interval(hours => %(hours)s)
+                """,
+                hours=show_ended,
+            )
 
     assert await offered(market, buyer) == ways
 

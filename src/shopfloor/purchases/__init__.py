@@ -15,6 +15,7 @@ from shopfloor.purchases.http_protocol import make_http_protocol
 from shopfloor.purchases.intents import intent
 from shopfloor.purchases.messages import PurchaseLine, PurchaseReply, PurchaseRequest
 from shopfloor.purchases.models import (
+    MAX_PER_LINE,
     BadPurchase,
     CookieNeeded,
     HoldExpired,
@@ -48,6 +49,7 @@ from shopfloor.purchases.waitlist import (
 
 __all__ = [
     "HELD_COOKIE",
+    "MAX_PER_LINE",
     "BadPurchase",
     "CookieNeeded",
     "HoldExpired",

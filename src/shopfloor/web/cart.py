@@ -11,14 +11,13 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
-from shopfloor import accounts, catalog, stock
+from shopfloor import accounts, catalog, purchases, stock
 from shopfloor.accounts import Shop
 from shopfloor.accounts.api import Shopper, is_secure, public
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.http import Db
 from shopfloor.kernel.values import MAX_MINOR, Money, new_id, now
-from shopfloor.purchases.models import MAX_PER_LINE
 from shopfloor.web.languages import Language, language_of
 from shopfloor.web.parts import option_words, texts_now
 from shopfloor.web.templating import render
@@ -75,7 +74,7 @@ def wishes_in(text: str) -> list[Wish]:
         ):
             continue
         variant_id, quantity, price = (int(each) for each in pieces)
-        if 0 < quantity <= MAX_PER_LINE and price <= MAX_MINOR:
+        if 0 < quantity <= purchases.MAX_PER_LINE and price <= MAX_MINOR:
             found.setdefault(variant_id, Wish(variant_id, quantity, price))
     return list(found.values())[:MOST_LINES]
 
@@ -187,7 +186,7 @@ async def change(
     shop: str,
     db: Db,
     variant_id: Annotated[Id, Form(ge=1, lt=2**63)],
-    quantity: Annotated[int, Form(ge=0, le=MAX_PER_LINE)] = 1,
+    quantity: Annotated[int, Form(ge=0, le=purchases.MAX_PER_LINE)] = 1,
     price_minor: Annotated[int, Form(ge=0, le=MAX_MINOR)] = 0,
     put: Annotated[str, Form(max_length=10)] = "",
 ) -> Response:
@@ -199,7 +198,7 @@ async def change(
     if known is None:
         changed = [*wishes, Wish(variant_id, quantity, price_minor)][-MOST_LINES:]
     else:
-        units = quantity if put else min(known.quantity + quantity, MAX_PER_LINE)
+        units = quantity if put else min(known.quantity + quantity, purchases.MAX_PER_LINE)
         price = known.price_minor if put else price_minor
         changed = [
             replace(each, quantity=units, price_minor=price) if each is known else each for each in wishes

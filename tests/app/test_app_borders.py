@@ -19,7 +19,7 @@ OPEN = {
     ("POST", "/v1/session"), ("DELETE", "/v1/session"), ("POST", "/v1/claim"), ("POST", "/v1/invitations/join"),
     ("GET", "/trust"), ("GET", "/trust/shopfloor.crt"), ("GET", "/robots.txt"), ("GET", "/favicon.ico"), ("GET", "/sitemap.xml"),
     ("GET", "/"), ("POST", "/language"), ("GET", "/s/{shop}"), ("GET", "/s/{shop}/p/{product_id}"),
-    ("GET", "/s/{shop}/replays"),
+    ("GET", "/s/{shop}/replays"), ("GET", "/s/{shop}/cart"), ("POST", "/s/{shop}/cart"),
     ("GET", "/s/{shop}/live/{show_id}"), ("GET", "/s/{shop}/checkout/{hold_id}"), ("POST", "/s/{shop}/checkout/{hold_id}"),
     ("GET", "/s/{shop}/orders/{order_id}"), ("POST", "/s/{shop}/orders/{order_id}/cancel"),
     ("POST", "/s/{shop}/orders/{order_id}/delay"), ("GET", "/s/{shop}/waitlist"),

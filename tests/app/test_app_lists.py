@@ -141,7 +141,7 @@ ONE_THING = {
     "/console/{shop}/messages/wording", "/console/{shop}/messages/words",
     "/console/{shop}/orders/{order_id}/papers/{document_id}", "/s/{shop}/orders/{order_id}/papers/{document_id}",
     "/s/{shop}/orders/{order_id}/pay", "/s/{shop}/orders/{order_id}/payment", "/s/{shop}/orders/{order_id}/who",
-    "/s/{shop}/unsubscribe/{notice_id}", "/forgot", "/console/{shop}/customers/{customer_id}",
+    "/s/{shop}/unsubscribe/{notice_id}", "/forgot", "/s/{shop}/cart", "/console/{shop}/customers/{customer_id}",
     "/s/{shop}/account", "/s/{shop}/account/sign-in", "/s/{shop}/account/code", "/s/{shop}/account/code/{code}",
     "/s/{shop}/account/addresses/new", "/s/{shop}/account/addresses/{address_id}", "/s/{shop}/account/data.json",
     "/s/{shop}/account/erase",

@@ -33,7 +33,7 @@ def test_what_is_pressed_is_large_enough(people: People, owner: Owner, make_stal
     page = phone.new_page()
     small: dict[str, list[str]] = {}
     for path in (
-        f"/s/{owner.slug}", f"/s/{owner.slug}/p/{stall.product['id']}", stall.path, console, f"{console}/shows",
+        f"/s/{owner.slug}", f"/s/{owner.slug}/p/{stall.product['id']}", stall.path, f"/s/{owner.slug}/cart", console, f"{console}/shows",
         f"{console}/shows/{stall.show_id}", f"{console}/orders", f"{console}/products",
         f"{console}/products/{stall.product['id']}", f"{console}/products/new", f"{console}/stock",
         f"{console}/stock/{stall.variant('M')}", f"{console}/suppliers", f"{console}/media", f"{console}/terms",

@@ -112,6 +112,13 @@ async def test_what_was_ordered_leaves_the_cart(stage: Stage) -> None:
     assert [line[0] for line in sold(await page(stage))] == [str(stage.variants[1].id)]
 
 
+async def test_what_this_shop_does_not_sell_is_not_put_into_its_cart(stage: Stage) -> None:
+    answer = await stage.client.post(CART, data={"variant_id": 99_999, "quantity": 1, "price_minor": 1})
+
+    assert answer.status_code == 404
+    assert cart.COOKIE not in stage.client.cookies
+
+
 async def test_an_unlucky_checkout_leads_back_and_says_why(stage: Stage) -> None:
     await add(stage)
 

@@ -193,6 +193,8 @@ async def change(
     """Add so many; with `put` there are so many, none at 0."""
     async with db.transaction() as tx:
         found = await accounts.shop_by_slug(tx, shop)
+        if quantity and not await catalog.variants(tx, shop_id=found.id, ids=[variant_id]):
+            raise catalog.UnknownVariant(variant_id=variant_id)
     wishes = wishes_in(request.cookies.get(COOKIE, ""))
     known = next((each for each in wishes if each.variant_id == variant_id), None)
     if known is None:

@@ -15,6 +15,7 @@ from shopfloor.kernel.database import Database
 from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.startup import prepared_database
 from shopfloor.notifications import sending
+from shopfloor.push.sending import Pusher
 from shopfloor.webhooks import delivering
 
 IDLE = 20.0
@@ -74,16 +75,20 @@ async def _work(settings: Settings, dsn: str, origin: str, parent: int | None) -
     box = secrets.box(settings)
     sender = sending.Sender(db, origin, box, own=_server(settings), allowed=settings.fetchable)
     deliverer = delivering.Deliverer(db, box, allowed=settings.fetchable)
+    contact = f"mailto:{settings.mail_from}" if settings.mail_from else origin
+    pusher = Pusher(db, box, contact, allowed=settings.fetchable)
     watching = asyncio.create_task(_end_with(parent, stop))
     try:
         # Each in its own time: a slow receiver keeps back no mail.
         await asyncio.gather(
             sending.run(sender.run_once, idle=IDLE, stop=stop),
             sending.run(deliverer.run_once, idle=IDLE, stop=stop),
+            sending.run(pusher.run_once, idle=IDLE, stop=stop),
         )
     finally:
         watching.cancel()
         await deliverer.close()
+        await pusher.close()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(db.close(), 2.0)
 

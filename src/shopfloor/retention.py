@@ -177,6 +177,20 @@ CLASSES: Final[tuple[Class, ...]] = (
         timedelta(days=30),
     ),
     Class(
+        "Notifications shown in browsers",
+        ("push.message",),
+        "To tell each fact once.",
+        Ends.ROWS,
+        timedelta(days=30),
+    ),
+    Class(
+        "Browsers that allow notifications, and the shows they wait for",
+        ("push.subscription", "push.show_reminder"),
+        "To reach them. Gone when the shopper turns them off, the push service says so, or the person asks to be erased.",
+        Ends.ROWS,
+        timedelta(days=400),
+    ),
+    Class(
         "Who asked to be reminded of a show or told of a place in line, and who unsubscribed (as a hash)",
         ("notifications.reminder", "notifications.place_contact", "notifications.unsubscribed"),
         "The first two until they were told; the last so that it stays so.",
@@ -200,6 +214,7 @@ CLASSES: Final[tuple[Class, ...]] = (
             "accounts",
             "notifications",
             "webhooks.endpoint",
+            "push.key",
         ),
         "They explain what was offered, wanted and ordered. Sessions and links that are over are forgotten at once.",
         Ends.NEVER,

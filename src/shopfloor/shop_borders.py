@@ -42,6 +42,7 @@ _NAMED: Final = {
     "quote_id": "supply.quote",
     "run_id": "media.run",
     "show_id": "live.show",
+    "subscription_id": "push.subscription",
     "subject_id": "orders.orders",
     "supplier_id": "supply.supplier",
     "variant_id": "catalog.variant",

@@ -28,6 +28,7 @@ from shopfloor import (
     notifications,
     orders,
     purchases,
+    push,
     stock,
     supply,
     web,
@@ -81,6 +82,7 @@ def consumers(lake: Collector, settings: Settings | None = None) -> list[Consume
         each("papers", WRITES_PAPERS),
         _tells_people(settings),
         Consumer("webhooks", webhooks.hear, names=frozenset(webhooks.EVENTS)),
+        Consumer("push", push.hears, names=push.NAMES),
     ]
 
 
@@ -96,6 +98,7 @@ CONSUMERS: Sequence[str] = (
     "papers",
     "messages",
     "webhooks",
+    "push",
 )
 """Who must have taken a fact before it may be forgotten."""
 
@@ -215,6 +218,7 @@ async def _erased(tx: Tx, fact: BuyerErased) -> None:
     await chat.erase_names(tx, shop_id=fact.shop_id, shoppers=fact.shoppers)
     await notifications.forget_buyers(tx, shop_id=fact.shop_id, buyers=fact.shoppers)
     await customers.forget_erased(tx, shop_id=fact.shop_id, shoppers=fact.shoppers)
+    await push.forget_shoppers(tx, shop_id=fact.shop_id, shoppers=fact.shoppers)
 
 
 FORGETS_PEOPLE: Mapping[type[Any], Callable[[Tx, Any], Any]] = {BuyerErased: _erased}

@@ -25,6 +25,7 @@ from shopfloor import (
     notifications,
     orders,
     payments,
+    push,
     retention,
     stock,
     webhooks,
@@ -96,6 +97,8 @@ def loops(
             await webhooks.forget(tx)
         async with db.transaction() as tx:
             await customers.signing_in.forget_over(tx)
+        async with db.transaction() as tx:
+            await push.forget(tx)
 
     async def fetch_pictures() -> None:
         await catalog.fetch_pictures(db, settings.pictures_dir, allowed=settings.fetchable)
@@ -240,6 +243,7 @@ async def send_messages(
                         await notifications.answer_resets(tx, box=box)
                         wanted = await notifications.something_to_send(tx, own=own)
                         wanted = wanted or await webhooks.something_due(tx)
+                        wanted = wanted or await push.something_due(tx)
                     if wanted and (child is None or not child.is_alive):
                         child = start()
                 except (DatabaseAway, OSError) as problem:

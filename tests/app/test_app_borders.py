@@ -31,6 +31,7 @@ OPEN = {
     ("GET", "/s/{shop}/account"), ("GET", "/s/{shop}/account/sign-in"), ("POST", "/s/{shop}/account/sign-in"),
     ("GET", "/s/{shop}/account/code"), ("POST", "/s/{shop}/account/code"), ("GET", "/s/{shop}/account/code/{code}"),
     ("POST", "/s/{shop}/account/sign-out"),
+    ("GET", "/push-worker.js"), ("GET", "/s/{shop}/push"), ("POST", "/s/{shop}/push"), ("POST", "/s/{shop}/push/remove"),
 }  # fmt: skip
 # Open to the one person, or provider, whose it is: for everybody else it is not there.
 THEIRS = {

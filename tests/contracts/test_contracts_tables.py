@@ -17,7 +17,7 @@ SOURCE = Path(shopfloor.__file__).parent
 ORDER = [
     "kernel", "accounts", "pricing", "catalog", "collector", "stock", "media", "live", "rooms", "promotions", "payments", "purchases", "policies",
     "orders", "chat",
-    "metrics", "demand", "supply", "integrity", "notifications", "customers", "webhooks", "settlement", "federation",
+    "metrics", "demand", "supply", "integrity", "notifications", "customers", "webhooks", "push", "settlement", "federation",
 ]  # fmt: skip
 OWNERS = {
     "live.counter": "rooms",

@@ -433,6 +433,7 @@ async def receipt(
         country=country_name(language_of(request, found.locale), (order.address or {}).get("country", "")),
         link=str(public_link(request, f"/s/{found.slug}/orders/{order.id}?key={order.key}")),
         key=key,
+        own=order.buyer == shopper,
         online=paying.choices(online, language_of(request, found.locale), other=False),
         paying_now=order.provider != "manual",
         events=[("page_view", {"shop_id": found.id, "order_id": str(order.id)})],

@@ -57,6 +57,11 @@ def asset(name: str) -> Asset:
     return manifest()[name]
 
 
+def content_of(name: str) -> bytes:
+    """Raises KeyError for a name that was not built."""
+    return (STATIC / asset(name).url.removeprefix(PREFIX)).read_bytes()
+
+
 @dataclass(frozen=True, slots=True)
 class Kept:
     """One coding of a file, ready to be sent."""

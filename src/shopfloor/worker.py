@@ -52,6 +52,7 @@ PAYMENTS_PAUSE: Final = 0.2
 # Where nobody can be rung for.
 PAYMENTS_LOOK_EVERY: Final = 1.0
 RECONCILE_EVERY: Final = 3600.0
+SILENCE_EVERY: Final = 300.0
 FETCH_EVERY: Final = 2.0
 FORGET_EVERY: Final = 3600.0
 BACKUP_LOOK_EVERY: Final = 300.0
@@ -90,6 +91,10 @@ def loops(
     async def reconcile() -> None:
         await orders.reconciling.reconcile(db, accounts_of)
 
+    async def notice_silence() -> None:
+        async with db.transaction() as tx:
+            await payments.notice_silence(tx)
+
     async def forget() -> None:
         async with db.transaction() as tx:
             await accounts.forget_expired(tx)
@@ -121,6 +126,7 @@ def loops(
         _every(SWEEP_EVERY, "sweep", sweep),
         _whenever(arrivals, payments.inbox.CHANNEL, "payments", hear_payments),
         _every(RECONCILE_EVERY, "reconcile", reconcile),
+        _every(SILENCE_EVERY, "notice_silence", notice_silence),
         _every(FETCH_EVERY, "fetch_pictures", fetch_pictures),
         _every(FORGET_EVERY, "forget", forget),
         _every(FORGET_EVERY, "tidy", tidy),

@@ -1,8 +1,10 @@
 """Messages reach a real mail server once, whatever it does, and the log says what became of them."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
+from datetime import UTC, datetime
 from email.message import EmailMessage
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -13,7 +15,11 @@ from tests.notifications.conftest import BOX, ORIGIN, Post
 from tests.orders.conftest import Market
 
 from shopfloor import fulfilment, notifications, orders
+from shopfloor.accounts import PERMISSIONS, Permission, Role
+from shopfloor.approvals import events as approval_events
+from shopfloor.disputes import events as dispute_events
 from shopfloor.fulfilment import events as fulfilment_events
+from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.values import new_id
 from shopfloor.notifications import Kind, NewNotice, State, heard, queries, telling
@@ -21,6 +27,7 @@ from shopfloor.notifications.models import CannotGoAgain
 from shopfloor.notifications.sending import Sender
 from shopfloor.orders import events as order_events
 from shopfloor.orders import packing, shipping
+from shopfloor.payments import events as payment_events
 from shopfloor.supply import events as supply_events
 
 Hear = Callable[[], Any]
@@ -511,6 +518,58 @@ async def test_who_is_forgotten_is_forgotten_here(
     assert len(told) == 2
 
 
+async def test_who_sees_the_money_is_told_of_a_dispute_with_its_deadline(
+    market: Market, sender: Sender, post: Post, hear: Hear
+) -> None:
+    order, _ = await market.order()
+    due = datetime(2027, 1, 15, 8, 30, tzinfo=UTC)
+    async with market.db.transaction() as tx:
+        for name, role in (("ann", "owner"), ("fin", "finance"), ("mod", "moderator")):
+            person = await tx.value(
+                """
+                INSERT INTO accounts.person (email, name, password_hash)
+                VALUES (%(email)s, %(name)s, '') RETURNING id
+                """,
+                email=f"{name}@garden.test",
+                name=name,
+            )
+            await tx.run(
+                "INSERT INTO accounts.member (shop_id, person_id, role) VALUES (%(shop)s, %(person)s, %(role)s)",
+                shop=market.shop_id,
+                person=person,
+                role=role,
+            )
+        await outbox.record(
+            tx,
+            dispute_events.DisputeOpened(
+                market.shop_id, new_id(), order.id, "CNY", 12_900, "product_not_received", due
+            ),
+        )
+        for _ in range(3):
+            await outbox.record(tx, payment_events.DifferenceOpened(market.shop_id, "twice", 1))
+    await hear()
+    await sender.run_once()
+
+    about = [mail for mail in post.taken if "disputes" in mail["Subject"]]
+    assert sorted(mail["To"] for mail in about) == ["ann@garden.test", "fin@garden.test"]
+    plain, _ = both_bodies(about[0])
+    assert about[0]["Subject"] == "Garden: a buyer disputes a payment of CN¥129.00"
+    assert f"#{order.number}" in plain
+    assert "product not received" in plain
+    assert re.search(r"Answer by:?\s+Fri, Jan 15", plain), plain
+    assert f"{ORIGIN}/console/garden-1/payments/disputes/" in plain
+    # Three differences in an hour are one message to each.
+    assert sum("fits no order" in mail["Subject"] for mail in post.taken) == 2
+
+
+def test_the_roles_that_are_told_of_money_are_those_that_see_it() -> None:
+    def may(permission: Permission) -> set[Role]:
+        return {role for role, permissions in PERMISSIONS.items() if permission in permissions}
+
+    assert set(telling.SEE_MONEY) == may(Permission.MONEY_VIEW)
+    assert set(telling.MANAGE_ORDERS) == may(Permission.ORDERS_MANAGE)
+
+
 def facts_of(module: ModuleType) -> dict[str, set[str]]:
     """The fields of each of its facts, by the name of the fact."""
     found: dict[str, set[str]] = {}
@@ -525,12 +584,21 @@ def test_what_is_read_of_a_fact_is_in_it() -> None:
     """Facts are heard by their names: whoever renames one, or a field of it, is told here."""
     real = {
         name: told
-        for module in (order_events, supply_events, fulfilment_events)
+        for module in (
+            order_events,
+            supply_events,
+            fulfilment_events,
+            dispute_events,
+            payment_events,
+            approval_events,
+        )
         for name, told in facts_of(module).items()
     }
     read = facts_of(heard)
 
-    assert len(read) == 12
+    assert (
+        len(read) == len({kind.name for kind in telling.HEARD} | {telling.heard.PurchaseOrderSent.name}) - 2
+    )
     for name, told in read.items():
         assert told <= real[name], name
     inside = {field.name for field in fields(heard.Line)}

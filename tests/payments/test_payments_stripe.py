@@ -374,11 +374,119 @@ def test_a_refund_that_failed_later_and_a_dispute_are_told() -> None:
     assert (report.refund_id, report.refund) == (refund_id, RefundFailed("lost_or_stolen_card"))
     [of_dispute] = disputed.reports
     assert of_dispute.dispute is not None
-    assert (of_dispute.dispute.state, of_dispute.dispute.amount, of_dispute.reference) == (
-        "open",
+    assert (of_dispute.dispute.state, of_dispute.dispute.amount, of_dispute.dispute.charge) == (
+        "needs_answer",
         Money(500, "EUR"),
         "pi_1",
     )
+    assert of_dispute.dispute.due_by == datetime(2027, 1, 15, 8, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        ("needs_response", "needs_answer"),
+        ("warning_needs_response", "needs_answer"),
+        ("under_review", "under_review"),
+        ("warning_under_review", "under_review"),
+        ("won", "won"),
+        ("lost", "lost"),
+        ("warning_closed", "closed"),
+        ("charge_refunded", "closed"),
+        ("something_new", "under_review"),
+    ],
+)
+def test_each_state_of_a_dispute_is_known(status: str, state: str) -> None:
+    told = {"id": "du_1", "amount": 500, "currency": "eur", "status": status, "payment_intent": "pi_1"}
+    event = {"id": "evt", "type": "charge.dispute.updated", "livemode": False, "data": {"object": told}}
+
+    [report] = adapter().receive(a_message(event)).reports
+
+    assert report.dispute is not None
+    assert report.dispute.state == state
+
+
+def test_money_and_fee_of_a_dispute_are_apart_also_where_the_account_has_another_currency() -> None:
+    rows = [
+        {"id": "txn_1", "amount": -540, "fee": 1500, "currency": "usd"},
+        {"id": "txn_2", "amount": 540, "fee": -1500, "currency": "usd"},
+    ]
+    told = {
+        "id": "du_1", "amount": 500, "currency": "eur", "status": "won", "payment_intent": "pi_1",
+        "balance_transactions": rows,
+    }  # fmt: skip
+    event = {"id": "evt", "type": "charge.dispute.closed", "livemode": False, "data": {"object": told}}
+
+    [report] = adapter().receive(a_message(event)).reports
+
+    assert report.dispute is not None
+    assert [(each.kind, each.reference, each.amount) for each in report.dispute.movements] == [
+        ("withdrawn", "txn_1", Money(500, "EUR")),
+        ("fee", "txn_1", Money(1500, "USD")),
+        ("reinstated", "txn_2", Money(500, "EUR")),
+        ("fee_returned", "txn_2", Money(1500, "USD")),
+    ]
+
+
+@pytest.mark.parametrize(("evidence", "end"), [("winning_evidence", "won"), ("losing_evidence", "lost")])
+async def test_stripes_own_client_answers_a_dispute_and_the_adapter_hears_how_it_ends(
+    served: Served, monkeypatch: pytest.MonkeyPatch, evidence: str, end: str
+) -> None:
+    async with httpx.AsyncClient() as http:
+        adapter = served.adapter(http)
+        attempt = await begun(adapter)
+        assert [kind for _, kind in served.sandbox.decide(attempt.reference, "disputed")] == [
+            "checkout.session.completed",
+            "charge.dispute.created",
+            "charge.dispute.funds_withdrawn",
+        ]
+        charged = await adapter.look_up(attempt)
+        assert isinstance(charged, Charged)
+        [opened] = [
+            each
+            for each in await adapter.disputes(now() - timedelta(hours=1))
+            if each.charge == charged.reference
+        ]
+        assert (opened.state, opened.amount) == ("needs_answer", attempt.amount)
+        assert [(each.kind, each.amount.minor) for each in opened.movements] == [
+            ("withdrawn", 12_900),
+            ("fee", 1500),
+        ]
+        refused = await adapter.give_back(
+            replace(attempt, charge=charged.reference), refund_id=new_id(), amount=attempt.amount
+        )
+        assert isinstance(refused, RefundFailed)
+
+        answered = client(served).v1.disputes.update(
+            opened.reference, {"evidence": {"uncategorized_text": evidence}, "submit": True}
+        )
+        assert (answered.status, answered.evidence_details.submission_count) == ("under_review", 1)
+        clock = served.sandbox.clock
+        monkeypatch.setattr(served.sandbox, "clock", lambda: clock() + 60)
+
+        after = await adapter.look_up_dispute(opened.reference)
+        assert after is not None
+        assert after.state == end
+        assert sum(each.kind == "reinstated" for each in after.movements) == (end == "won")
+        assert await adapter.look_up_dispute("dp_nobody") is None
+
+
+def test_stripes_own_client_accepts_a_dispute(served: Served) -> None:
+    ours = client(served)
+    session = ours.v1.checkout.sessions.create(
+        {
+            "mode": "payment", "success_url": "http://shop.test/back",
+            "line_items": [
+                {"quantity": 1, "price_data": {"currency": "eur", "unit_amount": 900, "product_data": {"name": "x"}}}
+            ],
+        }
+    )  # fmt: skip
+    served.sandbox.decide(session.id, "disputed")
+    [found] = [each for each in ours.v1.disputes.list({"limit": 100}).data if each.amount == 900]
+
+    assert ours.v1.disputes.close(found.id).status == "lost"
+    with pytest.raises(theirs.InvalidRequestError):
+        ours.v1.disputes.close(found.id)
 
 
 # Its keys.

@@ -427,6 +427,7 @@ async def test_a_refund_without_funds_needs_a_new_number_and_one_to_a_dead_card_
     stuck = await desk.provider.give_back(one, refund_id=abnormal, amount=part)
 
     assert isinstance(stuck, RefundPending)
+    assert stuck.stuck, "a person sends it on"
     assert await desk.provider.look_up_refund(one, refund_id=abnormal, amount=part) == stuck
 
 

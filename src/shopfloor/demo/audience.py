@@ -388,7 +388,8 @@ class Visit:
             world.tally.add("walked away from paying")
             return
         [choice] = shopper.random.choices(
-            ("pay", "secure", "decline", "later", "twice", "silent", "gone"), (50, 15, 12, 8, 5, 5, 5)
+            ("pay", "secure", "decline", "later", "twice", "silent", "gone", "disputed"),
+            (50, 15, 12, 8, 5, 5, 3, 2),
         )
         await self.http.post(page, data={"choice": choice})
         if choice in {"decline", "secure"}:

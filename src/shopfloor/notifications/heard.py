@@ -131,3 +131,90 @@ class PurchaseOrderSent:
     purchase_order_id: UUID
     supplier_id: int
     number: str
+
+
+@dataclass(frozen=True, slots=True)
+class DisputeOpened:
+    name: ClassVar[str] = "disputes.opened"
+
+    shop_id: int
+    dispute_id: UUID
+    order_id: UUID | None
+    currency: str
+    amount_minor: int
+    reason: str
+    due_by: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class DisputeDue:
+    name: ClassVar[str] = "disputes.due"
+
+    shop_id: int
+    dispute_id: UUID
+    order_id: UUID | None
+    currency: str
+    amount_minor: int
+    reason: str
+    due_by: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class DisputeEnded:
+    name: ClassVar[str] = "disputes.ended"
+
+    shop_id: int
+    dispute_id: UUID
+    order_id: UUID | None
+    currency: str
+    amount_minor: int
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefundFailed:
+    name: ClassVar[str] = "payments.refund_failed"
+
+    shop_id: int
+    refund_id: UUID
+    order_id: UUID
+    currency: str
+    amount_minor: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DifferenceOpened:
+    name: ClassVar[str] = "payments.difference_opened"
+
+    shop_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSilent:
+    name: ClassVar[str] = "payments.provider_silent"
+
+    shop_id: int
+    connection_id: int
+    provider: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefundAsked:
+    name: ClassVar[str] = "approvals.refund_asked"
+
+    shop_id: int
+    order_id: UUID
+    currency: str
+    amount_minor: int
+    asked_by: int
+    asked_by_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentsPaused:
+    name: ClassVar[str] = "payments.paused"
+
+    shop_id: int
+    declines: int
+    until: datetime

@@ -17,7 +17,7 @@ from babel import Locale, dates, numbers
 
 from shopfloor.accounts import Shop
 from shopfloor.kernel.currencies import DECIMALS
-from shopfloor.notifications.models import Kind, Wording, fill, one_line
+from shopfloor.notifications.models import TO_MERCHANT, Kind, Wording, fill, one_line
 from shopfloor.notifications.queries import Told, ToldBundle, ToldLine
 from shopfloor.notifications.texts import LOCALES, ROLES, TEXTS, WORDS, language_for
 
@@ -135,7 +135,8 @@ def write(about: About, context: Context) -> Letter:
     language = language_for(about.locale, context.shop.locale)
     text = TEXTS[language][about.kind]
     order = context.order
-    speech = _Speech(language, context.shop, order.currency if order else context.shop.currency)
+    currency = order.currency if order else str(about.facts.get("currency") or context.shop.currency)
+    speech = _Speech(language, context.shop, currency)
     values = _values(about, context, speech)
     own = context.wording.get((about.kind, language)) or Wording(about.kind, language)
     subject = one_line(fill(own.subject or text.subject, values))[:300]
@@ -182,11 +183,13 @@ def _values(about: About, context: Context, speech: _Speech) -> dict[str, str]:
     if facts.get("delayed_to"):
         values["date"] = speech.day(date.fromisoformat(facts["delayed_to"]))
     values["product"] = _product(about, context, speech)
-    for name in ("number", "supplier", "days", "address"):
+    for name in ("number", "supplier", "days", "address", "provider", "count"):
         if name in facts:
             values[name] = str(facts[name])
     if "titles" in facts or "title" in facts:
         values["show"] = _titled(facts.get("title", ""), facts.get("titles"), speech)
+    if about.kind is Kind.REFUND_ASKED:
+        values["who"] = str(facts.get("who") or speech.words["a_member"])
     if "role" in facts:
         values["role"] = ROLES[speech.language].get(facts["role"], facts["role"])
     return values
@@ -313,7 +316,7 @@ def _facts(about: About, context: Context, speech: _Speech) -> list[Fact]:
         starts = _moment(facts.get("starts_at"))
         if about.kind is Kind.SHOW_STARTS and starts is not None:
             found.append(Fact(words["starts"], speech.moment(starts), strong=True))
-        return found
+        return [*found, *_about_money(about, speech)]
     owes = about.kind in {Kind.PAY_REMINDER, Kind.BALANCE_DUE} or (
         about.kind is Kind.ORDER_PLACED and order.charged_minor < order.first_minor
     )
@@ -342,6 +345,24 @@ def _facts(about: About, context: Context, speech: _Speech) -> list[Fact]:
         found += [Fact(words["collect_at"], place)] if place else []
     if order.delivery == "ship" and order.address and about.kind in {Kind.ORDER_PLACED, Kind.SHIPPED}:
         found.append(Fact(words["ships_to"], _address(order)))
+    return found
+
+
+def _about_money(about: About, speech: _Speech) -> list[Fact]:
+    """What a merchant must know of money that needs somebody."""
+    words, facts = speech.words, about.facts
+    if about.kind not in TO_MERCHANT:
+        return []
+    found: list[Fact] = []
+    due = _moment(facts.get("due_at"))
+    if due is not None and about.kind in {Kind.DISPUTE_OPENED, Kind.DISPUTE_DUE}:
+        found.append(Fact(words["answer_by"], speech.moment(due), strong=True))
+    if facts.get("result"):
+        found.append(Fact(words["result"], words[f"result_{facts['result']}"], strong=True))
+    if "number" in facts:
+        found.append(Fact(words["about_order_number"], f"#{facts['number']}"))
+    if facts.get("reason"):
+        found.append(Fact(words["reason"], one_line(str(facts["reason"]))))
     return found
 
 
@@ -387,6 +408,7 @@ def _footer(about: About, context: Context, speech: _Speech) -> list[str]:
         Kind.INVITATION: "about_account",
         Kind.PASSWORD_FORGOTTEN: "about_account",
         Kind.SIGN_IN_CODE: "about_account",
+        **dict.fromkeys(TO_MERCHANT, "about_work"),
     }.get(about.kind, "about_order")
     answer = [speech.words["answer_to"]] if context.may_answer and about_what != "about_account" else []
     return [*answer, speech.say(about_what, shop=context.shop.name)]
@@ -405,6 +427,8 @@ def _link(about: About, context: Context) -> str:
             return f"{context.origin}/s/{shop}/live/{facts['show_id']}"
         case Kind.WEBHOOK_STOPPED:
             return f"{context.origin}/console/{shop}/webhooks"
+        case kind if kind in TO_MERCHANT:
+            return f"{context.origin}/console/{shop}{facts.get('path') or '/payments'}"
         case _:
             return ""
 
@@ -470,6 +494,12 @@ def sample(
             return About(kind, "", language, {"role": "host", "expires_at": later}), None, []
         case Kind.WEBHOOK_STOPPED:
             return About(kind, "", language, {"address": "https://erp.example/hook", "days": 5}), None, []
+        case kind if kind in TO_MERCHANT:
+            facts = {
+                "amount_minor": price, "number": 1042, "due_at": later, "reason": "fraudulent", "provider": "Stripe",
+                "count": 40, "who": "Ann", "result": "won",
+            }  # fmt: skip
+            return About(kind, "", language, facts), None, []
         case Kind.PASSWORD_FORGOTTEN | Kind.SIGN_IN_CODE | Kind.TEST:
             return About(kind, "", language, {}), None, []
         case Kind.DATE_CHANGED:

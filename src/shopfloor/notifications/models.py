@@ -34,6 +34,14 @@ class Kind(StrEnum):
     SIGN_IN_CODE = "sign_in_code"
     PURCHASE_ORDER = "purchase_order"
     WEBHOOK_STOPPED = "webhook_stopped"
+    DISPUTE_OPENED = "dispute_opened"
+    DISPUTE_DUE = "dispute_due"
+    DISPUTE_ENDED = "dispute_ended"
+    REFUND_FAILED = "refund_failed"
+    DIFFERENCE_OPENED = "difference_opened"
+    PROVIDER_SILENT = "provider_silent"
+    PAYMENTS_PAUSED = "payments_paused"
+    REFUND_ASKED = "refund_asked"
     TEST = "test"
 
     @property
@@ -93,6 +101,12 @@ class Traits:
         return not self.about_order and not self.asked_for
 
 
+# What the merchant is told, not the buyer: it leads into the console.
+TO_MERCHANT: Final = frozenset({
+    Kind.DISPUTE_OPENED, Kind.DISPUTE_DUE, Kind.DISPUTE_ENDED, Kind.REFUND_FAILED, Kind.DIFFERENCE_OPENED,
+    Kind.PROVIDER_SILENT, Kind.PAYMENTS_PAUSED, Kind.REFUND_ASKED,
+})  # fmt: skip
+
 _DAYS: Final = timedelta(days=4)
 _ORDER: Final = ("name", "shop", "number", "total")
 TRAITS: Final[Mapping[Kind, Traits]] = {
@@ -115,6 +129,14 @@ TRAITS: Final[Mapping[Kind, Traits]] = {
     Kind.SIGN_IN_CODE: Traits(0, timedelta(minutes=15), asked_for=True, secret=True),
     Kind.PURCHASE_ORDER: Traits(2, _DAYS, ("shop", "number", "supplier"), about_order=True, secret=True),
     Kind.WEBHOOK_STOPPED: Traits(2, _DAYS, asked_for=True),
+    Kind.DISPUTE_OPENED: Traits(1, _DAYS, asked_for=True),
+    Kind.DISPUTE_DUE: Traits(1, timedelta(days=2), asked_for=True),
+    Kind.DISPUTE_ENDED: Traits(3, _DAYS, asked_for=True),
+    Kind.REFUND_FAILED: Traits(2, _DAYS, asked_for=True),
+    Kind.DIFFERENCE_OPENED: Traits(2, _DAYS, asked_for=True),
+    Kind.PROVIDER_SILENT: Traits(1, timedelta(days=1), asked_for=True),
+    Kind.PAYMENTS_PAUSED: Traits(0, timedelta(days=1), asked_for=True),
+    Kind.REFUND_ASKED: Traits(2, _DAYS, asked_for=True),
     Kind.TEST: Traits(0, timedelta(minutes=10), asked_for=True),
 }
 

@@ -886,3 +886,22 @@ async def told_lately(tx: Tx, *, shop_id: int, recipient: str, kind: Kind, since
         kind=kind,
         since=since,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    person_id: int
+    name: str
+    email: str
+
+
+async def members(tx: Tx, *, shop_id: int, roles: Sequence[str]) -> list[Member]:
+    return await tx.every(
+        Member,
+        """
+        SELECT person_id, name, email FROM accounts.v_member
+         WHERE shop_id = %(shop_id)s AND role = ANY(%(roles)s) ORDER BY person_id
+        """,
+        shop_id=shop_id,
+        roles=[str(role) for role in roles],
+    )

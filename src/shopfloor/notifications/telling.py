@@ -10,6 +10,7 @@ from typing import Any, Final
 from uuid import UUID, uuid5
 
 from shopfloor import catalog, live, purchases, supply
+from shopfloor.accounts import Role
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.secrets import Box
 from shopfloor.kernel.values import now
@@ -248,6 +249,138 @@ async def purchase_order_sent(tx: Tx, fact: heard.PurchaseOrderSent, fact_id: UU
     )
 
 
+# The merchant
+
+
+async def to_merchant(
+    tx: Tx,
+    kind: Kind,
+    *,
+    shop_id: int,
+    fact_id: UUID,
+    facts: Mapping[str, Any],
+    order_id: UUID | None = None,
+    roles: Sequence[str] = (),
+    but: int | None = None,
+) -> None:
+    """To every member who may see the shop's money, or has one of `roles`, in the shop's language; not to `but`."""
+    told = await queries.told(tx, ids=[order_id]) if order_id is not None else []
+    number = next((each.number for each in told if each.shop_id == shop_id), None)
+    for member in await queries.members(tx, shop_id=shop_id, roles=roles or SEE_MONEY):
+        if member.person_id == but:
+            continue
+        await tell(
+            tx,
+            NewNotice(
+                shop_id=shop_id,
+                fact_id=fact_id,
+                kind=kind,
+                recipient=member.email,
+                locale="",
+                name=member.name,
+                facts={**facts, **({} if number is None else {"number": number})},
+            ),
+        )
+
+
+# Those whose role lets them see money, which a test holds.
+SEE_MONEY: Final = (Role.OWNER, Role.FINANCE)
+
+
+async def _about_dispute(
+    tx: Tx,
+    kind: Kind,
+    fact: heard.DisputeOpened | heard.DisputeDue | heard.DisputeEnded,
+    fact_id: UUID,
+    more: Mapping[str, Any],
+) -> None:
+    facts = {
+        "amount_minor": fact.amount_minor,
+        "currency": fact.currency,
+        "path": f"/payments/disputes/{fact.dispute_id}",
+        **more,
+    }
+    await to_merchant(tx, kind, shop_id=fact.shop_id, fact_id=fact_id, facts=facts, order_id=fact.order_id)
+
+
+def _deadline(fact: heard.DisputeOpened | heard.DisputeDue) -> dict[str, Any]:
+    due = {} if fact.due_by is None else {"due_at": _moment(fact.due_by)}
+    return {"reason": fact.reason.replace("_", " "), **due}
+
+
+async def dispute_opened(tx: Tx, fact: heard.DisputeOpened, fact_id: UUID) -> None:
+    await _about_dispute(tx, Kind.DISPUTE_OPENED, fact, fact_id, _deadline(fact))
+
+
+async def dispute_due(tx: Tx, fact: heard.DisputeDue, fact_id: UUID) -> None:
+    await _about_dispute(tx, Kind.DISPUTE_DUE, fact, fact_id, _deadline(fact))
+
+
+async def dispute_ended(tx: Tx, fact: heard.DisputeEnded, fact_id: UUID) -> None:
+    await _about_dispute(tx, Kind.DISPUTE_ENDED, fact, fact_id, {"result": fact.state})
+
+
+async def refund_failed(tx: Tx, fact: heard.RefundFailed, fact_id: UUID) -> None:
+    facts = {
+        "amount_minor": fact.amount_minor,
+        "currency": fact.currency,
+        "reason": "" if fact.reason == "stuck" else fact.reason,
+        "path": "/payments#refunds",
+    }
+    await to_merchant(
+        tx, Kind.REFUND_FAILED, shop_id=fact.shop_id, fact_id=fact_id, facts=facts, order_id=fact.order_id
+    )
+
+
+async def difference_opened(tx: Tx, fact: heard.DifferenceOpened, fact_id: UUID) -> None:
+    """Many at once are one message: the list has them all.  At most one an hour."""
+    hour = uuid5(_HOURS, f"differences {fact.shop_id} {now():%Y-%m-%dT%H}")
+    await to_merchant(
+        tx,
+        Kind.DIFFERENCE_OPENED,
+        shop_id=fact.shop_id,
+        fact_id=hour,
+        facts={"path": "/payments#differences"},
+    )
+
+
+_HOURS: Final = UUID("0192f3c4-7b1e-7d52-9a60-5c1d8e2f4a77")
+
+
+async def provider_silent(tx: Tx, fact: heard.ProviderSilent, fact_id: UUID) -> None:
+    names = {"stripe": "Stripe", "alipay": "Alipay", "wechat": "WeChat Pay"}
+    facts = {"provider": names.get(fact.provider, fact.provider), "path": "/payments#accounts"}
+    await to_merchant(tx, Kind.PROVIDER_SILENT, shop_id=fact.shop_id, fact_id=fact_id, facts=facts)
+
+
+async def payments_paused(tx: Tx, fact: heard.PaymentsPaused, fact_id: UUID) -> None:
+    facts = {"count": fact.declines, "expires_at": _moment(fact.until), "path": "/payments"}
+    await to_merchant(tx, Kind.PAYMENTS_PAUSED, shop_id=fact.shop_id, fact_id=fact_id, facts=facts)
+
+
+async def refund_asked(tx: Tx, fact: heard.RefundAsked, fact_id: UUID) -> None:
+    """To those who may confirm it."""
+    facts = {
+        "amount_minor": fact.amount_minor,
+        "currency": fact.currency,
+        "who": fact.asked_by_name,
+        "path": f"/orders/{fact.order_id}",
+    }
+    await to_merchant(
+        tx,
+        Kind.REFUND_ASKED,
+        shop_id=fact.shop_id,
+        fact_id=fact_id,
+        facts=facts,
+        order_id=fact.order_id,
+        roles=MANAGE_ORDERS,
+        but=fact.asked_by,
+    )
+
+
+MANAGE_ORDERS: Final = (Role.OWNER, Role.MERCHANDISER)
+
+
 # By the clock
 
 
@@ -323,5 +456,13 @@ HEARD: Final[Mapping[type[Any], Any]] = {
     heard.Reinstated: reinstated,
     purchases.WaitlistOffered: place_offered,
     purchases.WaitlistEnded: place_ended,
+    heard.DisputeOpened: dispute_opened,
+    heard.DisputeDue: dispute_due,
+    heard.DisputeEnded: dispute_ended,
+    heard.RefundFailed: refund_failed,
+    heard.DifferenceOpened: difference_opened,
+    heard.ProviderSilent: provider_silent,
+    heard.RefundAsked: refund_asked,
+    heard.PaymentsPaused: payments_paused,
 }
 """Each is told the fact and its id."""

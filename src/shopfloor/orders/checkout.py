@@ -189,12 +189,13 @@ async def prepare(
     network: int | None = None,
     return_to: ReturnTo | None = None,
     also: Sequence[UUID] = (),
+    address: str = "",
 ) -> Prepared:
     """Check everything, keep the units, write the draft.  The same form again finds the same order.
 
     `also`: purchases that are ordered with this one, all of them or none.
 
-    `return_to` makes the address to which a provider sends the buyer back.
+    `return_to` makes the address to which a provider sends the buyer back; `address` is where the form came from.
 
     Raises BasketChanged, CheckoutNotFound, ContactLimit, FormRefused, KeyReused (sent before with other content), TotalChanged,
     promotions.DiscountGone (the last of it was used meanwhile), purchases.HoldExpired (the facts say what to wait
@@ -262,6 +263,8 @@ async def prepare(
         connection_id=clean.connection_id,
         return_url="" if return_to is None or clean.provider == "manual" else return_to(order_id, key),
         expires_at=None if clean.provider == "manual" else now() + PAY_ONLINE_WITHIN,
+        contact=contact_keys(email=clean.email, phone=clean.phone),
+        address=address,
     )
     prepared = Prepared(await lifecycle.settle(tx, order_id=order_id), payment, checkout.shop_terms)
     # Last, for others who use the same discount wait from here on.
@@ -362,6 +365,7 @@ async def complete(
             network=network,
             return_to=return_to,
             also=also,
+            address=payer.client_address,
         )
     if prepared.order.status is not Status.DRAFT:
         return _told(prepared.order)

@@ -212,6 +212,8 @@ class Order:
     """The answer of the price function that the buyer ordered for; None for orders from before there was one."""
     joins_order_id: UUID | None = None
     """The order in whose parcel it leaves."""
+    disputed_minor: int = 0
+    """What banks have taken back and not returned."""
 
     def __post_init__(self) -> None:
         put = object.__setattr__
@@ -234,7 +236,8 @@ class Order:
 
     @property
     def refundable_minor(self) -> int:
-        return self.charged_minor - self.refund_granted_minor
+        """What a bank has taken back is not ours to give a second time."""
+        return max(0, self.charged_minor - self.refund_granted_minor - self.disputed_minor)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,13 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from shopfloor import payments
+from shopfloor import payments, policies, stock
 from shopfloor.kernel import logs
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.values import Money, now
-from shopfloor.orders import lifecycle, queries, refunds
-from shopfloor.orders.checkout_form import PAY_ONLINE_WITHIN
+from shopfloor.orders import disputed, lifecycle, queries, refunds
+from shopfloor.orders.checkout_form import PAY_ONLINE_WITHIN, contact_keys, payment_deadline
 from shopfloor.orders.models import Due, Order, Status
 from shopfloor.orders.refusals import AlreadyPaid, OrderNotFound
 from shopfloor.orders.reports import apply_report, label_of
@@ -22,6 +22,7 @@ from shopfloor.orders.statuses import due
 
 # Who tries out stolen cards tries many.
 MOST_ATTEMPTS: Final = 10
+BY_HAND: Final = "manual"
 
 _log = logs.get("orders")
 
@@ -38,7 +39,8 @@ async def begin(
 ) -> payments.Payment:
     """Ask for what is due on an order, in this way; the attempt that is under way in it is the same attempt.
 
-    An attempt in another way is closed before: nobody pays twice because he changed his mind.  Raises OrderNotFound,
+    An attempt in another way is closed before: nobody pays twice because he changed his mind.  A way that needs no
+    provider gives the order the time that such an order has from the start.  Raises OrderNotFound,
     AlreadyPaid, PaymentBusy (the other attempt cannot be closed: its provider is at work on it), ProviderAway,
     payments.TooManyAttempts.
     """
@@ -57,6 +59,8 @@ async def begin(
         found, _ = await lifecycle.lock(tx, shop_id=shop_id, order_id=order_id)
         owed = _owed(found)
         known = await payments.payments_for(tx, subject_id=order_id)
+        if way.provider == BY_HAND:
+            return await _by_hand(tx, found, owed, method=way.method)
         if sum(each.state.is_over for each in known) >= MOST_ATTEMPTS:
             raise payments.TooManyAttempts(limit=MOST_ATTEMPTS)
         payment = await payments.open_payment(
@@ -72,11 +76,45 @@ async def begin(
             connection_id=way.connection_id,
             return_url=return_url,
             expires_at=_end(owed.by),
+            contact=contact_keys(email=found.contact_email, phone=found.contact_phone),
+            address=payer.client_address,
         )
     outcome = await payments.start(providers, payment, label=label_of(found), payer=payer)
     async with db.transaction() as tx:
         await apply_report(tx, payment=payment, outcome=outcome)
         return await payments.attempts.lock(tx, payment_id=payment.id)
+
+
+async def _by_hand(tx: Tx, found: Order, owed: Due, *, method: str) -> payments.Payment:
+    """The buyer brings the money, or sends it: asked for so from now on."""
+    if found.charged_minor == 0 and found.placed_at is not None:
+        rules = await policies.shop_terms(tx, shop_id=found.shop_id)
+        until = payment_deadline(found.placed_at, rules, method=method)
+        if found.secured:
+            soon = await stock.unpaid_until(
+                tx, shop_id=found.shop_id, hold_id=found.hold_id, at=found.placed_at
+            )
+            until = (
+                min(until or payment_deadline(found.placed_at, rules, method="transfer"), soon)
+                if soon
+                else until
+            )
+        if until is not None and owed.by is not None:
+            # Changing one's mind shortens nothing, and lengthens it once.
+            until = max(until, owed.by)
+    else:
+        until = found.payment_due_at
+    await queries.pay_by(tx, order_id=found.id, provider=BY_HAND, method=method, payment_due_at=until)
+    return await payments.open_payment(
+        tx,
+        shop_id=found.shop_id,
+        subject_id=found.id,
+        purpose=owed.purpose,
+        amount=owed.amount,
+        provider_name=BY_HAND,
+        method=method,
+        actor="buyer",
+    )
 
 
 def _owed(found: Order) -> Due:
@@ -212,7 +250,9 @@ async def _read(db: Database, providers: payments.Providers, letter: payments.in
     known = payments.provider(providers, f"{letter.provider}/{letter.connection_id}")
     said: list[str] = []
     for report in known.receive(letter.message).reports:
-        if report.refund_id is not None and report.refund is not None:
+        if report.dispute is not None:
+            said.append(await disputed.hear(db, providers, letter, report.dispute))
+        elif report.refund_id is not None and report.refund is not None:
             said.append(await refunds.report(db, letter.shop_id, report.refund_id, report.refund))
         elif report.attempt_id is not None:
             said.append(await _about_attempt(db, providers, letter, report.attempt_id, report.outcome))
@@ -277,7 +317,7 @@ async def send_difference_back(
             tx,
             shop_id=shop_id,
             difference_id=difference_id,
-            how=payments.differences.SENT_BACK,
+            sent_back=True,
             actor=actor,
             note="",
         )

@@ -185,7 +185,7 @@ async def order(tx: Tx, *, order_id: UUID) -> Order | None:
                refund_granted_minor, refunded_minor, status, payment_status, fulfilment_status, secured,
                form_hash, key, tracking, cancelled_by, cancel_why, cancel_note, payment_due_at, balance_due_at,
                created_at, placed_at, paid_at, shipped_at, delivered_at, cancelled_at, tax_minor,
-               shipping_name, calculation, joins_order_id
+               shipping_name, calculation, joins_order_id, disputed_minor
           FROM orders.orders WHERE id = %(order_id)s
         """,
         order_id=order_id,
@@ -220,6 +220,21 @@ async def mark_placed(
         at=at,
         payment_due_at=payment_due_at,
         secured=secured,
+    )
+
+
+async def pay_by(
+    tx: Tx, *, order_id: UUID, provider: str, method: str, payment_due_at: datetime | None
+) -> None:
+    await tx.run(
+        """
+        UPDATE orders.orders SET provider = %(provider)s, method = %(method)s, payment_due_at = %(payment_due_at)s
+         WHERE id = %(order_id)s
+        """,
+        order_id=order_id,
+        provider=provider,
+        method=method,
+        payment_due_at=payment_due_at,
     )
 
 
@@ -322,6 +337,8 @@ async def recompute_money(tx: Tx, *, order_id: UUID, at: datetime) -> None:
         """
         UPDATE orders.orders o
            SET charged_minor = s.charged, refund_granted_minor = s.granted, refunded_minor = s.refunded,
+               disputed_minor = coalesce((SELECT greatest(0, sum(amount_minor)) FROM disputes.v_withdrawn
+                                           WHERE subject_id = %(order_id)s), 0),
                paid_at = CASE WHEN o.paid_at IS NULL AND s.any AND s.charged >= o.total_minor THEN %(at)s
                               ELSE o.paid_at END
           FROM (SELECT coalesce(sum(amount_minor) FILTER (WHERE kind = 'charged'), 0) AS charged,

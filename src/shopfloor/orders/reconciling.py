@@ -13,6 +13,7 @@ from shopfloor.kernel import logs
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.values import now
+from shopfloor.orders import disputed
 from shopfloor.orders.paying import look
 
 # A bill of a hundred thousand lines takes longer than an answer about one payment.
@@ -37,6 +38,7 @@ async def reconcile(db: Database, providers: payments.Source, *, today: date | N
             _log.info("orders.books_not_read", connection_id=account.id, code=refusal.code)
         except Exception as problem:  # noqa: BLE001 -- one account that breaks must not keep others from theirs
             _log.error("orders.books_not_read", connection_id=account.id, exc_info=problem)
+    await disputed.ask(db, providers, accounts)
     return found
 
 

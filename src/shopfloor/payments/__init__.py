@@ -4,7 +4,16 @@ Promise: events are appended and never changed; a provider's message is one even
 attempt asks for its money once; no more is given back than came in.  What is paid for is a subject known by its id.
 """
 
-from shopfloor.payments import attempts, connections, differences, inbox, providers, refunds, statements
+from shopfloor.payments import (
+    attempts,
+    connections,
+    differences,
+    guard,
+    inbox,
+    providers,
+    refunds,
+    statements,
+)
 from shopfloor.payments.audit import audit
 from shopfloor.payments.models import (
     ConnectionNotFound,
@@ -56,6 +65,8 @@ from shopfloor.payments.service import (
     record,
     start,
 )
+from shopfloor.payments.silence import notice_silence
+from shopfloor.payments.troubles import desk, forget, trouble
 
 __all__ = [
     "MANUAL_ONLY",
@@ -91,15 +102,19 @@ __all__ = [
     "audit",
     "close",
     "connections",
+    "desk",
     "differences",
     "events_for",
+    "forget",
     "give_back",
     "grant_refund",
     "granted_parts",
+    "guard",
     "inbox",
     "known_charge",
     "look_up",
     "mark_refund_sent",
+    "notice_silence",
     "of_shop",
     "open_payment",
     "payment",
@@ -110,4 +125,5 @@ __all__ = [
     "refunds",
     "start",
     "statements",
+    "trouble",
 ]

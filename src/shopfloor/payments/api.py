@@ -1,25 +1,78 @@
-"""Where providers tell us what happened: POST /payments/{provider}/{connection}/notify."""
+"""Where providers tell us what happened, and a shop's accounts and money that fits no order as JSON."""
 
 from typing import Annotated
+from uuid import UUID
 
-from fastapi import Path, Request
-from starlette.responses import Response
+from fastapi import Depends, Path, Query, Request, Response
+from pydantic import BaseModel, Field
 
-from shopfloor.accounts.api import public
+from shopfloor.accounts import Actor, Permission
+from shopfloor.accounts.api import allowed, public
 from shopfloor.kernel.border import Id
-from shopfloor.kernel.http import Db
+from shopfloor.kernel.http import Db, refusals, with_links
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
 from shopfloor.kernel.values import now
-from shopfloor.payments import inbox
+from shopfloor.payments import connections, differences, inbox
 from shopfloor.payments.connections import Connections
-from shopfloor.payments.models import ConnectionNotFound
+from shopfloor.payments.models import ConnectionNotFound, Difference
 from shopfloor.payments.providers import Message
 
-router = Router(include_in_schema=False)
+router = Router(tags=["payments"])
+
+Viewer = Annotated[Actor, Depends(allowed(Permission.MONEY_VIEW))]
+Manager = Annotated[Actor, Depends(allowed(Permission.MONEY_MANAGE))]
 
 
-@router.post("/payments/{provider}/{connection}/notify")
+class Settled(BaseModel):
+    """`note`: how it was settled."""
+
+    note: str = Field(min_length=1, max_length=1000)
+
+
+@router.get("/v1/{shop}/payments/accounts")
+async def accounts(actor: Viewer, db: Db) -> list[connections.Connection]:
+    """The payment accounts of the shop; keys are never shown."""
+    async with db.transaction() as tx:
+        return await connections.connections(tx, shop_id=actor.shop_id)
+
+
+@router.get("/v1/{shop}/payments/differences")
+async def open_differences(
+    request: Request,
+    response: Response,
+    actor: Viewer,
+    db: Db,
+    *,
+    after: UUID | None = None,
+    before: UUID | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> list[Difference]:
+    """Money that fits no order and that nobody has closed, the oldest first.  The header `Link` leads on."""
+    async with db.transaction() as tx:
+        found = await differences.page_of(tx, shop_id=actor.shop_id, after=after, before=before, limit=limit)
+    return with_links(request, response, found)
+
+
+@router.post(
+    "/v1/{shop}/payments/differences/{difference_id}/settle",
+    status_code=204,
+    responses=refusals(differences.DifferenceClosed),
+)
+async def settle(difference_id: UUID, body: Settled, actor: Manager, db: Db) -> Response:
+    """Close it: it was settled by hand."""
+    async with db.transaction() as tx:
+        await differences.close(
+            tx,
+            shop_id=actor.shop_id,
+            difference_id=difference_id,
+            actor=f"person:{actor.person_id}",
+            note=body.note,
+        )
+    return Response(status_code=204)
+
+
+@router.post("/payments/{provider}/{connection}/notify", include_in_schema=False)
 @public
 async def notify(
     request: Request, provider: Annotated[str, Path(max_length=40)], connection: Id, db: Db

@@ -14,7 +14,7 @@ import msgspec
 
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import Money, new_id, now
-from shopfloor.payments import queries
+from shopfloor.payments import guard, queries
 from shopfloor.payments.models import Payment, PaymentEventKind, State, Step
 from shopfloor.payments.providers import Action, Attempt, Authorised, Closed, Declined, Outcome, Pending
 
@@ -69,6 +69,13 @@ async def charge_of(tx: Tx, payment: Payment) -> str:
         if event.payment_id == payment.id and event.kind is PaymentEventKind.CHARGED
     ]
     return charged[0] if charged else ""
+
+
+async def of_charge(tx: Tx, *, shop_id: int, connection_id: int, reference: str) -> Payment | None:
+    """The attempt that a provider's charge belongs to."""
+    return await queries.payment_of_charge(
+        tx, shop_id=shop_id, connection_id=connection_id, reference=reference
+    )
 
 
 def action_of(payment: Payment) -> Action | None:
@@ -138,6 +145,8 @@ async def _save(
         await queries.insert_step(
             tx, id=new_id(), shop_id=payment.shop_id, payment_id=payment.id, kind=state, note=note
         )
+        if state is State.DECLINED or (state is State.ACTION_REQUIRED and note):
+            await guard.declined(tx, payment)
 
 
 async def open_at_providers(tx: Tx, *, subject_id: UUID) -> list[Payment]:

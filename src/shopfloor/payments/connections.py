@@ -16,6 +16,7 @@ from shopfloor.kernel import late, logs, secrets
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.public_address import PublicAddress
 from shopfloor.kernel.values import now
+from shopfloor.payments import guard
 from shopfloor.payments.models import (
     ConnectionNotFound,
     ConnectionRefused,
@@ -93,6 +94,8 @@ class Connection:
     said: str
     version: int
     created_at: datetime
+    silent_since: datetime | None = None
+    """Money comes through it, and no message about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,7 @@ class _Row(Connection):
 class Way:
     """A way to pay online that a buyer can choose."""
 
-    connection_id: int
+    connection_id: int | None
     provider: str
     method: str
     label: str
@@ -113,7 +116,7 @@ class Way:
     @property
     def name(self) -> str:
         """As it stands in a form."""
-        return f"pay-{self.connection_id}"
+        return self.method if self.connection_id is None else f"pay-{self.connection_id}"
 
 
 def _about(shop_id: int, provider: str) -> str:
@@ -293,7 +296,11 @@ class Connections:
 
 
 async def ways(tx: Tx, *, shop_id: int, kinds: Mapping[str, Kind], currency: str) -> list[Way]:
-    """What buyers of a shop may pay `currency` with online, in the order in which the accounts were connected."""
+    """What buyers of a shop may pay `currency` with online, in the order in which the accounts were connected; nothing
+    while online payment is paused.
+    """
+    if await guard.paused_until(tx, shop_id=shop_id) is not None:
+        return []
     return [
         Way(row.id, row.provider, kinds[row.provider].method, row.label, row.mode == "test")
         for row in await connections(tx, shop_id=shop_id)
@@ -305,7 +312,8 @@ async def connections(tx: Tx, *, shop_id: int) -> list[Connection]:
     return await tx.every(
         Connection,
         """
-        SELECT id, shop_id, provider, mode, label, fields, is_on, checked_at, works, said, version, created_at
+        SELECT id, shop_id, provider, mode, label, fields, is_on, checked_at, works, said, version, created_at,
+               silent_since
           FROM payments.connection WHERE shop_id = %(shop_id)s AND removed_at IS NULL ORDER BY id
         """,
         shop_id=shop_id,
@@ -349,7 +357,8 @@ async def _rows(tx: Tx, *, shop_id: int) -> list[_Row]:
     return await tx.every(
         _Row,
         """
-        SELECT id, shop_id, provider, mode, label, fields, is_on, checked_at, works, said, version, created_at, sealed
+        SELECT id, shop_id, provider, mode, label, fields, is_on, checked_at, works, said, version, created_at,
+               silent_since, sealed
           FROM payments.connection WHERE shop_id = %(shop_id)s AND removed_at IS NULL ORDER BY id
         """,
         shop_id=shop_id,
@@ -360,7 +369,8 @@ async def _all_rows(tx: Tx) -> list[_Row]:
     return await tx.every(
         _Row,
         """
-        SELECT id, shop_id, provider, mode, label, fields, is_on, checked_at, works, said, version, created_at, sealed
+        SELECT id, shop_id, provider, mode, label, fields, is_on, checked_at, works, said, version, created_at,
+               silent_since, sealed
           FROM payments.connection WHERE removed_at IS NULL ORDER BY id FOR UPDATE
         """,
     )
@@ -370,7 +380,8 @@ async def _row_anywhere(tx: Tx, *, connection_id: int) -> _Row | None:
     return await tx.first(
         _Row,
         """
-        SELECT id, shop_id, provider, mode, label, fields, is_on, checked_at, works, said, version, created_at, sealed
+        SELECT id, shop_id, provider, mode, label, fields, is_on, checked_at, works, said, version, created_at,
+               silent_since, sealed
           FROM payments.connection WHERE id = %(id)s AND removed_at IS NULL
         """,
         id=connection_id,

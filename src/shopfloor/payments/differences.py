@@ -5,12 +5,13 @@ from functools import partial
 from typing import Final
 from uuid import UUID
 
-from shopfloor.kernel import paging
+from shopfloor.kernel import outbox, paging
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.text import cleaned
 from shopfloor.kernel.values import Money, new_id, now
 from shopfloor.payments import queries
 from shopfloor.payments.connections import Connection
+from shopfloor.payments.events import DifferenceOpened
 from shopfloor.payments.models import Difference, DifferenceKind, NotAble, Payment
 
 SENT_BACK: Final = "sent_back"
@@ -54,6 +55,8 @@ async def open_for(
         currency=amount.currency,
         expected=expected_minor,
     )
+    if inserted:
+        await say(tx, shop_id=payment.shop_id, kind=kind)
     return inserted == 1
 
 
@@ -73,7 +76,14 @@ async def open_unknown(tx: Tx, connection: Connection, *, reference: str, amount
         amount=amount.minor,
         currency=amount.currency,
     )
+    if inserted:
+        await say(tx, shop_id=connection.shop_id, kind=DifferenceKind.UNKNOWN)
     return inserted == 1
+
+
+async def say(tx: Tx, *, shop_id: int, kind: str, count: int = 1) -> None:
+    """That somebody has to look."""
+    await outbox.record(tx, DifferenceOpened(shop_id=shop_id, kind=kind, count=count))
 
 
 async def _is_known(tx: Tx, payment: Payment, reference: str) -> bool:
@@ -156,7 +166,14 @@ async def lock(tx: Tx, *, shop_id: int, difference_id: UUID) -> Difference | Non
 
 
 async def close(
-    tx: Tx, *, shop_id: int, difference_id: UUID, how: str, actor: str, note: str, at: datetime | None = None
+    tx: Tx,
+    *,
+    shop_id: int,
+    difference_id: UUID,
+    actor: str,
+    note: str,
+    sent_back: bool = False,
+    at: datetime | None = None,
 ) -> None:
     """Say how it was settled.  Raises DifferenceClosed."""
     if await lock(tx, shop_id=shop_id, difference_id=difference_id) is None:
@@ -168,7 +185,7 @@ async def close(
         """,
         at=now() if at is None else at,
         actor=actor,
-        how=how,
+        how=SENT_BACK if sent_back else SETTLED,
         note=cleaned(note, one_line=False)[:1000],
         shop_id=shop_id,
         id=difference_id,

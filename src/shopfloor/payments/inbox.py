@@ -127,6 +127,7 @@ async def replay(tx: Tx, *, shop_id: int, letter_id: UUID | None = None) -> int:
         UPDATE payments.inbox SET done_at = NULL, tries = 0, next_at = %(at)s, said = ''
          WHERE shop_id = %(shop_id)s
            AND CASE WHEN %(id)s::uuid IS NULL THEN done_at IS NULL AND tries >= %(most)s ELSE id = %(id)s END
+           AND emptied_at IS NULL
         """,
         at=now(),
         shop_id=shop_id,
@@ -146,5 +147,21 @@ async def stuck(tx: Tx, *, shop_id: int, limit: int = 50) -> list[Letter]:
          WHERE i.shop_id = %(shop_id)s AND i.done_at IS NULL AND i.tries > 1 ORDER BY i.id DESC LIMIT %(limit)s
         """,
         shop_id=shop_id,
+        limit=limit,
+    )
+
+
+async def empty(tx: Tx, *, before: datetime, limit: int) -> int:
+    """Empty what providers sent and was worked off long ago: it may name the payer.  That it came, and what was done
+    with it, stays.
+    """
+    return await tx.run(
+        """
+        UPDATE payments.inbox SET headers = '{}', body = '', emptied_at = now()
+         WHERE id IN (SELECT id FROM payments.inbox
+                       WHERE done_at < %(before)s AND emptied_at IS NULL
+                       ORDER BY done_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
+        """,
+        before=before,
         limit=limit,
     )

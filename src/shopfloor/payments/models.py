@@ -66,6 +66,12 @@ class TooManyAttempts(TooMany):
     code = "payments.too_many_attempts"
 
 
+class PaymentsPaused(Unavailable):
+    """Online payment is paused for a while; pay another way, or try again later."""
+
+    code = "payments.paused"
+
+
 class ConnectionNotFound(NotFound):
     """This shop has no such payment account."""
 

@@ -132,9 +132,13 @@ class GivenBack:
 
 @dataclass(frozen=True, slots=True)
 class RefundPending:
-    """Accepted, which proves nothing yet: `look_up_refund` tells how it ended."""
+    """Accepted, which proves nothing yet: `look_up_refund` tells how it ended.
+
+    `stuck`: the money is neither here nor there until a person sends it on at the provider.
+    """
 
     reference: str = ""
+    stuck: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,14 +168,29 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """Money of a dispute.  `kind`: "withdrawn", "reinstated", "fee" or "fee_returned"; `reference` names it for good."""
+
+    kind: str
+    reference: str
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True)
 class Dispute:
-    """The buyer asked the bank for the money.  `state`: "open", "won" or "lost"."""
+    """The buyer asked the bank for the money of a charge.
+
+    `state`: "needs_answer", "under_review", "won", "lost", or "closed" for one that ended without a decision.
+    """
 
     reference: str
+    charge: str
     amount: Money
     state: str
     reason: str = ""
     due_by: datetime | None = None
+    opened_at: datetime | None = None
+    movements: Sequence[Withdrawal] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +267,8 @@ class Abilities:
     currencies: frozenset[str] | None = None
     """None for all."""
     bills: bool = False
+    disputes: bool = False
+    """It tells of disputes, and can be asked about them."""
 
 
 class Provider(Protocol):
@@ -291,6 +312,14 @@ class Provider(Protocol):
 
     async def bill(self, day: date) -> Sequence[BillRow]:
         """What moved on a day of the provider's calendar.  Raises BillNotReady."""
+        raise NotAble
+
+    async def look_up_dispute(self, reference: str) -> Dispute | None:
+        """How a dispute stands now; None when the provider does not know it."""
+        raise NotAble
+
+    async def disputes(self, since: datetime) -> Sequence[Dispute]:
+        """Those that were opened since then, as they stand now: for messages that never came."""
         raise NotAble
 
     async def check(self) -> Checked:

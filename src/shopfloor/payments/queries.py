@@ -11,13 +11,13 @@ from shopfloor.kernel.database import Tx
 from shopfloor.payments.models import Payment, PaymentEvent, Step
 
 
-async def insert_payment(tx: Tx, payment: Payment) -> None:
+async def insert_payment(tx: Tx, payment: Payment, *, who: Sequence[bytes] = ()) -> None:
     await tx.run(
         """
         INSERT INTO payments.payment (id, shop_id, subject_id, purpose, provider, method, amount_minor, currency,
-                                      connection_id, return_url, expires_at, look_at)
+                                      connection_id, return_url, expires_at, look_at, who)
         VALUES (%(id)s, %(shop_id)s, %(subject_id)s, %(purpose)s, %(provider)s, %(method)s, %(amount)s, %(currency)s,
-                %(connection_id)s, %(return_url)s, %(expires_at)s, %(look_at)s)
+                %(connection_id)s, %(return_url)s, %(expires_at)s, %(look_at)s, %(who)s)
         """,
         id=payment.id,
         shop_id=payment.shop_id,
@@ -31,6 +31,7 @@ async def insert_payment(tx: Tx, payment: Payment) -> None:
         return_url=payment.return_url,
         expires_at=payment.expires_at,
         look_at=payment.look_at,
+        who=list(who) or None,
     )
 
 
@@ -210,5 +211,27 @@ async def event_of(tx: Tx, *, shop_id: int, provider: str, kind: str, reference:
         shop_id=shop_id,
         provider=provider,
         kind=kind,
+        reference=reference,
+    )
+
+
+async def payment_of_charge(tx: Tx, *, shop_id: int, connection_id: int, reference: str) -> Payment | None:
+    """The attempt that this money came by; also where it fitted no order."""
+    return await tx.first(
+        Payment,
+        """
+        SELECT id, shop_id, subject_id, purpose, provider, method, amount_minor, currency, connection_id, reference,
+               state, action, note, return_url, expires_at, look_at, looks
+          FROM payments.payment
+         WHERE shop_id = %(shop_id)s AND connection_id = %(connection_id)s AND id IN (
+           SELECT payment_id FROM payments.event
+            WHERE shop_id = %(shop_id)s AND kind = 'charged' AND reference = %(reference)s
+           UNION SELECT payment_id FROM payments.difference
+            WHERE shop_id = %(shop_id)s AND reference = %(reference)s
+              AND kind IN ('amount', 'currency', 'twice', 'late'))
+         LIMIT 1
+        """,
+        shop_id=shop_id,
+        connection_id=connection_id,
         reference=reference,
     )

@@ -9,15 +9,21 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Conflict
 from shopfloor.kernel.values import now
 from shopfloor.payments import inbox
+from shopfloor.payments.events import RefundFailed as RefundFailedFact
 from shopfloor.payments.models import Payment
 from shopfloor.payments.providers import GivenBack, RefundFailed, RefundOutcome, RefundPending
 
 # Seconds until a provider is asked again: whether it is done, or because it did not answer.
 _PAUSES: Final = (15, 60, 120, 300, 600, 1800, 3600)
+
+
+# The reason of a refund whose money waits between the provider and the buyer.
+STUCK: Final = "stuck"
 
 
 class NotFailed(Conflict):
@@ -140,7 +146,7 @@ async def open_tries(tx: Tx, *, shop_id: int, limit: int = 100) -> list[Open]:
         SELECT r.refund, r.payment_id, p.subject_id, p.provider, r.amount_minor, p.currency, r.state, r.reason, r.tries
           FROM payments.refund_try r JOIN payments.payment p ON p.id = r.payment_id
          WHERE r.shop_id = %(shop_id)s AND r.state <> 'done'
-         ORDER BY r.state <> 'failed', r.refund LIMIT %(limit)s
+         ORDER BY r.state <> 'failed' AND r.reason <> 'stuck', r.refund LIMIT %(limit)s
         """,
         shop_id=shop_id,
         limit=limit,
@@ -153,15 +159,20 @@ async def note(tx: Tx, *, refund_id: UUID, payment_id: UUID, outcome: RefundOutc
         case GivenBack():
             state, reference, reason = "done", outcome.reference or "", ""
         case RefundPending():
-            state, reference, reason = "pending", outcome.reference, ""
+            state, reference, reason = "pending", outcome.reference, STUCK if outcome.stuck else ""
         case RefundFailed():
             state, reference, reason = "failed", "", outcome.reason
-    await tx.run(
+    changed = await tx.first(
+        _Changed,
         """
-        UPDATE payments.refund_try
-           SET state = %(state)s, reference = coalesce(nullif(%(reference)s, ''), reference), reason = %(reason)s,
-               next_at = CASE WHEN %(state)s IN ('done', 'failed') THEN NULL ELSE next_at END
-         WHERE refund = %(refund)s AND payment_id = %(payment_id)s AND state <> 'done'
+        WITH before AS (SELECT state, reason FROM payments.refund_try
+                         WHERE refund = %(refund)s AND payment_id = %(payment_id)s FOR UPDATE)
+        UPDATE payments.refund_try r
+           SET state = %(state)s, reference = coalesce(nullif(%(reference)s, ''), r.reference), reason = %(reason)s,
+               next_at = CASE WHEN %(state)s IN ('done', 'failed') THEN NULL ELSE r.next_at END
+          FROM before, payments.payment p
+         WHERE r.refund = %(refund)s AND r.payment_id = %(payment_id)s AND r.state <> 'done' AND p.id = r.payment_id
+        RETURNING before.state AS before, before.reason AS said, r.shop_id, p.subject_id, p.currency, r.amount_minor
         """,
         state=state,
         reference=reference,
@@ -169,3 +180,29 @@ async def note(tx: Tx, *, refund_id: UUID, payment_id: UUID, outcome: RefundOutc
         refund=refund_id,
         payment_id=payment_id,
     )
+    if changed is None:
+        return
+    fails = state == "failed" and changed.before != "failed"
+    sticks = reason == STUCK and changed.said != STUCK
+    if fails or sticks:
+        await outbox.record(
+            tx,
+            RefundFailedFact(
+                shop_id=changed.shop_id,
+                refund_id=refund_id,
+                order_id=changed.subject_id,
+                currency=changed.currency,
+                amount_minor=changed.amount_minor,
+                reason=reason[:500],
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Changed:
+    before: str
+    said: str
+    shop_id: int
+    subject_id: UUID
+    currency: str
+    amount_minor: int

@@ -38,15 +38,20 @@ if TYPE_CHECKING:
 else:
     httpx = late.module("httpx")
 
-CHOICES: Final = ("pay", "secure", "decline", "later", "later_fail", "twice", "silent", "gone")
+CHOICES: Final = ("pay", "secure", "decline", "later", "later_fail", "twice", "silent", "gone", "disputed")
 """Pays; pays after 3-D Secure; is declined; is told later, well or badly; is told twice; is never told; pays and closes
-the window.
+the window; pays and asks the bank for the money back.
 """
 # Seconds until a bank that decides later has decided.
 LATER: Final = 6.0
 _SHORTEST_LIFE: Final = 30 * 60
 _LONGEST_LIFE: Final = 24 * 3600
 _FEE_PERCENT: Final = 2
+# What a dispute costs, in the smallest unit, and until when it can be answered.
+_DISPUTE_FEE: Final = 1500
+_ANSWER_WITHIN: Final = 7 * 24 * 3600
+# By which a merchant wins here, as in Stripe's own test mode; with any other evidence he loses.
+WINNING: Final = "winning_evidence"
 
 
 class Problem(Exception):
@@ -166,6 +171,10 @@ class Sandbox:
                 Route("/v1/payment_intents/{name}/cancel", self._cancel, methods=["POST"]),
                 Route("/v1/refunds", self._refund, methods=["POST"]),
                 Route("/v1/refunds", self._refunds, methods=["GET"]),
+                Route("/v1/disputes", self._disputes, methods=["GET"]),
+                Route("/v1/disputes/{name}", self._dispute, methods=["GET"]),
+                Route("/v1/disputes/{name}", self._answer, methods=["POST"]),
+                Route("/v1/disputes/{name}/close", self._accept, methods=["POST"]),
                 Route("/v1/balance_transactions", self._balance, methods=["GET"]),
                 *pages,
             ]
@@ -367,6 +376,10 @@ class Sandbox:
             intent = book.get("payment_intent", form.get("payment_intent", ""), account)
             left = intent["amount_received"] - intent["_refunded"]
             amount = int(form.get("amount") or left)
+            if intent.get("_disputed"):
+                raise Problem(
+                    400, "Charge has been charged back and cannot be refunded.", code="charge_disputed"
+                )
             if intent["amount_received"] and left <= 0:
                 raise Problem(400, "Charge has already been refunded.", code="charge_already_refunded")
             if not 1 <= amount <= left:
@@ -395,6 +408,73 @@ class Sandbox:
             ]
         return JSONResponse({"object": "list", "url": "/v1/refunds", "has_more": False, "data": found[:100]})
 
+    async def _disputes(self, request: Request) -> Response:
+        account = self._who(request)
+        asked = request.query_params
+        since, limit = int(asked.get("created[gte]", 0)), int(asked.get("limit", 10))
+        with self.books.open() as book:
+            rows = [
+                _shown(self._decided(book, account, each))
+                for each in book.every("dispute", account)
+                if each["created"] >= since
+            ]
+        if "starting_after" in asked:
+            names = [row["id"] for row in rows]
+            rows = (
+                rows[names.index(asked["starting_after"]) + 1 :] if asked["starting_after"] in names else []
+            )
+        return JSONResponse(
+            {"object": "list", "url": "/v1/disputes", "has_more": len(rows) > limit, "data": rows[:limit]}
+        )
+
+    async def _dispute(self, request: Request) -> Response:
+        account = self._who(request)
+        with self.books.open() as book:
+            found = book.get("dispute", request.path_params["name"], account)
+            return JSONResponse(_shown(self._decided(book, account, found)))
+
+    async def _answer(self, request: Request) -> Response:
+        """Evidence; with `submit` it goes to the bank, which decides in a moment."""
+        name = request.path_params["name"]
+        tell: list[tuple[float, str]] = []
+        async with self._once(request) as (book, account, form, given):
+            if given:
+                return given[0]
+            found = self._decided(book, account, book.get("dispute", name, account))
+            if found["status"] != "needs_response":
+                raise Problem(400, "This dispute is already closed or under review.")
+            found["evidence"] |= _nested(form, "evidence")
+            found["evidence_details"]["has_evidence"] = bool(found["evidence"])
+            if form.get("submit", "true") == "true":
+                found["evidence_details"]["submission_count"] += 1
+                found |= {"status": "under_review", "_decides_at": self.clock() + LATER}
+                tell = [(0.0, "charge.dispute.updated"), (LATER + 0.1, "charge.dispute.closed")]
+            book.put(account, found)
+            given.append(JSONResponse(_shown(found), background=self._telling(name, tell)))
+        return given[0]
+
+    async def _accept(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        async with self._once(request) as (book, account, _, given):
+            if given:
+                return given[0]
+            found = self._decided(book, account, book.get("dispute", name, account))
+            if found["status"] != "needs_response":
+                raise Problem(400, "This dispute is already closed or under review.")
+            found["status"] = "lost"
+            book.put(account, found)
+            given.append(
+                JSONResponse(_shown(found), background=self._telling(name, [(0.0, "charge.dispute.closed")]))
+            )
+        return given[0]
+
+    def _telling(self, name: str, told: list[tuple[float, str]]) -> BackgroundTask:
+        async def tell() -> None:
+            for after, kind in told:
+                await self.tell(name, after, kind)
+
+        return BackgroundTask(tell)
+
     async def _balance(self, request: Request) -> Response:
         account = self._who(request)
         asked = request.query_params
@@ -422,6 +502,39 @@ class Sandbox:
         )
 
     # ── what happens ──────────────────────────────────────────────────────────────────────────────────────
+
+    def _open_dispute(self, book: Book, account: str, intent: dict[str, Any]) -> dict[str, Any]:
+        now = int(self.clock())
+        found: dict[str, Any] = {
+            "id": _new("dp"), "object": "dispute", "amount": intent["amount_received"], "currency": intent["currency"],
+            "charge": intent["latest_charge"], "payment_intent": intent["id"], "reason": "fraudulent",
+            "status": "needs_response", "created": now, "livemode": False, "metadata": {}, "evidence": {},
+            "evidence_details": {
+                "due_by": now + _ANSWER_WITHIN, "has_evidence": False, "past_due": False, "submission_count": 0,
+            },
+            "is_charge_refundable": False, "balance_transactions": [],
+        }  # fmt: skip
+        row = self._book(book, account, "adjustment", -found["amount"], _DISPUTE_FEE, found)
+        found["balance_transactions"].append(row)
+        intent["_disputed"] = found["id"]
+        book.put(account, found)
+        return found
+
+    def _decided(self, book: Book, account: str, found: dict[str, Any]) -> dict[str, Any]:
+        """A dispute as it is by now: decided by the bank, or lost because nobody answered."""
+        now = self.clock()
+        if found["status"] == "under_review" and found["_decides_at"] <= now:
+            won = found["evidence"].get("uncategorized_text") == WINNING
+            found["status"] = "won" if won else "lost"
+            if won:
+                row = self._book(book, account, "adjustment", found["amount"], 0, found)
+                found["balance_transactions"].append(row)
+            book.put(account, found)
+        elif found["status"] == "needs_response" and found["evidence_details"]["due_by"] <= now:
+            found["status"] = "lost"
+            found["evidence_details"]["past_due"] = True
+            book.put(account, found)
+        return found
 
     def _settled(self, book: Book, name: str, account: str | None = None) -> dict[str, Any]:
         """A session as it is by now: over, or decided by a bank that took its time."""
@@ -513,6 +626,9 @@ class Sandbox:
                 self._take(book, account, intent, intent["amount"])
                 done = [] if choice == "silent" else [(0.0, "checkout.session.completed")]
                 done += [(0.0, "payment_intent.succeeded")] if choice == "twice" else []
+                if choice == "disputed":
+                    session["_dispute"] = self._open_dispute(book, account, intent)["id"]
+                    done += [(0.0, "charge.dispute.created"), (0.0, "charge.dispute.funds_withdrawn")]
             book.put(account, intent)
             book.put(account, session)
         return done
@@ -521,11 +637,14 @@ class Sandbox:
         """Send a message of this type to who listens, signed.  Nobody is told again who does not answer."""
         await asyncio.sleep(after)
         with self.books.open() as book:
-            session = self._settled(book, name)
             account = book.account_of(name)
-            about = session
-            if kind.startswith("payment_intent."):
-                about = book.get("payment_intent", session["payment_intent"], account)
+            if kind.startswith("charge.dispute."):
+                of = name if name.startswith("dp_") else self._settled(book, name)["_dispute"]
+                about = self._decided(book, account, book.get("dispute", of, account))
+            else:
+                about = self._settled(book, name)
+                if kind.startswith("payment_intent."):
+                    about = book.get("payment_intent", about["payment_intent"], account)
             listeners = [
                 row[0] for row in book.rows.execute("SELECT url FROM listener WHERE account = ?", (account,))
             ]
@@ -604,7 +723,7 @@ class Sandbox:
 
 
 def _kind(name: str) -> str:
-    return {"ch": "charge", "re": "refund", "pi": "payment_intent"}[name.partition("_")[0]]
+    return {"ch": "charge", "re": "refund", "pi": "payment_intent", "dp": "dispute"}[name.partition("_")[0]]
 
 
 def _nested(form: Mapping[str, str], name: str) -> dict[str, str]:
@@ -634,6 +753,7 @@ def _choices(session: Mapping[str, Any], said: str, *, secure: bool) -> str:
             ("twice", "Pay, and be told twice"),
             ("silent", "Pay, and tell nobody"),
             ("gone", "Pay, and close the window"),
+            ("disputed", "Pay, and ask the bank for the money back"),
         ]
     )
     rows = "".join(

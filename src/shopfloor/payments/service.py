@@ -4,15 +4,16 @@ Whoever owns the subject holds its lock; nothing here decides what is due.
 """
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.text import cleaned
 from shopfloor.kernel.values import Money, new_id, now
-from shopfloor.payments import attempts, queries, refunds
+from shopfloor.payments import attempts, guard, queries, refunds
 from shopfloor.payments.models import (
     OverRefund,
     Payment,
@@ -55,10 +56,13 @@ async def open_payment(
     connection_id: int | None = None,
     return_url: str = "",
     expires_at: datetime | None = None,
+    contact: Sequence[str] = (),
+    address: str = "",
 ) -> Payment:
     """The attempt under way for this amount in this way, or a new one.
 
-    Raises ProviderUnknown for a way that is not `among`.  A way other than that of an attempt under way is a new
+    `contact` and `address`: who asks, for whom too many declines are counted.  Raises ProviderUnknown for a way that is
+    not `among`, and for a new attempt at a provider PaymentsPaused and TooManyAttempts.  A way other than that of an attempt under way is a new
     attempt; whoever opens it sees to it that the other one is closed.
     """
     payment = Payment(
@@ -88,7 +92,10 @@ async def open_payment(
         )  # fmt: skip
         if same and known.id not in over and not known.state.is_over:
             return known
-    await queries.insert_payment(tx, payment)
+    who = guard.who_of(shop_id, contact=contact, address=address) if payment.is_online else []
+    if payment.is_online:
+        await guard.check(tx, shop_id=shop_id, who=who)
+    await queries.insert_payment(tx, payment, who=who)
     await record(
         tx, payment, PaymentEventKind.REQUESTED, amount.minor, reference=str(payment.id), actor=actor
     )
@@ -187,9 +194,19 @@ async def give_back(
 
 
 async def grant_refund(
-    tx: Tx, *, subject_id: UUID, amount_minor: int, refund_id: UUID, note: str, actor: str
+    tx: Tx,
+    *,
+    subject_id: UUID,
+    amount_minor: int,
+    refund_id: UUID,
+    note: str,
+    actor: str,
+    withdrawn: Mapping[UUID, int] = MappingProxyType({}),
 ) -> None:
-    """Owe `amount_minor` to whoever paid, newest charge first.  Raises OverRefund."""
+    """Owe `amount_minor` to whoever paid, newest charge first.  `withdrawn`: what banks hold of payments.
+
+    Raises OverRefund.
+    """
     left = amount_minor
     events = await queries.events(tx, subject_id=subject_id)
     for charged in reversed(await queries.payments(tx, subject_id=subject_id)):
@@ -197,7 +214,8 @@ async def grant_refund(
             kind: sum(e.amount_minor for e in events if e.payment_id == charged.id and e.kind is kind)
             for kind in (PaymentEventKind.CHARGED, PaymentEventKind.REFUND_GRANTED)
         }
-        part = min(left, sums[PaymentEventKind.CHARGED] - sums[PaymentEventKind.REFUND_GRANTED])
+        held = withdrawn.get(charged.id, 0)
+        part = min(left, sums[PaymentEventKind.CHARGED] - sums[PaymentEventKind.REFUND_GRANTED] - held)
         if part > 0:
             await record(
                 tx,

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import new_id, now
+from shopfloor.payments import differences
 from shopfloor.payments.connections import Connection
 from shopfloor.payments.providers import BillRow
 
@@ -169,6 +170,8 @@ async def compare(tx: Tx, connection: Connection, *, day: date) -> int:
         id=connection.id,
         day=day,
     )
+    if found:
+        await differences.say(tx, shop_id=connection.shop_id, kind="statement", count=found)
     return found
 
 

@@ -1,7 +1,7 @@
 """Stripe, by its hosted page (Checkout Sessions): no card and no foreign script touches ours.
 
 Not yet tried against the live provider.  What is said of Stripe here is from its documentation: Checkout Sessions
-(create, retrieve, expire), PaymentIntents (capture, cancel), Refunds, Balance transactions, Idempotent requests, Verify
+(create, retrieve, expire), PaymentIntents (capture, cancel), Refunds, Disputes, Balance transactions, Idempotent requests, Verify
 webhook signatures manually, Supported currencies: special cases.
 """
 
@@ -43,6 +43,7 @@ from shopfloor.payments.providers import (
     RefundOutcome,
     RefundPending,
     Report,
+    Withdrawal,
 )
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class Refused(Exception):
 class Stripe(Provider):
     """One account.  `base` is another server in tests."""
 
-    abilities = Abilities(authorise=True, smallest_life=_SHORTEST, bills=True)
+    abilities = Abilities(authorise=True, smallest_life=_SHORTEST, bills=True, disputes=True)
 
     def __init__(self, account: Account, *, base: str = API, name: str = "stripe") -> None:
         self.name = name
@@ -326,7 +327,8 @@ class Stripe(Provider):
             return Received(key, [], _TAKEN)
         attempt = _hex((what.get("metadata") or {}).get("attempt") or what.get("client_reference_id"))
         if kind.startswith("charge.dispute."):
-            return Received(key, [_dispute(what)], _TAKEN)
+            dispute = _dispute(what)
+            return Received(key, [Report(None, dispute.charge, dispute=dispute)], _TAKEN)
         if kind.startswith(("refund.", "charge.refund.")):
             refund = _hex((what.get("metadata") or {}).get("refund"))
             report = Report(
@@ -385,6 +387,33 @@ class Stripe(Provider):
             after = str(rows[-1]["id"])
 
     @override
+    async def look_up_dispute(self, reference: str) -> Dispute | None:
+        try:
+            return _dispute(await self._ask("GET", f"/v1/disputes/{reference}"))
+        except Refused as refusal:
+            if refusal.status == 404:
+                return None
+            raise ProviderAway from refusal
+
+    @override
+    async def disputes(self, since: datetime) -> Sequence[Dispute]:
+        found: list[Dispute] = []
+        after = ""
+        while True:
+            form = [("created[gte]", str(int(since.timestamp()))), ("limit", "100")]
+            try:
+                page = await self._ask(
+                    "GET", "/v1/disputes", [*form, *([("starting_after", after)] if after else [])]
+                )
+            except Refused as refusal:
+                raise ProviderAway from refusal
+            rows = page.get("data") or []
+            found += [_dispute(row) for row in rows]
+            if not page.get("has_more") or not rows:
+                return found
+            after = str(rows[-1]["id"])
+
+    @override
     async def check(self) -> Checked:
         try:
             account = await self._ask("GET", "/v1/account")
@@ -417,20 +446,48 @@ def _refund(told: Mapping[str, Any]) -> RefundOutcome:
             return RefundPending(str(told["id"]))
 
 
-def _dispute(told: Mapping[str, Any]) -> Report:
-    status = str(told.get("status") or "")
+# What a status of theirs is here.  An inquiry (`warning_…`) asks for an answer too, and withdraws nothing.
+_STATES: Final = {
+    "needs_response": "needs_answer", "warning_needs_response": "needs_answer",
+    "under_review": "under_review", "warning_under_review": "under_review",
+    "won": "won", "lost": "lost",
+    "warning_closed": "closed", "charge_refunded": "closed", "prevented": "closed",
+}  # fmt: skip
+
+
+def _dispute(told: Mapping[str, Any]) -> Dispute:
+    """A dispute carries no metadata of ours: it is of the payment whose charge it names."""
     due = (told.get("evidence_details") or {}).get("due_by")
-    return Report(
-        _hex((told.get("metadata") or {}).get("attempt")),
-        str(told.get("payment_intent") or ""),
-        dispute=Dispute(
-            reference=str(told["id"]),
-            amount=to_ours(int(told["amount"]), str(told["currency"])),
-            state=status if status in {"won", "lost"} else "open",
-            reason=str(told.get("reason") or ""),
-            due_by=None if due is None else datetime.fromtimestamp(int(due), UTC),
-        ),
+    made = told.get("created")
+    amount = to_ours(int(told["amount"]), str(told["currency"]))
+    return Dispute(
+        reference=str(told["id"]),
+        charge=str(told.get("payment_intent") or told.get("charge") or ""),
+        amount=amount,
+        state=_STATES.get(str(told.get("status") or ""), "under_review"),
+        reason=str(told.get("reason") or ""),
+        due_by=None if due is None else datetime.fromtimestamp(int(due), UTC),
+        opened_at=None if made is None else datetime.fromtimestamp(int(made), UTC),
+        movements=[
+            each for row in told.get("balance_transactions") or [] for each in _withdrawals(row, amount)
+        ],
     )
+
+
+def _withdrawals(row: Mapping[str, Any], disputed: Money) -> list[Withdrawal]:
+    """What a row of the balance says, with its fee apart."""
+    reference, currency = str(row["id"]), str(row["currency"])
+    moved, fee = int(row.get("amount") or 0), int(row.get("fee") or 0)
+    amount = to_ours(abs(moved), currency)
+    if amount.currency != disputed.currency:
+        # Booked in the account's currency, at the rate of that day: what is held of the buyer's money is this.
+        amount = disputed
+    found: list[Withdrawal] = []
+    if moved:
+        found.append(Withdrawal("withdrawn" if moved < 0 else "reinstated", reference, amount))
+    if fee:
+        found.append(Withdrawal("fee" if fee > 0 else "fee_returned", reference, to_ours(abs(fee), currency)))
+    return found
 
 
 def _bill_row(row: Mapping[str, Any]) -> BillRow:

@@ -436,6 +436,7 @@ async def receipt(
         own=order.buyer == shopper,
         online=paying.choices(online, language_of(request, found.locale), other=False),
         paying_now=order.provider != "manual",
+        by_hand=[way.name for way in paying.by_hand(view)],
         events=[("page_view", {"shop_id": found.id, "order_id": str(order.id)})],
     )
 

@@ -112,6 +112,14 @@ async def payable(tx: Tx, request: Request, view: orders.OrderView) -> list[paym
     return await ways(tx, request, shop_id=view.order.shop_id, currency=view.order.currency)
 
 
+def by_hand(view: orders.OrderView) -> list[payments.connections.Way]:
+    """What the buyer of an order that was to be paid online may choose instead."""
+    if view.due is None or view.balance_later or view.order.provider == "manual":
+        return []
+    methods = ["transfer", *(["cash"] if view.order.delivery == orders.Delivery.PICK_UP else [])]
+    return [payments.connections.Way(None, "manual", method, "", is_test=False) for method in methods]
+
+
 def _path(slug: str, order_id: UUID, key: str | None, page: str = "", **more: str) -> str:
     asked = ({} if key is None else {"key": key}) | more
     return f"/s/{slug}/orders/{order_id}{page}" + (f"?{urlencode(asked)}" if asked else "")
@@ -134,7 +142,8 @@ async def pay(
         view = await orders.order_for_shopper(
             tx, shop_id=found.id, order_id=order_id, shopper=shopper, key=key
         )
-        wanted = next((each for each in await payable(tx, request, view) if each.name == way), None)
+        offered = [*await payable(tx, request, view), *by_hand(view)]
+        wanted = next((each for each in offered if each.name == way), None)
     language = language_of(request, found.locale)
     try:
         if wanted is None:
@@ -151,6 +160,10 @@ async def pay(
     except Refusal as refusal:
         response = RedirectResponse(_path(found.slug, order_id, key), status_code=303)
         flash(response, "bad", message_of(refusal, language))
+        return response
+    if wanted.connection_id is None:
+        response = RedirectResponse(_path(found.slug, order_id, key), status_code=303)
+        flash(response, "good", language.words.gettext(N_("Changed. How to pay is shown below.")))
         return response
     return RedirectResponse(_path(found.slug, order_id, key, "/pay"), status_code=303)
 
@@ -310,6 +323,7 @@ async def came_back(
         waits=payment.state in {"created", "pending", "authorised"},
         action=action,
         online=choices(online, language, other=False),
+        by_hand=[way.name for way in by_hand(view)],
         pay=_path(found.slug, order_id, key, "/pay"),
         check=_path(found.slug, order_id, key, "/payment"),
         back=_path(found.slug, order_id, key),

@@ -292,7 +292,7 @@ def _refunded(refund: Refund) -> RefundOutcome:
             return RefundFailed("CLOSED")
         case RefundState.STUCK:
             # Not over: the money waits between, and the merchant sends it on in WeChat Pay's own console.
-            return RefundPending(refund.number)
+            return RefundPending(refund.number, stuck=True)
 
 
 # ── the account, as the merchant enters it ────────────────────────────────────────────────────────────────

@@ -1,0 +1,77 @@
+"""What of a shop's money waits for a person: counted, and as the desk that works it off sees it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from shopfloor.kernel import paging
+from shopfloor.kernel.database import Tx
+from shopfloor.kernel.values import now
+from shopfloor.payments import connections, differences, guard, inbox, refunds, statements
+from shopfloor.payments.models import Difference
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    differences: int
+    refunds_failed: int
+    silent: list[str]
+    """The providers of accounts that send no messages."""
+    paused_until: datetime | None = None
+
+    @property
+    def is_any(self) -> bool:
+        return bool(self.differences or self.refunds_failed or self.silent or self.paused_until)
+
+
+async def trouble(tx: Tx, *, shop_id: int) -> Trouble:
+    return await tx.one(
+        Trouble,
+        """
+        SELECT (SELECT count(*) FROM (SELECT FROM payments.difference WHERE shop_id = %(shop_id)s AND closed_at IS NULL
+                                       LIMIT 1000) d)::int AS differences,
+               (SELECT count(*) FROM (SELECT FROM payments.refund_try WHERE shop_id = %(shop_id)s
+                                         AND (state = 'failed' OR (state = 'pending' AND reason = 'stuck'))
+                                       LIMIT 1000) r)::int AS refunds_failed,
+               (SELECT coalesce(array_agg(provider ORDER BY id), '{}') FROM payments.connection
+                 WHERE shop_id = %(shop_id)s AND silent_since IS NOT NULL AND removed_at IS NULL) AS silent,
+               (SELECT until FROM payments.pause WHERE shop_id = %(shop_id)s AND until > %(at)s) AS paused_until
+        """,
+        shop_id=shop_id,
+        at=now(),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """A page of what is open, what is on its way, and the accounts and books it came by."""
+
+    paused_until: datetime | None
+    accounts: Sequence[connections.Connection]
+    differences: paging.Page[Difference]
+    refunds: Sequence[refunds.Open]
+    letters: Sequence[inbox.Letter]
+    statements: Sequence[statements.Statement]
+
+
+async def desk(
+    tx: Tx, *, shop_id: int, after: UUID | None = None, before: UUID | None = None, limit: int
+) -> Desk:
+    """At most `limit` refunds and messages; differences are turned page by page."""
+    return Desk(
+        await guard.paused_until(tx, shop_id=shop_id),
+        await connections.connections(tx, shop_id=shop_id),
+        await differences.page_of(tx, shop_id=shop_id, after=after, before=before),
+        await refunds.open_tries(tx, shop_id=shop_id, limit=limit),
+        await inbox.stuck(tx, shop_id=shop_id, limit=limit),
+        await statements.statements(tx, shop_id=shop_id),
+    )
+
+
+async def forget(tx: Tx, *, messages: datetime, declines: datetime, limit: int) -> tuple[int, int]:
+    """Empty messages that were worked off before then, and forget declines from before then; how many of each."""
+    return (
+        await inbox.empty(tx, before=messages, limit=limit),
+        await guard.forget(tx, before=declines, limit=limit),
+    )

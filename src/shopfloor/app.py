@@ -51,6 +51,7 @@ from shopfloor.catalog.endpoint import PictureFiles
 from shopfloor.chat import api as chat_api
 from shopfloor.customers import api as customers_api
 from shopfloor.demand import api as demand_api
+from shopfloor.disputes import api as disputes_api
 from shopfloor.kernel import http, logs, outbox, public_address
 from shopfloor.kernel.client_address import is_own_machine
 from shopfloor.kernel.connections import CallbackCount, Connections, raise_file_limit, room_for
@@ -392,7 +393,7 @@ class PathRouter:
 
 
 JSON = (
-    people_api, shops_api, catalog_api, stock_api, media_api, live_api, rooms_api, chat_api, policies_api, orders_api, payments_api, pricing_api,
+    people_api, shops_api, catalog_api, stock_api, media_api, live_api, rooms_api, chat_api, policies_api, orders_api, payments_api, disputes_api, pricing_api,
     promotions_api, metrics_api, demand_api, supply_api, customers_api,
 )  # fmt: skip
 

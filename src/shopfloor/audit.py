@@ -10,7 +10,18 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from shopfloor import collector, invoicing, media, orders, payments, promotions, shop_borders, stock, supply
+from shopfloor import (
+    collector,
+    disputes,
+    invoicing,
+    media,
+    orders,
+    payments,
+    promotions,
+    shop_borders,
+    stock,
+    supply,
+)
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.settings import Settings
@@ -75,6 +86,7 @@ async def _run(db: Database, settings: Settings, delivered: collector.FactIds) -
         discounted = await promotions.audit(tx)
         papers = await invoicing.audit(tx)
         paid = await payments.audit(tx)
+        contested = await disputes.audit(tx)
         delivery = await _outbox(tx, delivered)
         plans = await _plans(tx)
         borders = await _borders(tx)
@@ -86,6 +98,7 @@ async def _run(db: Database, settings: Settings, delivered: collector.FactIds) -
         *(_counted("promotions", check.name, check.looked_at, check.offending) for check in discounted),
         *(_counted("documents", check.name, check.looked_at, check.offending) for check in papers),
         *(_counted("payments", check.name, check.looked_at, check.offending) for check in paid),
+        *(_counted("disputes", check.name, check.looked_at, check.offending) for check in contested),
         plans,
         *borders,
         *delivery,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-from shopfloor import documents, notifications, purchases, stock
+from shopfloor import documents, notifications, payments, purchases, stock
 from shopfloor.kernel import logs, outbox, partitions, progress
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.settings import Settings
@@ -38,6 +38,7 @@ class Ends(StrEnum):
     NEVER = "is kept"
     ROWS = "rows are dropped"
     MONTHS = "whole months are dropped"
+    CONTENT = "their content is emptied"
     FILES = "whole months move to files, which are kept"
 
 
@@ -87,6 +88,20 @@ SHEETS: Final = Class(
     Ends.ROWS,
     timedelta(days=7),
 )
+PAYMENT_MESSAGES: Final = Class(
+    "What payment services sent: headers and body, once it was worked off",
+    ("payments.inbox",),
+    "They may name the payer. Disputes and refunds that come late are looked up with them. That a message came stays.",
+    Ends.CONTENT,
+    timedelta(days=180),
+)
+DECLINES: Final = Class(
+    "Declined cards: contact and network of who tried, as hashes",
+    ("payments.decline",),
+    "To stop who tries out stolen cards, which is a matter of an hour.",
+    Ends.ROWS,
+    timedelta(days=1),
+)
 CLASSES: Final[tuple[Class, ...]] = (
     FACTS,
     HOLDS,
@@ -105,7 +120,7 @@ CLASSES: Final[tuple[Class, ...]] = (
         Ends.NEVER,
     ),
     Class(
-        "Orders: lines, money in and out, parcels, and the product pages as their buyers saw them",
+        "Orders: lines, money in and out, disputes, parcels, and the product pages as their buyers saw them",
         (
             "orders.orders",
             "orders.line",
@@ -117,6 +132,8 @@ CLASSES: Final[tuple[Class, ...]] = (
             "fulfilment",
             "backoffice",
             "payments",
+            "disputes",
+            "approvals",
             "promotions.use",
         ),
         "Record duties ask for at least three years after the transaction; tax and warranty for longer.",
@@ -129,6 +146,8 @@ CLASSES: Final[tuple[Class, ...]] = (
         Ends.NEVER,
     ),
     SHEETS,
+    PAYMENT_MESSAGES,
+    DECLINES,
     Class(
         "Who a buyer is: name, telephone, e-mail and address on orders, names on chat lines",
         ("orders.orders", "orders.search", "chat.line"),
@@ -234,6 +253,8 @@ class Done:
     checkouts: int = 0
     contacts: int = 0
     sheets: int = 0
+    payment_messages: int = 0
+    declines: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -262,6 +283,12 @@ async def run(db: Database, *, archive: Path, consumers: Collection[str], at: da
             await notifications.forget_finished(tx)
     async with db.transaction() as tx:
         done.sheets += await documents.forget_sheets(tx, before=at - _after(SHEETS), limit=AT_ONCE)
+    async with db.transaction() as tx:
+        messages, declines = await payments.forget(
+            tx, messages=at - _after(PAYMENT_MESSAGES), declines=at - _after(DECLINES), limit=AT_ONCE
+        )
+    done.payment_messages += messages
+    done.declines += declines
     if done != Done():
         _log.info("retention.done", **done.as_dict())
     return done

@@ -69,6 +69,7 @@ ROWS_OF = {
     "/console/{shop}/fulfilment": (r'/fulfilment/([0-9a-f-]{36})"', "SELECT id FROM fulfilment.parcel"),
     "/console/{shop}/messages": (r'/messages/([0-9a-f-]{36})"', "SELECT id FROM notifications.notice"),
     "/console/{shop}/payments": (r"/differences/([0-9a-f-]{36})/settle", "SELECT id FROM payments.difference"),
+    "/console/{shop}/payments/disputes": (r'/disputes/([0-9a-f-]{36})"', "SELECT id FROM disputes.dispute"),
     "/console/{shop}/webhooks/{endpoint_id}": (
         r"/deliveries/([0-9a-f-]{36})/again",
         "SELECT id FROM webhooks.delivery",
@@ -137,6 +138,7 @@ ONE_THING = {
     "/console/{shop}/shows/{show_id}/report.json", "/console/{shop}/shows/{show_id}/studio",
     "/console/{shop}/fulfilment/{parcel_id}", "/console/{shop}/fulfilment/prints/{sheet_id}",
     "/console/{shop}/fulfilment/prints/{sheet_id}/file", "/console/{shop}/invoices", "/console/{shop}/payments/account",
+    "/console/{shop}/payments/disputes/{dispute_id}", "/console/{shop}/payments/disputes/{dispute_id}/evidence.html",
     "/console/{shop}/messages/{notice_id}", "/console/{shop}/messages/{notice_id}/view", "/console/{shop}/messages/settings",
     "/console/{shop}/messages/wording", "/console/{shop}/messages/words",
     "/console/{shop}/orders/{order_id}/papers/{document_id}", "/s/{shop}/orders/{order_id}/papers/{document_id}",
@@ -251,6 +253,12 @@ SELECT gen_random_uuid(), 1, gen_random_uuid(), 'order_placed', 'mail', 'ann@cor
 INSERT INTO payments.difference (id, shop_id, kind, provider, reference, amount_minor, currency, opened_at)
 SELECT gen_random_uuid(), 1, 'unknown', 'test', 'r' || n, 900, 'CNY', now() - n / 3 * interval '1 minute'
   FROM generate_series(1, %(rows)s) n;
+INSERT INTO payments.connection (shop_id, provider, mode, label, fields, sealed)
+VALUES (1, 'stripe', 'test', '', '{}', '');
+INSERT INTO disputes.dispute (id, shop_id, connection_id, provider, reference, charge, amount_minor, currency, state,
+                              opened_at, ended_at)
+SELECT gen_random_uuid(), 1, c.id, 'stripe', 'd' || n, '', 900, 'CNY', 'lost', now() - n / 3 * interval '1 minute', now()
+  FROM generate_series(1, %(rows)s) n, payments.connection c;
 INSERT INTO webhooks.endpoint (shop_id, url, secret, events, disabled_at, disabled_why)
 SELECT 1, 'https://n' || n || '.example', '', '{order.placed}', now(), 'by_hand' FROM generate_series(1, 20) n;
 INSERT INTO webhooks.delivery (id, shop_id, endpoint_id, message, event, body, state, created_at, ended_at)

@@ -222,7 +222,29 @@ def owed(database: "psycopg.Connection[Any]", shop_id: int) -> dict[str, Any]:
         """,
         [difference, shop_id, account[0], str(difference)],
     )
-    return {"account_id": account[0], "difference_id": difference}
+    dispute = uuid.uuid4()
+    database.execute(
+        """
+        INSERT INTO disputes.dispute (id, shop_id, connection_id, provider, reference, charge, amount_minor, currency,
+                                      state, opened_at)
+        VALUES (%s, %s, %s, 'stripe', %s, '', 100, 'CNY', 'needs_answer', now())
+        """,
+        [dispute, shop_id, account[0], str(dispute)],
+    )
+    request = uuid.uuid4()
+    database.execute(
+        """
+        INSERT INTO approvals.request (id, shop_id, order_id, refund, kind, why, amount_minor, currency, asked_by)
+        SELECT %s, shop_id, id, %s, 'refund', 'limit', 1, 'CNY', 1 FROM orders.orders WHERE shop_id = %s LIMIT 1
+        """,
+        [request, request, shop_id],
+    )
+    return {
+        "account_id": account[0],
+        "difference_id": difference,
+        "dispute_id": dispute,
+        "request_id": request,
+    }
 
 
 def told(database: "psycopg.Connection[Any]", shop_id: int) -> dict[str, Any]:

@@ -40,7 +40,7 @@ def test_what_is_pressed_is_large_enough(people: People, owner: Owner, make_stal
         f"{console}/members", "/account", "/forgot", f"{console}/fulfilment", f"{console}/fulfilment/carriers",
         f"{console}/discounts", f"{console}/discounts/new", f"{console}/messages", f"{console}/messages/settings",
         f"{console}/messages/wording", f"{console}/messages/words", f"{console}/webhooks", f"{console}/payments",
-        f"{console}/payments/account", f"{console}/invoices", f"{console}/shipping", f"{console}/taxes",
+        f"{console}/payments/account", f"{console}/payments/disputes", f"{console}/invoices", f"{console}/shipping", f"{console}/taxes",
         f"{console}/customers", f"/s/{owner.slug}/orders", f"/s/{owner.slug}/account/sign-in",
     ):  # fmt: skip
         page.goto(path)

@@ -22,7 +22,7 @@ TESTS = Path(__file__).parents[1]
 LIMIT = 45
 NOT_YET: dict[str, int] = {
     "accounts": 98,
-    "orders": 59,
+    "orders": 60,
     "payments": 94,
     "stock": 88,
 }

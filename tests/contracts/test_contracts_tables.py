@@ -15,7 +15,7 @@ import shopfloor
 
 SOURCE = Path(shopfloor.__file__).parent
 ORDER = [
-    "kernel", "accounts", "pricing", "catalog", "collector", "stock", "media", "live", "rooms", "promotions", "payments", "purchases", "policies",
+    "kernel", "accounts", "approvals", "pricing", "catalog", "collector", "stock", "media", "live", "rooms", "promotions", "payments", "disputes", "purchases", "policies",
     "orders", "chat",
     "metrics", "demand", "supply", "integrity", "notifications", "customers", "webhooks", "push", "settlement", "federation",
 ]  # fmt: skip

@@ -471,3 +471,46 @@ async def test_the_worker_makes_the_months_to_come(market: Market, dsn: str, tmp
         for task in work:
             task.cancel()
         await asyncio.gather(*work, return_exceptions=True)
+
+
+async def test_what_payment_services_sent_is_emptied_half_a_year_after_it_was_worked_off(
+    market: Market, tmp_path: Path
+) -> None:
+    async with market.db.transaction() as tx:
+        account = await tx.value(
+            """
+            INSERT INTO payments.connection (shop_id, provider, mode, label, fields, sealed)
+            VALUES (%(shop)s, 'stripe', 'live', '', '{}', '') RETURNING id
+            """,
+            shop=market.shop_id,
+        )
+        for key, done in (("old", 181), ("young", 179), ("open", None)):
+            await tx.run(
+                """
+                INSERT INTO payments.inbox (id, shop_id, connection_id, key, method, path, headers, body, received_at,
+                                            done_at, said)
+                VALUES (%(id)s, %(shop)s, %(account)s, %(key)s, 'POST', '/', '{"user-agent": "x"}', 'card of Mei',
+                        now() - interval '200 days', now() - %(ago)s::interval, 'captured')
+                """,
+                id=new_id(),
+                shop=market.shop_id,
+                account=account,
+                key=key,
+                ago=None if done is None else done * DAY,
+            )
+
+    assert (await at(market, 0, tmp_path)).payment_messages == 1
+    assert (await at(market, 0, tmp_path)).payment_messages == 0
+
+    async with market.db.transaction() as tx:
+        cursor = await tx.connection.execute(
+            "SELECT key, body, headers, said, emptied_at IS NULL FROM payments.inbox ORDER BY key"
+        )
+        left = await cursor.fetchall()
+        # Nothing can be read again of what is empty.
+        assert await payments.inbox.replay(tx, shop_id=market.shop_id) == 0
+    assert left == [
+        ("old", b"", {}, "captured", False),
+        ("open", b"card of Mei", {"user-agent": "x"}, "captured", True),
+        ("young", b"card of Mei", {"user-agent": "x"}, "captured", True),
+    ]

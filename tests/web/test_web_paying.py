@@ -440,3 +440,141 @@ async def test_a_list_that_is_cut_says_so(till: Till) -> None:
 
         assert page.count("unread ") == 100
         assert ("Only the first 100 are shown." in page) is (count == 101)
+
+
+async def test_a_dispute_is_heard_shown_with_its_evidence_answered_and_won(
+    till: Till, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await owner(till)
+    assert (await till.connections.check(shop_id=till.stage.shop.id, connection_id=till.account_id)).ok
+    place = await till.ordered()
+    name = await till.session(place)
+    till.sandbox.decide(name, "disputed")
+    await till.client.get(f"{place}/payment")
+    assert await sent(till, monkeypatch, name, "charge.dispute.created") == [200]
+    await till.background()
+
+    number = place.rpartition("/")[2]
+    desk = (await till.client.get("/console/harbour/payments")).text
+    [path] = set(re.findall(r"/console/harbour/payments/disputes/[0-9a-f-]{36}", desk))
+    page = (await till.client.get(path)).text
+    file = await till.client.get(f"{path}/evidence.html")
+    order = (await till.client.get(f"/console/harbour/orders/{number}")).text
+    today = (await till.client.get("/console/harbour")).text
+
+    assert (await till.order(place)).disputed_minor == 14_100
+    for shown in (page, file.text):
+        assert "The cardholder says it wasn" in shown
+        assert "Lin Yue" in shown
+        assert "Pier 3" in shown
+        assert "Linen" in shown, "the page as the buyer saw it"
+        assert "alert(1)" not in shown
+        assert "No parcel has been made." in shown
+    assert "Answer by" in page
+    assert file.headers["content-disposition"].startswith('attachment; filename="dispute-harbour-')
+    assert path in order
+    assert f'action="/console/harbour/orders/{number}/refund"' not in order, "the bank has the money"
+    assert path in today
+    assert path in (await till.client.get("/console/harbour/payments/disputes")).text
+
+    answered = await till.client.post(f"{path}/answer", data={"kind": "evidence_sent", "note": "by mail"})
+    assert answered.status_code == 303
+    noted = (await till.client.get(path)).text
+    assert "Evidence sent" in noted
+    assert "by mail" in noted
+    with till.sandbox.books.open() as book:
+        account = book.account_of(name)
+        [dispute] = book.every("dispute", account)
+        dispute |= {
+            "status": "under_review",
+            "evidence": {"uncategorized_text": "winning_evidence"},
+            "_decides_at": 0,
+        }
+        book.put(account, dispute)
+    assert await sent(till, monkeypatch, name, "charge.dispute.closed") == [200]
+    await till.background()
+
+    assert (await till.order(place)).disputed_minor == 0
+    won = (await till.client.get(path)).text
+    assert "Returned by the bank" in won
+    assert f'action="{path}/answer"' not in won
+    assert (
+        f'action="/console/harbour/orders/{number}/refund"'
+        in (await till.client.get(f"/console/harbour/orders/{number}")).text
+    )
+
+
+async def test_a_buyer_whose_card_is_declined_pays_by_transfer_instead(till: Till) -> None:
+    place = await till.ordered()
+    till.sandbox.decide(await till.session(place), "decline")
+    declined = (await till.client.get(f"{place}/payment")).text
+    assert 'name="way" value="transfer"' in declined
+    assert 'value="cash"' not in declined, "it is sent"
+
+    changed = await till.client.post(f"{place}/pay", data={"way": "transfer"})
+    page = (await till.client.get(place)).text
+
+    assert (changed.status_code, changed.headers["location"]) == (303, place)
+    assert "Bank 4711" in page
+    assert 'name="way" value="transfer"' not in page
+    found = await till.order(place)
+    assert (found.provider, found.method, found.status) == ("manual", "transfer", orders.Status.PLACED)
+    refused = await till.client.post(f"{place}/pay", data={"way": "cash"})
+    assert refused.status_code == 303
+    assert (await till.order(place)).method == "transfer"
+
+
+async def test_a_refund_above_the_limit_waits_for_somebody_else(till: Till) -> None:
+    await owner(till)
+    saved = await till.client.post("/console/harbour/payments/refund-limit", data={"limit": "10.00"})
+    assert saved.status_code == 303
+    assert 'value="10.00"' in (await till.client.get("/console/harbour/payments")).text
+    async with till.stage.db.transaction() as tx:
+        person = await tx.value(
+            "INSERT INTO accounts.person (email, name, password_hash) VALUES ('ben@example.com', 'Ben', '') RETURNING id"
+        )
+        await tx.run(
+            "INSERT INTO accounts.member (shop_id, person_id, role) VALUES (%(shop)s, %(person)s, 'merchandiser')",
+            shop=till.stage.shop.id,
+            person=person,
+        )
+    place = await till.ordered()
+    till.sandbox.decide(await till.session(place), "pay")
+    await till.client.get(f"{place}/payment")
+    number = place.rpartition("/")[2]
+
+    await till.client.post(f"/console/harbour/orders/{number}/refund", data={"amount": "41.00"})
+
+    page = (await till.client.get(f"/console/harbour/orders/{number}")).text
+    assert "needs a second person" in page
+    [path] = set(re.findall(rf"/console/harbour/orders/{number}/refund-requests/[0-9a-f-]+", page))
+    assert f'action="{path}/confirm"' not in page, "not the one who asked"
+    await till.client.post(f"{path}/confirm")
+    assert (await till.order(place)).refund_granted_minor == 0
+    await till.client.post(f"{path}/decline")
+    assert "needs a second person" not in (await till.client.get(f"/console/harbour/orders/{number}")).text
+    assert (await till.order(place)).refund_granted_minor == 0
+
+
+async def test_while_online_payment_is_paused_buyers_transfer_and_the_merchant_may_end_it(till: Till) -> None:
+    await owner(till)
+    place = await till.ordered()
+    async with till.stage.db.transaction() as tx:
+        await tx.run(
+            """
+            INSERT INTO payments.pause (shop_id, until, declines)
+            VALUES (%(shop)s, now() + interval '10 minutes', 40)
+            """,
+            shop=till.stage.shop.id,
+        )
+    hold = await till.stage.hold()
+    checkout = (await till.client.get(f"/s/harbour/checkout/{hold}")).text
+    assert f'value="{till.way}"' not in checkout
+    assert 'value="transfer"' in checkout
+    assert 'name="way" value="transfer"' in (await till.client.get(place)).text
+    assert "Online payment is paused until" in (await till.client.get("/console/harbour")).text
+
+    await till.client.post("/console/harbour/payments/resume")
+
+    assert f'value="{till.way}"' in (await till.client.get(f"/s/harbour/checkout/{hold}")).text
+    assert "Online payment is paused" not in (await till.client.get("/console/harbour/payments")).text

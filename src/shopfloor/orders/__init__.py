@@ -22,6 +22,7 @@ from shopfloor.orders.models import (
 from shopfloor.orders.packing import PLANS_PARCELS
 from shopfloor.orders.presale import answer_delay, delay, lot_delayed, lot_ready, mark_ready
 from shopfloor.orders.presentation import shown
+from shopfloor.orders.refunds import confirm as confirm_refund
 from shopfloor.orders.refunds import mark_refunded, refund, refunds_owed, send_refund
 from shopfloor.orders.refusals import CheckoutNotFound, NoDelay
 from shopfloor.orders.sweeper import sweep
@@ -52,6 +53,7 @@ __all__ = [
     "cancel",
     "cancel_for_shopper",
     "complete",
+    "confirm_refund",
     "counts",
     "delay",
     "erasure",

@@ -9,11 +9,12 @@ import msgspec
 from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from shopfloor import payments, purchases
+from shopfloor import approvals, payments, purchases
 from shopfloor.accounts import Actor, NotAllowed, Permission
 from shopfloor.accounts.api import allowed
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import IDS_AS_NAMES, Day, Id
+from shopfloor.kernel.database import Tx
 from shopfloor.kernel.http import Csv, Db, as_download, refusals, with_links
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
@@ -140,7 +141,14 @@ def shown(view: OrderView) -> dict[str, Any]:
 
 async def _told(db: Db, actor: Actor, order: Order) -> dict[str, Any]:
     async with db.transaction() as tx:
-        return shown(await views.order(tx, shop_id=actor.shop_id, order_id=order.id))
+        return await _with_requests(tx, actor, order.id)
+
+
+async def _with_requests(tx: Tx, actor: Actor, order_id: UUID) -> dict[str, Any]:
+    """An order, with the refunds of it that wait for a second person or waited for one."""
+    told = shown(await views.order(tx, shop_id=actor.shop_id, order_id=order_id))
+    asked = await approvals.of_order(tx, order_id=order_id)
+    return {**told, "refund_requests": msgspec.to_builtins(asked)}
 
 
 @router.get("")
@@ -201,7 +209,7 @@ async def erase(body: EraseIn, actor: MembersManager, db: Db) -> erasure.Erasure
 @router.get("/{order_id:uuid}", responses=refusals(OrderNotFound))
 async def order(order_id: UUID, actor: Viewer, db: Db) -> dict[str, Any]:
     async with db.transaction() as tx:
-        return shown(await views.order(tx, shop_id=actor.shop_id, order_id=order_id))
+        return await _with_requests(tx, actor, order_id)
 
 
 @router.post(
@@ -291,7 +299,11 @@ async def delay(order_id: UUID, body: Delayed, actor: Manager, db: Db) -> dict[s
     ),
 )
 async def refund(request: Request, order_id: UUID, body: Refunded, actor: Manager, db: Db) -> dict[str, Any]:
-    """Decide to give money back.  payments.Providers send it at once; by hand, say so with `/refunds/{refund_id}/sent`."""
+    """Decide to give money back.  Providers send it at once; by hand, say so with `/refunds/{refund_id}/sent`.
+
+    Above the shop's limit, of a member's own order, or sent another way than the money came, another member has to
+    confirm it first: then nothing is granted yet, and it stands under `refund_requests` of the order.
+    """
     refund_id = body.refund_id or new_id()
     async with db.transaction() as tx:
         changed = await refunds.refund(
@@ -314,6 +326,48 @@ async def refund(request: Request, order_id: UUID, body: Refunded, actor: Manage
         providers=payments.MANUAL_ONLY if known is None else known.of,
     )
     return await _told(db, actor, changed)
+
+
+@router.post(
+    "/{order_id:uuid}/refund-requests/{request_id:uuid}/confirm",
+    responses=refusals(
+        approvals.RequestNotFound, approvals.AlreadyDecided, approvals.OwnRequest, payments.OverRefund
+    ),
+)
+async def confirm_refund(
+    request: Request, order_id: UUID, request_id: UUID, actor: Manager, db: Db
+) -> dict[str, Any]:
+    """Say yes to a refund that another member asked for; it is sent at once."""
+    async with db.transaction() as tx:
+        if (await approvals.request(tx, shop_id=actor.shop_id, request_id=request_id)).order_id != order_id:
+            raise approvals.RequestNotFound(request_id=str(request_id))
+        changed, refund_id = await refunds.confirm(
+            tx, shop_id=actor.shop_id, request_id=request_id, person_id=actor.person_id
+        )
+    known = services_of(request).find(payments.connections.Connections)
+    await refunds.send_refund(
+        db,
+        shop_id=actor.shop_id,
+        order_id=order_id,
+        refund_id=refund_id,
+        actor=_actor(actor),
+        providers=payments.MANUAL_ONLY if known is None else known.of,
+    )
+    return await _told(db, actor, changed)
+
+
+@router.post(
+    "/{order_id:uuid}/refund-requests/{request_id:uuid}/decline",
+    responses=refusals(approvals.RequestNotFound, approvals.AlreadyDecided),
+)
+async def decline_refund(order_id: UUID, request_id: UUID, actor: Manager, db: Db) -> dict[str, Any]:
+    """Say no to it, or take it back."""
+    async with db.transaction() as tx:
+        if (await approvals.request(tx, shop_id=actor.shop_id, request_id=request_id)).order_id != order_id:
+            raise approvals.RequestNotFound(request_id=str(request_id))
+        await approvals.decline(tx, shop_id=actor.shop_id, request_id=request_id, person_id=actor.person_id)
+        view = await views.order(tx, shop_id=actor.shop_id, order_id=order_id)
+    return await _told(db, actor, view.order)
 
 
 @router.post("/{order_id:uuid}/refunds/{refund_id}/sent", responses=refusals(OrderNotFound, RefundNotFound))

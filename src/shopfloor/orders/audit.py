@@ -21,6 +21,8 @@ async def audit(tx: Tx) -> list[stock.Check]:
         ("orders: shares of discounts add up to what was counted", audit_discount_sums),
         ("orders: what was asked is what the order costs", audit_asked),
         ("orders: sums are those of the payment events", audit_payment_sums),
+        ("orders: what banks took back is what the disputes say", audit_disputed_sums),
+        ("orders: a refund that needed a second person has one", audit_confirmed),
         ("orders: nobody paid more than the order", audit_overpaid),
         ("orders: promised units are allocated in the ledger", audit_secured),
         ("orders: allocated units belong to an order", audit_allocated),
@@ -129,6 +131,38 @@ async def audit_payment_sums(tx: Tx) -> AuditRow:
                             sum(amount_minor) FILTER (WHERE kind = 'refund_granted') AS granted,
                             sum(amount_minor) FILTER (WHERE kind = 'refunded') AS refunded
                        FROM payments.v_event GROUP BY subject_id) e ON e.subject_id = o.id
+        """,
+    )
+
+
+async def audit_disputed_sums(tx: Tx) -> AuditRow:
+    return await tx.one(
+        AuditRow,
+        """
+        SELECT count(*)::int AS looked_at,
+               coalesce(array_agg(o.id::text) FILTER (WHERE o.disputed_minor <> greatest(0, w.amount)), '{}') AS offending
+          FROM orders.orders o
+          JOIN (SELECT id, coalesce(sum(amount_minor), 0) AS amount
+                  FROM (SELECT id, 0 AS amount_minor FROM orders.orders WHERE disputed_minor <> 0
+                        UNION ALL SELECT subject_id, amount_minor FROM disputes.v_withdrawn) both_sides
+                 GROUP BY id) w ON w.id = o.id
+        """,
+    )
+
+
+async def audit_confirmed(tx: Tx) -> AuditRow:
+    """What was confirmed is granted, of that amount; what was not is not."""
+    return await tx.one(
+        AuditRow,
+        """
+        SELECT count(*)::int AS looked_at,
+               coalesce(array_agg(r.id::text) FILTER (WHERE coalesce(g.amount, 0) <>
+                 CASE WHEN r.decision = 'confirmed' THEN r.amount_minor ELSE 0 END), '{}') AS offending
+          FROM approvals.v_request r
+          LEFT JOIN (SELECT split_part(reference, '/', 1) AS refund, shop_id, sum(amount_minor) AS amount
+                       FROM payments.v_event WHERE kind = 'refund_granted' GROUP BY 1, 2) g
+            ON g.refund = r.refund::text AND g.shop_id = r.shop_id
+         WHERE r.kind = 'refund'
         """,
     )
 

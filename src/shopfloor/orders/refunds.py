@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from shopfloor import payments, purchases, stock
+from shopfloor import approvals, disputes, payments, purchases, stock
 from shopfloor.kernel import logs, outbox
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.values import Money
@@ -31,13 +31,15 @@ async def refund(
     """Decide to give money back, in part or all; sent by `mark_refunded` when it has left.
 
     `put_back` {line id: units} also takes shipped units back on the shelf.  The same `refund_id` again is the
-    same refund.  Raises payments.OverRefund with `refundable_minor`, WrongCurrency, KeyReused, purchases.BadPurchase.
+    same refund.  Where it needs a second person, it is asked for, and granted by `confirm`.  Raises payments.OverRefund with `refundable_minor`, WrongCurrency, KeyReused, purchases.BadPurchase.
     """
     found, lines = await lock(tx, shop_id=shop_id, order_id=order_id)
     number_of(found)
     granted = await payments.granted_parts(tx, subject_id=order_id, refund_id=refund_id)
-    if granted:
-        if sum(minor for _, minor in granted) != amount.minor:
+    asked = await approvals.known(tx, shop_id=shop_id, refund_id=refund_id, kind=approvals.Kind.REFUND)
+    if granted or asked is not None:
+        before = sum(minor for _, minor in granted) if granted or asked is None else asked.amount_minor
+        if before != amount.minor or (asked is not None and asked.order_id != order_id):
             raise KeyReused(refund_id=str(refund_id))
         return found
     if amount.currency != found.currency:
@@ -64,12 +66,68 @@ async def _put_back(tx: Tx, found: Order, lines: Sequence[OrderLine], units: Map
 
 
 async def grant(tx: Tx, found: Order, amount_minor: int, *, refund_id: UUID, note: str, actor: str) -> None:
-    """Owe `amount_minor` to the buyer, newest charge first, and say so.  Nothing for nothing."""
+    """Owe `amount_minor` to the buyer, newest charge first, and say so.  Nothing for nothing.
+
+    Where it needs a second person, that one is asked for instead.
+    """
     if amount_minor <= 0:
         return
+    why = await approvals.needed(
+        tx,
+        shop_id=found.shop_id,
+        order_id=found.id,
+        contact_email=found.contact_email,
+        kind=approvals.Kind.REFUND,
+        amount_minor=amount_minor,
+        granted_minor=found.refund_granted_minor,
+        actor=actor,
+    )
+    if why is not None:
+        await approvals.ask(
+            tx,
+            shop_id=found.shop_id,
+            order_id=found.id,
+            refund_id=refund_id,
+            kind=approvals.Kind.REFUND,
+            why=why,
+            amount=Money(amount_minor, found.currency),
+            note=note,
+            actor=actor,
+        )
+        return
+    await _grant(tx, found, amount_minor, refund_id=refund_id, note=note, actor=actor)
+
+
+async def confirm(tx: Tx, *, shop_id: int, request_id: UUID, person_id: int) -> tuple[Order, UUID]:
+    """Another member says yes to a refund that waits: the order, and the refund to be sent.
+
+    Two who confirm at once are one: the other is refused.  Raises approvals.RequestNotFound, AlreadyDecided, OwnRequest,
+    payments.OverRefund where less is left by now.
+    """
+    asked = await approvals.request(tx, shop_id=shop_id, request_id=request_id)
+    found, _ = await lock(tx, shop_id=shop_id, order_id=asked.order_id)
+    await approvals.confirm(tx, asked, contact_email=found.contact_email, person_id=person_id)
+    actor = f"person:{person_id}"
+    if asked.kind is approvals.Kind.BY_HAND:
+        return await _mark(
+            tx, shop_id=shop_id, order_id=found.id, refund_id=asked.refund, actor=actor, note=asked.note
+        ), asked.refund
+    if asked.amount_minor > found.refundable_minor:
+        raise payments.OverRefund(given_minor=asked.amount_minor, refundable_minor=found.refundable_minor)
+    await _grant(tx, found, asked.amount_minor, refund_id=asked.refund, note=asked.note, actor=actor)
+    return await settle(tx, order_id=found.id), asked.refund
+
+
+async def _grant(tx: Tx, found: Order, amount_minor: int, *, refund_id: UUID, note: str, actor: str) -> None:
     before = await _granted_before(tx, found)
     await payments.grant_refund(
-        tx, subject_id=found.id, amount_minor=amount_minor, refund_id=refund_id, note=note, actor=actor
+        tx,
+        subject_id=found.id,
+        amount_minor=amount_minor,
+        refund_id=refund_id,
+        note=note,
+        actor=actor,
+        withdrawn=await disputes.withdrawn(tx, subject_id=found.id),
     )
     lines = await queries.lines(tx, order_id=found.id)
     shares, shipping = give_back(amount_minor, before, lines, shipping_minor=found.shipping_minor)
@@ -122,10 +180,64 @@ async def mark_refunded(
     note: str = "",
     payment_id: UUID | None = None,
 ) -> Order:
-    """The money has left; with `payment_id` the part of it that came from there.  Saying it twice is saying it once.
+    """Somebody says that the money has left; with `payment_id` the part of it that came from there.
 
-    Raises OrderNotFound, RefundNotFound.
+    Saying it twice is saying it once.  Money that came online and is said to have gone another way needs a second person:
+    then that one is asked for, and `confirm` marks it.  Raises OrderNotFound, RefundNotFound.
     """
+    found, _ = await lock(tx, shop_id=shop_id, order_id=order_id)
+    sent = {
+        event.payment_id
+        for event in await payments.events_for(tx, subject_id=order_id)
+        if event.kind is payments.PaymentEventKind.REFUNDED and event.reference.startswith(f"{refund_id}/")
+    }
+    online = sum(
+        minor
+        for payment, minor in await payments.granted_parts(tx, subject_id=order_id, refund_id=refund_id)
+        if payment.is_online and payment.id not in sent and payment_id in {None, payment.id}
+    )
+    why = None
+    if online:
+        why = await approvals.needed(
+            tx,
+            shop_id=shop_id,
+            order_id=order_id,
+            contact_email=found.contact_email,
+            kind=approvals.Kind.BY_HAND,
+            amount_minor=online,
+            granted_minor=0,
+            actor=actor,
+        )
+    if why is None:
+        return await _mark(
+            tx, shop_id=shop_id, order_id=order_id, refund_id=refund_id, actor=actor, note=note,
+            payment_id=payment_id,
+        )  # fmt: skip
+    await approvals.ask(
+        tx,
+        shop_id=shop_id,
+        order_id=order_id,
+        refund_id=refund_id,
+        kind=approvals.Kind.BY_HAND,
+        why=why,
+        amount=Money(online, found.currency),
+        note=note,
+        actor=actor,
+    )
+    return found
+
+
+async def _mark(
+    tx: Tx,
+    *,
+    shop_id: int,
+    order_id: UUID,
+    refund_id: UUID,
+    actor: str,
+    note: str = "",
+    payment_id: UUID | None = None,
+) -> Order:
+    """The money has left."""
     found, _ = await lock(tx, shop_id=shop_id, order_id=order_id)
     granted = [
         part
@@ -221,7 +333,7 @@ async def _send_part(
         outcome = payments.refunds.RefundFailed("account_removed")
     async with db.transaction() as tx:
         if isinstance(outcome, payments.GivenBack) and outcome.reference is not None:
-            await mark_refunded(
+            await _mark(
                 tx,
                 shop_id=payment.shop_id,
                 order_id=payment.subject_id,
@@ -267,7 +379,7 @@ async def report(db: Database, shop_id: int, refund_id: UUID, outcome: payments.
             payment = await payments.payment(tx, payment_id=each.payment_id)
             assert payment is not None, "by foreign key"
             if isinstance(outcome, payments.GivenBack):
-                await mark_refunded(
+                await _mark(
                     tx,
                     shop_id=shop_id,
                     order_id=payment.subject_id,

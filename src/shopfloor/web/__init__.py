@@ -28,6 +28,7 @@ from shopfloor.web.compression import Compress
 from shopfloor.web.console import (
     account,
     discounts,
+    disputes,
     fulfilment,
     invoices,
     media,
@@ -67,7 +68,7 @@ def routers() -> list[APIRouter]:
     desks = [
         sign_in, account, overview, networks, shows, studio, report, plan, orders, customer_desk, fulfilment, invoices, product_list,
         product_import, products, stock, suppliers, media, discounts, terms,
-        taxes, shipping, payments, members, messages, webhooks,
+        taxes, shipping, disputes, payments, members, messages, webhooks,
     ]  # fmt: skip
     return [
         well_known.router,

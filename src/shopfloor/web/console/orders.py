@@ -10,7 +10,18 @@ from uuid import UUID
 from fastapi import Depends, Form, Query
 from starlette.responses import Response
 
-from shopfloor import backoffice, documents, fulfilment, live, notifications, orders, purchases, warehouse
+from shopfloor import (
+    approvals,
+    backoffice,
+    disputes,
+    documents,
+    fulfilment,
+    live,
+    notifications,
+    orders,
+    purchases,
+    warehouse,
+)
 from shopfloor.accounts import Permission
 from shopfloor.kernel import paging
 from shopfloor.kernel.errors import Refusal
@@ -19,6 +30,7 @@ from shopfloor.kernel.routes import Router
 from shopfloor.kernel.values import Money, new_id
 from shopfloor.web.console import messages, order_history
 from shopfloor.web.console.desk import Desk, at, at_page
+from shopfloor.web.console.disputes import words as dispute_words
 from shopfloor.web.console.form_values import NotAChoice, NotADate, day_of, id_of
 from shopfloor.web.languages import N_
 from shopfloor.web.paying import connections_of
@@ -95,6 +107,12 @@ def asked(
 
 
 Narrowing = Annotated[Asked, Depends(asked)]
+# Why a refund needs a second person.
+ASKED_WHY: Final = {
+    "limit": N_("It is above the limit of your shop."),
+    "own_order": N_("It is a member's own order."),
+    "other_instrument": N_("It is said to have been sent another way than the money came."),
+}
 
 
 @router.get("")
@@ -225,6 +243,8 @@ async def one(desk: Viewer, order_id: UUID) -> Response:
         seller = await documents.seller(tx, shop_id=desk.shop.id)
         sent = await notifications.of_order(tx, shop_id=desk.shop.id, order_id=order_id)
         history = await order_history.of_order(tx, desk, view, parcels=parcels, papers=papers, sent=sent)
+        requests = await approvals.of_order(tx, order_id=order_id)
+        contested = await disputes.of_subject(tx, subject_id=order_id)
     return desk.page(
         "order.html",
         active="orders",
@@ -241,6 +261,10 @@ async def one(desk: Viewer, order_id: UUID) -> Response:
         parcels=parcels,
         papers=papers,
         seller=seller,
+        disputes=contested,
+        asked=[each for each in requests if each.decision is None],
+        asked_why=ASKED_WHY,
+        **dispute_words(desk),
     )
 
 
@@ -399,13 +423,55 @@ async def refund(
         )
     except (Refusal, ValueError) as refusal:
         return desk.refused(path, refusal if isinstance(refusal, Refusal) else purchases.BadPurchase())
+    return desk.back(path, await _said_of_refund(desk, order, refund_id, left=left))
+
+
+async def _said_of_refund(desk: Desk, order: orders.Order, refund_id: UUID, *, left: bool) -> str:
     if left:
-        return desk.back(path, desk.say(N_("Refunded to where the money came from.")))
-    if order.provider != "manual":
-        return desk.back(
-            path, desk.say(N_("Refund approved. It is being sent to where the money came from."))
+        return desk.say(N_("Refunded to where the money came from."))
+    async with desk.db.transaction() as tx:
+        asked = await approvals.known(
+            tx, shop_id=desk.shop.id, refund_id=refund_id, kind=approvals.Kind.REFUND
         )
-    return desk.back(path, desk.say(N_("Refund approved. Send the money, then record it here.")))
+    if asked is not None and asked.decision is None:
+        return desk.say(N_("Another member has to confirm this refund. They were told by mail."))
+    if order.provider != "manual":
+        return desk.say(N_("Refund approved. It is being sent to where the money came from."))
+    return desk.say(N_("Refund approved. Send the money, then record it here."))
+
+
+@router.post("/{order_id}/refund-requests/{request_id}/confirm")
+async def confirm_refund(desk: Manager, order_id: UUID, request_id: UUID) -> Response:
+    """The second person says yes; it is sent at once."""
+    path = f"/orders/{order_id}"
+    try:
+        async with desk.work() as tx:
+            order, refund_id = await orders.confirm_refund(
+                tx, shop_id=desk.shop.id, request_id=request_id, person_id=desk.actor.person_id
+            )
+        known = connections_of(desk.request)
+        left = known is not None and await orders.send_refund(
+            desk.db,
+            shop_id=desk.shop.id,
+            order_id=order.id,
+            refund_id=refund_id,
+            actor=f"person:{desk.actor.person_id}",
+            providers=known.of,
+        )
+    except Refusal as refusal:
+        return desk.refused(path, refusal)
+    return desk.back(f"/orders/{order.id}", await _said_of_refund(desk, order, refund_id, left=left))
+
+
+@router.post("/{order_id}/refund-requests/{request_id}/decline")
+async def decline_refund(desk: Manager, order_id: UUID, request_id: UUID) -> Response:
+    path = f"/orders/{order_id}"
+    with desk.back_if_refused(path):
+        async with desk.work() as tx:
+            await approvals.decline(
+                tx, shop_id=desk.shop.id, request_id=request_id, person_id=desk.actor.person_id
+            )
+    return desk.back(path, desk.say(N_("Declined. Nothing is refunded.")))
 
 
 @router.post("/{order_id}/refunded")
@@ -420,4 +486,11 @@ async def refunded(desk: Manager, order_id: UUID, refund_id: Annotated[UUID, For
                 refund_id=refund_id,
                 actor=f"person:{desk.actor.person_id}",
             )
+        asked = await approvals.known(
+            tx, shop_id=desk.shop.id, refund_id=refund_id, kind=approvals.Kind.BY_HAND
+        )
+    if asked is not None and asked.decision is None:
+        return desk.back(
+            path, desk.say(N_("Another member has to confirm this refund. They were told by mail."))
+        )
     return desk.back(path, desk.say(N_("Marked as refunded.")))

@@ -4,13 +4,14 @@ from typing import Annotated, Final
 
 from starlette.responses import Response
 
-from shopfloor import live, orders, policies, stock
+from shopfloor import approvals, disputes, live, orders, payments, policies, stock
 from shopfloor.accounts import Permission
 from shopfloor.kernel import backups
 from shopfloor.kernel.routes import Router
 from shopfloor.web import https
 from shopfloor.web.console.desk import Desk, at_page
 from shopfloor.web.console.networks import crowds
+from shopfloor.web.console.payments import NAMES
 
 router = Router(prefix="/console/{shop}", include_in_schema=False)
 
@@ -38,6 +39,12 @@ async def overview(desk: Annotated[Desk, at_page("overview")]) -> Response:
         crowded = await crowds(tx, desk)
         backup_due = await backups.due(tx) if desk.actor.may(Permission.MEMBERS_MANAGE) else None
         unpaid = await orders.orders(tx, shop_id=shop_id, status="placed", limit=NEXT)
+        asked = []
+        if desk.actor.may(Permission.ORDERS_MANAGE):
+            asked = await approvals.waiting(tx, shop_id=shop_id, limit=100)
+        sees_money = desk.actor.may(Permission.MONEY_VIEW)
+        contested = await disputes.waiting(tx, shop_id=shop_id, limit=100) if sees_money else []
+        money_trouble = await payments.trouble(tx, shop_id=shop_id) if sees_money else None
     return desk.page(
         "overview.html",
         active="overview",
@@ -51,6 +58,10 @@ async def overview(desk: Annotated[Desk, at_page("overview")]) -> Response:
         crowds=crowded,
         unpaid=unpaid,
         backup_due=backup_due,
+        contested=[each for each in contested if each.state == "needs_answer"],
+        money_trouble=money_trouble,
+        asked=[each for each in asked if each.asked_by != desk.actor.person_id],
+        provider_names=NAMES,
         certificate=https.trouble(desk.request, desk.actor),
         https_off=https.why_off(desk.request),
     )

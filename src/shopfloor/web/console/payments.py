@@ -7,15 +7,15 @@ from uuid import UUID
 from fastapi import Form, Query, Request
 from starlette.responses import Response
 
-from shopfloor import orders, payments
+from shopfloor import approvals, disputes, orders, payments
 from shopfloor.accounts import Permission
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import public_link
 from shopfloor.kernel.routes import Router
-from shopfloor.kernel.values import Money
 from shopfloor.web.console import payment_fields
 from shopfloor.web.console.desk import Desk, at, at_page
+from shopfloor.web.console.disputes import words as dispute_words
 from shopfloor.web.languages import N_
 from shopfloor.web.paying import connections_of
 
@@ -82,34 +82,41 @@ def _known(request: Request) -> payments.connections.Connections:
 @router.get("")
 async def desk_page(desk: Viewer, after: UUID | None = None, before: UUID | None = None) -> Response:
     async with desk.db.transaction() as tx:
-        accounts = await payments.connections.connections(tx, shop_id=desk.shop.id)
-        page = await payments.differences.page_of(tx, shop_id=desk.shop.id, after=after, before=before)
-        refunds = await payments.refunds.open_tries(tx, shop_id=desk.shop.id, limit=_SHOWN + 1)
-        letters = await payments.inbox.stuck(tx, shop_id=desk.shop.id, limit=_SHOWN + 1)
-        books = await payments.statements.statements(tx, shop_id=desk.shop.id)
+        found = await payments.desk(tx, shop_id=desk.shop.id, after=after, before=before, limit=_SHOWN + 1)
+        limit = await approvals.refund_limit(tx, shop_id=desk.shop.id)
+        asked = await approvals.waiting(tx, shop_id=desk.shop.id, limit=_SHOWN)
+        contested = await disputes.waiting(tx, shop_id=desk.shop.id, limit=_SHOWN)
+        about: list[UUID | None] = [
+            *(each.subject_id for each in [*found.differences.items, *found.refunds, *contested]),
+            *(each.order_id for each in asked),
+        ]
         numbers = await orders.paying.numbers(
             tx,
             shop_id=desk.shop.id,
-            order_ids=[each.subject_id for each in [*page.items, *refunds] if each.subject_id is not None],
+            order_ids=[each for each in about if each is not None],
         )
     known = _known(desk.request)
     return desk.page(
         "payments.html",
         active="terms",
-        accounts=accounts,
+        accounts=found.accounts,
         kinds=[name for name, kind in known.kinds.items() if kind.takes(desk.shop.currency)],
-        statements=books,
+        statements=found.statements,
         names=NAMES,
         said=lambda account: desk.say(SAID[account.said]) if account.said in SAID else account.said,
-        differences=page.items,
-        page=page,
+        differences=found.differences.items,
+        page=found.differences,
         words=KINDS,
-        refunds=refunds[:_SHOWN],
-        letters=letters[:_SHOWN],
-        more_refunds=len(refunds) > _SHOWN,
-        more_letters=len(letters) > _SHOWN,
+        refunds=found.refunds[:_SHOWN],
+        letters=found.letters[:_SHOWN],
+        more_refunds=len(found.refunds) > _SHOWN,
+        more_letters=len(found.letters) > _SHOWN,
         numbers=numbers,
-        money=Money,
+        disputes=contested,
+        refund_limit=limit,
+        paused_until=found.paused_until,
+        asked=asked,
+        **dispute_words(desk),
     )
 
 
@@ -268,7 +275,6 @@ async def settle(desk: Manager, difference_id: UUID, note: Text = "") -> Respons
                 tx,
                 shop_id=desk.shop.id,
                 difference_id=difference_id,
-                how=payments.differences.SETTLED,
                 actor=f"person:{desk.actor.person_id}",
                 note=note,
             )
@@ -292,3 +298,26 @@ async def messages_again(desk: Manager) -> Response:
     async with desk.work() as tx:
         await payments.inbox.replay(tx, shop_id=desk.shop.id)
     return desk.back("/payments", desk.say(N_("The messages are read again.")))
+
+
+@router.post("/refund-limit")
+async def set_refund_limit(desk: Manager, limit: Text = "") -> Response:
+    """Above it a refund needs a second person; empty for no limit."""
+    path = "/payments"
+    with desk.back_if_refused(path):
+        minor = desk.minor(limit) if limit.strip() else None
+        async with desk.work() as tx:
+            await approvals.set_refund_limit(
+                tx, shop_id=desk.shop.id, limit_minor=minor, person_id=desk.actor.person_id
+            )
+    return desk.back(path, desk.say(N_("Saved.")))
+
+
+@router.post("/resume")
+async def resume(desk: Manager) -> Response:
+    """Buyers may pay online again, before the pause is over."""
+    path = "/payments"
+    with desk.back_if_refused(path):
+        async with desk.work() as tx:
+            await payments.guard.resume(tx, shop_id=desk.shop.id, person_id=desk.actor.person_id)
+    return desk.back(path, desk.say(N_("Buyers can pay online again.")))

@@ -675,6 +675,8 @@ async def test_the_page_of_a_customer_shows_what_was_spent_net_of_refunds(
 
     page = (await stage.client.get(f"/console/harbour/customers/{listed.id}")).text
     assert all(said in page for said in ("CN¥141.00", "CN¥40.00", "CN¥101.00", "Never asked"))
+    order = (await stage.client.get(f"/console/harbour/orders/{first}")).text
+    assert f'href="/console/harbour/customers/{listed.id}"' in order
     told = (await stage.client.get(f"/v1/harbour/customers/{listed.id}")).json()
     assert [(row["currency"], row["orders"], row["net_minor"]) for row in told["spent"]] == [
         ("CNY", 2, 10_100)

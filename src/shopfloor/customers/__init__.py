@@ -24,6 +24,7 @@ from shopfloor.customers.service import (
     forget_erased,
     note_order,
     notes,
+    of_order,
     orders_of,
     spent,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "forget_erased",
     "note_order",
     "notes",
+    "of_order",
     "orders_of",
     "signing_in",
     "spent",

@@ -117,16 +117,22 @@ def tidied(form: AddressForm) -> AddressForm:
 async def add_address(tx: Tx, *, customer: Customer, form: AddressForm, is_default: bool = False) -> UUID:
     """The first one is the default.  Raises AddressRefused, TooManyAddresses."""
     clean = tidied(form)
-    where = {"shop_id": customer.shop_id, "customer_id": customer.id}
-    await queries.lock_customer(tx, **where)
-    listed = await queries.addresses(tx, **where)
+    await queries.lock_customer(tx, shop_id=customer.shop_id, customer_id=customer.id)
+    listed = await queries.addresses(tx, shop_id=customer.shop_id, customer_id=customer.id)
     if len(listed) >= MOST_ADDRESSES:
         raise TooManyAddresses(most=MOST_ADDRESSES)
     is_default = is_default or not listed
     if is_default:
-        await queries.clear_default(tx, **where)
+        await queries.clear_default(tx, shop_id=customer.shop_id, customer_id=customer.id)
     address_id = new_id()
-    await queries.insert_address(tx, address_id=address_id, form=clean, is_default=is_default, **where)
+    await queries.insert_address(
+        tx,
+        address_id=address_id,
+        form=clean,
+        is_default=is_default,
+        shop_id=customer.shop_id,
+        customer_id=customer.id,
+    )
     return address_id
 
 
@@ -143,8 +149,9 @@ async def change_address(
 ) -> None:
     """Raises AddressRefused, UnknownAddress."""
     clean = tidied(form)
-    where = {"shop_id": customer.shop_id, "customer_id": customer.id}
-    if not await queries.update_address(tx, address_id=address_id, form=clean, **where):
+    if not await queries.update_address(
+        tx, address_id=address_id, form=clean, shop_id=customer.shop_id, customer_id=customer.id
+    ):
         raise UnknownAddress
     if is_default:
         await make_default(tx, customer=customer, address_id=address_id)
@@ -152,23 +159,27 @@ async def change_address(
 
 async def make_default(tx: Tx, *, customer: Customer, address_id: UUID) -> None:
     """Raises UnknownAddress."""
-    where = {"shop_id": customer.shop_id, "customer_id": customer.id}
-    await queries.lock_customer(tx, **where)
-    await queries.clear_default(tx, **where)
-    if not await queries.set_default(tx, address_id=address_id, **where):
+    await queries.lock_customer(tx, shop_id=customer.shop_id, customer_id=customer.id)
+    await queries.clear_default(tx, shop_id=customer.shop_id, customer_id=customer.id)
+    if not await queries.set_default(
+        tx, address_id=address_id, shop_id=customer.shop_id, customer_id=customer.id
+    ):
         raise UnknownAddress
 
 
 async def remove_address(tx: Tx, *, customer: Customer, address_id: UUID) -> None:
     """Another becomes the default where this one was.  Raises UnknownAddress."""
-    where = {"shop_id": customer.shop_id, "customer_id": customer.id}
-    await queries.lock_customer(tx, **where)
-    was_default = await queries.delete_address(tx, address_id=address_id, **where)
+    await queries.lock_customer(tx, shop_id=customer.shop_id, customer_id=customer.id)
+    was_default = await queries.delete_address(
+        tx, address_id=address_id, shop_id=customer.shop_id, customer_id=customer.id
+    )
     if was_default is None:
         raise UnknownAddress
-    left = await queries.addresses(tx, **where)
+    left = await queries.addresses(tx, shop_id=customer.shop_id, customer_id=customer.id)
     if was_default and left:
-        await queries.set_default(tx, address_id=left[0].id, **where)
+        await queries.set_default(
+            tx, address_id=left[0].id, shop_id=customer.shop_id, customer_id=customer.id
+        )
 
 
 # What is wanted by mail
@@ -206,9 +217,8 @@ async def answer_news(tx: Tx, *, customer: Customer, granted: bool, source: Sour
 
 async def all_that_is_kept(tx: Tx, *, customer: Customer) -> dict[str, Any]:
     """Everything of a customer, as JSON.  Chat only of browsers in which they signed in: others are not proved theirs."""
-    where = {"shop_id": customer.shop_id, "customer_id": customer.id}
-    joined = await queries.joined(tx, **where)
-    browsers = await queries.browsers(tx, **where)
+    joined = await queries.joined(tx, shop_id=customer.shop_id, customer_id=customer.id)
+    browsers = await queries.browsers(tx, shop_id=customer.shop_id, customer_id=customer.id)
     told = {
         "customer": service.as_json(customer),
         "orders": [
@@ -219,14 +229,15 @@ async def all_that_is_kept(tx: Tx, *, customer: Customer) -> dict[str, Any]:
             }
             for each in joined
         ],
-        "addresses": await queries.addresses(tx, **where),
-        "consents": await queries.consents(tx, **where),
+        "addresses": await queries.addresses(tx, shop_id=customer.shop_id, customer_id=customer.id),
+        "consents": await queries.consents(tx, shop_id=customer.shop_id, customer_id=customer.id),
         "sessions": [
             {"device": each.device, "started_at": each.started_at, "seen_at": each.seen_at}
-            for each in await signing_in.sessions(tx, **where)
+            for each in await signing_in.sessions(tx, shop_id=customer.shop_id, customer_id=customer.id)
         ],
         "notes_of_the_shop": [
-            {"text": each.text, "at": each.at} for each in await queries.notes(tx, **where)
+            {"text": each.text, "at": each.at}
+            for each in await queries.notes(tx, shop_id=customer.shop_id, customer_id=customer.id)
         ],
         "messages": await reader_of(customer).told(tx),
         "reminders": await reader_of(customer).reminders(tx),

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 
 from shopfloor.accounts import Actor, NotAllowed, Permission
 from shopfloor.accounts.api import allowed
@@ -14,9 +14,10 @@ from shopfloor.customers import service
 from shopfloor.customers.models import Erased, Listed, UnknownCustomer
 from shopfloor.kernel import paging
 from shopfloor.kernel.http import Db, refusals, with_links
+from shopfloor.kernel.routes import Router
 from shopfloor.kernel.text import UnusableText
 
-router = APIRouter(prefix="/v1/{shop}/customers", tags=["customers"])
+router = Router(prefix="/v1/{shop}/customers", tags=["customers"])
 
 Viewer = Annotated[Actor, Depends(allowed(Permission.ORDERS_VIEW))]
 MembersManager = Annotated[Actor, Depends(allowed(Permission.MEMBERS_MANAGE))]
@@ -51,12 +52,15 @@ async def customers(
 @router.get("/{customer_id:uuid}", responses=refusals(UnknownCustomer))
 async def customer(customer_id: UUID, actor: Viewer, db: Db) -> dict[str, Any]:
     """A customer with the last hundred orders, what was spent by currency, and each yes and no to mail."""
-    where = {"shop_id": actor.shop_id, "customer_id": customer_id}
     async with db.transaction() as tx:
-        found = await service.customer(tx, **where)
-        bought = msgspec.to_builtins(await service.orders_of(tx, **where))
-        spent = await service.spent(tx, **where)
-        consents = msgspec.to_builtins(await service.consents(tx, **where))
+        found = await service.customer(tx, shop_id=actor.shop_id, customer_id=customer_id)
+        bought = msgspec.to_builtins(
+            await service.orders_of(tx, shop_id=actor.shop_id, customer_id=customer_id)
+        )
+        spent = await service.spent(tx, shop_id=actor.shop_id, customer_id=customer_id)
+        consents = msgspec.to_builtins(
+            await service.consents(tx, shop_id=actor.shop_id, customer_id=customer_id)
+        )
     for each in bought:
         # It opens the order to whoever has it.
         del each["key"], each["is_joined"]

@@ -216,6 +216,14 @@ async def count(tx: Tx, *, shop_id: int, search: str, before: UUID | None, most:
     )
 
 
+async def customer_of_order(tx: Tx, *, shop_id: int, order_id: UUID) -> UUID | None:
+    return await tx.value(
+        "SELECT customer_id FROM customers.order_of WHERE shop_id = %(shop_id)s AND order_id = %(order_id)s",
+        shop_id=shop_id,
+        order_id=order_id,
+    )
+
+
 async def spent(tx: Tx, *, shop_id: int, customer_id: UUID) -> list[Spent]:
     return await tx.every(
         Spent,

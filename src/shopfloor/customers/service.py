@@ -109,6 +109,11 @@ async def customer(tx: Tx, *, shop_id: int, customer_id: UUID) -> Customer:
     return found
 
 
+async def of_order(tx: Tx, *, shop_id: int, order_id: UUID) -> UUID | None:
+    """Whose order it is; None of somebody who left no contact, or was erased."""
+    return await queries.customer_of_order(tx, shop_id=shop_id, order_id=order_id)
+
+
 async def orders_of(tx: Tx, *, shop_id: int, customer_id: UUID) -> list[Bought]:
     """The last hundred, newest first."""
     return await queries.bought_by(tx, shop_id=shop_id, customer_id=customer_id, limit=SHOWN_ORDERS)

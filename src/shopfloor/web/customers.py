@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Path, Query, Request
+from fastapi import Form, Path, Query, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from shopfloor import accounts, customers
@@ -20,6 +20,7 @@ from shopfloor.kernel import paging, secrets
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import Db
+from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
 from shopfloor.kernel.values import Money
 from shopfloor.web import languages
@@ -28,7 +29,7 @@ from shopfloor.web.languages import N_, language_of, speak
 from shopfloor.web.refusals import message_of
 from shopfloor.web.templating import flash, render
 
-router = APIRouter(prefix="/s/{shop}", include_in_schema=False)
+router = Router(prefix="/s/{shop}", include_in_schema=False)
 
 COOKIE: Final = "customer"
 CODE_COOKIE: Final = "code"

@@ -4,17 +4,18 @@ from operator import attrgetter
 from typing import Annotated, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Query
+from fastapi import Form, Query
 from starlette.responses import Response
 
 from shopfloor import accounts, customers
 from shopfloor.accounts import Permission
 from shopfloor.kernel import paging
+from shopfloor.kernel.routes import Router
 from shopfloor.kernel.values import Money
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.languages import N_
 
-router = APIRouter(prefix="/console/{shop}/customers", include_in_schema=False)
+router = Router(prefix="/console/{shop}/customers", include_in_schema=False)
 
 Viewer = Annotated[Desk, at_page("customers")]
 Manager = Annotated[Desk, at(Permission.ORDERS_MANAGE)]
@@ -45,13 +46,12 @@ async def listing(
 
 @router.get("/{customer_id}")
 async def one(desk: Viewer, customer_id: UUID) -> Response:
-    where = {"shop_id": desk.shop.id, "customer_id": customer_id}
     async with desk.work() as tx:
-        found = await customers.customer(tx, **where)
-        bought = await customers.orders_of(tx, **where)
-        spent = await customers.spent(tx, **where)
-        consents = await customers.consents(tx, **where)
-        notes = await customers.notes(tx, **where)
+        found = await customers.customer(tx, shop_id=desk.shop.id, customer_id=customer_id)
+        bought = await customers.orders_of(tx, shop_id=desk.shop.id, customer_id=customer_id)
+        spent = await customers.spent(tx, shop_id=desk.shop.id, customer_id=customer_id)
+        consents = await customers.consents(tx, shop_id=desk.shop.id, customer_id=customer_id)
+        notes = await customers.notes(tx, shop_id=desk.shop.id, customer_id=customer_id)
         addresses = await customers.account.addresses(tx, customer=found)
         members = await accounts.members(tx, shop_id=desk.shop.id)
     return desk.page(

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from shopfloor import (
     approvals,
     backoffice,
+    customers,
     disputes,
     documents,
     fulfilment,
@@ -242,6 +243,7 @@ async def one(desk: Viewer, order_id: UUID) -> Response:
         papers = await documents.of_subject(tx, shop_id=desk.shop.id, subject_id=order_id)
         seller = await documents.seller(tx, shop_id=desk.shop.id)
         sent = await notifications.of_order(tx, shop_id=desk.shop.id, order_id=order_id)
+        customer_id = await customers.of_order(tx, shop_id=desk.shop.id, order_id=order_id)
         history = await order_history.of_order(tx, desk, view, parcels=parcels, papers=papers, sent=sent)
         requests = await approvals.of_order(tx, order_id=order_id)
         contested = await disputes.of_subject(tx, subject_id=order_id)
@@ -253,6 +255,7 @@ async def one(desk: Viewer, order_id: UUID) -> Response:
         order=view.order,
         refunds_owed=owed,
         erasure_since=erasure_since,
+        customer_id=customer_id,
         history=history,
         messages=list({each.kind: each for each in sent if each.may_go_again}.values())[::-1],
         message_labels=messages.labels(desk),

@@ -32,7 +32,9 @@ def taken() -> socket.socket:
 def test_taken_ports_are_stepped_around_and_the_printed_ones_are_true() -> None:
     with taken() as web, taken() as camera, place() as data_dir, database_url() as database:
         web_port, camera_port = web.getsockname()[1], camera.getsockname()[1]
-        with Running(data_dir, database=database, PORT=str(web_port), RTMP_PORT=str(camera_port)) as shop:
+        with Running(
+            data_dir, database=database, from_nothing=True, PORT=str(web_port), RTMP_PORT=str(camera_port)
+        ) as shop:
             port = urlsplit(shop.address).port
             assert port is not None
             assert web_port < port < web_port + 50

@@ -210,7 +210,7 @@ def healthy(shop: Running) -> bool:
 
 @pytest.mark.parametrize("kind", [SmallFileSystem, FilesThatCannotGrow])
 async def test_what_was_promised_outlives_a_full_disk(kind: type[Disk]) -> None:
-    with place() as data_dir, kind(data_dir) as disk, Running(data_dir) as shop:
+    with place() as data_dir, kind(data_dir) as disk, Running(data_dir, from_nothing=True) as shop:
         market = Market(shop)
         intake = Intake(market.dsn, patience=1.0)
         await intake.open()

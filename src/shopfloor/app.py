@@ -439,9 +439,13 @@ class Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
+        self.listen_to_signals()
+        yield
+
+    def listen_to_signals(self) -> None:
+        """Before anybody is told that the shop is open: who stops it then would kill it and leave its database."""
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._stop, number)
-        yield
 
     def _stop(self, number: int) -> None:
         for server in (self, *self.also_stop):
@@ -490,6 +494,7 @@ async def serve(
         async with background(sweep(node.connections), *work):
             if keeper is None or listeners.plain is None:
                 server = server_of(node, application)
+                server.listen_to_signals()
                 ready(node.public.origin, node, claim)
                 await server.serve(sockets=[listeners.main])
             else:

@@ -4,6 +4,8 @@ import os
 import re
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import uuid
 from urllib.parse import urlsplit
@@ -11,7 +13,8 @@ from urllib.parse import urlsplit
 import httpx
 import psycopg
 import pytest
-from tests.app.running import PASSWORD, Owner, Running, database_url, place, variant_of
+from tests.app.running import PASSWORD, PATIENCE, Owner, Running, database_url, place, variant_of
+from tests.conftest import NewDatabase
 from tests.waiting import until
 
 
@@ -50,6 +53,32 @@ def test_taken_ports_are_stepped_around_and_the_printed_ones_are_true() -> None:
 def test_the_address_is_the_last_that_is_printed(node: Running) -> None:
     assert node.said[-1] == f"Shopfloor is open at {node.address}"
     assert [line.split(" ")[0] for line in node.said] == ["Cameras", "Nobody", "Shopfloor"]
+
+
+# Stopped by whoever is told that it is open, before it does anything else.
+STOPPED_AT_ONCE = """
+import asyncio, os, signal, sys
+from pathlib import Path
+from shopfloor.app import serve
+from shopfloor.kernel.settings import Settings
+
+def ready(*_):
+    os.kill(os.getpid(), signal.SIGTERM)
+
+settings = Settings(data_dir=Path(sys.argv[1]), port=0, rtmp_port=0)
+asyncio.run(serve(settings, sys.argv[2], background_work=False, ready=ready))
+print("closed")
+"""
+
+
+def test_who_is_told_that_it_is_open_can_stop_it(new_database: NewDatabase) -> None:
+    with place() as data_dir, new_database() as database:
+        done = subprocess.run(
+            [sys.executable, "-c", STOPPED_AT_ONCE, str(data_dir), database],
+            check=False, capture_output=True, text=True, timeout=PATIENCE,
+        )  # fmt: skip
+
+    assert (done.returncode, done.stdout.splitlines()[-1:]) == (0, ["closed"]), done.stderr
 
 
 def test_who_waits_for_an_answer_gets_it_before_the_shop_closes() -> None:

@@ -1,6 +1,7 @@
 """A permission that nothing asks for promises what nobody keeps."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from shopfloor.kernel.routes import add_routes
 SOURCE = Path(shopfloor.__file__).parent
 
 
+@cache
 def asked_for() -> set[str]:
     """The members of `Permission` that code outside of their list names, by `Permission.X`, also under a module."""
     return {
@@ -33,16 +35,13 @@ def _ends_in_permission(node: ast.expr) -> bool:
     )
 
 
-ASKED = asked_for()
-
-
 @pytest.mark.parametrize("permission", list(Permission))
 def test_every_permission_is_asked_for_somewhere(permission: Permission) -> None:
-    assert permission.name in ASKED
+    assert permission.name in asked_for()
 
 
 def test_nothing_is_asked_for_that_is_no_permission() -> None:
-    assert {name for name in ASKED if name.isupper()} <= set(Permission.__members__)
+    assert {name for name in asked_for() if name.isupper()} <= set(Permission.__members__)
 
 
 def test_templates_ask_for_permissions_that_exist() -> None:

@@ -6,7 +6,8 @@ happens to walk that path.
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import psycopg
@@ -22,10 +23,7 @@ SQL_WORDS = ("SELECT ", "INSERT ", "UPDATE ", "DELETE ", "WITH ")
 PARAMETER = re.compile(r"%\((\w+)\)[sbt]|%b|%s|%t")
 
 
-def trees() -> dict[str, ast.Module]:
-    return {
-        str(file.relative_to(SOURCE)): ast.parse(file.read_text()) for file in sorted(SOURCE.rglob("*.py"))
-    }
+FILES = sorted(str(file.relative_to(SOURCE)) for file in SOURCE.rglob("*.py"))
 
 
 def beginnings(found: Iterable[ast.Module]) -> dict[str, str]:
@@ -39,28 +37,32 @@ def beginnings(found: Iterable[ast.Module]) -> dict[str, str]:
     }
 
 
-def statements() -> Iterator[tuple[str, str]]:
-    found = trees()
-    named = beginnings(found.values())
-    for file, tree in found.items():
-        if file in FOREIGN:
-            continue
-        for node in ast.walk(tree):
-            match node:
-                case ast.Constant(value=str(text)):
-                    pass
-                case ast.BinOp(left=ast.Name(id=name), op=ast.Add(), right=ast.Constant(value=str(rest))) if (
-                    name in named
-                ):
-                    text = named[name] + rest
-                case _:
-                    continue
-            sql = " ".join(text.split())
-            # What is composed of parts is no statement yet: whoever composes it tests it.
-            if re.search(r"\{\w+\}", sql):
+# Not while tests are collected, which each worker does: parsing everything takes seconds.
+@cache
+def statements() -> dict[str, dict[str, str]]:
+    """By file: the statements in it, by file and line."""
+    trees = {file: ast.parse((SOURCE / file).read_text()) for file in FILES if file not in FOREIGN}
+    named = beginnings(trees.values())
+    return {file: dict(statements_in(file, tree, named)) for file, tree in trees.items()}
+
+
+def statements_in(file: str, tree: ast.Module, named: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    for node in ast.walk(tree):
+        match node:
+            case ast.Constant(value=str(text)):
+                pass
+            case ast.BinOp(left=ast.Name(id=name), op=ast.Add(), right=ast.Constant(value=str(rest))) if (
+                name in named
+            ):
+                text = named[name] + rest
+            case _:
                 continue
-            if sql.startswith(SQL_WORDS) and re.search(r"\b(FROM|INTO|SET|SELECT)\b", sql):
-                yield f"{file}:{node.lineno}", text
+        sql = " ".join(text.split())
+        # What is composed of parts is no statement yet: whoever composes it tests it.
+        if re.search(r"\{\w+\}", sql):
+            continue
+        if sql.startswith(SQL_WORDS) and re.search(r"\b(FROM|INTO|SET|SELECT)\b", sql):
+            yield f"{file}:{node.lineno}:{node.col_offset}", text
 
 
 def numbered(sql: str) -> str:
@@ -82,19 +84,37 @@ def connection(migrated: str) -> Iterator[psycopg.Connection]:
         yield connected
 
 
-@pytest.mark.parametrize(("where", "sql"), list(statements()), ids=lambda value: value.split("\n")[0])
-def test_the_schema_accepts_it(connection: psycopg.Connection, where: str, sql: str) -> None:
-    connection.execute(SQL("PREPARE checked AS " + numbered(sql)))  # pyright: ignore[reportArgumentType]
-    connection.execute("DEALLOCATE checked")
+def refused(connection: psycopg.Connection, found: Mapping[str, str]) -> dict[str, str]:
+    """What the schema does not accept, with what it says."""
+    wrong: dict[str, str] = {}
+    for where, sql in found.items():
+        try:
+            connection.execute(SQL("PREPARE checked AS " + numbered(sql)))  # pyright: ignore[reportArgumentType]
+        except psycopg.Error as problem:
+            wrong[where] = f"{problem}\n{sql}"
+        else:
+            connection.execute("DEALLOCATE checked")
+    return wrong
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if file not in FOREIGN])
+def test_the_schema_accepts_it(connection: psycopg.Connection, file: str) -> None:
+    assert refused(connection, statements()[file]) == {}
+
+
+def test_what_the_schema_does_not_have_is_named(connection: psycopg.Connection) -> None:
+    found = {
+        "a.py:1:0": "SELECT id FROM stock.hold WHERE id = %(id)s",
+        "a.py:2:0": "SELECT nothing FROM stock.hold",
+    }
+
+    assert list(refused(connection, found)) == ["a.py:2:0"]
 
 
 def test_the_walk_finds_statements() -> None:
-    found = list(statements())
-    assert len(found) > 50
+    found = [sql for inside in statements().values() for sql in inside.values()]
+    assert len(found) > 500
     assert (
-        sum(
-            "FROM stock.hold AS h" in sql and "WHERE" in sql and "h.part, h.shop_id" in sql
-            for _, sql in found
-        )
+        sum("FROM stock.hold AS h" in sql and "WHERE" in sql and "h.part, h.shop_id" in sql for sql in found)
         == 8
     )

@@ -28,7 +28,7 @@ PACED: Final = {
     "catalog/test_catalog_service.py": ["run"],
     "kernel/test_kernel_outbound.py": ["drip"],
     "live/test_live_stream.py": [
-        "later", "test_beats_make_viewers_and_leaving_is_told", "test_who_was_slow_gets_a_snapshot_once_caught_up",
+        "later", "test_beats_make_viewers_and_leaving_is_told",
         "test_chat_is_limited_per_shopper_over_all_sockets_but_not_for_the_host",
     ],
     "orders/test_orders_doors.py": ["test_terms_in_use_are_renewed_before_they_are_stale"],
@@ -39,16 +39,10 @@ PACED: Final = {
 NOTHING_HAPPENS: Final = {
     "kernel/test_kernel_jobs.py": ["test_the_dispatcher_starts_a_worker_when_a_job_is_committed_and_only_then"],
     "kernel/test_kernel_postgres.py": ["test_a_server_that_cannot_be_started_again_yet_is_tried_again"],
-    "live/test_live_stream.py": ["test_shutting_down_answers_who_waits_then_says_when_to_come_back"],
     "media/test_media_rtmp.py": ["test_a_file_sent_too_fast_is_slowed_down"],
     "media/test_media_show.py": ["test_a_reconnect_goes_on_in_the_same_playlist"],
     "orders/test_orders_quick.py": [
-        "test_a_buyer_who_has_gone_breaks_nothing", "test_a_flood_on_one_connection_is_read_no_further",
-        "test_answers_leave_in_the_order_of_asking", "test_who_waits_is_answered_before_the_server_stops",
-    ],
-    "races/test_races_stock_intake.py": [
-        "test_a_cancelled_caller_disturbs_nobody", "test_closing_answers_everybody_who_waits",
-        "test_rows_written_beside_a_refusal_stand_or_fall_with_the_batch", "test_who_waits_shares_the_next_transaction",
+        "test_a_flood_on_one_connection_is_read_no_further", "test_answers_leave_in_the_order_of_asking",
     ],
 }  # fmt: skip
 # Public in spite of their names.

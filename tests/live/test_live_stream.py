@@ -20,6 +20,7 @@ import httpx
 import msgspec
 import pytest
 import uvicorn
+from tests.waiting import PATIENCE, soon
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -151,9 +152,14 @@ def buy_door(
         {"t": "answer", "id": str(buy.id), "outcome": "held", "show": show_id, "by": str(shopper)}
     )
     if buy.quantity == 2:
+        ASKED_LATER.add(str(buy.id))
         return later(body)
     asyncio.get_running_loop().call_soon(answer, body)
     return None
+
+
+ASKED_LATER: set[str] = set()
+"""Ids of purchases that are answered a while after they were asked."""
 
 
 async def later(body: bytes) -> bytes:
@@ -221,7 +227,7 @@ async def house() -> AsyncIterator[House]:
 
 async def receive(client: ClientConnection, kind: str | None = None) -> dict[str, Any]:
     while True:
-        message = json.loads(await asyncio.wait_for(client.recv(), 5))
+        message = json.loads(await asyncio.wait_for(client.recv(), PATIENCE))
         if kind is None or message["t"] == kind:
             return message
 
@@ -419,7 +425,8 @@ async def test_beats_make_viewers_and_leaving_is_told(house: House) -> None:
         await client.send(json.dumps({"t": "beat", "playing": True, "position": 1.0}))
         await asyncio.sleep(0.3)
         await client.send(json.dumps({"t": "beat", "playing": True, "position": 1.25}))
-        await asyncio.sleep(0.1)
+        audience = (await house.gateway.channel(7)).audience
+        await soon("the beat is heard", lambda: audience.count(time.time()) == 1)
         await house.gateway.share()
         assert house.rooms.shared[-1][0] == {7: 1}
     for _ in range(30):
@@ -663,7 +670,7 @@ async def test_who_was_slow_gets_a_snapshot_once_caught_up(house: House) -> None
     await loop.sock_sendall(raw, handshake(house.port))
     await read_until(raw, b"\r\n\r\n")
     await loop.sock_sendall(raw, masked(b'{"t":"hello"}'))
-    await asyncio.sleep(0.2)
+    await soon("it is in the room", lambda: 7 in house.gateway.channels and house.gateway.channels[7].size)
     channel = house.gateway.channels[7]
     turn = 0
     while not channel.slow:
@@ -688,7 +695,7 @@ async def test_shutting_down_answers_who_waits_then_says_when_to_come_back() -> 
                 {"t": "buy", "id": buy_id, "offer_id": 3, "variant_id": 9, "quantity": 2, "price_minor": 5}
             )
         )
-        await asyncio.sleep(0.05)
+        await soon("it is asked", lambda: buy_id in ASKED_LATER)
         draining = asyncio.create_task(house.gateway.drain(retry_after_ms=12_000))
         assert (await receive(client, "answer"))["id"] == buy_id
         assert await receive(client) == {"t": "bye", "retry_after_ms": 12_000}

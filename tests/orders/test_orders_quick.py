@@ -261,7 +261,7 @@ async def test_who_waits_is_answered_before_the_server_stops(server: Server) -> 
     await soon("it is asked", lambda: server.door.asked)
 
     server.server.should_exit = True
-    await asyncio.sleep(0.3)
+    await soon("nobody new is let in", lambda: not server.server.servers[0].is_serving())
     server.door.answer(0)
 
     assert (await client.receive())[0] == 200
@@ -274,7 +274,7 @@ async def test_a_buyer_who_has_gone_breaks_nothing(server: Server) -> None:
     client.send(request() + request())
     await soon("all are asked", lambda: len(server.door.asked) >= 2)
     client.writer.transport.abort()
-    await asyncio.sleep(0.05)
+    await soon("the server has seen it", lambda: not server.server.server_state.connections)
 
     server.door.answer(1)
     server.door.answer(0)

@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 from msgspec.structs import replace
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from tests.waiting import soon
 
 from shopfloor import stock
 from shopfloor.kernel.database import Database, Tx
@@ -74,14 +75,29 @@ async def blocked(db: Database) -> AsyncGenerator[None]:
         yield
 
 
+async def somebody_waits(db: Database) -> None:
+    """Until a batch is under way and stands before the hot row: who comes now comes into the next one."""
+
+    async def waits() -> bool:
+        async with db.transaction() as tx:
+            return await tx.value(
+                """
+                SELECT count(*) > 0 FROM pg_stat_activity
+                 WHERE datname = current_database() AND wait_event_type = 'Lock'
+                """
+            )
+
+    await soon("a batch waits for the row", waits)
+
+
 async def test_who_waits_shares_the_next_transaction(database: Database, dsn: str) -> None:
     pool = await a_shop(database, 500)
     async with opened(dsn) as intake:
         async with blocked(database):
             tasks = [asyncio.ensure_future(intake.submit(wish(pool)))]
-            await asyncio.sleep(0.1)
+            await somebody_waits(database)
             tasks += [asyncio.ensure_future(intake.submit(wish(pool))) for _ in range(299)]
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0)
             assert not any(task.done() for task in tasks)
         assert Counter(map(said, await asyncio.gather(*tasks))) == {"held": 300}
         assert (intake.figures.batches, intake.figures.largest_batch) == (2, 299)
@@ -159,10 +175,10 @@ async def test_a_cancelled_caller_disturbs_nobody(database: Database, dsn: str) 
     async with opened(dsn) as intake:
         async with blocked(database):
             tasks = [asyncio.ensure_future(intake.submit(wish(pool))) for _ in range(10)]
-            await asyncio.sleep(0.05)
+            await somebody_waits(database)
             for task in tasks[:5]:
                 task.cancel()
-            await asyncio.sleep(0.05)
+            await asyncio.wait(tasks[:5])
         answers = await asyncio.gather(*tasks, return_exceptions=True)
     assert [type(answer).__name__ for answer in answers] == ["CancelledError"] * 5 + ["Held"] * 5
     assert await numbers(database) == (50, 10, 10)
@@ -174,7 +190,7 @@ async def test_closing_answers_everybody_who_waits(database: Database, dsn: str)
     await intake.open()
     async with blocked(database):
         tasks = [asyncio.ensure_future(intake.submit(wish(pool))) for _ in range(30)]
-        await asyncio.sleep(0.05)
+        await somebody_waits(database)
         closing = asyncio.ensure_future(intake.close())
         await asyncio.sleep(0)
         with pytest.raises(IntakeClosed):
@@ -222,9 +238,9 @@ async def test_rows_written_beside_a_refusal_stand_or_fall_with_the_batch(
             await intake.submit(wish(pool, 130))
         async with blocked(database):
             first = asyncio.ensure_future(intake.submit(wish(pool, 1)))
-            await asyncio.sleep(0.1)
+            await somebody_waits(database)
             both = [asyncio.ensure_future(intake.submit(wish(pool, quantity))) for quantity in (3, 60)]
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0)
         assert [said(answer) for answer in await asyncio.gather(first, *both)] == [
             "held", "held", "stock.sold_out",
         ]  # fmt: skip

@@ -7,17 +7,22 @@ it, the session makes a database of its own on that server and drops it at the e
 import os
 import secrets
 import shutil
+import ssl
 import tempfile
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
+import certifi
 import psycopg
 import pytest
+import structlog
 from argon2 import PasswordHasher
 from argon2.profiles import CHEAPEST
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from tests.connections import kept_connections
 from tests.emptying import Emptying
 
 from shopfloor.accounts import passwords
@@ -25,12 +30,20 @@ from shopfloor.kernel.database import Database
 from shopfloor.kernel.migrations import migrate
 from shopfloor.kernel.postgres import EmbeddedPostgres
 
-# Files that take a minute or so: first, so that no worker is left with one of them at the end.
+# Files that take half a minute or more: first, so that no worker is left with one of them at the end.
 LONG = (
     "tests/browser",
+    "tests/conformance",
+    "tests/app/test_app_currencies.py",
     "tests/races/test_races_orders_kills.py",
+    "tests/app/test_app_inputs.py",
+    "tests/app/test_app_process.py",
+    "tests/races/test_races_disk.py",
     "tests/races/test_races_stock_kills.py",
     "tests/properties/test_properties_ledger.py",
+    "tests/app/test_app_lists.py",
+    "tests/certificates",
+    "tests/app",
 )
 
 
@@ -53,6 +66,13 @@ def hurry(dsn: str) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def plain_logs() -> None:
+    """What the product logs in a test, as it prints it: structlog's own way draws each traceback for half a second."""
+    plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*structlog.get_config()["processors"][:-1], plain])
+
+
+@pytest.fixture(scope="session", autouse=True)
 def real_hasher() -> Iterator[PasswordHasher]:
     """A password costs a tenth of a second on purpose, and half of the tests sign somebody in: made cheap for them.
 
@@ -62,6 +82,21 @@ def real_hasher() -> Iterator[PasswordHasher]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(passwords, "HASHER", PasswordHasher.from_parameters(CHEAPEST))
         yield real
+
+
+@pytest.fixture(scope="session", autouse=True)
+def authorities_read_once() -> Iterator[None]:
+    """Each client of httpx reads all authorities of the world, which takes it longer than what it asks."""
+    real = ssl.create_default_context
+    usual = os.environ.get("SSL_CERT_FILE") or certifi.where()
+    kept = real(cafile=usual)
+
+    def create(*arguments: Any, **options: Any) -> ssl.SSLContext:
+        return kept if not arguments and options == {"cafile": usual} else real(*arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ssl, "create_default_context", create)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -152,7 +187,8 @@ def dsn(migrated: str, emptying: Emptying) -> str:
 @pytest.fixture
 async def database(dsn: str) -> AsyncIterator[Database]:
     """The test database through the product's own pool."""
-    db = Database(dsn)
+    with kept_connections():
+        db = Database(dsn)
     await db.open()
     yield db
     await db.close()

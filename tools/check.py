@@ -24,9 +24,9 @@ LINT = {
     "borders": [BIN / "lint-imports", "--no-cache"],
 }
 
-# Two workers, each with a database server of its own, a file in one of them: what its tests share is made once.  The
-# longest files first (tests/conftest.py).
-WORKERS = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
+# Three workers for two cores, since a third of the time goes by in waiting; each with a database server of its own, a
+# file in one of them: what its tests share is made once.  The longest files first (tests/conftest.py).
+WORKERS = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
 
 
 # Spins until whoever started it is gone, at the priority of the tests: they get half of the machine.

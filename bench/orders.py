@@ -17,7 +17,6 @@ from operator import attrgetter
 from pathlib import Path
 from statistics import quantiles
 from typing import Any
-from uuid import UUID
 
 import click
 
@@ -162,7 +161,7 @@ def asked(of: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     }
 
 
-async def ask(db: Database, question: dict[str, Any], after: UUID | None = None) -> paging.Page[Any]:
+async def ask(db: Database, question: dict[str, Any], after: Any = None) -> paging.Page[Any]:
     async with db.transaction() as tx:
         return await paging.numbered(
             orders.orders, tx, shop_id=SHOP, limit=50, key=attrgetter("id"), after=after, **question

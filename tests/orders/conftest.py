@@ -1,8 +1,9 @@
 """A shop with goods, a show on air and buyers."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -76,9 +77,7 @@ class Market:
             pools = await stock.pools(tx, shop_id=self.shop_id)
         return next(pool.id for pool in pools if pool.kind is stock.PoolKind.OPEN)
 
-    async def complete(
-        self, hold_id: UUID, shopper: UUID, also: Sequence[UUID] = (), **changes: object
-    ) -> orders.Order:
+    async def complete(self, hold_id: UUID, shopper: UUID, also: Any = (), **changes: object) -> orders.Order:
         """The form is sent, right but for `changes`."""
         return await orders.complete(
             self.db, shop_id=self.shop_id, hold_id=hold_id, shopper=shopper, form=form(**changes), also=also

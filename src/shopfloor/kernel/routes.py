@@ -12,7 +12,8 @@ from typing import Any, Final, cast
 
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
-from starlette.routing import Match, compile_path, get_name, get_route_path
+from starlette._utils import get_route_path
+from starlette.routing import Match, compile_path, get_name
 from starlette.types import Scope
 
 _HOW: Final = "_how"

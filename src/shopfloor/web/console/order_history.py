@@ -176,7 +176,7 @@ def _of_message(desk: Desk, notice: Any) -> Entry:
 def _of_note(desk: Desk, note: Any, who: _Who) -> Entry:
     return Entry(
         note.at,
-        desk.say(_NOTED.get(note.kind, note.kind)),
+        desk.say(_NOTED.get(note.kind) or str(note.kind)),
         who(note.actor),
         note.text,
         note=note.kind == "note",

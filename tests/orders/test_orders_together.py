@@ -1,5 +1,6 @@
 """What is ordered later leaves in the parcel of the first order, and shipping is charged once."""
 
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -25,7 +26,7 @@ async def set_terms(market: Market, *, together_hours: int = 24) -> None:
         await policies.set_shop_terms(tx, shop_id=market.shop_id, terms=terms)
 
 
-async def again(market: Market, buyer: UUID, **changes: object) -> orders.Order:
+async def again(market: Market, buyer: UUID, **changes: Any) -> orders.Order:
     hold_id, _ = await market.hold(buyer=buyer)
     return await market.complete(hold_id, buyer, **changes)
 

@@ -66,7 +66,6 @@ from shopfloor.kernel.public_address import PublicAddress
 from shopfloor.kernel.routes import Router, add_routes
 from shopfloor.kernel.services import Services
 from shopfloor.kernel.settings import Settings
-from shopfloor.kernel.startup import prepared_database
 from shopfloor.kernel.tls import make_tls_protocol
 from shopfloor.live import api as live_api
 from shopfloor.media import api as media_api
@@ -606,12 +605,11 @@ def wanted_by(settings: Settings) -> Callable[[], certificates.Wanted]:
     return lambda: wanted
 
 
-def run(settings: Settings, *, background: bool = True) -> None:
-    """`shopfloor up` and `shopfloor web`."""
-    with prepared_database(settings) as dsn:
-        uvloop.run(serve(settings, dsn, background_work=background, ready=announce))
-        # What was frozen while serving is let go, or libraries report it as leaked when the process ends.
-        gc.unfreeze()
+def run(settings: Settings, dsn: str, *, background: bool = True) -> None:
+    """`shopfloor up` and `shopfloor web`, on a prepared database."""
+    uvloop.run(serve(settings, dsn, background_work=background, ready=announce))
+    # What was frozen while serving is let go, or libraries report it as leaked when the process ends.
+    gc.unfreeze()
 
 
 def https_lines(address: str, node: Node) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import sys
+import threading
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -95,11 +96,22 @@ def main(ctx: click.Context) -> None:
     ctx.obj = settings
 
 
-def _load_at_once() -> None:
-    """What is loaded at the start stays: looking through it for rubbish takes an eighth of the time until the shop
-    answers.  `app.serve` has it looked for again.
+def _serve(settings: Settings, *, background: bool = True) -> None:
+    """The program is loaded while the database starts, which is a process of its own and mostly waited for.
+
+    What is loaded stays: looking through it for rubbish takes an eighth of the time until the shop answers.
+    `app.serve` has it looked for again.
     """
     gc.disable()
+    prepared = startup.prepared_database(settings)
+    loading = threading.Thread(target=import_module, args=("shopfloor.app",), name="loading")
+    loading.start()
+    try:
+        with prepared as dsn:
+            loading.join()
+            app.run(settings, dsn, background=background)
+    finally:
+        loading.join()
 
 
 @main.command()
@@ -126,7 +138,6 @@ def up(
     behind_proxy: str | None,
 ) -> None:
     """Run the shop: pages, rooms, camera port and background work in one process."""
-    _load_at_once()
     if behind_proxy is not None and not behind_proxy.strip().lower().startswith("https://"):
         raise click.ClickException(
             f"--behind-proxy names the address at which the proxy serves HTTPS, as in https://shop.example; '{behind_proxy}' does not."
@@ -138,7 +149,7 @@ def up(
     given: dict[str, Any] = {
         "domain": ",".join(domain) or None, "acme_accept_terms": accept_terms or None, "local_https": local_https or None, "base_url": behind_proxy,
     }  # fmt: skip
-    app.run(
+    _serve(
         kernel_settings.Settings(**{name: value for name, value in given.items() if value is not None})
         if any(given.values())
         else settings
@@ -149,8 +160,7 @@ def up(
 @click.pass_obj
 def web(settings: Settings) -> None:
     """Run pages, rooms and camera port only; start `worker` beside it.  Any number may share one database."""
-    _load_at_once()
-    app.run(settings, background=False)
+    _serve(settings, background=False)
 
 
 @main.command("worker")

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Form, Request
+from fastapi import Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from shopfloor import accounts, catalog, purchases, stock
@@ -17,13 +17,14 @@ from shopfloor.accounts.api import Shopper, is_secure, public
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.http import Db
+from shopfloor.kernel.routes import Router
 from shopfloor.kernel.values import MAX_MINOR, Money, new_id, now
 from shopfloor.web.languages import Language, language_of
 from shopfloor.web.parts import option_words, texts_now
 from shopfloor.web.templating import render
 from shopfloor.web.waitlist import why_refused
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 
 COOKIE: Final = "cart"
 MOST_LINES: Final = 20

@@ -3,7 +3,7 @@
 from time import monotonic
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse, Response
 
@@ -14,11 +14,12 @@ from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import TooMany
 from shopfloor.kernel.http import Db
 from shopfloor.kernel.rate_limit import Gcra
+from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
 from shopfloor.web.languages import language_of
 from shopfloor.web.static import content_of
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 
 # Of one address: a campus allows it now and then, a flood fills no table.
 _ALLOWED: Final = Gcra(every=6.0, burst=60)

@@ -12,6 +12,7 @@ from shopfloor.orders.checkout_form import form_hash, tidy
 from shopfloor.orders.models import (
     Delivery,
     FulfilmentStatus,
+    Granted,
     Item,
     Order,
     OrderLine,
@@ -21,8 +22,9 @@ from shopfloor.orders.models import (
     Why,
     totals,
 )
+from shopfloor.orders.refund_shares import share
 from shopfloor.orders.refusals import FormRefused
-from shopfloor.orders.statuses import allot, derive, due, give_back, is_late, may_cancel, refund_on_cancel
+from shopfloor.orders.statuses import allot, derive, due, is_late, may_cancel, refund_on_cancel
 from shopfloor.policies import ShopTerms
 from shopfloor.purchases import BadPurchase
 from shopfloor.stock import HoldPolicy
@@ -163,13 +165,13 @@ def test_refunds_in_parts_give_each_line_back_what_it_cost(
     amounts: list[int], shipping: int, wanted: list[int]
 ) -> None:
     lines = [line(amount_minor=amount) for amount in amounts]
-    left, before, back = sum(amounts) + shipping, list[int](), [0] * (len(amounts) + 1)
+    left, before, back = sum(amounts) + shipping, list[Granted](), [0] * (len(amounts) + 1)
     for most in [*wanted, left]:
         amount = min(most, left)
-        parts, rest = give_back(amount, before, lines, shipping_minor=shipping)
-        assert sum(parts) + rest == amount
-        back = [gone + part for gone, part in zip(back, [*parts, rest], strict=True)]
-        before.append(amount)
+        parts = share(amount, before, lines, shipping_minor=shipping)
+        assert sum(parts) == amount
+        back = [gone + part for gone, part in zip(back, parts, strict=True)]
+        before.append(Granted(uuid4(), amount, parts[:-1], parts[-1]))
         left -= amount
 
     assert back == [*amounts, shipping]

@@ -21,7 +21,7 @@ GOES_ALONG: Final = frozenset(
     {
         "catalog.bundle", "catalog.bundle_part", "catalog.list_price_source", "catalog.picture",
         "catalog.picture_source", "catalog.price",
-        "catalog.variant",
+        "catalog.variant", "policies.no_withdrawal",
     }
 )  # fmt: skip
 # What keeps it, by the table that names it.
@@ -39,6 +39,8 @@ REASONS: Final[Mapping[str, str]] = {
     "purchases.waiting": "waitlist",
     "purchases.waiting_count": "waitlist",
     "purchases.waiting_units": "waitlist",
+    "returns.line": "sold",
+    "returns.receipt": "sold",
     "stock.hold": "held",
     "stock.level": "stock",
     "supply.plan_line": "plan",

@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
 
-from shopfloor import accounts, documents, orders, payments, pricing
+from shopfloor import accounts, documents, orders, pricing
 from shopfloor.documents import Kind, NewDocument, Paper, Row, Sum, TaxRow
 from shopfloor.invoicing.refusals import InvoiceOfCancelled, NothingPaid, NotPaidYet
 from shopfloor.kernel import jobs
@@ -143,39 +143,31 @@ async def make_files(run: jobs.Run, asked: OfOrder) -> None:
 async def _credit(tx: Tx, view: orders.OrderView, invoice: documents.Document) -> int:
     """A note for each refund that has none; returns how many."""
     found, lines = view.order, view.lines
-    before: list[int] = []
+    gone = [0] * (len(lines) + 1)
     made = 0
-    for refund_id, amount in _refunds(view):
-        if await documents.find(tx, shop_id=found.shop_id, kind=Kind.CREDIT_NOTE, source=refund_id) is None:
+    for refund in view.refunds:
+        parts = [*refund.lines, refund.shipping_minor]
+        source = refund.refund_id
+        if await documents.find(tx, shop_id=found.shop_id, kind=Kind.CREDIT_NOTE, source=source) is None:
             maker = await _maker(tx, found)
-            credited = _credited(found, lines, before, amount)
+            credited = _credited(found, lines, gone, parts)
             await documents.issue(
                 tx,
                 shop_id=found.shop_id,
                 wanted=NewDocument(
                     Kind.CREDIT_NOTE,
                     found.id,
-                    refund_id,
+                    source,
                     found.currency,
-                    amount,
+                    refund.amount_minor,
                     sum(tax for _, _, tax in credited.taxes),
                     maker.today,
                 ),
-                paper=maker.credit_note(found, lines, credited, invoice, amount),
+                paper=maker.credit_note(found, lines, credited, invoice, refund.amount_minor),
             )
             made += 1
-        before.append(amount)
+        gone = [before + part for before, part in zip(gone, parts, strict=True)]
     return made
-
-
-def _refunds(view: orders.OrderView) -> list[tuple[UUID, int]]:
-    """(id, amount) in the order in which they were decided.  Why is between the merchant and its books."""
-    known: dict[UUID, int] = {}
-    for event in view.payments:
-        if event.kind is payments.PaymentEventKind.REFUND_GRANTED:
-            refund_id = UUID(event.reference.split("/")[0])
-            known[refund_id] = known.get(refund_id, 0) + event.amount_minor
-    return list(known.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,22 +179,16 @@ class _Credited:
     taxes: list[tuple[str, int, int]]
 
 
-def _credited(found: orders.Order, lines: Sequence[_Line], before: Sequence[int], amount: int) -> _Credited:
+def _credited(
+    found: orders.Order, lines: Sequence[_Line], gone: Sequence[int], parts: Sequence[int]
+) -> _Credited:
     """All of them together give back exactly the tax that was paid, by differences of what is given back so far."""
     told = found.calculation
     costs = [*(line.amount_minor for line in lines), found.shipping_minor]
-    gone = [0] * len(costs)
-    for earlier in before:
-        gone = [
-            each + more for each, more in zip(gone, pricing.refund_parts(costs, gone, earlier), strict=True)
-        ]
-    *shares, shipping = pricing.refund_parts(costs, gone, amount)
     by_rate: dict[str, tuple[int, int]] = {}
-    paid = [
-        *zip(costs, gone, [*shares, shipping], strict=True),
-    ]
+    paid = zip(costs, gone, parts, strict=True)
     for (whole, back, share), taxes in zip(paid, _tax_shares(told, len(lines)), strict=True):
-        if not whole:
+        if not whole or not share:
             continue
         for each in taxes:
             name = _rate_name(each)
@@ -212,7 +198,7 @@ def _credited(found: orders.Order, lines: Sequence[_Line], before: Sequence[int]
             net, taxed = by_rate.get(name, (0, 0))
             # A line with two rates has one net amount under each of them.
             by_rate[name] = (net + share - _taxes_of(taxes, whole, back, share), taxed + tax)
-    return _Credited(list(shares), shipping, [(name, net, tax) for name, (net, tax) in by_rate.items()])
+    return _Credited(list(parts[:-1]), parts[-1], [(name, net, tax) for name, (net, tax) in by_rate.items()])
 
 
 def _taxes_of(taxes: Sequence[dict[str, Any]], whole: int, back: int, share: int) -> int:

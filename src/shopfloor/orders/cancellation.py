@@ -20,17 +20,27 @@ from shopfloor.policies import shop_terms
 
 
 async def cancel(
-    tx: Tx, *, shop_id: int, order_id: UUID, by: Party, actor: str, note: str = "", why: Why = Why.ASKED
+    tx: Tx,
+    *,
+    shop_id: int,
+    order_id: UUID,
+    by: Party,
+    actor: str,
+    note: str = "",
+    why: Why = Why.ASKED,
+    withdrawn: bool = False,
 ) -> Order:
     """Units go back (first to who waits for them), money too.  Cancelling twice is cancelling once.
 
-    Raises CannotCancel: a buyer after paying (unless a promised date was missed), anybody after shipping.
+    Raises CannotCancel: a buyer after paying (unless a promised date was missed, or the buyer has the right to
+    withdraw from the contract and does: `withdrawn`), anybody after shipping.
     """
     found, lines = await lock(tx, shop_id=shop_id, order_id=order_id)
     if found.status is Status.CANCELLED:
         return found
     number_of(found)
-    if not may_cancel(found, lines, by=by, today=await today(tx, shop_id=shop_id)):
+    asks = Party.MERCHANT if withdrawn else by
+    if not may_cancel(found, lines, by=asks, today=await today(tx, shop_id=shop_id)):
         raise CannotCancel(status=found.status, charged_minor=found.charged_minor)
     return await fall(tx, found, lines, by=by, why=why, note=note, actor=actor)
 

@@ -243,6 +243,13 @@ async def prepare(
         tax_minor=way.breakdown.totals.tax,
         shipping_name=way.name,
         calculation=way.calculation,
+        return_terms=await policies.return_rules.freeze(
+            tx,
+            shop_id=shop_id,
+            country=quoting.country_of(kept.quote, clean),
+            product_ids=sorted({item.product_id for item in way.items}),
+            standard_minor=quoting.cheapest_shipping(kept.quote),
+        ),
         form_hash=form_hash(clean),
         key=key,
         joins_order_id=None if way.joins is None else way.joins.id,

@@ -214,6 +214,8 @@ class Order:
     """The order in whose parcel it leaves."""
     disputed_minor: int = 0
     """What banks have taken back and not returned."""
+    return_terms: dict[str, Any] | None = None
+    """What may be given back and until when, as it was promised; None for older orders."""
 
     def __post_init__(self) -> None:
         put = object.__setattr__
@@ -307,6 +309,16 @@ class Companion:
 
 
 @dataclass(frozen=True, slots=True)
+class Granted:
+    """A refund that was decided, and what of each line, in order, and of shipping it gives back."""
+
+    refund_id: UUID
+    amount_minor: int
+    lines: list[int]
+    shipping_minor: int
+
+
+@dataclass(frozen=True, slots=True)
 class OrderView:
     """One order with everything a page shows."""
 
@@ -323,6 +335,8 @@ class OrderView:
     bundles: list[Bundle] = field(default_factory=list[Bundle])
     together: list[Companion] = field(default_factory=list[Companion])
     """Other orders that leave in the same parcel."""
+    refunds: list[Granted] = field(default_factory=list[Granted])
+    """In the order in which they were decided."""
 
     @property
     def awaits_goods(self) -> bool:

@@ -39,6 +39,7 @@ async def insert_order(
     tax_minor: int,
     shipping_name: str,
     calculation: Mapping[str, Any],
+    return_terms: Mapping[str, Any],
     joins_order_id: UUID | None = None,
 ) -> None:
     await tx.run(
@@ -47,14 +48,14 @@ async def insert_order(
           id, shop_id, checkout_id, hold_id, buyer, policy, offer_id, show_id, pool_id, host_id, host_name, show_ms,
           contact_name, contact_phone, contact_email, delivery, address, provider, method, note, locale, currency,
           goods_minor, shipping_minor, total_minor, first_minor, status, payment_status, fulfilment_status,
-          form_hash, key, tax_minor, shipping_name, calculation, joins_order_id)
+          form_hash, key, tax_minor, shipping_name, calculation, joins_order_id, return_terms)
         VALUES (
           %(id)s, %(shop_id)s, %(checkout_id)s, %(checkout_id)s, %(buyer)s, %(policy)s, %(offer_id)s, %(show_id)s,
           %(pool_id)s, %(host_id)s, %(host_name)s, %(show_ms)s, %(contact_name)s, %(contact_phone)s,
           %(contact_email)s, %(delivery)s, %(address)s, %(provider)s, %(method)s, %(note)s, %(locale)s,
           %(currency)s, %(goods_minor)s, %(shipping_minor)s, %(total_minor)s, %(first_minor)s, 'draft', 'unpaid',
           'unsecured', %(form_hash)s, %(key)s, %(tax_minor)s, %(shipping_name)s, %(calculation)s,
-          %(joins_order_id)s)
+          %(joins_order_id)s, %(return_terms)s)
         """,
         id=id,
         shop_id=checkout.shop_id,
@@ -87,6 +88,7 @@ async def insert_order(
         shipping_name=shipping_name,
         calculation=Jsonb(dict(calculation)),
         joins_order_id=joins_order_id,
+        return_terms=Jsonb(dict(return_terms)),
     )
 
 
@@ -185,7 +187,7 @@ async def order(tx: Tx, *, order_id: UUID) -> Order | None:
                refund_granted_minor, refunded_minor, status, payment_status, fulfilment_status, secured,
                form_hash, key, tracking, cancelled_by, cancel_why, cancel_note, payment_due_at, balance_due_at,
                created_at, placed_at, paid_at, shipped_at, delivered_at, cancelled_at, tax_minor,
-               shipping_name, calculation, joins_order_id, disputed_minor
+               shipping_name, calculation, joins_order_id, disputed_minor, return_terms
           FROM orders.orders WHERE id = %(order_id)s
         """,
         order_id=order_id,
@@ -485,3 +487,19 @@ async def numbers(tx: Tx, *, shop_id: int, order_ids: Sequence[UUID]) -> dict[UU
         ids=list(order_ids),
     )
     return {row.id: row.number for row in rows}
+
+
+async def insert_refund_share(tx: Tx, *, order_id: UUID, refund_id: UUID, parts: Sequence[int]) -> None:
+    await tx.run(
+        "INSERT INTO orders.refund_share (order_id, refund, parts) VALUES (%(order_id)s, %(refund)s, %(parts)s::bigint[])",
+        order_id=order_id,
+        refund=refund_id,
+        parts=list(parts),
+    )
+
+
+async def refund_shares(tx: Tx, *, order_id: UUID) -> dict[UUID, list[int]]:
+    cursor = await tx.connection.execute(
+        "SELECT refund, parts FROM orders.refund_share WHERE order_id = %(order_id)s", {"order_id": order_id}
+    )
+    return {refund_id: list(parts) for refund_id, parts in await cursor.fetchall()}

@@ -142,6 +142,17 @@ def chosen(quoted: Quote, form: Form) -> Way:
     raise FormRefused(fields={"delivery": "parcel_gone" if joining else "not_to_this_place"})
 
 
+def country_of(quoted: Quote, form: Form) -> str:
+    """Where the goods go: to the address, or to where the shop hands them over."""
+    place = place_of(form.address) if form.delivery is Delivery.SHIP else None
+    return quoted.place.country if place is None else place.country
+
+
+def cheapest_shipping(quoted: Quote) -> int:
+    """What sending it there costs at least; nothing where nothing is sent."""
+    return min((way.totals.shipping.minor for way in quoted.ways if way.delivery is Delivery.SHIP), default=0)
+
+
 def whole(bundles: Sequence[Bundle], items: Sequence[Item]) -> list[Bundle]:
     """The bundles, at what the buyer pays for their lines."""
     return [

@@ -7,12 +7,11 @@ from shopfloor import approvals, disputes, payments, purchases, stock
 from shopfloor.kernel import logs, outbox
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.values import Money
-from shopfloor.orders import queries, views
+from shopfloor.orders import queries, refund_shares, views
 from shopfloor.orders.events import OrderRefunded, RefundPaid
 from shopfloor.orders.lifecycle import fact_lines, lock, number_of, settle
-from shopfloor.orders.models import Order, OrderLine
+from shopfloor.orders.models import Granted, Order, OrderLine
 from shopfloor.orders.refusals import KeyReused, RefundNotFound, WrongAmount, WrongCurrency
-from shopfloor.orders.statuses import give_back
 
 _log = logs.get("orders")
 
@@ -27,11 +26,17 @@ async def refund(
     note: str,
     actor: str,
     put_back: Mapping[int, int] | None = None,
+    location_id: int | None = None,
+    resellable: bool = True,
+    parts: Sequence[int] | None = None,
 ) -> Order:
     """Decide to give money back, in part or all; sent by `mark_refunded` when it has left.
 
-    `put_back` {line id: units} also takes shipped units back on the shelf.  The same `refund_id` again is the
-    same refund.  Where it needs a second person, it is asked for, and granted by `confirm`.  Raises payments.OverRefund with `refundable_minor`, WrongCurrency, KeyReused, purchases.BadPurchase.
+    `put_back` {line id: units} also takes shipped units back, also for an amount of zero: on the shelf of this
+    location (None: of where they left), or, where they are not `resellable`, on none.  `parts`: what of each line it gives back,
+    in their order, and of shipping as the last; without them it is of the order as a whole.  The same `refund_id`
+    again is the same refund.  Where it needs a second person, it is asked for, and granted by `confirm`.  Raises payments.OverRefund with `refundable_minor`, WrongCurrency, KeyReused,
+    purchases.BadPurchase, stock.UnknownStock.
     """
     found, lines = await lock(tx, shop_id=shop_id, order_id=order_id)
     number_of(found)
@@ -48,12 +53,20 @@ async def refund(
         raise WrongAmount(given_minor=amount.minor)
     if not 0 <= amount.minor <= found.refundable_minor:
         raise payments.OverRefund(given_minor=amount.minor, refundable_minor=found.refundable_minor)
-    await _put_back(tx, found, lines, put_back or {})
-    await grant(tx, found, amount.minor, refund_id=refund_id, note=note, actor=actor)
+    await _put_back(tx, found, lines, put_back or {}, location_id=location_id, resellable=resellable)
+    await grant(tx, found, amount.minor, refund_id=refund_id, note=note, actor=actor, parts=parts)
     return await settle(tx, order_id=order_id)
 
 
-async def _put_back(tx: Tx, found: Order, lines: Sequence[OrderLine], units: Mapping[int, int]) -> None:
+async def _put_back(
+    tx: Tx,
+    found: Order,
+    lines: Sequence[OrderLine],
+    units: Mapping[int, int],
+    *,
+    location_id: int | None,
+    resellable: bool,
+) -> None:
     by_id = {line.id: line for line in lines}
     for line_id, quantity in sorted(units.items()):
         line = by_id.get(line_id)
@@ -61,17 +74,36 @@ async def _put_back(tx: Tx, found: Order, lines: Sequence[OrderLine], units: Map
             raise purchases.BadPurchase(
                 "More would come back than was shipped.", line_id=line_id, quantity=quantity
             )
-        await stock.put_back(tx, hold_id=found.hold_id, variant_id=line.variant_id, quantity=quantity)
+        await stock.put_back(
+            tx,
+            hold_id=found.hold_id,
+            variant_id=line.variant_id,
+            quantity=quantity,
+            location_id=location_id,
+            resellable=resellable,
+        )
         await queries.add_returned(tx, line_id=line_id, quantity=quantity)
 
 
-async def grant(tx: Tx, found: Order, amount_minor: int, *, refund_id: UUID, note: str, actor: str) -> None:
+async def grant(
+    tx: Tx,
+    found: Order,
+    amount_minor: int,
+    *,
+    refund_id: UUID,
+    note: str,
+    actor: str,
+    parts: Sequence[int] | None = None,
+) -> None:
     """Owe `amount_minor` to the buyer, newest charge first, and say so.  Nothing for nothing.
 
-    Where it needs a second person, that one is asked for instead.
+    `parts`: what of each line, in their order, and of shipping as the last.  Where it needs a second person, that one
+    is asked for instead.  Raises payments.OverRefund, also where parts are more than is left of one of them.
     """
     if amount_minor <= 0:
         return
+    if parts is not None:
+        await _name_parts(tx, found, amount_minor, parts, refund_id=refund_id)
     why = await approvals.needed(
         tx,
         shop_id=found.shop_id,
@@ -98,6 +130,21 @@ async def grant(tx: Tx, found: Order, amount_minor: int, *, refund_id: UUID, not
     await _grant(tx, found, amount_minor, refund_id=refund_id, note=note, actor=actor)
 
 
+async def _name_parts(
+    tx: Tx, found: Order, amount_minor: int, parts: Sequence[int], *, refund_id: UUID
+) -> None:
+    lines = await queries.lines(tx, order_id=found.id)
+    before = await granted_before(tx, found, lines)
+    left = refund_shares.left(before, lines, shipping_minor=found.shipping_minor)
+    if sum(parts) != amount_minor or not _fit(parts, left):
+        raise payments.OverRefund(given_minor=amount_minor, refundable_minor=sum(left))
+    await queries.insert_refund_share(tx, order_id=found.id, refund_id=refund_id, parts=parts)
+
+
+def _fit(parts: Sequence[int], left: Sequence[int]) -> bool:
+    return all(0 <= part <= most for part, most in zip(parts, left, strict=True))
+
+
 async def confirm(tx: Tx, *, shop_id: int, request_id: UUID, person_id: int) -> tuple[Order, UUID]:
     """Another member says yes to a refund that waits: the order, and the refund to be sent.
 
@@ -119,7 +166,13 @@ async def confirm(tx: Tx, *, shop_id: int, request_id: UUID, person_id: int) -> 
 
 
 async def _grant(tx: Tx, found: Order, amount_minor: int, *, refund_id: UUID, note: str, actor: str) -> None:
-    before = await _granted_before(tx, found)
+    lines = await queries.lines(tx, order_id=found.id)
+    before = await granted_before(tx, found, lines)
+    shares = (await queries.refund_shares(tx, order_id=found.id)).get(refund_id)
+    if shares is None:
+        shares = refund_shares.share(amount_minor, before, lines, shipping_minor=found.shipping_minor)
+    elif not _fit(shares, refund_shares.left(before, lines, shipping_minor=found.shipping_minor)):
+        raise payments.OverRefund(given_minor=amount_minor, refundable_minor=found.refundable_minor)
     await payments.grant_refund(
         tx,
         subject_id=found.id,
@@ -129,8 +182,6 @@ async def _grant(tx: Tx, found: Order, amount_minor: int, *, refund_id: UUID, no
         actor=actor,
         withdrawn=await disputes.withdrawn(tx, subject_id=found.id),
     )
-    lines = await queries.lines(tx, order_id=found.id)
-    shares, shipping = give_back(amount_minor, before, lines, shipping_minor=found.shipping_minor)
     await outbox.record(
         tx,
         OrderRefunded(
@@ -142,20 +193,20 @@ async def _grant(tx: Tx, found: Order, amount_minor: int, *, refund_id: UUID, no
             show_id=found.show_id,
             currency=found.currency,
             amount_minor=amount_minor,
-            shipping_minor=shipping,
-            lines=fact_lines(lines, shares),
+            shipping_minor=shares[-1],
+            lines=fact_lines(lines, shares[:-1]),
         ),
     )
 
 
-async def _granted_before(tx: Tx, found: Order) -> list[int]:
+async def granted_before(tx: Tx, found: Order, lines: Sequence[OrderLine]) -> list[Granted]:
     """The refunds of an order so far, in the order in which they were decided."""
-    by_refund: dict[str, int] = {}
-    for event in await payments.events_for(tx, subject_id=found.id):
-        if event.kind is payments.PaymentEventKind.REFUND_GRANTED:
-            refund = event.reference.split("/")[0]
-            by_refund[refund] = by_refund.get(refund, 0) + event.amount_minor
-    return list(by_refund.values())
+    return refund_shares.granted(
+        await payments.events_for(tx, subject_id=found.id),
+        await queries.refund_shares(tx, order_id=found.id),
+        lines,
+        shipping_minor=found.shipping_minor,
+    )
 
 
 async def refunds_owed(tx: Tx, *, shop_id: int, order_id: UUID) -> dict[UUID, Money]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from shopfloor import payments, pricing
+from shopfloor import payments
 from shopfloor.kernel.values import Money, split_minor
 from shopfloor.orders.models import Due, FulfilmentStatus, Order, OrderLine, Party, PaymentStatus, Status, Why
 from shopfloor.policies import ShopTerms
@@ -115,20 +115,6 @@ def refund_on_cancel(order: Order, lines: Sequence[OrderLine], *, why: Why, term
         deposits = sum(line.first_minor for line in lines if line.first_minor < line.amount_minor)
         return max(0, order.refundable_minor - deposits)
     return order.refundable_minor
-
-
-def give_back(
-    amount_minor: int, before: Sequence[int], lines: Sequence[OrderLine], *, shipping_minor: int
-) -> tuple[list[int], int]:
-    """Split a refund over the lines and shipping by what earlier ones left of each: all of them together give back
-    exactly what each cost.
-    """
-    paid = [*(line.amount_minor for line in lines), shipping_minor]
-    back = parts = [0] * len(paid)
-    for amount in [*before, amount_minor]:
-        parts = pricing.refund_parts(paid, back, amount)
-        back = [gone + part for gone, part in zip(back, parts, strict=True)]
-    return parts[:-1], parts[-1]
 
 
 def allot(amount_minor: int, lines: Sequence[OrderLine], *, shipping_minor: int) -> tuple[list[int], int]:

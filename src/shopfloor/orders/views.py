@@ -12,8 +12,8 @@ from shopfloor import accounts, payments
 from shopfloor.kernel import paging
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import now
-from shopfloor.orders import checkout_queries, list_queries, page_texts, queries, together
-from shopfloor.orders.models import Counts, Due, Order, OrderSummary, OrderView, Party, Status
+from shopfloor.orders import checkout_queries, list_queries, page_texts, queries, refund_shares, together
+from shopfloor.orders.models import Counts, Due, Granted, Order, OrderSummary, OrderView, Party, Status
 from shopfloor.orders.refusals import OrderNotFound
 from shopfloor.orders.statuses import due, is_late, may_cancel
 from shopfloor.policies import shop_terms
@@ -208,11 +208,16 @@ async def _view(tx: Tx, found: Order) -> OrderView:
     assert checkout is not None, "an order has a checkout by foreign key"
     owed = due(found)
     day = await today(tx, shop_id=found.shop_id)
+    events = await payments.events_for(tx, subject_id=found.id)
+    refunds: list[Granted] = []
+    if found.refund_granted_minor:
+        named = await queries.refund_shares(tx, order_id=found.id)
+        refunds = refund_shares.granted(events, named, lines, shipping_minor=found.shipping_minor)
     open_order = found.status in {Status.PLACED, Status.PAID, Status.PARTLY_SHIPPED}
     return OrderView(
         order=found,
         lines=lines,
-        payments=await payments.events_for(tx, subject_id=found.id),
+        payments=events,
         due=owed,
         buyer_may_cancel=may_cancel(found, lines, by=Party.BUYER, today=day),
         is_late=open_order and is_late(lines, today=day),
@@ -220,6 +225,7 @@ async def _view(tx: Tx, found: Order) -> OrderView:
         instructions=await _instructions(tx, found, owed),
         bundles=await queries.bundles(tx, order_id=found.id),
         together=await together.companions(tx, shop_id=found.shop_id, order_id=found.id),
+        refunds=refunds,
     )
 
 

@@ -9,13 +9,14 @@ from pydantic import BaseModel, Field
 
 from shopfloor.accounts import Actor, NotAllowed, Permission
 from shopfloor.accounts.api import allowed
+from shopfloor.catalog import UnknownProduct
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.http import Db, refusals, with_links
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.text import UnusableText
 from shopfloor.kernel.values import MAX_MINOR
-from shopfloor.policies import bank_details, service
+from shopfloor.policies import bank_details, return_rules, service
 from shopfloor.policies.models import ShopTerms
 
 router = Router(prefix="/v1/{shop}/orders", tags=["orders"])
@@ -39,6 +40,23 @@ class PolicyBody(BaseModel):
     together_hours: int = Field(24, ge=0, le=ShopTerms.MOST_TOGETHER_HOURS)
 
 
+class ReturnRulesBody(BaseModel):
+    """Days of zero: not granted.  Where the law of the buyer's country grants more, the law holds."""
+
+    withdrawal_days: int = Field(14, ge=0, le=return_rules.ReturnRules.MOST_DAYS)
+    goodwill_days: int = Field(0, ge=0, le=return_rules.ReturnRules.MOST_DAYS)
+    claim_days: int = Field(730, ge=0, le=return_rules.ReturnRules.MOST_CLAIM_DAYS)
+    seller_pays: bool = False
+    address: str = Field("", max_length=return_rules.LONGEST_ADDRESS)
+    note: str = Field("", max_length=return_rules.LONGEST_NOTE)
+
+
+class ExceptionBody(BaseModel):
+    """`why` null: it may be given back like any other."""
+
+    why: return_rules.Why | None
+
+
 class PayToBody(BaseModel):
     pay_to: str = Field(max_length=2000)
 
@@ -55,6 +73,29 @@ async def set_policy(body: PolicyBody, actor: Manager, db: Db) -> ShopTerms:
     terms = ShopTerms(**body.model_dump(exclude={"pay_to"}))
     async with db.transaction() as tx:
         return await bank_details.change_terms(tx, actor=actor, terms=terms, pay_to=body.pay_to)
+
+
+@router.get("/policy/returns")
+async def returns_policy(actor: Viewer, db: Db) -> return_rules.ReturnRules:
+    """What buyers may give back, beside what the law grants them."""
+    async with db.transaction() as tx:
+        return await return_rules.of_shop(tx, shop_id=actor.shop_id)
+
+
+@router.put("/policy/returns", responses=refusals(UnusableText))
+async def set_returns_policy(body: ReturnRulesBody, actor: Manager, db: Db) -> return_rules.ReturnRules:
+    """For orders that are placed from now on."""
+    rules = return_rules.ReturnRules(**body.model_dump())
+    async with db.transaction() as tx:
+        return await return_rules.set_rules(tx, shop_id=actor.shop_id, rules=rules)
+
+
+@router.put("/policy/returns/exceptions/{product_id}", responses=refusals(UnknownProduct))
+async def set_return_exception(product_id: Id, body: ExceptionBody, actor: Manager, db: Db) -> ExceptionBody:
+    """A product that nobody may give back without a fault, and why."""
+    async with db.transaction() as tx:
+        await return_rules.set_exception(tx, shop_id=actor.shop_id, product_id=product_id, why=body.why)
+    return body
 
 
 @router.put("/policy/pay-to", responses=refusals(NotAllowed, UnusableText))

@@ -1,0 +1,237 @@
+"""What buyers may give back: what the law of their country asks for, and what the shop grants beside it.
+
+`freeze` puts both into an order when it is placed; nothing that is changed later reaches an order that is.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from typing import Any, ClassVar, Final
+
+from shopfloor import catalog
+from shopfloor.kernel import text
+from shopfloor.kernel.amounts import QuantityUnreadable
+from shopfloor.kernel.database import Tx
+
+LONGEST_ADDRESS: Final = 1000
+LONGEST_NOTE: Final = 2000
+
+
+class Law(StrEnum):
+    """Whose rules hold for a purchase at a distance."""
+
+    EU = "eu"
+    """14 days from the day on which the last parcel of the order arrived."""
+    CN = "cn"
+    """7 days from the day on which each parcel arrived."""
+    OWN = "own"
+    """What the shop grants, counted from the last parcel."""
+
+
+class Why(StrEnum):
+    """Why nobody may send a product back without a fault."""
+
+    MADE_TO_ORDER = "made_to_order"
+    PERISHABLE = "perishable"
+    SEALED = "sealed"
+    DIGITAL = "digital"
+    AGREED = "agreed"
+
+
+# The European Economic Area, and the United Kingdom, which counts alike.
+_LIKE_EU: Final = frozenset(
+    [
+        "AT",
+        "BE",
+        "BG",
+        "CY",
+        "CZ",
+        "DE",
+        "DK",
+        "EE",
+        "ES",
+        "FI",
+        "FR",
+        "GB",
+        "GR",
+        "HR",
+        "HU",
+        "IE",
+        "IS",
+        "IT",
+        "LI",
+        "LT",
+        "LU",
+        "LV",
+        "MT",
+        "NL",
+        "NO",
+        "PL",
+        "PT",
+        "RO",
+        "SE",
+        "SI",
+        "SK",
+    ]
+)
+LEAST_DAYS: Final = {Law.EU: 14, Law.CN: 7, Law.OWN: 0}
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnRules:
+    """What a shop grants.  Days of zero: it does not.
+
+    `withdrawal_days`: without a reason; where the law grants more, the law holds.  `goodwill_days`: after that, when
+    the shop agrees.  `claim_days`: for a fault.  `seller_pays`: the way back.  `address`: where goods are sent to.
+    """
+
+    MOST_DAYS: ClassVar[int] = 365
+    MOST_CLAIM_DAYS: ClassVar[int] = 3650
+
+    withdrawal_days: int = 14
+    goodwill_days: int = 0
+    claim_days: int = 730
+    seller_pays: bool = False
+    address: str = ""
+    note: str = ""
+
+
+def law_of(country: str) -> Law:
+    if country in _LIKE_EU:
+        return Law.EU
+    return Law.CN if country == "CN" else Law.OWN
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    withdrawal_days: int
+    goodwill_days: int
+    claim_days: int
+    seller_pays: bool
+    address: str
+    note: str
+
+
+async def of_shop(tx: Tx, *, shop_id: int) -> ReturnRules:
+    """Defaults until the shop has set some."""
+    found = await tx.first(
+        _Row,
+        """
+        SELECT withdrawal_days, goodwill_days, claim_days, seller_pays, address, note
+          FROM policies.return_rules WHERE shop_id = %(shop_id)s
+        """,
+        shop_id=shop_id,
+    )
+    return ReturnRules() if found is None else ReturnRules(**asdict(found))
+
+
+async def set_rules(tx: Tx, *, shop_id: int, rules: ReturnRules) -> ReturnRules:
+    """They hold for orders placed from now on.  Raises QuantityUnreadable, UnusableText."""
+    _check(rules.withdrawal_days, ReturnRules.MOST_DAYS)
+    _check(rules.goodwill_days, ReturnRules.MOST_DAYS)
+    _check(rules.claim_days, ReturnRules.MOST_CLAIM_DAYS)
+    wanted = replace(
+        rules,
+        address=text.prose(rules.address, field="address", longest=LONGEST_ADDRESS),
+        note=text.prose(rules.note, field="note", longest=LONGEST_NOTE),
+    )
+    await tx.run(
+        """
+        INSERT INTO policies.return_rules (shop_id, withdrawal_days, goodwill_days, claim_days, seller_pays, address, note)
+        VALUES (%(shop_id)s, %(withdrawal)s, %(goodwill)s, %(claim)s, %(seller_pays)s, %(address)s, %(note)s)
+        ON CONFLICT (shop_id) DO UPDATE
+          SET withdrawal_days = excluded.withdrawal_days, goodwill_days = excluded.goodwill_days,
+              claim_days = excluded.claim_days, seller_pays = excluded.seller_pays, address = excluded.address,
+              note = excluded.note
+        """,
+        shop_id=shop_id,
+        withdrawal=wanted.withdrawal_days,
+        goodwill=wanted.goodwill_days,
+        claim=wanted.claim_days,
+        seller_pays=wanted.seller_pays,
+        address=wanted.address,
+        note=wanted.note,
+    )
+    return wanted
+
+
+def _check(days: int, most: int) -> None:
+    if not 0 <= days <= most:
+        raise QuantityUnreadable(given=str(days), least=0, most=most)
+
+
+async def exceptions(tx: Tx, *, shop_id: int, product_ids: Sequence[int]) -> dict[int, Why]:
+    """Of these products, those that nobody may send back without a fault."""
+    cursor = await tx.connection.execute(
+        """
+        SELECT product_id, why FROM policies.no_withdrawal
+         WHERE shop_id = %(shop_id)s AND product_id = ANY(%(ids)s::bigint[])
+        """,
+        {"shop_id": shop_id, "ids": list(product_ids)},
+    )
+    return {product_id: Why(why) for product_id, why in await cursor.fetchall()}
+
+
+async def set_exception(tx: Tx, *, shop_id: int, product_id: int, why: Why | None) -> None:
+    """None: it may be sent back like any other.  Raises UnknownProduct."""
+    await catalog.product(tx, shop_id=shop_id, product_id=product_id)
+    if why is None:
+        await tx.run(
+            "DELETE FROM policies.no_withdrawal WHERE shop_id = %(shop_id)s AND product_id = %(product_id)s",
+            shop_id=shop_id,
+            product_id=product_id,
+        )
+        return
+    await tx.run(
+        """
+        INSERT INTO policies.no_withdrawal (shop_id, product_id, why) VALUES (%(shop_id)s, %(product_id)s, %(why)s)
+        ON CONFLICT (shop_id, product_id) DO UPDATE SET why = excluded.why
+        """,
+        shop_id=shop_id,
+        product_id=product_id,
+        why=why,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Frozen:
+    """None of a shop that has set nothing."""
+
+    withdrawal_days: int | None
+    goodwill_days: int | None
+    claim_days: int | None
+    seller_pays: bool | None
+    note: str | None
+    exceptions: dict[str, str]
+
+
+async def freeze(
+    tx: Tx, *, shop_id: int, country: str, product_ids: Sequence[int], standard_minor: int
+) -> dict[str, Any]:
+    """What is promised to whoever orders these now, as JSON.
+
+    `country`: where it goes.  `standard_minor`: what the cheapest way of sending it there costs.
+    """
+    found = await tx.one(
+        _Frozen,
+        """
+        SELECT r.withdrawal_days, r.goodwill_days, r.claim_days, r.seller_pays, r.note,
+               (SELECT coalesce(jsonb_object_agg(n.product_id::text, n.why), '{}') FROM policies.no_withdrawal n
+                 WHERE n.shop_id = %(shop_id)s AND n.product_id = ANY(%(ids)s::bigint[])) AS exceptions
+          FROM (VALUES (1)) AS one (row) LEFT JOIN policies.return_rules r ON r.shop_id = %(shop_id)s
+        """,
+        shop_id=shop_id,
+        ids=list(product_ids),
+    )
+    usual, law = ReturnRules(), law_of(country)
+    days = usual.withdrawal_days if found.withdrawal_days is None else found.withdrawal_days
+    return {
+        "law": law.value,
+        "withdrawal_days": max(days, LEAST_DAYS[law]),
+        "goodwill_days": usual.goodwill_days if found.goodwill_days is None else found.goodwill_days,
+        "claim_days": usual.claim_days if found.claim_days is None else found.claim_days,
+        "seller_pays": bool(found.seller_pays),
+        "standard_minor": standard_minor,
+        "note": found.note or "",
+        "exceptions": found.exceptions,
+    }

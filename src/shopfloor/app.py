@@ -75,6 +75,7 @@ from shopfloor.payments import api as payments_api
 from shopfloor.policies import api as policies_api
 from shopfloor.pricing import api as pricing_api
 from shopfloor.promotions import api as promotions_api
+from shopfloor.returns import api as returns_api
 from shopfloor.rooms import api as rooms_api
 from shopfloor.stock import api as stock_api
 from shopfloor.supply import api as supply_api
@@ -393,7 +394,7 @@ class PathRouter:
 
 JSON = (
     people_api, shops_api, catalog_api, stock_api, media_api, live_api, rooms_api, chat_api, policies_api, orders_api, payments_api, disputes_api, pricing_api,
-    promotions_api, metrics_api, demand_api, supply_api, customers_api,
+    promotions_api, returns_api, metrics_api, demand_api, supply_api, customers_api,
 )  # fmt: skip
 
 probes = Router(include_in_schema=False)

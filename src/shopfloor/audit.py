@@ -18,6 +18,7 @@ from shopfloor import (
     orders,
     payments,
     promotions,
+    returns,
     shop_borders,
     stock,
     supply,
@@ -87,6 +88,7 @@ async def _run(db: Database, settings: Settings, delivered: collector.FactIds) -
         papers = await invoicing.audit(tx)
         paid = await payments.audit(tx)
         contested = await disputes.audit(tx)
+        came_back = await returns.audit(tx)
         delivery = await _outbox(tx, delivered)
         plans = await _plans(tx)
         borders = await _borders(tx)
@@ -99,6 +101,7 @@ async def _run(db: Database, settings: Settings, delivered: collector.FactIds) -
         *(_counted("documents", check.name, check.looked_at, check.offending) for check in papers),
         *(_counted("payments", check.name, check.looked_at, check.offending) for check in paid),
         *(_counted("disputes", check.name, check.looked_at, check.offending) for check in contested),
+        *(_counted("returns", check.name, check.looked_at, check.offending) for check in came_back),
         plans,
         *borders,
         *delivery,

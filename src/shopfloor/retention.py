@@ -120,7 +120,7 @@ CLASSES: Final[tuple[Class, ...]] = (
         Ends.NEVER,
     ),
     Class(
-        "Orders: lines, money in and out, disputes, parcels, and the product pages as their buyers saw them",
+        "Orders: lines, money in and out, disputes, parcels, returns, and the product pages as their buyers saw them",
         (
             "orders.orders",
             "orders.line",
@@ -129,8 +129,10 @@ CLASSES: Final[tuple[Class, ...]] = (
             "orders.checkout",
             "orders.page_text",
             "orders.sold",
+            "orders.refund_share",
             "fulfilment",
             "backoffice",
+            "returns",
             "payments",
             "disputes",
             "approvals",
@@ -222,7 +224,7 @@ CLASSES: Final[tuple[Class, ...]] = (
         Ends.NEVER,
     ),
     Class(
-        "Catalogue, prices, tax, shipping, discounts and claimed coupons, waitlists, forecasts, plans, suppliers, people and roles, words of messages",
+        "Catalogue, prices, tax, shipping, rules for returns, discounts and claimed coupons, waitlists, forecasts, plans, suppliers, people and roles, words of messages",
         (
             "catalog",
             "pricing",
@@ -231,6 +233,7 @@ CLASSES: Final[tuple[Class, ...]] = (
             "demand",
             "supply",
             "accounts",
+            "policies",
             "notifications",
             "webhooks.endpoint",
             "push.key",

@@ -42,6 +42,7 @@ _NAMED: Final = {
     "product_id": "catalog.product",
     "request_id": "approvals.request",
     "quote_id": "supply.quote",
+    "return_id": "returns.return",
     "run_id": "media.run",
     "show_id": "live.show",
     "subscription_id": "push.subscription",
@@ -52,6 +53,9 @@ _NAMED: Final = {
 }
 _NAMED_THERE: Final = {
     ("fulfilment.parcel_line", "line_id"): "orders.line",
+    ("returns.line", "line_id"): "orders.line",
+    ("returns.receipt", "line_id"): "orders.line",
+    ("returns.units", "line_id"): "orders.line",
     ("supply.purchase_line", "order_id"): "supply.purchase_order",
 }
 # What is of no shop.  People belong to several shops and leave them: what they did stays with their number.
@@ -75,7 +79,9 @@ _OWNER: Final = {
     "media.segment": "run_id",
     "orders.bundle": "order_id",
     "orders.line": "order_id",
+    "orders.refund_share": "order_id",
     "orders.tax_line": "order_id",
+    "returns.line": "return_id",
     "stock.movement": "level_id",
     "supply.plan_line": "plan_id",
     "supply.purchase_line": "order_id",

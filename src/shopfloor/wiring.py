@@ -29,6 +29,7 @@ from shopfloor import (
     orders,
     purchases,
     push,
+    returns,
     stock,
     supply,
     web,
@@ -219,6 +220,7 @@ async def _erased(tx: Tx, fact: BuyerErased) -> None:
     await notifications.forget_buyers(tx, shop_id=fact.shop_id, buyers=fact.shoppers)
     await customers.forget_erased(tx, shop_id=fact.shop_id, shoppers=fact.shoppers)
     await push.forget_shoppers(tx, shop_id=fact.shop_id, shoppers=fact.shoppers)
+    await returns.forget_buyers(tx, shop_id=fact.shop_id, buyers=fact.shoppers)
 
 
 FORGETS_PEOPLE: Mapping[type[Any], Callable[[Tx, Any], Any]] = {BuyerErased: _erased}

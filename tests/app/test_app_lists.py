@@ -42,6 +42,7 @@ LISTS = {
     "/v1/{shop}/channels/{channel_id}/runs": "SELECT count(*) FROM media.run",
     "/v1/{shop}/orders": "SELECT count(*) FROM orders.orders",
     "/v1/{shop}/customers": "SELECT count(*) FROM customers.customer",
+    "/v1/{shop}/returns": "SELECT count(*) FROM returns.return",
     "/v1/{shop}/discounts": "SELECT count(*) FROM promotions.discount",
     "/v1/{shop}/discounts/{discount_id}/codes": "SELECT count(*) FROM promotions.code WHERE discount_id = 1",
     "/v1/{shop}/discounts/{discount_id}/uses": "SELECT count(*) FROM promotions.use WHERE discount_id = 1",
@@ -67,6 +68,7 @@ ROWS_OF = {
     "/s/{shop}/orders": (r'/s/corner/orders/([0-9a-f-]{36})"', "SELECT id FROM orders.orders"),
     "/console/{shop}/discounts": (r'/discounts/(\d+)"', "SELECT id FROM promotions.discount"),
     "/console/{shop}/fulfilment": (r'/fulfilment/([0-9a-f-]{36})"', "SELECT id FROM fulfilment.parcel"),
+    "/console/{shop}/returns": (r'/returns/([0-9a-f-]{36})"', "SELECT id FROM returns.return"),
     "/console/{shop}/messages": (r'/messages/([0-9a-f-]{36})"', "SELECT id FROM notifications.notice"),
     "/console/{shop}/payments": (r"/differences/([0-9a-f-]{36})/settle", "SELECT id FROM payments.difference"),
     "/console/{shop}/payments/disputes": (r'/disputes/([0-9a-f-]{36})"', "SELECT id FROM disputes.dispute"),
@@ -147,6 +149,8 @@ ONE_THING = {
     "/s/{shop}/account", "/s/{shop}/account/sign-in", "/s/{shop}/account/code", "/s/{shop}/account/code/{code}",
     "/s/{shop}/account/addresses/new", "/s/{shop}/account/addresses/{address_id}", "/s/{shop}/account/data.json",
     "/s/{shop}/account/erase",
+    "/s/{shop}/orders/{order_id}/return", "/console/{shop}/returns/new",
+    "/console/{shop}/returns/{return_id}", "/console/{shop}/return-rules",
 }  # fmt: skip
 
 FILL = """
@@ -244,6 +248,8 @@ INSERT INTO pricing.tax_rate (shop_id, country, regions, postcodes, tax_class, n
 SELECT 1, 'DE', '{}', ARRAY[n::text], 'lists', 'Rate ' || n, '19', false FROM generate_series(1, %(rows)s) n;
 INSERT INTO fulfilment.parcel (id, shop_id, order_id, order_number, position, hold_id, location_id, delivery, state)
 SELECT gen_random_uuid(), 1, id, number, 1, hold_id, 1, 'ship', 'to_pick' FROM orders.orders;
+INSERT INTO returns.return (id, shop_id, order_id, order_number, position, buyer, journey, state, reason, note, asked_by)
+SELECT gen_random_uuid(), 1, id, number, 1, buyer, 'claim', 'requested', 'defective', '', 'buyer' FROM orders.orders;
 INSERT INTO fulfilment.carrier (shop_id, name, tracking_url)
 SELECT 1, 'Carrier ' || n, '' FROM generate_series(1, %(rows)s) n;
 INSERT INTO notifications.notice (id, shop_id, fact_id, kind, channel, recipient, locale, facts, state, urgency,

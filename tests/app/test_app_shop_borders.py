@@ -362,8 +362,8 @@ def bought(node: Running, shop: str, show: int, offer: int, variant: int) -> str
 
 
 def packed(database: "psycopg.Connection[Any]", shop_id: int, ids: Mapping[str, Any]) -> dict[str, str]:
-    """A parcel of the order, a carrier, a receipt and a sheet."""
-    parcel, document, sheet = uuid.uuid4(), uuid.uuid4(), uuid.uuid4()
+    """A parcel of the order, a carrier, a receipt, a sheet and a return."""
+    parcel, document, sheet, back = uuid.uuid4(), uuid.uuid4(), uuid.uuid4(), uuid.uuid4()
     order = ids["order_id"]
     database.execute(
         """
@@ -392,9 +392,30 @@ def packed(database: "psycopg.Connection[Any]", shop_id: int, ids: Mapping[str, 
         "INSERT INTO documents.sheet (id, shop_id, kind, asked, file, made_at) VALUES (%s, %s, 'label', %s, 'x', now())",
         [sheet, shop_id, [str(parcel)]],
     )
+    database.execute(
+        """
+        INSERT INTO returns.return (id, shop_id, order_id, order_number, position, buyer, journey, state, reason, note,
+                                    asked_by)
+        SELECT %s, shop_id, id, number, 1, buyer, 'claim', 'requested', 'defective', '', 'buyer'
+          FROM orders.orders WHERE id = %s
+        """,
+        [back, order],
+    )
+    database.execute(
+        """
+        INSERT INTO returns.line (return_id, line_id, variant_id, product_id, quantity)
+        SELECT %s, id, variant_id, product_id, 1 FROM orders.line WHERE id = %s
+        """,
+        [back, ids["line_id"]],
+    )
+    database.execute(
+        "INSERT INTO returns.units (line_id, order_id, shop_id, asked) VALUES (%s, %s, %s, 1)",
+        [ids["line_id"], order, shop_id],
+    )
     assert carrier is not None
     return {
         "parcel_id": str(parcel), "carrier_id": str(carrier[0]), "document_id": str(document), "sheet_id": str(sheet),
+        "return_id": str(back),
     }  # fmt: skip
 
 
@@ -411,7 +432,9 @@ def value_for(tenant: Tenant, name: str, path: str) -> str | None:
     ids = tenant.ids
     stem = re.sub(r"s$", "", name)
     for known in (stem, f"{stem}_id", f"{stem.split('_')[-1]}_id"):
-        if known == "line_id" and "/orders/" not in path and "/fulfilment/" not in path:
+        if known == "line_id" and not any(
+            part in path for part in ("/orders/", "/fulfilment/", "/returns")
+        ):
             return ids["chat_line"]
         if known == "order_id" and "purchase" in path:
             return ids["purchase_order_id"]

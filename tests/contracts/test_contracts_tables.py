@@ -16,7 +16,7 @@ import shopfloor
 SOURCE = Path(shopfloor.__file__).parent
 ORDER = [
     "kernel", "accounts", "approvals", "pricing", "catalog", "collector", "stock", "media", "live", "rooms", "promotions", "payments", "disputes", "purchases", "policies",
-    "orders", "chat",
+    "orders", "chat", "returns",
     "metrics", "demand", "supply", "integrity", "notifications", "customers", "webhooks", "push", "settlement", "federation",
 ]  # fmt: skip
 OWNERS = {

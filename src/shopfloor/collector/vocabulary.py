@@ -49,6 +49,7 @@ SERVER_ONLY: Final = (
     "payment.",
     "payments.",
     "privacy.",
+    "returns.",
     "settlement.",
     "stock.",
     "supplier.",

@@ -281,6 +281,34 @@ class Merchant:
 
     # After the show
 
+    async def send_parcels(self, show_id: int, most: int = 12) -> list[dict[str, Any]]:
+        """What is paid and on the shelf leaves, and arrives; returns those orders with their lines."""
+        sent: list[dict[str, Any]] = []
+        for row in await self.shop("GET", f"/orders?status=paid&show_id={show_id}&limit={3 * most}"):
+            if len(sent) == most:
+                break
+            if row["fulfilment_status"] == "ready":
+                await self.shop(
+                    "POST", f"/orders/{row['id']}/ship", json={"tracking": f"SF{row['number']:010}"}
+                )
+                sent.append(await self.shop("POST", f"/orders/{row['id']}/deliver"))
+        return sent
+
+    async def take_back(self, view: dict[str, Any], reason: str, condition: str) -> dict[str, Any]:
+        """The first line of an order comes back, is looked at and paid back."""
+        line = view["lines"][0]
+        made = await self.shop(
+            "POST", "/returns",
+            json={
+                "order_id": view["order"]["id"], "journey": "withdrawal", "reason": reason,
+                "lines": [{"line_id": line["id"], "quantity": 1}],
+            },
+        )  # fmt: skip
+        came = {"line_id": line["id"], "quantity": 1, "condition": condition}
+        await self.shop("POST", f"/returns/{made['id']}/receive", json={"lines": [came]})
+        done: dict[str, Any] = await self.shop("POST", f"/returns/{made['id']}/refund", json={})
+        return done
+
     async def planned(self, show: "Show", *, patience: float = 120.0) -> dict[str, Any]:
         """The plan that follows the end of a show by itself.  Raises Trouble when it does not come."""
         assert show.ended is not None, "it follows the end"

@@ -163,6 +163,7 @@ async def _run(
                 shoppers=shoppers,
                 seed=seed,
             )
+            await parcels_there_and_back(stage, first)
             promised = await from_demand_to_supply(stage, first)
             if promised:
                 second = await play(
@@ -356,6 +357,24 @@ async def say_progress(stage: Stage, show: Show, handle: str) -> None:
         f"{state['offers'][str(show.offers[handle])]['title']:<22} {shown:<38} "
         f"[bold]{state['viewers']}[/bold] watching · {tally.get('chatted', 0)} lines · {tally.get('held', 0)} held · "
         f"{tally.get('ordered', 0)} ordered · {tally.get('paid', 0)} paid · {refused} refused · {tally.get('waiting', 0)} waiting"
+    )
+
+
+# What comes back of the parcels of the first show: why, and in which condition.
+COMES_BACK: Final = (("too_small", "sellable"), ("changed_mind", "sellable"), ("defective", "damaged"))
+
+
+async def parcels_there_and_back(stage: Stage, show: Show) -> None:
+    """Some of what was sold is sent and arrives; some of that comes back, and its money with it."""
+    sent = await stage.merchant.send_parcels(show.id)
+    back = [
+        await stage.merchant.take_back(view, reason, condition)
+        for view, (reason, condition) in zip(sent, COMES_BACK, strict=False)
+    ]
+    refunded = sum(each["refund_minor"] for each in back)
+    stage.say(
+        f"{len(sent)} parcels sent and delivered, {len(back)} come back: ¥{refunded / 100:,.2f} refunded "
+        f"({stage.address}/console/{stage.merchant.slug}/returns)"
     )
 
 

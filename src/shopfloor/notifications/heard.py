@@ -97,6 +97,55 @@ class RefundPaid:
 
 
 @dataclass(frozen=True, slots=True)
+class ReturnAsked:
+    name: ClassVar[str] = "returns.return_asked"
+
+    shop_id: int
+    order_id: UUID
+    number: str
+    journey: str
+    approved: bool
+    unsent: bool
+    asked_at: datetime
+    send_to: str
+    lines: list[Line]
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnApproved:
+    name: ClassVar[str] = "returns.return_approved"
+
+    shop_id: int
+    order_id: UUID
+    number: str
+    keeps_goods: bool
+    answer: str
+    send_to: str
+    lines: list[Line]
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnRefused:
+    name: ClassVar[str] = "returns.return_refused"
+
+    shop_id: int
+    order_id: UUID
+    number: str
+    answer: str
+    lines: list[Line]
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnReceived:
+    name: ClassVar[str] = "returns.return_received"
+
+    shop_id: int
+    order_id: UUID
+    number: str
+    lines: list[Line]
+
+
+@dataclass(frozen=True, slots=True)
 class Cancelled:
     name: ClassVar[str] = "orders.order_cancelled"
 

@@ -115,9 +115,17 @@ class _Speech:
 
     def moment(self, at: datetime) -> str:
         there = at.astimezone(self.zone)
-        name = f"{there:%Z}"
-        zone = f"UTC{name}" if name.startswith(("+", "-")) else name
+        zone = self.zone_name(there)
         return f"{dates.format_skeleton('MMMEd', there, locale=self.locale)} {there:%H:%M} {zone}"
+
+    def instant(self, at: datetime) -> str:
+        """With the year and the second, for what is a proof."""
+        there = at.astimezone(self.zone)
+        return f"{self.day(there.date())} {there:%H:%M:%S} {self.zone_name(there)}"
+
+    def zone_name(self, there: datetime) -> str:
+        name = f"{there:%Z}"
+        return f"UTC{name}" if name.startswith(("+", "-")) else name
 
     def say(self, key: str, **values: object) -> str:
         return fill(self.words[key], {name: str(value) for name, value in values.items()})
@@ -180,6 +188,9 @@ def _values(about: About, context: Context, speech: _Speech) -> dict[str, str]:
     )
     if moment is not None:
         values |= {"date": speech.moment(moment), "time": speech.moment(moment)}
+    asked = _moment(facts.get("asked_at"))
+    if asked is not None:
+        values["time"] = speech.instant(asked)
     if facts.get("delayed_to"):
         values["date"] = speech.day(date.fromisoformat(facts["delayed_to"]))
     values["product"] = _product(about, context, speech)
@@ -262,7 +273,10 @@ def _goods(about: About, context: Context, order: Told, speech: _Speech) -> tupl
     return rows, sums
 
 
-_PARCELS: Final = frozenset({Kind.SHIPPED, Kind.READY_TO_COLLECT, Kind.RETURNED})
+_RETURNS: Final = frozenset(
+    {Kind.WITHDRAWAL, Kind.RETURN_ASKED, Kind.RETURN_APPROVED, Kind.RETURN_REFUSED, Kind.RETURNED}
+)
+_PARCELS: Final = frozenset({Kind.SHIPPED, Kind.READY_TO_COLLECT, *_RETURNS})
 _WITH_SUMS: Final = frozenset({
     Kind.ORDER_PLACED, Kind.ORDER_PAID, Kind.BALANCE_DUE, Kind.PAY_REMINDER, Kind.CANCELLED, Kind.REINSTATED,
 })  # fmt: skip
@@ -327,6 +341,8 @@ def _facts(about: About, context: Context, speech: _Speech) -> list[Fact]:
             *([Fact(words["pay_to"], context.pay_to)] if context.pay_to else []),
             Fact(words["reference"], str(order.number), strong=True),
         ]
+    if about.kind in _RETURNS:
+        found += _facts_of_return(facts, speech)
     if about.kind is Kind.SHIPPED and facts.get("tracking"):
         label = f"{words['tracking']}{' · ' + facts['carrier'] if facts.get('carrier') else ''}"
         link = str(facts.get("tracking_url") or "")
@@ -366,6 +382,15 @@ def _about_money(about: About, speech: _Speech) -> list[Fact]:
     return found
 
 
+def _facts_of_return(facts: Mapping[str, Any], speech: _Speech) -> list[Fact]:
+    asked = _moment(facts.get("asked_at"))
+    return [
+        *([Fact(speech.words["return"], facts["return_number"], strong=True)] if facts.get("return_number") else []),
+        *([Fact(speech.words["came_on"], speech.instant(asked))] if asked is not None else []),
+        *([Fact(speech.words["send_to"], facts["send_to"])] if facts.get("send_to") else []),
+    ]  # fmt: skip
+
+
 def _address(order: Told) -> str:
     part = order.address or {}
     city = " ".join(str(part[name]) for name in ("postcode", "city") if part.get(name))
@@ -391,6 +416,10 @@ def _notes(about: About, context: Context, speech: _Speech) -> list[str]:
         notes.append(words["deposit"])
     if about.kind is Kind.SHIPPED and not facts.get("complete", True):
         notes.append(words["more_follows"])
+    if about.kind in _RETURNS:
+        notes += [str(facts["answer"])] if facts.get("answer") else []
+        notes += [words["keep_it"]] if facts.get("keeps_goods") else []
+        notes += [words["on_parcel"]] if facts.get("send_to") else []
     if about.kind is Kind.CANCELLED:
         why = words.get(f"why_{facts.get('why')}", "")
         notes += [why] if why else []
@@ -506,6 +535,12 @@ def sample(
             facts |= {"delayed_to": (now + timedelta(days=20)).date().isoformat()}
         case Kind.CANCELLED:
             facts |= {"why": "unpaid"}
+        case Kind.WITHDRAWAL | Kind.RETURN_ASKED | Kind.RETURN_APPROVED:
+            address = "春风商店退货部\n杭州市花园路 12 号" if zh else "Returns\n12 Garden Road\nHangzhou"
+            facts |= {"return_number": "1042-R1", "asked_at": now.isoformat(), "line_ids": [1]}
+            facts |= {} if kind is Kind.RETURN_ASKED else {"send_to": address}
+        case Kind.RETURN_REFUSED | Kind.RETURNED:
+            facts |= {"return_number": "1042-R1", "line_ids": [1]}
         case _:
             pass
     return About(kind, name, language, facts), order, lines

@@ -165,6 +165,53 @@ async def refund_paid(tx: Tx, fact: heard.RefundPaid, fact_id: UUID) -> None:
     )
 
 
+async def return_asked(tx: Tx, fact: heard.ReturnAsked, fact_id: UUID) -> None:
+    """A withdrawal is confirmed with what it says and when it came; what the shop opened itself is approved at once."""
+    facts = {
+        "return_number": fact.number,
+        "asked_at": _moment(fact.asked_at),
+        **_inside(fact.lines),
+        **({"send_to": fact.send_to} if fact.approved and not fact.unsent else {}),
+    }
+    if fact.journey == "withdrawal":
+        kind = Kind.WITHDRAWAL
+    else:
+        kind = Kind.RETURN_APPROVED if fact.approved else Kind.RETURN_ASKED
+    await about_order(tx, kind, shop_id=fact.shop_id, order_id=fact.order_id, fact_id=fact_id, facts=facts)
+
+
+async def return_approved(tx: Tx, fact: heard.ReturnApproved, fact_id: UUID) -> None:
+    facts = {
+        "return_number": fact.number,
+        "answer": fact.answer,
+        "keeps_goods": fact.keeps_goods,
+        **_inside(fact.lines),
+        **({} if fact.keeps_goods else {"send_to": fact.send_to}),
+    }
+    await about_order(
+        tx,
+        Kind.RETURN_APPROVED,
+        shop_id=fact.shop_id,
+        order_id=fact.order_id,
+        fact_id=fact_id,
+        facts=facts,
+    )
+
+
+async def return_refused(tx: Tx, fact: heard.ReturnRefused, fact_id: UUID) -> None:
+    facts = {"return_number": fact.number, "answer": fact.answer, **_inside(fact.lines)}
+    await about_order(
+        tx, Kind.RETURN_REFUSED, shop_id=fact.shop_id, order_id=fact.order_id, fact_id=fact_id, facts=facts
+    )
+
+
+async def return_received(tx: Tx, fact: heard.ReturnReceived, fact_id: UUID) -> None:
+    facts = {"return_number": fact.number, **_inside(fact.lines)}
+    await about_order(
+        tx, Kind.RETURNED, shop_id=fact.shop_id, order_id=fact.order_id, fact_id=fact_id, facts=facts
+    )
+
+
 async def cancelled(tx: Tx, fact: heard.Cancelled, fact_id: UUID) -> None:
     found = await queries.told(tx, ids=[fact.order_id])
     if found and found[0].shop_id == fact.shop_id:
@@ -452,6 +499,10 @@ HEARD: Final[Mapping[type[Any], Any]] = {
     heard.Delivered: delivered,
     heard.ReadyToCollect: ready_to_collect,
     heard.RefundPaid: refund_paid,
+    heard.ReturnAsked: return_asked,
+    heard.ReturnApproved: return_approved,
+    heard.ReturnRefused: return_refused,
+    heard.ReturnReceived: return_received,
     heard.Cancelled: cancelled,
     heard.Reinstated: reinstated,
     purchases.WaitlistOffered: place_offered,

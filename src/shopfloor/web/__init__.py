@@ -18,6 +18,7 @@ from shopfloor.web import (
     push,
     questions,
     refusals,
+    returning,
     room,
     shop,
     supplier,
@@ -43,6 +44,7 @@ from shopfloor.web.console import (
     product_list,
     products,
     report,
+    returns,
     shipping,
     shows,
     sign_in,
@@ -66,7 +68,7 @@ from shopfloor.web.static import Files, files
 def routers() -> list[APIRouter]:
     """The routes of all pages."""
     desks = [
-        sign_in, account, overview, networks, shows, studio, report, plan, orders, customer_desk, fulfilment, invoices, product_list,
+        sign_in, account, overview, networks, shows, studio, report, plan, orders, customer_desk, fulfilment, returns, invoices, product_list,
         product_import, products, stock, suppliers, media, discounts, terms,
         taxes, shipping, disputes, payments, members, messages, webhooks,
     ]  # fmt: skip
@@ -81,6 +83,7 @@ def routers() -> list[APIRouter]:
         customers.router,
         paying.router,
         push.router,
+        returning.router,
         supplier.router,
         unsubscribe.router,
         *(desk.router for desk in desks),

@@ -21,6 +21,7 @@ from shopfloor import (
     policies,
     promotions,
     purchases,
+    returns,
 )
 from shopfloor.accounts import Shop
 from shopfloor.accounts.api import Shopper, public
@@ -414,6 +415,8 @@ async def receipt(
         papers = await documents.of_subject(tx, shop_id=found.id, subject_id=order_id)
         seller = await documents.seller(tx, shop_id=found.id)
         online = await paying.payable(tx, request, view)
+        offer = await returns.offer(tx, view)
+        send_to = await returns.send_to(tx, shop_id=found.id)
     order = view.order
     return render(
         request,
@@ -426,6 +429,8 @@ async def receipt(
         parcels=[each for each in parcels if each.state is not fulfilment.State.CANCELLED],
         lines_by_id={line.id: line for line in view.lines},
         papers=papers,
+        offer=offer,
+        send_to=send_to,
         may_invoice=seller.is_complete and view.due is None and order.status != orders.Status.CANCELLED,
         money=lambda minor: Money(minor, order.currency),
         steps=steps_of(view),

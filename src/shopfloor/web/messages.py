@@ -281,6 +281,20 @@ MESSAGES: Final = {
     "room.no_such_address": N_("Page not found."),
     # secrets
     "secrets.cannot_open": N_("This was encrypted with a key that is no longer here. Enter it again."),
+    # returns
+    "returns.answer_needed": N_("Say why it is declined; the customer reads it."),
+    "returns.excepted": N_("This item can't be returned without a fault."),
+    "returns.id_reused": N_("This form was sent before with other content. Open the page again."),
+    "returns.not_found": N_("There is no such return."),
+    "returns.not_in_order": N_("That isn't part of this order or return."),
+    "returns.not_sent_yet": N_("This can be returned once it has been sent."),
+    "returns.nothing_chosen": N_("Choose what goes back."),
+    "returns.nothing_received": N_("Nothing has arrived yet. Record what came back first."),
+    "returns.period_over": N_("The return period for this item has ended."),
+    "returns.reason_needed": N_("Say what is wrong with it."),
+    "returns.too_many_units": N_("That is more than is left: %(left)s."),
+    "returns.too_much_deducted": N_("You can't deduct more than is to be refunded."),
+    "returns.wrong_state": N_("This return has moved on. Look at what it says now."),
     # stock
     "stock.bad_quantity": N_("Enter a whole number from 1 to 1,000,000."),
     "stock.sign_contradicts": N_("The sign of the quantity contradicts what happened: received and found add units, damaged and lost take them off."),

@@ -8,9 +8,17 @@ from typing import Any, Final, Protocol
 from shopfloor import catalog
 from shopfloor.kernel.values import Money
 from shopfloor.stock import Availability
-from shopfloor.web.languages import Language
+from shopfloor.web.languages import N_, Language
 
 FEW: Final = 10
+# Why a product is excepted, by `policies.return_rules.Why`.
+EXCEPTED: Final = {
+    "made_to_order": N_("Made to order: can't be returned without a fault."),
+    "perishable": N_("Perishable: can't be returned without a fault."),
+    "sealed": N_("Sealed for hygiene: can't be returned once opened."),
+    "digital": N_("Digital: can't be returned without a fault."),
+    "agreed": N_("Excluded from returns when you bought it."),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 from fastapi import Form, Request
 from starlette.responses import RedirectResponse, Response
 
-from shopfloor import accounts, catalog, live, stock
+from shopfloor import accounts, catalog, live, policies, stock
 from shopfloor.accounts import Shop
 from shopfloor.accounts.api import Shopper, is_secure, public
 from shopfloor.kernel import paging
@@ -20,7 +20,7 @@ from shopfloor.kernel.values import Money
 from shopfloor.rooms import RoomState, room_state
 from shopfloor.web import languages
 from shopfloor.web.languages import Language
-from shopfloor.web.parts import Choice, Content, grouped, option_words, seller_facts
+from shopfloor.web.parts import EXCEPTED, Choice, Content, grouped, option_words, seller_facts
 from shopfloor.web.shared_pages import Frame, Reader, Slot, Sources, own_page, reader_of
 from shopfloor.web.templating import page_text, render
 from shopfloor.web.waitlist import why_refused
@@ -158,6 +158,7 @@ async def make_product_page(sources: Sources, reader: Reader, shop: str, product
             for show in await _on_air(tx, found)
             if (await _room_state(tx, sources, show)).sells(product.id)
         ]
+        excepted = await policies.return_rules.exceptions(tx, shop_id=found.id, product_ids=[product.id])
         refused = None if reader.refused is None else await reader.refused(tx, found, language)
     words = language.words_of(product.option_texts)
     choices = [
@@ -188,6 +189,7 @@ async def make_product_page(sources: Sources, reader: Reader, shop: str, product
         reference=reference,
         policy=facts.terms,
         shipping_at_checkout=facts.shipping_at_checkout,
+        no_return=EXCEPTED[excepted[product.id]] if product.id in excepted else None,
         selling=selling,
         refused=refused,
         events=[("page_view", ids_of), ("view_item", ids_of)],

@@ -21,6 +21,7 @@ from shopfloor import (
     notifications,
     orders,
     purchases,
+    returns,
     warehouse,
 )
 from shopfloor.accounts import Permission
@@ -247,6 +248,7 @@ async def one(desk: Viewer, order_id: UUID) -> Response:
         history = await order_history.of_order(tx, desk, view, parcels=parcels, papers=papers, sent=sent)
         requests = await approvals.of_order(tx, order_id=order_id)
         contested = await disputes.of_subject(tx, subject_id=order_id)
+        came_back = await returns.of_order(tx, shop_id=desk.shop.id, order_id=order_id)
     return desk.page(
         "order.html",
         active="orders",
@@ -263,6 +265,7 @@ async def one(desk: Viewer, order_id: UUID) -> Response:
         refund_key=new_id(),
         parcels=parcels,
         papers=papers,
+        came_back=came_back,
         seller=seller,
         disputes=contested,
         asked=[each for each in requests if each.decision is None],

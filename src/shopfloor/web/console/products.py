@@ -9,7 +9,7 @@ from fastapi import Form, UploadFile
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
-from shopfloor import catalog, pricing, stock
+from shopfloor import catalog, policies, pricing, stock
 from shopfloor.accounts import Permission
 from shopfloor.kernel.amounts import written
 from shopfloor.kernel.border import Id
@@ -196,6 +196,7 @@ async def _page(
         }
         bundles, goods, cut = await bundle_forms(tx, desk, variants)
         classes = await pricing.service.tax_classes(tx, shop_id=desk.shop.id)
+        no_return = await policies.return_rules.exceptions(tx, shop_id=desk.shop.id, product_ids=[product_id])
     other = other_language(desk)
     known = product.option_texts.get(other, {})
     words = _option_values(variants)
@@ -215,6 +216,7 @@ async def _page(
         "product.html",
         classes=classes,
         tax_class=product.tax_class,
+        no_return=no_return.get(product_id),
         active="products",
         product=product,
         variants=variants,

@@ -1,0 +1,344 @@
+"""Returns: what shall come back, what came, what was paid back for it; and the rules for new orders."""
+
+from dataclasses import asdict
+from operator import attrgetter
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from fastapi import APIRouter, Form, Query
+from starlette.responses import Response
+
+from shopfloor import documents, orders, policies, returns, stock
+from shopfloor.accounts import Permission
+from shopfloor.kernel import paging
+from shopfloor.kernel.border import Id
+from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.values import MAX_QUANTITY, new_id
+from shopfloor.policies.return_rules import Why
+from shopfloor.returns import Arrived, Condition, Journey, State
+from shopfloor.web.console.desk import Desk, at, at_page
+from shopfloor.web.languages import N_
+from shopfloor.web.paying import connections_of
+from shopfloor.web.refusals import message_of
+from shopfloor.web.returning import REASONS, reason_words
+
+router = APIRouter(prefix="/console/{shop}", include_in_schema=False)
+
+Viewer = Annotated[Desk, at_page("returns")]
+RulesViewer = Annotated[Desk, at_page("return_rules")]
+Manager = Annotated[Desk, at(Permission.ORDERS_MANAGE)]
+CatalogEditor = Annotated[Desk, at(Permission.CATALOG_EDIT)]
+Text = Annotated[str, Form(max_length=4000)]
+PAGE: Final = 50
+TABS: Final = (State.REQUESTED, State.APPROVED, State.RECEIVED, State.REFUNDED, State.REFUSED, State.CLOSED)
+
+
+@router.get("/returns")
+async def listing(
+    desk: Viewer,
+    state: Annotated[str | None, Query(max_length=20)] = None,
+    search: Annotated[str | None, Query(max_length=100)] = None,
+    after: UUID | None = None,
+    before: UUID | None = None,
+) -> Response:
+    chosen = state if state in set(State) else None
+    async with desk.db.transaction() as tx:
+        found = await paging.numbered(
+            returns.listing,
+            tx,
+            shop_id=desk.shop.id,
+            state=chosen,
+            search=search,
+            after=after,
+            before=before,
+            limit=PAGE,
+            key=attrgetter("id"),
+        )
+        counts = await returns.counts(tx, shop_id=desk.shop.id)
+    return desk.page(
+        "returns.html",
+        active="returns",
+        returns=found.items,
+        page=found,
+        counts=counts,
+        tabs=TABS,
+        state_now=chosen,
+        search=search or "",
+        reasons={each.value: reason_words(each.value, desk.language) for each in REASONS},
+    )
+
+
+@router.get("/returns/new")
+async def new(desk: Manager, order_id: UUID) -> Response:
+    """A return that somebody of the shop opens for a customer."""
+    return await _new_page(desk, order_id)
+
+
+async def _new_page(desk: Desk, order_id: UUID, refusal: Refusal | None = None) -> Response:
+    async with desk.db.transaction() as tx:
+        view = await orders.order(tx, shop_id=desk.shop.id, order_id=order_id)
+        offer = await returns.offer(tx, view)
+    return desk.page(
+        "return_new.html",
+        active="returns",
+        status=200 if refusal is None else refusal.status,
+        view=view,
+        standing={line.line_id: line for line in offer.lines},
+        reasons=[(each.value, reason_words(each.value, desk.language)) for each in REASONS],
+        trouble=None if refusal is None else message_of(refusal, desk.language),
+        return_id=new_id(),
+    )
+
+
+@router.post("/returns/new")
+async def open_one(
+    desk: Manager,
+    order_id: Annotated[UUID, Form()],
+    journey: Annotated[Journey, Form()] = Journey.GOODWILL,
+    reason: Text = "",
+    note: Text = "",
+    return_id: Annotated[UUID | None, Form()] = None,
+) -> Response:
+    form = await desk.request.form()
+    try:
+        units: dict[int, int] = {}
+        for name, value in form.items():
+            line = name.removeprefix("units-")
+            if name.startswith("units-") and line.isascii() and line.isdigit() and len(line) <= 15:
+                units[int(line)] = desk.quantity(str(value), least=0)
+        async with desk.work() as tx:
+            made = await returns.ask(
+                tx,
+                shop_id=desk.shop.id,
+                order_id=order_id,
+                return_id=return_id or new_id(),
+                journey=journey,
+                units={line_id: quantity for line_id, quantity in units.items() if quantity},
+                reason=reason,
+                note=note,
+                actor=f"person:{desk.actor.person_id}",
+            )
+    except Refusal as refusal:
+        return await _new_page(desk, order_id, refusal)
+    return desk.back(f"/returns/{made.id}", desk.say(N_("Return opened.")))
+
+
+@router.get("/returns/{return_id}")
+async def one(desk: Viewer, return_id: UUID) -> Response:
+    shop_id = desk.shop.id
+    async with desk.db.transaction() as tx:
+        found = await returns.get(tx, shop_id=shop_id, return_id=return_id)
+        view = await orders.order(tx, shop_id=shop_id, order_id=found.order_id)
+        offer = await returns.offer(tx, view)
+        draft = await returns.refund_draft(tx, found)
+        receipts = await returns.receipts(tx, return_id=return_id)
+        history = await returns.history(tx, return_id=return_id)
+        places = await stock.locations(tx, shop_id=shop_id)
+        send_to = await returns.send_to(tx, shop_id=shop_id)
+        owed = await orders.refunds_owed(tx, shop_id=shop_id, order_id=found.order_id)
+    lines = {line.id: line for line in view.lines}
+    return desk.page(
+        "return.html",
+        active="returns",
+        ret=found,
+        view=view,
+        order=view.order,
+        lines=lines,
+        terms=offer.terms,
+        draft=draft,
+        parts=[(line, draft.parts[place]) for place, line in enumerate(view.lines) if line.id in draft.units],
+        receipts=receipts,
+        history=history,
+        locations=places,
+        location_choices=[(place.id, place.name) for place in places],
+        place_names={place.id: place.name for place in places},
+        conditions=tuple(Condition),
+        send_to=send_to,
+        reason=reason_words(found.reason, desk.language),
+        owed=found.refund in owed,
+    )
+
+
+def _actor(desk: Desk) -> str:
+    return f"person:{desk.actor.person_id}"
+
+
+@router.post("/returns/{return_id}/approve")
+async def approve(desk: Manager, return_id: UUID, answer: Text = "", goods: Text = "back") -> Response:
+    path = f"/returns/{return_id}"
+    with desk.back_if_refused(path):
+        async with desk.work() as tx:
+            await returns.approve(
+                tx,
+                shop_id=desk.shop.id,
+                return_id=return_id,
+                actor=_actor(desk),
+                keeps_goods=goods == "keep",
+                answer=answer,
+            )
+    return desk.back(path, desk.say(N_("Approved. The customer is told.")))
+
+
+@router.post("/returns/{return_id}/refuse")
+async def refuse(desk: Manager, return_id: UUID, answer: Text = "") -> Response:
+    path = f"/returns/{return_id}"
+    with desk.back_if_refused(path):
+        async with desk.work() as tx:
+            await returns.refuse(
+                tx, shop_id=desk.shop.id, return_id=return_id, actor=_actor(desk), answer=answer
+            )
+    return desk.back(path, desk.say(N_("Declined. The customer is told why.")))
+
+
+@router.post("/returns/{return_id}/close")
+async def close(desk: Manager, return_id: UUID, answer: Text = "") -> Response:
+    path = f"/returns/{return_id}"
+    with desk.back_if_refused(path):
+        async with desk.work() as tx:
+            await returns.close(
+                tx, shop_id=desk.shop.id, return_id=return_id, actor=_actor(desk), answer=answer
+            )
+    return desk.back(path, desk.say(N_("Closed. The items stay with the customer.")))
+
+
+@router.post("/returns/{return_id}/receive")
+async def receive(desk: Manager, return_id: UUID, location: Text = "") -> Response:
+    """So many of each line, in which state."""
+    path = f"/returns/{return_id}"
+    form = await desk.request.form()
+    with desk.back_if_refused(path):
+        arrived: list[Arrived] = []
+        async with desk.db.transaction() as tx:
+            found = await returns.get(tx, shop_id=desk.shop.id, return_id=return_id)
+        for line in found.lines:
+            for condition in Condition:
+                name = f"{condition.value}-{line.line_id}"
+                typed = str(form.get(name, "")).strip()
+                quantity = desk.quantity(typed, least=0, most=MAX_QUANTITY) if typed else 0
+                if quantity:
+                    arrived.append(Arrived(line.line_id, quantity, condition))
+        async with desk.work() as tx:
+            await returns.receive(
+                tx,
+                shop_id=desk.shop.id,
+                return_id=return_id,
+                arrived=arrived,
+                location_id=_id(location),
+                actor=_actor(desk),
+            )
+    return desk.back(path, desk.say(N_("Recorded. Sellable items are back in stock.")))
+
+
+def _id(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
+
+
+@router.post("/returns/{return_id}/refund")
+async def refund(desk: Manager, return_id: UUID, deduct: Text = "", note: Text = "") -> Response:
+    """Decide the refund and send it; pressed twice, by whomever, it goes once."""
+    path = f"/returns/{return_id}"
+    with desk.back_if_refused(path):
+        minor = desk.minor(deduct) if deduct.strip() else 0
+        async with desk.work() as tx:
+            done = await returns.refund(
+                tx,
+                shop_id=desk.shop.id,
+                return_id=return_id,
+                actor=_actor(desk),
+                deduct_minor=minor,
+                note=note,
+            )
+    if not done.refund_minor or done.refund is None:
+        return desk.back(path, desk.say(N_("Done. There is nothing to pay back.")))
+    known = connections_of(desk.request)
+    left = known is not None and await orders.send_refund(
+        desk.db,
+        shop_id=desk.shop.id,
+        order_id=done.order_id,
+        refund_id=done.refund,
+        actor=_actor(desk),
+        providers=known.of,
+    )
+    if left:
+        return desk.back(path, desk.say(N_("Refunded to where the money came from.")))
+    return desk.back(path, desk.say(N_("Refund approved.")))
+
+
+# The rules
+
+
+async def _rules_page(
+    desk: Desk, values: dict[str, Any], errors: dict[str, str], status: int = 200
+) -> Response:
+    async with desk.db.transaction() as tx:
+        seller = await documents.seller(tx, shop_id=desk.shop.id)
+    return desk.page(
+        "return_rules.html", active="terms", status=status, values=values, errors=errors, seller=seller
+    )
+
+
+@router.get("/return-rules")
+async def rules(desk: RulesViewer) -> Response:
+    async with desk.db.transaction() as tx:
+        known = await policies.return_rules.of_shop(tx, shop_id=desk.shop.id)
+    return await _rules_page(desk, asdict(known), {})
+
+
+@router.post("/return-rules")
+async def set_rules(
+    desk: Manager,
+    withdrawal_days: Text = "",
+    goodwill_days: Text = "",
+    claim_days: Text = "",
+    seller_pays: Text = "",
+    address: Text = "",
+    note: Text = "",
+) -> Response:
+    typed: dict[str, Any] = {
+        "withdrawal_days": withdrawal_days,
+        "goodwill_days": goodwill_days,
+        "claim_days": claim_days,
+        "seller_pays": seller_pays,
+        "address": address,
+        "note": note,
+    }
+    rules = policies.return_rules.ReturnRules
+    most = {
+        "withdrawal_days": rules.MOST_DAYS,
+        "goodwill_days": rules.MOST_DAYS,
+        "claim_days": rules.MOST_CLAIM_DAYS,
+    }
+    errors: dict[str, str] = {}
+    days: dict[str, int] = {}
+    for name, limit in most.items():
+        try:
+            days[name] = desk.quantity(str(typed[name]), least=0, most=limit)
+        except Refusal as refusal:
+            errors[name] = message_of(refusal, desk.language)
+    if errors:
+        return await _rules_page(desk, typed, errors, 422)
+    try:
+        async with desk.work() as tx:
+            await policies.return_rules.set_rules(
+                tx,
+                shop_id=desk.shop.id,
+                rules=rules(**days, seller_pays=bool(seller_pays), address=address, note=note),
+            )
+    except Refusal as refusal:
+        field = str(refusal.facts.get("field", "note"))
+        return await _rules_page(desk, typed, {field: message_of(refusal, desk.language)}, refusal.status)
+    return desk.back("/return-rules", desk.say(N_("Saved. It applies to new orders.")))
+
+
+@router.post("/return-rules/product/{product_id}")
+async def set_exception(desk: CatalogEditor, product_id: Id, why: Text = "") -> Response:
+    path = f"/products/{product_id}"
+    with desk.back_if_refused(path):
+        async with desk.work() as tx:
+            await policies.return_rules.set_exception(
+                tx,
+                shop_id=desk.shop.id,
+                product_id=product_id,
+                why=Why(why) if why in set(Why) else None,
+            )
+    return desk.back(f"{path}#returns", desk.say(N_("Saved. It applies to new orders.")))

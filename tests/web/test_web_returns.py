@@ -1,0 +1,206 @@
+"""Returns as people make them: the buyer's two steps without a script, and the shop's desk."""
+
+import re
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from tests.web.conftest import Stage
+from tests.web.signed import signed_in
+from tests.web.test_web_erasure import FORM
+
+from shopfloor import orders, returns
+from shopfloor.kernel.values import Money
+from shopfloor.returns import Journey, State
+
+CONSOLE = "/console/harbour"
+
+
+@pytest.fixture
+async def client(stage: Stage, tmp_path: Path) -> httpx.AsyncClient:
+    return await signed_in(stage, tmp_path)
+
+
+async def paid(stage: Stage, **form: str) -> UUID:
+    hold = await stage.hold()
+    sums = {"total_ship": "14100", "total_pick_up": "12900"}
+    answer = await stage.client.post(f"/s/harbour/checkout/{hold}", data=FORM | sums | form)
+    assert answer.status_code == 303, answer.text
+    order_id = UUID(answer.headers["location"].split("/orders/")[1].split("?")[0])
+    async with stage.db.transaction() as tx:
+        await orders.mark_paid(
+            tx, shop_id=stage.shop.id, order_id=order_id, amount=Money(14_100, "CNY"), actor="person:1"
+        )
+    return order_id
+
+
+async def delivered(stage: Stage, **form: str) -> UUID:
+    order_id = await paid(stage, **form)
+    async with stage.db.transaction() as tx:
+        await orders.shipping.ship(tx, shop_id=stage.shop.id, order_id=order_id, actor="person:1")
+        await orders.shipping.deliver(tx, shop_id=stage.shop.id, order_id=order_id, actor="person:1")
+    return order_id
+
+
+async def line_of(stage: Stage, order_id: UUID) -> int:
+    async with stage.db.transaction() as tx:
+        return (await orders.order(tx, shop_id=stage.shop.id, order_id=order_id)).lines[0].id
+
+
+async def the_return(stage: Stage, order_id: UUID) -> returns.Return:
+    async with stage.db.transaction() as tx:
+        [found] = await returns.of_order(tx, shop_id=stage.shop.id, order_id=order_id)
+    return found
+
+
+async def said(client: httpx.AsyncClient, answer: httpx.Response, tongue: str = "en") -> str:
+    assert answer.status_code == 303, answer.text
+    return (await client.get(answer.headers["location"], headers={"accept-language": tongue})).text
+
+
+async def test_a_guest_withdraws_in_two_steps_and_the_shop_pays_back(
+    stage: Stage, client: httpx.AsyncClient
+) -> None:
+    order_id = await delivered(stage, country="DE")
+    line_id = await line_of(stage, order_id)
+    async with stage.db.transaction() as tx:
+        key = (await orders.order(tx, shop_id=stage.shop.id, order_id=order_id)).order.key
+    page = f"/s/harbour/orders/{order_id}"
+    stranger = httpx.AsyncClient(
+        transport=client._transport,
+        base_url="http://shop.test",
+        headers={"accept": "text/html", "accept-language": "en", "origin": "http://shop.test"},
+    )
+    assert (await stranger.get(f"{page}/return")).status_code == 404
+    told = (await stranger.get(f"{page}?key={key}")).text
+    assert "Withdraw from contract here" in told
+    assert "在此撤回合同" in (await stranger.get(f"{page}?key={key}", headers={"accept-language": "zh"})).text
+    first = (await stranger.get(f"{page}/return?key={key}&journey=withdrawal")).text
+    name = re.search(r'name="return_id" value="([^"]+)"', first)
+    assert name is not None
+    form = {"journey": "withdrawal", "return_id": name[1], f"units-{line_id}": "0", "step": "look"}
+    nothing = await stranger.post(f"{page}/return?key={key}", data=form)
+    assert (nothing.status_code, "Choose what goes back." in nothing.text) == (422, True)
+    form |= {f"units-{line_id}": "1", "reason": "too_small", "note": "<b>tight</b>"}
+    second = (await stranger.post(f"{page}/return?key={key}", data=form)).text
+    assert "Confirm withdrawal" in second
+    assert "&lt;b&gt;tight&lt;/b&gt;" in second
+    async with stage.db.transaction() as tx:
+        assert await returns.of_order(tx, shop_id=stage.shop.id, order_id=order_id) == []
+    confirmed = form | {"step": "confirm"}
+    assert (await stranger.post(f"{page}/return?key={key}", data=confirmed)).status_code == 303
+    told = await said(stranger, await stranger.post(f"{page}/return?key={key}", data=confirmed))
+    assert "We received your withdrawal." in told
+    found = await the_return(stage, order_id)
+    assert (found.state, found.units, found.reason) == (State.APPROVED, 1, "too_small")
+    assert f"Write {found.number} on the parcel" in told
+
+    listed = (await client.get(f"{CONSOLE}/returns?state=approved")).text
+    assert found.number in listed
+    assert found.number in (await client.get(f"{CONSOLE}/returns?search={found.order_number}")).text
+    on_it = f"{CONSOLE}/returns/{found.id}"
+    assert "Too small" in (await client.get(on_it)).text
+    told = await said(client, await client.post(f"{on_it}/refund"))
+    assert "Nothing has arrived yet." in told
+    told = await said(client, await client.post(f"{on_it}/receive", data={f"sellable-{line_id}": "1"}))
+    assert "Sellable items are back in stock." in told
+    assert "129.00" in told
+    told = await said(client, await client.post(f"{on_it}/refund", data={"deduct": "9"}))
+    assert "Refund approved." in told
+    found = await the_return(stage, order_id)
+    # All of it came back: the goods and the cheapest way there, less what was deducted.
+    assert (found.state, found.refund_minor) == (State.REFUNDED, 14_100 - 900)
+    told = (await stranger.get(f"{page}?key={key}")).text
+    assert "132.00 come back to you." in told
+    await stranger.aclose()
+
+
+async def test_a_claim_is_declined_and_another_is_paid_without_a_return(
+    stage: Stage, client: httpx.AsyncClient
+) -> None:
+    order_id = await delivered(stage)
+    line_id = await line_of(stage, order_id)
+    page = f"/s/harbour/orders/{order_id}"
+    assert "Report a fault" in (await client.get(f"{page}/return?journey=claim")).text
+    form = {"journey": "claim", f"units-{line_id}": "1", "step": "confirm", "return_id": str(uuid4())}
+    assert "Say what is wrong with it." in (await client.post(f"{page}/return", data=form)).text
+    form |= {"reason": "defective"}
+    assert "We received your claim." in await said(client, await client.post(f"{page}/return", data=form))
+    first = await the_return(stage, order_id)
+    on_it = f"{CONSOLE}/returns/{first.id}"
+    assert "Say why it is declined" in await said(client, await client.post(f"{on_it}/refuse"))
+    told = await said(client, await client.post(f"{on_it}/refuse", data={"answer": "It works as described"}))
+    assert "Declined. The customer is told why." in told
+    assert "It works as described" in (await client.get(page)).text
+
+    again = form | {"return_id": str(uuid4())}
+    assert (await client.post(f"{page}/return", data=again)).status_code == 303
+    async with stage.db.transaction() as tx:
+        second = (await returns.of_order(tx, shop_id=stage.shop.id, order_id=order_id))[1]
+    on_it = f"{CONSOLE}/returns/{second.id}"
+    await said(client, await client.post(f"{on_it}/approve", data={"goods": "keep"}))
+    assert "No need to send anything back" in (await client.get(page)).text
+    told = await said(client, await client.post(f"{on_it}/refund"))
+    assert "Refund approved." in told
+
+
+async def test_before_anything_was_sent_the_button_undoes_the_order(
+    stage: Stage, client: httpx.AsyncClient
+) -> None:
+    order_id = await paid(stage, country="DE")
+    page = f"/s/harbour/orders/{order_id}"
+    told = (await client.get(f"{page}/return")).text
+    assert "You withdraw from all of it." in told
+    form = {"journey": "withdrawal", "step": "look", "return_id": str(uuid4())}
+    assert (
+        "Nothing has been sent yet: the order is cancelled"
+        in (await client.post(f"{page}/return", data=form)).text
+    )
+    told = await said(client, await client.post(f"{page}/return", data=form | {"step": "confirm"}))
+    assert "This order is cancelled" in told
+    assert (await the_return(stage, order_id)).refund_minor == 14_100
+
+
+async def test_a_buyer_keeps_it_and_the_shop_opens_one_itself(
+    stage: Stage, client: httpx.AsyncClient
+) -> None:
+    order_id, other = await delivered(stage), await delivered(stage)
+    line_id = await line_of(stage, order_id)
+    page = f"/s/harbour/orders/{order_id}"
+    opened = {
+        "order_id": str(order_id), "journey": "goodwill", f"units-{line_id}": "1", "reason": "other",
+        "return_id": str(uuid4()),
+    }  # fmt: skip
+    assert "Open a return" in (await client.get(f"{CONSOLE}/orders/{order_id}")).text
+    assert "1 can come back" in (await client.get(f"{CONSOLE}/returns/new?order_id={order_id}")).text
+    assert "Return opened." in await said(client, await client.post(f"{CONSOLE}/returns/new", data=opened))
+    found = await the_return(stage, order_id)
+    assert (found.journey, found.state) == (Journey.GOODWILL, State.APPROVED)
+    strange = await client.post(f"/s/harbour/orders/{other}/returns/{found.id}/close")
+    assert strange.status_code == 404
+    told = await said(client, await client.post(f"{page}/returns/{found.id}/close"))
+    assert "You keep it." in told
+    assert (await the_return(stage, order_id)).state is State.CLOSED
+    more = opened | {f"units-{line_id}": "2", "return_id": str(uuid4())}
+    refused = await client.post(f"{CONSOLE}/returns/new", data=more)
+    assert (refused.status_code, "That is more than is left: 1." in refused.text) == (409, True)
+
+
+async def test_rules_and_exceptions_are_set(stage: Stage, client: httpx.AsyncClient) -> None:
+    form = {
+        "withdrawal_days": "30", "goodwill_days": "60", "claim_days": "800", "address": "Old Pier 3", "note": "Fold",
+    }  # fmt: skip
+    wrong = await client.post(f"{CONSOLE}/return-rules", data=form | {"withdrawal_days": "366"})
+    assert (wrong.status_code, "Enter a whole number from 0 to 365." in wrong.text) == (422, True)
+    assert "It applies to new orders." in await said(
+        client, await client.post(f"{CONSOLE}/return-rules", data=form)
+    )
+    path = f"{CONSOLE}/return-rules/product/{stage.shirt.id}"
+    assert "It applies to new orders." in await said(client, await client.post(path, data={"why": "sealed"}))
+    assert "Sealed for hygiene" in (await client.get(f"/s/harbour/p/{stage.shirt.id}")).text
+    order_id = await delivered(stage)
+    told = (await client.get(f"/s/harbour/orders/{order_id}/return?journey=goodwill")).text
+    assert "Ask for a return" in told
+    gone = await client.get(f"/s/harbour/orders/{order_id}/return?journey=withdrawal")
+    assert "There is nothing left to give back this way." in await said(client, gone)

@@ -19,6 +19,7 @@ from functools import partial
 from importlib import metadata
 from ipaddress import ip_address
 from typing import Any, Final
+from uuid import UUID
 
 import uvicorn
 import uvloop
@@ -33,6 +34,7 @@ from shopfloor import (
     chat,
     collector,
     media,
+    orders,
     promotions,
     purchases,
     rooms,
@@ -57,7 +59,7 @@ from shopfloor.kernel.client_address import is_own_machine
 from shopfloor.kernel.connections import CallbackCount, Connections, raise_file_limit, room_for
 from shopfloor.kernel.database import Database, DatabaseAway
 from shopfloor.kernel.edge import Edge
-from shopfloor.kernel.errors import NotFound
+from shopfloor.kernel.errors import NotFound, Refusal
 from shopfloor.kernel.http_protocol import IDLE_SECONDS, make_guarded_protocol, sweep
 from shopfloor.kernel.jobs import queries
 from shopfloor.kernel.network import Networks, own_networks
@@ -344,10 +346,24 @@ _LARGE: Final = tuple(
     for path, largest in catalog_api.LARGE_BODIES.items()
 )
 _AROUND_A_FILE: Final = 64 * 1024
+# What a buyer shows of a fault: all pictures of a form together.
+_OF_BUYERS: Final = re.compile(r"/s/([^/]+)/orders/([0-9a-f-]{36})/return")
+_PICTURES_OF_BUYERS: Final = 15 * 1024 * 1024
 
 
 async def largest_body(db: Database, scope: Scope) -> int:
-    """Bytes this request may send: a file from whoever may edit the catalogue, else 0 for the usual."""
+    """Bytes this request may send: a file from whoever may edit the catalogue, pictures from whoever has the key of an
+    order, else 0 for the usual.
+    """
+    bought = _OF_BUYERS.fullmatch(scope["path"])
+    if bought is not None:
+        key = Request(scope).query_params.get("key", "")
+        with suppress(ValueError, Refusal):
+            async with db.transaction() as tx:
+                shop = await accounts.shop_by_slug(tx, bought[1])
+                await orders.order_for_shopper(tx, shop_id=shop.id, order_id=UUID(bought[2]), key=key)
+            return _PICTURES_OF_BUYERS + _AROUND_A_FILE
+        return 0
     for pattern, largest in _LARGE:
         found = pattern.fullmatch(scope["path"])
         if found is None:

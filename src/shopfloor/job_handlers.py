@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from shopfloor import collector, invoicing, retention, warehouse, wiring
+from shopfloor import collector, invoicing, retention, returns, warehouse, wiring
 from shopfloor.demand import jobs as demand_jobs
 from shopfloor.kernel import jobs
 from shopfloor.kernel.database import Tx
@@ -61,6 +61,7 @@ def handlers(settings: Settings) -> Handlers:
         supply_jobs.PLAN: supply_jobs.make,
         invoicing.FILES: invoicing.make_files,
         warehouse.sheets.SHEET: warehouse.sheets.make,
+        returns.papers.LABEL: returns.papers.make,
     }
 
 

@@ -40,6 +40,10 @@ THEIRS = {
     ("GET", "/s/{shop}/orders/{order_id}/pay"), ("GET", "/s/{shop}/orders/{order_id}/who"),
     ("GET", "/s/{shop}/orders/{order_id}/payment"), ("GET", "/s/{shop}/unsubscribe/{notice_id}"),
     ("POST", "/s/{shop}/unsubscribe/{notice_id}"), ("POST", "/s/{shop}/waitlist/{waiting_id}/mail"),
+    ("GET", "/s/{shop}/orders/{order_id}/return"), ("POST", "/s/{shop}/orders/{order_id}/return"),
+    ("GET", "/s/{shop}/orders/{order_id}/returns/{return_id}/label"),
+    ("POST", "/s/{shop}/orders/{order_id}/returns/{return_id}/label"),
+    ("POST", "/s/{shop}/orders/{order_id}/returns/{return_id}/close"),
 }  # fmt: skip
 # Of the account of a customer, who signs in at the shop: no session of the console opens them.
 OF_CUSTOMERS = {

@@ -149,8 +149,9 @@ ONE_THING = {
     "/s/{shop}/account", "/s/{shop}/account/sign-in", "/s/{shop}/account/code", "/s/{shop}/account/code/{code}",
     "/s/{shop}/account/addresses/new", "/s/{shop}/account/addresses/{address_id}", "/s/{shop}/account/data.json",
     "/s/{shop}/account/erase",
-    "/s/{shop}/orders/{order_id}/return", "/console/{shop}/returns/new",
+    "/s/{shop}/orders/{order_id}/return", "/console/{shop}/orders/{order_id}/return",
     "/console/{shop}/returns/{return_id}", "/console/{shop}/return-rules",
+    "/console/{shop}/returns/{return_id}/label", "/s/{shop}/orders/{order_id}/returns/{return_id}/label",
 }  # fmt: skip
 
 FILL = """

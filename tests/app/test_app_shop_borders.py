@@ -432,9 +432,7 @@ def value_for(tenant: Tenant, name: str, path: str) -> str | None:
     ids = tenant.ids
     stem = re.sub(r"s$", "", name)
     for known in (stem, f"{stem}_id", f"{stem.split('_')[-1]}_id"):
-        if known == "line_id" and not any(
-            part in path for part in ("/orders/", "/fulfilment/", "/returns")
-        ):
+        if known == "line_id" and not any(part in path for part in ("/orders/", "/fulfilment/", "/returns")):
             return ids["chat_line"]
         if known == "order_id" and "purchase" in path:
             return ids["purchase_order_id"]

@@ -272,6 +272,28 @@ def written() -> Script:
         paid_in_full=True,
     )
     order(400, "o4", "refunded", "a", [line(1003, 1, 5000)], amount_minor=5000, refund_id=name("f4"))
+    for second, reason, variant in ((380, "too_large", 1002), (390, "defective", 1003), (395, None, 1001)):
+        s.fact(
+            second,
+            "returns.return_received",
+            **show,
+            return_id=name(f"r{second}"),
+            number="1-R1",
+            order_id=name("o4"),
+            buyer=name("a"),
+            journey="withdrawal",
+            reason=reason,
+            complete=True,
+            lines=[
+                {
+                    "line_id": variant,
+                    "variant_id": variant,
+                    "product_id": 102 if variant == 1003 else 101,
+                    "quantity": 1,
+                    "condition": "sellable",
+                }
+            ],
+        )
     order(260, "o5", "placed", "d", [line(1003, 1, 8000)], amount_minor=8000)
     order(
         265,

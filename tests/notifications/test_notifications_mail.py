@@ -28,6 +28,7 @@ from shopfloor.notifications.sending import Sender
 from shopfloor.orders import events as order_events
 from shopfloor.orders import packing, shipping
 from shopfloor.payments import events as payment_events
+from shopfloor.returns import events as return_events
 from shopfloor.supply import events as supply_events
 
 Hear = Callable[[], Any]
@@ -591,6 +592,7 @@ def test_what_is_read_of_a_fact_is_in_it() -> None:
             dispute_events,
             payment_events,
             approval_events,
+            return_events,
         )
         for name, told in facts_of(module).items()
     }
@@ -604,3 +606,5 @@ def test_what_is_read_of_a_fact_is_in_it() -> None:
     inside = {field.name for field in fields(heard.Line)}
     assert inside <= {field.name for field in fields(order_events.FactLine)}
     assert inside <= {field.name for field in fields(fulfilment_events.PackedLine)}
+    assert inside <= {field.name for field in fields(return_events.ReturnedLine)}
+    assert inside <= {field.name for field in fields(return_events.ReceivedLine)}

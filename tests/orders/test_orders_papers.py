@@ -13,7 +13,7 @@ from tests.jobs import drain
 from tests.orders.conftest import MakeMarket, Market
 from tests.orders.test_orders_pricing import GERMANY, deliver, tax
 
-from shopfloor import documents, invoicing, orders, warehouse
+from shopfloor import documents, invoicing, orders, returns, warehouse
 from shopfloor.documents import Document, Kind, Seller, SellerMissing, SheetKind, code128, typesetting
 from shopfloor.documents.words import WORDS, money
 from shopfloor.invoicing.refusals import InvoiceOfCancelled, NothingPaid, NotPaidYet
@@ -24,6 +24,7 @@ from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.values import Money
 from shopfloor.orders import packing
 from shopfloor.pricing.models import Rounding
+from shopfloor.returns import Journey, WrongState
 from shopfloor.wiring import WRITES_PAPERS
 
 ME = "person:1"
@@ -272,6 +273,37 @@ async def sheet(market: Market, kind: SheetKind, ids: list[UUID], settings: Sett
     await drain(dsn, market.db, handlers(settings))
     async with market.db.transaction() as tx:
         return (await documents.sheet_file(tx, shop_id=market.shop_id, sheet_id=sheet_id)).content
+
+
+async def test_a_label_for_what_comes_back(market: Market, dsn: str, settings_of: Settings) -> None:
+    order, _ = await market.paid()
+    await sells(market)
+    async with market.db.transaction() as tx:
+        await orders.shipping.ship(tx, shop_id=market.shop_id, order_id=order.id, actor=ME)
+        [line] = (await orders.order(tx, shop_id=market.shop_id, order_id=order.id)).lines
+        wanted = await returns.ask(
+            tx, shop_id=market.shop_id, order_id=order.id, return_id=uuid4(), journey=Journey.WITHDRAWAL,
+            units={line.id: 1}, reason="too_small",
+        )  # fmt: skip
+        sheet_id = await returns.papers.ask(tx, shop_id=market.shop_id, return_id=wanted.id)
+        assert await returns.papers.ask(tx, shop_id=market.shop_id, return_id=wanted.id) == sheet_id
+    await drain(dsn, market.db, handlers(settings_of))
+    async with market.db.transaction() as tx:
+        made = await documents.sheet_file(tx, shop_id=market.shop_id, sheet_id=sheet_id)
+        await returns.close(tx, shop_id=market.shop_id, return_id=wanted.id, actor=ME)
+        with pytest.raises(WrongState):
+            await returns.papers.ask(tx, shop_id=market.shop_id, return_id=wanted.id)
+    told = read(made.content)
+    for words in (
+        "Garden GmbH\nGartenweg 12\n1010 Wien",
+        "Lin Mei",
+        wanted.number,
+        "Linen coat",
+        "Too small",
+    ):
+        assert words in told
+    picture = pypdfium2.PdfDocument(made.content)[0].render(scale=3).to_pil()
+    assert [each.text for each in zxingcpp.read_barcodes(picture)] == [wanted.number]
 
 
 async def test_sheets_to_work_with(market: Market, dsn: str, settings_of: Settings) -> None:

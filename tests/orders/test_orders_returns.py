@@ -31,6 +31,7 @@ from shopfloor.returns.models import (
     last_day,
     refund_due,
     standings,
+    terms_of,
 )
 
 ME = "person:1"
@@ -357,9 +358,8 @@ async def test_the_rules_are_those_of_the_day_of_the_order(sound: Market) -> Non
         )
     strict = await sent(sound)
     for order, days in ((generous, 30), (strict, 14)):
-        told = (await view(sound, order)).order.return_terms
-        assert told is not None
-        assert (told["law"], told["withdrawal_days"]) == ("eu", days)
+        found = terms_of((await view(sound, order)).order)
+        assert (found.law, found.withdrawal_days) == (Law.EU, days)
     assert (await ask(sound, generous, {0: 1})).state is State.APPROVED
     assert (await refusal_of(ask(sound, strict, {0: 1})))[0] == "returns.excepted"
 

@@ -6,11 +6,13 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
+from tests.app.running import picture
 from tests.web.conftest import Stage
 from tests.web.signed import signed_in
 from tests.web.test_web_erasure import FORM
 
 from shopfloor import orders, returns
+from shopfloor.app import largest_body
 from shopfloor.kernel.values import Money
 from shopfloor.returns import Journey, State
 
@@ -67,11 +69,9 @@ async def test_a_guest_withdraws_in_two_steps_and_the_shop_pays_back(
     async with stage.db.transaction() as tx:
         key = (await orders.order(tx, shop_id=stage.shop.id, order_id=order_id)).order.key
     page = f"/s/harbour/orders/{order_id}"
-    stranger = httpx.AsyncClient(
-        transport=client._transport,
-        base_url="http://shop.test",
-        headers={"accept": "text/html", "accept-language": "en", "origin": "http://shop.test"},
-    )
+    mine = httpx.Cookies(client.cookies)
+    client.cookies.clear()
+    stranger = client
     assert (await stranger.get(f"{page}/return")).status_code == 404
     told = (await stranger.get(f"{page}?key={key}")).text
     assert "Withdraw from contract here" in told
@@ -96,6 +96,13 @@ async def test_a_guest_withdraws_in_two_steps_and_the_shop_pays_back(
     assert (found.state, found.units, found.reason) == (State.APPROVED, 1, "too_small")
     assert f"Write {found.number} on the parcel" in told
 
+    sheet = f"{page}/returns/{found.id}/label"
+    assert (await stranger.get(sheet)).status_code == 404
+    assert (await stranger.get(f"{sheet}?key={key}")).headers["location"].endswith("#returns")
+    asked = await stranger.post(f"{sheet}?key={key}")
+    assert "Your label is being made." in await said(stranger, asked)
+
+    client.cookies = mine
     listed = (await client.get(f"{CONSOLE}/returns?state=approved")).text
     assert found.number in listed
     assert found.number in (await client.get(f"{CONSOLE}/returns?search={found.order_number}")).text
@@ -111,9 +118,7 @@ async def test_a_guest_withdraws_in_two_steps_and_the_shop_pays_back(
     found = await the_return(stage, order_id)
     # All of it came back: the goods and the cheapest way there, less what was deducted.
     assert (found.state, found.refund_minor) == (State.REFUNDED, 14_100 - 900)
-    told = (await stranger.get(f"{page}?key={key}")).text
-    assert "132.00 come back to you." in told
-    await stranger.aclose()
+    assert "132.00 come back to you." in (await client.get(f"{page}?key={key}")).text
 
 
 async def test_a_claim_is_declined_and_another_is_paid_without_a_return(
@@ -145,6 +150,36 @@ async def test_a_claim_is_declined_and_another_is_paid_without_a_return(
     assert "Refund approved." in told
 
 
+async def test_pictures_of_a_fault(stage: Stage, client: httpx.AsyncClient, tmp_path: Path) -> None:
+    order_id = await delivered(stage)
+    line_id = await line_of(stage, order_id)
+    page = f"/s/harbour/orders/{order_id}/return"
+    form = {
+        "journey": "claim", f"units-{line_id}": "1", "step": "look", "reason": "defective",
+        "return_id": str(uuid4()), "kept": ["../../etc", "0" * 64],
+    }  # fmt: skip
+    broken = await client.post(page, data=form, files={"picture": ("a.png", b"no picture", "image/png")})
+    assert broken.status_code == 422
+    files = [("picture", (f"{n}.png", picture(str(n)), "image/png")) for n in range(2)]
+    second = (await client.post(page, data=form, files=files)).text
+    hashes = re.findall(r'name="kept" value="([0-9a-f]{64})"', second)
+    assert len(hashes) == 2
+    confirmed = form | {"step": "confirm", "kept": [*hashes, hashes[0], "1" * 64]}
+    assert (await client.post(page, data=confirmed)).status_code == 303
+    found = await the_return(stage, order_id)
+    async with stage.db.transaction() as tx:
+        assert await returns.pictures(tx, return_id=found.id) == hashes
+        key = (await orders.order(tx, shop_id=stage.shop.id, order_id=order_id)).order.key
+    assert f"/pictures/{hashes[0]}/160.webp" in (await client.get(f"{CONSOLE}/returns/{found.id}")).text
+
+    async def most(given: str) -> int:
+        scope = {"type": "http", "path": page, "query_string": f"key={given}".encode(), "headers": []}
+        return await largest_body(stage.db, scope)
+
+    assert await most(key) > 15_000_000
+    assert await most("other") == 0
+
+
 async def test_before_anything_was_sent_the_button_undoes_the_order(
     stage: Stage, client: httpx.AsyncClient
 ) -> None:
@@ -169,12 +204,14 @@ async def test_a_buyer_keeps_it_and_the_shop_opens_one_itself(
     line_id = await line_of(stage, order_id)
     page = f"/s/harbour/orders/{order_id}"
     opened = {
-        "order_id": str(order_id), "journey": "goodwill", f"units-{line_id}": "1", "reason": "other",
+        "journey": "goodwill", f"units-{line_id}": "1", "reason": "other",
         "return_id": str(uuid4()),
     }  # fmt: skip
     assert "Open a return" in (await client.get(f"{CONSOLE}/orders/{order_id}")).text
-    assert "1 can come back" in (await client.get(f"{CONSOLE}/returns/new?order_id={order_id}")).text
-    assert "Return opened." in await said(client, await client.post(f"{CONSOLE}/returns/new", data=opened))
+    assert "1 can come back" in (await client.get(f"{CONSOLE}/orders/{order_id}/return")).text
+    assert "Return opened." in await said(
+        client, await client.post(f"{CONSOLE}/orders/{order_id}/return", data=opened)
+    )
     found = await the_return(stage, order_id)
     assert (found.journey, found.state) == (Journey.GOODWILL, State.APPROVED)
     strange = await client.post(f"/s/harbour/orders/{other}/returns/{found.id}/close")
@@ -183,7 +220,7 @@ async def test_a_buyer_keeps_it_and_the_shop_opens_one_itself(
     assert "You keep it." in told
     assert (await the_return(stage, order_id)).state is State.CLOSED
     more = opened | {f"units-{line_id}": "2", "return_id": str(uuid4())}
-    refused = await client.post(f"{CONSOLE}/returns/new", data=more)
+    refused = await client.post(f"{CONSOLE}/orders/{order_id}/return", data=more)
     assert (refused.status_code, "That is more than is left: 1." in refused.text) == (409, True)
 
 

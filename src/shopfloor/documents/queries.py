@@ -190,6 +190,7 @@ async def insert_sheet(
     await tx.run(
         """
         INSERT INTO documents.sheet (id, shop_id, kind, asked) VALUES (%(id)s, %(shop_id)s, %(kind)s, %(asked)s::text[])
+        ON CONFLICT (id) DO NOTHING
         """,
         id=id,
         shop_id=shop_id,

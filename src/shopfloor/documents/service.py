@@ -124,8 +124,11 @@ def _file_name(number: str) -> str:
     return "".join(char if char.isascii() and (char.isalnum() or char in "-_.") else "-" for char in number)
 
 
-async def ask_sheet(tx: Tx, *, shop_id: int, kind: SheetKind, asked: Sequence[str]) -> UUID:
-    sheet_id = new_id()
+async def ask_sheet(
+    tx: Tx, *, shop_id: int, kind: SheetKind, asked: Sequence[str], sheet_id: UUID | None = None
+) -> UUID:
+    """With a `sheet_id` of one's own, asking again is asking for the same."""
+    sheet_id = sheet_id or new_id()
     await queries.insert_sheet(tx, id=sheet_id, shop_id=shop_id, kind=kind, asked=asked)
     return sheet_id
 

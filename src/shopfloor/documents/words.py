@@ -27,6 +27,12 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "weight": "Weight", "other_parcels": "The rest of your order comes separately.", "location": "Location",
             "picked": "Picked", "thanks": "Thank you for your order.", "reason": "Reason", "page": "Page",
             "show": "Show", "to_pick": "To pick", "transfer": "Bank transfer", "cash": "Cash",
+            "return": "Return", "stick_on": "Stick this part on the parcel.",
+            "put_in": "Put this part into the parcel.", "return_to": "Return to",
+            "too_small": "Too small", "too_large": "Too large", "changed_mind": "Changed my mind",
+            "arrived_late": "Arrived too late", "not_as_described": "Not as described", "defective": "Defective",
+            "damaged_in_transit": "Arrived damaged", "wrong_item": "Wrong item", "parts_missing": "Parts are missing",
+            "other": "Another reason",
         }),
         "zh": MappingProxyType({
             "invoice": "账单", "credit_note": "红字账单", "receipt": "收据", "packing_slip": "装箱单", "pick_list": "拣货单",
@@ -40,6 +46,10 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "parcels": "包裹", "from": "寄件人", "to": "收件人", "weight": "重量",
             "other_parcels": "订单中的其余商品将另行发出。", "location": "库位", "picked": "已拣", "thanks": "感谢您的订购。",
             "reason": "原因", "page": "页", "show": "直播", "to_pick": "待拣", "transfer": "银行转账", "cash": "现金",
+            "return": "退货", "stick_on": "请将此部分贴在包裹上。", "put_in": "请将此部分放入包裹内。", "return_to": "退货地址",
+            "too_small": "偏小", "too_large": "偏大", "changed_mind": "不想要了", "arrived_late": "到货太晚",
+            "not_as_described": "与描述不符", "defective": "质量问题", "damaged_in_transit": "运输损坏",
+            "wrong_item": "发错商品", "parts_missing": "缺少配件", "other": "其他原因",
         }),
     }
 )  # fmt: skip

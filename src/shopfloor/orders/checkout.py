@@ -77,6 +77,8 @@ class Checkout:
     shop_terms: ShopTerms
     shown: Sequence[Shown[Item]]
     quote: quoting.Quote
+    promised: policies.return_rules.Promised
+    """What of it may be given back."""
     lines: Sequence[baskets.BasketLine] = ()
     """The purchases that are checked out together, each with its own clock."""
 
@@ -140,6 +142,9 @@ async def _checkout(
     items = msgspec.convert(row.items, list[Item])
     bundles = msgspec.convert(row.bundles, list[Bundle])
     terms = await policies.shop_terms(tx, shop_id=row.shop_id)
+    promised = await policies.return_rules.promised(
+        tx, shop_id=row.shop_id, product_ids=sorted({item.product_id for item in items})
+    )
     return Checkout(
         id=row.id,
         shop_id=row.shop_id,
@@ -175,6 +180,7 @@ async def _checkout(
             address=address,
             joins=await together.earlier(tx, shop_id=row.shop_id, buyer=row.buyer, terms=terms, lock=lock),
         ),
+        promised=promised,
     )
 
 
@@ -243,13 +249,7 @@ async def prepare(
         tax_minor=way.breakdown.totals.tax,
         shipping_name=way.name,
         calculation=way.calculation,
-        return_terms=await policies.return_rules.freeze(
-            tx,
-            shop_id=shop_id,
-            country=quoting.country_of(kept.quote, clean),
-            product_ids=sorted({item.product_id for item in way.items}),
-            standard_minor=quoting.cheapest_shipping(kept.quote),
-        ),
+        return_terms=quoting.return_terms(kept.promised, kept.quote, way, clean),
         form_hash=form_hash(clean),
         key=key,
         joins_order_id=None if way.joins is None else way.joins.id,

@@ -13,7 +13,7 @@ from shopfloor.orders import checkout_queries, discounts, together
 from shopfloor.orders.checkout_form import JOIN, Address, Form
 from shopfloor.orders.models import Bundle, Delivery, Item, Totals, totals
 from shopfloor.orders.refusals import FormRefused
-from shopfloor.policies import ShopTerms
+from shopfloor.policies import ShopTerms, return_rules
 
 SHIP, PICK_UP = "ship", "pick_up"
 """The ways of a shop that has set none: everywhere at one price, and pick-up."""
@@ -142,15 +142,26 @@ def chosen(quoted: Quote, form: Form) -> Way:
     raise FormRefused(fields={"delivery": "parcel_gone" if joining else "not_to_this_place"})
 
 
-def country_of(quoted: Quote, form: Form) -> str:
-    """Where the goods go: to the address, or to where the shop hands them over."""
-    place = place_of(form.address) if form.delivery is Delivery.SHIP else None
-    return quoted.place.country if place is None else place.country
-
-
-def cheapest_shipping(quoted: Quote) -> int:
-    """What sending it there costs at least; nothing where nothing is sent."""
-    return min((way.totals.shipping.minor for way in quoted.ways if way.delivery is Delivery.SHIP), default=0)
+def return_terms(
+    promised: return_rules.Promised, quoted: Quote, way: Way, form: Form
+) -> dict[str, Any]:
+    """What an order keeps of what may be given back: the shop's rules, where the goods go (to the address, or to where
+    the shop hands them over), and what sending them there costs at least.
+    """
+    address = form.address if way.joins is None else way.joins.to
+    place = place_of(address) if way.delivery is Delivery.SHIP else None
+    rules = promised.rules
+    alone = [each for each in quoted.ways if each.delivery is Delivery.SHIP and each.joins is None]
+    return {
+        "country": quoted.place.country if place is None else place.country,
+        "withdrawal_days": rules.withdrawal_days,
+        "goodwill_days": rules.goodwill_days,
+        "claim_days": rules.claim_days,
+        "seller_pays": rules.seller_pays,
+        "note": rules.note,
+        "standard_minor": min((each.totals.shipping.minor for each in alone), default=0),
+        "exceptions": promised.exceptions,
+    }
 
 
 def whole(bundles: Sequence[Bundle], items: Sequence[Item]) -> list[Bundle]:

@@ -1,6 +1,6 @@
 """What buyers may give back: what the law of their country asks for, and what the shop grants beside it.
 
-`freeze` puts both into an order when it is placed; nothing that is changed later reaches an order that is.
+What is `promised` when an order is placed is frozen in it; nothing that is changed later reaches it.
 """
 
 from collections.abc import Sequence
@@ -194,44 +194,30 @@ async def set_exception(tx: Tx, *, shop_id: int, product_id: int, why: Why | Non
 
 
 @dataclass(frozen=True, slots=True)
-class _Frozen:
+class _Known:
     """None of a shop that has set nothing."""
 
-    withdrawal_days: int | None
-    goodwill_days: int | None
-    claim_days: int | None
-    seller_pays: bool | None
-    note: str | None
+    rules: dict[str, Any] | None
     exceptions: dict[str, str]
 
 
-async def freeze(
-    tx: Tx, *, shop_id: int, country: str, product_ids: Sequence[int], standard_minor: int
-) -> dict[str, Any]:
-    """What is promised to whoever orders these now, as JSON.
+@dataclass(frozen=True, slots=True)
+class Promised:
+    """What a shop grants to whoever buys these products now; `exceptions`: why not, by product."""
 
-    `country`: where it goes.  `standard_minor`: what the cheapest way of sending it there costs.
-    """
+    rules: ReturnRules
+    exceptions: dict[str, str]
+
+
+async def promised(tx: Tx, *, shop_id: int, product_ids: Sequence[int]) -> Promised:
     found = await tx.one(
-        _Frozen,
+        _Known,
         """
-        SELECT r.withdrawal_days, r.goodwill_days, r.claim_days, r.seller_pays, r.note,
+        SELECT (SELECT to_jsonb(r) - 'shop_id' FROM policies.return_rules r WHERE r.shop_id = %(shop_id)s) AS rules,
                (SELECT coalesce(jsonb_object_agg(n.product_id::text, n.why), '{}') FROM policies.no_withdrawal n
                  WHERE n.shop_id = %(shop_id)s AND n.product_id = ANY(%(ids)s::bigint[])) AS exceptions
-          FROM (VALUES (1)) AS one (row) LEFT JOIN policies.return_rules r ON r.shop_id = %(shop_id)s
         """,
         shop_id=shop_id,
         ids=list(product_ids),
     )
-    usual, law = ReturnRules(), law_of(country)
-    days = usual.withdrawal_days if found.withdrawal_days is None else found.withdrawal_days
-    return {
-        "law": law.value,
-        "withdrawal_days": max(days, LEAST_DAYS[law]),
-        "goodwill_days": usual.goodwill_days if found.goodwill_days is None else found.goodwill_days,
-        "claim_days": usual.claim_days if found.claim_days is None else found.claim_days,
-        "seller_pays": bool(found.seller_pays),
-        "standard_minor": standard_minor,
-        "note": found.note or "",
-        "exceptions": found.exceptions,
-    }
+    return Promised(ReturnRules(**(found.rules or {})), found.exceptions)

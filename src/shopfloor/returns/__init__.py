@@ -4,17 +4,16 @@ Promise: what may be given back, and until when, is what was promised when the o
 than was sent; the money that goes is what was paid for just these units, and it goes once, whoever presses.
 """
 
+from shopfloor.returns import papers
 from shopfloor.returns.audit import audit
 from shopfloor.returns.models import (
     FAULTS,
     Arrived,
     Condition,
-    Excepted,
     Journey,
     NothingChosen,
     NotInOrder,
     Offer,
-    PeriodOver,
     Reason,
     ReasonNeeded,
     Return,
@@ -24,8 +23,9 @@ from shopfloor.returns.models import (
     TooManyUnits,
     WrongState,
 )
-from shopfloor.returns.queries import history, receipts
+from shopfloor.returns.queries import history, pictures, receipts
 from shopfloor.returns.service import (
+    MOST_PICTURES,
     approve,
     ask,
     close,
@@ -44,14 +44,13 @@ from shopfloor.returns.service import (
 
 __all__ = [
     "FAULTS",
+    "MOST_PICTURES",
     "Arrived",
     "Condition",
-    "Excepted",
     "Journey",
     "NotInOrder",
     "NothingChosen",
     "Offer",
-    "PeriodOver",
     "Reason",
     "ReasonNeeded",
     "Return",
@@ -71,6 +70,8 @@ __all__ = [
     "listing",
     "of_order",
     "offer",
+    "papers",
+    "pictures",
     "receipts",
     "receive",
     "refund",

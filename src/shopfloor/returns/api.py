@@ -156,6 +156,7 @@ async def one(return_id: UUID, actor: Viewer, db: Db) -> dict[str, Any]:
         told: dict[str, Any] = msgspec.to_builtins(found)
         told["number"] = found.number
         told["receipts"] = msgspec.to_builtins(await queries.receipts(tx, return_id=return_id))
+        told["pictures"] = await queries.pictures(tx, return_id=return_id)
         told["history"] = msgspec.to_builtins(await queries.history(tx, return_id=return_id))
     return told
 

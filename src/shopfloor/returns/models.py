@@ -195,9 +195,10 @@ def terms_of(order: orders.Order) -> Terms:
         law = policies.return_rules.law_of((order.address or {}).get("country", ""))
         days = max(rules.withdrawal_days, policies.return_rules.LEAST_DAYS[law])
         return Terms(law, days, 0, rules.claim_days, False, order.shipping_minor, "", {})
+    law = policies.return_rules.law_of(told["country"])
     return Terms(
-        Law(told["law"]),
-        told["withdrawal_days"],
+        law,
+        max(told["withdrawal_days"], policies.return_rules.LEAST_DAYS[law]),
         told["goodwill_days"],
         told["claim_days"],
         told["seller_pays"],

@@ -190,6 +190,38 @@ async def decide(
     )
 
 
+async def insert_pictures(tx: Tx, *, shop_id: int, return_id: UUID, pictures: Sequence[str]) -> None:
+    await tx.many(
+        """
+        INSERT INTO returns.picture (shop_id, return_id, position, sha256)
+        VALUES (%(shop_id)s, %(return_id)s, %(position)s, %(sha256)s)
+        """,
+        [
+            {"shop_id": shop_id, "return_id": return_id, "position": position, "sha256": sha256}
+            for position, sha256 in enumerate(pictures)
+        ],
+    )
+
+
+async def pictures(tx: Tx, *, return_id: UUID) -> list[str]:
+    """The hashes by which their files are named."""
+    cursor = await tx.connection.execute(
+        "SELECT sha256 FROM returns.picture WHERE return_id = %(id)s ORDER BY position", {"id": return_id}
+    )
+    return [row[0] for row in await cursor.fetchall()]
+
+
+async def forget_pictures(tx: Tx, *, shop_id: int, buyers: Sequence[UUID]) -> None:
+    await tx.run(
+        """
+        DELETE FROM returns.picture p USING returns.return r
+         WHERE r.id = p.return_id AND r.shop_id = %(shop_id)s AND r.buyer = ANY(%(buyers)s::uuid[])
+        """,
+        shop_id=shop_id,
+        buyers=list(buyers),
+    )
+
+
 async def left_from(tx: Tx, *, hold_id: UUID, variant_id: int) -> int:
     """The location that units of a hold left from: where they go when nobody says where."""
     found = await tx.value(

@@ -61,6 +61,7 @@ from shopfloor.returns.models import (
 
 BUYER: Final = "buyer"
 LONGEST: Final = 2000
+MOST_PICTURES: Final = 4
 _LONGEST_NUMBER: Final = 18
 _UNSENT: Final = frozenset({orders.Status.PLACED, orders.Status.PAID})
 
@@ -171,6 +172,7 @@ async def forget_buyers(tx: Tx, *, shop_id: int, buyers: Sequence[UUID]) -> None
     """What was written about them goes; what came back and was paid stays."""
     await queries.forget_words(tx, shop_id=shop_id, buyers=buyers)
     await queries.forget_words_of_events(tx, shop_id=shop_id, buyers=buyers)
+    await queries.forget_pictures(tx, shop_id=shop_id, buyers=buyers)
 
 
 # Asking
@@ -187,11 +189,12 @@ async def ask(
     reason: str = "",
     note: str = "",
     actor: str = BUYER,
+    pictures: Sequence[str] = (),
 ) -> Return:
     """Give back these units {line id: so many}.  The same `return_id` again is the same return.
 
     A withdrawal needs nobody's consent; a claim and goodwill wait for the shop.  Before anything was sent a withdrawal
-    is of the whole order, which is cancelled, and all of the money owed back.
+    is of the whole order, which is cancelled, and all of the money owed back.  `pictures`: hashes of stored pictures.
 
     Raises OrderNotFound, NothingChosen, NotInOrder, ReasonNeeded, TooManyUnits, PeriodOver, Excepted, NotSentYet,
     IdReused, UnusableText.
@@ -219,7 +222,11 @@ async def ask(
         return await _withdraw_unsent(tx, view, return_id, why, note, actor, today)
     lines = standings(terms, view.lines, await _arrivals(tx, view, zone), busy, today)
     _check(view, lines, journey, units, by_shop=actor != BUYER)
-    return await _open(tx, view, terms, lines, return_id, journey, units, why, note, actor, today)
+    made = await _open(tx, view, terms, lines, return_id, journey, units, why, note, actor, today)
+    await queries.insert_pictures(
+        tx, shop_id=shop_id, return_id=return_id, pictures=list(dict.fromkeys(pictures))[:MOST_PICTURES]
+    )
+    return made
 
 
 def _check(

@@ -38,7 +38,7 @@ from shopfloor.web import paying
 from shopfloor.web.customers import customer_of, pastes_addresses
 from shopfloor.web.languages import N_, Language, language_of, speak
 from shopfloor.web.papers import pdf
-from shopfloor.web.parts import Texts, option_words, texts_now, texts_sold
+from shopfloor.web.parts import EXCEPTED, Texts, option_words, texts_now, texts_sold
 from shopfloor.web.refusals import message_of
 from shopfloor.web.regions import countries, country_name
 from shopfloor.web.templating import flash, money_text, render
@@ -394,10 +394,20 @@ def _checkout_page(
         addresses=addresses,
         is_remembered=is_remembered,
         pastes=pastes_addresses(shop, language),
+        no_return=_not_returned(begun, texts, language),
         events=[("begin_checkout", facts)] if status == 200 else [],
     )
     response.headers["cache-control"] = "private, no-store"
     return response
+
+
+def _not_returned(begun: orders.Checkout, texts: Texts, language: Language) -> list[str]:
+    """Which of it cannot be given back without a fault, and why: said before anybody orders."""
+    items = {item.product_id: item for item in begun.items}
+    return [
+        f"{texts.title(items[int(product_id)])}: {language.words.gettext(EXCEPTED[why])}"
+        for product_id, why in begun.promised.exceptions.items()
+    ]
 
 
 @router.get("/s/{shop}/orders/{order_id}")

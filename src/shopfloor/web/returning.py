@@ -3,23 +3,27 @@
 Whoever may open the order may do it: with the cookie that bought, or the key of the link.  No script is needed.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import asyncio
+import re
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import APIRouter, File, Form, Query, Request, UploadFile
 from starlette.responses import RedirectResponse, Response
 
-from shopfloor import accounts, orders, returns
+from shopfloor import accounts, catalog, documents, orders, returns
 from shopfloor.accounts.api import Shopper, public
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import Db
+from shopfloor.kernel.services import services_of
 from shopfloor.kernel.values import Money, new_id
 from shopfloor.returns import Journey, Reason
 from shopfloor.web.languages import N_, Language, language_of
+from shopfloor.web.papers import pdf
 from shopfloor.web.parts import EXCEPTED, texts_sold
 from shopfloor.web.paying import connections_of
 from shopfloor.web.refusals import message_of
@@ -29,6 +33,8 @@ router = APIRouter(include_in_schema=False)
 
 Key = Annotated[str | None, Query(max_length=200)]
 Text = Annotated[str, Form(max_length=4000)]
+_HASH: Final = re.compile("[0-9a-f]{64}")
+_PART: Final = 64 * 1024
 
 REASONS: Final = {
     Reason.TOO_SMALL: N_("Too small"),
@@ -61,6 +67,7 @@ class Asked:
     reason: str = ""
     note: str = ""
     return_id: UUID | None = None
+    pictures: tuple[str, ...] = ()
 
 
 def _why_not(sent: int, standing: returns.Standing, journey: Journey) -> str:
@@ -148,7 +155,9 @@ async def _page(
         money=lambda minor: Money(minor, view.order.currency),
         trouble=None if refusal is None else message_of(refusal, language),
         confirms=confirms,
-        action=_path(shop.slug, view.order.id, key, "/return"),
+        most_pictures=returns.MOST_PICTURES,
+        # With the key: a body as large as a picture is taken from nobody else.
+        action=_path(shop.slug, view.order.id, view.order.key, "/return"),
         back=_path(shop.slug, view.order.id, key),
     )
     response.headers["cache-control"] = "private, no-store"
@@ -169,8 +178,13 @@ async def send(
     note: Text = "",
     return_id: Annotated[UUID | None, Form()] = None,
     step: Annotated[str, Form(max_length=20)] = "",
+    picture: Annotated[list[UploadFile] | None, File()] = None,
+    kept: Annotated[list[str] | None, Form()] = None,
 ) -> Response:
-    """First shown once more; with the second button it is done.  The same form again is the same return."""
+    """First shown once more; with the second button it is done.  The same form again is the same return.
+
+    Pictures are stored with the first; the second names them (`kept`).
+    """
     form = await request.form()
     asked = Asked(journey, _units(form), reason, note, return_id or new_id())
     async with db.transaction() as tx:
@@ -178,6 +192,12 @@ async def send(
         view = await orders.order_for_shopper(
             tx, shop_id=found.id, order_id=order_id, shopper=shopper, key=key
         )
+    try:
+        asked = replace(asked, pictures=await _pictures(request, picture or [], kept or []))
+    except Refusal as refusal:
+        async with db.transaction() as tx:
+            return await _page(tx, request, found, view, asked, key, refusal=refusal)
+    async with db.transaction() as tx:
         if step != "confirm":
             offer = await returns.offer(tx, view)
             refusal = _trouble(offer, asked)
@@ -197,6 +217,7 @@ async def send(
                 units=asked.units,
                 reason=reason,
                 note=note,
+                pictures=asked.pictures,
             )
     except Refusal as refusal:
         async with db.transaction() as tx:
@@ -216,6 +237,25 @@ async def send(
     language = language_of(request, found.locale)
     flash(response, "good", language.words.gettext(DONE[journey]))
     return response
+
+
+async def _pictures(request: Request, sent: Sequence[UploadFile], kept: Sequence[str]) -> tuple[str, ...]:
+    """What was shown before and is still there, and what is shown now, decoded and encoded by us.
+
+    Raises catalog's refusals of what is no picture, or too large.
+    """
+    directory = services_of(request).given.pictures_dir
+    known = [each for each in kept[: returns.MOST_PICTURES] if _HASH.fullmatch(each)]
+    found = [each for each in known if await asyncio.to_thread((directory / each).is_dir)]
+    for file in sent:
+        if file.filename and len(found) < returns.MOST_PICTURES:
+            found.append((await catalog.receive_picture(_parts(file), directory)).sha256)
+    return tuple(dict.fromkeys(found))
+
+
+async def _parts(file: UploadFile) -> AsyncGenerator[bytes]:
+    while part := await file.read(_PART):
+        yield part
 
 
 def _units(form: Mapping[str, Any]) -> dict[int, int]:
@@ -257,18 +297,62 @@ async def give_up(
     """The buyer keeps it after all."""
     async with db.transaction() as tx:
         found = await accounts.shop_by_slug(tx, shop)
-        await orders.order_for_shopper(tx, shop_id=found.id, order_id=order_id, shopper=shopper, key=key)
+        await _own(tx, found, order_id, return_id, shopper, key)
     language = language_of(request, found.locale)
     response = RedirectResponse(_path(found.slug, order_id, key, place="#returns"), status_code=303)
     try:
         async with db.transaction() as tx:
-            known = await returns.of_order(tx, shop_id=found.id, order_id=order_id)
-            if return_id not in {each.id for each in known}:
-                # One of another order is none of this one's.
-                raise returns.ReturnNotFound(return_id=str(return_id))
             await returns.close(tx, shop_id=found.id, return_id=return_id, actor="buyer")
     except returns.WrongState as refusal:
         flash(response, "wait", message_of(refusal, language))
         return response
     flash(response, "good", language.words.gettext(N_("You keep it. The return is closed.")))
     return response
+
+
+@router.post("/s/{shop}/orders/{order_id}/returns/{return_id}/label")
+@public
+async def ask_label(
+    shop: str, order_id: UUID, return_id: UUID, shopper: Shopper, db: Db, key: Key = None
+) -> Response:
+    """A label and a slip for the parcel, made in a moment."""
+    async with db.transaction() as tx:
+        found = await accounts.shop_by_slug(tx, shop)
+        await _own(tx, found, order_id, return_id, shopper, key)
+        await returns.papers.ask(tx, shop_id=found.id, return_id=return_id)
+    return RedirectResponse(_path(found.slug, order_id, key, f"/returns/{return_id}/label"), status_code=303)
+
+
+@router.get("/s/{shop}/orders/{order_id}/returns/{return_id}/label")
+@public
+async def label(
+    request: Request, shop: str, order_id: UUID, return_id: UUID, shopper: Shopper, db: Db, key: Key = None
+) -> Response:
+    """The file once it is there; until then a page that comes again by itself."""
+    async with db.transaction() as tx:
+        found = await accounts.shop_by_slug(tx, shop)
+        asked = await _own(tx, found, order_id, return_id, shopper, key)
+        try:
+            sheet_id = returns.papers.label_id(return_id)
+            made = await documents.sheet_file(tx, shop_id=found.id, sheet_id=sheet_id)
+        except documents.DocumentNotFound:
+            # Nobody asked for it, or it was forgotten since.
+            return RedirectResponse(_path(found.slug, order_id, key, place="#returns"), status_code=303)
+        except documents.NotMadeYet:
+            response = render(
+                request, "shop/label.html", shop=found, asked=asked, back=_path(found.slug, order_id, key)
+            )
+            response.headers["cache-control"] = "private, no-store"
+            return response
+    return pdf(made.name, made.content)
+
+
+async def _own(
+    tx: Tx, shop: accounts.Shop, order_id: UUID, return_id: UUID, shopper: UUID, key: str | None
+) -> returns.Return:
+    """A return of an order that this reader may open.  Raises OrderNotFound, ReturnNotFound."""
+    await orders.order_for_shopper(tx, shop_id=shop.id, order_id=order_id, shopper=shopper, key=key)
+    for each in await returns.of_order(tx, shop_id=shop.id, order_id=order_id):
+        if each.id == return_id:
+            return each
+    raise returns.ReturnNotFound(return_id=str(return_id))

@@ -14,10 +14,11 @@ from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.values import MAX_QUANTITY, new_id
-from shopfloor.policies.return_rules import Why
 from shopfloor.returns import Arrived, Condition, Journey, State
 from shopfloor.web.console.desk import Desk, at, at_page
+from shopfloor.web.console.making import making
 from shopfloor.web.languages import N_
+from shopfloor.web.papers import pdf
 from shopfloor.web.paying import connections_of
 from shopfloor.web.refusals import message_of
 from shopfloor.web.returning import REASONS, reason_words
@@ -30,6 +31,7 @@ Manager = Annotated[Desk, at(Permission.ORDERS_MANAGE)]
 CatalogEditor = Annotated[Desk, at(Permission.CATALOG_EDIT)]
 Text = Annotated[str, Form(max_length=4000)]
 PAGE: Final = 50
+WHY: Final = policies.return_rules.Why
 TABS: Final = (State.REQUESTED, State.APPROVED, State.RECEIVED, State.REFUNDED, State.REFUSED, State.CLOSED)
 
 
@@ -68,7 +70,7 @@ async def listing(
     )
 
 
-@router.get("/returns/new")
+@router.get("/orders/{order_id}/return")
 async def new(desk: Manager, order_id: UUID) -> Response:
     """A return that somebody of the shop opens for a customer."""
     return await _new_page(desk, order_id)
@@ -90,10 +92,10 @@ async def _new_page(desk: Desk, order_id: UUID, refusal: Refusal | None = None) 
     )
 
 
-@router.post("/returns/new")
+@router.post("/orders/{order_id}/return")
 async def open_one(
     desk: Manager,
-    order_id: Annotated[UUID, Form()],
+    order_id: UUID,
     journey: Annotated[Journey, Form()] = Journey.GOODWILL,
     reason: Text = "",
     note: Text = "",
@@ -133,6 +135,7 @@ async def one(desk: Viewer, return_id: UUID) -> Response:
         draft = await returns.refund_draft(tx, found)
         receipts = await returns.receipts(tx, return_id=return_id)
         history = await returns.history(tx, return_id=return_id)
+        pictures = await returns.pictures(tx, return_id=return_id)
         places = await stock.locations(tx, shop_id=shop_id)
         send_to = await returns.send_to(tx, shop_id=shop_id)
         owed = await orders.refunds_owed(tx, shop_id=shop_id, order_id=found.order_id)
@@ -149,6 +152,7 @@ async def one(desk: Viewer, return_id: UUID) -> Response:
         parts=[(line, draft.parts[place]) for place, line in enumerate(view.lines) if line.id in draft.units],
         receipts=receipts,
         history=history,
+        pictures=pictures,
         locations=places,
         location_choices=[(place.id, place.name) for place in places],
         place_names={place.id: place.name for place in places},
@@ -264,6 +268,33 @@ async def refund(desk: Manager, return_id: UUID, deduct: Text = "", note: Text =
     return desk.back(path, desk.say(N_("Refund approved.")))
 
 
+@router.post("/returns/{return_id}/label")
+async def ask_label(desk: Manager, return_id: UUID) -> Response:
+    path = f"/returns/{return_id}"
+    with desk.back_if_refused(path):
+        async with desk.work() as tx:
+            await returns.papers.ask(tx, shop_id=desk.shop.id, return_id=return_id)
+    return desk.back(f"{path}/label?wait=1")
+
+
+@router.get("/returns/{return_id}/label")
+async def label(desk: Viewer, return_id: UUID) -> Response:
+    """The file once it is there; until then how far it is."""
+    async with desk.db.transaction() as tx:
+        found = await returns.get(tx, shop_id=desk.shop.id, return_id=return_id)
+        state = await returns.papers.state(tx, return_id=return_id)
+        try:
+            sheet_id = returns.papers.label_id(return_id)
+            made = await documents.sheet_file(tx, shop_id=desk.shop.id, sheet_id=sheet_id)
+        except documents.NotMadeYet:
+            return desk.page(
+                "return_label.html", active="returns", ret=found, making=making(desk, state, missing=True)
+            )
+        except documents.DocumentNotFound:
+            return desk.back(f"/returns/{return_id}")
+    return pdf(made.name, made.content)
+
+
 # The rules
 
 
@@ -339,6 +370,6 @@ async def set_exception(desk: CatalogEditor, product_id: Id, why: Text = "") -> 
                 tx,
                 shop_id=desk.shop.id,
                 product_id=product_id,
-                why=Why(why) if why in set(Why) else None,
+                why=WHY(why) if why in set(WHY) else None,
             )
     return desk.back(f"{path}#returns", desk.say(N_("Saved. It applies to new orders.")))

@@ -218,7 +218,7 @@ async def ask(
         raise ReasonNeeded
     terms = terms_of(view.order)
     today, zone = await _today(tx, shop_id=shop_id)
-    if journey is Journey.WITHDRAWAL and _may_withdraw_unsent(view, terms):
+    if journey is Journey.WITHDRAWAL and actor == BUYER and _may_withdraw_unsent(view, terms):
         return await _withdraw_unsent(tx, view, return_id, why, note, actor, today)
     lines = standings(terms, view.lines, await _arrivals(tx, view, zone), busy, today)
     _check(view, lines, journey, units, by_shop=actor != BUYER)

@@ -48,6 +48,8 @@ REASONS: Final = {
     Reason.PARTS_MISSING: N_("Parts are missing"),
     Reason.OTHER: N_("Another reason"),
 }
+# Of who left no address to write to.
+DONE_UNWRITTEN: Final = N_("We received your withdrawal. The time stands below.")
 # What a confirmed form says, by journey.
 DONE: Final = {
     Journey.WITHDRAWAL: N_(
@@ -235,7 +237,8 @@ async def send(
             )
     response = RedirectResponse(_path(found.slug, order_id, key, place="#returns"), status_code=303)
     language = language_of(request, found.locale)
-    flash(response, "good", language.words.gettext(DONE[journey]))
+    written = journey is not Journey.WITHDRAWAL or view.order.contact_email
+    flash(response, "good", language.words.gettext(DONE[journey] if written else DONE_UNWRITTEN))
     return response
 
 

@@ -9,12 +9,13 @@ from email.message import EmailMessage
 from types import ModuleType
 from typing import Any, NamedTuple
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 from tests.notifications.conftest import BOX, ORIGIN, Post
 from tests.orders.conftest import Market
 
-from shopfloor import fulfilment, notifications, orders
+from shopfloor import fulfilment, notifications, orders, returns
 from shopfloor.accounts import PERMISSIONS, Permission, Role
 from shopfloor.approvals import events as approval_events
 from shopfloor.disputes import events as dispute_events
@@ -116,6 +117,40 @@ async def test_an_order_is_told_once_in_the_language_of_its_buyer(
     assert mail["List-Unsubscribe"] is None, "what an order needs cannot be unsubscribed from"
     assert all(len(line) <= 998 for line in post.raw[0].split(b"\r\n"))
     assert post.raw[0].isascii()
+
+
+async def test_a_withdrawal_is_confirmed_with_its_time_and_its_money_is_told(
+    market: Market, sender: Sender, post: Post, hear: Hear
+) -> None:
+    paid, _ = await market.paid(quantity=2)
+    me = "person:1"
+    async with market.db.transaction() as tx:
+        await shipping.ship(tx, shop_id=market.shop_id, order_id=paid.id, actor=me)
+        [line] = (await orders.order(tx, shop_id=market.shop_id, order_id=paid.id)).lines
+        back = await returns.ask(
+            tx, shop_id=market.shop_id, order_id=paid.id, return_id=new_id(), journey=returns.Journey.WITHDRAWAL,
+            units={line.id: 1},
+        )  # fmt: skip
+        arrived = [returns.Arrived(line.id, 1, returns.Condition.SELLABLE)]
+        await returns.receive(
+            tx, shop_id=market.shop_id, return_id=back.id, arrived=arrived, location_id=None, actor=me
+        )
+        done = await returns.refund(tx, shop_id=market.shop_id, return_id=back.id, actor=me)
+        assert done.refund is not None
+        await orders.mark_refunded(
+            tx, shop_id=market.shop_id, order_id=paid.id, refund_id=done.refund, actor=me
+        )
+    await hear()
+    await sender.run_once()
+
+    told = [each.kind for each in await log(market)]
+    assert {Kind.WITHDRAWAL, Kind.RETURNED, Kind.REFUNDED} <= set(told)
+    assert told.count(Kind.WITHDRAWAL) == 1
+    [mail] = [each for each in post.taken if "withdrawal" in str(each["Subject"])]
+    plain, _ = both_bodies(mail)
+    at = back.asked_at.astimezone(ZoneInfo("Asia/Shanghai"))
+    assert f"{at:%H:%M:%S} CST you told us that you withdraw from the contract" in " ".join(plain.split())
+    assert back.number in plain
 
 
 async def test_each_step_of_an_order_is_told(market: Market, sender: Sender, post: Post, hear: Hear) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from shopfloor import pricing, promotions, purchases
+from shopfloor import policies, pricing, promotions, purchases
 from shopfloor.kernel.countries import COUNTRIES
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import MAX_MINOR
@@ -13,7 +13,7 @@ from shopfloor.orders import checkout_queries, discounts, together
 from shopfloor.orders.checkout_form import JOIN, Address, Form
 from shopfloor.orders.models import Bundle, Delivery, Item, Totals, totals
 from shopfloor.orders.refusals import FormRefused
-from shopfloor.policies import ShopTerms, return_rules
+from shopfloor.policies import ShopTerms
 
 SHIP, PICK_UP = "ship", "pick_up"
 """The ways of a shop that has set none: everywhere at one price, and pick-up."""
@@ -143,7 +143,7 @@ def chosen(quoted: Quote, form: Form) -> Way:
 
 
 def return_terms(
-    promised: return_rules.Promised, quoted: Quote, way: Way, form: Form
+    promised: policies.return_rules.Promised, quoted: Quote, way: Way, form: Form
 ) -> dict[str, Any]:
     """What an order keeps of what may be given back: the shop's rules, where the goods go (to the address, or to where
     the shop hands them over), and what sending them there costs at least.

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from shopfloor import orders, payments
@@ -15,6 +15,7 @@ from shopfloor.accounts.api import allowed
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.http import Db, refusals, with_links
+from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
 from shopfloor.kernel.text import UnusableText
 from shopfloor.kernel.values import MAX_MINOR, new_id
@@ -40,7 +41,7 @@ from shopfloor.returns.models import (
     WrongState,
 )
 
-router = APIRouter(prefix="/v1/{shop}/returns", tags=["returns"])
+router = Router(prefix="/v1/{shop}/returns", tags=["returns"])
 
 Viewer = Annotated[Actor, Depends(allowed(Permission.ORDERS_VIEW))]
 Manager = Annotated[Actor, Depends(allowed(Permission.ORDERS_MANAGE))]

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 from uuid import UUID
 
-from fastapi import APIRouter, File, Form, Query, Request, UploadFile
+from fastapi import File, Form, Query, Request, UploadFile
 from starlette.responses import RedirectResponse, Response
 
 from shopfloor import accounts, catalog, documents, orders, returns
@@ -19,6 +19,7 @@ from shopfloor.accounts.api import Shopper, public
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import Db
+from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
 from shopfloor.kernel.values import Money, new_id
 from shopfloor.returns import Journey, Reason
@@ -29,7 +30,7 @@ from shopfloor.web.paying import connections_of
 from shopfloor.web.refusals import message_of
 from shopfloor.web.templating import flash, render
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 
 Key = Annotated[str | None, Query(max_length=200)]
 Text = Annotated[str, Form(max_length=4000)]

@@ -5,7 +5,7 @@ from operator import attrgetter
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Query
+from fastapi import Form, Query
 from starlette.responses import Response
 
 from shopfloor import documents, orders, policies, returns, stock
@@ -13,6 +13,7 @@ from shopfloor.accounts import Permission
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.routes import Router
 from shopfloor.kernel.values import MAX_QUANTITY, new_id
 from shopfloor.returns import Arrived, Condition, Journey, State
 from shopfloor.web.console.desk import Desk, at, at_page
@@ -23,7 +24,7 @@ from shopfloor.web.paying import connections_of
 from shopfloor.web.refusals import message_of
 from shopfloor.web.returning import REASONS, reason_words
 
-router = APIRouter(prefix="/console/{shop}", include_in_schema=False)
+router = Router(prefix="/console/{shop}", include_in_schema=False)
 
 Viewer = Annotated[Desk, at_page("returns")]
 RulesViewer = Annotated[Desk, at_page("return_rules")]

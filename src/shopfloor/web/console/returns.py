@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import Form, Query
 from starlette.responses import Response
 
-from shopfloor import documents, orders, policies, returns, stock
+from shopfloor import approvals, documents, orders, policies, returns, stock
 from shopfloor.accounts import Permission
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
@@ -266,6 +266,13 @@ async def refund(desk: Manager, return_id: UUID, deduct: Text = "", note: Text =
     )
     if left:
         return desk.back(path, desk.say(N_("Refunded to where the money came from.")))
+    async with desk.db.transaction() as tx:
+        asked = await approvals.known(
+            tx, shop_id=desk.shop.id, refund_id=done.refund, kind=approvals.Kind.REFUND
+        )
+    if asked is not None and asked.decision is None:
+        said = N_("Another member has to confirm this refund. They were told by mail.")
+        return desk.back(path, desk.say(said))
     return desk.back(path, desk.say(N_("Refund approved.")))
 
 

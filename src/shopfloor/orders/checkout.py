@@ -141,8 +141,7 @@ async def _checkout(
         expires_at = min(hold.expires_at, now()) if lapsed else hold.expires_at
     items = msgspec.convert(row.items, list[Item])
     bundles = msgspec.convert(row.bundles, list[Bundle])
-    terms = await policies.shop_terms(tx, shop_id=row.shop_id)
-    promised = await policies.return_rules.promised(
+    terms, promised = await policies.promised(
         tx, shop_id=row.shop_id, product_ids=sorted({item.product_id for item in items})
     )
     return Checkout(

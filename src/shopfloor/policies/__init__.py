@@ -6,6 +6,14 @@ Promise: bank details change only with `money.manage`, on record, and every owne
 from shopfloor.policies import bank_details, return_rules
 from shopfloor.policies.events import ShopTermsChanged
 from shopfloor.policies.models import ShopTerms
-from shopfloor.policies.service import set_shop_terms, shop_terms
+from shopfloor.policies.service import promised, set_shop_terms, shop_terms
 
-__all__ = ["ShopTerms", "ShopTermsChanged", "bank_details", "return_rules", "set_shop_terms", "shop_terms"]
+__all__ = [
+    "ShopTerms",
+    "ShopTermsChanged",
+    "bank_details",
+    "promised",
+    "return_rules",
+    "set_shop_terms",
+    "shop_terms",
+]

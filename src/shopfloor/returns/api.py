@@ -149,7 +149,7 @@ async def ask(body: AskIn, actor: Manager, db: Db) -> Return:
         )
 
 
-@router.get("/{return_id:uuid}", responses=refusals(ReturnNotFound))
+@router.get("/{return_id}", responses=refusals(ReturnNotFound))
 async def one(return_id: UUID, actor: Viewer, db: Db) -> dict[str, Any]:
     """With what arrived of it and its history."""
     async with db.transaction() as tx:
@@ -162,7 +162,7 @@ async def one(return_id: UUID, actor: Viewer, db: Db) -> dict[str, Any]:
     return told
 
 
-@router.post("/{return_id:uuid}/approve", responses=refusals(ReturnNotFound, WrongState, UnusableText))
+@router.post("/{return_id}/approve", responses=refusals(ReturnNotFound, WrongState, UnusableText))
 async def approve(return_id: UUID, body: ApproveIn, actor: Manager, db: Db) -> Return:
     async with db.transaction() as tx:
         return await service.approve(
@@ -176,7 +176,7 @@ async def approve(return_id: UUID, body: ApproveIn, actor: Manager, db: Db) -> R
 
 
 @router.post(
-    "/{return_id:uuid}/refuse", responses=refusals(ReturnNotFound, WrongState, AnswerNeeded, UnusableText)
+    "/{return_id}/refuse", responses=refusals(ReturnNotFound, WrongState, AnswerNeeded, UnusableText)
 )
 async def refuse(return_id: UUID, body: AnswerIn, actor: Manager, db: Db) -> Return:
     """The answer says why."""
@@ -186,7 +186,7 @@ async def refuse(return_id: UUID, body: AnswerIn, actor: Manager, db: Db) -> Ret
         )
 
 
-@router.post("/{return_id:uuid}/close", responses=refusals(ReturnNotFound, WrongState, UnusableText))
+@router.post("/{return_id}/close", responses=refusals(ReturnNotFound, WrongState, UnusableText))
 async def close(return_id: UUID, body: AnswerIn, actor: Manager, db: Db) -> Return:
     """Nothing of it comes."""
     async with db.transaction() as tx:
@@ -196,7 +196,7 @@ async def close(return_id: UUID, body: AnswerIn, actor: Manager, db: Db) -> Retu
 
 
 @router.post(
-    "/{return_id:uuid}/receive",
+    "/{return_id}/receive",
     responses=refusals(ReturnNotFound, WrongState, NothingChosen, NotInOrder, TooManyUnits),
 )
 async def receive(return_id: UUID, body: ReceiveIn, actor: Manager, db: Db) -> Return:
@@ -213,7 +213,7 @@ async def receive(return_id: UUID, body: ReceiveIn, actor: Manager, db: Db) -> R
 
 
 @router.post(
-    "/{return_id:uuid}/refund",
+    "/{return_id}/refund",
     responses=refusals(ReturnNotFound, WrongState, NothingReceived, TooMuchDeducted, UnusableText),
 )
 async def refund(request: Request, return_id: UUID, body: RefundIn, actor: Manager, db: Db) -> Return:

@@ -299,7 +299,7 @@ async def label(desk: Viewer, return_id: UUID) -> Response:
                 "return_label.html", active="returns", ret=found, making=making(desk, state, missing=True)
             )
         except documents.DocumentNotFound:
-            return desk.back(f"/returns/{return_id}")
+            return desk.page("return_label.html", active="returns", ret=found, making=None)
     return pdf(made.name, made.content)
 
 

@@ -88,6 +88,36 @@ async def test_all_of_a_list_at_once_and_a_second_press(stage: Stage, client: ht
     assert [await state(stage, each) for each in parcels] == ["shipped"] * 2
 
 
+async def test_a_list_with_parcels_for_pickup_goes_as_far_as_each_can(
+    stage: Stage, client: httpx.AsyncClient
+) -> None:
+    """The evening after a show: one press for all, and those it does not fit are named and left as they were."""
+    (_, shipped), (_, collected) = [await parcel_of(stage) for _ in range(2)]
+    async with stage.db.transaction() as tx:
+        await tx.run("UPDATE fulfilment.parcel SET delivery = 'pick_up' WHERE id = %(id)s", id=collected.id)
+
+    async def press(action: str, listed: str) -> str:
+        form = {"every": "1", "state": listed, "action": action}
+        return await said(client, await client.post(f"{CONSOLE}/fulfilment/act", data=form))
+
+    async def both() -> list[str]:
+        return [await state(stage, each) for each in (shipped, collected)]
+
+    one = {"parcels": str(shipped.id), "state": "to_pick", "action": "ready_to_collect"}
+    told = await said(client, await client.post(f"{CONSOLE}/fulfilment/act", data=one))
+    assert f"0 ready for pickup. 1 could not. {shipped.number}: It will be shipped, not picked up." in told
+    assert await both() == ["to_pick", "to_pick"]
+    pickup = f"{collected.number}: It will be picked up: mark it as ready for pickup and hand it over then."
+    assert f"1 packed. 1 could not. {pickup}" in await press("packed", "to_pick")
+    assert await both() == ["packed", "to_pick"]
+    assert f"0 shipped or handed over. 1 could not. {pickup}" in await press("send", "to_pick")
+    assert await both() == ["packed", "to_pick"]
+    assert "1 shipped or handed over." in await press("send", "packed")
+    assert "1 ready for pickup." in await press("ready_to_collect", "to_pick")
+    assert "1 shipped or handed over." in await press("send", "ready_to_collect")
+    assert await both() == ["shipped", "collected"]
+
+
 async def test_lists_for_carriers(stage: Stage, client: httpx.AsyncClient) -> None:
     _, parcel = await parcel_of(stage)
     form = {"parcels": str(parcel.id), "action": "csv", "encoding": "gb18030"}

@@ -257,13 +257,32 @@ async def step(tx: Tx, *, shop_id: int, parcel_ids: Sequence[UUID], to: State, a
     For steps in the house: `send` and `arrive` are for those out of it.  Raises ParcelNotFound, and WrongStep for a step
     that one of them cannot take: then none does.
     """
+    moved, stayed = await step_able(tx, shop_id=shop_id, parcel_ids=parcel_ids, to=to, actor=actor)
+    for refusal in stayed.values():
+        raise refusal
+    return moved
+
+
+async def step_able(
+    tx: Tx, *, shop_id: int, parcel_ids: Sequence[UUID], to: State, actor: str
+) -> tuple[list[Parcel], dict[UUID, WrongStep]]:
+    """As `step`, of a list in which not each can take it: also those that can't, and why.
+
+    Raises ParcelNotFound, and WrongStep for what is no step in the house.
+    """
     if to not in HERE:
         raise WrongStep(step=to)
     if to is State.PACKED:
         # A box is closed with all that lies in it.
         parcel_ids = await queries.with_their_boxes(tx, shop_id=shop_id, ids=parcel_ids)
-    locked = await lock(tx, shop_id=shop_id, parcel_ids=parcel_ids)
-    moving = [each for each in locked if _moves(each, to)]
+    moving: list[Parcel] = []
+    stayed: dict[UUID, WrongStep] = {}
+    for each in await lock(tx, shop_id=shop_id, parcel_ids=parcel_ids):
+        try:
+            if _moves(each, to):
+                moving.append(each)
+        except WrongStep as refusal:
+            stayed[each.id] = refusal
     ids = [each.id for each in moving]
     await _put(tx, shop_id, ids, to, actor)
     if ids and to is not State.TO_PICK:
@@ -276,7 +295,7 @@ async def step(tx: Tx, *, shop_id: int, parcel_ids: Sequence[UUID], to: State, a
                 for each in moving
             ],
         )
-    return moving
+    return moving, stayed
 
 
 def _moves(found: Parcel, to: State) -> bool:
@@ -286,7 +305,9 @@ def _moves(found: Parcel, to: State) -> bool:
     try:
         return place_of(found.delivery, found.state) < place_of(found.delivery, to)
     except WrongStep as refusal:
-        raise WrongStep(parcel=found.number, step=to, state=found.state) from refusal
+        raise WrongStep(
+            parcel=found.number, step=to, state=found.state, field=str(found.delivery)
+        ) from refusal
 
 
 def _packed(found: Parcel) -> list[PackedLine]:

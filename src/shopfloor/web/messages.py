@@ -212,6 +212,8 @@ MESSAGES: Final = {
     "fulfilment.sheet_unreadable": N_("We couldn't read this file. It needs a header with a column for the tracking number and one for the parcel or order, in UTF-8 or GB18030."),
     "fulfilment.tracking_link": N_("Start with https:// and write {number} where the tracking number goes."),
     "fulfilment.wrong_item": N_("This item doesn't belong in this parcel."),
+    "fulfilment.wrong_step.pick_up": N_("It will be picked up: mark it as ready for pickup and hand it over then."),
+    "fulfilment.wrong_step.ship": N_("It will be shipped, not picked up."),
     "fulfilment.wrong_step": N_("This parcel can't take that step now."),
     "invoicing.cancelled": N_("A cancelled order gets no invoice."),
     "invoicing.not_paid": N_("The invoice comes when the order is paid in full."),

@@ -148,7 +148,7 @@ async def act(
         if action == "csv":
             return await _list_for_carrier(desk, ids, encoding)
         await desk.claim()
-        done, stayed = await _carry_out(desk, action, ids, carrier.strip())
+        done, stayed = await _carry_out(desk, action, ids, carrier.strip(), state)
     except Refusal as refusal:
         return desk.refused(back, refusal)
     if not stayed:
@@ -187,25 +187,41 @@ async def _list_for_carrier(desk: Desk, ids: list[UUID], encoding: str) -> Respo
 
 
 async def _carry_out(
-    desk: Desk, action: str, ids: list[UUID], carrier: str
+    desk: Desk, action: str, ids: list[UUID], carrier: str, state: str
 ) -> tuple[int, Mapping[UUID, Refusal]]:
     """How many did it, and why the others did not.  Raises fulfilment.WrongStep for what is no step."""
     actor = f"person:{desk.actor.person_id}"
     if action in STEPS:
         async with desk.db.transaction() as tx:
-            moved = await fulfilment.step(
+            moved, left = await fulfilment.step_able(
                 tx, shop_id=desk.shop.id, parcel_ids=ids, to=State(action), actor=actor
             )
-        return len(moved), {}
+        return len(moved), left
     if action == "send":
-        stayed = await warehouse.send_parcels(
-            desk.db, shop_id=desk.shop.id, parcel_ids=ids, actor=actor, carrier=carrier
+        # Many at once are given to a carrier; what is picked up is handed over from its own list, to who is there.
+        waiting = {} if state == State.READY_TO_COLLECT else await _for_pickup(desk, ids)
+        stayed = waiting | await warehouse.send_parcels(
+            desk.db,
+            shop_id=desk.shop.id,
+            parcel_ids=[each for each in ids if each not in waiting],
+            actor=actor,
+            carrier=carrier,
         )
     elif action == "delivered":
         stayed = await warehouse.arrived_parcels(desk.db, shop_id=desk.shop.id, parcel_ids=ids, actor=actor)
     else:
         raise fulfilment.WrongStep(step=action)
     return len(ids) - len(stayed), stayed
+
+
+async def _for_pickup(desk: Desk, ids: list[UUID]) -> dict[UUID, Refusal]:
+    async with desk.db.transaction() as tx:
+        found = await fulfilment.parcels(tx, shop_id=desk.shop.id, ids=ids)
+    return {
+        each.id: fulfilment.WrongStep(parcel=each.number, state=each.state, field=str(each.delivery))
+        for each in found
+        if each.delivery is fulfilment.Delivery.PICK_UP
+    }
 
 
 async def _why(desk: Desk, stayed: Mapping[UUID, Refusal]) -> str:

@@ -326,6 +326,24 @@ class Merchant:
             await asyncio.sleep(0.5)
         raise Trouble(f"no plan was made in {patience:.0f} seconds")
 
+    async def ship_all(self, show_id: int) -> int:
+        """What is paid and here of a show goes out, by the button of the orders desk.  Returns how many orders."""
+        ready = {"show_id": str(show_id), "fulfilment_status": "ready", "limit": "50"}
+        shipped = 0
+        while waiting := {order["id"] for order in await self.shop("GET", "/orders", params=ready)}:
+            done = await self.http.post(
+                f"/console/{self.slug}/orders/act?show={show_id}&fulfilment=ready",
+                data={"action": "ship", "orders": sorted(waiting)},
+            )
+            if done.status_code != 303:
+                raise Trouble(f"shipping: {done.status_code} {done.text[:300]}")
+            stayed = {order["id"] for order in await self.shop("GET", "/orders", params=ready)}
+            gone = len(waiting - stayed)
+            shipped += gone
+            if not gone:
+                break
+        return shipped
+
     async def accept(self, plan_id: int) -> list[dict[str, Any]]:
         return await self.shop("POST", f"/plans/{plan_id}/accept")
 

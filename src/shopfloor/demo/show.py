@@ -177,6 +177,8 @@ async def _run(
                     seed=seed + 1,
                 )
                 await say_report(stage, second)
+        shipped = await stage.merchant.ship_all(first.id)
+        stage.say(f"{shipped} orders of the first show were shipped")
         await settle(stage)
         stage.console.rule("open to be clicked through")
         tell_where(stage, first)
@@ -456,6 +458,7 @@ def tell_where(stage: Stage, show: Show) -> None:
     table.add_row("report", f"{stage.address}/console/{stage.merchant.slug}/shows/{show.id}/report")
     table.add_row("plan", f"{stage.address}/console/{stage.merchant.slug}/shows/{show.id}/plan")
     table.add_row("customers", f"{stage.address}/console/{stage.merchant.slug}/customers")
+    table.add_row("parcels", f"{stage.address}/console/{stage.merchant.slug}/fulfilment?state=shipped")
     table.add_row("messages", f"{stage.address}/console/{stage.merchant.slug}/messages")
     table.add_row("sign in", f"{EMAIL}   password {stage.password}")
     stage.console.print(table)

@@ -54,6 +54,7 @@ from shopfloor.chat import api as chat_api
 from shopfloor.customers import api as customers_api
 from shopfloor.demand import api as demand_api
 from shopfloor.disputes import api as disputes_api
+from shopfloor.invoicing import api as invoicing_api
 from shopfloor.kernel import http, logs, outbox, public_address
 from shopfloor.kernel.client_address import is_own_machine
 from shopfloor.kernel.connections import CallbackCount, Connections, raise_file_limit, room_for
@@ -81,6 +82,7 @@ from shopfloor.returns import api as returns_api
 from shopfloor.rooms import api as rooms_api
 from shopfloor.stock import api as stock_api
 from shopfloor.supply import api as supply_api
+from shopfloor.warehouse import api as warehouse_api
 
 _log = logs.get("app")
 
@@ -410,7 +412,7 @@ class PathRouter:
 
 JSON = (
     people_api, shops_api, catalog_api, stock_api, media_api, live_api, rooms_api, chat_api, policies_api, orders_api, payments_api, disputes_api, pricing_api,
-    promotions_api, returns_api, metrics_api, demand_api, supply_api, customers_api,
+    promotions_api, returns_api, metrics_api, demand_api, supply_api, customers_api, warehouse_api, invoicing_api,
 )  # fmt: skip
 
 probes = Router(include_in_schema=False)

@@ -87,6 +87,8 @@ def filled(path: str) -> str:
             "address_id",
             "reminder_id",
             "customer_id",
+            "parcel_id",
+            "document_id",
         }
         path = path.replace(f"{{{name}}}", VALUES.get(name, str(uuid.uuid4()) if is_uuid else "1"))
     return path

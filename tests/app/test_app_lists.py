@@ -46,6 +46,7 @@ LISTS = {
     "/v1/{shop}/discounts": "SELECT count(*) FROM promotions.discount",
     "/v1/{shop}/discounts/{discount_id}/codes": "SELECT count(*) FROM promotions.code WHERE discount_id = 1",
     "/v1/{shop}/discounts/{discount_id}/uses": "SELECT count(*) FROM promotions.use WHERE discount_id = 1",
+    "/v1/{shop}/parcels": "SELECT count(*) FROM fulfilment.parcel",
     "/v1/{shop}/orders/policy/pay-to/changes": "SELECT count(*) FROM orders.pay_to_change",
     "/v1/{shop}/stock/locations": "SELECT count(*) FROM stock.location",
     "/v1/{shop}/stock/pools": "SELECT count(*) FROM stock.pool",

@@ -15,8 +15,7 @@ from shopfloor.kernel.values import Money, new_id, now
 from shopfloor.orders import disputed
 from shopfloor.orders.reports import apply_report
 from shopfloor.payments import Charged, statements
-from shopfloor.payments.providers import Abilities, Dispute, Withdrawal
-from shopfloor.payments.providers import Provider as Port
+from shopfloor.payments.providers import Abilities, Dispute, Manual, Withdrawal
 
 CHARGE = "pi_1"
 
@@ -69,12 +68,15 @@ async def paid_online(market: Market, connection_id: int) -> orders.Order:
 
 
 async def hear(market: Market, connection_id: int, *said: Dispute) -> disputes.Dispute:
+    found: list[disputes.Dispute] = []
     for each in said:
         async with market.db.transaction() as tx:
-            found = await disputed.apply(
-                tx, shop_id=market.shop_id, connection_id=connection_id, provider_name="stripe", told=each
+            found.append(
+                await disputed.apply(
+                    tx, shop_id=market.shop_id, connection_id=connection_id, provider_name="stripe", told=each
+                )
             )
-    return found
+    return found[-1]
 
 
 async def order_now(market: Market, order_id: UUID) -> orders.Order:
@@ -234,7 +236,7 @@ async def test_a_deadline_that_nobody_answers_is_said_once(market: Market) -> No
     assert len(await market.facts("disputes.due")) == 1
 
 
-class Asked(Port):
+class Asked(Manual):
     """A provider that is only asked: `knows` how each dispute stands now, `lists` those it tells of unasked."""
 
     name = "stripe"

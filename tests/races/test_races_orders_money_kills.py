@@ -273,6 +273,7 @@ async def test_killed_between_any_two_transactions_money_is_moved_once(
     make_market: MakeMarket, dsn: str, tmp_path: Path, kind: str
 ) -> None:
     market = await make_market(100)
+    number = 0
     async with Proxy(dsn, tmp_path) as line:
         line.moment = 0.02
         for number in count():

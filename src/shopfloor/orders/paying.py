@@ -94,11 +94,13 @@ async def _by_hand(tx: Tx, found: Order, owed: Due, *, method: str) -> payments.
             soon = await stock.unpaid_until(
                 tx, shop_id=found.shop_id, hold_id=found.hold_id, at=found.placed_at
             )
-            until = (
-                min(until or payment_deadline(found.placed_at, rules, method="transfer"), soon)
-                if soon
-                else until
-            )
+            if soon is not None:
+                # Cash is paid with the goods in hand: it has the time that a transfer has.
+                until = (
+                    payment_deadline(found.placed_at, rules, method="transfer")
+                    if until is None
+                    else min(until, soon)
+                )
         if until is not None and owed.by is not None:
             # Changing one's mind shortens nothing, and lengthens it once.
             until = max(until, owed.by)

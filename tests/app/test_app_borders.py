@@ -89,6 +89,8 @@ def filled(path: str) -> str:
             "customer_id",
             "parcel_id",
             "document_id",
+            "dispute_id",
+            "request_id",
         }
         path = path.replace(f"{{{name}}}", VALUES.get(name, str(uuid.uuid4()) if is_uuid else "1"))
     return path

@@ -264,3 +264,23 @@ def test_who_may_confirm_is_who_manages_orders() -> None:
     may = {role for role, permissions in PERMISSIONS.items() if Permission.ORDERS_MANAGE in permissions}
 
     assert may == service.MANAGE_ORDERS
+
+
+async def test_a_request_is_found_under_its_own_order_only(market: Market) -> None:
+    ann, ben = await member(market, "ann"), await member(market, "ben")
+    await limit(market, 0)
+    order, _ = await market.paid()
+    other, _ = await market.paid()
+    await refund(market, order, 1, ann)
+    [asked] = await waiting(market)
+
+    async with market.db.transaction() as tx:
+        with pytest.raises(approvals.RequestNotFound):
+            await orders.confirm_refund(
+                tx, shop_id=market.shop_id, request_id=asked.id, person_id=ben, order_id=other.id
+            )
+        with pytest.raises(approvals.RequestNotFound):
+            await approvals.decline(
+                tx, shop_id=market.shop_id, request_id=asked.id, person_id=ben, order_id=other.id
+            )
+    assert await waiting(market) == [asked]

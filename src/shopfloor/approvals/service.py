@@ -117,10 +117,10 @@ async def known(tx: Tx, *, shop_id: int, refund_id: UUID, kind: Kind) -> Request
     return await queries.by_refund(tx, shop_id=shop_id, refund_id=refund_id, kind=kind)
 
 
-async def request(tx: Tx, *, shop_id: int, request_id: UUID) -> Request:
-    """Raises RequestNotFound."""
+async def request(tx: Tx, *, shop_id: int, request_id: UUID, order_id: UUID | None = None) -> Request:
+    """Raises RequestNotFound, also for one of another order than `order_id`."""
     found = await queries.request(tx, shop_id=shop_id, request_id=request_id)
-    if found is None:
+    if found is None or order_id not in {None, found.order_id}:
         raise RequestNotFound(request_id=str(request_id))
     return found
 
@@ -135,9 +135,11 @@ async def confirm(tx: Tx, found: Request, *, contact_email: str, person_id: int)
         raise AlreadyDecided(request_id=str(found.id))
 
 
-async def decline(tx: Tx, *, shop_id: int, request_id: UUID, person_id: int) -> Request:
+async def decline(
+    tx: Tx, *, shop_id: int, request_id: UUID, person_id: int, order_id: UUID | None = None
+) -> Request:
     """Nothing is given back.  Who asked may take it back too.  Raises RequestNotFound, AlreadyDecided."""
-    found = await request(tx, shop_id=shop_id, request_id=request_id)
+    found = await request(tx, shop_id=shop_id, request_id=request_id, order_id=order_id)
     if not await queries.decide(tx, request_id=request_id, decision="declined", person_id=person_id):
         raise AlreadyDecided(request_id=str(request_id))
     return found

@@ -339,10 +339,8 @@ async def confirm_refund(
 ) -> dict[str, Any]:
     """Say yes to a refund that another member asked for; it is sent at once."""
     async with db.transaction() as tx:
-        if (await approvals.request(tx, shop_id=actor.shop_id, request_id=request_id)).order_id != order_id:
-            raise approvals.RequestNotFound(request_id=str(request_id))
         changed, refund_id = await refunds.confirm(
-            tx, shop_id=actor.shop_id, request_id=request_id, person_id=actor.person_id
+            tx, shop_id=actor.shop_id, request_id=request_id, order_id=order_id, person_id=actor.person_id
         )
     known = services_of(request).find(payments.connections.Connections)
     await refunds.send_refund(
@@ -363,9 +361,9 @@ async def confirm_refund(
 async def decline_refund(order_id: UUID, request_id: UUID, actor: Manager, db: Db) -> dict[str, Any]:
     """Say no to it, or take it back."""
     async with db.transaction() as tx:
-        if (await approvals.request(tx, shop_id=actor.shop_id, request_id=request_id)).order_id != order_id:
-            raise approvals.RequestNotFound(request_id=str(request_id))
-        await approvals.decline(tx, shop_id=actor.shop_id, request_id=request_id, person_id=actor.person_id)
+        await approvals.decline(
+            tx, shop_id=actor.shop_id, request_id=request_id, order_id=order_id, person_id=actor.person_id
+        )
         view = await views.order(tx, shop_id=actor.shop_id, order_id=order_id)
     return await _told(db, actor, view.order)
 

@@ -145,13 +145,15 @@ def _fit(parts: Sequence[int], left: Sequence[int]) -> bool:
     return all(0 <= part <= most for part, most in zip(parts, left, strict=True))
 
 
-async def confirm(tx: Tx, *, shop_id: int, request_id: UUID, person_id: int) -> tuple[Order, UUID]:
+async def confirm(
+    tx: Tx, *, shop_id: int, request_id: UUID, person_id: int, order_id: UUID | None = None
+) -> tuple[Order, UUID]:
     """Another member says yes to a refund that waits: the order, and the refund to be sent.
 
     Two who confirm at once are one: the other is refused.  Raises approvals.RequestNotFound, AlreadyDecided, OwnRequest,
     payments.OverRefund where less is left by now.
     """
-    asked = await approvals.request(tx, shop_id=shop_id, request_id=request_id)
+    asked = await approvals.request(tx, shop_id=shop_id, request_id=request_id, order_id=order_id)
     found, _ = await lock(tx, shop_id=shop_id, order_id=asked.order_id)
     await approvals.confirm(tx, asked, contact_email=found.contact_email, person_id=person_id)
     actor = f"person:{person_id}"

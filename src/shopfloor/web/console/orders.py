@@ -453,7 +453,11 @@ async def confirm_refund(desk: Manager, order_id: UUID, request_id: UUID) -> Res
     try:
         async with desk.work() as tx:
             order, refund_id = await orders.confirm_refund(
-                tx, shop_id=desk.shop.id, request_id=request_id, person_id=desk.actor.person_id
+                tx,
+                shop_id=desk.shop.id,
+                request_id=request_id,
+                order_id=order_id,
+                person_id=desk.actor.person_id,
             )
         known = connections_of(desk.request)
         left = known is not None and await orders.send_refund(
@@ -475,7 +479,11 @@ async def decline_refund(desk: Manager, order_id: UUID, request_id: UUID) -> Res
     with desk.back_if_refused(path):
         async with desk.work() as tx:
             await approvals.decline(
-                tx, shop_id=desk.shop.id, request_id=request_id, person_id=desk.actor.person_id
+                tx,
+                shop_id=desk.shop.id,
+                request_id=request_id,
+                order_id=order_id,
+                person_id=desk.actor.person_id,
             )
     return desk.back(path, desk.say(N_("Declined. Nothing is refunded.")))
 

@@ -260,3 +260,16 @@ async def orders_of_person(
         {"shop_id": shop_id, "buyer": buyer, "mail": mail, "phone": phone, "but": but},
     )
     return [row[0] for row in await cursor.fetchall()]
+
+
+async def order_of_hold(tx: Tx, *, shop_id: int, hold_id: UUID) -> UUID | None:
+    """The order that has the units of a hold, where it is not cancelled."""
+    return await tx.value(
+        """
+        SELECT id FROM orders.orders
+         WHERE hold_id = %(hold_id)s AND shop_id = %(shop_id)s AND status <> 'cancelled'
+         ORDER BY created_at DESC LIMIT 1
+        """,
+        hold_id=hold_id,
+        shop_id=shop_id,
+    )

@@ -164,19 +164,6 @@ async def lock_order(tx: Tx, *, shop_id: int, order_id: UUID) -> bool:
     return found is not None
 
 
-async def order_of_hold(tx: Tx, *, shop_id: int, hold_id: UUID) -> UUID | None:
-    """The order that has the units of a hold, where it is not cancelled."""
-    return await tx.value(
-        """
-        SELECT id FROM orders.orders
-         WHERE hold_id = %(hold_id)s AND shop_id = %(shop_id)s AND status <> 'cancelled'
-         ORDER BY created_at DESC LIMIT 1
-        """,
-        hold_id=hold_id,
-        shop_id=shop_id,
-    )
-
-
 async def order(tx: Tx, *, order_id: UUID) -> Order | None:
     return await tx.first(
         Order,

@@ -2,7 +2,7 @@
 
 from shopfloor import purchases, stock
 from shopfloor.kernel.database import Database
-from shopfloor.orders import cancellation, queries
+from shopfloor.orders import cancellation, checkout_queries
 from shopfloor.orders.lifecycle import lock
 from shopfloor.orders.models import Party, Status, Why
 
@@ -19,7 +19,7 @@ async def release_network(db: Database, *, shop_id: int, network: int, actor: st
     cancelled = 0
     for hold_id in ordered:
         async with db.transaction() as tx:
-            order_id = await queries.order_of_hold(tx, shop_id=shop_id, hold_id=hold_id)
+            order_id = await checkout_queries.order_of_hold(tx, shop_id=shop_id, hold_id=hold_id)
             if order_id is None:
                 continue
             found, lines = await lock(tx, shop_id=shop_id, order_id=order_id)

@@ -241,7 +241,8 @@ def bought(place: Path) -> dict[str, list[Hop]]:
         )  # fmt: skip
         answers.append(posted.json())
         page = shop.address + answers[-1]["url"]
-        looked = httpx.get(page, headers=cookie, trust_env=False, timeout=PATIENCE)
+        # By itself: the page of a basket freezes each of its purchases in its turn.
+        looked = httpx.get(f"{page}?only=1", headers=cookie, trust_env=False, timeout=PATIENCE)
         ordered = httpx.post(
             page, data=FORM, headers=cookie | {"origin": shop.address}, trust_env=False, timeout=PATIENCE
         )

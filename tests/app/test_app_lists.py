@@ -265,11 +265,11 @@ INSERT INTO payments.difference (id, shop_id, kind, provider, reference, amount_
 SELECT gen_random_uuid(), 1, 'unknown', 'test', 'r' || n, 900, 'CNY', now() - n / 3 * interval '1 minute'
   FROM generate_series(1, %(rows)s) n;
 INSERT INTO payments.connection (shop_id, provider, mode, label, fields, sealed)
-VALUES (1, 'stripe', 'test', '', '{}', '');
+SELECT 1, 'stripe', 'test', 'a' || n, '{}', '' FROM generate_series(1, %(rows)s) n;
 INSERT INTO disputes.dispute (id, shop_id, connection_id, provider, reference, charge, amount_minor, currency, state,
                               opened_at, ended_at)
 SELECT gen_random_uuid(), 1, c.id, 'stripe', 'd' || n, '', 900, 'CNY', 'lost', now() - n / 3 * interval '1 minute', now()
-  FROM generate_series(1, %(rows)s) n, payments.connection c;
+  FROM generate_series(1, %(rows)s) n, (SELECT min(id) AS id FROM payments.connection) c;
 INSERT INTO webhooks.endpoint (shop_id, url, secret, events, disabled_at, disabled_why)
 SELECT 1, 'https://n' || n || '.example', '', '{order.placed}', now(), 'by_hand' FROM generate_series(1, 20) n;
 INSERT INTO webhooks.delivery (id, shop_id, endpoint_id, message, event, body, state, created_at, ended_at)

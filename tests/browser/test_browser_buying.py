@@ -19,7 +19,7 @@ def hold_in_the_room(page: Page, title: str) -> None:
 
 
 def fill_in(page: Page) -> None:
-    page.get_by_label("Name").fill("Mei Lin")
+    page.get_by_label("Name", exact=True).fill("Mei Lin")
     page.get_by_label("Phone").fill("+86 138 0013 8000")
     page.get_by_label("Street and number").fill("8 Quay Street")
     page.get_by_label("City").fill("Xiamen")
@@ -141,7 +141,7 @@ def test_what_is_bought_later_in_a_show_leaves_in_the_same_parcel(
 
     expect(page.get_by_label(f"With order {first}, in one parcel")).to_be_checked()
     expect(page.get_by_label("Street and number")).to_be_hidden()
-    expect(page.get_by_label("Name")).to_have_value("Mei Lin")
+    expect(page.get_by_label("Name", exact=True)).to_have_value("Mei Lin")
     page.get_by_role("button", name=re.compile(r"^Order for .*99\.00")).tap()
     second = order_number(page)
     expect(page.get_by_text("Ships in one parcel with")).to_contain_text(f"order {first}")
@@ -199,11 +199,11 @@ def test_a_faulty_checkout_comes_back_with_words_beside_the_field(
     hold_in_the_room(page, stall.title)
     page.get_by_role("dialog", name="Reserved for you").get_by_role("link", name="Check out").tap()
 
-    page.get_by_label("Name").fill("Mei Lin")
+    page.get_by_label("Name", exact=True).fill("Mei Lin")
     page.get_by_role("button", name=re.compile("^Order for")).tap()
 
     expect(page.get_by_role("alert")).to_be_visible()
-    expect(page.get_by_label("Name")).to_have_value("Mei Lin")
+    expect(page.get_by_label("Name", exact=True)).to_have_value("Mei Lin")
     phone = page.get_by_label("Phone")
     expect(phone).to_have_attribute("aria-invalid", "true")
     expect(phone).to_have_accessible_description(re.compile("phone number or an email address"))

@@ -100,7 +100,7 @@ def test_the_report_draws_the_show(people: People, owner: Owner, make_stall: Mak
     buyer.get_by_role("region", name="Featured now").get_by_role("button", name="Buy").tap()
     buyer.get_by_role("button", name=re.compile("^Buy for")).tap()
     buyer.get_by_role("dialog", name="Reserved for you").get_by_role("link", name="Check out").tap()
-    buyer.get_by_label("Name").fill("Mei Lin")
+    buyer.get_by_label("Name", exact=True).fill("Mei Lin")
     buyer.get_by_label("Phone").fill("13800138000")
     buyer.get_by_role("radio", name="Store pickup").check()
     buyer.get_by_role("button", name=re.compile("^Order for")).tap()

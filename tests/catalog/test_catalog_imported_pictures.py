@@ -283,6 +283,8 @@ def _encrypted() -> bytes:
     "data",
     [b"", b"PK\x03\x04", b"PK\x03\x04" + b"x" * 100, zipped({"a.png": b"x"}).getvalue()[:-30],
      zipped({f"{n}.png": b"" for n in range(archives.MAX_FILES + 1)}).getvalue()],
+    # An archive has the time in it at which it was made, and workers must agree on what a test is called.
+    ids=["nothing", "a signature", "no list", "cut short", "too many"],
 )  # fmt: skip
 def test_what_is_no_zip_is_refused(data: bytes) -> None:
     with pytest.raises(catalog.ArchiveUnreadable):

@@ -398,7 +398,9 @@ def test_a_refund_that_failed_later_and_a_dispute_are_told() -> None:
 )
 def test_each_state_of_a_dispute_is_known(status: str, state: str) -> None:
     told = {"id": "du_1", "amount": 500, "currency": "eur", "status": status, "payment_intent": "pi_1"}
-    event = {"id": "evt", "type": "charge.dispute.updated", "livemode": False, "data": {"object": told}}
+    event: dict[str, object] = {
+        "id": "evt", "type": "charge.dispute.updated", "livemode": False, "data": {"object": told},
+    }  # fmt: skip
 
     [report] = adapter().receive(a_message(event)).reports
 
@@ -415,7 +417,9 @@ def test_money_and_fee_of_a_dispute_are_apart_also_where_the_account_has_another
         "id": "du_1", "amount": 500, "currency": "eur", "status": "won", "payment_intent": "pi_1",
         "balance_transactions": rows,
     }  # fmt: skip
-    event = {"id": "evt", "type": "charge.dispute.closed", "livemode": False, "data": {"object": told}}
+    event: dict[str, object] = {
+        "id": "evt", "type": "charge.dispute.closed", "livemode": False, "data": {"object": told},
+    }  # fmt: skip
 
     [report] = adapter().receive(a_message(event)).reports
 

@@ -50,14 +50,16 @@ async def add_units(
     refunded: Mapping[int, int] | None = None,
 ) -> None:
     """So many more of each line that is locked; fewer where it is negative."""
+    asked, received, refunded = asked or {}, received or {}, refunded or {}
+    line_ids: set[int] = {*asked, *received, *refunded}
     changes = [
         {
             "line_id": line_id,
-            "asked": (asked or {}).get(line_id, 0),
-            "received": (received or {}).get(line_id, 0),
-            "refunded": (refunded or {}).get(line_id, 0),
+            "asked": asked.get(line_id, 0),
+            "received": received.get(line_id, 0),
+            "refunded": refunded.get(line_id, 0),
         }
-        for line_id in sorted({*(asked or {}), *(received or {}), *(refunded or {})})
+        for line_id in sorted(line_ids)
     ]
     await tx.many(
         """

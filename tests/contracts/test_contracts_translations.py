@@ -60,3 +60,12 @@ def test_what_gettext_could_not_fill_in_is_found(
     source: str | tuple[str, ...], translation: str | tuple[str, ...]
 ) -> None:
     assert wrong(Message(source, translation)) != []
+
+
+@pytest.mark.parametrize("domain", ["shop", "console"])
+def test_a_text_stands_in_its_list_once(domain: str) -> None:
+    """Two lists put together keep the entries of both, and readers of such files take one of them."""
+    with (WORDS / f"{domain}.po").open("rb") as file:
+        once = len(read_po(file))
+
+    assert len(re.findall(r"^msgid ", (WORDS / f"{domain}.po").read_text(), re.MULTILINE)) == once + 1

@@ -3,18 +3,20 @@
 FastAPI makes a validator of every parameter and every answer when a route is declared, and all of them anew when a
 router is included: most of what a process would do before it serves, for hundreds of routes of which a visit needs a
 few.  A route of a `Router` knows its path and methods at once and makes the rest with its first request (or whatever
-else asks); `add_routes` takes routes over as they are.
+else asks), `kernel.border` before everything else; `add_routes` takes routes over as they are.
 """
 
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, cast
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.routing import APIRoute
 from starlette._utils import get_route_path
 from starlette.routing import Match, compile_path, get_name
 from starlette.types import Scope
+
+from shopfloor.kernel import border
 
 _HOW: Final = "_how"
 _PATTERN: Final = frozenset({"path_regex", "path_format", "param_convertors"})
@@ -66,7 +68,9 @@ class LateRoute(APIRoute):
         before = dict(self.__dict__)
         del self.__dict__[_HOW]
         try:
-            super().__init__(self.path, self.endpoint, **how)
+            # What an application asks of all its routes is lost on those that are taken over as they are.
+            checked = [Depends(border.check), *(how.get("dependencies") or ())]
+            super().__init__(self.path, self.endpoint, **{**how, "dependencies": checked})
             for check in self._checks:
                 check(self)
         except BaseException:

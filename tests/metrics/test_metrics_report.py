@@ -365,7 +365,7 @@ async def test_no_figure_moves_by_what_it_does_not_rest_on(small_show: Path, tmp
     rows = [event_of(row) for row in told.to_pylist()]
     all_told = metrics.show_report(small_show, SHOP, SHOW)
     more = await report_of(tmp_path / "more", [*rows, *invented])
-    orders = [row for row in rows if row.type.startswith(("orders.order_", "live.show_"))]
+    orders = [row for row in rows if row.type.startswith(("orders.order_", "live.show_", "returns."))]
     fewer = await report_of(tmp_path / "fewer", orders)
 
     def moved(other: metrics.ShowReport) -> set[str]:

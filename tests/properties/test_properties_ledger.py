@@ -1095,7 +1095,7 @@ def said(answer: stock.Answer) -> str:
 def test_the_rules_use_every_verb_that_changes_something() -> None:
     looking = {
         "audit", "available", "crowded_networks", "has_paid", "hold", "holds_of", "levels", "locations", "pool", "pools", "quote",
-        "record_refused", "shortages", "units_in_bundles", "unpaid_of_network", "unpaid_until",
+        "record_refused", "seconds_to_next_expiry", "shortages", "units_in_bundles", "unpaid_of_network", "unpaid_until",
     }  # fmt: skip
     verbs = {name for name in stock.__all__ if inspect.iscoroutinefunction(getattr(stock, name))}
     used = set(re.findall(r"stock\.(\w+)\(", inspect.getsource(LedgerMachine)))

@@ -35,6 +35,7 @@ REASONS: Final[Mapping[str, str]] = {
     "live.waiting": "show",
     "orders.bundle": "sold",
     "orders.line": "sold",
+    "orders.sold": "sold",
     "promotions.discount_product": "discount",
     "purchases.waiting": "waitlist",
     "purchases.waiting_count": "waitlist",

@@ -383,6 +383,7 @@ async def archive_variants(
     chosen = [id_of(str(value)) for value in (await desk.request.form()).getlist("variant_id")]
     with desk.back_if_refused(back):
         async with desk.work() as tx:
+            await catalog.product(tx, shop_id=desk.shop.id, product_id=product_id)
             own = await catalog.variants(tx, shop_id=desk.shop.id, product_ids=[product_id])
             if not {variant.id for variant in own}.issuperset(chosen):
                 raise catalog.UnknownVariant

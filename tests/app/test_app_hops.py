@@ -103,6 +103,7 @@ def test_a_purchase_over_the_socket_goes_straight_through(purchases: dict[str, d
                 "policies",
                 "promotions",
                 "pricing",
+                "customers",
                 "catalog",
                 "payments",
                 "web",

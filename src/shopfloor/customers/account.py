@@ -1,7 +1,7 @@
 """What a customer does with the own account: orders, addresses, what is wanted by mail, all that is kept."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 from uuid import UUID
 
@@ -57,12 +57,37 @@ async def bought(
     )
 
 
-async def remembered(
-    tx: Tx, *, shop_id: int, shopper: UUID, customer: Customer | None, address_id: UUID | None = None
+@dataclass(frozen=True, slots=True)
+class AtCheckout:
+    """Who checks out, as far as this browser says so: the account with its addresses, the default first, and what the
+    form is filled in with.
+    """
+
+    customer: Customer | None
+    addresses: Sequence[Address]
+    remembered: Remembered | None
+
+
+async def at_checkout(
+    tx: Tx, *, shop_id: int, token: str | None, shopper: UUID, address_id: UUID | None = None
+) -> AtCheckout:
+    """`token`: of the session; `address_id`: the one that was chosen."""
+    customer = await signing_in.signed_in(tx, shop_id=shop_id, token=token, shopper=shopper)
+    listed = [] if customer is None else await queries.addresses(tx, shop_id=shop_id, customer_id=customer.id)
+    known = await _remembered(tx, shop_id, shopper, customer, listed, address_id)
+    return AtCheckout(customer, listed, known)
+
+
+async def _remembered(
+    tx: Tx,
+    shop_id: int,
+    shopper: UUID,
+    customer: Customer | None,
+    listed: Sequence[Address],
+    address_id: UUID | None,
 ) -> Remembered | None:
-    """What a checkout is filled in with: an address of the account, else what the last order said; None for nothing."""
+    """An address of the account, else what the last order said; None for nothing."""
     if customer is not None:
-        listed = await queries.addresses(tx, shop_id=shop_id, customer_id=customer.id)
         chosen = next((each for each in listed if each.id == address_id), None) or next(iter(listed), None)
         if chosen is not None:
             return Remembered(chosen.name, chosen.phone or customer.phone, customer.email, _parts(chosen))

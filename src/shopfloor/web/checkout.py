@@ -35,7 +35,7 @@ from shopfloor.kernel.values import Money, now
 from shopfloor.orders import Delivery
 from shopfloor.web import cart as carts
 from shopfloor.web import paying
-from shopfloor.web.customers import customer_of, pastes_addresses
+from shopfloor.web.customers import pastes_addresses, token_of
 from shopfloor.web.languages import N_, Language, language_of, speak
 from shopfloor.web.papers import pdf
 from shopfloor.web.parts import EXCEPTED, Texts, option_words, texts_now, texts_sold
@@ -110,17 +110,16 @@ async def checkout(
         )
         if begun.order_id is not None:
             return RedirectResponse(f"/s/{found.slug}/orders/{begun.order_id}", status_code=303)
-        customer = await customer_of(tx, request, found, shopper)
-        known = await customers.account.remembered(
-            tx, shop_id=found.id, shopper=shopper, customer=customer, address_id=to
+        reader = await customers.account.at_checkout(
+            tx, shop_id=found.id, token=token_of(request), shopper=shopper, address_id=to
         )
+        known = reader.remembered
         if known is not None:
             place = {name: str(known.address.get(name) or "") for name in _PARTS}
             begun = await orders.begin_checkout(
                 tx, shop_id=found.id, hold_id=hold_id, shopper=shopper, also=() if only else None,
                 address=orders.Address(**place) if known.address else None, email=known.email, phone=known.phone,
             )  # fmt: skip
-        addresses = [] if customer is None else await customers.account.addresses(tx, customer=customer)
         texts = await _texts(tx, request, found, begun)
         online = await paying.ways(tx, request, shop_id=found.id, currency=found.currency)
     values = {"method": online[0].name if online else "transfer"}
@@ -130,7 +129,7 @@ async def checkout(
         values |= {name: str(known.address.get(name) or "") for name in _PARTS if name != "country"} | country
     return _checkout_page(
         request, found, begun, texts, values, Trouble(), online,
-        customer=customer, addresses=addresses, is_remembered=known is not None,
+        customer=reader.customer, addresses=reader.addresses, is_remembered=known is not None,
     )  # fmt: skip
 
 

@@ -49,7 +49,9 @@ def before_load_schema(context: Any, raw_schema: dict[str, Any]) -> None:
                 parameter["schema"] = _with_real(name, parameter["schema"])
     for schema in raw_schema["components"]["schemas"].values():
         for name, inner in schema.get("properties", {}).items():
-            schema["properties"][name] = _with_real(name, inner)
+            # Lines of chat have an id of another kind.
+            of_order = name == "line_id" and inner.get("type") == "integer"
+            schema["properties"][name] = _with_real("order_line_id" if of_order else name, inner)
 
 
 # Bodies that are files.

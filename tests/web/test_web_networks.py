@@ -52,8 +52,9 @@ async def test_a_crowd_is_told_and_one_tap_releases_it(stage: Stage, tmp_path: P
     client = await signed_in(stage, tmp_path)
     for path in ("", f"/shows/{stage.show.id}/studio"):
         page = (await client.get(f"/console/harbour{path}")).text
-        assert "3 buyers on one network hold 3 of 3 unpaid" in page
-        assert "1 in checkout, 2 in unpaid orders." in page
+        assert "One network holds 3 of 3 units unpaid" in page
+        assert "3 buyers: " in page
+        assert "1 units in checkout, 2 in unpaid orders." in page
     async with stage.db.transaction() as tx:
         await orders.mark_paid(
             tx, shop_id=stage.shop.id, order_id=paid.id, amount=paid.total, actor="person:1"

@@ -18,6 +18,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 from tests.jobs import PATIENCE, drain
+from tests.waiting import soon
 from tests.web.conftest import Stage
 
 import shopfloor
@@ -187,6 +188,11 @@ async def test_a_signal_becomes_a_promise_with_no_hand_but_the_merchants(
     with borders.stage("lot → card"):
         while await follower.step():
             pass
+        # The room is read anew by itself.
+        await soon(
+            "the room knows of the lot",
+            lambda: opened.room.state.offers[str(again.id)].lines[str(variant.id)].later,
+        )
     await lake.close(seal=False)
 
     line = opened.room.state.offers[str(again.id)].lines[str(variant.id)]

@@ -13,7 +13,7 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 from tests.notifications.conftest import BOX
 from tests.orders.conftest import Market
 
-from shopfloor import fulfilment, notifications, webhooks, wiring
+from shopfloor import fulfilment, notifications, returns, webhooks, wiring
 from shopfloor.collector import Collector
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Database
@@ -335,7 +335,15 @@ async def test_every_event_that_is_offered_is_one_that_happens() -> None:
     """A name that no fact has would never be sent."""
     facts = {
         kind.name
-        for module in (fulfilment, wiring.orders, wiring.catalog, wiring.stock, wiring.live, wiring.supply)
+        for module in (
+            fulfilment,
+            wiring.orders,
+            wiring.catalog,
+            wiring.stock,
+            wiring.live,
+            wiring.supply,
+            returns,
+        )
         for kind in vars(__import__(f"{module.__name__}.events", fromlist=["x"])).values()
         if isinstance(kind, type) and isinstance(getattr(kind, "name", None), str)
     }

@@ -218,6 +218,18 @@ MESSAGES: Final = {
     "invoicing.cancelled": N_("A cancelled order gets no invoice."),
     "invoicing.not_paid": N_("The invoice comes when the order is paid in full."),
     "invoicing.nothing_paid": N_("Nothing has been paid on this order yet."),
+    "payments.paused": N_("Online payment is paused for a while. Pay another way, or try again later."),
+    # second person, disputes
+    "approvals.already_decided": N_("Another member decided this before you."),
+    "approvals.not_found": N_("Request not found."),
+    "approvals.own_request": N_(
+        "Another member has to confirm this: neither the one who asked nor the one whose order it is."
+    ),
+    "disputes.not_found": N_("Dispute not found."),
+    "disputes.over": N_("This dispute is decided. Nothing can be added to it."),
+    # notifications in browsers
+    "push.not_a_subscription": N_("Your browser gave no address that notifications can be sent to."),
+    "push.too_many": N_("Too many browsers asked for notifications from here. Try again later."),
     # messages
     "webhooks.no_events": N_("Choose at least one event."),
     "webhooks.not_an_endpoint": N_("Enter an address that starts with https://, without a user name."),

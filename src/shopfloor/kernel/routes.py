@@ -69,8 +69,11 @@ class LateRoute(APIRoute):
         del self.__dict__[_HOW]
         try:
             # What an application asks of all its routes is lost on those that are taken over as they are.
-            checked = [Depends(border.check), *(how.get("dependencies") or ())]
-            super().__init__(self.path, self.endpoint, **{**how, "dependencies": checked})
+            declared: dict[str, Any] = {
+                **how,
+                "dependencies": [Depends(border.check), *(how.get("dependencies") or ())],
+            }
+            super().__init__(self.path, self.endpoint, **declared)
             for check in self._checks:
                 check(self)
         except BaseException:

@@ -410,6 +410,7 @@ async def test_an_account_is_silent_when_money_comes_and_no_word_of_it(
             ago=timedelta(hours=hours),
             order=order.id,
         )
+        await tx.run("ALTER TABLE payments.event ENABLE TRIGGER payment_event_is_append_only")
         await tx.run("UPDATE payments.payment SET created_at = now() - %(ago)s", ago=timedelta(hours=hours))
         if message is not None:
             await tx.run(

@@ -1114,7 +1114,7 @@ def test_every_verb_of_the_ledger_agrees_with_a_plain_model(dsn: str) -> None:
     run_state_machine_as_test(
         Machine,
         settings=settings(
-            max_examples=40,
+            max_examples=30,
             stateful_step_count=50,
             deadline=None,
             suppress_health_check=[

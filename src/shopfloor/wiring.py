@@ -81,6 +81,7 @@ def consumers(lake: Collector, settings: Settings | None = None) -> list[Consume
         each("customers", KNOWS_CUSTOMERS),
         each("parcels", orders.PLANS_PARCELS),
         each("papers", WRITES_PAPERS),
+        each("returns", ENDS_RETURNS),
         _tells_people(settings),
         Consumer("webhooks", webhooks.hear, names=frozenset(webhooks.EVENTS)),
         Consumer("push", push.hears, names=push.NAMES),
@@ -97,6 +98,7 @@ CONSUMERS: Sequence[str] = (
     "customers",
     "parcels",
     "papers",
+    "returns",
     "messages",
     "webhooks",
     "push",
@@ -211,6 +213,13 @@ async def _paid(tx: Tx, fact: OrderPaid) -> None:
 async def _given_back(tx: Tx, fact: OrderRefunded) -> None:
     await invoicing.credit(tx, shop_id=fact.shop_id, order_id=fact.order_id)
 
+
+async def _granted(tx: Tx, fact: OrderRefunded) -> None:
+    """The refund of a return may have waited for a second person."""
+    await returns.refund_confirmed(tx, shop_id=fact.shop_id, order_id=fact.order_id, refund_id=fact.refund_id)
+
+
+ENDS_RETURNS: Mapping[type[Any], Callable[[Tx, Any], Any]] = {OrderRefunded: _granted}
 
 WRITES_PAPERS: Mapping[type[Any], Callable[[Tx, Any], Any]] = {OrderPaid: _paid, OrderRefunded: _given_back}
 

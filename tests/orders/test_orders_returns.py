@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from datetime import date, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
@@ -12,8 +13,11 @@ from tests.orders.conftest import PRICE, MakeMarket, Market
 from tests.orders.test_orders_discounts import PERCENT, coded
 from tests.orders.test_orders_papers import sells
 from tests.orders.test_orders_parcels import on_shelf
+from tests.orders.test_orders_second_person import confirm, limit, member, waiting
 
-from shopfloor import documents, fulfilment, invoicing, orders, policies, pricing, returns
+from shopfloor import approvals, documents, fulfilment, invoicing, orders, policies, pricing, returns, wiring
+from shopfloor.collector import Collector
+from shopfloor.kernel import outbox
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.values import Money
 from shopfloor.orders import Address
@@ -415,6 +419,104 @@ async def test_before_it_is_sent_the_whole_contract_is_withdrawn_from(sound: Mar
     async with sound.db.transaction() as tx:
         await orders.mark_paid(tx, shop_id=sound.shop_id, order_id=at_home.id, amount=at_home.total, actor=ME)
     assert (await refusal_of(ask(sound, at_home, {0: 1})))[0] == "returns.not_sent_yet"
+
+
+async def by_two(market: Market) -> tuple[returns.Return, str, int]:
+    """A return that has arrived, of a shop in which refunds need two people: who asks, and who may confirm."""
+    ann, ben = await member(market, "ann"), await member(market, "ben")
+    await limit(market, 0)
+    order = await sent(market)
+    await receive(market, await ask(market, order, {0: 1}))
+    async with market.db.transaction() as tx:
+        [found] = await returns.of_order(tx, shop_id=market.shop_id, order_id=order.id)
+    return found, f"person:{ann}", ben
+
+
+async def press(market: Market, found: returns.Return, actor: str) -> returns.Return:
+    async with market.db.transaction() as tx:
+        return await returns.refund(tx, shop_id=market.shop_id, return_id=found.id, actor=actor)
+
+
+async def hear(market: Market, tmp_path: Path) -> None:
+    consumers = [each for each in wiring.consumers(Collector(tmp_path, "test")) if each.name == "returns"]
+    await outbox.drain(market.db, consumers)
+
+
+async def test_a_refund_that_waits_for_a_second_person_leaves_the_return_as_it_is(
+    sound: Market, tmp_path: Path
+) -> None:
+    found, ann, ben = await by_two(sound)
+
+    for _ in range(2):
+        assert (await press(sound, found, ann)).state is State.RECEIVED
+    [request] = await waiting(sound)
+    assert (request.amount_minor, await sound.facts("returns.return_refunded")) == (PRICE, [])
+    assert (await view(sound, await order_of(sound, found))).order.refund_granted_minor == 0
+
+    await confirm(sound, request, ben)
+    for _ in range(2):
+        await hear(sound, tmp_path)
+    async with sound.db.transaction() as tx:
+        done = await returns.get(tx, shop_id=sound.shop_id, return_id=found.id)
+    assert (done.state, done.refund, done.refund_minor) == (State.REFUNDED, request.refund, PRICE)
+    assert len(await sound.facts("returns.return_refunded")) == 1
+    assert (await press(sound, found, ann)).refund == request.refund
+
+
+async def test_a_confirmed_refund_is_found_by_who_presses_before_it_was_heard(
+    sound: Market, tmp_path: Path
+) -> None:
+    found, ann, ben = await by_two(sound)
+    await press(sound, found, ann)
+    [request] = await waiting(sound)
+    await confirm(sound, request, ben)
+
+    assert (await press(sound, found, ann)).refund == request.refund
+    await hear(sound, tmp_path)
+    assert len(await sound.facts("returns.return_refunded")) == 1
+
+
+async def test_after_a_no_the_refund_can_be_asked_for_again(sound: Market, tmp_path: Path) -> None:
+    found, ann, ben = await by_two(sound)
+    await press(sound, found, ann)
+    [first] = await waiting(sound)
+    async with sound.db.transaction() as tx:
+        await approvals.decline(tx, shop_id=sound.shop_id, request_id=first.id, person_id=ben)
+
+    assert (await press(sound, found, ann)).state is State.RECEIVED
+    [second] = await waiting(sound)
+    assert second.refund != first.refund
+    await confirm(sound, second, ben)
+    await hear(sound, tmp_path)
+    async with sound.db.transaction() as tx:
+        done = await returns.get(tx, shop_id=sound.shop_id, return_id=found.id)
+    assert (done.state, done.refund_minor) == (State.REFUNDED, PRICE)
+
+
+async def test_what_a_second_person_looks_at_does_not_change_meanwhile(sound: Market, tmp_path: Path) -> None:
+    ann, ben = await member(sound, "ann"), await member(sound, "ben")
+    await limit(sound, 0)
+    order = await sent(sound, medium=2)
+    asked = await ask(sound, order, {0: 2})
+    await receive(sound, asked, units={asked.lines[0].line_id: 1})
+    await press(sound, asked, f"person:{ann}")
+
+    assert (await refusal_of(receive(sound, asked, units={asked.lines[0].line_id: 1})))[
+        0
+    ] == "returns.refund_waits"
+    [request] = await waiting(sound)
+    await confirm(sound, request, ben)
+    await hear(sound, tmp_path)
+    async with sound.db.transaction() as tx:
+        done = await returns.get(tx, shop_id=sound.shop_id, return_id=asked.id)
+    assert (done.state, done.refund_minor, done.received) == (State.REFUNDED, PRICE, 1)
+    # The other unit can be asked for again.
+    assert (await ask(sound, order, {0: 1})).state is State.APPROVED
+
+
+async def order_of(market: Market, found: returns.Return) -> orders.Order:
+    async with market.db.transaction() as tx:
+        return (await orders.order(tx, shop_id=market.shop_id, order_id=found.order_id)).order
 
 
 async def test_units_are_asked_for_and_refunded_once_however_many_press(sound: Market) -> None:

@@ -37,7 +37,9 @@ from shopfloor.returns.service import (
     offer,
     receive,
     refund,
+    refund_confirmed,
     refund_draft,
+    refund_waiting,
     refuse,
     send_to,
 )
@@ -75,7 +77,9 @@ __all__ = [
     "receipts",
     "receive",
     "refund",
+    "refund_confirmed",
     "refund_draft",
+    "refund_waiting",
     "refuse",
     "send_to",
 ]

@@ -32,6 +32,7 @@ from shopfloor.returns.models import (
     NotSentYet,
     Reason,
     ReasonNeeded,
+    RefundWaits,
     Return,
     ReturnNotFound,
     ReturnSummary,
@@ -162,7 +163,9 @@ async def one(return_id: UUID, actor: Viewer, db: Db) -> dict[str, Any]:
     return told
 
 
-@router.post("/{return_id}/approve", responses=refusals(ReturnNotFound, WrongState, UnusableText))
+@router.post(
+    "/{return_id}/approve", responses=refusals(ReturnNotFound, WrongState, RefundWaits, UnusableText)
+)
 async def approve(return_id: UUID, body: ApproveIn, actor: Manager, db: Db) -> Return:
     async with db.transaction() as tx:
         return await service.approve(
@@ -186,7 +189,7 @@ async def refuse(return_id: UUID, body: AnswerIn, actor: Manager, db: Db) -> Ret
         )
 
 
-@router.post("/{return_id}/close", responses=refusals(ReturnNotFound, WrongState, UnusableText))
+@router.post("/{return_id}/close", responses=refusals(ReturnNotFound, WrongState, RefundWaits, UnusableText))
 async def close(return_id: UUID, body: AnswerIn, actor: Manager, db: Db) -> Return:
     """Nothing of it comes."""
     async with db.transaction() as tx:
@@ -197,7 +200,7 @@ async def close(return_id: UUID, body: AnswerIn, actor: Manager, db: Db) -> Retu
 
 @router.post(
     "/{return_id}/receive",
-    responses=refusals(ReturnNotFound, WrongState, NothingChosen, NotInOrder, TooManyUnits),
+    responses=refusals(ReturnNotFound, WrongState, RefundWaits, NothingChosen, NotInOrder, TooManyUnits),
 )
 async def receive(return_id: UUID, body: ReceiveIn, actor: Manager, db: Db) -> Return:
     """These units are here: sellable ones are on the shelf again, others are written off."""
@@ -217,7 +220,9 @@ async def receive(return_id: UUID, body: ReceiveIn, actor: Manager, db: Db) -> R
     responses=refusals(ReturnNotFound, WrongState, NothingReceived, TooMuchDeducted, UnusableText),
 )
 async def refund(request: Request, return_id: UUID, body: RefundIn, actor: Manager, db: Db) -> Return:
-    """Give back what was paid for what came; pressed again it is the same refund."""
+    """Give back what was paid for what came; pressed again it is the same refund.  Where another member has to confirm
+    it, the return stays as it is until then.
+    """
     async with db.transaction() as tx:
         done = await service.refund(
             tx,

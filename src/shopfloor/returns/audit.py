@@ -66,13 +66,12 @@ async def _units(tx: Tx) -> _Looked:
 
 
 async def _refunds(tx: Tx) -> _Looked:
-    """One that waits for a second person is not granted yet."""
     return await tx.one(
         _Looked,
         """
         SELECT count(*)::int AS looked_at,
                coalesce(array_agg(r.id::text)
-                        FILTER (WHERE r.refund_minor <> e.granted OR r.refund_minor > o.charged_minor), '{}')
+                        FILTER (WHERE r.refund_minor <> coalesce(e.granted, 0) OR r.refund_minor > o.charged_minor), '{}')
                  AS offending
           FROM returns.return r
           JOIN orders.v_told o ON o.id = r.order_id

@@ -132,6 +132,12 @@ class WrongState(Conflict):
     code = "returns.wrong_state"
 
 
+class RefundWaits(Conflict):
+    """A refund of this return waits for another member, who has to decide it first."""
+
+    code = "returns.refund_waits"
+
+
 class NothingReceived(Conflict):
     """Nothing of it has arrived yet."""
 
@@ -380,6 +386,17 @@ class Return:
     @property
     def received(self) -> int:
         return sum(line.received for line in self.lines)
+
+
+@dataclass(frozen=True, slots=True)
+class RefundAsked:
+    """A refund as it was asked for: what a second person says yes to.  `units` by line id."""
+
+    refund: UUID
+    refund_minor: int
+    deduct_minor: int
+    units: dict[int, int]
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
@@ -364,6 +365,35 @@ async def note(
         actor=actor,
         facts=Jsonb(dict(facts)),
     )
+
+
+async def newest_asked(tx: Tx, *, return_id: UUID) -> dict[str, Any] | None:
+    """The facts of the refund that was asked for last."""
+    return await tx.value(
+        """
+        SELECT (SELECT facts FROM returns.event WHERE return_id = %(id)s AND kind = 'refund_asked'
+                 ORDER BY id DESC LIMIT 1)
+        """,
+        id=return_id,
+    )
+
+
+async def unrefunded_of_order(tx: Tx, *, shop_id: int, order_id: UUID) -> list[UUID]:
+    rows = await tx.every(
+        _Id,
+        """
+        SELECT id FROM returns.return
+         WHERE shop_id = %(shop_id)s AND order_id = %(order_id)s AND state IN ('approved', 'received')
+        """,
+        shop_id=shop_id,
+        order_id=order_id,
+    )
+    return [row.id for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class _Id:
+    id: UUID
 
 
 async def history(tx: Tx, *, return_id: UUID) -> list[ReturnEvent]:

@@ -1,13 +1,15 @@
 """The verbs of returns.  Whoever changes one locks the units of its order's lines first, then the order, then stock."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import date, datetime
 from typing import Final
 from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
 
-from shopfloor import accounts, documents, fulfilment, orders, policies, pricing
+import msgspec
+
+from shopfloor import accounts, approvals, documents, fulfilment, orders, policies, pricing
 from shopfloor.kernel import outbox, paging, text
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import Money, new_id, now
@@ -42,7 +44,9 @@ from shopfloor.returns.models import (
     PeriodOver,
     Reason,
     ReasonNeeded,
+    RefundAsked,
     RefundDraft,
+    RefundWaits,
     Return,
     ReturnLine,
     ReturnNotFound,
@@ -60,6 +64,7 @@ from shopfloor.returns.models import (
 )
 
 BUYER: Final = "buyer"
+_OURS: Final = "shopfloor"
 LONGEST: Final = 2000
 MOST_PICTURES: Final = 4
 _LONGEST_NUMBER: Final = 18
@@ -440,7 +445,7 @@ async def approve(
 ) -> Return:
     """The buyer may send it; with `keeps_goods` nobody wants it back, and the money can go.
 
-    Twice is once.  Raises ReturnNotFound, WrongState, UnusableText.
+    Twice is once.  Raises ReturnNotFound, WrongState, RefundWaits, UnusableText.
     """
     answer = text.prose(answer, field="answer", longest=LONGEST)
     found, _, _ = await _locked(tx, shop_id=shop_id, return_id=return_id)
@@ -450,6 +455,7 @@ async def approve(
         keeps_goods and found.state is State.APPROVED and not found.received
     ):
         raise WrongState(state=found.state)
+    await _no_refund_waits(tx, found)
     await queries.decide(
         tx,
         return_id=return_id,
@@ -513,7 +519,7 @@ async def refuse(tx: Tx, *, shop_id: int, return_id: UUID, actor: str, answer: s
 async def close(tx: Tx, *, shop_id: int, return_id: UUID, actor: str, answer: str = "") -> Return:
     """Nothing of it comes: its units can be asked for again.  Twice is once.
 
-    Raises ReturnNotFound, WrongState once something of it has arrived, UnusableText.
+    Raises ReturnNotFound, WrongState once something of it has arrived, RefundWaits, UnusableText.
     """
     answer = text.prose(answer, field="answer", longest=LONGEST)
     found, _, _ = await _locked(tx, shop_id=shop_id, return_id=return_id)
@@ -521,6 +527,7 @@ async def close(tx: Tx, *, shop_id: int, return_id: UUID, actor: str, answer: st
         return found
     if found.state not in {State.REQUESTED, State.APPROVED} or found.received:
         raise WrongState(state=found.state)
+    await _no_refund_waits(tx, found)
     await _end(tx, found, State.CLOSED, answer, actor)
     await outbox.record(
         tx,
@@ -568,12 +575,13 @@ async def receive(
     """These units are here.  What is sellable goes on the shelf of this location (None: of where it left); the rest on
     none, and is written off.
 
-    Raises ReturnNotFound, WrongState, NothingChosen, NotInOrder, TooManyUnits, stock.UnknownStock,
+    Raises ReturnNotFound, WrongState, RefundWaits, NothingChosen, NotInOrder, TooManyUnits, stock.UnknownStock,
     purchases.BadPurchase.
     """
     found, view, _ = await _locked(tx, shop_id=shop_id, return_id=return_id)
     if found.state is not State.APPROVED or found.keeps_goods:
         raise WrongState(state=found.state)
+    await _no_refund_waits(tx, found)
     if not arrived:
         raise NothingChosen
     lines = {line.line_id: line for line in found.lines}
@@ -736,6 +744,9 @@ async def refund(
     return: what of it has not come can be asked for again.  However often and by whomever it is pressed, the money
     goes once.
 
+    Where it needs a second person, the return stays as it is until that one has said yes (`refund_confirmed`); after a
+    no it can be pressed again.
+
     Raises ReturnNotFound, WrongState, NothingReceived, TooMuchDeducted, UnusableText.
     """
     note = text.prose(note, field="note", longest=LONGEST)
@@ -746,11 +757,14 @@ async def refund(
         raise WrongState(state=found.state)
     if not found.keeps_goods and not found.received:
         raise NothingReceived
+    decision, asked = await _asked(tx, found)
+    if asked is not None and decision != "declined":
+        return found if decision is None else await _refunded(tx, found, view.order.currency, asked, actor)
     drafted = draft(found, view, busy)
     amount = drafted.amount_minor - deduct_minor
     if deduct_minor < 0 or amount < 0:
         raise TooMuchDeducted(deduct_minor=deduct_minor, refund_minor=drafted.amount_minor)
-    refund_id = uuid5(return_id, "refund")
+    wanted = RefundAsked(new_id(), amount, deduct_minor, dict(drafted.units), note)
     if amount:
         parts = pricing.refund_parts(drafted.parts, [0] * len(drafted.parts), amount)
         await orders.refund(
@@ -758,45 +772,96 @@ async def refund(
             shop_id=shop_id,
             order_id=found.order_id,
             amount=Money(amount, view.order.currency),
-            refund_id=refund_id,
+            refund_id=wanted.refund,
             note=" · ".join(filter(None, (found.number, note))),
             actor=actor,
             parts=parts,
         )
+        request = await approvals.known(
+            tx, shop_id=shop_id, refund_id=wanted.refund, kind=approvals.Kind.REFUND
+        )
+        if request is not None:
+            await _note(tx, found, "refund_asked", actor, asdict(wanted) | {"refund": str(wanted.refund)})
+            return found
+    return await _refunded(tx, found, view.order.currency, wanted, actor)
+
+
+async def refund_waiting(tx: Tx, found: Return) -> RefundAsked | None:
+    """The refund that waits for a second person; None where none does."""
+    decision, asked = await _asked(tx, found)
+    return asked if decision is None else None
+
+
+async def _asked(tx: Tx, found: Return) -> tuple[str | None, RefundAsked | None]:
+    """What became of the refund that was asked for last, and that refund; (None, None) where none was."""
+    facts = await queries.newest_asked(tx, return_id=found.id)
+    if facts is None:
+        return None, None
+    asked = msgspec.convert(facts, RefundAsked, strict=False)
+    request = await approvals.known(
+        tx, shop_id=found.shop_id, refund_id=asked.refund, kind=approvals.Kind.REFUND
+    )
+    assert request is not None, "it was asked for in the same transaction"
+    return request.decision, asked
+
+
+async def _no_refund_waits(tx: Tx, found: Return) -> None:
+    """Raises RefundWaits: what a second person looks at must not change under their eyes."""
+    if await refund_waiting(tx, found) is not None:
+        raise RefundWaits(return_id=str(found.id))
+
+
+async def refund_confirmed(tx: Tx, *, shop_id: int, order_id: UUID, refund_id: UUID) -> None:
+    """A second person said yes to a refund of this order: the return that it is of has ended.  Twice is once."""
+    for return_id in await queries.unrefunded_of_order(tx, shop_id=shop_id, order_id=order_id):
+        found, view, _ = await _locked(tx, shop_id=shop_id, return_id=return_id)
+        decision, asked = await _asked(tx, found)
+        if (
+            asked is None
+            or asked.refund != refund_id
+            or decision != "confirmed"
+            or found.ended_at is not None
+        ):
+            continue
+        await _refunded(tx, found, view.order.currency, asked, _OURS)
+
+
+async def _refunded(tx: Tx, found: Return, currency: str, done: RefundAsked, actor: str) -> Return:
+    """The money goes: what of the return has not come can be asked for again."""
     await queries.add_units(
         tx,
-        asked={line.line_id: drafted.units.get(line.line_id, 0) - line.quantity for line in found.lines},
-        refunded=drafted.units,
+        asked={line.line_id: done.units.get(line.line_id, 0) - line.quantity for line in found.lines},
+        refunded=done.units,
     )
     await queries.mark_refunded(
         tx,
-        return_id=return_id,
-        refund_id=refund_id,
-        refund_minor=amount,
-        deduct_minor=deduct_minor,
+        return_id=found.id,
+        refund_id=done.refund,
+        refund_minor=done.refund_minor,
+        deduct_minor=done.deduct_minor,
         at=now(),
     )
-    facts = {"refund_minor": amount, "deduct_minor": deduct_minor, "note": note}
+    facts = {"refund_minor": done.refund_minor, "deduct_minor": done.deduct_minor, "note": done.note}
     await _note(tx, found, "refunded", actor, facts)
     await outbox.record(
         tx,
         ReturnRefunded(
-            shop_id=shop_id,
-            return_id=return_id,
+            shop_id=found.shop_id,
+            return_id=found.id,
             number=found.number,
             order_id=found.order_id,
             buyer=found.buyer,
             show_id=found.show_id,
             journey=found.journey,
             reason=found.reason or None,
-            refund_id=refund_id,
-            currency=view.order.currency,
-            refund_minor=amount,
+            refund_id=done.refund,
+            currency=currency,
+            refund_minor=done.refund_minor,
             lines=[
-                ReturnedLine(line.line_id, line.variant_id, line.product_id, drafted.units[line.line_id])
+                ReturnedLine(line.line_id, line.variant_id, line.product_id, done.units[line.line_id])
                 for line in found.lines
-                if line.line_id in drafted.units
+                if line.line_id in done.units
             ],
         ),
     )
-    return await get(tx, shop_id=shop_id, return_id=return_id)
+    return await get(tx, shop_id=found.shop_id, return_id=found.id)

@@ -305,6 +305,7 @@ MESSAGES: Final = {
     "returns.nothing_chosen": N_("Choose what goes back."),
     "returns.nothing_received": N_("Nothing has arrived yet. Record what came back first."),
     "returns.period_over": N_("The return period for this item has ended."),
+    "returns.refund_waits": N_("A refund of this return waits for another member. Decide on it first."),
     "returns.reason_needed": N_("Say what is wrong with it."),
     "returns.too_many_units": N_("That is more than is left: %(left)s."),
     "returns.too_much_deducted": N_("You can't deduct more than is to be refunded."),

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import Form, Query
 from starlette.responses import Response
 
-from shopfloor import approvals, documents, orders, policies, returns, stock
+from shopfloor import documents, orders, policies, returns, stock
 from shopfloor.accounts import Permission
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
@@ -140,6 +140,7 @@ async def one(desk: Viewer, return_id: UUID) -> Response:
         places = await stock.locations(tx, shop_id=shop_id)
         send_to = await returns.send_to(tx, shop_id=shop_id)
         owed = await orders.refunds_owed(tx, shop_id=shop_id, order_id=found.order_id)
+        waits = await returns.refund_waiting(tx, found)
     lines = {line.id: line for line in view.lines}
     return desk.page(
         "return.html",
@@ -161,6 +162,7 @@ async def one(desk: Viewer, return_id: UUID) -> Response:
         send_to=send_to,
         reason=reason_words(found.reason, desk.language),
         owed=found.refund in owed,
+        waits=waits,
     )
 
 
@@ -253,6 +255,11 @@ async def refund(desk: Manager, return_id: UUID, deduct: Text = "", note: Text =
                 deduct_minor=minor,
                 note=note,
             )
+        async with desk.db.transaction() as tx:
+            waits = await returns.refund_waiting(tx, done)
+    if waits is not None:
+        said = N_("Another member has to confirm this refund. They were told by mail.")
+        return desk.back(path, desk.say(said))
     if not done.refund_minor or done.refund is None:
         return desk.back(path, desk.say(N_("Done. There is nothing to pay back.")))
     known = connections_of(desk.request)
@@ -266,13 +273,6 @@ async def refund(desk: Manager, return_id: UUID, deduct: Text = "", note: Text =
     )
     if left:
         return desk.back(path, desk.say(N_("Refunded to where the money came from.")))
-    async with desk.db.transaction() as tx:
-        asked = await approvals.known(
-            tx, shop_id=desk.shop.id, refund_id=done.refund, kind=approvals.Kind.REFUND
-        )
-    if asked is not None and asked.decision is None:
-        said = N_("Another member has to confirm this refund. They were told by mail.")
-        return desk.back(path, desk.say(said))
     return desk.back(path, desk.say(N_("Refund approved.")))
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import AsyncGenerator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,11 @@ def queue(buyers: int, *, own: int) -> Iterator[int]:
 
 
 async def a_process(dsn: str, pool: int, buyers: int, ids: UUID) -> None:
-    """Buyers one after the other, `AT_ONCE` of them under way; each hold is written to stdout once it is told."""
+    """Buyers one after the other, `AT_ONCE` of them under way; each hold is written to stdout once it is told.
+
+    The lines are wide: a pipe takes few of them, so that a process gets no further than it is read.  It ends when
+    nobody can write to it any longer, so that one that is to be killed is there when it is killed.
+    """
     intake = Intake(dsn, ahead=16)
     await intake.open()
     places = asyncio.Semaphore(AT_ONCE)
@@ -76,7 +81,7 @@ async def a_process(dsn: str, pool: int, buyers: int, ids: UUID) -> None:
         async with places:
             answer = await intake.submit(tap(pool, buyer, ids=ids))
         if isinstance(answer, stock.Held):
-            sys.stdout.write(f"{answer.id}\n")
+            sys.stdout.write(f"{answer.id}{' ' * 400}\n")
             sys.stdout.flush()
 
     sys.stdout.write("ready\n")
@@ -85,6 +90,7 @@ async def a_process(dsn: str, pool: int, buyers: int, ids: UUID) -> None:
     async with asyncio.TaskGroup() as group:
         for buyer in queue(buyers, own=ids.int):
             group.create_task(buy(buyer))
+    await asyncio.to_thread(sys.stdin.read)
     await intake.close()
     sys.stdout.write(json.dumps({"ahead": intake.figures.ahead, "mistaken": intake.figures.mistaken}) + "\n")
 
@@ -116,18 +122,19 @@ def race(dsn: str, pool: int, buyers: int) -> tuple[list[str], Counter[str]]:
     go(killed, other)
     assert killed.stdout is not None
     told = [killed.stdout.readline().strip() for _ in range(100)]
-    assert killed.poll() is None
     killed.kill()
     rest, _ = killed.communicate(timeout=60)
-    told += [line for line in rest.splitlines() if len(line) == 36]
+    told += [line.strip() for line in rest.splitlines(keepends=True) if line.endswith("\n")]
     again = start(dsn, pool, buyers, ONE)
     go(again)
     figures: Counter[str] = Counter()
-    for process in (other, again):
-        output, _ = process.communicate(timeout=120)
-        assert process.returncode == 0
+    # Both are read at the same time: one that is not read may hold what the other waits for.
+    with ThreadPoolExecutor() as readers:
+        outputs = list(readers.map(lambda process: process.communicate(timeout=120)[0], (other, again)))
+    assert (other.returncode, again.returncode) == (0, 0)
+    for output in outputs:
         *holds, last = output.splitlines()
-        told += holds
+        told += [hold.strip() for hold in holds]
         figures += Counter(json.loads(last))
     return told, figures
 

@@ -118,3 +118,50 @@ def test_the_walk_finds_statements() -> None:
         sum("FROM stock.hold AS h" in sql and "WHERE" in sql and "h.part, h.shop_id" in sql for sql in found)
         == 8
     )
+
+
+IN_ORDER = re.compile(
+    r"ORDER BY stock\.lock_rank\((\w+\.)?pool_id\), (\w+\.)?pool_id DESC, (\w+\.)?id FOR NO KEY UPDATE"
+)
+# Levels of one pool: the one order is that of their ids.
+WITHIN_ONE_POOL = re.compile(
+    r"%\(pool_id\)s.* ORDER BY l\.id FOR NO KEY UPDATE OF l\b|ORDER BY l\.id FOR NO KEY UPDATE OF l\b.*%\(pool_id\)s"
+)
+ONE_LEVEL = re.compile(r"UPDATE stock\.level AS l SET .*? WHERE l\.id = %\(level_id\)s")
+
+
+def locks_levels_anyhow(sql: str) -> bool:
+    """Whether it may lock several levels in an order that is not the one all others keep."""
+    said = " ".join(sql.split())
+    writes = re.search(r"\b(UPDATE|DELETE FROM) stock\.level\b", said)
+    locks = re.search(r"\b(FROM|JOIN) stock\.level\b", said) and re.search(r"\bFOR (NO KEY )?UPDATE\b", said)
+    if not writes and not locks:
+        return False
+    return not (IN_ORDER.search(said) or WITHIN_ONE_POOL.search(said) or ONE_LEVEL.search(said))
+
+
+def test_what_locks_several_levels_does_so_in_the_one_order() -> None:
+    """A statement that updates rows as they lie meets another that does so from the other end: both wait for ever."""
+    found = {where: sql for inside in statements().values() for where, sql in inside.items()}
+    assert [where for where, sql in found.items() if locks_levels_anyhow(sql)] == []
+    assert sum("UPDATE stock.level" in sql for sql in found.values()) >= 5
+
+
+@pytest.mark.parametrize(
+    ("sql", "anyhow"),
+    [
+        ("UPDATE stock.level SET held = 0 WHERE id = ANY(%(ids)s)", True),
+        ("UPDATE stock.level AS l SET held = 0 FROM unnest(%(ids)s) AS t (id) WHERE l.id = t.id", True),
+        ("SELECT id FROM stock.level WHERE pool_id = 1 FOR UPDATE", True),
+        ("SELECT id FROM stock.level WHERE pool_id = 1 ORDER BY id FOR NO KEY UPDATE", True),
+        (
+            """WITH locked AS (SELECT id FROM stock.level ORDER BY stock.lock_rank(pool_id), pool_id DESC, id
+               FOR NO KEY UPDATE) UPDATE stock.level AS l SET held = 0 FROM locked WHERE l.id = locked.id""",
+            False,
+        ),
+        ("UPDATE stock.level AS l SET held = 0 WHERE l.id = %(level_id)s", False),
+        ("SELECT id FROM stock.level", False),
+    ],
+)  # fmt: skip
+def test_an_order_of_its_own_is_named(sql: str, anyhow: bool) -> None:
+    assert locks_levels_anyhow(sql) is anyhow

@@ -1,12 +1,18 @@
-"""Levels are locked in one order, whatever the ids of pools are."""
+"""Levels are locked in one order, whatever the ids of pools are and in whatever order they are named."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, date, datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 
-from shopfloor.kernel.database import Database
+from shopfloor.kernel.database import Database, Tx
+from shopfloor.kernel.values import new_id
 from shopfloor.stock import batch_sql, queries
+from shopfloor.stock.batch import Decision
+from shopfloor.stock.models import LotKind
 
 SHOP, HANFU = 1, 101
 
@@ -26,9 +32,10 @@ async def a_shop_whose_open_pool_is_younger(db: Database) -> tuple[int, int]:
         await tx.run(
             "UPDATE stock.pool SET lender_id = %(lender)s WHERE id = %(show)s", lender=open_pool, show=show
         )
+        # The level that is locked last lies first on the disk.
         for pool, kind, ready_on, source in (
-            (show, "on_hand", None, ""),
             (open_pool, "incoming", "2026-12-24", "po"),
+            (show, "on_hand", None, ""),
         ):
             await tx.run(
                 """
@@ -78,3 +85,91 @@ async def test_a_purchase_that_borrows_and_a_transfer_do_not_lock_each_other_out
 
     assert ([shelf.pool_id for shelf in first], [shelf.pool_id for shelf in lent]) == ([show], [open_pool])
     assert locked == [show, open_pool]
+
+
+async def moved(tx: Tx, level_ids: list[int]) -> None:
+    nothing = [0, 0]
+    written = await queries.move(
+        tx, kind="adjusted", reason="", level_ids=level_ids, quantity=[1, 1], held=nothing, allocated=nothing,
+        shortfall=nothing,
+    )  # fmt: skip
+    assert written == 2
+
+
+async def dated(tx: Tx, level_ids: list[int]) -> None:
+    await queries.set_lot(tx, level_ids=level_ids, kind=LotKind.INCOMING, ready_on=date(2027, 1, 2))
+
+
+async def granted(tx: Tx, level_ids: list[int]) -> None:
+    nobody = batch_sql.grants(
+        Decision(answers=[]), taken=[(level_id, 0) for level_id in level_ids], at=datetime.now(UTC)
+    )
+    await batch_sql.write_grants(tx, nobody)
+
+
+@pytest.mark.parametrize("write", [moved, dated, granted])
+async def test_what_writes_several_levels_locks_them_in_the_one_order_by_itself(
+    database: Database, write: Callable[[Tx, list[int]], Awaitable[None]]
+) -> None:
+    """Where its caller's locks are gone (each statement a transaction of its own), it waits for the first of them
+    and has none of the others meanwhile.
+    """
+    show, open_pool = await a_shop_whose_open_pool_is_younger(database)
+    async with database.transaction() as tx:
+        by_pool = {
+            level.pool_id: level.id for level in await queries.levels(tx, shop_id=SHOP, variant_ids=None)
+        }
+    first, last = by_pool[show], by_pool[open_pool]
+    assert last < first
+    pid: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    async def the_other() -> None:
+        async with database.transaction() as tx:
+            pid.set_result(await tx.value("SELECT pg_backend_pid()"))
+            await write(tx, [last, first])
+
+    async with database.transaction() as tx:
+        await queries.levels_by_id(tx, level_ids=[first], lock=True)
+        other = asyncio.ensure_future(the_other())
+        await waits(database, await pid, other)
+        assert not other.done()
+        await tx.run("SELECT FROM stock.level WHERE id = %(last)s FOR NO KEY UPDATE NOWAIT", last=last)
+    await asyncio.wait_for(other, 20)
+
+
+async def test_what_lengthens_several_holds_locks_them_in_the_order_of_their_ids(database: Database) -> None:
+    show, _ = await a_shop_whose_open_pool_is_younger(database)
+    first, last = sorted((new_id(), new_id()))
+    async with database.transaction() as tx:
+        (level_id,) = [
+            level.id
+            for level in await queries.levels(tx, shop_id=SHOP, variant_ids=None)
+            if level.pool_id == show
+        ]
+        # The last one lies first on the disk.
+        for hold_id in (last, first):
+            await tx.run(
+                """
+                INSERT INTO stock.hold (id, part, lot_kind, quantity, shop_id, pool_id, level_id, variant_id, unit_price,
+                                        limited, buyer, granted_at, expires_at)
+                VALUES (%(id)s, 0, 'on_hand', 1, 1, %(pool)s, %(level)s, 101, 100, false, %(id)s, now(), now())
+                """,
+                id=hold_id, pool=show, level=level_id,
+            )  # fmt: skip
+    pid: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    async def the_other() -> list[UUID]:
+        async with database.transaction() as tx:
+            # However few rows the planner thinks there are.
+            await tx.run("SET LOCAL enable_indexscan = off")
+            await tx.run("SET LOCAL enable_bitmapscan = off")
+            pid.set_result(await tx.value("SELECT pg_backend_pid()"))
+            return await queries.set_expiry(tx, ids=[last, first], seconds=60)
+
+    async with database.transaction() as tx:
+        await queries.lock_rows(tx, ids=[first])
+        other = asyncio.ensure_future(the_other())
+        await waits(database, await pid, other)
+        assert not other.done()
+        await tx.run("SELECT FROM stock.hold WHERE id = %(last)s FOR UPDATE NOWAIT", last=last)
+    assert set(await asyncio.wait_for(other, 20)) == {first, last}

@@ -212,10 +212,15 @@ async def write_grants(tx: Tx, grants: Grants) -> None:
             SELECT min(g.expires_at), %(ids)s::uuid[]
               FROM json_to_recordset(%(groups)s::json) AS g (expires_at timestamptz)
             HAVING count(*) > 0
+        ), locked AS MATERIALIZED (
+            SELECT id FROM stock.level WHERE id = ANY(%(level_ids)s::bigint[])
+             ORDER BY stock.lock_rank(pool_id), pool_id DESC, id
+               FOR NO KEY UPDATE
         ), counted AS (
             UPDATE stock.level AS l SET held = l.held + t.granted
-              FROM unnest(%(level_ids)s::bigint[], %(granted)s::int[]) AS t (level_id, granted)
-             WHERE l.id = t.level_id AND l.id = ANY(%(level_ids)s::bigint[])
+              FROM locked JOIN unnest(%(level_ids)s::bigint[], %(granted)s::int[]) AS t (level_id, granted)
+                ON t.level_id = locked.id
+             WHERE l.id = locked.id AND l.id = ANY(%(level_ids)s::bigint[])
         )
         INSERT INTO stock.movement (level_id, kind, held)
         SELECT t.level_id, 'reserved', t.granted

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import MAX_QUANTITY
-from shopfloor.stock import joining_queries, limit_sql, network_queries, pool_queries, queries
+from shopfloor.stock import batch_sql, joining_queries, limit_sql, network_queries, pool_queries, queries
 from shopfloor.stock.batch import Row
 from shopfloor.stock.decision import standing
 from shopfloor.stock.joining import as_before, grant_joined_again, join, open_pool_of, pools_of
@@ -116,6 +116,9 @@ async def rehold(
     UnknownStock for an id that was never granted.
     """
     rows = await queries.lock_rows(tx, ids=_unique(hold_ids))
+    if len({row.id for row in rows}) > 1:
+        # One by one, as they are decided below, would be an order of its own.
+        await _lock_all_wanted(tx, rows)
     by_id: dict[UUID, list[Row]] = {}
     for row in rows:
         by_id.setdefault(row.id, []).append(row)
@@ -126,6 +129,17 @@ async def rehold(
             raise UnknownStock(hold_id=str(hold_id))
         answers.append(await _rehold(tx, hold_id, parts, hold_seconds, network))
     return answers
+
+
+async def _lock_all_wanted(tx: Tx, rows: Sequence[Row]) -> None:
+    open_pool_id = await open_pool_of(tx, shop_id=rows[0].shop_id, hold_id=rows[0].id)
+    levels = await batch_sql.lock_levels(
+        tx,
+        pool_ids=sorted({open_pool_id, *(row.pool_id for row in rows)}),
+        lenders_too=True,
+        variant_ids=sorted({row.variant_id for row in rows}),
+    )
+    await levels.fetchall()
 
 
 async def _rehold(
@@ -202,17 +216,20 @@ async def ship(
         leaving = [row for row in rows if variant_ids is None or row.variant_id in set(variant_ids)]
     if not leaving or any(row.state is not HoldState.ALLOCATED for row in leaving):
         raise WrongState(hold_id=str(hold_id), states=sorted({row.state.value for row in leaving}))
-    ledger = await ledger_of(tx, leaving)
-    if from_location is not None:
+    if from_location is None:
+        ledger = await ledger_of(tx, leaving)
+    else:
         open_pool = await pool_queries.open_pool(tx, shop_id=shop_id)
         assert open_pool is not None, "a shop with holds has an open pool"
-        others = await queries.lock_levels_of(
-            tx,
-            shop_id=shop_id,
-            pool_ids=[open_pool.id],
-            variant_ids=sorted({row.variant_id for row in leaving}),
+        # What was promised and what goes out in its place, at once: the one order holds for both.
+        ledger = LedgerSession(
+            await queries.lock_levels_of(
+                tx,
+                shop_id=shop_id,
+                pool_ids=sorted({open_pool.id, *(row.pool_id for row in leaving)}),
+                variant_ids=sorted({row.variant_id for row in leaving}),
+            )
         )
-        ledger.add(others)
     for row in leaving:
         _take_out(ledger, row, from_location)
     await turn(tx, leaving, HoldState.ALLOCATED, HoldState.SHIPPED)
@@ -389,7 +406,9 @@ async def _free(tx: Tx, rows: Sequence[Row], becomes: HoldState, reason: str) ->
         return []
     async with together(tx):
         await limit_sql.lock_limits(tx, pool_ids=sorted({row.pool_id for row in going}))
-    ledger = await ledger_of(tx, going)
+    ledger = LedgerSession(
+        await queries.lock_levels_that_free(tx, level_ids=sorted({row.level_id for row in going}))
+    )
     for row in held:
         ledger.change(row.level_id, held=-row.quantity)
     for row in allocated:
@@ -454,7 +473,7 @@ async def rows_of(tx: Tx, *, hold_id: UUID) -> list[Row]:
 
 
 async def ledger_of(tx: Tx, rows: Sequence[Row]) -> LedgerSession:
-    """Lock the levels of these rows, and the other lots beside them, in the one order."""
+    """Lock the levels of these rows in the one order."""
     if not rows:
         return LedgerSession([])
     level_ids = {row.level_id for row in rows}

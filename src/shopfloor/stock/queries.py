@@ -28,18 +28,26 @@ async def move(
     allocated: Sequence[int],
     shortfall: Sequence[int],
 ) -> int:
-    """Change locked levels, each named once, and journal it.  Says how many movements were written."""
+    """Change levels, each named once, and journal it.  Says how many movements were written.
+
+    The caller has locked them; the statement locks them in the one order all the same, so that it can stand alone.
+    """
     return await tx.value(
         """
         WITH delta AS (
             SELECT * FROM unnest(%(level_ids)s::bigint[], %(quantity)s::int[], %(held)s::int[],
                                  %(allocated)s::int[], %(shortfall)s::int[])
                 AS d (level_id, quantity, held, allocated, shortfall)
+        ), locked AS MATERIALIZED (
+            SELECT id FROM stock.level WHERE id = ANY(%(level_ids)s::bigint[])
+             ORDER BY stock.lock_rank(pool_id), pool_id DESC, id
+               FOR NO KEY UPDATE
         ), changed AS (
             UPDATE stock.level AS l
                SET quantity = l.quantity + d.quantity, held = l.held + d.held,
                    allocated = l.allocated + d.allocated, shortfall = l.shortfall + d.shortfall
-              FROM delta AS d WHERE l.id = d.level_id AND l.id = ANY(%(level_ids)s::bigint[])
+              FROM locked JOIN delta AS d ON d.level_id = locked.id
+             WHERE l.id = locked.id AND l.id = ANY(%(level_ids)s::bigint[])
             RETURNING l.id
         ), written AS (
             INSERT INTO stock.movement (level_id, kind, quantity, held, allocated, shortfall, reason)
@@ -151,10 +159,15 @@ async def set_expiry(tx: Tx, *, ids: Sequence[UUID], seconds: int) -> list[UUID]
         tx,
         lambda hold_id: hold_id,
         """
-        UPDATE stock.hold
-           SET expires_at = greatest(expires_at, clock_timestamp() + make_interval(secs => %(seconds)s))
-         WHERE id = ANY(%(ids)s::uuid[]) AND state = 'held'
-        RETURNING id
+        WITH locked AS MATERIALIZED (
+            SELECT id, part FROM stock.hold WHERE id = ANY(%(ids)s::uuid[]) AND state = 'held'
+             ORDER BY id, part
+               FOR UPDATE
+        )
+        UPDATE stock.hold AS h
+           SET expires_at = greatest(h.expires_at, clock_timestamp() + make_interval(secs => %(seconds)s))
+          FROM locked WHERE h.id = locked.id AND h.part = locked.part
+        RETURNING h.id
         """,
         ids=list(ids),
         seconds=seconds,
@@ -275,8 +288,13 @@ async def level_id(tx: Tx, *, variant_id: int, location_id: int, pool_id: int, s
 async def set_lot(tx: Tx, *, level_ids: Sequence[int], kind: LotKind, ready_on: date | None) -> None:
     await tx.run(
         """
-        UPDATE stock.level SET kind = %(kind)s::text::stock.lot_kind, ready_on = %(ready_on)s
-         WHERE id = ANY(%(level_ids)s::bigint[])
+        WITH locked AS MATERIALIZED (
+            SELECT id FROM stock.level WHERE id = ANY(%(level_ids)s::bigint[])
+             ORDER BY stock.lock_rank(pool_id), pool_id DESC, id
+               FOR NO KEY UPDATE
+        )
+        UPDATE stock.level AS l SET kind = %(kind)s::text::stock.lot_kind, ready_on = %(ready_on)s
+          FROM locked WHERE l.id = locked.id
         """,
         level_ids=list(level_ids),
         kind=kind.value,
@@ -324,6 +342,31 @@ async def levels_by_id(tx: Tx, *, level_ids: Sequence[int], lock: bool = False) 
         SELECT id, shop_id, variant_id, location_id, pool_id, kind::text, ready_on, source, quantity, held,
                allocated, shortfall
           FROM stock.level WHERE id = ANY(%(level_ids)s::bigint[]) ORDER BY id
+        """,
+        level_ids=list(level_ids),
+    )
+
+
+async def lock_levels_that_free(tx: Tx, *, level_ids: Sequence[int]) -> list[Level]:
+    """Lock these levels, and with them those of the open pool to which a closed one's free units flow back."""
+    return await every(
+        tx,
+        _level,
+        """
+        SELECT id, shop_id, variant_id, location_id, pool_id, kind::text, ready_on, source, quantity, held,
+               allocated, shortfall
+          FROM stock.level
+         WHERE id IN (SELECT unnest(%(level_ids)s::bigint[])
+                      UNION
+                      SELECT o.id
+                        FROM stock.level AS l
+                        JOIN stock.pool AS closed ON closed.id = l.pool_id AND NOT closed.is_open
+                        JOIN stock.pool AS open ON open.shop_id = l.shop_id AND open.kind = 'open'
+                        JOIN stock.level AS o ON o.variant_id = l.variant_id AND o.pool_id = open.id
+                                             AND o.location_id = l.location_id AND o.source = l.source
+                       WHERE l.id = ANY(%(level_ids)s::bigint[]))
+         ORDER BY stock.lock_rank(pool_id), pool_id DESC, id
+           FOR NO KEY UPDATE
         """,
         level_ids=list(level_ids),
     )

@@ -19,7 +19,6 @@ import random
 import re
 import sys
 import time
-import uuid
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -31,6 +30,7 @@ from websockets.typing import Origin
 
 from shopfloor.demo.forms import find_form
 from shopfloor.demo.goods import CODE, GOODS, OPTION_NAMES_ZH, OPTION_VALUES_ZH
+from shopfloor.kernel.values import new_id
 
 BEAT: Final = 5.0
 SIZES: Final = {"S": 0.17, "M": 0.35, "L": 0.31, "XL": 0.17}
@@ -271,7 +271,7 @@ class Visit:
     async def collect(self, kind: str, offer: dict[str, Any], line: dict[str, Any]) -> None:
         self.sequence += 1
         event = {
-            "specversion": "1.0", "id": str(uuid.UUID(int=self.shopper.random.getrandbits(128), version=4)),
+            "specversion": "1.0", "id": str(new_id()),
             "source": f"browser/{self.shopper.number}-{self.world.show_id}", "type": kind,
             "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "sequence": self.sequence,
             "sessionid": f"{self.world.show_id}-{self.shopper.number}",
@@ -289,7 +289,8 @@ class Visit:
         self, socket: ClientConnection, offer: dict[str, Any], line: dict[str, Any], quantity: int
     ) -> None:
         shopper, world = self.shopper, self.world
-        wish_id = str(uuid.UUID(int=shopper.random.getrandbits(128), version=4))
+        # Not from the seed: the next show has the same audience, and an id is taken once.
+        wish_id = str(new_id())
         wish = {
             "id": wish_id, "offer_id": offer["id"],
             "variant_id": line["id"], "quantity": quantity,

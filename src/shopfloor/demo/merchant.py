@@ -12,6 +12,7 @@ import httpx
 
 from shopfloor.demo.goods import CODE, GOODS, SHOP_NAME, SHOP_SLUG, Good
 from shopfloor.demo.pictures import still_paths
+from shopfloor.kernel.postgres import CannotRun
 
 EMAIL: Final = "owner@harbour.example"
 CURRENCY: Final = "CNY"
@@ -24,7 +25,7 @@ SUPPLIERS: Final = (
 )  # fmt: skip
 
 
-class Trouble(Exception):
+class Trouble(CannotRun):
     """The shop refused what the demo cannot do without."""
 
 
@@ -213,7 +214,9 @@ class Merchant:
         return len(SUPPLIERS)
 
     async def set_up_camera(self) -> tuple[int, str]:
-        """A channel and the address with its key to publish to."""
+        """A channel and the address with its key to publish to; a show of a demo that was broken off is ended."""
+        for show in await self.shop("GET", "/shows", params={"status": "live"}):
+            await self.shop("POST", f"/shows/{show['id']}/end")
         channels = await self.shop("GET", "/channels")
         if channels:
             channel = await self.shop("POST", f"/channels/{channels[0]['id']}/key")

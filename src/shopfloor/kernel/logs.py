@@ -29,6 +29,10 @@ def install(*, as_json: bool, level: str = "INFO") -> None:
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
+    # It says that a pipeline ended with the error that its caller is just being given.
+    logging.getLogger("psycopg").addFilter(
+        lambda record: not str(record.msg).startswith("error ignored terminating")
+    )
 
 
 def get(area: str) -> Any:

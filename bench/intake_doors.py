@@ -46,16 +46,18 @@ import psycopg
 import uvicorn
 import uvloop
 
-from shopfloor import accounts, app, live, purchases, rooms, stock
+from shopfloor import app, live, purchases, rooms, stock
 from shopfloor.kernel import logs
 from shopfloor.kernel.connections import raise_file_limit
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.edge import Edge
 from shopfloor.kernel.http_protocol import make_guarded_protocol, sweep
+from shopfloor.kernel.keyring import Keyring, load_keyring
 from shopfloor.kernel.migrations import migrate
 from shopfloor.kernel.postgres import EmbeddedPostgres
 from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.values import new_id
+from shopfloor.shoppers import issue_shopper, read_shopper
 from shopfloor.stock.intake import IntakeUnknown, OnDecided
 
 SOCKETS = int(os.environ.get("SOCKETS", "4000"))
@@ -184,7 +186,7 @@ class Goods:
     ceiling: int
     campus: int
     over_share: int
-    keyring: accounts.Keyring
+    keyring: Keyring
 
 
 @dataclass(frozen=True)
@@ -199,7 +201,7 @@ def strangers(goods: Goods, count: int, *, address: str | None = None) -> Buyers
     """So many who have never been here, two to an address, or all behind one."""
     first = int.from_bytes(os.urandom(2)) % 200
     return Buyers(
-        [accounts.issue_shopper(goods.keyring) for _ in range(count)],
+        [issue_shopper(goods.keyring) for _ in range(count)],
         [
             address or f"10.{first + n // 2 // 65536}.{n // 2 // 256 % 256}.{n // 2 % 256}"
             for n in range(count)
@@ -210,7 +212,7 @@ def strangers(goods: Goods, count: int, *, address: str | None = None) -> Buyers
 async def regulars(dsn: str, goods: Goods, count: int) -> Buyers:
     """Shoppers behind one address who have paid here before."""
     buyers = strangers(goods, count, address=CAMPUS)
-    ids = [accounts.read_shopper(goods.keyring, cookie) for cookie in buyers.cookies]
+    ids = [read_shopper(goods.keyring, cookie) for cookie in buyers.cookies]
     async with await psycopg.AsyncConnection.connect(dsn) as connection:
         await connection.execute(
             "INSERT INTO stock.proven (shop_id, buyer) SELECT %s, unnest(%s::uuid[])", (goods.shop_id, ids)
@@ -223,7 +225,7 @@ async def stock_up(dsn: str) -> Goods:
     db = Database(dsn, 2)
     await db.open()
     async with db.transaction() as tx:
-        keyring = await accounts.keyring(tx)
+        keyring = await load_keyring(tx)
         shop_id = await tx.value(
             """
             INSERT INTO accounts.shop (slug, name, currency, locale, timezone)

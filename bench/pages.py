@@ -37,8 +37,10 @@ import httpx
 
 from shopfloor import accounts, catalog, live, purchases, stock
 from shopfloor.kernel.database import Database, Tx
+from shopfloor.kernel.keyring import load_keyring
 from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.startup import prepared_database
+from shopfloor.shoppers import issue_shopper
 from shopfloor.web.static import asset
 
 SECONDS = int(os.environ.get("SECONDS_EACH", "5"))
@@ -133,12 +135,12 @@ async def fill(tx: Tx) -> tuple[int, int, list[str]]:
     gone = await catalog.add_variant(
         tx, shop_id=shop.id, product_id=goods[0][0], variant=catalog.NewVariant(price_minor=2_900, options=["L"])
     )  # fmt: skip
-    keyring = await accounts.keyring(tx)
+    keyring = await load_keyring(tx)
     shoppers = [uuid4() for _ in range(SHOPPERS)]
     await _hold(tx, shop.id, goods[1][1], shoppers[::HOLDING])
     for shopper in shoppers[::WAITING]:
         await purchases.join(tx, shop_id=shop.id, variant_id=gone.id, buyer=shopper)
-    cookies = [f"shopper={accounts.issue_shopper(keyring, shopper)}" for shopper in shoppers]
+    cookies = [f"shopper={issue_shopper(keyring, shopper)}" for shopper in shoppers]
     return show.id, goods[0][0], cookies  # pyright: ignore[reportPossiblyUnboundVariable]
 
 

@@ -41,9 +41,10 @@ from rich.progress import Progress
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
-from shopfloor import accounts, catalog, live, stock
+from shopfloor import accounts, catalog, live, shoppers, stock
 from shopfloor.kernel.database import Database, DatabaseAway, Tx
 from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.keyring import load_keyring
 from shopfloor.kernel.migrations import migrate
 from shopfloor.kernel.postgres import CannotRun, EmbeddedPostgres
 from shopfloor.kernel.values import new_id
@@ -333,11 +334,11 @@ async def found_shop(dsn: str) -> Shop:
         show = await live.start_show(tx, shop_id=shop_id, show_id=show.id)
         assert show.pool_id is not None, "it is on air"
         open_pool = await stock.open_pool(tx, shop_id=shop_id)
-        keyring = await accounts.keyring(tx)
+        keyring = await load_keyring(tx)
     await db.close()
     return Shop(
         dsn, free_port(), shop_id, show.id, offer.id, tuple(variants), (open_pool.id, show.pool_id),
-        tuple(accounts.issue_shopper(keyring) for _ in range(SHOPPERS)),
+        tuple(shoppers.issue_shopper(keyring) for _ in range(SHOPPERS)),
     )  # fmt: skip
 
 

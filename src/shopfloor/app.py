@@ -39,6 +39,7 @@ from shopfloor import (
     purchases,
     rooms,
     shop_borders,
+    shoppers,
     specification,
     stock,
     telemetry,
@@ -55,7 +56,7 @@ from shopfloor.customers import api as customers_api
 from shopfloor.demand import api as demand_api
 from shopfloor.disputes import api as disputes_api
 from shopfloor.invoicing import api as invoicing_api
-from shopfloor.kernel import http, logs, outbox, public_address
+from shopfloor.kernel import http, logs, outbox, public_address, route_access
 from shopfloor.kernel.client_address import is_own_machine
 from shopfloor.kernel.connections import CallbackCount, Connections, raise_file_limit, room_for
 from shopfloor.kernel.database import Database, DatabaseAway
@@ -63,6 +64,7 @@ from shopfloor.kernel.edge import Edge
 from shopfloor.kernel.errors import NotFound, Refusal
 from shopfloor.kernel.http_protocol import IDLE_SECONDS, make_guarded_protocol, sweep
 from shopfloor.kernel.jobs import queries
+from shopfloor.kernel.keyring import Keyring, load_keyring
 from shopfloor.kernel.network import Networks, own_networks
 from shopfloor.kernel.postgres import CannotRun
 from shopfloor.kernel.public_address import PublicAddress
@@ -80,6 +82,7 @@ from shopfloor.pricing import api as pricing_api
 from shopfloor.promotions import api as promotions_api
 from shopfloor.returns import api as returns_api
 from shopfloor.rooms import api as rooms_api
+from shopfloor.shoppers import api as shoppers_api
 from shopfloor.stock import api as stock_api
 from shopfloor.supply import api as supply_api
 from shopfloor.warehouse import api as warehouse_api
@@ -179,7 +182,7 @@ class Node:
             self.db, wiring.followers(self.db, self.rooms, self.terms, self.media, self.pages)
         )
         self.arrivals = outbox.Arrivals(dsn, channels=worker.CHANNELS)
-        self.keyring: accounts.Keyring
+        self.keyring: Keyring
         self.networks: Networks
         self.gateway: rooms.Gateway
         self.buy: purchases.PurchaseEndpoint
@@ -194,7 +197,7 @@ class Node:
             await self.lake.start()
             stack.push_async_callback(self.lake.close)
             async with self.db.transaction() as tx:
-                self.keyring = await accounts.keyring(tx)
+                self.keyring = await load_keyring(tx)
             own = own_networks(self.settings.uncounted, public_host=self.public.host)
             self.networks = Networks(self.keyring.keys[self.keyring.current], own)
             self.door.networks = self.networks
@@ -210,7 +213,7 @@ class Node:
             )
             self.gateway = rooms.Gateway(
                 self.rooms,
-                read_shopper=lambda cookie: accounts.read_shopper(self.keyring, cookie),
+                read_shopper=lambda cookie: shoppers.read_shopper(self.keyring, cookie),
                 handlers=wiring.room_handlers(self.db, self.rooms, self.lake, self.door.buy, self.pages),
                 origins=origins(self.settings),
                 proxies=self.settings.proxies,
@@ -306,18 +309,18 @@ def build(node: Node) -> ASGIApp:
     for router in (probes, *(module.router for module in JSON), *web.routers()):
         add_routes(pages, router)
     known = node.public if node.settings.serves_https else node.settings.public
-    accounts_api.install(pages, public=known)
+    shoppers_api.install(pages, public=known)
     web.install(pages)
     specification.describe(
-        pages, public=partial(accounts_api.public_operations, pages), cookie=accounts_api.SESSION_COOKIE
+        pages, public=partial(route_access.public_operations, pages), cookie=accounts_api.SESSION_COOKIE
     )
-    accounts_api.check_every_route_is_decided(pages, public_paths={"/static"})
+    route_access.check_every_route_is_decided(pages, public_paths={"/static"})
     router = PathRouter(
         pages,
         {
             "/buy": node.buy,
             "/e": collector.Endpoint(
-                node.lake, viewer=lambda scope: accounts.shopper_of(node.keyring, scope["headers"])
+                node.lake, viewer=lambda scope: shoppers.shopper_of(node.keyring, scope["headers"])
             ),
             "/room/": rooms.room_endpoint(node.gateway),
             "/media/": below("/media", node.media.origin),
@@ -419,7 +422,7 @@ probes = Router(include_in_schema=False)
 
 
 @probes.get("/healthz")
-@accounts_api.public
+@route_access.public
 async def healthz(db: http.Db) -> Response:
     """200 while the database answers, else 503."""
     try:
@@ -431,7 +434,7 @@ async def healthz(db: http.Db) -> Response:
 
 
 @probes.get("/metrics")
-@accounts_api.public
+@route_access.public
 async def prometheus(request: Request, db: http.Db) -> Response:
     """Figures of this process for Prometheus, and the jobs of all; to the machine itself only."""
     if request.client is None or not is_own_machine(request.client.host):

@@ -7,10 +7,13 @@ import pytest
 from fastapi import FastAPI
 
 from shopfloor import accounts
-from shopfloor.accounts import api, people_api, shops_api
+from shopfloor.accounts import people_api, shops_api
 from shopfloor.kernel import http
 from shopfloor.kernel.database import Database
+from shopfloor.kernel.keyring import load_keyring
+from shopfloor.kernel.route_access import check_every_route_is_decided
 from shopfloor.kernel.services import Services
+from shopfloor.shoppers import api as shoppers_api
 
 PASSWORD = "correct horse battery"
 
@@ -36,12 +39,12 @@ async def owner(database: Database) -> accounts.Joined:
 async def app(database: Database) -> FastAPI:
     app = FastAPI()
     async with database.transaction() as tx:
-        keyring = await accounts.keyring(tx)
+        keyring = await load_keyring(tx)
     http.install(app, Services(database, parts=[keyring]))
     app.include_router(people_api.router)
     app.include_router(shops_api.router)
-    api.install(app, public=None)
-    api.check_every_route_is_decided(app)
+    shoppers_api.install(app, public=None)
+    check_every_route_is_decided(app)
     return app
 
 

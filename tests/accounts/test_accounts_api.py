@@ -9,18 +9,13 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 from starlette.types import Receive, Scope, Send
 
-from shopfloor import accounts
+from shopfloor import access_keys, accounts
+from shopfloor.access_keys.api import keyed
 from shopfloor.accounts import Actor, Joined, Permission
-from shopfloor.accounts.api import (
-    Shopper,
-    SignedIn,
-    UndecidedRoutes,
-    allowed,
-    check_every_route_is_decided,
-    keyed,
-    public,
-)
+from shopfloor.accounts.api import SignedIn, allowed
 from shopfloor.kernel.database import Database
+from shopfloor.kernel.route_access import UndecidedRoutes, check_every_route_is_decided, public
+from shopfloor.shoppers.api import Shopper
 
 PASSWORD = "correct horse battery"
 MEI = {"email": "mei@example.org", "password": PASSWORD}
@@ -202,13 +197,13 @@ async def test_a_key_opens_a_page(
     app: FastAPI, client: httpx.AsyncClient, database: Database, owner: Joined
 ) -> None:
     @app.get("/supplier/{key}")
-    async def desk(held: Annotated[accounts.Key, Depends(keyed("supplier"))]) -> int:
+    async def desk(held: Annotated[access_keys.Key, Depends(keyed("supplier"))]) -> int:
         return held.subject_id
 
     check_every_route_is_decided(app)
     async with database.transaction() as tx:
-        token = await accounts.issue_key(tx, shop_id=owner.shop.id, purpose="supplier", subject_id=7)
-        other = await accounts.issue_key(tx, shop_id=owner.shop.id, purpose="order", subject_id=7)
+        token = await access_keys.issue_key(tx, shop_id=owner.shop.id, purpose="supplier", subject_id=7)
+        other = await access_keys.issue_key(tx, shop_id=owner.shop.id, purpose="order", subject_id=7)
     assert (await client.get(f"/supplier/{token}")).json() == 7
     for wrong in (other, "x", token + "x"):
         answer = await client.get(f"/supplier/{wrong}")

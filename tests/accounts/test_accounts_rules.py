@@ -7,14 +7,15 @@ from uuid import UUID
 import pytest
 from argon2 import PasswordHasher
 
-from shopfloor import accounts
+from shopfloor import shoppers
 from shopfloor.accounts import faults, models, passwords
 from shopfloor.accounts.models import PERMISSIONS, Actor, Permission, Role
 from shopfloor.kernel.currencies import DECIMALS
 from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.keyring import Keyring
 from shopfloor.kernel.origin import is_same_site
 
-KEYRING = accounts.Keyring(current=2, keys={1: b"a" * 32, 2: b"b" * 32})
+KEYRING = Keyring(current=2, keys={1: b"a" * 32, 2: b"b" * 32})
 SHOPPER = UUID("0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b")
 
 
@@ -122,20 +123,20 @@ def test_currencies_know_their_decimals() -> None:
 
 
 def test_a_cookie_of_ours_names_its_shopper() -> None:
-    cookie = accounts.issue_shopper(KEYRING, SHOPPER)
+    cookie = shoppers.issue_shopper(KEYRING, SHOPPER)
 
-    assert accounts.read_shopper(KEYRING, cookie) == SHOPPER
+    assert shoppers.read_shopper(KEYRING, cookie) == SHOPPER
     assert re.fullmatch(r"2\.[0-9a-f]{32}\.[0-9a-f]{64}", cookie)
 
 
 def test_a_cookie_signed_before_the_key_changed_still_counts() -> None:
-    old = accounts.issue_shopper(accounts.Keyring(1, {1: b"a" * 32}), SHOPPER)
+    old = shoppers.issue_shopper(Keyring(1, {1: b"a" * 32}), SHOPPER)
 
-    assert accounts.read_shopper(KEYRING, old) == SHOPPER
-    assert accounts.read_shopper(accounts.Keyring(2, {2: b"b" * 32}), old) is None
+    assert shoppers.read_shopper(KEYRING, old) == SHOPPER
+    assert shoppers.read_shopper(Keyring(2, {2: b"b" * 32}), old) is None
 
 
-GOOD = accounts.issue_shopper(KEYRING, SHOPPER)
+GOOD = shoppers.issue_shopper(KEYRING, SHOPPER)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +149,7 @@ GOOD = accounts.issue_shopper(KEYRING, SHOPPER)
     ],
 )  # fmt: skip
 def test_a_cookie_that_is_not_ours_names_nobody(cookie: str | None) -> None:
-    assert accounts.read_shopper(KEYRING, cookie) is None
+    assert shoppers.read_shopper(KEYRING, cookie) is None
 
 
 @pytest.mark.parametrize(
@@ -163,15 +164,15 @@ def test_a_cookie_that_is_not_ours_names_nobody(cookie: str | None) -> None:
     ],
 )
 def test_the_shopper_of_a_raw_request(header: str, shopper: UUID | None) -> None:
-    assert accounts.shopper_of(KEYRING, [(b"host", b"x"), (b"cookie", header.encode())]) == shopper
+    assert shoppers.shopper_of(KEYRING, [(b"host", b"x"), (b"cookie", header.encode())]) == shopper
 
 
 def test_the_cookie_header_says_what_a_browser_must_keep() -> None:
-    assert accounts.cookie_header("v", secure=True) == (
+    assert shoppers.cookie_header("v", secure=True) == (
         b"set-cookie",
         b"shopper=v; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax; Secure",
     )
-    assert accounts.cookie_header("v", secure=False)[1].endswith(b"SameSite=Lax")
+    assert shoppers.cookie_header("v", secure=False)[1].endswith(b"SameSite=Lax")
 
 
 # Requests from other sites

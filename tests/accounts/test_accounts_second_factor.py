@@ -10,6 +10,7 @@ import pytest
 from shopfloor import accounts
 from shopfloor.accounts import models, second_factor, totp
 from shopfloor.kernel.database import Database
+from shopfloor.kernel.keyring import load_keyring
 
 PASSWORD = "a kiln full of bowls"
 EMAIL = "ada@kiln.example"
@@ -166,7 +167,7 @@ async def test_the_secret_is_sealed_for_its_person_and_outlives_the_key(
     secret, _ = await turned_on(database, who)
     async with database.transaction() as tx:
         before = bytes(await tx.value("SELECT sealed FROM accounts.second_factor"))
-        ring = await accounts.keyring(tx)
+        ring = await load_keyring(tx)
         assert secret not in before
         assert totp.opened(ring, who.person.id, ring.current, before) == secret
         assert totp.opened(ring, who.person.id + 1, ring.current, before) is None

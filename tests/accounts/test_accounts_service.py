@@ -7,10 +7,11 @@ from uuid import UUID
 
 import pytest
 
-from shopfloor import accounts
+from shopfloor import access_keys, accounts
 from shopfloor.accounts import Joined, Permission, Role
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.keyring import Keyring, load_keyring
 
 PASSWORD = "correct horse battery"
 
@@ -382,7 +383,7 @@ async def test_a_browser_that_signed_in_before_is_counted_by_itself(
 ) -> None:
     await tries(database, 11, email="mei@example.org", address="192.0.2.1")
     async with database.transaction() as tx:
-        keyring = await accounts.keyring(tx)
+        keyring = await load_keyring(tx)
     cookie = accounts.issue_device(keyring, email="mei@example.org")
     device = accounts.read_device(keyring, cookie, email=" Mei@Example.org")
     assert device is not None
@@ -696,16 +697,16 @@ async def test_a_key_opens_one_purpose_for_one_subject(database: Database, owner
     shop_id = owner.shop.id
     order = UUID("0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b")
     async with database.transaction() as tx:
-        token = await accounts.issue_key(tx, shop_id=shop_id, purpose="supplier", subject_id=7)
-        receipt = await accounts.issue_key(
+        token = await access_keys.issue_key(tx, shop_id=shop_id, purpose="supplier", subject_id=7)
+        receipt = await access_keys.issue_key(
             tx, shop_id=shop_id, purpose="order", subject_id=order, lasts=timedelta(days=30)
         )
-        key = await accounts.read_key(tx, token=token, purpose="supplier")
+        key = await access_keys.read_key(tx, token=token, purpose="supplier")
         assert (key.shop_id, key.purpose, key.subject_id, key.expires_at) == (shop_id, "supplier", 7, None)
-        assert (await accounts.read_key(tx, token=receipt, purpose="order")).subject == str(order)
-        assert await accounts.keys(tx, shop_id=shop_id, purpose="supplier", subject_id=7) == [key]
-        assert await accounts.keys(tx, shop_id=shop_id + 1, purpose="supplier", subject_id=7) == []
-    read = accounts.read_key
+        assert (await access_keys.read_key(tx, token=receipt, purpose="order")).subject == str(order)
+        assert await access_keys.keys(tx, shop_id=shop_id, purpose="supplier", subject_id=7) == [key]
+        assert await access_keys.keys(tx, shop_id=shop_id + 1, purpose="supplier", subject_id=7) == []
+    read = access_keys.read_key
     for wrong, purpose in (
         (token, "order"),
         (receipt, "supplier"),
@@ -713,27 +714,29 @@ async def test_a_key_opens_one_purpose_for_one_subject(database: Database, owner
         ("", "supplier"),
     ):
         await refused(
-            accounts.UnknownKey,
+            access_keys.UnknownKey,
             database,
             lambda tx, wrong=wrong, purpose=purpose: read(tx, token=wrong, purpose=purpose),
         )
     await refused(
-        accounts.UnknownKey, database, lambda tx: accounts.revoke_key(tx, shop_id=shop_id + 1, key_id=key.id)
+        access_keys.UnknownKey,
+        database,
+        lambda tx: access_keys.revoke_key(tx, shop_id=shop_id + 1, key_id=key.id),
     )
     async with database.transaction() as tx:
-        await accounts.revoke_key(tx, shop_id=shop_id, key_id=key.id)
+        await access_keys.revoke_key(tx, shop_id=shop_id, key_id=key.id)
         await tx.run("UPDATE accounts.access_key SET expires_at = now() WHERE purpose = 'order'")
-    await refused(accounts.UnknownKey, database, lambda tx: read(tx, token=token, purpose="supplier"))
-    await refused(accounts.UnknownKey, database, lambda tx: read(tx, token=receipt, purpose="order"))
+    await refused(access_keys.UnknownKey, database, lambda tx: read(tx, token=token, purpose="supplier"))
+    await refused(access_keys.UnknownKey, database, lambda tx: read(tx, token=receipt, purpose="order"))
 
 
 # The node's secret
 
 
 async def test_processes_that_start_at_once_sign_with_the_same_key(database: Database) -> None:
-    async def ask() -> accounts.Keyring:
+    async def ask() -> Keyring:
         async with database.transaction() as tx:
-            return await accounts.keyring(tx)
+            return await load_keyring(tx)
 
     rings = await asyncio.gather(*(ask() for _ in range(8)))
 
@@ -743,7 +746,7 @@ async def test_processes_that_start_at_once_sign_with_the_same_key(database: Dat
 
 async def test_the_key_can_be_changed(database: Database) -> None:
     async with database.transaction() as tx:
-        old = await accounts.keyring(tx)
+        old = await load_keyring(tx)
         both = await accounts.rotate_secret(tx)
         only = await accounts.rotate_secret(tx, forget_old=True)
     assert (both.current, sorted(both.keys), both.keys[1]) == (2, [1, 2], old.keys[1])

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from shopfloor import accounts, cli
 from shopfloor.accounts import totp
 from shopfloor.kernel.database import Database
+from shopfloor.kernel.keyring import load_keyring
 
 ENVIRONMENT = {"SHOPFLOOR_BASE_URL": "https://shop.example/"}
 
@@ -53,11 +54,11 @@ async def test_the_command_changes_the_key_that_signs(
     database: Database, dsn: str, options: tuple[str, ...], versions: list[int]
 ) -> None:
     async with database.transaction() as tx:
-        await accounts.keyring(tx)
+        await load_keyring(tx)
     code, said = await shopfloor(dsn, "rotate-secret", *options)
     assert (code, said) == (0, "Key 2 signs from now on. Restart the processes that run.\n")
     async with database.transaction() as tx:
-        keyring = await accounts.keyring(tx)
+        keyring = await load_keyring(tx)
     assert (keyring.current, sorted(keyring.keys)) == (2, versions)
 
 

@@ -9,12 +9,13 @@ import pytest
 from fastapi import FastAPI
 
 from shopfloor import accounts, catalog, shop_borders
-from shopfloor.accounts import api as accounts_api
 from shopfloor.catalog import api
 from shopfloor.kernel import http
 from shopfloor.kernel.database import Database
+from shopfloor.kernel.route_access import check_every_route_is_decided
 from shopfloor.kernel.services import Services
 from shopfloor.kernel.settings import Settings
+from shopfloor.shoppers import api as shoppers_api
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,9 @@ async def app(database: Database, tmp_path: Path) -> FastAPI:
     settings = Settings.model_validate({"data_dir": tmp_path})
     http.install(app, Services(database, settings=settings, named_by=shop_borders.named_by))
     app.include_router(api.router)
-    accounts_api.install(app, public=None)
+    shoppers_api.install(app, public=None)
     app.mount("/pictures", catalog.PictureFiles(tmp_path / "pictures"))
-    accounts_api.check_every_route_is_decided(app)
+    check_every_route_is_decided(app)
     return app
 
 

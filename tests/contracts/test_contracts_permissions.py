@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute
 import shopfloor
 from shopfloor import app, web
 from shopfloor.accounts import Permission
-from shopfloor.accounts.api import check_every_route_is_decided
+from shopfloor.kernel.route_access import check_every_route_is_decided
 from shopfloor.kernel.routes import add_routes
 
 SOURCE = Path(shopfloor.__file__).parent

@@ -15,11 +15,14 @@ import shopfloor
 
 SOURCE = Path(shopfloor.__file__).parent
 ORDER = [
-    "kernel", "accounts", "approvals", "pricing", "catalog", "collector", "stock", "media", "live", "rooms", "promotions", "payments", "disputes", "purchases", "policies",
+    "kernel", "access_keys", "forms", "accounts", "approvals", "pricing", "catalog", "collector", "stock", "media", "live", "rooms", "promotions", "payments", "disputes", "purchases", "policies",
     "orders", "chat", "returns",
     "metrics", "demand", "supply", "integrity", "notifications", "customers", "webhooks", "push", "settlement", "federation",
 ]  # fmt: skip
 OWNERS = {
+    "accounts.access_key": "access_keys",
+    "accounts.form_answer": "forms",
+    "accounts.secret": "kernel",
     "live.counter": "rooms",
     "live.notice": "rooms",
     "live.presence_lease": "rooms",

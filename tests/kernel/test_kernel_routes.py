@@ -7,7 +7,7 @@ import pytest
 from fastapi import APIRouter, Depends, FastAPI
 from pydantic import BaseModel
 
-from shopfloor.accounts.api import UndecidedRoutes, check_every_route_is_decided, public
+from shopfloor.kernel.route_access import UndecidedRoutes, check_every_route_is_decided, public
 from shopfloor.kernel.routes import LateRoute, Router, add_routes
 
 

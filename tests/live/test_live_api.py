@@ -9,10 +9,10 @@ from fastapi import FastAPI
 from tests.live.goods import Goods, make_goods
 
 from shopfloor import accounts, chat
-from shopfloor.accounts import api as accounts_api
 from shopfloor.chat import api as chat_api
 from shopfloor.kernel import http
 from shopfloor.kernel.database import Database
+from shopfloor.kernel.route_access import check_every_route_is_decided
 from shopfloor.kernel.services import Services
 from shopfloor.live import api as live_api
 from shopfloor.rooms import api as rooms_api
@@ -30,7 +30,7 @@ async def app(database: Database) -> FastAPI:
     made.include_router(live_api.router)
     made.include_router(rooms_api.router)
     made.include_router(chat_api.router)
-    accounts_api.check_every_route_is_decided(made)
+    check_every_route_is_decided(made)
     return made
 
 

@@ -14,13 +14,14 @@ from uuid import UUID, uuid4
 import pytest
 from tests.orders.conftest import PRICE, MakeMarket, Market, form
 
-from shopfloor import accounts, catalog, live, orders, purchases, rooms, stock
-from shopfloor.accounts import Keyring
+from shopfloor import catalog, live, orders, purchases, rooms, stock
 from shopfloor.kernel.database import DatabaseAway
+from shopfloor.kernel.keyring import Keyring
 from shopfloor.kernel.network import Networks
 from shopfloor.kernel.values import new_id
 from shopfloor.orders.refusals import ContactLimit
 from shopfloor.purchases import OfferTermsCache, PurchaseEndpoint, PurchaseGateway, WaitlistHook, loader
+from shopfloor.shoppers import issue_shopper, read_shopper
 from shopfloor.stock import Intake
 
 KEYRING = Keyring(current=1, keys={1: b"k" * 32})
@@ -69,7 +70,7 @@ class Shop:
     ) -> Response:
         given = {"host": "shop.example", "content-type": content_type}
         if cookie:
-            given["cookie"] = f"shopper={accounts.issue_shopper(KEYRING, self.shopper)}"
+            given["cookie"] = f"shopper={issue_shopper(KEYRING, self.shopper)}"
         given |= headers or {}
         sent: list[dict[str, Any]] = []
 
@@ -415,7 +416,7 @@ async def test_nothing_is_held_before_the_cookie_came_back(shop: Shop, forged: b
     assert first.headers["location"] == "/buy?cookie=asked"
     assert await shop.market.left() == 3
     cookie = first.headers["set-cookie"].split(";")[0]
-    assert accounts.read_shopper(KEYRING, cookie.removeprefix("shopper=")) not in {None, shop.shopper}
+    assert read_shopper(KEYRING, cookie.removeprefix("shopper=")) not in {None, shop.shopper}
     # What a browser does next, with the cookie it was given.
     again = await shop.post(
         json.dumps(wish).encode(), headers={"cookie": cookie}, cookie=False, query="cookie=asked"

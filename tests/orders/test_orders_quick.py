@@ -11,11 +11,12 @@ import pytest
 import uvicorn
 from tests.waiting import soon
 
-from shopfloor import accounts
+from shopfloor import shoppers
+from shopfloor.kernel.keyring import Keyring
 from shopfloor.purchases import PurchaseEndpoint, PurchaseRequest, make_http_protocol
 from shopfloor.purchases.messages import OnReply, PurchaseReply
 
-KEYRING = accounts.Keyring(current=1, keys={1: b"k" * 32})
+KEYRING = Keyring(current=1, keys={1: b"k" * 32})
 
 
 class SlowDoor:
@@ -82,7 +83,7 @@ async def server() -> AsyncIterator[Server]:
     await task
 
 
-COOKIE = f"shopper={accounts.issue_shopper(KEYRING)}"
+COOKIE = f"shopper={shoppers.issue_shopper(KEYRING)}"
 
 
 def request(body: bytes | None = None, *, extra: str = "", cookie: str = COOKIE) -> bytes:

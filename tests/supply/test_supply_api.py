@@ -11,10 +11,12 @@ from tests.jobs import working
 from tests.supply.conftest import SHOW, Works
 
 from shopfloor import accounts
-from shopfloor.accounts import api as accounts_api
 from shopfloor.kernel import http
+from shopfloor.kernel.keyring import load_keyring
+from shopfloor.kernel.route_access import check_every_route_is_decided
 from shopfloor.kernel.services import Services
 from shopfloor.kernel.values import now
+from shopfloor.shoppers import api as shoppers_api
 from shopfloor.supply import api
 from shopfloor.supply.jobs import PLAN, make
 
@@ -23,11 +25,11 @@ from shopfloor.supply.jobs import PLAN, make
 async def client(works: Works) -> AsyncIterator[httpx.AsyncClient]:
     app = FastAPI()
     async with works.db.transaction() as tx:
-        keyring = await accounts.keyring(tx)
+        keyring = await load_keyring(tx)
     http.install(app, Services(works.db, parts=[keyring]))
     app.include_router(api.router)
-    accounts_api.install(app, public=None)
-    accounts_api.check_every_route_is_decided(app)
+    shoppers_api.install(app, public=None)
+    check_every_route_is_decided(app)
     transport = httpx.ASGITransport(app)
     async with (
         working(works.db.dsn, works.db, {PLAN: make}),

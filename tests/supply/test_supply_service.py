@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from tests.supply.conftest import SHOW, TODAY, Works
 
-from shopfloor import accounts, demand, stock, supply
+from shopfloor import access_keys, accounts, demand, stock, supply
 from shopfloor.kernel.errors import Refusal
 from shopfloor.supply import queries
 from shopfloor.supply.models import (
@@ -280,7 +280,7 @@ async def test_an_answer_that_cannot_be_is_refused_and_changes_nothing(works: Wo
     for lines, kind in cases:
         with pytest.raises(kind):
             await works.confirm(sent, *lines)
-    with pytest.raises(accounts.UnknownKey):
+    with pytest.raises(access_keys.UnknownKey):
         await works.confirm(supply.Sent(sent.order, "x" * 43), good)
     assert await works.levels(variant) == []
     async with works.db.transaction() as tx:

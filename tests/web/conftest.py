@@ -24,21 +24,23 @@ from shopfloor import (
     purchases,
     rooms,
     shop_borders,
+    shoppers,
     stock,
     web,
     wiring,
 )
-from shopfloor.accounts import Keyring, Shop
-from shopfloor.accounts import api as accounts_api
+from shopfloor.accounts import Shop
 from shopfloor.customers import api as customers_api
 from shopfloor.kernel import http, outbox, services
 from shopfloor.kernel.database import Database, DatabaseAway
 from shopfloor.kernel.edge import Edge
+from shopfloor.kernel.keyring import Keyring, load_keyring
 from shopfloor.kernel.public_address import PublicAddress
 from shopfloor.kernel.services import Services
 from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.values import now
 from shopfloor.payments import api as payments_api
+from shopfloor.shoppers import api as shoppers_api
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,7 @@ async def stage(database: Database, tmp_path: Path) -> AsyncIterator[Stage]:
     )
     await follower.start()
     shopper = uuid4()
-    cookies = {"shopper": accounts.issue_shopper(keyring, shopper)}
+    cookies = {"shopper": shoppers.issue_shopper(keyring, shopper)}
     edge = Edge(app, page_of=partial(web.page_at_the_edge, app))
     transport = httpx.ASGITransport(edge, raise_app_exceptions=False)
     headers = {"accept": "text/html", "accept-language": "en"}
@@ -167,7 +169,7 @@ def _routed() -> FastAPI:
     http.install(app, Services(cast("Database", None)))
     for router in (payments_api.router, customers_api.router, *web.routers()):
         app.include_router(router)
-    accounts_api.install(app, public=None)
+    shoppers_api.install(app, public=None)
     web.install(app)
     return app
 
@@ -175,7 +177,7 @@ def _routed() -> FastAPI:
 async def _app(database: Database, data_dir: Path) -> Services:
     """The services of the application, which hold for this test."""
     async with database.transaction() as tx:
-        keyring = await accounts.keyring(tx)
+        keyring = await load_keyring(tx)
     given = Services(
         database,
         PublicAddress("http", "shop.test"),

@@ -9,7 +9,8 @@ import httpx
 import pytest
 from tests.web.conftest import Stage
 
-from shopfloor import accounts, orders, purchases, stock
+from shopfloor import orders, purchases, shoppers, stock
+from shopfloor.kernel.keyring import Keyring
 from shopfloor.kernel.services import services_in
 from shopfloor.kernel.values import now
 from shopfloor.web import waitlist
@@ -30,7 +31,7 @@ async def count(stage: Stage) -> int:
 
 
 def stranger(stage: Stage) -> httpx.AsyncClient:
-    cookies = {"shopper": accounts.issue_shopper(services_in(stage.app).part(accounts.Keyring), uuid4())}
+    cookies = {"shopper": shoppers.issue_shopper(services_in(stage.app).part(Keyring), uuid4())}
     return httpx.AsyncClient(
         transport=httpx.ASGITransport(stage.app),
         base_url="http://shop.test",

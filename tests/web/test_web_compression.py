@@ -11,7 +11,7 @@ from fastapi import APIRouter
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from tests.web.conftest import Stage
 
-from shopfloor.accounts.api import public
+from shopfloor.kernel.route_access import public
 from shopfloor.web.compression import SMALLEST
 from shopfloor.web.static import STATIC, asset
 

@@ -12,10 +12,11 @@ from tests.services import give
 from tests.web.conftest import Stage
 from tests.web.test_web_checkout import FORM
 
-from shopfloor import accounts, customers, notifications, orders, wiring
+from shopfloor import accounts, customers, notifications, orders, shoppers, wiring
 from shopfloor.collector import Collector
 from shopfloor.customers import signing_in
 from shopfloor.kernel import secrets
+from shopfloor.kernel.keyring import Keyring
 from shopfloor.kernel.outbox import Delivered
 from shopfloor.kernel.services import services_in
 from shopfloor.kernel.settings import Settings
@@ -44,7 +45,7 @@ class Browser:
 
 def browser(stage: Stage) -> Browser:
     shopper = uuid4()
-    cookie = accounts.issue_shopper(services_in(stage.app).part(accounts.Keyring), shopper)
+    cookie = shoppers.issue_shopper(services_in(stage.app).part(Keyring), shopper)
     client = httpx.AsyncClient(
         transport=httpx.ASGITransport(stage.app, raise_app_exceptions=False),
         base_url="http://shop.test",

@@ -6,8 +6,8 @@ import pytest
 from fastapi import APIRouter
 from tests.web.conftest import Stage
 
-from shopfloor.accounts.api import public
 from shopfloor.kernel.database import DatabaseAway
+from shopfloor.kernel.route_access import public
 
 
 async def test_a_missing_page_is_a_page_in_the_readers_language(stage: Stage) -> None:

@@ -17,7 +17,9 @@ from tests.web.conftest import Stage
 from shopfloor import accounts, catalog, chat, live, policies, pricing, purchases, rooms, stock
 from shopfloor.kernel.database import Database, DatabaseAway
 from shopfloor.kernel.edge import Edge
+from shopfloor.kernel.keyring import Keyring
 from shopfloor.kernel.services import services_in
+from shopfloor.shoppers import issue_shopper
 from shopfloor.web.languages import LANGUAGES
 from shopfloor.web.shared_pages import Frame, SharedPages, Slot
 
@@ -246,7 +248,7 @@ async def test_nothing_of_one_shopper_or_shop_reaches_another(stage: Stage) -> N
             quantity=500,
         )
         await live.start_show(tx, shop_id=stage.shop.id, show_id=stage.show.id)
-    keyring = services_in(stage.app).part(accounts.Keyring)
+    keyring = services_in(stage.app).part(Keyring)
     staff = (
         await stage.client.post(
             "/sign-in", data={"email": "owner@example.com", "password": "a long enough one"}
@@ -256,7 +258,7 @@ async def test_nothing_of_one_shopper_or_shop_reaches_another(stage: Stage) -> N
     people: list[tuple[dict[str, str], set[str]]] = []
     for number in range(60):
         shopper = uuid4()
-        mine = {"shopper": accounts.issue_shopper(keyring, shopper)}
+        mine = {"shopper": issue_shopper(keyring, shopper)}
         waits: set[str] = set()
         if number % 3 == 0:
             kept = await _hold(stage, *((stage.shop.id, stage.variants[0].id), (meadow.shop.id, meadow.variant.id))[number % 2], shopper)  # fmt: skip

@@ -8,7 +8,8 @@ from uuid import uuid4
 
 from tests.web.conftest import Stage
 
-from shopfloor import accounts, catalog, live, stock
+from shopfloor import catalog, live, shoppers, stock
+from shopfloor.kernel.keyring import Keyring
 from shopfloor.kernel.services import services_in
 from shopfloor.kernel.values import now
 from shopfloor.web.static import asset
@@ -179,7 +180,7 @@ async def test_nobody_is_sold_out_against_themselves(stage: Stage) -> None:
     assert "already have the last units reserved" in await shown(hold)
     for foreign in (other, uuid4(), "nonsense", "x" * 36):
         assert "already have the last units reserved" not in await shown(foreign)
-    cookies = f"shopper={accounts.issue_shopper(services_in(stage.app).part(accounts.Keyring), uuid4())}"
+    cookies = f"shopper={shoppers.issue_shopper(services_in(stage.app).part(Keyring), uuid4())}"
     assert "already have the last units reserved" not in await shown(hold)
     async with stage.db.transaction() as tx:
         await stock.release(tx, [hold], "test")

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from tests.web.conftest import Stage
 
-from shopfloor import accounts, demand, stock, supply
+from shopfloor import access_keys, accounts, demand, stock, supply
 from shopfloor.kernel.values import now
 
 
@@ -203,10 +203,10 @@ async def test_after_the_goods_came_nothing_can_be_answered(workshop: Workshop) 
 
 async def test_a_link_that_was_stopped_or_never_was_says_so_in_plain_words(workshop: Workshop) -> None:
     async with workshop.stage.db.transaction() as tx:
-        [key] = await accounts.keys(
+        [key] = await access_keys.keys(
             tx, shop_id=workshop.stage.shop.id, purpose="supplier", subject_id=workshop.supplier.id
         )
-        await accounts.revoke_key(tx, shop_id=workshop.stage.shop.id, key_id=key.id)
+        await access_keys.revoke_key(tx, shop_id=workshop.stage.shop.id, key_id=key.id)
     client = workshop.stage.client
     pages = [await client.get(workshop.address), await client.get("/supplier/nonsense")]
     posted = await client.post(f"{workshop.address}/orders/{workshop.order.id}", data={"answer": "all"})

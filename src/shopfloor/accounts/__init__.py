@@ -1,13 +1,12 @@
-"""Who is acting: people, shops, roles, sessions, keys.
+"""Who is acting: people, shops, roles, sessions.
 
 Promise: a shop's data is seen and changed only by those who belong to it, within what their role allows, and
-another shop's object does not exist for them.  Tokens (sessions, links, keys) are 256 random bits of which
+another shop's object does not exist for them.  Tokens (sessions, links) are 256 random bits of which
 only a hash is stored.
 """
 
-from shopfloor.accounts import faults, forms, second_factor, shop_settings
+from shopfloor.accounts import faults, second_factor, shop_settings
 from shopfloor.accounts.device import issue_device, read_device
-from shopfloor.accounts.keys import issue_key, keys, read_key, revoke_key
 from shopfloor.accounts.members import (
     accept,
     change_role,
@@ -24,11 +23,8 @@ from shopfloor.accounts.models import (
     Actor,
     AlreadyMember,
     BadShop,
-    CrossSite,
     Invitation,
     Joined,
-    Key,
-    Keyring,
     LastOwner,
     Membership,
     NotAllowed,
@@ -43,7 +39,6 @@ from shopfloor.accounts.models import (
     TooManyAttempts,
     UnknownClaim,
     UnknownInvitation,
-    UnknownKey,
     UnknownMember,
     UnknownReset,
     UnknownShop,
@@ -59,7 +54,6 @@ from shopfloor.accounts.service import (
     ensure_owner_claim,
     forget_expired,
     join,
-    keyring,
     make_member_reset,
     make_reset,
     reset_for,
@@ -74,7 +68,6 @@ from shopfloor.accounts.sessions import (
     sign_out,
     signed_in,
 )
-from shopfloor.accounts.shopper import cookie_header, issue_shopper, read_shopper, shopper_of
 from shopfloor.accounts.shops import create_shop, shop, shop_by_slug, shops
 from shopfloor.accounts.sign_in import sign_in
 
@@ -83,11 +76,8 @@ __all__ = [
     "Actor",
     "AlreadyMember",
     "BadShop",
-    "CrossSite",
     "Invitation",
     "Joined",
-    "Key",
-    "Keyring",
     "LastOwner",
     "Membership",
     "NotAllowed",
@@ -102,7 +92,6 @@ __all__ = [
     "TooManyAttempts",
     "UnknownClaim",
     "UnknownInvitation",
-    "UnknownKey",
     "UnknownMember",
     "UnknownReset",
     "UnknownShop",
@@ -115,23 +104,17 @@ __all__ = [
     "change_role",
     "check_claim",
     "claim_owner",
-    "cookie_header",
     "create_shop",
     "end_other_sessions",
     "end_session",
     "ensure_owner_claim",
     "faults",
     "forget_expired",
-    "forms",
     "invitation",
     "invitations",
     "invite",
     "issue_device",
-    "issue_key",
-    "issue_shopper",
     "join",
-    "keyring",
-    "keys",
     "make_member_reset",
     "make_reset",
     "members",
@@ -139,18 +122,14 @@ __all__ = [
     "open_session",
     "open_sessions",
     "read_device",
-    "read_key",
-    "read_shopper",
     "remove_member",
     "reset_for",
     "reset_password",
-    "revoke_key",
     "rotate_secret",
     "second_factor",
     "shop",
     "shop_by_slug",
     "shop_settings",
-    "shopper_of",
     "shops",
     "sign_in",
     "sign_out",

@@ -8,7 +8,7 @@ import re
 import secrets
 from typing import Final
 
-from shopfloor.accounts.models import Keyring
+from shopfloor.kernel.keyring import Keyring
 
 COOKIE: Final = "device"
 _COOKIE: Final = re.compile(r"([1-9][0-9]{0,8})\.([0-9a-f]{32})\.([0-9a-f]{64})")

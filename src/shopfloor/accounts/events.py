@@ -53,26 +53,6 @@ class PersonRemoved:
 
 
 @dataclass(frozen=True, slots=True)
-class KeyIssued:
-    """The key itself is not in here: only its holder knows it."""
-
-    name: ClassVar[str] = "accounts.key_issued"
-
-    shop_id: int
-    key_id: int
-    purpose: str
-    subject: str
-
-
-@dataclass(frozen=True, slots=True)
-class KeyRevoked:
-    name: ClassVar[str] = "accounts.key_revoked"
-
-    shop_id: int
-    key_id: int
-
-
-@dataclass(frozen=True, slots=True)
 class SecondFactorSet:
     """From now on this person signs in with a code as well."""
 

@@ -32,9 +32,9 @@ from shopfloor.accounts.models import (
     checked_email,
 )
 from shopfloor.accounts.shops import shop
-from shopfloor.accounts.tokens import hash_token, new_token
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.tokens import hash_token, new_token
 
 INVITATION_DAYS: Final = 7
 

@@ -160,30 +160,6 @@ class Joined:
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
-    """Opens what `purpose` names for one `subject`, to whoever holds the token."""
-
-    id: int
-    shop_id: int
-    purpose: str
-    subject: str
-    expires_at: datetime | None
-
-    @property
-    def subject_id(self) -> int:
-        """The subject as a number.  Raises ValueError where it is not one."""
-        return int(self.subject)
-
-
-@dataclass(frozen=True, slots=True)
-class Keyring:
-    """What the node signs with: the key of `current` signs, all of `keys` verify."""
-
-    current: int
-    keys: Mapping[int, bytes]
-
-
-@dataclass(frozen=True, slots=True)
 class OpenSession:
     """A session of a person; `device` is what its browser called itself, `id` names it among that person's."""
 
@@ -236,12 +212,6 @@ class NotAllowed(Forbidden):
     code = "accounts.not_allowed"
 
 
-class CrossSite(Forbidden):
-    """The request came from another site."""
-
-    code = "accounts.cross_site"
-
-
 class UnknownShop(NotFound):
     """There is no such shop, or you do not belong to it."""
 
@@ -252,12 +222,6 @@ class UnknownMember(NotFound):
     """Nobody of that name belongs to this shop."""
 
     code = "accounts.unknown_member"
-
-
-class UnknownKey(NotFound):
-    """This link is invalid or has expired."""
-
-    code = "accounts.unknown_key"
 
 
 class UnknownInvitation(NotFound):

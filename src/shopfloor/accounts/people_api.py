@@ -12,18 +12,15 @@ from shopfloor.accounts.api import (
     SESSION_COOKIE,
     SignedIn,
     clear_session,
-    client_address,
-    is_secure,
     known_device,
     prove,
-    public,
     set_device,
     set_session,
-    user_agent,
 )
 from shopfloor.accounts.shops_api import MeOut, membership_out, person_out
 from shopfloor.accounts.sign_in import check_password
-from shopfloor.kernel.http import Db, public_host, refusals
+from shopfloor.kernel.http import Db, client_address, is_secure, public_host, refusals, user_agent
+from shopfloor.kernel.route_access import public
 from shopfloor.kernel.routes import Router
 
 router = Router(prefix="/v1", tags=["accounts"])

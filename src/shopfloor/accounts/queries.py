@@ -9,47 +9,9 @@ FIRST_PERSON_LOCK = 0x5_40_9F_10_11
 
 
 @dataclass(frozen=True, slots=True)
-class SecretRow:
-    version: int
-    value: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class CredentialsRow:
     id: int
     password_hash: str
-
-
-# Secrets
-
-
-async def secrets(tx: Tx) -> list[SecretRow]:
-    return await tx.every(
-        SecretRow, "SELECT version, value FROM accounts.secret WHERE retired_at IS NULL ORDER BY version"
-    )
-
-
-async def insert_secret_once(tx: Tx, *, version: int, value: bytes) -> bool:
-    """False when this version is there already, also from a transaction that ran beside this one."""
-    return (
-        await tx.run(
-            "INSERT INTO accounts.secret (version, value) VALUES (%(version)s, %(value)s) ON CONFLICT DO NOTHING",
-            version=version,
-            value=value,
-        )
-        == 1
-    )
-
-
-async def last_secret_version(tx: Tx) -> int:
-    return await tx.value("SELECT coalesce(max(version), 0) FROM accounts.secret")
-
-
-async def retire_secrets(tx: Tx, *, below: int) -> int:
-    return await tx.run(
-        "UPDATE accounts.secret SET retired_at = now() WHERE version < %(below)s AND retired_at IS NULL",
-        below=below,
-    )
 
 
 # First run

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from shopfloor.accounts import forms, member_queries, queries, second_factor_queries, session_queries, totp
+from shopfloor import forms
+from shopfloor.accounts import member_queries, queries, second_factor_queries, session_queries, totp
 from shopfloor.accounts.events import SecondFactorRemoved, SecondFactorSet
 from shopfloor.accounts.members import lock_member
 from shopfloor.accounts.models import (
@@ -28,11 +29,12 @@ from shopfloor.accounts.models import (
     WrongCode,
     checked_email,
 )
-from shopfloor.accounts.service import ATTEMPT_MINUTES, keyring
+from shopfloor.accounts.service import ATTEMPT_MINUTES
 from shopfloor.accounts.sessions import open_session
-from shopfloor.accounts.tokens import hash_token, new_token
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Database, Tx
+from shopfloor.kernel.keyring import load_keyring
+from shopfloor.kernel.tokens import hash_token, new_token
 from shopfloor.kernel.values import now
 
 __all__ = [
@@ -148,7 +150,7 @@ async def confirm_second_factor(
     step = totp.matching_step(secret, totp.typed(code), seconds=now().timestamp())
     if step is None:
         raise WrongCode
-    version, stored = totp.sealed(await keyring(tx), person.id, secret)
+    version, stored = totp.sealed(await load_keyring(tx), person.id, secret)
     if not await second_factor_queries.insert_second_factor_once(
         tx, person_id=person.id, key_version=version, sealed=stored, last_step=step
     ):
@@ -211,7 +213,7 @@ async def _use(tx: Tx, person_id: int, code: str) -> None:
         if not used:
             raise WrongCode
         return
-    secret = totp.opened(await keyring(tx), person_id, row.key_version, row.sealed)
+    secret = totp.opened(await load_keyring(tx), person_id, row.key_version, row.sealed)
     step = None if secret is None else totp.matching_step(secret, code, seconds=now().timestamp())
     if step is None or not await second_factor_queries.use_step(tx, person_id=person_id, step=step):
         raise WrongCode

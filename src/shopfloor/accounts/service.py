@@ -1,12 +1,11 @@
 """People come in, act in a shop, and change what is theirs."""
 
-import secrets
 from typing import Final
 
 from psycopg.errors import UniqueViolation
 
+from shopfloor import forms
 from shopfloor.accounts import (
-    forms,
     member_queries,
     passwords,
     queries,
@@ -20,7 +19,6 @@ from shopfloor.accounts.models import (
     Actor,
     EmailTaken,
     Joined,
-    Keyring,
     NotAllowed,
     OtherEmail,
     Permission,
@@ -38,25 +36,14 @@ from shopfloor.accounts.models import (
 )
 from shopfloor.accounts.sessions import open_session, sign_out_everywhere, signed_in
 from shopfloor.accounts.shops import create_shop, shop
-from shopfloor.accounts.tokens import hash_token, new_token
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.keyring import Keyring, add_key, forget_keys, load_keyring
 from shopfloor.kernel.text import line
+from shopfloor.kernel.tokens import hash_token, new_token
 
 CLAIM_HOURS: Final = 24
 RESET_HOURS: Final = 2
 ATTEMPT_MINUTES: Final = 15
-
-
-# The node's own secret
-
-
-async def keyring(tx: Tx) -> Keyring:
-    """The keys this node signs with; made by the first process that asks, the same for all."""
-    rows = await queries.secrets(tx)
-    if not rows:
-        await queries.insert_secret_once(tx, version=1, value=secrets.token_bytes(32))
-        rows = await queries.secrets(tx)
-    return Keyring(current=rows[-1].version, keys={row.version: row.value for row in rows})
 
 
 async def rotate_secret(tx: Tx, *, forget_old: bool = False) -> Keyring:
@@ -64,20 +51,17 @@ async def rotate_secret(tx: Tx, *, forget_old: bool = False) -> Keyring:
 
     Processes that run keep the keyring they loaded: restart them.
     """
-    before = await keyring(tx)
-    version = await queries.last_secret_version(tx) + 1
-    await queries.insert_secret_once(tx, version=version, value=secrets.token_bytes(32))
+    before = await load_keyring(tx)
+    after = await add_key(tx)
     # What the old key sealed is not lost with it.
     for row in await second_factor_queries.second_factors(tx):
         secret = totp.opened(before, row.person_id, row.key_version, row.sealed)
         if secret is not None:
-            key_version, sealed = totp.sealed(await keyring(tx), row.person_id, secret)
+            key_version, sealed = totp.sealed(after, row.person_id, secret)
             await second_factor_queries.reseal(
                 tx, person_id=row.person_id, key_version=key_version, sealed=sealed
             )
-    if forget_old:
-        await queries.retire_secrets(tx, below=version)
-    return await keyring(tx)
+    return await forget_keys(tx, below=after.current) if forget_old else after
 
 
 # First run

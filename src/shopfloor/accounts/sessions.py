@@ -11,8 +11,8 @@ from shopfloor.accounts.models import (
     Person,
     SignInNeeded,
 )
-from shopfloor.accounts.tokens import hash_token, new_token
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.tokens import hash_token, new_token
 
 # A session ends after this many days without use, and in any case after the second number.
 SESSION_DAYS: Final = 14

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from shopfloor import accounts
 from shopfloor.accounts import models, second_factor
-from shopfloor.accounts.api import SignedIn, allowed, is_secure, public, set_device, set_session
+from shopfloor.accounts.api import SignedIn, allowed, set_device, set_session
 from shopfloor.accounts.models import (
     Actor,
     Invitation,
@@ -21,7 +21,8 @@ from shopfloor.accounts.models import (
     Shop,
 )
 from shopfloor.kernel.border import Id
-from shopfloor.kernel.http import Db, refusals
+from shopfloor.kernel.http import Db, is_secure, refusals
+from shopfloor.kernel.route_access import public
 from shopfloor.kernel.routes import Router
 
 router = Router(prefix="/v1", tags=["accounts"])

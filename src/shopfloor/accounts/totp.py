@@ -12,7 +12,7 @@ import unicodedata
 from typing import Final
 from urllib.parse import quote, urlencode
 
-from shopfloor.accounts.models import Keyring
+from shopfloor.kernel.keyring import Keyring
 
 DIGITS: Final = 6
 STEP_SECONDS: Final = 30

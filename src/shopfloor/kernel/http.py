@@ -15,6 +15,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import compile_path
 
 from shopfloor.kernel import border, logs, services
+from shopfloor.kernel.client_address import UNKNOWN
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.paging import Page
@@ -32,6 +33,21 @@ def database(connection: HTTPConnection) -> Database:
 
 # The pool, not a connection: a connection held by a request that streams would be gone for as long.
 Db = Annotated[Database, Depends(database)]
+
+
+def client_address(request: HTTPConnection) -> str:
+    """Where a request came from; the edge of the server has put there what trusted proxies say."""
+    return UNKNOWN if request.client is None else request.client.host
+
+
+def is_secure(request: HTTPConnection) -> bool:
+    """Are cookies to be kept to https?  Decided by the public address of the shop."""
+    return services_of(request).public.is_secure
+
+
+def user_agent(request: HTTPConnection) -> str:
+    """What the browser calls itself."""
+    return request.headers.get("user-agent", "")
 
 
 def refusals(*kinds: type[Refusal]) -> dict[int | str, dict[str, Any]]:

@@ -7,9 +7,10 @@ from fastapi import Depends, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from shopfloor.accounts import Actor, Permission
-from shopfloor.accounts.api import allowed, public
+from shopfloor.accounts.api import allowed
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.http import Db, refusals, with_links
+from shopfloor.kernel.route_access import public
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
 from shopfloor.kernel.values import now

@@ -18,16 +18,17 @@ from uuid import UUID
 
 import msgspec
 
-from shopfloor import accounts, stock
-from shopfloor.accounts import Keyring
+from shopfloor import shoppers, stock
 from shopfloor.kernel import strict_json
 from shopfloor.kernel.amounts import QuantityUnreadable, read_quantity
 from shopfloor.kernel.asgi import CutOffError, Receive, Scope, Send, read_body
 from shopfloor.kernel.client_address import Network, address_group, client_address, networks
 from shopfloor.kernel.database import DatabaseAway
 from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.keyring import Keyring
 from shopfloor.kernel.origin import is_same_site
 from shopfloor.kernel.rate_limit import Gcra
+from shopfloor.kernel.same_site import CrossSite
 from shopfloor.purchases.gateway import PurchaseGateway
 from shopfloor.purchases.messages import PurchaseReply, PurchaseRequest, encode
 from shopfloor.purchases.models import (
@@ -111,7 +112,7 @@ class PurchaseEndpoint:
         is_json = content_type.startswith(b"application/json")
         try:
             if not is_same_site(scope["headers"], self._origins):
-                raise accounts.CrossSite
+                raise CrossSite
             shopper = self._known.get(cookie) or self._remember(cookie, scope["headers"])
             asker = shopper or address_group((scope.get("client") or ("",))[0])
             if self._rate.wait(asker, time.monotonic()):
@@ -150,7 +151,7 @@ class PurchaseEndpoint:
     ) -> None:
         needed = CookieNeeded()
         answer = PurchaseReply(purchase.id, "refused", needed.code, needed.message, {})
-        cookie = accounts.cookie_header(accounts.issue_shopper(self._keyring), secure=self._secure)
+        cookie = shoppers.cookie_header(shoppers.issue_shopper(self._keyring), secure=self._secure)
         query = scope.get("query_string", b"").decode("latin-1")
         again = asked_again(PATH, query)
         if again is not None:
@@ -203,7 +204,7 @@ class PurchaseEndpoint:
 
     def _remember(self, cookie: bytes, headers: Iterable[tuple[bytes, bytes]]) -> UUID | None:
         """Who a cookie of ours names: an HMAC the first time, remembered after it."""
-        shopper = accounts.shopper_of(self._keyring, headers)
+        shopper = shoppers.shopper_of(self._keyring, headers)
         if shopper is not None:
             if len(self._known) > _REMEMBERED:
                 self._known.clear()

@@ -10,8 +10,10 @@ from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from shopfloor import catalog, live, stock, supply
-from shopfloor.accounts import Actor, Key, Permission, UnknownKey
-from shopfloor.accounts.api import allowed, keyed
+from shopfloor.access_keys import Key, UnknownKey
+from shopfloor.access_keys.api import keyed
+from shopfloor.accounts import Actor, Permission
+from shopfloor.accounts.api import allowed
 from shopfloor.kernel import jobs, paging
 from shopfloor.kernel.border import IDS_AS_NAMES, Day, Id
 from shopfloor.kernel.http import Csv, Db, refusals, with_links

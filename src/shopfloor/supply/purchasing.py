@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final
 from uuid import UUID
 
-from shopfloor import accounts, stock
+from shopfloor import access_keys, stock
 from shopfloor.accounts import Actor
 from shopfloor.kernel import outbox, paging
 from shopfloor.kernel.database import Tx
@@ -132,7 +132,7 @@ async def _send_new(
     await purchase_order_queries.insert_order_lines(tx, rows)
     await purchase_order_queries.send_order(tx, order_id=order_id, at=at)
     order = await purchase_order(tx, shop_id=plan.shop_id, purchase_order_id=order_id)
-    key = await accounts.issue_key(
+    key = await access_keys.issue_key(
         tx, shop_id=plan.shop_id, purpose=KEY_PURPOSE, subject_id=supplier_id, lasts=timedelta(days=365)
     )
     await outbox.record(
@@ -226,7 +226,7 @@ async def desk(
     """Every order that waits for an answer, then a page of those that have one; `purchase_order_id` is there in
     any case, where it is the supplier's.  Raises accounts.UnknownKey.
     """
-    known = await accounts.read_key(tx, token=key, purpose=KEY_PURPOSE)
+    known = await access_keys.read_key(tx, token=key, purpose=KEY_PURPOSE)
     found = await supplier(tx, shop_id=known.shop_id, supplier_id=known.subject_id)
     of_supplier = partial(
         purchase_order_queries.orders, tx, shop_id=known.shop_id, supplier_id=found.id, sent_only=True
@@ -280,7 +280,7 @@ async def confirm(
     another one moves the lots (a later day, fewer units), also after the first.  Lines that are not named stay
     as they are.  Raises UnknownKey, UnknownPurchaseOrder, WrongState, and what `check_promises` raises.
     """
-    known = await accounts.read_key(tx, token=key, purpose=KEY_PURPOSE)
+    known = await access_keys.read_key(tx, token=key, purpose=KEY_PURPOSE)
     head = await purchase_order_queries.lock_order(tx, shop_id=known.shop_id, order_id=purchase_order_id)
     if head is None or head.supplier_id != known.subject_id or head.sent_at is None:
         raise UnknownPurchaseOrder(purchase_order_id=str(purchase_order_id))

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from shopfloor import accounts
+from shopfloor import access_keys
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.text import line
@@ -99,6 +99,6 @@ async def supplier_key(tx: Tx, *, shop_id: int, supplier_id: int) -> str:
     Raises UnknownSupplier.
     """
     await supplier(tx, shop_id=shop_id, supplier_id=supplier_id)
-    return await accounts.issue_key(
+    return await access_keys.issue_key(
         tx, shop_id=shop_id, purpose=KEY_PURPOSE, subject_id=supplier_id, lasts=timedelta(days=365)
     )

@@ -6,7 +6,7 @@ Call `install` after `kernel.http.install`, whose answers to programs it keeps.
 
 from fastapi import APIRouter, FastAPI
 
-from shopfloor.accounts.api import public
+from shopfloor.kernel.route_access import public
 from shopfloor.web import (
     cart,
     checkout,

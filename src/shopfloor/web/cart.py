@@ -13,12 +13,13 @@ from starlette.responses import RedirectResponse, Response
 
 from shopfloor import accounts, catalog, purchases, stock
 from shopfloor.accounts import Shop
-from shopfloor.accounts.api import Shopper, is_secure, public
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
-from shopfloor.kernel.http import Db
+from shopfloor.kernel.http import Db, is_secure
+from shopfloor.kernel.route_access import public
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.values import MAX_MINOR, Money, new_id, now
+from shopfloor.shoppers.api import Shopper
 from shopfloor.web.languages import Language, language_of
 from shopfloor.web.parts import option_words, texts_now
 from shopfloor.web.templating import render

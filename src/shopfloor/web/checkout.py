@@ -24,15 +24,16 @@ from shopfloor import (
     returns,
 )
 from shopfloor.accounts import Shop
-from shopfloor.accounts.api import Shopper, public
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import Db, public_link
+from shopfloor.kernel.route_access import public
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
 from shopfloor.kernel.values import Money, now
 from shopfloor.orders import Delivery
+from shopfloor.shoppers.api import Shopper
 from shopfloor.web import cart as carts
 from shopfloor.web import paying
 from shopfloor.web.customers import pastes_addresses, token_of

@@ -6,12 +6,13 @@ from fastapi import Request
 from starlette.responses import RedirectResponse, Response
 
 from shopfloor import accounts, promotions, purchases
-from shopfloor.accounts.api import Shopper, public
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import Db
+from shopfloor.kernel.route_access import public
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
 from shopfloor.kernel.values import Money
+from shopfloor.shoppers.api import Shopper
 from shopfloor.web.languages import N_, language_of, speak
 from shopfloor.web.refusals import message_of
 from shopfloor.web.templating import flash, render

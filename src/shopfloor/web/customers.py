@@ -13,16 +13,18 @@ from uuid import UUID
 from fastapi import Form, Path, Query, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from shopfloor import accounts, customers
+from shopfloor import accounts, customers, shoppers
 from shopfloor.accounts import Shop
-from shopfloor.accounts.api import Shopper, is_secure, public, user_agent
 from shopfloor.kernel import paging, secrets
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
-from shopfloor.kernel.http import Db
+from shopfloor.kernel.http import Db, is_secure, user_agent
+from shopfloor.kernel.keyring import Keyring
+from shopfloor.kernel.route_access import public
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
 from shopfloor.kernel.values import Money
+from shopfloor.shoppers.api import Shopper
 from shopfloor.web import languages
 from shopfloor.web.console.account import device_words
 from shopfloor.web.languages import N_, language_of, speak
@@ -135,7 +137,7 @@ async def forget_device(request: Request, shop: str, shopper: Shopper, db: Db) -
         found = await accounts.shop_by_slug(tx, shop)
         await customers.account.forget_browser(tx, shop_id=found.id, shopper=shopper)
         await customers.signing_in.sign_out(tx, shop_id=found.id, token=token_of(request))
-    request.state.new_shopper = accounts.issue_shopper(services_of(request).part(accounts.Keyring))
+    request.state.new_shopper = shoppers.issue_shopper(services_of(request).part(Keyring))
     response = _back(f"/s/{found.slug}/orders", request, N_("This browser has forgotten your orders."))
     _drop(response, found)
     return response

@@ -10,7 +10,7 @@ from starlette.datastructures import Headers, UploadFile
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shopfloor import accounts
+from shopfloor import forms
 from shopfloor.kernel.services import services_in, services_of
 from shopfloor.web.languages import N_, speak
 from shopfloor.web.templating import flash
@@ -75,11 +75,9 @@ class KeepAnswers:
                 location = Headers(raw=message["headers"]).get("location", scope["path"])
                 async with db.transaction() as tx:
                     if message["status"] < _REFUSED:
-                        await accounts.forms.keep_form_answer(
-                            tx, key=state["form_claimed"], location=location
-                        )
+                        await forms.keep_form_answer(tx, key=state["form_claimed"], location=location)
                     else:
-                        await accounts.forms.forget_form(tx, key=state["form_claimed"])
+                        await forms.forget_form(tx, key=state["form_claimed"])
             await send(message)
 
         await self._app(scope, receive, noting)
@@ -92,7 +90,7 @@ async def answer_again(request: Request, problem: Exception) -> Response:
     location: str | None = None
     for _ in range(_TRIES):
         async with db.transaction() as tx:
-            location = await accounts.forms.form_answer(tx, key=problem.key)
+            location = await forms.form_answer(tx, key=problem.key)
         if location is not None:
             break
         await asyncio.sleep(0.05)

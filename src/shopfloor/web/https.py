@@ -19,9 +19,9 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 from shopfloor import accounts, certificates
-from shopfloor.accounts.api import public
 from shopfloor.kernel.errors import NotFound
 from shopfloor.kernel.public_address import PublicAddress, authority
+from shopfloor.kernel.route_access import public
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
 from shopfloor.web.languages import N_, language_of

@@ -17,13 +17,14 @@ from markupsafe import Markup
 from starlette.responses import RedirectResponse, Response
 
 from shopfloor import accounts, orders, payments
-from shopfloor.accounts.api import Shopper, public
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.headers import POLICY
 from shopfloor.kernel.http import Db, public_link
+from shopfloor.kernel.route_access import public
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
+from shopfloor.shoppers.api import Shopper
 from shopfloor.web.languages import N_, Language, language_of
 from shopfloor.web.refusals import message_of
 from shopfloor.web.templating import flash, render

@@ -8,14 +8,15 @@ from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse, Response
 
 from shopfloor import accounts, push
-from shopfloor.accounts.api import Shopper, client_address, public
 from shopfloor.kernel import secrets
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import TooMany
-from shopfloor.kernel.http import Db
+from shopfloor.kernel.http import Db, client_address
 from shopfloor.kernel.rate_limit import Gcra
+from shopfloor.kernel.route_access import public
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
+from shopfloor.shoppers.api import Shopper
 from shopfloor.web.languages import language_of
 from shopfloor.web.static import content_of
 

@@ -15,14 +15,15 @@ from fastapi import File, Form, Query, Request, UploadFile
 from starlette.responses import RedirectResponse, Response
 
 from shopfloor import accounts, catalog, documents, orders, returns
-from shopfloor.accounts.api import Shopper, public
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import Db
+from shopfloor.kernel.route_access import public
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
 from shopfloor.kernel.values import Money, new_id
 from shopfloor.returns import Journey, Reason
+from shopfloor.shoppers.api import Shopper
 from shopfloor.web.languages import N_, Language, language_of
 from shopfloor.web.papers import pdf
 from shopfloor.web.parts import EXCEPTED, texts_sold

@@ -10,11 +10,12 @@ from starlette.responses import Response
 
 from shopfloor import chat, live, rooms, stock
 from shopfloor.accounts import Shop
-from shopfloor.accounts.api import Shopper, public
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.route_access import public
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.values import Money, now
+from shopfloor.shoppers.api import Shopper
 from shopfloor.web.languages import N_, Language
 from shopfloor.web.messages import MESSAGES
 from shopfloor.web.parts import Choice, Content, PriceGroup, grouped, option_words, seller_facts

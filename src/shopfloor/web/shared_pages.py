@@ -33,10 +33,12 @@ from shopfloor.accounts import Shop
 from shopfloor.kernel.database import Database, DatabaseAway, Tx
 from shopfloor.kernel.encodings import choose
 from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.keyring import Keyring
 from shopfloor.kernel.origin import is_asked_for_from_elsewhere
 from shopfloor.kernel.services import services_in
 from shopfloor.kernel.values import now
 from shopfloor.rooms import Rooms
+from shopfloor.shoppers import cookie_header, issue_shopper, shopper_of
 from shopfloor.web import languages
 from shopfloor.web.languages import Language
 from shopfloor.web.templating import FLASH_COOKIE, flashes_of
@@ -434,11 +436,11 @@ class SharedPagesMiddleware:
         except Refusal:
             return False
         headers = [*frame.headers]
-        keyring = services.part(accounts.Keyring)
-        shopper = accounts.shopper_of(keyring, scope["headers"])
+        keyring = services.part(Keyring)
+        shopper = shopper_of(keyring, scope["headers"])
         if shopper is None:
-            cookie = accounts.issue_shopper(keyring)
-            headers.append(accounts.cookie_header(cookie, secure=services.public.is_secure))
+            cookie = issue_shopper(keyring)
+            headers.append(cookie_header(cookie, secure=services.public.is_secure))
         if frame.etag is not None and asked.known and _is_known(asked.known, frame.etag):
             await send({"type": "http.response.start", "status": 304, "headers": headers[1:]})
             await send({"type": "http.response.body", "body": b""})

@@ -10,14 +10,15 @@ from starlette.responses import RedirectResponse, Response
 
 from shopfloor import accounts, catalog, live, policies, stock
 from shopfloor.accounts import Shop
-from shopfloor.accounts.api import Shopper, is_secure, public
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
-from shopfloor.kernel.http import Db
+from shopfloor.kernel.http import Db, is_secure
+from shopfloor.kernel.route_access import public
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.values import Money
 from shopfloor.rooms import RoomState, room_state
+from shopfloor.shoppers.api import Shopper
 from shopfloor.web import languages
 from shopfloor.web.languages import Language
 from shopfloor.web.parts import EXCEPTED, Choice, Content, grouped, option_words, seller_facts

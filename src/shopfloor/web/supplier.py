@@ -9,13 +9,13 @@ from uuid import UUID
 from fastapi import Request
 from starlette.responses import RedirectResponse, Response
 
-from shopfloor import accounts, supply
+from shopfloor import access_keys, accounts, supply
 from shopfloor.accounts import Shop
-from shopfloor.accounts.api import public
 from shopfloor.kernel.amounts import AmountAmbiguous
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import Db
+from shopfloor.kernel.route_access import public
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.values import now
 from shopfloor.web import questions
@@ -65,7 +65,7 @@ async def page(
     try:
         async with db.transaction() as tx:
             opened = await _opened(tx, key, after=after, before=before)
-    except accounts.UnknownKey:
+    except access_keys.UnknownKey:
         return _closed(request)
     return _page(request, key, opened)
 
@@ -127,7 +127,7 @@ async def sheet(request: Request, key: str, order_id: UUID, db: Db) -> Response:
             return csv_of(
                 order, await supply.export_csv(tx, shop_id=order.shop_id, purchase_order_id=order.id)
             )
-    except accounts.UnknownKey:
+    except access_keys.UnknownKey:
         return _closed(request)
 
 
@@ -140,7 +140,7 @@ async def answer(request: Request, key: str, order_id: UUID, db: Db) -> Response
     try:
         async with db.transaction() as tx:
             opened = await _opened(tx, key, order_id=order_id)
-    except accounts.UnknownKey:
+    except access_keys.UnknownKey:
         return _closed(request)
     order = next((order for order in opened.desk.orders if order.id == order_id), None)
     if order is None:

@@ -11,12 +11,13 @@ from fastapi import Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from shopfloor import accounts, notifications, purchases
-from shopfloor.accounts.api import Shopper, client_address, public
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import TooMany
-from shopfloor.kernel.http import Db
+from shopfloor.kernel.http import Db, client_address
 from shopfloor.kernel.rate_limit import Gcra
+from shopfloor.kernel.route_access import public
 from shopfloor.kernel.routes import Router
+from shopfloor.shoppers.api import Shopper
 from shopfloor.web.languages import language_of, speak
 from shopfloor.web.refusals import message_of
 from shopfloor.web.templating import flash, render

@@ -7,8 +7,8 @@ from fastapi import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from shopfloor import accounts, catalog
-from shopfloor.accounts.api import public
 from shopfloor.kernel.http import Db, public_link
+from shopfloor.kernel.route_access import public
 from shopfloor.kernel.routes import Router
 from shopfloor.web.static import asset
 

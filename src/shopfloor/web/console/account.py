@@ -8,19 +8,11 @@ from fastapi import Form, Request
 from markupsafe import Markup
 from starlette.responses import RedirectResponse, Response
 
-from shopfloor import accounts
-from shopfloor.accounts.api import (
-    SESSION_COOKIE,
-    SignedIn,
-    is_secure,
-    prove,
-    public,
-    set_device,
-    set_session,
-    user_agent,
-)
+from shopfloor import access_keys, accounts, forms
+from shopfloor.accounts.api import SESSION_COOKIE, SignedIn, prove, set_device, set_session
 from shopfloor.kernel.errors import Refusal
-from shopfloor.kernel.http import Db, public_host
+from shopfloor.kernel.http import Db, is_secure, public_host, user_agent
+from shopfloor.kernel.route_access import public
 from shopfloor.kernel.routes import Router
 from shopfloor.web.forms import digest, new_name
 from shopfloor.web.languages import N_, language_of, speak
@@ -240,7 +232,7 @@ async def renew_recovery_codes(
 async def _reveal(request: Request, person: accounts.Person, db: Db, codes: list[str]) -> Response:
     name = new_name()
     async with db.transaction() as tx:
-        await accounts.forms.keep_secret(
+        await forms.keep_secret(
             tx,
             key=digest("recovery codes", name),
             person_id=person.id,
@@ -253,11 +245,11 @@ async def _reveal(request: Request, person: accounts.Person, db: Db, codes: list
 async def _revealed(request: Request, person: accounts.Person, db: Db, name: str) -> str:
     """The codes under this name, for ten minutes and to the session that made them.  Raises UnknownSetup."""
     async with db.transaction() as tx:
-        kept = await accounts.forms.kept_secret(
+        kept = await forms.kept_secret(
             tx, key=digest("recovery codes", name), person_id=person.id, session_token=_session(request)
         )
     if kept is None:
-        raise accounts.UnknownKey
+        raise access_keys.UnknownKey
     return kept
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from starlette.responses import RedirectResponse, Response
 
-from shopfloor import accounts
+from shopfloor import accounts, forms
 from shopfloor.accounts import Actor, Permission, Shop
 from shopfloor.accounts.api import SESSION_COOKIE, allowed
 from shopfloor.kernel.amounts import AmountAmbiguous, PriceLeap
@@ -80,7 +80,7 @@ class Desk:
             if self.form is not None and not self._claims:
                 # Kept also when this transaction fails: the page that says why carries a form of its own.
                 self._claims.append(self.form)
-                if not await accounts.forms.claim_form(tx, key=self.form, person_id=self.actor.person_id):
+                if not await forms.claim_form(tx, key=self.form, person_id=self.actor.person_id):
                     raise AlreadyDone(self.form, otherwise=self.address)
                 self.request.state.form_claimed = self.form
             yield tx
@@ -95,7 +95,7 @@ class Desk:
         token = self.request.cookies.get(SESSION_COOKIE, "")
         name = new_name()
         async with self.db.transaction() as tx:
-            await accounts.forms.keep_secret(
+            await forms.keep_secret(
                 tx,
                 key=digest("secret", name),
                 person_id=self.actor.person_id,
@@ -111,7 +111,7 @@ class Desk:
         if not name:
             return {}
         async with self.db.transaction() as tx:
-            kept = await accounts.forms.kept_secret(
+            kept = await forms.kept_secret(
                 tx,
                 key=digest("secret", name),
                 person_id=self.actor.person_id,

@@ -13,16 +13,13 @@ from shopfloor.accounts.api import (
     MaybeSignedIn,
     SignedIn,
     clear_session,
-    client_address,
-    is_secure,
     known_device,
-    public,
     set_device,
     set_session,
-    user_agent,
 )
 from shopfloor.kernel.errors import Conflict, Forbidden, Refusal
-from shopfloor.kernel.http import Db
+from shopfloor.kernel.http import Db, client_address, is_secure, user_agent
+from shopfloor.kernel.route_access import public
 from shopfloor.kernel.routes import Router
 from shopfloor.web import regions
 from shopfloor.web.languages import language_of

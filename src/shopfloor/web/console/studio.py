@@ -10,12 +10,12 @@ from starlette.responses import Response
 
 from shopfloor import catalog, chat, live, media, rooms, stock
 from shopfloor.accounts import Permission
-from shopfloor.accounts.api import Shopper
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
 from shopfloor.kernel.values import now
+from shopfloor.shoppers.api import Shopper
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.console.form_values import check_variants, id_of
 from shopfloor.web.console.networks import crowds

@@ -11,7 +11,7 @@ from fastapi import Form
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
-from shopfloor import accounts, catalog, stock, supply
+from shopfloor import access_keys, catalog, stock, supply
 from shopfloor.accounts import Permission
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
@@ -174,7 +174,7 @@ async def _one(
             key=attrgetter("id"),
         )
         products = await catalog.products(tx, shop_id=desk.shop.id, limit=None)
-        keys = await accounts.keys(tx, shop_id=desk.shop.id, purpose=KEY_PURPOSE, subject_id=supplier_id)
+        keys = await access_keys.keys(tx, shop_id=desk.shop.id, purpose=KEY_PURPOSE, subject_id=supplier_id)
         known = await catalog.products_by_id(
             tx, shop_id=desk.shop.id, ids=sorted({quote.product_id for quote in quotes})
         )
@@ -261,8 +261,10 @@ async def revoke_keys(desk: Editor, supplier_id: Id) -> Response:
     """All links that were given out stop working."""
     async with desk.work() as tx:
         await supply.supplier(tx, shop_id=desk.shop.id, supplier_id=supplier_id)
-        for key in await accounts.keys(tx, shop_id=desk.shop.id, purpose=KEY_PURPOSE, subject_id=supplier_id):
-            await accounts.revoke_key(tx, shop_id=desk.shop.id, key_id=key.id)
+        for key in await access_keys.keys(
+            tx, shop_id=desk.shop.id, purpose=KEY_PURPOSE, subject_id=supplier_id
+        ):
+            await access_keys.revoke_key(tx, shop_id=desk.shop.id, key_id=key.id)
     return desk.back(
         f"/suppliers/{supplier_id}", desk.say(N_("Earlier links of this supplier no longer work."))
     )

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Final
 from uuid import UUID, uuid4
 
-from shopfloor.accounts.models import Keyring
+from shopfloor.kernel.keyring import Keyring
 
 COOKIE: Final = "shopper"
 _LENGTH: Final = 1 + 32 + 1 + 64

@@ -3,20 +3,18 @@
 from datetime import timedelta
 from uuid import UUID
 
-from shopfloor.accounts import (
-    member_queries,
-)
-from shopfloor.accounts.events import (
+from shopfloor.access_keys import queries
+from shopfloor.access_keys.events import (
     KeyIssued,
     KeyRevoked,
 )
-from shopfloor.accounts.models import (
+from shopfloor.access_keys.models import (
     Key,
     UnknownKey,
 )
-from shopfloor.accounts.tokens import hash_token, new_token
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.tokens import hash_token, new_token
 from shopfloor.kernel.values import now
 
 
@@ -25,7 +23,7 @@ async def issue_key(
 ) -> str:
     """The token of a new key that opens `purpose` for this subject; kept as a hash, so it is shown only now."""
     token = new_token()
-    key = await member_queries.insert_key(
+    key = await queries.insert_key(
         tx,
         shop_id=shop_id,
         token_hash=hash_token(token),
@@ -39,7 +37,7 @@ async def issue_key(
 
 async def read_key(tx: Tx, *, token: str, purpose: str) -> Key:
     """Raises UnknownKey for a token that is wrong, for another purpose, revoked or expired."""
-    key = await member_queries.key(tx, token_hash=hash_token(token), purpose=purpose)
+    key = await queries.key(tx, token_hash=hash_token(token), purpose=purpose)
     if key is None:
         raise UnknownKey
     return key
@@ -47,11 +45,11 @@ async def read_key(tx: Tx, *, token: str, purpose: str) -> Key:
 
 async def keys(tx: Tx, *, shop_id: int, purpose: str, subject_id: int | UUID) -> list[Key]:
     """The keys that still open something."""
-    return await member_queries.keys(tx, shop_id=shop_id, purpose=purpose, subject=str(subject_id))
+    return await queries.keys(tx, shop_id=shop_id, purpose=purpose, subject=str(subject_id))
 
 
 async def revoke_key(tx: Tx, *, shop_id: int, key_id: int) -> None:
     """Raises UnknownKey."""
-    if not await member_queries.revoke_key(tx, shop_id=shop_id, key_id=key_id):
+    if not await queries.revoke_key(tx, shop_id=shop_id, key_id=key_id):
         raise UnknownKey
     await outbox.record(tx, KeyRevoked(shop_id, key_id))

@@ -1,0 +1,8 @@
+"""Who a shopper is before anybody knows a name: whoever has the cookie.
+
+Promise: a cookie of ours is not made by anybody else, and reading one costs no database.
+"""
+
+from shopfloor.shoppers.cookie import cookie_header, issue_shopper, read_shopper, shopper_of
+
+__all__ = ["cookie_header", "issue_shopper", "read_shopper", "shopper_of"]

@@ -14,7 +14,6 @@ import ssl
 import sys
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
 from importlib import metadata
 from ipaddress import ip_address
@@ -68,6 +67,7 @@ from shopfloor.kernel.keyring import Keyring, load_keyring
 from shopfloor.kernel.network import Networks, own_networks
 from shopfloor.kernel.postgres import CannotRun
 from shopfloor.kernel.public_address import PublicAddress
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.routes import Router, add_routes
 from shopfloor.kernel.services import Services
 from shopfloor.kernel.settings import Settings

@@ -5,7 +5,6 @@ Every module audits what it owns; here they are set beside each other and the ou
 
 import asyncio
 import json
-from dataclasses import dataclass
 from typing import Any, Final
 
 from rich.console import Console
@@ -25,6 +24,7 @@ from shopfloor import (
 )
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Database, Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.startup import prepared_database
 

@@ -5,7 +5,6 @@ A worker process does what `handlers` maps; the process beside the shop only kno
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from shopfloor import collector, invoicing, retention, returns, warehouse, wiring
@@ -13,6 +12,7 @@ from shopfloor.demand import jobs as demand_jobs
 from shopfloor.kernel import jobs
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.jobs.service import Handlers, Periodic
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.values import now
 from shopfloor.metrics import jobs as metrics_jobs

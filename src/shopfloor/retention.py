@@ -7,7 +7,7 @@ records of shows and orders are not touched by anything here; the journal of sto
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -17,6 +17,7 @@ from uuid import UUID
 from shopfloor import documents, notifications, payments, purchases, stock
 from shopfloor.kernel import logs, outbox, partitions, progress
 from shopfloor.kernel.database import Database, Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.startup import prepared_database
 from shopfloor.kernel.values import now

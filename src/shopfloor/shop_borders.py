@@ -5,12 +5,12 @@ way of a purchase (holds, orders, waitlist) or point upward (a pool's show); thi
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, LiteralString
 
 from psycopg import sql
 
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 
 SHOWN: Final = 100
 

@@ -1,6 +1,5 @@
 """How an installation stands, read from its data directory: also while nothing runs."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from typing import Literal
@@ -8,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from shopfloor import certificates
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.settings import Settings
 
 

@@ -1,12 +1,11 @@
 """Who has a key, for endpoints."""
 
-from dataclasses import dataclass
-
 from fastapi import Request
 
 from shopfloor import access_keys
 from shopfloor.access_keys.models import Key, UnknownKey
 from shopfloor.kernel.http import Db
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.route_access import Decision, decides
 
 

@@ -1,9 +1,9 @@
 """What a key opens, and that it opens nothing.  No I/O here."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from shopfloor.kernel.errors import NotFound
+from shopfloor.kernel.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

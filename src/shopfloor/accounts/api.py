@@ -10,7 +10,6 @@
 A route says one of `allowed(…)`, `signed_in_person`, `keyed(…)` or `public` (`kernel.route_access`).
 """
 
-from dataclasses import dataclass
 from typing import Annotated, Final
 
 from fastapi import Depends, Path, Request, Response
@@ -30,6 +29,7 @@ from shopfloor.accounts.sign_in import check_password
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.http import Db, client_address, is_secure
 from shopfloor.kernel.keyring import Keyring
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.route_access import Decision, decides
 from shopfloor.kernel.services import services_of
 

@@ -1,7 +1,8 @@
 """What accounts tell the rest of the product."""
 
-from dataclasses import dataclass
 from typing import ClassVar
+
+from shopfloor.kernel.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,8 @@
 """SQL of shops, their members, invitations and keys.  One function, one statement."""
 
-from dataclasses import dataclass
-
 from shopfloor.accounts.models import Invitation, Member, Role, Shop
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -10,6 +9,7 @@ from typing import Final
 
 from shopfloor.accounts.guessable import is_guessable
 from shopfloor.kernel.errors import Conflict, Forbidden, Invalid, NotFound, TooMany, Unauthenticated
+from shopfloor.kernel.records import dataclass
 
 SHORTEST_PASSWORD: Final = 10
 LONGEST_PASSWORD: Final = 1000

@@ -6,12 +6,13 @@ the machine; the rest wait in line.
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+
+from shopfloor.kernel.records import dataclass
 
 HASHER: Final = PasswordHasher()
 _THREADS: Final = ThreadPoolExecutor(2, thread_name_prefix="password")

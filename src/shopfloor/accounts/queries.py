@@ -1,9 +1,8 @@
 """SQL of accounts.  One function, one statement."""
 
-from dataclasses import dataclass
-
 from shopfloor.accounts.models import Person
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 
 FIRST_PERSON_LOCK = 0x5_40_9F_10_11
 

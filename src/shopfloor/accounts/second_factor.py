@@ -6,7 +6,6 @@ machine switches it off.  Both are facts of every shop that person belongs to.
 """
 
 import hashlib
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -34,6 +33,7 @@ from shopfloor.accounts.sessions import open_session
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.keyring import load_keyring
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.tokens import hash_token, new_token
 from shopfloor.kernel.values import now
 

@@ -1,10 +1,10 @@
 """SQL of sign-ins and sessions.  One function, one statement."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from shopfloor.accounts.models import OpenSession
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

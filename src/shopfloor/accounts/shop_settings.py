@@ -1,6 +1,5 @@
 """What an owner changes about the shop itself.  Its address stays: links that were given out lead there."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from shopfloor.accounts import member_queries as queries
@@ -8,6 +7,7 @@ from shopfloor.accounts.faults import checked_shop
 from shopfloor.accounts.models import Actor, Shop, UnknownShop
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ try must be counted also when it fails, and no connection waits while a password
 """
 
 import hashlib
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Network, ip_address
 from typing import Final
 
@@ -20,6 +19,7 @@ from shopfloor.accounts.models import (
 from shopfloor.accounts.service import ATTEMPT_MINUTES
 from shopfloor.accounts.sessions import open_session
 from shopfloor.kernel.database import Database, Tx
+from shopfloor.kernel.records import dataclass
 
 # Tries in a quarter of an hour: for one account from one network, from one network for any account, for one account
 # from one browser that signed in before.  There is none for an account from anywhere: with it, strangers could lock

@@ -1,11 +1,11 @@
 """What needs a second person, and this module's refusals.  No I/O here."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
 from shopfloor.kernel.errors import Conflict, NotFound
+from shopfloor.kernel.records import dataclass
 
 
 class RequestNotFound(NotFound):

@@ -1,7 +1,6 @@
 """What staff wrote down about an order, and what was changed on it: appended, with who and when, and never changed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -12,6 +11,7 @@ from shopfloor import orders
 from shopfloor.backoffice.refusals import NothingNoted
 from shopfloor.kernel import text
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import new_id
 
 LONGEST: Final = 2000

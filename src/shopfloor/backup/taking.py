@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -30,6 +30,7 @@ from shopfloor import collector
 from shopfloor.backup import sealed, shelf
 from shopfloor.backup.shelf import Backup, BackupFailed, Kept, Key, Manifest, Progress
 from shopfloor.kernel import backups, logs, postgres
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.settings import Settings
 
 # Room that stays free on the disk, for what else writes there: perhaps the shop itself.

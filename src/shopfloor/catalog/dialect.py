@@ -10,11 +10,12 @@ import csv
 import io
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
 from typing import IO, Final
 
 from shopfloor.kernel.errors import Invalid
+from shopfloor.kernel.records import dataclass
 
 MAX_CSV_BYTES: Final = 50 * 1024 * 1024
 MAX_ROWS: Final = 200_000

@@ -1,10 +1,11 @@
 """What the catalogue tells the rest of the product."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
 import msgspec
+
+from shopfloor.kernel.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 import asyncio
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import IO, Final
 
 from shopfloor import accounts
@@ -34,6 +33,7 @@ from shopfloor.catalog.sheet import (
 from shopfloor.kernel import amounts
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.records import dataclass
 
 # A file of nothing but faults must not fill the answer.
 MOST_REMARKS: Final = 1_000

@@ -1,9 +1,9 @@
 """SQL of the pictures that imported files name.  One function, one statement."""
 
-from dataclasses import dataclass
 from datetime import timedelta
 
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ waiting are one transaction.
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -27,6 +26,7 @@ from shopfloor.kernel import late, logs
 from shopfloor.kernel.client_address import Network
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.records import dataclass
 
 if TYPE_CHECKING:
     from shopfloor.kernel import outbound

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from itertools import product as combinations
@@ -12,6 +12,7 @@ from typing import ClassVar, Final
 from shopfloor.catalog.plain import plain_text, plain_texts
 from shopfloor.kernel import amounts
 from shopfloor.kernel.errors import Conflict, Invalid, NotFound
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.text import line, prose
 from shopfloor.kernel.values import MAX_MINOR, Money
 

@@ -1,10 +1,10 @@
 """What a buyer saw of products: their pages as they are at a moment, for whoever keeps that."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from shopfloor.catalog import picture_queries, service
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

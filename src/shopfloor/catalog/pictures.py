@@ -12,7 +12,6 @@ import io
 import os
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from shopfloor.catalog.models import PICTURE_SIZES
 from shopfloor.kernel import late
 from shopfloor.kernel.errors import Invalid
+from shopfloor.kernel.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

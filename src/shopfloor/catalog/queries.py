@@ -1,7 +1,6 @@
 """SQL of the catalogue.  One function, one statement."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -10,6 +9,7 @@ from psycopg.types.json import Jsonb
 from shopfloor.catalog.models import Price, Product, Variant
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.paging import MOST_COUNTED
+from shopfloor.kernel.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
 """SQL of list prices that somebody stands for.  One function, one statement."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,13 @@ A list price that was typed or came with a file is kept and not shown, until one
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from shopfloor import accounts, pricing
 from shopfloor.catalog import queries, reference_queries
 from shopfloor.catalog.models import ListPriceUnsourced, Variant
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.text import line
 from shopfloor.kernel.values import Money
 

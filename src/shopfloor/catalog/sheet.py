@@ -9,7 +9,6 @@ header is row 1.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import IO, Final, TypeVar
 
 from shopfloor.catalog.dialect import Rows, SheetUnreadable, Torn, is_text
@@ -35,6 +34,7 @@ from shopfloor.catalog.models import (
 from shopfloor.kernel import sheets
 from shopfloor.kernel.amounts import read_quantity
 from shopfloor.kernel.errors import Invalid, Refusal
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.text import line, prose
 from shopfloor.kernel.values import MAX_QUANTITY
 

@@ -4,7 +4,6 @@ import asyncio
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
@@ -19,6 +18,7 @@ from shopfloor.catalog.pictures import (
     store_picture,
 )
 from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.records import dataclass
 
 MAX_IMPORT_BYTES: Final = MAX_CSV_BYTES + MAX_ZIP_BYTES
 _IN_MEMORY: Final = 1024 * 1024

@@ -1,9 +1,11 @@
 """What a certificate is for, what one says, and what kept it from being renewed.  No I/O."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
+
+from shopfloor.kernel.records import dataclass
 
 LETS_ENCRYPT: Final = "https://acme-v02.api.letsencrypt.org/directory"
 LETS_ENCRYPT_STAGING: Final = "https://acme-staging-v02.api.letsencrypt.org/directory"

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +10,7 @@ import msgspec
 
 from shopfloor.certificates.models import Source, State
 from shopfloor.kernel import storage
+from shopfloor.kernel.records import dataclass
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{16,256}")
 AUTHORITY: Final = "local/authority.pem"

@@ -8,8 +8,10 @@ word nobody knows is left alone rather than guessed.
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
+
+from shopfloor.kernel.records import dataclass
 
 SIZE_NAMES: Final = frozenset({"size", "sizes", "尺码", "尺寸", "码", "大小", "规格", "größe", "taille"})
 COLOUR_NAMES: Final = frozenset(

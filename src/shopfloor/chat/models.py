@@ -1,11 +1,11 @@
 """What chat is made of: lines, reasons, and this module's refusals.  No I/O here."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
 from shopfloor.kernel.errors import Conflict, Forbidden, Invalid, NotFound, TooMany
+from shopfloor.kernel.records import dataclass
 
 
 class Role(StrEnum):

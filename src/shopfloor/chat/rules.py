@@ -7,12 +7,13 @@ and harmless lines look like it.
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 from uuid import UUID
 
 from shopfloor.chat.models import BadName, BadText, BadWord, Reason, WordProtected
 from shopfloor.kernel import text as text_rules
+from shopfloor.kernel.records import dataclass
 
 LONGEST: Final = 200
 LONGEST_NAME: Final = 24

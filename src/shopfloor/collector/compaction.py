@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -21,6 +20,7 @@ from shopfloor.collector import log, manifest
 from shopfloor.collector.models import COMPACTION, LakeDamaged
 from shopfloor.collector.sealer import write_table
 from shopfloor.kernel import late, logs, storage
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.storage import Missing, Storage
 from shopfloor.kernel.values import now
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from shopfloor.collector import index, log, manifest
 from shopfloor.collector.models import Bad, Event, LakeDamaged, SegmentId
 from shopfloor.kernel import late
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.storage import Missing
 from shopfloor.kernel.values import now
 

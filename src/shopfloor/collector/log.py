@@ -15,7 +15,6 @@ import struct
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, Final
@@ -23,6 +22,7 @@ from typing import IO, Final
 import msgspec
 
 from shopfloor.collector.models import Entry, SegmentId, WriterTaken
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.storage import make_directory, sync_directory
 
 MARK: Final = b"SFLOG01\n"

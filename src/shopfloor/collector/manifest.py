@@ -22,7 +22,7 @@ import hashlib
 import zlib
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -31,6 +31,7 @@ import msgspec
 
 from shopfloor.collector.models import COMPACTION, LakeDamaged, SegmentId
 from shopfloor.kernel import logs, storage
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.storage import AlreadyThere, Missing, Storage
 
 PAGE: Final = 2_048

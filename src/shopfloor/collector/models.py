@@ -1,12 +1,12 @@
 """What an event is, what the collector answers about it, and how it refuses."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 import msgspec
 
 from shopfloor.kernel.errors import Invalid, TooMany, Unavailable
+from shopfloor.kernel.records import dataclass
 
 MAX_BODY: Final = 1 << 20
 MAX_EVENT: Final = 64 << 10

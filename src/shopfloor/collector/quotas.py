@@ -6,13 +6,13 @@ allowance is that of two thousand of them.  Who has no signed cookie shares one 
 a script that invents visitors is slowed by it, and takes nothing from those who have one.
 """
 
-from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
 from shopfloor.collector.models import MAX_BODY
 from shopfloor.kernel.client_address import address_group
 from shopfloor.kernel.rate_limit import Gcra
+from shopfloor.kernel.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

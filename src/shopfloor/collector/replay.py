@@ -6,7 +6,6 @@ taken once, also when it is tried again after the week in which sources and ids 
 """
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -18,6 +17,7 @@ from shopfloor.collector.intake import parse_again
 from shopfloor.collector.lake import Lake
 from shopfloor.collector.models import Bad, Event
 from shopfloor.kernel import storage
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.storage import Missing
 
 _TAKEN: Final = ".taken.json"

@@ -15,7 +15,6 @@ import base64
 import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import groupby
 from pathlib import Path
@@ -26,6 +25,7 @@ import msgspec
 from shopfloor.collector import index, log, manifest
 from shopfloor.collector.models import DEDUP_DAYS, Bad, Event, Sealed, SegmentId
 from shopfloor.kernel import late, logs, storage
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.storage import Storage
 from shopfloor.kernel.values import now
 

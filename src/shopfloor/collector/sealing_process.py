@@ -13,7 +13,6 @@ import sys
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +21,7 @@ import msgspec
 from shopfloor.collector import sealer
 from shopfloor.collector.models import LakeDamaged, NotDurable, Sealed, SegmentId
 from shopfloor.kernel import logs, memory
+from shopfloor.kernel.records import dataclass
 
 IDLE: Final = 120.0
 MOST_MEMORY: Final = 400 << 20

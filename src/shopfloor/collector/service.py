@@ -8,7 +8,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Final, TypeVar
@@ -31,6 +30,7 @@ from shopfloor.collector.models import (
 from shopfloor.collector.sealing_process import SealingProcess
 from shopfloor.collector.vocabulary import SHEDDING_ORDER, shedding_class
 from shopfloor.kernel import logs
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import new_id, now
 
 Answer = TypeVar("Answer")

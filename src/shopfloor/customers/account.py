@@ -1,7 +1,7 @@
 """What a customer does with the own account: orders, addresses, what is wanted by mail, all that is kept."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any, Final
 from uuid import UUID
 
@@ -25,6 +25,7 @@ from shopfloor.customers.models import (
 )
 from shopfloor.kernel import text
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import new_id
 
 _LONGEST: Final[Mapping[str, int]] = {

@@ -1,7 +1,6 @@
 """Customers: who buys in a shop, what is kept of them, and how somebody proves an address.  No I/O here."""
 
 import re
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
@@ -9,6 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from shopfloor.kernel.errors import Conflict, Invalid, NotFound, TooMany, Unauthenticated
+from shopfloor.kernel.records import dataclass
 
 # A code
 CODE_DIGITS: Final = 6

@@ -1,7 +1,6 @@
 """SQL of customers.  One function, one statement."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -18,6 +17,7 @@ from shopfloor.customers.models import (
     Spent,
 )
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 
 # Customers
 

@@ -1,6 +1,5 @@
 """A forecast as a job: made by a worker process, kept as the newest version of its show."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -8,6 +7,7 @@ from shopfloor.demand import sensing
 from shopfloor.demand.models import Forecast
 from shopfloor.kernel import jobs
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

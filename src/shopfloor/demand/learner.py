@@ -17,7 +17,6 @@ The units of a next show are NegBin: the uncertainty of the rate, plus the varia
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Final
 
@@ -35,6 +34,7 @@ from shopfloor.demand.models import (
     Reason,
     Signal,
 )
+from shopfloor.kernel.records import dataclass
 
 SHAPES: Final = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0)
 CONCENTRATIONS: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)

@@ -5,12 +5,13 @@ Exposure is measured in viewer-seconds: one viewer who has the product on screen
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
 from shopfloor.kernel.errors import Conflict, Invalid
+from shopfloor.kernel.records import dataclass
 
 # A distribution is kept as this many equally likely numbers of units, in rising order.
 POINTS: Final = 40

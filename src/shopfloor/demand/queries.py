@@ -1,7 +1,6 @@
 """SQL of demand.  One function, one statement."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +9,7 @@ from psycopg.types.json import Jsonb
 
 from shopfloor.demand.models import Evidence, Foreseen, Past, Reason, Signal
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ import re
 import sys
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 import httpx
@@ -30,6 +30,7 @@ from websockets.typing import Origin
 
 from shopfloor.demo.forms import find_form
 from shopfloor.demo.goods import CODE, GOODS, OPTION_NAMES_ZH, OPTION_VALUES_ZH
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import new_id
 
 BEAT: Final = 5.0

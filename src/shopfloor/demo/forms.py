@@ -1,7 +1,9 @@
 """Read the forms of a page and fill them in, as a person without JavaScript would."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from html.parser import HTMLParser
+
+from shopfloor.kernel.records import dataclass
 
 
 @dataclass(slots=True)

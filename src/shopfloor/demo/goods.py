@@ -1,7 +1,9 @@
 """What the demo shop sells: clothing in sizes and colours, produce by the piece, ceramics made to order."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import product as combinations
+
+from shopfloor.kernel.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +13,7 @@ import httpx
 from shopfloor.demo.goods import CODE, GOODS, SHOP_NAME, SHOP_SLUG, Good
 from shopfloor.demo.pictures import still_paths
 from shopfloor.kernel.postgres import CannotRun
+from shopfloor.kernel.records import dataclass
 
 EMAIL: Final = "owner@harbour.example"
 CURRENCY: Final = "CNY"

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncGenerator, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +26,7 @@ from rich.table import Table
 from shopfloor.demo.merchant import EMAIL, Merchant, Show, Trouble, answer_as_supplier
 from shopfloor.demo.pictures import draw_missing
 from shopfloor.kernel.postgres import CannotRun, cannot_enter, server_user
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.settings import Settings
 
 FPS: Final = 15

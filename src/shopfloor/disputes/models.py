@@ -1,11 +1,11 @@
 """What a dispute is, where it stands, and this module's refusals.  No I/O here."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
 from shopfloor.kernel.errors import Conflict, NotFound
+from shopfloor.kernel.records import dataclass
 
 
 class DisputeNotFound(NotFound):

@@ -1,12 +1,12 @@
 """SQL of disputes.  One function, one statement; rows come back as the dataclass they fill."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from shopfloor.disputes.models import Dispute, Movement, Note
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 
 
 async def insert(tx: Tx, dispute: Dispute, *, look_at: datetime | None) -> bool:

@@ -4,7 +4,7 @@ Whoever owns what was paid for holds its lock; what a bank has withdrawn is kept
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
@@ -25,6 +25,7 @@ from shopfloor.disputes.models import (
 )
 from shopfloor.kernel import outbox, paging
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.text import cleaned
 from shopfloor.kernel.values import new_id, now
 

@@ -1,9 +1,10 @@
 """Code 128 (ISO/IEC 15417) as the widths of bars: what every scanner of parcels reads.  Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import takewhile
 from typing import Final
+
+from shopfloor.kernel.records import dataclass
 
 _WIDTHS: Final = [
     "212222",

@@ -1,12 +1,13 @@
 """Papers: numbered documents and printed sheets, and this module's refusals.  No I/O here."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 from shopfloor.kernel.errors import Conflict, NotFound
+from shopfloor.kernel.records import dataclass
 
 
 class Kind(StrEnum):

@@ -1,7 +1,7 @@
 """SQL of documents.  One function, one statement."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,6 +10,7 @@ from psycopg.types.json import Jsonb
 
 from shopfloor.documents.models import Document, NewDocument, Seller, Sheet
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 
 
 async def seller(tx: Tx, *, shop_id: int) -> Seller | None:

@@ -1,8 +1,9 @@
 """What fulfilment tells the rest of the product: where parcels are."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
+
+from shopfloor.kernel.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

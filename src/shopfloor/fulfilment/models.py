@@ -4,7 +4,7 @@ A parcel is of one order, at one location.  Whose it is and where it goes the or
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -12,6 +12,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from shopfloor.kernel.errors import Conflict, Invalid, NotFound
+from shopfloor.kernel.records import dataclass
 
 
 class Delivery(StrEnum):

@@ -1,7 +1,6 @@
 """SQL of fulfilment.  One function, one statement."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
@@ -9,6 +8,7 @@ from psycopg.types.json import Jsonb
 
 from shopfloor.fulfilment.models import Carrier, Parcel, ParcelEvent, ParcelLine
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,12 @@ import csv
 import io
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from types import MappingProxyType
 from typing import Final
 
 from shopfloor.fulfilment.models import SheetUnreadable
+from shopfloor.kernel.records import dataclass
 
 MAX_BYTES: Final = 5 * 1024 * 1024
 MAX_ROWS: Final = 20_000

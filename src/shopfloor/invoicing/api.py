@@ -1,6 +1,5 @@
 """/v1/{shop}/orders/{order_id}/documents: invoices, credit notes and receipts of an order, and their files."""
 
-from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
@@ -10,6 +9,7 @@ from shopfloor import documents, orders
 from shopfloor.accounts import Actor, Permission
 from shopfloor.accounts.api import allowed
 from shopfloor.kernel.http import Db, refusals
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.routes import Router
 
 router = Router(prefix="/v1/{shop}/orders/{order_id:uuid}/documents", tags=["documents"])

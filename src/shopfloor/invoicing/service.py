@@ -5,7 +5,6 @@ What stands on them is the calculation that the buyer ordered for, and what was 
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final, Protocol
 from uuid import UUID, uuid5
@@ -16,6 +15,7 @@ from shopfloor.documents import Kind, NewDocument, Paper, Row, Sum, TaxRow
 from shopfloor.invoicing.refusals import InvoiceOfCancelled, NothingPaid, NotPaidYet
 from shopfloor.kernel import jobs
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import now
 
 

@@ -1,12 +1,12 @@
 """When the last backup was taken, and who should know."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 import psycopg
 
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import now
 
 # Older than this, and somebody is told.

@@ -7,10 +7,10 @@ as they like while there is room; above 70 % of the total, the address with most
 import resource
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 from shopfloor.kernel.client_address import Network, address_group, is_trusted
+from shopfloor.kernel.records import dataclass
 
 RESERVE: Final = 256
 MOST: Final = 60_000

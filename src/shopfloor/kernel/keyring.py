@@ -2,9 +2,9 @@
 
 import secrets as random
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ Networks that an operator names in the settings may be private.
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final, cast
 from urllib.parse import urljoin, urlsplit
@@ -19,6 +18,7 @@ import httpx
 
 from shopfloor.kernel.client_address import Network
 from shopfloor.kernel.errors import Invalid
+from shopfloor.kernel.records import dataclass
 
 Address = IPv4Address | IPv6Address
 Resolve = Callable[[str, int], Awaitable[list[Address]]]

@@ -20,7 +20,6 @@ notifies who listens.  A notice can get lost with its connection; so they look b
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Collection, Generator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Final, Protocol
 from uuid import UUID
@@ -32,6 +31,7 @@ from psycopg.types.json import Json
 
 from shopfloor.kernel import logs, partitions, progress
 from shopfloor.kernel.database import Database, DatabaseAway, Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import new_id
 
 PLACE_LOCK: Final = 0x5_40_9F_10_01

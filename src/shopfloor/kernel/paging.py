@@ -9,9 +9,11 @@ little however long the list is.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial, update_wrapper
 from typing import Any, Final, Generic, ParamSpec, Protocol, TypeVar
+
+from shopfloor.kernel.records import dataclass
 
 MOST_COUNTED: Final = 10_000
 

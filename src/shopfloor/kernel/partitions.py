@@ -4,11 +4,11 @@ The cutting itself is done by functions of the database (`kernel.add_partition`,
 `kernel.partition` true.
 """
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Final
 
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 
 # So many whole months are there before the first row of them.
 AHEAD: Final = 3

@@ -5,10 +5,11 @@ Links, cookies, the origin check and what is printed use it, so `HTTPS://Shop.Ex
 """
 
 import socket
-from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from typing import Final
 from urllib.parse import urlsplit
+
+from shopfloor.kernel.records import dataclass
 
 _PORTS: Final = {"http": 80, "https": 443}
 _EXAMPLE: Final = "Write it as in https://shop.example."

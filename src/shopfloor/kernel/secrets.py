@@ -20,12 +20,12 @@ import binascii
 import hashlib
 import os
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 from shopfloor.kernel import late
 from shopfloor.kernel.errors import Conflict
+from shopfloor.kernel.records import dataclass
 
 if TYPE_CHECKING:
     from cryptography import exceptions

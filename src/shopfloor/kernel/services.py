@@ -7,7 +7,7 @@ Parts that belong to a module are asked for by their class, so that the kernel n
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, TypeVar
 
 from starlette.requests import HTTPConnection
@@ -15,6 +15,7 @@ from starlette.requests import HTTPConnection
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.network import Networks
 from shopfloor.kernel.public_address import LOCAL, PublicAddress
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.settings import Settings
 
 Part = TypeVar("Part")

@@ -14,10 +14,11 @@ import re
 import time
 from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import IO, Final, Protocol
+
+from shopfloor.kernel.records import dataclass
 
 _NAME: Final = re.compile(r"(?!.*(?:^|/)\.)[^/\0]+(?:/[^/\0]+)*")
 _TEMPORARY: Final = ".tmp"

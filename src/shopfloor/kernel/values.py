@@ -3,10 +3,11 @@
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
+
+from shopfloor.kernel.records import dataclass
 
 # The largest amount and quantity the product accepts: far above any order, far below where 64-bit sums overflow.
 MAX_MINOR: Final = 10**12

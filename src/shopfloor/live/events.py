@@ -1,7 +1,9 @@
 """What shows tell the rest of the product.  `at` is the clock of the video: milliseconds since 1970."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar
+
+from shopfloor.kernel.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

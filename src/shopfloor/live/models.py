@@ -1,12 +1,12 @@
 """What a show is made of: plain values, the states a show can be in, and this module's refusals.  No I/O here."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
 from shopfloor.kernel.errors import Conflict, Invalid, NotFound
+from shopfloor.kernel.records import dataclass
 from shopfloor.stock import HoldPolicy
 
 

@@ -1,9 +1,9 @@
 """SQL of what a show offers, and at which prices.  One function, one statement."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.live.models import OfferTerms, Price
 
 

@@ -1,7 +1,6 @@
 """SQL of shows.  One function, one statement."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -10,6 +9,7 @@ from psycopg.types.json import Jsonb
 from shopfloor import media
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.paging import MOST_COUNTED
+from shopfloor.kernel.records import dataclass
 from shopfloor.live.models import Show
 
 

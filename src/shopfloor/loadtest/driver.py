@@ -9,7 +9,7 @@ import ssl
 import time
 from collections import Counter
 from collections.abc import Coroutine
-from dataclasses import dataclass, field
+from dataclasses import field
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -19,6 +19,7 @@ import httpx
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus, WebSocketException
 
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import new_id
 from shopfloor.loadtest.report import Latency, Options, Report
 

@@ -1,6 +1,6 @@
 """What a load test is asked for, and what it found."""
 
-from dataclasses import dataclass
+from shopfloor.kernel.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

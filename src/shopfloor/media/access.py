@@ -7,12 +7,12 @@ their answers are kept for a moment, for players ask several times a second.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from shopfloor.kernel import logs
 from shopfloor.kernel.database import DatabaseAway
+from shopfloor.kernel.records import dataclass
 from shopfloor.media.models import Segment
 from shopfloor.media.playlist import in_ms
 

@@ -2,9 +2,9 @@
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from shopfloor.kernel.records import dataclass
 from shopfloor.media.codecs import AudioConfig, VideoConfig
 
 VIDEO_SCALE: Final = 90_000

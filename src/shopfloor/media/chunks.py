@@ -9,9 +9,9 @@ ts or delta = FFFFFF → 4 bytes, big-endian, after the header
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
+from shopfloor.kernel.records import dataclass
 from shopfloor.media.models import BadStream
 
 MAX_MESSAGE: Final = 8 << 20

@@ -3,9 +3,9 @@
 Only what containers and playlists need is read; what a decoder needs goes through untouched.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
+from shopfloor.kernel.records import dataclass
 from shopfloor.media.models import BadMedia
 
 RATES: Final = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)

@@ -6,12 +6,12 @@ video (PDT, programme date time) are the run's anchor plus media time, never "no
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
 from shopfloor.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
+from shopfloor.kernel.records import dataclass
 
 
 class ChannelUnknown(NotFound):

@@ -22,7 +22,6 @@ import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, BinaryIO, Final, Protocol
 from urllib.parse import parse_qs
 from uuid import UUID
@@ -30,6 +29,7 @@ from uuid import UUID
 from shopfloor.kernel import logs
 from shopfloor.kernel.encodings import accepted, choose
 from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.records import dataclass
 from shopfloor.media.access import Access, Airtime
 from shopfloor.media.models import Moment, Run, Segment
 from shopfloor.media.playlist import Answer, Piece, Reload, Rendered, Window, replay

@@ -16,9 +16,10 @@ encoders set their clocks apart, and set them anew.
 import hashlib
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
+from shopfloor.kernel.records import dataclass
 from shopfloor.media import boxes
 from shopfloor.media.boxes import VIDEO_SCALE, Sample
 from shopfloor.media.codecs import AudioConfig, VideoConfig, audio_config, video_config

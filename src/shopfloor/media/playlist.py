@@ -6,11 +6,12 @@ Pure: no clock, no sockets.  Rules marked MUST are those of draft-pantos-hls-rfc
 import gzip
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Final
 
+from shopfloor.kernel.records import dataclass
 from shopfloor.media.boxes import VIDEO_SCALE
 from shopfloor.media.models import Moment, MomentReused, Run, Segment
 from shopfloor.media.packager import Cadence

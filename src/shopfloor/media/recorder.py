@@ -15,7 +15,6 @@ import os
 import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -23,6 +22,7 @@ from uuid import UUID
 import msgspec
 
 from shopfloor.kernel import logs
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import new_id
 from shopfloor.media.boxes import AUDIO_TRACK, KEY_FRAME, VIDEO_SCALE, VIDEO_TRACK
 from shopfloor.media.models import EndCause, Gap, GapCause, Run, Segment, link

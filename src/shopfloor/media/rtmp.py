@@ -10,12 +10,12 @@ import os
 import struct
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, Protocol, cast
 
 from shopfloor.kernel import logs
 from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.records import dataclass
 from shopfloor.media import amf
 from shopfloor.media.chunks import (
     ACKNOWLEDGEMENT,

@@ -1,7 +1,6 @@
 """The report of a show as a job: made by a worker process, kept, shown with its as-of."""
 
 import asyncio
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
@@ -9,6 +8,7 @@ from zoneinfo import ZoneInfo
 from shopfloor import accounts, live
 from shopfloor.kernel import jobs, late
 from shopfloor.kernel.database import Database, Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.metrics.models import ShowReport
 
 if TYPE_CHECKING:

@@ -5,7 +5,6 @@ columns.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -14,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute
 
 from shopfloor.collector import SERVER, Lake
+from shopfloor.kernel.records import dataclass
 from shopfloor.metrics.models import MixedCurrencies, UnknownShow
 from shopfloor.metrics.registry import inputs
 from shopfloor.metrics.tables import GAP, MINUTE, SECOND

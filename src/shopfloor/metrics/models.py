@@ -2,13 +2,14 @@
 
 import csv
 import io
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, field, replace
 from datetime import datetime, tzinfo
 from typing import Any, Literal
 
 import msgspec
 
 from shopfloor.kernel.errors import Conflict
+from shopfloor.kernel.records import dataclass
 
 State = Literal["provisional", "final"]
 

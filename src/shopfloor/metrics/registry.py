@@ -6,13 +6,14 @@ quotient; the division itself is done once, at the very end, outside any engine.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from importlib import import_module
 from typing import Any, Final, TypeAlias
 
 import ibis
 import ibis.expr.operations as ops
 
+from shopfloor.kernel.records import dataclass
 from shopfloor.metrics.models import Basis
 
 # Ibis makes columns and their methods at run time; no checker can follow, the tests do.

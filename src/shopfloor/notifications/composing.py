@@ -1,7 +1,6 @@
 """From notices to letters: reads, for all of a batch at once, what they say beside their own facts."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
@@ -10,6 +9,7 @@ from shopfloor import accounts, catalog, policies
 from shopfloor.accounts import Shop
 from shopfloor.kernel import logs
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.secrets import Box, CannotOpen
 from shopfloor.notifications import queries
 from shopfloor.notifications.letters import About, Context, Letter, write

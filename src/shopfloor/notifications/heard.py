@@ -3,10 +3,11 @@
 A fact of this name may have more fields; those here are in each of them, which a test holds.
 """
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import ClassVar
 from uuid import UUID
+
+from shopfloor.kernel.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

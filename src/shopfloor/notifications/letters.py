@@ -5,7 +5,7 @@ No I/O here: `Context` holds what was read.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
@@ -17,6 +17,7 @@ from babel import Locale, dates, numbers
 
 from shopfloor.accounts import Shop
 from shopfloor.kernel.currencies import DECIMALS
+from shopfloor.kernel.records import dataclass
 from shopfloor.notifications.models import TO_MERCHANT, Kind, Wording, fill, one_line
 from shopfloor.notifications.queries import Told, ToldBundle, ToldLine
 from shopfloor.notifications.texts import LOCALES, ROLES, TEXTS, WORDS, language_for

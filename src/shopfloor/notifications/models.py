@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
 from shopfloor.kernel.errors import Conflict, Invalid, NotFound
+from shopfloor.kernel.records import dataclass
 
 
 class Kind(StrEnum):

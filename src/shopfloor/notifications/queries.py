@@ -1,7 +1,6 @@
 """SQL of notices, servers, wording and reminders.  One function, one statement."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final, LiteralString
 from uuid import UUID
@@ -9,6 +8,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.notifications.models import (
     Kind,
     MailServer,

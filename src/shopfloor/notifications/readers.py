@@ -1,11 +1,11 @@
 """What is known of one address: what it was told, what it is reminded of, whether it wants anything; and forgetting it."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from shopfloor import live
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.notifications import queries
 from shopfloor.notifications.models import is_address
 from shopfloor.notifications.service import hashed

@@ -6,7 +6,6 @@ Tables and inline styles, because mail programs know little else; no picture, no
 import base64
 import quopri
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from email.header import Header
 from email.utils import format_datetime
@@ -17,6 +16,7 @@ from uuid import UUID
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
+from shopfloor.kernel.records import dataclass
 from shopfloor.notifications.letters import Letter
 from shopfloor.notifications.models import one_line
 

@@ -10,7 +10,7 @@ A server that is away costs no message an attempt: its batch goes back, and it i
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from time import monotonic
 from typing import Final
 from uuid import UUID
@@ -20,6 +20,7 @@ import psycopg
 from shopfloor.kernel import logs
 from shopfloor.kernel.client_address import Network
 from shopfloor.kernel.database import Database, DatabaseAway, Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.secrets import Box
 from shopfloor.kernel.values import new_id, now
 from shopfloor.notifications import composing, queries, service

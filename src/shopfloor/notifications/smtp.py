@@ -10,12 +10,12 @@ import smtplib
 import socket
 import ssl
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any, Final
 
 from shopfloor.kernel import outbound
 from shopfloor.kernel.client_address import Network
+from shopfloor.kernel.records import dataclass
 from shopfloor.notifications.models import MAIL_PORTS, MailServer, Security
 from shopfloor.notifications.rendering import Envelope
 

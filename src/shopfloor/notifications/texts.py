@@ -4,11 +4,11 @@ A `subject` and an `intro` may name placeholders of the kind (`models.TRAITS`); 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from babel import Locale
 
+from shopfloor.kernel.records import dataclass
 from shopfloor.notifications.models import Kind
 
 LANGUAGES: Final = ("en", "zh-CN")

@@ -6,7 +6,7 @@ the others lead to it: a form that is sent again from any of them finds the same
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -15,6 +15,7 @@ import msgspec
 
 from shopfloor import purchases, stock
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import now
 from shopfloor.orders import basket_queries, checkout_queries, keeping, page_texts
 from shopfloor.orders.checkout_queries import CheckoutRow

@@ -7,7 +7,7 @@ draft an order; `reports.apply_report` leads there.  `complete` is the three tog
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -16,6 +16,7 @@ import msgspec
 
 from shopfloor import payments, policies, purchases, stock
 from shopfloor.kernel.database import Database, Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import new_id, now
 from shopfloor.orders import (
     baskets,

@@ -3,13 +3,14 @@
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
 
 from shopfloor import promotions
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.text import cleaned
 from shopfloor.orders.models import Delivery
 from shopfloor.orders.refusals import FormRefused

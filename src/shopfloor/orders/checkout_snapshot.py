@@ -1,7 +1,7 @@
 """A purchase frozen as its buyer saw it: lines, prices, product pages, terms."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -10,6 +10,7 @@ import msgspec
 
 from shopfloor import catalog, policies, pricing, purchases, stock
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.orders import checkout_queries
 from shopfloor.orders.models import Bundle, Item
 

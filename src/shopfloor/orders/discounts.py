@@ -1,13 +1,13 @@
 """The discounts of a checkout: which it may have, what became of its codes, and that they are used with the order."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
 from shopfloor import pricing, promotions
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import now
 from shopfloor.orders import checkout_queries
 from shopfloor.orders.models import Bundle, Item

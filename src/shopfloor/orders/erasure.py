@@ -3,7 +3,6 @@
 Orders that are not over need their contact: they keep it until they are, and lose it then (`finish`).
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -11,6 +10,7 @@ from uuid import UUID
 from shopfloor.accounts import Actor, NotAllowed, Permission
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import new_id
 from shopfloor.orders.events import BuyerErased
 from shopfloor.orders.refusals import NobodyToErase

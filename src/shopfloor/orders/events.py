@@ -3,10 +3,11 @@
 A line in a fact carries its share of the fact's amount, so that figures per product add up to the order.
 """
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import ClassVar
 from uuid import UUID
+
+from shopfloor.kernel.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

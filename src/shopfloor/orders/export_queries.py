@@ -1,12 +1,12 @@
 """SQL of the orders that are exported.  One function, one statement; of many orders at once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.orders.models import fulfilment_for
 
 

@@ -4,12 +4,13 @@ A list is found in two steps: which orders, by an index of its own, and then wha
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Final, LiteralString
 from uuid import UUID
 
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.orders.models import Counts, OrderSummary
 
 # Among so many of the newest orders, what is common enough to fill a page is found without the index of pieces.

@@ -1,13 +1,14 @@
 """An order, its lines, and what they cost.  No I/O here."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 from uuid import UUID
 
 from shopfloor import payments, purchases, stock
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import MAX_MINOR, Money, split_minor
 
 

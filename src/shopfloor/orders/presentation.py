@@ -1,10 +1,10 @@
 """The lines of a purchase as people read them: a bundle is one thing.  No I/O here."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Generic, TypeVar
 
+from shopfloor.kernel.records import dataclass
 from shopfloor.orders.models import Bundle, Item, OrderLine
 
 L = TypeVar("L", Item, OrderLine)

@@ -1,7 +1,7 @@
 """SQL of orders.  One function, one statement; rows come back as the dataclass they fill."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -10,6 +10,7 @@ from psycopg.types.json import Jsonb
 
 from shopfloor import pricing
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.orders.checkout_queries import CheckoutRow
 from shopfloor.orders.models import Bundle, Order, OrderLine
 

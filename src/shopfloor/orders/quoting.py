@@ -1,13 +1,14 @@
 """What a checkout costs, for each way it can be delivered: what the page shows is what `prepare` charges."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from shopfloor import policies, pricing, promotions, purchases
 from shopfloor.kernel.countries import COUNTRIES
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import MAX_MINOR
 from shopfloor.orders import checkout_queries, discounts, together
 from shopfloor.orders.checkout_form import JOIN, Address, Form

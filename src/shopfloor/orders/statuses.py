@@ -4,10 +4,10 @@ Statuses are never set by hand: `derive` reads what happened (times, amounts, un
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 
 from shopfloor import payments
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import Money, split_minor
 from shopfloor.orders.models import Due, FulfilmentStatus, Order, OrderLine, Party, PaymentStatus, Status, Why
 from shopfloor.policies import ShopTerms

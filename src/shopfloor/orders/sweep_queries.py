@@ -1,10 +1,10 @@
 """SQL of what was left half done or unpaid.  One function, one statement."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ back because of a failure of ours on the way: the order is finished instead.
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
@@ -15,6 +14,7 @@ from shopfloor import payments
 from shopfloor.kernel import logs
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import now
 from shopfloor.orders import cancellation, lifecycle, paying, queries, sweep_queries
 from shopfloor.orders.checkout import pay_and_finish

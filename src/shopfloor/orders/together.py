@@ -5,13 +5,13 @@ of the earlier order, so that nobody has to compare two.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from shopfloor import pricing
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.orders.checkout_form import JOIN, Address
 from shopfloor.orders.models import Companion
 from shopfloor.policies import ShopTerms

@@ -5,7 +5,7 @@ our own question.  `captured` is reached from every state and left by none.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -13,6 +13,7 @@ from uuid import UUID
 import msgspec
 
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import Money, new_id, now
 from shopfloor.payments import guard, queries
 from shopfloor.payments.models import Payment, PaymentEventKind, State, Step

@@ -4,7 +4,7 @@ Secrets are opened for the adapter that signs with them and for nobody else.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
@@ -15,6 +15,7 @@ from psycopg.types.json import Jsonb
 from shopfloor.kernel import late, logs, secrets
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.public_address import PublicAddress
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import now
 from shopfloor.payments import guard
 from shopfloor.payments.models import (

@@ -1,6 +1,5 @@
 """What providers send: kept raw once, answered at once, worked off in the order in which it came."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -8,6 +7,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import new_id, now
 from shopfloor.payments.connections import Connection
 from shopfloor.payments.providers import Message

@@ -3,13 +3,13 @@
 What is paid for is a *subject*, known by its id alone: an order today.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 from shopfloor.kernel.errors import Conflict, Invalid, NotFound, TooMany, Unavailable
+from shopfloor.kernel.records import dataclass
 
 
 class ProviderUnknown(Invalid):

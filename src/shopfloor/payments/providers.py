@@ -7,7 +7,7 @@ repeated call with the same id as the same call.  That is what the contract test
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
@@ -15,6 +15,7 @@ from uuid import UUID
 
 from typing_extensions import override
 
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import Money
 from shopfloor.payments.models import NotAble, ProviderUnknown
 

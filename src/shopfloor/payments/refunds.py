@@ -4,7 +4,6 @@ What is owed stands in the payment events; here stands who is asked, how often, 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -12,6 +11,7 @@ from uuid import UUID
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Conflict
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import now
 from shopfloor.payments import inbox
 from shopfloor.payments.events import RefundFailed as RefundFailedFact

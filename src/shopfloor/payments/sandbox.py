@@ -17,7 +17,6 @@ import sqlite3
 import time
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -32,6 +31,7 @@ from starlette.types import Receive, Scope, Send
 from shopfloor.kernel import late
 from shopfloor.kernel.amounts import written
 from shopfloor.kernel.headers import POLICY
+from shopfloor.kernel.records import dataclass
 
 if TYPE_CHECKING:
     import httpx

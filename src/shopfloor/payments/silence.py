@@ -4,12 +4,12 @@ An account is silent when money came through it, or an attempt is still open at 
 hour.  Where nobody pays, nobody has to write.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import now
 from shopfloor.payments.events import ProviderSilent
 

@@ -6,12 +6,12 @@ somewhere else for the provider, and a message may have come late.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 from uuid import UUID
 
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import new_id, now
 from shopfloor.payments import differences
 from shopfloor.payments.connections import Connection

@@ -1,12 +1,12 @@
 """What of a shop's money waits for a person: counted, and as the desk that works it off sees it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from shopfloor.kernel import paging
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import now
 from shopfloor.payments import connections, differences, guard, inbox, refunds, statements
 from shopfloor.payments.models import Difference

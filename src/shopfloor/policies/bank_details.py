@@ -3,12 +3,13 @@
 The record is kept by a trigger of the table, so that it also has what another release or another program changed.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from shopfloor.accounts import Actor, NotAllowed, Permission, Role
 from shopfloor.kernel import paging, text
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.policies import service
 from shopfloor.policies.models import ShopTerms
 

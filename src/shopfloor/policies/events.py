@@ -1,7 +1,8 @@
 """Facts about a shop's policies."""
 
-from dataclasses import dataclass
 from typing import ClassVar
+
+from shopfloor.kernel.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ What is `promised` when an order is placed is frozen in it; nothing that is chan
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from enum import StrEnum
 from typing import Any, ClassVar, Final
 
@@ -12,6 +12,7 @@ from shopfloor import catalog
 from shopfloor.kernel import text
 from shopfloor.kernel.amounts import QuantityUnreadable
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 
 LONGEST_ADDRESS: Final = 1000
 LONGEST_NOTE: Final = 2000

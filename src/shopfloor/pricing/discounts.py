@@ -5,8 +5,9 @@ either one that stands alone applies or all that combine, whichever lowers the p
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import split_minor
 from shopfloor.pricing.models import (
     Discount,

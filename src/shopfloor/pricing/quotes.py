@@ -1,7 +1,6 @@
 """What an order costs in a shop, for each way it can be delivered: the shop's rules and the price function in one."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -10,6 +9,7 @@ import msgspec
 
 from shopfloor import accounts
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import now
 from shopfloor.pricing import service
 from shopfloor.pricing.models import Breakdown, DeliveryKind, Discount, Line, Place, Question, Shipping, plain

@@ -1,9 +1,10 @@
 """What a shop has set, as it is kept.  No I/O here."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from typing import Any
 
+from shopfloor.kernel.records import dataclass
 from shopfloor.pricing import models
 from shopfloor.pricing.models import STANDARD, DeliveryKind, PriceBy, Rounding, TaxPlace
 

@@ -2,10 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import split_minor
 from shopfloor.pricing import places
 from shopfloor.pricing.models import (

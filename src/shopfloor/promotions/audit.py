@@ -1,9 +1,8 @@
 """The audit of promotions: each invariant with what was looked at and the keys that break it."""
 
-from dataclasses import dataclass
-
 from shopfloor import stock
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,14 @@ buyer, so asking again is the same claim.
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 from uuid import UUID
 
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.errors import Refusal, TooMany
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import now
 from shopfloor.promotions import queries
 from shopfloor.promotions.events import CouponsClaimed

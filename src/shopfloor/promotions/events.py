@@ -1,8 +1,9 @@
 """Facts of promotions."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
+
+from shopfloor.kernel.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,14 @@
 """A discount as a shop sets it, and why it does not apply.  No I/O here."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 from shopfloor import pricing
+from shopfloor.kernel.records import dataclass
 
 
 class Method(StrEnum):

@@ -1,7 +1,6 @@
 """SQL of promotions.  One function, one statement; rows come back as the dataclass they fill."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, LiteralString
 from uuid import UUID
@@ -9,6 +8,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.promotions.models import Code, Discount, Use
 
 _DISCOUNT: Final[LiteralString] = """

@@ -1,9 +1,10 @@
 """What purchases tell the rest of the product: who joined the waitlist, was offered units, or left it."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
+
+from shopfloor.kernel.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

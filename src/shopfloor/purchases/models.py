@@ -1,12 +1,12 @@
 """What a purchase may be refused for, and a place on the waitlist.  No I/O here."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
 from shopfloor.kernel.errors import Conflict, Invalid, NotFound, TooMany
+from shopfloor.kernel.records import dataclass
 
 MAX_LINES: Final = 20
 MAX_PER_LINE: Final = 999

@@ -1,10 +1,10 @@
 """What notifications read of the facts of others: their names, and the fields that are told."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar, Final
 from uuid import UUID
 
+from shopfloor.kernel.records import dataclass
 from shopfloor.push.models import Kind
 
 

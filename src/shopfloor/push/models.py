@@ -2,13 +2,13 @@
 
 import base64
 import binascii
-from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from shopfloor.kernel.errors import Invalid
+from shopfloor.kernel.records import dataclass
 
 # Where browsers have their messages taken in.  A stranger names the address, so no other server is ever posted to.
 SERVICES: Final = (

@@ -1,7 +1,6 @@
 """SQL of browsers that allow notifications, and of what they are told.  One function, one statement."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -9,6 +8,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.push.models import Kind, Subscription
 
 

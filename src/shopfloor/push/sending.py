@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from shopfloor.kernel import logs
 from shopfloor.kernel.client_address import Network
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.outbound import AddressRefused, Outbound, Unreachable
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.secrets import Box
 from shopfloor.kernel.values import new_id, now
 from shopfloor.push import encryption, queries, service

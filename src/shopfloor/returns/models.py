@@ -5,7 +5,7 @@ grants or not.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, Protocol
@@ -13,6 +13,7 @@ from uuid import UUID
 
 from shopfloor import orders, policies, pricing
 from shopfloor.kernel.errors import Conflict, Invalid, NotFound
+from shopfloor.kernel.records import dataclass
 
 Law = policies.return_rules.Law
 _SATURDAY: Final = 5

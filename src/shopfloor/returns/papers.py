@@ -4,7 +4,7 @@ Made by a worker when somebody asks for it.  Asked for again it is the same; she
 then made anew.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Final
 from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from shopfloor import accounts, documents, orders
 from shopfloor.kernel import jobs
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import now
 from shopfloor.returns import service
 from shopfloor.returns.models import Return, State, WrongState

@@ -1,7 +1,7 @@
 """SQL of returns.  One function, one statement."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -10,6 +10,7 @@ from psycopg.types.json import Jsonb
 
 from shopfloor.kernel import paging
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.returns.models import Busy, Receipt, Return, ReturnEvent, ReturnLine, ReturnSummary
 
 

@@ -1,7 +1,8 @@
 """Who is let into a room: how many pages of one shopper, of one address, and from which pages."""
 
-from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
+
+from shopfloor.kernel.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,10 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, Protocol
 
+from shopfloor.kernel.records import dataclass
 from shopfloor.rooms import wire
 from shopfloor.rooms.presence import Audience
 from shopfloor.rooms.room import RING

@@ -10,7 +10,6 @@ GET  /room/{show_id}/events   server-sent events: a snapshot, then every tick
 import asyncio
 import re
 import time
-from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
@@ -21,6 +20,7 @@ from shopfloor.kernel import strict_json
 from shopfloor.kernel.asgi import Application, CutOffError, Receive, Scope, Send, read_body
 from shopfloor.kernel.client_address import address_group
 from shopfloor.kernel.errors import Forbidden, Invalid, NotFound, Refusal, TooMany, Unauthenticated
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.strict_json import Int64
 from shopfloor.rooms import wire
 from shopfloor.rooms.admission import cookie

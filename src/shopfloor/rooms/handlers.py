@@ -1,10 +1,10 @@
 """What the room stream calls: everything above this module comes in here."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
+from shopfloor.kernel.records import dataclass
 from shopfloor.rooms import wire
 from shopfloor.rooms.presence import Beat
 from shopfloor.rooms.room import ChatLine

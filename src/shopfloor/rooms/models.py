@@ -1,8 +1,9 @@
 """Notices on top of a room, and its counters.  No I/O here."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from shopfloor.kernel.records import dataclass
 
 
 class NoticeKind(StrEnum):

@@ -9,11 +9,13 @@ more than once the time: the seconds of a session cannot exceed the clock.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from itertools import pairwise
 from typing import Final
 from uuid import UUID
+
+from shopfloor.kernel.records import dataclass
 
 WATCHING: Final = 15.0
 # The tab of those who report by POST, however many pages they have open: nothing says when it is closed.

@@ -1,9 +1,9 @@
 """SQL of a show's counters and of who watches.  One function, one statement."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.rooms.models import Watching
 
 

@@ -13,13 +13,14 @@ that finding the difference between two states costs as much as what changed, no
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from typing import Any, Final, cast
 
 import msgspec
 from msgspec.structs import replace
 
+from shopfloor.kernel.records import dataclass
 from shopfloor.rooms.state import (
     FeaturedState,
     LeftState,

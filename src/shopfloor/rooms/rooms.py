@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from typing import Any, ClassVar, Final
 
@@ -20,6 +20,7 @@ from msgspec import UNSET
 from shopfloor import stock
 from shopfloor.kernel import logs
 from shopfloor.kernel.database import Database, DatabaseAway, Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.live import (
     OfferAdded,
     OfferChanged,

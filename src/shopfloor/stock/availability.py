@@ -1,10 +1,10 @@
 """What buyers can still have, now and later: the trade's *available to promise*."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.stock import availability_queries
 from shopfloor.stock.places import open_pool
 

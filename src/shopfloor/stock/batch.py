@@ -1,12 +1,13 @@
 """What a batch is decided over and what comes of it: shelves, pools, stored rows, and the decision.  No I/O here."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime
 from typing import Final
 from uuid import UUID
 
 import msgspec
 
+from shopfloor.kernel.records import dataclass
 from shopfloor.stock.events import GrantedHolds, HoldsGranted, PurchaseRefused, RefusedPurchases
 from shopfloor.stock.models import Answer, HoldState, LotKind, Part
 

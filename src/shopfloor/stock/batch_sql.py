@@ -5,7 +5,6 @@ count there selects it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 
 import msgspec
@@ -13,6 +12,7 @@ from psycopg import AsyncCursor
 from psycopg.types.json import Json
 
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import new_id
 from shopfloor.stock.arrays import BigintArray, IntArray, UuidArray, bigint_array, int_array, uuids
 from shopfloor.stock.batch import Decision, Group, PoolView, Row, Shelf

@@ -5,13 +5,14 @@ by the day they are ready.  A request that does not fit does not stand in the wa
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
 from typing import Final
 from uuid import UUID
 
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import MAX_QUANTITY
 from shopfloor.stock.batch import Allocation, Decision, Granted, Group, PoolView, Row, Shelf, Wanted
 from shopfloor.stock.events import RefusedPurchases

@@ -1,11 +1,12 @@
 """What stock tells the rest of the product.  One fact per batch on the purchase path."""
 
-from dataclasses import dataclass
 from datetime import date
 from typing import ClassVar
 from uuid import UUID
 
 import msgspec
+
+from shopfloor.kernel.records import dataclass
 
 
 class VariantLeft(msgspec.Struct, frozen=True, gc=False):

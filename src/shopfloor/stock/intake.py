@@ -23,7 +23,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from time import monotonic
 from typing import Any, Final
@@ -35,6 +35,7 @@ from psycopg.pq import TransactionStatus
 from shopfloor.kernel import logs
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import TooMany, Unavailable
+from shopfloor.kernel.records import dataclass
 from shopfloor.stock.models import INVALID, SOLD_OUT, Answer, Held, Refused, Request
 from shopfloor.stock.reserving import reserve
 from shopfloor.stock.speculation import Speculation, SpeculativeBatch, answers_of, carry_out, warm_up

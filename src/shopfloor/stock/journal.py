@@ -11,7 +11,6 @@ import gzip
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -21,6 +20,7 @@ from psycopg import sql
 
 from shopfloor.kernel import partitions, storage
 from shopfloor.kernel.database import Database, Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.stock.models import Check
 
 CARRIED: Final = "carried"

@@ -1,11 +1,11 @@
 """Keeping the books: changes of locked levels, their journal, and telling what is left."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date
 
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.stock import availability_queries, queries
 from shopfloor.stock.events import ShortageRaised, StockChanged, UnitsArrived, VariantLeft
 from shopfloor.stock.models import Level, LotKind

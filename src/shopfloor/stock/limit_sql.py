@@ -1,7 +1,6 @@
 """SQL of limits and shares: what a buyer has bought, what networks hold unpaid.  One function, one statement."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +9,7 @@ from psycopg import AsyncCursor
 from psycopg.types.json import Json
 
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.stock.arrays import BigintArray, IntArray, UuidArray, bigint_array
 from shopfloor.stock.batch import Row
 from shopfloor.stock.rows import SELECT_HOLDS, ask, hold_row, nothing

@@ -7,7 +7,6 @@ that are here, or expected for a lot that is not here yet), `held` (reserved wit
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -17,6 +16,7 @@ from uuid import UUID
 import msgspec
 
 from shopfloor.kernel.errors import Conflict, Invalid, NotFound
+from shopfloor.kernel.records import dataclass
 
 
 class LocationKind(StrEnum):

@@ -1,9 +1,9 @@
 """SQL of what networks hold unpaid, and of who has paid.  One function, one statement."""
 
-from dataclasses import dataclass
 from uuid import UUID
 
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.stock.models import UnpaidOfNetwork
 from shopfloor.stock.rows import every
 

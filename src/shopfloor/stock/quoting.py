@@ -3,11 +3,11 @@
 A look, not a promise: between a quote and a hold others buy.
 """
 
-from dataclasses import dataclass
 from datetime import date
 
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.stock.availability import available
 from shopfloor.stock.events import PurchaseRefused, RefusedPurchases
 from shopfloor.stock.models import SOLD_OUT, TOO_LATE, Refused, Request

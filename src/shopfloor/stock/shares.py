@@ -6,10 +6,11 @@ unpaid of it, and what is asked for now, come to more than a tenth of it.  Nothi
 
 from collections.abc import Iterable, Mapping
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 from uuid import UUID
 
+from shopfloor.kernel.records import dataclass
 from shopfloor.stock.models import NETWORK_LIMIT, Request
 
 UNPAID_SECONDS: Final = 600

@@ -12,7 +12,7 @@ whether all of it is within them.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final, cast
@@ -24,6 +24,7 @@ from psycopg import AsyncCursor
 from psycopg.types.json import Json
 
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.stock import batch_sql, limit_sql
 from shopfloor.stock.arrays import uuids
 from shopfloor.stock.batch import Decision, Group, PoolView, Shelf, told

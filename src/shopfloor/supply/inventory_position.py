@@ -1,10 +1,10 @@
 """What is on hand, announced or ordered of each variant, and what is sold that nothing covers."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from shopfloor import stock
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.supply import queries
 
 

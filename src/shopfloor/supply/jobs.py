@@ -1,10 +1,10 @@
 """A plan as a job: made by a worker process, kept as the newest proposal of its show."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from shopfloor.kernel import jobs
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.supply import plans, queries
 from shopfloor.supply.models import Plan
 from shopfloor.supply.solver.matching import Limits

@@ -5,13 +5,13 @@ scenarios (`…_scaled`, with `scale` the number of scenarios), and only divided
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
 from shopfloor.kernel.errors import Conflict, Invalid, NotFound
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import MAX_MINOR, MAX_QUANTITY
 
 MAX_TIERS: Final = 20

@@ -1,7 +1,7 @@
 """SQL of plans.  One function, one statement."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import date, datetime
 from typing import Any
 
@@ -9,6 +9,7 @@ import msgspec
 from psycopg.types.json import Jsonb
 
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.supply.models import (
     Plan,
     PlanLine,

@@ -13,7 +13,6 @@ judge the order lines again at any time.
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 import msgspec
@@ -21,6 +20,7 @@ import msgspec
 from shopfloor import accounts, catalog, demand, stock
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Database, Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import MAX_MINOR, now
 from shopfloor.supply import plan_queries, queries
 from shopfloor.supply.events import PlanProposed

@@ -1,13 +1,13 @@
 """SQL of purchase orders.  One function, one statement."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 from uuid import UUID
 
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.paging import MOST_COUNTED
+from shopfloor.kernel.records import dataclass
 from shopfloor.supply.models import (
     OrderState,
     PurchaseLine,

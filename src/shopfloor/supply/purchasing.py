@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
 from typing import Final
@@ -12,6 +12,7 @@ from shopfloor import access_keys, stock
 from shopfloor.accounts import Actor
 from shopfloor.kernel import outbox, paging
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import MAX_QUANTITY, new_id, now
 from shopfloor.supply import plan_queries, purchase_order_queries
 from shopfloor.supply.events import (

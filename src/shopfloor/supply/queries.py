@@ -1,10 +1,10 @@
 """SQL of supply.  One function, one statement."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.supply.models import (
     Quote,
     QuoteTerms,

@@ -1,13 +1,13 @@
 """SQL of parcels together with their orders.  One function, one statement."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from shopfloor import fulfilment
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Parcels with what their orders know of them: the to-do list, what goes where, lists for carriers and back from them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from typing import Final
 from uuid import UUID
@@ -10,6 +10,7 @@ from shopfloor import catalog, fulfilment, orders
 from shopfloor.kernel import paging
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.records import dataclass
 from shopfloor.warehouse import queries
 from shopfloor.warehouse.queries import Filters, PackedItem, ParcelSummary, Recipient
 

@@ -1,7 +1,7 @@
 """What is printed to work with: pick lists, packing slips, labels.  Made from parcels as they are when a worker comes to it."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -10,6 +10,7 @@ from shopfloor import accounts, documents, fulfilment, stock
 from shopfloor.documents import SheetKind
 from shopfloor.kernel import jobs
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import now
 from shopfloor.warehouse import service
 from shopfloor.warehouse.queries import PackedItem

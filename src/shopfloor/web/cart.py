@@ -5,7 +5,7 @@ purchase comes; what is reserved already, in a show or without, is checked out w
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Annotated, Final
 
 from fastapi import Form, Request
@@ -16,6 +16,7 @@ from shopfloor.accounts import Shop
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.http import Db, is_secure
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.route_access import public
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.values import MAX_MINOR, Money, new_id, now

@@ -7,7 +7,6 @@ itself.  A page with such a feature asks `why_off` and shows what it says; nobod
 
 import hashlib
 import ssl
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from ipaddress import ip_address
@@ -21,6 +20,7 @@ from starlette.responses import Response
 from shopfloor import accounts, certificates
 from shopfloor.kernel.errors import NotFound
 from shopfloor.kernel.public_address import PublicAddress, authority
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.route_access import public
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of

@@ -13,7 +13,6 @@ translation (a table of messages) is marked with `N_`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from gettext import NullTranslations
 from pathlib import Path
@@ -23,6 +22,8 @@ from urllib.parse import urlsplit
 from babel import Locale
 from babel.support import Translations
 from starlette.requests import HTTPConnection
+
+from shopfloor.kernel.records import dataclass
 
 COOKIE: Final = "language"
 DOMAINS: Final = ("shop", "console")

@@ -1,11 +1,11 @@
 """What several shopper pages show: a product as a tile, an availability in words, choices by price.  Pure, but for reads."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final, Protocol
 
 from shopfloor import catalog
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import Money
 from shopfloor.stock import Availability
 from shopfloor.web.languages import N_, Language

@@ -1,13 +1,13 @@
 """Purchase orders as the console and the supplier's desk show them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from uuid import UUID
 
 from starlette.responses import Response
 
 from shopfloor import catalog, supply
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.web.parts import option_words
 
 

@@ -6,7 +6,7 @@ changes in between is asked again.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Final, Protocol
 from urllib.parse import urlsplit
@@ -17,6 +17,7 @@ from starlette.responses import Response
 
 from shopfloor.kernel import amounts
 from shopfloor.kernel.amounts import AmountAmbiguous, PriceLeap
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import Money
 from shopfloor.web import forms
 

@@ -4,7 +4,6 @@ What the codes say is in `messages.py`.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlencode
 
@@ -20,6 +19,7 @@ from shopfloor.accounts.api import SESSION_COOKIE
 from shopfloor.kernel import http
 from shopfloor.kernel.database import DatabaseAway
 from shopfloor.kernel.errors import Forbidden, Refusal, TooMany, Unauthenticated
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.services import services_of
 from shopfloor.web.languages import N_, Language, language_of
 from shopfloor.web.messages import MESSAGES

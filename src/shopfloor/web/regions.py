@@ -6,7 +6,6 @@ them.  Currencies are all that amounts can be kept in.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from types import MappingProxyType
@@ -20,6 +19,7 @@ from starlette.requests import HTTPConnection
 
 from shopfloor.kernel.countries import COUNTRIES
 from shopfloor.kernel.currencies import DECIMALS
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import now
 from shopfloor.web.languages import N_, Language
 

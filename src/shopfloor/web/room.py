@@ -1,7 +1,6 @@
 """The room of a show: a complete page with a buy form, and all that the island needs to make it alive."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -12,6 +11,7 @@ from shopfloor import chat, live, rooms, stock
 from shopfloor.accounts import Shop
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.route_access import public
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.values import Money, now

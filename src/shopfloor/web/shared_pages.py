@@ -18,7 +18,7 @@ import time
 import zlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import Any, Final
 from uuid import UUID
@@ -35,6 +35,7 @@ from shopfloor.kernel.encodings import choose
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.keyring import Keyring
 from shopfloor.kernel.origin import is_asked_for_from_elsewhere
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.services import services_in
 from shopfloor.kernel.values import now
 from shopfloor.rooms import Rooms

@@ -1,7 +1,7 @@
 """The shops of this node, a shop, a product."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from operator import attrgetter
 from typing import Annotated, Any, Final
 
@@ -14,6 +14,7 @@ from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.http import Db, is_secure
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.route_access import public
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.values import Money

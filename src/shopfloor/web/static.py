@@ -6,7 +6,6 @@ File names carry a hash of their content, so browsers may keep them for ever.
 import json
 import mimetypes
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +15,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shopfloor.kernel.encodings import IDENTITY, accepted, choose
+from shopfloor.kernel.records import dataclass
 
 STATIC: Final = Path(__file__).parent / "static"
 PREFIX: Final = "/static/"

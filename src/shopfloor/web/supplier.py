@@ -1,7 +1,7 @@
 """The supplier's own page: what a shop ordered, and the answer to it, with nothing but a link."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from typing import Final
 from uuid import UUID
@@ -15,6 +15,7 @@ from shopfloor.kernel.amounts import AmountAmbiguous
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import Db
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.route_access import public
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.values import now

@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 from uuid import UUID
 
 from shopfloor.kernel.client_address import Network
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.outbound import AddressRefused, Outbound, Unreachable
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.secrets import Box, CannotOpen
 from shopfloor.kernel.values import new_id, now
 from shopfloor.webhooks import models, queries, service

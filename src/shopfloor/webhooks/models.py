@@ -2,7 +2,6 @@
 
 import base64
 import hmac
-from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any, Final
@@ -10,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from shopfloor.kernel.errors import Invalid, NotFound
+from shopfloor.kernel.records import dataclass
 
 # Facts that others may build on: their fields are in docs/events.md, and only grow.
 EVENTS: Final = (

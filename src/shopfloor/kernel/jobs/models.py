@@ -1,11 +1,12 @@
 """What a job is, and how far it is."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, Generic, TypeVar
 
 from shopfloor.kernel.errors import Conflict, Unavailable
+from shopfloor.kernel.records import dataclass
 
 Asked = TypeVar("Asked")
 Found = TypeVar("Found")

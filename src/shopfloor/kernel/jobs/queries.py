@@ -3,7 +3,6 @@
 Whoever changes both locks ours first: so a job is asked for, started, retried and found dead one after another.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,6 +12,7 @@ from psycopg.types.json import Jsonb
 
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.jobs.models import Dead, State
+from shopfloor.kernel.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

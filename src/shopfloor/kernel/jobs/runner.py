@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Concatenate, Final
 
@@ -29,6 +29,7 @@ from shopfloor.kernel.jobs import dispatcher, queries
 from shopfloor.kernel.jobs.models import QUEUE, Job, Phase, Superseded
 from shopfloor.kernel.jobs.schema import SCHEMA
 from shopfloor.kernel.jobs.service import Handler, Handlers, Run, lock_of
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import new_id
 
 IDLE: Final = 20.0

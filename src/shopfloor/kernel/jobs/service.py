@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeVar
 from uuid import UUID
@@ -26,6 +25,7 @@ from shopfloor.kernel.jobs.models import (
     Superseded,
     Ticket,
 )
+from shopfloor.kernel.records import dataclass
 
 Asked = TypeVar("Asked")
 Found = TypeVar("Found")

@@ -7,7 +7,6 @@ guessed: ProviderAway.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 from urllib.parse import urlencode
@@ -16,6 +15,7 @@ from uuid import UUID
 import httpx
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from shopfloor.kernel.records import dataclass
 from shopfloor.payments.alipay.messages import (
     MessageUnreadable,
     Trade,

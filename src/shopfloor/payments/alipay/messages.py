@@ -6,11 +6,12 @@ one that was paid and given back in full; TRADE_FINISHED is paid, and can only b
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
+
+from shopfloor.kernel.records import dataclass
 
 CHINA: Final = timezone(timedelta(hours=8), "Asia/Shanghai")
 MOST_FEN: Final = 100_000_000_00

@@ -1,6 +1,6 @@
 """Where WeChat is asked.  There is no sandbox of version 3."""
 
-from dataclasses import dataclass
+from shopfloor.kernel.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

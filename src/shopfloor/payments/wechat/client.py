@@ -8,7 +8,7 @@ import json
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -17,6 +17,7 @@ from uuid import UUID
 import httpx
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import new_id, now
 from shopfloor.payments.keys import key_of, read_certificates
 from shopfloor.payments.models import AccountRefused, ProviderAway

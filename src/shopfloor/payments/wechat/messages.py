@@ -6,11 +6,11 @@ back; NOTPAY is never final, also not after `time_expire`.  Refunds: doc v3/merc
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import MAX_MINOR
 
 _NUMBER: Final = re.compile(r"[0-9a-f]{32}")

@@ -8,7 +8,6 @@ import base64
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from shopfloor.kernel.records import dataclass
 from shopfloor.payments.keys import sign, verifies
 
 SCHEMA: Final = "WECHATPAY2-SHA256-RSA2048"

@@ -14,11 +14,12 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 from shopfloor.kernel import late
+from shopfloor.kernel.records import dataclass
 from shopfloor.supply.models import Infeasible, SolverFailed
 from shopfloor.supply.solver.direct import Model, Prices, quiet_solver, solve_direct
 from shopfloor.supply.solver.problem import Buy, Offer, Problem, SharedRow, judge, shared_rows

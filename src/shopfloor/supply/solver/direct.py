@@ -8,11 +8,12 @@ binary choices, lots are integers.
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from shopfloor.kernel import late
+from shopfloor.kernel.records import dataclass
 from shopfloor.supply.models import Infeasible, SolverFailed
 from shopfloor.supply.solver.problem import Buy, Need, Offer, Problem, SharedRow, Style, judge, shared_rows
 

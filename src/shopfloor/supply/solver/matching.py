@@ -12,10 +12,11 @@ work only, to be run on a thread.
 
 import time
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib import metadata
 from typing import Final
 
+from shopfloor.kernel.records import dataclass
 from shopfloor.supply.models import SolverFailed
 from shopfloor.supply.solver.columns import solve_columns
 from shopfloor.supply.solver.direct import solve_direct

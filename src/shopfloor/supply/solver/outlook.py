@@ -2,8 +2,8 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from shopfloor.kernel.records import dataclass
 from shopfloor.supply.solver.problem import Buy, Problem, judge
 
 

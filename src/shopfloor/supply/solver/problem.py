@@ -8,10 +8,10 @@ were found.
 import hashlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import msgspec
 
+from shopfloor.kernel.records import dataclass
 from shopfloor.supply.models import Tier
 
 

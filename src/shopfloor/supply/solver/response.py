@@ -12,11 +12,11 @@ Amounts are scaled minor units, relative to ordering nothing.
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import accumulate, combinations, pairwise, product
 from operator import itemgetter
 from typing import Final
 
+from shopfloor.kernel.records import dataclass
 from shopfloor.supply.solver.problem import Buy, Need, Offer, Style
 
 # With more colours under a minimum than this, only nested sets of them are tried, and the bound lets them free.

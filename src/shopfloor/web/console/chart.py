@@ -5,10 +5,10 @@ Across, everything is a share of the width in percent, so that text keeps its si
 
 import unicodedata
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from shopfloor.kernel.records import dataclass
 from shopfloor.metrics import MinuteRow, ShowReport
 
 _STEPS: Final = (1, 2, 5, 10, 15, 20, 30, 60, 120, 240)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -16,6 +16,7 @@ from shopfloor.kernel.amounts import AmountAmbiguous, PriceLeap
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import database
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import MAX_QUANTITY, Money
 from shopfloor.web import questions
 from shopfloor.web.console.form_values import minor_of, quantity_of

@@ -1,11 +1,11 @@
 """What a page says while a report, a forecast or a plan is made by a worker process, and when it could not be."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from shopfloor.kernel import jobs
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.jobs.service import refusal_of
+from shopfloor.kernel.records import dataclass
 from shopfloor.web.console.desk import Desk
 from shopfloor.web.languages import N_
 from shopfloor.web.refusals import message_of

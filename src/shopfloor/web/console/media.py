@@ -1,6 +1,5 @@
 """Cameras: their settings and keys, what they send just now, and what of it is kept."""
 
-from dataclasses import dataclass
 from datetime import timedelta
 from operator import attrgetter
 from typing import Annotated, Final
@@ -14,6 +13,7 @@ from shopfloor.accounts import Permission
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
 from shopfloor.web.console.desk import Desk, at, at_page

@@ -1,6 +1,5 @@
 """The alert that one network holds many units unpaid, and the tap that gives them back."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Form
@@ -10,6 +9,7 @@ from shopfloor import catalog, orders, stock
 from shopfloor.accounts import Permission
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.routes import Router
 from shopfloor.web.console.desk import Desk, at
 from shopfloor.web.languages import N_

@@ -1,13 +1,14 @@
 """What a show offers and in which order, as its pages and the studio show it, and what is missing before it goes on air."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
 from shopfloor import catalog, live, media, stock
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.web.console.desk import Desk
 from shopfloor.web.languages import N_
 from shopfloor.web.parts import option_words

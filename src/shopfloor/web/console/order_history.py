@@ -3,12 +3,13 @@ written down, and who did it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any, Final
 
 from shopfloor import accounts, backoffice, documents, fulfilment, orders
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import Money
 from shopfloor.web.console import messages
 from shopfloor.web.console.desk import Desk

@@ -1,7 +1,7 @@
 """Orders: the list, one order, and what a merchant does with it."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from operator import attrgetter
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
@@ -28,6 +28,7 @@ from shopfloor.accounts import Permission
 from shopfloor.kernel import paging
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import as_download
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.values import Money, new_id
 from shopfloor.web.console import messages, order_history

@@ -1,11 +1,11 @@
 """The pages of the console and the permission each needs: one table for what opens a page and what leads to it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
 from shopfloor.accounts import Permission
+from shopfloor.kernel.records import dataclass
 from shopfloor.web.languages import N_
 
 

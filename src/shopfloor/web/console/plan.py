@@ -1,7 +1,6 @@
 """From what a show showed to what to order: the forecast, the plan, and the orders that go out."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Annotated, Final
 
@@ -14,6 +13,7 @@ from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import public_link
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.routes import Router
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.console.making import making

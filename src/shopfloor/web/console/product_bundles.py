@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from shopfloor import catalog, stock
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.web.console.desk import Desk
 from shopfloor.web.parts import option_words
 

@@ -1,7 +1,6 @@
 """The list of products."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from operator import attrgetter
 from typing import Annotated, Final
 from urllib.parse import parse_qsl, urlencode
@@ -13,6 +12,7 @@ from shopfloor import catalog, stock
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import LARGEST_ID, Id
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.values import Money
 from shopfloor.web.console.desk import Desk

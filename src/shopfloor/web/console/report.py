@@ -1,7 +1,6 @@
 """The report of a show: what happened, minute by minute, with the definition of every figure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Final
 
@@ -12,6 +11,7 @@ from shopfloor import catalog, live, metrics
 from shopfloor.kernel import jobs
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.values import Money, now
 from shopfloor.metrics import Figure, ShowReport

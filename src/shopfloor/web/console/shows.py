@@ -1,7 +1,6 @@
 """Shows: the list, and the run of show of one, with all that must stand before it goes on air."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
 from typing import Annotated, Final
@@ -16,6 +15,7 @@ from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
 from shopfloor.web.console.desk import Desk, at, at_page

@@ -1,7 +1,6 @@
 """The studio: the page beside the camera.  Every act is a plain form; a script keeps the same page up to date."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -12,6 +11,7 @@ from shopfloor import catalog, chat, live, media, rooms, stock
 from shopfloor.accounts import Permission
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
 from shopfloor.kernel.values import now

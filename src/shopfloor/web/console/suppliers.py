@@ -1,7 +1,7 @@
 """Suppliers, what they quote, what was ordered from them, and the goods when they come."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from operator import attrgetter
 from typing import Annotated, Final
 from uuid import UUID
@@ -18,6 +18,7 @@ from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import public_link
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.values import now
 from shopfloor.web.console.desk import Desk, at, at_page

@@ -92,7 +92,7 @@ def test_from_the_button_to_the_refund(
     shot(desk, "desk-rules")
 
     phone.reload()
-    expect(phone.get_by_text(re.compile("99.00 come back to you"))).to_be_visible()
+    expect(phone.get_by_text(re.compile("99.00 back"))).to_be_visible()
     chinese = people.phone(locale="zh-CN").new_page()
     chinese.goto(path)
     expect(chinese.get_by_role("link", name="在此撤回合同")).to_be_visible()

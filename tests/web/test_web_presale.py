@@ -91,7 +91,7 @@ async def test_the_buyer_refuses_the_new_date_and_is_owed_what_was_paid(stage: S
     after = (await stage.client.get(place)).text
 
     assert "Cancel and get CN¥141.00 back" in page
-    assert "CN¥141.00 come back to you." in after
+    assert "You get CN¥141.00 back." in after
     gone = (await view(stage, order_id)).order
     assert (gone.status, gone.cancel_why, gone.refund_owed_minor) == ("cancelled", "late", 14_100)
 

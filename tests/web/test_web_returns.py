@@ -118,7 +118,7 @@ async def test_a_guest_withdraws_in_two_steps_and_the_shop_pays_back(
     found = await the_return(stage, order_id)
     # All of it came back: the goods and the cheapest way there, less what was deducted.
     assert (found.state, found.refund_minor) == (State.REFUNDED, 14_100 - 900)
-    assert "132.00 come back to you." in (await client.get(f"{page}?key={key}")).text
+    assert "132.00 back." in (await client.get(f"{page}?key={key}")).text
 
 
 async def test_a_claim_is_declined_and_another_is_paid_without_a_return(
@@ -240,4 +240,4 @@ async def test_rules_and_exceptions_are_set(stage: Stage, client: httpx.AsyncCli
     told = (await client.get(f"/s/harbour/orders/{order_id}/return?journey=goodwill")).text
     assert "Ask for a return" in told
     gone = await client.get(f"/s/harbour/orders/{order_id}/return?journey=withdrawal")
-    assert "There is nothing left to give back this way." in await said(client, gone)
+    assert "Nothing in this order can be returned this way now." in await said(client, gone)

@@ -136,7 +136,11 @@ async def _page(
     offer = await returns.offer(tx, view)
     if not offer.may(asked.journey):
         response = RedirectResponse(_path(shop.slug, view.order.id, key, place="#returns"), status_code=303)
-        flash(response, "wait", language.words.gettext(N_("There is nothing left to give back this way.")))
+        flash(
+            response,
+            "wait",
+            language.words.gettext(N_("Nothing in this order can be returned this way now.")),
+        )
         return response
     standing = {line.line_id: line for line in offer.lines}
     response = render(

@@ -277,7 +277,7 @@ def test_every_sentence_exists_in_both_languages() -> None:
         presale_units=1,
         exposure_in_stock=50.0,
     )
-    other = replace(ONE, variant_id=2)
+    other = replace(ONE, variant_id=2, left_out=1, moved_out=1, moved_in=1)
     never = replace(ONE, variant_id=3, exposure_in_stock=0.0, units_held=0, units_paid=0)
     hidden = replace(never, variant_id=4, exposure_total=0.0)
     lines = learn([signal, other, never, hidden], past=[Past(1, 1, 1.0, 100.0)])

@@ -15,7 +15,18 @@ from tests.orders.test_orders_papers import sells
 from tests.orders.test_orders_parcels import on_shelf
 from tests.orders.test_orders_second_person import confirm, limit, member, waiting
 
-from shopfloor import approvals, documents, fulfilment, invoicing, orders, policies, pricing, returns, wiring
+from shopfloor import (
+    approvals,
+    demand,
+    documents,
+    fulfilment,
+    invoicing,
+    orders,
+    policies,
+    pricing,
+    returns,
+    wiring,
+)
 from shopfloor.collector import Collector
 from shopfloor.kernel import outbox
 from shopfloor.kernel.errors import Refusal
@@ -253,6 +264,44 @@ async def test_a_withdrawal_comes_back_and_its_money_goes_once(sound: Market) ->
     assert (told["reason"], told["complete"], told["lines"][0]["condition"]) == (  # type: ignore[index]
         "too_small", True, "sellable",
     )  # fmt: skip
+
+
+async def test_what_came_back_too_small_is_foreseen_in_the_next_size(sound: Market) -> None:
+    medium, large = sound.variants
+    order = await sent(sound, medium=2, large=1)
+
+    async def foreseen() -> list[dict[str, Mapping[str, int | float | str]]]:
+        async with sound.db.transaction() as tx:
+            made = await demand.forecast_show(
+                tx,
+                shop_id=sound.shop_id,
+                show_id=sound.show_id,
+                signals=[
+                    demand.Signal(medium, 1, {"Size": "M"}, 900.0, 900.0, 2, 2),
+                    demand.Signal(large, 1, {"Size": "L"}, 900.0, 900.0, 1, 1),
+                ],
+            )
+            assert await tx.value("SELECT array_agg(units ORDER BY variant_id) FROM demand.observation") == [
+                2,
+                1,
+            ]
+        return [{each.code: each.facts for each in line.evidence} for line in made.lines]
+
+    asked = await ask(sound, order, {0: 2}, reason=Reason.TOO_SMALL)
+    before = await foreseen()
+    assert not any("size" in code for line in before for code in line)
+    # One of the two has arrived; the other is still on its way.
+    await receive(sound, asked, units={asked.lines[0].line_id: 1})
+    told_medium, told_large = await foreseen()
+
+    assert told_medium["demand.other_size"] == {"units": 1}
+    assert told_large["demand.from_other_size"] == {"units": 1}
+    async with sound.db.transaction() as tx:
+        product_id = asked.lines[0].product_id
+        assert await returns.reasons.of_product(tx, shop_id=sound.shop_id, product_id=product_id) == [
+            returns.reasons.CameBack(medium, "too_small", 1)
+        ]
+        assert await returns.reasons.of_product(tx, shop_id=sound.shop_id + 1, product_id=product_id) == []
 
 
 async def test_what_is_damaged_is_written_off(sound: Market) -> None:

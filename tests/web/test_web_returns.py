@@ -113,6 +113,8 @@ async def test_a_guest_withdraws_in_two_steps_and_the_shop_pays_back(
     told = await said(client, await client.post(f"{on_it}/receive", data={f"sellable-{line_id}": "1"}))
     assert "Sellable items are back in stock." in told
     assert "129.00" in told
+    product = (await client.get(f"{CONSOLE}/products/{stage.shirt.id}")).text
+    assert re.search(r'Units returned">1</td>\s*<td data-label="Why">Too small \(1\)</td>', product)
     told = await said(client, await client.post(f"{on_it}/refund", data={"deduct": "9"}))
     assert "Refund approved." in told
     found = await the_return(stage, order_id)

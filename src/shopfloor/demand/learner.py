@@ -415,7 +415,7 @@ def _foresee(
     )  # fmt: skip
     if reason is not None:
         facts: dict[str, int | float | str] = (
-            {"stock": signal.units_held, "wanted": wanted} if reason is Reason.STOCK_BELOW_CRITICAL else {}
+            {"stock": signal.units_had, "wanted": wanted} if reason is Reason.STOCK_BELOW_CRITICAL else {}
         )
         evidence.insert(0, Evidence(reason.value, facts))
     return Foreseen(
@@ -445,7 +445,7 @@ def _cannot_be_known(signal: Signal, belief: Gamma, assumed: Assumptions) -> tup
     if signal.exposure_in_stock < 0.25 * signal.exposure_total:
         whole = predictive(belief, signal.exposure_total, variation=assumed.show_variation)
         wanted = whole.quantiles((assumed.critical,))[0]
-        if signal.units_held < wanted:
+        if signal.units_had < wanted:
             return Reason.STOCK_BELOW_CRITICAL, wanted
     return None, 0
 
@@ -463,7 +463,16 @@ def _evidence(
     found: list[Evidence] = []
     if signal.exposure_in_stock > 0:
         hours = round(signal.exposure_in_stock / 3600.0, 2)
-        found.append(Evidence("demand.sold_in_stock", {"units": signal.units_held, "hours": hours}))
+        found.append(Evidence("demand.sold_in_stock", {"units": signal.units_had, "hours": hours}))
+    found += [
+        Evidence(code, {"units": units})
+        for code, units in (
+            ("demand.left_out", signal.left_out),
+            ("demand.other_size", signal.moved_out),
+            ("demand.from_other_size", signal.moved_in),
+        )
+        if units
+    ]
     if 0 < signal.exposure_in_stock < 0.999 * signal.exposure_total:
         percent = round(100 * signal.exposure_in_stock / signal.exposure_total)
         found.append(Evidence("demand.sold_out", {"percent": percent}))

@@ -45,6 +45,8 @@ class Signal:
     asked to be told of.  The two are evidence of the same people and are never added up.
     `presale_units` are units promised to buyers that no lot covers: what was sold from an announced lot is not
     among them.
+    `left_out`, `moved_out` and `moved_in`: units that came back, are in `units_held` and `units_paid` no more, or are
+    now where they came back of the size beside this one (`came_back.net`).
     """
 
     variant_id: int
@@ -60,6 +62,14 @@ class Signal:
     stocked_out_at: datetime | None = None
     presale_units: int = 0
     units_given_up: int | None = None
+    left_out: int = 0
+    moved_out: int = 0
+    moved_in: int = 0
+
+    @property
+    def units_had(self) -> int:
+        """Units that were there to be taken, and were, whatever came back of them."""
+        return self.units_held + self.left_out + self.moved_out - self.moved_in
 
     @property
     def unmet(self) -> int:
@@ -72,8 +82,30 @@ class Signal:
 
 
 @dataclass(frozen=True, slots=True)
+class CameBack:
+    """Units of one variant that came back from one show, or that nobody wanted back, for one reason ('' for none)."""
+
+    show_id: int
+    variant_id: int
+    reason: str
+    units: int
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What an earlier show saw of one variant; `age` 1 is the show before this one."""
+
+    show_id: int
+    age: int
+    variant_id: int
+    product_id: int
+    units: int
+    exposure: float
+
+
+@dataclass(frozen=True, slots=True)
 class Past:
-    """What earlier shows of the shop said about one variant, weighed down by age already."""
+    """What earlier shows of the shop said about one variant, weighed down by age and without returns already."""
 
     variant_id: int
     product_id: int
@@ -164,6 +196,18 @@ SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
     "demand.sold_in_stock": (
         "{units} units were taken while it could be bought, in {hours} viewer-hours.",
         "有货期间共 {hours} 观看小时，被拍下 {units} 件。",
+    ),
+    "demand.left_out": (
+        "{units} of them came back and count no more.",
+        "其中 {units} 件已退回，不再计入。",
+    ),
+    "demand.other_size": (
+        "{units} of them came back for their size and count for the next size instead.",
+        "其中 {units} 件因尺码不合退回，改计入相邻尺码。",
+    ),
+    "demand.from_other_size": (
+        "{units} units that came back from another size, too small or too large, count here as well.",
+        "另有 {units} 件从其他尺码因偏大或偏小退回，计入此尺码。",
     ),
     "demand.sold_out": (
         "It could be bought for {percent} % of its time on screen; after that, sales say nothing about demand.",

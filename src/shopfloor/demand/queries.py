@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from psycopg.types.json import Jsonb
 
-from shopfloor.demand.models import Evidence, Foreseen, Past, Reason, Signal
+from shopfloor.demand.models import CameBack, Evidence, Foreseen, Observed, Reason, Signal
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
 
@@ -67,29 +67,39 @@ async def write_observations(
     )
 
 
-async def past(tx: Tx, *, shop_id: int, show_id: int, weight: float, shows: int) -> list[Past]:
-    """What the last `shows` other shows of the shop saw, each show weighed `weight` times the one after it."""
+async def observed(tx: Tx, *, shop_id: int, show_id: int, shows: int) -> list[Observed]:
+    """What the last `shows` other shows of the shop saw, the newest of them of age 1."""
     return await tx.every(
-        Past,
+        Observed,
         """
         WITH earlier AS (
-            SELECT show_id, row_number() OVER (ORDER BY max(seen_at) DESC, show_id DESC) AS age
+            SELECT show_id, row_number() OVER (ORDER BY max(seen_at) DESC, show_id DESC)::int AS age
               FROM demand.observation
              WHERE shop_id = %(shop_id)s AND show_id <> %(show_id)s
              GROUP BY show_id
              ORDER BY age LIMIT %(shows)s
         )
-        SELECT o.variant_id, max(o.product_id) AS product_id,
-               sum(o.units * %(weight)s::float8 ^ e.age) AS units,
-               sum(o.exposure * %(weight)s::float8 ^ e.age) AS exposure
+        SELECT o.show_id, e.age, o.variant_id, o.product_id, o.units, o.exposure
           FROM demand.observation AS o JOIN earlier AS e USING (show_id)
-         WHERE o.exposure > 0
-         GROUP BY o.variant_id ORDER BY o.variant_id
+         ORDER BY e.age, o.variant_id
         """,
         shop_id=shop_id,
         show_id=show_id,
-        weight=weight,
         shows=shows,
+    )
+
+
+async def came_back(tx: Tx, *, shop_id: int, show_ids: Sequence[int]) -> list[CameBack]:
+    """What came back so far of what was sold in these shows."""
+    return await tx.every(
+        CameBack,
+        """
+        SELECT show_id, variant_id, reason, units FROM returns.v_came_back
+         WHERE shop_id = %(shop_id)s AND show_id = ANY(%(show_ids)s::bigint[])
+         ORDER BY show_id, variant_id, reason
+        """,
+        shop_id=shop_id,
+        show_ids=list(show_ids),
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from shopfloor.demand import queries
+from shopfloor.demand import came_back, queries
 from shopfloor.demand.events import DemandForecast
 from shopfloor.demand.models import Assumptions, Forecast, Signal, UnknownForecast
 from shopfloor.kernel import late, outbox
@@ -32,16 +32,30 @@ async def forecast_show(
 ) -> Forecast:
     """Learn from `signals` (and the shop's earlier shows) and store a new version of the show's forecast.
 
+    What came back since, of this show and the earlier ones, counts by its reason (`came_back`); what is kept of
+    `signals` is what was taken, for more may come back.
+
     `horizon` 1.0: the next show gives each variant as much exposure as this one, in stock throughout.
     The arithmetic takes milliseconds for hundreds of variants.  Raises BadSignal, BadHorizon.
     """
     assumed = assumed or Assumptions()
     as_of = as_of or now()
     await queries.lock_show(tx, show_id=show_id)
-    past = await queries.past(
-        tx, shop_id=shop_id, show_id=show_id, weight=assumed.history_weight, shows=HISTORY_SHOWS
+    observed = await queries.observed(tx, shop_id=shop_id, show_id=show_id, shows=HISTORY_SHOWS)
+    shows = {show_id, *(each.show_id for each in observed)}
+    returned = await queries.came_back(tx, shop_id=shop_id, show_ids=sorted(shows))
+    learner.check(signals)
+    lines = learner.learn(
+        came_back.net(signals, [each for each in returned if each.show_id == show_id]),
+        past=came_back.past(
+            observed,
+            [each for each in returned if each.show_id != show_id],
+            signals,
+            weight=assumed.history_weight,
+        ),
+        horizon=horizon,
+        assumed=assumed,
     )
-    lines = learner.learn(signals, past=past, horizon=horizon, assumed=assumed)
     await queries.write_observations(tx, shop_id=shop_id, show_id=show_id, signals=signals, seen_at=as_of)
     head = await queries.insert_forecast(tx, shop_id=shop_id, show_id=show_id, as_of=as_of, horizon=horizon)
     await queries.insert_lines(tx, forecast_id=head.id, lines=lines)

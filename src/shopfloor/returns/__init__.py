@@ -4,7 +4,7 @@ Promise: what may be given back, and until when, is what was promised when the o
 than was sent; the money that goes is what was paid for just these units, and it goes once, whoever presses.
 """
 
-from shopfloor.returns import papers
+from shopfloor.returns import papers, reasons
 from shopfloor.returns.audit import audit
 from shopfloor.returns.models import (
     FAULTS,
@@ -74,6 +74,7 @@ __all__ = [
     "offer",
     "papers",
     "pictures",
+    "reasons",
     "receipts",
     "receive",
     "refund",

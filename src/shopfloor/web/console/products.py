@@ -9,7 +9,7 @@ from fastapi import Form, UploadFile
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
-from shopfloor import catalog, policies, pricing, stock
+from shopfloor import catalog, policies, pricing, returns, stock
 from shopfloor.accounts import Permission
 from shopfloor.kernel.amounts import written
 from shopfloor.kernel.border import Id
@@ -24,6 +24,7 @@ from shopfloor.web.console.offers import variant_label
 from shopfloor.web.console.product_bundles import ROWS, bundle_forms, variant_meant
 from shopfloor.web.languages import N_
 from shopfloor.web.refusals import message_of
+from shopfloor.web.returning import reason_words
 from shopfloor.web.templating import flash
 
 router = Router(prefix="/console/{shop}/products", include_in_schema=False)
@@ -197,6 +198,7 @@ async def _page(
         bundles, goods, cut = await bundle_forms(tx, desk, variants)
         classes = await pricing.service.tax_classes(tx, shop_id=desk.shop.id)
         no_return = await policies.return_rules.exceptions(tx, shop_id=desk.shop.id, product_ids=[product_id])
+        came_back = await returns.reasons.of_product(tx, shop_id=desk.shop.id, product_id=product_id)
     other = other_language(desk)
     known = product.option_texts.get(other, {})
     words = _option_values(variants)
@@ -217,6 +219,7 @@ async def _page(
         classes=classes,
         tax_class=product.tax_class,
         no_return=no_return.get(product_id),
+        came_back=_by_variant(came_back, variants, desk),
         active="products",
         product=product,
         variants=variants,
@@ -236,6 +239,19 @@ async def _page(
         other=other,
         status=status,
     )
+
+
+def _by_variant(
+    came_back: Sequence[returns.reasons.CameBack], variants: Sequence[catalog.Variant], desk: Desk
+) -> list[tuple[catalog.Variant, int, list[tuple[str, int]]]]:
+    """Variants of which units came back: how many, and how many for which reason."""
+    found: list[tuple[catalog.Variant, int, list[tuple[str, int]]]] = []
+    for variant in variants:
+        mine = [each for each in came_back if each.variant_id == variant.id]
+        if mine:
+            why = [(reason_words(each.reason, desk.language), each.units) for each in mine]
+            found.append((variant, sum(each.units for each in mine), why))
+    return found
 
 
 @router.post("/{product_id}")

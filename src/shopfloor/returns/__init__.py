@@ -5,7 +5,10 @@ than was sent; the money that goes is what was paid for just these units, and it
 """
 
 from shopfloor.returns import papers, reasons
+from shopfloor.returns.asking import MOST_PICTURES, ask
 from shopfloor.returns.audit import audit
+from shopfloor.returns.deciding import approve, close, refuse
+from shopfloor.returns.looking import counts, forget_buyers, get, listing, of_order, offer, send_to
 from shopfloor.returns.models import (
     FAULTS,
     Arrived,
@@ -24,25 +27,8 @@ from shopfloor.returns.models import (
     WrongState,
 )
 from shopfloor.returns.queries import history, pictures, receipts
-from shopfloor.returns.service import (
-    MOST_PICTURES,
-    approve,
-    ask,
-    close,
-    counts,
-    forget_buyers,
-    get,
-    listing,
-    of_order,
-    offer,
-    receive,
-    refund,
-    refund_confirmed,
-    refund_draft,
-    refund_waiting,
-    refuse,
-    send_to,
-)
+from shopfloor.returns.receiving import receive
+from shopfloor.returns.refunding import refund, refund_confirmed, refund_draft, refund_waiting
 
 __all__ = [
     "FAULTS",

@@ -19,7 +19,7 @@ from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
 from shopfloor.kernel.text import UnusableText
 from shopfloor.kernel.values import MAX_MINOR, new_id
-from shopfloor.returns import queries, service
+from shopfloor.returns import asking, deciding, looking, queries, receiving, refunding
 from shopfloor.returns.models import (
     AnswerNeeded,
     Arrived,
@@ -117,7 +117,7 @@ async def returns(
     """Newest first.  The header `Link` leads to the next page, which starts `after` an id."""
     async with db.transaction() as tx:
         found = await paging.page(
-            partial(service.listing, tx, shop_id=actor.shop_id, state=state, search=search),
+            partial(looking.listing, tx, shop_id=actor.shop_id, state=state, search=search),
             after=after,
             before=before,
             limit=limit,
@@ -137,7 +137,7 @@ async def ask(body: AskIn, actor: Manager, db: Db) -> Return:
     for line in body.lines:
         units[line.line_id] = units.get(line.line_id, 0) + line.quantity
     async with db.transaction() as tx:
-        return await service.ask(
+        return await asking.ask(
             tx,
             shop_id=actor.shop_id,
             order_id=body.order_id,
@@ -154,7 +154,7 @@ async def ask(body: AskIn, actor: Manager, db: Db) -> Return:
 async def one(return_id: UUID, actor: Viewer, db: Db) -> dict[str, Any]:
     """With what arrived of it and its history."""
     async with db.transaction() as tx:
-        found = await service.get(tx, shop_id=actor.shop_id, return_id=return_id)
+        found = await looking.get(tx, shop_id=actor.shop_id, return_id=return_id)
         told: dict[str, Any] = msgspec.to_builtins(found)
         told["number"] = found.number
         told["receipts"] = msgspec.to_builtins(await queries.receipts(tx, return_id=return_id))
@@ -168,7 +168,7 @@ async def one(return_id: UUID, actor: Viewer, db: Db) -> dict[str, Any]:
 )
 async def approve(return_id: UUID, body: ApproveIn, actor: Manager, db: Db) -> Return:
     async with db.transaction() as tx:
-        return await service.approve(
+        return await deciding.approve(
             tx,
             shop_id=actor.shop_id,
             return_id=return_id,
@@ -184,7 +184,7 @@ async def approve(return_id: UUID, body: ApproveIn, actor: Manager, db: Db) -> R
 async def refuse(return_id: UUID, body: AnswerIn, actor: Manager, db: Db) -> Return:
     """The answer says why."""
     async with db.transaction() as tx:
-        return await service.refuse(
+        return await deciding.refuse(
             tx, shop_id=actor.shop_id, return_id=return_id, actor=_actor(actor), answer=body.answer
         )
 
@@ -193,7 +193,7 @@ async def refuse(return_id: UUID, body: AnswerIn, actor: Manager, db: Db) -> Ret
 async def close(return_id: UUID, body: AnswerIn, actor: Manager, db: Db) -> Return:
     """Nothing of it comes."""
     async with db.transaction() as tx:
-        return await service.close(
+        return await deciding.close(
             tx, shop_id=actor.shop_id, return_id=return_id, actor=_actor(actor), answer=body.answer
         )
 
@@ -205,7 +205,7 @@ async def close(return_id: UUID, body: AnswerIn, actor: Manager, db: Db) -> Retu
 async def receive(return_id: UUID, body: ReceiveIn, actor: Manager, db: Db) -> Return:
     """These units are here: sellable ones are on the shelf again, others are written off."""
     async with db.transaction() as tx:
-        return await service.receive(
+        return await receiving.receive(
             tx,
             shop_id=actor.shop_id,
             return_id=return_id,
@@ -224,7 +224,7 @@ async def refund(request: Request, return_id: UUID, body: RefundIn, actor: Manag
     it, the return stays as it is until then.
     """
     async with db.transaction() as tx:
-        done = await service.refund(
+        done = await refunding.refund(
             tx,
             shop_id=actor.shop_id,
             return_id=return_id,

@@ -14,7 +14,7 @@ from shopfloor.kernel import jobs
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import now
-from shopfloor.returns import service
+from shopfloor.returns import looking
 from shopfloor.returns.models import Return, State, WrongState
 
 
@@ -34,7 +34,7 @@ def label_id(return_id: UUID) -> UUID:
 
 async def ask(tx: Tx, *, shop_id: int, return_id: UUID) -> UUID:
     """Raises ReturnNotFound, WrongState for one whose goods nobody waits for."""
-    found = await service.get(tx, shop_id=shop_id, return_id=return_id)
+    found = await looking.get(tx, shop_id=shop_id, return_id=return_id)
     if found.state is not State.APPROVED or found.keeps_goods:
         raise WrongState(state=found.state)
     sheet_id = await documents.ask_sheet(
@@ -56,7 +56,7 @@ async def make(run: jobs.Run, asked: OfReturn) -> None:
     """Raises ReturnNotFound, documents.DocumentNotFound for one that was forgotten meanwhile."""
     async with run.db.transaction() as tx:
         wanted = await documents.sheet(tx, shop_id=asked.shop_id, sheet_id=label_id(asked.return_id))
-        found = await service.get(tx, shop_id=asked.shop_id, return_id=asked.return_id)
+        found = await looking.get(tx, shop_id=asked.shop_id, return_id=asked.return_id)
         data = await _data(tx, found)
     await documents.make_sheet(run.db, wanted, data)
     async with run.db.transaction() as tx:
@@ -78,7 +78,7 @@ async def _data(tx: Tx, found: Return) -> dict[str, Any]:
             "number": found.number,
             "order": f"#{found.order_number}",
             "from": [view.order.contact_name, *documents.words.address(view.order.address, lang)],
-            "to": (await service.send_to(tx, shop_id=found.shop_id)).splitlines(),
+            "to": (await looking.send_to(tx, shop_id=found.shop_id)).splitlines(),
             "own": asdict(documents.code128.bars(found.number)),
             "reason": told.get(found.reason, ""),
             "note": found.note,

@@ -498,8 +498,8 @@ async def serve(
     async with node.living():
         application = build(node)
         # Tens of thousands of short-lived objects a second would make the collector walk the whole program
-        # again and again: half of the time a purchase takes here.  What is loaded by now stays; look less often.
-        gc.collect()
+        # again and again: half of the time a purchase takes here.  What is loaded by now stays, with the little of it
+        # that is rubbish: to look for that takes as long as to start the database.  Look less often.
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
         gc.enable()

@@ -54,3 +54,20 @@ def test_a_process_that_sells_loads_neither_the_lake_nor_the_solver_nor_what_ord
 )
 def test_what_comes_later_comes(use: str, library: str) -> None:
     assert library in loaded(use)
+
+
+def test_classes_are_declared_without_writing_their_methods() -> None:
+    """`kernel.records`: of what a process does before it serves, this was the largest part."""
+    program = """
+import dataclasses, inspect, shopfloor.app
+kinds = {each for name, module in list(sys.modules.items()) if name.startswith("shopfloor")
+         for each in list(vars(module).values())
+         if isinstance(each, type) and dataclasses.is_dataclass(each) and each.__module__.startswith("shopfloor")}
+written = [each for each in kinds if inspect.isfunction(vars(each).get("__init__"))]
+print(f"many.{len(kinds) > 600} few.{len(written) < 40}")
+"""
+    said = subprocess.run(
+        [sys.executable, "-c", f"import sys\n{program}"], check=True, capture_output=True, text=True
+    ).stdout
+
+    assert said.split() == ["many.True", "few.True"]

@@ -1,11 +1,14 @@
 """A permission that nothing asks for promises what nobody keeps."""
 
 import ast
+import inspect
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 import shopfloor
@@ -68,3 +71,15 @@ def test_every_route_can_be_built_and_says_who_may_use_it() -> None:
     built = [route.dependant for route in product.routes if isinstance(route, APIRoute)]
 
     assert len(built) > 300
+    # A dependency that is no coroutine waits for a thread, with every request.
+    assert {name for each in built for name in called_in_threads(each)} == set()
+
+
+def called_in_threads(route: Dependant) -> list[str]:
+    below = [name for each in route.dependencies for name in called_in_threads(each)]
+    call: Any = route.call
+    if call is None:
+        return below
+    said = call if inspect.isroutine(call) else type(call).__call__
+    is_late = inspect.iscoroutinefunction(said) or inspect.isasyncgenfunction(said)
+    return below if is_late else [*below, f"{call.__module__}.{call.__qualname__}"]

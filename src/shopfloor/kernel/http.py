@@ -31,8 +31,13 @@ def database(connection: HTTPConnection) -> Database:
     return services_of(connection).db
 
 
+async def _pool(connection: HTTPConnection) -> Database:
+    # What is no coroutine is called in a thread: a hundred times what the call takes, with every request.
+    return database(connection)
+
+
 # The pool, not a connection: a connection held by a request that streams would be gone for as long.
-Db = Annotated[Database, Depends(database)]
+Db = Annotated[Database, Depends(_pool)]
 
 
 def client_address(request: HTTPConnection) -> str:

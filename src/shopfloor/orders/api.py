@@ -101,7 +101,7 @@ class EraseIn(BaseModel):
     shopper: UUID | None = None
 
 
-def _narrowing(
+async def _narrowing(
     *,
     status: str | None = None,
     payment_status: str | None = None,

@@ -14,7 +14,7 @@ from shopfloor.kernel.services import services_of
 from shopfloor.shoppers.cookie import COOKIE
 
 
-def shopper(request: Request) -> UUID:
+async def shopper(request: Request) -> UUID:
     """Who is shopping: from the signed cookie, or somebody new who gets it with this answer."""
     keyring = services_of(request).part(Keyring)
     known = shoppers.read_shopper(keyring, request.cookies.get(COOKIE))

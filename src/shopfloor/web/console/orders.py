@@ -95,7 +95,7 @@ class Asked:
 Word = Annotated[str, Query(max_length=20)]
 
 
-def asked(
+async def asked(
     *,
     status: Word = "",
     payment: Word = "",

@@ -20,8 +20,9 @@ from uuid import UUID
 import pytest
 from tests.orders.bank import Bank
 from tests.orders.conftest import PRICE, MakeMarket, Market, make_market
-from tests.races.test_races_orders_kills import CLEAN, completing
+from tests.races.test_races_orders_kills import CLEAN, completing, nobody_is_in_a_transaction
 from tests.races.test_races_stock_intake import Proxy
+from tests.waiting import PATIENCE, soon
 from typing_extensions import override
 
 from shopfloor import orders, payments
@@ -192,8 +193,9 @@ async def killed_at(number: int | None, line: Proxy, job: Job, bank: Counter) ->
     line.cut = cut
     process = CLEAN.Process(target=working, args=(line.dsn, job, bank))
     process.start()
-    await asyncio.to_thread(process.join, 60)
+    await asyncio.to_thread(process.join, PATIENCE)
     assert process.exitcode == -signal.SIGKILL
+    await soon("the line of the dead is closed", lambda: line.serving == 0)
     return reached
 
 
@@ -231,6 +233,7 @@ async def prepared(market: Market, kind: str, bank: Counter) -> Job:
 
 async def finished(market: Market, job: Job, bank: Counter) -> None:
     """Who comes next: the buyer presses again and pays; the worker reads what is left, and sends what is owed."""
+    await nobody_is_in_a_transaction(market.db)
     async with market.db.transaction() as tx:
         await tx.run("UPDATE payments.inbox SET next_at = now() WHERE done_at IS NULL")
         await tx.run("UPDATE payments.refund_try SET next_at = now() WHERE next_at IS NOT NULL")

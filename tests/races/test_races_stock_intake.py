@@ -317,6 +317,8 @@ class Proxy:
         self.moment = 0.2
         """Seconds that the server has for what was delivered last."""
         self.cuts = 0
+        self.serving = 0
+        """Lines that are open."""
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_unix_server(self._serve, str(self._path))
@@ -332,6 +334,13 @@ class Proxy:
         return await asyncio.open_connection(host, int(port))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.serving += 1
+        try:
+            await self._serve_one(reader, writer)
+        finally:
+            self.serving -= 1
+
+    async def _serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await self._connect()
 
         async def answers() -> None:

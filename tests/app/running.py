@@ -179,7 +179,7 @@ class Running:
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.wait(20)
+        self.process.wait(PATIENCE)
 
     def postmaster(self) -> int:
         """Process id of the embedded server."""
@@ -245,7 +245,7 @@ class Owner:
     def close(self) -> None:
         self.wait(self._http.aclose())
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(PATIENCE)
         self._loop.close()
 
     # A few goods

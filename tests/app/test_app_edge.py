@@ -19,7 +19,7 @@ import httpx
 import imageio_ffmpeg
 import pytest
 from tests.app.running import Owner, Running
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 from shopfloor.kernel.headers import HEADERS
 
@@ -276,7 +276,7 @@ def test_silent_connections_keep_no_camera_out_and_count_like_all_others(node: R
     before = connections(node)
     with contextlib.ExitStack() as stack:
         for _ in range(40):
-            stack.enter_context(socket.create_connection((host, int(port)), timeout=10))
+            stack.enter_context(socket.create_connection((host, int(port)), timeout=PATIENCE))
         until("all are counted", lambda: connections(node) >= before + 40 or None)
         camera = subprocess.Popen(
             [
@@ -293,5 +293,5 @@ def test_silent_connections_keep_no_camera_out_and_count_like_all_others(node: R
             )
         finally:
             camera.terminate()
-            camera.wait(20)
+            camera.wait(PATIENCE)
     until("all have left", lambda: connections(node) <= before + 2 or None)

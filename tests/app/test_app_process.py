@@ -47,7 +47,7 @@ def test_taken_ports_are_stepped_around_and_the_printed_ones_are_true() -> None:
             assert (publish.scheme, publish.path) == ("rtmp", "/live")
             assert publish.port is not None
             assert publish.port > camera_port
-            socket.create_connection((str(publish.hostname), publish.port), timeout=10).close()
+            socket.create_connection((str(publish.hostname), publish.port), timeout=PATIENCE).close()
 
 
 def test_the_address_is_the_last_that_is_printed(node: Running) -> None:
@@ -127,7 +127,7 @@ def test_who_waits_for_an_answer_gets_it_before_the_shop_closes() -> None:
 def refuses(shop: Running) -> bool:
     parts = urlsplit(shop.address)
     try:
-        socket.create_connection((str(parts.hostname), parts.port or 0), timeout=5).close()
+        socket.create_connection((str(parts.hostname), parts.port or 0), timeout=PATIENCE).close()
     except OSError:
         return True
     return False

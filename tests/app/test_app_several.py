@@ -17,7 +17,7 @@ import pytest
 from tests.app.running import Owner, Running, place, variant_of
 from tests.conftest import NewDatabase
 from tests.media import checker, film
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 from websockets.sync.client import ClientConnection, connect
 
 PRICE = 9_900
@@ -156,7 +156,7 @@ def test_counters_and_cameras_are_the_same_on_both(several: Several) -> None:
         page(several, several.two, shopper(several.two, several)) as there,
     ):
         position = 0.0
-        end = time.monotonic() + 60
+        end = time.monotonic() + PATIENCE
         while (here.state.get("viewers"), there.state.get("viewers")) != (2, 2):
             assert time.monotonic() < end, (here.state.get("viewers"), there.state.get("viewers"))
             position += 1.0
@@ -215,7 +215,7 @@ async def test_what_is_not_in_a_show_is_for_staff_through_both(several: Several)
             return (await http.get(f"{shop.address}{path}", headers=headers)).status_code
 
         async def soon(what: str, shop: Running, path: str, wanted: int, **headers: str) -> None:
-            end = time.monotonic() + 30
+            end = time.monotonic() + PATIENCE
             while await status(shop, path, **headers) != wanted:
                 assert time.monotonic() < end, what
                 await asyncio.sleep(0.1)
@@ -231,8 +231,8 @@ async def test_what_is_not_in_a_show_is_for_staff_through_both(several: Several)
             assert await status(shop, f"/media/{channel['id']}/{rehearsed}") == 404
             assert await status(shop, f"/media/{channel['id']}/{rehearsed}", **session) == 200
 
-        started = await asyncio.to_thread(owner.shop, "POST", f"/shows/{show}/start")
         began = time.monotonic()
+        started = await asyncio.to_thread(owner.shop, "POST", f"/shows/{show}/start")
         for shop in shops:
             await soon("everybody sees the show", shop, live, 200)
             playlist = checker.parse((await http.get(f"{shop.address}{live}")).text)
@@ -241,8 +241,9 @@ async def test_what_is_not_in_a_show_is_for_staff_through_both(several: Several)
             assert await status(shop, f"/media/{channel['id']}/{rehearsed}") == 404
         await asyncio.sleep(max(began + 4 - time.monotonic(), 0))
         await asyncio.to_thread(owner.shop, "POST", f"/shows/{show}/end")
+        lasted = time.monotonic() - began
         for shop in shops:
-            end = time.monotonic() + 30
+            end = time.monotonic() + PATIENCE
             while "#EXT-X-ENDLIST" not in (await http.get(f"{shop.address}{live}")).text:
                 assert time.monotonic() < end
                 await asyncio.sleep(0.05)
@@ -250,11 +251,11 @@ async def test_what_is_not_in_a_show_is_for_staff_through_both(several: Several)
         replay = f"/media/{channel['id']}/shows/{show}/replay.m3u8"
         assert replay in page
         for shop in shops:
-            end = time.monotonic() + 30
+            end = time.monotonic() + PATIENCE
             while not (kept := checker.parse((await http.get(f"{shop.address}{replay}")).text)).ended:
                 assert time.monotonic() < end
                 await asyncio.sleep(0.1)
-            assert 2.5 < sum(segment.duration for segment in kept.segments) < 5.0
+            assert 1.0 < sum(segment.duration for segment in kept.segments) < lasted + 1.0
             await soon("staff see it go on", shop, preview, 200, **session)
             file = httpx.URL(f"{shop.address}{replay}").join(kept.segments[0].name or "")
             assert (await http.get(file)).status_code == 404, "it holds the rehearsal, too"
@@ -270,7 +271,7 @@ def test_when_the_one_that_records_is_killed_the_other_goes_on(several: Several)
     wish, later = several.wish(), several.wish()
     first = buy(several.one, wish, cookie)
     several.one.process.send_signal(signal.SIGKILL)
-    several.one.process.wait(20)
+    several.one.process.wait(PATIENCE)
     assert buy(several.two, wish, cookie) == first
     assert buy(several.two, later, cookie)["outcome"] == "held"
     owner = Owner(several.two, "corner")

@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from tests.backup.conftest import Place
 from tests.orders.conftest import Market
 from tests.upgrade.conftest import Left, left
+from tests.waiting import PATIENCE
 
 from shopfloor import audit, backup, orders, stock, wiring, worker
 from shopfloor.backup import shelf
@@ -218,7 +219,7 @@ async def test_killed_in_the_middle_it_leaves_nothing_that_looks_whole(
                 time.sleep(0.005)
         finally:
             process.send_signal(signal.SIGKILL)
-            process.wait(20)
+            process.wait(PATIENCE)
             if process.stderr is not None:
                 process.stderr.close()
 

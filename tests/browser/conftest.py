@@ -80,7 +80,7 @@ def channel(owner: Owner) -> Iterator[int]:
         yield made["id"]
     finally:
         child.terminate()
-        child.wait(20)
+        child.wait(PATIENCE)
 
 
 # A Chromium for each file of tests: Playwright's event loop must not stand in the way of the asynchronous tests

@@ -23,6 +23,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from tests.waiting import PATIENCE
 
 PEBBLE = os.environ.get("SHOPFLOOR_PEBBLE") or shutil.which("pebble") or ""
 DNS = str(Path(PEBBLE).with_name("pebble-challtestsrv")) if PEBBLE else ""
@@ -43,7 +44,9 @@ class Authority:
 
     def root(self) -> str:
         context = ssl.create_default_context(cafile=self.ca_file)
-        with urllib.request.urlopen(f"{self.management}/roots/0", context=context, timeout=10) as answer:
+        with urllib.request.urlopen(
+            f"{self.management}/roots/0", context=context, timeout=PATIENCE
+        ) as answer:
             return answer.read().decode()
 
     def break_name(self, name: str) -> None:
@@ -55,7 +58,7 @@ class Authority:
 
     def _tell(self, what: str, body: dict[str, str]) -> None:
         request = urllib.request.Request(f"{self.dns}/{what}", json.dumps(body).encode(), method="POST")
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             assert answer.status == 200
 
 
@@ -66,7 +69,7 @@ def free_port() -> int:
 
 
 def wait_for_port(port: int, process: "subprocess.Popen[bytes]") -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + PATIENCE
     while True:
         assert process.poll() is None, process.args
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
@@ -111,7 +114,7 @@ def running(command: list[str], port: int, place: Path, **environment: str) -> G
         yield
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(PATIENCE)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from tests.app.running import Running, place
 from tests.certificates.pebble import Authority, free_port, needs_pebble, pebble
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 from shopfloor.certificates import Source, Wanted
 from shopfloor.certificates.program import make
@@ -51,7 +51,7 @@ def serial(node: Running, root: str) -> str:
 
 
 def figure(plain: int, name: str) -> float:
-    connection = http.client.HTTPConnection("127.0.0.1", plain, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", plain, timeout=PATIENCE)
     connection.request("GET", "/metrics")
     text = connection.getresponse().read().decode()
     connection.close()
@@ -61,7 +61,7 @@ def figure(plain: int, name: str) -> float:
 
 
 def asked(plain: int, path: str, host: str = NAME) -> http.client.HTTPResponse:
-    connection = http.client.HTTPConnection("127.0.0.1", plain, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", plain, timeout=PATIENCE)
     connection.request("GET", path, headers={"host": host})
     return connection.getresponse()
 

@@ -20,7 +20,7 @@ import websockets
 from tests.app.running import Owner, Running, place
 from tests.certificates.pebble import free_port
 from tests.conftest import NewDatabase
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def test_video_comes_over_tls(lan: Lan) -> None:
         assert len(video.content) > 1_000
     finally:
         camera.terminate()
-        camera.wait(20)
+        camera.wait(PATIENCE)
 
 
 def test_the_port_without_tls_leads_to_https_and_shows_how_to_trust(lan: Lan) -> None:

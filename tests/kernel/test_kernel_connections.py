@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import uvicorn
+from tests.waiting import PATIENCE
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from shopfloor.kernel.client_address import networks
@@ -140,7 +141,7 @@ async def said(server: Server, data: bytes) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(data)
     try:
-        return await asyncio.wait_for(reader.read(), 10)
+        return await asyncio.wait_for(reader.read(), PATIENCE)
     except ConnectionResetError:
         return b""
     finally:
@@ -161,7 +162,7 @@ async def said(server: Server, data: bytes) -> bytes:
 async def test_who_never_finishes_a_request_is_let_go(server: Server, owed: bytes) -> None:
     await said(server, owed)
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while len(server.connections):
             await asyncio.sleep(0.01)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from tests.waiting import PATIENCE
 
 from shopfloor.kernel.postgres import CannotRun, EmbeddedPostgres, server_user
 from shopfloor.kernel.settings import Settings
@@ -42,7 +43,7 @@ def bouncer(place: Path, socket_of_server: str, **settings: str) -> Generator[st
     )  # fmt: skip
     url = f"host={place} port=6432 user=postgres dbname=postgres"
     try:
-        end = time.monotonic() + 20
+        end = time.monotonic() + PATIENCE
         while not (place / ".s.PGSQL.6432").exists():
             assert time.monotonic() < end, (
                 (place / "log").read_text() if (place / "log").exists() else "no log"
@@ -51,7 +52,7 @@ def bouncer(place: Path, socket_of_server: str, **settings: str) -> Generator[st
         yield url
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(PATIENCE)
 
 
 @pytest.mark.parametrize("mode", ["transaction", "session"])

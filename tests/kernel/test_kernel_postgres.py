@@ -7,6 +7,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from tests.waiting import PATIENCE
 
 from shopfloor.kernel.migrations import migrate
 from shopfloor.kernel.postgres import CannotRun, EmbeddedPostgres, cannot_enter
@@ -51,7 +52,7 @@ def test_a_server_that_cannot_be_started_again_yet_is_tried_again(reachable_dire
         with pytest.raises(psycopg.OperationalError):
             psycopg.connect(dsn)
         starting.rmdir()
-        end = time.monotonic() + 60
+        end = time.monotonic() + PATIENCE
         while True:
             try:
                 psycopg.connect(dsn).close()

@@ -147,7 +147,7 @@ async def test_room_that_only_a_page_opened_gets_ticks_and_is_forgotten(
     assert [line.text for line in opened.room.lines()] == ["hello"]
     gateway = Gateway(rooms, read_shopper=lambda _: None)
     running = asyncio.create_task(gateway.run())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while not opened.room.recent:
             await asyncio.sleep(0.05)
         opened.room.hide("1")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import imageio_ffmpeg
+from tests.waiting import PATIENCE
 
 from shopfloor.media import amf
 from shopfloor.media.chunks import AUDIO, COMMAND, VIDEO, ChunkReader, Message, cut
@@ -124,7 +125,7 @@ class Encoder:
             for message in self.incoming.messages():
                 if message.type == COMMAND:
                     return amf.decode(message.payload)
-            data = await asyncio.wait_for(self.reader.read(65_536), 10)
+            data = await asyncio.wait_for(self.reader.read(65_536), PATIENCE)
             if not data:
                 raise EOFError
             self.incoming.feed(data)
@@ -137,7 +138,7 @@ class Encoder:
 
     async def gone(self) -> None:
         """Wait until the server has hung up."""
-        while await asyncio.wait_for(self.reader.read(65_536), 10):
+        while await asyncio.wait_for(self.reader.read(65_536), PATIENCE):
             pass
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import uvloop
 from tests.media.film import Tag, encoder, frame
-from tests.waiting import soon
+from tests.waiting import PATIENCE, soon
 
 from shopfloor.media import amf
 from shopfloor.media.chunks import (
@@ -144,7 +144,7 @@ async def test_media_before_publish_is_closed() -> None:
 async def test_the_chunk_size_is_announced_before_any_long_reply() -> None:
     async with serving() as (_, port, _), encoder(port) as camera:
         camera.send(Message(COMMAND, 0, 0, amf.encode("connect", 1, {"app": "live"})))
-        data = await asyncio.wait_for(camera.reader.read(65_536), 5)
+        data = await asyncio.wait_for(camera.reader.read(65_536), PATIENCE)
         announced = data.index(
             cut(Message(SET_CHUNK_SIZE, 0, 0, (65_536).to_bytes(4)), csid=2, chunk_size=128)
         )
@@ -179,7 +179,7 @@ async def test_what_is_not_rtmp_is_closed_without_a_word(data: bytes) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(data)
         try:
-            said = await asyncio.wait_for(reader.read(), 5)
+            said = await asyncio.wait_for(reader.read(), PATIENCE)
         except ConnectionError:
             said = b""
         writer.close()
@@ -224,7 +224,7 @@ async def test_silence_ends_a_stream() -> None:
         serving(Limits(idle_seconds=0.2, step_seconds=0.2)) as (_, port, sinks),
         encoder(port, key="right"),
     ):
-        await asyncio.wait_for(sinks[0].over.wait(), 5)
+        await asyncio.wait_for(sinks[0].over.wait(), PATIENCE)
 
         assert sinks[0].cause is EndCause.LOST
 
@@ -315,7 +315,7 @@ async def test_a_reset_with_data_pending_loses_nothing_that_arrived() -> None:
             raw = camera.writer.get_extra_info("socket")
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             camera.writer.transport.abort()
-        await asyncio.wait_for(sinks[0].over.wait(), 5)
+        await asyncio.wait_for(sinks[0].over.wait(), PATIENCE)
 
     assert sinks[0].cause is EndCause.LOST
     assert len(sinks[0].messages) == 50
@@ -325,7 +325,7 @@ async def test_a_hang_up_in_the_middle_of_a_chunk_is_an_end() -> None:
     async with serving() as (_, port, sinks):
         async with encoder(port, key="right") as camera:
             camera.writer.write(cut(Message(VIDEO, 1, 0, bytes(5_000)), csid=4, chunk_size=128)[:700])
-        await asyncio.wait_for(sinks[0].over.wait(), 5)
+        await asyncio.wait_for(sinks[0].over.wait(), PATIENCE)
 
     assert sinks[0].messages == []
 
@@ -334,7 +334,7 @@ async def test_garbage_in_a_stream_ends_that_stream_only() -> None:
     async with serving() as (_, port, sinks), encoder(port, key="right") as good:
         async with encoder(port, key="right") as bad:
             bad.writer.write(b"\x04\0\0\0\xff\xff\xff\x09\x01\0\0\0")
-            await asyncio.wait_for(sinks[1].over.wait(), 5)
+            await asyncio.wait_for(sinks[1].over.wait(), PATIENCE)
         good.send_tag(Tag(9, 1, b"\x17\x01abcdef"))
         await until(lambda: sinks[0].messages == [("video", 1, b"\x17\x01abcdef")])
 
@@ -343,7 +343,7 @@ async def test_acknowledgements_count_bytes() -> None:
     async with serving() as (_, port, _), encoder(port, key="right") as camera:
         for i in range(30):
             camera.send(Message(VIDEO, 1, i, b"\x27\x01" + bytes(50_000)))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 found = [m for m in camera.incoming.messages() if m.type == ACKNOWLEDGEMENT]
                 if found:
@@ -356,7 +356,7 @@ async def test_acknowledgements_count_bytes() -> None:
 async def test_a_ping_is_answered() -> None:
     async with serving() as (_, port, _), encoder(port, key="right") as camera:
         camera.send(Message(USER_CONTROL, 0, 0, b"\x00\x06\x00\x00\x12\x34"))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while not (found := [m for m in camera.incoming.messages() if m.type == USER_CONTROL]):
                 camera.incoming.feed(await camera.reader.read(65_536))
 

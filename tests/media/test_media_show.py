@@ -21,7 +21,7 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from tests.media import checker, film
-from tests.waiting import soon
+from tests.waiting import PATIENCE, soon
 
 from shopfloor import media
 from shopfloor.kernel.database import Database
@@ -273,7 +273,7 @@ async def test_a_second_publisher_is_refused_until_the_first_falls_silent(
     database: Database, tmp_path: Path
 ) -> None:
     async with (
-        studio(database, tmp_path, limits=Limits(takeover_seconds=0.5, drain_seconds=0.05)) as at,
+        studio(database, tmp_path, limits=Limits(takeover_seconds=2.0, drain_seconds=0.05)) as at,
         film.encoder(at.port, key=at.key) as first,
     ):
         for tag in film.stream(seconds=3):
@@ -283,7 +283,7 @@ async def test_a_second_publisher_is_refused_until_the_first_falls_silent(
             await second.connect()
             await second.create()
             assert await second.publish(at.key) == "NetStream.Publish.BadName"
-        await asyncio.sleep(0.6)
+        await asyncio.sleep(2.1)
         async with film.encoder(at.port, key=at.key) as third:
             await first.gone()
             await play(third, 2)
@@ -499,7 +499,7 @@ async def test_what_was_on_air_goes_some_time_after_the_show(database: Database,
         await at.server.shows_changed(at.channel)
         assert (await at.playlist()).ended
         for path in ("live.m3u8", name):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE):
                 while (await at.http.get(f"/media/{at.channel}/{path}")).status_code != 404:
                     await asyncio.sleep(0.02)
         await until(lambda: at.server.rows.waiting == 0)

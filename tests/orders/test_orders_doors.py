@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from tests.orders.conftest import PRICE, MakeMarket, Market, form
+from tests.waiting import PATIENCE
 
 from shopfloor import catalog, live, orders, purchases, rooms, stock
 from shopfloor.kernel.database import DatabaseAway
@@ -564,7 +565,7 @@ async def test_an_early_wish_that_breaks_is_answered_and_so_are_those_behind_it(
         return terms
 
     shop.terms.load = damaged
-    first, second = await asyncio.wait_for(asyncio.gather(shop.buy(), shop.buy(variant_id=sound)), 20)
+    first, second = await asyncio.wait_for(asyncio.gather(shop.buy(), shop.buy(variant_id=sound)), PATIENCE)
 
     assert (first.status, first.json["code"]) == (503, "intake.unknown")
     assert second.json["outcome"] == "held"
@@ -589,7 +590,9 @@ async def test_terms_in_use_are_renewed_before_they_are_stale() -> None:
         now[0] = float(second)
         terms = cache.get(7)
         prices.append(None if terms is None else terms.prices[9])
-        await asyncio.sleep(0.01)
+        # What is loaded meanwhile waits for nothing: it needs a few turns of the loop.
+        for _ in range(20):
+            await asyncio.sleep(0)
     assert prices == [1, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4]
     now[0] = 40.0
     assert cache.get(7) is None

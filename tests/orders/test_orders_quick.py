@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 import uvicorn
-from tests.waiting import soon
+from tests.waiting import PATIENCE, soon
 
 from shopfloor import shoppers
 from shopfloor.kernel.keyring import Keyring
@@ -113,7 +113,7 @@ class Client:
         self.writer.write(data)
 
     async def receive(self) -> tuple[int, dict[str, str], bytes]:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             head = (await self.reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
             headers = dict(line.lower().split(": ", 1) for line in head[1:-2])
             body = await self.reader.readexactly(int(headers["content-length"]))

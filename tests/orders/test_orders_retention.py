@@ -15,6 +15,7 @@ import pytest
 from tests.conftest import NewDatabase
 from tests.jobs import drain
 from tests.orders.conftest import PRICE, MakeMarket, Market
+from tests.waiting import PATIENCE
 
 from shopfloor import job_handlers, orders, payments, retention, rooms, stock, wiring, worker
 from shopfloor.collector import Collector
@@ -180,7 +181,7 @@ async def door(market: Market, dsn: str) -> AsyncIterator[Any]:
                 price_minor=PRICE,
             )
             gateway.ask(wish, shopper=BUYER, reply=lambda reply: answer.set_result(encode(reply)))
-        return json.loads(await asyncio.wait_for(answer, 20))
+        return json.loads(await asyncio.wait_for(answer, PATIENCE))
 
     yield buy
     for gateway in made:
@@ -464,7 +465,7 @@ async def test_the_worker_makes_the_months_to_come(market: Market, dsn: str, tmp
             # Delivery and jobs are others' tests.
             loop.close()
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while await count(market.db, "SELECT count(*) FROM kernel.partition") < 2 * partitions.AHEAD:
                 await asyncio.sleep(0.02)
     finally:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import uvicorn
+from tests.waiting import PATIENCE
 
 from shopfloor.payments.connections import Account
 from shopfloor.payments.sandbox import Sandbox, webhook_secret
@@ -37,7 +38,7 @@ def serving(path: Path) -> Generator[Served]:
     server = uvicorn.Server(uvicorn.Config(sandbox, lifespan="off", log_config=None))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
-    until = time.monotonic() + 30
+    until = time.monotonic() + PATIENCE
     while not server.started and time.monotonic() < until:
         threading.Event().wait(0.01)
     try:

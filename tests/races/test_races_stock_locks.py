@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from tests.waiting import PATIENCE
 
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.values import new_id
@@ -49,7 +50,7 @@ async def a_shop_whose_open_pool_is_younger(db: Database) -> tuple[int, int]:
 
 async def waits(db: Database, pid: int, work: "asyncio.Future[Any]") -> None:
     """Until that connection waits for a lock, or has done its work without."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while not work.done():
             async with db.transaction() as tx:
                 if await tx.value("SELECT cardinality(pg_blocking_pids(%(pid)s)) > 0", pid=pid):
@@ -81,7 +82,7 @@ async def test_a_purchase_that_borrows_and_a_transfer_do_not_lock_each_other_out
         other = asyncio.ensure_future(the_other())
         await waits(database, await pid, other)
         lent = await (await batch_sql.lock_lent(tx, pool_ids=[show], variant_ids=[HANFU])).fetchall()
-    locked = await asyncio.wait_for(other, 20)
+    locked = await asyncio.wait_for(other, PATIENCE)
 
     assert ([shelf.pool_id for shelf in first], [shelf.pool_id for shelf in lent]) == ([show], [open_pool])
     assert locked == [show, open_pool]

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 from psycopg.errors import SerializationFailure, UniqueViolation
 from tests.stock.conftest import SHOP, Ledger
+from tests.waiting import PATIENCE
 
 from shopfloor import stock
 from shopfloor.stock.speculation import Speculation, SpeculativeBatch, answers_of, carry_out, warm_up
@@ -611,7 +612,7 @@ async def test_two_at_the_same_moment_count_together(ahead: Ahead, more: dict[st
         await carry_out(tx, first)
         waiting = asyncio.create_task(ahead.carry_out(second))
         async with ahead.ledger.db.transaction() as other:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 while not await other.value(
                     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
                 ):

@@ -251,7 +251,7 @@ def main() -> None:
                 merchant.shop("POST", f"/shows/{show.id}/end")
             finally:
                 film.terminate()
-                film.wait(20)
+                film.wait(90)
             supply(merchant, products, show)
             second = merchant.on_air("Back by demand", products[0], quota=0, titles={"zh_CN": "返场预售"})
             with Buyer(shop, second, name="Presale 预") as buyer:

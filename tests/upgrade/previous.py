@@ -104,7 +104,7 @@ class Previous:
             until("the previous release is open", self._open)
         except BaseException:
             self.process.kill()
-            self.process.wait(20)
+            self.process.wait(PATIENCE)
             raise
         return self
 
@@ -123,7 +123,7 @@ class Previous:
             self.process.wait(40)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            self.process.wait(20)
+            self.process.wait(PATIENCE)
 
 
 class Merchant:

@@ -22,6 +22,7 @@ from argon2 import PasswordHasher
 from argon2.profiles import CHEAPEST
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from tests.cluster import copy_cluster, make_place
 from tests.connections import kept_connections
 from tests.emptying import Emptying
 
@@ -47,6 +48,12 @@ LONG = (
 )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    # Workers are started by the process that made it.
+    if not hasattr(config, "workerinput"):
+        config.add_cleanup(make_place())
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first."""
@@ -55,14 +62,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return next((place for place, long in enumerate(LONG) if item.nodeid.startswith(long)), len(LONG))
 
     items.sort(key=rank)
-
-
-def hurry(dsn: str) -> None:
-    """No test pulls the plug of this server: those about what a disk keeps start a server of their own."""
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        for setting in ("fsync", "full_page_writes"):
-            connection.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(setting)))
-        connection.execute("SELECT pg_reload_conf()")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -113,11 +112,9 @@ def migrated(reachable_directory: Path) -> Iterator[str]:
     """Connection string of a migrated database that belongs to this session."""
     given = os.environ.get("SHOPFLOOR_DATABASE_URL")
     if given is None:
-        with EmbeddedPostgres(reachable_directory) as server:
-            hurry(server.dsn)
-            migrate(server.dsn)
-            with _kept_new(server.dsn):
-                yield server.dsn
+        copy_cluster(reachable_directory)
+        with EmbeddedPostgres(reachable_directory) as server, _kept_new(server.dsn):
+            yield server.dsn
         return
     name = f"shopfloor_test_{os.getpid()}"
     with psycopg.connect(given, autocommit=True) as connection:

@@ -1,7 +1,6 @@
 """The product as its operator starts it: a process of its own, spoken to over the network only."""
 
 import asyncio
-import atexit
 import io
 import json
 import os
@@ -17,7 +16,6 @@ import threading
 import time
 from collections.abc import Coroutine, Generator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
@@ -26,11 +24,10 @@ import psycopg
 from PIL import Image, ImageDraw
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
+from tests.cluster import copy_cluster
 from tests.waiting import PATIENCE
 
 from shopfloor.demo.merchant import Merchant
-from shopfloor.kernel.migrations import migrate
-from shopfloor.kernel.postgres import EmbeddedPostgres
 
 STATIC: Final = Path(__file__).parents[2] / "src/shopfloor/web/static"
 PASSWORD: Final = "a kiln full of bowls"
@@ -66,30 +63,6 @@ def database_url() -> Generator[str | None]:
             connection.execute(
                 sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
             )
-
-
-@cache
-def _migrated_cluster() -> Path:
-    """The files of an embedded server that was stopped after its migrations: to copy them takes a tenth of making them.
-
-    The plug of no machine is pulled in the tests that get one: it does not wait for the disk.
-    """
-    home = Path(tempfile.mkdtemp(prefix="shopfloor-cluster-"))
-    atexit.register(shutil.rmtree, home, ignore_errors=True)
-    home.chmod(0o711)
-    with EmbeddedPostgres(home) as server:
-        migrate(server.dsn)
-        with psycopg.connect(server.dsn, autocommit=True) as connection:
-            connection.execute("ALTER SYSTEM SET fsync = off")
-    return home / "postgres/data"
-
-
-def _copy_cluster(data_dir: Path) -> None:
-    home = data_dir / "postgres"
-    if home.exists():
-        return
-    home.mkdir(mode=0o711)
-    subprocess.run(["cp", "-a", str(_migrated_cluster()), str(home / "data")], check=True)
 
 
 class Running:
@@ -146,7 +119,7 @@ class Running:
     def __enter__(self) -> Self:
         assert (STATIC / "manifest.json").exists(), "the front end is not built; run `make assets` first"
         if "SHOPFLOOR_DATABASE_URL" not in self.environment and not self._from_nothing:
-            _copy_cluster(self.data_dir)
+            copy_cluster(self.data_dir)
         with (self.data_dir / "stderr").open("ab") as log:
             self.process = subprocess.Popen(
                 self._command, env=self.environment, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True,

@@ -135,7 +135,7 @@ async def test_what_writes_several_levels_locks_them_in_the_one_order_by_itself(
         await waits(database, await pid, other)
         assert not other.done()
         await tx.run("SELECT FROM stock.level WHERE id = %(last)s FOR NO KEY UPDATE NOWAIT", last=last)
-    await asyncio.wait_for(other, 20)
+    await asyncio.wait_for(other, PATIENCE)
 
 
 async def test_what_lengthens_several_holds_locks_them_in_the_order_of_their_ids(database: Database) -> None:
@@ -173,4 +173,4 @@ async def test_what_lengthens_several_holds_locks_them_in_the_order_of_their_ids
         await waits(database, await pid, other)
         assert not other.done()
         await tx.run("SELECT FROM stock.hold WHERE id = %(last)s FOR UPDATE NOWAIT", last=last)
-    assert set(await asyncio.wait_for(other, 20)) == {first, last}
+    assert set(await asyncio.wait_for(other, PATIENCE)) == {first, last}

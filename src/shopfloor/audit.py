@@ -91,6 +91,7 @@ async def _run(db: Database, settings: Settings, delivered: collector.FactIds) -
         came_back = await returns.audit(tx)
         delivery = await _outbox(tx, delivered)
         plans = await _plans(tx)
+        kept = await paid_at_the_end(tx)
         borders = await _borders(tx)
         forgotten = await outbox.forgotten_until(tx)
     ledger.append(await asyncio.to_thread(stock.retention.audit_archive, books, settings.archive_dir))
@@ -103,6 +104,7 @@ async def _run(db: Database, settings: Settings, delivered: collector.FactIds) -
         *(_counted("disputes", check.name, check.looked_at, check.offending) for check in contested),
         *(_counted("returns", check.name, check.looked_at, check.offending) for check in came_back),
         plans,
+        *kept,
         *borders,
         *delivery,
     ]
@@ -130,6 +132,44 @@ async def _plans(tx: Tx) -> Finding:
         if not (await supply.recheck(tx, shop_id=shop_id, plan_id=plan_id)).holds
     ]
     return _counted("supply", "plans cost what they say and keep every term", len(rows), tuple(wrong[:100]))
+
+
+async def paid_at_the_end(tx: Tx) -> list[Finding]:
+    """What shows keep unpaid (`live.Show.keep_until`): for whom, how much, and not longer than they said.
+
+    The ceiling is that of a browser; what somebody moved to another one of theirs is not counted against it.
+    """
+    kept = """
+        SELECT h.id, h.buyer, h.quantity, h.shop_id, s.id AS show_id, s.status, s.started_at, s.ended_at, s.keep_until,
+               s.unpaid_units
+          FROM live.show s JOIN stock.hold h ON h.pool_id = s.pool_id
+         WHERE h.limited AND h.state = 'held' AND h.expires_at = s.keep_until
+    """
+    checks = {
+        "what is kept for the end is kept for buyers the shop knows": """
+            SELECT DISTINCT k.id::text FROM kept k
+             WHERE NOT EXISTS (SELECT FROM stock.proven p WHERE p.shop_id = k.shop_id AND p.buyer = k.buyer)""",
+        "what is kept for the end stays within the ceiling of its show": """
+            SELECT min(k.show_id) || ' ' || k.buyer FROM kept k
+             WHERE NOT EXISTS (SELECT FROM customers.browser b
+                                 JOIN customers.browser o ON o.shop_id = b.shop_id AND o.customer_id = b.customer_id
+                                WHERE b.shop_id = k.shop_id AND b.shopper = k.buyer AND o.shopper <> b.shopper)
+             GROUP BY k.show_id, k.buyer HAVING sum(k.quantity) > min(k.unpaid_units)""",
+        "nothing is kept for the end of a show that is over": """
+            SELECT DISTINCT k.id::text FROM kept k
+             WHERE k.status = 'ended' AND k.ended_at < k.keep_until""",
+    }
+    count = await tx.connection.execute(
+        "WITH kept AS ({kept}) SELECT count(DISTINCT id) FROM kept".replace("{kept}", kept)
+    )
+    (looked_at,) = await count.fetchone() or (0,)
+    findings: list[Finding] = []
+    for name, sql in checks.items():
+        cursor = await tx.connection.execute(
+            "WITH kept AS ({kept}) {sql} LIMIT 100".replace("{kept}", kept).replace("{sql}", sql)
+        )
+        findings.append(_counted("live", name, looked_at, tuple(row[0] for row in await cursor.fetchall())))
+    return findings
 
 
 async def _borders(tx: Tx) -> list[Finding]:

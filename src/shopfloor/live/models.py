@@ -1,7 +1,7 @@
 """What a show is made of: plain values, the states a show can be in, and this module's refusals.  No I/O here."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
@@ -53,9 +53,23 @@ class Show:
     ended_at: datetime | None
     viewers_peak: int
     notice: dict[str, Any] | None
+    pay_after_minutes: int | None = None
+    """At the end: so many minutes after it what was bought in it is paid.  None: as buyers go."""
+    unpaid_units: int | None = None
+    """What is kept unpaid for one buyer."""
+    keep_until: datetime | None = None
+    """For how long that is kept while the show goes on: twelve hours from its start."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "status", ShowStatus(self.status))
+
+    @property
+    def kept_until(self) -> datetime | None:
+        """Until when what is paid at the end is kept, as far as that is known; None where buyers pay as they go."""
+        if self.pay_after_minutes is None or self.ended_at is None or self.keep_until is None:
+            return self.keep_until
+        after = self.ended_at + timedelta(minutes=self.pay_after_minutes)
+        return self.keep_until if self.keep_until <= self.ended_at else after
 
     def refuse_ended(self) -> None:
         """Raises WrongStatus once the show is over: it stays as it was."""

@@ -30,7 +30,8 @@ async def insert_show(
         INSERT INTO live.show (shop_id, title, titles, starts_at, channel_id, host_id, limit_per_show)
         VALUES (%(shop_id)s, %(title)s, %(titles)s, %(starts_at)s, %(channel_id)s, %(host_id)s, %(limit_per_show)s)
         RETURNING id, shop_id, title, titles, status, channel_id, host_id, pool_id, limit_per_show,
-                  starts_at, started_at, ended_at, viewers_peak, notice
+                  starts_at, started_at, ended_at, viewers_peak, notice, pay_after_minutes, unpaid_units,
+               keep_until
         """,
         shop_id=shop_id,
         title=title,
@@ -47,7 +48,8 @@ async def show(tx: Tx, *, show_id: int) -> Show | None:
         Show,
         """
         SELECT id, shop_id, title, titles, status, channel_id, host_id, pool_id, limit_per_show,
-               starts_at, started_at, ended_at, viewers_peak, notice
+               starts_at, started_at, ended_at, viewers_peak, notice, pay_after_minutes, unpaid_units,
+               keep_until
           FROM live.show WHERE id = %(show_id)s
         """,
         show_id=show_id,
@@ -60,7 +62,8 @@ async def locked_show(tx: Tx, *, shop_id: int, show_id: int) -> Show | None:
         Show,
         """
         SELECT id, shop_id, title, titles, status, channel_id, host_id, pool_id, limit_per_show,
-               starts_at, started_at, ended_at, viewers_peak, notice
+               starts_at, started_at, ended_at, viewers_peak, notice, pay_after_minutes, unpaid_units,
+               keep_until
           FROM live.show WHERE id = %(show_id)s AND shop_id = %(shop_id)s FOR NO KEY UPDATE
         """,
         shop_id=shop_id,
@@ -100,7 +103,8 @@ async def shows(
         Show,
         """
         SELECT id, shop_id, title, titles, status, channel_id, host_id, pool_id, limit_per_show,
-               starts_at, started_at, ended_at, viewers_peak, notice
+               starts_at, started_at, ended_at, viewers_peak, notice, pay_after_minutes, unpaid_units,
+               keep_until
           FROM live.show
          WHERE {listed}
            AND (%(after)s::bigint IS NULL OR (coalesce(started_at, starts_at, created_at), id) <
@@ -123,7 +127,8 @@ async def shows_on_air(tx: Tx, *, channel_id: int) -> list[Show]:
         Show,
         """
         SELECT id, shop_id, title, titles, status, channel_id, host_id, pool_id, limit_per_show,
-               starts_at, started_at, ended_at, viewers_peak, notice
+               starts_at, started_at, ended_at, viewers_peak, notice, pay_after_minutes, unpaid_units,
+               keep_until
           FROM live.show WHERE channel_id = %(channel_id)s AND status = 'live'
         """,
         channel_id=channel_id,
@@ -181,12 +186,21 @@ async def update_show(
     )
 
 
-async def set_live(tx: Tx, *, show_id: int, pool_id: int, at: datetime) -> None:
+async def set_live(tx: Tx, *, show_id: int, pool_id: int, at: datetime, keep_until: datetime) -> None:
+    """With what its shop has set of paying at the end."""
     await tx.run(
-        "UPDATE live.show SET status = 'live', pool_id = %(pool_id)s, started_at = %(at)s WHERE id = %(show_id)s",
+        """
+        UPDATE live.show AS s
+           SET status = 'live', pool_id = %(pool_id)s, started_at = %(at)s, pay_after_minutes = p.minutes,
+               unpaid_units = p.units, keep_until = CASE WHEN p.minutes IS NOT NULL THEN %(keep_until)s::timestamptz END
+          FROM (SELECT) AS always
+          LEFT JOIN live.pay_at_end AS p ON p.shop_id = (SELECT shop_id FROM live.show WHERE id = %(show_id)s)
+         WHERE s.id = %(show_id)s
+        """,
         show_id=show_id,
         pool_id=pool_id,
         at=at,
+        keep_until=keep_until,
     )
 
 

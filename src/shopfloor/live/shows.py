@@ -5,7 +5,8 @@ caller does not know better they are taken from the wall clock.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from shopfloor import accounts, catalog, media, stock
 from shopfloor.kernel import outbox, paging
@@ -33,6 +34,8 @@ from shopfloor.live.models import (
 from shopfloor.live.quotas import set_apart
 
 MAX_TITLE = 120
+KEPT_ON_AIR: Final = timedelta(hours=12)
+"""The longest that units are kept unpaid while a show goes on."""
 
 
 async def plan_show(
@@ -183,14 +186,16 @@ async def start_show(tx: Tx, *, shop_id: int, show_id: int, by: int | None = Non
             raise ChannelBusy(channel_id=before.channel_id)
     pool = await set_apart(tx, shop_id=shop_id, show_id=show_id)
     at = now()
-    await queries.set_live(tx, show_id=show_id, pool_id=pool.id, at=at)
+    await queries.set_live(tx, show_id=show_id, pool_id=pool.id, at=at, keep_until=at + KEPT_ON_AIR)
     host_id = before.host_id if before.host_id is not None else by
     await outbox.record(tx, ShowStarted(shop_id, show_id, pool.id, before.channel_id, host_id, video_ms(at)))
     return await show(tx, shop_id=shop_id, show_id=show_id)
 
 
 async def end_show(tx: Tx, *, shop_id: int, show_id: int, by: int | None = None) -> Show:
-    """Off air: what was shown is closed, what is left of the quotas flows back.  Holds stay as they are."""
+    """Off air: what was shown is closed, what is left of the quotas flows back.  Holds stay as they are; those that
+    are paid at the end know from now on when that is.
+    """
     before = await locked(tx, shop_id, show_id)
     check_move(before, ShowStatus.ENDED)
     assert before.pool_id is not None, "a running show has a pool"
@@ -199,10 +204,17 @@ async def end_show(tx: Tx, *, shop_id: int, show_id: int, by: int | None = None)
     if await run_of_show_queries.close_featured_interval(tx, show_id=show_id, at=at, video=video) is not None:
         await outbox.record(tx, OfferFeatured(shop_id, show_id, None, None, video))
     await queries.set_ended(tx, show_id=show_id, at=at)
-    await stock.close_show_pool(tx, shop_id=shop_id, show_id=show_id)
+    ended = await show(tx, shop_id=shop_id, show_id=show_id)
+    await stock.close_show_pool(
+        tx,
+        shop_id=shop_id,
+        show_id=show_id,
+        was=ended.keep_until,
+        until=ended.kept_until,
+    )
     host_id = before.host_id if before.host_id is not None else by
     await outbox.record(tx, ShowEnded(shop_id, show_id, before.pool_id, before.channel_id, host_id, video))
-    return await show(tx, shop_id=shop_id, show_id=show_id)
+    return ended
 
 
 async def set_peaks(tx: Tx, *, peaks: Mapping[int, int], shop_id: int | None = None) -> None:

@@ -38,6 +38,13 @@ class PolicyBody(BaseModel):
     pay_to: str | None = Field(None, max_length=2000, description="Left out: as it is. Needs `money.manage`.")
     pick_up_at: str = Field("", max_length=2000)
     together_hours: int = Field(24, ge=0, le=ShopTerms.MOST_TOGETHER_HOURS)
+    pay_after_minutes: int | None = Field(
+        None,
+        ge=ShopTerms.LEAST_PAY_AFTER_MINUTES,
+        le=ShopTerms.MOST_PAY_AFTER_MINUTES,
+        description="Paid at the end: so long after a show.  Null: as they go.  For shows that start from now on.",
+    )
+    unpaid_units: int = Field(10, ge=1, le=ShopTerms.MOST_UNPAID_UNITS)
 
 
 class ReturnRulesBody(BaseModel):

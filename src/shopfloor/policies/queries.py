@@ -9,7 +9,7 @@ async def shop_terms(tx: Tx, *, shop_id: int) -> ShopTerms | None:
         ShopTerms,
         """
         SELECT shipping_minor, free_shipping_from_minor, pay_within_hours, balance_within_days, keep_deposit,
-               claim_seconds, pay_to, pick_up_at, together_hours
+               claim_seconds, pay_to, pick_up_at, together_hours, pay_after_minutes, unpaid_units
           FROM orders.policy WHERE shop_id = %(shop_id)s
         """,
         shop_id=shop_id,
@@ -20,9 +20,10 @@ async def save_shop_terms(tx: Tx, *, shop_id: int, terms: ShopTerms) -> None:
     await tx.run(
         """
         INSERT INTO orders.policy (shop_id, shipping_minor, free_shipping_from_minor, pay_within_hours,
-                                   balance_within_days, keep_deposit, claim_seconds, pay_to, pick_up_at, together_hours)
+                                   balance_within_days, keep_deposit, claim_seconds, pay_to, pick_up_at, together_hours,
+                                   pay_after_minutes, unpaid_units)
         VALUES (%(shop_id)s, %(shipping)s, %(free_from)s, %(pay_within)s, %(balance_within)s, %(keep)s,
-                %(claim)s, %(pay_to)s, %(pick_up_at)s, %(together)s)
+                %(claim)s, %(pay_to)s, %(pick_up_at)s, %(together)s, %(pay_after)s, %(unpaid_units)s)
         ON CONFLICT (shop_id) DO UPDATE
           SET shipping_minor = excluded.shipping_minor,
               free_shipping_from_minor = excluded.free_shipping_from_minor,
@@ -32,7 +33,9 @@ async def save_shop_terms(tx: Tx, *, shop_id: int, terms: ShopTerms) -> None:
               claim_seconds = excluded.claim_seconds,
               pay_to = excluded.pay_to,
               pick_up_at = excluded.pick_up_at,
-              together_hours = excluded.together_hours
+              together_hours = excluded.together_hours,
+              pay_after_minutes = excluded.pay_after_minutes,
+              unpaid_units = excluded.unpaid_units
         """,
         shop_id=shop_id,
         shipping=terms.shipping_minor,
@@ -44,4 +47,6 @@ async def save_shop_terms(tx: Tx, *, shop_id: int, terms: ShopTerms) -> None:
         pay_to=terms.pay_to,
         pick_up_at=terms.pick_up_at,
         together=terms.together_hours,
+        pay_after=terms.pay_after_minutes,
+        unpaid_units=terms.unpaid_units,
     )

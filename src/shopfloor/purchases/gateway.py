@@ -292,6 +292,8 @@ class PurchaseGateway:
             prices,
             network,
             terms.default_limit,
+            terms.keep_until,
+            terms.keep_most,
         )
         self._submit(request, terms, reply)
 
@@ -342,6 +344,8 @@ class PurchaseGateway:
             unit_prices=unit_prices,
             network=network,
             default_limit=max((each.default_limit for each in found if each.default_limit), default=None),
+            keep_until=terms.keep_until,
+            keep_most=terms.keep_most,
         )
         self._submit(request, terms, reply)
 

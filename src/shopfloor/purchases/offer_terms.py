@@ -8,6 +8,7 @@ the fact that changed it.  Should facts not arrive, terms older than `fresh_for`
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import datetime
 from typing import Final
 
 import msgspec
@@ -51,6 +52,9 @@ class OfferTerms(msgspec.Struct, frozen=True, gc=False):
     bundles: dict[int, Composition] = {}
     default_limit: int | None = None
     """What one buyer may have where the offer and its show set no limit (`stock.Request.default_limit`)."""
+    keep_until: datetime | None = None
+    """Paid at the end: until when it is kept, up to so many units, for buyers whom the shop knows (`stock.Request`)."""
+    keep_most: int = 0
 
 
 def why_not(
@@ -227,6 +231,8 @@ async def _offer(db: Database, offer_id: int) -> OfferTerms | None:
         prices=prices,
         bundles=compositions,
         default_limit=_default_limit(most, compositions.values()) if unset else None,
+        keep_until=first.keep_until,
+        keep_most=first.unpaid_units or 0,
     )
 
 

@@ -55,6 +55,8 @@ class OfferLineRow:
     pool_id: int | None
     show_status: str
     product_status: str
+    keep_until: datetime | None = None
+    unpaid_units: int | None = None
 
 
 async def shop_slug(tx: Tx, *, shop_id: int) -> str | None:
@@ -71,7 +73,7 @@ async def offer_lines(tx: Tx, *, offer_id: int) -> list[OfferLineRow]:
         """
         SELECT o.offer_id, o.show_id, o.shop_id, o.product_id, o.variant_id, o.price_minor, o.currency, o.policy,
                o.hold_seconds, o.limit_per_buyer, o.limit_per_show, o.deposit_percent, o.pool_id, o.show_status,
-               v.status AS product_status
+               v.status AS product_status, o.keep_until, o.unpaid_units
           FROM live.v_offer_line o JOIN catalog.v_variant v ON v.id = o.variant_id
          WHERE o.offer_id = %(offer_id)s
         """,

@@ -16,7 +16,7 @@ from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import MAX_QUANTITY
 from shopfloor.stock.batch import Allocation, Decision, Granted, Group, PoolView, Row, Shelf, Wanted
 from shopfloor.stock.events import RefusedPurchases
-from shopfloor.stock.limits import Mine, gives_way, limited, mine_of, over_limit
+from shopfloor.stock.limits import Mine, gives_way, limited, may_keep, mine_of, over_limit
 from shopfloor.stock.models import (
     CLOSED,
     INVALID,
@@ -176,6 +176,7 @@ def _look(batch: _Batch, request: Request, network: int) -> _Look | None:
         line.variant_id, line.quantity, request.pool_id, request.offer_id, request.show_id,
         request.hold_seconds, request.unit_prices, request.shop_id, request.limit_per_buyer,
         request.limit_per_show, request.latest_ready, line.bundle_id, request.default_limit, network == 0,
+        request.keep_until, request.network is None,
     )  # fmt: skip
 
 
@@ -298,6 +299,8 @@ def _grant(
     expires_at = batch.expiries.get(seconds)
     if expires_at is None:
         expires_at = batch.expiries[seconds] = batch.at + timedelta(seconds=seconds)
+    if request.keep_until is not None and request.keep_until > expires_at and _keeps(batch, request, wanted):
+        expires_at = request.keep_until
     lots: tuple[Part, ...] = ()
     rows: Granted | None = None
     for part, (shelf, quantity, price, bundle) in enumerate(allocations):
@@ -321,6 +324,16 @@ def _grant(
         units = sum(entry[1] for entry in wanted)
         batch.mine.setdefault(request.buyer.int, []).append(mine_of(request, wanted, units))
     return rows
+
+
+def _keeps(batch: _Batch, request: Request, wanted: Sequence[Wanted]) -> bool:
+    """Whether it is paid at the end: by a buyer the shop knows, within the ceiling."""
+    buyer = request.buyer.int
+    return (
+        request.network is not None
+        and buyer in batch.shares.proven
+        and may_keep(request, wanted, batch.bought.get(buyer, ()), batch.mine.get(buyer, ()), batch.gone)
+    )
 
 
 def _replace(batch: _Batch, number: int, request: Request, wanted: Sequence[Wanted]) -> bool:

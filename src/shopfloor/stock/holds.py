@@ -8,7 +8,15 @@ from msgspec.structs import replace
 
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import MAX_QUANTITY
-from shopfloor.stock import batch_sql, joining_queries, limit_sql, network_queries, pool_queries, queries
+from shopfloor.stock import (
+    batch_sql,
+    joining_queries,
+    kept,
+    limit_sql,
+    network_queries,
+    pool_queries,
+    queries,
+)
 from shopfloor.stock.batch import Row
 from shopfloor.stock.decision import standing
 from shopfloor.stock.joining import as_before, grant_joined_again, join, open_pool_of, pools_of
@@ -93,14 +101,21 @@ async def seconds_to_next_expiry(tx: Tx, *, most: float) -> float:
 
 
 async def extend(
-    tx: Tx, hold_ids: Sequence[UUID], *, hold_seconds: int, into: UUID | None = None
+    tx: Tx,
+    hold_ids: Sequence[UUID],
+    *,
+    hold_seconds: int,
+    into: UUID | None = None,
+    buyer: UUID | None = None,
 ) -> set[UUID]:
     """A held hold lasts at least `hold_seconds` from now.  Returns the ids that are still held.
 
-    With `into`, one of them, they become one hold under its id; raises WrongState unless all of them are held by one
+    With `buyer` they are this browser's from now on, of the same person.  With `into`, one of them, they become one hold under its id; raises WrongState unless all of them are held by one
     buyer.
     """
     still = set(await queries.set_expiry(tx, ids=_unique(hold_ids), seconds=hold_seconds))
+    if buyer is not None:
+        await kept.give(tx, hold_ids=hold_ids, buyer=buyer)
     if into is not None:
         await join(tx, into=into, hold_ids=hold_ids)
     return still
@@ -158,14 +173,18 @@ async def _rehold(
     return Refused(hold_id, answer.code, answer.facts) if isinstance(answer, Refused) else answer
 
 
-async def paid(tx: Tx, *, shop_id: int, hold_id: UUID, buyer: UUID) -> None:
-    """These units are paid for, and the shares of networks do not bind this buyer any longer.  Once or often."""
-    await network_queries.forget_network(tx, shop_id=shop_id, hold_id=hold_id)
+async def paid(tx: Tx, *, shop_id: int, hold_id: UUID | None, buyer: UUID) -> None:
+    """These units are paid for, and the shares of networks do not bind this buyer any longer.  Once or often.
+
+    None: nothing was paid, but the buyer has proved a contact, which is as good.
+    """
+    if hold_id is not None:
+        await network_queries.forget_network(tx, shop_id=shop_id, hold_id=hold_id)
     await network_queries.insert_proven(tx, shop_id=shop_id, buyer=buyer)
 
 
 async def has_paid(tx: Tx, *, shop_id: int, buyer: UUID) -> bool:
-    """Whether this buyer has paid in this shop before."""
+    """Whether this buyer has paid in this shop before, or proved a contact."""
     return await network_queries.is_proven(tx, shop_id=shop_id, buyer=buyer)
 
 
@@ -348,10 +367,19 @@ async def hold(tx: Tx, *, shop_id: int, hold_id: UUID) -> Hold:
     return as_hold(rows)
 
 
-async def held_by(tx: Tx, *, shop_id: int, buyer: UUID, pool_id: int | None = None) -> list[Hold]:
-    """What this buyer has in pools that are open, or in this one, and has not ordered; in the order of buying."""
+async def held_by(
+    tx: Tx, *, shop_id: int, buyer: UUID | None, others: Sequence[UUID] = (), pool_id: int | None = None
+) -> list[Hold]:
+    """What this buyer (and `others`, the same person elsewhere) has in pools that are open, in those of the last shows
+    or in this one, and has not ordered; in the order of buying.  None: what anybody has in this pool.
+    """
+    rows = (
+        await joining_queries.held_in(tx, shop_id=shop_id, pool_id=pool_id)
+        if buyer is None
+        else await joining_queries.held_by(tx, shop_id=shop_id, buyers=[buyer, *others], pool_id=pool_id)
+    )
     by_id: dict[UUID, list[Row]] = {}
-    for row in await joining_queries.held_by(tx, shop_id=shop_id, buyer=buyer, pool_id=pool_id):
+    for row in rows:
         by_id.setdefault(row.id, []).append(row)
     return [as_hold(rows) for rows in by_id.values()]
 

@@ -8,8 +8,10 @@ from shopfloor.stock.batch import Row
 from shopfloor.stock.rows import SELECT_HOLDS, every, hold_row
 
 
-async def held_by(tx: Tx, *, shop_id: int, buyer: UUID, pool_id: int | None) -> list[Row]:
-    """By the index of buyers, in pools that are open or the one that is named."""
+async def held_by(tx: Tx, *, shop_id: int, buyers: Sequence[UUID], pool_id: int | None) -> list[Row]:
+    """By the index of buyers, in pools that are open, those of the last shows (which may be paid at the end), or the
+    one that is named.
+    """
     return await every(
         tx,
         hold_row,
@@ -17,13 +19,32 @@ async def held_by(tx: Tx, *, shop_id: int, buyer: UUID, pool_id: int | None) -> 
         + """
          WHERE h.id IN (
                 SELECT id FROM stock.hold
-                 WHERE limited AND buyer = %(buyer)s AND state = 'held' AND expires_at > clock_timestamp()
+                 WHERE limited AND buyer = ANY(%(buyers)s::uuid[]) AND state = 'held' AND expires_at > clock_timestamp()
                    AND pool_id IN (SELECT id FROM stock.pool
-                                    WHERE shop_id = %(shop_id)s AND (is_open OR id = %(pool_id)s)))
+                                    WHERE shop_id = %(shop_id)s AND (is_open OR id = %(pool_id)s)
+                                   UNION ALL
+                                   (SELECT id FROM stock.pool WHERE shop_id = %(shop_id)s AND kind = 'show'
+                                     ORDER BY id DESC LIMIT 10)))
          ORDER BY h.granted_at, h.id, h.part
         """,
         shop_id=shop_id,
-        buyer=buyer,
+        buyers=list(buyers),
+        pool_id=pool_id,
+    )
+
+
+async def held_in(tx: Tx, *, shop_id: int, pool_id: int | None) -> list[Row]:
+    """What is held in a pool, by whomever."""
+    return await every(
+        tx,
+        hold_row,
+        SELECT_HOLDS
+        + """
+         WHERE h.pool_id = %(pool_id)s AND h.shop_id = %(shop_id)s AND h.limited AND h.state = 'held'
+           AND h.expires_at > clock_timestamp()
+         ORDER BY h.granted_at, h.id, h.part
+        """,
+        shop_id=shop_id,
         pool_id=pool_id,
     )
 

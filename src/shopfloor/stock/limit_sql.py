@@ -150,8 +150,10 @@ async def expect_within_bounds(
     networks: BigintArray,
     turns: IntArray,
     bounds: Sequence[Bound],
+    keep_most: int | None,
 ) -> AsyncCursor[list[UUID]]:
-    """That a whole batch stays within all limits and shares, or the statement fails with a SerializationFailure.
+    """That a whole batch stays within all limits and shares (and, with `keep_most`, what those who have paid here hold
+    in the pool within that), or the statement fails with a SerializationFailure.
     Returns those of its buyers who have paid in this shop: no share binds them.
 
     To be asked after `lock_limits` and `lock_levels` have been waited for: it must see what whoever had those locks
@@ -177,7 +179,8 @@ async def expect_within_bounds(
                 ON g.turn = h.turn
         ), bought AS MATERIALIZED (
             SELECT h.buyer, h.offer_id, h.show_id, h.variant_id, sum(h.quantity - h.returned) AS units,
-                   coalesce(sum(h.quantity) FILTER (WHERE h.state <> 'shipped'), 0) AS open
+                   coalesce(sum(h.quantity) FILTER (WHERE h.state <> 'shipped'), 0) AS open,
+                   coalesce(sum(h.quantity) FILTER (WHERE h.state = 'held'), 0) AS held
               FROM stock.hold AS h
              WHERE h.limited AND h.pool_id = %(pool_id)s::bigint AND h.buyer = ANY(%(buyers)s::uuid[])
                AND h.state IN ('held', 'allocated', 'shipped')
@@ -212,6 +215,13 @@ async def expect_within_bounds(
              GROUP BY buyer, variant_id HAVING sum(units) > min(most)
             UNION ALL
             SELECT 1
+              FROM (SELECT buyer, quantity AS units FROM asked WHERE network IS NOT NULL
+                    UNION ALL
+                    SELECT buyer, held FROM bought) AS w
+             WHERE %(keep_most)s::int IS NOT NULL AND buyer IN (SELECT buyer FROM payers)
+             GROUP BY buyer HAVING sum(units) > %(keep_most)s::int
+            UNION ALL
+            SELECT 1
               FROM (SELECT network, variant_id, quantity AS units, true AS is_asked
                       FROM asked WHERE network IS NOT NULL AND buyer NOT IN (SELECT buyer FROM payers)
                     UNION ALL
@@ -242,6 +252,7 @@ async def expect_within_bounds(
             "networks": networks,
             "turns": turns,
             "bounds": Json(bounds, dumps=msgspec.json.encode),
+            "keep_most": keep_most,
             "fewest": FEWEST,
             "fewest_altogether": FEWEST_ALTOGETHER,
         },

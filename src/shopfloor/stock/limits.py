@@ -16,6 +16,7 @@ def limited(request: Request) -> bool:
         request.default_limit is not None
         or request.limit_per_buyer is not None
         or request.limit_per_show is not None
+        or request.keep_until is not None
     )
 
 
@@ -57,6 +58,20 @@ def over_limit(
         if already + units > limit:
             return LIMIT, {name: subject, "limit": limit, "already": already, "wanted": units}
     return None
+
+
+def may_keep(
+    request: Request, wanted: Sequence[Wanted], stored: Sequence[Row], mine: Sequence[Mine], gone: set[UUID]
+) -> bool:
+    """Whether the ceiling on what is kept unpaid (`Request.keep_most`) leaves room for it."""
+    units = sum(entry[1] for entry in wanted)
+    units += sum(entry[2] for entry in mine if entry[3] == request.pool_id)
+    units += sum(
+        row.quantity
+        for row in stored
+        if row.state is HoldState.HELD and row.pool_id == request.pool_id and row.id not in gone
+    )
+    return units <= request.keep_most
 
 
 def over_default(

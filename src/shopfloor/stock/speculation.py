@@ -154,7 +154,7 @@ class Speculation:
                 decision,
                 taken=[(shelf.id, shelf.granted) for shelf in taken],
                 at=at,
-                payers_until=None if terms is None else at + timedelta(seconds=terms.hold_seconds),
+                payers_until=None if terms is None else terms.until(at),
             )
             if terms is not None:
                 bounds = _bounds(pool_view, terms, grants, [shelf.variant_id for shelf in taken])
@@ -200,13 +200,21 @@ def _is_nearly_gone(shelf: Shelf) -> bool:
 class _Terms:
     """What the requests of a batch say of limits, by offer and show: limit of the offer, of the show, of a variant.
 
-    `counted`: networks are; for `hold_seconds` units are kept for those of them who have paid here before.
+    `counted`: networks are; for `hold_seconds`, or until `keep_until`, units are kept for those of them who have paid
+    here before, in the latter case `keep_most` at most.
     """
 
     by_offer: dict[tuple[int | None, int | None], tuple[int | None, int | None, int | None]]
     limited: bool
     counted: bool
     hold_seconds: int
+    keep_until: datetime | None
+    keep_most: int
+
+    def until(self, at: datetime) -> datetime:
+        """When the holds of those lapse who have paid here before."""
+        until = at + timedelta(seconds=self.hold_seconds)
+        return until if self.keep_until is None else max(until, self.keep_until)
 
 
 def _terms(requests: Sequence[Request]) -> _Terms | None:
@@ -234,14 +242,22 @@ def _terms(requests: Sequence[Request]) -> _Terms | None:
         if (offer_id, show_id) in by_offer:
             return None
         by_offer[offer_id, show_id] = (of_offer, per_show, of_variant)
-    kept = {request.hold_seconds for request in requests if request.network is not None}
+    kept = {
+        (request.hold_seconds, request.keep_until, request.keep_most)
+        for request in requests
+        if request.network is not None
+    }
     if len(kept) > 1:
         return None
+    hold_seconds, keep_until, keep_most = next(iter(kept), (0, None, 0))
     return _Terms(
         by_offer,
-        limited=any(limit is not None for limits in by_offer.values() for limit in limits),
+        limited=keep_until is not None
+        or any(limit is not None for limits in by_offer.values() for limit in limits),
         counted=bool(kept),
-        hold_seconds=max(kept, default=0),
+        hold_seconds=hold_seconds,
+        keep_until=keep_until,
+        keep_most=keep_most,
     )
 
 
@@ -254,8 +270,10 @@ def _bounds(pool_view: PoolView, terms: _Terms, grants: batch_sql.Grants, varian
         limit_sql.expect_within_bounds,
         shop_id=pool_view.shop_id, pool_id=pool_view.id, variant_ids=variant_ids,
         buyers=grants.buyers, networks=grants.networks, turns=grants.turns, bounds=bounds,
+        keep_most=None if terms.keep_until is None else terms.keep_most,
     )  # fmt: skip
-    until = grants.payers_until if terms.counted and terms.hold_seconds > UNPAID_SECONDS else None
+    longer = terms.hold_seconds > UNPAID_SECONDS or terms.keep_until is not None
+    until = grants.payers_until if terms.counted and longer else None
     return Bounds(pool_view.id, variant_ids, terms.limited, asking, until)
 
 
@@ -318,7 +336,7 @@ async def warm_up(tx: Tx) -> None:
     await limit_sql.proven(tx, shop_ids=[], buyers=uuids([]))
     await limit_sql.expect_within_bounds(
         tx, shop_id=0, pool_id=0, variant_ids=[], buyers=empty.buyers, networks=empty.networks, turns=empty.turns,
-        bounds=[],
+        bounds=[], keep_most=None,
     )  # fmt: skip
     await batch_sql.write_grants(tx, empty)
     await batch_sql.write_ahead(tx, empty, pool_view=nobody, **fact)

@@ -185,6 +185,13 @@ CLASSES: Final[tuple[Class, ...]] = (
         timedelta(days=90),
     ),
     Class(
+        "Links to baskets that are paid after a show",
+        ("customers.basket",),
+        "So that a message leads to what is reserved, and says so when it is over.",
+        Ends.ROWS,
+        timedelta(days=30),
+    ),
+    Class(
         "Codes that customers asked for, as hashes, with the address they went to and a key of the network",
         ("customers.code",),
         "So that nobody is sent too many, and nobody guesses for long.",

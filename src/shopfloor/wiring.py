@@ -239,7 +239,14 @@ async def _bought(tx: Tx, fact: orders.OrderPlaced) -> None:
     await customers.note_order(tx, shop_id=fact.shop_id, order_id=fact.order_id)
 
 
-KNOWS_CUSTOMERS: Mapping[type[Any], Callable[[Tx, Any], Any]] = {orders.OrderPlaced: _bought}
+async def _show_over(tx: Tx, fact: live.ShowEnded) -> None:
+    await customers.baskets.remind(tx, shop_id=fact.shop_id, show_id=fact.show_id)
+
+
+KNOWS_CUSTOMERS: Mapping[type[Any], Callable[[Tx, Any], Any]] = {
+    orders.OrderPlaced: _bought,
+    live.ShowEnded: _show_over,
+}
 
 
 def _tells_people(settings: Settings | None) -> Consumer:

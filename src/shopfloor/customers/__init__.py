@@ -4,7 +4,7 @@ Promise: an order is in an account only when its address was proved or its owner
 a short time, in the browser that asked for it; an answer tells nobody who is a customer; what is erased stays erased.
 """
 
-from shopfloor.customers import account, signing_in
+from shopfloor.customers import account, baskets, signing_in
 from shopfloor.customers.chinese_addresses import filled_in
 from shopfloor.customers.models import (
     AddressForm,
@@ -39,6 +39,7 @@ __all__ = [
     "TooManyCodes",
     "account",
     "add_note",
+    "baskets",
     "consents",
     "customer",
     "customers",

@@ -9,7 +9,7 @@ import secrets
 from typing import Final
 from uuid import UUID, uuid4
 
-from shopfloor import notifications
+from shopfloor import notifications, stock
 from shopfloor.accounts import Shop
 from shopfloor.customers import queries
 from shopfloor.customers.models import (
@@ -143,6 +143,7 @@ async def sign_in(
         lasts=SESSION_LASTS,
     )
     await queries.insert_browser(tx, shop_id=shop_id, customer_id=customer.id, shopper=shopper)
+    await stock.paid(tx, shop_id=shop_id, hold_id=None, buyer=shopper)
     return Opened(token, customer)
 
 
@@ -156,7 +157,20 @@ async def signed_in(tx: Tx, *, shop_id: int, token: str | None, shopper: UUID) -
     if row.stale or row.shopper != shopper:
         await queries.move_session_on(tx, token=hashed(token), shopper=shopper, lasts=SESSION_LASTS)
         await queries.insert_browser(tx, shop_id=shop_id, customer_id=row.customer_id, shopper=shopper)
+        await stock.paid(tx, shop_id=shop_id, hold_id=None, buyer=shopper)
     return await queries.customer(tx, shop_id=shop_id, customer_id=row.customer_id)
+
+
+async def others(tx: Tx, *, shop_id: int, token: str | None, shopper: UUID, key: str = "") -> list[UUID]:
+    """The other browsers whose basket is this one's too: those signed in to its account, and those whose link to pay
+    after a show was followed here (`key`, where it is followed just now).
+    """
+    if key:
+        await queries.open_basket(tx, shop_id=shop_id, key=key, shopper=shopper)
+    found = await queries.opened_baskets(tx, shop_id=shop_id, shopper=shopper)
+    if token:
+        found += await queries.shoppers_of_session(tx, shop_id=shop_id, token=hashed(token))
+    return [each for each in dict.fromkeys(found) if each != shopper]
 
 
 async def must_be_signed_in(tx: Tx, *, shop_id: int, token: str | None, shopper: UUID) -> Customer:
@@ -183,6 +197,7 @@ async def sessions(tx: Tx, *, shop_id: int, customer_id: UUID, token: str = "") 
 
 
 async def forget_over(tx: Tx) -> None:
-    """Codes and sessions that are over."""
+    """Codes, sessions and links to baskets that are over."""
     await queries.forget_codes(tx)
     await queries.delete_expired_sessions(tx)
+    await queries.delete_baskets(tx)

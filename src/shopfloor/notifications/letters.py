@@ -325,6 +325,9 @@ def _facts(about: About, context: Context, speech: _Speech) -> list[Fact]:
         until = _moment(facts.get("claim_until"))
         if about.kind is Kind.PLACE_OFFERED and until is not None:
             found.append(Fact(words["until"], speech.moment(until), strong=True))
+        due = _moment(facts.get("due_at"))
+        if about.kind is Kind.BASKET_DUE and due is not None:
+            found.append(Fact(words["until"], speech.moment(due), strong=True))
         if about.kind is Kind.SIGN_IN_CODE and context.secret.rpartition("/")[2]:
             # It stands at the end of its link, and nowhere else.
             found.append(Fact(words["code"], context.secret.rpartition("/")[2], strong=True))
@@ -431,6 +434,7 @@ def _notes(about: About, context: Context, speech: _Speech) -> list[str]:
 def _footer(about: About, context: Context, speech: _Speech) -> list[str]:
     about_what = {
         Kind.PLACE_OFFERED: "about_place",
+        Kind.BASKET_DUE: "about_basket",
         Kind.SHOW_STARTS: "about_reminder",
         Kind.PURCHASE_ORDER: "about_work",
         Kind.WEBHOOK_STOPPED: "about_work",
@@ -453,6 +457,8 @@ def _link(about: About, context: Context) -> str:
     match about.kind:
         case Kind.PLACE_OFFERED:
             return f"{context.origin}/s/{shop}/checkout/{facts['hold_id']}"
+        case Kind.BASKET_DUE:
+            return f"{context.origin}/s/{shop}/cart?basket={facts['key']}"
         case Kind.SHOW_STARTS:
             return f"{context.origin}/s/{shop}/live/{facts['show_id']}"
         case Kind.WEBHOOK_STOPPED:
@@ -517,6 +523,13 @@ def sample(
         case Kind.SHOW_STARTS:
             title = "丰收之夜" if zh else "Harvest evening"
             return About(kind, "", language, {"title": title, "starts_at": later, "show_id": 1}), None, []
+        case Kind.BASKET_DUE:
+            title = "丰收之夜" if zh else "Harvest evening"
+            facts = {
+                "title": title, "count": 3, "amount_minor": goods, "currency": shop.currency, "due_at": later,
+                "key": "preview",
+            }  # fmt: skip
+            return About(kind, name, language, facts), None, []
         case Kind.PURCHASE_ORDER:
             supplier = "江南织造" if zh else "Riverside Mill"
             return About(kind, supplier, language, {"number": "PO-17", "supplier": supplier}), None, []

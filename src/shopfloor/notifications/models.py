@@ -21,6 +21,7 @@ class Kind(StrEnum):
     PAY_REMINDER = "pay_reminder"
     BALANCE_DUE = "balance_due"
     PLACE_OFFERED = "place_offered"
+    BASKET_DUE = "basket_due"
     DATE_CHANGED = "date_changed"
     SHIPPED = "shipped"
     READY_TO_COLLECT = "ready_to_collect"
@@ -120,6 +121,9 @@ TRAITS: Final[Mapping[Kind, Traits]] = {
     Kind.PAY_REMINDER: Traits(1, timedelta(days=1), (*_ORDER, "amount", "date"), about_order=True),
     Kind.BALANCE_DUE: Traits(1, _DAYS, (*_ORDER, "amount", "date"), about_order=True),
     Kind.PLACE_OFFERED: Traits(0, timedelta(hours=1), ("shop", "product", "time"), about_order=True),
+    Kind.BASKET_DUE: Traits(
+        0, timedelta(days=1), ("name", "shop", "show", "count", "amount", "time"), about_order=True
+    ),
     Kind.DATE_CHANGED: Traits(2, _DAYS, (*_ORDER, "product", "date"), about_order=True),
     Kind.SHIPPED: Traits(2, _DAYS, (*_ORDER, "tracking"), about_order=True),
     Kind.READY_TO_COLLECT: Traits(2, _DAYS, _ORDER, about_order=True),

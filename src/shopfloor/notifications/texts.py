@@ -63,6 +63,14 @@ _EN: Final[Mapping[Kind, Text]] = {
         "{product} is reserved for you until {time}. After that it goes to the next person in line.",
         "Check out",
     ),
+    Kind.BASKET_DUE: Text(
+        "After a show: items to pay",
+        "{show}: pay for your items by {time}",
+        "Your items from the show",
+        "Hello {name}, what you bought in {show} is reserved for you until {time}: {count} items for {amount}, plus "
+        "shipping. What isn't paid by then goes back on sale.",
+        "Pay for everything",
+    ),
     Kind.DATE_CHANGED: Text(
         "Delivery date changed",
         "Order #{number}: new delivery date",
@@ -301,6 +309,13 @@ _ZH: Final[Mapping[Kind, Text]] = {
         "{product} 已为您保留至 {time}，逾期将让给下一位。",
         "去结算",
     ),
+    Kind.BASKET_DUE: Text(
+        "直播后待付款",
+        "{show}：请在 {time} 前付款",
+        "您在直播中买下的商品",
+        "{name}，您好！您在“{show}”买下的 {count} 件商品已为您保留至 {time}，共 {amount}（运费另计）。逾期未付的商品将重新上架。",
+        "一起付款",
+    ),
     Kind.DATE_CHANGED: Text(
         "交货日期变更",
         "订单 #{number} 的交货日期有变",
@@ -525,6 +540,7 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "contains": "In it: {what}",
         "about_order": "You get this message because of your order at {shop}.",
         "about_place": "You get this message because you are on a waitlist at {shop}.",
+        "about_basket": "You get this message because you bought in a show of {shop} and pay after it.",
         "about_reminder": "You get this message because you asked {shop} to remind you.",
         "about_work": "You get this message because you work with {shop}.",
         "about_account": "You get this message because somebody entered your email address at {shop}.",
@@ -585,6 +601,7 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "contains": "包含：{what}",
         "about_order": "您收到本邮件，是因为您在 {shop} 下了订单。",
         "about_place": "您收到本邮件，是因为您在 {shop} 参加了候补。",
+        "about_basket": "您收到本邮件，是因为您在 {shop} 的直播中买下了商品，直播后付款。",
         "about_reminder": "您收到本邮件，是因为您请 {shop} 提醒您。",
         "about_work": "您收到本邮件，是因为您与 {shop} 有工作往来。",
         "about_account": "您收到本邮件，是因为有人在 {shop} 填写了您的邮箱。",

@@ -39,6 +39,15 @@ async def ordered(tx: Tx, *, ids: Sequence[UUID]) -> dict[UUID, UUID]:
     return dict(await cursor.fetchall())
 
 
+async def give(tx: Tx, *, ids: Sequence[UUID], buyer: UUID) -> None:
+    """Locked purchases are of another browser of the same person from now on."""
+    await tx.run(
+        "UPDATE orders.checkout SET buyer = %(buyer)s WHERE id = ANY(%(ids)s::uuid[])",
+        ids=list(ids),
+        buyer=buyer,
+    )
+
+
 async def join(
     tx: Tx,
     *,

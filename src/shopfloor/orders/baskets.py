@@ -8,6 +8,7 @@ the others lead to it: a form that is sent again from any of them finds the same
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -74,26 +75,33 @@ class Basket:
 
 
 async def begin(
-    tx: Tx, *, shop_id: int, hold_id: UUID, shopper: UUID, known: stock.Hold | None = None
+    tx: Tx,
+    *,
+    shop_id: int,
+    hold_id: UUID,
+    shopper: UUID,
+    others: Sequence[UUID] = (),
+    known: stock.Hold | None = None,
 ) -> Begun:
     """The purchase as its buyer saw it, frozen by the first look; or the one with which it was ordered.
 
-    `known`: its hold, where it has just been read.  Raises CheckoutNotFound, also for another buyer's.
+    `others`: the same person's other browsers.  `known`: its hold, where it has just been read.  Raises CheckoutNotFound,
+    also for another buyer's.
     """
     row = await checkout_queries.checkout(tx, id=hold_id)
     if row is not None and row.joined_to is not None and row.joined_to != hold_id:
-        return await begin(tx, shop_id=shop_id, hold_id=row.joined_to, shopper=shopper)
+        return await begin(tx, shop_id=shop_id, hold_id=row.joined_to, shopper=shopper, others=others)
     hold = known
     if hold is None and (row is None or row.held):
         hold = await _hold(tx, shop_id=shop_id, hold_id=hold_id)
     if row is None:
         fresh = await (from_intent(tx, hold_id=hold_id) if hold is None else from_hold(tx, hold))
-        if fresh is None or not is_of(fresh, shop_id, shopper):
+        if fresh is None or not is_of(fresh, shop_id, shopper, others):
             raise CheckoutNotFound(hold_id=str(hold_id))
         page = await page_texts.put_away(tx, shop_id=shop_id, page=fresh.page)
         await checkout_queries.insert_checkout(tx, replace(fresh, page=page))
         row = await checkout_queries.checkout(tx, id=hold_id)
-    if row is None or not is_of(row, shop_id, shopper):
+    if row is None or not is_of(row, shop_id, shopper, others):
         raise CheckoutNotFound(hold_id=str(hold_id))
     return Begun(row, hold)
 
@@ -105,14 +113,21 @@ async def _hold(tx: Tx, *, shop_id: int, hold_id: UUID) -> stock.Hold | None:
         return None
 
 
-def is_of(row: CheckoutRow, shop_id: int, shopper: UUID) -> bool:
-    return row.shop_id == shop_id and row.buyer == shopper
+def is_of(row: CheckoutRow, shop_id: int, shopper: UUID, others: Sequence[UUID] = ()) -> bool:
+    return row.shop_id == shop_id and (row.buyer == shopper or row.buyer in others)
 
 
 async def look(
-    tx: Tx, *, shop_id: int, hold_id: UUID, shopper: UUID, also: Sequence[UUID] | None = ()
+    tx: Tx,
+    *,
+    shop_id: int,
+    hold_id: UUID,
+    shopper: UUID,
+    others: Sequence[UUID] = (),
+    also: Sequence[UUID] | None = (),
 ) -> Basket:
-    """A purchase with what is checked out with it: those named, or with None all that its shopper holds.
+    """A purchase with what is checked out with it: those named, or with None all that its shopper holds, also in their
+    other browsers (`others`).
 
     What is over is told apart where something else is kept; a purchase that is alone stays in its basket, for sending
     the form tries to get the same units again.  Raises CheckoutNotFound.
@@ -122,14 +137,17 @@ async def look(
     if also is None:
         hold = await _hold(tx, shop_id=shop_id, hold_id=hold_id)
         if hold is not None:
-            held = await stock.held_by(tx, shop_id=shop_id, buyer=shopper, pool_id=hold.pool_id)
+            held = await stock.held_by(
+                tx, shop_id=shop_id, buyer=shopper, others=others, pool_id=hold.pool_id
+            )
             holds = {each.id: each for each in [*held, hold]}
         also = list(holds)
-    first = await begin(tx, shop_id=shop_id, hold_id=hold_id, shopper=shopper, known=holds.get(hold_id))
+    begun_by = partial(begin, tx, shop_id=shop_id, shopper=shopper, others=others)
+    first = await begun_by(hold_id=hold_id, known=holds.get(hold_id))
     known = {first.row.id: first}
     if first.row.held:
         for each in [each for each in also if each != hold_id][: MOST - 1]:
-            begun = await begin(tx, shop_id=shop_id, hold_id=each, shopper=shopper, known=holds.get(each))
+            begun = await begun_by(hold_id=each, known=holds.get(each))
             known.setdefault(begun.row.id, begun)
     orders = await basket_queries.ordered(tx, ids=list(known))
     open_ones = [each for each in known.values() if each.row.id not in orders]
@@ -192,8 +210,34 @@ def goods_of(rows: Sequence[CheckoutRow]) -> tuple[list[Item], list[Bundle]]:
     return items, list(bundles.values())
 
 
+async def adopt(
+    tx: Tx, *, shop_id: int, shopper: UUID, others: Sequence[UUID], hold_ids: Sequence[UUID]
+) -> None:
+    """Purchases that the same person made in another browser (`others`) are this one's from now on; what has been
+    ordered stays as it is.  Raises CheckoutNotFound.
+    """
+    wanted: list[UUID] = []
+    for each in hold_ids:
+        begun = await begin(tx, shop_id=shop_id, hold_id=each, shopper=shopper, others=others)
+        if begun.row.buyer != shopper:
+            wanted.append(begun.row.id)
+    if not wanted:
+        return
+    rows = await basket_queries.lock_with_roots(tx, ids=wanted)
+    orders = await basket_queries.ordered(tx, ids=list(rows))
+    mine = [row.id for row in rows.values() if row.held and row.id not in orders and row.buyer in others]
+    await basket_queries.give(tx, ids=mine, buyer=shopper)
+    await stock.extend(tx, mine, hold_seconds=0, buyer=shopper)
+
+
 async def gather(
-    tx: Tx, *, shop_id: int, shopper: UUID, hold_ids: Sequence[UUID], network: int | None
+    tx: Tx,
+    *,
+    shop_id: int,
+    shopper: UUID,
+    hold_ids: Sequence[UUID],
+    network: int | None,
+    others: Sequence[UUID] = (),
 ) -> CheckoutRow:
     """These purchases as one, locked: its units are kept, and it is the one that has all of their items.
 
@@ -204,7 +248,7 @@ async def gather(
     if len(wanted) > MOST:
         raise BasketChanged(most=MOST)
     for each in wanted:
-        await begin(tx, shop_id=shop_id, hold_id=each, shopper=shopper)
+        await begin(tx, shop_id=shop_id, hold_id=each, shopper=shopper, others=others)
     rows = await basket_queries.lock_with_roots(tx, ids=wanted)
     while missing := [row.joined_to for row in rows.values() if row.joined_to and row.joined_to not in rows]:
         # Somebody made one of them while this waited.

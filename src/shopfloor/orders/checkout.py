@@ -14,7 +14,7 @@ from uuid import UUID
 
 import msgspec
 
-from shopfloor import payments, policies, purchases, stock
+from shopfloor import live, payments, policies, purchases, stock
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import new_id, now
@@ -50,6 +50,14 @@ ReturnTo = Callable[[UUID, str], str]
 
 
 @dataclass(frozen=True, slots=True)
+class AtEnd:
+    """What is kept until `latest` is paid so many minutes after the show, which is not over yet."""
+
+    minutes: int
+    latest: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Checkout:
     """A purchase on its way to an order, frozen as the buyer saw it.
 
@@ -82,6 +90,8 @@ class Checkout:
     """What of it may be given back."""
     lines: Sequence[baskets.BasketLine] = ()
     """The purchases that are checked out together, each with its own clock."""
+    at_end: AtEnd | None = None
+    """Where its show is on air and some of it is to be paid when that is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,17 +115,21 @@ async def begin_checkout(
     email: str = "",
     phone: str = "",
     also: Sequence[UUID] | None = (),
+    others: Sequence[UUID] = (),
 ) -> Checkout:
     """The purchase as its buyer saw it, frozen by the first look.  Looking renews nothing.
 
     `expires_at` in the past: the time is over; sending the form tries to get the same units again.
     `address`, `codes` and who asks, as far as it is known, are for the `quote`.  `also`: what is checked out with it
-    (`baskets.look`); its `id` is then one that is kept.  `order_id` is set once it has become an order.  Raises
-    CheckoutNotFound, also for another buyer's.
+    (`baskets.look`); its `id` is then one that is kept.  `others`: other browsers of the same person, whose purchases
+    and orders count as this one's.  `order_id` is set once it has become an order.  Raises CheckoutNotFound, also for
+    another buyer's.
     """
-    basket = await baskets.look(tx, shop_id=shop_id, hold_id=hold_id, shopper=shopper, also=also)
+    basket = await baskets.look(
+        tx, shop_id=shop_id, hold_id=hold_id, shopper=shopper, others=others, also=also
+    )
     asked = _asked(basket.row, codes, email=email, phone=phone)
-    return await _checkout(tx, basket.row, basket, address=address, asked=asked)
+    return await _checkout(tx, basket.row, basket, address=address, asked=asked, others=others)
 
 
 def _asked(
@@ -133,6 +147,7 @@ async def _checkout(
     asked: discounts.Asked,
     address: Address | None = None,
     lock: bool = False,
+    others: Sequence[UUID] = (),
 ) -> Checkout:
     """With `lock` the order whose parcel this one may join stays as it is.  Without the `basket` nothing is said of the time that is left."""
     expires_at = None
@@ -168,6 +183,7 @@ async def _checkout(
         else basket.order_id,
         shop_terms=terms,
         shown=shown(items, bundles),
+        at_end=None if basket is None else await _at_end(tx, row),
         lines=[] if basket is None else basket.lines,
         quote=await quoting.quote(
             tx,
@@ -178,10 +194,22 @@ async def _checkout(
             terms=terms,
             asked=asked,
             address=address,
-            joins=await together.earlier(tx, shop_id=row.shop_id, buyer=row.buyer, terms=terms, lock=lock),
+            joins=await together.earlier(
+                tx, shop_id=row.shop_id, buyers=[row.buyer, *others], terms=terms, lock=lock
+            ),
         ),
         promised=promised,
     )
+
+
+async def _at_end(tx: Tx, row: checkout_queries.CheckoutRow) -> AtEnd | None:
+    if row.show_id is None or not row.held:
+        return None
+    show = await live.show(tx, shop_id=row.shop_id, show_id=row.show_id)
+    latest = show.kept_until
+    if show.status != live.ShowStatus.LIVE or show.pay_after_minutes is None or latest is None:
+        return None
+    return AtEnd(show.pay_after_minutes, latest)
 
 
 async def prepare(
@@ -195,11 +223,13 @@ async def prepare(
     network: int | None = None,
     return_to: ReturnTo | None = None,
     also: Sequence[UUID] = (),
+    others: Sequence[UUID] = (),
     address: str = "",
 ) -> Prepared:
     """Check everything, keep the units, write the draft.  The same form again finds the same order.
 
-    `also`: purchases that are ordered with this one, all of them or none.
+    `also`: purchases that are ordered with this one, all of them or none.  `others`: other browsers of the same person;
+    what was taken there becomes this one's (`baskets.adopt`).
 
     `return_to` makes the address to which a provider sends the buyer back; `address` is where the form came from.
 
@@ -208,17 +238,21 @@ async def prepare(
     for), payments.ProviderUnknown for one that is not among `providers`.
     """
     clean = tidy(form)
-    row = await _locked(tx, shop_id=shop_id, hold_id=hold_id, shopper=shopper, also=also, network=network)
+    if others:
+        await baskets.adopt(tx, shop_id=shop_id, shopper=shopper, others=others, hold_ids=[hold_id, *also])
+    row = await _locked(
+        tx, shop_id=shop_id, hold_id=hold_id, shopper=shopper, also=also, others=others, network=network
+    )
     asked = _asked(row, clean.codes, email=clean.email, phone=clean.phone)
     joining = clean.shipping_method == JOIN
-    checkout = await _checkout(tx, row, address=clean.address, asked=asked, lock=joining)
+    checkout = await _checkout(tx, row, address=clean.address, asked=asked, lock=joining, others=others)
     if checkout.order_id is not None:
         return await _again(tx, checkout.order_id, clean)
     await keeping.within_contact_limit(tx, checkout, clean)
     kept_row = await keeping.keep_units(tx, row, network)
     kept = checkout
     if kept_row is not row:
-        kept = await _checkout(tx, kept_row, address=clean.address, asked=asked, lock=joining)
+        kept = await _checkout(tx, kept_row, address=clean.address, asked=asked, lock=joining, others=others)
     way = quoting.chosen(kept.quote, clean)
     discounts.check_codes(way.codes)
     sums = way.totals
@@ -287,20 +321,27 @@ def _where(form: Form, way: quoting.Way) -> dict[str, Any] | None:
 
 
 async def _locked(
-    tx: Tx, *, shop_id: int, hold_id: UUID, shopper: UUID, also: Sequence[UUID], network: int | None
+    tx: Tx,
+    *,
+    shop_id: int,
+    hold_id: UUID,
+    shopper: UUID,
+    also: Sequence[UUID],
+    others: Sequence[UUID],
+    network: int | None,
 ) -> checkout_queries.CheckoutRow:
     if also:
         return await baskets.gather(
-            tx, shop_id=shop_id, shopper=shopper, hold_ids=[hold_id, *also], network=network
+            tx, shop_id=shop_id, shopper=shopper, hold_ids=[hold_id, *also], network=network, others=others
         )
     row = await checkout_queries.lock_checkout(tx, id=hold_id)
     if row is None:
-        await baskets.begin(tx, shop_id=shop_id, hold_id=hold_id, shopper=shopper)
+        await baskets.begin(tx, shop_id=shop_id, hold_id=hold_id, shopper=shopper, others=others)
         row = await checkout_queries.lock_checkout(tx, id=hold_id)
     if row is not None and row.joined_to is not None:
         # It was ordered with another while this waited.
         row = await checkout_queries.lock_checkout(tx, id=hold_id)
-    if row is None or not baskets.is_of(row, shop_id, shopper):
+    if row is None or not baskets.is_of(row, shop_id, shopper, others):
         raise CheckoutNotFound(hold_id=str(hold_id))
     return row
 
@@ -355,6 +396,7 @@ async def complete(
     return_to: ReturnTo | None = None,
     payer: payments.attempts.Payer = payments.attempts.NOBODY,
     also: Sequence[UUID] = (),
+    others: Sequence[UUID] = (),
 ) -> Order:
     """A purchase and a form become an order; the same form again gives the same order.
 
@@ -372,6 +414,7 @@ async def complete(
             network=network,
             return_to=return_to,
             also=also,
+            others=others,
             address=payer.client_address,
         )
     if prepared.order.status is not Status.DRAFT:

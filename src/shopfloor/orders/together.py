@@ -40,26 +40,32 @@ FREE = pricing.Shipping(
 
 
 async def earlier(
-    tx: Tx, *, shop_id: int, buyer: UUID, terms: ShopTerms, lock: bool = False
+    tx: Tx, *, shop_id: int, buyers: Sequence[UUID], terms: ShopTerms, lock: bool = False
 ) -> Earlier | None:
-    """The latest order of this browser that is still open to others; with `lock` nobody ships or cancels it meanwhile."""
+    """The latest order of these browsers that is still open to others; with `lock` nobody ships or cancels it meanwhile."""
     if not terms.together_hours:
         return None
-    found = await _candidates(tx, shop_id=shop_id, buyer=buyer, within=timedelta(hours=terms.together_hours))
+    found = await _candidates(
+        tx, shop_id=shop_id, buyers=buyers, within=timedelta(hours=terms.together_hours)
+    )
     if not lock or not found:
         return found[0] if found else None
     await tx.value("SELECT 1 FROM orders.orders WHERE id = %(id)s FOR SHARE", id=found[0].id)
-    still = await _candidates(tx, shop_id=shop_id, buyer=buyer, within=timedelta(hours=terms.together_hours))
+    still = await _candidates(
+        tx, shop_id=shop_id, buyers=buyers, within=timedelta(hours=terms.together_hours)
+    )
     return next((each for each in still if each.id == found[0].id), None)
 
 
-async def _candidates(tx: Tx, *, shop_id: int, buyer: UUID, within: timedelta) -> Sequence[Earlier]:
+async def _candidates(
+    tx: Tx, *, shop_id: int, buyers: Sequence[UUID], within: timedelta
+) -> Sequence[Earlier]:
     return await tx.every(
         Earlier,
         """
         SELECT o.id, o.number, o.contact_name, o.contact_phone, o.contact_email, o.address
           FROM orders.orders o
-         WHERE o.buyer = %(buyer)s AND o.shop_id = %(shop_id)s AND o.status IN ('placed', 'paid')
+         WHERE o.buyer = ANY(%(buyers)s::uuid[]) AND o.shop_id = %(shop_id)s AND o.status IN ('placed', 'paid')
            AND o.delivery = 'ship' AND o.address IS NOT NULL AND o.joins_order_id IS NULL
            AND (o.placed_at + %(within)s > now()
                 OR EXISTS (SELECT FROM live.v_show s
@@ -69,7 +75,7 @@ async def _candidates(tx: Tx, *, shop_id: int, buyer: UUID, within: timedelta) -
                             WHERE p.order_id = o.id AND p.state NOT IN ('to_pick', 'picked', 'cancelled'))
          ORDER BY o.created_at DESC LIMIT 5
         """,
-        buyer=buyer,
+        buyers=list(buyers),
         shop_id=shop_id,
         within=within,
     )

@@ -18,6 +18,7 @@ STRUCTS = (
     state.OfferState,
     state.FeaturedState,
     state.NoticeState,
+    state.PayAtEndState,
     state.ShowState,
     state.RoomState,
 )

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isFinal, PurchaseClient, post, type Wish } from "../src/room/buy.ts";
-import { ownOf, type Purchase, purchaseOf, sumOf } from "../src/room/purchases.ts";
+import { asNow, ownOf, type Purchase, purchaseOf, standing, sumOf } from "../src/room/purchases.ts";
 import type { Answer } from "../src/room/socket.ts";
 
 const wish: Wish = {
@@ -147,4 +147,34 @@ test("purchases are summed up where each says what it comes to, in one currency"
   assert.equal(sumOf([]), null);
   assert.equal(sumOf([shirt, { ...bowl, currency: "EUR" }]), null);
   assert.equal(sumOf([shirt, purchaseOf(held, 7, "Cup", null, "/x")]), null);
+});
+
+// Pay at the end.
+
+const LATER = "2026-12-01T22:00:00+00:00";
+const kept = {
+  id: "k",
+  line: 1,
+  title: "Coat",
+  url: "/",
+  expires_at: "2026-12-01T22:00:00Z",
+  ready_on: null,
+  later: false,
+};
+
+test("what is kept for the end has no clock while the show goes on, and its own when it is over", () => {
+  const over = "2026-12-01T12:30:00+00:00";
+  assert.equal(asNow(kept, { until: LATER, live: true }).at_end, true);
+  assert.equal(asNow({ ...kept, expires_at: LATER }, { until: over, live: false }).expires_at, over);
+  assert.equal(
+    asNow({ ...kept, expires_at: "2026-12-01T12:05:00Z" }, { until: LATER, live: true }).at_end,
+    undefined,
+  );
+  assert.equal(asNow(kept, null), kept);
+});
+
+test("the card says what a tap leads to", () => {
+  assert.equal(standing(false, 0, 1, 10), "unknown");
+  assert.equal(standing(true, 9, 1, 10), "may");
+  assert.equal(standing(true, 9, 2, 10), "full");
 });

@@ -120,3 +120,28 @@ async def test_the_first_bank_details_of_a_shop_are_no_news_to_who_gives_them(st
         await bank_details.mark_seen(tx, actor=actor, change_id=emptied.id)
         await bank_details.change(tx, actor=actor, pay_to="Bank 2")
         assert await bank_details.unseen(tx, actor=actor) == []
+
+
+async def test_when_a_show_is_paid_is_a_policy_of_the_shop(stage: Stage) -> None:
+    """Each policy says what it means; what can't be is refused and changes nothing."""
+    form = {"policy": "at_end", "minutes": "45", "units": "6"}
+
+    async def rule() -> tuple[int | None, int]:
+        async with stage.db.transaction() as tx:
+            terms = await policies.shop_terms(tx, shop_id=stage.shop.id)
+        return terms.pay_after_minutes, terms.unpaid_units
+
+    before = await rule()
+    said = await stage.client.post("/console/harbour/terms/paying", data=form)
+    kept_rule = await rule()
+    page = (await stage.client.get("/console/harbour/terms")).text
+    for wrong in ({"minutes": "4"}, {"minutes": "2000"}, {"units": "0"}, {"units": "many"}):
+        await stage.client.post("/console/harbour/terms/paying", data=form | wrong)
+    unchanged = await rule()
+    await stage.client.post("/console/harbour/terms/paying", data={"policy": "as_you_go"})
+
+    assert (before, said.status_code, kept_rule) == ((None, 10), 303, (45, 6))
+    assert "reserved until some minutes after the show" in page
+    assert re.search(r'value="at_end"[^>]*checked', page)
+    assert unchanged == kept_rule
+    assert await rule() == (None, 6)

@@ -4,7 +4,7 @@ import { useRef, useState } from "preact/hooks";
 import { day, money } from "../common/format.ts";
 import { Icon } from "../common/icon.tsx";
 import type { Say } from "../common/words.ts";
-import type { Problem } from "./purchases.ts";
+import type { Paying, Problem } from "./purchases.ts";
 import {
   availability,
   availabilityOf,
@@ -18,7 +18,7 @@ import {
   piecesOf,
   valuesOf,
 } from "./state.ts";
-import { optionText, optionWord, pictureOf, priceText, stockKind, stockText } from "./texts.ts";
+import { minutesOf, optionText, optionWord, pictureOf, priceText, stockKind, stockText } from "./texts.ts";
 
 interface Props {
   readonly offer: Offer;
@@ -27,6 +27,9 @@ interface Props {
   readonly busy: boolean;
   readonly slow: boolean;
   readonly problem: Problem | null;
+  /** What buying so many pieces leads to, where the show is paid at the end. */
+  readonly paying: (pieces: number) => Paying | null;
+  readonly signIn: string;
   /** The checkout of what is kept of a line for this buyer already. */
   readonly own: (line: Line) => string | undefined;
   readonly chosen: (line: Line) => void;
@@ -34,7 +37,20 @@ interface Props {
   readonly wait: (line: Line, quantity: number) => void;
 }
 
-export function Choose({ offer, say, language, busy, slow, problem, own, chosen, buy, wait }: Props) {
+export function Choose({
+  offer,
+  say,
+  language,
+  busy,
+  slow,
+  problem,
+  paying,
+  signIn,
+  own,
+  chosen,
+  buy,
+  wait,
+}: Props) {
   const lines = linesOf(offer);
   const names = offer.option_names.length > 0 ? offer.option_names : [say("choice")];
   const [picked, setPicked] = useState(() => onlyChoices(offer));
@@ -49,6 +65,7 @@ export function Choose({ offer, say, language, busy, slow, problem, own, chosen,
   const limit = offer.limit ? Math.floor(offer.limit / pieces) : null;
   const most = Math.max(1, Math.min(limit ?? 10, available.is === "gone" ? 10 : available.left, 99));
   const quantity = Math.min(wanted, most);
+  const pay = paying(quantity * pieces);
   const picture = pictureOf(offer, 160);
   const kept = line !== undefined && available.is === "gone" && problem === null ? own(line) : undefined;
   const pick = (index: number, value: string) => {
@@ -218,7 +235,10 @@ export function Choose({ offer, say, language, busy, slow, problem, own, chosen,
       )}
       {available.is !== "gone" && (
         <p class="soft small">
-          {say(`policy.${offer.policy}`, { minutes: Math.max(1, Math.round(offer.hold_seconds / 60)) })}
+          {pay === null
+            ? say(`policy.${offer.policy}`, { minutes: minutesOf(offer) })
+            : say(`at_end.${pay.is}`, pay)}
+          {pay?.is === "unknown" && <a href={signIn}> {say("at_end.sign_in")}</a>}
         </p>
       )}
       <button

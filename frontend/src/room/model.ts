@@ -10,14 +10,18 @@ import { isDue } from "./moment.ts";
 import { Player, type Playing } from "./player.ts";
 import {
   type Attempt,
+  asNow,
   load,
   loadAttempt,
   ownOf,
+  type PayAtEnd,
+  type Paying,
   type Problem,
   type Purchase,
   purchaseOf,
   save,
   saveAttempt,
+  standing,
   open as stillOpen,
 } from "./purchases.ts";
 import { type Answer, type Connection, type Message, RoomSocket } from "./socket.ts";
@@ -30,9 +34,10 @@ import {
   type Line,
   merged,
   type Offer,
+  piecesOf,
   type RoomState,
 } from "./state.ts";
-import { optionText, refusalText } from "./texts.ts";
+import { minutesOf, optionText, refusalText } from "./texts.ts";
 
 export type SheetView =
   | { readonly is: "none" | "bag" | "seller" }
@@ -61,6 +66,8 @@ export interface View {
   readonly chatProblem: string | null;
   readonly purchases: readonly Purchase[];
   readonly places: readonly Place[];
+  /** Where the show is paid at the end: whether the shop knows the visitor, and what they hold unpaid. */
+  readonly tab: { readonly known: boolean; readonly unpaid: number } | null;
 }
 
 /** A place in line: waiting at a position, or offered, with a hold to claim. */
@@ -86,6 +93,10 @@ export interface Places {
   readonly again_in: number;
   /** Of the holds that were asked about, those that wait for no checkout any longer. */
   readonly settled?: readonly string[];
+  /** What is reserved in the show, also on other devices of the same account. */
+  readonly reserved?: readonly Purchase[];
+  readonly known?: boolean;
+  readonly unpaid?: number;
 }
 
 /** What the server left in the page. */
@@ -180,6 +191,7 @@ export class RoomModel {
       chatProblem: null,
       purchases: load(show),
       places: [],
+      tab: null,
     };
   }
 
@@ -224,6 +236,24 @@ export class RoomModel {
     if (fromList) this.collector.note("select_item", this.facts(offer));
     this.collector.note("view_item", this.facts(offer));
     this.put({ sheet: { is: "offer", offer: offer.id }, problem: null, busy: false });
+    // What the tap will lead to is said before it.
+    if (this.view.tab === null && this.payAtEnd()?.live === true) void this.look();
+  }
+
+  /** Null where buyers pay as they go. */
+  private payAtEnd(): PayAtEnd | null {
+    const { pay_at_end: pay, status } = this.view.state.show;
+    return !pay ? null : { until: pay.until, live: status === "live" };
+  }
+
+  /** What buying so many pieces of this offer leads to; null where buyers pay as they go, or it is not known yet. */
+  payingOf(offer: Offer, pieces: number): Paying | null {
+    const { pay_at_end: pay, status } = this.view.state.show;
+    const { tab } = this.view;
+    if (!pay || tab === null || status !== "live" || offer.policy === "first_paid") return null;
+    if (this.clock.secondsUntil(pay.until) <= offer.hold_seconds) return null;
+    const is = standing(tab.known, tab.unpaid, pieces, pay.units);
+    return { is, n: tab.unpaid, most: pay.units, minutes: is === "may" ? pay.minutes : minutesOf(offer) };
   }
 
   chosen(offer: Offer, line: Line): void {
@@ -312,6 +342,11 @@ export class RoomModel {
     };
     this.put({ busy: false, sheet: { is: "held", id: purchase.id } });
     this.remember(purchase);
+    const { tab } = this.view;
+    if (tab !== null && outcome.hold !== undefined) {
+      const pieces = wish.quantity * (line === undefined ? 1 : piecesOf(line));
+      this.put({ tab: { ...tab, unpaid: tab.unpaid + pieces } });
+    }
   }
 
   private titleOf(offer: Offer | undefined, line: Line | undefined): string {
@@ -390,8 +425,13 @@ export class RoomModel {
   }
 
   /** How the places in line stand now; units that are kept for the buyer are shown as a purchase is. */
-  private stand({ places, again_in, settled = [] }: Places): void {
+  private stand({ places, again_in, settled = [], reserved = [], known, unpaid }: Places): void {
     if (settled.length > 0) this.forget(settled);
+    if (known !== undefined) this.put({ tab: { known, unpaid: unpaid ?? 0 } });
+    for (const one of reserved) {
+      const mine = this.view.purchases.find((known) => known.id === one.id);
+      if (mine?.expires_at !== one.expires_at) this.remember({ ...one, ...mine, expires_at: one.expires_at });
+    }
     const offered = places.filter((one) => one.state === "offered" && one.hold_id !== null);
     const fresh = offered.filter((one) => !this.view.purchases.some((known) => known.id === one.hold_id));
     for (const {
@@ -447,7 +487,11 @@ export class RoomModel {
       const holds = this.openPurchases()
         .map((one) => one.id)
         .join(",");
-      const response = await fetch(`/s/${this.shop.slug}/waitlist${holds === "" ? "" : `?holds=${holds}`}`, {
+      const asked = new URLSearchParams({
+        show: String(this.view.state.show.id),
+        ...(holds === "" ? {} : { holds }),
+      });
+      const response = await fetch(`/s/${this.shop.slug}/waitlist?${asked}`, {
         headers: { accept: "application/json" },
       });
       if (!response.ok) throw new Error(String(response.status));
@@ -512,7 +556,17 @@ export class RoomModel {
   }
 
   openPurchases(): readonly Purchase[] {
-    return stillOpen(this.view.purchases, (moment) => this.clock.secondsUntil(moment));
+    const pay = this.payAtEnd();
+    return stillOpen(
+      this.view.purchases.map((one) => asNow(one, pay)),
+      (moment) => this.clock.secondsUntil(moment),
+    );
+  }
+
+  /** A purchase as it is now, also when it is over. */
+  purchaseNow(id: string): Purchase | undefined {
+    const found = this.view.purchases.find((one) => one.id === id);
+    return found === undefined ? undefined : asNow(found, this.payAtEnd());
   }
 
   ownCheckout(line: number): string | undefined {

@@ -25,6 +25,8 @@ export interface Purchase {
   /** The same as a number, so that what is bought in one show can be summed up. */
   readonly minor?: number;
   readonly currency?: string;
+  /** Kept until the show is over: as it is now, never stored. */
+  readonly at_end?: boolean;
   /** Why nothing is reserved, where the offer reserves. */
   readonly note?: string;
 }
@@ -53,6 +55,30 @@ export function purchaseOf(
     ready_on: ready,
     later: ready !== null && (shown === null || ready > shown),
   };
+}
+
+/** What is paid at the end, as the room says: until when it is kept, and whether that is known yet. */
+export interface PayAtEnd {
+  readonly until: string;
+  readonly live: boolean;
+}
+
+/** A purchase with the time it has now: what was kept for the end is due some minutes after it, once that has come. */
+export function asNow(one: Purchase, pay: PayAtEnd | null): Purchase {
+  if (pay === null || one.expires_at === null || Date.parse(one.expires_at) < Date.parse(pay.until))
+    return one;
+  return pay.live ? { ...one, at_end: true } : { ...one, expires_at: pay.until };
+}
+
+/** What a tap on "buy" leads to where the show is paid at the end. */
+export type Standing = "may" | "full" | "unknown";
+
+/** That, with what is said of it. */
+export type Paying = { readonly is: Standing } & Readonly<Record<"n" | "most" | "minutes", number>>;
+
+export function standing(known: boolean, unpaid: number, wanted: number, most: number): Standing {
+  if (!known) return "unknown";
+  return unpaid + wanted <= most ? "may" : "full";
 }
 
 /** Purchases that can still be completed. */

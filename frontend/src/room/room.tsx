@@ -155,6 +155,8 @@ export function RoomPage({ model }: { readonly model: RoomModel }) {
             busy={view.busy}
             slow={view.slow}
             problem={view.problem}
+            paying={(pieces) => model.payingOf(opened, pieces)}
+            signIn={`/s/${model.shop.slug}/account/sign-in?next=/s/${model.shop.slug}/live/${view.state.show.id}`}
             own={(line) => model.ownCheckout(line.id)}
             chosen={(line) => model.chosen(opened, line)}
             buy={(line, quantity) => void model.buy(opened, line, quantity)}
@@ -369,14 +371,20 @@ function Holds({ view, model }: { readonly view: View; readonly model: RoomModel
               {one.title}
               {boughtText(one)}
             </span>
-            {one.expires_at !== null && (
-              <b class="num">{countdown(model.clock.secondsUntil(one.expires_at))}</b>
-            )}
+            <Left model={model} one={one} />
             <span class="strong">{model.say("check_out")}</span>
           </a>
         ))
       )}
     </>
+  );
+}
+
+/** How long a purchase is kept: a clock, or that it is paid at the end. */
+function Left({ model, one }: { readonly model: RoomModel; readonly one: Purchase }) {
+  if (one.at_end === true) return <b>{model.say("at_end")}</b>;
+  return (
+    <b class="num">{one.expires_at === null ? "" : countdown(model.clock.secondsUntil(one.expires_at))}</b>
   );
 }
 
@@ -391,9 +399,7 @@ function BasketLines({ model, open }: { readonly model: RoomModel; readonly open
             {one.quantity === undefined ? "" : `${one.quantity} × `}
             {one.total ?? ""}
           </span>
-          <b class="num">
-            {one.expires_at === null ? "" : countdown(model.clock.secondsUntil(one.expires_at))}
-          </b>
+          <Left model={model} one={one} />
         </li>
       ))}
     </ul>
@@ -430,8 +436,9 @@ function HeldSheet({
 }) {
   const { say, language } = model;
   useTicking(true);
-  const one = view.purchases.find((purchase) => purchase.id === id);
+  const one = model.purchaseNow(id);
   if (one === undefined) return null;
+  const pay = view.state.show.pay_at_end ?? null;
   const others = model.openPurchases().filter((each) => each.id !== id && each.expires_at !== null);
   const seconds = one.expires_at === null ? null : model.clock.secondsUntil(one.expires_at);
   return (
@@ -444,7 +451,13 @@ function HeldSheet({
         {one.title}
         {boughtText(one)}
       </p>
-      {seconds !== null && (
+      {one.at_end === true && pay !== null && (
+        <p class="note good">
+          <Icon name="clock" />
+          <span>{say("at_end.kept", { minutes: pay.minutes })}</span>
+        </p>
+      )}
+      {seconds !== null && one.at_end !== true && (
         <p class={seconds === 0 ? "timer over" : seconds < 60 ? "timer soon" : "timer"} role="timer">
           <span>{seconds === 0 ? say("hold_over") : say("hold_left")}</span>
           <b class="clock">{countdown(seconds)}</b>

@@ -63,6 +63,13 @@ export interface NoticeState {
   readonly at: number;
 }
 
+/** What is bought in the show is paid so many `minutes` after it by who may, up to so many unpaid `units`. */
+export interface PayAtEndState {
+  readonly until: string;
+  readonly minutes: number;
+  readonly units: number;
+}
+
 /** The show itself; `started_at` as ISO 8601, `playback` the address of its playlist. */
 export interface ShowState {
   readonly id: number;
@@ -73,6 +80,7 @@ export interface ShowState {
   readonly started_at?: string | null;
   readonly channel_id?: number | null;
   readonly playback?: string | null;
+  readonly pay_at_end?: PayAtEndState | null;
 }
 
 /** Everything a room shows besides the talk. */

@@ -53,3 +53,8 @@ export function refusalText(code: string | undefined, message: string | undefine
   const known = say(key);
   return known === key ? (message ?? "") || say("refused.other") : known;
 }
+
+/** How long an offer keeps what is bought. */
+export function minutesOf(offer: Offer): number {
+  return Math.max(1, Math.round(offer.hold_seconds / 60));
+}

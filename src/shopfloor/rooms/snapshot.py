@@ -24,6 +24,7 @@ from shopfloor.rooms.state import (
     LineState,
     NoticeState,
     OfferState,
+    PayAtEndState,
     RoomState,
     ShowState,
 )
@@ -68,6 +69,16 @@ def show_state(show: Show, slug: str) -> ShowState:
         started_at=None if show.started_at is None else show.started_at.isoformat(),
         channel_id=show.channel_id,
         playback=None if show.channel_id is None else media.playback_url(show.channel_id),
+        pay_at_end=_pay_at_end(show),
+    )
+
+
+def _pay_at_end(show: Show) -> PayAtEndState | None:
+    until = show.kept_until
+    if until is None or show.pay_after_minutes is None:
+        return None
+    return PayAtEndState(
+        until=until.isoformat(), minutes=show.pay_after_minutes, units=show.unpaid_units or 0
     )
 
 

@@ -79,6 +79,17 @@ class NoticeState(msgspec.Struct, frozen=True, kw_only=True):
     at: int
 
 
+class PayAtEndState(msgspec.Struct, frozen=True, kw_only=True):
+    """What is bought in the show is paid so many `minutes` after it by who may, up to so many unpaid `units`.
+
+    `until`: for how long it is kept as far as that is known, as ISO 8601.
+    """
+
+    until: str
+    minutes: int
+    units: int
+
+
 class ShowState(msgspec.Struct, frozen=True, kw_only=True):
     """The show itself; `started_at` as ISO 8601, `playback` the address of its playlist."""
 
@@ -90,6 +101,7 @@ class ShowState(msgspec.Struct, frozen=True, kw_only=True):
     started_at: str | None
     channel_id: int | None
     playback: str | None
+    pay_at_end: PayAtEndState | None = None
 
 
 class RoomState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

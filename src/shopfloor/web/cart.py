@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Final
 
-from fastapi import Form, Request
+from fastapi import Form, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from shopfloor import accounts, catalog, purchases, stock
+from shopfloor import accounts, catalog, customers, purchases, stock
 from shopfloor.accounts import Shop
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
@@ -21,6 +21,7 @@ from shopfloor.kernel.route_access import public
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.values import MAX_MINOR, Money, new_id, now
 from shopfloor.shoppers.api import Shopper
+from shopfloor.web.customers import token_of
 from shopfloor.web.languages import Language, language_of
 from shopfloor.web.parts import option_words, texts_now
 from shopfloor.web.templating import render
@@ -113,14 +114,24 @@ def without(request: Request, variant_ids: Iterable[int]) -> list[Wish] | None:
 
 @router.get("/s/{shop}/cart")
 @public
-async def cart(request: Request, shop: str, shopper: Shopper, db: Db) -> Response:
+async def cart(
+    request: Request,
+    shop: str,
+    shopper: Shopper,
+    db: Db,
+    basket: Annotated[str, Query(max_length=60)] = "",
+) -> Response:
+    """`basket` is the key of the message after a show: it leads to what is to be paid, whatever browser opens it."""
     why = why_refused(request, shopper)
     wishes = wishes_in(request.cookies.get(COOKIE, ""))
     async with db.transaction() as tx:
         found = await accounts.shop_by_slug(tx, shop)
         language = language_of(request, found.locale)
         lines = await lines_of(tx, found, wishes, language)
-        reserved = await stock.held_by(tx, shop_id=found.id, buyer=shopper)
+        others = await customers.signing_in.others(
+            tx, shop_id=found.id, token=token_of(request), shopper=shopper, key=basket
+        )
+        reserved = await stock.held_by(tx, shop_id=found.id, buyer=shopper, others=others)
         refused = None if why is None else await why(tx, found, language)
     buyable = [line for line in lines if not line.is_gone]
     response = render(

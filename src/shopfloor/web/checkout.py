@@ -44,7 +44,7 @@ from shopfloor.web.parts import EXCEPTED, Texts, option_words, texts_now, texts_
 from shopfloor.web.refusals import message_of
 from shopfloor.web.regions import countries, country_name
 from shopfloor.web.templating import flash, money_text, render
-from shopfloor.web.waitlist import in_line, kept_for, settled
+from shopfloor.web.waitlist import in_basket, in_line, kept_for, settled
 
 router = Router(include_in_schema=False)
 
@@ -107,8 +107,9 @@ async def checkout(
     """
     async with db.transaction() as tx:
         found = await accounts.shop_by_slug(tx, shop)
+        others = await _elsewhere(tx, request, found, shopper)
         begun = await orders.begin_checkout(
-            tx, shop_id=found.id, hold_id=hold_id, shopper=shopper, also=() if only else None
+            tx, shop_id=found.id, hold_id=hold_id, shopper=shopper, also=() if only else None, others=others
         )
         if begun.order_id is not None:
             return RedirectResponse(f"/s/{found.slug}/orders/{begun.order_id}", status_code=303)
@@ -121,6 +122,7 @@ async def checkout(
             begun = await orders.begin_checkout(
                 tx, shop_id=found.id, hold_id=hold_id, shopper=shopper, also=() if only else None,
                 address=orders.Address(**place) if known.address else None, email=known.email, phone=known.phone,
+                others=others,
             )  # fmt: skip
         texts = await _texts(tx, request, found, begun)
         online = await paying.ways(tx, request, shop_id=found.id, currency=found.currency)
@@ -133,6 +135,11 @@ async def checkout(
         request, found, begun, texts, values, Trouble(), online,
         customer=reader.customer, addresses=reader.addresses, is_remembered=known is not None,
     )  # fmt: skip
+
+
+async def _elsewhere(tx: Tx, request: Request, shop: Shop, shopper: UUID) -> list[UUID]:
+    """The reader's other browsers, where they are signed in: one basket, one parcel."""
+    return await customers.signing_in.others(tx, shop_id=shop.id, token=token_of(request), shopper=shopper)
 
 
 _PARTS: Final = ("street", "city", "postcode", "region", "country")
@@ -188,6 +195,7 @@ async def send_checkout(
     """Order the `lines` that the page showed; with `look` only show what it costs to send it there.  The same form again leads to the same order."""
     async with db.transaction() as tx:
         found = await accounts.shop_by_slug(tx, shop)
+        others = await _elsewhere(tx, request, found, shopper)
     language = language_of(request, found.locale)
     way = Delivery.PICK_UP if delivery.startswith("pick_up") else Delivery.SHIP
     shown = str((await request.form()).get(f"total_{delivery}", ""))
@@ -217,7 +225,7 @@ async def send_checkout(
         async with db.transaction() as tx:
             begun = await orders.begin_checkout(
                 tx, shop_id=found.id, hold_id=hold_id, shopper=shopper, address=address, codes=codes, email=email,
-                phone=phone, also=also,
+                phone=phone, also=also, others=others,
             )  # fmt: skip
             texts = await _texts(tx, request, found, begun)
             online = await paying.ways(tx, request, shop_id=found.id, currency=found.currency)
@@ -257,6 +265,7 @@ async def send_checkout(
             return_to=paying.return_to(request, found.slug),
             payer=paying.payer(request, language),
             also=also,
+            others=others,
         )
     except orders.CheckoutNotFound:
         raise
@@ -264,7 +273,7 @@ async def send_checkout(
         async with db.transaction() as tx:
             begun = await orders.begin_checkout(
                 tx, shop_id=found.id, hold_id=hold_id, shopper=shopper, address=address, codes=codes, email=email,
-                phone=phone, also=also,
+                phone=phone, also=also, others=others,
             )  # fmt: skip
             texts = await _texts(tx, request, found, begun)
             online = await paying.ways(tx, request, shop_id=found.id, currency=found.currency)
@@ -642,14 +651,20 @@ async def waitlist(
     shopper: Shopper,
     db: Db,
     holds: Annotated[str, Query(max_length=400, pattern="^[0-9a-f,-]*$")] = "",
+    show: Id | None = None,
 ) -> Response:
-    """The places, which move while the page is open; for a script as JSON, with what became of its `holds`."""
+    """The places, which move while the page is open; for a script as JSON, with what became of its `holds`, and what is
+    reserved in a `show`.
+    """
     async with db.transaction() as tx:
         found = await accounts.shop_by_slug(tx, shop)
         if "application/json" in request.headers.get("accept", ""):
             told = await in_line(tx, found, shopper, language_of(request, found.locale))
+            others = await _elsewhere(tx, request, found, shopper)
             if holds:
-                told["settled"] = await settled(tx, found, shopper, holds.split(","))
+                told["settled"] = await settled(tx, found, shopper, holds.split(","), others)
+            if show is not None:
+                told |= await in_basket(tx, found, show, shopper, others, language_of(request, found.locale))
             return JSONResponse(told, headers={"cache-control": "no-store"})
         places = await purchases.places(tx, buyer=shopper, shop_id=found.id)
         variants = {

@@ -32,6 +32,18 @@ _RECENT: Final = 50
 WORDS: Final = {
     "all_offers": N_("All offers (%(n)s)"),
     "asking": N_("Reserving…"),
+    "at_end": N_("to pay at the end"),
+    "at_end.kept": N_(
+        "Reserved until %(minutes)s min after the show. Pay for everything together then, or now."
+    ),
+    "at_end.may": N_("Reserved until %(minutes)s min after the show. You pay for everything together."),
+    "at_end.full": N_(
+        "You have %(n)s unpaid items, and up to %(most)s can wait until the end. Pay for this one within %(minutes)s min."
+    ),
+    "at_end.unknown": N_(
+        "Pay within %(minutes)s min. With an account or an earlier paid order you can pay for everything after the show."
+    ),
+    "at_end.sign_in": N_("Sign in"),
     "basket": N_("Your basket"),
     "buy": N_("Buy"),
     "buy_for": N_("Buy for %(price)s"),
@@ -200,6 +212,7 @@ async def make_room(sources: Sources, reader: Reader, shop: str, show_id: int) -
         seller=seller,
         refused=refused,
         replay=seen.replay,
+        at_end=state.show.pay_at_end if state.show.status == "live" else None,
         words=island_words(language),
         island_data={
             "state": state,

@@ -1,24 +1,27 @@
 """What is kept for a shopper: places in line as scripts ask for them, and the purchase a refusal leads back to."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 from uuid import UUID
 
 from fastapi import Request
 
-from shopfloor import catalog, policies, purchases, stock
+from shopfloor import catalog, live, policies, purchases, stock
 from shopfloor.accounts import Shop
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.values import Money
 from shopfloor.web.languages import N_, Language
 from shopfloor.web.parts import option_words, refused_by
 from shopfloor.web.refusals import refused_text
+from shopfloor.web.templating import money_text
 
 # Seconds until another look is worth it.  Who stands far back looks less often, so that a long line costs little.
 SOONEST: Final = 5
 LATEST: Final = 60
 # A page asks after so many of its purchases at once.
 MOST_HOLDS: Final = 10
+MOST_SHOWN: Final = 20
 PLACES_A_SECOND: Final = 20
 
 
@@ -46,7 +49,92 @@ async def in_line(tx: Tx, shop: Shop, shopper: UUID, language: Language) -> dict
     }
 
 
-async def settled(tx: Tx, shop: Shop, shopper: UUID, holds: Sequence[str]) -> list[str]:
+async def in_basket(
+    tx: Tx, shop: Shop, show_id: int, shopper: UUID, others: Sequence[UUID], language: Language
+) -> dict[str, Any]:
+    """What is reserved for the shopper in a show, as the room keeps it (`purchases.ts`), also in their other browsers, and how they stand where it is paid at
+    the end: whether the shop knows them, and how many units they hold unpaid.
+    """
+    show = await live.show(tx, shop_id=shop.id, show_id=show_id)
+    if show.pool_id is None:
+        return {}
+    held = await stock.held_by(tx, shop_id=shop.id, buyer=shopper, others=others, pool_id=show.pool_id)
+    held = [each for each in held if each.show_id == show_id][:MOST_SHOWN]
+    return {
+        "reserved": await _reserved(tx, shop, held, language),
+        "known": await stock.has_paid(tx, shop_id=shop.id, buyer=shopper),
+        "unpaid": sum(part.quantity for each in held if each.buyer == shopper for part in each.parts),
+    }
+
+
+async def _reserved(
+    tx: Tx, shop: Shop, held: Sequence[stock.Hold], language: Language
+) -> list[dict[str, Any]]:
+    if not held:
+        return []
+    bundles = await catalog.bundles_by_id(
+        tx,
+        shop_id=shop.id,
+        ids=sorted({part.bundle_id for each in held for part in each.parts if part.bundle_id is not None}),
+    )
+    ids = {each.id: _sold(each, bundles) for each in held}
+    variants = {
+        each.id: each for each in await catalog.variants(tx, shop_id=shop.id, ids=sorted({*_firsts(ids)}))
+    }
+    products = await catalog.products_by_id(
+        tx, shop_id=shop.id, ids=sorted({each.product_id for each in variants.values()})
+    )
+    told: list[dict[str, Any]] = []
+    for each in held:
+        variant_id, quantity = ids[each.id]
+        variant = variants.get(variant_id)
+        minor = sum(part.unit_price * part.quantity for part in each.parts)
+        currency = shop.currency if variant is None else variant.currency
+        days = [part.ready_on for part in each.parts if part.ready_on is not None]
+        told.append({
+            "id": str(each.id),
+            "line": variant_id,
+            "title": _title(variant, products, language),
+            "quantity": quantity,
+            "total": money_text(Money(minor, currency), language),
+            "minor": minor,
+            "currency": currency,
+            "expires_at": each.expires_at.isoformat(),
+            "ready_on": max(days).isoformat() if days else None,
+            "later": False,
+            "url": f"/s/{shop.slug}/checkout/{each.id}",
+        })  # fmt: skip
+    return told
+
+
+def _firsts(sold: Mapping[UUID, tuple[int, int]]) -> list[int]:
+    return [variant_id for variant_id, _ in sold.values()]
+
+
+def _sold(hold: stock.Hold, bundles: Mapping[int, catalog.Bundle]) -> tuple[int, int]:
+    """The variant as it was bought, a bundle as itself, and how many."""
+    first = hold.parts[0]
+    bundle = None if first.bundle_id is None else bundles.get(first.bundle_id)
+    if bundle is None:
+        return first.variant_id, sum(part.quantity for part in hold.parts)
+    pieces = sum(part.quantity for part in hold.parts if part.bundle_id == first.bundle_id)
+    return bundle.variant_id, max(1, pieces // bundle.units)
+
+
+def _title(
+    variant: catalog.Variant | None, products: Mapping[int, catalog.Product], language: Language
+) -> str:
+    product = products.get(variant.product_id) if variant else None
+    words = [language.localised(product.titles, product.title)] if product else []
+    if product and variant:
+        options = option_words(variant.options, language.words_of(product.option_texts))
+        words += [options] if options else []
+    return " · ".join(words)
+
+
+async def settled(
+    tx: Tx, shop: Shop, shopper: UUID, holds: Sequence[str], others: Sequence[UUID] = ()
+) -> list[str]:
     """Those of the shopper's `holds` that wait for no checkout any longer: ordered, given back or run out."""
     found: list[str] = []
     for text in holds[:MOST_HOLDS]:
@@ -54,7 +142,7 @@ async def settled(tx: Tx, shop: Shop, shopper: UUID, holds: Sequence[str]) -> li
             hold = await stock.hold(tx, shop_id=shop.id, hold_id=UUID(text))
         except (ValueError, stock.UnknownStock):
             continue
-        if hold.buyer == shopper and hold.state is not stock.HoldState.HELD:
+        if hold.buyer in {shopper, *others} and hold.state is not stock.HoldState.HELD:
             found.append(text)
     return found
 
@@ -82,18 +170,13 @@ def _told(
     language: Language,
 ) -> dict[str, Any]:
     variant = variants.get(place.variant_id)
-    product = products.get(variant.product_id) if variant else None
-    words = [language.localised(product.titles, product.title)] if product else []
-    if product and variant:
-        options = option_words(variant.options, language.words_of(product.option_texts))
-        words += [options] if options else []
     offered = place.state == purchases.WaitingState.OFFERED and place.hold_id is not None
     return {
         "id": str(place.id),
         "variant_id": place.variant_id,
         "state": str(place.state),
         "position": place.position,
-        "title": " · ".join(words),
+        "title": _title(variant, products, language),
         "quantity": place.quantity,
         "total_minor": place.quantity * place.unit_price_minor,
         "currency": place.currency,

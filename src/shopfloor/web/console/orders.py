@@ -31,7 +31,7 @@ from shopfloor.kernel.http import as_download
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.values import Money, new_id
-from shopfloor.web.console import messages, order_history
+from shopfloor.web.console import messages, order_history, unpaid
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.console.disputes import words as dispute_words
 from shopfloor.web.console.form_values import NotAChoice, NotADate, day_of, id_of
@@ -141,6 +141,7 @@ async def listing(
             **narrowed,
         )
         counts = await orders.counts(tx, shop_id=desk.shop.id)
+        baskets = await unpaid.of_shop(tx, desk)
         shows = [
             (show.id, show.title) for show in await live.shows(tx, shop_id=desk.shop.id, limit=SHOWS_OFFERED)
         ]
@@ -153,6 +154,7 @@ async def listing(
         orders=found.items,
         page=found,
         counts=counts,
+        baskets=baskets,
         asked=asked,
         refused=refused,
         shows=shows,

@@ -16,6 +16,7 @@ from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
 from shopfloor.kernel.values import now
 from shopfloor.shoppers.api import Shopper
+from shopfloor.web.console import unpaid
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.console.form_values import check_variants, id_of
 from shopfloor.web.console.networks import crowds
@@ -94,6 +95,7 @@ async def studio(desk: Viewer, show_id: Id, shopper: Shopper) -> Response:
         said = await chat.recent(tx, show_id=show_id, limit=60)
         held = await chat.held(tx, shop_id=shop_id, show_id=show_id, limit=HELD + 1)
         crowded = await crowds(tx, desk)
+        basket = await unpaid.of_show(tx, desk, show)
         corrections = await rooms.notices(tx, shop_id=shop_id, show_id=show_id)
     camera = (
         services_of(desk.request).part(media.MediaServer).status(show.channel_id) if show.channel_id else None
@@ -122,6 +124,7 @@ async def studio(desk: Viewer, show_id: Id, shopper: Shopper) -> Response:
         corrections=[notice for notice in corrections if notice.kind == rooms.NoticeKind.CORRECTION],
         camera=camera,
         crowds=crowded,
+        basket=basket,
         warnings=warnings(desk, camera) if camera is not None else [],
         checks=checks,
         ready=not any(check.kind == "bad" for check in checks),

@@ -137,6 +137,25 @@ async def pay_to_seen(desk: MoneyManager, change: Annotated[Id, Form()]) -> Resp
     return desk.back("")
 
 
+@router.post("/paying")
+async def change_paying(desk: Manager, policy: Text = "", minutes: Text = "", units: Text = "") -> Response:
+    """When what is bought in a show is paid, for shows that start from now on."""
+    terms = policies.ShopTerms
+    with desk.back_if_refused("/terms#paying"):
+        async with desk.work() as tx:
+            changed = replace(await policies.shop_terms(tx, shop_id=desk.shop.id), pay_after_minutes=None)
+            if policy == "at_end":
+                changed = replace(
+                    changed,
+                    pay_after_minutes=desk.quantity(
+                        minutes, least=terms.LEAST_PAY_AFTER_MINUTES, most=terms.MOST_PAY_AFTER_MINUTES
+                    ),
+                    unpaid_units=desk.quantity(units, most=terms.MOST_UNPAID_UNITS),
+                )
+            await policies.bank_details.change_terms(tx, actor=desk.actor, terms=changed)
+    return desk.back("/terms#paying", desk.say(N_("Saved. It applies to shows that start from now on.")))
+
+
 @router.post("")
 async def change(
     desk: Manager,

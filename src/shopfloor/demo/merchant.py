@@ -270,6 +270,11 @@ class Merchant:
             raise Trouble("test payments: the account is not there")
         await self.http.post(found[0], data={"on": "yes"})
 
+    async def let_pay(self, *, at_end: bool) -> None:
+        """When buyers the shop knows pay for what they buy in a show, for those to come."""
+        terms = await self.shop("GET", "/orders/policy")
+        await self.shop("PUT", "/orders/policy", json=terms | {"pay_after_minutes": 30 if at_end else None})
+
     async def mark_paid(self, order_id: str) -> None:
         """The money is on the account: exactly what is due."""
         view = await self.shop("GET", f"/orders/{order_id}")

@@ -25,6 +25,7 @@ from rich.table import Table
 
 from shopfloor.demo.merchant import EMAIL, Merchant, Show, Trouble, answer_as_supplier
 from shopfloor.demo.pictures import draw_missing
+from shopfloor.demo.regular import Mailbox, Regular, opened_mailbox
 from shopfloor.kernel.postgres import CannotRun, cannot_enter, server_user
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.settings import Settings
@@ -46,6 +47,7 @@ class Stage:
     address: str
     merchant: Merchant
     password: str
+    mailbox: Mailbox
     tally: dict[str, int] = field(default_factory=dict[str, int])
 
     def say(self, text: str) -> None:
@@ -119,13 +121,14 @@ async def _end(child: asyncio.subprocess.Process, seconds: float, *, told: bool 
         await child.wait()
 
 
-def _environment(place: Path) -> dict[str, str]:
+def _environment(place: Path, mailbox: Mailbox | None = None) -> dict[str, str]:
     return os.environ | {
         "SHOPFLOOR_DATA_DIR": str(place),
         "SHOPFLOOR_TEST_PAYMENTS": "true",
-        # The audience is made up: its messages stay in the console, whatever server this machine has.
-        "SHOPFLOOR_SMTP_URL": "",
-        "SHOPFLOOR_MAIL_FROM": "",
+        # The audience is made up: its messages stay in the console, whatever server this machine has.  What has an
+        # address goes to the mailbox of this process.
+        "SHOPFLOOR_SMTP_URL": "" if mailbox is None else f"smtp+plain://127.0.0.1:{mailbox.port}",
+        "SHOPFLOOR_MAIL_FROM": "" if mailbox is None else "shop@harbour.test",
         "PYTHONUNBUFFERED": "1",
     }
 
@@ -154,6 +157,7 @@ async def _run(
         channel_id, publish_to = await stage.merchant.set_up_camera()
         async with camera(publish_to, stills) as film:
             await on_air(stage, channel_id)
+            await stage.merchant.let_pay(at_end=False)
             first = await play(
                 stage,
                 film,
@@ -167,6 +171,7 @@ async def _run(
             await parcels_there_and_back(stage, first)
             promised = await from_demand_to_supply(stage, first)
             if promised:
+                await stage.merchant.let_pay(at_end=True)
                 second = await play(
                     stage,
                     film,
@@ -176,6 +181,7 @@ async def _run(
                     "返场预售",
                     shoppers=shoppers // 2,
                     seed=seed + 1,
+                    regular=Regular(stage.address, stage.merchant.slug, stage.mailbox),
                 )
                 await say_report(stage, second)
         shipped = await stage.merchant.ship_all(first.id)
@@ -191,16 +197,24 @@ async def _run(
 @contextlib.asynccontextmanager
 async def opened_shop(console: Console, settings: Settings, place: Path) -> AsyncGenerator[Stage, None]:
     """The shop as a process of its own, and somebody signed in to it."""
+    async with opened_mailbox() as mailbox, _opened_shop(console, settings, place, mailbox) as stage:
+        yield stage
+
+
+@contextlib.asynccontextmanager
+async def _opened_shop(
+    console: Console, settings: Settings, place: Path, mailbox: Mailbox
+) -> AsyncGenerator[Stage, None]:
     child = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "shopfloor", "up",
-        env=_environment(place) | {"SHOPFLOOR_LOG_LEVEL": os.environ.get("SHOPFLOOR_LOG_LEVEL", "WARNING")},
+        env=_environment(place, mailbox) | {"SHOPFLOOR_LOG_LEVEL": os.environ.get("SHOPFLOOR_LOG_LEVEL", "WARNING")},
         stdout=asyncio.subprocess.PIPE, start_new_session=True,
     )  # fmt: skip
     try:
         address, claim = await _opened(child)
         console.print(f"\n  The shop is open: [bold]{address}[/bold]\n")
         async with httpx.AsyncClient(base_url=address, timeout=30, headers={"origin": address}) as http:
-            stage = Stage(console, place, address, Merchant(http), await _password(place))
+            stage = Stage(console, place, address, Merchant(http), await _password(place), mailbox)
             if claim:
                 await stage.merchant.claim(claim, stage.password)
             else:
@@ -294,8 +308,9 @@ async def play(
     *,
     shoppers: int,
     seed: int,
+    regular: Regular | None = None,
 ) -> Show:
-    """One show from beginning to end, with its audience."""
+    """One show from beginning to end, with its audience; `regular` pays for what she bought when it is over."""
     stage.console.rule(f"show: {title} {title_zh}")
     show = await stage.merchant.plan_show(title, title_zh, channel_id, [handle for handle, _ in script])
     await show.start()
@@ -308,6 +323,7 @@ async def play(
         stdout=asyncio.subprocess.PIPE, start_new_session=True,
     )  # fmt: skip
     listening = asyncio.create_task(listen(stage, audience))
+    buying = None if regular is None else asyncio.create_task(buy_signed_in(stage, regular, show))
     try:
         await asyncio.sleep(2)
         for handle, length in script:
@@ -321,9 +337,36 @@ async def play(
         over = listening.done()
         listening.cancel()
         await _end(audience, 10, told=over)
+        if buying is not None and not over:
+            buying.cancel()
+    if buying is not None:
+        await buying
     await show.end()
     stage.say("the show is over")
+    if regular is not None:
+        await pay_at_the_end(stage, regular)
     return show
+
+
+async def buy_signed_in(stage: Stage, regular: Regular, show: Show) -> None:
+    if not await regular.sign_in():
+        stage.say("the code for signing in did not arrive")
+        return
+    await regular.buy(show)
+    stage.say(f"Mei Lin is signed in: {regular.bought} items reserved for her until after the show")
+
+
+async def pay_at_the_end(stage: Stage, regular: Regular) -> None:
+    """One order for all of it, from the link in her message."""
+    if regular.bought:
+        order = await regular.pay(stage.merchant)
+        what = (
+            "found nothing to pay"
+            if order is None
+            else f"paid for everything at once: {stage.address}{order}"
+        )
+        stage.say(f"Mei Lin followed the link in her message and {what}")
+    await regular.close()
 
 
 async def listen(stage: Stage, audience: asyncio.subprocess.Process) -> None:

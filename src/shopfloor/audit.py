@@ -139,37 +139,38 @@ async def paid_at_the_end(tx: Tx) -> list[Finding]:
 
     The ceiling is that of a browser; what somebody moved to another one of theirs is not counted against it.
     """
-    kept = """
-        SELECT h.id, h.buyer, h.quantity, h.shop_id, s.id AS show_id, s.status, s.started_at, s.ended_at, s.keep_until,
-               s.unpaid_units
-          FROM live.show s JOIN stock.hold h ON h.pool_id = s.pool_id
-         WHERE h.limited AND h.state = 'held' AND h.expires_at = s.keep_until
-    """
-    checks = {
-        "what is kept for the end is kept for buyers the shop knows": """
-            SELECT DISTINCT k.id::text FROM kept k
-             WHERE NOT EXISTS (SELECT FROM stock.proven p WHERE p.shop_id = k.shop_id AND p.buyer = k.buyer)""",
-        "what is kept for the end stays within the ceiling of its show": """
-            SELECT min(k.show_id) || ' ' || k.buyer FROM kept k
-             WHERE NOT EXISTS (SELECT FROM customers.browser b
-                                 JOIN customers.browser o ON o.shop_id = b.shop_id AND o.customer_id = b.customer_id
-                                WHERE b.shop_id = k.shop_id AND b.shopper = k.buyer AND o.shopper <> b.shopper)
-             GROUP BY k.show_id, k.buyer HAVING sum(k.quantity) > min(k.unpaid_units)""",
-        "nothing is kept for the end of a show that is over": """
-            SELECT DISTINCT k.id::text FROM kept k
-             WHERE k.status = 'ended' AND k.ended_at < k.keep_until""",
-    }
-    count = await tx.connection.execute(
-        "WITH kept AS ({kept}) SELECT count(DISTINCT id) FROM kept".replace("{kept}", kept)
-    )
-    (looked_at,) = await count.fetchone() or (0,)
-    findings: list[Finding] = []
-    for name, sql in checks.items():
-        cursor = await tx.connection.execute(
-            "WITH kept AS ({kept}) {sql} LIMIT 100".replace("{kept}", kept).replace("{sql}", sql)
+    cursor = await tx.connection.execute(
+        """
+        WITH kept AS (
+            SELECT h.id, h.buyer, h.quantity, h.shop_id, s.id AS show_id, s.status, s.ended_at, s.keep_until,
+                   s.unpaid_units
+              FROM live.show s JOIN stock.hold h ON h.pool_id = s.pool_id
+             WHERE h.limited AND h.state = 'held' AND h.expires_at = s.keep_until
         )
-        findings.append(_counted("live", name, looked_at, tuple(row[0] for row in await cursor.fetchall())))
-    return findings
+        SELECT (SELECT count(DISTINCT id) FROM kept),
+               ARRAY(SELECT DISTINCT k.id::text FROM kept k
+                      WHERE NOT EXISTS (SELECT FROM stock.proven p WHERE p.shop_id = k.shop_id AND p.buyer = k.buyer)
+                      LIMIT 100),
+               ARRAY(SELECT k.show_id || ' ' || k.buyer FROM kept k
+                      WHERE NOT EXISTS (SELECT FROM customers.browser b
+                                          JOIN customers.browser o
+                                            ON o.shop_id = b.shop_id AND o.customer_id = b.customer_id
+                                         WHERE b.shop_id = k.shop_id AND b.shopper = k.buyer AND o.shopper <> b.shopper)
+                      GROUP BY k.show_id, k.buyer HAVING sum(k.quantity) > min(k.unpaid_units) LIMIT 100),
+               ARRAY(SELECT DISTINCT k.id::text FROM kept k
+                      WHERE k.status = 'ended' AND k.ended_at < k.keep_until LIMIT 100)
+        """
+    )
+    looked_at, unknown, above, late = await cursor.fetchone() or (0, [], [], [])
+    return [
+        _counted(
+            "live", "what is kept for the end is kept for buyers the shop knows", looked_at, tuple(unknown)
+        ),
+        _counted(
+            "live", "what is kept for the end stays within the ceiling of its show", looked_at, tuple(above)
+        ),
+        _counted("live", "nothing is kept for the end of a show that is over", looked_at, tuple(late)),
+    ]
 
 
 async def _borders(tx: Tx) -> list[Finding]:

@@ -117,7 +117,7 @@ def test_the_walk_finds_statements() -> None:
     assert len(found) > 500
     assert (
         sum("FROM stock.hold AS h" in sql and "WHERE" in sql and "h.part, h.shop_id" in sql for sql in found)
-        == 8
+        == 9
     )
 
 

@@ -125,6 +125,7 @@ async def test_the_first_bank_details_of_a_shop_are_no_news_to_who_gives_them(st
 async def test_when_a_show_is_paid_is_a_policy_of_the_shop(stage: Stage) -> None:
     """Each policy says what it means; what can't be is refused and changes nothing."""
     form = {"policy": "at_end", "minutes": "45", "units": "6"}
+    stage.client.cookies.set("session", await member(stage, accounts.Role.MERCHANDISER, "Mo"))
 
     async def rule() -> tuple[int | None, int]:
         async with stage.db.transaction() as tx:

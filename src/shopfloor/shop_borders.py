@@ -53,6 +53,7 @@ _NAMED: Final = {
 }
 _NAMED_THERE: Final = {
     ("fulfilment.parcel_line", "line_id"): "orders.line",
+    ("returns.exchange_line", "line_id"): "orders.line",
     ("returns.line", "line_id"): "orders.line",
     ("returns.receipt", "line_id"): "orders.line",
     ("returns.units", "line_id"): "orders.line",
@@ -81,6 +82,7 @@ _OWNER: Final = {
     "orders.line": "order_id",
     "orders.refund_share": "order_id",
     "orders.tax_line": "order_id",
+    "returns.exchange_line": "return_id",
     "returns.line": "return_id",
     "stock.movement": "level_id",
     "supply.plan_line": "plan_id",

@@ -56,7 +56,7 @@ def arrived(shop: Running, owner: Owner, stall: Stall) -> str:
 def test_from_the_button_to_the_refund(
     people: People, shop: Running, owner: Owner, make_stall: MakeStall
 ) -> None:
-    stall = make_stall({"M": 3})
+    stall = make_stall({"M": 3, "L": 1})
     path = arrived(shop, owner, stall)
     phone = people.phone(script=False).new_page()
     phone.goto(path)
@@ -93,6 +93,32 @@ def test_from_the_button_to_the_refund(
 
     phone.reload()
     expect(phone.get_by_text(re.compile("99.00 back"))).to_be_visible()
+    owner.shop("POST", f"/shows/{stall.show_id}/end")
+
+    # The other one is exchanged for the larger size, of which one is there.
+    phone.get_by_role("link", name="Withdraw from contract here").tap()
+    phone.get_by_label(re.compile("^How many of")).select_option("1")
+    phone.get_by_label(re.compile("^What you would like")).select_option(label="Exchange for L")
+    shot(phone, "exchange-1")
+    phone.get_by_role("button", name="Continue").tap()
+    expect(phone.get_by_text("Instead: L")).to_be_visible()
+    shot(phone, "exchange-2")
+    phone.get_by_role("button", name="Confirm withdrawal").tap()
+    expect(phone.get_by_text(re.compile("Exchange for L, reserved until"))).to_be_visible()
+    number = phone.locator("#returns .card strong").last.inner_text()
+    desk.goto(f"/console/{owner.slug}/returns?state=approved")
+    desk.get_by_role("link", name=number).click()
+    desk.get_by_role("button", name="Record").click()
+    shot(desk, "desk-exchange")
+    desk.get_by_role("button", name="Send the exchange").click()
+    expect(desk.get_by_text("The exchange is an order now.")).to_be_visible()
+    shot(desk, "desk-exchanged")
+    desk.get_by_role("link", name=re.compile("^Order #")).click()
+    expect(desk.get_by_role("heading", name=re.compile("#"))).to_be_visible()
+    shot(desk, "desk-new-order")
+    phone.reload()
+    expect(phone.get_by_text(re.compile("Exchanged for L: order #"))).to_be_visible()
+    shot(phone, "order-exchanged")
     chinese = people.phone(locale="zh-CN").new_page()
     chinese.goto(path)
     expect(chinese.get_by_role("link", name="在此撤回合同")).to_be_visible()

@@ -11,7 +11,7 @@ from tests.web.conftest import Stage
 from tests.web.signed import signed_in
 from tests.web.test_web_erasure import FORM
 
-from shopfloor import orders, returns
+from shopfloor import catalog, orders, returns, stock
 from shopfloor.app import largest_body
 from shopfloor.kernel.values import Money
 from shopfloor.returns import Journey, State
@@ -243,3 +243,57 @@ async def test_rules_and_exceptions_are_set(stage: Stage, client: httpx.AsyncCli
     assert "Ask for a return" in told
     gone = await client.get(f"/s/harbour/orders/{order_id}/return?journey=withdrawal")
     assert "Nothing in this order can be returned this way now." in await said(client, gone)
+
+
+async def test_a_guest_exchanges_and_the_shop_sends_it(stage: Stage, client: httpx.AsyncClient) -> None:
+    order_id = await delivered(stage, country="DE")
+    line_id = await line_of(stage, order_id)
+    large = stage.variants[1]
+    page = f"/s/harbour/orders/{order_id}"
+    async with stage.db.transaction() as tx:
+        key = (await orders.order(tx, shop_id=stage.shop.id, order_id=order_id)).order.key
+        places = await stock.locations(tx, shop_id=stage.shop.id)
+    first = (await client.get(f"{page}/return?key={key}")).text
+    # L is under way only, and the same again is for faults.
+    assert "What you would like" not in first
+    assert "Exchange for Indigo · M" in (await client.get(f"{page}/return?key={key}&journey=claim")).text
+    async with stage.db.transaction() as tx:
+        await stock.receive(
+            tx, shop_id=stage.shop.id, location_id=places[0].id, variant_id=large.id, quantity=1
+        )
+        await catalog.set_price(tx, shop_id=stage.shop.id, variant_id=large.id, amount=13_900)
+    first = (await client.get(f"{page}/return?key={key}")).text
+    assert re.search(r"Exchange for Indigo · L \(\+\D*10\.00\)", first)
+    form = {
+        "journey": "withdrawal", "return_id": str(uuid4()), f"units-{line_id}": "1", f"swap-{line_id}": str(large.id),
+        "step": "look",
+    }  # fmt: skip
+    second = (await client.post(f"{page}/return?key={key}", data=form)).text
+    assert "Instead: Indigo · L" in second
+    assert f'name="swap-{line_id}" value="{large.id}"' in second
+    for _ in range(2):
+        told = await said(
+            client, await client.post(f"{page}/return?key={key}", data=form | {"step": "confirm"})
+        )
+    assert "Exchange for Indigo · L, reserved until" in told
+    found = await the_return(stage, order_id)
+    # The one that was there is this buyer's.
+    again = form | {"return_id": str(uuid4()), "step": "confirm", "journey": "goodwill"}
+    assert (await client.post(f"{page}/return?key={key}", data=again)).status_code != 200
+
+    on_it = f"{CONSOLE}/returns/{found.id}"
+    told = await said(client, await client.post(f"{on_it}/exchange"))
+    assert "Nothing has arrived yet." in told
+    await client.post(f"{on_it}/receive", data={f"sellable-{line_id}": "1"})
+    told = (await client.get(on_it)).text
+    assert "Send the exchange" in told
+    assert re.search(r"The customer pays \D*10\.00 more", told)
+    for _ in range(2):
+        told = await said(client, await client.post(f"{on_it}/exchange"))
+    number = re.search(r"Order #(\d+)", told)
+    assert number is not None
+    assert f"order #{number[1]}" in (await client.get(f"{page}?key={key}")).text
+    async with stage.db.transaction() as tx:
+        known = await returns.exchanges.of_returns(tx, shop_id=stage.shop.id, returns=[found])
+        made = await orders.order(tx, shop_id=stage.shop.id, order_id=known[found.id].order_id or uuid4())
+    assert (made.order.total_minor - made.order.charged_minor, made.order.number) == (1_000, int(number[1]))

@@ -40,6 +40,7 @@ REASONS: Final[Mapping[str, str]] = {
     "purchases.waiting": "waitlist",
     "purchases.waiting_count": "waitlist",
     "purchases.waiting_units": "waitlist",
+    "returns.exchange_line": "sold",
     "returns.line": "sold",
     "returns.receipt": "sold",
     "stock.hold": "held",

@@ -1,6 +1,6 @@
 """What units that came back say about demand, by the reason their buyers gave.  No I/O here.
 
-A wrong size was wanted in the next one; what was broken, late or not what was ordered was wanted as it was; anything
+What was exchanged was wanted as what was sent instead.  Otherwise a wrong size was wanted in the next one; what was broken, late or not what was ordered was wanted as it was; anything
 else was not wanted after all.
 """
 
@@ -46,20 +46,23 @@ def changes(
     """Of one show, by variant.  `options`: product and options of the variants that can be told apart; `taken`: units of
     those that were in the show.
 
-    A unit of the wrong size goes to the nearest size beyond it that was in the show with the same other options; where
+    What was exchanged goes to what was sent instead, where that was in the show.  A unit of the wrong size goes to the nearest size beyond it that was in the show with the same other options; where
     there is none, nothing of this product would have fitted, and it is left out.  No more comes back of a variant than
     was taken of it.
     """
     found: dict[int, Change] = defaultdict(Change)
     left = dict(taken)
-    for each in sorted(returned, key=lambda one: (one.variant_id, one.reason)):
+    for each in sorted(returned, key=lambda one: (one.variant_id, one.reason, one.exchanged_for or 0)):
         units = min(each.units, left.get(each.variant_id, 0))
-        if units <= 0 or each.reason in _STILL_WANTED:
+        step = _STEP.get(each.reason)
+        if each.exchanged_for is not None:
+            to = each.exchanged_for
+        else:
+            to = None if step is None else _next_size(each.variant_id, step, options, taken)
+        if units <= 0 or to == each.variant_id or (to is None and each.reason in _STILL_WANTED):
             continue
         left[each.variant_id] -= units
-        step = _STEP.get(each.reason)
-        to = None if step is None else _next_size(each.variant_id, step, options, taken)
-        if to is None:
+        if to is None or to not in taken:
             found[each.variant_id].left_out += units
         else:
             found[each.variant_id].moved_out += units

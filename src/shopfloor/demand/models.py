@@ -83,12 +83,15 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class CameBack:
-    """Units of one variant that came back from one show, or that nobody wanted back, for one reason ('' for none)."""
+    """Units of one variant that came back from one show, or that nobody wanted back, for one reason ('' for none);
+    `exchanged_for`: the variant that was sent instead.
+    """
 
     show_id: int
     variant_id: int
     reason: str
     units: int
+    exchanged_for: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

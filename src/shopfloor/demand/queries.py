@@ -94,9 +94,9 @@ async def came_back(tx: Tx, *, shop_id: int, show_ids: Sequence[int]) -> list[Ca
     return await tx.every(
         CameBack,
         """
-        SELECT show_id, variant_id, reason, units FROM returns.v_came_back
+        SELECT show_id, variant_id, reason, units, exchanged_for FROM returns.v_came_back
          WHERE shop_id = %(shop_id)s AND show_id = ANY(%(show_ids)s::bigint[])
-         ORDER BY show_id, variant_id, reason
+         ORDER BY show_id, variant_id, reason, exchanged_for
         """,
         shop_id=shop_id,
         show_ids=list(show_ids),

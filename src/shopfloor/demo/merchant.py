@@ -318,6 +318,27 @@ class Merchant:
         done: dict[str, Any] = await self.shop("POST", f"/returns/{made['id']}/refund", json={})
         return done
 
+    async def exchange(self, view: dict[str, Any]) -> int | None:
+        """The first line of an order arrived broken and is sent once more, where it is there: the number of the new order."""
+        line = view["lines"][0]
+        wanted = {"line_id": line["id"], "quantity": 1, "variant_id": line["variant_id"]}
+        asked = {
+            "order_id": view["order"]["id"],
+            "journey": "claim",
+            "reason": "damaged_in_transit",
+            "lines": [wanted],
+        }
+        reply = await self.http.post(f"/v1/{self.slug}/returns", json=asked)
+        if reply.status_code in {409, 422}:
+            # It has sold out, or is a part of a bundle.
+            return None
+        path = f"/returns/{reply.raise_for_status().json()['id']}"
+        await self.shop("POST", f"{path}/approve", json={"keeps_goods": True})
+        await self.shop("POST", f"{path}/exchange")
+        told = await self.shop("GET", path)
+        number: int = told["exchange"]["order_number"]
+        return number
+
     async def planned(self, show: "Show", *, patience: float = 120.0) -> dict[str, Any]:
         """The plan that follows the end of a show by itself.  Raises Trouble when it does not come."""
         assert show.ended is not None, "it follows the end"

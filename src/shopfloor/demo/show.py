@@ -417,9 +417,15 @@ async def parcels_there_and_back(stage: Stage, show: Show) -> None:
         await stage.merchant.take_back(view, reason, condition)
         for view, (reason, condition) in zip(sent, COMES_BACK, strict=False)
     ]
+    exchanged: int | None = None
+    for view in sent[len(COMES_BACK) :]:
+        exchanged = await stage.merchant.exchange(view)
+        if exchanged is not None:
+            break
     refunded = sum(each["refund_minor"] for each in back)
     stage.say(
-        f"{len(sent)} parcels sent and delivered, {len(back)} come back: ¥{refunded / 100:,.2f} refunded "
+        f"{len(sent)} parcels sent and delivered, {len(back)} come back: ¥{refunded / 100:,.2f} refunded"
+        f"{'' if exchanged is None else f', one is exchanged as order #{exchanged}'} "
         f"({stage.address}/console/{stage.merchant.slug}/returns)"
     )
 

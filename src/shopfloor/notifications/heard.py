@@ -98,6 +98,13 @@ class RefundPaid:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptInstead:
+    state: str
+    kept_until: datetime | None
+    items: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class ReturnAsked:
     name: ClassVar[str] = "returns.return_asked"
 
@@ -110,6 +117,7 @@ class ReturnAsked:
     asked_at: datetime
     send_to: str
     lines: list[Line]
+    instead: KeptInstead | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +131,7 @@ class ReturnApproved:
     answer: str
     send_to: str
     lines: list[Line]
+    instead: KeptInstead | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +153,16 @@ class ReturnReceived:
     order_id: UUID
     number: str
     lines: list[Line]
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnExchanged:
+    name: ClassVar[str] = "returns.return_exchanged"
+
+    shop_id: int
+    new_order_id: UUID
+    number: str
+    due_minor: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -280,6 +280,7 @@ _RETURNS: Final = frozenset(
 _PARCELS: Final = frozenset({Kind.SHIPPED, Kind.READY_TO_COLLECT, *_RETURNS})
 _WITH_SUMS: Final = frozenset({
     Kind.ORDER_PLACED, Kind.ORDER_PAID, Kind.BALANCE_DUE, Kind.PAY_REMINDER, Kind.CANCELLED, Kind.REINSTATED,
+    Kind.EXCHANGED,
 })  # fmt: skip
 
 
@@ -336,7 +337,7 @@ def _facts(about: About, context: Context, speech: _Speech) -> list[Fact]:
             found.append(Fact(words["starts"], speech.moment(starts), strong=True))
         return [*found, *_about_money(about, speech)]
     owes = about.kind in {Kind.PAY_REMINDER, Kind.BALANCE_DUE} or (
-        about.kind is Kind.ORDER_PLACED and order.charged_minor < order.first_minor
+        about.kind in {Kind.ORDER_PLACED, Kind.EXCHANGED} and order.charged_minor < order.first_minor
     )
     if owes and order.method == "transfer":
         amount = facts.get("amount_minor", order.first_minor - order.charged_minor)
@@ -363,7 +364,8 @@ def _facts(about: About, context: Context, speech: _Speech) -> list[Fact]:
     }:
         place = order.shipping_name or context.pick_up_at
         found += [Fact(words["collect_at"], place)] if place else []
-    if order.delivery == "ship" and order.address and about.kind in {Kind.ORDER_PLACED, Kind.SHIPPED}:
+    leaves = {Kind.ORDER_PLACED, Kind.EXCHANGED, Kind.SHIPPED}
+    if order.delivery == "ship" and order.address and about.kind in leaves:
         found.append(Fact(words["ships_to"], _address(order)))
     return found
 
@@ -422,13 +424,34 @@ def _notes(about: About, context: Context, speech: _Speech) -> list[str]:
         notes.append(words["more_follows"])
     if about.kind in _RETURNS:
         notes += [str(facts["answer"])] if facts.get("answer") else []
-        notes += [words["keep_it"]] if facts.get("keeps_goods") else []
+        notes += _notes_of_exchange(facts, speech)
         notes += [words["on_parcel"]] if facts.get("send_to") else []
+    if about.kind is Kind.EXCHANGED and order.charged_minor < order.first_minor:
+        notes += (
+            [speech.say("difference", day=speech.moment(order.payment_due_at))]
+            if order.payment_due_at
+            else []
+        )
     if about.kind is Kind.CANCELLED:
         why = words.get(f"why_{facts.get('why')}", "")
         notes += [why] if why else []
         notes += [words["refund_follows"]] if facts.get("refunds") else []
     return notes
+
+
+def _notes_of_exchange(facts: Mapping[str, Any], speech: _Speech) -> list[str]:
+    """Whether the goods are wanted back, and what is sent for them."""
+    kept, items = facts.get("instead_state"), facts.get("instead", "")
+    if kept not in {"asked", "kept"}:
+        sold_out = [speech.say("instead_sold_out", items=items)] if kept == "sold_out" else []
+        return [*([speech.words["keep_it"]] if facts.get("keeps_goods") else []), *sold_out]
+    until = _moment(facts.get("kept_until"))
+    reserved = until is not None and not facts.get("keeps_goods")
+    return [
+        *([speech.words["keep_and_have"]] if facts.get("keeps_goods") else []),
+        speech.say("instead", items=items),
+        *([speech.say("kept_until", day=speech.moment(until))] if reserved and until else []),
+    ]
 
 
 def _footer(about: About, context: Context, speech: _Speech) -> list[str]:

@@ -31,6 +31,7 @@ class Kind(StrEnum):
     RETURN_APPROVED = "return_approved"
     RETURN_REFUSED = "return_refused"
     RETURNED = "returned"
+    EXCHANGED = "exchanged"
     REFUNDED = "refunded"
     CANCELLED = "cancelled"
     REINSTATED = "reinstated"
@@ -133,6 +134,7 @@ TRAITS: Final[Mapping[Kind, Traits]] = {
     Kind.RETURN_APPROVED: Traits(1, _DAYS, _ORDER, about_order=True),
     Kind.RETURN_REFUSED: Traits(1, _DAYS, _ORDER, about_order=True),
     Kind.RETURNED: Traits(2, _DAYS, _ORDER, about_order=True),
+    Kind.EXCHANGED: Traits(1, _DAYS, _ORDER, about_order=True),
     Kind.REFUNDED: Traits(2, _DAYS, (*_ORDER, "amount"), about_order=True),
     Kind.CANCELLED: Traits(2, _DAYS, _ORDER, about_order=True),
     Kind.REINSTATED: Traits(2, _DAYS, _ORDER, about_order=True),

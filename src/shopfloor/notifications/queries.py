@@ -905,3 +905,13 @@ async def members(tx: Tx, *, shop_id: int, roles: Sequence[str]) -> list[Member]
         shop_id=shop_id,
         roles=[str(role) for role in roles],
     )
+
+
+async def paid_by_exchange(tx: Tx, *, order_id: UUID) -> int | None:
+    """What goods that came back have paid of an order that is sent for them; None for any other order."""
+    return await tx.value(
+        """
+        SELECT max(amount_minor) FROM payments.v_payment WHERE subject_id = %(order_id)s AND method = 'exchange'
+        """,
+        order_id=order_id,
+    )

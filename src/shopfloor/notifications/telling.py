@@ -73,10 +73,15 @@ def _moment(at: datetime) -> str:
 
 
 async def placed(tx: Tx, fact: heard.Placed, fact_id: UUID) -> None:
+    """What is sent for a return has a message of its own."""
+    if await queries.paid_by_exchange(tx, order_id=fact.order_id) is not None:
+        return
     await about_order(tx, Kind.ORDER_PLACED, shop_id=fact.shop_id, order_id=fact.order_id, fact_id=fact_id)
 
 
 async def paid(tx: Tx, fact: heard.Paid, fact_id: UUID) -> None:
+    if await queries.paid_by_exchange(tx, order_id=fact.order_id) == fact.amount_minor:
+        return
     facts = {
         "amount_minor": fact.amount_minor,
         "purpose": fact.purpose,
@@ -172,12 +177,28 @@ async def return_asked(tx: Tx, fact: heard.ReturnAsked, fact_id: UUID) -> None:
         "asked_at": _moment(fact.asked_at),
         **_inside(fact.lines),
         **({"send_to": fact.send_to} if fact.approved and not fact.unsent else {}),
+        **_instead(fact.instead),
     }
     if fact.journey == "withdrawal":
         kind = Kind.WITHDRAWAL
     else:
         kind = Kind.RETURN_APPROVED if fact.approved else Kind.RETURN_ASKED
     await about_order(tx, kind, shop_id=fact.shop_id, order_id=fact.order_id, fact_id=fact_id, facts=facts)
+
+
+def _instead(kept: heard.KeptInstead | None) -> dict[str, Any]:
+    if kept is None:
+        return {}
+    until = {} if kept.kept_until is None else {"kept_until": _moment(kept.kept_until)}
+    return {"instead": ", ".join(kept.items), "instead_state": kept.state, **until}
+
+
+async def return_exchanged(tx: Tx, fact: heard.ReturnExchanged, fact_id: UUID) -> None:
+    facts: dict[str, Any] = {"return_number": fact.number}
+    facts |= {"amount_minor": fact.due_minor} if fact.due_minor else {}
+    await about_order(
+        tx, Kind.EXCHANGED, shop_id=fact.shop_id, order_id=fact.new_order_id, fact_id=fact_id, facts=facts
+    )
 
 
 async def return_approved(tx: Tx, fact: heard.ReturnApproved, fact_id: UUID) -> None:
@@ -187,6 +208,7 @@ async def return_approved(tx: Tx, fact: heard.ReturnApproved, fact_id: UUID) -> 
         "keeps_goods": fact.keeps_goods,
         **_inside(fact.lines),
         **({} if fact.keeps_goods else {"send_to": fact.send_to}),
+        **_instead(fact.instead),
     }
     await about_order(
         tx,
@@ -503,6 +525,7 @@ HEARD: Final[Mapping[type[Any], Any]] = {
     heard.ReturnApproved: return_approved,
     heard.ReturnRefused: return_refused,
     heard.ReturnReceived: return_received,
+    heard.ReturnExchanged: return_exchanged,
     heard.Cancelled: cancelled,
     heard.Reinstated: reinstated,
     purchases.WaitlistOffered: place_offered,

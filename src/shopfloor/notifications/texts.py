@@ -136,6 +136,13 @@ _EN: Final[Mapping[Kind, Text]] = {
         "Hello {name}, what you sent back from order #{number} has arrived.",
         "View order",
     ),
+    Kind.EXCHANGED: Text(
+        "Exchange",
+        "Your exchange is order #{number}",
+        "We send you what you chose instead",
+        "Hello {name}, what you chose instead is order #{number}. What you paid before counts for it.",
+        "View order",
+    ),
     Kind.REFUNDED: Text(
         "Refund sent",
         "Your refund for order #{number}",
@@ -379,6 +386,13 @@ _ZH: Final[Mapping[Kind, Text]] = {
         "{name}，您好！您从订单 #{number} 退回的商品已收到。",
         "查看订单",
     ),
+    Kind.EXCHANGED: Text(
+        "换货",
+        "您的换货订单为 #{number}",
+        "您换的商品即将寄出",
+        "{name}，您好！您换的商品已生成订单 #{number}，您之前支付的款项已计入此订单。",
+        "查看订单",
+    ),
     Kind.REFUNDED: Text(
         "已退款",
         "订单 #{number} 的退款已汇出",
@@ -568,6 +582,11 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "came_on": "Received on",
         "on_parcel": "Write the return number on the parcel.",
         "keep_it": "You don't need to send anything back. We refund what you paid for these items.",
+        "keep_and_have": "You don't need to send anything back.",
+        "instead": "Instead of a refund we send you: {items}.",
+        "kept_until": "It is reserved for you until {day} and leaves when your return has arrived.",
+        "instead_sold_out": "What you wanted instead has sold out ({items}). You get your money back.",
+        "difference": "Please pay the difference by {day}; then it leaves.",
     },
     "zh-CN": {
         "order": "订单",
@@ -629,6 +648,11 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "came_on": "收到时间",
         "on_parcel": "请在包裹上写明退货编号。",
         "keep_it": "您无需寄回商品，我们将退还这些商品的款项。",
+        "keep_and_have": "您无需寄回商品。",
+        "instead": "我们将为您换货：{items}。",
+        "kept_until": "商品为您保留至 {day}，收到退货后即寄出。",
+        "instead_sold_out": "您想换的商品已售罄（{items}），我们将为您退款。",
+        "difference": "请在 {day} 前补齐差价，付款后即发货。",
     },
 }
 ROLES: Final[Mapping[str, Mapping[str, str]]] = {

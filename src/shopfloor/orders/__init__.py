@@ -5,7 +5,7 @@ its total; units are an order's own before its buyer is told so; money that came
 owed back.
 """
 
-from shopfloor.orders import erasure, export, paying, reconciling, shipping
+from shopfloor.orders import erasure, export, paying, reconciling, replacing, shipping
 from shopfloor.orders.audit import audit
 from shopfloor.orders.cancellation import cancel, cancel_for_shopper, expire
 from shopfloor.orders.charges import mark_paid
@@ -73,6 +73,7 @@ __all__ = [
     "refund",
     "refunds_owed",
     "release_network",
+    "replacing",
     "send_refund",
     "shipping",
     "shown",

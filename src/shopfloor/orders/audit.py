@@ -23,6 +23,7 @@ async def audit(tx: Tx) -> list[stock.Check]:
         ("orders: what banks took back is what the disputes say", audit_disputed_sums),
         ("orders: a refund that needed a second person has one", audit_confirmed),
         ("orders: nobody paid more than the order", audit_overpaid),
+        ("orders: what pays for a replacement was given back by one other order", audit_carried_over),
         ("orders: promised units are allocated in the ledger", audit_secured),
         ("orders: allocated units belong to an order", audit_allocated),
         ("orders: parcels hold no more than was ordered", audit_parcels),
@@ -105,15 +106,22 @@ async def audit_discount_sums(tx: Tx) -> AuditRow:
 
 
 async def audit_asked(tx: Tx) -> AuditRow:
-    """The first attempt asks for what is due at once, the one for the balance for the rest."""
+    """The first attempt asks for what is due at once, the one for the balance for the rest; what an exchanged item has paid
+    need not be asked for.
+    """
     return await tx.one(
         AuditRow,
         """
         SELECT count(*)::int AS looked_at,
-               coalesce(array_agg(p.id::text) FILTER (WHERE p.amount_minor IS DISTINCT FROM CASE p.purpose
-                 WHEN 'balance' THEN o.total_minor - o.first_minor ELSE o.first_minor END
-                 OR p.currency IS DISTINCT FROM o.currency), '{}') AS offending
+               coalesce(array_agg(p.id::text) FILTER (WHERE p.currency IS DISTINCT FROM o.currency
+                 OR p.amount_minor IS DISTINCT FROM CASE
+                      WHEN p.method = 'exchange' THEN coalesce(x.paid, 0)
+                      WHEN p.purpose = 'balance' THEN o.total_minor - o.first_minor
+                      ELSE o.first_minor - coalesce(x.paid, 0) END), '{}') AS offending
           FROM payments.v_payment p JOIN orders.orders o ON o.id = p.subject_id
+          LEFT JOIN (SELECT p.subject_id, sum(e.amount_minor) AS paid
+                       FROM payments.v_payment p JOIN payments.v_event e ON e.payment_id = p.id AND e.kind = 'charged'
+                      WHERE p.method = 'exchange' GROUP BY p.subject_id) x ON x.subject_id = o.id
         """,
     )
 
@@ -173,6 +181,26 @@ async def audit_overpaid(tx: Tx) -> AuditRow:
         SELECT count(*)::int AS looked_at,
                coalesce(array_agg(id::text) FILTER (WHERE charged_minor > total_minor), '{}') AS offending
           FROM orders.orders
+        """,
+    )
+
+
+async def audit_carried_over(tx: Tx) -> AuditRow:
+    """To the cent, and in the same currency."""
+    return await tx.one(
+        AuditRow,
+        """
+        SELECT count(*)::int AS looked_at,
+               coalesce(array_agg(c.id::text) FILTER (WHERE g.amount IS DISTINCT FROM c.amount_minor
+                                                         OR g.orders IS DISTINCT FROM 1 OR g.currency <> p.currency), '{}')
+                 AS offending
+          FROM payments.v_payment p JOIN payments.v_event c ON c.payment_id = p.id AND c.kind = 'charged'
+          LEFT JOIN (SELECT e.shop_id, split_part(e.reference, '/', 1) AS refund, sum(e.amount_minor) AS amount,
+                            count(DISTINCT e.subject_id) AS orders, min(o.currency) AS currency
+                       FROM payments.v_event e JOIN orders.orders o ON o.id = e.subject_id
+                      WHERE e.kind = 'refunded' GROUP BY 1, 2) g
+            ON g.shop_id = c.shop_id AND 'exchange/' || g.refund = c.reference
+         WHERE p.method = 'exchange'
         """,
     )
 

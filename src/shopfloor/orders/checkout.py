@@ -289,7 +289,7 @@ async def prepare(
         joins_order_id=None if way.joins is None else way.joins.id,
     )
     await queries.insert_bundles(tx, order_id=order_id, bundles=quoting.whole(kept.bundles, way.items))
-    await queries.insert_lines(tx, _rows(order_id, way.items))
+    await queries.insert_lines(tx, line_rows(order_id, way.items))
     await queries.insert_tax_lines(tx, order_id=order_id, taxes=way.breakdown.taxes)
     payment = await payments.open_payment(
         tx,
@@ -358,7 +358,7 @@ async def _again(tx: Tx, order_id: UUID, form: Form) -> Prepared:
     return Prepared(order, (await payments.payments_for(tx, subject_id=order_id))[0])
 
 
-def _rows(order_id: UUID, items: Sequence[Item]) -> list[Mapping[str, object]]:
+def line_rows(order_id: UUID, items: Sequence[Item]) -> list[Mapping[str, object]]:
     return [
         {
             "order_id": order_id,

@@ -130,6 +130,26 @@ async def grant(
     await _grant(tx, found, amount_minor, refund_id=refund_id, note=note, actor=actor)
 
 
+async def carry_over(
+    tx: Tx, found: Order, parts: Sequence[int], *, refund_id: UUID, note: str, actor: str
+) -> Order:
+    """What was paid for these parts of a locked order pays for another of its buyer: owed and gone at once, and nobody
+    sends anything.  `parts` as `grant` has them.  Raises payments.OverRefund.
+    """
+    amount = sum(parts)
+    if not 0 < amount <= found.refundable_minor:
+        raise payments.OverRefund(given_minor=amount, refundable_minor=found.refundable_minor)
+    await _name_parts(tx, found, amount, parts, refund_id=refund_id)
+    await _grant(tx, found, amount, refund_id=refund_id, note=note, actor=actor)
+    granted = await payments.granted_parts(tx, subject_id=found.id, refund_id=refund_id)
+    await payments.mark_refund_sent(tx, granted, refund_id=refund_id, actor=actor, note=note)
+    for payment, _ in granted:
+        await payments.refunds.note(
+            tx, refund_id=refund_id, payment_id=payment.id, outcome=payments.GivenBack(None)
+        )
+    return await settle(tx, order_id=found.id)
+
+
 async def _name_parts(
     tx: Tx, found: Order, amount_minor: int, parts: Sequence[int], *, refund_id: UUID
 ) -> None:

@@ -274,6 +274,10 @@ SELECT gen_random_uuid(), e.shop_id, p.id, p.connection_id, 'missing_there', e.p
    AND NOT EXISTS (SELECT FROM payments.statement_line l
                     WHERE l.connection_id = %(connection_id)s AND l.kind = 'refund'
                       AND l.refund = split_part(e.reference, '/', 1)::uuid AND l.attempt = p.id)
+   -- What pays for another order never left.
+   AND NOT EXISTS (SELECT FROM payments.event o
+                    WHERE o.shop_id = e.shop_id AND o.provider = 'manual' AND o.kind = 'charged'
+                      AND o.reference = 'exchange/' || split_part(e.reference, '/', 1))
 ON CONFLICT (shop_id, provider, kind, reference) DO NOTHING
 """
 

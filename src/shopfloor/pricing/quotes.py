@@ -58,8 +58,10 @@ async def quote(
     discounts: Sequence[Discount] = (),
     budgets: Mapping[str, int] = _NO_BUDGETS,
     instead: Shipping | None = None,
+    as_paid: bool = False,
 ) -> Quoted:
-    """`otherwise`: how a shop delivers that has set nothing; `instead` of whatever it has set.  Without a place: as within the shop's own country.
+    """`otherwise`: how a shop delivers that has set nothing; `instead` of whatever it has set.  `as_paid`: the prices of
+    the lines are what is paid, with the tax, whatever the shop's prices are.  Without a place: as within the shop's own country.
 
     `budgets`: what is left for some of the `discounts`; one that would come to more does not apply at all, so that
     nobody gets less of it than was announced.  Raises what `price` raises.
@@ -77,7 +79,7 @@ async def quote(
         date=day,
         lines=list(lines),
         destination=place if place is not None and rules.asks_country else Place(country=home),
-        taxes=rules.taxes,
+        taxes=msgspec.structs.replace(rules.taxes, included=True) if as_paid else rules.taxes,
         shipping=instead or (rules.shipping if rules.has_delivery else otherwise),
         discounts=list(discounts),
     )

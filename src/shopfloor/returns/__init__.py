@@ -4,7 +4,7 @@ Promise: what may be given back, and until when, is what was promised when the o
 than was sent; the money that goes is what was paid for just these units, and it goes once, whoever presses.
 """
 
-from shopfloor.returns import papers, reasons
+from shopfloor.returns import exchanges, papers, reasons
 from shopfloor.returns.asking import MOST_PICTURES, ask
 from shopfloor.returns.audit import audit
 from shopfloor.returns.deciding import approve, close, refuse
@@ -52,6 +52,7 @@ __all__ = [
     "audit",
     "close",
     "counts",
+    "exchanges",
     "forget_buyers",
     "get",
     "history",

@@ -14,12 +14,13 @@ from shopfloor.accounts import Actor, Permission
 from shopfloor.accounts.api import allowed
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
+from shopfloor.kernel.database import Database
 from shopfloor.kernel.http import Db, refusals, with_links
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
 from shopfloor.kernel.text import UnusableText
 from shopfloor.kernel.values import MAX_MINOR, new_id
-from shopfloor.returns import asking, deciding, looking, queries, receiving, refunding
+from shopfloor.returns import asking, deciding, exchanges, keeping, looking, queries, receiving, refunding
 from shopfloor.returns.models import (
     AnswerNeeded,
     Arrived,
@@ -51,8 +52,11 @@ Words = Annotated[str, Field(max_length=2000)]
 
 
 class AskedLine(BaseModel):
+    """`variant_id`: what is wanted instead of the money, another variant of the same product."""
+
     line_id: Id
     quantity: Units
+    variant_id: Id | None = None
 
 
 class AskIn(BaseModel):
@@ -129,13 +133,15 @@ async def returns(
 @router.post(
     "",
     status_code=201,
-    responses=refusals(NothingChosen, NotInOrder, TooManyUnits, NotSentYet, ReasonNeeded, IdReused, UnusableText),
+    responses=refusals(NothingChosen, NotInOrder, TooManyUnits, NotSentYet, ReasonNeeded, IdReused, UnusableText,
+                       exchanges.NotExchangeable, exchanges.ExchangeSoldOut),
 )  # fmt: skip
 async def ask(body: AskIn, actor: Manager, db: Db) -> Return:
     """Open a return for a customer.  It is approved with that, and periods do not bind the shop itself."""
     units: dict[int, int] = {}
     for line in body.lines:
         units[line.line_id] = units.get(line.line_id, 0) + line.quantity
+    swaps = {line.line_id: line.variant_id for line in body.lines if line.variant_id is not None}
     async with db.transaction() as tx:
         return await asking.ask(
             tx,
@@ -147,6 +153,7 @@ async def ask(body: AskIn, actor: Manager, db: Db) -> Return:
             reason=body.reason or "",
             note=body.note,
             actor=_actor(actor),
+            swaps=swaps,
         )
 
 
@@ -159,6 +166,8 @@ async def one(return_id: UUID, actor: Viewer, db: Db) -> dict[str, Any]:
         told["number"] = found.number
         told["receipts"] = msgspec.to_builtins(await queries.receipts(tx, return_id=return_id))
         told["pictures"] = await queries.pictures(tx, return_id=return_id)
+        exchange = (await keeping.of_returns(tx, shop_id=actor.shop_id, returns=[found])).get(return_id)
+        told["exchange"] = None if exchange is None else msgspec.to_builtins(exchange)
         told["history"] = msgspec.to_builtins(await queries.history(tx, return_id=return_id))
     return told
 
@@ -216,6 +225,19 @@ async def receive(return_id: UUID, body: ReceiveIn, actor: Manager, db: Db) -> R
 
 
 @router.post(
+    "/{return_id}/exchange",
+    responses=refusals(ReturnNotFound, WrongState, exchanges.NoExchange, NothingReceived, RefundWaits),
+)
+async def exchange(request: Request, return_id: UUID, actor: Manager, db: Db) -> Return:
+    """Send what is wanted instead: an order that is paid for with what came back; what is left over is given back.
+    Pressed again it is the same order.  Where it has sold out, the return stays as it is.
+    """
+    async with db.transaction() as tx:
+        done = await exchanges.send(tx, shop_id=actor.shop_id, return_id=return_id, actor=_actor(actor))
+    return await _sent(request, db, done, actor)
+
+
+@router.post(
     "/{return_id}/refund",
     responses=refusals(ReturnNotFound, WrongState, NothingReceived, TooMuchDeducted, UnusableText),
 )
@@ -232,6 +254,11 @@ async def refund(request: Request, return_id: UUID, body: RefundIn, actor: Manag
             deduct_minor=body.deduct_minor,
             note=body.note,
         )
+    return await _sent(request, db, done, actor)
+
+
+async def _sent(request: Request, db: Database, done: Return, actor: Actor) -> Return:
+    """With its money on the way."""
     if done.refund is not None and done.refund_minor:
         known = services_of(request).find(payments.connections.Connections)
         await orders.send_refund(

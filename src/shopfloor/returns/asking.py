@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
+from types import MappingProxyType
 from typing import Final
 from uuid import UUID, uuid5
 
@@ -12,6 +13,8 @@ from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import now
 from shopfloor.returns import queries
 from shopfloor.returns.events import ReturnAsked
+from shopfloor.returns.exchanges import begin
+from shopfloor.returns.keeping import instead
 from shopfloor.returns.looking import arrivals, may_withdraw_unsent, send_to, today_at
 from shopfloor.returns.models import (
     FAULTS,
@@ -38,6 +41,7 @@ from shopfloor.returns.models import (
 from shopfloor.returns.steps import LONGEST, add_event, fact_lines
 
 BUYER: Final = "buyer"
+_NO_SWAPS: Final[Mapping[int, int]] = MappingProxyType({})
 MOST_PICTURES: Final = 4
 
 
@@ -53,14 +57,16 @@ async def ask(
     note: str = "",
     actor: str = BUYER,
     pictures: Sequence[str] = (),
+    swaps: Mapping[int, int] = _NO_SWAPS,
 ) -> Return:
     """Give back these units {line id: so many}.  The same `return_id` again is the same return.
 
     A withdrawal needs nobody's consent; a claim and goodwill wait for the shop.  Before anything was sent a withdrawal
     is of the whole order, which is cancelled, and all of the money owed back.  `pictures`: hashes of stored pictures.
+    `swaps` {line id: variant id}: what is wanted instead of the money, for all units of the line.
 
     Raises OrderNotFound, NothingChosen, NotInOrder, ReasonNeeded, TooManyUnits, PeriodOver, Excepted, NotSentYet,
-    IdReused, UnusableText.
+    IdReused, UnusableText, NotExchangeable, ExchangeSoldOut.
     """
     note = text.prose(note, field="note", longest=LONGEST)
     why = Reason(reason).value if reason in set(Reason) else ""
@@ -85,7 +91,7 @@ async def ask(
         return await _withdraw_unsent(tx, view, return_id, why, note, actor, today)
     lines = standings(terms, view.lines, await arrivals(tx, view, zone), busy, today)
     _check(view, lines, journey, units, by_shop=actor != BUYER)
-    made = await _open(tx, view, terms, lines, return_id, journey, units, why, note, actor, today)
+    made = await _open(tx, view, terms, lines, return_id, journey, units, swaps, why, note, actor, today)
     await queries.insert_pictures(
         tx, shop_id=shop_id, return_id=return_id, pictures=list(dict.fromkeys(pictures))[:MOST_PICTURES]
     )
@@ -133,6 +139,7 @@ async def _open(
     return_id: UUID,
     journey: Journey,
     units: Mapping[int, int],
+    swaps: Mapping[int, int],
     reason: str,
     note: str,
     actor: str,
@@ -154,6 +161,8 @@ async def _open(
     )
     made = await _insert(tx, wanted)
     await queries.add_units(tx, asked=units)
+    if swaps:
+        await begin(tx, view, made, swaps)
     await _tell_asked(tx, made)
     return made
 
@@ -255,5 +264,6 @@ async def _tell_asked(tx: Tx, made: Return) -> None:
             asked_at=made.asked_at,
             send_to=await send_to(tx, shop_id=made.shop_id),
             lines=fact_lines(made),
+            instead=await instead(tx, made),
         ),
     )

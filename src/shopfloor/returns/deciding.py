@@ -7,6 +7,7 @@ from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import now
 from shopfloor.returns import queries
 from shopfloor.returns.events import ReturnApproved, ReturnClosed, ReturnRefused
+from shopfloor.returns.keeping import drop, instead, keep
 from shopfloor.returns.looking import get, send_to
 from shopfloor.returns.models import AnswerNeeded, Return, State, WrongState
 from shopfloor.returns.refunding import no_refund_waits
@@ -16,7 +17,7 @@ from shopfloor.returns.steps import LONGEST, add_event, end, fact_lines, locked
 async def approve(
     tx: Tx, *, shop_id: int, return_id: UUID, actor: str, keeps_goods: bool = False, answer: str = ""
 ) -> Return:
-    """The buyer may send it; with `keeps_goods` nobody wants it back, and the money can go.
+    """The buyer may send it, and what they want instead is kept where it is there; with `keeps_goods` nobody wants it back, and the money can go.
 
     Twice is once.  Raises ReturnNotFound, WrongState, RefundWaits, UnusableText.
     """
@@ -40,6 +41,7 @@ async def approve(
     )
     await add_event(tx, found, "approved", actor, {"keeps_goods": keeps_goods, "answer": answer})
     changed = await get(tx, shop_id=shop_id, return_id=return_id)
+    await keep(tx, changed)
     await outbox.record(
         tx,
         ReturnApproved(
@@ -55,6 +57,7 @@ async def approve(
             answer=answer,
             send_to=await send_to(tx, shop_id=shop_id),
             lines=fact_lines(changed),
+            instead=await instead(tx, changed),
         ),
     )
     return changed
@@ -71,6 +74,7 @@ async def refuse(tx: Tx, *, shop_id: int, return_id: UUID, actor: str, answer: s
     if found.state is not State.REQUESTED:
         raise WrongState(state=found.state)
     await end(tx, found, State.REFUSED, answer, actor)
+    await drop(tx, found, actor=actor)
     await outbox.record(
         tx,
         ReturnRefused(
@@ -102,6 +106,7 @@ async def close(tx: Tx, *, shop_id: int, return_id: UUID, actor: str, answer: st
         raise WrongState(state=found.state)
     await no_refund_waits(tx, found)
     await end(tx, found, State.CLOSED, answer, actor)
+    await drop(tx, found, actor=actor)
     await outbox.record(
         tx,
         ReturnClosed(

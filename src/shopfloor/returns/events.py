@@ -27,6 +27,26 @@ class ReceivedLine:
 
 
 @dataclass(frozen=True, slots=True)
+class ExchangedLine:
+    """`instead`: the variant that is sent for it."""
+
+    line_id: int
+    variant_id: int
+    product_id: int
+    quantity: int
+    instead: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeptInstead:
+    """What is wanted instead of the money: asked for, kept until a moment, or sold out; its items in words."""
+
+    state: str
+    kept_until: datetime | None
+    items: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class ReturnAsked:
     """Somebody wants to give goods back.  `journey`: withdrawal, claim or goodwill.
 
@@ -48,6 +68,7 @@ class ReturnAsked:
     asked_at: datetime
     send_to: str
     lines: list[ReturnedLine]
+    instead: KeptInstead | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +89,7 @@ class ReturnApproved:
     answer: str
     send_to: str
     lines: list[ReturnedLine]
+    instead: KeptInstead | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +144,28 @@ class ReturnRefunded:
     currency: str
     refund_minor: int
     lines: list[ReturnedLine]
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnExchanged:
+    """What is sent instead is an order of its own, paid for with what the goods had cost; `due_minor` is missing yet."""
+
+    name: ClassVar[str] = "returns.return_exchanged"
+
+    shop_id: int
+    return_id: UUID
+    number: str
+    order_id: UUID
+    buyer: UUID
+    show_id: int | None
+    journey: str
+    reason: str | None
+    new_order_id: UUID
+    new_order_number: int
+    currency: str
+    amount_minor: int
+    due_minor: int
+    lines: list[ExchangedLine]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import Money, new_id, now
 from shopfloor.returns import queries
 from shopfloor.returns.events import ReturnedLine, ReturnRefunded
+from shopfloor.returns.keeping import drop, paid_with
 from shopfloor.returns.looking import get
 from shopfloor.returns.models import (
     Busy,
@@ -38,7 +39,7 @@ _OURS: Final = "shopfloor"
 def draft(found: Return, view: orders.OrderView, busy: Mapping[int, Busy]) -> RefundDraft:
     """What was paid for the units that came (all of them, where nobody wants them back), as far as earlier refunds
     have left it.  The way there is paid back with the last unit: for a withdrawal in the EU what the cheapest way
-    costs, for a claim all of it.
+    costs, for a claim all of it.  What has paid for an exchange is given back no second time.
     """
     units = {
         line.line_id: line.quantity if found.keeps_goods else line.received
@@ -46,8 +47,10 @@ def draft(found: Return, view: orders.OrderView, busy: Mapping[int, Busy]) -> Re
         if found.keeps_goods or line.received
     }
     left = _left(view)
+    gone = next((each.lines for each in view.refunds if each.refund_id == paid_with(found.id)), None)
     parts = [
-        min(_worth(line, busy, units.get(line.id, 0)), left[place]) for place, line in enumerate(view.lines)
+        min(max(0, _worth(line, busy, units.get(line.id, 0)) - (gone[place] if gone else 0)), left[place])
+        for place, line in enumerate(view.lines)
     ]
     everything = all(
         busy.get(line.id, Busy()).refunded + units.get(line.id, 0) >= line.wanted_quantity
@@ -92,7 +95,7 @@ async def refund_draft(tx: Tx, found: Return) -> RefundDraft:
 async def refund(
     tx: Tx, *, shop_id: int, return_id: UUID, actor: str, deduct_minor: int = 0, note: str = ""
 ) -> Return:
-    """Give the money back for what came, less what its use has cost (`deduct_minor`, and `note` says why), and end the
+    """Give the money back for what came (also where something else was to be sent instead, which is not sent then), less what its use has cost (`deduct_minor`, and `note` says why), and end the
     return: what of it has not come can be asked for again.  However often and by whomever it is pressed, the money
     goes once.
 
@@ -112,7 +115,25 @@ async def refund(
     decision, asked = await _asked(tx, found)
     if asked is not None and decision != "declined":
         return found if decision is None else await _refunded(tx, found, view.order.currency, asked, actor)
-    drafted = draft(found, view, busy)
+    await drop(tx, found, actor=actor)
+    return await _give_back(tx, found, view, draft(found, view, busy), actor, deduct_minor, note)
+
+
+async def give_rest_back(tx: Tx, *, shop_id: int, return_id: UUID, actor: str) -> Return:
+    """What an exchange leaves over, and the end of its return; it may wait for a second person as any refund does."""
+    found, view, busy = await locked(tx, shop_id=shop_id, return_id=return_id)
+    return await _give_back(tx, found, view, draft(found, view, busy), actor, 0, "")
+
+
+async def _give_back(
+    tx: Tx,
+    found: Return,
+    view: orders.OrderView,
+    drafted: RefundDraft,
+    actor: str,
+    deduct_minor: int,
+    note: str,
+) -> Return:
     amount = drafted.amount_minor - deduct_minor
     if deduct_minor < 0 or amount < 0:
         raise TooMuchDeducted(deduct_minor=deduct_minor, refund_minor=drafted.amount_minor)
@@ -121,7 +142,7 @@ async def refund(
         parts = pricing.refund_parts(drafted.parts, [0] * len(drafted.parts), amount)
         await orders.refund(
             tx,
-            shop_id=shop_id,
+            shop_id=found.shop_id,
             order_id=found.order_id,
             amount=Money(amount, view.order.currency),
             refund_id=wanted.refund,
@@ -130,7 +151,7 @@ async def refund(
             parts=parts,
         )
         request = await approvals.known(
-            tx, shop_id=shop_id, refund_id=wanted.refund, kind=approvals.Kind.REFUND
+            tx, shop_id=found.shop_id, refund_id=wanted.refund, kind=approvals.Kind.REFUND
         )
         if request is not None:
             await add_event(tx, found, "refund_asked", actor, asdict(wanted) | {"refund": str(wanted.refund)})

@@ -436,6 +436,7 @@ async def receipt(
         seller = await documents.seller(tx, shop_id=found.id)
         online = await paying.payable(tx, request, view)
         offer = await returns.offer(tx, view)
+        exchanges = await returns.exchanges.of_returns(tx, shop_id=found.id, returns=offer.returns)
         send_to = await returns.send_to(tx, shop_id=found.id)
     order = view.order
     return render(
@@ -450,6 +451,7 @@ async def receipt(
         lines_by_id={line.id: line for line in view.lines},
         papers=papers,
         offer=offer,
+        exchanges=exchanges,
         send_to=send_to,
         may_invoice=seller.is_complete and view.due is None and order.status != orders.Status.CANCELLED,
         money=lambda minor: Money(minor, order.currency),

@@ -30,7 +30,7 @@ from shopfloor.web.papers import pdf
 from shopfloor.web.parts import EXCEPTED, texts_sold
 from shopfloor.web.paying import connections_of
 from shopfloor.web.refusals import message_of
-from shopfloor.web.templating import flash, render
+from shopfloor.web.templating import flash, money_text, render
 
 router = Router(include_in_schema=False)
 
@@ -73,6 +73,8 @@ class Asked:
     note: str = ""
     return_id: UUID | None = None
     pictures: tuple[str, ...] = ()
+    swaps: dict[int, int] = field(default_factory=dict[int, int])
+    """The variant that is wanted instead, by line."""
 
 
 def _why_not(sent: int, standing: returns.Standing, journey: Journey) -> str:
@@ -134,6 +136,7 @@ async def _page(
 ) -> Response:
     language = language_of(request, shop.locale)
     offer = await returns.offer(tx, view)
+    instead = {} if offer.unsent else await swap_choices(tx, view, language, asked.journey)
     if not offer.may(asked.journey):
         response = RedirectResponse(_path(shop.slug, view.order.id, key, place="#returns"), status_code=303)
         flash(
@@ -158,6 +161,10 @@ async def _page(
         offer=offer,
         asked=asked,
         unsent=offer.unsent and asked.journey is Journey.WITHDRAWAL,
+        instead=instead,
+        instead_words={
+            line_id: dict(told).get(asked.swaps.get(line_id, 0), "") for line_id, told in instead.items()
+        },
         reasons=choices(asked.journey, language),
         reason_words=reason_words(asked.reason, language),
         texts=texts_sold(view.page, language),
@@ -195,7 +202,15 @@ async def send(
     Pictures are stored with the first; the second names them (`kept`).
     """
     form = await request.form()
-    asked = Asked(journey, _units(form), reason, note, return_id or new_id())
+    units, swaps = numbers_of(form, "units-"), numbers_of(form, "swap-")
+    asked = Asked(
+        journey,
+        units,
+        reason,
+        note,
+        return_id or new_id(),
+        swaps={line_id: variant_id for line_id, variant_id in swaps.items() if line_id in units},
+    )
     async with db.transaction() as tx:
         found = await accounts.shop_by_slug(tx, shop)
         view = await orders.order_for_shopper(
@@ -227,6 +242,7 @@ async def send(
                 reason=reason,
                 note=note,
                 pictures=asked.pictures,
+                swaps=asked.swaps,
             )
     except Refusal as refusal:
         async with db.transaction() as tx:
@@ -268,16 +284,42 @@ async def _parts(file: UploadFile) -> AsyncGenerator[bytes]:
         yield part
 
 
-def _units(form: Mapping[str, Any]) -> dict[int, int]:
-    """So many of each line; what is no number is none."""
+def numbers_of(form: Mapping[str, Any], prefix: str) -> dict[int, int]:
+    """By line id, what the fields with this prefix say; what is no number, or zero, is none."""
     found: dict[int, int] = {}
     for name, value in form.items():
-        line, text = name.removeprefix("units-"), str(value)
-        if name.startswith("units-") and all(
+        line, text = name.removeprefix(prefix), str(value)
+        if name.startswith(prefix) and all(
             part.isascii() and part.isdigit() and len(part) <= 15 for part in (line, text)
         ):
             found[int(line)] = int(text)
-    return {line_id: quantity for line_id, quantity in found.items() if quantity}
+    return {line_id: number for line_id, number in found.items() if number}
+
+
+async def swap_choices(
+    tx: Tx, view: orders.OrderView, language: Language, journey: Journey
+) -> dict[int, list[tuple[int, str]]]:
+    """By line, what one may have instead, in words with its difference; the same again only for a fault."""
+    own = {line.id: line.variant_id for line in view.lines}
+    found: dict[int, list[tuple[int, str]]] = {}
+    for line_id, offered in (await returns.exchanges.choices(tx, view)).items():
+        told = [
+            (each.variant_id, _choice_words(each, view.order.currency, language))
+            for each in offered
+            if each.variant_id != own[line_id] or journey is Journey.CLAIM
+        ]
+        if told:
+            found[line_id] = told
+    return found
+
+
+def _choice_words(each: returns.exchanges.Choice, currency: str, language: Language) -> str:
+    words = " · ".join(option for option in each.options if option != "Default Title")
+    words = words or language.words.gettext(N_("The same again"))
+    if not each.difference_minor:
+        return words
+    sign = "+" if each.difference_minor > 0 else "−"
+    return f"{words} ({sign}{money_text(Money(abs(each.difference_minor), currency), language)})"
 
 
 def _trouble(offer: returns.Offer, asked: Asked) -> Refusal | None:

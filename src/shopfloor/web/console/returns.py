@@ -22,7 +22,7 @@ from shopfloor.web.languages import N_
 from shopfloor.web.papers import pdf
 from shopfloor.web.paying import connections_of
 from shopfloor.web.refusals import message_of
-from shopfloor.web.returning import REASONS, reason_words
+from shopfloor.web.returning import REASONS, numbers_of, reason_words, swap_choices
 
 router = Router(prefix="/console/{shop}", include_in_schema=False)
 
@@ -81,6 +81,7 @@ async def _new_page(desk: Desk, order_id: UUID, refusal: Refusal | None = None) 
     async with desk.db.transaction() as tx:
         view = await orders.order(tx, shop_id=desk.shop.id, order_id=order_id)
         offer = await returns.offer(tx, view)
+        instead = await swap_choices(tx, view, desk.language, Journey.CLAIM)
     return desk.page(
         "return_new.html",
         active="returns",
@@ -90,6 +91,7 @@ async def _new_page(desk: Desk, order_id: UUID, refusal: Refusal | None = None) 
         reasons=[(each.value, reason_words(each.value, desk.language)) for each in REASONS],
         trouble=None if refusal is None else message_of(refusal, desk.language),
         return_id=new_id(),
+        instead=instead,
     )
 
 
@@ -120,6 +122,11 @@ async def open_one(
                 reason=reason,
                 note=note,
                 actor=f"person:{desk.actor.person_id}",
+                swaps={
+                    line_id: variant_id
+                    for line_id, variant_id in numbers_of(form, "swap-").items()
+                    if units.get(line_id)
+                },
             )
     except Refusal as refusal:
         return await _new_page(desk, order_id, refusal)
@@ -141,6 +148,8 @@ async def one(desk: Viewer, return_id: UUID) -> Response:
         send_to = await returns.send_to(tx, shop_id=shop_id)
         owed = await orders.refunds_owed(tx, shop_id=shop_id, order_id=found.order_id)
         waits = await returns.refund_waiting(tx, found)
+        exchange = (await returns.exchanges.of_returns(tx, shop_id=shop_id, returns=[found])).get(return_id)
+        settled = None if exchange is None else await returns.exchanges.settle_draft(tx, found, exchange)
     lines = {line.id: line for line in view.lines}
     return desk.page(
         "return.html",
@@ -163,6 +172,9 @@ async def one(desk: Viewer, return_id: UUID) -> Response:
         reason=reason_words(found.reason, desk.language),
         owed=found.refund in owed,
         waits=waits,
+        exchange=exchange,
+        settled=settled,
+        swaps={} if exchange is None else {each.line_id: each for each in exchange.lines},
     )
 
 
@@ -257,7 +269,31 @@ async def refund(desk: Manager, return_id: UUID, deduct: Text = "", note: Text =
             )
         async with desk.db.transaction() as tx:
             waits = await returns.refund_waiting(tx, done)
-    if waits is not None:
+    return await _refund_sent(desk, done, waits=waits is not None)
+
+
+@router.post("/returns/{return_id}/exchange")
+async def exchange(desk: Manager, return_id: UUID) -> Response:
+    """Send what is wanted instead, and give back what is left over; pressed twice it is one order."""
+    path = f"/returns/{return_id}"
+    with desk.back_if_refused(path):
+        async with desk.work() as tx:
+            done = await returns.exchanges.send(
+                tx, shop_id=desk.shop.id, return_id=return_id, actor=_actor(desk)
+            )
+            waits = await returns.refund_waiting(tx, done)
+            known = await returns.exchanges.of_returns(tx, shop_id=desk.shop.id, returns=[done])
+    sent = known[return_id]
+    if sent.order_id is None:
+        return desk.back(path, desk.say(N_("It has sold out meanwhile. Refund it instead.")))
+    if waits is not None or done.refund_minor:
+        return await _refund_sent(desk, done, waits=waits is not None)
+    return desk.back(path, desk.say(N_("The exchange is an order now. The customer is told.")))
+
+
+async def _refund_sent(desk: Desk, done: returns.Return, *, waits: bool) -> Response:
+    path = f"/returns/{done.id}"
+    if waits:
         said = N_("Another member has to confirm this refund. They were told by mail.")
         return desk.back(path, desk.say(said))
     if not done.refund_minor or done.refund is None:

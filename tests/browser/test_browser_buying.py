@@ -124,57 +124,6 @@ def test_what_is_bought_in_a_show_is_one_basket(people: People, owner: Owner, ma
     assert stock_left(owner, stall) == 4
 
 
-def test_a_basket_over_a_whole_show_is_paid_at_the_end(
-    people: People, owner: Owner, make_stall: MakeStall
-) -> None:
-    """A first order makes the buyer known; then several taps, no clock, one form, one parcel, after the show."""
-    terms = owner.shop("GET", "/orders/policy")
-    owner.shop("PUT", "/orders/policy", json=terms | {"pay_after_minutes": 30, "unpaid_units": 2})
-    stall = make_stall({"M": 9})
-    owner.shop("PUT", "/orders/policy", json=terms)
-    page = enter(people.phone(), stall)
-    card = page.get_by_role("dialog", name=stall.title)
-    held = page.get_by_role("dialog", name="Reserved for you")
-
-    def tap(says: str) -> None:
-        page.get_by_role("region", name="Featured now").get_by_role("button", name="Buy").tap()
-        expect(card).to_contain_text(says)
-        card.get_by_role("button", name=re.compile("^Buy for .*99$")).tap()
-        expect(held).to_be_visible()
-
-    tap("Pay within 10 min. With an account or an earlier paid order")
-    held.get_by_role("link", name="Check out").tap()
-    fill_in(page)
-    page.get_by_role("button", name=re.compile(r"^Order for .*111\.00")).tap()
-    first = order_number(page)
-    [order] = [each for each in owner.shop("GET", "/orders") if f"#{each['number']}" == first]
-    money = {"amount_minor": 11_100, "currency": order["currency"], "key": f"transfer-{order['id']}"}
-    owner.shop("POST", f"/orders/{order['id']}/paid", json=money)
-
-    page.goto(stall.path)
-    for _ in range(2):
-        tap("Reserved until 30 min after the show. You pay for everything together.")
-        expect(held).to_contain_text("Pay for everything together then, or now.")
-        held.get_by_role("button", name="Keep watching").tap()
-    basket = page.get_by_role("region", name="Your basket")
-    expect(basket.get_by_role("listitem")).to_have_text([re.compile("to pay at the end")] * 2)
-    page.get_by_role("region", name="Featured now").get_by_role("button", name="Buy").tap()
-    expect(card).to_contain_text(
-        "You have 2 unpaid items, and up to 2 can wait until the end. Pay for this one"
-    )
-    card.get_by_role("button", name="Close").tap()
-
-    owner.shop("POST", f"/shows/{stall.show_id}/end")
-    expect(basket.get_by_role("listitem").first).to_contain_text(re.compile(r"(29|30):\d\d"))
-    basket.get_by_role("link", name=re.compile(r"^Check out 2 for .*198$")).tap()
-    expect(page.get_by_role("timer").first).to_contain_text("reserved until")
-    expect(page.get_by_label(f"With order {first}, in one parcel")).to_be_checked()
-    page.get_by_role("button", name=re.compile(r"^Order for .*198\.00")).tap()
-    second = order_number(page)
-    expect(page.get_by_text("Ships in one parcel with")).to_contain_text(f"order {first}")
-    assert orders_of(owner, stall) == [second.removeprefix("#"), first.removeprefix("#")]
-
-
 def test_what_is_bought_later_in_a_show_leaves_in_the_same_parcel(
     people: People, owner: Owner, make_stall: MakeStall
 ) -> None:

@@ -72,7 +72,7 @@ class Mailbox:
 
 
 @asynccontextmanager
-async def opened_mailbox() -> AsyncGenerator[Mailbox]:
+async def opened_mailbox() -> AsyncGenerator[Mailbox, None]:
     mailbox = Mailbox()
     server = await asyncio.start_server(mailbox.take, "127.0.0.1", 0)
     mailbox.port = server.sockets[0].getsockname()[1]

@@ -54,6 +54,8 @@ from shopfloor.chat import api as chat_api
 from shopfloor.customers import api as customers_api
 from shopfloor.demand import api as demand_api
 from shopfloor.disputes import api as disputes_api
+from shopfloor.fapiao import LARGE_BODIES as LARGE_FAPIAO
+from shopfloor.fapiao import api as fapiao_api
 from shopfloor.invoicing import api as invoicing_api
 from shopfloor.kernel import http, logs, outbox, public_address, route_access
 from shopfloor.kernel.client_address import is_own_machine
@@ -347,8 +349,12 @@ def build(node: Node) -> ASGIApp:
 
 # Where files are sent, and who may send them: the only bodies above a megabyte.
 _LARGE: Final = tuple(
-    (re.compile(r"/(?:v1|console)/([^/]+)" + path), largest)
-    for path, largest in catalog_api.LARGE_BODIES.items()
+    (re.compile(r"/(?:v1|console)/([^/]+)" + path), largest, permission)
+    for permission, bodies in (
+        (accounts.Permission.CATALOG_EDIT, catalog_api.LARGE_BODIES),
+        (accounts.Permission.MONEY_MANAGE, LARGE_FAPIAO),
+    )
+    for path, largest in bodies.items()
 )
 _AROUND_A_FILE: Final = 64 * 1024
 # What a buyer shows of a fault: all pictures of a form together.
@@ -357,7 +363,7 @@ _PICTURES_OF_BUYERS: Final = 15 * 1024 * 1024
 
 
 async def largest_body(db: Database, scope: Scope) -> int:
-    """Bytes this request may send: a file from whoever may edit the catalogue, pictures from whoever has the key of an
+    """Bytes this request may send: a file from whoever may edit the catalogue or record fapiao, pictures from whoever has the key of an
     order, else 0 for the usual.
     """
     bought = _OF_BUYERS.fullmatch(scope["path"])
@@ -369,14 +375,14 @@ async def largest_body(db: Database, scope: Scope) -> int:
                 await orders.order_for_shopper(tx, shop_id=shop.id, order_id=UUID(bought[2]), key=key)
             return _PICTURES_OF_BUYERS + _AROUND_A_FILE
         return 0
-    for pattern, largest in _LARGE:
+    for pattern, largest, permission in _LARGE:
         found = pattern.fullmatch(scope["path"])
         if found is None:
             continue
         token = Request(scope).cookies.get(accounts_api.SESSION_COOKIE)
         async with db.transaction() as tx:
             actor = await accounts.actor(tx, token, found[1])
-        return largest + _AROUND_A_FILE if actor.may(accounts.Permission.CATALOG_EDIT) else 0
+        return largest + _AROUND_A_FILE if actor.may(permission) else 0
     return 0
 
 
@@ -416,6 +422,7 @@ class PathRouter:
 JSON = (
     people_api, shops_api, catalog_api, stock_api, media_api, live_api, rooms_api, chat_api, policies_api, orders_api, payments_api, disputes_api, pricing_api,
     promotions_api, returns_api, metrics_api, demand_api, supply_api, customers_api, warehouse_api, invoicing_api,
+    fapiao_api,
 )  # fmt: skip
 
 probes = Router(include_in_schema=False)

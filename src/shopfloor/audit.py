@@ -12,6 +12,7 @@ from rich.console import Console
 from shopfloor import (
     collector,
     disputes,
+    fapiao,
     invoicing,
     media,
     orders,
@@ -86,6 +87,7 @@ async def _run(db: Database, settings: Settings, delivered: collector.FactIds) -
         ordered = await orders.audit(tx)
         discounted = await promotions.audit(tx)
         papers = await invoicing.audit(tx)
+        asked_for = await fapiao.audit(tx)
         paid = await payments.audit(tx)
         contested = await disputes.audit(tx)
         came_back = await returns.audit(tx)
@@ -100,6 +102,7 @@ async def _run(db: Database, settings: Settings, delivered: collector.FactIds) -
         *(_counted("orders", check.name, check.looked_at, check.offending) for check in ordered),
         *(_counted("promotions", check.name, check.looked_at, check.offending) for check in discounted),
         *(_counted("documents", check.name, check.looked_at, check.offending) for check in papers),
+        *(_counted("fapiao", check.name, check.looked_at, check.offending) for check in asked_for),
         *(_counted("payments", check.name, check.looked_at, check.offending) for check in paid),
         *(_counted("disputes", check.name, check.looked_at, check.offending) for check in contested),
         *(_counted("returns", check.name, check.looked_at, check.offending) for check in came_back),

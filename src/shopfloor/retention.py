@@ -148,6 +148,12 @@ CLASSES: Final[tuple[Class, ...]] = (
         "Tax law asks for seven to ten years; they are not changed when a buyer is erased.",
         Ends.NEVER,
     ),
+    Class(
+        "Fapiao: title, tax number, number and files of what was issued, and requests for them",
+        ("fapiao",),
+        "Accounting law in China asks for up to thirty years. A request that came to nothing loses who asked on erasure; of one that was issued only mail address and note go.",
+        Ends.NEVER,
+    ),
     SHEETS,
     PAYMENT_MESSAGES,
     DECLINES,

@@ -52,6 +52,8 @@ _NAMED: Final = {
     "zone_id": "pricing.zone",
 }
 _NAMED_THERE: Final = {
+    ("fapiao.file", "paper_id"): "fapiao.paper",
+    ("fapiao.paper", "request_id"): "fapiao.request",
     ("fulfilment.parcel_line", "line_id"): "orders.line",
     ("returns.exchange_line", "line_id"): "orders.line",
     ("returns.line", "line_id"): "orders.line",

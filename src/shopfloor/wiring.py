@@ -21,6 +21,7 @@ from shopfloor import (
     collector,
     customers,
     demand,
+    fapiao,
     invoicing,
     live,
     media,
@@ -45,7 +46,7 @@ from shopfloor.kernel.public_address import PublicAddress
 from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.values import now
 from shopfloor.notifications import telling
-from shopfloor.orders.events import BuyerErased, OrderPaid, OrderRefunded
+from shopfloor.orders.events import BuyerErased, OrderCancelled, OrderPaid, OrderRefunded
 from shopfloor.payments.connections import Connections
 from shopfloor.payments.kinds import KINDS, sandbox_kind
 from shopfloor.payments.sandbox import Sandbox
@@ -212,6 +213,11 @@ async def _paid(tx: Tx, fact: OrderPaid) -> None:
 
 async def _given_back(tx: Tx, fact: OrderRefunded) -> None:
     await invoicing.credit(tx, shop_id=fact.shop_id, order_id=fact.order_id)
+    await fapiao.follow(tx, shop_id=fact.shop_id, order_id=fact.order_id)
+
+
+async def _called_off(tx: Tx, fact: OrderCancelled) -> None:
+    await fapiao.follow(tx, shop_id=fact.shop_id, order_id=fact.order_id)
 
 
 async def _granted(tx: Tx, fact: OrderRefunded) -> None:
@@ -221,7 +227,11 @@ async def _granted(tx: Tx, fact: OrderRefunded) -> None:
 
 ENDS_RETURNS: Mapping[type[Any], Callable[[Tx, Any], Any]] = {OrderRefunded: _granted}
 
-WRITES_PAPERS: Mapping[type[Any], Callable[[Tx, Any], Any]] = {OrderPaid: _paid, OrderRefunded: _given_back}
+WRITES_PAPERS: Mapping[type[Any], Callable[[Tx, Any], Any]] = {
+    OrderPaid: _paid,
+    OrderRefunded: _given_back,
+    OrderCancelled: _called_off,
+}
 
 
 async def _erased(tx: Tx, fact: BuyerErased) -> None:
@@ -230,6 +240,7 @@ async def _erased(tx: Tx, fact: BuyerErased) -> None:
     await customers.forget_erased(tx, shop_id=fact.shop_id, shoppers=fact.shoppers)
     await push.forget_shoppers(tx, shop_id=fact.shop_id, shoppers=fact.shoppers)
     await returns.forget_buyers(tx, shop_id=fact.shop_id, buyers=fact.shoppers)
+    await fapiao.forget_buyers(tx, shop_id=fact.shop_id, buyers=fact.shoppers)
 
 
 FORGETS_PEOPLE: Mapping[type[Any], Callable[[Tx, Any], Any]] = {BuyerErased: _erased}

@@ -31,7 +31,7 @@ OPEN = {
     ("GET", "/s/{shop}/account"), ("GET", "/s/{shop}/account/sign-in"), ("POST", "/s/{shop}/account/sign-in"),
     ("GET", "/s/{shop}/account/code"), ("POST", "/s/{shop}/account/code"), ("GET", "/s/{shop}/account/code/{code}"),
     ("POST", "/s/{shop}/account/sign-out"),
-    ("GET", "/push-worker.js"), ("GET", "/s/{shop}/push"), ("POST", "/s/{shop}/push"), ("POST", "/s/{shop}/push/remove"),
+    ("GET", "/s/{shop}/fapiao"), ("GET", "/push-worker.js"), ("GET", "/s/{shop}/push"), ("POST", "/s/{shop}/push"), ("POST", "/s/{shop}/push/remove"),
 }  # fmt: skip
 # Open to the one person, or provider, whose it is: for everybody else it is not there.
 THEIRS = {
@@ -44,6 +44,9 @@ THEIRS = {
     ("GET", "/s/{shop}/orders/{order_id}/returns/{return_id}/label"),
     ("POST", "/s/{shop}/orders/{order_id}/returns/{return_id}/label"),
     ("POST", "/s/{shop}/orders/{order_id}/returns/{return_id}/close"),
+    ("GET", "/s/{shop}/orders/{order_id}/fapiao"), ("POST", "/s/{shop}/orders/{order_id}/fapiao"),
+    ("POST", "/s/{shop}/orders/{order_id}/fapiao/withdraw"), ("GET", "/s/{shop}/orders/{order_id}/fapiao/{file_id}"),
+    ("GET", "/s/{shop}/fapiao/{code}"), ("POST", "/s/{shop}/fapiao/{code}"),
 }  # fmt: skip
 # Of the account of a customer, who signs in at the shop: no session of the console opens them.
 OF_CUSTOMERS = {
@@ -91,6 +94,9 @@ def filled(path: str) -> str:
             "document_id",
             "dispute_id",
             "request_id",
+            "fapiao_id",
+            "paper_id",
+            "file_id",
         }
         path = path.replace(f"{{{name}}}", VALUES.get(name, str(uuid.uuid4()) if is_uuid else "1"))
     return path

@@ -42,6 +42,7 @@ LISTS = {
     "/v1/{shop}/channels/{channel_id}/runs": "SELECT count(*) FROM media.run",
     "/v1/{shop}/orders": "SELECT count(*) FROM orders.orders",
     "/v1/{shop}/customers": "SELECT count(*) FROM customers.customer",
+    "/v1/{shop}/fapiao": "SELECT count(*) FROM fapiao.request",
     "/v1/{shop}/returns": "SELECT count(*) FROM returns.return",
     "/v1/{shop}/discounts": "SELECT count(*) FROM promotions.discount",
     "/v1/{shop}/discounts/{discount_id}/codes": "SELECT count(*) FROM promotions.code WHERE discount_id = 1",
@@ -72,6 +73,7 @@ ROWS_OF = {
     "/s/{shop}/orders": (r'/s/corner/orders/([0-9a-f-]{36})"', "SELECT id FROM orders.orders"),
     "/console/{shop}/discounts": (r'/discounts/(\d+)"', "SELECT id FROM promotions.discount"),
     "/console/{shop}/fulfilment": (r'/fulfilment/([0-9a-f-]{36})"', "SELECT id FROM fulfilment.parcel"),
+    "/console/{shop}/fapiao": (r'/fapiao/([0-9a-f-]{36})"', "SELECT id FROM fapiao.request"),
     "/console/{shop}/returns": (r'/returns/([0-9a-f-]{36})"', "SELECT id FROM returns.return"),
     "/console/{shop}/messages": (r'/messages/([0-9a-f-]{36})"', "SELECT id FROM notifications.notice"),
     "/console/{shop}/payments": (r"/differences/([0-9a-f-]{36})/settle", "SELECT id FROM payments.difference"),
@@ -155,6 +157,9 @@ ONE_THING = {
     "/s/{shop}/account/erase",
     "/s/{shop}/orders/{order_id}/return", "/console/{shop}/orders/{order_id}/return",
     "/console/{shop}/returns/{return_id}", "/console/{shop}/return-rules",
+    "/console/{shop}/fapiao/{fapiao_id}", "/console/{shop}/fapiao/files/{file_id}", "/console/{shop}/fapiao.csv",
+    "/s/{shop}/orders/{order_id}/fapiao", "/s/{shop}/orders/{order_id}/fapiao/{file_id}", "/s/{shop}/fapiao",
+    "/s/{shop}/fapiao/{code}",
     "/console/{shop}/returns/{return_id}/label", "/s/{shop}/orders/{order_id}/returns/{return_id}/label",
 }  # fmt: skip
 
@@ -255,6 +260,8 @@ INSERT INTO fulfilment.parcel (id, shop_id, order_id, order_number, position, ho
 SELECT gen_random_uuid(), 1, id, number, 1, hold_id, 1, 'ship', 'to_pick' FROM orders.orders;
 INSERT INTO returns.return (id, shop_id, order_id, order_number, position, buyer, journey, state, reason, note, asked_by)
 SELECT gen_random_uuid(), 1, id, number, 1, buyer, 'claim', 'requested', 'defective', '', 'buyer' FROM orders.orders;
+INSERT INTO fapiao.request (id, shop_id, order_id, order_number, buyer, kind, title, tax_id, email, note, via, locale, state)
+SELECT gen_random_uuid(), 1, id, number, buyer, 'person', 'Ann', '', '', '', 'order', '', 'open' FROM orders.orders;
 INSERT INTO fulfilment.carrier (shop_id, name, tracking_url)
 SELECT 1, 'Carrier ' || n, '' FROM generate_series(1, %(rows)s) n;
 INSERT INTO notifications.notice (id, shop_id, fact_id, kind, channel, recipient, locale, facts, state, urgency,

@@ -412,10 +412,32 @@ def packed(database: "psycopg.Connection[Any]", shop_id: int, ids: Mapping[str, 
         "INSERT INTO returns.units (line_id, order_id, shop_id, asked) VALUES (%s, %s, %s, 1)",
         [ids["line_id"], order, shop_id],
     )
+    asked, paper, file = uuid.uuid4(), uuid.uuid4(), uuid.uuid4()
+    database.execute(
+        """
+        INSERT INTO fapiao.request (id, shop_id, order_id, order_number, buyer, kind, title, tax_id, email, note, via, locale,
+                                    state)
+        SELECT %s, shop_id, id, number, buyer, 'person', 'Ann', '', '', '', 'order', '', 'issued'
+          FROM orders.orders WHERE id = %s
+        """,
+        [asked, order],
+    )
+    database.execute(
+        """
+        INSERT INTO fapiao.paper (id, shop_id, request_id, kind, source, currency, amount_minor, number, issued_on,
+                                  recorded_at)
+        VALUES (%s, %s, %s, 'blue', %s, 'CNY', 1, '12345678', now()::date, now())
+        """,
+        [paper, shop_id, asked, order],
+    )
+    database.execute(
+        "INSERT INTO fapiao.file (id, shop_id, paper_id, format, content, sha256) VALUES (%s, %s, %s, 'pdf', 'x', sha256('x'))",
+        [file, shop_id, paper],
+    )
     assert carrier is not None
     return {
         "parcel_id": str(parcel), "carrier_id": str(carrier[0]), "document_id": str(document), "sheet_id": str(sheet),
-        "return_id": str(back),
+        "return_id": str(back), "fapiao_id": str(asked), "paper_id": str(paper), "file_id": str(file),
     }  # fmt: skip
 
 

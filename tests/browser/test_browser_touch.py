@@ -42,7 +42,7 @@ def test_what_is_pressed_is_large_enough(people: People, owner: Owner, make_stal
         f"{console}/messages/wording", f"{console}/messages/words", f"{console}/webhooks", f"{console}/payments",
         f"{console}/payments/account", f"{console}/payments/disputes", f"{console}/invoices", f"{console}/shipping", f"{console}/taxes",
         f"{console}/customers", f"/s/{owner.slug}/orders", f"/s/{owner.slug}/account/sign-in",
-        f"{console}/returns", f"{console}/return-rules",
+        f"{console}/returns", f"{console}/return-rules", f"{console}/fapiao",
     ):  # fmt: skip
         page.goto(path)
         found = page.locator(PRESSED).evaluate_all(SMALL)

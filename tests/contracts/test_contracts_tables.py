@@ -16,7 +16,7 @@ import shopfloor
 SOURCE = Path(shopfloor.__file__).parent
 ORDER = [
     "kernel", "access_keys", "forms", "accounts", "approvals", "pricing", "catalog", "collector", "stock", "media", "live", "rooms", "promotions", "payments", "disputes", "purchases", "policies",
-    "orders", "chat", "returns",
+    "orders", "chat", "fapiao", "returns",
     "metrics", "demand", "supply", "integrity", "notifications", "customers", "webhooks", "push", "settlement", "federation",
 ]  # fmt: skip
 OWNERS = {

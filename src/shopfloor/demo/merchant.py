@@ -339,6 +339,15 @@ class Merchant:
         number: int = told["exchange"]["order_number"]
         return number
 
+    async def ask_fapiao(self, view: dict[str, Any]) -> dict[str, Any]:
+        """A buyer wrote that a company needs a fapiao; nobody has issued it yet."""
+        asked: dict[str, Any] = await self.shop(
+            "PUT", f"/orders/{view['order']['id']}/fapiao",
+            # The code that the standard itself gives as its example.
+            json={"kind": "company", "title": "杭州春风贸易有限公司", "tax_id": "91350100M000100Y43"},
+        )  # fmt: skip
+        return asked
+
     async def planned(self, show: "Show", *, patience: float = 120.0) -> dict[str, Any]:
         """The plan that follows the end of a show by itself.  Raises Trouble when it does not come."""
         assert show.ended is not None, "it follows the end"

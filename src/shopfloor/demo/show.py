@@ -423,6 +423,11 @@ async def parcels_there_and_back(stage: Stage, show: Show) -> None:
         if exchanged is not None:
             break
     refunded = sum(each["refund_minor"] for each in back)
+    if len(sent) > len(back):
+        asked = await stage.merchant.ask_fapiao(sent[-1])
+        stage.say(
+            f"order #{asked['order_number']} needs a fapiao ({stage.address}/console/{stage.merchant.slug}/fapiao)"
+        )
     stage.say(
         f"{len(sent)} parcels sent and delivered, {len(back)} come back: ¥{refunded / 100:,.2f} refunded"
         f"{'' if exchanged is None else f', one is exchanged as order #{exchanged}'} "

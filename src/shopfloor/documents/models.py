@@ -103,6 +103,9 @@ class Paper:
     taxes: list[TaxRow] = field(default_factory=list[TaxRow])
     notes: list[str] = field(default_factory=list[str])
     footer: str = ""
+    code: list[list[int]] = field(default_factory=list[list[int]])
+    """A code to scan: where each row is dark."""
+    code_note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,4 +175,6 @@ def as_data(paper: Paper) -> dict[str, Any]:
         "taxes": [[tax.name, tax.net, tax.tax] for tax in paper.taxes],
         "notes": paper.notes,
         "footer": paper.footer,
+        "code": paper.code,
+        "code_note": paper.code_note,
     }

@@ -10,7 +10,9 @@ from typing import Any, Final, Protocol
 from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
 
-from shopfloor import accounts, documents, orders, pricing
+import segno
+
+from shopfloor import accounts, documents, fapiao, orders, pricing
 from shopfloor.documents import Kind, NewDocument, Paper, Row, Sum, TaxRow
 from shopfloor.invoicing.refusals import InvoiceOfCancelled, NothingPaid, NotPaidYet
 from shopfloor.kernel import jobs
@@ -103,13 +105,19 @@ async def credit(tx: Tx, *, shop_id: int, order_id: UUID) -> None:
         await _ask_for_files(tx, view.order)
 
 
-async def receipt(tx: Tx, *, shop_id: int, order_id: UUID) -> documents.Document:
-    """What was paid and given back so far; another one after the next payment.  Raises OrderNotFound, NothingPaid."""
+async def receipt(tx: Tx, *, shop_id: int, order_id: UUID, site: str = "") -> documents.Document:
+    """What was paid and given back so far; another one after the next payment.  Raises OrderNotFound, NothingPaid.
+
+    Where the shop takes requests for fapiao, a code to ask for one stands on it; `site` is the address it leads to.
+    """
     view = await _view(tx, shop_id=shop_id, order_id=order_id)
     found = view.order
     if not found.charged_minor:
         raise NothingPaid(order=found.number)
     maker = await _maker(tx, found)
+    code = ""
+    if found.cancelled_at is None and await fapiao.is_offered(tx, shop_id=shop_id):
+        code = await fapiao.code(tx, shop_id=shop_id, order_id=order_id)
     source = uuid5(order_id, f"receipt/{found.charged_minor}/{found.refunded_minor}")
     made = await documents.issue(
         tx,
@@ -117,7 +125,7 @@ async def receipt(tx: Tx, *, shop_id: int, order_id: UUID) -> documents.Document
         wanted=NewDocument(
             Kind.RECEIPT, order_id, source, found.currency, found.charged_minor, 0, maker.today
         ),
-        paper=maker.receipt(found, view.lines),
+        paper=maker.receipt(found, view.lines, code=code, site=site),
     )
     await _ask_for_files(tx, found)
     return made
@@ -395,7 +403,9 @@ class _Maker:
             footer=self.seller.footer,
         )
 
-    def receipt(self, found: orders.Order, lines: Sequence[_Line]) -> Paper:
+    def receipt(
+        self, found: orders.Order, lines: Sequence[_Line], *, code: str = "", site: str = ""
+    ) -> Paper:
         told, currency = documents.words.words(self.lang), found.currency
         seller, buyer = self._parties(found)
         paid = [
@@ -420,4 +430,12 @@ class _Maker:
             [*self._sums(found, lines), *paid],
             self._taxes(found),
             footer=self.seller.footer,
+            code=_scanned(f"{site}/s/{self.shop.slug}/fapiao/{code}") if code and site else [],
+            code_note=f"{told['fapiao_code']}\n{fapiao.shown_code(code)}" if code else "",
         )
+
+
+def _scanned(link: str) -> list[list[int]]:
+    """A QR code, with the blank around it that scanners need: where each row is dark."""
+    drawn = segno.make(link, error="m", micro=False)
+    return [[at for at, dark in enumerate(row) if dark] for row in drawn.matrix_iter(border=2)]

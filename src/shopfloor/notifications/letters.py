@@ -195,7 +195,7 @@ def _values(about: About, context: Context, speech: _Speech) -> dict[str, str]:
     if facts.get("delayed_to"):
         values["date"] = speech.day(date.fromisoformat(facts["delayed_to"]))
     values["product"] = _product(about, context, speech)
-    for name in ("number", "supplier", "days", "address", "provider", "count"):
+    for name in ("number", "supplier", "days", "address", "provider", "count", "fapiao"):
         if name in facts:
             values[name] = str(facts[name])
     if "titles" in facts or "title" in facts:
@@ -432,6 +432,9 @@ def _notes(about: About, context: Context, speech: _Speech) -> list[str]:
             if order.payment_due_at
             else []
         )
+    if about.kind is Kind.FAPIAO:
+        notes += [words["red_fapiao"]] if facts.get("red") else []
+        notes.append(words["fapiao_attached" if facts.get("files") else "fapiao_later"])
     if about.kind is Kind.CANCELLED:
         why = words.get(f"why_{facts.get('why')}", "")
         notes += [why] if why else []
@@ -576,6 +579,8 @@ def sample(
             address = "春风商店退货部\n杭州市花园路 12 号" if zh else "Returns\n12 Garden Road\nHangzhou"
             facts |= {"return_number": "1042-R1", "asked_at": now.isoformat(), "line_ids": [1]}
             facts |= {} if kind is Kind.RETURN_ASKED else {"send_to": address}
+        case Kind.FAPIAO:
+            facts |= {"fapiao": "25332000000000000001", "files": 1}
         case Kind.RETURN_REFUSED | Kind.RETURNED:
             facts |= {"return_number": "1042-R1", "line_ids": [1]}
         case _:

@@ -35,6 +35,7 @@ class Kind(StrEnum):
     REFUNDED = "refunded"
     CANCELLED = "cancelled"
     REINSTATED = "reinstated"
+    FAPIAO = "fapiao"
     SHOW_STARTS = "show_starts"
     INVITATION = "invitation"
     PASSWORD_FORGOTTEN = "password_forgotten"  # noqa: S105 -- what the message is about
@@ -138,6 +139,7 @@ TRAITS: Final[Mapping[Kind, Traits]] = {
     Kind.REFUNDED: Traits(2, _DAYS, (*_ORDER, "amount"), about_order=True),
     Kind.CANCELLED: Traits(2, _DAYS, _ORDER, about_order=True),
     Kind.REINSTATED: Traits(2, _DAYS, _ORDER, about_order=True),
+    Kind.FAPIAO: Traits(2, _DAYS, (*_ORDER, "amount", "fapiao"), about_order=True),
     Kind.SHOW_STARTS: Traits(1, timedelta(minutes=30), ("shop", "show", "time")),
     Kind.INVITATION: Traits(1, timedelta(days=7), asked_for=True, secret=True),
     Kind.PASSWORD_FORGOTTEN: Traits(0, timedelta(hours=2), asked_for=True, secret=True),

@@ -6,6 +6,7 @@ Tables and inline styles, because mail programs know little else; no picture, no
 import base64
 import quopri
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from email.header import Header
 from email.utils import format_datetime
@@ -55,6 +56,15 @@ class Envelope:
     data: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """`name` in ASCII."""
+
+    name: str
+    kind: str
+    content: bytes
+
+
 def message_id(id: UUID, sender: str) -> str:  # noqa: A002 -- what it is called
     """The same for every attempt: who got it twice can see that it is one message."""
     return f"<{id}@{_domain(sender)}>"
@@ -68,6 +78,7 @@ def envelope(
     sender: str,
     recipient: str,
     reply_to: str = "",
+    attachments: Sequence[Attachment] = (),
 ) -> Envelope:
     """The message, ready for a server: CRLF, seven bits, short lines."""
     headers = [
@@ -88,9 +99,14 @@ def envelope(
             ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
         ]
     mark = f"=_{id.hex}"
-    headers += [("MIME-Version", "1.0"), ("Content-Type", f'multipart/alternative; boundary="{mark}"')]
+    inner = ("Content-Type", f'multipart/alternative; boundary="{mark}"')
+    outer = f"=_{id.hex}-files"
+    headers.append(("MIME-Version", "1.0"))
+    headers.append(("Content-Type", f'multipart/mixed; boundary="{outer}"') if attachments else inner)
     parts = [("text/plain", text(letter)), ("text/html", html(letter))]
     body = [f"{name}: {value}" for name, value in headers]
+    if attachments:
+        body += ["", f"--{outer}", f"{inner[0]}: {inner[1]}"]
     for kind, content in parts:
         encoding, coded = _coded(content)
         body += [
@@ -102,6 +118,16 @@ def envelope(
             coded,
         ]
     body += [f"--{mark}--", ""]
+    for each in attachments:
+        body += [
+            f"--{outer}",
+            f"Content-Type: {each.kind}",
+            f'Content-Disposition: attachment; filename="{each.name}"',
+            "Content-Transfer-Encoding: base64",
+            "",
+            base64.encodebytes(each.content).decode().strip().replace("\n", "\r\n"),
+        ]
+    body += [f"--{outer}--", ""] if attachments else []
     return Envelope(_wire(sender), _wire(recipient), "\r\n".join(body).encode())
 
 

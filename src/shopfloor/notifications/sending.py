@@ -17,6 +17,7 @@ from uuid import UUID
 
 import psycopg
 
+from shopfloor import fapiao
 from shopfloor.kernel import logs
 from shopfloor.kernel.client_address import Network
 from shopfloor.kernel.database import Database, DatabaseAway, Tx
@@ -25,9 +26,9 @@ from shopfloor.kernel.secrets import Box
 from shopfloor.kernel.values import new_id, now
 from shopfloor.notifications import composing, queries, service
 from shopfloor.notifications.letters import Letter
-from shopfloor.notifications.models import MOST_UNCERTAIN, Channel, MailServer, State, wait_after
+from shopfloor.notifications.models import MOST_UNCERTAIN, Channel, Kind, MailServer, State, wait_after
 from shopfloor.notifications.queries import Claimed, Ending
-from shopfloor.notifications.rendering import Envelope, envelope
+from shopfloor.notifications.rendering import Attachment, Envelope, envelope
 from shopfloor.notifications.smtp import (
     Accepted,
     Later,
@@ -194,6 +195,7 @@ class _Batch:
             self._endings += [_back(each, "server", str(problem)) for each, _ in chunk]
             await self.sender.trouble(server, str(problem))
             return False
+        attached = await self._attachments([each for each, _ in chunk])
         envelopes = [
             envelope(
                 letter,
@@ -202,6 +204,7 @@ class _Batch:
                 sender=server.sender,
                 recipient=each.recipient,
                 reply_to=server.reply_to,
+                attachments=attached.get(each.id, ()),
             )
             for each, letter in chunk
         ]
@@ -218,6 +221,21 @@ class _Batch:
             await self.sender.trouble(server, problem)
             return False
         return True
+
+    async def _attachments(self, chunk: Sequence[Claimed]) -> dict[UUID, list[Attachment]]:
+        """Files, only of what is about to leave: of a whole batch they would be too much to hold."""
+        wanted = [each for each in chunk if each.kind is Kind.FAPIAO and each.facts.get("files")]
+        found: dict[UUID, list[Attachment]] = {}
+        if wanted:
+            async with self.sender.db.transaction() as tx:
+                for each in wanted:
+                    paper_id = UUID(each.facts["paper_id"])
+                    files = await fapiao.contents(tx, shop_id=each.shop_id, paper_id=paper_id)
+                    found[each.id] = [
+                        Attachment(fapiao.file_name(file), f"application/{file.format}", file.content)
+                        for file in files
+                    ]
+        return found
 
     async def _say_that_they_leave(self, ids: Sequence[UUID]) -> frozenset[UUID]:
         """In one transaction with what became of those before them."""

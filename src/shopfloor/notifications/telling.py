@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID, uuid5
 
-from shopfloor import catalog, live, purchases, supply
+from shopfloor import catalog, fapiao, live, purchases, supply
 from shopfloor.accounts import Role
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.secrets import Box
@@ -243,6 +243,35 @@ async def cancelled(tx: Tx, fact: heard.Cancelled, fact_id: UUID) -> None:
 
 async def reinstated(tx: Tx, fact: heard.Reinstated, fact_id: UUID) -> None:
     await about_order(tx, Kind.REINSTATED, shop_id=fact.shop_id, order_id=fact.order_id, fact_id=fact_id)
+
+
+async def fapiao_recorded(tx: Tx, fact: fapiao.FapiaoRecorded, fact_id: UUID) -> None:
+    """With its files, to where its buyer wants them, else to whoever placed the order."""
+    found = await queries.told(tx, ids=[fact.order_id])
+    order = next((each for each in found if each.shop_id == fact.shop_id), None)
+    if order is None:
+        return
+    asked = await fapiao.get(tx, shop_id=fact.shop_id, request_id=fact.request_id)
+    await tell(
+        tx,
+        NewNotice(
+            shop_id=order.shop_id,
+            fact_id=fact_id,
+            kind=Kind.FAPIAO,
+            recipient=asked.email or order.contact_email,
+            locale=language_for(asked.locale or order.locale),
+            name=order.contact_name,
+            order_id=order.id,
+            buyer=order.buyer,
+            facts={
+                "fapiao": fact.fapiao,
+                "amount_minor": fact.amount_minor,
+                "red": fact.kind == "red",
+                "files": fact.files,
+                "paper_id": str(fact.paper_id),
+            },
+        ),
+    )
 
 
 async def place_offered(tx: Tx, fact: purchases.WaitlistOffered, fact_id: UUID) -> None:
@@ -528,6 +557,7 @@ HEARD: Final[Mapping[type[Any], Any]] = {
     heard.ReturnExchanged: return_exchanged,
     heard.Cancelled: cancelled,
     heard.Reinstated: reinstated,
+    fapiao.FapiaoRecorded: fapiao_recorded,
     purchases.WaitlistOffered: place_offered,
     purchases.WaitlistEnded: place_ended,
     heard.DisputeOpened: dispute_opened,

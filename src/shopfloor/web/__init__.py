@@ -12,6 +12,7 @@ from shopfloor.web import (
     checkout,
     coupons,
     customers,
+    fapiao,
     forms,
     https,
     paying,
@@ -58,6 +59,9 @@ from shopfloor.web.console import (
 from shopfloor.web.console import (
     customers as customer_desk,
 )
+from shopfloor.web.console import (
+    fapiao as fapiao_desk,
+)
 from shopfloor.web.https import fingerprint
 from shopfloor.web.parts import FEW
 from shopfloor.web.refusals import page_at_the_edge
@@ -68,7 +72,7 @@ from shopfloor.web.static import Files, files
 def routers() -> list[APIRouter]:
     """The routes of all pages."""
     desks = [
-        sign_in, account, overview, networks, shows, studio, report, plan, orders, customer_desk, fulfilment, returns, invoices, product_list,
+        sign_in, account, overview, networks, shows, studio, report, plan, orders, customer_desk, fulfilment, returns, invoices, fapiao_desk, product_list,
         product_import, products, stock, suppliers, media, discounts, terms,
         taxes, shipping, disputes, payments, members, messages, webhooks,
     ]  # fmt: skip
@@ -81,6 +85,7 @@ def routers() -> list[APIRouter]:
         checkout.router,
         coupons.router,
         customers.router,
+        fapiao.router,
         paying.router,
         push.router,
         returning.router,

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import field
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
@@ -14,6 +15,7 @@ from shopfloor import (
     catalog,
     customers,
     documents,
+    fapiao,
     fulfilment,
     invoicing,
     orders,
@@ -36,6 +38,7 @@ from shopfloor.kernel.values import Money, now
 from shopfloor.orders import Delivery
 from shopfloor.shoppers.api import Shopper
 from shopfloor.web import cart as carts
+from shopfloor.web import fapiao as fapiaos
 from shopfloor.web import paying
 from shopfloor.web.customers import pastes_addresses, token_of
 from shopfloor.web.languages import N_, Language, language_of, speak
@@ -126,6 +129,7 @@ async def checkout(
             )  # fmt: skip
         texts = await _texts(tx, request, found, begun)
         online = await paying.ways(tx, request, shop_id=found.id, currency=found.currency)
+        asks_fapiao = await fapiao.is_offered(tx, shop_id=found.id)
     values = {"method": online[0].name if online else "transfer"}
     if known is not None:
         country = {} if begun.quote.asks_country else {"country": str(known.address.get("country") or "")}
@@ -133,7 +137,7 @@ async def checkout(
         values |= {name: str(known.address.get(name) or "") for name in _PARTS if name != "country"} | country
     return _checkout_page(
         request, found, begun, texts, values, Trouble(), online,
-        customer=reader.customer, addresses=reader.addresses, is_remembered=known is not None,
+        asks_fapiao=asks_fapiao, customer=reader.customer, addresses=reader.addresses, is_remembered=known is not None,
     )  # fmt: skip
 
 
@@ -191,18 +195,24 @@ async def send_checkout(
     pasted: Text = "",
     fill: Text = "",
     lines: Text = "",
+    fapiao_kind: Text = "",
+    fapiao_title: Text = "",
+    fapiao_tax_id: Text = "",
+    fapiao_email: Text = "",
 ) -> Response:
     """Order the `lines` that the page showed; with `look` only show what it costs to send it there.  The same form again leads to the same order."""
     async with db.transaction() as tx:
         found = await accounts.shop_by_slug(tx, shop)
         others = await _elsewhere(tx, request, found, shopper)
+        asks_fapiao = await fapiao.is_offered(tx, shop_id=found.id)
     language = language_of(request, found.locale)
     way = Delivery.PICK_UP if delivery.startswith("pick_up") else Delivery.SHIP
     shown = str((await request.form()).get(f"total_{delivery}", ""))
     values = {
         "name": name, "phone": phone, "email": email, "delivery": delivery, "street": street, "city": city,
         "region": region, "postcode": postcode, "country": country, "method": method, "note": note,
-        "code": code,
+        "code": code, "fapiao_kind": fapiao_kind, "fapiao_title": fapiao_title, "fapiao_tax_id": fapiao_tax_id,
+        "fapiao_email": fapiao_email,
     }  # fmt: skip
     if fill:
         values |= customers.filled_in(pasted)
@@ -234,7 +244,9 @@ async def send_checkout(
             trouble = Trouble(fields={"code": message_of(refused, language)})
         _count_misses(guard, begun, shopper, network)
         status = 200 if refused is None else refused.status
-        return _checkout_page(request, found, begun, texts, values, trouble, online, status=status)
+        return _checkout_page(
+            request, found, begun, texts, values, trouble, online, status=status, asks_fapiao=asks_fapiao
+        )
     chosen = await paying.chosen(db, request, shop=found, method=method)
     form = orders.Form(
         name=name,
@@ -251,7 +263,10 @@ async def send_checkout(
         codes=tuple(codes),
         expected_total_minor=int(shown) if shown.isascii() and shown.isdigit() and len(shown) < 16 else None,
     )
+    wanted = fapiaos.wanted_in(values, name=name, prefix="fapiao_") if asks_fapiao else None
     try:
+        if wanted is not None:
+            wanted = fapiao.tidied(wanted)
         order = await orders.complete(
             db,
             shop_id=found.id,
@@ -281,8 +296,16 @@ async def send_checkout(
         if begun.order_id is not None and refusal.code == _BASKET_CHANGED:
             return RedirectResponse(f"/s/{found.slug}/orders/{begun.order_id}", status_code=303)
         return _checkout_page(
-            request, found, begun, texts, values, trouble_of(refusal, language), online, status=refusal.status
-        )
+            request, found, begun, texts, values, trouble_of(refusal, language), online, status=refusal.status,
+            asks_fapiao=asks_fapiao,
+        )  # fmt: skip
+    if wanted is not None:
+        # The order stands, whatever becomes of this.
+        with suppress(Refusal):
+            async with db.transaction() as tx:
+                await fapiao.ask(
+                    tx, shop_id=found.id, order_id=order.id, wanted=wanted, via=fapiao.Via.CHECKOUT, locale=language.tag
+                )  # fmt: skip
     on = "/pay" if chosen is not None and order.charged_minor < order.first_minor else ""
     response = RedirectResponse(f"/s/{found.slug}/orders/{order.id}{on}", status_code=303)
     if carts.COOKIE in request.cookies:
@@ -343,6 +366,8 @@ def _network_of(request: Request) -> int | None:
 
 def trouble_of(refusal: Refusal, language: Language) -> Trouble:
     """A refusal as what stands beside the fields, or above the form."""
+    if isinstance(refusal, fapiao.FormRefused):
+        return Trouble(fields=fapiaos.errors_of(refusal, language, prefix="fapiao_"))
     fields = refusal.facts.get("fields")
     if not isinstance(fields, Mapping):
         return Trouble(general=message_of(refusal, language))
@@ -365,6 +390,7 @@ def _checkout_page(
     customer: customers.Customer | None = None,
     addresses: Sequence[customers.account.Address] = (),
     is_remembered: bool = False,
+    asks_fapiao: bool = False,
 ) -> Response:
     at = now()
     language = language_of(request, shop.locale)
@@ -405,6 +431,7 @@ def _checkout_page(
         is_remembered=is_remembered,
         pastes=pastes_addresses(shop, language),
         no_return=_not_returned(begun, texts, language),
+        fapiao_kinds=fapiaos.kinds(language, none=True) if asks_fapiao else [],
         events=[("begin_checkout", facts)] if status == 200 else [],
     )
     response.headers["cache-control"] = "private, no-store"
@@ -438,6 +465,8 @@ async def receipt(
         offer = await returns.offer(tx, view)
         exchanges = await returns.exchanges.of_returns(tx, shop_id=found.id, returns=offer.returns)
         send_to = await returns.send_to(tx, shop_id=found.id)
+        asked_fapiao = await fapiao.of_order(tx, shop_id=found.id, order_id=order_id)
+        offers_fapiao = await fapiao.is_offered(tx, shop_id=found.id)
     order = view.order
     return render(
         request,
@@ -453,6 +482,10 @@ async def receipt(
         offer=offer,
         exchanges=exchanges,
         send_to=send_to,
+        fapiao_request=asked_fapiao,
+        may_fapiao=offers_fapiao
+        and order.cancelled_at is None
+        and order.refund_granted_minor < order.total_minor,
         may_invoice=seller.is_complete and view.due is None and order.status != orders.Status.CANCELLED,
         money=lambda minor: Money(minor, order.currency),
         steps=steps_of(view),
@@ -534,10 +567,14 @@ async def ask_paper(
     words = language_of(request, found.locale).words
     query = f"?key={key}" if key else ""
     response = RedirectResponse(f"/s/{found.slug}/orders/{order_id}{query}#papers", status_code=303)
-    make = invoicing.invoice if kind == "invoice" else invoicing.receipt
     try:
         async with db.transaction() as tx:
-            await make(tx, shop_id=found.id, order_id=order_id)
+            if kind == "invoice":
+                await invoicing.invoice(tx, shop_id=found.id, order_id=order_id)
+            else:
+                await invoicing.receipt(
+                    tx, shop_id=found.id, order_id=order_id, site=str(public_link(request, "")).rstrip("/")
+                )
     except Refusal as refusal:
         flash(response, "bad", message_of(refusal, language_of(request, found.locale)))
         return response

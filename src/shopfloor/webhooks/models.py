@@ -18,6 +18,7 @@ EVENTS: Final = (
     "fulfilment.parcel_shipped", "fulfilment.ready_to_collect", "fulfilment.parcel_delivered",
     "returns.return_asked", "returns.return_approved", "returns.return_refused", "returns.return_received",
     "returns.return_refunded", "returns.return_exchanged", "returns.return_closed",
+    "fapiao.requested", "fapiao.red_requested", "fapiao.recorded",
     "orders.balance_requested", "orders.delivery_delayed", "catalog.product_changed", "catalog.price_changed",
     "stock.stock_changed", "stock.units_arrived", "live.show_started", "live.show_ended",
     "supply.purchase_order_sent", "supply.purchase_order_confirmed", "supply.purchase_order_received",

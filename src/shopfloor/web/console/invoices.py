@@ -8,9 +8,10 @@ from uuid import UUID
 from fastapi import Form
 from starlette.responses import Response
 
-from shopfloor import documents, invoicing
+from shopfloor import documents, fapiao, invoicing
 from shopfloor.accounts import Permission
 from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.http import public_link
 from shopfloor.kernel.routes import Router
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.languages import N_
@@ -28,7 +29,18 @@ Text = Annotated[str, Form(max_length=1000)]
 async def _page(
     desk: Desk, values: Mapping[str, Any], errors: Mapping[str, str], status: int = 200
 ) -> Response:
-    return desk.page("invoices.html", active="terms", status=status, values=values, errors=errors)
+    async with desk.db.transaction() as tx:
+        known = await fapiao.settings(tx, shop_id=desk.shop.id)
+        by_place = await fapiao.is_in_china(tx, shop_id=desk.shop.id)
+    return desk.page(
+        "invoices.html",
+        active="terms",
+        status=status,
+        values=values,
+        errors=errors,
+        fapiao=known,
+        offered_by_place=by_place,
+    )
 
 
 @router.get("/invoices")
@@ -67,10 +79,13 @@ async def set_seller(
 @router.post("/orders/{order_id}/papers")
 async def issue(desk: Manager, order_id: UUID, kind: Text = "") -> Response:
     path = f"/orders/{order_id}"
-    make = invoicing.invoice if kind == "invoice" else invoicing.receipt
     try:
         async with desk.work() as tx:
-            await make(tx, shop_id=desk.shop.id, order_id=order_id)
+            if kind == "invoice":
+                await invoicing.invoice(tx, shop_id=desk.shop.id, order_id=order_id)
+            else:
+                site = str(public_link(desk.request, "")).rstrip("/")
+                await invoicing.receipt(tx, shop_id=desk.shop.id, order_id=order_id, site=site)
     except Refusal as refusal:
         return desk.refused(path, refusal)
     return desk.back(f"{path}#papers", desk.say(N_("Issued. The PDF is ready in a moment.")))

@@ -16,6 +16,7 @@ from shopfloor import (
     customers,
     disputes,
     documents,
+    fapiao,
     fulfilment,
     live,
     notifications,
@@ -252,6 +253,8 @@ async def one(desk: Viewer, order_id: UUID) -> Response:
         requests = await approvals.of_order(tx, order_id=order_id)
         contested = await disputes.of_subject(tx, subject_id=order_id)
         came_back = await returns.of_order(tx, shop_id=desk.shop.id, order_id=order_id)
+        asked_fapiao = await fapiao.of_order(tx, shop_id=desk.shop.id, order_id=order_id)
+        offers_fapiao = await fapiao.is_offered(tx, shop_id=desk.shop.id)
     return desk.page(
         "order.html",
         active="orders",
@@ -269,6 +272,12 @@ async def one(desk: Viewer, order_id: UUID) -> Response:
         parcels=parcels,
         papers=papers,
         came_back=came_back,
+        fapiao_request=asked_fapiao,
+        may_fapiao=offers_fapiao
+        and desk.actor.may(Permission.ORDERS_MANAGE)
+        and (asked_fapiao is None or asked_fapiao.may_change)
+        and view.order.cancelled_at is None
+        and view.order.refund_granted_minor < view.order.total_minor,
         seller=seller,
         disputes=contested,
         asked=[each for each in requests if each.decision is None],

@@ -39,6 +39,7 @@ PLACES: Final[Mapping[str, Place]] = MappingProxyType(
         "webhooks": Place("/webhooks", _P.MEMBERS_VIEW, N_("Webhooks")),
         "taxes": Place("/taxes", _P.ORDERS_VIEW, N_("Taxes")),
         "invoices": Place("/invoices", _P.ORDERS_VIEW, N_("Invoices")),
+        "fapiao": Place("/fapiao", _P.ORDERS_VIEW, N_("Fapiao")),
         "return_rules": Place("/return-rules", _P.ORDERS_VIEW, N_("Returns")),
         "shipping": Place("/shipping", _P.ORDERS_VIEW, N_("Shipping and pickup")),
         "payments": Place("/payments", _P.MONEY_VIEW, N_("Payments")),

@@ -1,0 +1,500 @@
+"""The verbs of fapiao: ask, change, withdraw; say that it was issued; ask for a red one when money goes back.
+
+Nothing here stands in the way of an order or a refund: both happened before anything here is told of them.
+"""
+
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from typing import Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from shopfloor import accounts, orders, pricing
+from shopfloor.fapiao import queries
+from shopfloor.fapiao.events import FapiaoRecorded, FapiaoRedRequested, FapiaoRequested
+from shopfloor.fapiao.models import (
+    CODE_SIGNS,
+    LONGEST_NOTE,
+    LONGEST_TITLE,
+    MOST_FILES,
+    AlreadyIssued,
+    BadDate,
+    BadFile,
+    BadGoodsCode,
+    CodeNotFound,
+    FormRefused,
+    NothingToInvoice,
+    NotIssuedYet,
+    NotOffered,
+    NotPaidYet,
+    NotRequested,
+    NumberTaken,
+    Paper,
+    PaperKind,
+    Request,
+    Settings,
+    State,
+    TitleKind,
+    Via,
+    Wanted,
+    Why,
+    Withdrawn,
+    WrongAmount,
+    checked_number,
+    format_of,
+    state_of,
+    tidied_code,
+    tidied_tax_id,
+    wrong_in,
+)
+from shopfloor.fapiao.queries import Content
+from shopfloor.kernel import outbox, paging, text
+from shopfloor.kernel.database import Tx
+from shopfloor.kernel.values import new_id, now
+
+CHINA: Final = "CN"
+_LONGEST_NUMBER: Final = 18
+_GOODS_CODE: Final = re.compile(r"([0-9]{19})?", re.ASCII)
+
+
+async def settings(tx: Tx, *, shop_id: int) -> Settings:
+    return await queries.settings(tx, shop_id=shop_id) or Settings()
+
+
+async def set_settings(tx: Tx, *, shop_id: int, wanted: Settings) -> Settings:
+    """Raises BadGoodsCode, UnusableText."""
+    code = wanted.goods_code.strip()
+    if _GOODS_CODE.fullmatch(code) is None:
+        raise BadGoodsCode(field="goods_code")
+    clean = Settings(wanted.offered, text.line(wanted.goods_name, field="goods_name", longest=100), code)
+    await queries.save_settings(tx, shop_id=shop_id, wanted=clean)
+    return clean
+
+
+async def is_offered(tx: Tx, *, shop_id: int) -> bool:
+    """What the shop has set; else whether it is in China."""
+    known = await queries.settings(tx, shop_id=shop_id)
+    if known is not None and known.offered is not None:
+        return known.offered
+    return await is_in_china(tx, shop_id=shop_id)
+
+
+async def is_in_china(tx: Tx, *, shop_id: int) -> bool:
+    """As it says for tax; where it says nothing, as its currency does."""
+    country = await pricing.service.origin_country(tx, shop_id=shop_id)
+    if country is None:
+        return (await accounts.shop(tx, shop_id)).currency == "CNY"
+    return country == CHINA
+
+
+# Asking
+
+
+def tidied(wanted: Wanted) -> Wanted:
+    """As it is kept.  Raises FormRefused with what is wrong by field, and UnusableText."""
+    clean = replace(
+        wanted,
+        title=text.line(wanted.title, field="title", longest=LONGEST_TITLE * 4),
+        tax_id=tidied_tax_id(wanted.tax_id) if wanted.kind is TitleKind.COMPANY else "",
+        email=wanted.email.strip(),
+        note=text.line(wanted.note, field="note", longest=LONGEST_NOTE * 4),
+    )
+    wrong = wrong_in(clean)
+    if wrong:
+        raise FormRefused(fields=wrong)
+    return clean
+
+
+async def ask(tx: Tx, *, shop_id: int, order_id: UUID, wanted: Wanted, via: Via, locale: str = "") -> Request:
+    """One for each order; asked for again it says something else, until it was issued.
+
+    Raises NotOffered, unless staff asks, OrderNotFound, FormRefused, UnusableText, AlreadyIssued, NothingToInvoice.
+    """
+    if via is not Via.STAFF and not await is_offered(tx, shop_id=shop_id):
+        raise NotOffered
+    clean = tidied(wanted)
+    await queries.lock(tx, order_id=order_id)
+    found = (await orders.order(tx, shop_id=shop_id, order_id=order_id)).order
+    known = await of_order(tx, shop_id=shop_id, order_id=order_id)
+    if known is not None and not known.may_change:
+        if _same(known, clean):
+            return known
+        raise AlreadyIssued(order=found.number)
+    if (
+        found.number is None
+        or found.cancelled_at is not None
+        or found.refund_granted_minor >= found.total_minor
+    ):
+        raise NothingToInvoice(order=found.number)
+    await queries.save_request(
+        tx,
+        id=new_id(),
+        shop_id=shop_id,
+        order_id=order_id,
+        order_number=found.number,
+        buyer=found.buyer,
+        wanted=clean,
+        via=via,
+        locale=locale or found.locale,
+    )
+    made = await of_order(tx, shop_id=shop_id, order_id=order_id)
+    assert made is not None, "it was just made"
+    if known is None or known.state is State.WITHDRAWN:
+        fact = FapiaoRequested(shop_id, made.id, order_id, found.number, made.kind)
+        await outbox.record(tx, fact)
+    return made
+
+
+def _same(known: Request, wanted: Wanted) -> bool:
+    return (known.kind, known.title, known.tax_id) == (wanted.kind, wanted.title, wanted.tax_id)
+
+
+async def withdraw(tx: Tx, *, shop_id: int, order_id: UUID, why: Why, answer: str = "") -> Request:
+    """Nobody issues it.  Twice is once.  Raises NotRequested, AlreadyIssued, UnusableText."""
+    answer = text.line(answer, field="answer", longest=LONGEST_NOTE)
+    await queries.lock(tx, order_id=order_id)
+    known = await of_order(tx, shop_id=shop_id, order_id=order_id)
+    if known is None:
+        raise NotRequested(order_id=str(order_id))
+    if known.papers:
+        raise AlreadyIssued(order=known.order_number)
+    if known.state is not State.WITHDRAWN:
+        await queries.set_state(tx, request_id=known.id, state=State.WITHDRAWN, why=why, answer=answer)
+    return await get(tx, shop_id=shop_id, request_id=known.id)
+
+
+# Looking
+
+
+async def get(tx: Tx, *, shop_id: int, request_id: UUID) -> Request:
+    """Raises NotRequested."""
+    found = await queries.requests(tx, shop_id=shop_id, ids=[request_id])
+    if not found:
+        raise NotRequested(request_id=str(request_id))
+    return found[0]
+
+
+async def of_order(tx: Tx, *, shop_id: int, order_id: UUID) -> Request | None:
+    known = await queries.id_of_order(tx, shop_id=shop_id, order_id=order_id)
+    return None if known is None else await get(tx, shop_id=shop_id, request_id=known)
+
+
+async def of_paper(tx: Tx, *, shop_id: int, paper_id: UUID) -> Request:
+    """Raises NotRequested."""
+    request_id = await queries.request_of_paper(tx, shop_id=shop_id, paper_id=paper_id)
+    if request_id is None:
+        raise NotRequested(paper_id=str(paper_id))
+    return await get(tx, shop_id=shop_id, request_id=request_id)
+
+
+def _filters(state: str | None, search: str | None) -> queries.Filters:
+    wanted = (search or "").strip().removeprefix("#")
+    if not wanted:
+        return queries.Filters(state)
+    is_number = wanted.isascii() and wanted.isdigit() and len(wanted) <= _LONGEST_NUMBER
+    return queries.Filters(None, int(wanted) if is_number else -1)
+
+
+async def _count(
+    tx: Tx, *, shop_id: int, state: str | None = None, search: str | None = None, before: UUID | None = None
+) -> paging.Counted:
+    return await queries.count(tx, shop_id=shop_id, filters=replace(_filters(state, search), before=before))
+
+
+@paging.counted_by(_count)
+async def listing(
+    tx: Tx,
+    *,
+    shop_id: int,
+    state: str | None = None,
+    search: str | None = None,
+    after: UUID | None = None,
+    before: UUID | None = None,
+    limit: int = 50,
+) -> list[Request]:
+    """Newest first, a page of them (`kernel.paging`).  `search`: the number of an order, in all states."""
+    filters = replace(_filters(state, search), after=after, before=before)
+    ids = await queries.page(tx, shop_id=shop_id, filters=filters, limit=max(1, min(limit, 201)))
+    return await queries.requests(tx, shop_id=shop_id, ids=ids)
+
+
+async def counts(tx: Tx, *, shop_id: int) -> dict[str, int]:
+    """How many are to be issued, and how many red ones are wanted; counted up to 1,000 each."""
+    return dict(await queries.counts(tx, shop_id=shop_id))
+
+
+async def code(tx: Tx, *, shop_id: int, order_id: UUID) -> str:
+    """What stands on a receipt: 60 bits, so that nobody guesses one."""
+    made = "".join(secrets.choice(CODE_SIGNS) for _ in range(12))
+    return await queries.keep_code(tx, shop_id=shop_id, order_id=order_id, code=made)
+
+
+async def order_of_code(tx: Tx, *, shop_id: int, code: str) -> UUID:
+    """Raises CodeNotFound."""
+    found = await queries.order_of_code(tx, shop_id=shop_id, code=tidied_code(code))
+    if found is None:
+        raise CodeNotFound
+    return found
+
+
+# Issued elsewhere, recorded here
+
+
+async def issue(
+    tx: Tx,
+    *,
+    shop_id: int,
+    request_id: UUID,
+    number: str,
+    issued_on: date,
+    amount_minor: int | None = None,
+    files: Sequence[bytes] = (),
+    actor: str,
+) -> Request:
+    """It was issued on the tax authority's platform with this number.  The same again changes nothing but adds files.
+
+    `amount_minor`: what stands on it, where refunds were decided since; for those a red one is wanted at once.
+
+    Raises NotRequested, Withdrawn, AlreadyIssued under another number, NotPaidYet, BadNumber, NumberTaken, BadDate,
+    WrongAmount, BadFile.
+    """
+    number = checked_number(number)
+    found = await _locked(tx, shop_id=shop_id, request_id=request_id)
+    if found.blue is not None:
+        if found.blue.number != number:
+            raise AlreadyIssued(order=found.order_number, number=found.blue.number)
+        return await _add_files(tx, found, found.blue, files)
+    if found.state is State.WITHDRAWN:
+        raise Withdrawn(order=found.order_number)
+    view = await orders.order(tx, shop_id=shop_id, order_id=found.order_id)
+    if not found.is_paid or view.due is not None:
+        raise NotPaidYet(order=found.order_number)
+    amount, deducted = _amount(view, amount_minor)
+    await _check_date(tx, view, issued_on)
+    await _take_number(tx, shop_id=shop_id, number=number)
+    paper_id = new_id()
+    await queries.insert_paper(
+        tx,
+        id=paper_id,
+        shop_id=shop_id,
+        request_id=request_id,
+        kind=PaperKind.BLUE,
+        source=found.order_id,
+        currency=found.currency,
+        amount_minor=amount,
+        number=number,
+        issued_on=issued_on,
+        actor=actor,
+    )
+    await queries.set_state(tx, request_id=request_id, state=State.ISSUED, deducted=deducted)
+    added = await _keep_files(tx, shop_id=shop_id, paper_id=paper_id, known=0, files=files)
+    made = await get(tx, shop_id=shop_id, request_id=request_id)
+    assert made.blue is not None, "it was just made"
+    await _tell_recorded(tx, made, made.blue, added)
+    await _follow(tx, made, view)
+    return await get(tx, shop_id=shop_id, request_id=request_id)
+
+
+def _amount(view: orders.OrderView, stated: int | None) -> tuple[int, list[UUID]]:
+    """What a fapiao is of, and the refunds it is without: all of them, or as many of the first as make `stated` true."""
+    total = view.order.total_minor
+    left, gone = total, list[UUID]()
+    possible = [(left, list(gone))]
+    for refund in view.refunds:
+        left -= refund.amount_minor
+        gone.append(refund.refund_id)
+        possible.append((left, list(gone)))
+    chosen = possible[-1] if stated is None else next((each for each in possible if each[0] == stated), None)
+    if chosen is None or chosen[0] <= 0:
+        raise WrongAmount(expected_minor=max(0, possible[-1][0]), currency=view.order.currency)
+    return chosen
+
+
+async def _check_date(tx: Tx, view: orders.OrderView, issued_on: date) -> None:
+    zone = ZoneInfo((await accounts.shop(tx, view.order.shop_id)).timezone)
+    today = now().astimezone(zone).date()
+    placed = view.order.placed_at
+    # A day is lost or won between the shop's clock and the platform's.
+    if issued_on > today or (placed is not None and (placed.date() - issued_on).days > 1):
+        raise BadDate(issued_on=issued_on.isoformat(), today=today.isoformat())
+
+
+async def _take_number(tx: Tx, *, shop_id: int, number: str) -> None:
+    await queries.lock_numbers(tx, shop_id=shop_id)
+    if await queries.paper_with(tx, shop_id=shop_id, number=number) is not None:
+        raise NumberTaken(number=number)
+
+
+async def issue_red(
+    tx: Tx,
+    *,
+    shop_id: int,
+    paper_id: UUID,
+    number: str,
+    issued_on: date,
+    files: Sequence[bytes] = (),
+    actor: str,
+) -> Request:
+    """The red one that was wanted has this number.  The same again changes nothing but adds files.
+
+    Raises NotRequested, AlreadyIssued under another number, BadNumber, NumberTaken, BadDate, BadFile.
+    """
+    number = checked_number(number)
+    found, paper = await _paper(tx, shop_id=shop_id, paper_id=paper_id)
+    if paper.number is not None:
+        if paper.number != number:
+            raise AlreadyIssued(order=found.order_number, number=paper.number)
+        return await _add_files(tx, found, paper, files)
+    view = await orders.order(tx, shop_id=shop_id, order_id=found.order_id)
+    await _check_date(tx, view, issued_on)
+    await _take_number(tx, shop_id=shop_id, number=number)
+    await queries.record_red(tx, paper_id=paper_id, number=number, issued_on=issued_on, actor=actor)
+    added = await _keep_files(tx, shop_id=shop_id, paper_id=paper_id, known=len(paper.files), files=files)
+    made = await get(tx, shop_id=shop_id, request_id=found.id)
+    await queries.set_state(tx, request_id=found.id, state=state_of(made.papers))
+    await _tell_recorded(tx, made, next(each for each in made.papers if each.id == paper_id), added)
+    return await get(tx, shop_id=shop_id, request_id=found.id)
+
+
+async def add_files(tx: Tx, *, shop_id: int, paper_id: UUID, files: Sequence[bytes]) -> Request:
+    """Files of a fapiao whose number is known; one that is there already is no second.
+
+    Raises NotRequested, NotIssuedYet, BadFile.
+    """
+    found, paper = await _paper(tx, shop_id=shop_id, paper_id=paper_id)
+    return await _add_files(tx, found, paper, files)
+
+
+async def _add_files(tx: Tx, found: Request, paper: Paper, files: Sequence[bytes]) -> Request:
+    if paper.number is None:
+        raise NotIssuedYet(paper_id=str(paper.id))
+    known = len(paper.files)
+    added = await _keep_files(tx, shop_id=found.shop_id, paper_id=paper.id, known=known, files=files)
+    if added:
+        await _tell_recorded(tx, found, paper, added)
+    return await get(tx, shop_id=found.shop_id, request_id=found.id)
+
+
+async def _keep_files(tx: Tx, *, shop_id: int, paper_id: UUID, known: int, files: Sequence[bytes]) -> int:
+    """Returns how many are new."""
+    formats = [format_of(content) for content in files]
+    added = 0
+    for content, kind in zip(files, formats, strict=True):
+        added += await queries.insert_file(
+            tx, id=new_id(), shop_id=shop_id, paper_id=paper_id, format=kind, content=content
+        )
+    if known + added > MOST_FILES:
+        raise BadFile(why="too_many")
+    return added
+
+
+async def _locked(tx: Tx, *, shop_id: int, request_id: UUID) -> Request:
+    order_id = await queries.order_of(tx, shop_id=shop_id, request_id=request_id)
+    if order_id is None:
+        raise NotRequested(request_id=str(request_id))
+    await queries.lock(tx, order_id=order_id)
+    return await get(tx, shop_id=shop_id, request_id=request_id)
+
+
+async def _paper(tx: Tx, *, shop_id: int, paper_id: UUID) -> tuple[Request, Paper]:
+    request_id = await queries.request_of_paper(tx, shop_id=shop_id, paper_id=paper_id)
+    if request_id is None:
+        raise NotRequested(paper_id=str(paper_id))
+    found = await _locked(tx, shop_id=shop_id, request_id=request_id)
+    return found, next(each for each in found.papers if each.id == paper_id)
+
+
+async def _tell_recorded(tx: Tx, found: Request, paper: Paper, files: int) -> None:
+    assert paper.number is not None, "it was recorded"
+    await outbox.record(
+        tx,
+        FapiaoRecorded(
+            shop_id=found.shop_id,
+            request_id=found.id,
+            paper_id=paper.id,
+            order_id=found.order_id,
+            number=found.order_number,
+            kind=paper.kind,
+            fapiao=paper.number,
+            currency=paper.currency,
+            amount_minor=paper.amount_minor,
+            files=files,
+        ),
+    )
+
+
+async def contents(tx: Tx, *, shop_id: int, paper_id: UUID) -> list[Content]:
+    """The files of a fapiao, oldest first."""
+    return await queries.contents(tx, shop_id=shop_id, paper_id=paper_id)
+
+
+async def content(tx: Tx, *, shop_id: int, file_id: UUID, order_id: UUID | None = None) -> Content:
+    """Raises NotRequested, also for a file of another order."""
+    found = await queries.contents(tx, shop_id=shop_id, file_id=file_id)
+    if not found or (order_id is not None and found[0].order_id != order_id):
+        raise NotRequested(file_id=str(file_id))
+    return found[0]
+
+
+def file_name(found: Content) -> str:
+    return f"fapiao-{found.number}.{found.format}"
+
+
+# Refunds and cancellations
+
+
+async def follow(tx: Tx, *, shop_id: int, order_id: UUID) -> None:
+    """After a refund or a cancellation: what was issued needs a red one, what was not is of less, or of nothing."""
+    await queries.lock(tx, order_id=order_id)
+    known = await of_order(tx, shop_id=shop_id, order_id=order_id)
+    if known is not None and known.state is not State.WITHDRAWN:
+        await _follow(tx, known, await orders.order(tx, shop_id=shop_id, order_id=order_id))
+
+
+async def _follow(tx: Tx, known: Request, view: orders.OrderView) -> None:
+    found = view.order
+    if known.blue is None:
+        if found.cancelled_at is not None:
+            await queries.set_state(tx, request_id=known.id, state=State.WITHDRAWN, why=Why.CANCELLED)
+        elif found.refund_granted_minor >= found.total_minor:
+            await queries.set_state(tx, request_id=known.id, state=State.WITHDRAWN, why=Why.REFUNDED)
+        return
+    left = known.blue.amount_minor - sum(each.amount_minor for each in known.reds)
+    done = {*known.deducted, *(each.source for each in known.reds)}
+    for refund in view.refunds:
+        amount = min(refund.amount_minor, left)
+        if refund.refund_id in done or amount <= 0:
+            continue
+        left -= amount
+        paper_id = new_id()
+        await queries.insert_paper(
+            tx,
+            id=paper_id,
+            shop_id=known.shop_id,
+            request_id=known.id,
+            kind=PaperKind.RED,
+            source=refund.refund_id,
+            currency=known.currency,
+            amount_minor=amount,
+        )
+        await queries.set_state(tx, request_id=known.id, state=State.RED_REQUESTED)
+        await outbox.record(
+            tx,
+            FapiaoRedRequested(
+                known.shop_id,
+                known.id,
+                paper_id,
+                known.order_id,
+                known.order_number,
+                known.currency,
+                amount,
+            ),
+        )
+
+
+async def forget_buyers(tx: Tx, *, shop_id: int, buyers: Sequence[UUID]) -> None:
+    """A request that came to nothing loses who asked; what was issued keeps what stands on it, as tax law wants."""
+    await queries.forget_buyers(tx, shop_id=shop_id, buyers=buyers)

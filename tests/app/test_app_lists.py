@@ -47,6 +47,7 @@ LISTS = {
     "/v1/{shop}/discounts": "SELECT count(*) FROM promotions.discount",
     "/v1/{shop}/discounts/{discount_id}/codes": "SELECT count(*) FROM promotions.code WHERE discount_id = 1",
     "/v1/{shop}/discounts/{discount_id}/uses": "SELECT count(*) FROM promotions.use WHERE discount_id = 1",
+    "/v1/{shop}/messages": "SELECT count(*) FROM notifications.notice",
     "/v1/{shop}/parcels": "SELECT count(*) FROM fulfilment.parcel",
     "/v1/{shop}/payments/accounts": "SELECT count(*) FROM payments.connection",
     "/v1/{shop}/payments/differences": "SELECT count(*) FROM payments.difference",

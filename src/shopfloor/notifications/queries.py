@@ -129,6 +129,15 @@ async def found(
     )
 
 
+async def of_fact(tx: Tx, *, shop_id: int, fact_id: UUID) -> UUID | None:
+    """What was told of a fact that is one message."""
+    return await tx.value(
+        "SELECT id FROM notifications.notice WHERE fact_id = %(fact_id)s AND shop_id = %(shop_id)s LIMIT 1",
+        fact_id=fact_id,
+        shop_id=shop_id,
+    )
+
+
 async def of_order(tx: Tx, *, shop_id: int, order_id: UUID) -> list[Notice]:
     return await tx.every(
         Notice,

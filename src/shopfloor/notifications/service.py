@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from shopfloor import accounts, live
 from shopfloor.accounts import Shop
@@ -171,9 +171,18 @@ async def counts(tx: Tx, *, shop_id: int) -> dict[str, int]:
     return {row.state: row.count for row in await queries.counts(tx, shop_id=shop_id, since=now() - _RECENT)}
 
 
-async def send_again(tx: Tx, *, shop_id: int, notice_id: UUID, person_id: int) -> UUID:
-    """Another message of the same content, to where the order is reached now.  Raises UnknownNotice, CannotGoAgain."""
+async def send_again(
+    tx: Tx, *, shop_id: int, notice_id: UUID, person_id: int, key: UUID | None = None
+) -> UUID:
+    """Another message of the same content, to where the order is reached now; with the same `key` the same one.
+
+    Raises UnknownNotice, CannotGoAgain.
+    """
     found = await notice(tx, shop_id=shop_id, notice_id=notice_id)
+    fact_id = new_id() if key is None else uuid5(notice_id, f"again/{key}")
+    known = None if key is None else await queries.of_fact(tx, shop_id=shop_id, fact_id=fact_id)
+    if known is not None:
+        return known
     if not found.may_go_again:
         raise CannotGoAgain(state=found.state)
     recipient = found.recipient
@@ -184,7 +193,7 @@ async def send_again(tx: Tx, *, shop_id: int, notice_id: UUID, person_id: int) -
         tx,
         NewNotice(
             shop_id=shop_id,
-            fact_id=new_id(),
+            fact_id=fact_id,
             kind=found.kind,
             recipient=recipient,
             locale=found.locale,

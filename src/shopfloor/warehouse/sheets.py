@@ -27,13 +27,18 @@ SHEET: Final = jobs.Job("documents.sheet", asked=OfSheet)
 _SHOWN_OF_PHONE: Final = 4
 
 
-async def ask(tx: Tx, *, shop_id: int, kind: SheetKind, parcel_ids: Sequence[UUID]) -> UUID:
-    """Returns the sheet, whose file comes in a moment.  Raises fulfilment.ParcelNotFound for none."""
+async def ask(
+    tx: Tx, *, shop_id: int, kind: SheetKind, parcel_ids: Sequence[UUID], sheet_id: UUID | None = None
+) -> UUID:
+    """Returns the sheet, whose file comes in a moment.  Raises fulfilment.ParcelNotFound for none.
+
+    With a `sheet_id` of one's own, asking again is asking for the same.
+    """
     known = await fulfilment.parcels(tx, shop_id=shop_id, ids=parcel_ids)
     if not known:
         raise fulfilment.ParcelNotFound
     sheet_id = await documents.ask_sheet(
-        tx, shop_id=shop_id, kind=kind, asked=[str(each.id) for each in known[:AT_ONCE]]
+        tx, shop_id=shop_id, kind=kind, asked=[str(each.id) for each in known[:AT_ONCE]], sheet_id=sheet_id
     )
     await jobs.ask(tx, SHEET, OfSheet(shop_id, sheet_id), key=str(sheet_id), shop_id=shop_id, urgent=True)
     return sheet_id

@@ -923,4 +923,53 @@ async def paid_by_exchange(tx: Tx, *, order_id: UUID) -> int | None:
         SELECT max(amount_minor) FROM payments.v_payment WHERE subject_id = %(order_id)s AND method = 'exchange'
         """,
         order_id=order_id,
+@dataclass(frozen=True, slots=True)
+class DkimKey:
+    shop_id: int
+    domain: str
+    selector: str
+    public_key: str
+    sealed: bytes
+    signs: bool
+    made_at: datetime
+
+
+async def dkim_keys(tx: Tx, *, shop_ids: Sequence[int]) -> list[DkimKey]:
+    return await tx.every(
+        DkimKey,
+        """
+        SELECT shop_id, domain, selector, public_key, sealed, signs, made_at FROM notifications.dkim_key
+         WHERE shop_id = ANY(%(shop_ids)s::bigint[]) ORDER BY shop_id, domain
+        """,
+        shop_ids=list(shop_ids),
+    )
+
+
+async def save_dkim_key(
+    tx: Tx, *, shop_id: int, domain: str, selector: str, public_key: str, sealed: bytes
+) -> None:
+    await tx.run(
+        """
+        INSERT INTO notifications.dkim_key (shop_id, domain, selector, public_key, sealed)
+        VALUES (%(shop_id)s, %(domain)s, %(selector)s, %(public_key)s, %(sealed)s)
+        ON CONFLICT (shop_id, domain) DO UPDATE
+          SET selector = excluded.selector, public_key = excluded.public_key, sealed = excluded.sealed, signs = false,
+              made_at = now()
+        """,
+        shop_id=shop_id,
+        domain=domain,
+        selector=selector,
+        public_key=public_key,
+        sealed=sealed,
+    )
+
+
+async def set_dkim_signs(tx: Tx, *, shop_id: int, domain: str, signs: bool) -> None:
+    await tx.run(
+        """
+        UPDATE notifications.dkim_key SET signs = %(signs)s WHERE shop_id = %(shop_id)s AND domain = %(domain)s
+        """,
+        shop_id=shop_id,
+        domain=domain,
+        signs=signs,
     )

@@ -9,8 +9,8 @@ A server that is away costs no message an attempt: its batch goes back, and it i
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import field
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import field, replace
 from time import monotonic
 from typing import Final
 from uuid import UUID
@@ -24,7 +24,7 @@ from shopfloor.kernel.database import Database, DatabaseAway, Tx
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.secrets import Box
 from shopfloor.kernel.values import new_id, now
-from shopfloor.notifications import composing, queries, service
+from shopfloor.notifications import composing, dkim, domains, queries, service
 from shopfloor.notifications.letters import Letter
 from shopfloor.notifications.models import MOST_UNCERTAIN, Channel, Kind, MailServer, State, wait_after
 from shopfloor.notifications.queries import Claimed, Ending
@@ -66,6 +66,7 @@ class Sender:
     claim_seconds: float = CLAIM_SECONDS
     _troubles: dict[str, int] = field(default_factory=dict[str, int])
     _quiet_until: dict[str, float] = field(default_factory=dict[str, float])
+    _private: dict[str, dkim.Private] = field(default_factory=dict[str, dkim.Private])
 
     async def run_once(self) -> int:
         """Everything that is due now, of every server that takes it.  Returns how many notices were dealt with."""
@@ -114,6 +115,22 @@ class Sender:
         _log.warning("notifications.server_trouble", host=server.host, reason=reason[:300])
         async with self.db.transaction() as tx:
             await queries.note_trouble(tx, target=server.target, reason=reason, seconds=pause)
+
+    async def keys(self, server: MailServer, shop_ids: Collection[int]) -> dict[int, dkim.Key]:
+        """By shop, what signs its mail through this server."""
+        if not server.guarded:
+            return {}
+        async with self.db.transaction() as tx:
+            return await domains.keys(tx, box=self.box, servers=dict.fromkeys(shop_ids, server))
+
+    def signed(self, message: Envelope, key: dkim.Key | None) -> Envelope:
+        """Where the shop has a key.  Loading one takes longer than signing with it."""
+        if key is None:
+            return message
+        private = self._private.get(key.private)
+        if private is None:
+            private = self._private[key.private] = dkim.loaded(key)
+        return replace(message, data=dkim.signed(message.data, key, private, at=now()))
 
     async def works(self, server: MailServer) -> None:
         """Whichever process had trouble with it."""
@@ -196,6 +213,7 @@ class _Batch:
             await self.sender.trouble(server, str(problem))
             return False
         attached = await self._attachments([each for each, _ in chunk])
+        keys = await self.sender.keys(server, {each.shop_id for each, _ in chunk})
         envelopes = [
             envelope(
                 letter,
@@ -207,6 +225,10 @@ class _Batch:
                 attachments=attached.get(each.id, ()),
             )
             for each, letter in chunk
+        ]
+        envelopes = [
+            self.sender.signed(message, keys.get(each.shop_id))
+            for message, (each, _) in zip(envelopes, chunk, strict=True)
         ]
         mine = await self._say_that_they_leave([each.id for each, _ in chunk])
         going = [

@@ -1,6 +1,6 @@
 """Messages: what was told to whom and what became of it, the shop's mail server, its own words."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -215,6 +215,53 @@ async def send_test(desk: Manager, recipient: Text = "") -> Response:
     return desk.back(
         f"/messages/{made}", desk.say(N_("Test message queued. Reload this page to see what became of it."))
     )
+
+
+@router.get("/domain")
+async def domain(desk: Viewer) -> Response:
+    return await _domain_page(desk)
+
+
+async def _domain_page(desk: Desk, checked: Sequence[notifications.domains.Checked] = ()) -> Response:
+    async with desk.db.transaction() as tx:
+        try:
+            known = await notifications.domains.get(tx, shop_id=desk.shop.id)
+        except notifications.domains.NoDomain:
+            known = None
+    return desk.page(
+        "messages_domain.html",
+        active="messages",
+        domain=known,
+        found={each.record.purpose: each for each in checked},
+        own=own_server(desk),
+    )
+
+
+@router.post("/domain/key")
+async def make_key(desk: Owner) -> Response:
+    """The first, or another in its place."""
+    with desk.back_if_refused("/messages/domain"):
+        async with desk.work() as tx:
+            await notifications.domains.make_key(tx, shop_id=desk.shop.id, box=secrets.box(settings_of(desk)))
+    return desk.back("/messages/domain", desk.say(N_("Key made. Now set the record at your DNS provider.")))
+
+
+@router.post("/domain/check")
+async def check_domain(desk: Manager) -> Response:
+    """What DNS says now; where it has the key, messages are signed from now on."""
+    with desk.back_if_refused("/messages/domain"):
+        await desk.claim()
+        checked = await notifications.domains.check(desk.db, shop_id=desk.shop.id)
+    return await _domain_page(desk, checked)
+
+
+@router.post("/domain/signing")
+async def set_signing(desk: Owner, signs: Text = "") -> Response:
+    with desk.back_if_refused("/messages/domain"):
+        async with desk.work() as tx:
+            await notifications.domains.set_signs(tx, shop_id=desk.shop.id, signs=bool(signs))
+    said = N_("Messages are signed from now on.") if signs else N_("Messages are no longer signed.")
+    return desk.back("/messages/domain", desk.say(said))
 
 
 @router.get("/wording")

@@ -1,0 +1,143 @@
+"""Signed mail: what leaves verifies at a foreign verifier, and who owns the domain decides whose key signs."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import dkim as foreign
+import pytest
+from tests.notifications.conftest import BOX, MakeMarket, Market, Post
+
+from shopfloor.kernel.client_address import networks
+from shopfloor.kernel.values import new_id, now
+from shopfloor.notifications import dkim, domains, sending, service
+from shopfloor.notifications.dkim import Found, NoAnswer, Purpose
+from shopfloor.notifications.domains import NoDomain
+from shopfloor.notifications.models import Kind, MailServer, NewNotice, Security
+
+SENDER = "shop@garden.test"
+
+
+def believed(message: bytes, record: str) -> bool:
+    """What dkimpy says, with this record in DNS."""
+    return foreign.verify(message, dnsfunc=lambda *_, **__: record.encode())
+
+
+@pytest.fixture(scope="module")
+def pair() -> tuple[str, str]:
+    return dkim.make_key()
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"From: <a@garden.test>\r\nSubject: x\r\n\r\n",
+        b"From: <a@garden.test>\r\nTo: <b@x.example>\r\nSubject: =?utf-8?q?a?=\r\n =?utf-8?q?b?=  \r\n\r\nend without a line",
+        b"From: <a@garden.test>\r\nList-Unsubscribe: <https://x>\r\n\r\n a \t b  \r\n.dot\r\n\r\n\r\n",
+        b"From:<a@garden.test>\r\nDate: x\r\n\r\n\r\n\r\n",
+        "From: <a@garden.test>\r\nSubject: s\r\n\r\n发票 \r\n".encode(),
+    ],
+)
+def test_a_signature_holds_for_what_was_signed_and_for_nothing_else(
+    message: bytes, pair: tuple[str, str]
+) -> None:
+    key = dkim.Key("garden.test", "sf1", pair[0])
+    record = f"v=DKIM1; k=rsa; p={pair[1]}"
+    made = dkim.signed(message, key, dkim.loaded(key), at=now())
+
+    assert made.endswith(message)
+    assert max(len(line) for line in made.split(b"\r\n")) < 100
+    assert believed(made, record)
+    assert not believed(made, f"v=DKIM1; k=rsa; p={dkim.make_key()[1]}")
+    assert not believed(b"From: <evil@x.example>\r\n" + made, record)
+    assert not believed(made.replace(b"garden.test>", b"garden.evil>"), record)
+    assert not believed(made + b"more\r\n", record)
+
+
+async def server_of(market: Market, port: int, sender: str = SENDER) -> None:
+    async with market.db.transaction() as tx:
+        await service.save_mail_server(
+            tx, box=BOX, shop_id=market.shop_id, host="mail.garden.test", port=port, security=Security.NONE,
+            username="", password="", sender=sender, reply_to="",
+        )  # fmt: skip
+
+
+def says(**records: Sequence[str]) -> dkim.LookUp:
+    """DNS, by the first part of a name."""
+
+    async def look_up(name: str) -> Sequence[str]:
+        if "silent" in records:
+            raise NoAnswer
+        return records.get(
+            "dkim" if "_domainkey" in name else "dmarc" if name.startswith("_dmarc") else "spf", ()
+        )
+
+    return look_up
+
+
+async def test_mail_is_signed_once_dns_has_the_key_and_only_from_its_own_domain(
+    make_market: MakeMarket, post: Post
+) -> None:
+    market, other = await make_market(), await make_market()
+    with pytest.raises(NoDomain):
+        await domains.check(market.db, shop_id=market.shop_id, look_up=says())
+    await server_of(market, 25)
+    await server_of(other, 25)
+    async with market.db.transaction() as tx:
+        first = await domains.get(tx, shop_id=market.shop_id)
+        assert (first.name, first.made_at) == ("garden.test", None)
+        with pytest.raises(NoDomain):
+            await domains.set_signs(tx, shop_id=market.shop_id, signs=True)
+        made = await domains.make_key(tx, shop_id=market.shop_id, box=BOX)
+        kept = await tx.value("SELECT sealed FROM notifications.dkim_key")
+    assert b"PRIVATE" not in kept
+    records = {record.purpose: record for record in made.records}
+    assert records[Purpose.DKIM].name == f"{made.selector}._domainkey.garden.test"
+    assert records[Purpose.DMARC].name == "_dmarc.garden.test"
+
+    async def found(**told: Sequence[str]) -> dict[Purpose, Found]:
+        checked = await domains.check(market.db, shop_id=market.shop_id, look_up=says(**told))
+        return {each.record.purpose: each.found for each in checked}
+
+    value = records[Purpose.DKIM].value
+    for told, state in (
+        ({}, Found.MISSING),
+        ({"dkim": ["v=DKIM1; p=AAAA"]}, Found.OTHER),
+        ({"dkim": [value, value]}, Found.OTHER),
+        ({"silent": []}, Found.UNKNOWN),
+    ):
+        assert (await found(**told))[Purpose.DKIM] is state
+    async with market.db.transaction() as tx:
+        assert not (await domains.get(tx, shop_id=market.shop_id)).signs
+    assert await found(
+        dkim=[value.replace("; ", ";").replace("MII", "MI I")], spf=["v=spf1 -all", "google-site=1"],
+        dmarc=["v=DMARC1; p=reject"],
+    ) == {Purpose.DKIM: Found.RIGHT, Purpose.SPF: Found.OTHER, Purpose.DMARC: Found.RIGHT}  # fmt: skip
+
+    sender = sending.Sender(market.db, "https://garden.test", BOX, patience=10.0)
+    mine = MailServer("127.0.0.1", post.server.port, Security.NONE, sender=SENDER)
+    for server, shop_ids, signers in (
+        (mine, {market.shop_id, other.shop_id}, {market.shop_id}),
+        (replace(mine, sender="shop@elsewhere.test"), {market.shop_id}, set[int]()),
+        # The installation's own server, whose domain is none of the shop's.
+        (replace(mine, guarded=False), {market.shop_id}, set[int]()),
+    ):
+        assert set(await sender.keys(server, shop_ids)) == signers
+
+    async with market.db.transaction() as tx:
+        await tx.run(
+            "UPDATE notifications.mail_server SET host = '127.0.0.1', port = %(port)s WHERE shop_id = %(shop_id)s",
+            port=post.server.port,
+            shop_id=market.shop_id,
+        )
+        await service.tell(
+            tx, NewNotice(market.shop_id, new_id(), Kind.TEST, "mei@shop.test", "zh-CN", name="林梅"), box=BOX
+        )
+    sender.allowed = networks("127.0.0.1/32")
+    await sender.run_once()
+    [raw] = post.raw
+    assert raw.startswith(b"DKIM-Signature: ")
+    assert believed(raw, value)
+
+    async with market.db.transaction() as tx:
+        again = await domains.make_key(tx, shop_id=market.shop_id, box=BOX)
+    assert (again.signs, again.selector == made.selector) == (False, False)

@@ -148,6 +148,7 @@ ONE_THING = {
     "/console/{shop}/fulfilment/{parcel_id}", "/console/{shop}/fulfilment/prints/{sheet_id}",
     "/console/{shop}/fulfilment/prints/{sheet_id}/file", "/console/{shop}/invoices", "/console/{shop}/payments/account",
     "/console/{shop}/payments/disputes/{dispute_id}", "/console/{shop}/payments/disputes/{dispute_id}/evidence.html",
+    "/console/{shop}/payments/disputes/{dispute_id}/evidence.pdf",
     "/console/{shop}/messages/{notice_id}", "/console/{shop}/messages/{notice_id}/view", "/console/{shop}/messages/settings", "/console/{shop}/messages/domain",
     "/console/{shop}/messages/wording", "/console/{shop}/messages/words",
     "/console/{shop}/orders/{order_id}/papers/{document_id}", "/s/{shop}/orders/{order_id}/papers/{document_id}",

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+import pypdfium2
 import pytest
 from tests.services import give
 from tests.web.conftest import Stage
@@ -459,6 +460,7 @@ async def test_a_dispute_is_heard_shown_with_its_evidence_answered_and_won(
     [path] = set(re.findall(r"/console/harbour/payments/disputes/[0-9a-f-]{36}", desk))
     page = (await till.client.get(path)).text
     file = await till.client.get(f"{path}/evidence.html")
+    printed = await till.client.get(f"{path}/evidence.pdf")
     order = (await till.client.get(f"/console/harbour/orders/{number}")).text
     today = (await till.client.get("/console/harbour")).text
 
@@ -470,6 +472,18 @@ async def test_a_dispute_is_heard_shown_with_its_evidence_answered_and_won(
         assert "Linen" in shown, "the page as the buyer saw it"
         assert "alert(1)" not in shown
         assert "No parcel has been made." in shown
+    assert printed.headers["content-type"] == "application/pdf"
+    paper = "".join(leaf.get_textpage().get_text_range() for leaf in pypdfium2.PdfDocument(printed.content))
+    for words in (
+        "The cardholder says it wasn",
+        "Lin Yue",
+        "Pier 3",
+        "Linen",
+        "141.00",
+        "No parcel has been made.",
+    ):
+        assert words in paper
+    assert "alert(1)" not in paper
     assert "Answer by" in page
     assert file.headers["content-disposition"].startswith('attachment; filename="dispute-harbour-')
     assert path in order

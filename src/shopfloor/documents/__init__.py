@@ -4,7 +4,7 @@ Promise: numbers run without gaps, by shop, kind and year, and are given outside
 changes, in content or bytes; texts are text, in any script that the fonts have.
 """
 
-from shopfloor.documents import audit, code128, words
+from shopfloor.documents import audit, code128, typesetting, words
 from shopfloor.documents.models import (
     Document,
     DocumentNotFound,
@@ -65,5 +65,6 @@ __all__ = [
     "set_seller",
     "sheet",
     "sheet_file",
+    "typesetting",
     "words",
 ]

@@ -1,7 +1,10 @@
-"""PDF, by Typst.  Only worker processes come here; texts go in as data and are never markup."""
+"""PDF, by Typst.  Only worker processes come here, and who sets one page `apart`; texts go in as data and are never markup."""
 
+import asyncio
 import json
 import re
+import sys
+from asyncio.subprocess import PIPE
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,6 +23,7 @@ _TEMPLATES: Final = Path(__file__).parent / "templates"
 _FONTS: Final = ("font_source_sans_pro", "pylopdf_fonts_zh_cn")
 _LONG_WORD: Final = re.compile("[^\\s\u2e80-\uffff]{25,}")
 _STEP: Final = 20
+_PATIENCE: Final = 150.0
 
 
 def pdf(template: str, data: dict[str, Any]) -> bytes:
@@ -42,6 +46,26 @@ def pdf(template: str, data: dict[str, Any]) -> bytes:
             if standard is None or "could not be displayed" not in str(problem):
                 raise
     raise AssertionError("one of the two returned or raised")
+
+
+async def apart(template: str, data: dict[str, Any]) -> bytes:
+    """The same in a process of its own, for what is wanted now and seldom: whoever serves pages carries no fonts.
+
+    Raises RuntimeError.
+    """
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", __name__, template, stdin=PIPE, stdout=PIPE, stderr=PIPE
+    )
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            made, told = await process.communicate(json.dumps(data).encode())
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        raise RuntimeError("the page was not set in time") from None
+    if process.returncode:
+        raise RuntimeError(told.decode(errors="replace")[-2000:])
+    return made
 
 
 @cache
@@ -67,3 +91,7 @@ def _broken(value: Any) -> Any:
 
 def _in_steps(word: str) -> str:
     return "\u200b".join(word[at : at + _STEP] for at in range(0, len(word), _STEP))
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(pdf(sys.argv[1], json.load(sys.stdin)))

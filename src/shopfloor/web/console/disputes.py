@@ -2,11 +2,12 @@
 
 from typing import Annotated, Any, Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from fastapi import Form
 from starlette.responses import HTMLResponse, Response
 
-from shopfloor import disputes, fulfilment, notifications, orders
+from shopfloor import disputes, documents, fulfilment, notifications, orders
 from shopfloor.accounts import Permission
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.routes import Router
@@ -14,6 +15,7 @@ from shopfloor.kernel.values import Money, now
 from shopfloor.web.console import messages
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.languages import N_
+from shopfloor.web.papers import blocks_of
 from shopfloor.web.templating import page_text
 
 router = Router(prefix="/console/{shop}/payments/disputes", include_in_schema=False)
@@ -107,12 +109,10 @@ async def one(desk: Reader, dispute_id: UUID) -> Response:
     return desk.page("dispute.html", active="terms", **pack)
 
 
-@router.get("/{dispute_id}/evidence.html")
-async def evidence(desk: Reader, dispute_id: UUID) -> Response:
-    """The pack as a file of its own, to be kept, or printed as PDF for the payment service."""
+async def _evidence(desk: Desk, dispute_id: UUID) -> str:
     async with desk.db.transaction() as tx:
         pack = await _pack(tx, desk, dispute_id)
-    html = page_text(
+    return page_text(
         "console/evidence.html",
         language=desk.language,
         path=desk.request.url.path,
@@ -120,11 +120,34 @@ async def evidence(desk: Reader, dispute_id: UUID) -> Response:
         money_of=desk.money,
         **pack,
     )
-    response = HTMLResponse(html)
-    name = f"dispute-{desk.shop.slug}-{str(dispute_id)[-8:]}.html"
+
+
+def _as_file(response: Response, desk: Desk, dispute_id: UUID, kind: str) -> Response:
+    name = f"dispute-{desk.shop.slug}-{str(dispute_id)[-8:]}.{kind}"
     response.headers["content-disposition"] = f'attachment; filename="{name}"'
     response.headers["cache-control"] = "no-store"
     return response
+
+
+@router.get("/{dispute_id}/evidence.html")
+async def evidence(desk: Reader, dispute_id: UUID) -> Response:
+    """The pack as a file of its own, to be kept."""
+    return _as_file(HTMLResponse(await _evidence(desk, dispute_id)), desk, dispute_id, "html")
+
+
+@router.get("/{dispute_id}/evidence.pdf")
+async def evidence_pdf(desk: Reader, dispute_id: UUID) -> Response:
+    """The same as one PDF, for the payment service."""
+    blocks = blocks_of(await _evidence(desk, dispute_id))
+    today = now().astimezone(ZoneInfo(desk.shop.timezone)).date()
+    data = {
+        "lang": documents.words.language(desk.language.tag),
+        "title": blocks[0][1],
+        "dated": today.isoformat(),
+        "blocks": blocks,
+    }
+    made = await documents.typesetting.apart("evidence", data)
+    return _as_file(Response(made, media_type="application/pdf"), desk, dispute_id, "pdf")
 
 
 @router.post("/{dispute_id}/answer")

@@ -106,6 +106,7 @@ def test_a_purchase_over_the_socket_goes_straight_through(purchases: dict[str, d
                 "customers",
                 "catalog",
                 "payments",
+                "fapiao",
                 "web",
             ],
         ),
@@ -115,6 +116,7 @@ def test_a_purchase_over_the_socket_goes_straight_through(purchases: dict[str, d
             [
                 "web",
                 "accounts",
+                "fapiao",
                 "orders",
                 "policies",
                 "promotions",

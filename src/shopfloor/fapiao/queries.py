@@ -40,6 +40,31 @@ async def save_settings(tx: Tx, *, shop_id: int, wanted: Settings) -> None:
     )
 
 
+async def is_offered(tx: Tx, *, shop_id: int) -> bool:
+    """One statement: whoever checks out asks it."""
+    return await tx.value(
+        """
+        SELECT coalesce(f.offered, p.origin_country = 'CN', s.currency = 'CNY')
+          FROM accounts.v_shop s
+          LEFT JOIN pricing.v_origin p ON p.shop_id = s.id
+          LEFT JOIN fapiao.settings f ON f.shop_id = s.id
+         WHERE s.id = %(shop_id)s
+        """,
+        shop_id=shop_id,
+    )
+
+
+async def is_in_china(tx: Tx, *, shop_id: int) -> bool:
+    return await tx.value(
+        """
+        SELECT coalesce(p.origin_country = 'CN', s.currency = 'CNY')
+          FROM accounts.v_shop s LEFT JOIN pricing.v_origin p ON p.shop_id = s.id
+         WHERE s.id = %(shop_id)s
+        """,
+        shop_id=shop_id,
+    )
+
+
 async def lock(tx: Tx, *, order_id: UUID) -> None:
     """Whoever asks, records and follows refunds of one order does it one after the other."""
     await tx.value(

@@ -12,7 +12,7 @@ from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from shopfloor import accounts, orders, pricing
+from shopfloor import accounts, orders
 from shopfloor.fapiao import queries
 from shopfloor.fapiao.events import FapiaoRecorded, FapiaoRedRequested, FapiaoRequested
 from shopfloor.fapiao.models import (
@@ -55,7 +55,6 @@ from shopfloor.kernel import outbox, paging, text
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import new_id, now
 
-CHINA: Final = "CN"
 _LONGEST_NUMBER: Final = 18
 _GOODS_CODE: Final = re.compile(r"([0-9]{19})?", re.ASCII)
 
@@ -76,18 +75,12 @@ async def set_settings(tx: Tx, *, shop_id: int, wanted: Settings) -> Settings:
 
 async def is_offered(tx: Tx, *, shop_id: int) -> bool:
     """What the shop has set; else whether it is in China."""
-    known = await queries.settings(tx, shop_id=shop_id)
-    if known is not None and known.offered is not None:
-        return known.offered
-    return await is_in_china(tx, shop_id=shop_id)
+    return await queries.is_offered(tx, shop_id=shop_id)
 
 
 async def is_in_china(tx: Tx, *, shop_id: int) -> bool:
     """As it says for tax; where it says nothing, as its currency does."""
-    country = await pricing.service.origin_country(tx, shop_id=shop_id)
-    if country is None:
-        return (await accounts.shop(tx, shop_id)).currency == "CNY"
-    return country == CHINA
+    return await queries.is_in_china(tx, shop_id=shop_id)
 
 
 # Asking

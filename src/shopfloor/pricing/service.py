@@ -49,12 +49,6 @@ async def rules(tx: Tx, *, shop_id: int) -> Rules:
     )
 
 
-async def origin_country(tx: Tx, *, shop_id: int) -> str | None:
-    """Where the shop is, for tax; None where it said nothing of tax."""
-    found = await queries.settings(tx, shop_id=shop_id)
-    return None if found is None else found.origin_country
-
-
 async def has_delivery(tx: Tx, *, shop_id: int) -> bool:
     """Whether the shop has ways of delivery of its own, so that shipping depends on the order and its address."""
     return await queries.has_methods(tx, shop_id=shop_id)

@@ -61,7 +61,7 @@ async def listing(
         offered = await fapiao.is_offered(tx, shop_id=desk.shop.id)
     return desk.page(
         "fapiao_list.html",
-        active="fapiao",
+        active="terms",
         requests=found.items,
         page=found,
         counts=counts,
@@ -116,7 +116,7 @@ async def one(desk: Viewer, fapiao_id: UUID) -> Response:
         known = await fapiao.settings(tx, shop_id=desk.shop.id)
     return desk.page(
         "fapiao.html",
-        active="fapiao",
+        active="terms",
         asked=found,
         view=view,
         order=view.order,

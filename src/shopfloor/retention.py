@@ -249,6 +249,7 @@ CLASSES: Final[tuple[Class, ...]] = (
             "accounts",
             "policies",
             "notifications",
+            "mail_signing",
             "webhooks.endpoint",
             "push.key",
         ),

@@ -46,7 +46,7 @@ from shopfloor.kernel.public_address import PublicAddress
 from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.values import now
 from shopfloor.notifications import telling
-from shopfloor.orders.events import BuyerErased, OrderCancelled, OrderPaid, OrderRefunded
+from shopfloor.orders.events import BuyerErased, OrderPaid, OrderRefunded
 from shopfloor.payments.connections import Connections
 from shopfloor.payments.kinds import KINDS, sandbox_kind
 from shopfloor.payments.sandbox import Sandbox
@@ -216,7 +216,7 @@ async def _given_back(tx: Tx, fact: OrderRefunded) -> None:
     await fapiao.follow(tx, shop_id=fact.shop_id, order_id=fact.order_id)
 
 
-async def _called_off(tx: Tx, fact: OrderCancelled) -> None:
+async def _called_off(tx: Tx, fact: fapiao.heard.Cancelled) -> None:
     await fapiao.follow(tx, shop_id=fact.shop_id, order_id=fact.order_id)
 
 
@@ -230,7 +230,7 @@ ENDS_RETURNS: Mapping[type[Any], Callable[[Tx, Any], Any]] = {OrderRefunded: _gr
 WRITES_PAPERS: Mapping[type[Any], Callable[[Tx, Any], Any]] = {
     OrderPaid: _paid,
     OrderRefunded: _given_back,
-    OrderCancelled: _called_off,
+    fapiao.heard.Cancelled: _called_off,
 }
 
 

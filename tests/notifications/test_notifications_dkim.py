@@ -2,16 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import dkim as foreign
 import pytest
 from tests.notifications.conftest import BOX, MakeMarket, Market, Post
 
+from shopfloor import mail_signing
 from shopfloor.kernel.client_address import networks
 from shopfloor.kernel.values import new_id, now
-from shopfloor.notifications import dkim, domains, sending, service
-from shopfloor.notifications.dkim import Found, NoAnswer, Purpose
-from shopfloor.notifications.domains import NoDomain
+from shopfloor.mail_signing import dkim
+from shopfloor.mail_signing.dkim import Found, NoAnswer, Purpose
+from shopfloor.mail_signing.service import NoKey
+from shopfloor.notifications import sending, service
 from shopfloor.notifications.models import Kind, MailServer, NewNotice, Security
 
 SENDER = "shop@garden.test"
@@ -61,6 +64,10 @@ async def server_of(market: Market, port: int, sender: str = SENDER) -> None:
         )  # fmt: skip
 
 
+def of(market: Market) -> dict[str, Any]:
+    return {"shop_id": market.shop_id, "host": "mail.garden.test", "sender": SENDER}
+
+
 def says(**records: Sequence[str]) -> dkim.LookUp:
     """DNS, by the first part of a name."""
 
@@ -78,24 +85,25 @@ async def test_mail_is_signed_once_dns_has_the_key_and_only_from_its_own_domain(
     make_market: MakeMarket, post: Post
 ) -> None:
     market, other = await make_market(), await make_market()
-    with pytest.raises(NoDomain):
-        await domains.check(market.db, shop_id=market.shop_id, look_up=says())
+    with pytest.raises(NoKey):
+        await mail_signing.check(market.db, **of(market), look_up=says())
     await server_of(market, 25)
     await server_of(other, 25)
     async with market.db.transaction() as tx:
-        first = await domains.get(tx, shop_id=market.shop_id)
+        first = await mail_signing.get(tx, **of(market))
         assert (first.name, first.made_at) == ("garden.test", None)
-        with pytest.raises(NoDomain):
-            await domains.set_signs(tx, shop_id=market.shop_id, signs=True)
-        made = await domains.make_key(tx, shop_id=market.shop_id, box=BOX)
-        kept = await tx.value("SELECT sealed FROM notifications.dkim_key")
+        with pytest.raises(NoKey):
+            await mail_signing.set_signs(tx, shop_id=market.shop_id, sender=SENDER, signs=True)
+        await mail_signing.make_key(tx, shop_id=market.shop_id, box=BOX, sender=SENDER)
+        made = await mail_signing.get(tx, **of(market))
+        kept = await tx.value("SELECT sealed FROM mail_signing.key")
     assert b"PRIVATE" not in kept
     records = {record.purpose: record for record in made.records}
     assert records[Purpose.DKIM].name == f"{made.selector}._domainkey.garden.test"
     assert records[Purpose.DMARC].name == "_dmarc.garden.test"
 
     async def found(**told: Sequence[str]) -> dict[Purpose, Found]:
-        checked = await domains.check(market.db, shop_id=market.shop_id, look_up=says(**told))
+        checked = await mail_signing.check(market.db, **of(market), look_up=says(**told))
         return {each.record.purpose: each.found for each in checked}
 
     value = records[Purpose.DKIM].value
@@ -107,7 +115,7 @@ async def test_mail_is_signed_once_dns_has_the_key_and_only_from_its_own_domain(
     ):
         assert (await found(**told))[Purpose.DKIM] is state
     async with market.db.transaction() as tx:
-        assert not (await domains.get(tx, shop_id=market.shop_id)).signs
+        assert not (await mail_signing.get(tx, **of(market))).signs
     assert await found(
         dkim=[value.replace("; ", ";").replace("MII", "MI I")], spf=["v=spf1 -all", "google-site=1"],
         dmarc=["v=DMARC1; p=reject"],
@@ -139,5 +147,6 @@ async def test_mail_is_signed_once_dns_has_the_key_and_only_from_its_own_domain(
     assert believed(raw, value)
 
     async with market.db.transaction() as tx:
-        again = await domains.make_key(tx, shop_id=market.shop_id, box=BOX)
+        await mail_signing.make_key(tx, shop_id=market.shop_id, box=BOX, sender=SENDER)
+        again = await mail_signing.get(tx, **of(market))
     assert (again.signs, again.selector == made.selector) == (False, False)

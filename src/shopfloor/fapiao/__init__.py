@@ -4,7 +4,7 @@ Promise: an order has one request, which can change until it was issued; no numb
 after it was issued gets a red request by itself; nothing of this stands in the way of an order or a refund.
 """
 
-from shopfloor.fapiao import sheet
+from shopfloor.fapiao import heard, sheet
 from shopfloor.fapiao.audit import audit
 from shopfloor.fapiao.events import FapiaoRecorded
 from shopfloor.fapiao.models import (
@@ -70,6 +70,7 @@ __all__ = [
     "follow",
     "forget_buyers",
     "get",
+    "heard",
     "is_in_china",
     "is_offered",
     "issue",

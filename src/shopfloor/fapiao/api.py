@@ -20,7 +20,6 @@ from shopfloor.kernel.http import FILE_AS_BODY, Csv, Db, as_download, refusals, 
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.text import UnusableText
 from shopfloor.kernel.values import MAX_MINOR
-from shopfloor.orders.refusals import OrderNotFound
 
 router = Router(prefix="/v1/{shop}", tags=["fapiao"])
 
@@ -231,7 +230,7 @@ async def file(file_id: UUID, actor: Viewer, db: Db) -> Response:
     return File(found.content, headers={"content-disposition": f'attachment; filename="{name}"'})
 
 
-@router.get("/orders/{order_id:uuid}/fapiao", responses=refusals(models.NotRequested, OrderNotFound))
+@router.get("/orders/{order_id:uuid}/fapiao", responses=refusals(models.NotRequested))
 async def of_order(order_id: UUID, actor: Viewer, db: Db) -> models.Request:
     async with db.transaction() as tx:
         await orders.order(tx, shop_id=actor.shop_id, order_id=order_id)
@@ -243,9 +242,7 @@ async def of_order(order_id: UUID, actor: Viewer, db: Db) -> models.Request:
 
 @router.put(
     "/orders/{order_id:uuid}/fapiao",
-    responses=refusals(
-        OrderNotFound, models.FormRefused, models.AlreadyIssued, models.NothingToInvoice, UnusableText
-    ),
+    responses=refusals(models.FormRefused, models.AlreadyIssued, models.NothingToInvoice, UnusableText),
 )
 async def ask(order_id: UUID, body: WantedIn, actor: Manager, db: Db) -> models.Request:
     """For a buyer who asked the shop.  One for each order: sent again it says something else, until it was issued."""

@@ -1,5 +1,7 @@
+CREATE SCHEMA mail_signing;
+
 -- A shop's key to sign mail of a domain with, and whether mail is signed with it.
-CREATE TABLE notifications.dkim_key (
+CREATE TABLE mail_signing.key (
   shop_id    bigint NOT NULL REFERENCES accounts.shop (id),
   domain     text NOT NULL CHECK (length(domain) BETWEEN 1 AND 253),
   selector   text NOT NULL CHECK (length(selector) BETWEEN 1 AND 63),

@@ -5,7 +5,6 @@ nobody knows whether it left is sent once more, under the same Message-ID); what
 goes out for people who cannot exist.
 """
 
-from shopfloor.notifications import domains
 from shopfloor.notifications.models import (
     Kind,
     MailServer,
@@ -67,7 +66,6 @@ __all__ = [
     "ask_reset",
     "checked_wording",
     "counts",
-    "domains",
     "forget_buyers",
     "forget_finished",
     "invite",

@@ -30,7 +30,6 @@ from shopfloor.notifications.models import (
     Wording,
 )
 from shopfloor.notifications.texts import LANGUAGES, TEXTS
-from shopfloor.orders.refusals import OrderNotFound
 
 router = Router(prefix="/v1/{shop}/messages", tags=["messages"])
 
@@ -132,7 +131,7 @@ async def messages(
     return [Message.model_validate(_told(each)) for each in with_links(request, response, found)]
 
 
-@router.get("/of-order/{order_id:uuid}", responses=refusals(OrderNotFound))
+@router.get("/of-order/{order_id:uuid}")
 async def of_order(order_id: UUID, actor: Viewer, db: Db) -> OfOrder:
     """Everything that was told about one order, oldest first."""
     async with db.transaction() as tx:

@@ -17,14 +17,14 @@ from uuid import UUID
 
 import psycopg
 
-from shopfloor import fapiao
+from shopfloor import fapiao, mail_signing
 from shopfloor.kernel import logs
 from shopfloor.kernel.client_address import Network
 from shopfloor.kernel.database import Database, DatabaseAway, Tx
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.secrets import Box
 from shopfloor.kernel.values import new_id, now
-from shopfloor.notifications import composing, dkim, domains, queries, service
+from shopfloor.notifications import composing, queries, service
 from shopfloor.notifications.letters import Letter
 from shopfloor.notifications.models import MOST_UNCERTAIN, Channel, Kind, MailServer, State, wait_after
 from shopfloor.notifications.queries import Claimed, Ending
@@ -66,7 +66,7 @@ class Sender:
     claim_seconds: float = CLAIM_SECONDS
     _troubles: dict[str, int] = field(default_factory=dict[str, int])
     _quiet_until: dict[str, float] = field(default_factory=dict[str, float])
-    _private: dict[str, dkim.Private] = field(default_factory=dict[str, dkim.Private])
+    _private: dict[str, mail_signing.Private] = field(default_factory=dict[str, mail_signing.Private])
 
     async def run_once(self) -> int:
         """Everything that is due now, of every server that takes it.  Returns how many notices were dealt with."""
@@ -116,21 +116,21 @@ class Sender:
         async with self.db.transaction() as tx:
             await queries.note_trouble(tx, target=server.target, reason=reason, seconds=pause)
 
-    async def keys(self, server: MailServer, shop_ids: Collection[int]) -> dict[int, dkim.Key]:
+    async def keys(self, server: MailServer, shop_ids: Collection[int]) -> dict[int, mail_signing.Key]:
         """By shop, what signs its mail through this server."""
         if not server.guarded:
             return {}
         async with self.db.transaction() as tx:
-            return await domains.keys(tx, box=self.box, servers=dict.fromkeys(shop_ids, server))
+            return await mail_signing.keys(tx, box=self.box, sender=server.sender, shop_ids=shop_ids)
 
-    def signed(self, message: Envelope, key: dkim.Key | None) -> Envelope:
+    def signed(self, message: Envelope, key: mail_signing.Key | None) -> Envelope:
         """Where the shop has a key.  Loading one takes longer than signing with it."""
         if key is None:
             return message
         private = self._private.get(key.private)
         if private is None:
-            private = self._private[key.private] = dkim.loaded(key)
-        return replace(message, data=dkim.signed(message.data, key, private, at=now()))
+            private = self._private[key.private] = mail_signing.loaded(key)
+        return replace(message, data=mail_signing.signed(message.data, key, private, at=now()))
 
     async def works(self, server: MailServer) -> None:
         """Whichever process had trouble with it."""

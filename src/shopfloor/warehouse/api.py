@@ -14,7 +14,6 @@ from pydantic import BaseModel, Field
 from shopfloor import documents, fulfilment, orders
 from shopfloor.accounts import Actor, Permission
 from shopfloor.accounts.api import allowed
-from shopfloor.fulfilment.models import AllPicked, WrongItem
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import Db, refusals, with_links
@@ -229,7 +228,7 @@ async def delivered(body: Chosen, actor: Manager, db: Db) -> Outcome:
 
 @router.post(
     "/{parcel_id:uuid}/scan",
-    responses=refusals(fulfilment.ParcelNotFound, fulfilment.WrongStep, WrongItem, AllPicked),
+    responses=refusals(fulfilment.ParcelNotFound, fulfilment.WrongStep),
 )
 async def scan(parcel_id: UUID, body: ScanIn, actor: Manager, db: Db) -> dict[str, Any]:
     """One unit more is in the box; with the last one the parcel is picked."""

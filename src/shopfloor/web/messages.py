@@ -237,7 +237,7 @@ MESSAGES: Final = {
     "webhooks.unknown_endpoint": N_("Webhook not found."),
     "notifications.cannot_go_again": N_("This message is on its way, or holds a link for one use. Ask for a new link instead."),
     "notifications.not_a_server": N_("Enter the host and port of your outgoing mail server."),
-    "notifications.no_domain": N_("Set up your own mail server first, and make a key."),
+    "mail_signing.no_key": N_("Make a key first."),
     "notifications.not_an_address": N_("Enter an email address such as name@example.com."),
     "notifications.show_started": N_("This show has started already."),
     "notifications.too_many": N_("Too many requests from here. Try again in a few minutes."),

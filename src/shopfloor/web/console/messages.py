@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import Form, Query
 from starlette.responses import HTMLResponse, Response
 
-from shopfloor import notifications
+from shopfloor import mail_signing, notifications
 from shopfloor.accounts import Permission
 from shopfloor.kernel import secrets
 from shopfloor.kernel.errors import NotFound, Refusal
@@ -17,7 +17,7 @@ from shopfloor.kernel.settings import Settings
 from shopfloor.notifications import Kind, MailServer, Security, State, Wording
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.languages import N_, by_tag
-from shopfloor.web.refusals import message_of
+from shopfloor.web.refusals import SentBack, message_of
 
 router = Router(prefix="/console/{shop}/messages", include_in_schema=False)
 
@@ -222,12 +222,12 @@ async def domain(desk: Viewer) -> Response:
     return await _domain_page(desk)
 
 
-async def _domain_page(desk: Desk, checked: Sequence[notifications.domains.Checked] = ()) -> Response:
+async def _domain_page(desk: Desk, checked: Sequence[Any] = ()) -> Response:
     async with desk.db.transaction() as tx:
-        try:
-            known = await notifications.domains.get(tx, shop_id=desk.shop.id)
-        except notifications.domains.NoDomain:
-            known = None
+        server = await notifications.mail_server(tx, shop_id=desk.shop.id)
+        known = None
+        if server is not None:
+            known = await mail_signing.get(tx, shop_id=desk.shop.id, host=server.host, sender=server.sender)
     return desk.page(
         "messages_domain.html",
         active="messages",
@@ -237,29 +237,44 @@ async def _domain_page(desk: Desk, checked: Sequence[notifications.domains.Check
     )
 
 
+async def _server_of(desk: Desk) -> Any:
+    """The shop's own mail server.  Raises SentBack where there is none."""
+    async with desk.db.transaction() as tx:
+        server = await notifications.mail_server(tx, shop_id=desk.shop.id)
+    if server is None:
+        raise SentBack(desk.back("/messages/settings"))
+    return server
+
+
 @router.post("/domain/key")
 async def make_key(desk: Owner) -> Response:
     """The first, or another in its place."""
-    with desk.back_if_refused("/messages/domain"):
-        async with desk.work() as tx:
-            await notifications.domains.make_key(tx, shop_id=desk.shop.id, box=secrets.box(settings_of(desk)))
+    server = await _server_of(desk)
+    async with desk.work() as tx:
+        await mail_signing.make_key(
+            tx, shop_id=desk.shop.id, box=secrets.box(settings_of(desk)), sender=server.sender
+        )
     return desk.back("/messages/domain", desk.say(N_("Key made. Now set the record at your DNS provider.")))
 
 
 @router.post("/domain/check")
 async def check_domain(desk: Manager) -> Response:
     """What DNS says now; where it has the key, messages are signed from now on."""
+    server = await _server_of(desk)
     with desk.back_if_refused("/messages/domain"):
         await desk.claim()
-        checked = await notifications.domains.check(desk.db, shop_id=desk.shop.id)
+        checked = await mail_signing.check(
+            desk.db, shop_id=desk.shop.id, host=server.host, sender=server.sender
+        )
     return await _domain_page(desk, checked)
 
 
 @router.post("/domain/signing")
 async def set_signing(desk: Owner, signs: Text = "") -> Response:
+    server = await _server_of(desk)
     with desk.back_if_refused("/messages/domain"):
         async with desk.work() as tx:
-            await notifications.domains.set_signs(tx, shop_id=desk.shop.id, signs=bool(signs))
+            await mail_signing.set_signs(tx, shop_id=desk.shop.id, sender=server.sender, signs=bool(signs))
     said = N_("Messages are signed from now on.") if signs else N_("Messages are no longer signed.")
     return desk.back("/messages/domain", desk.say(said))
 

@@ -207,7 +207,7 @@ async def test_parcels_go_from_the_list_to_the_door(
     assert refused(await client.get(f"/parcels/sheets/{sheet_id}/file")) == (409, "documents.not_made_yet")
     async with market.db.transaction() as tx:
         assert await tx.value("SELECT count(*) FROM documents.sheet") == 1
-        await tx.run("UPDATE documents.sheet SET file = '%PDF-x', made_at = now()")
+        await tx.run("UPDATE documents.sheet SET file = '%%PDF-x', made_at = now()")
     assert (await client.get(f"/parcels/sheets/{sheet_id}/file")).content == b"%PDF-x"
     assert (await client.get(f"/parcels/sheets/{sheet_id}")).json()["made"] is True
 

@@ -192,8 +192,10 @@ async def test_killed_at_one_message_after_the_other(
     ends: list[str] = []
     async with Proxy(dsn, tmp_path) as line:
         line.moment = 0.02
+        market = await make_market(1)
         for number in count():
-            market = await make_market(1)
+            if number:
+                market = await make_market(1)
             hold_id, shopper = await market.hold()
             purchase = Purchase(market.shop_id, hold_id, shopper)
             bank = Bank(tmp_path / f"bank-{number}")

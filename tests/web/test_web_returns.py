@@ -275,7 +275,7 @@ async def test_a_guest_exchanges_and_the_shop_sends_it(stage: Stage, client: htt
         told = await said(
             client, await client.post(f"{page}/return?key={key}", data=form | {"step": "confirm"})
         )
-    assert "Exchange for Indigo · L, reserved until" in told
+        assert "Exchange for Indigo · L, reserved until" in told
     found = await the_return(stage, order_id)
     # The one that was there is this buyer's.
     again = form | {"return_id": str(uuid4()), "step": "confirm", "journey": "goodwill"}

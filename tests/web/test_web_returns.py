@@ -170,7 +170,7 @@ async def test_pictures_of_a_fault(stage: Stage, client: httpx.AsyncClient, tmp_
     assert (await client.post(page, data=confirmed)).status_code == 303
     found = await the_return(stage, order_id)
     async with stage.db.transaction() as tx:
-        assert await returns.pictures(tx, return_id=found.id) == hashes
+        assert (await returns.details(tx, found)).pictures == hashes
         key = (await orders.order(tx, shop_id=stage.shop.id, order_id=order_id)).order.key
     assert f"/pictures/{hashes[0]}/160.webp" in (await client.get(f"{CONSOLE}/returns/{found.id}")).text
 

@@ -8,6 +8,7 @@ from shopfloor.returns import exchanges, papers, reasons
 from shopfloor.returns.asking import MOST_PICTURES, ask
 from shopfloor.returns.audit import audit
 from shopfloor.returns.deciding import approve, close, refuse
+from shopfloor.returns.details import details
 from shopfloor.returns.looking import counts, forget_buyers, get, listing, of_order, offer, send_to
 from shopfloor.returns.models import (
     FAULTS,
@@ -26,9 +27,8 @@ from shopfloor.returns.models import (
     TooManyUnits,
     WrongState,
 )
-from shopfloor.returns.queries import history, pictures, receipts
 from shopfloor.returns.receiving import receive
-from shopfloor.returns.refunding import refund, refund_confirmed, refund_draft, refund_waiting
+from shopfloor.returns.refunding import refund, refund_confirmed, refund_waiting
 
 __all__ = [
     "FAULTS",
@@ -52,21 +52,18 @@ __all__ = [
     "audit",
     "close",
     "counts",
+    "details",
     "exchanges",
     "forget_buyers",
     "get",
-    "history",
     "listing",
     "of_order",
     "offer",
     "papers",
-    "pictures",
     "reasons",
-    "receipts",
     "receive",
     "refund",
     "refund_confirmed",
-    "refund_draft",
     "refund_waiting",
     "refuse",
     "send_to",

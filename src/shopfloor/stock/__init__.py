@@ -20,11 +20,9 @@ from shopfloor.stock.holds import (
     hold,
     holds_of,
     paid,
-    put_back,
     rehold,
     release,
     seconds_to_next_expiry,
-    ship,
     unpaid_of_network,
     unpaid_until,
 )
@@ -93,6 +91,7 @@ from shopfloor.stock.service import (
     sold,
     transfer,
 )
+from shopfloor.stock.shipping import put_back, ship
 
 __all__ = [
     "CLOSED",

@@ -7,7 +7,6 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from shopfloor.kernel.database import Tx
-from shopfloor.kernel.values import MAX_QUANTITY
 from shopfloor.stock import (
     batch_sql,
     joining_queries,
@@ -20,19 +19,15 @@ from shopfloor.stock import (
 from shopfloor.stock.batch import Row
 from shopfloor.stock.decision import standing
 from shopfloor.stock.joining import as_before, grant_joined_again, join, open_pool_of, pools_of
-from shopfloor.stock.ledger import LedgerSession, ensure_level, tell, tell_arrived
+from shopfloor.stock.ledger import LedgerSession, ensure_level, tell
 from shopfloor.stock.models import (
     Answer,
-    BadQuantity,
     Freed,
     Hold,
     HoldPart,
     HoldState,
     Level,
-    LotKind,
-    NotHere,
     Refused,
-    TooMuchReturned,
     UnknownStock,
     UnpaidOfNetwork,
     WrongState,
@@ -214,51 +209,6 @@ async def unpaid_of_network(tx: Tx, *, shop_id: int, network: int) -> tuple[list
     ]
 
 
-async def ship(
-    tx: Tx,
-    *,
-    hold_id: UUID,
-    variant_ids: Sequence[int] | None = None,
-    units: Mapping[int, int] | None = None,
-    from_location: int | None = None,
-) -> Hold:
-    """Allocated → shipped: all parts, those of `variant_ids`, or so many `units` of each variant; they leave the books.
-
-    From another location than the one that was promised: its free units of the open pool go out, and the
-    promised ones become free.  Raises WrongState, and NotHere when the units have not arrived.
-    """
-    rows = await rows_of(tx, hold_id=hold_id)
-    shop_id = rows[0].shop_id
-    if units is not None:
-        leaving = await exactly(tx, rows, units, HoldState.ALLOCATED)
-    else:
-        leaving = [row for row in rows if variant_ids is None or row.variant_id in set(variant_ids)]
-    if not leaving or any(row.state is not HoldState.ALLOCATED for row in leaving):
-        raise WrongState(hold_id=str(hold_id), states=sorted({row.state.value for row in leaving}))
-    if from_location is None:
-        ledger = await ledger_of(tx, leaving)
-    else:
-        open_pool = await pool_queries.open_pool(tx, shop_id=shop_id)
-        assert open_pool is not None, "a shop with holds has an open pool"
-        # What was promised and what goes out in its place, at once: the one order holds for both.
-        ledger = LedgerSession(
-            await queries.lock_levels_of(
-                tx,
-                shop_id=shop_id,
-                pool_ids=sorted({open_pool.id, *(row.pool_id for row in leaving)}),
-                variant_ids=sorted({row.variant_id for row in leaving}),
-            )
-        )
-    for row in leaving:
-        _take_out(ledger, row, from_location)
-    await turn(tx, leaving, HoldState.ALLOCATED, HoldState.SHIPPED)
-    variants = await ledger.write(tx, kind="shipped", reason=str(hold_id))
-    if from_location is not None:
-        await _flow_back_from_closed(tx, ledger, leaving)
-        await tell(tx, shop_id=shop_id, variant_ids=variants)
-    return as_hold(await queries.rows_of_hold(tx, shop_id=shop_id, hold_id=hold_id))
-
-
 async def exactly(tx: Tx, rows: Sequence[Row], units: Mapping[int, int], state: HoldState) -> list[Row]:
     """The locked parts in this state with exactly so many units of each variant; a part is cut in two where it has more.
 
@@ -285,78 +235,6 @@ async def exactly(tx: Tx, rows: Sequence[Row], units: Mapping[int, int], state: 
                 variant_id=variant_id,
             )
     return taken
-
-
-def _take_out(ledger: LedgerSession, row: Row, from_location: int | None) -> None:
-    promised = ledger.level(row.level_id)
-    if from_location is None or promised.location_id == from_location:
-        if promised.kind is not LotKind.ON_HAND or promised.quantity < row.quantity:
-            raise NotHere(
-                variant_id=row.variant_id,
-                wanted=row.quantity,
-                here=promised.quantity if promised.kind is LotKind.ON_HAND else 0,
-            )
-        ledger.change(row.level_id, quantity=-row.quantity, allocated=-row.quantity)
-        return
-    missing = row.quantity
-    for level in list(ledger):
-        here = level.variant_id == row.variant_id and level.location_id == from_location
-        if here and level.kind is LotKind.ON_HAND and level.id != promised.id:
-            units = min(level.free, missing)
-            if units:
-                ledger.change(level.id, quantity=-units)
-                missing -= units
-    if missing:
-        raise NotHere(variant_id=row.variant_id, wanted=row.quantity, here=row.quantity - missing)
-    ledger.change(row.level_id, allocated=-row.quantity)
-
-
-async def put_back(
-    tx: Tx,
-    *,
-    hold_id: UUID,
-    variant_id: int,
-    quantity: int,
-    location_id: int | None = None,
-    resellable: bool = True,
-) -> Hold:
-    """A return: shipped units stand on the shelf of the open pool again, at any location (None: where they left).
-
-    What is not resellable is noted on the hold only.  Raises TooMuchReturned, BadQuantity, UnknownStock.
-    """
-    if not 1 <= quantity <= MAX_QUANTITY:
-        raise BadQuantity(quantity=quantity)
-    everything = await rows_of(tx, hold_id=hold_id)
-    shop_id = everything[0].shop_id
-    rows = [row for row in everything if row.variant_id == variant_id]
-    out = sum(row.quantity - row.returned for row in rows if row.state is HoldState.SHIPPED)
-    if quantity > out:
-        raise TooMuchReturned(hold_id=str(hold_id), variant_id=variant_id, wanted=quantity, out=out)
-    left = quantity
-    for row in rows:
-        units = min(left, row.quantity - row.returned if row.state is HoldState.SHIPPED else 0)
-        if units:
-            await queries.add_returned(tx, hold_id=row.id, part=row.part, quantity=units)
-            left -= units
-    if resellable:
-        if location_id is None:
-            (level,) = await queries.levels_by_id(tx, level_ids=[rows[0].level_id])
-            location_id = level.location_id
-        elif location_id not in {
-            location.id for location in await pool_queries.locations(tx, shop_id=shop_id)
-        }:
-            raise UnknownStock(location_id=location_id)
-        open_pool = await pool_queries.open_pool(tx, shop_id=shop_id)
-        assert open_pool is not None, "a shop with holds has an open pool"
-        level_id = await ensure_level(
-            tx, shop_id=shop_id, variant_id=variant_id, location_id=location_id, pool_id=open_pool.id
-        )
-        ledger = LedgerSession(await queries.levels_by_id(tx, level_ids=[level_id], lock=True))
-        ledger.change(level_id, quantity=quantity)
-        await ledger.write(tx, kind="returned", reason=str(hold_id))
-        await tell(tx, shop_id=shop_id, variant_ids=[variant_id])
-        await tell_arrived(tx, shop_id=shop_id, pool_id=open_pool.id, variant_ids=[variant_id])
-    return as_hold(await queries.rows_of_hold(tx, shop_id=shop_id, hold_id=hold_id))
 
 
 async def hold(tx: Tx, *, shop_id: int, hold_id: UUID) -> Hold:
@@ -444,7 +322,7 @@ async def _free(tx: Tx, rows: Sequence[Row], becomes: HoldState, reason: str) ->
     await turn(tx, held, HoldState.HELD, becomes)
     await turn(tx, allocated, HoldState.ALLOCATED, becomes)
     await ledger.write(tx, kind=becomes.value, reason=reason)
-    await _flow_back_from_closed(tx, ledger, going)
+    await flow_back_from_closed(tx, ledger, going)
     await tell_released(tx, going, reason=reason)
     for shop_id in sorted({row.shop_id for row in going}):
         variants = {row.variant_id for row in going if row.shop_id == shop_id}
@@ -464,7 +342,7 @@ async def _free(tx: Tx, rows: Sequence[Row], becomes: HoldState, reason: str) ->
     ]
 
 
-async def _flow_back_from_closed(tx: Tx, ledger: LedgerSession, rows: Sequence[Row]) -> None:
+async def flow_back_from_closed(tx: Tx, ledger: LedgerSession, rows: Sequence[Row]) -> None:
     """What became free on the levels of these rows does not stay in pools that are closed."""
     touched = [ledger.level(level_id) for level_id in sorted({row.level_id for row in rows})]
     closed = set(await pool_queries.closed_pools(tx, pool_ids=sorted({level.pool_id for level in touched})))

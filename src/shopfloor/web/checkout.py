@@ -28,7 +28,7 @@ from shopfloor import (
 from shopfloor.accounts import Shop
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
-from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.errors import Conflict, Refusal
 from shopfloor.kernel.http import Db, public_link
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.route_access import public
@@ -632,7 +632,7 @@ async def answer_delay(
             await orders.answer_delay(
                 tx, shop_id=found.id, order_id=order_id, accept=answer == "accept", shopper=shopper, key=key
             )
-    except orders.NoDelay as refusal:
+    except Conflict as refusal:
         # A second tap, or another device: the page shows what became of it.
         flash(response, "wait", message_of(refusal, language_of(request, found.locale)))
         return response

@@ -140,16 +140,10 @@ async def one(desk: Viewer, return_id: UUID) -> Response:
         found = await returns.get(tx, shop_id=shop_id, return_id=return_id)
         view = await orders.order(tx, shop_id=shop_id, order_id=found.order_id)
         offer = await returns.offer(tx, view)
-        draft = await returns.refund_draft(tx, found)
-        receipts = await returns.receipts(tx, return_id=return_id)
-        history = await returns.history(tx, return_id=return_id)
-        pictures = await returns.pictures(tx, return_id=return_id)
+        details = await returns.details(tx, found)
         places = await stock.locations(tx, shop_id=shop_id)
         send_to = await returns.send_to(tx, shop_id=shop_id)
         owed = await orders.refunds_owed(tx, shop_id=shop_id, order_id=found.order_id)
-        waits = await returns.refund_waiting(tx, found)
-        exchange = (await returns.exchanges.of_returns(tx, shop_id=shop_id, returns=[found])).get(return_id)
-        settled = None if exchange is None else await returns.exchanges.settle_draft(tx, found, exchange)
     lines = {line.id: line for line in view.lines}
     return desk.page(
         "return.html",
@@ -159,11 +153,15 @@ async def one(desk: Viewer, return_id: UUID) -> Response:
         order=view.order,
         lines=lines,
         terms=offer.terms,
-        draft=draft,
-        parts=[(line, draft.parts[place]) for place, line in enumerate(view.lines) if line.id in draft.units],
-        receipts=receipts,
-        history=history,
-        pictures=pictures,
+        draft=details.draft,
+        parts=[
+            (line, details.draft.parts[place])
+            for place, line in enumerate(view.lines)
+            if line.id in details.draft.units
+        ],
+        receipts=details.receipts,
+        history=details.history,
+        pictures=details.pictures,
         locations=places,
         location_choices=[(place.id, place.name) for place in places],
         place_names={place.id: place.name for place in places},
@@ -171,10 +169,10 @@ async def one(desk: Viewer, return_id: UUID) -> Response:
         send_to=send_to,
         reason=reason_words(found.reason, desk.language),
         owed=found.refund in owed,
-        waits=waits,
-        exchange=exchange,
-        settled=settled,
-        swaps={} if exchange is None else {each.line_id: each for each in exchange.lines},
+        waits=details.waiting,
+        exchange=details.exchange,
+        settled=details.settlement,
+        swaps={each.line_id: each for each in details.exchange.lines} if details.exchange else {},
     )
 
 

@@ -61,8 +61,9 @@ _NAMED_THERE: Final = {
     ("returns.units", "line_id"): "orders.line",
     ("supply.purchase_line", "order_id"): "supply.purchase_order",
 }
-# What is of no shop.  People belong to several shops and leave them: what they did stays with their number.
-_OF_NO_SHOP: Final = frozenset({"fact_id", "host_id", "person_id"})
+# What is of no shop.  People belong to several shops and leave them: what they did stays with their number.  A tax
+# office's number names no row here.
+_OF_NO_SHOP: Final = frozenset({"fact_id", "host_id", "person_id", "tax_id"})
 # Whose a row is that does not say so itself: the row that this column names.
 _OWNER: Final = {
     "catalog.picture_source": "product_id",

@@ -88,7 +88,8 @@ async def test_fapiao_from_request_to_file(
     for _ in range(2):
         sent = await client.post(f"/fapiao/papers/{paper}/files", content=PDF)
         assert len(sent.json()["papers"][0]["files"]) == 1
-    file = sent.json()["papers"][0]["files"][0]["id"]
+    (kept,) = (await client.get(f"/fapiao/{asked['id']}")).json()["papers"][0]["files"]
+    file = kept["id"]
     assert (await client.get(f"/fapiao/files/{file}")).content == PDF
     assert refused(await client.post(f"/fapiao/papers/{paper}/files", content=b"<html>")) == (
         422,

@@ -33,6 +33,7 @@ from shopfloor.fapiao.models import (
 from shopfloor.kernel import outbox
 from shopfloor.kernel.outbox import each
 from shopfloor.kernel.values import Money, now
+from shopfloor.orders.events import BuyerErased
 from shopfloor.wiring import FORGETS_PEOPLE, WRITES_PAPERS
 
 ME = "person:1"
@@ -411,9 +412,7 @@ async def test_who_is_erased_goes_and_what_was_issued_stays(market: Market) -> N
     open_one, other = await market.paid()
     await ask(market, open_one.id)
     async with market.db.transaction() as tx:
-        await FORGETS_PEOPLE[orders.events.BuyerErased](
-            tx, orders.events.BuyerErased(market.shop_id, uuid4(), [buyer, other], 2)
-        )
+        await FORGETS_PEOPLE[BuyerErased](tx, BuyerErased(market.shop_id, uuid4(), [buyer, other], 2))
     issued, gone = await of(market, kept.id), await of(market, open_one.id)
     assert issued is not None
     assert (issued.title, issued.tax_id, issued.email, issued.note) == (COMPANY.title, TAX_ID, "", "")

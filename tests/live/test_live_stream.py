@@ -72,6 +72,7 @@ def state() -> dict[str, Any]:
             "started_at": None,
             "channel_id": None,
             "playback": None,
+            "pay_at_end": None,
         },
         "featured": None,
         "order": [3],

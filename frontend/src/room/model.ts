@@ -428,12 +428,13 @@ export class RoomModel {
   private stand({ places, again_in, settled = [], reserved = [], known, unpaid }: Places): void {
     if (settled.length > 0) this.forget(settled);
     if (known !== undefined) this.put({ tab: { known, unpaid: unpaid ?? 0 } });
+    // Before what is reserved is taken in: a turn that has come is among that too, and is shown when it is new.
+    const offered = places.filter((one) => one.state === "offered" && one.hold_id !== null);
+    const fresh = offered.filter((one) => !this.view.purchases.some((known) => known.id === one.hold_id));
     for (const one of reserved) {
       const mine = this.view.purchases.find((known) => known.id === one.id);
       if (mine?.expires_at !== one.expires_at) this.remember({ ...one, ...mine, expires_at: one.expires_at });
     }
-    const offered = places.filter((one) => one.state === "offered" && one.hold_id !== null);
-    const fresh = offered.filter((one) => !this.view.purchases.some((known) => known.id === one.hold_id));
     for (const {
       hold_id,
       variant_id,

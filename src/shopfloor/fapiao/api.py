@@ -230,7 +230,7 @@ async def file(file_id: UUID, actor: Viewer, db: Db) -> Response:
     return File(found.content, headers={"content-disposition": f'attachment; filename="{name}"'})
 
 
-@router.get("/orders/{order_id:uuid}/fapiao", responses=refusals(models.NotRequested))
+@router.get("/orders/{order_id:uuid}/fapiao", responses=refusals(models.NotRequested, orders.OrderNotFound))
 async def of_order(order_id: UUID, actor: Viewer, db: Db) -> models.Request:
     async with db.transaction() as tx:
         await orders.order(tx, shop_id=actor.shop_id, order_id=order_id)
@@ -242,7 +242,13 @@ async def of_order(order_id: UUID, actor: Viewer, db: Db) -> models.Request:
 
 @router.put(
     "/orders/{order_id:uuid}/fapiao",
-    responses=refusals(models.FormRefused, models.AlreadyIssued, models.NothingToInvoice, UnusableText),
+    responses=refusals(
+        models.FormRefused,
+        models.AlreadyIssued,
+        models.NothingToInvoice,
+        UnusableText,
+        orders.OrderNotFound,
+    ),
 )
 async def ask(order_id: UUID, body: WantedIn, actor: Manager, db: Db) -> models.Request:
     """For a buyer who asked the shop.  One for each order: sent again it says something else, until it was issued."""

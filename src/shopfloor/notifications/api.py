@@ -131,7 +131,7 @@ async def messages(
     return [Message.model_validate(_told(each)) for each in with_links(request, response, found)]
 
 
-@router.get("/of-order/{order_id:uuid}")
+@router.get("/of-order/{order_id:uuid}", responses=refusals(orders.OrderNotFound))
 async def of_order(order_id: UUID, actor: Viewer, db: Db) -> OfOrder:
     """Everything that was told about one order, oldest first."""
     async with db.transaction() as tx:

@@ -24,7 +24,7 @@ from shopfloor.orders.presale import answer_delay, delay, lot_delayed, lot_ready
 from shopfloor.orders.presentation import shown
 from shopfloor.orders.refunds import confirm as confirm_refund
 from shopfloor.orders.refunds import mark_refunded, refund, refunds_owed, send_refund
-from shopfloor.orders.refusals import CheckoutNotFound, NoDelay
+from shopfloor.orders.refusals import CheckoutNotFound, NoDelay, OrderNotFound
 from shopfloor.orders.sweeper import sweep
 from shopfloor.orders.unpaid import release_network
 from shopfloor.orders.views import (
@@ -43,6 +43,7 @@ __all__ = [
     "Form",
     "NoDelay",
     "Order",
+    "OrderNotFound",
     "OrderPlaced",
     "OrderView",
     "Party",

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -191,10 +192,16 @@ class Stall:
 MakeStall = Callable[..., Stall]
 
 
-@pytest.fixture(scope="session")
-def make_stall(owner: Owner) -> MakeStall:
-    """Open a show of one featured product; `options` says how many units of each choice there are."""
-    number = iter(range(1, 1000))
+_NUMBERS = count(1)
+
+
+@pytest.fixture(scope="module")
+def make_stall(owner: Owner) -> Iterator[MakeStall]:
+    """Open a show of one featured product; `options` says how many units of each choice there are.
+
+    It is ended with the tests of its file: what sells in a show on air is forecast again and again.
+    """
+    opened: set[int] = set()
 
     def make(
         options: dict[str, int],
@@ -203,15 +210,19 @@ def make_stall(owner: Owner) -> MakeStall:
         hold_seconds: int = 600,
         limit: int | None = 4,
     ) -> Stall:
-        title = f"Linen shirt {next(number)}"
+        title = f"Linen shirt {next(_NUMBERS)}"
         product = owner.product(title, options, titles={"zh_CN": "亚麻衬衫"})
         show = owner.show("Evening show", titles={"zh_CN": "晚间直播"}, channel_id=channel_id)
         offer = owner.offer(show, product, options, hold_seconds=hold_seconds, limit=limit)
         owner.shop("POST", f"/shows/{show}/start")
         owner.feature(show, offer)
+        opened.add(show)
         return Stall(show, offer, product, f"/s/{owner.slug}/live/{show}", title)
 
-    return make
+    yield make
+    for show in owner.shop("GET", "/shows?status=live"):
+        if show["id"] in opened:
+            owner.shop("POST", f"/shows/{show['id']}/end")
 
 
 def enter(context: BrowserContext, stall: Stall) -> Page:

@@ -315,8 +315,11 @@ MESSAGES: Final = {
     "secrets.cannot_open": N_("This was encrypted with a key that is no longer here. Enter it again."),
     # returns
     "returns.answer_needed": N_("Say why it is declined; the customer reads it."),
+    "returns.exchange_sold_out": N_("Not enough of it is left. Choose another, or take your money back."),
     "returns.excepted": N_("This item can't be returned without a fault."),
     "returns.id_reused": N_("This form was sent before with other content. Open the page again."),
+    "returns.no_exchange": N_("No exchange was asked for in this return."),
+    "returns.not_exchangeable": N_("Choose another variant of the same product, one that is on sale."),
     "returns.not_found": N_("There is no such return."),
     "returns.not_in_order": N_("That isn't part of this order or return."),
     "returns.not_sent_yet": N_("This can be returned once it has been sent."),

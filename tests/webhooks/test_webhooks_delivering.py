@@ -13,7 +13,7 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 from tests.notifications.conftest import BOX
 from tests.orders.conftest import Market
 
-from shopfloor import fulfilment, notifications, returns, webhooks, wiring
+from shopfloor import fapiao, fulfilment, notifications, returns, webhooks, wiring
 from shopfloor.collector import Collector
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Database
@@ -336,6 +336,7 @@ async def test_every_event_that_is_offered_is_one_that_happens() -> None:
     facts = {
         kind.name
         for module in (
+            fapiao,
             fulfilment,
             wiring.orders,
             wiring.catalog,

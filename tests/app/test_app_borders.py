@@ -96,6 +96,8 @@ def filled(path: str) -> str:
             "request_id",
             "fapiao_id",
             "paper_id",
+            "notice_id",
+            "sheet_id",
             "file_id",
         }
         path = path.replace(f"{{{name}}}", VALUES.get(name, str(uuid.uuid4()) if is_uuid else "1"))

@@ -94,6 +94,7 @@ def test_a_purchase_over_the_socket_goes_straight_through(purchases: dict[str, d
             [
                 "web",
                 "accounts",
+                "customers",
                 "orders",
                 "stock",
                 "purchases",
@@ -101,6 +102,8 @@ def test_a_purchase_over_the_socket_goes_straight_through(purchases: dict[str, d
                 "policies",
                 "pricing",
                 "policies",
+                "live",
+                "live",
                 "promotions",
                 "pricing",
                 "customers",
@@ -116,6 +119,7 @@ def test_a_purchase_over_the_socket_goes_straight_through(purchases: dict[str, d
             [
                 "web",
                 "accounts",
+                "customers",
                 "fapiao",
                 "orders",
                 "policies",

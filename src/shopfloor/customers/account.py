@@ -60,13 +60,14 @@ async def bought(
 
 @dataclass(frozen=True, slots=True)
 class AtCheckout:
-    """Who checks out, as far as this browser says so: the account with its addresses, the default first, and what the
-    form is filled in with.
+    """Who checks out, as far as this browser says so: the account with its addresses, the default first, what the form
+    is filled in with, and the other browsers whose basket is this one's too.
     """
 
     customer: Customer | None
     addresses: Sequence[Address]
     remembered: Remembered | None
+    others: Sequence[UUID]
 
 
 async def at_checkout(
@@ -76,7 +77,8 @@ async def at_checkout(
     customer = await signing_in.signed_in(tx, shop_id=shop_id, token=token, shopper=shopper)
     listed = [] if customer is None else await queries.addresses(tx, shop_id=shop_id, customer_id=customer.id)
     known = await _remembered(tx, shop_id, shopper, customer, listed, address_id)
-    return AtCheckout(customer, listed, known)
+    others = await signing_in.others(tx, shop_id=shop_id, token=token, shopper=shopper)
+    return AtCheckout(customer, listed, known, others)
 
 
 async def _remembered(

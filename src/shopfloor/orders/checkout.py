@@ -206,10 +206,9 @@ async def _at_end(tx: Tx, row: checkout_queries.CheckoutRow) -> AtEnd | None:
     if row.show_id is None or not row.held:
         return None
     show = await live.show(tx, shop_id=row.shop_id, show_id=row.show_id)
-    latest = show.kept_until
-    if show.status != live.ShowStatus.LIVE or show.pay_after_minutes is None or latest is None:
+    if show.status != live.ShowStatus.LIVE or show.pay_after_minutes is None or show.keep_until is None:
         return None
-    return AtEnd(show.pay_after_minutes, latest)
+    return AtEnd(show.pay_after_minutes, show.keep_until)
 
 
 async def prepare(

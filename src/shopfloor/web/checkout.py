@@ -110,23 +110,19 @@ async def checkout(
     """
     async with db.transaction() as tx:
         found = await accounts.shop_by_slug(tx, shop)
-        others = await _elsewhere(tx, request, found, shopper)
-        begun = await orders.begin_checkout(
-            tx, shop_id=found.id, hold_id=hold_id, shopper=shopper, also=() if only else None, others=others
-        )
-        if begun.order_id is not None:
-            return RedirectResponse(f"/s/{found.slug}/orders/{begun.order_id}", status_code=303)
         reader = await customers.account.at_checkout(
             tx, shop_id=found.id, token=token_of(request), shopper=shopper, address_id=to
         )
         known = reader.remembered
-        if known is not None:
-            place = {name: str(known.address.get(name) or "") for name in _PARTS}
-            begun = await orders.begin_checkout(
-                tx, shop_id=found.id, hold_id=hold_id, shopper=shopper, also=() if only else None,
-                address=orders.Address(**place) if known.address else None, email=known.email, phone=known.phone,
-                others=others,
-            )  # fmt: skip
+        address = None
+        if known is not None and known.address:
+            address = orders.Address(**{name: str(known.address.get(name) or "") for name in _PARTS})
+        begun = await orders.begin_checkout(
+            tx, shop_id=found.id, hold_id=hold_id, shopper=shopper, also=() if only else None, address=address,
+            email="" if known is None else known.email, phone="" if known is None else known.phone, others=reader.others,
+        )  # fmt: skip
+        if begun.order_id is not None:
+            return RedirectResponse(f"/s/{found.slug}/orders/{begun.order_id}", status_code=303)
         texts = await _texts(tx, request, found, begun)
         online = await paying.ways(tx, request, shop_id=found.id, currency=found.currency)
         asks_fapiao = await fapiao.is_offered(tx, shop_id=found.id)

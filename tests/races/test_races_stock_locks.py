@@ -7,11 +7,12 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from psycopg import errors
 from tests.waiting import PATIENCE
 
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.values import new_id
-from shopfloor.stock import batch_sql, queries
+from shopfloor.stock import batch_sql, pool_queries, queries
 from shopfloor.stock.batch import Decision
 from shopfloor.stock.models import LotKind
 
@@ -174,3 +175,23 @@ async def test_what_lengthens_several_holds_locks_them_in_the_order_of_their_ids
         assert not other.done()
         await tx.run("SELECT FROM stock.hold WHERE id = %(last)s FOR UPDATE NOWAIT", last=last)
     assert set(await asyncio.wait_for(other, PATIENCE)) == {first, last}
+
+
+@pytest.mark.parametrize("lock", ["of the show", "by its id"])
+async def test_who_ends_a_show_keeps_out_decisions_but_not_what_was_decided_ahead(
+    database: Database, lock: str
+) -> None:
+    """A purchase that was decided ahead has its level when its foreign key asks for the pool; who ends the show has the
+    pool when it asks for the level.  So the foreign key must not wait; who decides under the lock does.
+    """
+    show, _ = await a_shop_whose_open_pool_is_younger(database)
+    async with database.transaction() as ending:
+        if lock == "of the show":
+            await pool_queries.lock_pool_of_show(ending, shop_id=SHOP, show_id=1)
+        else:
+            await pool_queries.lock_pool(ending, shop_id=SHOP, pool_id=show)
+        async with database.transaction() as tx:
+            await tx.run("SELECT FROM stock.pool WHERE id = %(id)s FOR KEY SHARE NOWAIT", id=show)
+        with pytest.raises(errors.LockNotAvailable):
+            async with database.transaction() as tx:
+                await tx.run("SELECT FROM stock.pool WHERE id = %(id)s FOR SHARE NOWAIT", id=show)

@@ -121,19 +121,11 @@ async def close_pool(tx: Tx, *, shop_id: int, pool_id: int) -> None:
 
 
 async def _close(tx: Tx, pool: Pool) -> None:
-    lender = await open_pool(tx, shop_id=pool.shop_id)
-    known = await queries.levels(tx, shop_id=pool.shop_id, variant_ids=None)
-    # With those to which its units flow back, at once: the one order holds for both.
-    locked = await queries.lock_levels_of(
-        tx,
-        shop_id=pool.shop_id,
-        pool_ids=[pool.id, lender.id],
-        variant_ids=sorted({level.variant_id for level in known if level.pool_id == pool.id}),
-    )
-    levels = [level for level in locked if level.pool_id == pool.id]
+    levels = await queries.lock_levels_of(tx, shop_id=pool.shop_id, pool_ids=[pool.id], variant_ids=None)
     await pool_queries.set_pool_open(tx, pool_id=pool.id, is_open=False)
     variants = await flow_back(tx, levels)
     await tell(tx, shop_id=pool.shop_id, variant_ids=variants)
+    lender = await open_pool(tx, shop_id=pool.shop_id)
     await tell_arrived(tx, shop_id=pool.shop_id, pool_id=lender.id, variant_ids=variants)
 
 

@@ -104,7 +104,7 @@ async def lock_pool_of_show(tx: Tx, *, shop_id: int, show_id: int) -> Pool | Non
         _pool,
         """
         SELECT id, shop_id, name, kind::text, show_id, location_id, lender_id IS NOT NULL, is_open
-          FROM stock.pool WHERE shop_id = %(shop_id)s AND show_id = %(show_id)s AND kind = 'show' FOR UPDATE
+          FROM stock.pool WHERE shop_id = %(shop_id)s AND show_id = %(show_id)s AND kind = 'show' FOR NO KEY UPDATE
         """,
         shop_id=shop_id,
         show_id=show_id,
@@ -117,7 +117,7 @@ async def lock_pool(tx: Tx, *, shop_id: int, pool_id: int) -> Pool | None:
         _pool,
         """
         SELECT id, shop_id, name, kind::text, show_id, location_id, lender_id IS NOT NULL, is_open
-          FROM stock.pool WHERE shop_id = %(shop_id)s AND id = %(pool_id)s FOR UPDATE
+          FROM stock.pool WHERE shop_id = %(shop_id)s AND id = %(pool_id)s FOR NO KEY UPDATE
         """,
         shop_id=shop_id,
         pool_id=pool_id,

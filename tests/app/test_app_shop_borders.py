@@ -33,7 +33,8 @@ NOUNS: Final = frozenset({
     "show", "slot", "source", "supplier", "target", "variant",
 })  # fmt: skip
 # With a noun in their name and no id in them.
-NO_IDS: Final = frozenset({"limit_per_show"})
+# A tax number is written on a document; it names no row.
+NO_IDS: Final = frozenset({"limit_per_show", "tax_id"})
 # What tells whose turn it was, and what goes on by itself.
 LOGS: Final = frozenset({
     "accounts.attempt", "accounts.form_answer", "accounts.session", "kernel.consumer", "live.presence_lease",
@@ -571,7 +572,9 @@ def bodies(two: Two) -> Iterator[Try]:
             assert theirs is not None, f"{path}: whose is {name}?"
             if name == "refund_id":
                 continue  # made by the client, for this refund: an id that nobody has yet is a new refund
-            for new in (theirs, str(UNKNOWN) if theirs.isdecimal() else NO_ONE):
+            # The id of a sheet is made by the client, too; that of another shop's sheet is refused.
+            nobodys = () if name == "sheet_id" else (str(UNKNOWN) if theirs.isdecimal() else NO_ONE,)
+            for new in (theirs, *nobodys):
                 yield Try(
                     f"{method} {path} {'.'.join(map(str, at))}={new}",
                     method,
@@ -838,6 +841,10 @@ def exchanged(two: Two, name: str, value: str, path: str) -> Iterator[tuple[dict
 def is_refused(answer: httpx.Response) -> bool:
     if 400 <= answer.status_code < 500:
         return True
+    # What is done to several at once says of each why it could not be.
+    if answer.status_code == 200 and "json" in answer.headers.get("content-type", ""):
+        said = answer.json()
+        return isinstance(said, dict) and said.get("done") == 0 and bool(said.get("stayed"))
     # A form comes back to its page, with what was wrong on top of it.
     return answer.status_code == 303 and '"bad"' in unquote(answer.headers.get("set-cookie", "")).replace(
         "\\", ""

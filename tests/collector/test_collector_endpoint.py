@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 import httpx
 import pytest
@@ -150,12 +151,12 @@ def from_address(
     return httpx.AsyncClient(transport=httpx.ASGITransport(app, client=(address, 1)), base_url="http://shop")
 
 
-_QUOTAS: dict[int, Quotas] = {}
+_QUOTAS: WeakKeyDictionary[collector.Collector, Quotas] = WeakKeyDictionary()
 
 
 def quotas_of(one: collector.Collector) -> Quotas:
     """One for all who report to the same collector in a test."""
-    return _QUOTAS.setdefault(id(one), Quotas())
+    return _QUOTAS.setdefault(one, Quotas())
 
 
 async def test_a_shopper_reports_sixty_times_at_once_and_then_twice_a_second(

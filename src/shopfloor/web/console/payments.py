@@ -39,7 +39,9 @@ FIELDS: Final = {
     "secret_key": (N_("Secret key"), N_("Starts with sk_live_ or sk_test_. A restricted key works too.")),
     "webhook_secret": (
         N_("Webhook signing secret"),
-        N_("Starts with whsec_. Stripe shows it after you add the address below as a webhook endpoint."),
+        N_(
+            "Starts with whsec_. Save first: then the address to enter at Stripe is shown here, and Stripe shows you this."
+        ),
     ),
     **payment_fields.ALIPAY,
     **payment_fields.WECHAT,

@@ -402,7 +402,8 @@ async def test_a_refund_is_accepted_and_done_later_once_each_and_never_more_than
     assert await desk.provider.look_up_refund(one, refund_id=first, amount=part) == GivenBack(number)
     assert await desk.provider.look_up_refund(one, refund_id=second, amount=part) is None
     assert desk.fake.orders[one.id.hex].refunded == 2_900
-    assert desk.fake.calls[1][2]["amount"] == {"refund": 2_900, "total": 12_900, "currency": "CNY"}
+    asked = [content for _, _, content in desk.fake.calls if content and "out_refund_no" in content]
+    assert asked[0]["amount"] == {"refund": 2_900, "total": 12_900, "currency": "CNY"}
 
 
 async def test_a_refund_whose_answer_is_lost_is_found_again_and_not_made_twice(desk: Desk) -> None:
@@ -424,8 +425,19 @@ async def test_a_refund_without_funds_needs_a_new_number_and_one_to_a_dead_card_
     desk.fake.script["refunds"] = ["closed refund", "abnormal refund"]
 
     assert await desk.provider.give_back(one, refund_id=closed, amount=part) == RefundFailed("CLOSED")
+    assert await desk.provider.look_up_refund(one, refund_id=closed, amount=part) == RefundFailed("CLOSED")
     stuck = await desk.provider.give_back(one, refund_id=abnormal, amount=part)
+    again = await desk.provider.give_back(one, refund_id=closed, amount=part)
+    third = await desk.provider.give_back(one, refund_id=closed, amount=part)
 
+    numbers = desk.fake.orders[one.id.hex].refunds
+    assert list(numbers) == [closed.hex, abnormal.hex, f"{closed.hex}-2"], "what was closed stays closed"
+    assert again == third == RefundPending(numbers[f"{closed.hex}-2"].refund_id), "asked for twice, it is one"
+    assert desk.fake.orders[one.id.hex].refunded == 200
+    desk.fake.settle()
+    assert await desk.provider.look_up_refund(one, refund_id=closed, amount=part) == GivenBack(
+        numbers[f"{closed.hex}-2"].refund_id
+    )
     assert isinstance(stuck, RefundPending)
     assert stuck.stuck, "a person sends it on"
     assert await desk.provider.look_up_refund(one, refund_id=abnormal, amount=part) == stuck

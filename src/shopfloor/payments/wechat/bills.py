@@ -12,7 +12,7 @@ from typing import Final
 
 from shopfloor.kernel.values import MAX_MINOR, Money
 from shopfloor.payments.providers import BillRow
-from shopfloor.payments.wechat.messages import id_of
+from shopfloor.payments.wechat.messages import id_of, refund_of
 
 CHINA: Final = timezone(timedelta(hours=8), "Asia/Shanghai")
 _SUMMARY_LINES: Final = 2
@@ -66,7 +66,7 @@ def _row(row: dict[str, str], kind: str, reference: str, amount: str) -> BillRow
         amount=Money(_fen(amount), row["货币种类"]),
         at=datetime.strptime(row["交易时间"], "%Y-%m-%d %H:%M:%S").replace(tzinfo=CHINA),
         attempt_id=id_of(row["商户订单号"]),
-        refund_id=id_of(row["商户退款单号"]) if kind == "refund" else None,
+        refund_id=refund_of(row["商户退款单号"]) if kind == "refund" else None,
         # Said with five decimals, charged in fen.
         fee=Money(int(_yuan(row["手续费"]).scaleb(2).quantize(Decimal(1), ROUND_HALF_UP)), row["货币种类"]),
     )

@@ -29,6 +29,7 @@ from shopfloor.payments.wechat.messages import (
     number_of,
     read_refund,
     read_transaction,
+    refund_number,
 )
 from shopfloor.payments.wechat.signing import (
     Doubt,
@@ -172,6 +173,7 @@ async def refund(
     payment_id: UUID,
     *,
     refund_id: UUID,
+    nth: int,
     fen: int,
     total: int,
     reason: str,
@@ -180,7 +182,7 @@ async def refund(
     """The refund, or the code why there is none.  The same number pays once (doc v3/merchant/4013071031)."""
     content = {
         "out_trade_no": number_of(payment_id),
-        "out_refund_no": number_of(refund_id),
+        "out_refund_no": refund_number(refund_id, nth),
         "reason": reason[:80],
         "notify_url": notify_url,
         "amount": {"refund": fen, "total": total, "currency": "CNY"},
@@ -192,10 +194,10 @@ async def refund(
 
 
 async def query_refund(
-    http: httpx.AsyncClient, account: Account, *, refund_id: UUID, fen: int
+    http: httpx.AsyncClient, account: Account, *, refund_id: UUID, nth: int, fen: int
 ) -> Refund | None:
     """None: there is no such refund (doc v3/merchant/4013071041)."""
-    answer = await call(http, account, "GET", f"/v3/refund/domestic/refunds/{number_of(refund_id)}")
+    answer = await call(http, account, "GET", f"/v3/refund/domestic/refunds/{refund_number(refund_id, nth)}")
     if answer.code in {"RESOURCENOTEXISTS", "REFUNDNOTEXISTS"}:
         return None
     if not answer.done:

@@ -14,6 +14,7 @@ from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import MAX_MINOR
 
 _NUMBER: Final = re.compile(r"[0-9a-f]{32}")
+_AGAIN: Final = re.compile(r"-[0-9]{1,2}\Z")
 
 
 class MessageUnreadable(ValueError):
@@ -119,6 +120,18 @@ def read_transaction(said: Mapping[str, Any]) -> Transaction:
     )
 
 
+def refund_number(refund_id: UUID, nth: int) -> str:
+    """The `out_refund_no` of the nth time that a refund is asked for, counted from 0.  One that was closed stays closed
+    under its number; to try again takes a new one.
+    """
+    return number_of(refund_id) + (f"-{nth + 1}" if nth else "")
+
+
+def refund_of(number: object) -> UUID | None:
+    """Whose number that is, the how-manieth ever."""
+    return id_of(_AGAIN.sub("", number) if isinstance(number, str) else number)
+
+
 def read_refund(said: Mapping[str, Any]) -> Refund:
     """An answer names its state `status`, a notification `refund_status`.  Raises MessageUnreadable."""
     name = said.get("status") or said.get("refund_status")
@@ -128,7 +141,7 @@ def read_refund(said: Mapping[str, Any]) -> Refund:
         raise MessageUnreadable(f"no state of a refund: {str(name)[:40]}")
     return Refund(
         payment_id=id_of(said.get("out_trade_no")),
-        refund_id=id_of(said.get("out_refund_no")),
+        refund_id=refund_of(said.get("out_refund_no")),
         mchid=str(said.get("mchid", "")),
         number=str(said.get("refund_id") or ""),
         state=state,

@@ -66,6 +66,8 @@ LIVES: Final = {
     "h5": timedelta(minutes=5),
 }
 _LARGEST_BILL: Final = 200_000_000
+# How often a refund that was closed is asked for under a new number.
+_MOST_REFUND_NUMBERS: Final = 20
 
 
 class WechatPay(Provider):
@@ -188,11 +190,15 @@ class WechatPay(Provider):
 
     @override
     async def give_back(self, attempt: Attempt, *, refund_id: UUID, amount: Money) -> RefundOutcome:
+        nth, known = await self._last_refund(refund_id, amount)
+        if known is not None and known.state is not RefundState.REFUSED:
+            return _refunded(known)
         answer = await client.refund(
             self._http,
             self.account,
             attempt.id,
             refund_id=refund_id,
+            nth=nth,
             fen=amount.minor,
             total=attempt.amount.minor,
             reason="",
@@ -204,8 +210,25 @@ class WechatPay(Provider):
     async def look_up_refund(
         self, attempt: Attempt, *, refund_id: UUID, amount: Money
     ) -> RefundOutcome | None:
-        found = await client.query_refund(self._http, self.account, refund_id=refund_id, fen=amount.minor)
+        _, found = await self._last_refund(refund_id, amount)
         return None if found is None else _refunded(found)
+
+    async def _last_refund(self, refund_id: UUID, amount: Money) -> tuple[int, Refund | None]:
+        """What became of a refund the last time it was asked for, and which time the next one is where that was closed.
+
+        Closed is for good under its number (it lacked money, for one); the merchant fills the account and sends it again.
+        """
+        last: Refund | None = None
+        for nth in range(_MOST_REFUND_NUMBERS):
+            found = await client.query_refund(
+                self._http, self.account, refund_id=refund_id, nth=nth, fen=amount.minor
+            )
+            if found is None:
+                return nth, last
+            if found.state is not RefundState.REFUSED:
+                return nth, found
+            last = found
+        return _MOST_REFUND_NUMBERS - 1, last
 
     @override
     def receive(self, message: Message) -> Received:

@@ -1,12 +1,14 @@
 """Disputes: heard once whatever is told how often, kept from being refunded, told to the merchant, decided once."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
 from tests.orders.conftest import PRICE, Market
+from tests.payments.fakes import accounts as fakes
 from typing_extensions import override
 
 from shopfloor import disputes, orders, payments
@@ -15,7 +17,7 @@ from shopfloor.kernel.values import Money, new_id, now
 from shopfloor.orders import disputed
 from shopfloor.orders.reports import apply_report
 from shopfloor.payments import Charged, statements
-from shopfloor.payments.providers import Abilities, Dispute, Manual, Withdrawal
+from shopfloor.payments.providers import Abilities, Dispute, Manual, Message, Withdrawal
 
 CHARGE = "pi_1"
 
@@ -39,14 +41,15 @@ def told(state: str = "needs_answer", *moved: str, minor: int = PRICE, **changes
     return replace(plain, **changes)  # pyright: ignore[reportArgumentType]
 
 
-async def connected(market: Market) -> int:
+async def connected(market: Market, provider: str = "stripe") -> int:
     async with market.db.transaction() as tx:
         return await tx.value(
             """
             INSERT INTO payments.connection (shop_id, provider, mode, label, fields, sealed, is_on)
-            VALUES (%(shop_id)s, 'stripe', 'live', '', '{}', '', true) RETURNING id
+            VALUES (%(shop_id)s, %(provider)s, 'live', '', '{}', '', true) RETURNING id
             """,
             shop_id=market.shop_id,
+            provider=provider,
         )
 
 
@@ -346,6 +349,70 @@ async def test_a_refund_that_fails_is_said_once_until_it_is_tried_again(market: 
         assert not (await payments.trouble(tx, shop_id=market.shop_id)).is_any
         await payments.refunds.note(tx, refund_id=owed.refund, payment_id=owed.payment_id, outcome=failed)
     assert len(await market.facts("payments.refund_failed")) == 2
+
+
+async def test_a_refund_that_was_closed_is_sent_again_under_a_new_number_and_once(market: Market) -> None:
+    """That the first was closed is told again when the second is on its way, and when it has arrived."""
+    fake = fakes.wechat()
+    adapter = fakes.wechat_adapter(fake)
+    account = await connected(market, "wechat")
+    order, _ = await market.order()
+
+    async def source(_: int) -> payments.Providers:
+        return {**payments.MANUAL_ONLY, f"wechat/{account}": adapter}
+
+    known = await source(market.shop_id)
+    way = payments.connections.Way(account, "wechat", "wechat", "", is_test=False)
+    payment = await orders.paying.begin(
+        market.db, known, shop_id=market.shop_id, order_id=order.id, way=way, return_url="https://shop.test"
+    )
+    fake.pay(payment.id.hex)
+    await orders.paying.look(market.db, known, payment=payment)
+    fake.script["refunds"] = ["closed refund"]
+    await refund(market, order.id, 500)
+
+    async def states() -> list[tuple[str, str]]:
+        async with market.db.transaction() as tx:
+            await tx.run("UPDATE payments.refund_try SET next_at = now() WHERE next_at IS NOT NULL")
+            listed = await payments.refunds.open_tries(tx, shop_id=market.shop_id)
+        return [(each.state, each.reason) for each in listed]
+
+    async def told_closed(key: str) -> None:
+        body, headers = fake.notice(payment.id.hex, refund_number=first)
+        async with market.db.transaction() as tx:
+            connection = await payments.connections.connection(
+                tx, shop_id=market.shop_id, connection_id=account
+            )
+            await payments.inbox.keep(tx, connection, Message("POST", "/", headers, body, now()), key=key)
+        assert await orders.paying.work_inbox(market.db, source) == 1
+
+    assert await orders.refunds.send_due(market.db, source) == 1
+    assert await states() == [("failed", "CLOSED")]
+    [first] = fake.orders[payment.id.hex].refunds
+    await told_closed("1")
+    assert await states() == [("failed", "CLOSED")]
+    for _ in range(2):
+        async with market.db.transaction() as tx:
+            [owed] = await payments.refunds.open_tries(tx, shop_id=market.shop_id)
+            with suppress(payments.refunds.NotFailed):
+                await payments.refunds.ask_again(tx, shop_id=market.shop_id, refund_id=owed.refund)
+        await orders.refunds.send_due(market.db, source)
+        assert await states() == [("pending", "")]
+    await told_closed("2")
+    assert await states() == [("pending", "")], "the one that was closed is not the one that is on its way"
+    fake.settle()
+    await orders.refunds.send_due(market.db, source)
+    assert await states() == []
+    await told_closed("3")
+
+    made = fake.orders[payment.id.hex]
+    assert (list(made.refunds), made.refunded) == ([first, f"{first}-2"], 500)
+    async with market.db.transaction() as tx:
+        after = (await orders.order(tx, shop_id=market.shop_id, order_id=order.id)).order
+        assert not (await payments.trouble(tx, shop_id=market.shop_id)).is_any, "no money came back"
+    assert (after.charged_minor, after.refund_granted_minor, after.refunded_minor) == (PRICE, 500, 500)
+    assert len(await market.facts("payments.refund_failed")) == 1
+    await market.assert_sound()
 
 
 async def test_a_refund_that_is_stuck_between_is_said_once_and_ends_well(market: Market) -> None:

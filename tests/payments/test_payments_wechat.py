@@ -34,7 +34,7 @@ from shopfloor.payments.providers import (
 )
 from shopfloor.payments.wechat.addresses import Addresses
 from shopfloor.payments.wechat.kind import KIND
-from shopfloor.payments.wechat.messages import MessageUnreadable, read_transaction
+from shopfloor.payments.wechat.messages import MessageUnreadable, read_transaction, refund_of
 from shopfloor.payments.wechat.provider import WechatPay, build
 from shopfloor.payments.wechat.signing import serial_of
 
@@ -526,6 +526,47 @@ async def test_a_refund_is_told_by_its_own_notification(desk: Desk) -> None:
     number = desk.fake.orders[one.id.hex].refunds[refund_id.hex].refund_id
     assert (report.attempt_id, report.refund_id, report.refund) == (one.id, refund_id, GivenBack(number))
     assert report.outcome is None
+
+
+async def test_that_a_refund_was_closed_is_asked_about_whichever_number_is_told_of(desk: Desk) -> None:
+    one, refund_id = await paid(desk, attempt()), new_id()
+    part = Money(100, "CNY")
+    desk.fake.script["refunds"] = ["closed refund"]
+    for _ in range(2):
+        await desk.provider.give_back(one, refund_id=refund_id, amount=part)
+
+    told = [
+        desk.provider.receive(message(desk.fake.notice(one.id.hex, refund_number=number))).reports
+        for number in desk.fake.orders[one.id.hex].refunds
+    ]
+
+    second = desk.fake.orders[one.id.hex].refunds[f"{refund_id.hex}-2"].refund_id
+    assert [(each.attempt_id, each.refund_id, each.refund) for [each] in told] == [
+        (one.id, refund_id, None),
+        (one.id, refund_id, RefundPending(second)),
+    ]
+
+
+@pytest.mark.parametrize("mutation", sorted(set(MUTATIONS[:8]) | {"another merchant", "another secret"}))
+async def test_each_mutation_of_the_notification_of_a_refund_is_refused(desk: Desk, mutation: str) -> None:
+    one, refund_id = await paid(desk, attempt()), new_id()
+    desk.fake.script["refunds"] = ["closed refund"]
+    await desk.provider.give_back(one, refund_id=refund_id, amount=YUAN_129)
+
+    with pytest.raises(Forged) as refused:
+        desk.provider.receive(message(desk.fake.notice(one.id.hex, mutation, refund_number=refund_id.hex)))
+    assert refused.value.code == "payments.forged"
+
+
+@pytest.mark.parametrize(
+    ("tail", "is_ours"),
+    [("", True), ("-2", True), ("-20", True), ("-100", False), ("-", False), ("-x", False), ("-2-2", False), ("2", False)],
+)  # fmt: skip
+def test_a_refund_is_known_by_each_of_its_numbers(tail: str, is_ours: bool) -> None:
+    refund_id = new_id()
+
+    assert refund_of(refund_id.hex + tail) == (refund_id if is_ours else None)
+    assert refund_of({"-2": 2}) is None
 
 
 async def test_a_notice_sent_again_has_the_same_key(desk: Desk) -> None:

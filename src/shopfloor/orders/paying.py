@@ -254,8 +254,17 @@ async def _read(db: Database, providers: payments.Providers, letter: payments.in
     for report in known.receive(letter.message).reports:
         if report.dispute is not None:
             said.append(await disputed.hear(db, providers, letter, report.dispute))
-        elif report.refund_id is not None and report.refund is not None:
-            said.append(await refunds.report(db, letter.shop_id, report.refund_id, report.refund))
+        elif report.refund_id is not None:
+            said.append(
+                await refunds.hear(
+                    db,
+                    providers,
+                    letter.shop_id,
+                    report.refund_id,
+                    report.refund,
+                    payment_id=report.attempt_id,
+                )
+            )
         elif report.attempt_id is not None:
             said.append(await _about_attempt(db, providers, letter, report.attempt_id, report.outcome))
     return ", ".join(said) or "nothing_of_ours"

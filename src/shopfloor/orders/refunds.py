@@ -441,34 +441,81 @@ async def send_due(db: Database, providers: payments.Providers | payments.Source
     return len(waiting)
 
 
-async def report(db: Database, shop_id: int, refund_id: UUID, outcome: payments.refunds.RefundOutcome) -> str:
-    """What a provider says of a refund by itself, in a word of what was done.
+async def hear(
+    db: Database,
+    providers: payments.Providers,
+    shop_id: int,
+    refund_id: UUID,
+    outcome: payments.refunds.RefundOutcome | None,
+    *,
+    payment_id: UUID | None = None,
+) -> str:
+    """What a provider says of a refund by itself, in a word of what was done; it is asked where it says nothing.
 
-    One that failed after it was done is a difference: the money is here again, and still the buyer's.
+    `payment_id`: the attempt whose share it is, where the message says so.  Raises ProviderAway, ProviderUnknown.
     """
     async with db.transaction() as tx:
-        known = await payments.refunds.of_refund(tx, shop_id=shop_id, refund_id=refund_id)
-        for each in known:
-            payment = await payments.payment(tx, payment_id=each.payment_id)
-            assert payment is not None, "by foreign key"
-            if isinstance(outcome, payments.GivenBack):
-                await _mark(
-                    tx,
-                    shop_id=shop_id,
-                    order_id=payment.subject_id,
-                    refund_id=refund_id,
-                    actor=payment.provider,
-                    payment_id=payment.id,
-                )
-            elif each.state == "done" and isinstance(outcome, payments.refunds.RefundFailed):
-                await payments.differences.open_for(
-                    tx,
-                    payment,
-                    payments.DifferenceKind.REFUND_FAILED,
-                    reference=f"{refund_id}/{payment.id}",
-                    amount=Money(each.amount_minor, payment.currency),
-                    expected_minor=0,
-                )
-            else:
-                await payments.refunds.note(tx, refund_id=refund_id, payment_id=payment.id, outcome=outcome)
+        known = [
+            (each, await payments.payment(tx, payment_id=each.payment_id))
+            for each in await payments.refunds.of_refund(tx, shop_id=shop_id, refund_id=refund_id)
+            if payment_id is None or each.payment_id == payment_id
+        ]
+    for each, payment in known:
+        assert payment is not None, "by foreign key"
+        told = outcome or await _asked(db, providers, payment, each)
+        if told is not None:
+            await _report(db, payment, each, told, asked=outcome is None)
     return "refund" if known else "nothing_of_ours"
+
+
+async def _asked(
+    db: Database, providers: payments.Providers, payment: payments.Payment, due: payments.refunds.Try
+) -> payments.refunds.RefundOutcome | None:
+    async with db.transaction() as tx:
+        charge = await payments.attempts.charge_of(tx, payment)
+    return await payments.look_up_refund(
+        providers,
+        payment,
+        label=payment.subject_id.hex[-8:].upper(),
+        charge=charge,
+        refund_id=due.refund,
+        amount=Money(due.amount_minor, payment.currency),
+    )
+
+
+async def _report(
+    db: Database,
+    payment: payments.Payment,
+    before: payments.refunds.Try,
+    outcome: payments.refunds.RefundOutcome,
+    *,
+    asked: bool,
+) -> None:
+    """One that failed after it was done is a difference: the money is here again, and still the buyer's."""
+    async with db.transaction() as tx:
+        if isinstance(outcome, payments.GivenBack):
+            await _mark(
+                tx,
+                shop_id=payment.shop_id,
+                order_id=payment.subject_id,
+                refund_id=before.refund,
+                actor=payment.provider,
+                payment_id=payment.id,
+            )
+            return
+        tries = await payments.refunds.of_refund(tx, shop_id=payment.shop_id, refund_id=before.refund)
+        [due] = [each for each in tries if each.payment_id == payment.id]
+        if asked and due.state != before.state:
+            # The answer is older than what was done meanwhile.
+            return
+        if due.state == "done" and isinstance(outcome, payments.refunds.RefundFailed):
+            await payments.differences.open_for(
+                tx,
+                payment,
+                payments.DifferenceKind.REFUND_FAILED,
+                reference=f"{due.refund}/{payment.id}",
+                amount=Money(due.amount_minor, payment.currency),
+                expected_minor=0,
+            )
+        else:
+            await payments.refunds.note(tx, refund_id=due.refund, payment_id=payment.id, outcome=outcome)

@@ -196,7 +196,9 @@ class Dispute:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a message says of one attempt.  `outcome` None: it only says that something happened, so ask."""
+    """What a message says of one attempt.  `outcome` None: it only says that something happened, so ask; so does a
+    `refund_id` without its `refund`.
+    """
 
     attempt_id: UUID | None
     reference: str = ""

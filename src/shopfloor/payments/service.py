@@ -184,10 +184,21 @@ async def give_back(
     asked = attempts.asked(payment, label=label, charge=charge)
     known = provider(providers, payment.account)
     if again:
-        found = await in_time(known.look_up_refund(asked, refund_id=refund_id, amount=amount))
+        found = await look_up_refund(
+            providers, payment, label=label, charge=charge, refund_id=refund_id, amount=amount
+        )
         if found is not None:
             return found
     return await in_time(known.give_back(asked, refund_id=refund_id, amount=amount))
+
+
+async def look_up_refund(
+    providers: Providers, payment: Payment, *, label: str, charge: str, refund_id: UUID, amount: Money
+) -> RefundOutcome | None:
+    """What became of a refund; None when the provider never heard of it.  No transaction is open."""
+    asked = attempts.asked(payment, label=label, charge=charge)
+    known = provider(providers, payment.account)
+    return await in_time(known.look_up_refund(asked, refund_id=refund_id, amount=amount))
 
 
 # ── money out ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -258,12 +258,14 @@ class WechatPay(Provider):
             raise ValueError("of another merchant")
         if kind.startswith("REFUND."):
             refund = read_refund(inner)
+            # That one was closed is told again for a day, and it may have been asked for under a new number since.
+            told = None if refund.state is RefundState.REFUSED else _refunded(refund)
             return [
                 Report(
                     attempt_id=refund.payment_id,
                     reference=refund.number,
                     refund_id=refund.refund_id,
-                    refund=_refunded(refund),
+                    refund=told,
                 )
             ]
         transaction = read_transaction(inner)

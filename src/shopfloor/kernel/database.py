@@ -9,6 +9,7 @@ The block ends before the answer is sent, so a "yes" is only ever said after the
 stays open for an hour holds no connection.
 """
 
+import select
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, LiteralString, TypeVar
@@ -91,6 +92,16 @@ class Tx:
                 await cursor.executemany(sql, rows)
 
 
+async def _check(connection: AsyncConnection[Any]) -> None:
+    """Whether a connection that lay idle is still good.  Nobody speaks on one but to say goodbye: only then is it asked,
+    for a question would cost every transaction a round trip.
+    """
+    heard = select.poll()
+    heard.register(connection.pgconn.socket, select.POLLIN)
+    if heard.poll(0):
+        await AsyncConnectionPool.check_connection(connection)
+
+
 class Database:
     """A pool of connections to one PostgreSQL.  It may go away and return: who asks meanwhile is refused
     with `database.away`, nobody waits longer than `patience` seconds.
@@ -105,7 +116,7 @@ class Database:
             open=False,
             timeout=patience,
             reconnect_timeout=60.0,
-            check=AsyncConnectionPool.check_connection,
+            check=_check,
             kwargs={
                 "application_name": "shopfloor",
                 "options": "-c idle_in_transaction_session_timeout=60000",

@@ -164,6 +164,6 @@ async def _first_paid(tx: Tx, found: Order, lines: Sequence[OrderLine]) -> Order
     """Whoever pays first gets the units: take them now, or owe the money."""
     if await secure(tx, found, lines):
         await queries.mark_secured(tx, order_id=found.id, secured=True)
-        await note_arrivals(tx, found)
+        await note_arrivals(tx, found, lines)
         return await settle(tx, order_id=found.id)
     return await fall(tx, found, lines, by=Party.SYSTEM, why=Why.SOLD_OUT, note="", actor=_OURS)

@@ -175,7 +175,10 @@ async def _checkout(
         currency=row.currency,
         items=items,
         bundles=bundles,
-        page=await page_texts.take_out(tx, shop_id=row.shop_id, page=row.page),
+        # Who does not look at it again has no use for its texts.
+        page=row.page
+        if basket is None
+        else await page_texts.take_out(tx, shop_id=row.shop_id, page=row.page),
         expires_at=expires_at,
         renewals=row.renewals,
         order_id=await checkout_queries.order_of_checkout(tx, checkout_id=row.id)
@@ -298,6 +301,7 @@ async def prepare(
         amount=sums.first,
         provider_name=clean.provider,
         method=clean.method,
+        is_first=True,
         actor="buyer",
         among=providers,
         connection_id=clean.connection_id,
@@ -447,8 +451,8 @@ async def pay_and_finish(
     if payment.amount_minor == 0:
         outcome = payments.Awaiting()
     else:
-        outcome = await payments.start(providers, payment, label=label_of(order), payer=payer)
+        outcome = await payments.start(providers, payment, label=label_of(order.id), payer=payer)
     async with db.transaction() as tx:
         if not is_online(payment):
             return await finalise(tx, payment, outcome, terms=terms)
-        return await apply_report(tx, payment=payment, outcome=outcome)
+        return await apply_report(tx, payment=payment, outcome=outcome, terms=terms)

@@ -33,6 +33,10 @@ async def settle(tx: Tx, *, order_id: UUID) -> Order:
     await queries.recompute_money(tx, order_id=order_id, at=now())
     fresh = await _reload(tx, order_id)
     named = derive(fresh, await queries.lines(tx, order_id=order_id))
+    if (named.status, named.payment, named.fulfilment) == (
+        fresh.status, fresh.payment_status, fresh.fulfilment_status,
+    ):  # fmt: skip
+        return fresh
     await queries.save_statuses(
         tx, order_id=order_id, status=named.status, payment=named.payment, fulfilment=named.fulfilment
     )
@@ -86,9 +90,12 @@ async def secure(tx: Tx, found: Order, lines: Sequence[OrderLine]) -> bool:
     return found.hold_id in await stock.confirm(tx, [found.hold_id])
 
 
-async def note_arrivals(tx: Tx, found: Order) -> None:
-    """Goods that were announced for later when they were bought, and have arrived since, are ready."""
-    waiting = {line.variant_id for line in await queries.lines(tx, order_id=found.id) if not line.is_ready}
+async def note_arrivals(tx: Tx, found: Order, lines: Sequence[OrderLine]) -> None:
+    """Goods that were announced for later when they were bought, and have arrived since, are ready.
+
+    `lines`: those of the locked order.
+    """
+    waiting = {line.variant_id for line in lines if not line.is_ready}
     for variant_id in sorted(waiting):
         if await queries.arrived(tx, hold_ids=[found.hold_id], variant_id=variant_id):
             await queries.mark_ready(tx, order_id=found.id, variant_id=variant_id, at=now())

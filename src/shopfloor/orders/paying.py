@@ -79,7 +79,7 @@ async def begin(
             contact=contact_keys(email=found.contact_email, phone=found.contact_phone),
             address=payer.client_address,
         )
-    outcome = await payments.start(providers, payment, label=label_of(found), payer=payer)
+    outcome = await payments.start(providers, payment, label=label_of(found.id), payer=payer)
     async with db.transaction() as tx:
         await apply_report(tx, payment=payment, outcome=outcome)
         return await payments.attempts.lock(tx, payment_id=payment.id)
@@ -141,19 +141,18 @@ async def look(db: Database, providers: payments.Providers, *, payment: payments
 
     Raises ProviderAway.
     """
-    async with db.transaction() as tx:
-        order = await queries.order(tx, order_id=payment.subject_id)
-    if order is None:
-        raise OrderNotFound(order_id=str(payment.subject_id))
-    label = label_of(order)
+    label = label_of(payment.subject_id)
     outcome = await payments.look_up(providers, payment, label=label)
-    if outcome is None and payment.state is payments.State.CREATED and not _is_over(order, payment):
-        # Our question never arrived, or its answer was lost: the same question again.
-        outcome = await payments.start(providers, payment, label=label)
-    elif not isinstance(outcome, payments.Charged | payments.Declined | payments.Closed) and _is_over(
-        order, payment
-    ):
-        outcome = await payments.close(providers, payment, label=label)
+    if not isinstance(outcome, payments.Charged | payments.Declined | payments.Closed):
+        async with db.transaction() as tx:
+            order = await queries.order(tx, order_id=payment.subject_id)
+        if order is None:
+            raise OrderNotFound(order_id=str(payment.subject_id))
+        if outcome is None and payment.state is payments.State.CREATED and not _is_over(order, payment):
+            # Our question never arrived, or its answer was lost: the same question again.
+            outcome = await payments.start(providers, payment, label=label)
+        elif _is_over(order, payment):
+            outcome = await payments.close(providers, payment, label=label)
     async with db.transaction() as tx:
         if outcome is not None:
             await apply_report(tx, payment=payment, outcome=outcome)
@@ -191,7 +190,7 @@ async def _close(
     db: Database, providers: payments.Providers, order: Order, payment: payments.Payment
 ) -> bool:
     """Whether it is over now, one way or the other.  Raises ProviderAway, ProviderUnknown."""
-    outcome = await payments.close(providers, payment, label=label_of(order))
+    outcome = await payments.close(providers, payment, label=label_of(order.id))
     async with db.transaction() as tx:
         await apply_report(tx, payment=payment, outcome=outcome)
         return (await payments.attempts.lock(tx, payment_id=payment.id)).state.is_over

@@ -26,13 +26,14 @@ async def finalise(
     outcome: payments.Outcome,
     *,
     terms: policies.ShopTerms | None = None,
+    locked: tuple[Order, list[OrderLine]] | None = None,
 ) -> Order:
     """Make the draft an order, as the provider's answer has it.  A second call finds it done.
 
     Units that are gone: the order falls, and what was charged is owed back.  `terms`: the shop's, where
-    they have just been read.
+    they have just been read; `locked`: the order and its lines, where they are.
     """
-    order, lines = await lifecycle.lock(tx, shop_id=payment.shop_id, order_id=payment.subject_id)
+    order, lines = locked or await lifecycle.lock(tx, shop_id=payment.shop_id, order_id=payment.subject_id)
     if order.status is not Status.DRAFT:
         return order
     if isinstance(outcome, payments.Closed):
@@ -64,6 +65,12 @@ async def _place(
     terms: policies.ShopTerms | None,
 ) -> Order:
     is_charged = isinstance(outcome, payments.Charged)
+    at = now()
+    # All that need not be asked while others wait for the same units.
+    rules = terms or await policies.shop_terms(tx, shop_id=order.shop_id)
+    soon = None
+    if not is_charged:
+        soon = await stock.unpaid_until(tx, shop_id=order.shop_id, hold_id=order.hold_id, at=at)
     needs_units = order.policy is not stock.HoldPolicy.FIRST_PAID or is_charged
     secured = needs_units and await lifecycle.secure(tx, order, lines)
     if needs_units and not secured and not is_charged:
@@ -73,23 +80,17 @@ async def _place(
         )
         await promotions.give_back(tx, shop_id=order.shop_id, order_id=order.id)
         return await lifecycle.settle(tx, order_id=order.id)
-    rules = terms or await policies.shop_terms(tx, shop_id=order.shop_id)
-    at = now()
     deadline = payment_deadline(at, rules, method=order.method, online=is_online(payment))
-    if secured and not is_charged:
-        soon = await stock.unpaid_until(tx, shop_id=order.shop_id, hold_id=order.hold_id, at=at)
-        if soon is not None:
-            # Cash is paid with the goods in hand: it has the time that a transfer has.
-            deadline = (
-                payment_deadline(at, rules, method="transfer") if deadline is None else min(deadline, soon)
-            )
+    if secured and soon is not None:
+        # Cash is paid with the goods in hand: it has the time that a transfer has.
+        deadline = payment_deadline(at, rules, method="transfer") if deadline is None else min(deadline, soon)
     await queries.mark_placed(tx, order_id=order.id, at=at, payment_due_at=deadline, secured=secured)
     if secured:
-        await lifecycle.note_arrivals(tx, order)
+        await lifecycle.note_arrivals(tx, order, lines)
     placed = await lifecycle.settle(tx, order_id=order.id)
     await _tell_placed(tx, placed, lines)
     await purchases.claimed(tx, hold_id=order.hold_id)
-    if is_online(payment) and not isinstance(outcome, payments.Charged):
+    if is_online(payment) and not is_charged:
         await payments.attempts.move(tx, payment, outcome)
     if isinstance(outcome, payments.Charged):
         _same_amount(outcome, payment)

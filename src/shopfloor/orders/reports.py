@@ -5,31 +5,41 @@ and of the attempt.  Money is a fact in every state: what the order is due is ta
 brings it back or is owed back, and what fits no order becomes a difference that a person closes.
 """
 
-from shopfloor import payments
+from uuid import UUID
+
+from shopfloor import payments, policies
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import Money
 from shopfloor.orders import charges, lifecycle
-from shopfloor.orders.models import Order, Status
+from shopfloor.orders.models import Order, OrderLine, Status
 from shopfloor.orders.placing import finalise
 from shopfloor.orders.statuses import unpaid
 from shopfloor.payments import DifferenceKind
 
 
-def label_of(order: Order) -> str:
+def label_of(order_id: UUID) -> str:
     """What the payer reads on the statement."""
-    return order.id.hex[-8:].upper()
+    return order_id.hex[-8:].upper()
 
 
 async def apply_report(
-    tx: Tx, *, payment: payments.Payment, outcome: payments.Outcome, actor: str | None = None
+    tx: Tx,
+    *,
+    payment: payments.Payment,
+    outcome: payments.Outcome,
+    actor: str | None = None,
+    terms: policies.ShopTerms | None = None,
 ) -> Order:
-    """Apply `outcome` to an attempt and its order.  The same report again changes nothing."""
-    order, _ = await lifecycle.lock(tx, shop_id=payment.shop_id, order_id=payment.subject_id)
+    """Apply `outcome` to an attempt and its order.  The same report again changes nothing.
+
+    `terms`: the shop's, where they have just been read.
+    """
+    order, lines = await lifecycle.lock(tx, shop_id=payment.shop_id, order_id=payment.subject_id)
     payment = await payments.attempts.lock(tx, payment_id=payment.id)
     if isinstance(outcome, payments.Charged):
-        return await _charged(tx, order, payment, outcome, actor=actor or payment.provider)
+        return await _charged(tx, order, lines, payment, outcome, actor=actor or payment.provider)
     if order.status is Status.DRAFT:
-        return await finalise(tx, payment, outcome)
+        return await finalise(tx, payment, outcome, terms=terms, locked=(order, lines))
     if isinstance(outcome, payments.Declined) and not payment.state.is_over:
         await payments.record(
             tx,
@@ -46,7 +56,13 @@ async def apply_report(
 
 
 async def _charged(
-    tx: Tx, order: Order, payment: payments.Payment, outcome: payments.Charged, *, actor: str
+    tx: Tx,
+    order: Order,
+    lines: list[OrderLine],
+    payment: payments.Payment,
+    outcome: payments.Charged,
+    *,
+    actor: str,
 ) -> Order:
     known = await payments.known_charge(
         tx, shop_id=order.shop_id, provider_name=payment.provider, reference=outcome.reference
@@ -66,10 +82,10 @@ async def _charged(
         # What came is kept apart, and this attempt has had its money.
         await payments.attempts.end(tx, payment, payments.State.CAPTURED, note=kind)
         if order.status is Status.DRAFT:
-            return await finalise(tx, payment, payments.Pending())
+            return await finalise(tx, payment, payments.Pending(), locked=(order, lines))
         return order
     if order.status is Status.DRAFT:
-        return await finalise(tx, payment, outcome)
+        return await finalise(tx, payment, outcome, locked=(order, lines))
     return await charges.take_charge(
         tx, order, payment, reference=outcome.reference, amount=outcome.amount, actor=actor, note=""
     )

@@ -101,7 +101,7 @@ async def _resume(db: Database, providers: payments.Providers, draft: sweep_quer
     try:
         known = None
         if payment.amount_minor:
-            known = await payments.look_up(providers, payment, label=label_of(order))
+            known = await payments.look_up(providers, payment, label=label_of(order.id))
         if known is None:
             await pay_and_finish(db, providers, order, payment)
         else:

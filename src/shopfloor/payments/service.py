@@ -58,8 +58,9 @@ async def open_payment(
     expires_at: datetime | None = None,
     contact: Sequence[str] = (),
     address: str = "",
+    is_first: bool = False,
 ) -> Payment:
-    """The attempt under way for this amount in this way, or a new one.
+    """The attempt under way for this amount in this way, or a new one; `is_first`: none can be under way yet.
 
     `contact` and `address`: who asks, for whom too many declines are counted.  Raises ProviderUnknown for a way that is
     not `among`, and for a new attempt at a provider PaymentsPaused and TooManyAttempts.  A way other than that of an attempt under way is a new
@@ -81,17 +82,9 @@ async def open_payment(
     )
     if among is not None:
         provider(among, payment.account)
-    over = {
-        event.payment_id
-        for event in await queries.events(tx, subject_id=subject_id)
-        if event.kind in {PaymentEventKind.CHARGED, PaymentEventKind.FAILED}
-    }
-    for known in await queries.payments(tx, subject_id=subject_id):
-        same = (known.purpose, known.amount_minor, known.account, known.method) == (
-            purpose, amount.minor, payment.account, method,
-        )  # fmt: skip
-        if same and known.id not in over and not known.state.is_over:
-            return known
+    known = None if is_first else await _under_way(tx, payment)
+    if known is not None:
+        return known
     who = guard.who_of(shop_id, contact=contact, address=address) if payment.is_online else []
     if payment.is_online:
         await guard.check(tx, shop_id=shop_id, who=who)
@@ -100,6 +93,21 @@ async def open_payment(
         tx, payment, PaymentEventKind.REQUESTED, amount.minor, reference=str(payment.id), actor=actor
     )
     return payment
+
+
+async def _under_way(tx: Tx, wanted: Payment) -> Payment | None:
+    over = {
+        event.payment_id
+        for event in await queries.events(tx, subject_id=wanted.subject_id)
+        if event.kind in {PaymentEventKind.CHARGED, PaymentEventKind.FAILED}
+    }
+    for known in await queries.payments(tx, subject_id=wanted.subject_id):
+        same = (known.purpose, known.amount_minor, known.account, known.method) == (
+            wanted.purpose, wanted.amount_minor, wanted.account, wanted.method,
+        )  # fmt: skip
+        if same and known.id not in over and not known.state.is_over:
+            return known
+    return None
 
 
 async def record(

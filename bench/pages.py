@@ -35,7 +35,7 @@ from uuid import UUID, uuid4
 
 import httpx
 
-from shopfloor import accounts, catalog, live, purchases, stock
+from shopfloor import accounts, auth, catalog, live, purchases, stock
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.keyring import load_keyring
 from shopfloor.kernel.settings import Settings
@@ -97,9 +97,9 @@ async def within(dsn: str, work: Callable[[Tx], Awaitable[Filled]]) -> Filled:
 
 async def fill(tx: Tx) -> tuple[int, int, list[str]]:
     """The show on air, a product, and the cookies of shoppers."""
-    token = await accounts.ensure_owner_claim(tx)
+    token = await auth.ensure_owner_claim(tx)
     assert token is not None
-    await accounts.claim_owner(
+    await auth.claim_owner(
         tx, token=token, email="owner@example.com", password="a kiln full of bowls", shop_name="Harbour",
         slug="harbour", currency="EUR",
     )  # fmt: skip

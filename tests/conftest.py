@@ -26,7 +26,7 @@ from tests.cluster import copy_cluster, make_place
 from tests.connections import kept_connections
 from tests.emptying import Emptying
 
-from shopfloor.accounts import passwords
+from shopfloor.auth import passwords
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.migrations import migrate
 from shopfloor.kernel.postgres import EmbeddedPostgres

@@ -41,7 +41,7 @@ from rich.progress import Progress
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
-from shopfloor import accounts, catalog, live, shoppers, stock
+from shopfloor import auth, catalog, live, shoppers, stock
 from shopfloor.kernel.database import Database, DatabaseAway, Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.keyring import load_keyring
@@ -306,9 +306,9 @@ async def found_shop(dsn: str) -> Shop:
     db = Database(dsn, size=2)
     await db.open()
     async with db.transaction() as tx:
-        claim = await accounts.ensure_owner_claim(tx)
+        claim = await auth.ensure_owner_claim(tx)
         assert claim is not None, "the database is new"
-        joined = await accounts.claim_owner(
+        joined = await auth.claim_owner(
             tx, token=claim, email="soak@example.com", password=os.urandom(12).hex(), shop_name="Soak",
             slug="soak", currency="EUR",
         )  # fmt: skip

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from click import ClickException
 
-from shopfloor import accounts
+from shopfloor import accounts, auth
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.settings import Settings
@@ -20,7 +20,7 @@ def password_link(settings: Settings, email: str) -> str:
 
     async def make(tx: Tx) -> str:
         try:
-            return await accounts.make_reset(tx, email=email)
+            return await auth.make_reset(tx, email=email)
         except accounts.UnknownMember:
             raise ClickException(f"Nobody here has the address {email}.") from None
 
@@ -38,10 +38,10 @@ def second_factor_off(settings: Settings, email: str) -> None:
 
     async def remove(tx: Tx) -> None:
         try:
-            await accounts.second_factor.remove_second_factor_of(tx, email=email)
+            await auth.second_factor.remove_second_factor_of(tx, email=email)
         except accounts.UnknownMember:
             raise ClickException(f"Nobody here has the address {email}.") from None
-        except accounts.second_factor.SecondFactorOff:
+        except auth.second_factor.SecondFactorOff:
             raise ClickException(f"{email} signs in without a code already.") from None
 
     _in_transaction(settings, remove)
@@ -51,7 +51,7 @@ def rotate_secret(settings: Settings, *, forget_old: bool) -> int:
     """The version of the new key."""
 
     async def rotate(tx: Tx) -> int:
-        return (await accounts.rotate_secret(tx, forget_old=forget_old)).current
+        return (await auth.rotate_secret(tx, forget_old=forget_old)).current
 
     return _in_transaction(settings, rotate)
 

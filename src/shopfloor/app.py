@@ -29,6 +29,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shopfloor import (
     accounts,
+    auth,
     certificates,
     chat,
     collector,
@@ -46,8 +47,8 @@ from shopfloor import (
     wiring,
     worker,
 )
-from shopfloor.accounts import api as accounts_api
-from shopfloor.accounts import people_api, shops_api
+from shopfloor.auth import api as accounts_api
+from shopfloor.auth import people_api, shops_api
 from shopfloor.catalog import api as catalog_api
 from shopfloor.catalog.endpoint import PictureFiles
 from shopfloor.chat import api as chat_api
@@ -382,7 +383,7 @@ async def largest_body(db: Database, scope: Scope) -> int:
             continue
         token = Request(scope).cookies.get(accounts_api.SESSION_COOKIE)
         async with db.transaction() as tx:
-            actor = await accounts.actor(tx, token, found[1])
+            actor = await auth.actor(tx, token, found[1])
         return largest + _AROUND_A_FILE if actor.may(permission) else 0
     return 0
 
@@ -512,7 +513,7 @@ async def serve(
         gc.set_threshold(50_000, 20, 100)
         gc.enable()
         async with node.db.transaction() as tx:
-            claim = await accounts.ensure_owner_claim(tx)
+            claim = await auth.ensure_owner_claim(tx)
         work = (
             worker.loops(
                 node.db, node.lake, node.arrivals, node.settings, node.payments.of, origin=node.public.origin

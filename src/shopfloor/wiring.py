@@ -16,6 +16,7 @@ from starlette.requests import HTTPConnection
 
 from shopfloor import (
     accounts,
+    auth,
     catalog,
     chat,
     collector,
@@ -36,7 +37,7 @@ from shopfloor import (
     web,
     webhooks,
 )
-from shopfloor.accounts.api import SESSION_COOKIE
+from shopfloor.auth.api import SESSION_COOKIE
 from shopfloor.collector import Collector
 from shopfloor.kernel import secrets
 from shopfloor.kernel.database import Database, Tx
@@ -404,7 +405,7 @@ class StaffOfChannels(media.Staff):
                 return False
             shop = await accounts.shop(tx, shop_id)
             try:
-                actor = await accounts.actor(tx, token, shop.slug)
+                actor = await auth.actor(tx, token, shop.slug)
             except Refusal:
                 return False
         return actor.may(accounts.Permission.SHOW_VIEW)
@@ -441,7 +442,7 @@ def room_handlers(
         async with db.transaction() as tx:
             shop = await accounts.shop(tx, shop_id)
             try:
-                actor = await accounts.actor(tx, token, shop.slug)
+                actor = await auth.actor(tx, token, shop.slug)
             except Refusal:
                 return None
         if actor.may(accounts.Permission.SHOW_RUN):

@@ -17,7 +17,7 @@ from typing import Any, Final
 import uvloop
 
 from shopfloor import (
-    accounts,
+    auth,
     catalog,
     collector,
     customers,
@@ -97,7 +97,7 @@ def loops(
 
     async def forget() -> None:
         async with db.transaction() as tx:
-            await accounts.forget_expired(tx)
+            await auth.forget_expired(tx)
         async with db.transaction() as tx:
             await webhooks.forget(tx)
         async with db.transaction() as tx:

@@ -6,8 +6,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from shopfloor import accounts
-from shopfloor.accounts import people_api, shops_api
+from shopfloor import auth
+from shopfloor.auth import people_api, shops_api
 from shopfloor.kernel import http
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.keyring import load_keyring
@@ -19,12 +19,12 @@ PASSWORD = "correct horse battery"
 
 
 @pytest.fixture
-async def owner(database: Database) -> accounts.Joined:
+async def owner(database: Database) -> auth.Joined:
     """The first person of the node, owner of the shop 'atelier'."""
     async with database.transaction() as tx:
-        token = await accounts.ensure_owner_claim(tx)
+        token = await auth.ensure_owner_claim(tx)
         assert token is not None
-        return await accounts.claim_owner(
+        return await auth.claim_owner(
             tx,
             token=token,
             email="Mei@Example.org",

@@ -9,10 +9,11 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 from starlette.types import Receive, Scope, Send
 
-from shopfloor import access_keys, accounts
+from shopfloor import access_keys, accounts, auth
 from shopfloor.access_keys.api import keyed
-from shopfloor.accounts import Actor, Joined, Permission
-from shopfloor.accounts.api import SignedIn, allowed
+from shopfloor.accounts import Actor, Permission
+from shopfloor.auth import Joined
+from shopfloor.auth.api import SignedIn, allowed
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.route_access import UndecidedRoutes, check_every_route_is_decided, public
 from shopfloor.shoppers.api import Shopper
@@ -75,7 +76,7 @@ async def test_sign_out_everywhere(client: httpx.AsyncClient, owner: Joined) -> 
 
 async def test_a_claim_over_http(client: httpx.AsyncClient, database: Database) -> None:
     async with database.transaction() as tx:
-        token = await accounts.ensure_owner_claim(tx)
+        token = await auth.ensure_owner_claim(tx)
     shop = {"name": "Mine", "slug": "mine", "currency": "CNY", "locale": "zh_CN", "timezone": "Asia/Shanghai"}
     answer = await client.post("/v1/claim", json={"token": "wrong", **MEI, "shop": shop})
     assert (answer.status_code, answer.json()["code"]) == (404, "accounts.unknown_claim")
@@ -101,9 +102,9 @@ async def test_another_shop_is_not_there_for_any_verb(
     client: httpx.AsyncClient, database: Database, owner: Joined, method: str, path: str, body: Any
 ) -> None:
     async with database.transaction() as tx:
-        actor = await accounts.actor(tx, owner.session, "atelier")
+        actor = await auth.actor(tx, owner.session, "atelier")
         invited = await accounts.invite(tx, actor=actor, role=accounts.Role.OWNER)
-        joined = await accounts.join(tx, token=invited.token, email="two@example.org", password=PASSWORD)
+        joined = await auth.join(tx, token=invited.token, email="two@example.org", password=PASSWORD)
         await accounts.create_shop(tx, owner_id=owner.person.id, name="Kiln", slug="kiln", currency="JPY")
     answer = await client.request(method, path, json=body)
     assert (answer.status_code, answer.json()["code"]) == (401, "accounts.sign_in_needed")

@@ -7,9 +7,10 @@ from uuid import UUID
 import pytest
 from argon2 import PasswordHasher
 
-from shopfloor import shoppers
-from shopfloor.accounts import faults, models, passwords
+from shopfloor import auth, shoppers
+from shopfloor.accounts import faults, models
 from shopfloor.accounts.models import PERMISSIONS, Actor, Permission, Role
+from shopfloor.auth import passwords
 from shopfloor.kernel.currencies import DECIMALS
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.keyring import Keyring
@@ -77,8 +78,8 @@ def test_what_is_no_address_is_refused(given: str) -> None:
      "password" * 20],
 )  # fmt: skip
 def test_weak_passwords_are_refused(password: str) -> None:
-    with pytest.raises(models.WeakPassword):
-        models.checked_password(password, email="mei@example.org", names=("Harbour Shop", "harbour"))
+    with pytest.raises(auth.WeakPassword):
+        auth.models.checked_password(password, email="mei@example.org", names=("Harbour Shop", "harbour"))
 
 
 @pytest.mark.parametrize(
@@ -93,7 +94,7 @@ def test_weak_passwords_are_refused(password: str) -> None:
     ],
 )
 def test_long_enough_is_good_enough(password: str) -> None:
-    assert models.checked_password(password, email="mei@example.org") == password
+    assert auth.models.checked_password(password, email="mei@example.org") == password
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ from uuid import UUID
 
 import pytest
 
-from shopfloor import access_keys, accounts
-from shopfloor.accounts import Joined, Permission, Role
+from shopfloor import access_keys, accounts, auth
+from shopfloor.accounts import Permission, Role
+from shopfloor.auth import Joined
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.keyring import Keyring, load_keyring
@@ -38,14 +39,14 @@ async def facts(database: Database) -> list[tuple[str, dict[str, Any]]]:
 
 async def actor_of(database: Database, joined: Joined) -> accounts.Actor:
     async with database.transaction() as tx:
-        return await accounts.actor(tx, joined.session, joined.shop.slug)
+        return await auth.actor(tx, joined.session, joined.shop.slug)
 
 
 async def member(database: Database, owner: Joined, role: Role, email: str) -> Joined:
     async with database.transaction() as tx:
-        actor = await accounts.actor(tx, owner.session, owner.shop.slug)
+        actor = await auth.actor(tx, owner.session, owner.shop.slug)
         invited = await accounts.invite(tx, actor=actor, role=role)
-        return await accounts.join(tx, token=invited.token, email=email, password=PASSWORD)
+        return await auth.join(tx, token=invited.token, email=email, password=PASSWORD)
 
 
 async def second_shop(database: Database, owner: Joined) -> accounts.Shop:
@@ -90,21 +91,21 @@ async def test_the_first_person_owns_the_first_shop(database: Database, owner: J
 
 async def test_a_node_that_is_taken_hands_out_no_link(database: Database, owner: Joined) -> None:
     async with database.transaction() as tx:
-        assert await accounts.ensure_owner_claim(tx) is None
+        assert await auth.ensure_owner_claim(tx) is None
         assert await tx.value("SELECT count(*) FROM accounts.claim") == 0
 
 
 async def claim(tx: Any, token: str, slug: str = "mine", email: str = "a@b.c") -> Joined:
-    return await accounts.claim_owner(
+    return await auth.claim_owner(
         tx, token=token, email=email, password=PASSWORD, shop_name="Mine", slug=slug, currency="EUR"
     )
 
 
 async def test_only_a_link_that_was_given_claims_the_node(database: Database) -> None:
     async with database.transaction() as tx:
-        token = await accounts.ensure_owner_claim(tx)
+        token = await auth.ensure_owner_claim(tx)
         assert token is not None
-    await refused(accounts.UnknownClaim, database, lambda tx: claim(tx, token[:-1]))
+    await refused(auth.UnknownClaim, database, lambda tx: claim(tx, token[:-1]))
     await refused(accounts.BadShop, database, lambda tx: claim(tx, token, slug="No"))
     async with database.transaction() as tx:
         stored = await tx.value("SELECT token_hash FROM accounts.claim")
@@ -115,15 +116,15 @@ async def test_only_a_link_that_was_given_claims_the_node(database: Database) ->
 
 async def test_a_claim_expires(database: Database) -> None:
     async with database.transaction() as tx:
-        token = await accounts.ensure_owner_claim(tx)
+        token = await auth.ensure_owner_claim(tx)
         assert token is not None
         await tx.run("UPDATE accounts.claim SET expires_at = now()")
-    await refused(accounts.UnknownClaim, database, lambda tx: claim(tx, token))
+    await refused(auth.UnknownClaim, database, lambda tx: claim(tx, token))
 
 
 async def test_two_who_claim_at_once_with_two_links_do_not_both_get_it(database: Database) -> None:
     async with database.transaction() as tx:
-        tokens = [await accounts.ensure_owner_claim(tx) for _ in range(4)]
+        tokens = [await auth.ensure_owner_claim(tx) for _ in range(4)]
 
     async def run(n: int, token: str | None) -> Joined:
         assert token is not None
@@ -142,22 +143,22 @@ async def test_two_who_claim_at_once_with_two_links_do_not_both_get_it(database:
 
 
 async def test_a_session_is_stored_as_a_hash_and_ends(database: Database, owner: Joined) -> None:
-    token = await accounts.sign_in(database, email=" MEI@example.org", password=PASSWORD, address="192.0.2.1")
+    token = await auth.sign_in(database, email=" MEI@example.org", password=PASSWORD, address="192.0.2.1")
     async with database.transaction() as tx:
-        assert (await accounts.signed_in(tx, token)).id == owner.person.id
+        assert (await auth.signed_in(tx, token)).id == owner.person.id
         hashes = await tx.connection.execute("SELECT token_hash FROM accounts.session")
         assert all(token.encode() not in row[0] for row in await hashes.fetchall())
-        await accounts.sign_out(tx, session_token=token)
-        with pytest.raises(accounts.SignInNeeded):
-            await accounts.signed_in(tx, token)
-        assert (await accounts.signed_in(tx, owner.session)).id == owner.person.id
+        await auth.sign_out(tx, session_token=token)
+        with pytest.raises(auth.SignInNeeded):
+            await auth.signed_in(tx, token)
+        assert (await auth.signed_in(tx, owner.session)).id == owner.person.id
 
 
 @pytest.mark.parametrize("token", [None, "", "x", "\ud800", "a" * 10_000, "%00", "\0"])
 async def test_a_token_of_nobody_signs_nobody_in(
     database: Database, owner: Joined, token: str | None
 ) -> None:
-    await refused(accounts.SignInNeeded, database, lambda tx: accounts.signed_in(tx, token))
+    await refused(auth.SignInNeeded, database, lambda tx: auth.signed_in(tx, token))
 
 
 async def test_a_session_slides_and_ends_in_any_case(database: Database, owner: Joined) -> None:
@@ -167,29 +168,29 @@ async def test_a_session_slides_and_ends_in_any_case(database: Database, owner: 
     async with database.transaction() as tx:
         assert await rest(tx) < timedelta(days=14)
         await tx.run("UPDATE accounts.session SET seen_at = now() - interval '11 minutes'")
-        await accounts.signed_in(tx, owner.session)
+        await auth.signed_in(tx, owner.session)
         assert await rest(tx) == timedelta(days=14)
         await tx.run(
             "UPDATE accounts.session SET seen_at = now() - interval '1 day', created_at = now() - interval '89 days'"
         )
-        await accounts.signed_in(tx, owner.session)
+        await auth.signed_in(tx, owner.session)
         assert await rest(tx) == timedelta(days=1)
         await tx.run("UPDATE accounts.session SET expires_at = now()")
-        with pytest.raises(accounts.SignInNeeded):
-            await accounts.signed_in(tx, owner.session)
-        assert await accounts.forget_expired(tx) == 1
+        with pytest.raises(auth.SignInNeeded):
+            await auth.signed_in(tx, owner.session)
+        assert await auth.forget_expired(tx) == 1
 
 
 async def test_the_session_a_browser_brought_ends_at_sign_in(database: Database, owner: Joined) -> None:
     planted = owner.session
-    fresh = await accounts.sign_in(
+    fresh = await auth.sign_in(
         database, email="mei@example.org", password=PASSWORD, address="", previous=planted
     )
     assert fresh != planted
     async with database.transaction() as tx:
-        with pytest.raises(accounts.SignInNeeded):
-            await accounts.signed_in(tx, planted)
-        assert (await accounts.signed_in(tx, fresh)).id == owner.person.id
+        with pytest.raises(auth.SignInNeeded):
+            await auth.signed_in(tx, planted)
+        assert (await auth.signed_in(tx, fresh)).id == owner.person.id
 
 
 @pytest.mark.parametrize(
@@ -204,8 +205,8 @@ async def test_wrong_is_wrong_whatever_is_wrong(
     database: Database, owner: Joined, email: str, password: str
 ) -> None:
     before = await counts(database)
-    with pytest.raises(accounts.WrongCredentials) as refusal:
-        await accounts.sign_in(database, email=email, password=password, address="192.0.2.1")
+    with pytest.raises(auth.WrongCredentials) as refusal:
+        await auth.sign_in(database, email=email, password=password, address="192.0.2.1")
     assert refusal.value.body() == {
         "code": "accounts.wrong_credentials", "message": "E-mail address or password are not right.", "facts": {},
     }  # fmt: skip
@@ -217,7 +218,7 @@ async def tries(database: Database, count: int, *, email: str, address: str) -> 
     codes: list[str] = []
     for _ in range(count):
         try:
-            await accounts.sign_in(database, email=email, password="x", address=address)
+            await auth.sign_in(database, email=email, password="x", address=address)
         except Refusal as refusal:
             codes.append(refusal.code)
     return codes
@@ -229,9 +230,9 @@ async def test_guessing_from_one_address_is_stopped_and_the_owner_elsewhere_is_n
     codes = await tries(database, 12, email="mei@example.org", address="203.0.113.9")
 
     assert codes == ["accounts.wrong_credentials"] * 10 + ["accounts.too_many_attempts"] * 2
-    with pytest.raises(accounts.TooManyAttempts):
-        await accounts.sign_in(database, email="mei@example.org", password=PASSWORD, address="203.0.113.9")
-    assert await accounts.sign_in(database, email="mei@example.org", password=PASSWORD, address="192.0.2.1")
+    with pytest.raises(auth.TooManyAttempts):
+        await auth.sign_in(database, email="mei@example.org", password=PASSWORD, address="203.0.113.9")
+    assert await auth.sign_in(database, email="mei@example.org", password=PASSWORD, address="192.0.2.1")
 
 
 async def test_nobody_is_counted_as_somebody_is(database: Database, owner: Joined) -> None:
@@ -267,7 +268,7 @@ async def test_a_good_sign_in_clears_the_account_but_not_the_address(
     database: Database, owner: Joined
 ) -> None:
     await tries(database, 9, email="mei@example.org", address="x")
-    await accounts.sign_in(database, email="mei@example.org", password=PASSWORD, address="x")
+    await auth.sign_in(database, email="mei@example.org", password=PASSWORD, address="x")
 
     async with database.transaction() as tx:
         cursor = await tx.connection.execute("SELECT tries FROM accounts.attempt")
@@ -275,79 +276,75 @@ async def test_a_good_sign_in_clears_the_account_but_not_the_address(
 
 
 async def test_a_changed_password_ends_every_session(database: Database, owner: Joined) -> None:
-    other = await accounts.sign_in(database, email="mei@example.org", password=PASSWORD, address="")
+    other = await auth.sign_in(database, email="mei@example.org", password=PASSWORD, address="")
     async with database.transaction() as tx:
-        fresh = await accounts.change_password(
+        fresh = await auth.change_password(
             tx, person_id=owner.person.id, current=PASSWORD, new="another long sentence"
         )
     async with database.transaction() as tx:
         for old in (owner.session, other):
-            with pytest.raises(accounts.SignInNeeded):
-                await accounts.signed_in(tx, old)
-        assert (await accounts.signed_in(tx, fresh)).id == owner.person.id
+            with pytest.raises(auth.SignInNeeded):
+                await auth.signed_in(tx, old)
+        assert (await auth.signed_in(tx, fresh)).id == owner.person.id
     assert await tries(database, 1, email="mei@example.org", address="") == ["accounts.wrong_credentials"]
-    assert await accounts.sign_in(
-        database, email="mei@example.org", password="another long sentence", address=""
-    )
+    assert await auth.sign_in(database, email="mei@example.org", password="another long sentence", address="")
 
 
 async def test_a_password_is_not_changed_without_the_present_one(database: Database, owner: Joined) -> None:
     async def change(tx: Any, current: str, new: str) -> None:
-        await accounts.change_password(tx, person_id=owner.person.id, current=current, new=new)
+        await auth.change_password(tx, person_id=owner.person.id, current=current, new=new)
 
-    await refused(
-        accounts.WrongCredentials, database, lambda tx: change(tx, "wrong", "another long sentence")
-    )
-    await refused(accounts.WeakPassword, database, lambda tx: change(tx, PASSWORD, "short"))
-    assert await accounts.sign_in(database, email="mei@example.org", password=PASSWORD, address="")
+    await refused(auth.WrongCredentials, database, lambda tx: change(tx, "wrong", "another long sentence"))
+    await refused(auth.WeakPassword, database, lambda tx: change(tx, PASSWORD, "short"))
+    assert await auth.sign_in(database, email="mei@example.org", password=PASSWORD, address="")
 
 
 async def test_a_link_sets_a_password_once_and_ends_every_session(database: Database, owner: Joined) -> None:
     async with database.transaction() as tx:
-        first = await accounts.make_reset(tx, email="MEI@example.org")
+        first = await auth.make_reset(tx, email="MEI@example.org")
     async with database.transaction() as tx:
-        token = await accounts.make_reset(tx, email="mei@example.org")
+        token = await auth.make_reset(tx, email="mei@example.org")
     fresh = "a new long sentence"
 
     async def reset(tx: Any, token: str, password: str) -> None:
-        await accounts.reset_password(tx, token=token, password=password)
+        await auth.reset_password(tx, token=token, password=password)
 
-    await refused(accounts.UnknownReset, database, lambda tx: reset(tx, first, fresh))
-    await refused(accounts.WeakPassword, database, lambda tx: reset(tx, token, "1234567890"))
-    await refused(accounts.WeakPassword, database, lambda tx: reset(tx, token, "atelier2026"))
+    await refused(auth.UnknownReset, database, lambda tx: reset(tx, first, fresh))
+    await refused(auth.WeakPassword, database, lambda tx: reset(tx, token, "1234567890"))
+    await refused(auth.WeakPassword, database, lambda tx: reset(tx, token, "atelier2026"))
     async with database.transaction() as tx:
-        assert (await accounts.signed_in(tx, owner.session)).id == owner.person.id
+        assert (await auth.signed_in(tx, owner.session)).id == owner.person.id
         await reset(tx, token, fresh)
-    await refused(accounts.UnknownReset, database, lambda tx: reset(tx, token, "and another sentence"))
-    await refused(accounts.SignInNeeded, database, lambda tx: accounts.signed_in(tx, owner.session))
-    assert await accounts.sign_in(database, email="mei@example.org", password=fresh, address="")
-    await refused(accounts.UnknownMember, database, lambda tx: accounts.make_reset(tx, email="x@y.z"))
+    await refused(auth.UnknownReset, database, lambda tx: reset(tx, token, "and another sentence"))
+    await refused(auth.SignInNeeded, database, lambda tx: auth.signed_in(tx, owner.session))
+    assert await auth.sign_in(database, email="mei@example.org", password=fresh, address="")
+    await refused(accounts.UnknownMember, database, lambda tx: auth.make_reset(tx, email="x@y.z"))
 
 
 async def test_a_link_for_a_password_expires(database: Database, owner: Joined) -> None:
     async with database.transaction() as tx:
-        token = await accounts.make_reset(tx, email="mei@example.org")
+        token = await auth.make_reset(tx, email="mei@example.org")
         await tx.run("UPDATE accounts.password_reset SET expires_at = now()")
-    await refused(accounts.UnknownReset, database, lambda tx: accounts.reset_for(tx, token=token))
+    await refused(auth.UnknownReset, database, lambda tx: auth.reset_for(tx, token=token))
     async with database.transaction() as tx:
-        assert await accounts.forget_expired(tx) == 1
+        assert await auth.forget_expired(tx) == 1
 
 
 async def test_a_link_for_a_member_opens_no_more_than_its_maker_may_do(
     database: Database, owner: Joined
 ) -> None:
     async with database.transaction() as tx:
-        actor = await accounts.actor(tx, owner.session, "atelier")
+        actor = await auth.actor(tx, owner.session, "atelier")
         invited = await accounts.invite(tx, actor=actor, role=accounts.Role.OWNER)
-        second = await accounts.join(tx, token=invited.token, email="two@example.org", password=PASSWORD)
+        second = await auth.join(tx, token=invited.token, email="two@example.org", password=PASSWORD)
         invited = await accounts.invite(tx, actor=actor, role=accounts.Role.HOST)
-        host = await accounts.join(tx, token=invited.token, email="host@example.org", password=PASSWORD)
+        host = await auth.join(tx, token=invited.token, email="host@example.org", password=PASSWORD)
         kiln = await accounts.create_shop(
             tx, owner_id=second.person.id, name="Kiln", slug="kiln", currency="JPY"
         )
-        second_actor = await accounts.actor(tx, second.session, "atelier")
-        host_actor = await accounts.actor(tx, host.session, "atelier")
-        kiln_actor = await accounts.actor(tx, second.session, "kiln")
+        second_actor = await auth.actor(tx, second.session, "atelier")
+        host_actor = await auth.actor(tx, host.session, "atelier")
+        kiln_actor = await auth.actor(tx, second.session, "kiln")
     cases = [
         (second_actor, owner, accounts.NotAllowed),  # who runs the node
         (actor, second, accounts.NotAllowed),  # who belongs to another shop, too
@@ -357,15 +354,13 @@ async def test_a_link_for_a_member_opens_no_more_than_its_maker_may_do(
     for by, of, refusal in cases:
         await refused(
             refusal, database,
-            lambda tx, by=by, of=of: accounts.make_member_reset(tx, actor=by, person_id=of.person.id),
+            lambda tx, by=by, of=of: auth.make_member_reset(tx, actor=by, person_id=of.person.id),
         )  # fmt: skip
     assert kiln.id == kiln_actor.shop_id
     async with database.transaction() as tx:
-        token = await accounts.make_member_reset(tx, actor=actor, person_id=host.person.id)
-        await accounts.reset_password(tx, token=token, password="a new long sentence")
-    assert await accounts.sign_in(
-        database, email="host@example.org", password="a new long sentence", address=""
-    )
+        token = await auth.make_member_reset(tx, actor=actor, person_id=host.person.id)
+        await auth.reset_password(tx, token=token, password="a new long sentence")
+    assert await auth.sign_in(database, email="host@example.org", password="a new long sentence", address="")
 
 
 async def test_strangers_from_everywhere_do_not_lock_an_account(database: Database, owner: Joined) -> None:
@@ -375,7 +370,7 @@ async def test_strangers_from_everywhere_do_not_lock_an_account(database: Databa
         for code in await tries(database, 1, email="mei@example.org", address=f"203.0.113.{number}")
     ]
     assert codes == ["accounts.wrong_credentials"] * 150
-    assert await accounts.sign_in(database, email="mei@example.org", password=PASSWORD, address="192.0.2.1")
+    assert await auth.sign_in(database, email="mei@example.org", password=PASSWORD, address="192.0.2.1")
 
 
 async def test_a_browser_that_signed_in_before_is_counted_by_itself(
@@ -384,29 +379,27 @@ async def test_a_browser_that_signed_in_before_is_counted_by_itself(
     await tries(database, 11, email="mei@example.org", address="192.0.2.1")
     async with database.transaction() as tx:
         keyring = await load_keyring(tx)
-    cookie = accounts.issue_device(keyring, email="mei@example.org")
-    device = accounts.read_device(keyring, cookie, email=" Mei@Example.org")
+    cookie = auth.issue_device(keyring, email="mei@example.org")
+    device = auth.read_device(keyring, cookie, email=" Mei@Example.org")
     assert device is not None
-    assert accounts.read_device(keyring, cookie, email="other@example.org") is None
+    assert auth.read_device(keyring, cookie, email="other@example.org") is None
     assert (
-        accounts.read_device(
-            keyring, cookie[:-1] + ("0" if cookie[-1] != "0" else "1"), email="mei@example.org"
-        )
+        auth.read_device(keyring, cookie[:-1] + ("0" if cookie[-1] != "0" else "1"), email="mei@example.org")
         is None
     )
-    with pytest.raises(accounts.TooManyAttempts):
-        await accounts.sign_in(database, email="mei@example.org", password=PASSWORD, address="192.0.2.1")
+    with pytest.raises(auth.TooManyAttempts):
+        await auth.sign_in(database, email="mei@example.org", password=PASSWORD, address="192.0.2.1")
 
     async def here(password: str) -> str:
-        return await accounts.sign_in(
+        return await auth.sign_in(
             database, email="mei@example.org", password=password, address="192.0.2.1", device=device
         )
 
     assert await here(PASSWORD)
     for _ in range(10):
-        with pytest.raises(accounts.WrongCredentials):
+        with pytest.raises(auth.WrongCredentials):
             await here("wrong horse battery")
-    with pytest.raises(accounts.TooManyAttempts):
+    with pytest.raises(auth.TooManyAttempts):
         await here(PASSWORD)
 
 
@@ -423,37 +416,35 @@ async def test_ipv6_is_counted_by_what_a_house_has(database: Database, owner: Jo
         for code in await tries(database, 1, email="mei@example.org", address=f"2001:db8:1:{number:x}::1")
     ]
     assert near == ["accounts.wrong_credentials"] * 29 + ["accounts.too_many_attempts"] * 9
-    assert await accounts.sign_in(
-        database, email="mei@example.org", password=PASSWORD, address="2001:db8:2::1"
-    )
+    assert await auth.sign_in(database, email="mei@example.org", password=PASSWORD, address="2001:db8:2::1")
 
 
 async def test_sessions_are_listed_and_ended(database: Database, owner: Joined) -> None:
     firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0"
-    here = await accounts.sign_in(
+    here = await auth.sign_in(
         database,
         email="mei@example.org",
         password=PASSWORD,
         address="",
         user_agent=firefox + "\x00\n" + "x" * 900,
     )
-    third = await accounts.sign_in(database, email="mei@example.org", password=PASSWORD, address="")
+    third = await auth.sign_in(database, email="mei@example.org", password=PASSWORD, address="")
     me = owner.person.id
     async with database.transaction() as tx:
-        listed = await accounts.open_sessions(tx, person_id=me, session_token=here)
+        listed = await auth.open_sessions(tx, person_id=me, session_token=here)
         assert [(each.is_this, each.device[:72], len(each.device)) for each in listed] == [
             (True, firefox + "xx", 300), (False, "", 0), (False, "", 0),
         ]  # fmt: skip
-        await accounts.end_session(tx, person_id=me + 1, session_id=listed[1].id)
-        await accounts.end_session(tx, person_id=me, session_id="nonsense")
-        assert len(await accounts.open_sessions(tx, person_id=me, session_token=here)) == 3
-        assert (await accounts.signed_in(tx, third)).id == me
-        await accounts.end_session(tx, person_id=me, session_id=listed[1].id)
-        assert len(await accounts.open_sessions(tx, person_id=me, session_token=here)) == 2
-        assert await accounts.end_other_sessions(tx, person_id=me, session_token=here) == 1
-        assert [
-            each.is_this for each in await accounts.open_sessions(tx, person_id=me, session_token=here)
-        ] == [True]
+        await auth.end_session(tx, person_id=me + 1, session_id=listed[1].id)
+        await auth.end_session(tx, person_id=me, session_id="nonsense")
+        assert len(await auth.open_sessions(tx, person_id=me, session_token=here)) == 3
+        assert (await auth.signed_in(tx, third)).id == me
+        await auth.end_session(tx, person_id=me, session_id=listed[1].id)
+        assert len(await auth.open_sessions(tx, person_id=me, session_token=here)) == 2
+        assert await auth.end_other_sessions(tx, person_id=me, session_token=here) == 1
+        assert [each.is_this for each in await auth.open_sessions(tx, person_id=me, session_token=here)] == [
+            True
+        ]
 
 
 # Shops and members
@@ -465,7 +456,7 @@ async def test_somebody_of_another_shop_finds_no_shop(database: Database, owner:
 
     for slug in ("kiln", "nowhere", "", "\0", "Atelier", "a" * 5000):
         await refused(
-            accounts.UnknownShop, database, lambda tx, slug=slug: accounts.actor(tx, host.session, slug)
+            accounts.UnknownShop, database, lambda tx, slug=slug: auth.actor(tx, host.session, slug)
         )
     assert (await actor_of(database, host)).permissions == accounts.PERMISSIONS[Role.HOST]
     async with database.transaction() as tx:
@@ -499,7 +490,7 @@ async def test_an_invitation_is_used_once(database: Database, owner: Joined) -> 
     assert (invited.invitation.role, invited.invitation.email) == (Role.ANALYST, "ana@example.org")
 
     async def join(tx: Any, email: str) -> Joined:
-        return await accounts.join(tx, token=invited.token, email=email, password=PASSWORD, name="Ana")
+        return await auth.join(tx, token=invited.token, email=email, password=PASSWORD, name="Ana")
 
     await refused(accounts.OtherEmail, database, lambda tx: join(tx, "eve@example.org"))
     async with database.transaction() as tx:
@@ -545,7 +536,7 @@ async def test_one_invitation_taken_by_many_at_once_makes_one_member(
     async def run(n: int) -> str:
         try:
             async with database.transaction() as tx:
-                await accounts.join(tx, token=invited.token, email=f"p{n}@b.c", password=PASSWORD)
+                await auth.join(tx, token=invited.token, email=f"p{n}@b.c", password=PASSWORD)
         except Refusal as refusal:
             return refusal.code
         return "joined"
@@ -565,7 +556,7 @@ async def test_one_address_joins_once_also_in_a_race(database: Database, owner: 
     async def run(token: str) -> str:
         try:
             async with database.transaction() as tx:
-                await accounts.join(tx, token=token, email="same@b.c", password=PASSWORD)
+                await auth.join(tx, token=token, email="same@b.c", password=PASSWORD)
         except Refusal as refusal:
             return refusal.code
         return "joined"
@@ -599,8 +590,8 @@ async def test_somebody_signed_in_takes_an_invitation_to_a_second_shop(
         lambda tx: accounts.accept(tx, token=again.token, person=host.person),
     )
     async with database.transaction() as tx:
-        assert (await accounts.actor(tx, host.session, "kiln")).role is Role.FINANCE
-        assert (await accounts.actor(tx, host.session, "atelier")).role is Role.HOST
+        assert (await auth.actor(tx, host.session, "kiln")).role is Role.FINANCE
+        assert (await auth.actor(tx, host.session, "atelier")).role is Role.HOST
 
 
 async def test_only_who_manages_members_invites_changes_and_removes(
@@ -625,7 +616,7 @@ async def test_who_is_removed_is_out_at_the_next_request(database: Database, own
     assert (await actor_of(database, host)).role is Role.ANALYST
     async with database.transaction() as tx:
         await accounts.remove_member(tx, actor=actor, person_id=host.person.id)
-    await refused(accounts.UnknownShop, database, lambda tx: accounts.actor(tx, host.session, "atelier"))
+    await refused(accounts.UnknownShop, database, lambda tx: auth.actor(tx, host.session, "atelier"))
     await refused(
         accounts.UnknownMember,
         database,
@@ -747,7 +738,7 @@ async def test_processes_that_start_at_once_sign_with_the_same_key(database: Dat
 async def test_the_key_can_be_changed(database: Database) -> None:
     async with database.transaction() as tx:
         old = await load_keyring(tx)
-        both = await accounts.rotate_secret(tx)
-        only = await accounts.rotate_secret(tx, forget_old=True)
+        both = await auth.rotate_secret(tx)
+        only = await auth.rotate_secret(tx, forget_old=True)
     assert (both.current, sorted(both.keys), both.keys[1]) == (2, [1, 2], old.keys[1])
     assert (only.current, sorted(only.keys)) == (3, [3])

@@ -8,8 +8,8 @@ import time
 import pytest
 from click.testing import CliRunner
 
-from shopfloor import accounts, cli
-from shopfloor.accounts import totp
+from shopfloor import auth, cli
+from shopfloor.auth import totp
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.keyring import load_keyring
 
@@ -17,11 +17,11 @@ ENVIRONMENT = {"SHOPFLOOR_BASE_URL": "https://shop.example/"}
 
 
 @pytest.fixture
-async def owner(database: Database) -> accounts.Joined:
+async def owner(database: Database) -> auth.Joined:
     async with database.transaction() as tx:
-        token = await accounts.ensure_owner_claim(tx)
+        token = await auth.ensure_owner_claim(tx)
         assert token is not None
-        return await accounts.claim_owner(
+        return await auth.claim_owner(
             tx, token=token, email="mei@example.org", password="correct horse battery", shop_name="Atelier",
             slug="atelier", currency="EUR",
         )  # fmt: skip
@@ -34,17 +34,15 @@ async def shopfloor(dsn: str, *arguments: str) -> tuple[int, str]:
 
 
 async def test_the_command_prints_a_link_that_sets_a_password(
-    database: Database, dsn: str, owner: accounts.Joined
+    database: Database, dsn: str, owner: auth.Joined
 ) -> None:
     code, said = await shopfloor(dsn, "password-reset", "Mei@example.org")
     found = re.fullmatch(r"https://shop\.example/reset/([\w-]{43})\n", said)
     assert (code, found is not None) == (0, True)
     assert found is not None
     async with database.transaction() as tx:
-        await accounts.reset_password(tx, token=found[1], password="another long sentence")
-    assert await accounts.sign_in(
-        database, email="mei@example.org", password="another long sentence", address=""
-    )
+        await auth.reset_password(tx, token=found[1], password="another long sentence")
+    assert await auth.sign_in(database, email="mei@example.org", password="another long sentence", address="")
     code, said = await shopfloor(dsn, "password-reset", "nobody@example.org")
     assert (code, said) == (1, "Error: Nobody here has the address nobody@example.org.\n")
 
@@ -63,27 +61,23 @@ async def test_the_command_changes_the_key_that_signs(
 
 
 async def test_the_command_switches_two_step_sign_in_off(
-    database: Database, dsn: str, owner: accounts.Joined
+    database: Database, dsn: str, owner: auth.Joined
 ) -> None:
     code, said = await shopfloor(dsn, "second-factor-off", "mei@example.org")
     assert (code, said) == (1, "Error: mei@example.org signs in without a code already.\n")
     async with database.transaction() as tx:
-        setup = await accounts.second_factor.begin_second_factor(
+        setup = await auth.second_factor.begin_second_factor(
             tx, person=owner.person, session_token=owner.session, issuer="Shopfloor"
         )
         secret = base64.b32decode(setup.secret)
-        await accounts.second_factor.confirm_second_factor(
+        await auth.second_factor.confirm_second_factor(
             tx, person=owner.person, session_token=owner.session, name=setup.name,
             code=totp.code_at(secret, totp.step_at(time.time())),
         )  # fmt: skip
-    with pytest.raises(accounts.SecondFactorNeeded):
-        await accounts.sign_in(
-            database, email="mei@example.org", password="correct horse battery", address=""
-        )
+    with pytest.raises(auth.SecondFactorNeeded):
+        await auth.sign_in(database, email="mei@example.org", password="correct horse battery", address="")
     code, said = await shopfloor(dsn, "second-factor-off", "Mei@Example.org")
     assert (code, said) == (0, "Mei@Example.org signs in with the password alone.\n")
-    assert await accounts.sign_in(
-        database, email="mei@example.org", password="correct horse battery", address=""
-    )
+    assert await auth.sign_in(database, email="mei@example.org", password="correct horse battery", address="")
     code, said = await shopfloor(dsn, "second-factor-off", "nobody@example.org")
     assert (code, said) == (1, "Error: Nobody here has the address nobody@example.org.\n")

@@ -11,7 +11,7 @@ from tests.app.running import PASSWORD, Owner, Running, variant_of
 
 from shopfloor import web
 from shopfloor.accounts import PERMISSIONS, Permission, Role
-from shopfloor.accounts.api import allowed
+from shopfloor.auth.api import allowed
 from shopfloor.web.console.places import PLACES
 
 

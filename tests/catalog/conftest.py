@@ -8,7 +8,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from shopfloor import accounts, catalog, shop_borders
+from shopfloor import accounts, auth, catalog, shop_borders
 from shopfloor.catalog import api
 from shopfloor.kernel import http
 from shopfloor.kernel.database import Database
@@ -42,7 +42,7 @@ async def shops(database: Database) -> Shops:
             )
         mine = await accounts.create_shop(tx, owner_id=people[0], name="Mine", slug="mine", currency="EUR")
         other = await accounts.create_shop(tx, owner_id=people[1], name="Other", slug="other", currency="JPY")
-        sessions = [await accounts.open_session(tx, person_id=person) for person in people]
+        sessions = [await auth.open_session(tx, person_id=person) for person in people]
         await tx.run("DELETE FROM kernel.outbox")
     return Shops(mine, other, *sessions)
 

@@ -15,7 +15,7 @@ import psycopg
 from tests.app.running import picture
 from tests.upgrade.previous import PASSWORD, SHOP, Buyer, Show
 
-from shopfloor.accounts import totp
+from shopfloor.auth import totp
 
 # Solving takes a moment each time: of these there are a few, used again.
 MOST_PLANS: Final = 6

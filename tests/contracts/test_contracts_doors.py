@@ -22,7 +22,6 @@ SOURCE = Path(shopfloor.__file__).parent
 TESTS = Path(__file__).parents[1]
 LIMIT = 45
 NOT_YET: dict[str, int] = {
-    "accounts": 70,
     "orders": 62,
     "payments": 94,
     "stock": 88,
@@ -165,12 +164,12 @@ def test_a_front_door_shows_nothing_that_nobody_comes_for(module: str) -> None:
         ("from shopfloor import catalog\ncatalog.pictures(1)", {("catalog", "pictures")}),
         ("from shopfloor import stock as goods\ngoods.HoldState.ACTIVE.value", {("stock", "HoldState")}),
         (
-            "from shopfloor import accounts\naccounts.second_factor.setup_of",
-            {("accounts", "second_factor.setup_of")},
+            "from shopfloor import auth\nauth.second_factor.setup_of",
+            {("auth", "second_factor.setup_of")},
         ),
         (
-            "from shopfloor.accounts import second_factor\nsecond_factor.issuer",
-            {("accounts", "second_factor.issuer")},
+            "from shopfloor.auth import second_factor\nsecond_factor.issuer",
+            {("auth", "second_factor.issuer")},
         ),
         (
             'A = {"load": ("shopfloor.loadtest.command_line", "command", "Drive it.")}',

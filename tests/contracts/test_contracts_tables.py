@@ -15,14 +15,21 @@ import shopfloor
 
 SOURCE = Path(shopfloor.__file__).parent
 ORDER = [
-    "kernel", "access_keys", "forms", "accounts", "approvals", "mail_signing", "pricing", "catalog", "collector", "stock", "media", "live", "rooms", "promotions", "payments", "disputes", "purchases", "policies",
+    "kernel", "access_keys", "forms", "accounts", "auth", "approvals", "mail_signing", "pricing", "catalog", "collector", "stock", "media", "live", "rooms", "promotions", "payments", "disputes", "purchases", "policies",
     "orders", "chat", "fapiao", "returns",
     "metrics", "demand", "supply", "integrity", "notifications", "customers", "webhooks", "push", "settlement", "federation",
 ]  # fmt: skip
 OWNERS = {
     "accounts.access_key": "access_keys",
+    "accounts.attempt": "auth",
+    "accounts.claim": "auth",
     "accounts.form_answer": "forms",
+    "accounts.password_reset": "auth",
+    "accounts.recovery_code": "auth",
+    "accounts.second_factor": "auth",
     "accounts.secret": "kernel",
+    "accounts.session": "auth",
+    "accounts.sign_in_challenge": "auth",
     "live.counter": "rooms",
     "live.notice": "rooms",
     "live.presence_lease": "rooms",

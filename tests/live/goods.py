@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from shopfloor import accounts, catalog, live, media, stock
+from shopfloor import accounts, auth, catalog, live, media, stock
 from shopfloor.kernel.database import Database, Tx
 
 
@@ -23,9 +23,9 @@ class Goods:
 async def make_goods(db: Database, slug: str = "ada", units: int = 10) -> Goods:
     async with db.transaction() as tx:
         if slug == "ada":
-            token = await accounts.ensure_owner_claim(tx)
+            token = await auth.ensure_owner_claim(tx)
             assert token is not None
-            joined = await accounts.claim_owner(
+            joined = await auth.claim_owner(
                 tx, token=token, email="ada@example.com", password="a long password", shop_name="Ada",
                 slug=slug, currency="EUR",
             )  # fmt: skip

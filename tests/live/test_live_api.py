@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 from tests.live.goods import Goods, make_goods
 
-from shopfloor import accounts, chat
+from shopfloor import auth, chat
 from shopfloor.chat import api as chat_api
 from shopfloor.kernel import http
 from shopfloor.kernel.database import Database
@@ -37,7 +37,7 @@ async def app(database: Database) -> FastAPI:
 @pytest.fixture
 async def owner(app: FastAPI, database: Database, goods: Goods) -> AsyncIterator[httpx.AsyncClient]:
     async with database.transaction() as tx:
-        session = await accounts.open_session(tx, person_id=1)
+        session = await auth.open_session(tx, person_id=1)
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="http://shop", cookies={"session": session}
     ) as client:

@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI
 from tests.orders.conftest import PRICE, Market
 
-from shopfloor import accounts, policies
+from shopfloor import accounts, auth, policies
 from shopfloor.kernel import http
 from shopfloor.kernel.services import Services
 from shopfloor.orders import api
@@ -32,7 +32,7 @@ async def member(market: Market, role: accounts.Role) -> str:
             person=person_id,
             role=role.value,
         )
-        return await accounts.open_session(tx, person_id=person_id)
+        return await auth.open_session(tx, person_id=person_id)
 
 
 @pytest.fixture

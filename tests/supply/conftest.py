@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from shopfloor import accounts, catalog, demand, stock, supply
+from shopfloor import accounts, auth, catalog, demand, stock, supply
 from shopfloor.kernel.database import Database
 
 TODAY = date(2026, 12, 1)
@@ -108,14 +108,14 @@ class Works:
 @pytest.fixture
 async def works(database: Database) -> Works:
     async with database.transaction() as tx:
-        token = await accounts.ensure_owner_claim(tx)
+        token = await auth.ensure_owner_claim(tx)
         assert token is not None
-        joined = await accounts.claim_owner(
+        joined = await auth.claim_owner(
             tx, token=token, email="mei@example.org", password="a long password", shop_name="Mei", slug="mei",
             currency="EUR",
         )  # fmt: skip
         shop = joined.shop
-        actor = await accounts.actor(tx, joined.session, "mei")
+        actor = await auth.actor(tx, joined.session, "mei")
         other = await accounts.create_shop(
             tx, owner_id=joined.person.id, name="Kiln", slug="kiln", currency="EUR"
         )

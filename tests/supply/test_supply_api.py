@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from tests.jobs import working
 from tests.supply.conftest import SHOW, Works
 
-from shopfloor import accounts
+from shopfloor import accounts, auth
 from shopfloor.kernel import http
 from shopfloor.kernel.keyring import load_keyring
 from shopfloor.kernel.route_access import check_every_route_is_decided
@@ -133,7 +133,7 @@ async def test_who_is_not_signed_in_or_not_allowed_is_refused(
     assert (await client.request(method, path, json=body)).status_code == 401
     async with works.db.transaction() as tx:
         invited = await accounts.invite(tx, actor=works.actor, role=accounts.Role.MODERATOR)
-        moderator = await accounts.join(
+        moderator = await auth.join(
             tx, token=invited.token, email="mo@example.org", password="a long password"
         )
     client.cookies.set("session", moderator.session)

@@ -15,6 +15,7 @@ from fastapi import FastAPI
 
 from shopfloor import (
     accounts,
+    auth,
     catalog,
     chat,
     live,
@@ -78,9 +79,9 @@ class Stage:
 @pytest.fixture
 async def stage(database: Database, tmp_path: Path) -> AsyncIterator[Stage]:
     async with database.transaction() as tx:
-        token = await accounts.ensure_owner_claim(tx)
+        token = await auth.ensure_owner_claim(tx)
         assert token is not None
-        await accounts.claim_owner(
+        await auth.claim_owner(
             tx,
             token=token,
             email="owner@example.com",

@@ -7,8 +7,8 @@ import time
 import pytest
 from tests.web.conftest import Stage
 
-from shopfloor import accounts
-from shopfloor.accounts import totp
+from shopfloor import accounts, auth
+from shopfloor.auth import totp
 from shopfloor.web.console.account import device_words
 
 PASSWORD = "a long enough one"
@@ -43,8 +43,8 @@ async def test_a_password_is_changed_on_the_page_and_other_devices_are_out(stage
     assert (answer.status_code, answer.headers["location"]) == (303, "/account")
     assert (await stage.client.get("/account")).text.count('name="session"') == 0
     async with stage.db.transaction() as tx:
-        with pytest.raises(accounts.SignInNeeded):
-            await accounts.signed_in(tx, other)
+        with pytest.raises(auth.SignInNeeded):
+            await auth.signed_in(tx, other)
     assert await sign_in(stage, "a fresh long sentence") == 303
 
 
@@ -67,9 +67,9 @@ async def test_name_and_address_are_changed_the_address_by_the_password(stage: S
 async def test_a_member_gets_a_link_that_sets_a_password(stage: Stage) -> None:
     await sign_in(stage)
     async with stage.db.transaction() as tx:
-        actor = await accounts.actor(tx, stage.client.cookies["session"], "harbour")
+        actor = await auth.actor(tx, stage.client.cookies["session"], "harbour")
         invited = await accounts.invite(tx, actor=actor, role=accounts.Role.HOST)
-        host = await accounts.join(tx, token=invited.token, email="host@example.com", password=PASSWORD)
+        host = await auth.join(tx, token=invited.token, email="host@example.com", password=PASSWORD)
     path = f"/console/harbour/members/{host.person.id}/password"
     answer = await stage.client.post(path, data={"form_key": "k1"}, follow_redirects=True)
     found = re.search(r"http://shop\.test(/reset/[\w-]{43})<", answer.text)
@@ -82,7 +82,7 @@ async def test_a_member_gets_a_link_that_sets_a_password(stage: Stage) -> None:
     answer = await stage.client.post(found[1], data={"password": "a fresh long sentence"})
     assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in")
     assert (await stage.client.get(found[1])).status_code == 404
-    assert await accounts.sign_in(
+    assert await auth.sign_in(
         stage.db, email="host@example.com", password="a fresh long sentence", address=""
     )
 

@@ -11,7 +11,7 @@ from tests.metrics import conftest as small
 from tests.services import give
 from tests.web.conftest import Stage
 
-from shopfloor import accounts, collector, demand, job_handlers, live, media, metrics, stock, supply
+from shopfloor import accounts, auth, collector, demand, job_handlers, live, media, metrics, stock, supply
 from shopfloor.kernel.services import services_in
 from shopfloor.kernel.settings import Settings
 from shopfloor.metrics import jobs as metrics_jobs
@@ -45,9 +45,9 @@ async def colleague(desk: Stage, role: accounts.Role) -> None:
     """The client goes on as somebody with this role."""
     async with desk.db.transaction() as tx:
         token = desk.client.cookies["session"]
-        owner = await accounts.actor(tx, token, "harbour")
+        owner = await auth.actor(tx, token, "harbour")
         invited = await accounts.invite(tx, actor=owner, role=role, email=None)
-        joined = await accounts.join(
+        joined = await auth.join(
             tx, token=invited.token, email=f"{role}@example.com", password="another long one", name="Ann"
         )
     desk.client.cookies.set("session", joined.session, domain="shop.test")
@@ -55,7 +55,7 @@ async def colleague(desk: Stage, role: accounts.Role) -> None:
 
 async def actor(desk: Stage) -> accounts.Actor:
     async with desk.db.transaction() as tx:
-        return await accounts.actor(tx, desk.client.cookies["session"], "harbour")
+        return await auth.actor(tx, desk.client.cookies["session"], "harbour")
 
 
 async def foreseen(desk: Stage, *, units: int = 40) -> None:
@@ -176,7 +176,7 @@ async def test_a_role_opens_its_pages_and_no_others(desk: Stage, role: accounts.
 
 async def test_somebody_of_another_shop_finds_nothing(desk: Stage) -> None:
     async with desk.db.transaction() as tx:
-        owner = await accounts.signed_in(tx, desk.client.cookies["session"])
+        owner = await auth.signed_in(tx, desk.client.cookies["session"])
         await accounts.create_shop(
             tx, owner_id=owner.id, name="Other", slug="other", currency="EUR", locale="en", timezone="UTC"
         )

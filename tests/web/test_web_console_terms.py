@@ -4,7 +4,7 @@ import re
 
 from tests.web.conftest import Stage
 
-from shopfloor import accounts, policies
+from shopfloor import accounts, auth, policies
 from shopfloor.policies import bank_details
 from shopfloor.web.console.form_values import (
     day_of,
@@ -24,9 +24,9 @@ async def member(stage: Stage, role: accounts.Role, name: str) -> str:
     """A session of somebody new with this role, invited by the first owner."""
     async with stage.db.transaction() as tx:
         owner = await tx.value("SELECT id FROM accounts.person WHERE email = 'owner@example.com'")
-        actor = await accounts.actor(tx, await accounts.open_session(tx, person_id=owner), "harbour")
+        actor = await auth.actor(tx, await auth.open_session(tx, person_id=owner), "harbour")
         invited = await accounts.invite(tx, actor=actor, role=role)
-        joined = await accounts.join(
+        joined = await auth.join(
             tx, token=invited.token, email=f"{name}@example.com", password="a long enough one", name=name
         )
     return joined.session
@@ -111,7 +111,7 @@ async def test_every_owner_is_told_of_a_change_until_that_owner_has_seen_it(stag
 async def test_the_first_bank_details_of_a_shop_are_no_news_to_who_gives_them(stage: Stage) -> None:
     owner = await member(stage, accounts.Role.OWNER, "Ona")
     async with stage.db.transaction() as tx:
-        actor = await accounts.actor(tx, owner, "harbour")
+        actor = await auth.actor(tx, owner, "harbour")
         # What was there before any person of this release gave it is told.
         assert [each.changed_by for each in await bank_details.unseen(tx, actor=actor)] == [None]
         await bank_details.change(tx, actor=actor, pay_to="")

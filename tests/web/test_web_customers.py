@@ -12,7 +12,7 @@ from tests.services import give
 from tests.web.conftest import Stage
 from tests.web.test_web_checkout import FORM
 
-from shopfloor import accounts, customers, notifications, orders, shoppers, wiring
+from shopfloor import accounts, auth, customers, notifications, orders, shoppers, wiring
 from shopfloor.collector import Collector
 from shopfloor.customers import signing_in
 from shopfloor.kernel import secrets
@@ -624,7 +624,7 @@ async def member(stage: Stage, role: accounts.Role) -> None:
                 person=person,
                 role=role,
             )
-        stage.client.cookies.set("session", await accounts.open_session(tx, person_id=person))
+        stage.client.cookies.set("session", await auth.open_session(tx, person_id=person))
 
 
 async def test_the_shop_finds_customers_by_name_mail_and_the_end_of_a_phone(

@@ -7,7 +7,7 @@ import pytest
 from starlette.requests import Request
 from tests.web.conftest import Stage
 
-from shopfloor import accounts
+from shopfloor import accounts, auth
 from shopfloor.kernel.currencies import DECIMALS
 from shopfloor.web import regions
 from shopfloor.web.languages import LANGUAGES
@@ -22,7 +22,7 @@ async def fresh_claim(stage: Stage) -> str:
     """The address of the first owner's form, on a node that nobody has taken over."""
     async with stage.db.transaction() as tx:
         await tx.run("TRUNCATE accounts.person, accounts.shop CASCADE")
-        token = await accounts.ensure_owner_claim(tx)
+        token = await auth.ensure_owner_claim(tx)
     return f"/claim/{token}"
 
 
@@ -112,7 +112,7 @@ async def test_nothing_is_preset_that_nobody_said(stage: Stage) -> None:
 async def test_an_invited_person_hears_everything_at_once(stage: Stage) -> None:
     await stage.client.post("/sign-in", data={"email": "owner@example.com", "password": "a long enough one"})
     async with stage.db.transaction() as tx:
-        actor = await accounts.actor(tx, stage.client.cookies["session"], "harbour")
+        actor = await auth.actor(tx, stage.client.cookies["session"], "harbour")
         invited = await accounts.invite(tx, actor=actor, role=accounts.Role.HOST)
     stage.client.cookies.clear()
     answer = await stage.client.post(

@@ -7,7 +7,7 @@ from tests.services import give
 from tests.web.conftest import Stage
 from tests.web.test_web_console_terms import member
 
-from shopfloor import accounts, notifications
+from shopfloor import accounts, auth, notifications
 from shopfloor.kernel import secrets
 from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.values import new_id
@@ -17,7 +17,7 @@ from shopfloor.notifications import Kind, NewNotice, State, service, telling
 async def sign_in(stage: Stage) -> None:
     async with stage.db.transaction() as tx:
         owner = await tx.value("SELECT id FROM accounts.person WHERE email = 'owner@example.com'")
-        stage.client.cookies.set("session", await accounts.open_session(tx, person_id=owner))
+        stage.client.cookies.set("session", await auth.open_session(tx, person_id=owner))
 
 
 async def tell(stage: Stage, recipient: str, kind: Kind = Kind.TEST, **facts: object) -> UUID:

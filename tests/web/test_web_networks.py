@@ -9,7 +9,7 @@ import pytest
 from tests.web.conftest import Stage
 from tests.web.signed import signed_in
 
-from shopfloor import accounts, orders, stock
+from shopfloor import accounts, auth, orders, stock
 
 RELEASE = "/console/harbour/networks/release"
 FORM = orders.Form(
@@ -88,9 +88,9 @@ async def test_another_shops_network_and_a_host_release_nothing(stage: Stage, tm
     client = await signed_in(stage, tmp_path)
     other = await client.post(RELEASE, data={"network": "4712"})
     async with stage.db.transaction() as tx:
-        owner = await accounts.actor(tx, client.cookies["session"], "harbour")
+        owner = await auth.actor(tx, client.cookies["session"], "harbour")
         invited = await accounts.invite(tx, actor=owner, role=accounts.Role.HOST, email=None)
-        joined = await accounts.join(
+        joined = await auth.join(
             tx, token=invited.token, email="host@example.com", password="another long one", name="Ann"
         )
     client.cookies.set("session", joined.session, domain="shop.test")

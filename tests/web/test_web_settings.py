@@ -7,7 +7,7 @@ import pytest
 from tests.web.conftest import Stage
 from tests.web.signed import signed_in
 
-from shopfloor import accounts
+from shopfloor import accounts, auth
 
 HERE = "/console/harbour/terms"
 FORM = {"name": "Harbour & Kiln", "locale": "zh-CN", "timezone": "Asia/Tokyo"}
@@ -61,7 +61,7 @@ async def test_a_shop_without_products_takes_another_currency(
     stage: Stage, client: httpx.AsyncClient
 ) -> None:
     async with stage.db.transaction() as tx:
-        person = await accounts.signed_in(tx, client.cookies["session"])
+        person = await auth.signed_in(tx, client.cookies["session"])
         await accounts.create_shop(tx, owner_id=person.id, name="Second", slug="second", currency="EUR")
     here = "/console/second/terms"
     assert 'value="SEK"' in (await client.get(here)).text
@@ -74,7 +74,7 @@ async def test_a_shop_without_products_takes_another_currency(
 
 async def test_only_an_owner_changes_the_shop(stage: Stage, client: httpx.AsyncClient) -> None:
     async with stage.db.transaction() as tx:
-        person = await accounts.signed_in(tx, client.cookies["session"])
+        person = await auth.signed_in(tx, client.cookies["session"])
         await tx.run(
             "UPDATE accounts.member SET role = 'merchandiser' WHERE person_id = %(id)s", id=person.id
         )

@@ -22,7 +22,7 @@ from tests.waiting import soon
 from tests.web.conftest import Stage
 
 import shopfloor
-from shopfloor import accounts, collector, job_handlers, live, stock, supply, wiring
+from shopfloor import auth, collector, job_handlers, live, stock, supply, wiring
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.services import services_in
@@ -107,8 +107,8 @@ async def test_a_signal_becomes_a_promise_with_no_hand_but_the_merchants(
             tx, shop_id=shop_id, supplier_id=maker.id, product_id=stage.shirt.id,
             terms=supply.QuoteTerms(currency="CNY", tiers=(supply.Tier(1, 100),), lead_days=5, late_days=0),
         )  # fmt: skip
-        owner = await accounts.open_session(tx, person_id=1)
-        actor = await accounts.actor(tx, owner, stage.shop.slug)
+        owner = await auth.open_session(tx, person_id=1)
+        actor = await auth.actor(tx, owner, stage.shop.slug)
         await live.start_show(tx, shop_id=shop_id, show_id=stage.show.id)
         [offer] = await live.offers(tx, shop_id=shop_id, show_id=stage.show.id)
         await live.feature(tx, shop_id=shop_id, show_id=stage.show.id, offer_id=offer.id)

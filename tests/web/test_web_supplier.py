@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from tests.web.conftest import Stage
 
-from shopfloor import access_keys, accounts, demand, stock, supply
+from shopfloor import access_keys, accounts, auth, demand, stock, supply
 from shopfloor.kernel.values import now
 
 
@@ -55,11 +55,11 @@ class Workshop:
 @pytest.fixture
 async def workshop(stage: Stage) -> Workshop:
     shop_id = stage.shop.id
-    token = await accounts.sign_in(
+    token = await auth.sign_in(
         stage.db, email="owner@example.com", password="a long enough one", address="127.0.0.1"
     )
     async with stage.db.transaction() as tx:
-        actor = await accounts.actor(tx, token, "harbour")
+        actor = await auth.actor(tx, token, "harbour")
         supplier = await supply.add_supplier(tx, shop_id=shop_id, name="七山针织", locale="zh_CN")
         await supply.add_quote(
             tx,

@@ -1,11 +1,10 @@
-"""All that is wrong with what somebody typed about a shop or about themselves, field by field, at once."""
+"""All that is wrong with what somebody typed about a shop, field by field, at once."""
 
 import re
-from collections.abc import Iterable
 from typing import Final
 from zoneinfo import available_timezones
 
-from shopfloor.accounts.models import RESERVED_SLUGS, BadShop, Shop, checked_email, checked_password, is_slug
+from shopfloor.accounts.models import RESERVED_SLUGS, BadShop, Shop, is_slug
 from shopfloor.kernel.currencies import DECIMALS
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.text import line
@@ -45,19 +44,4 @@ def of_shop(*, name: str, slug: str, currency: str, locale: str, timezone: str) 
         faults["locale"] = BadShop("This is not a language, as in en or zh_CN.", field="locale")
     if timezone not in available_timezones():
         faults["timezone"] = BadShop("This is not a time zone, as in Asia/Shanghai.", field="timezone")
-    return faults
-
-
-def of_person(*, email: str, password: str, name: str, shops: Iterable[str] = ()) -> dict[str, Refusal]:
-    """Everything that keeps somebody new from coming in, by field.  `shops` are names a password must not be."""
-    faults: dict[str, Refusal] = {}
-    for field, check in (
-        ("person", lambda: line(name, field="person", longest=100)),
-        ("email", lambda: checked_email(email)),
-        ("password", lambda: checked_password(password, email=email, names=shops)),
-    ):
-        try:
-            check()
-        except Refusal as refusal:
-            faults[field] = refusal
     return faults

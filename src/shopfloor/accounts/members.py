@@ -13,6 +13,7 @@ from shopfloor.accounts.events import (
     RoleChanged,
 )
 from shopfloor.accounts.models import (
+    PERMISSIONS,
     Actor,
     AlreadyMember,
     Invitation,
@@ -28,8 +29,10 @@ from shopfloor.accounts.models import (
     Shop,
     UnknownInvitation,
     UnknownMember,
+    UnknownShop,
     can_grant,
     checked_email,
+    is_slug,
 )
 from shopfloor.accounts.shops import shop
 from shopfloor.kernel import outbox
@@ -47,6 +50,19 @@ async def memberships(tx: Tx, person_id: int) -> list[Membership]:
         )
         for row in rows
     ]
+
+
+async def actor_of(tx: Tx, *, person_id: int, shop_slug: str) -> Actor:
+    """This person as who acts in the shop.  Raises UnknownShop, also where the person does not belong to it."""
+    row = (
+        await member_queries.membership(tx, person_id=person_id, slug=shop_slug)
+        if is_slug(shop_slug)
+        else None
+    )
+    if row is None:
+        raise UnknownShop
+    role = Role(row.role)
+    return Actor(person_id=person_id, shop_id=row.id, role=role, permissions=PERMISSIONS[role])
 
 
 async def members(tx: Tx, *, shop_id: int) -> list[Member]:

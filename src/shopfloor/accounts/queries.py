@@ -25,28 +25,6 @@ async def is_anybody_here(tx: Tx) -> bool:
     return await tx.value("SELECT EXISTS (SELECT 1 FROM accounts.person)")
 
 
-async def insert_claim(tx: Tx, *, token_hash: bytes, hours: int) -> None:
-    await tx.run(
-        """
-        INSERT INTO accounts.claim (token_hash, expires_at)
-        VALUES (%(token_hash)s, now() + make_interval(hours => %(hours)s))
-        """,
-        token_hash=token_hash,
-        hours=hours,
-    )
-
-
-async def is_claim_valid(tx: Tx, *, token_hash: bytes) -> bool:
-    return await tx.value(
-        "SELECT EXISTS (SELECT 1 FROM accounts.claim WHERE token_hash = %(token_hash)s AND expires_at > now())",
-        token_hash=token_hash,
-    )
-
-
-async def delete_claims(tx: Tx) -> int:
-    return await tx.run("DELETE FROM accounts.claim")
-
-
 # People
 
 
@@ -136,46 +114,3 @@ async def set_person(tx: Tx, *, person_id: int, name: str, email: str) -> None:
         name=name,
         email=email,
     )
-
-
-# Links that set a password
-
-
-async def insert_reset(tx: Tx, *, token_hash: bytes, person_id: int, made_by: int | None, hours: int) -> None:
-    await tx.run(
-        """
-        INSERT INTO accounts.password_reset (token_hash, person_id, made_by, expires_at)
-        VALUES (%(token_hash)s, %(person_id)s, %(made_by)s, now() + make_interval(hours => %(hours)s))
-        """,
-        token_hash=token_hash,
-        person_id=person_id,
-        made_by=made_by,
-        hours=hours,
-    )
-
-
-async def reset_for(tx: Tx, *, token_hash: bytes) -> Person | None:
-    """Whose password this link sets.  Locks the link until the transaction ends."""
-    return await tx.first(
-        Person,
-        """
-        SELECT p.id, p.email, p.name, p.is_operator
-          FROM accounts.password_reset r JOIN accounts.person p ON p.id = r.person_id
-         WHERE r.token_hash = %(token_hash)s AND r.expires_at > now() FOR UPDATE OF r
-        """,
-        token_hash=token_hash,
-    )
-
-
-async def delete_resets(tx: Tx, *, person_id: int) -> int:
-    return await tx.run(
-        "DELETE FROM accounts.password_reset WHERE person_id = %(person_id)s", person_id=person_id
-    )
-
-
-async def delete_expired_resets(tx: Tx) -> int:
-    return await tx.run("DELETE FROM accounts.password_reset WHERE expires_at <= now()")
-
-
-async def delete_expired_claims(tx: Tx) -> int:
-    return await tx.run("DELETE FROM accounts.claim WHERE expires_at <= now()")

@@ -10,8 +10,8 @@ from fastapi import Depends, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from shopfloor import accounts, catalog, pricing
-from shopfloor.accounts.api import allowed
+from shopfloor import accounts, auth, catalog, pricing
+from shopfloor.auth.api import allowed
 from shopfloor.catalog.models import (
     Bundle,
     Kind,
@@ -44,7 +44,7 @@ router = Router(prefix="/v1/{shop}/products", tags=["catalog"])
 Viewer = Annotated[accounts.Actor, Depends(allowed(accounts.Permission.CATALOG_VIEW))]
 Editor = Annotated[accounts.Actor, Depends(allowed(accounts.Permission.CATALOG_EDIT))]
 
-_SHARED = (accounts.SignInNeeded, accounts.NotAllowed, accounts.UnknownShop, catalog.UnknownProduct)
+_SHARED = (auth.SignInNeeded, accounts.NotAllowed, accounts.UnknownShop, catalog.UnknownProduct)
 
 _PRICE = (
     PriceUnreadable, catalog.PriceNegative, PriceDecimals, catalog.PriceTooLarge, AmountAmbiguous,

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from shopfloor import chat
 from shopfloor.accounts import Actor, Permission
-from shopfloor.accounts.api import allowed
+from shopfloor.auth.api import allowed
 from shopfloor.chat.models import BadWord, Line, Moderation, Mute, Reason, UnknownLine, WordProtected
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id

@@ -9,7 +9,7 @@ import msgspec
 from fastapi import Depends, Query, Request, Response
 
 from shopfloor.accounts import Actor, NotAllowed, Permission
-from shopfloor.accounts.api import allowed
+from shopfloor.auth.api import allowed
 from shopfloor.customers import service
 from shopfloor.customers.models import Erased, Listed, UnknownCustomer
 from shopfloor.kernel import paging

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from shopfloor import live, metrics
 from shopfloor.accounts import Actor, Permission
-from shopfloor.accounts.api import allowed
+from shopfloor.auth.api import allowed
 from shopfloor.demand import service
 from shopfloor.demand.jobs import PATIENCE, ask_forecast, forecast_state
 from shopfloor.demand.models import BadHorizon, UnknownForecast

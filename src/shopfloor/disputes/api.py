@@ -7,7 +7,7 @@ from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from shopfloor.accounts import Actor, Permission
-from shopfloor.accounts.api import allowed
+from shopfloor.auth.api import allowed
 from shopfloor.disputes import service
 from shopfloor.disputes.models import Answer, Dispute, DisputeNotFound, DisputeOver
 from shopfloor.kernel.http import Db, refusals, with_links

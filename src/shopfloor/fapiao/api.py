@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from shopfloor import orders
 from shopfloor.accounts import Actor, Permission
-from shopfloor.accounts.api import allowed
+from shopfloor.auth.api import allowed
 from shopfloor.fapiao import models, service, sheet
 from shopfloor.fapiao.models import State, TitleKind, Via, Wanted, Why
 from shopfloor.kernel import paging

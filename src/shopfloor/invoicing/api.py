@@ -7,7 +7,7 @@ from fastapi import Depends, Response
 
 from shopfloor import documents, orders
 from shopfloor.accounts import Actor, Permission
-from shopfloor.accounts.api import allowed
+from shopfloor.auth.api import allowed
 from shopfloor.kernel.http import Db, refusals
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.routes import Router

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from shopfloor import accounts, live
 from shopfloor.accounts import Actor, Permission
-from shopfloor.accounts.api import allowed
+from shopfloor.auth.api import allowed
 from shopfloor.kernel import paging
 from shopfloor.kernel.amounts import PriceLeap
 from shopfloor.kernel.border import IDS_AS_NAMES, Id, Moment

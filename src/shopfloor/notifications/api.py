@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from shopfloor import orders
 from shopfloor.accounts import Actor, Permission
-from shopfloor.accounts.api import allowed
+from shopfloor.auth.api import allowed
 from shopfloor.kernel import paging
 from shopfloor.kernel.http import Db, refusals, with_links
 from shopfloor.kernel.routes import Router

@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import Final
 from uuid import UUID, uuid5
 
-from shopfloor import accounts, live
+from shopfloor import auth, live
 from shopfloor.accounts import Shop
 from shopfloor.kernel import paging, text
 from shopfloor.kernel.database import Tx
@@ -472,7 +472,7 @@ async def answer_resets(tx: Tx, *, box: Callable[[], Box]) -> int:
             since=now() - RESET_PAUSE,
         ):
             continue
-        token = await accounts.make_reset(tx, email=person.email)
+        token = await auth.make_reset(tx, email=person.email)
         await tell(
             tx,
             NewNotice(

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from shopfloor import approvals, payments, purchases
 from shopfloor.accounts import Actor, NotAllowed, Permission
-from shopfloor.accounts.api import allowed
+from shopfloor.auth.api import allowed
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import IDS_AS_NAMES, Day, Id
 from shopfloor.kernel.database import Tx

@@ -7,7 +7,7 @@ from fastapi import Depends, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from shopfloor.accounts import Actor, Permission
-from shopfloor.accounts.api import allowed
+from shopfloor.auth.api import allowed
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.http import Db, refusals, with_links
 from shopfloor.kernel.route_access import public

@@ -8,7 +8,7 @@ from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from shopfloor.accounts import Actor, NotAllowed, Permission
-from shopfloor.accounts.api import allowed
+from shopfloor.auth.api import allowed
 from shopfloor.catalog import UnknownProduct
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id

@@ -6,7 +6,7 @@ from fastapi import Depends, Response
 from pydantic import BaseModel, Field
 
 from shopfloor.accounts import Actor, Permission
-from shopfloor.accounts.api import allowed
+from shopfloor.auth.api import allowed
 from shopfloor.kernel.border import Day, Id
 from shopfloor.kernel.http import Db, refusals
 from shopfloor.kernel.routes import Router

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from shopfloor import pricing
 from shopfloor.accounts import Actor, Permission
-from shopfloor.accounts.api import allowed
+from shopfloor.auth.api import allowed
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id, Moment
 from shopfloor.kernel.http import Db, refusals, with_links

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from shopfloor import orders, payments
 from shopfloor.accounts import Actor, Permission
-from shopfloor.accounts.api import allowed
+from shopfloor.auth.api import allowed
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Database

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from shopfloor import live, rooms
 from shopfloor.accounts import Actor, Permission
-from shopfloor.accounts.api import allowed
+from shopfloor.auth.api import allowed
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.http import Db, refusals
 from shopfloor.kernel.routes import Router

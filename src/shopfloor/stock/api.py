@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from shopfloor import catalog
 from shopfloor.accounts import Actor, Permission
-from shopfloor.accounts.api import allowed
+from shopfloor.auth.api import allowed
 from shopfloor.catalog import api as catalog_api
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import IDS_AS_NAMES, Id

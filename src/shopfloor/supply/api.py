@@ -13,7 +13,7 @@ from shopfloor import catalog, live, stock, supply
 from shopfloor.access_keys import Key, UnknownKey
 from shopfloor.access_keys.api import keyed
 from shopfloor.accounts import Actor, Permission
-from shopfloor.accounts.api import allowed
+from shopfloor.auth.api import allowed
 from shopfloor.kernel import jobs, paging
 from shopfloor.kernel.border import IDS_AS_NAMES, Day, Id
 from shopfloor.kernel.http import Csv, Db, refusals, with_links

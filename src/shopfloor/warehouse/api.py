@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 
 from shopfloor import documents, fulfilment, orders
 from shopfloor.accounts import Actor, Permission
-from shopfloor.accounts.api import allowed
+from shopfloor.auth.api import allowed
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import Db, refusals, with_links

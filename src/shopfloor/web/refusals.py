@@ -13,9 +13,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Scope
 
-from shopfloor import accounts
+from shopfloor import accounts, auth
 from shopfloor.accounts import Actor, Shop
-from shopfloor.accounts.api import SESSION_COOKIE
+from shopfloor.auth.api import SESSION_COOKIE
 from shopfloor.kernel import http
 from shopfloor.kernel.database import DatabaseAway
 from shopfloor.kernel.errors import Forbidden, Refusal, TooMany, Unauthenticated
@@ -108,7 +108,7 @@ async def _where(request: Request, problem: Exception | None) -> _Where:
     try:
         async with db.transaction() as tx:
             if in_console:
-                actor = await accounts.actor(tx, request.cookies.get(SESSION_COOKIE), place[2])
+                actor = await auth.actor(tx, request.cookies.get(SESSION_COOKIE), place[2])
                 return _Where(await accounts.shop(tx, actor.shop_id), actor, in_console)
             return _Where(await accounts.shop_by_slug(tx, place[2]))
     except Exception:  # noqa: BLE001 -- whatever it is: what is to be said is something else

@@ -8,8 +8,8 @@ from fastapi import Form, Request
 from markupsafe import Markup
 from starlette.responses import RedirectResponse, Response
 
-from shopfloor import access_keys, accounts, forms
-from shopfloor.accounts.api import SESSION_COOKIE, SignedIn, prove, set_device, set_session
+from shopfloor import access_keys, accounts, auth, forms
+from shopfloor.auth.api import SESSION_COOKIE, SignedIn, prove, set_device, set_session
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import Db, is_secure, public_host, user_agent
 from shopfloor.kernel.route_access import public
@@ -49,8 +49,8 @@ async def _page(
 ) -> Response:
     token = request.cookies.get(SESSION_COOKIE, "")
     async with db.transaction() as tx:
-        sessions = await accounts.open_sessions(tx, person_id=person.id, session_token=token)
-        factor = await accounts.second_factor.second_factor_of(tx, person_id=person.id)
+        sessions = await auth.open_sessions(tx, person_id=person.id, session_token=token)
+        factor = await auth.second_factor.second_factor_of(tx, person_id=person.id)
     return render(
         request,
         "console/account.html",
@@ -106,7 +106,7 @@ async def change_password(
     try:
         await prove(request, db, person, password=current)
         async with db.transaction() as tx:
-            token = await accounts.change_password(
+            token = await auth.change_password(
                 tx, person_id=person.id, current=current, new=new, device=user_agent(request)
             )
     except Refusal as refusal:
@@ -133,10 +133,10 @@ async def end_session(request: Request, person: SignedIn, db: Db, session: Text 
     """One session, or with none named all but this one."""
     async with db.transaction() as tx:
         if session:
-            await accounts.end_session(tx, person_id=person.id, session_id=session)
+            await auth.end_session(tx, person_id=person.id, session_id=session)
         else:
             token = request.cookies.get(SESSION_COOKIE, "")
-            await accounts.end_other_sessions(tx, person_id=person.id, session_token=token)
+            await auth.end_other_sessions(tx, person_id=person.id, session_token=token)
     return _back(request, N_("Signed out there."))
 
 
@@ -144,7 +144,7 @@ async def end_session(request: Request, person: SignedIn, db: Db, session: Text 
 
 
 def _issuer(request: Request) -> str:
-    return accounts.second_factor.issuer(public_host(request))
+    return auth.second_factor.issuer(public_host(request))
 
 
 def _session(request: Request) -> str:
@@ -162,7 +162,7 @@ async def begin_second_factor(request: Request, person: SignedIn, db: Db, passwo
     try:
         await prove(request, db, person, password=password)
         async with db.transaction() as tx:
-            setup = await accounts.second_factor.begin_second_factor(
+            setup = await auth.second_factor.begin_second_factor(
                 tx, person=person, session_token=_session(request), issuer=_issuer(request)
             )
     except Refusal as refusal:
@@ -181,7 +181,7 @@ async def _scan_page(
     request: Request, person: accounts.Person, db: Db, name: str, errors: dict[str, str], status: int = 200
 ) -> Response:
     async with db.transaction() as tx:
-        setup = await accounts.second_factor.setup_of(
+        setup = await auth.second_factor.setup_of(
             tx, person=person, session_token=_session(request), name=name, issuer=_issuer(request)
         )
     drawing = segno.make(setup.uri, error="m", micro=False).svg_inline(
@@ -206,10 +206,10 @@ async def confirm_second_factor(
 ) -> Response:
     try:
         async with db.transaction() as tx:
-            codes = await accounts.second_factor.confirm_second_factor(
+            codes = await auth.second_factor.confirm_second_factor(
                 tx, person=person, session_token=_session(request), name=name, code=code
             )
-    except accounts.second_factor.WrongCode as refusal:
+    except auth.second_factor.WrongCode as refusal:
         errors = {"code": message_of(refusal, language_of(request))}
         return await _scan_page(request, person, db, name, errors, refusal.status)
     return await _reveal(request, person, db, codes)
@@ -222,7 +222,7 @@ async def renew_recovery_codes(
     try:
         await prove(request, db, person, password=password, code=code)
         async with db.transaction() as tx:
-            codes = await accounts.second_factor.renew_recovery_codes(tx, person_id=person.id)
+            codes = await auth.second_factor.renew_recovery_codes(tx, person_id=person.id)
     except Refusal as refusal:
         errors = {"codes": _refused(request, refusal)}
         return await _page(request, db, person, errors=errors, status=refusal.status)
@@ -279,7 +279,7 @@ async def remove_second_factor(
     try:
         await prove(request, db, person, password=password, code=code)
         async with db.transaction() as tx:
-            await accounts.second_factor.remove_second_factor(tx, person_id=person.id)
+            await auth.second_factor.remove_second_factor(tx, person_id=person.id)
     except Refusal as refusal:
         errors = {"factor": _refused(request, refusal)}
         return await _page(request, db, person, errors=errors, status=refusal.status)
@@ -290,7 +290,7 @@ async def remove_second_factor(
 @public
 async def reset_page(request: Request, token: str, db: Db) -> Response:
     async with db.transaction() as tx:
-        person = await accounts.reset_for(tx, token=token)
+        person = await auth.reset_for(tx, token=token)
     return render(request, "console/reset.html", whose=person, errors={})
 
 
@@ -299,12 +299,12 @@ async def reset_page(request: Request, token: str, db: Db) -> Response:
 async def reset(request: Request, token: str, db: Db, password: Text = "") -> Response:
     try:
         async with db.transaction() as tx:
-            person = await accounts.reset_for(tx, token=token)
-            await accounts.reset_password(tx, token=token, password=password)
+            person = await auth.reset_for(tx, token=token)
+            await auth.reset_password(tx, token=token, password=password)
     except Refusal as refusal:
         # A link that is over says so again.
         async with db.transaction() as tx:
-            person = await accounts.reset_for(tx, token=token)
+            person = await auth.reset_for(tx, token=token)
         errors = {"password": message_of(refusal, language_of(request))}
         return render(request, "console/reset.html", whose=person, errors=errors, status=refusal.status)
     response = RedirectResponse("/sign-in", status_code=303)

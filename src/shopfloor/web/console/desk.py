@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from shopfloor import accounts, forms
 from shopfloor.accounts import Actor, Permission, Shop
-from shopfloor.accounts.api import SESSION_COOKIE, allowed
+from shopfloor.auth.api import SESSION_COOKIE, allowed
 from shopfloor.kernel.amounts import AmountAmbiguous, PriceLeap
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.errors import Refusal

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Form
 from starlette.responses import Response
 
-from shopfloor import accounts, notifications
+from shopfloor import accounts, auth, notifications
 from shopfloor.accounts import Permission, Role
 from shopfloor.kernel import secrets
 from shopfloor.kernel.border import Id
@@ -28,7 +28,7 @@ async def members(desk: Viewer) -> Response:
     async with desk.work() as tx:
         listed = await accounts.members(tx, shop_id=desk.shop.id)
         invitations = await accounts.invitations(tx, shop_id=desk.shop.id)
-        with_factor = await accounts.second_factor.members_with_one(tx, shop_id=desk.shop.id)
+        with_factor = await auth.second_factor.members_with_one(tx, shop_id=desk.shop.id)
     return desk.page(
         "members.html",
         active="members",
@@ -94,7 +94,7 @@ async def reset_password(desk: Manager, person_id: Id) -> Response:
     """A link with which a member sets a new password."""
     with desk.back_if_refused("/members"):
         async with desk.work() as tx:
-            token = await accounts.make_member_reset(tx, actor=desk.actor, person_id=person_id)
+            token = await auth.make_member_reset(tx, actor=desk.actor, person_id=person_id)
             listed = await accounts.members(tx, shop_id=desk.shop.id)
     name = next((each.name or each.email for each in listed if each.person_id == person_id), "")
     link = public_link(desk.request, f"/reset/{token}")
@@ -106,7 +106,5 @@ async def remove_second_factor(desk: Manager, person_id: Id) -> Response:
     """For a member who lost the device."""
     with desk.back_if_refused("/members"):
         async with desk.work() as tx:
-            await accounts.second_factor.remove_member_second_factor(
-                tx, actor=desk.actor, person_id=person_id
-            )
+            await auth.second_factor.remove_member_second_factor(tx, actor=desk.actor, person_id=person_id)
     return desk.back("/members", desk.say(N_("Two-step sign-in is off for that member.")))

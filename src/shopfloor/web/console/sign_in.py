@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 from fastapi import Form, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from shopfloor import accounts, notifications
-from shopfloor.accounts.api import (
+from shopfloor import accounts, auth, notifications
+from shopfloor.auth.api import (
     SESSION_COOKIE,
     MaybeSignedIn,
     SignedIn,
@@ -55,7 +55,7 @@ async def sign_in(
     request: Request, db: Db, email: Text = "", password: Text = "", to: Text = "/console"
 ) -> Response:
     try:
-        token = await accounts.sign_in(
+        token = await auth.sign_in(
             db,
             email=email,
             password=password,
@@ -64,7 +64,7 @@ async def sign_in(
             device=known_device(request, email),
             user_agent=user_agent(request),
         )
-    except accounts.second_factor.SecondFactorNeeded as needed:
+    except auth.second_factor.SecondFactorNeeded as needed:
         return _code_form(request, str(needed.facts["challenge"]), onward(to), {})
     except Refusal as refusal:
         errors = {"": message_of(refusal, language_of(request))}
@@ -99,8 +99,8 @@ async def sign_in_code(
     language = language_of(request)
     try:
         async with db.transaction() as tx:
-            person = await accounts.second_factor.challenged(tx, token=challenge)
-        token = await accounts.second_factor.finish_sign_in(
+            person = await auth.second_factor.challenged(tx, token=challenge)
+        token = await auth.second_factor.finish_sign_in(
             db,
             token=challenge,
             code=code,
@@ -157,7 +157,7 @@ async def sign_out(request: Request, db: Db) -> Response:
     token = request.cookies.get(SESSION_COOKIE)
     if token is not None:
         async with db.transaction() as tx:
-            await accounts.sign_out(tx, session_token=token)
+            await auth.sign_out(tx, session_token=token)
     response = RedirectResponse("/sign-in", status_code=303)
     clear_session(response, secure=is_secure(request))
     return response
@@ -167,7 +167,7 @@ async def sign_out(request: Request, db: Db) -> Response:
 @public
 async def claim_page(request: Request, token: str, db: Db) -> Response:
     async with db.transaction() as tx:
-        await accounts.check_claim(tx, token=token)
+        await auth.check_claim(tx, token=token)
     return _claim_form(request, _usual(request), {})
 
 
@@ -211,12 +211,12 @@ async def claim(
     timezone: Text = "",
 ) -> Response:
     async with db.transaction() as tx:
-        await accounts.check_claim(tx, token=token)
+        await auth.check_claim(tx, token=token)
     slug = slug.strip().lower()
     new_shop = {
         "slug": slug, "currency": currency, "locale": language_of(request).tag.replace("-", "_"), "timezone": timezone,
     }  # fmt: skip
-    faults = accounts.faults.of_shop(name=shop_name, **new_shop) | accounts.faults.of_person(
+    faults = accounts.faults.of_shop(name=shop_name, **new_shop) | auth.faults.of_person(
         email=email, password=password, name=name, shops=(shop_name, slug)
     )
     if faults:
@@ -225,7 +225,7 @@ async def claim(
         }  # fmt: skip
         return _claim_form(request, values, _said(request, faults), 422)
     async with db.transaction() as tx:
-        joined = await accounts.claim_owner(
+        joined = await auth.claim_owner(
             tx, token=token, email=email, password=password, name=name, shop_name=shop_name, **new_shop
         )
     response = RedirectResponse(f"/console/{joined.shop.slug}", status_code=303)
@@ -281,7 +281,7 @@ async def join(
     language = language_of(request)
     values = {"email": email, "name": name}
     if person is None:
-        faults = accounts.faults.of_person(
+        faults = auth.faults.of_person(
             email=email, password=password, name=name, shops=(shop.name, shop.slug)
         )
         if faults:
@@ -292,7 +292,7 @@ async def join(
             if person is not None:
                 await accounts.accept(tx, token=token, person=person)
             else:
-                joined = await accounts.join(tx, token=token, email=email, password=password, name=name)
+                joined = await auth.join(tx, token=token, email=email, password=password, name=name)
                 session = joined.session
     except (Conflict, Forbidden) as refusal:
         field = "" if person is not None else "email"

@@ -9,27 +9,21 @@ import hashlib
 from datetime import datetime
 from typing import Final
 
-from shopfloor import forms
-from shopfloor.accounts import member_queries, queries, second_factor_queries, session_queries, totp
-from shopfloor.accounts.events import SecondFactorRemoved, SecondFactorSet
-from shopfloor.accounts.members import lock_member
-from shopfloor.accounts.models import (
-    Actor,
-    NotAllowed,
-    Permission,
-    Person,
+from shopfloor import accounts, forms
+from shopfloor.accounts import Actor, NotAllowed, Permission, Person, UnknownMember, checked_email
+from shopfloor.auth import second_factor_queries, session_queries, totp
+from shopfloor.auth.events import SecondFactorRemoved, SecondFactorSet
+from shopfloor.auth.models import (
     SecondFactorNeeded,
     SecondFactorOff,
     SecondFactorOn,
     SignInExpired,
     TooManyAttempts,
-    UnknownMember,
     UnknownSetup,
     WrongCode,
-    checked_email,
 )
-from shopfloor.accounts.service import ATTEMPT_MINUTES
-from shopfloor.accounts.sessions import open_session
+from shopfloor.auth.service import ATTEMPT_MINUTES
+from shopfloor.auth.sessions import open_session
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.keyring import load_keyring
@@ -98,7 +92,8 @@ def issuer(host: str) -> str:
 
 async def members_with_one(tx: Tx, *, shop_id: int) -> set[int]:
     """Those of a shop who sign in with a code, by person."""
-    return set(await second_factor_queries.members_with_second_factor(tx, shop_id=shop_id))
+    people = [each.person_id for each in await accounts.members(tx, shop_id=shop_id)]
+    return set(await second_factor_queries.with_second_factor(tx, person_ids=people))
 
 
 # Setting it up
@@ -156,8 +151,8 @@ async def confirm_second_factor(
     ):
         raise SecondFactorOn
     await forms.forget_form(tx, key=_setup_key(name))
-    for shop in await member_queries.memberships(tx, person_id=person.id):
-        await outbox.record(tx, SecondFactorSet(shop.id, person.id))
+    for each in await accounts.memberships(tx, person.id):
+        await outbox.record(tx, SecondFactorSet(each.shop.id, person.id))
     return await _new_codes(tx, person.id)
 
 
@@ -276,17 +271,17 @@ async def remove_member_second_factor(tx: Tx, *, actor: Actor, person_id: int) -
 
     Raises UnknownMember, SecondFactorOff; NotAllowed where that person can get into more than the actor may decide about.
     """
-    await lock_member(tx, actor, person_id)
-    person = await queries.person(tx, person_id=person_id)
-    shops = await member_queries.memberships(tx, person_id=person_id)
-    if person is None or person.is_operator or any(shop.id != actor.shop_id for shop in shops):
+    await accounts.lock_member(tx, actor, person_id)
+    person = await accounts.person(tx, person_id=person_id)
+    shops = await accounts.memberships(tx, person_id)
+    if person is None or person.is_operator or any(each.shop.id != actor.shop_id for each in shops):
         raise NotAllowed(permission=Permission.MEMBERS_MANAGE)
     await _remove(tx, person_id, removed_by=actor.person_id)
 
 
 async def remove_second_factor_of(tx: Tx, *, email: str) -> None:
     """By whoever has the machine.  Raises UnknownMember or SecondFactorOff."""
-    known = await queries.credentials(tx, email=checked_email(email))
+    known = await accounts.credentials(tx, email=checked_email(email))
     if known is None:
         raise UnknownMember
     await _remove(tx, known.id, removed_by=None)
@@ -297,5 +292,5 @@ async def _remove(tx: Tx, person_id: int, *, removed_by: int | None) -> None:
         raise SecondFactorOff
     await second_factor_queries.delete_recovery_codes(tx, person_id=person_id)
     await second_factor_queries.delete_challenges(tx, person_id=person_id)
-    for shop in await member_queries.memberships(tx, person_id=person_id):
-        await outbox.record(tx, SecondFactorRemoved(shop.id, person_id, removed_by))
+    for each in await accounts.memberships(tx, person_id):
+        await outbox.record(tx, SecondFactorRemoved(each.shop.id, person_id, removed_by))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from shopfloor.accounts.models import Person
+from shopfloor.accounts import Person
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
 
@@ -137,7 +137,7 @@ async def challenged(tx: Tx, *, token_hash: bytes) -> Person | None:
         Person,
         """
         SELECT p.id, p.email, p.name, p.is_operator
-          FROM accounts.sign_in_challenge c JOIN accounts.person p ON p.id = c.person_id
+          FROM accounts.sign_in_challenge c JOIN accounts.v_person p ON p.id = c.person_id
          WHERE c.token_hash = %(token_hash)s AND c.expires_at > now()
         """,
         token_hash=token_hash,
@@ -164,11 +164,9 @@ async def delete_expired_challenges(tx: Tx) -> int:
     return await tx.run("DELETE FROM accounts.sign_in_challenge WHERE expires_at <= now()")
 
 
-async def members_with_second_factor(tx: Tx, *, shop_id: int) -> list[int]:
+async def with_second_factor(tx: Tx, *, person_ids: Sequence[int]) -> list[int]:
+    """Those of these people who have one."""
     return await tx.value(
-        """
-        SELECT coalesce(array_agg(f.person_id), '{}') FROM accounts.second_factor f JOIN accounts.member m ON m.person_id = f.person_id
-         WHERE m.shop_id = %(shop_id)s
-        """,
-        shop_id=shop_id,
+        "SELECT coalesce(array_agg(person_id), '{}') FROM accounts.second_factor WHERE person_id = ANY(%(ids)s)",
+        ids=list(person_ids),
     )

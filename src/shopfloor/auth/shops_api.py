@@ -6,20 +6,11 @@ from typing import Annotated
 from fastapi import Depends, Request, Response
 from pydantic import BaseModel
 
-from shopfloor import accounts
-from shopfloor.accounts import models, second_factor
-from shopfloor.accounts.api import SignedIn, allowed, set_device, set_session
-from shopfloor.accounts.models import (
-    Actor,
-    Invitation,
-    Joined,
-    Membership,
-    NotAllowed,
-    Permission,
-    Person,
-    Role,
-    Shop,
-)
+from shopfloor import accounts, auth
+from shopfloor.accounts import Actor, Invitation, Membership, NotAllowed, Permission, Person, Role, Shop
+from shopfloor.auth import models, second_factor
+from shopfloor.auth.api import SignedIn, allowed, set_device, set_session
+from shopfloor.auth.models import Joined
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.http import Db, is_secure, refusals
 from shopfloor.kernel.route_access import public
@@ -143,13 +134,13 @@ def _joined_out(joined: Joined, request: Request, response: Response) -> MeOut:
 @router.post(
     "/claim",
     status_code=201,
-    responses=refusals(accounts.UnknownClaim, accounts.BadShop, accounts.WeakPassword),
+    responses=refusals(auth.UnknownClaim, accounts.BadShop, auth.WeakPassword),
 )
 @public
 async def claim(body: Claim, request: Request, response: Response, db: Db) -> MeOut:
     """Take this node over with the one-time token that it printed."""
     async with db.transaction() as tx:
-        joined = await accounts.claim_owner(
+        joined = await auth.claim_owner(
             tx,
             token=body.token,
             email=body.email,
@@ -164,7 +155,7 @@ async def claim(body: Claim, request: Request, response: Response, db: Db) -> Me
     return _joined_out(joined, request, response)
 
 
-@router.get("/shops", responses=refusals(accounts.SignInNeeded))
+@router.get("/shops", responses=refusals(auth.SignInNeeded))
 async def list_shops(person: SignedIn, db: Db) -> list[ShopOut]:
     """The shops I belong to."""
     async with db.transaction() as tx:
@@ -174,7 +165,7 @@ async def list_shops(person: SignedIn, db: Db) -> list[ShopOut]:
 @router.post(
     "/shops",
     status_code=201,
-    responses=refusals(accounts.SignInNeeded, accounts.NotAllowed, accounts.SlugTaken, accounts.BadShop),
+    responses=refusals(auth.SignInNeeded, accounts.NotAllowed, accounts.SlugTaken, accounts.BadShop),
 )
 async def create_shop(body: NewShop, person: SignedIn, db: Db) -> ShopOut:
     """One more shop on this node, for its operator."""
@@ -196,13 +187,13 @@ async def create_shop(body: NewShop, person: SignedIn, db: Db) -> ShopOut:
 @router.post(
     "/invitations/join",
     status_code=201,
-    responses=refusals(accounts.UnknownInvitation, accounts.OtherEmail, models.EmailTaken),
+    responses=refusals(accounts.UnknownInvitation, accounts.OtherEmail, accounts.EmailTaken),
 )
 @public
 async def join(body: Answer, request: Request, response: Response, db: Db) -> MeOut:
     """Take an invitation as somebody new."""
     async with db.transaction() as tx:
-        joined = await accounts.join(
+        joined = await auth.join(
             tx, token=body.token, email=body.email, password=body.password, name=body.name
         )
     return _joined_out(joined, request, response)
@@ -268,7 +259,7 @@ async def remove_member(person_id: Id, actor: MembersManager, db: Db) -> None:
 async def make_member_reset(person_id: int, actor: MembersManager, db: Db) -> Token:
     """A one-time link (`/reset/{token}`) with which a member sets a new password; the token is in this answer only."""
     async with db.transaction() as tx:
-        return Token(token=await accounts.make_member_reset(tx, actor=actor, person_id=person_id))
+        return Token(token=await auth.make_member_reset(tx, actor=actor, person_id=person_id))
 
 
 @router.delete(
@@ -291,7 +282,7 @@ async def list_invitations(actor: MembersManager, db: Db) -> list[InvitationOut]
 @router.post(
     "/{shop}/invitations",
     status_code=201,
-    responses=refusals(accounts.UnknownShop, accounts.NotAllowed, models.BadEmail),
+    responses=refusals(accounts.UnknownShop, accounts.NotAllowed, accounts.BadEmail),
 )
 async def invite(body: NewInvitation, actor: MembersManager, db: Db) -> InvitationOut:
     """Invite somebody; the token is in this answer only."""

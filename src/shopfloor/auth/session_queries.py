@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from shopfloor.accounts.models import OpenSession
+from shopfloor.auth.models import OpenSession
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
 
@@ -70,7 +70,7 @@ async def session(tx: Tx, *, token_hash: bytes) -> SessionRow | None:
         SessionRow,
         """
         SELECT p.id, p.email, p.name, p.is_operator, s.seen_at < now() - interval '10 minutes' AS stale
-          FROM accounts.session s JOIN accounts.person p ON p.id = s.person_id
+          FROM accounts.session s JOIN accounts.v_person p ON p.id = s.person_id
          WHERE s.token_hash = %(token_hash)s AND s.expires_at > now()
         """,
         token_hash=token_hash,

@@ -15,17 +15,12 @@ from typing import Annotated, Final
 from fastapi import Depends, Path, Request, Response
 from starlette.requests import HTTPConnection
 
-from shopfloor import accounts
-from shopfloor.accounts import second_factor
-from shopfloor.accounts.device import COOKIE as DEVICE_COOKIE
-from shopfloor.accounts.models import (
-    Actor,
-    NotAllowed,
-    Permission,
-    Person,
-)
-from shopfloor.accounts.sessions import SESSION_AT_MOST_DAYS
-from shopfloor.accounts.sign_in import check_password
+from shopfloor import auth
+from shopfloor.accounts import Actor, NotAllowed, Permission, Person
+from shopfloor.auth import second_factor
+from shopfloor.auth.device import COOKIE as DEVICE_COOKIE
+from shopfloor.auth.sessions import SESSION_AT_MOST_DAYS
+from shopfloor.auth.sign_in import check_password
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.http import Db, client_address, is_secure
 from shopfloor.kernel.keyring import Keyring
@@ -48,7 +43,7 @@ class _Allowed:
     async def __call__(self, shop: Annotated[str, Path()], request: Request, db: Db) -> Actor:
         token = request.cookies.get(SESSION_COOKIE)
         async with db.transaction() as tx:
-            actor = await accounts.actor(tx, token, shop)
+            actor = await auth.actor(tx, token, shop)
         if not actor.may(self.permission):
             raise NotAllowed(permission=self.permission, role=actor.role)
         return actor
@@ -67,7 +62,7 @@ def allowed(permission: Permission) -> _Allowed:
 async def signed_in_person(request: Request, db: Db) -> Person:
     """For `Depends`: whoever is signed in, in whatever shop.  Refuses with SignInNeeded (401)."""
     async with db.transaction() as tx:
-        return await accounts.signed_in(tx, request.cookies.get(SESSION_COOKIE))
+        return await auth.signed_in(tx, request.cookies.get(SESSION_COOKIE))
 
 
 async def person_if_signed_in(request: Request, db: Db) -> Person | None:
@@ -77,8 +72,8 @@ async def person_if_signed_in(request: Request, db: Db) -> Person | None:
         return None
     async with db.transaction() as tx:
         try:
-            return await accounts.signed_in(tx, token)
-        except accounts.SignInNeeded:
+            return await auth.signed_in(tx, token)
+        except auth.SignInNeeded:
             return None
 
 
@@ -113,7 +108,7 @@ def clear_session(response: Response, *, secure: bool) -> None:
 def set_device(request: Request, response: Response, email: str) -> None:
     """Remember that this browser has signed in with this address, beyond the session."""
     keyring = _keyring(request)
-    cookie = accounts.issue_device(keyring, email=email, device=known_device(request, email))
+    cookie = auth.issue_device(keyring, email=email, device=known_device(request, email))
     response.set_cookie(
         DEVICE_COOKIE,
         cookie,
@@ -127,7 +122,7 @@ def set_device(request: Request, response: Response, email: str) -> None:
 
 def known_device(request: Request, email: str) -> str | None:
     """The name of the browser, when it has signed in with this address before."""
-    return accounts.read_device(_keyring(request), request.cookies.get(DEVICE_COOKIE), email=email)
+    return auth.read_device(_keyring(request), request.cookies.get(DEVICE_COOKIE), email=email)
 
 
 async def prove(

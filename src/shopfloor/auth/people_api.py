@@ -6,9 +6,9 @@ from typing import Final
 from fastapi import Request, Response
 from pydantic import BaseModel
 
-from shopfloor import accounts
-from shopfloor.accounts import models, second_factor, sessions
-from shopfloor.accounts.api import (
+from shopfloor import accounts, auth
+from shopfloor.auth import models, second_factor, sessions
+from shopfloor.auth.api import (
     SESSION_COOKIE,
     SignedIn,
     clear_session,
@@ -17,8 +17,8 @@ from shopfloor.accounts.api import (
     set_device,
     set_session,
 )
-from shopfloor.accounts.shops_api import MeOut, membership_out, person_out
-from shopfloor.accounts.sign_in import check_password
+from shopfloor.auth.shops_api import MeOut, membership_out, person_out
+from shopfloor.auth.sign_in import check_password
 from shopfloor.kernel.http import Db, client_address, is_secure, public_host, refusals, user_agent
 from shopfloor.kernel.route_access import public
 from shopfloor.kernel.routes import Router
@@ -89,13 +89,13 @@ class NewPassword(BaseModel):
     "/session",
     status_code=204,
     responses=refusals(
-        accounts.WrongCredentials, accounts.SecondFactorNeeded, models.WrongCode, accounts.TooManyAttempts
+        auth.WrongCredentials, auth.SecondFactorNeeded, models.WrongCode, auth.TooManyAttempts
     ),
 )
 @public
 async def sign_in(body: Credentials, request: Request, response: Response, db: Db) -> None:
     """Sign in; the answer sets the session cookie.  Who has two-step sign-in sends a `code` too, or in a second step."""
-    token = await accounts.sign_in(
+    token = await auth.sign_in(
         db,
         email=body.email,
         password=body.password,
@@ -112,7 +112,7 @@ async def sign_in(body: Credentials, request: Request, response: Response, db: D
 @router.post(
     "/session/code",
     status_code=204,
-    responses=refusals(models.WrongCode, models.SignInExpired, accounts.TooManyAttempts),
+    responses=refusals(models.WrongCode, models.SignInExpired, auth.TooManyAttempts),
 )
 @public
 async def finish_sign_in(body: Challenge, request: Request, response: Response, db: Db) -> None:
@@ -138,11 +138,11 @@ async def sign_out(request: Request, response: Response, db: Db) -> None:
     token = request.cookies.get(SESSION_COOKIE)
     if token is not None:
         async with db.transaction() as tx:
-            await accounts.sign_out(tx, session_token=token)
+            await auth.sign_out(tx, session_token=token)
     clear_session(response, secure=is_secure(request))
 
 
-@router.delete("/sessions", status_code=204, responses=refusals(accounts.SignInNeeded))
+@router.delete("/sessions", status_code=204, responses=refusals(auth.SignInNeeded))
 async def sign_out_everywhere(person: SignedIn, request: Request, response: Response, db: Db) -> None:
     """Sign out here and on every other device."""
     async with db.transaction() as tx:
@@ -150,7 +150,7 @@ async def sign_out_everywhere(person: SignedIn, request: Request, response: Resp
     clear_session(response, secure=is_secure(request))
 
 
-@router.get("/me", responses=refusals(accounts.SignInNeeded))
+@router.get("/me", responses=refusals(auth.SignInNeeded))
 async def me(person: SignedIn, db: Db) -> MeOut:
     """Who I am and which shops I belong to."""
     async with db.transaction() as tx:
@@ -158,9 +158,7 @@ async def me(person: SignedIn, db: Db) -> MeOut:
     return MeOut(person=person_out(person), shops=[membership_out(each) for each in memberships])
 
 
-@router.post(
-    "/me/password", status_code=204, responses=refusals(accounts.WrongCredentials, accounts.WeakPassword)
-)
+@router.post("/me/password", status_code=204, responses=refusals(auth.WrongCredentials, auth.WeakPassword))
 async def change_password(
     body: NewPassword, person: SignedIn, request: Request, response: Response, db: Db
 ) -> None:
@@ -174,36 +172,36 @@ async def change_password(
         device=known_device(request, person.email),
     )
     async with db.transaction() as tx:
-        token = await accounts.change_password(
+        token = await auth.change_password(
             tx, person_id=person.id, current=body.current, new=body.new, device=user_agent(request)
         )
     set_session(response, token, secure=is_secure(request))
 
 
-@router.get("/me/sessions", responses=refusals(accounts.SignInNeeded))
+@router.get("/me/sessions", responses=refusals(auth.SignInNeeded))
 async def list_sessions(person: SignedIn, request: Request, db: Db) -> list[models.OpenSession]:
     """Where I am signed in; this session first."""
     token = request.cookies.get(SESSION_COOKIE, "")
     async with db.transaction() as tx:
-        return await accounts.open_sessions(tx, person_id=person.id, session_token=token)
+        return await auth.open_sessions(tx, person_id=person.id, session_token=token)
 
 
-@router.delete("/me/sessions", status_code=204, responses=refusals(accounts.SignInNeeded))
+@router.delete("/me/sessions", status_code=204, responses=refusals(auth.SignInNeeded))
 async def end_other_sessions(person: SignedIn, request: Request, db: Db) -> None:
     """Sign out on every other device."""
     token = request.cookies.get(SESSION_COOKIE, "")
     async with db.transaction() as tx:
-        await accounts.end_other_sessions(tx, person_id=person.id, session_token=token)
+        await auth.end_other_sessions(tx, person_id=person.id, session_token=token)
 
 
-@router.delete("/me/sessions/{session_id}", status_code=204, responses=refusals(accounts.SignInNeeded))
+@router.delete("/me/sessions/{session_id}", status_code=204, responses=refusals(auth.SignInNeeded))
 async def end_session(session_id: str, person: SignedIn, db: Db) -> None:
     """Sign out on one device; fine also when it is signed out already."""
     async with db.transaction() as tx:
-        await accounts.end_session(tx, person_id=person.id, session_id=session_id)
+        await auth.end_session(tx, person_id=person.id, session_id=session_id)
 
 
-@router.get("/me/second-factor", responses=refusals(accounts.SignInNeeded))
+@router.get("/me/second-factor", responses=refusals(auth.SignInNeeded))
 async def my_second_factor(person: SignedIn, db: Db) -> SecondFactorOut:
     """Whether I sign in with a code as well, and how many recovery codes are left."""
     async with db.transaction() as tx:
@@ -216,7 +214,7 @@ async def my_second_factor(person: SignedIn, db: Db) -> SecondFactorOut:
 @router.post(
     "/me/second-factor",
     status_code=201,
-    responses=refusals(accounts.WrongCredentials, models.SecondFactorOn, accounts.TooManyAttempts),
+    responses=refusals(auth.WrongCredentials, models.SecondFactorOn, auth.TooManyAttempts),
 )
 async def begin_second_factor(body: Password, person: SignedIn, request: Request, db: Db) -> SetupOut:
     """A secret for an authenticator app.  Nothing changes until a code of it confirms it, within ten minutes."""
@@ -252,7 +250,7 @@ async def confirm_second_factor(
 
 
 _PROVEN: Final = (
-    accounts.WrongCredentials, models.WrongCode, models.SecondFactorOff, accounts.TooManyAttempts,
+    auth.WrongCredentials, models.WrongCode, models.SecondFactorOff, auth.TooManyAttempts,
 )  # fmt: skip
 
 
@@ -277,10 +275,10 @@ async def remove_second_factor(body: PasswordAndCode, person: SignedIn, request:
 @router.post(
     "/password-reset",
     status_code=204,
-    responses=refusals(accounts.UnknownReset, accounts.WeakPassword),
+    responses=refusals(auth.UnknownReset, auth.WeakPassword),
 )
 @public
 async def reset_password(body: NewPasswordByLink, db: Db) -> None:
     """Set the password a one-time link is for; every session of that person ends."""
     async with db.transaction() as tx:
-        await accounts.reset_password(tx, token=body.token, password=body.password)
+        await auth.reset_password(tx, token=body.token, password=body.password)

@@ -2,15 +2,12 @@
 
 from typing import Final
 
-from shopfloor.accounts import (
+from shopfloor.accounts import Person
+from shopfloor.auth import (
     second_factor_queries,
     session_queries,
 )
-from shopfloor.accounts.models import (
-    OpenSession,
-    Person,
-    SignInNeeded,
-)
+from shopfloor.auth.models import OpenSession, SignInNeeded
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.tokens import hash_token, new_token
 

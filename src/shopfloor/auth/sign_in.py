@@ -8,16 +8,12 @@ import hashlib
 from ipaddress import IPv4Address, IPv6Network, ip_address
 from typing import Final
 
-from shopfloor.accounts import passwords, queries, second_factor, second_factor_queries, session_queries
-from shopfloor.accounts.models import (
-    LONGEST_PASSWORD,
-    BadEmail,
-    TooManyAttempts,
-    WrongCredentials,
-    checked_email,
-)
-from shopfloor.accounts.service import ATTEMPT_MINUTES
-from shopfloor.accounts.sessions import open_session
+from shopfloor import accounts
+from shopfloor.accounts import BadEmail, checked_email
+from shopfloor.auth import passwords, second_factor, second_factor_queries, session_queries
+from shopfloor.auth.models import LONGEST_PASSWORD, TooManyAttempts, WrongCredentials
+from shopfloor.auth.service import ATTEMPT_MINUTES
+from shopfloor.auth.sessions import open_session
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.records import dataclass
 
@@ -97,7 +93,7 @@ async def _proven(db: Database, *, email: str, password: str, limits: dict[bytes
         beyond = await session_queries.count_attempts(
             tx, buckets=ordered, limits=[limits[b] for b in ordered], minutes=ATTEMPT_MINUTES
         )
-        known = await queries.credentials(tx, email=email)
+        known = await accounts.credentials(tx, email=email)
     if beyond:
         raise TooManyAttempts(minutes=ATTEMPT_MINUTES)
     checked = await passwords.check(
@@ -111,12 +107,12 @@ async def _proven(db: Database, *, email: str, password: str, limits: dict[bytes
 
 async def _settle(tx: Tx, proven: _Proven) -> None:
     password_hash = proven.password_hash
-    if proven.rehashed is not None and await queries.replace_password(
+    if proven.rehashed is not None and await accounts.set_password(
         tx, person_id=proven.person_id, old_hash=password_hash, new_hash=proven.rehashed
     ):
         password_hash = proven.rehashed
     # A password changed while this one was checked has ended all sessions: this must not open another.
-    if not await queries.is_password_hash(tx, person_id=proven.person_id, password_hash=password_hash):
+    if not await accounts.is_password_hash(tx, person_id=proven.person_id, password_hash=password_hash):
         raise WrongCredentials
     await session_queries.forget_attempts(tx, buckets=proven.buckets)
 

@@ -393,3 +393,8 @@ def provider(providers: Providers, account: str) -> Provider:
     if account not in providers:
         raise ProviderUnknown(provider=account, known=sorted(providers))
     return providers[account]
+
+
+async def start(providers: Providers, account: str, attempt: Attempt) -> Outcome:
+    """Ask for the money there.  Raises ProviderUnknown."""
+    return await provider(providers, account).start(attempt)

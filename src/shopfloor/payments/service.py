@@ -20,10 +20,12 @@ from shopfloor.payments.models import (
     PaymentEvent,
     PaymentEventKind,
     ProviderAway,
+    ProviderUnknown,
     Purpose,
     State,
 )
 from shopfloor.payments.providers import Closed, Outcome, Providers, RefundOutcome, provider
+from shopfloor.payments.providers import start as ask
 
 _OURS = "shopfloor"
 _ENDS: Final = {PaymentEventKind.CHARGED: State.CAPTURED, PaymentEventKind.FAILED: State.DECLINED}
@@ -80,8 +82,8 @@ async def open_payment(
         expires_at=expires_at,
         look_at=None if provider_name == "manual" else now() + attempts.FIRST_LOOK,
     )
-    if among is not None:
-        provider(among, payment.account)
+    if among is not None and payment.account not in among:
+        raise ProviderUnknown(provider=payment.account, known=sorted(among))
     known = None if is_first else await _under_way(tx, payment)
     if known is not None:
         return known
@@ -163,7 +165,7 @@ async def start(
 ) -> Outcome:
     """Ask for the money; with the same attempt again it is asked for once.  No transaction is open."""
     asked = attempts.asked(payment, label=label, payer=payer)
-    return await in_time(provider(providers, payment.account).start(asked))
+    return await in_time(ask(providers, payment.account, asked))
 
 
 async def look_up(providers: Providers, payment: Payment, *, label: str) -> Outcome | None:

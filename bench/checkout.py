@@ -24,12 +24,12 @@ from uuid import UUID
 import click
 from typing_extensions import override
 
-from shopfloor import catalog, orders, payments, pricing, promotions, stock
+from shopfloor import catalog, orders, payment_providers, payments, pricing, promotions, stock
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.migrations import migrate
 from shopfloor.kernel.postgres import EmbeddedPostgres
 from shopfloor.kernel.values import Money, new_id, now
-from shopfloor.payments.providers import (
+from shopfloor.payment_providers import (
     Abilities,
     Action,
     ActionKind,
@@ -84,8 +84,10 @@ class Page(Provider):
         return charged
 
     @override
-    async def give_back(self, attempt: Attempt, *, refund_id: UUID, amount: Money) -> payments.GivenBack:
-        return payments.GivenBack(f"re_{refund_id.hex}")
+    async def give_back(
+        self, attempt: Attempt, *, refund_id: UUID, amount: Money
+    ) -> payment_providers.GivenBack:
+        return payment_providers.GivenBack(f"re_{refund_id.hex}")
 
     @override
     def receive(self, message: Message) -> Received:
@@ -101,10 +103,10 @@ class Shop:
     provider: Page
 
     @property
-    def providers(self) -> payments.Providers:
-        return {**payments.MANUAL_ONLY, f"bench/{self.connection}": self.provider}
+    def providers(self) -> payment_providers.Providers:
+        return {**payment_providers.MANUAL_ONLY, f"bench/{self.connection}": self.provider}
 
-    async def source(self, _: int) -> payments.Providers:
+    async def source(self, _: int) -> payment_providers.Providers:
         return self.providers
 
 

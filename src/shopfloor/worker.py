@@ -24,6 +24,7 @@ from shopfloor import (
     job_handlers,
     notifications,
     orders,
+    payment_providers,
     payments,
     push,
     retention,
@@ -70,7 +71,7 @@ def loops(
     lake: Collector,
     arrivals: outbox.Arrivals,
     settings: Settings,
-    accounts_of: Callable[[int], Awaitable[payments.Providers]],
+    accounts_of: Callable[[int], Awaitable[payment_providers.Providers]],
     *,
     origin: str | None = None,
 ) -> list[Coroutine[Any, Any, None]]:

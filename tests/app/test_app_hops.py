@@ -126,6 +126,7 @@ def test_a_purchase_over_the_socket_goes_straight_through(purchases: dict[str, d
                 "stock",
                 "payments",
                 "payments",
+                "payment_providers",
                 "stock",
                 "stock",
                 "purchases",

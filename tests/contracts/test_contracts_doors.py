@@ -27,7 +27,7 @@ NOT_YET: dict[str, int] = {
     "stock": 88,
 }
 # What the next step of these modules uses.
-AHEAD = {"payments": {"Action", "Authorised", "NotAble"}}
+AHEAD: dict[str, set[str]] = {}
 # Plumbing is used name by name, and whoever composes a process is not used by others.
 WITHOUT_A_DOOR = {"kernel", "migrations", "reference"}
 MODULES = sorted(

@@ -9,7 +9,7 @@ from pathlib import Path
 from uuid import UUID
 
 from shopfloor.kernel.values import Money
-from shopfloor.payments import Attempt, Charged, GivenBack, Provider
+from shopfloor.payment_providers import Attempt, Charged, GivenBack, Provider
 
 
 class Bank(Provider):

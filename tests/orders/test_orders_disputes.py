@@ -11,13 +11,13 @@ from tests.orders.conftest import PRICE, Market
 from tests.payments.fakes import accounts as fakes
 from typing_extensions import override
 
-from shopfloor import disputes, orders, payments
+from shopfloor import disputes, orders, payment_providers, payments
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import Money, new_id, now
 from shopfloor.orders import disputed
 from shopfloor.orders.reports import apply_report
-from shopfloor.payments import Charged, statements
-from shopfloor.payments.providers import Abilities, Dispute, Manual, Message, Withdrawal
+from shopfloor.payment_providers import Abilities, Charged, Dispute, Manual, Message, Withdrawal
+from shopfloor.payments import statements
 
 CHARGE = "pi_1"
 
@@ -264,7 +264,7 @@ async def test_disputes_of_which_no_message_came_are_asked_for_and_asked_about(m
     provider = Asked()
     provider.knows = {"du_1": told("needs_answer", "withdrawn")}
 
-    async def providers(_: int) -> payments.Providers:
+    async def providers(_: int) -> payment_providers.Providers:
         return {f"stripe/{account}": provider}
 
     async def ask() -> None:
@@ -337,7 +337,7 @@ async def test_a_refund_that_fails_is_said_once_until_it_is_tried_again(market: 
     await refund(market, order.id, 500)
     async with market.db.transaction() as tx:
         [owed] = await payments.refunds.open_tries(tx, shop_id=market.shop_id)
-        failed = payments.refunds.RefundFailed("charge_disputed")
+        failed = payment_providers.RefundFailed("charge_disputed")
         for _ in range(2):
             await payments.refunds.note(tx, refund_id=owed.refund, payment_id=owed.payment_id, outcome=failed)
         assert (await payments.trouble(tx, shop_id=market.shop_id)).refunds_failed == 1
@@ -358,8 +358,8 @@ async def test_a_refund_that_was_closed_is_sent_again_under_a_new_number_and_onc
     account = await connected(market, "wechat")
     order, _ = await market.order()
 
-    async def source(_: int) -> payments.Providers:
-        return {**payments.MANUAL_ONLY, f"wechat/{account}": adapter}
+    async def source(_: int) -> payment_providers.Providers:
+        return {**payment_providers.MANUAL_ONLY, f"wechat/{account}": adapter}
 
     known = await source(market.shop_id)
     way = payments.connections.Way(account, "wechat", "wechat", "", is_test=False)
@@ -419,7 +419,7 @@ async def test_a_refund_that_is_stuck_between_is_said_once_and_ends_well(market:
     account = await connected(market)
     order = await paid_online(market, account)
     await refund(market, order.id, 500)
-    pending = payments.providers.RefundPending
+    pending = payment_providers.RefundPending
     async with market.db.transaction() as tx:
         [owed] = await payments.refunds.open_tries(tx, shop_id=market.shop_id)
         for outcome in (pending("r1"), pending("r1", stuck=True), pending("r1", stuck=True)):
@@ -429,7 +429,7 @@ async def test_a_refund_that_is_stuck_between_is_said_once_and_ends_well(market:
         [waits] = await payments.refunds.open_tries(tx, shop_id=market.shop_id)
         assert (waits.state, waits.reason) == ("pending", "stuck")
         assert (await payments.trouble(tx, shop_id=market.shop_id)).refunds_failed == 1
-        done = payments.GivenBack("r1")
+        done = payment_providers.GivenBack("r1")
         await payments.refunds.note(tx, refund_id=owed.refund, payment_id=owed.payment_id, outcome=done)
         assert not (await payments.trouble(tx, shop_id=market.shop_id)).is_any
 

@@ -2,7 +2,7 @@
 
 from tests.orders.conftest import Market
 
-from shopfloor import payments
+from shopfloor import payment_providers, payments
 from shopfloor.kernel.values import new_id
 
 
@@ -44,7 +44,7 @@ async def test_a_refund_that_left_and_was_not_recorded_is_found(market: Market) 
         refund_id = new_id()
         await payments.refunds.ask(tx, payment, refund_id=refund_id, amount_minor=100)
         await payments.refunds.note(
-            tx, refund_id=refund_id, payment_id=payment.id, outcome=payments.GivenBack("re_1")
+            tx, refund_id=refund_id, payment_id=payment.id, outcome=payment_providers.GivenBack("re_1")
         )
 
     assert await failing(market) == ["payments: what a provider has given back is recorded"]

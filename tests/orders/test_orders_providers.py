@@ -9,12 +9,11 @@ import pytest
 from tests.orders.bank import Bank
 from tests.orders.conftest import PRICE, MakeMarket, Market, form
 
-from shopfloor import orders, payments, stock
+from shopfloor import orders, payment_providers, payments, stock
 from shopfloor.kernel.values import Money, new_id
 from shopfloor.orders import Status
 from shopfloor.orders.reports import apply_report
-from shopfloor.payments import Attempt, Awaiting, Charged, Declined, GivenBack, Provider
-from shopfloor.payments.providers import Manual
+from shopfloor.payment_providers import Attempt, Awaiting, Charged, Declined, GivenBack, Manual, Provider
 
 
 @dataclass
@@ -31,7 +30,7 @@ class Instant(Provider):
     async def start(self, attempt: Attempt) -> Charged | Declined:
         self.asked += 1
         if self.away:
-            raise payments.ProviderAway
+            raise payment_providers.ProviderAway
         if self.decline is not None:
             return Declined(self.decline)
         self.amounts.setdefault(attempt.id, attempt.amount)
@@ -39,7 +38,7 @@ class Instant(Provider):
 
     async def look_up(self, attempt: Attempt) -> Charged | None:
         if self.away:
-            raise payments.ProviderAway
+            raise payment_providers.ProviderAway
         if attempt.id not in self.amounts:
             return None
         return Charged(f"psp/{attempt.id}", self.amounts[attempt.id])
@@ -116,7 +115,7 @@ async def test_paid_at_once(market: Market) -> None:
 async def test_an_unknown_provider_is_refused_before_anything_happens(market: Market) -> None:
     hold_id, shopper = await market.hold()
 
-    with pytest.raises(payments.ProviderUnknown):
+    with pytest.raises(payment_providers.ProviderUnknown):
         await orders.complete(
             market.db, shop_id=market.shop_id, hold_id=hold_id, shopper=shopper, form=form(provider="x")
         )
@@ -143,7 +142,7 @@ async def test_a_declined_payment_leaves_the_hold_for_another_try(market: Market
 async def test_the_same_form_finishes_what_a_lost_answer_left(market: Market) -> None:
     hold_id, shopper = await market.hold()
     instant = Instant(away=True)
-    with pytest.raises(payments.ProviderAway):
+    with pytest.raises(payment_providers.ProviderAway):
         await complete(market, instant, hold_id, shopper)
 
     instant.away = False
@@ -221,7 +220,9 @@ async def the_payment(market: Market, order: orders.Order) -> payments.Payment:
         return (await payments.payments_for(tx, subject_id=order.id))[-1]
 
 
-async def report(market: Market, payment: payments.Payment, outcome: payments.Outcome) -> orders.Order:
+async def report(
+    market: Market, payment: payments.Payment, outcome: payment_providers.Outcome
+) -> orders.Order:
     async with market.db.transaction() as tx:
         return await apply_report(tx, payment=payment, outcome=outcome)
 

@@ -17,7 +17,17 @@ from tests.jobs import drain
 from tests.orders.conftest import PRICE, MakeMarket, Market
 from tests.waiting import PATIENCE
 
-from shopfloor import job_handlers, orders, payments, retention, rooms, stock, wiring, worker
+from shopfloor import (
+    job_handlers,
+    orders,
+    payment_providers,
+    payments,
+    retention,
+    rooms,
+    stock,
+    wiring,
+    worker,
+)
 from shopfloor.collector import Collector
 from shopfloor.kernel import jobs, outbox, partitions
 from shopfloor.kernel.database import Database
@@ -455,7 +465,7 @@ async def test_the_worker_makes_the_months_to_come(market: Market, dsn: str, tmp
     settings = Settings(data_dir=tmp_path, database_url=dsn)
     work: list[asyncio.Task[None]] = []
 
-    async def unasked(shop_id: int) -> payments.Providers:
+    async def unasked(shop_id: int) -> payment_providers.Providers:
         raise AssertionError(shop_id)
 
     for loop in worker.loops(market.db, lake, outbox.Arrivals(dsn), settings, unasked):

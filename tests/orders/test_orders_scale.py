@@ -11,13 +11,13 @@ import pytest
 from tests.explained import read_whole, scans
 from tests.orders.conftest import MakeMarket, Market, form
 
-from shopfloor import orders, payments, stock
+from shopfloor import orders, payment_providers, stock
 from shopfloor.kernel import paging
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.values import Money
 from shopfloor.orders import list_queries, queries, sweep_queries, sweeper
 from shopfloor.orders.models import Counts
-from shopfloor.payments import Charged, GivenBack
+from shopfloor.payment_providers import Charged, GivenBack
 
 BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 EVERYTHING = list_queries.Filters(None, None, None, None, None)
@@ -380,7 +380,7 @@ async def test_numbers_taken_at_once_are_never_the_same(database: Database) -> N
 
 
 @dataclass
-class Timed(payments.Provider):
+class Timed(payment_providers.Provider):
     """A provider that answers when it is let; counts how many ask it at once."""
 
     name: str
@@ -389,10 +389,10 @@ class Timed(payments.Provider):
     most: int = 0
     asked: int = 0
 
-    async def start(self, attempt: payments.Attempt) -> Charged:
+    async def start(self, attempt: payment_providers.Attempt) -> Charged:
         return Charged(f"psp/{attempt.id}", attempt.amount)
 
-    async def look_up(self, attempt: payments.Attempt) -> None:
+    async def look_up(self, attempt: payment_providers.Attempt) -> None:
         self.asked += 1
         self.asking += 1
         self.most = max(self.most, self.asking)
@@ -401,7 +401,9 @@ class Timed(payments.Provider):
         finally:
             self.asking -= 1
 
-    async def give_back(self, attempt: payments.Attempt, *, refund_id: UUID, amount: Money) -> GivenBack:
+    async def give_back(
+        self, attempt: payment_providers.Attempt, *, refund_id: UUID, amount: Money
+    ) -> GivenBack:
         raise AssertionError("nobody asked for money back")
 
 
@@ -480,12 +482,12 @@ async def test_a_provider_that_does_not_answer_counts_as_away(
     monkeypatch.setattr("shopfloor.payments.service.DEADLINE", 0.05)
 
     class Silent(Timed):
-        async def start(self, attempt: payments.Attempt) -> Charged:
+        async def start(self, attempt: payment_providers.Attempt) -> Charged:
             await self.answers.wait()
             raise AssertionError("it never answers")
 
     hold_id, shopper = await market.hold()
-    with pytest.raises(payments.ProviderAway):
+    with pytest.raises(payment_providers.ProviderAway):
         await orders.complete(
             market.db, shop_id=market.shop_id, hold_id=hold_id, shopper=shopper,
             form=form(provider="silent", method="card"), providers={"silent": Silent("silent")},

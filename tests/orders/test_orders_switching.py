@@ -7,13 +7,12 @@ from tests.orders.conftest import PRICE, Market
 from tests.orders.test_orders_disputes import connected
 from typing_extensions import override
 
-from shopfloor import orders, payments, policies
+from shopfloor import orders, payment_providers, payments, policies
 from shopfloor.kernel.values import now
 from shopfloor.orders import Status
 from shopfloor.orders.reports import apply_report
-from shopfloor.payments import Attempt, Charged, Closed, Outcome, Pending
+from shopfloor.payment_providers import Action, ActionKind, Attempt, Charged, Closed, Manual, Outcome, Pending
 from shopfloor.payments.connections import Way
-from shopfloor.payments.providers import Action, ActionKind, Manual
 
 TRANSFER = Way(None, "manual", "transfer", "", is_test=False)
 
@@ -37,10 +36,10 @@ class Page(Manual):
         return self.says
 
 
-async def online(market: Market, provider: Page) -> tuple[orders.Order, payments.Providers, int]:
+async def online(market: Market, provider: Page) -> tuple[orders.Order, payment_providers.Providers, int]:
     """A placed order that is being paid online."""
     account = await connected(market)
-    known: payments.Providers = {**payments.MANUAL_ONLY, f"stripe/{account}": provider}
+    known: payment_providers.Providers = {**payment_providers.MANUAL_ONLY, f"stripe/{account}": provider}
     order, _ = await market.order()
     async with market.db.transaction() as tx:
         await tx.run(
@@ -50,7 +49,9 @@ async def online(market: Market, provider: Page) -> tuple[orders.Order, payments
     return order, known, account
 
 
-async def begin(market: Market, order: orders.Order, known: payments.Providers, way: Way) -> payments.Payment:
+async def begin(
+    market: Market, order: orders.Order, known: payment_providers.Providers, way: Way
+) -> payments.Payment:
     return await orders.paying.begin(
         market.db,
         known,

@@ -12,9 +12,9 @@ import httpx
 import uvicorn
 from tests.waiting import PATIENCE
 
-from shopfloor.payments.connections import Account
-from shopfloor.payments.sandbox import Sandbox, webhook_secret
-from shopfloor.payments.stripe import Stripe
+from shopfloor.payment_providers import Account
+from shopfloor.payment_providers.sandbox import Sandbox, webhook_secret
+from shopfloor.payment_providers.stripe import Stripe
 
 KEY = "sk_test_0123456789abcdef"
 

@@ -14,25 +14,29 @@ from tests.payments.fakes.alipay import MUTATIONS, SHANGHAI, FakeAlipay
 from tests.payments.fakes.keys import certificate, key, pem, private_pem, public_pem
 
 from shopfloor.kernel.values import Money, new_id, now
-from shopfloor.payments.alipay.kind import GATEWAYS, KIND
-from shopfloor.payments.alipay.messages import MessageUnreadable, fen_of, yuan
-from shopfloor.payments.alipay.provider import Alipay, build
-from shopfloor.payments.alipay.signing import answer_parts, certificate_number, root_number
-from shopfloor.payments.connections import Account
-from shopfloor.payments.models import AccountRefused, BillNotReady, ConnectionRefused, Forged, ProviderAway
-from shopfloor.payments.providers import (
+from shopfloor.payment_providers import (
+    Account,
+    AccountRefused,
     Action,
     ActionKind,
     Attempt,
+    BillNotReady,
     Charged,
     Checked,
     Closed,
+    ConnectionRefused,
     Declined,
+    Forged,
     GivenBack,
     Message,
+    ProviderAway,
     RefundFailed,
     RefundPending,
 )
+from shopfloor.payment_providers.alipay.kind import GATEWAYS, KIND
+from shopfloor.payment_providers.alipay.messages import MessageUnreadable, fen_of, yuan
+from shopfloor.payment_providers.alipay.provider import Alipay, build
+from shopfloor.payment_providers.alipay.signing import answer_parts, certificate_number, root_number
 
 ENTERED = {
     "app_id": "2021000000000001",

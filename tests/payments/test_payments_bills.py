@@ -8,9 +8,9 @@ import pytest
 from tests.payments.bills import alipay_bill, wechat_bill
 
 from shopfloor.kernel.values import Money, new_id
-from shopfloor.payments.alipay import bills as alipay
-from shopfloor.payments.providers import BillRow
-from shopfloor.payments.wechat import bills as wechat
+from shopfloor.payment_providers import BillRow
+from shopfloor.payment_providers.alipay import bills as alipay
+from shopfloor.payment_providers.wechat import bills as wechat
 
 PAYMENT, REFUND = new_id(), new_id()
 

@@ -12,7 +12,7 @@ from tests.payments.fakes import accounts as fakes
 from tests.payments.sandboxes import Served, serving
 
 from shopfloor.kernel.values import Money, new_id
-from shopfloor.payments.providers import (
+from shopfloor.payment_providers import (
     Action,
     Attempt,
     Charged,

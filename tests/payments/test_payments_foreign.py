@@ -20,9 +20,9 @@ from tests.payments.fakes.serving import served
 from tests.payments.fakes.wechat import FakeWechat
 
 from shopfloor.kernel.values import new_id
-from shopfloor.payments.alipay.signing import certificate_number, root_number, signed
-from shopfloor.payments.wechat.bills import read_bill
-from shopfloor.payments.wechat.signing import authorization, bridge_parameters, opened
+from shopfloor.payment_providers.alipay.signing import certificate_number, root_number, signed
+from shopfloor.payment_providers.wechat.bills import read_bill
+from shopfloor.payment_providers.wechat.signing import authorization, bridge_parameters, opened
 
 pytestmark = pytest.mark.skipif(
     not foreign.is_here(), reason="the clients of others are not here: make foreign"

@@ -8,10 +8,10 @@ from tests.payments.test_payments_statements import account_in
 from shopfloor import payments
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.values import Money, new_id, now
+from shopfloor.payment_providers import Declined
 from shopfloor.payments import guard
 from shopfloor.payments.connections import Connection
 from shopfloor.payments.models import PaymentsPaused, TooManyAttempts
-from shopfloor.payments.providers import Declined
 
 KEPT = timedelta(days=1)
 MAIL = ("mei@example.com", "391234567")

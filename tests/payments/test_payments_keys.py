@@ -8,8 +8,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from tests.payments.fakes.keys import certificate, key, pem, private_pem, public_pem
 
-from shopfloor.payments import keys
-from shopfloor.payments.keys import KeyUnusable, Problem
+from shopfloor.payment_providers import keys
+from shopfloor.payment_providers.keys import KeyUnusable, Problem
 
 PRIVATE = private_pem("shop")
 PUBLIC = public_pem("shop")

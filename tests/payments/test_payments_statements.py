@@ -7,14 +7,22 @@ from uuid import UUID
 import pytest
 from typing_extensions import override
 
-from shopfloor import payments
+from shopfloor import payment_providers, payments
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.values import Money, new_id
 from shopfloor.orders.reconciling import reconcile
+from shopfloor.payment_providers import (
+    Abilities,
+    Attempt,
+    BillNotReady,
+    BillRow,
+    Outcome,
+    Provider,
+    RefundOutcome,
+)
 from shopfloor.payments import statements
 from shopfloor.payments.connections import Connection
-from shopfloor.payments.models import BillNotReady, Payment, PaymentEventKind, Purpose
-from shopfloor.payments.providers import Abilities, Attempt, BillRow, Outcome, Provider, RefundOutcome
+from shopfloor.payments.models import Payment, PaymentEventKind, Purpose
 
 DAY = date(2026, 11, 29)
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
@@ -307,7 +315,7 @@ async def test_each_day_is_read_once_in_order_and_one_that_is_not_ready_later(da
     last = today - timedelta(days=1)
     books.days = {DAY: [line("a1", None)], last: BillNotReady()}
 
-    async def providers(shop_id: int) -> payments.Providers:
+    async def providers(shop_id: int) -> payment_providers.Providers:
         return {f"alipay/{account.id}": books}
 
     assert await reconcile(database, providers, today=today) == 1
@@ -322,14 +330,14 @@ async def test_each_day_is_read_once_in_order_and_one_that_is_not_ready_later(da
     assert [each.reference for each in found] == ["a1", "a2"]
 
 
-@pytest.mark.parametrize("trouble", [payments.ProviderAway(), TimeoutError(), ValueError("a bug")])
+@pytest.mark.parametrize("trouble", [payment_providers.ProviderAway(), TimeoutError(), ValueError("a bug")])
 async def test_trouble_with_one_day_loses_none(database: Database, trouble: Exception) -> None:
     async with database.transaction() as tx:
         account = await account_in(tx)
     books = Books()
     books.days = {DAY: trouble}
 
-    async def providers(shop_id: int) -> payments.Providers:
+    async def providers(shop_id: int) -> payment_providers.Providers:
         return {f"alipay/{account.id}": books}
 
     await reconcile(database, providers, today=DAY + timedelta(days=2))
@@ -341,8 +349,8 @@ async def test_an_account_without_books_or_keys_is_passed_over(database: Databas
     async with database.transaction() as tx:
         await account_in(tx)
 
-    async def nobody(shop_id: int) -> payments.Providers:
-        return payments.MANUAL_ONLY
+    async def nobody(shop_id: int) -> payment_providers.Providers:
+        return payment_providers.MANUAL_ONLY
 
     assert await reconcile(database, nobody, today=DAY) == 0
     async with database.transaction() as tx:

@@ -11,22 +11,23 @@ import stripe as theirs
 from tests.payments.sandboxes import KEY, Served, serving
 
 from shopfloor.kernel.values import Money, new_id, now
-from shopfloor.payments.connections import Account
-from shopfloor.payments.models import Forged, ProviderAway
-from shopfloor.payments.providers import (
+from shopfloor.payment_providers import (
+    Account,
     Action,
     Attempt,
     Authorised,
     Charged,
     Closed,
     Declined,
+    Forged,
     GivenBack,
     Message,
     Pending,
+    ProviderAway,
     RefundFailed,
 )
-from shopfloor.payments.sandbox import signature, webhook_secret
-from shopfloor.payments.stripe import KIND, Stripe, to_ours, to_theirs
+from shopfloor.payment_providers.sandbox import signature, webhook_secret
+from shopfloor.payment_providers.stripe import KIND, Stripe, to_ours, to_theirs
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,14 @@ from typing import Any
 import pytest
 from tests.payments.vectors import read
 
-from shopfloor.payments import keys
-from shopfloor.payments.alipay.signing import certificate_number, read_notification, request_text, root_number
-from shopfloor.payments.wechat.signing import authorization, bridge_parameters, opened
+from shopfloor.payment_providers import keys
+from shopfloor.payment_providers.alipay.signing import (
+    certificate_number,
+    read_notification,
+    request_text,
+    root_number,
+)
+from shopfloor.payment_providers.wechat.signing import authorization, bridge_parameters, opened
 
 FILE = read()
 ALIPAY: dict[str, Any] = FILE["alipay"]

@@ -17,26 +17,30 @@ from tests.payments.fakes.keys import certificate, key, pem, private_pem, public
 from tests.payments.fakes.wechat import MUTATIONS, FakeWechat
 
 from shopfloor.kernel.values import Money, new_id, now
-from shopfloor.payments.connections import Account
-from shopfloor.payments.models import AccountRefused, BillNotReady, ConnectionRefused, Forged, ProviderAway
-from shopfloor.payments.providers import (
+from shopfloor.payment_providers import (
+    Account,
+    AccountRefused,
     Action,
     ActionKind,
     Attempt,
+    BillNotReady,
     Charged,
     Checked,
     Closed,
+    ConnectionRefused,
     Declined,
+    Forged,
     GivenBack,
     Message,
+    ProviderAway,
     RefundFailed,
     RefundPending,
 )
-from shopfloor.payments.wechat.addresses import Addresses
-from shopfloor.payments.wechat.kind import KIND
-from shopfloor.payments.wechat.messages import MessageUnreadable, read_transaction, refund_of
-from shopfloor.payments.wechat.provider import WechatPay, build
-from shopfloor.payments.wechat.signing import serial_of
+from shopfloor.payment_providers.wechat.addresses import Addresses
+from shopfloor.payment_providers.wechat.kind import KIND
+from shopfloor.payment_providers.wechat.messages import MessageUnreadable, read_transaction, refund_of
+from shopfloor.payment_providers.wechat.provider import WechatPay, build
+from shopfloor.payment_providers.wechat.signing import serial_of
 
 API_KEY = "0123456789abcdef0123456789abcdef"
 MERCHANT = certificate("merchant", serial=0x3775B6A45ACD588826D15E583A95F5DD01)

@@ -28,7 +28,7 @@ from shopfloor.kernel.database import Database
 from shopfloor.kernel.migrations import migrate
 from shopfloor.kernel.postgres import EmbeddedPostgres
 from shopfloor.orders import Status
-from shopfloor.payments import Attempt, Charged
+from shopfloor.payment_providers import Attempt, Charged
 from shopfloor.stock import Intake
 
 __all__ = ["make_market"]

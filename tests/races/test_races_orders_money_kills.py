@@ -25,12 +25,11 @@ from tests.races.test_races_stock_intake import Proxy
 from tests.waiting import PATIENCE, soon
 from typing_extensions import override
 
-from shopfloor import orders, payments
+from shopfloor import orders, payment_providers, payments
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.values import Money, new_id, now
 from shopfloor.orders import Status, refunds
-from shopfloor.payments.connections import Way
-from shopfloor.payments.providers import (
+from shopfloor.payment_providers import (
     Action,
     ActionKind,
     Attempt,
@@ -41,6 +40,7 @@ from shopfloor.payments.providers import (
     Received,
     Report,
 )
+from shopfloor.payments.connections import Way
 
 __all__ = ["make_market"]
 
@@ -126,8 +126,8 @@ class Job:
     refund_id: UUID
 
 
-def providers_of(job: Job, bank: Counter) -> payments.Providers:
-    return {**payments.MANUAL_ONLY, f"bank/{job.connection_id}": bank}
+def providers_of(job: Job, bank: Counter) -> payment_providers.Providers:
+    return {**payment_providers.MANUAL_ONLY, f"bank/{job.connection_id}": bank}
 
 
 async def begin(db: Database, job: Job, bank: Counter) -> payments.Payment:
@@ -138,7 +138,7 @@ async def begin(db: Database, job: Job, bank: Counter) -> payments.Payment:
 
 
 async def hear(db: Database, job: Job, bank: Counter) -> None:
-    async def source(_: int) -> payments.Providers:
+    async def source(_: int) -> payment_providers.Providers:
         return providers_of(job, bank)
 
     await orders.paying.work_inbox(db, source)
@@ -245,7 +245,7 @@ async def finished(market: Market, job: Job, bank: Counter) -> None:
         await hear(market.db, job, bank)
     else:
 
-        async def source(_: int) -> payments.Providers:
+        async def source(_: int) -> payment_providers.Providers:
             return providers_of(job, bank)
 
         await refunds.send_due(market.db, source)

@@ -16,9 +16,9 @@ from tests.web.conftest import Stage
 from shopfloor import orders, payments
 from shopfloor.kernel import secrets
 from shopfloor.kernel.public_address import PublicAddress
+from shopfloor.payment_providers.kinds import KINDS, sandbox_kind
+from shopfloor.payment_providers.sandbox import Sandbox
 from shopfloor.payments.connections import Connections, switch
-from shopfloor.payments.kinds import KINDS, sandbox_kind
-from shopfloor.payments.sandbox import Sandbox
 
 FORM = {
     "name": "Lin Yue",
@@ -195,7 +195,7 @@ async def sent(
             answers.append(answer.status_code)
             return answer
 
-    monkeypatch.setattr("shopfloor.payments.sandbox.httpx.AsyncClient", Line)
+    monkeypatch.setattr("shopfloor.payment_providers.sandbox.httpx.AsyncClient", Line)
     await till.sandbox.tell(name, 0, kind, times=times)
     monkeypatch.undo()
     return answers

@@ -19,8 +19,8 @@ from tests.web.conftest import Stage
 from shopfloor import orders, payments
 from shopfloor.kernel import secrets
 from shopfloor.kernel.public_address import PublicAddress
+from shopfloor.payment_providers.kinds import KINDS
 from shopfloor.payments.connections import Connections, switch
-from shopfloor.payments.kinds import KINDS
 
 FORM = {
     "name": "林悦",

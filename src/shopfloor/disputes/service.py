@@ -10,7 +10,7 @@ from functools import partial
 from typing import Final
 from uuid import UUID
 
-from shopfloor import payments
+from shopfloor import payment_providers
 from shopfloor.disputes import queries
 from shopfloor.disputes.events import DisputeDue, DisputeEnded, DisputeOpened
 from shopfloor.disputes.models import (
@@ -42,7 +42,7 @@ async def hear(
     connection_id: int,
     provider_name: str,
     payment_id: UUID | None,
-    told: payments.providers.Dispute,
+    told: payment_providers.Dispute,
 ) -> Dispute:
     """What a provider says of a dispute.  The same again changes nothing, and an older word does not reopen it."""
     at = now()

@@ -9,7 +9,7 @@ import msgspec
 from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from shopfloor import approvals, payments, purchases
+from shopfloor import approvals, payment_providers, payments, purchases
 from shopfloor.accounts import Actor, NotAllowed, Permission
 from shopfloor.auth.api import allowed
 from shopfloor.kernel import paging
@@ -323,7 +323,7 @@ async def refund(request: Request, order_id: UUID, body: Refunded, actor: Manage
         order_id=order_id,
         refund_id=refund_id,
         actor=_actor(actor),
-        providers=payments.MANUAL_ONLY if known is None else known.of,
+        providers=payment_providers.MANUAL_ONLY if known is None else known.of,
     )
     return await _told(db, actor, changed)
 
@@ -349,7 +349,7 @@ async def confirm_refund(
         order_id=order_id,
         refund_id=refund_id,
         actor=_actor(actor),
-        providers=payments.MANUAL_ONLY if known is None else known.of,
+        providers=payment_providers.MANUAL_ONLY if known is None else known.of,
     )
     return await _told(db, actor, changed)
 

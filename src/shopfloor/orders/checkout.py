@@ -14,7 +14,7 @@ from uuid import UUID
 
 import msgspec
 
-from shopfloor import live, payments, policies, purchases, stock
+from shopfloor import live, payment_providers, payments, policies, purchases, stock
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import new_id, now
@@ -221,7 +221,7 @@ async def prepare(
     hold_id: UUID,
     shopper: UUID,
     form: Form,
-    providers: payments.Providers | None = None,
+    providers: payment_providers.Providers | None = None,
     network: int | None = None,
     return_to: ReturnTo | None = None,
     also: Sequence[UUID] = (),
@@ -394,7 +394,7 @@ async def complete(
     hold_id: UUID,
     shopper: UUID,
     form: Form,
-    providers: payments.Providers = payments.MANUAL_ONLY,
+    providers: payment_providers.Providers = payment_providers.MANUAL_ONLY,
     network: int | None = None,
     return_to: ReturnTo | None = None,
     payer: payments.attempts.Payer = payments.attempts.NOBODY,
@@ -440,7 +440,7 @@ def _told(order: Order) -> Order:
 
 async def pay_and_finish(
     db: Database,
-    providers: payments.Providers,
+    providers: payment_providers.Providers,
     order: Order,
     payment: payments.Payment,
     *,
@@ -449,7 +449,7 @@ async def pay_and_finish(
 ) -> Order:
     """Phases two and three.  `start` with the same attempt asks for the money once, however often we come."""
     if payment.amount_minor == 0:
-        outcome = payments.Awaiting()
+        outcome = payment_providers.Awaiting()
     else:
         outcome = await payments.start(providers, payment, label=label_of(order.id), payer=payer)
     async with db.transaction() as tx:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
-from shopfloor import disputes, payments
+from shopfloor import disputes, payment_providers, payments
 from shopfloor.kernel import logs
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.errors import Refusal
@@ -25,12 +25,12 @@ _log = logs.get("orders")
 
 async def hear(
     db: Database,
-    providers: payments.Providers,
+    providers: payment_providers.Providers,
     letter: payments.inbox.Letter,
-    told: payments.providers.Dispute,
+    told: payment_providers.Dispute,
 ) -> str:
     """A message about a dispute.  Raises ProviderAway, so that it is read again."""
-    provider = payments.provider(providers, f"{letter.provider}/{letter.connection_id}")
+    provider = payment_providers.provider(providers, f"{letter.provider}/{letter.connection_id}")
     if provider.abilities.disputes:
         async with asyncio.timeout(_DEADLINE):
             told = await provider.look_up_dispute(told.reference) or told
@@ -46,7 +46,7 @@ async def hear(
 
 
 async def apply(
-    tx: Tx, *, shop_id: int, connection_id: int, provider_name: str, told: payments.providers.Dispute
+    tx: Tx, *, shop_id: int, connection_id: int, provider_name: str, told: payment_providers.Dispute
 ) -> disputes.Dispute:
     """Under the lock of the order, whose sums it changes.  The same again changes nothing."""
     payment = await payments.attempts.of_charge(
@@ -68,7 +68,7 @@ async def apply(
 
 
 async def ask(
-    db: Database, providers: payments.Source, accounts: Sequence[payments.connections.Connection]
+    db: Database, providers: payment_providers.Source, accounts: Sequence[payments.connections.Connection]
 ) -> int:
     """Ask about those that are not over and for those that nobody told of; remind of deadlines.
 
@@ -80,7 +80,7 @@ async def ask(
     for each in waiting:
         try:
             known = await providers(each.shop_id)
-            provider = payments.provider(known, f"{each.provider}/{each.connection_id}")
+            provider = payment_providers.provider(known, f"{each.provider}/{each.connection_id}")
             async with asyncio.timeout(_DEADLINE):
                 told = await provider.look_up_dispute(each.reference)
             if told is not None:
@@ -107,7 +107,7 @@ async def _apply(
     shop_id: int,
     connection_id: int,
     provider_name: str,
-    told: Sequence[payments.providers.Dispute],
+    told: Sequence[payment_providers.Dispute],
 ) -> int:
     for each in told:
         async with db.transaction() as tx:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from shopfloor import payments, policies, stock
+from shopfloor import payment_providers, payments, policies, stock
 from shopfloor.kernel import logs
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.errors import Refusal
@@ -29,7 +29,7 @@ _log = logs.get("orders")
 
 async def begin(
     db: Database,
-    providers: payments.Providers,
+    providers: payment_providers.Providers,
     *,
     shop_id: int,
     order_id: UUID,
@@ -136,14 +136,18 @@ def _end(by: datetime | None) -> datetime:
     return end if by is None else min(end, by)
 
 
-async def look(db: Database, providers: payments.Providers, *, payment: payments.Payment) -> payments.Payment:
+async def look(
+    db: Database, providers: payment_providers.Providers, *, payment: payments.Payment
+) -> payments.Payment:
     """Ask what became of an attempt, and apply it; at its end, or for an order that is over, close it.
 
     Raises ProviderAway.
     """
     label = label_of(payment.subject_id)
     outcome = await payments.look_up(providers, payment, label=label)
-    if not isinstance(outcome, payments.Charged | payments.Declined | payments.Closed):
+    if not isinstance(
+        outcome, payment_providers.Charged | payment_providers.Declined | payment_providers.Closed
+    ):
         async with db.transaction() as tx:
             order = await queries.order(tx, order_id=payment.subject_id)
         if order is None:
@@ -166,7 +170,11 @@ def _is_over(order: Order, payment: payments.Payment) -> bool:
 
 
 async def close_all(
-    db: Database, providers: payments.Providers | payments.Source, *, shop_id: int, order_id: UUID
+    db: Database,
+    providers: payment_providers.Providers | payment_providers.Source,
+    *,
+    shop_id: int,
+    order_id: UUID,
 ) -> bool:
     """Close what could still be paid on an order; False where a provider did not say that it is closed."""
     async with db.transaction() as tx:
@@ -174,7 +182,7 @@ async def close_all(
         order = await queries.order(tx, order_id=order_id) if open_ones else None
     if order is None:
         return True
-    known = await payments.of_shop(providers, shop_id)
+    known = await payment_providers.of_shop(providers, shop_id)
     for payment in open_ones:
         try:
             if not await _close(db, known, order, payment):
@@ -187,7 +195,7 @@ async def close_all(
 
 
 async def _close(
-    db: Database, providers: payments.Providers, order: Order, payment: payments.Payment
+    db: Database, providers: payment_providers.Providers, order: Order, payment: payments.Payment
 ) -> bool:
     """Whether it is over now, one way or the other.  Raises ProviderAway, ProviderUnknown."""
     outcome = await payments.close(providers, payment, label=label_of(order.id))
@@ -196,7 +204,9 @@ async def _close(
         return (await payments.attempts.lock(tx, payment_id=payment.id)).state.is_over
 
 
-async def poll(db: Database, providers: payments.Providers | payments.Source, *, limit: int = 50) -> int:
+async def poll(
+    db: Database, providers: payment_providers.Providers | payment_providers.Source, *, limit: int = 50
+) -> int:
     """Ask about attempts of which nothing was heard; returns how many were asked about.
 
     One that cannot be asked now is asked later: its next time was written before.
@@ -205,7 +215,7 @@ async def poll(db: Database, providers: payments.Providers | payments.Source, *,
         waiting = await payments.attempts.take_due(tx, limit=limit)
     for payment in waiting:
         try:
-            await look(db, await payments.of_shop(providers, payment.shop_id), payment=payment)
+            await look(db, await payment_providers.of_shop(providers, payment.shop_id), payment=payment)
         except Refusal as refusal:
             _log.warning("orders.not_looked_up", payment_id=str(payment.id), code=refusal.code)
         except Exception as problem:  # noqa: BLE001 -- one that breaks must not keep others from theirs
@@ -219,14 +229,14 @@ async def current(tx: Tx, *, order_id: UUID) -> payments.Payment | None:
     return known[-1] if known else None
 
 
-async def work(db: Database, providers: payments.Source) -> None:
+async def work(db: Database, providers: payment_providers.Source) -> None:
     """One round: what providers wrote, what they did not write, and what is to be given back."""
     await work_inbox(db, providers)
     await poll(db, providers)
     await refunds.send_due(db, providers)
 
 
-async def work_inbox(db: Database, providers: payments.Source, *, limit: int = 100) -> int:
+async def work_inbox(db: Database, providers: payment_providers.Source, *, limit: int = 100) -> int:
     """Apply what providers wrote, in the order in which it came; returns how many messages were looked at.
 
     What fails is tried again later and shown in the console; what was applied before changes nothing.
@@ -246,9 +256,9 @@ async def work_inbox(db: Database, providers: payments.Source, *, limit: int = 1
     return len(letters)
 
 
-async def _read(db: Database, providers: payments.Providers, letter: payments.inbox.Letter) -> str:
+async def _read(db: Database, providers: payment_providers.Providers, letter: payments.inbox.Letter) -> str:
     """What was done with it, in a word."""
-    known = payments.provider(providers, f"{letter.provider}/{letter.connection_id}")
+    known = payment_providers.provider(providers, f"{letter.provider}/{letter.connection_id}")
     said: list[str] = []
     for report in known.receive(letter.message).reports:
         if report.dispute is not None:
@@ -271,10 +281,10 @@ async def _read(db: Database, providers: payments.Providers, letter: payments.in
 
 async def _about_attempt(
     db: Database,
-    providers: payments.Providers,
+    providers: payment_providers.Providers,
     letter: payments.inbox.Letter,
     attempt_id: UUID,
-    outcome: payments.Outcome | None,
+    outcome: payment_providers.Outcome | None,
 ) -> str:
     async with db.transaction() as tx:
         payment = await payments.payment(tx, payment_id=attempt_id)
@@ -283,7 +293,7 @@ async def _about_attempt(
             letter.connection_id,
         )
         if payment is None or not is_ours:
-            if isinstance(outcome, payments.Charged):
+            if isinstance(outcome, payment_providers.Charged):
                 account = await payments.connections.connection(
                     tx, shop_id=letter.shop_id, connection_id=letter.connection_id
                 )
@@ -300,7 +310,7 @@ async def _about_attempt(
 
 
 async def send_difference_back(
-    db: Database, providers: payments.Source, *, shop_id: int, difference_id: UUID, actor: str
+    db: Database, providers: payment_providers.Source, *, shop_id: int, difference_id: UUID, actor: str
 ) -> bool:
     """Money that fits no order goes back to where it came from; False when its provider refuses.
 
@@ -320,7 +330,7 @@ async def send_difference_back(
         refund_id=found.id,
         amount=Money(found.amount_minor, found.currency),
     )
-    if isinstance(outcome, payments.refunds.RefundFailed):
+    if isinstance(outcome, payment_providers.RefundFailed):
         return False
     async with db.transaction() as tx:
         await payments.differences.close(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from shopfloor import payments, policies, promotions, purchases, stock
+from shopfloor import payment_providers, payments, policies, promotions, purchases, stock
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import Money, now
@@ -23,7 +23,7 @@ def is_online(payment: payments.Payment) -> bool:
 async def finalise(
     tx: Tx,
     payment: payments.Payment,
-    outcome: payments.Outcome,
+    outcome: payment_providers.Outcome,
     *,
     terms: policies.ShopTerms | None = None,
     locked: tuple[Order, list[OrderLine]] | None = None,
@@ -36,9 +36,9 @@ async def finalise(
     order, lines = locked or await lifecycle.lock(tx, shop_id=payment.shop_id, order_id=payment.subject_id)
     if order.status is not Status.DRAFT:
         return order
-    if isinstance(outcome, payments.Closed):
-        outcome = payments.Declined(outcome.reason)
-    if isinstance(outcome, payments.Declined):
+    if isinstance(outcome, payment_providers.Closed):
+        outcome = payment_providers.Declined(outcome.reason)
+    if isinstance(outcome, payment_providers.Declined):
         await payments.record(
             tx,
             payment,
@@ -61,10 +61,10 @@ async def _place(
     order: Order,
     lines: Sequence[OrderLine],
     payment: payments.Payment,
-    outcome: payments.Outcome,
+    outcome: payment_providers.Outcome,
     terms: policies.ShopTerms | None,
 ) -> Order:
-    is_charged = isinstance(outcome, payments.Charged)
+    is_charged = isinstance(outcome, payment_providers.Charged)
     at = now()
     # All that need not be asked while others wait for the same units.
     rules = terms or await policies.shop_terms(tx, shop_id=order.shop_id)
@@ -92,7 +92,7 @@ async def _place(
     await purchases.claimed(tx, hold_id=order.hold_id)
     if is_online(payment) and not is_charged:
         await payments.attempts.move(tx, payment, outcome)
-    if isinstance(outcome, payments.Charged):
+    if isinstance(outcome, payment_providers.Charged):
         _same_amount(outcome, payment)
         await payments.record(
             tx,
@@ -111,7 +111,7 @@ async def _place(
     return placed
 
 
-def _same_amount(outcome: payments.Charged, payment: payments.Payment) -> None:
+def _same_amount(outcome: payment_providers.Charged, payment: payments.Payment) -> None:
     if outcome.amount != Money(payment.amount_minor, payment.currency):
         raise WrongAmount(
             due_minor=payment.amount_minor,

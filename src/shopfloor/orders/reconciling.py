@@ -8,7 +8,7 @@ import asyncio
 from datetime import date
 from typing import Final
 
-from shopfloor import payments
+from shopfloor import payment_providers, payments
 from shopfloor.kernel import logs
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.errors import Refusal
@@ -22,7 +22,7 @@ BILL_DEADLINE: Final = 300.0
 _log = logs.get("orders")
 
 
-async def reconcile(db: Database, providers: payments.Source, *, today: date | None = None) -> int:
+async def reconcile(db: Database, providers: payment_providers.Source, *, today: date | None = None) -> int:
     """Read and compare what is there to be read by now.  Returns how many differences are new.
 
     Sent twice at once it does each day once; a day that is not ready is asked for again later.
@@ -43,7 +43,7 @@ async def reconcile(db: Database, providers: payments.Source, *, today: date | N
 
 
 async def _account(
-    db: Database, known: payments.Providers, account: payments.connections.Connection, *, today: date
+    db: Database, known: payment_providers.Providers, account: payments.connections.Connection, *, today: date
 ) -> int:
     provider = known.get(f"{account.provider}/{account.id}")
     if provider is None or not provider.abilities.bills:
@@ -70,7 +70,7 @@ async def _account(
 
 
 async def _ask_about_unbooked(
-    db: Database, known: payments.Providers, account: payments.connections.Connection, day: date
+    db: Database, known: payment_providers.Providers, account: payments.connections.Connection, day: date
 ) -> None:
     async with db.transaction() as tx:
         missing = await payments.statements.unbooked(tx, account, day=day)

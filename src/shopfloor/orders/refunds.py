@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from shopfloor import approvals, disputes, payments, purchases, stock
+from shopfloor import approvals, disputes, payment_providers, payments, purchases, stock
 from shopfloor.kernel import logs, outbox
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.values import Money
@@ -145,7 +145,7 @@ async def carry_over(
     await payments.mark_refund_sent(tx, granted, refund_id=refund_id, actor=actor, note=note)
     for payment, _ in granted:
         await payments.refunds.note(
-            tx, refund_id=refund_id, payment_id=payment.id, outcome=payments.GivenBack(None)
+            tx, refund_id=refund_id, payment_id=payment.id, outcome=payment_providers.GivenBack(None)
         )
     return await settle(tx, order_id=found.id)
 
@@ -322,7 +322,7 @@ async def _mark(
     sent = await payments.mark_refund_sent(tx, granted, refund_id=refund_id, actor=actor, note=note)
     for payment, _ in granted:
         await payments.refunds.note(
-            tx, refund_id=refund_id, payment_id=payment.id, outcome=payments.GivenBack(None)
+            tx, refund_id=refund_id, payment_id=payment.id, outcome=payment_providers.GivenBack(None)
         )
     if sent:
         await outbox.record(
@@ -345,7 +345,7 @@ async def send_refund(
     order_id: UUID,
     refund_id: UUID,
     actor: str,
-    providers: payments.Providers | payments.Source = payments.MANUAL_ONLY,
+    providers: payment_providers.Providers | payment_providers.Source = payment_providers.MANUAL_ONLY,
 ) -> bool:
     """Ask the providers to send a granted refund.  True when all of it has left; False when some is on its way, has
     failed, or is for the merchant to send by hand and `mark_refunded`.
@@ -361,7 +361,7 @@ async def send_refund(
         for event in view.payments
         if event.kind is payments.PaymentEventKind.REFUNDED and event.reference.startswith(f"{refund_id}/")
     }
-    known = await payments.of_shop(providers, shop_id)
+    known = await payment_providers.of_shop(providers, shop_id)
     left = bool(parts)
     for payment, amount_minor in parts:
         if payment.id in sent:
@@ -376,7 +376,7 @@ async def send_refund(
 
 async def _send_part(
     db: Database,
-    providers: payments.Providers,
+    providers: payment_providers.Providers,
     payment: payments.Payment,
     amount_minor: int,
     *,
@@ -399,13 +399,13 @@ async def _send_part(
             amount=Money(amount_minor, payment.currency),
             again=again,
         )
-    except payments.ProviderAway:
+    except payment_providers.ProviderAway:
         return False
-    except payments.ProviderUnknown:
+    except payment_providers.ProviderUnknown:
         # The account was removed: the merchant sends it by hand.
-        outcome = payments.refunds.RefundFailed("account_removed")
+        outcome = payment_providers.RefundFailed("account_removed")
     async with db.transaction() as tx:
-        if isinstance(outcome, payments.GivenBack) and outcome.reference is not None:
+        if isinstance(outcome, payment_providers.GivenBack) and outcome.reference is not None:
             await _mark(
                 tx,
                 shop_id=payment.shop_id,
@@ -419,7 +419,9 @@ async def _send_part(
     return False
 
 
-async def send_due(db: Database, providers: payments.Providers | payments.Source, *, limit: int = 50) -> int:
+async def send_due(
+    db: Database, providers: payment_providers.Providers | payment_providers.Source, *, limit: int = 50
+) -> int:
     """Send what is granted and was not sent yet, and ask about what was only accepted; returns how many were tried."""
     async with db.transaction() as tx:
         waiting = await payments.refunds.take_due(tx, limit=limit)
@@ -429,7 +431,7 @@ async def send_due(db: Database, providers: payments.Providers | payments.Source
         try:
             await _send_part(
                 db,
-                await payments.of_shop(providers, due.shop_id),
+                await payment_providers.of_shop(providers, due.shop_id),
                 payment,
                 due.amount_minor,
                 refund_id=due.refund,
@@ -443,10 +445,10 @@ async def send_due(db: Database, providers: payments.Providers | payments.Source
 
 async def hear(
     db: Database,
-    providers: payments.Providers,
+    providers: payment_providers.Providers,
     shop_id: int,
     refund_id: UUID,
-    outcome: payments.refunds.RefundOutcome | None,
+    outcome: payment_providers.RefundOutcome | None,
     *,
     payment_id: UUID | None = None,
 ) -> str:
@@ -469,8 +471,8 @@ async def hear(
 
 
 async def _asked(
-    db: Database, providers: payments.Providers, payment: payments.Payment, due: payments.refunds.Try
-) -> payments.refunds.RefundOutcome | None:
+    db: Database, providers: payment_providers.Providers, payment: payments.Payment, due: payments.refunds.Try
+) -> payment_providers.RefundOutcome | None:
     async with db.transaction() as tx:
         charge = await payments.attempts.charge_of(tx, payment)
     return await payments.look_up_refund(
@@ -487,13 +489,13 @@ async def _report(
     db: Database,
     payment: payments.Payment,
     before: payments.refunds.Try,
-    outcome: payments.refunds.RefundOutcome,
+    outcome: payment_providers.RefundOutcome,
     *,
     asked: bool,
 ) -> None:
     """One that failed after it was done is a difference: the money is here again, and still the buyer's."""
     async with db.transaction() as tx:
-        if isinstance(outcome, payments.GivenBack):
+        if isinstance(outcome, payment_providers.GivenBack):
             await _mark(
                 tx,
                 shop_id=payment.shop_id,
@@ -508,7 +510,7 @@ async def _report(
         if asked and due.state != before.state:
             # The answer is older than what was done meanwhile.
             return
-        if due.state == "done" and isinstance(outcome, payments.refunds.RefundFailed):
+        if due.state == "done" and isinstance(outcome, payment_providers.RefundFailed):
             await payments.differences.open_for(
                 tx,
                 payment,

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from shopfloor import payments, policies, pricing, stock
+from shopfloor import payment_providers, payments, policies, pricing, stock
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import Money, new_id
@@ -85,7 +85,7 @@ async def replacement(
         method=EXCHANGE,
         actor=actor,
     )
-    placed = await finalise(tx, payment, payments.Awaiting())
+    placed = await finalise(tx, payment, payment_providers.Awaiting())
     assert placed.number is not None, "its units are kept"
     if not credit:
         return placed

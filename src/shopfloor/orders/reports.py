@@ -7,7 +7,7 @@ brings it back or is owed back, and what fits no order becomes a difference that
 
 from uuid import UUID
 
-from shopfloor import payments, policies
+from shopfloor import payment_providers, payments, policies
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import Money
 from shopfloor.orders import charges, lifecycle
@@ -26,7 +26,7 @@ async def apply_report(
     tx: Tx,
     *,
     payment: payments.Payment,
-    outcome: payments.Outcome,
+    outcome: payment_providers.Outcome,
     actor: str | None = None,
     terms: policies.ShopTerms | None = None,
 ) -> Order:
@@ -36,11 +36,11 @@ async def apply_report(
     """
     order, lines = await lifecycle.lock(tx, shop_id=payment.shop_id, order_id=payment.subject_id)
     payment = await payments.attempts.lock(tx, payment_id=payment.id)
-    if isinstance(outcome, payments.Charged):
+    if isinstance(outcome, payment_providers.Charged):
         return await _charged(tx, order, lines, payment, outcome, actor=actor or payment.provider)
     if order.status is Status.DRAFT:
         return await finalise(tx, payment, outcome, terms=terms, locked=(order, lines))
-    if isinstance(outcome, payments.Declined) and not payment.state.is_over:
+    if isinstance(outcome, payment_providers.Declined) and not payment.state.is_over:
         await payments.record(
             tx,
             payment,
@@ -60,7 +60,7 @@ async def _charged(
     order: Order,
     lines: list[OrderLine],
     payment: payments.Payment,
-    outcome: payments.Charged,
+    outcome: payment_providers.Charged,
     *,
     actor: str,
 ) -> Order:
@@ -82,7 +82,7 @@ async def _charged(
         # What came is kept apart, and this attempt has had its money.
         await payments.attempts.end(tx, payment, payments.State.CAPTURED, note=kind)
         if order.status is Status.DRAFT:
-            return await finalise(tx, payment, payments.Pending(), locked=(order, lines))
+            return await finalise(tx, payment, payment_providers.Pending(), locked=(order, lines))
         return order
     if order.status is Status.DRAFT:
         return await finalise(tx, payment, outcome, locked=(order, lines))

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
-from shopfloor import payments
+from shopfloor import payment_providers, payments
 from shopfloor.kernel import logs
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.errors import Refusal
@@ -41,7 +41,7 @@ class Swept:
 async def sweep(
     db: Database,
     *,
-    providers: payments.Providers | payments.Source = payments.MANUAL_ONLY,
+    providers: payment_providers.Providers | payment_providers.Source = payment_providers.MANUAL_ONLY,
     limit: int = 200,
     abandoned: timedelta = ABANDONED,
 ) -> Swept:
@@ -65,7 +65,9 @@ async def sweep(
 
 
 async def _resume_all(
-    db: Database, providers: payments.Providers | payments.Source, drafts: Sequence[sweep_queries.Draft]
+    db: Database,
+    providers: payment_providers.Providers | payment_providers.Source,
+    drafts: Sequence[sweep_queries.Draft],
 ) -> int:
     """The drafts of one provider, in order, a few at once, until it turns out to be away."""
     waiting = iter(drafts)
@@ -79,8 +81,8 @@ async def _resume_all(
             if away or asyncio.get_running_loop().time() > until:
                 break
             try:
-                resumed += await _resume(db, await payments.of_shop(providers, draft.shop_id), draft)
-            except payments.ProviderAway as refusal:
+                resumed += await _resume(db, await payment_providers.of_shop(providers, draft.shop_id), draft)
+            except payment_providers.ProviderAway as refusal:
                 away = True
                 _log.warning("orders.not_resumed", order_id=str(draft.id), code=refusal.code)
             except Exception as problem:  # noqa: BLE001 -- a provider that breaks must not keep others from theirs
@@ -90,7 +92,7 @@ async def _resume_all(
     return sum(await asyncio.gather(*(work() for _ in range(min(AT_ONCE, len(drafts))))))
 
 
-async def _resume(db: Database, providers: payments.Providers, draft: sweep_queries.Draft) -> bool:
+async def _resume(db: Database, providers: payment_providers.Providers, draft: sweep_queries.Draft) -> bool:
     """Raises ProviderAway."""
     async with db.transaction() as tx:
         order = await queries.order(tx, order_id=draft.id)
@@ -107,7 +109,7 @@ async def _resume(db: Database, providers: payments.Providers, draft: sweep_quer
         else:
             async with db.transaction() as tx:
                 await apply_report(tx, payment=payment, outcome=known)
-    except payments.ProviderAway:
+    except payment_providers.ProviderAway:
         raise
     except Refusal as refusal:
         # Its answer does not fit: the draft stays for the next round and for people.
@@ -118,7 +120,10 @@ async def _resume(db: Database, providers: payments.Providers, draft: sweep_quer
 
 
 async def _let_fall(
-    db: Database, providers: payments.Providers | payments.Source, keys: list[sweep_queries.Key], why: Why
+    db: Database,
+    providers: payment_providers.Providers | payment_providers.Source,
+    keys: list[sweep_queries.Key],
+    why: Why,
 ) -> int:
     fallen = 0
     for key in keys:

@@ -14,10 +14,10 @@ from shopfloor.kernel.route_access import public
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
 from shopfloor.kernel.values import now
+from shopfloor.payment_providers import Message
 from shopfloor.payments import connections, differences, inbox
 from shopfloor.payments.connections import Connections
 from shopfloor.payments.models import ConnectionNotFound, Difference
-from shopfloor.payments.providers import Message
 
 router = Router(tags=["payments"])
 

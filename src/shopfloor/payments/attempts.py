@@ -15,9 +15,9 @@ import msgspec
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import Money, new_id, now
+from shopfloor.payment_providers import Action, Attempt, Authorised, Closed, Declined, Outcome, Pending
 from shopfloor.payments import guard, queries
 from shopfloor.payments.models import Payment, PaymentEventKind, State, Step
-from shopfloor.payments.providers import Action, Attempt, Authorised, Closed, Declined, Outcome, Pending
 
 FIRST_LOOK: Final = timedelta(seconds=20)
 # Seconds between our questions where the provider says nothing by itself; then the last again and again.

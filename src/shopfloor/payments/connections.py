@@ -3,8 +3,7 @@
 Secrets are opened for the adapter that signs with them and for nobody else.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
@@ -17,66 +16,28 @@ from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.public_address import PublicAddress
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import now
-from shopfloor.payments import guard
-from shopfloor.payments.models import (
-    ConnectionNotFound,
+from shopfloor.payment_providers import (
+    Account,
+    Checked,
     ConnectionRefused,
+    Kind,
+    Manual,
+    Provider,
     ProviderAway,
+    Providers,
 )
-from shopfloor.payments.providers import Checked, Manual, Provider, Providers
+from shopfloor.payments import guard
+from shopfloor.payments.models import ConnectionNotFound
 
 if TYPE_CHECKING:
     import httpx
 else:
     httpx = late.module("httpx")
 
-MODES: Final = ("test", "live")
 LONGEST: Final = 10_000
 _MANUAL: Final = Manual()
 
 _log = logs.get("payments")
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """What an account is told.  What is secret is sealed and never shown again."""
-
-    name: str
-    secret: bool = False
-    required: bool = True
-    lines: bool = False
-    """Several lines, as a key in PEM has."""
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """What an adapter is made of.  `notify_url` is where the provider may write to."""
-
-    id: int
-    shop_id: int
-    mode: str
-    fields: Mapping[str, str]
-    secrets: Mapping[str, str] = field(repr=False)
-    notify_url: str
-    http: "httpx.AsyncClient" = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A provider that can be connected.  `build` raises ValueError with the name of the field that is unusable."""
-
-    name: str
-    fields: Sequence[Field]
-    build: Callable[[Account], Provider]
-    method: str = "online"
-    modes: Sequence[str] = MODES
-    makes: Callable[[], Mapping[str, str]] = dict
-    """Secrets that nobody types."""
-    currencies: frozenset[str] | None = None
-    """What can be paid in; None for all."""
-
-    def takes(self, currency: str) -> bool:
-        return self.currencies is None or currency in self.currencies
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,11 @@ from shopfloor.kernel import outbox, paging
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.text import cleaned
 from shopfloor.kernel.values import Money, new_id, now
+from shopfloor.payment_providers import NotAble
 from shopfloor.payments import queries
 from shopfloor.payments.connections import Connection
 from shopfloor.payments.events import DifferenceOpened
-from shopfloor.payments.models import Difference, DifferenceKind, NotAble, Payment
+from shopfloor.payments.models import Difference, DifferenceKind, Payment
 
 SENT_BACK: Final = "sent_back"
 SETTLED: Final = "settled"

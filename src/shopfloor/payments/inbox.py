@@ -9,8 +9,8 @@ from psycopg.types.json import Jsonb
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import new_id, now
+from shopfloor.payment_providers import Message
 from shopfloor.payments.connections import Connection
-from shopfloor.payments.providers import Message
 
 # What rings where somebody works off what is due: what was written here, and what is to be given back.
 CHANNEL: Final = "shopfloor_payments"

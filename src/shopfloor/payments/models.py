@@ -8,50 +8,14 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from shopfloor.kernel.errors import Conflict, Invalid, NotFound, TooMany, Unavailable
+from shopfloor.kernel.errors import Conflict, NotFound, TooMany, Unavailable
 from shopfloor.kernel.records import dataclass
-
-
-class ProviderUnknown(Invalid):
-    """There is no such way to pay here."""
-
-    code = "orders.provider_unknown"
 
 
 class PaymentDeclined(Conflict):
     """The payment was declined; nothing was charged."""
 
     code = "orders.payment_declined"
-
-
-class ProviderAway(Unavailable):
-    """The payment provider does not answer; your purchase is kept, ask again with the same form."""
-
-    code = "orders.provider_away"
-
-
-class AccountRefused(ProviderAway):
-    """The payment provider does not accept this shop's account."""
-
-    code = "payments.account_refused"
-
-
-class NotAble(Conflict):
-    """This way to pay cannot do that."""
-
-    code = "payments.not_able"
-
-
-class Forged(Invalid):
-    """This message is not from the payment provider, or not of now."""
-
-    code = "payments.forged"
-
-
-class BillNotReady(Unavailable):
-    """The payment provider has not closed that day yet."""
-
-    code = "payments.bill_not_ready"
 
 
 class PaymentBusy(Conflict):
@@ -76,12 +40,6 @@ class ConnectionNotFound(NotFound):
     """This shop has no such payment account."""
 
     code = "payments.connection_not_found"
-
-
-class ConnectionRefused(Invalid):
-    """These details of the payment account cannot be used."""
-
-    code = "payments.connection_refused"
 
 
 class OverRefund(Conflict):

@@ -13,10 +13,10 @@ from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Conflict
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import now
+from shopfloor.payment_providers import GivenBack, RefundFailed, RefundOutcome, RefundPending
 from shopfloor.payments import inbox
 from shopfloor.payments.events import RefundFailed as RefundFailedFact
 from shopfloor.payments.models import Payment
-from shopfloor.payments.providers import GivenBack, RefundFailed, RefundOutcome, RefundPending
 
 # Seconds until a provider is asked again: whether it is done, or because it did not answer.
 _PAUSES: Final = (15, 60, 120, 300, 600, 1800, 3600)

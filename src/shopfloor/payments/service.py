@@ -13,19 +13,18 @@ from uuid import UUID
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.text import cleaned
 from shopfloor.kernel.values import Money, new_id, now
-from shopfloor.payments import attempts, guard, queries, refunds
-from shopfloor.payments.models import (
-    OverRefund,
-    Payment,
-    PaymentEvent,
-    PaymentEventKind,
+from shopfloor.payment_providers import (
+    Closed,
+    Outcome,
     ProviderAway,
+    Providers,
     ProviderUnknown,
-    Purpose,
-    State,
+    RefundOutcome,
+    provider,
 )
-from shopfloor.payments.providers import Closed, Outcome, Providers, RefundOutcome, provider
-from shopfloor.payments.providers import start as ask
+from shopfloor.payment_providers import start as ask
+from shopfloor.payments import attempts, guard, queries, refunds
+from shopfloor.payments.models import OverRefund, Payment, PaymentEvent, PaymentEventKind, Purpose, State
 
 _OURS = "shopfloor"
 _ENDS: Final = {PaymentEventKind.CHARGED: State.CAPTURED, PaymentEventKind.FAILED: State.DECLINED}

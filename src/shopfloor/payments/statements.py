@@ -13,9 +13,9 @@ from uuid import UUID
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import new_id, now
+from shopfloor.payment_providers import BillRow
 from shopfloor.payments import differences
 from shopfloor.payments.connections import Connection
-from shopfloor.payments.providers import BillRow
 
 # How many days back a day is still asked for.
 BACK: Final = 7

@@ -9,7 +9,7 @@ import msgspec
 from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from shopfloor import orders, payments
+from shopfloor import orders, payment_providers, payments
 from shopfloor.accounts import Actor, Permission
 from shopfloor.auth.api import allowed
 from shopfloor.kernel import paging
@@ -267,6 +267,6 @@ async def _sent(request: Request, db: Database, done: Return, actor: Actor) -> R
             order_id=done.order_id,
             refund_id=done.refund,
             actor=_actor(actor),
-            providers=payments.MANUAL_ONLY if known is None else known.of,
+            providers=payment_providers.MANUAL_ONLY if known is None else known.of,
         )
     return done

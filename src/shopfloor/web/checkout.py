@@ -19,6 +19,7 @@ from shopfloor import (
     fulfilment,
     invoicing,
     orders,
+    payment_providers,
     payments,
     policies,
     promotions,
@@ -270,7 +271,7 @@ async def send_checkout(
             shopper=shopper,
             form=form,
             network=network,
-            providers=payments.MANUAL_ONLY
+            providers=payment_providers.MANUAL_ONLY
             if chosen is None
             else await paying.providers(request, shop_id=found.id),
             return_to=paying.return_to(request, found.slug),

@@ -16,7 +16,7 @@ from fastapi import Form, Query, Request
 from markupsafe import Markup
 from starlette.responses import RedirectResponse, Response
 
-from shopfloor import accounts, orders, payments
+from shopfloor import accounts, orders, payment_providers, payments
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.headers import POLICY
@@ -64,9 +64,9 @@ async def chosen(
     return next((way for way in online if way.name == method), None)
 
 
-async def providers(request: Request, *, shop_id: int) -> payments.Providers:
+async def providers(request: Request, *, shop_id: int) -> payment_providers.Providers:
     known = connections_of(request)
-    return payments.MANUAL_ONLY if known is None else await known.of(shop_id)
+    return payment_providers.MANUAL_ONLY if known is None else await known.of(shop_id)
 
 
 def choices(
@@ -148,7 +148,7 @@ async def pay(
     language = language_of(request, found.locale)
     try:
         if wanted is None:
-            raise payments.ProviderUnknown
+            raise payment_providers.ProviderUnknown
         await orders.paying.begin(
             db,
             await providers(request, shop_id=found.id),
@@ -239,7 +239,7 @@ async def who(
     known = await providers(request, shop_id=found.id)
     provider = None if chosen is None else known.get(f"{chosen.provider}/{chosen.connection_id}")
     language = language_of(request, found.locale)
-    if chosen is None or not isinstance(provider, payments.providers.AsksWho) or not provider.asks_who:
+    if chosen is None or not isinstance(provider, payment_providers.AsksWho) or not provider.asks_who:
         return RedirectResponse(_path(found.slug, order_id, key), status_code=303)
     if not code:
         back = str(public_link(request, _path(found.slug, order_id, key, "/who", way=way)))
@@ -249,8 +249,8 @@ async def who(
             shop=found,
             order=view.order,
             due=view.due,
-            action=payments.Action(
-                payments.providers.ActionKind.REDIRECT, provider.who_address(back=back, state=way)
+            action=payment_providers.Action(
+                payment_providers.ActionKind.REDIRECT, provider.who_address(back=back, state=way)
             ),
             code=None,
             back=_path(found.slug, order_id, key),
@@ -261,7 +261,7 @@ async def who(
     try:
         told = await provider.who(code)
         if told is None:
-            raise payments.ProviderAway
+            raise payment_providers.ProviderAway
         await orders.paying.begin(
             db,
             known,
@@ -291,7 +291,7 @@ async def came_back(
     language = language_of(request, found.locale)
     if payment is not None and not payment.state.is_over:
         # What a provider that is away says later is heard in the background too.
-        with suppress(payments.ProviderAway, payments.ProviderUnknown):
+        with suppress(payment_providers.ProviderAway, payment_providers.ProviderUnknown):
             payment = await orders.paying.look(
                 db, await providers(request, shop_id=found.id), payment=payment
             )

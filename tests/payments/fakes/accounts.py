@@ -6,10 +6,10 @@ from tests.payments.fakes.alipay import FakeAlipay
 from tests.payments.fakes.keys import certificate, key, pem, private_pem, public_pem
 from tests.payments.fakes.wechat import FakeWechat
 
-from shopfloor.payments.alipay import provider as alipay_provider
-from shopfloor.payments.connections import Account
-from shopfloor.payments.wechat import provider as wechat_provider
-from shopfloor.payments.wechat.addresses import Addresses
+from shopfloor.payment_providers import Account
+from shopfloor.payment_providers.alipay import provider as alipay_provider
+from shopfloor.payment_providers.wechat import provider as wechat_provider
+from shopfloor.payment_providers.wechat.addresses import Addresses
 
 API_KEY: Final = "0123456789abcdef0123456789abcdef"
 KEY_ID: Final = "PUB_KEY_ID_0114232134912410000000000000"

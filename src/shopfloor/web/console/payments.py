@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import Form, Query, Request
 from starlette.responses import Response
 
-from shopfloor import approvals, disputes, orders, payments
+from shopfloor import approvals, disputes, orders, payment_providers, payments
 from shopfloor.accounts import Permission
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import Refusal
@@ -128,7 +128,7 @@ async def _form_page(
     provider: str,
     values: Mapping[str, Any],
     account: payments.connections.Connection | None,
-    refusal: payments.ConnectionRefused | None = None,
+    refusal: payment_providers.ConnectionRefused | None = None,
 ) -> Response:
     kind = _known(desk.request).kinds.get(provider)
     if kind is None:
@@ -201,7 +201,7 @@ async def save_account(
                 label=label,
                 connection_id=number,
             )
-    except payments.ConnectionRefused as refusal:
+    except payment_providers.ConnectionRefused as refusal:
         kind = known.kinds.get(provider)
         secret = {each.name for each in kind.fields if each.secret} if kind is not None else set[str]()
         values = {name: value for name, value in typed.items() if name not in secret}

@@ -11,11 +11,17 @@ import httpx
 from typing_extensions import override
 
 from shopfloor.kernel.values import Money, made_at, now
-from shopfloor.payments.connections import Account
-from shopfloor.payments.entries import Entries
-from shopfloor.payments.keys import check_pair, key_of, read_certificates, read_private_key, read_public_key
-from shopfloor.payments.models import AccountRefused, BillNotReady, Forged, ProviderAway
-from shopfloor.payments.providers import (
+from shopfloor.payment_providers.entries import Entries
+from shopfloor.payment_providers.keys import (
+    check_pair,
+    key_of,
+    read_certificates,
+    read_private_key,
+    read_public_key,
+)
+from shopfloor.payment_providers.kind import Account
+from shopfloor.payment_providers.models import AccountRefused, BillNotReady, Forged, ProviderAway
+from shopfloor.payment_providers.port import (
     Abilities,
     Acknowledgement,
     Action,
@@ -36,10 +42,10 @@ from shopfloor.payments.providers import (
     RefundPending,
     Report,
 )
-from shopfloor.payments.wechat import client
-from shopfloor.payments.wechat.addresses import Addresses
-from shopfloor.payments.wechat.bills import check_digest, read_bill
-from shopfloor.payments.wechat.messages import (
+from shopfloor.payment_providers.wechat import client
+from shopfloor.payment_providers.wechat.addresses import Addresses
+from shopfloor.payment_providers.wechat.bills import check_digest, read_bill
+from shopfloor.payment_providers.wechat.messages import (
     Refund,
     RefundState,
     TradeState,
@@ -47,7 +53,7 @@ from shopfloor.payments.wechat.messages import (
     read_refund,
     read_transaction,
 )
-from shopfloor.payments.wechat.signing import (
+from shopfloor.payment_providers.wechat.signing import (
     Keys,
     MessageRefused,
     bridge_parameters,

@@ -18,9 +18,9 @@ from typing_extensions import override
 
 from shopfloor.kernel import late, logs
 from shopfloor.kernel.values import Money, made_at, now
-from shopfloor.payments.connections import Account, Field, Kind
-from shopfloor.payments.models import Forged, ProviderAway
-from shopfloor.payments.providers import (
+from shopfloor.payment_providers.kind import Account, Field, Kind
+from shopfloor.payment_providers.models import Forged, ProviderAway
+from shopfloor.payment_providers.port import (
     Abilities,
     Acknowledgement,
     Action,

@@ -3,14 +3,14 @@
 from typing import TYPE_CHECKING, Final
 
 from shopfloor.kernel import late
-from shopfloor.payments.connections import Account, Field, Kind
-from shopfloor.payments.providers import Provider
-from shopfloor.payments.wechat.addresses import Addresses
+from shopfloor.payment_providers.kind import Account, Field, Kind
+from shopfloor.payment_providers.port import Provider
+from shopfloor.payment_providers.wechat.addresses import Addresses
 
 if TYPE_CHECKING:
-    from shopfloor.payments.wechat import provider
+    from shopfloor.payment_providers.wechat import provider
 else:
-    provider = late.module("shopfloor.payments.wechat.provider")
+    provider = late.module("shopfloor.payment_providers.wechat.provider")
 
 FIELDS: Final = (
     Field("mchid"),

@@ -12,8 +12,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from shopfloor.kernel.values import MAX_MINOR, Money
-from shopfloor.payments.alipay.messages import CHINA, payment_of
-from shopfloor.payments.providers import BillRow
+from shopfloor.payment_providers.alipay.messages import CHINA, payment_of
+from shopfloor.payment_providers.port import BillRow
 
 _LARGEST: Final = 500_000_000
 _KINDS: Final = {"交易": "charge", "退款": "refund"}

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from shopfloor.payments.connections import Account
-from shopfloor.payments.keys import KeyUnusable
-from shopfloor.payments.models import ConnectionRefused
+from shopfloor.payment_providers.keys import KeyUnusable
+from shopfloor.payment_providers.kind import Account
+from shopfloor.payment_providers.models import ConnectionRefused
 
 T = TypeVar("T")
 

@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
-from shopfloor.payments.keys import sign, verifies
+from shopfloor.payment_providers.keys import sign, verifies
 
 # What Alipay may say that a notification is written in; we ask for UTF-8.
 CHARSETS: Final = frozenset({"utf-8", "gbk", "gb2312", "gb18030"})

@@ -17,7 +17,7 @@ from typing_extensions import override
 
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import Money
-from shopfloor.payments.models import NotAble, ProviderUnknown
+from shopfloor.payment_providers.models import NotAble, ProviderUnknown
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Final
 
 from shopfloor.kernel.values import MAX_MINOR, Money
-from shopfloor.payments.providers import BillRow
-from shopfloor.payments.wechat.messages import id_of, refund_of
+from shopfloor.payment_providers import BillRow
+from shopfloor.payment_providers.wechat.messages import id_of, refund_of
 
 CHINA: Final = timezone(timedelta(hours=8), "Asia/Shanghai")
 _SUMMARY_LINES: Final = 2

@@ -10,19 +10,18 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from typing_extensions import override
 
 from shopfloor.kernel.values import Money, made_at, now
-from shopfloor.payments.alipay import client
-from shopfloor.payments.alipay.bills import read_bill
-from shopfloor.payments.alipay.messages import (
+from shopfloor.payment_providers.alipay import client
+from shopfloor.payment_providers.alipay.bills import read_bill
+from shopfloor.payment_providers.alipay.messages import (
     CHINA,
     Notice,
     Trade,
     TradeState,
     read_notice,
 )
-from shopfloor.payments.alipay.signing import certificate_number, read_notification, root_number
-from shopfloor.payments.connections import Account
-from shopfloor.payments.entries import Entries
-from shopfloor.payments.keys import (
+from shopfloor.payment_providers.alipay.signing import certificate_number, read_notification, root_number
+from shopfloor.payment_providers.entries import Entries
+from shopfloor.payment_providers.keys import (
     Problem,
     check_pair,
     key_of,
@@ -30,8 +29,9 @@ from shopfloor.payments.keys import (
     read_private_key,
     read_public_key,
 )
-from shopfloor.payments.models import AccountRefused, BillNotReady, Forged, ProviderAway
-from shopfloor.payments.providers import (
+from shopfloor.payment_providers.kind import Account
+from shopfloor.payment_providers.models import AccountRefused, BillNotReady, Forged, ProviderAway
+from shopfloor.payment_providers.port import (
     Abilities,
     Acknowledgement,
     Action,

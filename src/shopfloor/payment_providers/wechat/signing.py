@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from shopfloor.kernel.records import dataclass
-from shopfloor.payments.keys import sign, verifies
+from shopfloor.payment_providers.keys import sign, verifies
 
 SCHEMA: Final = "WECHATPAY2-SHA256-RSA2048"
 # Seconds that a clock may be off, in both directions.

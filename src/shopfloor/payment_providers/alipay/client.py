@@ -16,7 +16,7 @@ import httpx
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from shopfloor.kernel.records import dataclass
-from shopfloor.payments.alipay.messages import (
+from shopfloor.payment_providers.alipay.messages import (
     MessageUnreadable,
     Trade,
     fen_of,
@@ -25,9 +25,9 @@ from shopfloor.payments.alipay.messages import (
     read_trade,
     yuan,
 )
-from shopfloor.payments.alipay.signing import answer_parts, signed
-from shopfloor.payments.keys import verifies
-from shopfloor.payments.models import AccountRefused, ProviderAway
+from shopfloor.payment_providers.alipay.signing import answer_parts, signed
+from shopfloor.payment_providers.keys import verifies
+from shopfloor.payment_providers.models import AccountRefused, ProviderAway
 
 PRODUCTS: Final = {
     "page": ("alipay.trade.page.pay", "FAST_INSTANT_TRADE_PAY"),

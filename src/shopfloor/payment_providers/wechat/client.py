@@ -19,10 +19,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import new_id, now
-from shopfloor.payments.keys import key_of, read_certificates
-from shopfloor.payments.models import AccountRefused, ProviderAway
-from shopfloor.payments.wechat.addresses import Addresses
-from shopfloor.payments.wechat.messages import (
+from shopfloor.payment_providers.keys import key_of, read_certificates
+from shopfloor.payment_providers.models import AccountRefused, ProviderAway
+from shopfloor.payment_providers.wechat.addresses import Addresses
+from shopfloor.payment_providers.wechat.messages import (
     MessageUnreadable,
     Refund,
     Transaction,
@@ -31,7 +31,7 @@ from shopfloor.payments.wechat.messages import (
     read_transaction,
     refund_number,
 )
-from shopfloor.payments.wechat.signing import (
+from shopfloor.payment_providers.wechat.signing import (
     Doubt,
     Keys,
     MessageRefused,

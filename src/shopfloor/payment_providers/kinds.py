@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Final
 from typing_extensions import override
 
 from shopfloor.kernel import late
-from shopfloor.payments import stripe
-from shopfloor.payments.alipay import kind as alipay
-from shopfloor.payments.connections import Account, Kind
-from shopfloor.payments.models import ProviderAway
-from shopfloor.payments.providers import Checked
-from shopfloor.payments.sandbox import Sandbox, webhook_secret
-from shopfloor.payments.wechat import kind as wechat
+from shopfloor.payment_providers import stripe
+from shopfloor.payment_providers.alipay import kind as alipay
+from shopfloor.payment_providers.kind import Account, Kind
+from shopfloor.payment_providers.models import ProviderAway
+from shopfloor.payment_providers.port import Checked
+from shopfloor.payment_providers.sandbox import Sandbox, webhook_secret
+from shopfloor.payment_providers.wechat import kind as wechat
 
 if TYPE_CHECKING:
     import httpx

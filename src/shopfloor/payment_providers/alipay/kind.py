@@ -3,13 +3,13 @@
 from typing import TYPE_CHECKING, Final
 
 from shopfloor.kernel import late
-from shopfloor.payments.connections import Account, Field, Kind
-from shopfloor.payments.providers import Provider
+from shopfloor.payment_providers.kind import Account, Field, Kind
+from shopfloor.payment_providers.port import Provider
 
 if TYPE_CHECKING:
-    from shopfloor.payments.alipay import provider
+    from shopfloor.payment_providers.alipay import provider
 else:
-    provider = late.module("shopfloor.payments.alipay.provider")
+    provider = late.module("shopfloor.payment_providers.alipay.provider")
 
 GATEWAYS: Final = {
     "live": "https://openapi.alipay.com/gateway.do",

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shopfloor.kernel.values import Money, new_id, split_minor
+from shopfloor.kernel.values import Money, new_id, split_minor, whole_number
 
 
 @given(st.integers(-(10**12), 10**12), st.lists(st.integers(0, 10**6), min_size=1, max_size=40))
@@ -27,6 +27,29 @@ def test_a_split_over_nothing_is_refused() -> None:
         split_minor(1, [])
     with pytest.raises(ValueError, match="weights"):
         split_minor(1, [1, -1])
+
+
+@pytest.mark.parametrize(
+    ("typed", "number"),
+    [
+        ("0", 0),
+        ("007", 7),
+        ("9" * 18, 10**18 - 1),
+        # More than the column holds, and more than the interpreter reads.
+        ("9" * 19, None),
+        ("9" * 5000, None),
+        # Digits to some, and no number to any column.
+        ("\N{SUPERSCRIPT TWO}", None),
+        ("\N{ARABIC-INDIC DIGIT FIVE}", None),
+        ("-1", None),
+        ("+1", None),
+        (" 1", None),
+        ("1_0", None),
+        ("", None),
+    ],
+)
+def test_a_whole_number_is_plain_digits_that_a_column_holds(typed: str, number: int | None) -> None:
+    assert whole_number(typed) == number
 
 
 def test_currencies_do_not_mix() -> None:

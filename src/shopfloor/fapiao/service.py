@@ -53,9 +53,8 @@ from shopfloor.fapiao.models import (
 from shopfloor.fapiao.queries import Content
 from shopfloor.kernel import outbox, paging, text
 from shopfloor.kernel.database import Tx
-from shopfloor.kernel.values import new_id, now
+from shopfloor.kernel.values import new_id, now, whole_number
 
-_LONGEST_NUMBER: Final = 18
 _GOODS_CODE: Final = re.compile(r"([0-9]{19})?", re.ASCII)
 
 
@@ -187,8 +186,8 @@ def _filters(state: str | None, search: str | None) -> queries.Filters:
     wanted = (search or "").strip().removeprefix("#")
     if not wanted:
         return queries.Filters(state)
-    is_number = wanted.isascii() and wanted.isdigit() and len(wanted) <= _LONGEST_NUMBER
-    return queries.Filters(None, int(wanted) if is_number else -1)
+    number = whole_number(wanted)
+    return queries.Filters(None, -1 if number is None else number)
 
 
 async def _count(

@@ -33,6 +33,7 @@ from shopfloor.kernel.currencies import DECIMALS
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.records import dataclass
+from shopfloor.kernel.values import whole_number
 
 AT_ONCE: Final = 200
 HEADER: Final = (
@@ -167,7 +168,7 @@ def read(data: bytes) -> list[InRow]:
             InRow(
                 at,
                 _uuid(told.get("id", "")),
-                int(order) if order.isascii() and order.isdigit() and len(order) <= 18 else None,
+                whole_number(order),
                 told.get("type", "").lower() in {"red", "红", "红字", "红票"},
                 told["number"],
                 told["issued_on"],

@@ -12,6 +12,7 @@ from shopfloor.kernel.records import dataclass
 # The largest amount and quantity the product accepts: far above any order, far below where 64-bit sums overflow.
 MAX_MINOR: Final = 10**12
 MAX_QUANTITY: Final = 1_000_000
+_MOST_DIGITS: Final = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,14 @@ def split_minor(total: int, weights: Sequence[int]) -> list[int]:
     for i in by_remainder[: amount - sum(parts)]:
         parts[i] += 1
     return [sign * part for part in parts]
+
+
+def whole_number(text: str) -> int | None:
+    """A number as it is typed, or as an address or a file has it: plain digits, no more than a 64-bit column holds.
+
+    None for anything else, also for what only looks like digits.
+    """
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else None
 
 
 _last_ms = 0

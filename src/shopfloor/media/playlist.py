@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Final
 
 from shopfloor.kernel.records import dataclass
+from shopfloor.kernel.values import whole_number
 from shopfloor.media.boxes import VIDEO_SCALE
 from shopfloor.media.models import Moment, MomentReused, Run, Segment
 from shopfloor.media.packager import Cadence
@@ -238,7 +239,7 @@ class Window:
         """What the delivery directives ask for; see the table in the documentation of the format."""
         if self.ended or (msn is None and part is None):
             return Reload(Answer.NOW)
-        if msn is None or not _is_number(msn) or (part is not None and not _is_number(part)):
+        if msn is None or whole_number(msn) is None or (part is not None and whole_number(part) is None):
             return Reload(Answer.BAD)
         assert self.cadence is not None, "only a published playlist is reloaded"
         wanted, index = int(msn), None if part is None else int(part)
@@ -433,7 +434,3 @@ def stamp(ms: int) -> str:
 
 def seconds(ticks: int) -> str:
     return f"{ticks / VIDEO_SCALE:.5f}"
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= 18

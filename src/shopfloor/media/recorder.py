@@ -23,7 +23,7 @@ import msgspec
 
 from shopfloor.kernel import logs
 from shopfloor.kernel.records import dataclass
-from shopfloor.kernel.values import new_id
+from shopfloor.kernel.values import new_id, whole_number
 from shopfloor.media.boxes import AUDIO_TRACK, KEY_FRAME, VIDEO_SCALE, VIDEO_TRACK
 from shopfloor.media.models import EndCause, Gap, GapCause, Run, Segment, link
 from shopfloor.media.playlist import from_ms, in_ms
@@ -87,9 +87,10 @@ class Files:
         return self.directory / self.name(channel_id, run_id)
 
     def find(self, channel: str, run_id: UUID) -> Path | None:
-        if not (channel.isascii() and channel.isdigit() and len(channel) <= 18):
+        number = whole_number(channel)
+        if number is None:
             return None
-        path = self.path(int(channel), run_id)
+        path = self.path(number, run_id)
         return path if path.is_file() else None
 
     def notes(self) -> list[Note]:

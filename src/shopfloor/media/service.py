@@ -12,6 +12,7 @@ from uuid import UUID
 from shopfloor.kernel import outbox, paging, text
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Invalid
+from shopfloor.kernel.values import whole_number
 from shopfloor.media import queries
 from shopfloor.media.access import END_TOLERANCE_MS, Airtime
 from shopfloor.media.events import MediaEnded, MediaStarted
@@ -63,7 +64,7 @@ def key_hash(key: str) -> bytes:
 def channel_of_key(key: str) -> int | None:
     """The channel that a stream key names; it says nothing about whether the key is right."""
     number, dash, _ = key.partition("-")
-    return int(number) if dash and number.isascii() and number.isdigit() and len(number) <= 18 else None
+    return whole_number(number) if dash else None
 
 
 def opens(admission: Admission, key: str) -> bool:

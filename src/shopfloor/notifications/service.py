@@ -13,7 +13,7 @@ from shopfloor.kernel import paging, text
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.secrets import Box, CannotOpen
 from shopfloor.kernel.settings import Settings
-from shopfloor.kernel.values import new_id, now
+from shopfloor.kernel.values import new_id, now, whole_number
 from shopfloor.notifications import composing, letters, queries, rendering
 from shopfloor.notifications.models import (
     LONGEST_INTRO,
@@ -121,11 +121,16 @@ async def notices(
     """A shop's messages, newest first.  `search`: the number of an order, or the beginning of a recipient."""
     wanted = text.line(search, field="search", longest=200).strip().removeprefix("#")
     if wanted:
-        number = int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) <= 18 else None
         if after is not None or before is not None:
             return []
         return await queries.found(
-            tx, shop_id=shop_id, wanted=wanted, number=number, state=state, kind=kind, limit=limit
+            tx,
+            shop_id=shop_id,
+            wanted=wanted,
+            number=whole_number(wanted),
+            state=state,
+            kind=kind,
+            limit=limit,
         )
     return await queries.newest(
         tx, shop_id=shop_id, state=state, kind=kind, after=after, before=before, limit=limit

@@ -11,15 +11,13 @@ from zoneinfo import ZoneInfo
 from shopfloor import accounts, payments
 from shopfloor.kernel import paging
 from shopfloor.kernel.database import Tx
-from shopfloor.kernel.values import now
+from shopfloor.kernel.values import now, whole_number
 from shopfloor.orders import checkout_queries, list_queries, page_texts, queries, refund_shares, together
 from shopfloor.orders.models import Counts, Due, Granted, Order, OrderSummary, OrderView, Party, Status
 from shopfloor.orders.refusals import OrderNotFound
 from shopfloor.orders.statuses import due, is_late, may_cancel
 from shopfloor.policies import shop_terms
 
-# Numbers that a bigint holds for certain.
-_LONGEST_NUMBER: Final = 18
 CHANNEL_SHOW: Final = "show"
 CHANNEL_SHOP: Final = "shop"
 # What a search finds is counted so far.
@@ -109,8 +107,7 @@ def _wanted(search: str | None) -> str:
 
 def _number(wanted: str) -> int | None:
     """An order's number; with zeros before it, it is the end of a telephone number."""
-    is_number = wanted.isascii() and wanted.isdigit() and len(wanted) <= _LONGEST_NUMBER and wanted[0] != "0"
-    return int(wanted) if is_number else None
+    return None if wanted.startswith("0") else whole_number(wanted)
 
 
 @paging.counted_by(_count_orders)

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from shopfloor import accounts, documents, fulfilment, orders, policies
 from shopfloor.kernel import paging
 from shopfloor.kernel.database import Tx
-from shopfloor.kernel.values import now
+from shopfloor.kernel.values import now, whole_number
 from shopfloor.returns import queries
 from shopfloor.returns.models import (
     Arrival,
@@ -25,7 +25,6 @@ from shopfloor.returns.models import (
     terms_of,
 )
 
-_LONGEST_NUMBER: Final = 18
 _UNSENT: Final = frozenset({orders.Status.PLACED, orders.Status.PAID})
 
 
@@ -97,8 +96,8 @@ def _filters(state: str | None, search: str | None) -> queries.Filters:
     wanted = (search or "").strip().removeprefix("#").upper().partition("-R")[0]
     if not (search or "").strip():
         return queries.Filters(state)
-    is_number = wanted.isascii() and wanted.isdigit() and len(wanted) <= _LONGEST_NUMBER
-    return queries.Filters(None, int(wanted) if is_number else -1)
+    number = whole_number(wanted)
+    return queries.Filters(None, -1 if number is None else number)
 
 
 async def _count(

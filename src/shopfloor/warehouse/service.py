@@ -11,13 +11,13 @@ from shopfloor.kernel import paging
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.records import dataclass
+from shopfloor.kernel.values import whole_number
 from shopfloor.warehouse import queries
 from shopfloor.warehouse.queries import Filters, PackedItem, ParcelSummary, Recipient
 
 AT_ONCE: Final = 500
 """So many parcels are worked on by one press of a button."""
 STATES: Final = tuple(fulfilment.State)
-_LONGEST_NUMBER: Final = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +60,10 @@ async def listing(
     wanted = (search or "").strip().removeprefix("#")
     filters = Filters(None if wanted else state, show_id, location_id)
     if wanted:
-        number = wanted.upper().partition("-P")[0]
         filters = replace(
             filters,
             tracking=wanted,
-            number=int(number)
-            if number.isascii() and number.isdigit() and len(number) <= _LONGEST_NUMBER
-            else None,
+            number=whole_number(wanted.upper().partition("-P")[0]),
         )
     return await paging.page(
         partial(_rows, tx, shop_id, filters),
@@ -323,10 +320,10 @@ async def _take_row(
 async def _meant(tx: Tx, shop_id: int, row: fulfilment.sheet.InRow) -> UUID:
     """Raises ParcelNotFound, AmbiguousParcel."""
     order, mark, position = row.parcel.strip().removeprefix("#").upper().partition("-P")
-    order = order or row.order
-    if not (order.isascii() and order.isdigit() and len(order) <= _LONGEST_NUMBER):
+    number = whole_number(order or row.order)
+    if number is None:
         raise fulfilment.ParcelNotFound(parcel=row.parcel or row.order)
-    ids = await fulfilment.ids_by_number(tx, shop_id=shop_id, order_number=int(order))
+    ids = await fulfilment.ids_by_number(tx, shop_id=shop_id, order_number=number)
     parcels = await fulfilment.parcels(tx, shop_id=shop_id, ids=ids)
     if mark:
         parcels = [each for each in parcels if str(each.position) == position]

@@ -22,13 +22,13 @@ from shopfloor.kernel.routes import Router
 from shopfloor.kernel.values import Money
 from shopfloor.shoppers.api import Shopper
 from shopfloor.web.languages import N_, Language, language_of
+from shopfloor.web.order_links import Key, open_order, order_path
 from shopfloor.web.papers import as_file
 from shopfloor.web.refusals import message_of
 from shopfloor.web.templating import flash, render
 
 router = Router(include_in_schema=False)
 
-Key = Annotated[str | None, Query(max_length=200)]
 Text = Annotated[str, Form(max_length=1000)]
 
 # What is wrong with a field, in words.  The keys are those of `FormRefused`.
@@ -95,11 +95,14 @@ class _Way:
 
 async def _opened(tx: Tx, shop: str, order_id: UUID, shopper: UUID, key: str | None) -> _Way:
     """Raises OrderNotFound."""
-    found = await accounts.shop_by_slug(tx, shop)
-    view = await orders.order_for_shopper(tx, shop_id=found.id, order_id=order_id, shopper=shopper, key=key)
-    query = f"?key={key}" if key else ""
-    back = f"/s/{found.slug}/orders/{order_id}"
-    return _Way(found, view.order, f"{back}/fapiao", f"{back}{query}", query)
+    found, view = await open_order(tx, shop, order_id, shopper=shopper, key=key)
+    return _Way(
+        found,
+        view.order,
+        order_path(found.slug, order_id, None, "/fapiao"),
+        order_path(found.slug, order_id, key),
+        f"?key={key}" if key else "",
+    )
 
 
 async def _read_off(tx: Tx, shop: str, code: str) -> _Way:

@@ -8,10 +8,9 @@ import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import field, replace
 from typing import Annotated, Any, Final
-from urllib.parse import urlencode
 from uuid import UUID
 
-from fastapi import File, Form, Query, Request, UploadFile
+from fastapi import File, Form, Request, UploadFile
 from starlette.responses import RedirectResponse, Response
 
 from shopfloor import accounts, catalog, documents, orders, returns
@@ -22,10 +21,11 @@ from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.route_access import public
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
-from shopfloor.kernel.values import Money, new_id
+from shopfloor.kernel.values import Money, new_id, whole_number
 from shopfloor.returns import Journey, Reason
 from shopfloor.shoppers.api import Shopper
 from shopfloor.web.languages import N_, Language, language_of
+from shopfloor.web.order_links import Key, open_order, order_path
 from shopfloor.web.papers import pdf
 from shopfloor.web.parts import EXCEPTED, texts_sold
 from shopfloor.web.paying import connections_of
@@ -34,7 +34,6 @@ from shopfloor.web.templating import flash, money_text, render
 
 router = Router(include_in_schema=False)
 
-Key = Annotated[str | None, Query(max_length=200)]
 Text = Annotated[str, Form(max_length=4000)]
 _HASH: Final = re.compile("[0-9a-f]{64}")
 _PART: Final = 64 * 1024
@@ -98,11 +97,6 @@ def choices(journey: Journey, language: Language) -> list[tuple[str, str]]:
     return [(each.value, language.words.gettext(REASONS[each])) for each in offered]
 
 
-def _path(shop: str, order_id: UUID, key: str | None, rest: str = "", place: str = "", **more: str) -> str:
-    query = {**({"key": key} if key else {}), **more}
-    return f"/s/{shop}/orders/{order_id}{rest}{'?' + urlencode(query) if query else ''}{place}"
-
-
 @router.get("/s/{shop}/orders/{order_id}/return")
 @public
 async def begin(
@@ -116,10 +110,7 @@ async def begin(
 ) -> Response:
     """What goes back, and why where one likes to say it."""
     async with db.transaction() as tx:
-        found = await accounts.shop_by_slug(tx, shop)
-        view = await orders.order_for_shopper(
-            tx, shop_id=found.id, order_id=order_id, shopper=shopper, key=key
-        )
+        found, view = await open_order(tx, shop, order_id, shopper=shopper, key=key)
         return await _page(tx, request, found, view, Asked(journey, return_id=new_id()), key)
 
 
@@ -138,7 +129,9 @@ async def _page(
     offer = await returns.offer(tx, view)
     instead = {} if offer.unsent else await swap_choices(tx, view, language, asked.journey)
     if not offer.may(asked.journey):
-        response = RedirectResponse(_path(shop.slug, view.order.id, key, place="#returns"), status_code=303)
+        response = RedirectResponse(
+            order_path(shop.slug, view.order.id, key, place="#returns"), status_code=303
+        )
         flash(
             response,
             "wait",
@@ -173,8 +166,8 @@ async def _page(
         confirms=confirms,
         most_pictures=returns.MOST_PICTURES,
         # With the key: a body as large as a picture is taken from nobody else.
-        action=_path(shop.slug, view.order.id, view.order.key, "/return"),
-        back=_path(shop.slug, view.order.id, key),
+        action=order_path(shop.slug, view.order.id, view.order.key, "/return"),
+        back=order_path(shop.slug, view.order.id, key),
     )
     response.headers["cache-control"] = "private, no-store"
     return response
@@ -212,10 +205,7 @@ async def send(
         swaps={line_id: variant_id for line_id, variant_id in swaps.items() if line_id in units},
     )
     async with db.transaction() as tx:
-        found = await accounts.shop_by_slug(tx, shop)
-        view = await orders.order_for_shopper(
-            tx, shop_id=found.id, order_id=order_id, shopper=shopper, key=key
-        )
+        found, view = await open_order(tx, shop, order_id, shopper=shopper, key=key)
     try:
         asked = replace(asked, pictures=await _pictures(request, picture or [], kept or []))
     except Refusal as refusal:
@@ -258,7 +248,7 @@ async def send(
                 actor="buyer",
                 providers=known.of,
             )
-    response = RedirectResponse(_path(found.slug, order_id, key, place="#returns"), status_code=303)
+    response = RedirectResponse(order_path(found.slug, order_id, key, place="#returns"), status_code=303)
     language = language_of(request, found.locale)
     written = journey is not Journey.WITHDRAWAL or view.order.contact_email
     flash(response, "good", language.words.gettext(DONE[journey] if written else DONE_UNWRITTEN))
@@ -288,11 +278,9 @@ def numbers_of(form: Mapping[str, Any], prefix: str) -> dict[int, int]:
     """By line id, what the fields with this prefix say; what is no number, or zero, is none."""
     found: dict[int, int] = {}
     for name, value in form.items():
-        line, text = name.removeprefix(prefix), str(value)
-        if name.startswith(prefix) and all(
-            part.isascii() and part.isdigit() and len(part) <= 15 for part in (line, text)
-        ):
-            found[int(line)] = int(text)
+        line, number = whole_number(name.removeprefix(prefix)), whole_number(str(value))
+        if name.startswith(prefix) and line is not None and number is not None:
+            found[line] = number
     return {line_id: number for line_id, number in found.items() if number}
 
 
@@ -351,7 +339,7 @@ async def give_up(
         found = await accounts.shop_by_slug(tx, shop)
         await _own(tx, found, order_id, return_id, shopper, key)
     language = language_of(request, found.locale)
-    response = RedirectResponse(_path(found.slug, order_id, key, place="#returns"), status_code=303)
+    response = RedirectResponse(order_path(found.slug, order_id, key, place="#returns"), status_code=303)
     try:
         async with db.transaction() as tx:
             await returns.close(tx, shop_id=found.id, return_id=return_id, actor="buyer")
@@ -372,7 +360,9 @@ async def ask_label(
         found = await accounts.shop_by_slug(tx, shop)
         await _own(tx, found, order_id, return_id, shopper, key)
         await returns.papers.ask(tx, shop_id=found.id, return_id=return_id)
-    return RedirectResponse(_path(found.slug, order_id, key, f"/returns/{return_id}/label"), status_code=303)
+    return RedirectResponse(
+        order_path(found.slug, order_id, key, f"/returns/{return_id}/label"), status_code=303
+    )
 
 
 @router.get("/s/{shop}/orders/{order_id}/returns/{return_id}/label")
@@ -389,10 +379,14 @@ async def label(
             made = await documents.sheet_file(tx, shop_id=found.id, sheet_id=sheet_id)
         except documents.DocumentNotFound:
             # Nobody asked for it, or it was forgotten since.
-            return RedirectResponse(_path(found.slug, order_id, key, place="#returns"), status_code=303)
+            return RedirectResponse(order_path(found.slug, order_id, key, place="#returns"), status_code=303)
         except documents.NotMadeYet:
             response = render(
-                request, "shop/label.html", shop=found, asked=asked, back=_path(found.slug, order_id, key)
+                request,
+                "shop/label.html",
+                shop=found,
+                asked=asked,
+                back=order_path(found.slug, order_id, key),
             )
             response.headers["cache-control"] = "private, no-store"
             return response

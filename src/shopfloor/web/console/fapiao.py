@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import date
-from operator import attrgetter
 from typing import Annotated, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -13,12 +12,12 @@ from starlette.responses import Response
 from shopfloor import fapiao, orders
 from shopfloor.accounts import Permission
 from shopfloor.fapiao import State, TitleKind, Via, Wanted, Why
-from shopfloor.kernel import paging
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import as_download
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.values import Money, now
 from shopfloor.web.console.desk import Desk, at, at_page
+from shopfloor.web.console.state_tabs import listed
 from shopfloor.web.fapiao import WHY, errors_of, kinds
 from shopfloor.web.languages import N_
 from shopfloor.web.papers import as_file
@@ -32,7 +31,6 @@ Manager = Annotated[Desk, at(Permission.ORDERS_MANAGE)]
 MoneyManager = Annotated[Desk, at(Permission.MONEY_MANAGE)]
 Text = Annotated[str, Form(max_length=1000)]
 Files = Annotated[list[UploadFile] | None, File()]
-PAGE: Final = 50
 _SHOWN: Final = 5
 
 
@@ -44,32 +42,20 @@ async def listing(
     after: UUID | None = None,
     before: UUID | None = None,
 ) -> Response:
-    chosen = state if state in set(State) else None
     async with desk.db.transaction() as tx:
-        found = await paging.numbered(
-            fapiao.listing,
-            tx,
-            shop_id=desk.shop.id,
-            state=chosen,
-            search=search,
-            after=after,
-            before=before,
-            limit=PAGE,
-            key=attrgetter("id"),
-        )
-        counts = await fapiao.counts(tx, shop_id=desk.shop.id)
+        found = await listed(
+            tx, desk, fapiao.listing, fapiao.counts,
+            states=tuple(State), state=state, search=search, after=after, before=before,
+        )  # fmt: skip
         offered = await fapiao.is_offered(tx, shop_id=desk.shop.id)
     return desk.page(
         "fapiao_list.html",
         active="terms",
-        requests=found.items,
-        page=found,
-        counts=counts,
+        requests=found["page"].items,
         tabs=tuple(State),
-        state_now=chosen,
-        search=search or "",
         offered=offered,
         amount=Money,
+        **found,
     )
 
 

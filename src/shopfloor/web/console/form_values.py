@@ -13,7 +13,7 @@ from shopfloor import catalog
 from shopfloor.accounts import Shop
 from shopfloor.kernel import amounts, border
 from shopfloor.kernel.errors import Invalid
-from shopfloor.kernel.values import MAX_QUANTITY
+from shopfloor.kernel.values import MAX_QUANTITY, whole_number
 
 E = TypeVar("E", bound=Enum)
 
@@ -48,7 +48,7 @@ def quantity_of(text: str, shop: Shop, *, least: int = 1, most: int = MAX_QUANTI
 
 def id_of(text: str) -> int:
     """An id as a form has it; 0, which nothing has, for anything else that was sent."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
+    return whole_number(text) or 0
 
 
 def choice_of(options: type[E], text: str, *, field: str) -> E:

@@ -15,7 +15,7 @@ from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.routes import Router
-from shopfloor.kernel.values import now
+from shopfloor.kernel.values import now, whole_number
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.console.making import making
 from shopfloor.web.languages import N_
@@ -167,8 +167,8 @@ async def _chosen(
             tx,
             shop_id=desk.shop.id,
             state=state,
-            show_id=int(show) if show.isdigit() else None,
-            location_id=int(location) if location.isdigit() else None,
+            show_id=whole_number(show),
+            location_id=whole_number(location),
         )
     if not ticked:
         raise NoParcels
@@ -501,6 +501,7 @@ async def split(desk: Manager, parcel_id: UUID, line_id: Text = "", quantity: Te
 
 def _line(text: str) -> int:
     """Raises fulfilment.NotInParcel."""
-    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+    line_id = whole_number(text)
+    if line_id is None:
         raise fulfilment.NotInParcel(line_id=text[:20])
-    return int(text)
+    return line_id

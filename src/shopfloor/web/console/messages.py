@@ -14,6 +14,7 @@ from shopfloor.kernel.errors import NotFound, Refusal
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
 from shopfloor.kernel.settings import Settings
+from shopfloor.kernel.values import whole_number
 from shopfloor.notifications import Kind, MailServer, Security, State, Wording
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.languages import N_, by_tag
@@ -182,7 +183,7 @@ async def save_settings(
                 box=secrets.box(settings_of(desk)),
                 shop_id=desk.shop.id,
                 host=host,
-                port=int(port) if port.isascii() and port.isdigit() else 0,
+                port=whole_number(port) or 0,
                 security=security,
                 username=username,
                 password=password,

@@ -13,6 +13,7 @@ from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import public_link
 from shopfloor.kernel.routes import Router
+from shopfloor.kernel.values import whole_number
 from shopfloor.web.console import payment_fields
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.console.disputes import words as dispute_words
@@ -183,9 +184,7 @@ async def save_account(
 ) -> Response:
     """Secrets that are left empty stay as they are; none is ever shown again."""
     typed = {name: str(value) for name, value in (await desk.request.form()).items()}
-    number = (
-        int(account_id) if account_id.isascii() and account_id.isdigit() and len(account_id) < 19 else None
-    )
+    number = whole_number(account_id)
     known = _known(desk.request)
     found = None
     try:

@@ -1,7 +1,6 @@
 """Returns: what shall come back, what came, what was paid back for it; and the rules for new orders."""
 
 from dataclasses import asdict
-from operator import attrgetter
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -10,14 +9,14 @@ from starlette.responses import Response
 
 from shopfloor import documents, orders, policies, returns, stock
 from shopfloor.accounts import Permission
-from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.routes import Router
-from shopfloor.kernel.values import MAX_QUANTITY, new_id
+from shopfloor.kernel.values import MAX_QUANTITY, new_id, whole_number
 from shopfloor.returns import Arrived, Condition, Journey, State
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.console.making import making
+from shopfloor.web.console.state_tabs import listed
 from shopfloor.web.languages import N_
 from shopfloor.web.papers import pdf
 from shopfloor.web.paying import connections_of
@@ -31,7 +30,6 @@ RulesViewer = Annotated[Desk, at_page("return_rules")]
 Manager = Annotated[Desk, at(Permission.ORDERS_MANAGE)]
 CatalogEditor = Annotated[Desk, at(Permission.CATALOG_EDIT)]
 Text = Annotated[str, Form(max_length=4000)]
-PAGE: Final = 50
 WHY: Final = policies.return_rules.Why
 TABS: Final = (State.REQUESTED, State.APPROVED, State.RECEIVED, State.REFUNDED, State.REFUSED, State.CLOSED)
 
@@ -44,30 +42,18 @@ async def listing(
     after: UUID | None = None,
     before: UUID | None = None,
 ) -> Response:
-    chosen = state if state in set(State) else None
     async with desk.db.transaction() as tx:
-        found = await paging.numbered(
-            returns.listing,
-            tx,
-            shop_id=desk.shop.id,
-            state=chosen,
-            search=search,
-            after=after,
-            before=before,
-            limit=PAGE,
-            key=attrgetter("id"),
-        )
-        counts = await returns.counts(tx, shop_id=desk.shop.id)
+        found = await listed(
+            tx, desk, returns.listing, returns.counts,
+            states=tuple(State), state=state, search=search, after=after, before=before,
+        )  # fmt: skip
     return desk.page(
         "returns.html",
         active="returns",
-        returns=found.items,
-        page=found,
-        counts=counts,
+        returns=found["page"].items,
         tabs=TABS,
-        state_now=chosen,
-        search=search or "",
         reasons={each.value: reason_words(each.value, desk.language) for each in REASONS},
+        **found,
     )
 
 
@@ -109,8 +95,9 @@ async def open_one(
         units: dict[int, int] = {}
         for name, value in form.items():
             line = name.removeprefix("units-")
-            if name.startswith("units-") and line.isascii() and line.isdigit() and len(line) <= 15:
-                units[int(line)] = desk.quantity(str(value), least=0)
+            line_id = whole_number(line)
+            if name.startswith("units-") and line_id is not None:
+                units[line_id] = desk.quantity(str(value), least=0)
         async with desk.work() as tx:
             made = await returns.ask(
                 tx,
@@ -240,14 +227,10 @@ async def receive(desk: Manager, return_id: UUID, location: Text = "") -> Respon
                 shop_id=desk.shop.id,
                 return_id=return_id,
                 arrived=arrived,
-                location_id=_id(location),
+                location_id=whole_number(location),
                 actor=_actor(desk),
             )
     return desk.back(path, desk.say(N_("Recorded. Sellable items are back in stock.")))
-
-
-def _id(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
 
 
 @router.post("/returns/{return_id}/refund")

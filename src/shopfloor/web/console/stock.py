@@ -13,7 +13,7 @@ from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.routes import Router
-from shopfloor.kernel.values import MAX_QUANTITY
+from shopfloor.kernel.values import MAX_QUANTITY, whole_number
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.console.form_values import NotAName
 from shopfloor.web.languages import N_
@@ -216,10 +216,11 @@ async def move(
 
 
 def _spot(typed: str) -> tuple[int, int]:
-    location, _, pool = typed.partition(":")
-    if not all(part.isascii() and part.isdigit() and len(part) < 19 for part in (location, pool)):
+    place, _, shelf = typed.partition(":")
+    location, pool = whole_number(place), whole_number(shelf)
+    if location is None or pool is None:
         raise stock.UnknownStock(spot=typed[:40])
-    return int(location), int(pool)
+    return location, pool
 
 
 @router.post("/pools")

@@ -20,7 +20,7 @@ from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import public_link
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.routes import Router
-from shopfloor.kernel.values import now
+from shopfloor.kernel.values import now, whole_number
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.console.form_values import day_of, id_of
 from shopfloor.web.languages import N_
@@ -482,11 +482,11 @@ async def receive(desk: Receiver, order_id: UUID) -> Response:
     reading = Reading(desk)
     totals: dict[int, int] = {}
     for name, text in values.items():
-        variant = name.removeprefix("r-")
-        if name.startswith("r-") and variant.isascii() and variant.isdigit() and len(variant) < 19:
+        variant_id = whole_number(name.removeprefix("r-"))
+        if name.startswith("r-") and variant_id is not None:
             total = reading.quantity(name, text, otherwise=-1)
             if total >= 0:
-                totals[int(variant)] = total
+                totals[variant_id] = total
     if not reading.errors:
         try:
             async with desk.work() as tx:

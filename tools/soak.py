@@ -395,7 +395,7 @@ def look_up(dsn: str, directory: Path, figures: Figures, seen: dict[Path, int]) 
     figures.doubled += sum(stored.get(hold_id, quantity) != quantity for hold_id, quantity in told.items())
 
 
-REFUSALS = {stock.SOLD_OUT, stock.LIMIT, stock.CLOSED, "orders.hold_expired"}
+REFUSALS = {stock.Code.SOLD_OUT, stock.Code.LIMIT, stock.Code.CLOSED, "orders.hold_expired"}
 
 
 def kill_database(server: EmbeddedPostgres) -> None:

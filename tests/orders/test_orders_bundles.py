@@ -98,7 +98,7 @@ def test_a_refusal_is_said_of_the_bundle() -> None:
     made = {50: composed(bundle((1, 1, 100), (2, 4, 10)), 140)}
     lines, prices = expanded([(50, 3, 140)], made)
     request = stock.Request(uuid4(), 1, 1, uuid4(), lines, 60, unit_prices=prices)
-    refused = stock.Refused(request.id, stock.SOLD_OUT, {"variant_id": 2, "wanted": 12, "left": 11})
+    refused = stock.Refused(request.id, stock.Code.SOLD_OUT, {"variant_id": 2, "wanted": 12, "left": 11})
     assert about_the_bundle(refused, request, made).facts == {
         "variant_id": 50, "wanted": 3, "left": 2, "part_id": 2,
     }  # fmt: skip

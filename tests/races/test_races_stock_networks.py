@@ -126,7 +126,7 @@ async def test_three_hundred_of_one_moment_are_served_when_they_pay(database: Da
     taps = [tap(pool) for _ in range(300)]
     async with an_intake(dsn) as intake:
         answers = await asyncio.gather(*(intake.submit(each) for each in taps))
-        assert (len(held(answers)), codes(answers)) == (40, {stock.NETWORK_LIMIT})
+        assert (len(held(answers)), codes(answers)) == (40, {stock.Code.NETWORK_LIMIT})
         assert sum([await pay(database, request) for request in taps]) == 300
 
 
@@ -138,7 +138,7 @@ async def test_a_thousand_cookies_hold_a_tenth_for_ten_minutes(database: Databas
             answers += await asyncio.gather(*(intake.submit(tap(pool)) for _ in range(4)))
 
     assert len(held(answers)) == 40
-    assert codes(answers) == {stock.NETWORK_LIMIT}
+    assert codes(answers) == {stock.Code.NETWORK_LIMIT}
     assert await unpaid(database) == 40
     assert await free(database) == 360
     refused = next(answer for answer in answers if isinstance(answer, stock.Refused))
@@ -211,9 +211,9 @@ async def test_who_is_alone_behind_an_address_is_bound_by_the_limit_per_buyer(
 
     assert [type(answer) for answer in (first, second)] == [stock.Held, stock.Held]
     assert third == stock.Refused(
-        third.id, stock.LIMIT, {"variant_id": LAMP, "limit": 10, "already": 9, "wanted": 2}
+        third.id, stock.Code.LIMIT, {"variant_id": LAMP, "limit": 10, "already": 9, "wanted": 2}
     )
-    assert codes([neighbour]) == {stock.NETWORK_LIMIT}
+    assert codes([neighbour]) == {stock.Code.NETWORK_LIMIT}
     assert await free(database) == 11
 
 
@@ -267,7 +267,7 @@ async def test_what_was_granted_is_never_taken_back(database: Database, dsn: str
             )
         late = await asyncio.gather(*(intake.submit(tap(pool, key("198.51.100.9"))) for _ in range(10)))
 
-    assert codes(late) == {stock.SOLD_OUT}
+    assert codes(late) == {stock.Code.SOLD_OUT}
     for answer in held(first):
         async with database.transaction() as tx:
             hold = await stock.hold(tx, shop_id=SHOP, hold_id=answer.id)
@@ -296,10 +296,10 @@ async def test_a_limit_that_nobody_set_counts_an_offer_and_a_variant_at_a_time(
 
     assert [type(answer) for answer in answers] == [stock.Held, stock.Refused, stock.Held, stock.Refused]
     assert answers[1] == stock.Refused(
-        requests[1].id, stock.LIMIT, {"offer_id": 7, "limit": 10, "already": 6, "wanted": 5}
+        requests[1].id, stock.Code.LIMIT, {"offer_id": 7, "limit": 10, "already": 6, "wanted": 5}
     )
     assert answers[3] == stock.Refused(
-        page[1].id, stock.LIMIT, {"variant_id": LAMP, "limit": 10, "already": 10, "wanted": 1}
+        page[1].id, stock.Code.LIMIT, {"variant_id": LAMP, "limit": 10, "already": 10, "wanted": 1}
     )
     assert len(held(together)) == 3
     assert await free(database) == 100 - 6 - 4 - 9

@@ -79,7 +79,7 @@ async def test_what_a_buyer_has_already_counts_towards_the_limit(ledger: Any) ->
     other = await quoted(ledger, ledger.want({CUP: 2}, limit_per_buyer=3, offer_id=7))
 
     assert own.refused is not None
-    assert (own.refused.code, other.refused) == (stock.LIMIT, None)
+    assert (own.refused.code, other.refused) == (stock.Code.LIMIT, None)
 
 
 async def test_a_refusal_on_record_names_what_was_short_or_all_that_the_limit_refused(ledger: Any) -> None:
@@ -90,7 +90,9 @@ async def test_a_refusal_on_record_names_what_was_short_or_all_that_the_limit_re
 
     async with ledger.db.transaction() as tx:
         await stock.record_refused(tx, request, short)
-        await stock.record_refused(tx, request, stock.Refused(request.id, stock.LIMIT, {"variant_id": BOWL}))
+        await stock.record_refused(
+            tx, request, stock.Refused(request.id, stock.Code.LIMIT, {"variant_id": BOWL})
+        )
 
     facts = await ledger.facts("stock.purchase_refused")
     assert [(fact["show_id"], [(each["variant_id"], each["quantity"], each["code"]) for each in fact["refusals"]]) for fact in facts] == [

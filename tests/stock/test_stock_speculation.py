@@ -194,7 +194,7 @@ async def test_refusing_ahead_tells_what_the_ordinary_way_does(ahead: Ahead) -> 
     await ahead.carry_out(plan)
     assert plan.answers == await ahead.ledger.reserve(*wants)
     assert plan.answers == [
-        stock.Refused(want.id, stock.SOLD_OUT, {"variant_id": SCARF, "wanted": units, "left": 0})
+        stock.Refused(want.id, stock.Code.SOLD_OUT, {"variant_id": SCARF, "wanted": units, "left": 0})
         for want, units in zip(wants, (1, 2), strict=True)
     ]
     first, second = (await ahead.facts())[before:]

@@ -262,7 +262,7 @@ async def gather(
     kept = {each: await keeping.keep_units(tx, rows[each], network) for each in sorted(roots)}
     for row in kept.values():
         if not row.held:
-            raise keeping.gone(row, stock.NETWORK_LIMIT)
+            raise keeping.gone(row, stock.Code.NETWORK_LIMIT)
     root = next((each for each in roots if kept[each].show_id is not None), roots[0])
     others = [each for each in roots if each != root]
     await stock.extend(tx, roots, hold_seconds=keeping.PAYMENT_SECONDS, into=root)

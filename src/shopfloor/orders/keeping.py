@@ -36,7 +36,7 @@ async def keep_units(
     if row.id in await stock.extend(tx, [row.id], hold_seconds=PAYMENT_SECONDS):
         return row
     [answer] = await stock.rehold(tx, [row.id], hold_seconds=PAYMENT_SECONDS, network=network)
-    if isinstance(answer, stock.Refused) and answer.code == stock.NETWORK_LIMIT:
+    if isinstance(answer, stock.Refused) and answer.code == stock.Code.NETWORK_LIMIT:
         # Nothing is kept for who has enough unpaid already, but who pays gets the units.
         await checkout_queries.let_pay_first(tx, id=row.id)
         return await keep_units(tx, await reload(tx, row), network)

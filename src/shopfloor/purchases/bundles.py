@@ -76,7 +76,7 @@ def asked_for(request: stock.Request, bundles: Mapping[int, Composition]) -> tup
     return None
 
 
-_OF_UNITS: Final = frozenset({stock.SOLD_OUT, stock.TOO_LATE, stock.UNKNOWN})
+_OF_UNITS: Final = frozenset({stock.Code.SOLD_OUT, stock.Code.TOO_LATE, stock.Code.UNKNOWN})
 
 
 def about_the_bundle(

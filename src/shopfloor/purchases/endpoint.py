@@ -64,9 +64,9 @@ def _decode(body: bytes) -> PurchaseRequest:
 
 # Codes whose answer is not 409.
 _STATUS: Final = {
-    stock.UNKNOWN: 404,
-    stock.MISMATCH: 422,
-    stock.INVALID: 422,
+    stock.Code.UNKNOWN: 404,
+    stock.Code.MISMATCH: 422,
+    stock.Code.INVALID: 422,
     **{kind.code: kind.status for kind in (
         BadPurchase, QuantityUnreadable, strict_json.RepeatedName, strict_json.TooDeep, CookieNeeded, DatabaseAway, HoldExpired, *stock.INTAKE_REFUSALS, OfferClosed,
         OfferUnknown, PriceChanged, PurchaseExpired, TooFast, TooLarge,

@@ -46,15 +46,15 @@ _log = logs.get("orders")
 _Asked = tuple[SinglePurchase | PurchaseRequest, UUID, OnReply, int | None, int | None]
 
 _SAID: Final = {
-    stock.SOLD_OUT: "Sold out.",
-    stock.NETWORK_LIMIT: "Others on your network have many units reserved and not paid for. Nothing is reserved for"
+    stock.Code.SOLD_OUT: "Sold out.",
+    stock.Code.NETWORK_LIMIT: "Others on your network have many units reserved and not paid for. Nothing is reserved for"
     " you: it is yours once you have paid.",
-    stock.LIMIT: "You have reached the limit per person.",
-    stock.UNKNOWN: "This is not on sale here.",
-    stock.TOO_LATE: "It cannot be ready by the day you asked for.",
-    stock.MISMATCH: "This id was used for another purchase.",
-    stock.CLOSED: "This sale is over.",
-    stock.INVALID: "We couldn't read this purchase.",
+    stock.Code.LIMIT: "You have reached the limit per person.",
+    stock.Code.UNKNOWN: "This is not on sale here.",
+    stock.Code.TOO_LATE: "It cannot be ready by the day you asked for.",
+    stock.Code.MISMATCH: "This id was used for another purchase.",
+    stock.Code.CLOSED: "This sale is over.",
+    stock.Code.INVALID: "We couldn't read this purchase.",
 }
 
 
@@ -86,7 +86,11 @@ class WaitlistHook:
         return placed
 
     def _place(self, request: stock.Request, answer: stock.Answer) -> dict[str, Any] | None:
-        if type(answer) is not stock.Refused or answer.code != stock.SOLD_OUT or request.offer_id is None:
+        if (
+            type(answer) is not stock.Refused
+            or answer.code != stock.Code.SOLD_OUT
+            or request.offer_id is None
+        ):
             return None
         terms = self._terms.last(request.offer_id)
         if terms is None or terms.policy is not stock.HoldPolicy.QUEUE:
@@ -355,7 +359,7 @@ class PurchaseGateway:
             return
 
         def decided(answer: stock.Answer | Refusal) -> None:
-            if type(answer) is stock.Refused and answer.code == stock.NETWORK_LIMIT:
+            if type(answer) is stock.Refused and answer.code == stock.Code.NETWORK_LIMIT:
                 self._pay_first(request, terms, reply, answer)
                 return
             if terms.bundles and type(answer) is stock.Refused:

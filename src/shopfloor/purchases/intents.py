@@ -40,5 +40,5 @@ async def open_intent(tx: Tx, request: stock.Request) -> stock.Refused | None:
     ):
         known = await queries.intent(tx, id=request.id)
         if known is None or known.hash != content:
-            return stock.Refused(request.id, stock.MISMATCH, {})
+            return stock.Refused(request.id, stock.Code.MISMATCH, {})
     return None

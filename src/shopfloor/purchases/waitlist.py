@@ -340,9 +340,9 @@ async def _offer(
                     position=0,
                 )
             )
-        elif answer.code == stock.LIMIT:
+        elif answer.code == stock.Code.LIMIT:
             barred.append(place)
-        elif answer.code == stock.NETWORK_LIMIT and place.network is not None:
+        elif answer.code == stock.Code.NETWORK_LIMIT and place.network is not None:
             bound.add(place.network)
     await _end(tx, barred, WaitingState.LAPSED)
     return served, bound

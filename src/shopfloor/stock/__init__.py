@@ -29,18 +29,11 @@ from shopfloor.stock.holds import (
 from shopfloor.stock.imports import count_imported
 from shopfloor.stock.intake import INTAKE_REFUSALS, Intake, IntakeClosed, IntakeFull, IntakeUnknown
 from shopfloor.stock.models import (
-    CLOSED,
-    INVALID,
-    LIMIT,
-    MISMATCH,
-    NETWORK_LIMIT,
-    SOLD_OUT,
-    TOO_LATE,
-    UNKNOWN,
     WAYS,
     Answer,
     BadQuantity,
     Check,
+    Code,
     CountStale,
     Freed,
     Held,
@@ -94,21 +87,14 @@ from shopfloor.stock.service import (
 from shopfloor.stock.shipping import put_back, ship
 
 __all__ = [
-    "CLOSED",
     "INTAKE_REFUSALS",
-    "INVALID",
-    "LIMIT",
     "MAX_LINES",
-    "MISMATCH",
-    "NETWORK_LIMIT",
-    "SOLD_OUT",
-    "TOO_LATE",
-    "UNKNOWN",
     "WAYS",
     "Answer",
     "Availability",
     "BadQuantity",
     "Check",
+    "Code",
     "CountStale",
     "Freed",
     "Held",

@@ -17,22 +17,7 @@ from shopfloor.kernel.values import MAX_QUANTITY
 from shopfloor.stock.batch import Allocation, Decision, Granted, Group, PoolView, Row, Shelf, Wanted
 from shopfloor.stock.events import RefusedPurchases
 from shopfloor.stock.limits import Mine, gives_way, limited, may_keep, mine_of, over_limit
-from shopfloor.stock.models import (
-    CLOSED,
-    INVALID,
-    LIMIT,
-    MISMATCH,
-    SOLD_OUT,
-    TOO_LATE,
-    UNKNOWN,
-    Answer,
-    Held,
-    HoldState,
-    Line,
-    Part,
-    Refused,
-    Request,
-)
+from shopfloor.stock.models import Answer, Code, Held, HoldState, Line, Part, Refused, Request
 from shopfloor.stock.shares import NO_SHARES, UNPAID_SECONDS, Shares
 
 MAX_LINES: Final = 100
@@ -81,7 +66,7 @@ def replay(request: Request, rows: Sequence[Row]) -> Answer:
         and first.pool_id == request.pool_id
         and first.offer_id == request.offer_id
     )
-    return standing(request, rows) if same else Refused(request.id, MISMATCH, {})
+    return standing(request, rows) if same else Refused(request.id, Code.MISMATCH, {})
 
 
 def standing(request: Request, rows: Sequence[Row]) -> Held:
@@ -211,7 +196,7 @@ def _refused_as_another(batch: _Batch, number: int, request: Request, look: _Loo
     if refusal is None:
         return False
     facts, purchases = refusal
-    batch.decision.answers[number] = Refused(request.id, SOLD_OUT, facts)
+    batch.decision.answers[number] = Refused(request.id, Code.SOLD_OUT, facts)
     purchases.ids.append(request.id)
     purchases.buyers.append(request.buyer)
     return True
@@ -239,7 +224,7 @@ def _decide_alone(batch: _Batch, number: int, request: Request, look: _Look | No
             batch.alike[look] = (found[0][0], found[0][1], same)
         return
     code, facts = found
-    if code in {LIMIT, SOLD_OUT, TOO_LATE}:
+    if code in {Code.LIMIT, Code.SOLD_OUT, Code.TOO_LATE}:
         batch.decision.short = True
         if batch.defer and limited(request) and buyer in batch.mine:
             # The answer stays None: decided again when the earlier one stands in the table.
@@ -252,7 +237,7 @@ def _decide_alone(batch: _Batch, number: int, request: Request, look: _Look | No
         look is not None
         and purchases is not None
         and not gives_way(request)
-        and code == SOLD_OUT
+        and code == Code.SOLD_OUT
         and look not in batch.alike
     ):
         batch.hopeless[look] = (facts, purchases)
@@ -261,11 +246,11 @@ def _decide_alone(batch: _Batch, number: int, request: Request, look: _Look | No
 def _nonsense(batch: _Batch, request: Request) -> tuple[str, dict[str, object]] | None:
     """What no shelf has to be looked at for."""
     if makes_no_sense(request):
-        return INVALID, {}
+        return Code.INVALID, {}
     pool_view = batch.pool_views.get(request.pool_id)
     if pool_view is None or pool_view.shop_id != request.shop_id:
-        return UNKNOWN, {"pool_id": request.pool_id}
-    return None if pool_view.is_open else (CLOSED, {"pool_id": request.pool_id})
+        return Code.UNKNOWN, {"pool_id": request.pool_id}
+    return None if pool_view.is_open else (Code.CLOSED, {"pool_id": request.pool_id})
 
 
 def _refuse(
@@ -367,7 +352,7 @@ def _again(first: Request, request: Request, answer: Answer | None) -> Answer | 
         and (first.lines == request.lines or set(summed(first.lines, ())) == set(summed(request.lines, ())))
     )
     if not same:
-        return Refused(request.id, MISMATCH, {})
+        return Refused(request.id, Code.MISMATCH, {})
     if isinstance(answer, Held):
         return Held(answer.id, answer.expires_at, answer.lots, answer.state, True, answer.replaced)
     return answer
@@ -386,7 +371,7 @@ def _find(
     for variant_id, quantity, price, bundle in wanted:
         shelves = arranged.get((request.pool_id, variant_id))
         if shelves is None:
-            return UNKNOWN, {"variant_id": variant_id}
+            return Code.UNKNOWN, {"variant_id": variant_id}
         missing = quantity
         in_time = 0
         for shelf in shelves:
@@ -414,8 +399,8 @@ def _find(
                 running += max(0, shelf.free - shelf.taken + extra.get(shelf.id, 0))
                 if running >= total:
                     facts["ready_on"] = None if shelf.ready_on is None else shelf.ready_on.isoformat()
-                    return TOO_LATE, facts
-            return SOLD_OUT, facts
+                    return Code.TOO_LATE, facts
+            return Code.SOLD_OUT, facts
     return allocations
 
 

@@ -36,7 +36,7 @@ from shopfloor.kernel import logs
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import TooMany, Unavailable
 from shopfloor.kernel.records import dataclass
-from shopfloor.stock.models import INVALID, SOLD_OUT, Answer, Held, Refused, Request
+from shopfloor.stock.models import Answer, Code, Held, Refused, Request
 from shopfloor.stock.reserving import reserve
 from shopfloor.stock.speculation import Speculation, SpeculativeBatch, answers_of, carry_out, warm_up
 
@@ -335,7 +335,7 @@ class Intake:
         for request, outcome in zip(requests, outcomes, strict=True):
             if isinstance(outcome, Refused):
                 self.figures.refused += 1
-                if outcome.code == SOLD_OUT and len(request.lines) == 1:
+                if outcome.code == Code.SOLD_OUT and len(request.lines) == 1:
                     self._sold_out[request.pool_id, request.lines[0].variant_id] = until
             elif isinstance(outcome, Unavailable):
                 self.figures.unanswered += 1
@@ -475,5 +475,5 @@ def _refuse_alone(request: Request, problem: Exception) -> Outcome:
     """A request that fails all by itself: nonsense is refused, our own mistakes are not the buyer's fault."""
     _log.error("intake.poison", request=str(request.id), error=f"{type(problem).__name__}: {problem}"[:500])
     if isinstance(problem, psycopg.DataError | TypeError | ValueError | OverflowError | AttributeError):
-        return Refused(request.id, INVALID, {})
+        return Refused(request.id, Code.INVALID, {})
     return IntakeUnknown()

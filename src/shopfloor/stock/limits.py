@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from shopfloor.stock.batch import COUNTED, Row, Wanted
-from shopfloor.stock.models import LIMIT, HoldState, Request
+from shopfloor.stock.models import Code, HoldState, Request
 
 # What this batch granted a buyer: offer, show, units, pool, and units by variant.
 Mine = tuple[int | None, int | None, int, int, tuple[tuple[int, int], ...]]
@@ -56,7 +56,7 @@ def over_limit(
             ):
                 already += row.quantity - row.returned
         if already + units > limit:
-            return LIMIT, {name: subject, "limit": limit, "already": already, "wanted": units}
+            return Code.LIMIT, {name: subject, "limit": limit, "already": already, "wanted": units}
     return None
 
 
@@ -87,7 +87,7 @@ def over_default(
             if row.variant_id == variant_id and row.state in {HoldState.HELD, HoldState.ALLOCATED}
         )
         if already + asked > limit:
-            return LIMIT, {"variant_id": variant_id, "limit": limit, "already": already, "wanted": asked}
+            return Code.LIMIT, {"variant_id": variant_id, "limit": limit, "already": already, "wanted": asked}
     return None
 
 

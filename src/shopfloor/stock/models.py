@@ -190,14 +190,18 @@ class Refused(msgspec.Struct, frozen=True, gc=False):
 
 Answer = Held | Refused
 
-SOLD_OUT = "stock.sold_out"
-LIMIT = "stock.limit"
-NETWORK_LIMIT = "stock.network_limit"
-UNKNOWN = "stock.unknown"
-TOO_LATE = "stock.too_late"
-MISMATCH = "stock.mismatch"
-CLOSED = "stock.closed"
-INVALID = "stock.invalid"
+
+class Code:
+    """Why a purchase is not granted, as `Refused.code` says it."""
+
+    SOLD_OUT: Final = "stock.sold_out"
+    LIMIT: Final = "stock.limit"
+    NETWORK_LIMIT: Final = "stock.network_limit"
+    UNKNOWN: Final = "stock.unknown"
+    TOO_LATE: Final = "stock.too_late"
+    MISMATCH: Final = "stock.mismatch"
+    CLOSED: Final = "stock.closed"
+    INVALID: Final = "stock.invalid"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
 from shopfloor.stock.availability import available
 from shopfloor.stock.events import PurchaseRefused, RefusedPurchases
-from shopfloor.stock.models import SOLD_OUT, TOO_LATE, Refused, Request
+from shopfloor.stock.models import Code, Refused, Request
 from shopfloor.stock.reserving import within_limits
 
 
@@ -42,14 +42,14 @@ async def quote(tx: Tx, request: Request) -> Quote:
             day = free[variant_id].ready_for(quantity)
             if day is not None:
                 facts["ready_on"] = day.isoformat()
-            code = SOLD_OUT if day is None else TOO_LATE
+            code = Code.SOLD_OUT if day is None else Code.TOO_LATE
             return Quote(tuple(ready_on), Refused(request.id, code, facts))
     return Quote(tuple(ready_on), await within_limits(tx, request))
 
 
 async def record_refused(tx: Tx, request: Request, refused: Refused) -> None:
     """A refusal that was answered from a quote, on record like those of the intake: demand is read from them."""
-    short = refused.facts.get("variant_id") if refused.code in {SOLD_OUT, TOO_LATE} else None
+    short = refused.facts.get("variant_id") if refused.code in {Code.SOLD_OUT, Code.TOO_LATE} else None
     units: dict[int, int] = {}
     for line in request.lines:
         if short is None or line.variant_id == short:

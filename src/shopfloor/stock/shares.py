@@ -11,7 +11,7 @@ from typing import Final
 from uuid import UUID
 
 from shopfloor.kernel.records import dataclass
-from shopfloor.stock.models import NETWORK_LIMIT, Request
+from shopfloor.stock.models import Code, Request
 
 UNPAID_SECONDS: Final = 600
 """The longest that units are kept for a buyer who has never paid here."""
@@ -73,7 +73,7 @@ def _problem(variant_id: int, units: int, unpaid: int, most: int, of: str) -> tu
     facts: dict[str, object] = {
         "variant_id": variant_id, "wanted": units, "unpaid": unpaid, "most": most, "of": of, "helps": ["pay", "wait"],
     }  # fmt: skip
-    return NETWORK_LIMIT, facts
+    return Code.NETWORK_LIMIT, facts
 
 
 @dataclass(slots=True)

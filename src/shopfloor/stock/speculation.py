@@ -31,7 +31,7 @@ from shopfloor.stock.batch import Decision, Group, PoolView, Shelf, told
 from shopfloor.stock.decision import decide
 from shopfloor.stock.events import HoldsGranted, PurchaseRefused
 from shopfloor.stock.limits import gives_way, limited
-from shopfloor.stock.models import LIMIT, NETWORK_LIMIT, SOLD_OUT, Answer, Held, LotKind, Refused, Request
+from shopfloor.stock.models import Answer, Code, Held, LotKind, Refused, Request
 from shopfloor.stock.shares import UNPAID_SECONDS, most_altogether
 
 TRUSTED_SECONDS: Final = 10.0
@@ -99,7 +99,10 @@ class Speculation:
         answers: Sequence[Answer | None] = (),
     ) -> None:
         """What a batch found under the lock, less what it took.  `at`: the database's clock at `seen`."""
-        if any(isinstance(answer, Refused) and answer.code in {LIMIT, NETWORK_LIMIT} for answer in answers):
+        if any(
+            isinstance(answer, Refused) and answer.code in {Code.LIMIT, Code.NETWORK_LIMIT}
+            for answer in answers
+        ):
             self.distrust_bounds(seen)
         if len(pool_views) != 1:
             self.forget()
@@ -185,7 +188,7 @@ class Speculation:
     def _nothing_is_left(self, requests: Sequence[Request], answers: Sequence[Answer]) -> bool:
         """Whether all were refused because the only shelf of what they want is empty."""
         return all(
-            isinstance(answer, Refused) and answer.code == SOLD_OUT
+            isinstance(answer, Refused) and answer.code == Code.SOLD_OUT
             and len(request.lines) == 1 and self._shelves[request.lines[0].variant_id].free <= 0
             for request, answer in zip(requests, answers, strict=True)
         )  # fmt: skip

@@ -210,7 +210,9 @@ def why_refused(
 async def _or_own(
     tx: Tx, shop: Shop, shopper: UUID, refused: dict[str, str], kept: str, language: Language
 ) -> dict[str, str]:
-    if refused["code"] not in {stock.SOLD_OUT, stock.LIMIT, stock.TOO_LATE} or len(kept) != len(str(shopper)):
+    if refused["code"] not in {stock.Code.SOLD_OUT, stock.Code.LIMIT, stock.Code.TOO_LATE} or len(
+        kept
+    ) != len(str(shopper)):
         return refused
     try:
         hold = await stock.hold(tx, shop_id=shop.id, hold_id=UUID(kept))

@@ -1,13 +1,11 @@
 """Suppliers, quotes, plans and purchase orders as JSON, for the console and for other programs."""
 
-from datetime import date, datetime
 from functools import partial
 from operator import attrgetter
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Query, Request, Response
-from pydantic import BaseModel, Field
 
 from shopfloor import catalog, live, stock, supply
 from shopfloor.access_keys import Key, UnknownKey
@@ -15,9 +13,29 @@ from shopfloor.access_keys.api import keyed
 from shopfloor.accounts import Actor, Permission
 from shopfloor.auth.api import allowed
 from shopfloor.kernel import jobs, paging
-from shopfloor.kernel.border import IDS_AS_NAMES, Day, Id
+from shopfloor.kernel.border import Id
 from shopfloor.kernel.http import Csv, Db, refusals, with_links
 from shopfloor.kernel.routes import Router
+from shopfloor.supply.bodies import (
+    ChangedSupplier,
+    DeskOut,
+    Makeable,
+    MakeableOut,
+    NewQuote,
+    NewSupplier,
+    PlanOut,
+    PlanRequest,
+    Promises,
+    PurchaseOrderOut,
+    QuoteOut,
+    ReceivedLines,
+    SentOut,
+    SupplierOut,
+    order_out,
+    plan_out,
+    quote_out,
+    supplier_out,
+)
 from shopfloor.supply.jobs import PATIENCE
 from shopfloor.supply.models import (
     BadPlanRequest,
@@ -34,7 +52,6 @@ from shopfloor.supply.models import (
     OtherCurrency,
     OverCapacity,
     PlanStale,
-    PlanState,
     SolverFailed,
     SupplierNameTaken,
     TwiceTheSame,
@@ -42,7 +59,6 @@ from shopfloor.supply.models import (
     UnknownQuote,
     WrongState,
 )
-from shopfloor.supply.solver.outlook import Outlook
 
 router = Router(prefix="/v1", tags=["supply"])
 
@@ -53,241 +69,13 @@ SuppliersEditor = Annotated[Actor, Depends(allowed(Permission.SUPPLIERS_EDIT))]
 Receiver = Annotated[Actor, Depends(allowed(Permission.STOCK_EDIT))]
 
 
-class NewSupplier(BaseModel):
-    name: str
-    email: str = ""
-    locale: str = "en"
-    capacity_per_week: int | None = None
-
-
-class ChangedSupplier(NewSupplier):
-    active: bool = True
-
-
-class SupplierOut(ChangedSupplier):
-    id: int
-
-
-class TierBody(BaseModel):
-    minimum: int
-    unit_minor: int
-
-
-class NewQuote(BaseModel):
-    product_id: Id
-    currency: str
-    tiers: list[TierBody]
-    lead_days: int
-    late_days: int = 0
-    lot: int = 1
-    colour_minimum: int = 0
-    colour_option: str = ""
-    capacity_use: int = 1
-    setup_minor: int = 0
-    valid_from: Day | None = None
-    valid_until: Day | None = None
-
-
-class QuoteOut(NewQuote):
-    id: int
-    supplier_id: int
-
-
-class Makeable(BaseModel):
-    """What a supplier can make of a variant by a day; without a day, within the lead time of the quote."""
-
-    variant_id: Id
-    quantity: int
-    location_id: Id
-    ready_on: Day | None = None
-
-
-class MakeableOut(BaseModel):
-    variant_id: int
-    location_id: int
-    quantity: int
-    ready_on: date | None
-
-
-class PlanRequest(BaseModel):
-    horizon_days: int = 21
-    budget_minor: int | None = None
-    must_cover_hard: bool = False
-    location_id: Id | None = None
-    seconds: Annotated[float, Field(gt=0, le=60)] = 10.0
-
-
-class PlanLineOut(BaseModel):
-    quote_id: Id
-    supplier_id: Id
-    product_id: Id
-    variant_id: Id
-    quantity: int
-    unit_minor: int
-    expected_on: date
-    available: int
-    hard: int
-    mean: float
-    low: int
-    high: int
-    identifiable: bool
-
-
-class PlanOut(BaseModel):
-    """Amounts are minor units: the cost rounded up, the bound down.
-
-    `brings_minor` and `profit_minor` are what the order adds to ordering nothing; `enough` is the probability that
-    a variant does not run out, averaged by expected demand; `expected_left` counts units of the order only.
-    """
-
-    id: int
-    show_id: Id
-    version: int
-    state: PlanState
-    as_of: datetime
-    needed_by: date
-    currency: str
-    purchase_minor: int
-    cost_minor: int
-    lower_bound_minor: int
-    gap: float
-    brings_minor: int
-    profit_minor: int
-    enough: float
-    expected_lost: float
-    expected_left: float
-    gap_minor: int
-    digest: str
-    solver: str
-    seconds: float
-    remarks: dict[str, int]
-    lines: list[PlanLineOut]
-
-
-class PurchaseLineOut(BaseModel):
-    product_id: Id
-    variant_id: Id
-    quantity: int
-    unit_minor: int
-    expected_on: date
-    confirmed: int | None
-    ready_on: date | None
-    received: int
-
-
-class PurchaseOrderOut(BaseModel):
-    id: UUID
-    number: str
-    supplier_id: Id
-    plan_id: Id | None
-    state: supply.OrderState
-    currency: str
-    setup_minor: int
-    cost_minor: int
-    created_at: datetime
-    sent_at: datetime | None
-    answered_at: datetime | None
-    received_at: datetime | None
-    lines: list[PurchaseLineOut]
-
-
-class SentOut(BaseModel):
-    """`key` opens the supplier's page and is in this answer only."""
-
-    order: PurchaseOrderOut
-    key: str
-
-
-class ReceivedLines(BaseModel):
-    """Per variant how many units have come in all so far."""
-
-    received: dict[int, int] = Field(json_schema_extra=IDS_AS_NAMES)
-
-
-class PromiseBody(BaseModel):
-    variant_id: Id
-    quantity: int
-    ready_on: Day | None = None
-
-
-class Promises(BaseModel):
-    lines: Annotated[list[PromiseBody], Field(max_length=2000)]
-
-
-class DeskOut(BaseModel):
-    supplier: str
-    orders: list[PurchaseOrderOut]
-
-
-def _supplier_out(one: supply.Supplier) -> SupplierOut:
-    return SupplierOut(
-        id=one.id,
-        name=one.name,
-        email=one.email,
-        locale=one.locale,
-        capacity_per_week=one.capacity_per_week,
-        active=one.active,
-    )
-
-
-def _quote_out(quote: supply.Quote) -> QuoteOut:
-    terms = quote.terms
-    return QuoteOut(
-        id=quote.id,
-        supplier_id=quote.supplier_id,
-        product_id=quote.product_id,
-        currency=terms.currency,
-        tiers=[TierBody(minimum=tier.minimum, unit_minor=tier.unit_minor) for tier in terms.tiers],
-        lead_days=terms.lead_days,
-        late_days=terms.late_days,
-        lot=terms.lot,
-        colour_minimum=terms.colour_minimum,
-        colour_option=terms.colour_option,
-        capacity_use=terms.capacity_use,
-        setup_minor=terms.setup_minor,
-        valid_from=terms.valid_from,
-        valid_until=terms.valid_until,
-    )
-
-
-def _plan_out(plan: supply.Plan, outlook: Outlook) -> PlanOut:
-    return PlanOut(
-        id=plan.id,
-        show_id=plan.show_id,
-        version=plan.version,
-        state=plan.state,
-        as_of=plan.as_of,
-        needed_by=plan.needed_by,
-        currency=plan.currency,
-        purchase_minor=plan.purchase_minor,
-        cost_minor=plan.cost_minor,
-        lower_bound_minor=plan.lower_bound_minor,
-        gap=plan.gap,
-        brings_minor=outlook.brings_minor,
-        profit_minor=outlook.profit_minor,
-        enough=outlook.enough,
-        expected_lost=outlook.lost_units,
-        expected_left=outlook.left_units,
-        gap_minor=outlook.gap_minor,
-        digest=plan.digest,
-        solver=plan.solver,
-        seconds=plan.seconds,
-        remarks=dict(plan.remarks),
-        lines=[PlanLineOut.model_validate(line, from_attributes=True) for line in plan.lines],
-    )
-
-
-def _order_out(order: supply.PurchaseOrder) -> PurchaseOrderOut:
-    return PurchaseOrderOut.model_validate(order, from_attributes=True)
-
-
 # Suppliers and quotes
 
 
 @router.get("/{shop}/suppliers")
 async def list_suppliers(actor: SuppliersViewer, db: Db) -> list[SupplierOut]:
     async with db.transaction() as tx:
-        return [_supplier_out(one) for one in await supply.suppliers(tx, shop_id=actor.shop_id)]
+        return [supplier_out(one) for one in await supply.suppliers(tx, shop_id=actor.shop_id)]
 
 
 @router.post("/{shop}/suppliers", status_code=201, responses=refusals(BadSupplier, SupplierNameTaken))
@@ -301,7 +89,7 @@ async def add_supplier(body: NewSupplier, actor: SuppliersEditor, db: Db) -> Sup
             locale=body.locale,
             capacity_per_week=body.capacity_per_week,
         )
-    return _supplier_out(added)
+    return supplier_out(added)
 
 
 @router.put(
@@ -322,7 +110,7 @@ async def change_supplier(
             capacity_per_week=body.capacity_per_week,
             active=body.active,
         )
-    return _supplier_out(changed)
+    return supplier_out(changed)
 
 
 @router.post(
@@ -339,7 +127,7 @@ async def list_quotes(actor: SuppliersViewer, db: Db, supplier_id: Id | None = N
     """Those in force."""
     async with db.transaction() as tx:
         found = await supply.quotes(tx, shop_id=actor.shop_id, supplier_id=supplier_id)
-    return [_quote_out(quote) for quote in found]
+    return [quote_out(quote) for quote in found]
 
 
 @router.post(
@@ -365,7 +153,7 @@ async def add_quote(supplier_id: Id, body: NewQuote, actor: SuppliersEditor, db:
         added = await supply.add_quote(
             tx, shop_id=actor.shop_id, supplier_id=supplier_id, product_id=body.product_id, terms=terms
         )
-    return _quote_out(added)
+    return quote_out(added)
 
 
 @router.delete("/{shop}/quotes/{quote_id}", status_code=204, responses=refusals(UnknownQuote))
@@ -409,7 +197,7 @@ async def newest_plan(show_id: Id, actor: PlanViewer, db: Db) -> PlanOut:
     async with db.transaction() as tx:
         await live.show(tx, shop_id=actor.shop_id, show_id=show_id)
         plan = await supply.plan(tx, shop_id=actor.shop_id, show_id=show_id)
-        return _plan_out(plan, await supply.outlook(tx, shop_id=actor.shop_id, plan_id=plan.id))
+        return plan_out(plan, await supply.outlook(tx, shop_id=actor.shop_id, plan_id=plan.id))
 
 
 @router.post(
@@ -440,7 +228,7 @@ async def make_plan(show_id: Id, body: PlanRequest, actor: PlanAcceptor, db: Db)
     await jobs.answer(db, ticket, patience=PATIENCE)
     async with db.transaction() as tx:
         plan = await supply.plan(tx, shop_id=actor.shop_id, show_id=show_id)
-        return _plan_out(plan, await supply.outlook(tx, shop_id=actor.shop_id, plan_id=plan.id))
+        return plan_out(plan, await supply.outlook(tx, shop_id=actor.shop_id, plan_id=plan.id))
 
 
 @router.get("/{shop}/shows/{show_id}/plan/progress", responses=refusals(live.UnknownShow, jobs.NotAsked))
@@ -460,7 +248,7 @@ async def accept(plan_id: Id, actor: PlanAcceptor, db: Db) -> list[SentOut]:
     """One purchase order per supplier goes out."""
     async with db.transaction() as tx:
         sent = await supply.accept(tx, actor=actor, plan_id=plan_id)
-    return [SentOut(order=_order_out(one.order), key=one.key) for one in sent]
+    return [SentOut(order=order_out(one.order), key=one.key) for one in sent]
 
 
 # Purchase orders
@@ -485,13 +273,13 @@ async def list_orders(
             limit=limit,
             key=attrgetter("id"),
         )
-    return [_order_out(order) for order in with_links(request, response, found)]
+    return [order_out(order) for order in with_links(request, response, found)]
 
 
 @router.get("/{shop}/purchase-orders/{purchase_order_id}", responses=refusals(supply.UnknownPurchaseOrder))
 async def one_order(purchase_order_id: UUID, actor: SuppliersViewer, db: Db) -> PurchaseOrderOut:
     async with db.transaction() as tx:
-        return _order_out(
+        return order_out(
             await supply.purchase_order(tx, shop_id=actor.shop_id, purchase_order_id=purchase_order_id)
         )
 
@@ -522,7 +310,7 @@ async def receive(purchase_order_id: UUID, body: ReceivedLines, actor: Receiver,
         order = await supply.receive(
             tx, actor=actor, purchase_order_id=purchase_order_id, quantities=body.received
         )
-    return _order_out(order)
+    return order_out(order)
 
 
 # The supplier's side, with the key of the page
@@ -545,7 +333,7 @@ async def supplier_desk(
     async with db.transaction() as tx:
         found = await supply.desk(tx, key=key, after=after, before=before)
     with_links(request, response, found.page)
-    return DeskOut(supplier=found.supplier.name, orders=[_order_out(order) for order in found.orders])
+    return DeskOut(supplier=found.supplier.name, orders=[order_out(order) for order in found.orders])
 
 
 @router.post(
@@ -573,4 +361,4 @@ async def confirm(
             purchase_order_id=purchase_order_id,
             lines=[supply.Promise(line.variant_id, line.quantity, line.ready_on) for line in body.lines],
         )
-    return _order_out(order)
+    return order_out(order)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from shopfloor import accounts, auth
-from shopfloor.auth import second_factor, totp
+from shopfloor.auth import models, second_factor, totp
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.keyring import load_keyring
 
@@ -84,9 +84,9 @@ async def test_a_sign_in_takes_a_code_and_each_code_is_taken_once(database: Data
     with pytest.raises(auth.SecondFactorNeeded) as needed:
         await sign_in(database)
     challenge = str(needed.value.facts["challenge"])
-    with pytest.raises(auth.models.WrongCode):  # it confirmed the setup
+    with pytest.raises(models.WrongCode):  # it confirmed the setup
         await second_factor.finish_sign_in(database, token=challenge, code=totp.code_at(secret, STEP))
-    with pytest.raises(auth.models.WrongCode):  # two steps early
+    with pytest.raises(models.WrongCode):  # two steps early
         await second_factor.finish_sign_in(database, token=challenge, code=totp.code_at(secret, STEP + 2))
     code = totp.code_at(secret, STEP + 1)
     session = await second_factor.finish_sign_in(database, token=challenge, code=f" {code[:3]} {code[3:]} ")
@@ -94,12 +94,12 @@ async def test_a_sign_in_takes_a_code_and_each_code_is_taken_once(database: Data
         assert (await auth.signed_in(tx, session)).email == EMAIL
         assert (await auth.signed_in(tx, who.session)).email == EMAIL  # made before, still good
         assert len(await auth.open_sessions(tx, person_id=who.person.id, session_token=session)) == 2
-    with pytest.raises(auth.models.SignInExpired):  # a challenge is good once too
+    with pytest.raises(models.SignInExpired):  # a challenge is good once too
         await second_factor.finish_sign_in(database, token=challenge, code=totp.code_at(secret, STEP + 1))
-    with pytest.raises(auth.models.WrongCode):
+    with pytest.raises(models.WrongCode):
         await sign_in(database, code)
     clock(NOON + 60)
-    with pytest.raises(auth.models.WrongCode):  # older than what was accepted
+    with pytest.raises(models.WrongCode):  # older than what was accepted
         await sign_in(database, code)
     assert await sign_in(database, "".join(chr(ord(c) + 0xFEE0) for c in totp.code_at(secret, STEP + 2)))
 
@@ -110,7 +110,7 @@ async def test_a_recovery_code_is_good_once_and_new_ones_replace_the_old(
     who = await owner(database)
     secret, codes = await turned_on(database, who)
     assert await sign_in(database, codes[0].lower().replace("-", " "))
-    with pytest.raises(auth.models.WrongCode):
+    with pytest.raises(models.WrongCode):
         await sign_in(database, codes[0])
     async with database.transaction() as tx:
         found = await second_factor.second_factor_of(tx, person_id=who.person.id)
@@ -121,7 +121,7 @@ async def test_a_recovery_code_is_good_once_and_new_ones_replace_the_old(
             "SELECT string_agg(encode(code_hash, 'escape'), '') FROM accounts.recovery_code"
         )
     assert not any(code in stored or totp.typed(code) in stored for code in fresh)
-    with pytest.raises(auth.models.WrongCode):
+    with pytest.raises(models.WrongCode):
         await sign_in(database, codes[1])
     assert await sign_in(database, fresh[9])
     assert secret not in stored.encode()
@@ -134,7 +134,7 @@ async def test_tries_are_counted_and_a_known_browser_has_its_own(database: Datab
         await sign_in(database)
     challenge = str(needed.value.facts["challenge"])
     for _ in range(second_factor.CODE_LIMIT):
-        with pytest.raises(auth.models.WrongCode):
+        with pytest.raises(models.WrongCode):
             await second_factor.finish_sign_in(database, token=challenge, code="000000")
     good = totp.code_at(secret, STEP + 1)
     with pytest.raises(auth.TooManyAttempts):
@@ -150,7 +150,7 @@ async def test_a_changed_password_ends_a_sign_in_under_way(database: Database, c
     async with database.transaction() as tx:
         token = await auth.make_reset(tx, email=EMAIL)
         await auth.reset_password(tx, token=token, password="another long sentence")
-    with pytest.raises(auth.models.SignInExpired):
+    with pytest.raises(models.SignInExpired):
         await second_factor.finish_sign_in(
             database, token=str(needed.value.facts["challenge"]), code=totp.code_at(secret, STEP + 1)
         )
@@ -186,11 +186,11 @@ async def test_a_setup_belongs_to_its_session_and_is_confirmed_by_a_code(
         setup = await second_factor.begin_second_factor(
             tx, person=who.person, session_token=who.session, issuer="Shopfloor kiln:x"
         )
-        with pytest.raises(auth.models.UnknownSetup):
+        with pytest.raises(models.UnknownSetup):
             await second_factor.setup_of(
                 tx, person=who.person, session_token="another", name=setup.name, issuer="x"
             )
-        with pytest.raises(auth.models.WrongCode):
+        with pytest.raises(models.WrongCode):
             await second_factor.confirm_second_factor(
                 tx, person=who.person, session_token=who.session, name=setup.name, code="123"
             )
@@ -201,7 +201,7 @@ async def test_a_setup_belongs_to_its_session_and_is_confirmed_by_a_code(
     assert await sign_in(database)
     await turned_on(database, who)
     async with database.transaction() as tx:
-        with pytest.raises(auth.models.SecondFactorOn):
+        with pytest.raises(models.SecondFactorOn):
             await second_factor.begin_second_factor(tx, person=who.person, session_token="s", issuer="x")
 
 
@@ -223,7 +223,7 @@ async def test_who_may_switch_it_off_and_that_it_is_recorded(database: Database,
         with pytest.raises(accounts.NotAllowed):  # the operator's goes by the command only
             await second_factor.remove_member_second_factor(tx, actor=actor, person_id=boss.person.id)
         await second_factor.remove_member_second_factor(tx, actor=actor, person_id=host.person.id)
-        with pytest.raises(auth.models.SecondFactorOff):
+        with pytest.raises(models.SecondFactorOff):
             await second_factor.remove_member_second_factor(tx, actor=actor, person_id=host.person.id)
         await second_factor.remove_second_factor_of(tx, email=EMAIL)
         facts = await tx.value(

@@ -14,7 +14,7 @@ from typing_extensions import override
 from shopfloor import disputes, orders, payment_providers, payments
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import Money, new_id, now
-from shopfloor.orders import disputed
+from shopfloor.orders import disputed, refunds
 from shopfloor.orders.reports import apply_report
 from shopfloor.payment_providers import Abilities, Charged, Dispute, Manual, Message, Withdrawal
 from shopfloor.payments import statements
@@ -386,7 +386,7 @@ async def test_a_refund_that_was_closed_is_sent_again_under_a_new_number_and_onc
             await payments.inbox.keep(tx, connection, Message("POST", "/", headers, body, now()), key=key)
         assert await orders.paying.work_inbox(market.db, source) == 1
 
-    assert await orders.refunds.send_due(market.db, source) == 1
+    assert await refunds.send_due(market.db, source) == 1
     assert await states() == [("failed", "CLOSED")]
     [first] = fake.orders[payment.id.hex].refunds
     await told_closed("1")
@@ -396,12 +396,12 @@ async def test_a_refund_that_was_closed_is_sent_again_under_a_new_number_and_onc
             [owed] = await payments.refunds.open_tries(tx, shop_id=market.shop_id)
             with suppress(payments.refunds.NotFailed):
                 await payments.refunds.ask_again(tx, shop_id=market.shop_id, refund_id=owed.refund)
-        await orders.refunds.send_due(market.db, source)
+        await refunds.send_due(market.db, source)
         assert await states() == [("pending", "")]
     await told_closed("2")
     assert await states() == [("pending", "")], "the one that was closed is not the one that is on its way"
     fake.settle()
-    await orders.refunds.send_due(market.db, source)
+    await refunds.send_due(market.db, source)
     assert await states() == []
     await told_closed("3")
 

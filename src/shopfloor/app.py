@@ -79,6 +79,7 @@ from shopfloor.live import api as live_api
 from shopfloor.media import api as media_api
 from shopfloor.metrics import api as metrics_api
 from shopfloor.notifications import api as messages_api
+from shopfloor.order_edits import api as order_edits_api
 from shopfloor.orders import api as orders_api
 from shopfloor.payments import api as payments_api
 from shopfloor.policies import api as policies_api
@@ -423,7 +424,7 @@ class PathRouter:
 
 JSON = (
     people_api, shops_api, catalog_api, stock_api, media_api, live_api, rooms_api, chat_api, policies_api, orders_api, payments_api, disputes_api, pricing_api,
-    promotions_api, returns_api, metrics_api, demand_api, supply_api, customers_api, warehouse_api, invoicing_api,
+    promotions_api, order_edits_api, returns_api, metrics_api, demand_api, supply_api, customers_api, warehouse_api, invoicing_api,
     fapiao_api, messages_api,
 )  # fmt: skip
 

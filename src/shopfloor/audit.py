@@ -15,6 +15,7 @@ from shopfloor import (
     fapiao,
     invoicing,
     media,
+    order_edits,
     orders,
     payments,
     promotions,
@@ -91,6 +92,7 @@ async def _run(db: Database, settings: Settings, delivered: collector.FactIds) -
         paid = await payments.audit(tx)
         contested = await disputes.audit(tx)
         came_back = await returns.audit(tx)
+        edited = await order_edits.audit(tx)
         delivery = await _outbox(tx, delivered)
         plans = await _plans(tx)
         kept = await paid_at_the_end(tx)
@@ -105,6 +107,7 @@ async def _run(db: Database, settings: Settings, delivered: collector.FactIds) -
         *(_counted("fapiao", check.name, check.looked_at, check.offending) for check in asked_for),
         *(_counted("payments", check.name, check.looked_at, check.offending) for check in paid),
         *(_counted("disputes", check.name, check.looked_at, check.offending) for check in contested),
+        *(_counted("order_edits", check.name, check.looked_at, check.offending) for check in edited),
         *(_counted("returns", check.name, check.looked_at, check.offending) for check in came_back),
         plans,
         *kept,

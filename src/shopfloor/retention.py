@@ -131,6 +131,8 @@ CLASSES: Final[tuple[Class, ...]] = (
             "orders.page_text",
             "orders.sold",
             "orders.refund_share",
+            "orders.edit_refund",
+            "order_edits",
             "fulfilment",
             "backoffice",
             "returns",

@@ -82,6 +82,7 @@ _OWNER: Final = {
     "media.moment": "channel_id",
     "media.segment": "run_id",
     "orders.bundle": "order_id",
+    "orders.edit_refund": "order_id",
     "orders.line": "order_id",
     "orders.refund_share": "order_id",
     "orders.tax_line": "order_id",

@@ -47,7 +47,7 @@ from shopfloor.kernel.public_address import PublicAddress
 from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.values import now
 from shopfloor.notifications import telling
-from shopfloor.orders.events import BuyerErased, OrderPaid, OrderRefunded
+from shopfloor.orders.events import BuyerErased
 from shopfloor.payment_providers.kinds import KINDS, sandbox_kind
 from shopfloor.payment_providers.sandbox import Sandbox
 from shopfloor.payments.connections import Connections
@@ -208,11 +208,11 @@ KEEPS_PRESALES: Mapping[type[Any], Callable[[Tx, Any], Any]] = {
 }
 
 
-async def _paid(tx: Tx, fact: OrderPaid) -> None:
+async def _paid(tx: Tx, fact: invoicing.heard.Paid) -> None:
     await invoicing.invoice_when_due(tx, shop_id=fact.shop_id, order_id=fact.order_id)
 
 
-async def _given_back(tx: Tx, fact: OrderRefunded) -> None:
+async def _given_back(tx: Tx, fact: invoicing.heard.GivenBack) -> None:
     await invoicing.credit(tx, shop_id=fact.shop_id, order_id=fact.order_id)
     await fapiao.follow(tx, shop_id=fact.shop_id, order_id=fact.order_id)
 
@@ -221,16 +221,16 @@ async def _called_off(tx: Tx, fact: fapiao.heard.Cancelled) -> None:
     await fapiao.follow(tx, shop_id=fact.shop_id, order_id=fact.order_id)
 
 
-async def _granted(tx: Tx, fact: OrderRefunded) -> None:
+async def _granted(tx: Tx, fact: invoicing.heard.GivenBack) -> None:
     """The refund of a return may have waited for a second person."""
     await returns.refund_confirmed(tx, shop_id=fact.shop_id, order_id=fact.order_id, refund_id=fact.refund_id)
 
 
-ENDS_RETURNS: Mapping[type[Any], Callable[[Tx, Any], Any]] = {OrderRefunded: _granted}
+ENDS_RETURNS: Mapping[type[Any], Callable[[Tx, Any], Any]] = {invoicing.heard.GivenBack: _granted}
 
 WRITES_PAPERS: Mapping[type[Any], Callable[[Tx, Any], Any]] = {
-    OrderPaid: _paid,
-    OrderRefunded: _given_back,
+    invoicing.heard.Paid: _paid,
+    invoicing.heard.GivenBack: _given_back,
     fapiao.heard.Cancelled: _called_off,
 }
 

@@ -16,7 +16,7 @@ import shopfloor
 SOURCE = Path(shopfloor.__file__).parent
 ORDER = [
     "kernel", "access_keys", "forms", "accounts", "auth", "approvals", "mail_signing", "pricing", "catalog", "collector", "stock", "media", "live", "rooms", "promotions", "payments", "disputes", "purchases", "policies",
-    "orders", "chat", "fapiao", "returns",
+    "orders", "chat", "fapiao", "returns", "order_edits",
     "metrics", "demand", "supply", "integrity", "notifications", "customers", "webhooks", "push", "settlement", "federation",
 ]  # fmt: skip
 OWNERS = {

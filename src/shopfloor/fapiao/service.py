@@ -438,15 +438,20 @@ def file_name(found: Content) -> str:
 # Refunds and cancellations
 
 
-async def follow(tx: Tx, *, shop_id: int, order_id: UUID) -> None:
-    """After a refund or a cancellation: what was issued needs a red one, what was not is of less, or of nothing."""
+async def follow(tx: Tx, *, shop_id: int, order_id: UUID, less: tuple[UUID, int] | None = None) -> None:
+    """After a refund or a cancellation: what was issued needs a red one, what was not is of less, or of nothing.
+
+    `less`: the order was changed, under this id, and costs so much less than before.
+    """
     await queries.lock(tx, order_id=order_id)
     known = await of_order(tx, shop_id=shop_id, order_id=order_id)
     if known is not None and known.state is not State.WITHDRAWN:
-        await _follow(tx, known, await orders.order(tx, shop_id=shop_id, order_id=order_id))
+        await _follow(tx, known, await orders.order(tx, shop_id=shop_id, order_id=order_id), less)
 
 
-async def _follow(tx: Tx, known: Request, view: orders.OrderView) -> None:
+async def _follow(
+    tx: Tx, known: Request, view: orders.OrderView, less: tuple[UUID, int] | None = None
+) -> None:
     found = view.order
     if known.blue is None:
         if found.cancelled_at is not None:
@@ -456,9 +461,10 @@ async def _follow(tx: Tx, known: Request, view: orders.OrderView) -> None:
         return
     left = known.blue.amount_minor - sum(each.amount_minor for each in known.reds)
     done = {*known.deducted, *(each.source for each in known.reds)}
-    for refund in view.refunds:
-        amount = min(refund.amount_minor, left)
-        if refund.refund_id in done or amount <= 0:
+    given_back = [(refund.refund_id, refund.amount_minor) for refund in view.refunds]
+    for source, minor in given_back if less is None else [*given_back, less]:
+        amount = min(minor, left)
+        if source in done or amount <= 0:
             continue
         left -= amount
         paper_id = new_id()
@@ -468,7 +474,7 @@ async def _follow(tx: Tx, known: Request, view: orders.OrderView) -> None:
             shop_id=known.shop_id,
             request_id=known.id,
             kind=PaperKind.RED,
-            source=refund.refund_id,
+            source=source,
             currency=known.currency,
             amount_minor=amount,
         )

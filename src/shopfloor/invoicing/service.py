@@ -60,7 +60,8 @@ async def invoice(tx: Tx, *, shop_id: int, order_id: UUID) -> documents.Document
     """
     view = await _view(tx, shop_id=shop_id, order_id=order_id)
     found = view.order
-    known = await documents.find(tx, shop_id=shop_id, kind=Kind.INVOICE, source=order_id)
+    source = await _source(tx, shop_id=shop_id, order_id=order_id)
+    known = await documents.find(tx, shop_id=shop_id, kind=Kind.INVOICE, source=source)
     if known is None:
         if found.cancelled_at is not None:
             raise InvoiceOfCancelled(order=found.number)
@@ -75,7 +76,7 @@ async def invoice(tx: Tx, *, shop_id: int, order_id: UUID) -> documents.Document
             wanted=NewDocument(
                 Kind.INVOICE,
                 order_id,
-                order_id,
+                source,
                 found.currency,
                 found.total_minor,
                 found.tax_minor,
@@ -83,15 +84,62 @@ async def invoice(tx: Tx, *, shop_id: int, order_id: UUID) -> documents.Document
             ),
             paper=maker.invoice(found, view.lines),
         )
-    await _credit(tx, view, known)
+    await _credit(tx, view, known, source)
     await _ask_for_files(tx, found)
     return known
+
+
+async def _source(tx: Tx, *, shop_id: int, order_id: UUID) -> UUID:
+    """What the invoice is of that holds: the order as it was placed, or as it is since the last that was cancelled."""
+    source = order_id
+    while await documents.find(tx, shop_id=shop_id, kind=Kind.CREDIT_NOTE, source=_cancelling(source)):
+        source = uuid5(source, "again")
+    return source
+
+
+def _cancelling(source: UUID) -> UUID:
+    return uuid5(source, "cancelled")
+
+
+async def cancel_invoice(tx: Tx, *, shop_id: int, order_id: UUID) -> bool:
+    """The order is about to be changed: a credit note of all that is left of its invoice, where it has one.
+
+    `invoice` issues another one then.  Returns whether there was one.
+    """
+    view = await _view(tx, shop_id=shop_id, order_id=order_id)
+    source = await _source(tx, shop_id=shop_id, order_id=order_id)
+    known = await documents.find(tx, shop_id=shop_id, kind=Kind.INVOICE, source=source)
+    if known is None:
+        return False
+    await _credit(tx, view, known, source)
+    gone = [0] * (len(view.lines) + 1)
+    for refund in view.refunds:
+        parts = [*refund.lines, refund.shipping_minor]
+        gone = [before + part for before, part in zip(gone, parts, strict=True)]
+    costs = [*(line.amount_minor for line in view.lines), view.order.shipping_minor]
+    left = [cost - back for cost, back in zip(costs, gone, strict=True)]
+    if sum(left):
+        await _credit_note(
+            tx, view, known, source=_cancelling(source), gone=gone, parts=left, amount=sum(left)
+        )
+    await _ask_for_files(tx, view.order)
+    return bool(sum(left))
+
+
+async def invoice_again(tx: Tx, *, shop_id: int, order_id: UUID) -> None:
+    """After `cancel_invoice`, once the order is changed and paid.  Once or often."""
+    if await _source(tx, shop_id=shop_id, order_id=order_id) != order_id:
+        with suppress(NotPaidYet, InvoiceOfCancelled, documents.SellerMissing):
+            await invoice(tx, shop_id=shop_id, order_id=order_id)
 
 
 async def invoice_when_due(tx: Tx, *, shop_id: int, order_id: UUID) -> None:
     """For a shop that gives every paid order an invoice."""
     seller = await documents.seller(tx, shop_id=shop_id)
-    if not seller.automatic or not seller.is_complete:
+    if not seller.is_complete:
+        return
+    if not seller.automatic:
+        await invoice_again(tx, shop_id=shop_id, order_id=order_id)
         return
     with suppress(NotPaidYet, InvoiceOfCancelled):
         await invoice(tx, shop_id=shop_id, order_id=order_id)
@@ -100,8 +148,9 @@ async def invoice_when_due(tx: Tx, *, shop_id: int, order_id: UUID) -> None:
 async def credit(tx: Tx, *, shop_id: int, order_id: UUID) -> None:
     """Refunds of an order that has an invoice get their credit notes.  Once or often."""
     view = await _view(tx, shop_id=shop_id, order_id=order_id)
-    known = await documents.find(tx, shop_id=shop_id, kind=Kind.INVOICE, source=order_id)
-    if known is not None and await _credit(tx, view, known):
+    source = await _source(tx, shop_id=shop_id, order_id=order_id)
+    known = await documents.find(tx, shop_id=shop_id, kind=Kind.INVOICE, source=source)
+    if known is not None and await _credit(tx, view, known, source):
         await _ask_for_files(tx, view.order)
 
 
@@ -118,7 +167,8 @@ async def receipt(tx: Tx, *, shop_id: int, order_id: UUID, site: str = "") -> do
     code = ""
     if found.cancelled_at is None and await fapiao.is_offered(tx, shop_id=shop_id):
         code = await fapiao.code(tx, shop_id=shop_id, order_id=order_id)
-    source = uuid5(order_id, f"receipt/{found.charged_minor}/{found.refunded_minor}")
+    changed = f"/{found.edits}" if found.edits else ""
+    source = uuid5(order_id, f"receipt/{found.charged_minor}/{found.refunded_minor}{changed}")
     made = await documents.issue(
         tx,
         shop_id=shop_id,
@@ -148,34 +198,50 @@ async def make_files(run: jobs.Run, asked: OfOrder) -> None:
         await run.done(tx, as_of=now(), result={"made": made})
 
 
-async def _credit(tx: Tx, view: orders.OrderView, invoice: documents.Document) -> int:
-    """A note for each refund that has none; returns how many."""
-    found, lines = view.order, view.lines
-    gone = [0] * (len(lines) + 1)
+async def _credit(tx: Tx, view: orders.OrderView, invoice: documents.Document, of: UUID) -> int:
+    """A note for each refund that has none on this invoice; returns how many."""
+    gone = [0] * (len(view.lines) + 1)
     made = 0
     for refund in view.refunds:
         parts = [*refund.lines, refund.shipping_minor]
-        source = refund.refund_id
-        if await documents.find(tx, shop_id=found.shop_id, kind=Kind.CREDIT_NOTE, source=source) is None:
-            maker = await _maker(tx, found)
-            credited = _credited(found, lines, gone, parts)
-            await documents.issue(
-                tx,
-                shop_id=found.shop_id,
-                wanted=NewDocument(
-                    Kind.CREDIT_NOTE,
-                    found.id,
-                    source,
-                    found.currency,
-                    refund.amount_minor,
-                    sum(tax for _, _, tax in credited.taxes),
-                    maker.today,
-                ),
-                paper=maker.credit_note(found, lines, credited, invoice, refund.amount_minor),
+        source = refund.refund_id if of == view.order.id else uuid5(of, str(refund.refund_id))
+        known = await documents.find(tx, shop_id=view.order.shop_id, kind=Kind.CREDIT_NOTE, source=source)
+        if known is None:
+            await _credit_note(
+                tx, view, invoice, source=source, gone=gone, parts=parts, amount=refund.amount_minor
             )
             made += 1
         gone = [before + part for before, part in zip(gone, parts, strict=True)]
     return made
+
+
+async def _credit_note(
+    tx: Tx,
+    view: orders.OrderView,
+    invoice: documents.Document,
+    *,
+    source: UUID,
+    gone: Sequence[int],
+    parts: Sequence[int],
+    amount: int,
+) -> None:
+    found, lines = view.order, view.lines
+    maker = await _maker(tx, found)
+    credited = _credited(found, lines, gone, parts)
+    await documents.issue(
+        tx,
+        shop_id=found.shop_id,
+        wanted=NewDocument(
+            Kind.CREDIT_NOTE,
+            found.id,
+            source,
+            found.currency,
+            amount,
+            sum(tax for _, _, tax in credited.taxes),
+            maker.today,
+        ),
+        paper=maker.credit_note(found, lines, credited, invoice, amount),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ its total; units are an order's own before its buyer is told so; money that came
 owed back.
 """
 
-from shopfloor.orders import erasure, export, paying, reconciling, replacing, shipping
+from shopfloor.orders import editing, erasure, export, paying, reconciling, replacing, shipping
 from shopfloor.orders.audit import audit
 from shopfloor.orders.cancellation import cancel, cancel_for_shopper, expire
 from shopfloor.orders.charges import mark_paid
@@ -57,6 +57,7 @@ __all__ = [
     "confirm_refund",
     "counts",
     "delay",
+    "editing",
     "erasure",
     "expire",
     "export",

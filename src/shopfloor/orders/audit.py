@@ -20,6 +20,7 @@ async def audit(tx: Tx) -> list[stock.Check]:
         ("orders: shares of discounts add up to what was counted", audit_discount_sums),
         ("orders: what was asked is what the order costs", audit_asked),
         ("orders: sums are those of the payment events", audit_payment_sums),
+        ("orders: what an edit gives back was granted, or waits for a second person", audit_edit_refunds),
         ("orders: what banks took back is what the disputes say", audit_disputed_sums),
         ("orders: a refund that needed a second person has one", audit_confirmed),
         ("orders: nobody paid more than the order", audit_overpaid),
@@ -91,7 +92,8 @@ async def audit_discount_sums(tx: Tx) -> AuditRow:
         """
         SELECT count(*)::int AS looked_at,
                coalesce(array_agg(o.id::text) FILTER (WHERE
-                   (o.calculation #>> '{totals,discount}')::bigint <> coalesce(u.amount, 0)
+                   (o.calculation #>> '{totals,discount}')::bigint
+                     <> coalesce(u.amount, 0) + coalesce((o.calculation #>> '{waived,listed}')::bigint, 0)
                 OR (o.calculation #>> '{totals,discount}')::bigint
                      <> l.discount + (o.calculation #>> '{shipping,discount}')::bigint
                 OR coalesce(u.counts, 0) <> CASE WHEN o.cancelled_at IS NULL THEN coalesce(u.uses, 0) ELSE 0 END),
@@ -107,7 +109,7 @@ async def audit_discount_sums(tx: Tx) -> AuditRow:
 
 async def audit_asked(tx: Tx) -> AuditRow:
     """The first attempt asks for what is due at once, the one for the balance for the rest; what an exchanged item has paid
-    need not be asked for.
+    need not be asked for.  What an edited order asked for before is history; what is open at a provider is what is due.
     """
     return await tx.one(
         AuditRow,
@@ -115,6 +117,11 @@ async def audit_asked(tx: Tx) -> AuditRow:
         SELECT count(*)::int AS looked_at,
                coalesce(array_agg(p.id::text) FILTER (WHERE p.currency IS DISTINCT FROM o.currency
                  OR p.amount_minor IS DISTINCT FROM CASE
+                      WHEN o.edits > 0 AND p.provider <> 'manual'
+                       AND p.state NOT IN ('captured', 'declined', 'closed')
+                      THEN CASE WHEN o.charged_minor < o.first_minor THEN o.first_minor ELSE o.total_minor END
+                             - o.charged_minor
+                      WHEN o.edits > 0 THEN p.amount_minor
                       WHEN p.method = 'exchange' THEN coalesce(x.paid, 0)
                       WHEN p.purpose = 'balance' THEN o.total_minor - o.first_minor
                       ELSE o.first_minor - coalesce(x.paid, 0) END), '{}') AS offending
@@ -127,17 +134,44 @@ async def audit_asked(tx: Tx) -> AuditRow:
 
 
 async def audit_payment_sums(tx: Tx) -> AuditRow:
+    """Without what edits gave back, which is no part of what the order costs now."""
     return await tx.one(
         AuditRow,
         """
         SELECT count(*)::int AS looked_at,
-               coalesce(array_agg(o.id::text) FILTER (WHERE (o.charged_minor, o.refund_granted_minor, o.refunded_minor)
-                 IS DISTINCT FROM (coalesce(e.charged, 0), coalesce(e.granted, 0), coalesce(e.refunded, 0))), '{}') AS offending
+               coalesce(array_agg(o.id::text) FILTER (WHERE
+                 (o.charged_minor, o.refund_granted_minor, o.refunded_minor, o.edited_minor, o.edit_owed_minor)
+                 IS DISTINCT FROM (coalesce(e.charged, 0) - coalesce(r.edited, 0), coalesce(e.granted, 0),
+                                   coalesce(e.refunded, 0), coalesce(r.edited, 0),
+                                   coalesce(r.edited, 0) - coalesce(e.edit_sent, 0))), '{}') AS offending
           FROM orders.orders o
-          LEFT JOIN (SELECT subject_id, sum(amount_minor) FILTER (WHERE kind = 'charged') AS charged,
-                            sum(amount_minor) FILTER (WHERE kind = 'refund_granted') AS granted,
-                            sum(amount_minor) FILTER (WHERE kind = 'refunded') AS refunded
-                       FROM payments.v_event GROUP BY subject_id) e ON e.subject_id = o.id
+          LEFT JOIN (SELECT order_id, sum(amount_minor) AS edited FROM orders.edit_refund GROUP BY order_id) r
+            ON r.order_id = o.id
+          LEFT JOIN (SELECT e.subject_id, sum(e.amount_minor) FILTER (WHERE kind = 'charged') AS charged,
+                            sum(e.amount_minor) FILTER (WHERE kind = 'refund_granted' AND r.refund IS NULL) AS granted,
+                            sum(e.amount_minor) FILTER (WHERE kind = 'refunded' AND r.refund IS NULL) AS refunded,
+                            sum(e.amount_minor) FILTER (WHERE kind = 'refunded' AND r.refund IS NOT NULL) AS edit_sent
+                       FROM payments.v_event e
+                       LEFT JOIN orders.edit_refund r ON r.order_id = e.subject_id
+                                                     AND r.refund::text = split_part(e.reference, '/', 1)
+                      GROUP BY e.subject_id) e ON e.subject_id = o.id
+        """,
+    )
+
+
+async def audit_edit_refunds(tx: Tx) -> AuditRow:
+    """What an edit gives back is granted, to the cent, or a second person is asked, or said no."""
+    return await tx.one(
+        AuditRow,
+        """
+        SELECT count(*)::int AS looked_at,
+               coalesce(array_agg(r.refund::text) FILTER (WHERE coalesce(g.amount, 0) <>
+                 CASE WHEN a.refund IS NULL OR a.decision = 'confirmed' THEN r.amount_minor ELSE 0 END), '{}') AS offending
+          FROM orders.edit_refund r
+          LEFT JOIN approvals.v_request a ON a.refund = r.refund AND a.kind = 'refund'
+          LEFT JOIN (SELECT split_part(reference, '/', 1) AS refund, subject_id, sum(amount_minor) AS amount
+                       FROM payments.v_event WHERE kind = 'refund_granted' GROUP BY 1, 2) g
+            ON g.refund = r.refund::text AND g.subject_id = r.order_id
         """,
     )
 

@@ -127,6 +127,47 @@ class RefundPaid:
 
 
 @dataclass(frozen=True, slots=True)
+class EditedLine:
+    """What became more (or less, below zero) of a line: units, what they cost, and what has been paid for them."""
+
+    line_id: int
+    variant_id: int
+    product_id: int
+    offer_id: int | None
+    quantity: int
+    unit_price_minor: int
+    amount_minor: int
+    paid_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrderEdited:
+    """The merchant changed an order: it cost `before_minor` and costs `after_minor`.  `refund_minor` goes back to the
+    buyer, or `due_minor` is to be paid; `tell`: the buyer gets a message.  `lines`: what is different; `delivery_changed`:
+    where it goes, or how.
+    """
+
+    name: ClassVar[str] = "orders.order_edited"
+
+    shop_id: int
+    order_id: UUID
+    number: int
+    edit_id: UUID
+    buyer: UUID
+    show_id: int | None
+    currency: str
+    before_minor: int
+    after_minor: int
+    shipping_change_minor: int
+    refund_minor: int
+    due_minor: int
+    paid_in_full: bool
+    delivery_changed: bool
+    tell: bool
+    lines: list[EditedLine]
+
+
+@dataclass(frozen=True, slots=True)
 class OrderShipped:
     """These lines left the house in one parcel; `complete` when nothing is left to ship.
 

@@ -91,7 +91,7 @@ async def lines(tx: Tx, *, ids: Sequence[UUID]) -> list[ExportedLine]:
         SELECT l.order_id, l.title, l.sku, l.options, l.quantity, l.unit_price_minor, l.amount_minor, l.discount_minor,
                l.tax_minor, l.tax_included, l.ready_on, l.shipped_quantity, l.returned_quantity, b.title AS bundle
           FROM orders.line l LEFT JOIN orders.bundle b ON b.order_id = l.order_id AND b.bundle_id = l.bundle_id
-         WHERE l.order_id = ANY(%(ids)s::uuid[])
+         WHERE l.order_id = ANY(%(ids)s::uuid[]) AND l.removed_at IS NULL
          ORDER BY l.order_id, l.position
         """,
         ids=list(ids),

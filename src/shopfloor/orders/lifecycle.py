@@ -12,7 +12,7 @@ from uuid import UUID
 from shopfloor import purchases, stock
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import now
-from shopfloor.orders import queries
+from shopfloor.orders import money_queries, queries
 from shopfloor.orders.events import FactLine
 from shopfloor.orders.models import Order, OrderLine
 from shopfloor.orders.refusals import OrderClosed, OrderNotFound
@@ -30,7 +30,7 @@ async def lock(tx: Tx, *, shop_id: int, order_id: UUID) -> tuple[Order, list[Ord
 
 async def settle(tx: Tx, *, order_id: UUID) -> Order:
     """Sums from payment events, statuses from `derive`; the only writer of both."""
-    await queries.recompute_money(tx, order_id=order_id, at=now())
+    await money_queries.recompute_money(tx, order_id=order_id, at=now())
     fresh = await _reload(tx, order_id)
     named = derive(fresh, await queries.lines(tx, order_id=order_id))
     if (named.status, named.payment, named.fulfilment) == (

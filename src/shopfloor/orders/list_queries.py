@@ -316,13 +316,13 @@ async def summaries(tx: Tx, *, ids: Sequence[UUID], today: date) -> list[OrderSu
             SELECT coalesce(sum(quantity), 0)::int AS units,
                    (SELECT coalesce(string_agg(DISTINCT title, ', '), '')
                       FROM (SELECT title FROM orders.bundle WHERE order_id = o.id
-                            UNION SELECT title FROM orders.line WHERE order_id = o.id AND bundle_id IS NULL) AS named
+                            UNION SELECT title FROM orders.line WHERE order_id = o.id AND bundle_id IS NULL AND removed_at IS NULL) AS named
                    ) AS titles,
                    coalesce(bool_or(o.status IN ('placed', 'paid', 'partly_shipped')
                      AND shipped_quantity < quantity AND ready_on IS NOT NULL
                      AND ((delayed_to IS NOT NULL AND NOT delay_accepted)
                        OR (ready_at IS NULL AND coalesce(delayed_to, ready_on) < %(today)s::date))), false) AS late
-              FROM orders.line WHERE order_id = o.id) l
+              FROM orders.line WHERE order_id = o.id AND removed_at IS NULL) l
          WHERE o.id = ANY(%(ids)s::uuid[])
          ORDER BY o.placed_at DESC, o.id DESC
         """,

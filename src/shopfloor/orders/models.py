@@ -217,6 +217,14 @@ class Order:
     """What banks have taken back and not returned."""
     return_terms: dict[str, Any] | None = None
     """What may be given back and until when, as it was promised; None for older orders."""
+    edited_minor: int = 0
+    """What edits gave back of what was paid; `charged_minor` is without it."""
+    edit_owed_minor: int = 0
+    """Of that, what has not left yet."""
+    waived_minor: int = 0
+    """What the merchant forgave of the price; the total is without it."""
+    edits: int = 0
+    """How often it was changed."""
 
     def __post_init__(self) -> None:
         put = object.__setattr__

@@ -175,7 +175,8 @@ async def order(tx: Tx, *, order_id: UUID) -> Order | None:
                refund_granted_minor, refunded_minor, status, payment_status, fulfilment_status, secured,
                form_hash, key, tracking, cancelled_by, cancel_why, cancel_note, payment_due_at, balance_due_at,
                created_at, placed_at, paid_at, shipped_at, delivered_at, cancelled_at, tax_minor,
-               shipping_name, calculation, joins_order_id, disputed_minor, return_terms
+               shipping_name, calculation, joins_order_id, disputed_minor, return_terms, edited_minor,
+               edit_owed_minor, waived_minor, edits
           FROM orders.orders WHERE id = %(order_id)s
         """,
         order_id=order_id,
@@ -190,7 +191,7 @@ async def lines(tx: Tx, *, order_id: UUID) -> list[OrderLine]:
                unit_price_minor, amount_minor, first_minor, ready_on, ready_at, delayed_to, delay_accepted,
                shipped_quantity, returned_quantity, bundle_id, discount_minor, tax_minor, tax_included,
                cancelled_quantity
-          FROM orders.line WHERE order_id = %(order_id)s ORDER BY position
+          FROM orders.line WHERE order_id = %(order_id)s AND removed_at IS NULL ORDER BY position
         """,
         order_id=order_id,
     )
@@ -321,28 +322,6 @@ async def save_statuses(tx: Tx, *, order_id: UUID, status: str, payment: str, fu
     )
 
 
-async def recompute_money(tx: Tx, *, order_id: UUID, at: datetime) -> None:
-    """The sums on the order are what its payment events say, and `paid_at` when they first covered it."""
-    await tx.run(
-        """
-        UPDATE orders.orders o
-           SET charged_minor = s.charged, refund_granted_minor = s.granted, refunded_minor = s.refunded,
-               disputed_minor = coalesce((SELECT greatest(0, sum(amount_minor)) FROM disputes.v_withdrawn
-                                           WHERE subject_id = %(order_id)s), 0),
-               paid_at = CASE WHEN o.paid_at IS NULL AND s.any AND s.charged >= o.total_minor THEN %(at)s
-                              ELSE o.paid_at END
-          FROM (SELECT coalesce(sum(amount_minor) FILTER (WHERE kind = 'charged'), 0) AS charged,
-                       coalesce(sum(amount_minor) FILTER (WHERE kind = 'refund_granted'), 0) AS granted,
-                       coalesce(sum(amount_minor) FILTER (WHERE kind = 'refunded'), 0) AS refunded,
-                       coalesce(bool_or(kind = 'charged'), false) AS any
-                  FROM payments.v_event WHERE subject_id = %(order_id)s) s
-         WHERE o.id = %(order_id)s
-        """,
-        order_id=order_id,
-        at=at,
-    )
-
-
 # ── presale ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -365,6 +344,7 @@ async def orders_awaiting(
         WITH waiting AS MATERIALIZED (
             SELECT DISTINCT l.order_id FROM orders.line l
              WHERE l.variant_id = %(variant_id)s AND l.ready_on IS NOT NULL AND l.ready_at IS NULL
+               AND l.removed_at IS NULL
                AND (%(ready_on)s::date IS NULL OR l.ready_on = %(ready_on)s OR l.delayed_to = %(ready_on)s)
         )
         SELECT o.id, o.hold_id FROM waiting w JOIN orders.orders o ON o.id = w.order_id
@@ -475,19 +455,3 @@ async def numbers(tx: Tx, *, shop_id: int, order_ids: Sequence[UUID]) -> dict[UU
         ids=list(order_ids),
     )
     return {row.id: row.number for row in rows}
-
-
-async def insert_refund_share(tx: Tx, *, order_id: UUID, refund_id: UUID, parts: Sequence[int]) -> None:
-    await tx.run(
-        "INSERT INTO orders.refund_share (order_id, refund, parts) VALUES (%(order_id)s, %(refund)s, %(parts)s::bigint[])",
-        order_id=order_id,
-        refund=refund_id,
-        parts=list(parts),
-    )
-
-
-async def refund_shares(tx: Tx, *, order_id: UUID) -> dict[UUID, list[int]]:
-    cursor = await tx.connection.execute(
-        "SELECT refund, parts FROM orders.refund_share WHERE order_id = %(order_id)s", {"order_id": order_id}
-    )
-    return {refund_id: list(parts) for refund_id, parts in await cursor.fetchall()}

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -55,6 +56,27 @@ class Quote:
     countries: list[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A placed order whose price is reckoned again: with the discounts it has, the rates of the day it was placed, and
+    less what is forgiven of it.
+    """
+
+    at: datetime
+    included: bool
+    discounts: promotions.Candidates
+    in_other_parcel: bool
+    paid_minor: int
+    """What is not forgiven in any case."""
+    waived_minor: int
+    """Forgiven before; None of it is forgiven twice."""
+    waive: bool
+
+    def waives(self, total_minor: int) -> int:
+        over = max(0, total_minor - self.paid_minor)
+        return over if self.waive else min(over, self.waived_minor)
+
+
 def place_of(address: Address | None) -> pricing.Place | None:
     """Where an address is, as prices go by it; None where it names no country by its two letters."""
     country = (address.country if address else "").strip().upper()
@@ -74,8 +96,11 @@ async def quote(
     asked: discounts.Asked,
     address: Address | None = None,
     joins: together.Earlier | None = None,
+    again: "Again | None" = None,
 ) -> Quote:
     """With `joins` also as it goes in the parcel of that order, named first.  Without an address that names a country: as the goods would go within the shop's own.
+
+    `again`: an order that was placed is changed; then only the discounts that it has are asked.
 
     Raises purchases.BadPurchase when the sum is beyond what the product accepts.
     """
@@ -93,7 +118,11 @@ async def quote(
         )
         for number, item in enumerate(items)
     ]
-    found = await discounts.offered(tx, shop_id=shop_id, currency=currency, asked=asked)
+    found = (
+        await discounts.offered(tx, shop_id=shop_id, currency=currency, asked=asked)
+        if again is None
+        else again.discounts
+    )
     products = discounts.products_of(items, bundles, [line.id for line in lines])
     ask = partial(
         pricing.quote,
@@ -102,6 +131,8 @@ async def quote(
         currency=currency,
         lines=lines,
         otherwise=_simple(terms),
+        ordered=again,
+        instead=together.FREE if again is not None and again.in_other_parcel else None,
         discounts=[each.rule(products) for each in found.offered],
         budgets={
             each.rule_id: each.discount.left_minor

@@ -4,7 +4,7 @@ A refund of certain lines says so itself; any other is of the order as a whole, 
 left of each.  All of them together give back exactly what each cost.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
@@ -23,12 +23,17 @@ def granted(
     lines: Sequence[_Line],
     *,
     shipping_minor: int,
+    apart: Collection[UUID] = (),
 ) -> list[Granted]:
-    """The refunds of an order in the order in which they were decided; `named`: those of certain lines."""
+    """The refunds of an order in the order in which they were decided; `named`: those of certain lines, `apart`: those
+    of goods that were taken out of it.
+    """
     amounts: dict[UUID, int] = {}
     for event in events:
         if event.kind is payments.PaymentEventKind.REFUND_GRANTED:
             refund_id = UUID(event.reference.split("/")[0])
+            if refund_id in apart:
+                continue
             amounts[refund_id] = amounts.get(refund_id, 0) + event.amount_minor
     found: list[Granted] = []
     for refund_id, amount in amounts.items():

@@ -7,7 +7,7 @@ from shopfloor import approvals, disputes, payment_providers, payments, purchase
 from shopfloor.kernel import logs, outbox
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.values import Money
-from shopfloor.orders import queries, refund_shares, views
+from shopfloor.orders import edit_queries, money_queries, queries, refund_shares, views
 from shopfloor.orders.events import OrderRefunded, RefundPaid
 from shopfloor.orders.lifecycle import fact_lines, lock, number_of, settle
 from shopfloor.orders.models import Granted, Order, OrderLine
@@ -111,7 +111,7 @@ async def grant(
         contact_email=found.contact_email,
         kind=approvals.Kind.REFUND,
         amount_minor=amount_minor,
-        granted_minor=found.refund_granted_minor,
+        granted_minor=found.refund_granted_minor + found.edited_minor,
         actor=actor,
     )
     if why is not None:
@@ -158,7 +158,7 @@ async def _name_parts(
     left = refund_shares.left(before, lines, shipping_minor=found.shipping_minor)
     if sum(parts) != amount_minor or not _fit(parts, left):
         raise payments.OverRefund(given_minor=amount_minor, refundable_minor=sum(left))
-    await queries.insert_refund_share(tx, order_id=found.id, refund_id=refund_id, parts=parts)
+    await money_queries.insert_refund_share(tx, order_id=found.id, refund_id=refund_id, parts=parts)
 
 
 def _fit(parts: Sequence[int], left: Sequence[int]) -> bool:
@@ -181,29 +181,26 @@ async def confirm(
         return await _mark(
             tx, shop_id=shop_id, order_id=found.id, refund_id=asked.refund, actor=actor, note=asked.note
         ), asked.refund
-    if asked.amount_minor > found.refundable_minor:
+    of_edit = asked.refund in await edit_queries.refunds_of(tx, order_id=found.id)
+    if not of_edit and asked.amount_minor > found.refundable_minor:
         raise payments.OverRefund(given_minor=asked.amount_minor, refundable_minor=found.refundable_minor)
     await _grant(tx, found, asked.amount_minor, refund_id=asked.refund, note=asked.note, actor=actor)
     return await settle(tx, order_id=found.id), asked.refund
 
 
 async def _grant(tx: Tx, found: Order, amount_minor: int, *, refund_id: UUID, note: str, actor: str) -> None:
+    """A refund of an edit is of goods that are in the order no longer: it is shared over none of its lines."""
+    if refund_id in await edit_queries.refunds_of(tx, order_id=found.id):
+        await _owe(tx, found, amount_minor, refund_id=refund_id, note=note, actor=actor)
+        return
     lines = await queries.lines(tx, order_id=found.id)
     before = await granted_before(tx, found, lines)
-    shares = (await queries.refund_shares(tx, order_id=found.id)).get(refund_id)
+    shares = (await money_queries.refund_shares(tx, order_id=found.id)).get(refund_id)
     if shares is None:
         shares = refund_shares.share(amount_minor, before, lines, shipping_minor=found.shipping_minor)
     elif not _fit(shares, refund_shares.left(before, lines, shipping_minor=found.shipping_minor)):
         raise payments.OverRefund(given_minor=amount_minor, refundable_minor=found.refundable_minor)
-    await payments.grant_refund(
-        tx,
-        subject_id=found.id,
-        amount_minor=amount_minor,
-        refund_id=refund_id,
-        note=note,
-        actor=actor,
-        withdrawn=await disputes.withdrawn(tx, subject_id=found.id),
-    )
+    await _owe(tx, found, amount_minor, refund_id=refund_id, note=note, actor=actor)
     await outbox.record(
         tx,
         OrderRefunded(
@@ -221,13 +218,26 @@ async def _grant(tx: Tx, found: Order, amount_minor: int, *, refund_id: UUID, no
     )
 
 
+async def _owe(tx: Tx, found: Order, amount_minor: int, *, refund_id: UUID, note: str, actor: str) -> None:
+    await payments.grant_refund(
+        tx,
+        subject_id=found.id,
+        amount_minor=amount_minor,
+        refund_id=refund_id,
+        note=note,
+        actor=actor,
+        withdrawn=await disputes.withdrawn(tx, subject_id=found.id),
+    )
+
+
 async def granted_before(tx: Tx, found: Order, lines: Sequence[OrderLine]) -> list[Granted]:
-    """The refunds of an order so far, in the order in which they were decided."""
+    """The refunds of an order so far, in the order in which they were decided; those of edits aside."""
     return refund_shares.granted(
         await payments.events_for(tx, subject_id=found.id),
-        await queries.refund_shares(tx, order_id=found.id),
+        await money_queries.refund_shares(tx, order_id=found.id),
         lines,
         shipping_minor=found.shipping_minor,
+        apart=await edit_queries.refunds_of(tx, order_id=found.id),
     )
 
 

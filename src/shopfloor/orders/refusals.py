@@ -109,3 +109,69 @@ class NobodyToErase(NotFound):
     """Nobody with these details has ordered here."""
 
     code = "orders.nobody_to_erase"
+
+
+class EditStale(Conflict):
+    """The order has changed since you looked at it; look again before you save."""
+
+    code = "orders.edit_stale"
+
+
+class EditNothing(Invalid):
+    """Nothing would be different."""
+
+    code = "orders.edit_nothing"
+
+
+class EditEmpties(Invalid):
+    """Nothing would be left of the order; cancel it instead."""
+
+    code = "orders.edit_empties"
+
+
+class EditLine(Invalid):
+    """This can't be changed so: there is no such line, it is part of a bundle, or more of it has left than would stay."""
+
+    code = "orders.edit_line"
+
+
+class EditVariant(Invalid):
+    """This can't be added: it isn't on sale, is a bundle, is another product, or has its price in another currency."""
+
+    code = "orders.edit_variant"
+
+
+class EditSoldOut(Conflict):
+    """There aren't enough units left of what would be added."""
+
+    code = "orders.edit_sold_out"
+
+
+class EditLimit(Conflict):
+    """The customer would have more of this than one buyer may have."""
+
+    code = "orders.edit_limit"
+
+
+class EditBeingPacked(Conflict):
+    """A parcel of this order is being packed.  Put it back on the list to pick first."""
+
+    code = "orders.edit_being_packed"
+
+
+class EditDelivery(Invalid):
+    """It can't be delivered this way; choose another."""
+
+    code = "orders.edit_delivery"
+
+
+class EditOneParcel(Conflict):
+    """This order leaves in one parcel with another, to the same address."""
+
+    code = "orders.edit_one_parcel"
+
+
+class EditRefunded(Conflict):
+    """More has been given back of this order already than would be left of it."""
+
+    code = "orders.edit_refunded"

@@ -4,14 +4,13 @@ import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 import msgspec
 
 from shopfloor import payment_providers, payments, policies, pricing, stock
 from shopfloor.kernel.database import Tx
-from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import Money, new_id
 from shopfloor.orders import charges, checkout_queries, page_texts, queries, refunds, together
 from shopfloor.orders.checkout import line_rows
@@ -27,13 +26,15 @@ _SECONDS: Final = 120
 _LAPSED: Final = frozenset({stock.HoldState.RELEASED, stock.HoldState.EXPIRED})
 
 
-@dataclass(frozen=True, slots=True)
-class Instead:
+class Instead(Protocol):
     """Units of a variant, and what they cost together, with tax."""
 
-    variant_id: int
-    quantity: int
-    amount_minor: int
+    @property
+    def variant_id(self) -> int: ...
+    @property
+    def quantity(self) -> int: ...
+    @property
+    def amount_minor(self) -> int: ...
 
 
 async def replacement(

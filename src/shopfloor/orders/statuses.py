@@ -61,7 +61,7 @@ def derive(order: Order, lines: Sequence[OrderLine]) -> Statuses:
 
 
 def _payment_status(order: Order) -> PaymentStatus:
-    if order.refund_granted_minor > order.refunded_minor:
+    if order.refund_granted_minor > order.refunded_minor or order.edit_owed_minor:
         return PaymentStatus.REFUND_DUE
     if order.refunded_minor and order.refunded_minor >= order.charged_minor:
         return PaymentStatus.REFUNDED

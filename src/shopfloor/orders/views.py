@@ -12,7 +12,16 @@ from shopfloor import accounts, payments
 from shopfloor.kernel import paging
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import now, whole_number
-from shopfloor.orders import checkout_queries, list_queries, page_texts, queries, refund_shares, together
+from shopfloor.orders import (
+    checkout_queries,
+    edit_queries,
+    list_queries,
+    money_queries,
+    page_texts,
+    queries,
+    refund_shares,
+    together,
+)
 from shopfloor.orders.models import Counts, Due, Granted, Order, OrderSummary, OrderView, Party, Status
 from shopfloor.orders.refusals import OrderNotFound
 from shopfloor.orders.statuses import due, is_late, may_cancel
@@ -208,8 +217,14 @@ async def _view(tx: Tx, found: Order) -> OrderView:
     events = await payments.events_for(tx, subject_id=found.id)
     refunds: list[Granted] = []
     if found.refund_granted_minor:
-        named = await queries.refund_shares(tx, order_id=found.id)
-        refunds = refund_shares.granted(events, named, lines, shipping_minor=found.shipping_minor)
+        named = await money_queries.refund_shares(tx, order_id=found.id)
+        refunds = refund_shares.granted(
+            events,
+            named,
+            lines,
+            shipping_minor=found.shipping_minor,
+            apart=await edit_queries.refunds_of(tx, order_id=found.id),
+        )
     open_order = found.status in {Status.PLACED, Status.PAID, Status.PARTLY_SHIPPED}
     return OrderView(
         order=found,

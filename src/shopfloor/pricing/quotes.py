@@ -1,8 +1,9 @@
 """What an order costs in a shop, for each way it can be delivered: the shop's rules and the price function in one."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -11,7 +12,7 @@ from shopfloor import accounts
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import now
-from shopfloor.pricing import service
+from shopfloor.pricing import service, waiving
 from shopfloor.pricing.models import Breakdown, DeliveryKind, Discount, Line, Place, Question, Shipping, plain
 from shopfloor.pricing.price import options, price, with_method
 from shopfloor.pricing.records import Rules
@@ -47,6 +48,18 @@ class Quoted:
     countries: list[str]
 
 
+class Ordered(Protocol):
+    """An order as it was placed: whose rates apply, whether its prices have the tax in them, and what is forgiven of a
+    total.
+    """
+
+    @property
+    def at(self) -> datetime: ...
+    @property
+    def included(self) -> bool: ...
+    def waives(self, total_minor: int) -> int: ...
+
+
 async def quote(
     tx: Tx,
     *,
@@ -59,12 +72,14 @@ async def quote(
     budgets: Mapping[str, int] = _NO_BUDGETS,
     instead: Shipping | None = None,
     as_paid: bool = False,
+    ordered: Ordered | None = None,
 ) -> Quoted:
     """`otherwise`: how a shop delivers that has set nothing; `instead` of whatever it has set.  `as_paid`: the prices of
     the lines are what is paid, with the tax, whatever the shop's prices are.  Without a place: as within the shop's own country.
 
     `budgets`: what is left for some of the `discounts`; one that would come to more does not apply at all, so that
-    nobody gets less of it than was announced.  Raises what `price` raises.
+    nobody gets less of it than was announced.  `ordered`: it is the price of an order that was placed before, which is
+    changed.  Raises what `price` raises.
     """
     rules = await service.rules(tx, shop_id=shop_id)
     home = rules.taxes.origin.country or next(
@@ -74,12 +89,16 @@ async def quote(
     if rules.has_taxes:
         zone = ZoneInfo((await accounts.shop(tx, shop_id)).timezone)
         day = now().astimezone(zone).date()
+    taxes = msgspec.structs.replace(rules.taxes, included=True) if as_paid else rules.taxes
+    if ordered is not None:
+        day = ordered.at.astimezone(ZoneInfo((await accounts.shop(tx, shop_id)).timezone)).date()
+        taxes = msgspec.structs.replace(taxes, included=ordered.included)
     question = Question(
         currency=currency,
         date=day,
         lines=list(lines),
         destination=place if place is not None and rules.asks_country else Place(country=home),
-        taxes=msgspec.structs.replace(rules.taxes, included=True) if as_paid else rules.taxes,
+        taxes=taxes,
         shipping=instead or (rules.shipping if rules.has_delivery else otherwise),
         discounts=list(discounts),
     )
@@ -92,6 +111,8 @@ async def quote(
             # Offered for what the goods would have come to with a discount that is used up.
             continue
         method = own.get(option.id)
+        asked, waived = told, 0 if ordered is None else ordered.waives(told.totals.total)
+        told = waiving.less(asked, waived)
         ways.append(
             PricedWay(
                 id=option.id,
@@ -99,7 +120,13 @@ async def quote(
                 name="" if method is None else method.name,
                 note="" if method is None else method.note,
                 breakdown=told,
-                calculation=plain(told),
+                # As prices are written, like any other discount.
+                calculation=plain(told)
+                | (
+                    {"waived": {"listed": told.totals.discount - asked.totals.discount, "total": waived}}
+                    if waived
+                    else {}
+                ),
             )
         )
     return Quoted(ways, question.destination, rules.asks_country, _countries(rules))

@@ -17,17 +17,19 @@ from shopfloor.promotions.models import (
     Why,
 )
 from shopfloor.promotions.refusals import (
+    DiscountGone,
     DiscountIncomplete,
     TooManyTries,
     UnknownDiscount,
 )
-from shopfloor.promotions.using import candidates, give_back, take, take_again
+from shopfloor.promotions.using import candidates, give_back, of_order, take, take_again, take_instead
 
 __all__ = [
     "Candidates",
     "Claims",
     "CodeGuard",
     "Discount",
+    "DiscountGone",
     "DiscountIncomplete",
     "Method",
     "State",
@@ -42,7 +44,9 @@ __all__ = [
     "coupon",
     "give_back",
     "key",
+    "of_order",
     "service",
     "take",
     "take_again",
+    "take_instead",
 ]

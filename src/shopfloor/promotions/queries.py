@@ -547,6 +547,57 @@ async def give_back(tx: Tx, *, order_id: UUID) -> None:
     )
 
 
+async def written(tx: Tx, *, shop_id: int, keys: Sequence[str]) -> dict[str, str]:
+    """Codes as they are shown, by key."""
+    cursor = await tx.connection.execute(
+        "SELECT key, written FROM promotions.code WHERE shop_id = %(shop_id)s AND key = ANY(%(keys)s::text[])",
+        {"shop_id": shop_id, "keys": list(keys)},
+    )
+    return dict(await cursor.fetchall())
+
+
+async def drop_uses(tx: Tx, *, order_id: UUID, ids: Sequence[int]) -> None:
+    """As if these discounts had never been in the order: uses, money, codes and coupons."""
+    await tx.run(
+        """
+        WITH back AS (
+          DELETE FROM promotions.use
+           WHERE order_id = %(order_id)s AND discount_id = ANY(%(ids)s::bigint[]) AND returned_at IS NULL
+          RETURNING shop_id, discount_id, code_key, amount_minor),
+        counted AS (
+          UPDATE promotions.allowance AS a SET uses = a.uses - 1, spent_minor = a.spent_minor - b.amount_minor
+            FROM back b WHERE a.discount_id = b.discount_id),
+        unclaimed AS (
+          UPDATE promotions.claim AS c SET used_by = NULL
+            FROM back b WHERE c.discount_id = b.discount_id AND c.used_by = %(order_id)s)
+        UPDATE promotions.code AS c SET uses = c.uses - 1
+          FROM back b WHERE c.shop_id = b.shop_id AND c.key = b.code_key
+        """,
+        order_id=order_id,
+        ids=list(ids),
+    )
+
+
+async def change_uses(tx: Tx, *, order_id: UUID, amounts: Mapping[int, int]) -> None:
+    """So much of each discount {id: minor units} is used, whatever it was before."""
+    await tx.run(
+        """
+        WITH wanted AS (
+          SELECT n.id, n.amount, u.amount_minor AS was
+            FROM unnest(%(ids)s::bigint[], %(amounts)s::bigint[]) AS n (id, amount)
+            JOIN promotions.use u ON u.discount_id = n.id AND u.order_id = %(order_id)s AND u.returned_at IS NULL),
+        spent AS (
+          UPDATE promotions.allowance AS a SET spent_minor = a.spent_minor + w.amount - w.was
+            FROM wanted w WHERE a.discount_id = w.id)
+        UPDATE promotions.use AS u SET amount_minor = w.amount
+          FROM wanted w WHERE u.order_id = %(order_id)s AND u.discount_id = w.id
+        """,
+        order_id=order_id,
+        ids=list(amounts),
+        amounts=list(amounts.values()),
+    )
+
+
 async def count_again(tx: Tx, *, order_id: UUID) -> None:
     await tx.run(
         "UPDATE promotions.use SET returned_at = NULL WHERE order_id = %(order_id)s AND returned_at IS NOT NULL",

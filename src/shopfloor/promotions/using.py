@@ -5,6 +5,7 @@ the other; the CHECK on it has the last word.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -144,6 +145,58 @@ def _check(allowance: queries.Allowance, amount_minor: int, *, before: int, used
     )
     if gone:
         raise DiscountGone(discount_id=allowance.discount_id, title=allowance.title)
+
+
+async def of_order(tx: Tx, *, shop_id: int, order_id: UUID) -> Candidates:
+    """The discounts that an order has, as they are set now and as if it had not used them yet."""
+    used = {
+        each.discount_id: each
+        for each in await queries.uses_of(tx, shop_id=shop_id, order_id=order_id, returned=False)
+    }
+    if not used:
+        return Candidates([], {})
+    written = await queries.written(
+        tx, shop_id=shop_id, keys=[each.code_key for each in used.values() if each.code_key is not None]
+    )
+    return Candidates(
+        [
+            Offered(
+                replace(each, spent_minor=each.spent_minor - used[each.id].amount_minor),
+                used[each.id].code_key,
+                written.get(used[each.id].code_key or ""),
+            )
+            for each in await queries.by_ids(tx, shop_id=shop_id, ids=sorted(used))
+        ],
+        {},
+    )
+
+
+async def take_instead(tx: Tx, *, shop_id: int, order_id: UUID, taken: Sequence[Taken]) -> None:
+    """A changed order uses so much of the discounts it has; one that no longer applies is given back for good.
+
+    Raises DiscountGone where more of a budget would be used than is left.
+    """
+    used = await queries.uses_of(tx, shop_id=shop_id, order_id=order_id, returned=False)
+    amounts = {each.discount_id: each.amount_minor for each in taken}
+    changed = [each for each in used if amounts.get(each.discount_id, 0) != each.amount_minor]
+    if not changed:
+        return
+    found = await queries.lock_allowances(tx, shop_id=shop_id, ids=[each.discount_id for each in changed])
+    for each in changed:
+        allowance, amount = found[each.discount_id], amounts.get(each.discount_id, 0)
+        more = amount - each.amount_minor
+        if (
+            more > 0
+            and allowance.budget_minor is not None
+            and allowance.spent_minor + more > allowance.budget_minor
+        ):
+            raise DiscountGone(discount_id=each.discount_id, title=allowance.title)
+    gone = [each.discount_id for each in changed if not amounts.get(each.discount_id)]
+    kept = {each.discount_id: amounts[each.discount_id] for each in changed if each.discount_id not in gone}
+    if gone:
+        await queries.drop_uses(tx, order_id=order_id, ids=gone)
+    if kept:
+        await queries.change_uses(tx, order_id=order_id, amounts=kept)
 
 
 async def give_back(tx: Tx, *, shop_id: int, order_id: UUID) -> None:

@@ -48,11 +48,20 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class Instead:
+    """Units of a variant, and what they cost together."""
+
+    variant_id: int
+    quantity: int
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True)
 class Settlement:
     """What an exchange comes to now.  `parts`: what of each line of the order, and of shipping, pays for the new one."""
 
     parts: list[int]
-    wanted: list[orders.replacing.Instead]
+    wanted: list[Instead]
     refund_minor: int
 
     @property
@@ -156,7 +165,7 @@ def settlement(
     """
     drafted = draft(found, view, busy)
     differences = {each.line_id: each for each in exchange.lines}
-    wanted: list[orders.replacing.Instead] = []
+    wanted: list[Instead] = []
     paid = [0] * (len(view.lines) + 1)
     for place, line in enumerate(view.lines):
         swap, units = differences.get(line.id), drafted.units.get(line.id, 0)
@@ -164,7 +173,7 @@ def settlement(
             continue
         paid[place] = drafted.parts[place]
         amount = max(0, drafted.parts[place] + swap.difference_minor * units)
-        wanted.append(orders.replacing.Instead(swap.variant_id, units, amount))
+        wanted.append(Instead(swap.variant_id, units, amount))
     price = sum(each.amount_minor for each in wanted)
     parts = paid if sum(paid) <= price else pricing.refund_parts(paid, [0] * len(paid), price)
     return Settlement(parts, wanted, drafted.amount_minor - sum(parts))

@@ -7,6 +7,7 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.values import new_id
 from shopfloor.stock import (
     batch_sql,
     joining_queries,
@@ -28,6 +29,7 @@ from shopfloor.stock.models import (
     HoldState,
     Level,
     Refused,
+    Request,
     UnknownStock,
     UnpaidOfNetwork,
     WrongState,
@@ -45,8 +47,8 @@ from shopfloor.stock.shares import (
 TIMERS_AT_ONCE = 50
 
 
-async def confirm(tx: Tx, hold_ids: Sequence[UUID]) -> set[UUID]:
-    """Held → allocated: the promise is for good.
+async def confirm(tx: Tx, hold_ids: Sequence[UUID], *, into: UUID | None = None) -> set[UUID]:
+    """Held → allocated: the promise is for good.  `into`: they are parts of this hold from now on.
 
     Returns the ids that are allocated or shipped now, also those that were before; the others have expired or
     were released, and a late payment needs `rehold`.
@@ -58,14 +60,48 @@ async def confirm(tx: Tx, hold_ids: Sequence[UUID]) -> set[UUID]:
         ledger.change(row.level_id, held=-row.quantity, allocated=row.quantity)
     await turn(tx, turning, HoldState.HELD, HoldState.ALLOCATED)
     await ledger.write(tx, kind="allocated")
+    if into is not None:
+        known = await queries.lock_rows(tx, ids=[into])
+        await joining_queries.move_parts(
+            tx,
+            into=into,
+            ids=sorted({row.id for row in rows}),
+            first_part=max((row.part for row in known), default=-1) + 1,
+        )
     firm = {HoldState.HELD, HoldState.ALLOCATED, HoldState.SHIPPED, HoldState.RETURNED}
     return {row.id for row in rows if row.state in firm}
 
 
-async def release(tx: Tx, hold_ids: Sequence[UUID], reason: str = "cancelled") -> list[Freed]:
-    """Held or allocated → released.  Parts in another state (shipped, expired…) are left alone."""
+async def release(
+    tx: Tx,
+    hold_ids: Sequence[UUID],
+    reason: str = "cancelled",
+    *,
+    units: Mapping[int, int] | None = None,
+    wanted: Iterable[Request] = (),
+) -> list[Freed]:
+    """Held or allocated → released.  Parts in another state (shipped, expired…) are left alone.
+
+    `units` {variant: so many}: only these, of what is allocated under one id; they are no part of it any longer, so that
+    `rehold` does not bring them back.  `wanted`: what is reserved in this transaction afterwards, whose levels are
+    locked with those that are freed, in the one order.  Raises WrongState where there are not so many.
+    """
     rows = await queries.lock_rows(tx, ids=_unique(hold_ids))
-    return await _free(tx, rows, HoldState.RELEASED, reason)
+    if units is None:
+        return await _free(tx, rows, HoldState.RELEASED, reason)
+    rows = await exactly(tx, rows, units, HoldState.ALLOCATED)
+    pool_ids = sorted({row.pool_id for row in rows} | {each.pool_id for each in wanted})
+    variant_ids = sorted({*units, *(line.variant_id for each in wanted for line in each.lines)})
+    async with together(tx):
+        await limit_sql.lock_limits(tx, pool_ids=pool_ids)
+    levels = await batch_sql.lock_levels(tx, pool_ids=pool_ids, lenders_too=True, variant_ids=variant_ids)
+    await levels.fetchall()
+    freed = await _free(tx, rows, HoldState.RELEASED, reason)
+    await joining_queries.set_apart(
+        tx, hold_id=rows[0].id, parts=[row.part for row in rows], becomes=new_id()
+    )
+    await joining_queries.close_gaps(tx, hold_id=rows[0].id)
+    return freed
 
 
 async def expire(tx: Tx, *, limit: int = 1000) -> list[Freed]:
@@ -215,7 +251,7 @@ async def exactly(tx: Tx, rows: Sequence[Row], units: Mapping[int, int], state: 
     Raises WrongState where there are not so many.
     """
     taken: list[Row] = []
-    parts = len(rows)
+    parts = max((row.part for row in rows), default=-1) + 1
     for variant_id, wanted in sorted(units.items()):
         missing = wanted
         for row in rows:

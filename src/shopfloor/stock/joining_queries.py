@@ -62,8 +62,9 @@ async def move_parts(tx: Tx, *, into: UUID, ids: Sequence[UUID], first_part: int
                                     bundle_id, network)
             SELECT %(into)s, m.place, m.state, m.lot_kind, m.ready_on, m.quantity, m.returned, m.shop_id, m.pool_id,
                    m.level_id, m.variant_id, m.unit_price, m.offer_id, m.show_id, m.limited, m.buyer, m.granted_at,
-                   a.expires_at, m.bundle_id, m.network
-              FROM moving m CROSS JOIN (SELECT expires_at FROM stock.hold WHERE id = %(into)s AND part = 0) a
+                   coalesce((SELECT expires_at FROM stock.hold WHERE id = %(into)s ORDER BY part LIMIT 1), m.expires_at),
+                   m.bundle_id, m.network
+              FROM moving m
         )
         UPDATE stock.hold SET state = 'released', network = NULL WHERE id = ANY(%(ids)s::uuid[])
         """,
@@ -89,4 +90,40 @@ async def rename_parts(tx: Tx, *, ids: Sequence[UUID], becomes: UUID) -> None:
         """,
         ids=list(ids),
         becomes=becomes,
+    )
+
+
+async def set_apart(tx: Tx, *, hold_id: UUID, parts: Sequence[int], becomes: UUID) -> None:
+    """These locked parts are no part of their hold any longer: they have an id of their own, and hold nothing."""
+    await tx.run(
+        """
+        UPDATE stock.hold h SET id = %(becomes)s, part = n.place, network = NULL
+          FROM (SELECT part, (row_number() OVER (ORDER BY part) - 1)::smallint AS place
+                  FROM unnest(%(parts)s::smallint[]) AS p (part)) n
+         WHERE h.id = %(hold_id)s AND h.part = n.part
+        """,
+        hold_id=hold_id,
+        parts=list(parts),
+        becomes=becomes,
+    )
+
+
+async def close_gaps(tx: Tx, *, hold_id: UUID) -> None:
+    """The last parts of a locked hold take the numbers that are missing among the first."""
+    await tx.run(
+        """
+        WITH known AS MATERIALIZED (
+            SELECT part, count(*) OVER () AS parts FROM stock.hold WHERE id = %(hold_id)s
+        ), missing AS (
+            SELECT place, row_number() OVER (ORDER BY place) AS turn
+              FROM generate_series(0, (SELECT max(parts) FROM known) - 1) AS g (place)
+             WHERE place NOT IN (SELECT part FROM known)
+        ), last AS (
+            SELECT part, row_number() OVER (ORDER BY part) AS turn FROM known WHERE part >= parts
+        )
+        UPDATE stock.hold h SET part = m.place::smallint
+          FROM last l JOIN missing m USING (turn)
+         WHERE h.id = %(hold_id)s AND h.part = l.part
+        """,
+        hold_id=hold_id,
     )

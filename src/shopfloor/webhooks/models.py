@@ -14,7 +14,7 @@ from shopfloor.kernel.records import dataclass
 # Facts that others may build on: their fields are in docs/events.md, and only grow.
 EVENTS: Final = (
     "orders.order_placed", "orders.order_paid", "orders.order_cancelled", "orders.order_reinstated",
-    "orders.order_refunded", "orders.refund_paid", "orders.order_shipped", "orders.order_delivered",
+    "orders.order_edited", "orders.order_refunded", "orders.refund_paid", "orders.order_shipped", "orders.order_delivered",
     "fulfilment.parcel_shipped", "fulfilment.ready_to_collect", "fulfilment.parcel_delivered",
     "returns.return_asked", "returns.return_approved", "returns.return_refused", "returns.return_received",
     "returns.return_refunded", "returns.return_exchanged", "returns.return_closed",

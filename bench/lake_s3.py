@@ -21,7 +21,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from shopfloor.collector import manifest
-from shopfloor.collector.manifest import Line, SealedFile
+from shopfloor.collector.manifest_objects import Line, SealedFile
 from shopfloor.kernel.storage import AlreadyThere, Missing
 
 if find_spec("moto") is None or find_spec("boto3") is None:

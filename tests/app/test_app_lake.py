@@ -134,7 +134,9 @@ def test_the_documented_statement_reads_each_event_once_with_the_files_alone(
     if stage == "in pages":
         monkeypatch.setattr(manifest, "FOLD", 1)
         line = manifest.read(lake)[0]
-        manifest.append(lake, manifest.Line("late", 1, line.sealed_at, 0, 0, 0, 0, 0, 0, [], [], ""))
+        manifest.append(
+            lake, collector.manifest_objects.Line("late", 1, line.sealed_at, 0, 0, 0, 0, 0, 0, [], [], "")
+        )
         assert list(lake.glob("manifest/pages/*"))
     # The files that a compaction replaced are still there.
     assert len(list(lake.glob("events/*/*.parquet"))) >= 12

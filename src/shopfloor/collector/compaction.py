@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from shopfloor.collector import log, manifest
+from shopfloor.collector.manifest_objects import Line, SealedFile
 from shopfloor.collector.models import COMPACTION, LakeDamaged
 from shopfloor.collector.sealer import write_table
 from shopfloor.kernel import late, logs, storage
@@ -76,8 +77,8 @@ def compact(
     """
     store = storage.of(place)
     moment = at or now()
-    before: list[manifest.SealedFile] = []
-    after: list[manifest.SealedFile] = []
+    before: list[SealedFile] = []
+    after: list[SealedFile] = []
     with manifest.sealing(store):
         # What the first release wrote is taken over.
         pass
@@ -106,7 +107,7 @@ def forget_writers(directory: Path) -> int:
     return log.forget_writers(directory, now() - COLD)
 
 
-def hour_of(file: manifest.SealedFile) -> datetime:
+def hour_of(file: SealedFile) -> datetime:
     text = file.path.partition("hour=")[2].partition("/")[0]
     return datetime.strptime(text, "%Y-%m-%dT%H").replace(tzinfo=UTC)
 
@@ -141,7 +142,7 @@ def _gains(batch: list[manifest.Numbered]) -> Iterator[list[manifest.Numbered]]:
         yield batch
 
 
-def _merge(store: Storage, batch: Sequence[manifest.Numbered], rows: int) -> list[manifest.SealedFile]:
+def _merge(store: Storage, batch: Sequence[manifest.Numbered], rows: int) -> list[SealedFile]:
     parts: defaultdict[datetime, list[columns.ArrowTable]] = defaultdict(list)
     sources = hashlib.sha256()
     for commit in batch:
@@ -149,7 +150,7 @@ def _merge(store: Storage, batch: Sequence[manifest.Numbered], rows: int) -> lis
             data = _whole(store, file)
             sources.update(file.sha256.encode())
             parts[hour_of(file)].append(pq.read_table(pa.BufferReader(data)).cast(columns.SCHEMA))
-    merged: list[manifest.SealedFile] = []
+    merged: list[SealedFile] = []
     for hour, tables in sorted(parts.items()):
         table = pa.concat_tables(tables).sort_by(_ORDER)
         # The same files give the same name, so what is tried again after a crash is written over.
@@ -174,7 +175,7 @@ def _same(one: columns.ArrowTable, other: columns.ArrowTable) -> bool:
     return bits[0].equals(bits[1]) and one.drop_columns(["seconds"]).equals(other.drop_columns(["seconds"]))
 
 
-def _whole(store: Storage, file: manifest.SealedFile) -> bytes:
+def _whole(store: Storage, file: SealedFile) -> bytes:
     try:
         data = store.get(file.path)
     except Missing as problem:
@@ -184,8 +185,8 @@ def _whole(store: Storage, file: manifest.SealedFile) -> bytes:
     return data
 
 
-def _commit(batch: Sequence[manifest.Numbered], merged: list[manifest.SealedFile]) -> manifest.Line:
-    return manifest.Line(
+def _commit(batch: Sequence[manifest.Numbered], merged: list[SealedFile]) -> Line:
+    return Line(
         writer=COMPACTION,
         segment=0,
         sealed_at=now(),

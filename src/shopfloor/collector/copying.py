@@ -6,10 +6,11 @@ from uuid import UUID
 
 from shopfloor.collector import lake, log, manifest, replay
 from shopfloor.collector.audit import fact_ids_in
+from shopfloor.collector.manifest_objects import SealedFile
 from shopfloor.kernel import storage
 
 
-def begin_copy(directory: Path, keep: Callable[[str, bytes], None]) -> list[manifest.SealedFile]:
+def begin_copy(directory: Path, keep: Callable[[str, bytes], None]) -> list[SealedFile]:
     """Give what may change to `keep`: the manifest and the ends of the logs, of one moment, name by name.
 
     Returns the sealed files that this manifest names.  They never change and are there for another day: copy them

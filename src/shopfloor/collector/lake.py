@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from shopfloor.collector import index, log, manifest
+from shopfloor.collector.manifest_objects import SealedFile
 from shopfloor.collector.models import Bad, Event, LakeDamaged, SegmentId
 from shopfloor.kernel import late
 from shopfloor.kernel.records import dataclass
@@ -112,7 +113,7 @@ class Lake:
     def count(self) -> int:
         return self.snapshot.accepted + len(self._tail)
 
-    def _location(self, file: manifest.SealedFile) -> str:
+    def _location(self, file: SealedFile) -> str:
         return self.snapshot.store.location(file.path)
 
 
@@ -206,7 +207,7 @@ def damaged_files(snapshot: manifest.Snapshot) -> tuple[list[str], int]:
     return wrong, count
 
 
-def _every_file(snapshot: manifest.Snapshot) -> Iterator[manifest.SealedFile]:
+def _every_file(snapshot: manifest.Snapshot) -> Iterator[SealedFile]:
     """The event files that count, and all bad events."""
     yield from snapshot.files()
     for commit in snapshot.with_bad():

@@ -19,8 +19,7 @@ byte, by the first that seals; what a process of that release still adds to it i
 
 import gzip
 import hashlib
-import zlib
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import field
 from datetime import datetime
@@ -29,6 +28,24 @@ from typing import Final
 
 import msgspec
 
+from shopfloor.collector.manifest_objects import (
+    CHECKPOINTS,
+    COMMITS,
+    PAGES,
+    Checkpoint,
+    Line,
+    Page,
+    SealedFile,
+    add_number,
+    checkpoint_name,
+    commit_name,
+    decoded,
+    holds_number,
+    number_of,
+    page_lines,
+    page_name,
+    read_checkpoint,
+)
 from shopfloor.collector.models import COMPACTION, LakeDamaged, SegmentId
 from shopfloor.kernel import logs, storage
 from shopfloor.kernel.records import dataclass
@@ -37,120 +54,11 @@ from shopfloor.kernel.storage import AlreadyThere, Missing, Storage
 PAGE: Final = 2_048
 FOLD: Final = 64
 FIRST_RELEASE: Final = "manifest.jsonl"
-COMMITS: Final = "manifest/commits/"
-PAGES: Final = "manifest/pages/"
-CHECKPOINTS: Final = "manifest/checkpoints/"
 MOST_SHOWS_LISTED: Final = 64
 _TRIES: Final = 100
 _CHUNK: Final = 1 << 20
 
 _log = logs.get("collector")
-
-
-class SealedFile(msgspec.Struct, frozen=True):
-    """A file of the lake: relative path, hash, size, rows, what it spans."""
-
-    path: str
-    sha256: str
-    bytes: int
-    rows: int
-    first: datetime | None = None
-    last: datetime | None = None
-    shows: list[int] | None = None
-    """The shows it has events of, or None when there are too many to list."""
-
-
-class Line(msgspec.Struct, frozen=True):
-    """One commit.  A seal: which stretch of which log, what was counted, which files it became.  A compaction: the
-    numbers of the commits whose event files `events` stand for from now on; it counts nothing.
-    """
-
-    writer: str
-    segment: int
-    sealed_at: datetime
-    log_bytes: int
-    torn_bytes: int
-    received: int
-    accepted: int
-    duplicate: int
-    bad: int
-    events: list[SealedFile]
-    bad_files: list[SealedFile]
-    previous: str
-    replaces: list[int] | msgspec.UnsetType = msgspec.UNSET
-    removes: list[str] | msgspec.UnsetType = msgspec.UNSET
-    """The paths of those event files, for who reads the manifest with other programs."""
-    adopted: int | msgspec.UnsetType = msgspec.UNSET
-    """How many bytes of the first release's manifest are taken over with this commit."""
-
-    @property
-    def id(self) -> SegmentId:
-        return SegmentId(self.writer, self.segment)
-
-    @property
-    def replaced(self) -> Sequence[int]:
-        return self.replaces or ()
-
-    @property
-    def is_seal(self) -> bool:
-        return self.replaces is msgspec.UNSET
-
-    @property
-    def shows(self) -> list[int] | None:
-        """The shows it has events of, or None when they are too many to list."""
-        found: set[int] = set()
-        for file in self.events:
-            if file.shows is None:
-                return None
-            found.update(file.shows)
-        return sorted(found)
-
-
-class Page(msgspec.Struct, frozen=True):
-    """What a checkpoint says of a page: enough to know whether it must be read."""
-
-    commits: int
-    sha256: str
-    until: datetime
-    """When its last commit was made."""
-    received: int
-    accepted: int
-    duplicate: int
-    bad: int
-    torn_bytes: int
-    rows: int
-    """In the files that still count."""
-    live: int
-    """Commits that have such files."""
-    shows: list[int] | None
-    """Those it has events of; when they are many, the lowest and the highest are between[0] and between[1]."""
-    between: tuple[int, int] | None
-    """None: it may have events of any show, unless `shows` says none."""
-    compactions: int
-    dead: str = ""
-    """The commits that a later one replaced: bit n of this hexadecimal number is the n-th of the page."""
-
-    def is_dead(self, place: int) -> bool:
-        return bool(self.dead) and bool(int(self.dead, 16) >> place & 1)
-
-    def may_have(self, show_id: int | None) -> bool:
-        if not self.live or show_id is None:
-            return bool(self.live)
-        if self.shows is not None:
-            return show_id in self.shows
-        return self.between is None or self.between[0] <= show_id <= self.between[1]
-
-
-class Checkpoint(msgspec.Struct, frozen=True):
-    """The first `commits` commits, in pages."""
-
-    commits: int = 0
-    previous: str = ""
-    """SHA-256 of the last of them."""
-    adopted: int = 0
-    pages: list[Page] = []
-    writers: dict[str, list[int]] = {}
-    """The segments that each writer has sealed: first and last of every run of them, one after the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +123,7 @@ class Snapshot:
         return sum(page.accepted for page in self.checkpoint.pages) + sum(line.accepted for line in lines)
 
     def is_sealed(self, segment: SegmentId) -> bool:
-        return segment in self._sealed or _holds(self.checkpoint.writers.get(segment.writer, ()), segment.number)  # fmt: skip
+        return segment in self._sealed or holds_number(self.checkpoint.writers.get(segment.writer, ()), segment.number)  # fmt: skip
 
     def holds(self, owner: SegmentId) -> bool:
         """Whether what the index says `owner` has is in this manifest."""
@@ -282,15 +190,11 @@ class Snapshot:
             return self._kept[1]
         page = self.checkpoint.pages[number]
         first = number * PAGE
-        raw = _page_lines(self.store, number, page.commits)
-        commits = [Numbered(first + place, _decoded(each), each) for place, each in enumerate(raw)]
+        raw = page_lines(self.store, number, page.commits)
+        commits = [Numbered(first + place, decoded(each), each) for place, each in enumerate(raw)]
         # Who asks for one commit of a page asks for the next one too.
         object.__setattr__(self, "_kept", (number, commits))
         return commits
-
-
-_line = msgspec.json.Decoder(Line)
-_checkpoint = msgspec.json.Decoder(Checkpoint)
 
 
 @contextmanager
@@ -309,10 +213,10 @@ def load(place: Path | Storage) -> Snapshot:
 def _load(store: Storage) -> Snapshot:
     for _ in range(_TRIES):
         # Commits before checkpoints: what is in pages by then is not missed among the commits.
-        listed = [_number(name) for name in store.names(COMMITS)]
+        listed = [number_of(name) for name in store.names(COMMITS)]
         names = store.names(CHECKPOINTS)
         try:
-            checkpoint = _read_checkpoint(store.get(names[-1])) if names else Checkpoint()
+            checkpoint = read_checkpoint(store.get(names[-1])) if names else Checkpoint()
             wanted = [number for number in listed if number >= checkpoint.commits]
             # A listing is not made in one moment, so that one in the middle can be missing from it.
             if wanted == list(range(checkpoint.commits, checkpoint.commits + len(wanted))):
@@ -332,17 +236,17 @@ def objects(snapshot: Snapshot) -> Iterator[tuple[str, bytes]]:
     """The objects that make exactly this manifest in an empty storage."""
     store, checkpoint = snapshot.store, snapshot.checkpoint
     for number, page in enumerate(checkpoint.pages):
-        name = _page_name(number, page.commits)
+        name = page_name(number, page.commits)
         try:
             data = store.get(name)
         except Missing:
-            lines = _page_lines(store, number, page.commits)
+            lines = page_lines(store, number, page.commits)
             data = gzip.compress(b"".join(raw + b"\n" for raw in lines), 6, mtime=0)
         yield name, data
     if checkpoint.commits:
-        yield _checkpoint_name(checkpoint.commits), msgspec.json.encode(checkpoint)
+        yield checkpoint_name(checkpoint.commits), msgspec.json.encode(checkpoint)
     for commit in snapshot.tail:
-        yield _commit_name(commit.number), commit.raw
+        yield commit_name(commit.number), commit.raw
 
 
 def append(place: Path | Storage, line: Line, snapshot: Snapshot | None = None) -> Snapshot:
@@ -361,7 +265,7 @@ def append(place: Path | Storage, line: Line, snapshot: Snapshot | None = None) 
             chained = msgspec.structs.replace(chained, adopted=now.seen)
         raw = msgspec.json.encode(chained)
         try:
-            store.publish(_commit_name(now.commits), raw)
+            store.publish(commit_name(now.commits), raw)
         except AlreadyThere:
             now = _load(store)
             continue
@@ -369,7 +273,7 @@ def append(place: Path | Storage, line: Line, snapshot: Snapshot | None = None) 
             # Whoever slept through two checkpoints finds the number free again that another had.
             if checked.commit(now.commits).raw == raw:
                 return checked
-            store.delete(_commit_name(now.commits))
+            store.delete(commit_name(now.commits))
             now = checked
             continue
         committed = Numbered(now.commits, chained, raw)
@@ -381,7 +285,7 @@ def append(place: Path | Storage, line: Line, snapshot: Snapshot | None = None) 
 def _overtaken(store: Storage, number: int) -> Snapshot | None:
     """The manifest, when there is a checkpoint beyond commit `number` already."""
     names = store.names(CHECKPOINTS)
-    return _load(store) if names and _number(names[-1]) > number else None
+    return _load(store) if names and number_of(names[-1]) > number else None
 
 
 def verify_chain(place: Path | Storage) -> list[str]:
@@ -390,7 +294,7 @@ def verify_chain(place: Path | Storage) -> list[str]:
     broken: list[str] = []
     previous = ""
     for number, page in enumerate(snapshot.checkpoint.pages):
-        name = _page_name(number, page.commits)
+        name = page_name(number, page.commits)
         # Deleted when the page has grown meanwhile; what it held is in the larger one.
         with suppress(Missing):
             if hashlib.sha256(snapshot.store.get(name)).hexdigest() != page.sha256:
@@ -425,7 +329,7 @@ def _fold(snapshot: Snapshot) -> Snapshot:
     after = _paged(store, before, [(commit.line, commit.raw) for commit in snapshot.tail], snapshot.adopted)
     # Another process may have folded the same commits: the same pages, the same checkpoint.
     with suppress(AlreadyThere):
-        store.publish(_checkpoint_name(after.commits), msgspec.json.encode(after))
+        store.publish(checkpoint_name(after.commits), msgspec.json.encode(after))
     _drop_replaced(store, before)
     return Snapshot(store, after, (), snapshot.foreign)
 
@@ -439,9 +343,9 @@ def _paged(
         held = old.commits if old is not None else 0
         start = number * PAGE + held - before.commits
         added = commits[start : start + PAGE - held]
-        raws = [*(_page_lines(store, number, held) if held else ()), *(raw for _, raw in added)]
+        raws = [*(page_lines(store, number, held) if held else ()), *(raw for _, raw in added)]
         data = gzip.compress(b"".join(raw + b"\n" for raw in raws), 6, mtime=0)
-        store.put(_page_name(number, len(raws)), data)
+        store.put(page_name(number, len(raws)), data)
         page = _counted(old, [line for line, _ in added], hashlib.sha256(data).hexdigest())
         pages[number : number + 1] = [page]
     replaced: dict[int, list[int]] = {}
@@ -453,7 +357,7 @@ def _paged(
     writers = {writer: list(runs) for writer, runs in before.writers.items()}
     for line, _ in commits:
         if line.is_seal:
-            _add(writers.setdefault(line.writer, []), line.segment)
+            add_number(writers.setdefault(line.writer, []), line.segment)
     return Checkpoint(
         commits=before.commits + len(commits),
         previous=hashlib.sha256(commits[-1][1]).hexdigest() if commits else before.previous,
@@ -491,14 +395,14 @@ def _counted(old: Page | None, lines: Sequence[Line], sha256: str) -> Page:
 
 def _buried(store: Storage, page: Page, number: int, dead: Sequence[int]) -> Page:
     """`page` after a compaction stands for its commits `dead`."""
-    lines = _page_lines(store, number, page.commits)
+    lines = page_lines(store, number, page.commits)
     bits = int(page.dead or "0", 16)
     rows, live = page.rows, page.live
     for place in sorted({each - number * PAGE for each in dead}):
         if bits >> place & 1:
             continue
         bits |= 1 << place
-        line = _decoded(lines[place])
+        line = decoded(lines[place])
         rows -= sum(file.rows for file in line.events)
         live -= bool(line.events)
     return msgspec.structs.replace(page, dead=f"{bits:x}", rows=rows, live=live)
@@ -510,10 +414,10 @@ def _drop_replaced(store: Storage, before: Checkpoint) -> None:
     Never anything newer, so a process that was asleep for an hour does no harm.
     """
     for name in store.names(CHECKPOINTS):
-        if _number(name) < before.commits:
+        if number_of(name) < before.commits:
             store.delete(name)
     for name in store.names(COMMITS):
-        if _number(name) < before.commits:
+        if number_of(name) < before.commits:
             store.delete(name)
     # A page grows only at the end of the manifest.
     for number in range(max(len(before.pages) - 2, 0), len(before.pages)):
@@ -537,7 +441,7 @@ def _adopt(store: Storage, snapshot: Snapshot) -> Snapshot:
                 del pending[:PAGE]
         converted = _paged(store, converted, pending, whole)
         if converted.commits:
-            store.publish(_checkpoint_name(converted.commits), msgspec.json.encode(converted))
+            store.publish(checkpoint_name(converted.commits), msgspec.json.encode(converted))
             _log.info("collector.manifest_converted", seals=converted.commits)
         return _load(store)
     snapshot = Snapshot(store, snapshot.checkpoint, snapshot.tail)
@@ -572,7 +476,7 @@ def _foreign(store: Storage, start: int) -> Iterator[tuple[list[tuple[Line, byte
         whole = data.rfind(b"\n") + 1
         if whole:
             start += whole
-            yield [(_decoded(raw), raw) for raw in data[:whole].splitlines()], start
+            yield [(decoded(raw), raw) for raw in data[:whole].splitlines()], start
         elif len(data) == size:
             # A line longer than what was read.
             size *= 2
@@ -580,85 +484,6 @@ def _foreign(store: Storage, start: int) -> Iterator[tuple[list[tuple[Line, byte
             return
 
 
-def _page_lines(store: Storage, number: int, count: int) -> list[bytes]:
-    """The first `count` lines of a page, from whichever object of it there is: a page only grows."""
-    data: bytes | None = None
-    try:
-        data = store.get(_page_name(number, count))
-    except Missing:
-        for name in reversed(store.names(f"{PAGES}{number:08d}-")):
-            if int(name.rpartition("-")[2].partition(".")[0]) > count:
-                data = store.get(name)
-                break
-    if data is None:
-        raise LakeDamaged(f"page {number} of the manifest is gone")
-    try:
-        lines = gzip.decompress(data).splitlines()
-    except (OSError, EOFError, zlib.error) as problem:
-        raise LakeDamaged(f"page {number} of the manifest cannot be read: {problem}") from problem
-    if len(lines) < count:
-        raise LakeDamaged(f"page {number} of the manifest has {len(lines)} lines, not {count}")
-    return lines[:count]
-
-
 def _commit(store: Storage, number: int) -> Numbered:
-    raw = store.get(_commit_name(number))
-    return Numbered(number, _decoded(raw), raw)
-
-
-def _decoded(raw: bytes) -> Line:
-    try:
-        return _line.decode(raw)
-    except msgspec.MsgspecError as problem:
-        raise LakeDamaged(f"the manifest cannot be read: {problem}") from problem
-
-
-def _read_checkpoint(raw: bytes) -> Checkpoint:
-    try:
-        return _checkpoint.decode(raw)
-    except msgspec.MsgspecError as problem:
-        raise LakeDamaged(f"the manifest cannot be read: {problem}") from problem
-
-
-def _holds(runs: Sequence[int], number: int) -> bool:
-    return any(first <= number <= last for first, last in _pairs(runs))
-
-
-def _pairs(runs: Sequence[int]) -> Iterable[tuple[int, int]]:
-    return zip(runs[::2], runs[1::2], strict=True)
-
-
-def _add(runs: list[int], number: int) -> None:
-    """Add `number` to the runs that a writer has sealed."""
-    if runs and runs[-1] == number - 1:
-        runs[-1] = number
-        return
-    if not runs or runs[-1] < number:
-        runs += [number, number]
-        return
-    if _holds(runs, number):
-        return
-    numbers = sorted([*_pairs(runs), (number, number)])
-    joined: list[int] = []
-    for first, last in numbers:
-        if joined and joined[-1] == first - 1:
-            joined[-1] = last
-        else:
-            joined += [first, last]
-    runs[:] = joined
-
-
-def _number(name: str) -> int:
-    return int(name.rpartition("/")[2].partition(".")[0])
-
-
-def _commit_name(number: int) -> str:
-    return f"{COMMITS}{number:012d}.json"
-
-
-def _checkpoint_name(commits: int) -> str:
-    return f"{CHECKPOINTS}{commits:012d}.json"
-
-
-def _page_name(number: int, count: int) -> str:
-    return f"{PAGES}{number:08d}-{count:04d}.jsonl.gz"
+    raw = store.get(commit_name(number))
+    return Numbered(number, decoded(raw), raw)

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import msgspec
 
 from shopfloor.collector import index, log, manifest
+from shopfloor.collector.manifest_objects import COMMITS, Line, SealedFile
 from shopfloor.collector.models import DEDUP_DAYS, Bad, Event, Sealed, SegmentId
 from shopfloor.kernel import late, logs, storage
 from shopfloor.kernel.records import dataclass
@@ -66,7 +67,7 @@ def seal(directory: Path, wanted: Sequence[SegmentId]) -> list[Sealed]:
             path = log.segment_path(directory, segment)
             if known.is_sealed(segment):
                 # Whoever sealed it may have died before that was durable.
-                known.store.settle(manifest.COMMITS)
+                known.store.settle(COMMITS)
             elif path.exists():
                 result, known = _seal_one(directory, segment, path, known)
                 sealed.append(result)
@@ -128,7 +129,7 @@ def _seal_one(
     )
     after = manifest.append(
         store,
-        manifest.Line(
+        Line(
             writer=segment.writer,
             segment=segment.number,
             sealed_at=now(),
@@ -174,7 +175,7 @@ def _by_hour(rows: Iterable[tuple[datetime, Row]]) -> Iterable[tuple[str, list[t
 
 def _write_events(
     store: Storage, segment: SegmentId, hour: str, rows: list[tuple[datetime, Event]]
-) -> manifest.SealedFile:
+) -> SealedFile:
     rows.sort(key=lambda row: (row[1].show_id or 0, row[1].event_time, row[1].source, row[1].id))
     times = [event.event_time for _, event in rows]
     return write_table(
@@ -193,14 +194,14 @@ def write_table(
     *,
     span: tuple[datetime, datetime],
     shows: Collection[int],
-) -> manifest.SealedFile:
+) -> SealedFile:
     """Events as a file of the lake, and what the manifest says of it.  The same rows give the same bytes."""
     sink = pa.BufferOutputStream()
     pq.write_table(rows, sink, compression="zstd", compression_level=3, row_group_size=_ROW_GROUP)
     data = sink.getvalue().to_pybytes()
     store.put(name, data)
     first, last = span
-    return manifest.SealedFile(
+    return SealedFile(
         path=name,
         sha256=hashlib.sha256(data).hexdigest(),
         bytes=len(data),
@@ -211,15 +212,11 @@ def write_table(
     )
 
 
-def _write_bad(
-    store: Storage, segment: SegmentId, hour: str, rows: list[tuple[datetime, Bad]]
-) -> manifest.SealedFile:
+def _write_bad(store: Storage, segment: SegmentId, hour: str, rows: list[tuple[datetime, Bad]]) -> SealedFile:
     data = b"".join(msgspec.json.encode(_bad_line(received, bad)) + b"\n" for received, bad in rows)
     relative = f"bad/hour={hour}/{segment.stem}.jsonl"
     store.put(relative, data)
-    return manifest.SealedFile(
-        path=relative, sha256=hashlib.sha256(data).hexdigest(), bytes=len(data), rows=len(rows)
-    )
+    return SealedFile(path=relative, sha256=hashlib.sha256(data).hexdigest(), bytes=len(data), rows=len(rows))
 
 
 def _bad_line(received: datetime, bad: Bad) -> BadLine:
@@ -230,7 +227,7 @@ def _bad_line(received: datetime, bad: Bad) -> BadLine:
     return BadLine(received, bad.id, bad.reason, bad.viewer, raw, encoding)
 
 
-def read_bad(place: Path | Storage, line: manifest.Line) -> list[tuple[BadLine, bytes]]:
+def read_bad(place: Path | Storage, line: Line) -> list[tuple[BadLine, bytes]]:
     """The bad events of one seal, with their bytes as they came."""
     store = storage.of(place)
     found: list[tuple[BadLine, bytes]] = []

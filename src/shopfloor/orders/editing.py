@@ -677,7 +677,7 @@ async def _move_units(tx: Tx, plan: _Plan) -> list[stock.Freed]:
         return freed
     for answer in await stock.reserve(tx, requests):
         if isinstance(answer, stock.Refused):
-            why = EditLimit if answer.code == stock.LIMIT else EditSoldOut
+            why = EditLimit if answer.code == stock.Code.LIMIT else EditSoldOut
             raise why(reason=answer.code, **_plain(answer.facts))
     await stock.confirm(tx, [each.id for each in requests], into=hold_id)
     return freed

@@ -14,7 +14,7 @@ from shopfloor.kernel import secrets
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.startup import prepared_database
-from shopfloor.notifications import sending
+from shopfloor.notifications import sending, sms_sending
 from shopfloor.push.sending import Pusher
 from shopfloor.webhooks import delivering
 
@@ -74,6 +74,7 @@ async def _work(settings: Settings, dsn: str, origin: str, parent: int | None) -
     await db.open()
     box = secrets.box(settings)
     sender = sending.Sender(db, origin, box, own=_server(settings), allowed=settings.fetchable)
+    texter = sms_sending.Texter(db, origin, box, allowed=settings.fetchable)
     deliverer = delivering.Deliverer(db, box, allowed=settings.fetchable)
     contact = f"mailto:{settings.mail_from}" if settings.mail_from else origin
     pusher = Pusher(db, box, contact, allowed=settings.fetchable)
@@ -82,11 +83,13 @@ async def _work(settings: Settings, dsn: str, origin: str, parent: int | None) -
         # Each in its own time: a slow receiver keeps back no mail.
         await asyncio.gather(
             sending.run(sender.run_once, idle=IDLE, stop=stop),
+            sending.run(texter.run_once, idle=IDLE, stop=stop),
             sending.run(deliverer.run_once, idle=IDLE, stop=stop),
             sending.run(pusher.run_once, idle=IDLE, stop=stop),
         )
     finally:
         watching.cancel()
+        await texter.close()
         await deliverer.close()
         await pusher.close()
         with contextlib.suppress(TimeoutError):

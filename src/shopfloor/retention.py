@@ -229,9 +229,27 @@ CLASSES: Final[tuple[Class, ...]] = (
     ),
     Class(
         "Who asked to be reminded of a show or told of a place in line, and who unsubscribed (as a hash)",
-        ("notifications.reminder", "notifications.place_contact", "notifications.unsubscribed"),
-        "The first two until they were told; the last so that it stays so.",
+        (
+            "notifications.reminder",
+            "notifications.place_contact",
+            "notifications.place_phone",
+            "notifications.unsubscribed",
+        ),
+        "The first ones until they were told; the last so that it stays so.",
         Ends.NEVER,
+    ),
+    Class(
+        "Whose order is told by SMS, and to what words the buyer said yes",
+        ("notifications.sms_wanted",),
+        "The number is that of the order, and goes with it. That somebody said yes is evidence.",
+        Ends.NEVER,
+    ),
+    Class(
+        "How many messages by SMS left on a day, in all and to a number (as a hash)",
+        ("notifications.sms_used",),
+        "So that a day does not cost more than the shop allows.",
+        Ends.ROWS,
+        timedelta(days=2),
     ),
     Class(
         "Events and facts for figures",

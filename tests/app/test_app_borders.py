@@ -36,6 +36,8 @@ OPEN = {
 # Open to the one person, or provider, whose it is: for everybody else it is not there.
 THEIRS = {
     ("POST", "/payments/{provider}/{connection}/notify"), ("POST", "/s/{shop}/orders/{order_id}/papers"),
+    ("GET", "/t/{code}"), ("POST", "/sms/{key}/report"), ("POST", "/s/{shop}/orders/{order_id}/texts"),
+    ("POST", "/s/{shop}/waitlist/{waiting_id}/text"),
     ("GET", "/s/{shop}/orders/{order_id}/papers/{document_id}"), ("POST", "/s/{shop}/orders/{order_id}/pay"),
     ("GET", "/s/{shop}/orders/{order_id}/pay"), ("GET", "/s/{shop}/orders/{order_id}/who"),
     ("GET", "/s/{shop}/orders/{order_id}/payment"), ("GET", "/s/{shop}/unsubscribe/{notice_id}"),

@@ -39,7 +39,7 @@ def test_what_is_pressed_is_large_enough(people: People, owner: Owner, make_stal
         f"{console}/stock/{stall.variant('M')}", f"{console}/suppliers", f"{console}/media", f"{console}/terms",
         f"{console}/members", "/account", "/forgot", f"{console}/fulfilment", f"{console}/fulfilment/carriers",
         f"{console}/discounts", f"{console}/discounts/new", f"{console}/messages", f"{console}/messages/settings",
-        f"{console}/messages/wording", f"{console}/messages/words", f"{console}/webhooks", f"{console}/payments",
+        f"{console}/messages/wording", f"{console}/messages/words", f"{console}/messages/sms", f"{console}/messages/sms/words", f"{console}/webhooks", f"{console}/payments",
         f"{console}/payments/account", f"{console}/payments/disputes", f"{console}/invoices", f"{console}/shipping", f"{console}/taxes",
         f"{console}/customers", f"/s/{owner.slug}/orders", f"/s/{owner.slug}/account/sign-in",
         f"{console}/returns", f"{console}/return-rules", f"{console}/fapiao",

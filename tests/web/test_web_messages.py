@@ -5,6 +5,7 @@ from uuid import UUID
 
 from tests.services import give
 from tests.web.conftest import Stage
+from tests.web.test_web_checkout import FORM
 from tests.web.test_web_console_terms import member
 
 from shopfloor import accounts, auth, notifications
@@ -246,3 +247,93 @@ async def test_a_forgotten_password_tells_nobody_who_is_here(stage: Stage, tmp_p
     assert (await stage.client.get(link)).status_code == 200
     changed = await stage.client.post(link, data={"password": "quite another one"})
     assert changed.status_code in {200, 303}
+
+
+GATEWAY = {
+    "url": "https://sms.example.com/v1", "method": "POST", "format": "json", "secret": "geheim 17",
+    "headers": "Authorization: Bearer {secret}", "body": '{"to": "{phone}", "text": "{text}"}', "region": "CN",
+    "kinds": ["shipped", "place_offered"], "most_a_day": "50", "report_id": "id", "report_status": "state",
+    "delivered": "ok",
+}  # fmt: skip
+
+
+async def test_an_sms_gateway_is_set_up_and_its_texts_are_previewed_with_their_parts(
+    stage: Stage, tmp_path: object
+) -> None:
+    await sign_in(stage)
+    give(stage.app, settings=Settings(data_dir=tmp_path))  # pyright: ignore[reportArgumentType]
+    at = "/console/harbour/messages/sms"
+    assert "No SMS gateway is set up" in (await stage.client.get(at)).text
+
+    wrong = await stage.client.post(at, data=GATEWAY | {"body": '{"to": "{phone}"}'})
+    assert wrong.status_code == 422
+    assert 'id="e-body"' in wrong.text
+    assert "geheim" not in wrong.text
+    assert (await stage.client.post(at, data=GATEWAY)).status_code == 303
+    page = (await stage.client.get(at)).text
+    assert "geheim" not in page
+    assert "Kept encrypted: Authorization." in page
+    assert "Sent today: 0 of at most 50 parts." in page
+    report = re.search(r"http://shop\.test(/sms/[A-Za-z0-9_-]{43}/report)", page)
+    assert report is not None
+    assert (await stage.client.post(report[1], content="{}")).text == "OK"
+    assert (await stage.client.post("/sms/nobody/report", content="{}")).status_code == 404
+
+    words = {"kind": "shipped", "tongue": "zh-CN", "words": "订单 {number} 已发货 <b>"}
+    shown = (await stage.client.post(f"{at}/words", data=words | {"look": "yes"})).text
+    assert "订单 1042 已发货 &lt;b&gt;" in shown
+    assert "15 characters" in shown
+    assert "Unicode: 70 in one part" in shown
+    assert "1 part<" in shown
+    refused = await stage.client.post(f"{at}/words", data=words | {"words": "{key}"})
+    assert refused.status_code == 422
+    assert "{key} isn&#39;t available here." in refused.text
+    missing = await stage.client.get(f"{at}/words", params={"kind": "order_placed", "tongue": "en"})
+    assert missing.status_code == 404
+
+    assert (await stage.client.post(f"{at}/test", data={"phone": "12345"})).status_code == 303
+    assert await notices(stage) == []
+    assert (await stage.client.post(f"{at}/test", data={"phone": "13800001111"})).status_code == 303
+    [made] = await notices(stage)
+    assert (made.channel, made.recipient) == ("sms", "+8613800001111")
+    assert (
+        "this is a test message" in (await stage.client.get(f"/console/harbour/messages/{made.id}/view")).text
+    )
+
+    stage.client.cookies.set("session", await member(stage, accounts.Role.MERCHANDISER, "Ann"))
+    assert (await stage.client.post(at, data=GATEWAY)).status_code == 403
+    assert (await stage.client.post(f"{at}/remove")).status_code == 403
+
+
+async def test_a_buyer_asks_for_texts_at_checkout_and_stops_them_on_the_order(
+    stage: Stage, tmp_path: object
+) -> None:
+    await sign_in(stage)
+    give(stage.app, settings=Settings(data_dir=tmp_path))  # pyright: ignore[reportArgumentType]
+    hold = await stage.hold()
+    ask = 'name="sms"'
+    assert ask not in (await stage.client.get(f"/s/harbour/checkout/{hold}")).text
+    await stage.client.post("/console/harbour/messages/sms", data=GATEWAY)
+    assert ask in (await stage.client.get(f"/s/harbour/checkout/{hold}")).text
+
+    form = FORM | {"total_ship": "14100", "phone": "138 0000 1111", "sms": "yes"}
+    placed = await stage.client.post(f"/s/harbour/checkout/{hold}", data=form)
+    assert placed.status_code == 303
+    order = placed.headers["location"]
+    order_id = UUID(order.rpartition("/")[2])
+
+    async def wanted() -> bool:
+        async with stage.db.transaction() as tx:
+            return await notifications.sms.is_wanted(tx, shop_id=stage.shop.id, order_id=order_id)
+
+    assert await wanted()
+    assert "Stop text messages of this shop" in (await stage.client.get(order)).text
+    assert (await stage.client.post(f"{order}/texts")).status_code == 303
+    assert not await wanted()
+    page = (await stage.client.get(order)).text
+    assert "Stop text messages of this shop" not in page
+    await stage.client.post(f"{order}/texts", data={"wanted": "yes"})
+    assert await wanted()
+    stage.client.cookies.delete("shopper")
+    assert (await stage.client.post(f"{order}/texts")).status_code == 404
+    assert await wanted()

@@ -356,6 +356,7 @@ class Visit:
             "street": "" if picks_up else f"{shopper.number} Harbour Road",
             "city": "" if picks_up else "Xiamen",
             "method": online or ("cash" if picks_up else "transfer"),
+            **({"sms": "yes"} if shopper.number % 3 == 0 else {}),
         }
         if shopper.number % 4 == 0:
             # A follower: enters the code and looks at what it takes off; where nothing, orders without it.

@@ -38,6 +38,10 @@ _PATIENCE: Final = {"timeout": dict.fromkeys(("connect", "read", "write", "pool"
 _TROUBLE: Final = (
     httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError, httpcore.UnsupportedProtocol,
 )  # fmt: skip
+# Before a byte of the request has left.
+_UNSENT: Final = (
+    httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.PoolTimeout, httpcore.UnsupportedProtocol,
+)  # fmt: skip
 _NAT64: Final = IPv6Network("64:ff9b::/96")
 # Of protocols, not of servers (RFC 6890); the interpreter's tables have only parts of them.
 _OF_PROTOCOLS: Final = (IPv4Network("192.0.0.0/24"), IPv4Network("192.88.99.0/24"))
@@ -210,17 +214,24 @@ class Outbound:
 
         Raises AddressRefused, which stays so, and Unreachable.
         """
+        return await self.ask("POST", url, body=body, headers=headers, seconds=seconds)
+
+    async def ask(
+        self, method: str, url: str, *, body: bytes, headers: Mapping[str, str], seconds: float = 20.0
+    ) -> Posted:
+        """As `post`, by another method.  Unreachable has `sent` where the server may have got it before it was lost."""
         asked = httpx.URL(_checked(url))
         address = httpcore.URL(
             scheme=asked.raw_scheme, host=asked.raw_host, port=asked.port, target=asked.raw_path
         )
         sent = [(name.encode(), value.encode()) for name, value in headers.items()]
-        sent += [(b"content-length", b"%d" % len(body)), (b"accept-encoding", b"identity")]
+        sent += [(b"content-length", b"%d" % len(body))] if body or method != "GET" else []
+        sent += [(b"accept-encoding", b"identity")]
         try:
             async with (
                 asyncio.timeout(seconds),
                 self._connections.stream(
-                    "POST", address, headers=sent, content=body, extensions=_PATIENCE
+                    method, address, headers=sent, content=body, extensions=_PATIENCE
                 ) as answer,
             ):
                 data = bytearray()
@@ -230,9 +241,11 @@ class Outbound:
                         break
                 return Posted(answer.status, data[:_MOST_ANSWER].decode("utf-8", "replace"))
         except TimeoutError:
-            raise Unreachable("The server was too slow.") from None
-        except (httpx.InvalidURL, *_TROUBLE, OSError) as problem:
+            raise Unreachable("The server was too slow.", sent=True) from None
+        except _UNSENT as problem:
             raise Unreachable(problem=type(problem).__name__) from problem
+        except (httpx.InvalidURL, *_TROUBLE, OSError) as problem:
+            raise Unreachable(problem=type(problem).__name__, sent=True) from problem
 
     async def _one(self, url: str, most_bytes: int, types: Sequence[str]) -> Fetched | str:
         """The file, or the address that the server points to."""

@@ -5,7 +5,9 @@ nobody knows whether it left is sent once more, under the same Message-ID); what
 goes out for people who cannot exist.
 """
 
+from shopfloor.notifications import sms
 from shopfloor.notifications.models import (
+    Channel,
     Kind,
     MailServer,
     NewNotice,
@@ -51,6 +53,7 @@ from shopfloor.notifications.texts import LANGUAGES, TEXTS
 __all__ = [
     "LANGUAGES",
     "TEXTS",
+    "Channel",
     "Kind",
     "MailServer",
     "NewNotice",
@@ -82,6 +85,7 @@ __all__ = [
     "send_again",
     "send_test",
     "shown",
+    "sms",
     "something_to_send",
     "tell",
     "tell_of_place",

@@ -11,9 +11,11 @@ from shopfloor.kernel import logs
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.secrets import Box, CannotOpen
-from shopfloor.notifications import queries
-from shopfloor.notifications.letters import About, Context, Letter, write
-from shopfloor.notifications.models import TRAITS, Kind, Wording
+from shopfloor.notifications import queries, sms_queries
+from shopfloor.notifications.letters import About, Context, Letter, write, write_text
+from shopfloor.notifications.models import TRAITS, Channel, Kind, Wording
+from shopfloor.notifications.sms_models import short
+from shopfloor.notifications.sms_texts import SMS
 
 _log = logs.get("notifications")
 
@@ -28,6 +30,8 @@ class Told(Protocol):
     @property
     def kind(self) -> Kind: ...
     @property
+    def channel(self) -> str: ...
+    @property
     def name(self) -> str: ...
     @property
     def locale(self) -> str: ...
@@ -39,10 +43,11 @@ class Told(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Composed:
-    """A letter, or why there is none to send: `code` says what became of its reason."""
+    """A letter, or why there is none to send: `code` says what became of its reason.  `text`: of one by SMS."""
 
     letter: Letter
     code: str = ""
+    text: str = ""
 
 
 def about_secret(notice_id: UUID) -> str:
@@ -64,6 +69,11 @@ async def compose(
     shops = {shop_id: await accounts.shop(tx, shop_id) for shop_id in shop_ids}
     terms = {shop_id: await policies.shop_terms(tx, shop_id=shop_id) for shop_id in shop_ids}
     words = _by_shop(await queries.wordings(tx, shop_ids=shop_ids))
+    by_sms = sorted({each.shop_id for each in notices if each.channel == Channel.SMS})
+    short_words = {
+        (row.shop_id, row.kind, row.locale): row.words
+        for row in (await sms_queries.words(tx, shop_ids=by_sms) if by_sms else [])
+    }
     told = {each.id: each for each in await queries.told(tx, ids=order_ids)} if order_ids else {}
     lines = _by_order(await queries.told_lines(tx, ids=order_ids) if order_ids else [])
     bundles = _by_order(await queries.told_bundles(tx, ids=order_ids) if order_ids else [])
@@ -95,12 +105,17 @@ async def compose(
             else "",
             may_answer=may_answer,
         )
+        about, text = About(each.kind, each.name, each.locale, each.facts), ""
         try:
-            letter = write(About(each.kind, each.name, each.locale, each.facts), context)
+            letter = write(about, context)
+            if each.channel == Channel.SMS:
+                own = short_words.get((each.shop_id, each.kind, letter.language))
+                link = f"{origin}/t/{short(each.id)}"
+                text = write_text(about, context, own or SMS[letter.language][each.kind], link=link)
         except Exception as problem:  # noqa: BLE001 -- one that cannot be written must not keep back the others
             _log.error("notifications.not_written", notice=str(each.id), kind=each.kind, exc_info=problem)
             letter, code = Letter("en", context.shop.name, "", "", []), "broken"
-        found[each.id] = Composed(letter, code or _not_needed(each.kind, order))
+        found[each.id] = Composed(letter, code or _not_needed(each.kind, order), text)
     return found
 
 

@@ -170,6 +170,17 @@ def write(about: About, context: Context) -> Letter:
     )
 
 
+def write_text(about: About, context: Context, words: str, *, link: str) -> str:
+    """A message by SMS, in one line; `words` are the shop's, or ours."""
+    language = language_for(about.locale, context.shop.locale)
+    currency = context.order.currency if context.order else context.shop.currency
+    speech = _Speech(language, context.shop, currency)
+    values = {"tracking": "", **_values(about, context, speech), "link": link}
+    if about.kind is Kind.SIGN_IN_CODE:
+        values["code"] = context.secret.rpartition("/")[2]
+    return one_line(fill(words, values))
+
+
 def _values(about: About, context: Context, speech: _Speech) -> dict[str, str]:
     """What the words may name."""
     facts, order = about.facts, context.order
@@ -523,7 +534,7 @@ def sample(
     goods = sum(line.listed_minor for line in lines)
     order = Told(
         id=order_id, shop_id=shop.id, number=1042, buyer=order_id, contact_name=name,
-        contact_email="mei@shop.example", delivery="ship",
+        contact_email="mei@shop.example", contact_phone="13800001111", delivery="ship",
         address={"street": "花园路 12 号" if zh else "12 Garden Road", "postcode": "310000", "city": "杭州" if zh else "Hangzhou"},
         method="transfer", locale=language, currency=shop.currency, goods_minor=goods, shipping_minor=10 * scale,
         shipping_name="", tax_minor=0, total_minor=goods + 10 * scale, first_minor=goods + 10 * scale, charged_minor=0,

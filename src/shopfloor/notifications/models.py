@@ -196,6 +196,9 @@ class Notice:
     expires_at: datetime
     ended_at: datetime | None
     order_number: int | None = None
+    segments: int = 0
+    delivery: str = ""
+    delivery_at: datetime | None = None
 
     def __post_init__(self) -> None:
         put = object.__setattr__
@@ -358,6 +361,10 @@ def check_words(kind: Kind, text: str, *, field: str) -> None:
     for name in _PLACEHOLDER.findall(text):
         if name.strip() not in allowed:
             raise UnknownPlaceholder(field=field, name=name.strip()[:40], allowed=", ".join(allowed))
+
+
+def placeholders_in(text: str) -> list[str]:
+    return [name.strip() for name in _PLACEHOLDER.findall(text)]
 
 
 def fill(text: str, values: Mapping[str, str]) -> str:

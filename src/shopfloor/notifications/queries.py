@@ -23,7 +23,8 @@ from shopfloor.notifications.models import (
 
 LISTED: Final[LiteralString] = """
     SELECT n.id, n.shop_id, n.kind, n.channel, n.recipient, n.name, n.locale, n.order_id, n.state, n.attempts, n.subject,
-           n.code, n.reply, n.facts, n.created_at, n.due_at, n.expires_at, n.ended_at, o.number AS order_number
+           n.code, n.reply, n.facts, n.created_at, n.due_at, n.expires_at, n.ended_at, o.number AS order_number,
+           n.segments, n.delivery, n.delivery_at
       FROM notifications.notice n LEFT JOIN orders.v_told o ON o.id = n.order_id
     """
 
@@ -169,16 +170,17 @@ async def counts(tx: Tx, *, shop_id: int, since: datetime) -> list[Counted]:
 # Sending
 
 
-async def shops_due(tx: Tx) -> list[int]:
+async def shops_due(tx: Tx, *, channel: str) -> list[int]:
     """Shops with something to send now."""
     rows = await tx.every(
         _Shop,
         """
         SELECT s.id AS shop_id FROM accounts.v_shop s
          WHERE EXISTS (SELECT FROM notifications.notice n
-                        WHERE n.shop_id = s.id AND n.state = 'queued' AND n.due_at <= now())
+                        WHERE n.shop_id = s.id AND n.state = 'queued' AND n.due_at <= now() AND n.channel = %(channel)s)
          ORDER BY s.id
         """,
+        channel=channel,
     )
     return [row.shop_id for row in rows]
 
@@ -194,7 +196,7 @@ async def keep_without_server(tx: Tx) -> int:
         """
         UPDATE notifications.notice n
            SET state = 'kept', code = 'no_server', ended_at = now(), sealed = NULL
-         WHERE state = 'queued'
+         WHERE state = 'queued' AND channel = 'mail'
            AND NOT EXISTS (SELECT FROM notifications.mail_server s WHERE s.shop_id = n.shop_id)
         """
     )
@@ -232,13 +234,15 @@ class Claimed:
         object.__setattr__(self, "kind", Kind(self.kind))
 
 
-async def claim(tx: Tx, *, shop_ids: Sequence[int], claim: UUID, seconds: float, limit: int) -> list[Claimed]:
+async def claim(
+    tx: Tx, *, shop_ids: Sequence[int], claim: UUID, seconds: float, limit: int, channel: str = "mail"
+) -> list[Claimed]:
     return await tx.every(
         Claimed,
         """
         WITH due AS (
             SELECT id FROM notifications.notice
-             WHERE state = 'queued' AND due_at <= now() AND shop_id = ANY(%(shop_ids)s)
+             WHERE state = 'queued' AND due_at <= now() AND shop_id = ANY(%(shop_ids)s) AND channel = %(channel)s
              ORDER BY urgency, due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
         UPDATE notifications.notice n
            SET state = 'sending', claim = %(claim)s, claimed_until = now() + make_interval(secs => %(seconds)s)
@@ -250,6 +254,7 @@ async def claim(tx: Tx, *, shop_ids: Sequence[int], claim: UUID, seconds: float,
         claim=claim,
         seconds=seconds,
         limit=limit,
+        channel=channel,
     )
 
 
@@ -289,6 +294,8 @@ class Ending:
     due_in: float = 0.0
     counted: bool = True
     uncertain: bool = False
+    segments: int = 0
+    reference: str = ""
 
 
 async def end(tx: Tx, *, claim: UUID, endings: Sequence[Ending]) -> int:
@@ -304,10 +311,13 @@ async def end(tx: Tx, *, claim: UUID, endings: Sequence[Ending]) -> int:
                due_at = CASE WHEN e.state = 'queued' THEN now() + make_interval(secs => e.due_in) ELSE n.due_at END,
                ended_at = CASE WHEN e.state = 'queued' THEN NULL ELSE now() END,
                sealed = CASE WHEN e.state = 'queued' THEN n.sealed END,
+               segments = CASE WHEN e.segments = 0 THEN n.segments ELSE e.segments END,
+               reference = CASE WHEN e.reference = '' THEN n.reference ELSE e.reference END,
                claim = NULL, claimed_until = NULL, handed_at = NULL
           FROM unnest(%(ids)s::uuid[], %(states)s::text[], %(subjects)s::text[], %(codes)s::text[], %(replies)s::text[],
-                      %(due)s::float8[], %(counted)s::int[], %(uncertain)s::int[])
-               AS e (id, state, subject, code, reply, due_in, counted, uncertain)
+                      %(due)s::float8[], %(counted)s::int[], %(uncertain)s::int[], %(segments)s::int[],
+                      %(references)s::text[])
+               AS e (id, state, subject, code, reply, due_in, counted, uncertain, segments, reference)
          WHERE n.id = e.id AND n.claim = %(claim)s
         """,
         claim=claim,
@@ -319,6 +329,8 @@ async def end(tx: Tx, *, claim: UUID, endings: Sequence[Ending]) -> int:
         due=[each.due_in for each in endings],
         counted=[int(each.counted) for each in endings],
         uncertain=[int(each.uncertain) for each in endings],
+        segments=[each.segments for each in endings],
+        references=[each.reference for each in endings],
     )
 
 
@@ -355,6 +367,7 @@ class Told:
     buyer: UUID
     contact_name: str
     contact_email: str
+    contact_phone: str
     delivery: str
     address: dict[str, Any] | None
     method: str
@@ -405,9 +418,9 @@ class ToldBundle:
 
 
 _TOLD: Final[LiteralString] = """
-    SELECT id, shop_id, number, buyer, contact_name, contact_email, delivery, address, method, locale, currency,
-           goods_minor, shipping_minor, shipping_name, tax_minor, total_minor, first_minor, charged_minor, key, tracking,
-           status, payment_status, cancel_why, cancel_note, payment_due_at, balance_due_at
+    SELECT id, shop_id, number, buyer, contact_name, contact_email, contact_phone, delivery, address, method, locale,
+           currency, goods_minor, shipping_minor, shipping_name, tax_minor, total_minor, first_minor, charged_minor, key,
+           tracking, status, payment_status, cancel_why, cancel_note, payment_due_at, balance_due_at
       FROM orders.v_told
     """
 
@@ -769,7 +782,8 @@ async def forget_people(tx: Tx, *, shop_id: int, buyers: Sequence[UUID]) -> int:
                ended_at = coalesce(ended_at, now()), claim = NULL, claimed_until = NULL, handed_at = NULL,
                fact_id = n.id
          WHERE shop_id = %(shop_id)s AND buyer = ANY(%(buyers)s) AND recipient <> ''
-           AND NOT EXISTS (SELECT FROM orders.v_told o WHERE o.id = n.order_id AND o.contact_email <> '')
+           AND NOT EXISTS (SELECT FROM orders.v_told o WHERE o.id = n.order_id
+                              AND CASE n.channel WHEN 'sms' THEN o.contact_phone ELSE o.contact_email END <> '')
         """,
         shop_id=shop_id,
         buyers=list(buyers),
@@ -787,7 +801,8 @@ async def forget_address(tx: Tx, *, shop_id: int, email: str) -> int:
                ended_at = coalesce(ended_at, now()), claim = NULL, claimed_until = NULL, handed_at = NULL,
                fact_id = n.id
          WHERE shop_id = %(shop_id)s AND lower(recipient) = lower(%(email)s)
-           AND NOT EXISTS (SELECT FROM orders.v_told o WHERE o.id = n.order_id AND o.contact_email <> '')
+           AND NOT EXISTS (SELECT FROM orders.v_told o WHERE o.id = n.order_id
+                              AND CASE n.channel WHEN 'sms' THEN o.contact_phone ELSE o.contact_email END <> '')
         """,
         shop_id=shop_id,
         email=email,
@@ -824,7 +839,8 @@ async def forget_finished(tx: Tx, *, limit: int) -> int:
         """
         UPDATE notifications.notice n SET recipient = '', name = '', reply = '', fact_id = n.id
          WHERE id IN (SELECT n.id FROM notifications.notice n JOIN orders.v_told o ON o.id = n.order_id
-                       WHERE n.recipient <> '' AND n.kind <> 'purchase_order' AND o.contact_email = ''
+                       WHERE n.recipient <> '' AND n.kind <> 'purchase_order'
+                         AND CASE n.channel WHEN 'sms' THEN o.contact_phone ELSE o.contact_email END = ''
                          AND n.state NOT IN ('queued', 'sending') LIMIT %(limit)s)
         """,
         limit=limit,

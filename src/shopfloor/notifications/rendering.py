@@ -47,6 +47,11 @@ def text(letter: Letter) -> str:
     return re.sub(r"\n{3,}", "\n\n", _template("mail.txt").render(letter=letter)).strip() + "\n"
 
 
+def text_page(text: str, *, language: str) -> str:
+    """A message by SMS, as a phone shows it."""
+    return _template("sms.html").render(text=text, language=language)
+
+
 @dataclass(frozen=True, slots=True)
 class Envelope:
     """`sender` and `recipient` are bare addresses, as the server is told them."""

@@ -72,7 +72,7 @@ class Sender:
         """Everything that is due now, of every server that takes it.  Returns how many notices were dealt with."""
         async with self.db.transaction() as tx:
             await queries.take_back(tx)
-            shop_ids = await queries.shops_due(tx)
+            shop_ids = await queries.shops_due(tx, channel=Channel.MAIL)
             servers = await service.servers_of(tx, shop_ids=shop_ids, box=self.box, own=self.own)
         by_server: dict[MailServer | None, list[int]] = {}
         for shop_id, server in servers.items():
@@ -191,8 +191,6 @@ class _Batch:
         subject = composed.letter.subject
         if composed.code == "not_needed":
             return Ending(each.id, State.DROPPED, subject, "not_needed", counted=False)
-        if each.channel != Channel.MAIL:
-            return Ending(each.id, State.KEPT, subject, "no_server", counted=False)
         if self.server is None:
             return Ending(each.id, State.KEPT, subject, "no_server", counted=False)
         if composed.code:

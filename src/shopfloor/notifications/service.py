@@ -14,12 +14,13 @@ from shopfloor.kernel.database import Tx
 from shopfloor.kernel.secrets import Box, CannotOpen
 from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.values import new_id, now, whole_number
-from shopfloor.notifications import composing, letters, queries, rendering
+from shopfloor.notifications import composing, letters, queries, rendering, sms_queries
 from shopfloor.notifications.models import (
     LONGEST_INTRO,
     LONGEST_SUBJECT,
     TRAITS,
     CannotGoAgain,
+    Channel,
     Kind,
     MailServer,
     NewNotice,
@@ -65,11 +66,13 @@ async def tell(tx: Tx, notice: NewNotice, *, box: Box | None = None, secret: str
         else notice.sealed
     )
     state, code = State.QUEUED, ""
-    if not is_address(recipient):
+    by_mail = notice.channel is Channel.MAIL
+    if by_mail and not is_address(recipient):
         state, code = State.REFUSED, "not_an_address"
-    elif is_nowhere(recipient):
+    elif by_mail and is_nowhere(recipient):
         state, code = State.KEPT, "nowhere"
-    elif traits.may_unsubscribe and await queries.is_unsubscribed(
+    # Who wants no SMS gets none, whatever it is about: there is the mail; but what was asked for just now.
+    elif (traits.may_unsubscribe if by_mail else not traits.asked_for) and await queries.is_unsubscribed(
         tx, shop_id=notice.shop_id, address=hashed(notice.shop_id, recipient)
     ):
         state, code = State.DROPPED, "unsubscribed"
@@ -193,7 +196,8 @@ async def send_again(
     recipient = found.recipient
     if found.order_id is not None:
         orders = await queries.told(tx, ids=[found.order_id])
-        recipient = next((each.contact_email for each in orders if each.contact_email), recipient)
+        if found.channel is Channel.MAIL:
+            recipient = next((each.contact_email for each in orders if each.contact_email), recipient)
     made = await tell(
         tx,
         NewNotice(
@@ -216,8 +220,11 @@ async def send_again(
 async def shown(tx: Tx, *, shop_id: int, notice_id: UUID, origin: str) -> tuple[Notice, composing.Shown]:
     """A message as its reader sees it, without the link that only the reader may know.  Raises UnknownNotice."""
     found = await notice(tx, shop_id=shop_id, notice_id=notice_id)
-    letter = (await composing.compose(tx, [found], origin=origin))[found.id].letter
-    return found, _shown(letter, found.created_at)
+    made = (await composing.compose(tx, [found], origin=origin))[found.id]
+    if found.channel is Channel.SMS:
+        page = rendering.text_page(made.text, language=made.letter.language)
+        return found, composing.Shown(made.letter.subject, page, made.text, found.created_at)
+    return found, _shown(made.letter, found.created_at)
 
 
 def _shown(letter: letters.Letter, at: datetime) -> composing.Shown:
@@ -426,9 +433,11 @@ async def unsubscribe(tx: Tx, *, shop_id: int, notice_id: UUID) -> None:
 async def forget_buyers(tx: Tx, *, shop_id: int, buyers: Sequence[UUID]) -> None:
     await queries.forget_people(tx, shop_id=shop_id, buyers=buyers)
     await queries.forget_place_contacts(tx, shop_id=shop_id, buyers=buyers)
+    await sms_queries.forget_places(tx, shop_id=shop_id, buyers=buyers)
 
 
 async def forget_finished(tx: Tx) -> int:
+    await sms_queries.forget_used(tx)
     return await queries.forget_finished(tx, limit=1000)
 
 

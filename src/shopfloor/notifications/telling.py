@@ -14,7 +14,7 @@ from shopfloor.accounts import Role
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.secrets import Box
 from shopfloor.kernel.values import now
-from shopfloor.notifications import heard, queries
+from shopfloor.notifications import heard, queries, sms, sms_queries
 from shopfloor.notifications.models import Kind, NewNotice
 from shopfloor.notifications.service import tell
 from shopfloor.notifications.texts import language_for
@@ -51,21 +51,20 @@ async def _to_buyer(
     facts: Mapping[str, Any],
     expires_at: datetime | None = None,
 ) -> None:
-    await tell(
-        tx,
-        NewNotice(
-            shop_id=order.shop_id,
-            fact_id=fact_id,
-            kind=kind,
-            recipient=order.contact_email,
-            locale=language_for(order.locale),
-            name=order.contact_name,
-            order_id=order.id,
-            buyer=order.buyer,
-            facts=dict(facts),
-            expires_at=expires_at,
-        ),
+    notice = NewNotice(
+        shop_id=order.shop_id,
+        fact_id=fact_id,
+        kind=kind,
+        recipient=order.contact_email,
+        locale=language_for(order.locale),
+        name=order.contact_name,
+        order_id=order.id,
+        buyer=order.buyer,
+        facts=dict(facts),
+        expires_at=expires_at,
     )
+    await tell(tx, notice)
+    await sms.tell_of_order(tx, notice, order)
 
 
 def _moment(at: datetime) -> str:
@@ -283,32 +282,32 @@ async def place_offered(tx: Tx, fact: purchases.WaitlistOffered, fact_id: UUID) 
         email, locale = ("", "") if contact is None else (contact.email, contact.locale)
         if contact is None:
             order = await queries.newest_told_of_buyer(tx, shop_id=fact.shop_id, buyer=place.buyer)
-            if order is None:
-                continue
-            email, locale = order.contact_email, language_for(order.locale)
+            if order is not None:
+                email, locale = order.contact_email, language_for(order.locale)
         facts = {
             "hold_id": str(place.hold_id),
             "claim_until": _moment(place.claim_until),
             "quantity": place.quantity,
             **await _goods(tx, fact.shop_id, place.variant_id),
         }
-        await tell(
-            tx,
-            NewNotice(
-                shop_id=fact.shop_id,
-                fact_id=uuid5(fact_id, str(place.waiting_id)),
-                kind=Kind.PLACE_OFFERED,
-                recipient=email,
-                locale=locale,
-                buyer=place.buyer,
-                facts=facts,
-                expires_at=place.claim_until,
-            ),
+        notice = NewNotice(
+            shop_id=fact.shop_id,
+            fact_id=uuid5(fact_id, str(place.waiting_id)),
+            kind=Kind.PLACE_OFFERED,
+            recipient=email,
+            locale=locale,
+            buyer=place.buyer,
+            facts=facts,
+            expires_at=place.claim_until,
         )
+        await tell(tx, notice)
+        await sms.tell_of_place(tx, notice, waiting=place.waiting_id)
 
 
 async def place_ended(tx: Tx, fact: purchases.WaitlistEnded, fact_id: UUID) -> None:
-    await queries.delete_place_contacts(tx, waiting=[place.waiting_id for place in fact.places])
+    waiting = [place.waiting_id for place in fact.places]
+    await queries.delete_place_contacts(tx, waiting=waiting)
+    await sms_queries.delete_places(tx, waiting=waiting)
 
 
 async def _goods(tx: Tx, shop_id: int, variant_id: int) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from shopfloor.web import (
     returning,
     room,
     shop,
+    sms,
     supplier,
     unsubscribe,
     well_known,
@@ -62,6 +63,9 @@ from shopfloor.web.console import (
 from shopfloor.web.console import (
     fapiao as fapiao_desk,
 )
+from shopfloor.web.console import (
+    sms as sms_desk,
+)
 from shopfloor.web.https import fingerprint
 from shopfloor.web.parts import FEW
 from shopfloor.web.refusals import page_at_the_edge
@@ -74,7 +78,7 @@ def routers() -> list[APIRouter]:
     desks = [
         sign_in, account, overview, networks, shows, studio, report, plan, orders, customer_desk, fulfilment, returns, invoices, fapiao_desk, product_list,
         product_import, products, stock, suppliers, media, discounts, terms,
-        taxes, shipping, disputes, payments, members, messages, webhooks,
+        taxes, shipping, disputes, payments, members, sms_desk, messages, webhooks,
     ]  # fmt: skip
     return [
         well_known.router,
@@ -89,6 +93,7 @@ def routers() -> list[APIRouter]:
         paying.router,
         push.router,
         returning.router,
+        sms.router,
         supplier.router,
         unsubscribe.router,
         *(desk.router for desk in desks),

@@ -18,6 +18,7 @@ from shopfloor import (
     fapiao,
     fulfilment,
     invoicing,
+    notifications,
     orders,
     payment_providers,
     payments,
@@ -47,6 +48,7 @@ from shopfloor.web.papers import pdf
 from shopfloor.web.parts import EXCEPTED, Texts, option_words, texts_now, texts_sold
 from shopfloor.web.refusals import message_of
 from shopfloor.web.regions import countries, country_name
+from shopfloor.web.sms import WANTED
 from shopfloor.web.templating import flash, money_text, render
 from shopfloor.web.waitlist import in_basket, in_line, kept_for, settled
 
@@ -127,13 +129,14 @@ async def checkout(
         texts = await _texts(tx, request, found, begun)
         online = await paying.ways(tx, request, shop_id=found.id, currency=found.currency)
         asks_fapiao = await fapiao.is_offered(tx, shop_id=found.id)
+        offers_sms = await notifications.sms.offers(tx, shop_id=found.id)
     values = {"method": online[0].name if online else "transfer"}
     if known is not None:
         country = {} if begun.quote.asks_country else {"country": str(known.address.get("country") or "")}
         values |= {"name": known.name, "phone": known.phone, "email": known.email}
         values |= {name: str(known.address.get(name) or "") for name in _PARTS if name != "country"} | country
     return _checkout_page(
-        request, found, begun, texts, values, Trouble(), online,
+        request, found, begun, texts, values, Trouble(), online, offers_sms,
         asks_fapiao=asks_fapiao, customer=reader.customer, addresses=reader.addresses, is_remembered=known is not None,
     )  # fmt: skip
 
@@ -196,6 +199,7 @@ async def send_checkout(
     fapiao_title: Text = "",
     fapiao_tax_id: Text = "",
     fapiao_email: Text = "",
+    sms: Text = "",
 ) -> Response:
     """Order the `lines` that the page showed; with `look` only show what it costs to send it there.  The same form again leads to the same order."""
     async with db.transaction() as tx:
@@ -208,7 +212,7 @@ async def send_checkout(
     values = {
         "name": name, "phone": phone, "email": email, "delivery": delivery, "street": street, "city": city,
         "region": region, "postcode": postcode, "country": country, "method": method, "note": note,
-        "code": code, "fapiao_kind": fapiao_kind, "fapiao_title": fapiao_title, "fapiao_tax_id": fapiao_tax_id,
+        "code": code, "sms": sms, "fapiao_kind": fapiao_kind, "fapiao_title": fapiao_title, "fapiao_tax_id": fapiao_tax_id,
         "fapiao_email": fapiao_email,
     }  # fmt: skip
     if fill:
@@ -236,13 +240,14 @@ async def send_checkout(
             )  # fmt: skip
             texts = await _texts(tx, request, found, begun)
             online = await paying.ways(tx, request, shop_id=found.id, currency=found.currency)
+            offers_sms = await notifications.sms.offers(tx, shop_id=found.id)
         trouble = Trouble()
         if refused is not None:
             trouble = Trouble(fields={"code": message_of(refused, language)})
         _count_misses(guard, begun, shopper, network)
         status = 200 if refused is None else refused.status
         return _checkout_page(
-            request, found, begun, texts, values, trouble, online, status=status, asks_fapiao=asks_fapiao
+            request, found, begun, texts, values, trouble, online, offers_sms, status=status, asks_fapiao=asks_fapiao
         )
     chosen = await paying.chosen(db, request, shop=found, method=method)
     form = orders.Form(
@@ -289,13 +294,18 @@ async def send_checkout(
             )  # fmt: skip
             texts = await _texts(tx, request, found, begun)
             online = await paying.ways(tx, request, shop_id=found.id, currency=found.currency)
+            offers_sms = await notifications.sms.offers(tx, shop_id=found.id)
         _count_misses(guard, begun, shopper, network)
         if begun.order_id is not None and refusal.code == _BASKET_CHANGED:
             return RedirectResponse(f"/s/{found.slug}/orders/{begun.order_id}", status_code=303)
         return _checkout_page(
-            request, found, begun, texts, values, trouble_of(refusal, language), online, status=refusal.status,
+            request, found, begun, texts, values, trouble_of(refusal, language), online, offers_sms, status=refusal.status,
             asks_fapiao=asks_fapiao,
         )  # fmt: skip
+    if sms and phone.strip():
+        async with db.transaction() as tx:
+            said = language.words.gettext(WANTED)
+            await notifications.sms.want(tx, shop_id=found.id, order_id=order.id, phone=phone, wording=said)
     if wanted is not None:
         # The order stands, whatever becomes of this.
         with suppress(Refusal):
@@ -382,6 +392,7 @@ def _checkout_page(
     values: Mapping[str, str],
     trouble: Trouble,
     online: Sequence[payments.connections.Way],
+    offers_sms: bool,
     *,
     status: int = 200,
     customer: customers.Customer | None = None,
@@ -427,6 +438,8 @@ def _checkout_page(
         addresses=addresses,
         is_remembered=is_remembered,
         pastes=pastes_addresses(shop, language),
+        offers_sms=offers_sms,
+        wanted=WANTED,
         no_return=_not_returned(begun, texts, language),
         fapiao_kinds=fapiaos.kinds(language, none=True) if asks_fapiao else [],
         events=[("begin_checkout", facts)] if status == 200 else [],
@@ -464,6 +477,8 @@ async def receipt(
         send_to = await returns.send_to(tx, shop_id=found.id)
         asked_fapiao = await fapiao.of_order(tx, shop_id=found.id, order_id=order_id)
         offers_fapiao = await fapiao.is_offered(tx, shop_id=found.id)
+        offers_sms = await notifications.sms.offers(tx, shop_id=found.id)
+        by_sms = await notifications.sms.is_wanted(tx, shop_id=found.id, order_id=order_id)
     order = view.order
     return render(
         request,
@@ -483,6 +498,8 @@ async def receipt(
         may_fapiao=offers_fapiao
         and order.cancelled_at is None
         and order.refund_granted_minor < order.total_minor,
+        offers_sms=offers_sms and bool(order.contact_phone),
+        by_sms=by_sms,
         may_invoice=seller.is_complete and view.due is None and order.status != orders.Status.CANCELLED,
         money=lambda minor: Money(minor, order.currency),
         steps=steps_of(view),
@@ -714,11 +731,13 @@ async def waitlist(
             for variant in variants.values()
         }
         days = {place.id: await kept_for(tx, place) for place in places}
+        by_sms = await notifications.sms.sends(tx, shop_id=found.id, kind=notifications.Kind.PLACE_OFFERED)
     response = render(
         request,
         "shop/waitlist.html",
         shop=found,
         places=places,
+        by_sms=by_sms is not None,
         days=days,
         variants=variants,
         products=products,

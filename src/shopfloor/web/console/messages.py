@@ -44,6 +44,15 @@ REASONS: Final[Mapping[str, str]] = {
     "unsubscribed": N_("The recipient has unsubscribed."),
     "erased": N_("The recipient's details were erased."),
     "no_link": N_("Its link can no longer be read. Ask for a new one."),
+    "no_gateway": N_("No SMS gateway is set up, so it was kept here and sent to nobody."),
+    "sms_kept": N_("No gateway address is entered, so it was kept here and sent to nobody."),
+    "sms_refused": N_("The gateway refused it."),
+    "sms_later": N_("The gateway asked us to try again later, or didn't accept it yet."),
+    "sms_no_answer": N_("The gateway got it and didn't answer: it may have arrived."),
+    "gateway": N_("The gateway can't be reached, or doesn't let us in."),
+    "day_limit": N_("The day's limit for text messages was reached."),
+    "number_limit": N_("This number got as many messages today as one may."),
+    "sms_too_long": N_("It would have more than six parts. Shorten its text."),
     "broken": N_("Something went wrong on our side while writing it."),
 }
 STATES: Final[Mapping[State, tuple[str, str]]] = {
@@ -291,11 +300,11 @@ async def wordings(desk: Viewer) -> Response:
         kinds=kinds,
         own=own,
         texts=labels(desk),
-        tongues=[(tag, _tongue(tag)) for tag in notifications.TEXTS],
+        tongues=[(tag, tongue_name(tag)) for tag in notifications.TEXTS],
     )
 
 
-def _tongue(tag: str) -> str:
+def tongue_name(tag: str) -> str:
     found = by_tag(tag)
     return tag if found is None else found.name
 
@@ -325,7 +334,7 @@ async def _words_page(
         status=200 if refusal is None else refusal.status,
         kind=kind,
         tongue=tongue,
-        tongue_name=_tongue(tongue),
+        tongue_name=tongue_name(tongue),
         label=labels(desk)[kind].label,
         placeholders=kind.placeholders,
         is_own=own is not None,

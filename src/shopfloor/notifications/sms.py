@@ -1,0 +1,448 @@
+"""Messages by SMS: the gateway of a shop, its words, who wants them, what a day may cost, and what gateways report."""
+
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import replace
+from hashlib import sha256
+from typing import Final
+from uuid import UUID
+
+from shopfloor.accounts import Shop
+from shopfloor.kernel import phones, text
+from shopfloor.kernel.client_address import Network
+from shopfloor.kernel.countries import COUNTRIES
+from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
+from shopfloor.kernel.secrets import Box, CannotOpen
+from shopfloor.kernel.values import new_id, now
+from shopfloor.notifications import letters, queries, service, sms_queries
+from shopfloor.notifications.models import (
+    Channel,
+    Kind,
+    NewNotice,
+    Trouble,
+    UnknownNotice,
+    UnknownPlaceholder,
+    placeholders_in,
+)
+from shopfloor.notifications.sms_models import (
+    KINDS,
+    LONGEST_WORDS,
+    MOST_TO_NUMBER,
+    USUAL_MOST,
+    Format,
+    Gateway,
+    Method,
+    NoSms,
+    NotAGateway,
+    NotAPhone,
+    Preview,
+    Sealed,
+    check_body,
+    headers_of,
+    listed,
+    long,
+    origin_of,
+    reports_of,
+    short,
+    size_of,
+    too_long,
+)
+from shopfloor.notifications.sms_texts import NEEDED, SMS, placeholders
+from shopfloor.notifications.texts import LANGUAGES, language_for
+
+__all__ = ["KINDS", "Form", "Format", "Gateway", "Method", "NoSms", "NotAGateway", "NotAPhone", "Preview"]
+
+
+# The gateway
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Form:
+    """What an owner fills in.  Without `headers` or `secret`, those that were entered for the same server stay."""
+
+    url: str = ""
+    method: str = Method.POST
+    format: str = Format.JSON
+    headers: str = ""
+    secret: str = ""
+    body: str = ""
+    ok_field: str = ""
+    ok_value: str = ""
+    reference_field: str = ""
+    report_id: str = ""
+    report_status: str = ""
+    delivered: str = ""
+    undelivered: str = ""
+    region: str = ""
+    countries: str = ""
+    kinds: tuple[str, ...] = ()
+    most_a_day: str = str(USUAL_MOST)
+
+
+async def gateway(tx: Tx, *, shop_id: int) -> Gateway | None:
+    return await sms_queries.gateway(tx, shop_id=shop_id)
+
+
+def form_of(gateway: Gateway) -> Form:
+    """What is kept, without what nobody sees again."""
+    same = {
+        name: str(getattr(gateway, name))
+        for name in ("url", "method", "format", "body", "ok_field", "ok_value", "reference_field", "report_id",
+                     "report_status", "delivered", "undelivered", "region", "most_a_day")
+    }  # fmt: skip
+    return Form(**same, countries=", ".join(gateway.countries), kinds=gateway.kinds)
+
+
+async def save(tx: Tx, *, box: Box, shop_id: int, form: Form, private: Sequence[Network] = ()) -> None:
+    """`private`: networks that an operator allows, where an address may go without https.
+
+    Raises NotAGateway with `field`, UnusableText.
+    """
+    lines = {
+        name: text.line(getattr(form, name), field=name, longest=longest).strip()
+        for name, longest in (("url", 1000), ("ok_field", 100), ("ok_value", 200), ("reference_field", 100),
+                              ("report_id", 100), ("report_status", 100), ("delivered", 400), ("undelivered", 400))
+    }  # fmt: skip
+    url = lines["url"]
+    if url:
+        _check_url(url, private)
+    body = text.prose(form.body, field="body", longest=4000).strip()
+    if form.method not in set(Method) or form.format not in set(Format):
+        raise NotAGateway(field="method")
+    method, kind = Method(form.method), Format(form.format)
+    if url:
+        check_body(method, kind, body)
+    region = form.region.strip().upper()
+    countries = tuple(dict.fromkeys(each.upper() for each in listed(form.countries))) or (region,)
+    if region not in COUNTRIES:
+        raise NotAGateway(field="region")
+    if len(countries) > len(COUNTRIES) or any(each not in COUNTRIES for each in countries):
+        raise NotAGateway(field="countries")
+    most = form.most_a_day.strip()
+    if not (most.isascii() and most.isdigit() and len(most) <= 7 and 1 <= int(most) <= 1_000_000):
+        raise NotAGateway(field="most_a_day")
+    before = await sms_queries.gateway(tx, shop_id=shop_id)
+    kept = Sealed()
+    if before is not None and origin_of(before.url) == origin_of(url):
+        kept = await _opened(tx, box, before)
+    sealed = Sealed(
+        form.headers if form.headers.strip() else kept.headers, form.secret.strip() or kept.secret
+    )
+    if len(sealed.headers) > 4000 or len(sealed.secret) > 2000:
+        raise NotAGateway(field="headers")
+    names = tuple(name for name, _ in headers_of(sealed.headers))
+    made = Gateway(
+        shop_id=shop_id,
+        method=method,
+        format=kind,
+        body=body,
+        header_names=names,
+        has_secret=bool(sealed.secret),
+        report_key=secrets.token_urlsafe(32) if before is None else before.report_key,
+        region=region,
+        countries=tuple(dict.fromkeys((region, *countries))),
+        kinds=tuple(str(each) for each in KINDS if each in form.kinds),
+        most_a_day=int(most),
+        changed_at=now(),
+        **lines,
+    )
+    closed = None
+    if sealed != Sealed():
+        content = json.dumps({"headers": sealed.headers, "secret": sealed.secret})
+        closed = box.seal(content, about=_about(made))
+    await sms_queries.save_gateway(tx, gateway=made, sealed=closed)
+    await queries.forget_trouble(tx, target=made.target)
+
+
+def _check_url(url: str, private: Sequence[Network]) -> None:
+    scheme, _, rest = url.partition("://")
+    host = rest.partition("/")[0].partition("?")[0]
+    plain = scheme.lower() == "http" and bool(private)
+    if (
+        (scheme.lower() != "https" and not plain)
+        or not host
+        or any(sign in host for sign in "@{}\\")
+        or "#" in url
+        or not url.isascii()
+        or any(name not in {"phone", "national", "text", "id", "secret"} for name in placeholders_in(url))
+    ):
+        raise NotAGateway(field="url")
+
+
+def _about(gateway: Gateway) -> str:
+    return f"notifications.sms_gateway {gateway.shop_id} {origin_of(gateway.url)}"
+
+
+async def _opened(tx: Tx, box: Box, gateway: Gateway) -> Sealed:
+    """Empty where it has to be entered again."""
+    closed = await sms_queries.sealed(tx, shop_id=gateway.shop_id)
+    return Sealed() if closed is None else opened(box, gateway, closed)
+
+
+def opened(box: Box, gateway: Gateway, closed: bytes) -> Sealed:
+    try:
+        said = json.loads(box.open(closed, about=_about(gateway)))
+    except CannotOpen:
+        return Sealed()
+    return Sealed(said["headers"], said["secret"])
+
+
+async def remove(tx: Tx, *, shop_id: int) -> None:
+    await sms_queries.delete_gateway(tx, shop_id=shop_id)
+
+
+async def trouble(tx: Tx, *, gateway: Gateway) -> Trouble | None:
+    return await queries.trouble(tx, target=gateway.target)
+
+
+# Who is told
+
+
+async def sends(tx: Tx, *, shop_id: int, kind: Kind) -> Gateway | None:
+    """The gateway, where the shop sends this kind by SMS."""
+    found = await sms_queries.gateway(tx, shop_id=shop_id)
+    return found if found is not None and found.sends(kind) else None
+
+
+def number(gateway: Gateway, written: str) -> str:
+    """The number in full.  Raises NotAPhone for what is none, or of a country this shop sends nothing to."""
+    found = phones.e164(written, region=gateway.region)
+    if not found or phones.country_of(found) not in gateway.countries:
+        raise NotAPhone(field="phone")
+    return found
+
+
+async def tell_of_order(tx: Tx, notice: NewNotice, order: queries.Told) -> None:
+    """Beside the mail: where the shop sends this by SMS, and the buyer of the order asked for it."""
+    if notice.kind not in KINDS or not order.contact_phone:
+        return
+    found = await sends(tx, shop_id=notice.shop_id, kind=notice.kind)
+    if found is None or not await sms_queries.is_wanted(tx, shop_id=order.shop_id, order_id=order.id):
+        return
+    try:
+        phone = number(found, order.contact_phone)
+    except NotAPhone:
+        return
+    await service.tell(tx, replace(notice, channel=Channel.SMS, recipient=phone))
+
+
+async def tell_of_place(tx: Tx, notice: NewNotice, *, waiting: UUID) -> None:
+    """To where somebody in a waitlist asked to be told."""
+    place = await sms_queries.place(tx, waiting=waiting)
+    if place is not None and await sends(tx, shop_id=notice.shop_id, kind=notice.kind) is not None:
+        told = replace(notice, channel=Channel.SMS, recipient=place.phone, locale=place.locale)
+        await service.tell(tx, told)
+
+
+async def offers(tx: Tx, *, shop_id: int) -> bool:
+    """Whether a buyer may ask for messages about an order by SMS."""
+    found = await sms_queries.gateway(tx, shop_id=shop_id)
+    return found is not None and any(each in found.kinds for each in KINDS if each is not Kind.SIGN_IN_CODE)
+
+
+async def want(tx: Tx, *, shop_id: int, order_id: UUID, phone: str, wording: str) -> bool:
+    """The buyer of an order asks for messages about it at its number.  False where none could be sent there."""
+    found = await sms_queries.gateway(tx, shop_id=shop_id)
+    if found is None:
+        return False
+    try:
+        full = number(found, phone)
+    except NotAPhone:
+        return False
+    await queries.subscribe_again(tx, shop_id=shop_id, address=service.hashed(shop_id, full))
+    await sms_queries.want(tx, shop_id=shop_id, order_id=order_id, wording=wording[:500])
+    return True
+
+
+async def want_no_more(tx: Tx, *, shop_id: int, order_id: UUID, phone: str) -> None:
+    """Nothing more goes to this number but codes that somebody asks for."""
+    await sms_queries.want_no_more(tx, shop_id=shop_id, order_id=order_id)
+    found = await sms_queries.gateway(tx, shop_id=shop_id)
+    full = phones.e164(phone, region="" if found is None else found.region)
+    if full:
+        await queries.unsubscribe(tx, shop_id=shop_id, address=service.hashed(shop_id, full))
+        await sms_queries.drop_queued_to(tx, shop_id=shop_id, phone=full, but=Kind.SIGN_IN_CODE)
+
+
+async def is_wanted(tx: Tx, *, shop_id: int, order_id: UUID) -> bool:
+    return await sms_queries.is_wanted(tx, shop_id=shop_id, order_id=order_id)
+
+
+async def tell_me_of_place(
+    tx: Tx, *, shop_id: int, waiting_id: UUID, buyer: UUID, phone: str, locale: str
+) -> None:
+    """Where somebody in a waitlist is told that it is their turn.  Raises NoSms, NotAPhone."""
+    found = await sends(tx, shop_id=shop_id, kind=Kind.PLACE_OFFERED)
+    if found is None:
+        raise NoSms
+    full = number(found, phone)
+    await queries.subscribe_again(tx, shop_id=shop_id, address=service.hashed(shop_id, full))
+    await sms_queries.save_place(
+        tx, waiting=waiting_id, shop_id=shop_id, buyer=buyer, phone=full, locale=language_for(locale)
+    )
+
+
+async def send_test(tx: Tx, *, shop: Shop, phone: str, person_id: int) -> UUID:
+    """Raises NoSms, NotAPhone."""
+    found = await sms_queries.gateway(tx, shop_id=shop.id)
+    if found is None:
+        raise NoSms
+    made = await service.tell(
+        tx,
+        NewNotice(
+            shop.id,
+            new_id(),
+            Kind.TEST,
+            number(found, phone),
+            shop.locale,
+            channel=Channel.SMS,
+            again_by=person_id,
+        ),
+    )
+    assert made is not None, "its fact is new"
+    return made
+
+
+# What a day may cost
+
+_SHOP: Final = b"shop"
+
+
+def number_key(phone: str) -> bytes:
+    return sha256(f"sms {phone}".encode()).digest()
+
+
+async def take(tx: Tx, *, gateway: Gateway, phone: str, segments: int) -> str:
+    """Count what is about to leave; '' or why it may not."""
+    fits = await sms_queries.use(
+        tx, shop_id=gateway.shop_id, what=_SHOP, units=segments, most=gateway.most_a_day
+    )
+    if not fits:
+        return "day_limit"
+    if await sms_queries.use(
+        tx, shop_id=gateway.shop_id, what=number_key(phone), units=1, most=MOST_TO_NUMBER
+    ):
+        return ""
+    await sms_queries.give_back(tx, shop_id=gateway.shop_id, what=_SHOP, units=segments)
+    return "number_limit"
+
+
+async def give_back(tx: Tx, *, gateway: Gateway, phone: str, segments: int) -> None:
+    """It certainly did not leave."""
+    await sms_queries.give_back(tx, shop_id=gateway.shop_id, what=_SHOP, units=segments)
+    await sms_queries.give_back(tx, shop_id=gateway.shop_id, what=number_key(phone), units=1)
+
+
+async def used_today(tx: Tx, *, shop_id: int) -> int:
+    """Parts."""
+    return await sms_queries.used(tx, shop_id=shop_id, what=_SHOP)
+
+
+# Words
+
+
+async def words(tx: Tx, *, shop_id: int) -> dict[tuple[Kind, str], str]:
+    rows = await sms_queries.words(tx, shop_ids=[shop_id])
+    return {(Kind(row.kind), row.locale): row.words for row in rows}
+
+
+def ours(kind: Kind, tongue: str) -> str:
+    """Raises UnknownNotice."""
+    if kind not in KINDS or tongue not in LANGUAGES:
+        raise UnknownNotice
+    return SMS[tongue][kind]
+
+
+def may_name(kind: Kind) -> tuple[str, ...]:
+    return placeholders(kind)
+
+
+def checked_words(kind: Kind, tongue: str, typed: str) -> str:
+    """'' for words that are left as they were.  Raises UnknownPlaceholder, UnusableText, UnknownNotice."""
+    original = ours(kind, tongue)
+    kept = text.line(typed, field="words", longest=LONGEST_WORDS).strip()
+    allowed = placeholders(kind)
+    for name in placeholders_in(kept):
+        if name not in allowed:
+            raise UnknownPlaceholder(field="words", name=name[:40], allowed=", ".join(allowed))
+    if kind in NEEDED and kept and NEEDED[kind] not in placeholders_in(kept):
+        raise UnknownPlaceholder(
+            "It has to name the code.", field="words", name=NEEDED[kind], allowed=", ".join(allowed)
+        )
+    return "" if kept == original else kept
+
+
+async def save_words(tx: Tx, *, shop_id: int, kind: Kind, tongue: str, typed: str) -> None:
+    """Raises what `checked_words` raises."""
+    kept = checked_words(kind, tongue, typed)
+    if kept:
+        await sms_queries.save_words(tx, shop_id=shop_id, kind=kind, locale=tongue, words=kept)
+    else:
+        await sms_queries.delete_words(tx, shop_id=shop_id, kind=kind, locale=tongue)
+
+
+def preview(shop: Shop, kind: Kind, tongue: str, typed: str, *, origin: str) -> Preview:
+    """A message of that kind as it could be, and how many parts it has.  Raises what `checked_words` raises."""
+    kept = checked_words(kind, tongue, typed) or ours(kind, tongue)
+    about, order, lines = letters.sample(kind, shop, language=tongue, now=now())
+    context = letters.Context(
+        shop=shop,
+        origin=origin,
+        wording={},
+        order=order,
+        lines=lines,
+        secret="/123456",  # noqa: S106 -- of nobody
+    )
+    made = letters.write_text(about, context, kept, link=f"{origin}/t/{short(UUID(int=0))}")
+    return Preview(made, size_of(made))
+
+
+def is_too_long(preview: Preview) -> bool:
+    return too_long([preview.text])
+
+
+# Links and reports
+
+
+async def path_of(tx: Tx, *, code: str) -> tuple[int, str] | None:
+    """The shop, and the page below it, that a short link stands for; None for none."""
+    notice_id = long(code)
+    found = None if notice_id is None else await sms_queries.linked(tx, notice_id=notice_id)
+    if found is None:
+        return None
+    if found.key is not None:
+        return found.shop_id, f"/orders/{found.order_id}?key={found.key}"
+    if found.kind == Kind.PLACE_OFFERED and found.hold_id:
+        return found.shop_id, f"/checkout/{found.hold_id}"
+    return None
+
+
+async def note_reports(tx: Tx, *, key: str, body: str) -> int | None:
+    """What a gateway says became of messages.  How many it changed; None where nobody has this address."""
+    found = await sms_queries.gateway_of_reports(tx, key=key)
+    if found is None:
+        return None
+    changed = 0
+    for report in reports_of(found, body):
+        changed += await sms_queries.note_report(
+            tx, shop_id=found.shop_id, report=report, notice_id=_id(report.reference)
+        )
+    return changed
+
+
+def _id(reference: str) -> UUID | None:
+    try:
+        return UUID(reference)
+    except ValueError:
+        return None
+
+
+# Forgetting
+
+
+async def forget_number(tx: Tx, *, shop_id: int, phone: str) -> None:
+    """The number goes from messages, but those about orders that still need their contact, and from waitlists."""
+    await queries.forget_address(tx, shop_id=shop_id, email=phone)
+    await sms_queries.forget_number(tx, shop_id=shop_id, phone=phone)

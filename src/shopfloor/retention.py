@@ -201,7 +201,7 @@ CLASSES: Final[tuple[Class, ...]] = (
     ),
     Class(
         "Codes that customers asked for, as hashes, with the address they went to and a key of the network",
-        ("customers.code",),
+        ("customers.code", "customers.contact_change"),
         "So that nobody is sent too many, and nobody guesses for long.",
         Ends.ROWS,
         timedelta(days=2),

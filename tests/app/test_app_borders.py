@@ -58,6 +58,8 @@ OF_CUSTOMERS = {
     ("POST", "/s/{shop}/account/addresses/{address_id}"), ("POST", "/s/{shop}/account/addresses/{address_id}/default"),
     ("POST", "/s/{shop}/account/addresses/{address_id}/remove"), ("GET", "/s/{shop}/account/data.json"),
     ("GET", "/s/{shop}/account/erase"), ("POST", "/s/{shop}/account/erase"),
+    ("GET", "/s/{shop}/account/contact"), ("POST", "/s/{shop}/account/contact"), ("GET", "/s/{shop}/account/contact/code"),
+    ("POST", "/s/{shop}/account/contact/code"), ("POST", "/s/{shop}/account/contact/remove"),
 }  # fmt: skip
 VALUES = {"shop": "corner", "key": "no-such-key", "token": "no-such-token"}
 

@@ -157,7 +157,7 @@ ONE_THING = {
     "/s/{shop}/unsubscribe/{notice_id}", "/forgot", "/s/{shop}/cart", "/console/{shop}/customers/{customer_id}",
     "/s/{shop}/account", "/s/{shop}/account/sign-in", "/s/{shop}/account/code", "/s/{shop}/account/code/{code}",
     "/s/{shop}/account/addresses/new", "/s/{shop}/account/addresses/{address_id}", "/s/{shop}/account/data.json",
-    "/s/{shop}/account/erase",
+    "/s/{shop}/account/erase", "/s/{shop}/account/contact", "/s/{shop}/account/contact/code",
     "/s/{shop}/orders/{order_id}/return", "/console/{shop}/orders/{order_id}/return",
     "/console/{shop}/returns/{return_id}", "/console/{shop}/return-rules",
     "/console/{shop}/fapiao/{fapiao_id}", "/console/{shop}/fapiao/files/{file_id}", "/console/{shop}/fapiao.csv",

@@ -318,7 +318,7 @@ async def test_codes_are_limited_to_an_address_a_network_and_a_day(stage: Stage,
     async def ask(email: str, network: int | None = 7) -> str:
         async with stage.db.transaction() as tx:
             try:
-                await signing_in.ask_code(tx, shop=shop, email=email, network=network, locale="en", box=box)
+                await signing_in.ask_code(tx, shop=shop, contact=email, network=network, locale="en", box=box)
             except customers.TooManyCodes as refusal:
                 return f"again in {refusal.facts['again_in']}"
         return "sent"
@@ -363,7 +363,7 @@ async def test_an_account_belongs_to_one_shop(stage: Stage, box: secrets.Box) ->
     assert (await stranger.client.get("/s/second/account/data.json")).status_code == 401
 
     async with stage.db.transaction() as tx:
-        there = await signing_in.sign_in(tx, shop_id=other.id, email=MAIL, shopper=uuid4())
+        there = await signing_in.sign_in(tx, shop_id=other.id, contact=MAIL, shopper=uuid4())
     async with stage.db.transaction() as tx:
         assert await tx.value("SELECT count(*) FROM customers.customer WHERE email = 'mei@example.com'") == 2
         mine = await tx.value("SELECT id FROM customers.customer WHERE shop_id = 1")
@@ -499,7 +499,7 @@ async def test_all_that_is_kept_can_be_downloaded(stage: Stage, box: secrets.Box
     kept = answer.json()
     assert set(kept) == {
         "customer", "orders", "addresses", "consents", "sessions", "notes_of_the_shop", "messages", "reminders",
-        "unsubscribed", "chat", "browsers",
+        "unsubscribed", "unsubscribed_from_sms", "chat", "browsers",
     }  # fmt: skip
     assert [each["order"]["id"] for each in kept["orders"]] == [str(mine)]
     assert kept["orders"][0]["in_account_because"] == "contact"

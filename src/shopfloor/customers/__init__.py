@@ -4,16 +4,19 @@ Promise: an order is in an account only when its address was proved or its owner
 a short time, in the browser that asked for it; an answer tells nobody who is a customer; what is erased stays erased.
 """
 
-from shopfloor.customers import account, baskets, signing_in
+from shopfloor.customers import account, baskets, contacts, signing_in
 from shopfloor.customers.chinese_addresses import filled_in
 from shopfloor.customers.models import (
     AddressForm,
     AddressRefused,
+    Asked,
     Customer,
+    LastContact,
     NotConfirmed,
     Source,
     TooManyAddresses,
     TooManyCodes,
+    Way,
 )
 from shopfloor.customers.service import (
     add_note,
@@ -32,15 +35,19 @@ from shopfloor.customers.service import (
 __all__ = [
     "AddressForm",
     "AddressRefused",
+    "Asked",
     "Customer",
+    "LastContact",
     "NotConfirmed",
     "Source",
     "TooManyAddresses",
     "TooManyCodes",
+    "Way",
     "account",
     "add_note",
     "baskets",
     "consents",
+    "contacts",
     "customer",
     "customers",
     "erase",

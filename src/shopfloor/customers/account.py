@@ -23,7 +23,7 @@ from shopfloor.customers.models import (
     UnknownAddress,
     normal_email,
 )
-from shopfloor.kernel import text
+from shopfloor.kernel import phones, text
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import new_id
@@ -93,15 +93,19 @@ async def _remembered(
     if customer is not None:
         chosen = next((each for each in listed if each.id == address_id), None) or next(iter(listed), None)
         if chosen is not None:
-            return Remembered(chosen.name, chosen.phone or customer.phone, customer.email, _parts(chosen))
+            return Remembered(chosen.name, chosen.phone or _phone(customer), customer.email, _parts(chosen))
         last = await queries.newest_of_customer(tx, shop_id=shop_id, customer_id=customer.id)
         if last is None:
-            return Remembered(customer.name, customer.phone, customer.email, {})
+            return Remembered(customer.name, _phone(customer), customer.email, {})
         return Remembered(last.contact_name, last.contact_phone, customer.email, last.address or {})
     last = await queries.newest_of_browser(tx, shop_id=shop_id, shopper=shopper)
     if last is None:
         return None
     return Remembered(last.contact_name, last.contact_phone, last.contact_email, last.address or {})
+
+
+def _phone(customer: Customer) -> str:
+    return customer.proven_phone or customer.phone
 
 
 def _parts(address: Address) -> dict[str, Any]:
@@ -217,10 +221,15 @@ def reader_of(customer: Customer) -> notifications.Reader:
     return notifications.Reader(customer.shop_id, customer.email)
 
 
+async def reminders(tx: Tx, *, customer: Customer) -> list[notifications.Reminder]:
+    """What is to be told to the account's address."""
+    return await reader_of(customer).reminders(tx) if customer.email else []
+
+
 async def wants_news(tx: Tx, *, customer: Customer) -> bool:
     """Whether news and offers may be sent: the last answer was yes, and nobody has unsubscribed since."""
     said = await queries.consents(tx, shop_id=customer.shop_id, customer_id=customer.id)
-    if not said or not said[0].granted:
+    if not said or not said[0].granted or not customer.email:
         return False
     return not await reader_of(customer).has_unsubscribed(tx)
 
@@ -236,7 +245,7 @@ async def answer_news(tx: Tx, *, customer: Customer, granted: bool, source: Sour
         source=source,
         wording=wording[:500],
     )
-    if granted:
+    if granted and customer.email:
         await reader_of(customer).subscribe_again(tx)
 
 
@@ -267,9 +276,16 @@ async def all_that_is_kept(tx: Tx, *, customer: Customer) -> dict[str, Any]:
             {"text": each.text, "at": each.at}
             for each in await queries.notes(tx, shop_id=customer.shop_id, customer_id=customer.id)
         ],
-        "messages": await reader_of(customer).told(tx),
-        "reminders": await reader_of(customer).reminders(tx),
-        "unsubscribed": await reader_of(customer).has_unsubscribed(tx),
+        "messages": [
+            told
+            for contact in (customer.email, customer.proven_phone)
+            if contact
+            for told in await notifications.Reader(customer.shop_id, contact).told(tx)
+        ],
+        "reminders": await reminders(tx, customer=customer),
+        "unsubscribed": bool(customer.email) and await reader_of(customer).has_unsubscribed(tx),
+        "unsubscribed_from_sms": customer.proven_phone is not None
+        and await notifications.Reader(customer.shop_id, customer.proven_phone).has_unsubscribed(tx),
         "chat": await queries.said(tx, shop_id=customer.shop_id, shoppers=browsers),
         "browsers": browsers,
     }
@@ -287,7 +303,9 @@ async def _order(tx: Tx, *, shop_id: int, order_id: UUID) -> dict[str, Any]:
 
 async def erase(tx: Tx, *, customer: Customer, confirmed: str) -> list[int]:
     """The numbers of orders that keep their contact until they are over.  Raises NotConfirmed."""
-    if normal_email(confirmed) != customer.email:
+    number = customer.proven_phone or ""
+    said = phones.e164(confirmed, region=phones.country_of(number)) if number else ""
+    if not (customer.email and normal_email(confirmed) == customer.email) and not (number and said == number):
         raise NotConfirmed(field="email")
     erasure = await service.forget(tx, customer=customer)
     return erasure.waiting

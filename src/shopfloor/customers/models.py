@@ -7,6 +7,7 @@ from hashlib import sha256
 from typing import Any, Final
 from uuid import UUID
 
+from shopfloor.kernel import phones
 from shopfloor.kernel.errors import Conflict, Invalid, NotFound, TooMany, Unauthenticated
 from shopfloor.kernel.records import dataclass
 
@@ -45,7 +46,9 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """`proven_at` None: nobody has signed in with this address yet."""
+    """`proven_at` None: nobody has signed in with this address yet.  `phone` is what orders say; `proven_phone` the
+    number, in full, with which its owner signs in.
+    """
 
     id: UUID
     shop_id: int
@@ -55,6 +58,18 @@ class Customer:
     locale: str
     proven_at: datetime | None
     created_at: datetime
+    proven_phone: str | None = None
+    phone_proven_at: datetime | None = None
+
+    @property
+    def account_since(self) -> datetime | None:
+        """None for a guest."""
+        return min((at for at in (self.proven_at, self.phone_proven_at) if at is not None), default=None)
+
+    @property
+    def contact(self) -> str:
+        """What they sign in with, as they read it."""
+        return self.email or (phones.shown(self.proven_phone) if self.proven_phone else self.phone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +85,7 @@ class Listed:
     orders: int
     spent_minor: int
     last_order_at: datetime | None
+    phone_proven_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,10 +196,10 @@ class Erased:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A code is on its way.  `device` is for the asking browser alone."""
+    """A code is on its way to an address or a number.  `device` is for the asking browser alone."""
 
     device: str
-    email: str
+    contact: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +208,18 @@ class Opened:
 
     token: str
     customer: Customer
+
+
+class Way(StrEnum):
+    """How somebody signs in."""
+
+    MAIL = "mail"
+    PHONE = "phone"
+
+
+def way_of(contact: str) -> Way:
+    """An address has an @, and a number none."""
+    return Way.MAIL if "@" in contact else Way.PHONE
 
 
 def normal_email(text: str) -> str:
@@ -246,6 +274,18 @@ class NotAnEmail(Invalid):
     """Enter a valid email address."""
 
     code = "customers.not_an_email"
+
+
+class ContactTaken(Conflict):
+    """Another account of this shop has this address or number: sign in with it, or use another."""
+
+    code = "customers.contact_taken"
+
+
+class LastContact(Conflict):
+    """An account needs an address or a number to sign in with: add the other one first."""
+
+    code = "customers.last_contact"
 
 
 class UnknownCustomer(NotFound):

@@ -26,7 +26,7 @@ async def customer(tx: Tx, *, shop_id: int, customer_id: UUID) -> Customer | Non
     return await tx.first(
         Customer,
         """
-        SELECT id, shop_id, email, phone, name, locale, proven_at, created_at
+        SELECT id, shop_id, email, phone, name, locale, proven_at, created_at, proven_phone, phone_proven_at
           FROM customers.customer WHERE shop_id = %(shop_id)s AND id = %(customer_id)s
         """,
         shop_id=shop_id,
@@ -43,7 +43,7 @@ async def prove(tx: Tx, *, customer_id: UUID, shop_id: int, email: str, locale: 
         VALUES (%(customer_id)s, %(shop_id)s, %(email)s, %(locale)s, now())
         ON CONFLICT (shop_id, email) WHERE email <> '' DO UPDATE
            SET proven_at = coalesce(c.proven_at, now()), locale = excluded.locale
-        RETURNING id, shop_id, email, phone, name, locale, proven_at, created_at
+        RETURNING id, shop_id, email, phone, name, locale, proven_at, created_at, proven_phone, phone_proven_at
         """,
         customer_id=customer_id,
         shop_id=shop_id,
@@ -92,6 +92,170 @@ async def note_by_phone(
     )
 
 
+async def prove_phone(
+    tx: Tx, *, customer_id: UUID, shop_id: int, phone: str, digits: str, locale: str
+) -> Customer:
+    """The customer with this number, who has just proved it: who has it already, else a guest who is known by no more."""
+    return await tx.one(
+        Customer,
+        """
+        WITH known AS (
+            SELECT id FROM customers.customer
+             WHERE shop_id = %(shop_id)s
+               AND (proven_phone = %(phone)s OR (email = '' AND phone = %(digits)s AND proven_phone IS NULL))
+             ORDER BY proven_phone IS NULL LIMIT 1)
+        INSERT INTO customers.customer AS c (id, shop_id, phone, locale, proven_phone, phone_proven_at)
+        VALUES (coalesce((SELECT id FROM known), %(customer_id)s), %(shop_id)s, %(digits)s, %(locale)s, %(phone)s, now())
+        ON CONFLICT (id) DO UPDATE
+           SET proven_phone = excluded.proven_phone, phone_proven_at = coalesce(c.phone_proven_at, now()),
+               locale = excluded.locale
+        RETURNING id, shop_id, email, phone, name, locale, proven_at, created_at, proven_phone, phone_proven_at
+        """,
+        customer_id=customer_id,
+        shop_id=shop_id,
+        phone=phone,
+        digits=digits,
+        locale=locale,
+    )
+
+
+async def with_email(tx: Tx, *, shop_id: int, email: str) -> Customer | None:
+    return await tx.first(
+        Customer,
+        """
+        SELECT id, shop_id, email, phone, name, locale, proven_at, created_at, proven_phone, phone_proven_at
+          FROM customers.customer WHERE shop_id = %(shop_id)s AND email = %(email)s AND email <> ''
+        """,
+        shop_id=shop_id,
+        email=email,
+    )
+
+
+async def with_phone(tx: Tx, *, shop_id: int, phone: str) -> Customer | None:
+    """Who has proved this number."""
+    return await tx.first(
+        Customer,
+        """
+        SELECT id, shop_id, email, phone, name, locale, proven_at, created_at, proven_phone, phone_proven_at
+          FROM customers.customer WHERE shop_id = %(shop_id)s AND proven_phone = %(phone)s
+        """,
+        shop_id=shop_id,
+        phone=phone,
+    )
+
+
+async def set_contacts(
+    tx: Tx, *, shop_id: int, customer_id: UUID, email: str, proven_at: datetime | None, phone: str | None, digits: str,
+    phone_proven_at: datetime | None,
+) -> None:  # fmt: skip
+    await tx.run(
+        """
+        UPDATE customers.customer
+           SET email = %(email)s, proven_at = %(proven_at)s, proven_phone = %(phone)s, phone = %(digits)s,
+               phone_proven_at = %(phone_proven_at)s
+         WHERE shop_id = %(shop_id)s AND id = %(customer_id)s
+        """,
+        shop_id=shop_id,
+        customer_id=customer_id,
+        email=email,
+        proven_at=proven_at,
+        phone=phone,
+        digits=digits,
+        phone_proven_at=phone_proven_at,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ByPhone:
+    """An order that nobody has proved to be theirs."""
+
+    id: UUID
+    contact_phone: str
+
+
+async def unclaimed_by_phone(tx: Tx, *, shop_id: int, ending: str) -> list[ByPhone]:
+    return await tx.every(
+        ByPhone,
+        """
+        SELECT o.id, o.contact_phone FROM orders.v_by_phone o
+         WHERE o.shop_id = %(shop_id)s AND o.ending = %(ending)s
+           AND NOT EXISTS (SELECT FROM customers.order_of m JOIN customers.customer c ON c.id = m.customer_id
+                            WHERE m.order_id = o.id
+                              AND (m.why = 'signed_in' OR c.proven_at IS NOT NULL OR c.proven_phone IS NOT NULL))
+           AND NOT EXISTS (SELECT FROM orders.v_erasing e WHERE e.shop_id = o.shop_id AND e.order_id = o.id)
+         ORDER BY o.id LIMIT 1000
+        """,
+        shop_id=shop_id,
+        ending=ending,
+    )
+
+
+async def claim_orders(tx: Tx, *, shop_id: int, customer_id: UUID, order_ids: Sequence[UUID]) -> int:
+    return await tx.run(
+        """
+        INSERT INTO customers.order_of AS m (order_id, shop_id, customer_id, why)
+        SELECT id, %(shop_id)s, %(customer_id)s, 'contact' FROM unnest(%(order_ids)s::uuid[]) AS o (id)
+        ON CONFLICT (order_id) DO UPDATE SET customer_id = excluded.customer_id, why = 'contact', joined_at = now()
+        """,
+        shop_id=shop_id,
+        customer_id=customer_id,
+        order_ids=list(order_ids),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Guest:
+    id: UUID
+
+
+async def guests_by_phone(tx: Tx, *, shop_id: int, forms: Sequence[str], but: UUID) -> list[UUID]:
+    """Who is known by this number alone, in whatever form it was written, and has proved nothing."""
+    rows = await tx.every(
+        _Guest,
+        """
+        SELECT id FROM customers.customer
+         WHERE shop_id = %(shop_id)s AND email = '' AND phone = ANY(%(forms)s) AND proven_phone IS NULL AND id <> %(but)s
+         ORDER BY id FOR UPDATE
+        """,
+        shop_id=shop_id,
+        forms=list(forms),
+        but=but,
+    )
+    return [row.id for row in rows]
+
+
+async def move_orders(tx: Tx, *, shop_id: int, guests: Sequence[UUID], customer_id: UUID) -> None:
+    await tx.run(
+        """
+        UPDATE customers.order_of SET customer_id = %(customer_id)s, joined_at = now()
+         WHERE shop_id = %(shop_id)s AND customer_id = ANY(%(guests)s)
+        """,
+        shop_id=shop_id,
+        guests=list(guests),
+        customer_id=customer_id,
+    )
+
+
+async def move_notes(tx: Tx, *, shop_id: int, guests: Sequence[UUID], customer_id: UUID) -> None:
+    await tx.run(
+        """
+        UPDATE customers.note SET customer_id = %(customer_id)s
+         WHERE shop_id = %(shop_id)s AND customer_id = ANY(%(guests)s)
+        """,
+        shop_id=shop_id,
+        guests=list(guests),
+        customer_id=customer_id,
+    )
+
+
+async def delete_guests(tx: Tx, *, shop_id: int, guests: Sequence[UUID]) -> None:
+    await tx.run(
+        "DELETE FROM customers.customer WHERE shop_id = %(shop_id)s AND id = ANY(%(guests)s)",
+        shop_id=shop_id,
+        guests=list(guests),
+    )
+
+
 async def rename(tx: Tx, *, shop_id: int, customer_id: UUID, name: str) -> None:
     await tx.run(
         "UPDATE customers.customer SET name = %(name)s WHERE shop_id = %(shop_id)s AND id = %(customer_id)s",
@@ -132,7 +296,7 @@ async def delete_nameless(tx: Tx, *, shop_id: int, buyers: Sequence[UUID]) -> in
 
 _LISTED: Final = """
     SELECT c.id, c.name, c.email, c.phone, c.proven_at, c.created_at, coalesce(b.orders, 0) AS orders,
-           coalesce(b.spent_minor, 0) AS spent_minor, b.last_order_at
+           coalesce(b.spent_minor, 0) AS spent_minor, b.last_order_at, c.phone_proven_at
       FROM customers.customer c
       LEFT JOIN LATERAL (
             SELECT count(*) AS orders, max(o.placed_at) AS last_order_at,
@@ -478,34 +642,53 @@ async def insert_code(
 
 @dataclass(frozen=True, slots=True)
 class CodeRow:
+    """`email`: where it went, also a number in full.  `changes`: whose contact it is to become; None to sign in."""
+
     id: UUID
     email: str
     secret: bytes
     tries: int
     is_over: bool
+    changes: UUID | None
 
 
-async def lock_code(tx: Tx, *, shop_id: int, device: bytes) -> CodeRow | None:
+async def lock_code(tx: Tx, *, shop_id: int, devices: Sequence[bytes]) -> CodeRow | None:
     return await tx.first(
         CodeRow,
         """
-        SELECT id, email, secret, tries, used_at IS NOT NULL OR expires_at <= now() AS is_over
-          FROM customers.code WHERE device = %(device)s AND shop_id = %(shop_id)s FOR UPDATE
+        SELECT id, email, secret, tries, used_at IS NOT NULL OR expires_at <= now() AS is_over,
+               (SELECT customer_id FROM customers.contact_change c WHERE c.code_id = code.id) AS changes
+          FROM customers.code WHERE device = ANY(%(devices)s) AND shop_id = %(shop_id)s FOR UPDATE
         """,
         shop_id=shop_id,
-        device=device,
+        devices=list(devices),
     )
 
 
-async def code_email(tx: Tx, *, shop_id: int, device: bytes) -> str | None:
+async def code_email(tx: Tx, *, shop_id: int, devices: Sequence[bytes], changes: UUID | None) -> str | None:
     """Where the code that this browser waits for was sent; None when it waits for none."""
     return await tx.value(
         """
         SELECT email FROM customers.code
-         WHERE device = %(device)s AND shop_id = %(shop_id)s AND used_at IS NULL AND expires_at > now()
+         WHERE device = ANY(%(devices)s) AND shop_id = %(shop_id)s AND used_at IS NULL AND expires_at > now()
+           AND (SELECT customer_id FROM customers.contact_change c WHERE c.code_id = code.id)
+               IS NOT DISTINCT FROM %(changes)s::uuid
         """,
         shop_id=shop_id,
-        device=device,
+        devices=list(devices),
+        changes=changes,
+    )
+
+
+async def insert_change(tx: Tx, *, code_id: UUID, shop_id: int, customer_id: UUID) -> None:
+    await tx.run(
+        """
+        INSERT INTO customers.contact_change (code_id, shop_id, customer_id)
+        VALUES (%(code_id)s, %(shop_id)s, %(customer_id)s)
+        """,
+        code_id=code_id,
+        shop_id=shop_id,
+        customer_id=customer_id,
     )
 
 
@@ -647,6 +830,18 @@ async def delete_sessions_of_browser(tx: Tx, *, shop_id: int, shopper: UUID) -> 
         "DELETE FROM customers.session WHERE shop_id = %(shop_id)s AND shopper = %(shopper)s",
         shop_id=shop_id,
         shopper=shopper,
+    )
+
+
+async def delete_other_sessions(tx: Tx, *, shop_id: int, customer_id: UUID, token: bytes) -> int:
+    return await tx.run(
+        """
+        DELETE FROM customers.session
+         WHERE shop_id = %(shop_id)s AND customer_id = %(customer_id)s AND token <> %(token)s
+        """,
+        shop_id=shop_id,
+        customer_id=customer_id,
+        token=token,
     )
 
 

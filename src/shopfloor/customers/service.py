@@ -23,7 +23,7 @@ from shopfloor.customers.models import (
     digits_of,
     normal_email,
 )
-from shopfloor.kernel import paging, text
+from shopfloor.kernel import paging, phones, text
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import new_id
 
@@ -41,6 +41,10 @@ async def note_order(tx: Tx, *, shop_id: int, order_id: UUID) -> None:
         await join(customer_id=signed_in, why=Why.SIGNED_IN)
         return
     email, phone = normal_email(placed.contact_email), digits_of(placed.contact_phone)
+    owner = await _proven_owner(tx, shop_id=shop_id, email=email, phone=placed.contact_phone)
+    if owner is not None:
+        await join(customer_id=owner, why=Why.CONTACT)
+        return
     name, locale = placed.contact_name[:120], placed.locale[:16]
     if email:
         customer_id = await queries.note_by_email(
@@ -53,6 +57,19 @@ async def note_order(tx: Tx, *, shop_id: int, order_id: UUID) -> None:
     else:
         return
     await join(customer_id=customer_id, why=Why.CONTACT)
+
+
+async def _proven_owner(tx: Tx, *, shop_id: int, email: str, phone: str) -> UUID | None:
+    """Who has proved the number of an order, where nobody has proved its address."""
+    gateway = await notifications.sms.gateway(tx, shop_id=shop_id) if phone else None
+    if gateway is None:
+        return None
+    by_mail = await queries.with_email(tx, shop_id=shop_id, email=email)
+    full = phones.e164(phone, region=gateway.region)
+    if not full or (by_mail is not None and by_mail.account_since is not None):
+        return None
+    owner = await queries.with_phone(tx, shop_id=shop_id, phone=full)
+    return None if owner is None else owner.id
 
 
 async def forget_erased(tx: Tx, *, shop_id: int, shoppers: Sequence[UUID]) -> int:
@@ -183,6 +200,9 @@ async def forget(tx: Tx, *, customer: Customer, actor: Actor | None = None) -> E
     if customer.email:
         await notifications.Reader(shop_id, customer.email).forget(tx)
         await queries.forget_codes_to(tx, shop_id=shop_id, email=customer.email)
+    if customer.proven_phone:
+        await notifications.sms.forget_number(tx, shop_id=shop_id, phone=customer.proven_phone)
+        await queries.forget_codes_to(tx, shop_id=shop_id, email=customer.proven_phone)
     await queries.delete_customer(tx, shop_id=shop_id, customer_id=customer.id)
     return Erased(erasure.erased, erasure.waiting)
 
@@ -196,5 +216,7 @@ def as_json(found: Customer) -> dict[str, Any]:
         "name": found.name,
         "locale": found.locale,
         "email_proven_at": None if found.proven_at is None else found.proven_at.isoformat(),
+        "proven_phone": found.proven_phone,
+        "phone_proven_at": None if found.phone_proven_at is None else found.phone_proven_at.isoformat(),
         "created_at": found.created_at.isoformat(),
     }

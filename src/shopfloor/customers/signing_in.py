@@ -1,6 +1,7 @@
-"""An account by a code that is sent by mail: asking for one, proving an address with it, sessions.
+"""An account by a code that is sent by mail, or by SMS where the shop sends any: asking for one, proving an address or a
+number with it, sessions.
 
-Whoever proves an address has the account with it, and a code is sent whether there is one or not: an answer tells
+Whoever proves an address or a number has the account with it, and a code is sent whether there is one or not: an answer tells
 nobody who is a customer.  A code is good in the browser that asked for it and in no other, and so is the link in
 the message: whoever opens it elsewhere sees the code and is not signed in.
 """
@@ -11,7 +12,7 @@ from uuid import UUID, uuid4
 
 from shopfloor import notifications, stock
 from shopfloor.accounts import Shop
-from shopfloor.customers import queries
+from shopfloor.customers import contacts, queries
 from shopfloor.customers.models import (
     BY_SHOP,
     CODE_DIGITS,
@@ -29,11 +30,13 @@ from shopfloor.customers.models import (
     Session,
     SignInFirst,
     TooManyCodes,
+    Way,
     WrongCode,
     hashed,
     hashed_code,
     normal_email,
     typed_code,
+    way_of,
 )
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
@@ -43,19 +46,30 @@ from shopfloor.kernel.values import new_id, now
 _DEVICE_LETTERS: Final = 200
 
 
-async def ask_code(tx: Tx, *, shop: Shop, email: str, network: int | None, locale: str, box: Box) -> Asked:
-    """Send a code to this address.  Raises NotAnEmail, TooManyCodes with `again_in` seconds."""
-    address = normal_email(email)
-    if not notifications.Reader(shop.id, address).can_be_reached:
-        raise NotAnEmail(field="email")
-    keys = {_key(f"{shop.id} {address}"), _key(f"network {network}"), _key(f"shop {shop.id}")}
+async def ask_code(
+    tx: Tx,
+    *,
+    shop: Shop,
+    contact: str,
+    network: int | None,
+    locale: str,
+    box: Box,
+    changes: Customer | None = None,
+) -> Asked:
+    """Send a code to this address or number; `changes`: the account whose contact it is to become.
+
+    Raises NotAnEmail, TooManyCodes with `again_in` seconds; for a number NoSms, NotAPhone.
+    """
+    found = await reachable(tx, shop_id=shop.id, contact=contact)
+    keys = {contact_key(shop.id, found), _key(f"network {network}"), _key(f"shop {shop.id}")}
     await queries.lock_sending(tx, keys=sorted(keys))
-    sent = await queries.sent(
-        tx, shop_id=shop.id, email=address, network=network, lately=QUARTER, most=BY_SHOP
-    )
+    sent = await queries.sent(tx, shop_id=shop.id, email=found, network=network, lately=QUARTER, most=BY_SHOP)
     if sent.to_lately >= TO_ADDRESS[0] or sent.from_lately >= FROM_NETWORK[0]:
         raise TooManyCodes(again_in=int(QUARTER.total_seconds()))
     if sent.to_today >= TO_ADDRESS[1] or sent.from_today >= FROM_NETWORK[1] or sent.by_shop >= BY_SHOP:
+        raise TooManyCodes(again_in=86_400)
+    by_phone = way_of(found) is Way.PHONE
+    if by_phone and not await notifications.sms.has_room(tx, shop_id=shop.id):
         raise TooManyCodes(again_in=86_400)
     code_id, device = uuid4(), secrets.token_urlsafe(32)
     code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
@@ -63,26 +77,62 @@ async def ask_code(tx: Tx, *, shop: Shop, email: str, network: int | None, local
         tx,
         code_id=code_id,
         shop_id=shop.id,
-        email=address,
+        email=found,
         network=network,
-        device=hashed(device),
+        device=hashed(device) if not by_phone and changes is None else _newer(device),
         secret=hashed_code(code_id, device, code),
         lasts=CODE_LASTS,
     )
+    if changes is not None:
+        await queries.insert_change(tx, code_id=code_id, shop_id=shop.id, customer_id=changes.id)
+    kinds = notifications.Kind
     await notifications.tell(
         tx,
         notifications.NewNotice(
             shop.id,
             new_id(),
-            notifications.Kind.SIGN_IN_CODE,
-            address,
+            kinds.SIGN_IN_CODE if changes is None else kinds.CONTACT_CODE,
+            found,
             locale,
             expires_at=now() + CODE_LASTS,
+            channel=notifications.Channel.SMS if by_phone else notifications.Channel.MAIL,
         ),
         box=box,
         secret=f"/s/{shop.slug}/account/code/{code}",
     )
-    return Asked(device, address)
+    return Asked(device, found)
+
+
+async def reachable(tx: Tx, *, shop_id: int, contact: str) -> str:
+    """The address or number as it is compared.  Raises NotAnEmail; for a number NoSms, NotAPhone."""
+    kind = notifications.Kind.SIGN_IN_CODE
+    gateway = await notifications.sms.sends(tx, shop_id=shop_id, kind=kind)
+    if way_of(contact) is Way.PHONE and gateway is not None:
+        return notifications.sms.number(gateway, contact)
+    address = normal_email(contact)
+    if not notifications.Reader(shop_id, address).can_be_reached:
+        raise NotAnEmail(field="email")
+    return address
+
+
+async def by_phone_too(tx: Tx, *, shop_id: int) -> bool:
+    """Whether one may sign in by a code sent to a phone."""
+    return (
+        await notifications.sms.sends(tx, shop_id=shop_id, kind=notifications.Kind.SIGN_IN_CODE) is not None
+    )
+
+
+def _newer(device: str) -> bytes:
+    """Of codes that the release before phones could be signed in with does not know: it must not find them."""
+    return hashed(f"contact {device}")
+
+
+def _devices(device: str) -> list[bytes]:
+    return [hashed(device), _newer(device)]
+
+
+def contact_key(shop_id: int, contact: str) -> int:
+    return _key(f"{shop_id} {contact}")
 
 
 def _key(text: str) -> int:
@@ -90,9 +140,32 @@ def _key(text: str) -> int:
     return int.from_bytes(hashed(f"customers.code {text}")[:8], signed=True)
 
 
-async def waits_for(tx: Tx, *, shop_id: int, device: str | None) -> str | None:
+async def waits_for(tx: Tx, *, shop_id: int, device: str | None, changes: UUID | None = None) -> str | None:
     """Where the code that this browser asked for went; None when it waits for none."""
-    return None if not device else await queries.code_email(tx, shop_id=shop_id, device=hashed(device))
+    if not device:
+        return None
+    return await queries.code_email(tx, shop_id=shop_id, devices=_devices(device), changes=changes)
+
+
+async def proven(
+    tx: Tx, *, shop_id: int, device: str | None, code: str, changes: UUID | None = None
+) -> str | Refusal:
+    """The address or number that this code proves.  A refusal is returned, not raised: what was tried must be counted.
+
+    CodeOver where the browser waits for no code, it is over, or was tried too often; else WrongCode with `left`.
+    """
+    row = None if not device else await queries.lock_code(tx, shop_id=shop_id, devices=_devices(device))
+    if row is None or device is None or row.is_over or row.tries >= MOST_TRIES or row.changes != changes:
+        return CodeOver()
+    typed = typed_code(code)
+    if not secrets.compare_digest(bytes(row.secret), hashed_code(row.id, device, typed)):
+        await queries.count_try(tx, code_id=row.id)
+        left = MOST_TRIES - row.tries - 1
+        return WrongCode(left=left, field="code") if left else CodeOver()
+    await queries.use_code(tx, code_id=row.id)
+    # Two who prove one number at a time are one after the other.
+    await queries.lock_sending(tx, keys=[contact_key(shop_id, row.email)])
+    return row.email
 
 
 async def open_account(
@@ -105,31 +178,25 @@ async def open_account(
     browser: str = "",
     locale: str = "",
 ) -> Opened | Refusal:
-    """Sign in with a code.  A refusal is returned, not raised: what was tried must be counted.
-
-    CodeOver where the browser waits for no code, it is over, or was tried too often; else WrongCode with `left`.
-    """
-    row = None if not device else await queries.lock_code(tx, shop_id=shop_id, device=hashed(device))
-    if row is None or device is None or row.is_over or row.tries >= MOST_TRIES:
-        return CodeOver()
-    typed = typed_code(code)
-    if not secrets.compare_digest(bytes(row.secret), hashed_code(row.id, device, typed)):
-        await queries.count_try(tx, code_id=row.id)
-        left = MOST_TRIES - row.tries - 1
-        return WrongCode(left=left, field="code") if left else CodeOver()
-    await queries.use_code(tx, code_id=row.id)
+    """Sign in with a code.  Returns what `proven` refuses."""
+    contact = await proven(tx, shop_id=shop_id, device=device, code=code)
+    if isinstance(contact, Refusal):
+        return contact
     return await sign_in(
-        tx, shop_id=shop_id, email=row.email, shopper=shopper, browser=browser, locale=locale
+        tx, shop_id=shop_id, contact=contact, shopper=shopper, browser=browser, locale=locale
     )
 
 
 async def sign_in(
-    tx: Tx, *, shop_id: int, email: str, shopper: UUID, browser: str = "", locale: str = ""
+    tx: Tx, *, shop_id: int, contact: str, shopper: UUID, browser: str = "", locale: str = ""
 ) -> Opened:
-    """For somebody who has proved this address: their orders as a guest are in the account from now on."""
-    customer = await queries.prove(
-        tx, customer_id=new_id(), shop_id=shop_id, email=normal_email(email), locale=locale[:16]
-    )
+    """For somebody who has proved this address or number: their orders as a guest are in the account from now on."""
+    if way_of(contact) is Way.PHONE:
+        customer = await contacts.with_phone(tx, shop_id=shop_id, phone=contact, locale=locale[:16])
+    else:
+        customer = await queries.prove(
+            tx, customer_id=new_id(), shop_id=shop_id, email=normal_email(contact), locale=locale[:16]
+        )
     token = secrets.token_urlsafe(32)
     # One account at a time in a browser.
     await queries.delete_sessions_of_browser(tx, shop_id=shop_id, shopper=shopper)

@@ -41,6 +41,14 @@ def country_of(number: str) -> str:
         return ""
 
 
+def at_home(number: str) -> str:
+    """Its digits without the country."""
+    try:
+        return phonenumbers.national_significant_number(phonenumbers.parse(number))
+    except phonenumbers.NumberParseException:
+        return ""
+
+
 def shown(number: str) -> str:
     """As people read it: `+86 138 0000 1111`."""
     try:

@@ -19,7 +19,7 @@ from shopfloor.notifications.models import (
     UnknownNotice,
     Wording,
 )
-from shopfloor.notifications.readers import Reader
+from shopfloor.notifications.readers import Reader, Reminder
 from shopfloor.notifications.service import (
     answer_resets,
     ask_reset,
@@ -60,6 +60,7 @@ __all__ = [
     "NotAnAddress",
     "Notice",
     "Reader",
+    "Reminder",
     "Security",
     "ShowIsOver",
     "State",

@@ -170,13 +170,16 @@ def write(about: About, context: Context) -> Letter:
     )
 
 
+_CODES: Final = frozenset({Kind.SIGN_IN_CODE, Kind.CONTACT_CODE})
+
+
 def write_text(about: About, context: Context, words: str, *, link: str) -> str:
     """A message by SMS, in one line; `words` are the shop's, or ours."""
     language = language_for(about.locale, context.shop.locale)
     currency = context.order.currency if context.order else context.shop.currency
     speech = _Speech(language, context.shop, currency)
     values = {"tracking": "", **_values(about, context, speech), "link": link}
-    if about.kind is Kind.SIGN_IN_CODE:
+    if about.kind in _CODES:
         values["code"] = context.secret.rpartition("/")[2]
     return one_line(fill(words, values))
 
@@ -340,7 +343,7 @@ def _facts(about: About, context: Context, speech: _Speech) -> list[Fact]:
         due = _moment(facts.get("due_at"))
         if about.kind is Kind.BASKET_DUE and due is not None:
             found.append(Fact(words["until"], speech.moment(due), strong=True))
-        if about.kind is Kind.SIGN_IN_CODE and context.secret.rpartition("/")[2]:
+        if about.kind in _CODES and context.secret.rpartition("/")[2]:
             # It stands at the end of its link, and nowhere else.
             found.append(Fact(words["code"], context.secret.rpartition("/")[2], strong=True))
         starts = _moment(facts.get("starts_at"))
@@ -479,6 +482,8 @@ def _footer(about: About, context: Context, speech: _Speech) -> list[str]:
         Kind.INVITATION: "about_account",
         Kind.PASSWORD_FORGOTTEN: "about_account",
         Kind.SIGN_IN_CODE: "about_account",
+        Kind.CONTACT_CODE: "about_account",
+        Kind.CONTACT_CHANGED: "about_account",
         **dict.fromkeys(TO_MERCHANT, "about_work"),
     }.get(about.kind, "about_order")
     answer = [speech.words["answer_to"]] if context.may_answer and about_what != "about_account" else []
@@ -580,7 +585,9 @@ def sample(
                 "count": 40, "who": "Ann", "result": "won",
             }  # fmt: skip
             return About(kind, "", language, facts), None, []
-        case Kind.PASSWORD_FORGOTTEN | Kind.SIGN_IN_CODE | Kind.TEST:
+        case (
+            Kind.PASSWORD_FORGOTTEN | Kind.SIGN_IN_CODE | Kind.CONTACT_CODE | Kind.CONTACT_CHANGED | Kind.TEST
+        ):
             return About(kind, "", language, {}), None, []
         case Kind.DATE_CHANGED:
             facts |= {"delayed_to": (now + timedelta(days=20)).date().isoformat()}

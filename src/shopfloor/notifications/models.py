@@ -40,6 +40,8 @@ class Kind(StrEnum):
     INVITATION = "invitation"
     PASSWORD_FORGOTTEN = "password_forgotten"  # noqa: S105 -- what the message is about
     SIGN_IN_CODE = "sign_in_code"
+    CONTACT_CODE = "contact_code"
+    CONTACT_CHANGED = "contact_changed"
     PURCHASE_ORDER = "purchase_order"
     WEBHOOK_STOPPED = "webhook_stopped"
     DISPUTE_OPENED = "dispute_opened"
@@ -144,6 +146,8 @@ TRAITS: Final[Mapping[Kind, Traits]] = {
     Kind.INVITATION: Traits(1, timedelta(days=7), asked_for=True, secret=True),
     Kind.PASSWORD_FORGOTTEN: Traits(0, timedelta(hours=2), asked_for=True, secret=True),
     Kind.SIGN_IN_CODE: Traits(0, timedelta(minutes=15), asked_for=True, secret=True),
+    Kind.CONTACT_CODE: Traits(0, timedelta(minutes=15), asked_for=True, secret=True),
+    Kind.CONTACT_CHANGED: Traits(0, _DAYS, asked_for=True),
     Kind.PURCHASE_ORDER: Traits(2, _DAYS, ("shop", "number", "supplier"), about_order=True, secret=True),
     Kind.WEBHOOK_STOPPED: Traits(2, _DAYS, asked_for=True),
     Kind.DISPUTE_OPENED: Traits(1, _DAYS, asked_for=True),

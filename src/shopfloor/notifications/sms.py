@@ -335,6 +335,12 @@ async def give_back(tx: Tx, *, gateway: Gateway, phone: str, segments: int) -> N
     await sms_queries.give_back(tx, shop_id=gateway.shop_id, what=number_key(phone), units=1)
 
 
+async def has_room(tx: Tx, *, shop_id: int) -> bool:
+    """Whether today's limit leaves room for a message."""
+    found = await sms_queries.gateway(tx, shop_id=shop_id)
+    return found is not None and await used_today(tx, shop_id=shop_id) < found.most_a_day
+
+
 async def used_today(tx: Tx, *, shop_id: int) -> int:
     """Parts."""
     return await sms_queries.used(tx, shop_id=shop_id, what=_SHOP)

@@ -12,6 +12,8 @@ SMS: Final[Mapping[str, Mapping[Kind, str]]] = {
         Kind.READY_TO_COLLECT: "{shop}: order #{number} is ready to collect. {link}",
         Kind.PLACE_OFFERED: "{shop}: {product} is yours until {time}. {link}",
         Kind.BALANCE_DUE: "{shop}: order #{number} is ready. Please pay the balance of {amount}: {link}",
+        Kind.CONTACT_CODE: "{code} confirms this number for your account at {shop}. Tell it to nobody.",
+        Kind.CONTACT_CHANGED: "{shop}: how you sign in to your account was changed. If it wasn't you, contact the shop.",
         Kind.TEST: "{shop}: this is a test message.",
     },
     "zh-CN": {
@@ -20,6 +22,8 @@ SMS: Final[Mapping[str, Mapping[Kind, str]]] = {
         Kind.READY_TO_COLLECT: "【{shop}】订单 {number} 可以取货了。{link}",
         Kind.PLACE_OFFERED: "【{shop}】轮到您了：{product}，为您保留至 {time}。{link}",
         Kind.BALANCE_DUE: "【{shop}】订单 {number} 已到货，请支付尾款 {amount}：{link}",
+        Kind.CONTACT_CODE: "【{shop}】验证码 {code}，用于绑定手机号，15 分钟内有效，请勿告诉他人。",
+        Kind.CONTACT_CHANGED: "【{shop}】您账户的登录方式已变更。如非本人操作，请立即联系商家。",
         Kind.TEST: "【{shop}】这是一条测试短信。",
     },
 }

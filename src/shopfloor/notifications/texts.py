@@ -203,6 +203,20 @@ _EN: Final[Mapping[Kind, Text]] = {
         "If you didn't ask for it, ignore this message, and tell the code to nobody.",
         "Sign in on this device",
     ),
+    Kind.CONTACT_CODE: Text(
+        "Code for a new contact",
+        "Your code for {shop}",
+        "Your code to confirm this address",
+        "Enter this code where you asked for it, and your account at {shop} can be reached here. It works once, within "
+        "15 minutes.\n\nIf you didn't ask for it, ignore this message, and tell the code to nobody.",
+    ),
+    Kind.CONTACT_CHANGED: Text(
+        "Contact changed",
+        "Your account at {shop} was changed",
+        "Your account was changed",
+        "How you sign in to your account at {shop} was changed: an email address or phone number was added, replaced or "
+        "removed. All other devices are signed out.\n\nIf it wasn't you, contact {shop} at once.",
+    ),
     Kind.PURCHASE_ORDER: Text(
         "Purchase order to a supplier",
         "Purchase order {number} from {shop}",
@@ -455,6 +469,19 @@ _ZH: Final[Mapping[Kind, Text]] = {
         "您的登录验证码",
         "请在申请验证码的设备上输入。验证码 15 分钟内有效，仅可使用一次。\n\n如果不是您本人操作，请忽略本邮件，切勿将验证码告诉任何人。",
         "在本设备上登录",
+    ),
+    Kind.CONTACT_CODE: Text(
+        "新联系方式验证码",
+        "您在 {shop} 的验证码",
+        "确认此邮箱的验证码",
+        "请在申请验证码的页面输入，即可将此邮箱绑定到您在 {shop} 的账户。验证码 15 分钟内有效，仅可使用一次。\n\n"
+        "如果不是您本人操作，请忽略本邮件，切勿将验证码告诉任何人。",
+    ),
+    Kind.CONTACT_CHANGED: Text(
+        "联系方式已变更",
+        "您在 {shop} 的账户有变更",
+        "您的账户有变更",
+        "您在 {shop} 的登录方式已变更：邮箱或手机号被添加、更换或移除，其他设备已退出登录。\n\n如果不是您本人操作，请立即联系 {shop}。",
     ),
     Kind.PURCHASE_ORDER: Text(
         "给供应商的采购单",

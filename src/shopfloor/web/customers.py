@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from shopfloor import accounts, customers, shoppers
 from shopfloor.accounts import Shop
-from shopfloor.kernel import paging, secrets
+from shopfloor.kernel import paging, phones, secrets
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import Db, is_secure, user_agent
@@ -153,7 +153,10 @@ async def sign_in_page(request: Request, shop: str, shopper: Shopper, db: Db, ne
         found = await accounts.shop_by_slug(tx, shop)
         if await customer_of(tx, request, found, shopper) is not None:
             return RedirectResponse(_inside(next, found), status_code=303)
-    return _page(request, "account_sign_in.html", shop=found, values={}, errors={}, next=next)
+        by_phone = await customers.signing_in.by_phone_too(tx, shop_id=found.id)
+    return _page(
+        request, "account_sign_in.html", shop=found, values={}, errors={}, next=next, by_phone=by_phone
+    )
 
 
 @router.post("/account/sign-in")
@@ -165,25 +168,20 @@ async def ask_code(
     email: Text = "",
     next: NextForm = "",  # noqa: A002 -- the name of the field
 ) -> Response:
-    """Send a code.  The answer is the same whoever has the address."""
+    """Send a code to this address, or number.  The answer is the same whoever has it."""
     async with db.transaction() as tx:
         found = await accounts.shop_by_slug(tx, shop)
+        by_phone = await customers.signing_in.by_phone_too(tx, shop_id=found.id)
     language = language_of(request, found.locale)
-    services = services_of(request)
-    network = (
-        None
-        if services.networks is None or request.client is None
-        else services.networks.key(request.client.host)
-    )
     try:
         async with db.transaction() as tx:
             asked = await customers.signing_in.ask_code(
                 tx,
                 shop=found,
-                email=email,
-                network=network,
+                contact=email,
+                network=_network_of(request),
                 locale=language.tag,
-                box=secrets.box(services.given),
+                box=secrets.box(services_of(request).given),
             )
     except Refusal as refusal:
         return _page(
@@ -194,19 +192,34 @@ async def ask_code(
             values={"email": email},
             errors={"email": message_of(refusal, language)},
             next=next,
+            by_phone=by_phone,
         )
     query = f"?next={next}" if next and languages.own_path(next) == next and "&" not in next else ""
     response = RedirectResponse(f"/s/{found.slug}/account/code{query}", status_code=303)
+    _remember(response, request, found, asked)
+    return response
+
+
+def _network_of(request: Request) -> int | None:
+    networks = services_of(request).networks
+    return None if networks is None or request.client is None else networks.key(request.client.host)
+
+
+def _remember(response: Response, request: Request, shop: Shop, asked: customers.Asked) -> None:
+    """The browser waits for the code."""
     response.set_cookie(
         CODE_COOKIE,
         asked.device,
         max_age=_CODE_SECONDS,
-        path=f"/s/{found.slug}/account",
+        path=f"/s/{shop.slug}/account",
         httponly=True,
         samesite="lax",
         secure=is_secure(request),
     )
-    return response
+
+
+def _shown(contact: str | None) -> str | None:
+    return phones.shown(contact) if contact and "@" not in contact else contact
 
 
 async def _code_page(
@@ -224,7 +237,7 @@ async def _code_page(
         "account_code.html",
         status=200 if refusal is None else refusal.status,
         shop=found,
-        email=email,
+        email=_shown(email),
         values={"code": code},
         errors={"code": error} if error else {},
         next=onward,
@@ -335,7 +348,8 @@ async def my_account(request: Request, shop: str, shopper: Shopper, db: Db) -> R
         )
         said = await customers.consents(tx, shop_id=found.id, customer_id=customer.id)
         wants = await customers.account.wants_news(tx, customer=customer)
-        reminders = await customers.account.reader_of(customer).reminders(tx)
+        reminders = await customers.account.reminders(tx, customer=customer)
+        by_phone = await customers.signing_in.by_phone_too(tx, shop_id=found.id)
     return _page(
         request,
         "account.html",
@@ -349,6 +363,8 @@ async def my_account(request: Request, shop: str, shopper: Shopper, db: Db) -> R
         wants=wants,
         news=NEWS,
         reminders=reminders,
+        by_phone=by_phone,
+        number=_shown(customer.proven_phone),
         values={"name": customer.name},
         errors={},
     )
@@ -390,6 +406,141 @@ async def take_back_reminder(
         found, customer = await _mine(tx, request, shop, shopper)
         await customers.account.reader_of(customer).take_back(tx, reminder_id)
     return _back(f"/s/{found.slug}/account#messages", request, N_("You won't be reminded."))
+
+
+# What they sign in with
+
+
+def _contact_page(
+    request: Request,
+    found: Shop,
+    customer: customers.Customer,
+    way: customers.Way,
+    *,
+    contact: str = "",
+    refusal: Refusal | None = None,
+) -> Response:
+    error = "" if refusal is None else message_of(refusal, language_of(request, found.locale))
+    return _page(
+        request,
+        "account_contact.html",
+        status=200 if refusal is None else refusal.status,
+        shop=found,
+        way=way,
+        now=customer.email if way is customers.Way.MAIL else _shown(customer.proven_phone),
+        values={"contact": contact},
+        errors={"contact": error} if error else {},
+    )
+
+
+@router.get("/account/contact")
+@public
+async def contact_page(
+    request: Request, shop: str, shopper: Shopper, db: Db, way: customers.Way = customers.Way.MAIL
+) -> Response:
+    async with db.transaction() as tx:
+        found, customer = await _mine(tx, request, shop, shopper)
+    return _contact_page(request, found, customer, way)
+
+
+@router.post("/account/contact")
+@public
+async def ask_contact(
+    request: Request,
+    shop: str,
+    shopper: Shopper,
+    db: Db,
+    contact: Text = "",
+    way: Annotated[customers.Way, Form()] = customers.Way.MAIL,
+) -> Response:
+    """Send a code to what is to be the new contact.  The answer is the same whoever has it."""
+    async with db.transaction() as tx:
+        found, customer = await _mine(tx, request, shop, shopper)
+    try:
+        async with db.transaction() as tx:
+            asked = await customers.signing_in.ask_code(
+                tx,
+                shop=found,
+                contact=contact,
+                network=_network_of(request),
+                locale=language_of(request, found.locale).tag,
+                box=secrets.box(services_of(request).given),
+                changes=customer,
+            )
+    except Refusal as refusal:
+        return _contact_page(request, found, customer, way, contact=contact, refusal=refusal)
+    response = RedirectResponse(f"/s/{found.slug}/account/contact/code", status_code=303)
+    _remember(response, request, found, asked)
+    return response
+
+
+def _contact_code_page(
+    request: Request, found: Shop, contact: str | None, refusal: Refusal | None = None
+) -> Response:
+    error = "" if refusal is None else message_of(refusal, language_of(request, found.locale))
+    return _page(
+        request,
+        "account_contact_code.html",
+        status=200 if refusal is None else refusal.status,
+        shop=found,
+        contact=_shown(contact),
+        values={},
+        errors={"code": error} if error else {},
+    )
+
+
+@router.get("/account/contact/code")
+@public
+async def contact_code_page(request: Request, shop: str, shopper: Shopper, db: Db) -> Response:
+    async with db.transaction() as tx:
+        found, customer = await _mine(tx, request, shop, shopper)
+        contact = await customers.signing_in.waits_for(
+            tx, shop_id=found.id, device=request.cookies.get(CODE_COOKIE), changes=customer.id
+        )
+    if contact is None:
+        return RedirectResponse(f"/s/{found.slug}/account#contact", status_code=303)
+    return _contact_code_page(request, found, contact)
+
+
+@router.post("/account/contact/code")
+@public
+async def change_contact(request: Request, shop: str, shopper: Shopper, db: Db, code: Text = "") -> Response:
+    """What the code was sent to becomes the account's, in place of the one before."""
+    device, token = request.cookies.get(CODE_COOKIE), token_of(request) or ""
+    async with db.transaction() as tx:
+        found, customer = await _mine(tx, request, shop, shopper)
+        waits = await customers.signing_in.waits_for(tx, shop_id=found.id, device=device, changes=customer.id)
+        contact = await customers.signing_in.proven(
+            tx, shop_id=found.id, device=device, code=code, changes=customer.id
+        )
+        refusal = contact if isinstance(contact, Refusal) else None
+        if not isinstance(contact, Refusal):
+            refusal = await customers.contacts.change(
+                tx, shop=found, customer=customer, contact=contact, token=token
+            )
+    if refusal is not None:
+        return _contact_code_page(request, found, waits, refusal)
+    response = _back(f"/s/{found.slug}/account#contact", request, N_("Saved. Other devices are signed out."))
+    response.delete_cookie(CODE_COOKIE, path=f"/s/{found.slug}/account", httponly=True, samesite="lax")
+    return response
+
+
+@router.post("/account/contact/remove")
+@public
+async def remove_contact(
+    request: Request, shop: str, shopper: Shopper, db: Db, way: Annotated[customers.Way, Form()]
+) -> Response:
+    try:
+        async with db.transaction() as tx:
+            found, customer = await _mine(tx, request, shop, shopper)
+            await customers.contacts.remove(
+                tx, shop=found, customer=customer, way=way, token=token_of(request) or ""
+            )
+    except customers.LastContact as refusal:
+        response = RedirectResponse(f"/s/{shop}/account#contact", status_code=303)
+        flash(response, "bad", message_of(refusal, language_of(request)))
+        return response
+    return _back(f"/s/{found.slug}/account#contact", request, N_("Removed. Other devices are signed out."))
 
 
 # Addresses

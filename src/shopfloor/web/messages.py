@@ -78,10 +78,12 @@ MESSAGES: Final = {
     "accounts.wrong_code": N_("This code is wrong or was already used. Wait for the next one and try again."),
     "accounts.wrong_credentials": N_("Wrong email or password."),
     # customers
+    "customers.contact_taken": N_("Another account at this shop uses it. Sign in with it instead, or enter another one."),
+    "customers.last_contact": N_("You need one to sign in. Add the other first."),
     "customers.address_refused": N_("Check the marked fields."),
     "customers.code_over": N_("This code is no longer valid. Ask for a new one."),
     "customers.not_an_email": N_("Enter a valid email address."),
-    "customers.not_confirmed": N_("This isn't the email address of this account."),
+    "customers.not_confirmed": N_("This isn't the email address or number of this account."),
     "customers.sign_in_first": N_("Sign in to your account at this shop."),
     "customers.too_many_addresses": N_("You can keep %(most)s addresses. Remove one first."),
     "customers.too_many_codes": N_("Too many codes were asked for. Try again later."),

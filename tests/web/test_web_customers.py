@@ -606,6 +606,30 @@ async def test_a_pasted_address_fills_in_the_address_book(stage: Stage, box: sec
     assert await value(stage, "SELECT count(*) FROM customers.address") == 0
 
 
+async def test_an_area_is_chosen_step_by_step_without_a_script(stage: Stage, box: secrets.Box) -> None:
+    hold = await stage.hold()
+    at = f"/s/harbour/checkout/{hold}"
+    form = {"name": "张三", "delivery": "ship", "street": "科技园南路18号", "pick": "1"}
+    first = (await stage.client.get(at)).text
+    assert 'name="area_region"' in first
+    assert 'name="area_city"' not in first
+    second = (await stage.client.post(at, data=form | {"area_region": "广东省"})).text
+    assert "<option>深圳市</option>" in second
+    assert 'name="area_district"' not in second
+    third = (await stage.client.post(at, data=form | {"area_region": "广东省", "area_city": "深圳市"})).text
+    assert "<option>南山区</option>" in third
+    whole = {"area_region": "广东省", "area_city": "深圳市", "area_district": "南山区"}
+    last = (await stage.client.post(at, data=form | whole)).text
+    for typed in ("张三", "广东省", "深圳市", "南山区科技园南路18号"):
+        assert f'value="{typed}"' in last, typed
+    assert await value(stage, "SELECT count(*) FROM orders.orders") == 0
+
+    await sign_in(stage, box)
+    book = await stage.client.post("/s/harbour/account/addresses", data=form | whole)
+    assert 'value="南山区科技园南路18号"' in book.text
+    assert await value(stage, "SELECT count(*) FROM customers.address") == 0
+
+
 # What the shop sees
 
 

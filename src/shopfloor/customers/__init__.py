@@ -6,6 +6,7 @@ a short time, in the browser that asked for it; an answer tells nobody who is a 
 
 from shopfloor.customers import account, baskets, contacts, signing_in
 from shopfloor.customers.chinese_addresses import filled_in
+from shopfloor.customers.chinese_divisions import Area, area, area_of
 from shopfloor.customers.models import (
     AddressForm,
     AddressRefused,
@@ -35,6 +36,7 @@ from shopfloor.customers.service import (
 __all__ = [
     "AddressForm",
     "AddressRefused",
+    "Area",
     "Asked",
     "Customer",
     "LastContact",
@@ -46,6 +48,8 @@ __all__ = [
     "account",
     "add_note",
     "baskets",
+    "area",
+    "area_of",
     "consents",
     "contacts",
     "customer",

@@ -138,6 +138,7 @@ async def checkout(
     return _checkout_page(
         request, found, begun, texts, values, Trouble(), online, offers_sms,
         asks_fapiao=asks_fapiao, customer=reader.customer, addresses=reader.addresses, is_remembered=known is not None,
+        chosen_address=to or next((each.id for each in reader.addresses), None),
     )  # fmt: skip
 
 
@@ -200,6 +201,10 @@ async def send_checkout(
     fapiao_tax_id: Text = "",
     fapiao_email: Text = "",
     sms: Text = "",
+    pick: Text = "",
+    area_region: Text = "",
+    area_city: Text = "",
+    area_district: Text = "",
 ) -> Response:
     """Order the `lines` that the page showed; with `look` only show what it costs to send it there.  The same form again leads to the same order."""
     async with db.transaction() as tx:
@@ -215,8 +220,9 @@ async def send_checkout(
         "code": code, "sms": sms, "fapiao_kind": fapiao_kind, "fapiao_title": fapiao_title, "fapiao_tax_id": fapiao_tax_id,
         "fapiao_email": fapiao_email,
     }  # fmt: skip
-    if fill:
-        values |= customers.filled_in(pasted)
+    picking = customers.area(area_region, area_city, area_district) if pick else None
+    if fill or picking is not None:
+        values |= customers.filled_in(pasted) if picking is None else picking.filled_in(street)
         look, street, city, region, postcode = (
             "1",
             *(values[part] for part in ("street", "city", "region", "postcode")),
@@ -399,6 +405,8 @@ def _checkout_page(
     addresses: Sequence[customers.account.Address] = (),
     is_remembered: bool = False,
     asks_fapiao: bool = False,
+    picking: customers.Area | None = None,
+    chosen_address: UUID | None = None,
 ) -> Response:
     at = now()
     language = language_of(request, shop.locale)
@@ -437,7 +445,10 @@ def _checkout_page(
         customer=customer,
         addresses=addresses,
         is_remembered=is_remembered,
+        chosen_address=chosen_address,
         pastes=pastes_addresses(shop, language),
+        area=picking or customers.area_of(*(values.get(name, "") for name in ("region", "city", "street"))),
+        picking=picking is not None,
         offers_sms=offers_sms,
         wanted=WANTED,
         no_return=_not_returned(begun, texts, language),

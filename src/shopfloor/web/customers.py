@@ -571,6 +571,7 @@ def _address_page(
     address_id: UUID | None = None,
     is_default: bool = False,
     refusal: Refusal | None = None,
+    picking: customers.Area | None = None,
 ) -> Response:
     language = language_of(request, found.locale)
     errors: dict[str, str] = {}
@@ -586,6 +587,8 @@ def _address_page(
         shop=found,
         address_id=address_id,
         pastes=pastes_addresses(found, language),
+        area=picking or customers.area_of(form.region, form.city, form.street),
+        picking=picking is not None,
         values={**asdict(form), "is_default": is_default},
         errors=errors,
     )
@@ -616,6 +619,10 @@ async def add_address(
     is_default: Annotated[str, Form(max_length=10)] = "",
     pasted: Text = "",
     fill: Annotated[str, Form(max_length=10)] = "",
+    pick: Annotated[str, Form(max_length=10)] = "",
+    area_region: Text = "",
+    area_city: Text = "",
+    area_district: Text = "",
 ) -> Response:
     form = _address_form(name, phone, street, city, region, postcode, country)
     async with db.transaction() as tx:
@@ -623,6 +630,10 @@ async def add_address(
     if fill:
         form = replace(form, **customers.filled_in(pasted))
         return _address_page(request, found, form, is_default=bool(is_default))
+    if pick:
+        area = customers.area(area_region, area_city, area_district)
+        form = replace(form, **area.filled_in(form.street))
+        return _address_page(request, found, form, is_default=bool(is_default), picking=area)
     try:
         async with db.transaction() as tx:
             await customers.account.add_address(tx, customer=customer, form=form, is_default=bool(is_default))
@@ -660,6 +671,10 @@ async def change_address(
     is_default: Annotated[str, Form(max_length=10)] = "",
     pasted: Text = "",
     fill: Annotated[str, Form(max_length=10)] = "",
+    pick: Annotated[str, Form(max_length=10)] = "",
+    area_region: Text = "",
+    area_city: Text = "",
+    area_district: Text = "",
 ) -> Response:
     form = _address_form(name, phone, street, city, region, postcode, country)
     async with db.transaction() as tx:
@@ -667,6 +682,12 @@ async def change_address(
     if fill:
         form = replace(form, **customers.filled_in(pasted))
         return _address_page(request, found, form, address_id=address_id, is_default=bool(is_default))
+    if pick:
+        area = customers.area(area_region, area_city, area_district)
+        form = replace(form, **area.filled_in(form.street))
+        return _address_page(
+            request, found, form, address_id=address_id, is_default=bool(is_default), picking=area
+        )
     try:
         async with db.transaction() as tx:
             await customers.account.change_address(

@@ -247,8 +247,7 @@ async def send_messages(
                 event.clear()
                 try:
                     async with db.transaction() as tx:
-                        await notifications.answer_resets(tx, box=box)
-                        wanted = await notifications.something_to_send(tx, own=own)
+                        wanted = await notifications.something_to_send(tx, own=own, box=box)
                         wanted = wanted or await webhooks.something_due(tx)
                         wanted = wanted or await push.something_due(tx)
                     if wanted and (child is None or not child.is_alive):

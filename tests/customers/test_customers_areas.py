@@ -3,7 +3,7 @@
 import pytest
 
 from shopfloor.customers.chinese_addresses import REGIONS, cities_of
-from shopfloor.customers.chinese_divisions import Area, area, area_of, divisions
+from shopfloor.customers.chinese_divisions import Area, divisions
 
 
 def test_the_table_and_the_reading_of_pasted_addresses_know_the_same_cities() -> None:
@@ -34,7 +34,7 @@ def test_the_table_and_the_reading_of_pasted_addresses_know_the_same_cities() ->
 def test_what_does_not_lie_in_what_was_chosen_above_is_not_chosen(
     chosen: tuple[str, str, str], found: Area
 ) -> None:
-    assert area(*chosen) == found
+    assert Area.chosen(*chosen) == found
 
 
 @pytest.mark.parametrize(
@@ -68,8 +68,8 @@ def test_a_form_is_filled_in_as_far_as_it_was_chosen(
 
 
 def test_an_address_that_was_filled_in_is_chosen_already() -> None:
-    assert area_of("广东省", "深圳市", "南山区科技园南路18号") == Area("广东省", "深圳市", "南山区")
-    assert area_of(" 广东省", "深圳市 ", "科技园") == Area("广东省", "深圳市")
-    assert area_of("Bavaria", "Munich", "Street 1") == Area()
+    assert Area.of("广东省", "深圳市", "南山区科技园南路18号") == Area("广东省", "深圳市", "南山区")
+    assert Area.of(" 广东省", "深圳市 ", "科技园") == Area("广东省", "深圳市")
+    assert Area.of("Bavaria", "Munich", "Street 1") == Area()
     assert Area("河南省", "济源市").is_whole
     assert not Area("广东省", "深圳市").is_whole

@@ -15,8 +15,8 @@ from shopfloor import accounts, fulfilment, notifications
 from shopfloor.kernel import phones
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.values import new_id
-from shopfloor.notifications import Channel, Kind, NewNotice, Notice, State, sms
-from shopfloor.notifications.models import UnknownPlaceholder
+from shopfloor.notifications import Kind, NewNotice, Notice, State, sms
+from shopfloor.notifications.models import Channel, UnknownPlaceholder
 from shopfloor.notifications.sms_models import MOST_TO_NUMBER, Size, long, short, size_of
 from shopfloor.notifications.sms_sending import MOST_TRIES, Texter
 from shopfloor.orders import packing, shipping
@@ -70,7 +70,7 @@ async def tell(market: Market, *, phone: str = PHONE, times: int = 1) -> list[UU
     found: list[UUID] = []
     async with market.db.transaction() as tx:
         for _ in range(times):
-            notice = NewNotice(market.shop_id, new_id(), Kind.TEST, phone, "en", channel=Channel.SMS)
+            notice = NewNotice(market.shop_id, new_id(), Kind.TEST, phone, "en")
             made = await notifications.tell(tx, notice)
             assert made is not None
             found.append(made)
@@ -213,7 +213,7 @@ async def test_who_wants_no_more_gets_no_more_but_codes(
     await hear()
     await tell(market, phone=OF_ORDER)
     async with market.db.transaction() as tx:
-        code = NewNotice(market.shop_id, new_id(), Kind.SIGN_IN_CODE, OF_ORDER, "en", channel=Channel.SMS)
+        code = NewNotice(market.shop_id, new_id(), Kind.SIGN_IN_CODE, OF_ORDER, "en")
         await notifications.tell(tx, code, box=BOX, secret="/s/garden/account/code/123456")
 
     await texter.run_once()

@@ -235,6 +235,9 @@ async def test_a_number_is_added_changed_and_never_taken_from_another(
     owner, who = browser(stage), browser(stage)
     await sign_in(stage, texting, owner)
     await sign_in_by_mail(stage, texting, who.client)
+    assert "Add a mobile number" in (await who.client.get(CONTACT, params={"way": "phone"})).text
+    assert f"Now: {MAIL}" in (await who.client.get(CONTACT, params={"way": "mail"})).text
+    assert (await who.client.get(CONTACT, params={"way": "pigeon"})).status_code == 422
     assert await change(stage, texting, who, "13900009999") == 303
     assert await change(stage, texting, who, "13700007777") == 303
     assert await change(stage, texting, who, "138 0000 1111") == 409, "somebody else has proved it"

@@ -324,7 +324,7 @@ async def test_a_buyer_asks_for_texts_at_checkout_and_stops_them_on_the_order(
 
     async def wanted() -> bool:
         async with stage.db.transaction() as tx:
-            return await notifications.sms.is_wanted(tx, shop_id=stage.shop.id, order_id=order_id)
+            return await notifications.Sms.is_wanted(tx, shop_id=stage.shop.id, order_id=order_id)
 
     assert await wanted()
     assert "Stop text messages of this shop" in (await stage.client.get(order)).text

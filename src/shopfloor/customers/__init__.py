@@ -6,18 +6,15 @@ a short time, in the browser that asked for it; an answer tells nobody who is a 
 
 from shopfloor.customers import account, baskets, contacts, signing_in
 from shopfloor.customers.chinese_addresses import filled_in
-from shopfloor.customers.chinese_divisions import Area, area, area_of
+from shopfloor.customers.chinese_divisions import Area
 from shopfloor.customers.models import (
     AddressForm,
     AddressRefused,
-    Asked,
     Customer,
-    LastContact,
     NotConfirmed,
     Source,
     TooManyAddresses,
     TooManyCodes,
-    Way,
 )
 from shopfloor.customers.service import (
     add_note,
@@ -37,19 +34,14 @@ __all__ = [
     "AddressForm",
     "AddressRefused",
     "Area",
-    "Asked",
     "Customer",
-    "LastContact",
     "NotConfirmed",
     "Source",
     "TooManyAddresses",
     "TooManyCodes",
-    "Way",
     "account",
     "add_note",
     "baskets",
-    "area",
-    "area_of",
     "consents",
     "contacts",
     "customer",

@@ -1,7 +1,7 @@
 """What a customer does with the own account: orders, addresses, what is wanted by mail, all that is kept."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any, Final
 from uuid import UUID
 
@@ -221,11 +221,6 @@ def reader_of(customer: Customer) -> notifications.Reader:
     return notifications.Reader(customer.shop_id, customer.email)
 
 
-async def reminders(tx: Tx, *, customer: Customer) -> list[notifications.Reminder]:
-    """What is to be told to the account's address."""
-    return await reader_of(customer).reminders(tx) if customer.email else []
-
-
 async def wants_news(tx: Tx, *, customer: Customer) -> bool:
     """Whether news and offers may be sent: the last answer was yes, and nobody has unsubscribed since."""
     said = await queries.consents(tx, shop_id=customer.shop_id, customer_id=customer.id)
@@ -282,7 +277,7 @@ async def all_that_is_kept(tx: Tx, *, customer: Customer) -> dict[str, Any]:
             if contact
             for told in await notifications.Reader(customer.shop_id, contact).told(tx)
         ],
-        "reminders": await reminders(tx, customer=customer),
+        "reminders": await reader_of(customer).reminders(tx),
         "unsubscribed": bool(customer.email) and await reader_of(customer).has_unsubscribed(tx),
         "unsubscribed_from_sms": customer.proven_phone is not None
         and await notifications.Reader(customer.shop_id, customer.proven_phone).has_unsubscribed(tx),
@@ -309,9 +304,3 @@ async def erase(tx: Tx, *, customer: Customer, confirmed: str) -> list[int]:
         raise NotConfirmed(field="email")
     erasure = await service.forget(tx, customer=customer)
     return erasure.waiting
-
-
-def form_of(address: Address) -> AddressForm:
-    return replace(
-        AddressForm(), **{name: getattr(address, name) for name in AddressForm.__dataclass_fields__}
-    )

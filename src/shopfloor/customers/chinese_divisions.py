@@ -62,21 +62,19 @@ class Area:
                 break
         return {**fields, "street": f"{self.district}{rest}"}
 
+    @classmethod
+    def chosen(cls, region: str, city: str = "", district: str = "") -> "Area":
+        """Where a province has one city, that is chosen with it."""
+        cities = divisions().get(region)
+        if cities is None:
+            return cls()
+        if city not in cities:
+            city = next(iter(cities)) if len(cities) == 1 else ""
+        return cls(region, city, district if district in cities.get(city, ()) else "")
 
-def area(region: str, city: str = "", district: str = "") -> Area:
-    """Where a province has one city, that is chosen with it."""
-    cities = divisions().get(region)
-    if cities is None:
-        return Area()
-    if city not in cities:
-        city = next(iter(cities)) if len(cities) == 1 else ""
-    return Area(region, city, district if district in cities.get(city, ()) else "")
-
-
-def area_of(region: str, city: str, street: str) -> Area:
-    """Of an address that was filled in before."""
-    found = area(region.strip(), city.strip())
-    if not found.city:
-        return found
-    begins = [each for each in found.districts if street.strip().startswith(each)]
-    return area(found.region, found.city, max(begins, key=len, default=""))
+    @classmethod
+    def of(cls, region: str, city: str, street: str) -> "Area":
+        """Of an address that was filled in before."""
+        found = cls.chosen(region.strip(), city.strip())
+        begins = [each for each in found.districts if street.strip().startswith(each)]
+        return cls.chosen(found.region, found.city, max(begins, key=len, default=""))

@@ -96,14 +96,14 @@ async def change(tx: Tx, *, shop: Shop, customer: Customer, contact: str, token:
     return None
 
 
-async def remove(tx: Tx, *, shop: Shop, customer: Customer, way: Way, token: str) -> None:
-    """Raises LastContact."""
+async def remove(tx: Tx, *, shop: Shop, customer: Customer, way: str, token: str) -> None:
+    """`way`: "mail" or "phone".  Raises LastContact."""
     await queries.lock_customer(tx, shop_id=shop.id, customer_id=customer.id)
     found = await queries.customer(tx, shop_id=shop.id, customer_id=customer.id)
     assert found is not None, "locked"
     if not found.proven_phone or not found.email or found.proven_at is None:
         raise LastContact
-    by_mail = way is Way.MAIL
+    by_mail = way == Way.MAIL
     if by_mail:
         guests = await queries.guests_by_phone(
             tx, shop_id=shop.id, forms=_forms(found.proven_phone), but=found.id
@@ -127,7 +127,6 @@ async def _notice(tx: Tx, shop: Shop, customer: Customer, contact: str) -> None:
     """To where the account was reached until now."""
     if not contact:
         return
-    channel = notifications.Channel.MAIL if way_of(contact) is Way.MAIL else notifications.Channel.SMS
     await notifications.tell(
         tx,
         notifications.NewNotice(
@@ -137,6 +136,5 @@ async def _notice(tx: Tx, shop: Shop, customer: Customer, contact: str) -> None:
             contact,
             customer.locale or shop.locale,
             name=customer.name,
-            channel=channel,
         ),
     )

@@ -121,6 +121,19 @@ class Spent:
 
 
 @dataclass(frozen=True, slots=True)
+class AddressForm:
+    """What somebody fills in."""
+
+    name: str = ""
+    phone: str = ""
+    street: str = ""
+    city: str = ""
+    region: str = ""
+    postcode: str = ""
+    country: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Address:
     id: UUID
     name: str
@@ -133,18 +146,12 @@ class Address:
     is_default: bool
     changed_at: datetime
 
-
-@dataclass(frozen=True, slots=True)
-class AddressForm:
-    """What somebody fills in."""
-
-    name: str = ""
-    phone: str = ""
-    street: str = ""
-    city: str = ""
-    region: str = ""
-    postcode: str = ""
-    country: str = ""
+    @property
+    def form(self) -> AddressForm:
+        """What was filled in."""
+        return AddressForm(
+            self.name, self.phone, self.street, self.city, self.region, self.postcode, self.country
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ async def note_order(tx: Tx, *, shop_id: int, order_id: UUID) -> None:
 
 async def _proven_owner(tx: Tx, *, shop_id: int, email: str, phone: str) -> UUID | None:
     """Who has proved the number of an order, where nobody has proved its address."""
-    gateway = await notifications.sms.gateway(tx, shop_id=shop_id) if phone else None
+    gateway = await notifications.Sms.gateway(tx, shop_id=shop_id) if phone else None
     if gateway is None:
         return None
     by_mail = await queries.with_email(tx, shop_id=shop_id, email=email)
@@ -201,7 +201,7 @@ async def forget(tx: Tx, *, customer: Customer, actor: Actor | None = None) -> E
         await notifications.Reader(shop_id, customer.email).forget(tx)
         await queries.forget_codes_to(tx, shop_id=shop_id, email=customer.email)
     if customer.proven_phone:
-        await notifications.sms.forget_number(tx, shop_id=shop_id, phone=customer.proven_phone)
+        await notifications.Sms.forget_number(tx, shop_id=shop_id, phone=customer.proven_phone)
         await queries.forget_codes_to(tx, shop_id=shop_id, email=customer.proven_phone)
     await queries.delete_customer(tx, shop_id=shop_id, customer_id=customer.id)
     return Erased(erasure.erased, erasure.waiting)

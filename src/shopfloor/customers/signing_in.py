@@ -69,7 +69,7 @@ async def ask_code(
     if sent.to_today >= TO_ADDRESS[1] or sent.from_today >= FROM_NETWORK[1] or sent.by_shop >= BY_SHOP:
         raise TooManyCodes(again_in=86_400)
     by_phone = way_of(found) is Way.PHONE
-    if by_phone and not await notifications.sms.has_room(tx, shop_id=shop.id):
+    if by_phone and not await notifications.Sms.has_room(tx, shop_id=shop.id):
         raise TooManyCodes(again_in=86_400)
     code_id, device = uuid4(), secrets.token_urlsafe(32)
     code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
@@ -95,7 +95,6 @@ async def ask_code(
             found,
             locale,
             expires_at=now() + CODE_LASTS,
-            channel=notifications.Channel.SMS if by_phone else notifications.Channel.MAIL,
         ),
         box=box,
         secret=f"/s/{shop.slug}/account/code/{code}",
@@ -106,20 +105,13 @@ async def ask_code(
 async def reachable(tx: Tx, *, shop_id: int, contact: str) -> str:
     """The address or number as it is compared.  Raises NotAnEmail; for a number NoSms, NotAPhone."""
     kind = notifications.Kind.SIGN_IN_CODE
-    gateway = await notifications.sms.sends(tx, shop_id=shop_id, kind=kind)
+    gateway = await notifications.Sms.sends(tx, shop_id=shop_id, kind=kind)
     if way_of(contact) is Way.PHONE and gateway is not None:
-        return notifications.sms.number(gateway, contact)
+        return notifications.Sms.number(gateway, contact)
     address = normal_email(contact)
     if not notifications.Reader(shop_id, address).can_be_reached:
         raise NotAnEmail(field="email")
     return address
-
-
-async def by_phone_too(tx: Tx, *, shop_id: int) -> bool:
-    """Whether one may sign in by a code sent to a phone."""
-    return (
-        await notifications.sms.sends(tx, shop_id=shop_id, kind=notifications.Kind.SIGN_IN_CODE) is not None
-    )
 
 
 def _newer(device: str) -> bytes:
@@ -185,6 +177,16 @@ async def open_account(
     return await sign_in(
         tx, shop_id=shop_id, contact=contact, shopper=shopper, browser=browser, locale=locale
     )
+
+
+async def change_contact(
+    tx: Tx, *, shop: Shop, customer: Customer, device: str | None, code: str, token: str
+) -> Refusal | None:
+    """What the code proves becomes the account's.  Returns what `proven` refuses, and ContactTaken."""
+    contact = await proven(tx, shop_id=shop.id, device=device, code=code, changes=customer.id)
+    if isinstance(contact, Refusal):
+        return contact
+    return await contacts.change(tx, shop=shop, customer=customer, contact=contact, token=token)
 
 
 async def sign_in(

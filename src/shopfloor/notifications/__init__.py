@@ -5,9 +5,7 @@ nobody knows whether it left is sent once more, under the same Message-ID); what
 goes out for people who cannot exist.
 """
 
-from shopfloor.notifications import sms
 from shopfloor.notifications.models import (
-    Channel,
     Kind,
     MailServer,
     NewNotice,
@@ -19,7 +17,7 @@ from shopfloor.notifications.models import (
     UnknownNotice,
     Wording,
 )
-from shopfloor.notifications.readers import Reader, Reminder
+from shopfloor.notifications.readers import Reader
 from shopfloor.notifications.service import (
     answer_resets,
     ask_reset,
@@ -48,21 +46,21 @@ from shopfloor.notifications.service import (
     unsubscribe,
     wording,
 )
+from shopfloor.notifications.sms import Sms
 from shopfloor.notifications.texts import LANGUAGES, TEXTS
 
 __all__ = [
     "LANGUAGES",
     "TEXTS",
-    "Channel",
     "Kind",
     "MailServer",
     "NewNotice",
     "NotAnAddress",
     "Notice",
     "Reader",
-    "Reminder",
     "Security",
     "ShowIsOver",
+    "Sms",
     "State",
     "UnknownNotice",
     "Wording",
@@ -86,7 +84,6 @@ __all__ = [
     "send_again",
     "send_test",
     "shown",
-    "sms",
     "something_to_send",
     "tell",
     "tell_of_place",

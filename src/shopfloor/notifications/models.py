@@ -232,8 +232,15 @@ class NewNotice:
     facts: dict[str, Any] = field(default_factory=dict[str, Any])
     sealed: bytes | None = None
     expires_at: datetime | None = None
-    channel: Channel = Channel.MAIL
     again_by: int | None = None
+
+    @property
+    def channel(self) -> Channel:
+        """A number is told by SMS."""
+        return Channel.SMS if _NUMBER.fullmatch(self.recipient) else Channel.MAIL
+
+
+_NUMBER: Final = re.compile(r"\+[0-9]{6,15}")
 
 
 class Security(StrEnum):

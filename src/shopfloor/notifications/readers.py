@@ -61,6 +61,8 @@ class Reader:
         )
 
     async def reminders(self, tx: Tx) -> list[Reminder]:
+        if not self.email:
+            return []
         asked = await tx.every(
             _Asked,
             """

@@ -29,6 +29,7 @@ from shopfloor.notifications.letters import Letter
 from shopfloor.notifications.models import MOST_UNCERTAIN, Channel, Kind, MailServer, State, wait_after
 from shopfloor.notifications.queries import Claimed, Ending
 from shopfloor.notifications.rendering import Attachment, Envelope, envelope
+from shopfloor.notifications.sms_sending import Texter
 from shopfloor.notifications.smtp import (
     Accepted,
     Later,
@@ -105,6 +106,10 @@ class Sender:
         finally:
             if line is not None:
                 await asyncio.to_thread(line.close)
+
+    def by_sms(self) -> Texter:
+        """Who sends what goes by SMS, in its own time."""
+        return Texter(self.db, self.origin, self.box, allowed=self.allowed)
 
     async def trouble(self, server: MailServer, reason: str) -> None:
         """The server takes nothing just now: ask it later, less and less often, and say so."""

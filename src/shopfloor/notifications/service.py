@@ -88,8 +88,12 @@ async def tell(tx: Tx, notice: NewNotice, *, box: Box | None = None, secret: str
     return notice_id if made else None
 
 
-async def something_to_send(tx: Tx, *, own: MailServer | None) -> bool:
-    """Whether a process that sends is wanted now.  Messages that nothing carries are kept at once."""
+async def something_to_send(tx: Tx, *, own: MailServer | None, box: Callable[[], Box] | None = None) -> bool:
+    """Whether a process that sends is wanted now, with the links of forgotten passwords where there is a `box`.  Messages
+    that nothing carries are kept at once.
+    """
+    if box is not None:
+        await answer_resets(tx, box=box)
     if own is None:
         await queries.keep_without_server(tx)
     return await queries.something_due(tx)
@@ -209,7 +213,6 @@ async def send_again(
             name=found.name,
             order_id=found.order_id,
             facts=found.facts,
-            channel=found.channel,
             again_by=person_id,
         ),
     )

@@ -18,7 +18,6 @@ from shopfloor.kernel.secrets import Box, CannotOpen
 from shopfloor.kernel.values import new_id, now
 from shopfloor.notifications import letters, queries, service, sms_queries
 from shopfloor.notifications.models import (
-    Channel,
     Kind,
     NewNotice,
     Trouble,
@@ -51,9 +50,6 @@ from shopfloor.notifications.sms_models import (
 )
 from shopfloor.notifications.sms_texts import NEEDED, SMS, placeholders
 from shopfloor.notifications.texts import LANGUAGES, language_for
-
-__all__ = ["KINDS", "Form", "Format", "Gateway", "Method", "NoSms", "NotAGateway", "NotAPhone", "Preview"]
-
 
 # The gateway
 
@@ -225,14 +221,14 @@ async def tell_of_order(tx: Tx, notice: NewNotice, order: queries.Told) -> None:
         phone = number(found, order.contact_phone)
     except NotAPhone:
         return
-    await service.tell(tx, replace(notice, channel=Channel.SMS, recipient=phone))
+    await service.tell(tx, replace(notice, recipient=phone))
 
 
 async def tell_of_place(tx: Tx, notice: NewNotice, *, waiting: UUID) -> None:
     """To where somebody in a waitlist asked to be told."""
     place = await sms_queries.place(tx, waiting=waiting)
     if place is not None and await sends(tx, shop_id=notice.shop_id, kind=notice.kind) is not None:
-        told = replace(notice, channel=Channel.SMS, recipient=place.phone, locale=place.locale)
+        told = replace(notice, recipient=place.phone, locale=place.locale)
         await service.tell(tx, told)
 
 
@@ -297,7 +293,6 @@ async def send_test(tx: Tx, *, shop: Shop, phone: str, person_id: int) -> UUID:
             Kind.TEST,
             number(found, phone),
             shop.locale,
-            channel=Channel.SMS,
             again_by=person_id,
         ),
     )
@@ -452,3 +447,38 @@ async def forget_number(tx: Tx, *, shop_id: int, phone: str) -> None:
     """The number goes from messages, but those about orders that still need their contact, and from waitlists."""
     await queries.forget_address(tx, shop_id=shop_id, email=phone)
     await sms_queries.forget_number(tx, shop_id=shop_id, phone=phone)
+
+
+class Sms:
+    """What others come for."""
+
+    KINDS = KINDS
+    Form = Form
+    NoSms = NoSms
+    NotAPhone = NotAPhone
+
+    checked_words = staticmethod(checked_words)
+    forget_number = staticmethod(forget_number)
+    form_of = staticmethod(form_of)
+    gateway = staticmethod(gateway)
+    has_room = staticmethod(has_room)
+    is_too_long = staticmethod(is_too_long)
+    is_wanted = staticmethod(is_wanted)
+    may_name = staticmethod(may_name)
+    note_reports = staticmethod(note_reports)
+    number = staticmethod(number)
+    offers = staticmethod(offers)
+    ours = staticmethod(ours)
+    path_of = staticmethod(path_of)
+    preview = staticmethod(preview)
+    remove = staticmethod(remove)
+    save = staticmethod(save)
+    save_words = staticmethod(save_words)
+    send_test = staticmethod(send_test)
+    sends = staticmethod(sends)
+    tell_me_of_place = staticmethod(tell_me_of_place)
+    trouble = staticmethod(trouble)
+    used_today = staticmethod(used_today)
+    want = staticmethod(want)
+    want_no_more = staticmethod(want_no_more)
+    words = staticmethod(words)

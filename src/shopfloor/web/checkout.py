@@ -129,7 +129,7 @@ async def checkout(
         texts = await _texts(tx, request, found, begun)
         online = await paying.ways(tx, request, shop_id=found.id, currency=found.currency)
         asks_fapiao = await fapiao.is_offered(tx, shop_id=found.id)
-        offers_sms = await notifications.sms.offers(tx, shop_id=found.id)
+        offers_sms = await notifications.Sms.offers(tx, shop_id=found.id)
     values = {"method": online[0].name if online else "transfer"}
     if known is not None:
         country = {} if begun.quote.asks_country else {"country": str(known.address.get("country") or "")}
@@ -220,7 +220,7 @@ async def send_checkout(
         "code": code, "sms": sms, "fapiao_kind": fapiao_kind, "fapiao_title": fapiao_title, "fapiao_tax_id": fapiao_tax_id,
         "fapiao_email": fapiao_email,
     }  # fmt: skip
-    picking = customers.area(area_region, area_city, area_district) if pick else None
+    picking = customers.Area.chosen(area_region, area_city, area_district) if pick else None
     if fill or picking is not None:
         values |= customers.filled_in(pasted) if picking is None else picking.filled_in(street)
         look, street, city, region, postcode = (
@@ -246,7 +246,7 @@ async def send_checkout(
             )  # fmt: skip
             texts = await _texts(tx, request, found, begun)
             online = await paying.ways(tx, request, shop_id=found.id, currency=found.currency)
-            offers_sms = await notifications.sms.offers(tx, shop_id=found.id)
+            offers_sms = await notifications.Sms.offers(tx, shop_id=found.id)
         trouble = Trouble()
         if refused is not None:
             trouble = Trouble(fields={"code": message_of(refused, language)})
@@ -300,7 +300,7 @@ async def send_checkout(
             )  # fmt: skip
             texts = await _texts(tx, request, found, begun)
             online = await paying.ways(tx, request, shop_id=found.id, currency=found.currency)
-            offers_sms = await notifications.sms.offers(tx, shop_id=found.id)
+            offers_sms = await notifications.Sms.offers(tx, shop_id=found.id)
         _count_misses(guard, begun, shopper, network)
         if begun.order_id is not None and refusal.code == _BASKET_CHANGED:
             return RedirectResponse(f"/s/{found.slug}/orders/{begun.order_id}", status_code=303)
@@ -311,7 +311,7 @@ async def send_checkout(
     if sms and phone.strip():
         async with db.transaction() as tx:
             said = language.words.gettext(WANTED)
-            await notifications.sms.want(tx, shop_id=found.id, order_id=order.id, phone=phone, wording=said)
+            await notifications.Sms.want(tx, shop_id=found.id, order_id=order.id, phone=phone, wording=said)
     if wanted is not None:
         # The order stands, whatever becomes of this.
         with suppress(Refusal):
@@ -447,7 +447,7 @@ def _checkout_page(
         is_remembered=is_remembered,
         chosen_address=chosen_address,
         pastes=pastes_addresses(shop, language),
-        area=picking or customers.area_of(*(values.get(name, "") for name in ("region", "city", "street"))),
+        area=picking or customers.Area.of(*(values.get(name, "") for name in ("region", "city", "street"))),
         picking=picking is not None,
         offers_sms=offers_sms,
         wanted=WANTED,
@@ -488,8 +488,8 @@ async def receipt(
         send_to = await returns.send_to(tx, shop_id=found.id)
         asked_fapiao = await fapiao.of_order(tx, shop_id=found.id, order_id=order_id)
         offers_fapiao = await fapiao.is_offered(tx, shop_id=found.id)
-        offers_sms = await notifications.sms.offers(tx, shop_id=found.id)
-        by_sms = await notifications.sms.is_wanted(tx, shop_id=found.id, order_id=order_id)
+        offers_sms = await notifications.Sms.offers(tx, shop_id=found.id)
+        by_sms = await notifications.Sms.is_wanted(tx, shop_id=found.id, order_id=order_id)
     order = view.order
     return render(
         request,
@@ -742,7 +742,7 @@ async def waitlist(
             for variant in variants.values()
         }
         days = {place.id: await kept_for(tx, place) for place in places}
-        by_sms = await notifications.sms.sends(tx, shop_id=found.id, kind=notifications.Kind.PLACE_OFFERED)
+        by_sms = await notifications.Sms.sends(tx, shop_id=found.id, kind=notifications.Kind.PLACE_OFFERED)
     response = render(
         request,
         "shop/waitlist.html",

@@ -7,17 +7,17 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from functools import partial
 from operator import attrgetter
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from fastapi import Form, Path, Query, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from shopfloor import accounts, customers, shoppers
+from shopfloor import accounts, customers, notifications, shoppers
 from shopfloor.accounts import Shop
 from shopfloor.kernel import paging, phones, secrets
 from shopfloor.kernel.database import Tx
-from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.errors import Conflict, Refusal
 from shopfloor.kernel.http import Db, is_secure, user_agent
 from shopfloor.kernel.keyring import Keyring
 from shopfloor.kernel.route_access import public
@@ -42,6 +42,9 @@ _CODE_SECONDS: Final = 15 * 60
 Text = Annotated[str, Form(max_length=1000)]
 Next = Annotated[str, Query(max_length=500)]
 NextForm = Annotated[str, Form(max_length=500)]
+# What one signs in with.
+Way = Literal["mail", "phone"]
+WayForm = Annotated[Way, Form()]
 Code = Annotated[str, Path(pattern="^[0-9]{6}$")]
 
 # What somebody says yes to; it is kept with the answer.
@@ -153,7 +156,7 @@ async def sign_in_page(request: Request, shop: str, shopper: Shopper, db: Db, ne
         found = await accounts.shop_by_slug(tx, shop)
         if await customer_of(tx, request, found, shopper) is not None:
             return RedirectResponse(_inside(next, found), status_code=303)
-        by_phone = await customers.signing_in.by_phone_too(tx, shop_id=found.id)
+        by_phone = await _by_phone(tx, found)
     return _page(
         request, "account_sign_in.html", shop=found, values={}, errors={}, next=next, by_phone=by_phone
     )
@@ -171,7 +174,7 @@ async def ask_code(
     """Send a code to this address, or number.  The answer is the same whoever has it."""
     async with db.transaction() as tx:
         found = await accounts.shop_by_slug(tx, shop)
-        by_phone = await customers.signing_in.by_phone_too(tx, shop_id=found.id)
+        by_phone = await _by_phone(tx, found)
     language = language_of(request, found.locale)
     try:
         async with db.transaction() as tx:
@@ -196,7 +199,7 @@ async def ask_code(
         )
     query = f"?next={next}" if next and languages.own_path(next) == next and "&" not in next else ""
     response = RedirectResponse(f"/s/{found.slug}/account/code{query}", status_code=303)
-    _remember(response, request, found, asked)
+    _remember(response, request, found, asked.device)
     return response
 
 
@@ -205,17 +208,23 @@ def _network_of(request: Request) -> int | None:
     return None if networks is None or request.client is None else networks.key(request.client.host)
 
 
-def _remember(response: Response, request: Request, shop: Shop, asked: customers.Asked) -> None:
+def _remember(response: Response, request: Request, shop: Shop, device: str) -> None:
     """The browser waits for the code."""
     response.set_cookie(
         CODE_COOKIE,
-        asked.device,
+        device,
         max_age=_CODE_SECONDS,
         path=f"/s/{shop.slug}/account",
         httponly=True,
         samesite="lax",
         secure=is_secure(request),
     )
+
+
+async def _by_phone(tx: Tx, shop: Shop) -> bool:
+    """Whether one may sign in by a code sent to a phone."""
+    kind = notifications.Kind.SIGN_IN_CODE
+    return await notifications.Sms.sends(tx, shop_id=shop.id, kind=kind) is not None
 
 
 def _shown(contact: str | None) -> str | None:
@@ -348,8 +357,8 @@ async def my_account(request: Request, shop: str, shopper: Shopper, db: Db) -> R
         )
         said = await customers.consents(tx, shop_id=found.id, customer_id=customer.id)
         wants = await customers.account.wants_news(tx, customer=customer)
-        reminders = await customers.account.reminders(tx, customer=customer)
-        by_phone = await customers.signing_in.by_phone_too(tx, shop_id=found.id)
+        reminders = await customers.account.reader_of(customer).reminders(tx)
+        by_phone = await _by_phone(tx, found)
     return _page(
         request,
         "account.html",
@@ -415,7 +424,7 @@ def _contact_page(
     request: Request,
     found: Shop,
     customer: customers.Customer,
-    way: customers.Way,
+    way: Way,
     *,
     contact: str = "",
     refusal: Refusal | None = None,
@@ -427,7 +436,7 @@ def _contact_page(
         status=200 if refusal is None else refusal.status,
         shop=found,
         way=way,
-        now=customer.email if way is customers.Way.MAIL else _shown(customer.proven_phone),
+        current=customer.email if way == "mail" else _shown(customer.proven_phone),
         values={"contact": contact},
         errors={"contact": error} if error else {},
     )
@@ -435,9 +444,7 @@ def _contact_page(
 
 @router.get("/account/contact")
 @public
-async def contact_page(
-    request: Request, shop: str, shopper: Shopper, db: Db, way: customers.Way = customers.Way.MAIL
-) -> Response:
+async def contact_page(request: Request, shop: str, shopper: Shopper, db: Db, way: Way = "mail") -> Response:
     async with db.transaction() as tx:
         found, customer = await _mine(tx, request, shop, shopper)
     return _contact_page(request, found, customer, way)
@@ -451,7 +458,7 @@ async def ask_contact(
     shopper: Shopper,
     db: Db,
     contact: Text = "",
-    way: Annotated[customers.Way, Form()] = customers.Way.MAIL,
+    way: WayForm = "mail",
 ) -> Response:
     """Send a code to what is to be the new contact.  The answer is the same whoever has it."""
     async with db.transaction() as tx:
@@ -470,7 +477,7 @@ async def ask_contact(
     except Refusal as refusal:
         return _contact_page(request, found, customer, way, contact=contact, refusal=refusal)
     response = RedirectResponse(f"/s/{found.slug}/account/contact/code", status_code=303)
-    _remember(response, request, found, asked)
+    _remember(response, request, found, asked.device)
     return response
 
 
@@ -510,14 +517,9 @@ async def change_contact(request: Request, shop: str, shopper: Shopper, db: Db, 
     async with db.transaction() as tx:
         found, customer = await _mine(tx, request, shop, shopper)
         waits = await customers.signing_in.waits_for(tx, shop_id=found.id, device=device, changes=customer.id)
-        contact = await customers.signing_in.proven(
-            tx, shop_id=found.id, device=device, code=code, changes=customer.id
+        refusal = await customers.signing_in.change_contact(
+            tx, shop=found, customer=customer, device=device, code=code, token=token
         )
-        refusal = contact if isinstance(contact, Refusal) else None
-        if not isinstance(contact, Refusal):
-            refusal = await customers.contacts.change(
-                tx, shop=found, customer=customer, contact=contact, token=token
-            )
     if refusal is not None:
         return _contact_code_page(request, found, waits, refusal)
     response = _back(f"/s/{found.slug}/account#contact", request, N_("Saved. Other devices are signed out."))
@@ -527,16 +529,14 @@ async def change_contact(request: Request, shop: str, shopper: Shopper, db: Db, 
 
 @router.post("/account/contact/remove")
 @public
-async def remove_contact(
-    request: Request, shop: str, shopper: Shopper, db: Db, way: Annotated[customers.Way, Form()]
-) -> Response:
+async def remove_contact(request: Request, shop: str, shopper: Shopper, db: Db, way: WayForm) -> Response:
     try:
         async with db.transaction() as tx:
             found, customer = await _mine(tx, request, shop, shopper)
             await customers.contacts.remove(
                 tx, shop=found, customer=customer, way=way, token=token_of(request) or ""
             )
-    except customers.LastContact as refusal:
+    except Conflict as refusal:
         response = RedirectResponse(f"/s/{shop}/account#contact", status_code=303)
         flash(response, "bad", message_of(refusal, language_of(request)))
         return response
@@ -587,7 +587,7 @@ def _address_page(
         shop=found,
         address_id=address_id,
         pastes=pastes_addresses(found, language),
-        area=picking or customers.area_of(form.region, form.city, form.street),
+        area=picking or customers.Area.of(form.region, form.city, form.street),
         picking=picking is not None,
         values={**asdict(form), "is_default": is_default},
         errors=errors,
@@ -631,7 +631,7 @@ async def add_address(
         form = replace(form, **customers.filled_in(pasted))
         return _address_page(request, found, form, is_default=bool(is_default))
     if pick:
-        area = customers.area(area_region, area_city, area_district)
+        area = customers.Area.chosen(area_region, area_city, area_district)
         form = replace(form, **area.filled_in(form.street))
         return _address_page(request, found, form, is_default=bool(is_default), picking=area)
     try:
@@ -648,9 +648,7 @@ async def address(request: Request, shop: str, address_id: UUID, shopper: Shoppe
     async with db.transaction() as tx:
         found, customer = await _mine(tx, request, shop, shopper)
         kept = await customers.account.address(tx, customer=customer, address_id=address_id)
-    return _address_page(
-        request, found, customers.account.form_of(kept), address_id=address_id, is_default=kept.is_default
-    )
+    return _address_page(request, found, kept.form, address_id=address_id, is_default=kept.is_default)
 
 
 @router.post("/account/addresses/{address_id}")
@@ -683,7 +681,7 @@ async def change_address(
         form = replace(form, **customers.filled_in(pasted))
         return _address_page(request, found, form, address_id=address_id, is_default=bool(is_default))
     if pick:
-        area = customers.area(area_region, area_city, area_district)
+        area = customers.Area.chosen(area_region, area_city, area_district)
         form = replace(form, **area.filled_in(form.street))
         return _address_page(
             request, found, form, address_id=address_id, is_default=bool(is_default), picking=area

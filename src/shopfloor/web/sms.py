@@ -37,7 +37,7 @@ class NoSuchLink(NotFound):
 async def follow(code: Code, db: Db) -> Response:
     """On to the page that a message is about.  Raises NoSuchLink."""
     async with db.transaction() as tx:
-        found = await notifications.sms.path_of(tx, code=code)
+        found = await notifications.Sms.path_of(tx, code=code)
         if found is None:
             raise NoSuchLink
         shop = await accounts.shop(tx, found[0])
@@ -55,7 +55,7 @@ async def report(request: Request, key: ReportKey, db: Db) -> Response:
     """What a gateway says became of messages, as JSON or a form; the address is its password.  Said twice is said once."""
     body = (await request.body())[:_MOST_REPORT].decode("utf-8", "replace")
     async with db.transaction() as tx:
-        changed = await notifications.sms.note_reports(tx, key=key, body=body)
+        changed = await notifications.Sms.note_reports(tx, key=key, body=body)
     if changed is None:
         raise NoSuchLink
     # Gateways repeat what is not answered with 200.
@@ -83,20 +83,20 @@ async def want_texts(
         phone = view.order.contact_phone
         if wanted:
             said = words.gettext(WANTED)
-            done = await notifications.sms.want(
+            done = await notifications.Sms.want(
                 tx, shop_id=found.id, order_id=order_id, phone=phone, wording=said
             )
         else:
-            await notifications.sms.want_no_more(tx, shop_id=found.id, order_id=order_id, phone=phone)
+            await notifications.Sms.want_no_more(tx, shop_id=found.id, order_id=order_id, phone=phone)
             done = True
     query = "" if key is None else f"?key={key}"
     response = RedirectResponse(f"/s/{found.slug}/orders/{order_id}{query}#texts", status_code=303)
     if not done:
-        flash(response, "bad", message_of(notifications.sms.NotAPhone(), language_of(request, found.locale)))
+        flash(response, "bad", message_of(notifications.Sms.NotAPhone(), language_of(request, found.locale)))
     elif wanted:
         flash(response, "good", words.gettext("We'll text you about this order."))
     else:
-        flash(response, "good", words.gettext("This shop won't text you any more."))
+        flash(response, "good", words.gettext("This shop won't text you again."))
     return response
 
 
@@ -118,7 +118,7 @@ async def tell_of_place(
             places = await purchases.places(tx, buyer=shopper, shop_id=found.id)
             if waiting_id not in {place.id for place in places}:
                 raise purchases.WaitingNotFound
-            await notifications.sms.tell_me_of_place(
+            await notifications.Sms.tell_me_of_place(
                 tx,
                 shop_id=found.id,
                 waiting_id=waiting_id,
@@ -126,7 +126,7 @@ async def tell_of_place(
                 phone=phone,
                 locale=language_of(request, found.locale).tag,
             )
-    except (notifications.sms.NotAPhone, notifications.sms.NoSms, TooManyMessages) as refusal:
+    except (notifications.Sms.NotAPhone, notifications.Sms.NoSms, TooManyMessages) as refusal:
         flash(response, "bad", message_of(refusal, language_of(request)))
         return response
     flash(response, "good", speak(request).gettext("We'll text you when it's your turn."))

@@ -24,10 +24,9 @@ from shopfloor.customers.service import (
     erase,
     forget_erased,
     note_order,
-    notes,
     of_order,
     orders_of,
-    spent,
+    profile,
 )
 
 __all__ = [
@@ -50,9 +49,8 @@ __all__ = [
     "filled_in",
     "forget_erased",
     "note_order",
-    "notes",
     "of_order",
     "orders_of",
+    "profile",
     "signing_in",
-    "spent",
 ]

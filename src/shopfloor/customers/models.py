@@ -176,6 +176,20 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class Profile:
+    """A customer as the shop sees one.  `orders`: the last hundred, newest first; `spent`: a row for each currency;
+    `consents`: each yes and no, newest first; `addresses`: the default first.
+    """
+
+    customer: Customer
+    orders: list[Bought]
+    spent: list[Spent]
+    consents: list[Consent]
+    notes: list[Note]
+    addresses: list[Address]
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
     device: str
     started_at: datetime

@@ -16,7 +16,7 @@ from shopfloor.customers.models import (
     Customer,
     Erased,
     Listed,
-    Note,
+    Profile,
     Spent,
     UnknownCustomer,
     Why,
@@ -146,8 +146,17 @@ async def consents(tx: Tx, *, shop_id: int, customer_id: UUID) -> list[Consent]:
     return await queries.consents(tx, shop_id=shop_id, customer_id=customer_id)
 
 
-async def notes(tx: Tx, *, shop_id: int, customer_id: UUID) -> list[Note]:
-    return await queries.notes(tx, shop_id=shop_id, customer_id=customer_id)
+async def profile(tx: Tx, *, shop_id: int, customer_id: UUID) -> Profile:
+    """Raises UnknownCustomer."""
+    found = await customer(tx, shop_id=shop_id, customer_id=customer_id)
+    return Profile(
+        found,
+        orders=await orders_of(tx, shop_id=shop_id, customer_id=customer_id),
+        spent=await spent(tx, shop_id=shop_id, customer_id=customer_id),
+        consents=await consents(tx, shop_id=shop_id, customer_id=customer_id),
+        notes=await queries.notes(tx, shop_id=shop_id, customer_id=customer_id),
+        addresses=await queries.addresses(tx, shop_id=shop_id, customer_id=customer_id),
+    )
 
 
 async def add_note(tx: Tx, *, actor: Actor, customer_id: UUID, words: str) -> None:

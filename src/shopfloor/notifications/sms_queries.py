@@ -228,9 +228,9 @@ async def use(tx: Tx, *, shop_id: int, what: bytes, units: int, most: int) -> bo
         await tx.run(
             """
             INSERT INTO notifications.sms_used AS u (shop_id, day, what, units)
-            SELECT %(shop_id)s, (now() AT TIME ZONE 'UTC')::date, %(what)s, %(units)s WHERE %(units)s <= %(most)s
+            SELECT %(shop_id)s, (now() AT TIME ZONE 'UTC')::date, %(what)s, %(units)s::int WHERE %(units)s::int <= %(most)s::int
             ON CONFLICT (shop_id, day, what) DO UPDATE SET units = u.units + excluded.units
-             WHERE u.units + excluded.units <= %(most)s
+             WHERE u.units + excluded.units <= %(most)s::int
             """,
             shop_id=shop_id,
             what=what,

@@ -253,7 +253,16 @@ async def send_checkout(
         _count_misses(guard, begun, shopper, network)
         status = 200 if refused is None else refused.status
         return _checkout_page(
-            request, found, begun, texts, values, trouble, online, offers_sms, status=status, asks_fapiao=asks_fapiao
+            request,
+            found,
+            begun,
+            texts,
+            values,
+            trouble,
+            online,
+            offers_sms,
+            status=status,
+            asks_fapiao=asks_fapiao,
         )
     chosen = await paying.chosen(db, request, shop=found, method=method)
     form = orders.Form(

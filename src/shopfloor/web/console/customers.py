@@ -47,22 +47,17 @@ async def listing(
 @router.get("/{customer_id}")
 async def one(desk: Viewer, customer_id: UUID) -> Response:
     async with desk.work() as tx:
-        found = await customers.customer(tx, shop_id=desk.shop.id, customer_id=customer_id)
-        bought = await customers.orders_of(tx, shop_id=desk.shop.id, customer_id=customer_id)
-        spent = await customers.spent(tx, shop_id=desk.shop.id, customer_id=customer_id)
-        consents = await customers.consents(tx, shop_id=desk.shop.id, customer_id=customer_id)
-        notes = await customers.notes(tx, shop_id=desk.shop.id, customer_id=customer_id)
-        addresses = await customers.account.addresses(tx, customer=found)
+        found = await customers.profile(tx, shop_id=desk.shop.id, customer_id=customer_id)
         members = await accounts.members(tx, shop_id=desk.shop.id)
     return desk.page(
         "customer.html",
         active="customers",
-        customer=found,
-        orders=bought,
-        spent=spent,
-        consents=consents,
-        notes=notes,
-        addresses=addresses,
+        customer=found.customer,
+        orders=found.orders,
+        spent=found.spent,
+        consents=found.consents,
+        notes=found.notes,
+        addresses=found.addresses,
         names={each.person_id: each.name or each.email for each in members},
         amount=Money,
     )

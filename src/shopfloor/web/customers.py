@@ -529,10 +529,15 @@ async def change_contact(request: Request, shop: str, shopper: Shopper, db: Db, 
 
 @router.post("/account/contact/remove")
 @public
-async def remove_contact(request: Request, shop: str, shopper: Shopper, db: Db, way: WayForm) -> Response:
+async def remove_contact(
+    request: Request, shop: str, shopper: Shopper, db: Db, way: Annotated[Way | None, Form()] = None
+) -> Response:
+    """Without a `way` nothing is removed."""
     try:
         async with db.transaction() as tx:
             found, customer = await _mine(tx, request, shop, shopper)
+            if way is None:
+                return RedirectResponse(f"/s/{found.slug}/account#contact", status_code=303)
             await customers.contacts.remove(
                 tx, shop=found, customer=customer, way=way, token=token_of(request) or ""
             )

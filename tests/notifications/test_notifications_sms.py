@@ -15,7 +15,7 @@ from shopfloor import accounts, fulfilment, notifications
 from shopfloor.kernel import phones
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.values import new_id
-from shopfloor.notifications import Kind, NewNotice, Notice, State, sms
+from shopfloor.notifications import Kind, NewNotice, Notice, State, sms, sms_sending
 from shopfloor.notifications.models import Channel, UnknownPlaceholder
 from shopfloor.notifications.sms_models import MOST_TO_NUMBER, Size, long, short, size_of
 from shopfloor.notifications.sms_sending import MOST_TRIES, Texter
@@ -334,9 +334,111 @@ async def test_a_slow_gateway_is_not_waited_for(
     fake.answer = lambda _: "slow"
     hasty = Texter(database, ORIGIN, BOX, allowed=LOCAL, seconds=0.2)
     assert await hasty.run_once() == 1
-    await hasty.close()
     [kept] = await notices(market)
     assert (kept.state, kept.code) == (State.QUEUED, "sms_no_answer")
+    # Neither does it keep other shops waiting: it is asked later, and the shop is told why.
+    await due(market)
+    assert (await hasty.run_once(), len(fake.got)) == (0, 1)
+    await hasty.close()
+    async with market.db.transaction() as tx:
+        found = await sms.gateway(tx, shop_id=market.shop_id)
+        assert found is not None
+        trouble = await sms.trouble(tx, gateway=found)
+    assert trouble is not None
+    assert trouble.reason == "The server was too slow."
+
+
+async def test_a_gateway_that_takes_its_time_lets_other_shops_have_their_turn(
+    market: Market, fake: FakeGateway, texter: Texter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await save(market, form(fake))
+    await tell(market, times=3)
+    await tell(market, phone=OF_ORDER, times=3)
+    monkeypatch.setattr(sms_sending, "ROUND_SECONDS", 0.0)
+
+    assert await texter.run_once() == 6
+    assert len(fake.taken) == sms_sending.AT_ONCE
+    states = [each.state for each in await notices(market)]
+    assert (states.count(State.SENT), states.count(State.QUEUED)) == (4, 2)
+    await due(market)
+    await texter.run_once()
+    assert len({each.fields["id"] for each in fake.taken}) == len(fake.taken) == 6
+
+
+async def test_what_strangers_ask_for_leaves_room_for_what_buyers_wait_for(
+    market: Market, fake: FakeGateway, texter: Texter
+) -> None:
+    await save(market, form(fake, most_a_day="4"))
+    async with market.db.transaction() as tx:
+        for n in range(5):
+            code = NewNotice(market.shop_id, new_id(), Kind.SIGN_IN_CODE, f"+861380000111{n}", "en")
+            await notifications.tell(tx, code, box=BOX, secret="/s/garden/account/code/123456")
+    await texter.run_once()
+    assert (len(fake.taken), await used(market)) == (3, 3)
+    async with market.db.transaction() as tx:
+        assert not await sms.has_room(tx, shop_id=market.shop_id)
+    await tell(market)
+    await texter.run_once()
+    assert (len(fake.taken), await used(market)) == (4, 4)
+
+    await save(market, form(fake, most_a_day="5", kinds=(Kind.SIGN_IN_CODE,)))
+    async with market.db.transaction() as tx:
+        assert await sms.has_room(tx, shop_id=market.shop_id), "nothing else is sent"
+
+
+@pytest.mark.parametrize(
+    ("written", "region"),
+    [
+        ("+44 9098 790000", "GB"),
+        ("+44 70 1234 5678", "GB"),
+        ("+44 7797 712345", "GB"),
+        ("+49 900 1234567", "DE"),
+        ("0800 1234567", "DE"),
+        ("030 123456", "DE"),
+        ("010 1234 5678", "CN"),
+        ("400 810 8888", "CN"),
+        ("+1 900 555 0123", "US"),
+        ("+1 876 555 0123", "US"),
+        ("+1 800 555 0123", "US"),
+        ("+7 701 234 5678", "RU"),
+        ("+881 612 345 678", "US"),
+    ],
+)
+async def test_nothing_goes_to_numbers_that_cost_extra_or_are_no_mobile_phone(
+    market: Market, written: str, region: str
+) -> None:
+    await save(market, form(None, region=region, countries=region))
+    async with market.db.transaction() as tx:
+        found = await sms.gateway(tx, shop_id=market.shop_id)
+        assert found is not None
+        with pytest.raises(sms.NotAPhone):
+            sms.number(found, written)
+    assert await notices(market) == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "state", "code"),
+    [
+        # Nothing is followed, wherever it leads.
+        ((302, ""), State.REFUSED, "sms_refused"),
+        ((200, "[" * 100_000), State.QUEUED, "sms_later"),
+        ((200, '{"code": 0, "data": {"id": "' + "x" * 5_000_000 + '"}}'), State.QUEUED, "sms_later"),
+        ((200, '{"code": {"0": 0}}'), State.QUEUED, "sms_later"),
+        ((200, '{"code": true}'), State.QUEUED, "sms_later"),
+        ((200, "\x00"), State.QUEUED, "sms_later"),
+        ((204, ""), State.QUEUED, "sms_later"),
+    ],
+    ids=["redirect", "deep", "huge", "nested", "true", "zero", "empty"],
+)
+async def test_what_a_gateway_says_is_read_with_care(
+    market: Market, fake: FakeGateway, texter: Texter, answer: tuple[int, str], state: State, code: str
+) -> None:
+    await save(market, form(fake))
+    await tell(market)
+    fake.answer = lambda _: answer
+    await texter.run_once()
+    [kept] = await notices(market)
+    assert (kept.state, kept.code, len(fake.got), await used(market)) == (state, code, 1, 0)
 
 
 async def test_a_day_has_a_limit_for_the_shop_and_for_a_number(

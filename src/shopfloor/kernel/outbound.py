@@ -239,9 +239,12 @@ class Outbound:
                     data += part
                     if len(data) > _MOST_ANSWER:
                         break
-                return Posted(answer.status, data[:_MOST_ANSWER].decode("utf-8", "replace"))
+                # A zero could not be kept.
+                return Posted(
+                    answer.status, data[:_MOST_ANSWER].decode("utf-8", "replace").replace("\0", "\ufffd")
+                )
         except TimeoutError:
-            raise Unreachable("The server was too slow.", sent=True) from None
+            raise Unreachable("The server was too slow.", sent=True, slow=True) from None
         except _UNSENT as problem:
             raise Unreachable(problem=type(problem).__name__) from problem
         except (httpx.InvalidURL, *_TROUBLE, OSError) as problem:

@@ -41,6 +41,18 @@ def country_of(number: str) -> str:
         return ""
 
 
+def is_mobile(number: str) -> bool:
+    """Whether a number in full is of a mobile phone, or could be one where a country's numbers don't tell (+1): none that
+    costs extra, is free, or moves with a person.
+    """
+    kinds = phonenumbers.PhoneNumberType
+    try:
+        found = phonenumbers.number_type(phonenumbers.parse(number))
+    except phonenumbers.NumberParseException:
+        return False
+    return found in {kinds.MOBILE, kinds.FIXED_LINE_OR_MOBILE}
+
+
 def at_home(number: str) -> str:
     """Its digits without the country."""
     try:

@@ -203,9 +203,9 @@ async def sends(tx: Tx, *, shop_id: int, kind: Kind) -> Gateway | None:
 
 
 def number(gateway: Gateway, written: str) -> str:
-    """The number in full.  Raises NotAPhone for what is none, or of a country this shop sends nothing to."""
+    """The number in full.  Raises NotAPhone for what is no mobile phone's, or of a country this shop sends nothing to."""
     found = phones.e164(written, region=gateway.region)
-    if not found or phones.country_of(found) not in gateway.countries:
+    if not found or phones.country_of(found) not in gateway.countries or not phones.is_mobile(found):
         raise NotAPhone(field="phone")
     return found
 
@@ -309,10 +309,10 @@ def number_key(phone: str) -> bytes:
     return sha256(f"sms {phone}".encode()).digest()
 
 
-async def take(tx: Tx, *, gateway: Gateway, phone: str, segments: int) -> str:
+async def take(tx: Tx, *, gateway: Gateway, kind: Kind, phone: str, segments: int) -> str:
     """Count what is about to leave; '' or why it may not."""
     fits = await sms_queries.use(
-        tx, shop_id=gateway.shop_id, what=_SHOP, units=segments, most=gateway.most_a_day
+        tx, shop_id=gateway.shop_id, what=_SHOP, units=segments, most=gateway.most_for(kind)
     )
     if not fits:
         return "day_limit"
@@ -331,9 +331,10 @@ async def give_back(tx: Tx, *, gateway: Gateway, phone: str, segments: int) -> N
 
 
 async def has_room(tx: Tx, *, shop_id: int) -> bool:
-    """Whether today's limit leaves room for a message."""
+    """Whether today's limit leaves room for a code."""
     found = await sms_queries.gateway(tx, shop_id=shop_id)
-    return found is not None and await used_today(tx, shop_id=shop_id) < found.most_a_day
+    most = 0 if found is None else found.most_for(Kind.SIGN_IN_CODE)
+    return await used_today(tx, shop_id=shop_id) < most
 
 
 async def used_today(tx: Tx, *, shop_id: int) -> int:

@@ -32,6 +32,8 @@ CLAIM_SECONDS: Final = 240.0
 MOST_TRIES: Final = 4
 # It does not know us, or the address is wrong: no message is at fault.
 _NOT_LET_IN: Final = frozenset({401, 403, 404, 405, 407})
+# Then it is the turn of other shops.
+ROUND_SECONDS: Final = 10.0
 _TROUBLE_WAITS: Final = (5.0, 30.0, 120.0, 300.0)
 
 _log = logs.get("notifications")
@@ -79,7 +81,7 @@ class Texter:
         return sum(await asyncio.gather(*work))
 
     async def _drain(self, shop_id: int, gateway: Gateway | None) -> int:
-        done = 0
+        done, until = 0, monotonic() + ROUND_SECONDS
         while True:
             claim = new_id()
             async with self.db.transaction() as tx:
@@ -98,7 +100,7 @@ class Texter:
                 closed = None if gateway is None else await sms_queries.sealed(tx, shop_id=shop_id)
             done += len(batch)
             opened = Sealed() if gateway is None or closed is None else sms.opened(self.box, gateway, closed)
-            if not await self._send(claim, batch, made, gateway, opened):
+            if not await self._send(claim, batch, made, gateway, opened, until):
                 return done
 
     async def _send(
@@ -108,13 +110,15 @@ class Texter:
         made: Mapping[UUID, composing.Composed],
         gateway: Gateway | None,
         sealed: Sealed,
+        until: float,
     ) -> bool:
-        """False where the gateway takes nothing more just now."""
+        """False where the gateway takes nothing more just now, or its time is up."""
         endings = [_ended_already(each, made[each.id], gateway) for each in batch]
         ready = [each for each, ended in zip(batch, endings, strict=True) if ended is None]
         async with self.db.transaction() as tx:
             await queries.end(tx, claim=claim, endings=[each for each in endings if each is not None])
         assert gateway is not None or not ready, "kept"
+        is_over = False
         for start in range(0, len(ready), AT_ONCE):
             assert gateway is not None, "there is something to send"
             chunk = await self._taken(claim, ready[start : start + AT_ONCE], made, gateway)
@@ -122,23 +126,26 @@ class Texter:
                 *(self._ask(gateway, sealed, each, made[each.id]) for each in chunk)
             )
             trouble = next((each.trouble for each in outcomes if each.trouble), "")
+            is_over = bool(trouble) or monotonic() >= until
             async with self.db.transaction() as tx:
                 for each, outcome in zip(chunk, outcomes, strict=True):
                     if not outcome.left:
                         parts = size_of(made[each.id].text).parts
                         await sms.give_back(tx, gateway=gateway, phone=each.recipient, segments=parts)
                 await queries.end(tx, claim=claim, endings=[each.ending for each in outcomes])
-                if trouble:
+                if is_over:
                     rest = [_back(each, "") for each in ready[start + AT_ONCE :]]
                     await queries.end(tx, claim=claim, endings=rest)
             if trouble:
                 await self._trouble(gateway, trouble)
                 return False
+            if is_over:
+                break
         if gateway is not None and ready:
             self._troubles.pop(gateway.target, None)
             async with self.db.transaction() as tx:
                 await queries.forget_trouble(tx, target=gateway.target)
-        return True
+        return not is_over
 
     async def _taken(
         self,
@@ -153,7 +160,9 @@ class Texter:
             ended: list[Ending] = []
             for each in chunk:
                 parts = size_of(made[each.id].text).parts
-                why = await sms.take(tx, gateway=gateway, phone=each.recipient, segments=parts)
+                why = await sms.take(
+                    tx, gateway=gateway, kind=each.kind, phone=each.recipient, segments=parts
+                )
                 if why:
                     ended.append(
                         Ending(each.id, State.FAILED, made[each.id].letter.subject, why, counted=False)
@@ -181,7 +190,9 @@ class Texter:
         except Unreachable as refusal:
             if not refusal.facts.get("sent"):
                 return _Outcome(_back(each, refusal.message), left=False, trouble=refusal.message)
-            return _Outcome(_unsure(each, made, refusal.message))
+            # One that hangs keeps other shops waiting: it is asked less and less often.
+            slow = refusal.message if refusal.facts.get("slow") else ""
+            return _Outcome(_unsure(each, made, refusal.message), trouble=slow)
         subject, reply = made.letter.subject, f"{answer.status} {answer.text}".strip()
         said = answer_of(gateway, answer.status, answer.text)
         if said.taken:

@@ -34,7 +34,8 @@ NOUNS: Final = frozenset({
 })  # fmt: skip
 # With a noun in their name and no id in them.
 # A tax number is written on a document; it names no row.
-NO_IDS: Final = frozenset({"limit_per_show", "tax_id"})
+# "report_id" is the name of a field in the reports of a gateway.
+NO_IDS: Final = frozenset({"limit_per_show", "report_id", "tax_id"})
 # What tells whose turn it was, and what goes on by itself.
 LOGS: Final = frozenset({
     "accounts.attempt", "accounts.form_answer", "accounts.session", "kernel.consumer", "live.presence_lease",

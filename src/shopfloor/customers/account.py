@@ -8,7 +8,14 @@ from uuid import UUID
 import msgspec
 
 from shopfloor import notifications, orders
-from shopfloor.customers import queries, service, signing_in
+from shopfloor.customers import (
+    account_queries,
+    order_queries,
+    queries,
+    service,
+    signing_in,
+    signing_in_queries,
+)
 from shopfloor.customers.models import (
     MOST_ADDRESSES,
     Address,
@@ -47,7 +54,7 @@ async def bought(
     limit: int = 50,
 ) -> list[Bought]:
     """Orders of the account and of this browser, newest first, a page of them (`kernel.paging`)."""
-    return await queries.bought(
+    return await order_queries.bought(
         tx,
         shop_id=shop_id,
         shopper=shopper,
@@ -75,7 +82,11 @@ async def at_checkout(
 ) -> AtCheckout:
     """`token`: of the session; `address_id`: the one that was chosen."""
     customer = await signing_in.signed_in(tx, shop_id=shop_id, token=token, shopper=shopper)
-    listed = [] if customer is None else await queries.addresses(tx, shop_id=shop_id, customer_id=customer.id)
+    listed = (
+        []
+        if customer is None
+        else await account_queries.addresses(tx, shop_id=shop_id, customer_id=customer.id)
+    )
     known = await _remembered(tx, shop_id, shopper, customer, listed, address_id)
     others = await signing_in.others(tx, shop_id=shop_id, token=token, shopper=shopper)
     return AtCheckout(customer, listed, known, others)
@@ -94,11 +105,11 @@ async def _remembered(
         chosen = next((each for each in listed if each.id == address_id), None) or next(iter(listed), None)
         if chosen is not None:
             return Remembered(chosen.name, chosen.phone or _phone(customer), customer.email, _parts(chosen))
-        last = await queries.newest_of_customer(tx, shop_id=shop_id, customer_id=customer.id)
+        last = await order_queries.newest_of_customer(tx, shop_id=shop_id, customer_id=customer.id)
         if last is None:
             return Remembered(customer.name, _phone(customer), customer.email, {})
         return Remembered(last.contact_name, last.contact_phone, customer.email, last.address or {})
-    last = await queries.newest_of_browser(tx, shop_id=shop_id, shopper=shopper)
+    last = await order_queries.newest_of_browser(tx, shop_id=shop_id, shopper=shopper)
     if last is None:
         return None
     return Remembered(last.contact_name, last.contact_phone, last.contact_email, last.address or {})
@@ -114,7 +125,7 @@ def _parts(address: Address) -> dict[str, Any]:
 
 async def forget_browser(tx: Tx, *, shop_id: int, shopper: UUID) -> None:
     """Fill in nothing of what was ordered with this browser so far."""
-    await queries.forget_browser(tx, shop_id=shop_id, shopper=shopper)
+    await order_queries.forget_browser(tx, shop_id=shop_id, shopper=shopper)
 
 
 # The own name and addresses
@@ -128,7 +139,7 @@ async def rename(tx: Tx, *, customer: Customer, name: str) -> None:
 
 async def addresses(tx: Tx, *, customer: Customer) -> list[Address]:
     """The default first."""
-    return await queries.addresses(tx, shop_id=customer.shop_id, customer_id=customer.id)
+    return await account_queries.addresses(tx, shop_id=customer.shop_id, customer_id=customer.id)
 
 
 def tidied(form: AddressForm) -> AddressForm:
@@ -149,15 +160,15 @@ def tidied(form: AddressForm) -> AddressForm:
 async def add_address(tx: Tx, *, customer: Customer, form: AddressForm, is_default: bool = False) -> UUID:
     """The first one is the default.  Raises AddressRefused, TooManyAddresses."""
     clean = tidied(form)
-    await queries.lock_customer(tx, shop_id=customer.shop_id, customer_id=customer.id)
-    listed = await queries.addresses(tx, shop_id=customer.shop_id, customer_id=customer.id)
+    await account_queries.lock_customer(tx, shop_id=customer.shop_id, customer_id=customer.id)
+    listed = await account_queries.addresses(tx, shop_id=customer.shop_id, customer_id=customer.id)
     if len(listed) >= MOST_ADDRESSES:
         raise TooManyAddresses(most=MOST_ADDRESSES)
     is_default = is_default or not listed
     if is_default:
-        await queries.clear_default(tx, shop_id=customer.shop_id, customer_id=customer.id)
+        await account_queries.clear_default(tx, shop_id=customer.shop_id, customer_id=customer.id)
     address_id = new_id()
-    await queries.insert_address(
+    await account_queries.insert_address(
         tx,
         address_id=address_id,
         form=clean,
@@ -181,7 +192,7 @@ async def change_address(
 ) -> None:
     """Raises AddressRefused, UnknownAddress."""
     clean = tidied(form)
-    if not await queries.update_address(
+    if not await account_queries.update_address(
         tx, address_id=address_id, form=clean, shop_id=customer.shop_id, customer_id=customer.id
     ):
         raise UnknownAddress
@@ -191,9 +202,9 @@ async def change_address(
 
 async def make_default(tx: Tx, *, customer: Customer, address_id: UUID) -> None:
     """Raises UnknownAddress."""
-    await queries.lock_customer(tx, shop_id=customer.shop_id, customer_id=customer.id)
-    await queries.clear_default(tx, shop_id=customer.shop_id, customer_id=customer.id)
-    if not await queries.set_default(
+    await account_queries.lock_customer(tx, shop_id=customer.shop_id, customer_id=customer.id)
+    await account_queries.clear_default(tx, shop_id=customer.shop_id, customer_id=customer.id)
+    if not await account_queries.set_default(
         tx, address_id=address_id, shop_id=customer.shop_id, customer_id=customer.id
     ):
         raise UnknownAddress
@@ -201,15 +212,15 @@ async def make_default(tx: Tx, *, customer: Customer, address_id: UUID) -> None:
 
 async def remove_address(tx: Tx, *, customer: Customer, address_id: UUID) -> None:
     """Another becomes the default where this one was.  Raises UnknownAddress."""
-    await queries.lock_customer(tx, shop_id=customer.shop_id, customer_id=customer.id)
-    was_default = await queries.delete_address(
+    await account_queries.lock_customer(tx, shop_id=customer.shop_id, customer_id=customer.id)
+    was_default = await account_queries.delete_address(
         tx, address_id=address_id, shop_id=customer.shop_id, customer_id=customer.id
     )
     if was_default is None:
         raise UnknownAddress
-    left = await queries.addresses(tx, shop_id=customer.shop_id, customer_id=customer.id)
+    left = await account_queries.addresses(tx, shop_id=customer.shop_id, customer_id=customer.id)
     if was_default and left:
-        await queries.set_default(
+        await account_queries.set_default(
             tx, address_id=left[0].id, shop_id=customer.shop_id, customer_id=customer.id
         )
 
@@ -223,7 +234,7 @@ def reader_of(customer: Customer) -> notifications.Reader:
 
 async def wants_news(tx: Tx, *, customer: Customer) -> bool:
     """Whether news and offers may be sent: the last answer was yes, and nobody has unsubscribed since."""
-    said = await queries.consents(tx, shop_id=customer.shop_id, customer_id=customer.id)
+    said = await account_queries.consents(tx, shop_id=customer.shop_id, customer_id=customer.id)
     if not said or not said[0].granted or not customer.email:
         return False
     return not await reader_of(customer).has_unsubscribed(tx)
@@ -231,7 +242,7 @@ async def wants_news(tx: Tx, *, customer: Customer) -> bool:
 
 async def answer_news(tx: Tx, *, customer: Customer, granted: bool, source: Source, wording: str) -> None:
     """Keep a yes or a no, with its time, where it was said, and the words that were asked."""
-    await queries.insert_consent(
+    await account_queries.insert_consent(
         tx,
         consent_id=new_id(),
         shop_id=customer.shop_id,
@@ -249,8 +260,8 @@ async def answer_news(tx: Tx, *, customer: Customer, granted: bool, source: Sour
 
 async def all_that_is_kept(tx: Tx, *, customer: Customer) -> dict[str, Any]:
     """Everything of a customer, as JSON.  Chat only of browsers in which they signed in: others are not proved theirs."""
-    joined = await queries.joined(tx, shop_id=customer.shop_id, customer_id=customer.id)
-    browsers = await queries.browsers(tx, shop_id=customer.shop_id, customer_id=customer.id)
+    joined = await order_queries.joined(tx, shop_id=customer.shop_id, customer_id=customer.id)
+    browsers = await signing_in_queries.browsers(tx, shop_id=customer.shop_id, customer_id=customer.id)
     told = {
         "customer": service.as_json(customer),
         "orders": [
@@ -261,15 +272,15 @@ async def all_that_is_kept(tx: Tx, *, customer: Customer) -> dict[str, Any]:
             }
             for each in joined
         ],
-        "addresses": await queries.addresses(tx, shop_id=customer.shop_id, customer_id=customer.id),
-        "consents": await queries.consents(tx, shop_id=customer.shop_id, customer_id=customer.id),
+        "addresses": await account_queries.addresses(tx, shop_id=customer.shop_id, customer_id=customer.id),
+        "consents": await account_queries.consents(tx, shop_id=customer.shop_id, customer_id=customer.id),
         "sessions": [
             {"device": each.device, "started_at": each.started_at, "seen_at": each.seen_at}
             for each in await signing_in.sessions(tx, shop_id=customer.shop_id, customer_id=customer.id)
         ],
         "notes_of_the_shop": [
             {"text": each.text, "at": each.at}
-            for each in await queries.notes(tx, shop_id=customer.shop_id, customer_id=customer.id)
+            for each in await account_queries.notes(tx, shop_id=customer.shop_id, customer_id=customer.id)
         ],
         "messages": [
             told
@@ -281,7 +292,7 @@ async def all_that_is_kept(tx: Tx, *, customer: Customer) -> dict[str, Any]:
         "unsubscribed": bool(customer.email) and await reader_of(customer).has_unsubscribed(tx),
         "unsubscribed_from_sms": customer.proven_phone is not None
         and await notifications.Reader(customer.shop_id, customer.proven_phone).has_unsubscribed(tx),
-        "chat": await queries.said(tx, shop_id=customer.shop_id, shoppers=browsers),
+        "chat": await account_queries.said(tx, shop_id=customer.shop_id, shoppers=browsers),
         "browsers": browsers,
     }
     kept: dict[str, Any] = msgspec.to_builtins(told)

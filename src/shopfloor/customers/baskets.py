@@ -4,7 +4,7 @@ import secrets
 from uuid import UUID, uuid5
 
 from shopfloor import accounts, live, notifications, stock
-from shopfloor.customers import queries
+from shopfloor.customers import basket_queries
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import now
 
@@ -21,9 +21,9 @@ async def remind(tx: Tx, *, shop_id: int, show_id: int) -> int:
             kept.setdefault(each.buyer, []).append(each)
     told = 0
     currency = (await accounts.shop(tx, shop_id)).currency
-    for contact in await queries.contacts(tx, shop_id=shop_id, buyers=list(kept)) if kept else []:
+    for contact in await basket_queries.contacts(tx, shop_id=shop_id, buyers=list(kept)) if kept else []:
         key = secrets.token_urlsafe(18)
-        if not contact.email or not await queries.insert_basket(
+        if not contact.email or not await basket_queries.insert_basket(
             tx, shop_id=shop_id, show_id=show_id, buyer=contact.buyer, key=key, until=until
         ):
             continue

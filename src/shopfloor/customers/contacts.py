@@ -10,7 +10,7 @@ from uuid import UUID
 
 from shopfloor import notifications
 from shopfloor.accounts import Shop
-from shopfloor.customers import queries
+from shopfloor.customers import account_queries, order_queries, queries, signing_in_queries
 from shopfloor.customers.models import (
     ContactTaken,
     Customer,
@@ -44,8 +44,8 @@ async def join_by_phone(tx: Tx, *, shop_id: int, customer_id: UUID, phone: str) 
     same = phones.same([each.contact_phone for each in found], phone, region=region)
     if same:
         mine = [found[place].id for place in same]
-        await queries.claim_orders(tx, shop_id=shop_id, customer_id=customer_id, order_ids=mine)
-    guests = await queries.guests_by_phone(tx, shop_id=shop_id, forms=_forms(phone), but=customer_id)
+        await order_queries.claim_orders(tx, shop_id=shop_id, customer_id=customer_id, order_ids=mine)
+    guests = await order_queries.guests_by_phone(tx, shop_id=shop_id, forms=_forms(phone), but=customer_id)
     await _absorb(tx, shop_id=shop_id, guests=guests, customer_id=customer_id)
 
 
@@ -57,7 +57,7 @@ def _forms(phone: str) -> list[str]:
 
 async def _absorb(tx: Tx, *, shop_id: int, guests: Sequence[UUID], customer_id: UUID) -> None:
     if guests:
-        await queries.move_orders(tx, shop_id=shop_id, guests=guests, customer_id=customer_id)
+        await order_queries.move_orders(tx, shop_id=shop_id, guests=guests, customer_id=customer_id)
         await queries.move_notes(tx, shop_id=shop_id, guests=guests, customer_id=customer_id)
         await queries.delete_guests(tx, shop_id=shop_id, guests=guests)
 
@@ -66,7 +66,7 @@ async def change(tx: Tx, *, shop: Shop, customer: Customer, contact: str, token:
     """The contact, just proved, becomes the account's, in place of the one before, whose reader is told; other devices are
     signed out.  Returns ContactTaken.
     """
-    await queries.lock_customer(tx, shop_id=shop.id, customer_id=customer.id)
+    await account_queries.lock_customer(tx, shop_id=shop.id, customer_id=customer.id)
     by_mail = way_of(contact) is Way.MAIL
     if by_mail:
         other = await queries.with_email(tx, shop_id=shop.id, email=contact)
@@ -89,7 +89,9 @@ async def change(tx: Tx, *, shop: Shop, customer: Customer, contact: str, token:
     )
     if not by_mail:
         await join_by_phone(tx, shop_id=shop.id, customer_id=customer.id, phone=contact)
-    await queries.delete_other_sessions(tx, shop_id=shop.id, customer_id=customer.id, token=hashed(token))
+    await signing_in_queries.delete_other_sessions(
+        tx, shop_id=shop.id, customer_id=customer.id, token=hashed(token)
+    )
     before = customer.email if by_mail else customer.proven_phone or ""
     if before != contact:
         await _notice(tx, shop, customer, before or customer.email or customer.proven_phone or "")
@@ -98,14 +100,14 @@ async def change(tx: Tx, *, shop: Shop, customer: Customer, contact: str, token:
 
 async def remove(tx: Tx, *, shop: Shop, customer: Customer, way: str, token: str) -> None:
     """`way`: "mail" or "phone".  Raises LastContact."""
-    await queries.lock_customer(tx, shop_id=shop.id, customer_id=customer.id)
+    await account_queries.lock_customer(tx, shop_id=shop.id, customer_id=customer.id)
     found = await queries.customer(tx, shop_id=shop.id, customer_id=customer.id)
     assert found is not None, "locked"
     if not found.proven_phone or not found.email or found.proven_at is None:
         raise LastContact
     by_mail = way == Way.MAIL
     if by_mail:
-        guests = await queries.guests_by_phone(
+        guests = await order_queries.guests_by_phone(
             tx, shop_id=shop.id, forms=_forms(found.proven_phone), but=found.id
         )
         await _absorb(tx, shop_id=shop.id, guests=guests, customer_id=found.id)
@@ -119,7 +121,9 @@ async def remove(tx: Tx, *, shop: Shop, customer: Customer, way: str, token: str
         digits=digits_of(found.proven_phone) if by_mail else "",
         phone_proven_at=found.phone_proven_at if by_mail else None,
     )
-    await queries.delete_other_sessions(tx, shop_id=shop.id, customer_id=found.id, token=hashed(token))
+    await signing_in_queries.delete_other_sessions(
+        tx, shop_id=shop.id, customer_id=found.id, token=hashed(token)
+    )
     await _notice(tx, shop, found, found.email if by_mail else found.proven_phone)
 
 

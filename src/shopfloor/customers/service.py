@@ -7,7 +7,7 @@ from uuid import UUID
 
 from shopfloor import accounts, notifications, orders
 from shopfloor.accounts import Actor, NotAllowed, Permission
-from shopfloor.customers import queries
+from shopfloor.customers import account_queries, order_queries, queries, signing_in_queries
 from shopfloor.customers.models import (
     SHORTEST_PHONE,
     SHOWN_ORDERS,
@@ -32,11 +32,11 @@ _LONGEST_NOTE: Final = 2000
 
 async def note_order(tx: Tx, *, shop_id: int, order_id: UUID) -> None:
     """Whose an order is: of whoever was signed in, else of its address, else of its telephone number."""
-    placed = await queries.placed(tx, shop_id=shop_id, order_id=order_id)
+    placed = await order_queries.placed(tx, shop_id=shop_id, order_id=order_id)
     if placed is None:
         return
-    join = partial(queries.join, tx, shop_id=shop_id, order_id=order_id)
-    signed_in = await queries.signed_in_with(tx, shop_id=shop_id, shopper=placed.buyer)
+    join = partial(order_queries.join, tx, shop_id=shop_id, order_id=order_id)
+    signed_in = await signing_in_queries.signed_in_with(tx, shop_id=shop_id, shopper=placed.buyer)
     if signed_in is not None:
         await join(customer_id=signed_in, why=Why.SIGNED_IN)
         return
@@ -133,7 +133,7 @@ async def of_order(tx: Tx, *, shop_id: int, order_id: UUID) -> UUID | None:
 
 async def orders_of(tx: Tx, *, shop_id: int, customer_id: UUID) -> list[Bought]:
     """The last hundred, newest first."""
-    return await queries.bought_by(tx, shop_id=shop_id, customer_id=customer_id, limit=SHOWN_ORDERS)
+    return await order_queries.bought_by(tx, shop_id=shop_id, customer_id=customer_id, limit=SHOWN_ORDERS)
 
 
 async def spent(tx: Tx, *, shop_id: int, customer_id: UUID) -> list[Spent]:
@@ -143,7 +143,7 @@ async def spent(tx: Tx, *, shop_id: int, customer_id: UUID) -> list[Spent]:
 
 async def consents(tx: Tx, *, shop_id: int, customer_id: UUID) -> list[Consent]:
     """Each yes and no, newest first."""
-    return await queries.consents(tx, shop_id=shop_id, customer_id=customer_id)
+    return await account_queries.consents(tx, shop_id=shop_id, customer_id=customer_id)
 
 
 async def profile(tx: Tx, *, shop_id: int, customer_id: UUID) -> Profile:
@@ -154,8 +154,8 @@ async def profile(tx: Tx, *, shop_id: int, customer_id: UUID) -> Profile:
         orders=await orders_of(tx, shop_id=shop_id, customer_id=customer_id),
         spent=await spent(tx, shop_id=shop_id, customer_id=customer_id),
         consents=await consents(tx, shop_id=shop_id, customer_id=customer_id),
-        notes=await queries.notes(tx, shop_id=shop_id, customer_id=customer_id),
-        addresses=await queries.addresses(tx, shop_id=shop_id, customer_id=customer_id),
+        notes=await account_queries.notes(tx, shop_id=shop_id, customer_id=customer_id),
+        addresses=await account_queries.addresses(tx, shop_id=shop_id, customer_id=customer_id),
     )
 
 
@@ -165,7 +165,7 @@ async def add_note(tx: Tx, *, actor: Actor, customer_id: UUID, words: str) -> No
     kept = text.prose(words, field="note", longest=_LONGEST_NOTE).strip()
     if not kept:
         raise text.UnusableText(field="note", shortest=1)
-    await queries.insert_note(
+    await account_queries.insert_note(
         tx,
         note_id=new_id(),
         shop_id=found.shop_id,
@@ -195,8 +195,8 @@ async def forget(tx: Tx, *, customer: Customer, actor: Actor | None = None) -> E
     Only the orders that are theirs: nobody erases another's by naming a telephone number or sharing a browser.
     """
     shop_id = customer.shop_id
-    joined = await queries.joined(tx, shop_id=shop_id, customer_id=customer.id)
-    browsers = await queries.browsers(tx, shop_id=shop_id, customer_id=customer.id)
+    joined = await order_queries.joined(tx, shop_id=shop_id, customer_id=customer.id)
+    browsers = await signing_in_queries.browsers(tx, shop_id=shop_id, customer_id=customer.id)
     erasure = await orders.erasure.erase(
         tx,
         actor=actor,
@@ -208,10 +208,10 @@ async def forget(tx: Tx, *, customer: Customer, actor: Actor | None = None) -> E
     )
     if customer.email:
         await notifications.Reader(shop_id, customer.email).forget(tx)
-        await queries.forget_codes_to(tx, shop_id=shop_id, email=customer.email)
+        await signing_in_queries.forget_codes_to(tx, shop_id=shop_id, email=customer.email)
     if customer.proven_phone:
         await notifications.Sms.forget_number(tx, shop_id=shop_id, phone=customer.proven_phone)
-        await queries.forget_codes_to(tx, shop_id=shop_id, email=customer.proven_phone)
+        await signing_in_queries.forget_codes_to(tx, shop_id=shop_id, email=customer.proven_phone)
     await queries.delete_customer(tx, shop_id=shop_id, customer_id=customer.id)
     return Erased(erasure.erased, erasure.waiting)
 

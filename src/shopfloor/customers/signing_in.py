@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 
 from shopfloor import notifications, stock
 from shopfloor.accounts import Shop
-from shopfloor.customers import contacts, queries
+from shopfloor.customers import basket_queries, contacts, queries, signing_in_queries
 from shopfloor.customers.models import (
     BY_SHOP,
     CODE_DIGITS,
@@ -62,8 +62,10 @@ async def ask_code(
     """
     found = await reachable(tx, shop_id=shop.id, contact=contact)
     keys = {contact_key(shop.id, found), _key(f"network {network}"), _key(f"shop {shop.id}")}
-    await queries.lock_sending(tx, keys=sorted(keys))
-    sent = await queries.sent(tx, shop_id=shop.id, email=found, network=network, lately=QUARTER, most=BY_SHOP)
+    await signing_in_queries.lock_sending(tx, keys=sorted(keys))
+    sent = await signing_in_queries.sent(
+        tx, shop_id=shop.id, email=found, network=network, lately=QUARTER, most=BY_SHOP
+    )
     if sent.to_lately >= TO_ADDRESS[0] or sent.from_lately >= FROM_NETWORK[0]:
         raise TooManyCodes(again_in=int(QUARTER.total_seconds()))
     if sent.to_today >= TO_ADDRESS[1] or sent.from_today >= FROM_NETWORK[1] or sent.by_shop >= BY_SHOP:
@@ -73,7 +75,7 @@ async def ask_code(
         raise TooManyCodes(again_in=86_400)
     code_id, device = uuid4(), secrets.token_urlsafe(32)
     code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
-    await queries.insert_code(
+    await signing_in_queries.insert_code(
         tx,
         code_id=code_id,
         shop_id=shop.id,
@@ -84,7 +86,7 @@ async def ask_code(
         lasts=CODE_LASTS,
     )
     if changes is not None:
-        await queries.insert_change(tx, code_id=code_id, shop_id=shop.id, customer_id=changes.id)
+        await signing_in_queries.insert_change(tx, code_id=code_id, shop_id=shop.id, customer_id=changes.id)
     kinds = notifications.Kind
     await notifications.tell(
         tx,
@@ -136,7 +138,7 @@ async def waits_for(tx: Tx, *, shop_id: int, device: str | None, changes: UUID |
     """Where the code that this browser asked for went; None when it waits for none."""
     if not device:
         return None
-    return await queries.code_email(tx, shop_id=shop_id, devices=_devices(device), changes=changes)
+    return await signing_in_queries.code_email(tx, shop_id=shop_id, devices=_devices(device), changes=changes)
 
 
 async def proven(
@@ -146,17 +148,21 @@ async def proven(
 
     CodeOver where the browser waits for no code, it is over, or was tried too often; else WrongCode with `left`.
     """
-    row = None if not device else await queries.lock_code(tx, shop_id=shop_id, devices=_devices(device))
+    row = (
+        None
+        if not device
+        else await signing_in_queries.lock_code(tx, shop_id=shop_id, devices=_devices(device))
+    )
     if row is None or device is None or row.is_over or row.tries >= MOST_TRIES or row.changes != changes:
         return CodeOver()
     typed = typed_code(code)
     if not secrets.compare_digest(bytes(row.secret), hashed_code(row.id, device, typed)):
-        await queries.count_try(tx, code_id=row.id)
+        await signing_in_queries.count_try(tx, code_id=row.id)
         left = MOST_TRIES - row.tries - 1
         return WrongCode(left=left, field="code") if left else CodeOver()
-    await queries.use_code(tx, code_id=row.id)
+    await signing_in_queries.use_code(tx, code_id=row.id)
     # Two who prove one number at a time are one after the other.
-    await queries.lock_sending(tx, keys=[contact_key(shop_id, row.email)])
+    await signing_in_queries.lock_sending(tx, keys=[contact_key(shop_id, row.email)])
     return row.email
 
 
@@ -201,8 +207,8 @@ async def sign_in(
         )
     token = secrets.token_urlsafe(32)
     # One account at a time in a browser.
-    await queries.delete_sessions_of_browser(tx, shop_id=shop_id, shopper=shopper)
-    await queries.insert_session(
+    await signing_in_queries.delete_sessions_of_browser(tx, shop_id=shop_id, shopper=shopper)
+    await signing_in_queries.insert_session(
         tx,
         token=hashed(token),
         shop_id=shop_id,
@@ -211,7 +217,7 @@ async def sign_in(
         device="".join(filter(str.isprintable, browser))[:_DEVICE_LETTERS],
         lasts=SESSION_LASTS,
     )
-    await queries.insert_browser(tx, shop_id=shop_id, customer_id=customer.id, shopper=shopper)
+    await signing_in_queries.insert_browser(tx, shop_id=shop_id, customer_id=customer.id, shopper=shopper)
     await stock.paid(tx, shop_id=shop_id, hold_id=None, buyer=shopper)
     return Opened(token, customer)
 
@@ -220,12 +226,16 @@ async def signed_in(tx: Tx, *, shop_id: int, token: str | None, shopper: UUID) -
     """Whose session this is in this shop; None where there is none.  Using it moves its end on."""
     if not token:
         return None
-    row = await queries.session(tx, shop_id=shop_id, token=hashed(token))
+    row = await signing_in_queries.session(tx, shop_id=shop_id, token=hashed(token))
     if row is None:
         return None
     if row.stale or row.shopper != shopper:
-        await queries.move_session_on(tx, token=hashed(token), shopper=shopper, lasts=SESSION_LASTS)
-        await queries.insert_browser(tx, shop_id=shop_id, customer_id=row.customer_id, shopper=shopper)
+        await signing_in_queries.move_session_on(
+            tx, token=hashed(token), shopper=shopper, lasts=SESSION_LASTS
+        )
+        await signing_in_queries.insert_browser(
+            tx, shop_id=shop_id, customer_id=row.customer_id, shopper=shopper
+        )
         await stock.paid(tx, shop_id=shop_id, hold_id=None, buyer=shopper)
     return await queries.customer(tx, shop_id=shop_id, customer_id=row.customer_id)
 
@@ -235,10 +245,10 @@ async def others(tx: Tx, *, shop_id: int, token: str | None, shopper: UUID, key:
     after a show was followed here (`key`, where it is followed just now).
     """
     if key:
-        await queries.open_basket(tx, shop_id=shop_id, key=key, shopper=shopper)
-    found = await queries.opened_baskets(tx, shop_id=shop_id, shopper=shopper)
+        await basket_queries.open_basket(tx, shop_id=shop_id, key=key, shopper=shopper)
+    found = await basket_queries.opened_baskets(tx, shop_id=shop_id, shopper=shopper)
     if token:
-        found += await queries.shoppers_of_session(tx, shop_id=shop_id, token=hashed(token))
+        found += await signing_in_queries.shoppers_of_session(tx, shop_id=shop_id, token=hashed(token))
     return [each for each in dict.fromkeys(found) if each != shopper]
 
 
@@ -255,18 +265,20 @@ async def sign_out(tx: Tx, *, shop_id: int, token: str | None, everywhere: bool 
     if not token:
         return
     if everywhere:
-        row = await queries.session(tx, shop_id=shop_id, token=hashed(token))
+        row = await signing_in_queries.session(tx, shop_id=shop_id, token=hashed(token))
         if row is not None:
-            await queries.delete_sessions(tx, shop_id=shop_id, customer_id=row.customer_id)
-    await queries.delete_session(tx, shop_id=shop_id, token=hashed(token))
+            await signing_in_queries.delete_sessions(tx, shop_id=shop_id, customer_id=row.customer_id)
+    await signing_in_queries.delete_session(tx, shop_id=shop_id, token=hashed(token))
 
 
 async def sessions(tx: Tx, *, shop_id: int, customer_id: UUID, token: str = "") -> list[Session]:
-    return await queries.sessions(tx, shop_id=shop_id, customer_id=customer_id, token=hashed(token))
+    return await signing_in_queries.sessions(
+        tx, shop_id=shop_id, customer_id=customer_id, token=hashed(token)
+    )
 
 
 async def forget_over(tx: Tx) -> None:
     """Codes, sessions and links to baskets that are over."""
-    await queries.forget_codes(tx)
-    await queries.delete_expired_sessions(tx)
-    await queries.delete_baskets(tx)
+    await signing_in_queries.forget_codes(tx)
+    await signing_in_queries.delete_expired_sessions(tx)
+    await basket_queries.delete_baskets(tx)

@@ -23,7 +23,7 @@ from shopfloor.fulfilment import events as fulfilment_events
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.values import new_id
-from shopfloor.notifications import Kind, NewNotice, State, heard, queries, telling
+from shopfloor.notifications import Kind, NewNotice, State, heard, sending_queries, telling
 from shopfloor.notifications.models import CannotGoAgain
 from shopfloor.notifications.sending import Sender
 from shopfloor.orders import events as order_events
@@ -337,17 +337,17 @@ async def test_who_dies_leaves_at_most_one_duplicate_of_what_was_in_its_hands(
 ) -> None:
     """It dies after the server took the first ten, before that is written down."""
     await tell(market, *(f"shopper{n}@example.com" for n in range(25)))
-    written = queries.end
+    written = sending_queries.end
     dead = asyncio.CancelledError("kill -9")
 
     async def die(*_: Any, **__: Any) -> int:
         raise dead
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(queries, "end", die)
+        patch.setattr(sending_queries, "end", die)
         with pytest.raises(asyncio.CancelledError):
             await sender.run_once()
-    assert queries.end is written
+    assert sending_queries.end is written
     assert len(post.taken) == 10
 
     await claims_run_out(database)

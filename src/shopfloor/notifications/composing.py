@@ -11,7 +11,7 @@ from shopfloor.kernel import logs
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.secrets import Box, CannotOpen
-from shopfloor.notifications import queries, sms_queries
+from shopfloor.notifications import settings_queries, sms_queries, told_queries
 from shopfloor.notifications.letters import About, Context, Letter, write, write_text
 from shopfloor.notifications.models import TRAITS, Channel, Kind, Wording
 from shopfloor.notifications.sms_models import short
@@ -68,15 +68,15 @@ async def compose(
     order_ids = sorted({each.order_id for each in notices if each.order_id is not None})
     shops = {shop_id: await accounts.shop(tx, shop_id) for shop_id in shop_ids}
     terms = {shop_id: await policies.shop_terms(tx, shop_id=shop_id) for shop_id in shop_ids}
-    words = _by_shop(await queries.wordings(tx, shop_ids=shop_ids))
+    words = _by_shop(await settings_queries.wordings(tx, shop_ids=shop_ids))
     by_sms = sorted({each.shop_id for each in notices if each.channel == Channel.SMS})
     short_words = {
         (row.shop_id, row.kind, row.locale): row.words
         for row in (await sms_queries.words(tx, shop_ids=by_sms) if by_sms else [])
     }
-    told = {each.id: each for each in await queries.told(tx, ids=order_ids)} if order_ids else {}
-    lines = _by_order(await queries.told_lines(tx, ids=order_ids) if order_ids else [])
-    bundles = _by_order(await queries.told_bundles(tx, ids=order_ids) if order_ids else [])
+    told = {each.id: each for each in await told_queries.told(tx, ids=order_ids)} if order_ids else {}
+    lines = _by_order(await told_queries.told_lines(tx, ids=order_ids) if order_ids else [])
+    bundles = _by_order(await told_queries.told_bundles(tx, ids=order_ids) if order_ids else [])
     titles = {
         shop_id: await _titles(
             tx,
@@ -133,7 +133,7 @@ def _opened(notice: Told, sealed: Mapping[UUID, bytes], box: Box | None) -> tupl
         return "", "no_link"
 
 
-def _not_needed(kind: Kind, order: queries.Told | None) -> str:
+def _not_needed(kind: Kind, order: told_queries.Told | None) -> str:
     """A reminder of what was done meanwhile is none."""
     if order is None or kind not in {Kind.PAY_REMINDER, Kind.BALANCE_DUE}:
         return ""
@@ -141,7 +141,7 @@ def _not_needed(kind: Kind, order: queries.Told | None) -> str:
     return "" if open_still else "not_needed"
 
 
-def _by_shop(rows: Sequence[queries.ShopWording]) -> dict[int, dict[tuple[str, str], Wording]]:
+def _by_shop(rows: Sequence[settings_queries.ShopWording]) -> dict[int, dict[tuple[str, str], Wording]]:
     found: dict[int, dict[tuple[str, str], Wording]] = {}
     for row in rows:
         words = Wording(Kind(row.kind), row.locale, row.subject, row.intro)
@@ -156,7 +156,9 @@ def _by_order(rows: Sequence[Any]) -> dict[UUID, list[Any]]:
     return found
 
 
-async def _titles(tx: Tx, shop_id: int, lines: Sequence[queries.ToldLine]) -> dict[int, Mapping[str, str]]:
+async def _titles(
+    tx: Tx, shop_id: int, lines: Sequence[told_queries.ToldLine]
+) -> dict[int, Mapping[str, str]]:
     """Translations of titles, where the product is still called what it was called when it was bought."""
     if not lines:
         return {}

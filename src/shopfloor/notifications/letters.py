@@ -19,8 +19,8 @@ from shopfloor.accounts import Shop
 from shopfloor.kernel.currencies import DECIMALS
 from shopfloor.kernel.records import dataclass
 from shopfloor.notifications.models import TO_MERCHANT, Kind, Wording, fill, one_line
-from shopfloor.notifications.queries import Told, ToldBundle, ToldLine
 from shopfloor.notifications.texts import LOCALES, ROLES, TEXTS, WORDS, language_for
+from shopfloor.notifications.told_queries import Told, ToldBundle, ToldLine
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from uuid import UUID
 from shopfloor import live
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
-from shopfloor.notifications import queries
+from shopfloor.notifications import reader_queries
 from shopfloor.notifications.models import is_address
 from shopfloor.notifications.service import hashed
 
@@ -91,18 +91,20 @@ class Reader:
         )
 
     async def has_unsubscribed(self, tx: Tx) -> bool:
-        return await queries.is_unsubscribed(
+        return await reader_queries.is_unsubscribed(
             tx, shop_id=self.shop_id, address=hashed(self.shop_id, self.email)
         )
 
     async def subscribe_again(self, tx: Tx) -> None:
         """Whoever has this address has said so."""
-        await queries.subscribe_again(tx, shop_id=self.shop_id, address=hashed(self.shop_id, self.email))
+        await reader_queries.subscribe_again(
+            tx, shop_id=self.shop_id, address=hashed(self.shop_id, self.email)
+        )
 
     async def forget(self, tx: Tx) -> None:
         """The address goes from messages, but those about orders that still need their contact, and from what it waits
         for.  That it has unsubscribed stays, as a hash.
         """
-        await queries.forget_address(tx, shop_id=self.shop_id, email=self.email)
-        await queries.forget_waiting_address(tx, shop_id=self.shop_id, email=self.email)
-        await queries.forget_reminders(tx, shop_id=self.shop_id, email=self.email)
+        await reader_queries.forget_address(tx, shop_id=self.shop_id, email=self.email)
+        await reader_queries.forget_waiting_address(tx, shop_id=self.shop_id, email=self.email)
+        await reader_queries.forget_reminders(tx, shop_id=self.shop_id, email=self.email)

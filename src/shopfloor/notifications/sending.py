@@ -24,11 +24,11 @@ from shopfloor.kernel.database import Database, DatabaseAway, Tx
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.secrets import Box
 from shopfloor.kernel.values import new_id, now
-from shopfloor.notifications import composing, queries, service
+from shopfloor.notifications import composing, sending_queries, service, settings_queries
 from shopfloor.notifications.letters import Letter
 from shopfloor.notifications.models import MOST_UNCERTAIN, Channel, Kind, MailServer, State, wait_after
-from shopfloor.notifications.queries import Claimed, Ending
 from shopfloor.notifications.rendering import Attachment, Envelope, envelope
+from shopfloor.notifications.sending_queries import Claimed, Ending
 from shopfloor.notifications.sms_sending import Texter
 from shopfloor.notifications.smtp import (
     Accepted,
@@ -72,8 +72,8 @@ class Sender:
     async def run_once(self) -> int:
         """Everything that is due now, of every server that takes it.  Returns how many notices were dealt with."""
         async with self.db.transaction() as tx:
-            await queries.take_back(tx)
-            shop_ids = await queries.shops_due(tx, channel=Channel.MAIL)
+            await sending_queries.take_back(tx)
+            shop_ids = await sending_queries.shops_due(tx, channel=Channel.MAIL)
             servers = await service.servers_of(tx, shop_ids=shop_ids, box=self.box, own=self.own)
         by_server: dict[MailServer | None, list[int]] = {}
         for shop_id, server in servers.items():
@@ -94,7 +94,7 @@ class Sender:
             while True:
                 claim = new_id()
                 async with self.db.transaction() as tx:
-                    batch = await queries.claim(
+                    batch = await sending_queries.claim(
                         tx, shop_ids=shop_ids, claim=claim, seconds=self.claim_seconds, limit=self.batch
                     )
                 if not batch:
@@ -119,7 +119,7 @@ class Sender:
         self._quiet_until[server.target] = monotonic() + pause
         _log.warning("notifications.server_trouble", host=server.host, reason=reason[:300])
         async with self.db.transaction() as tx:
-            await queries.note_trouble(tx, target=server.target, reason=reason, seconds=pause)
+            await settings_queries.note_trouble(tx, target=server.target, reason=reason, seconds=pause)
 
     async def keys(self, server: MailServer, shop_ids: Collection[int]) -> dict[int, mail_signing.Key]:
         """By shop, what signs its mail through this server."""
@@ -141,7 +141,7 @@ class Sender:
         """Whichever process had trouble with it."""
         self._troubles.pop(server.target, None)
         async with self.db.transaction() as tx:
-            await queries.forget_trouble(tx, target=server.target)
+            await settings_queries.forget_trouble(tx, target=server.target)
 
 
 @dataclass(slots=True)
@@ -267,7 +267,7 @@ class _Batch:
         async with self.sender.db.transaction() as tx:
             await self._write_in(tx)
             return frozenset(
-                await queries.hand(tx, ids=ids, claim=self.claim, seconds=self.sender.claim_seconds)
+                await sending_queries.hand(tx, ids=ids, claim=self.claim, seconds=self.sender.claim_seconds)
             )
 
     async def _write(self) -> None:
@@ -277,7 +277,7 @@ class _Batch:
     async def _write_in(self, tx: Tx) -> None:
         endings = self._endings
         if endings:
-            await queries.end(tx, claim=self.claim, endings=endings)
+            await sending_queries.end(tx, claim=self.claim, endings=endings)
             self._endings = []
 
 

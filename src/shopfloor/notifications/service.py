@@ -14,7 +14,17 @@ from shopfloor.kernel.database import Tx
 from shopfloor.kernel.secrets import Box, CannotOpen
 from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.values import new_id, now, whole_number
-from shopfloor.notifications import composing, letters, queries, rendering, sms_queries
+from shopfloor.notifications import (
+    composing,
+    letters,
+    queries,
+    reader_queries,
+    rendering,
+    sending_queries,
+    settings_queries,
+    sms_queries,
+    told_queries,
+)
 from shopfloor.notifications.models import (
     LONGEST_INTRO,
     LONGEST_SUBJECT,
@@ -72,7 +82,9 @@ async def tell(tx: Tx, notice: NewNotice, *, box: Box | None = None, secret: str
     elif by_mail and is_nowhere(recipient):
         state, code = State.KEPT, "nowhere"
     # Who wants no SMS gets none, whatever it is about: there is the mail; but what was asked for just now.
-    elif (traits.may_unsubscribe if by_mail else not traits.asked_for) and await queries.is_unsubscribed(
+    elif (
+        traits.may_unsubscribe if by_mail else not traits.asked_for
+    ) and await reader_queries.is_unsubscribed(
         tx, shop_id=notice.shop_id, address=hashed(notice.shop_id, recipient)
     ):
         state, code = State.DROPPED, "unsubscribed"
@@ -95,8 +107,8 @@ async def something_to_send(tx: Tx, *, own: MailServer | None, box: Callable[[],
     if box is not None:
         await answer_resets(tx, box=box)
     if own is None:
-        await queries.keep_without_server(tx)
-    return await queries.something_due(tx)
+        await sending_queries.keep_without_server(tx)
+    return await sending_queries.something_due(tx)
 
 
 def hashed(shop_id: int, address: str) -> bytes:
@@ -199,7 +211,7 @@ async def send_again(
         raise CannotGoAgain(state=found.state)
     recipient = found.recipient
     if found.order_id is not None:
-        orders = await queries.told(tx, ids=[found.order_id])
+        orders = await told_queries.told(tx, ids=[found.order_id])
         if found.channel is Channel.MAIL:
             recipient = next((each.contact_email for each in orders if each.contact_email), recipient)
     made = await tell(
@@ -238,8 +250,8 @@ def _shown(letter: letters.Letter, at: datetime) -> composing.Shown:
 
 
 async def mail_server(tx: Tx, *, shop_id: int) -> ShopMail | None:
-    rows = await queries.servers(tx, shop_ids=[shop_id])
-    return queries.shown(rows[0]) if rows else None
+    rows = await settings_queries.servers(tx, shop_ids=[shop_id])
+    return settings_queries.shown(rows[0]) if rows else None
 
 
 def about_password(shop_id: int, host: str, username: str) -> str:
@@ -276,19 +288,21 @@ async def save_mail_server(
         raise NotAnAddress(field="sender")
     if reply_to and not is_address(reply_to):
         raise NotAnAddress(field="reply_to")
-    rows = await queries.servers(tx, shop_ids=[shop_id])
+    rows = await settings_queries.servers(tx, shop_ids=[shop_id])
     kept = rows[0] if rows else None
     same = kept is not None and (kept.host.lower(), kept.username) == (host.lower(), username)
     sealed = kept.password if kept is not None and same else None
     if password:
         sealed = box.seal(password, about=about_password(shop_id, host, username))
     server = MailServer(host, port, security, username, "", sender, reply_to)
-    await queries.save_server(tx, shop_id=shop_id, server=server, password=sealed if username else None)
-    await queries.forget_trouble(tx, target=server.target)
+    await settings_queries.save_server(
+        tx, shop_id=shop_id, server=server, password=sealed if username else None
+    )
+    await settings_queries.forget_trouble(tx, target=server.target)
 
 
 async def remove_mail_server(tx: Tx, *, shop_id: int) -> None:
-    await queries.delete_server(tx, shop_id=shop_id)
+    await settings_queries.delete_server(tx, shop_id=shop_id)
 
 
 async def servers_of(
@@ -298,7 +312,7 @@ async def servers_of(
     says that it was not accepted, and the console that it has to be entered again.
     """
     found: dict[int, MailServer | None] = dict.fromkeys(shop_ids, own)
-    for row in await queries.servers(tx, shop_ids=shop_ids):
+    for row in await settings_queries.servers(tx, shop_ids=shop_ids):
         password = ""
         if row.password is not None:
             try:
@@ -313,7 +327,7 @@ async def servers_of(
 
 async def trouble(tx: Tx, *, shop_id: int, own: MailServer | None) -> Trouble | None:
     """Why nothing leaves just now; None while it does."""
-    rows = await queries.servers(tx, shop_ids=[shop_id])
+    rows = await settings_queries.servers(tx, shop_ids=[shop_id])
     server = (
         MailServer(
             rows[0].host, rows[0].port, Security(rows[0].security), rows[0].username, "", rows[0].sender
@@ -321,7 +335,7 @@ async def trouble(tx: Tx, *, shop_id: int, own: MailServer | None) -> Trouble | 
         if rows
         else own
     )
-    return None if server is None else await queries.trouble(tx, target=server.target)
+    return None if server is None else await settings_queries.trouble(tx, target=server.target)
 
 
 async def send_test(tx: Tx, *, shop: Shop, recipient: str, person_id: int) -> UUID:
@@ -342,7 +356,7 @@ async def send_test(tx: Tx, *, shop: Shop, recipient: str, person_id: int) -> UU
 async def wording(tx: Tx, *, shop_id: int) -> dict[tuple[Kind, str], Wording]:
     return {
         (Kind(row.kind), row.locale): Wording(Kind(row.kind), row.locale, row.subject, row.intro)
-        for row in await queries.wordings(tx, shop_ids=[shop_id])
+        for row in await settings_queries.wordings(tx, shop_ids=[shop_id])
     }
 
 
@@ -367,9 +381,9 @@ async def save_wording(tx: Tx, *, shop_id: int, wording: Wording) -> None:
     """Raises what `checked_wording` raises."""
     checked = checked_wording(wording)
     if checked.subject or checked.intro:
-        await queries.save_wording(tx, shop_id=shop_id, wording=checked)
+        await settings_queries.save_wording(tx, shop_id=shop_id, wording=checked)
     else:
-        await queries.delete_wording(tx, shop_id=shop_id, kind=checked.kind, locale=checked.locale)
+        await settings_queries.delete_wording(tx, shop_id=shop_id, kind=checked.kind, locale=checked.locale)
 
 
 def preview(shop: Shop, wording: Wording, *, origin: str) -> composing.Shown:
@@ -402,8 +416,8 @@ async def remind(tx: Tx, *, shop_id: int, show_id: int, email: str, locale: str)
     show = await live.show(tx, shop_id=shop_id, show_id=show_id)
     if show.status != live.ShowStatus.PLANNED:
         raise ShowIsOver
-    await queries.subscribe_again(tx, shop_id=shop_id, address=hashed(shop_id, address))
-    await queries.add_reminder(
+    await reader_queries.subscribe_again(tx, shop_id=shop_id, address=hashed(shop_id, address))
+    await reader_queries.add_reminder(
         tx, reminder_id=new_id(), shop_id=shop_id, show_id=show_id, email=address, locale=language_for(locale)
     )
 
@@ -414,7 +428,7 @@ async def tell_of_place(
     """Where somebody in a waitlist is told that it is their turn.  Raises NotAnAddress."""
     if not is_address(email.strip()):
         raise NotAnAddress(field="email")
-    await queries.save_place_contact(
+    await reader_queries.save_place_contact(
         tx, waiting=waiting_id, shop_id=shop_id, buyer=buyer, email=email.strip(), locale=language_for(locale)
     )
 
@@ -424,8 +438,8 @@ async def unsubscribe(tx: Tx, *, shop_id: int, notice_id: UUID) -> None:
     found = await notice(tx, shop_id=shop_id, notice_id=notice_id)
     if not found.recipient:
         return
-    await queries.unsubscribe(tx, shop_id=shop_id, address=hashed(shop_id, found.recipient))
-    await queries.drop_queued_to(
+    await reader_queries.unsubscribe(tx, shop_id=shop_id, address=hashed(shop_id, found.recipient))
+    await reader_queries.drop_queued_to(
         tx,
         shop_id=shop_id,
         recipient=found.recipient,
@@ -434,14 +448,14 @@ async def unsubscribe(tx: Tx, *, shop_id: int, notice_id: UUID) -> None:
 
 
 async def forget_buyers(tx: Tx, *, shop_id: int, buyers: Sequence[UUID]) -> None:
-    await queries.forget_people(tx, shop_id=shop_id, buyers=buyers)
-    await queries.forget_place_contacts(tx, shop_id=shop_id, buyers=buyers)
+    await reader_queries.forget_people(tx, shop_id=shop_id, buyers=buyers)
+    await reader_queries.forget_place_contacts(tx, shop_id=shop_id, buyers=buyers)
     await sms_queries.forget_places(tx, shop_id=shop_id, buyers=buyers)
 
 
 async def forget_finished(tx: Tx) -> int:
     await sms_queries.forget_used(tx)
-    return await queries.forget_finished(tx, limit=1000)
+    return await reader_queries.forget_finished(tx, limit=1000)
 
 
 # People of the shop
@@ -473,15 +487,15 @@ async def ask_reset(tx: Tx, *, email: str, locale: str) -> None:
     """
     if not is_address(email.strip()):
         raise NotAnAddress(field="email")
-    await queries.ask_reset(tx, address=email.strip().lower(), locale=language_for(locale))
+    await reader_queries.ask_reset(tx, address=email.strip().lower(), locale=language_for(locale))
 
 
 async def answer_resets(tx: Tx, *, box: Callable[[], Box]) -> int:
     """Send the links that were asked for, one in five minutes to an address.  Returns how many."""
     sent = 0
-    for asked in await queries.take_resets(tx, limit=100):
-        person = await queries.membership_of(tx, address=asked.address)
-        if person is None or await queries.told_lately(
+    for asked in await reader_queries.take_resets(tx, limit=100):
+        person = await reader_queries.membership_of(tx, address=asked.address)
+        if person is None or await reader_queries.told_lately(
             tx,
             shop_id=person.shop_id,
             recipient=person.email,

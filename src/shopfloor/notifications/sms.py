@@ -16,7 +16,14 @@ from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.secrets import Box, CannotOpen
 from shopfloor.kernel.values import new_id, now
-from shopfloor.notifications import letters, queries, service, sms_queries
+from shopfloor.notifications import (
+    letters,
+    reader_queries,
+    service,
+    settings_queries,
+    sms_queries,
+    told_queries,
+)
 from shopfloor.notifications.models import (
     Kind,
     NewNotice,
@@ -149,7 +156,7 @@ async def save(tx: Tx, *, box: Box, shop_id: int, form: Form, private: Sequence[
         content = json.dumps({"headers": sealed.headers, "secret": sealed.secret})
         closed = box.seal(content, about=_about(made))
     await sms_queries.save_gateway(tx, gateway=made, sealed=closed)
-    await queries.forget_trouble(tx, target=made.target)
+    await settings_queries.forget_trouble(tx, target=made.target)
 
 
 def _check_url(url: str, private: Sequence[Network]) -> None:
@@ -190,7 +197,7 @@ async def remove(tx: Tx, *, shop_id: int) -> None:
 
 
 async def trouble(tx: Tx, *, gateway: Gateway) -> Trouble | None:
-    return await queries.trouble(tx, target=gateway.target)
+    return await settings_queries.trouble(tx, target=gateway.target)
 
 
 # Who is told
@@ -210,7 +217,7 @@ def number(gateway: Gateway, written: str) -> str:
     return found
 
 
-async def tell_of_order(tx: Tx, notice: NewNotice, order: queries.Told) -> None:
+async def tell_of_order(tx: Tx, notice: NewNotice, order: told_queries.Told) -> None:
     """Beside the mail: where the shop sends this by SMS, and the buyer of the order asked for it."""
     if notice.kind not in KINDS or not order.contact_phone:
         return
@@ -247,7 +254,7 @@ async def want(tx: Tx, *, shop_id: int, order_id: UUID, phone: str, wording: str
         full = number(found, phone)
     except NotAPhone:
         return False
-    await queries.subscribe_again(tx, shop_id=shop_id, address=service.hashed(shop_id, full))
+    await reader_queries.subscribe_again(tx, shop_id=shop_id, address=service.hashed(shop_id, full))
     await sms_queries.want(tx, shop_id=shop_id, order_id=order_id, wording=wording[:500])
     return True
 
@@ -258,7 +265,7 @@ async def want_no_more(tx: Tx, *, shop_id: int, order_id: UUID, phone: str) -> N
     found = await sms_queries.gateway(tx, shop_id=shop_id)
     full = phones.e164(phone, region="" if found is None else found.region)
     if full:
-        await queries.unsubscribe(tx, shop_id=shop_id, address=service.hashed(shop_id, full))
+        await reader_queries.unsubscribe(tx, shop_id=shop_id, address=service.hashed(shop_id, full))
         await sms_queries.drop_queued_to(tx, shop_id=shop_id, phone=full, but=Kind.SIGN_IN_CODE)
 
 
@@ -274,7 +281,7 @@ async def tell_me_of_place(
     if found is None:
         raise NoSms
     full = number(found, phone)
-    await queries.subscribe_again(tx, shop_id=shop_id, address=service.hashed(shop_id, full))
+    await reader_queries.subscribe_again(tx, shop_id=shop_id, address=service.hashed(shop_id, full))
     await sms_queries.save_place(
         tx, waiting=waiting_id, shop_id=shop_id, buyer=buyer, phone=full, locale=language_for(locale)
     )
@@ -446,7 +453,7 @@ def _id(reference: str) -> UUID | None:
 
 async def forget_number(tx: Tx, *, shop_id: int, phone: str) -> None:
     """The number goes from messages, but those about orders that still need their contact, and from waitlists."""
-    await queries.forget_address(tx, shop_id=shop_id, email=phone)
+    await reader_queries.forget_address(tx, shop_id=shop_id, email=phone)
     await sms_queries.forget_number(tx, shop_id=shop_id, phone=phone)
 
 

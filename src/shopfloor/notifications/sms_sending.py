@@ -19,9 +19,9 @@ from shopfloor.kernel.outbound import AddressRefused, Outbound, Unreachable
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.secrets import Box
 from shopfloor.kernel.values import new_id, now
-from shopfloor.notifications import composing, queries, sms, sms_queries
+from shopfloor.notifications import composing, sending_queries, settings_queries, sms, sms_queries
 from shopfloor.notifications.models import MOST_UNCERTAIN, Channel, State, wait_after
-from shopfloor.notifications.queries import Claimed, Ending
+from shopfloor.notifications.sending_queries import Claimed, Ending
 from shopfloor.notifications.sms_models import MOST_SEGMENTS, Gateway, Sealed, answer_of, ask, size_of
 
 SECONDS: Final = 15.0
@@ -70,8 +70,8 @@ class Texter:
     async def run_once(self) -> int:
         """A round.  Returns how many messages were dealt with."""
         async with self.db.transaction() as tx:
-            await queries.take_back(tx)
-            shops = await queries.shops_due(tx, channel=Channel.SMS)
+            await sending_queries.take_back(tx)
+            shops = await sending_queries.shops_due(tx, channel=Channel.SMS)
             found = [(shop_id, await sms.gateway(tx, shop_id=shop_id)) for shop_id in shops]
         work = [
             self._drain(shop_id, gateway)
@@ -85,7 +85,7 @@ class Texter:
         while True:
             claim = new_id()
             async with self.db.transaction() as tx:
-                batch = await queries.claim(
+                batch = await sending_queries.claim(
                     tx,
                     shop_ids=[shop_id],
                     claim=claim,
@@ -116,7 +116,7 @@ class Texter:
         endings = [_ended_already(each, made[each.id], gateway) for each in batch]
         ready = [each for each, ended in zip(batch, endings, strict=True) if ended is None]
         async with self.db.transaction() as tx:
-            await queries.end(tx, claim=claim, endings=[each for each in endings if each is not None])
+            await sending_queries.end(tx, claim=claim, endings=[each for each in endings if each is not None])
         assert gateway is not None or not ready, "kept"
         is_over = False
         for start in range(0, len(ready), AT_ONCE):
@@ -132,10 +132,10 @@ class Texter:
                     if not outcome.left:
                         parts = size_of(made[each.id].text).parts
                         await sms.give_back(tx, gateway=gateway, phone=each.recipient, segments=parts)
-                await queries.end(tx, claim=claim, endings=[each.ending for each in outcomes])
+                await sending_queries.end(tx, claim=claim, endings=[each.ending for each in outcomes])
                 if is_over:
                     rest = [_back(each, "") for each in ready[start + AT_ONCE :]]
-                    await queries.end(tx, claim=claim, endings=rest)
+                    await sending_queries.end(tx, claim=claim, endings=rest)
             if trouble:
                 await self._trouble(gateway, trouble)
                 return False
@@ -144,7 +144,7 @@ class Texter:
         if gateway is not None and ready:
             self._troubles.pop(gateway.target, None)
             async with self.db.transaction() as tx:
-                await queries.forget_trouble(tx, target=gateway.target)
+                await settings_queries.forget_trouble(tx, target=gateway.target)
         return not is_over
 
     async def _taken(
@@ -169,8 +169,8 @@ class Texter:
                     )
                 else:
                     going.append(each)
-            await queries.end(tx, claim=claim, endings=ended)
-            ours = await queries.hand(
+            await sending_queries.end(tx, claim=claim, endings=ended)
+            ours = await sending_queries.hand(
                 tx, ids=[each.id for each in going], claim=claim, seconds=self.claim_seconds
             )
         return [each for each in going if each.id in ours]
@@ -217,7 +217,7 @@ class Texter:
         self._quiet_until[gateway.target] = monotonic() + pause
         _log.warning("notifications.gateway_trouble", shop_id=gateway.shop_id, reason=reason[:300])
         async with self.db.transaction() as tx:
-            await queries.note_trouble(tx, target=gateway.target, reason=reason, seconds=pause)
+            await settings_queries.note_trouble(tx, target=gateway.target, reason=reason, seconds=pause)
 
 
 def _ended_already(each: Claimed, made: composing.Composed, gateway: Gateway | None) -> Ending | None:

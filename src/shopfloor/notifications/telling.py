@@ -14,7 +14,7 @@ from shopfloor.accounts import Role
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.secrets import Box
 from shopfloor.kernel.values import now
-from shopfloor.notifications import heard, queries, sms, sms_queries
+from shopfloor.notifications import heard, reader_queries, sms, sms_queries, told_queries
 from shopfloor.notifications.models import Kind, NewNotice
 from shopfloor.notifications.service import tell
 from shopfloor.notifications.texts import language_for
@@ -36,7 +36,7 @@ async def about_order(
     expires_at: datetime | None = None,
 ) -> None:
     """To whoever placed the order, in the language it was placed in; nobody without an address."""
-    found = await queries.told(tx, ids=[order_id])
+    found = await told_queries.told(tx, ids=[order_id])
     order = next((each for each in found if each.shop_id == shop_id), None)
     if order is not None:
         await _to_buyer(tx, kind, order, fact_id=fact_id, facts=facts or {}, expires_at=expires_at)
@@ -45,7 +45,7 @@ async def about_order(
 async def _to_buyer(
     tx: Tx,
     kind: Kind,
-    order: queries.Told,
+    order: told_queries.Told,
     *,
     fact_id: UUID,
     facts: Mapping[str, Any],
@@ -73,13 +73,13 @@ def _moment(at: datetime) -> str:
 
 async def placed(tx: Tx, fact: heard.Placed, fact_id: UUID) -> None:
     """What is sent for a return has a message of its own."""
-    if await queries.paid_by_exchange(tx, order_id=fact.order_id) is not None:
+    if await told_queries.paid_by_exchange(tx, order_id=fact.order_id) is not None:
         return
     await about_order(tx, Kind.ORDER_PLACED, shop_id=fact.shop_id, order_id=fact.order_id, fact_id=fact_id)
 
 
 async def paid(tx: Tx, fact: heard.Paid, fact_id: UUID) -> None:
-    if await queries.paid_by_exchange(tx, order_id=fact.order_id) == fact.amount_minor:
+    if await told_queries.paid_by_exchange(tx, order_id=fact.order_id) == fact.amount_minor:
         return
     facts = {
         "amount_minor": fact.amount_minor,
@@ -112,7 +112,7 @@ async def delayed(tx: Tx, fact: heard.Delayed, fact_id: UUID) -> None:
 
 async def shipped(tx: Tx, fact: heard.Shipped, fact_id: UUID) -> None:
     """What is handed over at the counter needs no message."""
-    found = await queries.told(tx, ids=[fact.order_id])
+    found = await told_queries.told(tx, ids=[fact.order_id])
     if not found or found[0].shop_id != fact.shop_id or found[0].delivery != "ship":
         return
     facts = {**_tracking(fact), "complete": fact.complete, **_inside(fact.lines)}
@@ -121,7 +121,7 @@ async def shipped(tx: Tx, fact: heard.Shipped, fact_id: UUID) -> None:
 
 async def tracked(tx: Tx, fact: heard.Tracked, fact_id: UUID) -> None:
     """A parcel under way has another number now, or its first: what was told of it leads nowhere."""
-    found = await queries.told(tx, ids=[fact.order_id])
+    found = await told_queries.told(tx, ids=[fact.order_id])
     if not found or found[0].shop_id != fact.shop_id or found[0].delivery != "ship":
         return
     if fact.tracking and found[0].status != "delivered":
@@ -142,7 +142,7 @@ def _inside(lines: Sequence[heard.Line]) -> dict[str, Any]:
 
 
 async def delivered(tx: Tx, fact: heard.Delivered, fact_id: UUID) -> None:
-    found = await queries.told(tx, ids=[fact.order_id])
+    found = await told_queries.told(tx, ids=[fact.order_id])
     if found and found[0].shop_id == fact.shop_id and found[0].delivery == "ship":
         await _to_buyer(tx, Kind.DELIVERED, found[0], fact_id=fact_id, facts={})
 
@@ -234,7 +234,7 @@ async def return_received(tx: Tx, fact: heard.ReturnReceived, fact_id: UUID) -> 
 
 
 async def cancelled(tx: Tx, fact: heard.Cancelled, fact_id: UUID) -> None:
-    found = await queries.told(tx, ids=[fact.order_id])
+    found = await told_queries.told(tx, ids=[fact.order_id])
     if found and found[0].shop_id == fact.shop_id:
         facts = {"why": fact.why, "by": fact.by, "refunds": found[0].charged_minor > 0}
         await _to_buyer(tx, Kind.CANCELLED, found[0], fact_id=fact_id, facts=facts)
@@ -246,7 +246,7 @@ async def reinstated(tx: Tx, fact: heard.Reinstated, fact_id: UUID) -> None:
 
 async def fapiao_recorded(tx: Tx, fact: fapiao.FapiaoRecorded, fact_id: UUID) -> None:
     """With its files, to where its buyer wants them, else to whoever placed the order."""
-    found = await queries.told(tx, ids=[fact.order_id])
+    found = await told_queries.told(tx, ids=[fact.order_id])
     order = next((each for each in found if each.shop_id == fact.shop_id), None)
     if order is None:
         return
@@ -278,10 +278,10 @@ async def place_offered(tx: Tx, fact: purchases.WaitlistOffered, fact_id: UUID) 
     for place in fact.places:
         if place.hold_id is None or place.claim_until is None:
             continue
-        contact = await queries.place_contact(tx, waiting=place.waiting_id)
+        contact = await reader_queries.place_contact(tx, waiting=place.waiting_id)
         email, locale = ("", "") if contact is None else (contact.email, contact.locale)
         if contact is None:
-            order = await queries.newest_told_of_buyer(tx, shop_id=fact.shop_id, buyer=place.buyer)
+            order = await told_queries.newest_told_of_buyer(tx, shop_id=fact.shop_id, buyer=place.buyer)
             if order is not None:
                 email, locale = order.contact_email, language_for(order.locale)
         facts = {
@@ -306,7 +306,7 @@ async def place_offered(tx: Tx, fact: purchases.WaitlistOffered, fact_id: UUID) 
 
 async def place_ended(tx: Tx, fact: purchases.WaitlistEnded, fact_id: UUID) -> None:
     waiting = [place.waiting_id for place in fact.places]
-    await queries.delete_place_contacts(tx, waiting=waiting)
+    await reader_queries.delete_place_contacts(tx, waiting=waiting)
     await sms_queries.delete_places(tx, waiting=waiting)
 
 
@@ -361,9 +361,9 @@ async def to_merchant(
     but: int | None = None,
 ) -> None:
     """To every member who may see the shop's money, or has one of `roles`, in the shop's language; not to `but`."""
-    told = await queries.told(tx, ids=[order_id]) if order_id is not None else []
+    told = await told_queries.told(tx, ids=[order_id]) if order_id is not None else []
     number = next((each.number for each in told if each.shop_id == shop_id), None)
-    for member in await queries.members(tx, shop_id=shop_id, roles=roles or SEE_MONEY):
+    for member in await reader_queries.members(tx, shop_id=shop_id, roles=roles or SEE_MONEY):
         if member.person_id == but:
             continue
         await tell(
@@ -484,16 +484,16 @@ MANAGE_ORDERS: Final = (Role.OWNER, Role.MERCHANDISER)
 async def remind(tx: Tx) -> int:
     """What is told because of the time it is: unpaid orders and balances, shows that start.  Returns how many."""
     told = 0
-    for order in await queries.to_be_reminded(tx, lead_hours=REMIND_HOURS, limit=AT_ONCE):
+    for order in await told_queries.to_be_reminded(tx, lead_hours=REMIND_HOURS, limit=AT_ONCE):
         assert order.payment_due_at is not None, "asked for by it"
         told += await _remind(tx, order, order.first_minor - order.charged_minor, order.payment_due_at)
-    for order in await queries.balances_to_be_reminded(tx, lead_hours=REMIND_HOURS, limit=AT_ONCE):
+    for order in await told_queries.balances_to_be_reminded(tx, lead_hours=REMIND_HOURS, limit=AT_ONCE):
         assert order.balance_due_at is not None, "asked for by it"
         told += await _remind(tx, order, order.total_minor - order.charged_minor, order.balance_due_at)
     return told + await remind_of_shows(tx)
 
 
-async def _remind(tx: Tx, order: queries.Told, amount_minor: int, due_at: datetime) -> int:
+async def _remind(tx: Tx, order: told_queries.Told, amount_minor: int, due_at: datetime) -> int:
     facts = {"amount_minor": amount_minor, "due_at": _moment(due_at)}
     await _to_buyer(
         tx,
@@ -509,12 +509,12 @@ async def _remind(tx: Tx, order: queries.Told, amount_minor: int, due_at: dateti
 async def remind_of_shows(tx: Tx) -> int:
     """A show that starts within a quarter of an hour, or has just started; of one that is over nobody is told."""
     told = 0
-    for show_id in await queries.reminders_waiting(tx):
+    for show_id in await reader_queries.reminders_waiting(tx):
         show = await live.public_show(tx, show_id)
         soon = show.starts_at is not None and show.starts_at - now() <= BEFORE_SHOW
         if show.status == live.ShowStatus.PLANNED and not soon:
             continue
-        for reminder in await queries.take_reminders(tx, show_id=show_id):
+        for reminder in await reader_queries.take_reminders(tx, show_id=show_id):
             if show.status == live.ShowStatus.ENDED:
                 continue
             starts = show.started_at or show.starts_at or now()

@@ -228,7 +228,8 @@ async def _by_phone(tx: Tx, shop: Shop) -> bool:
 
 
 def _shown(contact: str | None) -> str | None:
-    return phones.shown(contact) if contact and "@" not in contact else contact
+    # A number stays on one line.
+    return phones.shown(contact).replace(" ", "\u00a0") if contact and "@" not in contact else contact
 
 
 async def _code_page(

@@ -313,6 +313,7 @@ def build(node: Node) -> ASGIApp:
     )
     for router in (probes, *(module.router for module in JSON), *web.routers()):
         add_routes(pages, router)
+    http.lead_to_path_without_slash(pages)
     known = node.public if node.settings.serves_https else node.settings.public
     shoppers_api.install(pages, public=known)
     web.install(pages)

@@ -51,6 +51,36 @@ def test_head_of_what_is_not_there_is_404_and_of_a_form_405(node: Running, owner
     assert ask(node, "HEAD", "/sign-out").status_code == 405
 
 
+@pytest.mark.parametrize(
+    ("path", "location"),
+    [
+        ("/s/corner/", "/s/corner"),
+        ("/s/corner/?page=2&q=a%20b", "/s/corner?page=2&q=a%20b"),
+        ("/sign-in//", "/sign-in"),
+        ("/v1/corner/products/", "/v1/corner/products"),
+        ("/healthz/", "/healthz"),
+        ("/nowhere/", None),
+        ("//evil.example/", None),
+        ("/s/corner%0d%0aX-Evil: 1/", "/s/corner%0D%0AX-Evil%3A%201"),
+    ],
+)
+def test_a_slash_too_many_leads_to_the_page_and_never_to_another_host(
+    node: Running, owner: Owner, path: str, location: str | None
+) -> None:
+    answer = ask(node, "GET", path, headers={"host": "evil.example", "x-forwarded-proto": "https"})
+    assert (answer.status_code, answer.headers.get("location")) == (307 if location else 404, location)
+
+
+def test_cameras_are_told_the_address_of_the_server_whatever_the_request_calls_it(
+    node: Running, owner: Owner
+) -> None:
+    signed_in = {"host": "evil.example", "cookie": f"session={owner.cookie('session')}"}
+    page = ask(node, "GET", f"/console/{owner.slug}/media", headers=signed_in)
+    assert page.status_code == 200
+    assert node.publish_to in page.text
+    assert "evil.example" not in page.text
+
+
 def test_robots_are_told_where_to_go_and_where_not(node: Running, owner: Owner) -> None:
     lines = ask(node, "GET", "/robots.txt").text.splitlines()
     assert lines[0] == "User-agent: *"

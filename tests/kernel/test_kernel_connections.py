@@ -1,6 +1,7 @@
 """How many connections are kept, whose go first, and how long a client may owe us something; over real sockets."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -195,6 +196,38 @@ async def test_a_body_of_unknown_length_is_refused_when_it_is_too_much(server: S
     assert b"connection: close" in answer
     assert answer.endswith(b"}")
     assert server.read == []
+
+
+async def test_a_large_body_is_refused_whatever_the_method(server: Server) -> None:
+    answer = await said(server, b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 4294967296\r\n\r\n")
+
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert server.read == []
+
+
+@pytest.mark.parametrize(
+    ("chunk", "pause"), [(b"10000\r\n" + b"a" * 65_536 + b"\r\n", 0.0), (b"1\r\na\r\n", 0.05)]
+)
+async def test_a_body_goes_on_only_for_a_moment_after_its_answer(
+    server: Server, chunk: bytes, pause: float
+) -> None:
+    """The application answers a GET without reading: what comes then is neither read for ever nor as fast as it can."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(b"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk)
+    sent = 0
+    with contextlib.suppress(ConnectionError):
+        async with asyncio.timeout(PATIENCE):
+            assert (await reader.read(9)) == b"HTTP/1.1 "
+            while True:
+                writer.write(chunk)
+                await writer.drain()
+                sent += len(chunk)
+                await asyncio.sleep(pause)
+    writer.close()
+
+    # What the two ends keep for each other in between is some megabytes, too.
+    assert sent < 24 << 20
+    assert server.read == [0]
 
 
 async def test_who_may_sends_more(server: Server) -> None:

@@ -56,8 +56,7 @@ class Edge:
         body = _Body(receive, scope, self._may_be_large)
         answer = _Answer(send, body, scope, self._page_of)
         try:
-            if scope["method"] not in {"GET", "HEAD", "OPTIONS"}:
-                await body.check_announced()
+            await body.check_announced()
             await self._app(scope, body, answer)
         except Refusal as refusal:
             await answer.refuse(refusal)

@@ -4,15 +4,16 @@ import re
 from collections.abc import AsyncGenerator
 from functools import lru_cache
 from typing import Annotated, Any, Final, TypeVar
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import iter_route_contexts
 from starlette.requests import HTTPConnection
-from starlette.responses import Response, StreamingResponse
-from starlette.routing import compile_path
+from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.routing import Match, compile_path
+from starlette.types import Receive, Scope, Send
 
 from shopfloor.kernel import border, logs, services
 from shopfloor.kernel.client_address import UNKNOWN
@@ -177,6 +178,25 @@ def _address_of_page(request: Request, name: str, mark: object) -> str:
         if pair[0] not in {"after", "before"}
     ]
     return f"{request.url.path}?{urlencode([*kept, (name, str(mark))])}"
+
+
+def lead_to_path_without_slash(app: FastAPI) -> None:
+    """`/s/corner/` leads to `/s/corner`, by its path: the framework's own redirect names the host that was asked for."""
+    app.router.redirect_slashes = False
+    nothing_there = app.router.default
+
+    async def lead(scope: Scope, receive: Receive, send: Send) -> None:
+        path: str = scope["path"]
+        if scope["type"] == "http" and path.endswith("/") and not path.startswith("//"):
+            without = {**scope, "path": path.rstrip("/")}
+            if any(route.matches(without)[0] is Match.FULL for route in app.routes):
+                query = scope["query_string"].decode("latin-1")
+                location = quote(without["path"]) + (f"?{query}" if query else "")
+                await RedirectResponse(location, 307)(scope, receive, send)
+                return
+        await nothing_there(scope, receive, send)
+
+    app.router.default = lead
 
 
 def public_host(connection: HTTPConnection) -> str:

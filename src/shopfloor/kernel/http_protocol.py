@@ -19,6 +19,9 @@ IDLE_SECONDS: Final = 75.0
 BODY_GRACE: Final = 10.0
 BODY_BYTES_A_SECOND: Final = 2_048
 READ_SECONDS: Final = 30.0
+# What is still taken of a body after its request was answered, for as long as BODY_GRACE: closing at once would tear
+# the answer from the sender's hands.
+MOST_AFTER_ANSWER: Final = 4 << 20
 MAX_HEAD: Final = 64 * 1024
 
 _SAFE: Final = b"".join(b"%s: %s\r\n" % pair for pair in RAW_HEADERS)
@@ -57,6 +60,7 @@ def make_guarded_protocol(
         in_body = False
         head_size = 0
         body_size = 0
+        after_answer = 0
         requests = 0
         by_proxy = False
         # What the sweep saw last, and since when.
@@ -93,6 +97,7 @@ def make_guarded_protocol(
             self.in_head = False
             self.in_body = True
             self.body_size = 0
+            self.after_answer = 0
             self.requests += 1
             if self.by_proxy and self.client is not None:
                 connections.move(self, client_address(self.client[0], self.headers, proxies))
@@ -100,6 +105,10 @@ def make_guarded_protocol(
 
         def on_body(self, body: bytes) -> None:
             self.body_size += len(body)
+            if self.is_answered:
+                self.after_answer += len(body)
+                if self.after_answer > MOST_AFTER_ANSWER:
+                    self.transport.abort()
             super().on_body(body)
 
         def on_message_complete(self) -> None:
@@ -125,14 +134,21 @@ def make_guarded_protocol(
         def is_gone(self) -> bool:
             return self.transport.is_closing()
 
+        @property
+        def is_answered(self) -> bool:
+            """The whole answer was handed over, whatever of the body is still to come."""
+            cycle: Any = self.cycle
+            return cycle is not None and cycle.response_complete
+
         def check(self, now: float) -> None:
             """Close it when its client has owed us something for too long."""
-            cycle: Any = self.cycle
-            answering = cycle is not None and not cycle.response_complete and not self.in_body
+            answering = self.cycle is not None and not self.is_answered and not self.in_body
             if self.flow.write_paused:
                 state, limit = ("unread", self.transport.get_write_buffer_size()), READ_SECONDS
             elif self.in_head or not self.requests:
                 state, limit = ("head", self.requests), head_seconds
+            elif self.in_body and self.is_answered:
+                state, limit = ("rest", self.requests), body_grace
             elif self.in_body and not self.flow.read_paused:
                 state, limit = ("body", self.requests), body_grace + self.body_size / BODY_BYTES_A_SECOND
             elif answering or self.in_body:

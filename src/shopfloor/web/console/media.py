@@ -131,21 +131,13 @@ async def _page(
         "media.html",
         active="media",
         cameras=listed,
-        publish_to=_publish_to(desk),
+        publish_to=services_of(desk.request).publish_to(),
         watched=watched,
         key=key,
         errors=errors or {},
         values=values or {},
         status=status,
     )
-
-
-def _publish_to(desk: Desk) -> str:
-    """What OBS calls the server: our camera port, by the name under which this page was opened."""
-    address = services_of(desk.request).publish_to()
-    host = desk.request.url.hostname or "127.0.0.1"
-    port = address.rpartition(":")[2]
-    return f"rtmp://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def _shows_in(run: media.Run, shows: list[live.Show]) -> list[live.Show]:

@@ -135,3 +135,18 @@ def test_why_a_line_is_held() -> None:
     assert reason_to_hold(long, blocked=blocked, is_new=False, same_by_others=3) is Reason.REPEATED
     assert reason_to_hold("好看", blocked=blocked, is_new=True, same_by_others=500) is None
     assert reason_to_hold("差评，退货！", blocked=blocked, is_new=True, same_by_others=0) is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Shop", "ЅHOP", "store", "Mod", "GM", "Boss", "老板", "商家", "店铺", "小助手", "shop owner", "Streamer", "店主", "小店主",
+     "店長", "主持人小李", "场控"],
+)  # fmt: skip
+def test_who_speaks_for_a_shop_is_no_guest(name: str) -> None:
+    with pytest.raises(BadName):
+        checked_name(name)
+
+
+@pytest.mark.parametrize("name", ["Shop Lover", "Modest Ann", "Bossa", "老板娘爱买", "Anchorage"])
+def test_the_same_words_inside_a_name_are_honest(name: str) -> None:
+    assert checked_name(name) == name

@@ -150,6 +150,18 @@ def test_names_are_compared_by_how_they_look() -> None:
     assert not text.imitates("Badminton Li", names=["Li"])
 
 
+@pytest.mark.parametrize(
+    "name", ["EURO™", "Euro Team", "Eurо Team", "Team Euro", "euro-service", "The real Euro", "Euro 店铺"]
+)
+def test_a_name_with_company_is_still_that_name(name: str) -> None:
+    assert text.imitates(name, names=["Euro"])
+
+
+@pytest.mark.parametrize("name", ["Eurostar", "Team", "Euro Ann", "Store Lover", "Neuro Team"])
+def test_company_alone_imitates_nobody(name: str) -> None:
+    assert not text.imitates(name, names=["Euro"])
+
+
 @given(ANY)
 @settings(max_examples=300, deadline=None)
 def test_a_skeleton_can_be_made_of_anything(anything: str) -> None:

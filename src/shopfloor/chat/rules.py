@@ -93,8 +93,13 @@ RESERVED_NAMES: Final = (
     "客服",
     "官方",
     "主播",
+    "主持人",
     "管理员",
     "房管",
+    "店主",
+    "店长",
+    "店長",
+    "场控",
     "admin",
     "administrator",
     "staff",
@@ -105,7 +110,13 @@ RESERVED_NAMES: Final = (
     "host",
     "system",
     "shopfloor",
+    "owner",
+    "streamer",
 )
+# Honest as a part of a name; alone it is whoever speaks for the shop.
+RESERVED_ALONE: Final = (
+    "shop", "store", "mod", "gm", "anchor", "boss", "team", "老板", "商家", "店家", "店铺", "小助手", "助理", "官网",
+)  # fmt: skip
 
 _LINK: Final = re.compile(
     r"https?://|www\.|\b[\w-]+\.(?:com|cn|net|org|io|me|cc|top|xyz|shop|link|ly|app|co|ru|info|biz|site|club|vip)\b",
@@ -200,6 +211,7 @@ def checked_name(name: str, *, taken: Iterable[str] = ()) -> str:
         kept = text_rules.name(name, field="name", longest=LONGEST_NAME)
     except text_rules.UnusableText as problem:
         raise BadName(longest=LONGEST_NAME) from problem
+    taken = (*RESERVED_ALONE, *taken)
     if text_rules.imitates(kept, roles=RESERVED_NAMES, names=taken) or has_link(kept):
         raise BadName(longest=LONGEST_NAME)
     return kept

@@ -43,6 +43,26 @@ _LEET: Final = str.maketrans("013457@$€!", "oleastasel")
 _NOT_WORD: Final = re.compile(r"[\W_]+")
 _CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _DIGITS_AROUND: Final = re.compile(r"^\d+|\d+$")
+# What is put beside a name to pass for whoever has it: "Tuan Studio Team", "the real Tuan Studio".
+_BESIDE: Final = frozenset(
+    {
+        "team",
+        "service",
+        "services",
+        "shop",
+        "store",
+        "live",
+        "real",
+        "the",
+        "official",
+        "support",
+        "staff",
+        "店",
+        "店铺",
+        "直播间",
+    }
+)
+_MARKS: Final = str.maketrans("", "", "™®©℠")
 _HAN: Final = re.compile(r"[\u3400-\u9fff]+")
 
 
@@ -90,9 +110,11 @@ def imitates(name: str, *, roles: Iterable[str] = (), names: Iterable[str] = ())
     A role counts as a whole word ("Host Ann", "h.0.s.t", "Нost": yes; "Ghost", "Badminton Li": no).  Chinese has
     no spaces between words: there a role counts at the begin or end of what is written together.
     """
-    if any(looks_like(name, other) for other in names):
-        return True
+    name = name.translate(_MARKS)
+    others = {skeleton(other) for other in names} - {""}
     bones = skeleton(name)
+    if bones in others or _without_company(name) in others:
+        return True
     words = set(_words(name))
     for role in roles:
         wanted = skeleton(role)
@@ -101,6 +123,17 @@ def imitates(name: str, *, roles: Iterable[str] = (), names: Iterable[str] = ())
         if _HAN.search(wanted) and any(word.startswith(wanted) or word.endswith(wanted) for word in words):
             return True
     return False
+
+
+_COMPANY: Final = frozenset(skeleton(word) for word in _BESIDE)
+
+
+def _without_company(name: str) -> str:
+    """Its skeleton without the words that are put beside a name."""
+    parts = [
+        skeleton(part) for part in _NOT_WORD.split(unicodedata.normalize("NFKC", name).translate(_SIGNS))
+    ]
+    return "".join(part for part in parts if part not in _COMPANY)
 
 
 def _words(name: str) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from tests.web.conftest import Stage
 
 from shopfloor import accounts, auth, policies
@@ -146,3 +147,44 @@ async def test_when_a_show_is_paid_is_a_policy_of_the_shop(stage: Stage) -> None
     assert re.search(r'value="at_end"[^>]*checked', page)
     assert unchanged == kept_rule
     assert await rule() == (None, 6)
+
+
+FILLED = {
+    "pay_within_hours": "72",
+    "most_per_buyer": "4",
+    "shipping": "4.90",
+    "free_from": "",
+    "pick_up_at": "Quay 3",
+    "together_hours": "0",
+    "claim_minutes": "15",
+    "balance_within_days": "30",
+}
+
+
+@pytest.mark.parametrize(
+    ("field", "typed"),
+    [
+        ("pay_within_hours", ""), ("pay_within_hours", "1e3"), ("most_per_buyer", ""), ("most_per_buyer", "0"),
+        ("shipping", " "), ("shipping", "1e3"), ("free_from", "--5"), ("together_hours", ""),
+        ("claim_minutes", ""), ("balance_within_days", "1,5"),
+    ],
+)  # fmt: skip
+async def test_a_field_that_is_emptied_or_misspelt_is_named_and_all_that_was_typed_stays(
+    stage: Stage, field: str, typed: str
+) -> None:
+    client = stage.client
+    client.cookies.set("session", await member(stage, accounts.Role.MERCHANDISER, "Mo"))
+    assert (await client.post("/console/harbour/terms", data=FILLED)).status_code == 303
+    async with stage.db.transaction() as tx:
+        before = await policies.shop_terms(tx, shop_id=stage.shop.id)
+    assert (before.pay_within_hours, before.shipping_minor, before.claim_seconds) == (72, 490, 900)
+
+    bad = {**FILLED, "pick_up_at": "Another quay", field: typed}
+    answer = await client.post("/console/harbour/terms", data=bad)
+
+    assert answer.status_code == 422
+    assert re.search(rf'name="{field}"\s+aria-invalid="true"', answer.text)
+    assert answer.text.count('aria-invalid="true"') == 1
+    assert "Another quay</textarea>" in answer.text
+    async with stage.db.transaction() as tx:
+        assert await policies.shop_terms(tx, shop_id=stage.shop.id) == before

@@ -158,6 +158,11 @@ async def test_missing_units_and_a_second_parcel(stage: Stage, client: httpx.Asy
     line = {"line_id": str(parcel.lines[0].line_id), "quantity": "1"}
     told = await said(client, await client.post(f"{on_it}/split", data=line))
     assert "This parcel doesn&#39;t have that many units of it." in told
+    # A quantity that was emptied is not one.
+    empty = line | {"quantity": ""}
+    told = await said(client, await client.post(f"{on_it}/short", data=empty | {"then": "refund"}))
+    assert "Enter a whole number" in told
+    assert "Enter a whole number" in await said(client, await client.post(f"{on_it}/split", data=empty))
     told = await said(client, await client.post(f"{on_it}/short", data=line | {"then": "refund"}))
     assert "Noted. The refund is approved" in told
     async with stage.db.transaction() as tx:

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 import pytest
@@ -119,6 +120,17 @@ async def test_on_air_a_leap_is_one_more_tap_that_shows_both_prices(
     assert "CN¥9,900.00" in asked.text
     assert (await client.post(action, data=unseen)).status_code == 303
     assert await offered(stage) == ([990_000] * 3 if at_once else [990_000, 9_900, 9_900])
+
+
+async def test_on_air_a_price_that_is_missing_is_not_called_live(
+    client: httpx.AsyncClient, stage: Stage
+) -> None:
+    path = f"{HERE}/shows/{stage.show.id}/studio/price"
+    offer = await offer_of(stage)
+    for typed in ({}, {"price": " "}, table(stage, "", "", "")):
+        answer = await client.post(path, data={"offer_id": str(offer.id), **typed})
+        assert '"bad"' in unquote(answer.headers["set-cookie"]).replace("\\", "")
+    assert await offered(stage) == [9_900] * 3
 
 
 async def test_the_form_of_an_offer_asks_and_keeps_its_other_fields(

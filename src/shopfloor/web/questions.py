@@ -49,6 +49,13 @@ class Sent:
     """What was chosen, by kind and text."""
     confirmed: frozenset[str] = frozenset()
 
+    def has(self, name: str) -> bool:
+        return any(known == name for known, _ in self.fields)
+
+    def typed(self, name: str, otherwise: str) -> str:
+        """A field as it was sent, also where it was emptied; `otherwise` where the form had no such field."""
+        return next((value for known, value in self.fields if known == name), otherwise)
+
     def meant(self, kind: Kind, text: str, read: Callable[[str], int]) -> int:
         """What `read` makes of `text`, or of the reading that was chosen where it has two.
 

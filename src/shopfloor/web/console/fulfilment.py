@@ -454,7 +454,7 @@ async def box(desk: Manager, parcel_id: UUID, number: Text = "") -> Response:
 
 @router.post("/{parcel_id}/short")
 async def short(
-    desk: Manager, parcel_id: UUID, line_id: Text = "", quantity: Text = "1", then: Text = "refund"
+    desk: Manager, parcel_id: UUID, line_id: Text = "", quantity: Text = "", then: Text = "refund"
 ) -> Response:
     """Units that are not on the shelf: money back, or they wait for the next that come in."""
     path = f"/fulfilment/{parcel_id}"
@@ -481,7 +481,7 @@ async def short(
 
 
 @router.post("/{parcel_id}/split")
-async def split(desk: Manager, parcel_id: UUID, line_id: Text = "", quantity: Text = "1") -> Response:
+async def split(desk: Manager, parcel_id: UUID, line_id: Text = "", quantity: Text = "") -> Response:
     """These units go into a parcel of their own."""
     path = f"/fulfilment/{parcel_id}"
     try:

@@ -263,7 +263,7 @@ async def foresee(desk: Accepter, show_id: Id) -> Response:
 
 
 @router.post("")
-async def make(desk: Accepter, show_id: Id, days: Text = "21", budget: Text = "") -> Response:
+async def make(desk: Accepter, show_id: Id, days: Text = "", budget: Text = "") -> Response:
     values = {"days": days, "budget": budget}
     errors: dict[str, str] = {}
     horizon, minor = 21, None

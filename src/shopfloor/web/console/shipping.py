@@ -73,7 +73,6 @@ async def save_zone(
     countries: Annotated[list[str] | None, Form(max_length=300)] = None,
     country_groups: Annotated[list[str] | None, Form(max_length=10)] = None,
     zone_id: Text = "",
-    position: Text = "1",
     name: Text = "",
     regions: Text = "",
     postcodes: Text = "",
@@ -82,13 +81,13 @@ async def save_zone(
 ) -> Response:
     chosen: list[str] = list(dict.fromkeys([*(countries or []), *countries_in(country_groups or [])]))
     typed = {
-        "id": zone_id, "position": position, "name": name, "countries": chosen, "regions": regions,
+        "id": zone_id, "position": desk.sent.typed("position", "1"), "name": name, "countries": chosen, "regions": regions,
         "postcodes": postcodes, "except_regions": except_regions, "except_postcodes": except_postcodes,
     }  # fmt: skip
     try:
         async with desk.work() as tx:
             with about("position"):
-                place = desk.quantity(position)
+                place = desk.quantity(desk.sent.typed("position", "1"))
             await pricing.service.save_zone(
                 tx,
                 shop_id=desk.shop.id,
@@ -164,7 +163,6 @@ async def method(desk: Manager, method_id: Id | None = None) -> Response:
 async def save_method(
     desk: Manager,
     method_id: Text = "",
-    position: Text = "1",
     kind: Text = "ship",
     zone_id: Text = "",
     name: Text = "",
@@ -178,7 +176,7 @@ async def save_method(
     postcodes: Text = "",
 ) -> Response:
     typed = {
-        "id": method_id, "position": position, "kind": kind, "zone_id": zone_id, "name": name, "note": note,
+        "id": method_id, "position": desk.sent.typed("position", "1"), "kind": kind, "zone_id": zone_id, "name": name, "note": note,
         "price_by": price_by, "amount": amount, "steps": steps, "free_from": free_from, "country": country,
         "region": region, "postcodes": postcodes,
     }  # fmt: skip
@@ -186,7 +184,7 @@ async def save_method(
         async with desk.work() as tx:
             by = choice_of(pricing.PriceBy, price_by, field="price_by")
             with about("position"):
-                place = desk.quantity(position)
+                place = desk.quantity(desk.sent.typed("position", "1"))
             with about("amount"):
                 flat = desk.minor(amount) if by is pricing.PriceBy.FLAT and amount.strip() else 0
             with about("steps"):

@@ -401,7 +401,7 @@ async def change_offer(desk: Runner, show_id: Id, offer_id: Id) -> Response:
 
 @router.post("/{show_id}/slots")
 async def add_slot(
-    desk: Runner, show_id: Id, title: Text = "", minutes: Text = "5", offer_id: Text = "", script: Text = ""
+    desk: Runner, show_id: Id, title: Text = "", minutes: Text = "", offer_id: Text = "", script: Text = ""
 ) -> Response:
     """Talk, or another turn of an offer."""
     with desk.back_if_refused(f"/shows/{show_id}#run"):

@@ -225,7 +225,9 @@ async def price(desk: Runner, show_id: Id, offer_id: Annotated[Id, Form()]) -> R
                 line.variant_id: typed.get("price") or typed.get(f"price-{line.variant_id}", "")
                 for line in offer.lines
             }
-            prices = {variant_id: desk.minor(text) for variant_id, text in texts.items() if text}
+            # Where none was typed the first is read, to say that an amount is missing.
+            asked = {key: text for key, text in texts.items() if text} or dict([*texts.items()][:1])
+            prices = {variant_id: desk.minor(text) for variant_id, text in asked.items()}
             await set_offer_prices(tx, desk, offer, prices, reason="changed on air")
     return _back(
         desk, show_id, desk.say(N_("The new price is live on every page. Reserved items keep their price."))

@@ -10,11 +10,13 @@ from starlette.responses import Response
 
 from shopfloor import accounts, catalog, policies, purchases
 from shopfloor.accounts import Permission
-from shopfloor.kernel import paging
+from shopfloor.kernel import amounts, paging
 from shopfloor.kernel.border import Id
+from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.routes import Router
 from shopfloor.web import regions
 from shopfloor.web.console.desk import Desk, at, at_page
+from shopfloor.web.console.taxes import about, errors_of
 from shopfloor.web.languages import LANGUAGES, N_, by_tag, fitting
 from shopfloor.web.refusals import message_of
 
@@ -41,9 +43,10 @@ async def _page(
     before: int | None = None,
     typed: Mapping[str, str] | None = None,
     errors: Mapping[str, str] | None = None,
+    form: str = "shop",
     status: int = 200,
 ) -> Response:
-    """`typed` over what is kept of the shop, where its form came back."""
+    """`typed` over what is kept, where the form that is called `form` came back."""
     async with desk.work() as tx:
         policy = await policies.shop_terms(tx, shop_id=desk.shop.id)
         sees = desk.actor.may(Permission.MONEY_VIEW)
@@ -68,6 +71,18 @@ async def _page(
         "timezone": regions.canonical(shop.timezone),
         "currency": shop.currency,
     }
+    free_from = policy.free_shipping_from_minor
+    kept |= {
+        "pay_within_hours": str(policy.pay_within_hours),
+        "most_per_buyer": str(most),
+        "shipping": amounts.written(policy.shipping_minor, shop.currency),
+        "free_from": "" if free_from is None else amounts.written(free_from, shop.currency),
+        "pick_up_at": policy.pick_up_at,
+        "together_hours": str(policy.together_hours),
+        "claim_minutes": str(policy.claim_seconds // 60 or 1),
+        "balance_within_days": str(policy.balance_within_days),
+        "keep_deposit": "1" if policy.keep_deposit else "",
+    }
     return desk.page(
         "terms.html",
         active="terms",
@@ -75,9 +90,9 @@ async def _page(
         policy=policy,
         changes=page.items,
         page=page,
-        most_per_buyer=most,
         values={**kept, **(typed or {})},
         errors=errors or {},
+        form=form,
         tongues=[*others, *((language.tag, language.name) for language in LANGUAGES)],
         zones=regions.zone_groups(desk.language),
         currencies=regions.currencies(desk.language.tag),
@@ -156,45 +171,66 @@ async def change_paying(desk: Manager, policy: Text = "", minutes: Text = "", un
     return desk.back("/terms#paying", desk.say(N_("Saved. It applies to shows that start from now on.")))
 
 
+_FIELDS: Final = (
+    "pay_within_hours", "most_per_buyer", "shipping", "free_from", "pick_up_at", "together_hours", "claim_minutes",
+    "balance_within_days", "keep_deposit",
+)  # fmt: skip
+
+
 @router.post("")
 async def change(
     desk: Manager,
     pay_to: Annotated[str | None, Form(max_length=2000)] = None,
     pick_up_at: Text = "",
-    shipping: Text = "0",
     free_from: Text = "",
-    pay_within_hours: Text = "48",
-    claim_minutes: Text = "5",
-    most_per_buyer: Text = "",
-    balance_within_days: Text = "7",
     keep_deposit: Text = "",
-    together_hours: Text = "",
 ) -> Response:
-    with desk.back_if_refused("/terms"):
+    """A field that the form does not have stays as it is; one that was emptied is refused."""
+
+    def number(name: str, kept: int, *, most: int, least: int = 1) -> int:
+        with about(name):
+            return desk.quantity(desk.sent.typed(name, str(kept)), least=least, most=most)
+
+    terms = policies.ShopTerms
+    try:
         async with desk.work() as tx:
             before = await policies.shop_terms(tx, shop_id=desk.shop.id)
+            with about("shipping"):
+                typed = desk.sent.typed("shipping", "")
+                shipping = desk.minor(typed) if desk.sent.has("shipping") else before.shipping_minor
+            with about("free_from"):
+                free = desk.minor(free_from) if free_from.strip() else None
             policy = replace(
                 before,
                 pick_up_at=pick_up_at.strip(),
-                shipping_minor=desk.minor(shipping),
-                free_shipping_from_minor=desk.minor(free_from) if free_from.strip() else None,
-                pay_within_hours=desk.quantity(
-                    pay_within_hours, most=policies.ShopTerms.MOST_PAY_WITHIN_HOURS
+                shipping_minor=shipping,
+                free_shipping_from_minor=free,
+                pay_within_hours=number(
+                    "pay_within_hours", before.pay_within_hours, most=terms.MOST_PAY_WITHIN_HOURS
                 ),
                 claim_seconds=60
-                * desk.quantity(claim_minutes, most=policies.ShopTerms.MOST_CLAIM_SECONDS // 60),
-                balance_within_days=desk.quantity(
-                    balance_within_days, most=policies.ShopTerms.MOST_BALANCE_WITHIN_DAYS
+                * number(
+                    "claim_minutes", before.claim_seconds // 60 or 1, most=terms.MOST_CLAIM_SECONDS // 60
+                ),
+                balance_within_days=number(
+                    "balance_within_days", before.balance_within_days, most=terms.MOST_BALANCE_WITHIN_DAYS
                 ),
                 keep_deposit=bool(keep_deposit),
-                together_hours=desk.quantity(
-                    together_hours, least=0, most=policies.ShopTerms.MOST_TOGETHER_HOURS
-                )
-                if together_hours.strip()
-                else before.together_hours,
+                together_hours=number(
+                    "together_hours", before.together_hours, least=0, most=terms.MOST_TOGETHER_HOURS
+                ),
             )
             await policies.bank_details.change_terms(tx, actor=desk.actor, terms=policy, pay_to=pay_to)
-            if most_per_buyer.strip():
-                units = desk.quantity(most_per_buyer)
-                await purchases.set_most_per_buyer(tx, shop_id=desk.shop.id, units=units)
+            if desk.sent.has("most_per_buyer"):
+                with about("most_per_buyer"):
+                    units = desk.quantity(desk.sent.typed("most_per_buyer", ""))
+                    await purchases.set_most_per_buyer(tx, shop_id=desk.shop.id, units=units)
+    except Refusal as refusal:
+        return await _page(
+            desk,
+            typed={name: desk.sent.typed(name, "") for name in _FIELDS},
+            errors=errors_of(desk, refusal, _FIELDS, {}),
+            form="rules",
+            status=refusal.status,
+        )
     return desk.back("/terms", desk.say(N_("Settings saved. They apply to new orders.")))

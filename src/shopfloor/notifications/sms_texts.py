@@ -23,7 +23,7 @@ SMS: Final[Mapping[str, Mapping[Kind, str]]] = {
         Kind.PLACE_OFFERED: "【{shop}】轮到您了：{product}，为您保留至 {time}。{link}",
         Kind.BALANCE_DUE: "【{shop}】订单 {number} 已到货，请支付尾款 {amount}：{link}",
         Kind.CONTACT_CODE: "【{shop}】验证码 {code}，用于绑定手机号，15 分钟内有效，请勿告诉他人。",
-        Kind.CONTACT_CHANGED: "【{shop}】您账户的登录方式已变更。如非本人操作，请立即联系商家。",
+        Kind.CONTACT_CHANGED: "【{shop}】您账号的登录方式已变更。如非本人操作，请立即联系商家。",
         Kind.TEST: "【{shop}】这是一条测试短信。",
     },
 }

@@ -241,7 +241,25 @@ def owed(database: "psycopg.Connection[Any]", shop_id: int) -> dict[str, Any]:
         """,
         [request, request, shop_id],
     )
+    reserved = uuid.uuid4()
+    database.execute(
+        """
+        INSERT INTO payments.payment (id, shop_id, subject_id, purpose, provider, method, amount_minor, currency,
+                                      connection_id, state)
+        SELECT %s, shop_id, id, 'full', 'stripe', 'card', first_minor, currency, %s, 'closed' FROM orders.orders
+         WHERE shop_id = %s LIMIT 1
+        """,
+        [reserved, account[0], shop_id],
+    )
+    database.execute(
+        """
+        INSERT INTO payments.authorisation (payment_id, shop_id, amount_minor, capture_before, ended, ended_at)
+        SELECT id, shop_id, 100, now(), 'voided', now() FROM payments.payment WHERE id = %s
+        """,
+        [reserved],
+    )
     return {
+        "payment_id": reserved,
         "account_id": account[0],
         "difference_id": difference,
         "dispute_id": dispute,

@@ -22,7 +22,7 @@ SOURCE = Path(shopfloor.__file__).parent
 TESTS = Path(__file__).parents[1]
 LIMIT = 45
 NOT_YET: dict[str, int] = {
-    "orders": 62,
+    "orders": 63,
     "payments": 94,
     "stock": 81,
 }

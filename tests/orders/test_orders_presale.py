@@ -212,7 +212,7 @@ async def test_a_missed_date_lets_a_paying_buyer_cancel(make_market: MakeMarket)
 
 async def test_whoever_pays_first_gets_the_last_unit(make_market: MakeMarket) -> None:
     market = await make_market(1, policy="first_paid")
-    placed = [await _intended(market) for _ in range(2)]
+    placed = [await intended(market) for _ in range(2)]
     assert [order.fulfilment_status for order in placed] == ["unsecured", "unsecured"]
     assert await market.left() == 1
 
@@ -225,7 +225,7 @@ async def test_whoever_pays_first_gets_the_last_unit(make_market: MakeMarket) ->
     await market.assert_sound()
 
 
-async def _intended(market: Market) -> orders.Order:
+async def intended(market: Market) -> orders.Order:
     """An order on an offer where nothing is held before payment."""
     async with market.db.transaction() as tx:
         hold_id, shopper = (

@@ -11,15 +11,17 @@ from tests.orders.bank import Bank
 from tests.payments.fakes import accounts as fakes
 from tests.payments.sandboxes import Served, serving
 
-from shopfloor.kernel.values import Money, new_id
+from shopfloor.kernel.values import Money, new_id, now
 from shopfloor.payment_providers import (
     Action,
     Attempt,
+    Authorised,
     Charged,
     Closed,
     Declined,
     GivenBack,
     Manual,
+    NotAble,
     Provider,
     RefundFailed,
     RefundOutcome,
@@ -161,6 +163,42 @@ async def test_what_is_closed_cannot_be_paid_and_what_is_paid_cannot_be_closed(c
         charged = await case.provider.look_up(done)
         assert isinstance(charged, Charged)
         assert await case.provider.close(done) == Charged(done.charge, done.amount, charged.fee)
+
+
+async def test_what_is_reserved_is_taken_once_and_the_rest_let_go_or_let_go_whole(case: Case) -> None:
+    """Who cannot reserve says so, and refuses to be asked."""
+    if case.provider.abilities.authorise is None:
+        attempt = an_attempt()
+        for asked in (
+            case.provider.void(attempt),
+            case.provider.capture(attempt, capture_id=new_id(), amount=attempt.amount),
+        ):
+            with pytest.raises(NotAble):
+                await asked
+        return
+    assert case.pay is not None
+    taken, gone = [await begun(case, replace(an_attempt(), capture_later=True)) for _ in range(2)]
+    for attempt in (taken, gone):
+        await case.pay(attempt)
+        told = await case.provider.look_up(attempt)
+        assert isinstance(told, Authorised)
+        assert (told.amount, told.capture_before > now()) == (attempt.amount, True)
+    capture_id = new_id()
+
+    charged = await case.provider.capture(taken, capture_id=capture_id, amount=Money(300, "CNY"))
+
+    assert isinstance(charged, Charged)
+    assert charged.amount == Money(300, "CNY")
+    for more in (capture_id, new_id()):
+        assert await case.provider.capture(taken, capture_id=more, amount=Money(300, "CNY")) == charged
+    assert await case.provider.look_up(taken) == charged
+    assert await case.provider.void(taken) == charged
+    for _ in range(2):
+        assert isinstance(await case.provider.void(gone), Closed)
+    assert isinstance(await case.provider.capture(gone, capture_id=new_id(), amount=gone.amount), Closed)
+    paid = replace(taken, charge=charged.reference)
+    assert isinstance(await given_back(case, paid, new_id(), Money(301, "CNY")), RefundFailed)
+    assert isinstance(await given_back(case, paid, new_id(), Money(300, "CNY")), GivenBack)
 
 
 async def test_a_question_whose_answer_was_lost_can_be_closed(case: Case) -> None:

@@ -83,8 +83,20 @@ def test_stripes_own_client_makes_pays_captures_and_refunds(served: Served) -> N
     intent = found.payment_intent
     assert isinstance(intent, theirs.PaymentIntent)
     assert intent.status == "requires_capture"
+    assert (intent.amount_capturable, intent.capture_method) == (500, "manual")
+    charge = known.v1.checkout.sessions.retrieve(
+        session.id, {"expand": ["payment_intent.latest_charge.balance_transaction"]}
+    ).payment_intent.latest_charge  # pyright: ignore[reportOptionalMemberAccess, reportAttributeAccessIssue]
+    assert (charge.captured, charge.amount, charge.balance_transaction) == (False, 500, None)
+    assert charge.payment_method_details.card.capture_before > now().timestamp()
+    with pytest.raises(theirs.InvalidRequestError, match="more than what was authorised"):
+        known.v1.payment_intents.capture(intent.id, {"amount_to_capture": 501})
     taken = known.v1.payment_intents.capture(intent.id, {"amount_to_capture": 400})
     assert (taken.status, taken.amount_received) == ("succeeded", 400)
+    with pytest.raises(theirs.InvalidRequestError, match="status of succeeded"):
+        known.v1.payment_intents.capture(intent.id, {"amount_to_capture": 100})
+    with pytest.raises(theirs.InvalidRequestError, match="status of succeeded"):
+        known.v1.payment_intents.cancel(intent.id)
     refund = known.v1.refunds.create({"payment_intent": taken.id, "amount": 100})
     assert refund.status == "succeeded"
     assert [each.id for each in known.v1.refunds.list({"payment_intent": taken.id}).data] == [refund.id]
@@ -177,7 +189,11 @@ async def test_money_that_is_reserved_is_taken_in_part_or_let_go(served: Served)
         attempts = [await begun(adapter, capture_later=True) for _ in range(2)]
         for attempt in attempts:
             served.sandbox.decide(attempt.reference, "pay")
-            assert await adapter.look_up(attempt) == Authorised(attempt.reference, Money(12_900, "EUR"), None)
+            told = await adapter.look_up(attempt)
+            assert isinstance(told, Authorised)
+            assert (told.reference, told.amount) == (attempt.reference, Money(12_900, "EUR"))
+            left = told.capture_before - now()
+            assert timedelta(days=6, hours=23) < left <= timedelta(days=7), "as the card says"
         capture_id = new_id()
 
         taken = await adapter.capture(attempts[0], capture_id=capture_id, amount=Money(10_000, "EUR"))
@@ -185,8 +201,73 @@ async def test_money_that_is_reserved_is_taken_in_part_or_let_go(served: Served)
 
         assert isinstance(taken, Charged)
         assert (taken.amount, again) == (Money(10_000, "EUR"), taken)
-        assert await adapter.close(attempts[1]) == Closed("voided")
+        assert isinstance(await adapter.close(attempts[1]), Authorised), "the buyer was faster"
+        assert await adapter.void(attempts[0]) == taken, "what was taken is not let go"
+        for _ in range(2):
+            assert isinstance(await adapter.void(attempts[1]), Closed)
         assert isinstance(await adapter.look_up(attempts[1]), Closed)
+        assert isinstance(
+            await adapter.capture(attempts[1], capture_id=new_id(), amount=Money(1, "EUR")), Closed
+        )
+
+
+async def test_what_nobody_captured_in_time_is_over(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with httpx.AsyncClient() as http:
+        adapter = served.adapter(http)
+        attempt = await begun(adapter, capture_later=True)
+        served.sandbox.decide(attempt.reference, "pay")
+        assert isinstance(await adapter.look_up(attempt), Authorised)
+        later = now().timestamp() + 7 * 24 * 3600 + 60
+        monkeypatch.setattr(served.sandbox, "clock", lambda: later)
+
+        assert isinstance(await adapter.look_up(attempt), Closed)
+        assert isinstance(
+            await adapter.capture(attempt, capture_id=new_id(), amount=Money(12_900, "EUR")), Closed
+        )
+
+
+async def test_more_than_is_reserved_is_declined_and_stays_reserved(served: Served) -> None:
+    async with httpx.AsyncClient() as http:
+        adapter = served.adapter(http)
+        attempt = await begun(adapter, capture_later=True)
+        served.sandbox.decide(attempt.reference, "pay")
+
+        more = await adapter.capture(attempt, capture_id=new_id(), amount=Money(12_901, "EUR"))
+
+        assert isinstance(more, Declined)
+        assert isinstance(await adapter.look_up(attempt), Authorised)
+
+
+# What Stripe's adapter makes of what the server says wrongly.
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"status": "requires_capture", "amount_capturable": 12_900}, Authorised),
+        ({"status": "succeeded", "amount_received": 12_900}, Charged),
+        ({"status": "succeeded", "amount_received": 5_000, "amount_capturable": 0}, Charged),
+        ({"status": "canceled", "amount_capturable": 0}, Closed),
+        ({"status": "processing"}, Pending),
+    ],
+)
+async def test_a_reserved_payment_is_what_its_intent_says_and_not_what_its_session_says(
+    served: Served, change: dict[str, object], expected: type
+) -> None:
+    """A session that is complete says `unpaid` for what is reserved, taken in part, or let go."""
+    async with httpx.AsyncClient() as http:
+        adapter = served.adapter(http)
+        attempt = await begun(adapter, capture_later=True)
+        served.sandbox.decide(attempt.reference, "pay")
+        with served.sandbox.books.open() as book:
+            [intent] = [
+                each for each in book.every("payment_intent", KEY) if each["_session"] == attempt.reference
+            ]
+            book.put(KEY, intent | change)
+
+        told = await adapter.look_up(attempt)
+
+        assert isinstance(told, expected)
+        if isinstance(told, Charged):
+            assert told.amount.minor == change["amount_received"]
 
 
 async def test_the_books_of_a_day_name_attempts_refunds_and_fees(served: Served) -> None:

@@ -1,4 +1,4 @@
-"""Whoever starts a payment, reads that it was paid, or refunds it is killed where each of its transactions begins and ends.
+"""Whoever starts a payment, reads that it was paid, takes what is reserved, or refunds it is killed where each of its transactions begins and ends.
 
 What is said in between is rolled back together, so it makes no other case: killed where it begins, nothing of it was
 done; where it ends, the COMMIT still arrives and all of it was.
@@ -13,6 +13,7 @@ import os
 import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 from uuid import UUID
@@ -33,6 +34,7 @@ from shopfloor.payment_providers import (
     Action,
     ActionKind,
     Attempt,
+    Authorised,
     Closed,
     GivenBack,
     Message,
@@ -44,6 +46,7 @@ from shopfloor.payments.connections import Way
 
 __all__ = ["make_market"]
 
+_WEEK = timedelta(days=7)
 CLEAN.set_forkserver_preload([completing.__module__, __name__])
 
 
@@ -59,6 +62,9 @@ class Counter(Bank):
         with self._book() as book:
             book.execute(
                 "CREATE TABLE IF NOT EXISTS asked (attempt TEXT PRIMARY KEY, minor INTEGER, currency TEXT)"
+            )
+            book.execute(
+                "CREATE TABLE IF NOT EXISTS reserved (attempt TEXT PRIMARY KEY, minor INTEGER, currency TEXT)"
             )
 
     def _die(self, when: str) -> None:
@@ -81,7 +87,24 @@ class Counter(Bank):
         self._die("before")
         found = await super().look_up(attempt)
         self._die("after")
+        if found is None:
+            with self._book() as book:
+                row = book.execute(
+                    "SELECT minor, currency FROM reserved WHERE attempt = ?", (str(attempt.id),)
+                ).fetchone()
+            return None if row is None else Authorised(str(attempt.id), Money(*row), now() + _WEEK)
         return found
+
+    @override
+    async def capture(self, attempt: Attempt, *, capture_id: UUID, amount: Money) -> Outcome:
+        self._die("before")
+        with self._book() as book:
+            book.execute(
+                "INSERT OR IGNORE INTO charge SELECT attempt, ?, currency FROM reserved WHERE attempt = ?",
+                (amount.minor, str(attempt.id)),
+            )
+        self._die("after")
+        return await super().look_up(attempt) or Closed()
 
     @override
     async def close(self, attempt: Attempt) -> Outcome | None:
@@ -109,6 +132,11 @@ class Counter(Bank):
         with self._book() as book:
             book.execute("INSERT OR IGNORE INTO charge SELECT * FROM asked")
 
+    def reserves(self) -> None:
+        """Who stands at the page has the money reserved."""
+        with self._book() as book:
+            book.execute("INSERT OR IGNORE INTO reserved SELECT * FROM asked")
+
     def asked(self) -> int:
         with self._book() as book:
             [(number,)] = book.execute("SELECT count(*) FROM asked").fetchall()
@@ -131,7 +159,8 @@ def providers_of(job: Job, bank: Counter) -> payment_providers.Providers:
 
 
 async def begin(db: Database, job: Job, bank: Counter) -> payments.Payment:
-    way = Way(job.connection_id, "bank", "card", "", is_test=False)
+    later = _WEEK if job.kind == "capture" else None
+    way = Way(job.connection_id, "bank", "card", "", is_test=False, authorise=later)
     return await orders.paying.begin(
         db, providers_of(job, bank), shop_id=job.shop_id, order_id=job.order_id, way=way, return_url="x"
     )
@@ -142,6 +171,15 @@ async def hear(db: Database, job: Job, bank: Counter) -> None:
         return providers_of(job, bank)
 
     await orders.paying.work_inbox(db, source)
+
+
+async def capture(db: Database, job: Job, bank: Counter) -> None:
+    """As it leaves: decided in the transaction in which it ships, then taken."""
+    async with db.transaction() as tx:
+        found = (await orders.order(tx, shop_id=job.shop_id, order_id=job.order_id)).order
+        if found.shipped_at is None:
+            await orders.shipping.ship(tx, shop_id=job.shop_id, order_id=job.order_id, actor="person:1")
+    await orders.capturing.send_due(db, providers_of(job, bank))
 
 
 async def refund(db: Database, job: Job, bank: Counter) -> None:
@@ -160,6 +198,7 @@ async def refund(db: Database, job: Job, bank: Counter) -> None:
 WORK: dict[str, Callable[[Database, Job, Counter], Awaitable[object]]] = {
     "begin": begin,
     "hear": hear,
+    "capture": capture,
     "refund": refund,
 }
 
@@ -218,7 +257,10 @@ async def prepared(market: Market, kind: str, bank: Counter) -> Job:
     if kind == "begin":
         return job
     payment = await begin(market.db, job, bank)
-    bank.pays()
+    if kind == "capture":
+        bank.reserves()
+    else:
+        bank.pays()
     if kind == "hear":
         async with market.db.transaction() as tx:
             connection = await payments.connections.connection(
@@ -236,13 +278,14 @@ async def finished(market: Market, job: Job, bank: Counter) -> None:
     await nobody_is_in_a_transaction(market.db)
     async with market.db.transaction() as tx:
         await tx.run("UPDATE payments.inbox SET next_at = now() WHERE done_at IS NULL")
+        await tx.run("UPDATE payments.authorisation SET next_at = now() WHERE next_at IS NOT NULL")
         await tx.run("UPDATE payments.refund_try SET next_at = now() WHERE next_at IS NOT NULL")
     if job.kind == "begin":
         payment = await begin(market.db, job, bank)
         bank.pays()
         await orders.paying.look(market.db, providers_of(job, bank), payment=payment)
-    elif job.kind == "hear":
-        await hear(market.db, job, bank)
+    elif job.kind in {"hear", "capture"}:
+        await WORK[job.kind](market.db, job, bank)
     else:
 
         async def source(_: int) -> payment_providers.Providers:
@@ -261,7 +304,8 @@ async def check(market: Market, job: Job, bank: Counter) -> None:
     assert (bank.asked(), bank.taken(), waiting) == (1, [PRICE], 0)
     assert bank.sent_back() == ([PRICE] if back else [])
     assert (order.charged_minor, order.refund_granted_minor, order.refunded_minor) == (PRICE, back, back)
-    assert order.status is Status.PAID
+    assert order.status is (Status.SHIPPED if job.kind == "capture" else Status.PAID)
+    assert order.authorised_minor == 0
     for name, times in (
         ("orders.order_paid", 1),
         ("orders.order_refunded", back // PRICE),

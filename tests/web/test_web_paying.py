@@ -518,6 +518,58 @@ async def test_a_dispute_is_heard_shown_with_its_evidence_answered_and_won(
     )
 
 
+async def test_a_card_is_reserved_when_an_order_is_placed_and_charged_when_it_ships(till: Till) -> None:
+    """The merchant chooses it for an account; buyer and merchant read at each step what has happened to the money."""
+    await owner(till)
+    console = "/console/harbour"
+    at_once = (await till.client.get(f"{console}/payments")).text
+    chosen = await till.client.post(
+        f"{console}/payments/account/{till.account_id}/capture", data={"later": "yes"}
+    )
+    assert ("Charged when the order is placed" in at_once, chosen.status_code) == (True, 303)
+    assert "Charged when the order ships" in (await till.client.get(f"{console}/payments")).text
+    hold = await till.stage.hold()
+    checkout = (await till.client.get(f"/s/harbour/checkout/{hold}")).text
+    assert "The amount is reserved now and charged when your order ships." in checkout
+    place = await till.ordered()
+    till.sandbox.decide(await till.session(place), "silent")
+
+    back = await till.client.get(f"{place}/payment")
+
+    assert (back.status_code, back.headers["location"]) == (303, place)
+    page = (await till.client.get(place)).text
+    assert "Thank you. You are charged when your order ships." in page
+    assert "is reserved. You are charged when your order ships." in page
+    assert "Bank transfer" not in page
+    found = await till.order(place)
+    assert (found.payment_status, found.charged_minor, found.authorised_minor) == (
+        "authorised",
+        0,
+        found.total_minor,
+    )
+    order_page = (await till.client.get(f"{console}/orders/{found.id}")).text
+    assert "Charge now" in order_page
+    assert "Issue the invoice" not in order_page
+    listed = (await till.client.get(f"{console}/orders?payment=authorised")).text
+    assert f"#{found.number}" in listed
+    desk = (await till.client.get(f"{console}/payments")).text
+    assert "Authorised, not charged yet" in desk
+
+    shipped = await till.client.post(f"{console}/orders/{found.id}/ship", data={"tracking": "SF1"})
+    assert shipped.status_code == 303
+    assert (await till.order(place)).charged_minor == 0
+    await till.background()
+
+    paid = await till.order(place)
+    assert (paid.status, paid.charged_minor, paid.authorised_minor) == ("shipped", paid.total_minor, 0)
+    assert "Authorised, not charged yet" not in (await till.client.get(f"{console}/payments")).text
+    late = await till.client.post(f"{console}/orders/{found.id}/capture")
+    assert late.headers["location"].endswith(str(found.id))
+    assert "Nothing is authorised" in (await till.client.get(late.headers["location"])).text
+    again = await till.client.post(f"{console}/payments/authorisations/{UUID(int=1)}/again")
+    assert again.status_code == 303
+
+
 async def test_a_buyer_whose_card_is_declined_pays_by_transfer_instead(till: Till) -> None:
     place = await till.ordered()
     till.sandbox.decide(await till.session(place), "decline")

@@ -65,8 +65,9 @@ async def invoice(tx: Tx, *, shop_id: int, order_id: UUID) -> documents.Document
     if known is None:
         if found.cancelled_at is not None:
             raise InvoiceOfCancelled(order=found.number)
-        if view.due is not None:
-            raise NotPaidYet(due_minor=view.due.amount.minor, currency=found.currency)
+        if view.due is not None or found.authorised_minor:
+            owed = found.authorised_minor if view.due is None else view.due.amount.minor
+            raise NotPaidYet(due_minor=owed, currency=found.currency)
         maker = await _maker(tx, found)
         if not maker.seller.is_complete:
             raise documents.SellerMissing

@@ -137,7 +137,7 @@ def _not_needed(kind: Kind, order: told_queries.Told | None) -> str:
     """A reminder of what was done meanwhile is none."""
     if order is None or kind not in {Kind.PAY_REMINDER, Kind.BALANCE_DUE}:
         return ""
-    open_still = order.status == "placed" and order.charged_minor < order.total_minor
+    open_still = order.status == "placed" and order.charged_minor + order.authorised_minor < order.total_minor
     return "" if open_still else "not_needed"
 
 

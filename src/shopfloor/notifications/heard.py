@@ -253,6 +253,38 @@ class RefundFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class CaptureFailed:
+    name: ClassVar[str] = "payments.capture_failed"
+
+    shop_id: int
+    order_id: UUID
+    currency: str
+    amount_minor: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorisationEnding:
+    name: ClassVar[str] = "payments.authorisation_ending"
+
+    shop_id: int
+    order_id: UUID
+    currency: str
+    amount_minor: int
+    capture_before: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentLapsed:
+    name: ClassVar[str] = "orders.payment_lapsed"
+
+    shop_id: int
+    order_id: UUID
+    amount_minor: int
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class DifferenceOpened:
     name: ClassVar[str] = "payments.difference_opened"
 

@@ -351,7 +351,8 @@ def _facts(about: About, context: Context, speech: _Speech) -> list[Fact]:
             found.append(Fact(words["starts"], speech.moment(starts), strong=True))
         return [*found, *_about_money(about, speech)]
     owes = about.kind in {Kind.PAY_REMINDER, Kind.BALANCE_DUE} or (
-        about.kind in {Kind.ORDER_PLACED, Kind.EXCHANGED} and order.charged_minor < order.first_minor
+        about.kind in {Kind.ORDER_PLACED, Kind.EXCHANGED}
+        and order.charged_minor + order.authorised_minor < order.first_minor
     )
     if owes and order.method == "transfer":
         amount = facts.get("amount_minor", order.first_minor - order.charged_minor)
@@ -428,10 +429,14 @@ def _notes(about: About, context: Context, speech: _Speech) -> list[str]:
     if about.kind is Kind.ORDER_PLACED:
         if order.method == "cash":
             notes.append(words["cash"])
-        elif order.charged_minor < order.first_minor:
+        elif order.charged_minor + order.authorised_minor < order.first_minor:
             due = _moment(facts.get("due_at")) or order.payment_due_at
             notes += [speech.say("pay_by", day=speech.moment(due))] if due is not None else []
+        elif order.authorised_minor:
+            notes.append(words["authorised"])
         notes.append(words["keep_link"])
+    if about.kind is Kind.PAY_REMINDER and facts.get("lapsed"):
+        notes.append(words["lapsed"])
     if about.kind is Kind.ORDER_PAID and facts.get("purpose") == "deposit":
         notes.append(words["deposit"])
     if about.kind is Kind.SHIPPED and not facts.get("complete", True):
@@ -440,7 +445,7 @@ def _notes(about: About, context: Context, speech: _Speech) -> list[str]:
         notes += [str(facts["answer"])] if facts.get("answer") else []
         notes += _notes_of_exchange(facts, speech)
         notes += [words["on_parcel"]] if facts.get("send_to") else []
-    if about.kind is Kind.EXCHANGED and order.charged_minor < order.first_minor:
+    if about.kind is Kind.EXCHANGED and order.charged_minor + order.authorised_minor < order.first_minor:
         notes += (
             [speech.say("difference", day=speech.moment(order.payment_due_at))]
             if order.payment_due_at

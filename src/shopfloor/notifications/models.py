@@ -48,6 +48,8 @@ class Kind(StrEnum):
     DISPUTE_DUE = "dispute_due"
     DISPUTE_ENDED = "dispute_ended"
     REFUND_FAILED = "refund_failed"
+    CAPTURE_FAILED = "capture_failed"
+    AUTHORISATION_ENDING = "authorisation_ending"
     DIFFERENCE_OPENED = "difference_opened"
     PROVIDER_SILENT = "provider_silent"
     PAYMENTS_PAUSED = "payments_paused"
@@ -114,7 +116,7 @@ class Traits:
 # What the merchant is told, not the buyer: it leads into the console.
 TO_MERCHANT: Final = frozenset({
     Kind.DISPUTE_OPENED, Kind.DISPUTE_DUE, Kind.DISPUTE_ENDED, Kind.REFUND_FAILED, Kind.DIFFERENCE_OPENED,
-    Kind.PROVIDER_SILENT, Kind.PAYMENTS_PAUSED, Kind.REFUND_ASKED,
+    Kind.PROVIDER_SILENT, Kind.PAYMENTS_PAUSED, Kind.REFUND_ASKED, Kind.CAPTURE_FAILED, Kind.AUTHORISATION_ENDING,
 })  # fmt: skip
 
 _DAYS: Final = timedelta(days=4)
@@ -154,6 +156,8 @@ TRAITS: Final[Mapping[Kind, Traits]] = {
     Kind.DISPUTE_DUE: Traits(1, timedelta(days=2), asked_for=True),
     Kind.DISPUTE_ENDED: Traits(3, _DAYS, asked_for=True),
     Kind.REFUND_FAILED: Traits(2, _DAYS, asked_for=True),
+    Kind.CAPTURE_FAILED: Traits(1, _DAYS, asked_for=True),
+    Kind.AUTHORISATION_ENDING: Traits(1, timedelta(days=2), asked_for=True),
     Kind.DIFFERENCE_OPENED: Traits(2, _DAYS, asked_for=True),
     Kind.PROVIDER_SILENT: Traits(1, timedelta(days=1), asked_for=True),
     Kind.PAYMENTS_PAUSED: Traits(0, timedelta(days=1), asked_for=True),

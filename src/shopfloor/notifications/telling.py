@@ -429,6 +429,49 @@ async def refund_failed(tx: Tx, fact: heard.RefundFailed, fact_id: UUID) -> None
     )
 
 
+async def capture_failed(tx: Tx, fact: heard.CaptureFailed, fact_id: UUID) -> None:
+    facts = {
+        "amount_minor": fact.amount_minor,
+        "currency": fact.currency,
+        "reason": fact.reason,
+        "path": "/payments#authorised",
+    }
+    await to_merchant(
+        tx, Kind.CAPTURE_FAILED, shop_id=fact.shop_id, fact_id=fact_id, facts=facts, order_id=fact.order_id
+    )
+
+
+async def authorisation_ending(tx: Tx, fact: heard.AuthorisationEnding, fact_id: UUID) -> None:
+    facts = {
+        "amount_minor": fact.amount_minor,
+        "currency": fact.currency,
+        "due_at": _moment(fact.capture_before),
+        "path": "/payments#authorised",
+    }
+    await to_merchant(
+        tx,
+        Kind.AUTHORISATION_ENDING,
+        shop_id=fact.shop_id,
+        fact_id=fact_id,
+        facts=facts,
+        order_id=fact.order_id,
+    )
+
+
+async def payment_lapsed(tx: Tx, fact: heard.PaymentLapsed, fact_id: UUID) -> None:
+    """The buyer pays by the link now; as a reminder, which is not sent a second time for the same day."""
+    facts = {"amount_minor": fact.amount_minor, "due_at": _moment(fact.due_at), "lapsed": True}
+    await about_order(
+        tx,
+        Kind.PAY_REMINDER,
+        shop_id=fact.shop_id,
+        order_id=fact.order_id,
+        fact_id=fact_id,
+        facts=facts,
+        expires_at=fact.due_at,
+    )
+
+
 async def difference_opened(tx: Tx, fact: heard.DifferenceOpened, fact_id: UUID) -> None:
     """Many at once are one message: the list has them all.  At most one an hour."""
     hour = uuid5(_HOURS, f"differences {fact.shop_id} {now():%Y-%m-%dT%H}")
@@ -563,6 +606,9 @@ HEARD: Final[Mapping[type[Any], Any]] = {
     heard.DisputeDue: dispute_due,
     heard.DisputeEnded: dispute_ended,
     heard.RefundFailed: refund_failed,
+    heard.CaptureFailed: capture_failed,
+    heard.AuthorisationEnding: authorisation_ending,
+    heard.PaymentLapsed: payment_lapsed,
     heard.DifferenceOpened: difference_opened,
     heard.ProviderSilent: provider_silent,
     heard.RefundAsked: refund_asked,

@@ -263,6 +263,22 @@ _EN: Final[Mapping[Kind, Text]] = {
         "again, or send it another way and record that.",
         "Open payments",
     ),
+    Kind.CAPTURE_FAILED: Text(
+        "Charging failed",
+        "{shop}: charging {amount} failed",
+        "An authorised payment couldn't be charged",
+        "The payment service did not charge an authorised payment of {amount}. Try again in the console. If the "
+        "authorisation ends first, the customer is asked to pay by the link of the order.",
+        "Open payments",
+    ),
+    Kind.AUTHORISATION_ENDING: Text(
+        "Authorisation ends soon",
+        "{shop}: an authorisation of {amount} ends on {date}",
+        "An authorisation ends soon",
+        "{amount} is authorised and not charged yet. Ship the order before {date}, or charge it now: afterwards the "
+        "customer has to pay again.",
+        "Open payments",
+    ),
     Kind.DIFFERENCE_OPENED: Text(
         "Money that fits no order",
         "{shop}: money that fits no order",
@@ -525,6 +541,20 @@ _ZH: Final[Mapping[Kind, Text]] = {
         "支付服务商未能完成一笔 {amount} 的退款，这笔钱仍应退给顾客。请重新发起，或以其他方式退款后登记。",
         "打开支付页面",
     ),
+    Kind.CAPTURE_FAILED: Text(
+        "扣款失败",
+        "{shop}：一笔 {amount} 的预授权扣款失败",
+        "预授权扣款失败",
+        "支付服务商未能完成一笔 {amount} 的预授权扣款。请在后台重试。如果预授权先行到期，系统会请顾客通过订单链接付款。",
+        "打开支付页面",
+    ),
+    Kind.AUTHORISATION_ENDING: Text(
+        "预授权即将到期",
+        "{shop}：一笔 {amount} 的预授权将于 {date} 到期",
+        "预授权即将到期",
+        "有 {amount} 已预授权但尚未扣款。请在 {date} 前发货，或立即扣款；到期后顾客需要重新付款。",
+        "打开支付页面",
+    ),
     Kind.DIFFERENCE_OPENED: Text(
         "有款项对不上订单",
         "{shop}：有款项对不上订单",
@@ -584,6 +614,8 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "reference": "Payment reference",
         "cash": "You pay when you collect it.",
         "deposit": "This is your deposit. The balance is due when your items are ready.",
+        "authorised": "Your payment is authorised. You are charged when your order ships.",
+        "lapsed": "The authorisation on your card has ended. You have not been charged.",
         "more_follows": "The other items of your order follow separately.",
         "refund_follows": "What you paid is refunded.",
         "red_fapiao": "It is a red fapiao: it takes back what was refunded.",
@@ -653,6 +685,8 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "reference": "付款备注",
         "cash": "取货时付款。",
         "deposit": "这是定金，商品到货后再支付尾款。",
+        "authorised": "付款已预授权，发货时才会扣款。",
+        "lapsed": "您银行卡上的预授权已失效，没有扣款。",
         "more_follows": "订单中的其他商品将另行寄出。",
         "refund_follows": "您支付的款项将退还给您。",
         "red_fapiao": "这是红字发票，用于冲销已退款的金额。",

@@ -38,6 +38,7 @@ class Told:
     cancel_note: str
     payment_due_at: datetime | None
     balance_due_at: datetime | None
+    authorised_minor: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ class ToldBundle:
 _TOLD: Final[LiteralString] = """
     SELECT id, shop_id, number, buyer, contact_name, contact_email, contact_phone, delivery, address, method, locale,
            currency, goods_minor, shipping_minor, shipping_name, tax_minor, total_minor, first_minor, charged_minor, key,
-           tracking, status, payment_status, cancel_why, cancel_note, payment_due_at, balance_due_at
+           tracking, status, payment_status, cancel_why, cancel_note, payment_due_at, balance_due_at, authorised_minor
       FROM orders.v_told
     """
 
@@ -122,7 +123,7 @@ async def to_be_reminded(tx: Tx, *, lead_hours: int, limit: int) -> list[Told]:
         Told,
         _TOLD
         + """
-         WHERE status = 'placed' AND contact_email <> '' AND charged_minor < first_minor
+         WHERE status = 'placed' AND contact_email <> '' AND charged_minor + authorised_minor < first_minor
            AND payment_due_at BETWEEN now() AND now() + make_interval(hours => %(lead)s)
            AND payment_due_at - placed_at >= interval '2 hours'
            AND now() >= payment_due_at - least(make_interval(hours => %(lead)s), (payment_due_at - placed_at) / 2)

@@ -5,7 +5,17 @@ its total; units are an order's own before its buyer is told so; money that came
 owed back.
 """
 
-from shopfloor.orders import editing, erasure, export, paying, reconciling, replacing, shipping
+from shopfloor.orders import (
+    authorising,
+    capturing,
+    editing,
+    erasure,
+    export,
+    paying,
+    reconciling,
+    replacing,
+    shipping,
+)
 from shopfloor.orders.audit import audit
 from shopfloor.orders.cancellation import cancel, cancel_for_shopper, expire
 from shopfloor.orders.charges import mark_paid
@@ -50,9 +60,11 @@ __all__ = [
     "Status",
     "answer_delay",
     "audit",
+    "authorising",
     "begin_checkout",
     "cancel",
     "cancel_for_shopper",
+    "capturing",
     "complete",
     "confirm_refund",
     "counts",

@@ -20,6 +20,7 @@ from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
 from shopfloor.kernel.values import MAX_MINOR, Money, new_id
 from shopfloor.orders import (
+    authorising,
     cancellation,
     charges,
     erasure,
@@ -36,6 +37,7 @@ from shopfloor.orders.refusals import (
     KeyReused,
     NobodyToErase,
     NoDelay,
+    NothingAuthorised,
     NotPaid,
     NotReady,
     NotShipped,
@@ -275,6 +277,14 @@ async def ready(order_id: UUID, actor: Manager, db: Db) -> dict[str, Any]:
     """The presale lines are there: asks for the balance."""
     async with db.transaction() as tx:
         changed = await presale.mark_ready(tx, shop_id=actor.shop_id, order_id=order_id, actor=_actor(actor))
+    return await _told(db, actor, changed)
+
+
+@router.post("/{order_id:uuid}/capture", responses=refusals(OrderNotFound, NothingAuthorised))
+async def capture(order_id: UUID, actor: Manager, db: Db) -> dict[str, Any]:
+    """What is authorised is charged now, before the order ships; twice is once.  Without it, it is when it does."""
+    async with db.transaction() as tx:
+        changed = await authorising.capture(tx, shop_id=actor.shop_id, order_id=order_id, actor=_actor(actor))
     return await _told(db, actor, changed)
 
 

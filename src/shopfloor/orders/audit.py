@@ -21,6 +21,7 @@ async def audit(tx: Tx) -> list[stock.Check]:
         ("orders: what was asked is what the order costs", audit_asked),
         ("orders: sums are those of the payment events", audit_payment_sums),
         ("orders: what an edit gives back was granted, or waits for a second person", audit_edit_refunds),
+        ("orders: what is reserved is what the payments say", audit_authorised),
         ("orders: what banks took back is what the disputes say", audit_disputed_sums),
         ("orders: a refund that needed a second person has one", audit_confirmed),
         ("orders: nobody paid more than the order", audit_overpaid),
@@ -118,17 +119,25 @@ async def audit_asked(tx: Tx) -> AuditRow:
                coalesce(array_agg(p.id::text) FILTER (WHERE p.currency IS DISTINCT FROM o.currency
                  OR p.amount_minor IS DISTINCT FROM CASE
                       WHEN o.edits > 0 AND p.provider <> 'manual'
-                       AND p.state NOT IN ('captured', 'declined', 'closed')
+                       AND p.state NOT IN ('captured', 'declined', 'closed', 'authorised')
                       THEN CASE WHEN o.charged_minor < o.first_minor THEN o.first_minor ELSE o.total_minor END
                              - o.charged_minor
                       WHEN o.edits > 0 THEN p.amount_minor
                       WHEN p.method = 'exchange' THEN coalesce(x.paid, 0)
+                      -- What was given up before it was charged.
+                      WHEN p.method = 'let_go' THEN p.amount_minor
+                      WHEN r.taken > 0 AND p.id <> r.payment_id AND p.created_at > r.ended_at THEN o.first_minor - r.taken
                       WHEN p.purpose = 'balance' THEN o.total_minor - o.first_minor
                       ELSE o.first_minor - coalesce(x.paid, 0) END), '{}') AS offending
           FROM payments.v_payment p JOIN orders.orders o ON o.id = p.subject_id
           LEFT JOIN (SELECT p.subject_id, sum(e.amount_minor) AS paid
                        FROM payments.v_payment p JOIN payments.v_event e ON e.payment_id = p.id AND e.kind = 'charged'
                       WHERE p.method = 'exchange' GROUP BY p.subject_id) x ON x.subject_id = o.id
+          -- Of what was reserved a part was taken at the provider: the rest is asked for.
+          LEFT JOIN LATERAL (SELECT a.payment_id, a.ended_at, e.amount_minor AS taken
+                               FROM payments.v_authorisation a
+                               JOIN payments.v_event e ON e.payment_id = a.payment_id AND e.kind = 'charged'
+                              WHERE a.subject_id = o.id AND e.amount_minor < a.amount_minor LIMIT 1) r ON true
         """,
     )
 
@@ -172,6 +181,20 @@ async def audit_edit_refunds(tx: Tx) -> AuditRow:
           LEFT JOIN (SELECT split_part(reference, '/', 1) AS refund, subject_id, sum(amount_minor) AS amount
                        FROM payments.v_event WHERE kind = 'refund_granted' GROUP BY 1, 2) g
             ON g.refund = r.refund::text AND g.subject_id = r.order_id
+        """,
+    )
+
+
+async def audit_authorised(tx: Tx) -> AuditRow:
+    return await tx.one(
+        AuditRow,
+        """
+        SELECT count(*)::int AS looked_at,
+               coalesce(array_agg(o.id::text) FILTER (WHERE o.authorised_minor <> coalesce(a.live, 0)), '{}') AS offending
+          FROM (SELECT id, authorised_minor FROM orders.orders WHERE authorised_minor <> 0
+                UNION SELECT o.id, o.authorised_minor FROM payments.v_authorisation a JOIN orders.orders o ON o.id = a.subject_id) o
+          LEFT JOIN (SELECT subject_id, sum(amount_minor) AS live FROM payments.v_authorisation WHERE ended IS NULL
+                      GROUP BY subject_id) a ON a.subject_id = o.id
         """,
     )
 

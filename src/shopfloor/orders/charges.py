@@ -3,18 +3,19 @@
 from collections.abc import Sequence
 from uuid import UUID, uuid5
 
-from shopfloor import payments, promotions, purchases, stock
+from shopfloor import payments, policies, pricing, promotions, purchases, stock
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
-from shopfloor.kernel.values import Money
-from shopfloor.orders import queries
+from shopfloor.kernel.values import Money, now
+from shopfloor.orders import queries, sweep_queries
 from shopfloor.orders.cancellation import fall
-from shopfloor.orders.events import OrderPaid, OrderReinstated
+from shopfloor.orders.checkout_form import payment_deadline
+from shopfloor.orders.events import OrderPaid, OrderReinstated, PaymentLapsed
 from shopfloor.orders.lifecycle import fact_lines, lock, note_arrivals, number_of, secure, settle
 from shopfloor.orders.models import Due, Order, OrderLine, Party, Status, Why
-from shopfloor.orders.refunds import grant
+from shopfloor.orders.refunds import grant, let_go
 from shopfloor.orders.refusals import AlreadyPaid, KeyReused, WrongAmount, WrongCurrency
-from shopfloor.orders.statuses import allot, unpaid
+from shopfloor.orders.statuses import allot, due, unpaid
 
 _OURS = "shopfloor"
 BY_HAND = "manual"
@@ -91,6 +92,10 @@ async def take_charge(
         note=note,
     )
     fresh = await settle(tx, order_id=found.id)
+    if fresh.authorised_minor and unpaid(fresh) is None:
+        # What is reserved beside money that has come pays for nothing.
+        for reserved in await payments.authorisations.live(tx, subject_id=found.id):
+            await payments.authorisations.ask_void(tx, reserved, actor=_OURS)
     lines = await queries.lines(tx, order_id=found.id)
     await tell_paid(tx, fresh, lines, purpose=payment.purpose, amount_minor=amount.minor)
     if found.status is Status.CANCELLED:
@@ -98,6 +103,66 @@ async def take_charge(
     if not found.secured and found.policy is stock.HoldPolicy.FIRST_PAID:
         return await _first_paid(tx, fresh, lines)
     return fresh
+
+
+async def take_capture(
+    tx: Tx, found: Order, payment: payments.Payment, *, reference: str, amount: Money, actor: str
+) -> Order:
+    """Reserved money of a locked order was taken, all of it or a part: what the units cost that were given up meanwhile is
+    let go and asked of nobody.  What was taken for them all the same goes back; what was not taken is still due.
+    """
+    await payments.authorisations.end(tx, payment_id=payment.id, how="captured")
+    await payments.record(
+        tx, payment, payments.PaymentEventKind.CHARGED, amount.minor, reference=reference, actor=actor
+    )
+    fresh = await settle(tx, order_id=found.id)
+    lines = await queries.lines(tx, order_id=found.id)
+    if found.status is Status.CANCELLED:
+        await tell_paid(tx, fresh, lines, purpose=payment.purpose, amount_minor=amount.minor)
+        return await _paid_late(tx, fresh, lines)
+    parts = given_up(lines) if not found.charged_minor else [0]
+    missing = fresh.total_minor - fresh.charged_minor
+    if 0 < missing == sum(parts):
+        fresh = await let_go(tx, fresh, parts, refund_id=uuid5(payment.id, "given-up"), actor=actor)
+    await tell_paid(tx, fresh, lines, purpose=payment.purpose, amount_minor=amount.minor)
+    if missing == 0 and sum(parts):
+        await grant(
+            tx, fresh, sum(parts), refund_id=uuid5(payment.id, "given-up"), note="given up before it was charged",
+            actor=_OURS, parts=parts,
+        )  # fmt: skip
+        fresh = await settle(tx, order_id=found.id)
+    return await ask_for_rest(tx, fresh)
+
+
+async def ask_for_rest(tx: Tx, found: Order) -> Order:
+    """What was reserved for a locked order is so no longer: its buyer has the time of a transfer for what is due now."""
+    owed = due(found)
+    if owed is None:
+        return found
+    rules = await policies.shop_terms(tx, shop_id=found.shop_id)
+    until = payment_deadline(now(), rules, method="transfer")
+    assert until is not None, "only cash has none"
+    await sweep_queries.set_payment_due(tx, order_id=found.id, at=until)
+    await outbox.record(
+        tx,
+        PaymentLapsed(
+            shop_id=found.shop_id,
+            order_id=found.id,
+            number=number_of(found),
+            buyer=found.buyer,
+            currency=found.currency,
+            amount_minor=owed.amount.minor,
+            due_at=until,
+        ),
+    )
+    return await settle(tx, order_id=found.id)
+
+
+def given_up(lines: Sequence[OrderLine]) -> list[int]:
+    """What the units of each line cost that will not come, and of shipping as the last: nothing."""
+    return [pricing.of_units(each.amount_minor, each.quantity, each.cancelled_quantity) for each in lines] + [
+        0
+    ]
 
 
 async def tell_paid(

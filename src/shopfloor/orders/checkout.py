@@ -8,7 +8,7 @@ draft an order; `reports.apply_report` leads there.  `complete` is the three tog
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +19,7 @@ from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import new_id, now
 from shopfloor.orders import (
+    authorising,
     baskets,
     checkout_queries,
     discounts,
@@ -38,7 +39,7 @@ from shopfloor.orders.checkout_form import (
     form_hash,
     tidy,
 )
-from shopfloor.orders.models import Bundle, Item, Order, Status, Why
+from shopfloor.orders.models import Bundle, Delivery, Item, Order, Status, Why
 from shopfloor.orders.placing import finalise, is_online
 from shopfloor.orders.presentation import Shown, shown
 from shopfloor.orders.refusals import CheckoutNotFound, KeyReused, TotalChanged
@@ -92,6 +93,16 @@ class Checkout:
     """The purchases that are checked out together, each with its own clock."""
     at_end: AtEnd | None = None
     """Where its show is on air and some of it is to be paid when that is over."""
+
+    def may_wait(self, authorise: timedelta | None, delivery: Delivery) -> bool:
+        """Whether its money is only reserved, and taken when it ships, by a way to pay that can do so this long."""
+        in_full = all(each.totals.balance.minor == 0 for each in self.quote.ways)
+        return authorising.may_wait(
+            authorise,
+            delivery=delivery,
+            ready_on=[item.ready_on for item in self.items],
+            in_full=in_full,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,13 +238,15 @@ async def prepare(
     also: Sequence[UUID] = (),
     others: Sequence[UUID] = (),
     address: str = "",
+    authorise: timedelta | None = None,
 ) -> Prepared:
     """Check everything, keep the units, write the draft.  The same form again finds the same order.
 
     `also`: purchases that are ordered with this one, all of them or none.  `others`: other browsers of the same person;
     what was taken there becomes this one's (`baskets.adopt`).
 
-    `return_to` makes the address to which a provider sends the buyer back; `address` is where the form came from.
+    `return_to` makes the address to which a provider sends the buyer back; `address` is where the form came from;
+    `authorise`: so long the way to pay reserves money, where the shop takes it when orders ship.
 
     Raises BasketChanged, CheckoutNotFound, ContactLimit, FormRefused, KeyReused (sent before with other content), TotalChanged,
     promotions.DiscountGone (the last of it was used meanwhile), purchases.HoldExpired (the facts say what to wait
@@ -309,6 +322,12 @@ async def prepare(
         expires_at=None if clean.provider == "manual" else now() + PAY_ONLINE_WITHIN,
         contact=contact_keys(email=clean.email, phone=clean.phone),
         address=address,
+        capture_later=authorising.may_wait(
+            authorise,
+            delivery=clean.delivery,
+            ready_on=[item.ready_on for item in way.items],
+            in_full=sums.balance.minor == 0,
+        ),
     )
     prepared = Prepared(await lifecycle.settle(tx, order_id=order_id), payment, checkout.shop_terms)
     # Last, for others who use the same discount wait from here on.
@@ -400,6 +419,7 @@ async def complete(
     payer: payments.attempts.Payer = payments.attempts.NOBODY,
     also: Sequence[UUID] = (),
     others: Sequence[UUID] = (),
+    authorise: timedelta | None = None,
 ) -> Order:
     """A purchase and a form become an order; the same form again gives the same order.
 
@@ -419,6 +439,7 @@ async def complete(
             also=also,
             others=others,
             address=payer.client_address,
+            authorise=authorise,
         )
     if prepared.order.status is not Status.DRAFT:
         return _told(prepared.order)

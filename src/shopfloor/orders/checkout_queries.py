@@ -231,7 +231,7 @@ async def unpaid_of_contact(
         """
         SELECT l.variant_id, sum(l.quantity)::int
           FROM orders.orders AS o JOIN orders.line AS l ON l.order_id = o.id AND l.removed_at IS NULL
-         WHERE o.shop_id = %(shop_id)s AND o.status = 'placed' AND o.charged_minor = 0 AND o.total_minor > 0
+         WHERE o.shop_id = %(shop_id)s AND o.status = 'placed' AND o.charged_minor + o.authorised_minor = 0 AND o.total_minor > 0
            AND ((%(mail)s::text <> '' AND orders.mail_key(o.contact_email) = %(mail)s::text)
                 OR (%(phone)s::text <> '' AND orders.phone_key(o.contact_phone) = %(phone)s::text))
            AND l.variant_id = ANY(%(variant_ids)s::bigint[]) AND l.bundle_id IS NULL

@@ -260,7 +260,10 @@ async def _edit(
     parcels = any(each["kind"] != "waived" for each in plan.told.changes)
     if parcels:
         await _check_parcels(tx, found)
-    if await payments.attempts.open_at_providers(tx, subject_id=found.id):
+    reserved = await payments.authorisations.live(tx, subject_id=found.id) if found.authorised_minor else []
+    if await payments.attempts.open_at_providers(tx, subject_id=found.id) or any(
+        each.wanted for each in reserved
+    ):
         raise payments.PaymentBusy
     freed = await _move_units(tx, plan) if found.secured else []
     await _write(tx, plan)
@@ -326,7 +329,7 @@ async def _plan(tx: Tx, found: Order, lines: list[OrderLine], change: Change) ->
         waived_minor=told_waived,
         paid_minor=paid,
         refund_minor=refund,
-        due_minor=max(0, total - paid),
+        due_minor=max(0, total - paid - found.authorised_minor),
         refund_id=None,
         changes=changes,
     )
@@ -765,7 +768,7 @@ async def _write(tx: Tx, plan: _Plan) -> None:
         calculation=way.calculation,
         return_terms=_return_terms(found, plan),
         # Who has paid before does not lose the order over a difference.
-        payment_due_at=None if plan.told.paid_minor else found.payment_due_at,
+        payment_due_at=None if plan.told.paid_minor or found.authorised_minor else found.payment_due_at,
     )
     await edit_queries.keep_sold(tx, order_id=found.id)
     await promotions.take_instead(tx, shop_id=found.shop_id, order_id=found.id, taken=way.taken)

@@ -64,6 +64,36 @@ class OrderPaid:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderAuthorised:
+    """The money is reserved and not taken: it is charged when the order ships, and before `capture_before`."""
+
+    name: ClassVar[str] = "orders.order_authorised"
+
+    shop_id: int
+    order_id: UUID
+    number: int
+    buyer: UUID
+    currency: str
+    amount_minor: int
+    capture_before: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentLapsed:
+    """What was reserved is so no longer, and was not taken: the buyer is asked for it until `due_at`."""
+
+    name: ClassVar[str] = "orders.payment_lapsed"
+
+    shop_id: int
+    order_id: UUID
+    number: int
+    buyer: UUID
+    currency: str
+    amount_minor: int
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class OrderCancelled:
     """`why` is one of orders.Why, `by` buyer, merchant or system; `amount_minor` what the order was worth."""
 

@@ -37,6 +37,8 @@ class Status(StrEnum):
 
 class PaymentStatus(StrEnum):
     UNPAID = "unpaid"
+    AUTHORISED = "authorised"
+    """The money is reserved, and is taken when the order ships."""
     DEPOSIT_PAID = "deposit_paid"
     PAID = "paid"
     REFUND_DUE = "refund_due"
@@ -152,7 +154,7 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """`charged`, `refund_granted` and `refunded` are sums of payment events, never typed in.
+    """`charged`, `authorised`, `refund_granted` and `refunded` are sums of payment events, never typed in.
 
     `first_minor` is due at once (all of it, or deposits plus what is on the shelf), the rest when
     `balance_due_at` is set.  `key` opens the order page without the buyer's cookie.
@@ -215,6 +217,8 @@ class Order:
     """The order in whose parcel it leaves."""
     disputed_minor: int = 0
     """What banks have taken back and not returned."""
+    authorised_minor: int = 0
+    """What is reserved and not charged; it is not paid."""
     return_terms: dict[str, Any] | None = None
     """What may be given back and until when, as it was promised; None for older orders."""
     edited_minor: int = 0

@@ -18,6 +18,8 @@ async def recompute_money(tx: Tx, *, order_id: UUID, at: datetime) -> None:
                edited_minor = s.edited, edit_owed_minor = s.edited - s.edit_sent,
                disputed_minor = coalesce((SELECT greatest(0, sum(amount_minor)) FROM disputes.v_withdrawn
                                            WHERE subject_id = %(order_id)s), 0),
+               authorised_minor = coalesce((SELECT sum(amount_minor) FROM payments.v_authorisation
+                                             WHERE subject_id = %(order_id)s AND ended IS NULL), 0),
                paid_at = CASE WHEN o.paid_at IS NULL AND s.any AND s.charged - s.edited >= o.total_minor THEN %(at)s
                               ELSE o.paid_at END
           FROM (SELECT coalesce(sum(e.amount_minor) FILTER (WHERE kind = 'charged'), 0) AS charged,

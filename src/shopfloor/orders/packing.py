@@ -7,7 +7,7 @@ from uuid import UUID
 from shopfloor import fulfilment, purchases
 from shopfloor.kernel.database import Tx
 from shopfloor.orders import queries, together
-from shopfloor.orders.events import OrderPaid, OrderPlaced, OrderReinstated
+from shopfloor.orders.events import OrderAuthorised, OrderPaid, OrderPlaced, OrderReinstated
 from shopfloor.orders.lifecycle import lock
 from shopfloor.orders.models import Delivery, Order, OrderLine, Status
 from shopfloor.orders.refusals import NotPaid, NotReady, OrderClosed
@@ -16,12 +16,13 @@ from shopfloor.orders.statuses import due
 OPEN = frozenset({Status.PLACED, Status.PAID, Status.PARTLY_SHIPPED})
 
 
-async def _plan_order(tx: Tx, fact: OrderPlaced | OrderPaid | OrderReinstated) -> None:
+async def _plan_order(tx: Tx, fact: OrderPlaced | OrderAuthorised | OrderPaid | OrderReinstated) -> None:
     await plan_order(tx, shop_id=fact.shop_id, order_id=fact.order_id)
 
 
 PLANS_PARCELS: Final[Mapping[type[Any], Callable[[Tx, Any], Any]]] = {
     OrderPlaced: _plan_order,
+    OrderAuthorised: _plan_order,
     OrderPaid: _plan_order,
     OrderReinstated: _plan_order,
 }
@@ -60,7 +61,8 @@ def leavable(found: Order, lines: Sequence[OrderLine]) -> set[int]:
 def is_paid(found: Order, line: OrderLine) -> bool:
     """Once deposits are in, what was paid in full with them may leave before the balance of the rest is paid."""
     return due(found) is None or (
-        found.charged_minor >= found.first_minor and line.first_minor == line.amount_minor
+        found.charged_minor + found.authorised_minor >= found.first_minor
+        and line.first_minor == line.amount_minor
     )
 
 

@@ -13,7 +13,7 @@ from shopfloor.kernel import logs
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.values import Money, now
-from shopfloor.orders import disputed, lifecycle, queries, refunds
+from shopfloor.orders import authorising, capturing, disputed, lifecycle, queries, refunds
 from shopfloor.orders.checkout_form import PAY_ONLINE_WITHIN, contact_keys, payment_deadline
 from shopfloor.orders.models import Due, Order, Status
 from shopfloor.orders.refusals import AlreadyPaid, OrderNotFound
@@ -56,7 +56,7 @@ async def begin(
         if not await _close(db, providers, found, other):
             raise payments.PaymentBusy
     async with db.transaction() as tx:
-        found, _ = await lifecycle.lock(tx, shop_id=shop_id, order_id=order_id)
+        found, lines = await lifecycle.lock(tx, shop_id=shop_id, order_id=order_id)
         owed = _owed(found)
         known = await payments.payments_for(tx, subject_id=order_id)
         if way.provider == BY_HAND:
@@ -78,6 +78,12 @@ async def begin(
             expires_at=_end(owed.by),
             contact=contact_keys(email=found.contact_email, phone=found.contact_phone),
             address=payer.client_address,
+            capture_later=authorising.may_wait(
+                way.authorise,
+                delivery=found.delivery,
+                ready_on=[line.ship_by for line in lines if not line.is_ready],
+                in_full=owed.purpose is payments.Purpose.FULL,
+            ),
         )
     outcome = await payments.start(providers, payment, label=label_of(found.id), payer=payer)
     async with db.transaction() as tx:
@@ -146,7 +152,11 @@ async def look(
     label = label_of(payment.subject_id)
     outcome = await payments.look_up(providers, payment, label=label)
     if not isinstance(
-        outcome, payment_providers.Charged | payment_providers.Declined | payment_providers.Closed
+        outcome,
+        payment_providers.Authorised
+        | payment_providers.Charged
+        | payment_providers.Declined
+        | payment_providers.Closed,
     ):
         async with db.transaction() as tx:
             order = await queries.order(tx, order_id=payment.subject_id)
@@ -230,9 +240,10 @@ async def current(tx: Tx, *, order_id: UUID) -> payments.Payment | None:
 
 
 async def work(db: Database, providers: payment_providers.Source) -> None:
-    """One round: what providers wrote, what they did not write, and what is to be given back."""
+    """One round: what providers wrote, what they did not write, and what is to be taken, let go, and given back."""
     await work_inbox(db, providers)
     await poll(db, providers)
+    await capturing.send_due(db, providers)
     await refunds.send_due(db, providers)
 
 

@@ -175,7 +175,7 @@ async def order(tx: Tx, *, order_id: UUID) -> Order | None:
                refund_granted_minor, refunded_minor, status, payment_status, fulfilment_status, secured,
                form_hash, key, tracking, cancelled_by, cancel_why, cancel_note, payment_due_at, balance_due_at,
                created_at, placed_at, paid_at, shipped_at, delivered_at, cancelled_at, tax_minor,
-               shipping_name, calculation, joins_order_id, disputed_minor, return_terms, edited_minor,
+               shipping_name, calculation, joins_order_id, disputed_minor, authorised_minor, return_terms, edited_minor,
                edit_owed_minor, waived_minor, edits
           FROM orders.orders WHERE id = %(order_id)s
         """,

@@ -13,7 +13,7 @@ from shopfloor.kernel import logs
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.values import now
-from shopfloor.orders import disputed
+from shopfloor.orders import capturing, disputed
 from shopfloor.orders.paying import look
 
 # A bill of a hundred thousand lines takes longer than an answer about one payment.
@@ -23,11 +23,13 @@ _log = logs.get("orders")
 
 
 async def reconcile(db: Database, providers: payment_providers.Source, *, today: date | None = None) -> int:
-    """Read and compare what is there to be read by now.  Returns how many differences are new.
+    """Read and compare what is there to be read by now, after a look at what is reserved and ends soon.  Returns how many
+    differences are new.
 
     Sent twice at once it does each day once; a day that is not ready is asked for again later.
     """
     at = now().date() if today is None else today
+    await capturing.watch(db)
     async with db.transaction() as tx:
         accounts = await payments.statements.accounts(tx)
     found = 0

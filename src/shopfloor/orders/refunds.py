@@ -1,6 +1,7 @@
 """Money out: refunds decided, sent, and said to be sent."""
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 from uuid import UUID
 
 from shopfloor import approvals, disputes, payment_providers, payments, purchases, stock
@@ -12,6 +13,9 @@ from shopfloor.orders.events import OrderRefunded, RefundPaid
 from shopfloor.orders.lifecycle import fact_lines, lock, number_of, settle
 from shopfloor.orders.models import Granted, Order, OrderLine
 from shopfloor.orders.refusals import KeyReused, RefundNotFound, WrongAmount, WrongCurrency
+
+# The method of an attempt that stands for what was reserved and not taken.
+LET_GO: Final = "let_go"
 
 _log = logs.get("orders")
 
@@ -147,6 +151,40 @@ async def carry_over(
         await payments.refunds.note(
             tx, refund_id=refund_id, payment_id=payment.id, outcome=payment_providers.GivenBack(None)
         )
+    return await settle(tx, order_id=found.id)
+
+
+async def let_go(tx: Tx, found: Order, parts: Sequence[int], *, refund_id: UUID, actor: str) -> Order:
+    """These parts of a locked order were given up before they were charged: booked as come and gone, so that papers, sums
+    and what can still be given back are those of an order whose units were refunded.  No money moves, and nobody is told.
+    """
+    amount = sum(parts)
+    booked = await payments.open_payment(
+        tx,
+        shop_id=found.shop_id,
+        subject_id=found.id,
+        purpose=payments.Purpose.FULL,
+        amount=Money(amount, found.currency),
+        provider_name="manual",
+        method=LET_GO,
+    )
+    await payments.record(
+        tx, booked, payments.PaymentEventKind.CHARGED, amount, reference=f"{LET_GO}/{refund_id}", actor=actor
+    )
+    fresh = await settle(tx, order_id=found.id)
+    await _name_parts(tx, fresh, amount, parts, refund_id=refund_id)
+    # The newest money is what was just booked.
+    await payments.grant_refund(
+        tx,
+        subject_id=found.id,
+        amount_minor=amount,
+        refund_id=refund_id,
+        note="given up before it was charged",
+        actor=actor,
+    )
+    granted = await payments.granted_parts(tx, subject_id=found.id, refund_id=refund_id)
+    assert [payment.id for payment, _ in granted] == [booked.id], "no other money pays for it"
+    await payments.mark_refund_sent(tx, granted, refund_id=refund_id, actor=actor, note="")
     return await settle(tx, order_id=found.id)
 
 

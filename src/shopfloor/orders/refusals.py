@@ -63,6 +63,12 @@ class AlreadyPaid(Conflict):
     code = "orders.already_paid"
 
 
+class NothingAuthorised(Conflict):
+    """Nothing is authorised for this order that could be charged."""
+
+    code = "orders.nothing_authorised"
+
+
 class NotPaid(Conflict):
     """The order is not paid in full yet."""
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from shopfloor import payment_providers, payments, policies
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import Money
-from shopfloor.orders import charges, lifecycle
+from shopfloor.orders import authorising, charges, lifecycle
 from shopfloor.orders.models import Order, OrderLine, Status
 from shopfloor.orders.placing import finalise
 from shopfloor.orders.statuses import unpaid
@@ -38,8 +38,16 @@ async def apply_report(
     payment = await payments.attempts.lock(tx, payment_id=payment.id)
     if isinstance(outcome, payment_providers.Charged):
         return await _charged(tx, order, lines, payment, outcome, actor=actor or payment.provider)
+    if isinstance(outcome, payment_providers.Authorised):
+        return await _authorised(tx, order, lines, payment, outcome, terms)
     if order.status is Status.DRAFT:
         return await finalise(tx, payment, outcome, terms=terms, locked=(order, lines))
+    if _only_reserves(payment):
+        if isinstance(outcome, payment_providers.Closed):
+            return await authorising.lapse(tx, order, payment, reason=outcome.reason)
+        if payment.state is payments.State.AUTHORISED:
+            # Only that it was taken, or is over, is news.
+            return order
     if isinstance(outcome, payment_providers.Declined) and not payment.state.is_over:
         await payments.record(
             tx,
@@ -53,6 +61,28 @@ async def apply_report(
         return order
     await payments.attempts.move(tx, payment, outcome)
     return order
+
+
+def _only_reserves(payment: payments.Payment) -> bool:
+    return payment.capture_later or payment.state is payments.State.AUTHORISED
+
+
+async def _authorised(
+    tx: Tx,
+    order: Order,
+    lines: list[OrderLine],
+    payment: payments.Payment,
+    outcome: payment_providers.Authorised,
+    terms: policies.ShopTerms | None,
+) -> Order:
+    if order.status is Status.DRAFT:
+        pending = payment_providers.Pending(outcome.reference)
+        order = await finalise(tx, payment, pending, terms=terms, locked=(order, lines))
+        payment = await payments.attempts.lock(tx, payment_id=payment.id)
+    if payment.state is payments.State.CAPTURED:
+        # Said before it was taken, and heard after it.
+        return order
+    return await authorising.take(tx, order, payment, outcome)
 
 
 async def _charged(
@@ -69,7 +99,10 @@ async def _charged(
     )
     if known is not None:
         return order
-    kind, expected = _misfit(order, payment, outcome.amount)
+    reserved = None
+    if _only_reserves(payment):
+        reserved = await payments.authorisations.of_payment(tx, payment_id=payment.id)
+    kind, expected = _misfit(order, payment, outcome.amount, reserved)
     if kind is not None:
         await payments.differences.open_for(
             tx,
@@ -81,27 +114,43 @@ async def _charged(
         )
         # What came is kept apart, and this attempt has had its money.
         await payments.attempts.end(tx, payment, payments.State.CAPTURED, note=kind)
+        if reserved is not None:
+            await payments.authorisations.end(tx, payment_id=payment.id, how="captured")
+            order = await lifecycle.settle(tx, order_id=order.id)
         if order.status is Status.DRAFT:
             return await finalise(tx, payment, payment_providers.Pending(), locked=(order, lines))
         return order
     if order.status is Status.DRAFT:
         return await finalise(tx, payment, outcome, locked=(order, lines))
+    if reserved is not None:
+        return await charges.take_capture(
+            tx, order, payment, reference=outcome.reference, amount=outcome.amount, actor=actor
+        )
     return await charges.take_charge(
         tx, order, payment, reference=outcome.reference, amount=outcome.amount, actor=actor, note=""
     )
 
 
 def _misfit(
-    order: Order, payment: payments.Payment, amount: Money
+    order: Order,
+    payment: payments.Payment,
+    amount: Money,
+    reserved: payments.authorisations.Authorisation | None,
 ) -> tuple[DifferenceKind | None, int | None]:
     """Why the order cannot take this money, and what was expected."""
     if amount.currency != payment.currency:
         return DifferenceKind.CURRENCY, payment.amount_minor
-    if amount.minor != payment.amount_minor:
+    if amount.minor != payment.amount_minor and (
+        # Of what was reserved a part may be taken.
+        reserved is None or amount.minor > reserved.amount_minor
+    ):
         return DifferenceKind.AMOUNT, payment.amount_minor
     owed = unpaid(order)
     if order.status is Status.CANCELLED and (order.number is None or order.refund_granted_minor > 0):
         return DifferenceKind.LATE, 0
-    if owed is None or owed.amount.minor != amount.minor:
+    fits = owed is not None and (
+        amount.minor <= owed.amount.minor if reserved is not None else amount.minor == owed.amount.minor
+    )
+    if not fits:
         return DifferenceKind.TWICE, 0 if owed is None else owed.amount.minor
     return None, None

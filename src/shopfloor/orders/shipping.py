@@ -9,7 +9,7 @@ from shopfloor import fulfilment, pricing, stock
 from shopfloor.kernel import outbox, text
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import now
-from shopfloor.orders import packing, queries
+from shopfloor.orders import authorising, packing, queries
 from shopfloor.orders.cancellation import fall
 from shopfloor.orders.events import OrderDelivered, OrderShipped
 from shopfloor.orders.lifecycle import fact_lines, lock, number_of, settle
@@ -107,6 +107,7 @@ async def _send(
     tracking = " ".join(filter(None, [found.tracking, parcel.tracking]))
     await queries.note_shipment(tx, order_id=found.id, at=now(), tracking=tracking)
     settled = await settle(tx, order_id=found.id)
+    await authorising.when_shipped(tx, settled, actor=actor)
     leaving = [_part(line, units[line.id]) for line in lines if line.id in units]
     await outbox.record(
         tx,
@@ -296,4 +297,5 @@ async def short(
         actor=actor,
     )
     settled = await settle(tx, order_id=found.id)
+    await authorising.when_shipped(tx, settled, actor=actor)
     return await _complete(tx, settled)

@@ -14,22 +14,28 @@ from shopfloor.policies import ShopTerms
 
 
 def due(order: Order) -> Due | None:
-    """What the buyer owes next.  The balance of a presale has a day (`by`) once it has been asked for."""
+    """What the buyer owes next.  The balance of a presale has a day (`by`) once it has been asked for.  Nobody is asked
+    for what is reserved.
+    """
     if order.status in {Status.DRAFT, Status.CANCELLED}:
         return None
-    return unpaid(order)
+    return _next(order, order.charged_minor + order.authorised_minor)
 
 
 def unpaid(order: Order) -> Due | None:
     """The next amount of the order that has not been charged, whatever state the order is in."""
-    if order.charged_minor < order.first_minor:
+    return _next(order, order.charged_minor)
+
+
+def _next(order: Order, had_minor: int) -> Due | None:
+    if had_minor < order.first_minor:
         purpose = (
             payments.Purpose.FULL if order.first_minor == order.total_minor else payments.Purpose.DEPOSIT
         )
-        amount = order.first_minor - order.charged_minor
+        amount = order.first_minor - had_minor
         return Due(purpose, Money(amount, order.currency), order.payment_due_at)
-    if order.charged_minor < order.total_minor:
-        amount = order.total_minor - order.charged_minor
+    if had_minor < order.total_minor:
+        amount = order.total_minor - had_minor
         return Due(payments.Purpose.BALANCE, Money(amount, order.currency), order.balance_due_at)
     return None
 
@@ -69,6 +75,8 @@ def _payment_status(order: Order) -> PaymentStatus:
         return PaymentStatus.PARTLY_REFUNDED
     if order.charged_minor >= order.total_minor:
         return PaymentStatus.PAID
+    if order.authorised_minor and order.charged_minor + order.authorised_minor >= order.total_minor:
+        return PaymentStatus.AUTHORISED
     return PaymentStatus.DEPOSIT_PAID if order.charged_minor else PaymentStatus.UNPAID
 
 

@@ -41,7 +41,7 @@ async def payment_overdue(tx: Tx, *, at: datetime, limit: int) -> list[Key]:
         Key,
         """
         SELECT shop_id, id FROM orders.orders
-         WHERE status = 'placed' AND payment_due_at < %(at)s AND charged_minor < first_minor
+         WHERE status = 'placed' AND payment_due_at < %(at)s AND charged_minor + authorised_minor < first_minor
          ORDER BY payment_due_at LIMIT %(limit)s
         """,
         at=at,
@@ -54,9 +54,15 @@ async def balance_overdue(tx: Tx, *, at: datetime, limit: int) -> list[Key]:
         Key,
         """
         SELECT shop_id, id FROM orders.orders
-         WHERE status = 'placed' AND balance_due_at < %(at)s AND charged_minor < total_minor
+         WHERE status = 'placed' AND balance_due_at < %(at)s AND charged_minor + authorised_minor < total_minor
          ORDER BY balance_due_at LIMIT %(limit)s
         """,
         at=at,
         limit=limit,
+    )
+
+
+async def set_payment_due(tx: Tx, *, order_id: UUID, at: datetime) -> None:
+    await tx.run(
+        "UPDATE orders.orders SET payment_due_at = %(at)s WHERE id = %(order_id)s", order_id=order_id, at=at
     )

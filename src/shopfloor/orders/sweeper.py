@@ -138,10 +138,10 @@ async def _fall_if_overdue(tx: Tx, key: sweep_queries.Key, why: Why) -> bool:
     order, lines = await lifecycle.lock(tx, shop_id=key.shop_id, order_id=key.id)
     if why is Why.UNPAID:
         over = order.payment_due_at is not None and order.payment_due_at < now()
-        over = over and order.charged_minor < order.first_minor
+        over = over and order.charged_minor + order.authorised_minor < order.first_minor
     else:
         over = order.balance_due_at is not None and order.balance_due_at < now()
-        over = over and order.charged_minor < order.total_minor
+        over = over and order.charged_minor + order.authorised_minor < order.total_minor
     if not over or order.status is not Status.PLACED:
         return False
     if await payments.attempts.open_at_providers(tx, subject_id=order.id):

@@ -23,7 +23,7 @@ async def release_network(db: Database, *, shop_id: int, network: int, actor: st
             if order_id is None:
                 continue
             found, lines = await lock(tx, shop_id=shop_id, order_id=order_id)
-            if found.status is Status.PLACED and found.charged_minor == 0:
+            if found.status is Status.PLACED and found.charged_minor + found.authorised_minor == 0:
                 await cancellation.fall(
                     tx, found, lines, by=Party.MERCHANT, why=Why.UNPAID, note="", actor=actor
                 )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from shopfloor.kernel.records import dataclass
@@ -50,6 +51,8 @@ class Kind:
     """Secrets that nobody types."""
     currencies: frozenset[str] | None = None
     """What can be paid in; None for all."""
+    authorise: timedelta | None = None
+    """So long it reserves money before it is taken; None where it cannot."""
 
     def takes(self, currency: str) -> bool:
         return self.currencies is None or currency in self.currencies

@@ -62,5 +62,6 @@ def sandbox_kind(sandbox: Sandbox) -> Kind:
         build=build,
         method="card",
         modes=("test",),
+        authorise=stripe.AUTHORISES_FOR,
         makes=lambda: {"secret_key": f"sk_test_{secrets.token_hex(16)}"},
     )

@@ -92,7 +92,7 @@ class Authorised:
 
     reference: str
     amount: Money
-    capture_before: datetime | None = None
+    capture_before: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +260,8 @@ class Abilities:
 
     online: bool = True
     """The provider brings the money; else the merchant says when it is there."""
-    authorise: bool = False
+    authorise: timedelta | None = None
+    """So long it reserves money before it is taken; None where it cannot."""
     refund_parts: bool = True
     refund_age: timedelta | None = None
     most_refunds: int | None = None
@@ -305,8 +306,14 @@ class Provider(Protocol):
         """End it, so that nobody pays it later: Closed, or what was faster; None when nobody ever heard of it."""
         raise NotAble
 
+    async def void(self, attempt: Attempt) -> Outcome:
+        """Let go of what is reserved: Closed, or the money where it was taken before."""
+        raise NotAble
+
     async def capture(self, attempt: Attempt, *, capture_id: UUID, amount: Money) -> Outcome:
-        """Take the money that is reserved, all or part of it; what is left is let go."""
+        """Take the money that is reserved, all or part of it; what is left is let go.  With the same `capture_id` again
+        it is taken once: Charged, Closed where it is reserved no longer, Declined where it cannot be taken now.
+        """
         raise NotAble
 
     def receive(self, message: Message) -> Received:

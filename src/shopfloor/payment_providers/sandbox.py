@@ -50,6 +50,8 @@ _FEE_PERCENT: Final = 2
 # What a dispute costs, in the smallest unit, and until when it can be answered.
 _DISPUTE_FEE: Final = 1500
 _ANSWER_WITHIN: Final = 7 * 24 * 3600
+# Seconds for which a card keeps money reserved.
+CAPTURE_WITHIN: Final = 7 * 24 * 3600
 # By which a merchant wins here, as in Stripe's own test mode; with any other evidence he loses.
 WINNING: Final = "winning_evidence"
 
@@ -311,7 +313,7 @@ class Sandbox:
             session = self._settled(book, request.path_params["name"], account)
             told = _shown(session)
             if session["payment_intent"] and any(each.startswith("payment_intent") for each in expand):
-                intent = book.get("payment_intent", session["payment_intent"], account)
+                intent = self._aged(book, account, session["payment_intent"])
                 if intent["latest_charge"] and "payment_intent.latest_charge.balance_transaction" in expand:
                     intent["latest_charge"] = book.get("charge", intent["latest_charge"], account)
                 told["payment_intent"] = _shown(intent)
@@ -335,16 +337,18 @@ class Sandbox:
     async def _intent(self, request: Request) -> Response:
         account = self._who(request)
         with self.books.open() as book:
-            return JSONResponse(_shown(book.get("payment_intent", request.path_params["name"], account)))
+            return JSONResponse(_shown(self._aged(book, account, request.path_params["name"])))
 
     async def _capture(self, request: Request) -> Response:
         async with self._once(request) as (book, account, form, given):
             if given:
                 return given[0]
-            intent = book.get("payment_intent", request.path_params["name"], account)
+            intent = self._aged(book, account, request.path_params["name"])
             if intent["status"] != "requires_capture":
                 raise Problem(
-                    400, "This PaymentIntent could not be captured.", code="payment_intent_unexpected_state"
+                    400,
+                    f"This PaymentIntent could not be captured because it has a status of {intent['status']}.",
+                    code="payment_intent_unexpected_state",
                 )
             amount = int(form.get("amount_to_capture") or intent["amount"])
             if not 1 <= amount <= intent["amount"]:
@@ -352,21 +356,27 @@ class Sandbox:
                     400, "The amount to capture is more than what was authorised.", code="amount_too_large"
                 )
             self._take(book, account, intent, amount)
-            given.append(JSONResponse(_shown(intent)))
+            session = book.get("checkout.session", intent["_session"], account)
+            book.put(account, session | {"payment_status": "paid"})
+            told = self._telling(intent["_session"], [(0.0, "payment_intent.succeeded")])
+            given.append(JSONResponse(_shown(intent), background=told))
         return given[0]
 
     async def _cancel(self, request: Request) -> Response:
         async with self._once(request) as (book, account, _, given):
             if given:
                 return given[0]
-            intent = book.get("payment_intent", request.path_params["name"], account)
+            intent = self._aged(book, account, request.path_params["name"])
             if intent["status"] in {"succeeded", "canceled"}:
                 raise Problem(
-                    400, "You cannot cancel this PaymentIntent.", code="payment_intent_unexpected_state"
+                    400,
+                    f"You cannot cancel this PaymentIntent because it has a status of {intent['status']}.",
+                    code="payment_intent_unexpected_state",
                 )
-            intent |= {"status": "canceled", "amount_capturable": 0}
+            intent |= {"status": "canceled", "amount_capturable": 0, "canceled_at": int(self.clock())}
             book.put(account, intent)
-            given.append(JSONResponse(_shown(intent)))
+            told = self._telling(intent["_session"], [(0.0, "payment_intent.canceled")])
+            given.append(JSONResponse(_shown(intent), background=told))
         return given[0]
 
     async def _refund(self, request: Request) -> Response:
@@ -561,10 +571,37 @@ class Sandbox:
             book.put(owner, session)
         return session
 
+    def _aged(self, book: Book, account: str, name: str) -> dict[str, Any]:
+        """A payment intent as it is by now: what nobody captured in time is cancelled."""
+        intent = book.get("payment_intent", name, account)
+        if intent["status"] == "requires_capture" and intent["_capture_before"] <= self.clock():
+            intent |= {
+                "status": "canceled", "amount_capturable": 0, "canceled_at": int(self.clock()),
+                "cancellation_reason": "automatic",
+            }  # fmt: skip
+            book.put(account, intent)
+        return intent
+
+    def _reserve(self, book: Book, account: str, intent: dict[str, Any]) -> None:
+        until = int(self.clock()) + CAPTURE_WITHIN
+        charge = {
+            "id": _new("ch"), "object": "charge", "amount": intent["amount"], "amount_captured": 0, "captured": False,
+            "currency": intent["currency"], "payment_intent": intent["id"], "metadata": intent["metadata"],
+            "balance_transaction": None,
+            "payment_method_details": {"type": "card", "card": {"brand": "visa", "capture_before": until}},
+        }  # fmt: skip
+        intent |= {
+            "status": "requires_capture", "amount_capturable": intent["amount"], "latest_charge": charge["id"],
+            "last_payment_error": None, "_capture_before": until,
+        }  # fmt: skip
+        book.put(account, charge)
+
     def _take(self, book: Book, account: str, intent: dict[str, Any], amount: int) -> None:
+        known = book.get("charge", intent["latest_charge"], account) if intent["latest_charge"] else {}
         charge = {
             "id": _new("ch"), "object": "charge", "amount": amount, "currency": intent["currency"],
-            "payment_intent": intent["id"], "metadata": intent["metadata"],
+            "payment_intent": intent["id"], "metadata": intent["metadata"], **known, "amount_captured": amount,
+            "captured": True,
         }  # fmt: skip
         intent |= {
             "status": "succeeded", "amount_received": amount, "amount_capturable": 0,
@@ -597,7 +634,7 @@ class Sandbox:
                     "amount_received": 0, "amount_capturable": 0, "currency": session["currency"],
                     "status": "requires_payment_method", "metadata": session["_intent_metadata"],
                     "latest_charge": None, "last_payment_error": None, "_refunded": 0, "_session": name,
-                    "capture_method": "manual" if session["_manual"] else "automatic",
+                    "capture_method": "manual" if session["_manual"] else "automatic", "created": int(self.clock()),
                 }  # fmt: skip
                 session["payment_intent"] = intent["id"]
             else:
@@ -619,8 +656,9 @@ class Sandbox:
                 ]
             elif session["_manual"]:
                 session |= {"status": "complete"}
-                intent |= {"status": "requires_capture", "amount_capturable": intent["amount"]}
-                done = [(0.0, "checkout.session.completed")]
+                self._reserve(book, account, intent)
+                done = [] if choice == "silent" else [(0.0, "checkout.session.completed")]
+                done += [] if choice == "silent" else [(0.0, "payment_intent.amount_capturable_updated")]
             else:
                 session |= {"status": "complete", "payment_status": "paid"}
                 self._take(book, account, intent, intent["amount"])

@@ -55,6 +55,8 @@ API: Final = "https://api.stripe.com"
 VERSION: Final = "2024-06-20"
 # A session cannot be made to end sooner; `close` ends it at once.
 _SHORTEST: Final = timedelta(minutes=31)
+# An uncaptured payment intent is cancelled after seven days; some cards say that theirs ends sooner.
+AUTHORISES_FOR: Final = timedelta(days=7)
 # Seconds by which the clock of a message may differ.
 TOLERANCE: Final = 300
 # What Stripe counts in other units than ISO 4217 does, as ten to this power of ours.
@@ -97,7 +99,7 @@ class Refused(Exception):
 class Stripe(Provider):
     """One account.  `base` is another server in tests."""
 
-    abilities = Abilities(authorise=True, smallest_life=_SHORTEST, bills=True, disputes=True)
+    abilities = Abilities(authorise=AUTHORISES_FOR, smallest_life=_SHORTEST, bills=True, disputes=True)
 
     def __init__(self, account: Account, *, base: str = API, name: str = "stripe") -> None:
         self.name = name
@@ -201,10 +203,13 @@ class Stripe(Provider):
                 else {}
             )
             until = card.get("capture_before")
+            made = float(intent.get("created") or session.get("created") or now().timestamp())
             return Authorised(
                 reference,
                 to_ours(int(intent.get("amount_capturable") or session["amount_total"]), session["currency"]),
-                None if until is None else datetime.fromtimestamp(int(until), UTC),
+                datetime.fromtimestamp(int(until), UTC)
+                if until is not None
+                else datetime.fromtimestamp(made, UTC) + AUTHORISES_FOR,
             )
         if session.get("status") == "expired" or status == "canceled":
             return Closed("expired")
@@ -247,12 +252,20 @@ class Stripe(Provider):
             await self._ask("POST", f"/v1/checkout/sessions/{reference}/expire")
         except Refused as refusal:
             _log.info("payments.stripe_not_expired", code=refusal.code)
-        session = await self._session(reference)
+        return self._outcome(await self._session(reference))
+
+    @override
+    async def void(self, attempt: Attempt) -> Outcome:
+        session = await self._session(attempt.reference)
         outcome = self._outcome(session)
-        if isinstance(outcome, Authorised):
+        if not isinstance(outcome, Authorised):
+            return outcome
+        try:
             await self._ask("POST", f"/v1/payment_intents/{session['payment_intent']['id']}/cancel")
-            return Closed("voided")
-        return outcome
+        except Refused as refusal:
+            _log.info("payments.stripe_not_voided", code=refusal.code)
+            return self._outcome(await self._session(attempt.reference))
+        return Closed("voided")
 
     async def _session(self, reference: str) -> dict[str, Any]:
         try:
@@ -267,7 +280,7 @@ class Stripe(Provider):
         session = await self._session(attempt.reference)
         intent = session.get("payment_intent")
         if not isinstance(intent, Mapping):
-            return Declined("nothing_authorised")
+            return Closed("nothing_authorised")
         try:
             await self._ask(
                 "POST",
@@ -277,7 +290,7 @@ class Stripe(Provider):
             )
         except Refused as refusal:
             again = self._outcome(await self._session(attempt.reference))
-            return again if isinstance(again, Charged) else Declined(str(refusal)[:300])
+            return again if isinstance(again, Charged | Closed) else Declined(str(refusal)[:300])
         return self._outcome(await self._session(attempt.reference))
 
     # ── out ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -530,4 +543,5 @@ KIND: Final = Kind(
     fields=(Field("secret_key", secret=True), Field("webhook_secret", secret=True, required=False)),
     build=_build,
     method="card",
+    authorise=AUTHORISES_FOR,
 )

@@ -6,6 +6,7 @@ attempt asks for its money once; no more is given back than came in.  What is pa
 
 from shopfloor.payments import (
     attempts,
+    authorisations,
     connections,
     differences,
     guard,
@@ -28,6 +29,7 @@ from shopfloor.payments.models import (
     TooManyAttempts,
 )
 from shopfloor.payments.service import (
+    capture,
     close,
     events_for,
     give_back,
@@ -42,6 +44,7 @@ from shopfloor.payments.service import (
     payments_for,
     record,
     start,
+    void,
 )
 from shopfloor.payments.silence import notice_silence
 from shopfloor.payments.troubles import desk, forget, trouble
@@ -60,6 +63,8 @@ __all__ = [
     "TooManyAttempts",
     "attempts",
     "audit",
+    "authorisations",
+    "capture",
     "close",
     "connections",
     "desk",
@@ -84,4 +89,5 @@ __all__ = [
     "start",
     "statements",
     "trouble",
+    "void",
 ]

@@ -59,6 +59,7 @@ def asked(payment: Payment, *, label: str, payer: Payer = NOBODY, charge: str = 
         device=payer.device,
         client_address=payer.client_address,
         payer=payer.openid,
+        capture_later=payment.capture_later,
     )
 
 
@@ -151,11 +152,11 @@ async def _save(
 
 
 async def open_at_providers(tx: Tx, *, subject_id: UUID) -> list[Payment]:
-    """The attempts that somebody could still pay, oldest first."""
+    """The attempts that somebody could still pay, oldest first.  Where the money is reserved nobody pays any more."""
     return [
         payment
         for payment in await queries.payments(tx, subject_id=subject_id)
-        if payment.is_online and not payment.state.is_over
+        if payment.is_online and not payment.state.is_over and payment.state is not State.AUTHORISED
     ]
 
 

@@ -16,6 +16,8 @@ async def audit(tx: Tx) -> list[stock.Check]:
     checks = (
         ("payments: what was captured has an order or a difference", captured),
         ("payments: no more is given back than came in", given_back),
+        ("payments: no more is captured than was authorised", within_authorisation),
+        ("payments: what was authorised is captured, voided or expired in time", authorisations_end),
         ("payments: what a provider has given back is recorded", done),
     )
     found: list[stock.Check] = []
@@ -48,6 +50,37 @@ async def given_back(tx: Tx) -> AuditRow:
                        coalesce(sum(amount_minor) FILTER (WHERE kind = 'refund_granted'), 0) AS granted,
                        coalesce(sum(amount_minor) FILTER (WHERE kind = 'refunded'), 0) AS refunded
                   FROM payments.event GROUP BY payment_id) sums
+        """,
+    )
+
+
+async def within_authorisation(tx: Tx) -> AuditRow:
+    """What ended as captured was, once; what ended otherwise was not."""
+    return await tx.one(
+        AuditRow,
+        """
+        SELECT count(*)::int AS looked_at,
+               coalesce(array_agg(a.payment_id::text) FILTER (
+                 WHERE e.taken > a.amount_minor OR (e.taken > 0) <> (a.ended IS NOT DISTINCT FROM 'captured')), '{}') AS offending
+          FROM payments.authorisation a
+         CROSS JOIN LATERAL (
+           SELECT coalesce((SELECT sum(amount_minor) FROM payments.event
+                             WHERE payment_id = a.payment_id AND kind = 'charged'), 0)
+                + coalesce((SELECT sum(amount_minor) FROM payments.difference
+                             WHERE payment_id = a.payment_id AND kind IN ('amount', 'currency', 'twice', 'late')), 0) AS taken) e
+        """,
+    )
+
+
+async def authorisations_end(tx: Tx) -> AuditRow:
+    """A provider that does not answer is asked for a day; then it is a fault."""
+    return await tx.one(
+        AuditRow,
+        """
+        SELECT count(*)::int AS looked_at,
+               coalesce(array_agg(payment_id::text) FILTER (
+                 WHERE ended IS NULL AND capture_before < now() - interval '1 day'), '{}') AS offending
+          FROM payments.authorisation
         """,
     )
 

@@ -4,7 +4,7 @@ Secrets are opened for the adapter that signs with them and for nobody else.
 """
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
@@ -58,6 +58,8 @@ class Connection:
     created_at: datetime
     silent_since: datetime | None = None
     """Money comes through it, and no message about it."""
+    captures_later: bool = False
+    """Buyers' money is reserved, and taken when their orders ship, where that is soon enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,8 @@ class Way:
     method: str
     label: str
     is_test: bool
+    authorise: timedelta | None = None
+    """So long money may be reserved before it is taken; None where the shop takes it at once."""
 
     @property
     def name(self) -> str:
@@ -264,7 +268,14 @@ async def ways(tx: Tx, *, shop_id: int, kinds: Mapping[str, Kind], currency: str
     if await guard.paused_until(tx, shop_id=shop_id) is not None:
         return []
     return [
-        Way(row.id, row.provider, kinds[row.provider].method, row.label, row.mode == "test")
+        Way(
+            row.id,
+            row.provider,
+            kinds[row.provider].method,
+            row.label,
+            row.mode == "test",
+            kinds[row.provider].authorise if row.captures_later else None,
+        )
         for row in await connections(tx, shop_id=shop_id)
         if row.is_on and row.provider in kinds and kinds[row.provider].takes(currency)
     ]
@@ -275,7 +286,7 @@ async def connections(tx: Tx, *, shop_id: int) -> list[Connection]:
         Connection,
         """
         SELECT id, shop_id, provider, mode, label, fields, is_on, checked_at, works, said, version, created_at,
-               silent_since
+               silent_since, captures_later
           FROM payments.connection WHERE shop_id = %(shop_id)s AND removed_at IS NULL ORDER BY id
         """,
         shop_id=shop_id,
@@ -301,6 +312,20 @@ async def switch(tx: Tx, *, shop_id: int, connection_id: int, on: bool) -> None:
     )
 
 
+async def capture_later(tx: Tx, *, shop_id: int, connection_id: int, later: bool) -> None:
+    """Whether its money is taken when an order ships, or when it is placed.  For orders from now on.
+
+    Raises ConnectionNotFound.
+    """
+    await connection(tx, shop_id=shop_id, connection_id=connection_id)
+    await tx.run(
+        "UPDATE payments.connection SET captures_later = %(later)s WHERE shop_id = %(shop_id)s AND id = %(id)s",
+        later=later,
+        shop_id=shop_id,
+        id=connection_id,
+    )
+
+
 async def remove(tx: Tx, *, shop_id: int, connection_id: int) -> None:
     """Forget its secrets.  What was paid with it can only be given back by hand from now on."""
     await connection(tx, shop_id=shop_id, connection_id=connection_id)
@@ -320,7 +345,7 @@ async def _rows(tx: Tx, *, shop_id: int) -> list[_Row]:
         _Row,
         """
         SELECT id, shop_id, provider, mode, label, fields, is_on, checked_at, works, said, version, created_at,
-               silent_since, sealed
+               silent_since, captures_later, sealed
           FROM payments.connection WHERE shop_id = %(shop_id)s AND removed_at IS NULL ORDER BY id
         """,
         shop_id=shop_id,
@@ -332,7 +357,7 @@ async def _all_rows(tx: Tx) -> list[_Row]:
         _Row,
         """
         SELECT id, shop_id, provider, mode, label, fields, is_on, checked_at, works, said, version, created_at,
-               silent_since, sealed
+               silent_since, captures_later, sealed
           FROM payments.connection WHERE removed_at IS NULL ORDER BY id FOR UPDATE
         """,
     )
@@ -343,7 +368,7 @@ async def _row_anywhere(tx: Tx, *, connection_id: int) -> _Row | None:
         _Row,
         """
         SELECT id, shop_id, provider, mode, label, fields, is_on, checked_at, works, said, version, created_at,
-               silent_since, sealed
+               silent_since, captures_later, sealed
           FROM payments.connection WHERE id = %(id)s AND removed_at IS NULL
         """,
         id=connection_id,

@@ -123,6 +123,8 @@ class Payment:
     expires_at: datetime | None = None
     look_at: datetime | None = None
     looks: int = 0
+    capture_later: bool = False
+    """The money is to be reserved, and taken when it ships."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "purpose", Purpose(self.purpose))

@@ -15,9 +15,9 @@ async def insert_payment(tx: Tx, payment: Payment, *, who: Sequence[bytes] = ())
     await tx.run(
         """
         INSERT INTO payments.payment (id, shop_id, subject_id, purpose, provider, method, amount_minor, currency,
-                                      connection_id, return_url, expires_at, look_at, who)
+                                      connection_id, return_url, expires_at, look_at, who, capture_later)
         VALUES (%(id)s, %(shop_id)s, %(subject_id)s, %(purpose)s, %(provider)s, %(method)s, %(amount)s, %(currency)s,
-                %(connection_id)s, %(return_url)s, %(expires_at)s, %(look_at)s, %(who)s)
+                %(connection_id)s, %(return_url)s, %(expires_at)s, %(look_at)s, %(who)s, %(capture_later)s)
         """,
         id=payment.id,
         shop_id=payment.shop_id,
@@ -32,6 +32,7 @@ async def insert_payment(tx: Tx, payment: Payment, *, who: Sequence[bytes] = ())
         expires_at=payment.expires_at,
         look_at=payment.look_at,
         who=list(who) or None,
+        capture_later=payment.capture_later,
     )
 
 
@@ -41,7 +42,7 @@ async def payments(tx: Tx, *, subject_id: UUID) -> list[Payment]:
         Payment,
         """
         SELECT id, shop_id, subject_id, purpose, provider, method, amount_minor, currency, connection_id, reference,
-               state, action, note, return_url, expires_at, look_at, looks
+               state, action, note, return_url, expires_at, look_at, looks, capture_later
           FROM payments.payment WHERE subject_id = %(subject_id)s ORDER BY created_at, id
         """,
         subject_id=subject_id,
@@ -53,7 +54,7 @@ async def payment(tx: Tx, *, id: UUID) -> Payment | None:  # noqa: A002 -- the c
         Payment,
         """
         SELECT id, shop_id, subject_id, purpose, provider, method, amount_minor, currency, connection_id, reference,
-               state, action, note, return_url, expires_at, look_at, looks
+               state, action, note, return_url, expires_at, look_at, looks, capture_later
           FROM payments.payment WHERE id = %(id)s
         """,
         id=id,
@@ -66,7 +67,7 @@ async def lock_payment(tx: Tx, *, id: UUID) -> Payment | None:  # noqa: A002 -- 
         Payment,
         """
         SELECT id, shop_id, subject_id, purpose, provider, method, amount_minor, currency, connection_id, reference,
-               state, action, note, return_url, expires_at, look_at, looks
+               state, action, note, return_url, expires_at, look_at, looks, capture_later
           FROM payments.payment WHERE id = %(id)s FOR UPDATE
         """,
         id=id,
@@ -116,7 +117,7 @@ async def to_look_at(tx: Tx, *, at: datetime, limit: int) -> list[Payment]:
         Payment,
         """
         SELECT id, shop_id, subject_id, purpose, provider, method, amount_minor, currency, connection_id, reference,
-               state, action, note, return_url, expires_at, look_at, looks
+               state, action, note, return_url, expires_at, look_at, looks, capture_later
           FROM payments.payment WHERE look_at <= %(at)s ORDER BY look_at LIMIT %(limit)s
            FOR UPDATE SKIP LOCKED
         """,
@@ -221,7 +222,7 @@ async def payment_of_charge(tx: Tx, *, shop_id: int, connection_id: int, referen
         Payment,
         """
         SELECT id, shop_id, subject_id, purpose, provider, method, amount_minor, currency, connection_id, reference,
-               state, action, note, return_url, expires_at, look_at, looks
+               state, action, note, return_url, expires_at, look_at, looks, capture_later
           FROM payments.payment
          WHERE shop_id = %(shop_id)s AND connection_id = %(connection_id)s AND id IN (
            SELECT payment_id FROM payments.event

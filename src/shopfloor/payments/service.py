@@ -60,8 +60,10 @@ async def open_payment(
     contact: Sequence[str] = (),
     address: str = "",
     is_first: bool = False,
+    capture_later: bool = False,
 ) -> Payment:
-    """The attempt under way for this amount in this way, or a new one; `is_first`: none can be under way yet.
+    """The attempt under way for this amount in this way, or a new one; `is_first`: none can be under way yet;
+    `capture_later`: a new one only reserves it.
 
     `contact` and `address`: who asks, for whom too many declines are counted.  Raises ProviderUnknown for a way that is
     not `among`, and for a new attempt at a provider PaymentsPaused and TooManyAttempts.  A way other than that of an attempt under way is a new
@@ -80,6 +82,7 @@ async def open_payment(
         return_url=return_url,
         expires_at=expires_at,
         look_at=None if provider_name == "manual" else now() + attempts.FIRST_LOOK,
+        capture_later=capture_later,
     )
     if among is not None and payment.account not in among:
         raise ProviderUnknown(provider=payment.account, known=sorted(among))
@@ -177,6 +180,21 @@ async def close(providers: Providers, payment: Payment, *, label: str) -> Outcom
     """End an attempt, so that nobody pays it later: Closed, or what was faster.  No transaction is open."""
     asked = attempts.asked(payment, label=label)
     return await in_time(provider(providers, payment.account).close(asked)) or Closed()
+
+
+async def capture(
+    providers: Providers, payment: Payment, *, label: str, capture_id: UUID, amount: Money
+) -> Outcome:
+    """Take what is reserved, or this part of it.  No transaction is open."""
+    asked = attempts.asked(payment, label=label)
+    known = provider(providers, payment.account)
+    return await in_time(known.capture(asked, capture_id=capture_id, amount=amount))
+
+
+async def void(providers: Providers, payment: Payment, *, label: str) -> Outcome:
+    """Let go of what is reserved.  No transaction is open."""
+    asked = attempts.asked(payment, label=label)
+    return await in_time(provider(providers, payment.account).void(asked))
 
 
 async def give_back(

@@ -8,7 +8,7 @@ from shopfloor.kernel import paging
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import now
-from shopfloor.payments import connections, differences, guard, inbox, refunds, statements
+from shopfloor.payments import authorisations, connections, differences, guard, inbox, refunds, statements
 from shopfloor.payments.models import Difference
 
 
@@ -19,10 +19,14 @@ class Trouble:
     silent: list[str]
     """The providers of accounts that send no messages."""
     paused_until: datetime | None = None
+    authorised: int = 0
+    """What is reserved and needs somebody: it could not be charged, or ends soon."""
 
     @property
     def is_any(self) -> bool:
-        return bool(self.differences or self.refunds_failed or self.silent or self.paused_until)
+        return bool(
+            self.differences or self.refunds_failed or self.silent or self.paused_until or self.authorised
+        )
 
 
 async def trouble(tx: Tx, *, shop_id: int) -> Trouble:
@@ -36,10 +40,14 @@ async def trouble(tx: Tx, *, shop_id: int) -> Trouble:
                                        LIMIT 1000) r)::int AS refunds_failed,
                (SELECT coalesce(array_agg(provider ORDER BY id), '{}') FROM payments.connection
                  WHERE shop_id = %(shop_id)s AND silent_since IS NOT NULL AND removed_at IS NULL) AS silent,
+               (SELECT count(*) FROM (SELECT FROM payments.authorisation WHERE shop_id = %(shop_id)s AND ended IS NULL
+                                         AND (capture_before <= %(soon)s OR (wanted = 'capture' AND next_at IS NULL))
+                                       LIMIT 1000) a)::int AS authorised,
                (SELECT until FROM payments.pause WHERE shop_id = %(shop_id)s AND until > %(at)s) AS paused_until
         """,
         shop_id=shop_id,
         at=now(),
+        soon=now() + authorisations.WARN,
     )
 
 
@@ -51,6 +59,7 @@ class Desk:
     accounts: Sequence[connections.Connection]
     differences: paging.Page[Difference]
     refunds: Sequence[refunds.Open]
+    authorised: Sequence[authorisations.Authorisation]
     letters: Sequence[inbox.Letter]
     statements: Sequence[statements.Statement]
 
@@ -64,6 +73,7 @@ async def desk(
         await connections.connections(tx, shop_id=shop_id),
         await differences.page_of(tx, shop_id=shop_id, after=after, before=before),
         await refunds.open_tries(tx, shop_id=shop_id, limit=limit),
+        await authorisations.open_ones(tx, shop_id=shop_id, limit=limit),
         await inbox.stuck(tx, shop_id=shop_id, limit=limit),
         await statements.statements(tx, shop_id=shop_id),
     )

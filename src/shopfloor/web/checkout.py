@@ -298,6 +298,7 @@ async def send_checkout(
             payer=paying.payer(request, language),
             also=also,
             others=others,
+            authorise=None if chosen is None else chosen.authorise,
         )
     except orders.CheckoutNotFound:
         raise
@@ -328,7 +329,11 @@ async def send_checkout(
                 await fapiao.ask(
                     tx, shop_id=found.id, order_id=order.id, wanted=wanted, via=fapiao.Via.CHECKOUT, locale=language.tag
                 )  # fmt: skip
-    on = "/pay" if chosen is not None and order.charged_minor < order.first_minor else ""
+    on = (
+        "/pay"
+        if chosen is not None and order.charged_minor + order.authorised_minor < order.first_minor
+        else ""
+    )
     response = RedirectResponse(f"/s/{found.slug}/orders/{order.id}{on}", status_code=303)
     if carts.COOKIE in request.cookies:
         async with db.transaction() as tx:
@@ -422,7 +427,8 @@ def _checkout_page(
     quoted = begun.quote
     names = [way.field for way in quoted.ways]
     kept = [each for each in begun.lines if not each.is_over]
-    chosen = values.get("delivery") if values.get("delivery") in names else next(iter(names), "")
+    wanted = values.get("delivery") or ""
+    chosen = wanted if wanted in names else next(iter(names), "")
     facts = {
         "shop_id": shop.id,
         "show_id": begun.show_id,
@@ -439,12 +445,18 @@ def _checkout_page(
         quote=quoted,
         ways=list(zip(names, quoted.ways, strict=True)),
         first=quoted.ways[0].totals if quoted.ways else None,
-        code_notes=_code_notes(begun, chosen or "", language),
+        code_notes=_code_notes(begun, chosen, language),
         countries=countries(language, quoted.countries) if quoted.asks_country else [],
         money=lambda minor: Money(minor, begun.currency),
         values={"country": quoted.place.country if quoted.asks_country else "", **values, "delivery": chosen},
         trouble=trouble,
-        methods=paying.choices(online, language),
+        methods=paying.choices(
+            online,
+            language,
+            later=lambda way: begun.may_wait(
+                way.authorise, Delivery.PICK_UP if chosen.startswith(Delivery.PICK_UP) else Delivery.SHIP
+            ),
+        ),
         kept=kept,
         over=[each for each in begun.lines if each.is_over],
         soonest=min((each.expires_at for each in kept if each.expires_at is not None), default=None),
@@ -520,7 +532,10 @@ async def receipt(
         and order.refund_granted_minor < order.total_minor,
         offers_sms=offers_sms and bool(order.contact_phone),
         by_sms=by_sms,
-        may_invoice=seller.is_complete and view.due is None and order.status != orders.Status.CANCELLED,
+        may_invoice=seller.is_complete
+        and view.due is None
+        and not order.authorised_minor
+        and order.status != orders.Status.CANCELLED,
         money=lambda minor: Money(minor, order.currency),
         steps=steps_of(view),
         texts=texts_sold(view.page, language_of(request, found.locale)),
@@ -546,6 +561,7 @@ class Step:
 # Each step as it is said when it is done, and before.
 PLACED: Final = (N_("Ordered"), N_("Ordered"))
 PAID: Final = (N_("Paid"), N_("Payment"))
+AUTHORISED: Final = (N_("Authorised"), N_("Payment"))
 SENT: Final = (N_("Sent"), N_("Sending"))
 FETCHED: Final = (N_("Picked up"), N_("Pickup"))
 ARRIVED: Final = (N_("Received"), N_("Receiving"))
@@ -560,6 +576,7 @@ def steps_of(view: orders.OrderView) -> list[Step]:
     if order.status == orders.Status.CANCELLED:
         return []
     paid = order.charged_minor >= order.total_minor
+    authorised = view.order.authorised_minor > 0 and view.due is None
     sent = order.shipped_at is not None
     later = any(line.ready_on is not None for line in view.lines)
     if later and order.method != "cash":
@@ -576,6 +593,8 @@ def steps_of(view: orders.OrderView) -> list[Step]:
         course = [(PLACED, True), (PAID, paid), (FETCHED, sent)]
     else:
         course = [(PLACED, True), (PAID, paid), (SENT, sent), (ARRIVED, order.delivered_at is not None)]
+    if authorised:
+        course = [(AUTHORISED, True) if words == PAID else (words, is_done) for words, is_done in course]
     following = next((i for i, (_, is_done) in enumerate(course) if not is_done), len(course))
     return [
         Step(words[0], "done") if is_done else Step(words[1], "now" if i == following else "later")

@@ -39,6 +39,7 @@ WAYS: Final = {
     "wechat": (N_("WeChat Pay"), N_("You pay in WeChat and come back here.")),
     "test": (N_("Test payment"), N_("For trying out: no money moves.")),
 }
+LATER: Final = N_("The amount is reserved now and charged when your order ships.")
 
 
 def connections_of(request: Request) -> payments.connections.Connections | None:
@@ -70,14 +71,21 @@ async def providers(request: Request, *, shop_id: int) -> payment_providers.Prov
 
 
 def choices(
-    found: Sequence[payments.connections.Way], language: Language, *, other: bool = True
+    found: Sequence[payments.connections.Way],
+    language: Language,
+    *,
+    other: bool = True,
+    later: Callable[[payments.connections.Way], bool] = lambda _: False,
 ) -> list[tuple[str, str, str]]:
-    """(value, words, small print); with `other` also what needs no provider."""
+    """(value, words, small print); with `other` also what needs no provider.  `later`: whether money is only reserved."""
     say = language.words.gettext
     listed: list[tuple[str, str, str]] = []
     for way in found:
         words, hint = WAYS.get(way.provider, WAYS["stripe"])
-        listed.append((way.name, way.label or say(words), say(WAYS["test"][1]) if way.is_test else say(hint)))
+        small = say(WAYS["test"][1]) if way.is_test else say(hint)
+        if later(way):
+            small = f"{small} {say(LATER)}"
+        listed.append((way.name, way.label or say(words), small))
     if other:
         listed += [
             (
@@ -302,7 +310,13 @@ async def came_back(
         online = await payable(tx, request, view)
     if payment is None or view.due is None or payment.state == "captured":
         response = RedirectResponse(_path(found.slug, order_id, key), status_code=303)
-        if (
+        if view.order.authorised_minor and view.due is None:
+            flash(
+                response,
+                "good",
+                language.words.gettext(N_("Thank you. You are charged when your order ships.")),
+            )
+        elif (
             payment is not None
             and payment.state == "captured"
             and view.due is None

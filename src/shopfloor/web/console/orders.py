@@ -21,6 +21,7 @@ from shopfloor import (
     live,
     notifications,
     orders,
+    payments,
     purchases,
     returns,
     warehouse,
@@ -255,6 +256,9 @@ async def one(desk: Viewer, order_id: UUID) -> Response:
         came_back = await returns.of_order(tx, shop_id=desk.shop.id, order_id=order_id)
         asked_fapiao = await fapiao.of_order(tx, shop_id=desk.shop.id, order_id=order_id)
         offers_fapiao = await fapiao.is_offered(tx, shop_id=desk.shop.id)
+        authorised = (
+            await payments.authorisations.live(tx, subject_id=order_id) if view.order.authorised_minor else []
+        )
     return desk.page(
         "order.html",
         active="orders",
@@ -262,6 +266,7 @@ async def one(desk: Viewer, order_id: UUID) -> Response:
         shown=orders.shown(view.lines, view.bundles),
         order=view.order,
         refunds_owed=owed,
+        authorised=authorised,
         erasure_since=erasure_since,
         customer_id=customer_id,
         history=history,
@@ -284,6 +289,18 @@ async def one(desk: Viewer, order_id: UUID) -> Response:
         asked_why=ASKED_WHY,
         **dispute_words(desk),
     )
+
+
+@router.post("/{order_id}/capture")
+async def capture(desk: Manager, order_id: UUID) -> Response:
+    """What is authorised is charged before it ships."""
+    path = f"/orders/{order_id}"
+    with desk.back_if_refused(path):
+        async with desk.work() as tx:
+            await orders.authorising.capture(
+                tx, shop_id=desk.shop.id, order_id=order_id, actor=f"person:{desk.actor.person_id}"
+            )
+    return desk.back(path, desk.say(N_("The payment service is asked to charge it.")))
 
 
 @router.post("/{order_id}/paid")

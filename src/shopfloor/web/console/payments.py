@@ -90,7 +90,10 @@ async def desk_page(desk: Viewer, after: UUID | None = None, before: UUID | None
         asked = await approvals.waiting(tx, shop_id=desk.shop.id, limit=_SHOWN)
         contested = await disputes.waiting(tx, shop_id=desk.shop.id, limit=_SHOWN)
         about: list[UUID | None] = [
-            *(each.subject_id for each in [*found.differences.items, *found.refunds, *contested]),
+            *(
+                each.subject_id
+                for each in [*found.differences.items, *found.refunds, *found.authorised, *contested]
+            ),
             *(each.order_id for each in asked),
         ]
         numbers = await orders.paying.numbers(
@@ -112,6 +115,12 @@ async def desk_page(desk: Viewer, after: UUID | None = None, before: UUID | None
         words=KINDS,
         refunds=found.refunds[:_SHOWN],
         letters=found.letters[:_SHOWN],
+        authorised=found.authorised[:_SHOWN],
+        more_authorised=len(found.authorised) > _SHOWN,
+        ends_soon=[
+            each.payment_id for each in payments.authorisations.needs_somebody(found.authorised[:_SHOWN])
+        ],
+        reserves=[name for name, kind in known.kinds.items() if kind.authorise is not None],
         more_refunds=len(found.refunds) > _SHOWN,
         more_letters=len(found.letters) > _SHOWN,
         numbers=numbers,
@@ -235,6 +244,34 @@ async def switch_account(desk: Manager, account_id: Id, on: Text = "") -> Respon
         return desk.refused("/payments", refusal)
     said = N_("Buyers can pay with it now.") if on == "yes" else N_("Switched off. Refunds still work.")
     return desk.back("/payments", desk.say(said))
+
+
+@router.post("/account/{account_id}/capture")
+async def capture_later(desk: Manager, account_id: Id, later: Text = "") -> Response:
+    """Whether buyers are charged when their orders ship, or when they are placed."""
+    try:
+        async with desk.work() as tx:
+            await payments.connections.capture_later(
+                tx, shop_id=desk.shop.id, connection_id=account_id, later=later == "yes"
+            )
+    except Refusal as refusal:
+        return desk.refused("/payments", refusal)
+    said = (
+        N_("New orders are authorised now and charged when they ship.")
+        if later == "yes"
+        else N_("New orders are charged when they are placed.")
+    )
+    return desk.back("/payments", desk.say(said))
+
+
+@router.post("/authorisations/{payment_id}/again")
+async def capture_again(desk: Manager, payment_id: UUID) -> Response:
+    try:
+        async with desk.work() as tx:
+            await payments.authorisations.try_again(tx, shop_id=desk.shop.id, payment_id=payment_id)
+    except Refusal as refusal:
+        return desk.refused("/payments", refusal)
+    return desk.back("/payments", desk.say(N_("The payment service is asked again.")))
 
 
 @router.post("/account/{account_id}/remove")

@@ -4,28 +4,32 @@ The work of the form, as the page does it: the hold is kept, lines, tax, shippin
 is written down, the provider is asked, and its answer is applied.  Then, for each order, the provider's message is kept
 and worked off: the provider is asked what became of it, and the order is paid.  Everything is committed (fsync is real).
 
-Beside it stands the same work with each step committed on its own, as a handler without transactions does it.  HTTP is
-left out on both sides.  The provider answers inside the process; its own time is measured apart.  Both ways take turns,
-so that what else the machine does weighs on both.
+Beside it stands the same work as an ordinary shop does it (`bench/checkout_naive.py`): a transaction for each step, a
+statement for each row.  What both wrote is compared, and the audit of the product passes over both.  HTTP is left out
+on both sides, and both have as many connections and as many buyers at once.  The provider answers inside the process;
+its own time is measured apart.  Both ways take turns, so that what else the machine does weighs on both.
+
+    python bench/checkout.py --count 400 --rounds 3 --at-once 64
 """
 
 import asyncio
 import json
+import os
 import statistics
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
+import checkout_naive
 import click
 from typing_extensions import override
 
 from shopfloor import catalog, orders, payment_providers, payments, pricing, promotions, stock
-from shopfloor.kernel.database import Database, Tx
+from shopfloor.kernel.database import Database
 from shopfloor.kernel.migrations import migrate
 from shopfloor.kernel.postgres import EmbeddedPostgres
 from shopfloor.kernel.values import Money, new_id, now
@@ -43,22 +47,8 @@ from shopfloor.payment_providers import (
 )
 from shopfloor.pricing.records import TaxRate, TaxSettings
 
-AT_ONCE = 16
+CONNECTIONS = 16
 T = TypeVar("T")
-
-
-class Stepwise(Database):
-    """The same database, with every statement a transaction of its own."""
-
-    @asynccontextmanager
-    @override
-    async def transaction(self) -> AsyncGenerator[Tx]:
-        async with self._pool.connection() as connection:
-            await connection.set_autocommit(True)
-            try:
-                yield Tx(connection)
-            finally:
-                await connection.set_autocommit(False)
 
 
 @dataclass
@@ -178,7 +168,7 @@ async def held(db: Database, shop: Shop, count: int) -> list[tuple[UUID, UUID]]:
     return found
 
 
-async def side_by_side(each: Sequence[T], act: Callable[[T], Awaitable[None]]) -> float:
+async def side_by_side(each: Sequence[T], act: Callable[[T], Awaitable[None]], *, at_once: int) -> float:
     """Seconds that it takes to do it for all, some at once."""
     waiting = list(reversed(each))
 
@@ -187,11 +177,11 @@ async def side_by_side(each: Sequence[T], act: Callable[[T], Awaitable[None]]) -
             await act(waiting.pop())
 
     began = time.perf_counter()
-    await asyncio.gather(*(work() for _ in range(AT_ONCE)))
+    await asyncio.gather(*(work() for _ in range(at_once)))
     return time.perf_counter() - began
 
 
-async def place(db: Database, shop: Shop, purchases: Sequence[tuple[UUID, UUID]]) -> float:
+async def place(db: Database, shop: Shop, purchases: Sequence[tuple[UUID, UUID]], *, at_once: int) -> float:
     async def one(purchase: tuple[UUID, UUID]) -> None:
         hold_id, buyer = purchase
         form = orders.Form(
@@ -200,21 +190,26 @@ async def place(db: Database, shop: Shop, purchases: Sequence[tuple[UUID, UUID]]
             provider="bench", method="card", connection_id=shop.connection, codes=("TEN",),
         )  # fmt: skip
         order = await orders.complete(
-            db, shop_id=shop.id, hold_id=hold_id, shopper=buyer, form=form, providers=shop.providers,
+            db,
+            shop_id=shop.id, hold_id=hold_id, shopper=buyer, form=form, providers=shop.providers,
             return_to=lambda order_id, key: f"https://shop.example/{order_id}?key={key}",
         )  # fmt: skip
         assert order.number is not None
 
-    return await side_by_side(purchases, one)
+    return await side_by_side(purchases, one, at_once=at_once)
 
 
-async def told(db: Database, shop: Shop) -> tuple[float, int]:
-    """Seconds until the money of all orders that wait for it is in the books; how many those are."""
+async def waiting_for_money(db: Database, shop: Shop) -> list[UUID]:
     async with db.transaction() as tx:
         cursor = await tx.connection.execute(
             "SELECT id FROM payments.payment WHERE shop_id = %s AND state = 'action_required'", (shop.id,)
         )
-        attempts = [row[0] for row in await cursor.fetchall()]
+        return [row[0] for row in await cursor.fetchall()]
+
+
+async def told(db: Database, shop: Shop, attempts: Sequence[UUID], *, at_once: int) -> float:
+    """Seconds until the money of all orders that wait for it is in the books."""
+    async with db.transaction() as tx:
         account = await payments.connections.connection(tx, shop_id=shop.id, connection_id=shop.connection)
 
     async def keep(attempt: UUID) -> None:
@@ -222,61 +217,144 @@ async def told(db: Database, shop: Shop) -> tuple[float, int]:
             body = str(attempt).encode()
             await payments.inbox.keep(tx, account, Message("POST", "/", {}, body, now()), key=str(attempt))
 
-    kept = await side_by_side(attempts, keep)
+    kept = await side_by_side(attempts, keep, at_once=at_once)
     began = time.perf_counter()
     while await orders.paying.work_inbox(db, shop.source):
         pass
-    return kept + time.perf_counter() - began, len(attempts)
+    return kept + time.perf_counter() - began
 
 
-async def measure(dsn: str, count: int, rounds: int) -> dict[str, object]:
-    whole, stepwise = Database(dsn, AT_ONCE), Stepwise(dsn, AT_ONCE)
-    await whole.open()
-    await stepwise.open()
-    rates: dict[str, list[float]] = {name: [] for name in ("placed", "placed_naive", "paid", "paid_naive")}
+async def place_naive(
+    shop: Shop, ours: checkout_naive.Pool, purchases: Sequence[tuple[UUID, UUID]], *, at_once: int
+) -> float:
+    async def ask(attempt: UUID) -> str:
+        told = await shop.provider.start(_attempt(attempt))
+        assert isinstance(told, Action)
+        return told.url
+
+    async def one(purchase: tuple[UUID, UUID]) -> None:
+        hold_id, buyer = purchase
+        await checkout_naive.place(
+            ours,
+            shop_id=shop.id,
+            connection_id=shop.connection,
+            hold_id=hold_id,
+            buyer=buyer,
+            code="TEN",
+            ask=ask,
+        )
+
+    return await side_by_side(purchases, one, at_once=at_once)
+
+
+async def told_naive(
+    shop: Shop, ours: checkout_naive.Pool, attempts: Sequence[UUID], *, at_once: int
+) -> float:
+    async def ask(attempt: UUID) -> str:
+        told = await shop.provider.look_up(_attempt(attempt))
+        assert isinstance(told, Charged)
+        return told.reference
+
+    async def one(attempt: UUID) -> None:
+        await checkout_naive.paid(
+            ours, shop_id=shop.id, connection_id=shop.connection, payment_id=attempt, ask=ask
+        )
+
+    return await side_by_side(attempts, one, at_once=at_once)
+
+
+def _attempt(attempt: UUID) -> Attempt:
+    return Attempt(id=attempt, method="card", amount=Money(0, "EUR"), label="")
+
+
+async def written(db: Database, shop: Shop) -> list[tuple[Any, ...]]:
+    """What became of a shop's checkouts, as far as both ways have to agree."""
+    async with db.transaction() as tx:
+        cursor = await tx.connection.execute(
+            """
+            SELECT o.goods_minor, o.shipping_minor, o.total_minor, o.tax_minor, o.status, o.payment_status, o.fulfilment_status,
+                   (SELECT array_agg((l.quantity, l.amount_minor, l.discount_minor, l.tax_minor)::text ORDER BY l.position)
+                      FROM orders.line l WHERE l.order_id = o.id),
+                   (SELECT array_agg((t.country, t.name, t.percent, t.net_minor, t.tax_minor)::text)
+                      FROM orders.tax_line t WHERE t.order_id = o.id),
+                   (SELECT array_agg((e.kind, e.amount_minor)::text ORDER BY e.kind) FROM payments.event e WHERE e.subject_id = o.id),
+                   (SELECT array_agg(s.kind ORDER BY s.kind) FROM payments.step s JOIN payments.payment p ON p.id = s.payment_id
+                     WHERE p.subject_id = o.id),
+                   (SELECT array_agg((u.code_key, u.amount_minor)::text) FROM promotions.use u WHERE u.order_id = o.id),
+                   (SELECT array_agg(h.state::text) FROM stock.hold h WHERE h.id = o.hold_id)
+              FROM orders.orders o WHERE o.shop_id = %s
+            """,
+            (shop.id,),
+        )
+        return sorted(await cursor.fetchall())
+
+
+async def measure(dsn: str, count: int, rounds: int, at_once: int) -> dict[str, object]:
+    db, ours = Database(dsn, CONNECTIONS), checkout_naive.pool(dsn, CONNECTIONS)
+    await db.open()
+    await ours.open(wait=True)
+    spent: dict[str, list[float]] = {}
     own = 0.0
     try:
         for turn in range(rounds):
-            for name, db in (("", whole), ("_naive", stepwise)):
-                shop = await furnished(whole, f"bench{turn}{name.replace('_', '-')}", count)
-                purchases = await held(whole, shop, count)
-                rates[f"placed{name}"].append(count / await place(db, shop, purchases))
-                seconds, paid = await told(db, shop)
-                rates[f"paid{name}"].append(paid / seconds)
+            shops = [await furnished(db, f"bench{turn}{name}", count) for name in ("", "-naive")]
+            held_here = [await held(db, shop, count) for shop in shops]
+            for shop, purchases, name in zip(shops, held_here, ("", "_naive"), strict=True):
+                if name:
+                    placed = await place_naive(shop, ours, purchases, at_once=at_once)
+                    attempts = await waiting_for_money(db, shop)
+                    paid = await told_naive(shop, ours, attempts, at_once=at_once)
+                else:
+                    placed = await place(db, shop, purchases, at_once=at_once)
+                    attempts = await waiting_for_money(db, shop)
+                    paid = await told(db, shop, attempts, at_once=at_once)
+                assert len(attempts) == count, (name, len(attempts))
+                for what, seconds in (("placed", placed), ("paid", paid), ("end_to_end", placed + paid)):
+                    spent.setdefault(what + name, []).append(seconds)
                 own += shop.provider.seconds
-        async with whole.transaction() as tx:
-            checks = [*await orders.audit(tx), *await payments.audit(tx), *await stock.audit(tx)]
+            ours_wrote, naive_wrote = await written(db, shops[0]), await written(db, shops[1])
+            assert ours_wrote == naive_wrote, (ours_wrote[0], naive_wrote[0])
+        async with db.transaction() as tx:
+            checks = [
+                *await orders.audit(tx), *await payments.audit(tx), *await stock.audit(tx), *await promotions.audit(tx)
+            ]  # fmt: skip
             unpaid = await tx.value("SELECT count(*) FROM orders.orders WHERE payment_status <> 'paid'")
         broken = [check.name for check in checks if not check.passed]
         assert not broken, broken
         assert unpaid == 0, unpaid
     finally:
-        await stepwise.close()
-        await whole.close()
-    best = {name: round(statistics.median(found), 1) for name, found in rates.items()}
+        await ours.close()
+        await db.close()
+    rate = {name: round(count / statistics.median(seconds), 1) for name, seconds in spent.items()}
     return {
         "orders": count,
         "rounds": rounds,
-        "at_once": AT_ONCE,
-        "placed_per_second": best["placed"],
-        "placed_per_second_naive": best["placed_naive"],
-        "placed_ratio": round(best["placed"] / best["placed_naive"], 2),
-        "paid_per_second": best["paid"],
-        "paid_per_second_naive": best["paid_naive"],
-        "paid_ratio": round(best["paid"] / best["paid_naive"], 2),
+        "at_once": at_once,
+        "connections": CONNECTIONS,
+        **{
+            key: value
+            for name in ("placed", "paid", "end_to_end")
+            for key, value in (
+                (f"{name}_per_second", rate[name]),
+                (f"{name}_per_second_naive", rate[f"{name}_naive"]),
+                (f"{name}_ratio", round(rate[name] / rate[f"{name}_naive"], 2)),
+            )
+        },
         "provider_seconds": round(own, 4),
+        "load": round(os.getloadavg()[0], 1),
     }
 
 
 @click.command()
 @click.option("--count", default=400, show_default=True)
 @click.option("--rounds", default=3, show_default=True)
-def main(count: int, rounds: int) -> None:
+@click.option("--at-once", default=64, show_default=True, help="Buyers at the same moment.")
+def main(count: int, rounds: int, at_once: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o711)
         with EmbeddedPostgres(Path(folder)) as server:
             migrate(server.dsn)
-            print(json.dumps(asyncio.run(measure(server.dsn, count, rounds))))
+            print(json.dumps(asyncio.run(measure(server.dsn, count, rounds, at_once))))
 
 
 if __name__ == "__main__":

@@ -102,7 +102,7 @@ def events_page() -> str:
         "",
         "Types with these beginnings come from the server alone and are refused here (`bad:server_only`):",
         f"{', '.join(f'`{prefix}*`' for prefix in SERVER_ONLY)}, `purchase`, `refund`; the exceptions are",
-        "listed below. Other types are kept as they are. Fields that are no columns go to `extra`.",
+        "listed below. Any other type is refused (`bad:unknown_type`). Fields that are no columns go to `extra`.",
         "",
         f"When the disk fills, events of browsers are given up in this order: {', '.join(collector.SHEDDING_ORDER)}.",
         "Facts of the server are never given up.",

@@ -10,7 +10,7 @@ from pkgutil import walk_packages
 import click
 
 import shopfloor
-from shopfloor import retention
+from shopfloor import retention, stock
 from shopfloor.cli import main as commands
 from shopfloor.kernel.errors import every_refusal
 from shopfloor.kernel.settings import Settings
@@ -75,6 +75,17 @@ def refusals_page() -> str:
         meaning = " ".join((inspect.getdoc(kind) or "").split("\n\n")[0].split())
         if kind.__doc__:
             lines.append(f"| `{code}` | {status} | {meaning} |")
+    lines += [
+        "",
+        "## Purchases that are not granted",
+        "",
+        "Several purchases are sent at once, and each is answered for itself (`docs/room-protocol.md`): the answer is",
+        "200, and the code stands beside the id of the purchase.",
+        "",
+        "| code | meaning |",
+        "|---|---|",
+        *(f"| `{code}` | {meaning} |" for code, meaning in sorted(stock.Code.MEANINGS.items())),
+    ]
     return "\n".join([*lines, ""])
 
 

@@ -203,6 +203,17 @@ class Code:
     CLOSED: Final = "stock.closed"
     INVALID: Final = "stock.invalid"
 
+    MEANINGS: Final = MappingProxyType({
+        SOLD_OUT: "Fewer units are left than were asked for; `facts` says how many, and when more come.",
+        LIMIT: "The buyer has, or would have, more units of it than one may.",
+        NETWORK_LIMIT: "Buyers on the same network, none of them known, keep as many unpaid units as a network may.",
+        UNKNOWN: "There is no such offer or variant for sale here.",
+        TOO_LATE: "Nothing is left that is ready by the date that was shown.",
+        MISMATCH: "This purchase id was used for another purchase.",
+        CLOSED: "The sale has ended.",
+        INVALID: "It cannot be read, or asks for a quantity that is none.",
+    })  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class UnpaidOfNetwork:

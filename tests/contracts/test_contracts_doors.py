@@ -22,8 +22,8 @@ SOURCE = Path(shopfloor.__file__).parent
 TESTS = Path(__file__).parents[1]
 LIMIT = 45
 NOT_YET: dict[str, int] = {
-    "orders": 63,
-    "payments": 94,
+    "orders": 62,
+    "payments": 83,
     "stock": 81,
 }
 # What the next step of these modules uses.

@@ -12,7 +12,7 @@ from shopfloor import payment_providers, payments, policies, stock
 from shopfloor.kernel import logs
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.errors import Refusal
-from shopfloor.kernel.values import Money, now
+from shopfloor.kernel.values import now
 from shopfloor.orders import authorising, capturing, disputed, lifecycle, queries, refunds
 from shopfloor.orders.checkout_form import PAY_ONLINE_WITHIN, contact_keys, payment_deadline
 from shopfloor.orders.models import Due, Order, Status
@@ -318,41 +318,6 @@ async def _about_attempt(
     async with db.transaction() as tx:
         await apply_report(tx, payment=payment, outcome=outcome)
         return (await payments.attempts.lock(tx, payment_id=payment.id)).state
-
-
-async def send_difference_back(
-    db: Database, providers: payment_providers.Source, *, shop_id: int, difference_id: UUID, actor: str
-) -> bool:
-    """Money that fits no order goes back to where it came from; False when its provider refuses.
-
-    The difference is closed when the provider has accepted it; pressed twice, it is sent once.  Raises
-    payments.DifferenceClosed, ProviderAway, ProviderUnknown (the account was removed).
-    """
-    async with db.transaction() as tx:
-        found = await payments.differences.lock(tx, shop_id=shop_id, difference_id=difference_id)
-        payment = None if found is None else await payments.differences.payment_of(tx, found)
-    if found is None or payment is None:
-        raise payments.differences.DifferenceClosed
-    outcome = await payments.give_back(
-        await providers(shop_id),
-        payment,
-        label=payment.subject_id.hex[-8:].upper(),
-        charge=found.reference,
-        refund_id=found.id,
-        amount=Money(found.amount_minor, found.currency),
-    )
-    if isinstance(outcome, payment_providers.RefundFailed):
-        return False
-    async with db.transaction() as tx:
-        await payments.differences.close(
-            tx,
-            shop_id=shop_id,
-            difference_id=difference_id,
-            sent_back=True,
-            actor=actor,
-            note="",
-        )
-    return True
 
 
 async def numbers(tx: Tx, *, shop_id: int, order_ids: Sequence[UUID]) -> dict[UUID, int]:

@@ -6,14 +6,15 @@ from typing import Final
 from uuid import UUID
 
 from shopfloor.kernel import outbox, paging
-from shopfloor.kernel.database import Tx
+from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.text import cleaned
 from shopfloor.kernel.values import Money, new_id, now
-from shopfloor.payment_providers import NotAble
+from shopfloor.payment_providers import NotAble, RefundFailed, Source
 from shopfloor.payments import queries
 from shopfloor.payments.connections import Connection
 from shopfloor.payments.events import DifferenceOpened
 from shopfloor.payments.models import Difference, DifferenceKind, Payment
+from shopfloor.payments.service import give_back
 
 SENT_BACK: Final = "sent_back"
 SETTLED: Final = "settled"
@@ -191,6 +192,34 @@ async def close(
         shop_id=shop_id,
         id=difference_id,
     )
+
+
+async def send_back(
+    db: Database, providers: Source, *, shop_id: int, difference_id: UUID, actor: str
+) -> bool:
+    """Money that fits no order goes back to where it came from; False when its provider refuses.
+
+    The difference is closed when the provider has accepted it; pressed twice, it is sent once.  Raises
+    DifferenceClosed, ProviderAway, ProviderUnknown (the account was removed).
+    """
+    async with db.transaction() as tx:
+        found = await lock(tx, shop_id=shop_id, difference_id=difference_id)
+        payment = None if found is None else await payment_of(tx, found)
+    if found is None or payment is None:
+        raise DifferenceClosed
+    outcome = await give_back(
+        await providers(shop_id),
+        payment,
+        label=payment.subject_id.hex[-8:].upper(),
+        charge=found.reference,
+        refund_id=found.id,
+        amount=Money(found.amount_minor, found.currency),
+    )
+    if isinstance(outcome, RefundFailed):
+        return False
+    async with db.transaction() as tx:
+        await close(tx, shop_id=shop_id, difference_id=difference_id, sent_back=True, actor=actor, note="")
+    return True
 
 
 async def payment_of(tx: Tx, found: Difference) -> Payment | None:

@@ -5,21 +5,32 @@ statements do.  What is said in one book only is looked for in the days around b
 somewhere else for the provider, and a message may have come late.
 """
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 from uuid import UUID
 
-from shopfloor.kernel.database import Tx
+from shopfloor.kernel import logs
+from shopfloor.kernel.database import Database, Tx
+from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import new_id, now
-from shopfloor.payment_providers import BillRow
-from shopfloor.payments import differences
+from shopfloor.payment_providers import BillRow, Providers, Source
+from shopfloor.payments import differences, queries
 from shopfloor.payments.connections import Connection
+from shopfloor.payments.models import Payment
 
 # How many days back a day is still asked for.
 BACK: Final = 7
+# A bill of a hundred thousand lines takes longer than an answer about one payment.
+BILL_DEADLINE: Final = 300.0
 _A_DAY: Final = timedelta(days=1)
+
+Look = Callable[[Providers, Payment], Awaitable[object]]
+"""Asks about an attempt and applies what its provider says; may raise a refusal."""
+
+_log = logs.get("payments")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +64,65 @@ async def accounts(tx: Tx) -> list[Connection]:
           FROM payments.connection WHERE removed_at IS NULL ORDER BY id
         """,
     )
+
+
+async def reconcile(
+    db: Database, providers: Source, accounts: Sequence[Connection], *, look: Look, today: date | None = None
+) -> int:
+    """Read and compare what is there to be read by now.  Returns how many differences are new.
+
+    A payment that only the provider has may be one whose message was lost: `look` is asked about it first.  Sent twice
+    at once it does each day once; a day that is not ready is asked for again later.
+    """
+    at = now().date() if today is None else today
+    found = 0
+    for account in accounts:
+        try:
+            found += await _reconcile(db, await providers(account.shop_id), account, look=look, today=at)
+        except Refusal as refusal:
+            _log.info("payments.books_not_read", connection_id=account.id, code=refusal.code)
+        except Exception as problem:  # noqa: BLE001 -- one account that breaks must not keep others from theirs
+            _log.error("payments.books_not_read", connection_id=account.id, exc_info=problem)
+    return found
+
+
+async def _reconcile(db: Database, known: Providers, account: Connection, *, look: Look, today: date) -> int:
+    provider = known.get(f"{account.provider}/{account.id}")
+    if provider is None or not provider.abilities.bills:
+        return 0
+    async with db.transaction() as tx:
+        unread = await unread_days(tx, account, today=today)
+    for day in unread:
+        try:
+            async with asyncio.timeout(BILL_DEADLINE):
+                rows = await provider.bill(day)
+        except (TimeoutError, Refusal):
+            # The days after it are compared with it.
+            break
+        async with db.transaction() as tx:
+            await keep(tx, account, day=day, rows=rows)
+    async with db.transaction() as tx:
+        days = await uncompared_days(tx, account)
+    found = 0
+    for day in days:
+        async with db.transaction() as tx:
+            missing = await unbooked(tx, account, day=day)
+        for each in missing:
+            await _look_once(db, known, each.attempt, look=look)
+        async with db.transaction() as tx:
+            found += await compare(tx, account, day=day)
+    return found
+
+
+async def _look_once(db: Database, known: Providers, attempt: UUID, *, look: Look) -> None:
+    async with db.transaction() as tx:
+        payment = await queries.payment(tx, id=attempt)
+    if payment is None:
+        return
+    try:
+        await look(known, payment)
+    except Refusal as refusal:
+        _log.warning("payments.not_looked_up", payment_id=str(attempt), code=refusal.code)
 
 
 async def unread_days(tx: Tx, connection: Connection, *, today: date) -> list[date]:

@@ -289,7 +289,7 @@ async def send_back(desk: Manager, difference_id: UUID) -> Response:
     """The money goes back to where it came from."""
     try:
         await desk.claim()
-        left = await orders.paying.send_difference_back(
+        left = await payments.differences.send_back(
             desk.db,
             _known(desk.request).of,
             shop_id=desk.shop.id,

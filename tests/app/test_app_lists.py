@@ -158,7 +158,7 @@ ONE_THING = {
     "/s/{shop}/account", "/s/{shop}/account/sign-in", "/s/{shop}/account/code", "/s/{shop}/account/code/{code}",
     "/s/{shop}/account/addresses/new", "/s/{shop}/account/addresses/{address_id}", "/s/{shop}/account/data.json",
     "/s/{shop}/account/erase", "/s/{shop}/account/contact", "/s/{shop}/account/contact/code",
-    "/s/{shop}/orders/{order_id}/return", "/console/{shop}/orders/{order_id}/return",
+    "/s/{shop}/orders/{order_id}/return", "/console/{shop}/orders/{order_id}/return", "/console/{shop}/orders/{order_id}/edit",
     "/console/{shop}/returns/{return_id}", "/console/{shop}/return-rules",
     "/console/{shop}/fapiao/{fapiao_id}", "/console/{shop}/fapiao/files/{file_id}", "/console/{shop}/fapiao.csv",
     "/s/{shop}/orders/{order_id}/fapiao", "/s/{shop}/orders/{order_id}/fapiao/{file_id}", "/s/{shop}/fapiao",

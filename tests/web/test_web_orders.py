@@ -177,3 +177,51 @@ async def test_what_the_customer_asks_for_is_in_one_place(stage: Stage, client: 
     opened = await stranger.get(f"/s/{path}", headers={"accept": "text/html"})
     assert opened.status_code == 200
     assert "Payment page" in page
+
+
+async def test_an_order_is_edited_after_a_look_at_what_it_comes_to(
+    stage: Stage, client: httpx.AsyncClient
+) -> None:
+    one = await placed(stage)
+    async with stage.db.transaction() as tx:
+        view = await orders.order(tx, shop_id=stage.shop.id, order_id=one)
+        await orders.mark_paid(
+            tx, shop_id=stage.shop.id, order_id=one, amount=view.order.total, actor="person:1"
+        )
+    line = view.lines[0].id
+    page = (await client.get(f"{LIST}/{one}/edit")).text
+    assert f'href="/console/harbour/orders/{one}/edit"' in (await client.get(f"{LIST}/{one}")).text
+    sent = {
+        "edit_id": re.findall(r'name="edit_id" value="([0-9a-f-]+)"', page)[0],
+        "version": re.findall(r'name="version" value="(\w+)"', page)[0],
+        f"units-{line}": "2",
+        "reason": "She wants two",
+    }
+
+    looked = await client.post(f"{LIST}/{one}/edit", data=sent | {"do": "look"})
+    assert looked.status_code == 200
+    assert "Customer still pays" in looked.text
+    assert "129.00" in looked.text.partition("Customer still pays")[2][:200]
+    found = await client.post(f"{LIST}/{one}/edit", data=sent | {"do": "find", "find": view.lines[0].title})
+    [variant, *_] = re.findall(r'value="add-(\d+)"', found.text)
+    more = await client.post(f"{LIST}/{one}/edit", data=sent | {"do": f"add-{variant}"})
+    assert f'name="more-{variant}"' in more.text
+    wrong = await client.post(f"{LIST}/{one}/edit", data=sent | {"do": "save", "reason": ""})
+    assert (wrong.status_code, "Say why the order is changed." in wrong.text) == (422, True)
+    assert await state(stage, one) == ("paid", "paid")
+
+    saved = await client.post(f"{LIST}/{one}/edit", data=sent | {"do": "save"})
+    again = await client.post(f"{LIST}/{one}/edit", data=sent | {"do": "save"})
+    text = await said(client, saved)
+    assert await said(client, again) == text
+    assert await state(stage, one) == ("placed", "deposit_paid")
+    history = text.partition("Order edited")[2].partition("</li>")[0]
+    assert "She wants two" in history
+    assert "1 → 2" in history
+    assert "Waive the difference of" in text
+    shown = (await stage.client.get(f"/s/harbour/orders/{one}?key={view.order.key}")).text
+    assert "129.00" in shown
+
+    done = await said(client, await client.post(f"{LIST}/{one}/waive", data={"reason": "Our fault"}))
+    assert await state(stage, one) == ("paid", "paid")
+    assert "Difference waived" in done

@@ -64,7 +64,7 @@ def load(lake: Lake, *, shop_id: int, show_id: int, at: datetime) -> Loaded:
     ended = ends[-1] if ends else None
     until = ended if ended is not None else max(micros(at), started)
 
-    full, left = _from_extra(rows)
+    full, left, moved = _from_extra(rows)
     columns: dict[str, Any] = {
         name: rows[name] for name in inputs()["events"].columns if name in rows.schema.names
     }
@@ -74,6 +74,7 @@ def load(lake: Lake, *, shop_id: int, show_id: int, at: datetime) -> Loaded:
         "span": _spans(rows["seconds"]),
         "full": full,
         "left": left,
+        "moved": moved,
     }
     length = until - started
     return Loaded(
@@ -105,14 +106,15 @@ def _spans(seconds: Any) -> Any:
     return pc.cast(pc.min_element_wise(scaled, float(GAP), skip_nulls=False), pa.int64())
 
 
-def _from_extra(rows: Any) -> tuple[Any, Any]:
-    """Whether a payment completed its order, and how much of a variant can be bought, on hand and against supply
+def _from_extra(rows: Any) -> tuple[Any, Any, Any]:
+    """Whether a payment completed its order, what an edit moved of what was paid, and how much of a variant can be bought, on hand and against supply
     together, from `extra`.  Rows come in the order of time.
 
     Stock that says nothing of later lots has not looked at them: they are what it said of them last.
     """
     full: list[int | None] = []
     left: list[int | None] = []
+    moved: list[int | None] = []
     later: dict[int | None, int] = {}
     for kind, variant_id, quantity, extra in zip(
         rows["type"].to_pylist(),
@@ -121,7 +123,10 @@ def _from_extra(rows: Any) -> tuple[Any, Any]:
         rows["extra"].to_pylist(),
         strict=True,
     ):
-        full.append(int(_decode(extra).get("paid_in_full", True)) if kind == "orders.order_paid" else None)
+        edited = kind == "orders.order_edited"
+        tells = edited or kind == "orders.order_paid"
+        full.append(int(_decode(extra).get("paid_in_full", True)) if tells else None)
+        moved.append(_decode(extra).get("paid_minor") if edited else None)
         if kind != "stock.stock_changed" or quantity is None:
             left.append(None)
             continue
@@ -129,7 +134,7 @@ def _from_extra(rows: Any) -> tuple[Any, Any]:
         if lots is not None:
             later[variant_id] = sum(units for _, units in lots)
         left.append(quantity + later.get(variant_id, 0))
-    return pa.array(full, pa.int64()), pa.array(left, pa.int64())
+    return pa.array(full, pa.int64()), pa.array(left, pa.int64()), pa.array(moved, pa.int64())
 
 
 def _currency(facts: Any) -> str | None:

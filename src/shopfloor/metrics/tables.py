@@ -25,6 +25,7 @@ MONEY_FACTS: Final = (
     "orders.order_cancelled",
     "orders.order_reinstated",
     "orders.order_refunded",
+    "orders.order_edited",
 )
 
 source(
@@ -48,6 +49,7 @@ source(
     span="int64",
     full="int64",
     left="int64",
+    moved="int64",
 )
 source("shows", show_id="int64", started="int64", ended="int64")
 source("seconds", show_id="int64", second="int64")
@@ -124,6 +126,7 @@ def acts(t: Tables) -> Table:
         "span",
         "full",
         "left",
+        "moved",
         "started",
         "ended",
         product_id=ibis.coalesce(joined.product_id, joined.found),
@@ -343,14 +346,16 @@ def order_lines(t: Tables) -> Table:
     cancelled = a.type == "orders.order_cancelled"
     reinstated = a.type == "orders.order_reinstated"
     refunded = a.type == "orders.order_refunded"
+    # What an edit made more or less of a line: units, what they cost, and what has been paid for them.
+    edited = a.type == "orders.order_edited"
     zero = _int(0)
     return a.group_by("show_id", "order_id", "product_id", "variant_id").agg(
         buyer=a.viewer.max(),
-        placed=total(placed.ifelse(amount, zero)),
-        charged=total(paid.ifelse(amount, zero)),
+        placed=total((placed | edited).ifelse(amount, zero)),
+        charged=total(paid.ifelse(amount, zero)) + total(edited.ifelse(ibis.coalesce(a.moved, 0), zero)),
         cancelled=total(cancelled.ifelse(amount, zero)) - total(reinstated.ifelse(amount, zero)),
         refunded=total(refunded.ifelse(amount, zero)),
-        units=total(placed.ifelse(units, zero)),
+        units=total((placed | edited).ifelse(units, zero)),
         minute=placed.ifelse(a.minute, ibis.null("int64")).min(),
     )
 
@@ -360,7 +365,7 @@ def orders(t: Tables) -> Table:
     """Orders with the minute in which they were placed and, once nothing is left to pay, paid."""
     acts = t["acts"]
     a = acts.filter(acts.ours == 1, acts.order_id.notnull(), acts.type.isin(list(MONEY_FACTS)))
-    complete = (a.type == "orders.order_paid") & (a.full == 1)
+    complete = a.type.isin(["orders.order_paid", "orders.order_edited"]) & (a.full == 1)
     nothing = ibis.null("int64")
     found = a.group_by("show_id", "order_id").agg(
         buyer=a.viewer.max(),

@@ -30,6 +30,17 @@ class Paid:
 
 
 @dataclass(frozen=True, slots=True)
+class Edited:
+    name: ClassVar[str] = "orders.order_edited"
+
+    shop_id: int
+    order_id: UUID
+    refund_minor: int
+    due_minor: int
+    tell: bool
+
+
+@dataclass(frozen=True, slots=True)
 class BalanceRequested:
     name: ClassVar[str] = "orders.balance_requested"
 

@@ -294,7 +294,7 @@ _RETURNS: Final = frozenset(
 _PARCELS: Final = frozenset({Kind.SHIPPED, Kind.READY_TO_COLLECT, *_RETURNS})
 _WITH_SUMS: Final = frozenset({
     Kind.ORDER_PLACED, Kind.ORDER_PAID, Kind.BALANCE_DUE, Kind.PAY_REMINDER, Kind.CANCELLED, Kind.REINSTATED,
-    Kind.EXCHANGED,
+    Kind.EXCHANGED, Kind.EDITED,
 })  # fmt: skip
 
 
@@ -351,7 +351,7 @@ def _facts(about: About, context: Context, speech: _Speech) -> list[Fact]:
             found.append(Fact(words["starts"], speech.moment(starts), strong=True))
         return [*found, *_about_money(about, speech)]
     owes = about.kind in {Kind.PAY_REMINDER, Kind.BALANCE_DUE} or (
-        about.kind in {Kind.ORDER_PLACED, Kind.EXCHANGED}
+        about.kind in {Kind.ORDER_PLACED, Kind.EXCHANGED, Kind.EDITED}
         and order.charged_minor + order.authorised_minor < order.first_minor
     )
     if owes and order.method == "transfer":
@@ -379,7 +379,7 @@ def _facts(about: About, context: Context, speech: _Speech) -> list[Fact]:
     }:
         place = order.shipping_name or context.pick_up_at
         found += [Fact(words["collect_at"], place)] if place else []
-    leaves = {Kind.ORDER_PLACED, Kind.EXCHANGED, Kind.SHIPPED}
+    leaves = {Kind.ORDER_PLACED, Kind.EXCHANGED, Kind.EDITED, Kind.SHIPPED}
     if order.delivery == "ship" and order.address and about.kind in leaves:
         found.append(Fact(words["ships_to"], _address(order)))
     return found
@@ -451,6 +451,10 @@ def _notes(about: About, context: Context, speech: _Speech) -> list[str]:
             if order.payment_due_at
             else []
         )
+    if about.kind is Kind.EDITED:
+        back, still = int(facts.get("refund_minor", 0)), int(facts.get("amount_minor", 0))
+        notes += [speech.say("edit_refund", amount=speech.money(back))] if back else []
+        notes += [speech.say("edit_due", amount=speech.money(still))] if still else []
     if about.kind is Kind.FAPIAO:
         notes += [words["red_fapiao"]] if facts.get("red") else []
         notes.append(words["fapiao_attached" if facts.get("files") else "fapiao_later"])

@@ -32,6 +32,7 @@ class Kind(StrEnum):
     RETURN_REFUSED = "return_refused"
     RETURNED = "returned"
     EXCHANGED = "exchanged"
+    EDITED = "edited"
     REFUNDED = "refunded"
     CANCELLED = "cancelled"
     REINSTATED = "reinstated"
@@ -140,6 +141,7 @@ TRAITS: Final[Mapping[Kind, Traits]] = {
     Kind.RETURN_REFUSED: Traits(1, _DAYS, _ORDER, about_order=True),
     Kind.RETURNED: Traits(2, _DAYS, _ORDER, about_order=True),
     Kind.EXCHANGED: Traits(1, _DAYS, _ORDER, about_order=True),
+    Kind.EDITED: Traits(1, _DAYS, _ORDER, about_order=True),
     Kind.REFUNDED: Traits(2, _DAYS, (*_ORDER, "amount"), about_order=True),
     Kind.CANCELLED: Traits(2, _DAYS, _ORDER, about_order=True),
     Kind.REINSTATED: Traits(2, _DAYS, _ORDER, about_order=True),

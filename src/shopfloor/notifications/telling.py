@@ -200,6 +200,15 @@ async def return_exchanged(tx: Tx, fact: heard.ReturnExchanged, fact_id: UUID) -
     )
 
 
+async def edited(tx: Tx, fact: heard.Edited, fact_id: UUID) -> None:
+    """Where the merchant said so."""
+    if fact.tell:
+        facts = {"refund_minor": fact.refund_minor, "amount_minor": fact.due_minor}
+        await about_order(
+            tx, Kind.EDITED, shop_id=fact.shop_id, order_id=fact.order_id, fact_id=fact_id, facts=facts
+        )
+
+
 async def return_approved(tx: Tx, fact: heard.ReturnApproved, fact_id: UUID) -> None:
     facts = {
         "return_number": fact.number,
@@ -597,6 +606,7 @@ HEARD: Final[Mapping[type[Any], Any]] = {
     heard.ReturnRefused: return_refused,
     heard.ReturnReceived: return_received,
     heard.ReturnExchanged: return_exchanged,
+    heard.Edited: edited,
     heard.Cancelled: cancelled,
     heard.Reinstated: reinstated,
     fapiao.FapiaoRecorded: fapiao_recorded,

@@ -38,6 +38,7 @@ from shopfloor.web.console import (
     members,
     messages,
     networks,
+    order_edit,
     orders,
     overview,
     payments,
@@ -76,7 +77,7 @@ from shopfloor.web.static import Files, files
 def routers() -> list[APIRouter]:
     """The routes of all pages."""
     desks = [
-        sign_in, account, overview, networks, shows, studio, report, plan, orders, customer_desk, fulfilment, returns, invoices, fapiao_desk, product_list,
+        sign_in, account, overview, networks, shows, studio, report, plan, orders, order_edit, customer_desk, fulfilment, returns, invoices, fapiao_desk, product_list,
         product_import, products, stock, suppliers, media, discounts, terms,
         taxes, shipping, disputes, payments, members, sms_desk, messages, webhooks,
     ]  # fmt: skip

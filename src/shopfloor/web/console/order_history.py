@@ -7,7 +7,7 @@ from dataclasses import field
 from datetime import datetime
 from typing import Any, Final
 
-from shopfloor import accounts, backoffice, documents, fulfilment, orders
+from shopfloor import accounts, backoffice, documents, fulfilment, order_edits, orders
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import Money
@@ -94,6 +94,10 @@ async def of_order(
         *(_of_paper(desk, order_id, paper) for paper in papers),
         *(_of_message(desk, notice) for notice in sent),
         *(_of_note(desk, note, who) for note in noted),
+        *(
+            _of_edit(desk, each, who)
+            for each in await order_edits.listing(tx, shop_id=shop_id, order_id=order_id)
+        ),
     ]
     return sorted(found, key=lambda entry: (entry.at, entry.order), reverse=True)
 
@@ -181,4 +185,36 @@ def _of_note(desk: Desk, note: Any, who: _Who) -> Entry:
         who(note.actor),
         note.text,
         note=note.kind == "note",
+    )
+
+
+_CHANGED: Final[Mapping[str, str]] = {
+    "added": N_("%(now)s × %(item)s added"),
+    "removed": N_("%(was)s × %(item)s removed"),
+    "quantity": N_("%(item)s: %(was)s → %(now)s"),
+    "address": N_("Shipping address changed"),
+    "shipping": N_("Shipping method changed"),
+    "waived": N_("Difference waived"),
+}
+
+
+def _of_edit(desk: Desk, edit: order_edits.Edit, who: _Who) -> Entry:
+    """What was changed, why, and by how much the order costs more or less."""
+    told = [
+        desk.say(
+            _CHANGED[each["kind"]],
+            item=" ".join([each.get("title", ""), *each.get("options", [])]).strip(),
+            was=each.get("was", ""),
+            now=each.get("now", ""),
+        )
+        for each in edit.changes
+    ]
+    return Entry(
+        edit.at,
+        desk.say(N_("Order edited")),
+        who(edit.actor),
+        "\n".join([edit.reason, *told]),
+        badge="wait",
+        money=Money(edit.difference_minor, edit.currency) if edit.difference_minor else None,
+        note=True,
     )

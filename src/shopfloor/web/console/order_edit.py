@@ -103,7 +103,8 @@ def _change(desk: Desk, view: orders.OrderView, values: Mapping[str, str]) -> Ch
         units = line.wanted_quantity if typed is None else desk.quantity(typed, least=0)
         other = id_of(values.get(f"variant-{line.id}", "")) or line.variant_id
         price = values.get(f"price-{line.id}", "").strip()
-        if units != line.wanted_quantity or other != line.variant_id:
+        # The same form again says the same, also when it was carried out.
+        if typed is not None:
             swapped = other != line.variant_id
             lines.append(
                 LineChange(

@@ -26,6 +26,7 @@ PACED: Final = {
     "app/test_app_several.py": ["sends", "test_what_is_not_in_a_show_is_for_staff_through_both"],
     "catalog/test_catalog_bundles.py": ["make"],
     "catalog/test_catalog_service.py": ["run"],
+    "kernel/test_kernel_connections.py": ["test_a_body_goes_on_only_for_a_moment_after_its_answer"],
     "kernel/test_kernel_outbound.py": ["drip"],
     "live/test_live_stream.py": [
         "later", "test_beats_make_viewers_and_leaving_is_told",

@@ -15,6 +15,7 @@ from tests.orders.test_orders_presale import intended
 from typing_extensions import override
 
 from shopfloor import fulfilment, invoicing, orders, payment_providers, payments
+from shopfloor.invoicing.refusals import NotPaidYet
 from shopfloor.kernel.values import Money, now
 from shopfloor.order_edits import Change, LineChange
 from shopfloor.orders import Party, Status, authorising, capturing, packing
@@ -32,6 +33,7 @@ from shopfloor.payment_providers import (
     Declined,
     Outcome,
     Provider,
+    RefundOutcome,
 )
 from shopfloor.payments.connections import Way
 
@@ -62,6 +64,10 @@ class Card(Provider):
         for attempt, state in self.states.items():
             if state in {"later", "now"}:
                 self.states[attempt] = "reserved" if state == "later" else "taken"
+
+    @override
+    async def give_back(self, attempt: Attempt, *, refund_id: UUID, amount: Money) -> RefundOutcome:
+        raise NotImplementedError
 
     @override
     async def look_up(self, attempt: Attempt) -> Outcome | None:
@@ -242,7 +248,7 @@ async def test_what_is_reserved_is_not_paid_and_keeps_the_units(market: Market) 
                 note="", actor=ME,
             )  # fmt: skip
     async with market.db.transaction() as tx:
-        with pytest.raises(invoicing.service.NotPaidYet) as refused:
+        with pytest.raises(NotPaidYet) as refused:
             await invoicing.invoice(tx, shop_id=market.shop_id, order_id=desk.order_id)
         assert refused.value.facts["due_minor"] == PRICE
     with pytest.raises(orders.paying.AlreadyPaid):

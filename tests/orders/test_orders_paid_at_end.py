@@ -125,7 +125,7 @@ async def test_signing_in_makes_a_buyer_known_and_joins_baskets(market: Market) 
     async with market.db.transaction() as tx:
         tokens = [
             (
-                await customers.signing_in.sign_in(tx, shop_id=market.shop_id, email=email, shopper=shopper)
+                await customers.signing_in.sign_in(tx, shop_id=market.shop_id, contact=email, shopper=shopper)
             ).token
             for email, shopper in (
                 ("mei@example.com", phone),
@@ -252,7 +252,7 @@ async def test_who_has_something_to_pay_is_told_when_the_show_ends(market: Marke
     signed_in, ordered, nameless = uuid4(), await known(market), await known(market)
     async with market.db.transaction() as tx:
         await customers.signing_in.sign_in(
-            tx, shop_id=market.shop_id, email="ann@example.com", shopper=signed_in
+            tx, shop_id=market.shop_id, contact="ann@example.com", shopper=signed_in
         )
     await market.complete((await buy(market, ordered)).id, ordered)
     for buyer in (signed_in, ordered, nameless):
@@ -273,7 +273,9 @@ async def test_who_has_something_to_pay_is_told_when_the_show_ends(market: Marke
 async def test_the_link_pays_in_whichever_browser_it_is_opened(market: Market) -> None:
     buyer, other = uuid4(), uuid4()
     async with market.db.transaction() as tx:
-        await customers.signing_in.sign_in(tx, shop_id=market.shop_id, email="ann@example.com", shopper=buyer)
+        await customers.signing_in.sign_in(
+            tx, shop_id=market.shop_id, contact="ann@example.com", shopper=buyer
+        )
     holds = [await buy(market, buyer), await buy(market, buyer, variant=1)]
     await end(market)
     await remind(market)

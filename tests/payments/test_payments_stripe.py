@@ -84,11 +84,18 @@ def test_stripes_own_client_makes_pays_captures_and_refunds(served: Served) -> N
     assert isinstance(intent, theirs.PaymentIntent)
     assert intent.status == "requires_capture"
     assert (intent.amount_capturable, intent.capture_method) == (500, "manual")
-    charge = known.v1.checkout.sessions.retrieve(
+    paid_by = known.v1.checkout.sessions.retrieve(
         session.id, {"expand": ["payment_intent.latest_charge.balance_transaction"]}
-    ).payment_intent.latest_charge  # pyright: ignore[reportOptionalMemberAccess, reportAttributeAccessIssue]
+    ).payment_intent
+    assert isinstance(paid_by, theirs.PaymentIntent)
+    charge = paid_by.latest_charge
+    assert isinstance(charge, theirs.Charge)
     assert (charge.captured, charge.amount, charge.balance_transaction) == (False, 500, None)
-    assert charge.payment_method_details.card.capture_before > now().timestamp()
+    assert charge.payment_method_details is not None
+    assert charge.payment_method_details.card is not None
+    until = charge.payment_method_details.card.capture_before
+    assert until is not None
+    assert until > now().timestamp()
     with pytest.raises(theirs.InvalidRequestError, match="more than what was authorised"):
         known.v1.payment_intents.capture(intent.id, {"amount_to_capture": 501})
     taken = known.v1.payment_intents.capture(intent.id, {"amount_to_capture": 400})

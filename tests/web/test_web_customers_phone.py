@@ -101,6 +101,7 @@ async def code_of_change(stage: Stage, box: secrets.Box, email: str) -> str:
             )
         ).fetchone() or (None, None)
     assert notice_id is not None
+    assert sealed is not None
     said: str = box.open(sealed, about=composing.about_secret(notice_id))
     return said.rpartition("/")[2]
 

@@ -166,6 +166,7 @@ def fill(node: Running, person: Owner, database: "psycopg.Connection[Any]") -> d
         "supplier_id": supplier["id"], "quote_id": quote["id"], "invitation_id": invitation["id"],
         "picture_id": picture["id"], "pool_id": pool["id"], "location_id": place, "person_id": me["person"]["id"],
         "host_id": me["person"]["id"], "order_id": order, "line_id": lines[0]["id"], "refund_id": uuid.uuid4(),
+        "edit_id": uuid.uuid4(),
     }  # fmt: skip
     shop_id = database.execute("SELECT id FROM accounts.shop WHERE slug = %s", [person.slug]).fetchone()
     assert shop_id is not None
@@ -589,8 +590,8 @@ def bodies(two: Two) -> Iterator[Try]:
             name = ("line_id" if names[-1] == "put_back" else "variant_id") if at[-1] == "{}" else names[-1]
             theirs = value_for(two.other, name, path)
             assert theirs is not None, f"{path}: whose is {name}?"
-            if name == "refund_id":
-                continue  # made by the client, for this refund: an id that nobody has yet is a new refund
+            if name in {"refund_id", "edit_id"}:
+                continue  # made by the client: an id that nobody has yet is a new refund, a new edit
             # The id of a sheet is made by the client, too; that of another shop's sheet is refused.
             nobodys = () if name == "sheet_id" else (str(UNKNOWN) if theirs.isdecimal() else NO_ONE,)
             for new in (theirs, *nobodys):

@@ -170,6 +170,15 @@ async def test_the_longest_code_and_a_percentage_with_zeros_ahead_are_kept(marke
     assert (await told(market, "SS" * 40))[0] == PRICE - 968
 
 
+@pytest.mark.parametrize(
+    ("typed", "kept"), [("7,5", "7.5"), ("１９", "19"), (" 15 % ", "15"), ("７，５％", "7.5")]
+)
+async def test_a_percentage_is_read_the_same_from_forms_and_programs(
+    market: Market, typed: str, kept: str
+) -> None:
+    assert (await coded(market, "TYPED", PERCENT, percent=typed)).percent == kept
+
+
 async def test_codes_that_nobody_made_and_those_of_another_shop_are_unknown(make_market: MakeMarket) -> None:
     mine, other = await make_market(), await make_market()
     await coded(other, "THEIRS")

@@ -125,6 +125,11 @@ def written(minor: int, currency: str) -> str:
     return f"{Decimal(minor).scaleb(-decimals):.{decimals}f}"
 
 
+def percentage(text: str) -> str:
+    """A percentage as it was typed, with a decimal point and without its sign; also from a Chinese or Japanese keyboard."""
+    return unicodedata.normalize("NFKC", text).replace("%", "").replace(",", ".").strip()
+
+
 def is_leap(old_minor: int, new_minor: int) -> bool:
     """Whether a price moves by more than a factor of three; to nothing is a leap, from nothing is none."""
     return old_minor > 0 and (new_minor > LEAP * old_minor or old_minor > LEAP * new_minor)

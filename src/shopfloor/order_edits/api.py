@@ -96,10 +96,11 @@ class EditIn(ChangeIn):
     edit_id: UUID | None = None
 
 
-@router.get("/{order_id}/edits")
+@router.get("/{order_id}/edits", responses=refusals(orders.OrderNotFound))
 async def edits(order_id: UUID, actor: Viewer, db: Db) -> list[Edit]:
     """What was changed on an order, the oldest first."""
     async with db.transaction() as tx:
+        await orders.order(tx, shop_id=actor.shop_id, order_id=order_id)
         return await service.listing(tx, shop_id=actor.shop_id, order_id=order_id)
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from psycopg.errors import ForeignKeyViolation
 
-from shopfloor.kernel import outbox, text
+from shopfloor.kernel import amounts, outbox, text
 from shopfloor.kernel.countries import COUNTRIES
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import MAX_MINOR
@@ -119,6 +119,7 @@ async def save_tax_rate(tx: Tx, *, shop_id: int, rate: TaxRate) -> TaxRate:
     Raises UnknownRule, UnknownCountry, BadPeriod, TooMany, RateUnreadable, Negative, TooLarge.
     """
     await queries.lock(tx, shop_id=shop_id)
+    rate = replace(rate, percent=amounts.percentage(rate.percent))
     check_percentage("percent", rate.percent, most=1000)
     if rate.valid_from is not None and rate.valid_until is not None and rate.valid_until < rate.valid_from:
         raise BadPeriod(valid_from=str(rate.valid_from), valid_until=str(rate.valid_until))

@@ -10,7 +10,7 @@ from uuid import UUID
 from psycopg.errors import CheckViolation, ForeignKeyViolation, UniqueViolation
 
 from shopfloor import accounts, pricing
-from shopfloor.kernel import outbox, text
+from shopfloor.kernel import amounts, outbox, text
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import MAX_MINOR, now
 from shopfloor.promotions import codes, queries
@@ -91,7 +91,7 @@ def _checked(wanted: Discount) -> Discount:
         wanted,
         title=text.name(wanted.title, field="title", longest=100),
         level=pricing.DiscountLevel.LINES if per_line else pricing.DiscountLevel.ORDER,
-        percent=wanted.percent.strip() if kind is pricing.DiscountKind.PERCENTAGE else "0",
+        percent=amounts.percentage(wanted.percent) if kind is pricing.DiscountKind.PERCENTAGE else "0",
         amount_minor=wanted.amount_minor if is_amount and not steps else 0,
         every_minor=every,
         steps=steps,

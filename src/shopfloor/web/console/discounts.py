@@ -23,7 +23,7 @@ from shopfloor.promotions import Discount, Method, State
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.console.form_values import choice_of, id_of, moment_of
 from shopfloor.web.console.shows import local_input
-from shopfloor.web.console.taxes import about, errors_of, percentage, rule_id
+from shopfloor.web.console.taxes import about, errors_of, rule_id
 from shopfloor.web.languages import N_
 
 router = Router(prefix="/console/{shop}/discounts", include_in_schema=False)
@@ -240,7 +240,7 @@ def _read(
         kind=choice_of(pricing.DiscountKind, typed["kind"], field="kind"),
         level=choice_of(pricing.DiscountLevel, typed["level"], field="level"),
         currency=desk.shop.currency,
-        percent=percentage(typed["percent"]) or "0",
+        percent=typed["percent"].strip() or "0",
         amount_minor=minor("amount") or 0,
         every_minor=minor("every"),
         steps=staged,

@@ -168,7 +168,8 @@ async def _page(
     return desk.page(
         "order_edit.html",
         active="orders",
-        status=200 if refusal is None else refusal.status,
+        # Who only opens the page asked for nothing yet.
+        status=200 if refusal is None or desk.request.method == "GET" else refusal.status,
         view=view,
         order=view.order,
         told=told,

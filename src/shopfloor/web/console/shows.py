@@ -345,7 +345,7 @@ def _terms(desk: Desk, typed: Mapping[str, str]) -> _Terms:
         stock.HoldPolicy(policy) if policy in set(stock.HoldPolicy) else stock.HoldPolicy.TIMER,
         desk.quantity(typed.get("hold_minutes") or "5") * 60,
         desk.quantity(typed["limit"]) if typed.get("limit", "").strip() else 0,
-        desk.quantity(typed["deposit"]) if typed.get("deposit", "").strip() else 0,
+        desk.quantity(typed["deposit"], most=99) if typed.get("deposit", "").strip() else 0,
     )
 
 

@@ -1,6 +1,5 @@
 """How a shop taxes: settings, classes and rates."""
 
-import unicodedata
 from collections.abc import Collection, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -185,7 +184,7 @@ async def save_rate(
                 rate=pricing.records.TaxRate(
                     id=rule_id(rate_id),
                     country=country,
-                    percent=percentage(percent),
+                    percent=percent,
                     tax_class=tax_class,
                     name=name,
                     regions=entries(regions),
@@ -247,8 +246,3 @@ def errors_of(
     told = [str(refusal.facts.get("field", "")), usual.get(refusal.code, ""), *refusal.facts]
     name = next((name for name in told if name in fields), "")
     return {name: message_of(refusal, desk.language)}
-
-
-def percentage(typed: str) -> str:
-    """With the digits and signs of a Chinese or Japanese keyboard as well."""
-    return unicodedata.normalize("NFKC", typed).replace("%", "").replace(",", ".").strip()

@@ -320,6 +320,8 @@ async def test_one_that_does_not_answer_keeps_back_no_other(
     [
         "http://erp.example.com/hook", "https://user:secret@erp.example.com/", "ftp://erp.example.com/", "https://",
         "https://erp.example.com/#x", "javascript:alert(1)", "https://例子.example.com/", "",
+        "https://exa mple.com/", "https://example.com:99999/", "https://example.com:0/", "https://example.com:port/",
+        "https://[::1/", "https://:443/", "https://example.com/a\tb", "https://-.example.com/", "https://a%00b.example/",
     ],
 )  # fmt: skip
 async def test_what_is_no_address_of_a_program_is_refused(market: Market, url: str) -> None:
@@ -329,6 +331,23 @@ async def test_what_is_no_address_of_a_program_is_refused(market: Market, url: s
                 tx, box=BOX, shop_id=market.shop_id, url=url, events=["orders.order_placed"]
             )
         assert await webhooks.endpoints(tx, shop_id=market.shop_id) == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://erp.example.com:8443/hook?shop=1",
+        "HTTPS://ERP.example.com/",
+        "https://[2001:db8::1]/hook",
+        "https://10.0.0.7/x",
+    ],
+)
+async def test_what_is_an_address_is_kept_as_it_was_typed(market: Market, url: str) -> None:
+    async with market.db.transaction() as tx:
+        await webhooks.add_endpoint(
+            tx, box=BOX, shop_id=market.shop_id, url=url, events=["orders.order_placed"]
+        )
+        assert [each.url for each in await webhooks.endpoints(tx, shop_id=market.shop_id)] == [url]
 
 
 async def test_every_event_that_is_offered_is_one_that_happens() -> None:

@@ -2,8 +2,11 @@
 
 import base64
 import os
+import re
 from collections.abc import Sequence
 from functools import partial
+from typing import Final
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from shopfloor import notifications
@@ -31,6 +34,9 @@ from shopfloor.webhooks.models import (
 )
 from shopfloor.webhooks.queries import Delivery, Endpoint
 
+# A name, or the inside of the brackets of an IPv6 address.
+_HOST: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9])?|[0-9a-f:.]+")
+
 
 async def add_endpoint(
     tx: Tx, *, box: Box, shop_id: int, url: str, events: Sequence[str], private: Sequence[Network] = ()
@@ -40,15 +46,19 @@ async def add_endpoint(
     Raises NotAnEndpoint, NoEvents, TooManyEndpoints.
     """
     address = text.line(url, field="url", longest=2000).strip()
-    scheme = address.partition("://")[0].lower()
-    host = address.partition("://")[2].partition("/")[0]
-    plain = scheme == "http" and bool(private)
+    try:
+        parts = urlsplit(address)
+        is_address = parts.port != 0 and _HOST.fullmatch(parts.hostname or "") is not None
+    except ValueError:
+        raise NotAnEndpoint(field="url") from None
+    plain = parts.scheme == "http" and bool(private)
     if (
-        (scheme != "https" and not plain)
-        or not host
-        or "@" in host
-        or "#" in address
+        not is_address
+        or (parts.scheme != "https" and not plain)
+        or "@" in parts.netloc
+        or parts.fragment
         or not address.isascii()
+        or re.search(r"\s|#", address)
     ):
         raise NotAnEndpoint(field="url")
     wanted = [name for name in EVENTS if name in events]

@@ -63,8 +63,9 @@ _NAMED_THERE: Final = {
     ("supply.purchase_line", "order_id"): "supply.purchase_order",
 }
 # What is of no shop.  People belong to several shops and leave them: what they did stays with their number.  A tax
-# office's number names no row here, nor does the field in which a gateway's report names a message.
-_OF_NO_SHOP: Final = frozenset({"fact_id", "host_id", "person_id", "report_id", "tax_id"})
+# office's number names no row here, nor does the field in which a gateway's report names a message, nor the id under
+# which a capture is asked for.
+_OF_NO_SHOP: Final = frozenset({"fact_id", "host_id", "person_id", "report_id", "tax_id", "wanted_id"})
 # Whose a row is that does not say so itself: the row that this column names.
 _OWNER: Final = {
     "catalog.picture_source": "product_id",

@@ -74,6 +74,7 @@ def test_a_slash_too_many_leads_to_the_page_and_never_to_another_host(
 def test_cameras_are_told_the_address_of_the_server_whatever_the_request_calls_it(
     node: Running, owner: Owner
 ) -> None:
+    owner.shop("POST", "/channels", json={"name": "Edge"})
     signed_in = {"host": "evil.example", "cookie": f"session={owner.cookie('session')}"}
     page = ask(node, "GET", f"/console/{owner.slug}/media", headers=signed_in)
     assert page.status_code == 200

@@ -108,6 +108,7 @@ def test_a_purchase_over_the_socket_goes_straight_through(purchases: dict[str, d
                 "catalog",
                 "payments",
                 "fapiao",
+                "notifications",
                 "web",
             ],
         ),

@@ -41,6 +41,7 @@ LISTS = {
     "/v1/{shop}/channels": "SELECT count(*) FROM media.channel",
     "/v1/{shop}/channels/{channel_id}/runs": "SELECT count(*) FROM media.run",
     "/v1/{shop}/orders": "SELECT count(*) FROM orders.orders",
+    "/v1/{shop}/orders/{order_id}/edits": "SELECT count(*) FROM order_edits.edit",
     "/v1/{shop}/customers": "SELECT count(*) FROM customers.customer",
     "/v1/{shop}/fapiao": "SELECT count(*) FROM fapiao.request",
     "/v1/{shop}/returns": "SELECT count(*) FROM returns.return",

@@ -15,7 +15,7 @@ async def signed_in(stage: Stage, directory: Path) -> httpx.AsyncClient:
         stage.app,
         media.MediaServer(stage.db, directory / "recordings", "127.0.0.1", 0),
         settings=Settings.model_validate({"data_dir": directory}),
-        publish_to=lambda: "rtmp://0.0.0.0:1935/live",
+        publish_to=lambda: "rtmp://shop.test:1935/live",
     )
     answer = await stage.client.post(
         "/sign-in", data={"email": "owner@example.com", "password": "a long enough one"}

@@ -6,7 +6,6 @@ a short time, in the browser that asked for it; an answer tells nobody who is a 
 
 from shopfloor.customers import account, baskets, contacts, signing_in
 from shopfloor.customers.chinese_addresses import filled_in
-from shopfloor.customers.chinese_divisions import Area
 from shopfloor.customers.models import (
     AddressForm,
     AddressRefused,
@@ -32,7 +31,6 @@ from shopfloor.customers.service import (
 __all__ = [
     "AddressForm",
     "AddressRefused",
-    "Area",
     "Customer",
     "NotConfirmed",
     "Source",

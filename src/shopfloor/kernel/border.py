@@ -137,10 +137,10 @@ _NOTHING: Final = object()
 
 async def _form(request: Request) -> Iterable[tuple[str, str]]:
     """The fields of a form.  Files are looked at by those who read them; under /v1/ there are no forms, and what other
-    services post under /payments/ is read as it came by who checks its signature: their ids may be longer than ours.
+    services post under /payments/ and /sms/ is read as it came by who knows them: their ids may be longer than ours.
     """
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    if request.method != "POST" or request.url.path.startswith(("/v1/", "/payments/")):
+    if request.method != "POST" or request.url.path.startswith(("/v1/", "/payments/", "/sms/")):
         return ()
     if kind not in {"application/x-www-form-urlencoded", "multipart/form-data"}:
         return ()

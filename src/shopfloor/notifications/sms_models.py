@@ -310,7 +310,10 @@ def reports_of(gateway: Gateway, body: str) -> list[Report]:
     """Of a callback: JSON, one report or a list of them, or a form.  What says neither yes nor no is left out."""
     said = _json(body)
     if said is None:
-        said = dict(parse_qsl(body, max_num_fields=100))
+        try:
+            said = dict(parse_qsl(body, max_num_fields=100))
+        except ValueError:  # more fields than any report has
+            return []
     every = cast("list[Any]", said) if isinstance(said, list) else [said]
     found: list[Report] = []
     for each in every[:_MOST_REPORTS]:

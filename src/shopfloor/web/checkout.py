@@ -28,6 +28,7 @@ from shopfloor import (
     returns,
 )
 from shopfloor.accounts import Shop
+from shopfloor.kernel import chinese_divisions
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Conflict, Refusal
@@ -220,7 +221,7 @@ async def send_checkout(
         "code": code, "sms": sms, "fapiao_kind": fapiao_kind, "fapiao_title": fapiao_title, "fapiao_tax_id": fapiao_tax_id,
         "fapiao_email": fapiao_email,
     }  # fmt: skip
-    picking = customers.Area.chosen(area_region, area_city, area_district) if pick else None
+    picking = chinese_divisions.Area.chosen(area_region, area_city, area_district) if pick else None
     if fill or picking is not None:
         values |= customers.filled_in(pasted) if picking is None else picking.filled_in(street)
         look, street, city, region, postcode = (
@@ -419,7 +420,7 @@ def _checkout_page(
     addresses: Sequence[customers.account.Address] = (),
     is_remembered: bool = False,
     asks_fapiao: bool = False,
-    picking: customers.Area | None = None,
+    picking: chinese_divisions.Area | None = None,
     chosen_address: UUID | None = None,
 ) -> Response:
     at = now()
@@ -435,6 +436,9 @@ def _checkout_page(
         "offer_id": begun.offer_id,
         "hold_id": str(begun.id),
     }
+    pastes, area = pastes_addresses(shop, language), picking
+    if pastes and area is None:
+        area = chinese_divisions.Area.of(*(values.get(name, "") for name in ("region", "city", "street")))
     response = render(
         request,
         "shop/checkout.html",
@@ -467,8 +471,8 @@ def _checkout_page(
         addresses=addresses,
         is_remembered=is_remembered,
         chosen_address=chosen_address,
-        pastes=pastes_addresses(shop, language),
-        area=picking or customers.Area.of(*(values.get(name, "") for name in ("region", "city", "street"))),
+        pastes=pastes,
+        area=area,
         picking=picking is not None,
         offers_sms=offers_sms,
         wanted=WANTED,

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from shopfloor import accounts, customers, notifications, shoppers
 from shopfloor.accounts import Shop
-from shopfloor.kernel import paging, phones, secrets
+from shopfloor.kernel import chinese_divisions, paging, phones, secrets
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Conflict, Refusal
 from shopfloor.kernel.http import Db, is_secure, user_agent
@@ -577,7 +577,7 @@ def _address_page(
     address_id: UUID | None = None,
     is_default: bool = False,
     refusal: Refusal | None = None,
-    picking: customers.Area | None = None,
+    picking: chinese_divisions.Area | None = None,
 ) -> Response:
     language = language_of(request, found.locale)
     errors: dict[str, str] = {}
@@ -593,7 +593,7 @@ def _address_page(
         shop=found,
         address_id=address_id,
         pastes=pastes_addresses(found, language),
-        area=picking or customers.Area.of(form.region, form.city, form.street),
+        area=picking or chinese_divisions.Area.of(form.region, form.city, form.street),
         picking=picking is not None,
         values={**asdict(form), "is_default": is_default},
         errors=errors,
@@ -637,7 +637,7 @@ async def add_address(
         form = replace(form, **customers.filled_in(pasted))
         return _address_page(request, found, form, is_default=bool(is_default))
     if pick:
-        area = customers.Area.chosen(area_region, area_city, area_district)
+        area = chinese_divisions.Area.chosen(area_region, area_city, area_district)
         form = replace(form, **area.filled_in(form.street))
         return _address_page(request, found, form, is_default=bool(is_default), picking=area)
     try:
@@ -687,7 +687,7 @@ async def change_address(
         form = replace(form, **customers.filled_in(pasted))
         return _address_page(request, found, form, address_id=address_id, is_default=bool(is_default))
     if pick:
-        area = customers.Area.chosen(area_region, area_city, area_district)
+        area = chinese_divisions.Area.chosen(area_region, area_city, area_district)
         form = replace(form, **area.filled_in(form.street))
         return _address_page(
             request, found, form, address_id=address_id, is_default=bool(is_default), picking=area

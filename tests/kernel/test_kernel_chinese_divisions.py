@@ -3,7 +3,7 @@
 import pytest
 
 from shopfloor.customers.chinese_addresses import REGIONS, cities_of
-from shopfloor.customers.chinese_divisions import Area, divisions
+from shopfloor.kernel.chinese_divisions import Area, divisions
 
 
 def test_the_table_and_the_reading_of_pasted_addresses_know_the_same_cities() -> None:

@@ -266,6 +266,10 @@ INSERT INTO returns.return (id, shop_id, order_id, order_number, position, buyer
 SELECT gen_random_uuid(), 1, id, number, 1, buyer, 'claim', 'requested', 'defective', '', 'buyer' FROM orders.orders;
 INSERT INTO fapiao.request (id, shop_id, order_id, order_number, buyer, kind, title, tax_id, email, note, via, locale, state)
 SELECT gen_random_uuid(), 1, id, number, buyer, 'person', 'Ann', '', '', '', 'order', '', 'open' FROM orders.orders;
+INSERT INTO order_edits.edit (id, shop_id, order_id, number, hash, actor, reason, told, currency, before_minor, after_minor,
+                              refund_minor, due_minor, waived_minor, changes)
+SELECT gen_random_uuid(), 1, (SELECT id FROM orders.orders ORDER BY number LIMIT 1), n, sha256('x'), 'person:1', 'Edit ' || n,
+       false, 'CNY', 100, 100, 0, 0, 0, '[]' FROM generate_series(1, %(rows)s) n;
 INSERT INTO fulfilment.carrier (shop_id, name, tracking_url)
 SELECT 1, 'Carrier ' || n, '' FROM generate_series(1, %(rows)s) n;
 INSERT INTO notifications.notice (id, shop_id, fact_id, kind, channel, recipient, locale, facts, state, urgency,
@@ -299,6 +303,7 @@ class Filled:
     ids: dict[str, str]
 
     def path(self, path: str) -> str:
+        path = path.replace("{order_id}/edits", "{edited}/edits")
         return re.sub(r"\{(\w+)\}", lambda gap: self.ids.get(gap[1], "1"), path)
 
     def rows(self, query: str) -> list[str]:
@@ -330,7 +335,8 @@ def filled(new_database: NewDatabase) -> Iterator[Filled]:
                 for statement in FILL.strip().split(";\n"):
                     values = {"rows": ROWS, "buyer": buyer}
                     connection.execute(statement.removesuffix(";"), values)  # pyright: ignore[reportArgumentType, reportCallIssue]
-            yield Filled(client, connection, {"shop": "corner", "key": key})
+            [edited] = connection.execute("SELECT DISTINCT order_id FROM order_edits.edit").fetchall()
+            yield Filled(client, connection, {"shop": "corner", "key": key, "edited": str(edited[0])})
 
 
 def shopper_of(client: httpx.Client) -> str:

@@ -279,7 +279,11 @@ async def test_an_sms_gateway_is_set_up_and_its_texts_are_previewed_with_their_p
     assert (await stage.client.post(report[1], content="{}")).text == "OK"
     assert (await stage.client.post("/sms/nobody/report", content="{}")).status_code == 404
     # Many gateways send a form; as many fields as no report has, and what is no text, are nothing to them.
-    for form in ({"msg": "1", "state": "DELIVRD"}, {f"f{n}": "x" for n in range(200)}, {"msg": "\x00", "id": "-1"}):
+    for form in (
+        {"msg": "1", "state": "DELIVRD"},
+        {f"f{n}": "x" for n in range(200)},
+        {"msg": "\x00", "id": "-1"},
+    ):
         assert (await stage.client.post("/sms/nobody/report", data=form)).status_code == 404
         assert (await stage.client.post(report[1], data=form)).status_code == 200
 

@@ -10,6 +10,7 @@ from argon2 import PasswordHasher
 from shopfloor import auth, shoppers
 from shopfloor.accounts import faults, models
 from shopfloor.accounts.models import PERMISSIONS, Actor, Permission, Role
+from shopfloor.auth import models as auth_models
 from shopfloor.auth import passwords
 from shopfloor.kernel.currencies import DECIMALS
 from shopfloor.kernel.errors import Refusal
@@ -79,7 +80,7 @@ def test_what_is_no_address_is_refused(given: str) -> None:
 )  # fmt: skip
 def test_weak_passwords_are_refused(password: str) -> None:
     with pytest.raises(auth.WeakPassword):
-        auth.models.checked_password(password, email="mei@example.org", names=("Harbour Shop", "harbour"))
+        auth_models.checked_password(password, email="mei@example.org", names=("Harbour Shop", "harbour"))
 
 
 @pytest.mark.parametrize(
@@ -94,7 +95,7 @@ def test_weak_passwords_are_refused(password: str) -> None:
     ],
 )
 def test_long_enough_is_good_enough(password: str) -> None:
-    assert auth.models.checked_password(password, email="mei@example.org") == password
+    assert auth_models.checked_password(password, email="mei@example.org") == password
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from tests.jobs import drain
 
 from shopfloor import collector, job_handlers
 from shopfloor.cli import main
-from shopfloor.collector import Bad, Event, index, manifest
+from shopfloor.collector import Bad, Event, index, manifest, manifest_objects
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.values import now
@@ -134,9 +134,7 @@ def test_the_documented_statement_reads_each_event_once_with_the_files_alone(
     if stage == "in pages":
         monkeypatch.setattr(manifest, "FOLD", 1)
         line = manifest.read(lake)[0]
-        manifest.append(
-            lake, collector.manifest_objects.Line("late", 1, line.sealed_at, 0, 0, 0, 0, 0, 0, [], [], "")
-        )
+        manifest.append(lake, manifest_objects.Line("late", 1, line.sealed_at, 0, 0, 0, 0, 0, 0, [], [], ""))
         assert list(lake.glob("manifest/pages/*"))
     # The files that a compaction replaced are still there.
     assert len(list(lake.glob("events/*/*.parquet"))) >= 12

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from shopfloor import collector
-from shopfloor.collector import Bad, Event, LakeDamaged, compaction, manifest
+from shopfloor.collector import Bad, Event, LakeDamaged, compaction, manifest, manifest_objects
 from shopfloor.kernel.values import now
 
 Make = Callable[..., Awaitable[collector.Collector]]
@@ -271,6 +271,6 @@ async def test_kill_9_at_every_step_of_a_compaction_keeps_every_event_once(
 
 
 def test_an_hour_is_read_from_the_name_of_its_folder() -> None:
-    file = collector.manifest_objects.SealedFile("events/hour=2026-11-22T20/one-00000001.parquet", "", 0, 0)
+    file = manifest_objects.SealedFile("events/hour=2026-11-22T20/one-00000001.parquet", "", 0, 0)
 
     assert compaction.hour_of(file).isoformat() == "2026-11-22T20:00:00+00:00"

@@ -18,7 +18,7 @@ import msgspec
 import pytest
 
 from shopfloor import collector
-from shopfloor.collector import Event, compaction, log, manifest
+from shopfloor.collector import Event, compaction, log, manifest, manifest_objects
 from shopfloor.collector.manifest_objects import Line, SealedFile
 from shopfloor.collector.models import LakeDamaged, SegmentId
 from shopfloor.kernel import storage
@@ -73,9 +73,9 @@ def test_every_commit_is_there_once_in_order_and_follows_from_the_one_before(dir
     assert manifest.verify_chain(directory) == []
     # What checkpoints replaced is gone: two checkpoints, the last commits, and each page once or twice.
     store = storage.of(directory)
-    assert len(store.names(collector.manifest_objects.CHECKPOINTS)) == 2
-    assert len(store.names(collector.manifest_objects.COMMITS)) <= 2 * manifest.FOLD
-    assert len(store.names(collector.manifest_objects.PAGES)) <= 150 // manifest.PAGE + 2
+    assert len(store.names(manifest_objects.CHECKPOINTS)) == 2
+    assert len(store.names(manifest_objects.COMMITS)) <= 2 * manifest.FOLD
+    assert len(store.names(manifest_objects.PAGES)) <= 150 // manifest.PAGE + 2
 
 
 @pytest.mark.usefixtures("small")
@@ -187,7 +187,7 @@ def test_a_lake_of_the_first_release_is_converted_byte_by_byte(directory: Path, 
     assert list(after.files()) == list(before.files())
     assert manifest.verify_chain(directory) == []
     # Each page once: a conversion leaves nothing behind it.
-    assert len(storage.of(directory).names(collector.manifest_objects.PAGES)) == -(-count // manifest.PAGE)
+    assert len(storage.of(directory).names(manifest_objects.PAGES)) == -(-count // manifest.PAGE)
 
 
 @pytest.mark.usefixtures("small")
@@ -288,8 +288,8 @@ def test_who_slept_through_checkpoints_does_not_take_a_number_twice(directory: P
     old = manifest.append(directory, line(1, writer="asleep"))
     for number in range(1, 30):
         manifest.append(directory, line(number, writer="awake"))
-    assert f"{collector.manifest_objects.COMMITS}{old.commits:012d}.json" not in storage.of(directory).names(
-        collector.manifest_objects.COMMITS
+    assert f"{manifest_objects.COMMITS}{old.commits:012d}.json" not in storage.of(directory).names(
+        manifest_objects.COMMITS
     )
 
     after = manifest.append(directory, line(2, writer="asleep"), old)
@@ -422,7 +422,7 @@ def test_a_commit_or_page_that_was_changed_is_noticed(directory: Path, wrong: st
         manifest.append(directory, line(number))
     store = storage.of(directory)
     assert manifest.verify_chain(directory) == []
-    pages = store.names(collector.manifest_objects.PAGES)
+    pages = store.names(manifest_objects.PAGES)
     first, second = (next(name for name in pages if f"{number:08d}-0016" in name) for number in (0, 1))
     if wrong == "changed":
         data = store.get(first)
@@ -444,7 +444,7 @@ def test_a_commit_or_page_that_was_changed_is_noticed(directory: Path, wrong: st
 def test_a_missing_commit_is_said_and_not_skipped(directory: Path) -> None:
     for number in range(1, 8):
         manifest.append(directory, line(number))
-    storage.of(directory).delete(f"{collector.manifest_objects.COMMITS}{4:012d}.json")
+    storage.of(directory).delete(f"{manifest_objects.COMMITS}{4:012d}.json")
 
     with pytest.raises(LakeDamaged, match="lacks"):
         manifest.load(directory)

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -42,7 +42,7 @@ class FakeGateway:
 
 
 @contextmanager
-def gateway() -> Iterator[FakeGateway]:
+def gateway() -> Generator[FakeGateway]:
     made = FakeGateway()
 
     class Handler(BaseHTTPRequestHandler):

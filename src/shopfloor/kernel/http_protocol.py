@@ -142,7 +142,8 @@ def make_guarded_protocol(
 
         def check(self, now: float) -> None:
             """Close it when its client has owed us something for too long."""
-            answering = self.cycle is not None and not self.is_answered and not self.in_body
+            cycle: Any = self.cycle
+            answering = cycle is not None and not self.is_answered and not self.in_body
             if self.flow.write_paused:
                 state, limit = ("unread", self.transport.get_write_buffer_size()), READ_SECONDS
             elif self.in_head or not self.requests:

@@ -480,7 +480,7 @@ test("what was checked out elsewhere is forgotten; units that a place in line br
   anew.model.open({ is: "bag" });
   anew.attach();
   await settled();
-  assert.deepEqual(around.requests, [{ url: `/s/corner/waitlist?holds=${id}`, body: "" }]);
+  assert.deepEqual(around.requests, [{ url: `/s/corner/waitlist?show=7&holds=${id}`, body: "" }]);
   assert.deepEqual(
     anew.model.view.purchases.map((each) => [each.id, each.line, each.total]),
     [["h", 40, "€10.40"]],

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 from tests.orders.conftest import PRICE, MakeMarket, Market
 from tests.orders.test_orders_papers import sells
+from tests.orders.test_orders_pricing import deliver
 from tests.orders.test_orders_second_person import limit, member
 
 from shopfloor import (
@@ -364,6 +365,16 @@ async def test_an_address_and_what_it_is_sent_by_are_changed(sound: Market) -> N
     seen = await view(sound, order)
     assert (seen.order.delivery, seen.order.address) == (orders.Delivery.PICK_UP, None)
     assert picked.refund_minor == order.shipping_minor
+
+
+@pytest.mark.parametrize("country", ["", "ZZ", "<b>", "Germany"])
+async def test_a_new_address_names_a_country_where_prices_go_by_it(sound: Market, country: str) -> None:
+    """As at the checkout: else it would go abroad for what it costs at home."""
+    await deliver(sound)
+    order, _ = await sound.paid()
+
+    abroad = {"street": "1 Road", "city": "Berlin", "postcode": "10119", "country": country}
+    assert await refused(sound, order, Change(address=abroad)) == "orders.form"
 
 
 async def test_an_invoice_is_cancelled_and_issued_anew(sound: Market) -> None:

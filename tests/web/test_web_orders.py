@@ -191,6 +191,8 @@ async def test_an_order_is_edited_after_a_look_at_what_it_comes_to(
     line = view.lines[0].id
     page = (await client.get(f"{LIST}/{one}/edit")).text
     assert f'href="/console/harbour/orders/{one}/edit"' in (await client.get(f"{LIST}/{one}")).text
+    chinese = (await client.get(f"{LIST}/{one}/edit", headers={"accept-language": "zh-CN"})).text
+    assert "<h2>配送</h2>" in chinese
     sent = {
         "edit_id": re.findall(r'name="edit_id" value="([0-9a-f-]+)"', page)[0],
         "version": re.findall(r'name="version" value="(\w+)"', page)[0],

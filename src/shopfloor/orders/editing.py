@@ -296,6 +296,8 @@ async def _plan(tx: Tx, found: Order, lines: list[OrderLine], change: Change) ->
     bundles = await queries.bundles(tx, order_id=found.id)
     quoted = await _quote(tx, found, [row.item for row in rows], bundles, address, paid, waive=change.waive)
     way = _chosen(found, quoted, change)
+    if change.address is not None and way.delivery is Delivery.SHIP and way.id != JOIN:
+        quoting.check_country(quoted, _address_of(address))
     delivery_changes = address != found.address or way.delivery is not found.delivery
     if delivery_changes or (change.shipping_method and change.shipping_method != _method(found)):
         await _check_delivery(tx, found, way, address)
@@ -497,6 +499,12 @@ def _method(found: Order) -> str:
     return str(found.calculation["shipping"]["method"])
 
 
+def _address_of(kept: Mapping[str, Any] | None) -> Address | None:
+    if kept is None:
+        return None
+    return Address(**{name: str(kept.get(name) or "") for name in Address.__dataclass_fields__})
+
+
 async def _quote(
     tx: Tx,
     found: Order,
@@ -507,9 +515,6 @@ async def _quote(
     *,
     waive: bool,
 ) -> quoting.Quote:
-    to = None
-    if address is not None:
-        to = Address(**{name: str(address.get(name) or "") for name in Address.__dataclass_fields__})
     told = found.calculation
     assert found.placed_at is not None, "it has a number"
     kept = max(found.total_minor, paid_minor) if waive and found.paid_at is None else paid_minor
@@ -521,7 +526,7 @@ async def _quote(
         bundles=bundles,
         terms=await policies.shop_terms(tx, shop_id=found.shop_id),
         asked=discounts.Asked(found.buyer, found.show_id),
-        address=to,
+        address=_address_of(address),
         again=quoting.Again(
             at=found.placed_at,
             included=True if told is None else bool(told["included"]),

@@ -156,16 +156,17 @@ async def quote(
     return Quote(ways, told.place, told.asks_country, told.countries)
 
 
+def check_country(quoted: Quote, address: Address | None) -> None:
+    """Raises FormRefused where prices go by the country and the address names none."""
+    if quoted.asks_country and place_of(address) is None:
+        raise FormRefused(fields={"country": "missing"})
+
+
 def chosen(quoted: Quote, form: Form) -> Way:
     """The way that the form asks for, or the first of its kind.  Raises FormRefused where there is none."""
     joining = form.shipping_method == JOIN
-    if (
-        quoted.asks_country
-        and not joining
-        and form.delivery is Delivery.SHIP
-        and place_of(form.address) is None
-    ):
-        raise FormRefused(fields={"country": "missing"})
+    if not joining and form.delivery is Delivery.SHIP:
+        check_country(quoted, form.address)
     for way in quoted.ways:
         # Nobody's order joins another unless its buyer chose so.
         asked_for = form.shipping_method == way.id or (not form.shipping_method and way.joins is None)

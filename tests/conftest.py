@@ -22,7 +22,7 @@ from argon2 import PasswordHasher
 from argon2.profiles import CHEAPEST
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from tests.cluster import copy_cluster, make_place
+from tests.cluster import copy_cluster
 from tests.connections import kept_connections
 from tests.emptying import Emptying
 
@@ -46,12 +46,6 @@ LONG = (
     "tests/certificates",
     "tests/app",
 )
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    # Workers are started by the process that made it.
-    if not hasattr(config, "workerinput"):
-        config.add_cleanup(make_place())
 
 
 @pytest.hookimpl(tryfirst=True)

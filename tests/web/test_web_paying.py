@@ -565,7 +565,7 @@ async def test_a_card_is_reserved_when_an_order_is_placed_and_charged_when_it_sh
     assert "Authorised, not charged yet" not in (await till.client.get(f"{console}/payments")).text
     late = await till.client.post(f"{console}/orders/{found.id}/capture")
     assert late.headers["location"].endswith(str(found.id))
-    assert "Nothing is authorised" in (await till.client.get(late.headers["location"])).text
+    assert "Nothing is reserved for this order" in (await till.client.get(late.headers["location"])).text
     again = await till.client.post(f"{console}/payments/authorisations/{UUID(int=1)}/again")
     assert again.status_code == 303
 

@@ -124,10 +124,23 @@ async def test_import_and_export_over_http(client: httpx.AsyncClient) -> None:
         200,
         {
             "rows": 2, "created": 1, "updated": 0, "refused": 1,
-            "errors": [{"row": 3, "column": "variant price", "code": "catalog.price_negative", "message": "A price is not below zero."}],
+            "errors": [{"row": 3, "column": "variant price", "code": "catalog.price_negative", "message": "A price is not below zero.",
+                        "facts": {"given": "-1"}}],
             "notes": [], "ignored_columns": [], "pictures": 1,
+            "numbers": {
+                "decimal_sign": "point", "basis": "proven", "commas": [],
+                "points": [{"row": 2, "column": "variant price", "text": "12.00"}],
+                "examples": [{"row": 2, "column": "variant price", "text": "12.00", "value": "12.00"}],
+            },
         },
     )  # fmt: skip
+    sofa = b"Handle,Title,Variant Price\nsofa,Sofa,1.290\n"
+    asked = (await client.post("/v1/mine/products/import", content=sofa)).json()
+    assert (asked["created"], asked["errors"][0]["code"], asked["numbers"]["basis"]) == (
+        0, "amount.ambiguous", "open",
+    )  # fmt: skip
+    said = (await client.post("/v1/mine/products/import?decimal_sign=comma", content=sofa)).json()
+    assert (said["created"], said["numbers"]["examples"][0]["value"]) == (1, "1290.00")
     export = await client.get("/v1/mine/products/export")
     assert export.headers["content-type"] == "text/csv; charset=utf-8"
     assert export.content.startswith(b"\xef\xbb\xbfHandle,Title,")

@@ -7,8 +7,11 @@ from typing import Protocol
 import pytest
 
 from shopfloor import accounts, catalog
+from shopfloor.catalog import exchange, numbers, sheet
+from shopfloor.kernel.amounts import DecimalSign
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.values import Money
 
 
 class Shops(Protocol):
@@ -25,9 +28,13 @@ def table(separator: str, *rows: list[str]) -> str:
     return out.getvalue()
 
 
-async def take(database: Database, shops: Shops, data: bytes) -> catalog.Report:
+async def take(
+    database: Database, shops: Shops, data: bytes, decimal_sign: DecimalSign | None = None
+) -> catalog.Report:
     async with database.transaction() as tx:
-        return await catalog.import_shopify_csv(tx, shop_id=shops.mine.id, stream=io.BytesIO(data))
+        return await catalog.import_shopify_csv(
+            tx, shop_id=shops.mine.id, stream=io.BytesIO(data), decimal_sign=decimal_sign
+        )
 
 
 async def kept(database: Database, shops: Shops) -> list[tuple[str, str, str, str, int]]:
@@ -59,29 +66,141 @@ async def test_a_file_is_read_however_its_program_writes_tables(
     assert await kept(database, shops) == [("Blue Mug", "<p>Nice, warm</p>", "00123", "0012345678905", 1250)]
 
 
+POINT, COMMA = DecimalSign.POINT, DecimalSign.COMMA
+
+
+def priced(separator: str, *prices: str) -> bytes:
+    rows = [[f"mug-{n}", "Mug", price] for n, price in enumerate(prices, 2)]
+    return table(separator, ["Handle", "Title", "Variant Price"], *rows).encode()
+
+
+async def prices_of(
+    data: bytes, currency: str, chosen: DecimalSign | None
+) -> tuple[list[int | None], list[sheet.Remark], numbers.NumbersRead]:
+    """The prices that are taken, what is refused, and how that was decided, as an import does."""
+    stream = io.BytesIO(data)
+    evidence, _ = await exchange.first_look(stream, currency)
+    reader = numbers.Numbers(currency, evidence, chosen)
+    found = list(sheet.drafts(sheet.Sheet(stream), reader))
+    return (
+        [each.variants[0].price_minor for each in found if isinstance(each, sheet.ProductDraft)],
+        [fault for each in found if isinstance(each, sheet.Broken) for fault in each.faults],
+        reader.read,
+    )
+
+
 @pytest.mark.parametrize(
-    ("separator", "price", "minor"),
+    ("currency", "prices", "chosen", "minors", "basis"),
     [
-        (";", "12,50", 1250), (";", "1.290,00", 129_000), (";", "12.50", 1250), (",", "12,50", 1250),
-        (",", "1.000", 100), (",", "1.290", 129), (",", "1,290.00", 129_000),
+        ("EUR", ["12,50"], None, [1250], "proven"),
+        ("EUR", ["12.50"], None, [1250], "proven"),
+        ("EUR", ["1.290", "1.290,00"], None, [129_000, 129_000], "proven"),
+        ("EUR", ["1.290", "129,00"], None, [129_000, 12_900], "proven"),
+        ("EUR", ["1.290", "1.290.000"], None, [129_000, 129_000_000], "proven"),
+        ("EUR", ["1.290", "12.5"], None, [129, 1250], "proven"),
+        ("EUR", ["1,290", "12.5"], None, [129_000, 1250], "proven"),
+        ("EUR", ["1,290", "12,5"], None, [129, 1250], "proven"),
+        ("EUR", ["1.290", "€1’290.00"], None, [129, 129_000], "proven"),
+        ("EUR", ["1.290", "129,-"], None, [129_000, 12_900], "proven"),
+        ("EUR", ["1.290", "１．２９０，００"], None, [129_000, 129_000], "proven"),
+        ("EUR", ["129", "18"], None, [12_900, 1800], "open"),
+        ("EUR", ["1.290", "2.490"], COMMA, [129_000, 249_000], "chosen"),
+        ("EUR", ["1.290", "2.490"], POINT, [129, 249], "chosen"),
+        ("EUR", ["1.299"], COMMA, [129_900], "chosen"),
+        ("KWD", ["1.290", "2"], None, [1290, 2000], "open"),
+        ("KWD", ["1.290", "1.290,000"], None, [1_290_000, 1_290_000], "proven"),
+        ("KWD", ["1,290", "12,5"], None, [1290, 12_500], "proven"),
+        ("KWD", ["1.290"], COMMA, [1_290_000], "chosen"),
+        ("JPY", ["1.290", "1.000"], None, [1290, 1000], "proven"),
+        ("JPY", ["1,290", "1,000"], None, [1290, 1000], "proven"),
+        ("JPY", ["1.000", "1200.00"], None, [1, 1200], "proven"),
+        ("JPY", ["1.000"], COMMA, [1000], "chosen"),
     ],
 )  # fmt: skip
-async def test_a_price_is_read_by_the_kind_of_the_file(
-    database: Database, shops: Shops, separator: str, price: str, minor: int
+async def test_all_prices_of_a_file_are_read_by_one_decimal_sign(
+    currency: str, prices: list[str], chosen: DecimalSign | None, minors: list[int], basis: str
 ) -> None:
-    report = await take(database, shops, table(separator, HEAD, [*MUG[:-1], price]).encode())
+    for separator in (",", ";"):
+        read, errors, found = await prices_of(priced(separator, *prices), currency, chosen)
+        assert (read, errors, found.basis) == (minors, [], basis)
+
+
+@pytest.mark.parametrize(
+    ("prices", "chosen", "faults", "kept_minors"),
+    [
+        (["1.290", "18"], None, [(2, "amount.ambiguous")], [1800]),
+        (
+            ["12.50", "18", "129,00", "1.290"],
+            None,
+            [(each, "catalog.csv_two_signs") for each in (2, 4, 5)],
+            [1800],
+        ),
+        (["12.50", "129,00", "1.290"], COMMA, [(2, "amount.other_sign")], [12_900, 129_000]),
+        (["12.50", "129,00", "1.290"], POINT, [(3, "amount.other_sign")], [1250, 129]),
+        (["1,299", "12,50"], None, [(2, "catalog.price_decimals")], [1250]),
+    ],
+)
+async def test_a_price_in_doubt_is_refused_with_its_row(
+    prices: list[str],
+    chosen: DecimalSign | None,
+    faults: list[tuple[int, str]],
+    kept_minors: list[int],
+) -> None:
+    for separator in (",", ";"):
+        read, errors, _ = await prices_of(priced(separator, *prices), "EUR", chosen)
+        assert ([(each.row, each.code) for each in errors], read) == (faults, kept_minors)
+        if faults[0][1] == "catalog.csv_two_signs":
+            assert errors[0].facts == {
+                "point_row": 2, "point": "12.50", "comma_row": 4, "comma": "129,00",
+            }  # fmt: skip
+
+
+QUANTITIES = [
+    "Handle",
+    "Title",
+    "Variant Price",
+    "Variant Compare At Price",
+    "Variant Grams",
+    "Variant Inventory Qty",
+]
+
+
+@pytest.mark.parametrize(
+    ("row", "read"),
+    [
+        (["12,5", "", "1.000", "1.000"], (1250, None, 1000, 1000)),
+        (["12.5", "", "1.000", "1.000"], (1250, None, 1, 1)),
+        (["1.290", "1.490,00", "250", "7"], (129_000, 149_000, 250, 7)),
+        (["1.290", "", "250.0", "'7.0"], (129, None, 250, 7)),
+        # A piece is whole: its number can only be grouped.
+        (["1.290", "", "1.500", "1.290"], (129_000, None, 1500, 1290)),
+        (["'1.290", "", "", "1,290"], (129, None, 0, 1290)),
+    ],
+)
+async def test_weights_and_units_are_read_by_the_sign_of_the_prices(
+    database: Database, shops: Shops, row: list[str], read: tuple[int, int | None, int, int]
+) -> None:
+    data = table(",", QUANTITIES, ["mug", "Mug", *row]).encode()
+    report = await take(database, shops, data)
 
     assert report.errors == []
-    assert [row[-1] for row in await kept(database, shops)] == [minor]
+    async with database.transaction() as tx:
+        (mug,) = await catalog.products(tx, shop_id=shops.mine.id)
+        (variant,) = await catalog.variants(tx, shop_id=shops.mine.id, product_ids=[mug.id])
+    assert (variant.price_minor, variant.compare_at_minor, variant.grams, *report.units.values()) == read
 
 
-async def test_a_price_with_two_meanings_is_refused_where_a_comma_may_be_the_decimal_sign(
-    database: Database, shops: Shops
-) -> None:
-    report = await take(database, shops, table(";", HEAD, [*MUG[:-1], "1.290"]).encode())
+async def test_a_report_shows_how_numbers_were_understood(database: Database, shops: Shops) -> None:
+    data = table(",", QUANTITIES, ["mug", "Mug", "1.290,00", "", "300", "1.000"]).encode()
+    found = (await take(database, shops, data)).numbers
 
-    assert [(each.row, each.code) for each in report.errors] == [(2, "amount.ambiguous")]
-    assert await kept(database, shops) == []
+    assert (found.decimal_sign, found.basis, found.points) == (COMMA, "proven", [])
+    assert [(each.row, each.column, each.text) for each in found.commas] == [(2, "variant price", "1.290,00")]
+    assert [(each.row, each.column, each.text, each.value) for each in found.examples] == [
+        (2, "variant inventory qty", "1.000", 1000),
+        (2, "variant price", "1.290,00", Money(129_000, "EUR")),
+        (2, "variant grams", "300", 300),
+    ]
 
 
 async def test_a_stray_quotation_mark_is_a_fault_of_its_row(database: Database, shops: Shops) -> None:
@@ -167,6 +286,19 @@ async def test_a_description_of_several_lines_stays_whole(database: Database, sh
         ),
         ("A1", "4006381333931", "A1", "4006381333931", []),
         ("A1", "SHELF-7", "A1", "SHELF-7", []),
+        ("A1", "036000291452", "A1", "036000291452", [("variant barcode", "catalog.csv_code_twelve_digits")]),
+        ("'0123", "", "0123", "", [("variant sku", "catalog.csv_code_apostrophe")]),
+        ("'tis", "", "'tis", "", []),
+        (
+            "Ａ－１",
+            "４００６３８１３３３９３１",
+            "A-1",
+            "4006381333931",
+            [
+                ("variant sku", "catalog.csv_code_full_width"),
+                ("variant barcode", "catalog.csv_code_full_width"),
+            ],
+        ),
     ],
 )
 async def test_numbers_that_a_spreadsheet_damaged_are_told(

@@ -329,7 +329,9 @@ async def test_our_own_pictures_are_named_and_not_taken_for_strangers(
 def test_every_code_of_an_import_is_in_the_docs() -> None:
     root = Path(__file__).parents[2]
     text = (root / "docs/import.md").read_text()
-    source = "".join((root / f"src/shopfloor/catalog/{each}.py").read_text() for each in ("dialect", "sheet"))
+    source = "".join(
+        (root / f"src/shopfloor/catalog/{each}.py").read_text() for each in ("dialect", "numbers", "sheet")
+    )
     told = set(re.findall(r'"(catalog\.csv_[a-z_]+)"', source))
     raised = {"catalog.csv_bad_status", "catalog.csv_bad_kind", *told}
 

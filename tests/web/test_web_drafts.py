@@ -82,6 +82,29 @@ async def test_an_import_chooses_and_the_file_decides(stage: Stage, client: http
     assert await imported(sheet.format("d"), new_status="active") is catalog.Status.DRAFT
 
 
+async def test_an_import_asks_for_the_decimal_sign_that_no_number_shows(
+    stage: Stage, client: httpx.AsyncClient
+) -> None:
+    """And the check shows how numbers were understood; what was chosen is still chosen."""
+    sheet = b"Handle,Title,Variant Price\nsofa,Sofa,1.290\n"
+
+    async def imported(**fields: str) -> str:
+        answer = await client.post(f"{HERE}/import", data=fields, files={"file": ("p.csv", sheet)})
+        assert answer.status_code == 200
+        return answer.text
+
+    asked = await imported()
+    assert "This can be read as two amounts. Write 1.29 or 1290." in asked
+    assert re.search(r'id="e-decimal_sign".*?Nothing in the file shows its decimal sign\.', asked, re.DOTALL)
+    checked = await imported(decimal_sign="comma", check="yes", new_status="active")
+    assert re.search(r'<td class="num">1\.290</td><td class="num">CN¥1,290\.00</td>', checked)
+    assert re.search(r'<option value="comma" selected>', checked)
+    assert re.search(r'<option value="active" selected>', checked)
+    assert (await newest(stage)).title != "Sofa"
+    await imported(decimal_sign="comma")
+    assert (await newest(stage)).title == "Sofa"
+
+
 async def test_the_list_filters_publishes_and_unpublishes(stage: Stage, client: httpx.AsyncClient) -> None:
     for title in ("Jug", "Pan"):
         await client.post(f"{HERE}/new", data=NEW | {"title": title})

@@ -4,10 +4,10 @@ from dataclasses import asdict
 from datetime import datetime
 from functools import partial
 from operator import attrgetter
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import Depends, Query, Request
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 from starlette.responses import Response
 
 from shopfloor import accounts, auth, catalog, pricing
@@ -29,15 +29,17 @@ from shopfloor.catalog.models import (
     format_price,
     parse_price,
 )
+from shopfloor.catalog.numbers import Basis
 from shopfloor.catalog.pictures import MAX_PICTURE_BYTES, NotAPicture, PictureTooLarge
 from shopfloor.catalog.uploads import IMPORT_REFUSALS, MAX_IMPORT_BYTES, opened_import, receive_picture
 from shopfloor.kernel import paging
-from shopfloor.kernel.amounts import AmountAmbiguous, PriceLeap
+from shopfloor.kernel.amounts import AmountAmbiguous, DecimalSign, PriceLeap
 from shopfloor.kernel.border import LARGEST_ID, Id, Moment
 from shopfloor.kernel.database import Rollback, Tx
 from shopfloor.kernel.http import FILE_AS_BODY, Csv, Db, public_link, refusals, with_links
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
+from shopfloor.kernel.values import Money
 
 router = Router(prefix="/v1/{shop}/products", tags=["catalog"])
 
@@ -200,10 +202,48 @@ class ProductOut(BaseModel):
 
 
 class RemarkOut(BaseModel):
+    """`facts` are those of the refusal with this code."""
+
     row: int
     column: str
     code: str
     message: str
+    facts: dict[str, Any]
+
+
+class CellOut(BaseModel):
+    row: int
+    column: str
+    text: str
+
+
+class ExampleOut(BaseModel):
+    """`value`: what `text` was understood as, a price written as in 129.00."""
+
+    row: int
+    column: str
+    text: str
+    value: str
+
+    @field_validator("value", mode="before")
+    @classmethod
+    def _written(cls, value: object) -> object:
+        return format_price(Money(**value)) if isinstance(value, dict) else str(value)
+
+
+class NumbersOut(BaseModel):
+    """By which decimal sign the numbers of the file were read, and what that rests on.
+
+    `chosen`: the request said so; `proven`: by cells of the file, and none says otherwise; `contradictory`: cells
+    prove both, and numbers with either were refused; `open`: no cell proves one, and numbers that can be read in two
+    ways were refused.  `points` and `commas` are the first cells that prove a sign.
+    """
+
+    decimal_sign: DecimalSign | None
+    basis: Basis
+    points: list[CellOut]
+    commas: list[CellOut]
+    examples: list[ExampleOut]
 
 
 class ReportOut(BaseModel):
@@ -216,6 +256,7 @@ class ReportOut(BaseModel):
     ignored_columns: list[str]
     pictures: int
     """How many pictures will be fetched now; `GET …/products/import` says how far that is."""
+    numbers: NumbersOut
 
 
 class FailedPictureOut(BaseModel):
@@ -390,13 +431,19 @@ async def create_product(body: ProductIn, actor: Editor, db: Db) -> ProductOut:
     openapi_extra=FILE_AS_BODY,
 )
 async def import_products(
-    request: Request, actor: Editor, db: Db, new_status: Status = Status.DRAFT, check: bool = False
+    request: Request,
+    actor: Editor,
+    db: Db,
+    new_status: Status = Status.DRAFT,
+    decimal_sign: DecimalSign | None = None,
+    check: bool = False,
 ) -> ReportOut:
     """Take a Shopify product CSV, sent as the body, or a ZIP with it and its pictures; `POST …/stock/import` its stock too.
 
     Faulty products are told row by row, the others taken.  Pictures are fetched afterwards.  New products get the
-    status that the file names in `Status` or `Published`, else `new_status`.  With `check` nothing is changed: the
-    answer says what would be.
+    status that the file names in `Status` or `Published`, else `new_status`.  All numbers are read by one decimal
+    sign: that of `decimal_sign`, else the one that cells of the file prove; `numbers` in the answer says which.  With
+    `check` nothing is changed: the answer says what would be.
     """
     directory = services_of(request).given.pictures_dir
     async with (
@@ -410,6 +457,7 @@ async def import_products(
             archive=found.archive,
             is_trial=check,
             new_status=new_status,
+            decimal_sign=decimal_sign,
         )
         if check:
             raise Rollback

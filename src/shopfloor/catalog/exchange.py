@@ -19,6 +19,7 @@ from shopfloor.catalog.models import (
     format_price,
     picture_path,
 )
+from shopfloor.catalog.numbers import Evidence, Numbers, NumbersRead
 from shopfloor.catalog.sheet import (
     Broken,
     PictureDraft,
@@ -27,16 +28,21 @@ from shopfloor.catalog.sheet import (
     Sheet,
     SheetIncomplete,
     VariantDraft,
+    barcode_of,
     drafts,
+    twelve_digits,
     written,
 )
 from shopfloor.kernel import amounts
+from shopfloor.kernel.amounts import DecimalSign
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.records import dataclass
 
 # A file of nothing but faults must not fill the answer.
 MOST_REMARKS: Final = 1_000
+# Rows that are looked at before others have their turn.
+_AT_ONCE: Final = 200
 
 _OUR_PICTURE: Final = re.compile(r"/pictures/([0-9a-f]{64})/[0-9]+\.webp$")
 
@@ -70,6 +76,7 @@ class Report:
     on_hand: list[UnitsOnHand]
     pictures: int
     """How many pictures will be fetched now."""
+    numbers: NumbersRead
 
     @property
     def units(self) -> dict[int, int]:
@@ -82,7 +89,7 @@ class _FaultInRow(Exception):
 
     def __init__(self, row: int, column: str, refusal: Refusal) -> None:
         super().__init__(refusal.message)
-        self.remark = Remark(row, column, refusal.code, refusal.message)
+        self.remark = Remark(row, column, refusal.code, refusal.message, refusal.facts)
 
 
 async def import_shopify_csv(
@@ -94,6 +101,7 @@ async def import_shopify_csv(
     stock_is_taken: bool = False,
     is_trial: bool = False,
     new_status: Status = Status.DRAFT,
+    decimal_sign: DecimalSign | None = None,
 ) -> Report:
     """Take every product of the file that has no fault, whole; products known by their handle are updated.
 
@@ -101,12 +109,15 @@ async def import_shopify_csv(
     the file does not have leave what is there; variants that it does not name stay.  Pictures come from the
     `archive` where it has them, else from their address: `fetch_pictures` sees to both after the COMMIT, and a second
     import asks for none again.  `is_trial`: the caller will roll back, and nothing is laid aside.
-    `new_status`: that of new products for which the file names none.
+    `new_status`: that of new products for which the file names none.  `decimal_sign`: by which all numbers are read;
+    without it, by the one that the file proves (`catalog.numbers`).  `stream` is read twice.
 
     Raises SheetUnreadable when there is no usable header and SheetTooLarge beyond 50 MB or 200,000 rows; then
     nothing is taken at all (the caller's transaction rolls back).
     """
     currency = (await accounts.shop(tx, shop_id)).currency
+    evidence, barcodes = await first_look(stream, currency)
+    numbers = Numbers(currency, evidence, decimal_sign)
     sheet = Sheet(stream)
     created = updated = refused = pictures = 0
     errors: list[Remark] = []
@@ -115,7 +126,9 @@ async def import_shopify_csv(
     if sheet.has_stock and not stock_is_taken:
         message = "Stock was not taken: choose the location it is at."
         notes.append(Remark(1, "variant inventory qty", "catalog.stock_not_taken", message))
-    for draft in drafts(sheet, currency):
+    if (upc := twelve_digits(barcodes)) is not None:
+        notes.append(upc)
+    for draft in drafts(sheet, numbers):
         if isinstance(draft, Broken):
             refused += 1
             errors += draft.faults[: MOST_REMARKS - len(errors)]
@@ -135,8 +148,33 @@ async def import_shopify_csv(
         # Parsing does not wait for anything by itself: let others have their turn.
         await asyncio.sleep(0)
     return Report(
-        sheet.rows_read, created, updated, refused, errors, notes, sheet.ignored_columns, on_hand, pictures
+        sheet.rows_read,
+        created,
+        updated,
+        refused,
+        errors,
+        notes,
+        sheet.ignored_columns,
+        on_hand,
+        pictures,
+        numbers.read,
     )
+
+
+async def first_look(stream: IO[bytes], currency: str) -> tuple[Evidence, list[tuple[int, str]]]:
+    """What only the whole file tells: its decimal sign, and its barcodes by row.  The stream stands where it stood."""
+    start = stream.tell()
+    evidence = Evidence(currency)
+    barcodes: list[tuple[int, str]] = []
+    for turn, (row, _, record) in enumerate(Sheet(stream).records()):
+        if not isinstance(record, Remark):
+            evidence.look_at(row, record)
+            if barcode := barcode_of(record):
+                barcodes.append((row, barcode))
+        if turn % _AT_ONCE == 0:
+            await asyncio.sleep(0)
+    stream.seek(start)
+    return evidence, barcodes
 
 
 def _far(row: int) -> Remark:

@@ -346,13 +346,18 @@ _HANDLE = re.compile(r"[\w]([\w.-]*[\w])?")
 _LOCALE = re.compile(r"[a-z]{2,3}(_[A-Z][a-z]{3})?(_[A-Z]{2})?")
 
 
-def parse_price(text: str, currency: str, *, certain: bool = False) -> Money:
-    """Read a price as `kernel.amounts` reads amounts; `certain`: the decimal sign can only be the point.
+def parse_price(text: str, currency: str, *, proven_sign: str | None = None) -> Money:
+    """Read a price as `kernel.amounts` reads amounts; `proven_sign`: the decimal sign can only be this one.
 
-    Raises PriceUnreadable, PriceNegative, PriceDecimals, PriceTooLarge, or AmountAmbiguous.
+    Raises PriceUnreadable, PriceNegative, PriceDecimals, PriceTooLarge, AmountAmbiguous, or AmountOtherSign.
     """
     try:
-        return Money(amounts.read_minor(text, currency, certain=certain), currency)
+        return Money(
+            amounts.read_minor(
+                text, currency, decimal_sign=proven_sign or ".", certain=proven_sign is not None
+            ),
+            currency,
+        )
     except amounts.AmountUnreadable:
         raise PriceUnreadable(given=text[:40]) from None
     except amounts.AmountNegative:

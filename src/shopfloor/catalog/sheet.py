@@ -9,6 +9,7 @@ header is row 1.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import field
 from typing import IO, Final, TypeVar
 
 from shopfloor.catalog.dialect import Rows, SheetUnreadable, Torn, is_text
@@ -17,26 +18,22 @@ from shopfloor.catalog.models import (
     MAX_OPTIONS,
     MAX_VARIANTS,
     BadOptions,
-    BadWeight,
     Kind,
     NewVariant,
     OptionsTaken,
     Status,
     TooManyVariants,
-    checked_grams,
     checked_handle,
     checked_option_names,
     checked_option_texts,
     checked_options,
     checked_translations,
-    parse_price,
 )
+from shopfloor.catalog.numbers import AMOUNTS, WHOLE_NUMBERS, Numbers
 from shopfloor.kernel import sheets
-from shopfloor.kernel.amounts import read_quantity
 from shopfloor.kernel.errors import Invalid, Refusal
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.text import line, prose
-from shopfloor.kernel.values import MAX_QUANTITY
 
 # A product with 200 variants and a few hundred pictures; a run beyond that is not a product.
 MAX_ROWS_OF_ONE: Final = 1_000
@@ -56,6 +53,7 @@ class Remark:
     column: str
     code: str
     message: str
+    facts: dict[str, object] = field(default_factory=dict[str, object])
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,13 +149,14 @@ _OF_A_VARIANT: Final = ("option1 value", "option2 value", "option3 value", "vari
 _TRANSLATION: Final = re.compile(r"(title|body \(html\)|option[1-3] (?:name|value)) \[([A-Za-z_]{2,11})\]")
 _OPTION_TRANSLATION: Final = re.compile(r"option[1-3] (?:name|value) \[(\w+)\]")
 _TEXT_FORMULA: Final = re.compile(r'="([^"]*)"')
-_GRAMS: Final = re.compile(r"([0-9]{1,12})(?:\.0*)?")
 _SCIENTIFIC: Final = re.compile(r"[0-9](?:[.,][0-9]+)?E\+?[0-9]{1,2}", re.IGNORECASE)
 _WITH_DECIMALS: Final = re.compile(r"([0-9]{6,})[.,]0+")
 _LENGTHS_OF_GTIN: Final = (8, 12, 13, 14)
+_UPC: Final = 12
 _MOST_DIGITS: Final = 15
-# What programs make of a column of whole numbers.
-_WHOLE: Final = re.compile(r"(-?[0-9]+)[.,]00?")
+# The mark by which spreadsheets keep a number as text.
+_APOSTROPHE: Final = re.compile(r"['\u2018\u2019](?=[0-9])")
+_FULL_WIDTH: Final = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
 # A picture in the ZIP beside the file; anything with a scheme is no name.
 _FILE_NAME: Final = re.compile(r"[^:\\]+\.(?:jpe?g|png|webp|gif|avif)", re.IGNORECASE)
 _POSITION: Final = re.compile(r"[1-9][0-9]{0,5}")
@@ -190,11 +189,6 @@ class Sheet:
     def has_stock(self) -> bool:
         return "variant inventory qty" in self._header
 
-    @property
-    def has_decimal_points(self) -> bool:
-        """A file with commas between its cells was written with decimal points."""
-        return self._rows.separator == ","
-
     def records(self) -> Iterator[tuple[int, str, dict[str, str] | Remark]]:
         """Rows with number and handle, as cells by column; one that cannot be read comes as a Remark."""
         for row, cells in self._rows.rows(self._header.index("handle")):
@@ -218,7 +212,11 @@ class Sheet:
             if not is_text(cell):
                 return Remark(row, name, "catalog.csv_encoding", "The cell is not text in UTF-8.")
         values = [_plain(cell) for cell in cells]
-        return dict(zip(self._header, values + [""] * (len(self._header) - len(values)), strict=True))
+        record = dict(zip(self._header, values + [""] * (len(self._header) - len(values)), strict=True))
+        for column in (*AMOUNTS, *WHOLE_NUMBERS):
+            if column in record:
+                record[column] = _APOSTROPHE.sub("", record[column], count=1)
+        return record
 
 
 def _column(cell: str) -> str:
@@ -230,7 +228,7 @@ def _column(cell: str) -> str:
     return _ALIASES.get(name, name)
 
 
-def drafts(sheet: Sheet, currency: str) -> Iterator[ProductDraft | Broken]:
+def drafts(sheet: Sheet, numbers: Numbers) -> Iterator[ProductDraft | Broken]:
     """The products of the file in order, each with all its rows, or why it is not taken."""
     seen: set[str] = set()
     for group in _groups(sheet.records()):
@@ -244,11 +242,7 @@ def drafts(sheet: Sheet, currency: str) -> Iterator[ProductDraft | Broken]:
                 )
             )
         seen.add(group.handle)
-        draft = (
-            None
-            if group.faults
-            else _Parser(currency, group.faults, certain=sheet.has_decimal_points).product(group.records)
-        )
+        draft = None if group.faults else _Parser(numbers, group.faults).product(group.records)
         yield Broken(group.faults) if draft is None else draft
 
 
@@ -291,10 +285,8 @@ def _groups(records: Iterable[tuple[int, str, dict[str, str] | Remark]]) -> Iter
 class _Parser:
     """Turns the rows of one product into a draft, collecting every fault on the way."""
 
-    def __init__(self, currency: str, faults: list[Remark], *, certain: bool) -> None:
-        """`certain`: the decimal sign of the file is the point."""
-        self._currency = currency
-        self._certain = certain
+    def __init__(self, numbers: Numbers, faults: list[Remark]) -> None:
+        self._numbers = numbers
         self._faults = faults
         self._notes: list[Remark] = []
 
@@ -327,7 +319,7 @@ class _Parser:
         try:
             return read()
         except Refusal as refusal:
-            self._faults.append(Remark(row, column, refusal.code, refusal.message))
+            self._faults.append(Remark(row, column, refusal.code, refusal.message, refusal.facts))
             return None
 
     def _fault(self, row: int, column: str, code: str, message: str) -> None:
@@ -460,10 +452,7 @@ class _Parser:
         if "variant price" in record:
             text = record["variant price"]
             if text:
-                money = self._try(
-                    row, "variant price", lambda: parse_price(text, self._currency, certain=self._certain)
-                )
-                price = None if money is None else money.minor
+                price = self._price(row, "variant price", text)
             else:
                 self._fault(row, "variant price", "catalog.csv_no_price", "The variant has no price.")
         variant = VariantDraft(
@@ -482,18 +471,24 @@ class _Parser:
         text = record.get("variant compare at price")
         if not text:
             return None if text is None else 0
-        money = self._try(
-            row,
-            "variant compare at price",
-            lambda: parse_price(text, self._currency, certain=self._certain),
-        )
-        return None if money is None else money.minor
+        return self._price(row, "variant compare at price", text)
+
+    def _price(self, row: int, column: str, text: str) -> int | None:
+        return self._try(row, column, lambda: self._numbers.price(row, column, text))
 
     def _code(self, row: int, record: dict[str, str], column: str) -> str | None:
         """A SKU or barcode, with a note where a spreadsheet took it for a number."""
-        text = self._line(row, record, column, 100)
-        if not text:
-            return text
+        given = self._line(row, record, column, 100)
+        if not given:
+            return given
+        text = _narrow(given)
+        if text != given:
+            message = f"{given} has full-width characters; {text} was taken."
+            self._notes.append(Remark(row, column, "catalog.csv_code_full_width", message))
+        if _APOSTROPHE.match(text):
+            text = text[1:]
+            message = f"A spreadsheet put an apostrophe before it; {text} was taken."
+            self._notes.append(Remark(row, column, "catalog.csv_code_apostrophe", message))
         found = _WITH_DECIMALS.fullmatch(text)
         if found is not None:
             message = f"A spreadsheet wrote it as {text}; {found[1]} was taken."
@@ -532,12 +527,11 @@ class _Parser:
         text = record.get("variant inventory qty", "")
         if not text:
             return None
-        whole = _WHOLE.fullmatch(text)
-        plain = text if whole is None else whole[1]
-        units = self._try(row, "variant inventory qty", lambda: read_quantity(plain, least=-MAX_QUANTITY))
+        column = "variant inventory qty"
+        units = self._try(row, column, lambda: self._numbers.units(row, column, text))
         if units is not None and units < 0:
             message = f"{units} units on hand were taken as 0."
-            self._notes.append(Remark(row, "variant inventory qty", "catalog.csv_stock_below_zero", message))
+            self._notes.append(Remark(row, column, "catalog.csv_stock_below_zero", message))
             return 0
         return units
 
@@ -545,11 +539,7 @@ class _Parser:
         text = record.get("variant grams", "")
         if not text:
             return None
-        found = _GRAMS.fullmatch(text)
-        if found is None:
-            self._fault(row, "variant grams", BadWeight.code, "A weight is a whole number of grams.")
-            return None
-        return self._try(row, "variant grams", lambda: checked_grams(int(found[1])))
+        return self._try(row, "variant grams", lambda: self._numbers.grams(row, "variant grams", text))
 
     def _picture(self, row: int, record: dict[str, str]) -> PictureDraft | None:
         url = record.get("image src", "")
@@ -574,6 +564,31 @@ def _plain(cell: str) -> str:
 def written(rows: Iterable[Sequence[str]]) -> str:
     """The text of the file, no cell a formula."""
     return sheets.written([sheets.guarded(cell) for cell in row] for row in rows)
+
+
+def twelve_digits(found: Sequence[tuple[int, str]]) -> Remark | None:
+    """One note for a file: `found` are rows with barcodes.  A valid UPC of 12 digits is an EAN with a zero before it, too."""
+    twelve = [(row, text) for row, text in found if len(text) == _UPC and _is_gtin(text)]
+    if not twelve:
+        return None
+    row, first = twelve[0]
+    message = (
+        f"{len(twelve)} barcodes have 12 digits and were taken as UPC, {first} first. Is one an EAN of 13 digits, "
+        "then a spreadsheet took the zero from its front."
+    )
+    facts: dict[str, object] = {"count": len(twelve), "first": first}
+    return Remark(row, "variant barcode", "catalog.csv_code_twelve_digits", message, facts)
+
+
+def barcode_of(record: dict[str, str]) -> str:
+    """The digits of the barcode in a row; '' where it is none of digits."""
+    text = _APOSTROPHE.sub("", _narrow(record.get("variant barcode", "")), count=1)
+    return text if text.isascii() and text.isdigit() else ""
+
+
+def _narrow(text: str) -> str:
+    """`text` with plain letters, digits and signs for the full-width ones of East Asian keyboards."""
+    return text.translate(_FULL_WIDTH).strip()
 
 
 def _lost_zeros(barcode: str) -> bool:

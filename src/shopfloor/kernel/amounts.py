@@ -9,6 +9,7 @@ import re
 import unicodedata
 from contextlib import suppress
 from decimal import Decimal
+from enum import StrEnum
 from functools import cache
 from typing import Final
 
@@ -24,11 +25,24 @@ _SIGNS: Final = str.maketrans("٫٬，．。｡’ʼ＇－−＋＄￡￥￦", "
 _SPACES: Final = re.compile(r"[\s\u00a0\u2000-\u200a\u202f\u205f\u3000]")
 # "129.-": no cents.
 _WHOLE: Final = re.compile(r"(?<=[0-9])[.,](?:--?|[–—])$")
+_FIGURES: Final = re.compile(r"[0-9]+(?:[.,' ][0-9]+)*|[.,][0-9]+")
+_OTHER: Final = {".": ",", ",": "."}
 # Groups of three, or the Indian way: three at the end, two before.
 _GROUPED: Final = {
     sign: re.compile(rf"[0-9]{{1,3}}(?:{re.escape(sign)}[0-9]{{3}})+|[0-9]{{1,2}}(?:{re.escape(sign)}[0-9]{{2}})+{re.escape(sign)}[0-9]{{3}}")
     for sign in (".", ",", "'", " ")
 }  # fmt: skip
+
+
+class DecimalSign(StrEnum):
+    """Which sign stands before the decimals."""
+
+    POINT = "point"
+    COMMA = "comma"
+
+    @property
+    def char(self) -> str:
+        return "." if self is DecimalSign.POINT else ","
 
 
 class AmountUnreadable(Invalid):
@@ -61,6 +75,12 @@ class AmountTooLarge(Invalid):
     code = "amount.too_large"
 
 
+class AmountOtherSign(Invalid):
+    """The amount has the other decimal sign than the file it stands in."""
+
+    code = "amount.other_sign"
+
+
 class QuantityUnreadable(Invalid):
     """This is not a whole number in the range."""
 
@@ -77,15 +97,16 @@ def read_minor(text: str, currency: str, *, decimal_sign: str = ".", certain: bo
     """The amount that `text` says, in minor units of `currency`.
 
     `decimal_sign`: the one of the language that the writer uses, "." or ","; `certain`: no other was used, as in a
-    file that a program wrote, so `1.290` is no question.  The code of the currency and its marks may stand around the
-    number, those of another currency may not.  Zeros beyond the decimals of the currency are read.
-    Raises AmountUnreadable, AmountAmbiguous, AmountNegative, AmountDecimals or AmountTooLarge.
+    file whose other amounts prove it, so `1.290` is no question.  The code of the currency and its marks may stand
+    around the number, those of another currency may not.  Zeros beyond the decimals of the currency are read.
+    Raises AmountUnreadable, AmountAmbiguous, AmountNegative, AmountDecimals or AmountTooLarge; AmountOtherSign, if
+    `certain`, where only the other sign gives the number a meaning.
     """
     decimals = DECIMALS[currency]
     bare = _bare(text, currency)
     if bare.startswith("-"):
         # Below zero in either reading.
-        with suppress(AmountAmbiguous):
+        with suppress(AmountAmbiguous, AmountOtherSign):
             _number(bare[1:], decimals, decimal_sign, text, certain=certain)
         raise AmountNegative(given=text[:_LONGEST])
     whole, fraction = _number(bare, decimals, decimal_sign, text, certain=certain)
@@ -97,13 +118,25 @@ def read_minor(text: str, currency: str, *, decimal_sign: str = ".", certain: bo
     return minor
 
 
-def read_quantity(text: str, *, least: int = 1, most: int = MAX_QUANTITY, decimal_sign: str = ".") -> int:
-    """The whole number that `text` says.  Raises QuantityUnreadable, AmountAmbiguous."""
+def read_quantity(
+    text: str,
+    *,
+    least: int = 1,
+    most: int = MAX_QUANTITY,
+    decimal_sign: str = ".",
+    certain: bool = False,
+) -> int:
+    """The whole number that `text` says.  Raises QuantityUnreadable, AmountAmbiguous.
+
+    `certain` as for `read_minor`; then programs that write `5.0` for whole numbers are understood.
+    """
     refusal = QuantityUnreadable(given=text[:_LONGEST], least=least, most=most)
     bare = _bare(text, "")
     negative = bare.startswith("-")
     try:
-        whole, fraction = _number(bare[1:] if negative else bare.removeprefix("+"), 0, decimal_sign, text)
+        whole, fraction = _number(
+            bare[1:] if negative else bare.removeprefix("+"), 0, decimal_sign, text, certain=certain
+        )
     except AmountUnreadable:
         raise refusal from None
     except AmountAmbiguous as both:
@@ -111,12 +144,43 @@ def read_quantity(text: str, *, least: int = 1, most: int = MAX_QUANTITY, decima
             raise
         facts = {name: f"-{both.facts[name]}" for name in ("smaller", "larger")}
         raise AmountAmbiguous(given=text[:_LONGEST], **facts) from None
-    if fraction or len(whole) > 18:
+    if (fraction.strip("0") if certain else fraction) or len(whole) > 18:
         raise refusal
     quantity = -int(whole) if negative else int(whole)
     if not least <= quantity <= most:
         raise refusal
     return quantity
+
+
+def proven_sign(text: str, currency: str = "", *, is_whole: bool = False) -> str | None:
+    """The decimal sign, "." or ",", with which alone `text` is a number; None where either would do, or neither.
+
+    `1.290,00`, `1.290.000` and `12,5` prove the comma, `1.290` nothing, unless it `is_whole`, as yen and pieces are.
+    In `129.-` the point proves nothing: it is written so by those with a decimal comma, too.
+    """
+    if text.isdecimal():
+        return None
+    try:
+        bare = _bare(text, currency).lstrip("+-")
+    except AmountUnreadable:
+        return None
+    whole = _WHOLE.sub("", bare)
+    if _FIGURES.fullmatch(whole) is None:
+        return None
+    signs = [each for each in whole if each in ".,"]
+    if whole != bare:
+        return _OTHER[signs[0]] if signs else "," if bare[len(whole)] == "," else None
+    if not signs:
+        return None
+    last = signs[-1]
+    if any(each in "' " for each in whole) or len(set(signs)) > 1:
+        return last if signs.count(last) == 1 else None
+    if len(signs) > 1:
+        return _OTHER[last] if _GROUPED[last].fullmatch(whole) else None
+    before, _, fraction = whole.partition(last)
+    if len(fraction) != 3 or not 1 <= len(before) <= 3 or before.startswith("0"):
+        return last
+    return _OTHER[last] if is_whole and fraction != "000" else None
 
 
 def written(minor: int, currency: str) -> str:
@@ -171,12 +235,14 @@ def _number(
 ) -> tuple[str, str]:
     """The digits before and after the decimal sign."""
     unreadable = AmountUnreadable(given=given[:_LONGEST])
+    if certain and proven_sign(bare) == _OTHER[decimal_sign]:
+        raise AmountOtherSign(given=given[:_LONGEST])
     whole = _WHOLE.sub("", bare) if decimals else bare
     if whole != bare:
         if re.fullmatch(r"[0-9]+(?:[.,' ][0-9]+)*", whole) is None:
             raise unreadable
         return _ungrouped(whole, [each for each in whole if not each.isdigit()], unreadable), ""
-    if re.fullmatch(r"[0-9]+(?:[.,' ][0-9]+)*|[.,][0-9]+", bare) is None:
+    if _FIGURES.fullmatch(bare) is None:
         raise unreadable
     signs = [each for each in bare if each in ".,"]
     neutral = [each for each in bare if each in "' "]
@@ -194,7 +260,9 @@ def _number(
     whole, _, fraction = bare.partition(last)
     if len(fraction) != 3 or not 1 <= len(whole) <= 3 or whole.startswith("0"):
         return whole or "0", fraction
-    if (decimals == 3 and last in {".", decimal_sign}) or (certain and last == decimal_sign):
+    if certain:
+        return (whole, fraction) if last == decimal_sign else (f"{whole}{fraction}", "")
+    if decimals == 3 and last in {".", decimal_sign}:
         return whole, fraction
     exact = not fraction[decimals:].strip("0")
     if (last != decimal_sign or decimals == 0) and not (exact and (decimals or last == decimal_sign)):

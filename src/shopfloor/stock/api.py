@@ -13,6 +13,7 @@ from shopfloor.accounts import Actor, Permission
 from shopfloor.auth.api import allowed
 from shopfloor.catalog import api as catalog_api
 from shopfloor.kernel import paging
+from shopfloor.kernel.amounts import DecimalSign
 from shopfloor.kernel.border import IDS_AS_NAMES, Id
 from shopfloor.kernel.database import Rollback, Tx
 from shopfloor.kernel.http import FILE_AS_BODY, Db, refusals, with_links
@@ -270,6 +271,7 @@ async def import_goods(
     db: Db,
     location_id: Id,
     new_status: catalog.Status = catalog.Status.DRAFT,
+    decimal_sign: DecimalSign | None = None,
     check: bool = False,
 ) -> ImportedOut:
     """Take a file as `POST …/products/import` does, and set what is on hand at a location to what it says.
@@ -290,6 +292,7 @@ async def import_goods(
             stock_is_taken=True,
             is_trial=check,
             new_status=new_status,
+            decimal_sign=decimal_sign,
         )
         counted = await imports.count_imported(
             tx, shop_id=actor.shop_id, location_id=location_id, units=report.units

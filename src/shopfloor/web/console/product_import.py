@@ -1,13 +1,14 @@
 """Whole sheets of products in and out, and their images."""
 
 from collections.abc import Mapping
-from typing import IO, Annotated
+from typing import IO, Annotated, Final
 
 from fastapi import Form, UploadFile
 from starlette.responses import Response
 
 from shopfloor import accounts, catalog, stock
 from shopfloor.accounts import Permission
+from shopfloor.kernel.amounts import DecimalSign
 from shopfloor.kernel.database import Rollback
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import public_link
@@ -15,7 +16,22 @@ from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
 from shopfloor.web.console.desk import Desk
 from shopfloor.web.console.products import Editor, Viewer, status_of
+from shopfloor.web.languages import N_
 from shopfloor.web.refusals import message_of, sentence
+
+_SIGNS: Final = {each.value: each for each in DecimalSign}
+# The faults that a choice of the decimal sign settles.
+_ASKED: Final = {
+    "amount.ambiguous": N_(
+        "Nothing in the file shows its decimal sign. Choose it, and import the file again."
+    ),
+    "amount.other_sign": N_(
+        "Some numbers have the other decimal sign. Correct those rows, or choose the other sign."
+    ),
+    "catalog.csv_two_signs": N_(
+        "The file has numbers with a decimal point and numbers with a decimal comma. Correct it, or choose the sign by which it is to be read."
+    ),
+}
 
 router = Router(prefix="/console/{shop}/products", include_in_schema=False)
 
@@ -32,11 +48,13 @@ async def take_sheet(
     images: UploadFile | None = None,
     location: Annotated[str, Form(max_length=20)] = "",
     new_status: Annotated[str, Form(max_length=20)] = "",
+    decimal_sign: Annotated[str, Form(max_length=20)] = "",
     check: Annotated[str, Form(max_length=10)] = "",
 ) -> Response:
     """Products without fault are taken, the others are told row by row.  `check`: say what would happen, take nothing."""
     report: catalog.Report | None = None
     counted = 0
+    chosen = {"location": location, "new_status": status_of(new_status), "decimal_sign": decimal_sign}
     try:
         location_id = await _chosen_location(desk, location)
         directory = services_of(desk.request).given.pictures_dir
@@ -52,6 +70,7 @@ async def take_sheet(
                 stock_is_taken=location_id is not None,
                 is_trial=bool(check),
                 new_status=status_of(new_status),
+                decimal_sign=_SIGNS.get(decimal_sign),
             )
             if location_id is not None:
                 counted = await stock.count_imported(
@@ -63,13 +82,11 @@ async def take_sheet(
         field = "images" if refusal.code.startswith("catalog.zip_") else "file"
         return await _import_page(
             desk,
-            new_status=status_of(new_status),
+            chosen=chosen,
             errors={field: message_of(refusal, desk.language)},
             status=refusal.status,
         )
-    return await _import_page(
-        desk, report=report, counted=counted, checked=bool(check), new_status=status_of(new_status)
-    )
+    return await _import_page(desk, report=report, counted=counted, checked=bool(check), chosen=chosen)
 
 
 def _sent(file: UploadFile | None) -> IO[bytes] | None:
@@ -116,7 +133,7 @@ async def _import_page(
     report: catalog.Report | None = None,
     counted: int = 0,
     checked: bool = False,
-    new_status: catalog.Status = catalog.Status.DRAFT,
+    chosen: Mapping[str, str] | None = None,
     errors: Mapping[str, str] | None = None,
     status: int = 200,
 ) -> Response:
@@ -131,9 +148,9 @@ async def _import_page(
         report=report,
         counted=counted,
         checked=checked,
-        new_status=new_status,
+        values=chosen or {},
         locations=locations,
-        errors=errors or {},
+        errors=dict(errors or {}) | _asked(desk, report),
         **_told(desk, report),
     )
 
@@ -142,9 +159,20 @@ def _told(desk: Desk, report: catalog.Report | None) -> dict[str, list[tuple[int
     """What is wrong in which row, and what else there is to say of one."""
     found = {} if report is None else {"remarks": report.errors, "notes": report.notes}
     return {"remarks": [], "notes": []} | {
-        name: [(one.row, one.column, sentence(one.code, one.message, {}, desk.language)) for one in remarks]
+        name: [
+            (one.row, one.column, sentence(one.code, one.message, one.facts, desk.language))
+            for one in remarks
+        ]
         for name, remarks in found.items()
     }
+
+
+def _asked(desk: Desk, report: catalog.Report | None) -> dict[str, str]:
+    """Beside the choice of the decimal sign: that numbers wait for it."""
+    waiting = () if report is None else [each for each in report.errors if each.code in _ASKED]
+    if not waiting:
+        return {}
+    return {"decimal_sign": desk.language.words.gettext(_ASKED[waiting[0].code])}
 
 
 @router.get("/export.csv")

@@ -78,7 +78,6 @@ ROWS_OF = {
     "/console/{shop}/fapiao": (r'/fapiao/([0-9a-f-]{36})"', "SELECT id FROM fapiao.request"),
     "/console/{shop}/returns": (r'/returns/([0-9a-f-]{36})"', "SELECT id FROM returns.return"),
     "/console/{shop}/messages": (r'/messages/([0-9a-f-]{36})"', "SELECT id FROM notifications.notice"),
-    "/console/{shop}/payments": (r"/differences/([0-9a-f-]{36})/settle", "SELECT id FROM payments.difference"),
     "/console/{shop}/payments/disputes": (r'/disputes/([0-9a-f-]{36})"', "SELECT id FROM disputes.dispute"),
     "/console/{shop}/webhooks/{endpoint_id}": (
         r"/deliveries/([0-9a-f-]{36})/again",
@@ -279,8 +278,19 @@ SELECT gen_random_uuid(), 1, gen_random_uuid(), 'order_placed', 'mail', 'ann@cor
 INSERT INTO payments.difference (id, shop_id, kind, provider, reference, amount_minor, currency, opened_at)
 SELECT gen_random_uuid(), 1, 'unknown', 'test', 'r' || n, 900, 'CNY', now() - n / 3 * interval '1 minute'
   FROM generate_series(1, %(rows)s) n;
+INSERT INTO payments.payment (id, shop_id, subject_id, purpose, provider, method, amount_minor, currency)
+SELECT gen_random_uuid(), 1, id, 'full', 'stripe', '', 900, 'CNY' FROM orders.orders;
+INSERT INTO payments.authorisation (payment_id, shop_id, amount_minor, capture_before, wanted, wanted_id)
+SELECT id, 1, 900, now() + interval '9 days', 'capture', gen_random_uuid() FROM payments.payment;
+INSERT INTO payments.refund_try (refund, payment_id, shop_id, amount_minor, state)
+SELECT gen_random_uuid(), id, 1, 900, 'failed' FROM payments.payment;
+INSERT INTO approvals.request (id, shop_id, order_id, refund, kind, why, amount_minor, currency, asked_by, asked_at)
+SELECT gen_random_uuid(), 1, id, gen_random_uuid(), 'refund', 'limit', 900, 'CNY', 2, placed_at FROM orders.orders;
 INSERT INTO payments.connection (shop_id, provider, mode, label, fields, sealed)
 SELECT 1, 'stripe', 'test', 'a' || n, '{}', '' FROM generate_series(1, %(rows)s) n;
+INSERT INTO payments.inbox (id, shop_id, connection_id, key, method, path, headers, body, received_at, tries, next_at, said)
+SELECT gen_random_uuid(), 1, c.id, 'k' || n, 'POST', '/', '{}', '', now(), 99, 'infinity', 'letter ' || n
+  FROM generate_series(1, %(rows)s) n, (SELECT min(id) AS id FROM payments.connection) c;
 INSERT INTO disputes.dispute (id, shop_id, connection_id, provider, reference, charge, amount_minor, currency, state,
                               opened_at, ended_at)
 SELECT gen_random_uuid(), 1, c.id, 'stripe', 'd' || n, '', 900, 'CNY', 'lost', now() - n / 3 * interval '1 minute', now()
@@ -347,6 +357,11 @@ def shopper_of(client: httpx.Client) -> str:
     return found[0] if found else str(uuid4())
 
 
+def links(page: str, kind: str) -> str | None:
+    found = re.search(f'rel="{kind}" href="([^"]+)"', page)
+    return found[1].replace("&amp;", "&") if found else None
+
+
 def array_paths(document: dict[str, Any]) -> set[str]:
     """The GET operations that answer with an array."""
     return {
@@ -369,7 +384,7 @@ def test_every_list_of_the_interface_is_walked(filled: Filled) -> None:
 
 def test_every_page_is_walked_or_about_one_thing() -> None:
     pages = {path for method, path in routes() if method == "GET" and not path.startswith("/v1/")}
-    assert pages == set(ROWS_OF) | set(WHOLE) | ONE_THING
+    assert pages == set(ROWS_OF) | set(WHOLE) | ONE_THING | {path for path, _ in BESIDE}
 
 
 @pytest.mark.parametrize("path", sorted(LISTS))
@@ -433,6 +448,116 @@ def test_a_page_is_turned_to_its_end(filled: Filled, path: str) -> None:
     assert Counter(found) == Counter(expected)
 
 
+# Lists that share a page: where each stands in it, what names a row, and what the rows are.
+BESIDE = {
+    ("/console/{shop}/payments", "differences"): (
+        r"/differences/([0-9a-f-]{36})/settle",
+        "SELECT id FROM payments.difference",
+    ),
+    ("/console/{shop}/payments", "refunds"): (
+        r"/refunds/([0-9a-f-]{36})/again",
+        "SELECT refund FROM payments.refund_try",
+    ),
+    ("/console/{shop}/payments", "authorised"): (
+        r"/authorisations/([0-9a-f-]{36})/again",
+        "SELECT payment_id FROM payments.authorisation",
+    ),
+    ("/console/{shop}/payments", "messages"): (r"(letter \d+)", "SELECT said FROM payments.inbox"),
+    ("/console/{shop}/payments", "asked"): (
+        r'/orders/([0-9a-f-]{36})"',
+        "SELECT order_id FROM approvals.request",
+    ),
+    ("/console/{shop}/discounts/{discount_id}", "uses"): (r'/orders/([0-9a-f-]{36})"', "SELECT order_id FROM promotions.use"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "place"), sorted(BESIDE))
+def test_lists_that_share_a_page_are_each_turned_to_their_end(filled: Filled, path: str, place: str) -> None:
+    pattern, query = BESIDE[path, place]
+    address: str | None = filled.path(path)
+    pages: list[list[str]] = []
+    part = ""
+    while address is not None:
+        page = filled.http.get(address).text
+        part = page[page.index(f'id="{place}"') :].partition("</section>")[0]
+        pages.append(re.findall(pattern, part))
+        address = links(part, "next")
+    back = pages[-1:]
+    while (address := links(part, "prev")) is not None:
+        page = filled.http.get(address).text
+        part = page[page.index(f'id="{place}"') :].partition("</section>")[0]
+        back.append(re.findall(pattern, part))
+
+    assert Counter(each for page in pages for each in page) == Counter(filled.rows(query))
+    assert back[::-1] == pages
+
+
+def ticked(page: str) -> dict[str, bool]:
+    """The products that a discount offers to choose from, and whether each is chosen."""
+    found = re.findall(r'name="product_ids" value="(\d+)"( checked)?', page)
+    return {product_id: bool(mark) for product_id, mark in found}
+
+
+def test_a_discount_is_given_on_any_product_of_a_shop_that_has_more_than_the_form_lists(
+    filled: Filled,
+) -> None:
+    here = filled.path("/console/{shop}/discounts")
+    first = filled.http.get(f"{here}/new").text
+    sent = {"title": "Two bowls", "method": "code", "code": "BOWLS", "kind": "amount", "amount": "1"}
+    chosen = ["5"]
+    origin = {"origin": str(filled.http.base_url)}
+
+    def press(**more: Any) -> httpx.Response:
+        return filled.http.post(here, data={**sent, "product_ids": chosen, **more}, headers=origin)
+
+    by_button = press(find="Bowl 229", do="find").text
+    by_enter = press(find="Bowl 229", found_by="").text
+    [last] = filled.rows("SELECT id FROM catalog.product WHERE title = 'Bowl 229'")
+    chosen.append(last)
+    saved = press(find="Bowl 229", found_by="Bowl 229", do="save")
+    kept = filled.http.get(saved.headers["location"]).text
+
+    assert (len(ticked(first)), "The first 100 are listed." in first) == (100, True)
+    assert ticked(by_button) == ticked(by_enter) == {last: False, "5": True}
+    assert 'value="Two bowls"' in by_button
+    assert saved.status_code == 303
+    assert [product for product, mark in ticked(kept).items() if mark] == ["5", last]
+    assert len(ticked(kept)) == 101
+
+
+def test_orders_are_narrowed_down_to_any_show(filled: Filled) -> None:
+    """Of shows there are more than the filter lists; it finds the others by their titles."""
+    here = filled.path("/console/{shop}/orders")
+    select = re.compile(r'<select[^>]* name="show".*?</select>', re.DOTALL)
+
+    def offered(query: str) -> list[str]:
+        [found] = select.findall(filled.http.get(f"{here}{query}").text)
+        return re.findall(r'<option value="(\d+)"', found)
+
+    [wanted] = filled.rows("SELECT id FROM live.show WHERE title = 'ended 7'")
+    assert len(offered("")) == 50
+    assert wanted in offered("?find_show=ENDED+7")
+    assert offered("?find_show=ended+7%25") == []
+    assert wanted in offered(f"?show={wanted}")
+
+
+def test_parcels_are_narrowed_down_to_any_show_that_has_some(filled: Filled) -> None:
+    filled.database.execute(
+        """
+        UPDATE fulfilment.parcel p SET show_id = s.id
+          FROM (SELECT id, row_number() OVER (ORDER BY id) AS n FROM live.show) s
+         WHERE s.n = p.order_number AND p.order_number <= 60
+        """
+    )
+    page = filled.http.get(filled.path("/console/{shop}/fulfilment")).text
+    [found] = re.findall(r'<select id="f-show".*?</select>', page, re.DOTALL)
+
+    assert sorted(re.findall(r'<option value="(\d+)"', found), key=int) == filled.rows(
+        "SELECT DISTINCT show_id FROM fulfilment.parcel WHERE show_id IS NOT NULL ORDER BY show_id"
+    )
+    assert len(re.findall(r"<option", found)) == 61
+
+
 @pytest.mark.parametrize("path", sorted(WHOLE))
 def test_what_is_not_turned_is_there_whole(filled: Filled, path: str) -> None:
     pattern, query = WHOLE[path]
@@ -464,11 +589,6 @@ NUMBERED = {
 
 # Rows that carry no name of their own are counted too.
 MORE_ROWS = {"/console/{shop}/stock/{variant_id}": "SELECT id FROM stock.movement WHERE level_id = 1"}
-
-
-def links(page: str, kind: str) -> str | None:
-    found = re.search(f'rel="{kind}" href="([^"]+)"', page)
-    return found[1].replace("&amp;", "&") if found else None
 
 
 @pytest.mark.parametrize("path", sorted(NUMBERED))

@@ -156,3 +156,20 @@ async def test_at_the_end_what_is_kept_knows_its_time_and_lapses_then(evening: E
         freed = await stock.expire(tx)
     assert [each.hold_id for each in freed] == [mine.id]
     await evening.sound()
+
+
+async def test_what_is_kept_is_found_however_many_shows_the_shop_has_run_since(evening: Evening) -> None:
+    mine = evening.want(2)
+    await evening.buy(mine)
+    async with evening.ledger.db.transaction() as tx:
+        await tx.run("UPDATE stock.pool SET is_open = false WHERE id = %(pool)s", pool=evening.pool)
+        await tx.run(
+            """
+            INSERT INTO stock.pool (shop_id, name, kind, show_id, is_open)
+            SELECT %(shop)s, 'later ' || n, 'show', 1000 + n, false FROM generate_series(1, 40) AS n
+            """,
+            shop=SHOP,
+        )
+        held = await stock.held_by(tx, shop_id=SHOP, buyer=evening.known)
+
+    assert [each.id for each in held] == [mine.id]

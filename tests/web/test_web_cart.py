@@ -7,7 +7,8 @@ from tests.web.conftest import Stage
 from tests.web.test_web_checkout import FORM
 from tests.web.test_web_shop import inputs
 
-from shopfloor import catalog, stock
+from shopfloor import catalog, purchases, stock
+from shopfloor.kernel.values import MAX_MINOR
 from shopfloor.web import cart
 from shopfloor.web.cart import Wish
 
@@ -93,7 +94,10 @@ async def test_what_is_no_longer_sold_is_not_in_it(stage: Stage) -> None:
             id=stage.shirt.id,
         )
 
-    assert "Your basket is empty" in await page(stage)
+    html = await page(stage)
+    assert "Your basket is empty" in html
+    assert "One product in your basket is no longer sold, so it was taken out." in html
+    assert "no longer sold" not in await page(stage)
 
 
 async def test_what_was_ordered_leaves_the_cart(stage: Stage) -> None:
@@ -150,4 +154,48 @@ def test_a_cookie_that_anybody_can_write_is_read_with_care(text: str, found: lis
 
 
 def test_a_cart_is_as_long_as_one_checkout() -> None:
-    assert len(cart.wishes_in("_".join(f"{each}-1-1" for each in range(1, 60)))) == cart.MOST_LINES
+    assert (
+        len(cart.wishes_in("_".join(f"{each}-1-1" for each in range(1, 160))))
+        == cart.MOST_LINES
+        == stock.MAX_LINES
+    )
+
+
+async def test_a_full_basket_takes_nothing_more_and_loses_nothing(stage: Stage) -> None:
+    """A shopper fills it with a hundred things; the next one is refused, and the first is still there."""
+    async with stage.db.transaction() as tx:
+        cursor = await tx.connection.execute(
+            """
+            INSERT INTO catalog.variant (shop_id, product_id, currency, position, options)
+            SELECT shop_id, product_id, currency, 100 + n, ARRAY['more', n::text] FROM catalog.variant,
+                   generate_series(1, 101) n WHERE id = %s RETURNING id
+            """,
+            [stage.variants[0].id],
+        )
+        ids = [row[0] for row in await cursor.fetchall()]
+        await tx.run(
+            "INSERT INTO catalog.price (variant_id, minor, valid_from) SELECT unnest(%(ids)s::bigint[]), 12900, now()",
+            ids=ids,
+        )
+    for variant_id in ids[:100]:
+        answer = await stage.client.post(CART, data={"variant_id": variant_id, "price_minor": 12_900})
+        assert answer.status_code == 303
+    kept = cart.wishes_in(stage.client.cookies[cart.COOKIE])
+
+    refused = await stage.client.post(CART, data={"variant_id": ids[100], "price_minor": 12_900})
+    one_more = await stage.client.post(CART, data={"variant_id": ids[0], "price_minor": 12_900})
+
+    assert [each.variant_id for each in kept] == ids[:100]
+    assert (refused.status_code, refused.headers["location"]) == (303, CART)
+    assert "Your%20basket%20is%20full" in refused.headers["set-cookie"]
+    assert one_more.status_code == 303
+    assert cart.wishes_in(stage.client.cookies[cart.COOKIE]) == [Wish(ids[0], 2, 12_900), *kept[1:]]
+
+
+def test_a_browser_keeps_what_the_basket_says_it_keeps() -> None:
+    longest = Wish(10**15 - 1, purchases.MAX_PER_LINE, MAX_MINOR)
+    many = [Wish(longest.variant_id - n, longest.quantity, longest.price_minor) for n in range(102)]
+    most = max(n for n in range(102) if cart.fits(many[:n]))
+
+    assert (most, len(f"cart={cart.written(many[:most])}") < 4_000) == (100, True)
+    assert cart.wishes_in(cart.written(many[:most])) == many[:most]

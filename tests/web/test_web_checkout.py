@@ -181,7 +181,8 @@ async def test_a_script_hears_which_of_its_purchases_need_no_checkout_any_longer
         f"/s/harbour/checkout/{ordered}",
         data=FORM | dict(re.findall(r'name="(total_\w+)" value="(\d+)"', page)),
     )
-    address = f"/s/harbour/waitlist?holds={ordered},{kept},{foreign},-"
+    others = ",".join(str(uuid4()) for _ in range(40))
+    address = f"/s/harbour/waitlist?holds={others},{ordered},{kept},{foreign},-"
     answer = (await stage.client.get(address, headers=script)).json()
     async with stranger(stage) as other:
         theirs = (await other.get(address, headers=script)).json()

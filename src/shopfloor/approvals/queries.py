@@ -126,8 +126,10 @@ async def of_order(tx: Tx, *, order_id: UUID) -> list[Request]:
     )
 
 
-async def waiting(tx: Tx, *, shop_id: int, limit: int) -> list[Request]:
-    """Oldest first, with who asked."""
+async def waiting(
+    tx: Tx, *, shop_id: int, after: UUID | None, before: UUID | None, limit: int
+) -> list[Request]:
+    """Oldest first, with who asked; for `kernel.paging`."""
     return await tx.every(
         Request,
         """
@@ -135,8 +137,17 @@ async def waiting(tx: Tx, *, shop_id: int, limit: int) -> list[Request]:
                r.asked_at, r.decision, r.decided_by, r.decided_at, coalesce(m.name, '') AS asked_by_name
           FROM approvals.request r
           LEFT JOIN accounts.v_member m ON m.shop_id = r.shop_id AND m.person_id = r.asked_by
-         WHERE r.shop_id = %(shop_id)s AND r.decision IS NULL ORDER BY r.asked_at, r.id LIMIT %(limit)s
+         WHERE r.shop_id = %(shop_id)s AND r.decision IS NULL
+           AND (%(after)s::uuid IS NULL OR (r.asked_at, r.id) >
+                (SELECT m.asked_at, m.id FROM approvals.request m WHERE m.id = %(after)s))
+           AND (%(before)s::uuid IS NULL OR (r.asked_at, r.id) <
+                (SELECT m.asked_at, m.id FROM approvals.request m WHERE m.id = %(before)s))
+         ORDER BY CASE WHEN %(before)s::uuid IS NOT NULL THEN r.asked_at END DESC,
+                  CASE WHEN %(before)s::uuid IS NOT NULL THEN r.id END DESC, r.asked_at, r.id
+         LIMIT %(limit)s
         """,
         shop_id=shop_id,
+        after=after,
+        before=before,
         limit=limit,
     )

@@ -150,9 +150,11 @@ async def of_order(tx: Tx, *, order_id: UUID) -> list[Request]:
     return await queries.of_order(tx, order_id=order_id)
 
 
-async def waiting(tx: Tx, *, shop_id: int, limit: int = 100) -> list[Request]:
-    """Oldest first."""
-    return await queries.waiting(tx, shop_id=shop_id, limit=limit)
+async def waiting(
+    tx: Tx, *, shop_id: int, after: UUID | None = None, before: UUID | None = None, limit: int = 100
+) -> list[Request]:
+    """Oldest first; for `kernel.paging`."""
+    return await queries.waiting(tx, shop_id=shop_id, after=after, before=before, limit=limit)
 
 
 async def refund_limit(tx: Tx, *, shop_id: int) -> int | None:

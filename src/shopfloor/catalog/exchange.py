@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import IO, Final
+from typing import IO, ClassVar, Final
 
 from shopfloor import accounts
 from shopfloor.catalog import import_queries, queries, service
@@ -65,6 +65,8 @@ class Report:
     thousand.  `ignored_columns` are headers that mean nothing to us.  `on_hand` is for the caller to book: stock
     stands above the catalogue.
     """
+
+    MOST_REMARKS: ClassVar[int] = MOST_REMARKS
 
     rows: int
     created: int

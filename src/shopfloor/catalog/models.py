@@ -18,6 +18,7 @@ from shopfloor.kernel.values import MAX_MINOR, Money
 
 MAX_OPTIONS: Final = 3
 MAX_VARIANTS: Final = 200
+MAX_TAGS: Final = 250
 MAX_GRAMS: Final = 100_000_000
 MAX_PARTS: Final = 10
 MAX_PER_PART: Final = 999
@@ -280,6 +281,12 @@ class TooManyVariants(Invalid):
     """A product has at most 200 variants."""
 
     code = "catalog.too_many_variants"
+
+
+class TooManyTags(Invalid):
+    """A product has at most 250 tags."""
+
+    code = "catalog.too_many_tags"
 
 
 class BadTranslation(Invalid):

@@ -12,6 +12,7 @@ from shopfloor.catalog import bundle_queries, picture_queries, queries, referenc
 from shopfloor.catalog.events import BundleChanged, BundledUnits, PriceChanged, ProductChanged
 from shopfloor.catalog.models import (
     LONGEST_DESCRIPTION,
+    MAX_TAGS,
     MAX_VARIANTS,
     BadBundle,
     BadOptions,
@@ -29,6 +30,7 @@ from shopfloor.catalog.models import (
     PricePast,
     Product,
     Status,
+    TooManyTags,
     TooManyVariants,
     UnknownPicture,
     UnknownProduct,
@@ -50,7 +52,7 @@ from shopfloor.catalog.plain import plain_text, plain_texts
 from shopfloor.kernel import outbox, paging
 from shopfloor.kernel.amounts import check_leap
 from shopfloor.kernel.database import Database, Tx
-from shopfloor.kernel.text import line, prose
+from shopfloor.kernel.text import line, patterns_of, prose
 from shopfloor.kernel.values import Money
 
 MOST_AT_ONCE: Final = 500
@@ -146,8 +148,11 @@ def _handles(title: str) -> list[str]:
 
 
 def _checked_tags(tags: Sequence[str]) -> list[str]:
-    cleaned = [line(tag, field="tags", longest=255) for tag in tags[:250]]
-    return list(dict.fromkeys(tag for tag in cleaned if tag))
+    cleaned = dict.fromkeys(line(tag, field="tags", longest=255) for tag in tags)
+    cleaned.pop("", None)
+    if len(cleaned) > MAX_TAGS:
+        raise TooManyTags(most=MAX_TAGS)
+    return list(cleaned)
 
 
 async def told(tx: Tx, shop_id: int, product_id: int, change: str) -> Product:
@@ -249,15 +254,9 @@ async def _count_products(
 ) -> paging.Counted:
     return paging.capped(
         await queries.count_products(
-            tx, shop_id=shop_id, patterns=_patterns(search), status=status, before=before
+            tx, shop_id=shop_id, patterns=patterns_of(search), status=status, before=before
         )
     )
-
-
-def _patterns(search: str) -> list[str]:
-    words = line(search, field="search", longest=200).split()[:10]
-    escaped = [word.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_") for word in words]
-    return [f"%{word}%" for word in escaped]
 
 
 @paging.counted_by(_count_products)
@@ -277,7 +276,7 @@ async def products(
     found = await queries.products(
         tx,
         shop_id=shop_id,
-        patterns=_patterns(search),
+        patterns=patterns_of(search),
         status=status,
         after=after,
         before=before,

@@ -45,6 +45,13 @@ def line(value: str, *, field: str, longest: int, shortest: int = 0) -> str:
     return _checked(value, field=field, longest=longest, shortest=shortest, one_line=True)
 
 
+def patterns_of(search: str) -> list[str]:
+    """For ILIKE ALL: a pattern for each word somebody looks for, the first ten."""
+    words = line(search, field="search", longest=200).split()[:10]
+    escaped = [word.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_") for word in words]
+    return [f"%{word}%" for word in escaped]
+
+
 def prose(value: str, *, field: str, longest: int) -> str:
     """Several lines: as `line`, with line breaks and tabs."""
     return _checked(value, field=field, longest=longest, shortest=0, one_line=False)

@@ -1,6 +1,6 @@
 """SQL of shows.  One function, one statement."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -72,11 +72,14 @@ async def locked_show(tx: Tx, *, shop_id: int, show_id: int) -> Show | None:
 
 
 _LISTED: Final = """shop_id = %(shop_id)s AND (%(status)s::text IS NULL OR status = %(status)s::text)
+           AND (title ILIKE ALL(%(patterns)s::text[]) OR titles::text ILIKE ALL(%(patterns)s::text[]))
            AND (%(before)s::bigint IS NULL OR (coalesce(started_at, starts_at, created_at), id) >
                 (SELECT coalesce(started_at, starts_at, created_at), id FROM live.show WHERE id = %(before)s))"""
 
 
-async def count_shows(tx: Tx, *, shop_id: int, status: str | None, before: int | None) -> int:
+async def count_shows(
+    tx: Tx, *, shop_id: int, status: str | None, patterns: Sequence[str], before: int | None
+) -> int:
     """At most one more than is counted (`kernel.paging`)."""
     return await tx.value(
         "SELECT count(*) FROM (SELECT FROM live.show WHERE {listed} LIMIT %(most)s + 1) AS counted".replace(
@@ -84,6 +87,7 @@ async def count_shows(tx: Tx, *, shop_id: int, status: str | None, before: int |
         ),
         shop_id=shop_id,
         status=status,
+        patterns=list(patterns),
         before=before,
         most=MOST_COUNTED,
     )
@@ -94,6 +98,7 @@ async def shows(
     *,
     shop_id: int,
     status: str | None,
+    patterns: Sequence[str],
     after: int | None,
     before: int | None,
     limit: int | None,
@@ -116,6 +121,7 @@ async def shows(
         """.replace("{listed}", _LISTED),
         shop_id=shop_id,
         status=status,
+        patterns=list(patterns),
         after=after,
         before=before,
         limit=limit,

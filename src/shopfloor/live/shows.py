@@ -11,7 +11,7 @@ from typing import Final
 from shopfloor import accounts, catalog, media, stock
 from shopfloor.kernel import outbox, paging
 from shopfloor.kernel.database import Tx
-from shopfloor.kernel.text import UnusableText, line
+from shopfloor.kernel.text import UnusableText, line, patterns_of
 from shopfloor.kernel.values import MAX_QUANTITY, now, video_ms
 from shopfloor.live import offer_queries, queries, run_of_show_queries
 from shopfloor.live.events import (
@@ -126,11 +126,15 @@ async def airtimes(tx: Tx, *, channel_id: int) -> list[media.Airtime]:
 
 
 async def _count_shows(
-    tx: Tx, *, shop_id: int, status: ShowStatus | None = None, before: int | None = None
+    tx: Tx, *, shop_id: int, status: ShowStatus | None = None, search: str = "", before: int | None = None
 ) -> paging.Counted:
     return paging.capped(
         await queries.count_shows(
-            tx, shop_id=shop_id, status=None if status is None else str(status), before=before
+            tx,
+            shop_id=shop_id,
+            status=None if status is None else str(status),
+            patterns=patterns_of(search),
+            before=before,
         )
     )
 
@@ -141,15 +145,19 @@ async def shows(
     *,
     shop_id: int,
     status: ShowStatus | None = None,
+    search: str = "",
     after: int | None = None,
     before: int | None = None,
     limit: int | None = None,
 ) -> list[Show]:
-    """Newest first: all of them, or a page of at most `limit` (`kernel.paging`)."""
+    """Newest first: all of them, or a page of at most `limit` (`kernel.paging`); `search` looks for each of its words in
+    title and translations.
+    """
     return await queries.shows(
         tx,
         shop_id=shop_id,
         status=None if status is None else str(status),
+        patterns=patterns_of(search),
         after=after,
         before=before,
         limit=limit,

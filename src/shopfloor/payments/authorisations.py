@@ -275,17 +275,31 @@ async def warn(tx: Tx, *, at: datetime | None = None, limit: int = 100) -> int:
     return len(soon)
 
 
-async def open_ones(tx: Tx, *, shop_id: int, limit: int) -> list[Authorisation]:
-    """What a shop has reserved and not charged; what failed first, then what ends first."""
+async def open_ones(
+    tx: Tx, *, shop_id: int, after: UUID | None = None, before: UUID | None = None, limit: int
+) -> list[Authorisation]:
+    """What a shop has reserved and not charged, for `kernel.paging`; what failed first, then what ends first."""
     return await tx.every(
         Authorisation,
-        _ALL
+        _ALL  # noqa: S608 -- constants, both
         + """
+         CROSS JOIN LATERAL (SELECT a.wanted IS DISTINCT FROM 'capture' OR a.next_at IS NOT NULL AS calm) AS s
          WHERE a.shop_id = %(shop_id)s AND a.ended IS NULL
-         ORDER BY NOT (a.wanted IS NOT DISTINCT FROM 'capture' AND a.next_at IS NULL), a.capture_before, a.payment_id
+           AND (%(after)s::uuid IS NULL OR (s.calm, a.capture_before, a.payment_id) >
+                (SELECT m.wanted IS DISTINCT FROM 'capture' OR m.next_at IS NOT NULL, m.capture_before, m.payment_id
+                   FROM payments.authorisation m WHERE m.payment_id = %(after)s))
+           AND (%(before)s::uuid IS NULL OR (s.calm, a.capture_before, a.payment_id) <
+                (SELECT m.wanted IS DISTINCT FROM 'capture' OR m.next_at IS NOT NULL, m.capture_before, m.payment_id
+                   FROM payments.authorisation m WHERE m.payment_id = %(before)s))
+         ORDER BY CASE WHEN %(before)s::uuid IS NOT NULL THEN s.calm END DESC,
+                  CASE WHEN %(before)s::uuid IS NOT NULL THEN a.capture_before END DESC,
+                  CASE WHEN %(before)s::uuid IS NOT NULL THEN a.payment_id END DESC,
+                  s.calm, a.capture_before, a.payment_id
          LIMIT %(limit)s
         """,
         shop_id=shop_id,
+        after=after,
+        before=before,
         limit=limit,
     )
 

@@ -136,17 +136,23 @@ async def replay(tx: Tx, *, shop_id: int, letter_id: UUID | None = None) -> int:
     )
 
 
-async def stuck(tx: Tx, *, shop_id: int, limit: int = 50) -> list[Letter]:
-    """Messages that could not be worked off, the newest first."""
+async def stuck(
+    tx: Tx, *, shop_id: int, after: UUID | None = None, before: UUID | None = None, limit: int = 50
+) -> list[Letter]:
+    """Messages that could not be worked off, for `kernel.paging`; the newest first."""
     return await tx.every(
         Letter,
         """
         SELECT i.id, i.shop_id, i.connection_id, c.provider, i.key, i.method, i.path, i.headers, i.body, i.received_at,
                i.done_at, i.tries, i.said
           FROM payments.inbox i JOIN payments.connection c ON c.id = i.connection_id
-         WHERE i.shop_id = %(shop_id)s AND i.done_at IS NULL AND i.tries > 1 ORDER BY i.id DESC LIMIT %(limit)s
+         WHERE i.shop_id = %(shop_id)s AND i.done_at IS NULL AND i.tries > 1
+           AND (%(after)s::uuid IS NULL OR i.id < %(after)s) AND (%(before)s::uuid IS NULL OR i.id > %(before)s)
+         ORDER BY CASE WHEN %(before)s::uuid IS NOT NULL THEN i.id END, i.id DESC LIMIT %(limit)s
         """,
         shop_id=shop_id,
+        after=after,
+        before=before,
         limit=limit,
     )
 

@@ -60,6 +60,11 @@ class Open:
     reason: str
     tries: int
 
+    @property
+    def mark(self) -> str:
+        """What names it in the address of a page."""
+        return f"{self.refund}.{self.payment_id}"
+
 
 async def ask(tx: Tx, payment: Payment, *, refund_id: UUID, amount_minor: int) -> None:
     """It is to be sent; `take_due` has it from now on."""
@@ -138,17 +143,41 @@ async def of_refund(tx: Tx, *, shop_id: int, refund_id: UUID) -> list[Try]:
     return [each for each in await tries(tx, refund_ids=[refund_id]) if each.shop_id == shop_id]
 
 
-async def open_tries(tx: Tx, *, shop_id: int, limit: int = 100) -> list[Open]:
-    """What a shop owes through providers and has not left yet; what failed first."""
+def _marked(mark: str) -> tuple[UUID, UUID] | tuple[None, None]:
+    refund, _, payment = mark.partition(".")
+    try:
+        return UUID(refund), UUID(payment)
+    except ValueError:
+        return None, None
+
+
+async def open_tries(
+    tx: Tx, *, shop_id: int, after: str | None = None, before: str | None = None, limit: int = 100
+) -> list[Open]:
+    """What a shop owes through providers and has not left yet, for `kernel.paging`; what failed first."""
+    refund, payment_id = _marked(after or before or "")
     return await tx.every(
         Open,
         """
         SELECT r.refund, r.payment_id, p.subject_id, p.provider, r.amount_minor, p.currency, r.state, r.reason, r.tries
           FROM payments.refund_try r JOIN payments.payment p ON p.id = r.payment_id
+         CROSS JOIN LATERAL (SELECT r.state <> 'failed' AND r.reason <> 'stuck' AS calm) AS s
          WHERE r.shop_id = %(shop_id)s AND r.state <> 'done'
-         ORDER BY r.state <> 'failed' AND r.reason <> 'stuck', r.refund LIMIT %(limit)s
+           AND (NOT %(on)s OR (s.calm, r.refund, r.payment_id) >
+                (SELECT m.state <> 'failed' AND m.reason <> 'stuck', m.refund, m.payment_id
+                   FROM payments.refund_try m WHERE m.refund = %(refund)s::uuid AND m.payment_id = %(payment_id)s::uuid))
+           AND (NOT %(back)s OR (s.calm, r.refund, r.payment_id) <
+                (SELECT m.state <> 'failed' AND m.reason <> 'stuck', m.refund, m.payment_id
+                   FROM payments.refund_try m WHERE m.refund = %(refund)s::uuid AND m.payment_id = %(payment_id)s::uuid))
+         ORDER BY CASE WHEN %(back)s THEN s.calm END DESC, CASE WHEN %(back)s THEN r.refund END DESC,
+                  CASE WHEN %(back)s THEN r.payment_id END DESC, s.calm, r.refund, r.payment_id
+         LIMIT %(limit)s
         """,
         shop_id=shop_id,
+        on=after is not None,
+        back=before is not None,
+        refund=refund,
+        payment_id=payment_id,
         limit=limit,
     )
 

@@ -9,8 +9,8 @@ from shopfloor.stock.rows import SELECT_HOLDS, every, hold_row
 
 
 async def held_by(tx: Tx, *, shop_id: int, buyers: Sequence[UUID], pool_id: int | None) -> list[Row]:
-    """By the index of buyers, in pools that are open, those of the last shows (which may be paid at the end), or the
-    one that is named.
+    """By the index of buyers, in pools that are open, those of the last shows (which may be paid at the end, within a
+    day: no shop has two hundred of them), or the one that is named.
     """
     return await every(
         tx,
@@ -24,7 +24,7 @@ async def held_by(tx: Tx, *, shop_id: int, buyers: Sequence[UUID], pool_id: int 
                                     WHERE shop_id = %(shop_id)s AND (is_open OR id = %(pool_id)s)
                                    UNION ALL
                                    (SELECT id FROM stock.pool WHERE shop_id = %(shop_id)s AND kind = 'show'
-                                     ORDER BY id DESC LIMIT 10)))
+                                     ORDER BY id DESC LIMIT 200)))
          ORDER BY h.granted_at, h.id, h.part
         """,
         shop_id=shop_id,

@@ -143,6 +143,7 @@ async def counts(
 class ShowToPack:
     show_id: int
     parcels: int
+    title: str
 
 
 async def shows(tx: Tx, *, shop_id: int) -> list[ShowToPack]:
@@ -150,10 +151,13 @@ async def shows(tx: Tx, *, shop_id: int) -> list[ShowToPack]:
     return await tx.every(
         ShowToPack,
         """
-        SELECT show_id, count(*)::int AS parcels FROM fulfilment.v_parcel
-         WHERE shop_id = %(shop_id)s AND show_id IS NOT NULL
-           AND state IN ('to_pick', 'picked', 'packed', 'ready_to_collect')
-         GROUP BY show_id ORDER BY show_id DESC LIMIT 30
+        SELECT s.id AS show_id, p.parcels, s.title
+          FROM (SELECT show_id, count(*)::int AS parcels FROM fulfilment.v_parcel
+                 WHERE shop_id = %(shop_id)s AND show_id IS NOT NULL
+                   AND state IN ('to_pick', 'picked', 'packed', 'ready_to_collect')
+                 GROUP BY show_id) p
+          JOIN live.v_show s ON s.id = p.show_id AND s.shop_id = %(shop_id)s
+         ORDER BY s.id DESC
         """,
         shop_id=shop_id,
     )
@@ -214,7 +218,7 @@ async def recipients(tx: Tx, *, order_ids: Sequence[UUID]) -> list[Recipient]:
     )
 
 
-async def of_same_person(tx: Tx, *, shop_id: int, order_id: UUID, most: int = 20) -> list[UUID]:
+async def of_same_person(tx: Tx, *, shop_id: int, order_id: UUID, most: int = 200) -> list[UUID]:
     """Parcels that are not packed, of whoever gave the mail address or phone of this order."""
     cursor = await tx.connection.execute(
         """

@@ -22,17 +22,19 @@ from shopfloor.kernel.routes import Router
 from shopfloor.kernel.values import MAX_MINOR, Money, new_id, now
 from shopfloor.shoppers.api import Shopper
 from shopfloor.web.customers import token_of
-from shopfloor.web.languages import Language, language_of
+from shopfloor.web.languages import N_, Language, language_of
 from shopfloor.web.parts import option_words, texts_now
-from shopfloor.web.templating import render
+from shopfloor.web.templating import flash, render
 from shopfloor.web.waitlist import why_refused
 
 router = Router(include_in_schema=False)
 
 COOKIE: Final = "cart"
-MOST_LINES: Final = 20
+MOST_LINES: Final = stock.MAX_LINES
 _DAYS: Final = 30
-_LONGEST: Final = 1_500
+# Browsers keep no cookie above 4,096 bytes with its name and its attributes.
+_LONGEST: Final = 3_800
+_FULL: Final = N_("Your basket is full, so this was not added. Check out first, or remove something.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,11 @@ def wishes_in(text: str) -> list[Wish]:
         if 0 < quantity <= purchases.MAX_PER_LINE and price <= MAX_MINOR:
             found.setdefault(variant_id, Wish(variant_id, quantity, price))
     return list(found.values())[:MOST_LINES]
+
+
+def fits(wishes: Sequence[Wish]) -> bool:
+    """Whether a browser keeps them all."""
+    return len(wishes) <= MOST_LINES and len(written(wishes)) <= _LONGEST
 
 
 def written(wishes: Iterable[Wish]) -> str:
@@ -134,12 +141,15 @@ async def cart(
         reserved = await stock.held_by(tx, shop_id=found.id, buyer=shopper, others=others)
         refused = None if why is None else await why(tx, found, language)
     buyable = [line for line in lines if not line.is_gone]
+    still_sold = {line.variant_id for line in lines}
+    unsold = len([each for each in wishes if each.variant_id not in still_sold])
     response = render(
         request,
         "shop/cart.html",
         shop=found,
         lines=lines,
         buyable=buyable,
+        unsold=unsold,
         total=Money(sum(line.sum.minor for line in buyable), found.currency),
         reserved=reserved,
         refused=refused,
@@ -153,6 +163,8 @@ async def cart(
         events=[("page_view", {"shop_id": found.id})],
     )
     response.headers["cache-control"] = "private, no-store"
+    if unsold:
+        keep(response, request, found, [each for each in wishes if each.variant_id in still_sold])
     return response
 
 
@@ -212,7 +224,7 @@ async def change(
     wishes = wishes_in(request.cookies.get(COOKIE, ""))
     known = next((each for each in wishes if each.variant_id == variant_id), None)
     if known is None:
-        changed = [*wishes, Wish(variant_id, quantity, price_minor)][-MOST_LINES:]
+        changed = [*wishes, Wish(variant_id, quantity, price_minor)]
     else:
         units = quantity if put else min(known.quantity + quantity, purchases.MAX_PER_LINE)
         price = known.price_minor if put else price_minor
@@ -220,5 +232,9 @@ async def change(
             replace(each, quantity=units, price_minor=price) if each is known else each for each in wishes
         ]
     response = RedirectResponse(f"/s/{found.slug}/cart", status_code=303)
-    keep(response, request, found, [each for each in changed if each.quantity])
+    changed = [each for each in changed if each.quantity]
+    if fits(changed):
+        keep(response, request, found, changed)
+    else:
+        flash(response, "bad", language_of(request, found.locale).words.gettext(_FULL))
     return response

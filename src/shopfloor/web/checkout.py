@@ -51,7 +51,7 @@ from shopfloor.web.refusals import message_of
 from shopfloor.web.regions import countries, country_name
 from shopfloor.web.sms import WANTED
 from shopfloor.web.templating import flash, money_text, render
-from shopfloor.web.waitlist import in_basket, in_line, kept_for, settled
+from shopfloor.web.waitlist import MOST_HOLDS, in_basket, in_line, kept_for, settled
 
 router = Router(include_in_schema=False)
 
@@ -746,7 +746,7 @@ async def waitlist(
     shop: str,
     shopper: Shopper,
     db: Db,
-    holds: Annotated[str, Query(max_length=400, pattern="^[0-9a-f,-]*$")] = "",
+    holds: Annotated[str, Query(max_length=MOST_HOLDS * 74, pattern="^[0-9a-f,-]*$")] = "",
     show: Id | None = None,
 ) -> Response:
     """The places, which move while the page is open; for a script as JSON, with what became of its `holds`, and what is

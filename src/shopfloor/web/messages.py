@@ -141,6 +141,7 @@ MESSAGES: Final = {
     "catalog.sheet_too_large": N_("The file is too large: 50 MB at most."),
     "catalog.sheet_unreadable": N_("This file can't be read as a product CSV."),
     "catalog.stock_not_taken": N_("Stock was left out: choose the location it's at."),
+    "catalog.too_many_tags": N_("A product can have at most 250 tags."),
     "catalog.too_many_variants": N_("A product can have at most 200 variants."),
     "catalog.unknown_picture": N_("Image not found."),
     "catalog.unknown_product": N_("Product not found."),

@@ -20,8 +20,7 @@ from shopfloor.web.templating import money_text
 SOONEST: Final = 5
 LATEST: Final = 60
 # A page asks after so many of its purchases at once.
-MOST_HOLDS: Final = 10
-MOST_SHOWN: Final = 20
+MOST_HOLDS: Final = 100
 PLACES_A_SECOND: Final = 20
 
 
@@ -59,7 +58,7 @@ async def in_basket(
     if show.pool_id is None:
         return {}
     held = await stock.held_by(tx, shop_id=shop.id, buyer=shopper, others=others, pool_id=show.pool_id)
-    held = [each for each in held if each.show_id == show_id][:MOST_SHOWN]
+    held = [each for each in held if each.show_id == show_id]
     return {
         "reserved": await _reserved(tx, shop, held, language),
         "known": await stock.has_paid(tx, shop_id=shop.id, buyer=shopper),

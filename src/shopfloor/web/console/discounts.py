@@ -7,6 +7,7 @@ from dataclasses import asdict
 from functools import partial
 from operator import attrgetter
 from typing import Annotated, Any, Final
+from uuid import UUID
 
 from fastapi import Form, Query
 from starlette.responses import Response
@@ -34,8 +35,9 @@ Text = Annotated[str, Form(max_length=5000)]
 Some = Annotated[list[str] | None, Form(max_length=1000)]
 
 PAGE: Final = 50
-# Products that a form lists to choose from; the JSON interface takes any.
-LISTED: Final = 200
+# Products that a form lists to choose from, of the shop or of what is searched for.
+LISTED: Final = 100
+USES: Final = 20
 _AMOUNTS: Final = ("amount", "every", "minimum", "cap", "budget")
 _COUNTS: Final = ("minimum_quantity", "per_buyer", "most_uses", "most_claims")
 
@@ -76,19 +78,34 @@ async def _form(
     discount_id: int = 0,
     code_errors: Mapping[str, str] | None = None,
     code_values: Mapping[str, str] | None = None,
+    find: str = "",
+    after: UUID | None = None,
+    before: UUID | None = None,
 ) -> Response:
+    """`find`: which products are listed to choose from.  `after`, `before`: a page of the orders that used it."""
     shop_id = desk.shop.id
     async with desk.db.transaction() as tx:
         found = None
-        codes, uses, numbers = [], [], {}
+        codes, numbers = [], {}
+        uses: paging.Page[Any] = paging.Page([])
         if discount_id:
             found = await promotions.service.discount(tx, shop_id=shop_id, discount_id=discount_id)
             codes = await promotions.service.codes_of(tx, shop_id=shop_id, discount_id=discount_id, limit=20)
-            uses = await promotions.service.uses(tx, shop_id=shop_id, discount_id=discount_id, limit=20)
-            numbers = await orders.paying.numbers(
-                tx, shop_id=shop_id, order_ids=[each.order_id for each in uses]
+            uses = await paging.page(
+                partial(promotions.service.uses, tx, shop_id=shop_id, discount_id=discount_id),
+                after=after,
+                before=before,
+                limit=USES,
+                key=attrgetter("order_id"),
             )
-        products = await catalog.products(tx, shop_id=shop_id, status=catalog.Status.ACTIVE, limit=LISTED)
+            numbers = await orders.paying.numbers(
+                tx, shop_id=shop_id, order_ids=[each.order_id for each in uses.items]
+            )
+        products = await catalog.products(
+            tx, shop_id=shop_id, search=find, status=catalog.Status.ACTIVE, limit=LISTED + 1
+        )
+        more_products = len(products) > LISTED
+        products = products[:LISTED]
         chosen = [id_of(str(each)) for each in values.get("products", [])]
         missing = [each for each in chosen if each not in {product.id for product in products}]
         products += (await catalog.products_by_id(tx, shop_id=shop_id, ids=missing)).values()
@@ -115,7 +132,9 @@ async def _form(
         codes=codes,
         uses=uses,
         numbers=numbers,
-        products=products,
+        products=sorted(products, key=lambda product: product.id not in chosen),
+        more_products=more_products,
+        find=find,
         chosen=chosen,
         shows=shows,
         claim_link=None
@@ -132,10 +151,12 @@ async def new(desk: Manager, method: Method = Method.CODE) -> Response:
 
 
 @router.get("/{discount_id}")
-async def discount(desk: Viewer, discount_id: Id) -> Response:
+async def discount(
+    desk: Viewer, discount_id: Id, after: UUID | None = None, before: UUID | None = None
+) -> Response:
     async with desk.db.transaction() as tx:
         found = await promotions.service.discount(tx, shop_id=desk.shop.id, discount_id=discount_id)
-    return await _form(desk, _kept(desk, found), discount_id=discount_id)
+    return await _form(desk, _kept(desk, found), discount_id=discount_id, after=after, before=before)
 
 
 def _kept(desk: Desk, found: Discount) -> dict[str, Any]:
@@ -188,7 +209,11 @@ async def save(
     most_uses: Text = "",
     most_claims: Text = "",
     budget: Text = "",
+    find: Annotated[str, Form(max_length=200)] = "",
+    found_by: Annotated[str, Form(max_length=200)] = "",
+    do: Text = "",
 ) -> Response:
+    """`do` is "find" to list the products that `find` means, "save" to save; a press of Enter does what was typed last."""
     typed = {
         "title": title, "method": method, "code": code, "slug": slug, "kind": kind, "level": level, "percent": percent,
         "amount": amount, "every": every, "steps": steps, "minimum": minimum, "minimum_quantity": minimum_quantity,
@@ -200,6 +225,8 @@ async def save(
     number = 0
     try:
         number = rule_id(discount_id)
+        if do == "find" or (not do and find != found_by):
+            return await _form(desk, shown, None, number, find=find)
         async with desk.work() as tx:
             paused = False
             if number:
@@ -210,7 +237,7 @@ async def save(
     except promotions.UnknownDiscount:
         raise
     except Refusal as refusal:
-        return await _form(desk, shown, refusal, number)
+        return await _form(desk, shown, refusal, number, find=found_by)
     return desk.back(f"/discounts/{saved.id}", desk.say(N_("Discount saved. It applies to new orders.")))
 
 
@@ -313,7 +340,7 @@ async def add_codes(
         async with desk.work() as tx:
             with about("code_uses"):
                 most = desk.quantity(code_uses) if code_uses.strip() else None
-            own = promotions.apart(codes, most=promotions.service.MOST_CODES)
+            own = promotions.apart(codes, most=promotions.service.MOST_CODES + 1)
             if own:
                 await promotions.service.add_codes(
                     tx, shop_id=desk.shop.id, discount_id=discount_id, given=own, most_uses=most

@@ -82,10 +82,11 @@ async def listing(
             limit=PAGE,
         )
         counts = await warehouse.counts(tx, shop_id=shop_id, show_id=show, location_id=location)
-        waiting = {each.show_id: each.parcels for each in await warehouse.shows(tx, shop_id=shop_id)}
-        titles = {
-            show_id: (await live.show(tx, shop_id=shop_id, show_id=show_id)).title for show_id in waiting
-        }
+        shows = [
+            (each.show_id, each.title, each.parcels) for each in await warehouse.shows(tx, shop_id=shop_id)
+        ]
+        if show is not None and show not in [show_id for show_id, _, _ in shows]:
+            shows.append((show, (await live.show(tx, shop_id=shop_id, show_id=show)).title, 0))
         places = await stock.locations(tx, shop_id=shop_id)
         carriers = await fulfilment.carriers.of_shop(tx, shop_id=shop_id)
     return desk.page(
@@ -99,7 +100,7 @@ async def listing(
         show_now=show,
         location_now=location,
         search=search or "",
-        shows=[(show_id, titles[show_id], n) for show_id, n in waiting.items()],
+        shows=shows,
         locations=places,
         place_names={place.id: place.name for place in places},
         carriers=carriers,

@@ -147,13 +147,15 @@ async def _page(
             tx, shop_id=shop_id, product_ids=sorted({line.product_id for line in view.lines})
         )
         found: list[Any] = []
+        more_found = False
         if find and values.get("find", "").strip():
             products = await catalog.products(
-                tx, shop_id=shop_id, search=values["find"], status=catalog.Status.ACTIVE, limit=FOUND
+                tx, shop_id=shop_id, search=values["find"], status=catalog.Status.ACTIVE, limit=FOUND + 1
             )
+            more_found = len(products) > FOUND
             found = [
                 (product, each)
-                for product in products
+                for product in products[:FOUND]
                 for each in await catalog.variants(tx, shop_id=shop_id, product_ids=[product.id])
                 if not each.is_archived and each.currency == view.order.currency
             ]
@@ -183,6 +185,7 @@ async def _page(
             for line in view.lines
         },
         found=found,
+        more_found=FOUND if more_found else 0,
         cash_of=lambda minor: Money(minor, view.order.currency),
         added=[(titles[each.product_id].title, each) for each in added if each.product_id in titles],
         left={variant_id: free.now for variant_id, free in left.items()},

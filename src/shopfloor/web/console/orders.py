@@ -122,8 +122,13 @@ ASKED_WHY: Final = {
 
 @router.get("")
 async def listing(
-    desk: Viewer, asked: Narrowing, after: UUID | None = None, before: UUID | None = None
+    desk: Viewer,
+    asked: Narrowing,
+    find_show: Annotated[str, Query(max_length=200)] = "",
+    after: UUID | None = None,
+    before: UUID | None = None,
 ) -> Response:
+    """`find_show`: which shows the filter offers; without it, the last ones."""
     refused = ""
     try:
         narrowed = asked.narrowed()
@@ -144,9 +149,8 @@ async def listing(
         )
         counts = await orders.counts(tx, shop_id=desk.shop.id)
         baskets = await unpaid.of_shop(tx, desk)
-        shows = [
-            (show.id, show.title) for show in await live.shows(tx, shop_id=desk.shop.id, limit=SHOWS_OFFERED)
-        ]
+        offered = await live.shows(tx, shop_id=desk.shop.id, search=find_show, limit=SHOWS_OFFERED + 1)
+        shows = [(show.id, show.title) for show in offered[:SHOWS_OFFERED]]
         chosen = narrowed["show_id"]
         if chosen and chosen not in dict(shows):
             shows.append((chosen, (await live.show(tx, shop_id=desk.shop.id, show_id=chosen)).title))
@@ -160,6 +164,8 @@ async def listing(
         asked=asked,
         refused=refused,
         shows=shows,
+        more_shows=len(offered) > SHOWS_OFFERED,
+        find_show=find_show,
         show_titles=dict(shows),
         at_once=backoffice.bulk.AT_ONCE,
     )

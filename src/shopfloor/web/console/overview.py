@@ -17,6 +17,8 @@ router = Router(prefix="/console/{shop}", include_in_schema=False)
 
 # How many of each the page names; their own pages have the rest.
 NEXT: Final = 5
+# So many of what waits for somebody are counted; then it says "100+".
+COUNTED: Final = 100
 
 
 @router.get("")
@@ -41,9 +43,9 @@ async def overview(desk: Annotated[Desk, at_page("overview")]) -> Response:
         unpaid = await orders.orders(tx, shop_id=shop_id, status="placed", limit=NEXT)
         asked = []
         if desk.actor.may(Permission.ORDERS_MANAGE):
-            asked = await approvals.waiting(tx, shop_id=shop_id, limit=100)
+            asked = await approvals.waiting(tx, shop_id=shop_id, limit=COUNTED)
         sees_money = desk.actor.may(Permission.MONEY_VIEW)
-        contested = await disputes.waiting(tx, shop_id=shop_id, limit=100) if sees_money else []
+        contested = await disputes.waiting(tx, shop_id=shop_id, limit=COUNTED) if sees_money else []
         money_trouble = await payments.trouble(tx, shop_id=shop_id) if sees_money else None
     return desk.page(
         "overview.html",
@@ -60,6 +62,8 @@ async def overview(desk: Annotated[Desk, at_page("overview")]) -> Response:
         backup_due=backup_due,
         contested=[each for each in contested if each.state == "needs_answer"],
         money_trouble=money_trouble,
+        more_asked=len(asked) == COUNTED,
+        more_contested=len(contested) == COUNTED,
         asked=[each for each in asked if each.asked_by != desk.actor.person_id],
         provider_names=NAMES,
         certificate=https.trouble(desk.request, desk.actor),

@@ -1,6 +1,8 @@
 """Payments: the accounts with which a shop is paid, money that fits no order, refunds that did not leave."""
 
 from collections.abc import Mapping
+from functools import partial
+from operator import attrgetter
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -9,6 +11,7 @@ from starlette.responses import Response
 
 from shopfloor import approvals, disputes, orders, payment_providers, payments
 from shopfloor.accounts import Permission
+from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import public_link
@@ -26,8 +29,9 @@ Viewer = Annotated[Desk, at_page("payments")]
 Manager = Annotated[Desk, at(Permission.MONEY_MANAGE)]
 Text = Annotated[str, Form(max_length=20_000)]
 
-# Refunds and messages that wait are worked off from the top: no pages to turn.
-_SHOWN: Final = 100
+# So many rows of each list are on a page.
+_SHOWN: Final = 50
+Mark = Annotated[str | None, Query(max_length=80)]
 NAMES: Final = {
     "stripe": N_("Stripe"),
     "alipay": N_("Alipay"),
@@ -83,18 +87,50 @@ def _known(request: Request) -> payments.connections.Connections:
 
 
 @router.get("")
-async def desk_page(desk: Viewer, after: UUID | None = None, before: UUID | None = None) -> Response:
+async def desk_page(
+    desk: Viewer,
+    after: UUID | None = None,
+    before: UUID | None = None,
+    refunds_after: Mark = None,
+    refunds_before: Mark = None,
+    authorised_after: UUID | None = None,
+    authorised_before: UUID | None = None,
+    messages_after: UUID | None = None,
+    messages_before: UUID | None = None,
+    asked_after: UUID | None = None,
+    asked_before: UUID | None = None,
+) -> Response:
+    """Each list is turned by itself."""
     async with desk.db.transaction() as tx:
-        found = await payments.desk(tx, shop_id=desk.shop.id, after=after, before=before, limit=_SHOWN + 1)
+        found = await payments.desk(
+            tx,
+            shop_id=desk.shop.id,
+            limit=_SHOWN,
+            differences_at=(after, before),
+            refunds_at=(refunds_after, refunds_before),
+            authorised_at=(authorised_after, authorised_before),
+            letters_at=(messages_after, messages_before),
+        )
         limit = await approvals.refund_limit(tx, shop_id=desk.shop.id)
-        asked = await approvals.waiting(tx, shop_id=desk.shop.id, limit=_SHOWN)
-        contested = await disputes.waiting(tx, shop_id=desk.shop.id, limit=_SHOWN)
+        asked = await paging.page(
+            partial(approvals.waiting, tx, shop_id=desk.shop.id),
+            after=asked_after,
+            before=asked_before,
+            limit=_SHOWN,
+            key=attrgetter("id"),
+        )
+        contested = await disputes.waiting(tx, shop_id=desk.shop.id, limit=_SHOWN + 1)
         about: list[UUID | None] = [
             *(
                 each.subject_id
-                for each in [*found.differences.items, *found.refunds, *found.authorised, *contested]
+                for each in [
+                    *found.differences.items,
+                    *found.refunds.items,
+                    *found.authorised.items,
+                    *contested,
+                ]
             ),
-            *(each.order_id for each in asked),
+            *(each.order_id for each in asked.items),
         ]
         numbers = await orders.paying.numbers(
             tx,
@@ -113,18 +149,16 @@ async def desk_page(desk: Viewer, after: UUID | None = None, before: UUID | None
         differences=found.differences.items,
         page=found.differences,
         words=KINDS,
-        refunds=found.refunds[:_SHOWN],
-        letters=found.letters[:_SHOWN],
-        authorised=found.authorised[:_SHOWN],
-        more_authorised=len(found.authorised) > _SHOWN,
+        refunds=found.refunds,
+        letters=found.letters,
+        authorised=found.authorised,
         ends_soon=[
-            each.payment_id for each in payments.authorisations.needs_somebody(found.authorised[:_SHOWN])
+            each.payment_id for each in payments.authorisations.needs_somebody(found.authorised.items)
         ],
         reserves=[name for name, kind in known.kinds.items() if kind.authorise is not None],
-        more_refunds=len(found.refunds) > _SHOWN,
-        more_letters=len(found.letters) > _SHOWN,
         numbers=numbers,
-        disputes=contested,
+        disputes=contested[:_SHOWN],
+        more_disputes=len(contested) > _SHOWN,
         refund_limit=limit,
         paused_until=found.paused_until,
         asked=asked,

@@ -52,6 +52,7 @@ _FIELD_OF_CODE: Final = {
     "catalog.not_a_picture": "picture",
     "catalog.options_taken": "values1",
     "catalog.picture_too_large": "picture",
+    "catalog.too_many_tags": "tags",
     "catalog.too_many_variants": "values1",
     "amount.ambiguous": "price",
     "amount.decimals": "price",

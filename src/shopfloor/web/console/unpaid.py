@@ -10,7 +10,8 @@ from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import Money, now
 from shopfloor.web.console.desk import Desk
 
-SHOWS: Final = 5
+# Shows are paid within a day of their end: no shop has so many of them.
+ENDED: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ async def of_show(tx: Tx, desk: Desk, show: live.Show) -> Unpaid | None:
 
 
 async def of_shop(tx: Tx, desk: Desk) -> list[Unpaid]:
-    """Of the shows that started last."""
-    shows = await live.shows(tx, shop_id=desk.shop.id, limit=SHOWS)
+    """Of the shows on air, and of those that ended within the time to pay."""
+    shows = await live.shows(tx, shop_id=desk.shop.id, status=live.ShowStatus.LIVE)
+    shows += await live.shows(tx, shop_id=desk.shop.id, status=live.ShowStatus.ENDED, limit=ENDED)
     return [unpaid for show in shows if (unpaid := await of_show(tx, desk, show)) is not None]

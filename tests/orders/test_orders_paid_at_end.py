@@ -32,7 +32,7 @@ async def market(make_market: MakeMarket) -> Market:
 async def known(market: Market) -> UUID:
     buyer = uuid4()
     async with market.db.transaction() as tx:
-        await stock.paid(tx, shop_id=market.shop_id, hold_id=None, buyer=buyer)
+        await stock.paid(tx, shop_id=market.shop_id, hold_ids=[], buyers=[buyer])
     return buyer
 
 

@@ -27,11 +27,13 @@ async def test_more_given_back_than_came_in_is_found(market: Market) -> None:
         [payment] = await payments.payments_for(tx, subject_id=order.id)
         await payments.record(
             tx,
-            payment,
-            payments.PaymentEventKind.REFUND_GRANTED,
-            order.total_minor + 1,
-            reference="x",
-            actor="x",
+            payments.Happened(
+                payment,
+                payments.PaymentEventKind.REFUND_GRANTED,
+                order.total_minor + 1,
+                reference="x",
+                actor="x",
+            ),
         )
 
     assert await failing(market) == ["payments: no more is given back than came in"]

@@ -255,8 +255,7 @@ async def test_a_providers_message_that_overtakes_its_answer_is_the_same_charge(
         async def start(self, attempt: Attempt) -> Charged:
             charged = await super().start(attempt)
             async with market.db.transaction() as tx:
-                payment = await payments.payment(tx, payment_id=attempt.id)
-                assert payment is not None
+                payment = (await payments.payments_by_id(tx, attempt.id))[attempt.id]
                 await apply_report(tx, payment=payment, outcome=charged)
             return charged
 
@@ -350,10 +349,8 @@ async def test_money_for_a_purchase_that_never_became_an_order_is_a_difference(m
     with pytest.raises(payments.PaymentDeclined):
         await complete(market, instant, hold_id, shopper)
     async with market.db.transaction() as tx:
-        payment = await payments.payment(
-            tx, payment_id=await tx.value("SELECT id FROM payments.payment ORDER BY created_at DESC LIMIT 1")
-        )
-    assert payment is not None
+        newest = await tx.value("SELECT id FROM payments.payment ORDER BY created_at DESC LIMIT 1")
+        payment = (await payments.payments_by_id(tx, newest))[newest]
 
     after = await report(market, payment, Charged("psp/1", Money(PRICE, "CNY")))
 

@@ -37,7 +37,7 @@ async def tried(
 
 async def decline(tx: Tx, account: Connection, **who: object) -> None:
     payment = await tried(tx, account, **who)  # pyright: ignore[reportArgumentType]
-    await payments.attempts.move(tx, payment, Declined("card_declined"))
+    await payments.attempts.move(tx, (payment, Declined("card_declined")))
 
 
 async def facts(tx: Tx) -> int:
@@ -101,7 +101,7 @@ async def test_a_shop_with_far_too_many_declines_pauses_once_and_somebody_may_en
         last = await tried(tx, account, contact=("last@example.com",), address="192.0.2.1")
         under_way = await tried(tx, account, contact=("other@example.com",), address="192.0.2.2")
 
-        await payments.attempts.move(tx, last, Declined("card_declined"))
+        await payments.attempts.move(tx, (last, Declined("card_declined")))
 
         until = await guard.paused_until(tx, shop_id=account.shop_id)
         assert until is not None
@@ -116,12 +116,12 @@ async def test_a_shop_with_far_too_many_declines_pauses_once_and_somebody_may_en
             tx, shop_id=account.shop_id, subject_id=new_id(), purpose=payments.Purpose.FULL, amount=Money(1, "CNY"),
             provider_name="manual", method="transfer",
         )  # fmt: skip
-        await payments.attempts.move(tx, under_way, Declined("card_declined"))
+        await payments.attempts.move(tx, (under_way, Declined("card_declined")))
         assert await facts(tx) == 1
 
         await guard.resume(tx, shop_id=account.shop_id, person_id=7)
         another = await tried(tx, account, contact=("good@example.com",), address="192.0.2.3")
-        await payments.attempts.move(tx, another, Declined("card_declined"))
+        await payments.attempts.move(tx, (another, Declined("card_declined")))
         assert await guard.paused_until(tx, shop_id=account.shop_id) is None, "who ended it is not overruled"
         assert await facts(tx) == 1
 
@@ -132,7 +132,10 @@ async def test_money_is_no_decline(database: Database) -> None:
         for _ in range(guard.MOST_OF_CONTACT + 1):
             payment = await tried(tx, account)
             await payments.record(
-                tx, payment, payments.PaymentEventKind.CHARGED, 100, reference=str(payment.id), actor="stripe"
+                tx,
+                payments.Happened(
+                    payment, payments.PaymentEventKind.CHARGED, 100, reference=str(payment.id), actor="stripe"
+                ),
             )
         assert await tx.value("SELECT count(*) FROM payments.decline") == 0
 

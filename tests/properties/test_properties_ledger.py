@@ -887,7 +887,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def pay(self, hold_id: UUID) -> None:
         """Moves no unit."""
         buyer = self.model.promises[hold_id].request.buyer
-        self.do(lambda tx: stock.paid(tx, shop_id=self.shop, hold_id=hold_id, buyer=buyer))
+        self.do(lambda tx: stock.paid(tx, shop_id=self.shop, hold_ids=[hold_id], buyers=[buyer]))
 
     @rule(hold_id=ids)
     def release(self, hold_id: UUID) -> None:

@@ -93,7 +93,7 @@ async def pay(db: Database, request: stock.Request) -> bool:
                 [answer] = await stock.reserve(tx, [plain])
             got = isinstance(answer, stock.Held) and request.id in await stock.confirm(tx, [request.id])
         if got:
-            await stock.paid(tx, shop_id=SHOP, hold_id=request.id, buyer=request.buyer)
+            await stock.paid(tx, shop_id=SHOP, hold_ids=[request.id], buyers=[request.buyer])
         return got
 
 

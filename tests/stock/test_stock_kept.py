@@ -56,7 +56,7 @@ async def evening(ledger: Ledger) -> Evening:
     await ledger.receive(HANFU, 100)
     made = Evening(ledger, await ledger.show(SHOW, {HANFU: 100}))
     async with ledger.db.transaction() as tx:
-        await stock.paid(tx, shop_id=SHOP, hold_id=None, buyer=made.known)
+        await stock.paid(tx, shop_id=SHOP, hold_ids=[], buyers=[made.known])
     return made
 
 

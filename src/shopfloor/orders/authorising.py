@@ -60,7 +60,7 @@ async def take(
     assert reserved is not None, "it was just written"
     owed = due(found)
     fits = owed is not None and owed.amount == outcome.amount and not payment.state.is_over
-    await payments.attempts.move(tx, payment, outcome)
+    await payments.attempts.move(tx, (payment, outcome))
     if not fits or not await _units(tx, found):
         await payments.authorisations.ask_void(tx, reserved, actor=_OURS)
         if not fits:
@@ -68,7 +68,7 @@ async def take(
         lines = await queries.lines(tx, order_id=found.id)
         return await fall(tx, found, lines, by=Party.SYSTEM, why=Why.SOLD_OUT, note="", actor=_OURS)
     # Its units count as unpaid no longer: what is reserved is as good while it lasts.
-    await stock.paid(tx, shop_id=found.shop_id, hold_id=found.hold_id, buyer=found.buyer)
+    await stock.paid(tx, shop_id=found.shop_id, hold_ids=[found.hold_id], buyers=[found.buyer])
     settled = await settle(tx, order_id=found.id)
     await outbox.record(
         tx,

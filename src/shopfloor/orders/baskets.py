@@ -267,7 +267,7 @@ async def gather(
     others = [each for each in roots if each != root]
     await stock.extend(tx, roots, hold_seconds=keeping.PAYMENT_SECONDS, into=root)
     for each in others:
-        await purchases.claimed(tx, hold_id=each)
+        await purchases.claimed(tx, each)
     in_order = [kept[root], *(kept[each] for each in others)]
     items, bundles = goods_of(in_order)
     await basket_queries.join(

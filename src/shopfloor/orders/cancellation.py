@@ -105,11 +105,13 @@ async def _keep_deposit(tx: Tx, found: Order, kept_minor: int, *, actor: str) ->
     payment = (await payments.payments_for(tx, subject_id=found.id))[0]
     await payments.record(
         tx,
-        payment,
-        payments.PaymentEventKind.DEPOSIT_KEPT,
-        kept_minor,
-        reference=f"{found.id}/kept",
-        actor=actor,
+        payments.Happened(
+            payment,
+            payments.PaymentEventKind.DEPOSIT_KEPT,
+            kept_minor,
+            reference=f"{found.id}/kept",
+            actor=actor,
+        ),
     )
 
 

@@ -22,9 +22,9 @@ async def send_due(
     """Have captured or let go what was decided; returns how many were tried.  No transaction is open meanwhile."""
     async with db.transaction() as tx:
         waiting = await payments.authorisations.take_due(tx, limit=limit)
-        found = [await payments.payment(tx, payment_id=each.payment_id) for each in waiting]
-    for wanted, payment in zip(waiting, found, strict=True):
-        assert payment is not None, "by foreign key"
+        found = await payments.payments_by_id(tx, *(each.payment_id for each in waiting))
+    for wanted in waiting:
+        payment = found[wanted.payment_id]
         try:
             await _send(db, await payment_providers.of_shop(providers, wanted.shop_id), wanted, payment)
         except payment_providers.ProviderAway as refusal:

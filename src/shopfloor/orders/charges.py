@@ -11,7 +11,7 @@ from shopfloor.orders import queries, sweep_queries
 from shopfloor.orders.cancellation import fall
 from shopfloor.orders.checkout_form import payment_deadline
 from shopfloor.orders.events import OrderPaid, OrderReinstated, PaymentLapsed
-from shopfloor.orders.lifecycle import fact_lines, lock, note_arrivals, number_of, secure, settle
+from shopfloor.orders.lifecycle import fact_lines, lock, note_arrivals, number_of, secure, settle, settle_all
 from shopfloor.orders.models import Due, Order, OrderLine, Party, Status, Why
 from shopfloor.orders.refunds import grant, let_go
 from shopfloor.orders.refusals import AlreadyPaid, KeyReused, WrongAmount, WrongCurrency
@@ -39,8 +39,9 @@ async def mark_paid(
     """
     found, _ = await lock(tx, shop_id=shop_id, order_id=order_id)
     if key is not None:
-        known = await payments.known_charge(tx, shop_id=shop_id, provider_name=BY_HAND, reference=key)
-        if known is not None:
+        charges = await payments.known_charges(tx, shop_id=shop_id, provider_name=BY_HAND, references=[key])
+        if key in charges:
+            known = charges[key]
             if known.subject_id != order_id or known.amount_minor != amount.minor:
                 raise KeyReused(key=key)
             return found
@@ -82,8 +83,7 @@ async def take_charge(
             given_minor=amount.minor,
             currency=found.currency,
         )
-    await payments.record(
-        tx,
+    charge = payments.Happened(
         payment,
         payments.PaymentEventKind.CHARGED,
         amount.minor,
@@ -91,18 +91,45 @@ async def take_charge(
         actor=actor,
         note=note,
     )
-    fresh = await settle(tx, order_id=found.id)
+    [fresh] = await take_charges(tx, [charge], shop_id=found.shop_id)
     if fresh.authorised_minor and unpaid(fresh) is None:
         # What is reserved beside money that has come pays for nothing.
         for reserved in await payments.authorisations.live(tx, subject_id=found.id):
             await payments.authorisations.ask_void(tx, reserved, actor=_OURS)
+    if is_ordinary(found):
+        return fresh
     lines = await queries.lines(tx, order_id=found.id)
-    await tell_paid(tx, fresh, lines, purpose=payment.purpose, amount_minor=amount.minor)
     if found.status is Status.CANCELLED:
         return await _paid_late(tx, fresh, lines)
-    if not found.secured and found.policy is stock.HoldPolicy.FIRST_PAID:
-        return await _first_paid(tx, fresh, lines)
-    return fresh
+    return await _first_paid(tx, fresh, lines)
+
+
+def is_ordinary(found: Order) -> bool:
+    """It stands and has its units: money for it has no consequences but that it is paid."""
+    takes_units = not found.secured and found.policy is stock.HoldPolicy.FIRST_PAID
+    return found.status is not Status.CANCELLED and not takes_units
+
+
+async def take_charges(tx: Tx, charges: Sequence[payments.Happened], *, shop_id: int) -> list[Order]:
+    """Book charges on locked orders, one each, that they are due, and tell of them."""
+    await payments.record(tx, *charges)
+    order_ids = [each.payment.subject_id for each in charges]
+    fresh = await settle_all(tx, order_ids=order_ids)
+    lines = await queries.lines_of(tx, order_ids=order_ids)
+    await tell_all_paid(
+        tx,
+        [
+            (
+                fresh[each.payment.subject_id],
+                lines[each.payment.subject_id],
+                each.payment.purpose,
+                each.amount_minor,
+            )
+            for each in charges
+        ],
+        shop_id=shop_id,
+    )
+    return [fresh[each] for each in order_ids]
 
 
 async def take_capture(
@@ -113,7 +140,10 @@ async def take_capture(
     """
     await payments.authorisations.end(tx, payment_id=payment.id, how="captured")
     await payments.record(
-        tx, payment, payments.PaymentEventKind.CHARGED, amount.minor, reference=reference, actor=actor
+        tx,
+        payments.Happened(
+            payment, payments.PaymentEventKind.CHARGED, amount.minor, reference=reference, actor=actor
+        ),
     )
     fresh = await settle(tx, order_id=found.id)
     lines = await queries.lines(tx, order_id=found.id)
@@ -168,24 +198,37 @@ def given_up(lines: Sequence[OrderLine]) -> list[int]:
 async def tell_paid(
     tx: Tx, found: Order, lines: Sequence[OrderLine], *, purpose: str, amount_minor: int
 ) -> None:
-    await stock.paid(tx, shop_id=found.shop_id, hold_id=found.hold_id, buyer=found.buyer)
-    shares, shipping = allot(amount_minor, lines, shipping_minor=found.shipping_minor)
-    await outbox.record(
+    await tell_all_paid(tx, [(found, lines, purpose, amount_minor)], shop_id=found.shop_id)
+
+
+async def tell_all_paid(
+    tx: Tx, paid: Sequence[tuple[Order, Sequence[OrderLine], str, int]], *, shop_id: int
+) -> None:
+    """Orders with their lines, what was paid for, and how much."""
+    await stock.paid(
         tx,
-        OrderPaid(
-            shop_id=found.shop_id,
-            order_id=found.id,
-            number=number_of(found),
-            buyer=found.buyer,
-            show_id=found.show_id,
-            host_id=found.host_id,
-            purpose=purpose,
-            paid_in_full=found.charged_minor >= found.total_minor,
-            currency=found.currency,
-            amount_minor=amount_minor,
-            shipping_minor=shipping,
-            lines=fact_lines(lines, shares),
-        ),
+        shop_id=shop_id,
+        hold_ids=[found.hold_id for found, *_ in paid],
+        buyers=[found.buyer for found, *_ in paid],
+    )
+    await outbox.record_all(tx, [_paid(*each) for each in paid])
+
+
+def _paid(found: Order, lines: Sequence[OrderLine], purpose: str, amount_minor: int) -> OrderPaid:
+    shares, shipping = allot(amount_minor, lines, shipping_minor=found.shipping_minor)
+    return OrderPaid(
+        shop_id=found.shop_id,
+        order_id=found.id,
+        number=number_of(found),
+        buyer=found.buyer,
+        show_id=found.show_id,
+        host_id=found.host_id,
+        purpose=purpose,
+        paid_in_full=found.charged_minor >= found.total_minor,
+        currency=found.currency,
+        amount_minor=amount_minor,
+        shipping_minor=shipping,
+        lines=fact_lines(lines, shares),
     )
 
 

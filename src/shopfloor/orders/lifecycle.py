@@ -4,7 +4,7 @@ Every verb locks the order first and the ledger after it, and ends in `settle`, 
 sums and statuses.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from uuid import UUID
@@ -16,39 +16,60 @@ from shopfloor.orders import money_queries, queries
 from shopfloor.orders.events import FactLine
 from shopfloor.orders.models import Order, OrderLine
 from shopfloor.orders.refusals import OrderClosed, OrderNotFound
-from shopfloor.orders.statuses import derive
+from shopfloor.orders.statuses import Statuses, derive
 
 _REHOLD_SECONDS = 120
 
 
-async def lock(tx: Tx, *, shop_id: int, order_id: UUID) -> tuple[Order, list[OrderLine]]:
+Locked = tuple[Order, list[OrderLine]]
+
+
+async def lock(tx: Tx, *, shop_id: int, order_id: UUID) -> Locked:
     """The order as it is, and nobody else changes it before this transaction ends.  Raises OrderNotFound."""
-    if not await queries.lock_order(tx, shop_id=shop_id, order_id=order_id):
+    found = await lock_all(tx, shop_id=shop_id, order_ids=[order_id])
+    if order_id not in found:
         raise OrderNotFound(order_id=str(order_id))
-    return await _reload(tx, order_id), await queries.lines(tx, order_id=order_id)
+    return found[order_id]
+
+
+async def lock_all(tx: Tx, *, shop_id: int, order_ids: Sequence[UUID]) -> dict[UUID, Locked]:
+    """Those of these orders that the shop has, as `lock` gives them."""
+    found = await queries.lock_orders(tx, shop_id=shop_id, order_ids=order_ids)
+    if not found:
+        return {}
+    # A statement of their own: whoever had the lock before may have changed them.
+    lines = await queries.lines_of(tx, order_ids=list(found))
+    return {order_id: (each, lines[order_id]) for order_id, each in found.items()}
 
 
 async def settle(tx: Tx, *, order_id: UUID) -> Order:
     """Sums from payment events, statuses from `derive`; the only writer of both."""
-    await money_queries.recompute_money(tx, order_id=order_id, at=now())
-    fresh = await _reload(tx, order_id)
-    named = derive(fresh, await queries.lines(tx, order_id=order_id))
-    if (named.status, named.payment, named.fulfilment) == (
-        fresh.status, fresh.payment_status, fresh.fulfilment_status,
-    ):  # fmt: skip
-        return fresh
-    await queries.save_statuses(
-        tx, order_id=order_id, status=named.status, payment=named.payment, fulfilment=named.fulfilment
-    )
-    return replace(
-        fresh, status=named.status, payment_status=named.payment, fulfilment_status=named.fulfilment
-    )
+    return (await settle_all(tx, order_ids=[order_id]))[order_id]
 
 
-async def _reload(tx: Tx, order_id: UUID) -> Order:
-    found = await queries.order(tx, order_id=order_id)
-    assert found is not None, "it is locked"
-    return found
+async def settle_all(tx: Tx, *, order_ids: Sequence[UUID]) -> dict[UUID, Order]:
+    """`settle`, of several locked orders."""
+    fresh = await money_queries.recompute_money(tx, order_ids=order_ids, at=now())
+    return await name_all(tx, fresh, await queries.lines_of(tx, order_ids=order_ids))
+
+
+async def name_all(
+    tx: Tx, fresh: Sequence[Order], lines: Mapping[UUID, Sequence[OrderLine]]
+) -> dict[UUID, Order]:
+    """Write the statuses of locked orders whose sums are right, where they are others than before."""
+    settled: dict[UUID, Order] = {}
+    changed: dict[UUID, Statuses] = {}
+    for each in fresh:
+        named = derive(each, lines[each.id])
+        now_named = replace(
+            each, status=named.status, payment_status=named.payment, fulfilment_status=named.fulfilment
+        )
+        if now_named != each:
+            changed[each.id] = named
+        settled[each.id] = now_named
+    if changed:
+        await queries.save_statuses(tx, changed)
+    return settled
 
 
 def fact_lines(lines: Sequence[OrderLine], amounts: Sequence[int] | None = None) -> list[FactLine]:

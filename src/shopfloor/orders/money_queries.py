@@ -5,40 +5,52 @@ from datetime import datetime
 from uuid import UUID
 
 from shopfloor.kernel.database import Tx
+from shopfloor.orders.models import Order
 
 
-async def recompute_money(tx: Tx, *, order_id: UUID, at: datetime) -> None:
-    """The sums on the order are what its payment events say, without what edits gave back, and `paid_at` when they first
-    covered it.
+async def recompute_money(tx: Tx, *, order_ids: Sequence[UUID], at: datetime) -> list[Order]:
+    """The sums on locked orders are what their payment events say, without what edits gave back, and `paid_at` when they
+    first covered it.
     """
-    await tx.run(
+    return await tx.every(
+        Order,
         """
         UPDATE orders.orders o
            SET charged_minor = s.charged - s.edited, refund_granted_minor = s.granted, refunded_minor = s.refunded,
                edited_minor = s.edited, edit_owed_minor = s.edited - s.edit_sent,
                disputed_minor = coalesce((SELECT greatest(0, sum(amount_minor)) FROM disputes.v_withdrawn
-                                           WHERE subject_id = %(order_id)s), 0),
+                                           WHERE subject_id = o.id), 0),
                authorised_minor = coalesce((SELECT sum(amount_minor) FROM payments.v_authorisation
-                                             WHERE subject_id = %(order_id)s AND ended IS NULL), 0),
+                                             WHERE subject_id = o.id AND ended IS NULL), 0),
                paid_at = CASE WHEN o.paid_at IS NULL AND s.any AND s.charged - s.edited >= o.total_minor THEN %(at)s
                               ELSE o.paid_at END
-          FROM (SELECT coalesce(sum(e.amount_minor) FILTER (WHERE kind = 'charged'), 0) AS charged,
+          FROM unnest(%(order_ids)s::uuid[]) AS w (wanted)
+         CROSS JOIN LATERAL (
+                SELECT coalesce(sum(e.amount_minor) FILTER (WHERE kind = 'charged'), 0) AS charged,
                        coalesce(sum(e.amount_minor) FILTER (WHERE kind = 'refund_granted' AND r.refund IS NULL), 0)
                          AS granted,
                        coalesce(sum(e.amount_minor) FILTER (WHERE kind = 'refunded' AND r.refund IS NULL), 0) AS refunded,
                        coalesce(sum(e.amount_minor) FILTER (WHERE kind = 'refunded' AND r.refund IS NOT NULL), 0)
                          AS edit_sent,
                        (SELECT coalesce(sum(amount_minor), 0) FROM orders.edit_refund
-                         WHERE order_id = %(order_id)s) AS edited,
+                         WHERE order_id = w.wanted) AS edited,
                        coalesce(bool_or(kind = 'charged'), false) AS any
                   FROM payments.v_event e
                   LEFT JOIN orders.edit_refund r ON e.kind IN ('refund_granted', 'refunded')
                                                 AND r.order_id = e.subject_id
                                                 AND r.refund::text = split_part(e.reference, '/', 1)
-                 WHERE e.subject_id = %(order_id)s) s
-         WHERE o.id = %(order_id)s
+                 WHERE e.subject_id = w.wanted) s
+         WHERE o.id = w.wanted
+        RETURNING id, shop_id, number, checkout_id, hold_id, buyer, policy, offer_id, show_id, pool_id, host_id, host_name,
+                  show_ms, contact_name, contact_phone, contact_email, delivery, address, provider, method, note,
+                  locale, currency, goods_minor, shipping_minor, total_minor, first_minor, charged_minor,
+                  refund_granted_minor, refunded_minor, status, payment_status, fulfilment_status, secured,
+                  form_hash, key, tracking, cancelled_by, cancel_why, cancel_note, payment_due_at, balance_due_at,
+                  created_at, placed_at, paid_at, shipped_at, delivered_at, cancelled_at, tax_minor,
+                  shipping_name, calculation, joins_order_id, disputed_minor, authorised_minor, return_terms, edited_minor,
+                  edit_owed_minor, waived_minor, edits
         """,
-        order_id=order_id,
+        order_ids=list(order_ids),
         at=at,
     )
 

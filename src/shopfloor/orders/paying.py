@@ -5,6 +5,7 @@ No transaction is open while a provider is asked, and what it says is applied by
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from shopfloor.kernel import logs
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.values import now
-from shopfloor.orders import authorising, capturing, disputed, lifecycle, queries, refunds
+from shopfloor.orders import authorising, capturing, disputed, letters, lifecycle, queries, refunds
 from shopfloor.orders.checkout_form import PAY_ONLINE_WITHIN, contact_keys, payment_deadline
 from shopfloor.orders.models import Due, Order, Status
 from shopfloor.orders.refusals import AlreadyPaid, OrderNotFound
@@ -88,7 +89,7 @@ async def begin(
     outcome = await payments.start(providers, payment, label=label_of(found.id), payer=payer)
     async with db.transaction() as tx:
         await apply_report(tx, payment=payment, outcome=outcome)
-        return await payments.attempts.lock(tx, payment_id=payment.id)
+        return (await payments.attempts.lock(tx, payment.id))[payment.id]
 
 
 async def _by_hand(tx: Tx, found: Order, owed: Due, *, method: str) -> payments.Payment:
@@ -97,9 +98,11 @@ async def _by_hand(tx: Tx, found: Order, owed: Due, *, method: str) -> payments.
         rules = await policies.shop_terms(tx, shop_id=found.shop_id)
         until = payment_deadline(found.placed_at, rules, method=method)
         if found.secured:
-            soon = await stock.unpaid_until(
-                tx, shop_id=found.shop_id, hold_id=found.hold_id, at=found.placed_at
-            )
+            soon = (
+                await stock.unpaid_until(
+                    tx, shop_id=found.shop_id, hold_ids=[found.hold_id], at=found.placed_at
+                )
+            ).get(found.hold_id)
             if soon is not None:
                 # Cash is paid with the goods in hand: it has the time that a transfer has.
                 until = (
@@ -170,7 +173,7 @@ async def look(
     async with db.transaction() as tx:
         if outcome is not None:
             await apply_report(tx, payment=payment, outcome=outcome)
-        return await payments.attempts.lock(tx, payment_id=payment.id)
+        return (await payments.attempts.lock(tx, payment.id))[payment.id]
 
 
 def _is_over(order: Order, payment: payments.Payment) -> bool:
@@ -211,7 +214,7 @@ async def _close(
     outcome = await payments.close(providers, payment, label=label_of(order.id))
     async with db.transaction() as tx:
         await apply_report(tx, payment=payment, outcome=outcome)
-        return (await payments.attempts.lock(tx, payment_id=payment.id)).state.is_over
+        return (await payments.attempts.lock(tx, payment.id))[payment.id].state.is_over
 
 
 async def poll(
@@ -253,18 +256,13 @@ async def work_inbox(db: Database, providers: payment_providers.Source, *, limit
     What fails is tried again later and shown in the console; what was applied before changes nothing.
     """
     async with db.transaction() as tx:
-        letters = await payments.inbox.take_due(tx, limit=limit)
-    for letter in letters:
-        try:
-            said = await _read(db, await providers(letter.shop_id), letter)
-            async with db.transaction() as tx:
-                await payments.inbox.done(tx, letter_id=letter.id, said=said)
-        except Exception as problem:  # noqa: BLE001 -- one message that breaks must not keep others from theirs
-            code = problem.code if isinstance(problem, Refusal) else type(problem).__name__
-            _log.warning("orders.message_not_applied", letter_id=str(letter.id), code=code)
-            async with db.transaction() as tx:
-                await payments.inbox.failed(tx, letter_id=letter.id, said=code)
-    return len(letters)
+        due = await payments.inbox.take_due(tx, limit=limit)
+    by_shop: dict[int, list[payments.inbox.Letter]] = {}
+    for letter in due:
+        by_shop.setdefault(letter.shop_id, []).append(letter)
+    for mine in by_shop.values():
+        await letters.work_off(db, providers, mine, partial(_read, db))
+    return len(due)
 
 
 async def _read(db: Database, providers: payment_providers.Providers, letter: payments.inbox.Letter) -> str:
@@ -298,12 +296,8 @@ async def _about_attempt(
     outcome: payment_providers.Outcome | None,
 ) -> str:
     async with db.transaction() as tx:
-        payment = await payments.payment(tx, payment_id=attempt_id)
-        is_ours = payment is not None and (payment.shop_id, payment.connection_id) == (
-            letter.shop_id,
-            letter.connection_id,
-        )
-        if payment is None or not is_ours:
+        payment = (await payments.payments_by_id(tx, attempt_id)).get(attempt_id)
+        if payment is None or not letters.is_about(letter, payment):
             if isinstance(outcome, payment_providers.Charged):
                 account = await payments.connections.connection(
                     tx, shop_id=letter.shop_id, connection_id=letter.connection_id
@@ -317,7 +311,7 @@ async def _about_attempt(
         return (await look(db, providers, payment=payment)).state
     async with db.transaction() as tx:
         await apply_report(tx, payment=payment, outcome=outcome)
-        return (await payments.attempts.lock(tx, payment_id=payment.id)).state
+        return (await payments.attempts.lock(tx, payment.id))[payment.id].state
 
 
 async def numbers(tx: Tx, *, shop_id: int, order_ids: Sequence[UUID]) -> dict[UUID, int]:

@@ -41,12 +41,14 @@ async def finalise(
     if isinstance(outcome, payment_providers.Declined):
         await payments.record(
             tx,
-            payment,
-            payments.PaymentEventKind.FAILED,
-            payment.amount_minor,
-            reference=str(payment.id),
-            actor=payment.provider,
-            note=outcome.reason,
+            payments.Happened(
+                payment,
+                payments.PaymentEventKind.FAILED,
+                payment.amount_minor,
+                reference=str(payment.id),
+                actor=payment.provider,
+                note=outcome.reason,
+            ),
         )
         await queries.mark_cancelled(
             tx, order_id=order.id, at=now(), by=Party.SYSTEM, why=Why.DECLINED, note=outcome.reason[:1000]
@@ -70,11 +72,13 @@ async def _place(
     rules = terms or await policies.shop_terms(tx, shop_id=order.shop_id)
     soon = None
     if not is_charged:
-        soon = await stock.unpaid_until(tx, shop_id=order.shop_id, hold_id=order.hold_id, at=at)
+        soon = (await stock.unpaid_until(tx, shop_id=order.shop_id, hold_ids=[order.hold_id], at=at)).get(
+            order.hold_id
+        )
     needs_units = order.policy is not stock.HoldPolicy.FIRST_PAID or is_charged
     secured = needs_units and await lifecycle.secure(tx, order, lines)
     if needs_units and not secured and not is_charged:
-        await payments.attempts.move(tx, payment, outcome)
+        await payments.attempts.move(tx, (payment, outcome))
         await queries.mark_cancelled(
             tx, order_id=order.id, at=now(), by=Party.SYSTEM, why=Why.SOLD_OUT, note=""
         )
@@ -89,18 +93,20 @@ async def _place(
         await lifecycle.note_arrivals(tx, order, lines)
     placed = await lifecycle.settle(tx, order_id=order.id)
     await _tell_placed(tx, placed, lines)
-    await purchases.claimed(tx, hold_id=order.hold_id)
+    await purchases.claimed(tx, order.hold_id)
     if is_online(payment) and not is_charged:
-        await payments.attempts.move(tx, payment, outcome)
+        await payments.attempts.move(tx, (payment, outcome))
     if isinstance(outcome, payment_providers.Charged):
         _same_amount(outcome, payment)
         await payments.record(
             tx,
-            payment,
-            payments.PaymentEventKind.CHARGED,
-            outcome.amount.minor,
-            reference=outcome.reference,
-            actor=payment.provider,
+            payments.Happened(
+                payment,
+                payments.PaymentEventKind.CHARGED,
+                outcome.amount.minor,
+                reference=outcome.reference,
+                actor=payment.provider,
+            ),
         )
         placed = await lifecycle.settle(tx, order_id=order.id)
         await charges.tell_paid(tx, placed, lines, purpose=payment.purpose, amount_minor=payment.amount_minor)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final, LiteralString
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
@@ -13,6 +13,7 @@ from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
 from shopfloor.orders.checkout_queries import CheckoutRow
 from shopfloor.orders.models import Bundle, Order, OrderLine
+from shopfloor.orders.statuses import Statuses
 
 # ── orders ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -155,20 +156,7 @@ async def insert_lines(tx: Tx, rows: Sequence[Mapping[str, object]]) -> None:
     )
 
 
-async def lock_order(tx: Tx, *, shop_id: int, order_id: UUID) -> bool:
-    """False when this shop has no such order.  Whoever changes an order takes this lock first, stock after it."""
-    found = await tx.value(
-        "SELECT 1 FROM orders.orders WHERE id = %(order_id)s AND shop_id = %(shop_id)s FOR UPDATE",
-        order_id=order_id,
-        shop_id=shop_id,
-    )
-    return found is not None
-
-
-async def order(tx: Tx, *, order_id: UUID) -> Order | None:
-    return await tx.first(
-        Order,
-        """
+_ORDER: Final[LiteralString] = """
         SELECT id, shop_id, number, checkout_id, hold_id, buyer, policy, offer_id, show_id, pool_id, host_id, host_name,
                show_ms, contact_name, contact_phone, contact_email, delivery, address, provider, method, note,
                locale, currency, goods_minor, shipping_minor, total_minor, first_minor, charged_minor,
@@ -177,24 +165,57 @@ async def order(tx: Tx, *, order_id: UUID) -> Order | None:
                created_at, placed_at, paid_at, shipped_at, delivered_at, cancelled_at, tax_minor,
                shipping_name, calculation, joins_order_id, disputed_minor, authorised_minor, return_terms, edited_minor,
                edit_owed_minor, waived_minor, edits
-          FROM orders.orders WHERE id = %(order_id)s
+          FROM orders.orders
+"""
+
+
+async def lock_orders(tx: Tx, *, shop_id: int, order_ids: Sequence[UUID]) -> dict[UUID, Order]:
+    """Those of them that this shop has.  Whoever changes orders takes these locks first, stock after them."""
+    found = await tx.every(
+        Order,
+        _ORDER
+        + """
+         WHERE id = ANY(%(order_ids)s::uuid[]) AND shop_id = %(shop_id)s ORDER BY id FOR UPDATE
+        """,
+        order_ids=list(order_ids),
+        shop_id=shop_id,
+    )
+    return {each.id: each for each in found}
+
+
+async def order(tx: Tx, *, order_id: UUID) -> Order | None:
+    return await tx.first(
+        Order,
+        _ORDER
+        + """
+         WHERE id = %(order_id)s
         """,
         order_id=order_id,
     )
 
 
 async def lines(tx: Tx, *, order_id: UUID) -> list[OrderLine]:
-    return await tx.every(
+    return (await lines_of(tx, order_ids=[order_id]))[order_id]
+
+
+async def lines_of(tx: Tx, *, order_ids: Sequence[UUID]) -> dict[UUID, list[OrderLine]]:
+    """Of each of these orders, those that were not taken out, as they are written."""
+    found = await tx.every(
         OrderLine,
         """
         SELECT id, order_id, position, variant_id, product_id, offer_id, title, sku, options, picture_sha, quantity,
                unit_price_minor, amount_minor, first_minor, ready_on, ready_at, delayed_to, delay_accepted,
                shipped_quantity, returned_quantity, bundle_id, discount_minor, tax_minor, tax_included,
                cancelled_quantity
-          FROM orders.line WHERE order_id = %(order_id)s AND removed_at IS NULL ORDER BY position
+          FROM orders.line WHERE order_id = ANY(%(order_ids)s::uuid[]) AND removed_at IS NULL
+         ORDER BY order_id, position
         """,
-        order_id=order_id,
+        order_ids=list(order_ids),
     )
+    by_order: dict[UUID, list[OrderLine]] = {order_id: [] for order_id in order_ids}
+    for each in found:
+        by_order[each.order_id].append(each)
+    return by_order
 
 
 async def mark_placed(
@@ -308,17 +329,19 @@ async def add_returned(tx: Tx, *, line_id: int, quantity: int) -> None:
     )
 
 
-async def save_statuses(tx: Tx, *, order_id: UUID, status: str, payment: str, fulfilment: str) -> None:
+async def save_statuses(tx: Tx, named: Mapping[UUID, Statuses]) -> None:
     await tx.run(
         """
-        UPDATE orders.orders
-           SET status = %(status)s, payment_status = %(payment)s, fulfilment_status = %(fulfilment)s
-         WHERE id = %(order_id)s
+        UPDATE orders.orders AS o
+           SET status = n.status, payment_status = n.payment, fulfilment_status = n.fulfilment
+          FROM unnest(%(ids)s::uuid[], %(status)s::text[], %(payment)s::text[], %(fulfilment)s::text[])
+               AS n (named, status, payment, fulfilment)
+         WHERE o.id = n.named
         """,
-        order_id=order_id,
-        status=status,
-        payment=payment,
-        fulfilment=fulfilment,
+        ids=list(named),
+        status=[each.status for each in named.values()],
+        payment=[each.payment for each in named.values()],
+        fulfilment=[each.fulfilment for each in named.values()],
     )
 
 

@@ -169,7 +169,10 @@ async def let_go(tx: Tx, found: Order, parts: Sequence[int], *, refund_id: UUID,
         method=LET_GO,
     )
     await payments.record(
-        tx, booked, payments.PaymentEventKind.CHARGED, amount, reference=f"{LET_GO}/{refund_id}", actor=actor
+        tx,
+        payments.Happened(
+            booked, payments.PaymentEventKind.CHARGED, amount, reference=f"{LET_GO}/{refund_id}", actor=actor
+        ),
     )
     fresh = await settle(tx, order_id=found.id)
     await _name_parts(tx, fresh, amount, parts, refund_id=refund_id)
@@ -473,9 +476,9 @@ async def send_due(
     """Send what is granted and was not sent yet, and ask about what was only accepted; returns how many were tried."""
     async with db.transaction() as tx:
         waiting = await payments.refunds.take_due(tx, limit=limit)
-        found = [await payments.payment(tx, payment_id=each.payment_id) for each in waiting]
-    for due, payment in zip(waiting, found, strict=True):
-        assert payment is not None, "by foreign key"
+        found = await payments.payments_by_id(tx, *(each.payment_id for each in waiting))
+    for due in waiting:
+        payment = found[due.payment_id]
         try:
             await _send_part(
                 db,
@@ -506,12 +509,13 @@ async def hear(
     """
     async with db.transaction() as tx:
         known = [
-            (each, await payments.payment(tx, payment_id=each.payment_id))
+            each
             for each in await payments.refunds.of_refund(tx, shop_id=shop_id, refund_id=refund_id)
             if payment_id is None or each.payment_id == payment_id
         ]
-    for each, payment in known:
-        assert payment is not None, "by foreign key"
+        found = await payments.payments_by_id(tx, *(each.payment_id for each in known))
+    for each in known:
+        payment = found[each.payment_id]
         told = outcome or await _asked(db, providers, payment, each)
         if told is not None:
             await _report(db, payment, each, told, asked=outcome is None)

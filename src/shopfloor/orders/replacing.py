@@ -93,12 +93,14 @@ async def replacement(
     await refunds.carry_over(tx, found, parts, refund_id=refund_id, note=note, actor=actor)
     await payments.record(
         tx,
-        payment,
-        payments.PaymentEventKind.CHARGED,
-        credit,
-        reference=f"{EXCHANGE}/{refund_id}",
-        actor=actor,
-        note=note,
+        payments.Happened(
+            payment,
+            payments.PaymentEventKind.CHARGED,
+            credit,
+            reference=f"{EXCHANGE}/{refund_id}",
+            actor=actor,
+            note=note,
+        ),
     )
     paid = await settle(tx, order_id=made)
     lines = await queries.lines(tx, order_id=made)

@@ -35,14 +35,14 @@ async def apply_report(
     `terms`: the shop's, where they have just been read.
     """
     order, lines = await lifecycle.lock(tx, shop_id=payment.shop_id, order_id=payment.subject_id)
-    payment = await payments.attempts.lock(tx, payment_id=payment.id)
+    payment = (await payments.attempts.lock(tx, payment.id))[payment.id]
     if isinstance(outcome, payment_providers.Charged):
         return await _charged(tx, order, lines, payment, outcome, actor=actor or payment.provider)
     if isinstance(outcome, payment_providers.Authorised):
         return await _authorised(tx, order, lines, payment, outcome, terms)
     if order.status is Status.DRAFT:
         return await finalise(tx, payment, outcome, terms=terms, locked=(order, lines))
-    if _only_reserves(payment):
+    if only_reserves(payment):
         if isinstance(outcome, payment_providers.Closed):
             return await authorising.lapse(tx, order, payment, reason=outcome.reason)
         if payment.state is payments.State.AUTHORISED:
@@ -51,19 +51,22 @@ async def apply_report(
     if isinstance(outcome, payment_providers.Declined) and not payment.state.is_over:
         await payments.record(
             tx,
-            payment,
-            payments.PaymentEventKind.FAILED,
-            payment.amount_minor,
-            reference=str(payment.id),
-            actor=actor or payment.provider,
-            note=outcome.reason,
+            payments.Happened(
+                payment,
+                payments.PaymentEventKind.FAILED,
+                payment.amount_minor,
+                reference=str(payment.id),
+                actor=actor or payment.provider,
+                note=outcome.reason,
+            ),
         )
         return order
-    await payments.attempts.move(tx, payment, outcome)
+    await payments.attempts.move(tx, (payment, outcome))
     return order
 
 
-def _only_reserves(payment: payments.Payment) -> bool:
+def only_reserves(payment: payments.Payment) -> bool:
+    """Its money is taken later, or not at all."""
     return payment.capture_later or payment.state is payments.State.AUTHORISED
 
 
@@ -78,7 +81,7 @@ async def _authorised(
     if order.status is Status.DRAFT:
         pending = payment_providers.Pending(outcome.reference)
         order = await finalise(tx, payment, pending, terms=terms, locked=(order, lines))
-        payment = await payments.attempts.lock(tx, payment_id=payment.id)
+        payment = (await payments.attempts.lock(tx, payment.id))[payment.id]
     if payment.state is payments.State.CAPTURED:
         # Said before it was taken, and heard after it.
         return order
@@ -94,15 +97,15 @@ async def _charged(
     *,
     actor: str,
 ) -> Order:
-    known = await payments.known_charge(
-        tx, shop_id=order.shop_id, provider_name=payment.provider, reference=outcome.reference
+    known = await payments.known_charges(
+        tx, shop_id=order.shop_id, provider_name=payment.provider, references=[outcome.reference]
     )
-    if known is not None:
+    if known:
         return order
     reserved = None
-    if _only_reserves(payment):
+    if only_reserves(payment):
         reserved = await payments.authorisations.of_payment(tx, payment_id=payment.id)
-    kind, expected = _misfit(order, payment, outcome.amount, reserved)
+    kind, expected = misfit(order, payment, outcome.amount, reserved)
     if kind is not None:
         await payments.differences.open_for(
             tx,
@@ -131,7 +134,7 @@ async def _charged(
     )
 
 
-def _misfit(
+def misfit(
     order: Order,
     payment: payments.Payment,
     amount: Money,

@@ -5,7 +5,7 @@ our own question.  `captured` is reached from every state and left by none.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -24,10 +24,10 @@ FIRST_LOOK: Final = timedelta(seconds=20)
 _LOOKS: Final = (20, 40, 60, 120, 240, 480, 900, 1800, 3600)
 
 
-async def lock(tx: Tx, *, payment_id: UUID) -> Payment:
-    """Whoever owns the subject has locked it before."""
-    found = await queries.lock_payment(tx, id=payment_id)
-    assert found is not None, "attempts are never deleted"
+async def lock(tx: Tx, *payment_ids: UUID) -> dict[UUID, Payment]:
+    """Whoever owns the subjects has locked all of them before."""
+    found = await queries.lock_payments(tx, ids=payment_ids)
+    assert len(found) == len(set(payment_ids)), "attempts are never deleted"
     return found
 
 
@@ -87,68 +87,90 @@ def action_of(payment: Payment) -> Action | None:
     return msgspec.convert(payment.action, Action)
 
 
-async def move(tx: Tx, payment: Payment, outcome: Outcome) -> None:
-    """Write down where a locked attempt stands.  Money is recorded as an event instead."""
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Where a locked attempt stands from now on."""
+
+    payment: Payment
+    state: State
+    reference: str = ""
+    action: dict[str, Any] | None = None
+    note: str = ""
+
+
+async def move(tx: Tx, *told: tuple[Payment, Outcome]) -> None:
+    """Write down where locked attempts stand, each named once.  Money is recorded as an event instead."""
+    await save(tx, [each for payment, outcome in told if (each := _move(payment, outcome)) is not None])
+
+
+def _move(payment: Payment, outcome: Outcome) -> Move | None:
     match outcome:
         case Action():
-            await _save(
-                tx,
-                payment,
-                State.ACTION_REQUIRED,
-                outcome.reference,
-                action=_plain(outcome),
-                note=outcome.declined,
-            )
+            plain: dict[str, Any] = msgspec.to_builtins(asdict(outcome))
+            return Move(payment, State.ACTION_REQUIRED, outcome.reference, plain, outcome.declined)
         case Pending():
-            await _save(tx, payment, State.PENDING, outcome.reference)
+            return Move(payment, State.PENDING, outcome.reference)
         case Authorised():
-            await _save(tx, payment, State.AUTHORISED, outcome.reference)
+            return Move(payment, State.AUTHORISED, outcome.reference)
         case Declined():
-            await end(tx, payment, State.DECLINED, note=outcome.reason)
+            return Move(payment, State.DECLINED, note=outcome.reason)
         case Closed():
-            await end(tx, payment, State.CLOSED, note=outcome.reason)
+            return Move(payment, State.CLOSED, note=outcome.reason)
         case _:
-            pass
-
-
-def _plain(action: Action) -> dict[str, Any]:
-    plain: dict[str, Any] = msgspec.to_builtins(asdict(action))
-    return plain
+            return None
 
 
 async def end(tx: Tx, payment: Payment, state: State, *, note: str = "") -> None:
     """Nothing more is asked about it."""
-    await _save(tx, payment, state, "", note=note)
+    await save(tx, [Move(payment, state, note=note)])
 
 
-async def _save(
-    tx: Tx,
-    payment: Payment,
-    state: State,
-    reference: str,
-    *,
-    action: dict[str, Any] | None = None,
-    note: str = "",
-) -> None:
-    if payment.state is State.CAPTURED or (payment.state.is_over and state is not State.CAPTURED):
-        # A late word about what is over changes nothing, unless it is money.
+async def save(tx: Tx, moves: Sequence[Move]) -> None:
+    """Each attempt once.  A late word about what is over changes nothing, unless it is money."""
+    news = [
+        replace(each, note=each.note[:500])
+        for each in moves
+        if each.payment.state is not State.CAPTURED
+        and (not each.payment.state.is_over or each.state is State.CAPTURED)
+    ]
+    if not news:
         return
-    note = note[:500]
-    await queries.save_state(
+    await queries.save_states(
         tx,
-        id=payment.id,
-        state=state,
-        reference=reference or payment.reference,
-        action=action,
-        note=note,
-        look_at=None if state.is_over else payment.look_at,
+        [
+            {
+                "id": each.payment.id,
+                "state": each.state,
+                "reference": each.reference or each.payment.reference,
+                "action": each.action,
+                "note": each.note,
+                "look_at": None if each.state.is_over else each.payment.look_at,
+            }
+            for each in news
+        ],
     )
-    if payment.is_online and (payment.state, payment.note) != (state, note):
-        await queries.insert_step(
-            tx, id=new_id(), shop_id=payment.shop_id, payment_id=payment.id, kind=state, note=note
+    steps = [
+        each
+        for each in news
+        if each.payment.is_online and (each.payment.state, each.payment.note) != (each.state, each.note)
+    ]
+    if steps:
+        await queries.insert_steps(
+            tx,
+            [
+                {
+                    "id": new_id(),
+                    "shop_id": each.payment.shop_id,
+                    "payment_id": each.payment.id,
+                    "kind": each.state,
+                    "note": each.note,
+                }
+                for each in steps
+            ],
         )
-        if state is State.DECLINED or (state is State.ACTION_REQUIRED and note):
-            await guard.declined(tx, payment)
+    for each in steps:
+        if each.state is State.DECLINED or (each.state is State.ACTION_REQUIRED and each.note):
+            await guard.declined(tx, each.payment)
 
 
 async def open_at_providers(tx: Tx, *, subject_id: UUID) -> list[Payment]:

@@ -1,5 +1,6 @@
 """What providers send: kept raw once, answered at once, worked off in the order in which it came."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -96,27 +97,28 @@ async def take_due(tx: Tx, *, at: datetime | None = None, limit: int = 100) -> l
         most=_MOST_TRIES,
         limit=limit,
     )
-    await tx.many(
-        "UPDATE payments.inbox SET tries = tries + 1, next_at = %(next_at)s WHERE id = %(id)s",
-        [
-            {"id": each.id, "next_at": at + timedelta(seconds=_PAUSES[min(each.tries, len(_PAUSES) - 1)])}
-            for each in due
-        ],
+    await tx.run(
+        """
+        UPDATE payments.inbox AS i SET tries = tries + 1, next_at = n.next_at
+          FROM unnest(%(ids)s::uuid[], %(next_at)s::timestamptz[]) AS n (id, next_at) WHERE i.id = n.id
+        """,
+        ids=[each.id for each in due],
+        next_at=[at + timedelta(seconds=_PAUSES[min(each.tries, len(_PAUSES) - 1)]) for each in due],
     )
     return due
 
 
-async def done(tx: Tx, *, letter_id: UUID, said: str = "") -> None:
+async def said(tx: Tx, told: Mapping[UUID, str], *, done: bool) -> None:
+    """What became of messages, by id; those that are not `done` come again."""
     await tx.run(
-        "UPDATE payments.inbox SET done_at = %(at)s, said = %(said)s WHERE id = %(id)s",
-        at=now(),
-        said=said[:300],
-        id=letter_id,
+        """
+        UPDATE payments.inbox AS i SET done_at = coalesce(%(at)s::timestamptz, i.done_at), said = t.said
+          FROM unnest(%(ids)s::uuid[], %(said)s::text[]) AS t (id, said) WHERE i.id = t.id
+        """,
+        at=now() if done else None,
+        ids=list(told),
+        said=[each[:300] for each in told.values()],
     )
-
-
-async def failed(tx: Tx, *, letter_id: UUID, said: str) -> None:
-    await tx.run("UPDATE payments.inbox SET said = %(said)s WHERE id = %(id)s", said=said[:300], id=letter_id)
 
 
 async def replay(tx: Tx, *, shop_id: int, letter_id: UUID | None = None) -> int:

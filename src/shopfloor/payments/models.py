@@ -142,6 +142,18 @@ class Payment:
 
 
 @dataclass(frozen=True, slots=True)
+class Happened:
+    """Something that happened to the money of an attempt; `reference` names the message of its provider."""
+
+    payment: Payment
+    kind: PaymentEventKind
+    amount_minor: int
+    reference: str
+    actor: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """What an attempt went through, beside money."""
 

@@ -1,11 +1,11 @@
 """SQL of payments.  One function, one statement; rows come back as the dataclass they fill."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
+import msgspec
+from psycopg.types.json import Json
 
 from shopfloor.kernel.database import Tx
 from shopfloor.payments.models import Payment, PaymentEvent, Step
@@ -61,42 +61,44 @@ async def payment(tx: Tx, *, id: UUID) -> Payment | None:  # noqa: A002 -- the c
     )
 
 
-async def lock_payment(tx: Tx, *, id: UUID) -> Payment | None:  # noqa: A002 -- the column's name
-    """As it is, and nobody else changes it before this transaction ends."""
-    return await tx.first(
+async def payments_by_id(tx: Tx, *, ids: Sequence[UUID]) -> dict[UUID, Payment]:
+    found = await tx.every(
         Payment,
         """
         SELECT id, shop_id, subject_id, purpose, provider, method, amount_minor, currency, connection_id, reference,
                state, action, note, return_url, expires_at, look_at, looks, capture_later
-          FROM payments.payment WHERE id = %(id)s FOR UPDATE
+          FROM payments.payment WHERE id = ANY(%(ids)s::uuid[])
         """,
-        id=id,
+        ids=list(ids),
     )
+    return {each.id: each for each in found}
 
 
-async def save_state(
-    tx: Tx,
-    *,
-    id: UUID,  # noqa: A002 -- the column's name
-    state: str,
-    reference: str,
-    action: dict[str, Any] | None,
-    note: str,
-    look_at: datetime | None,
-) -> None:
+async def lock_payments(tx: Tx, *, ids: Sequence[UUID]) -> dict[UUID, Payment]:
+    """As they are, and nobody else changes them before this transaction ends."""
+    found = await tx.every(
+        Payment,
+        """
+        SELECT id, shop_id, subject_id, purpose, provider, method, amount_minor, currency, connection_id, reference,
+               state, action, note, return_url, expires_at, look_at, looks, capture_later
+          FROM payments.payment WHERE id = ANY(%(ids)s::uuid[]) ORDER BY id FOR UPDATE
+        """,
+        ids=list(ids),
+    )
+    return {each.id: each for each in found}
+
+
+async def save_states(tx: Tx, rows: Sequence[Mapping[str, object]]) -> None:
+    """Of locked attempts: `id`, `state`, `reference`, `action`, `note`, `look_at`."""
     await tx.run(
         """
-        UPDATE payments.payment
-           SET state = %(state)s, reference = %(reference)s, action = %(action)s, note = %(note)s,
-               look_at = %(look_at)s
-         WHERE id = %(id)s
+        UPDATE payments.payment AS p
+           SET state = n.state, reference = n.reference, action = n.action, note = n.note, look_at = n.look_at
+          FROM jsonb_to_recordset(%(rows)s::jsonb)
+               AS n (id uuid, state text, reference text, action jsonb, note text, look_at timestamptz)
+         WHERE p.id = n.id
         """,
-        id=id,
-        state=state,
-        reference=reference,
-        action=None if action is None else Jsonb(action),
-        note=note,
-        look_at=look_at,
+        rows=Json(rows, dumps=msgspec.json.encode),
     )
 
 
@@ -126,17 +128,16 @@ async def to_look_at(tx: Tx, *, at: datetime, limit: int) -> list[Payment]:
     )
 
 
-async def insert_step(tx: Tx, *, id: UUID, shop_id: int, payment_id: UUID, kind: str, note: str) -> None:  # noqa: A002 -- the column's name
+async def insert_steps(tx: Tx, rows: Sequence[Mapping[str, object]]) -> None:
+    """`id`, `shop_id`, `payment_id`, `kind`, `note`."""
     await tx.run(
         """
         INSERT INTO payments.step (id, shop_id, payment_id, kind, note)
-        VALUES (%(id)s, %(shop_id)s, %(payment_id)s, %(kind)s, %(note)s)
+        SELECT id, shop_id, payment_id, kind, note
+          FROM jsonb_to_recordset(%(rows)s::jsonb)
+               AS n (id uuid, shop_id bigint, payment_id uuid, kind text, note text)
         """,
-        id=id,
-        shop_id=shop_id,
-        payment_id=payment_id,
-        kind=kind,
-        note=note,
+        rows=Json(rows, dumps=msgspec.json.encode),
     )
 
 
@@ -151,40 +152,21 @@ async def steps(tx: Tx, *, payment_ids: Sequence[UUID]) -> list[Step]:
     )
 
 
-async def insert_event(
-    tx: Tx,
-    *,
-    id: UUID,  # noqa: A002 -- the column's name
-    shop_id: int,
-    payment_id: UUID,
-    subject_id: UUID,
-    kind: str,
-    amount_minor: int,
-    provider: str,
-    reference: str,
-    note: str,
-    actor: str,
-) -> bool:
-    """False when the provider's message is known already."""
-    inserted = await tx.run(
+async def insert_events(tx: Tx, rows: Sequence[Mapping[str, object]]) -> set[UUID]:
+    """The ids of those that were not known already as messages of their provider."""
+    cursor = await tx.connection.execute(
         """
         INSERT INTO payments.event (id, shop_id, payment_id, subject_id, kind, amount_minor, provider, reference, note, actor)
-        VALUES (%(id)s, %(shop_id)s, %(payment_id)s, %(subject_id)s, %(kind)s, %(amount)s, %(provider)s, %(reference)s,
-                %(note)s, %(actor)s)
-        ON CONFLICT (shop_id, provider, kind, reference) DO NOTHING
+        SELECT id, shop_id, payment_id, subject_id, kind, amount_minor, provider, reference, note, actor
+          FROM jsonb_to_recordset(%(rows)s::jsonb)
+               AS n (id uuid, shop_id bigint, payment_id uuid, subject_id uuid, kind text, amount_minor bigint,
+                     provider text, reference text, note text, actor text)
+            ON CONFLICT (shop_id, provider, kind, reference) DO NOTHING
+        RETURNING id
         """,
-        id=id,
-        shop_id=shop_id,
-        payment_id=payment_id,
-        subject_id=subject_id,
-        kind=kind,
-        amount=amount_minor,
-        provider=provider,
-        reference=reference,
-        note=note,
-        actor=actor,
+        {"rows": Json(rows, dumps=msgspec.json.encode)},
     )
-    return inserted == 1
+    return {row[0] for row in await cursor.fetchall()}
 
 
 async def events(tx: Tx, *, subject_id: UUID) -> list[PaymentEvent]:
@@ -200,19 +182,22 @@ async def events(tx: Tx, *, subject_id: UUID) -> list[PaymentEvent]:
     )
 
 
-async def event_of(tx: Tx, *, shop_id: int, provider: str, kind: str, reference: str) -> PaymentEvent | None:
-    return await tx.first(
+async def events_named(
+    tx: Tx, *, shop_id: int, provider: str, kind: str, references: Sequence[str]
+) -> list[PaymentEvent]:
+    return await tx.every(
         PaymentEvent,
         """
         SELECT e.id, e.payment_id, e.subject_id, e.kind, p.purpose, e.amount_minor, e.provider, e.reference, e.note,
                e.actor, e.recorded_at
           FROM payments.event e JOIN payments.payment p ON p.id = e.payment_id
-         WHERE e.shop_id = %(shop_id)s AND e.provider = %(provider)s AND e.kind = %(kind)s AND e.reference = %(reference)s
+         WHERE e.shop_id = %(shop_id)s AND e.provider = %(provider)s AND e.kind = %(kind)s
+           AND e.reference = ANY(%(references)s::text[])
         """,
         shop_id=shop_id,
         provider=provider,
         kind=kind,
-        reference=reference,
+        references=list(references),
     )
 
 

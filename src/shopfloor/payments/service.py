@@ -24,7 +24,15 @@ from shopfloor.payment_providers import (
 )
 from shopfloor.payment_providers import start as ask
 from shopfloor.payments import attempts, guard, queries, refunds
-from shopfloor.payments.models import OverRefund, Payment, PaymentEvent, PaymentEventKind, Purpose, State
+from shopfloor.payments.models import (
+    Happened,
+    OverRefund,
+    Payment,
+    PaymentEvent,
+    PaymentEventKind,
+    Purpose,
+    State,
+)
 
 _OURS = "shopfloor"
 _ENDS: Final = {PaymentEventKind.CHARGED: State.CAPTURED, PaymentEventKind.FAILED: State.DECLINED}
@@ -94,7 +102,8 @@ async def open_payment(
         await guard.check(tx, shop_id=shop_id, who=who)
     await queries.insert_payment(tx, payment, who=who)
     await record(
-        tx, payment, PaymentEventKind.REQUESTED, amount.minor, reference=str(payment.id), actor=actor
+        tx,
+        Happened(payment, PaymentEventKind.REQUESTED, amount.minor, reference=str(payment.id), actor=actor),
     )
     return payment
 
@@ -114,36 +123,41 @@ async def _under_way(tx: Tx, wanted: Payment) -> Payment | None:
     return None
 
 
-async def record(
-    tx: Tx,
-    payment: Payment,
-    kind: PaymentEventKind,
-    amount_minor: int,
-    *,
-    reference: str,
-    actor: str,
-    note: str = "",
-) -> bool:
-    """Append what happened to the money; False when this message is known."""
-    if kind in _ENDS:
-        await attempts.end(tx, payment, _ENDS[kind], note=note)
-    return await queries.insert_event(
+async def record(tx: Tx, *told: Happened) -> list[bool]:
+    """Append what happened to the money of attempts; for each False when this message is known."""
+    await attempts.save(
         tx,
-        id=new_id(),
-        shop_id=payment.shop_id,
-        payment_id=payment.id,
-        subject_id=payment.subject_id,
-        kind=kind,
-        amount_minor=amount_minor,
-        provider=payment.provider,
-        reference=reference,
-        note=cleaned(note, one_line=False)[:1000],
-        actor=actor,
+        [
+            attempts.Move(each.payment, _ENDS[each.kind], note=each.note)
+            for each in told
+            if each.kind in _ENDS
+        ],
     )
+    ids = [new_id() for _ in told]
+    added = await queries.insert_events(
+        tx,
+        [
+            {
+                "id": event_id,
+                "shop_id": each.payment.shop_id,
+                "payment_id": each.payment.id,
+                "subject_id": each.payment.subject_id,
+                "kind": each.kind,
+                "amount_minor": each.amount_minor,
+                "provider": each.payment.provider,
+                "reference": each.reference,
+                "note": cleaned(each.note, one_line=False)[:1000],
+                "actor": each.actor,
+            }
+            for event_id, each in zip(ids, told, strict=True)
+        ],
+    )
+    return [each in added for each in ids]
 
 
-async def payment(tx: Tx, *, payment_id: UUID) -> Payment | None:
-    return await queries.payment(tx, id=payment_id)
+async def payments_by_id(tx: Tx, *payment_ids: UUID) -> dict[UUID, Payment]:
+    """Those of them that there are."""
+    return await queries.payments_by_id(tx, ids=payment_ids)
 
 
 async def payments_for(tx: Tx, *, subject_id: UUID) -> list[Payment]:
@@ -155,11 +169,14 @@ async def events_for(tx: Tx, *, subject_id: UUID) -> list[PaymentEvent]:
     return await queries.events(tx, subject_id=subject_id)
 
 
-async def known_charge(tx: Tx, *, shop_id: int, provider_name: str, reference: str) -> PaymentEvent | None:
-    """The charge that this reference named before in this shop."""
-    return await queries.event_of(
-        tx, shop_id=shop_id, provider=provider_name, kind=PaymentEventKind.CHARGED, reference=reference
+async def known_charges(
+    tx: Tx, *, shop_id: int, provider_name: str, references: Sequence[str]
+) -> dict[str, PaymentEvent]:
+    """The charges that these references named before in this shop."""
+    found = await queries.events_named(
+        tx, shop_id=shop_id, provider=provider_name, kind=PaymentEventKind.CHARGED, references=references
     )
+    return {each.reference: each for each in found}
 
 
 async def start(
@@ -257,12 +274,14 @@ async def grant_refund(
         if part > 0:
             await record(
                 tx,
-                charged,
-                PaymentEventKind.REFUND_GRANTED,
-                part,
-                reference=f"{refund_id}/{charged.id}",
-                actor=actor,
-                note=cleaned(note, one_line=False)[:1000],
+                Happened(
+                    charged,
+                    PaymentEventKind.REFUND_GRANTED,
+                    part,
+                    reference=f"{refund_id}/{charged.id}",
+                    actor=actor,
+                    note=note,
+                ),
             )
             if charged.is_online:
                 await refunds.ask(tx, charged, refund_id=refund_id, amount_minor=part)
@@ -286,16 +305,16 @@ async def mark_refund_sent(
     tx: Tx, parts: Sequence[tuple[Payment, int]], *, refund_id: UUID, actor: str, note: str
 ) -> int:
     """The money has left.  Returns how much of it was not said before, in minor units."""
-    sent = 0
-    for payment, amount_minor in parts:
-        if await record(
-            tx,
+    told = [
+        Happened(
             payment,
             PaymentEventKind.REFUNDED,
             amount_minor,
             reference=f"{refund_id}/{payment.id}",
             actor=actor,
-            note=cleaned(note, one_line=False)[:1000],
-        ):
-            sent += amount_minor
-    return sent
+            note=note,
+        )
+        for payment, amount_minor in parts
+    ]
+    news = await record(tx, *told)
+    return sum(each.amount_minor for each, is_new in zip(told, news, strict=True) if is_new)

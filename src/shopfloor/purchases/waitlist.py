@@ -195,9 +195,9 @@ async def leave(tx: Tx, *, shop_id: int, waiting_id: UUID, buyer: UUID) -> None:
     await hand_over(tx, freed)
 
 
-async def claimed(tx: Tx, *, hold_id: UUID) -> None:
+async def claimed(tx: Tx, *hold_ids: UUID) -> None:
     """The units offered to somebody in line are in an order now."""
-    await _end(tx, await queries.offered_by_holds(tx, hold_ids=[hold_id]), WaitingState.CLAIMED)
+    await _end(tx, await queries.offered_by_holds(tx, hold_ids=hold_ids), WaitingState.CLAIMED)
 
 
 async def hand_over(tx: Tx, freed: Sequence[stock.Freed]) -> list[Waiting]:

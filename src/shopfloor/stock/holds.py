@@ -204,14 +204,14 @@ async def _rehold(
     return Refused(hold_id, answer.code, answer.facts) if isinstance(answer, Refused) else answer
 
 
-async def paid(tx: Tx, *, shop_id: int, hold_id: UUID | None, buyer: UUID) -> None:
-    """These units are paid for, and the shares of networks do not bind this buyer any longer.  Once or often.
+async def paid(tx: Tx, *, shop_id: int, hold_ids: Sequence[UUID], buyers: Sequence[UUID]) -> None:
+    """These units are paid for, and the shares of networks do not bind these buyers any longer.  Once or often.
 
-    None: nothing was paid, but the buyer has proved a contact, which is as good.
+    Without holds: nothing was paid, but the buyers have proved a contact, which is as good.
     """
-    if hold_id is not None:
-        await network_queries.forget_network(tx, shop_id=shop_id, hold_id=hold_id)
-    await network_queries.insert_proven(tx, shop_id=shop_id, buyer=buyer)
+    if hold_ids:
+        await network_queries.forget_networks(tx, shop_id=shop_id, hold_ids=hold_ids)
+    await network_queries.insert_proven(tx, shop_id=shop_id, buyers=buyers)
 
 
 async def has_paid(tx: Tx, *, shop_id: int, buyer: UUID) -> bool:
@@ -219,16 +219,23 @@ async def has_paid(tx: Tx, *, shop_id: int, buyer: UUID) -> bool:
     return await network_queries.is_proven(tx, shop_id=shop_id, buyer=buyer)
 
 
-async def unpaid_until(tx: Tx, *, shop_id: int, hold_id: UUID, at: datetime) -> datetime | None:
+async def unpaid_until(
+    tx: Tx, *, shop_id: int, hold_ids: Sequence[UUID], at: datetime
+) -> dict[UUID, datetime]:
     """By when an unpaid order for these units is due, where that is sooner than the shop says: ten minutes where
     others behind the same network have not paid for theirs, an hour for more than a network may hold.
     """
-    parts = await network_queries.unpaid_parts(tx, shop_id=shop_id, hold_id=hold_id)
-    if any(part.others >= most_for_long(part.size) for part in parts):
-        return at + timedelta(seconds=UNPAID_SECONDS)
-    if any(part.units > most_of_network(part.size) for part in parts):
-        return at + timedelta(seconds=LARGE_SECONDS)
-    return None
+    due: dict[UUID, datetime] = {}
+    for part in await network_queries.unpaid_parts(tx, shop_id=shop_id, hold_ids=hold_ids):
+        if part.others >= most_for_long(part.size):
+            seconds = UNPAID_SECONDS
+        elif part.units > most_of_network(part.size):
+            seconds = LARGE_SECONDS
+        else:
+            continue
+        by = at + timedelta(seconds=seconds)
+        due[part.hold_id] = min(by, due.get(part.hold_id, by))
+    return due
 
 
 async def crowded_networks(tx: Tx, *, shop_id: int) -> list[UnpaidOfNetwork]:

@@ -1,5 +1,6 @@
 """SQL of what networks hold unpaid, and of who has paid.  One function, one statement."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from shopfloor.kernel.database import Tx
@@ -8,22 +9,32 @@ from shopfloor.stock.models import UnpaidOfNetwork
 from shopfloor.stock.rows import every
 
 
-async def forget_network(tx: Tx, *, shop_id: int, hold_id: UUID) -> None:
+async def forget_networks(tx: Tx, *, shop_id: int, hold_ids: Sequence[UUID]) -> None:
+    """In one order, so that two who forget the same do not wait for each other for ever."""
     await tx.run(
         """
-        UPDATE stock.hold SET network = NULL
-         WHERE id = %(hold_id)s AND shop_id = %(shop_id)s AND network IS NOT NULL
+        WITH counted AS MATERIALIZED (
+            SELECT id, part FROM stock.hold
+             WHERE id = ANY(%(hold_ids)s::uuid[]) AND shop_id = %(shop_id)s AND network IS NOT NULL
+             ORDER BY id, part
+               FOR NO KEY UPDATE
+        )
+        UPDATE stock.hold AS h SET network = NULL FROM counted WHERE h.id = counted.id AND h.part = counted.part
         """,
-        hold_id=hold_id,
+        hold_ids=list(hold_ids),
         shop_id=shop_id,
     )
 
 
-async def insert_proven(tx: Tx, *, shop_id: int, buyer: UUID) -> None:
+async def insert_proven(tx: Tx, *, shop_id: int, buyers: Sequence[UUID]) -> None:
+    """In one order, so that two who prove the same do not wait for each other for ever."""
     await tx.run(
-        "INSERT INTO stock.proven (shop_id, buyer) VALUES (%(shop_id)s, %(buyer)s) ON CONFLICT DO NOTHING",
+        """
+        INSERT INTO stock.proven (shop_id, buyer)
+        SELECT %(shop_id)s, buyer FROM unnest(%(buyers)s::uuid[]) AS b (buyer) ORDER BY buyer ON CONFLICT DO NOTHING
+        """,
         shop_id=shop_id,
-        buyer=buyer,
+        buyers=list(buyers),
     )
 
 
@@ -39,18 +50,19 @@ async def is_proven(tx: Tx, *, shop_id: int, buyer: UUID) -> bool:
 class UnpaidPart:
     """Units of a hold that nobody has paid for, of how many there are, and what others of its network hold unpaid."""
 
+    hold_id: UUID
     units: int
     size: int
     others: int
 
 
-async def unpaid_parts(tx: Tx, *, shop_id: int, hold_id: UUID) -> list[UnpaidPart]:
-    """By variant, while the hold's network is counted and its buyer has never paid here."""
+async def unpaid_parts(tx: Tx, *, shop_id: int, hold_ids: Sequence[UUID]) -> list[UnpaidPart]:
+    """By hold and variant, while the hold's network is counted and its buyer has never paid here."""
     return await every(
         tx,
         UnpaidPart,
         """
-        SELECT sum(h.quantity)::bigint,
+        SELECT h.id, sum(h.quantity)::bigint,
                coalesce((SELECT sum(l.quantity) FROM stock.level AS l
                           WHERE l.pool_id = h.pool_id AND l.variant_id = h.variant_id), 0)::bigint,
                coalesce((SELECT sum(o.quantity) FROM stock.hold AS o
@@ -58,11 +70,11 @@ async def unpaid_parts(tx: Tx, *, shop_id: int, hold_id: UUID) -> list[UnpaidPar
                             AND o.network IS NOT NULL AND o.buyer <> h.buyer
                             AND (o.state = 'allocated' OR (o.state = 'held' AND o.expires_at > clock_timestamp()))), 0)::bigint
           FROM stock.hold AS h
-         WHERE h.id = %(hold_id)s AND h.shop_id = %(shop_id)s AND h.network IS NOT NULL
+         WHERE h.id = ANY(%(hold_ids)s::uuid[]) AND h.shop_id = %(shop_id)s AND h.network IS NOT NULL
            AND NOT EXISTS (SELECT FROM stock.proven AS p WHERE p.shop_id = h.shop_id AND p.buyer = h.buyer)
-         GROUP BY h.pool_id, h.variant_id, h.network, h.buyer
+         GROUP BY h.id, h.pool_id, h.variant_id, h.network, h.buyer
         """,
-        hold_id=hold_id,
+        hold_ids=list(hold_ids),
         shop_id=shop_id,
     )
 

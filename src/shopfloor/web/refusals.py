@@ -21,6 +21,7 @@ from shopfloor.kernel.database import DatabaseAway
 from shopfloor.kernel.errors import Forbidden, Refusal, TooMany, Unauthenticated
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.services import services_of
+from shopfloor.web import corrections
 from shopfloor.web.languages import N_, Language, language_of
 from shopfloor.web.messages import MESSAGES
 from shopfloor.web.questions import way_back
@@ -116,15 +117,45 @@ async def _where(request: Request, problem: Exception | None) -> _Where:
 
 
 async def refusal_page(request: Request, refusal: Refusal) -> Response:
-    """A refusal as a full page: in words, in its shop, with ways on."""
+    """A refusal as a full page: in words, in its shop, with ways on.  A refused text comes back to be corrected."""
     where = await _where(request, refusal)
     language = language_of(request, where.shop.locale if where.shop else None)
+    correction = corrections.of_refusal(request, refusal, language.words.gettext)
+    if correction is not None:
+        return correction_page(
+            request, correction, shop=where.shop, actor=where.actor, in_console=where.in_console
+        )
     return _page(
         request,
         where,
         status=refusal.status,
         message=message_of(refusal, language),
         advice=language.words.gettext(ADVICE) if where.actor and isinstance(refusal, Forbidden) else "",
+    )
+
+
+def correction_page(
+    request: Request,
+    found: corrections.Correction,
+    *,
+    shop: Shop | None,
+    actor: Actor | None,
+    in_console: bool,
+) -> Response:
+    """The form that was sent, once more, with the texts in it that were refused."""
+    words = language_of(request, shop.locale if shop else None).words.gettext
+    return render(
+        request,
+        "correct.html",
+        status=422,
+        found=found,
+        label=lambda name: corrections.label(name, words),
+        action=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
+        on_air="/studio/" in request.url.path,
+        back=way_back(request, ""),
+        shop=shop,
+        actor=actor,
+        in_console=in_console,
     )
 
 
@@ -216,6 +247,13 @@ async def answer_invalid(request: Request, problem: Exception) -> Response:
     assert isinstance(problem, RequestValidationError)
     if not wants_page(request):
         return await http.render_invalid(request, problem)
+    where = await _where(request, problem)
+    language = language_of(request, where.shop.locale if where.shop else None)
+    correction = corrections.of_invalid(request, problem, language.words.gettext)
+    if correction is not None:
+        return correction_page(
+            request, correction, shop=where.shop, actor=where.actor, in_console=where.in_console
+        )
     in_path = any(error["loc"][:1] == ("path",) for error in problem.errors())
     return await refusal_page(request, _of_status(404 if in_path else 422))
 

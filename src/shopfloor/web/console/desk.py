@@ -18,12 +18,12 @@ from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import database
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import MAX_QUANTITY, Money
-from shopfloor.web import questions
+from shopfloor.web import corrections, questions
 from shopfloor.web.console.form_values import minor_of, quantity_of
 from shopfloor.web.console.places import PLACES
 from shopfloor.web.forms import AlreadyDone, digest, form_sent, new_name
 from shopfloor.web.languages import Language, language_of
-from shopfloor.web.refusals import SentBack, message_of
+from shopfloor.web.refusals import SentBack, correction_page, message_of
 from shopfloor.web.templating import flash, render
 
 
@@ -194,7 +194,10 @@ class Desk:
             raise SentBack(self.refused(path, refusal)) from refusal
 
     def refused(self, path: str, refusal: Refusal) -> Response:
-        """Back to a page with why it did not work."""
+        """Back to a page with why it did not work; a text that is too long comes back to be shortened."""
+        found = corrections.of_refusal(self.request, refusal, self.language.words.gettext)
+        if found is not None:
+            return correction_page(self.request, found, shop=self.shop, actor=self.actor, in_console=True)
         response = RedirectResponse(f"{self.address}{path}", status_code=303)
         flash(response, "bad", message_of(refusal, self.language))
         return response

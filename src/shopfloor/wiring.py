@@ -329,6 +329,7 @@ def followers(
     also(live.ShowEnded, on_air)
     also(chat.ChatSaid, lambda fact: rooms.say(fact.show_id, chat.said_line(fact)))
     also(chat.ChatHidden, lambda fact: rooms.hide(fact.show_id, str(fact.line_id)))
+    also(chat.ChatUnnamed, lambda fact: rooms.unname(fact.show_id, [str(each) for each in fact.line_ids]))
     also(catalog.ProductChanged, lambda fact: rooms.reload_shop(fact.shop_id))
     also(catalog.BundleChanged, lambda fact: rooms.reload_shop(fact.shop_id))
     also(catalog.ProductChanged, lambda fact: terms.forget_product(fact.product_id))
@@ -359,7 +360,7 @@ def followers(
 # What nobody must see a second longer on a page that is kept.
 SHOWN_AT_ONCE: Sequence[type[Any]] = (
     *Rooms.SHOWN_AT_ONCE, live.ShowPlanned, catalog.ProductChanged, catalog.PriceChanged, catalog.BundleChanged,
-    stock.UnitsArrived, stock.LotDelayed, chat.ChatHidden,
+    stock.UnitsArrived, stock.LotDelayed, chat.ChatHidden, chat.ChatUnnamed,
 )  # fmt: skip
 
 

@@ -63,6 +63,8 @@ class Page:
         self.socket = socket
         self.state: dict[str, Any] = {}
         self.answers: dict[str, dict[str, Any]] = {}
+        # Who wrote each line of chat.
+        self.writers: dict[str, str] = {}
 
     def say(self, **frame: Any) -> None:
         self.socket.send(json.dumps(frame))
@@ -76,8 +78,10 @@ class Page:
             self.answers[frame["id"]] = frame
         elif frame["t"] == "snapshot":
             self.state = frame["state"]
+            self.writers = {line["text"]: line["name"] for line in frame["chat"]}
         elif frame["t"] == "tick":
             merge(self.state, frame.get("patch", {}))
+            self.writers |= {line["text"]: line["name"] for line in frame.get("chat", [])}
 
     def until(self, what: str, true: Callable[["Page"], bool]) -> None:
         def look() -> bool:
@@ -140,6 +144,31 @@ def test_a_purchase_at_one_is_seen_at_both(several: Several) -> None:
             each.until("three are sold", lambda shown: shown.left(several) == before - 3)
         there.until("the buyer is told", lambda shown: bool(shown.answers))
         assert [answer["outcome"] for answer in there.answers.values()] == ["held"]
+
+
+def test_whoever_is_erased_has_no_name_in_any_room_from_then_on(several: Several) -> None:
+    cookie = shopper(several.one, several)
+    with (
+        page(several, several.one, cookie) as here,
+        page(several, several.two, shopper(several.two, several)) as there,
+    ):
+        here.say(t="chat", ref="1", text="Is it lined?", name="Mei Wang")
+        there.say(t="chat", ref="2", text="How warm is it?", name="Ola")
+        both = {"Is it lined?": "Mei Wang", "How warm is it?": "Ola"}
+        for each in (here, there):
+            each.until("both lines are shown", lambda shown: shown.writers == both)
+        several.owner.shop("POST", "/orders/erasures", json={"shopper": cookie.split(".")[1][:32]})
+        without = both | {"Is it lined?": ""}
+        for each in (here, there):
+            each.until("the name is gone", lambda shown: shown.writers == without)
+        for process in (several.one, several.two):
+            with page(several, process, shopper(process, several)) as late:
+                assert late.writers == without
+            text = httpx.get(
+                f"{process.address}/s/corner/live/{several.show}", trust_env=False, timeout=60
+            ).text
+            assert "Is it lined?" in text
+            assert "Mei Wang" not in text
 
 
 def test_the_same_purchase_asked_at_both_is_one(several: Several) -> None:

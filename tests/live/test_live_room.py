@@ -265,6 +265,25 @@ def test_a_hidden_line_goes_from_the_snapshot_and_is_named_to_pages() -> None:
     assert [each["id"] for each in a.snapshot(0)["chat"]] == ["id2"]
 
 
+def test_an_erased_writer_has_no_name_and_pages_of_before_need_a_snapshot() -> None:
+    a = room()
+    for number in range(3):
+        a.say(said(number))
+    a.tick(1)
+    a.say(said(3))
+    a.unname({"id1", "id3", "elsewhere"}, epoch="e2")
+
+    assert (a.began_anew, a.epoch, a.since("e1", 1), a.since("e1", 0)) == (True, "e2", None, None)
+    assert [(each["id"], each["name"]) for each in a.snapshot(0)["chat"]] == [
+        ("id0", "Ann"), ("id1", ""), ("id2", "Ann"),
+    ]  # fmt: skip
+    tick = a.tick(2)
+    assert tick is not None
+    assert [(each.id, each.name) for each in tick.chat] == [("id3", "")]
+    assert [each.name for each in a.lines()] == ["Ann", "", "Ann", ""]
+    assert a.since("e2", 1) == [tick]
+
+
 def test_a_line_hidden_before_its_tick_is_never_sent() -> None:
     a = room()
     a.say(said(1))

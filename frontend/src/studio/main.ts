@@ -279,6 +279,9 @@ function run(studio: HTMLElement): void {
       case "snapshot":
         clock.heard(message.now);
         state = message.state;
+        // It replaces what was said before: a writer may have been erased since.
+        for (const line of message.chat)
+          list?.querySelector(`[data-line="${CSS.escape(line.id)}"]`)?.replaceWith(lineElement(line));
         heardLines(message.chat);
         bind();
         if (message.state.show.status !== status) lookSoon();

@@ -5,7 +5,7 @@ reason on record.  Complaints cannot be removed as a class.
 """
 
 from shopfloor.chat.asks import EMPTY, Asks, Vocabulary, asks, vocabulary
-from shopfloor.chat.events import ChatHidden, ChatSaid
+from shopfloor.chat.events import ChatHidden, ChatSaid, ChatUnnamed
 from shopfloor.chat.models import BadName, BadText, BadWord, Line, Muted, Reason, Role, State, WordProtected
 from shopfloor.chat.rules import name_of
 from shopfloor.chat.service import (
@@ -35,6 +35,7 @@ __all__ = [
     "BadWord",
     "ChatHidden",
     "ChatSaid",
+    "ChatUnnamed",
     "Line",
     "Muted",
     "Reason",

@@ -50,6 +50,17 @@ class ChatHidden:
 
 
 @dataclass(frozen=True, slots=True)
+class ChatUnnamed:
+    """Lines lost the name of who wrote them, who was erased: the last of a show, as many as rooms may still know."""
+
+    name: ClassVar[str] = "chat.chat_unnamed"
+
+    shop_id: int
+    show_id: int
+    line_ids: list[UUID]
+
+
+@dataclass(frozen=True, slots=True)
 class ShopperMuted:
     name: ClassVar[str] = "chat.shopper_muted"
 

@@ -9,6 +9,7 @@ from psycopg.types.json import Jsonb
 
 from shopfloor.chat.models import Line, Moderation, Mute, Writer
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 
 
 async def writer(
@@ -255,11 +256,26 @@ async def remove_blocked_word(tx: Tx, *, shop_id: int, word: str) -> int:
     )
 
 
-async def erase_names(tx: Tx, *, shop_id: int, shoppers: Sequence[UUID]) -> int:
-    return await tx.run(
+@dataclass(frozen=True, slots=True)
+class Unnamed:
+    """A line that lost its name."""
+
+    id: UUID
+    show_id: int
+    is_shown: bool
+
+
+async def erase_names(tx: Tx, *, shop_id: int, shoppers: Sequence[UUID]) -> list[Unnamed]:
+    """Oldest first."""
+    return await tx.every(
+        Unnamed,
         """
-        UPDATE chat.line SET name = ''
-         WHERE shop_id = %(shop_id)s AND shopper = ANY(%(shoppers)s::uuid[]) AND name <> ''
+        WITH changed AS (
+            UPDATE chat.line SET name = ''
+             WHERE shop_id = %(shop_id)s AND shopper = ANY(%(shoppers)s::uuid[]) AND name <> ''
+            RETURNING id, show_id, state = 'shown' AS is_shown, at
+        )
+        SELECT id, show_id, is_shown FROM changed ORDER BY at, id
         """,
         shop_id=shop_id,
         shoppers=list(shoppers),

@@ -8,7 +8,7 @@ from uuid import UUID
 from shopfloor import accounts, live, rooms
 from shopfloor.chat import queries, rules
 from shopfloor.chat.asks import EMPTY, Vocabulary, asks
-from shopfloor.chat.events import ChatHeld, ChatHidden, ChatSaid, ShopperMuted
+from shopfloor.chat.events import ChatHeld, ChatHidden, ChatSaid, ChatUnnamed, ShopperMuted
 from shopfloor.chat.models import (
     BadName,
     ChatClosed,
@@ -35,6 +35,8 @@ LINES_IN_WINDOW: Final = 3
 SAME_WITHIN: Final = timedelta(seconds=30)
 NEW_FOR: Final = timedelta(minutes=2)
 STAFF: Final = frozenset({Role.HOST, Role.MODERATOR, Role.SYSTEM})
+# Rooms keep the last 50 lines, and what was said since their last tick.
+IN_ROOMS: Final = 500
 LONGEST_MUTE: Final = timedelta(days=365)
 
 
@@ -333,5 +335,13 @@ async def _log_word(tx: Tx, shop_id: int, action: str, word: str, by: int | None
 
 
 async def erase_names(tx: Tx, *, shop_id: int, shoppers: Sequence[UUID]) -> int:
-    """Their lines stay, without a name.  Returns how many lost one."""
-    return await queries.erase_names(tx, shop_id=shop_id, shoppers=shoppers)
+    """Their lines stay, without a name, also in rooms that are open.  Returns how many lost one."""
+    erased = 0
+    shows: dict[int, list[UUID]] = {}
+    for line in await queries.erase_names(tx, shop_id=shop_id, shoppers=shoppers):
+        erased += 1
+        if line.is_shown:
+            shows.setdefault(line.show_id, []).append(line.id)
+    for show_id, lines in shows.items():
+        await outbox.record(tx, ChatUnnamed(shop_id, show_id, lines[-IN_ROOMS:]))
+    return erased

@@ -52,7 +52,7 @@ class RoomChannel:
     ticked_at: float = 0.0
     empty_since: float = 0.0
     sending: asyncio.Task[None] | None = None
-    _snapshot: tuple[int, float, bytes, bytes] | None = None
+    _snapshot: tuple[str, int, float, bytes, bytes] | None = None
 
     @property
     def size(self) -> int:
@@ -61,10 +61,11 @@ class RoomChannel:
     def snapshot(self, now: float) -> tuple[bytes, bytes]:
         """The snapshot's frames, plain and compressed; made once per tick, however many come."""
         room, made = self.opened.room, self._snapshot
-        if made is None or made[0] != room.seq or now - made[1] > SNAPSHOT_FRESH:
+        if made is None or made[:2] != (room.epoch, room.seq) or now - made[2] > SNAPSHOT_FRESH:
             payload = wire.encode(room.snapshot(int(now * 1000)))
-            made = self._snapshot = (room.seq, now, wire.frame(payload), wire.deflated_frame(payload))
-        return made[2], made[3]
+            plain, deflated = wire.frame(payload), wire.deflated_frame(payload)
+            made = self._snapshot = (room.epoch, room.seq, now, plain, deflated)
+        return made[3], made[4]
 
     def renew(self, opened: OpenRoom) -> None:
         self.opened = opened

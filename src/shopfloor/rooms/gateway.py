@@ -26,7 +26,6 @@ from shopfloor.rooms.admission import Limits
 from shopfloor.rooms.channel import Connection, RoomChannel
 from shopfloor.rooms.handlers import RoomHandlers
 from shopfloor.rooms.presence import Audience, Beat
-from shopfloor.rooms.room import Tick
 from shopfloor.rooms.rooms import OpenRoom, Rooms
 from shopfloor.rooms.websocket import STALLED
 
@@ -169,9 +168,15 @@ class Gateway:
         pause = TICK if channel.size <= BIG_ROOM else BIG_TICK
         if room.urgent:
             pause = URGENT
-        if self.now - channel.ticked_at < pause * 0.9 or not room.has_news():
+        if self.now - channel.ticked_at < pause * 0.9 or not (room.has_news() or room.began_anew):
             return
         if channel.sending is not None and not channel.sending.done():
+            return
+        if room.began_anew:
+            room.began_anew = room.urgent = False
+            channel.ticked_at = self.now
+            channel.frames.clear()
+            self._send(channel, wire.encode(room.snapshot(_ms(self.now))))
             return
         tick = room.tick(_ms(self.now))
         if tick is None:
@@ -179,12 +184,12 @@ class Gateway:
         channel.ticked_at = self.now
         if "featured" in tick.patch:
             channel.audience.feature(room.state.featured_id, self.now)
-        self._send(channel, tick)
-
-    def _send(self, channel: RoomChannel, tick: Tick) -> None:
         payload = wire.encode(tick.as_json())
+        channel.frames.append(self._send(channel, payload))
+
+    def _send(self, channel: RoomChannel, payload: bytes) -> bytes:
+        """To every page; returns the plain frame."""
         plain = wire.frame(payload)
-        channel.frames.append(plain)
         for listener in tuple(channel.listeners):
             listener(payload)
         worth = channel.deflate and len(payload) > wire.WORTH_DEFLATING
@@ -197,8 +202,9 @@ class Gateway:
             for writes, data in work:
                 for write in writes:
                     write(data)
-            return
+            return plain
         channel.sending = asyncio.get_running_loop().create_task(_write_in_slices(work))
+        return plain
 
     async def _sweep_forever(self) -> None:
         while True:

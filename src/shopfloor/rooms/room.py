@@ -12,7 +12,7 @@ that finding the difference between two states costs as much as what changed, no
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import field
 from functools import cache
 from typing import Any, Final, cast
@@ -301,6 +301,8 @@ class Room:
     recent: deque[ChatLine] = field(default_factory=lambda: deque[ChatLine](maxlen=RECENT))
     seq: int = 0
     urgent: bool = False
+    began_anew: bool = False
+    """Whether pages need a snapshot before the next tick."""
     _sent: RoomState = field(init=False)
     _said: list[ChatLine] = field(default_factory=list[ChatLine])
     _hidden: list[str] = field(default_factory=list[str])
@@ -360,6 +362,18 @@ class Room:
         if line_id not in self._hidden:
             self._hidden.append(line_id)
 
+    def unname(self, line_ids: Collection[str], *, epoch: str) -> None:
+        """Whoever wrote these lines was erased: nothing here has their name any longer.
+
+        Pages cannot take a name off a line, and may have lines that are gone from here.  So the room begins anew:
+        what is known by another epoch leads to a snapshot.
+        """
+        self.recent = deque((_unnamed(line, line_ids) for line in self.recent), maxlen=RECENT)
+        self._said = [_unnamed(line, line_ids) for line in self._said]
+        self._ring.clear()
+        self.epoch = epoch
+        self.began_anew = self.urgent = True
+
     def like(self, count: int) -> None:
         self._likes += count
 
@@ -408,6 +422,10 @@ class Room:
             "state": self._sent,
             "chat": [line.as_json() for line in self.recent],
         }
+
+
+def _unnamed(line: ChatLine, line_ids: Collection[str]) -> ChatLine:
+    return ChatLine(line.id, "", line.text, line.role, line.at) if line.id in line_ids else line
 
 
 def _runs_out(before: RoomState, after: RoomState) -> bool:

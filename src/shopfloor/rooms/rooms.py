@@ -10,7 +10,7 @@ one thing the later fact then has the last word, whether or not the reading saw 
 import asyncio
 import contextlib
 import os
-from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import field
 from datetime import date
 from typing import Any, ClassVar, Final
@@ -209,6 +209,15 @@ class Rooms:
 
     def hide(self, show_id: int, line_id: str) -> None:
         self._with(show_id, lambda opened: opened.room.hide(line_id))
+
+    def unname(self, show_id: int, line_ids: Collection[str]) -> None:
+        """Whoever wrote these lines was erased."""
+
+        def act(opened: OpenRoom) -> None:
+            opened.room.unname(line_ids, epoch=os.urandom(4).hex())
+            opened.wake()
+
+        self._with(show_id, act)
 
     def reload(self, show_id: int) -> None:
         """Something about the show changed that no fact spells out: read it afresh, soon."""

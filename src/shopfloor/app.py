@@ -280,9 +280,10 @@ def build(node: Node) -> ASGIApp:
     pages = FastAPI(
         title="Shopfloor",
         version=metadata.version("shopfloor"),
-        docs_url="/v1/docs",
+        docs_url=None,
         redoc_url=None,
-        openapi_url="/v1/openapi.json",
+        # By `specification`.
+        openapi_url=None,
         # One type for each thing, whichever way it goes.
         separate_input_output_schemas=False,
     )
@@ -318,7 +319,10 @@ def build(node: Node) -> ASGIApp:
     shoppers_api.install(pages, public=known)
     web.install(pages)
     specification.describe(
-        pages, public=partial(route_access.public_operations, pages), cookie=accounts_api.SESSION_COOKIE
+        pages,
+        path="/v1/openapi.json",
+        public=partial(route_access.public_operations, pages),
+        cookie=accounts_api.SESSION_COOKIE,
     )
     route_access.check_every_route_is_decided(pages, public_paths={"/static"})
     router = PathRouter(

@@ -1,12 +1,16 @@
 """The OpenAPI document as clients need it: unique names, who may, and one shape for every refusal."""
 
+import asyncio
 import re
+from asyncio import Future
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final
 
-from fastapi import FastAPI
+import msgspec
+from fastapi import FastAPI, Request, Response
 
+from shopfloor.kernel import route_access
 from shopfloor.kernel.text import STORABLE, UnusableText
 
 SESSION: Final = "session"
@@ -28,19 +32,25 @@ _UNDERSCORES: Final = re.compile("_+")
 _MODULE_PATH: Final = re.compile(r"^shopfloor__(\w+?)__(?:\w+__)*(\w+)$")
 
 
-def describe(app: FastAPI, *, public: Callable[[], set[tuple[str, str]]], cookie: str) -> None:
-    """Let `app` answer with this document.  Made once, when it is first asked for.
+def describe(app: FastAPI, *, path: str, public: Callable[[], set[tuple[str, str]]], cookie: str) -> None:
+    """Let `app` answer with this document at `path`.
 
+    It is made once, when it is first asked for, which takes a second: beside the loop that serves everybody.
     `public` says which operations (method, path) need no session; `cookie` is where it stands.
     """
-    plain = app.openapi
+    made: Future[bytes] | None = None
 
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            app.openapi_schema = completed(plain(), public=public(), cookie=cookie)
-        return app.openapi_schema
+    def make() -> bytes:
+        return msgspec.json.encode(completed(app.openapi(), public=public(), cookie=cookie))
 
-    app.openapi = openapi
+    @route_access.public
+    async def answer(_: Request) -> Response:
+        nonlocal made
+        if made is None or (made.done() and made.exception() is not None):
+            made = asyncio.get_running_loop().run_in_executor(None, make)
+        return Response(await asyncio.shield(made), media_type="application/json")
+
+    app.add_route(path, answer, include_in_schema=False)
 
 
 def completed(document: dict[str, Any], *, public: set[tuple[str, str]], cookie: str) -> dict[str, Any]:

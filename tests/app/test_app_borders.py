@@ -9,6 +9,7 @@ import httpx
 import pytest
 from fastapi.routing import APIRoute
 from tests.app.running import PASSWORD, Owner, Running, variant_of
+from tests.waiting import PATIENCE
 
 from shopfloor import app, web
 
@@ -130,7 +131,7 @@ def send(node: Running, method: str, path: str, cookies: dict[str, str]) -> http
 
 
 def test_the_documents_name_every_route_of_the_json(node: Running, owner: Owner) -> None:
-    documents = httpx.get(f"{node.address}/v1/openapi.json", trust_env=False).json()
+    documents = httpx.get(f"{node.address}/v1/openapi.json", timeout=PATIENCE, trust_env=False).json()
     documented = {
         (method.upper(), path) for path, methods in documents["paths"].items() for method in methods
     }

@@ -17,7 +17,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
+import httpx
 from tests.conformance.shop import Facts, filled_shop
+from tests.waiting import PATIENCE
 
 ROOT: Final = Path(__file__).parents[2]
 PROGRAM: Final = Path(sys.executable).parent / "schemathesis"
@@ -87,6 +89,8 @@ def run(
             "SHOPFLOOR_CONFORMANCE_TALLY": str(directory / "tally.json"),
             "PYTHONPATH": str(ROOT),
         }
+        # It waits ten seconds for the document, no longer: made before.
+        httpx.get(f"{facts.address}/v1/openapi.json", timeout=PATIENCE, trust_env=False).raise_for_status()
         done = subprocess.run(
             [
                 PROGRAM, "--config-file", directory / "schemathesis.toml", "run", f"{facts.address}/v1/openapi.json",

@@ -30,6 +30,9 @@ lint: setup ## style, types and borders only, of Python and of the front end
 schemathesis: setup assets ## all operations of the OpenAPI document, 200 examples each, a fixed and a new seed
 	@$(BIN)/python -m tests.conformance.run
 
+sweep: setup assets ## every bad value in every field of every form and body (the tests send some of them to each)
+	@SHOPFLOOR_SWEEP=1 $(BIN)/python tools/check.py --only tests --timeout 3600 tests/app/test_app_inputs.py
+
 foreign: setup assets ## the tests that drive programs of others, with a line for each that is missing or untested
 	@$(BIN)/python tools/foreign.py
 
@@ -57,4 +60,4 @@ format: setup assets ## put the code in order, of Python and of the front end
 clean: ## remove what was built (not the data of the demo)
 	@rm -rf src/shopfloor/web/static frontend/node_modules .pytest_cache .ruff_cache .hypothesis
 
-.PHONY: help setup assets run test test-loaded lint schemathesis foreign bench soak reference pictures lock format clean
+.PHONY: help setup assets run test test-loaded lint schemathesis sweep foreign bench soak reference pictures lock format clean

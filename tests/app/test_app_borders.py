@@ -124,7 +124,7 @@ def stranger(node: Running, owner: Owner) -> Iterator[Owner]:
 
 
 def send(node: Running, method: str, path: str, cookies: dict[str, str]) -> httpx.Response:
-    with httpx.Client(base_url=node.address, timeout=60, trust_env=False, cookies=cookies) as client:
+    with httpx.Client(base_url=node.address, timeout=PATIENCE, trust_env=False, cookies=cookies) as client:
         return client.request(
             method, filled(path), headers={"accept": "text/html, application/json", "origin": node.address}
         )
@@ -192,7 +192,7 @@ def test_things_of_one_shop_are_not_found_through_another(
     receipt = {"quantity": 3, "reason": "not mine"}
 
     with httpx.Client(
-        base_url=node.address, timeout=60, trust_env=False, cookies={"session": stranger.cookie("session")},
+        base_url=node.address, timeout=PATIENCE, trust_env=False, cookies={"session": stranger.cookie("session")},
         headers={"origin": node.address},
     ) as client:  # fmt: skip
         for method, path, body in (
@@ -235,6 +235,7 @@ def test_a_request_from_another_site_changes_nothing(node: Running, owner: Owner
         json={"handle": "x", "title": "X", "variants": []},
         cookies={"session": owner.cookie("session")},
         headers={"origin": "https://elsewhere.example"},
+        timeout=PATIENCE,
         trust_env=False,
     )
 

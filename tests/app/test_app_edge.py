@@ -152,7 +152,7 @@ async def test_one_address_says_no_more_than_a_household(
     show = owner.show("Chatty")
     owner.offer(show, product, {"M": 3})
     owner.shop("POST", f"/shows/{show}/start")
-    async with httpx.AsyncClient(base_url=node.address, timeout=60, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=node.address, timeout=PATIENCE, trust_env=False) as client:
 
         async def newcomer() -> str:
             answer = await client.get("/s/corner", headers={"cookie": ""})
@@ -250,7 +250,7 @@ def test_a_body_that_is_cut_off_is_nothing_and_one_that_is_too_long_is_refused(
     buy = {
         "offer_id": offer, "variant_id": goods["variants"][0]["id"], "quantity": 1, "price_minor": 9_900,
     }  # fmt: skip
-    cookie = httpx.get(f"{node.address}/s/corner/live/{show}", timeout=60, trust_env=False).headers[
+    cookie = httpx.get(f"{node.address}/s/corner/live/{show}", timeout=PATIENCE, trust_env=False).headers[
         "set-cookie"
     ]
     cookie = cookie.split(";")[0]

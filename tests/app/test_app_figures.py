@@ -46,6 +46,7 @@ class Person:
                 additional_headers={"cookie": cookies},
                 origin=Origin(self.node.address),
                 proxy=None,
+                open_timeout=PATIENCE,
             )
         )
         self.socket.send(json.dumps({"t": "hello"}))

@@ -7,11 +7,11 @@ import uuid
 
 import httpx
 from tests.app.running import Owner, Running, place, variant_of
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 
 def ask(shop: Running, path: str) -> httpx.Response:
-    return httpx.get(f"{shop.address}{path}", timeout=60, trust_env=False)
+    return httpx.get(f"{shop.address}{path}", timeout=PATIENCE, trust_env=False)
 
 
 def healthy(shop: Running) -> bool:
@@ -47,7 +47,7 @@ def test_a_database_that_is_killed_is_missed_and_comes_back_with_all_it_had() ->
             "id": str(uuid.uuid4()), "offer_id": offer, "variant_id": variant_of(product, "M"), "quantity": 1,
             "price_minor": 9_900,
         }  # fmt: skip
-        buyer = httpx.Client(base_url=shop.address, timeout=60, trust_env=False, follow_redirects=True)
+        buyer = httpx.Client(base_url=shop.address, timeout=PATIENCE, trust_env=False, follow_redirects=True)
         first = buyer.post("/buy", json=wish)
         assert (first.status_code, first.json()["outcome"]) == (200, "held")
 

@@ -19,7 +19,7 @@ from tests.waiting import until
 
 
 def get(address: str, path: str) -> httpx.Response:
-    return httpx.get(f"{address}{path}", timeout=60, trust_env=False)
+    return httpx.get(f"{address}{path}", timeout=PATIENCE, trust_env=False)
 
 
 def taken() -> socket.socket:
@@ -102,7 +102,11 @@ def test_who_waits_for_an_answer_gets_it_before_the_shop_closes() -> None:
             buyer = threading.Thread(
                 target=lambda: answers.append(
                     httpx.post(
-                        f"{shop.address}/buy", json=wish, timeout=60, trust_env=False, follow_redirects=True
+                        f"{shop.address}/buy",
+                        json=wish,
+                        timeout=PATIENCE,
+                        trust_env=False,
+                        follow_redirects=True,
                     )
                 )
             )

@@ -8,6 +8,7 @@ import pytest
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from tests.app.running import PASSWORD, Owner, Running, variant_of
+from tests.waiting import PATIENCE
 
 from shopfloor import web
 from shopfloor.accounts import PERMISSIONS, Permission, Role
@@ -68,7 +69,7 @@ def people(node: Running, owner: Owner, ids: dict[str, str]) -> Iterator[dict[Ro
     for role in Role:
         token = owner.shop("POST", "/invitations", json={"role": role, "email": None})["token"]
         client = httpx.Client(
-            base_url=node.address, timeout=60, trust_env=False, headers={"origin": node.address, "accept": "text/html"}
+            base_url=node.address, timeout=PATIENCE, trust_env=False, headers={"origin": node.address, "accept": "text/html"}
         )  # fmt: skip
         answer = client.post(
             "/v1/invitations/join",

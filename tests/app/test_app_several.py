@@ -109,7 +109,9 @@ def merge(state: dict[str, Any], change: dict[str, Any]) -> None:
 @contextmanager
 def page(several: Several, shop: Running, shopper: str) -> Generator[Page]:
     url = f"{shop.address.replace('http', 'ws', 1)}/room/{several.show}/socket"
-    with connect(url, additional_headers={"cookie": f"shopper={shopper}"}, proxy=None) as socket:
+    with connect(
+        url, additional_headers={"cookie": f"shopper={shopper}"}, proxy=None, open_timeout=PATIENCE
+    ) as socket:
         opened = Page(socket)
         opened.say(t="hello")
         opened.until("the snapshot", lambda each: bool(each.state))
@@ -118,13 +120,17 @@ def page(several: Several, shop: Running, shopper: str) -> Generator[Page]:
 
 def shopper(shop: Running, several: Several) -> str:
     """A new shopper's cookie, as the room's page gives it."""
-    answer = httpx.get(f"{shop.address}/s/corner/live/{several.show}", trust_env=False, timeout=60)
+    answer = httpx.get(f"{shop.address}/s/corner/live/{several.show}", trust_env=False, timeout=PATIENCE)
     return answer.cookies["shopper"]
 
 
 def buy(shop: Running, wish: dict[str, Any], cookie: str) -> dict[str, Any]:
     answer = httpx.post(
-        f"{shop.address}/buy", json=wish, headers={"cookie": f"shopper={cookie}"}, trust_env=False, timeout=60
+        f"{shop.address}/buy",
+        json=wish,
+        headers={"cookie": f"shopper={cookie}"},
+        trust_env=False,
+        timeout=PATIENCE,
     )
     return answer.json()
 
@@ -205,7 +211,8 @@ async def test_the_camera_is_seen_through_both(several: Several) -> None:
             until(
                 "the video can be played",
                 lambda shop=shop: (
-                    httpx.get(f"{shop.address}{playlist}", trust_env=False, timeout=60).status_code == 200
+                    httpx.get(f"{shop.address}{playlist}", trust_env=False, timeout=PATIENCE).status_code
+                    == 200
                 ),
             )
         owner = Owner(several.two, "corner")
@@ -229,7 +236,7 @@ async def test_what_is_not_in_a_show_is_for_staff_through_both(several: Several)
     live, preview = (f"/media/{channel['id']}/{name}.m3u8" for name in ("live", "preview"))
     shops = (several.one, several.two)
     async with (
-        httpx.AsyncClient(trust_env=False, timeout=60) as http,
+        httpx.AsyncClient(trust_env=False, timeout=PATIENCE) as http,
         film.encoder(port, key=channel["key"]) as camera,
     ):
 

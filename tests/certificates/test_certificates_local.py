@@ -41,7 +41,7 @@ class Lan:
         return f"https://localhost:{self.port}"
 
     def get(self, path: str, **options: Any) -> httpx.Response:
-        return httpx.get(self.here + path, verify=self.trust, trust_env=False, timeout=60, **options)
+        return httpx.get(self.here + path, verify=self.trust, trust_env=False, timeout=PATIENCE, **options)
 
 
 @pytest.fixture(scope="module")
@@ -94,13 +94,15 @@ async def test_the_room_speaks_over_a_socket_and_over_events(lan: Lan) -> None:
     assert page.status_code == 200
     cookies = "; ".join(f"{name}={value}" for name, value in page.cookies.items())
     async with websockets.connect(
-        room, ssl=lan.trust, origin=websockets.Origin(lan.here), additional_headers={"cookie": cookies}, proxy=None
+        room, ssl=lan.trust, origin=websockets.Origin(lan.here), additional_headers={"cookie": cookies}, proxy=None, open_timeout=PATIENCE
     ) as socket_:  # fmt: skip
         await socket_.send(json.dumps({"t": "hello"}))
-        first = json.loads(await asyncio.wait_for(socket_.recv(), 30))
+        first = json.loads(await asyncio.wait_for(socket_.recv(), PATIENCE))
         assert first
     async with (
-        httpx.AsyncClient(verify=lan.trust, trust_env=False, timeout=30, cookies=page.cookies) as client,
+        httpx.AsyncClient(
+            verify=lan.trust, trust_env=False, timeout=PATIENCE, cookies=page.cookies
+        ) as client,
         client.stream("GET", f"{lan.here}/room/{lan.show}/events") as events,
     ):
         assert events.headers["content-type"].startswith("text/event-stream")
@@ -142,7 +144,9 @@ def test_video_comes_over_tls(lan: Lan) -> None:
 def test_the_port_without_tls_leads_to_https_and_shows_how_to_trust(lan: Lan) -> None:
     def ask(path: str, host: str | None = None) -> httpx.Response:
         headers = {} if host is None else {"host": host}
-        return httpx.get(f"http://127.0.0.1:{lan.plain}{path}", headers=headers, trust_env=False, timeout=60)
+        return httpx.get(
+            f"http://127.0.0.1:{lan.plain}{path}", headers=headers, trust_env=False, timeout=PATIENCE
+        )
 
     led = ask("/s/corner?x=1", host=f"localhost:{lan.plain}")
     assert (led.status_code, led.headers["location"]) == (307, f"{lan.here}/s/corner?x=1")
@@ -156,7 +160,7 @@ def test_the_port_without_tls_leads_to_https_and_shows_how_to_trust(lan: Lan) ->
     assert certificate.headers["content-type"] == "application/x-x509-ca-cert"
     assert certificate.content == ssl.PEM_cert_to_DER_cert(lan.root.read_text())
     chinese = httpx.get(
-        f"http://127.0.0.1:{lan.plain}/trust", headers={"accept-language": "zh-CN"}, trust_env=False, timeout=60
+        f"http://127.0.0.1:{lan.plain}/trust", headers={"accept-language": "zh-CN"}, trust_env=False, timeout=PATIENCE
     ).text  # fmt: skip
     assert "在局域网中信任这家店铺" in chinese
     assert "下载证书" in chinese
@@ -164,7 +168,7 @@ def test_the_port_without_tls_leads_to_https_and_shows_how_to_trust(lan: Lan) ->
 
 def test_who_never_ends_the_handshake_is_counted_and_let_go(lan: Lan) -> None:
     def connections() -> int:
-        text = httpx.get(f"http://127.0.0.1:{lan.plain}/metrics", trust_env=False, timeout=30).text
+        text = httpx.get(f"http://127.0.0.1:{lan.plain}/metrics", trust_env=False, timeout=PATIENCE).text
         return int(
             float(
                 next(line for line in text.splitlines() if line.startswith("shopfloor_connections ")).split()[

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 from tests.app.running import Running, place
 from tests.conftest import NewDatabase
+from tests.waiting import PATIENCE
 
 from shopfloor import app, cli
 from shopfloor.kernel.postgres import CannotRun
@@ -72,7 +73,7 @@ def test_behind_a_proxy_it_says_where_to_pass_requests_on_to_and_keeps_cookies_t
         )
         behind = line.rpartition(" ")[2]
         page = httpx.get(
-            f"{behind}/", headers={"host": "shop.example", "x-forwarded-proto": "https"}, trust_env=False, timeout=60
+            f"{behind}/", headers={"host": "shop.example", "x-forwarded-proto": "https"}, trust_env=False, timeout=PATIENCE
         )  # fmt: skip
         assert page.status_code in {200, 303}
         assert all("; Secure" in cookie for cookie in page.headers.get_list("set-cookie"))

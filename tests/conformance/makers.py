@@ -14,6 +14,7 @@ import httpx
 import psycopg
 from tests.app.running import picture
 from tests.upgrade.previous import PASSWORD, SHOP, Buyer, Show
+from tests.waiting import PATIENCE
 
 from shopfloor.auth import totp
 
@@ -41,7 +42,7 @@ class Shop:
         self.ids: Mapping[str, list[Any]] = facts["ids"]
         self.dice = random.Random(1)
         self._http = httpx.Client(
-            base_url=self.address, timeout=60, trust_env=False, cookies={"session": facts["session"]}
+            base_url=self.address, timeout=PATIENCE, trust_env=False, cookies={"session": facts["session"]}
         )
         self._sql = psycopg.connect(facts["dsn"], autocommit=True)
         self.lock = threading.RLock()
@@ -113,7 +114,7 @@ class Shop:
     def as_somebody(self, session: str, path: str, body: object) -> Any:
         """What `POST /v1{path}` answers in this session, also when it is refused."""
         with httpx.Client(
-            base_url=self.address, timeout=60, trust_env=False, cookies={"session": session}
+            base_url=self.address, timeout=PATIENCE, trust_env=False, cookies={"session": session}
         ) as http:
             return http.post(f"/v1{path}", json=body).json()
 
@@ -556,7 +557,7 @@ def _to_confirm(shop: Shop) -> Made:
 
 def _to_receive(shop: Shop) -> Made:
     path, body = _to_confirm(shop)
-    with httpx.Client(base_url=shop.address, timeout=60, trust_env=False) as http:
+    with httpx.Client(base_url=shop.address, timeout=PATIENCE, trust_env=False) as http:
         # Refused where it was confirmed before.
         http.post(f"/v1/-/supplier/{path['key']}/orders/{path['purchase_order_id']}", json=body)
     received = {str(line["variant_id"]): line["quantity"] for line in body["lines"]}

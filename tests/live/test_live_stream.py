@@ -532,7 +532,12 @@ async def test_who_is_not_let_in(
 ) -> None:
     headers = {"Cookie": f"shopper={uuid4().hex}", **headers}
     with pytest.raises(InvalidStatus) as refused:
-        async with connect(f"ws://127.0.0.1:{house.port}{path}", additional_headers=headers, origin=None):
+        async with connect(
+            f"ws://127.0.0.1:{house.port}{path}",
+            additional_headers=headers,
+            origin=None,
+            open_timeout=PATIENCE,
+        ):
             pass
 
     assert refused.value.response.status_code == status
@@ -761,7 +766,9 @@ async def test_rooms_are_apart(house: House) -> None:
 async def test_the_state_and_chat_without_a_socket(house: House) -> None:
     shopper = uuid4()
     cookies = {"shopper": shopper.hex}
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{house.port}", cookies=cookies) as http:
+    async with httpx.AsyncClient(
+        timeout=PATIENCE, base_url=f"http://127.0.0.1:{house.port}", cookies=cookies
+    ) as http:
         snapshot = (await http.get("/room/7/state")).json()
         form = await http.post(
             "/room/7/chat", data={"text": "hello"}, headers={"Referer": "http://x/s/a/live/7?y=1"}
@@ -797,7 +804,9 @@ async def test_who_watches_without_a_socket_is_counted_like_who_has_one(house: H
     posting, socketed = uuid4(), uuid4()
     cookies = {"shopper": posting.hex}
     async with (
-        httpx.AsyncClient(base_url=f"http://127.0.0.1:{house.port}", cookies=cookies) as http,
+        httpx.AsyncClient(
+            timeout=PATIENCE, base_url=f"http://127.0.0.1:{house.port}", cookies=cookies
+        ) as http,
         house.visit(socketed, hello=HELLO) as client,
     ):
         begun = asyncio.get_running_loop().time()
@@ -831,7 +840,9 @@ async def test_likes_without_a_socket_are_counted_and_shown_and_limited() -> Non
     async with running(Limits(posts_every=60.0, post_burst=3)) as house:
         cookies = {"shopper": uuid4().hex}
         async with (
-            httpx.AsyncClient(base_url=f"http://127.0.0.1:{house.port}", cookies=cookies) as http,
+            httpx.AsyncClient(
+                timeout=PATIENCE, base_url=f"http://127.0.0.1:{house.port}", cookies=cookies
+            ) as http,
             house.visit(hello=HELLO) as client,
         ):
             await receive(client)
@@ -874,7 +885,7 @@ async def test_likes_without_a_socket_are_counted_and_shown_and_limited() -> Non
 )
 async def test_what_makes_no_sense_is_refused_and_counts_nobody(house: House, what: str, body: bytes) -> None:
     async with httpx.AsyncClient(
-        base_url=f"http://127.0.0.1:{house.port}", cookies={"shopper": uuid4().hex}
+        timeout=PATIENCE, base_url=f"http://127.0.0.1:{house.port}", cookies={"shopper": uuid4().hex}
     ) as http:
         refused = await http.post(f"/room/7/{what}", content=body)
 
@@ -891,7 +902,7 @@ async def test_a_limit_outlasts_the_sweep_of_every_second() -> None:
     async with (
         running(Limits(chat_every=60.0, chat_burst=1)) as house,
         httpx.AsyncClient(
-            base_url=f"http://127.0.0.1:{house.port}", cookies={"shopper": uuid4().hex}
+            timeout=PATIENCE, base_url=f"http://127.0.0.1:{house.port}", cookies={"shopper": uuid4().hex}
         ) as http,
     ):
         said = await http.post("/room/7/chat", json={"text": "hello"})
@@ -905,7 +916,7 @@ async def test_a_limit_outlasts_the_sweep_of_every_second() -> None:
 
 
 async def test_events_are_a_snapshot_and_ticks_and_go_on_where_a_page_was(house: House) -> None:
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{house.port}") as http:
+    async with httpx.AsyncClient(timeout=PATIENCE, base_url=f"http://127.0.0.1:{house.port}") as http:
         async with http.stream("GET", "/room/7/events") as response:
             lines = response.aiter_lines()
             last_id = (await anext(lines)).removeprefix("id: ")

@@ -13,7 +13,7 @@ import pytest
 import uvicorn
 from tests.media import checker, film
 from tests.media.test_media_show import Everybody, always, play
-from tests.waiting import soon
+from tests.waiting import PATIENCE, soon
 
 from shopfloor import media
 from shopfloor.kernel.database import Database
@@ -53,7 +53,7 @@ async def process(database: Database, directory: Path) -> AsyncGenerator[Process
     web = uvicorn.Server(uvicorn.Config(mounted, lifespan="off", log_config=None, server_header=False))
     task = asyncio.create_task(web.serve(sockets=[listener]))
     await server.join(address)
-    async with httpx.AsyncClient(base_url=address, trust_env=False, timeout=30) as http:
+    async with httpx.AsyncClient(base_url=address, trust_env=False, timeout=PATIENCE) as http:
         try:
             yield Process(server, address, http, asked)
         finally:

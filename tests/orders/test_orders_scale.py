@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 from tests.explained import read_whole, scans
 from tests.orders.conftest import MakeMarket, Market, form
+from tests.waiting import PATIENCE
 
 from shopfloor import orders, payment_providers, stock
 from shopfloor.kernel import paging
@@ -336,7 +337,7 @@ async def test_no_order_waits_for_another_ones_number(database: Database) -> Non
             taken.append(await tx.value("SELECT orders.next_number(%(shop)s)", shop=shop_id))
             if len(taken) == 33:
                 all_have_one.set()
-            await asyncio.wait_for(all_have_one.wait(), 30)
+            await asyncio.wait_for(all_have_one.wait(), PATIENCE)
 
     try:
         async with db.transaction() as tx:

@@ -143,7 +143,7 @@ class Market:
 
     async def buy_over_http(self, over: asyncio.Event) -> None:
         async with httpx.AsyncClient(
-            base_url=self.shop.address, timeout=60, trust_env=False, follow_redirects=True
+            base_url=self.shop.address, timeout=PATIENCE, trust_env=False, follow_redirects=True
         ) as client:
             while not over.is_set():
                 wish_id = uuid.uuid4()
@@ -189,7 +189,7 @@ class Market:
     async def ask_again(self, intake: Intake) -> None:
         asking, self.unknown = self.unknown, {}
         async with httpx.AsyncClient(
-            base_url=self.shop.address, timeout=60, trust_env=False, follow_redirects=True
+            base_url=self.shop.address, timeout=PATIENCE, trust_env=False, follow_redirects=True
         ) as client:
             await asyncio.gather(*[
                 self.ask(client, wish_id) if door == "http" else self.submit(intake, wish_id)
@@ -204,7 +204,7 @@ class Market:
 
 def healthy(shop: Running) -> bool:
     with suppress(httpx.TransportError):
-        return httpx.get(f"{shop.address}/healthz", timeout=60, trust_env=False).status_code == 200
+        return httpx.get(f"{shop.address}/healthz", timeout=PATIENCE, trust_env=False).status_code == 200
     return False
 
 

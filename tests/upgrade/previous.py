@@ -131,7 +131,7 @@ class Merchant:
 
     def __init__(self, shop: Previous) -> None:
         self._http = httpx.Client(
-            base_url=shop.address, headers={"origin": shop.address}, timeout=60, trust_env=False
+            base_url=shop.address, headers={"origin": shop.address}, timeout=PATIENCE, trust_env=False
         )
 
     def __enter__(self) -> Self:
@@ -220,7 +220,7 @@ class Buyer:
         self.name = name
         self._address = shop.address
         self._http = httpx.Client(
-            base_url=shop.address, headers={"origin": shop.address}, timeout=60, trust_env=False
+            base_url=shop.address, headers={"origin": shop.address}, timeout=PATIENCE, trust_env=False
         )
         self._http.get(f"/s/{SHOP}/live/{show.id}").raise_for_status()
 
@@ -272,7 +272,7 @@ class Buyer:
         cookies = "; ".join(f"{name}={value}" for name, value in self._http.cookies.items())
         with connect(
             f"{self._address.replace('http', 'ws', 1)}/room/{self.show.id}/socket",
-            origin=Origin(self._address), additional_headers={"cookie": cookies}, proxy=None,
+            origin=Origin(self._address), additional_headers={"cookie": cookies}, proxy=None, open_timeout=PATIENCE,
         ) as socket:  # fmt: skip
             yield Room(socket)
 

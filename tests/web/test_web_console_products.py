@@ -253,6 +253,7 @@ async def test_images_come_from_the_zip_beside_the_sheet(
 
     checked = await client.post(f"{HERE}/import", files=files, data={"check": "yes"})
     assert "Images to fetch" in checked.text
+    assert "Export what you have as a pattern" in (await client.get(f"{HERE}/import")).text
     assert "No imported images yet." in (await client.get(f"{HERE}/import/images")).text
     assert (await client.post(f"{HERE}/import", files=files)).status_code == 200
     page = (await client.get(f"{HERE}/import/images")).text

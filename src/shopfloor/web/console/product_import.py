@@ -148,7 +148,7 @@ async def _import_page(
         report=report,
         counted=counted,
         checked=checked,
-        values=chosen or {},
+        values={"location": "", "new_status": "", "decimal_sign": ""} | dict(chosen or {}),
         locations=locations,
         errors=dict(errors or {}) | _asked(desk, report),
         **_told(desk, report),

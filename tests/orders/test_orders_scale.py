@@ -163,28 +163,33 @@ async def test_orders_are_found_by_indexes(full: Database, monkeypatch: pytest.M
     asked: dict[str, Callable[[Tx], Awaitable[object]]] = {
         "newest": lambda tx: list_queries.newest(tx, shop_id=7, filters=EVERYTHING, limit=50),
         "of one status": lambda tx: list_queries.newest(tx, shop_id=7, filters=PAID, limit=50),
-        "by number": lambda tx: list_queries.found_by_number(tx, shop_id=7, number=1002, filters=EVERYTHING),
-        "near": lambda tx: list_queries.found_among_newest(
-            tx, shop_id=7, search="欧阳", filters=EVERYTHING, limit=50
+        "found": lambda tx: list_queries.search(
+            tx,
+            shop_id=7,
+            wanted="欧阳",
+            number=1002,
+            variants=[21, 22],
+            filters=EVERYTHING,
+            limit=50,
+            most=1000,
         ),
-        "anywhere": lambda tx: list_queries.found(tx, shop_id=7, search="欧阳", filters=EVERYTHING, limit=50),
+        "found of one status": lambda tx: list_queries.search(
+            tx, shop_id=7, wanted="欧阳", number=1002, variants=[21, 22], filters=PAID, limit=50, most=1000
+        ),
         "ready": lambda tx: list_queries.newest(tx, shop_id=7, filters=READY, limit=50),
         "how many are ready": lambda tx: list_queries.count(tx, shop_id=7, filters=READY, most=1000),
         "how many get money back": lambda tx: list_queries.count(
             tx, shop_id=7, filters=REFUND_DUE, most=1000
         ),
-        "of a product": lambda tx: list_queries.found_by_variants(
-            tx, shop_id=7, variants=[21, 22], filters=EVERYTHING, limit=50
-        ),
         "how many are found": lambda tx: list_queries.count_found(
-            tx, shop_id=7, search="欧阳", number=1002, variants=[22], filters=PAID, most=1000
+            tx, shop_id=7, wanted="欧阳", number=1002, variants=[22], filters=PAID, most=1000
         ),
         "counted": lambda tx: list_queries.count_by_status(tx, shop_id=7, statuses=["paid", "placed"]),
         "unfinished": lambda tx: sweep_queries.unfinished(tx, before=BEGINNING, limit=10),
     }
     async with full.transaction() as tx:
         whole = {name: read_whole(await scans(tx, call)) for name, call in asked.items()}
-        anywhere = await scans(tx, asked["anywhere"])
+        anywhere = await scans(tx, asked["found"])
 
     assert {name: tables for name, tables in whole.items() if tables} == {}
     assert ("Bitmap Heap Scan", "search") in anywhere

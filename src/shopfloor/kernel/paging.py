@@ -65,14 +65,29 @@ class Page(Generic[Item]):
         return None if self.first is None else self.first + len(self.items) - 1
 
 
+@dataclass(frozen=True, slots=True)
+class Look(Generic[Row]):
+    """Rows of a page, with how many rows the whole list has and, where so few are counted, each row's place, from 1."""
+
+    rows: list[Row]
+    total: Counted
+    places: Sequence[int]
+
+
 class Listing(Generic[Given, Row]):
-    """A list function that knows how to count: `count` takes the same filters and `before`, and no page."""
+    """A list function that knows how to count: `count` takes the same filters and `before`, and no page.  `look` takes
+    the same filters and page as the function itself, and counts while it reads; None where it can't.
+    """
 
     def __init__(
-        self, rows: Callable[Given, Awaitable[list[Row]]], count: Callable[..., Awaitable[Counted]]
+        self,
+        rows: Callable[Given, Awaitable[list[Row]]],
+        count: Callable[..., Awaitable[Counted]],
+        look: Callable[..., Awaitable[Look[Row] | None]] | None = None,
     ) -> None:
         self._rows = rows
         self.count = count
+        self.look = look
         update_wrapper(self, rows)
 
     def __call__(self, *given: Given.args, **named: Given.kwargs) -> Awaitable[list[Row]]:
@@ -81,11 +96,12 @@ class Listing(Generic[Given, Row]):
 
 def counted_by(
     count: Callable[..., Awaitable[Counted]],
+    look: Callable[..., Awaitable[Look[Row] | None]] | None = None,
 ) -> Callable[[Callable[Given, Awaitable[list[Row]]]], Listing[Given, Row]]:
     """Tell a list function how many rows there are, in all or before one of them."""
 
     def tell(rows: Callable[Given, Awaitable[list[Row]]]) -> Listing[Given, Row]:
-        return Listing(rows, count)
+        return Listing(rows, count, look)
 
     return tell
 
@@ -125,6 +141,12 @@ async def numbered(
     **filters: Any,
 ) -> Page[Row]:
     """A page that says where in the list it is; what the page itself tells is not counted."""
+    if listing.look is not None:
+        seen = await _looked(
+            partial(listing.look, *given, **filters), limit=limit, after=after, before=before, key=key
+        )
+        if seen is not None:
+            return seen
     found = await page(partial(listing, *given, **filters), limit=limit, after=after, before=before, key=key)
     count = partial(listing.count, *given, **filters)
     earlier = Counted(0) if found.previous is None else await count(before=found.previous)
@@ -137,3 +159,29 @@ async def numbered(
     # Counting may have stopped before this page, or have seen less than it did; one more is there in any case.
     least = seen if total.or_more else seen + 1
     return replace(found, first=first, total=replace(total, rows=max(total.rows, least)))
+
+
+async def _looked(
+    look: Callable[..., Awaitable[Look[Row] | None]],
+    *,
+    limit: int,
+    after: Key | None,
+    before: Key | None,
+    key: Callable[[Row], Key],
+) -> Page[Row] | None:
+    """A page that was counted while it was read; None where `look` can't."""
+    last: Look[Row] | None = None
+
+    async def fetch(*, after: Key | None, before: Key | None, limit: int) -> Sequence[Row]:
+        nonlocal last
+        last = await look(after=after, before=before, limit=limit)
+        return [] if last is None else last.rows
+
+    found = await page(fetch, limit=limit, after=after, before=before, key=key)
+    if last is None:
+        return None
+    place_of = dict(zip((key(row) for row in last.rows), last.places, strict=False))
+    first = place_of.get(key(found.items[0])) if found.items else 1
+    if found.previous is None:
+        first = 1
+    return replace(found, first=first, total=last.total)

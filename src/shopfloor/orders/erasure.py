@@ -188,7 +188,7 @@ async def by_contact(tx: Tx, *, shop_id: int, wanted: str) -> list[_Found]:
         SELECT o.id, o.number, o.buyer, o.contact_email, o.contact_phone,
                o.status = 'delivered' OR (o.status = 'cancelled' AND o.refund_granted_minor = o.refunded_minor) AS over
           FROM orders.search s JOIN orders.orders o ON o.id = s.order_id
-         WHERE orders.search_pieces(s.shop_id, s.text) @> orders.search_keys(%(shop_id)s::bigint, %(wanted)s)
+         WHERE orders.search_pieces(s.shop_id, s.text) @> orders.search_keys(%(shop_id)s::bigint, orders.search_folded(%(wanted)s))
            AND s.shop_id = %(shop_id)s
            AND (lower(o.contact_email) = lower(%(wanted)s)
                 OR regexp_replace(o.contact_phone, '[^0-9]', '', 'g') = %(wanted)s)

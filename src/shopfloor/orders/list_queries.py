@@ -14,7 +14,9 @@ from shopfloor.kernel.records import dataclass
 from shopfloor.orders.models import Counts, OrderSummary
 
 # Among so many of the newest orders, what is common enough to fill a page is found without the index of pieces.
-_NEWEST: Final = 2000
+NEWEST: Final = 2000
+# What is common enough is counted among so many.
+COUNTED_NEAR: Final = 10_000
 # Of so many variants that are called alike orders are looked for.
 _MOST_VARIANTS: Final = 200
 
@@ -76,21 +78,45 @@ def _order(placed_at: LiteralString, order_id: LiteralString) -> LiteralString:
         """.replace("{placed_at}", placed_at).replace("{id}", order_id)
 
 
+# Orders with one of these variants: all of them, or more than `most`.  The first rows tell mostly; where orders have many of
+# the variants, so many of each do.
+_OF_EACH: Final = """
+    SELECT f.order_id, f.placed_at
+      FROM unnest(%(variants)s::bigint[]) AS v (id)
+     CROSS JOIN LATERAL (
+        SELECT s.order_id, s.placed_at FROM orders.sold s
+         WHERE s.shop_id = %(shop_id)s AND s.variant_id = v.id
+           {and_fits}
+         ORDER BY s.placed_at DESC, s.order_id DESC LIMIT %(most)s + 1) f
+    """
+_SOLD: Final = """
+    of_any AS MATERIALIZED ({of_each} LIMIT 2 * (%(most)s + 1)),
+    of_each AS MATERIALIZED (
+        {of_each}
+         WHERE (SELECT count(*) > 2 * %(most)s AND count(DISTINCT order_id) <= %(most)s FROM of_any)
+    ), sold AS (SELECT order_id, placed_at FROM of_any UNION SELECT order_id, placed_at FROM of_each)
+    """.replace("{of_each}", _OF_EACH)
+
 # What the statements below have in common, by the columns that it is said of.
 _PARTS: Final[Sequence[tuple[LiteralString, LiteralString]]] = (
     ("{filters}", _FILTERS),
     ("{page_of_orders}", _page("o.placed_at", "o.id")),
     ("{page_of_search}", _page("placed_at", "order_id")),
     ("{page_of_found}", _page("s.placed_at", "s.order_id")),
-    ("{page_of_sold}", _page("s.placed_at", "s.order_id")),
     ("{order_of_orders}", _order("o.placed_at", "o.id")),
     ("{order_of_search}", _order("placed_at", "order_id")),
     ("{order_of_found}", _order("s.placed_at", "s.order_id")),
-    ("{order_of_sold}", _order("s.placed_at", "s.order_id")),
 )
 
 
-def _whole(sql: LiteralString) -> LiteralString:
+# Looks at no order where nothing is asked of it.  OFFSET 0 keeps the planner to one look by key for each that is found: it
+# thinks of far more.
+_FITS: Final = "AND EXISTS (SELECT FROM orders.orders o WHERE o.id = s.order_id AND {filters} OFFSET 0)"
+
+
+def _whole(sql: LiteralString, *, narrows: bool = True) -> LiteralString:
+    fits: LiteralString = _FITS if narrows else ""
+    sql = sql.replace("{sold}", _SOLD).replace("{and_fits}", fits)
     for name, part in _PARTS:
         sql = sql.replace(name, part)
     return sql
@@ -118,76 +144,112 @@ async def newest(tx: Tx, *, shop_id: int, filters: Filters, limit: int) -> list[
     )
 
 
-async def found_by_number(tx: Tx, *, shop_id: int, number: int, filters: Filters) -> list[UUID]:
-    return await _ids(
-        tx,
-        """
-        SELECT o.id FROM orders.orders o
-         WHERE o.shop_id = %(shop_id)s AND o.number = %(number)s
-           AND {filters}
-           AND {page_of_orders}
-        """,
-        shop_id=shop_id,
-        number=number,
-        **asdict(filters),
-    )
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A page of what a search finds, newest first or, before an order, from its end.
 
-
-async def found_among_newest(
-    tx: Tx, *, shop_id: int, search: str, filters: Filters, limit: int
-) -> list[UUID]:
-    """Part of a name, phone or e-mail, in the newest orders only.
-
-    OFFSET 0 keeps the planner to one look by key for each that is found: it thinks of far more.
+    `of_newest`: there is so much of it that the page was found among the newest orders; how many there are was not
+    asked then.  Otherwise `total` of them are found, or more than `most`; where they are no more, `places` has for each
+    row of the page its position among all, from 1.
     """
-    return await _ids(
-        tx,
-        """
-        WITH newest AS MATERIALIZED (
-            SELECT order_id, placed_at, text FROM orders.search
-             WHERE shop_id = %(shop_id)s
-               AND {page_of_search}
-             {order_of_search} LIMIT %(newest)s
-        )
-        SELECT o.id
-          FROM newest s
-         CROSS JOIN LATERAL (SELECT id, status, payment_status, fulfilment_status, show_id, placed_at
-                               FROM orders.orders WHERE id = s.order_id OFFSET 0) o
-         WHERE strpos(s.text, lower(%(search)s)) > 0
-           AND {filters}
-         {order_of_found} LIMIT %(limit)s
-        """,
-        shop_id=shop_id,
-        search=search,
-        newest=_NEWEST,
-        limit=limit,
-        **asdict(filters),
-    )
+
+    ids: list[UUID]
+    of_newest: bool
+    total: int
+    places: list[int]
 
 
-async def found(tx: Tx, *, shop_id: int, search: str, filters: Filters, limit: int) -> list[UUID]:
-    """Part of a name, phone or e-mail, wherever it is: sorted first, so that no more orders are looked at than asked."""
-    return await _ids(
-        tx,
-        """
-        WITH found AS MATERIALIZED (
-            SELECT order_id, placed_at FROM orders.search
-             WHERE orders.search_pieces(shop_id, text) @> orders.search_keys(%(shop_id)s::bigint, %(search)s)
-               AND shop_id = %(shop_id)s AND strpos(text, lower(%(search)s)) > 0
-               AND {page_of_search}
-        )
-        SELECT o.id
-          FROM (SELECT order_id, placed_at FROM found s {order_of_found} OFFSET 0) s
-         CROSS JOIN LATERAL (SELECT id, status, payment_status, fulfilment_status, show_id, placed_at
-                               FROM orders.orders WHERE id = s.order_id OFFSET 0) o
-         WHERE {filters}
-         {order_of_found} LIMIT %(limit)s
-        """,
-        shop_id=shop_id,
-        search=search,
-        limit=limit,
-        **asdict(filters),
+async def search(
+    tx: Tx,
+    *,
+    shop_id: int,
+    wanted: str,
+    number: int | None,
+    variants: Sequence[int],
+    filters: Filters,
+    limit: int,
+    most: int,
+    everywhere: bool = False,
+) -> Found:
+    """By number, by part of a name, phone or e-mail, and by what was bought, in one look.
+
+    A text is looked for where most searches end, in the newest orders of the page; only where they do not fill it, or
+    it is to be `everywhere`, in all orders.  The order of that number stands before all others, on the first page, and on no other.
+    """
+    cursor = await tx.connection.execute(
+        _whole(
+            """
+            WITH near AS MATERIALIZED (
+                SELECT s.order_id, s.placed_at
+                  FROM (SELECT order_id, placed_at, text FROM orders.search
+                         WHERE shop_id = %(shop_id)s
+                           AND {page_of_search}
+                         {order_of_search} LIMIT %(newest)s) s
+                 WHERE strpos(s.text, orders.search_folded(%(wanted)s)) > 0
+                   {and_fits}
+            ), anywhere AS MATERIALIZED (
+                SELECT s.order_id, s.placed_at FROM orders.search s
+                 WHERE (SELECT count(*) FROM near) <= %(enough)s
+                   AND orders.search_pieces(s.shop_id, s.text)
+                       @> orders.search_keys(%(shop_id)s::bigint, orders.search_folded(%(wanted)s))
+                   AND s.shop_id = %(shop_id)s AND strpos(s.text, orders.search_folded(%(wanted)s)) > 0
+                   {and_fits}
+            ), bought AS MATERIALIZED (
+                SELECT DISTINCT f.order_id, f.placed_at
+                  FROM unnest(%(variants)s::bigint[]) AS v (id)
+                 CROSS JOIN LATERAL (
+                    SELECT s.order_id, s.placed_at FROM orders.sold s
+                     WHERE s.shop_id = %(shop_id)s AND s.variant_id = v.id
+                       AND {page_of_found}
+                       {and_fits}
+                     {order_of_found} LIMIT %(limit)s) f
+            ), {sold}, numbered AS MATERIALIZED (
+                SELECT o.id AS order_id, o.placed_at FROM orders.orders o
+                 WHERE o.shop_id = %(shop_id)s AND o.number = %(number)s
+                   AND {filters}
+            ), whole AS MATERIALIZED (
+                SELECT order_id, row_number() OVER (
+                    ORDER BY (order_id = (SELECT order_id FROM numbered)) DESC NULLS LAST,
+                             placed_at DESC, order_id DESC) AS place
+                  FROM (SELECT order_id, placed_at FROM anywhere
+                         UNION SELECT order_id, placed_at FROM sold
+                         UNION SELECT order_id, placed_at FROM numbered) u
+                 WHERE (SELECT count(*) FROM near) <= %(enough)s
+            ), page AS MATERIALIZED (
+                SELECT order_id, row_number() OVER ({order_of_search}) AS position
+                  FROM (SELECT order_id, placed_at FROM near
+                         UNION SELECT order_id, placed_at FROM anywhere WHERE {page_of_search}
+                         UNION SELECT order_id, placed_at FROM bought) u
+                 WHERE NOT EXISTS (SELECT FROM numbered n WHERE n.order_id = u.order_id)
+                 {order_of_search} LIMIT %(limit)s
+            ), shown AS (
+                SELECT order_id, 0::bigint AS position FROM numbered
+                 WHERE %(after)s::uuid IS NULL AND %(before)s::uuid IS NULL
+                 UNION ALL SELECT order_id, position FROM page ORDER BY position LIMIT %(limit)s
+            )
+            SELECT array(SELECT order_id FROM shown ORDER BY position),
+                   (SELECT count(*) FROM near) > %(enough)s,
+                   (SELECT count(*) FROM whole),
+                   array(SELECT w.place FROM shown s JOIN whole w USING (order_id) ORDER BY s.position)
+            """,
+            narrows=filters.narrows,
+        ),
+        {
+            "shop_id": shop_id,
+            "wanted": wanted,
+            "number": number,
+            "variants": list(variants),
+            "newest": NEWEST,
+            "limit": limit,
+            "enough": NEWEST if everywhere else limit,
+            "most": most,
+            **asdict(filters),
+        },
+        prepare=False,
     )
+    row = await cursor.fetchone()
+    assert row is not None, "of a statement without a table"
+    return Found(*row)
 
 
 async def variants_named(tx: Tx, *, shop_id: int, search: str) -> list[int]:
@@ -203,34 +265,6 @@ async def variants_named(tx: Tx, *, shop_id: int, search: str) -> list[int]:
         {"shop_id": shop_id, "search": search, "most": _MOST_VARIANTS},
     )
     return [row[0] for row in await cursor.fetchall()]
-
-
-async def found_by_variants(
-    tx: Tx, *, shop_id: int, variants: Sequence[int], filters: Filters, limit: int
-) -> list[UUID]:
-    """Of each variant the newest that fit, by an index in that order; then the newest of these."""
-    return await _ids(
-        tx,
-        """
-        SELECT order_id
-          FROM (SELECT DISTINCT s.order_id, s.placed_at
-                  FROM unnest(%(variants)s::bigint[]) AS v (id)
-                 CROSS JOIN LATERAL (
-                    SELECT s.order_id, s.placed_at
-                      FROM orders.sold s
-                     CROSS JOIN LATERAL (SELECT id, status, payment_status, fulfilment_status, show_id, placed_at
-                                           FROM orders.orders WHERE id = s.order_id OFFSET 0) o
-                     WHERE s.shop_id = %(shop_id)s AND s.variant_id = v.id
-                       AND {page_of_sold}
-                       AND {filters}
-                     {order_of_sold} LIMIT %(limit)s) s) AS found
-         {order_of_search} LIMIT %(limit)s
-        """,
-        shop_id=shop_id,
-        variants=list(variants),
-        limit=limit,
-        **asdict(filters),
-    )
 
 
 async def count(tx: Tx, *, shop_id: int, filters: Filters, most: int) -> int:
@@ -255,49 +289,60 @@ async def count_found(
     tx: Tx,
     *,
     shop_id: int,
-    search: str,
+    wanted: str,
     number: int | None,
     variants: Sequence[int],
     filters: Filters,
     most: int,
 ) -> int:
-    """How many a search finds; where it is more than `most`, some number above it: nobody waits for a total."""
+    """How many a search finds; where it is more than `most`, some number above it: nobody waits for a total.
+
+    What is common is counted among the newest orders, without the index of pieces, which would read all that have it.
+    """
     return await _count(
         tx,
         """
+        WITH near AS MATERIALIZED (
+            SELECT s.order_id
+              FROM (SELECT order_id, placed_at, text FROM orders.search
+                     WHERE shop_id = %(shop_id)s
+                       AND {page_of_search}
+                     ORDER BY placed_at DESC, order_id DESC LIMIT %(counted_near)s) s
+             WHERE strpos(s.text, orders.search_folded(%(wanted)s)) > 0
+               {and_fits}
+             LIMIT %(most)s + 1
+        ), anywhere AS MATERIALIZED (
+            SELECT s.order_id FROM orders.search s
+             WHERE (SELECT count(*) FROM near) <= %(most)s
+               AND orders.search_pieces(s.shop_id, s.text)
+                   @> orders.search_keys(%(shop_id)s::bigint, orders.search_folded(%(wanted)s))
+               AND s.shop_id = %(shop_id)s AND strpos(s.text, orders.search_folded(%(wanted)s)) > 0
+               AND {page_of_found}
+               {and_fits}
+             LIMIT %(most)s + 1
+        ), {sold}
         SELECT count(*)
-          FROM ((SELECT s.order_id FROM orders.search s
-                  WHERE orders.search_pieces(s.shop_id, s.text) @> orders.search_keys(%(shop_id)s::bigint, %(search)s)
-                    AND s.shop_id = %(shop_id)s AND strpos(s.text, lower(%(search)s)) > 0
-                    AND {page_of_found}
-                    AND (NOT %(narrows)s::boolean
-                         OR EXISTS (SELECT FROM orders.orders o WHERE o.id = s.order_id AND {filters} OFFSET 0))
-                  LIMIT %(most)s + 1)
-                UNION
-                (SELECT s.order_id FROM orders.sold s
-                  WHERE s.shop_id = %(shop_id)s AND s.variant_id = ANY(%(variants)s::bigint[])
-                    AND {page_of_sold}
-                    AND (NOT %(narrows)s::boolean
-                         OR EXISTS (SELECT FROM orders.orders o WHERE o.id = s.order_id AND {filters} OFFSET 0))
-                  LIMIT %(most)s + 1)
-                UNION
-                (SELECT o.id FROM orders.orders o
-                  WHERE o.shop_id = %(shop_id)s AND o.number = %(number)s
-                    AND {filters})) AS counted
+          FROM (SELECT order_id FROM near
+                 UNION SELECT order_id FROM anywhere
+                 UNION SELECT order_id FROM sold s WHERE {page_of_found}
+                 UNION SELECT o.id FROM orders.orders o
+                        WHERE o.shop_id = %(shop_id)s AND o.number = %(number)s
+                          AND {filters}) AS counted
         """,
+        narrows=filters.narrows,
         shop_id=shop_id,
-        search=search,
+        wanted=wanted,
         number=number,
         variants=list(variants),
-        narrows=filters.narrows,
+        counted_near=COUNTED_NEAR,
         most=most,
         **asdict(filters),
     )
 
 
-async def _count(tx: Tx, sql: LiteralString, **values: object) -> int:
+async def _count(tx: Tx, sql: LiteralString, *, narrows: bool = True, **values: object) -> int:
     """Planned anew each time, like `_ids`."""
-    cursor = await tx.connection.execute(_whole(sql), values, prepare=False)
+    cursor = await tx.connection.execute(_whole(sql, narrows=narrows), values, prepare=False)
     row = await cursor.fetchone()
     assert row is not None, "of an aggregate"
     return row[0]

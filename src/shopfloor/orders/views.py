@@ -1,5 +1,6 @@
 """Looking at orders: the merchant's list and one order with everything a page shows."""
 
+import unicodedata
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from functools import partial
@@ -96,7 +97,7 @@ async def _count_orders(
         return await list_queries.count_found(
             tx,
             shop_id=shop_id,
-            search=wanted,
+            wanted=wanted,
             number=_number(wanted),
             variants=variants,
             filters=within,
@@ -111,15 +112,57 @@ async def _count_orders(
 
 
 def _wanted(search: str | None) -> str:
-    return search.strip().removeprefix("#") if search else ""
+    """In one line: between lines stand the borders of what is searched."""
+    return " ".join((search or "").split("\n")).strip().lstrip("#＃")
 
 
 def _number(wanted: str) -> int | None:
-    """An order's number; with zeros before it, it is the end of a telephone number."""
-    return None if wanted.startswith("0") else whole_number(wanted)
+    """An order's number, in digits of any width; with zeros before it, it is the end of a telephone number."""
+    narrow = unicodedata.normalize("NFKC", wanted)
+    return None if narrow.startswith("0") else whole_number(narrow)
 
 
-@paging.counted_by(_count_orders)
+async def _look(
+    tx: Tx,
+    *,
+    shop_id: int,
+    after: UUID | None = None,
+    before: UUID | None = None,
+    limit: int = 50,
+    **narrowed: Unpack[Narrowed],
+) -> paging.Look[OrderSummary] | None:
+    """What a search finds, counted while it is read; a list without a search is counted apart."""
+    wanted = _wanted(narrowed.get("search"))
+    if not wanted:
+        return None
+    filters = await _filters(tx, shop_id, narrowed, after=after, before=before)
+    variants = await list_queries.variants_named(tx, shop_id=shop_id, search=wanted)
+    find = partial(
+        _found, tx, shop_id=shop_id, wanted=wanted, variants=variants, filters=filters, limit=limit
+    )
+    found = await find()
+    rows = await _listed(tx, shop_id=shop_id, ids=found.ids)
+    total, places = found.total, found.places
+    if found.of_newest:
+        anywhere = replace(filters, after=None, before=None)
+        total = await list_queries.count_found(
+            tx,
+            shop_id=shop_id,
+            wanted=wanted,
+            number=_number(wanted),
+            variants=variants,
+            filters=anywhere,
+            most=MOST_FOUND,
+        )
+        if total <= MOST_FOUND and filters != anywhere:
+            places = (await find(everywhere=True)).places
+    if total > MOST_FOUND:
+        # Where in so many a page stands would take reading them all.
+        return paging.Look(rows, paging.Counted(MOST_FOUND, or_more=True), ())
+    return paging.Look(rows, paging.Counted(total), places)
+
+
+@paging.counted_by(_count_orders, _look)
 async def orders(
     tx: Tx,
     *,
@@ -135,44 +178,47 @@ async def orders(
     filters = await _filters(tx, shop_id, narrowed, after=after, before=before)
     limit = max(1, min(limit, 201))
     wanted = _wanted(narrowed.get("search"))
-    if wanted:
-        ids = await _found(tx, shop_id=shop_id, wanted=wanted, filters=filters, limit=limit)
-    else:
+    if not wanted:
         ids = await list_queries.newest(tx, shop_id=shop_id, filters=filters, limit=limit)
-    listed = await list_queries.summaries(tx, ids=ids, today=await today(tx, shop_id=shop_id))
-    first = [each for each in listed if each.number == _number(wanted)]
-    rest = [each for each in listed if each.number != _number(wanted)]
-    return [*first, *rest][:limit] if before is None else rest[::-1][:limit]
+    else:
+        variants = await list_queries.variants_named(tx, shop_id=shop_id, search=wanted)
+        found = await _found(
+            tx, shop_id=shop_id, wanted=wanted, variants=variants, filters=filters, limit=limit
+        )
+        ids = found.ids
+    return await _listed(tx, shop_id=shop_id, ids=ids)
 
 
 async def _found(
-    tx: Tx, *, shop_id: int, wanted: str, filters: list_queries.Filters, limit: int
-) -> list[UUID]:
-    """By number, by part of a name, phone or e-mail, and by what was bought; more than `limit`, where several ways
-    find something.
-
-    A text is looked for first where most searches end, then everywhere.  The order of that number stands on the first
-    page, whenever it was placed, and on no other.
-    """
-    number = _number(wanted)
-    numbered: list[UUID] = []
-    if number is not None:
-        anywhere = replace(filters, after=None, before=None)
-        numbered = await list_queries.found_by_number(tx, shop_id=shop_id, number=number, filters=anywhere)
-    variants = await list_queries.variants_named(tx, shop_id=shop_id, search=wanted)
-    find = partial(list_queries.found, tx, shop_id=shop_id, search=wanted, filters=filters, limit=limit + 1)
-    near = partial(
-        list_queries.found_among_newest, tx, shop_id=shop_id, search=wanted, filters=filters, limit=limit + 1
+    tx: Tx,
+    *,
+    shop_id: int,
+    wanted: str,
+    variants: list[int],
+    filters: list_queries.Filters,
+    limit: int,
+    everywhere: bool = False,
+) -> list_queries.Found:
+    return await list_queries.search(
+        tx,
+        shop_id=shop_id,
+        wanted=wanted,
+        number=_number(wanted),
+        variants=variants,
+        filters=filters,
+        limit=max(1, min(limit, 201)),
+        most=MOST_FOUND,
+        everywhere=everywhere,
     )
-    ids = await near()
-    if len(ids) <= limit:
-        ids = await find()
-    if variants:
-        ids += await list_queries.found_by_variants(
-            tx, shop_id=shop_id, variants=variants, filters=filters, limit=limit + 1
-        )
-    on_first_page = numbered if filters.after is None and filters.before is None else []
-    return [*on_first_page, *(each for each in dict.fromkeys(ids) if each not in numbered)]
+
+
+async def _listed(tx: Tx, *, shop_id: int, ids: list[UUID]) -> list[OrderSummary]:
+    """What a list shows of these, in this order."""
+    if not ids:
+        return []
+    rows = await list_queries.summaries(tx, ids=ids, today=await today(tx, shop_id=shop_id))
+    by_id = {row.id: row for row in rows}
+    return [by_id[each] for each in ids]
 
 
 async def counts(tx: Tx, *, shop_id: int) -> Counts:

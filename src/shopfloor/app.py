@@ -182,9 +182,11 @@ class Node:
             counter=CallbackCount(self.connections),
         )
         self.pages = web.SharedPages()
+        self.sitemaps = web.Sitemaps()
         self.payments, self.test_payments = wiring.payment_accounts(self.db, settings, lambda: self.public)
         self.follower = outbox.Follower(
-            self.db, wiring.followers(self.db, self.rooms, self.terms, self.media, self.pages)
+            self.db,
+            wiring.followers(self.db, self.rooms, self.terms, self.media, self.pages, self.sitemaps),
         )
         self.arrivals = outbox.Arrivals(dsn, channels=worker.CHANNELS)
         self.keyring: Keyring
@@ -303,6 +305,7 @@ def build(node: Node) -> ASGIApp:
                     node.media,
                     node.rooms,
                     node.pages,
+                    node.sitemaps,
                     node.certificate,
                     promotions.CodeGuard(),
                     promotions.Claims(node.db),

@@ -285,6 +285,7 @@ def followers(
     terms: purchases.OfferTermsCache,
     cameras: media.MediaServer,
     pages: web.SharedPages,
+    sitemaps: web.Sitemaps,
 ) -> Mapping[type[Any], Callable[[Any], Any]]:
     """What each process with open pages listens to."""
     shown: dict[type[Any], Callable[[Any], Any]] = dict(rooms.handlers())
@@ -333,6 +334,7 @@ def followers(
     also(catalog.ProductChanged, lambda fact: rooms.reload_shop(fact.shop_id))
     also(catalog.BundleChanged, lambda fact: rooms.reload_shop(fact.shop_id))
     also(catalog.ProductChanged, lambda fact: terms.forget_product(fact.product_id))
+    also(catalog.ProductChanged, lambda fact: sitemaps.forget(fact.product_id))
     for kind in (catalog.PriceChanged, catalog.BundleChanged):
         also(kind, lambda fact: terms.forget_variant(fact.variant_id))
     for kind in (live.OfferAdded, live.OfferChanged, live.OfferPriceChanged):

@@ -19,6 +19,7 @@ OPEN = {
     ("POST", "/v1/password-reset"), ("GET", "/reset/{token}"), ("POST", "/reset/{token}"),
     ("POST", "/v1/session"), ("DELETE", "/v1/session"), ("POST", "/v1/claim"), ("POST", "/v1/invitations/join"),
     ("GET", "/trust"), ("GET", "/trust/shopfloor.crt"), ("GET", "/robots.txt"), ("GET", "/favicon.ico"), ("GET", "/sitemap.xml"),
+    ("GET", "/sitemap-shops.xml"), ("GET", "/sitemap-products-{part}.xml"),
     ("GET", "/"), ("POST", "/language"), ("GET", "/s/{shop}"), ("GET", "/s/{shop}/p/{product_id}"),
     ("GET", "/s/{shop}/replays"), ("GET", "/s/{shop}/cart"), ("POST", "/s/{shop}/cart"),
     ("GET", "/s/{shop}/live/{show_id}"), ("GET", "/s/{shop}/checkout/{hold_id}"), ("POST", "/s/{shop}/checkout/{hold_id}"),

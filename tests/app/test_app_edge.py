@@ -92,10 +92,15 @@ def test_robots_are_told_where_to_go_and_where_not(node: Running, owner: Owner) 
 def test_the_sitemap_names_shops_and_products_at_the_public_address(
     node: Running, owner: Owner, product: dict[str, Any]
 ) -> None:
-    answer = ask(node, "GET", "/sitemap.xml", headers={"host": "evil.example"})
-    tree = ET.fromstring(answer.text)
-    places = [each.text for each in tree.iter(f"{SITEMAP}loc")]
-    assert places == [f"{node.address}/s/corner", f"{node.address}/s/corner/p/{product['id']}"]
+    def places(path: str) -> list[str | None]:
+        answer = ask(node, "GET", path, headers={"host": "evil.example"})
+        return [each.text for each in ET.fromstring(answer.text).iter(f"{SITEMAP}loc")]
+
+    assert places("/sitemap.xml") == [
+        f"{node.address}/sitemap-shops.xml", f"{node.address}/sitemap-products-0.xml",
+    ]  # fmt: skip
+    assert places("/sitemap-shops.xml") == [f"{node.address}/s/corner"]
+    assert places("/sitemap-products-0.xml") == [f"{node.address}/s/corner/p/{product['id']}"]
     assert ask(node, "GET", f"/s/corner/p/{product['id']}").status_code == 200
 
 

@@ -127,7 +127,9 @@ WHOLE = {
     "/console/{shop}/taxes": (r"rate_id=(\d+)", "SELECT id FROM pricing.tax_rate"),
     "/console/{shop}/fulfilment/carriers": (r">(Carrier \d+)<", "SELECT name FROM fulfilment.carrier"),
     "/console/{shop}/webhooks": (r'/webhooks/(\d+)"', "SELECT id FROM webhooks.endpoint"),
-    "/sitemap.xml": (r"/p/(\d+)<", "SELECT id FROM catalog.product"),
+    "/sitemap.xml": (r"/sitemap-products-(\d+)\.xml<", "SELECT DISTINCT id / 10000 FROM catalog.product"),
+    "/sitemap-shops.xml": (r"/s/([a-z0-9-]+)<", "SELECT slug FROM accounts.shop"),
+    "/sitemap-products-{part}.xml": (r"/p/(\d+)<", "SELECT id FROM catalog.product"),
     "/console": (r'href="/console/([a-z0-9-]+)"', "SELECT slug FROM accounts.shop"),
     "/": (r'href="/s/([a-z0-9-]+)"', "SELECT slug FROM accounts.shop"),
 }
@@ -346,7 +348,9 @@ def filled(new_database: NewDatabase) -> Iterator[Filled]:
                     values = {"rows": ROWS, "buyer": buyer}
                     connection.execute(statement.removesuffix(";"), values)  # pyright: ignore[reportArgumentType, reportCallIssue]
             [edited] = connection.execute("SELECT DISTINCT order_id FROM order_edits.edit").fetchall()
-            yield Filled(client, connection, {"shop": "corner", "key": key, "edited": str(edited[0])})
+            yield Filled(
+                client, connection, {"shop": "corner", "key": key, "edited": str(edited[0]), "part": "0"}
+            )
 
 
 def shopper_of(client: httpx.Client) -> str:

@@ -67,7 +67,7 @@ CUT = {
     "static.py: tuple(found)[:-1]": "A text.",
     "supplier.py: str(value)[:40]": "A text.",
     "waitlist.py: holds[:MOST_HOLDS]": "A page of the shop asks after no more at once.",
-    "well_known.py: paths[:_MOST]": WHOLE,
+    "sitemaps.py: hashlib.sha256(body).hexdigest()[:32]": "A text.",
     "templates/console/order.html: messages[:4]": "The history on the same page leads to every one.",
     "templates/console/report.html: unmet[:8]": SAID,
     "templates/console/shipping.html: zone.countries[:8]": "Says how many more.",

@@ -141,7 +141,14 @@ async def stage(database: Database, tmp_path: Path) -> AsyncIterator[Stage]:
     cameras = media.MediaServer(database, tmp_path / "recordings", "127.0.0.1", 0)
     follower = outbox.Follower(
         database,
-        wiring.followers(database, given.part(rooms.Rooms), terms, cameras, given.part(web.SharedPages)),
+        wiring.followers(
+            database,
+            given.part(rooms.Rooms),
+            terms,
+            cameras,
+            given.part(web.SharedPages),
+            given.part(web.Sitemaps),
+        ),
     )
     await follower.start()
     shopper = uuid4()
@@ -188,6 +195,7 @@ async def _app(database: Database, data_dir: Path) -> Services:
             keyring,
             rooms.Rooms(database, recent=chat.recent_lines),
             web.SharedPages(),
+            web.Sitemaps(),
             promotions.CodeGuard(),
             promotions.Claims(database),
         ],

@@ -144,7 +144,7 @@ async def everywhere(stage: Stage) -> dict[str, bool]:
     return {
         "storefront": "Shirt" in (await get("/s/harbour")).text,
         "product page": (await get(f"/s/harbour/p/{stage.shirt.id}")).status_code == 200,
-        "sitemap": f"/p/{stage.shirt.id}<" in (await get("/sitemap.xml")).text,
+        "sitemap": f"/p/{stage.shirt.id}<" in (await get("/sitemap-products-0.xml")).text,
         "room": any(offer.product_id == stage.shirt.id for offer in state.offers.values()),
         "room page": "Shirt" in (await get(f"/s/harbour/live/{stage.show.id}")).text,
     }

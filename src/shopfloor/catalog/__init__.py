@@ -10,6 +10,7 @@ from shopfloor.catalog.endpoint import PictureFiles
 from shopfloor.catalog.events import BundleChanged, PriceChanged, ProductChanged
 from shopfloor.catalog.exchange import Report, export_shopify_csv, import_shopify_csv
 from shopfloor.catalog.imports import fetch_pictures, picture_progress, retry_pictures, tidy
+from shopfloor.catalog.indexing import Published
 from shopfloor.catalog.models import (
     PICTURE_SIZES,
     BadBundle,
@@ -97,6 +98,7 @@ __all__ = [
     "ProcessedPicture",
     "Product",
     "ProductChanged",
+    "Published",
     "Report",
     "SheetTooLarge",
     "SheetUnreadable",

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from datetime import datetime
 from functools import partial
 from operator import attrgetter
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, ClassVar, Final
 
 from fastapi import Depends, Query, Request
 from pydantic import BaseModel, Field, field_validator
@@ -36,6 +36,7 @@ from shopfloor.kernel import paging
 from shopfloor.kernel.amounts import AmountAmbiguous, DecimalSign, PriceLeap
 from shopfloor.kernel.border import LARGEST_ID, Id, Moment
 from shopfloor.kernel.database import Rollback, Tx
+from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import FILE_AS_BODY, Csv, Db, public_link, refusals, with_links
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
@@ -247,6 +248,8 @@ class NumbersOut(BaseModel):
 
 
 class ReportOut(BaseModel):
+    REFUSALS: ClassVar[tuple[type[Refusal], ...]] = IMPORT_REFUSALS
+
     rows: int
     created: int
     updated: int

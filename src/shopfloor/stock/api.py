@@ -261,7 +261,7 @@ async def transfer(body: Transfer, actor: Editor, db: Db) -> None:
 
 @router.post(
     "/import",
-    responses=refusals(UnknownStock, BadQuantity, CountStale, *catalog_api.IMPORT_REFUSALS),
+    responses=refusals(UnknownStock, BadQuantity, CountStale, *catalog_api.ReportOut.REFUSALS),
     openapi_extra=FILE_AS_BODY,
 )
 async def import_goods(

@@ -22,6 +22,7 @@ from shopfloor.web import (
     returning,
     room,
     shop,
+    sitemaps,
     sms,
     supplier,
     unsubscribe,
@@ -71,6 +72,7 @@ from shopfloor.web.https import fingerprint
 from shopfloor.web.parts import FEW
 from shopfloor.web.refusals import page_at_the_edge
 from shopfloor.web.shared_pages import SharedPages, SharedPagesMiddleware
+from shopfloor.web.sitemaps import Sitemaps
 from shopfloor.web.static import Files, files
 
 
@@ -83,6 +85,7 @@ def routers() -> list[APIRouter]:
     ]  # fmt: skip
     return [
         well_known.router,
+        sitemaps.router,
         https.router,
         shop.router,
         room.router,
@@ -112,4 +115,4 @@ def install(app: FastAPI) -> None:
     app.add_middleware(SharedPagesMiddleware, pages=shared)
 
 
-__all__ = ["FEW", "Files", "SharedPages", "fingerprint", "install", "page_at_the_edge", "routers"]
+__all__ = ["FEW", "Files", "SharedPages", "Sitemaps", "fingerprint", "install", "page_at_the_edge", "routers"]

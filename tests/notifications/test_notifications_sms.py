@@ -12,6 +12,8 @@ from tests.notifications.conftest import BOX, ORIGIN, Market
 from tests.notifications.gateway import SECRET, FakeGateway, gateway
 
 from shopfloor import accounts, fulfilment, notifications
+from shopfloor.accounts import Actor, Role
+from shopfloor.accounts.models import PERMISSIONS
 from shopfloor.kernel import phones
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.values import new_id
@@ -585,16 +587,15 @@ async def test_a_secret_is_sealed_and_stays_with_its_server(
 async def test_words_are_checked_and_counted(market: Market) -> None:
     async with market.db.transaction() as tx:
         shop = await accounts.shop(tx, market.shop_id)
+        owner = Actor(1, shop.id, Role.OWNER, PERMISSIONS[Role.OWNER])
         with pytest.raises(UnknownPlaceholder):
-            await sms.save_words(tx, shop_id=shop.id, kind=Kind.SHIPPED, tongue="en", typed="{key}")
+            await sms.save_words(tx, actor=owner, kind=Kind.SHIPPED, tongue="en", typed="{key}")
         with pytest.raises(UnknownPlaceholder):
-            await sms.save_words(tx, shop_id=shop.id, kind=Kind.SIGN_IN_CODE, tongue="en", typed="Hello")
+            await sms.save_words(tx, actor=owner, kind=Kind.SIGN_IN_CODE, tongue="en", typed="Hello")
         assert await sms.words(tx, shop_id=shop.id) == {}
-        await sms.save_words(
-            tx, shop_id=shop.id, kind=Kind.SHIPPED, tongue="zh-CN", typed="订单{number}已发货"
-        )
+        await sms.save_words(tx, actor=owner, kind=Kind.SHIPPED, tongue="zh-CN", typed="订单{number}已发货")
         assert await sms.words(tx, shop_id=shop.id) == {(Kind.SHIPPED, "zh-CN"): "订单{number}已发货"}
-        await sms.save_words(tx, shop_id=shop.id, kind=Kind.SHIPPED, tongue="zh-CN", typed="")
+        await sms.save_words(tx, actor=owner, kind=Kind.SHIPPED, tongue="zh-CN", typed="")
         assert await sms.words(tx, shop_id=shop.id) == {}
     shown = sms.preview(shop, Kind.SHIPPED, "zh-CN", "订单{number}已发货", origin=ORIGIN)
     assert (shown.text, shown.size) == ("订单1042已发货", Size("ucs2", 9, 1))

@@ -27,6 +27,8 @@ from shopfloor import (
     returns,
     wiring,
 )
+from shopfloor.accounts import Actor, Role
+from shopfloor.accounts.models import PERMISSIONS
 from shopfloor.collector import Collector
 from shopfloor.kernel import outbox
 from shopfloor.kernel.errors import Refusal
@@ -396,15 +398,19 @@ async def test_what_may_not_come_back(sound: Market) -> None:
         assert len(await returns.of_order(tx, shop_id=sound.shop_id, order_id=order.id)) == 3
 
 
+def owner_of(market: Market) -> Actor:
+    return Actor(1, market.shop_id, Role.OWNER, PERMISSIONS[Role.OWNER])
+
+
 async def test_the_rules_are_those_of_the_day_of_the_order(sound: Market) -> None:
     async with sound.db.transaction() as tx:
         await policies.return_rules.set_rules(
-            tx, shop_id=sound.shop_id, rules=ReturnRules(withdrawal_days=30, claim_days=400)
+            tx, actor=owner_of(sound), rules=ReturnRules(withdrawal_days=30, claim_days=400)
         )
     generous = await sent(sound)
     async with sound.db.transaction() as tx:
         await policies.return_rules.set_rules(
-            tx, shop_id=sound.shop_id, rules=ReturnRules(withdrawal_days=0, claim_days=0)
+            tx, actor=owner_of(sound), rules=ReturnRules(withdrawal_days=0, claim_days=0)
         )
         await policies.return_rules.set_exception(
             tx, shop_id=sound.shop_id, product_id=sound.product_id, why=Why.SEALED

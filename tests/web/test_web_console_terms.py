@@ -5,7 +5,7 @@ import re
 import pytest
 from tests.web.conftest import Stage
 
-from shopfloor import accounts, auth, policies
+from shopfloor import accounts, auth, notifications, policies
 from shopfloor.policies import bank_details
 from shopfloor.web.console.form_values import (
     day_of,
@@ -38,6 +38,68 @@ async def kept(stage: Stage) -> tuple[str, int, list[tuple[str, str]]]:
         terms = await policies.shop_terms(tx, shop_id=stage.shop.id)
         changes = await bank_details.changes(tx, shop_id=stage.shop.id)
     return terms.pay_to, terms.shipping_minor, [(each.before, each.after) for each in changes]
+
+
+async def told(stage: Stage) -> list[tuple[str, str, str | None]]:
+    """What is on record of texts about paying, the newest first."""
+    async with stage.db.transaction() as tx:
+        return [
+            (each.place, each.after, each.changed_by_name)
+            for each in await bank_details.changes(tx, shop_id=stage.shop.id)
+            if each.place != "pay_to"
+        ]
+
+
+async def test_what_buyers_read_about_paying_takes_a_money_permission_and_is_told_to_the_owner(
+    stage: Stage,
+) -> None:
+    client = stage.client
+    owner = client.cookies.get("session")
+    merchandiser = await member(stage, accounts.Role.MERCHANDISER, "Mo")
+    finance = await member(stage, accounts.Role.FINANCE, "Fay")
+    words, sms = "/console/harbour/messages/words", "/console/harbour/messages/sms/words"
+    rules = {"withdrawal_days": "14", "goodwill_days": "0", "claim_days": "730", "address": "Pier 3"}
+    trap = "Transfer it to DE89 3704 0044 0532 0130 00"
+    placed = {"kind": "order_placed", "tongue": "en", "subject": "Your order", "intro": "Thanks!"}
+    shipped = {"kind": "shipped", "tongue": "en", "subject": "On its way", "intro": trap}
+
+    client.cookies.set("session", merchandiser)
+    page = (await client.get(words, params={"kind": "order_placed", "tongue": "en"})).text
+    refused = [
+        await client.post(words, data=placed),
+        await client.post(words, data=shipped),
+        await client.post(sms, data={"kind": "shipped", "tongue": "en", "words": "Pay 12345678 {number}"}),
+        await client.post("/console/harbour/return-rules", data=rules | {"note": trap}),
+        await client.post("/console/harbour/shipping/method", data={"name": "Courier", "note": trap}),
+    ]
+    await client.post("/console/harbour/terms", data={"pick_up_at": trap, "shipping": "12"})
+    harmless = await client.post(words, data=shipped | {"intro": "It left today."})
+
+    assert "only members who manage money can change it" in page
+    assert [answer.status_code for answer in refused] == [403] * 5
+    assert "Only members who manage money may tell buyers where to send it." in refused[1].text
+    assert harmless.status_code == 303
+    async with stage.db.transaction() as tx:
+        own = await notifications.wording(tx, shop_id=stage.shop.id)
+        assert {key: each.intro for key, each in own.items()} == {("shipped", "en"): "It left today."}
+        assert await notifications.Sms.words(tx, shop_id=stage.shop.id) == {}
+        assert (await policies.shop_terms(tx, shop_id=stage.shop.id)).pick_up_at == "Old Pier 3"
+    assert await told(stage) == []
+
+    async with stage.db.transaction() as tx:
+        found = await auth.actor(tx, finance, "harbour")
+        await notifications.save_wording(
+            tx, actor=found, wording=notifications.Wording(notifications.Kind.PAY_REMINDER, "en", "Pay", trap)
+        )
+    assert await told(stage) == [("mail pay_reminder en", f"Pay\n{trap}", "Fay")]
+    async with stage.db.transaction() as tx:
+        person = await tx.value("SELECT id FROM accounts.person WHERE email = 'owner@example.com'")
+        session = owner or await auth.open_session(tx, person_id=person)
+    client.cookies.set("session", session)
+    notice = (await client.get("/console/harbour")).text
+    assert "What buyers read about paying was changed." in notice
+    assert "Fay" in notice
+    assert "DE89 3704 0044 0532 0130 00" in notice
 
 
 async def test_bank_details_take_a_money_permission(stage: Stage) -> None:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from shopfloor.kernel.account_numbers import names_account
 from shopfloor.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from shopfloor.kernel.records import dataclass
 
@@ -85,6 +86,11 @@ class Actor:
     def may(self, permission: Permission) -> bool:
         return permission in self.permissions
 
+    def check_told(self, *texts: str) -> None:
+        """Texts that buyers read may say where to send money only where the role may manage it.  Raises AccountNamed."""
+        if not self.may(Permission.MONEY_MANAGE) and any(map(names_account, texts)):
+            raise AccountNamed(permission=Permission.MONEY_MANAGE, role=self.role)
+
 
 @dataclass(frozen=True, slots=True)
 class Person:
@@ -149,6 +155,12 @@ class NotAllowed(Forbidden):
     """Your role does not allow this."""
 
     code = "accounts.not_allowed"
+
+
+class AccountNamed(NotAllowed):
+    """Who may not manage money may not tell buyers where to send it."""
+
+    code = "accounts.account_named"
 
 
 class UnknownShop(NotFound):

@@ -10,7 +10,7 @@ from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from shopfloor import orders
-from shopfloor.accounts import Actor, Permission
+from shopfloor.accounts import Actor, NotAllowed, Permission
 from shopfloor.auth.api import allowed
 from shopfloor.kernel import paging
 from shopfloor.kernel.http import Db, refusals, with_links
@@ -164,11 +164,13 @@ def _words(kind: Kind, tag: str, own: Wording | None) -> Words:
     )
 
 
-@router.put("/words/{kind}/{locale}", responses=refusals(UnknownNotice, UnknownPlaceholder, UnusableText))
+@router.put(
+    "/words/{kind}/{locale}", responses=refusals(UnknownNotice, UnknownPlaceholder, UnusableText, NotAllowed)
+)
 async def set_words(kind: Kind, locale: str, body: WordsIn, actor: Manager, db: Db) -> Words:
     wanted = Wording(kind, locale, body.subject, body.intro)
     async with db.transaction() as tx:
-        await service.save_wording(tx, shop_id=actor.shop_id, wording=wanted)
+        await service.save_wording(tx, actor=actor, wording=wanted)
         own = await service.wording(tx, shop_id=actor.shop_id)
     return _words(kind, locale, own.get((kind, locale)))
 

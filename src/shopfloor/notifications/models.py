@@ -63,6 +63,11 @@ class Kind(StrEnum):
         return TRAITS[self].own_words
 
     @property
+    def is_about_payment(self) -> bool:
+        """Whether buyers read it when they are about to pay, have paid, or get money back."""
+        return self in _ABOUT_PAYMENT
+
+    @property
     def placeholders(self) -> tuple[str, ...]:
         """What its words may name."""
         return TRAITS[self].placeholders
@@ -114,6 +119,10 @@ class Traits:
         return not self.about_order and not self.asked_for
 
 
+_ABOUT_PAYMENT: Final = frozenset({
+    Kind.ORDER_PLACED, Kind.ORDER_PAID, Kind.PAY_REMINDER, Kind.BALANCE_DUE, Kind.PLACE_OFFERED, Kind.BASKET_DUE,
+    Kind.EXCHANGED, Kind.EDITED, Kind.REFUNDED, Kind.CANCELLED, Kind.REINSTATED,
+})  # fmt: skip
 # What the merchant is told, not the buyer: it leads into the console.
 TO_MERCHANT: Final = frozenset({
     Kind.DISPUTE_OPENED, Kind.DISPUTE_DUE, Kind.DISPUTE_ENDED, Kind.REFUND_FAILED, Kind.DIFFERENCE_OPENED,

@@ -7,8 +7,8 @@ from hashlib import sha256
 from typing import Final
 from uuid import UUID, uuid5
 
-from shopfloor import auth, live
-from shopfloor.accounts import Shop
+from shopfloor import auth, live, policies
+from shopfloor.accounts import Actor, Shop
 from shopfloor.kernel import paging, text
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.secrets import Box, CannotOpen
@@ -360,6 +360,9 @@ async def wording(tx: Tx, *, shop_id: int) -> dict[tuple[Kind, str], Wording]:
     }
 
 
+_wording = wording
+
+
 def checked_wording(wording: Wording) -> Wording:
     """Raises UnknownPlaceholder with `field` and what is `allowed`, UnknownNotice for a kind that a shop cannot word."""
     if not TRAITS[wording.kind].own_words or wording.locale not in LANGUAGES:
@@ -377,13 +380,31 @@ def checked_wording(wording: Wording) -> Wording:
     )
 
 
-async def save_wording(tx: Tx, *, shop_id: int, wording: Wording) -> None:
-    """Raises what `checked_wording` raises."""
+async def save_wording(tx: Tx, *, actor: Actor, wording: Wording) -> None:
+    """Raises what `checked_wording` raises, and NotAllowed for words about payment and such as name an account of who
+    may not manage money.
+    """
     checked = checked_wording(wording)
+    shop_id = actor.shop_id
+    own = (await _wording(tx, shop_id=shop_id)).get((checked.kind, checked.locale))
+    await policies.bank_details.text_changed(
+        tx,
+        actor=actor,
+        place=f"mail {checked.kind} {checked.locale}",
+        before=_whole(own or Wording(checked.kind, checked.locale)),
+        after=_whole(checked),
+        speaks_of_payment=checked.kind.is_about_payment,
+    )
     if checked.subject or checked.intro:
         await settings_queries.save_wording(tx, shop_id=shop_id, wording=checked)
     else:
         await settings_queries.delete_wording(tx, shop_id=shop_id, kind=checked.kind, locale=checked.locale)
+
+
+def _whole(wording: Wording) -> str:
+    """The words as their reader gets them."""
+    ours = TEXTS[wording.locale][wording.kind]
+    return f"{wording.subject or ours.subject}\n{wording.intro or ours.intro}"
 
 
 def preview(shop: Shop, wording: Wording, *, origin: str) -> composing.Shown:

@@ -8,7 +8,8 @@ from hashlib import sha256
 from typing import Final
 from uuid import UUID
 
-from shopfloor.accounts import Shop
+from shopfloor import policies
+from shopfloor.accounts import Actor, Shop
 from shopfloor.kernel import phones, text
 from shopfloor.kernel.client_address import Network
 from shopfloor.kernel.countries import COUNTRIES
@@ -383,9 +384,18 @@ def checked_words(kind: Kind, tongue: str, typed: str) -> str:
     return "" if kept == original else kept
 
 
-async def save_words(tx: Tx, *, shop_id: int, kind: Kind, tongue: str, typed: str) -> None:
-    """Raises what `checked_words` raises."""
+async def save_words(tx: Tx, *, actor: Actor, kind: Kind, tongue: str, typed: str) -> None:
+    """Raises what `checked_words` raises, and NotAllowed as for the words of a mail."""
     kept = checked_words(kind, tongue, typed)
+    shop_id = actor.shop_id
+    await policies.bank_details.text_changed(
+        tx,
+        actor=actor,
+        place=f"sms {kind} {tongue}",
+        before=(await words(tx, shop_id=shop_id)).get((kind, tongue)) or ours(kind, tongue),
+        after=kept or ours(kind, tongue),
+        speaks_of_payment=kind.is_about_payment,
+    )
     if kept:
         await sms_queries.save_words(tx, shop_id=shop_id, kind=kind, locale=tongue, words=kept)
     else:

@@ -89,12 +89,12 @@ async def returns_policy(actor: Viewer, db: Db) -> return_rules.ReturnRules:
         return await return_rules.of_shop(tx, shop_id=actor.shop_id)
 
 
-@router.put("/policy/returns", responses=refusals(UnusableText))
+@router.put("/policy/returns", responses=refusals(UnusableText, NotAllowed))
 async def set_returns_policy(body: ReturnRulesBody, actor: Manager, db: Db) -> return_rules.ReturnRules:
     """For orders that are placed from now on."""
     rules = return_rules.ReturnRules(**body.model_dump())
     async with db.transaction() as tx:
-        return await return_rules.set_rules(tx, shop_id=actor.shop_id, rules=rules)
+        return await return_rules.set_rules(tx, actor=actor, rules=rules)
 
 
 @router.put("/policy/returns/exceptions/{product_id}", responses=refusals(UnknownProduct))

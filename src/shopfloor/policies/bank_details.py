@@ -1,6 +1,7 @@
 """Where buyers send money (`pay_to`): changed only with `money.manage`, on record, and told to every owner.
 
 The record is kept by a trigger of the table, so that it also has what another release or another program changed.
+The same goes for other texts that buyers read where they speak of payment or name an account.
 """
 
 from dataclasses import replace
@@ -8,6 +9,7 @@ from datetime import datetime
 
 from shopfloor.accounts import Actor, NotAllowed, Permission, Role
 from shopfloor.kernel import paging, text
+from shopfloor.kernel.account_numbers import names_account
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
 from shopfloor.policies import service
@@ -19,7 +21,10 @@ LONGEST = 2000
 
 @dataclass(frozen=True, slots=True)
 class PayToChange:
-    """`changed_by` is None where no person of this release did it, the name also for who has left the shop."""
+    """`changed_by` is None where no person of this release did it, the name also for who has left the shop.
+
+    `place` is "pay_to", "pick_up_at", or a text of messages as in "mail order_placed en" or "sms shipped zh-CN".
+    """
 
     id: int
     changed_by: int | None
@@ -27,6 +32,7 @@ class PayToChange:
     before: str
     after: str
     changed_at: datetime
+    place: str = "pay_to"
 
 
 async def change_terms(tx: Tx, *, actor: Actor, terms: ShopTerms, pay_to: str | None = None) -> ShopTerms:
@@ -41,11 +47,38 @@ async def change_terms(tx: Tx, *, actor: Actor, terms: ShopTerms, pay_to: str | 
     if wanted != before.pay_to:
         _require(actor, Permission.MONEY_MANAGE)
     pick_up_at = text.prose(terms.pick_up_at, field="pick_up_at", longest=LONGEST)
+    if pick_up_at != before.pick_up_at:
+        await text_changed(tx, actor=actor, place="pick_up_at", before=before.pick_up_at, after=pick_up_at)
     changed = replace(terms, pay_to=wanted, pick_up_at=pick_up_at)
     if changed != before:
         await tx.value("SELECT set_config('shopfloor.person_id', %(id)s, true)", id=str(actor.person_id))
         await service.set_shop_terms(tx, shop_id=actor.shop_id, terms=changed)
     return changed
+
+
+async def text_changed(
+    tx: Tx, *, actor: Actor, place: str, before: str, after: str, speaks_of_payment: bool = False
+) -> None:
+    """A text that buyers read is about to change: one that speaks of payment, or that names an account, only with
+    `money.manage`, on record.  Raises NotAllowed.
+    """
+    if after == before:
+        return
+    if speaks_of_payment:
+        _require(actor, Permission.MONEY_MANAGE)
+    actor.check_told(after)
+    if speaks_of_payment or names_account(before) or names_account(after):
+        await tx.run(
+            """
+            INSERT INTO orders.pay_to_change (shop_id, changed_by, before, after, place)
+            VALUES (%(shop_id)s, %(person_id)s, %(before)s, %(after)s, %(place)s)
+            """,
+            shop_id=actor.shop_id,
+            person_id=actor.person_id,
+            before=before,
+            after=after,
+            place=place,
+        )
 
 
 async def change(tx: Tx, *, actor: Actor, pay_to: str) -> ShopTerms:
@@ -77,7 +110,7 @@ async def changes(
     return await tx.every(
         PayToChange,
         """
-        SELECT c.id, c.changed_by, m.name AS changed_by_name, c.before, c.after, c.changed_at
+        SELECT c.id, c.changed_by, m.name AS changed_by_name, c.before, c.after, c.changed_at, c.place
           FROM orders.pay_to_change c
           LEFT JOIN accounts.v_member m ON m.shop_id = c.shop_id AND m.person_id = c.changed_by
          WHERE c.shop_id = %(shop_id)s
@@ -110,8 +143,13 @@ async def unseen(tx: Tx, *, actor: Actor) -> list[PayToChange]:
     return [
         each
         for each in await changes(tx, shop_id=actor.shop_id)
-        if each.id > seen and (each.before or each.changed_by != actor.person_id)
+        if each.id > seen and (each.changed_by != actor.person_id or _is_grave(each))
     ]
+
+
+def _is_grave(change: PayToChange) -> bool:
+    """Whether one's own change is told as well."""
+    return bool(change.before) if change.place == "pay_to" else names_account(change.after)
 
 
 async def mark_seen(tx: Tx, *, actor: Actor, change_id: int) -> None:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any, ClassVar, Final
 
 from shopfloor import catalog
+from shopfloor.accounts import Actor
 from shopfloor.kernel import text
 from shopfloor.kernel.amounts import QuantityUnreadable
 from shopfloor.kernel.database import Tx
@@ -126,8 +127,10 @@ async def of_shop(tx: Tx, *, shop_id: int) -> ReturnRules:
     return ReturnRules() if found is None else ReturnRules(**asdict(found))
 
 
-async def set_rules(tx: Tx, *, shop_id: int, rules: ReturnRules) -> ReturnRules:
-    """They hold for orders placed from now on.  Raises QuantityUnreadable, UnusableText."""
+async def set_rules(tx: Tx, *, actor: Actor, rules: ReturnRules) -> ReturnRules:
+    """They hold for orders placed from now on.  Raises QuantityUnreadable, UnusableText, NotAllowed."""
+    shop_id = actor.shop_id
+    actor.check_told(rules.address, rules.note)
     _check(rules.withdrawal_days, ReturnRules.MOST_DAYS)
     _check(rules.goodwill_days, ReturnRules.MOST_DAYS)
     _check(rules.claim_days, ReturnRules.MOST_CLAIM_DAYS)

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Response
 from pydantic import BaseModel, Field
 
-from shopfloor.accounts import Actor, Permission
+from shopfloor.accounts import Actor, NotAllowed, Permission
 from shopfloor.auth.api import allowed
 from shopfloor.kernel.border import Day, Id
 from shopfloor.kernel.http import Db, refusals
@@ -201,18 +201,20 @@ async def remove_zone(zone_id: Id, actor: Manager, db: Db) -> Response:
 
 
 _METHOD = (
-    UnknownRule, UnknownCountry, DeliveryIncomplete, BadSteps, TooMany, Negative, TooLarge, UnusableText,
+    UnknownRule, UnknownCountry, DeliveryIncomplete, BadSteps, TooMany, Negative, TooLarge, UnusableText, NotAllowed,
 )  # fmt: skip
 
 
 @router.post("/shipping/methods", status_code=201, responses=refusals(*_METHOD))
 async def add_method(body: MethodBody, actor: Manager, db: Db) -> Method:
+    actor.check_told(body.name, body.note)
     async with db.transaction() as tx:
         return await service.save_method(tx, shop_id=actor.shop_id, method=Method(id=0, **body.model_dump()))
 
 
 @router.put("/shipping/methods/{method_id}", responses=refusals(*_METHOD))
 async def change_method(method_id: Id, body: MethodBody, actor: Manager, db: Db) -> Method:
+    actor.check_told(body.name, body.note)
     async with db.transaction() as tx:
         return await service.save_method(
             tx, shop_id=actor.shop_id, method=Method(id=method_id, **body.model_dump())

@@ -10,7 +10,7 @@ from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from shopfloor import orders, payment_providers, payments
-from shopfloor.accounts import Actor, Permission
+from shopfloor.accounts import Actor, NotAllowed, Permission
 from shopfloor.auth.api import allowed
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
@@ -173,10 +173,12 @@ async def one(return_id: UUID, actor: Viewer, db: Db) -> dict[str, Any]:
 
 
 @router.post(
-    "/{return_id}/approve", responses=refusals(ReturnNotFound, WrongState, RefundWaits, UnusableText)
+    "/{return_id}/approve",
+    responses=refusals(ReturnNotFound, WrongState, RefundWaits, UnusableText, NotAllowed),
 )
 async def approve(return_id: UUID, body: ApproveIn, actor: Manager, db: Db) -> Return:
     async with db.transaction() as tx:
+        actor.check_told(body.answer)
         return await deciding.approve(
             tx,
             shop_id=actor.shop_id,
@@ -188,20 +190,26 @@ async def approve(return_id: UUID, body: ApproveIn, actor: Manager, db: Db) -> R
 
 
 @router.post(
-    "/{return_id}/refuse", responses=refusals(ReturnNotFound, WrongState, AnswerNeeded, UnusableText)
+    "/{return_id}/refuse",
+    responses=refusals(ReturnNotFound, WrongState, AnswerNeeded, UnusableText, NotAllowed),
 )
 async def refuse(return_id: UUID, body: AnswerIn, actor: Manager, db: Db) -> Return:
     """The answer says why."""
     async with db.transaction() as tx:
+        actor.check_told(body.answer)
         return await deciding.refuse(
             tx, shop_id=actor.shop_id, return_id=return_id, actor=_actor(actor), answer=body.answer
         )
 
 
-@router.post("/{return_id}/close", responses=refusals(ReturnNotFound, WrongState, RefundWaits, UnusableText))
+@router.post(
+    "/{return_id}/close",
+    responses=refusals(ReturnNotFound, WrongState, RefundWaits, UnusableText, NotAllowed),
+)
 async def close(return_id: UUID, body: AnswerIn, actor: Manager, db: Db) -> Return:
     """Nothing of it comes."""
     async with db.transaction() as tx:
+        actor.check_told(body.answer)
         return await deciding.close(
             tx, shop_id=actor.shop_id, return_id=return_id, actor=_actor(actor), answer=body.answer
         )

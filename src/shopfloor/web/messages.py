@@ -60,6 +60,7 @@ MESSAGES: Final = {
     "accounts.cross_site": N_("This request came from another site and was blocked."),
     "accounts.email_taken": N_("This email already has an account. Sign in instead."),
     "accounts.last_owner": N_("A shop needs an owner. Make someone else an owner first."),
+    "accounts.account_named": N_("Only members who manage money may tell buyers where to send it. Leave out account numbers, payment links and wallets."),
     "accounts.not_allowed": N_("Your role in this shop doesn't allow this."),
     "accounts.other_email": N_("This invitation is for another email address."),
     "accounts.second_factor_needed": N_("Enter the code from your authenticator app."),

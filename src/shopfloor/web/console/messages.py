@@ -337,6 +337,7 @@ async def _words_page(
         tongue_name=tongue_name(tongue),
         label=labels(desk)[kind].label,
         placeholders=kind.placeholders,
+        about_payment=kind.is_about_payment,
         is_own=own is not None,
         values={**values, **(typed or {})},
         errors=errors,
@@ -357,7 +358,7 @@ async def save_words(
     try:
         async with desk.work() as tx:
             await notifications.save_wording(
-                tx, shop_id=desk.shop.id, wording=Wording(kind, tongue, subject, intro)
+                tx, actor=desk.actor, wording=Wording(kind, tongue, subject, intro)
             )
     except notifications.UnknownNotice:
         raise NotFound from None
@@ -371,9 +372,11 @@ async def reset_words(desk: Manager, kind: WordedKind, tongue: Tongue) -> Respon
     """Back to the words that come with Shopfloor."""
     try:
         async with desk.work() as tx:
-            await notifications.save_wording(tx, shop_id=desk.shop.id, wording=Wording(kind, tongue))
+            await notifications.save_wording(tx, actor=desk.actor, wording=Wording(kind, tongue))
     except notifications.UnknownNotice:
         raise NotFound from None
+    except Refusal as refusal:
+        return await _words_page(desk, kind, tongue, None, refusal)
     return desk.back("/messages/wording", desk.say(N_("Original text restored.")))
 
 

@@ -172,6 +172,7 @@ async def approve(desk: Manager, return_id: UUID, answer: Text = "", goods: Text
     path = f"/returns/{return_id}"
     with desk.back_if_refused(path):
         async with desk.work() as tx:
+            desk.actor.check_told(answer)
             await returns.approve(
                 tx,
                 shop_id=desk.shop.id,
@@ -188,6 +189,7 @@ async def refuse(desk: Manager, return_id: UUID, answer: Text = "") -> Response:
     path = f"/returns/{return_id}"
     with desk.back_if_refused(path):
         async with desk.work() as tx:
+            desk.actor.check_told(answer)
             await returns.refuse(
                 tx, shop_id=desk.shop.id, return_id=return_id, actor=_actor(desk), answer=answer
             )
@@ -199,6 +201,7 @@ async def close(desk: Manager, return_id: UUID, answer: Text = "") -> Response:
     path = f"/returns/{return_id}"
     with desk.back_if_refused(path):
         async with desk.work() as tx:
+            desk.actor.check_told(answer)
             await returns.close(
                 tx, shop_id=desk.shop.id, return_id=return_id, actor=_actor(desk), answer=answer
             )
@@ -377,7 +380,7 @@ async def set_rules(
         async with desk.work() as tx:
             await policies.return_rules.set_rules(
                 tx,
-                shop_id=desk.shop.id,
+                actor=desk.actor,
                 rules=rules(**days, seller_pays=bool(seller_pays), address=address, note=note),
             )
     except Refusal as refusal:

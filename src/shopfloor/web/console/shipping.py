@@ -181,6 +181,7 @@ async def save_method(
         "region": region, "postcodes": postcodes,
     }  # fmt: skip
     try:
+        desk.actor.check_told(name, note)
         async with desk.work() as tx:
             by = choice_of(pricing.PriceBy, price_by, field="price_by")
             with about("position"):

@@ -206,7 +206,7 @@ async def save_words(
             Sms.checked_words(kind, tongue, words)
             return await _words_page(desk, kind, tongue, words, previewed=True)
         async with desk.work() as tx:
-            await Sms.save_words(tx, shop_id=desk.shop.id, kind=kind, tongue=tongue, typed=words)
+            await Sms.save_words(tx, actor=desk.actor, kind=kind, tongue=tongue, typed=words)
     except notifications.UnknownNotice:
         raise NotFound from None
     except Refusal as refusal:

@@ -1,0 +1,44 @@
+"""Texts that tell where to send money."""
+
+import pytest
+
+from shopfloor.kernel.account_numbers import names_account
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "DE89 3704 0044 0532 0130 00",
+        "Ours is gb82west12345698765432, thank you",
+        "ＤＥ８９ ３７０４ ００４４ ０５３２ ０１３０ ００",
+        "4111 1111 1111 1111",
+        "Please transfer it to 12345678",
+        "Sort code 20-00-00, bank account 5577-9911",
+        "请转账到 6222 0212 3456 7890 123",
+        "支付宝 goods@shop.example",
+        "加微信付款：13912345678",
+        "Pay here: https://pay.example/you",
+        "PayPal me@shop.example",
+    ],
+)
+def test_an_account_a_card_or_a_wallet_is_found(text: str) -> None:
+    assert names_account(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "Thank you, {name}! We ship order {number} within two days.",
+        "Old Pier 3, ring at the back. Telephone 030 1234 5678",
+        "Parcel 1Z 999 AA1 01 2345 6784",
+        "DE89 3704 0044 0532 0130 01",
+        "4111 1111 1111 1112",
+        "See https://harbour.example for more",
+        "Pay when you collect it, cash or card.",
+        "您的订单 {number} 已发货，请注意查收",
+        "请在 {date} 前付款",
+    ],
+)
+def test_other_texts_name_none(text: str) -> None:
+    assert not names_account(text)

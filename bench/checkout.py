@@ -182,6 +182,8 @@ async def side_by_side(each: Sequence[T], act: Callable[[T], Awaitable[None]], *
 
 
 async def place(db: Database, shop: Shop, purchases: Sequence[tuple[UUID, UUID]], *, at_once: int) -> float:
+    checkouts = orders.Checkouts(db)
+
     async def one(purchase: tuple[UUID, UUID]) -> None:
         hold_id, buyer = purchase
         form = orders.Form(
@@ -189,8 +191,7 @@ async def place(db: Database, shop: Shop, purchases: Sequence[tuple[UUID, UUID]]
             delivery=orders.Delivery.SHIP, address=orders.Address("Garden Road 12", "Berlin", "10115", "", "DE"),
             provider="bench", method="card", connection_id=shop.connection, codes=("TEN",),
         )  # fmt: skip
-        order = await orders.complete(
-            db,
+        order = await checkouts.complete(
             shop_id=shop.id, hold_id=hold_id, shopper=buyer, form=form, providers=shop.providers,
             return_to=lambda order_id, key: f"https://shop.example/{order_id}?key={key}",
         )  # fmt: skip

@@ -309,6 +309,7 @@ def build(node: Node) -> ASGIApp:
                     node.certificate,
                     promotions.CodeGuard(),
                     promotions.Claims(node.db),
+                    orders.Checkouts(node.db),
                     node.payments,
                 )
                 if part is not None

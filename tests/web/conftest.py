@@ -20,6 +20,7 @@ from shopfloor import (
     chat,
     live,
     media,
+    orders,
     policies,
     promotions,
     purchases,
@@ -198,6 +199,7 @@ async def _app(database: Database, data_dir: Path) -> Services:
             web.Sitemaps(),
             promotions.CodeGuard(),
             promotions.Claims(database),
+            orders.Checkouts(database),
         ],
     )
     services.install(_routed(), given)

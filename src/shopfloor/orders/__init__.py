@@ -21,6 +21,7 @@ from shopfloor.orders.cancellation import cancel, cancel_for_shopper, expire
 from shopfloor.orders.charges import mark_paid
 from shopfloor.orders.checkout import Checkout, begin_checkout, complete, prepare
 from shopfloor.orders.checkout_form import Address, Form
+from shopfloor.orders.checkouts import Checkouts
 from shopfloor.orders.events import OrderPlaced
 from shopfloor.orders.models import (
     Delivery,
@@ -49,6 +50,7 @@ __all__ = [
     "Address",
     "Checkout",
     "CheckoutNotFound",
+    "Checkouts",
     "Delivery",
     "Form",
     "NoDelay",

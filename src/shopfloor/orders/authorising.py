@@ -100,7 +100,7 @@ async def _units(tx: Tx, found: Order) -> bool:
 async def lapse(tx: Tx, found: Order, payment: payments.Payment, *, reason: str) -> Order:
     """What was reserved by a locked attempt is so no longer, and was not taken.  Who still owes it is asked for it."""
     known = await payments.authorisations.of_payment(tx, payment_id=payment.id)
-    await payments.attempts.end(tx, payment, payments.State.CLOSED, note=reason)
+    await payments.attempts.move(tx, (payment, payment_providers.Closed(reason)))
     if known is None or known.ended is not None:
         return found
     meant = known.wanted == "void" and known.wanted_by != EXPIRED

@@ -5,9 +5,7 @@ that the same form made before.  Then the provider is asked, with nothing locked
 draft an order; `reports.apply_report` leads there.  `complete` is the three together.
 """
 
-import secrets
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -16,15 +14,16 @@ import msgspec
 
 from shopfloor import live, payment_providers, payments, policies, purchases, stock
 from shopfloor.kernel.database import Database, Tx
+from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.records import dataclass
-from shopfloor.kernel.values import new_id, now
+from shopfloor.kernel.values import now
 from shopfloor.orders import (
     authorising,
     baskets,
     checkout_queries,
     discounts,
+    drafts,
     keeping,
-    lifecycle,
     page_texts,
     queries,
     quoting,
@@ -32,7 +31,6 @@ from shopfloor.orders import (
 )
 from shopfloor.orders.checkout_form import (
     JOIN,
-    PAY_ONLINE_WITHIN,
     Address,
     Form,
     contact_keys,
@@ -42,12 +40,9 @@ from shopfloor.orders.checkout_form import (
 from shopfloor.orders.models import Bundle, Delivery, Item, Order, Status, Why
 from shopfloor.orders.placing import finalise, is_online
 from shopfloor.orders.presentation import Shown, shown
-from shopfloor.orders.refusals import CheckoutNotFound, KeyReused, TotalChanged
+from shopfloor.orders.refusals import CheckoutNotFound, KeyReused
 from shopfloor.orders.reports import apply_report, label_of
 from shopfloor.policies import ShopTerms
-
-# From the id of an order and its key.
-ReturnTo = Callable[[UUID, str], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +229,7 @@ async def prepare(
     form: Form,
     providers: payment_providers.Providers | None = None,
     network: int | None = None,
-    return_to: ReturnTo | None = None,
+    return_to: drafts.ReturnTo | None = None,
     also: Sequence[UUID] = (),
     others: Sequence[UUID] = (),
     address: str = "",
@@ -268,78 +263,23 @@ async def prepare(
     kept = checkout
     if kept_row is not row:
         kept = await _checkout(tx, kept_row, address=clean.address, asked=asked, lock=joining, others=others)
-    way = quoting.chosen(kept.quote, clean)
-    discounts.check_codes(way.codes)
-    sums = way.totals
-    if clean.expected_total_minor is not None and clean.expected_total_minor != sums.total.minor:
-        raise TotalChanged(
-            expected_minor=clean.expected_total_minor,
-            total_minor=sums.total.minor,
-            currency=sums.total.currency,
-        )
-    order_id, key = new_id(), secrets.token_urlsafe(18)
-    await queries.insert_order(
-        tx,
-        id=order_id,
-        checkout=kept_row,
-        contact_name=clean.name,
-        contact_phone=clean.phone,
-        contact_email=clean.email,
-        delivery=clean.delivery,
-        address=_where(clean, way),
-        provider=clean.provider,
-        method=clean.method,
-        note=clean.note,
-        locale=clean.locale,
-        goods_minor=sums.goods.minor,
-        shipping_minor=sums.shipping.minor,
-        total_minor=sums.total.minor,
-        first_minor=sums.first.minor,
-        tax_minor=way.breakdown.totals.tax,
-        shipping_name=way.name,
-        calculation=way.calculation,
-        return_terms=quoting.return_terms(kept.promised, kept.quote, way, clean),
-        form_hash=form_hash(clean),
-        key=key,
-        joins_order_id=None if way.joins is None else way.joins.id,
-    )
-    await queries.insert_bundles(tx, order_id=order_id, bundles=quoting.whole(kept.bundles, way.items))
-    await queries.insert_lines(tx, line_rows(order_id, way.items))
-    await queries.insert_tax_lines(tx, order_id=order_id, taxes=way.breakdown.taxes)
-    payment = await payments.open_payment(
-        tx,
-        shop_id=shop_id,
-        subject_id=order_id,
-        purpose=payments.Purpose.FULL if sums.balance.minor == 0 else payments.Purpose.DEPOSIT,
-        amount=sums.first,
-        provider_name=clean.provider,
-        method=clean.method,
-        is_first=True,
-        actor="buyer",
-        among=providers,
-        connection_id=clean.connection_id,
-        return_url="" if return_to is None or clean.provider == "manual" else return_to(order_id, key),
-        expires_at=None if clean.provider == "manual" else now() + PAY_ONLINE_WITHIN,
-        contact=contact_keys(email=clean.email, phone=clean.phone),
+    draft = drafts.Draft(
+        row=kept_row,
+        form=clean,
+        bundles=kept.bundles,
+        promised=kept.promised,
+        quote=kept.quote,
+        way=drafts.chosen(kept.quote, clean),
+        asked=asked,
+        providers=providers,
+        return_to=return_to,
         address=address,
-        capture_later=authorising.may_wait(
-            authorise,
-            delivery=clean.delivery,
-            ready_on=[item.ready_on for item in way.items],
-            in_full=sums.balance.minor == 0,
-        ),
+        authorise=authorise,
     )
-    prepared = Prepared(await lifecycle.settle(tx, order_id=order_id), payment, checkout.shop_terms)
-    # Last, for others who use the same discount wait from here on.
-    await discounts.take(tx, shop_id=shop_id, order_id=order_id, asked=asked, taken=way.taken)
-    return prepared
-
-
-def _where(form: Form, way: quoting.Way) -> dict[str, Any] | None:
-    """The address it goes to: that of the order whose parcel it joins, or the form's."""
-    if way.joins is not None:
-        return way.joins.address
-    return None if form.address is None else asdict(form.address)
+    [written] = await drafts.write(tx, [draft], shop_id=shop_id)
+    if isinstance(written, Refusal):
+        raise written
+    return Prepared(written.order, written.payment, checkout.shop_terms)
 
 
 async def _locked(
@@ -380,32 +320,6 @@ async def _again(tx: Tx, order_id: UUID, form: Form) -> Prepared:
     return Prepared(order, (await payments.payments_for(tx, subject_id=order_id))[0])
 
 
-def line_rows(order_id: UUID, items: Sequence[Item]) -> list[Mapping[str, object]]:
-    return [
-        {
-            "order_id": order_id,
-            "position": position,
-            "variant_id": item.variant_id,
-            "product_id": item.product_id,
-            "offer_id": item.offer_id,
-            "title": item.title,
-            "sku": item.sku,
-            "options": item.options,
-            "picture_sha": item.picture_sha,
-            "quantity": item.quantity,
-            "unit_price_minor": item.unit_price_minor,
-            "amount_minor": item.amount_minor,
-            "first_minor": item.first_minor,
-            "ready_on": item.ready_on,
-            "bundle_id": item.bundle_id,
-            "discount_minor": item.discount_minor,
-            "tax_minor": item.tax_minor,
-            "tax_included": item.tax_included,
-        }
-        for position, item in enumerate(items)
-    ]
-
-
 async def complete(
     db: Database,
     *,
@@ -415,7 +329,7 @@ async def complete(
     form: Form,
     providers: payment_providers.Providers = payment_providers.MANUAL_ONLY,
     network: int | None = None,
-    return_to: ReturnTo | None = None,
+    return_to: drafts.ReturnTo | None = None,
     payer: payments.attempts.Payer = payments.attempts.NOBODY,
     also: Sequence[UUID] = (),
     others: Sequence[UUID] = (),
@@ -442,15 +356,15 @@ async def complete(
             authorise=authorise,
         )
     if prepared.order.status is not Status.DRAFT:
-        return _told(prepared.order)
-    return _told(
+        return told(prepared.order)
+    return told(
         await pay_and_finish(
             db, providers, prepared.order, prepared.payment, payer=payer, terms=prepared.terms
         )
     )
 
 
-def _told(order: Order) -> Order:
+def told(order: Order) -> Order:
     """An order that never came to be is a refusal; one that fell after it was paid is shown as what it is."""
     if order.number is None and order.cancel_why is Why.DECLINED:
         raise payments.PaymentDeclined(reason=order.cancel_note)
@@ -474,6 +388,17 @@ async def pay_and_finish(
     else:
         outcome = await payments.start(providers, payment, label=label_of(order.id), payer=payer)
     async with db.transaction() as tx:
-        if not is_online(payment):
-            return await finalise(tx, payment, outcome, terms=terms)
-        return await apply_report(tx, payment=payment, outcome=outcome, terms=terms)
+        return await finish(tx, payment, outcome, terms=terms)
+
+
+async def finish(
+    tx: Tx,
+    payment: payments.Payment,
+    outcome: payment_providers.Outcome,
+    *,
+    terms: ShopTerms | None = None,
+) -> Order:
+    """Phase three: what was answered, applied to the draft."""
+    if not is_online(payment):
+        return await finalise(tx, payment, outcome, terms=terms)
+    return await apply_report(tx, payment=payment, outcome=outcome, terms=terms)

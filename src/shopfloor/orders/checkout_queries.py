@@ -198,6 +198,53 @@ async def lock_checkout(tx: Tx, *, id: UUID) -> CheckoutRow | None:  # noqa: A00
     )
 
 
+async def lock_checkouts(tx: Tx, *, ids: Sequence[UUID]) -> list[CheckoutRow]:
+    """Those of them that have begun, in the order of their ids, so that two who lock the same do not wait for each other
+    for ever.
+    """
+    return await tx.every(
+        CheckoutRow,
+        """
+        SELECT id, shop_id, buyer, held, policy, offer_id, show_id, pool_id, host_id, host_name, show_ms, currency,
+               items, bundles, '{}'::jsonb AS page, renewals, joined_to
+          FROM orders.checkout WHERE id = ANY(%(ids)s::uuid[]) ORDER BY id FOR UPDATE
+        """,
+        ids=list(ids),
+    )
+
+
+async def ordered_checkouts(tx: Tx, *, ids: Sequence[UUID]) -> set[UUID]:
+    """Those of locked checkouts that have become an order."""
+    cursor = await tx.connection.execute(
+        """
+        SELECT checkout_id FROM orders.orders
+         WHERE checkout_id = ANY(%(ids)s::uuid[]) AND cancel_why IS DISTINCT FROM 'declined'
+        """,
+        {"ids": list(ids)},
+    )
+    return {row[0] for row in await cursor.fetchall()}
+
+
+async def contacts_that_owe(tx: Tx, *, shop_id: int, mails: Sequence[str], phones: Sequence[str]) -> set[int]:
+    """The places of those contacts (mail and phone side by side, '' for none) with an order that nobody has paid for."""
+    cursor = await tx.connection.execute(
+        """
+        SELECT c.place::int - 1
+          FROM unnest(%(mails)s::text[], %(phones)s::text[]) WITH ORDINALITY AS c (mail, phone, place)
+         WHERE (c.mail <> '' AND EXISTS (
+                 SELECT FROM orders.orders o
+                  WHERE o.shop_id = %(shop_id)s AND o.status = 'placed' AND o.total_minor > 0
+                    AND o.charged_minor + o.authorised_minor = 0 AND orders.mail_key(o.contact_email) = c.mail))
+            OR (c.phone <> '' AND EXISTS (
+                 SELECT FROM orders.orders o
+                  WHERE o.shop_id = %(shop_id)s AND o.status = 'placed' AND o.total_minor > 0
+                    AND o.charged_minor + o.authorised_minor = 0 AND orders.phone_key(o.contact_phone) = c.phone))
+        """,
+        {"shop_id": shop_id, "mails": list(mails), "phones": list(phones)},
+    )
+    return {row[0] for row in await cursor.fetchall()}
+
+
 async def set_items(tx: Tx, *, id: UUID, items: Sequence[Mapping[str, Any]], renewed: bool) -> None:  # noqa: A002
     """After a re-hold, or when nothing was held before: the same goods, perhaps from other lots."""
     await tx.run(

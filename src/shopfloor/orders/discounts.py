@@ -48,7 +48,7 @@ async def offered(tx: Tx, *, shop_id: int, currency: str, asked: Asked) -> promo
         show_id=asked.show_id,
         codes=asked.codes,
         at=now(),
-        earlier=partial(_earlier, tx, shop_id=shop_id, asked=asked),
+        earlier=partial(earlier_orders, tx, shop_id=shop_id, asked=asked),
     )
 
 
@@ -119,23 +119,7 @@ def check_codes(codes: Sequence[CodeTold]) -> None:
             raise FormRefused(fields={"code": f"code_{each.why}"}, code=each.code)
 
 
-async def take(
-    tx: Tx, *, shop_id: int, order_id: UUID, asked: Asked, taken: Sequence[promotions.Taken]
-) -> None:
-    """Raises promotions.DiscountGone."""
-    if not taken:
-        return
-    await promotions.take(
-        tx,
-        shop_id=shop_id,
-        order_id=order_id,
-        buyer=asked.buyer,
-        taken=taken,
-        earlier=partial(_earlier, tx, shop_id=shop_id, asked=asked, but=order_id),
-    )
-
-
-async def _earlier(tx: Tx, *, shop_id: int, asked: Asked, but: UUID | None = None) -> list[UUID]:
+async def earlier_orders(tx: Tx, *, shop_id: int, asked: Asked, but: UUID | None = None) -> list[UUID]:
     return await checkout_queries.orders_of_person(
         tx, shop_id=shop_id, buyer=asked.buyer, mail=asked.mail, phone=asked.phone, but=but
     )

@@ -22,6 +22,7 @@ from shopfloor.kernel.values import MAX_MINOR, MAX_QUANTITY, new_id, now, split_
 from shopfloor.orders import (
     checkout_queries,
     discounts,
+    draft_queries,
     edit_queries,
     money_queries,
     packing,
@@ -31,8 +32,8 @@ from shopfloor.orders import (
     refunds,
     together,
 )
-from shopfloor.orders.checkout import line_rows
 from shopfloor.orders.checkout_form import JOIN, Address, Form, tidy
+from shopfloor.orders.drafts import line_rows
 from shopfloor.orders.events import EditedLine, OrderEdited
 from shopfloor.orders.lifecycle import lock, number_of, settle
 from shopfloor.orders.models import Delivery, Item, Order, OrderLine
@@ -261,7 +262,7 @@ async def _edit(
     if parcels:
         await _check_parcels(tx, found)
     reserved = await payments.authorisations.live(tx, subject_id=found.id) if found.authorised_minor else []
-    if await payments.attempts.open_at_providers(tx, subject_id=found.id) or any(
+    if any(each.is_payable for each in await payments.payments_for(tx, subject_id=found.id)) or any(
         each.wanted for each in reserved
     ):
         raise payments.PaymentBusy
@@ -751,14 +752,14 @@ async def _write(tx: Tx, plan: _Plan) -> None:
     position = await edit_queries.last_position(tx, order_id=found.id)
     come = [row.item for row in plan.rows if row.line is None]
     fresh = line_rows(found.id, come)
-    await queries.insert_lines(
+    await draft_queries.insert_lines(
         tx, [dict(row) | {"position": position + place} for place, row in enumerate(fresh, start=1)]
     )
     await edit_queries.change_bundles(
         tx, order_id=found.id, bundles=quoting.whole(plan.bundles, [row.item for row in plan.rows])
     )
     await edit_queries.drop_tax_lines(tx, order_id=found.id)
-    await queries.insert_tax_lines(tx, order_id=found.id, taxes=way.breakdown.taxes)
+    await draft_queries.insert_tax_lines(tx, {found.id: way.breakdown.taxes})
     await edit_queries.change_order(
         tx,
         order_id=found.id,

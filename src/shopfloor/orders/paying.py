@@ -50,8 +50,9 @@ async def begin(
         owed = _owed(found)
         others = [
             each
-            for each in await payments.attempts.open_at_providers(tx, subject_id=order_id)
-            if (each.connection_id, each.amount_minor) != (way.connection_id, owed.amount.minor)
+            for each in await payments.payments_for(tx, subject_id=order_id)
+            if each.is_payable
+            and (each.connection_id, each.amount_minor) != (way.connection_id, owed.amount.minor)
         ]
     for other in others:
         if not await _close(db, providers, found, other):
@@ -191,7 +192,7 @@ async def close_all(
 ) -> bool:
     """Close what could still be paid on an order; False where a provider did not say that it is closed."""
     async with db.transaction() as tx:
-        open_ones = await payments.attempts.open_at_providers(tx, subject_id=order_id)
+        open_ones = [each for each in await payments.payments_for(tx, subject_id=order_id) if each.is_payable]
         order = await queries.order(tx, order_id=order_id) if open_ones else None
     if order is None:
         return True

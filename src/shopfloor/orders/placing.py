@@ -1,6 +1,8 @@
 """From a draft to an order, as the provider's answer has it; every step may be repeated."""
 
 from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
 
 from shopfloor import payment_providers, payments, policies, promotions, purchases, stock
 from shopfloor.kernel import outbox
@@ -84,16 +86,8 @@ async def _place(
         )
         await promotions.give_back(tx, shop_id=order.shop_id, order_id=order.id)
         return await lifecycle.settle(tx, order_id=order.id)
-    deadline = payment_deadline(at, rules, method=order.method, online=is_online(payment))
-    if secured and soon is not None:
-        # Cash is paid with the goods in hand: it has the time that a transfer has.
-        deadline = payment_deadline(at, rules, method="transfer") if deadline is None else min(deadline, soon)
-    await queries.mark_placed(tx, order_id=order.id, at=at, payment_due_at=deadline, secured=secured)
-    if secured:
-        await lifecycle.note_arrivals(tx, order, lines)
-    placed = await lifecycle.settle(tx, order_id=order.id)
-    await _tell_placed(tx, placed, lines)
-    await purchases.claimed(tx, order.hold_id)
+    due = _due(order, payment, rules, soon if secured else None, at)
+    placed = (await _mark_placed(tx, [(order, lines, due)], at=at, secured=secured))[order.id]
     if is_online(payment) and not is_charged:
         await payments.attempts.move(tx, (payment, outcome))
     if isinstance(outcome, payment_providers.Charged):
@@ -117,6 +111,95 @@ async def _place(
     return placed
 
 
+def _due(
+    order: Order,
+    payment: payments.Payment,
+    rules: policies.ShopTerms,
+    soon: datetime | None,
+    at: datetime,
+) -> datetime | None:
+    deadline = payment_deadline(at, rules, method=order.method, online=is_online(payment))
+    if soon is None:
+        return deadline
+    # Cash is paid with the goods in hand: it has the time that a transfer has.
+    return payment_deadline(at, rules, method="transfer") if deadline is None else min(deadline, soon)
+
+
+async def _mark_placed(
+    tx: Tx,
+    placing: Sequence[tuple[Order, Sequence[OrderLine], datetime | None]],
+    *,
+    at: datetime,
+    secured: bool,
+) -> dict[UUID, Order]:
+    """Drafts with their lines and when their payment is due: they have a number now, and the world is told."""
+    fresh = await queries.mark_placed(
+        tx, {order.id: due for order, _, due in placing}, at=at, secured=secured
+    )
+    lines = {order.id: own for order, own, _ in placing}
+    # Goods that were announced for later may have arrived since.
+    later = [order for order, own, _ in placing if secured and not all(line.is_ready for line in own)]
+    for order in later:
+        await lifecycle.note_arrivals(tx, order, lines[order.id])
+    if later:
+        lines |= await queries.lines_of(tx, order_ids=[order.id for order in later])
+    placed = await lifecycle.name_all(tx, fresh, lines)
+    await outbox.record_all(tx, [_placed(placed[order.id], own) for order, own, _ in placing])
+    await purchases.claimed(tx, *(order.hold_id for order, _, _ in placing))
+    return placed
+
+
+async def place_together(
+    tx: Tx,
+    told: Sequence[tuple[payments.Payment, payment_providers.Outcome]],
+    *,
+    shop_id: int,
+    terms: policies.ShopTerms,
+) -> dict[UUID, Order]:
+    """Make the drafts of these attempts orders, those that need no more than that: their units are held, and nobody has
+    paid yet.  The others stay as they are.
+    """
+    found = await lifecycle.lock_all(
+        tx, shop_id=shop_id, order_ids=[payment.subject_id for payment, _ in told]
+    )
+    locked = await payments.attempts.lock(tx, *(payment.id for payment, _ in told))
+    at = now()
+    ready = [
+        (*found[payment.subject_id], locked[payment.id], outcome)
+        for payment, outcome in told
+        if payment.subject_id in found
+        and isinstance(
+            outcome, payment_providers.Action | payment_providers.Pending | payment_providers.Awaiting
+        )
+    ]
+    ready = [
+        each
+        for each in ready
+        if each[0].status is Status.DRAFT and each[0].policy is not stock.HoldPolicy.FIRST_PAID
+    ]
+    if not ready:
+        return {}
+    hold_ids = [order.hold_id for order, *_ in ready]
+    soon = await stock.unpaid_until(tx, shop_id=shop_id, hold_ids=hold_ids, at=at)
+    firm = await stock.confirm(tx, hold_ids)
+    ready = [each for each in ready if each[0].hold_id in firm]
+    if not ready:
+        return {}
+    placed = await _mark_placed(
+        tx,
+        [
+            (order, lines, _due(order, payment, terms, soon.get(order.hold_id), at))
+            for order, lines, payment, _ in ready
+        ],
+        at=at,
+        secured=True,
+    )
+    await payments.attempts.move(
+        tx, *((payment, outcome) for _, _, payment, outcome in ready if is_online(payment))
+    )
+    return placed
+
+
 def _same_amount(outcome: payment_providers.Charged, payment: payments.Payment) -> None:
     if outcome.amount != Money(payment.amount_minor, payment.currency):
         raise WrongAmount(
@@ -126,22 +209,19 @@ def _same_amount(outcome: payment_providers.Charged, payment: payments.Payment) 
         )
 
 
-async def _tell_placed(tx: Tx, order: Order, lines: Sequence[OrderLine]) -> None:
-    await outbox.record(
-        tx,
-        OrderPlaced(
-            shop_id=order.shop_id,
-            order_id=order.id,
-            number=lifecycle.number_of(order),
-            hold_id=order.hold_id,
-            buyer=order.buyer,
-            show_id=order.show_id,
-            host_id=order.host_id,
-            show_ms=order.show_ms,
-            currency=order.currency,
-            goods_minor=order.goods_minor,
-            shipping_minor=order.shipping_minor,
-            amount_minor=order.total_minor,
-            lines=lifecycle.fact_lines(lines),
-        ),
+def _placed(order: Order, lines: Sequence[OrderLine]) -> OrderPlaced:
+    return OrderPlaced(
+        shop_id=order.shop_id,
+        order_id=order.id,
+        number=lifecycle.number_of(order),
+        hold_id=order.hold_id,
+        buyer=order.buyer,
+        show_id=order.show_id,
+        host_id=order.host_id,
+        show_ms=order.show_ms,
+        currency=order.currency,
+        goods_minor=order.goods_minor,
+        shipping_minor=order.shipping_minor,
+        amount_minor=order.total_minor,
+        lines=lifecycle.fact_lines(lines),
     )

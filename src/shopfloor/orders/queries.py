@@ -1,133 +1,16 @@
 """SQL of orders.  One function, one statement; rows come back as the dataclass they fill."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from datetime import date, datetime
-from typing import Any, Final, LiteralString
+from typing import Final, LiteralString
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
-
-from shopfloor import pricing
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
-from shopfloor.orders.checkout_queries import CheckoutRow
 from shopfloor.orders.models import Bundle, Order, OrderLine
 from shopfloor.orders.statuses import Statuses
 
 # ── orders ────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-async def insert_order(
-    tx: Tx,
-    *,
-    id: UUID,  # noqa: A002 -- the column's name
-    checkout: CheckoutRow,
-    contact_name: str,
-    contact_phone: str,
-    contact_email: str,
-    delivery: str,
-    address: Mapping[str, Any] | None,
-    provider: str,
-    method: str,
-    note: str,
-    locale: str,
-    goods_minor: int,
-    shipping_minor: int,
-    total_minor: int,
-    first_minor: int,
-    form_hash: bytes,
-    key: str,
-    tax_minor: int,
-    shipping_name: str,
-    calculation: Mapping[str, Any],
-    return_terms: Mapping[str, Any],
-    joins_order_id: UUID | None = None,
-) -> None:
-    await tx.run(
-        """
-        INSERT INTO orders.orders (
-          id, shop_id, checkout_id, hold_id, buyer, policy, offer_id, show_id, pool_id, host_id, host_name, show_ms,
-          contact_name, contact_phone, contact_email, delivery, address, provider, method, note, locale, currency,
-          goods_minor, shipping_minor, total_minor, first_minor, status, payment_status, fulfilment_status,
-          form_hash, key, tax_minor, shipping_name, calculation, joins_order_id, return_terms)
-        VALUES (
-          %(id)s, %(shop_id)s, %(checkout_id)s, %(checkout_id)s, %(buyer)s, %(policy)s, %(offer_id)s, %(show_id)s,
-          %(pool_id)s, %(host_id)s, %(host_name)s, %(show_ms)s, %(contact_name)s, %(contact_phone)s,
-          %(contact_email)s, %(delivery)s, %(address)s, %(provider)s, %(method)s, %(note)s, %(locale)s,
-          %(currency)s, %(goods_minor)s, %(shipping_minor)s, %(total_minor)s, %(first_minor)s, 'draft', 'unpaid',
-          'unsecured', %(form_hash)s, %(key)s, %(tax_minor)s, %(shipping_name)s, %(calculation)s,
-          %(joins_order_id)s, %(return_terms)s)
-        """,
-        id=id,
-        shop_id=checkout.shop_id,
-        checkout_id=checkout.id,
-        buyer=checkout.buyer,
-        policy=checkout.policy,
-        offer_id=checkout.offer_id,
-        show_id=checkout.show_id,
-        pool_id=checkout.pool_id,
-        host_id=checkout.host_id,
-        host_name=checkout.host_name,
-        show_ms=checkout.show_ms,
-        currency=checkout.currency,
-        contact_name=contact_name,
-        contact_phone=contact_phone,
-        contact_email=contact_email,
-        delivery=delivery,
-        address=None if address is None else Jsonb(dict(address)),
-        provider=provider,
-        method=method,
-        note=note,
-        locale=locale,
-        goods_minor=goods_minor,
-        shipping_minor=shipping_minor,
-        total_minor=total_minor,
-        first_minor=first_minor,
-        form_hash=form_hash,
-        key=key,
-        tax_minor=tax_minor,
-        shipping_name=shipping_name,
-        calculation=Jsonb(dict(calculation)),
-        joins_order_id=joins_order_id,
-        return_terms=Jsonb(dict(return_terms)),
-    )
-
-
-async def insert_tax_lines(tx: Tx, *, order_id: UUID, taxes: Sequence[pricing.TaxLine]) -> None:
-    await tx.many(
-        """
-        INSERT INTO orders.tax_line (order_id, position, country, region, tax_class, name, percent, net_minor, tax_minor)
-        VALUES (%(order_id)s, %(position)s, %(country)s, %(region)s, %(tax_class)s, %(name)s, %(percent)s, %(net)s,
-                %(tax)s)
-        """,
-        [
-            {
-                "order_id": order_id,
-                "position": position,
-                "country": line.country,
-                "region": line.region,
-                "tax_class": line.tax_class,
-                "name": line.name,
-                "percent": line.rate,
-                "net": line.net,
-                "tax": line.tax,
-            }
-            for position, line in enumerate(taxes)
-        ],
-    )
-
-
-async def insert_bundles(tx: Tx, *, order_id: UUID, bundles: Sequence[Bundle]) -> None:
-    await tx.many(
-        """
-        INSERT INTO orders.bundle (order_id, bundle_id, variant_id, product_id, title, sku, options, picture_sha,
-                                   quantity, unit_price_minor, amount_minor)
-        VALUES (%(order_id)s, %(id)s, %(variant_id)s, %(product_id)s, %(title)s, %(sku)s, %(options)s,
-                %(picture_sha)s, %(quantity)s, %(unit_price_minor)s, %(amount_minor)s)
-        """,
-        [{"order_id": order_id, **asdict(bundle)} for bundle in bundles],
-    )
 
 
 async def bundles(tx: Tx, *, order_id: UUID) -> list[Bundle]:
@@ -139,20 +22,6 @@ async def bundles(tx: Tx, *, order_id: UUID) -> list[Bundle]:
           FROM orders.bundle WHERE order_id = %(order_id)s ORDER BY bundle_id
         """,
         order_id=order_id,
-    )
-
-
-async def insert_lines(tx: Tx, rows: Sequence[Mapping[str, object]]) -> None:
-    await tx.many(
-        """
-        INSERT INTO orders.line (order_id, position, variant_id, product_id, offer_id, title, sku, options, picture_sha,
-                                 quantity, unit_price_minor, amount_minor, first_minor, ready_on, bundle_id,
-                                 discount_minor, tax_minor, tax_included)
-        VALUES (%(order_id)s, %(position)s, %(variant_id)s, %(product_id)s, %(offer_id)s, %(title)s, %(sku)s,
-                %(options)s, %(picture_sha)s, %(quantity)s, %(unit_price_minor)s, %(amount_minor)s,
-                %(first_minor)s, %(ready_on)s, %(bundle_id)s, %(discount_minor)s, %(tax_minor)s, %(tax_included)s)
-        """,
-        rows,
     )
 
 
@@ -219,18 +88,29 @@ async def lines_of(tx: Tx, *, order_ids: Sequence[UUID]) -> dict[UUID, list[Orde
 
 
 async def mark_placed(
-    tx: Tx, *, order_id: UUID, at: datetime, payment_due_at: datetime | None, secured: bool
-) -> None:
-    await tx.run(
+    tx: Tx, due: Mapping[UUID, datetime | None], *, at: datetime, secured: bool
+) -> list[Order]:
+    """Locked orders, each with when its payment is due; they have their numbers from here on."""
+    return await tx.every(
+        Order,
         """
-        UPDATE orders.orders
+        UPDATE orders.orders AS o
            SET number = coalesce(number, orders.next_number(shop_id)), placed_at = coalesce(placed_at, %(at)s),
-               payment_due_at = %(payment_due_at)s, secured = %(secured)s
-         WHERE id = %(order_id)s
+               payment_due_at = d.due_at, secured = %(secured)s
+          FROM unnest(%(ids)s::uuid[], %(due)s::timestamptz[]) AS d (placed, due_at)
+         WHERE o.id = d.placed
+        RETURNING id, shop_id, number, checkout_id, hold_id, buyer, policy, offer_id, show_id, pool_id, host_id, host_name,
+                  show_ms, contact_name, contact_phone, contact_email, delivery, address, provider, method, note,
+                  locale, currency, goods_minor, shipping_minor, total_minor, first_minor, charged_minor,
+                  refund_granted_minor, refunded_minor, status, payment_status, fulfilment_status, secured,
+                  form_hash, key, tracking, cancelled_by, cancel_why, cancel_note, payment_due_at, balance_due_at,
+                  created_at, placed_at, paid_at, shipped_at, delivered_at, cancelled_at, tax_minor,
+                  shipping_name, calculation, joins_order_id, disputed_minor, authorised_minor, return_terms, edited_minor,
+                  edit_owed_minor, waived_minor, edits
         """,
-        order_id=order_id,
+        ids=list(due),
+        due=list(due.values()),
         at=at,
-        payment_due_at=payment_due_at,
         secured=secured,
     )
 

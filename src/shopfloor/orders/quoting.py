@@ -1,6 +1,7 @@
 """What a checkout costs, for each way it can be delivered: what the page shows is what `prepare` charges."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -98,7 +99,8 @@ async def quote(
     joins: together.Earlier | None = None,
     again: "Again | None" = None,
 ) -> Quote:
-    """With `joins` also as it goes in the parcel of that order, named first.  Without an address that names a country: as the goods would go within the shop's own.
+    """With `joins` also as it goes in the parcel of that order, named first.  Without an address that names a country: as
+    the goods would go within the shop's own.
 
     `again`: an order that was placed is changed; then only the discounts that it has are asked.
 
@@ -107,53 +109,91 @@ async def quote(
     goods = await checkout_queries.goods(
         tx, shop_id=shop_id, variant_ids=sorted({item.variant_id for item in items})
     )
-    # A variant may be gone from the catalogue since it was held.
-    lines = [
-        pricing.Line(
-            id=f"{number:04}",
-            quantity=item.quantity,
-            unit_price=item.unit_price_minor,
-            tax_class=goods[item.variant_id].tax_class if item.variant_id in goods else "standard",
-            weight=goods[item.variant_id].grams if item.variant_id in goods else 0,
-        )
-        for number, item in enumerate(items)
-    ]
     found = (
         await discounts.offered(tx, shop_id=shop_id, currency=currency, asked=asked)
         if again is None
         else again.discounts
     )
-    products = discounts.products_of(items, bundles, [line.id for line in lines])
-    ask = partial(
-        pricing.quote,
-        tx,
-        shop_id=shop_id,
-        currency=currency,
-        lines=lines,
-        otherwise=_simple(terms),
-        ordered=again,
-        instead=together.FREE if again is not None and again.in_other_parcel else None,
-        discounts=[each.rule(products) for each in found.offered],
-        budgets={
-            each.rule_id: each.discount.left_minor
-            for each in found.offered
-            if each.discount.left_minor is not None
-        },
-    )
-    try:
-        told = await ask(place=place_of(address))
-        with_earlier = (
-            [] if joins is None else (await ask(place=place_of(joins.to), instead=together.FREE)).ways
+    wanted = Wanted(currency, items, bundles, terms, asked, goods, found, address, joins, again)
+    with _within_range():
+        told = await pricing.Prices.ask(tx, wanted.questions(), shop_id=shop_id, dated=again is not None)
+    return wanted.quote(told)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A checkout of which a quote is wanted, with its goods and the discounts it may have."""
+
+    currency: str
+    items: Sequence[Item]
+    bundles: Sequence[Bundle]
+    terms: ShopTerms
+    asked: discounts.Asked
+    goods: Mapping[int, checkout_queries.GoodsRow]
+    found: promotions.Candidates
+    address: Address | None = None
+    joins: together.Earlier | None = None
+    again: "Again | None" = None
+
+    def questions(self) -> list[Callable[[pricing.Prices], Any]]:
+        """As it goes, and in the parcel that it may join."""
+        # A variant may be gone from the catalogue since it was held.
+        lines = [
+            pricing.Line(
+                id=f"{number:04}",
+                quantity=item.quantity,
+                unit_price=item.unit_price_minor,
+                tax_class=self.goods[item.variant_id].tax_class
+                if item.variant_id in self.goods
+                else "standard",
+                weight=self.goods[item.variant_id].grams if item.variant_id in self.goods else 0,
+            )
+            for number, item in enumerate(self.items)
+        ]
+        products = discounts.products_of(self.items, self.bundles, [line.id for line in lines])
+        in_other_parcel = self.again is not None and self.again.in_other_parcel
+        ask = partial(
+            pricing.Prices.quote,
+            currency=self.currency,
+            lines=lines,
+            otherwise=_simple(self.terms),
+            ordered=self.again,
+            discounts=[each.rule(products) for each in self.found.offered],
+            budgets={
+                each.rule_id: each.discount.left_minor
+                for each in self.found.offered
+                if each.discount.left_minor is not None
+            },
         )
+        own = partial(ask, place=place_of(self.address), instead=together.FREE if in_other_parcel else None)
+        if self.joins is None:
+            return [own]
+        return [own, partial(ask, place=place_of(self.joins.to), instead=together.FREE)]
+
+    def quote(self, told: Sequence[Any]) -> Quote:
+        """From the answers to its questions."""
+        own, *joined = told
+        make = partial(_way, items=self.items, currency=self.currency, asked=self.asked, found=self.found)
+        ways = [
+            *(replace(make(way), joins=self.joins) for each in joined for way in each.ways),
+            *(make(way) for way in own.ways),
+        ]
+        return Quote(ways, own.place, own.asks_country, own.countries)
+
+    def reckoned(self, prices: pricing.Prices) -> Quote:
+        """Raises purchases.BadPurchase when the sum is beyond what the product accepts."""
+        with _within_range():
+            return self.quote([question(prices) for question in self.questions()])
+
+
+@contextmanager
+def _within_range() -> Generator[None]:
+    try:
+        yield
     except pricing.TooLarge:
         raise purchases.BadPurchase(
             "The total is larger than an order can be.", largest_minor=MAX_MINOR
         ) from None
-    ways = [
-        *(replace(_way(way, items, currency, asked, found), joins=joins) for way in with_earlier),
-        *(_way(way, items, currency, asked, found) for way in told.ways),
-    ]
-    return Quote(ways, told.place, told.asks_country, told.countries)
 
 
 def check_country(quoted: Quote, address: Address | None) -> None:

@@ -12,10 +12,10 @@ import msgspec
 from shopfloor import payment_providers, payments, policies, pricing, stock
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import Money, new_id
-from shopfloor.orders import charges, checkout_queries, page_texts, queries, refunds, together
-from shopfloor.orders.checkout import line_rows
+from shopfloor.orders import charges, checkout_queries, draft_queries, page_texts, queries, refunds, together
 from shopfloor.orders.checkout_form import Address
 from shopfloor.orders.checkout_snapshot import from_hold
+from shopfloor.orders.drafts import line_rows
 from shopfloor.orders.lifecycle import lock, settle
 from shopfloor.orders.models import Item, Order
 from shopfloor.orders.placing import finalise
@@ -128,9 +128,7 @@ async def _priced(
         tx, shop_id=found.shop_id, variant_ids=sorted({item.variant_id for item in items})
     )
     address = Address(**found.address) if found.address else None
-    quoted = await pricing.quote(
-        tx,
-        shop_id=found.shop_id,
+    quoted = (await pricing.Prices.of(tx, shop_id=found.shop_id)).quote(
         currency=found.currency,
         lines=[
             pricing.Line(
@@ -169,8 +167,7 @@ async def _insert(
     told: pricing.PricedWay,
 ) -> UUID:
     order_id, sums = new_id(), told.breakdown.totals
-    await queries.insert_order(
-        tx,
+    draft = draft_queries.order_row(
         id=order_id,
         checkout=row,
         contact_name=found.contact_name,
@@ -193,8 +190,9 @@ async def _insert(
         calculation={**told.calculation, "discounts": []},
         return_terms=found.return_terms or _usual_terms(found),
     )
-    await queries.insert_lines(tx, line_rows(order_id, items))
-    await queries.insert_tax_lines(tx, order_id=order_id, taxes=told.breakdown.taxes)
+    await draft_queries.insert_orders(tx, [draft])
+    await draft_queries.insert_lines(tx, line_rows(order_id, items))
+    await draft_queries.insert_tax_lines(tx, {order_id: told.breakdown.taxes})
     return order_id
 
 

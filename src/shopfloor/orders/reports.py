@@ -115,8 +115,6 @@ async def _charged(
             amount=outcome.amount,
             expected_minor=expected,
         )
-        # What came is kept apart, and this attempt has had its money.
-        await payments.attempts.end(tx, payment, payments.State.CAPTURED, note=kind)
         if reserved is not None:
             await payments.authorisations.end(tx, payment_id=payment.id, how="captured")
             order = await lifecycle.settle(tx, order_id=order.id)

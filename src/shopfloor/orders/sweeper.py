@@ -144,7 +144,7 @@ async def _fall_if_overdue(tx: Tx, key: sweep_queries.Key, why: Why) -> bool:
         over = over and order.charged_minor + order.authorised_minor < order.total_minor
     if not over or order.status is not Status.PLACED:
         return False
-    if await payments.attempts.open_at_providers(tx, subject_id=order.id):
+    if any(each.is_payable for each in await payments.payments_for(tx, subject_id=order.id)):
         return False
     await cancellation.fall(tx, order, lines, by=Party.SYSTEM, why=why, note="", actor="shopfloor")
     return True

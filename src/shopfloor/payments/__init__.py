@@ -30,6 +30,7 @@ from shopfloor.payments.models import (
     TooManyAttempts,
 )
 from shopfloor.payments.service import (
+    Asked,
     capture,
     close,
     events_for,
@@ -41,6 +42,7 @@ from shopfloor.payments.service import (
     look_up_refund,
     mark_refund_sent,
     open_payment,
+    opening,
     payments_by_id,
     payments_for,
     record,
@@ -51,6 +53,7 @@ from shopfloor.payments.silence import notice_silence
 from shopfloor.payments.troubles import desk, forget, trouble
 
 __all__ = [
+    "Asked",
     "ConnectionNotFound",
     "DifferenceKind",
     "Happened",
@@ -84,6 +87,7 @@ __all__ = [
     "mark_refund_sent",
     "notice_silence",
     "open_payment",
+    "opening",
     "payments_by_id",
     "payments_for",
     "record",

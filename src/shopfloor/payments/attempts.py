@@ -173,15 +173,6 @@ async def save(tx: Tx, moves: Sequence[Move]) -> None:
             await guard.declined(tx, each.payment)
 
 
-async def open_at_providers(tx: Tx, *, subject_id: UUID) -> list[Payment]:
-    """The attempts that somebody could still pay, oldest first.  Where the money is reserved nobody pays any more."""
-    return [
-        payment
-        for payment in await queries.payments(tx, subject_id=subject_id)
-        if payment.is_online and not payment.state.is_over and payment.state is not State.AUTHORISED
-    ]
-
-
 async def take_due(tx: Tx, *, at: datetime | None = None, limit: int = 50) -> list[Payment]:
     """Attempts whose providers are to be asked now; each is asked again later, whatever becomes of this process."""
     at = now() if at is None else at

@@ -10,10 +10,10 @@ from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.text import cleaned
 from shopfloor.kernel.values import Money, new_id, now
 from shopfloor.payment_providers import NotAble, RefundFailed, Source
-from shopfloor.payments import queries
+from shopfloor.payments import attempts, queries
 from shopfloor.payments.connections import Connection
 from shopfloor.payments.events import DifferenceOpened
-from shopfloor.payments.models import Difference, DifferenceKind, Payment
+from shopfloor.payments.models import Difference, DifferenceKind, Payment, State
 from shopfloor.payments.service import give_back
 
 SENT_BACK: Final = "sent_back"
@@ -35,7 +35,11 @@ async def open_for(
     amount: Money,
     expected_minor: int | None,
 ) -> bool:
-    """Money of an attempt that its order cannot take.  False when it is known."""
+    """Money of a locked attempt that its order cannot take is kept apart, and the attempt has had its money.  False when
+    it is known.
+    """
+    if kind is not DifferenceKind.REFUND_FAILED:
+        await attempts.end(tx, payment, State.CAPTURED, note=kind)
     if await _is_known(tx, payment, reference):
         return False
     inserted = await tx.run(

@@ -6,13 +6,14 @@ limit of attempts of their own.  Contacts and networks are kept as hashes, for a
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 from shopfloor.kernel import outbox
 from shopfloor.kernel.client_address import address_group
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import now
 from shopfloor.payments.events import PaymentsPaused as Paused
 from shopfloor.payments.models import Payment, PaymentsPaused, TooManyAttempts
@@ -42,25 +43,42 @@ def who_of(shop_id: int, *, contact: Sequence[str], address: str) -> list[bytes]
     return found
 
 
-async def check(tx: Tx, *, shop_id: int, who: Sequence[bytes]) -> None:
-    """Whether these may ask for money now.  Raises PaymentsPaused, TooManyAttempts."""
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """Until when nobody asks for money, and who of those that were asked about has had too many declines."""
+
+    until: datetime | None
+    most: Mapping[bytes, int]
+
+    def check(self, who: Sequence[bytes]) -> None:
+        """Whether these may ask for money now.  Raises PaymentsPaused, TooManyAttempts."""
+        if self.until is not None:
+            raise PaymentsPaused(until=self.until.isoformat())
+        for each in who:
+            if each in self.most:
+                raise TooManyAttempts(limit=self.most[each], minutes=int(WITHIN.total_seconds() // 60))
+
+
+NOTHING: Final = Stopped(None, {})
+
+
+async def stopped(tx: Tx, *, shop_id: int, who: Sequence[Sequence[bytes]]) -> Stopped:
+    """What stops any of these."""
     at = now()
     until = await paused_until(tx, shop_id=shop_id, at=at)
-    if until is not None:
-        raise PaymentsPaused(until=until.isoformat())
-    if not who:
-        return
+    known = sorted({each for those in who for each in those})
+    if until is not None or not known:
+        return Stopped(until, {})
     cursor = await tx.connection.execute(
         """
         SELECT who, count(*)::int FROM payments.decline
          WHERE shop_id = %(shop_id)s AND who = ANY(%(who)s) AND at > %(since)s GROUP BY who
         """,
-        {"shop_id": shop_id, "who": list(who), "since": at - WITHIN},
+        {"shop_id": shop_id, "who": known, "since": at - WITHIN},
     )
-    for each, declines in await cursor.fetchall():
-        most = MOST_OF_NETWORK if bytes(each).startswith(_NETWORK) else MOST_OF_CONTACT
-        if declines >= most:
-            raise TooManyAttempts(limit=most, minutes=int(WITHIN.total_seconds() // 60))
+    declines = {bytes(each): count for each, count in await cursor.fetchall()}
+    most = {each: MOST_OF_NETWORK if each.startswith(_NETWORK) else MOST_OF_CONTACT for each in declines}
+    return Stopped(None, {each: most[each] for each, count in declines.items() if count >= most[each]})
 
 
 async def declined(tx: Tx, payment: Payment) -> None:

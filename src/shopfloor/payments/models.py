@@ -136,6 +136,11 @@ class Payment:
         return self.provider != "manual"
 
     @property
+    def is_payable(self) -> bool:
+        """Somebody could still pay it at its provider.  Where the money is reserved nobody pays any more."""
+        return self.is_online and not self.state.is_over and self.state is not State.AUTHORISED
+
+    @property
     def account(self) -> str:
         """The key of its provider among `Providers`."""
         return self.provider if self.connection_id is None else f"{self.provider}/{self.connection_id}"

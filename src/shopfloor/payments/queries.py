@@ -11,28 +11,36 @@ from shopfloor.kernel.database import Tx
 from shopfloor.payments.models import Payment, PaymentEvent, Step
 
 
-async def insert_payment(tx: Tx, payment: Payment, *, who: Sequence[bytes] = ()) -> None:
+async def insert_payments(tx: Tx, made: Sequence[tuple[Payment, Sequence[bytes]]]) -> None:
+    """New attempts, and who asks for each."""
+    rows = [
+        {
+            "id": payment.id,
+            "shop_id": payment.shop_id,
+            "subject_id": payment.subject_id,
+            "purpose": payment.purpose,
+            "provider": payment.provider,
+            "method": payment.method,
+            "amount_minor": payment.amount_minor,
+            "currency": payment.currency,
+            "connection_id": payment.connection_id,
+            "return_url": payment.return_url,
+            "expires_at": payment.expires_at,
+            "look_at": payment.look_at,
+            "who": [f"\\x{each.hex()}" for each in who] or None,
+            "capture_later": payment.capture_later,
+        }
+        for payment, who in made
+    ]
     await tx.run(
         """
         INSERT INTO payments.payment (id, shop_id, subject_id, purpose, provider, method, amount_minor, currency,
                                       connection_id, return_url, expires_at, look_at, who, capture_later)
-        VALUES (%(id)s, %(shop_id)s, %(subject_id)s, %(purpose)s, %(provider)s, %(method)s, %(amount)s, %(currency)s,
-                %(connection_id)s, %(return_url)s, %(expires_at)s, %(look_at)s, %(who)s, %(capture_later)s)
+        SELECT id, shop_id, subject_id, purpose, provider, method, amount_minor, currency, connection_id, return_url,
+               expires_at, look_at, who, capture_later
+          FROM jsonb_populate_recordset(NULL::payments.payment, %(rows)s::jsonb)
         """,
-        id=payment.id,
-        shop_id=payment.shop_id,
-        subject_id=payment.subject_id,
-        purpose=payment.purpose,
-        provider=payment.provider,
-        method=payment.method,
-        amount=payment.amount_minor,
-        currency=payment.currency,
-        connection_id=payment.connection_id,
-        return_url=payment.return_url,
-        expires_at=payment.expires_at,
-        look_at=payment.look_at,
-        who=list(who) or None,
-        capture_later=payment.capture_later,
+        rows=Json(rows, dumps=msgspec.json.encode),
     )
 
 

@@ -11,6 +11,8 @@ from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.text import cleaned
 from shopfloor.kernel.values import Money, new_id, now
 from shopfloor.payment_providers import (
@@ -43,6 +45,46 @@ DEADLINE: Final = 20.0
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The first attempt of a subject, at one of the providers `among` these, and who asks: contacts and network.
+
+    `capture_later`: it only reserves the money.
+    """
+
+    subject_id: UUID
+    purpose: Purpose
+    amount: Money
+    provider_name: str
+    method: str
+    connection_id: int | None = None
+    return_url: str = ""
+    expires_at: datetime | None = None
+    capture_later: bool = False
+    among: Providers | None = None
+    contact: Sequence[str] = ()
+    address: str = ""
+
+    def made(self, shop_id: int) -> Payment:
+        """Not kept yet."""
+        by_hand = self.provider_name == "manual"
+        return Payment(
+            id=new_id(),
+            shop_id=shop_id,
+            subject_id=self.subject_id,
+            purpose=self.purpose,
+            provider=self.provider_name,
+            method=self.method,
+            amount_minor=self.amount.minor,
+            currency=self.amount.currency,
+            connection_id=self.connection_id,
+            return_url=self.return_url,
+            expires_at=self.expires_at,
+            look_at=None if by_hand else now() + attempts.FIRST_LOOK,
+            capture_later=self.capture_later,
+        )
+
+
 async def in_time(answer: Coroutine[Any, Any, T]) -> T:
     try:
         async with asyncio.timeout(DEADLINE):
@@ -67,45 +109,96 @@ async def open_payment(
     expires_at: datetime | None = None,
     contact: Sequence[str] = (),
     address: str = "",
-    is_first: bool = False,
     capture_later: bool = False,
 ) -> Payment:
-    """The attempt under way for this amount in this way, or a new one; `is_first`: none can be under way yet;
-    `capture_later`: a new one only reserves it.
+    """The attempt under way for this amount in this way, or a new one; `capture_later`: a new one only reserves it.
 
     `contact` and `address`: who asks, for whom too many declines are counted.  Raises ProviderUnknown for a way that is
     not `among`, and for a new attempt at a provider PaymentsPaused and TooManyAttempts.  A way other than that of an attempt under way is a new
     attempt; whoever opens it sees to it that the other one is closed.
     """
-    payment = Payment(
-        id=new_id(),
-        shop_id=shop_id,
+    asked = Asked(
         subject_id=subject_id,
         purpose=purpose,
-        provider=provider_name,
+        amount=amount,
+        provider_name=provider_name,
         method=method,
-        amount_minor=amount.minor,
-        currency=amount.currency,
         connection_id=connection_id,
         return_url=return_url,
         expires_at=expires_at,
-        look_at=None if provider_name == "manual" else now() + attempts.FIRST_LOOK,
         capture_later=capture_later,
+        among=among,
+        contact=contact,
+        address=address,
     )
-    if among is not None and payment.account not in among:
-        raise ProviderUnknown(provider=payment.account, known=sorted(among))
-    known = None if is_first else await _under_way(tx, payment)
+    payment = asked.made(shop_id)
+    _check_known(payment, among)
+    known = await _under_way(tx, payment)
     if known is not None:
         return known
-    who = guard.who_of(shop_id, contact=contact, address=address) if payment.is_online else []
-    if payment.is_online:
-        await guard.check(tx, shop_id=shop_id, who=who)
-    await queries.insert_payment(tx, payment, who=who)
-    await record(
-        tx,
-        Happened(payment, PaymentEventKind.REQUESTED, amount.minor, reference=str(payment.id), actor=actor),
-    )
-    return payment
+    made = await opening(tx, [asked], shop_id=shop_id, actor=actor, keep=True)
+    [refused] = made.refused
+    if refused is not None:
+        raise refused
+    return made.payments[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """New attempts, and for each None, or why it may not be."""
+
+    payments: Sequence[Payment]
+    refused: Sequence[Refusal | None]
+    who: Sequence[Sequence[bytes]]
+    actor: str
+
+    async def keep(self, tx: Tx, which: Sequence[int]) -> None:
+        """Write down those that are named by their place; none of them is refused."""
+        if not which:
+            return
+        await queries.insert_payments(tx, [(self.payments[number], self.who[number]) for number in which])
+        kept = [self.payments[number] for number in which]
+        await record(
+            tx,
+            *(
+                Happened(each, PaymentEventKind.REQUESTED, each.amount_minor, str(each.id), self.actor)
+                for each in kept
+            ),
+        )
+
+
+async def opening(tx: Tx, wanted: Sequence[Asked], *, shop_id: int, actor: str, keep: bool) -> Opening:
+    """Whether these attempts may be made now; with `keep` those that may are written down at once.
+
+    Refused are ProviderUnknown, PaymentsPaused, TooManyAttempts.
+    """
+    made = [each.made(shop_id) for each in wanted]
+    who = [
+        guard.who_of(shop_id, contact=each.contact, address=each.address) if payment.is_online else []
+        for each, payment in zip(wanted, made, strict=True)
+    ]
+    stopped = guard.NOTHING
+    if any(payment.is_online for payment in made):
+        stopped = await guard.stopped(tx, shop_id=shop_id, who=who)
+    refused: list[Refusal | None] = []
+    for each, payment, own in zip(wanted, made, who, strict=True):
+        try:
+            _check_known(payment, each.among)
+            if payment.is_online:
+                stopped.check(own)
+        except Refusal as refusal:
+            refused.append(refusal)
+        else:
+            refused.append(None)
+    opened = Opening(made, refused, who, actor)
+    if keep:
+        await opened.keep(tx, [number for number, why in enumerate(refused) if why is None])
+    return opened
+
+
+def _check_known(payment: Payment, among: Providers | None) -> None:
+    if among is not None and payment.account not in among:
+        raise ProviderUnknown(provider=payment.account, known=sorted(among))
 
 
 async def _under_way(tx: Tx, wanted: Payment) -> Payment | None:

@@ -3,7 +3,7 @@
 What is `promised` when an order is placed is frozen in it; nothing that is changed later reaches it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, replace
 from enum import StrEnum
 from typing import Any, ClassVar, Final
@@ -211,6 +211,11 @@ class Promised:
 
     rules: ReturnRules
     exceptions: dict[str, str]
+
+    def of(self, product_ids: Collection[int]) -> "Promised":
+        """The same of some of its products."""
+        own = {str(each) for each in product_ids}
+        return Promised(self.rules, {each: why for each, why in self.exceptions.items() if each in own})
 
 
 async def promised(tx: Tx, *, shop_id: int, product_ids: Sequence[int]) -> Promised:

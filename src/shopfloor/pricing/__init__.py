@@ -27,7 +27,7 @@ from shopfloor.pricing.models import (
     read,
 )
 from shopfloor.pricing.price import options, price
-from shopfloor.pricing.quotes import PricedWay, quote
+from shopfloor.pricing.quotes import PricedWay, Prices
 from shopfloor.pricing.rationals import of_units, refund_parts
 from shopfloor.pricing.refusals import BadSteps, Negative, RateUnreadable, TooLarge, UnknownRule
 from shopfloor.pricing.service import has_delivery, know_tax_class, rules
@@ -46,6 +46,7 @@ __all__ = [
     "Place",
     "PriceBy",
     "PricedWay",
+    "Prices",
     "RateUnreadable",
     "Rounding",
     "Shipping",
@@ -62,7 +63,6 @@ __all__ = [
     "options",
     "plain",
     "price",
-    "quote",
     "read",
     "records",
     "refund_parts",

@@ -1,7 +1,7 @@
 """What an order costs in a shop, for each way it can be delivered: the shop's rules and the price function in one."""
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 from zoneinfo import ZoneInfo
@@ -60,76 +60,105 @@ class Ordered(Protocol):
     def waives(self, total_minor: int) -> int: ...
 
 
-async def quote(
-    tx: Tx,
-    *,
-    shop_id: int,
-    currency: str,
-    lines: Sequence[Line],
-    place: Place | None,
-    otherwise: Shipping,
-    discounts: Sequence[Discount] = (),
-    budgets: Mapping[str, int] = _NO_BUDGETS,
-    instead: Shipping | None = None,
-    as_paid: bool = False,
-    ordered: Ordered | None = None,
-) -> Quoted:
-    """`otherwise`: how a shop delivers that has set nothing; `instead` of whatever it has set.  `as_paid`: the prices of
-    the lines are what is paid, with the tax, whatever the shop's prices are.  Without a place: as within the shop's own country.
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """All that a shop has set, read once for as many quotes as are asked for."""
 
-    `budgets`: what is left for some of the `discounts`; one that would come to more does not apply at all, so that
-    nobody gets less of it than was announced.  `ordered`: it is the price of an order that was placed before, which is
-    changed.  Raises what `price` raises.
-    """
-    rules = await service.rules(tx, shop_id=shop_id)
-    home = rules.taxes.origin.country or next(
-        (each for zone in rules.zones for each in zone.countries if each != "*"), _SOMEWHERE
-    )
-    day = now().date()
-    if rules.has_taxes:
-        zone = ZoneInfo((await accounts.shop(tx, shop_id)).timezone)
-        day = now().astimezone(zone).date()
-    taxes = msgspec.structs.replace(rules.taxes, included=True) if as_paid else rules.taxes
-    if ordered is not None:
-        day = ordered.at.astimezone(ZoneInfo((await accounts.shop(tx, shop_id)).timezone)).date()
-        taxes = msgspec.structs.replace(taxes, included=ordered.included)
-    question = Question(
-        currency=currency,
-        date=day,
-        lines=list(lines),
-        destination=place if place is not None and rules.asks_country else Place(country=home),
-        taxes=taxes,
-        shipping=instead or (rules.shipping if rules.has_delivery else otherwise),
-        discounts=list(discounts),
-    )
-    own = {str(method.id): method for method in rules.methods}
-    ways: list[PricedWay] = []
-    for option in options(question):
-        try:
-            told = _within(budgets, with_method(question, option.id))
-        except NoSuchDelivery:
-            # Offered for what the goods would have come to with a discount that is used up.
-            continue
-        method = own.get(option.id)
-        asked, waived = told, 0 if ordered is None else ordered.waives(told.totals.total)
-        told = waiving.less(asked, waived)
-        ways.append(
-            PricedWay(
-                id=option.id,
-                kind=option.kind,
-                name="" if method is None else method.name,
-                note="" if method is None else method.note,
-                breakdown=told,
-                # As prices are written, like any other discount.
-                calculation=plain(told)
-                | (
-                    {"waived": {"listed": told.totals.discount - asked.totals.discount, "total": waived}}
-                    if waived
-                    else {}
-                ),
-            )
+    rules: Rules
+    zone: ZoneInfo | None
+    """The shop's; None where no day of its own matters."""
+
+    @classmethod
+    async def of(cls, tx: Tx, *, shop_id: int, dated: bool = False) -> "Prices":
+        """`dated`: also for the price of an order that was placed before."""
+        rules = await service.rules(tx, shop_id=shop_id)
+        zone = None
+        if rules.has_taxes or dated:
+            zone = ZoneInfo((await accounts.shop(tx, shop_id)).timezone)
+        return cls(rules, zone)
+
+    @classmethod
+    async def ask(
+        cls,
+        tx: Tx,
+        questions: Sequence["Callable[[Prices], Quoted]"],
+        *,
+        shop_id: int,
+        dated: bool = False,
+    ) -> list[Quoted]:
+        """The answers to `quote` with all arguments but itself, as prices are now."""
+        prices = await cls.of(tx, shop_id=shop_id, dated=dated)
+        return [question(prices) for question in questions]
+
+    def quote(
+        self,
+        *,
+        currency: str,
+        lines: Sequence[Line],
+        place: Place | None,
+        otherwise: Shipping,
+        discounts: Sequence[Discount] = (),
+        budgets: Mapping[str, int] = _NO_BUDGETS,
+        instead: Shipping | None = None,
+        as_paid: bool = False,
+        ordered: Ordered | None = None,
+    ) -> Quoted:
+        """`otherwise`: how a shop delivers that has set nothing; `instead` of whatever it has set.  `as_paid`: the prices of
+        the lines are what is paid, with the tax, whatever the shop's prices are.  Without a place: as within the shop's own
+        country.
+
+        `budgets`: what is left for some of the `discounts`; one that would come to more does not apply at all, so that
+        nobody gets less of it than was announced.  `ordered`: it is the price of an order that was placed before, which is
+        changed.  Raises what `price` raises.
+        """
+        rules = self.rules
+        home = rules.taxes.origin.country or next(
+            (each for zone in rules.zones for each in zone.countries if each != "*"), _SOMEWHERE
         )
-    return Quoted(ways, question.destination, rules.asks_country, _countries(rules))
+        # Without a zone the day matters to nobody.
+        day = now().astimezone(self.zone or UTC).date()
+        taxes = msgspec.structs.replace(rules.taxes, included=True) if as_paid else rules.taxes
+        if ordered is not None:
+            assert self.zone is not None, "asked for what is dated"
+            day = ordered.at.astimezone(self.zone).date()
+            taxes = msgspec.structs.replace(taxes, included=ordered.included)
+        question = Question(
+            currency=currency,
+            date=day,
+            lines=list(lines),
+            destination=place if place is not None and rules.asks_country else Place(country=home),
+            taxes=taxes,
+            shipping=instead or (rules.shipping if rules.has_delivery else otherwise),
+            discounts=list(discounts),
+        )
+        own = {str(method.id): method for method in rules.methods}
+        ways: list[PricedWay] = []
+        for option in options(question):
+            try:
+                told = _within(budgets, with_method(question, option.id))
+            except NoSuchDelivery:
+                # Offered for what the goods would have come to with a discount that is used up.
+                continue
+            method = own.get(option.id)
+            asked, waived = told, 0 if ordered is None else ordered.waives(told.totals.total)
+            told = waiving.less(asked, waived)
+            ways.append(
+                PricedWay(
+                    id=option.id,
+                    kind=option.kind,
+                    name="" if method is None else method.name,
+                    note="" if method is None else method.note,
+                    breakdown=told,
+                    # As prices are written, like any other discount.
+                    calculation=plain(told)
+                    | (
+                        {"waived": {"listed": told.totals.discount - asked.totals.discount, "total": waived}}
+                        if waived
+                        else {}
+                    ),
+                )
+            )
+        return Quoted(ways, question.destination, rules.asks_country, _countries(rules))
 
 
 def _within(budgets: Mapping[str, int], question: Question) -> Breakdown:

@@ -22,7 +22,17 @@ from shopfloor.promotions.refusals import (
     TooManyTries,
     UnknownDiscount,
 )
-from shopfloor.promotions.using import candidates, give_back, of_order, take, take_again, take_instead
+from shopfloor.promotions.using import (
+    Use,
+    candidates,
+    give_back,
+    of_order,
+    of_person,
+    offers,
+    take,
+    take_again,
+    take_instead,
+)
 
 __all__ = [
     "Candidates",
@@ -36,6 +46,7 @@ __all__ = [
     "Taken",
     "TooManyTries",
     "UnknownDiscount",
+    "Use",
     "Why",
     "apart",
     "audit",
@@ -45,6 +56,8 @@ __all__ = [
     "give_back",
     "key",
     "of_order",
+    "of_person",
+    "offers",
     "service",
     "take",
     "take_again",

@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Final, LiteralString
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
+import msgspec
+from psycopg.types.json import Json, Jsonb
 
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
@@ -324,8 +325,8 @@ async def codes(
 # ── what an order may have ────────────────────────────────────────────────────────────────────────────────
 
 
-async def automatic(tx: Tx, *, shop_id: int, buyer: UUID, at: datetime) -> list[Discount]:
-    """Those that need no code: for everybody, and of coupons those that this buyer has claimed and not used."""
+async def automatic(tx: Tx, *, shop_id: int, buyers: Sequence[UUID], at: datetime) -> list[Discount]:
+    """Those that need no code: for everybody, and of coupons those that one of these has claimed and not used."""
     return await tx.every(
         Discount,
         _DISCOUNT
@@ -334,13 +335,25 @@ async def automatic(tx: Tx, *, shop_id: int, buyer: UUID, at: datetime) -> list[
            AND (d.starts_at IS NULL OR d.starts_at <= %(at)s) AND (d.ends_at IS NULL OR d.ends_at > %(at)s)
            AND (d.method = 'automatic' OR (d.method = 'coupon' AND EXISTS (
                  SELECT FROM promotions.claim c
-                  WHERE c.discount_id = d.id AND c.buyer = %(buyer)s AND c.used_by IS NULL)))
+                  WHERE c.discount_id = d.id AND c.buyer = ANY(%(buyers)s::uuid[]) AND c.used_by IS NULL)))
          ORDER BY d.id
         """,
         shop_id=shop_id,
-        buyer=buyer,
+        buyers=list(buyers),
         at=at,
     )
+
+
+async def unused_claims(tx: Tx, *, ids: Sequence[int], buyers: Sequence[UUID]) -> set[tuple[UUID, int]]:
+    """(buyer, coupon) of those that these have claimed and not used."""
+    cursor = await tx.connection.execute(
+        """
+        SELECT buyer, discount_id FROM promotions.claim
+         WHERE discount_id = ANY(%(ids)s::bigint[]) AND buyer = ANY(%(buyers)s::uuid[]) AND used_by IS NULL
+        """,
+        {"ids": list(ids), "buyers": list(buyers)},
+    )
+    return set(await cursor.fetchall())
 
 
 @dataclass(frozen=True, slots=True)
@@ -422,39 +435,57 @@ async def lock_allowances(tx: Tx, *, shop_id: int, ids: Sequence[int]) -> dict[i
     return {each.discount_id: each for each in found}
 
 
-async def add_uses(tx: Tx, *, ids: Sequence[int], amounts: Sequence[int]) -> None:
+async def add_uses(tx: Tx, *, spent: Mapping[int, tuple[int, int]]) -> None:
+    """Of locked allowances, by discount: so many uses, that came to so much."""
     await tx.run(
         """
-        UPDATE promotions.allowance AS a SET uses = a.uses + 1, spent_minor = a.spent_minor + u.amount
-          FROM unnest(%(ids)s::bigint[], %(amounts)s::bigint[]) AS u (id, amount) WHERE a.discount_id = u.id
+        UPDATE promotions.allowance AS a SET uses = a.uses + u.uses, spent_minor = a.spent_minor + u.amount
+          FROM unnest(%(ids)s::bigint[], %(uses)s::int[], %(amounts)s::bigint[]) AS u (id, uses, amount)
+         WHERE a.discount_id = u.id
         """,
-        ids=list(ids),
-        amounts=list(amounts),
+        ids=list(spent),
+        uses=[uses for uses, _ in spent.values()],
+        amounts=[minor for _, minor in spent.values()],
     )
 
 
-async def use_codes(tx: Tx, *, shop_id: int, keys: Sequence[str]) -> int:
-    """How many of these codes had a use left."""
+async def uses_left(tx: Tx, *, shop_id: int, keys: Sequence[str]) -> dict[str, int | None]:
+    """How often these codes can still be used; None for as often as one likes."""
+    cursor = await tx.connection.execute(
+        """
+        SELECT key, CASE WHEN most_uses IS NOT NULL THEN greatest(0, most_uses - uses) END FROM promotions.code
+         WHERE shop_id = %(shop_id)s AND key = ANY(%(keys)s::text[])
+        """,
+        {"shop_id": shop_id, "keys": list(keys)},
+    )
+    return dict(await cursor.fetchall())
+
+
+async def use_codes(tx: Tx, *, shop_id: int, uses: Mapping[str, int]) -> int:
+    """How many of these codes had so many uses left."""
     return await tx.run(
         """
-        UPDATE promotions.code SET uses = uses + 1
-         WHERE shop_id = %(shop_id)s AND key = ANY(%(keys)s::text[]) AND (most_uses IS NULL OR uses < most_uses)
+        UPDATE promotions.code AS c SET uses = c.uses + u.uses
+          FROM unnest(%(keys)s::text[], %(uses)s::int[]) AS u (key, uses)
+         WHERE c.shop_id = %(shop_id)s AND c.key = u.key AND (c.most_uses IS NULL OR c.uses + u.uses <= c.most_uses)
         """,
         shop_id=shop_id,
-        keys=list(keys),
+        keys=list(uses),
+        uses=list(uses.values()),
     )
 
 
-async def use_claims(tx: Tx, *, ids: Sequence[int], buyer: UUID, order_id: UUID) -> int:
-    """How many of these coupons the buyer had, unused."""
+async def use_claims(tx: Tx, *, claims: Sequence[tuple[int, UUID, UUID]]) -> int:
+    """(coupon, buyer, order): how many of these coupons their buyers had, unused."""
     return await tx.run(
         """
-        UPDATE promotions.claim SET used_by = %(order_id)s
-         WHERE discount_id = ANY(%(ids)s::bigint[]) AND buyer = %(buyer)s AND used_by IS NULL
+        UPDATE promotions.claim AS c SET used_by = u.order_id
+          FROM unnest(%(ids)s::bigint[], %(buyers)s::uuid[], %(order_ids)s::uuid[]) AS u (id, buyer, order_id)
+         WHERE c.discount_id = u.id AND c.buyer = u.buyer AND c.used_by IS NULL
         """,
-        ids=list(ids),
-        buyer=buyer,
-        order_id=order_id,
+        ids=[each[0] for each in claims],
+        buyers=[each[1] for each in claims],
+        order_ids=[each[2] for each in claims],
     )
 
 
@@ -480,28 +511,17 @@ async def claims_left(tx: Tx, *, ids: Sequence[int], buyer: UUID) -> int:
     )
 
 
-async def insert_uses(
-    tx: Tx,
-    *,
-    shop_id: int,
-    order_id: UUID,
-    buyer: UUID,
-    ids: Sequence[int],
-    amounts: Sequence[int],
-    keys: Sequence[str | None],
-) -> None:
+async def insert_uses(tx: Tx, *, shop_id: int, rows: Sequence[Mapping[str, object]]) -> None:
+    """`order_id`, `discount_id`, `buyer`, `code_key`, `amount_minor`."""
     await tx.run(
         """
         INSERT INTO promotions.use (order_id, discount_id, shop_id, buyer, code_key, amount_minor)
-        SELECT %(order_id)s, id, %(shop_id)s, %(buyer)s, key, amount
-          FROM unnest(%(ids)s::bigint[], %(amounts)s::bigint[], %(keys)s::text[]) AS u (id, amount, key)
+        SELECT order_id, discount_id, %(shop_id)s, buyer, code_key, amount_minor
+          FROM jsonb_to_recordset(%(rows)s::jsonb)
+               AS u (order_id uuid, discount_id bigint, buyer uuid, code_key text, amount_minor bigint)
         """,
         shop_id=shop_id,
-        order_id=order_id,
-        buyer=buyer,
-        ids=list(ids),
-        amounts=list(amounts),
-        keys=list(keys),
+        rows=Json(rows, dumps=msgspec.json.encode),
     )
 
 

@@ -4,12 +4,13 @@ Whoever uses a discount holds its allowance until the order is committed, so tha
 the other; the CHECK on it has the last word.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.promotions import queries
 from shopfloor.promotions.codes import key
 from shopfloor.promotions.models import Candidates, Discount, Method, Offered, State, Taken, Why
@@ -21,6 +22,69 @@ Earlier = Callable[[], Awaitable[Sequence[UUID]]]
 _WHY = {
     State.SCHEDULED: Why.NOT_STARTED, State.PAUSED: Why.ENDED, State.ENDED: Why.ENDED, State.USED_UP: Why.USED_UP,
 }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """The discounts of a shop that orders may have now, and what codes bring; `claimed`: (buyer, discount) of coupons."""
+
+    at: datetime
+    automatic: Sequence[Discount]
+    claimed: Collection[tuple[UUID, int]]
+    known: Mapping[str, queries.CodeOf]
+    brought: Mapping[int, Discount]
+
+    def candidates(
+        self, *, currency: str, buyer: UUID, show_id: int | None, codes: Sequence[str]
+    ) -> Candidates:
+        """What an order of this buyer may have with these codes, its goods and what was ordered before aside."""
+        refused: dict[str, Why] = {}
+        offered = [
+            Offered(each)
+            for each in self.automatic
+            if (each.method is not Method.COUPON or (buyer, each.id) in self.claimed)
+            and _why_not(each, currency=currency, show_id=show_id, at=self.at) is None
+        ]
+        taken: set[int] = set()
+        for folded in {key(code): code for code in codes if key(code)}:
+            code = self.known.get(folded)
+            if code is None:
+                refused[folded] = Why.UNKNOWN
+                continue
+            discount = self.brought[code.discount_id]
+            why = _why_not(discount, currency=currency, show_id=show_id, at=self.at)
+            if why is None and (code.is_used_up or discount.id in taken):
+                # Two codes of one discount are not two discounts.
+                why = Why.ALREADY_USED if discount.id in taken else Why.USED_UP
+            if why is not None:
+                refused[folded] = why
+            else:
+                taken.add(discount.id)
+                offered.append(Offered(discount, folded, code.written))
+        return Candidates(offered, refused)
+
+
+async def offers(
+    tx: Tx, *, shop_id: int, buyers: Sequence[UUID], codes: Sequence[str], at: datetime
+) -> Offers:
+    """What these buyers may have, with these codes among theirs."""
+    automatic = await queries.automatic(tx, shop_id=shop_id, buyers=buyers, at=at)
+    coupons = [each.id for each in automatic if each.method is Method.COUPON]
+    wanted = sorted({key(code) for code in codes} - {""})
+    known = (
+        {each.key: each for each in await queries.codes_by_key(tx, shop_id=shop_id, keys=wanted)}
+        if wanted
+        else {}
+    )
+    ids = sorted({each.discount_id for each in known.values()})
+    brought = await queries.by_ids(tx, shop_id=shop_id, ids=ids) if ids else []
+    return Offers(
+        at,
+        automatic,
+        await queries.unused_claims(tx, ids=coupons, buyers=buyers) if coupons else frozenset(),
+        known,
+        {each.id: each for each in brought},
+    )
 
 
 async def candidates(
@@ -35,37 +99,9 @@ async def candidates(
     earlier: Earlier,
 ) -> Candidates:
     """The discounts that an order of this buyer may have with these codes, its goods aside."""
-    refused: dict[str, Why] = {}
-    offered = [
-        Offered(each)
-        for each in await queries.automatic(tx, shop_id=shop_id, buyer=buyer, at=at)
-        if _why_not(each, currency=currency, show_id=show_id, at=at) is None
-    ]
-    wanted = {key(code): code for code in codes if key(code)}
-    if wanted:
-        known = {
-            each.key: each for each in await queries.codes_by_key(tx, shop_id=shop_id, keys=list(wanted))
-        }
-        ids = sorted({each.discount_id for each in known.values()})
-        brought = {each.id: each for each in await queries.by_ids(tx, shop_id=shop_id, ids=ids)}
-        taken: set[int] = set()
-        for folded in wanted:
-            code = known.get(folded)
-            if code is None:
-                refused[folded] = Why.UNKNOWN
-                continue
-            discount = brought[code.discount_id]
-            why = _why_not(discount, currency=currency, show_id=show_id, at=at)
-            if why is None and (code.is_used_up or discount.id in taken):
-                # Two codes of one discount are not two discounts.
-                why = Why.ALREADY_USED if discount.id in taken else Why.USED_UP
-            if why is not None:
-                refused[folded] = why
-            else:
-                taken.add(discount.id)
-                offered.append(Offered(discount, folded, code.written))
-    found = Candidates(offered, refused)
-    return await _known_buyer(tx, found, await earlier()) if found.asks_history else found
+    known = await offers(tx, shop_id=shop_id, buyers=[buyer], codes=codes, at=at)
+    found = known.candidates(currency=currency, buyer=buyer, show_id=show_id, codes=codes)
+    return await of_person(tx, found, await earlier()) if found.asks_history else found
 
 
 def _why_not(found: Discount, *, currency: str, show_id: int | None, at: datetime) -> Why | None:
@@ -77,7 +113,7 @@ def _why_not(found: Discount, *, currency: str, show_id: int | None, at: datetim
     return None if found.currency == currency else Why.OTHER_CURRENCY
 
 
-async def _known_buyer(tx: Tx, found: Candidates, earlier: Sequence[UUID]) -> Candidates:
+async def of_person(tx: Tx, found: Candidates, earlier: Sequence[UUID]) -> Candidates:
     """Without what is for somebody's first order only, or has been used by this person as often as it may be."""
     limited = [each.discount.id for each in found.offered if each.discount.per_buyer is not None]
     used: dict[int, int] = {}
@@ -93,44 +129,109 @@ async def _known_buyer(tx: Tx, found: Candidates, earlier: Sequence[UUID]) -> Ca
     return found.without(out)
 
 
-async def take(
-    tx: Tx, *, shop_id: int, order_id: UUID, buyer: UUID, taken: Sequence[Taken], earlier: Earlier
-) -> None:
-    """Use these discounts for an order, in its transaction and at its end: others wait from here on.
+@dataclass(frozen=True, slots=True)
+class Use:
+    """Discounts that an order is to have, and how to find what the same person ordered before."""
 
-    Raises DiscountGone when one of them can no longer be had.
+    order_id: UUID
+    buyer: UUID
+    taken: Sequence[Taken]
+    earlier: Earlier
+
+
+async def take(tx: Tx, wanted: Sequence[Use], *, shop_id: int) -> list[DiscountGone | None]:
+    """Use discounts for orders, in their transaction and late in it: others wait from here on.
+
+    For each order, in this order, None, or why one of its discounts can no longer be had: then it has none of them.
+    Orders of one person whose discounts ask what was ordered before come one at a time.  Raises DiscountGone where
+    codes or claims went another way all the same.
     """
-    wanted = sorted(taken, key=lambda each: each.discount_id)
-    found = await queries.lock_allowances(tx, shop_id=shop_id, ids=[each.discount_id for each in wanted])
-    limited = [each for each in found.values() if each.per_buyer is not None or each.first_order]
-    before: Sequence[UUID] = await earlier() if limited else ()
-    used: dict[int, int] = {}
-    if before:
-        used = await queries.uses_of_orders(
-            tx, discount_ids=[each.discount_id for each in limited], order_ids=before
-        )
-    for each in wanted:
-        allowance = found.get(each.discount_id)
-        if allowance is None:
-            raise DiscountGone(discount_id=each.discount_id)
-        _check(allowance, each.amount_minor, before=len(before), used=used.get(each.discount_id, 0))
-    keys = [each.key for each in wanted if each.key is not None]
-    if keys and await queries.use_codes(tx, shop_id=shop_id, keys=keys) < len(keys):
-        raise DiscountGone(codes=keys)
-    coupons = [each.discount_id for each in wanted if found[each.discount_id].method == Method.COUPON]
-    if coupons and await queries.use_claims(tx, ids=coupons, buyer=buyer, order_id=order_id) < len(coupons):
-        raise DiscountGone(discount_ids=coupons)
-    ids, amounts = [each.discount_id for each in wanted], [each.amount_minor for each in wanted]
-    await queries.add_uses(tx, ids=ids, amounts=amounts)
+    ids = sorted({each.discount_id for use in wanted for each in use.taken})
+    if not ids:
+        return [None for _ in wanted]
+    found = await queries.lock_allowances(tx, shop_id=shop_id, ids=ids)
+    keys = sorted({each.key for use in wanted for each in use.taken if each.key is not None})
+    # Nobody else uses a code or a coupon of these discounts meanwhile: their allowances are locked.
+    left = await queries.uses_left(tx, shop_id=shop_id, keys=keys) if keys else {}
+    claims: set[tuple[UUID, int]] = set()
+    granted: list[Use] = []
+    answers: list[DiscountGone | None] = []
+    for use in wanted:
+        try:
+            await _may_take(tx, use, found, left, claims)
+        except DiscountGone as gone:
+            answers.append(gone)
+            continue
+        answers.append(None)
+        granted.append(use)
+        for each in use.taken:
+            was = found[each.discount_id]
+            found[each.discount_id] = replace(
+                was, uses=was.uses + 1, spent_minor=was.spent_minor + each.amount_minor
+            )
+            uses = None if each.key is None else left[each.key]
+            if each.key is not None and uses is not None:
+                left[each.key] = uses - 1
+            if was.method == Method.COUPON:
+                claims.add((use.buyer, each.discount_id))
+    taken = [(use, each) for use in granted for each in use.taken]
+    if not taken:
+        return answers
+    spent: dict[int, tuple[int, int]] = {}
+    used: dict[str, int] = {}
+    for _, each in taken:
+        uses, minor = spent.get(each.discount_id, (0, 0))
+        spent[each.discount_id] = (uses + 1, minor + each.amount_minor)
+        if each.key is not None:
+            used[each.key] = used.get(each.key, 0) + 1
+    if used and await queries.use_codes(tx, shop_id=shop_id, uses=used) < len(used):
+        raise DiscountGone(codes=sorted(used))
+    coupons = [(use, each) for use, each in taken if found[each.discount_id].method == Method.COUPON]
+    if coupons and await queries.use_claims(
+        tx, claims=[(each.discount_id, use.buyer, use.order_id) for use, each in coupons]
+    ) < len(coupons):
+        raise DiscountGone(discount_ids=sorted({each.discount_id for _, each in coupons}))
+    await queries.add_uses(tx, spent=spent)
     await queries.insert_uses(
         tx,
         shop_id=shop_id,
-        order_id=order_id,
-        buyer=buyer,
-        ids=ids,
-        amounts=amounts,
-        keys=[each.key for each in wanted],
+        rows=[
+            {
+                "order_id": use.order_id,
+                "buyer": use.buyer,
+                "discount_id": each.discount_id,
+                "amount_minor": each.amount_minor,
+                "code_key": each.key,
+            }
+            for use, each in taken
+        ],
     )
+    return answers
+
+
+async def _may_take(
+    tx: Tx,
+    use: Use,
+    found: Mapping[int, queries.Allowance],
+    left: Mapping[str, int | None],
+    claims: Collection[tuple[UUID, int]],
+) -> None:
+    """Raises DiscountGone."""
+    allowances = [found.get(each.discount_id) for each in use.taken]
+    limited = [
+        each.discount_id for each in allowances if each and (each.per_buyer is not None or each.first_order)
+    ]
+    before: Sequence[UUID] = await use.earlier() if limited else ()
+    used: dict[int, int] = {}
+    if before:
+        used = await queries.uses_of_orders(tx, discount_ids=limited, order_ids=before)
+    for each, allowance in zip(use.taken, allowances, strict=True):
+        if allowance is None or (use.buyer, each.discount_id) in claims:
+            raise DiscountGone(discount_id=each.discount_id)
+        _check(allowance, each.amount_minor, before=len(before), used=used.get(each.discount_id, 0))
+    gone = [each.key for each in use.taken if each.key is not None and left.get(each.key, 0) == 0]
+    if gone:
+        raise DiscountGone(codes=gone)
 
 
 def _check(allowance: queries.Allowance, amount_minor: int, *, before: int, used: int) -> None:
@@ -227,10 +328,8 @@ async def take_again(tx: Tx, *, shop_id: int, order_id: UUID) -> bool:
         return False
     if coupons and await queries.claims_left(tx, ids=coupons, buyer=used[0].buyer) < len(coupons):
         return False
-    await queries.use_codes(tx, shop_id=shop_id, keys=keys)
-    await queries.use_claims(tx, ids=coupons, buyer=used[0].buyer, order_id=order_id)
-    await queries.add_uses(
-        tx, ids=[each.discount_id for each in used], amounts=[each.amount_minor for each in used]
-    )
+    await queries.use_codes(tx, shop_id=shop_id, uses=dict.fromkeys(keys, 1))
+    await queries.use_claims(tx, claims=[(each, used[0].buyer, order_id) for each in coupons])
+    await queries.add_uses(tx, spent={each.discount_id: (1, each.amount_minor) for each in used})
     await queries.count_again(tx, order_id=order_id)
     return True

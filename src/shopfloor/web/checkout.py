@@ -285,21 +285,24 @@ async def send_checkout(
     try:
         if wanted is not None:
             wanted = fapiao.tidied(wanted)
-        order = await orders.complete(
-            db,
-            shop_id=found.id,
-            hold_id=hold_id,
-            shopper=shopper,
-            form=form,
-            network=network,
-            providers=payment_providers.MANUAL_ONLY
-            if chosen is None
-            else await paying.providers(request, shop_id=found.id),
-            return_to=paying.return_to(request, found.slug),
-            payer=paying.payer(request, language),
-            also=also,
-            others=others,
-            authorise=None if chosen is None else chosen.authorise,
+        order = (
+            await services_of(request)
+            .part(orders.Checkouts)
+            .complete(
+                shop_id=found.id,
+                hold_id=hold_id,
+                shopper=shopper,
+                form=form,
+                network=network,
+                providers=payment_providers.MANUAL_ONLY
+                if chosen is None
+                else await paying.providers(request, shop_id=found.id),
+                return_to=paying.return_to(request, found.slug),
+                payer=paying.payer(request, language),
+                also=also,
+                others=others,
+                authorise=None if chosen is None else chosen.authorise,
+            )
         )
     except orders.CheckoutNotFound:
         raise

@@ -213,10 +213,11 @@ async def told(db: Database, shop: Shop, attempts: Sequence[UUID], *, at_once: i
     async with db.transaction() as tx:
         account = await payments.connections.connection(tx, shop_id=shop.id, connection_id=shop.connection)
 
+    postbox = payments.inbox.Postbox(db)
+
     async def keep(attempt: UUID) -> None:
-        async with db.transaction() as tx:
-            body = str(attempt).encode()
-            await payments.inbox.keep(tx, account, Message("POST", "/", {}, body, now()), key=str(attempt))
+        message = Message("POST", "/", {}, str(attempt).encode(), now())
+        await postbox.keep(payments.inbox.Arrived(account, message, str(attempt)))
 
     kept = await side_by_side(attempts, keep, at_once=at_once)
     began = time.perf_counter()

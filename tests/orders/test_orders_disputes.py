@@ -383,7 +383,9 @@ async def test_a_refund_that_was_closed_is_sent_again_under_a_new_number_and_onc
             connection = await payments.connections.connection(
                 tx, shop_id=market.shop_id, connection_id=account
             )
-            await payments.inbox.keep(tx, connection, Message("POST", "/", headers, body, now()), key=key)
+            await payments.inbox.keep(
+                tx, payments.inbox.Arrived(connection, Message("POST", "/", headers, body, now()), key)
+            )
         assert await orders.paying.work_inbox(market.db, source) == 1
 
     assert await refunds.send_due(market.db, source) == 1

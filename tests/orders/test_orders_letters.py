@@ -78,7 +78,7 @@ class Counter:
                 tx, shop_id=self.market.shop_id, connection_id=self.connection_id
             )
             message = Message("POST", "/", {}, body.encode(), now())
-            await payments.inbox.keep(tx, account, message, key=key)
+            await payments.inbox.keep(tx, payments.inbox.Arrived(account, message, key))
 
     async def work(self) -> int:
         async def source(_: int) -> payment_providers.Providers:

@@ -267,7 +267,7 @@ async def prepared(market: Market, kind: str, bank: Counter) -> Job:
                 tx, shop_id=market.shop_id, connection_id=account
             )
             message = Message("POST", "/", {}, str(payment.id).encode(), now())
-            await payments.inbox.keep(tx, connection, message, key="1")
+            await payments.inbox.keep(tx, payments.inbox.Arrived(connection, message, "1"))
         return job
     await orders.paying.look(market.db, providers_of(job, bank), payment=payment)
     return job

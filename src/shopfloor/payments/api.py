@@ -75,9 +75,7 @@ async def settle(difference_id: UUID, body: Settled, actor: Manager, db: Db) -> 
 
 @router.post("/payments/{provider}/{connection}/notify", include_in_schema=False)
 @public
-async def notify(
-    request: Request, provider: Annotated[str, Path(max_length=40)], connection: Id, db: Db
-) -> Response:
+async def notify(request: Request, provider: Annotated[str, Path(max_length=40)], connection: Id) -> Response:
     """Verified, kept once, and answered at once with what this provider wants to hear; what follows comes after."""
     known = services_of(request).find(Connections)
     if known is None:
@@ -91,7 +89,6 @@ async def notify(
         received_at=now(),
     )
     received = built.receive(message)
-    async with db.transaction() as tx:
-        await inbox.keep(tx, account, message, key=received.key)
+    await known.postbox.keep(inbox.Arrived(account, message, received.key))
     answer = received.acknowledgement
     return Response(answer.body, answer.status, media_type=answer.content_type)

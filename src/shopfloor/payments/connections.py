@@ -26,7 +26,7 @@ from shopfloor.payment_providers import (
     ProviderAway,
     Providers,
 )
-from shopfloor.payments import guard
+from shopfloor.payments import guard, inbox
 from shopfloor.payments.models import ConnectionNotFound
 
 if TYPE_CHECKING:
@@ -107,6 +107,7 @@ class Connections:
         self._public = public
         self._http = http
         self._made: dict[int, tuple[int, Provider]] = {}
+        self.postbox = inbox.Postbox(db)
 
     async def close(self) -> None:
         if self._http is not None:

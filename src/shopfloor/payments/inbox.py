@@ -1,17 +1,22 @@
 """What providers send: kept raw once, answered at once, worked off in the order in which it came."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
+import msgspec
+from psycopg.types.json import Json
 
-from shopfloor.kernel.database import Tx
+from shopfloor.kernel import logs
+from shopfloor.kernel.batches import Batches
+from shopfloor.kernel.database import Database, DatabaseAway, Tx
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import new_id, now
 from shopfloor.payment_providers import Message
-from shopfloor.payments.connections import Connection
+
+if TYPE_CHECKING:
+    from shopfloor.payments.connections import Connection
 
 # What rings where somebody works off what is due: what was written here, and what is to be given back.
 CHANNEL: Final = "shopfloor_payments"
@@ -21,6 +26,10 @@ _LONGEST_HEADER: Final = 4_000
 # Seconds until what failed is tried again.
 _PAUSES: Final = (5, 30, 120, 600, 3600)
 _MOST_TRIES: Final = 12
+# That are kept in one transaction.
+_AT_ONCE: Final = 100
+
+_log = logs.get("payments")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,33 +56,74 @@ class Letter:
         return Message(self.method, self.path, self.headers, bytes(self.body), self.received_at, trusted=True)
 
 
-async def keep(tx: Tx, connection: Connection, message: Message, *, key: str) -> bool:
-    """False when it is known: a message that is sent again is one message."""
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A verified message of an account; `key` names it among the account's."""
+
+    connection: "Connection"
+    message: Message
+    key: str
+
+
+async def keep(tx: Tx, *arrived: Arrived) -> int:
+    """How many of them were not known: a message that is sent again is one message."""
+    rows = [
+        {
+            "id": new_id(),
+            "shop_id": each.connection.shop_id,
+            "connection_id": each.connection.id,
+            "key": each.key[:255],
+            "method": each.message.method,
+            "path": each.message.path[:500],
+            "headers": {
+                name: value[:_LONGEST_HEADER]
+                for name, value in list(each.message.headers.items())[:_KEPT]
+                if name not in {"cookie", "authorization"} and not name.startswith("x-forwarded")
+            },
+            "body": f"\\x{each.message.body.hex()}",
+            "received_at": each.message.received_at,
+        }
+        for each in arrived
+    ]
     inserted = await tx.run(
         """
         INSERT INTO payments.inbox (id, shop_id, connection_id, key, method, path, headers, body, received_at)
-        VALUES (%(id)s, %(shop_id)s, %(connection_id)s, %(key)s, %(method)s, %(path)s, %(headers)s, %(body)s, %(at)s)
-        ON CONFLICT (connection_id, key) DO NOTHING
+        SELECT id, shop_id, connection_id, key, method, path, headers, body, received_at
+          FROM jsonb_populate_recordset(NULL::payments.inbox, %(rows)s::jsonb)
+         ORDER BY connection_id, key
+            ON CONFLICT (connection_id, key) DO NOTHING
         """,
-        id=new_id(),
-        shop_id=connection.shop_id,
-        connection_id=connection.id,
-        key=key[:255],
-        method=message.method,
-        path=message.path[:500],
-        headers=Jsonb(
-            {
-                name: value[:_LONGEST_HEADER]
-                for name, value in list(message.headers.items())[:_KEPT]
-                if name not in {"cookie", "authorization"} and not name.startswith("x-forwarded")
-            }
-        ),
-        body=message.body,
-        at=message.received_at,
+        rows=Json(rows, dumps=msgspec.json.encode),
     )
     if inserted:
         await ring(tx)
-    return inserted == 1
+    return inserted
+
+
+class Postbox:
+    """Keeps what arrives together in one transaction: one for each process."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._batches: Batches[None, Arrived, bool] = Batches(self._keep, most=_AT_ONCE)
+
+    async def keep(self, arrived: Arrived) -> None:
+        """It is kept when this returns.  Raises DatabaseAway, Unstorable."""
+        if not await self._batches.ask(None, arrived):
+            async with self._db.transaction() as tx:
+                await keep(tx, arrived)
+
+    async def _keep(self, _: None, arrived: Sequence[Arrived]) -> list[bool]:
+        """False: alone, which says what is wrong with it."""
+        try:
+            async with self._db.transaction() as tx:
+                await keep(tx, *arrived)
+        except DatabaseAway:
+            raise
+        except Exception as problem:  # noqa: BLE001 -- one that breaks must not keep others out
+            _log.warning("payments.not_kept_together", messages=len(arrived), exc_info=problem)
+            return [False for _ in arrived]
+        return [True for _ in arrived]
 
 
 async def ring(tx: Tx) -> None:

@@ -334,7 +334,9 @@ def build(node: Node) -> ASGIApp:
         {
             "/buy": node.buy,
             "/e": collector.Endpoint(
-                node.lake, viewer=lambda scope: shoppers.shopper_of(node.keyring, scope["headers"])
+                node.lake,
+                viewer=lambda scope: shoppers.shopper_of(node.keyring, scope["headers"]),
+                origins=origins(node.settings),
             ),
             "/room/": rooms.room_endpoint(node.gateway),
             "/media/": below("/media", node.media.origin),

@@ -476,9 +476,9 @@ def test_every_method_of_a_path_is_named_where_another_is_refused(world: World) 
     }
     assert allowed == {
         "/v1/session": "DELETE, POST",
-        "/v1/{shop}/products": "GET, POST",
-        "/v1/{shop}/products/export": "GET",
-        "/v1/{shop}/shows/{show_id}": "GET, PATCH",
+        "/v1/{shop}/products": "GET, HEAD, POST",
+        "/v1/{shop}/products/export": "GET, HEAD",
+        "/v1/{shop}/shows/{show_id}": "GET, HEAD, PATCH",
     }
 
 

@@ -102,6 +102,28 @@ async def test_refusals(
     assert ids(directory) == []
 
 
+async def test_a_page_of_another_site_cannot_speak_in_a_shoppers_name(make: Make, directory: Path) -> None:
+    app: Any = collector.Endpoint(await make(), viewer=lambda _: VIEWER, origins=["https://merchant.example"])
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://shop") as http:
+
+        async def sent(event: str, **headers: str) -> httpx.Response:
+            named = {name.replace("_", "-"): value for name, value in headers.items()}
+            return await http.post("/e", content=json.dumps([{**BATCH[0], "id": event}]), headers=named)
+
+        foreign = await sent("foreign", origin="https://evil.example")
+        framed = await sent("framed", sec_fetch_site="cross-site")
+        ours = [
+            await sent("program"),
+            await sent("page", origin="http://shop", sec_fetch_site="same-origin"),
+            await sent("other", origin="https://merchant.example", sec_fetch_site="cross-site"),
+        ]
+
+    for refused in (foreign, framed):
+        assert (refused.status_code, refused.json()["code"]) == (403, "accounts.cross_site")
+    assert [answer.status_code for answer in ours] == [200] * 3
+    assert ids(directory) == ["other", "page", "program"]
+
+
 async def test_not_durable_is_a_503_with_retry_after(make: Make, directory: Path) -> None:
     failing = True
 

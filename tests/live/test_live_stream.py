@@ -784,6 +784,7 @@ async def test_the_state_and_chat_without_a_socket(house: House) -> None:
             "/room/7/chat", data={"text": "x"}, headers={"Origin": "https://evil.example"}
         )
         wrong = await http.get("/room/7/chat")
+        head = await http.head("/room/7/events")
         nowhere = await http.get("/room/7/nothing")
         http.cookies.clear()
         nobody = await http.post("/room/7/chat", json={"text": "hello"})
@@ -795,7 +796,9 @@ async def test_the_state_and_chat_without_a_socket(house: House) -> None:
     assert (too_fast.status_code, too_fast.json()["code"]) == (429, "chat.too_fast")
     assert (empty.status_code, empty.json()["code"]) == (422, "room.bad_message")
     assert (foreign.status_code, foreign.json()["code"]) == (403, "room.foreign_origin")
-    assert wrong.status_code == 405
+    assert (wrong.status_code, wrong.headers["allow"]) == (405, "POST")
+    assert wrong.json()["code"] == "method_not_allowed"
+    assert (head.status_code, head.headers["content-type"], head.content) == (200, "text/event-stream", b"")
     assert nowhere.status_code == 404
     assert (nobody.status_code, nobody.json()["code"]) == (401, "room.no_session")
 

@@ -36,6 +36,12 @@ def test_values_are_split_however_they_are_typed() -> None:
     assert split_values("  ") == []
     assert split_values("S M L XL") == ["S", "M", "L", "XL"]
     assert split_values("xs  3XL 38.5 36/38") == ["xs", "3XL", "38.5", "36/38"]
+    assert split_values("S/M/L") == split_values("Ｓ／Ｍ／Ｌ") == split_values("S-M-L") == ["S", "M", "L"]
+    assert split_values("36/38/40/42") == ["36", "38", "40", "42"]
+    assert split_values("S/M L/XL") == ["S/M", "L/XL"]
+    assert split_values("92-98 104-110") == ["92-98", "104-110"]
+    assert split_values("S/M") == ["S/M"]
+    assert split_values("Black/White/Red") == ["Black/White/Red"]
     assert split_values("Sky blue") == ["Sky blue"]
     assert split_values("Sky  blue, M | L / XL；均码") == ["Sky blue", "M", "L", "XL", "均码"]
 

@@ -117,6 +117,29 @@ async def test_an_order_that_is_paid_online_is_not_marked_by_hand(
     assert await state(stage, one) == ("placed", "unpaid")
 
 
+async def test_a_refund_of_nothing_or_too_much_comes_back_with_its_form(
+    stage: Stage, client: httpx.AsyncClient
+) -> None:
+    one = await placed(stage)
+    page = f"{LIST}/{one}"
+    await client.post(f"{page}/paid", data={"amount": "141.00", "key": "bank 17"})
+    for typed, status, why in (
+        ("0", 422, "A refund is more than zero. Enter how much the customer gets back."),
+        ("0.00", 422, "A refund is more than zero. Enter how much the customer gets back."),
+        ("141.01", 409, "This is more than can be refunded."),
+        ("all", 422, "Enter an amount such as 129.00."),
+    ):
+        answer = await client.post(f"{page}/refund", data={"amount": typed, "note": "a scratch"})
+        form = answer.text.partition(f'action="{page}/refund"')[2].partition("</form>")[0]
+        assert answer.status_code == status
+        assert f'value="{typed}"' in form
+        assert 'value="a scratch"' in form
+        assert 'aria-invalid="true" aria-describedby="e-amount' in form
+        assert why in form
+    async with stage.db.transaction() as tx:
+        assert (await orders.order(tx, shop_id=stage.shop.id, order_id=one)).order.refund_granted_minor == 0
+
+
 TITLE = re.compile(r"<li><span><(?:strong|a href=\"[^\"]*\")>([^<]+)</")
 
 

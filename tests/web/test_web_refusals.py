@@ -32,7 +32,16 @@ async def test_a_wrong_method_keeps_its_status(stage: Stage) -> None:
     answer = await stage.client.post("/s/harbour")
 
     assert answer.status_code == 405
-    assert answer.headers["allow"] == "GET"
+    assert answer.headers["allow"] == "GET, HEAD"
+    told = await stage.client.post("/s/harbour", headers={"accept": "application/json"})
+    assert (told.status_code, told.json()) == (
+        405,
+        {
+            "code": "method_not_allowed",
+            "message": "This address doesn't answer this method. `allow` says which it does.",
+            "facts": {"method": "POST", "allow": "GET, HEAD"},
+        },
+    )
 
 
 CODE = re.compile(r"\b[a-z]+\.[a-z]+_[a-z_]+\b|>\s*[45]\d\d\b")
@@ -91,9 +100,16 @@ async def test_the_console_keeps_its_navigation_and_says_who_can_help(stage: Sta
 async def test_a_wrong_method_is_words_with_a_way_back(stage: Stage) -> None:
     answer = await stage.client.post("/s/harbour/p/1", headers={"referer": "http://shop.test/s/harbour"})
     assert answer.status_code == 405
-    assert "It only answers a form. Go back and send the form again." in answer.text
+    assert "This page can only be opened. What was sent here has changed nothing." in answer.text
     assert '<a class="button main" href="/s/harbour">Back</a>' in answer.text
     assert_is_words_in_its_shop(answer.text)
+
+    opened = await stage.client.get(
+        "/s/harbour/orders/01890000-0000-7000-8000-000000000000/cancel", headers={"accept": "text/html"}
+    )
+    assert (opened.status_code, opened.headers["allow"]) == (405, "POST")
+    assert "It only answers a form. Go back and send the form again." in opened.text
+    assert_is_words_in_its_shop(opened.text)
 
 
 async def test_what_the_edge_and_the_guard_refuse_is_a_page_too_and_json_for_programs(stage: Stage) -> None:

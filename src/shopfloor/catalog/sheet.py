@@ -33,7 +33,7 @@ from shopfloor.catalog.numbers import AMOUNTS, WHOLE_NUMBERS, Numbers
 from shopfloor.kernel import sheets
 from shopfloor.kernel.errors import Invalid, Refusal
 from shopfloor.kernel.records import dataclass
-from shopfloor.kernel.text import line, prose
+from shopfloor.kernel.text import line, narrow, prose
 
 # A product with 200 variants and a few hundred pictures; a run beyond that is not a product.
 MAX_ROWS_OF_ONE: Final = 1_000
@@ -156,7 +156,6 @@ _UPC: Final = 12
 _MOST_DIGITS: Final = 15
 # The mark by which spreadsheets keep a number as text.
 _APOSTROPHE: Final = re.compile(r"['\u2018\u2019](?=[0-9])")
-_FULL_WIDTH: Final = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
 # A picture in the ZIP beside the file; anything with a scheme is no name.
 _FILE_NAME: Final = re.compile(r"[^:\\]+\.(?:jpe?g|png|webp|gif|avif)", re.IGNORECASE)
 _POSITION: Final = re.compile(r"[1-9][0-9]{0,5}")
@@ -481,7 +480,7 @@ class _Parser:
         given = self._line(row, record, column, 100)
         if not given:
             return given
-        text = _narrow(given)
+        text = narrow(given).strip()
         if text != given:
             message = f"{given} has full-width characters; {text} was taken."
             self._notes.append(Remark(row, column, "catalog.csv_code_full_width", message))
@@ -582,13 +581,8 @@ def twelve_digits(found: Sequence[tuple[int, str]]) -> Remark | None:
 
 def barcode_of(record: dict[str, str]) -> str:
     """The digits of the barcode in a row; '' where it is none of digits."""
-    text = _APOSTROPHE.sub("", _narrow(record.get("variant barcode", "")), count=1)
+    text = _APOSTROPHE.sub("", narrow(record.get("variant barcode", "")).strip(), count=1)
     return text if text.isascii() and text.isdigit() else ""
-
-
-def _narrow(text: str) -> str:
-    """`text` with plain letters, digits and signs for the full-width ones of East Asian keyboards."""
-    return text.translate(_FULL_WIDTH).strip()
 
 
 def _lost_zeros(barcode: str) -> bool:

@@ -1,14 +1,14 @@
 """`POST /e`: raw ASGI, for it is called more often than anything else.
 
 200  {"results": {"<id>": "ok" | "dup" | "shed" | "bad:<reason>", …}}   everything not bad is on the disk
-400  no JSON batch · 413 too large · 415 no JSON · 405 not a POST
+400  no JSON batch · 403 sent by a page of another site · 413 too large · 415 no JSON · 405 not a POST
 429  too fast, with Retry-After: send the same events again later, with the same ids
 503  not durable, with Retry-After: send the same events again, with the same ids
 """
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 from uuid import UUID
 
@@ -19,7 +19,9 @@ from shopfloor.collector.models import MAX_BODY, Bad, Malformed, TooFast, TooLar
 from shopfloor.collector.quotas import Quotas
 from shopfloor.collector.service import Collector
 from shopfloor.kernel.asgi import CutOffError, Receive, Scope, Send, read_body
-from shopfloor.kernel.errors import Refusal, Unavailable
+from shopfloor.kernel.errors import MethodNotAllowed, Refusal, Unavailable
+from shopfloor.kernel.origin import is_same_site
+from shopfloor.kernel.same_site import CrossSite
 from shopfloor.kernel.values import now
 
 RETRY_AFTER: Final = b"2"
@@ -39,7 +41,9 @@ _encode: Final = msgspec.json.Encoder().encode
 class Endpoint:
     """The ASGI application in front of a collector.
 
-    `viewer` tells from a request who the signed shopper is; what a browser says about itself is not asked.
+    `viewer` tells from a request who the signed shopper is; what a browser says about itself is not asked.  A page of
+    another site could speak in that shopper's name: only our own pages may (`origins` as in `kernel.origin`), and
+    programs, which have no shopper's cookie.
     """
 
     def __init__(
@@ -47,11 +51,13 @@ class Endpoint:
         collector: Collector,
         *,
         viewer: Callable[[Scope], UUID | None],
+        origins: Collection[str] = (),
         quotas: Quotas | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._collector = collector
         self._viewer = viewer
+        self._origins = frozenset(origins)
         self._quotas = quotas or Quotas()
         self._clock = clock
 
@@ -59,11 +65,12 @@ class Endpoint:
         if scope["type"] != "http":
             raise RuntimeError("the event intake speaks HTTP only")
         if scope["method"] != "POST":
-            await _answer(
-                send, 405, {"code": "method_not_allowed", "message": "", "facts": {}}, (b"allow", b"POST")
-            )
+            wrong = MethodNotAllowed(method=scope["method"], allow="POST")
+            await _answer(send, wrong.status, wrong.body(), (b"allow", b"POST"))
             return
         try:
+            if not is_same_site(scope["headers"], self._origins):
+                raise CrossSite
             results = await self._take(scope, receive)
         except TooFast as refusal:
             self._collector.counters.refused += 1

@@ -5,6 +5,7 @@
     ├── Unauthenticated  401  we do not know who you are
     ├── Forbidden        403  you may not
     ├── NotFound         404  there is no such thing, or not for you
+    ├── MethodNotAllowed 405  this address answers others
     ├── Conflict         409  not in this state, no longer, not twice
     ├── TooMany          429  slow down
     └── Unavailable      503  not now; nothing was done, or ask again with the same id
@@ -50,6 +51,13 @@ class Forbidden(Refusal):
 class NotFound(Refusal):
     status = 404
     code = "not_found"
+
+
+class MethodNotAllowed(Refusal):
+    """This address doesn't answer this method. `allow` says which it does."""
+
+    status = 405
+    code = "method_not_allowed"
 
 
 class Conflict(Refusal):

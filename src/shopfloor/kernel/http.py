@@ -107,6 +107,9 @@ def allowed_methods(request: Request) -> str:
     for context in iter_route_contexts(request.app.routes):
         if context.path and context.methods and _pattern(context.path).match(request.url.path):
             methods |= context.methods
+    if "GET" in methods:
+        # Asked of whatever answers GET, and answered with its headers.
+        methods.add("HEAD")
     return ", ".join(sorted(methods))
 
 

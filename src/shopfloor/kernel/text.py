@@ -22,6 +22,7 @@ __all__ = [
     "line",
     "looks_like",
     "name",
+    "narrow",
     "prose",
     "said",
     "skeleton",
@@ -77,6 +78,11 @@ def cleaned(value: str, *, one_line: bool) -> str:
     return tidied(_UNSTORABLE.sub("", value), one_line=one_line)
 
 
+def narrow(value: str) -> str:
+    """Plain letters, digits and signs for the full-width ones that East Asian keyboards write."""
+    return value.translate(_FULL_WIDTH)
+
+
 def storable(value: str) -> bool:
     """Whether PostgreSQL and JSON can keep it, and no control character hides in it."""
     return _UNSTORABLE.search(value) is None
@@ -118,6 +124,7 @@ def _checked(
     return text
 
 
+_FULL_WIDTH: Final = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
 _BREAKS: Final = re.compile("\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]" + "|\n")
 # The same for readers of a JSON Schema; half a surrogate pair cannot be written there.
 STORABLE: Final = r"^[^\u0000-\u0008\u000e-\u001b\u001f\u007f-\u0084\u0086-\u009f\ufdd0-\ufdef\ufffe\uffff]*$"

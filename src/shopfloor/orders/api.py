@@ -46,6 +46,7 @@ from shopfloor.orders.refusals import (
     RefundNotFound,
     WrongAmount,
     WrongCurrency,
+    ZeroRefund,
 )
 
 router = Router(prefix="/v1/{shop}/orders", tags=["orders"])
@@ -305,7 +306,7 @@ async def delay(order_id: UUID, body: Delayed, actor: Manager, db: Db) -> dict[s
 @router.post(
     "/{order_id:uuid}/refunds",
     responses=refusals(
-        OrderNotFound, payments.OverRefund, WrongAmount, WrongCurrency, KeyReused, purchases.BadPurchase
+        OrderNotFound, payments.OverRefund, ZeroRefund, WrongCurrency, KeyReused, purchases.BadPurchase
     ),
 )
 async def refund(request: Request, order_id: UUID, body: Refunded, actor: Manager, db: Db) -> dict[str, Any]:

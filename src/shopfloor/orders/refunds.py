@@ -12,7 +12,7 @@ from shopfloor.orders import edit_queries, money_queries, queries, refund_shares
 from shopfloor.orders.events import OrderRefunded, RefundPaid
 from shopfloor.orders.lifecycle import fact_lines, lock, number_of, settle
 from shopfloor.orders.models import Granted, Order, OrderLine
-from shopfloor.orders.refusals import KeyReused, RefundNotFound, WrongAmount, WrongCurrency
+from shopfloor.orders.refusals import KeyReused, RefundNotFound, WrongCurrency, ZeroRefund
 
 # The method of an attempt that stands for what was reserved and not taken.
 LET_GO: Final = "let_go"
@@ -39,7 +39,7 @@ async def refund(
     `put_back` {line id: units} also takes shipped units back, also for an amount of zero: on the shelf of this
     location (None: of where they left), or, where they are not `resellable`, on none.  `parts`: what of each line it gives back,
     in their order, and of shipping as the last; without them it is of the order as a whole.  The same `refund_id`
-    again is the same refund.  Where it needs a second person, it is asked for, and granted by `confirm`.  Raises payments.OverRefund with `refundable_minor`, WrongCurrency, KeyReused,
+    again is the same refund.  Where it needs a second person, it is asked for, and granted by `confirm`.  Raises ZeroRefund, payments.OverRefund with `refundable_minor`, WrongCurrency, KeyReused,
     purchases.BadPurchase, stock.UnknownStock.
     """
     found, lines = await lock(tx, shop_id=shop_id, order_id=order_id)
@@ -54,7 +54,7 @@ async def refund(
     if amount.currency != found.currency:
         raise WrongCurrency(given=amount.currency, wanted=found.currency)
     if amount.minor <= 0 and not put_back:
-        raise WrongAmount(given_minor=amount.minor)
+        raise ZeroRefund(field="amount", given_minor=amount.minor)
     if not 0 <= amount.minor <= found.refundable_minor:
         raise payments.OverRefund(given_minor=amount.minor, refundable_minor=found.refundable_minor)
     await _put_back(tx, found, lines, put_back or {}, location_id=location_id, resellable=resellable)

@@ -45,6 +45,12 @@ class KeyReused(Invalid):
     code = "orders.key_reused"
 
 
+class ZeroRefund(Invalid):
+    """A refund of nothing gives nothing back: the amount is above zero, unless goods come back with it."""
+
+    code = "orders.zero_refund"
+
+
 class WrongAmount(Conflict):
     """The amount is not what is due."""
 

@@ -24,7 +24,7 @@ from shopfloor.kernel.amounts import QuantityUnreadable, read_quantity
 from shopfloor.kernel.asgi import CutOffError, Receive, Scope, Send, read_body
 from shopfloor.kernel.client_address import Network, address_group, client_address, networks
 from shopfloor.kernel.database import DatabaseAway
-from shopfloor.kernel.errors import Refusal
+from shopfloor.kernel.errors import MethodNotAllowed, Refusal
 from shopfloor.kernel.keyring import Keyring
 from shopfloor.kernel.origin import is_same_site
 from shopfloor.kernel.rate_limit import Gcra
@@ -106,7 +106,9 @@ class PurchaseEndpoint:
         if scope["type"] != "http":
             return
         if scope["method"] != "POST":
-            await _send(send, 405, [(b"allow", b"POST")], b"")
+            wrong = MethodNotAllowed(method=scope["method"], allow="POST")
+            headers = [(b"allow", b"POST"), (b"content-type", b"application/json")]
+            await _send(send, wrong.status, headers, msgspec.json.encode(wrong.body()))
             return
         content_type, cookie = _of_interest(scope["headers"])
         is_json = content_type.startswith(b"application/json")

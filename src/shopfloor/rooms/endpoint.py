@@ -19,7 +19,15 @@ import msgspec
 from shopfloor.kernel import strict_json
 from shopfloor.kernel.asgi import Application, CutOffError, Receive, Scope, Send, read_body
 from shopfloor.kernel.client_address import address_group
-from shopfloor.kernel.errors import Forbidden, Invalid, NotFound, Refusal, TooMany, Unauthenticated
+from shopfloor.kernel.errors import (
+    Forbidden,
+    Invalid,
+    MethodNotAllowed,
+    NotFound,
+    Refusal,
+    TooMany,
+    Unauthenticated,
+)
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.strict_json import Int64
 from shopfloor.rooms import wire
@@ -36,6 +44,13 @@ MAX_BODY: Final = 16 * 1024
 QUEUE: Final = 64
 STILL_HERE: Final = 15.0
 _PATH: Final = re.compile(r"/room/(\d{1,18})/(state|chat|like|beat|events)$")
+_POSTED: Final = frozenset({"chat", "like", "beat"})
+_STREAM: Final = [
+    (b"content-type", b"text/event-stream"),
+    (b"cache-control", b"no-store"),
+    # Proxies hand each event on at once instead of gathering some kilobytes.
+    (b"x-accel-buffering", b"no"),
+]
 
 
 class NoSuchAddress(NotFound):
@@ -116,6 +131,11 @@ async def _dispatch(
         case (("GET" | "HEAD"), "state"):
             channel = await gateway.channel(show_id)
             await _reply(send, 200, wire.encode(channel.opened.room.snapshot(int(time.time() * 1000))))
+        case "HEAD", "events":
+            # What a stream would begin with, and none begun: nobody is counted and nothing is held.
+            await gateway.channel(show_id)
+            await send({"type": "http.response.start", "status": 200, "headers": _STREAM})
+            await send({"type": "http.response.body", "body": b""})
         case "GET", "events":
             await _events(gateway, show_id, headers.get("last-event-id", ""), receive, send)
         case "POST", "chat":
@@ -134,10 +154,11 @@ async def _dispatch(
                 position=told.body.position,
             )
             await _reply(send, 204, b"")
-        case _:
-            await _reply(
-                send, 405, wire.encode({"code": "room.wrong_method", "message": "Not this way.", "facts": {}})
-            )
+        case method, _:
+            allow = "POST" if what in _POSTED else "GET, HEAD"
+            refusal = MethodNotAllowed(method=method, allow=allow)
+            extra = [(b"allow", allow.encode())]
+            await _reply(send, refusal.status, wire.encode(refusal.body()), extra=extra)
 
 
 def _shopper(gateway: Gateway, scope: Scope, headers: dict[str, str]) -> UUID:
@@ -248,12 +269,7 @@ async def _events(gateway: Gateway, show_id: int, last_id: str, receive: Receive
             {
                 "type": "http.response.start",
                 "status": 200,
-                "headers": [
-                    (b"content-type", b"text/event-stream"),
-                    (b"cache-control", b"no-store"),
-                    # Proxies hand each event on at once instead of gathering some kilobytes.
-                    (b"x-accel-buffering", b"no"),
-                ],
+                "headers": _STREAM,
             }
         )
         await send(

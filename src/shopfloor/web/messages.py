@@ -22,6 +22,7 @@ MESSAGES: Final = {
     "json.too_deep": N_("This JSON is nested too deeply."),
     "number.not_finite": N_("NaN and Infinity aren't numbers in JSON."),
     "number.too_large": N_("This number is too large."),
+    "method_not_allowed": N_("This can't be done at this address."),
     "not_found": N_("Page not found, or you don't have access."),
     "queued": N_("Sold out. You're on the waitlist and keep your place."),
     "request.too_large": N_("This request is too large: 1 MB at most."),
@@ -308,6 +309,7 @@ MESSAGES: Final = {
     "orders.total_changed": N_("A price, a discount or the shipping changed after you opened this page. Check the new total before you order."),
     "orders.waiting_not_found": N_("This waitlist entry wasn't found."),
     "orders.waiting_not_needed": N_("It's available: you can buy it now."),
+    "orders.zero_refund": N_("A refund is more than zero. Enter how much the customer gets back."),
     "orders.wrong_amount": N_("This amount doesn't match what is due."),
     "orders.wrong_currency": N_("The payment is in a different currency from the order."),
     # outbound

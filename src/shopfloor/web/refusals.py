@@ -18,7 +18,7 @@ from shopfloor.accounts import Actor, Shop
 from shopfloor.auth.api import SESSION_COOKIE
 from shopfloor.kernel import http
 from shopfloor.kernel.database import DatabaseAway
-from shopfloor.kernel.errors import Forbidden, Refusal, TooMany, Unauthenticated
+from shopfloor.kernel.errors import Forbidden, MethodNotAllowed, Refusal, TooMany, Unauthenticated
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.services import services_of
 from shopfloor.web import corrections
@@ -31,7 +31,7 @@ TITLES: Final = {
     401: N_("Please sign in"),
     403: N_("No permission"),
     404: N_("Nothing here"),
-    405: N_("This page can't be opened directly"),
+    405: N_("This can't be done at this address"),
     409: N_("No longer possible"),
     413: N_("Too large"),
     422: N_("That didn't work"),
@@ -43,10 +43,15 @@ TITLES: Final = {
 SENTENCES: Final = {
     400: N_("The browser's request couldn't be read. Go back and try again."),
     404: N_("The address may be mistyped, or the page has moved."),
-    405: N_("It only answers a form. Go back and send the form again."),
     413: N_("What was sent is too large. Go back and send less."),
 }
 ADVICE: Final = N_("An owner of the shop can change your role under Members.")
+# Where a method is refused, by whether the address can be opened at all.
+_ONLY_FORMS: Final = (
+    N_("This page can't be opened directly"),
+    N_("It only answers a form. Go back and send the form again."),
+)
+_ONLY_OPENED: Final = N_("This page can only be opened. What was sent here has changed nothing.")
 _PROGRAMS: Final = ("/v1/", "/room/", "/media/", "/e", "/metrics", "/healthz", "/static/", "/pictures/")
 
 
@@ -165,6 +170,7 @@ def _page(
     *,
     status: int,
     message: str,
+    title: str = "",
     advice: str = "",
     incident: str | None = None,
 ) -> Response:
@@ -173,7 +179,7 @@ def _page(
         request,
         "error.html",
         status=status,
-        title=words.gettext(TITLES.get(status, TITLES[500 if status >= 500 else 422])),
+        title=title or words.gettext(TITLES.get(status, TITLES[500 if status >= 500 else 422])),
         message=message,
         advice=advice,
         incident=incident,
@@ -228,17 +234,28 @@ async def answer_http(request: Request, problem: Exception) -> Response:
     """What the router itself refuses: no such path, wrong method."""
     assert isinstance(problem, HTTPException)
     refusal = _of_status(problem.status_code)
+    allow = http.allowed_methods(request) if problem.status_code == MethodNotAllowed.status else ""
     if wants_page(request):
         where = await _where(request, None)
-        language = language_of(request, where.shop.locale if where.shop else None)
-        message = language.words.gettext(SENTENCES.get(problem.status_code, MESSAGES[refusal.code]))
-        response = _page(request, where, status=problem.status_code, message=message)
+        words = language_of(request, where.shop.locale if where.shop else None).words
+        title, message = "", SENTENCES.get(problem.status_code, MESSAGES[refusal.code])
+        if allow:
+            title, message = ("", _ONLY_OPENED) if "GET" in allow else _ONLY_FORMS
+        response = _page(
+            request,
+            where,
+            status=problem.status_code,
+            message=words.gettext(message),
+            title=title and words.gettext(title),
+        )
     else:
+        if allow:
+            refusal = MethodNotAllowed(method=request.method, allow=allow)
         response = http.refusal_response(refusal)
     response.status_code = problem.status_code
     response.headers.update(problem.headers or {})
-    if problem.status_code == 405:
-        response.headers["allow"] = http.allowed_methods(request)
+    if allow:
+        response.headers["allow"] = allow
     return response
 
 
@@ -280,7 +297,7 @@ async def page_at_the_edge(app: FastAPI, scope: Scope, refusal: Refusal) -> Resp
 
 def _of_status(status: int) -> Refusal:
     kinds = {kind.status: kind for kind in Refusal.__subclasses__()}
-    kind = kinds.get(status) or kinds[404 if status == 405 else 422]
+    kind = kinds.get(status) or kinds[422]
     return kind(MESSAGES[kind.code])
 
 

@@ -112,6 +112,11 @@ async def asked(
 
 
 Narrowing = Annotated[Asked, Depends(asked)]
+# What is wrong with the amount of a refund: said beside it, in the form as it was typed.
+_OF_AMOUNT: Final = frozenset({
+    "amount.decimals", "amount.negative", "amount.too_large", "amount.unreadable", "orders.over_refund",
+    "orders.zero_refund",
+})  # fmt: skip
 # Why a refund needs a second person.
 ASKED_WHY: Final = {
     "limit": N_("It is above the limit of your shop."),
@@ -247,7 +252,19 @@ async def _why(desk: Desk, stayed: Mapping[UUID, Refusal]) -> str:
 
 @router.get("/{order_id}")
 async def one(desk: Viewer, order_id: UUID) -> Response:
-    async with desk.work() as tx:
+    return await _order_page(desk, order_id)
+
+
+async def _order_page(
+    desk: Desk,
+    order_id: UUID,
+    *,
+    refund: Mapping[str, str] | None = None,
+    errors: Mapping[str, str] | None = None,
+    status: int = 200,
+) -> Response:
+    """The order; `refund` and `errors`: its form for refunds as it was typed, and what was refused in it."""
+    async with desk.db.transaction() as tx:
         view = await orders.order(tx, shop_id=desk.shop.id, order_id=order_id)
         owed = await orders.refunds_owed(tx, shop_id=desk.shop.id, order_id=order_id)
         erasure_since = await orders.erasure.waits_since(tx, shop_id=desk.shop.id, order_id=order_id)
@@ -280,6 +297,9 @@ async def one(desk: Viewer, order_id: UUID) -> Response:
         message_labels=messages.labels(desk),
         pay_link=f"{messages.origin_of(desk)}/s/{desk.shop.slug}/orders/{order_id}?key={view.order.key}",
         refund_key=new_id(),
+        refund=refund or {},
+        refund_errors=errors or {},
+        status=status,
         parcels=parcels,
         papers=papers,
         came_back=came_back,
@@ -462,8 +482,14 @@ async def refund(
             actor=f"person:{desk.actor.person_id}",
             providers=known.of,
         )
-    except (Refusal, ValueError) as refusal:
-        return desk.refused(path, refusal if isinstance(refusal, Refusal) else purchases.BadPurchase())
+    except Refusal as refusal:
+        if refusal.code not in _OF_AMOUNT:
+            return desk.refused(path, refusal)
+        typed = {"amount": amount, "note": note}
+        errors = {"amount": message_of(refusal, desk.language)}
+        return await _order_page(desk, order_id, refund=typed, errors=errors, status=refusal.status)
+    except ValueError:
+        return desk.refused(path, purchases.BadPurchase())
     return desk.back(path, await _said_of_refund(desk, order, refund_id, left=left))
 
 

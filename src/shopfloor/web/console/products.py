@@ -17,6 +17,7 @@ from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
+from shopfloor.kernel.text import narrow
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.console.form_values import check_variants, id_of
 from shopfloor.web.console.languages import other_language
@@ -136,15 +137,28 @@ async def create(desk: Editor) -> Response:
 
 
 _SEPARATORS: Final = re.compile(r"[,，、;；|\n]|\s/\s")
-# What people write as a size: S, XL, 3XL, XXS, 42, 38.5, 36/38.
-_SIZE: Final = re.compile(r"(?:\d?X{0,4}[SML]|\d{1,3}(?:[./]\d{1,3})?)", re.IGNORECASE)
+# What people write as a size: S, XL, 3XL, XXS, 42, 38.5.
+_SIZE: Final = r"(?:\d?X{0,4}[SML]|\d{1,3}(?:\.\d{1,3})?)"
+_SIZES: Final = re.compile(_SIZE, re.IGNORECASE)
+# One size that spans two: S/M, 36/38, 92-98.
+_SPAN: Final = re.compile(f"{_SIZE}(?:[/-]{_SIZE})?", re.IGNORECASE)
+# What a row of sizes has between them without a comma: S M L, S/M/L, S-M-L.
+_BETWEEN: Final = re.compile(r"[\s/·・+-]+")
 
 
 def split_values(text: str) -> list[str]:
-    """Typed as "S, M，L": each value once, in the order typed.  Sizes need no more than a space between them."""
-    values = [" ".join(value.split()) for value in _SEPARATORS.split(text)]
-    if len(values) == 1 and all(_SIZE.fullmatch(word) for word in values[0].split(" ")):
-        values = values[0].split(" ")
+    """Typed as "S, M，L": each value once, in the order typed.
+
+    Sizes need no more than a space between them, or a stroke where there are three: S/M is one size.
+    """
+    values = [" ".join(value.split()) for value in _SEPARATORS.split(narrow(text))]
+    if len(values) == 1:
+        words = values[0].split(" ")
+        parts = [each for each in _BETWEEN.split(values[0]) if each]
+        if all(_SPAN.fullmatch(word) for word in words):
+            values = words
+        elif len(parts) > 2 and all(_SIZES.fullmatch(part) for part in parts):
+            values = parts
     return list(dict.fromkeys(filter(None, values)))
 
 

@@ -93,6 +93,8 @@ async def test_an_import_asks_for_the_decimal_sign_that_no_number_shows(
         assert answer.status_code == 200
         return answer.text
 
+    fresh = await client.get(f"{HERE}/import")
+    assert (fresh.status_code, "As the file shows" in fresh.text) == (200, True)
     asked = await imported()
     assert "This can be read as two amounts. Write 1.29 or 1290." in asked
     assert re.search(r'id="e-decimal_sign".*?Nothing in the file shows its decimal sign\.', asked, re.DOTALL)

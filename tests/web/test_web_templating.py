@@ -21,7 +21,7 @@ from shopfloor.kernel.values import Money
 from shopfloor.web.languages import LANGUAGES, accepted, own_path
 from shopfloor.web.messages import MESSAGES
 from shopfloor.web.refusals import message_of, sentence
-from shopfloor.web.templating import data, environment, flash, money_text, render, with_query
+from shopfloor.web.templating import TEMPLATES, data, environment, flash, money_text, render, with_query
 
 ENGLISH, CHINESE = LANGUAGES
 
@@ -175,3 +175,23 @@ def test_the_chinese_of_the_shop_is_complete() -> None:
     )
 
     assert (found.returncode, found.stdout) == (0, "")
+
+
+def test_counts_in_sentences_are_written_by_language_and_numbers_of_orders_as_they_are() -> None:
+    source = (
+        '{{ ngettext("%(num)s variant", "%(num)s variants", n) }} {{ _("max. %(n)s per customer", n=n) }} '
+        '{{ _("Order %(number)s", number=n) }}'
+    )
+    for tag, said in (
+        ("en", "1,000,000 variants max. 1,000,000 per customer Order 1000000"),
+        ("zh-CN", "1,000,000 个规格 每人限购 1,000,000 件 订单 1000000"),
+    ):
+        assert environment(tag).from_string(source).render(n=1_000_000) == said
+    fact = {"least": 1, "most": 1_000_000}
+    assert sentence("quantity.unreadable", "", fact, ENGLISH) == "Enter a whole number from 1 to 1,000,000."
+
+
+def test_no_template_writes_a_quantity_without_its_language() -> None:
+    bare = re.compile(r"\{\{ [a-zA-Z_.]*(?:quantity|units) \}\} ×|× \{\{ [a-zA-Z_.]*(?:quantity|units) \}\}")
+    found = [str(path) for path in TEMPLATES.rglob("*.html") if bare.search(path.read_text())]
+    assert found == []

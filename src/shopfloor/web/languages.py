@@ -20,6 +20,7 @@ from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
 from babel import Locale
+from babel.numbers import format_decimal
 from babel.support import Translations
 from starlette.requests import HTTPConnection
 
@@ -57,6 +58,23 @@ class Language:
                 if isinstance(known.get(key), Mapping):
                     return known[key]
         return {}
+
+    def number(self, value: int) -> str:
+        """A count as this language writes it: 1,000,000."""
+        return str(value) if abs(value) < 1_000 else format_decimal(value, locale=self.locale)
+
+    def facts(self, given: Mapping[str, object]) -> dict[str, object]:
+        """What a sentence is filled with: counts as numbers of this language, whatever only has digits as it is."""
+        return {
+            name: self.number(value)
+            if isinstance(value, int) and not isinstance(value, bool) and name not in _NO_COUNTS
+            else value
+            for name, value in given.items()
+        }
+
+
+# Digits that count nothing: the number of an order, a port.
+_NO_COUNTS: Final = frozenset({"number", "id", "port", "year"})
 
 
 def N_(text: str) -> str:  # noqa: N802 -- the name every extraction tool knows

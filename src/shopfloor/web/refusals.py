@@ -68,13 +68,13 @@ def message_of(refusal: Refusal, language: Language) -> str:
     return sentence(refusal.code, refusal.message, refusal.facts, language)
 
 
-def sentence(code: str, otherwise: str, facts: dict[str, object], language: Language) -> str:
+def sentence(code: str, otherwise: str, facts: Mapping[str, object], language: Language) -> str:
     known = MESSAGES.get(f"{code}.{facts.get('field')}") or MESSAGES.get(code)
     if known is None:
         return otherwise
     words = language.words.gettext(known)
     try:
-        return words % facts
+        return words % language.facts(facts)
     except (KeyError, TypeError, ValueError):
         return otherwise
 

@@ -195,6 +195,7 @@ def environment(tag: str) -> Environment:
         auto_reload=False,
     )
     env.install_gettext_translations(language.words, newstyle=True)  # pyright: ignore[reportAttributeAccessIssue]
+    env.globals.update(_sentences(env, language))
     env.filters.update(_filters(language))
     helpers: dict[str, Any] = {
         "asset": asset,
@@ -209,6 +210,22 @@ def environment(tag: str) -> Environment:
     }
     env.globals.update(helpers)
     return env
+
+
+def _sentences(env: Environment, language: Language) -> dict[str, Any]:
+    """What fills the sentences of templates: counts in them are written as `number` writes them."""
+    one: Any = env.globals["gettext"]
+    some: Any = env.globals["ngettext"]
+
+    @pass_context
+    def gettext(context: Context, message: str, /, **facts: Any) -> str:
+        return one(context, message, **language.facts(facts))
+
+    @pass_context
+    def ngettext(context: Context, single: str, many: str, n: int, /, **facts: Any) -> str:
+        return some(context, single, many, n, **language.facts({"num": n, **facts}))
+
+    return {"gettext": gettext, "ngettext": ngettext}
 
 
 def icon(name: str, label: str | None = None, *, big: bool = False) -> Markup:

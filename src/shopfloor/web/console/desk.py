@@ -183,7 +183,8 @@ class Desk:
 
     def say(self, message: str, **facts: object) -> str:
         """`message` (a marked English sentence) in the reader's language."""
-        return self.language.words.gettext(message) % facts if facts else self.language.words.gettext(message)
+        words = self.language.words.gettext(message)
+        return words % self.language.facts(facts) if facts else words
 
     @contextmanager
     def back_if_refused(self, path: str) -> Generator[None]:

@@ -65,6 +65,9 @@ def refusals_page() -> str:
         'The ways Shopfloor says no. The body is always `{"code", "message", "facts"}`; a code never changes its',
         "meaning. Anything else that goes wrong is a bug: 500 with an incident number.",
         "",
+        "A request that does not fit the OpenAPI document is `invalid` (422), and `facts.fields` says where and why. That",
+        "holds for a field that the document does not name, too: what is sent is taken, or refused, never dropped.",
+        "",
         "| code | status | meaning |",
         "|---|---|---|",
     ]

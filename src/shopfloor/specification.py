@@ -109,7 +109,9 @@ def _complete(operation: dict[str, Any], path: str, method: str, *, is_public: b
 
 
 def _bound(document: dict[str, Any]) -> None:
-    """Say of every parameter and body what the border refuses: numbers beyond 64 bits, characters that are not text."""
+    """Say of every parameter and body what the border refuses: numbers beyond 64 bits, characters that are not text,
+    fields that it does not name.
+    """
     schemas = document.get("components", {}).get("schemas", {})
     seen: set[str] = set()
 
@@ -134,6 +136,8 @@ def _bound(document: dict[str, Any]) -> None:
                 schema["pattern"] = STORABLE
             case "object" if schema.get("additionalProperties"):
                 schema.setdefault("propertyNames", {"pattern": STORABLE})
+            case "object" if "properties" in schema:
+                schema["additionalProperties"] = False
             case _:
                 pass
         for key in ("properties", "items", "additionalProperties", "anyOf", "oneOf", "allOf"):

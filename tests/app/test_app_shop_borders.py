@@ -538,7 +538,7 @@ def fine(document: dict[str, Any], schema: dict[str, Any], tenant: Tenant, path:
 
 
 def _keyed_by_ids(schema: dict[str, Any]) -> bool:
-    return schema.get("additionalProperties", {}).get("type") == "integer"
+    return (schema.get("additionalProperties") or {}).get("type") == "integer"
 
 
 def id_places(document: dict[str, Any], schema: dict[str, Any], at: Place = ()) -> Iterator[Place]:
@@ -691,7 +691,7 @@ def queries(two: Two) -> Iterator[Asking]:
 def seen_in(answer: httpx.Response, asked: str) -> str:
     """What an answer says, without what is new in each: keys of forms, nonces, and the id that was asked for."""
     text = re.sub(r'(name="form_key" value|nonce)="[^"]*"', "", answer.text)
-    return re.sub(rf'(?<==){asked}\b|"{asked}"', "·", text)
+    return re.sub(rf'(?<=[=:]){asked}\b|"{asked}"', "·", text)
 
 
 def test_no_id_of_a_query_shows_or_changes_another_shop(two: Two) -> None:

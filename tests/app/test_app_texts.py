@@ -37,7 +37,7 @@ def text_places(document: dict[str, Any], schema: dict[str, Any], at: Place = ()
         case "object" if schema.get("properties"):
             for key, inner in schema["properties"].items():
                 yield from text_places(document, inner, (*at, key))
-        case "object" if schema.get("additionalProperties", {}).get("type") == "string":
+        case "object" if (schema.get("additionalProperties") or {}).get("type") == "string":
             yield (*at, "zh_CN")
         case "array":
             yield from text_places(document, schema.get("items", {}), (*at, 0))

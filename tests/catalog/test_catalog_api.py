@@ -192,3 +192,18 @@ async def test_who_may_only_look_changes_nothing(client: httpx.AsyncClient, data
         403, {"permission": "catalog.edit", "role": "analyst"},
     )  # fmt: skip
     assert (await client.get(f"/v1/mine/products/{made['id']}")).json() == made
+
+
+async def test_a_field_that_nobody_reads_is_refused_and_named(client: httpx.AsyncClient) -> None:
+    made = (await client.post("/v1/mine/products", json=NEW)).json()
+    product, variant = made["id"], made["variants"][0]["id"]
+    for method, path, body, at, why in (
+        ("POST", "", NEW | {"titel": "x"}, "body.titel", "Unknown field; do you mean 'title'?"),
+        ("POST", "", NEW | {"variants": [{"price": "1", "cost": "2"}]}, "body.variants.cost", "Unknown field"),
+        ("PATCH", f"/{product}", {"titles": {"de": "y"}, "state": "draft"}, "body.state", "Unknown field; do you mean 'status'?"),
+        ("PATCH", f"/variants/{variant}", {"prices": "1"}, "body.prices", "Unknown field"),
+    ):  # fmt: skip
+        answer = await client.request(method, f"/v1/mine/products{path}", json=body)
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
+        assert answer.json()["facts"]["fields"] == [{"at": at, "why": why}]
+    assert (await client.get("/v1/mine/products")).json() == [made]

@@ -2,12 +2,14 @@
 
 A path, a query, a cookie, a form and a JSON body may hold no characters that PostgreSQL cannot keep (NUL, half a
 surrogate pair) nor control characters, and no number beyond 64 bits.  JSON says each name once, knows no NaN, is
-not deeper than anybody needs, and holds what its description says: `"1"` is no number, `0` is no truth and no date.
+not deeper than anybody needs, and holds what its description says and nothing else: `"1"` is no number, `0` is no truth
+and no date, and a field that nobody reads is refused.
 `kernel.http` puts this before every route, so that no route can forget it; what a text or number means, and how long
 it may be, its own type says.  The endpoints that do without routes (`/buy`, `/e`, the room) have typed readers and ask
 `kernel.strict_json` what those do not.
 """
 
+import difflib
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
@@ -173,7 +175,9 @@ def _is_a(kind: str, value: Any) -> bool:
 
 
 def _walk(value: Any, schema: Mapping[str, Any], at: str, defs: Mapping[str, Any] | None = None) -> None:
-    """Hold a JSON value to the types its schema names.  What the schema does not name is dropped, not looked at."""
+    """Hold a JSON value to the names and types of its schema.  A field that is not named there was meant for something:
+    refused, where dropping it without a word would say that it was taken.
+    """
     known: Mapping[str, Any] = schema.get("$defs", {}) if defs is None else defs
     while "$ref" in schema:
         schema = known[schema["$ref"].rsplit("/", 1)[1]]
@@ -207,12 +211,20 @@ def _walk(value: Any, schema: Mapping[str, Any], at: str, defs: Mapping[str, Any
                     if re.search(names, name) is None:
                         _refuse(at, f"No such name: {name[:40]}")
                     _walk(inner, others if isinstance(others, dict) else {}, f"{at}.{name}"[:200], known)
+                else:
+                    _refuse_name(at, name, named)
         case _:
             pass
 
 
 def _refuse(at: str, why: str) -> NoReturn:
     raise RequestValidationError([{"type": "json", "loc": tuple(at.split(".")), "msg": why}])
+
+
+def _refuse_name(at: str, name: str, known: Iterable[str]) -> NoReturn:
+    shown = name[:60] if storable(name) else "?"
+    close = difflib.get_close_matches(shown, known, 1)
+    _refuse(f"{at}.{shown}", f"Unknown field; do you mean '{close[0]}'?" if close else "Unknown field")
 
 
 def _walk_any(value: Any, choices: list[Mapping[str, Any]], at: str, defs: Mapping[str, Any]) -> None:

@@ -1,13 +1,14 @@
 """Shapes that hold when there are very many orders and holds: which indexes serve what is asked."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
+from tests.conftest import NewDatabase
 from tests.explained import read_whole, scans
 from tests.orders.conftest import MakeMarket, Market, form
 from tests.waiting import PATIENCE
@@ -151,10 +152,27 @@ async def many_orders(db: Database, *, number: int = 8_000) -> None:
         await tx.run("ANALYZE orders.orders, orders.search, orders.sold")
 
 
+@pytest.fixture(scope="module")
+def filled(new_database: NewDatabase) -> Iterator[str]:
+    """The tests that ask for it only read."""
+
+    async def fill(dsn: str) -> None:
+        database = Database(dsn)
+        await database.open()
+        await many_orders(database)
+        await database.close()
+
+    with new_database() as dsn:
+        asyncio.run(fill(dsn))
+        yield dsn
+
+
 @pytest.fixture
-async def full(database: Database) -> Database:
-    await many_orders(database)
-    return database
+async def full(filled: str) -> AsyncIterator[Database]:
+    database = Database(filled)
+    await database.open()
+    yield database
+    await database.close()
 
 
 async def test_orders_are_found_by_indexes(full: Database, monkeypatch: pytest.MonkeyPatch) -> None:

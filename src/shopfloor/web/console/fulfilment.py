@@ -1,6 +1,7 @@
 """Fulfilment: what is to pick, pack and send, one parcel, what is printed, and lists for carriers and back."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -86,7 +87,8 @@ async def listing(
             (each.show_id, each.title, each.parcels) for each in await warehouse.shows(tx, shop_id=shop_id)
         ]
         if show is not None and show not in [show_id for show_id, _, _ in shows]:
-            shows.append((show, (await live.show(tx, shop_id=shop_id, show_id=show)).title, 0))
+            with suppress(live.UnknownShow):
+                shows.append((show, (await live.show(tx, shop_id=shop_id, show_id=show)).title, 0))
         places = await stock.locations(tx, shop_id=shop_id)
         carriers = await fulfilment.carriers.of_shop(tx, shop_id=shop_id)
     return desk.page(

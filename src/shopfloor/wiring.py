@@ -210,6 +210,7 @@ KEEPS_PRESALES: Mapping[type[Any], Callable[[Tx, Any], Any]] = {
 
 async def _paid(tx: Tx, fact: invoicing.heard.Paid) -> None:
     await invoicing.invoice_when_due(tx, shop_id=fact.shop_id, order_id=fact.order_id)
+    await fapiao.follow(tx, shop_id=fact.shop_id, order_id=fact.order_id)
 
 
 async def _given_back(tx: Tx, fact: invoicing.heard.GivenBack) -> None:

@@ -22,8 +22,8 @@ def shot(page: Page, name: str) -> None:
         page.screenshot(path=Path(SHOTS) / f"{name}.png", full_page=True)
 
 
-def arrived(shop: Running, owner: Owner, stall: Stall) -> str:
-    """An order of two that was paid, sent to Germany and arrived: its page, as its buyer's mail names it."""
+def placed(shop: Running, owner: Owner, stall: Stall) -> tuple[str, str]:
+    """An order of two that is sent to Germany: its page, as its buyer's mail names it, and its id."""
     with httpx.Client(
         base_url=shop.address, timeout=PATIENCE, trust_env=False, headers={"origin": shop.address}
     ) as http:
@@ -44,13 +44,19 @@ def arrived(shop: Running, owner: Owner, stall: Stall) -> str:
         page = http.get(answer.headers["location"]).text
     found = re.search(rf'(/s/{owner.slug}/orders/([0-9a-f-]+)\?key=[\w-]+)"', page)
     assert found is not None
-    due = owner.shop("GET", f"/orders/{found[2]}")["due"]["amount"]
+    return found[1], found[2]
+
+
+def arrived(shop: Running, owner: Owner, stall: Stall) -> str:
+    """It was paid and has arrived: its page."""
+    page, order_id = placed(shop, owner, stall)
+    due = owner.shop("GET", f"/orders/{order_id}")["due"]["amount"]
     owner.shop(
-        "POST", f"/orders/{found[2]}/paid", json={"amount_minor": due["minor"], "currency": due["currency"]}
+        "POST", f"/orders/{order_id}/paid", json={"amount_minor": due["minor"], "currency": due["currency"]}
     )
-    owner.shop("POST", f"/orders/{found[2]}/ship", json={})
-    owner.shop("POST", f"/orders/{found[2]}/deliver")
-    return found[1]
+    owner.shop("POST", f"/orders/{order_id}/ship", json={})
+    owner.shop("POST", f"/orders/{order_id}/deliver")
+    return page
 
 
 def test_from_the_button_to_the_refund(

@@ -1,8 +1,9 @@
 """On a phone everything that is pressed is large enough, and the console shows where one is."""
 
 import pytest
-from tests.app.running import Owner
+from tests.app.running import Owner, Running
 from tests.browser.conftest import MakeStall, People
+from tests.browser.test_browser_returns import placed
 
 pytestmark = pytest.mark.browser
 
@@ -25,8 +26,11 @@ SMALL = """(elements) => elements
 PRESSED = "a, button, input:not([type=hidden]), select, textarea, summary"
 
 
-def test_what_is_pressed_is_large_enough(people: People, owner: Owner, make_stall: MakeStall) -> None:
+def test_what_is_pressed_is_large_enough(
+    people: People, shop: Running, owner: Owner, make_stall: MakeStall
+) -> None:
     stall = make_stall({"M": 3, "L": 1})
+    link, order_id = placed(shop, owner, stall)
     console = f"/console/{owner.slug}"
     phone = people.phone()
     phone.add_cookies([{"name": "session", "value": owner.cookie("session"), "url": people.shop.address}])
@@ -43,6 +47,7 @@ def test_what_is_pressed_is_large_enough(people: People, owner: Owner, make_stal
         f"{console}/payments/account", f"{console}/payments/disputes", f"{console}/invoices", f"{console}/shipping", f"{console}/taxes",
         f"{console}/customers", f"/s/{owner.slug}/orders", f"/s/{owner.slug}/account/sign-in",
         f"{console}/returns", f"{console}/return-rules", f"{console}/fapiao",
+        f"{console}/orders/{order_id}", f"{console}/orders/{order_id}/edit", link,
     ):  # fmt: skip
         page.goto(path)
         found = page.locator(PRESSED).evaluate_all(SMALL)

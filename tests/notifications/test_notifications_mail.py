@@ -15,7 +15,7 @@ import pytest
 from tests.notifications.conftest import BOX, ORIGIN, Post
 from tests.orders.conftest import Market
 
-from shopfloor import fulfilment, notifications, orders, returns
+from shopfloor import fulfilment, notifications, order_edits, orders, payment_providers, returns
 from shopfloor.accounts import PERMISSIONS, Permission, Role
 from shopfloor.approvals import events as approval_events
 from shopfloor.disputes import events as dispute_events
@@ -117,6 +117,44 @@ async def test_an_order_is_told_once_in_the_language_of_its_buyer(
     assert mail["List-Unsubscribe"] is None, "what an order needs cannot be unsubscribed from"
     assert all(len(line) <= 998 for line in post.raw[0].split(b"\r\n"))
     assert post.raw[0].isascii()
+
+
+@pytest.mark.parametrize(
+    ("locale", "subject", "back", "due"),
+    [
+        ("en", "Your order #{} was changed", "You get CN¥129.00 back, the way you paid.",
+         "CN¥258.00 is still to be paid; the button leads to the payment. We ship once it has arrived."),
+        ("zh-CN", "您的订单 #{} 已修改", "将按您的付款方式退还 ¥129.00。", "还需补付 ¥258.00，点击按钮即可支付。收到款项后发货。"),
+    ],
+)  # fmt: skip
+async def test_who_ordered_is_told_what_an_edit_gives_back_or_leaves_to_pay(
+    market: Market, sender: Sender, post: Post, hear: Hear, locale: str, subject: str, back: str, due: str
+) -> None:
+    order, _ = await market.order(quantity=2, locale=locale)
+    async with market.db.transaction() as tx:
+        await orders.mark_paid(
+            tx, shop_id=market.shop_id, order_id=order.id, amount=order.total, actor="person:1"
+        )
+        [line] = (await orders.order(tx, shop_id=market.shop_id, order_id=order.id)).lines
+    for units, tell in ((1, True), (3, True), (2, False)):
+        change = order_edits.Change(lines=(order_edits.LineChange(line.id, units),))
+        await order_edits.save(
+            market.db, payment_providers.MANUAL_ONLY, shop_id=market.shop_id, actor="person:1",
+            target=order_edits.Target(new_id(), order.id, change, "As agreed <b>on the phone</b>", tell),
+        )  # fmt: skip
+    await hear()
+    await sender.run_once()
+
+    told = [mail for mail in post.taken if mail["Subject"] == subject.format(order.number)]
+    assert len(told) == 2
+    for mail, said in zip(told, (back, due), strict=True):
+        bodies = both_bodies(mail)
+        assert (said in bodies.plain.replace("\xa0", " "), said in bodies.html.replace("\xa0", " ")) == (
+            True,
+            True,
+        )
+        # The reason is the shop's own.
+        assert "on the phone" not in bodies.plain
 
 
 async def test_a_withdrawal_is_confirmed_with_its_time_and_its_money_is_told(

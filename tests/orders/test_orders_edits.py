@@ -2,30 +2,41 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 from tests.orders.conftest import PRICE, MakeMarket, Market
+from tests.orders.test_orders_bundles import MakePairs, make_pairs
+from tests.orders.test_orders_discounts import PERCENT, coded, used
+from tests.orders.test_orders_fapiao import ask, hears, issue, of
 from tests.orders.test_orders_papers import sells
 from tests.orders.test_orders_pricing import deliver
 from tests.orders.test_orders_second_person import limit, member
 
 from shopfloor import (
     approvals,
+    collector,
     documents,
+    fapiao,
     fulfilment,
     invoicing,
+    metrics,
     order_edits,
     orders,
     payment_providers,
+    promotions,
     stock,
 )
 from shopfloor.kernel.errors import Refusal
-from shopfloor.kernel.values import Money
+from shopfloor.kernel.values import Money, now
 from shopfloor.order_edits import Added, Change, LineChange, Target
 from shopfloor.orders import Address, editing, packing
 
+__all__ = ["make_pairs"]
 ME = "person:1"
 
 
@@ -429,3 +440,300 @@ async def test_what_goes_back_above_the_limit_waits_for_a_second_person(sound: M
     back = await save(sound, order, Change(lines=(LineChange(await line_of(sound, order), quantity=2),)))
     assert (back.due_minor, back.refund_minor) == (0, 0)
     assert (await view(sound, order)).order.status is orders.Status.PAID
+
+
+async def ship(market: Market, order: orders.Order, *line_ids: int) -> orders.Order:
+    async with market.db.transaction() as tx:
+        return await orders.shipping.ship(
+            tx, shop_id=market.shop_id, order_id=order.id, actor=ME, line_ids=list(line_ids) or None
+        )
+
+
+async def test_of_an_order_of_which_part_has_left_only_the_rest_changes(sound: Market) -> None:
+    hold, buyer = await sound.hold(lines={sound.variants[0]: 2, sound.variants[1]: 2})
+    order = await sound.complete(hold, buyer)
+    async with sound.db.transaction() as tx:
+        await orders.mark_paid(tx, shop_id=sound.shop_id, order_id=order.id, amount=order.total, actor=ME)
+    coat, other = [line.id for line in (await view(sound, order)).lines]
+    await ship(sound, order, coat)
+    left = [await sound.left(0), await sound.left(1)]
+
+    for change, code in (
+        (Change(lines=(LineChange(coat, quantity=1),)), "orders.edit_line"),
+        (Change(lines=(LineChange(coat, quantity=0),)), "orders.edit_line"),
+        (Change(lines=(LineChange(coat, variant_id=sound.variants[1]),)), "orders.edit_line"),
+        (
+            Change(address={"street": "5 Lake Street", "city": "Suzhou", "country": "CN"}),
+            "orders.edit_delivery",
+        ),
+        (Change(shipping_method="pick_up"), "orders.edit_delivery"),
+    ):
+        assert await refused(sound, order, change) == code
+    # The last that has not left is not wanted: then everything has left.
+    made = await save(sound, order, Change(lines=(LineChange(other, quantity=0),)))
+
+    seen = await view(sound, order)
+    assert (made.refund_minor, seen.order.status, seen.order.fulfilment_status) == (
+        2 * PRICE, orders.Status.SHIPPED, "shipped",
+    )  # fmt: skip
+    assert [(line.id, line.quantity, line.shipped_quantity) for line in seen.lines] == [(coat, 2, 2)]
+    assert [await sound.left(0), await sound.left(1)] == [left[0], left[1] + 2]
+
+
+async def test_more_of_what_has_left_in_part_leaves_in_a_parcel_of_its_own(sound: Market) -> None:
+    hold, buyer = await sound.hold(lines={sound.variants[0]: 1, sound.variants[1]: 1})
+    order = await sound.complete(hold, buyer)
+    async with sound.db.transaction() as tx:
+        await orders.mark_paid(tx, shop_id=sound.shop_id, order_id=order.id, amount=order.total, actor=ME)
+    coat, other = [line.id for line in (await view(sound, order)).lines]
+    await ship(sound, order, coat)
+
+    made = await save(
+        sound,
+        order,
+        Change(lines=(LineChange(coat, quantity=3), LineChange(other, variant_id=sound.variants[0]))),
+    )
+
+    assert (made.due_minor, [(each["kind"], each["was"], each["now"]) for each in made.changes]) == (
+        2 * PRICE, [("quantity", 1, 3), ("added", 0, 1), ("removed", 1, 0)],
+    )  # fmt: skip
+    async with sound.db.transaction() as tx:
+        await orders.mark_paid(
+            tx, shop_id=sound.shop_id, order_id=order.id, amount=Money(2 * PRICE, order.currency), actor=ME
+        )
+    done = await ship(sound, order)
+    assert (done.status, done.fulfilment_status) == (orders.Status.SHIPPED, "shipped")
+    async with sound.db.transaction() as tx:
+        found = await fulfilment.of_order(tx, shop_id=sound.shop_id, order_id=order.id)
+    assert [
+        [line.quantity for line in each.lines] for each in found if each.state is fulfilment.State.SHIPPED
+    ] == [[1], [2, 1]]
+
+
+async def test_a_deposit_stays_the_part_that_it_was(make_market: MakeMarket) -> None:
+    """30 % of three was paid; two of them ask for 30 % of two, and what was paid beyond it counts for the balance."""
+    soon = now().date() + timedelta(days=10)
+    market = await make_market(0, later={soon: 5}, deposit_percent=30)
+    order, _ = await market.order(quantity=3)
+    deposit = order.first_minor
+    async with market.db.transaction() as tx:
+        await orders.mark_paid(
+            tx, shop_id=market.shop_id, order_id=order.id, amount=Money(deposit, order.currency), actor=ME
+        )
+    line = await line_of(market, order)
+
+    less = await save(market, order, Change(lines=(LineChange(line, quantity=2),)))
+    seen = await view(market, order)
+    share = 3 * PRICE * 30 // 100
+    assert (deposit, seen.order.first_minor) == (
+        share + order.shipping_minor, share * 2 // 3 + order.shipping_minor,
+    )  # fmt: skip
+    assert (less.refund_minor, seen.order.charged_minor, seen.order.status) == (
+        0, deposit, orders.Status.PLACED,
+    )  # fmt: skip
+    assert await market.left() == 3
+    # What comes is asked for at once, in full where it is there, as a line of its own.
+    async with market.db.transaction() as tx:
+        await stock.lot_arrived(
+            tx, shop_id=market.shop_id, variant_id=market.variants[0], location_id=market.location_id,
+            source=f"po/{soon}", quantity=5,
+        )  # fmt: skip
+        await orders.lot_ready(tx, shop_id=market.shop_id, variant_id=market.variants[0])
+    owed = (await view(market, order)).due
+    assert owed is not None
+    assert owed.amount.minor == 2 * PRICE + order.shipping_minor - deposit
+    await save(market, order, Change(lines=(LineChange(line, quantity=1),)))
+    owed = (await view(market, order)).due
+    # 11,610 of 12,900 and the shipping were paid.
+    assert owed is not None
+    assert owed.amount.minor == PRICE + order.shipping_minor - deposit
+    async with market.db.transaction() as tx:
+        paid = await orders.mark_paid(
+            tx, shop_id=market.shop_id, order_id=order.id, amount=owed.amount, actor=ME
+        )
+    assert paid.status is orders.Status.PAID
+    await market.assert_sound()
+
+
+async def test_a_discount_is_shared_again_to_the_cent(sound: Market) -> None:
+    """7 % of one, of three and of what is left; what is given back is what was paid."""
+    discount = await coded(sound, "SEVEN", PERCENT, percent="7")
+    hold, buyer = await sound.hold(lines={sound.variants[0]: 1, sound.variants[1]: 2})
+    order = await sound.complete(hold, buyer, codes=("SEVEN",))
+    async with sound.db.transaction() as tx:
+        await orders.mark_paid(tx, shop_id=sound.shop_id, order_id=order.id, amount=order.total, actor=ME)
+    one, two = (await view(sound, order)).lines
+    assert [(each.amount_minor, each.discount_minor) for each in (one, two)] == [
+        (11_997, 903),
+        (23_994, 1_806),
+    ]
+
+    # At a price of which 7 % is no whole number of cents.
+    made = await save(sound, order, Change(added=(Added(sound.variants[1], 1, 1_111),)))
+    seen = await view(sound, order)
+    assert [(line.amount_minor, line.discount_minor) for line in seen.lines] == [
+        (11_997, 903), (23_994, 1_806), (1_033, 78),
+    ]  # fmt: skip
+    assert (made.due_minor, seen.order.goods_minor) == (1_033, 37_024)
+    assert (await used(sound, discount)) == (1, 2_787)
+    fewer = await save(
+        sound, order, Change(lines=(LineChange(seen.lines[2].id, quantity=0), LineChange(two.id, quantity=1)))
+    )
+    assert (fewer.refund_minor, fewer.after_minor) == (11_997, 2 * 11_997 + order.shipping_minor)
+    assert (await used(sound, discount)) == (1, 1_806)
+    async with sound.db.transaction() as tx:
+        assert [each for each in await promotions.audit(tx) if not each.passed] == []
+
+
+async def test_a_discount_that_no_longer_applies_is_given_back(sound: Market) -> None:
+    discount = await coded(sound, "FROM300", amount_minor=3_000, minimum_minor=2 * PRICE)
+    hold, buyer = await sound.hold(quantity=2)
+    order = await sound.complete(hold, buyer, codes=("FROM300",))
+    async with sound.db.transaction() as tx:
+        await orders.mark_paid(tx, shop_id=sound.shop_id, order_id=order.id, amount=order.total, actor=ME)
+    line = await line_of(sound, order)
+    assert (order.goods_minor, await used(sound, discount)) == (2 * PRICE - 3_000, (1, 3_000))
+
+    made = await save(sound, order, Change(lines=(LineChange(line, quantity=1),)))
+
+    assert (made.refund_minor, await used(sound, discount)) == (PRICE - 3_000, (0, 0))
+    back = await save(sound, order, Change(lines=(LineChange(line, quantity=2),)))
+    assert (back.due_minor, await used(sound, discount)) == (PRICE, (0, 0))
+
+
+async def test_a_fapiao_that_was_issued_needs_a_red_one_for_what_the_order_costs_less(sound: Market) -> None:
+    order, _ = await sound.paid(quantity=3)
+    asked = await issue(sound, await ask(sound, order.id))
+    line = await line_of(sound, order)
+
+    made = await save(sound, order, Change(lines=(LineChange(line, quantity=2),)))
+
+    assert made.refund_minor == PRICE
+    found = await of(sound, order.id)
+    assert found is not None
+    assert (found.state, [(red.amount_minor, red.number) for red in found.reds]) == (
+        fapiao.State.RED_REQUESTED, [(PRICE, None)],
+    )  # fmt: skip
+    # The money that the edit gave back asks for no second one.
+    assert made.refund is not None
+    async with sound.db.transaction() as tx:
+        await orders.mark_refunded(
+            tx, shop_id=sound.shop_id, order_id=order.id, refund_id=made.refund, actor=ME
+        )
+        await fapiao.follow(tx, shop_id=sound.shop_id, order_id=order.id)
+    again = await of(sound, order.id)
+    assert again is not None
+    assert [(red.amount_minor, red.number) for red in again.reds] == [(PRICE, None)]
+    assert again.blue == asked.blue
+    async with sound.db.transaction() as tx:
+        assert [each for each in await fapiao.audit(tx) if not each.passed] == []
+
+
+async def test_the_figures_of_the_show_count_what_the_order_has_now(sound: Market, tmp_path: Path) -> None:
+    order, _ = await sound.paid(quantity=3)
+    line = await line_of(sound, order)
+    await save(
+        sound, order, Change(lines=(LineChange(line, quantity=1),), added=(Added(sound.variants[1], 1, 900),))
+    )
+
+    lake = collector.Collector(tmp_path, "test")
+    await lake.start()
+    async with sound.db.transaction() as tx:
+        cursor = await tx.connection.execute(
+            "SELECT fact_id, name, body, shop_id, recorded_at FROM kernel.outbox ORDER BY id"
+        )
+        facts = await cursor.fetchall()
+    for fact_id, name, body, shop_id, at in facts:
+        await lake.append(collector.from_fact(name, body, fact_id, shop_id, at))
+    await lake.close()
+    report = metrics.show_report(tmp_path, sound.shop_id, sound.show_id)
+    names = ("gmv_placed", "gmv_paid", "gmv_net", "units_paid", "orders_paid")
+    # "Placed" is what was placed; what was paid and kept is what there is now.
+    assert [report.value(name) for name in names] == [3 * PRICE, PRICE + 900, PRICE + 900, 2, 1]
+
+
+async def test_an_edit_of_one_shop_names_no_order_of_another(make_market: MakeMarket) -> None:
+    market, other = await make_market(), await make_market()
+    order, _ = await market.paid(quantity=2)
+    async with other.db.transaction() as tx:
+        with pytest.raises(Refusal) as caught:
+            await editing.look(tx, shop_id=other.shop_id, order_id=order.id, change=Change())
+    assert caught.value.code == "orders.not_found"
+    await save(market, order, Change(lines=(LineChange(await line_of(market, order), quantity=1),)))
+    with pytest.raises(psycopg.errors.ForeignKeyViolation):
+        async with market.db.transaction() as tx:
+            await tx.run(
+                """
+                INSERT INTO order_edits.edit (id, shop_id, order_id, number, hash, actor, reason, told, currency,
+                                              before_minor, after_minor, refund_minor, due_minor, waived_minor, changes)
+                SELECT gen_random_uuid(), %(other)s, order_id, 2, hash, actor, reason, told, currency, after_minor,
+                       after_minor, 0, 0, 0, changes
+                  FROM order_edits.edit
+                """,
+                other=other.shop_id,
+            )
+
+
+async def test_a_fapiao_of_an_order_that_costs_more_is_issued_anew_once_that_is_paid(sound: Market) -> None:
+    order, _ = await sound.paid()
+    await issue(sound, await ask(sound, order.id))
+    line = await line_of(sound, order)
+
+    async def stands() -> tuple[fapiao.State, list[tuple[str, int]], int]:
+        await hears(sound)
+        found = await of(sound, order.id)
+        assert found is not None
+        return (
+            found.state,
+            [(each.kind.value, each.amount_minor) for each in found.papers],
+            found.amount_minor,
+        )
+
+    blue = ("blue", order.total_minor)
+    await save(sound, order, Change(lines=(LineChange(line, quantity=2),)))
+    assert await stands() == (fapiao.State.ISSUED, [blue], order.total_minor)
+    # Taken back before it was paid: what was issued is still right.
+    await save(sound, order, Change(lines=(LineChange(line, quantity=1),)))
+    assert await stands() == (fapiao.State.ISSUED, [blue], order.total_minor)
+    await save(sound, order, Change(lines=(LineChange(line, quantity=2),)))
+    async with sound.db.transaction() as tx:
+        await orders.mark_paid(
+            tx, shop_id=sound.shop_id, order_id=order.id, amount=Money(PRICE, order.currency), actor=ME
+        )
+    assert await stands() == (
+        fapiao.State.RED_REQUESTED, [blue, ("red", order.total_minor)], order.total_minor + PRICE,
+    )  # fmt: skip
+    async with sound.db.transaction() as tx:
+        assert [each for each in await fapiao.audit(tx) if not each.passed] == []
+
+
+async def test_a_bundle_stays_as_it_was_bought(make_pairs: MakePairs) -> None:
+    pairs = await make_pairs()
+    market = pairs.market
+    order = await pairs.order()
+    before = await pairs.view(order)
+    part = before.lines[0]
+
+    for change in (
+        Change(lines=(LineChange(part.id, quantity=0),)),
+        Change(lines=(LineChange(part.id, variant_id=market.variants[1]),)),
+        Change(added=(Added(pairs.pair, 1),)),
+    ):
+        assert await refused(market, order, change) == "orders.edit_bundle"
+    async with market.db.transaction() as tx:
+        await stock.receive(
+            tx,
+            shop_id=market.shop_id,
+            location_id=market.location_id,
+            variant_id=market.variants[1],
+            quantity=5,
+        )
+    made = await save(market, order, Change(added=(Added(market.variants[1], 1),)))
+    after = await pairs.view(order)
+    assert (made.after_minor - made.before_minor, after.bundles) == (PRICE, before.bundles)
+    assert after.lines[:-1] == before.lines
+    # The same product by itself is a line like any other.
+    loose = after.lines[-1].id
+    await save(market, order, Change(lines=(LineChange(loose, quantity=0),)))
+    assert (await pairs.view(order)).lines == before.lines
+    await market.assert_sound()

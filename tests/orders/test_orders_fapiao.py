@@ -461,3 +461,84 @@ async def test_the_audit_finds_what_does_not_add_up(market: Market) -> None:
         await tx.run("UPDATE fapiao.file SET content = content || '\\x00'::bytea")
         assert [check.passed for check in await fapiao.audit(tx)] == [False, False, False]
         assert (await fapiao.counts(tx, shop_id=market.shop_id)) == {"open": 0, "red_requested": 0}
+
+
+async def reissue(market: Market, asked: Request, wanted: Wanted | None = None) -> Request:
+    async with market.db.transaction() as tx:
+        return await fapiao.reissue(tx, shop_id=market.shop_id, request_id=asked.id, wanted=wanted)
+
+
+async def test_after_a_refund_in_part_one_fapiao_of_what_is_left_is_issued_anew(market: Market) -> None:
+    order, _ = await market.paid(quantity=2)
+    total = order.total_minor
+    asked = await ask(market, order.id)
+    with pytest.raises(NotIssuedYet):
+        await reissue(market, asked)
+    first = await issue(market, asked)
+    await refund(market, order.id, 1_000)
+
+    person = Wanted(TitleKind.PERSON, "林梅", email="mei@example.com")
+    anew = await reissue(market, asked, person)
+    # The refund's own red one, and one of the rest.
+    reds = [(paper.amount_minor, paper.number) for paper in anew.papers if paper.kind == "red"]
+    assert (anew.state, anew.blue, anew.title, anew.amount_minor, reds) == (
+        State.RED_REQUESTED, None, "林梅", total - 1_000, [(1_000, None), (total - 1_000, None)],
+    )  # fmt: skip
+    assert (await reissue(market, asked, person)).papers == anew.papers
+    await sound(market)
+    # A refund in between waits for nothing, and what is issued is of less.
+    await refund(market, order.id, 200)
+    for number, paper in (("25332000000000000002", anew.papers[1]), ("25332000000000000003", anew.papers[2])):
+        anew = await issue_red(market, paper.id, number)
+    assert (anew.state, anew.amount_minor) == (State.OPEN, total - 1_200)
+    await sound(market)
+    with pytest.raises(NumberTaken):
+        await issue(market, asked, "25332000000000000002")
+    # The first one's number again, from a list, changes nothing.
+    assert (await issue(market, asked, NUMBER)).blue is None
+    done = await issue(market, asked, "25332000000000000004")
+    assert done.blue is not None
+    assert (done.state, done.blue.amount_minor, done.reds, done.edition) == (
+        State.ISSUED, total - 1_200, [], first.edition + 1,
+    )  # fmt: skip
+    await refund(market, order.id, 300)
+    found = await of(market, order.id)
+    assert found is not None
+    assert [red.amount_minor for red in found.reds] == [300]
+    await sound(market)
+    rows = list(
+        csv.reader(
+            io.StringIO(
+                "".join(
+                    [
+                        piece.decode()
+                        async for piece in fapiao.sheet.written_out(market.db, shop_id=market.shop_id)
+                    ]
+                )
+            )
+        )
+    )
+    assert [(row[2], row[10], row[13]) for row in rows[1:]] == [
+        ("blue", f"{total / 100:.2f}", ""),
+        ("red", "-10.00", f'="{NUMBER}"'),
+        ("red", f"-{(total - 1_000) / 100:.2f}", f'="{NUMBER}"'),
+        ("blue", f"{(total - 1_200) / 100:.2f}", ""),
+        ("red", "-3.00", '="25332000000000000004"'),
+    ]
+
+
+async def test_what_is_refunded_in_full_is_not_issued_anew(market: Market) -> None:
+    order, _ = await market.paid()
+    asked = await issue(market, await ask(market, order.id))
+    anew = await reissue(market, asked)
+    await refund(market, order.id, order.total_minor)
+    found = await of(market, order.id)
+    assert found is not None
+    assert (found.state, [paper.amount_minor for paper in found.papers]) == (
+        State.RED_REQUESTED, [order.total_minor, order.total_minor],
+    )  # fmt: skip
+    done = await issue_red(market, anew.papers[1].id, "25332000000000000002")
+    assert done.state is State.DONE
+    with pytest.raises(NothingToInvoice):
+        await reissue(market, asked)
+    await sound(market)

@@ -233,6 +233,11 @@ async def test_an_order_is_edited_after_a_look_at_what_it_comes_to(
     assert f'name="more-{variant}"' in more.text
     wrong = await client.post(f"{LIST}/{one}/edit", data=sent | {"do": "save", "reason": ""})
     assert (wrong.status_code, "Say why the order is changed." in wrong.text) == (422, True)
+    long = await client.post(f"{LIST}/{one}/edit", data=sent | {"do": "save", "reason": "why " * 150})
+    assert (long.status_code, "Use at most 500 characters for the reason." in long.text) == (422, True)
+    assert ("why why" in long.text, f'name="units-{line}"' in long.text, 'value="2"' in long.text) == (
+        True,
+    ) * 3
     assert await state(stage, one) == ("paid", "paid")
 
     saved = await client.post(f"{LIST}/{one}/edit", data=sent | {"do": "save"})
@@ -247,6 +252,8 @@ async def test_an_order_is_edited_after_a_look_at_what_it_comes_to(
     shown = (await stage.client.get(f"/s/harbour/orders/{one}?key={view.order.key}")).text
     assert "129.00" in shown
 
+    endless = await said(client, await client.post(f"{LIST}/{one}/waive", data={"reason": "x" * 501}))
+    assert "Use at most 500 characters for the reason." in endless
     done = await said(client, await client.post(f"{LIST}/{one}/waive", data={"reason": "Our fault"}))
     assert await state(stage, one) == ("paid", "paid")
     assert "Difference waived" in done

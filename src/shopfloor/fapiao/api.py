@@ -178,6 +178,29 @@ async def issue(fapiao_id: UUID, body: IssuedIn, actor: MoneyManager, db: Db) ->
 
 
 @router.post(
+    "/fapiao/{fapiao_id:uuid}/reissue",
+    responses=refusals(
+        models.NotRequested, models.NotIssuedYet, models.NothingToInvoice, models.FormRefused, UnusableText
+    ),
+)
+async def reissue(
+    fapiao_id: UUID, actor: MoneyManager, db: Db, body: WantedIn | None = None
+) -> models.Request:
+    """It is issued anew, of what the order comes to now, with what the body says on it: a red one is requested for all
+    that is left of the first, and a number is waited for.  Asked again before that changes only what it says.
+    """
+    async with db.transaction() as tx:
+        return await service.reissue(
+            tx,
+            shop_id=actor.shop_id,
+            request_id=fapiao_id,
+            wanted=None
+            if body is None
+            else Wanted(body.kind, body.title, body.tax_id, body.email, body.note),
+        )
+
+
+@router.post(
     "/fapiao/{fapiao_id:uuid}/decline",
     responses=refusals(models.NotRequested, models.AlreadyIssued, UnusableText),
 )

@@ -15,7 +15,7 @@ async def audit(tx: Tx) -> list[stock.Check]:
     """The invariants of fapiao over all shops."""
     found: list[stock.Check] = []
     for name, look in (
-        ("a fapiao is of its order, red ones of no more than was refunded since", _amounts),
+        ("a fapiao is of its order, red ones of what it is no longer of", _amounts),
         ("requests are where their papers say", _states),
         ("the files of fapiao are as they were kept", _files),
     ):
@@ -30,13 +30,18 @@ async def _amounts(tx: Tx) -> _Looked:
         """
         SELECT count(*)::int AS looked_at,
                coalesce(array_agg(r.id::text)
-                        FILTER (WHERE p.blue > o.total_minor OR p.red > p.blue
-                                OR (p.blue IS NULL AND p.red > 0)
-                                OR o.total_minor - p.blue + p.red > o.refund_granted_minor), '{}') AS offending
+                        FILTER (WHERE p.blue - p.red > o.total_minor OR p.red > p.blue
+                                OR (p.blue IS NULL AND p.red > 0) OR p.earlier <> 0
+                                -- An order that was changed may cost more, and be paid a moment ago.
+                                OR (NOT e.edits > 0 AND o.total_minor - p.blue + p.red > o.refund_granted_minor)), '{}')
+                        AS offending
           FROM fapiao.request r
           JOIN orders.v_order o ON o.id = r.order_id
-          JOIN LATERAL (SELECT sum(amount_minor) FILTER (WHERE kind = 'blue') AS blue,
-                               coalesce(sum(amount_minor) FILTER (WHERE kind = 'red'), 0) AS red
+          JOIN orders.v_edited e ON e.id = o.id
+          JOIN LATERAL (SELECT sum(amount_minor) FILTER (WHERE kind = 'blue' AND edition = r.edition) AS blue,
+                               coalesce(sum(amount_minor) FILTER (WHERE kind = 'red' AND edition = r.edition), 0) AS red,
+                               coalesce(sum(CASE kind WHEN 'blue' THEN amount_minor ELSE -amount_minor END)
+                                          FILTER (WHERE edition < r.edition), 0) AS earlier
                           FROM fapiao.paper WHERE request_id = r.id) p ON true
         """,
     )
@@ -50,10 +55,13 @@ async def _states(tx: Tx) -> _Looked:
                coalesce(array_agg(r.id::text)
                         FILTER (WHERE CASE WHEN p.papers = 0 THEN r.state NOT IN ('open', 'withdrawn')
                                            WHEN p.wanted > 0 THEN r.state <> 'red_requested'
-                                           WHEN p.papers > 1 THEN r.state <> 'done'
+                                           WHEN p.blue = 0 THEN r.state <> 'open'
+                                           WHEN p.red > 0 THEN r.state <> 'done'
                                            ELSE r.state <> 'issued' END), '{}') AS offending
           FROM fapiao.request r
-          JOIN LATERAL (SELECT count(*) AS papers, count(*) FILTER (WHERE number IS NULL) AS wanted
+          JOIN LATERAL (SELECT count(*) AS papers, count(*) FILTER (WHERE number IS NULL) AS wanted,
+                               count(*) FILTER (WHERE kind = 'blue' AND edition = r.edition) AS blue,
+                               count(*) FILTER (WHERE kind = 'red' AND edition = r.edition) AS red
                           FROM fapiao.paper WHERE request_id = r.id) p ON true
         """,
     )

@@ -5,7 +5,7 @@ A fapiao is issued on the tax authority's platform, never here; numbers are what
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import field
 from datetime import date, datetime
 from enum import StrEnum
@@ -201,10 +201,11 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """A fapiao, or a red one that is wanted: without a number it is not issued yet."""
+    """A fapiao, or a red one that is wanted: without a number it is not issued yet.  `edition`: of the request's."""
 
     id: UUID
     request_id: UUID
+    edition: int
     kind: PaperKind
     source: UUID
     currency: str
@@ -221,7 +222,9 @@ class Paper:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A buyer's request.  `amount_minor`: what the fapiao is of, or would be now."""
+    """A buyer's request.  `amount_minor`: what the fapiao is of, or would be now.  `edition`: 1, and one more each time
+    that it is issued anew; `papers` are of all of them.
+    """
 
     id: UUID
     shop_id: int
@@ -238,6 +241,7 @@ class Request:
     why: str
     answer: str
     deducted: list[UUID]
+    edition: int
     asked_at: datetime
     changed_at: datetime
     currency: str
@@ -253,25 +257,36 @@ class Request:
 
     @property
     def blue(self) -> Paper | None:
-        return next((each for each in self.papers if each.kind is PaperKind.BLUE), None)
+        return self.blue_of(self.edition)
+
+    def blue_of(self, edition: int) -> Paper | None:
+        return next(
+            (each for each in self.papers if each.kind is PaperKind.BLUE and each.edition == edition), None
+        )
 
     @property
     def reds(self) -> list[Paper]:
-        return [each for each in self.papers if each.kind is PaperKind.RED]
+        return [each for each in self.papers if each.kind is PaperKind.RED and each.edition == self.edition]
+
+    @property
+    def left_minor(self) -> int:
+        """Of what was issued, what no red one takes back; 0 before it was issued."""
+        blue = self.blue
+        return 0 if blue is None else blue.amount_minor - sum(each.amount_minor for each in self.reds)
 
     @property
     def may_change(self) -> bool:
         """Whether its buyer may still say what stands on it."""
-        return not self.papers
+        return self.blue is None
 
-
-def state_of(papers: Sequence[Paper]) -> State:
-    if not papers:
-        return State.OPEN
-    reds = [each for each in papers if each.kind is PaperKind.RED]
-    if not reds:
-        return State.ISSUED
-    return State.DONE if all(each.number is not None for each in reds) else State.RED_REQUESTED
+    @property
+    def next_state(self) -> State:
+        """As its papers say; what is withdrawn has none."""
+        if any(each.number is None for each in self.papers):
+            return State.RED_REQUESTED
+        if self.blue is None:
+            return State.OPEN
+        return State.DONE if self.reds else State.ISSUED
 
 
 _EMAIL: Final = re.compile(r"[^\s@<>()\[\],;:\\\"]{1,64}@[^\s@<>()\[\],;:\\\".]+(\.[^\s@<>()\[\],;:\\\".]+)+")

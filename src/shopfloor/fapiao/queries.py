@@ -132,6 +132,14 @@ async def set_state(
     )
 
 
+async def set_edition(tx: Tx, *, request_id: UUID, edition: int) -> None:
+    await tx.run(
+        "UPDATE fapiao.request SET edition = %(edition)s, deducted = '{}', changed_at = now() WHERE id = %(id)s",
+        id=request_id,
+        edition=edition,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _File:
     id: UUID
@@ -147,12 +155,12 @@ async def requests(tx: Tx, *, shop_id: int, ids: Sequence[UUID]) -> list[Request
         Request,
         """
         SELECT r.id, r.shop_id, r.order_id, r.order_number, r.kind, r.title, r.tax_id, r.email, r.note, r.via, r.locale,
-               r.state, r.why, r.answer, r.deducted, r.asked_at, r.changed_at, o.currency,
+               r.state, r.why, r.answer, r.deducted, r.edition, r.asked_at, r.changed_at, o.currency,
                coalesce(b.amount_minor, greatest(o.total_minor - o.refund_granted_minor, 0)) AS amount_minor,
                o.charged_minor >= o.total_minor AND o.status <> 'cancelled' AS is_paid
           FROM fapiao.request r
           JOIN orders.v_order o ON o.id = r.order_id
-          LEFT JOIN fapiao.paper b ON b.request_id = r.id AND b.kind = 'blue'
+          LEFT JOIN fapiao.paper b ON b.request_id = r.id AND b.kind = 'blue' AND b.edition = r.edition
          WHERE r.shop_id = %(shop_id)s AND r.id = ANY(%(ids)s::uuid[])
         """,
         shop_id=shop_id,
@@ -161,9 +169,9 @@ async def requests(tx: Tx, *, shop_id: int, ids: Sequence[UUID]) -> list[Request
     papers = await tx.every(
         Paper,
         """
-        SELECT id, request_id, kind, source, currency, amount_minor, number, issued_on, wanted_at, recorded_at
+        SELECT id, request_id, edition, kind, source, currency, amount_minor, number, issued_on, wanted_at, recorded_at
           FROM fapiao.paper WHERE shop_id = %(shop_id)s AND request_id = ANY(%(ids)s::uuid[])
-         ORDER BY kind, wanted_at, id
+         ORDER BY edition, kind, wanted_at, id
         """,
         shop_id=shop_id,
         ids=list(ids),
@@ -234,6 +242,7 @@ async def insert_paper(
     id: UUID,  # noqa: A002 -- the column's name
     shop_id: int,
     request_id: UUID,
+    edition: int,
     kind: PaperKind,
     source: UUID,
     currency: str,
@@ -244,14 +253,15 @@ async def insert_paper(
 ) -> None:
     await tx.run(
         """
-        INSERT INTO fapiao.paper (id, shop_id, request_id, kind, source, currency, amount_minor, number, issued_on, actor,
-                                  recorded_at)
-        VALUES (%(id)s, %(shop_id)s, %(request_id)s, %(kind)s, %(source)s, %(currency)s, %(amount_minor)s, %(number)s,
+        INSERT INTO fapiao.paper (id, shop_id, request_id, edition, kind, source, currency, amount_minor, number, issued_on,
+                                  actor, recorded_at)
+        VALUES (%(id)s, %(shop_id)s, %(request_id)s, %(edition)s, %(kind)s, %(source)s, %(currency)s, %(amount_minor)s, %(number)s,
                 %(issued_on)s, %(actor)s, CASE WHEN %(number)s::text IS NOT NULL THEN now() END)
         """,
         id=id,
         shop_id=shop_id,
         request_id=request_id,
+        edition=edition,
         kind=kind,
         source=source,
         currency=currency,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Final
-from uuid import UUID
+from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
 
 from shopfloor import accounts, orders
@@ -45,7 +45,6 @@ from shopfloor.fapiao.models import (
     WrongAmount,
     checked_number,
     format_of,
-    state_of,
     tidied_code,
     tidied_tax_id,
     wrong_in,
@@ -134,6 +133,8 @@ async def ask(tx: Tx, *, shop_id: int, order_id: UUID, wanted: Wanted, via: Via,
     )
     made = await of_order(tx, shop_id=shop_id, order_id=order_id)
     assert made is not None, "it was just made"
+    if made.papers:
+        made = await _settle(tx, made)
     if known is None or known.state is State.WITHDRAWN:
         fact = FapiaoRequested(shop_id, made.id, order_id, found.number, made.kind)
         await outbox.record(tx, fact)
@@ -255,10 +256,11 @@ async def issue(
     """
     number = checked_number(number)
     found = await _locked(tx, shop_id=shop_id, request_id=request_id)
+    earlier = next((paper for paper in found.papers if paper.number == number), None)
+    if earlier is not None and earlier.kind is PaperKind.BLUE:
+        return await _add_files(tx, found, earlier, files)
     if found.blue is not None:
-        if found.blue.number != number:
-            raise AlreadyIssued(order=found.order_number, number=found.blue.number)
-        return await _add_files(tx, found, found.blue, files)
+        raise AlreadyIssued(order=found.order_number, number=found.blue.number)
     if found.state is State.WITHDRAWN:
         raise Withdrawn(order=found.order_number)
     view = await orders.order(tx, shop_id=shop_id, order_id=found.order_id)
@@ -273,6 +275,7 @@ async def issue(
         id=paper_id,
         shop_id=shop_id,
         request_id=request_id,
+        edition=found.edition,
         kind=PaperKind.BLUE,
         source=found.order_id,
         currency=found.currency,
@@ -283,7 +286,7 @@ async def issue(
     )
     await queries.set_state(tx, request_id=request_id, state=State.ISSUED, deducted=deducted)
     added = await _keep_files(tx, shop_id=shop_id, paper_id=paper_id, known=0, files=files)
-    made = await get(tx, shop_id=shop_id, request_id=request_id)
+    made = await _settle(tx, await get(tx, shop_id=shop_id, request_id=request_id))
     assert made.blue is not None, "it was just made"
     await _tell_recorded(tx, made, made.blue, added)
     await _follow(tx, made, view)
@@ -345,10 +348,45 @@ async def issue_red(
     await _take_number(tx, shop_id=shop_id, number=number)
     await queries.record_red(tx, paper_id=paper_id, number=number, issued_on=issued_on, actor=actor)
     added = await _keep_files(tx, shop_id=shop_id, paper_id=paper_id, known=len(paper.files), files=files)
-    made = await get(tx, shop_id=shop_id, request_id=found.id)
-    await queries.set_state(tx, request_id=found.id, state=state_of(made.papers))
+    made = await _settle(tx, await get(tx, shop_id=shop_id, request_id=found.id))
     await _tell_recorded(tx, made, next(each for each in made.papers if each.id == paper_id), added)
-    return await get(tx, shop_id=shop_id, request_id=found.id)
+    return made
+
+
+async def _settle(tx: Tx, found: Request) -> Request:
+    """Its state follows from its papers."""
+    if found.state is not found.next_state:
+        await queries.set_state(tx, request_id=found.id, state=found.next_state)
+    return await get(tx, shop_id=found.shop_id, request_id=found.id)
+
+
+async def reissue(tx: Tx, *, shop_id: int, request_id: UUID, wanted: Wanted | None = None) -> Request:
+    """It is issued anew, of what the order comes to now: a red one takes back all that is left of it, and its number is
+    wanted again.  `wanted`: other words on it.  Asked again before that changes only the words.
+
+    Raises NotRequested, NotIssuedYet, NothingToInvoice, FormRefused, UnusableText.
+    """
+    clean = None if wanted is None else tidied(wanted)
+    found = await _locked(tx, shop_id=shop_id, request_id=request_id)
+    view = await orders.order(tx, shop_id=shop_id, order_id=found.order_id)
+    order = view.order
+    if order.cancelled_at is not None or order.refund_granted_minor >= order.total_minor:
+        raise NothingToInvoice(order=found.order_number)
+    if found.blue is None and found.edition == 1:
+        raise NotIssuedYet(order=found.order_number)
+    made = found if found.blue is None else await _reissue(tx, found)
+    if clean is not None:
+        made = await ask(
+            tx, shop_id=shop_id, order_id=found.order_id, wanted=clean, via=Via.STAFF, locale=found.locale
+        )
+    return made
+
+
+async def _reissue(tx: Tx, found: Request) -> Request:
+    if found.left_minor:
+        await _want_red(tx, found, uuid5(found.id, f"reissue {found.edition}"), found.left_minor)
+    await queries.set_edition(tx, request_id=found.id, edition=found.edition + 1)
+    return await _settle(tx, await get(tx, shop_id=found.shop_id, request_id=found.id))
 
 
 async def add_files(tx: Tx, *, shop_id: int, paper_id: UUID, files: Sequence[bytes]) -> Request:
@@ -439,7 +477,8 @@ def file_name(found: Content) -> str:
 
 
 async def follow(tx: Tx, *, shop_id: int, order_id: UUID, less: tuple[UUID, int] | None = None) -> None:
-    """After a refund or a cancellation: what was issued needs a red one, what was not is of less, or of nothing.
+    """After a refund or a cancellation: what was issued needs a red one, what was not is of less, or of nothing.  After
+    a payment: an order that was changed and costs more gets another one instead of what was issued.
 
     `less`: the order was changed, under this id, and costs so much less than before.
     """
@@ -453,44 +492,61 @@ async def _follow(
     tx: Tx, known: Request, view: orders.OrderView, less: tuple[UUID, int] | None = None
 ) -> None:
     found = view.order
+    is_cancelled, is_refunded = (
+        found.cancelled_at is not None,
+        found.refund_granted_minor >= found.total_minor,
+    )
     if known.blue is None:
-        if found.cancelled_at is not None:
-            await queries.set_state(tx, request_id=known.id, state=State.WITHDRAWN, why=Why.CANCELLED)
-        elif found.refund_granted_minor >= found.total_minor:
-            await queries.set_state(tx, request_id=known.id, state=State.WITHDRAWN, why=Why.REFUNDED)
+        if not (is_cancelled or is_refunded):
+            return
+        if known.edition > 1:
+            # None is issued instead of what was taken back.
+            await queries.set_edition(tx, request_id=known.id, edition=known.edition - 1)
+            await _settle(tx, await get(tx, shop_id=known.shop_id, request_id=known.id))
+        else:
+            why = Why.CANCELLED if is_cancelled else Why.REFUNDED
+            await queries.set_state(tx, request_id=known.id, state=State.WITHDRAWN, why=why)
         return
-    left = known.blue.amount_minor - sum(each.amount_minor for each in known.reds)
+    left = known.left_minor
     done = {*known.deducted, *(each.source for each in known.reds)}
-    given_back = [(refund.refund_id, refund.amount_minor) for refund in view.refunds]
-    for source, minor in given_back if less is None else [*given_back, less]:
-        amount = min(minor, left)
-        if source in done or amount <= 0:
-            continue
-        left -= amount
-        paper_id = new_id()
-        await queries.insert_paper(
-            tx,
-            id=paper_id,
-            shop_id=known.shop_id,
-            request_id=known.id,
-            kind=PaperKind.RED,
-            source=source,
-            currency=known.currency,
-            amount_minor=amount,
-        )
-        await queries.set_state(tx, request_id=known.id, state=State.RED_REQUESTED)
-        await outbox.record(
-            tx,
-            FapiaoRedRequested(
-                known.shop_id,
-                known.id,
-                paper_id,
-                known.order_id,
-                known.order_number,
-                known.currency,
-                amount,
-            ),
-        )
+    for refund in view.refunds:
+        amount = min(refund.amount_minor, left)
+        if refund.refund_id not in done and amount > 0:
+            left -= amount
+            await _want_red(tx, known, refund.refund_id, amount)
+    is_of = max(0, found.total_minor - found.refund_granted_minor)
+    if less is not None:
+        source, minor = less
+        # What an earlier edit added may have been forgiven or taken out before a fapiao was issued of it.
+        amount = min(minor, left - is_of)
+        if source not in done and amount > 0:
+            left -= amount
+            await _want_red(tx, known, source, amount)
+    elif left < is_of and not is_cancelled and view.due is None:
+        # The order was changed and costs more, and that was paid.
+        await _reissue(tx, await get(tx, shop_id=known.shop_id, request_id=known.id))
+
+
+async def _want_red(tx: Tx, known: Request, source: UUID, minor: int) -> None:
+    paper_id = new_id()
+    await queries.insert_paper(
+        tx,
+        id=paper_id,
+        shop_id=known.shop_id,
+        request_id=known.id,
+        edition=known.edition,
+        kind=PaperKind.RED,
+        source=source,
+        currency=known.currency,
+        amount_minor=minor,
+    )
+    await queries.set_state(tx, request_id=known.id, state=State.RED_REQUESTED)
+    await outbox.record(
+        tx,
+        FapiaoRedRequested(
+            known.shop_id, known.id, paper_id, known.order_id, known.order_number, known.currency, minor
+        ),
+    )
 
 
 async def forget_buyers(tx: Tx, *, shop_id: int, buyers: Sequence[UUID]) -> None:

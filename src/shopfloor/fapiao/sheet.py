@@ -81,12 +81,12 @@ async def _rows(tx: Tx, shop_id: int, found: Sequence[Request]) -> list[list[obj
 def _rows_of(each: Request, view: orders.OrderView, known: Settings, zone: ZoneInfo) -> list[list[object]]:
     items = "; ".join(f"{line.title} × {line.quantity}" for line in view.lines)
     asked = each.asked_at.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S %z")
-    blue = each.blue
     whole = view.order.total_minor
 
     def row(
-        key: UUID, kind: PaperKind, amount: int, number: str | None, issued_on: date | None
+        key: UUID, kind: PaperKind, amount: int, number: str | None, issued_on: date | None, edition: int = 0
     ) -> list[object]:
+        blue = each.blue_of(edition)
         red = kind is PaperKind.RED
         tax = pricing.of_units(view.order.tax_minor, whole, amount) if whole else 0
         sign = -1 if red else 1
@@ -100,16 +100,16 @@ def _rows_of(each: Request, view: orders.OrderView, known: Settings, zone: ZoneI
             _kept(number or ""), "" if issued_on is None else issued_on.isoformat(),
         ]  # fmt: skip
 
-    if blue is None:
-        return (
-            []
-            if each.state is State.WITHDRAWN
-            else [row(each.id, PaperKind.BLUE, each.amount_minor, None, None)]
+    rows = [
+        row(
+            paper.id if paper.kind is PaperKind.RED else each.id,
+            paper.kind, paper.amount_minor, paper.number, paper.issued_on, paper.edition,
         )
-    return [
-        row(each.id, PaperKind.BLUE, blue.amount_minor, blue.number, blue.issued_on),
-        *(row(red.id, PaperKind.RED, red.amount_minor, red.number, red.issued_on) for red in each.reds),
-    ]
+        for paper in each.papers
+    ]  # fmt: skip
+    if each.blue is None and each.state is not State.WITHDRAWN:
+        rows.append(row(each.id, PaperKind.BLUE, each.amount_minor, None, None))
+    return rows
 
 
 def _kept(digits: str) -> str:

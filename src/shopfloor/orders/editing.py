@@ -39,6 +39,7 @@ from shopfloor.orders.lifecycle import lock, number_of, settle
 from shopfloor.orders.models import Delivery, Item, Order, OrderLine
 from shopfloor.orders.refusals import (
     EditBeingPacked,
+    EditBundle,
     EditDelivery,
     EditEmpties,
     EditLimit,
@@ -57,7 +58,7 @@ from shopfloor.orders.statuses import allot, due
 
 MOST_LINES: Final = 100
 REFUSALS: Final = (
-    OrderNotFound, OrderClosed, EditStale, EditNothing, EditEmpties, EditLine, EditVariant, EditSoldOut, EditLimit,
+    OrderNotFound, OrderClosed, EditStale, EditNothing, EditEmpties, EditLine, EditBundle, EditVariant, EditSoldOut, EditLimit,
     EditBeingPacked, EditDelivery, EditOneParcel, EditRefunded, FormRefused, promotions.DiscountGone,
     purchases.BadPurchase, payments.PaymentBusy,
 )  # fmt: skip
@@ -248,7 +249,7 @@ async def _edit(
 ) -> Told:
     """Change a locked order.  `seen`: the version that was looked at.
 
-    Raises OrderClosed, EditStale, EditNothing, EditEmpties, EditLine, EditVariant, EditSoldOut, EditLimit,
+    Raises OrderClosed, EditStale, EditNothing, EditEmpties, EditLine, EditBundle, EditVariant, EditSoldOut, EditLimit,
     EditBeingPacked, EditDelivery, EditOneParcel, EditRefunded, FormRefused for the address, promotions.DiscountGone,
     purchases.BadPurchase, payments.PaymentBusy while somebody pays.
     """
@@ -375,7 +376,7 @@ async def _rows(
 
 def _check_line(line: OrderLine, units: int, other: int | None) -> None:
     if line.bundle_id is not None:
-        raise EditLine(line_id=line.id, why="bundle")
+        raise EditBundle(line_id=line.id, bundle_id=line.bundle_id)
     if not line.shipped_quantity <= units <= MAX_QUANTITY:
         raise EditLine(line_id=line.id, why="has_left", shipped=line.shipped_quantity)
     if other is not None and units <= line.shipped_quantity:
@@ -471,7 +472,7 @@ async def _no_bundles(tx: Tx, found: Order, variant_ids: Sequence[int]) -> None:
     if not variant_ids:
         return
     for variant_id in await catalog.bundles(tx, shop_id=found.shop_id, variant_ids=list(variant_ids)):
-        raise EditVariant(variant_id=variant_id, why="bundle")
+        raise EditBundle(variant_id=variant_id, field="added")
 
 
 async def _address(tx: Tx, found: Order, change: Change) -> dict[str, Any] | None:

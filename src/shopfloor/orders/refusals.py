@@ -142,13 +142,21 @@ class EditEmpties(Invalid):
 
 
 class EditLine(Invalid):
-    """This can't be changed so: there is no such line, it is part of a bundle, or more of it has left than would stay."""
+    """This can't be changed so: there is no such line, it keeps its price, or more of it has left than would stay."""
 
     code = "orders.edit_line"
 
 
+class EditBundle(Conflict):
+    """A bundle is bought and priced as a whole.  Refund units of it or cancel the order; instead of adding one, add what
+    it consists of.
+    """
+
+    code = "orders.edit_bundle"
+
+
 class EditVariant(Invalid):
-    """This can't be added: it isn't on sale, is a bundle, is another product, or has its price in another currency."""
+    """This can't be added: it isn't on sale, is another product, or has its price in another currency."""
 
     code = "orders.edit_variant"
 

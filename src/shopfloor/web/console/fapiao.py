@@ -107,6 +107,7 @@ async def one(desk: Viewer, fapiao_id: UUID) -> Response:
         view=view,
         order=view.order,
         known=known,
+        kinds=kinds(desk.language),
         kind_words=dict(kinds(desk.language)),
         why=desk.say(WHY[found.why]) if found.why else "",
         today=now().astimezone(ZoneInfo(desk.shop.timezone)).date().isoformat(),
@@ -191,6 +192,31 @@ async def _path_of(desk: Desk, paper_id: UUID) -> str:
     async with desk.db.transaction() as tx:
         found = await fapiao.of_paper(tx, shop_id=desk.shop.id, paper_id=paper_id)
     return f"/fapiao/{found.id}"
+
+
+@router.post("/fapiao/{fapiao_id}/reissue")
+async def reissue(
+    desk: MoneyManager,
+    fapiao_id: UUID,
+    kind: Annotated[TitleKind, Form()] = TitleKind.COMPANY,
+    title: Text = "",
+    tax_id: Text = "",
+    email: Text = "",
+) -> Response:
+    """Issued anew, of what the order comes to now."""
+    path = f"/fapiao/{fapiao_id}"
+    try:
+        async with desk.work() as tx:
+            await fapiao.reissue(
+                tx, shop_id=desk.shop.id, request_id=fapiao_id, wanted=Wanted(kind, title, tax_id, email)
+            )
+    except fapiao.FormRefused as refusal:
+        response = desk.back(path)
+        flash(response, "bad", " ".join(errors_of(refusal, desk.language).values()))
+        return response
+    except Refusal as refusal:
+        return desk.refused(path, refusal)
+    return desk.back(path, desk.say(N_("Issue the red fapiao, then the new one, and record both numbers.")))
 
 
 @router.post("/fapiao/{fapiao_id}/decline")

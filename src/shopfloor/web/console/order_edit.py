@@ -24,6 +24,8 @@ router = Router(prefix="/console/{shop}/orders", include_in_schema=False)
 
 Manager = Annotated[Desk, at(Permission.ORDERS_MANAGE)]
 Text = Annotated[str, Form(max_length=500)]
+# What is too long is refused with the form as it was typed.
+Reason = Annotated[str, Form()]
 FOUND: Final = 8
 ADDRESS: Final = ("street", "city", "postcode", "region", "country")
 
@@ -44,7 +46,7 @@ async def send(
     order_id: UUID,
     do: Text = "",
     edit_id: Annotated[UUID | None, Form()] = None,
-    reason: Text = "",
+    reason: Reason = "",
     version: Text = "",
 ) -> Response:
     """`do`: look what it comes to, find a product, add one of its variants, or save."""
@@ -73,7 +75,7 @@ async def send(
 
 @router.post("/{order_id}/waive")
 async def waive(
-    desk: Manager, order_id: UUID, reason: Text = "", edit_id: Annotated[UUID | None, Form()] = None
+    desk: Manager, order_id: UUID, reason: Reason = "", edit_id: Annotated[UUID | None, Form()] = None
 ) -> Response:
     """What is due after an edit is forgiven."""
     path = f"/orders/{order_id}"

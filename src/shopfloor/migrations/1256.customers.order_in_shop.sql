@@ -1,0 +1,3 @@
+-- An order is named together with its shop.
+ALTER TABLE customers.order_of ADD CONSTRAINT order_of_order_in_shop
+    FOREIGN KEY (shop_id, order_id) REFERENCES orders.orders (shop_id, id) NOT VALID;

@@ -461,3 +461,34 @@ async def test_what_a_show_only_code_takes_off_is_shown_and_charged_from_either_
 
     assert order.total_minor == shown == 3 * PRICE - 1_000 + SHIPPING
     assert order.show_id == market.show_id
+
+
+async def test_a_basket_is_one_contact_to_the_limits_on_what_is_unpaid(make_market: MakeMarket) -> None:
+    """Three for each buyer: one is ordered unpaid, and a basket of two and one under the same number would be four; each
+    of its purchases by itself would not.
+    """
+    market = await make_market(limit_per_buyer=3)
+    await market.order()
+    first, buyer = await market.hold(quantity=2)
+    second, _ = await market.hold(buyer=buyer)
+    with pytest.raises(refusals.ContactLimit) as refused:
+        await market.complete(first, buyer, also=[second])
+    assert (refused.value.facts["limit"], refused.value.facts["already"], refused.value.facts["wanted"]) == (
+        3,
+        1,
+        3,
+    )
+    assert [await market.hold_state(each) for each in (first, second)] == [stock.HoldState.HELD] * 2
+    assert (await market.complete(first, buyer)).goods_minor == 2 * PRICE
+
+
+async def test_two_pages_of_one_basket_opened_at_once_do_not_wait_for_each_other(
+    make_market: MakeMarket,
+) -> None:
+    """From either purchase, twenty times: each names the other first."""
+    market = await make_market(100)
+    for _ in range(20):
+        first, buyer = await market.hold()
+        second, _ = await market.hold(buyer=buyer, variant=1)
+        seen = await asyncio.gather(look(market, first, buyer), look(market, second, buyer))
+        assert [{line.id for line in each.lines} for each in seen] == [{first, second}] * 2

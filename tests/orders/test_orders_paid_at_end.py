@@ -293,3 +293,49 @@ async def test_the_link_pays_in_whichever_browser_it_is_opened(market: Market) -
     assert {line.id for line in seen.lines} == {each.id for each in holds}
     assert (order.buyer, order.goods_minor) == (other, 2 * PRICE)
     await market.assert_sound()
+
+
+async def test_the_merchant_sees_who_has_not_paid_and_how_to_reach_them(market: Market) -> None:
+    """An account in two browsers is one customer; who is known by a browser alone is counted too."""
+    phone, desk, ordered, nameless = uuid4(), uuid4(), await known(market), await known(market)
+    async with market.db.transaction() as tx:
+        for browser in (phone, desk):
+            opened = await customers.signing_in.sign_in(
+                tx, shop_id=market.shop_id, contact="ann@example.com", shopper=browser
+            )
+    await market.complete((await buy(market, ordered)).id, ordered)
+    for buyer, units, variant in ((phone, 1, 0), (desk, 1, 1), (ordered, 3, 0), (nameless, 1, 0)):
+        await buy(market, buyer, units=units, variant=variant)
+    async with market.db.transaction() as tx:
+        show = await live.show(tx, shop_id=market.shop_id, show_id=market.show_id)
+        found = await customers.baskets.unpaid(tx, shop_id=market.shop_id, show=show)
+
+    assert [
+        (
+            each.contact and (each.contact.name, each.contact.email, each.contact.phone),
+            each.units,
+            each.amount_minor,
+        )
+        for each in found
+    ] == [
+        (("Lin Mei", "mei@example.com", "+86 139 1234 5678"), 3, 3 * PRICE),
+        (("", "ann@example.com", ""), 2, 2 * PRICE),
+        (None, 1, PRICE),
+    ]
+    assert found[1].contact is not None
+    assert found[1].contact.customer_id == opened.customer.id
+
+
+async def test_the_ceiling_is_that_of_the_account_on_all_its_devices(market: Market) -> None:
+    phone, desk = uuid4(), uuid4()
+    async with market.db.transaction() as tx:
+        for browser in (phone, desk):
+            await customers.signing_in.sign_in(
+                tx, shop_id=market.shop_id, contact="ann@example.com", shopper=browser
+            )
+    kept = [await buy(market, phone, units=2), await buy(market, desk)]
+    late = [await buy(market, desk), await buy(market, phone)]
+
+    assert {each.expires_at for each in kept} == {kept[0].expires_at}
+    assert all(each.expires_at < kept[0].expires_at - timedelta(hours=11) for each in late)
+    await market.assert_sound()

@@ -1,4 +1,4 @@
-"""Whoever starts a payment, reads that it was paid, takes what is reserved, or refunds it is killed where each of its transactions begins and ends.
+"""Whoever starts a payment, reads that it was paid, takes what is reserved or lets go of it, or refunds it is killed where each of its transactions begins and ends.
 
 What is said in between is rolled back together, so it makes no other case: killed where it begins, nothing of it was
 done; where it ends, the COMMIT still arrives and all of it was.
@@ -66,6 +66,7 @@ class Counter(Bank):
             book.execute(
                 "CREATE TABLE IF NOT EXISTS reserved (attempt TEXT PRIMARY KEY, minor INTEGER, currency TEXT)"
             )
+            book.execute("CREATE TABLE IF NOT EXISTS voided (attempt TEXT)")
 
     def _die(self, when: str) -> None:
         if self._when == when:
@@ -92,8 +93,25 @@ class Counter(Bank):
                 row = book.execute(
                     "SELECT minor, currency FROM reserved WHERE attempt = ?", (str(attempt.id),)
                 ).fetchone()
+                let_go = book.execute("SELECT 1 FROM voided WHERE attempt = ?", (str(attempt.id),)).fetchone()
+            if let_go is not None:
+                return Closed("voided")
             return None if row is None else Authorised(str(attempt.id), Money(*row), now() + _WEEK)
         return found
+
+    @override
+    async def void(self, attempt: Attempt) -> Outcome:
+        self._die("before")
+        with self._book() as book:
+            book.execute("INSERT INTO voided VALUES (?)", (str(attempt.id),))
+        self._die("after")
+        return Closed("voided")
+
+    def let_go(self) -> int:
+        """How many attempts; asked again is once."""
+        with self._book() as book:
+            [(number,)] = book.execute("SELECT count(DISTINCT attempt) FROM voided").fetchall()
+        return number
 
     @override
     async def capture(self, attempt: Attempt, *, capture_id: UUID, amount: Money) -> Outcome:
@@ -159,7 +177,7 @@ def providers_of(job: Job, bank: Counter) -> payment_providers.Providers:
 
 
 async def begin(db: Database, job: Job, bank: Counter) -> payments.Payment:
-    later = _WEEK if job.kind == "capture" else None
+    later = _WEEK if job.kind in RESERVED else None
     way = Way(job.connection_id, "bank", "card", "", is_test=False, authorise=later)
     return await orders.paying.begin(
         db, providers_of(job, bank), shop_id=job.shop_id, order_id=job.order_id, way=way, return_url="x"
@@ -182,6 +200,17 @@ async def capture(db: Database, job: Job, bank: Counter) -> None:
     await orders.capturing.send_due(db, providers_of(job, bank))
 
 
+async def void(db: Database, job: Job, bank: Counter) -> None:
+    """The order is cancelled before it has left: decided in that transaction, then let go."""
+    async with db.transaction() as tx:
+        found = (await orders.order(tx, shop_id=job.shop_id, order_id=job.order_id)).order
+        if found.cancelled_at is None:
+            await orders.cancel(
+                tx, shop_id=job.shop_id, order_id=job.order_id, by=orders.Party.MERCHANT, actor="person:1"
+            )
+    await orders.capturing.send_due(db, providers_of(job, bank))
+
+
 async def refund(db: Database, job: Job, bank: Counter) -> None:
     """As the console does: decided in one transaction, then sent."""
     async with db.transaction() as tx:
@@ -200,7 +229,9 @@ WORK: dict[str, Callable[[Database, Job, Counter], Awaitable[object]]] = {
     "hear": hear,
     "capture": capture,
     "refund": refund,
+    "void": void,
 }
+RESERVED = frozenset({"capture", "void"})
 
 
 def working(dsn: str, job: Job, bank: Counter) -> None:
@@ -257,7 +288,7 @@ async def prepared(market: Market, kind: str, bank: Counter) -> Job:
     if kind == "begin":
         return job
     payment = await begin(market.db, job, bank)
-    if kind == "capture":
+    if kind in RESERVED:
         bank.reserves()
     else:
         bank.pays()
@@ -284,7 +315,7 @@ async def finished(market: Market, job: Job, bank: Counter) -> None:
         payment = await begin(market.db, job, bank)
         bank.pays()
         await orders.paying.look(market.db, providers_of(job, bank), payment=payment)
-    elif job.kind in {"hear", "capture"}:
+    elif job.kind in {"hear", *RESERVED}:
         await WORK[job.kind](market.db, job, bank)
     else:
 
@@ -301,13 +332,18 @@ async def check(market: Market, job: Job, bank: Counter) -> None:
         order = (await orders.order(tx, shop_id=job.shop_id, order_id=job.order_id)).order
         waiting = await tx.value("SELECT count(*) FROM payments.inbox WHERE done_at IS NULL")
     back = PRICE if job.kind == "refund" else 0
-    assert (bank.asked(), bank.taken(), waiting) == (1, [PRICE], 0)
-    assert bank.sent_back() == ([PRICE] if back else [])
-    assert (order.charged_minor, order.refund_granted_minor, order.refunded_minor) == (PRICE, back, back)
-    assert order.status is (Status.SHIPPED if job.kind == "capture" else Status.PAID)
+    taken = 0 if job.kind == "void" else PRICE
+    assert (bank.asked(), bank.taken(), waiting) == (1, [taken] if taken else [], 0)
+    assert (bank.sent_back(), bank.let_go()) == ([PRICE] if back else [], int(job.kind == "void"))
+    assert (order.charged_minor, order.refund_granted_minor, order.refunded_minor) == (taken, back, back)
+    expected = {"capture": Status.SHIPPED, "void": Status.CANCELLED}
+    assert order.status is expected.get(job.kind, Status.PAID)
     assert order.authorised_minor == 0
+    if job.kind in RESERVED:
+        async with market.db.transaction() as tx:
+            assert await payments.authorisations.live(tx, subject_id=job.order_id) == []
     for name, times in (
-        ("orders.order_paid", 1),
+        ("orders.order_paid", taken // PRICE),
         ("orders.order_refunded", back // PRICE),
         ("orders.refund_paid", back // PRICE),
     ):

@@ -81,6 +81,58 @@ async def test_the_ceiling_holds_within_one_batch_too(evening: Evening) -> None:
     await evening.sound()
 
 
+@pytest.fixture
+async def family(evening: Evening) -> tuple[UUID, UUID]:
+    """Two browsers of one account."""
+    account, phone, desk = uuid4(), uuid4(), uuid4()
+    async with evening.ledger.db.transaction() as tx:
+        for buyer in (phone, desk):
+            await stock.paid(tx, shop_id=SHOP, hold_ids=[], buyers=[buyer], account=account)
+        # An order that is paid says nothing of the account.
+        await stock.paid(tx, shop_id=SHOP, hold_ids=[], buyers=[desk])
+    return phone, desk
+
+
+async def test_the_ceiling_is_one_for_all_browsers_of_an_account(
+    evening: Evening, family: tuple[UUID, UUID]
+) -> None:
+    phone, desk = family
+    assert await evening.buy(evening.want(3, buyer=phone)) == [True]
+    assert await evening.buy(evening.want(2, buyer=desk)) == [False]
+    # Five are held by now; somebody else's ceiling is untouched.
+    assert await evening.buy(evening.want(1, buyer=phone), evening.want(4)) == [False, True]
+    await evening.sound()
+
+
+async def test_the_ceiling_of_an_account_holds_within_one_batch(
+    evening: Evening, family: tuple[UUID, UUID]
+) -> None:
+    wishes = [evening.want(1, buyer=family[number % 2]) for number in range(6)]
+    assert await evening.buy(*wishes) == [True] * 4 + [False] * 2
+
+
+async def test_decided_ahead_the_ceiling_is_that_of_the_account(
+    evening: Evening, family: tuple[UUID, UUID]
+) -> None:
+    phone, desk = family
+    memory = Speculation()
+    async with evening.ledger.db.transaction() as tx:
+        await stock.reserve(tx, [evening.want(buyer=uuid4())], speculation=memory)
+
+    answers = await carried_out(
+        evening, memory.plan([evening.want(2, buyer=phone), evening.want(2, buyer=desk)], now=monotonic())
+    )
+    assert [kept(answer) for answer in answers] == [True, True]
+    for over in ([evening.want(1, buyer=phone)], [evening.want(1, buyer=desk)]):
+        with pytest.raises(Exception, match="expect"):
+            await carried_out(evening, memory.plan(over, now=monotonic()))
+    # Somebody else signs in with one of them: they are two customers.
+    async with evening.ledger.db.transaction() as tx:
+        await stock.paid(tx, shop_id=SHOP, hold_ids=[], buyers=[desk], account=uuid4())
+    answers = await carried_out(evening, memory.plan([evening.want(2, buyer=desk)], now=monotonic()))
+    assert [kept(answer) for answer in answers] == [True]
+
+
 async def test_what_was_ordered_leaves_room(evening: Evening) -> None:
     first = evening.want(4)
     await evening.buy(first)

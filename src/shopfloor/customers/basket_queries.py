@@ -10,11 +10,13 @@ from shopfloor.kernel.records import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """Whom a browser is."""
+    """Whom a browser is.  `customer_id`: the account it is signed in to."""
 
     buyer: UUID
+    customer_id: UUID | None
     name: str
     email: str
+    phone: str
     locale: str
 
 
@@ -23,22 +25,23 @@ async def contacts(tx: Tx, *, shop_id: int, buyers: Sequence[UUID]) -> list[Cont
     return await tx.every(
         Contact,
         """
-        SELECT b.buyer, coalesce(c.name, o.contact_name, '') AS name,
-               coalesce(nullif(c.email, ''), o.contact_email, '') AS email, coalesce(c.locale, o.locale, '') AS locale
+        SELECT b.buyer, c.id AS customer_id, coalesce(nullif(c.name, ''), o.contact_name, '') AS name,
+               coalesce(nullif(c.email, ''), o.contact_email, '') AS email,
+               coalesce(nullif(c.phone, ''), o.contact_phone, '') AS phone, coalesce(c.locale, o.locale, '') AS locale
           FROM unnest(%(buyers)s::uuid[]) AS b (buyer)
           LEFT JOIN LATERAL (
-                SELECT c.name, c.email, c.locale
+                SELECT c.id, c.name, c.email, coalesce(nullif(c.proven_phone, ''), c.phone) AS phone, c.locale
                   FROM customers.session s
                   JOIN customers.customer c ON c.shop_id = s.shop_id AND c.id = s.customer_id
                  WHERE s.shop_id = %(shop_id)s AND s.shopper = b.buyer AND s.expires_at > now()
                  ORDER BY s.seen_at DESC LIMIT 1) AS c ON true
           LEFT JOIN LATERAL (
-                SELECT o.contact_name, o.contact_email, o.locale
+                SELECT o.contact_name, o.contact_email, o.contact_phone, o.locale
                   FROM orders.v_of_customer o
                  WHERE o.shop_id = %(shop_id)s AND o.buyer = b.buyer AND o.contact_name <> ''
                    AND NOT EXISTS (SELECT FROM orders.v_erasing e WHERE e.shop_id = o.shop_id AND e.order_id = o.id)
-                 ORDER BY o.placed_at DESC LIMIT 1) AS o ON c.email IS NULL
-         WHERE c.email IS NOT NULL OR o.contact_name IS NOT NULL
+                 ORDER BY o.placed_at DESC LIMIT 1) AS o ON c.id IS NULL
+         WHERE c.id IS NOT NULL OR o.contact_name IS NOT NULL
         """,
         shop_id=shop_id,
         buyers=list(buyers),

@@ -1,12 +1,56 @@
-"""Who has something to pay after a show is told, with a link that leads to it from any browser."""
+"""Who has something to pay after a show: shown to the merchant, and told, with a link that leads to it from any browser."""
 
 import secrets
+from datetime import datetime
 from uuid import UUID, uuid5
 
 from shopfloor import accounts, live, notifications, stock
 from shopfloor.customers import basket_queries
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import now
+
+
+@dataclass(frozen=True, slots=True)
+class Unpaid:
+    """What one customer, in all browsers of an account, keeps of a show without having paid.  Without a contact: somebody
+    who has paid here before and is known by nothing else.
+    """
+
+    contact: basket_queries.Contact | None
+    holds: list[stock.Hold]
+
+    @property
+    def units(self) -> int:
+        return sum(part.quantity for each in self.holds for part in each.parts)
+
+    @property
+    def amount_minor(self) -> int:
+        return sum(part.quantity * part.unit_price for each in self.holds for part in each.parts)
+
+    @property
+    def since(self) -> datetime:
+        return min(each.granted_at for each in self.holds)
+
+
+async def unpaid(tx: Tx, *, shop_id: int, show: live.Show) -> list[Unpaid]:
+    """Who keeps what of a show that is paid at the end, the largest amount first.  Empty when its time is over."""
+    until = show.kept_until
+    if until is None or until <= now():
+        return []
+    held = [
+        each
+        for each in await stock.held_by(tx, shop_id=shop_id, buyer=None, pool_id=show.pool_id)
+        if each.expires_at >= until
+    ]
+    known = await basket_queries.contacts(tx, shop_id=shop_id, buyers=sorted({each.buyer for each in held}))
+    contact_of = {each.buyer: each for each in known}
+    holds: dict[UUID, list[stock.Hold]] = {}
+    for each in held:
+        contact = contact_of.get(each.buyer)
+        holds.setdefault((contact and contact.customer_id) or each.buyer, []).append(each)
+    found = [Unpaid(contact_of.get(theirs[0].buyer), theirs) for theirs in holds.values()]
+    return sorted(found, key=lambda each: (-each.amount_minor, each.since))
 
 
 async def remind(tx: Tx, *, shop_id: int, show_id: int) -> int:

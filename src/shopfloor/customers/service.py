@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
-from shopfloor import accounts, notifications, orders
+from shopfloor import accounts, notifications, orders, stock
 from shopfloor.accounts import Actor, NotAllowed, Permission
 from shopfloor.customers import account_queries, order_queries, queries, signing_in_queries
 from shopfloor.customers.models import (
@@ -212,6 +212,9 @@ async def forget(tx: Tx, *, customer: Customer, actor: Actor | None = None) -> E
     if customer.proven_phone:
         await notifications.Sms.forget_number(tx, shop_id=shop_id, phone=customer.proven_phone)
         await signing_in_queries.forget_codes_to(tx, shop_id=shop_id, email=customer.proven_phone)
+    for browser in browsers:
+        # Nothing says any longer that they are one customer's.
+        await stock.paid(tx, shop_id=shop_id, hold_ids=[], buyers=[browser], account=new_id())
     await queries.delete_customer(tx, shop_id=shop_id, customer_id=customer.id)
     return Erased(erasure.erased, erasure.waiting)
 

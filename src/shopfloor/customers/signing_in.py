@@ -218,7 +218,7 @@ async def sign_in(
         lasts=SESSION_LASTS,
     )
     await signing_in_queries.insert_browser(tx, shop_id=shop_id, customer_id=customer.id, shopper=shopper)
-    await stock.paid(tx, shop_id=shop_id, hold_ids=[], buyers=[shopper])
+    await stock.paid(tx, shop_id=shop_id, hold_ids=[], buyers=[shopper], account=customer.id)
     return Opened(token, customer)
 
 
@@ -236,7 +236,7 @@ async def signed_in(tx: Tx, *, shop_id: int, token: str | None, shopper: UUID) -
         await signing_in_queries.insert_browser(
             tx, shop_id=shop_id, customer_id=row.customer_id, shopper=shopper
         )
-        await stock.paid(tx, shop_id=shop_id, hold_ids=[], buyers=[shopper])
+        await stock.paid(tx, shop_id=shop_id, hold_ids=[], buyers=[shopper], account=row.customer_id)
     return await queries.customer(tx, shop_id=shop_id, customer_id=row.customer_id)
 
 

@@ -266,10 +266,22 @@ class Merchant:
         saved = await self.http.post(f"{desk}/account", data={"provider": "test", "mode": "test"})
         if saved.status_code != 303:
             raise Trouble(f"test payments: {saved.status_code} {saved.text[:300]}")
-        found = re.search(rf"{desk}/account/(\d+)/switch", (await self.http.get(desk)).text)
+        await self.http.post(f"{await self._test_account()}/switch", data={"on": "yes"})
+
+    async def _test_account(self) -> str:
+        desk = f"/console/{self.slug}/payments"
+        found = re.search(rf"({desk}/account/\d+)/switch", (await self.http.get(desk)).text)
         if found is None:
             raise Trouble("test payments: the account is not there")
-        await self.http.post(found[0], data={"on": "yes"})
+        return found[1]
+
+    async def charge_later(self, *, later: bool) -> None:
+        """Whether cards of the orders to come are charged when their goods leave; by the form of the console."""
+        done = await self.http.post(
+            f"{await self._test_account()}/capture", data={"later": "yes" if later else ""}
+        )
+        if done.status_code != 303:
+            raise Trouble(f"charging later: {done.status_code} {done.text[:300]}")
 
     async def let_pay(self, *, at_end: bool) -> None:
         """When buyers the shop knows pay for what they buy in a show, for those to come."""
@@ -302,6 +314,39 @@ class Merchant:
             )  # fmt: skip
 
     # After the show
+
+    async def ship_reserved(self, show_id: int) -> dict[str, Any] | None:
+        """One order whose money is reserved on a card leaves, and is charged: the order, or None where there is none."""
+        for row in await self.shop("GET", f"/orders?payment_status=authorised&show_id={show_id}&limit=20"):
+            if row["fulfilment_status"] != "ready":
+                continue
+            await self.shop("POST", f"/orders/{row['id']}/ship", json={"tracking": f"SF{row['number']:010}"})
+            end = time.monotonic() + 60
+            while time.monotonic() < end:
+                view: dict[str, Any] = await self.shop("GET", f"/orders/{row['id']}")
+                if view["order"]["payment_status"] == "paid":
+                    return view
+                await asyncio.sleep(0.5)
+            raise Trouble(f"order #{row['number']} was shipped and its card was not charged")
+        return None
+
+    async def edit_one(self, show_id: int) -> dict[str, Any] | None:
+        """A buyer wrote that one unit less is enough: the edit, or None where nobody bought two of anything."""
+        for row in await self.shop("GET", f"/orders?status=paid&show_id={show_id}&limit=50"):
+            if row["fulfilment_status"] != "ready":
+                continue
+            view = await self.shop("GET", f"/orders/{row['id']}")
+            line = next(
+                (one for one in view["lines"] if one["quantity"] > 1 and one["bundle_id"] is None), None
+            )
+            if line is None:
+                continue
+            change = {"lines": [{"line_id": line["id"], "quantity": line["quantity"] - 1}]}
+            told = await self.shop("POST", f"/orders/{row['id']}/edits/preview", json=change)
+            more = {"version": told["version"], "reason": "One less, as she wrote", "tell": True}
+            made: dict[str, Any] = await self.shop("POST", f"/orders/{row['id']}/edits", json=change | more)
+            return made | {"order_number": row["number"]}
+        return None
 
     async def send_parcels(self, show_id: int, most: int = 12) -> list[dict[str, Any]]:
         """What is paid and on the shelf leaves, and arrives; returns those orders with their lines."""

@@ -168,6 +168,7 @@ async def _run(
                 shoppers=shoppers,
                 seed=seed,
             )
+            await before_they_leave(stage, first)
             await parcels_there_and_back(stage, first)
             promised = await from_demand_to_supply(stage, first)
             if promised:
@@ -326,7 +327,10 @@ async def play(
     buying = None if regular is None else asyncio.create_task(buy_signed_in(stage, regular, show))
     try:
         await asyncio.sleep(2)
-        for handle, length in script:
+        for place, (handle, length) in enumerate(script):
+            # Cards of the second half of a show are charged when the goods leave.
+            if 2 * place == len(script):
+                await stage.merchant.charge_later(later=True)
             await film.point_at(handle)
             await show.feature(handle)
             await asyncio.sleep(length)
@@ -342,6 +346,7 @@ async def play(
     if buying is not None:
         await buying
     await show.end()
+    await stage.merchant.charge_later(later=False)
     stage.say("the show is over")
     if regular is not None:
         await pay_at_the_end(stage, regular)
@@ -408,6 +413,22 @@ async def say_progress(stage: Stage, show: Show, handle: str) -> None:
 
 # What comes back of the parcels of the first show: why, and in which condition.
 COMES_BACK: Final = (("too_small", "sellable"), ("changed_mind", "sellable"), ("defective", "damaged"))
+
+
+async def before_they_leave(stage: Stage, show: Show) -> None:
+    """One order is edited, and one whose money is reserved is charged as it leaves."""
+    made = await stage.merchant.edit_one(show.id)
+    if made is not None:
+        stage.say(
+            f"order #{made['order_number']} was edited: ¥{made['refund_minor'] / 100:,.2f} go back "
+            f"({stage.address}/console/{stage.merchant.slug}/orders/{made['order_id']})"
+        )
+    charged = await stage.merchant.ship_reserved(show.id)
+    stage.say(
+        "no card had money reserved"
+        if charged is None
+        else f"order #{charged['order']['number']} left, and its card was charged ¥{charged['order']['charged_minor'] / 100:,.2f}"
+    )
 
 
 async def parcels_there_and_back(stage: Stage, show: Show) -> None:

@@ -72,3 +72,11 @@ async def join(
         bundles=Jsonb(list(bundles)),
         page=Jsonb(dict(page)),
     )
+
+
+async def known(tx: Tx, *, ids: Sequence[UUID]) -> set[UUID]:
+    """Those of these purchases whose pages have been looked at."""
+    cursor = await tx.connection.execute(
+        "SELECT id FROM orders.checkout WHERE id = ANY(%(ids)s::uuid[])", {"ids": list(ids)}
+    )
+    return {row[0] for row in await cursor.fetchall()}

@@ -5,10 +5,11 @@ page showed, and ordering makes one of them.  The first, or the first of a show,
 the others lead to it: a form that is sent again from any of them finds the same order.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
 
@@ -95,15 +96,53 @@ async def begin(
     if hold is None and (row is None or row.held):
         hold = await _hold(tx, shop_id=shop_id, hold_id=hold_id)
     if row is None:
-        fresh = await (from_intent(tx, hold_id=hold_id) if hold is None else from_hold(tx, hold))
+        fresh = await _fresh(tx, hold_id, hold)
         if fresh is None or not is_of(fresh, shop_id, shopper, others):
             raise CheckoutNotFound(hold_id=str(hold_id))
-        page = await page_texts.put_away(tx, shop_id=shop_id, page=fresh.page)
-        await checkout_queries.insert_checkout(tx, replace(fresh, page=page))
+        await _keep(tx, shop_id, [fresh])
         row = await checkout_queries.checkout(tx, id=hold_id)
     if row is None or not is_of(row, shop_id, shopper, others):
         raise CheckoutNotFound(hold_id=str(hold_id))
     return Begun(row, hold)
+
+
+async def _fresh(tx: Tx, hold_id: UUID, hold: stock.Hold | None) -> CheckoutRow | None:
+    return await (from_intent(tx, hold_id=hold_id) if hold is None else from_hold(tx, hold))
+
+
+async def _keep(tx: Tx, shop_id: int, rows: Sequence[CheckoutRow]) -> None:
+    """What was seen of purchases is written down, in the order of texts and ids: two pages of one shopper open at once
+    and name the same purchases in another order.
+    """
+    rows = sorted(rows, key=lambda each: each.id)
+    pages = await page_texts.put_away(tx, shop_id=shop_id, pages=[each.page for each in rows])
+    for row, page in zip(rows, pages, strict=True):
+        await checkout_queries.insert_checkout(tx, replace(row, page=page))
+
+
+async def _begin_all(
+    tx: Tx,
+    *,
+    shop_id: int,
+    hold_ids: Iterable[UUID],
+    shopper: UUID,
+    others: Sequence[UUID],
+    known: Mapping[UUID, stock.Hold] = MappingProxyType({}),
+) -> None:
+    """Those of these purchases that nobody has looked at; `begin` reads them then, and refuses what is another's."""
+    wanted = list(dict.fromkeys(hold_ids))
+    if len(wanted) < 2:
+        return
+    seen = await basket_queries.known(tx, ids=wanted)
+    fresh: list[CheckoutRow] = []
+    for each in wanted:
+        if each in seen:
+            continue
+        hold = known.get(each) or await _hold(tx, shop_id=shop_id, hold_id=each)
+        row = await _fresh(tx, each, hold)
+        if row is not None and is_of(row, shop_id, shopper, others):
+            fresh.append(row)
+    await _keep(tx, shop_id, fresh)
 
 
 async def _hold(tx: Tx, *, shop_id: int, hold_id: UUID) -> stock.Hold | None:
@@ -142,6 +181,14 @@ async def look(
             )
             holds = {each.id: each for each in [*held, hold]}
         also = list(holds)
+    await _begin_all(
+        tx,
+        shop_id=shop_id,
+        hold_ids=[hold_id, *[each for each in also if each != hold_id][: MOST - 1]],
+        shopper=shopper,
+        others=others,
+        known=holds,
+    )
     begun_by = partial(begin, tx, shop_id=shop_id, shopper=shopper, others=others)
     first = await begun_by(hold_id=hold_id, known=holds.get(hold_id))
     known = {first.row.id: first}
@@ -217,6 +264,7 @@ async def adopt(
     ordered stays as it is.  Raises CheckoutNotFound.
     """
     wanted: list[UUID] = []
+    await _begin_all(tx, shop_id=shop_id, hold_ids=hold_ids, shopper=shopper, others=others)
     for each in hold_ids:
         begun = await begin(tx, shop_id=shop_id, hold_id=each, shopper=shopper, others=others)
         if begun.row.buyer != shopper:
@@ -247,6 +295,7 @@ async def gather(
     wanted = list(dict.fromkeys(hold_ids))
     if len(wanted) > MOST:
         raise BasketChanged(most=MOST)
+    await _begin_all(tx, shop_id=shop_id, hold_ids=wanted, shopper=shopper, others=others)
     for each in wanted:
         await begin(tx, shop_id=shop_id, hold_id=each, shopper=shopper, others=others)
     rows = await basket_queries.lock_with_roots(tx, ids=wanted)

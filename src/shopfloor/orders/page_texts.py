@@ -5,7 +5,7 @@ have their products in themselves, and are read as they are.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -18,12 +18,15 @@ def content_hash(product: Mapping[str, Any]) -> str:
     return hashlib.sha256(msgspec.json.encode(product, order="deterministic")).hexdigest()
 
 
-async def put_away(tx: Tx, *, shop_id: int, page: Mapping[str, Any]) -> dict[str, Any]:
-    """The page as it is stored."""
-    texts = {content_hash(product): product for product in page.get("products", ())}
-    await checkout_queries.insert_page_texts(tx, shop_id=shop_id, texts=texts)
-    rest = {name: value for name, value in page.items() if name != "products"}
-    return {**rest, "product_hashes": list(texts)}
+async def put_away(tx: Tx, *, shop_id: int, pages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Pages as they are stored."""
+    texts = [{content_hash(product): product for product in page.get("products", ())} for page in pages]
+    together = {digest: product for each in texts for digest, product in each.items()}
+    await checkout_queries.insert_page_texts(tx, shop_id=shop_id, texts=together)
+    return [
+        {**{name: value for name, value in page.items() if name != "products"}, "product_hashes": list(each)}
+        for page, each in zip(pages, texts, strict=True)
+    ]
 
 
 async def take_out(tx: Tx, *, shop_id: int, page: Mapping[str, Any]) -> dict[str, Any]:

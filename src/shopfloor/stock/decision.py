@@ -154,7 +154,7 @@ def _look(batch: _Batch, request: Request, network: int) -> _Look | None:
         return None
     if limited(request):
         buyer = request.buyer.int
-        if buyer in batch.mine or buyer in batch.bought:
+        if buyer in batch.mine or buyer in batch.bought or buyer in batch.shares.one_account:
             return None
     line = request.lines[0]
     return (
@@ -312,13 +312,14 @@ def _grant(
 
 
 def _keeps(batch: _Batch, request: Request, wanted: Sequence[Wanted]) -> bool:
-    """Whether it is paid at the end: by a buyer the shop knows, within the ceiling."""
+    """Whether it is paid at the end: by a buyer the shop knows, within the ceiling of whose account it is."""
     buyer = request.buyer.int
-    return (
-        request.network is not None
-        and buyer in batch.shares.proven
-        and may_keep(request, wanted, batch.bought.get(buyer, ()), batch.mine.get(buyer, ()), batch.gone)
-    )
+    if request.network is None or buyer not in batch.shares.proven:
+        return False
+    everywhere = (buyer, *batch.shares.one_account.get(buyer, ()))
+    stored = [row for each in everywhere for row in batch.bought.get(each, ())]
+    mine = [units for each in everywhere for units in batch.mine.get(each, ())]
+    return may_keep(request, wanted, stored, mine, batch.gone)
 
 
 def _replace(batch: _Batch, number: int, request: Request, wanted: Sequence[Wanted]) -> bool:

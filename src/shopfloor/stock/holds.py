@@ -204,14 +204,17 @@ async def _rehold(
     return Refused(hold_id, answer.code, answer.facts) if isinstance(answer, Refused) else answer
 
 
-async def paid(tx: Tx, *, shop_id: int, hold_ids: Sequence[UUID], buyers: Sequence[UUID]) -> None:
+async def paid(
+    tx: Tx, *, shop_id: int, hold_ids: Sequence[UUID], buyers: Sequence[UUID], account: UUID | None = None
+) -> None:
     """These units are paid for, and the shares of networks do not bind these buyers any longer.  Once or often.
 
-    Without holds: nothing was paid, but the buyers have proved a contact, which is as good.
+    Without holds: nothing was paid, but the buyers have proved a contact, which is as good.  `account`: whose buyers
+    that makes them; what those of one account keep unpaid is counted together.
     """
     if hold_ids:
         await network_queries.forget_networks(tx, shop_id=shop_id, hold_ids=hold_ids)
-    await network_queries.insert_proven(tx, shop_id=shop_id, buyers=buyers)
+    await network_queries.insert_proven(tx, shop_id=shop_id, buyers=buyers, account=account)
 
 
 async def has_paid(tx: Tx, *, shop_id: int, buyer: UUID) -> bool:

@@ -110,6 +110,27 @@ async def proven(tx: Tx, *, shop_ids: Sequence[int], buyers: UuidArray) -> Async
     )
 
 
+async def of_one_account(
+    tx: Tx, *, shop_ids: Sequence[int], buyers: UuidArray
+) -> AsyncCursor[tuple[UUID, UUID]]:
+    """Each of these buyers with each other buyer of the same account."""
+
+    def make(buyer: UUID, other: UUID) -> tuple[UUID, UUID]:
+        return buyer, other
+
+    return await ask(
+        tx,
+        make,
+        """
+        SELECT p.buyer, o.buyer
+          FROM stock.proven AS p
+          JOIN stock.proven AS o ON o.shop_id = p.shop_id AND o.account = p.account AND o.buyer <> p.buyer
+         WHERE p.shop_id = ANY(%(shop_ids)s::bigint[]) AND p.buyer = ANY(%(buyers)s::uuid[]) AND p.account IS NOT NULL
+        """,
+        {"shop_ids": list(shop_ids), "buyers": buyers},
+    )
+
+
 async def lock_own(tx: Tx, *, pool_ids: Sequence[int], buyers: UuidArray) -> AsyncCursor[Row]:
     """Holds of these buyers that may give way: those nobody is working on just now."""
     return await ask(
@@ -153,7 +174,7 @@ async def expect_within_bounds(
     keep_most: int | None,
 ) -> AsyncCursor[list[UUID]]:
     """That a whole batch stays within all limits and shares (and, with `keep_most`, what those who have paid here hold
-    in the pool within that), or the statement fails with a SerializationFailure.
+    in the pool within that, all browsers of one account together), or the statement fails with a SerializationFailure.
     Returns those of its buyers who have paid in this shop: no share binds them.
 
     To be asked after `lock_limits` and `lock_levels` have been waited for: it must see what whoever had those locks
@@ -186,8 +207,17 @@ async def expect_within_bounds(
                AND h.state IN ('held', 'allocated', 'shipped')
              GROUP BY h.buyer, h.offer_id, h.show_id, h.variant_id
         ), payers AS MATERIALIZED (
-            SELECT p.buyer FROM stock.proven AS p
+            SELECT p.buyer, p.account FROM stock.proven AS p
              WHERE p.shop_id = %(shop_id)s::bigint AND p.buyer = ANY(%(buyers)s::uuid[])
+        ), elsewhere AS MATERIALIZED (
+            SELECT o.account, sum(h.quantity) AS units
+              FROM stock.proven AS o
+              JOIN stock.hold AS h ON h.limited AND h.buyer = o.buyer AND h.pool_id = %(pool_id)s::bigint
+                                  AND h.state = 'held'
+             WHERE %(keep_most)s::int IS NOT NULL AND o.shop_id = %(shop_id)s::bigint
+               AND o.account = ANY(ARRAY(SELECT account FROM payers WHERE account IS NOT NULL))
+               AND o.buyer <> ALL(%(buyers)s::uuid[])
+             GROUP BY o.account
         ), shelf AS MATERIALIZED (
             SELECT l.variant_id, sum(l.quantity) AS size, sum(greatest(0, l.quantity - l.held - l.allocated)) AS free,
                    greatest(%(fewest)s::bigint, sum(l.quantity) / 10) AS share
@@ -215,11 +245,15 @@ async def expect_within_bounds(
              GROUP BY buyer, variant_id HAVING sum(units) > min(most)
             UNION ALL
             SELECT 1
-              FROM (SELECT buyer, quantity AS units FROM asked WHERE network IS NOT NULL
+              FROM (SELECT coalesce(p.account, p.buyer) AS who, w.units
+                      FROM (SELECT buyer, quantity AS units FROM asked WHERE network IS NOT NULL
+                            UNION ALL
+                            SELECT buyer, held FROM bought) AS w
+                      JOIN payers AS p USING (buyer)
                     UNION ALL
-                    SELECT buyer, held FROM bought) AS w
-             WHERE %(keep_most)s::int IS NOT NULL AND buyer IN (SELECT buyer FROM payers)
-             GROUP BY buyer HAVING sum(units) > %(keep_most)s::int
+                    SELECT account, units FROM elsewhere) AS w
+             WHERE %(keep_most)s::int IS NOT NULL
+             GROUP BY who HAVING sum(units) > %(keep_most)s::int
             UNION ALL
             SELECT 1
               FROM (SELECT network, variant_id, quantity AS units, true AS is_asked

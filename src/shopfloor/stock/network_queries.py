@@ -26,15 +26,20 @@ async def forget_networks(tx: Tx, *, shop_id: int, hold_ids: Sequence[UUID]) -> 
     )
 
 
-async def insert_proven(tx: Tx, *, shop_id: int, buyers: Sequence[UUID]) -> None:
-    """In one order, so that two who prove the same do not wait for each other for ever."""
+async def insert_proven(tx: Tx, *, shop_id: int, buyers: Sequence[UUID], account: UUID | None) -> None:
+    """In one order, so that two who prove the same do not wait for each other for ever.  `account`: whose buyers they are
+    from now on, None for as it was.
+    """
     await tx.run(
         """
-        INSERT INTO stock.proven (shop_id, buyer)
-        SELECT %(shop_id)s, buyer FROM unnest(%(buyers)s::uuid[]) AS b (buyer) ORDER BY buyer ON CONFLICT DO NOTHING
+        INSERT INTO stock.proven AS p (shop_id, buyer, account)
+        SELECT %(shop_id)s, buyer, %(account)s::uuid FROM unnest(%(buyers)s::uuid[]) AS b (buyer) ORDER BY buyer
+        ON CONFLICT (shop_id, buyer) DO UPDATE SET account = excluded.account
+         WHERE excluded.account IS NOT NULL AND p.account IS DISTINCT FROM excluded.account
         """,
         shop_id=shop_id,
         buyers=list(buyers),
+        account=account,
     )
 
 

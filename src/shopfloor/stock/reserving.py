@@ -110,6 +110,7 @@ async def _once(
             bought_rows = await limit_sql.rows_of_buyers(tx, pool_ids=pool_ids, buyers=_buyers(counting))
         unpaid_rows = None
         proven_rows = None
+        account_rows = None
         if networks:
             counted = [request for request in requests if request.network is not None]
             unpaid_rows = await limit_sql.unpaid_of_networks(
@@ -118,6 +119,11 @@ async def _once(
             proven_rows = await limit_sql.proven(
                 tx, shop_ids=sorted({request.shop_id for request in counted}), buyers=_buyers(counted)
             )
+            keeping = [request for request in counted if request.keep_until is not None]
+            if keeping:
+                account_rows = await limit_sql.of_one_account(
+                    tx, shop_ids=sorted({request.shop_id for request in keeping}), buyers=_buyers(keeping)
+                )
         shelves = await levels.fetchall()
         found = await pools.fetchall()
         seen = monotonic()
@@ -131,6 +137,9 @@ async def _once(
     if unpaid_rows is not None and proven_rows is not None:
         proven = {buyer.int for buyer in await proven_rows.fetchall()}
         shares = await _shares(tx, requests, arranged, await unpaid_rows.fetchall(), proven)
+        pairs = [] if account_rows is None else await account_rows.fetchall()
+        if pairs:
+            shares.one_account = await _one_account(tx, pool_ids, pairs, bought)
     shares_at_first = shares.as_before()
     decision = decide(
         requests,
@@ -215,6 +224,20 @@ async def _once(
         lenders_seen=lenders_seen,
     )
     return decision
+
+
+async def _one_account(
+    tx: Tx, pool_ids: Sequence[int], pairs: Sequence[tuple[UUID, UUID]], bought: dict[int, list[Row]]
+) -> dict[int, list[int]]:
+    """By buyer, the others of the same account; what these got is added to `bought`."""
+    found: dict[int, list[int]] = {}
+    for buyer, other in pairs:
+        found.setdefault(buyer.int, []).append(other.int)
+    others = {other for _, other in pairs if other.int not in bought}
+    rows = await limit_sql.rows_of_buyers(tx, pool_ids=pool_ids, buyers=uuids(others))
+    for buyer, theirs in _by_buyer(await rows.fetchall()).items():
+        bought.setdefault(buyer, theirs)
+    return found
 
 
 async def _shares(

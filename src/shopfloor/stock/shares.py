@@ -4,7 +4,7 @@ A share binds only who has never paid in this shop, and only while the offer is 
 unpaid of it, and what is asked for now, come to more than a tenth of it.  Nothing that was granted is taken back.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import field
 from typing import Final
@@ -78,10 +78,13 @@ def _problem(variant_id: int, units: int, unpaid: int, most: int, of: str) -> tu
 
 @dataclass(slots=True)
 class Shares:
-    """The shares that matter to a batch, by pool and variant.  `proven`: buyers whom they do not bind."""
+    """The shares that matter to a batch, by pool and variant.  `proven`: buyers whom they do not bind.  `one_account`: by
+    buyer, the others who are the same customer.
+    """
 
     parts: Mapping[Key, Share] = field(default_factory=dict[Key, Share])
     proven: set[int] = field(default_factory=set[int])
+    one_account: Mapping[int, Sequence[int]] = field(default_factory=dict[int, Sequence[int]])
 
     def binds(self, request: Request) -> bool:
         return request.network is not None and request.buyer.int not in self.proven
@@ -113,7 +116,7 @@ class Shares:
         parts = {key: copy(share) for key, share in self.parts.items()}
         for share in parts.values():
             share.by_network, share.by_buyer = dict(share.by_network), dict(share.by_buyer)
-        return Shares(parts, self.proven)
+        return Shares(parts, self.proven, self.one_account)
 
 
 NO_SHARES: Final = Shares()

@@ -57,6 +57,7 @@ from shopfloor.web.console import (
     suppliers,
     taxes,
     terms,
+    unpaid,
     webhooks,
 )
 from shopfloor.web.console import (
@@ -79,7 +80,7 @@ from shopfloor.web.static import Files, files
 def routers() -> list[APIRouter]:
     """The routes of all pages."""
     desks = [
-        sign_in, account, overview, networks, shows, studio, report, plan, orders, order_edit, customer_desk, fulfilment, returns, invoices, fapiao_desk, product_list,
+        sign_in, account, overview, networks, shows, studio, report, plan, unpaid, orders, order_edit, customer_desk, fulfilment, returns, invoices, fapiao_desk, product_list,
         product_import, products, stock, suppliers, media, discounts, terms,
         taxes, shipping, disputes, payments, members, sms_desk, messages, webhooks,
     ]  # fmt: skip

@@ -1,15 +1,22 @@
 """What customers hold of shows that are paid at the end, and have not paid."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Annotated, Final
 
-from shopfloor import live, stock
+from starlette.responses import Response
+
+from shopfloor import catalog, customers, live, stock
 from shopfloor.accounts import Permission
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
+from shopfloor.kernel.routes import Router
 from shopfloor.kernel.values import Money, now
-from shopfloor.web.console.desk import Desk
+from shopfloor.web.console.desk import Desk, at_page
 
+router = Router(prefix="/console/{shop}", include_in_schema=False)
+
+Viewer = Annotated[Desk, at_page("orders")]
 # Shows are paid within a day of their end: no shop has so many of them.
 ENDED: Final = 200
 
@@ -51,3 +58,42 @@ async def of_shop(tx: Tx, desk: Desk) -> list[Unpaid]:
     shows = await live.shows(tx, shop_id=desk.shop.id, status=live.ShowStatus.LIVE)
     shows += await live.shows(tx, shop_id=desk.shop.id, status=live.ShowStatus.ENDED, limit=ENDED)
     return [unpaid for show in shows if (unpaid := await of_show(tx, desk, show)) is not None]
+
+
+@router.get("/shows/{show_id}/unpaid")
+async def who(desk: Viewer, show_id: int) -> Response:
+    """Who has something to pay, with what, and how they are reached."""
+    async with desk.db.transaction() as tx:
+        show = await live.show(tx, shop_id=desk.shop.id, show_id=show_id)
+        rows = await customers.baskets.unpaid(tx, shop_id=desk.shop.id, show=show)
+        ids = sorted({part.variant_id for row in rows for each in row.holds for part in each.parts})
+        variants = {each.id: each for each in await catalog.variants(tx, shop_id=desk.shop.id, ids=ids)}
+        products = await catalog.products_by_id(
+            tx, shop_id=desk.shop.id, ids=sorted({each.product_id for each in variants.values()})
+        )
+    return desk.page(
+        "unpaid_list.html",
+        active="orders",
+        show=show,
+        rows=[(row, _items(row.holds, variants, products)) for row in rows],
+        until=show.kept_until if show.status == live.ShowStatus.ENDED else None,
+        units=sum(row.units for row in rows),
+        total=Money(sum(row.amount_minor for row in rows), desk.shop.currency),
+        money_of=lambda minor: Money(minor, desk.shop.currency),
+    )
+
+
+def _items(
+    holds: Sequence[stock.Hold],
+    variants: Mapping[int, catalog.Variant],
+    products: Mapping[int, catalog.Product],
+) -> list[tuple[int, str, str]]:
+    """Quantity, title and options, of each variant once."""
+    units: dict[int, int] = {}
+    for part in [part for each in holds for part in each.parts]:
+        units[part.variant_id] = units.get(part.variant_id, 0) + part.quantity
+    return [
+        (quantity, products[variant.product_id].title, " · ".join(variant.options))
+        for variant_id, quantity in units.items()
+        if (variant := variants.get(variant_id)) is not None and variant.product_id in products
+    ]

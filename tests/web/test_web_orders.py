@@ -252,8 +252,8 @@ async def test_an_order_is_edited_after_a_look_at_what_it_comes_to(
     shown = (await stage.client.get(f"/s/harbour/orders/{one}?key={view.order.key}")).text
     assert "129.00" in shown
 
-    endless = await said(client, await client.post(f"{LIST}/{one}/waive", data={"reason": "x" * 501}))
-    assert "Use at most 500 characters for the reason." in endless
+    endless = await client.post(f"{LIST}/{one}/waive", data={"reason": "x" * 501})
+    assert (endless.status_code, "Use at most 500 characters" in endless.text) == (422, True)
     done = await said(client, await client.post(f"{LIST}/{one}/waive", data={"reason": "Our fault"}))
     assert await state(stage, one) == ("paid", "paid")
     assert "Difference waived" in done

@@ -9,7 +9,7 @@ import signal
 
 import click
 
-from shopfloor import notifications
+from shopfloor import mail_signing, notifications
 from shopfloor.kernel import secrets
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.settings import Settings
@@ -48,6 +48,80 @@ def try_out(settings: Settings, address: str) -> None:
     click.echo(f"{'taken' if taken else 'not taken'}: {said}")
     if not taken:
         raise SystemExit(1)
+
+
+@command.command()
+@click.option("--check", is_flag=True, help="Look the records up, and sign from now on if the key is there.")
+@click.option("--sign-anyway", is_flag=True, help="Sign without a look, where this machine cannot ask DNS.")
+@click.option("--stop", is_flag=True, help="Sign no longer.")
+@click.option("--new-key", is_flag=True, help="Another key in place of the one there is.")
+@click.pass_obj
+def dkim(settings: Settings, *, check: bool, sign_anyway: bool, stop: bool, new_key: bool) -> None:
+    """Show the DNS records for mail from SHOPFLOOR_MAIL_FROM, making the key that signs it.
+
+    Mail through SHOPFLOOR_SMTP_URL is signed once the record of the key was found.
+    """
+    server = _server(settings)
+    if server is None or "@" not in server.sender:
+        raise click.ClickException("Set SHOPFLOOR_SMTP_URL and SHOPFLOOR_MAIL_FROM first.")
+    if sign_anyway and stop:
+        raise click.UsageError("Choose --sign-anyway or --stop.")
+    with prepared_database(settings) as dsn:
+        right = asyncio.run(
+            _dkim(
+                settings,
+                dsn,
+                server,
+                check=check,
+                signs=True if sign_anyway else False if stop else None,
+                new_key=new_key,
+            )
+        )
+    if not right:
+        raise SystemExit(1)
+
+
+async def _dkim(
+    settings: Settings,
+    dsn: str,
+    server: notifications.MailServer,
+    *,
+    check: bool,
+    signs: bool | None,
+    new_key: bool,
+) -> bool:
+    """Whether what was asked for is so."""
+    box, own = secrets.box(settings), mail_signing.own
+    about = {"box": box, "host": server.host, "sender": server.sender}
+    db = Database(dsn, 1)
+    await db.open()
+    try:
+        async with db.transaction() as tx:
+            known = await (own.renew if new_key else own.get)(tx, **about)
+        if signs is not None:
+            await own.set_signs(db, known, signs=signs)
+        found = {each.record: each for each in (await own.check(db, **about) if check else [])}
+        async with db.transaction() as tx:
+            known = await own.get(tx, **about)
+    finally:
+        await db.close()
+    for record in known.records:
+        click.echo(f"{record.name}\n    TXT  {record.value}")
+        if record in found:
+            told = found[record]
+            click.echo(
+                f"    in DNS: {_FOUND[told.found]}" + "".join(f"\n      {value}" for value in told.values)
+            )
+    click.echo(f"Mail from {server.sender} is {'signed' if known.signs else 'not signed yet'}.")
+    return not check or known.signs
+
+
+_FOUND = {
+    "right": "right",
+    "missing": "not there",
+    "other": "there is one that does not do",
+    "unknown": "DNS did not answer",
+}
 
 
 @command.command(hidden=True)

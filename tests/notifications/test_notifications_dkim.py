@@ -150,3 +150,45 @@ async def test_mail_is_signed_once_dns_has_the_key_and_only_from_its_own_domain(
         await mail_signing.make_key(tx, shop_id=market.shop_id, box=BOX, sender=SENDER)
         again = await mail_signing.get(tx, **of(market))
     assert (again.signs, again.selector == made.selector) == (False, False)
+
+
+async def test_mail_through_the_server_of_the_installation_is_signed_by_the_installation(
+    make_market: MakeMarket, post: Post
+) -> None:
+    """For all shops that have no server of their own; once its record was found, and no longer when that is gone."""
+    market, other = await make_market(), await make_market()
+    own = mail_signing.own
+    about: dict[str, Any] = {"box": BOX, "host": "mail.house.test", "sender": "post@house.test"}
+    async with market.db.transaction() as tx:
+        first, again = await own.get(tx, **about), await own.get(tx, **about)
+        kept = await tx.value("SELECT sealed FROM mail_signing.own_key")
+    assert (first, first.signs, first.name) == (again, False, "house.test")
+    assert b"PRIVATE" not in kept
+    record = next(each for each in first.records if each.purpose is Purpose.DKIM)
+    sender = sending.Sender(
+        market.db, "https://house.test", BOX, own=replace(post.server, sender="post@house.test")
+    )
+
+    async def sent(shop_id: int) -> bytes:
+        async with market.db.transaction() as tx:
+            await service.tell(tx, NewNotice(shop_id, new_id(), Kind.TEST, "mei@shop.test", "en"), box=BOX)
+        await sender.run_once()
+        return post.raw[-1]
+
+    async def look(**told: Sequence[str]) -> Found:
+        found = await own.check(market.db, **about, look_up=says(**told))
+        return next(each.found for each in found if each.record.purpose is Purpose.DKIM)
+
+    assert not (await sent(market.shop_id)).startswith(b"DKIM-Signature")
+    assert await look() is Found.MISSING
+    assert await look(dkim=[record.value]) is Found.RIGHT
+    for shop_id in (market.shop_id, other.shop_id):
+        assert believed(await sent(shop_id), record.value)
+    # DNS that is silent says nothing; a record that is gone ends it.
+    assert await look(silent=[]) is Found.UNKNOWN
+    assert (await sent(market.shop_id)).startswith(b"DKIM-Signature")
+    assert await look(dkim=["v=DKIM1; p=AAAA"]) is Found.OTHER
+    assert not (await sent(market.shop_id)).startswith(b"DKIM-Signature")
+    async with market.db.transaction() as tx:
+        renewed = await own.renew(tx, **about)
+    assert renewed.selector != first.selector

@@ -57,3 +57,42 @@ async def set_signs(tx: Tx, *, shop_id: int, domain: str, signs: bool) -> int:
         domain=domain,
         signs=signs,
     )
+
+
+async def own_key(tx: Tx, *, domain: str) -> Kept | None:
+    """The installation's; as that of shop 0."""
+    return await tx.first(
+        Kept,
+        """
+        SELECT 0::bigint AS shop_id, domain, selector, public_key, sealed, signs, made_at FROM mail_signing.own_key
+         WHERE domain = %(domain)s
+        """,
+        domain=domain,
+    )
+
+
+async def insert_own_key(tx: Tx, *, domain: str, selector: str, public_key: str, sealed: bytes) -> None:
+    """Whoever comes first."""
+    await tx.run(
+        """
+        INSERT INTO mail_signing.own_key (domain, selector, public_key, sealed)
+        VALUES (%(domain)s, %(selector)s, %(public_key)s, %(sealed)s) ON CONFLICT (domain) DO NOTHING
+        """,
+        domain=domain,
+        selector=selector,
+        public_key=public_key,
+        sealed=sealed,
+    )
+
+
+async def delete_own_key(tx: Tx, *, domain: str) -> None:
+    await tx.run("DELETE FROM mail_signing.own_key WHERE domain = %(domain)s", domain=domain)
+
+
+async def set_own_signs(tx: Tx, *, domain: str, selector: str, signs: bool) -> None:
+    await tx.run(
+        "UPDATE mail_signing.own_key SET signs = %(signs)s WHERE domain = %(domain)s AND selector = %(selector)s",
+        domain=domain,
+        selector=selector,
+        signs=signs,
+    )

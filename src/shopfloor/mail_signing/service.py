@@ -32,7 +32,7 @@ class Domain:
     records: list[Record]
 
 
-def _of(sender: str) -> str:
+def domain_of(sender: str) -> str:
     """As it stands in DNS."""
     domain = sender.rpartition("@")[2].lower().rstrip(".")
     try:
@@ -47,7 +47,7 @@ def _about(shop_id: int, domain: str) -> str:
 
 async def get(tx: Tx, *, shop_id: int, host: str, sender: str) -> Domain:
     """Of the address that mail comes from; `host`: the server that sends it."""
-    name = _of(sender)
+    name = domain_of(sender)
     for row in await queries.keys(tx, shop_ids=[shop_id]):
         if row.domain == name:
             wanted = dkim.records(name, row.selector, row.public_key, host=host, sender=sender)
@@ -60,7 +60,7 @@ async def make_key(tx: Tx, *, shop_id: int, box: Box, sender: str) -> None:
 
     Messages are not signed with it until its record was found.
     """
-    domain = _of(sender)
+    domain = domain_of(sender)
     private, public = dkim.make_key()
     # The record of the key before may stay for what is still on its way.
     selector = f"sf{new_id().hex[-12:]}"
@@ -76,7 +76,7 @@ async def make_key(tx: Tx, *, shop_id: int, box: Box, sender: str) -> None:
 
 async def set_signs(tx: Tx, *, shop_id: int, sender: str, signs: bool) -> None:
     """Raises NoKey."""
-    if not await queries.set_signs(tx, shop_id=shop_id, domain=_of(sender), signs=signs):
+    if not await queries.set_signs(tx, shop_id=shop_id, domain=domain_of(sender), signs=signs):
         raise NoKey
 
 
@@ -101,7 +101,7 @@ async def keys(tx: Tx, *, box: Box, sender: str, shop_ids: Collection[int]) -> d
     """By shop, what signs its mail from this address; a key that does not open signs nothing."""
     found: dict[int, Key] = {}
     for row in await queries.keys(tx, shop_ids=sorted(shop_ids)):
-        if not row.signs or _of(sender) != row.domain:
+        if not row.signs or domain_of(sender) != row.domain:
             continue
         try:
             private = box.open(row.sealed, about=_about(row.shop_id, row.domain))

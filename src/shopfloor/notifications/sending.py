@@ -122,10 +122,13 @@ class Sender:
             await settings_queries.note_trouble(tx, target=server.target, reason=reason, seconds=pause)
 
     async def keys(self, server: MailServer, shop_ids: Collection[int]) -> dict[int, mail_signing.Key]:
-        """By shop, what signs its mail through this server."""
-        if not server.guarded:
-            return {}
+        """By shop, what signs its mail through this server; through the installation's own, the installation."""
         async with self.db.transaction() as tx:
+            if server == self.own:
+                own = await mail_signing.own.key(tx, box=self.box, sender=server.sender)
+                return {} if own is None else dict.fromkeys(shop_ids, own)
+            if not server.guarded:
+                return {}
             return await mail_signing.keys(tx, box=self.box, sender=server.sender, shop_ids=shop_ids)
 
     def signed(self, message: Envelope, key: mail_signing.Key | None) -> Envelope:

@@ -39,7 +39,7 @@ def shop(new_database: NewDatabase) -> Iterator[Running]:
     with (
         place() as data_dir,
         new_database() as database,
-        Running(data_dir, database=database, SEAL_SECONDS="2") as running,
+        Running(data_dir, database=database, SEAL_SECONDS="2", TEST_PAYMENTS="true") as running,
     ):
         yield running
 

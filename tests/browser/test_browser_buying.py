@@ -1,11 +1,15 @@
 """From the card to the receipt on a phone, with scripts and without; and into the line where it is sold out."""
 
 import re
+from collections.abc import Iterator
 
+import httpx
+import psycopg
 import pytest
 from playwright.sync_api import Page, expect
-from tests.app.running import Owner
+from tests.app.running import PATIENCE, Owner, Running
 from tests.browser.conftest import STEP, MakeStall, People, Stall, enter
+from tests.waiting import until
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=STEP)
@@ -122,6 +126,83 @@ def test_what_is_bought_in_a_show_is_one_basket(people: People, owner: Owner, ma
     number = order_number(page)
     assert orders_of(owner, stall) == [number.removeprefix("#")]
     assert stock_left(owner, stall) == 4
+
+
+@pytest.fixture
+def paid_at_the_end(shop: Running, owner: Owner) -> Iterator[None]:
+    """Shows that start now are paid at the end by whom the shop knows, and there is a way to pay online."""
+    terms = owner.shop("GET", "/orders/policy")
+    desk = f"/console/{owner.slug}/payments"
+    with httpx.Client(
+        base_url=shop.address, timeout=PATIENCE, trust_env=False, headers={"origin": shop.address},
+        cookies={"session": owner.cookie("session")},
+    ) as http:  # fmt: skip
+        assert http.post(f"{desk}/account", data={"provider": "test", "mode": "test"}).status_code == 303
+        found = re.search(rf"{desk}/account/\d+/switch", http.get(desk).text)
+        assert found is not None
+        http.post(found[0], data={"on": "yes"})
+        owner.shop("PUT", "/orders/policy", json=terms | {"pay_after_minutes": 30})
+        yield
+        owner.shop("PUT", "/orders/policy", json=terms)
+        http.post(found[0], data={"on": ""})
+
+
+def test_a_basket_over_a_whole_show(
+    people: People, shop: Running, owner: Owner, paid_at_the_end: None, make_stall: MakeStall
+) -> None:
+    """Two taps are one order with one shipping price: the card is declined, the buyer comes back and pays again.  What
+    the shop then keeps until after the show is paid on another device, by the link in the message.
+    """
+    stall = make_stall({"M": 6})
+    page = enter(people.phone(), stall)
+    for _ in range(2):
+        hold_in_the_room(page, stall.title)
+        page.get_by_role("dialog", name="Reserved for you").get_by_role("button", name="Keep watching").tap()
+    basket = page.get_by_role("region", name="Your basket")
+    basket.get_by_role("link", name=re.compile(r"^Check out 2 for .*198$")).tap()
+    fill_in(page)
+    page.get_by_label("Email", exact=True).fill("mei@corner.example")
+    page.get_by_role("radio", name=re.compile("^Test payment")).check(force=True)
+    page.get_by_role("button", name=re.compile(r"^Order for .*210\.00")).tap()
+
+    page.get_by_role("button", name="Card is declined").tap()
+    expect(page.get_by_role("alert")).to_have_text("Your card was declined.")
+    page.get_by_role("link", name="Back without paying").tap()
+    expect(page.get_by_role("heading", level=1)).to_have_text("The payment was declined")
+    expect(page.get_by_role("main")).to_contain_text("Nothing was charged.")
+    page.get_by_role("button", name=re.compile(r"^Pay .*210\.00 now")).tap()
+    page.get_by_role("button", name="Pay", exact=True).tap()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your order")
+    number = page.locator("main header .code").inner_text()
+    [paid] = owner.shop("GET", f"/orders?search={number.removeprefix('#')}&show_id={stall.show_id}")
+    assert (paid["payment_status"], paid["total_minor"]) == ("paid", 21_000)
+
+    page.goto(stall.path)
+    hold_in_the_room(page, stall.title)
+    expect(page.get_by_role("dialog", name="Reserved for you")).to_contain_text(
+        "Reserved until 30 min after the show"
+    )
+    owner.shop("POST", f"/shows/{stall.show_id}/end")
+    with psycopg.connect(shop.database_url, autocommit=True) as database:
+        # As the message has it.
+        key = until(
+            "the message is written",
+            lambda: next(
+                iter(
+                    database.execute("SELECT key FROM customers.basket WHERE show_id = %s", [stall.show_id])
+                ),
+                None,
+            ),
+        )[0]
+    other = people.desk().new_page()
+    other.goto(f"/s/{owner.slug}/cart?basket={key}")
+    expect(other.locator("#reserved")).to_contain_text("1 item is reserved for you")
+    other.locator("#reserved").get_by_role("link", name=re.compile("^Check out")).click()
+    # In the parcel of the first, so there is nothing to ship for again.
+    expect(other.get_by_label(f"With order {number}, in one parcel")).to_be_checked()
+    other.get_by_role("button", name=re.compile(r"^Order for .*99\.00")).click()
+    second = order_number(other)
+    assert orders_of(owner, stall) == [second.removeprefix("#"), number.removeprefix("#")]
 
 
 def test_what_is_bought_later_in_a_show_leaves_in_the_same_parcel(

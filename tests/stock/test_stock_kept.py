@@ -63,9 +63,16 @@ async def evening(ledger: Ledger) -> Evening:
 async def test_only_a_buyer_the_shop_knows_pays_at_the_end(evening: Evening) -> None:
     other = await evening.buy(evening.want(buyer=uuid4()))
     mine = await evening.buy(evening.want())
-    nobody_counted = await evening.buy(evening.want(network=None))
+    # Where networks are not counted, as on the machine of a trial.
+    uncounted = await evening.buy(
+        evening.want(network=None), evening.want(buyer=uuid4(), network=None), evening.want(network=None)
+    )
+    memory = Speculation()
+    async with evening.ledger.db.transaction() as tx:
+        await stock.reserve(tx, [evening.want(buyer=uuid4())], speculation=memory)
 
-    assert (other, mine, nobody_counted) == ([False], [True], [False])
+    assert (other, mine, uncounted) == ([False], [True], [True, False, True])
+    assert memory.plan([evening.want(network=None)], now=monotonic()) is None
     await evening.sound()
 
 

@@ -161,7 +161,7 @@ def _look(batch: _Batch, request: Request, network: int) -> _Look | None:
         line.variant_id, line.quantity, request.pool_id, request.offer_id, request.show_id,
         request.hold_seconds, request.unit_prices, request.shop_id, request.limit_per_buyer,
         request.limit_per_show, request.latest_ready, line.bundle_id, request.default_limit, network == 0,
-        request.keep_until, request.network is None,
+        request.keep_until, request.keep_until is not None and request.buyer.int in batch.shares.proven,
     )  # fmt: skip
 
 
@@ -314,7 +314,7 @@ def _grant(
 def _keeps(batch: _Batch, request: Request, wanted: Sequence[Wanted]) -> bool:
     """Whether it is paid at the end: by a buyer the shop knows, within the ceiling of whose account it is."""
     buyer = request.buyer.int
-    if request.network is None or buyer not in batch.shares.proven:
+    if buyer not in batch.shares.proven:
         return False
     everywhere = (buyer, *batch.shares.one_account.get(buyer, ()))
     stored = [row for each in everywhere for row in batch.bought.get(each, ())]

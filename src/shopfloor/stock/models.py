@@ -155,8 +155,9 @@ class Request(msgspec.Struct, frozen=True, gc=False):
     default_limit: int | None = None
     """What a buyer may have where the merchant set no limit: of an offer; without an offer, of a variant at a time."""
     keep_until: datetime | None = None
-    """Until when it is kept for a buyer with a network who has paid here or proved a contact, where that is longer, as
-    long as what they hold in the pool does not come to more than `keep_most` units with it."""
+    """Until when it is kept for a buyer who has paid here or proved a contact, where that is longer, as
+    long as what they hold in the pool (in all browsers of their account) does not come to more than `keep_most` units
+    with it."""
     keep_most: int = 0
 
 

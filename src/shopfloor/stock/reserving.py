@@ -111,19 +111,24 @@ async def _once(
         unpaid_rows = None
         proven_rows = None
         account_rows = None
+        keeping = [request for request in requests if request.keep_until is not None]
+        if networks or keeping:
+            asked = [
+                request
+                for request in requests
+                if request.network is not None or request.keep_until is not None
+            ]
+            proven_rows = await limit_sql.proven(
+                tx, shop_ids=sorted({request.shop_id for request in asked}), buyers=_buyers(asked)
+            )
         if networks:
-            counted = [request for request in requests if request.network is not None]
             unpaid_rows = await limit_sql.unpaid_of_networks(
                 tx, pool_ids=pool_ids, variant_ids=variant_ids, networks=sorted(networks)
             )
-            proven_rows = await limit_sql.proven(
-                tx, shop_ids=sorted({request.shop_id for request in counted}), buyers=_buyers(counted)
+        if keeping:
+            account_rows = await limit_sql.of_one_account(
+                tx, shop_ids=sorted({request.shop_id for request in keeping}), buyers=_buyers(keeping)
             )
-            keeping = [request for request in counted if request.keep_until is not None]
-            if keeping:
-                account_rows = await limit_sql.of_one_account(
-                    tx, shop_ids=sorted({request.shop_id for request in keeping}), buyers=_buyers(keeping)
-                )
         shelves = await levels.fetchall()
         found = await pools.fetchall()
         seen = monotonic()
@@ -134,9 +139,13 @@ async def _once(
     at = found[0][1] if found else datetime.now(UTC)
     arranged = arrange(shelves, pool_views, variant_ids)
     shares = NO_SHARES
-    if unpaid_rows is not None and proven_rows is not None:
+    if proven_rows is not None:
         proven = {buyer.int for buyer in await proven_rows.fetchall()}
-        shares = await _shares(tx, requests, arranged, await unpaid_rows.fetchall(), proven)
+        shares = (
+            Shares(proven=proven)
+            if unpaid_rows is None
+            else await _shares(tx, requests, arranged, await unpaid_rows.fetchall(), proven)
+        )
         pairs = [] if account_rows is None else await account_rows.fetchall()
         if pairs:
             shares.one_account = await _one_account(tx, pool_ids, pairs, bought)

@@ -252,6 +252,9 @@ def _terms(requests: Sequence[Request]) -> _Terms | None:
     }
     if len(kept) > 1:
         return None
+    if any(request.network is None and request.keep_until is not None for request in requests):
+        # Who is known there, nothing here asks.
+        return None
     hold_seconds, keep_until, keep_most = next(iter(kept), (0, None, 0))
     return _Terms(
         by_offer,

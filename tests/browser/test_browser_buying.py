@@ -200,8 +200,12 @@ def test_a_basket_over_a_whole_show(
     other.locator("#reserved").get_by_role("link", name=re.compile("^Check out")).click()
     # In the parcel of the first, so there is nothing to ship for again.
     expect(other.get_by_label(f"With order {number}, in one parcel")).to_be_checked()
+    other.get_by_label("Name", exact=True).fill("Mei Lin")
+    other.get_by_label("Phone").fill("+86 138 0013 8000")
     other.get_by_role("button", name=re.compile(r"^Order for .*99\.00")).click()
-    second = order_number(other)
+    other.get_by_role("button", name="Pay", exact=True).click()
+    expect(other.get_by_role("heading", level=1)).to_have_text("Your order")
+    second = other.locator("main header .code").inner_text()
     assert orders_of(owner, stall) == [second.removeprefix("#"), number.removeprefix("#")]
 
 

@@ -71,7 +71,8 @@ async def replacement(
         show_ms=found.show_ms,
         buyer=found.buyer,
     )
-    row = replace(row, page=await page_texts.put_away(tx, shop_id=shop_id, page=row.page))
+    [page] = await page_texts.put_away(tx, shop_id=shop_id, pages=[row.page])
+    row = replace(row, page=page)
     await checkout_queries.insert_checkout(tx, row)
     items, told = await _priced(tx, found, msgspec.convert(row.items, list[Item]), wanted)
     made = await _insert(tx, found, row, items, told)

@@ -39,6 +39,7 @@ class Post:
     on_data: Callable[[int], str | None] = lambda _: None
     taken: list[EmailMessage] = field(default_factory=list[EmailMessage])
     raw: list[bytes] = field(default_factory=list[bytes])
+    pipelining: bool = True
     seen: int = 0
     connections: int = 0
     controller: Any = None
@@ -57,7 +58,7 @@ class Post:
     ) -> list[str]:
         self.connections += 1
         session.host_name = hostname
-        return responses
+        return [*responses[:-1], "250-PIPELINING", responses[-1]] if self.pipelining else responses
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         self.seen += 1

@@ -2,6 +2,8 @@
 
 import asyncio
 import re
+import socket
+import threading
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
@@ -14,6 +16,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from tests.notifications.conftest import BOX, ORIGIN, Post
 from tests.orders.conftest import Market
+from tests.waiting import PATIENCE
 
 from shopfloor import fulfilment, notifications, order_edits, orders, payment_providers, returns
 from shopfloor.accounts import PERMISSIONS, Permission, Role
@@ -23,8 +26,9 @@ from shopfloor.fulfilment import events as fulfilment_events
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.values import new_id
-from shopfloor.notifications import Kind, NewNotice, State, heard, sending_queries, telling
-from shopfloor.notifications.models import CannotGoAgain
+from shopfloor.notifications import Kind, NewNotice, State, heard, sending_queries, smtp, telling
+from shopfloor.notifications.models import CannotGoAgain, MailServer, Security
+from shopfloor.notifications.rendering import Envelope
 from shopfloor.notifications.sending import Sender
 from shopfloor.orders import events as order_events
 from shopfloor.orders import packing, shipping
@@ -313,7 +317,11 @@ async def test_a_server_that_takes_a_message_and_loses_the_line_gets_it_once_mor
     assert (told.state, told.code, told.attempts) == (State.UNKNOWN, "no_answer", 2)
 
 
-async def test_later_is_later_and_never_is_never(market: Market, sender: Sender, post: Post) -> None:
+@pytest.mark.parametrize("pipelining", [True, False])
+async def test_later_is_later_and_never_is_never(
+    market: Market, sender: Sender, post: Post, pipelining: bool
+) -> None:
+    post.pipelining = pipelining
     seen: list[str] = []
 
     def answer(address: str) -> str | None:
@@ -344,6 +352,8 @@ async def test_later_is_later_and_never_is_never(market: Market, sender: Sender,
 async def test_a_server_that_is_away_costs_nothing_but_time(
     market: Market, sender: Sender, post: Post
 ) -> None:
+    """Nor one of the batch after it, which is claimed already."""
+    sender.batch = 10
     await tell(market, *(f"shopper{n}@example.com" for n in range(15)))
     port = post.controller.port
     post.controller.stop()
@@ -395,6 +405,69 @@ async def test_who_dies_leaves_at_most_one_duplicate_of_what_was_in_its_hands(
     assert len(set(ids)) == 25, "none is lost"
     assert len(ids) == 35, "ten of them twice"
     assert {each.state for each in await log(market)} == {State.SENT}
+
+
+def strange(listener: socket.socket, heard: list[bytes]) -> None:
+    """Takes commands in one go, knows no address but mei's, and waits for a message to nobody (RFC 2920, 3.1)."""
+    while True:
+        connection, _ = listener.accept()
+        with connection, connection.makefile("rwb", buffering=0) as wire:
+            wire.write(b"220 strange\r\n")
+            known = crowded = False
+            while not crowded and (line := wire.readline()):
+                heard.append(line)
+                answer = b"250 yes"
+                match line[:4].upper():
+                    case b"EHLO":
+                        answer = b"250-strange\r\n250 PIPELINING"
+                    case b"MAIL" if b"crowded" in line:
+                        # It says so and is gone.
+                        answer, crowded = b"421 too many", True
+                        heard += [wire.readline(), wire.readline()]
+                    case b"RCPT":
+                        known = b"mei@" in line
+                        answer = b"250 yes" if known else b"550 nobody here"
+                    case b"DATA":
+                        wire.write(b"354 go on\r\n")
+                        while (line := wire.readline()) != b".\r\n":
+                            heard.append(line)
+                        answer = b"250 taken" if known else b"554 no valid recipients"
+                    case b"QUIT":
+                        answer = b"221 bye"
+                    case _:
+                        pass
+                wire.write(answer + b"\r\n")
+                if line.upper() == b"QUIT\r\n":
+                    return
+
+
+def test_a_server_that_waits_for_a_message_to_nobody_gets_none_of_it() -> None:
+    heard: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        serving = threading.Thread(target=strange, args=(listener, heard), daemon=True)
+        serving.start()
+        line = smtp.Line(
+            MailServer("127.0.0.1", port, Security.NONE, sender="shop@garden.test", guarded=False),
+            patience=10.0,
+        )
+        outcomes = [
+            line.send(Envelope(sender, recipient, b"Subject: secret\r\n\r\nhello\r\n"))
+            for sender, recipient in (
+                ("shop@garden.test", "gone@example.com"),
+                ("shop@garden.test", "mei@example.com"),
+                ("crowded@garden.test", "mei@example.com"),
+            )
+        ]
+        with pytest.raises(ValueError, match="more than one line"):
+            line.send(Envelope("shop@garden.test", "<>\r\nDATA", b""))
+        line.close()
+        serving.join(PATIENCE)
+
+    assert outcomes == [
+        smtp.Refused("550 nobody here"), smtp.Accepted("250 taken"), smtp.Later("421 too many"),
+    ]  # fmt: skip
+    assert heard.count(b"Subject: secret\r\n") == 1, "what nobody gets is not sent"
 
 
 async def test_two_senders_share_the_work(

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -103,13 +103,7 @@ class _Speech:
             self.zone = ZoneInfo("UTC")
 
     def money(self, minor: int) -> str:
-        return numbers.format_currency(
-            Decimal(minor).scaleb(-DECIMALS[self.currency]),
-            self.currency,
-            format=_pattern(self.language, DECIMALS[self.currency]),
-            locale=self.locale,
-            currency_digits=False,
-        )
+        return _amount(minor, self.currency, self.language)
 
     def day(self, value: date) -> str:
         return dates.format_skeleton("yMMMd", value, locale=self.locale)
@@ -130,6 +124,18 @@ class _Speech:
 
     def say(self, key: str, **values: object) -> str:
         return fill(self.words[key], {name: str(value) for name, value in values.items()})
+
+
+@lru_cache(maxsize=10_000)
+def _amount(minor: int, currency: str, language: str) -> str:
+    """Kept, for a shop has few prices and many messages: writing one takes as long as reading an order."""
+    return numbers.format_currency(
+        Decimal(minor).scaleb(-DECIMALS[currency]),
+        currency,
+        format=_pattern(language, DECIMALS[currency]),
+        locale=LOCALES[language],
+        currency_digits=False,
+    )
 
 
 @cache

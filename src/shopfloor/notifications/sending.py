@@ -87,25 +87,50 @@ class Sender:
         return server is not None and monotonic() < self._quiet_until.get(server.target, 0.0)
 
     async def _drain(self, server: MailServer | None, shop_ids: Sequence[int]) -> int:
-        """Batch after batch over one connection."""
+        """Batch after batch over one connection.  The next one is claimed and written while the server takes this one."""
         done = 0
         line = None if server is None else Line(server, allowed=self.allowed, patience=self.patience)
+        batch = await self._next(server, line, shop_ids)
+        following: asyncio.Task[_Batch | None] | None = None
         try:
-            while True:
-                claim = new_id()
-                async with self.db.transaction() as tx:
-                    batch = await sending_queries.claim(
-                        tx, shop_ids=shop_ids, claim=claim, seconds=self.claim_seconds, limit=self.batch
-                    )
-                if not batch:
-                    return done
-                going_on = await _Batch(self, server, line, claim, batch).send()
-                done += len(batch)
+            while batch is not None:
+                following = asyncio.create_task(self._next(server, line, shop_ids))
+                going_on = await batch.send()
+                done += len(batch.notices)
+                batch = await following
                 if not going_on:
-                    return done
+                    if batch is not None:
+                        await batch.give_back()
+                    break
+            return done
         finally:
+            if following is not None and not following.done():
+                # What it has claimed is queued again when the claim ends: it certainly did not leave.
+                following.cancel()
+                await asyncio.gather(following, return_exceptions=True)
             if line is not None:
                 await asyncio.to_thread(line.close)
+
+    async def _next(
+        self, server: MailServer | None, line: Line | None, shop_ids: Sequence[int]
+    ) -> "_Batch | None":
+        claim = new_id()
+        async with self.db.transaction() as tx:
+            notices = await sending_queries.claim(
+                tx, shop_ids=shop_ids, claim=claim, seconds=self.claim_seconds, limit=self.batch
+            )
+        if not notices:
+            return None
+        async with self.db.transaction() as tx:
+            letters = await composing.compose(
+                tx,
+                notices,
+                origin=self.origin,
+                sealed={each.id: each.sealed for each in notices if each.sealed is not None},
+                box=self.box,
+                may_answer=server is not None,
+            )
+        return _Batch(self, server, line, claim, notices, letters)
 
     def by_sms(self) -> Texter:
         """Who sends what goes by SMS, in its own time."""
@@ -156,14 +181,14 @@ class _Batch:
     line: Line | None
     claim: UUID
     notices: Sequence[Claimed]
+    letters: Mapping[UUID, composing.Composed]
     _endings: list[Ending] = field(default_factory=list[Ending])
 
     async def send(self) -> bool:
         """False where the server takes nothing more just now."""
-        letters = await self._letters()
         ready: list[tuple[Claimed, Letter]] = []
         for each in self.notices:
-            composed = letters[each.id]
+            composed = self.letters[each.id]
             ended = self._ended_already(each, composed)
             if ended is None:
                 ready.append((each, composed.letter))
@@ -172,27 +197,34 @@ class _Batch:
         if self.server is None or self.line is None:
             await self._write()
             return True
-        for start in range(0, len(ready), self.sender.handed_at_once):
-            chunk = ready[start : start + self.sender.handed_at_once]
-            if not await self._hand_over(self.server, self.line, chunk):
-                rest = ready[start + len(chunk) :]
-                self._endings += [_back(each, "server", "") for each, _ in rest]
-                await self._write()
-                return False
+        at_once = self.sender.handed_at_once
+        chunks = [ready[start : start + at_once] for start in range(0, len(ready), at_once)]
+        written = [asyncio.create_task(self._envelopes(self.server, chunk)) for chunk in chunks[:1]]
+        try:
+            for number, chunk in enumerate(chunks):
+                envelopes = await written[number]
+                # The next ones are written while the server takes these: no more, for files may be attached.
+                written += [
+                    asyncio.create_task(self._envelopes(self.server, each))
+                    for each in chunks[number + 1 : number + 2]
+                ]
+                if not await self._hand_over(self.server, self.line, chunk, envelopes):
+                    rest = [each for later in chunks[number + 1 :] for each in later]
+                    self._endings += [_back(each, "server", "") for each, _ in rest]
+                    await self._write()
+                    return False
+        finally:
+            for task in written:
+                task.cancel()
+            await asyncio.gather(*written, return_exceptions=True)
         await self._write()
         await self.sender.works(self.server)
         return True
 
-    async def _letters(self) -> Mapping[UUID, composing.Composed]:
-        async with self.sender.db.transaction() as tx:
-            return await composing.compose(
-                tx,
-                self.notices,
-                origin=self.sender.origin,
-                sealed={each.id: each.sealed for each in self.notices if each.sealed is not None},
-                box=self.sender.box,
-                may_answer=self.server is not None,
-            )
+    async def give_back(self) -> None:
+        """Nothing of it leaves: the server takes no more."""
+        self._endings += [_back(each, "server", "") for each in self.notices]
+        await self._write()
 
     def _ended_already(self, each: Claimed, composed: composing.Composed) -> Ending | None:
         """Those that do not go to a server at all."""
@@ -208,34 +240,40 @@ class _Batch:
             return Ending(each.id, State.FAILED, subject, code, counted=False)
         return None
 
+    async def _envelopes(self, server: MailServer, chunk: Sequence[tuple[Claimed, Letter]]) -> list[Envelope]:
+        attached = await self._attachments([each for each, _ in chunk])
+        keys = await self.sender.keys(server, {each.shop_id for each, _ in chunk})
+        return [
+            self.sender.signed(
+                envelope(
+                    letter,
+                    id=each.id,
+                    at=each.created_at,
+                    sender=server.sender,
+                    recipient=each.recipient,
+                    reply_to=server.reply_to,
+                    attachments=attached.get(each.id, ()),
+                ),
+                keys.get(each.shop_id),
+            )
+            for each, letter in chunk
+        ]
+
     async def _hand_over(
-        self, server: MailServer, line: Line, chunk: Sequence[tuple[Claimed, Letter]]
+        self,
+        server: MailServer,
+        line: Line,
+        chunk: Sequence[tuple[Claimed, Letter]],
+        envelopes: Sequence[Envelope],
     ) -> bool:
         """Open the line first: what certainly did not leave is in no doubt."""
         try:
-            await asyncio.to_thread(line.open)
+            if not line.is_open:
+                await asyncio.to_thread(line.open)
         except ServerTrouble as problem:
             self._endings += [_back(each, "server", str(problem)) for each, _ in chunk]
             await self.sender.trouble(server, str(problem))
             return False
-        attached = await self._attachments([each for each, _ in chunk])
-        keys = await self.sender.keys(server, {each.shop_id for each, _ in chunk})
-        envelopes = [
-            envelope(
-                letter,
-                id=each.id,
-                at=each.created_at,
-                sender=server.sender,
-                recipient=each.recipient,
-                reply_to=server.reply_to,
-                attachments=attached.get(each.id, ()),
-            )
-            for each, letter in chunk
-        ]
-        envelopes = [
-            self.sender.signed(message, keys.get(each.shop_id))
-            for message, (each, _) in zip(envelopes, chunk, strict=True)
-        ]
         mine = await self._say_that_they_leave([each.id for each, _ in chunk])
         going = [
             (each, letter, message)

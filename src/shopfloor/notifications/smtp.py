@@ -101,6 +101,10 @@ class Line:
         if client is not None:
             client.close()
 
+    @property
+    def is_open(self) -> bool:
+        return self._client is not None
+
     def open(self) -> smtplib.SMTP:
         """Raises ServerTrouble with a sentence."""
         if self._client is not None:
@@ -147,23 +151,59 @@ class Line:
         if client.has_extn("size"):
             options.append(f"SIZE={len(message.data)}")
         try:
-            code, said = client.mail(message.sender, options)
-            if code != 250:
-                return self._turned_down(code, said, of_sender=True)
-            code, said = client.rcpt(message.recipient)
-            if code not in {250, 251}:
-                return self._turned_down(code, said)
+            refused = (
+                self._announce_at_once(client, message, options)
+                if client.has_extn("pipelining")
+                else self._announce(client, message, options)
+            )
         except (smtplib.SMTPServerDisconnected, OSError) as problem:
             self._drop()
             return NotSent(_said(problem))
-        return self._send_data(client, message)
+        return self._send_data(client, message) if refused is None else refused
+
+    def _announce(self, client: smtplib.SMTP, message: Envelope, options: Sequence[str]) -> Outcome | None:
+        """From whom and to whom, one question after the other.  None where the server waits for the message."""
+        code, said = client.mail(message.sender, options)
+        if code != 250:
+            return self._turned_down(code, said, of_sender=True)
+        code, said = client.rcpt(message.recipient)
+        if code not in {250, 251}:
+            return self._turned_down(code, said)
+        code, said = client.docmd("DATA")
+        return None if code == 354 else self._turned_down(code, said)
+
+    def _announce_at_once(
+        self, client: smtplib.SMTP, message: Envelope, options: Sequence[str]
+    ) -> Outcome | None:
+        """The same in one journey there and back (RFC 2920)."""
+        commands = (
+            f"MAIL FROM:{smtplib.quoteaddr(message.sender)}{''.join(f' {each}' for each in options)}",
+            f"RCPT TO:{smtplib.quoteaddr(message.recipient)}",
+            "DATA",
+        )
+        if any(sign in each for each in commands for sign in "\r\n"):
+            raise ValueError("an address in more than one line")
+        client.send("".join(f"{each}\r\n" for each in commands).encode())
+        replies: list[tuple[int, bytes]] = []
+        for _ in commands:
+            code, said = client.getreply()
+            if code == 421:
+                return self._turned_down(code, said)
+            replies.append((code, said))
+        sender, recipient, data = replies
+        if sender[0] == 250 and recipient[0] in {250, 251}:
+            return None if data[0] == 354 else self._turned_down(*data)
+        if data[0] == 354:
+            # It waits for a message to nobody (RFC 2920, 3.1): an empty one, whatever it says of it.
+            client.send(b".\r\n")
+            client.getreply()
+        if sender[0] != 250:
+            return self._turned_down(*sender, of_sender=True)
+        return self._turned_down(*recipient)
 
     def _send_data(self, client: smtplib.SMTP, message: Envelope) -> Outcome:
         sent = False
         try:
-            code, said = client.docmd("DATA")
-            if code != 354:
-                return self._turned_down(code, said)
             body = message.data if message.data.endswith(b"\r\n") else message.data + b"\r\n"
             # Until the last line is sent the server knows that the message is not whole.
             client.send(body.replace(b"\r\n.", b"\r\n.."))

@@ -134,7 +134,7 @@ async def test_import_and_export_over_http(client: httpx.AsyncClient) -> None:
             },
         },
     )  # fmt: skip
-    sofa = b"Handle,Title,Variant Price\nsofa,Sofa,1.290\n"
+    sofa = b"Handle;Title;Variant Price\nsofa;Sofa;1.290\n"
     asked = (await client.post("/v1/mine/products/import", content=sofa)).json()
     assert (asked["created"], asked["errors"][0]["code"], asked["numbers"]["basis"]) == (
         0, "amount.ambiguous", "open",

@@ -103,11 +103,9 @@ async def prices_of(
         ("EUR", ["1.290", "€1’290.00"], None, [129, 129_000], "proven"),
         ("EUR", ["1.290", "129,-"], None, [129_000, 12_900], "proven"),
         ("EUR", ["1.290", "１．２９０，００"], None, [129_000, 129_000], "proven"),
-        ("EUR", ["129", "18"], None, [12_900, 1800], "open"),
         ("EUR", ["1.290", "2.490"], COMMA, [129_000, 249_000], "chosen"),
         ("EUR", ["1.290", "2.490"], POINT, [129, 249], "chosen"),
         ("EUR", ["1.299"], COMMA, [129_900], "chosen"),
-        ("KWD", ["1.290", "2"], None, [1290, 2000], "open"),
         ("KWD", ["1.290", "1.290,000"], None, [1_290_000, 1_290_000], "proven"),
         ("KWD", ["1,290", "12,5"], None, [1290, 12_500], "proven"),
         ("KWD", ["1.290"], COMMA, [1_290_000], "chosen"),
@@ -128,7 +126,6 @@ async def test_all_prices_of_a_file_are_read_by_one_decimal_sign(
 @pytest.mark.parametrize(
     ("prices", "chosen", "faults", "kept_minors"),
     [
-        (["1.290", "18"], None, [(2, "amount.ambiguous")], [1800]),
         (
             ["12.50", "18", "129,00", "1.290"],
             None,
@@ -153,6 +150,24 @@ async def test_a_price_in_doubt_is_refused_with_its_row(
             assert errors[0].facts == {
                 "point_row": 2, "point": "12.50", "comma_row": 4, "comma": "129,00",
             }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("currency", "separator", "prices", "minors", "basis"),
+    [
+        ("EUR", ",", ["1.290", "18"], [129, 1800], "separator"),
+        ("EUR", ";", ["1.290", "18"], ["amount.ambiguous", 1800], "open"),
+        ("EUR", "\t", ["1.290", "18"], ["amount.ambiguous", 1800], "open"),
+        ("EUR", ";", ["129", "18"], [12_900, 1800], "open"),
+        ("KWD", ",", ["1.290", "2"], [1290, 2000], "separator"),
+        ("KWD", ";", ["1.290", "2"], [1290, 2000], "open"),
+    ],
+)
+async def test_where_no_price_proves_a_sign_commas_between_the_cells_speak_for_the_point(
+    currency: str, separator: str, prices: list[str], minors: list[int | str], basis: str
+) -> None:
+    read, errors, found = await prices_of(priced(separator, *prices), currency, None)
+    assert ([each.code for each in errors] + read, found.basis) == (minors, basis)
 
 
 QUANTITIES = [

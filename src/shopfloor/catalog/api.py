@@ -236,7 +236,8 @@ class NumbersOut(BaseModel):
     """By which decimal sign the numbers of the file were read, and what that rests on.
 
     `chosen`: the request said so; `proven`: by cells of the file, and none says otherwise; `contradictory`: cells
-    prove both, and numbers with either were refused; `open`: no cell proves one, and numbers that can be read in two
+    prove both, and numbers with either were refused; `separator`: no cell proves one, and commas separate
+    the cells; `open`: nothing tells, and numbers that can be read in two
     ways were refused.  `points` and `commas` are the first cells that prove a sign.
     """
 

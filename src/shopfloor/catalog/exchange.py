@@ -166,9 +166,10 @@ async def import_shopify_csv(
 async def first_look(stream: IO[bytes], currency: str) -> tuple[Evidence, list[tuple[int, str]]]:
     """What only the whole file tells: its decimal sign, and its barcodes by row.  The stream stands where it stood."""
     start = stream.tell()
-    evidence = Evidence(currency)
+    sheet = Sheet(stream)
+    evidence = Evidence(currency, separator=sheet.separator)
     barcodes: list[tuple[int, str]] = []
-    for turn, (row, _, record) in enumerate(Sheet(stream).records()):
+    for turn, (row, _, record) in enumerate(sheet.records()):
         if not isinstance(record, Remark):
             evidence.look_at(row, record)
             if barcode := barcode_of(record):

@@ -1,8 +1,9 @@
 """By which decimal sign the numbers of a product file are read: one for the whole file.  No database here.
 
-`1.290` is 1.29 to one program and 1290 to another, and neither the separator of the file nor a single cell tells:
-spreadsheets write both ways with any separator.  So all prices, weights and units of a file are looked at first.
-What proves a sign (`12.5`, `1.290,00`) decides for all; where cells prove both, or none does, a person decides.
+`1.290` is 1.29 to one program and 1290 to another, and a single cell does not tell.  So all prices, weights and units
+of a file are looked at first.  What proves a sign (`12.5`, `1.290,00`) decides for all; where cells prove both, a person
+decides.  Where none does, commas between the cells speak for the point, since programs whose decimal sign is the comma
+separate by something else; with other separators a person decides, too.
 """
 
 import re
@@ -41,8 +42,10 @@ class Basis(StrEnum):
     """At least one cell is a number with this sign only, and none with the other only."""
     CONTRADICTORY = "contradictory"
     """Cells prove both signs: numbers with either are refused until somebody chooses."""
+    SEPARATOR = "separator"
+    """No cell proves a sign, and commas separate the cells: the point."""
     OPEN = "open"
-    """No cell proves a sign: what can be read in two ways is refused until somebody chooses."""
+    """Nothing tells: what can be read in two ways is refused until somebody chooses."""
 
 
 class TwoSigns(Invalid):
@@ -74,7 +77,7 @@ class Example:
 class NumbersRead:
     """How the numbers of a file were read.
 
-    `decimal_sign` is None while none is chosen or proven.  `points` and `commas` are cells that prove a sign, the
+    `decimal_sign` is None while nothing tells, or cells contradict each other.  `points` and `commas` are cells that prove a sign, the
     first 20 of each; `examples` are up to five numbers as they were understood, those first that have two readings.
     """
 
@@ -88,8 +91,9 @@ class NumbersRead:
 class Evidence:
     """What the cells of a file prove."""
 
-    def __init__(self, currency: str) -> None:
+    def __init__(self, currency: str, *, separator: str) -> None:
         self._currency = currency
+        self.separator = separator
         self._whole = {"variant inventory qty", *(AMOUNTS if DECIMALS[currency] == 0 else ())}
         self.points: list[Cell] = []
         self.commas: list[Cell] = []
@@ -120,6 +124,8 @@ class Numbers:
         elif evidence.points or evidence.commas:
             self._sign = DecimalSign.POINT if evidence.points else DecimalSign.COMMA
             self._basis = Basis.PROVEN
+        elif evidence.separator == ",":
+            self._sign, self._basis = DecimalSign.POINT, Basis.SEPARATOR
         else:
             self._sign, self._basis = None, Basis.OPEN
         self._close: list[Example] = []

@@ -185,6 +185,10 @@ class Sheet:
         ]
 
     @property
+    def separator(self) -> str:
+        return self._rows.separator
+
+    @property
     def has_stock(self) -> bool:
         return "variant inventory qty" in self._header
 

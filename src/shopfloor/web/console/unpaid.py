@@ -79,7 +79,6 @@ async def who(desk: Viewer, show_id: int) -> Response:
         until=show.kept_until if show.status == live.ShowStatus.ENDED else None,
         units=sum(row.units for row in rows),
         total=Money(sum(row.amount_minor for row in rows), desk.shop.currency),
-        money_of=lambda minor: Money(minor, desk.shop.currency),
     )
 
 

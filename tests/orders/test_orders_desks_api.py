@@ -184,7 +184,10 @@ async def test_parcels_go_from_the_list_to_the_door(
     listed = (await client.get("/parcels?state=to_pick")).json()
     ids = [each["id"] for each in listed]
     todo = (await client.get("/parcels/to-do")).json()
-    assert (todo["states"]["to_pick"], todo["shows"]) == (2, [{"show_id": market.show_id, "parcels": 2}])
+    assert (todo["states"]["to_pick"], todo["shows"]) == (
+        2,
+        [{"show_id": market.show_id, "title": "Friday show", "parcels": 2}],
+    )
     assert (await client.get(f"/parcels/to-do?show_id={market.show_id + 1}")).json()["states"].get(
         "to_pick", 0
     ) == 0

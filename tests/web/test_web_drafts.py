@@ -86,7 +86,7 @@ async def test_an_import_asks_for_the_decimal_sign_that_no_number_shows(
     stage: Stage, client: httpx.AsyncClient
 ) -> None:
     """And the check shows how numbers were understood; what was chosen is still chosen."""
-    sheet = b"Handle,Title,Variant Price\nsofa,Sofa,1.290\n"
+    sheet = b"Handle;Title;Variant Price\nsofa;Sofa;1.290\n"
 
     async def imported(**fields: str) -> str:
         answer = await client.post(f"{HERE}/import", data=fields, files={"file": ("p.csv", sheet)})

@@ -305,6 +305,29 @@ async def test_a_description_of_several_lines_stays_whole(database: Database, sh
         ("'0123", "", "0123", "", [("variant sku", "catalog.csv_code_apostrophe")]),
         ("'tis", "", "'tis", "", []),
         (
+            "#REF!",
+            "########",
+            "",
+            "",
+            [("variant sku", "catalog.csv_code_error"), ("variant barcode", "catalog.csv_code_error")],
+        ),
+        (
+            "12-Mar",
+            "3月5日",
+            "12-Mar",
+            "3月5日",
+            [("variant sku", "catalog.csv_code_date"), ("variant barcode", "catalog.csv_code_date")],
+        ),
+        ("05.Mrz", "", "05.Mrz", "", [("variant sku", "catalog.csv_code_date")]),
+        ("MAR-12-XL", "", "MAR-12-XL", "", []),
+        (
+            "1,234,567",
+            "4,006,381,333,931",
+            "1,234,567",
+            "4006381333931",
+            [("variant barcode", "catalog.csv_code_grouped")],
+        ),
+        (
             "Ａ－１",
             "４００６３８１３３３９３１",
             "A-1",
@@ -340,10 +363,42 @@ async def test_every_column_that_is_not_taken_is_listed(database: Database, shop
     assert (report.created, report.ignored_columns) == (1, others)
 
 
-@pytest.mark.parametrize("text", ["", "\n", "sep=;\n", "Name;Price\nA;1\n"])
+async def test_an_error_of_a_spreadsheet_is_no_title(database: Database, shops: Shops) -> None:
+    rows = [["vase", "#N/A", "", "", "A1", "", "5.00"], ["bowl", "No. ##1", "", "", "A2", "", "5.00"]]
+    report = await take(database, shops, table(",", HEAD, *rows).encode())
+
+    assert [(each.row, each.column, each.code) for each in report.errors] == [
+        (2, "title", "catalog.csv_cell_error")
+    ]
+    assert [row[0] for row in await kept(database, shops)] == ["No. ##1"]
+
+
+@pytest.mark.parametrize(
+    "before", ["\r\n\r\n", ";;;;;;\n\n", "sep=;\n\n\n", "sep=,\r\n\u200b", "\u2060", "\ufeff\n\ufeff\u00ad\n"]
+)
+async def test_the_header_is_found_below_empty_rows_and_other_separators_than_named(
+    database: Database, shops: Shops, before: str
+) -> None:
+    data = before + table(";", HEAD, MUG, ["bowl", "Bowl", "", "", "A1", "", "x"])
+    report = await take(database, shops, data.encode())
+
+    rows = before.count("\n") - before.count("sep=")
+    # What can't be seen before the name of a column makes no row of its own.
+    assert [(each.row, each.code) for each in report.errors] == [(3 + rows, "catalog.price_unreadable")]
+    assert [row[0] for row in await kept(database, shops)] == ["Blue Mug"]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "empty"), ("\n", "empty"), ("sep=;\n", "empty"), ("Name;Price\nA;1\n", "column"),
+        ('"Handle,Title,Variant Price"\n"mug,Mug,1.00"\n', "cells"), ("Handle,Title,Title\n", "twice"),
+        ('"Handle,"Title"\n', "quotes"),
+    ],
+)  # fmt: skip
 async def test_a_file_without_a_header_of_products_is_refused(
-    database: Database, shops: Shops, text: str
+    database: Database, shops: Shops, text: str, why: str
 ) -> None:
     with pytest.raises(Refusal) as refused:
         await take(database, shops, text.encode())
-    assert refused.value.code == "catalog.sheet_unreadable"
+    assert (refused.value.code, refused.value.facts["why"]) == ("catalog.sheet_unreadable", why)

@@ -73,7 +73,7 @@ class Archive:
         """The one CSV in it, to be closed.  Raises SheetUnreadable, SheetTooLarge or ArchiveUnreadable."""
         found = [each for path, each in self._by_path.items() if path.endswith((".csv", ".tsv", ".txt"))]
         if len(found) != 1:
-            raise SheetUnreadable("The ZIP file holds no CSV, or more than one.", found=len(found))
+            raise SheetUnreadable("The ZIP file holds no CSV, or more than one.", why="zip", found=len(found))
         file = tempfile.SpooledTemporaryFile(1024 * 1024)  # noqa: SIM115 -- the caller closes it
         try:
             for part in self._parts(found[0], MAX_CSV_BYTES, SheetTooLarge(largest=MAX_CSV_BYTES)):

@@ -1,7 +1,7 @@
 """Which kind of CSV a file is, and its rows: encoding, separator, quotes.  No database here.
 
 Spreadsheets and shop programs write comma, semicolon or tab files, with a byte order mark or two, in UTF-8 or
-UTF-16, some with a line `sep=;` before the header.  All are read.  Quotes are strict: a cell that a missing or
+UTF-16, some with a line `sep=;` or empty rows before the header.  All are read.  Quotes are strict: a cell that a missing or
 stray quotation mark would tear is a fault with its row, never a guess, because a guess merges products.
 """
 
@@ -25,10 +25,16 @@ SEPARATORS: Final = (",", ";", "\t", "|")
 _MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _SEPARATOR_LINE: Final = re.compile(r'\s*"?sep=(.)"?\s*', re.IGNORECASE)
 _HANDLE: Final = re.compile(r"[\w][\w.-]*")
+# Characters that can't be seen, which copying from pages and documents leaves behind.
+UNSEEN: Final = r"\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff"
+# A row with nothing in it, as spreadsheets leave them above a table; so many are passed over.
+_EMPTY: Final = re.compile(rf'[\s{UNSEEN},;|"]+')
+_MOST_EMPTY: Final = 100
+_NOT_UTF8: Final = "The file is not text in UTF-8; save it as 'CSV UTF-8'."
 
 
 class SheetUnreadable(Invalid):
-    """The file is not a product CSV that can be read."""
+    """The file is not a product CSV that can be read.  `why` is empty, encoding, quotes, column, twice, cells or zip."""
 
     code = "catalog.sheet_unreadable"
 
@@ -76,21 +82,28 @@ class Rows:
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._text = _text(stream)
-        first = self._line()
+        self._header_row = 1
+        first = self._first()
         named = _SEPARATOR_LINE.fullmatch(first.rstrip("\r\n"))
         if named is not None:
-            first = self._line()
-        self.separator = named[1] if named is not None else _separator(first)
+            first = self._first()
+        # A file that was changed since may have another one than its first line says.
+        self.separator = named[1] if named is not None and named[1] in first else _separator(first)
         self._opening: str | None = None
         self._reader = csv.reader(self._lines(first), delimiter=self.separator, strict=True)
         try:
             header = next(self._reader, None)
         except csv.Error as problem:
-            raise SheetUnreadable(why=str(problem)) from None
+            raise SheetUnreadable(f"The header cannot be read: {problem}.", why="quotes") from None
         if not header or not any(header) or len(header) > MAX_COLUMNS:
-            raise SheetUnreadable("The file is empty or has no header row.")
+            raise SheetUnreadable("The file is empty or has no header row.", why="empty")
         if not all(is_text(cell) for cell in header):
-            raise SheetUnreadable("The file is not text in UTF-8; save it as 'CSV UTF-8'.")
+            raise SheetUnreadable(_NOT_UTF8, why="encoding")
+        if len(header) == 1 and any(each in header[0] for each in SEPARATORS):
+            message = (
+                "Each row stands in quotation marks as one cell: split the cells, and save the file again."
+            )
+            raise SheetUnreadable(message, why="cells")
         self.header = header
 
     def _lines(self, first: str) -> Iterator[str]:
@@ -100,15 +113,21 @@ class Rows:
                 self._opening = line
             yield line
 
-    def _line(self) -> str:
+    def _first(self) -> str:
+        """The next line with anything in it."""
         try:
-            return self._text.readline()
+            for _ in range(_MOST_EMPTY):
+                line = self._text.readline()
+                if not _EMPTY.fullmatch(line):
+                    return line
+                self._header_row += 1
         except UnicodeError:
-            raise SheetUnreadable("The file is not text in UTF-8; save it as 'CSV UTF-8'.") from None
+            raise SheetUnreadable(_NOT_UTF8, why="encoding") from None
+        return ""
 
     def rows(self, handle_at: int) -> Iterator[tuple[int, list[str] | Torn]]:
-        """Rows with their number, the header being row 1, empty ones too.  `handle_at`: the handle's column."""
-        row = 1
+        """Rows with their number, as a spreadsheet counts them, empty ones too.  `handle_at`: the handle's column."""
+        row = self._header_row
         while True:
             row += 1
             line = self._reader.line_num + 1
@@ -123,7 +142,7 @@ class Rows:
                 return
             if cells is None:
                 return
-            if row > MAX_ROWS + 1:
+            if row > MAX_ROWS + self._header_row:
                 raise SheetTooLarge(f"The file has more than {MAX_ROWS} rows.", largest_rows=MAX_ROWS)
             if self._swallowed(cells, handle_at):
                 message = (

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import field
 from typing import IO, Final, TypeVar
 
-from shopfloor.catalog.dialect import Rows, SheetUnreadable, Torn, is_text
+from shopfloor.catalog.dialect import UNSEEN, Rows, SheetUnreadable, Torn, is_text
 from shopfloor.catalog.models import (
     LONGEST_DESCRIPTION,
     MAX_OPTIONS,
@@ -148,8 +148,23 @@ _READ: Final = frozenset({
 _OF_A_VARIANT: Final = ("option1 value", "option2 value", "option3 value", "variant price", "variant sku")
 _TRANSLATION: Final = re.compile(r"(title|body \(html\)|option[1-3] (?:name|value)) \[([A-Za-z_]{2,11})\]")
 _OPTION_TRANSLATION: Final = re.compile(r"option[1-3] (?:name|value) \[(\w+)\]")
+_UNSEEN: Final = re.compile(f"[{UNSEEN}]")
 _TEXT_FORMULA: Final = re.compile(r'="([^"]*)"')
 _SCIENTIFIC: Final = re.compile(r"[0-9](?:[.,][0-9]+)?E\+?[0-9]{1,2}", re.IGNORECASE)
+# What a spreadsheet shows in place of what it can't work out, or has no room for.
+_ERROR: Final = re.compile(
+    r"#(?:N/?A|NAME\?|REF!|VALUE!|DIV/0!|NUM!|NULL!|SPILL!|CALC!|FIELD!|#{2,})", re.IGNORECASE
+)
+_CODES: Final = ("variant sku", "variant barcode")
+# 12-Mar, Mar-24, 05.Mrz, 3月5日, 2024/3/5 and 3/5/2024: a code such as MAR12 or 3-5 that was taken for a date.
+_MONTHS: Final = "jan|feb|mar|mär|mrz|apr|may|mai|jun|jul|aug|sep|sept|oct|okt|nov|dec|dez"
+_DATE: Final = re.compile(
+    rf"[0-9]{{1,2}}[-. ](?:{_MONTHS})(?:[-. ](?:[0-9]{{2}}){{1,2}})?|(?:{_MONTHS})[-. ](?:[0-9]{{2}}){{1,2}}"
+    r"|(?:[0-9]{4}年)?[0-9]{1,2}月(?:[0-9]{1,2}日)?|[0-9]{4}/[0-9]{1,2}/[0-9]{1,2}|[0-9]{1,2}/[0-9]{1,2}/[0-9]{2,4}",
+    re.IGNORECASE,
+)
+# Digits that were taken for a number and grouped for reading.
+_GROUPED: Final = re.compile(r"[0-9]{1,3}(?:,[0-9]{3}){2,}|[0-9]{1,3}(?:\.[0-9]{3}){2,}")
 _WITH_DECIMALS: Final = re.compile(r"([0-9]{6,})[.,]0+")
 _LENGTHS_OF_GTIN: Final = (8, 12, 13, 14)
 _UPC: Final = 12
@@ -174,10 +189,12 @@ class Sheet:
         self.rows_read = 0
         self._header = [_column(cell) for cell in self._rows.header]
         if "handle" not in self._header:
-            raise SheetUnreadable("The file has no column 'Handle' (or 'URL handle').", column="Handle")
+            message = "The file has no column 'Handle' (or 'URL handle')."
+            raise SheetUnreadable(message, why="column", column="Handle")
         twice = sorted({name for name in self._header if name in _READ and self._header.count(name) > 1})
         if twice:
-            raise SheetUnreadable(f"The file has the column '{twice[0]}' twice.", column=twice[0])
+            message = f"The file has the column '{twice[0]}' twice."
+            raise SheetUnreadable(message, why="twice", column=twice[0])
         self.ignored_columns = [
             cell.strip()[:100]
             for cell, name in zip(self._rows.header, self._header, strict=True)
@@ -214,6 +231,9 @@ class Sheet:
         for name, cell in zip(self._header, cells, strict=False):
             if not is_text(cell):
                 return Remark(row, name, "catalog.csv_encoding", "The cell is not text in UTF-8.")
+            if name in _READ and name not in _CODES and _ERROR.fullmatch(cell.strip()):
+                message = f"A spreadsheet wrote {cell.strip()[:40]}, which is an error and no value."
+                return Remark(row, name, "catalog.csv_cell_error", message, {"given": cell.strip()[:40]})
         values = [_plain(cell) for cell in cells]
         record = dict(zip(self._header, values + [""] * (len(self._header) - len(values)), strict=True))
         for column in (*AMOUNTS, *WHOLE_NUMBERS):
@@ -224,7 +244,7 @@ class Sheet:
 
 def _column(cell: str) -> str:
     """The name a column has here, whatever generation of header the file has."""
-    name = " ".join(cell.lower().split())
+    name = " ".join(narrow(_UNSEEN.sub("", cell)).lower().split())
     found = _TRANSLATION.fullmatch(name)
     if found is not None:
         return f"{_ALIASES.get(found[1], found[1])} [{_locale(found[2])}]"
@@ -492,6 +512,19 @@ class _Parser:
             text = text[1:]
             message = f"A spreadsheet put an apostrophe before it; {text} was taken."
             self._notes.append(Remark(row, column, "catalog.csv_code_apostrophe", message))
+        if _ERROR.fullmatch(text):
+            message = f"A spreadsheet wrote {text[:40]}, which is an error and no code; it was left out."
+            self._notes.append(Remark(row, column, "catalog.csv_code_error", message))
+            return None
+        if _DATE.fullmatch(text):
+            message = f"A spreadsheet may have made a date of it: {text} was taken as it is."
+            self._notes.append(Remark(row, column, "catalog.csv_code_date", message))
+            return text
+        if column == "variant barcode" and _GROUPED.fullmatch(text):
+            digits = re.sub(r"[.,]", "", text)
+            message = f"A spreadsheet grouped its digits as {text}; {digits} was taken."
+            self._notes.append(Remark(row, column, "catalog.csv_code_grouped", message))
+            text = digits
         found = _WITH_DECIMALS.fullmatch(text)
         if found is not None:
             message = f"A spreadsheet wrote it as {text}; {found[1]} was taken."

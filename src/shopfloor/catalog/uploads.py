@@ -48,7 +48,7 @@ async def opened_import(
             yield found
         return
     if file is None or not (size := await asyncio.to_thread(_size, file)):
-        raise SheetUnreadable
+        raise SheetUnreadable("The file is empty, or none was sent.", why="empty")
     is_zip = await asyncio.to_thread(is_archive, file)
     if is_zip and size > MAX_ZIP_BYTES:
         raise ArchiveTooLarge(largest=MAX_ZIP_BYTES)

@@ -69,7 +69,10 @@ def message_of(refusal: Refusal, language: Language) -> str:
 
 
 def sentence(code: str, otherwise: str, facts: Mapping[str, object], language: Language) -> str:
-    known = MESSAGES.get(f"{code}.{facts.get('field')}") or MESSAGES.get(code)
+    known = next(
+        (MESSAGES[exact] for name in ("field", "why") if (exact := f"{code}.{facts.get(name)}") in MESSAGES),
+        MESSAGES.get(code),
+    )
     if known is None:
         return otherwise
     words = language.words.gettext(known)

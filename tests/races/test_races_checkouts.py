@@ -109,6 +109,22 @@ async def test_who_arrives_together_is_placed_together_and_who_is_refused_refuse
     await all_sound(market)
 
 
+async def test_who_is_refused_together_keeps_nothing_longer(make_market: MakeMarket) -> None:
+    market = await make_market(5)
+    door = orders.Checkouts(market.db).complete
+    holds = await looked_at(market, 2)
+    async with market.db.transaction() as tx:
+        # The last seconds of their time.
+        await tx.run("UPDATE stock.hold SET expires_at = clock_timestamp() + interval '20 s'")
+        before = await tx.value("SELECT array_agg(expires_at ORDER BY id) FROM stock.hold")
+
+    told = await asyncio.gather(*(sent(door, market, *each, provider="nobody") for each in holds))
+
+    assert told == ["orders.provider_unknown"] * 2
+    async with market.db.transaction() as tx:
+        assert await tx.value("SELECT array_agg(expires_at ORDER BY id) FROM stock.hold") == before
+
+
 async def test_the_last_uses_of_a_code_go_to_as_many_as_there_are_through_both_ways(
     make_market: MakeMarket,
 ) -> None:

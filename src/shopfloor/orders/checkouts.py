@@ -183,9 +183,7 @@ class _Purchase:
 
 
 async def prepare_together(tx: Tx, sent: Sequence[Sent], *, shop_id: int) -> dict[int, Prepared]:
-    """Drafts of those that are ordinary, by their place; of the others nothing was written but that their units are kept
-    a little longer.
-    """
+    """Drafts of those that are ordinary, by their place; of the others nothing was written."""
     purchases = await _locked(tx, sent, shop_id=shop_id)
     if not purchases:
         return {}
@@ -203,12 +201,11 @@ async def prepare_together(tx: Tx, sent: Sequence[Sent], *, shop_id: int) -> dic
         for place, each in enumerate(priced)
         if place not in crowded or await _is_within_limit(tx, each[0])
     ]
-    kept = (
-        await stock.extend(tx, [each.row.id for each, *_ in priced], hold_seconds=keeping.PAYMENT_SECONDS)
-        if priced
-        else set[UUID]()
+    # Locked, and no longer kept than before: who is refused below must not keep units without end by being refused.
+    held = (
+        await stock.extend(tx, [each.row.id for each, *_ in priced], hold_seconds=0) if priced else set[UUID]()
     )
-    priced = [each for each in priced if each[0].row.id in kept]
+    priced = [each for each in priced if each[0].row.id in held]
     written = (
         await drafts.write(
             tx,
@@ -233,11 +230,18 @@ async def prepare_together(tx: Tx, sent: Sequence[Sent], *, shop_id: int) -> dic
         if priced
         else []
     )
-    return {
+    done = {
         each.number: Prepared(made.order, made.payment, terms)
         for (each, *_), made in zip(priced, written, strict=True)
         if isinstance(made, drafts.Written)
     }
+    if done:
+        await stock.extend(
+            tx,
+            [prepared.order.hold_id for prepared in done.values()],
+            hold_seconds=keeping.PAYMENT_SECONDS,
+        )
+    return done
 
 
 async def _locked(tx: Tx, sent: Sequence[Sent], *, shop_id: int) -> list[_Purchase]:

@@ -8,7 +8,7 @@ from tests.upgrade.conftest import Left
 
 from shopfloor import audit, shop_borders
 from shopfloor.kernel.database import Database, Tx
-from shopfloor.kernel.migrations import migrate
+from shopfloor.kernel.migrations import MIGRATIONS, migrate
 from shopfloor.kernel.settings import Settings
 
 
@@ -89,3 +89,54 @@ async def test_a_column_that_nothing_knows_is_no_silence(db: Database) -> None:
     async with db.transaction() as tx:
         with pytest.raises(shop_borders.Undeclared, match=r"live\.slot\.sofa_id"):
             await shop_borders.references(tx)
+
+
+async def unproven(tx: Tx) -> list[tuple[str, str]]:
+    cursor = await tx.connection.execute(
+        "SELECT conrelid::regclass::text, conname FROM pg_constraint WHERE NOT convalidated ORDER BY 1, 2"
+    )
+    return await cursor.fetchall()
+
+
+async def test_every_key_is_proven_and_a_row_that_breaks_one_stops_no_upgrade(db: Database) -> None:
+    [step] = MIGRATIONS.glob("*.orders.in_shop_valid.sql")
+    proving = step.read_bytes()
+    async with db.transaction() as tx:
+        assert await unproven(tx) == []
+        # A note of one shop at an order of another, from before the key that refuses it.
+        await tx.run("SET LOCAL session_replication_role = replica")
+        await tx.run(
+            """
+            INSERT INTO backoffice.note (id, shop_id, order_id, text, actor)
+            SELECT gen_random_uuid(), 2, id, 'Call first', 'person:1' FROM orders.orders LIMIT 1
+            """
+        )
+        await tx.run("SET LOCAL session_replication_role = origin")
+        for table, key in [
+            ("backoffice.note", "note_order_in_shop"),
+            ("returns.units", "units_order_in_shop"),
+        ]:
+            name, constraint = sql.Identifier(*table.split(".")), sql.Identifier(key)
+            await tx.connection.execute(sql.SQL("ALTER TABLE {} DROP CONSTRAINT {}").format(name, constraint))
+            await tx.connection.execute(
+                sql.SQL(
+                    "ALTER TABLE {} ADD CONSTRAINT {} FOREIGN KEY (shop_id, order_id)"
+                    " REFERENCES orders.orders (shop_id, id) NOT VALID"
+                ).format(name, constraint)
+            )
+
+    async with db.transaction() as tx:
+        await tx.connection.execute(proving)
+        assert await unproven(tx) == [("backoffice.note", "note_order_in_shop")]
+        crossed = await shop_borders.crossed(tx, schema="backoffice")
+        assert [each.split()[0] for each in crossed.offending] == ["backoffice.note.order_id"]
+        cursor = await tx.connection.execute(
+            "SELECT DISTINCT mode FROM pg_locks WHERE pid = pg_backend_pid() AND relation = 'returns.units'::regclass"
+        )
+        assert set(await cursor.fetchall()) <= {("ShareUpdateExclusiveLock",), ("AccessShareLock",)}
+
+        # Notes are never deleted otherwise.
+        await tx.run("SET LOCAL session_replication_role = replica")
+        await tx.run("DELETE FROM backoffice.note")
+        await tx.connection.execute(proving)
+        assert await unproven(tx) == []

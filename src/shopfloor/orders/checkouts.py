@@ -203,7 +203,9 @@ async def prepare_together(tx: Tx, sent: Sequence[Sent], *, shop_id: int) -> dic
     ]
     # Locked, and no longer kept than before: who is refused below must not keep units without end by being refused.
     held = (
-        await stock.extend(tx, [each.row.id for each, *_ in priced], hold_seconds=0) if priced else set[UUID]()
+        await stock.extend(tx, [each.row.id for each, *_ in priced], hold_seconds=0)
+        if priced
+        else set[UUID]()
     )
     priced = [each for each in priced if each[0].row.id in held]
     written = (

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from shopfloor import orders
+from shopfloor import catalog, live, orders
 from shopfloor.kernel import paging
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.values import new_id
@@ -121,6 +121,12 @@ PEOPLE = (
         ("13600010002", [1003]),
         ("136 0001 0002", [1003]),
         ("１３８００１３８０００", [1001]),
+        # However it is set out, and with a country's code that was not typed, or with 00 or none where it was.
+        ("138-0013-8000", [1001]),
+        ("(139) 1234 5678", [1002]),
+        ("+86 139 1234 5678", [1002]),
+        ("0034 600.111.222", [1004]),
+        ("138-0013-8001", []),
         # Nothing is found across two fields.
         ("8000xiao", []),
         ("8000\nxiao", []),
@@ -189,6 +195,27 @@ async def test_what_is_found_follows_the_order(people: Database) -> None:
     assert (text, pieces) == ("\n\n\n", True)
     async with people.transaction() as tx:
         assert await numbers(tx, "8000", shop_id=OTHER) == [1007], "another shop's order is its own"
+
+
+async def test_titles_in_other_languages_are_found_by_their_words_and_not_by_the_languages(
+    people: Database,
+) -> None:
+    """Of goods and of shows."""
+    async with people.transaction() as tx:
+        shirt = await catalog.create_product(
+            tx, status=catalog.Status.ACTIVE, shop_id=SHOP, title="Shirt", titles={"zh_CN": '5" 衬衫'},
+            description="", kind=catalog.Kind.PIECE,
+        )  # fmt: skip
+        one = await catalog.add_variant(
+            tx, shop_id=SHOP, product_id=shirt.id, variant=catalog.NewVariant(price_minor=1, sku="S-1")
+        )
+        await live.plan_show(tx, shop_id=SHOP, title="Autumn", titles={"zh_CN": "秋天"})
+        for search in ("衬衫", "SHIRT", "s-1", '5" 衬'):
+            assert await list_queries.variants_named(tx, shop_id=SHOP, search=search) == [one.id]
+        for search in ("zh_cn", "_", ":", "{"):
+            assert await list_queries.variants_named(tx, shop_id=SHOP, search=search) == []
+        for search, many in (("秋", 1), ("autumn 秋天", 1), ("", 1), ("zh", 0), ("_", 0)):
+            assert len(await live.shows(tx, shop_id=SHOP, search=search)) == many
 
 
 # Pages.

@@ -72,7 +72,9 @@ async def locked_show(tx: Tx, *, shop_id: int, show_id: int) -> Show | None:
 
 
 _LISTED: Final = """shop_id = %(shop_id)s AND (%(status)s::text IS NULL OR status = %(status)s::text)
-           AND (title ILIKE ALL(%(patterns)s::text[]) OR titles::text ILIKE ALL(%(patterns)s::text[]))
+           AND (cardinality(%(patterns)s::text[]) = 0
+             OR concat_ws(E'\n', title, (SELECT string_agg(value, E'\n') FROM jsonb_each_text(titles)))
+                ILIKE ALL(%(patterns)s::text[]))
            AND (%(before)s::bigint IS NULL OR (coalesce(started_at, starts_at, created_at), id) >
                 (SELECT coalesce(started_at, starts_at, created_at), id FROM live.show WHERE id = %(before)s))"""
 

@@ -258,8 +258,8 @@ async def variants_named(tx: Tx, *, shop_id: int, search: str) -> list[int]:
         """
         SELECT id FROM catalog.v_named
          WHERE shop_id = %(shop_id)s
-           AND (strpos(lower(title), lower(%(search)s)) > 0 OR strpos(lower(titles::text), lower(%(search)s)) > 0
-                OR strpos(lower(sku), lower(%(search)s)) > 0)
+           AND (strpos(lower(title), lower(%(search)s)) > 0 OR strpos(lower(sku), lower(%(search)s)) > 0
+                OR EXISTS (SELECT FROM jsonb_each_text(titles) AS t WHERE strpos(lower(t.value), lower(%(search)s)) > 0))
          ORDER BY id DESC LIMIT %(most)s
         """,
         {"shop_id": shop_id, "search": search, "most": _MOST_VARIANTS},

@@ -1,5 +1,6 @@
 """Looking at orders: the merchant's list and one order with everything a page shows."""
 
+import re
 import unicodedata
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
@@ -32,6 +33,10 @@ CHANNEL_SHOW: Final = "show"
 CHANNEL_SHOP: Final = "shop"
 # What a search finds is counted so far.
 MOST_FOUND: Final = 1000
+# Digits of a whole telephone number, and those of a subscriber, that are the same with and without a country's code.
+_TELEPHONE: Final = 7
+_SUBSCRIBER: Final = 9
+_SET_OUT: Final = re.compile(r"\+?[0-9 ().\-]+")
 
 
 async def today(tx: Tx, *, shop_id: int) -> date:
@@ -43,7 +48,7 @@ async def today(tx: Tx, *, shop_id: int) -> date:
 class Narrowed(TypedDict, total=False):
     """What a list of orders is narrowed down to; days are the shop's.
 
-    `search`: a number, or part of a name, phone (as written, or its digits), e-mail, or of the title or SKU of a
+    `search`: a number, or part of a name, phone (however it is set out), e-mail, or of the title or SKU of a
     product.  `channel`: "show", or "shop" for what was sold outside of shows.
     """
 
@@ -97,7 +102,7 @@ async def _count_orders(
         return await list_queries.count_found(
             tx,
             shop_id=shop_id,
-            wanted=wanted,
+            wanted=_text(wanted),
             number=_number(wanted),
             variants=variants,
             filters=within,
@@ -114,6 +119,19 @@ async def _count_orders(
 def _wanted(search: str | None) -> str:
     """In one line: between lines stand the borders of what is searched."""
     return " ".join((search or "").split("\n")).strip().lstrip("#＃")
+
+
+def _text(wanted: str) -> str:
+    """What is looked for in names, telephone numbers and addresses.
+
+    A telephone number is found however it is set out: its digits alone are kept beside it.  One with a country's code
+    may have been typed without, in a country or two with a zero instead: its last nine digits are whose it is.
+    """
+    narrow = unicodedata.normalize("NFKC", wanted)
+    digits = "".join(filter(str.isdigit, narrow))
+    if len(digits) < _TELEPHONE or not _SET_OUT.fullmatch(narrow):
+        return wanted
+    return digits[-_SUBSCRIBER:] if narrow.startswith(("+", "00")) else digits
 
 
 def _number(wanted: str) -> int | None:
@@ -148,7 +166,7 @@ async def _look(
         total = await list_queries.count_found(
             tx,
             shop_id=shop_id,
-            wanted=wanted,
+            wanted=_text(wanted),
             number=_number(wanted),
             variants=variants,
             filters=anywhere,
@@ -202,7 +220,7 @@ async def _found(
     return await list_queries.search(
         tx,
         shop_id=shop_id,
-        wanted=wanted,
+        wanted=_text(wanted),
         number=_number(wanted),
         variants=variants,
         filters=filters,

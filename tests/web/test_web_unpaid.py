@@ -55,6 +55,7 @@ async def test_who_has_not_paid_with_what_and_how_they_are_reached(stage: Stage)
     await keep(stage, show, uuid4(), 1)
 
     page = (await stage.client.get(here)).text
+    chinese = words((await stage.client.get(here, headers={"accept-language": "zh-CN"})).text)
     orders_page = (await stage.client.get("/console/harbour/orders")).text
 
     assert nothing.status_code == 200
@@ -66,4 +67,5 @@ async def test_who_has_not_paid_with_what_and_how_they_are_reached(stage: Stage)
         "No name given Known only by their browser; the basket waits there. 1 × Shirt Indigo · M CN¥99.00"
         in said
     )
+    assert "2 × 衬衫 Indigo · M ¥198.00" in chinese
     assert f'href="{here}"' in orders_page

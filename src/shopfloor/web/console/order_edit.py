@@ -189,7 +189,11 @@ async def _page(
         found=found,
         more_found=FOUND if more_found else 0,
         cash_of=lambda minor: Money(minor, view.order.currency),
-        added=[(titles[each.product_id].title, each) for each in added if each.product_id in titles],
+        added=[
+            (desk.language.localised(product.titles, product.title), each)
+            for each in added
+            if (product := titles.get(each.product_id)) is not None
+        ],
         left={variant_id: free.now for variant_id, free in left.items()},
         countries=[("", "—"), *countries(desk.language)],
         trouble=None if refusal is None else message_of(refusal, desk.language),

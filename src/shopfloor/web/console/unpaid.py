@@ -75,7 +75,7 @@ async def who(desk: Viewer, show_id: int) -> Response:
         "unpaid_list.html",
         active="orders",
         show=show,
-        rows=[(row, _items(row.holds, variants, products)) for row in rows],
+        rows=[(row, _items(desk, row.holds, variants, products)) for row in rows],
         until=show.kept_until if show.status == live.ShowStatus.ENDED else None,
         units=sum(row.units for row in rows),
         total=Money(sum(row.amount_minor for row in rows), desk.shop.currency),
@@ -83,6 +83,7 @@ async def who(desk: Viewer, show_id: int) -> Response:
 
 
 def _items(
+    desk: Desk,
     holds: Sequence[stock.Hold],
     variants: Mapping[int, catalog.Variant],
     products: Mapping[int, catalog.Product],
@@ -92,7 +93,8 @@ def _items(
     for part in [part for each in holds for part in each.parts]:
         units[part.variant_id] = units.get(part.variant_id, 0) + part.quantity
     return [
-        (quantity, products[variant.product_id].title, " · ".join(variant.options))
+        (quantity, desk.language.localised(product.titles, product.title), " · ".join(variant.options))
         for variant_id, quantity in units.items()
-        if (variant := variants.get(variant_id)) is not None and variant.product_id in products
+        if (variant := variants.get(variant_id)) is not None
+        and (product := products.get(variant.product_id)) is not None
     ]

@@ -41,6 +41,7 @@ from psycopg import AsyncConnection
 
 from shopfloor import stock
 from shopfloor.kernel.database import Database
+from shopfloor.kernel.invariants import Invariant
 from shopfloor.kernel.migrations import migrate
 from shopfloor.kernel.postgres import EmbeddedPostgres
 from shopfloor.kernel.values import new_id
@@ -601,7 +602,7 @@ def run(dsn: str, rounds: int, number: int) -> None:
     sys.exit(0 if summary["audit_passed"] else 1)
 
 
-async def audit(dsn: str) -> list[stock.Check]:
+async def audit(dsn: str) -> list[Invariant]:
     db = Database(dsn, size=2)
     await db.open()
     async with db.transaction() as tx:

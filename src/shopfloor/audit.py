@@ -5,6 +5,7 @@ Every module audits what it owns; here they are set beside each other and the ou
 
 import asyncio
 import json
+from collections.abc import Iterable
 from typing import Any, Final
 
 from rich.console import Console
@@ -26,6 +27,7 @@ from shopfloor import (
 )
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Database, Tx
+from shopfloor.kernel.invariants import Invariant
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.startup import prepared_database
@@ -99,34 +101,37 @@ async def _run(db: Database, settings: Settings, delivered: collector.FactIds) -
         borders = await _borders(tx)
         forgotten = await outbox.forgotten_until(tx)
     ledger.append(await asyncio.to_thread(stock.retention.audit_archive, books, settings.archive_dir))
-    findings = [
-        *(_counted("stock", check.name, check.looked_at, check.offending) for check in ledger),
-        *(_counted("orders", check.name, check.looked_at, check.offending) for check in ordered),
-        *(_counted("promotions", check.name, check.looked_at, check.offending) for check in discounted),
-        *(_counted("documents", check.name, check.looked_at, check.offending) for check in papers),
-        *(_counted("fapiao", check.name, check.looked_at, check.offending) for check in asked_for),
-        *(_counted("payments", check.name, check.looked_at, check.offending) for check in paid),
-        *(_counted("disputes", check.name, check.looked_at, check.offending) for check in contested),
-        *(_counted("order_edits", check.name, check.looked_at, check.offending) for check in edited),
-        *(_counted("returns", check.name, check.looked_at, check.offending) for check in came_back),
+    lake = collector.audit(settings.lake_dir, delivered, since=forgotten)
+    video = await media.audit(db, settings.recordings_dir)
+    return [
+        *_of("stock", ledger),
+        *_of("orders", ordered),
+        *_of("promotions", discounted),
+        *_of("documents", papers),
+        *_of("fapiao", asked_for),
+        *_of("payments", paid),
+        *_of("disputes", contested),
+        *_of("order_edits", edited),
+        *_of("returns", came_back),
         plans,
         *kept,
         *borders,
         *delivery,
+        *_of("lake", lake),
+        *_of("media", video),
     ]
-    findings += [
-        Finding("lake", check.name, check.passed, check.figures, check.offending)
-        for check in collector.audit(settings.lake_dir, delivered, since=forgotten)
+
+
+def _of(area: str, invariants: Iterable[Invariant]) -> list[Finding]:
+    return [
+        Finding(area, each.name.removeprefix(f"{area}: "), each.passed, dict(each.figures), each.offending)
+        for each in invariants
     ]
-    findings += [
-        Finding("media", check.name, check.passed, dict(check.figures), check.offending)
-        for check in await media.audit(db, settings.recordings_dir)
-    ]
-    return findings
 
 
 def _counted(area: str, name: str, looked_at: int, offending: tuple[str, ...]) -> Finding:
-    return Finding(area, name.removeprefix(f"{area}: "), not offending, {"looked_at": looked_at}, offending)
+    [found] = _of(area, [Invariant.counted(name, looked_at, offending)])
+    return found
 
 
 async def _plans(tx: Tx) -> Finding:

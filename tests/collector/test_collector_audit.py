@@ -12,6 +12,7 @@ import pytest
 from shopfloor import collector
 from shopfloor.collector import Event, facts
 from shopfloor.collector.spill import FactIds, Spill
+from shopfloor.kernel.invariants import Invariant
 from shopfloor.kernel.values import new_id
 
 Make = Callable[..., Awaitable[collector.Collector]]
@@ -20,7 +21,7 @@ COMPLETE = "every outbox fact is in the lake exactly once"
 ONCE = "no event is in the lake twice"
 
 
-def check(directory: Path, ids: Iterable[UUID], name: str) -> collector.Check:
+def check(directory: Path, ids: Iterable[UUID], name: str) -> Invariant:
     return next(each for each in collector.audit(directory, ids) if each.name == name)
 
 
@@ -42,7 +43,7 @@ async def test_a_missing_a_doubled_a_half_and_an_unknown_fact_are_found_among_ma
 
     most: list[int] = []
 
-    def counted(wanted: Iterable[UUID], there: Iterable[str], *, since: datetime | None) -> collector.Check:
+    def counted(wanted: Iterable[UUID], there: Iterable[str], *, since: datetime | None) -> Invariant:
         both = list(wanted), list(there)
         most.append(max(map(len, both)))
         return compare(*both, since=since)

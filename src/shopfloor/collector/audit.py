@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from shopfloor.collector import facts, index, lake, manifest
-from shopfloor.collector.models import DEDUP_DAYS, SERVER, Check
+from shopfloor.collector.models import DEDUP_DAYS, SERVER
 from shopfloor.collector.spill import Spill
 from shopfloor.collector.vocabulary import PRESENCE
 from shopfloor.kernel import late
+from shopfloor.kernel.invariants import Invariant
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
@@ -25,7 +26,7 @@ _MOST: Final = 100
 
 def audit(
     directory: Path, fact_ids: Iterable[UUID] | None = None, *, since: datetime | None = None
-) -> list[Check]:
+) -> list[Invariant]:
     """Check the files against the manifest, the books against the files, and the outbox against the lake.
 
     `fact_ids` are those the collector's consumer has been given; without them the outbox is not compared.
@@ -60,14 +61,14 @@ def fact_ids_in(view: lake.Lake) -> Iterator[str]:
 
 def _facts(
     directory: Path, fact_ids: Iterable[UUID], lake_ids: Iterable[str], *, since: datetime | None
-) -> Check:
+) -> Invariant:
     """`facts.compare`, one part of all ids at a time: what belongs to a fact is in the part of its id."""
     with Spill(directory) as outbox, Spill(directory) as found:
         for fact in fact_ids:
             outbox.add(str(fact).encode(), fact.bytes)
         for identity in lake_ids:
             found.add(identity.partition(":")[0].encode(), identity.encode())
-        whole: Check | None = None
+        whole: Invariant | None = None
         for wanted, there in zip(outbox.parts(), found.parts(), strict=True):
             part = facts.compare(
                 (UUID(bytes=each) for each in wanted), (each.decode() for each in there), since=since
@@ -77,13 +78,13 @@ def _facts(
     return whole
 
 
-def _joined(one: Check, other: Check) -> Check:
+def _joined(one: Invariant, other: Invariant) -> Invariant:
     figures = {name: value + other.figures[name] for name, value in one.figures.items()}
     offending = (*one.offending, *other.offending)[:_MOST]
-    return Check(one.name, one.passed and other.passed, figures, offending)
+    return Invariant(one.name, one.passed and other.passed, figures, offending)
 
 
-def _files(view: lake.Lake, damaged: list[str], count: int) -> list[Check]:
+def _files(view: lake.Lake, damaged: list[str], count: int) -> list[Invariant]:
     broken = manifest.verify_chain(view.directory)
     wrong = set(damaged)
     store = view.snapshot.store
@@ -93,19 +94,19 @@ def _files(view: lake.Lake, damaged: list[str], count: int) -> list[Check]:
         if file.path not in wrong and pq.read_metadata(store.location(file.path)).num_rows != file.rows
     ]
     return [
-        Check(
+        Invariant(
             "every file of the lake is the one that was sealed",
             not damaged,
             {"files": count, "damaged": len(damaged)},
             tuple(damaged[:_MOST]),
         ),
-        Check(
+        Invariant(
             "no line of the manifest was changed, moved or removed",
             not broken,
             {"lines": view.snapshot.commits + len(view.snapshot.foreign), "broken": len(broken)},
             tuple(broken[:_MOST]),
         ),
-        Check(
+        Invariant(
             "files hold the rows they say",
             not rows,
             {"files": count, "wrong": len(rows)},
@@ -114,7 +115,7 @@ def _files(view: lake.Lake, damaged: list[str], count: int) -> list[Check]:
     ]
 
 
-def _books(view: lake.Lake) -> Check:
+def _books(view: lake.Lake) -> Invariant:
     """The counts of each seal add up, what was accepted is in its files, and a compaction kept every row."""
     wrong: list[str] = []
     figures = dict.fromkeys(("received", "accepted", "duplicate", "bad"), 0)
@@ -135,12 +136,12 @@ def _books(view: lake.Lake) -> Check:
             figures[name] += getattr(line, name)
         torn += line.torn_bytes
     figures |= {"unsealed": view.as_of.unsealed_events, "torn_bytes": torn}
-    return Check(
+    return Invariant(
         "received = accepted + duplicate + bad at every seal", not wrong, figures, tuple(wrong[:_MOST])
     )
 
 
-def _once(view: lake.Lake, directory: Path) -> Check:
+def _once(view: lake.Lake, directory: Path) -> Invariant:
     """No event is in the lake twice within the window of deduplication."""
     events = 0
     repeated: set[bytes] = set()
@@ -158,7 +159,7 @@ def _once(view: lake.Lake, directory: Path) -> Check:
                 count += 1
                 if len(repeated) < _MOST:
                     repeated.add(key)
-    return Check(
+    return Invariant(
         "no event is in the lake twice",
         not count,
         {"events": events, "repeated": count},

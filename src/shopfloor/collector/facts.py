@@ -16,7 +16,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
 from uuid import UUID
 
-from shopfloor.collector.models import SERVER, Check, Event
+from shopfloor.collector.models import SERVER, Event
+from shopfloor.kernel.invariants import Invariant
 from shopfloor.kernel.values import made_at
 
 EXPLODED: Final = ("holds", "refusals", "releases", "lines", "places", "variants")
@@ -79,7 +80,7 @@ def _each(element: Any) -> list[Any]:
     return [{"id": one, "buyer": buyer, **alike} for one, buyer in zip(ids, buyers, strict=True)]
 
 
-def compare(fact_ids: Iterable[UUID], lake_ids: Iterable[str], *, since: datetime | None = None) -> Check:
+def compare(fact_ids: Iterable[UUID], lake_ids: Iterable[str], *, since: datetime | None = None) -> Invariant:
     """Every fact of the outbox is in the lake exactly once.
 
     `lake_ids` are the ids of all events whose source is a shop of ours.  Facts whose id was made before `since` need
@@ -101,7 +102,7 @@ def compare(fact_ids: Iterable[UUID], lake_ids: Iterable[str], *, since: datetim
             wrong.append(str(fact_id))
     # Events the server says of itself (presence, shedding) have no fact; those that look like one must have.
     unknown = [fact for fact in found if _is_uuid(fact) and not _is_older(fact, since)]
-    return Check(
+    return Invariant(
         "every outbox fact is in the lake exactly once",
         not (missing or wrong or unknown),
         {

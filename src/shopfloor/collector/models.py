@@ -103,16 +103,6 @@ class Sealed:
     torn_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One invariant, whether it holds, the figures behind it, and the keys that break it (at most 100)."""
-
-    name: str
-    passed: bool
-    figures: dict[str, int]
-    offending: tuple[str, ...] = ()
-
-
 class NotDurable(Unavailable):
     """The events could not be made durable; nothing is promised, send them again with the same ids."""
 

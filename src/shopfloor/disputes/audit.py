@@ -1,7 +1,7 @@
 """The audit of disputes: each invariant with what was looked at and the keys that break it."""
 
-from shopfloor import stock
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.invariants import Invariant
 from shopfloor.kernel.records import dataclass
 
 
@@ -11,16 +11,16 @@ class AuditRow:
     offending: list[str]
 
 
-async def audit(tx: Tx) -> list[stock.Check]:
+async def audit(tx: Tx) -> list[Invariant]:
     """The invariants of disputes over all shops."""
     checks = (
         ("disputes: no more is returned than was withdrawn", returned),
         ("disputes: no more is withdrawn than was disputed", withdrawn),
     )
-    found: list[stock.Check] = []
+    found: list[Invariant] = []
     for name, look in checks:
         row = await look(tx)
-        found.append(stock.Check(name, row.looked_at, tuple(row.offending)))
+        found.append(Invariant.counted(name, row.looked_at, tuple(row.offending)))
     return found
 
 

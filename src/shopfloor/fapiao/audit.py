@@ -1,7 +1,7 @@
 """The audit of fapiao: each invariant with what was looked at and the keys that break it."""
 
-from shopfloor import stock
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.invariants import Invariant
 from shopfloor.kernel.records import dataclass
 
 
@@ -11,16 +11,16 @@ class _Looked:
     offending: list[str]
 
 
-async def audit(tx: Tx) -> list[stock.Check]:
+async def audit(tx: Tx) -> list[Invariant]:
     """The invariants of fapiao over all shops."""
-    found: list[stock.Check] = []
+    found: list[Invariant] = []
     for name, look in (
         ("a fapiao is of its order, red ones of what it is no longer of", _amounts),
         ("requests are where their papers say", _states),
         ("the files of fapiao are as they were kept", _files),
     ):
         row = await look(tx)
-        found.append(stock.Check(name, row.looked_at, tuple(row.offending)))
+        found.append(Invariant.counted(name, row.looked_at, tuple(row.offending)))
     return found
 
 

@@ -1,7 +1,8 @@
 """The audit of papers: each invariant with what was looked at and the keys that break it."""
 
-from shopfloor import documents, stock
+from shopfloor import documents
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.invariants import Invariant
 from shopfloor.kernel.records import dataclass
 
 
@@ -11,15 +12,15 @@ class _Looked:
     offending: list[str]
 
 
-async def audit(tx: Tx) -> list[stock.Check]:
+async def audit(tx: Tx) -> list[Invariant]:
     """The invariants of papers over all shops."""
     numbers, gaps = await documents.audit.gaps(tx)
     files, damaged = await documents.audit.damaged(tx)
     papers = await _unlike_orders(tx)
     return [
-        stock.Check("numbers of invoices and credit notes run without gaps", numbers, tuple(gaps)),
-        stock.Check("the files of documents are as they were kept", files, tuple(damaged)),
-        stock.Check(
+        Invariant.counted("numbers of invoices and credit notes run without gaps", numbers, tuple(gaps)),
+        Invariant.counted("the files of documents are as they were kept", files, tuple(damaged)),
+        Invariant.counted(
             "invoices are of what was ordered, credit notes of no more than was refunded",
             papers.looked_at,
             tuple(papers.offending),

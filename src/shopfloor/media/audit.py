@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Final
 
 from shopfloor.kernel.database import Database
+from shopfloor.kernel.invariants import Invariant
 from shopfloor.media import queries
-from shopfloor.media.models import Check, Gap, GapCause, Run, Segment, link
+from shopfloor.media.models import Gap, GapCause, Run, Segment, link
 from shopfloor.media.playlist import in_ms
 from shopfloor.media.recorder import hash_of
 
 MOST: Final = 100
 
 
-async def audit(db: Database, recordings_dir: Path) -> list[Check]:
+async def audit(db: Database, recordings_dir: Path) -> list[Invariant]:
     """Re-hash every recorded segment against its row, follow every chain, account for every second."""
     runs = segments = size = 0
     flipped: list[str] = []
@@ -35,19 +36,19 @@ async def audit(db: Database, recordings_dir: Path) -> list[Check]:
         if run.ended_at is not None and not accounted(run, rows, gaps):
             unaccounted.append(str(run.id))
     return [
-        Check(
+        Invariant(
             "every recorded segment matches its hash",
             not flipped,
             {"runs": runs, "segments": segments, "bytes": size, "wrong": len(flipped)},
             tuple(flipped[:MOST]),
         ),
-        Check(
+        Invariant(
             "every recording is an unbroken chain",
             not broken,
             {"runs": runs, "links": segments, "broken": len(broken)},
             tuple(broken[:MOST]),
         ),
-        Check(
+        Invariant(
             "every second is recorded or named as a gap",
             not unaccounted,
             {"runs": runs, "wrong": len(unaccounted)},

@@ -5,7 +5,6 @@ video (PDT, programme date time) are the run's anchor plus media time, never "no
 """
 
 import hashlib
-from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -175,16 +174,6 @@ class Moment:
     sku: str
     start: datetime
     end: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One invariant, whether it holds, the figures behind it, and the keys that break it (at most 100)."""
-
-    name: str
-    passed: bool
-    figures: Mapping[str, int]
-    offending: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

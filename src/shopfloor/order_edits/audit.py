@@ -1,7 +1,7 @@
 """The audit of edits: what was looked at and the keys that break it."""
 
-from shopfloor import stock
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.invariants import Invariant
 from shopfloor.kernel.records import dataclass
 
 
@@ -11,7 +11,7 @@ class _Looked:
     offending: list[str]
 
 
-async def audit(tx: Tx) -> list[stock.Check]:
+async def audit(tx: Tx) -> list[Invariant]:
     """The invariants of edits over all shops."""
     row = await tx.one(
         _Looked,
@@ -39,6 +39,6 @@ async def audit(tx: Tx) -> list[stock.Check]:
         """,
     )
     return [
-        stock.Check("what an order costs is what its edits say", row.looked_at, tuple(row.offending)),
-        stock.Check("every change of an order is an edit", counted.looked_at, tuple(counted.offending)),
+        Invariant.counted("what an order costs is what its edits say", row.looked_at, tuple(row.offending)),
+        Invariant.counted("every change of an order is an edit", counted.looked_at, tuple(counted.offending)),
     ]

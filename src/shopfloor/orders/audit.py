@@ -1,7 +1,7 @@
 """The audit of orders: each invariant with what was looked at and the keys that break it."""
 
-from shopfloor import stock
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.invariants import Invariant
 from shopfloor.kernel.records import dataclass
 
 
@@ -11,7 +11,7 @@ class AuditRow:
     offending: list[str]
 
 
-async def audit(tx: Tx) -> list[stock.Check]:
+async def audit(tx: Tx) -> list[Invariant]:
     """The invariants of orders over all shops."""
     checks = (
         ("orders: lines add up to the order", audit_line_sums),
@@ -34,10 +34,10 @@ async def audit(tx: Tx) -> list[stock.Check]:
         ("orders: a purchase of a basket is in one order, with others of its buyer", audit_baskets),
         ("orders: orders in one parcel are of one buyer", audit_together),
     )
-    found: list[stock.Check] = []
+    found: list[Invariant] = []
     for name, look in checks:
         row = await look(tx)
-        found.append(stock.Check(name, row.looked_at, tuple(row.offending)))
+        found.append(Invariant.counted(name, row.looked_at, tuple(row.offending)))
     return found
 
 

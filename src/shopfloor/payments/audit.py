@@ -1,7 +1,7 @@
 """The audit of payments: each invariant with what was looked at and the keys that break it."""
 
-from shopfloor import stock
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.invariants import Invariant
 from shopfloor.kernel.records import dataclass
 
 
@@ -11,7 +11,7 @@ class AuditRow:
     offending: list[str]
 
 
-async def audit(tx: Tx) -> list[stock.Check]:
+async def audit(tx: Tx) -> list[Invariant]:
     """The invariants of payments over all shops."""
     checks = (
         ("payments: what was captured has an order or a difference", captured),
@@ -20,10 +20,10 @@ async def audit(tx: Tx) -> list[stock.Check]:
         ("payments: what was authorised is captured, voided or expired in time", authorisations_end),
         ("payments: what a provider has given back is recorded", done),
     )
-    found: list[stock.Check] = []
+    found: list[Invariant] = []
     for name, look in checks:
         row = await look(tx)
-        found.append(stock.Check(name, row.looked_at, tuple(row.offending)))
+        found.append(Invariant.counted(name, row.looked_at, tuple(row.offending)))
     return found
 
 

@@ -1,7 +1,7 @@
 """The audit of promotions: each invariant with what was looked at and the keys that break it."""
 
-from shopfloor import stock
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.invariants import Invariant
 from shopfloor.kernel.records import dataclass
 
 
@@ -11,9 +11,9 @@ class AuditRow:
     offending: list[str]
 
 
-async def audit(tx: Tx) -> list[stock.Check]:
+async def audit(tx: Tx) -> list[Invariant]:
     """The invariants of promotions over all shops."""
-    found: list[stock.Check] = []
+    found: list[Invariant] = []
     for name, look in (
         ("promotions: what was used of a discount is what orders use", audit_uses),
         ("promotions: discounts stay within their limits and budget", audit_limits),
@@ -24,7 +24,7 @@ async def audit(tx: Tx) -> list[stock.Check]:
         ),
     ):
         row = await look(tx)
-        found.append(stock.Check(name, row.looked_at, tuple(row.offending)))
+        found.append(Invariant.counted(name, row.looked_at, tuple(row.offending)))
     return found
 
 

@@ -1,7 +1,7 @@
 """The audit of returns: each invariant with what was looked at and the keys that break it."""
 
-from shopfloor import stock
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.invariants import Invariant
 from shopfloor.kernel.records import dataclass
 
 
@@ -11,7 +11,7 @@ class _Looked:
     offending: list[str]
 
 
-async def audit(tx: Tx) -> list[stock.Check]:
+async def audit(tx: Tx) -> list[Invariant]:
     """The invariants of returns over all shops."""
     checks = (
         ("no more came back than was sent", _back_within_sent),
@@ -20,10 +20,10 @@ async def audit(tx: Tx) -> list[stock.Check]:
         ("units that came back are those of the ledger", _ledger),
         ("units on the shelf again are movements of stock", _restocked),
     )
-    found: list[stock.Check] = []
+    found: list[Invariant] = []
     for name, look in checks:
         row = await look(tx)
-        found.append(stock.Check(name, row.looked_at, tuple(row.offending)))
+        found.append(Invariant.counted(name, row.looked_at, tuple(row.offending)))
     return found
 
 

@@ -1,22 +1,28 @@
 """The audit of the ledger: each invariant with what was looked at and the keys that break it."""
 
 from shopfloor.kernel.database import Tx
-from shopfloor.stock.models import Check
+from shopfloor.kernel.invariants import Invariant
 from shopfloor.stock.rows import every
 
 
-async def audit(tx: Tx) -> list[Check]:
+async def audit(tx: Tx) -> list[Invariant]:
     """The invariants of the ledger over all shops; each with the keys that break it (at most 100)."""
     levels_looked_at = await count_levels(tx)
     holds_looked_at = await count_holds(tx)
     return [
-        Check("movements sum to levels", levels_looked_at, tuple(await levels_unlike_journal(tx))),
-        Check("holds sum to levels", levels_looked_at, tuple(await levels_unlike_holds(tx))),
-        Check("no lot is oversold", levels_looked_at, tuple(await levels_oversold(tx))),
-        Check("holds are whole", holds_looked_at, tuple(await holds_torn(tx))),
-        Check("only unpaid units name a network", holds_looked_at, tuple(await networks_kept(tx))),
-        Check("every held hold has a timer", holds_looked_at, tuple(await holds_without_timer(tx))),
-        Check(
+        Invariant.counted(
+            "movements sum to levels", levels_looked_at, tuple(await levels_unlike_journal(tx))
+        ),
+        Invariant.counted("holds sum to levels", levels_looked_at, tuple(await levels_unlike_holds(tx))),
+        Invariant.counted("no lot is oversold", levels_looked_at, tuple(await levels_oversold(tx))),
+        Invariant.counted("holds are whole", holds_looked_at, tuple(await holds_torn(tx))),
+        Invariant.counted(
+            "only unpaid units name a network", holds_looked_at, tuple(await networks_kept(tx))
+        ),
+        Invariant.counted(
+            "every held hold has a timer", holds_looked_at, tuple(await holds_without_timer(tx))
+        ),
+        Invariant.counted(
             "closed pools keep nothing free",
             levels_looked_at,
             tuple(await closed_pools_with_free_units(tx)),

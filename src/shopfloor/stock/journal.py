@@ -20,8 +20,8 @@ from psycopg import sql
 
 from shopfloor.kernel import partitions, storage
 from shopfloor.kernel.database import Database, Tx
+from shopfloor.kernel.invariants import Invariant
 from shopfloor.kernel.records import dataclass
-from shopfloor.stock.models import Check
 
 CARRIED: Final = "carried"
 COLUMNS: Final = ("id", "at", "level_id", "kind", "quantity", "held", "allocated", "shortfall", "reason")
@@ -229,13 +229,13 @@ async def books(tx: Tx) -> Books:
     return Books(await closed_months(tx), await carried(tx))
 
 
-def audit_archive(said: Books, archive: Path) -> Check:
+def audit_archive(said: Books, archive: Path) -> Invariant:
     """Every closed month is in its file, unchanged, and what it came to was carried forward, neither more nor less.
 
     Reads all files: with no transaction open, and not on the loop.
     """
     wrong = _wrong(said.months, said.carried, archive)
-    return Check("closed months of the journal are whole", len(said.months), tuple(wrong[:100]))
+    return Invariant.counted("closed months of the journal are whole", len(said.months), tuple(wrong[:100]))
 
 
 def _wrong(

@@ -298,19 +298,6 @@ class Shortage:
     raised_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One invariant of the ledger: how many things were looked at, and the keys that break it."""
-
-    name: str
-    looked_at: int
-    offending: tuple[str, ...]
-
-    @property
-    def passed(self) -> bool:
-        return not self.offending
-
-
 class UnknownStock(NotFound):
     """There is no such location, pool, level or hold in this shop."""
 

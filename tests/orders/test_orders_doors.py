@@ -22,6 +22,7 @@ from shopfloor.kernel.network import Networks
 from shopfloor.kernel.values import new_id
 from shopfloor.orders.refusals import ContactLimit
 from shopfloor.purchases import OfferTermsCache, PurchaseEndpoint, PurchaseGateway, WaitlistHook, loader
+from shopfloor.purchases.endpoint import MAX_BODY
 from shopfloor.shoppers import issue_shopper, read_shopper
 from shopfloor.stock import Intake
 
@@ -266,6 +267,54 @@ async def test_a_cart_is_all_or_nothing(shop: Shop) -> None:
     assert (await shop.market.left(0), await shop.market.left(1)) == (1, 2)
 
 
+async def test_a_basket_of_as_many_lines_as_it_can_have_is_held(shop: Shop) -> None:
+    """Through either door: with fields as large as they get beside these, and days for all of them."""
+    market = shop.market
+    async with market.db.transaction() as tx:
+        cursor = await tx.connection.execute(
+            """
+            WITH made AS (
+              INSERT INTO catalog.variant (shop_id, product_id, sku, options, currency, position)
+              SELECT shop_id, product_id, 'MORE-' || n, ARRAY['more ' || n], currency, 100 + n
+                FROM catalog.variant, generate_series(1, 100) n WHERE id = %s RETURNING id),
+            priced AS (
+              INSERT INTO catalog.price (variant_id, minor, valid_from)
+              SELECT id, %s, now() - interval '1 day' FROM made)
+            SELECT id FROM made ORDER BY id
+            """,
+            [market.variants[0], PRICE],
+        )
+        variants = [row[0] for row in await cursor.fetchall()]
+        for variant_id in variants:
+            await stock.receive(
+                tx, shop_id=market.shop_id, location_id=market.location_id, variant_id=variant_id, quantity=2
+            )
+    shown = " ".join(f"{10**15 + n}=2031-01-31" for n in range(stock.MAX_LINES))
+    wish = shop.wish(
+        offer_id="", shown=shown, variant_id=variants, quantity=[1] * 100, price_minor=[PRICE] * 100
+    )
+    assert len(variants) == stock.MAX_LINES
+
+    held = await shop.form(wish)
+    lines = [{"variant_id": each, "quantity": 1, "price_minor": PRICE} for each in variants]
+    told = await shop.buy(offer_id=None, variant_id=None, price_minor=None, lines=lines)
+
+    assert held.headers["location"].startswith("/s/garden-1/checkout/")
+    assert (told.status, told.json["outcome"]) == (200, "held")
+    async with market.db.transaction() as tx:
+        left = await stock.available(tx, shop_id=market.shop_id, variant_ids=variants)
+    assert {each.now for each in left.values()} == {0}
+    # A browser can say it all with the largest numbers that a basket has.
+    largest = {
+        "id": wish["id"],
+        "shown": shown,
+        "variant_id": [10**15] * 100,
+        "quantity": [999] * 100,
+        "price_minor": [10**12] * 100,
+    }
+    assert len(urlencode(largest, doseq=True)) < MAX_BODY
+
+
 async def test_a_price_that_is_no_longer_true_is_refused_with_the_new_one(shop: Shop) -> None:
     await shop.buy()
     async with shop.market.db.transaction() as tx:
@@ -368,7 +417,10 @@ async def test_json_that_says_two_things_or_nothing(shop: Shop, before: str, aft
         {"variant_id": 2**70},
         {"variant_id": None},
         {"offer_id": -3},
-        {"lines": [{"variant_id": 1, "quantity": 1, "price_minor": 1}] * 21, "variant_id": None},
+        {
+            "lines": [{"variant_id": 1, "quantity": 1, "price_minor": 1}] * (stock.MAX_LINES + 1),
+            "variant_id": None,
+        },
     ],
 )
 async def test_numbers_that_make_no_sense(shop: Shop, changes: dict[str, object]) -> None:
@@ -387,7 +439,7 @@ async def test_what_is_not_there_is_not_found(shop: Shop) -> None:
 
 
 async def test_a_flood_in_the_body_is_cut(shop: Shop) -> None:
-    answer = await shop.post(b" " * 9000)
+    answer = await shop.post(b" " * 17_000)
 
     assert (answer.status, answer.json["code"]) == (413, "orders.too_large")
 
@@ -680,7 +732,7 @@ async def test_a_form_that_was_held_is_remembered_by_the_browser(shop: Shop) -> 
 
 
 async def test_a_form_of_too_many_fields_is_refused(shop: Shop) -> None:
-    answer = await shop.form({f"field-{number}": number for number in range(101)})
+    answer = await shop.form({f"field-{number}": number for number in range(311)})
 
     assert answer.status == 422
     assert b"orders.bad_purchase" in answer.body

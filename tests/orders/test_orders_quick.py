@@ -218,7 +218,7 @@ async def test_chunked_bodies_are_understood(server: Server) -> None:
     [
         (request(b"{"), 422, "orders.bad_purchase"),
         (request(wish(quantity=-1)), 422, "orders.bad_purchase"),
-        (request(b" " * 9000), 413, "orders.too_large"),
+        (request(b" " * 17_000), 413, "orders.too_large"),
         (request(b"[" * 8000), 422, "orders.bad_purchase"),
         (request(extra="Origin: https://evil.example\r\n"), 403, "accounts.cross_site"),
     ],

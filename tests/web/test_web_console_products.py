@@ -1,5 +1,6 @@
 """Products in the console: made with their variants, changed, refused beside the field, brought in as a sheet."""
 
+import html
 from io import BytesIO
 from pathlib import Path
 from zipfile import ZipFile
@@ -194,6 +195,22 @@ async def test_a_sheet_with_a_faulty_row(client: httpx.AsyncClient, stage: Stage
     answer = await client.post(f"{HERE}/import", files={"file": ("goods.csv", b"\x00\x01")})
     assert answer.status_code == 422
     assert 'id="e-file"' in answer.text
+
+
+async def test_the_import_says_why_a_file_is_no_sheet_and_what_it_made_of_codes(
+    client: httpx.AsyncClient,
+) -> None:
+    async def answer(sheet: str) -> str:
+        answer = await client.post(f"{HERE}/import", files={"file": ("goods.csv", sheet.encode())})
+        return html.unescape(answer.text)
+
+    assert "The file has no column Handle. The first row names the columns" in await answer(
+        "Name,Price\nCup,1\n"
+    )
+    assert "Each row stands in quotation marks" in await answer('"Handle,Title"\n"cup,Cup"\n')
+    noted = await answer('Handle,Title,Variant Price,Variant Barcode\ncup,Cup,1.00,"4,006,381,333,931"\n')
+    assert "1 note about what was read" in noted
+    assert "The signs between them were removed." in noted
 
 
 async def test_the_export_is_what_the_import_reads(client: httpx.AsyncClient, stage: Stage) -> None:

@@ -47,7 +47,10 @@ from shopfloor.purchases.models import (
 from shopfloor.purchases.offer_terms import OfferTerms
 
 PATH: Final = "/buy"
-MAX_BODY: Final = 8 * 1024
+# A basket of as many lines as a purchase can have, with the largest numbers in them.
+MAX_BODY: Final = 16 * 1024
+# Three of each line, and the few of the whole.
+_MOST_FIELDS: Final = 3 * stock.MAX_LINES + 10
 HELD_COOKIE: Final = "held"
 _ON_THE_SHELF: Final = date.min.isoformat()
 _REMEMBERED: Final = 50_000
@@ -331,7 +334,7 @@ def _form(content_type: bytes, body: bytes) -> tuple[PurchaseRequest, Refusal | 
     if not content_type.startswith(b"application/x-www-form-urlencoded"):
         raise BadPurchase("Send a form or JSON.", content_type=content_type[:60].decode("latin-1"))
     try:
-        fields = parse_qs(body.decode(), max_num_fields=100, keep_blank_values=True) if body else {}
+        fields = parse_qs(body.decode(), max_num_fields=_MOST_FIELDS, keep_blank_values=True) if body else {}
     except ValueError as problem:
         raise BadPurchase(why=str(problem)[:300]) from problem
     plain: dict[str, object] = {

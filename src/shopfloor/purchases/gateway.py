@@ -30,7 +30,6 @@ from shopfloor.purchases.messages import (
     encode,
 )
 from shopfloor.purchases.models import (
-    MAX_LINES,
     MAX_PER_LINE,
     BadPurchase,
     HoldExpired,
@@ -316,11 +315,11 @@ class PurchaseGateway:
         lines = [(line.variant_id, line.quantity, line.price_minor) for line in purchase.lines]
         if not lines and purchase.variant_id is not None and purchase.price_minor is not None:
             lines = [(purchase.variant_id, purchase.quantity, purchase.price_minor)]
-        if not lines or len(lines) > MAX_LINES:
+        if not lines or len(lines) > stock.MAX_LINES:
             reply(
                 _refused(
                     purchase.id,
-                    BadPurchase("Say what, how many, and the price you saw.", most_lines=MAX_LINES),
+                    BadPurchase("Say what, how many, and the price you saw.", most_lines=stock.MAX_LINES),
                 )
             )
             return
@@ -400,15 +399,19 @@ class PurchaseGateway:
         self, purchase: PurchaseRequest, shopper: UUID, reply: OnReply, network: int | None
     ) -> None:
         """A cart of the shop's own prices: each line has terms of its own."""
-        if len(purchase.lines) > MAX_LINES:
-            reply(_refused(purchase.id, BadPurchase(most_lines=MAX_LINES)))
+        if len(purchase.lines) > stock.MAX_LINES:
+            reply(_refused(purchase.id, BadPurchase(most_lines=stock.MAX_LINES)))
             return
-        keys = [-line.variant_id for line in purchase.lines]
-        found = [terms for key in keys if (terms := await self._terms.fetch(key)) is not None]
-        if len(found) < len(keys) or any(terms.shop_id != found[0].shop_id for terms in found):
-            unknown = OfferUnknown(offer_id=purchase.offer_id, variant_id=purchase.variant_id)
-            reply(_refused(purchase.id, unknown))
-        elif not all(terms.is_open for terms in found):
+        found: list[OfferTerms] = []
+        for line in purchase.lines:
+            terms = await self._terms.fetch(-line.variant_id)
+            if terms is None or (found and terms.shop_id != found[0].shop_id):
+                # The others are not looked for: nobody has a hundred looked up that are not there.
+                unknown = OfferUnknown(offer_id=purchase.offer_id, variant_id=line.variant_id)
+                reply(_refused(purchase.id, unknown))
+                return
+            found.append(terms)
+        if not all(terms.is_open for terms in found):
             reply(_refused(purchase.id, OfferClosed(offer_id=purchase.offer_id)))
         else:
             self._ask_cart(purchase, found, shopper, reply, network)

@@ -8,7 +8,6 @@ from uuid import UUID
 from shopfloor.kernel.errors import Conflict, Invalid, NotFound, TooMany
 from shopfloor.kernel.records import dataclass
 
-MAX_LINES: Final = 20
 MAX_PER_LINE: Final = 999
 CLAIM_SECONDS: Final = 300
 """How long an offered place on the waitlist can be claimed, where the shop does not say."""

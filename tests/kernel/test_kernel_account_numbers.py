@@ -19,6 +19,11 @@ from shopfloor.kernel.account_numbers import names_account
         "加微信付款：13912345678",
         "Pay here: https://pay.example/you",
         "PayPal me@shop.example",
+        "Bank: 12/34/56/78",
+        "Account 1234  5678 – 90",
+        "Pay to 12\u200b34\u206056\u200d78",
+        "Bank ١٢٣٤٥٦٧٨",
+        "转账 6222_0212_3456",
     ],
 )
 def test_an_account_a_card_or_a_wallet_is_found(text: str) -> None:
@@ -38,6 +43,9 @@ def test_an_account_a_card_or_a_wallet_is_found(text: str) -> None:
         "Pay when you collect it, cash or card.",
         "您的订单 {number} 已发货，请注意查收",
         "请在 {date} 前付款",
+        "Pay by 2026-12-01, or come between 10:00 and 18:30 on 24.12.2026.",
+        "请于 2026-12-01 20:00 前付款",
+        "Pay 12,000 on delivery",
     ],
 )
 def test_other_texts_name_none(text: str) -> None:

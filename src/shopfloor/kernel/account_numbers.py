@@ -5,7 +5,13 @@ import unicodedata
 from typing import Final
 
 _IBAN: Final = re.compile(r"(?<![A-Z0-9])[A-Z]{2}[0-9]{2}(?:[ \-.]?[A-Z0-9]){11,30}(?![A-Z0-9])")
-_DIGITS: Final = re.compile(r"[0-9](?:[ \-.]?[0-9])*")
+_DIGITS: Final = re.compile(r"[0-9](?:[\s\-–./_·,|]{0,3}[0-9])*")
+_NO_DIGIT: Final = re.compile(r"[^0-9]")
+# By when somebody pays, or between which hours they collect it.
+_TIME: Final = re.compile(
+    r"(?<![0-9])(?:(?:19|20)[0-9]{2}[-./][01]?[0-9][-./][0-3]?[0-9]|[0-3]?[0-9][-./][0-3]?[0-9][-./](?:19|20)[0-9]{2}"
+    r"|[0-2]?[0-9][:.][0-5][0-9])(?![0-9])"
+)
 _ADDRESS: Final = re.compile(r"HTTPS?:|WWW\.|[^\s@]@[^\s@]")
 # Latin words stand alone, but for endings; Chinese has no spaces between words.
 _WORDS: Final = re.compile(
@@ -20,15 +26,22 @@ _LETTER_A: Final = ord("A")
 
 
 def names_account(text: str) -> bool:
-    plain = unicodedata.normalize("NFKC", text).upper()
+    plain = "".join(map(_plain, unicodedata.normalize("NFKC", text))).upper()
     if any(_is_iban(found[0]) for found in _IBAN.finditer(plain)):
         return True
-    numbers = [re.sub(r"[ \-.]", "", found[0]) for found in _DIGITS.finditer(plain)]
+    numbers = [_NO_DIGIT.sub("", found[0]) for found in _DIGITS.finditer(_TIME.sub("·····", plain))]
     if any(len(number) in _CARD and _is_card(number) for number in numbers):
         return True
     if _WORDS.search(plain) is None:
         return False
     return any(len(number) >= _FEWEST for number in numbers) or _ADDRESS.search(plain) is not None
+
+
+def _plain(sign: str) -> str:
+    """Digits of any script as ours; nothing for what can't be seen."""
+    if unicodedata.category(sign) in {"Cf", "Mn"}:
+        return ""
+    return str(unicodedata.decimal(sign)) if sign.isdecimal() else sign
 
 
 def _is_iban(text: str) -> bool:

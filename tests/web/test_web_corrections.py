@@ -96,6 +96,20 @@ async def test_a_text_that_is_too_long_comes_back_to_be_shortened(
     assert '<label for="f-c1">Reason</label>' in answer.text
 
 
+async def test_a_key_of_several_lines_is_typed_into_several_and_a_public_one_is_kept(
+    client: httpx.AsyncClient,
+) -> None:
+    typed = {"title": "Ju\0g", "app_private_key": "BEGIN\nsecret\nEND", "alipay_public_key": "BEGIN\nopen\nEND", "api_v3_key": "hush"}  # fmt: skip
+    answer = await client.post(f"{HERE}/products/new", data=typed)
+    _, sent, _ = form_of(answer)
+    assert "secret\nEND" not in answer.text
+    assert "hush" not in answer.text
+    assert sent["alipay_public_key"] == "BEGIN\nopen\nEND"
+    assert sent["app_private_key"] == ""
+    assert re.search(r'<textarea[^>]* name="app_private_key"[^>]* rows="6"', answer.text)
+    assert re.search(r'<input type="password" value="" *id="f-s2" name="api_v3_key"', answer.text)
+
+
 async def test_a_password_and_a_file_are_not_sent_back(client: httpx.AsyncClient) -> None:
     typed = {"title": "Ju\0g", "password": "a long secret"}
     answer = await client.post(

@@ -6,7 +6,7 @@ there to be corrected, without what can't be saved; a file is chosen and a passw
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from fastapi import Request
@@ -20,7 +20,7 @@ from shopfloor.web import forms
 from shopfloor.web.languages import N_
 
 # Never sent back to a page.
-_SECRET: Final = re.compile(r"password|secret|private|api_|_key$|^(?:current|new)$")
+_SECRET: Final = re.compile(r"password|secret|private|(?<!public)_key$|^(?:current|new)$")
 # Longer texts get a field of several lines.
 _LINE: Final = 120
 
@@ -74,7 +74,8 @@ class Correction:
 
     fields: list[Field]
     unseen: list[tuple[str, str]]
-    secrets: list[str]
+    secrets: dict[str, bool]
+    """By name, whether it had several lines, as keys in files have; a field of one line would join them."""
     files: dict[str, bool]
     """By name, whether several were chosen."""
     has_key: bool
@@ -115,7 +116,7 @@ def _sent(request: Request) -> FormData | None:
 def _correction(form: FormData, limits: Mapping[str, int], words: Words) -> Correction | None:
     fields: list[Field] = []
     unseen: list[tuple[str, str]] = []
-    secrets: list[str] = []
+    secrets: dict[str, bool] = {}
     files: dict[str, bool] = {}
     for name, value in form.multi_items():
         if not storable(name) or name == forms.FIELD:
@@ -125,7 +126,7 @@ def _correction(form: FormData, limits: Mapping[str, int], words: Words) -> Corr
                 files[name] = name in files
         elif _SECRET.search(name):
             if value:
-                secrets.append(name)
+                secrets[name] = "\n" in value.strip()
         elif not storable(value):
             said = words(N_("Characters that can't be saved were removed. Check the text."))
             fields.append(Field(name, label(name, words), cleaned(value, one_line=False), said))
@@ -137,14 +138,10 @@ def _correction(form: FormData, limits: Mapping[str, int], words: Words) -> Corr
             unseen.append((name, value))
     if not fields:
         return None
-    return Correction(fields, unseen, _once(secrets), files, forms.FIELD in form)
+    return Correction(fields, unseen, secrets, files, forms.FIELD in form)
 
 
 def label(name: str, words: Words) -> str:
     """What a field is called; the end of a name like `note-17` is its row."""
     known = LABELS.get(name.partition("-")[0])
     return words(known) if known is not None else name.replace("_", " ").capitalize()
-
-
-def _once(names: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(names))

@@ -136,14 +136,15 @@ async def create(desk: Editor) -> Response:
     return desk.back(f"/products/{made.id}", desk.say(said))
 
 
-_SEPARATORS: Final = re.compile(r"[,，、;；|\n]|\s/\s")
+# In 38,5 the comma stands before half a size.
+_SEPARATORS: Final = re.compile(r"(?<![0-9]{2}),|,(?!5(?![0-9]))|[，、;；|\n]|\s/\s")
 # What people write as a size: S, XL, 3XL, XXS, 42, 38.5.
-_SIZE: Final = r"(?:\d?X{0,4}[SML]|\d{1,3}(?:\.\d{1,3})?)"
+_SIZE: Final = r"(?:\d?X{0,4}[SML]|\d{1,3}(?:[.,]\d{1,3})?)"
 _SIZES: Final = re.compile(_SIZE, re.IGNORECASE)
 # One size that spans two: S/M, 36/38, 92-98.
-_SPAN: Final = re.compile(f"{_SIZE}(?:[/-]{_SIZE})?", re.IGNORECASE)
+_SPAN: Final = re.compile(f"{_SIZE}(?:[/–-]{_SIZE})?", re.IGNORECASE)
 # What a row of sizes has between them without a comma: S M L, S/M/L, S-M-L.
-_BETWEEN: Final = re.compile(r"[\s/·・+-]+")
+_BETWEEN: Final = re.compile(r"[\s/·・+–—-]+")
 
 
 def split_values(text: str) -> list[str]:

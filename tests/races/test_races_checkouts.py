@@ -169,6 +169,21 @@ async def test_one_person_in_many_windows_uses_a_code_once_when_they_arrive_toge
     await sound(market, found, 1, 1_000)
 
 
+@pytest.mark.parametrize("together", [True, False])
+async def test_one_contact_in_many_windows_owes_no_more_than_one_buyer_may(
+    make_market: MakeMarket, together: bool
+) -> None:
+    market = await make_market(50)
+    door = orders.Checkouts(market.db).complete if together else alone(market)
+    holds = await looked_at(market, 14)
+
+    told = Counter(
+        await asyncio.gather(*(sent(door, market, *each, email="one@example.com") for each in holds))
+    )
+
+    assert told == {str(PRICE): 10, "orders.contact_limit": 4}
+
+
 @pytest.mark.parametrize("what", ["drafts", "orders"])
 @pytest.mark.parametrize("delivered", [True, False])
 async def test_a_line_cut_at_commit_is_told_to_all_of_them_and_the_same_forms_again_order_once(

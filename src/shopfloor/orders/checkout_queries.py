@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
@@ -225,22 +225,69 @@ async def ordered_checkouts(tx: Tx, *, ids: Sequence[UUID]) -> set[UUID]:
     return {row[0] for row in await cursor.fetchall()}
 
 
+async def lock_contacts(tx: Tx, *, shop_id: int, contacts: Sequence[str]) -> None:
+    """Nobody else counts what these owe, or orders as one of them, until this transaction ends; in one order, so that two
+    who lock the same do not wait for each other for ever.
+    """
+    await tx.run(
+        """
+        SELECT pg_advisory_xact_lock(key)
+          FROM (SELECT DISTINCT hashtextextended('orders.contact/' || c, %(shop_id)s) AS key
+                  FROM unnest(%(contacts)s::text[]) AS c WHERE c <> '' ORDER BY 1) AS k
+        """,
+        shop_id=shop_id,
+        contacts=list(contacts),
+    )
+
+
+# Orders that nobody has paid anything for, and drafts.  Each is asked for as an index by contact says it: among all
+# drafts, or all orders of a product, the few of a contact are far.
+_OWED_BY_MAIL: Final = """
+    SELECT o.id FROM orders.orders o
+     WHERE o.shop_id = %(shop_id)s AND o.status = 'placed' AND o.charged_minor = 0 AND o.authorised_minor = 0
+       AND o.total_minor > 0 AND {mail} <> '' AND orders.mail_key(o.contact_email) = {mail}
+     UNION ALL
+    SELECT o.id FROM orders.orders o
+     WHERE o.shop_id = %(shop_id)s AND o.placed_at IS NULL AND o.cancelled_at IS NULL AND o.total_minor > 0
+       AND o.contact_email <> '' AND {mail} <> '' AND orders.mail_key(o.contact_email) = {mail}
+    """
+_OWED_BY_PHONE: Final = """
+    SELECT o.id FROM orders.orders o
+     WHERE o.shop_id = %(shop_id)s AND o.status = 'placed' AND o.charged_minor = 0 AND o.authorised_minor = 0
+       AND o.total_minor > 0 AND {phone} <> '' AND orders.phone_key(o.contact_phone) = {phone}
+     UNION ALL
+    SELECT o.id FROM orders.orders o
+     WHERE o.shop_id = %(shop_id)s AND o.placed_at IS NULL AND o.cancelled_at IS NULL AND o.total_minor > 0
+       AND o.contact_phone <> '' AND {phone} <> '' AND orders.phone_key(o.contact_phone) = {phone}
+    """
+_THAT_OWE: Final = (
+    """
+    SELECT c.place::int - 1
+      FROM unnest(%(mails)s::text[], %(phones)s::text[]) WITH ORDINALITY AS c (mail, phone, place)
+     WHERE EXISTS ({by_mail}) OR EXISTS ({by_phone})
+    """.replace("{by_mail}", _OWED_BY_MAIL)
+    .replace("{by_phone}", _OWED_BY_PHONE)
+    .replace("{mail}", "c.mail")
+    .replace("{phone}", "c.phone")
+)
+_UNPAID: Final = (
+    """
+    SELECT l.variant_id, sum(l.quantity)::int
+      FROM (({by_mail}) UNION ({by_phone})) AS o
+      JOIN orders.line AS l ON l.order_id = o.id AND l.removed_at IS NULL
+     WHERE l.variant_id = ANY(%(variant_ids)s::bigint[]) AND l.bundle_id IS NULL
+     GROUP BY l.variant_id
+    """.replace("{by_mail}", _OWED_BY_MAIL)
+    .replace("{by_phone}", _OWED_BY_PHONE)
+    .replace("{mail}", "%(mail)s::text")
+    .replace("{phone}", "%(phone)s::text")
+)
+
+
 async def contacts_that_owe(tx: Tx, *, shop_id: int, mails: Sequence[str], phones: Sequence[str]) -> set[int]:
     """The places of those contacts (mail and phone side by side, '' for none) with an order that nobody has paid for."""
     cursor = await tx.connection.execute(
-        """
-        SELECT c.place::int - 1
-          FROM unnest(%(mails)s::text[], %(phones)s::text[]) WITH ORDINALITY AS c (mail, phone, place)
-         WHERE (c.mail <> '' AND EXISTS (
-                 SELECT FROM orders.orders o
-                  WHERE o.shop_id = %(shop_id)s AND o.status = 'placed' AND o.total_minor > 0
-                    AND o.charged_minor + o.authorised_minor = 0 AND orders.mail_key(o.contact_email) = c.mail))
-            OR (c.phone <> '' AND EXISTS (
-                 SELECT FROM orders.orders o
-                  WHERE o.shop_id = %(shop_id)s AND o.status = 'placed' AND o.total_minor > 0
-                    AND o.charged_minor + o.authorised_minor = 0 AND orders.phone_key(o.contact_phone) = c.phone))
-        """,
-        {"shop_id": shop_id, "mails": list(mails), "phones": list(phones)},
+        _THAT_OWE, {"shop_id": shop_id, "mails": list(mails), "phones": list(phones)}
     )
     return {row[0] for row in await cursor.fetchall()}
 
@@ -275,16 +322,7 @@ async def unpaid_of_contact(
 ) -> dict[int, int]:
     """Units in orders that nobody has paid anything for, by variant, of whoever gave this address or phone."""
     cursor = await tx.connection.execute(
-        """
-        SELECT l.variant_id, sum(l.quantity)::int
-          FROM orders.orders AS o JOIN orders.line AS l ON l.order_id = o.id AND l.removed_at IS NULL
-         WHERE o.shop_id = %(shop_id)s AND o.status = 'placed' AND o.charged_minor + o.authorised_minor = 0 AND o.total_minor > 0
-           AND ((%(mail)s::text <> '' AND orders.mail_key(o.contact_email) = %(mail)s::text)
-                OR (%(phone)s::text <> '' AND orders.phone_key(o.contact_phone) = %(phone)s::text))
-           AND l.variant_id = ANY(%(variant_ids)s::bigint[]) AND l.bundle_id IS NULL
-         GROUP BY l.variant_id
-        """,
-        {"shop_id": shop_id, "mail": mail, "phone": phone, "variant_ids": list(variant_ids)},
+        _UNPAID, {"shop_id": shop_id, "mail": mail, "phone": phone, "variant_ids": list(variant_ids)}
     )
     return dict(await cursor.fetchall())
 

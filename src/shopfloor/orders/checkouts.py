@@ -190,6 +190,12 @@ async def prepare_together(tx: Tx, sent: Sequence[Sent], *, shop_id: int) -> dic
     product_ids = sorted({item.product_id for each in purchases for item in each.items})
     terms, promised = await policies.promised(tx, shop_id=shop_id, product_ids=product_ids)
     priced = await _priced(tx, purchases, terms, shop_id=shop_id)
+    priced = _each_contact_once(priced)
+    await checkout_queries.lock_contacts(
+        tx,
+        shop_id=shop_id,
+        contacts=[contact for each, *_ in priced for contact in (each.asked.mail, each.asked.phone)],
+    )
     crowded = await checkout_queries.contacts_that_owe(
         tx,
         shop_id=shop_id,
@@ -317,6 +323,21 @@ async def _priced(
             # Alone it is said why, as things stand then.
             continue
     return priced
+
+
+def _each_contact_once(
+    priced: Sequence[tuple[_Purchase, quoting.Quote, quoting.Way]],
+) -> list[tuple[_Purchase, quoting.Quote, quoting.Way]]:
+    """The next one of a contact counts what this one orders."""
+    contacts: set[str] = set()
+    once: list[tuple[_Purchase, quoting.Quote, quoting.Way]] = []
+    for each in priced:
+        asked = each[0].asked
+        own = {contact for contact in (asked.mail, asked.phone) if contact}
+        if not own & contacts:
+            once.append(each)
+        contacts |= own
+    return once
 
 
 async def _is_within_limit(tx: Tx, each: _Purchase) -> bool:

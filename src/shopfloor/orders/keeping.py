@@ -63,6 +63,8 @@ async def within_contact_limit(tx: Tx, checkout: _Purchase, form: Form) -> None:
             wanted[item.variant_id] = wanted.get(item.variant_id, 0) + item.quantity
             offers.setdefault(item.variant_id, set()).update([item.offer_id] if item.offer_id else [])
     mail, phone = contact_keys(email=form.email, phone=form.phone)
+    # In many windows at once it is still one contact.
+    await checkout_queries.lock_contacts(tx, shop_id=checkout.shop_id, contacts=[mail, phone])
     already = await checkout_queries.unpaid_of_contact(
         tx, shop_id=checkout.shop_id, mail=mail, phone=phone, variant_ids=list(wanted)
     )

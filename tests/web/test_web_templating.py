@@ -148,6 +148,20 @@ def test_every_refusal_says_something_in_both_languages() -> None:
         assert CHINESE.words.gettext(text) != text
 
 
+def test_the_most_exact_sentence_is_said() -> None:
+    def said(code: str, **facts: object) -> str:
+        return sentence(code, "", facts, ENGLISH)
+
+    assert said("text.unusable", field="title", longest=1_200) == "Use at most 1,200 characters."
+    assert said("text.unusable", field="title", shortest=1) == "This is missing or too short."
+    assert said("text.unusable", field="name", longest=100) == "Enter a name of 1 to 100 characters."
+    assert said("text.unusable", field="title") == "The text is too short, too long or not readable."
+    assert said("catalog.sheet_unreadable", why="twice", column="title") == (
+        "The file has the column title twice. Remove one."
+    )
+    assert said("catalog.sheet_unreadable", why="else") == "This file can't be read as a product CSV."
+
+
 def test_money_that_came_in_is_not_goods_that_came_in() -> None:
     assert CHINESE.words.pgettext("money", "Received") == "已收款"
     assert "货" in CHINESE.words.gettext("Received")

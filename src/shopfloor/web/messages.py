@@ -1,7 +1,8 @@
 """What the stable codes of refusals say to people.
 
 A code without an entry shows the refusal's own English sentence.  `%(name)s` is filled from the refusal's facts.
-An entry "code.field" is for a refusal of that code whose facts name this field.
+An entry "code.field" is for a refusal of that code whose facts name this field or this `why`, "code.longest" and
+"code.shortest" for one whose facts name such a limit.
 """
 
 from typing import Final
@@ -29,6 +30,8 @@ MESSAGES: Final = {
     "text.unusable.name": N_("Enter a name of 1 to 100 characters."),
     "text.unusable.person": N_("Use at most 100 characters for your name."),
     "text.unusable.reason": N_("Use at most 500 characters for the reason."),
+    "text.unusable.longest": N_("Use at most %(longest)s characters."),
+    "text.unusable.shortest": N_("This is missing or too short."),
     "text.unusable": N_("The text is too short, too long or not readable."),
     "too_many": N_("Too fast. Wait a moment and try again."),
     "unauthenticated": N_("Please sign in first."),

@@ -69,10 +69,10 @@ def message_of(refusal: Refusal, language: Language) -> str:
 
 
 def sentence(code: str, otherwise: str, facts: Mapping[str, object], language: Language) -> str:
-    known = next(
-        (MESSAGES[exact] for name in ("field", "why") if (exact := f"{code}.{facts.get(name)}") in MESSAGES),
-        MESSAGES.get(code),
-    )
+    # The most exact sentence there is: of this field, of this reason, of the limit that it names.
+    limits = (each for each in ("longest", "shortest") if each in facts)
+    exact = (f"{code}.{each}" for each in (facts.get("field"), facts.get("why"), *limits))
+    known = next((MESSAGES[each] for each in exact if each in MESSAGES), MESSAGES.get(code))
     if known is None:
         return otherwise
     words = language.words.gettext(known)

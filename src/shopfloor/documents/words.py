@@ -9,6 +9,7 @@ from typing import Final
 
 from babel import Locale, dates, numbers
 
+from shopfloor.kernel import addresses
 from shopfloor.kernel.currencies import DECIMALS
 
 WORDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
@@ -103,6 +104,10 @@ def address(told: Mapping[str, str] | None, lang: str) -> list[str]:
     """The lines of an address, with the name of the country."""
     if not told:
         return []
-    town = " ".join(filter(None, (told.get("postcode", ""), told.get("city", ""))))
-    land = ", ".join(filter(None, (told.get("region", ""), country(told.get("country", ""), lang))))
-    return [line for line in (*told.get("street", "").splitlines(), town, land) if line]
+    return addresses.lines(
+        street=told.get("street", ""),
+        city=told.get("city", ""),
+        region=told.get("region", ""),
+        postcode=told.get("postcode", ""),
+        country=country(told.get("country", ""), lang),
+    )

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from babel import Locale, dates, numbers
 
 from shopfloor.accounts import Shop
+from shopfloor.kernel import addresses
 from shopfloor.kernel.currencies import DECIMALS
 from shopfloor.kernel.records import dataclass
 from shopfloor.notifications.models import TO_MERCHANT, Kind, Wording, fill, one_line
@@ -420,9 +421,11 @@ def _facts_of_return(facts: Mapping[str, Any], speech: _Speech) -> list[Fact]:
 
 def _address(order: Told) -> str:
     part = order.address or {}
-    city = " ".join(str(part[name]) for name in ("postcode", "city") if part.get(name))
-    lines = [order.contact_name, str(part.get("street", "")), city, str(part.get("region") or "")]
-    return "\n".join(line for line in lines if line)
+    street, city, region, postcode = (
+        str(part.get(name) or "") for name in ("street", "city", "region", "postcode")
+    )
+    lines = addresses.lines(street=street, city=city, region=region, postcode=postcode, country="")
+    return "\n".join(filter(None, [order.contact_name, *lines]))
 
 
 def _notes(about: About, context: Context, speech: _Speech) -> list[str]:

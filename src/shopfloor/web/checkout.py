@@ -48,7 +48,7 @@ from shopfloor.web.languages import N_, Language, language_of, speak
 from shopfloor.web.papers import pdf
 from shopfloor.web.parts import EXCEPTED, Texts, option_words, texts_now, texts_sold
 from shopfloor.web.refusals import message_of
-from shopfloor.web.regions import countries, country_name
+from shopfloor.web.regions import countries
 from shopfloor.web.sms import WANTED
 from shopfloor.web.templating import flash, money_text, render
 from shopfloor.web.waitlist import MOST_HOLDS, in_basket, in_line, kept_for, settled
@@ -546,7 +546,6 @@ async def receipt(
         money=lambda minor: Money(minor, order.currency),
         steps=steps_of(view),
         texts=texts_sold(view.page, language_of(request, found.locale)),
-        country=country_name(language_of(request, found.locale), (order.address or {}).get("country", "")),
         link=str(public_link(request, f"/s/{found.slug}/orders/{order.id}?key={order.key}")),
         key=key,
         own=order.buyer == shopper,

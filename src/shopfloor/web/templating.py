@@ -45,7 +45,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import quote, unquote, urlencode
@@ -62,11 +62,13 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from typing_extensions import override
 
+from shopfloor.kernel import addresses
 from shopfloor.kernel.currencies import DECIMALS
 from shopfloor.kernel.values import Money, now
 from shopfloor.web.console.places import PLACES
 from shopfloor.web.languages import LANGUAGES, Language, language_of
 from shopfloor.web.parts import option_kind
+from shopfloor.web.regions import country_name
 from shopfloor.web.static import asset
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -355,6 +357,20 @@ def _filters(language: Language) -> dict[str, Any]:
     def in_words(otherwise: str, titles: Mapping[str, str] | None) -> str:
         return language.localised(titles, otherwise)
 
+    def address_lines(address: Any) -> list[str]:
+        """Of an order, or one that a customer has kept."""
+        read = address.get if isinstance(address, Mapping) else partial(getattr, address)
+        street, city, region, postcode, country = (
+            str(read(name, "") or "") for name in ("street", "city", "region", "postcode", "country")
+        )
+        return addresses.lines(
+            street=street,
+            city=city,
+            region=region,
+            postcode=postcode,
+            country=country_name(language, country),
+        )
+
     def short_id(value: UUID | str) -> str:
         return str(value).replace("-", "")[-8:].upper()
 
@@ -370,6 +386,7 @@ def _filters(language: Language) -> dict[str, Any]:
         "clock": clock,
         "when": when,
         "duration": duration,
+        "address_lines": address_lines,
         "in_words": in_words,
         "words_of": language.words_of,
         "id": short_id,

@@ -259,6 +259,21 @@ async def test_a_show_sells_its_quota_then_against_supply(ledger: Any) -> None:
     assert await ledger.audit() == []
 
 
+async def test_a_show_sells_later_units_of_what_was_never_set_apart_for_it(ledger: Any) -> None:
+    await ledger.receive(HANFU, 10)
+    show = await ledger.show(3, {})
+    await ledger.announce(HANFU, 2, THIRD, "po-1")
+
+    # Each alone, as they come when it is quiet.
+    answers = [(await ledger.reserve(ledger.want({HANFU: 1}, pool=show)))[0] for _ in range(3)]
+
+    assert [a.lots[0].ready_on if isinstance(a, stock.Held) else a.code for a in answers] == [
+        THIRD, THIRD, "stock.sold_out"
+    ]  # fmt: skip
+    assert await ledger.left(HANFU) == stock.Availability(10, ())
+    assert await ledger.audit() == []
+
+
 async def test_a_show_that_may_not_borrow_is_sold_out(ledger: Any) -> None:
     await ledger.receive(HANFU, 10)
     await ledger.announce(HANFU, 2, THIRD, "po-1")

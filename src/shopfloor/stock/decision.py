@@ -232,6 +232,9 @@ def _decide_alone(batch: _Batch, number: int, request: Request, look: _Look | No
             return
         if gives_way(request) and _replace(batch, number, request, wanted):
             return
+    if code == Code.UNKNOWN:
+        # Nothing of it was ever set apart here, and the lender may have later units.
+        batch.decision.short = True
     purchases = _refuse(batch, number, request, code, facts)
     if (
         look is not None

@@ -189,7 +189,7 @@ class Walk:
         with self.shopper(currency) as shopper:
             public = (f"/s/{slug}", f"/s/{slug}/p/{product}", f"/s/{slug}/live/{show}")
             pages = {path: self.page(shopper, path) for path in public}
-            order, more = self.bought(shopper, offer_id=offer, variant_id=shop.variant, show_id=show)
+            order, more = self.bought(shopper, offer_id=offer, variant_id=shop.variant)
         due = self.call("GET", f"/{slug}/orders/{order}")["due"]["amount"]
         assert due == {"minor": MINOR, "currency": currency}
         self.call("POST", f"/{slug}/orders/{order}/paid", json={"amount_minor": MINOR, "currency": currency})

@@ -66,7 +66,6 @@ class Person:
         """Buy one with the plain form, and check out; the id of the order."""
         wish = {
             "id": str(uuid.uuid4()), "offer_id": offer, "variant_id": variant, "quantity": 1, "price_minor": 9_900,
-            "show_id": self.show,
         }  # fmt: skip
         answer = self.http.post("/buy", json=wish).json()
         assert answer["outcome"] == "held", answer

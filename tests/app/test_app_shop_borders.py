@@ -366,7 +366,7 @@ def bought(node: Running, shop: str, show: int, offer: int, variant: int) -> str
         held = http.post(
             "/buy",
             json={
-                "id": str(uuid.uuid4()), "show_id": show, "offer_id": offer, "variant_id": variant, "quantity": 1,
+                "id": str(uuid.uuid4()), "offer_id": offer, "variant_id": variant, "quantity": 1,
                 "price_minor": 9_900,
             },
         ).json()  # fmt: skip

@@ -29,7 +29,7 @@ def placed(shop: Running, owner: Owner, stall: Stall) -> tuple[str, str]:
     ) as http:
         http.get(stall.path).raise_for_status()
         wish = {
-            "id": str(uuid.uuid4()), "show_id": stall.show_id, "offer_id": stall.offer_id,
+            "id": str(uuid.uuid4()), "offer_id": stall.offer_id,
             "variant_id": stall.variant("M"), "quantity": 2, "price_minor": 9_900,
         }  # fmt: skip
         held = http.post("/buy", json=wish).json()

@@ -878,6 +878,8 @@ async def test_likes_without_a_socket_are_counted_and_shown_and_limited() -> Non
         ("like", b'{"n":"3"}'),
         ("like", b'{"n":1,"n":2}'),
         ("like", b"[]"),
+        ("like", b'{"count":3}'),
+        ("beat", b'{"playing":true,"position":3,"at":1}'),
         ("like", b""),
         ("like", b'{"n":' + b"1" * 20_000 + b"}"),
         ("beat", b"{}"),

@@ -415,6 +415,8 @@ async def test_json_that_says_two_things_or_nothing(shop: Shop, before: str, aft
         {"price_minor": 10**15},
         {"price_minor": None},
         {"variant_id": 2**70},
+        {"quantitty": 2},
+        {"lines": [{"variant_id": 1, "quantity": 1, "price_minor": 1, "note": ""}], "variant_id": None},
         {"variant_id": None},
         {"offer_id": -3},
         {

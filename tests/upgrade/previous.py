@@ -235,7 +235,7 @@ class Buyer:
         return self._http.post(
             "/buy",
             json={
-                "id": str(uuid4()), "show_id": self.show.id, "offer_id": self.show.offers[offer],
+                "id": str(uuid4()), "offer_id": self.show.offers[offer],
                 "variant_id": variant["id"], "quantity": quantity, "price_minor": variant["price_minor"],
             },
         ).json()  # fmt: skip

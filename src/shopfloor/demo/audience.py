@@ -298,7 +298,7 @@ class Visit:
             "price_minor": self.state["offers"][str(offer["id"])]["lines"][str(line["id"])]["price_minor"],
         }  # fmt: skip
         if shopper.uses_form:
-            reply = await self.http.post("/buy", json=wish | {"show_id": world.show_id})
+            reply = await self.http.post("/buy", json=wish)
             answer = reply.json()
         else:
             self.answers[wish_id] = asyncio.get_running_loop().create_future()
@@ -307,7 +307,7 @@ class Visit:
                 answer = await asyncio.wait_for(self.answers[wish_id], 3)
             except TimeoutError:
                 # The same wish through the other door: the same id can only be granted once.
-                reply = await self.http.post("/buy", json=wish | {"show_id": world.show_id})
+                reply = await self.http.post("/buy", json=wish)
                 answer = reply.json()
                 world.tally.add("asked again")
         if answer.get("outcome") == "held":

@@ -16,17 +16,18 @@ Quantity = Annotated[int, msgspec.Meta(ge=1, le=MAX_PER_LINE)]
 Price = Annotated[int, msgspec.Meta(ge=0, le=MAX_MINOR)]
 
 
-class PurchaseLine(msgspec.Struct, frozen=True, gc=False):
+class PurchaseLine(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     variant_id: RowId
     quantity: Quantity
     price_minor: Price
 
 
-class PurchaseRequest(msgspec.Struct, frozen=True, gc=False):
+class PurchaseRequest(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """A purchase as it is asked for: one variant, or `lines` of a small cart (all or nothing).
 
     `price_minor` is the unit price the buyer saw.  Without `offer_id` the shop's own price counts.
-    `latest_ready` refuses units that are ready later than that day.
+    `latest_ready` refuses units that are ready later than that day.  A field with another name is refused: who mistypes
+    `quantity` does not get one unit.
     """
 
     id: UUID

@@ -89,16 +89,16 @@ class TooFast(TooMany):
     code = "room.too_fast"
 
 
-class LikesBody(msgspec.Struct):
+class LikesBody(msgspec.Struct, forbid_unknown_fields=True):
     n: Int64 = 1
 
 
-class BeatBody(msgspec.Struct):
+class BeatBody(msgspec.Struct, forbid_unknown_fields=True):
     playing: bool
     position: float
 
 
-class ChatBody(msgspec.Struct):
+class ChatBody(msgspec.Struct, forbid_unknown_fields=True):
     text: str
     name: str | None = None
 

@@ -306,9 +306,12 @@ def supplies(
     quantity: int = 5,
     unit_minor: int = 100,
 ) -> dict[str, Any]:
-    """A plan and a purchase order on its way, written as a plan that was accepted leaves them."""
+    """A plan and a purchase order on its way, written as a plan that was accepted leaves them.
+
+    Far above the versions of the forecasts and plans that the shop makes itself, which may be under way.
+    """
     forecast = database.execute(
-        "INSERT INTO demand.forecast (shop_id, show_id, version, as_of, horizon) VALUES (%s, %s, 1, now(), 1) RETURNING id",
+        "INSERT INTO demand.forecast (shop_id, show_id, version, as_of, horizon) VALUES (%s, %s, 1000, now(), 1) RETURNING id",
         [shop_id, ids["show_id"]],
     ).fetchone()
     assert forecast is not None
@@ -317,7 +320,7 @@ def supplies(
         INSERT INTO supply.plan (shop_id, show_id, version, state, as_of, forecast_id, location_id, needed_by, currency,
                scale, cost_scaled, bound_scaled, purchase_minor, lost_scaled, left_scaled, revenue_scaled, digest, problem,
                solver, seconds, remarks)
-        VALUES (%s, %s, 1, 'accepted', now(), %s, %s, '2030-01-01', %s, 1, 0, 0, 0, 0, 0, 0, '', '{}', '', 0, '[]')
+        VALUES (%s, %s, 1000, 'accepted', now(), %s, %s, '2030-01-01', %s, 1, 0, 0, 0, 0, 0, 0, '', '{}', '', 0, '[]')
         RETURNING id
         """,
         [shop_id, ids["show_id"], forecast[0], ids["location_id"], currency],

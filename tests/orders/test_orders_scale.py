@@ -432,8 +432,9 @@ class Timed(payment_providers.Provider):
 
 
 async def drafts(market: Market, provider: str, number: int) -> list[UUID]:
+    """Of as many people: one alone would have to pay first."""
     made: list[UUID] = []
-    for _ in range(number):
+    for each in range(number):
         hold_id, shopper = await market.hold()
         async with market.db.transaction() as tx:
             prepared = await orders.prepare(
@@ -441,7 +442,12 @@ async def drafts(market: Market, provider: str, number: int) -> list[UUID]:
                 shop_id=market.shop_id,
                 hold_id=hold_id,
                 shopper=shopper,
-                form=form(provider=provider, method="card"),
+                form=form(
+                    provider=provider,
+                    method="card",
+                    email=f"{provider}{each}@example.com",
+                    phone=f"+86 139 {len(provider):04} {each:04}",
+                ),
             )
         made.append(prepared.order.id)
     return made

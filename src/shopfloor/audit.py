@@ -104,25 +104,26 @@ async def _run(db: Database, settings: Settings, delivered: collector.FactIds) -
     lake = collector.audit(settings.lake_dir, delivered, since=forgotten)
     video = await media.audit(db, settings.recordings_dir)
     return [
-        *_of("stock", ledger),
-        *_of("orders", ordered),
-        *_of("promotions", discounted),
-        *_of("documents", papers),
-        *_of("fapiao", asked_for),
-        *_of("payments", paid),
-        *_of("disputes", contested),
-        *_of("order_edits", edited),
-        *_of("returns", came_back),
+        *of_area("stock", ledger),
+        *of_area("orders", ordered),
+        *of_area("promotions", discounted),
+        *of_area("documents", papers),
+        *of_area("fapiao", asked_for),
+        *of_area("payments", paid),
+        *of_area("disputes", contested),
+        *of_area("order_edits", edited),
+        *of_area("returns", came_back),
         plans,
         *kept,
         *borders,
         *delivery,
-        *_of("lake", lake),
-        *_of("media", video),
+        *of_area("lake", lake),
+        *of_area("media", video),
     ]
 
 
-def _of(area: str, invariants: Iterable[Invariant]) -> list[Finding]:
+def of_area(area: str, invariants: Iterable[Invariant]) -> list[Finding]:
+    """What one module says of itself."""
     return [
         Finding(area, each.name.removeprefix(f"{area}: "), each.passed, dict(each.figures), each.offending)
         for each in invariants
@@ -130,7 +131,7 @@ def _of(area: str, invariants: Iterable[Invariant]) -> list[Finding]:
 
 
 def _counted(area: str, name: str, looked_at: int, offending: tuple[str, ...]) -> Finding:
-    [found] = _of(area, [Invariant.counted(name, looked_at, offending)])
+    [found] = of_area(area, [Invariant.counted(name, looked_at, offending)])
     return found
 
 

@@ -55,10 +55,7 @@ def list_files(settings: Settings, *, show_id: int | None, paths: bool, as_json:
 @click.pass_obj
 def verify(settings: Settings, *, as_json: bool) -> None:
     """Check every file and every commit against its hash and its counts; exit status 1 if one is wrong."""
-    findings = [
-        audit.Finding("lake", check.name, check.passed, check.figures, check.offending)
-        for check in collector.audit(settings.lake_dir)
-    ]
+    findings = audit.of_area("lake", collector.audit(settings.lake_dir))
     if as_json:
         click.echo(audit.as_json(findings))
     else:

@@ -19,6 +19,7 @@ from shopfloor.fapiao.models import (
     BadFile,
     BadNumber,
     FormRefused,
+    IssuedAnew,
     NothingToInvoice,
     NotIssuedYet,
     NotOffered,
@@ -463,9 +464,13 @@ async def test_the_audit_finds_what_does_not_add_up(market: Market) -> None:
         assert (await fapiao.counts(tx, shop_id=market.shop_id)) == {"open": 0, "red_requested": 0}
 
 
-async def reissue(market: Market, asked: Request, wanted: Wanted | None = None) -> Request:
+async def reissue(
+    market: Market, asked: Request, wanted: Wanted | None = None, edition: int | None = None
+) -> Request:
     async with market.db.transaction() as tx:
-        return await fapiao.reissue(tx, shop_id=market.shop_id, request_id=asked.id, wanted=wanted)
+        return await fapiao.reissue(
+            tx, shop_id=market.shop_id, request_id=asked.id, wanted=wanted, edition=edition
+        )
 
 
 async def test_after_a_refund_in_part_one_fapiao_of_what_is_left_is_issued_anew(market: Market) -> None:
@@ -501,6 +506,11 @@ async def test_after_a_refund_in_part_one_fapiao_of_what_is_left_is_issued_anew(
     assert (done.state, done.blue.amount_minor, done.reds, done.edition) == (
         State.ISSUED, total - 1_200, [], first.edition + 1,
     )  # fmt: skip
+    # From a page that still shows the first: the one that was issued since is not taken back.
+    with pytest.raises(IssuedAnew) as stale:
+        await reissue(market, asked, person, edition=first.edition)
+    assert stale.value.facts == {"edition": first.edition + 1}
+    assert await of(market, order.id) == done
     await refund(market, order.id, 300)
     found = await of(market, order.id)
     assert found is not None

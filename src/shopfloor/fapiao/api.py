@@ -180,14 +180,24 @@ async def issue(fapiao_id: UUID, body: IssuedIn, actor: MoneyManager, db: Db) ->
 @router.post(
     "/fapiao/{fapiao_id:uuid}/reissue",
     responses=refusals(
-        models.NotRequested, models.NotIssuedYet, models.NothingToInvoice, models.FormRefused, UnusableText
+        models.NotRequested,
+        models.NotIssuedYet,
+        models.IssuedAnew,
+        models.NothingToInvoice,
+        models.FormRefused,
+        UnusableText,
     ),
 )
 async def reissue(
-    fapiao_id: UUID, actor: MoneyManager, db: Db, body: WantedIn | None = None
+    fapiao_id: UUID,
+    actor: MoneyManager,
+    db: Db,
+    body: WantedIn | None = None,
+    edition: Annotated[int | None, Query(ge=1, le=10_000)] = None,
 ) -> models.Request:
     """It is issued anew, of what the order comes to now, with what the body says on it: a red one is requested for all
     that is left of the first, and a number is waited for.  Asked again before that changes only what it says.
+    `edition`: the one that is to be taken back, so that the same request again takes back no later one.
     """
     async with db.transaction() as tx:
         return await service.reissue(
@@ -197,6 +207,7 @@ async def reissue(
             wanted=None
             if body is None
             else Wanted(body.kind, body.title, body.tax_id, body.email, body.note),
+            edition=edition,
         )
 
 

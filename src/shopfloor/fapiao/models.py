@@ -115,6 +115,12 @@ class NotIssuedYet(Conflict):
     code = "fapiao.not_issued"
 
 
+class IssuedAnew(Conflict):
+    """It was issued anew after you looked; `edition` is what it is now."""
+
+    code = "fapiao.issued_anew"
+
+
 class Withdrawn(Conflict):
     """The request was withdrawn."""
 

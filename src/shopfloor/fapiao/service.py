@@ -26,6 +26,7 @@ from shopfloor.fapiao.models import (
     BadGoodsCode,
     CodeNotFound,
     FormRefused,
+    IssuedAnew,
     NothingToInvoice,
     NotIssuedYet,
     NotOffered,
@@ -360,11 +361,14 @@ async def _settle(tx: Tx, found: Request) -> Request:
     return await get(tx, shop_id=found.shop_id, request_id=found.id)
 
 
-async def reissue(tx: Tx, *, shop_id: int, request_id: UUID, wanted: Wanted | None = None) -> Request:
+async def reissue(
+    tx: Tx, *, shop_id: int, request_id: UUID, wanted: Wanted | None = None, edition: int | None = None
+) -> Request:
     """It is issued anew, of what the order comes to now: a red one takes back all that is left of it, and its number is
-    wanted again.  `wanted`: other words on it.  Asked again before that changes only the words.
+    wanted again.  `wanted`: other words on it.  Asked again before that changes only the words.  `edition`: which one is
+    to be taken back; a page that still shows an earlier one takes back nothing.
 
-    Raises NotRequested, NotIssuedYet, NothingToInvoice, FormRefused, UnusableText.
+    Raises NotRequested, NotIssuedYet, IssuedAnew, NothingToInvoice, FormRefused, UnusableText.
     """
     clean = None if wanted is None else tidied(wanted)
     found = await _locked(tx, shop_id=shop_id, request_id=request_id)
@@ -374,6 +378,8 @@ async def reissue(tx: Tx, *, shop_id: int, request_id: UUID, wanted: Wanted | No
         raise NothingToInvoice(order=found.order_number)
     if found.blue is None and found.edition == 1:
         raise NotIssuedYet(order=found.order_number)
+    if found.blue is not None and edition not in {None, found.edition}:
+        raise IssuedAnew(edition=found.edition)
     made = found if found.blue is None else await _reissue(tx, found)
     if clean is not None:
         made = await ask(

@@ -343,6 +343,7 @@ MESSAGES: Final = {
     "fapiao.bad_number": N_("A fapiao number has 20 digits; older ones have 8, or 10 or 12 and 8."),
     "fapiao.code_not_found": N_("There is no receipt with this code. Check it and try again."),
     "fapiao.form_refused": N_("Something in the request for a fapiao is missing or invalid."),
+    "fapiao.issued_anew": N_("It was reissued while this page was open. Check what it says now."),
     "fapiao.not_issued": N_("Record the number first."),
     "fapiao.not_offered": N_("This shop doesn't take requests for fapiao."),
     "fapiao.not_paid": N_("The order isn't fully paid yet."),

@@ -202,13 +202,18 @@ async def reissue(
     title: Text = "",
     tax_id: Text = "",
     email: Text = "",
+    edition: Annotated[int | None, Form(ge=1, le=10_000)] = None,
 ) -> Response:
     """Issued anew, of what the order comes to now."""
     path = f"/fapiao/{fapiao_id}"
     try:
         async with desk.work() as tx:
             await fapiao.reissue(
-                tx, shop_id=desk.shop.id, request_id=fapiao_id, wanted=Wanted(kind, title, tax_id, email)
+                tx,
+                shop_id=desk.shop.id,
+                request_id=fapiao_id,
+                wanted=Wanted(kind, title, tax_id, email),
+                edition=edition,
             )
     except fapiao.FormRefused as refusal:
         response = desk.back(path)

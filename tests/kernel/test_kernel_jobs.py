@@ -459,7 +459,10 @@ async def test_a_worker_whose_connections_are_cut_does_the_job_in_the_end(
     await until("it runs", lambda: _is(database, jobs.Phase.RUNNING))
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'shopfloor%'"
+            """
+            SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+             WHERE datname = current_database() AND application_name LIKE 'shopfloor%'
+            """
         )
     gate.set()
     await asyncio.wait_for(work, PATIENCE)

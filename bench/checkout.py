@@ -28,7 +28,7 @@ import checkout_naive
 import click
 from typing_extensions import override
 
-from shopfloor import catalog, orders, payment_providers, payments, pricing, promotions, stock
+from shopfloor import catalog, inventory, orders, payment_providers, payments, pricing, promotions, stock
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.migrations import migrate
 from shopfloor.kernel.postgres import EmbeddedPostgres
@@ -123,15 +123,17 @@ async def furnished(db: Database, slug: str, units: int) -> Shop:
             )
             for size in ("S", "M", "L")
         ]  # fmt: skip
-        place = await stock.add_location(
-            tx, shop_id=shop_id, name="Warehouse", kind=stock.LocationKind.WAREHOUSE
+        place = await inventory.add_location(
+            tx, shop_id=shop_id, name="Warehouse", kind=inventory.LocationKind.WAREHOUSE
         )
         for variant in variants:
-            await stock.receive(
+            await inventory.receive(
                 tx, shop_id=shop_id, location_id=place.id, variant_id=variant.id, quantity=2 * units
             )
         pool = next(
-            each for each in await stock.pools(tx, shop_id=shop_id) if each.kind == stock.PoolKind.OPEN
+            each
+            for each in await inventory.pools(tx, shop_id=shop_id)
+            if each.kind == inventory.PoolKind.OPEN
         )
         connection = await tx.value(
             """

@@ -18,7 +18,7 @@ from uuid import UUID
 
 import click
 
-from shopfloor import catalog, documents, fulfilment, orders, stock, warehouse
+from shopfloor import catalog, documents, fulfilment, inventory, orders, stock, warehouse
 from shopfloor.documents import SheetKind
 from shopfloor.fulfilment import State
 from shopfloor.kernel.database import Database
@@ -58,15 +58,17 @@ async def sold(db: Database, count: int) -> int:
             )
             for size in ("S", "M", "L")
         ]  # fmt: skip
-        place = await stock.add_location(
-            tx, shop_id=shop_id, name="Warehouse", kind=stock.LocationKind.WAREHOUSE
+        place = await inventory.add_location(
+            tx, shop_id=shop_id, name="Warehouse", kind=inventory.LocationKind.WAREHOUSE
         )
         for variant in variants:
-            await stock.receive(
+            await inventory.receive(
                 tx, shop_id=shop_id, location_id=place.id, variant_id=variant.id, quantity=2 * count
             )
         pool = next(
-            pool for pool in await stock.pools(tx, shop_id=shop_id) if pool.kind == stock.PoolKind.OPEN
+            pool
+            for pool in await inventory.pools(tx, shop_id=shop_id)
+            if pool.kind == inventory.PoolKind.OPEN
         )
     for number in range(count):
         chosen = [variants[number % 3], variants[(number + 1) % 3]][: 1 + number % 2]

@@ -39,7 +39,7 @@ import psycopg
 import uvloop
 from psycopg import AsyncConnection
 
-from shopfloor import stock
+from shopfloor import inventory, stock
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.invariants import Invariant
 from shopfloor.kernel.migrations import migrate
@@ -98,14 +98,14 @@ class Shop:
         self._number += variants + 1
         ids = [self._number + n for n in range(variants)]
         async with db.transaction() as tx:
-            place = await stock.add_location(
-                tx, shop_id=SHOP, name="warehouse", kind=stock.LocationKind.WAREHOUSE
+            place = await inventory.add_location(
+                tx, shop_id=SHOP, name="warehouse", kind=inventory.LocationKind.WAREHOUSE
             )
             for variant_id in ids:
-                await stock.receive(
+                await inventory.receive(
                     tx, shop_id=SHOP, location_id=place.id, variant_id=variant_id, quantity=units
                 )
-            pool = await stock.open_show_pool(
+            pool = await inventory.open_show_pool(
                 tx, shop_id=SHOP, show_id=self._number, quotas=dict.fromkeys(ids, units)
             )
         await db.close()

@@ -46,7 +46,7 @@ import psycopg
 import uvicorn
 import uvloop
 
-from shopfloor import app, live, purchases, rooms, stock
+from shopfloor import app, inventory, live, purchases, rooms, stock
 from shopfloor.kernel import logs
 from shopfloor.kernel.connections import raise_file_limit
 from shopfloor.kernel.database import Database
@@ -239,7 +239,9 @@ async def stock_up(dsn: str) -> Goods:
             """,
             shop_id=shop_id,
         )
-        location = await stock.add_location(tx, shop_id=shop_id, name="W", kind=stock.LocationKind.WAREHOUSE)
+        location = await inventory.add_location(
+            tx, shop_id=shop_id, name="W", kind=inventory.LocationKind.WAREHOUSE
+        )
         variants: list[int] = []
         sizes = (
             ("XL", [1_000_000] * 4), ("L", [SCARCE]), ("M", [SCARCE]), ("S", [CAMPUS_UNITS]), ("XS", [CAMPUS_UNITS]),
@@ -262,7 +264,7 @@ async def stock_up(dsn: str) -> Goods:
             )
             variants.append(variant_id)
             for quantity in units:
-                await stock.receive(
+                await inventory.receive(
                     tx, shop_id=shop_id, location_id=location.id, variant_id=variant_id, quantity=quantity
                 )
         show = await live.plan_show(tx, shop_id=shop_id, title="Bench")
@@ -281,7 +283,7 @@ async def stock_up(dsn: str) -> Goods:
         )
         await live.start_show(tx, shop_id=shop_id, show_id=show.id)
         for _ in range(3):
-            await stock.transfer(
+            await inventory.transfer(
                 tx,
                 shop_id=shop_id,
                 variant_id=variants[0],

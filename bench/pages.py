@@ -35,7 +35,7 @@ from uuid import UUID, uuid4
 
 import httpx
 
-from shopfloor import accounts, auth, catalog, live, purchases, stock
+from shopfloor import accounts, auth, catalog, inventory, live, purchases, stock
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.keyring import load_keyring
 from shopfloor.kernel.settings import Settings
@@ -104,7 +104,7 @@ async def fill(tx: Tx) -> tuple[int, int, list[str]]:
         slug="harbour", currency="EUR",
     )  # fmt: skip
     shop = await accounts.shop_by_slug(tx, "harbour")
-    place = await stock.add_location(tx, shop_id=shop.id, name="Shelf", kind=stock.LocationKind.STORE)
+    place = await inventory.add_location(tx, shop_id=shop.id, name="Shelf", kind=inventory.LocationKind.STORE)
     goods: list[tuple[int, int]] = []
     for number in range(PRODUCTS):
         product = await catalog.create_product(
@@ -117,7 +117,9 @@ async def fill(tx: Tx) -> tuple[int, int, list[str]]:
             product_id=product.id,
             variant=catalog.NewVariant(price_minor=2_900, options=["M"], sku=f"B{number}"),
         )
-        await stock.receive(tx, shop_id=shop.id, location_id=place.id, variant_id=variant.id, quantity=1_000)
+        await inventory.receive(
+            tx, shop_id=shop.id, location_id=place.id, variant_id=variant.id, quantity=1_000
+        )
         goods.append((product.id, variant.id))
     for number in range(OVER + 1):
         show = await live.plan_show(tx, shop_id=shop.id, title=f"Evening {number}")
@@ -145,7 +147,9 @@ async def fill(tx: Tx) -> tuple[int, int, list[str]]:
 
 
 async def _hold(tx: Tx, shop_id: int, variant_id: int, buyers: Sequence[UUID]) -> None:
-    [pool] = [pool for pool in await stock.pools(tx, shop_id=shop_id) if pool.kind == stock.PoolKind.OPEN]
+    [pool] = [
+        pool for pool in await inventory.pools(tx, shop_id=shop_id) if pool.kind == inventory.PoolKind.OPEN
+    ]
     requests = [
         stock.Request(
             id=uuid4(), shop_id=shop_id, pool_id=pool.id, buyer=buyer, lines=(stock.Line(variant_id, 1),),

@@ -41,7 +41,7 @@ from rich.progress import Progress
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
-from shopfloor import auth, catalog, live, shoppers, stock
+from shopfloor import auth, catalog, inventory, live, shoppers, stock
 from shopfloor.kernel.database import Database, DatabaseAway, Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.keyring import load_keyring
@@ -175,7 +175,7 @@ async def work(tx: Tx, shop: Shop, what: str, ids: list[UUID]) -> None:
     elif what == "close":
         await stock.close_show_pool(tx, shop_id=shop.shop_id, show_id=shop.show_id)
     else:
-        await stock.open_show_pool(
+        await inventory.open_show_pool(
             tx, shop_id=shop.shop_id, show_id=shop.show_id, quotas=dict.fromkeys(shop.variants, QUOTA)
         )
 
@@ -318,12 +318,12 @@ async def found_shop(dsn: str) -> Shop:
             variants=[catalog.NewVariant(PRICE, [str(size)], f"S-{size}") for size in range(8)],
         )  # fmt: skip
         variants = [each.id for each in await catalog.variants(tx, shop_id=shop_id, product_ids=[product.id])]
-        place = await stock.add_location(
-            tx, shop_id=shop_id, name="warehouse", kind=stock.LocationKind.WAREHOUSE
+        place = await inventory.add_location(
+            tx, shop_id=shop_id, name="warehouse", kind=inventory.LocationKind.WAREHOUSE
         )
         for variant_id in variants:
             for _ in range(2):
-                await stock.receive(
+                await inventory.receive(
                     tx, shop_id=shop_id, location_id=place.id, variant_id=variant_id, quantity=UNITS // 2
                 )
         show = await live.plan_show(tx, shop_id=shop_id, title="Soak")
@@ -333,7 +333,7 @@ async def found_shop(dsn: str) -> Shop:
         )  # fmt: skip
         show = await live.start_show(tx, shop_id=shop_id, show_id=show.id)
         assert show.pool_id is not None, "it is on air"
-        open_pool = await stock.open_pool(tx, shop_id=shop_id)
+        open_pool = await inventory.open_pool(tx, shop_id=shop_id)
         keyring = await load_keyring(tx)
     await db.close()
     return Shop(

@@ -57,6 +57,7 @@ from shopfloor.demand import api as demand_api
 from shopfloor.disputes import api as disputes_api
 from shopfloor.fapiao import LARGE_BODIES as LARGE_FAPIAO
 from shopfloor.fapiao import api as fapiao_api
+from shopfloor.inventory import api as stock_api
 from shopfloor.invoicing import api as invoicing_api
 from shopfloor.kernel import http, logs, outbox, public_address, route_access
 from shopfloor.kernel.client_address import is_own_machine
@@ -88,7 +89,6 @@ from shopfloor.promotions import api as promotions_api
 from shopfloor.returns import api as returns_api
 from shopfloor.rooms import api as rooms_api
 from shopfloor.shoppers import api as shoppers_api
-from shopfloor.stock import api as stock_api
 from shopfloor.supply import api as supply_api
 from shopfloor.warehouse import api as warehouse_api
 

@@ -14,6 +14,7 @@ from shopfloor import (
     collector,
     disputes,
     fapiao,
+    inventory,
     invoicing,
     media,
     order_edits,
@@ -86,7 +87,7 @@ async def _run(db: Database, settings: Settings, delivered: collector.FactIds) -
     async with db.transaction() as tx:
         await tx.run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         ledger = await stock.audit(tx)
-        books = await stock.retention.books(tx)
+        books = await inventory.books(tx)
         ordered = await orders.audit(tx)
         discounted = await promotions.audit(tx)
         papers = await invoicing.audit(tx)
@@ -100,7 +101,7 @@ async def _run(db: Database, settings: Settings, delivered: collector.FactIds) -
         kept = await paid_at_the_end(tx)
         borders = await _borders(tx)
         forgotten = await outbox.forgotten_until(tx)
-    ledger.append(await asyncio.to_thread(stock.retention.audit_archive, books, settings.archive_dir))
+    ledger.append(await asyncio.to_thread(inventory.audit_archive, books, settings.archive_dir))
     lake = collector.audit(settings.lake_dir, delivered, since=forgotten)
     video = await media.audit(db, settings.recordings_dir)
     return [

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-from shopfloor import documents, notifications, payments, purchases, stock
+from shopfloor import documents, inventory, notifications, payments, purchases, stock
 from shopfloor.kernel import logs, outbox, partitions, progress
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.records import dataclass
@@ -311,7 +311,7 @@ async def run(db: Database, *, archive: Path, consumers: Collection[str], at: da
     done.months_made += made
     async with db.transaction() as tx:
         done.months_dropped += await outbox.forget(tx, before=at - _after(FACTS), consumers=consumers)
-    done.months_closed += await stock.retention.close_months(db, before=at - _after(JOURNAL), archive=archive)
+    done.months_closed += await inventory.close_months(db, before=at - _after(JOURNAL), archive=archive)
     await _forget(db, done, at, _HOLDS)
     await _forget(db, done, at, _INTENTS)
     async with db.transaction() as tx:
@@ -339,7 +339,7 @@ async def make_months(db: Database, *, at: datetime | None = None) -> list[str] 
         if not await tx.value("SELECT pg_try_advisory_xact_lock(%(lock)s)", lock=_LOCK):
             return None
         made = await partitions.keep_ahead(tx, schema="kernel", table="outbox", at=at)
-        return [*made, *await stock.retention.make_months(tx, at=at)]
+        return [*made, *await inventory.make_months(tx, at=at)]
 
 
 _LOCK: Final = 0x5_40_9F_10_27

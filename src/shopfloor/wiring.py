@@ -23,6 +23,7 @@ from shopfloor import (
     customers,
     demand,
     fapiao,
+    inventory,
     invoicing,
     live,
     media,
@@ -168,7 +169,7 @@ async def _released(tx: Tx, fact: stock.HoldsReleased) -> None:
     await purchases.serve(tx, shop_id=fact.shop_id, pool_id=fact.pool_id, variant_ids=variants)
 
 
-async def _arrived(tx: Tx, fact: stock.UnitsArrived) -> None:
+async def _arrived(tx: Tx, fact: inventory.UnitsArrived) -> None:
     """Units on a shelf or promised by a supplier can be sold: who waits is asked first."""
     await purchases.serve(tx, shop_id=fact.shop_id, pool_id=fact.pool_id, variant_ids=fact.variants)
 
@@ -181,17 +182,17 @@ async def _on_sale_again(tx: Tx, fact: catalog.ProductChanged) -> None:
 SERVES_THE_WAITLIST: Mapping[type[Any], Callable[[Tx, Any], Any]] = {
     catalog.ProductChanged: _on_sale_again,
     stock.HoldsReleased: _released,
-    stock.UnitsArrived: _arrived,
+    inventory.UnitsArrived: _arrived,
 }
 
 
-async def _ready(tx: Tx, fact: stock.UnitsArrived) -> None:
+async def _ready(tx: Tx, fact: inventory.UnitsArrived) -> None:
     """What was sold before it was there may be there now; the ledger knows whose units they are."""
     for variant_id in fact.variants:
         await orders.lot_ready(tx, shop_id=fact.shop_id, variant_id=variant_id)
 
 
-async def _delayed(tx: Tx, fact: stock.LotDelayed) -> None:
+async def _delayed(tx: Tx, fact: inventory.LotDelayed) -> None:
     await orders.lot_delayed(
         tx,
         shop_id=fact.shop_id,
@@ -203,8 +204,8 @@ async def _delayed(tx: Tx, fact: stock.LotDelayed) -> None:
 
 
 KEEPS_PRESALES: Mapping[type[Any], Callable[[Tx, Any], Any]] = {
-    stock.UnitsArrived: _ready,
-    stock.LotDelayed: _delayed,
+    inventory.UnitsArrived: _ready,
+    inventory.LotDelayed: _delayed,
 }
 
 
@@ -343,14 +344,14 @@ def followers(
     for kind in (live.ShowStarted, live.ShowEnded, live.ShowChanged):
         also(kind, lambda fact: terms.forget_show(fact.show_id))
 
-    def runs_short(fact: stock.StockChanged) -> None:
+    def runs_short(fact: inventory.StockChanged) -> None:
         """The last units show at once, and above all that there are none; of more, a page need not be made anew with
         every sale.
         """
         if any(variant.left <= web.FEW for variant in fact.variants):
             pages.forget(fact.shop_id)
 
-    also(stock.StockChanged, runs_short)
+    also(inventory.StockChanged, runs_short)
     # After what they change in open rooms: pages are made from those.
     for kind in SHOWN_AT_ONCE:
         also(kind, lambda fact: pages.forget(fact.shop_id))
@@ -363,7 +364,7 @@ def followers(
 # What nobody must see a second longer on a page that is kept.
 SHOWN_AT_ONCE: Sequence[type[Any]] = (
     *Rooms.SHOWN_AT_ONCE, live.ShowPlanned, catalog.ProductChanged, catalog.PriceChanged, catalog.BundleChanged,
-    stock.UnitsArrived, stock.LotDelayed, chat.ChatHidden, chat.ChatUnnamed,
+    inventory.UnitsArrived, inventory.LotDelayed, chat.ChatHidden, chat.ChatUnnamed,
 )  # fmt: skip
 
 

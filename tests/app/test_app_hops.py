@@ -43,15 +43,15 @@ stock, arrays.py:bigint_array
 stock, arrays.py:int_array
 stock, speculation.py:carry_out
 stock, limit_sql.py:lock_limits
-stock, rows.py:ask
+kernel, prepared.py:ask
 stock, batch_sql.py:lock_levels
-stock, rows.py:ask
+kernel, prepared.py:ask
 stock, limit_sql.py:expect_within_bounds
-stock, rows.py:ask
+kernel, prepared.py:ask
 stock, arrays.py:_UuidArrayDumper.dump
 stock, batch_sql.py:write_ahead
 kernel, values.py:new_id
-stock, rows.py:ask
+kernel, prepared.py:ask
 stock, arrays.py:_UuidArrayDumper.dump
 stock, speculation.py:answers_of
 purchases, gateway.py:PurchaseGateway._submit.<locals>.decided
@@ -130,6 +130,7 @@ def test_a_purchase_over_the_socket_goes_straight_through(purchases: dict[str, d
                 "payment_providers",
                 "stock",
                 "stock",
+                "inventory",
                 "purchases",
                 "web",
             ],

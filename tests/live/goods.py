@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from shopfloor import accounts, auth, catalog, live, media, stock
+from shopfloor import accounts, auth, catalog, inventory, live, media
 from shopfloor.kernel.database import Database, Tx
 
 
@@ -49,11 +49,11 @@ async def make_goods(db: Database, slug: str = "ada", units: int = 10) -> Goods:
         )
         coats = [each.id for each in await catalog.variants(tx, shop_id=shop.id, product_ids=[coat.id])]
         bowls = [each.id for each in await catalog.variants(tx, shop_id=shop.id, product_ids=[bowl.id])]
-        where = await stock.add_location(
-            tx, shop_id=shop.id, name="Warehouse", kind=stock.LocationKind.WAREHOUSE
+        where = await inventory.add_location(
+            tx, shop_id=shop.id, name="Warehouse", kind=inventory.LocationKind.WAREHOUSE
         )
         for variant_id in (*coats, *bowls):
-            await stock.receive(
+            await inventory.receive(
                 tx, shop_id=shop.id, location_id=where.id, variant_id=variant_id, quantity=units
             )
         return Goods(shop, where.id, coat, coats, bowl, bowls)

@@ -8,7 +8,7 @@ import pytest
 from tests.live.goods import Goods, make_goods
 from tests.live.test_live_rooms import Process, fresh
 
-from shopfloor import catalog, live, stock, wiring
+from shopfloor import catalog, inventory, live, stock, wiring
 from shopfloor.kernel.database import Database
 from shopfloor.rooms.state import LineState
 
@@ -89,7 +89,7 @@ async def test_the_quota_of_a_bundle_sets_its_parts_apart(database: Database, se
     assert await free(database, sets, show.pool_id) == (8, 3, 3), "two bowls by themselves, six in sets"
     assert await free(database, sets, None) == (2, 7, 1)
     async with database.transaction() as tx:
-        levels = await stock.levels(tx, shop_id=sets.goods.shop_id, variant_ids=[sets.variant_id])
+        levels = await inventory.levels(tx, shop_id=sets.goods.shop_id, variant_ids=[sets.variant_id])
         assert levels == [], "a bundle has no units of its own"
         await live.end_show(tx, shop_id=sets.goods.shop_id, show_id=show.id)
     assert await free(database, sets, None) == (10, 10, 5)
@@ -192,9 +192,9 @@ async def test_a_part_promised_for_later_gives_the_bundle_its_date(database: Dat
     opened = await process.rooms.get(show.id)
     for variant_id, day, source in ((sets.parts[0], 3, "po-1"), (sets.parts[1], 9, "po-2")):
         async with database.transaction() as tx:
-            await stock.announce_lot(
+            await inventory.announce_lot(
                 tx, shop_id=sets.goods.shop_id, variant_id=variant_id, location_id=sets.goods.location_id,
-                quantity=5, ready_on=date(2030, 12, day), kind=stock.LotKind.INCOMING, source=source,
+                quantity=5, ready_on=date(2030, 12, day), kind=inventory.LotKind.INCOMING, source=source,
             )  # fmt: skip
     await process.catch_up()
 
@@ -209,7 +209,7 @@ async def test_a_room_before_its_show_follows_the_open_pool(database: Database, 
     await process.follower.start()
     opened = await process.rooms.get(show.id)
     async with database.transaction() as tx:
-        pool = await stock.open_pool(tx, shop_id=sets.goods.shop_id)
+        pool = await inventory.open_pool(tx, shop_id=sets.goods.shop_id)
     await buy(database, sets, pool.id, show.id, (sets.parts[0], 7))
     await process.catch_up()
 

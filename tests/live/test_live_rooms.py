@@ -10,7 +10,7 @@ import pytest
 from tests.live.goods import Goods, make_goods, plan
 from tests.waiting import PATIENCE
 
-from shopfloor import live, stock
+from shopfloor import inventory, live, stock
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.outbox import Follower
 from shopfloor.rooms import ChatLine, Gateway, Rooms, RoomState, counters, post_notice, room_state
@@ -82,9 +82,9 @@ async def test_the_open_pool_reaches_rooms_that_borrow_from_it(database: Databas
     await process.follower.start()
     opened = await process.rooms.get(show.id)
     async with database.transaction() as tx:
-        await stock.announce_lot(
+        await inventory.announce_lot(
             tx, shop_id=goods.shop_id, variant_id=goods.coats[0], location_id=goods.location_id, quantity=40,
-            ready_on=date(2027, 1, 9), kind=stock.LotKind.INCOMING, source="po-1",
+            ready_on=date(2027, 1, 9), kind=inventory.LotKind.INCOMING, source="po-1",
         )  # fmt: skip
     await process.catch_up()
 
@@ -105,9 +105,9 @@ async def test_current_room_has_been_read_where_facts_say_that_it_must_be(
     await process.follower.start()
     opened = await process.rooms.current(show.id, shop_id=goods.shop_id)
     async with database.transaction() as tx:
-        await stock.announce_lot(
+        await inventory.announce_lot(
             tx, shop_id=goods.shop_id, variant_id=goods.coats[0], location_id=goods.location_id, quantity=40,
-            ready_on=date(2027, 1, 9), kind=stock.LotKind.INCOMING, source="po-1",
+            ready_on=date(2027, 1, 9), kind=inventory.LotKind.INCOMING, source="po-1",
         )  # fmt: skip
     before = opened.room.state
     # While somebody else has the only connection, what follows by itself does not come before us.
@@ -183,7 +183,7 @@ async def buy(tx: Any, goods: Goods, show_id: int, variant_id: int, quantity: in
     show = await live.show(tx, shop_id=goods.shop_id, show_id=show_id)
     pool_id = show.pool_id
     if pool_id is None or show.status != live.ShowStatus.LIVE:
-        pool_id = (await stock.open_pool(tx, shop_id=goods.shop_id)).id
+        pool_id = (await inventory.open_pool(tx, shop_id=goods.shop_id)).id
     request = stock.Request(
         id=uuid4(), shop_id=goods.shop_id, pool_id=pool_id, buyer=uuid4(),
         lines=(stock.Line(variant_id, quantity),), hold_seconds=60, show_id=show_id, unit_prices=(9_900,),
@@ -236,15 +236,15 @@ async def test_any_sequence_of_verbs(database: Database, goods: Goods, seed: int
                 if holds:
                     await stock.release(tx, [holds.pop(dice.randrange(len(holds)))], "test")
             case 8:
-                await stock.receive(
+                await inventory.receive(
                     tx, shop_id=goods.shop_id, location_id=goods.location_id, variant_id=variant,
                     quantity=dice.randrange(1, 5),
                 )  # fmt: skip
             case 9:
-                await stock.announce_lot(
+                await inventory.announce_lot(
                     tx, shop_id=goods.shop_id, variant_id=variant, location_id=goods.location_id,
                     quantity=dice.randrange(1, 9), ready_on=date(2027, 1, 1) + timedelta(days=dice.randrange(3)),
-                    kind=dice.choice([stock.LotKind.INCOMING, stock.LotKind.MAKEABLE]),
+                    kind=dice.choice([inventory.LotKind.INCOMING, inventory.LotKind.MAKEABLE]),
                     source=f"s{dice.randrange(3)}-{variant}",
                 )  # fmt: skip
             case 10:

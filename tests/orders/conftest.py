@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from shopfloor import live, orders, payments, stock
+from shopfloor import inventory, live, orders, payments, stock
 from shopfloor.kernel.database import Database
 from shopfloor.orders import Address, Delivery, Form
 
@@ -74,8 +74,8 @@ class Market:
 
     async def _open_pool(self) -> int:
         async with self.db.transaction() as tx:
-            pools = await stock.pools(tx, shop_id=self.shop_id)
-        return next(pool.id for pool in pools if pool.kind is stock.PoolKind.OPEN)
+            pools = await inventory.pools(tx, shop_id=self.shop_id)
+        return next(pool.id for pool in pools if pool.kind is inventory.PoolKind.OPEN)
 
     async def complete(self, hold_id: UUID, shopper: UUID, also: Any = (), **changes: object) -> orders.Order:
         """The form is sent, right but for `changes`."""
@@ -193,12 +193,12 @@ def make_market(database: Database) -> MakeMarket:
                 )
                 for position, size in enumerate(["M", "L"], start=1)
             ]
-            location = await stock.add_location(
-                tx, shop_id=shop_id, name="Warehouse", kind=stock.LocationKind.WAREHOUSE
+            location = await inventory.add_location(
+                tx, shop_id=shop_id, name="Warehouse", kind=inventory.LocationKind.WAREHOUSE
             )
             if units:
                 for variant_id in variants:
-                    await stock.receive(
+                    await inventory.receive(
                         tx, shop_id=shop_id, location_id=location.id, variant_id=variant_id, quantity=units
                     )
             show = await live.plan_show(tx, shop_id=shop_id, title="Friday show")
@@ -228,14 +228,14 @@ def make_market(database: Database) -> MakeMarket:
             if start:
                 show = await live.start_show(tx, shop_id=shop_id, show_id=show.id)
             for day, quantity in (later or {}).items():
-                await stock.announce_lot(
+                await inventory.announce_lot(
                     tx,
                     shop_id=shop_id,
                     variant_id=variants[0],
                     location_id=location.id,
                     quantity=quantity,
                     ready_on=day,
-                    kind=stock.LotKind.INCOMING,
+                    kind=inventory.LotKind.INCOMING,
                     source=f"po/{day}",
                 )
         return Market(

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from tests.orders.conftest import PRICE, MakeMarket, Market
 
-from shopfloor import orders, purchases, stock, wiring
+from shopfloor import inventory, orders, purchases, stock, wiring
 from shopfloor.kernel import outbox
 from shopfloor.kernel.values import Money, now
 from shopfloor.orders.models import OrderLine
@@ -25,21 +25,21 @@ async def hear(market: Market) -> None:
 
 async def announce(market: Market, quantity: int, ready_on: date, source: str = f"po/{SOON}") -> None:
     async with market.db.transaction() as tx:
-        await stock.announce_lot(
+        await inventory.announce_lot(
             tx,
             shop_id=market.shop_id,
             variant_id=market.variants[0],
             location_id=market.location_id,
             quantity=quantity,
             ready_on=ready_on,
-            kind=stock.LotKind.INCOMING,
+            kind=inventory.LotKind.INCOMING,
             source=source,
         )
 
 
 async def arrive(market: Market, quantity: int) -> None:
     async with market.db.transaction() as tx:
-        await stock.lot_arrived(
+        await inventory.lot_arrived(
             tx,
             shop_id=market.shop_id,
             variant_id=market.variants[0],
@@ -51,7 +51,7 @@ async def arrive(market: Market, quantity: int) -> None:
 
 async def receive(market: Market, quantity: int) -> None:
     async with market.db.transaction() as tx:
-        await stock.receive(
+        await inventory.receive(
             tx,
             shop_id=market.shop_id,
             location_id=market.location_id,
@@ -171,11 +171,11 @@ async def test_units_that_come_in_by_any_way_go_to_the_head_of_the_line(
     else:
         async with market.db.transaction() as tx:
             if way == "received":
-                await stock.receive(tx, **place_of, quantity=1)
+                await inventory.receive(tx, **place_of, quantity=1)
             elif way == "found":
-                await stock.adjust(tx, **place_of, by=1, reason="found")
+                await inventory.adjust(tx, **place_of, by=1, reason="found")
             else:
-                await stock.count(tx, **place_of, seen=1, counted=2)
+                await inventory.count(tx, **place_of, seen=1, counted=2)
     await hear(market)
 
     head, second = await place(market, ann), await place(market, bo)
@@ -193,7 +193,7 @@ async def test_what_a_show_gives_back_at_its_end_goes_to_the_head_of_the_line(
     ann = uuid4()
     await join(market, ann)
     async with market.db.transaction() as tx:
-        await stock.receive(
+        await inventory.receive(
             tx,
             shop_id=market.shop_id,
             location_id=market.location_id,

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 from tests.orders.conftest import PRICE, MakeMarket, Market
 
-from shopfloor import orders, policies, promotions, purchases, stock
+from shopfloor import inventory, orders, policies, promotions, purchases, stock
 from shopfloor.kernel.errors import Refusal
 from shopfloor.orders import Party, Status, refusals
 from shopfloor.policies import ShopTerms
@@ -33,7 +33,7 @@ async def holds(market: Market, *, open_shop: bool = False) -> tuple[UUID, UUID,
     first, buyer = await market.hold()
     if open_shop:
         async with market.db.transaction() as tx:
-            await stock.receive(
+            await inventory.receive(
                 tx,
                 shop_id=market.shop_id,
                 location_id=market.location_id,

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from tests.orders.conftest import PRICE, MakeMarket, Market
 
-from shopfloor import catalog, live, orders, purchases, stock
+from shopfloor import catalog, inventory, live, orders, purchases, stock
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.values import MAX_MINOR, Money
 from shopfloor.purchases import (
@@ -290,7 +290,7 @@ async def test_a_cart_of_pairs_and_loose_coats_is_one_sum_per_coat(pairs: Pairs)
     cart = (PurchaseLine(pairs.pair, 3, 33_000), PurchaseLine(large, 5, PRICE))
     async with pairs.db.transaction() as tx:
         await stock.close_show_pool(tx, shop_id=pairs.market.shop_id, show_id=pairs.market.show_id)
-        pool = await stock.open_pool(tx, shop_id=pairs.market.shop_id)
+        pool = await inventory.open_pool(tx, shop_id=pairs.market.shop_id)
 
     refused = await pairs.ask(PurchaseRequest(uuid4(), lines=cart))
     assert (refused.code, refused.facts) == (
@@ -424,7 +424,7 @@ async def test_parts_are_shipped_returned_and_refunded_by_themselves(pairs: Pair
     lines: Any = fact["lines"]
     assert sum(line["amount_minor"] for line in lines) == 20_000
     async with pairs.db.transaction() as tx:
-        open_pool = await stock.open_pool(tx, shop_id=shop_id)
+        open_pool = await inventory.open_pool(tx, shop_id=shop_id)
         free = await stock.available(
             tx, shop_id=shop_id, variant_ids=[large.variant_id], pool_id=open_pool.id
         )
@@ -436,9 +436,9 @@ async def test_a_presale_pair_is_ready_when_its_last_part_is(make_pairs: MakePai
     pairs = await make_pairs(0, deposit_percent=30)
     for variant_id, day in zip(pairs.market.variants, (3, 9), strict=True):
         async with pairs.db.transaction() as tx:
-            await stock.announce_lot(
+            await inventory.announce_lot(
                 tx, shop_id=pairs.market.shop_id, variant_id=variant_id, location_id=pairs.market.location_id,
-                quantity=4, ready_on=date(2030, 12, day), kind=stock.LotKind.INCOMING, source=f"po-{day}",
+                quantity=4, ready_on=date(2030, 12, day), kind=inventory.LotKind.INCOMING, source=f"po-{day}",
             )  # fmt: skip
     late = await pairs.buy(latest_ready=date(2030, 12, 8))
     assert (late.code, late.facts) == (

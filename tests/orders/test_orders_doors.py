@@ -15,7 +15,7 @@ import pytest
 from tests.orders.conftest import PRICE, MakeMarket, Market, form
 from tests.waiting import PATIENCE
 
-from shopfloor import catalog, live, orders, purchases, rooms, stock
+from shopfloor import catalog, inventory, live, orders, purchases, rooms, stock
 from shopfloor.kernel.database import DatabaseAway
 from shopfloor.kernel.keyring import Keyring
 from shopfloor.kernel.network import Networks
@@ -286,7 +286,7 @@ async def test_a_basket_of_as_many_lines_as_it_can_have_is_held(shop: Shop) -> N
         )
         variants = [row[0] for row in await cursor.fetchall()]
         for variant_id in variants:
-            await stock.receive(
+            await inventory.receive(
                 tx, shop_id=market.shop_id, location_id=market.location_id, variant_id=variant_id, quantity=2
             )
     shown = " ".join(f"{10**15 + n}=2031-01-31" for n in range(stock.MAX_LINES))
@@ -340,7 +340,7 @@ async def test_a_show_that_is_over_sells_nothing(shop: Shop) -> None:
 
 async def test_the_product_page_sells_without_an_offer(shop: Shop) -> None:
     async with shop.market.db.transaction() as tx:
-        await stock.receive(
+        await inventory.receive(
             tx,
             shop_id=shop.market.shop_id,
             location_id=shop.market.location_id,

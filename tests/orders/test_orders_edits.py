@@ -23,13 +23,13 @@ from shopfloor import (
     documents,
     fapiao,
     fulfilment,
+    inventory,
     invoicing,
     metrics,
     order_edits,
     orders,
     payment_providers,
     promotions,
-    stock,
 )
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.values import Money, now
@@ -46,7 +46,7 @@ async def sound(make_market: MakeMarket) -> AsyncIterator[Market]:
     market = await make_market()
     async with market.db.transaction() as tx:
         for variant_id in market.variants:
-            await stock.receive(
+            await inventory.receive(
                 tx, shop_id=market.shop_id, location_id=market.location_id, variant_id=variant_id, quantity=5
             )
     yield market
@@ -534,7 +534,7 @@ async def test_a_deposit_stays_the_part_that_it_was(make_market: MakeMarket) -> 
     assert await market.left() == 3
     # What comes is asked for at once, in full where it is there, as a line of its own.
     async with market.db.transaction() as tx:
-        await stock.lot_arrived(
+        await inventory.lot_arrived(
             tx, shop_id=market.shop_id, variant_id=market.variants[0], location_id=market.location_id,
             source=f"po/{soon}", quantity=5,
         )  # fmt: skip
@@ -721,7 +721,7 @@ async def test_a_bundle_stays_as_it_was_bought(make_pairs: MakePairs) -> None:
     ):
         assert await refused(market, order, change) == "orders.edit_bundle"
     async with market.db.transaction() as tx:
-        await stock.receive(
+        await inventory.receive(
             tx,
             shop_id=market.shop_id,
             location_id=market.location_id,

@@ -10,7 +10,7 @@ from tests.orders.conftest import PRICE, MakeMarket, Market
 from tests.orders.test_orders_papers import sells
 from tests.orders.test_orders_returns import ME, receive, refund, refusal_of, sent, view
 
-from shopfloor import catalog, demand, documents, fulfilment, invoicing, orders, returns, stock
+from shopfloor import catalog, demand, documents, fulfilment, inventory, invoicing, orders, returns, stock
 from shopfloor.kernel.values import Money
 from shopfloor.orders.refusals import NotPaid
 from shopfloor.returns.exchange_queries import Exchange, ExchangeState
@@ -23,7 +23,7 @@ async def sound(make_market: MakeMarket) -> AsyncIterator[Market]:
     market = await make_market()
     async with market.db.transaction() as tx:
         for variant_id in market.variants:
-            await stock.receive(
+            await inventory.receive(
                 tx, shop_id=market.shop_id, location_id=market.location_id, variant_id=variant_id, quantity=5
             )
     yield market

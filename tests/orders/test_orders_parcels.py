@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from tests.orders.conftest import PRICE, MakeMarket, Market
 
-from shopfloor import fulfilment, orders, stock, warehouse
+from shopfloor import fulfilment, inventory, orders, stock, warehouse
 from shopfloor.fulfilment import Parcel, State
 from shopfloor.fulfilment.models import (
     AllPicked,
@@ -306,7 +306,7 @@ async def test_what_is_not_there_at_all_does_not_leave_before_it_is(make_market:
     assert (await again(market, parcel)).state is State.TO_PICK
     assert await on_shelf(market) == (0, 2, 2)
     async with market.db.transaction() as tx:
-        await stock.receive(
+        await inventory.receive(
             tx,
             shop_id=market.shop_id,
             location_id=market.location_id,
@@ -379,7 +379,7 @@ async def test_what_is_awaited_stays_until_it_is_there(make_market: MakeMarket) 
     assert first.units == {market.variants[1]: 1}
     await send(market, first)
     async with market.db.transaction() as tx:
-        await stock.lot_arrived(
+        await inventory.lot_arrived(
             tx,
             shop_id=market.shop_id,
             variant_id=market.variants[0],

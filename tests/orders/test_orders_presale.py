@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from tests.orders.conftest import PRICE, MakeMarket, Market, form
 
-from shopfloor import orders, policies, stock
+from shopfloor import inventory, orders, policies
 from shopfloor.kernel.values import Money, now
 from shopfloor.orders import Party, refusals
 from shopfloor.orders.models import OrderLine
@@ -37,7 +37,7 @@ async def pay(market: Market, order: orders.Order, minor: int) -> orders.Order:
 
 async def arrive(market: Market, quantity: int = 5) -> int:
     async with market.db.transaction() as tx:
-        await stock.lot_arrived(
+        await inventory.lot_arrived(
             tx,
             shop_id=market.shop_id,
             variant_id=market.variants[0],

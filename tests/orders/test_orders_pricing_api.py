@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from tests.orders.conftest import PRICE, MakeMarket, Market
 from tests.orders.test_orders_api import member
 
-from shopfloor import accounts, orders, promotions, stock
+from shopfloor import accounts, inventory, orders, promotions
 from shopfloor.kernel import http
 from shopfloor.kernel.services import Services
 from shopfloor.kernel.values import Money, now
@@ -170,7 +170,7 @@ async def test_a_deposit_and_its_balance_with_tax_on_top_shipping_and_a_discount
     deposit = await pay(market, order, 9_232)
     assert (deposit.status, deposit.payment_status) == ("placed", "deposit_paid")
     async with market.db.transaction() as tx:
-        await stock.lot_arrived(
+        await inventory.lot_arrived(
             tx, shop_id=market.shop_id, variant_id=market.variants[0], location_id=market.location_id,
             source=f"po/{SOON}", quantity=5,
         )  # fmt: skip

@@ -18,6 +18,7 @@ from tests.orders.conftest import PRICE, MakeMarket, Market
 from tests.waiting import PATIENCE
 
 from shopfloor import (
+    inventory,
     job_handlers,
     orders,
     payment_providers,
@@ -29,13 +30,14 @@ from shopfloor import (
     worker,
 )
 from shopfloor.collector import Collector
+from shopfloor.inventory import journal
 from shopfloor.kernel import jobs, outbox, partitions
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.settings import Settings
 from shopfloor.kernel.values import made_at, new_id
 from shopfloor.purchases import OfferTermsCache, PurchaseGateway, PurchaseRequest, WaitlistHook, loader
 from shopfloor.purchases.messages import encode
-from shopfloor.stock import Intake, journal
+from shopfloor.stock import Intake
 
 DAY = timedelta(days=1)
 NOBODY: list[str] = []
@@ -340,14 +342,14 @@ async def sums_of(market: Market) -> list[tuple[Any, ...]]:
 
 async def archived(market: Market, archive: Path) -> tuple[str, ...]:
     async with market.db.transaction() as tx:
-        books = await stock.retention.books(tx)
-    return stock.retention.audit_archive(books, archive).offending
+        books = await inventory.books(tx)
+    return inventory.audit_archive(books, archive).offending
 
 
 async def test_a_closed_month_is_carried_forward_and_kept_in_a_file(market: Market, tmp_path: Path) -> None:
     await market.paid(quantity=2)
     async with market.db.transaction() as tx:
-        await stock.adjust(
+        await inventory.adjust(
             tx, shop_id=market.shop_id, location_id=market.location_id, variant_id=market.variants[1], by=-3,
             reason="damaged", pool_id=market.pool_id,
         )  # fmt: skip
@@ -401,16 +403,16 @@ async def test_the_audit_finds_a_file_that_was_changed_and_a_balance_that_was(
 async def test_what_is_short_stays_short_for_the_reason_it_had(market: Market, tmp_path: Path) -> None:
     await market.paid(quantity=10)
     async with market.db.transaction() as tx:
-        await stock.adjust(
+        await inventory.adjust(
             tx, shop_id=market.shop_id, location_id=market.location_id, variant_id=market.variants[0], by=-4,
             reason="lost in the flood", pool_id=market.pool_id,
         )  # fmt: skip
-        before = await stock.shortages(tx, shop_id=market.shop_id)
+        before = await inventory.shortages(tx, shop_id=market.shop_id)
 
     await at(market, 500, tmp_path)
 
     async with market.db.transaction() as tx:
-        after = await stock.shortages(tx, shop_id=market.shop_id)
+        after = await inventory.shortages(tx, shop_id=market.shop_id)
     assert [(short.level_id, short.missing, short.reason) for short in after] == [
         (short.level_id, short.missing, short.reason) for short in before
     ]
@@ -429,7 +431,7 @@ async def test_a_month_that_changed_while_it_was_written_is_not_closed(
             connection.execute("INSERT INTO stock.movement (level_id, kind, quantity) VALUES (1, 'x', 7)")
         return written
 
-    monkeypatch.setattr("shopfloor.stock.journal.write_month", write)
+    monkeypatch.setattr("shopfloor.inventory.journal.write_month", write)
     rows = await count(market.db, "SELECT count(*) FROM stock.movement")
 
     with pytest.raises(RuntimeError, match="movement_first is not what its file says"):

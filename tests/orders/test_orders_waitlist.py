@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 from tests.orders.conftest import PRICE, MakeMarket, Market, form
 
-from shopfloor import orders, policies, purchases, stock
+from shopfloor import inventory, orders, policies, purchases, stock
 from shopfloor.kernel.database import Tx
 from shopfloor.orders import Party
 from shopfloor.policies import ShopTerms
@@ -181,7 +181,7 @@ async def test_new_units_are_offered_when_they_come(sold_out: tuple[Market, orde
     ann = uuid4()
     await join(market, ann)
     async with market.db.transaction() as tx:
-        await stock.receive(
+        await inventory.receive(
             tx,
             shop_id=market.shop_id,
             location_id=market.location_id,

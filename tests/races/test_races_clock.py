@@ -23,7 +23,7 @@ from tests.emptying import Emptying
 from tests.orders.bank import Bank
 from tests.orders.conftest import PRICE, MakeMarket, Market, form, make_market
 
-from shopfloor import orders, stock
+from shopfloor import inventory, orders, stock
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.migrations import migrate
 from shopfloor.kernel.postgres import EmbeddedPostgres
@@ -119,7 +119,7 @@ async def expire(db: Database) -> set[UUID]:
 
 async def held(market: Market) -> int:
     async with market.db.transaction() as tx:
-        levels = await stock.levels(tx, shop_id=market.shop_id, variant_ids=[market.variants[0]])
+        levels = await inventory.levels(tx, shop_id=market.shop_id, variant_ids=[market.variants[0]])
     return sum(level.held for level in levels)
 
 

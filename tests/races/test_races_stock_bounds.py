@@ -14,7 +14,7 @@ from uuid import UUID, uuid4, uuid5
 
 import pytest
 
-from shopfloor import stock
+from shopfloor import inventory, stock
 from shopfloor.kernel.database import Database
 from shopfloor.stock import Intake, speculation
 
@@ -27,11 +27,11 @@ ONE, OTHER = UUID(int=1), UUID(int=2)
 
 async def a_sale(db: Database, units: int = UNITS) -> int:
     async with db.transaction() as tx:
-        place = await stock.add_location(
-            tx, shop_id=SHOP, name="warehouse", kind=stock.LocationKind.WAREHOUSE
+        place = await inventory.add_location(
+            tx, shop_id=SHOP, name="warehouse", kind=inventory.LocationKind.WAREHOUSE
         )
-        await stock.receive(tx, shop_id=SHOP, location_id=place.id, variant_id=LAMP, quantity=units)
-        return (await stock.open_pool(tx, shop_id=SHOP)).id
+        await inventory.receive(tx, shop_id=SHOP, location_id=place.id, variant_id=LAMP, quantity=units)
+        return (await inventory.open_pool(tx, shop_id=SHOP)).id
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 from uuid import uuid4
 
-from shopfloor import stock
+from shopfloor import inventory, stock
 from shopfloor.kernel.database import Database
 from shopfloor.stock import Intake
 
@@ -64,12 +64,14 @@ def processes(number: int, dsn: str, pool: int) -> Counter[str]:
 
 async def test_bundles_and_loose_units_compete_for_the_last_ones(database: Database, dsn: str) -> None:
     async with database.transaction() as tx:
-        place = await stock.add_location(
-            tx, shop_id=SHOP, name="warehouse", kind=stock.LocationKind.WAREHOUSE
+        place = await inventory.add_location(
+            tx, shop_id=SHOP, name="warehouse", kind=inventory.LocationKind.WAREHOUSE
         )
         for variant_id, units in ((POT, POTS), (CUP, CUPS)):
-            await stock.receive(tx, shop_id=SHOP, location_id=place.id, variant_id=variant_id, quantity=units)
-        pool = (await stock.open_pool(tx, shop_id=SHOP)).id
+            await inventory.receive(
+                tx, shop_id=SHOP, location_id=place.id, variant_id=variant_id, quantity=units
+            )
+        pool = (await inventory.open_pool(tx, shop_id=SHOP)).id
 
     outcomes = await asyncio.to_thread(processes, 3, dsn, pool)
 
@@ -80,7 +82,8 @@ async def test_bundles_and_loose_units_compete_for_the_last_ones(database: Datab
     assert sets <= POTS
     async with database.transaction() as tx:
         levels = {
-            level.variant_id: level for level in await stock.levels(tx, shop_id=SHOP, variant_ids=[POT, CUP])
+            level.variant_id: level
+            for level in await inventory.levels(tx, shop_id=SHOP, variant_ids=[POT, CUP])
         }
         cursor = await tx.connection.execute(
             """

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-from shopfloor import stock
+from shopfloor import inventory, stock
 from shopfloor.kernel.database import Database
 from shopfloor.stock import Intake
 
@@ -23,15 +23,15 @@ ROUND = 200
 async def a_shop(db: Database, **units: int) -> int:
     """A shop with so many units of HANFU and SHOES; returns its open pool."""
     async with db.transaction() as tx:
-        place = await stock.add_location(
-            tx, shop_id=SHOP, name="warehouse", kind=stock.LocationKind.WAREHOUSE
+        place = await inventory.add_location(
+            tx, shop_id=SHOP, name="warehouse", kind=inventory.LocationKind.WAREHOUSE
         )
         for variant_id, quantity in ((HANFU, units.get("hanfu", 0)), (SHOES, units.get("shoes", 0))):
             if quantity:
-                await stock.receive(
+                await inventory.receive(
                     tx, shop_id=SHOP, location_id=place.id, variant_id=variant_id, quantity=quantity
                 )
-        return (await stock.open_pool(tx, shop_id=SHOP)).id
+        return (await inventory.open_pool(tx, shop_id=SHOP)).id
 
 
 def wish(pool: int, lines: dict[int, int], **more: Any) -> stock.Request:
@@ -57,7 +57,7 @@ async def broken(db: Database) -> list[str]:
 
 async def sold(db: Database, variant_id: int) -> int:
     async with db.transaction() as tx:
-        levels = await stock.levels(tx, shop_id=SHOP, variant_ids=[variant_id])
+        levels = await inventory.levels(tx, shop_id=SHOP, variant_ids=[variant_id])
         return sum(level.held + level.allocated for level in levels)
 
 
@@ -192,7 +192,7 @@ async def test_expiry_and_payment_race_for_the_same_holds(database: Database) ->
     assert not one & two
     assert {request.id for request, done in zip(requests, paid, strict=True) if not done} == one | two
     async with database.transaction() as tx:
-        (level,) = await stock.levels(tx, shop_id=SHOP)
+        (level,) = await inventory.levels(tx, shop_id=SHOP)
     assert (level.held, level.allocated) == (0, sum(paid))
     assert await broken(database) == []
 
@@ -200,7 +200,7 @@ async def test_expiry_and_payment_race_for_the_same_holds(database: Database) ->
 async def test_a_pool_closes_while_buyers_reserve(database: Database) -> None:
     await a_shop(database, hanfu=100)
     async with database.transaction() as tx:
-        pool = await stock.open_show_pool(tx, shop_id=SHOP, show_id=9, quotas={HANFU: 90})
+        pool = await inventory.open_show_pool(tx, shop_id=SHOP, show_id=9, quotas={HANFU: 90})
 
     async def buy() -> str:
         async with database.transaction() as tx:
@@ -227,7 +227,7 @@ async def test_a_pool_closes_while_buyers_reserve(database: Database) -> None:
 async def test_a_count_and_a_delivery_race_with_buyers(database: Database) -> None:
     pool = await a_shop(database, hanfu=20)
     async with database.transaction() as tx:
-        (place,) = await stock.locations(tx, shop_id=SHOP)
+        (place,) = await inventory.locations(tx, shop_id=SHOP)
 
     async def buy() -> str:
         async with database.transaction() as tx:
@@ -236,16 +236,16 @@ async def test_a_count_and_a_delivery_race_with_buyers(database: Database) -> No
 
     async def receive() -> str:
         async with database.transaction() as tx:
-            await stock.receive(tx, shop_id=SHOP, location_id=place.id, variant_id=HANFU, quantity=5)
+            await inventory.receive(tx, shop_id=SHOP, location_id=place.id, variant_id=HANFU, quantity=5)
         return "received"
 
     async def count() -> str:
         try:
             async with database.transaction() as tx:
-                await stock.count(
+                await inventory.count(
                     tx, shop_id=SHOP, location_id=place.id, variant_id=HANFU, seen=20, counted=18
                 )
-        except stock.CountStale:
+        except inventory.CountStale:
             return "stale"
         return "counted"
 
@@ -256,7 +256,7 @@ async def test_a_count_and_a_delivery_race_with_buyers(database: Database) -> No
     total = 25 - 2 * outcomes["counted"]
     assert outcomes["received"] == 1
     async with database.transaction() as tx:
-        (level,) = await stock.levels(tx, shop_id=SHOP)
+        (level,) = await inventory.levels(tx, shop_id=SHOP)
     assert (level.quantity, level.held) == (total, outcomes["held"])
     assert level.shortfall == max(0, level.held - total)
     assert await broken(database) == []
@@ -318,15 +318,15 @@ async def test_the_hot_row_takes_no_more_room_once_a_long_transaction_is_over(
 async def test_a_batch_takes_a_later_lot_from_where_another_stopped(database: Database) -> None:
     pool = await a_shop(database, hanfu=3)
     async with database.transaction() as tx:
-        (place,) = await stock.locations(tx, shop_id=SHOP)
-        await stock.announce_lot(
+        (place,) = await inventory.locations(tx, shop_id=SHOP)
+        await inventory.announce_lot(
             tx,
             shop_id=SHOP,
             variant_id=HANFU,
             location_id=place.id,
             quantity=4,
             ready_on=date(2031, 1, 1),
-            kind=stock.LotKind.INCOMING,
+            kind=inventory.LotKind.INCOMING,
             source="po-1",
         )
 

@@ -5,9 +5,9 @@ from collections import Counter
 
 from tests.waiting import soon
 
-from shopfloor import stock
+from shopfloor import inventory, stock
+from shopfloor.inventory import CountStale, imports
 from shopfloor.kernel.database import Database
-from shopfloor.stock import CountStale, imports
 
 SHOP = 1
 VARIANTS = range(301, 306)
@@ -16,12 +16,12 @@ FIRST, OTHER = dict.fromkeys(VARIANTS, 10), dict.fromkeys(VARIANTS, 7)
 
 async def a_place(db: Database) -> int:
     async with db.transaction() as tx:
-        place = await stock.add_location(
-            tx, shop_id=SHOP, name="warehouse", kind=stock.LocationKind.WAREHOUSE
+        place = await inventory.add_location(
+            tx, shop_id=SHOP, name="warehouse", kind=inventory.LocationKind.WAREHOUSE
         )
         # On some shelves there is something already, on others nothing ever was.
         for variant in list(VARIANTS)[:2]:
-            await stock.receive(tx, shop_id=SHOP, location_id=place.id, variant_id=variant, quantity=4)
+            await inventory.receive(tx, shop_id=SHOP, location_id=place.id, variant_id=variant, quantity=4)
         return place.id
 
 
@@ -37,7 +37,7 @@ async def take(db: Database, place: int, units: dict[int, int]) -> int | None:
 async def books(db: Database) -> tuple[dict[int, int], int]:
     """Units by variant, and how many counts are on record; every level is the sum of its movements."""
     async with db.transaction() as tx:
-        levels = await stock.levels(tx, shop_id=SHOP)
+        levels = await inventory.levels(tx, shop_id=SHOP)
         counts = await tx.value("SELECT count(*) FROM stock.movement WHERE reason = 'import'")
         assert [check for check in await stock.audit(tx) if not check.passed] == []
     found: Counter[int] = Counter()

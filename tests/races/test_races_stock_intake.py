@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from tests.waiting import soon
 
-from shopfloor import stock
+from shopfloor import inventory, stock
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.errors import Unavailable
 from shopfloor.stock import Intake, IntakeClosed, IntakeFull, IntakeUnknown
@@ -23,11 +23,11 @@ SHOP, HANFU = 1, 101
 
 async def a_shop(db: Database, units: int) -> int:
     async with db.transaction() as tx:
-        place = await stock.add_location(
-            tx, shop_id=SHOP, name="warehouse", kind=stock.LocationKind.WAREHOUSE
+        place = await inventory.add_location(
+            tx, shop_id=SHOP, name="warehouse", kind=inventory.LocationKind.WAREHOUSE
         )
-        await stock.receive(tx, shop_id=SHOP, location_id=place.id, variant_id=HANFU, quantity=units)
-        return (await stock.open_pool(tx, shop_id=SHOP)).id
+        await inventory.receive(tx, shop_id=SHOP, location_id=place.id, variant_id=HANFU, quantity=units)
+        return (await inventory.open_pool(tx, shop_id=SHOP)).id
 
 
 def wish(pool: int, quantity: int = 1, **more: Any) -> stock.Request:
@@ -53,7 +53,7 @@ async def numbers(db: Database) -> tuple[int, int, int]:
     """Quantity, held, and rows of holds; the audit must have nothing to say."""
     async with db.transaction() as tx:
         assert [check for check in await stock.audit(tx) if not check.passed] == []
-        (level,) = await stock.levels(tx, shop_id=SHOP)
+        (level,) = await inventory.levels(tx, shop_id=SHOP)
         return level.quantity, level.held, await tx.value("SELECT count(*) FROM stock.hold")
 
 
@@ -417,7 +417,7 @@ async def test_what_one_process_granted_another_does_not_refuse(
     """The last unit is somebody's, or the sale is over: who has bought hears it from every process."""
     await a_shop(database, 1)
     async with database.transaction() as tx:
-        pool = (await stock.open_show_pool(tx, shop_id=SHOP, show_id=5, quotas={HANFU: 1})).id
+        pool = (await inventory.open_show_pool(tx, shop_id=SHOP, show_id=5, quotas={HANFU: 1})).id
     tap = wish(pool)
     async with opened(dsn) as one, opened(dsn) as other:
         first = await one.submit(tap)
@@ -458,7 +458,7 @@ async def test_an_id_with_other_content_is_a_mismatch_in_every_process(
     """In the batch that grants it, in a later one, in another process, from memory, and when nothing is left."""
     await a_shop(database, 50)
     async with database.transaction() as tx:
-        show = await stock.open_show_pool(tx, shop_id=SHOP, show_id=9, quotas={HANFU: 20})
+        show = await inventory.open_show_pool(tx, shop_id=SHOP, show_id=9, quotas={HANFU: 20})
     first = wish(show.id, 2)
     others = [
         replace(first, lines=(stock.Line(HANFU + 1, 2),)),

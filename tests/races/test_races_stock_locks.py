@@ -10,11 +10,13 @@ import pytest
 from psycopg import errors
 from tests.waiting import PATIENCE
 
+from shopfloor.inventory import pool_queries
+from shopfloor.inventory import queries as levels_sql
+from shopfloor.inventory.models import LotKind
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.values import new_id
-from shopfloor.stock import batch_sql, pool_queries, queries
+from shopfloor.stock import batch_sql, queries
 from shopfloor.stock.batch import Decision
-from shopfloor.stock.models import LotKind
 
 SHOP, HANFU = 1, 101
 
@@ -71,7 +73,7 @@ async def test_a_purchase_that_borrows_and_a_transfer_do_not_lock_each_other_out
     async def the_other() -> list[int]:
         async with database.transaction() as tx:
             pid.set_result(await tx.value("SELECT pg_backend_pid()"))
-            levels = await queries.lock_levels_of(
+            levels = await levels_sql.lock_levels_of(
                 tx, shop_id=SHOP, pool_ids=[show, open_pool] if everything else None, variant_ids=[HANFU]
             )
             return [level.pool_id for level in levels]
@@ -91,7 +93,7 @@ async def test_a_purchase_that_borrows_and_a_transfer_do_not_lock_each_other_out
 
 async def moved(tx: Tx, level_ids: list[int]) -> None:
     nothing = [0, 0]
-    written = await queries.move(
+    written = await levels_sql.move(
         tx, kind="adjusted", reason="", level_ids=level_ids, quantity=[1, 1], held=nothing, allocated=nothing,
         shortfall=nothing,
     )  # fmt: skip
@@ -99,7 +101,7 @@ async def moved(tx: Tx, level_ids: list[int]) -> None:
 
 
 async def dated(tx: Tx, level_ids: list[int]) -> None:
-    await queries.set_lot(tx, level_ids=level_ids, kind=LotKind.INCOMING, ready_on=date(2027, 1, 2))
+    await levels_sql.set_lot(tx, level_ids=level_ids, kind=LotKind.INCOMING, ready_on=date(2027, 1, 2))
 
 
 async def granted(tx: Tx, level_ids: list[int]) -> None:
@@ -119,7 +121,7 @@ async def test_what_writes_several_levels_locks_them_in_the_one_order_by_itself(
     show, open_pool = await a_shop_whose_open_pool_is_younger(database)
     async with database.transaction() as tx:
         by_pool = {
-            level.pool_id: level.id for level in await queries.levels(tx, shop_id=SHOP, variant_ids=None)
+            level.pool_id: level.id for level in await levels_sql.levels(tx, shop_id=SHOP, variant_ids=None)
         }
     first, last = by_pool[show], by_pool[open_pool]
     assert last < first
@@ -131,7 +133,7 @@ async def test_what_writes_several_levels_locks_them_in_the_one_order_by_itself(
             await write(tx, [last, first])
 
     async with database.transaction() as tx:
-        await queries.levels_by_id(tx, level_ids=[first], lock=True)
+        await levels_sql.levels_by_id(tx, level_ids=[first], lock=True)
         other = asyncio.ensure_future(the_other())
         await waits(database, await pid, other)
         assert not other.done()
@@ -145,7 +147,7 @@ async def test_what_lengthens_several_holds_locks_them_in_the_order_of_their_ids
     async with database.transaction() as tx:
         (level_id,) = [
             level.id
-            for level in await queries.levels(tx, shop_id=SHOP, variant_ids=None)
+            for level in await levels_sql.levels(tx, shop_id=SHOP, variant_ids=None)
             if level.pool_id == show
         ]
         # The last one lies first on the disk.

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 from uuid import UUID, uuid4
 
-from shopfloor import stock
+from shopfloor import inventory, stock
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.network import network_key
 from shopfloor.stock import Intake
@@ -27,11 +27,11 @@ CAMPUS = key("203.0.113.7")
 
 async def a_lamp(db: Database, units: int) -> int:
     async with db.transaction() as tx:
-        place = await stock.add_location(
-            tx, shop_id=SHOP, name="warehouse", kind=stock.LocationKind.WAREHOUSE
+        place = await inventory.add_location(
+            tx, shop_id=SHOP, name="warehouse", kind=inventory.LocationKind.WAREHOUSE
         )
-        await stock.receive(tx, shop_id=SHOP, location_id=place.id, variant_id=LAMP, quantity=units)
-        return (await stock.open_pool(tx, shop_id=SHOP)).id
+        await inventory.receive(tx, shop_id=SHOP, location_id=place.id, variant_id=LAMP, quantity=units)
+        return (await inventory.open_pool(tx, shop_id=SHOP)).id
 
 
 def tap(pool: int, network: int | None = CAMPUS, **more: Any) -> stock.Request:
@@ -261,8 +261,8 @@ async def test_what_was_granted_is_never_taken_back(database: Database, dsn: str
         first = await asyncio.gather(*(intake.submit(tap(pool)) for _ in range(100)))
         await asyncio.gather(*(intake.submit(tap(pool, None)) for _ in range(880)))
         async with database.transaction() as tx:
-            place = (await stock.locations(tx, shop_id=SHOP))[0]
-            await stock.adjust(
+            place = (await inventory.locations(tx, shop_id=SHOP))[0]
+            await inventory.adjust(
                 tx, shop_id=SHOP, location_id=place.id, variant_id=LAMP, by=-20, reason="damaged"
             )
         late = await asyncio.gather(*(intake.submit(tap(pool, key("198.51.100.9"))) for _ in range(10)))

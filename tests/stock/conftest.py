@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from shopfloor import stock
+from shopfloor import inventory, stock
 from shopfloor.kernel.database import Database
 
 SHOP = 1
@@ -48,9 +48,11 @@ class Ledger:
     async def outcomes(self, *requests: stock.Request) -> list[str]:
         return [outcome(answer) for answer in await self.reserve(*requests)]
 
-    async def receive(self, variant_id: int, quantity: int, *, location: int | None = None) -> stock.Level:
+    async def receive(
+        self, variant_id: int, quantity: int, *, location: int | None = None
+    ) -> inventory.Level:
         async with self.db.transaction() as tx:
-            return await stock.receive(
+            return await inventory.receive(
                 tx,
                 shop_id=SHOP,
                 location_id=location or self.warehouse,
@@ -64,10 +66,10 @@ class Ledger:
         quantity: int,
         ready_on: date,
         source: str,
-        kind: stock.LotKind = stock.LotKind.INCOMING,
-    ) -> stock.Level:
+        kind: inventory.LotKind = inventory.LotKind.INCOMING,
+    ) -> inventory.Level:
         async with self.db.transaction() as tx:
-            return await stock.announce_lot(
+            return await inventory.announce_lot(
                 tx,
                 shop_id=SHOP,
                 variant_id=variant_id,
@@ -80,7 +82,7 @@ class Ledger:
 
     async def show(self, show_id: int, quotas: Mapping[int, int], **more: Any) -> int:
         async with self.db.transaction() as tx:
-            pool = await stock.open_show_pool(tx, shop_id=SHOP, show_id=show_id, quotas=quotas, **more)
+            pool = await inventory.open_show_pool(tx, shop_id=SHOP, show_id=show_id, quotas=quotas, **more)
             return pool.id
 
     async def close_show(self, show_id: int) -> None:
@@ -102,7 +104,7 @@ class Ledger:
                     level.allocated,
                     level.shortfall,
                 )
-                for level in await stock.levels(tx, shop_id=SHOP, variant_ids=[variant_id])
+                for level in await inventory.levels(tx, shop_id=SHOP, variant_ids=[variant_id])
                 if level.location_id == self.warehouse
             }
 
@@ -146,9 +148,11 @@ def outcome(answer: stock.Answer) -> str:
 @pytest.fixture
 async def ledger(database: Database) -> Ledger:
     async with database.transaction() as tx:
-        warehouse = await stock.add_location(
-            tx, shop_id=SHOP, name="warehouse", kind=stock.LocationKind.WAREHOUSE
+        warehouse = await inventory.add_location(
+            tx, shop_id=SHOP, name="warehouse", kind=inventory.LocationKind.WAREHOUSE
         )
-        store = await stock.add_location(tx, shop_id=SHOP, name="store", kind=stock.LocationKind.STORE)
-        pool = await stock.open_pool(tx, shop_id=SHOP)
+        store = await inventory.add_location(
+            tx, shop_id=SHOP, name="store", kind=inventory.LocationKind.STORE
+        )
+        pool = await inventory.open_pool(tx, shop_id=SHOP)
     return Ledger(database, warehouse.id, store.id, pool.id)

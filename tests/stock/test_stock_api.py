@@ -9,10 +9,10 @@ from tests.orders import conftest as small
 from tests.orders.conftest import Market
 from tests.orders.test_orders_api import member
 
-from shopfloor import accounts, stock
+from shopfloor import accounts, inventory
+from shopfloor.inventory import api
 from shopfloor.kernel import http
 from shopfloor.kernel.services import Services
-from shopfloor.stock import api
 
 make_market, market = small.make_market, small.market
 
@@ -43,8 +43,8 @@ async def test_a_till_has_units_of_its_own_until_it_closes(
 ) -> None:
     [m, big] = market.variants
     async with market.db.transaction() as tx:
-        open_pool = (await stock.open_pool(tx, shop_id=market.shop_id)).id
-        await stock.receive(
+        open_pool = (await inventory.open_pool(tx, shop_id=market.shop_id)).id
+        await inventory.receive(
             tx, shop_id=market.shop_id, location_id=market.location_id, variant_id=m, quantity=5
         )
     wish = {"name": "Till 1", "location_id": market.location_id, "quotas": {m: 2}}
@@ -77,7 +77,7 @@ async def test_the_open_pool_and_that_of_a_show_are_not_closed_by_hand(
     client: httpx.AsyncClient,
 ) -> None:
     async with market.db.transaction() as tx:
-        open_pool = (await stock.open_pool(tx, shop_id=market.shop_id)).id
+        open_pool = (await inventory.open_pool(tx, shop_id=market.shop_id)).id
 
     show = await client.post(f"/pools/{market.pool_id}/close")
     everybody = await client.post(f"/pools/{open_pool}/close")
@@ -96,8 +96,8 @@ async def test_a_sign_that_contradicts_the_reason_is_refused(
 ) -> None:
     [m, _] = market.variants
     async with market.db.transaction() as tx:
-        pool_id = (await stock.open_pool(tx, shop_id=market.shop_id)).id
-        await stock.receive(
+        pool_id = (await inventory.open_pool(tx, shop_id=market.shop_id)).id
+        await inventory.receive(
             tx, shop_id=market.shop_id, location_id=market.location_id, variant_id=m, quantity=5
         )
     body = {"location_id": market.location_id, "variant_id": m, "by": by, "reason": reason}

@@ -8,14 +8,14 @@ from uuid import uuid4
 import hypothesis.strategies as st
 from hypothesis import given
 
-from shopfloor import stock
+from shopfloor import inventory, stock
 from shopfloor.stock import Availability, Line, Part
 from shopfloor.stock.speculation import Speculation, carry_out
 
 POT, CUP = 101, 102
 SET, OTHER_SET = 7, 8
 THIRD = date(2030, 12, 3)
-ON_HAND = stock.LotKind.ON_HAND
+ON_HAND = inventory.LotKind.ON_HAND
 
 
 def parts(hold: stock.Hold) -> list[tuple[int, int, int, int | None, date | None]]:

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from shopfloor import stock
+from shopfloor import inventory, stock
 
 HANFU, SHOES = 101, 102
 THIRD = date(2030, 12, 3)
@@ -157,7 +157,7 @@ async def test_a_late_payment_is_refused_when_the_units_are_gone_or_would_be_lat
     assert (await ledger.hold(want.id)).state is stock.HoldState.EXPIRED
     assert await ledger.numbers(HANFU) == before
     async with ledger.db.transaction() as tx:
-        with pytest.raises(stock.UnknownStock):
+        with pytest.raises(inventory.UnknownStock):
             await stock.rehold(tx, [uuid4()], hold_seconds=60)
 
 
@@ -185,7 +185,7 @@ async def test_ship_takes_units_off_the_books(ledger: Any) -> None:
     await ledger.receive(SHOES, 3)
     want = await held(ledger, {HANFU: 1, SHOES: 2})
     async with ledger.db.transaction() as tx:
-        with pytest.raises(stock.WrongState):
+        with pytest.raises(inventory.WrongState):
             await stock.ship(tx, hold_id=want.id)
     async with ledger.db.transaction() as tx:
         await stock.confirm(tx, [want.id])
@@ -194,7 +194,7 @@ async def test_ship_takes_units_off_the_books(ledger: Any) -> None:
         whole = await stock.ship(tx, hold_id=want.id, variant_ids=[HANFU])
         assert whole.state is stock.HoldState.SHIPPED
     async with ledger.db.transaction() as tx:
-        with pytest.raises(stock.WrongState):
+        with pytest.raises(inventory.WrongState):
             await stock.ship(tx, hold_id=want.id)
 
     assert await ledger.numbers(HANFU) == {(ledger.open_pool, ""): (2, 0, 0, 0)}
@@ -210,7 +210,7 @@ async def test_what_has_not_arrived_cannot_leave(ledger: Any) -> None:
         with pytest.raises(stock.NotHere):
             await stock.ship(tx, hold_id=want.id)
     async with ledger.db.transaction() as tx:
-        await stock.lot_arrived(
+        await inventory.lot_arrived(
             tx, shop_id=1, variant_id=HANFU, location_id=ledger.warehouse, source="po-1", quantity=3
         )
         await stock.ship(tx, hold_id=want.id)
@@ -229,7 +229,7 @@ async def test_shipping_from_another_location_frees_the_promised_units(ledger: A
         await stock.ship(tx, hold_id=want.id, from_location=ledger.store)
 
     async with ledger.db.transaction() as tx:
-        levels = await stock.levels(tx, shop_id=1, variant_ids=[HANFU])
+        levels = await inventory.levels(tx, shop_id=1, variant_ids=[HANFU])
     assert {level.location_id: (level.quantity, level.allocated) for level in levels} == {
         ledger.warehouse: (2, 0),
         ledger.store: (0, 0),
@@ -268,7 +268,7 @@ async def test_holds_are_found_by_id_and_buyer_within_the_shop(ledger: Any) -> N
         mine = await stock.holds_of(tx, shop_id=1, buyer=want.buyer)
         assert {hold.id for hold in mine} == {want.id, limited.id}
         assert await stock.holds_of(tx, shop_id=2, buyer=want.buyer) == []
-        with pytest.raises(stock.UnknownStock):
+        with pytest.raises(inventory.UnknownStock):
             await stock.hold(tx, shop_id=2, hold_id=want.id)
 
 
@@ -301,7 +301,7 @@ async def test_many_timers_are_one_change_of_the_shelf(ledger: Any) -> None:
     assert await ledger.expire() == []
 
     async with ledger.db.transaction() as tx:
-        journal = await stock.movements(tx, shop_id=1, variant_id=HANFU)
+        journal = await inventory.movements(tx, shop_id=1, variant_id=HANFU)
         assert await tx.value("SELECT count(*) FROM stock.timer") == 0
     assert [move.held for move in journal if move.kind == "expired"] == [-10, -50]
     assert await ledger.left(HANFU) == stock.Availability(60, ())

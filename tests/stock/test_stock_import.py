@@ -11,13 +11,13 @@ from tests.orders import conftest as small
 from tests.orders.conftest import Market
 from tests.orders.test_orders_api import member
 
-from shopfloor import accounts, catalog, stock
+from shopfloor import accounts, catalog, inventory
 from shopfloor.accounts.models import PERMISSIONS
+from shopfloor.inventory import api
 from shopfloor.kernel import http
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.services import Services
 from shopfloor.kernel.settings import Settings
-from shopfloor.stock import api
 
 make_market, market = small.make_market, small.market
 
@@ -69,7 +69,7 @@ async def books(market: Market, location_id: int) -> dict[str, int]:
     """Units on hand there, by the SKU of this file's variants."""
     async with market.db.transaction() as tx:
         variants = await goods(tx, market.shop_id)
-        levels = await stock.levels(tx, shop_id=market.shop_id, variant_ids=sorted(variants))
+        levels = await inventory.levels(tx, shop_id=market.shop_id, variant_ids=sorted(variants))
     return {
         variants[each.variant_id]: each.quantity
         for each in levels
@@ -89,8 +89,8 @@ async def written(market: Market) -> tuple[int, int, int]:
 
 async def second(market: Market) -> int:
     async with market.db.transaction() as tx:
-        place = await stock.add_location(
-            tx, shop_id=market.shop_id, name="Second", kind=stock.LocationKind.STORE
+        place = await inventory.add_location(
+            tx, shop_id=market.shop_id, name="Second", kind=inventory.LocationKind.STORE
         )
     return place.id
 
@@ -123,7 +123,7 @@ async def test_units_that_were_sold_since_are_counted_over_and_what_is_held_stay
     await send(client, location_id=place)
     async with market.db.transaction() as tx:
         bowl = next(each for each, sku in (await goods(tx, market.shop_id)).items() if sku == "b")
-        await stock.adjust(
+        await inventory.adjust(
             tx, shop_id=market.shop_id, location_id=place, variant_id=bowl, by=-5, reason="damaged"
         )
 

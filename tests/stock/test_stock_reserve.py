@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from shopfloor import stock
+from shopfloor import inventory, stock
 
 HANFU, SHOES, BOWL = 101, 102, 103
 THIRD, TWELFTH = date(2030, 12, 3), date(2030, 12, 12)
@@ -36,7 +36,7 @@ async def test_duplicate_lines_are_summed_before_the_check(ledger: Any) -> None:
     assert await ledger.outcomes(ledger.want([(HANFU, 2), (HANFU, 2)])) == ["stock.sold_out"]
     (held,) = await ledger.reserve(ledger.want([(HANFU, 2), (HANFU, 1)]))
 
-    assert held.lots == (stock.Part(HANFU, 3, None, stock.LotKind.ON_HAND),)
+    assert held.lots == (stock.Part(HANFU, 3, None, inventory.LotKind.ON_HAND),)
     assert await ledger.numbers(HANFU) == {(ledger.open_pool, ""): (3, 3, 0, 0)}
 
 
@@ -53,15 +53,15 @@ async def test_a_cart_is_all_or_nothing(ledger: Any) -> None:
 
 async def test_lots_are_taken_by_the_day_they_are_ready(ledger: Any) -> None:
     await ledger.receive(BOWL, 2)
-    await ledger.announce(BOWL, 3, TWELFTH, "make-1", stock.LotKind.MAKEABLE)
+    await ledger.announce(BOWL, 3, TWELFTH, "make-1", inventory.LotKind.MAKEABLE)
     await ledger.announce(BOWL, 1, THIRD, "po-1")
 
     (held,) = await ledger.reserve(ledger.want({BOWL: 5}))
 
     assert held.lots == (
-        stock.Part(BOWL, 2, None, stock.LotKind.ON_HAND),
-        stock.Part(BOWL, 1, THIRD, stock.LotKind.INCOMING),
-        stock.Part(BOWL, 2, TWELFTH, stock.LotKind.MAKEABLE),
+        stock.Part(BOWL, 2, None, inventory.LotKind.ON_HAND),
+        stock.Part(BOWL, 1, THIRD, inventory.LotKind.INCOMING),
+        stock.Part(BOWL, 2, TWELFTH, inventory.LotKind.MAKEABLE),
     )
     assert (await ledger.hold(held.id)).ready_on == TWELFTH
     assert await ledger.left(BOWL) == stock.Availability(0, ((TWELFTH, 1),))

@@ -13,7 +13,7 @@ from psycopg.errors import SerializationFailure, UniqueViolation
 from tests.stock.conftest import SHOP, Ledger
 from tests.waiting import PATIENCE
 
-from shopfloor import stock
+from shopfloor import inventory, stock
 from shopfloor.stock.speculation import Speculation, SpeculativeBatch, answers_of, carry_out, warm_up
 
 HANFU, SCARF = 101, 102
@@ -43,7 +43,7 @@ class Ahead:
         """Held units and rows of holds by variant; the audit must have nothing to say."""
         async with self.ledger.db.transaction() as tx:
             assert [check for check in await stock.audit(tx) if not check.passed] == []
-            levels = await stock.levels(tx, shop_id=SHOP)
+            levels = await inventory.levels(tx, shop_id=SHOP)
             return {
                 variant_id: (
                     sum(level.held for level in levels if level.variant_id == variant_id),
@@ -66,7 +66,7 @@ async def ahead(ledger: Ledger) -> Ahead:
     await ledger.receive(HANFU, 100)
     await ledger.receive(SCARF, 10)
     async with ledger.db.transaction() as tx:
-        pool = await stock.open_show_pool(tx, shop_id=SHOP, show_id=SHOW, quotas={HANFU: 100, SCARF: 10})
+        pool = await inventory.open_show_pool(tx, shop_id=SHOP, show_id=SHOW, quotas={HANFU: 100, SCARF: 10})
     memory = Speculation()
     found = Ahead(ledger, pool.id, memory)
     async with ledger.db.transaction() as tx:
@@ -299,7 +299,7 @@ async def test_a_second_shelf_ends_it(ahead: Ahead) -> None:
     plan = ahead.plan(ahead.want({HANFU: 1}))
     await ahead.ledger.receive(HANFU, 5, location=ahead.ledger.store)
     async with ahead.ledger.db.transaction() as tx:
-        await stock.transfer(
+        await inventory.transfer(
             tx,
             shop_id=SHOP,
             variant_id=HANFU,

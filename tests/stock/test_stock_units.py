@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from shopfloor import stock
+from shopfloor import inventory, stock
 
 HANFU = 101
 THIRD, TENTH = date(2030, 12, 3), date(2030, 12, 10)
@@ -25,11 +25,11 @@ async def test_every_change_is_journalled(ledger: Any) -> None:
     await ledger.receive(HANFU, 5)
     await promise(ledger, 2)
     async with ledger.db.transaction() as tx:
-        await stock.adjust(
+        await inventory.adjust(
             tx, shop_id=1, location_id=ledger.warehouse, variant_id=HANFU, by=-1, reason="damaged"
         )
-        journal = await stock.movements(tx, shop_id=1, variant_id=HANFU)
-        assert await stock.movements(tx, shop_id=2, variant_id=HANFU) == []
+        journal = await inventory.movements(tx, shop_id=1, variant_id=HANFU)
+        assert await inventory.movements(tx, shop_id=2, variant_id=HANFU) == []
 
     assert [(m.kind, m.quantity, m.held, m.allocated, m.reason) for m in journal] == [
         ("adjusted", -1, 0, 0, "damaged"),
@@ -44,11 +44,11 @@ async def test_a_loss_that_breaks_promises_is_a_shortage_until_units_mend_it(led
     await promise(ledger, 4)
 
     async with ledger.db.transaction() as tx:
-        level = await stock.adjust(
+        level = await inventory.adjust(
             tx, shop_id=1, location_id=ledger.warehouse, variant_id=HANFU, by=-3, reason="flood"
         )
-        (shortage,) = await stock.shortages(tx, shop_id=1)
-        assert await stock.shortages(tx, shop_id=2) == []
+        (shortage,) = await inventory.shortages(tx, shop_id=1)
+        assert await inventory.shortages(tx, shop_id=2) == []
     assert (level.quantity, level.allocated, level.shortfall) == (2, 4, 2)
     assert (shortage.missing, shortage.reason, shortage.variant_id) == (2, "flood", HANFU)
     (fact,) = await ledger.facts("stock.shortage_raised")
@@ -58,7 +58,7 @@ async def test_a_loss_that_breaks_promises_is_a_shortage_until_units_mend_it(led
 
     await ledger.receive(HANFU, 3)
     async with ledger.db.transaction() as tx:
-        assert await stock.shortages(tx, shop_id=1) == []
+        assert await inventory.shortages(tx, shop_id=1) == []
     assert await ledger.left(HANFU) == stock.Availability(1, ())
     assert await ledger.audit() == []
 
@@ -66,8 +66,8 @@ async def test_a_loss_that_breaks_promises_is_a_shortage_until_units_mend_it(led
 async def test_no_more_can_be_lost_than_there_is(ledger: Any) -> None:
     await ledger.receive(HANFU, 2)
     async with ledger.db.transaction() as tx:
-        with pytest.raises(stock.NotEnough):
-            await stock.adjust(
+        with pytest.raises(inventory.NotEnough):
+            await inventory.adjust(
                 tx, shop_id=1, location_id=ledger.warehouse, variant_id=HANFU, by=-3, reason="lost"
             )
     assert await ledger.numbers(HANFU) == {(ledger.open_pool, ""): (2, 0, 0, 0)}
@@ -75,17 +75,17 @@ async def test_no_more_can_be_lost_than_there_is(ledger: Any) -> None:
 
 @pytest.mark.parametrize("quantity", [0, -5, 1_000_001])
 async def test_bad_quantities_are_refused(ledger: Any, quantity: int) -> None:
-    with pytest.raises(stock.BadQuantity):
+    with pytest.raises(inventory.BadQuantity):
         await ledger.receive(HANFU, quantity)
     assert await ledger.numbers(HANFU) == {}
 
 
 async def test_places_and_pools_of_another_shop_are_unknown(ledger: Any) -> None:
     async with ledger.db.transaction() as tx:
-        with pytest.raises(stock.UnknownStock):
-            await stock.receive(tx, shop_id=2, location_id=ledger.warehouse, variant_id=HANFU, quantity=1)
-        with pytest.raises(stock.UnknownStock):
-            await stock.pool(tx, shop_id=2, pool_id=ledger.open_pool)
+        with pytest.raises(inventory.UnknownStock):
+            await inventory.receive(tx, shop_id=2, location_id=ledger.warehouse, variant_id=HANFU, quantity=1)
+        with pytest.raises(inventory.UnknownStock):
+            await inventory.pool(tx, shop_id=2, pool_id=ledger.open_pool)
     assert await ledger.numbers(HANFU) == {}
 
 
@@ -96,7 +96,7 @@ async def test_a_count_sets_what_was_counted(ledger: Any) -> None:
 
     async def count(seen: int, counted: int) -> None:
         async with ledger.db.transaction() as tx:
-            await stock.count(
+            await inventory.count(
                 tx,
                 shop_id=1,
                 location_id=ledger.warehouse,
@@ -107,7 +107,7 @@ async def test_a_count_sets_what_was_counted(ledger: Any) -> None:
 
     await count(10, 12)
     assert (await ledger.left(HANFU)).now == 3
-    with pytest.raises(stock.CountStale):
+    with pytest.raises(inventory.CountStale):
         await count(10, 12)
     assert (await ledger.left(HANFU)).now == 3
     # Free units of the open pool go first (3), then the show's (4), then promises break (2).
@@ -122,7 +122,9 @@ async def test_a_count_goes_through_while_sales_reserve(ledger: Any) -> None:
     await ledger.receive(HANFU, 10)
     await ledger.reserve(ledger.want({HANFU: 3}))
     async with ledger.db.transaction() as tx:
-        await stock.count(tx, shop_id=1, location_id=ledger.warehouse, variant_id=HANFU, seen=10, counted=9)
+        await inventory.count(
+            tx, shop_id=1, location_id=ledger.warehouse, variant_id=HANFU, seen=10, counted=9
+        )
     assert await ledger.numbers(HANFU) == {(ledger.open_pool, ""): (9, 3, 0, 0)}
 
 
@@ -132,7 +134,7 @@ async def test_transfer_moves_free_units_only(ledger: Any) -> None:
 
     async def transfer(quantity: int) -> None:
         async with ledger.db.transaction() as tx:
-            await stock.transfer(
+            await inventory.transfer(
                 tx,
                 shop_id=1,
                 variant_id=HANFU,
@@ -141,13 +143,13 @@ async def test_transfer_moves_free_units_only(ledger: Any) -> None:
                 to_location=ledger.store,
             )
 
-    with pytest.raises(stock.NotEnough) as refusal:
+    with pytest.raises(inventory.NotEnough) as refusal:
         await transfer(3)
     assert refusal.value.facts == {"wanted": 3, "left": 2}
     await transfer(2)
 
     async with ledger.db.transaction() as tx:
-        levels = await stock.levels(tx, shop_id=1, variant_ids=[HANFU])
+        levels = await inventory.levels(tx, shop_id=1, variant_ids=[HANFU])
     assert {level.location_id: level.quantity for level in levels} == {ledger.warehouse: 3, ledger.store: 2}
     assert await ledger.audit() == []
 
@@ -187,16 +189,16 @@ async def test_a_quota_takes_what_there_is_and_can_be_topped_up(ledger: Any) -> 
 async def test_a_till_keeps_its_escrow(ledger: Any) -> None:
     await ledger.receive(HANFU, 5, location=ledger.store)
     async with ledger.db.transaction() as tx:
-        till = await stock.open_till_pool(
+        till = await inventory.open_till_pool(
             tx, shop_id=1, location_id=ledger.store, name="till 1", quotas={HANFU: 2}
         )
     assert (await ledger.left(HANFU)).now == 3
     async with ledger.db.transaction() as tx:
-        await stock.close_pool(tx, shop_id=1, pool_id=till.id)
+        await inventory.close_pool(tx, shop_id=1, pool_id=till.id)
     assert (await ledger.left(HANFU)).now == 5
     async with ledger.db.transaction() as tx:
-        with pytest.raises(stock.UnknownStock):
-            await stock.close_pool(tx, shop_id=1, pool_id=ledger.open_pool)
+        with pytest.raises(inventory.UnknownStock):
+            await inventory.close_pool(tx, shop_id=1, pool_id=ledger.open_pool)
 
 
 async def test_a_sale_at_a_till_is_a_fact(ledger: Any) -> None:
@@ -205,7 +207,7 @@ async def test_a_sale_at_a_till_is_a_fact(ledger: Any) -> None:
 
     async def sold(quantity: int, source: str) -> bool:
         async with ledger.db.transaction() as tx:
-            return await stock.sold(
+            return await inventory.sold(
                 tx,
                 shop_id=1,
                 pool_id=ledger.open_pool,
@@ -221,7 +223,7 @@ async def test_a_sale_at_a_till_is_a_fact(ledger: Any) -> None:
     assert await sold(4, "till-1:18") is True
     assert await ledger.numbers(HANFU) == {(ledger.open_pool, ""): (0, 0, 2, 2)}
     async with ledger.db.transaction() as tx:
-        journal = await stock.movements(tx, shop_id=1, variant_id=HANFU, limit=3)
+        journal = await inventory.movements(tx, shop_id=1, variant_id=HANFU, limit=3)
     assert [(m.kind, m.quantity) for m in journal] == [("sold", -3), ("adjusted", 3), ("sold", -1)]
     assert await ledger.audit() == []
 
@@ -248,7 +250,7 @@ async def test_a_lot_arrives(ledger: Any, came: int, books: tuple[int, int, int,
 
     for _ in range(2):
         async with ledger.db.transaction() as tx:
-            await stock.lot_arrived(
+            await inventory.lot_arrived(
                 tx, shop_id=1, variant_id=HANFU, location_id=ledger.warehouse, source="po-1", quantity=came
             )
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from shopfloor import accounts, auth, catalog, demand, stock, supply
+from shopfloor import accounts, auth, catalog, demand, inventory, stock, supply
 from shopfloor.kernel.database import Database
 
 TODAY = date(2026, 12, 1)
@@ -79,7 +79,7 @@ class Works:
     async def levels(self, variant_id: int) -> list[tuple[str, date | None, int, int]]:
         """(kind, day, quantity, promised) of every level, by day."""
         async with self.db.transaction() as tx:
-            found = await stock.levels(tx, shop_id=self.shop.id, variant_ids=[variant_id])
+            found = await inventory.levels(tx, shop_id=self.shop.id, variant_ids=[variant_id])
         return sorted(
             ((each.kind.value, each.ready_on, each.quantity, each.held + each.allocated) for each in found),
             key=lambda level: (level[1] or date.min, level[0]),
@@ -87,7 +87,7 @@ class Works:
 
     async def buy(self, variant_id: int, quantity: int) -> stock.Answer:
         async with self.db.transaction() as tx:
-            pool = await stock.open_pool(tx, shop_id=self.shop.id)
+            pool = await inventory.open_pool(tx, shop_id=self.shop.id)
             request = stock.Request(
                 id=uuid4(), shop_id=self.shop.id, pool_id=pool.id, buyer=uuid4(),
                 lines=(stock.Line(variant_id, quantity),), hold_seconds=600,
@@ -133,7 +133,9 @@ async def works(database: Database) -> Works:
             ]
             for product in (coat, bowl)
         }
-        where = await stock.add_location(tx, shop_id=shop.id, name="House", kind=stock.LocationKind.WAREHOUSE)
+        where = await inventory.add_location(
+            tx, shop_id=shop.id, name="House", kind=inventory.LocationKind.WAREHOUSE
+        )
         await tx.run(
             "INSERT INTO live.show (id, shop_id, title) OVERRIDING SYSTEM VALUE VALUES (%(show)s, %(shop)s, 'Evening')",
             show=SHOW,

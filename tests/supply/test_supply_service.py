@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from tests.supply.conftest import SHOW, TODAY, Works
 
-from shopfloor import access_keys, accounts, demand, stock, supply
+from shopfloor import access_keys, accounts, demand, inventory, stock, supply
 from shopfloor.kernel.errors import Refusal
 from shopfloor.supply import queries
 from shopfloor.supply.models import (
@@ -132,7 +132,7 @@ async def test_stock_that_is_there_is_not_bought_again(works: Works) -> None:
     await works.quote(works.weaver, works.coat, tiers=(supply.Tier(1, 4000),))
     bare = (await works.plan()).lines[0].quantity
     async with works.db.transaction() as tx:
-        await stock.receive(
+        await inventory.receive(
             tx, shop_id=works.shop.id, location_id=works.location_id, variant_id=works.coats[1], quantity=7
         )
     [line] = (await works.plan()).lines
@@ -318,7 +318,7 @@ async def test_declining_takes_the_lot_back(works: Works) -> None:
 
     assert order.state is supply.OrderState.DECLINED
     async with works.db.transaction() as tx:
-        assert [each.missing for each in await stock.shortages(tx, shop_id=works.shop.id)] == [2]
+        assert [each.missing for each in await inventory.shortages(tx, shop_id=works.shop.id)] == [2]
         assert (await stock.available(tx, shop_id=works.shop.id, variant_ids=[works.coats[0]]))[
             works.coats[0]
         ].total == 0
@@ -378,7 +378,7 @@ async def test_made_to_order_is_sold_ordered_made_and_delivered(works: Works) ->
             location_id=works.location_id, today=TODAY,
         )  # fmt: skip
     makeable_on = TODAY + timedelta(days=10)
-    assert (level.kind, level.ready_on) == (stock.LotKind.MAKEABLE, makeable_on)
+    assert (level.kind, level.ready_on) == (inventory.LotKind.MAKEABLE, makeable_on)
     await works.buy(variant, 3)
     await works.foresee({variant: 4})
     plan = await works.plan()
@@ -397,7 +397,7 @@ async def test_made_to_order_is_sold_ordered_made_and_delivered(works: Works) ->
         await supply.receive(
             tx, actor=works.actor, purchase_order_id=sent.order.id, quantities={variant: quantity}
         )
-        assert await stock.shortages(tx, shop_id=works.shop.id) == []
+        assert await inventory.shortages(tx, shop_id=works.shop.id) == []
     assert sorted(await works.levels(variant)) == sorted([
         ("on_hand", None, 3, 3), ("on_hand", None, quantity - 3, 0),
     ])  # fmt: skip
@@ -406,7 +406,7 @@ async def test_made_to_order_is_sold_ordered_made_and_delivered(works: Works) ->
 async def test_makeable_units_are_bounded_by_capacity(works: Works) -> None:
     quote = await works.quote(works.weaver, works.coat, capacity_use=10, lead_days=7, late_days=0)
 
-    async def announce(variant_id: int, quantity: int, ready_on: date | None = None) -> stock.Level:
+    async def announce(variant_id: int, quantity: int, ready_on: date | None = None) -> inventory.Level:
         async with works.db.transaction() as tx:
             return await supply.announce_makeable(
                 tx, shop_id=works.shop.id, quote_id=quote.id, variant_id=variant_id, quantity=quantity,

@@ -5,7 +5,7 @@ from collections import Counter
 import psycopg
 from tests.upgrade.conftest import Left
 
-from shopfloor import accounts, audit, catalog, orders, stock
+from shopfloor import accounts, audit, catalog, inventory, orders
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.migrations import migrate
 from shopfloor.kernel.settings import Settings
@@ -53,7 +53,7 @@ async def test_todays_code_reads_what_was_written(left: Left) -> None:
             second = await accounts.shop_by_slug(tx, "second")
             goods = await catalog.products(tx, shop_id=shop.id)
             sold = await orders.orders(tx, shop_id=shop.id)
-            levels = await stock.levels(tx, shop_id=shop.id)
+            levels = await inventory.levels(tx, shop_id=shop.id)
     finally:
         await db.close()
     assert (shop.name, shop.currency, second.currency) == ("Harbour & Kiln 港口窑", "CNY", "JPY")

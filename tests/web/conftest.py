@@ -18,6 +18,7 @@ from shopfloor import (
     auth,
     catalog,
     chat,
+    inventory,
     live,
     media,
     orders,
@@ -62,11 +63,11 @@ class Stage:
         """What the intake does when this shopper buys from the shelf of the open shop."""
         wanted = self.variants[variant]
         async with self.db.transaction() as tx:
-            pools = await stock.pools(tx, shop_id=self.shop.id)
+            pools = await inventory.pools(tx, shop_id=self.shop.id)
             request = stock.Request(
                 id=uuid4(),
                 shop_id=self.shop.id,
-                pool_id=next(pool.id for pool in pools if pool.kind == stock.PoolKind.OPEN),
+                pool_id=next(pool.id for pool in pools if pool.kind == inventory.PoolKind.OPEN),
                 buyer=self.shopper,
                 lines=(stock.Line(wanted.id, quantity),),
                 hold_seconds=seconds,
@@ -92,7 +93,9 @@ async def stage(database: Database, tmp_path: Path) -> AsyncIterator[Stage]:
             currency="CNY",
         )
         shop = await accounts.shop_by_slug(tx, "harbour")
-        place = await stock.add_location(tx, shop_id=shop.id, name="Shelf", kind=stock.LocationKind.STORE)
+        place = await inventory.add_location(
+            tx, shop_id=shop.id, name="Shelf", kind=inventory.LocationKind.STORE
+        )
         await policies.set_shop_terms(
             tx,
             shop_id=shop.id,
@@ -117,15 +120,17 @@ async def stage(database: Database, tmp_path: Path) -> AsyncIterator[Stage]:
             )
             for options in (["Indigo", "M"], ["Indigo", "L"], ["Oat", "M"])
         ]
-        await stock.receive(tx, shop_id=shop.id, location_id=place.id, variant_id=variants[0].id, quantity=3)
-        await stock.announce_lot(
+        await inventory.receive(
+            tx, shop_id=shop.id, location_id=place.id, variant_id=variants[0].id, quantity=3
+        )
+        await inventory.announce_lot(
             tx,
             shop_id=shop.id,
             variant_id=variants[1].id,
             location_id=place.id,
             quantity=5,
             ready_on=now().date() + timedelta(days=9),
-            kind=stock.LotKind.INCOMING,
+            kind=inventory.LotKind.INCOMING,
             source="po-1",
         )
         show = await live.plan_show(tx, shop_id=shop.id, title="Autumn", titles={"zh_CN": "秋天"})

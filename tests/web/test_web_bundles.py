@@ -12,7 +12,7 @@ import pytest
 from tests.web.conftest import Stage
 from tests.web.signed import signed_in
 
-from shopfloor import catalog, live, orders, stock
+from shopfloor import catalog, inventory, live, orders, stock
 from shopfloor.kernel.values import now
 from shopfloor.purchases.bundles import composed, expanded
 
@@ -41,8 +41,8 @@ class Tea:
 
     async def receive(self, variant_id: int, units: int) -> None:
         async with self.stage.db.transaction() as tx:
-            [place] = await stock.locations(tx, shop_id=self.stage.shop.id)
-            await stock.receive(
+            [place] = await inventory.locations(tx, shop_id=self.stage.shop.id)
+            await inventory.receive(
                 tx,
                 shop_id=self.stage.shop.id,
                 location_id=place.id,
@@ -56,7 +56,7 @@ class Tea:
             bundles = await catalog.bundles(tx, shop_id=self.stage.shop.id, variant_ids=[self.tea_set])
             made = {self.tea_set: composed(bundles[self.tea_set], 9_900)}
             lines, prices = expanded([(self.tea_set, quantity, 9_900)], made)
-            pool = await stock.open_pool(tx, shop_id=self.stage.shop.id)
+            pool = await inventory.open_pool(tx, shop_id=self.stage.shop.id)
             request = stock.Request(
                 id=uuid4(), shop_id=self.stage.shop.id, pool_id=pool.id, buyer=self.stage.shopper, lines=lines,
                 hold_seconds=300, unit_prices=prices,
@@ -127,7 +127,7 @@ async def test_the_product_page_says_what_it_contains_and_how_many_are_left(tea:
 
 async def test_a_part_that_is_gone_sells_the_set_out_and_one_can_wait(tea: Tea) -> None:
     async with tea.stage.db.transaction() as tx:
-        pool = await stock.open_pool(tx, shop_id=tea.stage.shop.id)
+        pool = await inventory.open_pool(tx, shop_id=tea.stage.shop.id)
         await stock.reserve(
             tx,
             [stock.Request(uuid4(), tea.stage.shop.id, pool.id, uuid4(), (stock.Line(tea.cup, 8),), 300)],
@@ -145,15 +145,15 @@ async def test_a_part_that_is_gone_sells_the_set_out_and_one_can_wait(tea: Tea) 
 async def test_the_date_of_a_set_is_that_of_its_last_part(tea: Tea) -> None:
     ready = now().date() + timedelta(days=20)
     async with tea.stage.db.transaction() as tx:
-        pool = await stock.open_pool(tx, shop_id=tea.stage.shop.id)
-        [place] = await stock.locations(tx, shop_id=tea.stage.shop.id)
+        pool = await inventory.open_pool(tx, shop_id=tea.stage.shop.id)
+        [place] = await inventory.locations(tx, shop_id=tea.stage.shop.id)
         await stock.reserve(
             tx,
             [stock.Request(uuid4(), tea.stage.shop.id, pool.id, uuid4(), (stock.Line(tea.pot, 5),), 300)],
         )
-        await stock.announce_lot(
+        await inventory.announce_lot(
             tx, shop_id=tea.stage.shop.id, variant_id=tea.pot, location_id=place.id, quantity=9, ready_on=ready,
-            kind=stock.LotKind.INCOMING, source="po-9",
+            kind=inventory.LotKind.INCOMING, source="po-9",
         )  # fmt: skip
     page = text(await look(tea.stage.client, f"/s/harbour/p/{tea.products[2]}"))
     assert re.search(rf"Ready .{{0,8}}{ready.day}", page)

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from tests.web.conftest import Stage
 
-from shopfloor import orders, purchases, shoppers, stock
+from shopfloor import inventory, orders, purchases, shoppers, stock
 from shopfloor.kernel.keyring import Keyring
 from shopfloor.kernel.services import services_in
 from shopfloor.kernel.values import now
@@ -119,7 +119,9 @@ async def test_a_hold_whose_units_are_gone_is_refused_in_words(stage: Stage) -> 
         await stock.release(tx, [hold], "test")
     async with stage.db.transaction() as tx:
         [pool] = [
-            one for one in await stock.pools(tx, shop_id=stage.shop.id) if one.kind == stock.PoolKind.OPEN
+            one
+            for one in await inventory.pools(tx, shop_id=stage.shop.id)
+            if one.kind == inventory.PoolKind.OPEN
         ]
         other = stock.Request(
             uuid4(), stage.shop.id, pool.id, uuid4(), (stock.Line(stage.variants[0].id, 3),), 300
@@ -211,7 +213,7 @@ async def test_a_script_hears_where_its_buyer_stands_and_what_is_kept(stage: Sta
 
     waiting = await told()
     async with stage.db.transaction() as tx:
-        [pool] = [one for one in await stock.pools(tx, shop_id=stage.shop.id) if one.kind == "open"]
+        [pool] = [one for one in await inventory.pools(tx, shop_id=stage.shop.id) if one.kind == "open"]
         await stock.release(tx, [holder], "test")
         await purchases.serve(tx, shop_id=stage.shop.id, pool_id=pool.id, variant_ids=[variant])
     [kept] = (await told())["places"]
@@ -246,15 +248,15 @@ async def test_what_is_kept_for_later_says_its_day(stage: Stage) -> None:
     variant, day = stage.variants[2].id, now().date() + timedelta(days=20)
     await stage.client.post("/s/harbour/waitlist", data={"variant_id": str(variant)})
     async with stage.db.transaction() as tx:
-        [place] = await stock.locations(tx, shop_id=stage.shop.id)
-        lot = await stock.announce_lot(
+        [place] = await inventory.locations(tx, shop_id=stage.shop.id)
+        lot = await inventory.announce_lot(
             tx,
             shop_id=stage.shop.id,
             variant_id=variant,
             location_id=place.id,
             quantity=1,
             ready_on=day,
-            kind=stock.LotKind.INCOMING,
+            kind=inventory.LotKind.INCOMING,
             source="po-2",
         )
         await purchases.serve(tx, shop_id=stage.shop.id, pool_id=lot.pool_id, variant_ids=[variant])

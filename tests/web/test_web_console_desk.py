@@ -11,7 +11,18 @@ from tests.metrics import conftest as small
 from tests.services import give
 from tests.web.conftest import Stage
 
-from shopfloor import accounts, auth, collector, demand, job_handlers, live, media, metrics, stock, supply
+from shopfloor import (
+    accounts,
+    auth,
+    collector,
+    demand,
+    inventory,
+    job_handlers,
+    live,
+    media,
+    metrics,
+    supply,
+)
 from shopfloor.kernel.services import services_in
 from shopfloor.kernel.settings import Settings
 from shopfloor.metrics import jobs as metrics_jobs
@@ -193,7 +204,7 @@ async def test_somebody_of_another_shop_finds_nothing(desk: Stage) -> None:
 
 async def free(desk: Stage) -> int:
     async with desk.db.transaction() as tx:
-        levels = await stock.levels(tx, shop_id=desk.shop.id, variant_ids=[desk.variants[0].id])
+        levels = await inventory.levels(tx, shop_id=desk.shop.id, variant_ids=[desk.variants[0].id])
     return sum(level.free for level in levels)
 
 
@@ -203,7 +214,7 @@ async def free(desk: Stage) -> int:
 )
 async def test_units_come_and_go(desk: Stage, reason: str, by: str, after: int) -> None:
     async with desk.db.transaction() as tx:
-        [place] = await stock.locations(tx, shop_id=desk.shop.id)
+        [place] = await inventory.locations(tx, shop_id=desk.shop.id)
     fields = {"variant_id": desk.variants[0].id, "location_id": place.id, "by": by, "reason": reason}
     answer = await desk.client.post(f"{DESK}/stock/change", data=fields)
 
@@ -225,7 +236,7 @@ async def test_a_sign_that_contradicts_the_reason_is_asked_back(
     desk: Stage, reason: str, by: str, readings: list[str]
 ) -> None:
     async with desk.db.transaction() as tx:
-        [place] = await stock.locations(tx, shop_id=desk.shop.id)
+        [place] = await inventory.locations(tx, shop_id=desk.shop.id)
     fields = {"variant_id": desk.variants[0].id, "location_id": place.id, "by": by, "reason": reason}
     answer = await desk.client.post(f"{DESK}/stock/change", data=fields)
 
@@ -236,7 +247,7 @@ async def test_a_sign_that_contradicts_the_reason_is_asked_back(
 
 async def test_the_reading_that_was_meant_is_booked(desk: Stage) -> None:
     async with desk.db.transaction() as tx:
-        [place] = await stock.locations(tx, shop_id=desk.shop.id)
+        [place] = await inventory.locations(tx, shop_id=desk.shop.id)
     fields = {"variant_id": desk.variants[0].id, "location_id": place.id, "by": "-2", "reason": "received"}
     asked = (await desk.client.post(f"{DESK}/stock/change", data=fields)).text
     hidden = dict(re.findall(r'type="hidden" name="(variant_id|location_id|by)" value="([^"]+)"', asked))
@@ -250,7 +261,7 @@ async def test_the_reading_that_was_meant_is_booked(desk: Stage) -> None:
 )
 async def test_a_sign_that_agrees_is_no_question(desk: Stage, reason: str, by: str, after: int) -> None:
     async with desk.db.transaction() as tx:
-        [place] = await stock.locations(tx, shop_id=desk.shop.id)
+        [place] = await inventory.locations(tx, shop_id=desk.shop.id)
     fields = {"variant_id": desk.variants[0].id, "location_id": place.id, "by": by, "reason": reason}
     assert (await desk.client.post(f"{DESK}/stock/change", data=fields)).status_code == 303
     assert await free(desk) == after
@@ -269,7 +280,7 @@ async def test_a_sign_that_agrees_is_no_question(desk: Stage, reason: str, by: s
 )
 async def test_what_cannot_be_booked_changes_nothing(desk: Stage, reason: str, by: str) -> None:
     async with desk.db.transaction() as tx:
-        [place] = await stock.locations(tx, shop_id=desk.shop.id)
+        [place] = await inventory.locations(tx, shop_id=desk.shop.id)
     fields = {"variant_id": desk.variants[0].id, "location_id": place.id, "by": by, "reason": reason}
     await desk.client.post(f"{DESK}/stock/change", data=fields)
 
@@ -453,9 +464,9 @@ async def test_a_plan_becomes_orders_whose_goods_are_taken_in(desk: Stage) -> No
     assert f'id="e-r-{line.variant_id}"' in less.text
     async with desk.db.transaction() as tx:
         done = await supply.purchase_order(tx, shop_id=desk.shop.id, purchase_order_id=order.id)
-        levels = await stock.levels(tx, shop_id=desk.shop.id, variant_ids=[line.variant_id])
+        levels = await inventory.levels(tx, shop_id=desk.shop.id, variant_ids=[line.variant_id])
     assert done.state == supply.OrderState.RECEIVED
-    assert sum(level.quantity for level in levels if level.kind is stock.LotKind.ON_HAND) >= line.quantity
+    assert sum(level.quantity for level in levels if level.kind is inventory.LotKind.ON_HAND) >= line.quantity
 
 
 # The report
@@ -638,15 +649,18 @@ def test_every_word_is_there_in_chinese() -> None:
 async def spots(desk: Stage) -> tuple[str, str]:
     """The open stock at the shelf, and a till there, as the form of moves names them."""
     async with desk.db.transaction() as tx:
-        [place] = await stock.locations(tx, shop_id=desk.shop.id)
-        pools = {pool.kind: pool for pool in await stock.pools(tx, shop_id=desk.shop.id)}
-    return f"{place.id}:{pools[stock.PoolKind.OPEN].id}", f"{place.id}:{pools[stock.PoolKind.TILL].id}"
+        [place] = await inventory.locations(tx, shop_id=desk.shop.id)
+        pools = {pool.kind: pool for pool in await inventory.pools(tx, shop_id=desk.shop.id)}
+    return (
+        f"{place.id}:{pools[inventory.PoolKind.OPEN].id}",
+        f"{place.id}:{pools[inventory.PoolKind.TILL].id}",
+    )
 
 
 async def units_by_kind(desk: Stage) -> dict[str, int]:
     async with desk.db.transaction() as tx:
-        kinds = {pool.id: pool.kind for pool in await stock.pools(tx, shop_id=desk.shop.id)}
-        levels = await stock.levels(tx, shop_id=desk.shop.id, variant_ids=[desk.variants[0].id])
+        kinds = {pool.id: pool.kind for pool in await inventory.pools(tx, shop_id=desk.shop.id)}
+        levels = await inventory.levels(tx, shop_id=desk.shop.id, variant_ids=[desk.variants[0].id])
     told: dict[str, int] = {}
     for level in levels:
         told[kinds[level.pool_id]] = told.get(kinds[level.pool_id], 0) + level.quantity
@@ -655,7 +669,7 @@ async def units_by_kind(desk: Stage) -> dict[str, int]:
 
 async def test_units_are_set_apart_for_a_till_moved_to_it_and_flow_back(desk: Stage) -> None:
     async with desk.db.transaction() as tx:
-        [place] = await stock.locations(tx, shop_id=desk.shop.id)
+        [place] = await inventory.locations(tx, shop_id=desk.shop.id)
     form = {"name": "Till 1", "kind": "till", "location_id": str(place.id)}
     for wrong in ({"name": " "}, {"kind": "open"}, {"location_id": "999"}):
         await desk.client.post(f"{DESK}/stock/pools", data=form | wrong)
@@ -692,7 +706,7 @@ async def test_the_pool_of_a_show_closes_with_its_show_alone(desk: Stage) -> Non
     await desk.client.post(f"{DESK}/stock/pools/{started.pool_id}/close")
 
     async with desk.db.transaction() as tx:
-        assert (await stock.pool(tx, shop_id=desk.shop.id, pool_id=started.pool_id or 0)).is_open
+        assert (await inventory.pool(tx, shop_id=desk.shop.id, pool_id=started.pool_id or 0)).is_open
     assert "Ends with its show" in (await desk.client.get(f"{DESK}/stock")).text
 
 

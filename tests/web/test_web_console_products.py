@@ -11,7 +11,7 @@ from PIL import Image
 from tests.web.conftest import Stage
 from tests.web.signed import signed_in
 
-from shopfloor import catalog, stock
+from shopfloor import catalog, inventory
 from shopfloor.web.console.products import split_values
 
 HERE = "/console/harbour/products"
@@ -240,7 +240,7 @@ async def on_hand(stage: Stage) -> dict[str, int]:
     async with stage.db.transaction() as tx:
         found = {each.id: each.title for each in await catalog.products(tx, shop_id=stage.shop.id)}
         variants = await catalog.variants(tx, shop_id=stage.shop.id, product_ids=list(found))
-        levels = await stock.levels(tx, shop_id=stage.shop.id, variant_ids=[each.id for each in variants])
+        levels = await inventory.levels(tx, shop_id=stage.shop.id, variant_ids=[each.id for each in variants])
     units = {each.id: 0 for each in variants}
     for level in levels:
         units[level.variant_id] += level.quantity
@@ -251,7 +251,7 @@ async def test_stock_of_a_sheet_is_set_at_the_chosen_location_once(
     client: httpx.AsyncClient, stage: Stage
 ) -> None:
     async with stage.db.transaction() as tx:
-        place, *_ = await stock.locations(tx, shop_id=stage.shop.id)
+        place, *_ = await inventory.locations(tx, shop_id=stage.shop.id)
     files, chosen = {"file": ("goods.csv", STOCKED.encode())}, {"location": str(place.id)}
     first = await client.post(f"{HERE}/import", files=files, data=chosen)
     assert first.status_code == 200
@@ -344,7 +344,7 @@ async def test_a_list_price_is_shown_once_somebody_stands_for_it(
 
 async def test_a_checked_sheet_changes_nothing(client: httpx.AsyncClient, stage: Stage) -> None:
     async with stage.db.transaction() as tx:
-        place, *_ = await stock.locations(tx, shop_id=stage.shop.id)
+        place, *_ = await inventory.locations(tx, shop_id=stage.shop.id)
     answer = await client.post(
         f"{HERE}/import",
         files={"file": ("goods.csv", STOCKED.encode())},

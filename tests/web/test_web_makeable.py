@@ -8,7 +8,7 @@ import pytest
 from tests.web.conftest import Stage
 from tests.web.signed import signed_in
 
-from shopfloor import stock, supply
+from shopfloor import inventory, supply
 from shopfloor.kernel.values import now
 
 
@@ -32,19 +32,19 @@ async def quoted(stage: Stage) -> tuple[int, int, int]:
                 currency="CNY", tiers=(supply.Tier(1, 5_000),), lead_days=14, late_days=0
             ),
         )
-        (place,) = await stock.locations(tx, shop_id=stage.shop.id)
+        (place,) = await inventory.locations(tx, shop_id=stage.shop.id)
     return maker.id, quote.id, place.id
 
 
 async def makeable(stage: Stage) -> list[tuple[int, int]]:
     async with stage.db.transaction() as tx:
-        levels = await stock.levels(
+        levels = await inventory.levels(
             tx, shop_id=stage.shop.id, variant_ids=[each.id for each in stage.variants]
         )
     return [
         (level.variant_id, level.quantity)
         for level in levels
-        if level.kind is stock.LotKind.MAKEABLE and level.quantity
+        if level.kind is inventory.LotKind.MAKEABLE and level.quantity
     ]
 
 

@@ -9,7 +9,7 @@ import pytest
 from tests.web.conftest import Stage
 from tests.web.signed import signed_in
 
-from shopfloor import accounts, auth, orders, stock
+from shopfloor import accounts, auth, inventory, orders, stock
 
 RELEASE = "/console/harbour/networks/release"
 FORM = orders.Form(
@@ -20,7 +20,7 @@ FORM = orders.Form(
 
 async def held_behind(stage: Stage, network: int, number: int) -> list[stock.Request]:
     async with stage.db.transaction() as tx:
-        pools = await stock.pools(tx, shop_id=stage.shop.id)
+        pools = await inventory.pools(tx, shop_id=stage.shop.id)
         requests = [
             stock.Request(
                 id=uuid4(), shop_id=stage.shop.id, pool_id=pools[0].id, buyer=uuid4(),

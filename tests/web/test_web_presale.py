@@ -10,7 +10,7 @@ from tests.web.conftest import Stage
 from tests.web.signed import signed_in
 from tests.web.test_web_checkout import FORM, stranger
 
-from shopfloor import catalog, orders, stock, wiring
+from shopfloor import catalog, inventory, orders, stock, wiring
 from shopfloor.kernel import outbox
 from shopfloor.kernel.values import Money, now
 
@@ -41,15 +41,15 @@ async def pay(stage: Stage, order_id: UUID, minor: int) -> None:
 async def announce_later(stage: Stage) -> None:
     """The supplier puts the lot off, and the worker hears of it."""
     async with stage.db.transaction() as tx:
-        [place] = await stock.locations(tx, shop_id=stage.shop.id)
-        await stock.announce_lot(
+        [place] = await inventory.locations(tx, shop_id=stage.shop.id)
+        await inventory.announce_lot(
             tx,
             shop_id=stage.shop.id,
             variant_id=stage.variants[1].id,
             location_id=place.id,
             quantity=5,
             ready_on=LATER,
-            kind=stock.LotKind.INCOMING,
+            kind=inventory.LotKind.INCOMING,
             source="po-1",
         )
     while await outbox.deliver(stage.db, outbox.each("presales", wiring.KEEPS_PRESALES)):
@@ -116,7 +116,7 @@ async def test_the_rest_is_asked_for_when_the_goods_are_there(stage: Stage, tmp_
     async with stage.db.transaction() as tx:
         await tx.run("UPDATE live.offer SET deposit_percent = 30")
         offer_id = await tx.value("SELECT id FROM live.offer")
-        pool = await stock.open_pool(tx, shop_id=stage.shop.id)
+        pool = await inventory.open_pool(tx, shop_id=stage.shop.id)
         request = stock.Request(
             id=UUID(int=7), shop_id=stage.shop.id, pool_id=pool.id, buyer=stage.shopper,
             lines=(stock.Line(stage.variants[1].id, 1),), hold_seconds=300, offer_id=offer_id,

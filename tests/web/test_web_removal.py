@@ -10,7 +10,7 @@ from tests.web.conftest import Stage
 from tests.web.signed import signed_in
 from tests.web.test_web_checkout import FORM
 
-from shopfloor import catalog, live, rooms, stock
+from shopfloor import catalog, inventory, live, rooms
 
 HERE = "/console/harbour/products"
 
@@ -73,8 +73,8 @@ async def test_what_has_stock_or_is_in_a_checkout_stays(
             tx, shop_id=stage.shop.id, title="Jug", variants=[catalog.NewVariant(3_000)]
         )
         (variant,) = await catalog.variants(tx, shop_id=stage.shop.id, product_ids=[jug.id])
-        (place,) = await stock.locations(tx, shop_id=stage.shop.id)
-        await stock.receive(
+        (place,) = await inventory.locations(tx, shop_id=stage.shop.id)
+        await inventory.receive(
             tx, shop_id=stage.shop.id, location_id=place.id, variant_id=variant.id, quantity=1
         )
     if kept_by == "held":

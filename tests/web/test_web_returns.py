@@ -11,7 +11,7 @@ from tests.web.conftest import Stage
 from tests.web.signed import signed_in
 from tests.web.test_web_erasure import FORM
 
-from shopfloor import catalog, orders, returns, stock
+from shopfloor import catalog, inventory, orders, returns
 from shopfloor.app import largest_body
 from shopfloor.kernel.values import Money
 from shopfloor.returns import Journey, State
@@ -252,13 +252,13 @@ async def test_a_guest_exchanges_and_the_shop_sends_it(stage: Stage, client: htt
     page = f"/s/harbour/orders/{order_id}"
     async with stage.db.transaction() as tx:
         key = (await orders.order(tx, shop_id=stage.shop.id, order_id=order_id)).order.key
-        places = await stock.locations(tx, shop_id=stage.shop.id)
+        places = await inventory.locations(tx, shop_id=stage.shop.id)
     first = (await client.get(f"{page}/return?key={key}")).text
     # L is under way only, and the same again is for faults.
     assert "What you would like" not in first
     assert "Exchange for Indigo · M" in (await client.get(f"{page}/return?key={key}&journey=claim")).text
     async with stage.db.transaction() as tx:
-        await stock.receive(
+        await inventory.receive(
             tx, shop_id=stage.shop.id, location_id=places[0].id, variant_id=large.id, quantity=1
         )
         await catalog.set_price(tx, shop_id=stage.shop.id, variant_id=large.id, amount=13_900)

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from tests.web.conftest import Stage
 
-from shopfloor import accounts, catalog, chat, live, policies, pricing, purchases, rooms, stock
+from shopfloor import accounts, catalog, chat, inventory, live, policies, pricing, purchases, rooms, stock
 from shopfloor.kernel.database import Database, DatabaseAway
 from shopfloor.kernel.edge import Edge
 from shopfloor.kernel.keyring import Keyring
@@ -182,7 +182,9 @@ async def _meadow(stage: Stage) -> Shop:
     async with stage.db.transaction() as tx:
         owner = await tx.value("SELECT min(id) FROM accounts.person")
         shop = await accounts.create_shop(tx, owner_id=owner, name="Meadow", slug="meadow", currency="EUR")
-        place = await stock.add_location(tx, shop_id=shop.id, name="Barn", kind=stock.LocationKind.STORE)
+        place = await inventory.add_location(
+            tx, shop_id=shop.id, name="Barn", kind=inventory.LocationKind.STORE
+        )
         product = await catalog.create_product(
             tx,
             status=catalog.Status.ACTIVE,
@@ -194,7 +196,9 @@ async def _meadow(stage: Stage) -> Shop:
         variant = await catalog.add_variant(
             tx, shop_id=shop.id, product_id=product.id, variant=catalog.NewVariant(price_minor=777, sku="H")
         )
-        await stock.receive(tx, shop_id=shop.id, location_id=place.id, variant_id=variant.id, quantity=900)
+        await inventory.receive(
+            tx, shop_id=shop.id, location_id=place.id, variant_id=variant.id, quantity=900
+        )
         show = await live.plan_show(tx, shop_id=shop.id, title="Harvest")
         await live.add_offer(
             tx,
@@ -210,11 +214,11 @@ async def _meadow(stage: Stage) -> Shop:
 
 async def _hold(stage: Stage, shop_id: int, variant_id: int, buyer: UUID) -> UUID:
     async with stage.db.transaction() as tx:
-        pools = await stock.pools(tx, shop_id=shop_id)
+        pools = await inventory.pools(tx, shop_id=shop_id)
         request = stock.Request(
             id=uuid4(),
             shop_id=shop_id,
-            pool_id=next(pool.id for pool in pools if pool.kind == stock.PoolKind.OPEN),
+            pool_id=next(pool.id for pool in pools if pool.kind == inventory.PoolKind.OPEN),
             buyer=buyer,
             lines=(stock.Line(variant_id, 1),),
             hold_seconds=300,
@@ -239,8 +243,8 @@ async def test_nothing_of_one_shopper_or_shop_reaches_another(stage: Stage) -> N
     """Two shops, two languages, newcomers, shoppers with units kept, some who wait, and staff, one after the other."""
     meadow = await _meadow(stage)
     async with stage.db.transaction() as tx:
-        [place] = await stock.locations(tx, shop_id=stage.shop.id)
-        await stock.receive(
+        [place] = await inventory.locations(tx, shop_id=stage.shop.id)
+        await inventory.receive(
             tx,
             shop_id=stage.shop.id,
             location_id=place.id,

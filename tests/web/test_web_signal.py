@@ -22,7 +22,7 @@ from tests.waiting import soon
 from tests.web.conftest import Stage
 
 import shopfloor
-from shopfloor import auth, collector, job_handlers, live, stock, supply, wiring
+from shopfloor import auth, collector, inventory, job_handlers, live, stock, supply, wiring
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.services import services_in
@@ -113,7 +113,7 @@ async def test_a_signal_becomes_a_promise_with_no_hand_but_the_merchants(
         [offer] = await live.offers(tx, shop_id=shop_id, show_id=stage.show.id)
         await live.feature(tx, shop_id=shop_id, show_id=stage.show.id, offer_id=offer.id)
     async with db.transaction() as tx:
-        levels = await stock.levels(tx, shop_id=shop_id, variant_ids=[variant.id])
+        levels = await inventory.levels(tx, shop_id=shop_id, variant_ids=[variant.id])
         taken = stock.Request(
             id=uuid4(), shop_id=shop_id, pool_id=max(levels, key=lambda level: level.free).pool_id, buyer=stage.shopper, hold_seconds=300,
             lines=(stock.Line(variant.id, 3),), offer_id=offer.id, show_id=stage.show.id, unit_prices=(9_900,),

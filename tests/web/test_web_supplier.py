@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from tests.web.conftest import Stage
 
-from shopfloor import access_keys, accounts, auth, demand, stock, supply
+from shopfloor import access_keys, accounts, auth, demand, inventory, supply
 from shopfloor.kernel.values import now
 
 
@@ -104,11 +104,11 @@ async def test_one_tap_confirms_all_as_asked(workshop: Workshop) -> None:
         (line.quantity, line.expected_on) for line in workshop.order.lines
     ]
     async with workshop.stage.db.transaction() as tx:
-        levels = await stock.levels(
+        levels = await inventory.levels(
             tx, shop_id=workshop.stage.shop.id, variant_ids=[workshop.order.lines[0].variant_id]
         )
     assert any(
-        level.kind is stock.LotKind.INCOMING and level.quantity == workshop.order.lines[0].quantity
+        level.kind is inventory.LotKind.INCOMING and level.quantity == workshop.order.lines[0].quantity
         for level in levels
     )
 

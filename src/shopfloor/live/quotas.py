@@ -1,12 +1,12 @@
 """Units set apart for the quotas of a running show."""
 
-from shopfloor import catalog, stock
+from shopfloor import catalog, inventory
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import MAX_QUANTITY
 from shopfloor.live import offer_queries
 
 
-async def set_apart(tx: Tx, *, shop_id: int, show_id: int) -> stock.Pool:
+async def set_apart(tx: Tx, *, shop_id: int, show_id: int) -> inventory.Pool:
     """Units for the quotas of all offers; of a bundle, units of its parts."""
     quotas: dict[int, int] = {}
     lines = await offer_queries.lines(tx, show_id=show_id)
@@ -20,4 +20,4 @@ async def set_apart(tx: Tx, *, shop_id: int, show_id: int) -> stock.Pool:
             units = {part.variant_id: part.quantity for part in bundle.parts}
         for variant_id, each in units.items():
             quotas[variant_id] = min(MAX_QUANTITY, quotas.get(variant_id, 0) + line.quota * each)
-    return await stock.open_show_pool(tx, shop_id=shop_id, show_id=show_id, quotas=quotas)
+    return await inventory.open_show_pool(tx, shop_id=shop_id, show_id=show_id, quotas=quotas)

@@ -15,7 +15,7 @@ from uuid import UUID
 
 import msgspec
 
-from shopfloor import purchases, stock
+from shopfloor import inventory, purchases, stock
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import now
@@ -148,7 +148,7 @@ async def _begin_all(
 async def _hold(tx: Tx, *, shop_id: int, hold_id: UUID) -> stock.Hold | None:
     try:
         return await stock.hold(tx, shop_id=shop_id, hold_id=hold_id)
-    except stock.UnknownStock:
+    except inventory.UnknownStock:
         return None
 
 

@@ -14,7 +14,17 @@ from uuid import UUID, uuid5
 
 import msgspec
 
-from shopfloor import catalog, fulfilment, payment_providers, payments, policies, promotions, purchases, stock
+from shopfloor import (
+    catalog,
+    fulfilment,
+    inventory,
+    payment_providers,
+    payments,
+    policies,
+    promotions,
+    purchases,
+    stock,
+)
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.records import dataclass
@@ -702,9 +712,9 @@ async def _requests(tx: Tx, plan: _Plan, takes: Mapping[int, int]) -> list[stock
     found = plan.found
     if not takes:
         return []
-    pools = {pool.id: pool for pool in await stock.pools(tx, shop_id=found.shop_id)}
+    pools = {pool.id: pool for pool in await inventory.pools(tx, shop_id=found.shop_id)}
     own = pools.get(found.pool_id)
-    open_pool = (await stock.open_pool(tx, shop_id=found.shop_id)).id
+    open_pool = (await inventory.open_pool(tx, shop_id=found.shop_id)).id
     default = await purchases.most_per_buyer(tx, shop_id=found.shop_id)
     groups: dict[int | None, list[tuple[int, int, int]]] = {}
     for variant_id, units in sorted(takes.items()):

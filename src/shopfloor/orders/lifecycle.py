@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import date
 from uuid import UUID
 
-from shopfloor import purchases, stock
+from shopfloor import inventory, purchases, stock
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import now
 from shopfloor.orders import money_queries, queries
@@ -125,7 +125,7 @@ async def note_arrivals(tx: Tx, found: Order, lines: Sequence[OrderLine]) -> Non
 async def _has_hold(tx: Tx, found: Order) -> bool:
     try:
         await stock.hold(tx, shop_id=found.shop_id, hold_id=found.hold_id)
-    except stock.UnknownStock:
+    except inventory.UnknownStock:
         return False
     return True
 

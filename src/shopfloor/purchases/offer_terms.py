@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from shopfloor import catalog, stock
+from shopfloor import catalog, inventory, stock
 from shopfloor.kernel import logs
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.errors import Refusal
@@ -243,7 +243,7 @@ async def _variant(db: Database, variant_id: int) -> OfferTerms | None:
             return None
         [variant] = await queries.variants(tx, shop_id=shop_id, ids=[variant_id])
         slug = await queries.shop_slug(tx, shop_id=shop_id)
-        pool = await stock.open_pool(tx, shop_id=shop_id)
+        pool = await inventory.open_pool(tx, shop_id=shop_id)
         bundles = await catalog.bundles(tx, shop_id=shop_id, variant_ids=[variant_id])
         most = await most_per_buyer(tx, shop_id=shop_id)
     compositions = {key: composed(bundle, variant.price_minor) for key, bundle in bundles.items()}

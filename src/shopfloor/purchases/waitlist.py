@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from shopfloor import catalog, stock
+from shopfloor import catalog, inventory, stock
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import new_id, now
@@ -230,7 +230,7 @@ async def serve(tx: Tx, *, shop_id: int, pool_id: int, variant_ids: Sequence[int
     if not wanted:
         return []
     seconds = await claim_seconds(tx, shop_id=shop_id)
-    open_pool = await stock.open_pool(tx, shop_id=shop_id)
+    open_pool = await inventory.open_pool(tx, shop_id=shop_id)
     served: list[Waiting] = []
     for pool in dict.fromkeys([pool_id, open_pool.id]):
         without: set[int] = set()
@@ -260,7 +260,7 @@ async def serve(tx: Tx, *, shop_id: int, pool_id: int, variant_ids: Sequence[int
 async def serve_again(tx: Tx, *, shop_id: int, product_id: int) -> list[Waiting]:
     """A product is on sale again: its line moves on."""
     variants = await catalog.variants(tx, shop_id=shop_id, product_ids=[product_id])
-    pool = await stock.open_pool(tx, shop_id=shop_id)
+    pool = await inventory.open_pool(tx, shop_id=shop_id)
     return await serve(tx, shop_id=shop_id, pool_id=pool.id, variant_ids=[each.id for each in variants])
 
 

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from typing import Final
 from uuid import UUID, uuid5
 
-from shopfloor import catalog, purchases, stock
+from shopfloor import catalog, inventory, purchases, stock
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import now
 from shopfloor.returns import exchange_queries
@@ -38,7 +38,7 @@ async def keep(tx: Tx, found: Return) -> bool:
     request = stock.Request(
         id=exchange.hold_id,
         shop_id=found.shop_id,
-        pool_id=(await stock.open_pool(tx, shop_id=found.shop_id)).id,
+        pool_id=(await inventory.open_pool(tx, shop_id=found.shop_id)).id,
         buyer=found.buyer,
         lines=tuple(stock.Line(variant_id, quantity) for variant_id, quantity in wanted.items()),
         hold_seconds=_FIRST_SECONDS,

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Final
 
 from msgspec import UNSET
 
-from shopfloor import stock
+from shopfloor import inventory, stock
 from shopfloor.kernel import logs
 from shopfloor.kernel.database import Database, DatabaseAway, Tx
 from shopfloor.kernel.records import dataclass
@@ -238,7 +238,7 @@ class Rooms:
     def handlers(self) -> Mapping[type[Any], Callable[[Any], None]]:
         """Fact class → function, for the follower of this process."""
         return {
-            stock.StockChanged: self._stock_changed,
+            inventory.StockChanged: self._stock_changed,
             OfferFeatured: self._featured,
             OfferPriceChanged: self._price_changed,
             NoticePosted: self._noticed,
@@ -251,7 +251,7 @@ class Rooms:
             OfferChanged: self._show_changed,
         }
 
-    def _stock_changed(self, fact: stock.StockChanged) -> None:
+    def _stock_changed(self, fact: inventory.StockChanged) -> None:
         if fact.show_id is not None:
             self._with(fact.show_id, lambda opened: self._own_stock(opened, fact))
             return
@@ -262,7 +262,7 @@ class Rooms:
         for show_id in self._missed:
             self._missed[show_id].append(lambda opened: self._foreign_stock(opened, fact))
 
-    def _own_stock(self, opened: OpenRoom, fact: stock.StockChanged) -> None:
+    def _own_stock(self, opened: OpenRoom, fact: inventory.StockChanged) -> None:
         """What is left now is taken from the fact.
 
         A sale that took units on hand has not looked at the later lots that the pool may borrow, and its fact does
@@ -281,7 +281,7 @@ class Rooms:
                 self._refresh_soon()
             opened.apply(VariantLeft(variant.variant_id, stock.Availability(variant.left, later)))
 
-    def _foreign_stock(self, opened: OpenRoom, fact: stock.StockChanged) -> None:
+    def _foreign_stock(self, opened: OpenRoom, fact: inventory.StockChanged) -> None:
         variants = {variant.variant_id for variant in fact.variants if opened.has(variant.variant_id)}
         if opened.shop_id == fact.shop_id and variants:
             opened.stale |= variants

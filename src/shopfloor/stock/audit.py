@@ -2,7 +2,7 @@
 
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.invariants import Invariant
-from shopfloor.stock.rows import every
+from shopfloor.kernel.prepared import every
 
 
 async def audit(tx: Tx) -> list[Invariant]:

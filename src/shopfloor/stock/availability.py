@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from datetime import date
 
+from shopfloor import inventory
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
 from shopfloor.stock import availability_queries
-from shopfloor.stock.places import open_pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +65,13 @@ async def available(
     Of a bundle, which has no units of its own: as many as can be put together of its parts.
     """
     if pool_id is None:
-        pool_id = (await open_pool(tx, shop_id=shop_id)).id
+        pool_id = (await inventory.open_pool(tx, shop_id=shop_id)).id
     bundles = await availability_queries.parts_of_bundles(tx, shop_id=shop_id, variant_ids=variant_ids)
     units = {variant_id for variant_id in variant_ids if variant_id not in bundles}
     units |= {part_id for parts in bundles.values() for part_id, _ in parts}
     now = dict.fromkeys(units, 0)
     later: dict[int, list[tuple[date, int]]] = {variant_id: [] for variant_id in units}
-    found = await availability_queries.left(tx, shop_id=shop_id, variant_ids=sorted(units), pool_id=pool_id)
+    found = await inventory.left(tx, shop_id=shop_id, variant_ids=sorted(units), pool_id=pool_id)
     for _, _, variant_id, ready_on, left in found:
         if ready_on is None:
             now[variant_id] += left

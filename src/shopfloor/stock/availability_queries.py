@@ -1,37 +1,9 @@
-"""SQL of what is left, and of what bundles consist of.  One function, one statement."""
+"""SQL of what bundles consist of, and of what is reserved in them.  One function, one statement."""
 
 from collections.abc import Sequence
-from datetime import date
 
 from shopfloor.kernel.database import Tx
-from shopfloor.stock.rows import every
-
-
-async def left(
-    tx: Tx, *, shop_id: int, variant_ids: Sequence[int], pool_id: int | None
-) -> list[tuple[int, int | None, int, date | None, int]]:
-    """(pool, show, variant, ready on, units), of all open pools where None is given."""
-
-    def make(
-        pool: int, show_id: int | None, variant_id: int, ready_on: date | None, units: int
-    ) -> tuple[int, int | None, int, date | None, int]:
-        return pool, show_id, variant_id, ready_on, units
-
-    return await every(
-        tx,
-        make,
-        """
-        SELECT pool_id, show_id, variant_id, ready_on, sum(left_now)::bigint
-          FROM stock.v_left
-         WHERE shop_id = %(shop_id)s AND variant_id = ANY(%(variant_ids)s::bigint[])
-           AND (%(pool_id)s::bigint IS NULL OR pool_id = %(pool_id)s::bigint)
-         GROUP BY pool_id, show_id, variant_id, ready_on
-         ORDER BY pool_id, variant_id, ready_on NULLS FIRST
-        """,
-        shop_id=shop_id,
-        variant_ids=list(variant_ids),
-        pool_id=pool_id,
-    )
+from shopfloor.kernel.prepared import every
 
 
 async def parts_of_bundles(

@@ -7,9 +7,10 @@ from uuid import UUID
 
 import msgspec
 
+from shopfloor.inventory import LotKind
 from shopfloor.kernel.records import dataclass
 from shopfloor.stock.events import GrantedHolds, HoldsGranted, PurchaseRefused, RefusedPurchases
-from shopfloor.stock.models import Answer, HoldState, LotKind, Part
+from shopfloor.stock.models import Answer, HoldState, Part
 
 
 @dataclass(slots=True)

@@ -11,13 +11,14 @@ import msgspec
 from psycopg import AsyncCursor
 from psycopg.types.json import Json
 
+from shopfloor.inventory import StockChanged
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.prepared import ask, nothing
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import new_id
 from shopfloor.stock.arrays import BigintArray, IntArray, UuidArray, bigint_array, int_array, uuids
 from shopfloor.stock.batch import Decision, Group, PoolView, Row, Shelf
-from shopfloor.stock.events import StockChanged
-from shopfloor.stock.rows import LOTS, SELECT_HOLDS, ask, hold_row, nothing
+from shopfloor.stock.rows import LOTS, SELECT_HOLDS, hold_row
 
 
 async def lock_levels(

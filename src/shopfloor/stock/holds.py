@@ -6,36 +6,17 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
+from shopfloor import inventory
+from shopfloor.inventory import LedgerSession, UnknownStock, WrongState, tell
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.prepared import together
 from shopfloor.kernel.values import new_id
-from shopfloor.stock import (
-    batch_sql,
-    joining_queries,
-    kept,
-    limit_sql,
-    network_queries,
-    pool_queries,
-    queries,
-)
+from shopfloor.stock import batch_sql, joining_queries, kept, limit_sql, network_queries, queries
 from shopfloor.stock.batch import Row
 from shopfloor.stock.decision import standing
-from shopfloor.stock.joining import as_before, grant_joined_again, join, open_pool_of, pools_of
-from shopfloor.stock.ledger import LedgerSession, ensure_level, tell
-from shopfloor.stock.models import (
-    Answer,
-    Freed,
-    Hold,
-    HoldPart,
-    HoldState,
-    Level,
-    Refused,
-    Request,
-    UnknownStock,
-    UnpaidOfNetwork,
-    WrongState,
-)
+from shopfloor.stock.joining import as_before, grant_joined_again, join, pools_of
+from shopfloor.stock.models import Answer, Freed, Hold, HoldPart, HoldState, Refused, Request, UnpaidOfNetwork
 from shopfloor.stock.reserving import grant_again, tell_released, whole
-from shopfloor.stock.rows import together
 from shopfloor.stock.shares import (
     FEWEST,
     LARGE_SECONDS,
@@ -55,11 +36,8 @@ async def confirm(tx: Tx, hold_ids: Sequence[UUID], *, into: UUID | None = None)
     """
     rows = await queries.lock_rows(tx, ids=_unique(hold_ids))
     turning = [row for row in rows if row.state is HoldState.HELD]
-    ledger = await ledger_of(tx, turning)
-    for row in turning:
-        ledger.change(row.level_id, held=-row.quantity, allocated=row.quantity)
     await turn(tx, turning, HoldState.HELD, HoldState.ALLOCATED)
-    await ledger.write(tx, kind="allocated")
+    await inventory.allocate(tx, [(row.level_id, row.quantity) for row in turning])
     if into is not None:
         known = await queries.lock_rows(tx, ids=[into])
         await joining_queries.move_parts(
@@ -178,7 +156,7 @@ async def rehold(
 
 
 async def _lock_all_wanted(tx: Tx, rows: Sequence[Row]) -> None:
-    open_pool_id = await open_pool_of(tx, shop_id=rows[0].shop_id, hold_id=rows[0].id)
+    open_pool_id = (await inventory.open_pool(tx, shop_id=rows[0].shop_id)).id
     levels = await batch_sql.lock_levels(
         tx,
         pool_ids=sorted({open_pool_id, *(row.pool_id for row in rows)}),
@@ -195,7 +173,7 @@ async def _rehold(
     lapsed = {HoldState.RELEASED, HoldState.EXPIRED}
     if any(row.state not in lapsed for row in parts):
         return standing(request, parts)
-    open_pool_id = await open_pool_of(tx, shop_id=request.shop_id, hold_id=hold_id)
+    open_pool_id = (await inventory.open_pool(tx, shop_id=request.shop_id)).id
     if len(pools_of(parts)) > 1:
         return await grant_joined_again(
             tx, hold_id, parts, hold_seconds=hold_seconds, network=network, open_pool_id=open_pool_id
@@ -283,6 +261,20 @@ async def exactly(tx: Tx, rows: Sequence[Row], units: Mapping[int, int], state: 
     return taken
 
 
+async def close_show_pool(
+    tx: Tx, *, shop_id: int, show_id: int, was: datetime | None = None, until: datetime | None = None
+) -> None:
+    """Let the rest of a show's pool flow back.  What was kept until `was`, for its buyers pay at the end, is kept
+    until `until`.
+
+    Closing twice is closing once.  Raises UnknownStock when the show never had a pool.
+    """
+    pool = await inventory.close_show_pool(tx, shop_id=shop_id, show_id=show_id)
+    if was is not None and until is not None:
+        # After the levels were locked: nobody is granted anything for the old time any more.
+        await kept.move(tx, pool_id=pool.id, was=was, until=until)
+
+
 async def hold(tx: Tx, *, shop_id: int, hold_id: UUID) -> Hold:
     """Raises UnknownStock, also for a hold of another shop."""
     rows = await queries.rows_of_hold(tx, shop_id=shop_id, hold_id=hold_id)
@@ -358,9 +350,7 @@ async def _free(tx: Tx, rows: Sequence[Row], becomes: HoldState, reason: str) ->
         return []
     async with together(tx):
         await limit_sql.lock_limits(tx, pool_ids=sorted({row.pool_id for row in going}))
-    ledger = LedgerSession(
-        await queries.lock_levels_that_free(tx, level_ids=sorted({row.level_id for row in going}))
-    )
+    ledger = await LedgerSession.of_levels_that_free(tx, [row.level_id for row in going])
     for row in held:
         ledger.change(row.level_id, held=-row.quantity)
     for row in allocated:
@@ -368,7 +358,7 @@ async def _free(tx: Tx, rows: Sequence[Row], becomes: HoldState, reason: str) ->
     await turn(tx, held, HoldState.HELD, becomes)
     await turn(tx, allocated, HoldState.ALLOCATED, becomes)
     await ledger.write(tx, kind=becomes.value, reason=reason)
-    await flow_back_from_closed(tx, ledger, going)
+    await inventory.flow_back_from_closed(tx, ledger, [row.level_id for row in going])
     await tell_released(tx, going, reason=reason)
     for shop_id in sorted({row.shop_id for row in going}):
         variants = {row.variant_id for row in going if row.shop_id == shop_id}
@@ -388,35 +378,6 @@ async def _free(tx: Tx, rows: Sequence[Row], becomes: HoldState, reason: str) ->
     ]
 
 
-async def flow_back_from_closed(tx: Tx, ledger: LedgerSession, rows: Sequence[Row]) -> None:
-    """What became free on the levels of these rows does not stay in pools that are closed."""
-    touched = [ledger.level(level_id) for level_id in sorted({row.level_id for row in rows})]
-    closed = set(await pool_queries.closed_pools(tx, pool_ids=sorted({level.pool_id for level in touched})))
-    await flow_back(tx, [level for level in touched if level.pool_id in closed])
-
-
-async def flow_back(tx: Tx, levels: Iterable[Level]) -> set[int]:
-    """Move what is free on these locked levels to the same lots in the open pool.  Returns the variants."""
-    moving = [level for level in levels if level.free]
-    if not moving:
-        return set()
-    open_pool = await pool_queries.open_pool(tx, shop_id=moving[0].shop_id)
-    assert open_pool is not None, "a shop with pools has an open pool"
-    ledger = LedgerSession(moving)
-    targets: list[tuple[Level, int]] = []
-    for level in moving:
-        target = await ensure_level(
-            tx, shop_id=level.shop_id, variant_id=level.variant_id, location_id=level.location_id,
-            pool_id=open_pool.id, kind=level.kind, ready_on=level.ready_on, source=level.source,
-        )  # fmt: skip
-        targets.append((level, target))
-    ledger.add(await queries.levels_by_id(tx, level_ids=sorted({target for _, target in targets}), lock=True))
-    for level, target in targets:
-        ledger.change(level.id, quantity=-level.free)
-        ledger.change(target, quantity=level.free)
-    return await ledger.write(tx, kind="moved", reason="flowed back")
-
-
 async def rows_of(tx: Tx, *, hold_id: UUID) -> list[Row]:
     rows = await queries.lock_rows(tx, ids=[hold_id])
     if not rows:
@@ -428,8 +389,7 @@ async def ledger_of(tx: Tx, rows: Sequence[Row]) -> LedgerSession:
     """Lock the levels of these rows in the one order."""
     if not rows:
         return LedgerSession([])
-    level_ids = {row.level_id for row in rows}
-    return LedgerSession(await queries.levels_by_id(tx, level_ids=sorted(level_ids), lock=True))
+    return await LedgerSession.of_levels(tx, [row.level_id for row in rows])
 
 
 async def turn(tx: Tx, rows: Sequence[Row], was: HoldState, becomes: HoldState) -> None:

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from datetime import date
 from uuid import UUID
 
+from shopfloor.inventory import WrongState
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import MAX_QUANTITY, new_id
-from shopfloor.stock import batch_sql, joining_queries, pool_queries, queries
+from shopfloor.stock import batch_sql, joining_queries, queries
 from shopfloor.stock.batch import Row
-from shopfloor.stock.models import Answer, Held, HoldState, Line, Refused, Request, UnknownStock, WrongState
+from shopfloor.stock.models import Answer, Held, HoldState, Line, Refused, Request
 from shopfloor.stock.reserving import grant_again
 
 
@@ -89,10 +90,3 @@ def as_before(request_id: UUID, parts: Sequence[Row], *, hold_seconds: int, netw
         unit_prices=tuple(row.unit_price for row in parts),
         network=network,
     )
-
-
-async def open_pool_of(tx: Tx, *, shop_id: int, hold_id: UUID) -> int:
-    open_pool = await pool_queries.open_pool(tx, shop_id=shop_id)
-    if open_pool is None:
-        raise UnknownStock(hold_id=str(hold_id))
-    return open_pool.id

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.prepared import every
 from shopfloor.stock.batch import Row
-from shopfloor.stock.rows import SELECT_HOLDS, every, hold_row
+from shopfloor.stock.rows import SELECT_HOLDS, hold_row
 
 
 async def held_by(tx: Tx, *, shop_id: int, buyers: Sequence[UUID], pool_id: int | None) -> list[Row]:

@@ -9,10 +9,11 @@ from psycopg import AsyncCursor
 from psycopg.types.json import Json
 
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.prepared import ask, nothing
 from shopfloor.kernel.records import dataclass
 from shopfloor.stock.arrays import BigintArray, IntArray, UuidArray, bigint_array
 from shopfloor.stock.batch import Row
-from shopfloor.stock.rows import SELECT_HOLDS, ask, hold_row, nothing
+from shopfloor.stock.rows import SELECT_HOLDS, hold_row
 from shopfloor.stock.shares import FEWEST, FEWEST_ALTOGETHER
 
 

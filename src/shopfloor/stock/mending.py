@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from uuid import UUID
 
+from shopfloor.inventory import LotKind, tell
 from shopfloor.kernel.database import Tx
 from shopfloor.stock.holds import exactly, ledger_of, rows_of, turn
-from shopfloor.stock.ledger import tell
-from shopfloor.stock.models import HoldState, LotKind, NotHere
+from shopfloor.stock.models import HoldState, NotHere
 
 
 async def take_back(tx: Tx, *, hold_id: UUID, units: Mapping[int, int]) -> None:

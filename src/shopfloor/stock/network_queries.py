@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.prepared import every
 from shopfloor.kernel.records import dataclass
 from shopfloor.stock.models import UnpaidOfNetwork
-from shopfloor.stock.rows import every
 
 
 async def forget_networks(tx: Tx, *, shop_id: int, hold_ids: Sequence[UUID]) -> None:

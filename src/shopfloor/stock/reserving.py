@@ -7,17 +7,17 @@ from time import monotonic
 from typing import cast
 from uuid import UUID
 
+from shopfloor.inventory import LedgerSession, LotKind, StockChanged, tell
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.prepared import together
 from shopfloor.stock import batch_sql, limit_sql, queries
 from shopfloor.stock.arrays import UuidArray, uuids
 from shopfloor.stock.batch import Decision, PoolView, Row, Shelf, told
 from shopfloor.stock.decision import decide, summed
-from shopfloor.stock.events import HoldsReleased, ReleasedHold, StockChanged
-from shopfloor.stock.ledger import LedgerSession, tell
+from shopfloor.stock.events import HoldsReleased, ReleasedHold
 from shopfloor.stock.limits import gives_way, limited, over_limit
-from shopfloor.stock.models import Answer, HoldState, LotKind, Refused, Request
-from shopfloor.stock.rows import together
+from shopfloor.stock.models import Answer, HoldState, Refused, Request
 from shopfloor.stock.shares import NO_SHARES, Key, Share, Shares, most_altogether, wanted
 from shopfloor.stock.shelves import arrange, left_of
 from shopfloor.stock.speculation import Speculation
@@ -200,7 +200,7 @@ async def _once(
         if lent or own:
             level_ids = {row.level_id for rows in own.values() for row in rows}
             if level_ids:
-                loose = LedgerSession(await queries.levels_by_id(tx, level_ids=sorted(level_ids), lock=True))
+                loose = await LedgerSession.of_levels(tx, level_ids)
             shelves += lent
             for shelf in shelves:
                 shelf.taken = shelf.granted = 0

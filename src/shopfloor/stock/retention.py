@@ -1,27 +1,10 @@
-"""How long the ledger keeps what: months of the journal, and holds that never became an order's."""
+"""Holds that never became an order's, and how long they are kept."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from shopfloor.kernel import partitions
 from shopfloor.kernel.database import Tx
-from shopfloor.stock.journal import audit_archive, books, close_months
-
-__all__ = [
-    "audit_archive",
-    "books",
-    "close_months",
-    "first_hold",
-    "forget_holds",
-    "lapsed_holds",
-    "make_months",
-]
-
-
-async def make_months(tx: Tx, *, at: datetime) -> list[str]:
-    """The journal has its months ahead of time.  Returns the names of those made."""
-    return await partitions.keep_ahead(tx, schema="stock", table="movement", at=at)
 
 
 async def first_hold(tx: Tx) -> datetime | None:

@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Final
 
+from shopfloor.inventory import LotKind, VariantLeft
 from shopfloor.stock.batch import PoolView, Shelf
-from shopfloor.stock.events import VariantLeft
-from shopfloor.stock.models import LotKind
 
 _KINDS: Final = {LotKind.ON_HAND: 0, LotKind.INCOMING: 1, LotKind.MAKEABLE: 2}
 

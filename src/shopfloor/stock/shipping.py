@@ -3,22 +3,20 @@
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
+from shopfloor import inventory
+from shopfloor.inventory import (
+    BadQuantity,
+    LedgerSession,
+    LotKind,
+    WrongState,
+    tell,
+)
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import MAX_QUANTITY
-from shopfloor.stock import pool_queries, queries
+from shopfloor.stock import queries
 from shopfloor.stock.batch import Row
-from shopfloor.stock.holds import as_hold, exactly, flow_back_from_closed, ledger_of, rows_of, turn
-from shopfloor.stock.ledger import LedgerSession, ensure_level, tell, tell_arrived
-from shopfloor.stock.models import (
-    BadQuantity,
-    Hold,
-    HoldState,
-    LotKind,
-    NotHere,
-    TooMuchReturned,
-    UnknownStock,
-    WrongState,
-)
+from shopfloor.stock.holds import as_hold, exactly, ledger_of, rows_of, turn
+from shopfloor.stock.models import Hold, HoldState, NotHere, TooMuchReturned
 
 
 async def ship(
@@ -45,23 +43,20 @@ async def ship(
     if from_location is None:
         ledger = await ledger_of(tx, leaving)
     else:
-        open_pool = await pool_queries.open_pool(tx, shop_id=shop_id)
-        assert open_pool is not None, "a shop with holds has an open pool"
+        open_pool = await inventory.open_pool(tx, shop_id=shop_id)
         # What was promised and what goes out in its place, at once: the one order holds for both.
-        ledger = LedgerSession(
-            await queries.lock_levels_of(
-                tx,
-                shop_id=shop_id,
-                pool_ids=sorted({open_pool.id, *(row.pool_id for row in leaving)}),
-                variant_ids=sorted({row.variant_id for row in leaving}),
-            )
+        ledger = await LedgerSession.of_pools(
+            tx,
+            shop_id=shop_id,
+            pool_ids={open_pool.id, *(row.pool_id for row in leaving)},
+            variant_ids={row.variant_id for row in leaving},
         )
     for row in leaving:
         _take_out(ledger, row, from_location)
     await turn(tx, leaving, HoldState.ALLOCATED, HoldState.SHIPPED)
     variants = await ledger.write(tx, kind="shipped", reason=str(hold_id))
     if from_location is not None:
-        await flow_back_from_closed(tx, ledger, leaving)
+        await inventory.flow_back_from_closed(tx, ledger, [row.level_id for row in leaving])
         await tell(tx, shop_id=shop_id, variant_ids=variants)
     return as_hold(await queries.rows_of_hold(tx, shop_id=shop_id, hold_id=hold_id))
 
@@ -118,21 +113,13 @@ async def put_back(
             await queries.add_returned(tx, hold_id=row.id, part=row.part, quantity=units)
             left -= units
     if resellable:
-        if location_id is None:
-            (level,) = await queries.levels_by_id(tx, level_ids=[rows[0].level_id])
-            location_id = level.location_id
-        elif location_id not in {
-            location.id for location in await pool_queries.locations(tx, shop_id=shop_id)
-        }:
-            raise UnknownStock(location_id=location_id)
-        open_pool = await pool_queries.open_pool(tx, shop_id=shop_id)
-        assert open_pool is not None, "a shop with holds has an open pool"
-        level_id = await ensure_level(
-            tx, shop_id=shop_id, variant_id=variant_id, location_id=location_id, pool_id=open_pool.id
+        await inventory.put_back(
+            tx,
+            shop_id=shop_id,
+            variant_id=variant_id,
+            quantity=quantity,
+            left_from=rows[0].level_id,
+            location_id=location_id,
+            reason=str(hold_id),
         )
-        ledger = LedgerSession(await queries.levels_by_id(tx, level_ids=[level_id], lock=True))
-        ledger.change(level_id, quantity=quantity)
-        await ledger.write(tx, kind="returned", reason=str(hold_id))
-        await tell(tx, shop_id=shop_id, variant_ids=[variant_id])
-        await tell_arrived(tx, shop_id=shop_id, pool_id=open_pool.id, variant_ids=[variant_id])
     return as_hold(await queries.rows_of_hold(tx, shop_id=shop_id, hold_id=hold_id))

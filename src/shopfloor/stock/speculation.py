@@ -23,6 +23,7 @@ import msgspec.structs
 from psycopg import AsyncCursor
 from psycopg.types.json import Json
 
+from shopfloor.inventory import LotKind
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
 from shopfloor.stock import batch_sql, limit_sql
@@ -31,7 +32,7 @@ from shopfloor.stock.batch import Decision, Group, PoolView, Shelf, told
 from shopfloor.stock.decision import decide
 from shopfloor.stock.events import HoldsGranted, PurchaseRefused
 from shopfloor.stock.limits import gives_way, limited
-from shopfloor.stock.models import Answer, Code, Held, LotKind, Refused, Request
+from shopfloor.stock.models import Answer, Code, Held, Refused, Request
 from shopfloor.stock.shares import UNPAID_SECONDS, most_altogether
 
 TRUSTED_SECONDS: Final = 10.0

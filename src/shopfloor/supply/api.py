@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import Depends, Query, Request, Response
 
-from shopfloor import catalog, live, stock, supply
+from shopfloor import catalog, inventory, live, supply
 from shopfloor.access_keys import Key, UnknownKey
 from shopfloor.access_keys.api import keyed
 from shopfloor.accounts import Actor, Permission
@@ -164,7 +164,7 @@ async def withdraw_quote(quote_id: Id, actor: SuppliersEditor, db: Db) -> None:
 
 @router.put(
     "/{shop}/quotes/{quote_id}/makeable",
-    responses=refusals(UnknownQuote, NotQuoted, BadQuantity, OverCapacity, stock.UnknownStock),
+    responses=refusals(UnknownQuote, NotQuoted, BadQuantity, OverCapacity, inventory.UnknownStock),
 )
 async def announce_makeable(quote_id: Id, body: Makeable, actor: SuppliersEditor, db: Db) -> MakeableOut:
     """Sell a variant made to order, against what its supplier can make by a day.

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from shopfloor import stock
+from shopfloor import inventory
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
 from shopfloor.supply import queries
@@ -18,13 +18,13 @@ class There:
 
 async def on_its_way(tx: Tx, *, shop_id: int, variant_ids: Sequence[int]) -> dict[int, There]:
     """Each unit once: what an announced lot stands for is not counted again as ordered."""
-    pools = await stock.pools(tx, shop_id=shop_id)
-    counted = {pool.id for pool in pools if pool.kind in {stock.PoolKind.OPEN, stock.PoolKind.SHOW}}
+    pools = await inventory.pools(tx, shop_id=shop_id)
+    counted = {pool.id for pool in pools if pool.kind in {inventory.PoolKind.OPEN, inventory.PoolKind.SHOW}}
     free = dict.fromkeys(variant_ids, 0)
     owed = dict.fromkeys(variant_ids, 0)
-    for level in await stock.levels(tx, shop_id=shop_id, variant_ids=list(variant_ids)):
+    for level in await inventory.levels(tx, shop_id=shop_id, variant_ids=list(variant_ids)):
         promised = level.held + level.allocated
-        if level.kind is stock.LotKind.MAKEABLE:
+        if level.kind is inventory.LotKind.MAKEABLE:
             owed[level.variant_id] += promised
         else:
             owed[level.variant_id] += max(0, promised - level.quantity)

@@ -17,7 +17,7 @@ from datetime import date, datetime, timedelta
 
 import msgspec
 
-from shopfloor import accounts, catalog, demand, stock
+from shopfloor import accounts, catalog, demand, inventory
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.records import dataclass
@@ -240,14 +240,14 @@ async def _styles(
 
 async def _destination(tx: Tx, *, shop_id: int, location_id: int | None) -> int:
     """The named location of the shop, else its first warehouse, else its first location."""
-    locations = await stock.locations(tx, shop_id=shop_id)
+    locations = await inventory.locations(tx, shop_id=shop_id)
     if location_id is not None:
         if all(each.id != location_id for each in locations):
-            raise stock.UnknownStock(location_id=location_id)
+            raise inventory.UnknownStock(location_id=location_id)
         return location_id
     if not locations:
         raise BadPlanRequest("The shop has no location that goods could come to.")
-    first = min(locations, key=lambda each: (each.kind is not stock.LocationKind.WAREHOUSE, each.id))
+    first = min(locations, key=lambda each: (each.kind is not inventory.LocationKind.WAREHOUSE, each.id))
     return first.id
 
 

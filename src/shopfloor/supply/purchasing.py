@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final
 from uuid import UUID
 
-from shopfloor import access_keys, stock
+from shopfloor import access_keys, inventory
 from shopfloor.accounts import Actor
 from shopfloor.kernel import outbox, paging
 from shopfloor.kernel.database import Tx
@@ -350,14 +350,14 @@ async def _announce(tx: Tx, order: PurchaseOrder, promised: PurchaseLine) -> Non
     ready_on = promised.ready_on or before.ready_on
     if ready_on is None or (quantity == 0 and not before.confirmed):
         return
-    await stock.announce_lot(
+    await inventory.announce_lot(
         tx,
         shop_id=order.shop_id,
         variant_id=promised.variant_id,
         location_id=order.location_id,
         quantity=quantity,
         ready_on=ready_on,
-        kind=stock.LotKind.INCOMING,
+        kind=inventory.LotKind.INCOMING,
         source=_source(order),
     )
 
@@ -439,7 +439,7 @@ async def _take_in(tx: Tx, order: PurchaseOrder, before: PurchaseLine, units: in
         units -= await _settle_makeable(tx, order, before.variant_id, min(before.owed, units))
     has_lot = before.confirmed is not None and before.confirmed > before.owed
     if has_lot and not before.received:
-        await stock.lot_arrived(
+        await inventory.lot_arrived(
             tx,
             shop_id=order.shop_id,
             variant_id=before.variant_id,
@@ -448,7 +448,7 @@ async def _take_in(tx: Tx, order: PurchaseOrder, before: PurchaseLine, units: in
             quantity=units,
         )
     elif units:
-        await stock.receive(
+        await inventory.receive(
             tx,
             shop_id=order.shop_id,
             location_id=order.location_id,
@@ -464,11 +464,11 @@ async def _settle_makeable(tx: Tx, order: PurchaseOrder, variant_id: int, units:
     A lot is only closed when all it owes is there.
     """
     taken = 0
-    levels = await stock.levels(tx, shop_id=order.shop_id, variant_ids=[variant_id])
+    levels = await inventory.levels(tx, shop_id=order.shop_id, variant_ids=[variant_id])
     owing: dict[str, tuple[date, int]] = {}
     for level in levels:
         if (
-            level.kind is stock.LotKind.MAKEABLE
+            level.kind is inventory.LotKind.MAKEABLE
             and level.location_id == order.location_id
             and level.ready_on is not None
         ):
@@ -476,7 +476,7 @@ async def _settle_makeable(tx: Tx, order: PurchaseOrder, variant_id: int, units:
             owing[level.source] = (level.ready_on, promised + level.held + level.allocated)
     for source, (_, promised) in sorted(owing.items(), key=lambda each: each[1]):
         if 0 < promised <= units - taken:
-            await stock.lot_arrived(
+            await inventory.lot_arrived(
                 tx,
                 shop_id=order.shop_id,
                 variant_id=variant_id,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import date, timedelta
 
-from shopfloor import accounts, catalog, stock
+from shopfloor import accounts, catalog, inventory
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import MAX_QUANTITY, now
@@ -71,7 +71,7 @@ async def announce_makeable(
     ready_on: date | None = None,
     location_id: int,
     today: date | None = None,
-) -> stock.Level:
+) -> inventory.Level:
     """Sell a made-to-order variant against what its supplier can make by `ready_on` (None: its lead time).
 
     The same quote, variant and day again changes the quantity; units sold as makeable enter the next plan as
@@ -99,14 +99,14 @@ async def announce_makeable(
         announced = await _announced(tx, quote, besides=(variant_id, source), until=ready_on)
         if quantity > room - announced:
             raise OverCapacity(most=max(0, room - announced))
-    level = await stock.announce_lot(
+    level = await inventory.announce_lot(
         tx,
         shop_id=shop_id,
         variant_id=variant_id,
         location_id=location_id,
         quantity=quantity,
         ready_on=ready_on,
-        kind=stock.LotKind.MAKEABLE,
+        kind=inventory.LotKind.MAKEABLE,
         source=source,
     )
     await outbox.record(
@@ -118,11 +118,11 @@ async def announce_makeable(
 async def _announced(tx: Tx, quote: Quote, *, besides: tuple[int, str], until: date) -> int:
     """Makeable units announced under `quote` for days up to `until`, without the one lot `besides`."""
     variants = await catalog.variants(tx, shop_id=quote.shop_id, product_ids=[quote.product_id])
-    levels = await stock.levels(tx, shop_id=quote.shop_id, variant_ids=[each.id for each in variants])
+    levels = await inventory.levels(tx, shop_id=quote.shop_id, variant_ids=[each.id for each in variants])
     return sum(
         level.quantity
         for level in levels
-        if level.kind is stock.LotKind.MAKEABLE
+        if level.kind is inventory.LotKind.MAKEABLE
         and level.source.startswith(f"quote:{quote.id}:")
         and (level.variant_id, level.source) != besides
         and level.ready_on is not None

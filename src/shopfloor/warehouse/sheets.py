@@ -6,7 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from shopfloor import accounts, documents, fulfilment, stock
+from shopfloor import accounts, documents, fulfilment, inventory
 from shopfloor.documents import SheetKind
 from shopfloor.kernel import jobs
 from shopfloor.kernel.database import Tx
@@ -66,7 +66,7 @@ async def _data(tx: Tx, wanted: documents.Sheet) -> dict[str, Any]:
     lang = documents.words.language(shop.locale)
     data: dict[str, Any] = {"lang": lang, "kind": wanted.kind, "dated": today.isoformat()}
     if wanted.kind is SheetKind.PICK_LIST:
-        names = {each.id: each.name for each in await stock.locations(tx, shop_id=shop.id)}
+        names = {each.id: each.name for each in await inventory.locations(tx, shop_id=shop.id)}
         return data | {
             "title": documents.words.words(lang)["pick_list"],
             "made": documents.words.day(today, lang),

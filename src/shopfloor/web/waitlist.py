@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import Request
 
-from shopfloor import catalog, live, policies, purchases, stock
+from shopfloor import catalog, inventory, live, policies, purchases, stock
 from shopfloor.accounts import Shop
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import Money
@@ -139,7 +139,7 @@ async def settled(
     for text in holds[:MOST_HOLDS]:
         try:
             hold = await stock.hold(tx, shop_id=shop.id, hold_id=UUID(text))
-        except (ValueError, stock.UnknownStock):
+        except (ValueError, inventory.UnknownStock):
             continue
         if hold.buyer in {shopper, *others} and hold.state is not stock.HoldState.HELD:
             found.append(text)
@@ -215,7 +215,7 @@ async def _or_own(
         return refused
     try:
         hold = await stock.hold(tx, shop_id=shop.id, hold_id=UUID(kept))
-    except (ValueError, stock.UnknownStock):
+    except (ValueError, inventory.UnknownStock):
         return refused
     variants = {str(part.variant_id) for part in hold.parts}
     mine = hold.buyer == shopper and hold.state is stock.HoldState.HELD

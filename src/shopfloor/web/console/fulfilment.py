@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import Form, Query, UploadFile
 from starlette.responses import Response
 
-from shopfloor import documents, fulfilment, live, orders, stock, warehouse
+from shopfloor import documents, fulfilment, inventory, live, orders, warehouse
 from shopfloor.accounts import Permission
 from shopfloor.documents import SheetKind
 from shopfloor.fulfilment import State
@@ -89,7 +89,7 @@ async def listing(
         if show is not None and show not in [show_id for show_id, _, _ in shows]:
             with suppress(live.UnknownShow):
                 shows.append((show, (await live.show(tx, shop_id=shop_id, show_id=show)).title, 0))
-        places = await stock.locations(tx, shop_id=shop_id)
+        places = await inventory.locations(tx, shop_id=shop_id)
         carriers = await fulfilment.carriers.of_shop(tx, shop_id=shop_id)
     return desk.page(
         "fulfilment.html",
@@ -351,7 +351,7 @@ async def one(desk: Viewer, parcel_id: UUID) -> Response:
         box = await fulfilment.boxes.members(tx, shop_id=shop_id, parcel_id=parcel_id)
         fitting = await warehouse.may_go_with(tx, shop_id=shop_id, parcel_id=parcel_id)
         carriers = await fulfilment.carriers.of_shop(tx, shop_id=shop_id)
-        names = {place.id: place.name for place in await stock.locations(tx, shop_id=shop_id)}
+        names = {place.id: place.name for place in await inventory.locations(tx, shop_id=shop_id)}
     return desk.page(
         "parcel.html",
         active="fulfilment",

@@ -4,7 +4,7 @@ from typing import Annotated, Final
 
 from starlette.responses import Response
 
-from shopfloor import approvals, disputes, live, orders, payments, policies, stock
+from shopfloor import approvals, disputes, inventory, live, orders, payments, policies
 from shopfloor.accounts import Permission
 from shopfloor.kernel import backups
 from shopfloor.kernel.routes import Router
@@ -35,7 +35,7 @@ async def overview(desk: Annotated[Desk, at_page("overview")]) -> Response:
             ended = await live.shows(tx, shop_id=shop_id, status=live.ShowStatus.ENDED, limit=NEXT + 1)
         counts = await orders.counts(tx, shop_id=shop_id)
         shortages = (
-            await stock.shortages(tx, shop_id=shop_id) if desk.actor.may(Permission.STOCK_VIEW) else []
+            await inventory.shortages(tx, shop_id=shop_id) if desk.actor.may(Permission.STOCK_VIEW) else []
         )
         bank_changes = await policies.bank_details.unseen(tx, actor=desk.actor)
         crowded = await crowds(tx, desk)

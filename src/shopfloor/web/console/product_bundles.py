@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from shopfloor import catalog, stock
+from shopfloor import catalog, inventory
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
 from shopfloor.web.console.desk import Desk
@@ -48,7 +48,7 @@ async def bundle_forms(
     around = await catalog.bundles(tx, shop_id=shop_id, part_ids=ids)
     names = await _names(tx, desk, sorted(around))
     own: dict[int, int] = {}
-    for level in await stock.levels(tx, shop_id=shop_id, variant_ids=ids):
+    for level in await inventory.levels(tx, shop_id=shop_id, variant_ids=ids):
         own[level.variant_id] = own.get(level.variant_id, 0) + level.quantity
     forms: list[BundleForm] = []
     for variant in variants:

@@ -6,7 +6,7 @@ from typing import IO, Annotated, Final
 from fastapi import Form, UploadFile
 from starlette.responses import Response
 
-from shopfloor import accounts, catalog, stock
+from shopfloor import accounts, catalog, inventory
 from shopfloor.accounts import Permission
 from shopfloor.kernel.amounts import DecimalSign
 from shopfloor.kernel.database import Rollback
@@ -73,7 +73,7 @@ async def take_sheet(
                 decimal_sign=_SIGNS.get(decimal_sign),
             )
             if location_id is not None:
-                counted = await stock.count_imported(
+                counted = await inventory.count_imported(
                     tx, shop_id=desk.shop.id, location_id=location_id, units=report.units
                 )
             if check:
@@ -121,9 +121,9 @@ async def _chosen_location(desk: Desk, location: str) -> int | None:
     if not desk.actor.may(Permission.STOCK_EDIT):
         raise accounts.NotAllowed(permission=Permission.STOCK_EDIT)
     async with desk.db.transaction() as tx:
-        known = {str(each.id): each.id for each in await stock.locations(tx, shop_id=desk.shop.id)}
+        known = {str(each.id): each.id for each in await inventory.locations(tx, shop_id=desk.shop.id)}
     if location not in known:
-        raise stock.UnknownStock(location_id=location[:20])
+        raise inventory.UnknownStock(location_id=location[:20])
     return known[location]
 
 
@@ -137,10 +137,10 @@ async def _import_page(
     errors: Mapping[str, str] | None = None,
     status: int = 200,
 ) -> Response:
-    locations: list[stock.Location] = []
+    locations: list[inventory.Location] = []
     if desk.actor.may(Permission.STOCK_EDIT):
         async with desk.db.transaction() as tx:
-            locations = await stock.locations(tx, shop_id=desk.shop.id)
+            locations = await inventory.locations(tx, shop_id=desk.shop.id)
     return desk.page(
         "import.html",
         active="products",

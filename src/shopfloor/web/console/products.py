@@ -9,7 +9,7 @@ from fastapi import Form, UploadFile
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
-from shopfloor import catalog, policies, pricing, returns, stock
+from shopfloor import catalog, inventory, policies, pricing, returns, stock
 from shopfloor.accounts import Permission
 from shopfloor.kernel.amounts import written
 from shopfloor.kernel.border import Id
@@ -65,10 +65,10 @@ _FIELD_OF_CODE: Final = {
 
 async def set_apart(tx: Tx, shop_id: int, variant_ids: Sequence[int]) -> dict[int, int]:
     """By variant, the free units on the shelf that the open shop cannot sell just now."""
-    open_pool = await stock.open_pool(tx, shop_id=shop_id)
+    open_pool = await inventory.open_pool(tx, shop_id=shop_id)
     units: dict[int, int] = {}
-    for level in await stock.levels(tx, shop_id=shop_id, variant_ids=variant_ids):
-        if level.pool_id != open_pool.id and level.kind == stock.LotKind.ON_HAND and level.free:
+    for level in await inventory.levels(tx, shop_id=shop_id, variant_ids=variant_ids):
+        if level.pool_id != open_pool.id and level.kind == inventory.LotKind.ON_HAND and level.free:
             units[level.variant_id] = units.get(level.variant_id, 0) + level.free
     return units
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import Form, Query
 from starlette.responses import Response
 
-from shopfloor import documents, orders, policies, returns, stock
+from shopfloor import documents, inventory, orders, policies, returns
 from shopfloor.accounts import Permission
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.errors import Refusal
@@ -128,7 +128,7 @@ async def one(desk: Viewer, return_id: UUID) -> Response:
         view = await orders.order(tx, shop_id=shop_id, order_id=found.order_id)
         offer = await returns.offer(tx, view)
         details = await returns.details(tx, found)
-        places = await stock.locations(tx, shop_id=shop_id)
+        places = await inventory.locations(tx, shop_id=shop_id)
         send_to = await returns.send_to(tx, shop_id=shop_id)
         owed = await orders.refunds_owed(tx, shop_id=shop_id, order_id=found.order_id)
     lines = {line.id: line for line in view.lines}

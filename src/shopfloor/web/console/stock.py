@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from fastapi import Form, Query
 from starlette.responses import Response
 
-from shopfloor import catalog, stock
+from shopfloor import catalog, inventory, stock
 from shopfloor.accounts import Permission
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
@@ -49,10 +49,10 @@ async def levels(
             key=attrgetter("id"),
         )
         products = page.items
-        found = await stock.levels(tx, shop_id=shop_id)
-        locations = await stock.locations(tx, shop_id=shop_id)
-        pools = {pool.id: pool for pool in await stock.pools(tx, shop_id=shop_id)}
-        shortages = await stock.shortages(tx, shop_id=shop_id)
+        found = await inventory.levels(tx, shop_id=shop_id)
+        locations = await inventory.locations(tx, shop_id=shop_id)
+        pools = {pool.id: pool for pool in await inventory.pools(tx, shop_id=shop_id)}
+        shortages = await inventory.shortages(tx, shop_id=shop_id)
         variants = {
             variant.id: variant
             for variant in await catalog.variants(
@@ -68,7 +68,7 @@ async def levels(
         together = await stock.available(tx, shop_id=shop_id, variant_ids=list(bundles))
     known = [(product, [kind for kind in kinds if kind.product_id == product.id]) for product in products]
     faces = {picture.product_id: picture.sha256 for picture in reversed(pictures)}
-    by_variant: dict[int, list[stock.Level]] = {}
+    by_variant: dict[int, list[inventory.Level]] = {}
     for level in found:
         if level.quantity or level.held or level.allocated or level.shortfall:
             by_variant.setdefault(level.variant_id, []).append(level)
@@ -91,7 +91,9 @@ async def levels(
     )
 
 
-def _apart(levels: list[stock.Level], pools: Iterable[stock.Pool]) -> list[tuple[stock.Pool, int, int]]:
+def _apart(
+    levels: list[inventory.Level], pools: Iterable[inventory.Pool]
+) -> list[tuple[inventory.Pool, int, int]]:
     """Open pools beside the open stock, each with its units and how many of them are free."""
     return [
         (
@@ -100,13 +102,13 @@ def _apart(levels: list[stock.Level], pools: Iterable[stock.Pool]) -> list[tuple
             sum(level.free for level in levels if level.pool_id == pool.id),
         )
         for pool in pools
-        if pool.is_open and pool.kind is not stock.PoolKind.OPEN
+        if pool.is_open and pool.kind is not inventory.PoolKind.OPEN
     ]
 
 
 def _spots(
-    locations: list[stock.Location], pools: Iterable[stock.Pool]
-) -> list[tuple[stock.Location, stock.Pool]]:
+    locations: list[inventory.Location], pools: Iterable[inventory.Pool]
+) -> list[tuple[inventory.Location, inventory.Pool]]:
     """Where units can be moved from and to: a place, and whom they are for there."""
     return [
         (location, pool)
@@ -118,10 +120,12 @@ def _spots(
 
 @router.post("/locations")
 async def add_location(desk: Editor, name: Text = "", kind: Text = "warehouse") -> Response:
-    if not name.strip() or kind not in set(stock.LocationKind):
+    if not name.strip() or kind not in set(inventory.LocationKind):
         return desk.refused("/stock", NotAName())
     async with desk.work() as tx:
-        await stock.add_location(tx, shop_id=desk.shop.id, name=name.strip(), kind=stock.LocationKind(kind))
+        await inventory.add_location(
+            tx, shop_id=desk.shop.id, name=name.strip(), kind=inventory.LocationKind(kind)
+        )
     return desk.back("/stock", desk.say(N_("Location added.")))
 
 
@@ -136,18 +140,18 @@ async def change(
     """Units came in (`received`), were `found`, or are gone (`damaged`, `lost`): then they are taken off."""
     try:
         given = desk.quantity(by, least=-MAX_QUANTITY)
-        if not given or reason not in stock.WAYS:
-            raise stock.BadQuantity(quantity=given)
+        if not given or reason not in inventory.WAYS:
+            raise inventory.BadQuantity(quantity=given)
         # Without a sign the reason says which way; with one, both must say the same.
         signed = given < 0 or by.strip().startswith(("+", "\N{FULLWIDTH PLUS SIGN}"))
         if signed:
-            stock.check_sign(given, reason)
+            inventory.check_sign(given, reason)
         units = abs(given)
         async with desk.work() as tx:
             if not await catalog.variants(tx, shop_id=desk.shop.id, ids=[variant_id]):
                 raise catalog.UnknownVariant(variant_id=variant_id)
             if reason == "received":
-                await stock.receive(
+                await inventory.receive(
                     tx,
                     shop_id=desk.shop.id,
                     location_id=location_id,
@@ -156,15 +160,15 @@ async def change(
                     reason=reason,
                 )
             else:
-                await stock.adjust(
+                await inventory.adjust(
                     tx,
                     shop_id=desk.shop.id,
                     location_id=location_id,
                     variant_id=variant_id,
-                    by=units * stock.WAYS[reason],
+                    by=units * inventory.WAYS[reason],
                     reason=reason,
                 )
-    except stock.SignContradicts as refusal:
+    except inventory.SignContradicts as refusal:
         return _which_way(desk, refusal, variant_id, location_id, reason)
     except Refusal as refusal:
         return desk.refused("/stock", refusal)
@@ -172,7 +176,7 @@ async def change(
 
 
 def _which_way(
-    desk: Desk, refusal: stock.SignContradicts, variant_id: int, location_id: int, reason: str
+    desk: Desk, refusal: inventory.SignContradicts, variant_id: int, location_id: int, reason: str
 ) -> Response:
     """Both readings as buttons: what the reason says, and what the sign says.  Nothing has changed."""
     return desk.page(
@@ -181,7 +185,7 @@ def _which_way(
         status=refusal.status,
         units=refusal.facts["units"],
         refused=message_of(refusal, desk.language),
-        readings=[reason, "found" if stock.WAYS[reason] < 0 else "lost"],
+        readings=[reason, "found" if inventory.WAYS[reason] < 0 else "lost"],
         variant_id=variant_id,
         location_id=location_id,
     )
@@ -202,7 +206,7 @@ async def move(
         async with desk.work() as tx:
             if not await catalog.variants(tx, shop_id=desk.shop.id, ids=[variant_id]):
                 raise catalog.UnknownVariant(variant_id=variant_id)
-            await stock.transfer(
+            await inventory.transfer(
                 tx,
                 shop_id=desk.shop.id,
                 variant_id=variant_id,
@@ -219,7 +223,7 @@ def _spot(typed: str) -> tuple[int, int]:
     place, _, shelf = typed.partition(":")
     location, pool = whole_number(place), whole_number(shelf)
     if location is None or pool is None:
-        raise stock.UnknownStock(spot=typed[:40])
+        raise inventory.UnknownStock(spot=typed[:40])
     return location, pool
 
 
@@ -228,17 +232,17 @@ async def open_pool(
     desk: Editor, location_id: Annotated[Id, Form()], name: Text = "", kind: Text = "till"
 ) -> Response:
     """Something that sells on its own, perhaps offline, and needs units nobody else sells."""
-    if not name.strip() or kind not in {stock.PoolKind.TILL, stock.PoolKind.CHANNEL}:
+    if not name.strip() or kind not in {inventory.PoolKind.TILL, inventory.PoolKind.CHANNEL}:
         return desk.refused("/stock#apart", NotAName())
     with desk.back_if_refused("/stock#apart"):
         async with desk.work() as tx:
-            await stock.open_till_pool(
+            await inventory.open_till_pool(
                 tx,
                 shop_id=desk.shop.id,
                 location_id=location_id,
                 name=name.strip(),
                 quotas={},
-                kind=stock.PoolKind(kind),
+                kind=inventory.PoolKind(kind),
             )
     return desk.back("/stock#apart", desk.say(N_("Created. Move units to it.")))
 
@@ -248,10 +252,10 @@ async def close_pool(desk: Editor, pool_id: Id) -> Response:
     """What is free flows back to the open stock; what is promised stays promised."""
     with desk.back_if_refused("/stock#apart"):
         async with desk.work() as tx:
-            known = {pool.id: pool for pool in await stock.pools(tx, shop_id=desk.shop.id)}
-            if pool_id in known and known[pool_id].kind is stock.PoolKind.SHOW:
-                raise stock.WrongState(pool_id=pool_id)
-            await stock.close_pool(tx, shop_id=desk.shop.id, pool_id=pool_id)
+            known = {pool.id: pool for pool in await inventory.pools(tx, shop_id=desk.shop.id)}
+            if pool_id in known and known[pool_id].kind is inventory.PoolKind.SHOW:
+                raise inventory.WrongState(pool_id=pool_id)
+            await inventory.close_pool(tx, shop_id=desk.shop.id, pool_id=pool_id)
     return desk.back("/stock#apart", desk.say(N_("Closed. Available units returned to open stock.")))
 
 
@@ -267,7 +271,7 @@ async def journal(
         [variant] = found
         product = await catalog.product(tx, shop_id=desk.shop.id, product_id=variant.product_id)
         moved = await paging.numbered(
-            stock.movements,
+            inventory.movements,
             tx,
             shop_id=desk.shop.id,
             variant_id=variant_id,
@@ -278,9 +282,9 @@ async def journal(
         )
         levels_now = {
             level.id: level
-            for level in await stock.levels(tx, shop_id=desk.shop.id, variant_ids=[variant_id])
+            for level in await inventory.levels(tx, shop_id=desk.shop.id, variant_ids=[variant_id])
         }
-        pools = {pool.id: pool for pool in await stock.pools(tx, shop_id=desk.shop.id)}
+        pools = {pool.id: pool for pool in await inventory.pools(tx, shop_id=desk.shop.id)}
     return desk.page(
         "journal.html",
         active="stock",

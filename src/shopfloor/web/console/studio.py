@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import Form
 from starlette.responses import Response
 
-from shopfloor import catalog, chat, live, media, rooms, stock
+from shopfloor import catalog, chat, inventory, live, media, rooms, stock
 from shopfloor.accounts import Permission
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
@@ -142,7 +142,7 @@ async def _counts(
     A bundle is counted whole, also where units of its parts are counted with the parts.
     """
     ids = sorted({variant_id for row in rows.values() for variant_id in row.variants})
-    levels = await stock.levels(tx, shop_id=show.shop_id, variant_ids=ids)
+    levels = await inventory.levels(tx, shop_id=show.shop_id, variant_ids=ids)
     own = [level for level in levels if show.pool_id is not None and level.pool_id == show.pool_id]
     whole = await _whole_bundles(tx, show)
     waiting = state.waiting

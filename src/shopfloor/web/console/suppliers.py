@@ -11,7 +11,7 @@ from fastapi import Form
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
-from shopfloor import access_keys, catalog, stock, supply
+from shopfloor import access_keys, catalog, inventory, supply
 from shopfloor.accounts import Permission
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
@@ -180,7 +180,7 @@ async def _one(
             tx, shop_id=desk.shop.id, ids=sorted({quote.product_id for quote in quotes})
         )
         made = await _made_to_order(tx, desk, quotes, known)
-        locations = await stock.locations(tx, shop_id=desk.shop.id)
+        locations = await inventory.locations(tx, shop_id=desk.shop.id)
     values, errors = changed or ({}, {})
     quote_values, quote_errors = quoted or ({}, {})
     return desk.page(
@@ -305,7 +305,7 @@ class MadeToOrder:
     quote_id: int
     variant: catalog.Variant
     words: str
-    announced: Sequence[stock.Level]
+    announced: Sequence[inventory.Level]
 
     @property
     def choice(self) -> str:
@@ -321,10 +321,10 @@ async def _made_to_order(
     variants = [variant for variant in every if not variant.is_archived]
     levels = [
         level
-        for level in await stock.levels(
+        for level in await inventory.levels(
             tx, shop_id=desk.shop.id, variant_ids=[variant.id for variant in variants]
         )
-        if level.kind is stock.LotKind.MAKEABLE and level.quantity
+        if level.kind is inventory.LotKind.MAKEABLE and level.quantity
     ]
     found: list[MadeToOrder] = []
     for quote in quotes:

@@ -1,15 +1,21 @@
 """Places and pools: where units are, and whom they are for."""
 
 from collections.abc import Mapping
-from datetime import datetime
 
+from shopfloor.inventory import pool_queries, queries
+from shopfloor.inventory.ledger import LedgerSession, ensure_level, flow_back, tell, tell_arrived
+from shopfloor.inventory.models import (
+    BadQuantity,
+    Location,
+    LocationKind,
+    LotKind,
+    Pool,
+    PoolKind,
+    UnknownStock,
+)
 from shopfloor.kernel import text
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import MAX_QUANTITY
-from shopfloor.stock import kept, pool_queries, queries
-from shopfloor.stock.holds import flow_back
-from shopfloor.stock.ledger import LedgerSession, ensure_level, tell, tell_arrived
-from shopfloor.stock.models import BadQuantity, Location, LocationKind, LotKind, Pool, PoolKind, UnknownStock
 
 
 async def add_location(tx: Tx, *, shop_id: int, name: str, kind: LocationKind) -> Location:
@@ -75,11 +81,8 @@ async def open_show_pool(
     return await _pool(tx, shop_id=shop_id, pool_id=pool.id)
 
 
-async def close_show_pool(
-    tx: Tx, *, shop_id: int, show_id: int, was: datetime | None = None, until: datetime | None = None
-) -> None:
-    """Let the rest flow back.  What is promised stays promised; what is released later flows back too.  What was kept
-    until `was`, for its buyers pay at the end, is kept until `until`.
+async def close_show_pool(tx: Tx, *, shop_id: int, show_id: int) -> Pool:
+    """Let the rest flow back.  What is promised stays promised; what is released later flows back too.
 
     Closing twice is closing once.  Raises UnknownStock when the show never had a pool.
     """
@@ -87,9 +90,7 @@ async def close_show_pool(
     if pool is None:
         raise UnknownStock(show_id=show_id)
     await _close(tx, pool)
-    if was is not None and until is not None:
-        # After the levels were locked: nobody is granted anything for the old time any more.
-        await kept.move(tx, pool_id=pool.id, was=was, until=until)
+    return pool
 
 
 async def open_till_pool(

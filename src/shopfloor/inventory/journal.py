@@ -301,3 +301,8 @@ def _numbers(texts: Iterable[str]) -> Balance:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+async def make_months(tx: Tx, *, at: datetime) -> list[str]:
+    """The journal has its months ahead of time.  Returns the names of those made."""
+    return await partitions.keep_ahead(tx, schema="stock", table="movement", at=at)

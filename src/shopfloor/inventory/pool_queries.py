@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from shopfloor.inventory.models import Location, LocationKind, Pool, PoolKind
 from shopfloor.kernel.database import Tx
-from shopfloor.stock.models import Location, LocationKind, Pool, PoolKind
-from shopfloor.stock.rows import every, first, one
+from shopfloor.kernel.prepared import every, first, one
 
 
 def _location(location_id: int, shop_id: int, name: str, kind: str) -> Location:

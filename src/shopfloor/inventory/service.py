@@ -1,4 +1,4 @@
-"""Places, pools and units: what people and suppliers do to stock.
+"""Units: what people and suppliers do to stock.
 
 Facts of the physical world (a count, a sale at a till, a short delivery) are never refused.  Where they
 break promises, the books show by how much (`shortfall`), and a ShortageRaised tells.
@@ -7,13 +7,10 @@ break promises, the books show by how much (`shortfall`), and a ShortageRaised t
 from collections.abc import Sequence
 from datetime import date
 
-from shopfloor.kernel import outbox, paging, text
-from shopfloor.kernel.database import Tx
-from shopfloor.kernel.values import MAX_QUANTITY
-from shopfloor.stock import pool_queries, queries
-from shopfloor.stock.events import LotDelayed
-from shopfloor.stock.ledger import LedgerSession, ensure_level, tell, tell_arrived
-from shopfloor.stock.models import (
+from shopfloor.inventory import pool_queries, queries
+from shopfloor.inventory.events import LotDelayed
+from shopfloor.inventory.ledger import LedgerSession, ensure_level, tell, tell_arrived
+from shopfloor.inventory.models import (
     BadQuantity,
     CountStale,
     Level,
@@ -25,7 +22,10 @@ from shopfloor.stock.models import (
     UnknownStock,
     check_sign,
 )
-from shopfloor.stock.places import check_location, open_pool
+from shopfloor.inventory.places import check_location, open_pool
+from shopfloor.kernel import outbox, paging, text
+from shopfloor.kernel.database import Tx
+from shopfloor.kernel.values import MAX_QUANTITY
 
 
 async def receive(
@@ -212,6 +212,33 @@ async def sold(
             )  # fmt: skip
     await tell(tx, shop_id=shop_id, variant_ids=[variant_id])
     return True
+
+
+async def put_back(
+    tx: Tx,
+    *,
+    shop_id: int,
+    variant_id: int,
+    quantity: int,
+    left_from: int,
+    location_id: int | None,
+    reason: str,
+) -> None:
+    """Units come back to the shelf of the open pool, at any location (None: that of the level they left from)."""
+    if location_id is None:
+        (level,) = await queries.levels_by_id(tx, level_ids=[left_from])
+        location_id = level.location_id
+    else:
+        await check_location(tx, shop_id=shop_id, location_id=location_id)
+    pool_id = (await open_pool(tx, shop_id=shop_id)).id
+    level_id = await ensure_level(
+        tx, shop_id=shop_id, variant_id=variant_id, location_id=location_id, pool_id=pool_id
+    )
+    ledger = await LedgerSession.of_levels(tx, [level_id])
+    ledger.change(level_id, quantity=quantity)
+    await ledger.write(tx, kind="returned", reason=reason)
+    await tell(tx, shop_id=shop_id, variant_ids=[variant_id])
+    await tell_arrived(tx, shop_id=shop_id, pool_id=pool_id, variant_ids=[variant_id])
 
 
 async def announce_lot(

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 
+from shopfloor.inventory import pool_queries, queries
+from shopfloor.inventory.events import ShortageRaised, StockChanged, UnitsArrived, VariantLeft
+from shopfloor.inventory.models import Level, LotKind
 from shopfloor.kernel import outbox
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
-from shopfloor.stock import availability_queries, queries
-from shopfloor.stock.events import ShortageRaised, StockChanged, UnitsArrived, VariantLeft
-from shopfloor.stock.models import Level, LotKind
 
 
 @dataclass(slots=True)
@@ -28,6 +28,27 @@ class LedgerSession:
 
     def __init__(self, levels: Iterable[Level]) -> None:
         self._entries = {level.id: _Entry(level) for level in levels}
+
+    @classmethod
+    async def of_levels(cls, tx: Tx, level_ids: Iterable[int]) -> "LedgerSession":
+        """Lock these levels in the one order."""
+        return cls(await queries.levels_by_id(tx, level_ids=sorted(set(level_ids)), lock=True))
+
+    @classmethod
+    async def of_pools(
+        cls, tx: Tx, *, shop_id: int, pool_ids: Iterable[int], variant_ids: Iterable[int]
+    ) -> "LedgerSession":
+        """Lock the levels of these variants in these pools."""
+        return cls(
+            await queries.lock_levels_of(
+                tx, shop_id=shop_id, pool_ids=sorted(set(pool_ids)), variant_ids=sorted(set(variant_ids))
+            )
+        )
+
+    @classmethod
+    async def of_levels_that_free(cls, tx: Tx, level_ids: Iterable[int]) -> "LedgerSession":
+        """Lock these levels, and with them those of the open pool to which a closed one's free units flow back."""
+        return cls(await queries.lock_levels_that_free(tx, level_ids=sorted(set(level_ids))))
 
     def add(self, levels: Iterable[Level]) -> None:
         for level in levels:
@@ -100,12 +121,23 @@ class LedgerSession:
         return {entry.level.variant_id for entry in changed}
 
 
+async def allocate(tx: Tx, units: Iterable[tuple[int, int]]) -> None:
+    """Held → allocated: so many units of these levels are promised for good.  Locks the levels."""
+    promised = list(units)
+    if not promised:
+        return
+    ledger = await LedgerSession.of_levels(tx, [level_id for level_id, _ in promised])
+    for level_id, quantity in promised:
+        ledger.change(level_id, held=-quantity, allocated=quantity)
+    await ledger.write(tx, kind="allocated")
+
+
 async def tell(tx: Tx, *, shop_id: int, variant_ids: Iterable[int]) -> None:
     """Record what is left of these variants now, in every open pool that has them."""
     asked = sorted(set(variant_ids))
     if not asked:
         return
-    found = await availability_queries.left(tx, shop_id=shop_id, variant_ids=asked, pool_id=None)
+    found = await queries.left(tx, shop_id=shop_id, variant_ids=asked, pool_id=None)
     pools: dict[tuple[int, int | None], dict[int, list[tuple[date | None, int]]]] = {}
     for pool_id, show_id, variant_id, ready_on, units in found:
         pools.setdefault((pool_id, show_id), {}).setdefault(variant_id, []).append((ready_on, units))
@@ -153,3 +185,32 @@ async def ensure_level(
     )
     assert made is not None, "it was just made"
     return made
+
+
+async def flow_back(tx: Tx, levels: Iterable[Level]) -> set[int]:
+    """Move what is free on these locked levels to the same lots in the open pool.  Returns the variants."""
+    moving = [level for level in levels if level.free]
+    if not moving:
+        return set()
+    open_pool = await pool_queries.open_pool(tx, shop_id=moving[0].shop_id)
+    assert open_pool is not None, "a shop with pools has an open pool"
+    ledger = LedgerSession(moving)
+    targets: list[tuple[Level, int]] = []
+    for level in moving:
+        target = await ensure_level(
+            tx, shop_id=level.shop_id, variant_id=level.variant_id, location_id=level.location_id,
+            pool_id=open_pool.id, kind=level.kind, ready_on=level.ready_on, source=level.source,
+        )  # fmt: skip
+        targets.append((level, target))
+    ledger.add(await queries.levels_by_id(tx, level_ids=sorted({target for _, target in targets}), lock=True))
+    for level, target in targets:
+        ledger.change(level.id, quantity=-level.free)
+        ledger.change(target, quantity=level.free)
+    return await ledger.write(tx, kind="moved", reason="flowed back")
+
+
+async def flow_back_from_closed(tx: Tx, ledger: LedgerSession, level_ids: Iterable[int]) -> None:
+    """What became free on these levels does not stay in pools that are closed."""
+    touched = [ledger.level(level_id) for level_id in sorted(set(level_ids))]
+    closed = set(await pool_queries.closed_pools(tx, pool_ids=sorted({level.pool_id for level in touched})))
+    await flow_back(tx, [level for level in touched if level.pool_id in closed])

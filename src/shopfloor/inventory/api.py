@@ -12,16 +12,8 @@ from shopfloor import catalog
 from shopfloor.accounts import Actor, Permission
 from shopfloor.auth.api import allowed
 from shopfloor.catalog import api as catalog_api
-from shopfloor.kernel import paging
-from shopfloor.kernel.amounts import DecimalSign
-from shopfloor.kernel.border import IDS_AS_NAMES, Id
-from shopfloor.kernel.database import Rollback, Tx
-from shopfloor.kernel.http import FILE_AS_BODY, Db, refusals, with_links
-from shopfloor.kernel.routes import Router
-from shopfloor.kernel.services import services_of
-from shopfloor.kernel.values import MAX_QUANTITY
-from shopfloor.stock import imports, places, service
-from shopfloor.stock.models import (
+from shopfloor.inventory import imports, places, service
+from shopfloor.inventory.models import (
     BadQuantity,
     CountStale,
     Level,
@@ -37,6 +29,14 @@ from shopfloor.stock.models import (
     UnknownStock,
     WrongState,
 )
+from shopfloor.kernel import paging
+from shopfloor.kernel.amounts import DecimalSign
+from shopfloor.kernel.border import IDS_AS_NAMES, Id
+from shopfloor.kernel.database import Rollback, Tx
+from shopfloor.kernel.http import FILE_AS_BODY, Db, refusals, with_links
+from shopfloor.kernel.routes import Router
+from shopfloor.kernel.services import services_of
+from shopfloor.kernel.values import MAX_QUANTITY
 
 router = Router(prefix="/v1/{shop}/stock", tags=["stock"])
 

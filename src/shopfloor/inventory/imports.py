@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Mapping
 
+from shopfloor.inventory import places, service
+from shopfloor.inventory.models import LotKind, UnknownStock
 from shopfloor.kernel.database import Tx
-from shopfloor.stock import places, service
-from shopfloor.stock.models import LotKind, UnknownStock
 
 REASON = "import"
 

@@ -51,7 +51,8 @@ const result = await build({
 const manifest = {};
 const weight = (file) => gzipSync(readFileSync(join(out, file)), { level: 9 }).length;
 for (const [path, output] of Object.entries(result.metafile.outputs)) {
-  if (!/^(css|src)\//.test(output.entryPoint ?? "")) continue;
+  // A chunk that is imported when it is needed is an entry point, too, but no island.
+  if (!/^(css\/|src\/[^/]+\/main\.tsx?$)/.test(output.entryPoint ?? "")) continue;
   const file = relative(out, resolve(path));
   const name = output.entryPoint.startsWith("css/")
     ? basename(output.entryPoint)

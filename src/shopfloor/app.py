@@ -582,7 +582,14 @@ async def serve_https(
 def server_of(node: Node, application: ASGIApp, context: ssl.SSLContext | None = None) -> Server:
     """A server for one listener; with `context` over TLS.  All share one count of connections."""
     http_protocol: Any = make_guarded_protocol(
-        purchases.make_http_protocol(node.buy), node.connections, node.settings.proxies
+        purchases.make_http_protocol(node.buy),
+        node.connections,
+        node.settings.proxies,
+        websockets={
+            b"/media/": media.make_camera_protocol(
+                node.media, origins=origins(node.settings), proxies=node.settings.proxies
+            )
+        },
     )
     if context is not None:
         http_protocol = make_tls_protocol(http_protocol, context, node.connections)

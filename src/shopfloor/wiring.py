@@ -41,7 +41,7 @@ from shopfloor import (
 from shopfloor.auth.api import SESSION_COOKIE
 from shopfloor.collector import Collector
 from shopfloor.kernel import secrets
-from shopfloor.kernel.database import Database, Tx
+from shopfloor.kernel.database import Database, DatabaseAway, Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.outbox import Consumer, Delivered, decode, each
 from shopfloor.kernel.public_address import PublicAddress
@@ -393,7 +393,9 @@ def airtimes(db: Database) -> Callable[[int], Awaitable[Sequence[media.Airtime]]
 
 
 class StaffOfChannels(media.Staff):
-    """Who may watch a camera also before and after a show: whoever may see the shop's shows in the console."""
+    """Who may watch a camera also before and after a show: whoever may see the shop's shows in the console; who may
+    be one: whoever runs them.
+    """
 
     def __init__(self, db: Database) -> None:
         self._db = db
@@ -403,6 +405,12 @@ class StaffOfChannels(media.Staff):
         return b"" if not token else f"{SESSION_COOKIE}={token}".encode("latin-1", "replace")
 
     async def opens(self, cookie: bytes, channel_id: int) -> bool:
+        return await self._may(accounts.Permission.SHOW_VIEW, cookie, channel_id)
+
+    async def films(self, cookie: bytes, channel_id: int) -> bool:
+        return await self._may(accounts.Permission.SHOW_RUN, cookie, channel_id)
+
+    async def _may(self, permission: accounts.Permission, cookie: bytes, channel_id: int) -> bool:
         token = cookie.decode("latin-1").partition("=")[2]
         async with self._db.transaction() as tx:
             shop_id = await media.shop_of(tx, channel_id=channel_id)
@@ -411,9 +419,11 @@ class StaffOfChannels(media.Staff):
             shop = await accounts.shop(tx, shop_id)
             try:
                 actor = await auth.actor(tx, token, shop.slug)
+            except DatabaseAway:
+                raise
             except Refusal:
                 return False
-        return actor.may(accounts.Permission.SHOW_VIEW)
+        return actor.may(permission)
 
 
 def room_handlers(

@@ -67,6 +67,9 @@ class Everybody(Staff):
     async def opens(self, cookie: bytes, channel_id: int) -> bool:
         return cookie == b"session=any" and channel_id < 99
 
+    async def films(self, cookie: bytes, channel_id: int) -> bool:
+        return await self.opens(cookie, channel_id)
+
 
 @asynccontextmanager
 async def studio(database: Database, directory: Path, **options: Any) -> AsyncGenerator[Studio]:

@@ -67,9 +67,15 @@ function run(studio: HTMLElement): void {
     const now = fresh?.dataset["status"] ?? status;
     if (now !== status) {
       status = now;
-      // Other forms and other words belong to another state of the show.
-      location.reload();
-      return true;
+      studio.dataset["status"] = now;
+      // Other forms and other words belong to another state of the show.  But a page that films goes on air as it is:
+      // until the show ends, all that differs is in its parts.
+      const camera = document.querySelector("[data-own-camera='on']");
+      if (camera === null || now !== "live") {
+        camera?.dispatchEvent(new Event("camera-stop"));
+        location.reload();
+        return true;
+      }
     }
     const flashes = page.querySelector(".flashes");
     if (flashes !== null) flash(flashes);
@@ -348,6 +354,13 @@ function run(studio: HTMLElement): void {
     void player?.play(sends && source !== undefined ? source : null);
     if (!sends && words !== null && source !== undefined) put(words, say("quiet"));
   }
+
+  const own = document.querySelector<HTMLElement>("[data-own-camera]");
+  if (own !== null)
+    import("./camera/own.ts").then(
+      ({ OwnCamera }) => new OwnCamera(own, speaker(pageData<Words>("camera-words"))),
+      () => trouble(say("no_answer")),
+    );
 
   if (list !== null) list.scrollTop = list.scrollHeight;
   for (const shown of document.querySelectorAll(".flashes")) setTimeout(() => shown.remove(), 6_000);

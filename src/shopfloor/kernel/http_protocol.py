@@ -5,6 +5,7 @@ Nothing is done for each request but two assignments; a sweep once a second look
 """
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -51,9 +52,13 @@ class Upgraded:
 
 def make_guarded_protocol(
     base: type[HttpToolsProtocol], connections: Connections, proxies: tuple[Network, ...] = (), *,
+    websockets: Mapping[bytes, type[asyncio.Protocol]] | None = None,
     head_seconds: float = HEAD_SECONDS, idle_seconds: float = IDLE_SECONDS, body_grace: float = BODY_GRACE,
 ) -> type[HttpToolsProtocol]:  # fmt: skip
-    """The class for `uvicorn.Config(http=…)`, on top of `base`.  Run `sweep` beside it."""
+    """The class for `uvicorn.Config(http=…)`, on top of `base`.  Run `sweep` beside it.
+
+    `websockets`: what stands at the end of those whose address begins so; the others are for `uvicorn.Config(ws=…)`.
+    """
 
     class GuardedProtocol(base):
         in_head = False
@@ -125,6 +130,9 @@ def make_guarded_protocol(
 
         def handle_websocket_upgrade(self) -> None:
             connections.replace(self, Upgraded(self.transport))
+            for beginning, protocol in (websockets or {}).items():
+                if self.url.startswith(beginning):
+                    self.ws_protocol_class = protocol
             super().handle_websocket_upgrade()
 
         def abort(self) -> None:

@@ -1,6 +1,6 @@
 """Video in, video out, and kept.
 
-Publishers send RTMP with a stream key; H.264 and AAC go, repackaged and never transcoded, to Low-Latency HLS
+Publishers send RTMP with a stream key, or are pages of people who run shows; H.264 and AAC go, repackaged and never transcoded, to Low-Latency HLS
 and to disk.  Promises: nobody publishes without the key; one clock (an anchor per run plus media time) dates
 every frame, product moment and recording; neither a slow disk nor an absent database interrupts the picture;
 every recorded segment has its hash, and every hole its row.
@@ -8,6 +8,7 @@ every recorded segment has its hash, and every hole its row.
 
 from shopfloor.media.access import Airtime, Staff
 from shopfloor.media.audit import audit
+from shopfloor.media.camera import make_camera_protocol
 from shopfloor.media.models import (
     Channel,
     ChannelUnknown,
@@ -62,6 +63,7 @@ __all__ = [
     "gaps",
     "is_recorded",
     "latest_runs",
+    "make_camera_protocol",
     "playback_url",
     "replay_url",
     "rotate_key",

@@ -71,6 +71,11 @@ class Staff:
         del cookie, channel_id
         return False
 
+    async def films(self, cookie: bytes, channel_id: int) -> bool:
+        """Whether that session may be a camera of this channel."""
+        del cookie, channel_id
+        return False
+
 
 class Access:
     """`airtimes` of a channel in order, the latest last."""
@@ -81,6 +86,7 @@ class Access:
         self._known: dict[int, tuple[float, Sequence[Airtime]]] = {}
         self._asking: dict[int, asyncio.Task[Sequence[Airtime]]] = {}
         self._opened: dict[tuple[bytes, int], tuple[float, bool]] = {}
+        self._filming: set[tuple[bytes, int]] = set()
 
     async def airtimes(self, channel_id: int) -> Sequence[Airtime]:
         """As known within the last two seconds; what was known before, while the database is away."""
@@ -118,6 +124,22 @@ class Access:
             self._opened.clear()
         self._opened[cookie, channel_id] = time.monotonic(), opens
         return opens
+
+    async def films(self, cookie: bytes, channel_id: int) -> bool:
+        """Whether that session may be a camera of this channel; what was known before, while the database is away."""
+        try:
+            allowed = bool(cookie) and await self._staff.films(cookie, channel_id)
+        except DatabaseAway:
+            if (cookie, channel_id) not in self._filming:
+                raise
+            return True
+        if not allowed:
+            self._filming.discard((cookie, channel_id))
+        else:
+            if len(self._filming) >= MOST_STAFF:
+                self._filming.clear()
+            self._filming.add((cookie, channel_id))
+        return allowed
 
     async def _ask(self, channel_id: int) -> Sequence[Airtime]:
         try:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from shopfloor.kernel.records import dataclass
-from shopfloor.media.codecs import AudioConfig, VideoConfig
+from shopfloor.media.codecs import OPUS, AudioConfig, VideoConfig
 
 VIDEO_SCALE: Final = 90_000
 VIDEO_TRACK, AUDIO_TRACK = 1, 2
@@ -50,7 +50,9 @@ def init(video: VideoConfig | None, audio: AudioConfig | None) -> bytes:
         )
         extends += _trex(VIDEO_TRACK)
     if audio is not None:
-        tracks += _track(AUDIO_TRACK, audio.rate, b"soun", _full(b"smhd", 0, 0, bytes(4)), _mp4a(audio), 0, 0)
+        tracks += _track(
+            AUDIO_TRACK, audio.rate, b"soun", _full(b"smhd", 0, 0, bytes(4)), _sound(audio), 0, 0
+        )
         extends += _trex(AUDIO_TRACK)
     header = _full(
         b"mvhd", 0, 0,
@@ -100,18 +102,25 @@ def _avc1(video: VideoConfig) -> bytes:
     )
 
 
-def _mp4a(audio: AudioConfig) -> bytes:
+def _sound(audio: AudioConfig) -> bytes:
+    if audio.codec != OPUS:
+        return _sound_entry(b"mp4a", audio, _esds(audio))
+    return _sound_entry(b"Opus", audio, _box(b"dOps", audio.record))
+
+
+def _sound_entry(kind: bytes, audio: AudioConfig, decoder: bytes) -> bytes:
+    head = struct.pack(">6xH8xHHIHH", 1, audio.channels, 16, 0, audio.rate & 0xFFFF, 0)
+    return _box(kind, head, decoder)
+
+
+def _esds(audio: AudioConfig) -> bytes:
     specific = b"\x05" + _length(len(audio.record)) + audio.record
     decoder = bytes([0x40, 0x15]) + bytes(11)
     decoder = b"\x04" + _length(len(decoder) + len(specific)) + decoder + specific
     link = b"\x06\x01\x02"
     stream = b"\0\0\0"
     descriptor = b"\x03" + _length(len(stream) + len(decoder) + len(link)) + stream + decoder + link
-    return _box(
-        b"mp4a",
-        struct.pack(">6xH8xHHIHH", 1, audio.channels, 16, 0, audio.rate & 0xFFFF, 0),
-        _full(b"esds", 0, 0, descriptor),
-    )
+    return _full(b"esds", 0, 0, descriptor)
 
 
 def _length(size: int) -> bytes:

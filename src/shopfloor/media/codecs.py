@@ -1,13 +1,18 @@
-"""What the parameters of H.264 and AAC say: picture size, profile, sample rate.  Pure.
+"""What the parameters of H.264, AAC and Opus say: picture size, profile, sample rate.  Pure.
 
 Only what containers and playlists need is read; what a decoder needs goes through untouched.
 """
 
+import struct
 from typing import Final
 
 from shopfloor.kernel.records import dataclass
 from shopfloor.media.models import BadMedia
 
+OPUS: Final = "opus"
+OPUS_RATE: Final = 48_000
+# 20 ms, what browsers make unless told otherwise.
+OPUS_FRAME: Final = 960
 RATES: Final = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
 _CHANNELS: Final = (0, 1, 2, 3, 4, 5, 6, 8)
 # Profiles whose sequence parameter set carries chroma format, bit depths and scaling lists.
@@ -56,7 +61,9 @@ class VideoConfig:
 
 @dataclass(frozen=True, slots=True)
 class AudioConfig:
-    """`record` is the AudioSpecificConfig, verbatim; `rate` counts the samples a frame has `frame` of."""
+    """`record` is what the container states of the decoder: of AAC the AudioSpecificConfig, verbatim, of Opus the
+    content of the dOps box; `rate` counts the samples a frame has `frame` of.
+    """
 
     record: bytes
     codec: str
@@ -195,3 +202,31 @@ def _rate(bits: _Bits) -> int:
     if index >= len(RATES):
         raise BadMedia("The audio parameters state an unknown sample rate.")
     return RATES[index]
+
+
+def opus_config(channels: int) -> AudioConfig:
+    """Opus of one or two channels, in frames of 20 ms.  Raises BadMedia for other numbers of channels.
+
+    The dOps box as in "Encapsulation of Opus in ISO Base Media File Format", 4.3.2.
+    """
+    if channels not in {1, 2}:
+        raise BadMedia("The audio parameters state an impossible format.")
+    # Version, channels, samples to skip at the start, rate of the input, gain, channel mapping family.
+    record = struct.pack(">BBHIhB", 0, channels, 312, OPUS_RATE, 0, 0)
+    return AudioConfig(record, OPUS, OPUS_RATE, channels, OPUS_FRAME)
+
+
+def opus_samples(packet: bytes) -> int:
+    """How many samples at 48 kHz a packet holds (RFC 6716, 3.1); 0 where it is none."""
+    if not packet:
+        return 0
+    configuration, code = packet[0] >> 3, packet[0] & 3
+    if configuration < 12:
+        frame = (480, 960, 1920, 2880)[configuration & 3]
+    elif configuration < 16:
+        frame = (480, 960)[configuration & 1]
+    else:
+        frame = (120, 240, 480, 960)[configuration & 3]
+    if code == 3:
+        return frame * (packet[1] & 63) if len(packet) > 1 else 0
+    return frame * (1 if code == 0 else 2)

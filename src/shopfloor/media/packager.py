@@ -22,7 +22,14 @@ from typing import Final
 from shopfloor.kernel.records import dataclass
 from shopfloor.media import boxes
 from shopfloor.media.boxes import VIDEO_SCALE, Sample
-from shopfloor.media.codecs import AudioConfig, VideoConfig, audio_config, video_config
+from shopfloor.media.codecs import (
+    OPUS,
+    AudioConfig,
+    VideoConfig,
+    audio_config,
+    opus_samples,
+    video_config,
+)
 from shopfloor.media.models import BadMedia, CodecRefused, EndCause
 from shopfloor.media.timeline import JUMP_MS, FrameRate, TrackClock
 
@@ -219,17 +226,17 @@ class Packager:
             return []
         kind, frame_type = payload[1], payload[0] >> 4
         if kind == 0:
-            return self._video_parameters(payload[5:])
+            return self.picture_parameters(video_config(payload[5:]))
         if kind != 1 or frame_type == 5:
             return []
-        if self._video is None or not _whole(payload, self._video.nal_length):
-            self._left_out += 1
-            return []
         cts = int.from_bytes(payload[2:5])
-        self._picture.begin(self._sound.raw)
-        at = self._picture.place(timestamp, arrived)
-        frame = _Frame(at, cts - (1 << 24) if cts & 0x80_0000 else cts, frame_type == 1, payload[5:])
-        return list(self._video_frame(frame, arrived))
+        return self.picture(
+            timestamp,
+            payload[5:],
+            arrived,
+            key=frame_type == 1,
+            cts=cts - (1 << 24) if cts & 0x80_0000 else cts,
+        )
 
     def audio(self, timestamp: int, payload: bytes, arrived: int) -> list[Event]:
         """An audio message of the publisher (FLV tag body)."""
@@ -244,12 +251,28 @@ class Packager:
             )
             raise CodecRefused(f"The encoder sends {name} audio. Please set it to AAC.", codec=name)
         if payload[1] == 0:
-            return self._audio_parameters(payload[2:])
-        if self._audio is None or len(payload) == 2:
+            return self.sound_parameters(audio_config(payload[2:]))
+        return self.sound(timestamp, payload[2:], arrived)
+
+    def picture(self, timestamp: int, data: bytes, arrived: int, *, key: bool, cts: int = 0) -> list[Event]:
+        """A frame of H.264 as length-prefixed units, at `timestamp` ms modulo 2³²; `cts` in ms."""
+        if self._video is None or not _whole(data, self._video.nal_length):
+            self._left_out += 1
+            return []
+        self._picture.begin(self._sound.raw)
+        at = self._picture.place(timestamp, arrived)
+        return list(self._video_frame(_Frame(at, cts, key, data), arrived))
+
+    def sound(self, timestamp: int, data: bytes, arrived: int) -> list[Event]:
+        """A frame of sound."""
+        if self._audio is None or not data:
+            return []
+        if self._audio.codec == OPUS and opus_samples(data) != self._audio.frame:
+            self._left_out += 1
             return []
         self._sound.begin(self._picture.raw)
         at = self._sound.place(timestamp, arrived)
-        return list(self._audio_frame(at, payload[2:], arrived))
+        return list(self._audio_frame(at, data, arrived))
 
     def close(self, cause: EndCause) -> list[Event]:
         """The publisher is gone: what is held back comes out, and the run ends."""
@@ -257,15 +280,15 @@ class Packager:
 
     # ── parameters ────────────────────────────────────────────────────────────────────────────────────
 
-    def _video_parameters(self, record: bytes) -> list[Event]:
-        config = video_config(record)
+    def picture_parameters(self, config: VideoConfig) -> list[Event]:
+        """What the next frames of the picture are to be decoded with."""
         if config == self._video:
             return []
         self._video = config
         return list(self._end(EndCause.CHANGED)) if self._running and self._run_video is not None else []
 
-    def _audio_parameters(self, record: bytes) -> list[Event]:
-        config = audio_config(record)
+    def sound_parameters(self, config: AudioConfig) -> list[Event]:
+        """What the next frames of sound are to be decoded with."""
         if config == self._audio:
             return []
         self._audio = config
@@ -593,13 +616,13 @@ def measured(fps: float, gop: int) -> Cadence:
     return Cadence(min(part_target, LONGEST_GOP), max(2, -(-(gop - JITTER) // VIDEO_SCALE)))
 
 
-def _whole(payload: bytes, nal_length: int) -> bool:
-    """Whether the length-prefixed units fill the payload exactly."""
-    at, end = 5, len(payload)
+def _whole(data: bytes, nal_length: int) -> bool:
+    """Whether the length-prefixed units fill the data exactly."""
+    at, end = 0, len(data)
     if at == end:
         return False
     while at < end:
-        at += nal_length + int.from_bytes(payload[at : at + nal_length])
+        at += nal_length + int.from_bytes(data[at : at + nal_length])
     return at == end
 
 

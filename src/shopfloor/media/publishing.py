@@ -12,6 +12,7 @@ from uuid import UUID
 from shopfloor.kernel import logs
 from shopfloor.kernel.values import new_id
 from shopfloor.media import service
+from shopfloor.media.codecs import AudioConfig, VideoConfig
 from shopfloor.media.models import (
     Admission,
     BadMedia,
@@ -25,7 +26,6 @@ from shopfloor.media.origin import Feed
 from shopfloor.media.packager import Cadence, Event, Packager, PartReady, RunClosed, RunOpened, SegmentClosed
 from shopfloor.media.playlist import from_ms
 from shopfloor.media.recorder import Files, Note, Recording, run_of
-from shopfloor.media.rtmp import Publisher
 from shopfloor.media.write_behind import WriteBehind
 
 LATE_MS: Final = 500
@@ -53,6 +53,24 @@ class Host(Protocol):
     def gone(self, session: "PublishSession") -> None: ...
 
 
+class Publishing(Protocol):
+    """The connection that something is published over.  `by_key`: it was let in by the stream key of its channel,
+    and goes when that is changed.
+    """
+
+    address: str
+    by_key: bool
+
+    @property
+    def silent_for(self) -> float:
+        """Seconds since the last byte."""
+        ...
+
+    def stop(self, cause: EndCause) -> None:
+        """End the stream from our side."""
+        ...
+
+
 class ChannelState:
     """A channel while the server knows it: its feed, who publishes, what the studio is told."""
 
@@ -65,9 +83,9 @@ class ChannelState:
 
 
 class PublishSession:
-    """One publisher on one channel: a sink of the RTMP server."""
+    """One publisher on one channel: a sink of the RTMP server, and of a browser that films."""
 
-    def __init__(self, host: Host, state: ChannelState, admission: Admission, publisher: Publisher) -> None:
+    def __init__(self, host: Host, state: ChannelState, admission: Admission, publisher: Publishing) -> None:
         self.state = state
         self.admission = admission
         self.publisher = publisher
@@ -83,6 +101,7 @@ class PublishSession:
         self._last_arrival: tuple[int, int] | None = None
         self._stalled_ms = 0
         self._last_stall = float("-inf")
+        self.parts_out = 0
 
     def _declared(self) -> Cadence | None:
         window = self.state.feed.window
@@ -97,6 +116,24 @@ class PublishSession:
 
     def audio(self, timestamp: int, payload: bytes) -> None:
         self._guard(lambda: self._packager.audio(timestamp, payload, _monotonic_ms()))
+
+    # ── the browser's side ────────────────────────────────────────────────────────────────────────────
+
+    def picture_parameters(self, config: VideoConfig) -> None:
+        self._guard(lambda: self._packager.picture_parameters(config))
+
+    def picture(self, timestamp: int, data: bytes, *, key: bool) -> None:
+        arrived = _monotonic_ms()
+        self._notice_stall(timestamp, arrived)
+        self._guard(lambda: self._packager.picture(timestamp, data, arrived, key=key))
+
+    def sound_parameters(self, config: AudioConfig) -> None:
+        self._guard(lambda: self._packager.sound_parameters(config))
+
+    def sound(self, timestamp: int, data: bytes) -> None:
+        self._guard(lambda: self._packager.sound(timestamp, data, _monotonic_ms()))
+
+    # ── both ──────────────────────────────────────────────────────────────────────────────────────────
 
     def ended(self, cause: EndCause) -> None:
         self._handle(self._packager.close(cause))
@@ -225,6 +262,7 @@ class PublishSession:
             part.data, dts=part.dts, duration=part.duration, independent=part.independent
         )
         self._parts.append(part.data)
+        self.parts_out += 1
         self.state.feed.part_ready(name)
 
     def _segment(self, closed: SegmentClosed) -> None:

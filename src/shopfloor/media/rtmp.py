@@ -94,6 +94,8 @@ class _State(IntEnum):
 class Publisher(asyncio.Protocol):
     """One connection."""
 
+    by_key = True
+
     def __init__(self, server: "RtmpServer") -> None:
         self._server = server
         self._loop = asyncio.get_running_loop()

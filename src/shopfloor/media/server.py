@@ -9,7 +9,7 @@ Disk and database may fail without the picture noticing: files are written by th
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
@@ -23,6 +23,7 @@ from shopfloor.kernel.database import Database, DatabaseAway, Tx
 from shopfloor.kernel.values import new_id
 from shopfloor.media import service
 from shopfloor.media.access import Access, Airtime, Airtimes, Staff, never
+from shopfloor.media.camera import CameraSocket, MayNotFilm, TooManyCameras
 from shopfloor.media.leadership import Leadership
 from shopfloor.media.models import (
     Admission,
@@ -36,7 +37,7 @@ from shopfloor.media.models import (
 )
 from shopfloor.media.origin import Feed, Origin
 from shopfloor.media.playlist import from_ms
-from shopfloor.media.publishing import ChannelState, PublishSession
+from shopfloor.media.publishing import ChannelState, Publishing, PublishSession
 from shopfloor.media.recorder import SPARE, Files, Ledger, Note, Recording, RunFile
 from shopfloor.media.recovery import recover
 from shopfloor.media.relay import RelayClient
@@ -93,6 +94,7 @@ class MediaServer:
         self.feeds: dict[int, Feed] = {}
         self._admissions: dict[int, Admission] = {}
         self._recordings: set[Recording] = set()
+        self._cameras: set[CameraSocket] = set()
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="recorder")
         self._calls: asyncio.Queue[tuple[Listener, int, UUID, datetime]] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
@@ -168,6 +170,8 @@ class MediaServer:
         await self._end()
 
     async def _end(self) -> None:
+        for camera in list(self._cameras):
+            camera.stop(EndCause.STOPPED)
         await self._rtmp.close()
         for state in self._channels.values():
             state.feed.wake_all()
@@ -281,9 +285,50 @@ class MediaServer:
         if admission is None or not service.opens(admission, key):
             _log.warning("media.key_refused", address=publisher.address)
             raise KeyRefused
+        return self._let_in(admission, publisher)
+
+    async def film(self, channel_id: int, camera: CameraSocket, *, take_over: bool) -> PublishSession:
+        """Let a browser publish on a channel.  It takes its own place again at once, another's when it is told to,
+        or when that has been silent.
+
+        Raises MayNotFilm, TooManyCameras, ChannelBusy.
+        """
+        admission = await self._admission(channel_id)
+        if admission is None or not await self.access.films(camera.cookie, channel_id):
+            _log.warning("media.may_not_film", channel=channel_id, address=camera.address)
+            raise MayNotFilm
+        if len(self._cameras) >= self.limits.publishers:
+            raise TooManyCameras
+        session = self._channel(channel_id).session
+        before = None if session is None else session.publisher
+        own = isinstance(before, CameraSocket) and before.camera_id == camera.camera_id
+        let_in = self._let_in(admission, camera, take_over=take_over or own)
+        self._cameras.add(camera)
+        return let_in
+
+    def filmed(self, camera: CameraSocket) -> None:
+        self._cameras.discard(camera)
+
+    @property
+    def limits(self) -> Limits:
+        return self._rtmp.limits
+
+    def recorder_address(self) -> str | None:
+        """Where the process that records is reached; None where there is none but us."""
+        record = self._leadership.watch.record()
+        return None if record is None else record.address
+
+    def session_cookie(self, headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+        return self.access.cookie({"type": "http", "headers": list(headers)})
+
+    def _let_in(
+        self, admission: Admission, publisher: Publishing, *, take_over: bool = False
+    ) -> PublishSession:
+        """One publisher to a channel.  Raises ChannelBusy."""
         state = self._channel(admission.channel_id)
         if state.session is not None:
-            if state.session.publisher.silent_for < self._rtmp.limits.takeover_seconds:
+            silent = state.session.publisher.silent_for >= self._rtmp.limits.takeover_seconds
+            if not silent and not take_over:
                 raise ChannelBusy(channel_id=admission.channel_id)
             state.session.publisher.stop(EndCause.REPLACED)
         if state.over is not None:
@@ -333,9 +378,15 @@ class MediaServer:
                 continue
             current = {admission.channel_id: admission.key_hash for admission in found}
             for channel_id, session in sessions.items():
-                if current.get(channel_id) != session.admission.key_hash:
+                publisher = session.publisher
+                if isinstance(publisher, CameraSocket):
+                    with suppress(DatabaseAway):
+                        if not await self.access.films(publisher.cookie, channel_id):
+                            _log.warning("media.may_not_film", channel=channel_id, address=publisher.address)
+                            publisher.stop(EndCause.REVOKED)
+                elif current.get(channel_id) != session.admission.key_hash:
                     _log.warning("media.key_revoked", channel=channel_id)
-                    session.publisher.stop(EndCause.REVOKED)
+                    publisher.stop(EndCause.REVOKED)
 
     def _channel(self, channel_id: int) -> ChannelState:
         state = self._channels.get(channel_id)

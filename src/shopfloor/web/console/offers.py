@@ -162,8 +162,8 @@ def checklist(
     if camera is None:
         checks.append(Check("wait", say(N_("No camera selected: viewers would see no video.")), "#details"))
     elif not camera.live:
-        words = N_("No video yet. Start streaming in OBS.")
-        checks.append(Check("wait", say(words), f"{address}/media"))
+        words = N_("No video yet. Use this device’s camera in the studio, or start streaming in OBS.")
+        checks.append(Check("wait", say(words), f"{address}/shows/{show.id}/studio#own-camera"))
     else:
         checks.append(Check("good", say(N_("The camera is sending."))))
         checks += [Check("wait", words, f"{address}/media") for words in warnings(desk, camera)]

@@ -16,6 +16,7 @@ from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
 from shopfloor.kernel.values import now
 from shopfloor.shoppers.api import Shopper
+from shopfloor.web import https
 from shopfloor.web.console import unpaid
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.console.form_values import check_variants, id_of
@@ -55,6 +56,56 @@ WORDS: Final = {
     "no_video": N_("This browser can't play the video."),
     "quiet": N_("No video from the camera."),
     "coming": N_("Video is loading"),
+}
+# What the script of the camera says.
+CAMERA_WORDS: Final = {
+    "badge_off": N_("Off"),
+    "badge_preview": N_("Preview: not sent"),
+    "badge_connecting": N_("Connecting"),
+    "badge_rehearsal": N_("Rehearsal: only the studio sees it"),
+    "badge_on_air": N_("On air"),
+    "busy": N_("Another camera or encoder is sending on this channel."),
+    "camera_lost": N_(
+        "The camera was unplugged or taken by another program. Choose a camera below to go on."
+    ),
+    "camera_n": N_("Camera %(n)s"),
+    "denied": N_(
+        "The browser was not allowed to use camera and microphone. Tap the camera or lock symbol in the address bar, "
+        "allow both, then try again."
+    ),
+    "encoder": N_("The browser stopped encoding video. Start the camera again."),
+    "failed": N_("The camera did not start. Reload the page and try again."),
+    "figures": N_("%(mbit)s Mbit/s · %(fps)s frames/s · %(lost)s left out · delay %(delay)s s"),
+    "in_use": N_("Another program is using the camera. Close it, then try again."),
+    "insecure": N_("Browsers allow a camera only over HTTPS, or on the computer that runs the shop."),
+    "line_lost": N_("Connection lost; reconnecting. The show goes on."),
+    "may_not": N_("You may not run this shop’s shows, or you were signed out. Sign in again."),
+    "microphone_lost": N_("The microphone is gone. Choose one below."),
+    "microphone_n": N_("Microphone %(n)s"),
+    "moment": N_("One moment, please"),
+    "no_camera": N_("No camera was found, so a test picture is shown. Connect one and choose it below."),
+    "no_microphone": N_("No microphone"),
+    "not_found": N_("This camera or microphone is gone. Connect it, or choose another."),
+    "paused": N_(
+        "The device has paused the camera: a call, a lock screen or another app. It goes on by itself."
+    ),
+    "quiet": N_("The microphone hears nothing. Check that it is the right one and not muted."),
+    "replaced": N_("Another camera has taken over. This one is no longer sent."),
+    "revoked": N_(
+        "The permission to use camera or microphone was withdrawn. Allow it in the address bar, then choose it below."
+    ),
+    "screen": N_("Share the screen"),
+    "slow_device": N_(
+        "This device is too slow for this picture: it sends fewer frames. Choose 480p under “Picture”, or close other programs."
+    ),
+    "slow_network": N_(
+        "The network is too slow: the picture was reduced to %(mbit)s Mbit/s. Move closer to the Wi-Fi, use a cable, "
+        "or choose 480p under “Picture”."
+    ),
+    "test_picture": N_("Test picture"),
+    "unsupported": N_(
+        "This browser cannot encode video for a show. Update it, use Chrome, Edge or Safari, or use OBS."
+    ),
 }
 REASONS: Final = {
     chat.Reason.SPAM: N_("Spam"),
@@ -131,6 +182,8 @@ async def studio(desk: Viewer, show_id: Id, shopper: Shopper) -> Response:
         reasons={str(reason): desk.say(words) for reason, words in REASONS.items()},
         elapsed=(now() - show.started_at).total_seconds() if show.started_at else 0,
         words={key: desk.say(text) for key, text in WORDS.items()},
+        camera_off=https.why_off(desk.request, https.Feature.CAMERA),
+        camera_words={key: desk.say(text) for key, text in CAMERA_WORDS.items()},
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 from shopfloor import accounts, catalog
 from shopfloor.catalog import exchange, numbers, sheet
 from shopfloor.kernel.amounts import DecimalSign
+from shopfloor.kernel.charsets import Charset
 from shopfloor.kernel.database import Database
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.values import Money
@@ -66,6 +67,55 @@ async def test_a_file_is_read_however_its_program_writes_tables(
     assert await kept(database, shops) == [("Blue Mug", "<p>Nice, warm</p>", "00123", "0012345678905", 1250)]
 
 
+CUPS = [
+    ["cup", "青花茶杯，手绘", "<p>景德镇烧制</p>", "茶具", "茶-1", "", "12.50"],
+    ["shirt", "亚麻衬衫（大号）€", "", "服装; 夏", "", "", "99"],
+]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "charset"),
+    [
+        ("gbk", "GB18030"), ("gb18030", "GB18030"), ("utf-8", "UTF-8"), ("utf-8-sig", "UTF-8"), ("utf-16", "UTF-16"),
+        ("utf-16-le", "UTF-16LE"), ("utf-16-be", "UTF-16BE"),
+    ],
+)  # fmt: skip
+async def test_the_encodings_of_spreadsheets_are_read_and_told(
+    database: Database, shops: Shops, encoding: str, charset: str
+) -> None:
+    # Python's GBK has no euro sign, which Windows' has.
+    text = table(";" if encoding == "utf-16" else ",", HEAD, *CUPS)
+    report = await take(
+        database, shops, (text.replace("€", "") if encoding == "gbk" else text).encode(encoding)
+    )
+
+    assert (report.charset, report.created, report.errors, report.notes) == (charset, 2, [], [])
+    titles = [row[:3] for row in await kept(database, shops)]
+    assert titles == [
+        ("青花茶杯，手绘", "<p>景德镇烧制</p>", "茶-1"),
+        ("亚麻衬衫（大号）" + "€" * (encoding != "gbk"), "", ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "title"),
+    [
+        ("cp1252", "Größe L, für Müller: schön weiß"), ("cp1252", "Größe"), ("cp1251", "Чашка льняная"), ("shift_jis", "リネンシャツ 大"),
+        ("euc_jp", "リネンシャツ 大きいサイズ"), ("euc_kr", "린넨 셔츠 대형 찻잔 대나무 바구니 반팔"), ("big5", "亞麻襯衫 竹編收納籃"),
+        ("utf-32", "Cup"),
+    ],
+)  # fmt: skip
+async def test_a_file_in_another_encoding_is_refused_as_a_whole(
+    database: Database, shops: Shops, encoding: str, title: str
+) -> None:
+    plain = ["plate", "Plate", "", "", "", "", "5.00"]
+    data = table(",", HEAD, plain, ["cup", title, "", "", "", "", "5.00"]).encode(encoding)
+    with pytest.raises(Refusal) as refused:
+        await take(database, shops, data)
+    assert (refused.value.code, refused.value.facts["why"]) == ("catalog.sheet_unreadable", "encoding")
+    assert await kept(database, shops) == []
+
+
 POINT, COMMA = DecimalSign.POINT, DecimalSign.COMMA
 
 
@@ -79,9 +129,9 @@ async def prices_of(
 ) -> tuple[list[int | None], list[sheet.Remark], numbers.NumbersRead]:
     """The prices that are taken, what is refused, and how that was decided, as an import does."""
     stream = io.BytesIO(data)
-    evidence, _ = await exchange.first_look(stream, currency)
+    evidence, _ = await exchange.first_look(stream, Charset.UTF_8, currency)
     reader = numbers.Numbers(currency, evidence, chosen)
-    found = list(sheet.drafts(sheet.Sheet(stream), reader))
+    found = list(sheet.drafts(sheet.Sheet(stream, Charset.UTF_8), reader))
     return (
         [each.variants[0].price_minor for each in found if isinstance(each, sheet.ProductDraft)],
         [fault for each in found if isinstance(each, sheet.Broken) for fault in each.faults],

@@ -177,10 +177,11 @@ async def test_a_broken_row_is_told_and_the_others_are_taken(
 
 
 async def test_bytes_that_are_not_utf8_spoil_their_row_only(database: Database, shops: Shops) -> None:
-    data = (HEAD + CUP).encode() + row(Title="亚麻").encode("gb18030") + SHIRT.encode()
+    tea = row(Handle="tea", Title="Thé vert à la menthe infusé très légèrement")
+    data = (HEAD + CUP + tea).encode() + row(Title="Maté").encode("latin-1") + SHIRT.encode()
     report = await take(database, shops.mine, data)
-    assert told(report) == [(3, "title", "catalog.csv_encoding")]
-    assert await kept(database, shops.mine) == [CUP_KEPT, SHIRT_KEPT]
+    assert told(report) == [(4, "title", "catalog.csv_encoding")]
+    assert await kept(database, shops.mine) == [CUP_KEPT, ("tea", [([], "", 100)]), SHIRT_KEPT]
 
 
 async def test_a_product_is_taken_whole_or_not_at_all(database: Database, shops: Shops) -> None:

@@ -35,6 +35,7 @@ from shopfloor.catalog.uploads import IMPORT_REFUSALS, MAX_IMPORT_BYTES, opened_
 from shopfloor.kernel import paging
 from shopfloor.kernel.amounts import AmountAmbiguous, DecimalSign, PriceLeap
 from shopfloor.kernel.border import LARGEST_ID, Id, Moment
+from shopfloor.kernel.charsets import Charset
 from shopfloor.kernel.database import Rollback, Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.http import FILE_AS_BODY, Csv, Db, public_link, refusals, with_links
@@ -261,6 +262,8 @@ class ReportOut(BaseModel):
     pictures: int
     """How many pictures will be fetched now; `GET …/products/import` says how far that is."""
     numbers: NumbersOut
+    charset: Charset
+    """The encoding by which the file was read."""
 
 
 class FailedPictureOut(BaseModel):

@@ -1,7 +1,7 @@
 """Which kind of CSV a file is, and its rows: encoding, separator, quotes.  No database here.
 
-Spreadsheets and shop programs write comma, semicolon or tab files, with a byte order mark or two, in UTF-8 or
-UTF-16, some with a line `sep=;` or empty rows before the header.  All are read.  Quotes are strict: a cell that a missing or
+Spreadsheets and shop programs write comma, semicolon or tab files, with a byte order mark or two, in UTF-8, UTF-16 or
+GB18030, some with a line `sep=;` or empty rows before the header.  All are read.  Quotes are strict: a cell that a missing or
 stray quotation mark would tear is a fault with its row, never a guess, because a guess merges products.
 """
 
@@ -14,6 +14,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import IO, Final
 
+from shopfloor.kernel.charsets import Charset, recognised
 from shopfloor.kernel.errors import Invalid
 from shopfloor.kernel.records import dataclass
 
@@ -22,7 +23,6 @@ MAX_ROWS: Final = 200_000
 MAX_COLUMNS: Final = 500
 SEPARATORS: Final = (",", ";", "\t", "|")
 
-_MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _SEPARATOR_LINE: Final = re.compile(r'\s*"?sep=(.)"?\s*', re.IGNORECASE)
 _HANDLE: Final = re.compile(r"[\w][\w.-]*")
 # Characters that can't be seen, which copying from pages and documents leaves behind.
@@ -30,7 +30,7 @@ UNSEEN: Final = r"\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff"
 # A row with nothing in it, as spreadsheets leave them above a table; so many are passed over.
 _EMPTY: Final = re.compile(rf'[\s{UNSEEN},;|"]+')
 _MOST_EMPTY: Final = 100
-_NOT_UTF8: Final = "The file is not text in UTF-8; save it as 'CSV UTF-8'."
+_NO_TEXT: Final = "The file is not text in UTF-8, UTF-16 or GB18030; save it as 'CSV UTF-8'."
 
 
 class SheetUnreadable(Invalid):
@@ -80,8 +80,8 @@ class Rows:
     header: list[str]
     separator: str
 
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._text = _text(stream)
+    def __init__(self, stream: IO[bytes], charset: Charset) -> None:
+        self._text = _text(stream, charset)
         self._header_row = 1
         first = self._first()
         named = _SEPARATOR_LINE.fullmatch(first.rstrip("\r\n"))
@@ -98,7 +98,7 @@ class Rows:
         if not header or not any(header) or len(header) > MAX_COLUMNS:
             raise SheetUnreadable("The file is empty or has no header row.", why="empty")
         if not all(is_text(cell) for cell in header):
-            raise SheetUnreadable(_NOT_UTF8, why="encoding")
+            raise SheetUnreadable(_NO_TEXT, why="encoding")
         if len(header) == 1 and any(each in header[0] for each in SEPARATORS):
             message = (
                 "Each row stands in quotation marks as one cell: split the cells, and save the file again."
@@ -122,7 +122,7 @@ class Rows:
                     return line
                 self._header_row += 1
         except UnicodeError:
-            raise SheetUnreadable(_NOT_UTF8, why="encoding") from None
+            raise SheetUnreadable(_NO_TEXT, why="encoding") from None
         return ""
 
     def rows(self, handle_at: int) -> Iterator[tuple[int, list[str] | Torn]]:
@@ -195,10 +195,18 @@ def is_text(cell: str) -> bool:
     return True
 
 
-def _text(stream: IO[bytes]) -> io.TextIOWrapper:
+def charset_of(stream: IO[bytes]) -> Charset:
+    """In which encoding a file is.  Reads all of it.  Raises SheetUnreadable."""
+    found = recognised(stream)
+    if found is None:
+        raise SheetUnreadable(_NO_TEXT, why="encoding")
+    return found
+
+
+def _text(stream: IO[bytes], charset: Charset) -> io.TextIOWrapper:
     raw = io.BufferedReader(_Capped(stream), 65_536)
-    if raw.peek(2)[:2] in _MARKS:
-        return io.TextIOWrapper(raw, encoding="utf-16", newline="")
+    if charset is not Charset.UTF_8:
+        return io.TextIOWrapper(raw, encoding=charset, newline="")
     while raw.peek(3)[:3] == codecs.BOM_UTF8:
         raw.read(3)
     # Bytes that are not UTF-8 become lone surrogates, by which their row is found and told.

@@ -8,6 +8,7 @@ from typing import IO, ClassVar, Final
 from shopfloor import accounts
 from shopfloor.catalog import import_queries, queries, service
 from shopfloor.catalog.archive import Archive
+from shopfloor.catalog.dialect import charset_of
 from shopfloor.catalog.models import (
     BadOptions,
     Kind,
@@ -35,6 +36,7 @@ from shopfloor.catalog.sheet import (
 )
 from shopfloor.kernel import amounts
 from shopfloor.kernel.amounts import DecimalSign
+from shopfloor.kernel.charsets import Charset
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.records import dataclass
@@ -79,6 +81,8 @@ class Report:
     pictures: int
     """How many pictures will be fetched now."""
     numbers: NumbersRead
+    charset: Charset
+    """The encoding by which the file was read."""
 
     @property
     def units(self) -> dict[int, int]:
@@ -112,15 +116,17 @@ async def import_shopify_csv(
     `archive` where it has them, else from their address: `fetch_pictures` sees to both after the COMMIT, and a second
     import asks for none again.  `is_trial`: the caller will roll back, and nothing is laid aside.
     `new_status`: that of new products for which the file names none.  `decimal_sign`: by which all numbers are read;
-    without it, by the one that the file proves (`catalog.numbers`).  `stream` is read twice.
+    without it, by the one that the file proves (`catalog.numbers`).  `stream` is read several times.
 
     Raises SheetUnreadable when there is no usable header and SheetTooLarge beyond 50 MB or 200,000 rows; then
     nothing is taken at all (the caller's transaction rolls back).
     """
     currency = (await accounts.shop(tx, shop_id)).currency
-    evidence, barcodes = await first_look(stream, currency)
+    # Not on the loop: all of the file is decoded, perhaps twice.
+    charset = await asyncio.to_thread(charset_of, stream)
+    evidence, barcodes = await first_look(stream, charset, currency)
     numbers = Numbers(currency, evidence, decimal_sign)
-    sheet = Sheet(stream)
+    sheet = Sheet(stream, charset)
     created = updated = refused = pictures = 0
     errors: list[Remark] = []
     notes: list[Remark] = []
@@ -160,13 +166,16 @@ async def import_shopify_csv(
         on_hand,
         pictures,
         numbers.read,
+        charset,
     )
 
 
-async def first_look(stream: IO[bytes], currency: str) -> tuple[Evidence, list[tuple[int, str]]]:
+async def first_look(
+    stream: IO[bytes], charset: Charset, currency: str
+) -> tuple[Evidence, list[tuple[int, str]]]:
     """What only the whole file tells: its decimal sign, and its barcodes by row.  The stream stands where it stood."""
     start = stream.tell()
-    sheet = Sheet(stream)
+    sheet = Sheet(stream, charset)
     evidence = Evidence(currency, separator=sheet.separator)
     barcodes: list[tuple[int, str]] = []
     for turn, (row, _, record) in enumerate(sheet.records()):

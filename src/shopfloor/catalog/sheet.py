@@ -31,6 +31,7 @@ from shopfloor.catalog.models import (
 )
 from shopfloor.catalog.numbers import AMOUNTS, WHOLE_NUMBERS, Numbers
 from shopfloor.kernel import sheets
+from shopfloor.kernel.charsets import Charset
 from shopfloor.kernel.errors import Invalid, Refusal
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.text import line, narrow, prose
@@ -184,8 +185,8 @@ class Sheet:
     Raises SheetUnreadable where there is no usable header, SheetTooLarge when it turns out too long.
     """
 
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._rows = Rows(stream)
+    def __init__(self, stream: IO[bytes], charset: Charset) -> None:
+        self._rows = Rows(stream, charset)
         self.rows_read = 0
         self._header = [_column(cell) for cell in self._rows.header]
         if "handle" not in self._header:

@@ -27,7 +27,7 @@ from shopfloor.fapiao.models import (
     SheetUnreadable,
     State,
 )
-from shopfloor.kernel import sheets
+from shopfloor.kernel import charsets, sheets
 from shopfloor.kernel.amounts import written
 from shopfloor.kernel.currencies import DECIMALS
 from shopfloor.kernel.database import Database, Tx
@@ -141,7 +141,9 @@ def read(data: bytes) -> list[InRow]:
     """The rows that have a number.  Raises SheetUnreadable with `why`."""
     if len(data) > MAX_SHEET_BYTES:
         raise SheetUnreadable(why="too_large")
-    lines = _decoded(data)
+    lines = charsets.decoded(data)
+    if lines is None:
+        raise SheetUnreadable(why="encoding")
     if not lines.strip():
         raise SheetUnreadable(why="empty")
     head = lines.lstrip("\r\n").split("\n", 1)[0]
@@ -183,18 +185,6 @@ def _uuid(text: str) -> UUID | None:
         return UUID(text)
     except ValueError:
         return None
-
-
-def _decoded(data: bytes) -> str:
-    marks = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
-    for name in [name for mark, name in marks if data.startswith(mark)] or ["utf-8", "gb18030"]:
-        try:
-            found = data.decode(name)
-        except UnicodeDecodeError:
-            continue
-        if "\x00" not in found:
-            return found
-    raise SheetUnreadable(why="encoding")
 
 
 def _columns(header: Sequence[str]) -> dict[str, int]:

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Final
 
 from shopfloor.fulfilment.models import SheetUnreadable
+from shopfloor.kernel import charsets
 from shopfloor.kernel.records import dataclass
 
 MAX_BYTES: Final = 5 * 1024 * 1024
@@ -96,7 +97,9 @@ def read(data: bytes) -> Tracked:
     """Raises SheetUnreadable with `why`."""
     if len(data) > MAX_BYTES:
         raise SheetUnreadable("The file is too large: 5 MB at most.", why="too_large")
-    lines = _decoded(data)
+    lines = charsets.decoded(data)
+    if lines is None:
+        raise SheetUnreadable("The file is not text in UTF-8 or GB18030.", why="encoding")
     if not lines.strip():
         raise SheetUnreadable("The file is empty.", why="empty")
     head = lines.lstrip("\r\n").split("\n", 1)[0]
@@ -129,19 +132,6 @@ def read(data: bytes) -> Tracked:
             )
         )
     return Tracked(found, empty)
-
-
-def _decoded(data: bytes) -> str:
-    marks = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
-    tries = [name for mark, name in marks if data.startswith(mark)] or ["utf-8", "gb18030"]
-    for name in tries:
-        try:
-            found = data.decode(name)
-        except UnicodeDecodeError:
-            continue
-        if "\x00" not in found:
-            return found
-    raise SheetUnreadable("The file is not text in UTF-8 or GB18030.", why="encoding")
 
 
 def _columns(header: Sequence[str]) -> dict[str, int]:

@@ -153,7 +153,7 @@ MESSAGES: Final = {
     "catalog.sheet_unreadable.cells": N_("Each row stands in quotation marks as a single cell. Split the text into columns in your spreadsheet, and save it as CSV again."),
     "catalog.sheet_unreadable.column": N_("The file has no column %(column)s. The first row names the columns, as in an export from Shopify or from here."),
     "catalog.sheet_unreadable.empty": N_("Choose a file with a first row that names the columns. This one is empty."),
-    "catalog.sheet_unreadable.encoding": N_("This file isn't text in UTF-8. Save it as CSV UTF-8 in your spreadsheet."),
+    "catalog.sheet_unreadable.encoding": N_("This file is in an encoding that isn't read here: none of UTF-8, UTF-16 and GB18030. Save it as CSV UTF-8 in your spreadsheet."),
     "catalog.sheet_unreadable.quotes": N_("The first row can't be read: a quotation mark is missing or stray."),
     "catalog.sheet_unreadable.twice": N_("The file has the column %(column)s twice. Remove one."),
     "catalog.sheet_unreadable.zip": N_("A ZIP file needs exactly one CSV in it. Save an Excel workbook as CSV UTF-8."),
@@ -198,6 +198,7 @@ MESSAGES: Final = {
     "form.not_a_choice": N_("Choose one of the options."),
     "form.not_a_date": N_("Enter a date such as 2026-12-03."),
     "form.not_a_name": N_("Enter a name."),
+    "form.too_many_fields": N_("This form has more than %(most)s fields, too many to save at once. Nothing was saved. Go back and save it in parts."),
     # live
     "live.bad_offer": N_("Check the settings of this product."),
     "live.bad_show": N_("Check the settings of this show."),

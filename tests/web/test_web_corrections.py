@@ -3,6 +3,7 @@
 import html
 import re
 from pathlib import Path
+from urllib.parse import quote, urlencode
 
 import httpx
 import pytest
@@ -120,3 +121,66 @@ async def test_a_password_and_a_file_are_not_sent_back(client: httpx.AsyncClient
     assert re.search(r'<input type="password" value="" *id="f-s1" name="password"', answer.text)
     assert re.search(r'enctype="multipart/form-data"', answer.text)
     assert re.search(r'<input type="file" value="" *id="f-f1" name="picture"', answer.text)
+
+
+def sent_as(way: str, fields: dict[bytes, bytes]) -> tuple[bytes, str]:
+    """The body of a form, and its type."""
+    if way == "multipart":
+        parts = [
+            b'--edge\r\nContent-Disposition: form-data; name="%b"\r\n\r\n%b\r\n' % pair
+            for pair in fields.items()
+        ]
+        return b"".join(parts) + b"--edge--\r\n", "multipart/form-data; boundary=edge"
+    escaped = {name: quote(value).encode() if way == "escaped" else value for name, value in fields.items()}
+    return b"&".join(b"%b=%b" % pair for pair in escaped.items()), "application/x-www-form-urlencoded"
+
+
+async def test_text_that_is_not_utf8_is_named_and_never_kept_as_something_else(
+    stage: Stage, client: httpx.AsyncClient
+) -> None:
+    # "Café" in Latin-1, "é" cut in half, half a surrogate pair.
+    for broken in (b"Caf\xe9", b"Caf\xc3", b"Caf\xed\xa0\x80"):
+        for way in ("escaped", "raw", "multipart"):
+            fields = {b"title": broken, b"vendor": "茶山".encode(), b"price": b"30", b"kind": b"piece"}
+            body, kind = sent_as(way, fields)
+            answer = await client.post(f"{HERE}/products/new", content=body, headers={"content-type": kind})
+            _, sent, wrong = form_of(answer)
+            assert (answer.status_code, wrong) == (422, {"title": REMOVED})
+            assert (sent["title"], sent["vendor"], sent["price"]) == ("Caf", "茶山", "30")
+    async with stage.db.transaction() as tx:
+        assert [each.title for each in await catalog.products(tx, shop_id=stage.shop.id)] == ["Shirt"]
+
+
+async def test_a_form_is_as_large_as_its_page_and_one_beyond_measure_is_refused_in_words(
+    stage: Stage, client: httpx.AsyncClient
+) -> None:
+    """Eighty variants with more than a dozen fields of each are beyond what readers of forms take by themselves."""
+    page = f"{HERE}/products/{stage.shirt.id}"
+
+    async def save(many: int) -> tuple[httpx.Response, set[int]]:
+        typed = [("note", str(row)) for row in range(many)]
+        typed += [(f"price-{each.id}", "130") for each in stage.variants]
+        answer = await client.post(
+            f"{page}/variants",
+            content=urlencode(typed),
+            headers={
+                "content-type": "application/x-www-form-urlencoded",
+                "referer": str(client.base_url.join(page)),
+            },
+        )
+        async with stage.db.transaction() as tx:
+            variants = await catalog.variants(tx, shop_id=stage.shop.id, product_ids=[stage.shirt.id])
+        return answer, {each.price_minor for each in variants}
+
+    answer, prices = await save(10_000)
+    assert (answer.status_code, prices) == (413, {12_900})
+    said = "This form has more than 10,000 fields, too many to save at once. Nothing was saved. Go back and save it in parts."
+    assert said in answer.text
+    assert f'href="{page}">Back</a>' in answer.text
+    told = await client.post(
+        f"{page}/variants", files=[("note", (None, "x"))] * 10_001, headers={"accept": "application/json"}
+    )
+    assert (told.status_code, told.json()["code"]) == (413, "form.too_many_fields")
+
+    answer, prices = await save(9_997)
+    assert (answer.status_code, prices) == (303, {13_000})

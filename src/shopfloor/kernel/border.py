@@ -22,7 +22,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.datastructures import UploadFile
 
-from shopfloor.kernel import strict_json
+from shopfloor.kernel import form_data, strict_json
 from shopfloor.kernel.errors import Invalid, NotFound
 from shopfloor.kernel.text import UnusableText, storable
 
@@ -138,13 +138,10 @@ _NOTHING: Final = object()
 
 
 async def _form(request: Request) -> Iterable[tuple[str, str]]:
-    """The fields of a form.  Files are looked at by those who read them; under /v1/ there are no forms, and what other
-    services post under /payments/ and /sms/ is read as it came by who knows them: their ids may be longer than ours.
+    """The fields of a form.  Files are looked at by those who read them; what other services post under /payments/ and
+    /sms/ has ids that may be longer than ours.
     """
-    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    if request.method != "POST" or request.url.path.startswith(("/v1/", "/payments/", "/sms/")):
-        return ()
-    if kind not in {"application/x-www-form-urlencoded", "multipart/form-data"}:
+    if not form_data.is_form(request):
         return ()
     fields: list[tuple[str, str]] = []
     for name, value in (await request.form()).multi_items():

@@ -3,20 +3,21 @@
 FastAPI makes a validator of every parameter and every answer when a route is declared, and all of them anew when a
 router is included: most of what a process would do before it serves, for hundreds of routes of which a visit needs a
 few.  A route of a `Router` knows its path and methods at once and makes the rest with its first request (or whatever
-else asks), `kernel.border` before everything else; `add_routes` takes routes over as they are.
+else asks), `kernel.form_data` and `kernel.border` before everything else; `add_routes` takes routes over as they are.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, Final, cast
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.routing import APIRoute
 from starlette._utils import get_route_path
+from starlette.responses import Response
 from starlette.routing import Match, compile_path, get_name
 from starlette.types import Scope
 
-from shopfloor.kernel import border
+from shopfloor.kernel import border, form_data
 
 _HOW: Final = "_how"
 _PATTERN: Final = frozenset({"path_regex", "path_format", "param_convertors"})
@@ -52,6 +53,15 @@ class LateRoute(APIRoute):
         if scope["type"] == "http" and not get_route_path(scope).startswith(self._start):
             return Match.NONE, {}
         return super().matches(scope)
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def with_form(request: Request) -> Response:
+            await form_data.read(request)
+            return await handle(request)
+
+        return with_form
 
     @property
     def is_built(self) -> bool:

@@ -334,7 +334,11 @@ def _form(content_type: bytes, body: bytes) -> tuple[PurchaseRequest, Refusal | 
     if not content_type.startswith(b"application/x-www-form-urlencoded"):
         raise BadPurchase("Send a form or JSON.", content_type=content_type[:60].decode("latin-1"))
     try:
-        fields = parse_qs(body.decode(), max_num_fields=_MOST_FIELDS, keep_blank_values=True) if body else {}
+        fields = (
+            parse_qs(body.decode(), max_num_fields=_MOST_FIELDS, keep_blank_values=True, errors="strict")
+            if body
+            else {}
+        )
     except ValueError as problem:
         raise BadPurchase(why=str(problem)[:300]) from problem
     plain: dict[str, object] = {

@@ -235,7 +235,7 @@ def _chat_body(body: bytes, *, as_json: bool) -> ChatBody:
     if as_json:
         return _decoded(body, ChatBody)
     try:
-        fields = parse_qs(body.decode(), max_num_fields=10)
+        fields = parse_qs(body.decode(), max_num_fields=10, errors="strict")
     except ValueError as problem:
         raise BadMessage from problem
     if "text" not in fields:

@@ -169,3 +169,47 @@ async def test_the_last_size_stays_and_the_words_say_what_to_do(
         "At least one variant stays on sale. To take all of them off sale, archive the product."
     )
     assert await everything(stage) == before
+
+
+async def test_what_was_deleted_while_a_form_was_filled_in_costs_nothing_that_was_typed(
+    stage: Stage, client: httpx.AsyncClient
+) -> None:
+    """The form comes back with what was typed, and says what is gone beside its field."""
+    gone, desk = "987654321", "/console/harbour"
+    shirt = str(stage.shirt.id)
+    coupon = {
+        "title": "Ten off",
+        "method": "code",
+        "code": "TEN",
+        "kind": "amount",
+        "level": "order",
+        "amount": "10,50",
+    }
+
+    async def discount(**more: str | list[str]) -> httpx.Response:
+        answer = await client.post(f"{desk}/discounts", data=coupon | more)
+        assert all(f'value="{text}"' in answer.text for text in ("Ten off", "TEN", "10,50"))
+        return answer
+
+    answer = await discount(product_ids=[shirt, gone])
+    assert answer.status_code == 422
+    assert 'id="e-product_ids"' in answer.text
+    assert "A product you chose has been deleted and taken off the list." in answer.text
+    assert f'name="product_ids" value="{shirt}" checked' in answer.text
+    assert gone not in answer.text
+    answer = await discount(show_id=gone)
+    assert (answer.status_code, 'id="e-show_id"' in answer.text) == (422, True)
+    answer = await discount(discount_id=gone)
+    assert (answer.status_code, "This discount has been deleted." in answer.text) == (404, True)
+    assert 'name="discount_id"' not in answer.text
+
+    prices = {f"price-{stage.variants[0].id}": "131,50", f"price-{gone}": "9"}
+    answer = await client.post(f"{HERE}/{shirt}/variants", data=prices)
+    assert (answer.status_code, said(answer.text)) == (
+        404, "A variant was deleted in the meantime. Check the others, and save again.",
+    )  # fmt: skip
+    assert 'value="131,50"' in answer.text
+
+    offered = await client.post(f"{desk}/shows/{stage.show.id}/offers", data={"product_id": gone})
+    assert (offered.status_code, said(offered.text)) == (404, "Product not found.")
+    assert 'action="/console/harbour/shows/' in offered.text

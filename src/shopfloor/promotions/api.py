@@ -25,6 +25,7 @@ from shopfloor.promotions.refusals import (
     CodeTaken,
     DiscountIncomplete,
     DiscountInUse,
+    NotThere,
     TooManyCodes,
     UnknownDiscount,
 )
@@ -91,7 +92,7 @@ def _record(body: DiscountBody, discount_id: int) -> Discount:
 
 
 _SAVE = (
-    UnknownDiscount, DiscountIncomplete, BelowUsage, CodeTaken, BadCode, TooManyCodes, DiscountInUse, UnusableText,
+    UnknownDiscount, NotThere, DiscountIncomplete, BelowUsage, CodeTaken, BadCode, TooManyCodes, DiscountInUse, UnusableText,
     pricing.RateUnreadable, pricing.Negative, pricing.TooLarge,
 )  # fmt: skip
 
@@ -123,6 +124,7 @@ async def discounts(
 
 @router.post("", status_code=201, responses=refusals(*_SAVE))
 async def add(body: DiscountBody, actor: Manager, db: Db) -> Discount:
+    actor.check_told(body.title)
     async with db.transaction() as tx:
         return await service.save(tx, shop_id=actor.shop_id, wanted=_record(body, 0), code=body.code)
 
@@ -136,6 +138,7 @@ async def discount(discount_id: Id, actor: Viewer, db: Db) -> Discount:
 @router.put("/{discount_id}", responses=refusals(*_SAVE))
 async def change(discount_id: Id, body: DiscountBody, actor: Manager, db: Db) -> Discount:
     """For new orders; orders keep what they were promised."""
+    actor.check_told(body.title)
     async with db.transaction() as tx:
         return await service.save(
             tx, shop_id=actor.shop_id, wanted=_record(body, discount_id), code=body.code

@@ -9,6 +9,12 @@ class UnknownDiscount(NotFound):
     code = "promotions.unknown"
 
 
+class NotThere(Invalid):
+    """A product or the show of the discount is not there; it may have been deleted."""
+
+    code = "promotions.not_there"
+
+
 class DiscountIncomplete(Invalid):
     """A field of the discount is missing, or does not go with its kind."""
 

@@ -21,6 +21,7 @@ from shopfloor.promotions.refusals import (
     CodeTaken,
     DiscountIncomplete,
     DiscountInUse,
+    NotThere,
     TooManyCodes,
     UnknownDiscount,
 )
@@ -38,7 +39,7 @@ _LIKE: Final = re.compile(r"([\\%_])")
 async def save(tx: Tx, *, shop_id: int, wanted: Discount, code: str = "") -> Discount:
     """Make a discount (`id` 0) or change one; with `code`, that code brings it.
 
-    Raises UnknownDiscount (also for a product or show that is not there), DiscountIncomplete, BelowUsage, CodeTaken, BadCode,
+    Raises UnknownDiscount, NotThere for a product or show that is not there, DiscountIncomplete, BelowUsage, CodeTaken, BadCode,
     TooManyCodes, pricing.RateUnreadable, pricing.Negative, pricing.TooLarge, text.UnusableText.
     """
     await queries.lock(tx, shop_id=shop_id)
@@ -67,8 +68,9 @@ async def save(tx: Tx, *, shop_id: int, wanted: Discount, code: str = "") -> Dis
         raise BelowUsage(discount_id=clean.id) from None
     except UniqueViolation:
         raise CodeTaken(field="slug", slug=clean.slug) from None
-    except ForeignKeyViolation:
-        raise UnknownDiscount(product_ids=clean.product_ids, show_id=clean.show_id) from None
+    except ForeignKeyViolation as problem:
+        of_show = "show" in (problem.diag.constraint_name or "")
+        raise NotThere(field="show_id" if of_show else "product_ids") from None
     if written is not None and not await _has_code(tx, shop_id, clean.id, codes.key(written)):
         await add_codes(tx, shop_id=shop_id, discount_id=clean.id, given=[written])
     await outbox.record(tx, DiscountChanged(shop_id, clean.id, "made" if known is None else "changed"))

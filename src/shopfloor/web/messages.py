@@ -424,9 +424,13 @@ MESSAGES: Final = {
     "promotions.incomplete.ends_at": N_("The end must be after the start."),
     "promotions.incomplete.slug": N_("Use lowercase letters, digits and hyphens, at most 60."),
     "promotions.incomplete.steps": N_("Write one step per line: from what sum, then how much off, such as 99 10. Each must be above the one before."),
+    "promotions.not_there": N_("A product or show you chose has been deleted."),
+    "promotions.not_there.product_ids": N_("A product you chose has been deleted and taken off the list. Look at what is left, and save again."),
+    "promotions.not_there.show_id": N_("The show you chose has been deleted. Choose another."),
     "promotions.not_claimable": N_("This coupon can't be claimed right now."),
     "promotions.too_many": N_("This list is full: at most %(most)s entries."),
     "promotions.too_many_tries": N_("Too many codes were tried that don't exist. Wait a few minutes and try again."),
+    "promotions.unknown.discount_id": N_("This discount has been deleted. Save it to make it again."),
     "promotions.unknown": N_("Not found: it may have been deleted."),
     # supply
     "supply.bad_plan_request": N_("The horizon, budget or time limit is out of range."),

@@ -221,10 +221,12 @@ async def save(
         "priority": priority, "combines": combines, "per_buyer": per_buyer, "most_uses": most_uses,
         "most_claims": most_claims, "budget": budget,
     }  # fmt: skip
-    shown = typed | {"show": show_id, "products": product_ids or []}
+    shown = typed | {"show": show_id, "products": product_ids or [], "product_ids": product_ids or []}
     number = 0
     try:
         number = rule_id(discount_id)
+        with about("title"):
+            desk.actor.check_told(title)
         if do == "find" or (not do and find != found_by):
             return await _form(desk, shown, None, number, find=find)
         async with desk.work() as tx:
@@ -234,8 +236,10 @@ async def save(
                 paused = kept.paused
             wanted = _read(desk, typed, number, paused=paused, product_ids=product_ids or [])
             saved = await promotions.service.save(tx, shop_id=desk.shop.id, wanted=wanted, code=code)
-    except promotions.UnknownDiscount:
-        raise
+    except promotions.UnknownDiscount as refusal:
+        # What was typed can be saved as a new one.
+        refusal.facts["field"] = "discount_id"
+        return await _form(desk, shown, refusal, find=found_by)
     except Refusal as refusal:
         return await _form(desk, shown, refusal, number, find=found_by)
     return desk.back(f"/discounts/{saved.id}", desk.say(N_("Discount saved. It applies to new orders.")))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shopfloor.kernel.account_numbers import names_account
+from shopfloor.kernel.account_numbers import names_account, proves_account
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,27 @@ def test_an_account_a_card_or_a_wallet_is_found(text: str) -> None:
         "Pay by 2026-12-01, or come between 10:00 and 18:30 on 24.12.2026.",
         "请于 2026-12-01 20:00 前付款",
         "Pay 12,000 on delivery",
+        "Wireless earbuds, 38 40 42 44",
+        "Zahlreiche Größen: 36 38 40 42",
+        "Contour cushion 40 x 40 x 1200",
+        "EAN 4006381333931, GTIN 04006381333931",
     ],
 )
 def test_other_texts_name_none(text: str) -> None:
     assert not names_account(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "proves"),
+    [
+        ("Transfer to DE89 3704 0044 0532 0130 00, not at checkout", True),
+        ("付款请转 4111-1111-1111-1111", True),
+        ("6222021234567890128", True),
+        ("Ours: DE89\u200b37040044\u00ad0532013000", True),
+        ("Sizes 38 40 42 44 46 48 50 54", False),
+        ("Pay attention: sizes 38 40 42 44, EAN 4006381333931, see https://harbour.example", False),
+        ("Bank account? 12345678", False),
+    ],
+)
+def test_long_texts_are_judged_by_numbers_that_prove_themselves(text: str, *, proves: bool) -> None:
+    assert proves_account(text) is proves

@@ -1,11 +1,22 @@
 """The shop's terms as a merchant sets them."""
 
 import re
+from uuid import UUID
 
 import pytest
 from tests.web.conftest import Stage
 
-from shopfloor import accounts, auth, notifications, policies
+from shopfloor import (
+    accounts,
+    auth,
+    catalog,
+    chat,
+    live,
+    notifications,
+    policies,
+    promotions,
+    rooms,
+)
 from shopfloor.policies import bank_details
 from shopfloor.web.console.form_values import (
     day_of,
@@ -100,6 +111,52 @@ async def test_what_buyers_read_about_paying_takes_a_money_permission_and_is_tol
     assert "What buyers read about paying was changed." in notice
     assert "Fay" in notice
     assert "DE89 3704 0044 0532 0130 00" in notice
+
+
+async def test_no_text_of_a_show_or_product_leads_buyers_money_elsewhere(stage: Stage) -> None:
+    """Whoever may not change the bank details cannot write others where buyers read."""
+    client, desk = stage.client, "/console/harbour"
+    trap = "Transfer to DE89 3704 0044 0532 0130 00"
+    show, shirt = f"{desk}/shows/{stage.show.id}", f"{desk}/products/{stage.shirt.id}"
+    sheet = f"Handle,Title,Body (HTML),Variant Price\ncup,Cup,<p>{trap.replace('0532', '05<b></b>32')}</p>,5\nplate,Plate,,6\n"
+    coupon = {"method": "code", "code": "TEN", "kind": "amount", "level": "order", "amount": "10"}
+    shopper = UUID(int=7)
+    async with stage.db.transaction() as tx:
+        lines = [
+            await chat.say(
+                tx, shop_id=stage.shop.id, show_id=stage.show.id, shopper=shopper, text=trap, role=role
+            )
+            for role in (chat.Role.VIEWER, chat.Role.HOST)
+        ]
+    assert [(line.state, line.reason) for line in lines] == [(chat.State.HELD, chat.Reason.OFF_PLATFORM)] * 2
+
+    async def tries(role: accounts.Role) -> list[int]:
+        client.cookies.set("session", await member(stage, role, role))
+        answers = [
+            await client.post(f"{desk}/shows", data={"title": trap}),
+            await client.post(show, data={"title": "Autumn", "other_title": trap}),
+            await client.post(f"{show}/slots", data={"title": trap, "minutes": "5"}),
+            await client.post(f"{show}/studio/notice", data={"text": trap}),
+            await client.post(f"{show}/studio/approve", data={"line_id": str(lines[0].id)}),
+            await client.post(f"{desk}/discounts", data=coupon | {"title": trap}),
+            await client.post(f"{desk}/products/new", data={"title": trap, "price": "5", "kind": "piece"}),
+            await client.post(shirt, data={"title": "Shirt", "description": f"<p>{trap}</p>"}),
+            await client.post(f"{desk}/products/import", files={"file": ("a.csv", sheet.encode())}),
+        ]
+        return [answer.status_code for answer in answers]
+
+    # A form comes back (403), or leads back to its page, which says why (303); of a sheet the other rows are taken.
+    assert await tries(accounts.Role.HOST) == [403, 403, 303, 303, 303, 403, 403, 403, 403]
+    assert await tries(accounts.Role.MERCHANDISER) == [403] * 8 + [200]
+    async with stage.db.transaction() as tx:
+        assert [each.title for each in await live.shows(tx, shop_id=stage.shop.id)] == ["Autumn"]
+        slots = await live.slots(tx, shop_id=stage.shop.id, show_id=stage.show.id)
+        assert trap not in [slot.title for slot in slots]
+        assert await rooms.notices(tx, shop_id=stage.shop.id, show_id=stage.show.id) == []
+        assert await chat.recent(tx, show_id=stage.show.id) == []
+        assert await promotions.service.discounts(tx, shop_id=stage.shop.id) == []
+        products = await catalog.products(tx, shop_id=stage.shop.id)
+    assert {each.title: trap in each.description for each in products} == {"Shirt": False, "Plate": False}
 
 
 async def test_bank_details_take_a_money_permission(stage: Stage) -> None:

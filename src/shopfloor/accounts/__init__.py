@@ -22,6 +22,7 @@ from shopfloor.accounts.members import (
 )
 from shopfloor.accounts.models import (
     PERMISSIONS,
+    AccountNamed,
     Actor,
     AlreadyMember,
     BadEmail,
@@ -48,6 +49,7 @@ from shopfloor.accounts.shops import create_shop, shop, shop_by_slug, shops
 
 __all__ = [
     "PERMISSIONS",
+    "AccountNamed",
     "Actor",
     "AlreadyMember",
     "BadEmail",

@@ -7,7 +7,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from shopfloor.kernel.account_numbers import names_account
+from shopfloor.kernel.account_numbers import names_account, proves_account
 from shopfloor.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from shopfloor.kernel.records import dataclass
 
@@ -89,6 +89,13 @@ class Actor:
     def check_told(self, *texts: str) -> None:
         """Texts that buyers read may say where to send money only where the role may manage it.  Raises AccountNamed."""
         if not self.may(Permission.MONEY_MANAGE) and any(map(names_account, texts)):
+            raise AccountNamed(permission=Permission.MONEY_MANAGE, role=self.role)
+
+    def check_described(self, *texts: str) -> None:
+        """As `check_told`, for what describes goods, where sizes and barcodes stand beside any word: by numbers that prove
+        themselves.  Raises AccountNamed.
+        """
+        if not self.may(Permission.MONEY_MANAGE) and any(map(proves_account, texts)):
             raise AccountNamed(permission=Permission.MONEY_MANAGE, role=self.role)
 
 

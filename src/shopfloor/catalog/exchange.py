@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, ClassVar, Final
 
 from shopfloor import accounts
+from shopfloor.accounts import Actor
 from shopfloor.catalog import import_queries, queries, service
 from shopfloor.catalog.archive import Archive
 from shopfloor.catalog.dialect import charset_of
@@ -21,6 +22,7 @@ from shopfloor.catalog.models import (
     picture_path,
 )
 from shopfloor.catalog.numbers import Evidence, Numbers, NumbersRead
+from shopfloor.catalog.plain import plain_text
 from shopfloor.catalog.sheet import (
     Broken,
     PictureDraft,
@@ -103,6 +105,7 @@ async def import_shopify_csv(
     *,
     shop_id: int,
     stream: IO[bytes],
+    actor: Actor | None = None,
     archive: Archive | None = None,
     stock_is_taken: bool = False,
     is_trial: bool = False,
@@ -111,6 +114,7 @@ async def import_shopify_csv(
 ) -> Report:
     """Take every product of the file that has no fault, whole; products known by their handle are updated.
 
+    `actor`: whose file it is; products that name an account are told where the role may not (`Actor.check_described`).
     `stock_is_taken`: the caller books `Report.on_hand`; otherwise a note says that stock was left out.  Columns that
     the file does not have leave what is there; variants that it does not name stay.  Pictures come from the
     `archive` where it has them, else from their address: `fetch_pictures` sees to both after the COMMIT, and a second
@@ -142,6 +146,7 @@ async def import_shopify_csv(
             errors += draft.faults[: MOST_REMARKS - len(errors)]
             continue
         try:
+            _check_described(actor, draft)
             async with tx.connection.transaction():
                 is_new, counted = await _take(tx, shop_id, draft, new_status)
                 pictures += await _note_pictures(tx, shop_id, draft, archive, is_trial=is_trial)
@@ -187,6 +192,23 @@ async def first_look(
             await asyncio.sleep(0)
     stream.seek(start)
     return evidence, barcodes
+
+
+def _check_described(actor: Actor | None, draft: ProductDraft) -> None:
+    """Raises _FaultInRow."""
+    if actor is None:
+        return
+    texts = {
+        "title": [draft.title or "", *(draft.titles or {}).values()],
+        "body (html)": [
+            plain_text(each) for each in (draft.description or "", *(draft.descriptions or {}).values())
+        ],
+    }
+    for column, words in texts.items():
+        try:
+            actor.check_described(*words)
+        except Refusal as refusal:
+            raise _FaultInRow(draft.row, column, refusal) from refusal
 
 
 def _far(row: int) -> Remark:

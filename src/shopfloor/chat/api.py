@@ -9,7 +9,7 @@ from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from shopfloor import chat
-from shopfloor.accounts import Actor, Permission
+from shopfloor.accounts import Actor, NotAllowed, Permission
 from shopfloor.auth.api import allowed
 from shopfloor.chat.models import BadWord, Line, Moderation, Mute, Reason, UnknownLine, WordProtected
 from shopfloor.kernel import paging
@@ -72,13 +72,15 @@ async def held(
     return with_links(request, response, found)
 
 
-@router.post("/lines/{line_id}/approve", responses=refusals(UnknownLine))
+@router.post("/lines/{line_id}/approve", responses=refusals(UnknownLine, NotAllowed))
 async def approve(line_id: UUID, body: ApproveIn, actor: Moderator, db: Db) -> Line:
     """Show a line that was held or hidden."""
     async with db.transaction() as tx:
-        return await chat.approve(
+        line = await chat.approve(
             tx, shop_id=actor.shop_id, line_id=line_id, note=body.note, by=actor.person_id
         )
+        actor.check_told(line.text)
+        return line
 
 
 @router.post("/lines/{line_id}/hide", responses=refusals(UnknownLine))

@@ -26,6 +26,7 @@ from shopfloor.chat.models import (
 )
 from shopfloor.kernel import outbox
 from shopfloor.kernel import text as text_rules
+from shopfloor.kernel.account_numbers import names_account
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import new_id, now, video_ms
 
@@ -66,7 +67,8 @@ async def say(
         called = await _name_or_guest(tx, show, name, role, guest=called)
     at = now()
     mark = rules.fingerprint(line_text)
-    reason = None
+    # Whoever writes it: where buyers send money is not for talk to say, and a cheat's favourite place.
+    reason = Reason.OFF_PLATFORM if names_account(line_text) else None
     if role not in STAFF:
         writer = await queries.writer(
             tx,
@@ -87,7 +89,7 @@ async def say(
             writer.first_said_at is None or writer.first_said_at > at - NEW_FOR
         )
         blocked = rules.blocklist((*rules.ALWAYS_BLOCKED, *await queries.blocked_words(tx, shop_id=shop_id)))
-        reason = rules.reason_to_hold(
+        reason = reason or rules.reason_to_hold(
             line_text, blocked=blocked, is_new=is_new, same_by_others=writer.same_by_others
         )
         role = Role.BUYER if writer.has_bought else Role.VIEWER

@@ -288,6 +288,7 @@ async def import_goods(
             tx,
             shop_id=actor.shop_id,
             stream=found.stream,
+            actor=actor,
             archive=found.archive,
             stock_is_taken=True,
             is_trial=check,

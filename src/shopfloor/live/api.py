@@ -160,9 +160,10 @@ async def shows(
     return with_links(request, response, found)
 
 
-@router.post("", status_code=201, responses=refusals(BadShow, accounts.UnknownMember))
+@router.post("", status_code=201, responses=refusals(BadShow, accounts.UnknownMember, accounts.NotAllowed))
 async def plan(body: ShowIn, actor: Runner, db: Db) -> Show:
     """Plan a show."""
+    actor.check_told(body.title, *body.titles.values())
     async with db.transaction() as tx:
         return await live.plan_show(tx, shop_id=actor.shop_id, **body.model_dump())
 
@@ -176,10 +177,11 @@ async def show(show_id: Id, actor: Viewer, db: Db) -> Show:
 
 @router.patch(
     "/{show_id}",
-    responses=refusals(UnknownShow, WrongStatus, BadShow, accounts.UnknownMember),
+    responses=refusals(UnknownShow, WrongStatus, BadShow, accounts.UnknownMember, accounts.NotAllowed),
 )
 async def change(show_id: Id, body: ShowChange, actor: Runner, db: Db) -> Show:
     """Change what is given."""
+    actor.check_told(body.title or "", *(body.titles or {}).values())
     async with db.transaction() as tx:
         return await live.change_show(tx, shop_id=actor.shop_id, show_id=show_id, **body.model_dump())
 
@@ -292,10 +294,13 @@ async def slots(show_id: Id, actor: Viewer, db: Db) -> list[Slot]:
 
 
 @router.post(
-    "/{show_id}/slots", status_code=201, responses=refusals(UnknownShow, UnknownOffer, WrongStatus, BadShow)
+    "/{show_id}/slots",
+    status_code=201,
+    responses=refusals(UnknownShow, UnknownOffer, WrongStatus, BadShow, accounts.NotAllowed),
 )
 async def add_slot(show_id: Id, body: SlotIn, actor: Runner, db: Db) -> Slot:
     """A slot at the end."""
+    actor.check_told(body.title)
     async with db.transaction() as tx:
         return await live.add_slot(tx, shop_id=actor.shop_id, show_id=show_id, **body.model_dump())
 
@@ -308,10 +313,12 @@ async def order_slots(show_id: Id, body: OrderIn, actor: Runner, db: Db) -> list
 
 
 @router.patch(
-    "/{show_id}/slots/{slot_id:id}", responses=refusals(UnknownShow, UnknownSlot, WrongStatus, BadShow)
+    "/{show_id}/slots/{slot_id:id}",
+    responses=refusals(UnknownShow, UnknownSlot, WrongStatus, BadShow, accounts.NotAllowed),
 )
 async def change_slot(show_id: Id, slot_id: Id, body: SlotChange, actor: Runner, db: Db) -> Slot:
     """Change what is given."""
+    actor.check_told(body.title or "")
     async with db.transaction() as tx:
         return await live.change_slot(
             tx, shop_id=actor.shop_id, show_id=show_id, slot_id=slot_id, **body.model_dump()

@@ -7,7 +7,7 @@ from fastapi import Depends
 from pydantic import BaseModel, Field
 
 from shopfloor import live, rooms
-from shopfloor.accounts import Actor, Permission
+from shopfloor.accounts import Actor, NotAllowed, Permission
 from shopfloor.auth.api import allowed
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.http import Db, refusals
@@ -46,10 +46,13 @@ async def notices(show_id: Id, actor: Viewer, db: Db) -> list[Notice]:
 
 
 @router.post(
-    "/{show_id}/notices", status_code=201, responses=refusals(UnknownShow, UnknownOffer, WrongStatus, BadShow)
+    "/{show_id}/notices",
+    status_code=201,
+    responses=refusals(UnknownShow, UnknownOffer, WrongStatus, BadShow, NotAllowed),
 )
 async def post_notice(show_id: Id, body: NoticeIn, actor: Runner, db: Db) -> Notice:
     """Put a notice or a correction on top of the room."""
+    actor.check_told(body.text, *body.texts.values())
     async with db.transaction() as tx:
         return await rooms.post_notice(
             tx, shop_id=actor.shop_id, show_id=show_id, by=actor.person_id, **body.model_dump()

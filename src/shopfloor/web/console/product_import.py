@@ -66,6 +66,7 @@ async def take_sheet(
                 tx,
                 shop_id=desk.shop.id,
                 stream=found.stream,
+                actor=desk.actor,
                 archive=found.archive,
                 stock_is_taken=location_id is not None,
                 is_trial=bool(check),

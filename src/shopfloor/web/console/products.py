@@ -10,7 +10,7 @@ from starlette.datastructures import FormData
 from starlette.responses import Response
 
 from shopfloor import catalog, inventory, policies, pricing, returns, stock
-from shopfloor.accounts import Permission
+from shopfloor.accounts import AccountNamed, Permission
 from shopfloor.kernel.amounts import written
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
@@ -111,6 +111,7 @@ async def create(desk: Editor) -> Response:
         choices = [split_values(values.get(f"values{n}", "")) for n in OPTIONS]
         used = [(name, chosen) for name, chosen in zip(names, choices, strict=True) if name and chosen]
         minor = desk.minor(values.get("price", ""))
+        _check_described(desk, values)
         async with desk.work() as tx:
             made = await catalog.create_product(
                 tx,
@@ -134,6 +135,16 @@ async def create(desk: Editor) -> Response:
     if made.status is catalog.Status.ACTIVE:
         said = N_("Product created and published. Next: images and stock.")
     return desk.back(f"/products/{made.id}", desk.say(said))
+
+
+def _check_described(desk: Desk, typed: Mapping[str, str]) -> None:
+    """Raises AccountNamed, with the field that names an account."""
+    for field in ("title", "other_title", "description", "other_description"):
+        try:
+            desk.actor.check_described(catalog.plain_text(typed.get(field, "")))
+        except AccountNamed as refusal:
+            refusal.facts["field"] = field
+            raise
 
 
 # In 38,5 the comma stands before half a size.
@@ -276,6 +287,7 @@ async def save(desk: Editor, product_id: Id) -> Response:
     typed = _typed(await desk.request.form())
     other = other_language(desk)
     try:
+        _check_described(desk, typed)
         async with desk.work() as tx:
             before = await catalog.product(tx, shop_id=desk.shop.id, product_id=product_id)
             names = [typed.get(f"option{n}", name) for n, name in enumerate(before.option_names, 1)]
@@ -445,7 +457,15 @@ async def save_variants(desk: Editor, product_id: Id) -> Response:
     async with desk.work() as tx:
         await catalog.product(tx, shop_id=desk.shop.id, product_id=product_id)
         variants = await catalog.variants(tx, shop_id=desk.shop.id, product_ids=[product_id])
-    check_variants(typed, "price", "sku", known={variant.id for variant in variants})
+    try:
+        check_variants(typed, "price", "sku", known={variant.id for variant in variants})
+    except catalog.UnknownVariant:
+        errors = {
+            "variants": desk.say(
+                N_("A variant was deleted in the meantime. Check the others, and save again.")
+            )
+        }
+        return await _page(desk, product_id, typed=typed, errors=errors, status=catalog.UnknownVariant.status)
     prices: dict[int, int] = {}
     list_prices: dict[int, int | None] = {}
     for variant in variants:

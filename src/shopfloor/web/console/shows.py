@@ -105,6 +105,7 @@ async def plan(
         "limit_per_show": limit_per_show,
     }  # fmt: skip
     try:
+        desk.actor.check_told(title, other_title)
         async with desk.work() as tx:
             show = await live.plan_show(
                 tx,
@@ -126,9 +127,10 @@ def _field_of(desk: Desk, refusal: Refusal) -> dict[str, str]:
         "form.not_a_date": "starts_at",
         "quantity.unreadable": "limit_per_show",
         "media.channel_unknown": "channel_id",
+        "accounts.account_named": "title",
         "live.bad_show": "title" if "length" in refusal.facts else "limit_per_show",
     }.get(refusal.code, "")
-    if field == "title":
+    if refusal.code == "live.bad_show" and field == "title":
         return {"title": desk.say(N_("Use 1 to 120 characters for the title."))}
     return {field: message_of(refusal, desk.language)}
 
@@ -260,6 +262,7 @@ async def change(
         "limit_per_show": limit_per_show,
     }  # fmt: skip
     try:
+        desk.actor.check_told(title, other_title)
         async with desk.work() as tx:
             before = await live.show(tx, shop_id=desk.shop.id, show_id=show_id)
             other = other_language(desk)
@@ -325,7 +328,14 @@ async def add_offer(desk: Runner, show_id: Id, product_id: Annotated[Id, Form()]
             )
     except Refusal as refusal:
         errors = {"offer": message_of(refusal, desk.language)}
-        return await _page(desk, show_id, add=product_id, typed=typed, errors=errors, status=refusal.status)
+        try:
+            return await _page(
+                desk, show_id, add=product_id, typed=typed, errors=errors, status=refusal.status
+            )
+        except catalog.UnknownProduct as gone:
+            # Deleted while its prices were typed: another product can be chosen.
+            errors = {"offer": message_of(gone, desk.language)}
+            return await _page(desk, show_id, errors=errors, status=gone.status)
     return desk.back(f"/shows/{show_id}#add", desk.say(N_("Added at the end of the run of show.")))
 
 
@@ -405,6 +415,7 @@ async def add_slot(
 ) -> Response:
     """Talk, or another turn of an offer."""
     with desk.back_if_refused(f"/shows/{show_id}#run"):
+        desk.actor.check_told(title)
         number = id_of(offer_id) if offer_id else None
         async with desk.work() as tx:
             await live.add_slot(
@@ -432,6 +443,7 @@ async def change_slot(
 ) -> Response:
     path = f"/shows/{show_id}#slot-{slot_id}"
     with desk.back_if_refused(path):
+        desk.actor.check_told(title)
         async with desk.work() as tx:
             await live.change_slot(
                 tx,

@@ -293,6 +293,7 @@ async def notice(
 ) -> Response:
     """A notice on top of the room, or the correction of something said."""
     with desk.back_if_refused(f"/shows/{show_id}/studio"):
+        desk.actor.check_told(text)
         async with desk.work() as tx:
             state = await rooms.room_state(tx, show_id)
             await rooms.post_notice(
@@ -366,5 +367,6 @@ async def hide(
 async def approve(desk: Moderator, show_id: Id, line_id: Annotated[UUID, Form()]) -> Response:
     with desk.back_if_refused(f"/shows/{show_id}/studio"):
         async with desk.work() as tx:
-            await chat.approve(tx, shop_id=desk.shop.id, line_id=line_id, by=desk.actor.person_id)
+            line = await chat.approve(tx, shop_id=desk.shop.id, line_id=line_id, by=desk.actor.person_id)
+            desk.actor.check_told(line.text)
     return _back(desk, show_id, at="#chat")

@@ -77,8 +77,15 @@ class Report:
 
 
 def run(
-    facts: Facts, *, examples: int, seed: int, phases: str = PHASES, more: tuple[str, ...] = ()
+    facts: Facts,
+    *,
+    examples: int,
+    seed: int,
+    phases: str = PHASES,
+    more: tuple[str, ...] = (),
+    aloud: bool = False,
 ) -> Report:
+    """`aloud`: print what it says while it says it."""
     with TemporaryDirectory() as place:
         directory = Path(place)
         facts.write(directory / "facts.json")
@@ -91,18 +98,29 @@ def run(
         }
         # It waits ten seconds for the document, no longer: made before.
         httpx.get(f"{facts.address}/v1/openapi.json", timeout=PATIENCE, trust_env=False).raise_for_status()
-        done = subprocess.run(
-            [
-                PROGRAM, "--config-file", directory / "schemathesis.toml", "run", f"{facts.address}/v1/openapi.json",
-                "--checks", "all", "--phases", phases, "--max-examples", str(examples), "--seed", str(seed),
-                "--workers", "1", "--request-timeout", "90", "--report", "json", "--report-json-path", directory / "report.json", *more,
-            ],
-            check=False, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=directory,
-        )  # fmt: skip
+        command = [
+            PROGRAM, "--config-file", directory / "schemathesis.toml", "run", f"{facts.address}/v1/openapi.json",
+            "--checks", "all", "--phases", phases, "--max-examples", str(examples), "--seed", str(seed),
+            "--workers", "1", "--request-timeout", "90", "--report", "json", "--report-json-path", directory / "report.json", *more,
+        ]  # fmt: skip
+        said: list[str] = []
+        with subprocess.Popen(
+            command,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=directory,
+        ) as child:
+            assert child.stdout is not None
+            for line in child.stdout:
+                said.append(line)
+                if aloud:
+                    print(line, end="", flush=True)
         told: dict[str, Any] = json.loads((directory / "report.json").read_text())
         tally = json.loads((directory / "tally.json").read_text())
     operations = told["operations"]
-    return Report(done.returncode == 0, done.stdout, operations["selected"], operations["tested"], tally)
+    return Report(child.returncode == 0, "".join(said), operations["selected"], operations["tested"], tally)
 
 
 def main() -> int:
@@ -116,9 +134,13 @@ def main() -> int:
         print(f"── schemathesis, {arguments.examples} examples, seed {seed}", flush=True)
         with filled_shop() as facts:
             report = run(
-                facts, examples=arguments.examples, seed=seed, phases=arguments.phases, more=tuple(more)
+                facts,
+                examples=arguments.examples,
+                seed=seed,
+                phases=arguments.phases,
+                more=tuple(more),
+                aloud=True,
             )
-        print(report.said)
         for operation in sorted(report.answered):
             done, sent = report.successes(operation)
             print(f"{done:6d} of {sent:6d}  {operation}  {report.refused(operation)}")

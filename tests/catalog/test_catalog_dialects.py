@@ -52,7 +52,7 @@ async def kept(database: Database, shops: Shops) -> list[tuple[str, str, str, st
 @pytest.mark.parametrize(
     ("before", "separator", "encoding"),
     [
-        ("", ",", "utf-8"), ("", ";", "utf-8"), ("", "\t", "utf-8"), ("", "|", "utf-8"), ("\ufeff", ";", "utf-8"),
+        ("", ",", "utf-8"), ("", ";", "utf-8"), ("", "\t", "utf-8"), ("", "|", "utf-8"), ("", "\uff0c", "utf-8"), ("\ufeff", ";", "utf-8"),
         ("\ufeff\ufeff", ",", "utf-8"), ("sep=,\r\n", ",", "utf-8"), ("sep=;\n", ";", "utf-8"), ("\ufeffSEP=\t\r\n", "\t", "utf-8"),
         ('"sep=;"\r\n', ";", "utf-8"), ("", "\t", "utf-16"), ("", ",", "utf-16"),
     ],
@@ -95,6 +95,19 @@ async def test_the_encodings_of_spreadsheets_are_read_and_told(
         ("青花茶杯，手绘", "<p>景德镇烧制</p>", "茶-1"),
         ("亚麻衬衫（大号）" + "€" * (encoding != "gbk"), "", ""),
     ]
+
+
+@pytest.mark.parametrize(("encoding", "whole"), [("gb18030", 1), ("utf-8", 2)])
+async def test_a_file_that_ends_in_the_middle_of_a_character_is_read_up_to_there(
+    database: Database, shops: Shops, encoding: str, whole: int
+) -> None:
+    """Where not even the handle of the last row is left, it may have been a row of the product before."""
+    rows = [[f"cup-{n}", "青花茶杯手绘", "", "", "", "", "5.00"] for n in (1, 2)]
+    data = table(",", HEAD, *rows).encode(encoding) + "last,杯".encode(encoding)[:-1]
+    report = await take(database, shops, data)
+
+    assert [(each.row, each.code) for each in report.errors] == [(4, "catalog.csv_encoding")]
+    assert [row[0] for row in await kept(database, shops)] == ["青花茶杯手绘"] * whole
 
 
 @pytest.mark.parametrize(

@@ -21,14 +21,15 @@ from shopfloor.kernel.records import dataclass
 MAX_CSV_BYTES: Final = 50 * 1024 * 1024
 MAX_ROWS: Final = 200_000
 MAX_COLUMNS: Final = 500
-SEPARATORS: Final = (",", ";", "\t", "|")
+# The last is what a Chinese keyboard writes for the first.
+SEPARATORS: Final = (",", ";", "\t", "|", "\uff0c")
 
 _SEPARATOR_LINE: Final = re.compile(r'\s*"?sep=(.)"?\s*', re.IGNORECASE)
 _HANDLE: Final = re.compile(r"[\w][\w.-]*")
 # Characters that can't be seen, which copying from pages and documents leaves behind.
 UNSEEN: Final = r"\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff"
 # A row with nothing in it, as spreadsheets leave them above a table; so many are passed over.
-_EMPTY: Final = re.compile(rf'[\s{UNSEEN},;|"]+')
+_EMPTY: Final = re.compile(rf'[\s{UNSEEN},;|\uff0c"]+')
 _MOST_EMPTY: Final = 100
 _NO_TEXT: Final = "The file is not text in UTF-8, UTF-16 or GB18030; save it as 'CSV UTF-8'."
 

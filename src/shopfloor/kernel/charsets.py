@@ -91,11 +91,10 @@ def decoded(data: bytes) -> str | None:
 
 
 def _pieces(stream: IO[bytes], charset: Charset, errors: str) -> Iterator[str]:
-    """Raises UnicodeDecodeError where `errors` is strict."""
+    """Raises UnicodeDecodeError where `errors` is strict; a character that the end of the stream cuts counts for nothing."""
     decoder = codecs.getincrementaldecoder(charset)(errors)
     while data := stream.read(_AT_ONCE):
         yield decoder.decode(data)
-    yield decoder.decode(b"", final=True)
 
 
 def _counted(stream: IO[bytes]) -> tuple[int, int]:

@@ -60,6 +60,22 @@ def test_what_is_pressed_is_large_enough(
             assert place["x"] + place["width"] <= 390, path
     assert small == {}
 
+    page.goto(f"/s/{owner.slug}")
+    banner = page.locator(".live-hero .row").first
+    places = banner.locator(":scope > *").evaluate_all(
+        "every => every.map(one => one.getBoundingClientRect().top)"
+    )
+    # The sign of a show on air, and who watches, stand on one line.
+    assert max(places) - min(places) < 12
+    page.goto(stall.path)
+    badge = page.locator(".chat ol").evaluate(
+        """list => { list.innerHTML = "<li class='buyer'><b>Ann<i>bought</i></b></li>";
+                     const badge = list.querySelector("i");
+                     return [getComputedStyle(badge).textShadow, getComputedStyle(badge.parentElement).textShadow]; }"""
+    )
+    # The shadow of a name over the picture smears no badge.
+    assert badge[0] == "none"
+
 
 def test_the_stock_of_a_phone_shows_its_numbers(people: People, owner: Owner, make_stall: MakeStall) -> None:
     stall = make_stall({"M": 3})

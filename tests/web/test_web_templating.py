@@ -209,3 +209,11 @@ def test_no_template_writes_a_quantity_without_its_language() -> None:
     bare = re.compile(r"\{\{ [a-zA-Z_.]*(?:quantity|units) \}\} ×|× \{\{ [a-zA-Z_.]*(?:quantity|units) \}\}")
     found = [str(path) for path in TEMPLATES.rglob("*.html") if bare.search(path.read_text())]
     assert found == []
+
+
+def test_a_list_is_a_list_to_who_hears_it() -> None:
+    """Another role takes the list away, and its items belong to nothing: the role stands on an element around it."""
+    places = [*(TEMPLATES).rglob("*.html"), *(Path(__file__).parents[2] / "frontend/src").rglob("*.tsx")]
+    lists = [tag for place in places for tag in re.findall(r"<(?:ol|ul)\b[^>]*>", place.read_text())]
+    assert [tag for tag in lists if re.search(r"\brole=(?![\"']list[\"'])", tag)] == []
+    assert len(lists) > 50

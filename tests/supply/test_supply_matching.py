@@ -3,6 +3,7 @@
 import itertools
 import random
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from statistics import NormalDist
 
@@ -97,6 +98,13 @@ def random_problem(rng: random.Random) -> Problem:
         budget_minor=rng.choice([None, rng.randint(500, 5000)]),
         must_cover_hard=rng.random() < 0.3,
     )  # fmt: skip
+
+
+def test_the_solver_says_nothing_where_a_process_writes_its_log(capfd: pytest.CaptureFixture[str]) -> None:
+    for seed in range(4):
+        with suppress(Infeasible):
+            solve(random_problem(random.Random(seed)), EXACT)
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("seed", range(60))

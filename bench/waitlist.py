@@ -93,8 +93,7 @@ async def run(dsn: str, rounds: int) -> dict[int, dict[str, float]]:
 
 @click.command()
 @click.option("--rounds", default=15)
-@click.option("--out", type=click.Path(path_type=Path), default=None)
-def main(rounds: int, out: Path | None) -> None:
+def main(rounds: int) -> None:
     with tempfile.TemporaryDirectory(prefix="shopfloor-waitlist-") as directory:
         Path(directory).chmod(0o711)
         with EmbeddedPostgres(Path(directory)) as server:
@@ -103,8 +102,9 @@ def main(rounds: int, out: Path | None) -> None:
     longest, shortest = found[100_000], found[100]
     for name, value in longest.items():
         click.echo(f"{name}: {value / shortest[name]:.2f} times what it is with 100 in line")
-    if out is not None:
-        out.write_text(json.dumps(found, indent=2) + "\n")
+    ratios = {f"{name}_ratio": round(value / shortest[name], 2) for name, value in longest.items()}
+    rounded = {size: {name: round(value, 3) for name, value in each.items()} for size, each in found.items()}
+    click.echo(json.dumps({"bench": "waitlist", "in_line": rounded} | ratios))
 
 
 if __name__ == "__main__":

@@ -108,7 +108,10 @@ async def _form(
         products = products[:LISTED]
         chosen = [id_of(str(each)) for each in values.get("products", [])]
         missing = [each for each in chosen if each not in {product.id for product in products}]
-        products += (await catalog.products_by_id(tx, shop_id=shop_id, ids=missing)).values()
+        found_too = await catalog.products_by_id(tx, shop_id=shop_id, ids=missing)
+        products += found_too.values()
+        # What was deleted since is chosen no longer.
+        chosen = [each for each in chosen if each not in missing or each in found_too]
         on_air = await live.shows(tx, shop_id=shop_id, status=live.ShowStatus.LIVE)
         planned = await live.shows(tx, shop_id=shop_id, status=live.ShowStatus.PLANNED)
         shows = [*on_air, *planned]

@@ -23,7 +23,7 @@ from shopfloor.kernel.values import now
 from shopfloor.orders import baskets, checkout_queries, discounts, drafts, keeping, quoting
 from shopfloor.orders.checkout import Prepared, finish, pay_and_finish, prepare, told
 from shopfloor.orders.checkout_form import JOIN, Form, contact_keys, tidy
-from shopfloor.orders.models import Bundle, Item, Order, Status
+from shopfloor.orders.models import Bundle, Delivery, Item, Order, Status
 from shopfloor.orders.placing import place_together
 from shopfloor.orders.reports import label_of
 
@@ -316,6 +316,8 @@ async def _priced(
                 goods,
                 candidates,
                 each.sent.form.address,
+                # What is picked up keeps what sending it would cost, should it be sent after all.
+                delivery=Delivery.SHIP if each.sent.form.delivery is Delivery.SHIP else None,
             )
             quote = wanted.reckoned(prices)
             priced.append((each, quote, drafts.chosen(quote, each.sent.form)))

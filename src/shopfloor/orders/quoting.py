@@ -134,6 +134,8 @@ class Wanted:
     address: Address | None = None
     joins: together.Earlier | None = None
     again: "Again | None" = None
+    delivery: Delivery | None = None
+    """The only one that is asked for, where it is known."""
 
     def questions(self) -> list[Callable[[pricing.Prices], Any]]:
         """As it goes, and in the parcel that it may join."""
@@ -164,6 +166,7 @@ class Wanted:
                 for each in self.found.offered
                 if each.discount.left_minor is not None
             },
+            kinds=_kinds(self.delivery),
         )
         own = partial(ask, place=place_of(self.address), instead=together.FREE if in_other_parcel else None)
         if self.joins is None:
@@ -258,6 +261,14 @@ def _simple(terms: ShopTerms) -> pricing.Shipping:
     )
 
 
+def _kinds(delivery: Delivery | None) -> list[pricing.DeliveryKind]:
+    return [kind for kind in pricing.DeliveryKind if delivery is None or _delivery(kind) is delivery]
+
+
+def _delivery(kind: pricing.DeliveryKind) -> Delivery:
+    return Delivery.PICK_UP if kind is pricing.DeliveryKind.PICK_UP else Delivery.SHIP
+
+
 def _way(
     told: pricing.PricedWay,
     items: Sequence[Item],
@@ -275,7 +286,7 @@ def _way(
         )
         for item, line in zip(items, told.breakdown.lines, strict=True)
     ]
-    delivery = Delivery.PICK_UP if told.kind is pricing.DeliveryKind.PICK_UP else Delivery.SHIP
+    delivery = _delivery(told.kind)
     return Way(
         id=told.id,
         field=told.id if told.id in {SHIP, PICK_UP} else f"{delivery}_{told.id}",

@@ -8,12 +8,14 @@ from collections.abc import Sequence
 
 import msgspec
 
+from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import MAX_MINOR, split_minor
 from shopfloor.pricing import discounts, shipping, taxes
 from shopfloor.pricing.models import (
     Breakdown,
     DeliveryKind,
     DiscountShare,
+    Line,
     Method,
     Option,
     PricedLine,
@@ -26,11 +28,29 @@ from shopfloor.pricing.refusals import NoSuchDelivery, TooLarge
 from shopfloor.pricing.taxes import Taxable
 
 
-def options(question: Question) -> list[Option]:
-    """The ways of delivery that this order has, with their prices before discounts.  Raises what `price` raises."""
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A question that was checked, with its discounts and its ways of delivery: each of them is priced from here."""
+
+    question: Question
+    """With its lines by their ids."""
+    lines: Sequence[Line]
+    """As they came."""
+    found: discounts.Discounted
+    ways: Sequence[Option]
+
+
+def checked(question: Question) -> Checked:
+    """Raises QuestionMalformed, NothingToPrice, Negative, TooLarge, RateUnreadable."""
     check(question)
-    asked = _by_id(question)
-    return shipping.offered(asked, sum(discounts.apply(asked).left))
+    asked = msgspec.structs.replace(question, lines=sorted(question.lines, key=lambda line: line.id))
+    found = discounts.apply(asked)
+    return Checked(asked, question.lines, found, shipping.offered(asked, sum(found.left)))
+
+
+def options(question: Question) -> Sequence[Option]:
+    """The ways of delivery that this order has, with their prices before discounts.  Raises what `price` raises."""
+    return checked(question).ways
 
 
 def price(question: Question) -> Breakdown:
@@ -39,28 +59,19 @@ def price(question: Question) -> Breakdown:
     Raises NoSuchDelivery where `method` is not offered; QuestionMalformed, NothingToPrice, Negative, TooLarge,
     RateUnreadable.
     """
-    check(question)
-    told = _priced(_by_id(question))
-    by_id = {line.id: line for line in told.lines}
-    return msgspec.structs.replace(told, lines=[by_id[line.id] for line in question.lines])
+    return by_way(checked(question), question.method)
 
 
-def with_method(question: Question, method: str | None) -> Question:
-    """The same order, delivered this way."""
-    return msgspec.structs.replace(question, method=method)
-
-
-def _by_id(question: Question) -> Question:
-    return msgspec.structs.replace(question, lines=sorted(question.lines, key=lambda line: line.id))
-
-
-def _priced(question: Question) -> Breakdown:
-    found = discounts.apply(question)
-    method, sent_for = _chosen(question, sum(found.left))
+def by_way(asked: Checked, method: str | None) -> Breakdown:
+    """What the order costs when it is delivered this way.  Raises NoSuchDelivery, TooLarge."""
+    question = msgspec.structs.replace(asked.question, method=method)
+    way, sent_for = _chosen(asked, method)
+    # What becomes of the discounts of shipping depends on the way.
+    found = discounts.Discounted(asked.found.left, asked.found.taken, dict(asked.found.told))
     off = discounts.shipping_discount(found, question, sent_for)
     sent_amount = sent_for - sum(off.values())
-    goods = _taxable(question, found.left, method)
-    parts = _shipping_parts(question, goods, sent_amount, method)
+    goods = _taxable(question, found.left, way)
+    parts = _shipping_parts(question, goods, sent_amount, way)
     taxed = taxes.levy([*goods, *parts], included=question.taxes.included, rounding=question.taxes.rounding)
     mine, sent = taxed[: len(goods)], taxed[len(goods) :]
     if sum(each.gross for each in taxed) > MAX_MINOR:
@@ -92,10 +103,11 @@ def _priced(question: Question) -> Breakdown:
         discounts=_shares(off),
         taxes=taxes.shares_told(sent),
     )
+    by_id = {line.id: line for line in lines}
     return Breakdown(
         currency=question.currency,
         included=question.taxes.included,
-        lines=lines,
+        lines=[by_id[line.id] for line in asked.lines],
         shipping=delivered,
         discounts=[found.told[each.id] for each in discounts.in_order(question.discounts)],
         unknown_codes=discounts.unknown_codes(question),
@@ -117,25 +129,25 @@ def _totals(lines: Sequence[PricedLine], delivered: PricedShipping) -> Totals:
     )
 
 
-def _chosen(question: Question, goods: int) -> tuple[Method | None, int]:
+def _chosen(asked: Checked, method: str | None) -> tuple[Method | None, int]:
     """The way of delivery and its price."""
-    if question.method is None:
+    if method is None:
         return None, 0
-    ways = shipping.offered(question, goods)
-    for option in ways:
-        if option.id == question.method:
-            return next(each for each in question.shipping.methods if each.id == option.id), option.amount
-    raise NoSuchDelivery(method=question.method, offered=[option.id for option in ways])
+    for option in asked.ways:
+        if option.id == method:
+            return next(
+                each for each in asked.question.shipping.methods if each.id == option.id
+            ), option.amount
+    raise NoSuchDelivery(method=method, offered=[option.id for option in asked.ways])
 
 
 def _taxable(question: Question, left: Sequence[int], method: Method | None) -> list[Taxable]:
     place = taxes.tax_place(question, _picked_up_at(method))
-    return [
-        Taxable(
-            amount, taxes.applying(question.taxes, tax_class=line.tax_class, place=place, day=question.date)
-        )
-        for line, amount in zip(question.lines, left, strict=True)
-    ]
+    rates = {
+        tax_class: taxes.applying(question.taxes, tax_class=tax_class, place=place, day=question.date)
+        for tax_class in {line.tax_class for line in question.lines}
+    }
+    return [Taxable(amount, rates[line.tax_class]) for line, amount in zip(question.lines, left, strict=True)]
 
 
 def _picked_up_at(method: Method | None) -> taxes.Place | None:

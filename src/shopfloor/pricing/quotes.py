@@ -1,6 +1,6 @@
 """What an order costs in a shop, for each way it can be delivered: the shop's rules and the price function in one."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final, Protocol
@@ -14,7 +14,7 @@ from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.values import now
 from shopfloor.pricing import service, waiving
 from shopfloor.pricing.models import Breakdown, DeliveryKind, Discount, Line, Place, Question, Shipping, plain
-from shopfloor.pricing.price import options, price, with_method
+from shopfloor.pricing.price import Checked, by_way, checked
 from shopfloor.pricing.records import Rules
 from shopfloor.pricing.refusals import NoSuchDelivery
 
@@ -102,6 +102,7 @@ class Prices:
         instead: Shipping | None = None,
         as_paid: bool = False,
         ordered: Ordered | None = None,
+        kinds: Collection[DeliveryKind] = tuple(DeliveryKind),
     ) -> Quoted:
         """`otherwise`: how a shop delivers that has set nothing; `instead` of whatever it has set.  `as_paid`: the prices of
         the lines are what is paid, with the tax, whatever the shop's prices are.  Without a place: as within the shop's own
@@ -109,7 +110,7 @@ class Prices:
 
         `budgets`: what is left for some of the `discounts`; one that would come to more does not apply at all, so that
         nobody gets less of it than was announced.  `ordered`: it is the price of an order that was placed before, which is
-        changed.  Raises what `price` raises.
+        changed.  `kinds`: of the ways of delivery only these are priced.  Raises what `price` raises.
         """
         rules = self.rules
         home = rules.taxes.origin.country or next(
@@ -133,15 +134,18 @@ class Prices:
         )
         own = {str(method.id): method for method in rules.methods}
         ways: list[PricedWay] = []
-        for option in options(question):
+        asked = checked(question)
+        for option in asked.ways:
+            if option.kind not in kinds:
+                continue
             try:
-                told = _within(budgets, with_method(question, option.id))
+                full = _within(budgets, asked, option.id)
             except NoSuchDelivery:
                 # Offered for what the goods would have come to with a discount that is used up.
                 continue
             method = own.get(option.id)
-            asked, waived = told, 0 if ordered is None else ordered.waives(told.totals.total)
-            told = waiving.less(asked, waived)
+            waived = 0 if ordered is None else ordered.waives(full.totals.total)
+            told = waiving.less(full, waived)
             ways.append(
                 PricedWay(
                     id=option.id,
@@ -152,7 +156,7 @@ class Prices:
                     # As prices are written, like any other discount.
                     calculation=plain(told)
                     | (
-                        {"waived": {"listed": told.totals.discount - asked.totals.discount, "total": waived}}
+                        {"waived": {"listed": told.totals.discount - full.totals.discount, "total": waived}}
                         if waived
                         else {}
                     ),
@@ -161,14 +165,15 @@ class Prices:
         return Quoted(ways, question.destination, rules.asks_country, _countries(rules))
 
 
-def _within(budgets: Mapping[str, int], question: Question) -> Breakdown:
+def _within(budgets: Mapping[str, int], asked: Checked, method: str) -> Breakdown:
     """The price without discounts that come to more than is left for them."""
-    told = price(question)
+    told = by_way(asked, method)
     over = {each.id for each in told.discounts if each.amount > budgets.get(each.id, each.amount)}
     if not over:
         return told
+    question = asked.question
     kept = [each for each in question.discounts if each.id not in over]
-    return _within(budgets, msgspec.structs.replace(question, discounts=kept))
+    return _within(budgets, checked(msgspec.structs.replace(question, discounts=kept)), method)
 
 
 def _countries(rules: Rules) -> list[str]:

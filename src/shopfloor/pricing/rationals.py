@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import lru_cache
 from typing import Final
 
 from shopfloor.kernel.values import split_minor
@@ -10,6 +11,8 @@ from shopfloor.kernel.values import split_minor
 _PERCENT: Final = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,6})?", re.ASCII)
 
 
+# A shop has few percentages, and reckons with them in every price.
+@lru_cache(maxsize=1024)
 def ratio(percent: str) -> Fraction | None:
     """The part of one that a percentage is; None where this is none."""
     return Fraction(percent) / 100 if _PERCENT.fullmatch(percent) else None

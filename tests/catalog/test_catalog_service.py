@@ -283,9 +283,10 @@ async def test_another_shops_product_is_not_there_for_any_verb(database: Databas
 @pytest.mark.parametrize(
     ("search", "found"),
     [
-        ("", ["linen-shirt", "cup", "100-cotton"]), ("shirt", ["linen-shirt"]), ("SHIRT linen", ["linen-shirt"]),
+        ("", ["linen-shirt", "wide", "cup", "100-cotton"]), ("shirt", ["linen-shirt"]), ("SHIRT linen", ["linen-shirt"]),
         ("衬衫", ["linen-shirt"]), ("s-m", ["linen-shirt"]), ("summer", ["linen-shirt"]), ("mill cup", []),
         ("100%", ["100-cotton"]), ("%", ["100-cotton"]), ("_", []), ("\\", []), ("'; DROP", []), ("杯", ["cup"]),
+        ("Ｓ－Ｍ", ["linen-shirt"]), ("ｃｕｐ", ["cup"]), ("100％", ["100-cotton"]), ("wide tee", ["wide"]), ("Ｗｉｄｅ", ["wide"]),
     ],
 )  # fmt: skip
 async def test_search_finds_every_word(
@@ -294,6 +295,7 @@ async def test_search_finds_every_word(
     await shirt(database, shops.mine)
     await shirt(database, shops.other, handle="elsewhere")
     async with database.transaction() as tx:
+        await catalog.create_product(tx, shop_id=shops.mine.id, title="Ｗｉｄｅ　Ｔｅｅ", handle="wide")
         await catalog.create_product(tx, shop_id=shops.mine.id, title="Cup", titles={"zh_CN": "茶杯"})
         await catalog.create_product(
             tx, shop_id=shops.mine.id, title="100% Cotton", handle="100-cotton", status=Status.DRAFT

@@ -408,7 +408,7 @@ async def test_scans_pick_unit_by_unit(sound: Market) -> None:
             ).state
 
     assert await scan(" coat-m ") is State.TO_PICK
-    assert await scan("COAT-L") is State.TO_PICK
+    assert await scan("ＣＯＡＴ－Ｌ") is State.TO_PICK
     with pytest.raises(AllPicked):
         await scan("COAT-L")
     for stranger in ("COAT-X", "", "COAT"):

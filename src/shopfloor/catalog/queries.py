@@ -194,10 +194,10 @@ _LISTED: Final = """p.shop_id = %(shop_id)s
            AND (%(before)s::bigint IS NULL OR p.id < %(before)s)
            AND (%(status)s::text IS NULL OR p.status = %(status)s::text)
            AND (cardinality(%(patterns)s::text[]) = 0
-             OR concat_ws(E'\n', p.title, p.handle, p.vendor, p.product_type, array_to_string(p.tags, E'\n'),
+             OR normalize(concat_ws(E'\n', p.title, p.handle, p.vendor, p.product_type, array_to_string(p.tags, E'\n'),
                    (SELECT string_agg(value, E'\n') FROM jsonb_each_text(p.titles)),
                    (SELECT string_agg(sku, E'\n') FROM catalog.variant WHERE product_id = p.id)
-               ) ILIKE ALL (%(patterns)s::text[]))"""
+               ), NFKC) ILIKE ALL (%(patterns)s::text[]))"""
 
 
 async def count_products(

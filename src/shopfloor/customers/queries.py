@@ -289,8 +289,8 @@ async def found(
         + """
          WHERE c.shop_id = %(shop_id)s
            AND orders.search_pieces(c.shop_id, customers.search_text(c.name, c.email, c.phone))
-               @> orders.search_keys(%(shop_id)s::bigint, %(search)s)
-           AND strpos(customers.search_text(c.name, c.email, c.phone), lower(%(search)s)) > 0
+               @> orders.search_keys(%(shop_id)s::bigint, orders.search_folded(%(search)s))
+           AND strpos(customers.search_text(c.name, c.email, c.phone), orders.search_folded(%(search)s)) > 0
            AND (%(after)s::uuid IS NULL OR (c.created_at, c.id) <
                 (SELECT created_at, id FROM customers.customer WHERE id = %(after)s AND shop_id = %(shop_id)s))
            AND (%(before)s::uuid IS NULL OR (c.created_at, c.id) >
@@ -316,7 +316,7 @@ async def count(tx: Tx, *, shop_id: int, search: str, before: UUID | None, most:
             SELECT FROM customers.customer c
              WHERE c.shop_id = %(shop_id)s
                AND (%(search)s::text = ''
-                    OR strpos(customers.search_text(c.name, c.email, c.phone), lower(%(search)s)) > 0)
+                    OR strpos(customers.search_text(c.name, c.email, c.phone), orders.search_folded(%(search)s)) > 0)
                AND (%(before)s::uuid IS NULL OR (c.created_at, c.id) >
                     (SELECT created_at, id FROM customers.customer WHERE id = %(before)s AND shop_id = %(shop_id)s))
              LIMIT %(most)s + 1) AS counted

@@ -90,7 +90,7 @@ async def _count(tx: Tx, *, shop_id: int, search: str = "", before: UUID | None 
 
 def _wanted(search: str) -> str:
     """What is looked for; a telephone number by its digits, however it is written."""
-    wanted = text.line(search, field="search", longest=100).strip()
+    wanted = text.looked_for(text.line(search, field="search", longest=100))
     digits = digits_of(wanted)
     is_number = bool(digits) and not any(sign.isalpha() or sign == "@" for sign in wanted)
     return digits if is_number else wanted.lower()

@@ -185,7 +185,7 @@ async def of_paper(tx: Tx, *, shop_id: int, paper_id: UUID) -> Request:
 
 
 def _filters(state: str | None, search: str | None) -> queries.Filters:
-    wanted = (search or "").strip().removeprefix("#")
+    wanted = text.looked_for(search or "").removeprefix("#")
     if not wanted:
         return queries.Filters(state)
     number = whole_number(wanted)

@@ -406,7 +406,7 @@ async def track(
     UnusableText.
     """
     carrier = text.line(carrier, field="carrier", longest=60)
-    tracking = text.line(tracking, field="tracking", longest=200)
+    tracking = text.line(text.looked_for(tracking), field="tracking", longest=200)
     if (carrier or found.carrier, tracking) == (found.carrier, found.tracking) or not (carrier or tracking):
         return found
     if found.state is State.CANCELLED:

@@ -46,9 +46,14 @@ def line(value: str, *, field: str, longest: int, shortest: int = 0) -> str:
     return _checked(value, field=field, longest=longest, shortest=shortest, one_line=True)
 
 
+def looked_for(search: str) -> str:
+    """What somebody looks for or scans: signs of full width and other forms of a sign are that sign (NFKC)."""
+    return unicodedata.normalize("NFKC", search).strip()
+
+
 def patterns_of(search: str) -> list[str]:
-    """For ILIKE ALL: a pattern for each word somebody looks for, the first ten."""
-    words = line(search, field="search", longest=200).split()[:10]
+    """For ILIKE ALL of a text in NFKC: a pattern for each word somebody looks for, the first ten."""
+    words = looked_for(line(search, field="search", longest=200)).split()[:10]
     escaped = [word.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_") for word in words]
     return [f"%{word}%" for word in escaped]
 

@@ -73,7 +73,7 @@ async def locked_show(tx: Tx, *, shop_id: int, show_id: int) -> Show | None:
 
 _LISTED: Final = """shop_id = %(shop_id)s AND (%(status)s::text IS NULL OR status = %(status)s::text)
            AND (cardinality(%(patterns)s::text[]) = 0
-             OR concat_ws(E'\n', title, (SELECT string_agg(value, E'\n') FROM jsonb_each_text(titles)))
+             OR normalize(concat_ws(E'\n', title, (SELECT string_agg(value, E'\n') FROM jsonb_each_text(titles))), NFKC)
                 ILIKE ALL(%(patterns)s::text[]))
            AND (%(before)s::bigint IS NULL OR (coalesce(started_at, starts_at, created_at), id) >
                 (SELECT coalesce(started_at, starts_at, created_at), id FROM live.show WHERE id = %(before)s))"""

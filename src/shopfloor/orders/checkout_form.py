@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -11,7 +11,7 @@ import msgspec
 
 from shopfloor import promotions
 from shopfloor.kernel.records import dataclass
-from shopfloor.kernel.text import cleaned
+from shopfloor.kernel.text import cleaned, narrow
 from shopfloor.orders.models import Delivery
 from shopfloor.orders.refusals import FormRefused
 from shopfloor.policies import ShopTerms
@@ -76,8 +76,8 @@ def tidy(form: Form) -> Form:
     clean = replace(
         form,
         name=_line(form.name),
-        phone=_line(form.phone),
-        email=_line(form.email),
+        phone=_line(narrow(form.phone)),
+        email=_line(narrow(form.email)),
         note=cleaned(_CONTROL.sub(" ", form.note), one_line=True),
         codes=tuple(promotions.apart(" ".join(form.codes))) if form.codes else (),
         address=None
@@ -138,7 +138,7 @@ def form_hash(form: Form) -> bytes:
     """Equal for a repeated form, different when anything the order keeps is different.  The total the page
     showed and the language of the page are not part of what was ordered.
     """
-    kept = asdict(replace(form, expected_total_minor=None, locale=""))
+    kept: dict[str, object] = msgspec.to_builtins(form) | {"expected_total_minor": None, "locale": ""}
     if form.connection_id is None:
         del kept["connection_id"]
     if not form.shipping_method:

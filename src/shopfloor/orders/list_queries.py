@@ -9,6 +9,7 @@ from datetime import date, datetime
 from typing import Final, LiteralString
 from uuid import UUID
 
+from shopfloor.kernel import text
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
 from shopfloor.orders.models import Counts, OrderSummary
@@ -258,11 +259,13 @@ async def variants_named(tx: Tx, *, shop_id: int, search: str) -> list[int]:
         """
         SELECT id FROM catalog.v_named
          WHERE shop_id = %(shop_id)s
-           AND (strpos(lower(title), lower(%(search)s)) > 0 OR strpos(lower(sku), lower(%(search)s)) > 0
-                OR EXISTS (SELECT FROM jsonb_each_text(titles) AS t WHERE strpos(lower(t.value), lower(%(search)s)) > 0))
+           AND (strpos(lower(normalize(title, NFKC)), lower(%(search)s)) > 0
+                OR strpos(lower(normalize(sku, NFKC)), lower(%(search)s)) > 0
+                OR EXISTS (SELECT FROM jsonb_each_text(titles) AS t
+                            WHERE strpos(lower(normalize(t.value, NFKC)), lower(%(search)s)) > 0))
          ORDER BY id DESC LIMIT %(most)s
         """,
-        {"shop_id": shop_id, "search": search, "most": _MOST_VARIANTS},
+        {"shop_id": shop_id, "search": text.looked_for(search), "most": _MOST_VARIANTS},
     )
     return [row[0] for row in await cursor.fetchall()]
 

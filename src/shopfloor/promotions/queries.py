@@ -211,7 +211,7 @@ async def discounts(
         _DISCOUNT
         + """
          WHERE d.shop_id = %(shop_id)s
-           AND (%(pattern)s::text = '' OR d.title ILIKE %(pattern)s
+           AND (%(pattern)s::text = '' OR normalize(d.title, NFKC) ILIKE %(pattern)s
                 OR EXISTS (SELECT FROM promotions.code c
                             WHERE c.shop_id = d.shop_id AND c.discount_id = d.id AND starts_with(c.key, %(key)s)))
            AND (%(state)s::text IS NULL OR %(state)s = CASE

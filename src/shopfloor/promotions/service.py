@@ -178,7 +178,7 @@ async def discounts(
     at: datetime | None = None,
 ) -> list[Discount]:
     """Newest first, or from `before` backwards; `search` looks in titles, and at how codes begin."""
-    wanted = search.strip()[:100]
+    wanted = text.looked_for(search)[:100]
     found = await queries.discounts(
         tx,
         shop_id=shop_id,

@@ -8,7 +8,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from shopfloor import accounts, documents, fulfilment, orders, policies
-from shopfloor.kernel import paging
+from shopfloor.kernel import paging, text
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.values import now, whole_number
 from shopfloor.returns import queries
@@ -93,10 +93,10 @@ async def get(tx: Tx, *, shop_id: int, return_id: UUID) -> Return:
 
 
 def _filters(state: str | None, search: str | None) -> queries.Filters:
-    wanted = (search or "").strip().removeprefix("#").upper().partition("-R")[0]
-    if not (search or "").strip():
+    wanted = text.looked_for(search or "")
+    if not wanted:
         return queries.Filters(state)
-    number = whole_number(wanted)
+    number = whole_number(wanted.removeprefix("#").upper().partition("-R")[0])
     return queries.Filters(None, -1 if number is None else number)
 
 

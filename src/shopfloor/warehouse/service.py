@@ -7,7 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from shopfloor import catalog, fulfilment, orders
-from shopfloor.kernel import paging
+from shopfloor.kernel import paging, text
 from shopfloor.kernel.database import Database, Tx
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.records import dataclass
@@ -57,7 +57,7 @@ async def listing(
     limit: int = 50,
 ) -> paging.Page[ParcelSummary]:
     """A page of the to-do list, oldest first; a search (order number or tracking number) looks in all states."""
-    wanted = (search or "").strip().removeprefix("#")
+    wanted = text.looked_for(search or "").removeprefix("#")
     filters = Filters(None if wanted else state, show_id, location_id)
     if wanted:
         filters = replace(
@@ -154,20 +154,24 @@ def together_grams(inside: Sequence[Packed]) -> int | None:
 
 
 async def scan(tx: Tx, *, shop_id: int, parcel_id: UUID, code: str, actor: str) -> fulfilment.Parcel:
-    """A unit with this code (barcode or SKU, however its letters are cased) was taken from the shelf.
+    """A unit with this code (barcode or SKU, however its letters are cased, of any width) was taken from the shelf.
 
     Raises ParcelNotFound, WrongStep, WrongItem, AllPicked.
     """
-    wanted = code.strip().casefold()
+    wanted = _scanned(code)
     [found] = await packed(tx, shop_id=shop_id, ids=[parcel_id]) or [None]
     if found is None:
         raise fulfilment.ParcelNotFound(parcel_id=str(parcel_id))
     fitting = [
         line_id
         for line_id, codes in found.codes.items()
-        if wanted and any(_same(wanted, each.casefold()) for each in codes)
+        if wanted and any(_same(wanted, _scanned(each)) for each in codes)
     ]
     return await fulfilment.pick(tx, shop_id=shop_id, parcel_id=parcel_id, line_ids=fitting, actor=actor)
+
+
+def _scanned(code: str) -> str:
+    return text.looked_for(code).casefold()
 
 
 def _same(read: str, known: str) -> bool:
@@ -186,9 +190,7 @@ async def by_code(tx: Tx, *, shop_id: int, code: str) -> UUID | None:
         return None
     found = await listing(tx, shop_id=shop_id, search=code, limit=10)
     exact = [
-        row.id
-        for row in found.items
-        if code.strip().casefold() in {row.number.casefold(), row.tracking.casefold()}
+        row.id for row in found.items if _scanned(code) in {_scanned(row.number), _scanned(row.tracking)}
     ]
     return exact[0] if len(exact) == 1 else None
 

@@ -312,7 +312,13 @@ async def test_what_is_not_there_is_refused_and_nothing_changes(sound: Market) -
         (Change(address={"street": "", "city": ""}), "orders.form"),
     ):
         assert await refused(sound, order, change) == code
+    # Whoever looks is told before: how many more of which variant, and what is left.
+    seen = await preview(
+        sound, order, Change(lines=(LineChange(line, quantity=2),), added=(Added(sound.variants[1], 6),))
+    )
+    assert [(each.variant_id, each.wanted, each.left) for each in seen.short] == [(sound.variants[1], 6, 5)]
     more = Change(lines=(LineChange(line, quantity=2),))
+    assert (await preview(sound, order, more)).short == []
     assert await refused(sound, order, more, reason="  ") == "order_edits.reason_needed"
     assert await refused(sound, order, more, version="0" * 24) == "orders.edit_stale"
 

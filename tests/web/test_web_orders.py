@@ -231,6 +231,9 @@ async def test_an_order_is_edited_after_a_look_at_what_it_comes_to(
     [variant, *_] = re.findall(r'value="add-(\d+)"', found.text)
     more = await client.post(f"{LIST}/{one}/edit", data=sent | {"do": f"add-{variant}"})
     assert f'name="more-{variant}"' in more.text
+    short = await client.post(f"{LIST}/{one}/edit", data=sent | {"do": "look", f"units-{line}": "40"})
+    assert "Not enough in stock: " in short.text
+    assert re.search(r'value="save" disabled', short.text)
     wrong = await client.post(f"{LIST}/{one}/edit", data=sent | {"do": "save", "reason": ""})
     assert (wrong.status_code, "Say why the order is changed." in wrong.text) == (422, True)
     long = await client.post(f"{LIST}/{one}/edit", data=sent | {"do": "save", "reason": "why " * 150})

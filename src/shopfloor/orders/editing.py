@@ -142,6 +142,15 @@ class LineTold:
 
 
 @dataclass(frozen=True, slots=True)
+class Short:
+    """Of a variant so many more units would come, and `left` are on the shelf."""
+
+    variant_id: int
+    wanted: int
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
 class Told:
     """What an edit comes to.  `paid_minor` is what pays for the order, `version` the order that was looked at."""
 
@@ -164,6 +173,8 @@ class Told:
     changes: list[dict[str, Any]]
     is_granted: bool = False
     """Nobody has to agree to what goes back."""
+    short: Sequence[Short] = ()
+    """What could not be reserved, as things stand when it is looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,12 +210,31 @@ def version_of(found: Order, lines: Sequence[OrderLine]) -> str:
 
 
 async def look(tx: Tx, *, shop_id: int, order_id: UUID, change: Change) -> Told:
-    """What the order would come to; nothing is changed or locked.  Raises what `save` raises, save for units and money."""
+    """What the order would come to, and whether its units could be had; nothing is changed or locked.  Raises what `save`
+    raises, save for units and money.
+    """
     found = await queries.order(tx, order_id=order_id)
     if found is None or found.shop_id != shop_id or found.placed_at is None:
         raise OrderNotFound(order_id=str(order_id))
     plan = await _plan(tx, found, await queries.lines(tx, order_id=order_id), change)
-    return plan.told
+    return replace(plan.told, short=await _short(tx, plan) if found.secured else [])
+
+
+async def _short(tx: Tx, plan: _Plan) -> list[Short]:
+    _, takes = _moved(plan)
+    short: list[Short] = []
+    for request in await _requests(tx, plan, takes):
+        free = await stock.available(
+            tx,
+            shop_id=request.shop_id,
+            variant_ids=[line.variant_id for line in request.lines],
+            pool_id=request.pool_id,
+        )
+        for line in request.lines:
+            left = free[line.variant_id].by(request.latest_ready)
+            if left < line.quantity:
+                short.append(Short(line.variant_id, line.quantity, left))
+    return short
 
 
 async def save(
@@ -683,11 +713,7 @@ async def _check_parcels(tx: Tx, found: Order) -> None:
 
 async def _move_units(tx: Tx, plan: _Plan) -> list[stock.Freed]:
     """What is taken away goes back, what is added is reserved, under one lock.  Raises EditSoldOut, EditLimit."""
-    change: dict[int, int] = {}
-    for line in plan.told.lines:
-        change[line.variant_id] = change.get(line.variant_id, 0) + line.quantity - line.was
-    gives = {variant_id: -units for variant_id, units in change.items() if units < 0}
-    takes = {variant_id: units for variant_id, units in change.items() if units > 0}
+    gives, takes = _moved(plan)
     requests = await _requests(tx, plan, takes)
     freed: list[stock.Freed] = []
     hold_id = plan.found.hold_id
@@ -701,6 +727,17 @@ async def _move_units(tx: Tx, plan: _Plan) -> list[stock.Freed]:
             raise why(reason=answer.code, **_plain(answer.facts))
     await stock.confirm(tx, [each.id for each in requests], into=hold_id)
     return freed
+
+
+def _moved(plan: _Plan) -> tuple[dict[int, int], dict[int, int]]:
+    """Units that go back, and units that come, by variant."""
+    change: dict[int, int] = {}
+    for line in plan.told.lines:
+        change[line.variant_id] = change.get(line.variant_id, 0) + line.quantity - line.was
+    return (
+        {variant_id: -units for variant_id, units in change.items() if units < 0},
+        {variant_id: units for variant_id, units in change.items() if units > 0},
+    )
 
 
 def _plain(facts: Mapping[str, object]) -> dict[str, Any]:

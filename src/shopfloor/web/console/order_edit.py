@@ -161,6 +161,9 @@ async def _page(
                 for each in await catalog.variants(tx, shop_id=shop_id, product_ids=[product.id])
                 if not each.is_archived and each.currency == view.order.currency
             ]
+        bundles = await catalog.bundles(
+            tx, shop_id=shop_id, variant_ids=sorted({each.id for _, each in found})
+        )
         more = [id_of(name.removeprefix("more-")) for name in values if name.startswith("more-")]
         added = await catalog.variants(tx, shop_id=shop_id, ids=more) if more else []
         titles = await catalog.products_by_id(
@@ -186,13 +189,22 @@ async def _page(
             ]
             for line in view.lines
         },
-        found=found,
+        found=[(product, each) for product, each in found if each.id not in bundles],
+        has_bundles=any(each.id in bundles for _, each in found),
         more_found=FOUND if more_found else 0,
         cash_of=lambda minor: Money(minor, view.order.currency),
         added=[
             (desk.language.localised(product.titles, product.title), each)
             for each in added
             if (product := titles.get(each.product_id)) is not None
+        ],
+        short=[]
+        if told is None
+        else [
+            (each, " · ".join([line.title, *line.options]))
+            for each in told.short
+            for line in told.lines
+            if line.variant_id == each.variant_id and line.quantity > line.was
         ],
         left={variant_id: free.now for variant_id, free in left.items()},
         countries=[("", "—"), *countries(desk.language)],

@@ -56,6 +56,7 @@ CUT = {
     "console/suppliers.py: str(value)[:40]": "A text.",
     "console/terms.py: catalog.products(limit=1)": "Whether there is one.",
     "console/unpaid.py: live.shows(limit=ENDED)": WHOLE,
+    "console/unpaid.py: paging.cut(limit=PAGE)": "Its pages are turned.",
     "console/webhooks.py: webhooks.EVENTS[:8]": "What a form begins with; all are offered.",
     "customers.py: mine[:5]": LINKED,
     "regions.py: connection.headers.get('accept-language', '')[:500]": "A text.",
@@ -72,6 +73,7 @@ CUT = {
     "templates/console/report.html: unmet[:8]": SAID,
     "templates/console/shipping.html: zone.countries[:8]": "Says how many more.",
     "templates/console/webhook.html: each.reply[:120]": "A text.",
+    "templates/shop/checkout.html: those[:shown]": "The others stand folded below.",
 }  # fmt: skip
 # Statements with a number of rows in them, and no page.
 LIMITED = {

@@ -3,9 +3,11 @@
 import re
 from uuid import UUID, uuid4
 
+import pytest
 from tests.web.conftest import Stage
 
 from shopfloor import customers, live, policies, purchases, stock
+from shopfloor.web.console import unpaid
 
 
 def words(page: str) -> str:
@@ -69,3 +71,31 @@ async def test_who_has_not_paid_with_what_and_how_they_are_reached(stage: Stage)
     )
     assert "2 × 衬衫 Indigo · M ¥198.00" in chinese
     assert f'href="{here}"' in orders_page
+
+
+async def test_the_list_is_turned_and_its_sums_are_of_all(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unpaid, "PAGE", 1)
+    await stage.client.post("/sign-in", data={"email": "owner@example.com", "password": "a long enough one"})
+    show = await on_air(stage)
+    here = f"/console/harbour/shows/{show.id}/unpaid"
+    await keep(stage, show, uuid4(), 1)
+    await keep(stage, show, uuid4(), 2)
+
+    first = (await stage.client.get(here)).text
+    [onwards] = re.findall(r'rel="next" href="([^"]+)"', first)
+    second = (await stage.client.get(onwards.replace("&amp;", "&"))).text
+    [back] = re.findall(r'rel="prev" href="([^"]+)"', second)
+    again = (await stage.client.get(back.replace("&amp;", "&"))).text
+
+    for page, row, place in (
+        (first, "2 × Shirt", "1–1 of 2"),
+        (second, "1 × Shirt", "2–2 of 2"),
+        (again, "2 × Shirt", "1–1 of 2"),
+    ):
+        said = words(page)
+        assert "2 customers pay at the end · 3 unpaid units · CN¥297.00" in said
+        assert re.findall(r"\d × Shirt", said) == [row]
+        assert place in said
+    assert 'rel="next"' not in second

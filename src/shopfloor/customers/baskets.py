@@ -21,6 +21,11 @@ class Unpaid:
     holds: list[stock.Hold]
 
     @property
+    def id(self) -> UUID:
+        """The customer's, or of the browser where nobody is known by name."""
+        return (self.contact and self.contact.customer_id) or self.holds[0].buyer
+
+    @property
     def units(self) -> int:
         return sum(part.quantity for each in self.holds for part in each.parts)
 

@@ -536,5 +536,6 @@ def tell_where(stage: Stage, show: Show) -> None:
     table.add_row("customers", f"{stage.address}/console/{stage.merchant.slug}/customers")
     table.add_row("parcels", f"{stage.address}/console/{stage.merchant.slug}/fulfilment?state=shipped")
     table.add_row("messages", f"{stage.address}/console/{stage.merchant.slug}/messages")
+    table.add_row("SMS", f"{stage.address}/console/{stage.merchant.slug}/messages?channel=sms")
     table.add_row("sign in", f"{EMAIL}   password {stage.password}")
     stage.console.print(table)

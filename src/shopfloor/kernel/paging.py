@@ -131,6 +131,31 @@ async def page(
     )
 
 
+def cut(
+    rows: Sequence[Row],
+    *,
+    limit: int,
+    after: Key | None = None,
+    before: Key | None = None,
+    key: Callable[[Row], Key],
+) -> Page[Row]:
+    """A numbered page of a list that is there whole, in its order.  A mark that is no longer in it leads to the beginning."""
+    places = {key(row): place for place, row in enumerate(rows)}
+    begin = 0
+    if after in places:
+        begin = places[after] + 1
+    elif before in places:
+        begin = max(0, places[before] - limit)
+    items = list(rows[begin : begin + limit])
+    return Page(
+        items,
+        next=key(items[-1]) if begin + limit < len(rows) else None,
+        previous=key(items[0]) if items and begin else None,
+        first=begin + 1,
+        total=Counted(len(rows)),
+    )
+
+
 async def numbered(
     listing: Listing[..., Row],
     *given: Any,

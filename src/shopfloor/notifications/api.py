@@ -22,6 +22,7 @@ from shopfloor.notifications.models import (
     LONGEST_INTRO,
     LONGEST_SUBJECT,
     CannotGoAgain,
+    Channel,
     Kind,
     Notice,
     State,
@@ -114,6 +115,7 @@ async def messages(
     *,
     state: State | None = None,
     kind: Kind | None = None,
+    channel: Channel | None = None,
     search: Annotated[str, Query(max_length=100)] = "",
     after: UUID | None = None,
     before: UUID | None = None,
@@ -122,7 +124,15 @@ async def messages(
     """Newest first.  `search`: an order's number, or a recipient.  The header `Link` leads to the next page."""
     async with db.transaction() as tx:
         found = await paging.page(
-            partial(service.notices, tx, shop_id=actor.shop_id, search=search, state=state, kind=kind),
+            partial(
+                service.notices,
+                tx,
+                shop_id=actor.shop_id,
+                search=search,
+                state=state,
+                kind=kind,
+                channel=channel,
+            ),
             after=after,
             before=before,
             limit=limit,

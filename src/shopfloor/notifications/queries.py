@@ -73,6 +73,7 @@ async def newest(
     shop_id: int,
     state: str | None,
     kind: str | None,
+    channel: str | None,
     after: UUID | None,
     before: UUID | None,
     limit: int,
@@ -83,6 +84,7 @@ async def newest(
         + """
          WHERE n.shop_id = %(shop_id)s
            AND (%(state)s::text IS NULL OR n.state = %(state)s) AND (%(kind)s::text IS NULL OR n.kind = %(kind)s)
+           AND (%(channel)s::text IS NULL OR n.channel = %(channel)s)
            AND (%(after)s::uuid IS NULL OR (n.created_at, n.id) <
                 (SELECT created_at, id FROM notifications.notice WHERE id = %(after)s))
            AND (%(before)s::uuid IS NULL OR (n.created_at, n.id) >
@@ -94,6 +96,7 @@ async def newest(
         shop_id=shop_id,
         state=state,
         kind=kind,
+        channel=channel,
         after=after,
         before=before,
         limit=limit,
@@ -101,7 +104,15 @@ async def newest(
 
 
 async def found(
-    tx: Tx, *, shop_id: int, wanted: str, number: int | None, state: str | None, kind: str | None, limit: int
+    tx: Tx,
+    *,
+    shop_id: int,
+    wanted: str,
+    number: int | None,
+    state: str | None,
+    kind: str | None,
+    channel: str | None,
+    limit: int,
 ) -> list[Notice]:
     """By the number of an order, or the beginning of a recipient."""
     return await tx.every(
@@ -112,6 +123,7 @@ async def found(
            AND (lower(n.recipient) LIKE %(like)s
                 OR n.order_id IN (SELECT id FROM orders.v_told WHERE shop_id = %(shop_id)s AND number = %(number)s::bigint))
            AND (%(state)s::text IS NULL OR n.state = %(state)s) AND (%(kind)s::text IS NULL OR n.kind = %(kind)s)
+           AND (%(channel)s::text IS NULL OR n.channel = %(channel)s)
          ORDER BY n.created_at DESC, n.id DESC LIMIT %(limit)s
         """,
         shop_id=shop_id,
@@ -119,6 +131,7 @@ async def found(
         number=number,
         state=state,
         kind=kind,
+        channel=channel,
         limit=limit,
     )
 

@@ -133,12 +133,13 @@ async def notices(
     search: str = "",
     state: State | None = None,
     kind: Kind | None = None,
+    channel: str | None = None,
     after: UUID | None = None,
     before: UUID | None = None,
     limit: int = 50,
 ) -> list[Notice]:
     """A shop's messages, newest first.  `search`: the number of an order, or the beginning of a recipient."""
-    wanted = text.line(search, field="search", longest=200).strip().removeprefix("#")
+    wanted = text.looked_for(text.line(search, field="search", longest=200)).removeprefix("#")
     if wanted:
         if after is not None or before is not None:
             return []
@@ -149,10 +150,11 @@ async def notices(
             number=whole_number(wanted),
             state=state,
             kind=kind,
+            channel=channel,
             limit=limit,
         )
     return await queries.newest(
-        tx, shop_id=shop_id, state=state, kind=kind, after=after, before=before, limit=limit
+        tx, shop_id=shop_id, state=state, kind=kind, channel=channel, after=after, before=before, limit=limit
     )
 
 
@@ -163,6 +165,7 @@ async def page_of(
     search: str = "",
     state: State | None = None,
     kind: Kind | None = None,
+    channel: str | None = None,
     after: UUID | None = None,
     before: UUID | None = None,
     limit: int = 50,
@@ -174,6 +177,7 @@ async def page_of(
             search=search,
             state=state,
             kind=kind,
+            channel=channel,
             after=after,
             before=before,
             limit=limit,

@@ -1,7 +1,7 @@
 """Messages: what was told to whom and what became of it, the shop's mail server, its own words."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from fastapi import Form, Query
@@ -104,6 +104,7 @@ async def log(
     desk: Viewer,
     state: State | None = None,
     kind: Kind | None = None,
+    channel: Literal["mail", "sms"] | None = None,
     search: Annotated[str, Query(max_length=100)] = "",
     after: UUID | None = None,
     before: UUID | None = None,
@@ -116,6 +117,7 @@ async def log(
             search=search,
             state=state,
             kind=kind,
+            channel=channel,
             after=after,
             before=before,
             limit=PAGE,
@@ -131,6 +133,7 @@ async def log(
         counts=counts,
         state_now=state,
         kind_now=kind,
+        channel_now=channel,
         search=search,
         has_server=own is not None or server is not None,
         trouble=trouble,

@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Annotated, Final
+from uuid import UUID
 
 from starlette.responses import Response
 
 from shopfloor import catalog, customers, live, stock
 from shopfloor.accounts import Permission
+from shopfloor.kernel import paging
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.routes import Router
@@ -19,6 +22,7 @@ router = Router(prefix="/console/{shop}", include_in_schema=False)
 Viewer = Annotated[Desk, at_page("orders")]
 # Shows are paid within a day of their end: no shop has so many of them.
 ENDED: Final = 200
+PAGE: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +65,13 @@ async def of_shop(tx: Tx, desk: Desk) -> list[Unpaid]:
 
 
 @router.get("/shows/{show_id}/unpaid")
-async def who(desk: Viewer, show_id: int) -> Response:
+async def who(desk: Viewer, show_id: int, after: UUID | None = None, before: UUID | None = None) -> Response:
     """Who has something to pay, with what, and how they are reached."""
     async with desk.db.transaction() as tx:
         show = await live.show(tx, shop_id=desk.shop.id, show_id=show_id)
         rows = await customers.baskets.unpaid(tx, shop_id=desk.shop.id, show=show)
-        ids = sorted({part.variant_id for row in rows for each in row.holds for part in each.parts})
+        page = paging.cut(rows, limit=PAGE, after=after, before=before, key=attrgetter("id"))
+        ids = sorted({part.variant_id for row in page.items for each in row.holds for part in each.parts})
         variants = {each.id: each for each in await catalog.variants(tx, shop_id=desk.shop.id, ids=ids)}
         products = await catalog.products_by_id(
             tx, shop_id=desk.shop.id, ids=sorted({each.product_id for each in variants.values()})
@@ -75,7 +80,9 @@ async def who(desk: Viewer, show_id: int) -> Response:
         "unpaid_list.html",
         active="orders",
         show=show,
-        rows=[(row, _items(desk, row.holds, variants, products)) for row in rows],
+        page=page,
+        rows=[(row, _items(desk, row.holds, variants, products)) for row in page.items],
+        buyers=len(rows),
         until=show.kept_until if show.status == live.ShowStatus.ENDED else None,
         units=sum(row.units for row in rows),
         total=Money(sum(row.amount_minor for row in rows), desk.shop.currency),

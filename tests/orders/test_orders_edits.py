@@ -193,6 +193,41 @@ async def test_fewer_units_of_a_paid_order_give_the_money_back(sound: Market) ->
     assert await sound.left() == left + 3
 
 
+async def test_what_costs_more_after_a_refund_waits_for_the_difference(sound: Market) -> None:
+    order, _ = await sound.paid()
+    async with sound.db.transaction() as tx:
+        refund_id = uuid4()
+        await orders.refund(
+            tx,
+            shop_id=sound.shop_id,
+            order_id=order.id,
+            amount=Money(100, order.currency),
+            refund_id=refund_id,
+            note="",
+            actor=ME,
+        )
+        await orders.mark_refunded(
+            tx, shop_id=sound.shop_id, order_id=order.id, refund_id=refund_id, actor=ME
+        )
+
+    await save(sound, order, Change(lines=(LineChange(await line_of(sound, order), quantity=2),)))
+
+    seen = (await view(sound, order)).order
+    assert (seen.status, seen.payment_status, seen.fulfilment_status) == (
+        "placed",
+        "partly_refunded",
+        "on_hold",
+    )
+    async with sound.db.transaction() as tx:
+        found = {
+            state: [
+                each.id for each in await orders.orders(tx, shop_id=sound.shop_id, fulfilment_status=state)
+            ]
+            for state in ("ready", "on_hold")
+        }
+    assert found == {"ready": [], "on_hold": [order.id]}
+
+
 async def test_an_order_that_costs_more_waits_for_the_difference(sound: Market) -> None:
     order, _ = await sound.paid()
     await plan(sound, order)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import date, timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from tests.orders.conftest import PRICE, MakeMarket, Market
@@ -338,6 +338,28 @@ async def test_a_cancelled_order_takes_its_parcel_along(sound: Market) -> None:
         with pytest.raises((OrderClosed, WrongStep)):
             await attempt
     assert await planned(sound, order.id) == [await again(sound, parcel)]
+
+
+async def test_who_packs_is_told_that_the_money_has_gone_back(sound: Market) -> None:
+    order, parcel = await to_pick(sound)
+
+    async def told() -> tuple[str, str]:
+        async with sound.db.transaction() as tx:
+            page = await warehouse.listing(tx, shop_id=sound.shop_id, state="to_pick")
+            [packed] = await warehouse.packed(tx, shop_id=sound.shop_id, ids=[parcel.id])
+        return page.items[0].money_back, packed.recipient.money_back
+
+    async def give_back(minor: int) -> None:
+        async with sound.db.transaction() as tx:
+            await orders.refund(
+                tx, shop_id=sound.shop_id, order_id=order.id, amount=Money(minor, order.currency), refund_id=uuid4(),
+                note="", actor=ME,
+            )  # fmt: skip
+
+    await give_back(1)
+    assert await told() == ("", "")
+    await give_back(order.total_minor - 1)
+    assert await told() == ("refunded", "refunded")
 
 
 async def test_a_pick_up_is_handed_over_against_its_money(sound: Market) -> None:

@@ -260,7 +260,11 @@ def test_what_is_wrong_with_a_form(changes: dict[str, object], wrong: dict[str, 
 def test_what_is_not_paid_in_full_is_on_hold_and_never_ready(payment: PaymentStatus) -> None:
     is_owed = payment in {PaymentStatus.UNPAID, PaymentStatus.DEPOSIT_PAID}
     expected = FulfilmentStatus.ON_HOLD if is_owed else FulfilmentStatus.READY
-    assert order(payment_status=payment, fulfilment_status="ready").fulfilment_status is expected
+    paid = order(status="paid", payment_status=payment, fulfilment_status="ready")
+    assert paid.fulfilment_status is expected
+    # Something is owed still, also where a part of what was paid went back.
+    placed = order(status="placed", payment_status=payment, fulfilment_status="ready")
+    assert (placed.fulfilment_status is FulfilmentStatus.READY) == (payment is PaymentStatus.AUTHORISED)
     # Goods that are not there, or gone, are said to be that.
     for other in ("unsecured", "waiting", "shipped", "returned"):
         assert order(payment_status=payment, fulfilment_status=other).fulfilment_status == other

@@ -39,8 +39,8 @@ class ExportedOrder:
     cancelled_at: datetime | None
 
     def __post_init__(self) -> None:
-        stored, paid = self.fulfilment_status, self.payment_status
-        object.__setattr__(self, "fulfilment_status", str(fulfilment_for(stored, paid)))
+        told = fulfilment_for(self.fulfilment_status, self.status, self.payment_status)
+        object.__setattr__(self, "fulfilment_status", str(told))
 
 
 @dataclass(frozen=True, slots=True)

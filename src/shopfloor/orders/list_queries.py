@@ -54,7 +54,8 @@ _FILTERS: Final = """
          OR o.fulfilment_status = CASE %(fulfilment_status)s WHEN 'on_hold' THEN 'ready' ELSE %(fulfilment_status)s END
         AND o.status <> 'cancelled')
     AND (%(fulfilment_status)s::text IS NULL OR %(fulfilment_status)s::text NOT IN ('ready', 'on_hold')
-         OR (o.payment_status IN ('unpaid', 'deposit_paid')) = (%(fulfilment_status)s::text = 'on_hold'))
+         OR (o.payment_status IN ('unpaid', 'deposit_paid') OR o.status = 'placed' AND o.payment_status <> 'authorised')
+            = (%(fulfilment_status)s::text = 'on_hold'))
     AND (%(since)s::timestamptz IS NULL OR o.placed_at >= %(since)s)
     AND (%(until)s::timestamptz IS NULL OR o.placed_at < %(until)s)
     AND (%(outside_shows)s::boolean IS NULL OR (o.show_id IS NULL) = %(outside_shows)s)

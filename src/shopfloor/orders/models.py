@@ -58,12 +58,14 @@ class FulfilmentStatus(StrEnum):
     RETURNED = "returned"
 
 
-def fulfilment_for(stored: str, payment_status: str) -> FulfilmentStatus:
-    """The database says of goods that they are ready; an order that is not paid is on hold, and never ready."""
-    if stored == FulfilmentStatus.READY and payment_status in {
-        PaymentStatus.UNPAID,
-        PaymentStatus.DEPOSIT_PAID,
-    }:
+def fulfilment_for(stored: str, status: str, payment_status: str) -> FulfilmentStatus:
+    """The database says of goods that they are ready; an order that is not paid in full is on hold, and never ready, also
+    where something of what was paid went back before.
+    """
+    is_owed = status == Status.PLACED and payment_status != PaymentStatus.AUTHORISED
+    if stored == FulfilmentStatus.READY and (
+        is_owed or payment_status in {PaymentStatus.UNPAID, PaymentStatus.DEPOSIT_PAID}
+    ):
         return FulfilmentStatus.ON_HOLD
     return FulfilmentStatus(stored)
 
@@ -236,7 +238,11 @@ class Order:
         put(self, "delivery", Delivery(self.delivery))
         put(self, "status", Status(self.status))
         put(self, "payment_status", PaymentStatus(self.payment_status))
-        put(self, "fulfilment_status", fulfilment_for(self.fulfilment_status, self.payment_status))
+        put(
+            self,
+            "fulfilment_status",
+            fulfilment_for(self.fulfilment_status, self.status, self.payment_status),
+        )
         put(self, "cancelled_by", Party(self.cancelled_by) if self.cancelled_by else None)
         put(self, "cancel_why", Why(self.cancel_why) if self.cancel_why else None)
 
@@ -385,7 +391,9 @@ class OrderSummary:
 
     def __post_init__(self) -> None:
         object.__setattr__(
-            self, "fulfilment_status", str(fulfilment_for(self.fulfilment_status, self.payment_status))
+            self,
+            "fulfilment_status",
+            str(fulfilment_for(self.fulfilment_status, self.status, self.payment_status)),
         )
 
 

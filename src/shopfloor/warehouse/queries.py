@@ -48,6 +48,8 @@ class ParcelSummary:
     titles: str
     box_number: str | None = None
     """The parcel in whose box it lies."""
+    money_back: str = ""
+    """`refunded`: all that was paid has been given back; `disputed`: the buyer asked the bank for it."""
 
     @property
     def number(self) -> str:
@@ -94,7 +96,7 @@ async def summaries(tx: Tx, *, ids: Sequence[UUID]) -> list[ParcelSummary]:
         SELECT p.id, p.order_id, p.order_number, p.position, p.state, p.delivery, p.location_id, p.show_id, p.ready_on,
                p.carrier, p.tracking, p.tracking_url, p.created_at, o.contact_name,
                coalesce(o.address ->> 'city', '') AS city, coalesce(o.address ->> 'country', '') AS country,
-               o.paid, n.units, n.titles, b.order_number || '-P' || b.position AS box_number
+               o.paid, o.money_back, n.units, n.titles, b.order_number || '-P' || b.position AS box_number
           FROM unnest(%(ids)s::uuid[]) WITH ORDINALITY AS w (id, at)
           JOIN fulfilment.v_parcel p ON p.id = w.id
           JOIN orders.v_recipient o ON o.order_id = p.order_id
@@ -205,13 +207,16 @@ class Recipient:
     locale: str
     delivery: str
     shipping_name: str
+    money_back: str
+    """As of a `ParcelSummary`."""
 
 
 async def recipients(tx: Tx, *, order_ids: Sequence[UUID]) -> list[Recipient]:
     return await tx.every(
         Recipient,
         """
-        SELECT order_id, contact_name, contact_phone, contact_email, address, note, locale, delivery, shipping_name
+        SELECT order_id, contact_name, contact_phone, contact_email, address, note, locale, delivery, shipping_name,
+               money_back
           FROM orders.v_recipient WHERE order_id = ANY(%(ids)s::uuid[])
         """,
         ids=list(order_ids),

@@ -70,5 +70,6 @@ async function look(button: HTMLButtonElement, detector: Detector): Promise<void
 
 /** <details data-open-wide>: what a phone folds away stands open where there is room. */
 if (matchMedia("(min-width: 56rem)").matches) {
-  for (const folded of document.querySelectorAll<HTMLDetailsElement>("details[data-open-wide]")) folded.open = true;
+  for (const folded of document.querySelectorAll<HTMLDetailsElement>("details[data-open-wide]"))
+    folded.open = true;
 }

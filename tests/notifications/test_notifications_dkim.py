@@ -81,6 +81,19 @@ def says(**records: Sequence[str]) -> dkim.LookUp:
     return look_up
 
 
+@pytest.mark.parametrize(
+    ("host", "sends"),
+    [
+        ("mx.garden.test", "a:mx.garden.test"),
+        ("192.0.2.7", "ip4:192.0.2.7"),
+        ("2001:db8::7", "ip6:2001:db8::7"),
+    ],
+)
+def test_the_server_that_sends_is_named_as_spf_names_it(host: str, sends: str) -> None:
+    records = dkim.records("garden.test", "sf", "AAAA", host=host, sender=SENDER)
+    assert [each.value for each in records if each.purpose is Purpose.SPF] == [f"v=spf1 {sends} ~all"]
+
+
 async def test_mail_is_signed_once_dns_has_the_key_and_only_from_its_own_domain(
     make_market: MakeMarket, post: Post
 ) -> None:

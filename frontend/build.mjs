@@ -51,8 +51,8 @@ const result = await build({
 const manifest = {};
 const weight = (file) => gzipSync(readFileSync(join(out, file)), { level: 9 }).length;
 for (const [path, output] of Object.entries(result.metafile.outputs)) {
-  // A chunk that is imported when it is needed is an entry point, too, but no island.
-  if (!/^(css\/|src\/[^/]+\/main\.tsx?$)/.test(output.entryPoint ?? "")) continue;
+  // What an island fetches later is an entry of its own to the bundler, not to a page.
+  if (![...styles, ...islands].includes(output.entryPoint ?? "")) continue;
   const file = relative(out, resolve(path));
   const name = output.entryPoint.startsWith("css/")
     ? basename(output.entryPoint)

@@ -15,6 +15,7 @@ STRUCTS = (
     state.BundlePart,
     state.LeftState,
     state.LineState,
+    state.FlashState,
     state.OfferState,
     state.FeaturedState,
     state.NoticeState,

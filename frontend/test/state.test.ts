@@ -5,6 +5,7 @@ import {
   availabilityOf,
   type ChatLine,
   chatAfter,
+  flashLeft,
   inWords,
   type Line,
   lineWith,
@@ -15,6 +16,7 @@ import {
   optionKind,
   piecesOf,
   type RoomState,
+  struckOf,
   valuesOf,
 } from "../src/room/state.ts";
 
@@ -154,4 +156,14 @@ test("a bundle counts its pieces, anything else counts one", () => {
   const part = (id: number, quantity: number) => ({ id, quantity, title: "T", titles: {}, options: [] });
   assert.equal(piecesOf(line(1, [], 1)), 1);
   assert.equal(piecesOf({ ...line(1, [], 1), parts: [part(2, 1), part(3, 4)] }), 5);
+});
+
+test("what is struck through beside a flash is one amount for all lines, or nothing", () => {
+  const sold = offer(line(1, ["M"], 2), line(2, ["L"], 1));
+  const flash = { ends_at: 1, units: 5, days: 30, struck: { "1": 9900, "2": 9900 } };
+  const same = { ...sold, flash };
+  assert.equal(struckOf(same), 9900);
+  assert.equal(flashLeft(same), 3);
+  assert.equal(struckOf({ ...sold, flash: { ...flash, struck: { "1": 9900 } } }), null);
+  assert.equal(struckOf(sold), null);
 });

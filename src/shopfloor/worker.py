@@ -22,6 +22,7 @@ from shopfloor import (
     collector,
     customers,
     job_handlers,
+    live,
     notifications,
     orders,
     payment_providers,
@@ -48,6 +49,9 @@ from shopfloor.notifications import telling
 EXPIRE_EVERY: Final = 0.5
 EXPIRE_LOOK_EVERY: Final = 10.0
 SWEEP_EVERY: Final = 10.0
+# While a flash runs, and how long a shop without one sleeps.
+FLASH_EVERY: Final = 0.2
+FLASH_LOOK_EVERY: Final = 10.0
 # In a rush, messages are better worked off many at a time.
 PAYMENTS_PAUSE: Final = 0.2
 # Where nobody can be rung for.
@@ -124,6 +128,7 @@ def loops(
             db, arrivals, own, start_sending_in(settings, db.dsn, public), partial(secrets.box, settings)
         ),
         expire_holds(db, arrivals),
+        end_flashes(db, arrivals),
         _every(SWEEP_EVERY, "sweep", sweep),
         _whenever(arrivals, payments.inbox.CHANNEL, "payments", hear_payments),
         _every(RECONCILE_EVERY, "reconcile", reconcile),
@@ -281,6 +286,36 @@ async def expire_holds(db: Database, arrivals: outbox.Arrivals) -> None:
             await asyncio.sleep(EXPIRE_EVERY)
             if idle > EXPIRE_EVERY:
                 await arrivals.sleep(event, EXPIRE_EVERY, most=idle - EXPIRE_EVERY)
+
+
+async def end_flashes(db: Database, arrivals: outbox.Arrivals) -> None:
+    """Until it is cancelled: end each flash at its second, or when its last unit is gone.  A fact tells of a new one."""
+    with arrivals.bell() as event:
+        while True:
+            event.clear()
+            pause: float | None = None
+            try:
+                pause = await end_due_flashes(db)
+            except DatabaseAway:
+                _log.warning("worker.database_away", work="end_flashes")
+            except Exception as problem:  # noqa: BLE001 -- the loop is the boundary
+                _log.error("worker.failed", work="end_flashes", exc_info=problem)
+            if pause is not None:
+                await asyncio.sleep(pause)
+            else:
+                await arrivals.sleep(event, FLASH_EVERY, most=FLASH_LOOK_EVERY)
+
+
+async def end_due_flashes(db: Database) -> float | None:
+    """Seconds until it is worth another look; None where no flash runs."""
+    async with db.transaction() as tx:
+        running = await live.running_flashes(tx)
+    for flash in running:
+        if flash.seconds_left <= 0 or flash.left == 0:
+            async with db.transaction() as tx:
+                await live.end_when_due(tx, flash)
+    left = [flash.seconds_left for flash in running if flash.seconds_left > 0 and flash.left]
+    return min(FLASH_EVERY, *left) if left else None
 
 
 async def _every(seconds: float, name: str, act: Callable[[], Awaitable[None]]) -> None:

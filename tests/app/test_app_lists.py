@@ -34,6 +34,7 @@ LISTS = {
     "/v1/{shop}/chat/words": "SELECT count(*) FROM chat.blocked_word",
     "/v1/{shop}/shows": "SELECT count(*) FROM live.show",
     "/v1/{shop}/shows/{show_id}/featured-intervals": "SELECT count(*) FROM live.explained",
+    "/v1/{shop}/shows/{show_id}/flashes": "SELECT count(*) FROM live.flash",
     "/v1/{shop}/shows/{show_id}/offers": "SELECT count(*) FROM live.offer",
     "/v1/{shop}/shows/{show_id}/prices": "SELECT count(*) FROM live.offer_price",
     "/v1/{shop}/shows/{show_id}/slots": "SELECT count(*) FROM live.slot",
@@ -193,6 +194,10 @@ INSERT INTO live.offer_line (offer_id, variant_id, price_minor, currency, positi
 SELECT o.id, v.id, 900, 'CNY', 1 FROM live.offer o JOIN catalog.variant v USING (product_id) WHERE o.id > 1;
 INSERT INTO live.offer_price (offer_id, variant_id, price_minor, currency, reason)
 SELECT offer_id, variant_id, 900, 'CNY', 'p' || offer_id FROM live.offer_line WHERE offer_id > 1;
+INSERT INTO live.flash (shop_id, show_id, offer_id, pool_id, price_minor, currency, units, seconds, began_at, ends_at,
+                        began_video, ended_at, ended_video, ended_by, reference_days)
+SELECT 1, show_id, id, (SELECT id FROM stock.pool WHERE kind = 'open'), 800, 'CNY', 1, 60, now(), now(), 1, now(), 1, 'time', 30
+  FROM live.offer WHERE id > 1;
 INSERT INTO live.slot (show_id, position, minutes, title)
 SELECT 1, 100 + n, 5, 'Talk ' || n FROM generate_series(1, %(rows)s) n;
 INSERT INTO live.notice (show_id, kind, text, video)

@@ -15,6 +15,7 @@ from shopfloor.rooms.room import (
     ChatLine,
     Counted,
     Featured,
+    Flashed,
     Noticed,
     OfferPut,
     Priced,
@@ -25,7 +26,7 @@ from shopfloor.rooms.room import (
     difference,
     merged,
 )
-from shopfloor.rooms.state import NoticeState, OfferState, RoomState, ShowState
+from shopfloor.rooms.state import FlashState, NoticeState, OfferState, RoomState, ShowState
 from shopfloor.stock import Availability
 
 # The machine may be busy; what is generated does not depend on how fast.
@@ -97,6 +98,18 @@ changes: st.SearchStrategy[Change] = st.one_of(
     st.builds(Waiting, st.sampled_from(VARIANTS), small),
     st.builds(Priced, st.sampled_from(OFFERS), st.sampled_from(VARIANTS), small, st.just("EUR")),
     st.builds(Featured, st.none() | st.sampled_from(OFFERS), small),
+    st.builds(
+        Flashed,
+        st.sampled_from(OFFERS),
+        st.none()
+        | st.builds(
+            FlashState,
+            ends_at=small,
+            units=small,
+            days=st.just(30),
+            struck=st.dictionaries(st.sampled_from(["9", "10"]), small),
+        ),
+    ),
     st.builds(Counted, st.none() | small, st.none() | small, st.none() | small),
     st.builds(
         Noticed,

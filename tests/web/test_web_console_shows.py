@@ -214,6 +214,33 @@ async def test_a_show_from_start_to_end(client: httpx.AsyncClient, stage: Stage)
 
     await client.post(f"{studio}/price", data={"offer_id": str(before.id), "price": "77.00"})
     assert {line.price_minor for line in (await offer(stage)).lines} == {7_700}
+    # A flash sale: the form is filled in, a leap is asked about, a tap starts it, another ends it.
+    async with stage.db.transaction() as tx:
+        await live.change_offer(
+            tx,
+            shop_id=stage.shop.id,
+            show_id=stage.show.id,
+            offer_id=before.id,
+            quotas={before.lines[0].variant_id: 3},
+        )
+    assert 'name="price" value="61.00"' in (await client.get(studio)).text
+    wanted = {"offer_id": str(before.id), "price": "61.00", "units": "2", "seconds": "60"}
+    asked = await client.post(f"{studio}/flash", data=wanted | {"price": "6.10"})
+    assert (asked.status_code, "6.10" in asked.text) == (409, True)
+    assert 'action="/console/harbour/shows/1/studio/flash/stop"' not in (await client.get(studio)).text
+    assert (await client.post(f"{studio}/flash", data=wanted)).status_code == 303
+    assert {line.price_minor for line in (await offer(stage)).lines} == {6_100}
+    page = (await client.get(studio)).text
+    assert 'action="/console/harbour/shows/1/studio/flash/stop"' in page
+    assert "2 of 2 left" in page
+    room = (await client.get(f"/s/harbour/live/{stage.show.id}")).text
+    assert '<s class="struck num">' in room
+    assert "Flash sale</b>" in room
+    other = await client.post(f"{studio}/flash", data=wanted | {"units": "1"})
+    assert "already running" in (await client.get(other.headers["location"])).text
+    await client.post(f"{studio}/flash/stop", data={"offer_id": str(before.id)})
+    assert {line.price_minor for line in (await offer(stage)).lines} == {7_700}
+
     one = before.lines[1].variant_id
     await client.post(f"{studio}/price", data={"offer_id": str(before.id), f"price-{one}": "66"})
     assert sorted(line.price_minor for line in (await offer(stage)).lines) == [6_600, 7_700, 7_700]

@@ -4,6 +4,7 @@ import { useRef, useState } from "preact/hooks";
 import { day, money } from "../common/format.ts";
 import { Icon } from "../common/icon.tsx";
 import type { Say } from "../common/words.ts";
+import { FlashLine, Struck } from "./flash.tsx";
 import type { Paying, Problem } from "./purchases.ts";
 import {
   availability,
@@ -24,6 +25,7 @@ interface Props {
   readonly offer: Offer;
   readonly say: Say;
   readonly language: string;
+  readonly until: (moment: number) => number;
   readonly busy: boolean;
   readonly slow: boolean;
   readonly problem: Problem | null;
@@ -41,6 +43,7 @@ export function Choose({
   offer,
   say,
   language,
+  until,
   busy,
   slow,
   problem,
@@ -101,8 +104,10 @@ export function Choose({
           <p class="price big" aria-live="polite">
             {line === undefined
               ? priceText(offer, say, language)
-              : money(line.price_minor, line.currency, language)}
+              : money(line.price_minor, line.currency, language)}{" "}
+            <Struck offer={offer} line={line} say={say} language={language} />
           </p>
+          <FlashLine offer={offer} say={say} until={until} />
           <p class={`text-${stockKind(available)}`} aria-live="polite">
             {stockText(available, say, language)}
             {available.is === "gone" && available.waiting > 0 && (

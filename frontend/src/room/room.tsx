@@ -1,16 +1,17 @@
 // The room: the video is the page, everything else lies on it.
 
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { away, count, countdown, day, money } from "../common/format.ts";
+import { away, count } from "../common/format.ts";
 import { Icon } from "../common/icon.tsx";
+import { BasketLines, boughtText, CheckOut, Left } from "./basket.tsx";
 import { ChatForm, ChatList } from "./chat.tsx";
-import { Choose } from "./choose.tsx";
+import { Struck } from "./flash.tsx";
+import { useLater } from "./later.ts";
 import type { RoomModel, View } from "./model.ts";
-import { type Purchase, sumOf } from "./purchases.ts";
-import { Sheet } from "./sheet.tsx";
 import { availabilityOf, inWords, type Offer, offersInOrder } from "./state.ts";
 import { pictureOf, priceText, stockKind, stockText } from "./texts.ts";
 import { Ticket } from "./ticket.tsx";
+import { useTicking } from "./ticking.ts";
 
 export function RoomPage({ model }: { readonly model: RoomModel }) {
   const [view, setView] = useState<View>(model.view);
@@ -20,11 +21,12 @@ export function RoomPage({ model }: { readonly model: RoomModel }) {
     if (video.current !== null) model.attach(video.current);
   }, [model]);
 
+  const sheets = useLater(() => import("./sheets.tsx"), view.sheet.is !== "none");
+
   const { say, language, shop } = model;
   const { state } = view;
   const title = inWords(state.show.title, state.show.titles, language);
   const featured = view.featured === null ? undefined : state.offers[String(view.featured)];
-  const opened = view.sheet.is === "offer" ? state.offers[String(view.sheet.offer)] : undefined;
   const isLive = state.show.status === "live";
   const isOver = state.show.status === "ended" && !view.replaying;
   // Before and after the show: what it will have, or had, is looked at in the shop.
@@ -92,6 +94,7 @@ export function RoomPage({ model }: { readonly model: RoomModel }) {
             say={say}
             language={language}
             choose={() => model.choose(featured)}
+            until={(moment) => model.clock.secondsUntil(moment)}
           />
         )}
         {isIdle && <Goods view={view} model={model} strip />}
@@ -136,52 +139,8 @@ export function RoomPage({ model }: { readonly model: RoomModel }) {
         <h2>{say("offers")}</h2>
         {isIdle ? <Goods view={view} model={model} /> : <Bag view={view} model={model} />}
       </aside>
-      {view.sheet.is === "bag" && (
-        <Sheet title={say("offers")} say={say} close={() => model.open({ is: "none" })}>
-          <Bag view={view} model={model} />
-        </Sheet>
-      )}
-      {opened !== undefined && (
-        <Sheet
-          key={opened.id}
-          title={inWords(opened.title, opened.titles, language)}
-          say={say}
-          close={() => model.open({ is: "none" })}
-        >
-          <Choose
-            offer={opened}
-            say={say}
-            language={language}
-            busy={view.busy}
-            slow={view.slow}
-            problem={view.problem}
-            paying={(pieces) => model.payingOf(opened, pieces)}
-            signIn={`/s/${model.shop.slug}/account/sign-in?next=/s/${model.shop.slug}/live/${view.state.show.id}`}
-            own={(line) => model.ownCheckout(line.id)}
-            chosen={(line) => model.chosen(opened, line)}
-            buy={(line, quantity) => void model.buy(opened, line, quantity)}
-            wait={(line, quantity) => void model.wait(opened, line, quantity)}
-          />
-        </Sheet>
-      )}
-      {view.sheet.is === "held" && <HeldSheet view={view} model={model} id={view.sheet.id} />}
-      {view.sheet.is === "waiting" && (
-        <Sheet title={say("waiting_title")} say={say} close={() => model.open({ is: "none" })}>
-          <p>
-            {view.sheet.position > 0
-              ? say("waiting_position", { n: view.sheet.position })
-              : say("waiting_noted")}
-          </p>
-          <p class="soft">{say("waiting_how")}</p>
-          <a class="button wide" href={view.sheet.url}>
-            {say("see_place")}
-          </a>
-        </Sheet>
-      )}
-      {view.sheet.is === "seller" && (
-        <Sheet title={say("who_sells")} say={say} close={() => model.open({ is: "none" })}>
-          <SellerFacts model={model} />
-        </Sheet>
+      {sheets !== undefined && (
+        <sheets.Sheets view={view} model={model} bag={<Bag view={view} model={model} />} />
       )}
     </div>
   );
@@ -330,6 +289,7 @@ function Bag({ view, model }: { readonly view: View; readonly model: RoomModel }
                 <b>{inWords(offer.title, offer.titles, language)}</b>
                 <span>
                   <span class="price">{priceText(offer, say, language)}</span>{" "}
+                  <Struck offer={offer} say={say} language={language} />{" "}
                   <span class={`small text-${stockKind(available)}`}>
                     {stockText(available, say, language)}
                   </span>
@@ -378,142 +338,4 @@ function Holds({ view, model }: { readonly view: View; readonly model: RoomModel
       )}
     </>
   );
-}
-
-/** How long a purchase is kept: a clock, or that it is paid at the end. */
-function Left({ model, one }: { readonly model: RoomModel; readonly one: Purchase }) {
-  if (one.at_end === true) return <b>{model.say("at_end")}</b>;
-  return (
-    <b class="num">{one.expires_at === null ? "" : countdown(model.clock.secondsUntil(one.expires_at))}</b>
-  );
-}
-
-/** What is kept for the visitor, the latest on top, each with its time. */
-function BasketLines({ model, open }: { readonly model: RoomModel; readonly open: readonly Purchase[] }) {
-  return (
-    <ul class="basket-lines">
-      {[...open].reverse().map((one) => (
-        <li key={one.id}>
-          <span class="clip">{one.title}</span>
-          <span class="num">
-            {one.quantity === undefined ? "" : `${one.quantity} × `}
-            {one.total ?? ""}
-          </span>
-          <Left model={model} one={one} />
-        </li>
-      ))}
-    </ul>
-  );
-}
-
-/** One way to the checkout for all of it. */
-function CheckOut({ model, open }: { readonly model: RoomModel; readonly open: readonly Purchase[] }) {
-  const sum = sumOf(open);
-  const units = open.reduce((all, one) => all + (one.quantity ?? 1), 0);
-  const total = sum === null ? "" : money(sum.minor, sum.currency, model.language);
-  return (
-    <a class="button buy wide" href={open[0]?.url ?? ""}>
-      {sum === null
-        ? model.say("check_out")
-        : model.say("check_out_all", { n: count(units, model.language), total })}
-    </a>
-  );
-}
-
-/** " · 2 × · €258": how many, and what they come to. */
-function boughtText({ quantity, total }: Purchase): string {
-  return quantity === undefined || total === undefined ? "" : ` · ${quantity} × · ${total}`;
-}
-
-function HeldSheet({
-  view,
-  model,
-  id,
-}: {
-  readonly view: View;
-  readonly model: RoomModel;
-  readonly id: string;
-}) {
-  const { say, language } = model;
-  useTicking(true);
-  const one = model.purchaseNow(id);
-  if (one === undefined) return null;
-  const pay = view.state.show.pay_at_end ?? null;
-  const others = model.openPurchases().filter((each) => each.id !== id && each.expires_at !== null);
-  const seconds = one.expires_at === null ? null : model.clock.secondsUntil(one.expires_at);
-  return (
-    <Sheet
-      title={seconds === null ? say("yours_to_pay") : say("held_for_you")}
-      say={say}
-      close={() => model.open({ is: "none" })}
-    >
-      <p class="strong">
-        {one.title}
-        {boughtText(one)}
-      </p>
-      {one.at_end === true && pay !== null && (
-        <p class="note good">
-          <Icon name="clock" />
-          <span>{say("at_end.kept", { minutes: pay.minutes })}</span>
-        </p>
-      )}
-      {seconds !== null && one.at_end !== true && (
-        <p class={seconds === 0 ? "timer over" : seconds < 60 ? "timer soon" : "timer"} role="timer">
-          <span>{seconds === 0 ? say("hold_over") : say("hold_left")}</span>
-          <b class="clock">{countdown(seconds)}</b>
-        </p>
-      )}
-      {one.note !== undefined && (
-        <p class="note wait">
-          <Icon name="alert" />
-          <span>{one.note}</span>
-        </p>
-      )}
-      {one.ready_on !== null && (
-        <p class="note wait">
-          <Icon name="calendar" />
-          <span>
-            {say(one.later ? "later_than_seen" : "ready_then", { date: day(one.ready_on, language) })}
-          </span>
-        </p>
-      )}
-      {others.length > 0 ? (
-        <>
-          <BasketLines model={model} open={others} />
-          <CheckOut model={model} open={[...others, one]} />
-        </>
-      ) : (
-        <a class="button buy wide" href={one.url}>
-          {say("check_out")}
-        </a>
-      )}
-      <button type="button" class="button plain wide" onClick={() => model.open({ is: "none" })}>
-        {say("keep_watching")}
-      </button>
-    </Sheet>
-  );
-}
-
-/** The card of the seller as the server wrote it: no second request, nothing to log in to. */
-function SellerFacts({ model }: { readonly model: RoomModel }) {
-  return (
-    <dl class="facts">
-      {model.seller.map(([label, value]) => (
-        <>
-          <dt>{label}</dt>
-          <dd>{value}</dd>
-        </>
-      ))}
-    </dl>
-  );
-}
-
-function useTicking(on: boolean, every = 500): number {
-  const [tick, setTick] = useState(0);
-  useEffect(() => {
-    if (!on) return undefined;
-    const timer = setInterval(() => setTick((value) => value + 1), every);
-    return () => clearInterval(timer);
-  }, [on, every]);
-  return tick;
 }

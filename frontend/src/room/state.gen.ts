@@ -31,6 +31,14 @@ export interface LineState {
   readonly parts?: readonly BundlePart[];
 }
 
+/** The offer's prices are those of a flash, until `ends_at` at the latest, for so many `units`; what is left of */
+export interface FlashState {
+  readonly ends_at: number;
+  readonly units: number;
+  readonly days: number;
+  readonly struck: Readonly<Record<string, number>>;
+}
+
 /** A product on offer; `lines` by variant id.  `option_texts`: its options in other languages, by locale. */
 export interface OfferState {
   readonly id: number;
@@ -46,6 +54,7 @@ export interface OfferState {
   readonly deposit_percent?: number | null;
   readonly lines: Readonly<Record<string, LineState>>;
   readonly option_texts?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  readonly flash?: FlashState | null;
 }
 
 /** The offer that is shown now, and since when. */

@@ -130,6 +130,18 @@ export function currencyOf(offer: Offer): string {
   return linesOf(offer)[0]?.currency ?? "CNY";
 }
 
+/** Units of a flash that are left: those on hand of its lines. */
+export function flashLeft(offer: Offer): number {
+  return linesOf(offer).reduce((sum, line) => sum + line.left, 0);
+}
+
+/** What may be struck through beside the price of a flash, where that is one amount for all lines. */
+export function struckOf(offer: Offer): number | null {
+  const struck = offer.flash?.struck ?? {};
+  const amounts = new Set(linesOf(offer).map((line) => struck[String(line.id)] ?? null));
+  return amounts.size === 1 ? ([...amounts][0] ?? null) : null;
+}
+
 /** The line with exactly these options. */
 export function lineWith(offer: Offer, options: readonly (string | null)[]): Line | undefined {
   return linesOf(offer).find((line) => line.options.every((option, i) => option === options[i]));

@@ -144,7 +144,7 @@ function run(studio: HTMLElement): void {
         if (input === document.activeElement) input.blur();
       }
       if (form.dataset["empties"] !== undefined) form.reset();
-      form.closest("details.line-menu, details.confirm")?.removeAttribute("open");
+      form.closest("details.line-menu, details.confirm, details.flash-form")?.removeAttribute("open");
       if (!adopt(html)) location.reload();
     } catch {
       trouble(say("no_answer"));
@@ -199,6 +199,10 @@ function run(studio: HTMLElement): void {
       const since = Date.parse(element.dataset["since"] ?? "");
       if (!Number.isNaN(since))
         put(element, countdown(Math.max(0, Math.floor((clock.now() - since) / 1000))));
+    }
+    for (const element of document.querySelectorAll<HTMLElement>("[data-until]")) {
+      const until = Date.parse(element.dataset["until"] ?? "");
+      if (!Number.isNaN(until)) put(element, countdown(clock.secondsUntil(until)));
     }
   }
   setInterval(ticking, 1_000);

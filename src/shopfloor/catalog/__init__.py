@@ -45,7 +45,7 @@ from shopfloor.catalog.models import (
 from shopfloor.catalog.pages import product_pages
 from shopfloor.catalog.pictures import MAX_PICTURE_BYTES, NotAPicture, PictureTooLarge, ProcessedPicture
 from shopfloor.catalog.plain import plain_text
-from shopfloor.catalog.references import reference_prices
+from shopfloor.catalog.references import lowest_lately, reference_days, reference_prices
 from shopfloor.catalog.removal import delete_product, delete_variants
 from shopfloor.catalog.service import (
     add_picture,
@@ -119,6 +119,7 @@ __all__ = [
     "fetch_pictures",
     "format_price",
     "import_shopify_csv",
+    "lowest_lately",
     "opened_import",
     "parse_price",
     "picture_progress",
@@ -130,6 +131,7 @@ __all__ = [
     "products",
     "products_by_id",
     "receive_picture",
+    "reference_days",
     "reference_prices",
     "remove_picture",
     "retry_pictures",

@@ -465,6 +465,29 @@ async def prices(tx: Tx, *, shop_id: int, variant_id: int) -> list[Price]:
     )
 
 
+async def lowest_lately(tx: Tx, *, shop_id: int, variant_ids: Sequence[int], days: int) -> list[LowestRow]:
+    """For each variant: the lowest price that was in force at any moment of the last `days`, or is."""
+    return await tx.every(
+        LowestRow,
+        """
+        WITH history AS (
+            SELECT c.variant_id, v.currency, c.minor, c.valid_from,
+                   lead(c.valid_from) OVER (PARTITION BY c.variant_id ORDER BY c.valid_from, c.id) AS until
+              FROM catalog.price c JOIN catalog.variant v ON v.id = c.variant_id
+             WHERE v.shop_id = %(shop_id)s AND v.id = ANY(%(variant_ids)s::bigint[])
+               AND (c.valid_from <= c.recorded_at OR c.valid_from <= now())
+        )
+        SELECT variant_id, currency, min(minor) AS minor
+          FROM history
+         WHERE until IS NULL OR (until > valid_from AND until > now() - make_interval(days => %(days)s))
+         GROUP BY variant_id, currency ORDER BY variant_id
+        """,
+        shop_id=shop_id,
+        variant_ids=list(variant_ids),
+        days=days,
+    )
+
+
 async def lowest_before_present(
     tx: Tx, *, shop_id: int, variant_ids: Sequence[int], days: int
 ) -> list[LowestRow]:

@@ -73,6 +73,12 @@ async def reference_prices(tx: Tx, *, shop_id: int, variants: Sequence[Variant])
     return found
 
 
+async def lowest_lately(tx: Tx, *, shop_id: int, variant_ids: Sequence[int], days: int) -> dict[int, Money]:
+    """By variant, the lowest price it had in the shop at any moment of the last `days`, the present one included."""
+    rows = await queries.lowest_lately(tx, shop_id=shop_id, variant_ids=variant_ids, days=days)
+    return {row.variant_id: Money(row.minor, row.currency) for row in rows}
+
+
 async def say_source(tx: Tx, *, shop_id: int, variant: Variant, source: str, evidence: str) -> None:
     """Who stands for the list price that the variant has now; nobody for an empty `source`.
 

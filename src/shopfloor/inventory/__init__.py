@@ -29,12 +29,14 @@ from shopfloor.inventory.places import (
     add_location,
     close_pool,
     close_show_pool,
+    give_back_aside,
     locations,
     open_pool,
     open_show_pool,
     open_till_pool,
     pool,
     pools,
+    set_aside_beyond,
 )
 from shopfloor.inventory.queries import left
 from shopfloor.inventory.service import (
@@ -84,6 +86,7 @@ __all__ = [
     "count",
     "count_imported",
     "flow_back_from_closed",
+    "give_back_aside",
     "left",
     "levels",
     "locations",
@@ -97,6 +100,7 @@ __all__ = [
     "pools",
     "put_back",
     "receive",
+    "set_aside_beyond",
     "shortages",
     "sold",
     "tell",

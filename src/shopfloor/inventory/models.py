@@ -58,6 +58,11 @@ class Pool:
     borrows_future: bool
     is_open: bool
 
+    @property
+    def is_set_aside(self) -> bool:
+        """Whether it keeps units of a show that nobody buys for a while (`set_aside_beyond`)."""
+        return self.kind is PoolKind.CHANNEL and self.borrows_future
+
 
 @dataclass(frozen=True, slots=True)
 class Level:

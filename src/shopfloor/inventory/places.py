@@ -1,14 +1,16 @@
 """Places and pools: where units are, and whom they are for."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from shopfloor.inventory import pool_queries, queries
 from shopfloor.inventory.ledger import LedgerSession, ensure_level, flow_back, tell, tell_arrived
 from shopfloor.inventory.models import (
     BadQuantity,
+    Level,
     Location,
     LocationKind,
     LotKind,
+    NotEnough,
     Pool,
     PoolKind,
     UnknownStock,
@@ -91,6 +93,75 @@ async def close_show_pool(tx: Tx, *, shop_id: int, show_id: int) -> Pool:
         raise UnknownStock(show_id=show_id)
     await _close(tx, pool)
     return pool
+
+
+async def set_aside_beyond(tx: Tx, *, shop_id: int, show_id: int, keep: Mapping[int, int]) -> Pool:
+    """Leave of each variant so many free units on hand in the show's pool; the rest waits in the pool returned, from
+    which nobody sells.
+
+    What the show owes stays.  Raises UnknownStock without a pool of the show, NotEnough where it has fewer.
+    """
+    own = await pool_queries.lock_pool_of_show(tx, shop_id=shop_id, show_id=show_id)
+    if own is None or not own.is_open:
+        raise UnknownStock(show_id=show_id)
+    aside = await pool_queries.insert_pool(
+        tx, shop_id=shop_id, name=f"{own.name}: set aside", kind=PoolKind.CHANNEL, show_id=None,
+        location_id=own.location_id, lender_id=own.id,
+    )  # fmt: skip
+    levels = await queries.lock_levels_of(tx, shop_id=shop_id, pool_ids=[own.id], variant_ids=sorted(keep))
+    on_hand = [level for level in levels if level.kind is LotKind.ON_HAND]
+    for variant_id, units in keep.items():
+        free = sum(level.free for level in on_hand if level.variant_id == variant_id)
+        if free < units:
+            raise NotEnough(variant_id=variant_id, wanted=units, left=free)
+    moving: list[tuple[Level, int]] = []
+    for variant_id, units in keep.items():
+        stays = units
+        for level in on_hand:
+            if level.variant_id == variant_id:
+                kept = min(level.free, stays)
+                stays -= kept
+                moving.append((level, level.free - kept))
+    await _move(tx, [(level, units) for level, units in moving if units], aside, reason=f"into {aside.name}")
+    await tell(tx, shop_id=shop_id, variant_ids=sorted(keep))
+    return aside
+
+
+async def give_back_aside(tx: Tx, *, shop_id: int, show_id: int, pool_id: int) -> None:
+    """What was set aside is the show's again; closing twice is closing once.
+
+    Raises UnknownStock for a pool that is none of this shop, or a show without one.
+    """
+    own = await pool_queries.lock_pool_of_show(tx, shop_id=shop_id, show_id=show_id)
+    aside = await pool_queries.lock_pool(tx, shop_id=shop_id, pool_id=pool_id)
+    if own is None or aside is None or not aside.is_set_aside:
+        raise UnknownStock(pool_id=pool_id)
+    if not aside.is_open:
+        return
+    levels = await queries.lock_levels_of(tx, shop_id=shop_id, pool_ids=[own.id, aside.id], variant_ids=None)
+    moving = [(level, level.free) for level in levels if level.pool_id == aside.id and level.free]
+    await _move(tx, moving, own, reason="flowed back")
+    await pool_queries.set_pool_open(tx, pool_id=aside.id, is_open=False)
+    variants = sorted({level.variant_id for level in levels if level.pool_id == aside.id})
+    await tell(tx, shop_id=shop_id, variant_ids=variants)
+    await tell_arrived(tx, shop_id=shop_id, pool_id=own.id, variant_ids=variants)
+
+
+async def _move(tx: Tx, moving: Sequence[tuple[Level, int]], to: Pool, *, reason: str) -> None:
+    """So many free units of these locked levels to the same lots in another pool."""
+    ledger = LedgerSession([level for level, _ in moving])
+    targets: list[tuple[Level, int, int]] = []
+    for level, units in moving:
+        target = await ensure_level(
+            tx, shop_id=level.shop_id, variant_id=level.variant_id, location_id=level.location_id, pool_id=to.id,
+            kind=level.kind, ready_on=level.ready_on, source=level.source,
+        )  # fmt: skip
+        targets.append((level, target, units))
+    ledger.add(await queries.levels_by_id(tx, level_ids=sorted({one for _, one, _ in targets}), lock=True))
+    for level, target, units in targets:
+        ledger.change(level.id, quantity=-units)
+        ledger.change(target, quantity=units)
+    await ledger.write(tx, kind="moved", reason=reason)
 
 
 async def open_till_pool(

@@ -3,7 +3,10 @@
 Promise: the price history and the intervals in which things were shown are kept; a show that ended stays as it was.
 """
 
+from shopfloor.live.ending import end_show
 from shopfloor.live.events import (
+    FlashEnded,
+    FlashStarted,
     OfferAdded,
     OfferChanged,
     OfferFeatured,
@@ -13,9 +16,24 @@ from shopfloor.live.events import (
     ShowPlanned,
     ShowStarted,
 )
+from shopfloor.live.flashes import (
+    end_when_due,
+    flashes,
+    running_flash,
+    running_flashes,
+    start_flash,
+    stop_flash,
+)
 from shopfloor.live.models import (
+    BadFlash,
     BadShow,
     FeaturedInterval,
+    Flash,
+    FlashEnd,
+    FlashLine,
+    FlashOfBundle,
+    FlashRunning,
+    FlashTooLarge,
     LimitBelowBundle,
     NothingToSell,
     Offer,
@@ -26,6 +44,7 @@ from shopfloor.live.models import (
     ShowStatus,
     Slot,
     SlotRole,
+    UnknownFlash,
     UnknownOffer,
     UnknownShow,
     UnknownSlot,
@@ -55,7 +74,6 @@ from shopfloor.live.run_of_show import (
 from shopfloor.live.shows import (
     airtimes,
     change_show,
-    end_show,
     locked,
     on_air,
     plan_show,
@@ -69,8 +87,17 @@ from shopfloor.live.shows import (
 )
 
 __all__ = [
+    "BadFlash",
     "BadShow",
     "FeaturedInterval",
+    "Flash",
+    "FlashEnd",
+    "FlashEnded",
+    "FlashLine",
+    "FlashOfBundle",
+    "FlashRunning",
+    "FlashStarted",
+    "FlashTooLarge",
     "LimitBelowBundle",
     "NothingToSell",
     "Offer",
@@ -89,6 +116,7 @@ __all__ = [
     "ShowStatus",
     "Slot",
     "SlotRole",
+    "UnknownFlash",
     "UnknownOffer",
     "UnknownShow",
     "UnknownSlot",
@@ -101,8 +129,10 @@ __all__ = [
     "change_slot",
     "count_offers",
     "end_show",
+    "end_when_due",
     "feature",
     "featured_intervals",
+    "flashes",
     "locked",
     "move_slot",
     "offer",
@@ -114,6 +144,8 @@ __all__ = [
     "prices",
     "public_show",
     "remove_slot",
+    "running_flash",
+    "running_flashes",
     "set_notice",
     "set_offer_price",
     "set_parts_apart",
@@ -122,5 +154,7 @@ __all__ = [
     "shows",
     "shows_on_air",
     "slots",
+    "start_flash",
     "start_show",
+    "stop_flash",
 ]

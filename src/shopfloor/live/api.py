@@ -17,10 +17,15 @@ from shopfloor.kernel.http import Db, refusals, with_links
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.values import MAX_MINOR, MAX_QUANTITY
 from shopfloor.live.models import (
+    BadFlash,
     BadOffer,
     BadShow,
     ChannelBusy,
     FeaturedInterval,
+    Flash,
+    FlashOfBundle,
+    FlashRunning,
+    FlashTooLarge,
     LimitBelowBundle,
     NothingToSell,
     Offer,
@@ -32,6 +37,7 @@ from shopfloor.live.models import (
     ShowStatus,
     Slot,
     SlotRole,
+    UnknownFlash,
     UnknownOffer,
     UnknownShow,
     UnknownSlot,
@@ -131,6 +137,16 @@ class SlotChange(BaseModel):
     role: SlotRole | None = None
     title: Annotated[str, Field(max_length=120)] | None = None
     script: Annotated[str, Field(max_length=20_000)] | None = None
+
+
+class FlashIn(BaseModel):
+    """`confirm`: also a price below a third of the present one."""
+
+    price_minor: Minor
+    units: Annotated[int, Field(ge=1, le=MAX_QUANTITY)]
+    seconds: Annotated[int, Field(ge=10, le=3600)]
+    at: VideoMs | None = None
+    confirm: bool = False
 
 
 class OrderIn(BaseModel):
@@ -263,7 +279,7 @@ async def change_offer(show_id: Id, offer_id: Id, body: OfferChange, actor: Runn
 @router.post(
     "/{show_id}/offers/{offer_id}/price",
     status_code=204,
-    responses=refusals(UnknownShow, UnknownOffer, WrongStatus, BadOffer, PriceLeap),
+    responses=refusals(UnknownShow, UnknownOffer, WrongStatus, BadOffer, FlashRunning, PriceLeap),
 )
 async def set_price(show_id: Id, offer_id: Id, body: PriceIn, actor: Runner, db: Db) -> None:
     """A new price from now on."""
@@ -276,6 +292,50 @@ async def set_price(show_id: Id, offer_id: Id, body: PriceIn, actor: Runner, db:
             by=actor.person_id,
             confirmed=body.confirm,
             **body.model_dump(exclude={"confirm"}),
+        )
+
+
+@router.get("/{show_id}/flashes", responses=refusals(UnknownShow))
+async def flashes(show_id: Id, actor: Viewer, db: Db) -> list[Flash]:
+    """Every flash sale of the show, oldest first."""
+    async with db.transaction() as tx:
+        return await live.flashes(tx, shop_id=actor.shop_id, show_id=show_id)
+
+
+@router.post(
+    "/{show_id}/offers/{offer_id}/flash",
+    responses=refusals(
+        UnknownShow,
+        UnknownOffer,
+        WrongStatus,
+        ProductNotActive,
+        BadFlash,
+        FlashOfBundle,
+        FlashRunning,
+        FlashTooLarge,
+        PriceLeap,
+    ),
+)
+async def start_flash(show_id: Id, offer_id: Id, body: FlashIn, actor: Runner, db: Db) -> Flash:
+    """Sell so many units at a lower price for so many seconds.  The running one, asked for again, is that one."""
+    async with db.transaction() as tx:
+        return await live.start_flash(
+            tx,
+            shop_id=actor.shop_id,
+            show_id=show_id,
+            offer_id=offer_id,
+            by=actor.person_id,
+            confirmed=body.confirm,
+            **body.model_dump(exclude={"confirm"}),
+        )
+
+
+@router.delete("/{show_id}/offers/{offer_id}/flash", responses=refusals(UnknownShow, UnknownFlash))
+async def stop_flash(show_id: Id, offer_id: Id, actor: Runner, db: Db) -> Flash:
+    """End it before its time."""
+    async with db.transaction() as tx:
+        return await live.stop_flash(
+            tx, shop_id=actor.shop_id, show_id=show_id, offer_id=offer_id, by=actor.person_id
         )
 
 

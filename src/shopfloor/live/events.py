@@ -103,3 +103,41 @@ class OfferPriceChanged:
     before_minor: int
     currency: str
     at: int
+
+
+@dataclass(frozen=True, slots=True)
+class FlashStarted:
+    """An offer costs `price_minor` for so many units, until `ends_at` (ms since 1970) at the latest.
+
+    `struck`: by variant, the lowest price of the last `days` days where this one is below it.
+    """
+
+    name: ClassVar[str] = "live.flash_started"
+
+    shop_id: int
+    show_id: int
+    offer_id: int
+    product_id: int
+    flash_id: int
+    price_minor: int
+    currency: str
+    units: int
+    ends_at: int
+    struck: dict[int, int]
+    days: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class FlashEnded:
+    """The price from before is back, and so are the units.  `why`: time, sold_out, stopped or show_ended."""
+
+    name: ClassVar[str] = "live.flash_ended"
+
+    shop_id: int
+    show_id: int
+    offer_id: int
+    product_id: int
+    flash_id: int
+    why: str
+    at: int

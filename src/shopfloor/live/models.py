@@ -148,6 +148,58 @@ class Price:
     reason: str
 
 
+class FlashEnd(StrEnum):
+    """Why a flash is over."""
+
+    TIME = "time"
+    SOLD_OUT = "sold_out"
+    STOPPED = "stopped"
+    SHOW_ENDED = "show_ended"
+
+
+@dataclass(frozen=True, slots=True)
+class FlashLine:
+    """A variant in a flash: its share of the units, its price before, and the price that may be struck through."""
+
+    flash_id: int
+    variant_id: int
+    units: int
+    before_minor: int
+    struck_minor: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Flash:
+    """An offer at `price_minor` for so many `units` and `seconds`; it runs while `ended_at` is None.
+
+    Prices that are struck through are the lowest of `reference_days` days.  `pool_id`: where the rest of the show's
+    units waits for its end.
+    """
+
+    id: int
+    offer_id: int
+    price_minor: int
+    currency: str
+    units: int
+    seconds: int
+    began_at: datetime
+    ends_at: datetime
+    ended_at: datetime | None
+    ended_by: FlashEnd | None
+    reference_days: int
+    pool_id: int
+    lines: tuple[FlashLine, ...]
+
+    def __post_init__(self) -> None:
+        if self.ended_by is not None:
+            object.__setattr__(self, "ended_by", FlashEnd(self.ended_by))
+
+    @property
+    def struck(self) -> dict[int, int]:
+        """By variant, the price that may be struck through."""
+        return {line.variant_id: line.struck_minor for line in self.lines if line.struck_minor is not None}
+
+
 @dataclass(frozen=True, slots=True)
 class OfferTerms:
     """All an intake must know to sell a variant in a show.  Prices in minor units."""
@@ -224,6 +276,36 @@ class BadOffer(Invalid):
     """The offer is invalid: see the facts."""
 
     code = "live.bad_offer"
+
+
+class BadFlash(Invalid):
+    """A flash sale needs a price below the present one, units and seconds: see the facts."""
+
+    code = "live.bad_flash"
+
+
+class FlashOfBundle(Invalid):
+    """A bundle has no units of its own: a flash sale can have one of its products."""
+
+    code = "live.flash_of_bundle"
+
+
+class FlashRunning(Conflict):
+    """A flash sale of this product is running: it ends by itself, or stop it first."""
+
+    code = "live.flash_running"
+
+
+class FlashTooLarge(Conflict):
+    """The show has fewer units on hand than the flash sale asks for."""
+
+    code = "live.flash_too_large"
+
+
+class UnknownFlash(NotFound):
+    """No flash sale of this product is running."""
+
+    code = "live.unknown_flash"
 
 
 class LimitBelowBundle(Invalid):

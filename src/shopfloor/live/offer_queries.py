@@ -110,6 +110,25 @@ async def set_price(tx: Tx, *, offer_id: int, variant_id: int, price_minor: int)
     )
 
 
+async def is_in_flash(tx: Tx, *, offer_id: int) -> bool:
+    return await tx.value(
+        "SELECT EXISTS (SELECT 1 FROM live.flash WHERE offer_id = %(offer_id)s AND ended_at IS NULL)",
+        offer_id=offer_id,
+    )
+
+
+async def variants_in_flash(tx: Tx, *, show_id: int) -> set[int]:
+    """The variants of a show whose units are those of a running flash."""
+    cursor = await tx.connection.execute(
+        """
+        SELECT line.variant_id FROM live.flash_line line JOIN live.flash ON flash.id = line.flash_id
+         WHERE flash.show_id = %(show_id)s AND flash.ended_at IS NULL
+        """,
+        {"show_id": show_id},
+    )
+    return {row[0] for row in await cursor.fetchall()}
+
+
 async def set_quota(tx: Tx, *, offer_id: int, variant_id: int, quota: int | None) -> None:
     await tx.run(
         """

@@ -15,6 +15,7 @@ from shopfloor.live.events import (
 )
 from shopfloor.live.models import (
     BadOffer,
+    FlashRunning,
     LimitBelowBundle,
     Offer,
     OfferedAlready,
@@ -174,8 +175,8 @@ async def set_offer_price(
 ) -> None:
     """A new price from now on; the old ones stay in the history.  Holds keep the price they were made at.
 
-    Raises UnknownShow, WrongStatus, UnknownOffer, BadOffer, or PriceLeap for a move by more than a factor of three
-    that is not `confirmed`.
+    Raises UnknownShow, WrongStatus, UnknownOffer, BadOffer, FlashRunning, or PriceLeap for a move by more than a factor
+    of three that is not `confirmed`.
     """
     parent = await locked(tx, shop_id, show_id)
     parent.refuse_ended()
@@ -184,35 +185,58 @@ async def set_offer_price(
     _check_price(variant_id, price_minor)
     if line.price_minor == price_minor:
         return
+    if await offer_queries.is_in_flash(tx, offer_id=offer_id):
+        raise FlashRunning(offer_id=offer_id)
     check_leap(line.price_minor, price_minor, parent_offer.currency, confirmed=confirmed)
-    await offer_queries.set_price(tx, offer_id=offer_id, variant_id=variant_id, price_minor=price_minor)
-    await offer_queries.insert_prices(
-        tx,
-        prices=[
-            {
-                "offer_id": offer_id,
-                "variant_id": variant_id,
-                "price_minor": price_minor,
-                "currency": parent_offer.currency,
-                "by": by,
-                "reason": reason,
-            }
-        ],
-    )
-    await outbox.record(
-        tx,
-        OfferPriceChanged(
-            shop_id,
-            show_id,
-            offer_id,
-            parent_offer.product_id,
-            variant_id,
-            price_minor,
-            line.price_minor,
-            parent_offer.currency,
-            video_ms(now()) if at is None else at,
-        ),
-    )
+    video = video_ms(now()) if at is None else at
+    await write_prices(tx, parent, parent_offer, {variant_id: price_minor}, reason=reason, by=by, video=video)
+
+
+async def write_prices(
+    tx: Tx,
+    parent: Show,
+    parent_offer: Offer,
+    prices: Mapping[int, int],
+    *,
+    reason: str,
+    by: int | None,
+    video: int,
+) -> None:
+    """Set prices by variant in a show that is locked, and keep the history.  Prices that stay say nothing."""
+    for variant_id, price_minor in prices.items():
+        before = parent_offer.line(variant_id).price_minor
+        if before == price_minor:
+            continue
+        await offer_queries.set_price(
+            tx, offer_id=parent_offer.id, variant_id=variant_id, price_minor=price_minor
+        )
+        await offer_queries.insert_prices(
+            tx,
+            prices=[
+                {
+                    "offer_id": parent_offer.id,
+                    "variant_id": variant_id,
+                    "price_minor": price_minor,
+                    "currency": parent_offer.currency,
+                    "by": by,
+                    "reason": reason,
+                }
+            ],
+        )
+        await outbox.record(
+            tx,
+            OfferPriceChanged(
+                parent.shop_id,
+                parent.id,
+                parent_offer.id,
+                parent_offer.product_id,
+                variant_id,
+                price_minor,
+                before,
+                parent_offer.currency,
+                video,
+            ),
+        )
 
 
 async def prices(tx: Tx, *, shop_id: int, show_id: int) -> list[Price]:

@@ -1,4 +1,4 @@
-"""A show's own verbs: plan it, change it, start and end it.
+"""A show's own verbs: plan it, change it, start it; `ending` has its end.
 
 Times of the video are milliseconds since 1970 on the clock of the stream (its programme time); when the
 caller does not know better they are taken from the wall clock.
@@ -8,16 +8,14 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
-from shopfloor import accounts, catalog, media, stock
+from shopfloor import accounts, catalog, media
 from shopfloor.kernel import outbox, paging
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.text import UnusableText, line, patterns_of
 from shopfloor.kernel.values import MAX_QUANTITY, now, video_ms
-from shopfloor.live import offer_queries, queries, run_of_show_queries
+from shopfloor.live import offer_queries, queries
 from shopfloor.live.events import (
-    OfferFeatured,
     ShowChanged,
-    ShowEnded,
     ShowPlanned,
     ShowStarted,
 )
@@ -198,31 +196,6 @@ async def start_show(tx: Tx, *, shop_id: int, show_id: int, by: int | None = Non
     host_id = before.host_id if before.host_id is not None else by
     await outbox.record(tx, ShowStarted(shop_id, show_id, pool.id, before.channel_id, host_id, video_ms(at)))
     return await show(tx, shop_id=shop_id, show_id=show_id)
-
-
-async def end_show(tx: Tx, *, shop_id: int, show_id: int, by: int | None = None) -> Show:
-    """Off air: what was shown is closed, what is left of the quotas flows back.  Holds stay as they are; those that
-    are paid at the end know from now on when that is.
-    """
-    before = await locked(tx, shop_id, show_id)
-    check_move(before, ShowStatus.ENDED)
-    assert before.pool_id is not None, "a running show has a pool"
-    at = now()
-    video = video_ms(at)
-    if await run_of_show_queries.close_featured_interval(tx, show_id=show_id, at=at, video=video) is not None:
-        await outbox.record(tx, OfferFeatured(shop_id, show_id, None, None, video))
-    await queries.set_ended(tx, show_id=show_id, at=at)
-    ended = await show(tx, shop_id=shop_id, show_id=show_id)
-    await stock.close_show_pool(
-        tx,
-        shop_id=shop_id,
-        show_id=show_id,
-        was=ended.keep_until,
-        until=ended.kept_until,
-    )
-    host_id = before.host_id if before.host_id is not None else by
-    await outbox.record(tx, ShowEnded(shop_id, show_id, before.pool_id, before.channel_id, host_id, video))
-    return ended
 
 
 async def set_peaks(tx: Tx, *, peaks: Mapping[int, int], shop_id: int | None = None) -> None:

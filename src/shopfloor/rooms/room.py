@@ -23,6 +23,7 @@ from msgspec.structs import replace
 from shopfloor.kernel.records import dataclass
 from shopfloor.rooms.state import (
     FeaturedState,
+    FlashState,
     LeftState,
     LineState,
     NoticeState,
@@ -120,7 +121,15 @@ class Noticed:
     notice: NoticeState | None
 
 
-Change = VariantLeft | Featured | Priced | OfferPut | ShowPut | Counted | Waiting | Noticed
+@dataclass(frozen=True, slots=True)
+class Flashed:
+    """A flash of an offer began; None: it is over."""
+
+    offer_id: int
+    flash: FlashState | None
+
+
+Change = VariantLeft | Featured | Priced | OfferPut | ShowPut | Counted | Waiting | Noticed | Flashed
 
 
 def changed(state: RoomState, change: Change) -> RoomState:
@@ -154,6 +163,11 @@ def changed(state: RoomState, change: Change) -> RoomState:
             )
         case Noticed(notice):
             return replace(state, notice=notice)
+        case Flashed(offer_id, flash):
+            offer = state.offer(offer_id)
+            if offer is None or offer.flash == flash:
+                return state
+            return replace(state, offers={**state.offers, str(offer_id): replace(offer, flash=flash)})
 
 
 def _with_lines(
@@ -323,7 +337,7 @@ class Room:
         patch = difference(before, after)
         if patch:
             self.state = after
-            if isinstance(change, Featured | Noticed) or _runs_out(before, after):
+            if isinstance(change, Featured | Noticed | Flashed) or _runs_out(before, after):
                 self.urgent = True
         return patch
 

@@ -22,6 +22,8 @@ from shopfloor.kernel import logs
 from shopfloor.kernel.database import Database, DatabaseAway, Tx
 from shopfloor.kernel.records import dataclass
 from shopfloor.live import (
+    FlashEnded,
+    FlashStarted,
     OfferAdded,
     OfferChanged,
     OfferFeatured,
@@ -42,6 +44,7 @@ from shopfloor.rooms.room import (
     ChatLine,
     Counted,
     Featured,
+    Flashed,
     Noticed,
     Priced,
     Room,
@@ -121,6 +124,7 @@ class Rooms:
     # Facts of what nobody must see as it was before; counters may come a little later.
     SHOWN_AT_ONCE: ClassVar[tuple[type[Any], ...]] = (
         OfferFeatured, OfferPriceChanged, NoticePosted, ShowStarted, ShowEnded, ShowChanged, OfferAdded, OfferChanged,
+        FlashStarted, FlashEnded,
     )  # fmt: skip
 
     def __init__(self, db: Database, *, recent: RecentLines | None = None) -> None:
@@ -241,6 +245,8 @@ class Rooms:
             inventory.StockChanged: self._stock_changed,
             OfferFeatured: self._featured,
             OfferPriceChanged: self._price_changed,
+            FlashStarted: self._flash_started,
+            FlashEnded: self._flash_ended,
             NoticePosted: self._noticed,
             ShowCounted: self._counted,
             WaitingChanged: self._waiting_changed,
@@ -293,6 +299,13 @@ class Rooms:
     def _price_changed(self, fact: OfferPriceChanged) -> None:
         change = Priced(fact.offer_id, fact.variant_id, fact.price_minor, fact.currency)
         self._with(fact.show_id, lambda opened: opened.apply(change))
+
+    def _flash_started(self, fact: FlashStarted) -> None:
+        change = Flashed(fact.offer_id, snapshot.flash_state(fact))
+        self._with(fact.show_id, lambda opened: opened.apply(change))
+
+    def _flash_ended(self, fact: FlashEnded) -> None:
+        self._with(fact.show_id, lambda opened: opened.apply(Flashed(fact.offer_id, None)))
 
     def _noticed(self, fact: NoticePosted) -> None:
         self._with(fact.show_id, lambda opened: opened.apply(Noticed(snapshot.notice_state(fact))))

@@ -7,7 +7,9 @@ import msgspec
 
 from shopfloor import accounts, catalog, live, media, stock
 from shopfloor.kernel.database import Tx
+from shopfloor.kernel.values import video_ms
 from shopfloor.live import (
+    FlashStarted,
     Offer,
     OfferLine,
     Show,
@@ -20,6 +22,7 @@ from shopfloor.rooms.room import left_state
 from shopfloor.rooms.state import (
     BundlePart,
     FeaturedState,
+    FlashState,
     LeftState,
     LineState,
     NoticeState,
@@ -89,6 +92,24 @@ def notice_state(fact: NoticePosted) -> NoticeState | None:
     return NoticeState(kind=fact.kind, text=fact.text, texts=fact.texts, offer_id=fact.offer_id, at=fact.at)
 
 
+def flash_state(fact: FlashStarted) -> FlashState:
+    return FlashState(
+        ends_at=fact.ends_at,
+        units=fact.units,
+        days=fact.days,
+        struck={str(variant_id): minor for variant_id, minor in fact.struck.items()},
+    )
+
+
+def _running(flash: live.Flash) -> FlashState:
+    return FlashState(
+        ends_at=video_ms(flash.ends_at),
+        units=flash.units,
+        days=flash.reference_days,
+        struck={str(variant_id): minor for variant_id, minor in flash.struck.items()},
+    )
+
+
 async def _on_sale(tx: Tx, show: Show) -> tuple[list[Offer], list[OfferState], dict[str, LeftState]]:
     """The offers whose products are active, as they are kept and as the room shows them; where some are bundles,
     also what is left of what they consist of.
@@ -117,6 +138,11 @@ async def _on_sale(tx: Tx, show: Show) -> tuple[list[Offer], list[OfferState], d
     texts = {product.id: product.option_texts for product in products.values()}
     part_ids = sorted({part.variant_id for bundle in bundles.values() for part in bundle.parts})
     left = await lefts(tx, show=show, variant_ids=sorted({*variant_ids, *part_ids}))
+    flashes = {
+        each.offer_id: _running(each)
+        for each in await live.flashes(tx, shop_id=show.shop_id, show_id=show.id)
+        if each.ended_at is None
+    }
     waiting = {row.variant_id: row.units for row in await presence_queries.waiting(tx, show_id=show.id)}
 
     def line_state(line: OfferLine, currency: str) -> LineState:
@@ -149,6 +175,7 @@ async def _on_sale(tx: Tx, show: Show) -> tuple[list[Offer], list[OfferState], d
             hold_seconds=offer.hold_seconds,
             deposit_percent=offer.deposit_percent,
             lines={str(line.variant_id): line_state(line, offer.currency) for line in offer.lines},
+            flash=flashes.get(offer.id),
         )
 
     return (

@@ -44,6 +44,19 @@ class LineState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     parts: tuple[BundlePart, ...] = ()
 
 
+class FlashState(msgspec.Struct, frozen=True, kw_only=True):
+    """The offer's prices are those of a flash, until `ends_at` at the latest, for so many `units`; what is left of
+    these is what is left of its lines.
+
+    `struck`: by variant id, the lowest price of the last `days` days, where it may be struck through.
+    """
+
+    ends_at: int
+    units: int
+    days: int
+    struck: dict[str, int]
+
+
 class OfferState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A product on offer; `lines` by variant id.  `option_texts`: its options in other languages, by locale."""
 
@@ -60,6 +73,7 @@ class OfferState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     deposit_percent: int | None
     lines: dict[str, LineState]
     option_texts: dict[str, dict[str, str]] = {}
+    flash: FlashState | None = None
 
 
 class FeaturedState(msgspec.Struct, frozen=True, kw_only=True):

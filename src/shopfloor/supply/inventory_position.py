@@ -19,7 +19,11 @@ class There:
 async def on_its_way(tx: Tx, *, shop_id: int, variant_ids: Sequence[int]) -> dict[int, There]:
     """Each unit once: what an announced lot stands for is not counted again as ordered."""
     pools = await inventory.pools(tx, shop_id=shop_id)
-    counted = {pool.id for pool in pools if pool.kind in {inventory.PoolKind.OPEN, inventory.PoolKind.SHOW}}
+    counted = {
+        pool.id
+        for pool in pools
+        if pool.kind in {inventory.PoolKind.OPEN, inventory.PoolKind.SHOW} or pool.is_set_aside
+    }
     free = dict.fromkeys(variant_ids, 0)
     owed = dict.fromkeys(variant_ids, 0)
     for level in await inventory.levels(tx, shop_id=shop_id, variant_ids=list(variant_ids)):

@@ -1,7 +1,7 @@
 """The room of a show: a complete page with a buy form, and all that the island needs to make it alive."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from fastapi import Request
@@ -62,6 +62,9 @@ WORDS: Final = {
         "Not in stock: ready on %(date)s and shipped then. By buying you agree to that date."
     ),
     "fewer": N_("One fewer"),
+    "flash": N_("Flash sale"),
+    "flash_left": N_("%(n)s of %(all)s left"),
+    "flash_struck": N_("Lowest price of the %(days)s days before"),
     "from_price": N_("from %(price)s"),
     "guest": N_("Guest"),
     "held_for_you": N_("Reserved for you"),
@@ -144,6 +147,17 @@ _REFUSALS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
+class FlashNote:
+    """A flash as the page without scripts tells of it.  `struck`: what may be struck through beside its price."""
+
+    ends_at: datetime
+    units: int
+    left: int
+    struck: Money | None
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
 class OfferForm:
     """An offer as the page without scripts sells it."""
 
@@ -159,6 +173,7 @@ class OfferForm:
     """The names of the options, in the reader's language."""
     left: stock.Availability
     groups: list[PriceGroup]
+    flash: FlashNote | None = None
 
     @property
     def lowest(self) -> Money:
@@ -314,9 +329,23 @@ def offer_forms(state: rooms.RoomState, language: Language) -> list[OfferForm]:
                 legend=" · ".join(words.get(name, name) for name in offer.option_names),
                 left=sum((choice.left for choice in choices), stock.Availability()),
                 groups=grouped(choices),
+                flash=None if offer.flash is None else _flash_note(offer, offer.flash),
             )
         )
     return forms
+
+
+def _flash_note(offer: rooms.OfferState, flash: rooms.FlashState) -> FlashNote:
+    lines = list(offer.lines.values())
+    struck = {flash.struck.get(str(line.id)) for line in lines}
+    only = next(iter(struck)) if len(struck) == 1 else None
+    return FlashNote(
+        datetime.fromtimestamp(flash.ends_at / 1000, UTC),
+        flash.units,
+        sum(line.left for line in lines),
+        None if only is None else Money(only, lines[0].currency),
+        flash.days,
+    )
 
 
 def island_words(language: Language) -> dict[str, str]:

@@ -14,7 +14,7 @@ from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.services import services_of
-from shopfloor.kernel.values import now
+from shopfloor.kernel.values import Money, now
 from shopfloor.shoppers.api import Shopper
 from shopfloor.web import https
 from shopfloor.web.console import unpaid
@@ -28,6 +28,7 @@ from shopfloor.web.console.offers import (
     offer_rows,
     run_of_show,
     set_offer_prices,
+    variant_label,
     warnings,
 )
 from shopfloor.web.languages import N_
@@ -40,6 +41,9 @@ Moderator = Annotated[Desk, at(Permission.CHAT_MODERATE)]
 Text = Annotated[str, Form(max_length=2000)]
 
 MUTE_MINUTES: Final = 10
+# How long a flash may be started for, and how many units it has unless another number is typed.
+FLASH_SECONDS: Final = (30, 60, 120, 300, 600)
+FLASH_UNITS: Final = 10
 # How many lines to review the page shows at once.
 HELD: Final = 20
 # What the script of the page says; everything else it takes from the page itself.
@@ -143,6 +147,7 @@ async def studio(desk: Viewer, show_id: Id, shopper: Shopper) -> Response:
         state = await rooms.room_state(tx, show_id)
         counts = await _counts(tx, show, rows, state)
         intervals = await live.featured_intervals(tx, shop_id=shop_id, show_id=show_id)
+        flashes = await live.flashes(tx, shop_id=shop_id, show_id=show_id)
         said = await chat.recent(tx, show_id=show_id, limit=60)
         held = await chat.held(tx, shop_id=shop_id, show_id=show_id, limit=HELD + 1)
         crowded = await crowds(tx, desk)
@@ -152,6 +157,8 @@ async def studio(desk: Viewer, show_id: Id, shopper: Shopper) -> Response:
         services_of(desk.request).part(media.MediaServer).status(show.channel_id) if show.channel_id else None
     )
     featured = state.featured_id
+    current = rows.get(featured) if featured else None
+    running = {each.offer_id: each for each in flashes if each.ended_at is None}
     run, minutes = run_of_show(slots, rows, show.started_at or show.starts_at)
     used = {slot.offer_id for slot in slots}
     checks = checklist(desk, show, rows, camera)
@@ -165,7 +172,10 @@ async def studio(desk: Viewer, show_id: Id, shopper: Shopper) -> Response:
         loose=[row for row in rows.values() if row.offer.id not in used],
         rows=rows,
         counts=counts,
-        current=rows.get(featured) if featured else None,
+        current=current,
+        flash=None if current is None else running.get(current.offer.id),
+        proposal=None if current is None else _proposal(current),
+        flash_seconds=FLASH_SECONDS,
         current_since=intervals[-1].began_at if featured and intervals else None,
         following=_following(run, featured),
         turns=_turns(intervals),
@@ -227,6 +237,27 @@ async def _whole_bundles(tx: Tx, show: live.Show) -> dict[int, tuple[int, int]]:
     return counts
 
 
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What the form of a flash begins with: two taps suffice."""
+
+    price_minor: int
+    units: int
+
+
+def _proposal(row: OfferRow) -> Proposal | None:
+    """A fifth off, to two digits that count, for the first ten units; None where nothing is on hand or dear enough."""
+    lowest = row.prices[0]
+    off = lowest * 4 // 5
+    whole = 10 ** max(0, len(str(off)) - 2)
+    price = off // whole * whole
+    return (
+        None
+        if not row.left.now or not 0 < price < lowest
+        else Proposal(price, min(FLASH_UNITS, row.left.now))
+    )
+
+
 def _following(run: Sequence[SlotRow], featured: int | None) -> int | None:
     """The offer that the run of show has after the one shown now; the first one when none is."""
     ids = [
@@ -285,6 +316,52 @@ async def price(desk: Runner, show_id: Id, offer_id: Annotated[Id, Form()]) -> R
     return _back(
         desk, show_id, desk.say(N_("The new price is live on every page. Reserved items keep their price."))
     )
+
+
+@router.post("/flash")
+async def flash(
+    desk: Runner,
+    show_id: Id,
+    offer_id: Annotated[Id, Form()],
+    price: Annotated[str, Form(max_length=40)] = "",
+    units: Annotated[str, Form(max_length=20)] = "",
+    seconds: Annotated[str, Form(max_length=10)] = "",
+) -> Response:
+    """So many units of an offer at a lower price, for so many seconds."""
+    with desk.back_if_refused(f"/shows/{show_id}/studio"):
+        async with desk.work() as tx:
+            offer = await live.offer(tx, shop_id=desk.shop.id, show_id=show_id, offer_id=offer_id)
+            minor, wanted = desk.minor(price), desk.quantity(units)
+            variants = await catalog.variants(
+                tx, shop_id=desk.shop.id, ids=[line.variant_id for line in offer.lines]
+            )
+            leaps = desk.leaps()
+            for variant in variants:
+                old = Money(offer.line(variant.id).price_minor, offer.currency)
+                leaps.check(variant.id, variant_label(desk, variant), old, minor)
+            desk.ask(leaps)
+            await live.start_flash(
+                tx,
+                shop_id=desk.shop.id,
+                show_id=show_id,
+                offer_id=offer_id,
+                price_minor=minor,
+                units=wanted,
+                seconds=desk.quantity(seconds),
+                by=desk.actor.person_id,
+                confirmed=True,
+            )
+    return _back(desk, show_id, desk.say(N_("The flash sale is on. It ends by itself.")))
+
+
+@router.post("/flash/stop")
+async def stop_flash(desk: Runner, show_id: Id, offer_id: Annotated[Id, Form()]) -> Response:
+    with desk.back_if_refused(f"/shows/{show_id}/studio"):
+        async with desk.work() as tx:
+            await live.stop_flash(
+                tx, shop_id=desk.shop.id, show_id=show_id, offer_id=offer_id, by=desk.actor.person_id
+            )
+    return _back(desk, show_id, desk.say(N_("Flash sale ended; the price from before is back.")))
 
 
 @router.post("/notice")

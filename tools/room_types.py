@@ -19,6 +19,7 @@ STRUCTS = (
     state.OfferState,
     state.FeaturedState,
     state.NoticeState,
+    state.PinnedState,
     state.PayAtEndState,
     state.ShowState,
     state.RoomState,

@@ -332,6 +332,8 @@ def followers(
     also(live.ShowEnded, on_air)
     also(chat.ChatSaid, lambda fact: rooms.say(fact.show_id, chat.said_line(fact)))
     also(chat.ChatHidden, lambda fact: rooms.hide(fact.show_id, str(fact.line_id)))
+    also(chat.LinePinned, lambda fact: rooms.pin(fact.show_id, chat.pinned_line(fact)))
+    also(chat.LineAnswered, lambda fact: rooms.answer(fact.show_id, str(fact.line_id), fact.answered))
     also(chat.ChatUnnamed, lambda fact: rooms.unname(fact.show_id, [str(each) for each in fact.line_ids]))
     also(catalog.ProductChanged, lambda fact: rooms.reload_shop(fact.shop_id))
     also(catalog.BundleChanged, lambda fact: rooms.reload_shop(fact.shop_id))
@@ -364,7 +366,7 @@ def followers(
 # What nobody must see a second longer on a page that is kept.
 SHOWN_AT_ONCE: Sequence[type[Any]] = (
     *Rooms.SHOWN_AT_ONCE, live.ShowPlanned, catalog.ProductChanged, catalog.PriceChanged, catalog.BundleChanged,
-    inventory.UnitsArrived, inventory.LotDelayed, chat.ChatHidden, chat.ChatUnnamed,
+    inventory.UnitsArrived, inventory.LotDelayed, chat.ChatHidden, chat.ChatUnnamed, chat.LinePinned,
 )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from shopfloor.rooms.room import (
     Flashed,
     Noticed,
     OfferPut,
+    Pinned,
     Priced,
     Room,
     ShowPut,
@@ -26,7 +27,7 @@ from shopfloor.rooms.room import (
     difference,
     merged,
 )
-from shopfloor.rooms.state import FlashState, NoticeState, OfferState, RoomState, ShowState
+from shopfloor.rooms.state import FlashState, NoticeState, OfferState, PinnedState, RoomState, ShowState
 from shopfloor.stock import Availability
 
 # The machine may be busy; what is generated does not depend on how fast.
@@ -99,6 +100,18 @@ changes: st.SearchStrategy[Change] = st.one_of(
     st.builds(Priced, st.sampled_from(OFFERS), st.sampled_from(VARIANTS), small, st.just("EUR")),
     st.builds(Featured, st.none() | st.sampled_from(OFFERS), small),
     st.builds(
+        Pinned,
+        st.none()
+        | st.builds(
+            PinnedState,
+            id=st.just("1"),
+            name=st.text(max_size=1),
+            text=st.text(max_size=2),
+            role=st.just("host"),
+            at=small,
+        ),
+    ),
+    st.builds(
         Flashed,
         st.sampled_from(OFFERS),
         st.none()
@@ -144,6 +157,7 @@ changes: st.SearchStrategy[Change] = st.one_of(
 talk = st.one_of(
     st.tuples(st.just("say"), st.integers(0, 40), st.sampled_from(["viewer", "host", "buyer"])),
     st.tuples(st.just("hide"), st.integers(0, 40), st.just("")),
+    st.tuples(st.just("answer"), st.integers(0, 40), st.sampled_from(["yes", "no"])),
     st.tuples(st.just("like"), st.integers(1, 3), st.just("")),
     st.tuples(st.just("tick"), st.just(0), st.just("")),
     st.tuples(st.just("reload"), small, st.just("")),
@@ -171,6 +185,11 @@ class Page:
         self.state = merged(self.state, tick.get("patch", {}))
         hidden = set(tick.get("hidden", []))
         self.chat = [each for each in self.chat if each["id"] not in hidden]
+        for line_id, at in tick.get("answered", {}).items():
+            self.chat = [
+                without_nulls(each | {"answered": at}) if each["id"] == line_id else each
+                for each in self.chat
+            ]
         self.chat = [*self.chat, *tick.get("chat", [])][-RECENT:]
 
     def shows(self, room: Room) -> bool:
@@ -214,6 +233,8 @@ def test_snapshot_and_deltas_make_a_fresh_snapshot(actions: list[Any], comes_at:
                 room.say(ChatLine(f"l{number}", "Ann", "hello", role, number))
             case ("hide", int(number), _):
                 room.hide(f"l{number}")
+            case ("answer", int(number), str(really)):
+                room.answer(f"l{number}", number if really == "yes" else None)
             case ("like", int(number), _):
                 room.like(number)
             case ("reload", int(number), _):

@@ -296,6 +296,31 @@ async def test_moderate_the_chat(client: httpx.AsyncClient, stage: Stage) -> Non
     assert [(act.action, act.reason) for act in acts[:2]] == [("mute", "insult"), ("hide", "insult")]
 
 
+async def test_pin_a_line_mark_a_question_and_slow_the_chat(client: httpx.AsyncClient, stage: Stage) -> None:
+    studio = f"{HERE}/{stage.show.id}/studio"
+    await client.post(f"{studio}/start")
+    async with stage.db.transaction() as tx:
+        asked = await said_by(stage, tx, "Do you have M in indigo?")
+    page = (await client.get(studio)).text
+    assert 'Open questions <span class="num">1</span>' in page
+    await client.post(f"{studio}/pin", data={"line_id": str(asked.id)})
+    room = f"/s/harbour/live/{stage.show.id}"
+    assert "<b>Kim</b> Do you have M in indigo?</span></p>" in (await client.get(room)).text
+    await client.post(f"{studio}/answered", data={"line_id": str(asked.id)})
+    page = (await client.get(studio)).text
+    assert "Open questions" not in page
+    assert '<i class="answered">answered</i>' in page
+    await client.post(f"{studio}/unpin")
+    async with stage.db.transaction() as tx:
+        assert (await rooms.room_state(tx, stage.show.id)).pinned is None
+    await client.post(f"{studio}/slow-mode", data={"seconds": "30"})
+    assert (await show(stage)).slow_seconds == 30
+    assert "one message every 30 s" in (await client.get(room)).text
+    refused = await client.post(f"{studio}/slow-mode", data={"seconds": "301"})
+    assert "Check the settings" in (await client.get(refused.headers["location"])).text
+    assert (await show(stage)).slow_seconds == 30
+
+
 async def test_cameras(client: httpx.AsyncClient, stage: Stage) -> None:
     assert "No camera yet" in (await client.get("/console/harbour/media")).text
     answer = await client.post("/console/harbour/media", data={"name": " "})

@@ -4,7 +4,7 @@ import { ServerClock } from "../common/clock.ts";
 import type { Collector } from "../common/collect.ts";
 import { day, money } from "../common/format.ts";
 import { timeOrderedId } from "../common/ids.ts";
-import type { Say } from "../common/words.ts";
+import { fill, type Say } from "../common/words.ts";
 import { isFinal, ON_THE_SHELF, type Outcome, PurchaseClient, post, type Wish } from "./buy.ts";
 import { isDue } from "./moment.ts";
 import { Player, type Playing } from "./player.ts";
@@ -41,6 +41,7 @@ import { minutesOf, optionText, refusalText } from "./texts.ts";
 
 export type SheetView =
   | { readonly is: "none" | "bag" | "seller" }
+  | { readonly is: "line"; readonly line: ChatLine }
   | { readonly is: "offer"; readonly offer: number }
   | { readonly is: "held"; readonly id: string }
   | { readonly is: "waiting"; readonly position: number; readonly url: string };
@@ -64,6 +65,9 @@ export interface View {
   readonly slow: boolean;
   readonly problem: Problem | null;
   readonly chatProblem: string | null;
+  /** Until when slow mode keeps the visitor from saying more, on the clock of this device. */
+  readonly silentUntil: number;
+  readonly role: "host" | "moderator" | null;
   readonly purchases: readonly Purchase[];
   readonly places: readonly Place[];
   /** Where the show is paid at the end: whether the shop knows the visitor, and what they hold unpaid. */
@@ -189,6 +193,8 @@ export class RoomModel {
       slow: false,
       problem: null,
       chatProblem: null,
+      silentUntil: 0,
+      role: null,
       purchases: load(show),
       places: [],
       tab: null,
@@ -523,15 +529,50 @@ export class RoomModel {
         readonly line?: ChatLine;
         readonly code?: string;
         readonly message?: string;
+        readonly facts?: Readonly<Record<string, unknown>>;
       };
       if (response.ok) {
         if (body.line !== undefined) this.put({ chat: chatAfter(this.view.chat, [body.line]) });
         this.put({ chatProblem: body.held === true ? this.say("chat_held") : null });
-      } else this.put({ chatProblem: refusalText(body.code, body.message, this.say) });
+        this.said();
+      } else this.notSaid(body.code, body.message, body.facts);
       return response.ok;
     } catch {
       this.put({ chatProblem: this.say("not_connected") });
       return false;
+    }
+  }
+
+  /** A line was taken: in slow mode the next one waits. */
+  private said(): void {
+    const pause = this.view.state.show.slow_seconds ?? 0;
+    if (pause > 0 && this.view.role === null) this.put({ silentUntil: Date.now() + pause * 1_000 });
+  }
+
+  /** A line was not taken. */
+  private notSaid(
+    code: string | undefined,
+    message: string | undefined,
+    facts: Readonly<Record<string, unknown>> = {},
+  ): void {
+    const known = refusalText(code, message, this.say);
+    this.put({ chatProblem: fill(known, facts as Readonly<Record<string, string | number>>) });
+    if (code === "chat.slow_mode") this.put({ silentUntil: Date.now() + Number(facts["wait_ms"] ?? 0) });
+  }
+
+  /** What staff does to a line, or to what is pinned.  Null: it went; else why not. */
+  async moderate(method: string, path: string, body?: object): Promise<string | null> {
+    try {
+      const response = await fetch(`/v1/${this.shop.slug}/chat/${path}`, {
+        method,
+        headers: { accept: "application/json", "content-type": "application/json" },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+      if (response.ok) return null;
+      const problem = (await response.json()) as { readonly code?: string; readonly message?: string };
+      return refusalText(problem.code, problem.message, this.say);
+    } catch {
+      return this.say("not_connected");
     }
   }
 
@@ -589,7 +630,7 @@ export class RoomModel {
           message.patch === undefined
             ? this.view.state
             : (merged(this.view.state, message.patch) as RoomState);
-        this.put({ state, chat: chatAfter(this.view.chat, message.chat, message.hidden) });
+        this.put({ state, chat: chatAfter(this.view.chat, message.chat, message.hidden, message.answered) });
         if (message.patch !== undefined && typeof message.patch === "object" && message.patch !== null) {
           if ("show" in message.patch) this.follow();
           if ("featured" in message.patch) this.feature(state.featured ?? null, false);
@@ -612,10 +653,14 @@ export class RoomModel {
             message: message.message,
             facts: message.facts ?? {},
           });
-        } else this.put({ chatProblem: refusalText(message.code, message.message, this.say) });
+        } else this.notSaid(message.code, message.message, message.facts);
         break;
       case "ack":
         this.put({ chatProblem: message.held === true ? this.say("chat_held") : null });
+        this.said();
+        break;
+      case "role":
+        this.put({ role: message.role });
         break;
       case "bye":
         break;

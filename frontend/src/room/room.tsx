@@ -8,7 +8,7 @@ import { ChatForm, ChatList } from "./chat.tsx";
 import { Struck } from "./flash.tsx";
 import { useLater } from "./later.ts";
 import type { RoomModel, View } from "./model.ts";
-import { availabilityOf, inWords, type Offer, offersInOrder } from "./state.ts";
+import { availabilityOf, type ChatLine, inWords, type Offer, offersInOrder } from "./state.ts";
 import { pictureOf, priceText, stockKind, stockText } from "./texts.ts";
 import { Ticket } from "./ticket.tsx";
 import { useTicking } from "./ticking.ts";
@@ -23,6 +23,10 @@ export function RoomPage({ model }: { readonly model: RoomModel }) {
 
   const sheets = useLater(() => import("./sheets.tsx"), view.sheet.is !== "none");
 
+  const act = useMemo(
+    () => (view.role === null ? null : (line: ChatLine) => model.open({ is: "line", line })),
+    [model, view.role],
+  );
   const { say, language, shop } = model;
   const { state } = view;
   const title = inWords(state.show.title, state.show.titles, language);
@@ -85,7 +89,16 @@ export function RoomPage({ model }: { readonly model: RoomModel }) {
             <Icon name="info" /> <span>{inWords(state.notice.text, state.notice.texts, language)}</span>
           </p>
         )}
-        {!isOver && <ChatList lines={view.chat} say={say} />}
+        {state.pinned && isLive && (
+          <p class="pinned">
+            <Icon name="pin" />
+            <span>
+              <span class="for-readers">{say("pinned")}: </span>
+              <b>{state.pinned.name || say("guest")}</b> {state.pinned.text}
+            </span>
+          </p>
+        )}
+        {!isOver && <ChatList lines={view.chat} say={say} act={act} />}
         <Holds view={view} model={model} />
         {featured !== undefined && (
           <Ticket
@@ -100,7 +113,13 @@ export function RoomPage({ model }: { readonly model: RoomModel }) {
         {isIdle && <Goods view={view} model={model} strip />}
         {!isOver && (
           <div class="controls">
-            <ChatForm say={say} problem={view.chatProblem} send={(text) => model.speak(text)} />
+            <ChatForm
+              say={say}
+              problem={view.chatProblem}
+              pause={view.role === null ? (state.show.slow_seconds ?? 0) : 0}
+              silentUntil={view.silentUntil}
+              send={(text) => model.speak(text)}
+            />
             {!isIdle && (
               <>
                 <button

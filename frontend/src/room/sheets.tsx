@@ -6,6 +6,7 @@ import { Icon } from "../common/icon.tsx";
 import { BasketLines, boughtText, CheckOut } from "./basket.tsx";
 import { Choose } from "./choose.tsx";
 import type { RoomModel, View } from "./model.ts";
+import { Moderation } from "./moderation.tsx";
 import { Sheet } from "./sheet.tsx";
 import { inWords } from "./state.ts";
 import { useTicking } from "./ticking.ts";
@@ -46,6 +47,12 @@ export function Sheets({ view, model, bag }: Props) {
           buy={(line, quantity) => void model.buy(opened, line, quantity)}
           wait={(line, quantity) => void model.wait(opened, line, quantity)}
         />
+      </Sheet>
+    );
+  if (sheet.is === "line")
+    return (
+      <Sheet title={say("act.title")} say={say} close={close}>
+        <Moderation model={model} line={sheet.line} pinned={state.pinned?.id === sheet.line.id} />
       </Sheet>
     );
   if (sheet.is === "held") return <HeldSheet view={view} model={model} id={sheet.id} />;

@@ -18,6 +18,7 @@ export interface Tick {
   readonly patch?: unknown;
   readonly chat?: readonly ChatLine[];
   readonly hidden?: readonly string[];
+  readonly answered?: Readonly<Record<string, number | null>>;
   readonly likes?: number;
 }
 export interface Part {
@@ -51,7 +52,12 @@ export interface Bye {
   readonly t: "bye";
   readonly retry_after_ms: number;
 }
-export type Message = Snapshot | Tick | Answer | Problem | Ack | Bye;
+/** What the visitor is here, besides a shopper. */
+export interface Staff {
+  readonly t: "role";
+  readonly role: "host" | "moderator";
+}
+export type Message = Snapshot | Tick | Answer | Problem | Ack | Bye | Staff;
 
 export type Connection = "connecting" | "open" | "lost";
 

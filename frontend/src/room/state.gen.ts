@@ -72,6 +72,15 @@ export interface NoticeState {
   readonly at: number;
 }
 
+/** A line of chat that stands above the others. */
+export interface PinnedState {
+  readonly id: string;
+  readonly name: string;
+  readonly text: string;
+  readonly role: string;
+  readonly at: number;
+}
+
 /** What is bought in the show is paid so many `minutes` after it by who may, up to so many unpaid `units`. */
 export interface PayAtEndState {
   readonly until: string;
@@ -90,6 +99,7 @@ export interface ShowState {
   readonly channel_id?: number | null;
   readonly playback?: string | null;
   readonly pay_at_end?: PayAtEndState | null;
+  readonly slow_seconds?: number;
 }
 
 /** Everything a room shows besides the talk. */
@@ -103,4 +113,5 @@ export interface RoomState {
   readonly likes: number;
   readonly orders: number;
   readonly notice?: NoticeState | null;
+  readonly pinned?: PinnedState | null;
 }

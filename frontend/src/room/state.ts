@@ -22,6 +22,8 @@ export interface ChatLine {
   readonly text: string;
   readonly role: "viewer" | "host" | "moderator" | "buyer" | "system";
   readonly at: number;
+  /** When the question in it was answered, on the clock of the video. */
+  readonly answered?: number | null;
 }
 
 /** RFC 7386: `target` after `patch`.  Null takes a member out; what the patch does not touch is shared, not copied. */
@@ -41,16 +43,21 @@ function isObject(value: unknown): value is Record<string, unknown> {
 
 const SHOWN = 80;
 
-/** The chat after new lines came and others were taken out; the same line twice is one line. */
+/** The chat after new lines came, others were taken out and some answered; the same line twice is one line. */
 export function chatAfter(
   lines: readonly ChatLine[],
   fresh: readonly ChatLine[] = [],
   hidden: readonly string[] = [],
+  answered: Readonly<Record<string, number | null>> = {},
 ): readonly ChatLine[] {
-  if (fresh.length === 0 && hidden.length === 0) return lines;
+  const isMarked = Object.keys(answered).length > 0;
+  if (fresh.length === 0 && hidden.length === 0 && !isMarked) return lines;
   const gone = new Set(hidden);
   const known = new Set(lines.map((line) => line.id));
-  const all = [...lines, ...fresh.filter((line) => !known.has(line.id))];
+  const marked = isMarked
+    ? lines.map((line) => (line.id in answered ? { ...line, answered: answered[line.id] ?? null } : line))
+    : lines;
+  const all = [...marked, ...fresh.filter((line) => !known.has(line.id))];
   return all.filter((line) => !gone.has(line.id)).slice(-SHOWN);
 }
 

@@ -250,13 +250,25 @@ function run(studio: HTMLElement): void {
     text.textContent = line.text;
     said.append(" ", text);
     item.append(said);
-    if (menu !== null && (line.role === "viewer" || line.role === "buyer"))
-      item.append(menuFor(menu, line.id));
+    if (menu !== null && line.role !== "system") item.append(menuFor(menu, line));
+    mark(item, line.answered ?? null);
     return item;
   }
 
-  function menuFor(template: HTMLTemplateElement, id: string): DocumentFragment {
+  /** That it was answered, or was not. */
+  function mark(item: Element, answered: number | null): void {
+    item.querySelector(".answered")?.remove();
+    if (answered === null) return;
+    const badge = document.createElement("i");
+    badge.className = "answered";
+    badge.textContent = say("answered");
+    item.querySelector(".said")?.append(" ", badge);
+  }
+
+  function menuFor(template: HTMLTemplateElement, { id, role }: ChatLine): DocumentFragment {
     const copy = document.importNode(template.content, true);
+    if (role !== "viewer" && role !== "buyer")
+      for (const part of copy.querySelectorAll("[data-of-shopper]")) part.remove();
     for (const input of copy.querySelectorAll<HTMLInputElement>("input[name='line_id']")) input.value = id;
     for (const select of copy.querySelectorAll("select")) select.id = `why-${id}`;
     for (const label of copy.querySelectorAll("label")) label.htmlFor = `why-${id}`;
@@ -299,6 +311,10 @@ function run(studio: HTMLElement): void {
       case "tick": {
         clock.heard(message.now);
         heardLines(message.chat, message.hidden);
+        for (const [id, answered] of Object.entries(message.answered ?? {})) {
+          const item = list?.querySelector(`[data-line="${CSS.escape(id)}"]`);
+          if (item != null) mark(item, answered);
+        }
         if (message.patch === undefined || state === undefined) break;
         const before = state;
         state = merged(before, message.patch) as RoomState;
@@ -387,7 +403,8 @@ function changedInStructure(before: RoomState, after: RoomState): boolean {
     before.show !== after.show ||
     before.featured !== after.featured ||
     before.order !== after.order ||
-    before.notice !== after.notice
+    before.notice !== after.notice ||
+    before.pinned !== after.pinned
   )
     return true;
   return Object.entries(after.offers).some(([id, offer]) => {

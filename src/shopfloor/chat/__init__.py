@@ -5,26 +5,33 @@ reason on record.  Complaints cannot be removed as a class.
 """
 
 from shopfloor.chat.asks import EMPTY, Asks, Vocabulary, asks, vocabulary
-from shopfloor.chat.events import ChatHidden, ChatSaid, ChatUnnamed
+from shopfloor.chat.events import ChatHidden, ChatSaid, ChatUnnamed, LineAnswered, LinePinned
 from shopfloor.chat.models import BadName, BadText, BadWord, Line, Muted, Reason, Role, State, WordProtected
 from shopfloor.chat.rules import name_of
 from shopfloor.chat.service import (
     allow_word,
+    answer,
     approve,
     block_word,
     blocked_words,
     erase_names,
     held,
+    hidden_for,
     hide,
     mark_buyer,
     moderations,
     mute,
+    pin,
+    pinned_line,
+    questions,
     recent,
     recent_lines,
     room_line,
     said_line,
     say,
+    take_answer_back,
     unmute,
+    unpin,
 )
 
 __all__ = [
@@ -37,6 +44,8 @@ __all__ = [
     "ChatSaid",
     "ChatUnnamed",
     "Line",
+    "LineAnswered",
+    "LinePinned",
     "Muted",
     "Reason",
     "Role",
@@ -44,22 +53,29 @@ __all__ = [
     "Vocabulary",
     "WordProtected",
     "allow_word",
+    "answer",
     "approve",
     "asks",
     "block_word",
     "blocked_words",
     "erase_names",
     "held",
+    "hidden_for",
     "hide",
     "mark_buyer",
     "moderations",
     "mute",
     "name_of",
+    "pin",
+    "pinned_line",
+    "questions",
     "recent",
     "recent_lines",
     "room_line",
     "said_line",
     "say",
+    "take_answer_back",
     "unmute",
+    "unpin",
     "vocabulary",
 ]

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from shopfloor import chat
+from shopfloor import chat, live
 from shopfloor.accounts import Actor, NotAllowed, Permission
 from shopfloor.auth.api import allowed
 from shopfloor.chat.models import BadWord, Line, Moderation, Mute, Reason, UnknownLine, WordProtected
@@ -24,8 +24,22 @@ Note = Annotated[str, Field(max_length=500)]
 
 
 class HideIn(BaseModel):
+    """`mute_minutes`: for so long its writer only reads, too."""
+
     reason: Reason
+    mute_minutes: Annotated[int, Field(ge=1, le=525_600)] | None = None
     note: Note = ""
+
+
+class AnsweredIn(BaseModel):
+    at: (
+        Annotated[int, Field(ge=0, le=10**14, description="Clock of the video, milliseconds since 1970.")]
+        | None
+    ) = None
+
+
+class SlowModeIn(BaseModel):
+    seconds: Annotated[int, Field(ge=0, le=300)]
 
 
 class ApproveIn(BaseModel):
@@ -87,9 +101,54 @@ async def approve(line_id: UUID, body: ApproveIn, actor: Moderator, db: Db) -> L
 async def hide(line_id: UUID, body: HideIn, actor: Moderator, db: Db) -> Line:
     """Take a line out of every page; it stays in the archive."""
     async with db.transaction() as tx:
-        return await chat.hide(
+        line = await chat.hide(
             tx, shop_id=actor.shop_id, line_id=line_id, reason=body.reason, note=body.note, by=actor.person_id
         )
+        if body.mute_minutes is not None:
+            await chat.mute(
+                tx, shop_id=actor.shop_id, shopper=line.shopper, reason=body.reason, minutes=body.mute_minutes,
+                show_id=line.show_id, note=body.note, by=actor.person_id,
+            )  # fmt: skip
+        return line
+
+
+@router.post("/lines/{line_id}/pin", responses=refusals(UnknownLine, live.WrongStatus))
+async def pin(line_id: UUID, actor: Moderator, db: Db) -> Line:
+    """Put a line above all others of its show, in the place of the one that stood there."""
+    async with db.transaction() as tx:
+        return await chat.pin(tx, shop_id=actor.shop_id, line_id=line_id)
+
+
+@router.delete("/shows/{show_id}/pinned", status_code=204, responses=refusals(live.UnknownShow))
+async def unpin(show_id: Id, actor: Moderator, db: Db) -> None:
+    """No line stands above the others."""
+    async with db.transaction() as tx:
+        await chat.unpin(tx, shop_id=actor.shop_id, show_id=show_id)
+
+
+@router.post("/lines/{line_id}/answered", responses=refusals(UnknownLine))
+async def answered(line_id: UUID, body: AnsweredIn, actor: Moderator, db: Db) -> Line:
+    """The question in a line was answered, now or at this moment of the video."""
+    async with db.transaction() as tx:
+        return await chat.answer(tx, shop_id=actor.shop_id, line_id=line_id, at=body.at)
+
+
+@router.delete("/lines/{line_id}/answered", responses=refusals(UnknownLine))
+async def not_answered(line_id: UUID, actor: Moderator, db: Db) -> Line:
+    """It was not, after all."""
+    async with db.transaction() as tx:
+        return await chat.take_answer_back(tx, shop_id=actor.shop_id, line_id=line_id)
+
+
+@router.put(
+    "/shows/{show_id}/slow-mode",
+    status_code=204,
+    responses=refusals(live.UnknownShow, live.WrongStatus, live.BadShow),
+)
+async def slow_mode(show_id: Id, body: SlowModeIn, actor: Moderator, db: Db) -> None:
+    """So many seconds between two lines of one shopper; 0 ends it."""
+    async with db.transaction() as tx:
+        await live.set_slow_mode(tx, shop_id=actor.shop_id, show_id=show_id, seconds=body.seconds)
 
 
 @router.post("/mutes", status_code=201)

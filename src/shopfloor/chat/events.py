@@ -69,3 +69,31 @@ class ShopperMuted:
     shopper: UUID
     reason: str
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class LinePinned:
+    """A line stands above the others, as it was said; without `line_id` none does any longer."""
+
+    name: ClassVar[str] = "chat.line_pinned"
+
+    shop_id: int
+    show_id: int
+    line_id: UUID | None
+    author: str
+    role: str
+    text: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class LineAnswered:
+    """The question in a line was answered at this moment of the video (ms since 1970); None: it was not, after all."""
+
+    name: ClassVar[str] = "chat.line_answered"
+
+    shop_id: int
+    show_id: int
+    line_id: UUID
+    shopper: UUID
+    answered: int | None

@@ -44,7 +44,9 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Something that was said.  `reason` says why it is not shown."""
+    """Something that was said.  `reason` says why it is not shown; `answered`: when it was answered, on the clock of the
+    video, in milliseconds since 1970.
+    """
 
     id: UUID
     shop_id: int
@@ -56,6 +58,7 @@ class Line:
     state: State
     reason: str | None
     at: datetime
+    answered: int | None = None
 
     def __post_init__(self) -> None:
         # From the database they come as plain strings.
@@ -96,6 +99,7 @@ class Writer:
     mute_reason: str | None
     same_by_writer: bool
     same_by_others: int
+    last_said_at: datetime | None
 
 
 class UnknownLine(NotFound):
@@ -120,6 +124,12 @@ class TooFast(TooMany):
     """Slow down."""
 
     code = "chat.too_fast"
+
+
+class SlowMode(TooMany):
+    """The show is in slow mode: so many seconds between two lines of one shopper."""
+
+    code = "chat.slow_mode"
 
 
 class Repeated(TooMany):

@@ -23,6 +23,8 @@ async def writer(
                  WHERE show_id = %(show_id)s AND shopper = %(shopper)s AND at > %(lately)s) AS said_lately,
                (SELECT min(at) FROM chat.line
                  WHERE show_id = %(show_id)s AND shopper = %(shopper)s AND state = 'shown') AS first_said_at,
+               (SELECT max(at) FROM chat.line
+                 WHERE show_id = %(show_id)s AND shopper = %(shopper)s) AS last_said_at,
                EXISTS (SELECT 1 FROM chat.buyer
                         WHERE show_id = %(show_id)s AND shopper = %(shopper)s) AS has_bought,
                mute.until AS muted_until, mute.reason AS mute_reason,
@@ -69,7 +71,7 @@ async def insert_line(
         INSERT INTO chat.line (id, shop_id, show_id, shopper, name, text, fingerprint, role, state, reason, asks, at)
         VALUES (%(id)s, %(shop_id)s, %(show_id)s, %(shopper)s, %(name)s, %(text)s, %(fingerprint)s, %(role)s,
                 %(state)s, %(reason)s, %(asks)s, %(at)s)
-        RETURNING id, shop_id, show_id, shopper, name, text, role, state, reason, at
+        RETURNING id, shop_id, show_id, shopper, name, text, role, state, reason, at, answered
         """,
         id=id,
         shop_id=shop_id,
@@ -90,7 +92,7 @@ async def locked_line(tx: Tx, *, shop_id: int, line_id: UUID) -> Line | None:
     return await tx.first(
         Line,
         """
-        SELECT id, shop_id, show_id, shopper, name, text, role, state, reason, at
+        SELECT id, shop_id, show_id, shopper, name, text, role, state, reason, at, answered
           FROM chat.line WHERE id = %(line_id)s AND shop_id = %(shop_id)s FOR UPDATE
         """,
         shop_id=shop_id,
@@ -116,11 +118,50 @@ async def recent(tx: Tx, *, show_id: int, limit: int) -> list[Line]:
     return await tx.every(
         Line,
         """
-        SELECT id, shop_id, show_id, shopper, name, text, role, state, reason, at
+        SELECT id, shop_id, show_id, shopper, name, text, role, state, reason, at, answered
           FROM chat.line WHERE show_id = %(show_id)s AND state = 'shown' ORDER BY at DESC, id DESC LIMIT %(limit)s
         """,
         show_id=show_id,
         limit=limit,
+    )
+
+
+async def set_answered(tx: Tx, *, line_id: UUID, at: int | None) -> None:
+    await tx.run("UPDATE chat.line SET answered = %(at)s WHERE id = %(line_id)s", line_id=line_id, at=at)
+
+
+async def questions(tx: Tx, *, show_id: int, limit: int) -> list[Line]:
+    """The last lines of shoppers that ask for something and were not answered, newest first."""
+    return await tx.every(
+        Line,
+        """
+        SELECT id, shop_id, show_id, shopper, name, text, role, state, reason, at, answered
+          FROM chat.line
+         WHERE show_id = %(show_id)s AND state = 'shown' AND role IN ('viewer', 'buyer') AND answered IS NULL
+           AND (asks->'intents' <> '[]' OR asks->'sizes' <> '[]' OR asks->'colours' <> '[]' OR text ~ '[?？吗]\\s*$')
+         ORDER BY at DESC, id DESC LIMIT %(limit)s
+        """,
+        show_id=show_id,
+        limit=limit,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class HiddenFor:
+    """So many lines of a show are hidden for this reason."""
+
+    reason: str
+    lines: int
+
+
+async def hidden_for(tx: Tx, *, show_id: int) -> list[HiddenFor]:
+    return await tx.every(
+        HiddenFor,
+        """
+        SELECT reason, count(*) AS lines FROM chat.line WHERE show_id = %(show_id)s AND state = 'hidden'
+         GROUP BY reason ORDER BY lines DESC, reason
+        """,
+        show_id=show_id,
     )
 
 
@@ -131,7 +172,7 @@ async def held(
     return await tx.every(
         Line,
         """
-        SELECT id, shop_id, show_id, shopper, name, text, role, state, reason, at
+        SELECT id, shop_id, show_id, shopper, name, text, role, state, reason, at, answered
           FROM chat.line
          WHERE shop_id = %(shop_id)s AND state = 'held'
            AND (%(show_id)s::bigint IS NULL OR show_id = %(show_id)s::bigint)

@@ -5,10 +5,20 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
+import msgspec
+
 from shopfloor import accounts, live, rooms
 from shopfloor.chat import queries, rules
 from shopfloor.chat.asks import EMPTY, Vocabulary, asks
-from shopfloor.chat.events import ChatHeld, ChatHidden, ChatSaid, ChatUnnamed, ShopperMuted
+from shopfloor.chat.events import (
+    ChatHeld,
+    ChatHidden,
+    ChatSaid,
+    ChatUnnamed,
+    LineAnswered,
+    LinePinned,
+    ShopperMuted,
+)
 from shopfloor.chat.models import (
     BadName,
     ChatClosed,
@@ -20,6 +30,7 @@ from shopfloor.chat.models import (
     Reason,
     Repeated,
     Role,
+    SlowMode,
     State,
     TooFast,
     UnknownLine,
@@ -56,7 +67,7 @@ async def say(
 
     `role` is what the caller has proved the writer to be; buyers are known here.  `words` are the shop's own
     sizes and colours.  A `name` nobody may carry is not taken, and the line is said under the guest's own.
-    Raises BadText, Muted, TooFast, Repeated, ChatClosed, UnknownShow.
+    Raises BadText, Muted, TooFast, SlowMode, Repeated, ChatClosed, UnknownShow.
     """
     show = await live.show(tx, shop_id=shop_id, show_id=show_id)
     if show.status == live.ShowStatus.ENDED:
@@ -83,6 +94,10 @@ async def say(
             raise Muted(until=writer.muted_until.isoformat(), reason=writer.mute_reason)
         if writer.said_lately >= LINES_IN_WINDOW:
             raise TooFast(wait_ms=1500)
+        if show.slow_seconds and writer.last_said_at is not None:
+            wait = writer.last_said_at + timedelta(seconds=show.slow_seconds) - at
+            if wait > timedelta(0):
+                raise SlowMode(wait_ms=int(wait.total_seconds() * 1000) + 1, seconds=show.slow_seconds)
         if writer.same_by_writer and len(mark) > 2:
             raise Repeated
         is_new = not writer.has_bought and (
@@ -138,9 +153,64 @@ async def hide(
         return line
     await queries.set_state(tx, line_id=line_id, state=str(State.HIDDEN), reason=str(reason))
     await _log(tx, line, action="hide", reason=reason, note=note, by=by)
+    show = await live.show(tx, shop_id=shop_id, show_id=line.show_id)
+    if show.pinned is not None and show.pinned["id"] == str(line_id):
+        await unpin(tx, shop_id=shop_id, show_id=line.show_id)
     if line.state == State.SHOWN:
         await outbox.record(tx, ChatHidden(shop_id, line.show_id, line_id, line.shopper, str(reason)))
     return await _line(tx, shop_id, line_id)
+
+
+async def pin(tx: Tx, *, shop_id: int, line_id: UUID) -> Line:
+    """Put a line above all others, in the place of the one that stood there.
+
+    Raises UnknownLine, also for a line that is not shown, or WrongStatus after the show.
+    """
+    line = await _line(tx, shop_id, line_id)
+    show = await live.locked(tx, shop_id, line.show_id)
+    show.refuse_ended()
+    if line.state != State.SHOWN:
+        raise UnknownLine(line_id=str(line_id))
+    await _set_pinned(tx, show, _pinned_of(line))
+    return line
+
+
+async def unpin(tx: Tx, *, shop_id: int, show_id: int) -> None:
+    """No line stands above the others.  Raises UnknownShow."""
+    show = await live.locked(tx, shop_id, show_id)
+    if show.pinned is not None:
+        await _set_pinned(tx, show, None)
+
+
+async def answer(tx: Tx, *, shop_id: int, line_id: UUID, at: int | None = None) -> Line:
+    """The question in a line was answered: now, or at this moment of the video.  Again changes nothing.
+
+    Raises UnknownLine.
+    """
+    line = await _line(tx, shop_id, line_id)
+    if line.answered is None:
+        await _set_answered(tx, line, video_ms(now()) if at is None else at)
+    return await _line(tx, shop_id, line_id)
+
+
+async def take_answer_back(tx: Tx, *, shop_id: int, line_id: UUID) -> Line:
+    """It was not answered, after all.  Raises UnknownLine."""
+    line = await _line(tx, shop_id, line_id)
+    if line.answered is not None:
+        await _set_answered(tx, line, None)
+    return await _line(tx, shop_id, line_id)
+
+
+async def questions(tx: Tx, *, shop_id: int, show_id: int, limit: int = 100) -> list[Line]:
+    """What shoppers asked and nobody answered, newest first.  Raises UnknownShow."""
+    await live.show(tx, shop_id=shop_id, show_id=show_id)
+    return await queries.questions(tx, show_id=show_id, limit=limit)
+
+
+async def hidden_for(tx: Tx, *, shop_id: int, show_id: int) -> dict[str, int]:
+    """How many lines of the show are hidden, by reason, the most first.  Raises UnknownShow."""
+    await live.show(tx, shop_id=shop_id, show_id=show_id)
+    return {row.reason: row.lines for row in await queries.hidden_for(tx, show_id=show_id)}
 
 
 async def mute(
@@ -255,12 +325,44 @@ async def blocked_words(tx: Tx, *, shop_id: int) -> list[str]:
 
 def room_line(line: Line) -> rooms.ChatLine:
     """A line as rooms show it."""
-    return rooms.ChatLine(str(line.id), line.name, line.text, str(line.role), video_ms(line.at))
+    return rooms.ChatLine(
+        str(line.id), line.name, line.text, str(line.role), video_ms(line.at), line.answered
+    )
 
 
 def said_line(fact: ChatSaid) -> rooms.ChatLine:
     """The same from the fact: what wiring hands to `Rooms.say`."""
     return rooms.ChatLine(str(fact.line_id), fact.author, fact.text, fact.role, fact.at)
+
+
+def pinned_line(fact: LinePinned) -> rooms.PinnedState | None:
+    """What wiring hands to `Rooms.pin`."""
+    if fact.line_id is None:
+        return None
+    return rooms.PinnedState(
+        id=str(fact.line_id), name=fact.author, text=fact.text, role=fact.role, at=fact.at
+    )
+
+
+def _pinned_of(line: Line) -> rooms.PinnedState:
+    return rooms.PinnedState(
+        id=str(line.id), name=line.name, text=line.text, role=str(line.role), at=video_ms(line.at)
+    )
+
+
+async def _set_pinned(tx: Tx, show: live.Show, line: rooms.PinnedState | None) -> None:
+    await live.set_pinned(tx, show_id=show.id, pinned=None if line is None else msgspec.to_builtins(line))
+    fact = (
+        LinePinned(show.shop_id, show.id, None, "", "", "", video_ms(now()))
+        if line is None
+        else LinePinned(show.shop_id, show.id, UUID(line.id), line.name, line.role, line.text, line.at)
+    )
+    await outbox.record(tx, fact)
+
+
+async def _set_answered(tx: Tx, line: Line, at: int | None) -> None:
+    await queries.set_answered(tx, line_id=line.id, at=at)
+    await outbox.record(tx, LineAnswered(line.shop_id, line.show_id, line.id, line.shopper, at))
 
 
 def _said(line: Line, asked: dict[str, list[str]]) -> ChatSaid:
@@ -345,5 +447,8 @@ async def erase_names(tx: Tx, *, shop_id: int, shoppers: Sequence[UUID]) -> int:
         if line.is_shown:
             shows.setdefault(line.show_id, []).append(line.id)
     for show_id, lines in shows.items():
+        show = await live.locked(tx, shop_id, show_id)
+        if show.pinned is not None and UUID(show.pinned["id"]) in lines:
+            await _set_pinned(tx, show, msgspec.convert(show.pinned | {"name": ""}, rooms.PinnedState))
         await outbox.record(tx, ChatUnnamed(shop_id, show_id, lines[-IN_ROOMS:]))
     return erased

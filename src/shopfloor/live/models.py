@@ -59,6 +59,10 @@ class Show:
     """What is kept unpaid for one buyer."""
     keep_until: datetime | None = None
     """For how long that is kept while the show goes on: twelve hours from its start."""
+    pinned: dict[str, Any] | None = None
+    """The line of chat that stands above the others."""
+    slow_seconds: int = 0
+    """How many seconds one shopper waits between two lines of chat; 0: as ever."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "status", ShowStatus(self.status))

@@ -31,7 +31,7 @@ async def insert_show(
         VALUES (%(shop_id)s, %(title)s, %(titles)s, %(starts_at)s, %(channel_id)s, %(host_id)s, %(limit_per_show)s)
         RETURNING id, shop_id, title, titles, status, channel_id, host_id, pool_id, limit_per_show,
                   starts_at, started_at, ended_at, viewers_peak, notice, pay_after_minutes, unpaid_units,
-               keep_until
+               keep_until, pinned, slow_seconds
         """,
         shop_id=shop_id,
         title=title,
@@ -49,7 +49,7 @@ async def show(tx: Tx, *, show_id: int) -> Show | None:
         """
         SELECT id, shop_id, title, titles, status, channel_id, host_id, pool_id, limit_per_show,
                starts_at, started_at, ended_at, viewers_peak, notice, pay_after_minutes, unpaid_units,
-               keep_until
+               keep_until, pinned, slow_seconds
           FROM live.show WHERE id = %(show_id)s
         """,
         show_id=show_id,
@@ -63,7 +63,7 @@ async def locked_show(tx: Tx, *, shop_id: int, show_id: int) -> Show | None:
         """
         SELECT id, shop_id, title, titles, status, channel_id, host_id, pool_id, limit_per_show,
                starts_at, started_at, ended_at, viewers_peak, notice, pay_after_minutes, unpaid_units,
-               keep_until
+               keep_until, pinned, slow_seconds
           FROM live.show WHERE id = %(show_id)s AND shop_id = %(shop_id)s FOR NO KEY UPDATE
         """,
         shop_id=shop_id,
@@ -111,7 +111,7 @@ async def shows(
         """
         SELECT id, shop_id, title, titles, status, channel_id, host_id, pool_id, limit_per_show,
                starts_at, started_at, ended_at, viewers_peak, notice, pay_after_minutes, unpaid_units,
-               keep_until
+               keep_until, pinned, slow_seconds
           FROM live.show
          WHERE {listed}
            AND (%(after)s::bigint IS NULL OR (coalesce(started_at, starts_at, created_at), id) <
@@ -136,7 +136,7 @@ async def shows_on_air(tx: Tx, *, channel_id: int) -> list[Show]:
         """
         SELECT id, shop_id, title, titles, status, channel_id, host_id, pool_id, limit_per_show,
                starts_at, started_at, ended_at, viewers_peak, notice, pay_after_minutes, unpaid_units,
-               keep_until
+               keep_until, pinned, slow_seconds
           FROM live.show WHERE channel_id = %(channel_id)s AND status = 'live'
         """,
         channel_id=channel_id,
@@ -234,6 +234,22 @@ async def set_peaks(tx: Tx, *, peaks: Mapping[int, int], shop_id: int | None) ->
                    AND (status = 'ended' OR viewers_peak < %(viewers)s))
         """,
         [{"show_id": show_id, "viewers": viewers, "shop_id": shop_id} for show_id, viewers in peaks.items()],
+    )
+
+
+async def set_pinned(tx: Tx, *, show_id: int, pinned: Mapping[str, object] | None) -> None:
+    await tx.run(
+        "UPDATE live.show SET pinned = %(pinned)s WHERE id = %(show_id)s",
+        show_id=show_id,
+        pinned=None if pinned is None else Jsonb(dict(pinned)),
+    )
+
+
+async def set_slow_seconds(tx: Tx, *, show_id: int, seconds: int) -> None:
+    await tx.run(
+        "UPDATE live.show SET slow_seconds = %(seconds)s WHERE id = %(show_id)s",
+        show_id=show_id,
+        seconds=seconds,
     )
 
 

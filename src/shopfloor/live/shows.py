@@ -32,6 +32,8 @@ from shopfloor.live.models import (
 from shopfloor.live.quotas import set_apart
 
 MAX_TITLE = 120
+SLOWEST: Final = 300
+"""Seconds of slow mode."""
 KEPT_ON_AIR: Final = timedelta(hours=12)
 """The longest that units are kept unpaid while a show goes on."""
 
@@ -210,6 +212,20 @@ async def set_peaks(tx: Tx, *, peaks: Mapping[int, int], shop_id: int | None = N
 async def set_notice(tx: Tx, *, show_id: int, notice: Mapping[str, object] | None) -> None:
     """What stands on top of the room just now.  Lock the show before."""
     await queries.set_notice(tx, show_id=show_id, notice=notice)
+
+
+async def set_pinned(tx: Tx, *, show_id: int, pinned: Mapping[str, object] | None) -> None:
+    """The line of chat that stands above the others.  Lock the show before."""
+    await queries.set_pinned(tx, show_id=show_id, pinned=pinned)
+
+
+async def set_slow_mode(tx: Tx, *, shop_id: int, show_id: int, seconds: int) -> None:
+    """So many seconds between two lines of one shopper; 0: as ever.  Raises UnknownShow, WrongStatus, BadShow."""
+    (await locked(tx, shop_id, show_id)).refuse_ended()
+    if not 0 <= seconds <= SLOWEST:
+        raise BadShow(f"Slow mode has up to {SLOWEST} seconds.", seconds=seconds)
+    await queries.set_slow_seconds(tx, show_id=show_id, seconds=seconds)
+    await outbox.record(tx, ShowChanged(shop_id, show_id))
 
 
 async def locked(tx: Tx, shop_id: int, show_id: int) -> Show:

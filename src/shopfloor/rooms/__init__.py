@@ -17,7 +17,7 @@ from shopfloor.rooms.room import ChatLine
 from shopfloor.rooms.rooms import Rooms
 from shopfloor.rooms.snapshot import room_state
 from shopfloor.rooms.socket import make_protocol
-from shopfloor.rooms.state import FlashState, OfferState, RoomState
+from shopfloor.rooms.state import FlashState, OfferState, PinnedState, RoomState
 from shopfloor.rooms.wire import Buy
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "Limits",
     "NoticeKind",
     "OfferState",
+    "PinnedState",
     "RoomHandlers",
     "RoomState",
     "Rooms",

@@ -11,6 +11,7 @@ RoomState is never changed in place: an applied change shares what it did not to
 that finding the difference between two states costs as much as what changed, not as much as the room.
 """
 
+import dataclasses
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import field
@@ -28,6 +29,7 @@ from shopfloor.rooms.state import (
     LineState,
     NoticeState,
     OfferState,
+    PinnedState,
     RoomState,
     ShowState,
 )
@@ -43,16 +45,23 @@ Patch = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class ChatLine:
-    """A line of chat as pages get it.  `at` is in milliseconds since 1970; `role` viewer, host, moderator, buyer, system."""
+    """A line of chat as pages get it.  `at` is in milliseconds since 1970; `role` viewer, host, moderator, buyer, system.
+
+    `answered`: when the question in it was answered, on the clock of the video.
+    """
 
     id: str
     name: str
     text: str
     role: str
     at: int
+    answered: int | None = None
 
     def as_json(self) -> dict[str, Any]:
-        return {"id": self.id, "name": self.name, "text": self.text, "role": self.role, "at": self.at}
+        line: dict[str, Any] = {
+            "id": self.id, "name": self.name, "text": self.text, "role": self.role, "at": self.at
+        }  # fmt: skip
+        return line if self.answered is None else line | {"answered": self.answered}
 
 
 # What can happen to the state of a room.  All values are absolute.
@@ -129,7 +138,14 @@ class Flashed:
     flash: FlashState | None
 
 
-Change = VariantLeft | Featured | Priced | OfferPut | ShowPut | Counted | Waiting | Noticed | Flashed
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """The line of chat above the others; None takes it away."""
+
+    line: PinnedState | None
+
+
+Change = VariantLeft | Featured | Priced | OfferPut | ShowPut | Counted | Waiting | Noticed | Flashed | Pinned
 
 
 def changed(state: RoomState, change: Change) -> RoomState:
@@ -163,6 +179,8 @@ def changed(state: RoomState, change: Change) -> RoomState:
             )
         case Noticed(notice):
             return replace(state, notice=notice)
+        case Pinned(line):
+            return replace(state, pinned=line)
         case Flashed(offer_id, flash):
             offer = state.offer(offer_id)
             if offer is None or offer.flash == flash:
@@ -280,7 +298,9 @@ def merged(target: Any, patch: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """What changed since the tick before.  `dropped`: chat lines that were kept but not shown to everybody."""
+    """What changed since the tick before.  `dropped`: chat lines that were kept but not shown to everybody; `answered`:
+    by line, when it was answered (None: it was not, after all).
+    """
 
     seq: int
     now: int
@@ -289,6 +309,7 @@ class Tick:
     hidden: tuple[str, ...] = ()
     likes: int = 0
     dropped: int = 0
+    answered: Mapping[str, int | None] = field(default_factory=dict[str, int | None])
 
     def as_json(self) -> dict[str, Any]:
         """Only the members that say something."""
@@ -299,6 +320,8 @@ class Tick:
             message["chat"] = [line.as_json() for line in self.chat]
         if self.hidden:
             message["hidden"] = list(self.hidden)
+        if self.answered:
+            message["answered"] = dict(self.answered)
         if self.likes:
             message["likes"] = self.likes
         if self.dropped:
@@ -320,6 +343,7 @@ class Room:
     _sent: RoomState = field(init=False)
     _said: list[ChatLine] = field(default_factory=list[ChatLine])
     _hidden: list[str] = field(default_factory=list[str])
+    _answered: dict[str, int | None] = field(default_factory=dict[str, int | None])
     _seen: dict[str, None] = field(default_factory=dict[str, None])
     _likes: int = 0
     _ring: deque[Tick] = field(default_factory=lambda: deque[Tick](maxlen=RING))
@@ -337,7 +361,7 @@ class Room:
         patch = difference(before, after)
         if patch:
             self.state = after
-            if isinstance(change, Featured | Noticed | Flashed) or _runs_out(before, after):
+            if isinstance(change, Featured | Noticed | Flashed | Pinned) or _runs_out(before, after):
                 self.urgent = True
         return patch
 
@@ -364,7 +388,8 @@ class Room:
     def lines(self) -> list[ChatLine]:
         """The last lines as a page that is made now shows them: the next tick's already, and none that was hidden."""
         hidden = set(self._hidden)
-        return [line for line in (*self.recent, *self._said) if line.id not in hidden][-RECENT:]
+        known = (_marked(line, self._answered) for line in self.recent)
+        return [line for line in (*known, *self._said) if line.id not in hidden][-RECENT:]
 
     def hide(self, line_id: str) -> None:
         """A line is taken out of every page, also if it comes only now."""
@@ -375,6 +400,14 @@ class Room:
             return
         if line_id not in self._hidden:
             self._hidden.append(line_id)
+
+    def answer(self, line_id: str, at: int | None) -> None:
+        """The question in a line was answered at this moment of the video; None: it was not, after all."""
+        for place, line in enumerate(self._said):
+            if line.id == line_id:
+                self._said[place] = dataclasses.replace(line, answered=at)
+                return
+        self._answered[line_id] = at
 
     def unname(self, line_ids: Collection[str], *, epoch: str) -> None:
         """Whoever wrote these lines was erased: nothing here has their name any longer.
@@ -392,7 +425,9 @@ class Room:
         self._likes += count
 
     def has_news(self) -> bool:
-        return self.state is not self._sent or bool(self._said or self._hidden or self._likes)
+        return self.state is not self._sent or bool(
+            self._said or self._hidden or self._answered or self._likes
+        )
 
     def tick(self, now: int) -> Tick | None:
         """Everything since the last tick under the next sequence number; None when nothing happened."""
@@ -402,18 +437,20 @@ class Room:
         patch = difference(self._sent, self.state)
         self._sent = self.state
         chat, dropped = _shown(self._said)
-        hidden, likes = tuple(self._hidden), self._likes
-        self._said, self._hidden, self._likes = [], [], 0
-        if not (patch or chat or hidden or likes or dropped):
+        hidden, answered, likes = tuple(self._hidden), self._answered, self._likes
+        self._said, self._hidden, self._answered, self._likes = [], [], {}, 0
+        if not (patch or chat or hidden or answered or likes or dropped):
             return None
         if hidden:
             gone = set(hidden)
             kept = [line for line in self.recent if line.id not in gone]
             self.recent.clear()
             self.recent.extend(kept)
+        if answered:
+            self.recent = deque((_marked(line, answered) for line in self.recent), maxlen=RECENT)
         self.recent.extend(chat)
         self.seq += 1
-        tick = Tick(self.seq, now, patch, tuple(chat), hidden, likes, dropped)
+        tick = Tick(self.seq, now, patch, tuple(chat), hidden, likes, dropped, answered)
         self._ring.append(tick)
         return tick
 
@@ -439,7 +476,11 @@ class Room:
 
 
 def _unnamed(line: ChatLine, line_ids: Collection[str]) -> ChatLine:
-    return ChatLine(line.id, "", line.text, line.role, line.at) if line.id in line_ids else line
+    return dataclasses.replace(line, name="") if line.id in line_ids else line
+
+
+def _marked(line: ChatLine, answered: Mapping[str, int | None]) -> ChatLine:
+    return dataclasses.replace(line, answered=answered[line.id]) if line.id in answered else line
 
 
 def _runs_out(before: RoomState, after: RoomState) -> bool:

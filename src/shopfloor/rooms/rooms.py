@@ -46,11 +46,13 @@ from shopfloor.rooms.room import (
     Featured,
     Flashed,
     Noticed,
+    Pinned,
     Priced,
     Room,
     VariantLeft,
     Waiting,
 )
+from shopfloor.rooms.state import PinnedState
 
 # Between two readings of the same room for changes that facts do not spell out.
 PAUSE: Final = 0.2
@@ -213,6 +215,14 @@ class Rooms:
 
     def hide(self, show_id: int, line_id: str) -> None:
         self._with(show_id, lambda opened: opened.room.hide(line_id))
+
+    def answer(self, show_id: int, line_id: str, at: int | None) -> None:
+        """The question in a line was answered at this moment of the video."""
+        self._with(show_id, lambda opened: opened.room.answer(line_id, at))
+
+    def pin(self, show_id: int, line: PinnedState | None) -> None:
+        """A line of chat stands above the others, or none."""
+        self._with(show_id, lambda opened: opened.apply(Pinned(line)))
 
     def unname(self, show_id: int, line_ids: Collection[str]) -> None:
         """Whoever wrote these lines was erased."""

@@ -28,6 +28,7 @@ from shopfloor.rooms.state import (
     NoticeState,
     OfferState,
     PayAtEndState,
+    PinnedState,
     RoomState,
     ShowState,
 )
@@ -53,6 +54,7 @@ async def room_state(tx: Tx, show_id: int) -> RoomState:
         likes=counts.likes,
         orders=counts.orders,
         notice=None if found.notice is None else msgspec.convert(found.notice, NoticeState),
+        pinned=None if found.pinned is None else msgspec.convert(found.pinned, PinnedState),
     )
 
 
@@ -73,6 +75,7 @@ def show_state(show: Show, slug: str) -> ShowState:
         channel_id=show.channel_id,
         playback=None if show.channel_id is None else media.playback_url(show.channel_id),
         pay_at_end=_pay_at_end(show),
+        slow_seconds=show.slow_seconds,
     )
 
 

@@ -307,6 +307,9 @@ class Socket(WebSocket):
         assert staff is not None, "asked for only where there is one"
         with contextlib.suppress(Refusal):
             self.role = await staff(token, channel.opened.shop_id) or "viewer"
+            if self.role != "viewer":
+                # Their page offers what they may do.
+                self.send(wire.frame(wire.encode({"t": "role", "role": self.role})))
 
     def _join(self, channel: RoomChannel) -> None:
         (channel.deflate if self.deflate else channel.plain)[self] = self.transport.write

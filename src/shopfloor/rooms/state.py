@@ -93,6 +93,16 @@ class NoticeState(msgspec.Struct, frozen=True, kw_only=True):
     at: int
 
 
+class PinnedState(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of chat that stands above the others."""
+
+    id: str
+    name: str
+    text: str
+    role: str
+    at: int
+
+
 class PayAtEndState(msgspec.Struct, frozen=True, kw_only=True):
     """What is bought in the show is paid so many `minutes` after it by who may, up to so many unpaid `units`.
 
@@ -104,8 +114,11 @@ class PayAtEndState(msgspec.Struct, frozen=True, kw_only=True):
     units: int
 
 
-class ShowState(msgspec.Struct, frozen=True, kw_only=True):
-    """The show itself; `started_at` as ISO 8601, `playback` the address of its playlist."""
+class ShowState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The show itself; `started_at` as ISO 8601, `playback` the address of its playlist.
+
+    `slow_seconds`: how many seconds one shopper waits between two lines of chat.
+    """
 
     id: int
     shop: str
@@ -116,6 +129,7 @@ class ShowState(msgspec.Struct, frozen=True, kw_only=True):
     channel_id: int | None
     playback: str | None
     pay_at_end: PayAtEndState | None = None
+    slow_seconds: int = 0
 
 
 class RoomState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -134,6 +148,7 @@ class RoomState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     likes: int
     orders: int
     notice: NoticeState | None
+    pinned: PinnedState | None = None
 
     def offer(self, offer_id: int) -> OfferState | None:
         """The offer of this id; None when the room does not have it."""

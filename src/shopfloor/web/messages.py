@@ -173,6 +173,7 @@ MESSAGES: Final = {
     "chat.muted": N_("You can't write here for a while."),
     "chat.no_reason": N_("Choose one of the listed reasons."),
     "chat.repeated": N_("You just said that."),
+    "chat.slow_mode": N_("Slow mode: one message every %(seconds)s seconds."),
     "chat.too_fast": N_("Slow down a little, please."),
     "chat.unknown_line": N_("Message not found."),
     "chat.word_protected": N_("Words of complaint can't be blocked: criticism may not be removed as a class."),

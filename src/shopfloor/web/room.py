@@ -16,6 +16,7 @@ from shopfloor.kernel.route_access import public
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.values import Money, now
 from shopfloor.shoppers.api import Shopper
+from shopfloor.web.chat_reasons import REASONS
 from shopfloor.web.languages import N_, Language
 from shopfloor.web.messages import MESSAGES
 from shopfloor.web.parts import Choice, Content, PriceGroup, grouped, option_words, seller_facts
@@ -31,6 +32,15 @@ _RECENT: Final = 50
 # What the island says.  `%(n)s` and the like are filled in the browser.
 WORDS: Final = {
     "all_offers": N_("All offers (%(n)s)"),
+    "act.answered": N_("Answered"),
+    "act.hide": N_("Hide"),
+    "act.hide_mute": N_("Hide and mute for 10 min"),
+    "act.not_answered": N_("Not answered"),
+    "act.pin": N_("Pin"),
+    "act.title": N_("This message"),
+    "act.unpin": N_("Unpin"),
+    "act.why": N_("Why"),
+    "answered": N_("answered"),
     "asking": N_("Reserving…"),
     "at_end": N_("to pay at the end"),
     "at_end.kept": N_(
@@ -92,6 +102,7 @@ WORDS: Final = {
     "order": N_("Pre-order"),
     "own_hold": N_("You already have the last units reserved. Check out before the time runs out."),
     "over": N_("This show has ended"),
+    "pinned": N_("Pinned"),
     "people_wait": N_("%(n)s on the waitlist"),
     "policy.first_paid": N_("Not reserved: first to pay gets it."),
     "policy.queue": N_("When it's sold out, you can join the waitlist."),
@@ -109,6 +120,7 @@ WORDS: Final = {
     "see_place": N_("See my place"),
     "send": N_("Send"),
     "shown_now": N_("Featured now"),
+    "slow_mode": N_("Slow mode: one message every %(n)s s"),
     "sold_out": N_("Sold out"),
     "sound_off": N_("Sound off"),
     "sound_on": N_("Sound on"),
@@ -142,7 +154,7 @@ WORDS: Final = {
 _REFUSALS: Final = (
     "stock.sold_out", "stock.limit", "stock.network_limit", "stock.too_late", "stock.mismatch", "stock.closed", "stock.unknown", "orders.price_changed",
     "orders.offer_closed", "orders.offer_unknown", "orders.hold_expired", "purchase.expired", "orders.too_fast", "orders.bad_purchase",
-    "intake.full", "intake.closed", "intake.unknown", "orders.cookie_needed", "orders.waiting_not_needed", "chat.too_fast", "chat.muted", "chat.repeated", "chat.bad_text", "chat.closed", "database.away",
+    "intake.full", "intake.closed", "intake.unknown", "orders.cookie_needed", "orders.waiting_not_needed", "chat.too_fast", "chat.slow_mode", "chat.muted", "chat.repeated", "chat.bad_text", "chat.closed", "database.away",
 )  # fmt: skip
 
 
@@ -351,6 +363,7 @@ def _flash_note(offer: rooms.OfferState, flash: rooms.FlashState) -> FlashNote:
 def island_words(language: Language) -> dict[str, str]:
     """Everything the island says, in the reader's language."""
     words = {key: language.words.gettext(text) for key, text in WORDS.items()}
+    words |= {f"reason.{reason}": language.words.gettext(text) for reason, text in REASONS.items()}
     refusals = {
         f"refused.{code}": language.words.gettext(MESSAGES[code]) for code in _REFUSALS if code in MESSAGES
     }

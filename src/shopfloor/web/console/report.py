@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from babel import numbers
 from starlette.responses import Response
 
-from shopfloor import catalog, live, metrics
+from shopfloor import catalog, chat, live, metrics
 from shopfloor.kernel import jobs
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
@@ -15,6 +15,7 @@ from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.routes import Router
 from shopfloor.kernel.values import Money, now
 from shopfloor.metrics import Figure, ShowReport
+from shopfloor.web.chat_reasons import REASONS
 from shopfloor.web.console.chart import chart
 from shopfloor.web.console.desk import Desk, at_page
 from shopfloor.web.console.making import making
@@ -155,6 +156,7 @@ async def page(desk: Reader, show_id: Id) -> Response:
             await metrics.ask_report(tx, shop_id=shop_id, show_id=show_id, urgent=report is None)
             state = await metrics.report_state(tx, shop_id=shop_id, show_id=show_id)
         names = None if report is None else await names_of(tx, desk, report)
+        hidden = await chat.hidden_for(tx, shop_id=shop_id, show_id=show_id)
     now_made = making(desk, state, missing=report is None)
     if report is None:
         if now_made is not None and isinstance(now_made.refusal, metrics.UnknownShow):
@@ -182,6 +184,7 @@ async def page(desk: Reader, show_id: Id) -> Response:
             key=lambda row: (-row.refusals, -row.waitlist_units),
         ),
         currency=report.currency or desk.shop.currency,
+        hidden=[(desk.say(REASONS[chat.Reason(reason)]), lines) for reason, lines in hidden.items()],
     )
 
 

@@ -17,6 +17,7 @@ from shopfloor.kernel.services import services_of
 from shopfloor.kernel.values import Money, now
 from shopfloor.shoppers.api import Shopper
 from shopfloor.web import https
+from shopfloor.web.chat_reasons import REASONS
 from shopfloor.web.console import unpaid
 from shopfloor.web.console.desk import Desk, at, at_page
 from shopfloor.web.console.form_values import check_variants, id_of
@@ -44,10 +45,13 @@ MUTE_MINUTES: Final = 10
 # How long a flash may be started for, and how many units it has unless another number is typed.
 FLASH_SECONDS: Final = (30, 60, 120, 300, 600)
 FLASH_UNITS: Final = 10
+# Seconds between two lines of one shopper.
+SLOW_MODES: Final = (0, 5, 10, 30, 60)
 # How many lines to review the page shows at once.
 HELD: Final = 20
 # What the script of the page says; everything else it takes from the page itself.
 WORDS: Final = {
+    "answered": N_("answered"),
     "buyer": N_("bought"),
     "guest": N_("Guest"),
     "hide": N_("Hide"),
@@ -111,18 +115,6 @@ CAMERA_WORDS: Final = {
         "This browser cannot encode video for a show. Update it, use Chrome, Edge or Safari, or use OBS."
     ),
 }
-REASONS: Final = {
-    chat.Reason.SPAM: N_("Spam"),
-    chat.Reason.LINK: N_("A link"),
-    chat.Reason.OFF_PLATFORM: N_("Diverts viewers elsewhere"),
-    chat.Reason.INSULT: N_("Insult"),
-    chat.Reason.HATE: N_("Hate speech"),
-    chat.Reason.ILLEGAL: N_("Against the law"),
-    chat.Reason.PERSONAL_DATA: N_("Gives away personal data"),
-    chat.Reason.IMPERSONATION: N_("Impersonation"),
-    chat.Reason.REPEATED: N_("Spamming"),
-    chat.Reason.BLOCKED_WORD: N_("Contains a blocked word"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +141,7 @@ async def studio(desk: Viewer, show_id: Id, shopper: Shopper) -> Response:
         intervals = await live.featured_intervals(tx, shop_id=shop_id, show_id=show_id)
         flashes = await live.flashes(tx, shop_id=shop_id, show_id=show_id)
         said = await chat.recent(tx, show_id=show_id, limit=60)
+        asked = await chat.questions(tx, shop_id=shop_id, show_id=show_id, limit=60)
         held = await chat.held(tx, shop_id=shop_id, show_id=show_id, limit=HELD + 1)
         crowded = await crowds(tx, desk)
         basket = await unpaid.of_show(tx, desk, show)
@@ -180,6 +173,8 @@ async def studio(desk: Viewer, show_id: Id, shopper: Shopper) -> Response:
         following=_following(run, featured),
         turns=_turns(intervals),
         said=said,
+        questions=_by_product(asked, intervals, rows),
+        slow_modes=SLOW_MODES,
         held=held[:HELD],
         more_held=len(held) > HELD,
         corrections=[notice for notice in corrections if notice.kind == rooms.NoticeKind.CORRECTION],
@@ -269,6 +264,24 @@ def _following(run: Sequence[SlotRow], featured: int | None) -> int | None:
         return ids[0] if ids else None
     after = [offer_id for offer_id in ids[ids.index(featured) + 1 :] if offer_id != featured]
     return after[0] if after else None
+
+
+def _by_product(
+    lines: Sequence[chat.Line], intervals: Sequence[live.FeaturedInterval], rows: Mapping[int, OfferRow]
+) -> list[tuple[OfferRow | None, list[chat.Line]]]:
+    """Open questions by what was featured when they were asked, as they came; the newest group first."""
+    found: dict[int | None, list[chat.Line]] = {}
+    for line in lines:
+        about = next(
+            (
+                one.offer_id
+                for one in reversed(intervals)
+                if one.began_at <= line.at and (one.ended_at is None or line.at < one.ended_at)
+            ),
+            None,
+        )
+        found.setdefault(about if about in rows else None, []).append(line)
+    return [(None if about is None else rows[about], each[::-1]) for about, each in found.items()]
 
 
 def _turns(intervals: Sequence[live.FeaturedInterval]) -> dict[int, float]:
@@ -447,3 +460,41 @@ async def approve(desk: Moderator, show_id: Id, line_id: Annotated[UUID, Form()]
             line = await chat.approve(tx, shop_id=desk.shop.id, line_id=line_id, by=desk.actor.person_id)
             desk.actor.check_told(line.text)
     return _back(desk, show_id, at="#chat")
+
+
+@router.post("/pin")
+async def pin(desk: Moderator, show_id: Id, line_id: Annotated[UUID, Form()]) -> Response:
+    """Put a line above all others."""
+    with desk.back_if_refused(f"/shows/{show_id}/studio"):
+        async with desk.work() as tx:
+            await chat.pin(tx, shop_id=desk.shop.id, line_id=line_id)
+    return _back(desk, show_id, desk.say(N_("Pinned above the chat.")), at="#chat")
+
+
+@router.post("/unpin")
+async def unpin(desk: Moderator, show_id: Id) -> Response:
+    with desk.back_if_refused(f"/shows/{show_id}/studio"):
+        async with desk.work() as tx:
+            await chat.unpin(tx, shop_id=desk.shop.id, show_id=show_id)
+    return _back(desk, show_id, at="#chat")
+
+
+@router.post("/answered")
+async def answered(desk: Moderator, show_id: Id, line_id: Annotated[UUID, Form()]) -> Response:
+    """The question in a line was answered just now."""
+    with desk.back_if_refused(f"/shows/{show_id}/studio"):
+        async with desk.work() as tx:
+            await chat.answer(tx, shop_id=desk.shop.id, line_id=line_id)
+    return _back(desk, show_id, at="#chat")
+
+
+@router.post("/slow-mode")
+async def slow_mode(
+    desk: Moderator, show_id: Id, seconds: Annotated[str, Form(max_length=10)] = ""
+) -> Response:
+    """So many seconds between two lines of one shopper."""
+    with desk.back_if_refused(f"/shows/{show_id}/studio"):
+        async with desk.work() as tx:
+            pause = desk.quantity(seconds, least=0)
+            await live.set_slow_mode(tx, shop_id=desk.shop.id, show_id=show_id, seconds=pause)
+    return _back(desk, show_id, desk.say(N_("Slow mode is set.")), at="#chat")

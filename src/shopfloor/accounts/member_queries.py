@@ -1,6 +1,11 @@
 """SQL of shops, their members, invitations and keys.  One function, one statement."""
 
-from shopfloor.accounts.models import Invitation, Member, Role, Shop
+from typing import Any
+
+import msgspec
+from psycopg.types.json import Jsonb
+
+from shopfloor.accounts.models import Brand, Invitation, Member, Role, Shop
 from shopfloor.kernel.database import Tx
 from shopfloor.kernel.records import dataclass
 
@@ -16,6 +21,17 @@ class MembershipRow:
     role: str
 
 
+@dataclass(frozen=True, slots=True)
+class ShopRow:
+    id: int
+    slug: str
+    name: str
+    currency: str
+    locale: str
+    timezone: str
+    brand: dict[str, Any]
+
+
 # Shops and members
 
 
@@ -23,13 +39,13 @@ async def insert_shop_once(
     tx: Tx, *, slug: str, name: str, currency: str, locale: str, timezone: str
 ) -> Shop | None:
     """None when another shop has this slug."""
-    return await tx.first(
-        Shop,
+    row = await tx.first(
+        ShopRow,
         """
         INSERT INTO accounts.shop (slug, name, currency, locale, timezone)
         VALUES (%(slug)s, %(name)s, %(currency)s, %(locale)s, %(timezone)s)
         ON CONFLICT (slug) DO NOTHING
-        RETURNING id, slug, name, currency, locale, timezone
+        RETURNING id, slug, name, currency, locale, timezone, brand
         """,
         slug=slug,
         name=name,
@@ -37,13 +53,15 @@ async def insert_shop_once(
         locale=locale,
         timezone=timezone,
     )
+    return None if row is None else _shop(row)
 
 
 async def update_shop(tx: Tx, *, shop: Shop) -> None:
     await tx.run(
         """
         UPDATE accounts.shop
-           SET name = %(name)s, locale = %(locale)s, timezone = %(timezone)s, currency = %(currency)s
+           SET name = %(name)s, locale = %(locale)s, timezone = %(timezone)s, currency = %(currency)s,
+               brand = %(brand)s
          WHERE id = %(shop_id)s
         """,
         shop_id=shop.id,
@@ -51,29 +69,38 @@ async def update_shop(tx: Tx, *, shop: Shop) -> None:
         locale=shop.locale,
         timezone=shop.timezone,
         currency=shop.currency,
+        brand=Jsonb(msgspec.to_builtins(shop.brand)),
     )
 
 
 async def shop(tx: Tx, *, shop_id: int) -> Shop | None:
-    return await tx.first(
-        Shop,
-        "SELECT id, slug, name, currency, locale, timezone FROM accounts.shop WHERE id = %(shop_id)s",
+    row = await tx.first(
+        ShopRow,
+        "SELECT id, slug, name, currency, locale, timezone, brand FROM accounts.shop WHERE id = %(shop_id)s",
         shop_id=shop_id,
     )
+    return None if row is None else _shop(row)
 
 
 async def shop_by_slug(tx: Tx, *, slug: str) -> Shop | None:
-    return await tx.first(
-        Shop,
-        "SELECT id, slug, name, currency, locale, timezone FROM accounts.shop WHERE slug = %(slug)s",
+    row = await tx.first(
+        ShopRow,
+        "SELECT id, slug, name, currency, locale, timezone, brand FROM accounts.shop WHERE slug = %(slug)s",
         slug=slug,
     )
+    return None if row is None else _shop(row)
 
 
 async def shops(tx: Tx) -> list[Shop]:
-    return await tx.every(
-        Shop, "SELECT id, slug, name, currency, locale, timezone FROM accounts.shop ORDER BY id"
+    rows = await tx.every(
+        ShopRow, "SELECT id, slug, name, currency, locale, timezone, brand FROM accounts.shop ORDER BY id"
     )
+    return [_shop(row) for row in rows]
+
+
+def _shop(row: ShopRow) -> Shop:
+    brand = msgspec.convert(row.brand, Brand)
+    return Shop(row.id, row.slug, row.name, row.currency, row.locale, row.timezone, brand)
 
 
 async def lock_shop(tx: Tx, *, shop_id: int) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import field, replace
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -108,6 +109,43 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class Licence:
+    """A licence or registration that a shop shows: its name, number, and a picture of it where there is one."""
+
+    name: str
+    number: str = ""
+    picture: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Brand:
+    """How a shop looks and where it can be reached.  Pictures are named as in /pictures/{sha}/{size}.webp.
+
+    `accent` as #rrggbb, empty for the house's own; `slogans` by locale; `links` are addresses of profiles elsewhere;
+    `texts` names what the shop has written about itself (`brand.TEXTS`).
+    """
+
+    logo: str | None = None
+    cover: str | None = None
+    accent: str = ""
+    slogans: dict[str, str] = field(default_factory=dict[str, str])
+    email: str = ""
+    phone: str = ""
+    address: str = ""
+    wechat: str = ""
+    links: list[str] = field(default_factory=list[str])
+    licences: list[Licence] = field(default_factory=list[Licence])
+    texts: list[str] = field(default_factory=list[str])
+
+    @property
+    def has_contact(self) -> bool:
+        return bool(self.email or self.phone or self.address or self.wechat or self.links)
+
+    def with_licence(self, name: str, number: str, picture: str | None) -> "Brand":
+        return replace(self, licences=[*self.licences, Licence(name, number, picture)])
+
+
+@dataclass(frozen=True, slots=True)
 class Shop:
     """A tenant of the node.  `currency` is that of all its prices."""
 
@@ -117,6 +155,7 @@ class Shop:
     currency: str
     locale: str
     timezone: str
+    brand: Brand = field(default_factory=Brand)
 
 
 @dataclass(frozen=True, slots=True)

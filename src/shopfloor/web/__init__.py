@@ -22,6 +22,7 @@ from shopfloor.web import (
     returning,
     room,
     shop,
+    shop_texts,
     sitemaps,
     sms,
     supplier,
@@ -31,6 +32,7 @@ from shopfloor.web import (
 from shopfloor.web.compression import Compress
 from shopfloor.web.console import (
     account,
+    brand,
     discounts,
     disputes,
     fulfilment,
@@ -80,7 +82,7 @@ from shopfloor.web.static import Files, files
 def routers() -> list[APIRouter]:
     """The routes of all pages."""
     desks = [
-        sign_in, account, overview, networks, shows, studio, report, plan, unpaid, orders, order_edit, customer_desk, fulfilment, returns, invoices, fapiao_desk, product_list,
+        sign_in, account, overview, networks, shows, studio, report, plan, unpaid, orders, order_edit, customer_desk, fulfilment, returns, invoices, brand, fapiao_desk, product_list,
         product_import, products, stock, suppliers, media, discounts, terms,
         taxes, shipping, disputes, payments, members, sms_desk, messages, webhooks,
     ]  # fmt: skip
@@ -89,6 +91,7 @@ def routers() -> list[APIRouter]:
         sitemaps.router,
         https.router,
         shop.router,
+        shop_texts.router,
         room.router,
         cart.router,
         checkout.router,

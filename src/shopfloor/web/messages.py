@@ -57,6 +57,11 @@ MESSAGES: Final = {
     "quantity.unreadable": N_("Enter a whole number from %(least)s to %(most)s."),
     # accounts
     "accounts.already_member": N_("This person is already a member of this shop."),
+    "brand.bad_colour": N_("Write a colour as in #1b5fae."),
+    "brand.bad_link": N_("Write each link as a whole address, as in https://example.com/shop. At most ten."),
+    "brand.bad_phone": N_("Check the phone number."),
+    "brand.too_many_licences": N_("A shop can show at most 12 licences. Remove one first."),
+    "shop.unknown_page": N_("The shop has no such page."),
     "accounts.bad_email": N_("Enter a valid email address."),
     "accounts.bad_shop": N_("Check the shop's name, address, currency, language and time zone."),
     "accounts.bad_shop.currency": N_("Choose a currency from the list."),

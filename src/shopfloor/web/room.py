@@ -223,6 +223,7 @@ async def make_room(sources: Sources, reader: Reader, shop: str, show_id: int) -
         }
     html = page_text(
         "shop/room.html",
+        origin=sources.origin,
         language=language,
         path=reader.path,
         flashes=reader.flashes,

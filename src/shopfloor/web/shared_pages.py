@@ -205,6 +205,8 @@ class Sources:
     db: Database
     rooms: Rooms
     pages: "SharedPages"
+    origin: str
+    """Where the site is, for addresses that leave it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +222,7 @@ Make = Callable[[Sources, Reader, str, int], Awaitable[Frame]]
 
 def sources_of(app: Any) -> Sources:
     services = services_in(app)
-    return Sources(services.db, services.part(Rooms), services.part(SharedPages))
+    return Sources(services.db, services.part(Rooms), services.part(SharedPages), services.public.origin)
 
 
 async def own_page(

@@ -97,6 +97,7 @@ async def make_storefront(sources: Sources, reader: Reader, shop: str, _: int = 
     language = reader.speaks(found)
     html = page_text(
         "shop/storefront.html",
+        origin=sources.origin,
         language=language,
         path=reader.path,
         flashes=reader.flashes,
@@ -176,6 +177,7 @@ async def make_product_page(sources: Sources, reader: Reader, shop: str, product
     ids_of = {"shop_id": found.id, "product_id": product.id}
     html = page_text(
         "shop/product.html",
+        origin=sources.origin,
         language=language,
         path=reader.path,
         flashes=reader.flashes,

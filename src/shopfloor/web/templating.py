@@ -65,6 +65,7 @@ from typing_extensions import override
 from shopfloor.kernel import addresses
 from shopfloor.kernel.currencies import DECIMALS
 from shopfloor.kernel.values import Money, now
+from shopfloor.web.brand import shop_pages, site_name
 from shopfloor.web.console.places import PLACES
 from shopfloor.web.languages import LANGUAGES, Language, language_of
 from shopfloor.web.parts import option_kind
@@ -207,6 +208,8 @@ def environment(tag: str) -> Environment:
         "form_key": form_key,
         "with_query": with_query,
         "option_kind": option_kind,
+        "shop_pages": shop_pages,
+        "site_name": site_name,
         "money_of": Money,
         "places": PLACES,
     }

@@ -21,6 +21,7 @@ _NAMED: Final = {
     "change_id": "orders.pay_to_change",
     "channel_id": "media.channel",
     "checkout_id": "orders.checkout",
+    "collection_id": "collections.collection",
     "connection_id": "payments.connection",
     "customer_id": "customers.customer",
     "discount_id": "promotions.discount",

@@ -19,6 +19,7 @@ from shopfloor import (
     auth,
     catalog,
     chat,
+    collections,
     collector,
     customers,
     demand,
@@ -365,7 +366,7 @@ def followers(
 
 # What nobody must see a second longer on a page that is kept.
 SHOWN_AT_ONCE: Sequence[type[Any]] = (
-    *Rooms.SHOWN_AT_ONCE, live.ShowPlanned, catalog.ProductChanged, catalog.PriceChanged, catalog.BundleChanged,
+    *Rooms.SHOWN_AT_ONCE, live.ShowPlanned, collections.CollectionChanged, catalog.ProductChanged, catalog.PriceChanged, catalog.BundleChanged,
     inventory.UnitsArrived, inventory.LotDelayed, chat.ChatHidden, chat.ChatUnnamed, chat.LinePinned,
 )  # fmt: skip
 

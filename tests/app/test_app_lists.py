@@ -67,6 +67,8 @@ LISTS = {
 # By page: what names a row in it, and what the rows are.
 ROWS_OF = {
     "/s/{shop}": (r'/s/corner/p/(\d+)"', "SELECT id FROM catalog.product"),
+    "/s/{shop}/collections/{handle}": (r'/s/corner/p/(\d+)"', "SELECT product_id FROM collections.member"),
+    "/console/{shop}/collections/{collection_id}": (r'/products/(\d+)/move"', "SELECT product_id FROM collections.member"),
     "/s/{shop}/replays": (r'/live/(\d+)"', "SELECT id FROM live.show WHERE status = 'ended'"),
     "/s/{shop}/waitlist": (r"/waitlist/([0-9a-f-]{36})/leave", "SELECT id FROM purchases.waiting"),
     "/account": (r'name="session" value="(\w+)"', "SELECT encode(token_hash, 'hex') FROM accounts.session ORDER BY created_at OFFSET 1"),
@@ -114,6 +116,7 @@ WHOLE = {
         r'/shows/(\d+)(?:/studio)?"',
         "SELECT id FROM live.show WHERE status <> 'ended'",
     ),
+    "/console/{shop}/collections": (r'/collections/(\d+)"', "SELECT id FROM collections.collection"),
     "/console/{shop}/suppliers": (r'/suppliers/(\d+)"', "SELECT id FROM supply.supplier"),
     "/console/{shop}/shows/{show_id}": (
         r'<option value="(\d+)"',
@@ -139,7 +142,7 @@ ONE_THING = {
     "/s/{shop}/p/{product_id}", "/s/{shop}/live/{show_id}", "/s/{shop}/checkout/{hold_id}",
     "/s/{shop}/orders/{order_id}", "/reset/{token}", "/claim/{token}", "/join/{token}", "/sign-in", "/robots.txt",
     "/account/second-factor/{name}", "/account/recovery-codes/{name}", "/account/recovery-codes/{name}.txt",
-    "/s/{shop}/pages/{kind}", "/s/{shop}/accent.css", "/console/{shop}/brand", "/console/{shop}/contact", "/console/{shop}/policies",
+    "/s/{shop}/search", "/s/{shop}/pages/{kind}", "/s/{shop}/accent.css", "/console/{shop}/brand", "/console/{shop}/contact", "/console/{shop}/policies",
     "/s/{shop}/push", "/push-worker.js", "/trust", "/trust/shopfloor.crt", "/favicon.ico", "/supplier/{key}/orders/{order_id}.csv", "/console/{shop}/orders/{order_id}",
     "/console/{shop}/products/new", "/console/{shop}/products/import", "/console/{shop}/products/import/images", "/console/{shop}/products/export.csv",
     "/console/{shop}/orders/export.csv",
@@ -185,6 +188,9 @@ SELECT 1, id, 'CNY', 1 FROM catalog.product WHERE id > 1;
 INSERT INTO catalog.price (variant_id, minor, valid_from) SELECT id, 900, now() FROM catalog.variant WHERE id > 1;
 INSERT INTO catalog.price (variant_id, minor, valid_from, reason)
 SELECT 1, 900 + n, now(), 'p' || n FROM generate_series(1, %(rows)s) n;
+INSERT INTO collections.collection (shop_id, handle, title, position)
+SELECT 1, n::text, 'Collection ' || n, n FROM generate_series(1, %(rows)s) n;
+INSERT INTO collections.member (collection_id, shop_id, product_id, position) SELECT 1, 1, id, id FROM catalog.product;
 INSERT INTO live.show (shop_id, title, status, starts_at, started_at, ended_at, channel_id)
 SELECT 1, state || ' ' || n, state, now(), CASE WHEN state <> 'planned' THEN now() END,
        CASE WHEN state = 'ended' THEN now() END, CASE WHEN state = 'ended' THEN 1 END

@@ -29,7 +29,7 @@ from shopfloor import web
 
 # What a name must have in it to be that of an id: `location_id`, `from_location`, `slot_ids`, `price-17`.
 NOUNS: Final = frozenset({
-    "camera", "channel", "discount", "host", "line", "location", "offer", "order", "parcel", "person", "plan", "pool", "product", "quote",
+    "camera", "channel", "collection", "discount", "host", "line", "location", "offer", "order", "parcel", "person", "plan", "pool", "product", "quote",
     "show", "slot", "source", "supplier", "target", "variant",
 })  # fmt: skip
 # With a noun in their name and no id in them.
@@ -170,6 +170,16 @@ def fill(node: Running, person: Owner, database: "psycopg.Connection[Any]") -> d
     }  # fmt: skip
     shop_id = database.execute("SELECT id FROM accounts.shop WHERE slug = %s", [person.slug]).fetchone()
     assert shop_id is not None
+    collection = database.execute(
+        "INSERT INTO collections.collection (shop_id, handle, title, position) VALUES (%s, 'new', 'New', 1) RETURNING id",
+        shop_id,
+    ).fetchone()
+    assert collection is not None
+    database.execute(
+        "INSERT INTO collections.member (collection_id, shop_id, product_id, position) VALUES (%s, %s, %s, 1)",
+        [collection[0], shop_id[0], products[0]["id"]],
+    )
+    ids["collection_id"] = collection[0]
     ids |= supplies(database, shop_id[0], ids | {"show_id": planned})
     ids |= owed(database, shop_id[0])
     ids |= packed(database, shop_id[0], ids)

@@ -7,6 +7,7 @@ import pytest
 
 LAKE = {"duckdb", "ibis", "pandas", "pyarrow", "sqlglot"}
 SOLVER = {"highspy", "numpy"}
+PINYIN = {"pypinyin"}
 # What orders a certificate, in a process that ends.
 ACME = {"acme", "josepy", "cryptography", "OpenSSL", "requests"}
 
@@ -36,7 +37,7 @@ def test_a_process_that_sells_loads_neither_the_lake_nor_the_solver_nor_what_ord
     found = loaded(f"import shopfloor.{module}")
 
     assert "psycopg" in found
-    assert found & (LAKE | SOLVER | ACME) == set()
+    assert found & (LAKE | SOLVER | ACME | PINYIN) == set()
 
 
 @pytest.mark.parametrize(
@@ -46,6 +47,7 @@ def test_a_process_that_sells_loads_neither_the_lake_nor_the_solver_nor_what_ord
         ("from shopfloor import collector; collector.SCHEMA", "pyarrow"),
         ("from shopfloor.demand import learn", "numpy"),
         ("import shopfloor.certificates.program", "acme"),
+        ("from shopfloor.catalog import searching; searching.pieces(['茶'])", "pypinyin"),
         (
             "from shopfloor.supply.solver.direct import quiet_solver; quiet_solver(seconds=1, gap=0)",
             "highspy",

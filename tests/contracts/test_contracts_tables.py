@@ -15,8 +15,8 @@ import shopfloor
 
 SOURCE = Path(shopfloor.__file__).parent
 ORDER = [
-    "kernel", "access_keys", "forms", "accounts", "auth", "approvals", "mail_signing", "pricing", "catalog", "collector", "inventory", "stock", "media", "live", "rooms", "promotions", "payments", "disputes", "purchases", "policies",
-    "orders", "chat", "fapiao", "returns", "order_edits",
+    "kernel", "access_keys", "forms", "accounts", "auth", "approvals", "mail_signing", "pricing", "brand", "catalog", "collector", "inventory", "collections", "stock", "media", "live", "rooms", "promotions", "payments", "disputes", "purchases", "policies",
+    "orders", "chat", "fapiao", "returns", "related", "order_edits",
     "metrics", "demand", "supply", "integrity", "notifications", "customers", "webhooks", "push", "settlement", "federation",
 ]  # fmt: skip
 OWNERS = {

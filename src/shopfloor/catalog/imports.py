@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from shopfloor.catalog import import_queries as queries
-from shopfloor.catalog import service
+from shopfloor.catalog import searching, service
 from shopfloor.catalog.import_queries import DueSource, FailedPicture
 from shopfloor.catalog.pictures import (
     MAX_PICTURE_BYTES,
@@ -147,8 +147,9 @@ def _staged(path: Path) -> bytes:
 
 
 async def tidy(db: Database, pictures_dir: Path) -> None:
-    """What is done now and then: plain texts that are missing are made, staged files that nobody needs removed."""
+    """What is done now and then: plain texts and searches that are missing are made, staged files that nobody needs removed."""
     await service.make_plain(db)
+    await searching.make_search(db)
     await _clear_staged(db, pictures_dir)
 
 

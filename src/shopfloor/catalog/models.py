@@ -415,11 +415,6 @@ def checked_handle(handle: str) -> str:
     return handle
 
 
-def handle_from(title: str) -> str:
-    """A handle made from a title; letters of any script stay.  'product' where nothing is left."""
-    return re.sub(r"[^\w]+", "-", title.lower()).strip("-_")[:200].strip("-_") or "product"
-
-
 def checked_option_names(names: Sequence[str]) -> list[str]:
     cleaned = [line(name, field="option name", longest=60, shortest=1) for name in names]
     if len(cleaned) > MAX_OPTIONS or len({name.casefold() for name in cleaned}) != len(cleaned):

@@ -21,7 +21,7 @@ GOES_ALONG: Final = frozenset(
     {
         "catalog.bundle", "catalog.bundle_part", "catalog.list_price_source", "catalog.picture",
         "catalog.picture_source", "catalog.price",
-        "catalog.variant", "policies.no_withdrawal",
+        "catalog.variant", "collections.member", "policies.no_withdrawal",
     }
 )  # fmt: skip
 # What keeps it, by the table that names it.

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from shopfloor import accounts
-from shopfloor.catalog import bundle_queries, picture_queries, queries, references, tax_classes
+from shopfloor.catalog import bundle_queries, picture_queries, queries, references, searching, tax_classes
 from shopfloor.catalog.events import BundleChanged, BundledUnits, PriceChanged, ProductChanged
 from shopfloor.catalog.models import (
     LONGEST_DESCRIPTION,
@@ -45,14 +45,13 @@ from shopfloor.catalog.models import (
     checked_options,
     checked_parts,
     checked_translations,
-    handle_from,
 )
 from shopfloor.catalog.pictures import ProcessedPicture
 from shopfloor.catalog.plain import plain_text, plain_texts
 from shopfloor.kernel import outbox, paging
 from shopfloor.kernel.amounts import check_leap
 from shopfloor.kernel.database import Database, Tx
-from shopfloor.kernel.text import line, patterns_of, prose
+from shopfloor.kernel.text import handle_from, line, patterns_of, prose
 from shopfloor.kernel.values import Money
 
 MOST_AT_ONCE: Final = 500
@@ -157,6 +156,7 @@ def _checked_tags(tags: Sequence[str]) -> list[str]:
 
 async def told(tx: Tx, shop_id: int, product_id: int, change: str) -> Product:
     """The product as it is now, and the fact that says so."""
+    await searching.refresh(tx, product_id=product_id)
     found = await product(tx, shop_id=shop_id, product_id=product_id)
     await outbox.record(
         tx,
@@ -250,8 +250,16 @@ async def products_by_id(tx: Tx, *, shop_id: int, ids: Sequence[int]) -> dict[in
 
 
 async def _count_products(
-    tx: Tx, *, shop_id: int, search: str = "", status: Status | None = None, before: int | None = None
+    tx: Tx,
+    *,
+    shop_id: int,
+    search: str = "",
+    find: str | None = None,
+    status: Status | None = None,
+    before: int | None = None,
 ) -> paging.Counted:
+    if find is not None:
+        return await searching.count(tx, shop_id=shop_id, search=find, before=before)
     return paging.capped(
         await queries.count_products(
             tx, shop_id=shop_id, patterns=patterns_of(search), status=status, before=before
@@ -265,6 +273,7 @@ async def products(
     *,
     shop_id: int,
     search: str = "",
+    find: str | None = None,
     status: Status | None = None,
     after: int | None = None,
     before: int | None = None,
@@ -272,7 +281,12 @@ async def products(
 ) -> list[Product]:
     """In the order they were made, a page of them (`kernel.paging`) or, with a `limit` of None, all; `search` looks for each of its words in
     title, translations, handle, vendor, type, tags and SKUs.
+
+    `find` is a search by shoppers (`searching`): of what is on sale, whatever else is asked for.
     """
+    if find is not None:
+        most = MOST_AT_ONCE if limit is None else max(1, min(limit, MOST_AT_ONCE))
+        return await searching.found(tx, shop_id=shop_id, search=find, after=after, before=before, limit=most)
     found = await queries.products(
         tx,
         shop_id=shop_id,
@@ -304,7 +318,10 @@ async def add_variants(tx: Tx, *, shop_id: int, product_id: int, variants: Seque
     if await queries.count_variants(tx, product_id=product_id) + len(variants) > MAX_VARIANTS:
         raise TooManyVariants(most=MAX_VARIANTS)
     currency = (await accounts.shop(tx, shop_id)).currency
-    return [await _insert_variant(tx, owner, currency, variant) for variant in variants]
+    made = [await _insert_variant(tx, owner, currency, variant) for variant in variants]
+    await searching.forget(tx, product_id=product_id)
+    await searching.refresh(tx, product_id=product_id)
+    return made
 
 
 async def _insert_variant(tx: Tx, owner: Product, currency: str, variant: NewVariant) -> int:

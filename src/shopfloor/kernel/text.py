@@ -17,6 +17,7 @@ from shopfloor.kernel.errors import Invalid
 __all__ = [
     "UnusableText",
     "cleaned",
+    "handle_from",
     "imitates",
     "is_blank",
     "line",
@@ -68,6 +69,11 @@ def name(value: str, *, field: str, longest: int) -> str:
     return _checked(
         _LOOKS_BLANK.sub(" ", value), field=field, longest=longest, shortest=1, one_line=True, spaces=True
     )
+
+
+def handle_from(title: str) -> str:
+    """A part of an address made from a title; letters of any script stay.  'product' where nothing is left."""
+    return re.sub(r"[^\w]+", "-", title.lower()).strip("-_")[:200].strip("-_") or "product"
 
 
 def said(value: str, *, longest: int) -> str:

@@ -8,6 +8,7 @@ from fastapi import APIRouter, FastAPI
 
 from shopfloor.kernel.route_access import public
 from shopfloor.web import (
+    browse,
     cart,
     checkout,
     coupons,
@@ -33,6 +34,7 @@ from shopfloor.web.compression import Compress
 from shopfloor.web.console import (
     account,
     brand,
+    collections,
     discounts,
     disputes,
     fulfilment,
@@ -82,7 +84,7 @@ from shopfloor.web.static import Files, files
 def routers() -> list[APIRouter]:
     """The routes of all pages."""
     desks = [
-        sign_in, account, overview, networks, shows, studio, report, plan, unpaid, orders, order_edit, customer_desk, fulfilment, returns, invoices, brand, fapiao_desk, product_list,
+        sign_in, account, overview, networks, shows, studio, report, plan, unpaid, orders, order_edit, customer_desk, fulfilment, returns, invoices, brand, fapiao_desk, product_list, collections,
         product_import, products, stock, suppliers, media, discounts, terms,
         taxes, shipping, disputes, payments, members, sms_desk, messages, webhooks,
     ]  # fmt: skip
@@ -91,6 +93,7 @@ def routers() -> list[APIRouter]:
         sitemaps.router,
         https.router,
         shop.router,
+        browse.router,
         shop_texts.router,
         room.router,
         cart.router,

@@ -104,6 +104,8 @@ MESSAGES: Final = {
     "customers.unknown_address": N_("This address no longer exists."),
     "customers.wrong_code": N_("This isn't the code we sent last. Check it and try again."),
     # catalog
+    "collections.too_many": N_("A shop can have at most 200 collections, a collection at most 1,000 products."),
+    "collections.unknown": N_("Collection not found."),
     "catalog.bad_bundle": N_("A bundle can contain up to 10 different products, 1 to 999 units of each, but not itself."),
     "catalog.bad_handle": N_("Use only letters, digits and “-” in a handle, at most 255 characters."),
     "catalog.bad_options": N_("A variant needs one value for each option; a product can have at most three options."),

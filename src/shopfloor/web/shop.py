@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 from fastapi import Form, Request
 from starlette.responses import RedirectResponse, Response
 
-from shopfloor import accounts, catalog, live, policies, stock
+from shopfloor import accounts, catalog, collections, live, policies, related, stock
 from shopfloor.accounts import Shop
 from shopfloor.kernel import paging
 from shopfloor.kernel.border import Id
@@ -32,6 +32,8 @@ router = Router(include_in_schema=False)
 _PAST_SHOWS: Final = 6
 # How many products and replays one page shows.
 PAGE: Final = 60
+# Other goods on the page of one.
+RELATED: Final = 6
 _LANGUAGE_DAYS: Final = 365
 
 
@@ -53,6 +55,12 @@ class Programme:
     coming: list[live.Show]
     past: list[live.Show]
     has_more_past: bool
+
+    @property
+    def first(self) -> live.Show | None:
+        """What a visitor finds first while nothing is on air: the next show that has a time, else the latest that was."""
+        coming = next((show for show in self.coming if show.starts_at is not None), None)
+        return coming or next(iter(self.past), None)
 
 
 @router.get("/")
@@ -93,7 +101,10 @@ async def make_storefront(sources: Sources, reader: Reader, shop: str, _: int = 
             key=attrgetter("id"),
         )
         products = await tiles(tx, found, listed.items)
-        rooms = {show.id: await _room_state(tx, sources, show) for show in shows.on_air}
+        first = shows.first
+        faced = shows.on_air or ([] if first is None else [first])
+        rooms = {show.id: await _room_state(tx, sources, show) for show in faced}
+        collected = await collections.of_shop(tx, shop_id=found.id, shown=True)
     language = reader.speaks(found)
     html = page_text(
         "shop/storefront.html",
@@ -103,6 +114,8 @@ async def make_storefront(sources: Sources, reader: Reader, shop: str, _: int = 
         flashes=reader.flashes,
         shop=found,
         programme=shows,
+        first=first,
+        collections=collected,
         products=products,
         page=listed,
         covers={show_id: next(iter(state.pictures), None) for show_id, state in rooms.items()},
@@ -161,6 +174,7 @@ async def make_product_page(sources: Sources, reader: Reader, shop: str, product
             for show in await _on_air(tx, found)
             if (await _room_state(tx, sources, show)).sells(product.id)
         ]
+        others = await _related(tx, found, product.id)
         excepted = await policies.return_rules.exceptions(tx, shop_id=found.id, product_ids=[product.id])
         refused = None if reader.refused is None else await reader.refused(tx, found, language)
     words = language.words_of(product.option_texts)
@@ -195,6 +209,7 @@ async def make_product_page(sources: Sources, reader: Reader, shop: str, product
         shipping_at_checkout=facts.shipping_at_checkout,
         no_return=EXCEPTED[excepted[product.id]] if product.id in excepted else None,
         selling=selling,
+        related=others,
         refused=refused,
         events=[("page_view", ids_of), ("view_item", ids_of)],
     )
@@ -239,6 +254,14 @@ async def programme(tx: Tx, shop: Shop) -> Programme:
 
 def _begins(show: live.Show) -> tuple[bool, float]:
     return (show.starts_at is None, show.starts_at.timestamp() if show.starts_at else 0.0)
+
+
+async def _related(tx: Tx, shop: Shop, product_id: int) -> list[Tile]:
+    """Other goods on sale: bought together with it, in one of its collections, shown in the same show."""
+    ids = await related.related(tx, shop_id=shop.id, product_id=product_id, limit=2 * RELATED)
+    found = await catalog.products_by_id(tx, shop_id=shop.id, ids=ids)
+    on_sale = [found[each] for each in ids if each in found and found[each].status == catalog.Status.ACTIVE]
+    return await tiles(tx, shop, on_sale[:RELATED])
 
 
 async def tiles(tx: Tx, shop: Shop, products: Sequence[catalog.Product]) -> list[Tile]:

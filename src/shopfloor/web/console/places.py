@@ -30,6 +30,7 @@ PLACES: Final[Mapping[str, Place]] = MappingProxyType(
         "fulfilment": Place("/fulfilment", _P.ORDERS_VIEW, N_("Fulfilment"), "box"),
         "returns": Place("/returns", _P.ORDERS_VIEW, N_("Returns"), "return"),
         "products": Place("/products", _P.CATALOG_VIEW, N_("Products"), "tag"),
+        "collections": Place("/collections", _P.CATALOG_VIEW, N_("Collections")),
         "stock": Place("/stock", _P.STOCK_VIEW, N_("Stock"), "shelf"),
         "suppliers": Place("/suppliers", _P.SUPPLIERS_VIEW, N_("Suppliers"), "factory"),
         "media": Place("/media", _P.SHOW_VIEW, N_("Cameras"), "wifi"),

@@ -6,6 +6,7 @@ from shopfloor import catalog
 from shopfloor.catalog import models
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.sheets import guarded, unguarded
+from shopfloor.kernel.text import handle_from
 from shopfloor.kernel.values import MAX_MINOR, Money
 
 
@@ -63,7 +64,7 @@ def test_a_price_is_written_as_it_is_read(money: Money, text: str) -> None:
     ],
 )
 def test_a_handle_is_made_from_a_title(title: str, handle: str) -> None:
-    assert models.handle_from(title) == handle
+    assert handle_from(title) == handle
     assert models.checked_handle(handle) == handle
 
 

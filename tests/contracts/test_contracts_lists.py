@@ -53,6 +53,7 @@ CUT = {
     "console/product_bundles.py: goods[:MOST_NAMES]": SAID,
     "console/studio.py: [*texts.items()][:1]": "One language of several.",
     "console/studio.py: chat.held(limit=HELD + 1)": SAID,
+    "console/studio.py: chat.questions(limit=60)": "the newest; what is older stands in the chat",
     "console/studio.py: chat.recent(limit=60)": "What was said last, beside what is being said.",
     "console/studio.py: held[:HELD]": SAID,
     "console/suppliers.py: str(value)[:40]": "A text.",

@@ -136,17 +136,22 @@ async def test_no_text_of_a_show_or_product_leads_buyers_money_elsewhere(stage: 
             await client.post(f"{desk}/shows", data={"title": trap}),
             await client.post(show, data={"title": "Autumn", "other_title": trap}),
             await client.post(f"{show}/slots", data={"title": trap, "minutes": "5"}),
-            await client.post(f"{show}/studio/notice", data={"text": trap}),
+            await client.post(f"{show}/studio/notice", data={"text": trap, "kind": "correction"}),
             await client.post(f"{show}/studio/approve", data={"line_id": str(lines[0].id)}),
             await client.post(f"{desk}/discounts", data=coupon | {"title": trap}),
             await client.post(f"{desk}/products/new", data={"title": trap, "price": "5", "kind": "piece"}),
             await client.post(shirt, data={"title": "Shirt", "description": f"<p>{trap}</p>"}),
             await client.post(f"{desk}/products/import", files={"file": ("a.csv", sheet.encode())}),
         ]
+        if role is accounts.Role.HOST:
+            # On air what was written comes back to be corrected.
+            assert f">{trap}</textarea>" in answers[3].text or f'value="{trap}"' in answers[3].text
+            assert '<input type="hidden" name="kind" value="correction">' in answers[3].text
+            assert "Only members who manage money may tell buyers where to send it." in answers[3].text
         return [answer.status_code for answer in answers]
 
     # A form comes back (403), or leads back to its page, which says why (303); of a sheet the other rows are taken.
-    assert await tries(accounts.Role.HOST) == [403, 403, 303, 303, 303, 403, 403, 403, 403]
+    assert await tries(accounts.Role.HOST) == [403, 403, 403, 403, 303, 403, 403, 403, 403]
     assert await tries(accounts.Role.MERCHANDISER) == [403] * 8 + [200]
     async with stage.db.transaction() as tx:
         assert [each.title for each in await live.shows(tx, shop_id=stage.shop.id)] == ["Autumn"]

@@ -210,6 +210,25 @@ async def test_what_was_deleted_while_a_form_was_filled_in_costs_nothing_that_wa
     )  # fmt: skip
     assert 'value="131,50"' in answer.text
 
+    # Where the product itself is gone there is no form to come back to: what was written stands there to be copied.
+    wrote = {
+        "title": "Tea bowl",
+        "description": "Thrown by hand\nin <two> sizes",
+        "password": "hidden, and long enough to be a text",
+    }
+    for signed in (True, False):
+        if not signed:
+            client.cookies.clear()
+        lost = await client.post(f"{HERE}/{gone}", data=wrote)
+        assert lost.status_code == (404 if signed else 401)
+        texts = re.findall(
+            r'<label for="t-\d">([^<]+)</label><textarea[^>]* readonly[^>]*>([^<]*)<', lost.text
+        )
+        assert texts == [("Title", "Tea bowl"), ("Description", "Thrown by hand\nin &lt;two&gt; sizes")]
+
+
+async def test_a_product_that_was_deleted_is_not_offered(stage: Stage, client: httpx.AsyncClient) -> None:
+    gone, desk = "987654321", "/console/harbour"
     offered = await client.post(f"{desk}/shows/{stage.show.id}/offers", data={"product_id": gone})
     assert (offered.status_code, said(offered.text)) == (404, "Product not found.")
     assert 'action="/console/harbour/shows/' in offered.text

@@ -1,7 +1,7 @@
 """A form that holds text nobody can keep comes back with everything that was typed, and names the fields to correct.
 
 One rule for every page: whatever refuses a text before its page could (characters that can't be saved, more than the
-field takes) is answered with the same form sent again.  What was typed goes along unseen, the refused texts stand
+field takes, an account that its writer may not name) is answered with the same form sent again.  What was typed goes along unseen, the refused texts stand
 there to be corrected, without what can't be saved; a file is chosen and a password typed once more.
 """
 
@@ -13,16 +13,21 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import FormData, UploadFile
 
+from shopfloor.accounts import AccountNamed
+from shopfloor.kernel.account_numbers import names_account
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.records import dataclass
 from shopfloor.kernel.text import UnusableText, cleaned, storable
 from shopfloor.web import forms
 from shopfloor.web.languages import N_
+from shopfloor.web.messages import MESSAGES
 
 # Never sent back to a page.
 _SECRET: Final = re.compile(r"password|secret|private|(?<!public)_key$|^(?:current|new)$")
 # Longer texts get a field of several lines.
 _LINE: Final = 120
+# So many characters, with spaces, somebody wrote.
+_WRITTEN: Final = 30
 
 LABELS: Final = {
     "about": N_("About us"),
@@ -93,8 +98,10 @@ class Correction:
 def of_refusal(request: Request, refusal: Refusal, words: Words) -> Correction | None:
     """None where the refusal is about something else, or no form was sent."""
     form = _sent(request)
-    if form is None or not isinstance(refusal, UnusableText):
+    if form is None or not isinstance(refusal, UnusableText | AccountNamed):
         return None
+    if isinstance(refusal, AccountNamed):
+        return _correction(form, {}, words, refused=names_account, why=MESSAGES[refusal.code])
     limits: dict[str, int] = {}
     named, longest = refusal.facts.get("field"), refusal.facts.get("longest")
     if isinstance(named, str) and isinstance(longest, int):
@@ -116,13 +123,39 @@ def of_invalid(request: Request, problem: RequestValidationError, words: Words) 
     return _correction(form, limits, words)
 
 
+def typed(request: Request) -> list[Field]:
+    """What somebody wrote into the form that was sent, for a page that can't show this form again: what it was about is gone,
+    or whoever sent it is signed out.  Texts that have a name here, and long ones; no numbers, choices or secrets.
+    """
+    form = _sent(request)
+    if form is None:
+        return []
+    return [
+        Field(name, "", value, "")
+        for name, value in form.multi_items()
+        if isinstance(value, str)
+        and value.strip()
+        and storable(name + value)
+        and not _SECRET.search(name)
+        and (name.partition("-")[0] in LABELS or (len(value) >= _WRITTEN and " " in value.strip()))
+    ]
+
+
 def _sent(request: Request) -> FormData | None:
     """The form that the request brought, as far as it was read."""
     form = getattr(request, "_form", None)
     return form if request.method == "POST" and isinstance(form, FormData) else None
 
 
-def _correction(form: FormData, limits: Mapping[str, int], words: Words) -> Correction | None:
+def _correction(
+    form: FormData,
+    limits: Mapping[str, int],
+    words: Words,
+    *,
+    refused: Callable[[str], bool] = lambda _: False,
+    why: str = "",
+) -> Correction | None:
+    """`refused`: which texts are, beside those that can't be kept or are longer than `limits`; `why` is said of them."""
     fields: list[Field] = []
     unseen: list[tuple[str, str]] = []
     secrets: dict[str, bool] = {}
@@ -143,6 +176,8 @@ def _correction(form: FormData, limits: Mapping[str, int], words: Words) -> Corr
             facts = {"longest": limits[name], "length": len(value)}
             said = words(N_("Use at most %(longest)s characters. These are %(length)s.")) % facts
             fields.append(Field(name, label(name, words), value, said))
+        elif refused(value):
+            fields.append(Field(name, label(name, words), value, words(why)))
         else:
             unseen.append((name, value))
     if not fields:

@@ -131,7 +131,12 @@ async def refusal_page(request: Request, refusal: Refusal) -> Response:
     correction = corrections.of_refusal(request, refusal, language.words.gettext)
     if correction is not None:
         return correction_page(
-            request, correction, shop=where.shop, actor=where.actor, in_console=where.in_console
+            request,
+            correction,
+            shop=where.shop,
+            actor=where.actor,
+            in_console=where.in_console,
+            status=refusal.status,
         )
     return _page(
         request,
@@ -149,13 +154,14 @@ def correction_page(
     shop: Shop | None,
     actor: Actor | None,
     in_console: bool,
+    status: int = 422,
 ) -> Response:
     """The form that was sent, once more, with the texts in it that were refused."""
     words = language_of(request, shop.locale if shop else None).words.gettext
     return render(
         request,
         "correct.html",
-        status=422,
+        status=status,
         found=found,
         label=lambda name: corrections.label(name, words),
         action=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
@@ -187,6 +193,7 @@ def _page(
         advice=advice,
         incident=incident,
         ways=[(address, words.gettext(label)) for address, label in _ways_on(request, where, status)],
+        typed=[(corrections.label(each.name, words.gettext), each) for each in corrections.typed(request)],
         shop=where.shop,
         actor=where.actor,
         in_console=where.in_console,

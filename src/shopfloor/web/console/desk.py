@@ -198,7 +198,9 @@ class Desk:
         """Back to a page with why it did not work; a text that is too long comes back to be shortened."""
         found = corrections.of_refusal(self.request, refusal, self.language.words.gettext)
         if found is not None:
-            return correction_page(self.request, found, shop=self.shop, actor=self.actor, in_console=True)
+            return correction_page(
+                self.request, found, shop=self.shop, actor=self.actor, in_console=True, status=refusal.status
+            )
         response = RedirectResponse(f"{self.address}{path}", status_code=303)
         flash(response, "bad", message_of(refusal, self.language))
         return response

@@ -197,6 +197,8 @@ async def test_what_was_deleted_while_a_form_was_filled_in_costs_nothing_that_wa
     assert "A product you chose has been deleted and taken off the list." in answer.text
     assert f'name="product_ids" value="{shirt}" checked' in answer.text
     assert gone not in answer.text
+    answer = await discount(product_ids=gone)
+    assert "All products you chose have been deleted. Choose others" in answer.text
     answer = await discount(show_id=gone)
     assert (answer.status_code, 'id="e-show_id"' in answer.text) == (422, True)
     answer = await discount(discount_id=gone)

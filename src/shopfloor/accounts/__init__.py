@@ -22,7 +22,6 @@ from shopfloor.accounts.members import (
 )
 from shopfloor.accounts.models import (
     PERMISSIONS,
-    AccountNamed,
     Actor,
     AlreadyMember,
     BadEmail,
@@ -49,7 +48,6 @@ from shopfloor.accounts.shops import create_shop, shop, shop_by_slug, shops
 
 __all__ = [
     "PERMISSIONS",
-    "AccountNamed",
     "Actor",
     "AlreadyMember",
     "BadEmail",

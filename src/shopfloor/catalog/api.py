@@ -31,7 +31,6 @@ from shopfloor.catalog.models import (
 )
 from shopfloor.catalog.numbers import Basis
 from shopfloor.catalog.pictures import MAX_PICTURE_BYTES, NotAPicture, PictureTooLarge
-from shopfloor.catalog.plain import plain_text
 from shopfloor.catalog.uploads import IMPORT_REFUSALS, MAX_IMPORT_BYTES, opened_import, receive_picture
 from shopfloor.kernel import paging
 from shopfloor.kernel.amounts import AmountAmbiguous, DecimalSign, PriceLeap
@@ -411,9 +410,7 @@ async def list_products(
     ),
 )
 async def create_product(body: ProductIn, actor: Editor, db: Db) -> ProductOut:
-    actor.check_described(
-        body.title, *body.titles.values(), *map(plain_text, (body.description, *body.descriptions.values()))
-    )
+    actor.check_described(body.title, *body.titles.values(), body.description, *body.descriptions.values())
     async with db.transaction() as tx:
         shop = await accounts.shop(tx, actor.shop_id)
         product = await catalog.create_product(
@@ -526,7 +523,7 @@ async def get_product(product_id: Id, actor: Viewer, db: Db) -> ProductOut:
 @router.patch("/{product_id:id}", responses=refusals(*_SHARED, catalog.BadOptions, catalog.BadTranslation))
 async def update_product(product_id: Id, body: ProductChange, actor: Editor, db: Db) -> ProductOut:
     described = (body.description or "", *(body.descriptions or {}).values())
-    actor.check_described(body.title or "", *(body.titles or {}).values(), *map(plain_text, described))
+    actor.check_described(body.title or "", *(body.titles or {}).values(), *described)
     async with db.transaction() as tx:
         product = await catalog.update_product(
             tx,

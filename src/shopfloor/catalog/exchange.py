@@ -22,7 +22,6 @@ from shopfloor.catalog.models import (
     picture_path,
 )
 from shopfloor.catalog.numbers import Evidence, Numbers, NumbersRead
-from shopfloor.catalog.plain import plain_text
 from shopfloor.catalog.sheet import (
     Broken,
     PictureDraft,
@@ -200,9 +199,7 @@ def _check_described(actor: Actor | None, draft: ProductDraft) -> None:
         return
     texts = {
         "title": [draft.title or "", *(draft.titles or {}).values()],
-        "body (html)": [
-            plain_text(each) for each in (draft.description or "", *(draft.descriptions or {}).values())
-        ],
+        "body (html)": [draft.description or "", *(draft.descriptions or {}).values()],
     }
     for column, words in texts.items():
         try:

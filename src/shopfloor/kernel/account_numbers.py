@@ -1,11 +1,13 @@
 """Whether a text tells readers where to send money: an account, a card, or an address beside words of payment.  Pure."""
 
+import html
 import re
 import unicodedata
 from typing import Final
 
 _IBAN: Final = re.compile(r"(?<![A-Z0-9])[A-Z]{2}[0-9]{2}(?:[ \-.]?[A-Z0-9]){11,30}(?![A-Z0-9])")
 _DIGITS: Final = re.compile(r"[0-9](?:[\s\-–./_·,|]{0,3}[0-9])*")
+_MARKUP: Final = re.compile(r"<[^<>]*>")
 # In groups of three and more, with the first digits that cards have; sizes in a row have shorter ones.
 _AS_ON_CARDS: Final = re.compile(r"(?<![0-9])[2-6][0-9]{2,}(?:[\s\-–.]?[0-9]{3,})*(?![0-9])")
 _NO_DIGIT: Final = re.compile(r"[^0-9]")
@@ -43,9 +45,9 @@ def names_account(text: str) -> bool:
 
 def proves_account(text: str) -> bool:
     """Only a number whose check digits say that it is an account or a card: for long texts, in which sizes, barcodes and
-    addresses stand beside any word.
+    addresses stand beside any word.  What stands between the digits as markup is left out.
     """
-    plain = _read(text)
+    plain = _read(_MARKUP.sub("", html.unescape(text)))
     if any(_is_iban(found[0]) for found in _IBAN.finditer(plain)):
         return True
     numbers = [_NO_DIGIT.sub("", found[0]) for found in _AS_ON_CARDS.finditer(plain)]

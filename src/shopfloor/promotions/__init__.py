@@ -19,6 +19,7 @@ from shopfloor.promotions.models import (
 from shopfloor.promotions.refusals import (
     DiscountGone,
     DiscountIncomplete,
+    NotThere,
     TooManyTries,
     UnknownDiscount,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "DiscountGone",
     "DiscountIncomplete",
     "Method",
+    "NotThere",
     "State",
     "Taken",
     "TooManyTries",

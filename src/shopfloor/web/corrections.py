@@ -13,7 +13,6 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import FormData, UploadFile
 
-from shopfloor.accounts import AccountNamed
 from shopfloor.kernel.account_numbers import names_account
 from shopfloor.kernel.errors import Refusal
 from shopfloor.kernel.records import dataclass
@@ -26,6 +25,8 @@ from shopfloor.web.messages import MESSAGES
 _SECRET: Final = re.compile(r"password|secret|private|(?<!public)_key$|^(?:current|new)$")
 # Longer texts get a field of several lines.
 _LINE: Final = 120
+# What is refused for what a text says, and which texts say it.
+_ABOUT_TEXTS: Final[Mapping[str, Callable[[str], bool]]] = {"accounts.account_named": names_account}
 # So many characters, with spaces, somebody wrote.
 _WRITTEN: Final = 30
 
@@ -98,10 +99,13 @@ class Correction:
 def of_refusal(request: Request, refusal: Refusal, words: Words) -> Correction | None:
     """None where the refusal is about something else, or no form was sent."""
     form = _sent(request)
-    if form is None or not isinstance(refusal, UnusableText | AccountNamed):
+    if form is None:
         return None
-    if isinstance(refusal, AccountNamed):
-        return _correction(form, {}, words, refused=names_account, why=MESSAGES[refusal.code])
+    about = _ABOUT_TEXTS.get(refusal.code)
+    if about is not None:
+        return _correction(form, {}, words, refused=about, why=MESSAGES[refusal.code])
+    if not isinstance(refusal, UnusableText):
+        return None
     limits: dict[str, int] = {}
     named, longest = refusal.facts.get("field"), refusal.facts.get("longest")
     if isinstance(named, str) and isinstance(longest, int):

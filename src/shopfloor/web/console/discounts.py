@@ -122,12 +122,20 @@ async def _form(
         "pricing.rate": "percent", "pricing.negative": "percent", "pricing.too_large": "percent",
         "promotions.below_usage": "most_uses", "form.not_a_date": "starts_at",
     }  # fmt: skip
+    errors = errors_of(desk, refusal, values, usual)
+    if isinstance(refusal, promotions.NotThere) and "product_ids" in errors and not chosen:
+        # Without products it is for all of them: that must be somebody's wish.
+        errors["product_ids"] = desk.say(
+            N_(
+                "All products you chose have been deleted. Choose others: saved like this, it applies to every product."
+            )
+        )
     return desk.page(
         "discount.html",
         active="discounts",
         status=200 if refusal is None else refusal.status,
         values=values,
-        errors=errors_of(desk, refusal, values, usual),
+        errors=errors,
         code_errors=code_errors or {},
         code_values=code_values or {},
         found=found,

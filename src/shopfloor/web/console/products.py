@@ -10,7 +10,7 @@ from starlette.datastructures import FormData
 from starlette.responses import Response
 
 from shopfloor import catalog, inventory, policies, pricing, returns, stock
-from shopfloor.accounts import AccountNamed, Permission
+from shopfloor.accounts import Permission
 from shopfloor.kernel.amounts import written
 from shopfloor.kernel.border import Id
 from shopfloor.kernel.database import Tx
@@ -23,6 +23,7 @@ from shopfloor.web.console.form_values import check_variants, id_of
 from shopfloor.web.console.languages import other_language
 from shopfloor.web.console.offers import variant_label
 from shopfloor.web.console.product_bundles import ROWS, bundle_forms, variant_meant
+from shopfloor.web.console.taxes import about
 from shopfloor.web.languages import N_
 from shopfloor.web.refusals import message_of
 from shopfloor.web.returning import reason_words
@@ -140,11 +141,8 @@ async def create(desk: Editor) -> Response:
 def _check_described(desk: Desk, typed: Mapping[str, str]) -> None:
     """Raises AccountNamed, with the field that names an account."""
     for field in ("title", "other_title", "description", "other_description"):
-        try:
-            desk.actor.check_described(catalog.plain_text(typed.get(field, "")))
-        except AccountNamed as refusal:
-            refusal.facts["field"] = field
-            raise
+        with about(field):
+            desk.actor.check_described(typed.get(field, ""))
 
 
 # In 38,5 the comma stands before half a size.
